@@ -1,0 +1,95 @@
+# Needs make and Python 3.11 or newer; everything else is installed into .venv from the hash-pinned locks.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.stamp-runtime
+DEV := $(VENV)/.stamp-dev
+BUILD := pyproject.toml predsurv/__init__.py
+
+# Without its interpreter (moved, upgraded away) the environment is gone, whatever the stamps say.
+$(shell test -x $(BIN)/python || rm -f $(RUN) $(DEV))
+
+# The environment of a caller must not reach into ours.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup demo test check fmt lint types arch bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(RUN) ## the whole chain on invented markets: no network, no account
+	@$(BIN)/predsurv demo
+
+test: $(DEV) ## the whole test suite, on every core
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: lint types arch test ## all that has to pass before a change goes in
+
+fmt: $(DEV) ## format the code and repair what can be repaired
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+lint: $(DEV) ## style, likely bugs, spelling
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
+
+types: $(DEV) ## static types, strict
+	@$(BIN)/mypy
+
+arch: $(DEV) ## layers and the homes of the heavy libraries
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(DEV) ## measure throughput, latency and size on this machine
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+setup: $(DEV) ## install everything a developer needs into .venv
+
+# `make lock` keeps the pins that still fit; `make lock UPGRADE=1` renews all of them. A release has to be three days old:
+# most poisoned uploads are found sooner than that.
+COMPILE = $(UV) pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-build --exclude-newer "3 days" $(if $(UPGRADE),--upgrade) --quiet
+
+lock: ## pin every dependency anew, with hashes (needs uv)
+	@test -n "$(UV)" || { echo "make lock needs uv: install it with $(BIN)/python -m pip install uv" >&2; exit 2; }
+	@$(COMPILE) --output-file requirements.lock
+	@$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove caches and build results; .venv and data stay
+	@rm -rf build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -path ./$(VENV) -prune -o -path ./.git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# uv, where there is one, saves a minute; pip does the same work and has the last word.
+UV = $(shell command -v uv || { test -x $(BIN)/uv && echo $(BIN)/uv; } || { $(PYTHON) -m uv --version >/dev/null 2>&1 && echo $(PYTHON) -m uv; })
+PIP = $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+
+$(BIN)/python:
+	@$(call require_python,$(PYTHON))
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+	  echo "cannot create $(VENV): is the venv module installed? (Debian, Ubuntu: apt install python3-venv)" >&2; exit 2; }
+
+$(RUN): requirements.lock $(BUILD) | $(BIN)/python
+	@$(call install,requirements.lock)
+	@touch $@
+
+$(DEV): requirements-dev.lock $(BUILD) | $(BIN)/python
+	@$(call install,requirements-dev.lock)
+	@touch $(RUN) $@
+
+define install
+$(call require_python,$(BIN)/python); \
+$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null || exit 2; \
+echo "installing $(1) into $(VENV) ..." >&2; \
+{ test -n "$(UV)" && $(UV) pip install --quiet --python $(BIN)/python --no-build --require-hashes -r $(1) 2>/dev/null; } \
+|| $(PIP) install --only-binary :all: --no-deps --require-hashes -r $(1) && \
+$(PIP) install --no-deps --no-build-isolation --no-index -e .
+endef
+
+define require_python
+$(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+echo "predsurv needs Python 3.11 or newer, and '$(1)' is not: try make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+endef

@@ -1,0 +1,89 @@
+"""``make bench``: measure, compare, print. Every figure is a ratio within this one run."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import nautilus, rounds
+from benchmarks.decode import Pipeline, Tops, bare, reference
+from benchmarks.frames import Load, generate
+
+FRAMES = 300_000
+PEER_FRAMES = 60_000
+LIMIT_RATIO = 0.30
+PEER_RATIO = 6.0
+
+
+def main() -> int:
+    """Run all benchmarks; return 1 when contenders disagree about the books."""
+    console = Console()
+    core = rounds.pin()
+    console.print(f"one process on core {core}, {rounds.ROUNDS} interleaved rounds, CPU time, medians\n")
+    return hot_path(console) or peer(console)
+
+
+def hot_path(console: Console) -> int:
+    """Measure decode → book → delta rows against bare decoding of the same frames."""
+    load = generate(FRAMES)
+    ours, expected = Pipeline(load), reference(load)
+    ours.run()
+    if _differ(console, "predsurv", ours.tops(), expected):
+        return 1
+    taken = rounds.interleave({"limit": bare(load), "ours": ours.run})
+    count = len(load.frames)
+    table = _table("Polymarket frames, decode → book → delta rows")
+    limit, mine = taken["limit"], taken["ours"]
+    table.add_row("msgspec struct decode only (limit)", _rate(count, limit.median_s), "1.00", "")
+    ratio = limit.median_s / mine.median_s
+    table.add_row("predsurv", _rate(count, mine.median_s), f"{ratio:.2f}", f"≥ {LIMIT_RATIO:.2f}")
+    console.print(table)
+    console.print(f"final books equal to the reference: {len(expected)} of {len(expected)} tokens\n")
+    return 0
+
+
+def peer(console: Console) -> int:
+    """Measure frames → book against NautilusTrader's adapter, where it is installed."""
+    found = nautilus.version()
+    if found is None:
+        console.print("NautilusTrader: not installed; pip install nautilus_trader py-clob-client to compare\n")
+        return 0
+    load = generate(PEER_FRAMES)
+    ours, theirs = Pipeline(load), nautilus.Peer(load)
+    ours.run()
+    theirs.run()
+    if _differ(console, f"NautilusTrader {found}", theirs.tops(), ours.tops()):
+        return 1
+    taken = rounds.interleave({"theirs": theirs.run, "ours": ours.run})
+    count = len(load.frames)
+    table = _table("Polymarket frames → book (ours also keeps the delta rows)")
+    table.add_row(f"NautilusTrader {found} adapter", _rate(count, taken["theirs"].median_s), "1.0", "")
+    ratio = taken["theirs"].median_s / taken["ours"].median_s
+    table.add_row("predsurv", _rate(count, taken["ours"].median_s), f"{ratio:.1f}", f"≥ {PEER_RATIO:.0f}")
+    console.print(table)
+    return 0
+
+
+def _differ(console: Console, who: str, tops: Tops, expected: Tops) -> bool:
+    wrong = [asset for asset, best in expected.items() if tops.get(asset) != best]
+    if wrong:
+        console.print(f"{who}: {len(wrong)} of {len(expected)} final books differ, e.g. {wrong[0]}")
+    return bool(wrong)
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("contender")
+    for name in ("frames/s", "ratio", "goal"):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _rate(count: int, seconds: float) -> str:
+    return f"{count / seconds:,.0f}"
+
+
+__all__ = ["Load", "main"]
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Polymarket frames to events, books and delta rows, against bare decoding of the same frames.
+
+Kept apart from the other benchmarks because it measures the recorder's hot path, and because its
+peer (NautilusTrader) is optional.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from benchmarks.frames import Load
+from predsurv.core.events import BookDelta, BookSnapshot, Event, MarketEvent
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.state.book import Book
+from predsurv.venues.polymarket.decode import PolymarketCodec
+
+VENUE = VenueName("polymarket")
+Tops = dict[str, tuple[int | None, int | None]]
+"""Best bid and ask in micros by token."""
+
+
+class _Change(Struct):
+    asset_id: str
+    price: str
+    size: str
+    side: str
+
+
+class _PriceChange(Struct, tag_field="event_type", tag="price_change"):
+    price_changes: list[_Change]
+    timestamp: str
+
+
+class _Level(Struct):
+    price: str
+    size: str
+
+
+class _Book(Struct, tag_field="event_type", tag="book"):
+    asset_id: str
+    bids: list[_Level]
+    asks: list[_Level]
+    timestamp: str
+
+
+class _Trade(Struct, tag_field="event_type", tag="last_trade_price"):
+    asset_id: str
+    price: str
+    size: str
+    side: str
+    timestamp: str
+
+
+def bare(load: Load) -> Callable[[], None]:
+    """Return the limit: msgspec decodes the used fields of every frame and forgets them."""
+    decode = msgspec.json.Decoder(_PriceChange | _Book | _Trade).decode
+
+    def run() -> None:
+        for frame in load.frames:
+            decode(frame)
+
+    return run
+
+
+class Pipeline:
+    """What the recorder does with a frame up to the row: decode, fold into the book, keep the row."""
+
+    def __init__(self, load: Load) -> None:
+        self.frames = load.frames
+        self.keys = [InstrumentKey(VENUE, MarketId(m), InstrumentId(a)) for m, a in load.tokens]
+        self.books: dict[InstrumentKey, Book] = {}
+        self.rows: list[MarketEvent] = []
+
+    def run(self) -> None:
+        """Process every frame from an empty state."""
+        codec = PolymarketCodec(epoch=1)
+        codec.requests(frozenset(self.keys), frozenset())
+        self.books = books = {key: Book(key) for key in self.keys}
+        self.rows = rows = []
+        events: list[MarketEvent] = []
+        for ts_recv, frame in enumerate(self.frames):
+            codec.decode(frame, ts_recv, events)
+            for event in events:
+                if type(event) is BookDelta:
+                    books[event.key].change(event)
+                elif type(event) is BookSnapshot:
+                    books[event.key].apply(event)
+                rows.append(event)
+            events.clear()
+
+    def tops(self) -> Tops:
+        """Return the final best prices of every token."""
+        found: Tops = {}
+        for key, book in self.books.items():
+            bid, ask = book.best_bid(), book.best_ask()
+            found[key.instrument_id] = (bid and bid[0], ask and ask[0])
+        return found
+
+
+def reference(load: Load) -> Tops:
+    """Return the final best prices by the plainest code there is: json, Decimal-free, dicts."""
+    import json
+    from fractions import Fraction
+
+    sides: dict[str, tuple[dict[str, str], dict[str, str]]] = {}
+    for frame in load.frames:
+        message = json.loads(frame)
+        if message["event_type"] == "book":
+            sides[message["asset_id"]] = (
+                {level["price"]: level["size"] for level in message["bids"]},
+                {level["price"]: level["size"] for level in message["asks"]},
+            )
+        for change in message.get("price_changes", ()):
+            ladder = sides[change["asset_id"]][change["side"] == "SELL"]
+            if change["size"] == "0":
+                ladder.pop(change["price"], None)
+            else:
+                ladder[change["price"]] = change["size"]
+
+    def micros(text: str) -> int:
+        return int(Fraction(text) * 1_000_000)
+
+    return {
+        asset: (
+            max(map(micros, bids), default=None),
+            min(map(micros, asks), default=None),
+        )
+        for asset, (bids, asks) in sides.items()
+    }
+
+
+def encoded_size(rows: list[Event]) -> int:
+    """Return the bytes of ``rows`` as the log would hold them, for orientation."""
+    return len(msgspec.msgpack.encode(rows))

@@ -1,0 +1,130 @@
+"""The entry point: top-level help, exit codes, and one line for every failure.
+
+Kept apart from the parser so that ``predsurv --help`` costs hardly more than starting Python, and so
+that no failure of any command, not even of an import, can reach the user as a traceback unasked.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+from predsurv import __version__
+from predsurv.cli.commands import available
+from predsurv.core.errors import PredsurvError
+from predsurv.core.text import sanitise
+
+INTERRUPTED: Final = 130
+_USAGE: Final = "Usage: predsurv [--config FILE] [--format FORMAT] [--debug] COMMAND [ARGS]..."
+_ABOUT: Final = "Prediction markets: scan the universe, record it without silent gaps, mine it, trade on it."
+_OPTIONS: Final = """\
+Options:
+  --config FILE   Configuration; default config/surveillance.toml if it is there
+  --format FORMAT table, json, jsonl or csv; default table
+  --debug         Show the traceback when something fails
+  --version       Show the version
+  --help          Show this, or after a command its options
+
+Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 usage or configuration,
+3 venue unreachable, 4 data damaged, 5 refused for safety. New here? Try: predsurv demo"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; the only place where exceptions become messages."""
+    arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
+    _never_fail_to_encode()
+    try:
+        return _answer(arguments)
+    except KeyboardInterrupt:
+        return _interrupted()
+    except BrokenPipeError:
+        return _reader_gone()
+    except Exception as error:  # the last stop: whatever is left becomes one line and a code
+        if debug:
+            sys.__excepthook__(type(error), error, error.__traceback__)
+        return _report(error)
+
+
+def top_help() -> str:
+    """Return the help of the program: every command there is, with its one line."""
+    parts = [_USAGE, "", _ABOUT]
+    for group, commands in groupby(available().values(), key=attrgetter("group")):
+        parts += ["", f"{group}:", *(f"  {command.name:<10} {command.help}" for command in commands)]
+    return "\n".join([*parts, "", _OPTIONS])
+
+
+def _answer(arguments: Sequence[str]) -> int:
+    if list(arguments) in ([], ["--help"], ["-h"]):
+        print(top_help())
+        return 0
+    if list(arguments) == ["--version"]:
+        print(f"predsurv {__version__}")
+        return 0
+    # Only from here on is the parser needed; importing it takes longer than all of the above.
+    from predsurv.cli.parser import run
+
+    return run(arguments)
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Take ``--debug`` out wherever it stands, so that every command has it without declaring it."""
+    words = list(arguments)
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word != "--debug"]
+    return kept + words[end:], len(kept) < end
+
+
+def _report(error: Exception) -> int:
+    reasons = _leaves(error)
+    expected = [reason for reason in reasons if isinstance(reason, PredsurvError)]
+    if len(expected) == len(reasons):
+        lines = dict.fromkeys(_one_line(str(reason)) for reason in expected)
+        _complain("error: " + "; ".join(lines))
+        return expected[0].exit_code
+    odd = next(reason for reason in reasons if not isinstance(reason, PredsurvError))
+    if isinstance(odd, OSError) and odd.strerror:
+        where = f"{_one_line(str(odd.filename))}: " if odd.filename else ""
+        _complain(f"error: {where}{odd.strerror}; rerun with --debug to see where")
+        return 1
+    _complain(
+        f"unexpected {type(odd).__name__}: {_one_line(str(odd))}; this is a bug: rerun with --debug and report it"
+    )
+    return 1
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for part in error.exceptions for leaf in _leaves(part)]
+
+
+def _interrupted() -> int:
+    _complain("interrupted")
+    return INTERRUPTED
+
+
+def _reader_gone() -> int:
+    """Whoever read our output (``head``, a pager) has seen enough; Python must not complain at exit either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _never_fail_to_encode() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _one_line(text: str) -> str:
+    return sanitise(" ".join(text.split()), 1_000)
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

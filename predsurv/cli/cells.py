@@ -1,0 +1,167 @@
+"""One cell of a table, three ways: for people, for programs, for spreadsheets.
+
+Kept apart from the layout because what a value may look like is a safety rule (nothing a stranger
+wrote reaches a terminal or a spreadsheet as a command), and layout is only taste.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from predsurv.core.num import format_micros
+from predsurv.core.text import sanitise
+
+Kind = Literal["text", "int", "decimal", "micros", "percent", "duration", "time", "bytes", "bar", "spark"]
+"""What a column holds and in which unit:
+
+``text`` str of any origin · ``int`` · ``decimal`` float or int · ``micros`` int millionths · ``percent`` share (1.0 is
+100 %) · ``duration`` int ns · ``time`` int ns UTC · ``bytes`` int · ``bar`` share from 0 to 1 · ``spark`` numbers (or
+None) in their order. None and not-a-number mean "nothing known" in every kind.
+"""
+
+Series = list[float | None] | tuple[float | None, ...]
+Value = str | int | float | Series | None
+Machine = str | int | float | list[float | None] | None
+
+NOTHING: Final = "–"
+BAR_CELLS: Final = 10
+SPARK_CELLS_MAX: Final = 32
+TEXT_CHARS_MAX: Final = 400
+
+_BLOCKS: Final = " ▏▎▍▌▋▊▉█"
+_SPARKS: Final = "▁▂▃▄▅▆▇█"
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_S: Final = 1_000_000_000
+
+
+class Column(Struct, frozen=True):
+    """One column: ``key`` names it for programs, ``title`` and ``unit`` for people.
+
+    ``places``: decimals shown to people (programs get all of them). ``keep``: when the terminal is too
+    narrow, the columns with the lowest ``keep`` are left out first; those with 9 never are.
+    """
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    unit: str = ""
+    places: int = 2
+    keep: int = 5
+
+    @property
+    def heading(self) -> str:
+        """Title and unit as people read them."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+def people(column: Column, value: Value) -> str:
+    """Return the cell as people read it; text is sanitised and one line."""
+    if isinstance(value, str):
+        return sanitise(value, TEXT_CHARS_MAX)
+    if isinstance(value, list | tuple):
+        return sparkline(value)
+    if value is None or not isfinite(value):
+        return NOTHING
+    return _number(column, value)
+
+
+def machine(column: Column, value: Value) -> Machine:
+    """Return the cell as JSON holds it: durations in seconds, times as ISO 8601, micros as decimals."""
+    if isinstance(value, str):
+        return sanitise(value, TEXT_CHARS_MAX)
+    if isinstance(value, list | tuple):
+        return [None if item is None or not isfinite(item) else float(item) for item in value]
+    if value is None or not isfinite(value):
+        return None
+    if column.kind == "micros":
+        return float(format_micros(int(value)))
+    if column.kind == "duration":
+        return value / _S
+    if column.kind == "time":
+        return _moment(int(value), "%Y-%m-%dT%H:%M:%S.%fZ")
+    return value
+
+
+def spreadsheet(column: Column, value: Value) -> str:
+    """Return the cell as CSV holds it; a text that a spreadsheet would take for a formula is disarmed."""
+    cell = machine(column, value)
+    if cell is None:
+        return ""
+    if isinstance(cell, list):
+        return " ".join("" if item is None else f"{item:g}" for item in cell)
+    if isinstance(cell, str):
+        return f"'{cell}" if cell.lstrip().startswith(_FORMULA_STARTS) else cell
+    return str(cell)
+
+
+def bar(share: float, cells: int = BAR_CELLS) -> str:
+    """Return ``share`` (0 … 1, clipped) as a bar of ``cells`` characters, exact to an eighth."""
+    eighths = round(min(max(share, 0.0), 1.0) * cells * 8)
+    full, rest = divmod(eighths, 8)
+    return (_BLOCKS[8] * full + (_BLOCKS[rest] if rest else "")).ljust(cells)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Return numbers as a line of blocks from their lowest to their highest; a space where nothing is known."""
+    known = [value for value in values[-SPARK_CELLS_MAX:] if value is not None and isfinite(value)]
+    if not known:
+        return NOTHING
+    low, width = min(known), (max(known) - min(known)) or 1
+    return "".join(
+        " " if value is None or not isfinite(value) else _SPARKS[int((value - low) / width * (len(_SPARKS) - 1))]
+        for value in values[-SPARK_CELLS_MAX:]
+    )
+
+
+def span(duration: float) -> str:
+    """Return ns as people say it: ``350 ms``, ``12.3 s``, ``12m 05s``, ``5h 03m``, ``3d 04h``."""
+    sign, seconds = ("-", -duration / _S) if duration < 0 else ("", duration / _S)
+    if seconds < 1:
+        return f"{sign}{seconds * 1_000:.{0 if seconds >= 0.01 or seconds == 0 else 2}f} ms"
+    if seconds < 120:
+        return f"{sign}{seconds:.1f} s"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    if hours < 2:
+        return f"{sign}{minutes}m {int(seconds % 60):02}s"
+    if hours < 48:
+        return f"{sign}{hours}h {minutes % 60:02}m"
+    return f"{sign}{hours // 24}d {hours % 24:02}h"
+
+
+def volume(size: float) -> str:
+    """Return bytes as people say it, in powers of ten."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1_000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1_000
+    return f"{size:.1f} TB"
+
+
+def _number(column: Column, value: float) -> str:
+    match column.kind:
+        case "int":
+            return f"{int(value):,}"
+        case "micros":
+            return f"{value / 1_000_000:,.{column.places}f}"
+        case "percent":
+            return f"{value * 100:.{column.places}f} %"
+        case "duration":
+            return span(value)
+        case "time":
+            return _moment(int(value), "%Y-%m-%d %H:%M:%S")
+        case "bytes":
+            return volume(value)
+        case "bar":
+            return f"{bar(value)} {value:.{column.places}f}"
+        case _:
+            return f"{value:,.{column.places}f}"
+
+
+def _moment(nanoseconds: int, pattern: str) -> str:
+    try:
+        return datetime.fromtimestamp(nanoseconds / _S, tz=UTC).strftime(pattern)
+    except (OverflowError, OSError, ValueError):  # a venue may close a market in the year 60000
+        return f"{nanoseconds} ns"

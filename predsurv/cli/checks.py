@@ -1,0 +1,167 @@
+"""What ``predsurv doctor`` looks at: each check returns what it found and what to do about it.
+
+Kept apart from the command so that each is tested with the trouble it is there to find.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import ssl
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from predsurv.config import Config, read_secret
+from predsurv.config.secrets import SECRETS
+from predsurv.core.errors import ConfigError
+from predsurv.core.text import sanitise
+
+PYTHON_LEAST: Final = (3, 11)
+FREE_BYTES_LEAST: Final = 500_000_000
+FREE_BYTES_WISE: Final = 20_000_000_000
+REACH_SECONDS: Final = 3.0
+
+_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<least>[0-9.]+)\Z")
+_STEP_REACH: Final = "check the network and any firewall; 'predsurv demo' needs neither"
+_PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
+
+
+class Check(NamedTuple):
+    """What one check found; ``step`` is what to do when it is not ok."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    step: str = ""
+
+
+def python_check(running: tuple[int, ...] = sys.version_info[:3]) -> Check:
+    """Check the interpreter's version."""
+    text = ".".join(str(part) for part in running)
+    if running[:2] >= PYTHON_LEAST:
+        return Check("python", "ok", text)
+    return Check("python", "fail", text, "install Python 3.11 or newer")
+
+
+def package_checks() -> Iterator[Check]:
+    """Check every package this program declares against the version it needs."""
+    try:
+        declared = requires("predsurv") or []
+    except PackageNotFoundError:
+        yield Check("packages", "warn", "predsurv itself is not installed", "run 'make setup' in its folder")
+        return
+    for requirement in declared:
+        match = _REQUIREMENT.match(requirement)
+        if match is not None:
+            yield _package(match["name"], match["least"])
+
+
+def data_checks(folder: Path) -> Iterator[Check]:
+    """Check that the data folder can be written and has room."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            yield Check("data folder", "ok", f"{folder} can be written")
+    except OSError as error:
+        step = "make it writable, or set data_dir to another folder"
+        yield Check("data folder", "fail", f"{folder}: {error.strerror}", step)
+    yield _space(shutil.disk_usage(there).free)
+
+
+def port_check(host: str, port: int) -> Check:
+    """Check that /metrics can be served."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            step = "another program listens there; set metrics.port to another one, or 0 for any"
+            return Check("metrics port", "warn", f"{host}:{port}: {error.strerror}", step)
+    return Check("metrics port", "ok", f"{host}:{port} is free")
+
+
+def secret_checks(environ: dict[str, str] | None = None) -> Iterator[Check]:
+    """Check the secrets that are set, and that nobody else can read their files; shows none of them."""
+    env = dict(os.environ) if environ is None else environ
+    for name in SECRETS:
+        try:
+            found = "set" if read_secret(name, env) else "not set; only needed to trade live or to record Kalshi"
+            yield Check(name, "ok", found)
+        except ConfigError as error:
+            yield Check(name, "fail", str(error), "correct that before trading")
+
+
+def venue_urls(config: Config) -> dict[str, str]:
+    """Return the addresses the configuration uses, by what they are; none when the mock venue replaces them all."""
+    if config.mock.enabled:
+        return {}
+    urls: dict[str, str] = {}
+    for venue in ("polymarket", "kalshi"):
+        section = getattr(config.venues, venue)
+        if section.enabled:
+            urls |= {
+                f"{venue} {name.removesuffix('_url')}": getattr(section, name)
+                for name in section.__struct_fields__
+                if name.endswith("_url")
+            }
+    return urls
+
+
+async def reach_checks(urls: dict[str, str], seconds: float = REACH_SECONDS) -> list[Check]:
+    """Check that each address accepts a connection; sends nothing but the handshake."""
+    return list(await asyncio.gather(*(_reach(name, url, seconds) for name, url in urls.items())))
+
+
+async def _reach(name: str, url: str, seconds: float) -> Check:
+    parts = urlsplit(url)
+    tls = ssl.create_default_context() if parts.scheme in ("https", "wss") else None
+    try:
+        async with asyncio.timeout(seconds):
+            _, writer = await asyncio.open_connection(
+                parts.hostname,
+                parts.port or _PORTS[parts.scheme],
+                ssl=tls,
+                server_hostname=parts.hostname if tls else None,
+            )
+        writer.close()
+    except TimeoutError:
+        return Check(name, "fail", f"{parts.netloc} did not answer within {seconds:g} s", _STEP_REACH)
+    except OSError as error:
+        reason = sanitise(error.strerror or str(error), 120)
+        return Check(name, "fail", f"{parts.netloc}: {reason}", _STEP_REACH)
+    return Check(name, "ok", f"{parts.netloc} answers")
+
+
+def _package(name: str, least: str) -> Check:
+    try:
+        have = version(name)
+    except PackageNotFoundError:
+        return Check(name, "fail", "not installed", "run 'make setup'")
+    if _parts(have) < _parts(least):
+        return Check(name, "fail", f"{have}, needs {least}", "run 'make setup'")
+    return Check(name, "ok", have)
+
+
+def _parts(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"[0-9]+", text)[:3])
+
+
+def _space(free: int) -> Check:
+    text = f"{free / 1e9:,.1f} GB free"
+    if free < FREE_BYTES_LEAST:
+        return Check("disk space", "fail", text, "free some, or set data_dir to a larger disk")
+    if free < FREE_BYTES_WISE:
+        return Check("disk space", "warn", text, "a day of 2,000 busy order books takes several GB")
+    return Check("disk space", "ok", text)
+
+
+def worst(checks: Iterable[Check]) -> Literal["ok", "warn", "fail"]:
+    """Return the worst state among ``checks``."""
+    states = {check.state for check in checks}
+    return "fail" if "fail" in states else "warn" if "warn" in states else "ok"

@@ -1,0 +1,28 @@
+"""Options that several commands share, so that the same thing is called the same everywhere.
+
+Kept apart because a flag that means two things in two commands is a trap.
+"""
+
+from typing import Annotated, Literal
+
+import typer
+
+Format = Literal["table", "json", "jsonl", "csv"]
+
+Venues = Annotated[
+    list[str] | None, typer.Argument(metavar="[VENUE]...", help="Venues by name; default: all that are enabled.")
+]
+ConfigFile = Annotated[
+    str | None,
+    typer.Option("--config", metavar="FILE", help="Configuration; default config/surveillance.toml if it is there."),
+]
+Mock = Annotated[bool, typer.Option("--mock", help="Use the made-up venue: no network, no account.")]
+OutputFormat = Annotated[Format, typer.Option("--format", help="How to print data.")]
+Duration = Annotated[
+    str | None, typer.Option("--duration", metavar="TIME", help='Stop after this long, such as "60s" or "5m".')
+]
+
+
+def mock_flag(mock: bool) -> dict[str, object]:
+    """Return the configuration flag that ``--mock`` stands for; not given leaves the file's choice alone."""
+    return {"mock.enabled": True} if mock else {}

@@ -1,0 +1,186 @@
+"""``predsurv scan``: read the catalogues, write the universe, say what is in it.
+
+Kept apart from the scan itself, which knows no terminal.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Annotated, Final
+
+import typer
+
+from predsurv.cli.options import ConfigFile, Mock, OutputFormat, Venues, mock_flag
+from predsurv.cli.progress import progress_line
+from predsurv.cli.render import Column, Table, Value, say, show
+from predsurv.config import Config, load
+from predsurv.core.errors import ConfigError, TransientError
+from predsurv.core.ids import VenueName
+from predsurv.core.num import Money, parse_micros
+from predsurv.core.text import sanitise
+from predsurv.net.clock import SystemClock
+from predsurv.ports import MarketQuery
+from predsurv.scan.job import Progress, Scan, VenueScan, scan_venues
+from predsurv.scan.tally import Totals
+from predsurv.store.universe import UniverseWriter
+from predsurv.venues.registry import enabled_venues, open_venue
+
+CATEGORIES_SHOWN: Final = 12
+ISSUES_SHOWN: Final = 3
+
+_TOTALS: Final = (
+    Column("markets", "Markets", "int", keep=9),
+    Column("tradable", "Tradable", "int", keep=8),
+    Column("instruments", "Outcomes", "int", keep=3),
+    Column("closing_soon", "Closing", "int", "in 24 h", keep=4),
+    Column("volume", "Volume", "micros", "$", places=0, keep=6),
+    Column("volume_24h", "Volume 24 h", "micros", "$", places=0, keep=7),
+    Column("liquidity", "Liquidity", "micros", "$", places=0, keep=5),
+)
+_VENUES: Final = (
+    Column("venue", "Venue", keep=9),
+    *_TOTALS,
+    Column("left_out", "Left out", "int", keep=2),
+    Column("issues", "Unreadable", "int", keep=3),
+    Column("pages", "Pages", "int", keep=1),
+    Column("duration_s", "Took", "duration", keep=2),
+    Column("path", "Universe file", keep=0),
+)
+_CATEGORIES: Final = (
+    Column("venue", "Venue", keep=5),
+    Column("category", "Category", keep=9),
+    Column("share", "Share of markets", "bar", keep=4),
+    *_TOTALS,
+)
+
+
+def scan(
+    venues: Venues = None,
+    *,
+    config: ConfigFile = None,
+    mock: Mock = False,
+    min_volume: Annotated[
+        str | None, typer.Option("--min-volume", metavar="DOLLARS", help="Leave out markets that traded less.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Stop after N markets per venue.")
+    ] = None,
+    format: OutputFormat = "table",
+) -> None:
+    """List every market of the venues and write each day's universe file."""
+    loaded = load(config, flags={**mock_flag(mock), "scanner.max_markets": limit}).config
+    least = None if min_volume is None else _dollars(min_volume)
+    results = asyncio.run(_run(loaded, venues, least))
+    show([venue_table(results), category_table(results)], format)
+    _tell(results)
+
+
+def venue_table(results: Sequence[VenueScan]) -> Table:
+    """Return one row per venue that was scanned to its end."""
+    rows: list[Sequence[Value]] = [
+        (
+            result.venue,
+            *_totals(result.totals),
+            result.left_out,
+            result.issues_count,
+            result.pages,
+            result.duration,
+            str(result.path),
+        )
+        for result in results
+        if result.failure is None
+    ]
+    return Table("venues", "Universe", _VENUES, rows, empty="no venue could be scanned")
+
+
+def category_table(results: Sequence[VenueScan]) -> Table:
+    """Return one row per category, the largest first."""
+    rows: list[Sequence[Value]] = []
+    hidden = 0
+    for result in results:
+        if result.failure is None:
+            names = list(result.categories)
+            hidden += len(names[CATEGORIES_SHOWN:])
+            rows += [_category(result, name) for name in names[:CATEGORIES_SHOWN]]
+    note = f"{hidden} smaller categories not shown" if hidden else ""
+    return Table("categories", "By category", _CATEGORIES, rows, note, empty="no category")
+
+
+def _category(result: VenueScan, name: str) -> tuple[Value, ...]:
+    totals = result.categories[name]
+    return (result.venue, name, totals.markets / max(result.totals.markets, 1), *_totals(totals))
+
+
+def _totals(totals: Totals) -> tuple[int, ...]:
+    return (
+        totals.markets,
+        totals.tradable,
+        totals.instruments,
+        totals.closing_soon,
+        totals.volume,
+        totals.volume_24h,
+        totals.liquidity,
+    )
+
+
+async def _run(config: Config, names: Sequence[str] | None, least: Money | None) -> list[VenueScan]:
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        opened = [open_venue(name, config, clock) for name in _names(config, names)]
+        for venue in opened:
+            stack.push_async_callback(venue.aclose)
+        with progress_line() as update:
+            return await scan_venues(
+                opened,
+                Scan(
+                    queries={venue.name: _query(config, venue.name, least) for venue in opened},
+                    sink=lambda name: UniverseWriter(config.data_dir, name, clock.now()),
+                    clock=clock,
+                    progress=lambda step: update(_progress(step)),
+                ),
+            )
+
+
+def _query(config: Config, venue: VenueName, least: Money | None) -> MarketQuery:
+    polymarket = config.venues.polymarket if venue == "polymarket" else None
+    return MarketQuery(
+        min_volume=least if least is not None else polymarket.min_volume if polymarket else Money(0),
+        min_liquidity=polymarket.min_liquidity if polymarket else Money(0),
+        include_closed=config.scanner.include_closed,
+        limit=config.scanner.max_markets,
+    )
+
+
+def _names(config: Config, names: Sequence[str] | None) -> Sequence[str]:
+    chosen = list(dict.fromkeys(names or enabled_venues(config)))
+    if not chosen:
+        raise ConfigError("no venue is enabled; name one, enable one in the configuration, or use --mock")
+    return chosen
+
+
+def _progress(step: Progress) -> tuple[str, str]:
+    state = "done" if step.done else "scanning"
+    return step.venue, f"{step.venue}: {step.markets:,} markets, {step.pages:,} pages, {state}"
+
+
+def _tell(results: Sequence[VenueScan]) -> None:
+    """Say what could not be read; raise TransientError (exit 3) when a venue failed as a whole."""
+    for result in results:
+        for issue in result.issues[:ISSUES_SHOWN]:
+            say(f"warning: {result.venue}: {issue.where}: {issue.detail}")
+        if result.issues_count > ISSUES_SHOWN:
+            say(f"warning: {result.venue}: {result.issues_count - ISSUES_SHOWN} more unreadable rows")
+    failed = [
+        f"{result.venue}: {result.failure}; its earlier universe was kept" for result in results if result.failure
+    ]
+    if failed:
+        raise TransientError("; ".join(failed))
+
+
+def _dollars(text: str) -> Money:
+    try:
+        return Money(parse_micros(text))
+    except ValueError:
+        raise ConfigError(
+            f'--min-volume: expected dollars such as "1000" or "0.5"; got "{sanitise(text, 40)}"'
+        ) from None

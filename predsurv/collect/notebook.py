@@ -1,0 +1,88 @@
+"""What a restart has to know: the open interval of every instrument and how far each feed had come.
+
+Kept apart from the log, which holds notes without understanding them, and from the recorder, which
+does not know that it can die. Notes are committed with the records they belong to, so together they
+tile time across any crash.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from predsurv.collect.account import Note
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.records import Coverage
+
+BUCKETS: Final = 64
+"""Notes per venue that open intervals are spread over: a change rewrites one of them only."""
+
+TRACKED_MAX: Final = 50_000
+"""Instruments noted down per venue; a restart knows nothing of more. Only ones rotated out are left out."""
+
+_CLOSED_BY_CRASH: Final = frozenset({"rotated_out", "shutdown", "crash"})
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(list[Coverage])
+
+
+class Notebook:
+    """The notes of one venue as the log takes them: (kind, payload), the latest of a kind counts."""
+
+    def __init__(self, venue: VenueName) -> None:
+        self._venue = venue
+        self._buckets: list[dict[InstrumentKey, Coverage]] = [{} for _ in range(BUCKETS)]
+        self._tracked = 0
+
+    def update(self, notes: Sequence[Note]) -> list[tuple[str, bytes]]:
+        """Return the notes to write now that ``notes`` changed."""
+        changed = {self._note(key, interval) for key, interval in notes}
+        return [
+            (f"open:{self._venue}:{number:02d}", _ENCODER.encode(list(self._buckets[number].values())))
+            for number in sorted(changed)
+        ]
+
+    def alive(self, mark: int) -> tuple[str, bytes]:
+        """Return the note that everything up to ``mark`` (ns UTC) is in the log."""
+        return f"alive:{self._venue}", str(mark).encode()
+
+    def _note(self, key: InstrumentKey, interval: Coverage | None) -> int:
+        number = crc32(key.instrument_id.encode("utf-8", "replace")) % BUCKETS
+        bucket = self._buckets[number]
+        known = key in bucket
+        if interval is None or (not known and self._tracked >= TRACKED_MAX and interval.reason == "rotated_out"):
+            bucket.pop(key, None)
+            self._tracked -= known
+        else:
+            bucket[key] = interval
+            self._tracked += not known
+        return number
+
+
+def left_open(
+    venue: VenueName, notes: Mapping[str, bytes], last_record: int = 0
+) -> tuple[list[Coverage], list[Coverage]]:
+    """Return what an earlier run's ``notes`` owe: (intervals to write down now, gaps to take up).
+
+    What was open counts until the feed's last sign of life (its note, or ``last_record`` ns UTC
+    when that is later); from there on it is a ``crash``. After a stop in good order only the
+    ``shutdown`` gaps are left. Unreadable notes raise msgspec.DecodeError or ValueError.
+    """
+    mark = max(last_record, int(notes.get(f"alive:{venue}", b"0")))
+    written: list[Coverage] = []
+    gaps: list[Coverage] = []
+    for interval in _intervals(venue, notes):
+        if interval.reason in _CLOSED_BY_CRASH:
+            gaps.append(interval)
+            continue
+        end = max(mark, interval.start)
+        if end > interval.start:
+            written.append(msgspec.structs.replace(interval, end=end))
+        gaps.append(Coverage(interval.key, end, end, "gap", "crash", 0))
+    return written, gaps
+
+
+def _intervals(venue: VenueName, notes: Mapping[str, bytes]) -> Iterable[Coverage]:
+    for kind, payload in sorted(notes.items()):
+        if kind.startswith(f"open:{venue}:"):
+            yield from _DECODER.decode(payload)

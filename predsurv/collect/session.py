@@ -1,0 +1,139 @@
+"""Record one venue: pump its feed into the recorder and account for what came.
+
+Kept apart from the job so that venues live and die on their own: one that is unreachable does not
+stop the others.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from predsurv.collect.notebook import Notebook
+from predsurv.collect.panel import Lags, lag_of
+from predsurv.collect.recorder import Recorder
+from predsurv.collect.report import Balance
+from predsurv.collect.steering import Scores, Steering
+from predsurv.core.errors import PermanentError, TransientError
+from predsurv.core.events import MarketEvent
+from predsurv.core.records import Coverage, Record
+from predsurv.ports import Clock, Feed, Venue
+
+RETRY_INTERVAL: Final = 30_000_000_000
+"""How long (ns) to wait before a feed that gave up is opened anew."""
+
+ALIVE_INTERVAL: Final = 1_000_000_000
+"""How often (ns) a feed that says nothing is noted to be alive: the precision of a crash gap's start."""
+
+CLOSE_SECONDS_MAX: Final = 2.0
+
+
+class Session:
+    """One venue's recording. Records gather in ``records`` until they are taken."""
+
+    def __init__(self, venue: Venue, recorder: Recorder, steering: Steering, clock: Clock) -> None:
+        self.venue = venue
+        self.recorder = recorder
+        self.steering = steering
+        self.records: list[Record] = []
+        self.balance = Balance()
+        self.lags = Lags()
+        self.recent_lags = Lags()
+        self.failure: str | None = None
+        self.before_batch: Callable[[], None] = lambda: None
+        self._notebook = Notebook(venue.name)
+        self._clock = clock
+        self._batches = 0
+        self._noted = 0
+        self._quiet_since = (0, 0)
+
+    def resume(self, written: Sequence[Coverage], gaps: Sequence[Coverage]) -> None:
+        """Take up what an earlier run left open."""
+        self.recorder.account.resume(gaps)
+        self.records += written
+        self.steering.take_up(gap.key for gap in gaps)
+
+    def take(self) -> tuple[list[Record], list[tuple[str, bytes]]]:
+        """Return the records since the last call and the notes that belong into the same commit."""
+        records, self.records = self.records, []
+        for record in records:
+            if type(record) is Coverage:
+                self.balance.add(record)
+        notes = self._notebook.update(self.recorder.account.drain())
+        now = self._clock.monotonic()
+        if notes or now - self._noted >= ALIVE_INTERVAL:
+            self._noted = now
+            notes.append(self._notebook.alive(self.recorder.mark))
+        return records, notes
+
+    def settle(self) -> None:
+        """Let time pass while the feed is silent; call it regularly.
+
+        When no batch came between two calls, everything received before the first of them is in:
+        the feed had its turn in between.
+        """
+        now = self._clock.now()
+        batches, since = self._quiet_since
+        if batches == self._batches and since:
+            self.records += self.recorder.advance(since)
+        self._quiet_since = (self._batches, now)
+
+    def step_clock(self, now: int) -> None:
+        """Go on at ``now`` (ns UTC) after the wall clock jumped."""
+        self._quiet_since = (self._batches, 0)
+        self.records += self.recorder.step_clock(now)
+
+    async def run(self, scores: Scores) -> None:
+        """Record until cancelled or until the feed is over; what goes wrong with the venue is in ``failure``."""
+        self.recorder.advance(self._clock.now())
+        while True:
+            try:
+                await self._feed_once(scores)
+            except TransientError as error:
+                self.failure = str(error)
+            except PermanentError as error:
+                self.failure = str(error)
+                self.records += self.recorder.interrupt("disconnect")
+                return
+            else:
+                return
+            self.records += self.recorder.interrupt("disconnect")
+            await self._clock.sleep(RETRY_INTERVAL)
+
+    def _keep(self, records: list[Record]) -> None:
+        self.records += records
+
+    async def _feed_once(self, scores: Scores) -> None:
+        feed = self.venue.feed()
+        steering = asyncio.create_task(self.steering.run(feed, scores, self._keep))
+        pumping = asyncio.create_task(self._pump(feed))
+        try:
+            await asyncio.wait((steering, pumping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._end(feed, steering, pumping)
+        for task in (steering, pumping):
+            if not task.cancelled():
+                task.result()
+
+    async def _end(self, feed: Feed, *tasks: asyncio.Task[None]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                await feed.aclose()
+        except TimeoutError:
+            self.failure = f"{self.venue.name}: the feed did not close in {CLOSE_SECONDS_MAX:g} s"
+
+    async def _pump(self, feed: Feed) -> None:
+        async for batch in feed.batches():
+            self.before_batch()
+            self._batches += 1
+            self._take_in(batch)
+
+    def _take_in(self, batch: Sequence[MarketEvent]) -> None:
+        self.records += self.recorder.apply(batch)
+        self.records += self.steering.follow(self.recorder.lifecycle())
+        lag = lag_of(batch)
+        if lag is not None:
+            self.lags.add(lag)
+            self.recent_lags.add(lag)

@@ -1,0 +1,124 @@
+"""Decide when an instrument's best levels are written down.
+
+Kept apart from the recorder because the rule has two clocks (not too often, not too rarely) and
+must cost nothing for books that do not move: due times wait in a heap, nobody scans all books.
+
+A row's time is exact: it shows the book after every event up to and including its ``ts_recv``, so
+folding the recorded deltas up to there gives the same levels.
+"""
+
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from itertools import count
+
+from predsurv.core.events import Level
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import BookTop
+from predsurv.state.book import Book
+
+
+class Line:
+    """One recorded instrument: its book, what was last written of it, and when it is due again.
+
+    ``changed_at`` and ``epoch`` are those of the last event applied to the book.
+    """
+
+    __slots__ = (
+        "alive",
+        "asks",
+        "beating",
+        "bids",
+        "book",
+        "changed_at",
+        "due",
+        "epoch",
+        "inclusion",
+        "pending",
+        "shown_at",
+    )
+
+    def __init__(self, key: InstrumentKey, inclusion: int) -> None:
+        self.book = Book(key)
+        self.inclusion = inclusion
+        self.alive = True
+        self.bids: tuple[Level, ...] = ()
+        self.asks: tuple[Level, ...] = ()
+        self.changed_at = 0
+        self.epoch = 0
+        self.shown_at = 0
+        self.due = 0
+        self.pending = False  # changed since it was shown
+        self.beating = False  # has an entry among the heartbeats
+
+
+class Tops:
+    """The rule: a row when the best ``levels`` changed, one per ``interval`` at most and per ``heartbeat`` at least."""
+
+    def __init__(self, levels: int, interval: int, heartbeat: int) -> None:
+        self._levels = levels
+        self._interval = interval
+        self._heartbeat = heartbeat
+        self._order = count()
+        self._due: list[tuple[int, int, Line]] = []
+        self._beats: list[tuple[int, int, Line]] = []
+
+    def first(self, line: Line, ts: int) -> BookTop:
+        """Return the row of a book that has just become trusted."""
+        if not line.beating:
+            line.beating = True
+            heappush(self._beats, (ts + self._heartbeat, next(self._order), line))
+        return self._row(line, ts)
+
+    def lost(self, line: Line, ts: int) -> BookTop:
+        """Return the row that says a book is no longer known: no levels, not trusted."""
+        line.bids = line.asks = ()
+        line.shown_at = ts
+        return BookTop(line.book.key, ts, None, (), (), trusted=False)
+
+    def changed(self, line: Line, ts: int) -> None:
+        """Note that the book changed at ``ts``; call it when ``line.pending`` is not set yet."""
+        line.pending = True
+        line.due = max(ts, line.shown_at + self._interval)
+        heappush(self._due, (line.due, next(self._order), line))
+
+    def show(self, line: Line) -> BookTop | None:
+        """Return the row of a pending book as of its due time, None when its best levels are the same."""
+        line.pending = False
+        ts = max(line.due, line.changed_at)
+        bids, asks = line.book.top(self._levels)
+        # An unchanged ladder returns the same object: most comparisons end at the identity.
+        same = (bids is line.bids or bids == line.bids) and (asks is line.asks or asks == line.asks)
+        return None if same and ts < line.shown_at + self._heartbeat else self._row(line, ts)
+
+    def until(self, mark: int) -> Iterator[BookTop]:
+        """Yield the rows due before ``mark``; no event before ``mark`` may follow."""
+        while self._due and self._due[0][0] < mark:
+            line = heappop(self._due)[2]
+            if not line.pending or not line.alive or not line.book.trusted:
+                continue
+            ready = max(line.due, line.changed_at)
+            if ready >= mark:  # more may come at this very instant
+                heappush(self._due, (ready, next(self._order), line))
+                continue
+            row = self.show(line)
+            if row is not None:
+                yield row
+        yield from self._heartbeats(mark)
+
+    def _heartbeats(self, mark: int) -> Iterator[BookTop]:
+        while self._beats and self._beats[0][0] < mark:
+            line = heappop(self._beats)[2]
+            line.beating = line.alive and line.book.trusted
+            if not line.beating:
+                continue
+            ready = max(line.shown_at + self._heartbeat, line.changed_at)
+            if ready < mark:
+                yield self._row(line, ready)
+                ready = line.shown_at + self._heartbeat
+            heappush(self._beats, (max(ready, mark), next(self._order), line))
+
+    def _row(self, line: Line, ts: int) -> BookTop:
+        book = line.book
+        line.bids, line.asks = book.top(self._levels)
+        line.shown_at = ts
+        return BookTop(book.key, ts, book.ts_venue, line.bids, line.asks, trusted=True)

@@ -1,0 +1,102 @@
+"""Secrets: where they come from, and a holder that cannot be shown by accident.
+
+Kept apart from the configuration because they must never meet: a configuration is printed,
+written back and pickled, a secret is not.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from typing import Final, NoReturn
+
+from predsurv.core.errors import ConfigError
+
+SECRETS: Final = (
+    "PREDSURV_POLYMARKET_PRIVATE_KEY",
+    "PREDSURV_KALSHI_KEY_ID",
+    "PREDSURV_KALSHI_PRIVATE_KEY",
+)
+"""The secrets there are; each may also be given as a file, named by ``<NAME>_FILE``."""
+
+SECRET_BYTES_MAX: Final = 16_384
+
+_LOOKS_SECRET = re.compile(
+    r"private_?key|api_?key|key_?id|secret|passphrase|password|passwd|mnemonic|seed_?phrase"
+    r"|credential|token|auth",
+    re.IGNORECASE,
+)
+
+
+class Secret:
+    """A value that only ``reveal`` shows: not ``str``, ``repr``, pickle or a traceback."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the secret itself; call it where it is used and keep the result local."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is never pickled or copied")
+
+
+def looks_secret(key: str) -> bool:
+    """Return whether a key of this name is likely to hold a secret."""
+    return _LOOKS_SECRET.search(key) is not None
+
+
+def secret_hint() -> str:
+    """Return the sentence that tells where secrets go."""
+    return (
+        "a secret never goes into a configuration file or a flag: set "
+        + ", ".join(SECRETS[:-1])
+        + f" or {SECRETS[-1]} in the environment, or name a file (mode 600) with the same "
+        "variable plus _FILE"
+    )
+
+
+def read_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret | None:
+    """Return the secret ``name`` from the environment or from the file ``<name>_FILE`` names.
+
+    None when neither is set; raises ConfigError when both are, or the file is unfit.
+    """
+    env = os.environ if environ is None else environ
+    value, path = env.get(name), env.get(f"{name}_FILE")
+    if value and path:
+        raise ConfigError(f"both {name} and {name}_FILE are set; unset one of them")
+    if path:
+        return Secret(_read_private(f"{name}_FILE", path))
+    return Secret(value.strip()) if value else None
+
+
+def _read_private(variable: str, path: str) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        reason = "is a symbolic link" if os.path.islink(path) else error.strerror
+        raise ConfigError(f"{variable}: cannot read the key file: {reason}") from None
+    try:
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise ConfigError(f"{variable}: not a regular file")
+        if facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ConfigError(
+                f"{variable}: the key file can be read by others (mode "
+                f"{stat.S_IMODE(facts.st_mode):o}); run 'chmod 600' on it"
+            )
+        body = os.read(descriptor, SECRET_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
+    if len(body) > SECRET_BYTES_MAX or not body.strip():
+        raise ConfigError(f"{variable}: the key file is empty or larger than 16 KiB")
+    try:
+        return body.decode("ascii").strip()
+    except UnicodeDecodeError:
+        raise ConfigError(f"{variable}: the key file is not plain text") from None

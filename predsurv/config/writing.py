@@ -1,0 +1,95 @@
+"""Show a configuration and write it back to a file.
+
+Kept apart from loading because only ``init`` and ``config`` need the TOML writer.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import tomli_w
+
+from predsurv.config.kinds import Toml
+from predsurv.config.loading import ENV_PREFIX, Loaded, load
+from predsurv.config.schema import Config, walk
+from predsurv.config.secrets import looks_secret
+from predsurv.core.errors import ConfigError
+
+REDACTED: Final = "***"
+_HEADER: Final = "# Written by predsurv. config/surveillance.toml explains every key.\n\n"
+
+
+class Row(NamedTuple):
+    """One line of ``config show``: the dotted key, its value as text, and where it came from."""
+
+    key: str
+    value: str
+    origin: str
+
+
+def as_rows(loaded: Loaded) -> Sequence[Row]:
+    """Return every key with its value and origin; what looks like a secret is redacted."""
+    return [
+        Row(key.name, _cell(key.name, key.kind.render(key.value)), _origin(loaded, key.name))
+        for key in walk(loaded.config)
+    ]
+
+
+def to_toml(config: Config) -> str:
+    """Return the configuration as TOML text; reading it gives an equal configuration."""
+    tables: dict[str, Any] = {}
+    for key in walk(config):
+        *sections, leaf = key.name.split(".")
+        table = tables
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[leaf] = key.kind.render(key.value)
+    return _HEADER + tomli_w.dumps(tables)
+
+
+def write_back(config: Config, path: Path) -> None:
+    """Replace ``path`` by ``config``, whole or not at all; raises ConfigError.
+
+    What was written is read again before it takes the place of the old file, so a configuration
+    that could not be loaded is never left behind. Comments in the old file are not kept.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".predsurv-", suffix=".toml", dir=path.parent)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(to_toml(config))
+            stream.flush()
+            os.fsync(stream.fileno())
+        load(draft.absolute(), environ={})
+        draft.replace(path)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace(str(draft.absolute()), str(path))) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _origin(loaded: Loaded, key: str) -> str:
+    origin = loaded.origins[key]
+    if origin == "env":
+        return f"env {ENV_PREFIX}{key.upper().replace('.', '__')}"
+    if origin == "file":
+        return f"file {loaded.path}"
+    return origin
+
+
+def _cell(key: str, value: Toml) -> str:
+    if looks_secret(key):
+        return REDACTED
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={weight}" for name, weight in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)

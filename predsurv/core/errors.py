@@ -1,0 +1,80 @@
+"""Every error the program raises on purpose, sorted by what the caller can do about it.
+
+Kept apart so that a ``try`` names the reaction, not the library that failed.
+
+    PredsurvError
+    ├── ConfigError       the user must change something             exit 2
+    ├── TransientError    try again after ``retry_after_ns``         exit 3 when it persists
+    │   └── RateLimited   the venue asked us to slow down
+    ├── PermanentError    asking again cannot help                   exit 3
+    ├── AmbiguousError    an order may exist: reconcile, never resend blind
+    ├── WireError         one message made no sense: count it and go on
+    ├── IntegrityError    stored data is damaged                     exit 4
+    ├── SafetyError       refused to protect money or data           exit 5
+    └── BrokenInvariant   our bug: crash                             exit 1
+
+Every message is one line: what happened, where, and the next step.
+"""
+
+
+class PredsurvError(Exception):
+    """Root of the tree; ``str(error)`` is the one line that the user reads."""
+
+    exit_code = 1
+
+
+class ConfigError(PredsurvError):
+    """Usage or configuration that the user must change."""
+
+    exit_code = 2
+
+
+class TransientError(PredsurvError):
+    """The venue or network failed in a way that may pass.
+
+    ``retry_after_ns`` is the venue's own request, or None when it gave none.
+    """
+
+    exit_code = 3
+
+    def __init__(self, message: str, retry_after_ns: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_ns = retry_after_ns
+
+
+class RateLimited(TransientError):
+    """The venue answered 429 (or refused a handshake for load)."""
+
+
+class PermanentError(PredsurvError):
+    """The venue refused for a reason that repeating will not change."""
+
+    exit_code = 3
+
+
+class AmbiguousError(PredsurvError):
+    """The request left and no proof of its fate came back; the order may exist."""
+
+    exit_code = 3
+
+
+class WireError(PredsurvError):
+    """A message from a venue that breaks its documented form."""
+
+    exit_code = 3
+
+
+class IntegrityError(PredsurvError):
+    """Stored data does not match its checksum, order or manifest."""
+
+    exit_code = 4
+
+
+class SafetyError(PredsurvError):
+    """Refused: going on would risk money or data."""
+
+    exit_code = 5
+
+
+class BrokenInvariant(PredsurvError):
+    """Something that cannot happen did; the state is not to be trusted any more."""

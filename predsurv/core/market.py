@@ -1,0 +1,103 @@
+"""What can be traded: markets, their outcomes, price grids and fee schedules.
+
+Kept apart from events because a market is looked up far more often than it changes.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.num import Money, Price, Size
+
+MarketStatus = Literal["created", "active", "paused", "closed", "resolved", "void", "disputed"]
+
+FeeModel = Literal["none", "polymarket", "kalshi"]
+
+
+class FeeSchedule(Struct, frozen=True, omit_defaults=True):
+    """How a venue charges a taker (and a maker), as of a date.
+
+    Shapes: ``polymarket``: size · rate · (p(1−p))^exponent, taker only (venues/polymarket.md 6);
+    ``kalshi``: size · rate · p(1−p), makers at ``maker_rate`` (venues/kalshi.md 7).
+    Units: rates in millionths (0.07 is 70_000), ``since`` ns UTC or None when unknown.
+    """
+
+    model: FeeModel = "none"
+    rate: int = 0
+    exponent: int = 1
+    maker_rate: int = 0
+    since: int | None = None
+
+
+NO_FEE = FeeSchedule()
+
+
+class PriceBand(Struct, frozen=True, array_like=True):
+    """Valid prices from ``start`` to ``end`` (inclusive) in steps of ``step``, all micros."""
+
+    start: Price
+    end: Price
+    step: Price
+
+
+class Outcome(Struct, frozen=True):
+    """One side of a market that can be held; pays between 0 and 1 dollar a share."""
+
+    instrument_id: InstrumentId
+    label: str
+
+
+class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One question on one venue with its tradable outcomes.
+
+    Money and sizes in micros, times in ns UTC. ``mutually_exclusive``: at most one market of the
+    event pays; ``exhaustive``: at least one does (so both together mean exactly one).
+    """
+
+    venue: VenueName
+    market_id: MarketId
+    event_id: EventId
+    question: str
+    outcomes: tuple[Outcome, ...]
+    status: MarketStatus
+    tick_size: Price
+    min_order_size: Size
+    fetched_at: int
+    series_id: str | None = None
+    description: str | None = None
+    category: str | None = None
+    tags: tuple[str, ...] = ()
+    neg_risk: bool = False
+    mutually_exclusive: bool = False
+    exhaustive: bool = False
+    fee: FeeSchedule = NO_FEE
+    bands: tuple[PriceBand, ...] = ()
+    volume: Money | None = None
+    volume_24h: Money | None = None
+    liquidity: Money | None = None
+    open_interest: Money | None = None
+    close_time: int | None = None
+    url: str | None = None
+    rules_hash: str | None = None
+    tradable: bool = False
+
+    def key(self, index: int) -> InstrumentKey:
+        """Return the key of outcome number ``index``; raises IndexError when there is none."""
+        return InstrumentKey(self.venue, self.market_id, self.outcomes[index].instrument_id)
+
+    def keys(self) -> tuple[InstrumentKey, ...]:
+        """Return the keys of all outcomes, in the venue's order."""
+        return tuple(self.key(index) for index in range(len(self.outcomes)))
+
+
+def on_grid(market: Market, price: Price) -> bool:
+    """Return whether ``price`` is one the venue accepts for an order in this market."""
+    if not 0 < price < 1_000_000:
+        return False
+    if not market.bands:
+        return price % market.tick_size == 0
+    return any(
+        band.start <= price <= band.end and (price - band.start) % band.step == 0
+        for band in market.bands
+    )

@@ -1,0 +1,37 @@
+"""Make text that a stranger wrote safe to show, log or put into a path.
+
+Kept apart because every surface needs the same answer, and one forgotten surface is a terminal
+that obeys a market's title.
+"""
+
+import re
+from hashlib import blake2b
+from typing import Final
+
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+
+# C0 and C1 controls, DEL, bidi and invisible format controls, line separators, surrogates, tags.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_PATH_SAFE = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+def sanitise(text: str, limit: int = 512) -> str:
+    """Return ``text`` with every control, bidi and surrogate character replaced, cut to ``limit``.
+
+    Length is in characters; a cut text ends in an ellipsis.
+    """
+    clean = _UNSAFE.sub(REPLACEMENT, text[: limit + 1])
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def path_component(name: str) -> str:
+    """Return a file or folder name for ``name``: itself when plainly safe, else a digest of it.
+
+    Names differing only in case collide on some file systems, so upper case is digested too.
+    """
+    if _PATH_SAFE.match(name) and name == name.lower():
+        return name
+    return "h_" + blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

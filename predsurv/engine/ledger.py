@@ -1,0 +1,60 @@
+"""Orders, holdings and baskets moved together, so that one event changes all three or none.
+
+Kept apart because the engine while trading and the journal while restarting must do exactly the
+same with the same facts.
+"""
+
+from collections.abc import Mapping
+
+from predsurv.core.events import AccountEvent, Fill, MarketResolved
+from predsurv.core.ids import VenueName
+from predsurv.core.num import Money
+from predsurv.core.orders import PlaceOrder
+from predsurv.engine.baskets import Baskets
+from predsurv.engine.blotter import Applied, Blotter
+from predsurv.engine.portfolio import Portfolio, Settlement
+
+
+class Ledger:
+    """Everything that is ours; ``cash`` is what each venue starts with."""
+
+    def __init__(self, cash: Mapping[VenueName, Money]) -> None:
+        self.blotter = Blotter()
+        self.portfolio = Portfolio(cash)
+        self.baskets = Baskets()
+        self.placed = 0
+
+    def place(self, command: PlaceOrder, ts: int) -> None:
+        """Take in an order about to be sent at ``ts``."""
+        self.blotter.place(command, ts)
+        self.baskets.place(command, ts)
+        self.placed += 1
+
+    def apply(self, event: AccountEvent) -> Applied:
+        """Fold in what a broker said; raises BrokenInvariant for a fill that cannot be."""
+        if not isinstance(event, Fill):
+            return self.blotter.apply(event)
+        order = self.blotter.order(event.client_order_id)
+        if order is None:
+            return "foreign"
+        if self.blotter.booked(event):
+            return "duplicate"
+        self.portfolio.check(order.strategy, event)  # before anything moves: all or nothing
+        done = self.blotter.apply(event)
+        if done == "applied":
+            settled = self.portfolio.fill(order.strategy, event)
+            if order.group is not None:
+                self.baskets.fill(order.group, event)
+                if settled:
+                    self._settle_late(event)
+        return done
+
+    def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
+        """Pay out a resolved market; returns what was turned into money."""
+        self.baskets.settle(event)
+        return self.portfolio.settle(event)
+
+    def _settle_late(self, fill: Fill) -> None:
+        payouts = self.portfolio.payouts(fill.key)
+        key = fill.key
+        self.baskets.settle(MarketResolved(key.venue, key.market_id, fill.ts_recv, None, payouts))

@@ -1,0 +1,35 @@
+"""What a strategy is to the engine.
+
+Kept apart so that strategies need not import the engine: they fit this shape or they do not.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from predsurv.core.events import Event
+from predsurv.core.ids import StrategyName
+from predsurv.core.orders import CancelIntent, Intent
+from predsurv.state.view import View
+
+
+class Strategy(Protocol):
+    """Turns events into wishes; synchronous, without clock, randomness or I/O.
+
+    It is shown book, quote and trade events of trusted instruments only, the account events of
+    its own orders, every market change and resolution, and every tick. ``view.position`` is what
+    this strategy holds: two strategies in one instrument do not see each other's shares.
+    """
+
+    @property
+    def name(self) -> StrategyName:
+        """The name used in configuration, journals and metrics."""
+        ...
+
+    @property
+    def signals(self) -> frozenset[str]:
+        """Every ``signal`` its intents may carry: the label set of its metrics."""
+        ...
+
+    def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
+        """Return what to do now; consecutive intents of one group stand or fall together."""
+        ...

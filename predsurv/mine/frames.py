@@ -1,0 +1,234 @@
+"""What recorded rows say about each instrument: pure polars functions, frame in, frame out.
+
+Kept apart from the job so that every number can be checked by hand on a frame of five rows.
+
+All sums are additive: adding the sums of two stretches of a day gives the sums of both, however the day was cut
+into files and hours. Time counts only where an instrument was observed (covered); a row holds from its own time to
+the next row's, or to the end of the covered interval it lies in, whichever comes first.
+
+Units: ``ts``, ``start``, ``end`` int64 ns UTC; ``seconds`` and everything ``_s`` float seconds; prices and spreads
+dollars; sizes and depths shares.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+STALE_SECONDS: Final = 60
+NEAR: Final = 0.01
+FAR: Final = 0.05
+WAIT_STEPS_PER_OCTAVE: Final = 8  # a median read off this histogram is at most 4.5 % off
+_S: Final = 1e9
+_ROUNDING: Final = 1e-9  # prices are stored as float64: 0.50 − 0.45 is a hair more than 0.05
+DEPTHS: Final = ("bid_depth_1c", "ask_depth_1c", "bid_depth_5c", "ask_depth_5c")
+
+
+def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
+    """Return per instrument the seconds observed and missed from ``start`` to ``end``.
+
+    ``gap_s`` is time that was wanted and not had: being rotated out is a choice, not a gap.
+    """
+    length = pl.col("end") - pl.col("start")
+    missed = (pl.col("state") == "gap") & (pl.col("reason") != "rotated_out")
+    return (
+        _clipped(coverage, start, end)
+        .group_by("market_id", "instrument_id")
+        .agg(
+            (length.filter(pl.col("state") == "covered").sum() / _S).alias("observed_s"),
+            (length.filter(missed).sum() / _S).alias("gap_s"),
+        )
+    )
+
+
+def covered(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
+    """Return the covered intervals (``instrument_id, start, end``), sorted, with adjacent ones made one."""
+    same = pl.col("instrument_id") == pl.col("instrument_id").shift(1)
+    joins = (same & (pl.col("start") <= pl.col("end").shift(1))).fill_null(value=False)
+    return (
+        _clipped(coverage, start, end)
+        .filter(pl.col("state") == "covered")
+        .sort("instrument_id", "start")
+        .with_columns((~joins).cum_sum().alias("run"))
+        .group_by("instrument_id", "run")
+        .agg(pl.col("start").min(), pl.col("end").max())
+        .select("instrument_id", "start", "end")
+        .sort("instrument_id", "start")
+    )
+
+
+def book_rows(snapshots: pl.LazyFrame, levels: int) -> pl.LazyFrame:
+    """Return what each top-of-book row says; ``levels`` is how many each side holds.
+
+    Depths are within 1 and 5 cents of the best price of their own side, as far as the recorded levels reach.
+    """
+    bid, ask = pl.col("bid_px_00"), pl.col("ask_px_00")
+    both = pl.col("bid_depth_5c") + pl.col("ask_depth_5c")
+    lean = (pl.col("bid_depth_5c") - pl.col("ask_depth_5c")) / both
+    return snapshots.select(
+        _id(),
+        pl.col("ts_recv").cast(pl.Int64).alias("ts"),
+        "trusted",
+        (ask - bid).alias("spread"),
+        ((ask + bid) / 2).alias("mid"),
+        *(_depth(name, levels) for name in DEPTHS),
+    ).with_columns(pl.when(both > 0).then(lean).alias("imbalance"))
+
+
+def update_rows(deltas: pl.LazyFrame) -> pl.LazyFrame:
+    """Return when each book changed, one row per receive time, with how many levels did."""
+    return (
+        deltas.filter(pl.col("kind") == "change")
+        .group_by(_id(), pl.col("ts_recv").cast(pl.Int64).alias("ts"))
+        .agg(pl.len().cast(pl.Int64).alias("levels"))
+    )
+
+
+def first_sights(intervals: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
+    """Return a row without changed levels at the start of each covered interval that begins in ``start`` … ``end``."""
+    return intervals.filter(pl.col("start").is_between(start, end, closed="left")).select(
+        "instrument_id", pl.col("start").alias("ts"), pl.lit(0, pl.Int64).alias("levels")
+    )
+
+
+def held(rows: pl.LazyFrame, intervals: pl.LazyFrame, ahead: str) -> pl.LazyFrame:
+    """Return ``rows`` sorted, each with how long it held: what all time-weighted numbers are made of.
+
+    Adds ``seconds`` (0 outside covered time), ``last`` (no later row of the instrument is known: its ``seconds`` reach
+    to the end of its interval), ``joined`` (the next row lies in the same covered interval), ``next_<ahead>``.
+    """
+    same = pl.col("instrument_id").shift(-1).eq_missing(pl.col("instrument_id"))
+    inside = pl.col("ts") < pl.col("end")
+    until = pl.min_horizontal("next_ts", "end")
+    return (
+        _in_interval(
+            rows.sort("instrument_id", "ts", maintain_order=True).with_columns(
+                pl.when(same).then(pl.col("ts").shift(-1)).alias("next_ts"),
+                pl.when(same).then(pl.col(ahead).shift(-1)).alias(f"next_{ahead}"),
+                (~same).alias("last"),
+            ),
+            intervals,
+        )
+        .with_columns(
+            pl.when(inside).then((until - pl.col("ts")) / _S).otherwise(0.0).alias("seconds"),
+            (inside & (pl.col("next_ts") < pl.col("end"))).fill_null(value=False).alias("joined"),
+        )
+        .drop("start", "end", "next_ts")
+    )
+
+
+def book_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the additive sums of held book rows per instrument; untrusted rows weigh nothing."""
+    weight = pl.col("seconds")
+    stepped = pl.col("joined") & pl.col("mid").is_not_null() & pl.col("next_mid").is_not_null()
+    return (
+        rows.filter(pl.col("trusted") & (weight > 0))
+        .group_by("instrument_id")
+        .agg(
+            weight.sum().alias("held_s"),
+            weight.filter(pl.col("mid").is_not_null()).sum().alias("two_sided_s"),
+            weight.filter(pl.col("imbalance").is_not_null()).sum().alias("imbalance_known_s"),
+            ((pl.col("next_mid") - pl.col("mid")).filter(stepped) ** 2).sum().alias("moved"),
+            weight.filter(stepped).sum().alias("moved_s"),
+            *((pl.col(name) * weight).sum().alias(f"{name}_s") for name in ("spread", "mid", "imbalance", *DEPTHS)),
+        )
+    )
+
+
+def update_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return per instrument ``updates`` (levels changed in observed time) and ``stale_s``.
+
+    ``stale_s``: observed seconds in which the last change, or the start of observation, was over a minute ago.
+    """
+    observed = rows.filter(pl.col("seconds") > 0)
+    stale = (pl.col("seconds") - STALE_SECONDS).clip(lower_bound=0.0)
+    return observed.group_by("instrument_id").agg(pl.col("levels").sum().alias("updates"), stale.sum().alias("stale_s"))
+
+
+def waits(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return per instrument how often it waited how long from one change to the next, as a log histogram."""
+    both = pl.col("joined") & (pl.col("levels") > 0) & (pl.col("next_levels") > 0)
+    bucket = (pl.col("seconds").clip(lower_bound=1e-6).log(2) * WAIT_STEPS_PER_OCTAVE).floor().cast(pl.Int16)
+    return (
+        rows.filter(both).group_by("instrument_id", bucket.alias("bucket")).agg(pl.len().cast(pl.Int64).alias("count"))
+    )
+
+
+def median_wait(histogram: pl.LazyFrame) -> pl.LazyFrame:
+    """Return ``median_wait_s`` per instrument from the histogram of ``waits``, added up or in parts."""
+    reached = pl.col("count").cum_sum() * 2 >= pl.col("count").sum()
+    return (
+        added([histogram])
+        .sort("instrument_id", "bucket")
+        .group_by("instrument_id", maintain_order=True)
+        .agg(pl.col("bucket").filter(reached).first())
+        .select("instrument_id", (2.0 ** ((pl.col("bucket") + 0.5) / WAIT_STEPS_PER_OCTAVE)).alias("median_wait_s"))
+    )
+
+
+def trade_sums(trades: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
+    """Return per instrument the number, shares and dollars of trades in observed time."""
+    rows = trades.select(_id(), pl.col("ts_recv").cast(pl.Int64).alias("ts"), "price", "size")
+    return (
+        _in_interval(rows.sort("instrument_id", "ts"), intervals)
+        .filter(pl.col("ts") < pl.col("end"))
+        .group_by("instrument_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("trades"),
+            pl.col("size").sum().alias("volume"),
+            (pl.col("price") * pl.col("size")).sum().alias("notional"),
+        )
+    )
+
+
+def added(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
+    """Return the sums of several stretches as the sums of all of them, per instrument (and bucket, if there)."""
+    stacked = pl.concat(parts)
+    keys = [name for name in ("instrument_id", "bucket") if name in stacked.collect_schema()]
+    return stacked.group_by(keys).agg(pl.all().sum())
+
+
+def mid_paths(rows: pl.LazyFrame, start: int, end: int, bins: int) -> pl.LazyFrame:
+    """Return the last mid in each of ``bins`` equal parts of ``start`` … ``end``: ``instrument_id, bin, mid``."""
+    part = ((pl.col("ts") - start) * bins // max(end - start, 1)).clip(0, bins - 1).cast(pl.Int32)
+    return (
+        rows.filter(pl.col("trusted") & pl.col("mid").is_not_null() & pl.col("ts").is_between(start, end))
+        .sort("instrument_id", "ts", maintain_order=True)
+        .group_by("instrument_id", part.alias("bin"), maintain_order=True)
+        .agg(pl.col("mid").last())
+    )
+
+
+def _in_interval(rows: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
+    """Return sorted ``rows`` with ``start`` and ``end`` of the last covered interval begun by then, null if none."""
+    return rows.join_asof(
+        intervals, left_on="ts", right_on="start", by="instrument_id", coalesce=False, check_sortedness=False
+    )
+
+
+def _clipped(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
+    return coverage.select(
+        pl.col("market_id").cast(pl.String),
+        _id(),
+        pl.col("start").cast(pl.Int64).clip(start, end),
+        pl.col("end").cast(pl.Int64).clip(start, end),
+        pl.col("state").cast(pl.String),
+        pl.col("reason").cast(pl.String),
+    ).filter(pl.col("end") > pl.col("start"))
+
+
+def _id() -> pl.Expr:
+    return pl.col("instrument_id").cast(pl.String)
+
+
+def _depth(name: str, levels: int) -> pl.Expr:
+    side, _, distance = name.split("_")
+    reach = (NEAR if distance == "1c" else FAR) + _ROUNDING
+    best = pl.col(f"{side}_px_00")
+    near = [
+        pl.when((pl.col(f"{side}_px_{level:02d}") - best).abs() <= reach)
+        .then(pl.col(f"{side}_sz_{level:02d}"))
+        .otherwise(0.0)
+        for level in range(levels)
+    ]
+    return pl.sum_horizontal(near).alias(name)

@@ -1,0 +1,169 @@
+"""The ports: what the jobs need from a venue, a clock and a store, and nothing more.
+
+Kept apart, owned by the consumers, so that mock, simulator, replay and real venues are
+interchangeable without a base class.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+from msgspec import Struct
+
+from predsurv.core.events import AccountEvent, MarketEvent
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.market import Market
+from predsurv.core.num import Money
+from predsurv.core.orders import AccountSnapshot, Approved
+from predsurv.core.records import Record
+
+
+class Clock(Protocol):
+    """The only source of time; ns everywhere."""
+
+    def now(self) -> int:
+        """Return wall time in ns UTC; may step."""
+        ...
+
+    def monotonic(self) -> int:
+        """Return a time in ns that never goes back; for intervals."""
+        ...
+
+    async def sleep(self, duration: int) -> None:
+        """Return after ``duration`` ns (at once when it is not positive)."""
+        ...
+
+
+class MarketQuery(Struct, frozen=True):
+    """Which markets a scan wants. Money in micros; ``limit`` 0 means all."""
+
+    min_volume: Money = Money(0)
+    min_liquidity: Money = Money(0)
+    include_closed: bool = False
+    limit: int = 0
+
+
+class VenueTraits(Struct, frozen=True):
+    """What a venue can and cannot do, so that differences are data and not surprises.
+
+    ``complementary_outcomes``: the two outcomes' books of a binary market mirror each other, so
+    one of them says all. ``sequenced``: the feed numbers its messages. ``polled``: the feed is
+    derived from polls. ``realtime`` is False for a feed that replays as fast as it is read.
+    """
+
+    complementary_outcomes: bool = False
+    sequenced: bool = False
+    polled: bool = False
+    realtime: bool = True
+    trading: bool = False
+
+
+class ScanIssue(Struct, frozen=True):
+    """A catalogue row that could not be read: counted, shown, never fatal."""
+
+    venue: VenueName
+    where: str
+    detail: str
+
+
+class Catalog(Protocol):
+    """Every market of a venue."""
+
+    def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
+        """Yield each matching market once; raises TransientError or PermanentError.
+
+        Markets arrive page by page. Unreadable rows are left out and appended to ``issues``.
+        """
+        ...
+
+    @property
+    def issues(self) -> Sequence[ScanIssue]:
+        """The unreadable rows of the scan so far."""
+        ...
+
+    @property
+    def pages(self) -> int:
+        """Pages fetched so far."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back connections; safe to call twice."""
+        ...
+
+
+class Feed(Protocol):
+    """Live (or replayed) market events for a desired set of instruments."""
+
+    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+        """Set the WHOLE desired set; the feed diffs. Idempotent."""
+        ...
+
+    def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
+        """Yield what arrived since the last turn, in order; ends when the feed is closed or over.
+
+        The first book event of an instrument is a snapshot. After any loss a Gap precedes the
+        next snapshot. Never more than one iteration at a time.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Stop and leave nothing running; safe to call twice, and while ``batches`` waits."""
+        ...
+
+
+class Broker(Protocol):
+    """Takes approved commands; answers arrive as events."""
+
+    async def submit(self, command: Approved) -> None:
+        """Send a command; never raises for a refusal by the venue, that is an event."""
+        ...
+
+    def events(self) -> AsyncIterator[AccountEvent]:
+        """Yield what happens to our orders, in order; ends when closed."""
+        ...
+
+    async def snapshot(self) -> AccountSnapshot:
+        """Return cash, positions and open orders as the venue knows them."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop and leave nothing running; safe to call twice."""
+        ...
+
+
+class Venue(Protocol):
+    """One venue's three faces."""
+
+    @property
+    def name(self) -> VenueName:
+        """The name used in paths, labels and configuration."""
+        ...
+
+    @property
+    def traits(self) -> VenueTraits:
+        """What this venue can do."""
+        ...
+
+    def catalog(self) -> Catalog:
+        """Return a new catalogue reader."""
+        ...
+
+    def feed(self) -> Feed:
+        """Return a new feed; what it needs to know of a market it learns from the venue."""
+        ...
+
+    def broker(self) -> Broker:
+        """Return a new broker; raises SafetyError where trading is not possible."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give back everything; safe to call twice."""
+        ...
+
+
+class Sink(Protocol):
+    """Where records go to stay."""
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Take records in order; they are durable as the sink's own documentation says."""
+        ...

@@ -1,0 +1,139 @@
+"""Read the catalogues of the venues and write each one's universe file.
+
+Kept apart from the command so that a schedule or a test runs the same scan without a terminal.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from predsurv.core.errors import IntegrityError, PermanentError, TransientError, WireError
+from predsurv.core.ids import VenueName
+from predsurv.core.market import Market
+from predsurv.ports import Catalog, Clock, MarketQuery, ScanIssue, Venue
+from predsurv.scan.eligibility import eligible
+from predsurv.scan.tally import Tally, Totals
+
+VENUES_AT_ONCE: Final = 4
+ISSUES_KEPT_MAX: Final = 20
+PROGRESS_EVERY: Final = 100
+"""Markets between two calls of the progress callback."""
+
+
+class UniverseSink(Protocol):
+    """Where one venue's markets go; nothing is visible to readers before ``commit``."""
+
+    def write(self, market: Market) -> None:
+        """Take one market; raises OSError."""
+        ...
+
+    def commit(self) -> Path:
+        """Put the new file in the place of the old one and return its path; raises OSError."""
+        ...
+
+    def abort(self) -> None:
+        """Forget what was written; the old file stays. Safe after ``commit``."""
+        ...
+
+
+class Progress(NamedTuple):
+    """How far one venue's scan is."""
+
+    venue: VenueName
+    markets: int
+    pages: int
+    done: bool
+
+
+class VenueScan(Struct, frozen=True):
+    """What became of one venue's scan.
+
+    ``path`` is the new universe file; None with ``failure``, the one line that says why the old file was kept.
+    ``left_out``: markets the query excludes. ``issues``: the first rows that could not be read of ``issues_count``.
+    """
+
+    venue: VenueName
+    totals: Totals
+    categories: Mapping[str, Totals]
+    left_out: int
+    pages: int
+    issues_count: int
+    issues: tuple[ScanIssue, ...]
+    duration: int
+    path: Path | None
+    failure: str | None = None
+
+
+class Scan(NamedTuple):
+    """What to scan for and with what."""
+
+    queries: Mapping[VenueName, MarketQuery]
+    sink: Callable[[VenueName], UniverseSink]
+    clock: Clock
+    progress: Callable[[Progress], None]
+
+
+async def scan_venues(venues: Sequence[Venue], scan: Scan) -> list[VenueScan]:
+    """Scan all venues, a few at the same time, and return what became of each in their order.
+
+    A venue that fails keeps its old file and does not disturb the others. OSError (disk) stops everything.
+    """
+    turnstile = asyncio.Semaphore(VENUES_AT_ONCE)
+
+    async def turn(venue: Venue) -> VenueScan:
+        async with turnstile:
+            return await _scan_venue(venue, scan)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(turn(venue)) for venue in venues]
+    return [task.result() for task in tasks]
+
+
+async def _scan_venue(venue: Venue, scan: Scan) -> VenueScan:
+    began = scan.clock.monotonic()
+    catalog, sink = venue.catalog(), scan.sink(venue.name)
+    tally = Tally(scan.clock.now())
+    left_out, path, failure = 0, None, None
+    try:
+        left_out = await _stream(catalog, sink, tally, (venue.name, scan))
+        if tally.total.markets + left_out == 0:
+            raise PermanentError("the venue listed no readable market, which cannot be right; see the issues")
+        path = sink.commit()
+    except (TransientError, PermanentError, WireError, IntegrityError) as error:
+        failure = str(error)
+    finally:
+        sink.abort()
+        await catalog.aclose()
+    scan.progress(Progress(venue.name, tally.total.markets, catalog.pages, done=True))
+    return VenueScan(
+        venue=venue.name,
+        totals=tally.total,
+        categories=tally.by_category(),
+        left_out=left_out,
+        pages=catalog.pages,
+        issues_count=len(catalog.issues),
+        issues=tuple(catalog.issues[:ISSUES_KEPT_MAX]),
+        duration=scan.clock.monotonic() - began,
+        path=path,
+        failure=failure,
+    )
+
+
+async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tuple[VenueName, Scan]) -> int:
+    """Write every eligible market as it arrives; return how many were left out."""
+    name, scan = where
+    query, left_out = scan.queries[name], 0
+    async for market in catalog.markets(query):
+        if not eligible(market, query):
+            left_out += 1
+            continue
+        sink.write(market)
+        tally.add(market)
+        if tally.total.markets % PROGRESS_EVERY == 0:
+            scan.progress(Progress(name, tally.total.markets, catalog.pages, done=False))
+        if tally.total.markets == query.limit:
+            break
+    return left_out

@@ -1,0 +1,96 @@
+"""The order book of one instrument, and whether it can be believed.
+
+Kept apart because trust is part of the book: a gap makes it untrusted, only a snapshot heals it.
+"""
+
+from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level
+from predsurv.core.ids import InstrumentKey
+from predsurv.state.ladder import Ladder
+
+
+class Book:
+    """Bids and asks of one instrument, folded from its book events.
+
+    ``trusted`` is False until the first snapshot and after every Gap. Times are those of the last
+    event applied; ``epoch`` and ``seq`` its connection generation and venue sequence number.
+    """
+
+    __slots__ = ("_last", "asks", "bids", "key", "trusted")
+
+    def __init__(self, key: InstrumentKey) -> None:
+        self.key = key
+        self.bids = Ladder(descending=True)
+        self.asks = Ladder(descending=False)
+        self.trusted = False
+        # One reference instead of four copied fields: this is written at every change.
+        self._last: BookSnapshot | BookDelta | Gap | None = None
+
+    @property
+    def ts_recv(self) -> int:
+        """Receive time of the last event in ns UTC, 0 before any."""
+        return 0 if self._last is None else self._last.ts_recv
+
+    @property
+    def ts_venue(self) -> int | None:
+        """The venue's time of the last event in ns UTC, None when it gave none."""
+        return None if self._last is None or isinstance(self._last, Gap) else self._last.ts_venue
+
+    @property
+    def epoch(self) -> int:
+        """Connection generation of the last event, 0 before any."""
+        return 0 if self._last is None else self._last.epoch
+
+    @property
+    def seq(self) -> int | None:
+        """The venue's sequence number of the last event, None when it gave none."""
+        return None if self._last is None or isinstance(self._last, Gap) else self._last.seq
+
+    def apply(self, event: BookSnapshot | BookDelta | Gap) -> None:
+        """Fold one event in; a delta on an untrusted book is ignored."""
+        if type(event) is BookDelta:
+            self.change(event)
+        elif type(event) is BookSnapshot:
+            self.bids.replace(event.bids)
+            self.asks.replace(event.asks)
+            self.trusted = True
+            self._last = event
+        else:
+            self.trusted = False
+            self._last = event
+
+    def change(self, event: BookDelta) -> bool:
+        """Apply a delta; return False when the book is untrusted and nothing was done."""
+        if not self.trusted:
+            return False
+        (self.bids if event.side == "bid" else self.asks).set(event.price, event.size)
+        self._last = event
+        return True
+
+    def best_bid(self) -> Level | None:
+        """Return the highest bid as (price, size), None when nobody bids."""
+        return self.bids.best()
+
+    def best_ask(self) -> Level | None:
+        """Return the lowest ask as (price, size), None when nobody offers."""
+        return self.asks.best()
+
+    def crossed(self) -> bool:
+        """Return whether the best bid is at or above the best ask: no venue's book stays so."""
+        bid, ask = self.bids.best(), self.asks.best()
+        return bid is not None and ask is not None and bid[0] >= ask[0]
+
+    def top(self, count: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return the best ``count`` bids and asks, best first."""
+        return self.bids.top(count), self.asks.top(count)
+
+    def as_snapshot(self, ts_recv: int) -> BookSnapshot:
+        """Return the whole book as a snapshot received at ``ts_recv``; venue stamps are kept."""
+        return BookSnapshot(
+            self.key,
+            ts_recv,
+            self.ts_venue,
+            self.epoch,
+            self.seq,
+            self.bids.levels(),
+            self.asks.levels(),
+        )

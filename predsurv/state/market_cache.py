@@ -1,0 +1,176 @@
+"""The latest of everything, keyed by (venue, instrument): markets, books, quotes, last trades.
+
+Kept apart as the one place that events are merged into; everyone else only reads it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Gap,
+    MarketChange,
+    MarketEvent,
+    MarketResolved,
+    Quote,
+    Trade,
+    Unwanted,
+)
+from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market, MarketStatus
+from predsurv.core.num import Price, Size
+from predsurv.state.book import Book
+
+
+class InstrumentState(Struct):
+    """What is known of an instrument beside its book; None where nothing was said yet or is there.
+
+    Prices and sizes in micros, times in ns UTC.
+    """
+
+    tick_size: Price | None = None
+    bid: Price | None = None
+    ask: Price | None = None
+    last_price: Price | None = None
+    last_size: Size | None = None
+    last_trade_ts: int | None = None
+    status: MarketStatus | None = None
+    payout: Price | None = None
+
+
+class InstrumentPatch(Struct, frozen=True):
+    """A partial update: only fields that are set overwrite; None is a value (an empty side)."""
+
+    tick_size: Price | None | UnsetType = UNSET
+    bid: Price | None | UnsetType = UNSET
+    ask: Price | None | UnsetType = UNSET
+    last_price: Price | None | UnsetType = UNSET
+    last_size: Size | None | UnsetType = UNSET
+    last_trade_ts: int | None | UnsetType = UNSET
+    status: MarketStatus | None | UnsetType = UNSET
+    payout: Price | None | UnsetType = UNSET
+
+
+_STATUS_OF: dict[str, MarketStatus] = {
+    "created": "created",
+    "activated": "active",
+    "paused": "paused",
+    "closed": "closed",
+    "disputed": "disputed",
+}
+
+
+class MarketCache:
+    """Markets by (venue, market id), books and instrument states by key."""
+
+    def __init__(self) -> None:
+        self._markets: dict[tuple[VenueName, MarketId], Market] = {}
+        self._groups: dict[tuple[VenueName, EventId], dict[MarketId, None]] = {}
+        self._books: dict[InstrumentKey, Book] = {}
+        self._states: dict[InstrumentKey, InstrumentState] = {}
+        self._apply: dict[type, Callable[[Any], None]] = {
+            BookDelta: self._on_delta,
+            BookSnapshot: self._on_book,
+            Gap: self._on_book,
+            Trade: self._on_trade,
+            Quote: self._on_quote,
+            MarketChange: self._on_change,
+            MarketResolved: self._on_resolved,
+            Unwanted: self._on_unwanted,
+        }
+
+    def add(self, market: Market) -> None:
+        """Know this market from now on; a newer record of the same market replaces it."""
+        self._markets[market.venue, market.market_id] = market
+        self._groups.setdefault((market.venue, market.event_id), {})[market.market_id] = None
+        for key in market.keys():
+            self.merge(key, InstrumentPatch(tick_size=market.tick_size, status=market.status))
+
+    def apply(self, event: MarketEvent) -> None:
+        """Merge one event; kinds that carry no state are ignored."""
+        reducer = self._apply.get(type(event))
+        if reducer is not None:
+            reducer(event)
+
+    def merge(self, key: InstrumentKey, patch: InstrumentPatch) -> None:
+        """Overwrite just the fields that ``patch`` sets."""
+        state = self._states.get(key)
+        if state is None:
+            state = self._states[key] = InstrumentState()
+        for name in patch.__struct_fields__:
+            value = getattr(patch, name)
+            if value is not UNSET:
+                setattr(state, name, value)
+
+    def market(self, venue: VenueName, market_id: MarketId) -> Market | None:
+        """Return the market, or None when it is not known."""
+        return self._markets.get((venue, market_id))
+
+    def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
+        """Return every known market of an event, in the order they became known."""
+        group = self._groups.get((venue, event_id), {})
+        return tuple(self._markets[venue, market_id] for market_id in group)
+
+    def book(self, key: InstrumentKey) -> Book | None:
+        """Return the book, trusted or not, or None when none was ever received."""
+        return self._books.get(key)
+
+    def trusted_book(self, key: InstrumentKey) -> Book | None:
+        """Return the book when it can be believed: snapshot seen, no gap since, not crossed."""
+        book = self._books.get(key)
+        if book is None or not book.trusted or book.crossed():
+            return None
+        return book
+
+    def state(self, key: InstrumentKey) -> InstrumentState | None:
+        """Return quote, last trade, tick and status of the instrument, or None when unknown."""
+        return self._states.get(key)
+
+    def _on_delta(self, event: BookDelta) -> None:
+        book = self._books.get(event.key)
+        if book is not None:
+            book.change(event)
+
+    def _on_book(self, event: BookSnapshot | Gap) -> None:
+        book = self._books.get(event.key)
+        if book is None:
+            book = self._books[event.key] = Book(event.key)
+        book.apply(event)
+
+    def _on_trade(self, event: Trade) -> None:
+        patch = InstrumentPatch(
+            last_price=event.price, last_size=event.size, last_trade_ts=event.ts_recv
+        )
+        self.merge(event.key, patch)
+
+    def _on_quote(self, event: Quote) -> None:
+        self.merge(event.key, InstrumentPatch(bid=event.bid, ask=event.ask))
+
+    def _on_change(self, event: MarketChange) -> None:
+        if event.market is not None:
+            self.add(event.market)
+            return
+        market = self.market(event.venue, event.market_id)
+        if market is None:
+            return
+        if event.tick_size is not None:
+            self.add(msgspec.structs.replace(market, tick_size=event.tick_size))
+        elif event.kind in _STATUS_OF:
+            self.add(msgspec.structs.replace(market, status=_STATUS_OF[event.kind]))
+
+    def _on_resolved(self, event: MarketResolved) -> None:
+        market = self.market(event.venue, event.market_id)
+        if market is not None:
+            status: MarketStatus = "void" if event.void else "resolved"
+            self.add(msgspec.structs.replace(market, status=status, tradable=False))
+        for instrument_id, payout in event.payouts:
+            key = InstrumentKey(event.venue, event.market_id, instrument_id)
+            self.merge(key, InstrumentPatch(payout=payout))
+
+    def _on_unwanted(self, event: Unwanted) -> None:
+        # A book that is no longer fed would go stale in place, and memory would only grow.
+        self._books.pop(event.key, None)

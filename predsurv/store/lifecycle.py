@@ -1,0 +1,106 @@
+"""The ``value`` column of the lifecycle dataset: what changed in a market, as JSON, and back.
+
+Kept apart because this JSON is read by people and by replay alike. Forms: a change is
+``{"change": …, "tick_size": "0.01", "market": {…}}`` with only what the event had, where
+``change`` is the venue adapter's own JSON and ``market`` is as in universe.jsonl; ``text``
+replaces ``change`` when that was no JSON. A settlement is ``{"payouts": {"<instrument_id>": "1"}}``.
+"""
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from predsurv.core.events import MarketChange, MarketChangeKind, MarketResolved
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
+from predsurv.core.num import Price, format_micros, parse_micros
+from predsurv.store.universe import MarketLine, to_line, to_market
+
+
+class _Change(Struct, frozen=True):
+    change: msgspec.Raw | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    tick_size: str | UnsetType = UNSET
+    market: MarketLine | UnsetType = UNSET
+
+
+class _Settlement(Struct, frozen=True):
+    payouts: dict[InstrumentId, str]
+
+
+class LifecycleRow(Struct, frozen=True):
+    """One row as stored; ``key.instrument_id`` is empty when the row is about the whole market."""
+
+    key: InstrumentKey
+    ts_recv: int
+    ts_venue: int | None
+    kind: str
+    value: str
+
+
+_WHOLE_MARKET = InstrumentId("")
+_ENCODER = msgspec.json.Encoder()
+
+
+def to_row(event: MarketChange | MarketResolved) -> LifecycleRow:
+    """Return the row that stores ``event``."""
+    if isinstance(event, MarketResolved):
+        payouts = {instrument: format_micros(price) for instrument, price in event.payouts}
+        kind, value, instrument = "void" if event.void else "resolved", _json(_Settlement(payouts)), None
+    else:
+        kind, value, instrument = event.kind, _json(_change(event)), event.instrument_id
+    key = InstrumentKey(event.venue, event.market_id, instrument or _WHOLE_MARKET)
+    return LifecycleRow(key, event.ts_recv, event.ts_venue, kind, value)
+
+
+def to_event(row: LifecycleRow) -> MarketChange | MarketResolved:
+    """Return the event that ``row`` stores; raises ValueError when its value is damaged."""
+    try:
+        if row.kind in ("resolved", "void"):
+            return _resolved(row)
+        return _changed(row)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"lifecycle value of {row.kind!r}: {error}") from error
+
+
+def _resolved(row: LifecycleRow) -> MarketResolved:
+    settlement = msgspec.json.decode(row.value, type=_Settlement)
+    payouts = tuple((instrument, Price(parse_micros(price))) for instrument, price in settlement.payouts.items())
+    venue, market_id = row.key.venue, MarketId(row.key.market_id)
+    return MarketResolved(venue, market_id, row.ts_recv, row.ts_venue, payouts, row.kind == "void")
+
+
+def _changed(row: LifecycleRow) -> MarketChange:
+    stored = msgspec.json.decode(row.value, type=_Change)
+    raw = "" if stored.change is UNSET else bytes(stored.change).decode()
+    return MarketChange(
+        venue=row.key.venue,
+        market_id=row.key.market_id,
+        instrument_id=row.key.instrument_id or None,
+        ts_recv=row.ts_recv,
+        ts_venue=row.ts_venue,
+        kind=msgspec.convert(row.kind, MarketChangeKind),
+        value=raw if stored.text is UNSET else stored.text,
+        market=None if stored.market is UNSET else to_market(stored.market),
+        tick_size=None if stored.tick_size is UNSET else Price(parse_micros(stored.tick_size)),
+    )
+
+
+def _change(event: MarketChange) -> _Change:
+    tick_size = UNSET if event.tick_size is None else format_micros(event.tick_size)
+    market = UNSET if event.market is None else to_line(event.market)
+    if _is_json(event.value):
+        return _Change(change=msgspec.Raw(event.value), tick_size=tick_size, market=market)
+    return _Change(text=event.value, tick_size=tick_size, market=market)
+
+
+def _is_json(text: str) -> bool:
+    if not text or text != text.strip():
+        return False
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _json(value: Struct) -> str:
+    return _ENCODER.encode(value).decode()

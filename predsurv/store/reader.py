@@ -1,0 +1,89 @@
+"""What was recorded, replayed: every market event of a venue in the order it was received.
+
+Kept apart from the files because a merge needs only times: files are opened when the merge reaches
+their first row and dropped after their last, so memory holds a few sealed segments, not a day.
+"""
+
+from collections.abc import Iterator, Set
+from pathlib import Path
+from typing import Final
+
+from predsurv.core.events import BookSnapshot, Gap, MarketEvent
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.store.cursors import PLACE, Cursor, Source, Timed, Wanted, open_source
+from predsurv.store.paths import NS_DAY, NS_HOUR, Dataset, Layout, parse_file, partition_of
+
+_HOURLY: Final[tuple[Dataset, ...]] = ("deltas", "trades")
+_DAILY: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
+
+
+def replay(
+    data_dir: Path, venue: VenueName, start: int, end: int, instruments: Set[InstrumentKey] | None = None
+) -> Iterator[MarketEvent]:
+    """Yield the events received from ``start`` to before ``end`` (ns UTC), of ``instruments`` or all.
+
+    BookSnapshot, BookDelta, Trade, MarketChange, MarketResolved, and a Gap where one began. Order:
+    receive time, then order of arrival; gaps before anything else of their time. Page checksums are
+    verified. Raises IntegrityError naming the file that is damaged.
+    """
+    wanted = Wanted(venue, start, end, instruments)
+    reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
+    for _, _, _, event in _merge(_sources(Layout(data_dir), wanted), wanted):
+        if isinstance(event, Gap):
+            if reasons.get(event.key) == event.reason:
+                continue  # the same gap, written in pieces
+            reasons[event.key] = event.reason
+        elif reasons and isinstance(event, BookSnapshot):
+            reasons.pop(event.key, None)
+        yield event
+
+
+def _merge(sources: Iterator[Source], wanted: Wanted) -> Iterator[Timed]:
+    """Merge files sorted by their first time, holding only those that overlap."""
+    keys: dict[tuple[str, str], InstrumentKey] = {}
+    active: list[Cursor] = []
+    following = next(sources, None)
+    while active or following is not None:
+        now = min((cursor.time for cursor in active), default=None)
+        while following is not None and (now is None or following.lo <= now):
+            now = following.lo if now is None else now
+            active.append(Cursor(following, wanted, keys))
+            following = next(sources, None)
+        active = [cursor for cursor in active if not cursor.done]
+        yield from _step(active, None if following is None else following.lo)
+        active = [cursor for cursor in active if not cursor.done]
+
+
+def _step(active: list[Cursor], following: int | None) -> list[Timed]:
+    bounds = [following, *(cursor.horizon() for cursor in active)]
+    before = min((bound for bound in bounds if bound is not None), default=None)
+    events: list[Timed] = []
+    for cursor in active:
+        events += cursor.take(before)
+    events.sort(key=PLACE)
+    return events
+
+
+def _sources(layout: Layout, wanted: Wanted) -> Iterator[Source]:
+    """Yield the files with rows in the wanted time, by their first time, opening an hour's at once."""
+    waiting: list[Source] = []
+    first = wanted.start // NS_HOUR * NS_HOUR
+    for hour in range(first, wanted.end, NS_HOUR):
+        if hour == first or hour % NS_DAY == 0:
+            waiting += _opened(layout, wanted, hour, _DAILY)
+        waiting += _opened(layout, wanted, hour, _HOURLY)
+        yield from sorted((source for source in waiting if source.lo < hour + NS_HOUR), key=_lo)
+        waiting = [source for source in waiting if source.lo >= hour + NS_HOUR]
+
+
+def _lo(source: Source) -> int:
+    return source.lo
+
+
+def _opened(layout: Layout, wanted: Wanted, ts: int, datasets: tuple[Dataset, ...]) -> Iterator[Source]:
+    for dataset in datasets:
+        folder = layout.folder(partition_of(dataset, wanted.venue, ts))
+        for path in sorted(folder.glob("*.parquet")):
+            source = open_source(path, dataset, str(parse_file(path)[1]))
+            if source.lo < wanted.end and source.hi >= wanted.start:
+                yield source

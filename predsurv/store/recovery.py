@@ -1,0 +1,98 @@
+"""Start-up: seal whatever segments an earlier run left, exactly as that run would have.
+
+Kept apart only for what is special at start: finding the segments, and giving the caller what it
+needs to account for the time after the last record.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import Coverage, Record
+from predsurv.ports import Clock
+from predsurv.store.columns import Contents
+from predsurv.store.durable import clear_dir
+from predsurv.store.paths import Layout, segments_of
+from predsurv.store.seal import DEFAULTS, SealOptions, SealReport, seal_segment
+from predsurv.store.segment import Segment
+
+
+class LastState(Struct, frozen=True):
+    """What the newest segment of an earlier run says about its end. Times in ns UTC.
+
+    ``clean``: it was closed on purpose. ``last_ts``: its latest record, 0 when it has none.
+    ``last_seen``: the latest book, change or trade of each instrument. ``last_coverage``: the last
+    coverage record of each instrument. ``notes``: as the log was told.
+    """
+
+    clean: bool
+    last_ts: int
+    last_seen: Mapping[InstrumentKey, int]
+    last_coverage: Mapping[InstrumentKey, Coverage]
+    notes: Mapping[str, bytes]
+
+
+class RecoveryReport(Struct, frozen=True):
+    """What was found at start: a report per segment, and the last state when there was one.
+
+    ``last`` is None on a first start, after a clean stop that sealed everything, and when the
+    newest segment was too damaged to read (then ``damaged`` of its report says so).
+    """
+
+    seals: tuple[SealReport, ...]
+    last: LastState | None
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Everything that could not be read, over all segments."""
+        return tuple(f"{seal.segment}: {what}" for seal in self.seals for what in seal.damaged)
+
+
+Epilogue = Callable[[LastState], Sequence[Record]]
+
+
+def recover(
+    layout: Layout, collector: str, clock: Clock, options: SealOptions = DEFAULTS, epilogue: Epilogue | None = None
+) -> RecoveryReport:
+    """Seal the segments that ``collector`` left, oldest first; call with its DataLock held.
+
+    ``epilogue`` is asked for records to add to the newest one, such as the coverage that ends in a
+    ``crash`` gap: they become durable in the same instant in which the segment is forgotten, so a
+    crash during recovery neither loses nor doubles them. Raises as ``seal_segment`` does.
+    """
+    clear_dir(layout.staging(collector))
+    _remove_orphans(layout, collector)
+    found: list[LastState] = []
+
+    def ending(segment: Segment, contents: Contents) -> Sequence[Record]:
+        found.append(_state_of(segment, contents))
+        return epilogue(found[-1]) if epilogue is not None else ()
+
+    paths = list(segments_of(layout.wal, collector))
+    closing = msgspec.structs.replace(options, epilogue=ending)
+    seals = [seal_segment(path, layout, clock, closing if path == paths[-1] else options) for path in paths]
+    return RecoveryReport(tuple(seals), found[-1] if found else None)
+
+
+def _remove_orphans(layout: Layout, collector: str) -> None:
+    """Delete what SQLite kept beside segments that are gone: a crash came between the two."""
+    for suffix in ("-wal", "-shm"):
+        for path in layout.wal.glob(f"{collector}-*.db{suffix}"):
+            if not path.with_name(path.name.removesuffix(suffix)).exists():
+                path.unlink()
+
+
+def _state_of(segment: Segment, contents: Contents) -> LastState:
+    seen: dict[InstrumentKey, int] = {}
+    for dataset in ("deltas", "trades", "snapshots"):
+        grouped = contents.tables[dataset].group_by("key").aggregate([("ts_recv", "max")])
+        for number, ts in zip(grouped["key"].to_pylist(), grouped["ts_recv_max"].to_pylist(), strict=True):
+            key = contents.keys[number]
+            seen[key] = max(ts, seen.get(key, ts))
+    ends = [coverage.end for coverage in contents.last_coverage.values()]
+    changed = pc.max(contents.tables["lifecycle"]["ts_recv"]).as_py() or 0
+    last_ts = max([changed, *seen.values(), *ends])
+    return LastState(segment.complete, last_ts, seen, contents.last_coverage, segment.notes)

@@ -1,0 +1,115 @@
+"""The Arrow schemas of the data files and how they are encoded.
+
+Kept apart because a column's name, type and unit are a promise to every reader of the data.
+Prices and sizes are float64 on disk because every tool reads them; up to ``EXACT_MAX`` micros they
+convert to micros and back exactly.
+"""
+
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from predsurv.core.num import MICROS
+from predsurv.store.paths import Dataset
+
+SCHEMA_VERSION: Final = "1"
+VERSION_KEY: Final = "predsurv.schema"
+"""Key of the schema version in every file's metadata."""
+
+EXACT_MAX: Final = 2**52
+"""Largest micros that float64 holds exactly through division by 10**6: 4.5 thousand million shares."""
+
+TIME: Final = pa.timestamp("ns", tz="UTC")
+_TEXT: Final = pa.string()
+_NUMBER: Final = pa.float64()
+
+
+def level_columns(levels: int) -> list[str]:
+    """Return the price and size columns of a snapshot row: bid px, bid sz, ask px, ask sz, best first."""
+    return [f"{side}_{what}_{i:02d}" for side in ("bid", "ask") for what in ("px", "sz") for i in range(levels)]
+
+
+def schema_of(dataset: Dataset, levels: int) -> Any:
+    """Return the Arrow schema of ``dataset``."""
+    return pa.schema(_FIELDS[dataset] + _level_fields(dataset, levels))
+
+
+def _level_fields(dataset: Dataset, levels: int) -> list[tuple[str, Any]]:
+    if dataset != "snapshots":
+        return []
+    return [*((name, _NUMBER) for name in level_columns(levels)), ("trusted", pa.bool_())]
+
+
+_IDS: Final = [("market_id", _TEXT), ("instrument_id", _TEXT)]
+_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
+    "snapshots": [("ts_recv", TIME), ("ts_venue", TIME), *_IDS],
+    "deltas": [
+        ("ts_recv", TIME),
+        ("ts_venue", TIME),
+        *_IDS,
+        ("kind", _TEXT),
+        ("side", _TEXT),
+        ("price", _NUMBER),
+        ("size", _NUMBER),
+        ("epoch", pa.int64()),
+        ("seq", pa.int64()),
+        ("arrival", pa.int32()),
+    ],
+    "trades": [
+        ("ts_recv", TIME),
+        ("ts_venue", TIME),
+        *_IDS,
+        ("price", _NUMBER),
+        ("size", _NUMBER),
+        ("taker_side", _TEXT),
+        ("trade_id", _TEXT),
+        ("arrival", pa.int32()),
+    ],
+    "coverage": [
+        *_IDS,
+        ("start", TIME),
+        ("end", TIME),
+        ("state", _TEXT),
+        ("reason", _TEXT),
+        ("epoch", pa.int64()),
+        ("inclusion", _NUMBER),
+    ],
+    "lifecycle": [
+        ("ts_recv", TIME),
+        ("ts_venue", TIME),
+        *_IDS,
+        ("kind", _TEXT),
+        ("value", _TEXT),
+        ("arrival", pa.int32()),
+    ],
+}
+
+_PACKED: Final = {"ts_recv", "start", "end", "seq", "arrival"}
+_SPLIT: Final = {"size"}
+_PLAIN: Final = {"trade_id", "value"}
+
+
+class Encoding(Struct, frozen=True):
+    """Parquet encodings by column: ``dictionary`` names, and the encoding of some others."""
+
+    dictionary: list[str]
+    column: dict[str, str]
+
+
+def encoding_of(schema: Any) -> Encoding:
+    """Return how each column of ``schema`` is best stored (measured in benchmarks/seal.py)."""
+    column = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _PACKED}
+    column |= {name: "BYTE_STREAM_SPLIT" for name in schema.names if name in _SPLIT}
+    return Encoding([name for name in schema.names if name not in column.keys() | _PLAIN], column)
+
+
+def to_float(micros: Any) -> Any:
+    """Return an int64 column of micros as float64."""
+    return pc.divide(pc.cast(micros, pa.float64(), safe=False), float(MICROS))
+
+
+def to_micros(numbers: Any) -> Any:
+    """Return a float64 column as int64 micros, the inverse of ``to_float``."""
+    return pc.cast(pc.round(pc.multiply(numbers, float(MICROS))), pa.int64())

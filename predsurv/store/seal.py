@@ -1,0 +1,179 @@
+"""Sealing: a closed log segment becomes Parquet files, once, whatever interrupts it.
+
+Kept apart from the log because recovery is nothing but sealing what is found. The file's name
+comes from the segment's number, so sealing again after a crash rewrites the same files; the
+segment is forgotten only when all of them are durably in place.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pyarrow.parquet as pq
+from msgspec import Struct
+
+from predsurv.core.errors import IntegrityError, TransientError
+from predsurv.core.records import Record
+from predsurv.ports import Clock
+from predsurv.store import manifest, quarantine
+from predsurv.store.columns import Collected, Contents
+from predsurv.store.durable import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir, sync_file
+from predsurv.store.manifest import SealedFile
+from predsurv.store.partitions import FileTable, file_tables
+from predsurv.store.paths import Dataset, Layout, Stamp, parse_file, parse_segment, segment_name, stamp_time
+from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, encoding_of
+from predsurv.store.segment import Segment, SegmentReader, UnbornSegment, predecessor_limit, remove_segment
+
+ROW_GROUP_ROWS: Final = 131_072
+"""Rows of one Parquet row group: what a reader holds at a time."""
+
+
+class SealOptions(Struct, frozen=True):
+    """How to seal.
+
+    ``levels``: a side of a snapshot row. ``compression``: zstd level. ``epilogue``: asked, with what
+    the segment says and holds, for records to add to it. ``at``: called with the name of each
+    step before it, for fault injection.
+    """
+
+    levels: int = 10
+    compression: int = 3
+    epilogue: Callable[[Segment, Contents], Sequence[Record]] = lambda _segment, _contents: ()
+    at: Callable[[str], None] = lambda _step: None
+
+
+DEFAULTS: Final = SealOptions()
+
+
+class SealReport(Struct, frozen=True):
+    """What became of one segment.
+
+    ``rows`` and ``bytes`` by dataset; ``records`` read from the log. ``damaged`` names what could
+    not be read and ``torn`` counts bytes that were no whole commit: both are in quarantine.
+    """
+
+    segment: str
+    files: tuple[SealedFile, ...] = ()
+    rows: Mapping[Dataset, int] = {}
+    bytes: Mapping[Dataset, int] = {}
+    records: int = 0
+    damaged: tuple[str, ...] = ()
+    torn: int = 0
+    duration_ns: int = 0
+
+
+def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions = DEFAULTS) -> SealReport:
+    """Turn the segment at ``path``, which nobody writes to any more, into data files and forget it.
+
+    Segments of a collector are sealed in the order of their numbers, one at a time. What cannot
+    be read is reported and kept in quarantine. Raises TransientError when the disk refuses (full):
+    nothing is lost and nothing half-done is visible, seal it again later.
+    """
+    started = clock.monotonic()
+    try:
+        report = _seal(path, layout, options)
+    except UnbornSegment:
+        remove_segment(path)
+        report = SealReport(path.name)
+    except IntegrityError as error:
+        quarantine.keep_segment(path, layout.quarantine)
+        report = SealReport(path.name, damaged=(str(error),))
+    except OSError as error:
+        raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
+    return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)
+
+
+def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
+    options.at("read")
+    segment, contents, damaged = _read(path, options)
+    stamp = Stamp(stamp_time(segment.header.opened), segment.header.collector, segment.header.segment)
+    files = _write_files(file_tables(contents, options.levels), layout, stamp, options)
+    options.at("forget")
+    if segment.torn:
+        quarantine.keep_tail(path, segment.torn, layout.quarantine)
+    if damaged:
+        quarantine.keep_segment(path, layout.quarantine)
+    else:
+        remove_segment(path)
+    options.at("forgotten")
+    return SealReport(path.name, files, *_totals(files), contents.records, damaged, segment.torn)
+
+
+def _read(path: Path, options: SealOptions) -> tuple[Segment, Contents, tuple[str, ...]]:
+    collector, number = parse_segment(path)
+    limit = predecessor_limit(path.with_name(segment_name(collector, number + 1)))
+    collected = Collected(options.levels)
+    with closing(SegmentReader(path)) as reader:
+        for batch in reader.batches(limit):
+            collected.add(batch)
+        segment, damaged = reader.segment, reader.damaged
+    for record in options.epilogue(segment, collected.contents()):
+        collected.add_record(record)
+    contents = collected.contents()
+    if contents.lost:
+        damaged.append(f"{contents.lost} changes whose instrument was named in a damaged batch")
+    return segment, contents, tuple(damaged)
+
+
+def _write_files(
+    tables: Iterable[FileTable], layout: Layout, stamp: Stamp, options: SealOptions
+) -> tuple[SealedFile, ...]:
+    staging = layout.staging(stamp.collector)
+    make_dirs(staging, PRIVATE_DIR)
+    staged: list[tuple[Path, Path, SealedFile]] = []
+    try:
+        for number, each in enumerate(tables):
+            options.at(f"stage {number}")
+            target = layout.file(each.partition, stamp)
+            draft = staging / f"{number:04d}-{target.name}"
+            staged.append((draft, target, _stage(draft, target.relative_to(layout.data_dir), each, options)))
+        _publish(staged, options)
+    except OSError:
+        clear_dir(staging)
+        raise
+    options.at("manifest")
+    files = tuple(file for _, _, file in staged)
+    manifest.record(layout.manifest, stamp.collector, files)
+    return files
+
+
+def _stage(draft: Path, target: Path, each: FileTable, options: SealOptions) -> SealedFile:
+    encoding = encoding_of(each.table.schema)
+    with pq.ParquetWriter(
+        draft,
+        each.table.schema,
+        compression="zstd",
+        compression_level=options.compression,
+        use_dictionary=encoding.dictionary,
+        column_encoding=encoding.column,
+        write_page_checksum=True,
+        store_schema=False,  # else a reader is told to make dictionaries of the id columns
+    ) as writer:
+        writer.add_key_value_metadata({VERSION_KEY: SCHEMA_VERSION})
+        writer.write_table(each.table, ROW_GROUP_ROWS)
+    draft.chmod(0o644)
+    sync_file(draft)
+    return SealedFile(str(target), each.table.num_rows, each.lo, each.hi, draft.stat().st_size, manifest.digest(draft))
+
+
+def _publish(staged: Sequence[tuple[Path, Path, SealedFile]], options: SealOptions) -> None:
+    for number, (draft, target, _) in enumerate(staged):
+        options.at(f"publish {number}")
+        make_dirs(target.parent)
+        replace(draft, target)
+    options.at("published")
+    for folder in sorted({target.parent for _, target, _ in staged}):
+        sync_dir(folder)
+
+
+def _totals(files: Iterable[SealedFile]) -> tuple[dict[Dataset, int], dict[Dataset, int]]:
+    rows: Counter[Dataset] = Counter()
+    size: Counter[Dataset] = Counter()
+    for file in files:
+        dataset = parse_file(Path(file.path))[0].dataset
+        rows[dataset] += file.rows
+        size[dataset] += file.bytes
+    return dict(rows), dict(size)

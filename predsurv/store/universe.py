@@ -1,0 +1,272 @@
+"""The universe file: every market of a venue on a day, one JSON object per line.
+
+Kept apart because people and other programs read and write it too, so its form is a promise:
+decimals are strings, times ISO 8601 UTC, absent optional fields are left out.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+from msgspec import Struct
+
+from predsurv.core.errors import IntegrityError
+from predsurv.core.ids import EventId, MarketId, VenueName
+from predsurv.core.market import FeeModel, FeeSchedule, Market, MarketStatus, Outcome, PriceBand
+from predsurv.core.num import Money, Price, Size, format_micros, parse_micros
+from predsurv.core.text import path_component
+from predsurv.store.durable import PRIVATE_DIR, make_dirs, replace, sync_dir
+from predsurv.store.paths import NS_SECOND, Layout, date_of
+
+LINE_BYTES_MAX: Final = 1 << 20
+"""Longest line that is read."""
+
+_ISO = re.compile(
+    r"(?P<seconds>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?Z\Z"
+)
+
+
+class FeeLine(Struct, frozen=True, omit_defaults=True):
+    """``{"model": "polymarket", "rate": "0.07", "exponent": 1}``"""
+
+    model: FeeModel
+    rate: str
+    exponent: int | None = None
+    maker_rate: str | None = None
+    since: str | None = None
+
+
+class BandLine(Struct, frozen=True):
+    """``{"start": "0", "end": "0.1", "step": "0.001"}``"""
+
+    start: str
+    end: str
+    step: str
+
+
+class _Required(Struct, frozen=True, kw_only=True):
+    venue: str
+    market_id: str
+    event_id: str
+    question: str
+    outcomes: tuple[Outcome, ...]
+    tags: tuple[str, ...]
+    status: MarketStatus
+    tick_size: str
+    min_order_size: str
+    neg_risk: bool
+    mutually_exclusive: bool
+    fee: FeeLine
+    volume: str | None
+    volume_24h: str | None
+    liquidity: str | None
+    open_interest: str | None
+    close_time: str | None
+    url: str | None
+    rules_hash: str | None
+    tradable: bool
+    fetched_at: str
+
+
+class MarketLine(_Required, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of universe.jsonl; also the ``market`` of a lifecycle row."""
+
+    series_id: str | None = None
+    description: str | None = None
+    category: str | None = None
+    exhaustive: bool = False
+    bands: tuple[BandLine, ...] = ()
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(MarketLine)
+
+
+def to_line(market: Market) -> MarketLine:
+    """Return ``market`` in its form on disk."""
+    return MarketLine(
+        venue=market.venue,
+        market_id=market.market_id,
+        event_id=market.event_id,
+        question=market.question,
+        outcomes=market.outcomes,
+        tags=market.tags,
+        status=market.status,
+        tick_size=format_micros(market.tick_size),
+        min_order_size=format_micros(market.min_order_size),
+        neg_risk=market.neg_risk,
+        mutually_exclusive=market.mutually_exclusive,
+        fee=_fee_line(market.fee),
+        volume=_decimal(market.volume),
+        volume_24h=_decimal(market.volume_24h),
+        liquidity=_decimal(market.liquidity),
+        open_interest=_decimal(market.open_interest),
+        close_time=None if market.close_time is None else iso_time(market.close_time),
+        url=market.url,
+        rules_hash=market.rules_hash,
+        tradable=market.tradable,
+        fetched_at=iso_time(market.fetched_at),
+        series_id=market.series_id,
+        description=market.description,
+        category=market.category,
+        exhaustive=market.exhaustive,
+        bands=tuple(BandLine(*map(format_micros, (band.start, band.end, band.step))) for band in market.bands),
+    )
+
+
+def to_market(line: MarketLine) -> Market:
+    """Return the market that ``line`` describes; raises ValueError for a bad decimal or time."""
+    return Market(
+        venue=VenueName(line.venue),
+        market_id=MarketId(line.market_id),
+        event_id=EventId(line.event_id),
+        question=line.question,
+        outcomes=line.outcomes,
+        status=line.status,
+        tick_size=Price(parse_micros(line.tick_size)),
+        min_order_size=Size(parse_micros(line.min_order_size)),
+        fetched_at=parse_iso(line.fetched_at),
+        series_id=line.series_id,
+        description=line.description,
+        category=line.category,
+        tags=line.tags,
+        neg_risk=line.neg_risk,
+        mutually_exclusive=line.mutually_exclusive,
+        exhaustive=line.exhaustive,
+        fee=_fee(line.fee),
+        bands=tuple(PriceBand(*(Price(parse_micros(p)) for p in (b.start, b.end, b.step))) for b in line.bands),
+        volume=_money(line.volume),
+        volume_24h=_money(line.volume_24h),
+        liquidity=_money(line.liquidity),
+        open_interest=_money(line.open_interest),
+        close_time=None if line.close_time is None else parse_iso(line.close_time),
+        url=line.url,
+        rules_hash=line.rules_hash,
+        tradable=line.tradable,
+    )
+
+
+def _fee_line(fee: FeeSchedule) -> FeeLine:
+    return FeeLine(
+        fee.model,
+        format_micros(fee.rate),
+        None if fee.exponent == 1 else fee.exponent,
+        format_micros(fee.maker_rate) if fee.maker_rate else None,
+        None if fee.since is None else iso_time(fee.since),
+    )
+
+
+def _fee(line: FeeLine) -> FeeSchedule:
+    return FeeSchedule(
+        model=line.model,
+        rate=parse_micros(line.rate),
+        exponent=1 if line.exponent is None else line.exponent,
+        maker_rate=0 if line.maker_rate is None else parse_micros(line.maker_rate),
+        since=None if line.since is None else parse_iso(line.since),
+    )
+
+
+def _decimal(value: int | None) -> str | None:
+    return None if value is None else format_micros(value)
+
+
+def _money(text: str | None) -> Money | None:
+    return None if text is None else Money(parse_micros(text))
+
+
+def iso_time(ts: int) -> str:
+    """Return ``ts`` (ns UTC) as ISO 8601 with as many decimals as it has, at most nine."""
+    seconds, fraction = divmod(ts, NS_SECOND)
+    text = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
+    return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+def parse_iso(text: str) -> int:
+    """Return the ns UTC of what ``iso_time`` wrote, exactly; raises ValueError for anything else."""
+    match = _ISO.match(text)
+    if match is None:
+        raise ValueError(f"not a UTC time: {text[:40]!r}")
+    moment = datetime.fromisoformat(match["seconds"]).replace(tzinfo=UTC)
+    return int(moment.timestamp()) * NS_SECOND + int((match["fraction"] or "").ljust(9, "0"))
+
+
+class UniverseWriter:
+    """Writes the universe of ``venue`` for the day of ``now`` (ns UTC), all of it or nothing.
+
+    ``commit`` puts it in place of the day's earlier one; leaving the ``with`` block without a
+    commit, or with an error, leaves the earlier file as it was. Raises OSError.
+    """
+
+    def __init__(self, data_dir: Path, venue: VenueName, now: int) -> None:
+        layout = Layout(data_dir)
+        self.path = layout.universe(venue, date_of(now))
+        self.markets = 0
+        make_dirs(layout.state, PRIVATE_DIR)
+        folder = layout.staging("scan")
+        make_dirs(folder, PRIVATE_DIR)
+        fd, name = tempfile.mkstemp(prefix=f"universe-{path_component(venue)}-", suffix=".jsonl", dir=folder)
+        self._draft = Path(name)
+        self._file = os.fdopen(fd, "wb")
+
+    def write(self, market: Market) -> None:
+        """Add ``market`` as the next line, without its description when that makes it too long to read."""
+        line = _ENCODER.encode(to_line(market))
+        if len(line) >= LINE_BYTES_MAX:
+            line = _ENCODER.encode(to_line(msgspec.structs.replace(market, description=None)))
+        self._file.write(line + b"\n")
+        self.markets += 1
+
+    def commit(self) -> Path:
+        """Make the file the day's universe, durably, and return its path."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._draft.chmod(0o644)
+        make_dirs(self.path.parent)
+        replace(self._draft, self.path)
+        sync_dir(self.path.parent)
+        return self.path
+
+    def abort(self) -> None:
+        """Throw the unfinished file away; nothing happens after a commit."""
+        self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.abort()
+
+
+def read_universe(path: Path) -> Iterator[Market]:
+    """Yield the markets of a universe file one by one; raises IntegrityError naming a bad line.
+
+    Raises FileNotFoundError when there is no such file.
+    """
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(LINE_BYTES_MAX + 1):
+            number += 1
+            try:
+                yield _parse(line)
+            except (ValueError, OverflowError, msgspec.MsgspecError) as error:
+                raise IntegrityError(f"{path}, line {number}: {error}; run `predsurv scan` again") from error
+
+
+def _parse(line: bytes) -> Market:
+    if len(line) > LINE_BYTES_MAX:
+        raise ValueError(f"longer than {LINE_BYTES_MAX} bytes")
+    return to_market(_DECODER.decode(line))
+
+
+def latest_universe(data_dir: Path, venue: VenueName) -> Path | None:
+    """Return the newest universe file of ``venue``, None when it was never scanned."""
+    folder = Layout(data_dir).universe(venue, "*").parent.parent
+    return max(folder.glob("date=*/universe.jsonl"), default=None)

@@ -1,0 +1,146 @@
+"""The write-ahead log: where records wait, safely, until they are sealed.
+
+Kept apart from sealing because the log must take whatever comes at once, and a full or failing
+disk must end as a fact in the recording, never as silence.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+from predsurv.core.errors import IntegrityError
+from predsurv.core.records import Record
+from predsurv.ports import Clock
+from predsurv.store.current import CurrentSegment
+from predsurv.store.intake import Intake, LogFact, LogPaused, SegmentReplaced
+from predsurv.store.numbering import create_segment
+from predsurv.store.paths import Layout
+from predsurv.store.segment import PREDECESSOR_NOTE
+
+
+class Log:
+    """The one log of a collector, cut into segments ``state/wal/{collector}-{segment}.db``.
+
+    ``append`` and ``note`` only buffer. ``flush`` commits: what it committed survives kill -9.
+    ``sync`` makes what was flushed survive a power cut. ``rotate`` closes the segment, for
+    sealing, and opens the next. All are safe from any thread; ``sync`` and the slow parts of
+    ``rotate`` (about 0.1 s) do not hold up ``append`` or ``flush``, so call them in a worker.
+    Facts returned must be acted on. Hold a ``DataLock`` and run ``recover`` before making one.
+    """
+
+    def __init__(self, state_dir: Path, collector: str, clock: Clock) -> None:
+        """Open a new segment; raises PredsurvError when the disk does not take it."""
+        self._layout = Layout(state_dir.parent)
+        self._collector = collector
+        self._clock = clock
+        self._lock = Lock()  # guards the current segment and notes
+        self._turn = Lock()  # one sync, rotate or close at a time
+        self._intake = Intake(clock)
+        self._notes: dict[str, bytes] = {}
+        self._sync_failed = False
+        self._current = CurrentSegment(create_segment(self._layout, collector, clock.now()), {})
+
+    @property
+    def path(self) -> Path:
+        """The open segment's path."""
+        return self._current.path
+
+    @property
+    def size(self) -> int:
+        """Bytes committed to the open segment."""
+        return self._current.writer.bytes
+
+    @property
+    def paused(self) -> LogPaused | None:
+        """Why the log takes no data now; None when it does."""
+        return self._intake.paused
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Buffer ``records`` in order; see ``LogPaused`` for what a full disk changes.
+
+        Raises IntegrityError when nobody flushed for BUFFER_RECORDS_MAX records.
+        """
+        self._intake.take(records)
+
+    def note(self, kind: str, payload: bytes) -> None:
+        """Remember ``payload`` under ``kind``, written by the next flush; the latest of a kind counts.
+
+        Notes are carried into every new segment: the newest segment found at start has them all.
+        """
+        with self._lock:
+            self._notes[kind] = payload
+            self._current.note(kind, payload)
+
+    def flush(self) -> tuple[LogFact, ...]:
+        """Commit what is buffered; returns what the caller must know, usually nothing."""
+        with self._lock:
+            self._current.commit(self._intake)
+        return self._intake.facts()
+
+    def sync(self) -> tuple[LogFact, ...]:
+        """Flush, then make it durable; returns as ``flush``.
+
+        A failed sync is never tried again on the same file: what it may have lost goes into a new
+        segment. Raises IntegrityError when that fails too: stop, nothing more can be promised.
+        """
+        with self._turn:
+            self._sync()
+        return self._intake.facts()
+
+    def _sync(self) -> None:
+        with self._lock:
+            current = self._current
+            current.commit(self._intake)
+            mark = current.mark()
+        try:
+            current.writer.sync()
+        except OSError as error:
+            self._replace(str(error))
+        else:
+            self._sync_failed = False
+            with self._lock:
+                current.covered(mark)
+
+    def _replace(self, reason: str) -> None:
+        if self._sync_failed:
+            raise IntegrityError(f"the disk under {self._layout.wal} fails to sync ({reason}): stop and check it")
+        self._sync_failed = True
+        writer = create_segment(self._layout, self._collector, self._clock.now())
+        with self._lock:
+            old, self._current = self._current, CurrentSegment(writer, self._notes)
+            batches, records = old.unsynced()
+            self._intake.put_back(records)
+            self._current.note(PREDECESSOR_NOTE, str(batches).encode())
+            self._current.commit(self._intake)
+        old.writer.abandon()
+        self._intake.report(SegmentReplaced(self._clock.now(), old.path, reason))
+
+    def rotate(self) -> Path | None:
+        """Close the segment and return its path for sealing; the next one is open from then on.
+
+        None when it is empty or the log is paused. Raises PredsurvError when the disk does not
+        take another segment: nothing has changed then, try later. Facts come with the next flush.
+        """
+        with self._turn:
+            self._sync()
+            if self._current.writer.batches == 0 or self._intake.paused is not None:
+                return None
+            writer = create_segment(self._layout, self._collector, self._clock.now())
+            with self._lock:
+                self._current.commit(self._intake)
+                old, self._current = self._current, CurrentSegment(writer, self._notes)
+                self._current.commit(self._intake)  # the notes, before the old segment can go
+            return old.close()
+
+    def close(self) -> Path | None:
+        """Flush and close for good; returns the last segment's path for sealing, None when empty.
+
+        Raises IntegrityError when buffered records could not be written.
+        """
+        with self._turn, self._lock:
+            self._current.commit(self._intake)
+            path = self._current.close()
+            left = len(self._intake.pending())
+            if left:
+                raise IntegrityError(f"{left} records could not be written to {self._current.path}: free disk space")
+            return path

@@ -1,0 +1,91 @@
+"""What was tried lately: which baskets wait, which are uneven, which levels were taken already.
+
+Kept apart because it is the strategy's only memory: losing it in a restart may cost an attempt,
+never a position, as what is held is read from the view.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from predsurv.core.events import BookDelta, BookSnapshot
+from predsurv.core.ids import InstrumentKey, StrategyName
+from predsurv.state.view import View
+from predsurv.strategies.baskets import Basket, begun, held, narrowed
+from predsurv.strategies.sizing import Leg
+
+BASKETS_MAX: Final = 1_000
+"""Baskets remembered at a time; beyond it the oldest is forgotten."""
+
+
+class Attempt(Struct):
+    """The last attempt at a basket: nothing more before ``retry`` (ns UTC); ``best`` is what it took."""
+
+    basket: Basket
+    group: str
+    retry: int
+    best: tuple[object, ...] = ()
+    uneven: bool = True
+    completions: int = 0
+
+
+class Attempts:
+    """Attempts by the basket's name."""
+
+    def __init__(self, strategy: StrategyName) -> None:
+        self._strategy = strategy
+        self._tried: dict[str, Attempt] = {}
+
+    def remember(self, attempt: Attempt) -> None:
+        """Put an attempt in place of the basket's earlier one."""
+        self._tried.pop(attempt.basket.name, None)
+        self._tried[attempt.basket.name] = attempt
+        if len(self._tried) > BASKETS_MAX:
+            del self._tried[next(iter(self._tried))]
+
+    def chosen(self, found: Basket, view: View) -> Basket | None:
+        """Return the basket to look at: with the legs it was begun with for as long as any is held."""
+        tried = self._tried.get(found.name)
+        if tried is not None and any(held(tried.basket, view)):
+            return tried.basket
+        before = begun(found, view) if tried is None else None
+        if before is not None:  # bought before a restart: even it out first
+            self.remember(Attempt(before, f"{before.name}@{view.now}", view.now))
+            return before
+        return narrowed(found, view)
+
+    def blocked(self, basket: Basket, legs: tuple[Leg, ...], view: View) -> bool:
+        """Return whether to leave a basket alone: tried just now, uneven, or still showing what we took."""
+        tried = self._tried.get(basket.name)
+        if tried is None:
+            return False
+        if view.now < tried.retry or (tried.uneven and any(held(tried.basket, view))):
+            return True
+        now = best_levels(legs)
+        return any(level in now for level in tried.best) or self._in_flight(tried, view)
+
+    def unsettled(self, view: View, filled: InstrumentKey | None) -> tuple[Attempt, ...]:
+        """Return attempts whose legs may be held unalike, with no order on its way; ``filled`` just traded."""
+        for tried in self._tried.values():
+            if filled in tried.basket.keys:
+                tried.uneven = True
+        return tuple(tried for tried in self._tried.values() if tried.uneven and not self._in_flight(tried, view))
+
+    def _in_flight(self, tried: Attempt, view: View) -> bool:
+        return any(order.key in tried.basket.keys for order in view.open_orders(self._strategy))
+
+
+def best_levels(legs: tuple[Leg, ...]) -> tuple[object, ...]:
+    """Return what identifies the best level of each leg."""
+    return tuple((leg.key, leg.levels[0]) for leg in legs)
+
+
+def improved(event: BookDelta | BookSnapshot, view: View) -> bool:
+    """Return whether an event may have made something cheaper: only a change of the best level can."""
+    if isinstance(event, BookSnapshot):
+        return True
+    book = view.book(event.key)
+    if book is None or not event.size:
+        return False
+    best = book.best_ask() if event.side == "ask" else book.best_bid()
+    return best is not None and best[0] == event.price

@@ -1,0 +1,115 @@
+"""The baseline: earn the spread where the book leans our way, get out soon either way.
+
+Kept apart as the smallest complete example of a strategy: entry, exit, stop, inventory cap.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from predsurv.core.events import BookDelta, BookSnapshot, Event, Tick
+from predsurv.core.ids import InstrumentKey, StrategyName
+from predsurv.core.num import MICROS, Money, Price, Size
+from predsurv.core.orders import CancelIntent, Intent, Order, Position
+from predsurv.state import features
+from predsurv.state.book import Book
+from predsurv.state.view import View
+
+
+class SimpleParams(Struct, frozen=True, kw_only=True):
+    """Prices and money in micros, ``imbalance_min`` in millionths, times in ns."""
+
+    spread_min: Price = Price(20_000)
+    imbalance_min: int = 400_000
+    price_min: Price = Price(100_000)
+    price_max: Price = Price(900_000)
+    clip: Money = Money(20 * MICROS)
+    stop: Price = Price(40_000)
+    order_life: int = 15_000_000_000
+    instruments_max: int = 4
+
+
+class Simple:
+    """Edge: where bids outweigh offers the next move is more often up, and a bid that is filled buys
+    below the mid; selling at the offer earns the spread, and resting orders pay no taker fee.
+
+    Entry: a post-only bid at the best bid when the spread is wide and the book leans to the bids.
+    Exit: a post-only offer at the best ask, at least one tick above cost; a sale at the best bid
+    when that has fallen ``stop`` below cost. Risk: adverse selection (bids fill when the price
+    falls through them), gaps past the stop; capped by clip size and number of instruments.
+    """
+
+    name = StrategyName("simple")
+    signals = frozenset({"enter", "exit", "stop", "cancel"})
+
+    def __init__(self, params: SimpleParams | None = None) -> None:
+        self._params = params or SimpleParams()
+        self._busy: dict[InstrumentKey, None] = {}
+
+    def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
+        """Quote on book changes, take back what has rested too long on ticks."""
+        if isinstance(event, Tick):
+            return self._expire(view)
+        if isinstance(event, BookDelta | BookSnapshot):
+            return self._quote(event.key, view)
+        return ()
+
+    def _quote(self, key: InstrumentKey, view: View) -> Iterable[Intent | CancelIntent]:
+        if key not in self._busy and len(self._busy) >= self._params.instruments_max:
+            return ()
+        book = view.book(key)
+        if book is None:
+            return ()
+        position = view.position(key)
+        if position is not None:
+            self._busy[key] = None  # also one held since before a restart
+            return self._leave(position, book, view)
+        if key in self._busy or not self._leans(book):
+            return ()
+        return self._enter(key, book, view)
+
+    def _leans(self, book: Book) -> bool:
+        spread = features.spread(book)
+        if spread is None or spread < self._params.spread_min:
+            return False
+        leaning = features.imbalance(book, 3)
+        return leaning is not None and leaning >= self._params.imbalance_min
+
+    def _enter(self, key: InstrumentKey, book: Book, view: View) -> Iterable[Intent]:
+        best, market = book.best_bid(), view.market(key.venue, key.market_id)
+        if best is None or market is None or market.status != "active":
+            return ()
+        if not self._params.price_min <= best[0] <= self._params.price_max:
+            return ()
+        size = Size(self._params.clip // best[0] * MICROS)
+        if size < market.min_order_size:
+            return ()
+        self._busy[key] = None
+        return (Intent(self.name, key, "buy", best[0], size, "gtc", "enter", post_only=True),)
+
+    def _leave(self, position: Position, book: Book, view: View) -> Iterable[Intent | CancelIntent]:
+        key, cost = position.key, position.cost * MICROS // position.size
+        orders = self._orders(key, view)
+        bid, ask = book.best_bid(), book.best_ask()
+        if bid is not None and bid[0] <= cost - self._params.stop:
+            if orders:
+                return (CancelIntent(self.name, order.client_order_id, "stop") for order in orders)
+            return (Intent(self.name, key, "sell", bid[0], position.size, "ioc", "stop"),)
+        market = view.market(key.venue, key.market_id)
+        if orders or ask is None or market is None or market.status != "active":
+            return ()
+        price = max(ask[0], Price((cost // market.tick_size + 1) * market.tick_size))
+        if price >= MICROS:
+            return ()
+        return (Intent(self.name, key, "sell", price, position.size, "gtc", "exit", post_only=True),)
+
+    def _expire(self, view: View) -> Iterable[CancelIntent]:
+        orders = view.open_orders(self.name)
+        working = {order.key for order in orders}
+        for key in [key for key in self._busy if key not in working and view.position(key) is None]:
+            del self._busy[key]
+        limit = view.now - self._params.order_life
+        return [CancelIntent(self.name, each.client_order_id, "cancel") for each in orders if each.submitted <= limit]
+
+    def _orders(self, key: InstrumentKey, view: View) -> tuple[Order, ...]:
+        return tuple(order for order in view.open_orders(self.name) if order.key == key)

@@ -1,0 +1,147 @@
+"""What happened, as Prometheus metrics: the one place that names them.
+
+Kept apart because the core returns facts and knows no metric; ``docs/metrics.md`` is this file.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final, get_args
+
+from msgspec import Struct
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+
+from predsurv.core.events import Connected, Disconnected, Event, Gap, GapReason, MarketEvent
+from predsurv.telemetry.tables import Counter, Gauge, Histogram, Label
+
+VENUES: Final = ("polymarket", "kalshi", "mock")
+QUEUES: Final = ("events", "records", "seal", "commands")
+DATASETS: Final = (
+    "orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle", "universe", "stats",
+)  # fmt: skip
+OUTCOMES: Final = ("submitted", "refused", "accepted", "rejected", "cancelled", "filled", "unknown")
+PORTFOLIO_KINDS: Final = ("equity", "cash", "positions", "exposure", "realised", "unrealised", "fees")
+
+SAMPLES_MAX: Final = 64
+"""Most latencies measured per batch."""
+
+_MS: Final = 1_000_000
+_LATENCY: Final = tuple(ms * _MS for ms in (1, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000))
+_SEAL: Final = tuple(ms * _MS for ms in (10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000))
+_TYPES: Final[dict[type[Struct], str]] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Event)}
+_TIMED: Final = frozenset(kind for kind in _TYPES if "ts_venue" in kind.__struct_fields__)
+
+
+class Metrics:
+    """Takes facts from one thread, and shows them to any that scrapes ``registry``.
+
+    Methods cost an addition or two; nothing of Prometheus runs until a scrape. Label values come
+    from closed sets, anything else counts as "other": whatever a venue sends, the number of
+    series stays what it is. ``signals`` are the names that strategies give their reasons.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        venues: Collection[str] = VENUES,
+        strategies: Collection[str] = (),
+        signals: Collection[str] = (),
+    ) -> None:
+        venue, kind = Label("venue", venues), Label("event_type", _TYPES.values())
+        dataset, strategy = Label("dataset", DATASETS), Label("strategy", strategies)
+        signal, reason = Label("signal_type", signals), Label("reason", get_args(GapReason))
+        outcome, portfolio = Label("outcome", OUTCOMES), Label("kind", PORTFOLIO_KINDS)
+        self._events = Counter("predsurv_events", "Events received.", [venue, kind])
+        self._latency = Histogram(
+            "predsurv_event_latency_seconds",
+            "From the venue's own time stamp to receipt here; a sample, weighted to stand for all.",
+            _LATENCY,
+            [venue, kind],
+        )
+        self._signals = Counter("predsurv_strategy_signals", "Intents of strategies.", [strategy, signal])
+        self._connections = Gauge("predsurv_connections", "Open streaming connections.", [venue])
+        self._subscriptions = Gauge("predsurv_subscriptions", "Instruments subscribed to.", [venue])
+        self._gaps = Counter("predsurv_gaps", "Gaps recorded, one per instrument.", [venue, reason])
+        self._queues = Gauge("predsurv_queue_depth", "Items that wait in a bounded queue.", [Label("queue", QUEUES)])
+        self._rows = Counter("predsurv_rows_written", "Rows in sealed files.", [dataset])
+        self._bytes = Counter("predsurv_bytes_written", "Bytes of sealed files.", [dataset])
+        self._seals = Histogram("predsurv_seal_duration_seconds", "Time to seal one segment.", _SEAL)
+        self._orders = Counter("predsurv_orders", "Orders by what became of them.", [venue, outcome])
+        self._portfolio = Gauge("predsurv_portfolio_value_usd", "Value of the portfolio in dollars.", [portfolio])
+        self._observers: dict[tuple[str, type], Callable[[int, int], None]] = {}
+        registry.register(self)
+
+    def observe_batch(self, venue: str, events: Sequence[MarketEvent]) -> None:
+        """Count a batch that one feed yielded: events, latencies, gaps and connections.
+
+        Counts are exact. Latency is measured on at most SAMPLES_MAX events spread evenly over the
+        batch, each weighted by how many it stands for; a negative one (clocks differ) counts as 0.
+        """
+        kinds = Tally(map(type, events))
+        for kind, count in kinds.items():
+            self._events.add((venue, _TYPES.get(kind, "")), count)
+        if not _TIMED.isdisjoint(kinds):
+            self._sample(venue, events)
+        if Gap in kinds:
+            for event in events:
+                if isinstance(event, Gap):
+                    self._gaps.add((venue, event.reason))
+        if Connected in kinds or Disconnected in kinds:
+            changes = (event for event in events if isinstance(event, Connected | Disconnected))
+            self._connections.set((venue,), [event.connections for event in changes][-1])
+
+    def signal(self, strategy: str, signal_type: str) -> None:
+        """Count an intent."""
+        self._signals.add((strategy, signal_type))
+
+    def gap(self, venue: str, reason: GapReason, count: int = 1) -> None:
+        """Count gaps that no feed told of: crash, full disk, clock step, shutdown."""
+        self._gaps.add((venue, reason), count)
+
+    def subscriptions(self, venue: str, count: int) -> None:
+        """Set how many instruments are subscribed to."""
+        self._subscriptions.set((venue,), count)
+
+    def queue_depth(self, queue: str, depth: int) -> None:
+        """Set how much waits in a queue."""
+        self._queues.set((queue,), depth)
+
+    def written(self, dataset: str, rows: int, size: int) -> None:
+        """Count a sealed file."""
+        self._rows.add((dataset,), rows)
+        self._bytes.add((dataset,), size)
+
+    def sealed(self, duration: int) -> None:
+        """Take the time, in ns, that sealing a segment took."""
+        self._seals.series(())(duration, 1)
+
+    def order(self, venue: str, outcome: str) -> None:
+        """Count what became of an order."""
+        self._orders.add((venue, outcome))
+
+    def portfolio(self, kind: str, value: int) -> None:
+        """Set one figure of the portfolio; ``value`` in micros."""
+        self._portfolio.set((kind,), value / 1_000_000)
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield every metric (called by the registry, in the thread that scrapes)."""
+        for table in (
+            self._events, self._latency, self._signals, self._connections, self._subscriptions, self._gaps,
+            self._queues, self._rows, self._bytes, self._seals, self._orders, self._portfolio,
+        ):  # fmt: skip
+            yield table.family()
+
+    def _sample(self, venue: str, events: Sequence[MarketEvent]) -> None:
+        stride = -(-len(events) // SAMPLES_MAX)
+        for index in range(0, len(events), stride):
+            event = events[index]
+            ts_venue = getattr(event, "ts_venue", None)
+            if ts_venue is None:
+                continue
+            kind = type(event)
+            observe = self._observers.get((venue, kind))
+            if observe is None:
+                observe = self._latency.series((venue, _TYPES.get(kind, "")))
+                self._observers[venue, kind] = observe
+            observe(max(event.ts_recv - ts_venue, 0), min(stride, len(events) - index))

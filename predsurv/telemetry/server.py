@@ -1,0 +1,150 @@
+"""GET /metrics and /healthz, from a thread of its own.
+
+Kept apart so that nothing a scraper does, or fails to do, can hold up recording or trading.
+"""
+
+import json
+import socketserver
+import threading
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from socket import AF_INET, AF_INET6
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+
+from predsurv.core.errors import ConfigError
+from predsurv.core.text import sanitise
+
+Health = Callable[[], Mapping[str, object]]
+"""Says how things are; the key ``ok`` decides between 200 and 503. Called from the server's thread."""
+
+CLIENTS_MAX: Final = 16
+CLIENT_SECONDS_MAX: Final = 5
+
+
+class MetricsServer:
+    """A running server. ``warning`` is what to tell the user about its address, or None."""
+
+    def __init__(
+        self, registry: CollectorRegistry, health: Health, *, host: str = "127.0.0.1", port: int = 9000
+    ) -> None:
+        """Start listening; raises ConfigError when that is not possible (go on without it then)."""
+        try:
+            self._server = _Server(registry, health, host, port)
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise ConfigError(
+                f"metrics are off: cannot listen on {sanitise(host, 80)} port {port}: {reason or error}; "
+                "set another metrics.port, or stop what uses it"
+            ) from None
+        self.port: int = self._server.server_address[1]
+        self.warning = exposure(host, self.port)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="metrics", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; does not wait for a client. Safe to call twice."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join(1)
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = CLIENTS_MAX
+
+    def __init__(self, registry: CollectorRegistry, health: Health, host: str, port: int) -> None:
+        self.address_family = AF_INET6 if ":" in host else AF_INET
+        self.registry = registry
+        self.health = health
+        self.local_only = _is_loopback(host)
+        self._places = threading.BoundedSemaphore(CLIENTS_MAX)
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        # The parent asks the network for the name of this machine, which may take seconds.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "predsurv", self.server_address[1]
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._places.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a client that hangs up is no news, and a broken health check answers nothing."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = CLIENT_SECONDS_MAX
+    server_version = "predsurv"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        if self.server.local_only and not _is_loopback(_host_of(self.headers.get("Host", "localhost"))):
+            # A web page that points its own name at this machine must not read us through a browser.
+            self._answer(403, "text/plain", b"ask by the name of this machine: localhost or 127.0.0.1\n")
+            return
+        path = self.path.partition("?")[0]
+        if path == "/metrics":
+            self._answer(200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.server.registry))
+        elif path == "/healthz":
+            health = self.server.health()
+            body = json.dumps(health, default=str).encode()
+            self._answer(200 if health.get("ok", True) else 503, "application/json", body + b"\n")
+        else:
+            self._answer(404, "text/plain", b"there are /metrics and /healthz\n")
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer what is not a GET request, without repeating anything it said."""
+        self.close_connection = True
+        self._answer(405 if code == 501 else code, "text/plain", b"only GET /metrics and GET /healthz\n")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing: a scrape every few seconds is no news."""
+
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host_of(header: str) -> str:
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+def exposure(host: str, port: int) -> str | None:
+    """Return what to tell the user about listening there, or None when only this machine can ask."""
+    if _is_loopback(host):
+        return None
+    return (
+        f"metrics and health on {sanitise(host, 80)} port {port} can be read by anyone who reaches this "
+        'machine; set metrics.host = "127.0.0.1" unless that is meant'
+    )

@@ -1,0 +1,208 @@
+"""What each mode is made of: paper on a live or made-up feed, backtest on a recording.
+
+Kept apart because this is the only place where configuration, adapters and engine meet: a mode is
+a choice of feed, broker and clock, and nothing else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from predsurv.config import Config
+from predsurv.core.errors import ConfigError, SafetyError
+from predsurv.core.events import MarketEvent
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.market import Market
+from predsurv.core.text import path_component
+from predsurv.engine.risk import Limits
+from predsurv.engine.step import DAY, Engine, Setup
+from predsurv.ports import Clock, Feed, Venue
+from predsurv.state.market_cache import MarketCache
+from predsurv.store.durable import PRIVATE_DIR, make_dirs
+from predsurv.store.paths import Layout, date_of
+from predsurv.store.reader import replay
+from predsurv.store.universe import latest_universe, read_universe
+from predsurv.strategies.registry import build
+from predsurv.trade.control import Trader
+from predsurv.trade.execution import Watcher
+from predsurv.trade.halting import HaltFlag
+from predsurv.trade.journal import Journal, Restored, Started, fold
+from predsurv.trade.paper import PaperBroker, PaperTerms
+from predsurv.trade.replay import EventClock, ReplayFeed
+from predsurv.trade.runner import Runner
+from predsurv.trade.tally import Tally
+from predsurv.trade.watching import Interest, Watchlist, choose
+
+BACKTEST_INSTRUMENTS_MAX: Final = 1_000_000
+
+_MADE_UP: Final = VenueName("mock")
+
+
+class Span(Struct, frozen=True):
+    """The part of a recording to go through: from ``start`` to before ``end``, ns UTC."""
+
+    start: int
+    end: int
+
+
+class Session(Struct, frozen=True):
+    """A run ready to start, and what can be read from it afterwards."""
+
+    mode: str
+    trader: Trader
+    runner: Runner
+
+
+class _Plan(Struct, frozen=True, kw_only=True):
+    """What two modes differ in."""
+
+    mode: str
+    run: str
+    journal: Journal
+    clock: Clock
+    halt: HaltFlag | None
+    realtime: bool
+    capacity: int
+    strategies: Sequence[str]
+    watcher: Watcher
+
+
+def journal_path(data_dir: Path, mode: str) -> Path:
+    """Return where the journal of a mode is; modes never share one."""
+    return Layout(data_dir).state / "trading" / f"{mode}.db"
+
+
+def paper_mode(venues: Sequence[VenueName]) -> str:
+    """Return the mode's name: what was made on a made-up venue is kept apart."""
+    return "mock" if _MADE_UP in venues else "paper"
+
+
+def halt_flag(data_dir: Path) -> HaltFlag:
+    """Return the flag that halts every trader of a data folder."""
+    return HaltFlag(Layout(data_dir).state / "trading" / "halt.json")
+
+
+def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, watcher: Watcher) -> Session:
+    """Return a paper run on the venues' live feeds; raises ConfigError when one was never scanned."""
+    mode = paper_mode([venue.name for venue in venues])
+    plan = _Plan(
+        mode=mode,
+        run=mode,
+        journal=_journal(config, mode, durable=True),
+        clock=clock,
+        halt=halt_flag(config.data_dir),
+        realtime=True,
+        capacity=config.collector.max_instruments,
+        strategies=config.trading.strategies,
+        watcher=watcher,
+    )
+    return _open(config, plan, venues, {venue.name: venue.feed() for venue in venues})
+
+
+def open_backtest(config: Config, venue: Venue, span: Span, watcher: Watcher) -> Session:
+    """Return a run over what was recorded of a venue; begins with an empty account every time."""
+    clock = EventClock()
+    mode = f"backtest-{path_component(venue.name)}"
+
+    def source(want: AbstractSet[InstrumentKey]) -> Iterator[MarketEvent]:
+        return replay(config.data_dir, venue.name, span.start, span.end, want)
+
+    plan = _Plan(
+        mode=mode,
+        run=f"{mode}-{date_of(span.start)}",
+        journal=_journal(config, mode, durable=False, fresh=True),
+        clock=clock,
+        halt=None,
+        realtime=False,
+        capacity=BACKTEST_INSTRUMENTS_MAX,
+        strategies=config.trading.strategies,
+        watcher=watcher,
+    )
+    return _open(config, plan, [venue], {venue.name: ReplayFeed(source, clock)})
+
+
+def refuse_live(config: Config) -> None:
+    """Raise SafetyError: say what is missing for trading with real money."""
+    keys = (
+        ('trading.mode = "live" in the configuration', config.trading.mode == "live"),
+        ("--live", True),
+        ("the venue's name typed when asked (or in PREDSURV_LIVE_CONFIRM)", False),
+    )
+    missing = ", ".join(name for name, given in keys if not given)
+    raise SafetyError(
+        f"live trading is not available: no venue's broker is part of this version; it would also need {missing}; "
+        "use --paper, which trades on the same feed with the same engine"
+    )
+
+
+def _open(config: Config, plan: _Plan, venues: Sequence[Venue], feeds: Mapping[VenueName, Feed]) -> Session:
+    mirrored = frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes)
+    lists = {venue.name: _watchlist(config, venue.name, plan, mirrored) for venue in venues}
+    strategies = build(plan.strategies)
+    now = plan.clock.now()
+    cash = tuple((venue.name, config.trading.starting_cash) for venue in venues)
+    plan.journal.append(Started(now, plan.mode, plan.run, tuple(each.name for each in strategies), cash))
+    restored = _restore(plan)
+    cache = MarketCache()
+    for watchlist in lists.values():
+        for market in watchlist.markets:
+            cache.add(market)
+    engine = Engine(Setup(run=plan.run, limits=_limits(config), mirrored=mirrored), strategies, cache, restored.ledger)
+    if restored.day is not None and restored.day.equity is not None and restored.day.ts // DAY == now // DAY:
+        engine.begin_day(now, restored.day.equity)
+    # A broker's account is folded by itself: what reconciliation compares must not be one object.
+    brokers = {
+        venue.name: PaperBroker(
+            PaperTerms(venue.name, config.trading.latency),
+            cache,
+            engine.mirror,
+            _restore(plan).ledger.portfolio,
+        )
+        for venue in venues
+    }
+    trader = Trader(
+        engine=engine,
+        journal=plan.journal,
+        tally=Tally(),
+        brokers=brokers,
+        clock=plan.clock,
+        halt=plan.halt,
+        realtime=plan.realtime,
+    )
+    interests = {
+        name: Interest(watchlist.keys, plan.capacity, mirrored=name in mirrored) for name, watchlist in lists.items()
+    }
+    return Session(plan.mode, trader, Runner(trader, feeds, interests, plan.watcher))
+
+
+def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -> Journal:
+    path = journal_path(config.data_dir, mode)
+    make_dirs(path.parent, PRIVATE_DIR)
+    return Journal(path, durable=durable, fresh=fresh)
+
+
+def _restore(plan: _Plan) -> Restored:
+    restored = fold(plan.journal.entries())
+    if plan.mode == _MADE_UP:
+        restored.ledger.portfolio.forget_payouts()  # its exchange starts anew each time
+    return restored
+
+
+def _watchlist(config: Config, venue: VenueName, plan: _Plan, mirrored: AbstractSet[VenueName]) -> Watchlist:
+    path = latest_universe(config.data_dir, venue)
+    if path is None:
+        flag = " --mock" if venue == _MADE_UP else f" {venue}"
+        raise ConfigError(f"no universe of {venue} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
+    markets: Iterator[Market] = read_universe(path)
+    watchlist = choose(markets, plan.capacity, mirrored=venue in mirrored)
+    if not watchlist.keys:
+        raise ConfigError(f"{path} has no market that can be traded; scan again")
+    return watchlist
+
+
+def _limits(config: Config) -> Limits:
+    risk = config.risk
+    return Limits(**{name: getattr(risk, name) for name in Limits.__struct_fields__})

@@ -1,0 +1,241 @@
+"""The laws of a broker. A venue's test file is a subclass and a ``harness`` fixture."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Protocol
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.core.events import (
+    AccountEvent,
+    Fill,
+    OrderAccepted,
+    OrderCancelled,
+    OrderRejected,
+    OrderUnknown,
+)
+from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName
+from predsurv.core.market import Market
+from predsurv.core.num import Price, Size, notional, notional_up
+from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, PlaceOrder
+from predsurv.ports import Broker
+
+TIMEOUT_S = 20
+
+
+class Stage(Struct, frozen=True):
+    """An instrument that stands still: its market, best bid and best ask with their sizes."""
+
+    market: Market
+    key: InstrumentKey
+    bid: tuple[Price, Size]
+    ask: tuple[Price, Size]
+
+
+class BrokerHarness(Protocol):
+    """A broker under test and the venue behind it."""
+
+    rate_limits: bool
+    """Whether the venue can be made to refuse for load."""
+
+    def broker(self) -> Broker:
+        """Return a new broker for the same account."""
+        ...
+
+    async def stage(self) -> Stage:
+        """Return an instrument with a two-sided book that only our orders change."""
+        ...
+
+    async def lose_next_answer(self, broker: Broker) -> None:
+        """Let the next order reach the venue and its answer get lost."""
+        ...
+
+    async def limit_rate(self, broker: Broker) -> None:
+        """Let the venue refuse the next request for load, once."""
+        ...
+
+
+Answered = Callable[[list[AccountEvent]], bool]
+
+
+async def answers(events: AsyncIterator[AccountEvent], until: Answered) -> list[AccountEvent]:
+    """Return the answers up to the one that satisfies ``until``; fails when that takes too long."""
+    got: list[AccountEvent] = []
+    async with asyncio.timeout(TIMEOUT_S):
+        while not until(got):
+            got.append(await anext(events))
+    return got
+
+
+def told(name: str, *kinds: type) -> Answered:
+    """Return the question whether order ``name`` has had an answer of one of ``kinds``."""
+    return lambda events: any(isinstance(event, kinds) and event.client_order_id == name for event in events)
+
+
+def filled(name: str, size: int) -> Answered:
+    """Return the question whether ``size`` of order ``name`` was filled."""
+    return lambda events: sum(e.size for e in events if isinstance(e, Fill) and e.client_order_id == name) >= size
+
+
+def buy(stage: Stage, name: str, **changes: Any) -> Approved:
+    """Return a buy that takes the minimum size at the best ask, changed as told."""
+    order = PlaceOrder(
+        client_order_id=ClientOrderId(name),
+        strategy=StrategyName("law"),
+        key=stage.key,
+        side="buy",
+        price=stage.ask[0],
+        size=stage.market.min_order_size,
+        tif="gtc",
+    )
+    return Approved(0, replace(order, **changes))
+
+
+def cancel(stage: Stage, name: str) -> Approved:
+    """Return the cancellation of order ``name``."""
+    return Approved(0, CancelOrder(ClientOrderId(name), stage.key))
+
+
+def replayed(snapshot: AccountSnapshot, events: Sequence[AccountEvent]) -> tuple[int, dict[InstrumentKey, int]]:
+    """Return (cash, shares) after ``events``, micros."""
+    cash = int(snapshot.cash)
+    shares = {position.key: int(position.size) for position in snapshot.positions}
+    for fill in events:
+        if isinstance(fill, Fill):
+            bought = fill.side == "buy"
+            cash -= notional_up(fill.price, fill.size) if bought else -notional(fill.price, fill.size)
+            cash -= fill.fee
+            shares[fill.key] = shares.get(fill.key, 0) + (fill.size if bought else -fill.size)
+    return cash, {key: size for key, size in shares.items() if size}
+
+
+def held(snapshot: AccountSnapshot) -> tuple[int, dict[InstrumentKey, int]]:
+    """Return (cash, shares) of a snapshot, micros."""
+    return int(snapshot.cash), {position.key: int(position.size) for position in snapshot.positions}
+
+
+class BrokerLaws:
+    """B1 … B10 of every broker."""
+
+    async def test_b1_every_order_ends_in_one_state(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        low = stage.market.tick_size
+        for order in (
+            buy(stage, "rests", price=low),
+            buy(stage, "fills"),
+            buy(stage, "kills", price=low, tif="ioc"),
+            buy(stage, "all or none", size=Size(stage.ask[1] + 10_000_000), tif="fok"),
+            buy(stage, "off grid", price=Price(low + 1)),
+            buy(stage, "too small", size=Size(1)),
+        ):
+            await broker.submit(order)
+        events = await answers(broker.events(), told("too small", OrderRejected))
+        assert told("rests", OrderAccepted)(events)
+        assert filled("fills", stage.market.min_order_size)(events)
+        for name in ("kills", "all or none"):
+            assert told(name, OrderCancelled, OrderRejected)(events)
+            assert not told(name, Fill)(events)
+        assert told("off grid", OrderRejected)(events)
+        assert [order.client_order_id for order in (await broker.snapshot()).open_orders] == ["rests"]
+        await broker.aclose()
+
+    async def test_b2_one_id_is_one_order(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        before = await broker.snapshot()
+        await broker.submit(buy(stage, "twin"))
+        await broker.submit(buy(stage, "twin"))
+        await broker.submit(buy(stage, "last", price=stage.market.tick_size))
+        events = await answers(broker.events(), told("last", OrderAccepted))
+        after = await broker.snapshot()
+        assert sum(event.size for event in events if isinstance(event, Fill)) == stage.market.min_order_size
+        assert replayed(before, events) == held(after)
+        await broker.aclose()
+
+    async def test_b3_money_and_shares_are_conserved(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        before, size = await broker.snapshot(), Size(3 * stage.market.min_order_size)
+        await broker.submit(buy(stage, "in", price=Price(1_000_000 - stage.market.tick_size), size=size))
+        events = broker.events()
+        got = await answers(events, filled("in", size))
+        await broker.submit(buy(stage, "out", side="sell", price=stage.bid[0], size=size, tif="ioc"))
+        got += await answers(events, lambda e: filled("out", size)(e) or told("out", OrderCancelled)(e))
+        fills = [event for event in got if isinstance(event, Fill)]
+        assert sum(fill.size for fill in fills if fill.client_order_id == "in") == size
+        assert len({(fill.client_order_id, fill.trade_id) for fill in fills}) == len(fills)
+        assert replayed(before, got) == held(await broker.snapshot())
+        await broker.aclose()
+
+    async def test_b4_cancelling_the_impossible_is_answered_calmly(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        events = broker.events()
+        await broker.submit(buy(stage, "done"))
+        await answers(events, filled("done", stage.market.min_order_size))
+        before = await broker.snapshot()
+        await broker.submit(cancel(stage, "done"))
+        await broker.submit(cancel(stage, "never was"))
+        got = await answers(events, told("never was", OrderRejected, OrderCancelled))
+        assert not any(isinstance(event, Fill) for event in got)
+        assert held(await broker.snapshot()) == held(before)
+        await broker.aclose()
+
+    async def test_b5_lost_answer_is_unknown_until_the_snapshot(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        await harness.lose_next_answer(broker)
+        order = buy(stage, "lost", price=stage.market.tick_size)
+        await broker.submit(order)
+        await answers(broker.events(), told("lost", OrderUnknown))
+        assert [known.client_order_id for known in (await broker.snapshot()).open_orders] == ["lost"]
+        await broker.submit(order)
+        assert [known.client_order_id for known in (await broker.snapshot()).open_orders] == ["lost"]
+        await broker.aclose()
+
+    async def test_b6_post_only_never_takes(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        await broker.submit(buy(stage, "eager", post_only=True))
+        events = await answers(broker.events(), told("eager", OrderRejected))
+        assert not any(isinstance(event, Fill) for event in events)
+        await broker.aclose()
+
+    async def test_b7_without_funds_there_is_no_order(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        await broker.submit(buy(stage, "greedy", price=stage.market.tick_size, size=Size(10**15)))
+        await broker.submit(buy(stage, "naked", side="sell", size=Size(10**12)))
+        await answers(broker.events(), told("naked", OrderRejected))
+        assert not (await broker.snapshot()).open_orders
+        await broker.aclose()
+
+    async def test_b8_events_explain_the_snapshots(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        before = await broker.snapshot()
+        events = broker.events()
+        await broker.submit(buy(stage, "a"))
+        await broker.submit(buy(stage, "b", price=stage.market.tick_size))
+        await broker.submit(cancel(stage, "b"))
+        got = await answers(events, told("b", OrderCancelled))
+        after = await broker.snapshot()
+        assert replayed(before, got) == held(after)
+        assert not after.open_orders
+        await broker.aclose()
+
+    async def test_b9_waits_when_told_to_slow_down(self, harness: BrokerHarness) -> None:
+        if not harness.rate_limits:
+            pytest.skip("this venue never refuses for load")
+        stage, broker = await harness.stage(), harness.broker()
+        await harness.limit_rate(broker)
+        await broker.submit(buy(stage, "patient", price=stage.market.tick_size))
+        await answers(broker.events(), told("patient", OrderAccepted))
+        await broker.aclose()
+
+    async def test_b10_orders_of_an_earlier_run_are_found(self, harness: BrokerHarness) -> None:
+        stage, broker = await harness.stage(), harness.broker()
+        await broker.submit(buy(stage, "old", price=stage.market.tick_size))
+        await answers(broker.events(), told("old", OrderAccepted))
+        await broker.aclose()
+        later = harness.broker()
+        (order,) = (await later.snapshot()).open_orders
+        assert (order.client_order_id, order.key, order.remaining) == ("old", stage.key, stage.market.min_order_size)
+        await later.submit(cancel(stage, "old"))
+        await answers(later.events(), told("old", OrderCancelled))
+        await later.aclose()

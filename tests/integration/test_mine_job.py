@@ -1,0 +1,192 @@
+"""Mining files that the real store wrote: the numbers, whatever the cut into segments, hours and steps."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from msgspec.structs import replace
+
+from predsurv.core.errors import ConfigError
+from predsurv.core.events import BookDelta, Level, Trade
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.num import Price, Size
+from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.mine import scores
+from predsurv.mine.days import Day, choose_day, recorded_days
+from predsurv.mine.job import Mined, mine, paths
+from predsurv.net.clock import ManualClock
+from predsurv.store.paths import Layout
+from predsurv.store.seal import seal_segment
+from predsurv.store.wal import Log
+from tests.unit.scan.samples import market
+
+S = 1_000_000_000
+HOUR = 3_600 * S
+T0 = 1_795_132_800 * S  # 2026-11-20T00:00Z
+DATE = "2026-11-20"
+START = T0 + 10 * HOUR - 100 * S  # everything crosses ten o'clock
+KEY = InstrumentKey(VenueName("mock"), MarketId("m1"), InstrumentId("m1-yes"))
+QUIET = InstrumentKey(VenueName("mock"), MarketId("m2"), InstrumentId("m2-yes"))
+EVEN = scores.weights({})
+
+
+def level(cents: int) -> Level:
+    return Price(cents * 10_000), Size(10_000_000)
+
+
+def top(second: int, bid: int, ask: int, key: InstrumentKey = KEY) -> BookTop:
+    return BookTop(key, START + second * S, None, (level(bid),), (level(ask),), trusted=True)
+
+
+def change(second: int) -> BookDelta:
+    return BookDelta(KEY, START + second * S, None, 1, None, "bid", Price(490_000), Size(1_000_000))
+
+
+def covered(start: int, end: int, key: InstrumentKey = KEY) -> Coverage:
+    return Coverage(key, START + start * S, START + end * S, "covered", "live", 1)
+
+
+def gap(start: int, end: int) -> Coverage:
+    return Coverage(KEY, START + start * S, START + end * S, "gap", "disconnect", 1)
+
+
+def trade(second: int, cents: int, shares: int) -> Trade:
+    return Trade(KEY, START + second * S, None, Price(cents * 10_000), Size(shares * 1_000_000), "buy", None)
+
+
+def session() -> list[Record]:
+    """Observed 0–120 and 140–300 s: spread 2 c for 50 s, 4 c for 70 s, 6 c for 160 s; a quiet one beside it."""
+    return [
+        top(0, 49, 51),
+        top(0, 20, 60, QUIET),
+        *(change(second) for second in (10, 20, 50)),
+        top(50, 48, 52),
+        trade(60, 50, 8),
+        covered(0, 120),
+        gap(120, 140),
+        trade(130, 50, 1_000),
+        top(140, 47, 53),
+        *(change(second) for second in (150, 290)),
+        covered(140, 300),
+        covered(0, 300, QUIET),
+    ]
+
+
+def record(folder: Path, parts: Sequence[Sequence[Record]]) -> Day:
+    """Write each part as one sealed segment."""
+    clock = ManualClock(START)
+    log = Log(folder / "state", "c0", clock)
+    for part in parts:
+        log.append(part)
+        log.flush()
+        path = log.rotate()
+        assert path is not None
+        seal_segment(path, Layout(folder), clock)
+    log.close()
+    return Day(folder, VenueName("mock"), DATE)
+
+
+def row(mined: Mined, instrument: str = "m1-yes") -> dict[str, float]:
+    return mined.stats.filter(pl.col("instrument_id") == instrument).row(0, named=True)
+
+
+def test_the_statistics_of_a_recorded_session(tmp_path: Path) -> None:
+    day = record(tmp_path, [session()])
+    found = row(mine(day, [market(1)], EVEN))
+    assert (found["observed_s"], found["gap_s"]) == (280, 20)
+    assert found["updates"] == 5
+    assert found["updates_per_s"] == pytest.approx(5 / 280)
+    assert found["spread"] == pytest.approx((0.02 * 50 + 0.04 * 70 + 0.06 * 160) / 280)
+    assert found["spread_ticks"] == pytest.approx(found["spread"] / 0.01)
+    assert found["mid"] == pytest.approx(0.5)
+    assert (found["trades"], found["volume"], found["notional"]) == (1, 8.0, pytest.approx(4.0))
+    # unchanged from 50 to 120 s and from 150 to 290 s: 10 s and 80 s beyond a minute
+    assert found["stale_share"] == pytest.approx((10 + 80) / 280)
+    assert 0 < found["score"] < 1
+
+
+def test_one_that_never_changed_is_mined_too_and_ranks_lower(tmp_path: Path) -> None:
+    mined = mine(record(tmp_path, [session()]), [market(1), market(2)], EVEN)
+    quiet = row(mined, "m2-yes")
+    assert (quiet["updates"], quiet["trades"], quiet["observed_s"]) == (0, 0, 300)
+    assert quiet["spread"] == pytest.approx(0.40)
+    assert quiet["stale_share"] == pytest.approx(240 / 300)
+    assert list(mined.stats["instrument_id"]) == ["m1-yes", "m2-yes"]
+
+
+@pytest.mark.parametrize("cuts", [[4], [1, 3, 6, 9], list(range(1, 12))])
+@pytest.mark.parametrize("rows_per_step", [1, 3, 1_000])
+def test_cuts_into_segments_and_steps_change_nothing(tmp_path: Path, cuts: list[int], rows_per_step: int) -> None:
+    records = session()
+    parts = [records[low:high] for low, high in pairwise([0, *cuts, len(records)])]
+    whole = mine(record(tmp_path / "whole", [records]), [market(1)], EVEN).stats
+    cut = mine(record(tmp_path / "cut", parts), [market(1)], EVEN, rows_per_step).stats
+    for left, right in zip(whole.rows(), cut.rows(), strict=True):
+        assert left == pytest.approx(right)
+
+
+def test_the_file_is_whole_checked_and_outside_of_staging(tmp_path: Path) -> None:
+    mined = mine(record(tmp_path, [session()]), [market(1)], EVEN)
+    assert mined.path == tmp_path / "stats" / "venue=mock" / f"date={DATE}" / "stats.parquet"
+    table = pq.read_table(mined.path, partitioning=None, page_checksum_verification=True)
+    assert table.num_rows == mined.stats.height == 2
+    assert table.schema.metadata[b"predsurv.schema"] == b"1"
+    assert [path.name for path in (tmp_path / "stats").rglob("*") if path.is_file()] == ["stats.parquet"]
+    assert list((tmp_path / "state").rglob("*.parquet")) == []
+
+
+def test_mining_again_replaces_the_statistics(tmp_path: Path) -> None:
+    day = record(tmp_path, [session()])
+    assert mine(day, [], EVEN).stats["spread_ticks"].to_list() == [None, None]
+    assert mine(day, [market(1)], EVEN).path == mine(day, [market(1)], EVEN).path
+
+
+def test_mid_over_time_has_holes_where_nothing_is_known(tmp_path: Path) -> None:
+    day = record(tmp_path, [session()])
+    lines = paths(day, ["m1-yes"], 14)
+    assert list(lines) == ["m1-yes"]
+    assert [value is not None for value in lines["m1-yes"]] == [index in (0, 5, 13) for index in range(14)]
+
+
+def test_the_day_is_the_latest_recorded_unless_told(tmp_path: Path) -> None:
+    record(tmp_path, [session()])
+    later = [replace(covered(0, 300), start=START + 24 * HOUR, end=START + 24 * HOUR + S)]
+    record(tmp_path, [later])
+    assert recorded_days(tmp_path) == [(DATE, "mock"), ("2026-11-21", "mock")]
+    assert choose_day(tmp_path, None, None).date == "2026-11-21"
+    assert choose_day(tmp_path, "mock", DATE).date == DATE
+
+
+@pytest.mark.parametrize(
+    ("venue", "date", "says"),
+    [
+        (None, "20-11-2026", "not a date: 20-11-2026; write it as YYYY-MM-DD"),
+        (None, "20261120", "not a date"),
+        (None, "2026-02-30", "not a date"),
+        ("kalshi", None, "nothing recorded for kalshi in .*; there is mock 2026-11-20"),
+        ("mock", "2025-01-01", "nothing recorded for mock 2025-01-01"),
+    ],
+)
+def test_a_day_that_is_not_there_is_answered_with_those_that_are(
+    tmp_path: Path, venue: str | None, date: str | None, says: str
+) -> None:
+    record(tmp_path, [session()])
+    with pytest.raises(ConfigError, match=says):
+        choose_day(tmp_path, venue, date)
+
+
+def test_without_any_recording_the_next_step_is_to_collect(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="run 'predsurv collect' first"):
+        choose_day(tmp_path, None, None)
+    with pytest.raises(ConfigError, match="nothing recorded for mock"):
+        mine(Day(tmp_path, VenueName("mock"), DATE), [], EVEN)
+
+
+def test_a_recording_without_any_book_still_has_its_coverage(tmp_path: Path) -> None:
+    stats = mine(record(tmp_path, [[covered(0, 10)]]), [market(1)], EVEN).stats
+    assert stats["observed_s"].to_list() == [10.0]
+    assert stats["spread"].to_list() == [None]
+    assert stats["score"].item() < 0.1

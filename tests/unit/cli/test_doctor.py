@@ -1,0 +1,26 @@
+"""``doctor`` reports every check and fails when something has to be done."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from predsurv.cli.app import main
+
+
+def test_a_healthy_set_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(f'data_dir = "{tmp_path}"\n[metrics]\nport = 0\n')
+    assert main(["doctor", "--offline", "--config", str(path), "--format", "json"]) == 0
+    rows = {row["check"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["configuration"]["found"] == str(path)
+    assert rows["data folder"]["state"] == "ok"
+
+
+def test_a_broken_configuration_is_a_finding_not_a_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[miner]\ntpo = 3\n")
+    assert main(["doctor", "--offline", "--config", str(path), "--format", "json"]) == 1
+    rows = {row["check"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["configuration"]["state"] == "fail"
+    assert "did you mean miner.top?" in rows["configuration"]["found"]

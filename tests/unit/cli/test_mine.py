@@ -1,0 +1,45 @@
+"""What ``mine`` prints: cents, ticks and shares, and an id where no universe file knows the words."""
+
+from pathlib import Path
+
+import polars as pl
+
+from predsurv.cli.mine import Words, _words, top_table
+from predsurv.core.ids import VenueName
+from predsurv.mine.days import Day
+from predsurv.mine.job import Mined
+from predsurv.store.universe import UniverseWriter
+from tests.unit.scan.samples import NOW, market
+
+DAY = Day(Path("data"), VenueName("mock"), "2026-11-20")
+ROW = {
+    "instrument_id": "m1-yes",
+    "score": 0.5,
+    "mid": 0.5,
+    "spread": 0.02,
+    "spread_ticks": 2.0,
+    "volatility": 0.001,
+    "updates_per_s": 1.0,
+    "bid_depth_5c": 100.0,
+    "ask_depth_5c": 50.0,
+    "trades": 3,
+    "notional": 12.0,
+    "stale_share": 0.1,
+    "observed_s": 60.0,
+    "gap_s": 0.0,
+}
+
+
+def test_prices_are_in_cents_and_depth_is_both_sides() -> None:
+    table = top_table(Mined(DAY, pl.DataFrame([ROW]), Path("x"), {}), [ROW], {"m1-yes": Words("Who?", "Yes", "")}, {})
+    row = dict(zip([column.key for column in table.columns], table.rows[0], strict=True))
+    assert (row["mid"], row["spread"], row["depth_5c"], row["observed_s"]) == (50.0, 2.0, 150.0, 60e9)
+    assert (row["rank"], row["question"], row["mid_path"]) == (1, "Who?", [])
+
+
+def test_words_come_from_the_universe_and_else_the_id_stands(tmp_path: Path) -> None:
+    with UniverseWriter(tmp_path, VenueName("mock"), NOW) as writer:
+        writer.write(market(1))
+        writer.commit()
+    words = _words(Day(tmp_path, VenueName("mock"), "2026-11-20"), {"m1-yes", "gone"})
+    assert words == {"m1-yes": Words("Question 1?", "Yes", "sports"), "gone": Words("gone", "", "")}

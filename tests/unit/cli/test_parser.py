@@ -1,0 +1,57 @@
+"""Arguments: a slip is answered with what was probably meant, and options before the command reach it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from predsurv.cli.app import main
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["scna"], "no command scna; did you mean scan?"),
+        (["\x1b[2Jx"], "no command \N{REPLACEMENT CHARACTER}[2Jx; 'predsurv --help' lists them"),
+        (["--nope"], "No such option: --nope; see 'predsurv --help'"),
+        (["mine", "--top", "zero"], "see 'predsurv mine --help'"),
+        (["config", "show", "--format", "xml"], "'xml' is not one of 'table', 'json', 'jsonl', 'csv'"),
+        (["config", "show", "--config", "nowhere.toml"], "no configuration file nowhere.toml"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert says in captured.err
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_the_help_of_a_command_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mine", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(option in out for option in ("--top", "--html", "--config", "--format"))
+
+
+def test_options_before_the_command_are_its_defaults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "my.toml"
+    path.write_text("[miner]\ntop = 3\n")
+    assert main(["--config", str(path), "--format", "json", "config", "show", "--changed"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"key": "miner.top", "value": "3", "origin": f"file {path}"}]
+
+
+def test_the_commands_own_option_wins(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--format", "json", "config", "show", "--changed", "--format", "csv"]) == 0
+    assert capsys.readouterr().out == "key,value,origin\n"
+
+
+def test_the_version_after_another_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--format", "json", "--version"]) == 0
+    assert capsys.readouterr().out.startswith("predsurv ")

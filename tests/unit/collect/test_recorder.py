@@ -1,0 +1,298 @@
+"""What the recorder keeps is true: time is tiled, tops equal the folded deltas, every hour stands alone."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, MarketResolved, Trade
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import MICROS
+from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.state.book import Book
+from tests.unit.collect.worlds import (
+    KEYS,
+    POLICY,
+    START,
+    VENUE,
+    A,
+    B,
+    S,
+    book,
+    delta,
+    gap,
+    level,
+    recording,
+    streams,
+    trade,
+)
+
+HOUR = 3_600 * S
+
+
+def spans(records: Iterable[Record]) -> list[tuple[int, int, str]]:
+    return [((r.start - START) // S, (r.end - START) // S, r.reason) for r in records if isinstance(r, Coverage)]
+
+
+def tops(records: Iterable[Record]) -> list[tuple[float, bool]]:
+    return [((r.ts_recv - START) / S, r.trusted) for r in records if isinstance(r, BookTop)]
+
+
+def test_a_book_is_shown_at_once_then_when_it_changed_at_most_once_per_interval() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START)])
+    records += recorder.apply([delta(A, START + S // 10, 41, 1)])
+    records += recorder.apply([delta(A, START + S // 5, 42, 1)])
+    records += recorder.advance(START + S)
+    assert tops(records) == [(0.0, True)]
+    records += recorder.advance(START + S + 1)
+    assert tops(records) == [(0.0, True), (1.0, True)]
+    shown = [r for r in records if isinstance(r, BookTop)][-1]
+    assert shown.bids == (level(42, 1), level(41, 1))
+
+
+def test_a_change_below_the_shown_levels_is_kept_as_a_delta_and_not_shown() -> None:
+    recorder = recording(A)
+    recorder.apply([book(A, START), delta(A, START, 41, 1)])
+    assert tops(recorder.advance(START + 2 * S)) == [(1.0, True)]
+    records = recorder.apply([delta(A, START + 3 * S, 2, 1)]) + recorder.advance(START + 5 * S)
+    assert [type(r) for r in records] == [BookDelta]
+
+
+def test_a_quiet_book_is_shown_once_per_heartbeat() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START)])
+    for second in range(1, 35):
+        records += recorder.advance(START + second * S)
+    assert tops(records) == [(0.0, True), (10.0, True), (20.0, True), (30.0, True)]
+
+
+def test_a_busy_book_whose_best_levels_stay_the_same_still_has_its_heartbeat() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START), delta(A, START, 41, 1)])
+    for tenth in range(1, 250):
+        records += recorder.apply([delta(A, START + tenth * S // 10, 2, tenth)])
+    assert tops(records) == [(0.0, True), (1.0, True), (11.0, True), (21.0, True)]
+
+
+def test_a_lost_book_is_shown_as_unknown_and_its_deltas_are_dropped_until_the_next_snapshot() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START), gap(A, START + S, "seq_gap"), delta(A, START + 2 * S, 41, 1)])
+    records += recorder.apply([book(A, START + 3 * S), delta(A, START + 3 * S, 41, 1)])
+    assert tops(records) == [(0.0, True), (1.0, False), (3.0, True)]
+    assert sum(isinstance(r, BookDelta) for r in records) == 1
+    assert (recorder.tally.orphans, recorder.tally.gaps) == (1, {"seq_gap": 1})
+    assert spans(records + recorder.cut()) == [(0, 1, "live"), (1, 3, "seq_gap")]
+
+
+def test_a_delta_of_another_connection_is_not_believed() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START, epoch=2), delta(A, START + 1, 41, 1, epoch=1)])
+    assert not any(isinstance(r, BookDelta) for r in records)
+
+
+def test_events_of_instruments_that_are_not_wanted_leave_nothing() -> None:
+    recorder = recording(A)
+    assert recorder.apply([book(B, START), delta(B, START, 1, 1), trade(B, START), gap(B, START)]) == []
+    assert recorder.tally.strays == 3
+
+
+def test_rotation_closes_one_account_and_opens_another() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START + S)])
+    records += recorder.advance(START + 5 * S)
+    records += recorder.want({B: 250_000})
+    records += recorder.apply([book(B, START + 6 * S)]) + recorder.advance(START + 8 * S)
+    records += recorder.want({A: MICROS})
+    records += recorder.apply([book(A, START + 9 * S)]) + recorder.stop()
+    by_key = {key: [r for r in records if isinstance(r, Coverage) and r.key == key] for key in (A, B)}
+    assert spans(by_key[A]) == [(0, 1, "subscribing"), (1, 5, "live"), (5, 8, "rotated_out"), (8, 9, "subscribing")]
+    assert spans(by_key[B]) == [(5, 6, "subscribing"), (6, 8, "live")]
+    assert {r.inclusion for r in by_key[B]} == {250_000}
+
+
+def test_wanting_the_same_set_again_changes_nothing() -> None:
+    recorder = recording(A, B)
+    recorder.apply([book(A, START)])
+    recorder.account.drain()
+    assert recorder.want({A: MICROS, B: MICROS}) == []
+    assert recorder.account.drain() == []
+
+
+def test_a_closed_market_is_let_go_for_good() -> None:
+    recorder = recording(A)
+    recorder.apply([book(A, START)])
+    recorder.advance(START + 2 * S)
+    recorder.account.drain()
+    assert spans(recorder.release([A, B])) == [(0, 2, "live")]
+    assert recorder.account.drain() == [(A, None)]
+    assert recorder.tally.trusted == 0
+    assert recorder.advance(START + 100 * S) == []
+
+
+def test_lifecycle_is_kept_and_handed_on_once() -> None:
+    recorder = recording()
+    events: list[MarketEvent] = [
+        MarketChange(VENUE, A.market_id, None, START, None, "created", "{}"),
+        MarketResolved(VENUE, A.market_id, START, None, ()),
+    ]
+    assert recorder.apply(events) == events
+    assert recorder.lifecycle() == events
+    assert recorder.lifecycle() == []
+
+
+def test_every_hour_begins_with_the_whole_book_of_every_live_instrument() -> None:
+    recorder = recording(A, B)
+    end = START + HOUR
+    recorder.apply([book(A, START), delta(A, end - 5, 41, 1)])
+    records = recorder.apply([trade(A, end - 1), delta(A, end + 7, 41, 0)])
+    kept = [r for r in records if isinstance(r, BookSnapshot | BookDelta | Trade)]
+    assert [type(r) for r in kept] == [Trade, BookSnapshot, BookDelta]
+    assert isinstance(kept[1], BookSnapshot)
+    assert (kept[1].ts_recv, kept[1].bids) == (end, (level(41, 1), level(40, 5)))
+
+
+def test_a_clock_that_jumps_ahead_leaves_a_gap_and_keeps_the_books() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START), delta(A, START + 2 * S, 41, 1)])
+    records += recorder.step_clock(START + 62 * S)
+    records += recorder.apply([delta(A, START + 63 * S, 42, 1)])
+    records += recorder.advance(START + 65 * S) + recorder.stop()
+    assert spans(records) == [(0, 2, "live"), (2, 62, "clock_step"), (62, 65, "live")]
+    snapshot = [r for r in records if isinstance(r, BookSnapshot)][-1]
+    assert (snapshot.ts_recv, snapshot.bids) == (START + 62 * S, (level(41, 1), level(40, 5)))
+
+
+def test_a_clock_that_jumps_back_leaves_a_trace_and_goes_on() -> None:
+    recorder = recording(A)
+    recorder.apply([book(A, START)])
+    recorder.advance(START + 60 * S)
+    records = recorder.step_clock(START)
+    records += recorder.apply([delta(A, START + 2 * S, 42, 1)]) + recorder.advance(START + 4 * S)
+    records += recorder.advance(START + 70 * S) + recorder.stop()
+    times = [(r.start - START, r.end - START, r.reason) for r in records if isinstance(r, Coverage)]
+    assert times == [
+        (0, 60 * S, "live"),
+        (60 * S, 60 * S + 1, "clock_step"),
+        (60 * S + 1, 70 * S, "live"),
+    ]
+    assert sum(isinstance(r, BookDelta) for r in records) == 1
+    assert (3.0, True) not in tops(records)
+    assert [at for at, _ in tops(records)][:2] == [0.0, 2.0]
+
+
+def test_a_full_disk_makes_everything_unknown_from_the_mark_on() -> None:
+    recorder = recording(A, B)
+    recorder.apply([book(A, START)])
+    recorder.advance(START + 3 * S)
+    records = recorder.interrupt("disk_full") + recorder.apply([delta(A, START + 4 * S, 42, 1)])
+    assert spans(records) == [(0, 3, "live"), (0, 3, "subscribing")]
+    assert recorder.tally.trusted == 0
+    assert not any(isinstance(r, BookDelta) for r in records)
+
+
+def test_notes_say_what_is_open_and_a_stop_says_until_when() -> None:
+    recorder = recording(A, B)
+    recorder.apply([book(A, START + S)])
+    notes = dict(recorder.account.drain())
+    assert (notes[A], notes[B]) == (
+        Coverage(A, START + S, START + S, "covered", "live", 1),
+        Coverage(B, START, START, "gap", "subscribing", 0),
+    )
+    recorder.advance(START + 4 * S)
+    recorder.stop()
+    end = START + 4 * S
+    assert dict(recorder.account.drain()) == {key: Coverage(key, end, end, "gap", "shutdown", 0) for key in (A, B)}
+
+
+def test_an_earlier_runs_gap_is_taken_up() -> None:
+    recorder = recording()
+    recorder.account.resume([Coverage(A, START - 9 * S, START - 9 * S, "gap", "crash", 0)])
+    records = recorder.want({A: MICROS}) + recorder.apply([book(A, START + S)])
+    assert spans(records) == [(-9, 1, "crash")]
+
+
+wants = st.lists(st.dictionaries(st.sampled_from(KEYS), st.sampled_from([MICROS, 300_000])), max_size=8)
+
+
+@given(streams(), wants, st.data())
+def test_time_is_tiled_whatever_happens(
+    batches: list[list[MarketEvent]], plans: list[dict[InstrumentKey, int]], data: st.DataObject
+) -> None:
+    recorder = recording()
+    records: list[Record] = []
+    wanted_at: dict[InstrumentKey, int] = {}
+    for number, batch in enumerate(batches):
+        plan = plans[number] if number < len(plans) else dict.fromkeys(recorder.fold.lines, MICROS)
+        records += recorder.want(plan)
+        wanted_at = dict.fromkeys(plan, recorder.mark) | wanted_at
+        records += recorder.apply(batch)
+        if data.draw(st.booleans()):
+            records += recorder.cut()
+    still_wanted = list(recorder.fold.lines)
+    records += recorder.stop()
+    rows = {key: [r for r in records if isinstance(r, Coverage) and r.key == key] for key in wanted_at}
+    for key, tiles in rows.items():
+        assert all(tile.start < tile.end for tile in tiles)
+        assert all(left.end == right.start for left, right in pairwise(tiles))
+        assert not tiles or tiles[0].start == wanted_at[key]
+    for key in still_wanted:
+        assert recorder.mark == (rows[key][-1].end if rows[key] else wanted_at[key])
+
+
+@given(streams())
+def test_folding_the_kept_deltas_gives_the_kept_tops(batches: list[list[MarketEvent]]) -> None:
+    recorder = recording(*KEYS)
+    records: list[Record] = []
+    for batch in batches:
+        records += recorder.apply(batch)
+    records += recorder.advance(recorder.mark + 100 * S)
+    # A reader sorts by time and keeps the order of arrival within one instant.
+    ordered = sorted((r for r in records if not isinstance(r, Coverage)), key=lambda r: r.ts_recv)
+    books = {key: Book(key) for key in KEYS}
+    for record in ordered:
+        if isinstance(record, BookSnapshot | BookDelta):
+            books[record.key].apply(record)
+        elif isinstance(record, BookTop) and record.trusted:
+            assert books[record.key].top(POLICY.top_levels) == (record.bids, record.asks)
+
+
+@given(streams())
+def test_each_hour_can_be_folded_alone(batches: list[list[MarketEvent]]) -> None:
+    recorder = recording(*KEYS)
+    records: list[Record] = []
+    for batch in batches:
+        records += recorder.apply(batch)
+    whole = {key: Book(key) for key in KEYS}
+    alone: dict[tuple[InstrumentKey, int], Book] = {}
+    for record in records:
+        if isinstance(record, BookSnapshot | BookDelta):
+            whole[record.key].apply(record)
+            part = alone.setdefault((record.key, record.ts_recv // HOUR), Book(record.key))
+            if isinstance(record, BookDelta):
+                assert part.trusted
+            part.apply(record)
+            assert part.top(99) == whole[record.key].top(99)
+
+
+@given(streams())
+def test_deltas_are_kept_once_and_in_order(batches: list[list[MarketEvent]]) -> None:
+    recorder = recording(*KEYS)
+    sent = [event for batch in batches for event in batch if isinstance(event, BookDelta)]
+    kept = [r for batch in batches for r in recorder.apply(batch) if isinstance(r, BookDelta)]
+    assert len(kept) + recorder.tally.orphans == len(sent)
+    remaining = iter(sent)
+    assert all(any(record is event for event in remaining) for record in kept)
+
+
+@given(streams())
+def test_tops_keep_their_distance(batches: list[list[MarketEvent]]) -> None:
+    recorder = recording(*KEYS)
+    last: dict[InstrumentKey, BookTop] = {}
+    for record in [r for batch in batches for r in recorder.apply(batch)]:
+        if isinstance(record, BookTop):
+            before = last.get(record.key)
+            if before is not None and before.trusted and record.trusted:
+                assert record.ts_recv >= before.ts_recv + POLICY.snapshot_interval
+            last[record.key] = record

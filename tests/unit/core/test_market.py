@@ -1,0 +1,53 @@
+"""A market knows its instruments and which prices its venue accepts."""
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market, Outcome, PriceBand, on_grid
+from predsurv.core.num import Price, Size
+
+MARKET = Market(
+    venue=VenueName("mock"),
+    market_id=MarketId("m"),
+    event_id=EventId("e"),
+    question="?",
+    outcomes=(Outcome(InstrumentId("y"), "Yes"), Outcome(InstrumentId("n"), "No")),
+    status="active",
+    tick_size=Price(10_000),
+    min_order_size=Size(5_000_000),
+    fetched_at=0,
+)
+# The venue's tapered_deci_cent grid (venues/kalshi.md 1.3).
+TAPERED = replace(
+    MARKET,
+    bands=(
+        PriceBand(Price(0), Price(100_000), Price(1_000)),
+        PriceBand(Price(100_000), Price(900_000), Price(10_000)),
+        PriceBand(Price(900_000), Price(1_000_000), Price(1_000)),
+    ),
+)
+
+
+def test_keys_follow_the_outcomes() -> None:
+    assert MARKET.keys() == (
+        InstrumentKey(VenueName("mock"), MarketId("m"), InstrumentId("y")),
+        InstrumentKey(VenueName("mock"), MarketId("m"), InstrumentId("n")),
+    )
+    with pytest.raises(IndexError):
+        MARKET.key(2)
+
+
+@pytest.mark.parametrize(
+    ("price", "valid"), [(10_000, True), (15_000, False), (0, False), (1_000_000, False)]
+)
+def test_uniform_grid(price: int, valid: bool) -> None:
+    assert on_grid(MARKET, Price(price)) is valid
+
+
+@pytest.mark.parametrize(
+    ("price", "valid"),
+    [(51_000, True), (51_500, False), (150_000, True), (151_000, False), (951_000, True)],
+)
+def test_banded_grid(price: int, valid: bool) -> None:
+    assert on_grid(TAPERED, Price(price)) is valid

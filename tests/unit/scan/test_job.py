@@ -1,0 +1,137 @@
+"""A scan writes each venue's universe whole or not at all, and one venue's trouble is its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.core.errors import PermanentError, TransientError
+from predsurv.core.ids import VenueName
+from predsurv.core.market import Market
+from predsurv.net.clock import ManualClock
+from predsurv.ports import MarketQuery, ScanIssue, Venue
+from predsurv.scan import job
+from predsurv.scan.job import Progress, Scan, VenueScan, scan_venues
+from predsurv.store.universe import UniverseWriter, latest_universe, read_universe
+from tests.unit.scan.samples import market
+
+EVERYTHING = MarketQuery()
+
+
+@dataclass
+class FakeCatalog:
+    """Yields ``items``; an exception among them is raised at its turn."""
+
+    items: Sequence[Market | Exception]
+    issues: Sequence[ScanIssue] = ()
+    pages: int = 1
+    closed: int = 0
+    running: list[int] = field(default_factory=lambda: [0, 0])
+
+    async def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
+        self.running[0] += 1
+        self.running[1] = max(self.running)
+        for item in self.items:
+            await asyncio.sleep(0)
+            if isinstance(item, Exception):
+                raise item
+            yield item
+        self.running[0] -= 1
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+@dataclass
+class FakeVenue:
+    """A venue that has nothing but a catalogue."""
+
+    name: VenueName
+    offered: FakeCatalog
+
+    def catalog(self) -> FakeCatalog:
+        return self.offered
+
+
+@dataclass
+class Run:
+    """What a scan of fake venues left behind."""
+
+    results: list[VenueScan]
+    told: list[Progress]
+
+
+async def run(folder: Path, catalogs: dict[str, FakeCatalog], query: MarketQuery = EVERYTHING) -> Run:
+    clock, told = ManualClock(), list[Progress]()
+    venues = [cast(Venue, FakeVenue(VenueName(name), catalog)) for name, catalog in catalogs.items()]
+    scan = Scan(
+        queries={venue.name: query for venue in venues},
+        sink=lambda name: UniverseWriter(folder, name, clock.now()),
+        clock=clock,
+        progress=told.append,
+    )
+    return Run(await scan_venues(venues, scan), told)
+
+
+def universe(folder: Path, venue: str) -> list[str]:
+    path = latest_universe(folder, VenueName(venue))
+    return [] if path is None else [found.market_id for found in read_universe(path)]
+
+
+async def test_a_scan_writes_what_is_eligible(tmp_path: Path) -> None:
+    catalog = FakeCatalog([market(1), replace(market(2), status="closed"), market(3)])
+    done = await run(tmp_path, {"mock": catalog})
+    (result,) = done.results
+    assert universe(tmp_path, "mock") == ["m1", "m3"]
+    assert (result.totals.markets, result.left_out, result.failure) == (2, 1, None)
+    assert result.path == latest_universe(tmp_path, VenueName("mock"))
+    assert catalog.closed == 1
+    assert done.told[-1] == Progress(VenueName("mock"), 2, 1, done=True)
+
+
+@pytest.mark.parametrize("error", [TransientError("no answer"), PermanentError("not allowed")])
+async def test_a_venue_that_fails_keeps_its_old_file_and_the_others_finish(tmp_path: Path, error: Exception) -> None:
+    await run(tmp_path, {"bad": FakeCatalog([market(1)])})
+    done = await run(tmp_path, {"bad": FakeCatalog([market(7), error]), "good": FakeCatalog([market(2)])})
+    bad, good = done.results
+    assert (bad.failure, bad.path) == (str(error), None)
+    assert (universe(tmp_path, "bad"), universe(tmp_path, "good")) == (["m1"], ["m2"])
+    assert good.failure is None
+    assert list((tmp_path / "state").rglob("*.jsonl")) == []
+
+
+async def test_a_catalogue_without_any_market_is_not_believed(tmp_path: Path) -> None:
+    await run(tmp_path, {"mock": FakeCatalog([market(1)])})
+    done = await run(tmp_path, {"mock": FakeCatalog([])})
+    assert "no readable market" in str(done.results[0].failure)
+    assert universe(tmp_path, "mock") == ["m1"]
+
+
+async def test_a_bug_is_not_taken_for_a_failing_venue(tmp_path: Path) -> None:
+    catalog = FakeCatalog([market(1), KeyError("bug")])
+    with pytest.raises(ExceptionGroup) as caught:
+        await run(tmp_path, {"mock": catalog})
+    assert caught.group_contains(KeyError)
+    assert (catalog.closed, universe(tmp_path, "mock")) == (1, [])
+
+
+async def test_a_limit_ends_the_scan(tmp_path: Path) -> None:
+    done = await run(tmp_path, {"mock": FakeCatalog([market(number) for number in range(10)])}, MarketQuery(limit=3))
+    assert done.results[0].totals.markets == len(universe(tmp_path, "mock")) == 3
+
+
+async def test_unreadable_rows_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:
+    issues = [ScanIssue(VenueName("mock"), f"row {number}", "bad") for number in range(100)]
+    done = await run(tmp_path, {"mock": FakeCatalog([market(1)], issues)})
+    assert (done.results[0].issues_count, len(done.results[0].issues)) == (100, job.ISSUES_KEPT_MAX)
+
+
+async def test_only_a_few_venues_are_scanned_at_once(tmp_path: Path) -> None:
+    running = [0, 0]
+    catalogs = {f"v{number}": FakeCatalog([market(1), market(2)], running=running) for number in range(12)}
+    await run(tmp_path, catalogs)
+    assert running[1] == job.VENUES_AT_ONCE

@@ -1,0 +1,83 @@
+"""A book believes snapshots, applies deltas, and distrusts itself after a gap."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import BookDelta, BookSnapshot, Gap
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side
+from predsurv.core.ids import VenueName as V
+from predsurv.core.num import Price, Size
+from predsurv.state.book import Book
+
+KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
+
+
+def snapshot(bids: dict[int, int], asks: dict[int, int], ts: int = 1) -> BookSnapshot:
+    def levels(side: dict[int, int]) -> tuple[tuple[Price, Size], ...]:
+        return tuple((Price(p), Size(s)) for p, s in side.items())
+
+    return BookSnapshot(KEY, ts, ts - 1, 1, None, levels(bids), levels(asks))
+
+
+def delta(side: Side, price: int, size: int, ts: int = 2) -> BookDelta:
+    return BookDelta(KEY, ts, None, 1, None, side, Price(price), Size(size))
+
+
+def test_an_empty_side_is_none() -> None:
+    book = Book(KEY)
+    book.apply(snapshot({}, {60: 1}))
+    assert book.best_bid() is None
+    assert book.best_ask() == (60, 1)
+    assert not book.crossed()
+
+
+def test_a_snapshot_forgets_everything_before() -> None:
+    book = Book(KEY)
+    book.apply(snapshot({50: 1}, {60: 1}))
+    book.apply(snapshot({40: 2}, {}))
+    assert book.top(5) == (((40, 2),), ())
+
+
+def test_nothing_is_trusted_before_the_first_snapshot() -> None:
+    book = Book(KEY)
+    book.apply(delta("bid", 50, 5))
+    assert not book.trusted
+    assert book.best_bid() is None
+
+
+def test_a_gap_stops_deltas_until_a_snapshot() -> None:
+    book = Book(KEY)
+    book.apply(snapshot({50: 1}, {60: 1}))
+    book.apply(Gap(KEY, 2, "seq_gap", 1))
+    book.apply(delta("bid", 51, 7, ts=3))
+    assert not book.trusted
+    assert book.best_bid() == (50, 1)
+    book.apply(snapshot({52: 1}, {60: 1}, ts=4))
+    assert book.trusted
+    assert book.best_bid() == (52, 1)
+
+
+def test_crossed_means_bid_at_or_above_ask() -> None:
+    book = Book(KEY)
+    book.apply(snapshot({60: 1}, {60: 1}))
+    assert book.crossed()
+    book.apply(delta("bid", 60, 0))
+    assert not book.crossed()
+
+
+changes = st.lists(
+    st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 20), st.integers(0, 5)), max_size=40
+)
+
+
+@given(changes)
+def test_its_own_snapshot_rebuilds_it(moves: list[tuple[Side, int, int]]) -> None:
+    book = Book(KEY)
+    book.apply(snapshot({}, {}))
+    for side, price, size in moves:
+        book.apply(delta(side, price, size))
+    copy = Book(KEY)
+    copy.apply(book.as_snapshot(99))
+    assert copy.top(100) == book.top(100)
+    assert copy.ts_recv == 99
+    assert copy.ts_venue == book.ts_venue

@@ -1,0 +1,61 @@
+"""A ladder is a map from price to size, and its cached top never lies."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.num import Price, Size
+from predsurv.state.ladder import Ladder
+
+moves = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), max_size=60)
+
+
+@given(moves, st.booleans(), st.integers(1, 6))
+def test_agrees_with_a_plain_dict(
+    changes: list[tuple[int, int]], descending: bool, count: int
+) -> None:
+    ladder, model = Ladder(descending=descending), dict[int, int]()
+    for price, size in changes:
+        before = ladder.top(count)
+        ladder.set(Price(price), Size(size))
+        model[price] = size
+        expected = sorted(
+            ((p, s) for p, s in model.items() if s), key=lambda level: level[0], reverse=descending
+        )
+        assert ladder.levels() == tuple(expected)
+        assert ladder.best() == (expected[0] if expected else None)
+        assert ladder.top(count) == tuple(expected[:count])
+        assert (ladder.top(count) is before) <= (tuple(expected[:count]) == before)
+        assert len(ladder) == len(expected)
+
+
+def test_a_change_below_the_top_leaves_it_the_same_object() -> None:
+    ladder = Ladder(descending=True)
+    ladder.replace([(Price(p), Size(1)) for p in (50, 49, 48)])
+    top = ladder.top(2)
+    ladder.set(Price(47), Size(9))
+    ladder.set(Price(48), Size(0))
+    assert ladder.top(2) is top
+    ladder.set(Price(49), Size(2))
+    assert ladder.top(2) == ((50, 1), (49, 2))
+
+
+def test_removing_what_is_not_there_changes_nothing() -> None:
+    ladder = Ladder(descending=False)
+    ladder.set(Price(10), Size(0))
+    assert ladder.best() is None
+    assert ladder.top(3) == ()
+
+
+def test_asks_are_best_when_lowest() -> None:
+    ladder = Ladder(descending=False)
+    ladder.replace([(Price(60), Size(1)), (Price(55), Size(2)), (Price(70), Size(0))])
+    assert ladder.best() == (55, 2)
+    assert ladder.levels() == ((55, 2), (60, 1))
+    assert ladder.size_at(Price(70)) == 0
+
+
+def test_depth_counts_from_the_best_to_the_limit() -> None:
+    ladder = Ladder(descending=True)
+    ladder.replace([(Price(50), Size(1)), (Price(49), Size(2)), (Price(40), Size(4))])
+    assert ladder.depth_until(Price(49)) == 3
+    assert ladder.depth_until(Price(51)) == 0

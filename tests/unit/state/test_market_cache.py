@@ -1,0 +1,118 @@
+"""The cache merges partial updates and never serves an unbelievable book."""
+
+from predsurv.core.events import (
+    BookSnapshot,
+    Gap,
+    MarketChange,
+    MarketResolved,
+    Quote,
+    Trade,
+    Unwanted,
+)
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId
+from predsurv.core.ids import VenueName as V
+from predsurv.core.market import Market, Outcome
+from predsurv.core.num import Price, Size
+from predsurv.state.market_cache import InstrumentPatch, MarketCache
+
+VENUE = V("mock")
+
+
+def market(market_id: str = "m", event_id: str = "e") -> Market:
+    return Market(
+        venue=VENUE,
+        market_id=MarketId(market_id),
+        event_id=EventId(event_id),
+        question="?",
+        outcomes=(
+            Outcome(InstrumentId(market_id + "-y"), "Yes"),
+            Outcome(InstrumentId(market_id + "-n"), "No"),
+        ),
+        status="active",
+        tick_size=Price(10_000),
+        min_order_size=Size(1),
+        fetched_at=0,
+        tradable=True,
+    )
+
+
+YES = market().key(0)
+SNAPSHOT = BookSnapshot(YES, 1, None, 1, None, ((Price(50), Size(1)),), ((Price(60), Size(1)),))
+
+
+def test_only_set_fields_overwrite() -> None:
+    cache = MarketCache()
+    cache.add(market())
+    cache.apply(Quote(YES, 1, None, Price(40), Price(60)))
+    cache.apply(Trade(YES, 2, None, Price(55), Size(7), "buy", None))
+    cache.merge(YES, InstrumentPatch(bid=None))
+    state = cache.state(YES)
+    assert state is not None
+    assert (state.bid, state.ask, state.last_price, state.tick_size) == (None, 60, 55, 10_000)
+
+
+def test_the_same_instrument_id_on_two_venues_stays_apart() -> None:
+    cache = MarketCache()
+    other = InstrumentKey(V("kalshi"), YES.market_id, YES.instrument_id)
+    cache.apply(SNAPSHOT)
+    assert cache.book(YES) is not None
+    assert cache.book(other) is None
+
+
+def test_an_untrusted_or_crossed_book_is_not_served() -> None:
+    cache = MarketCache()
+    cache.apply(SNAPSHOT)
+    assert cache.trusted_book(YES) is cache.book(YES)
+    cache.apply(Gap(YES, 2, "stall", 1))
+    assert cache.trusted_book(YES) is None
+    level = ((Price(60), Size(1)),)
+    cache.apply(BookSnapshot(YES, 3, None, 1, None, level, level))
+    assert cache.trusted_book(YES) is None
+
+
+def test_siblings_are_the_markets_of_an_event() -> None:
+    cache = MarketCache()
+    for name in ("a", "b"):
+        cache.add(market(name))
+    cache.add(market("c", event_id="other"))
+    assert [m.market_id for m in cache.siblings(VENUE, EventId("e"))] == ["a", "b"]
+
+
+def test_lifecycle_changes_the_market() -> None:
+    cache = MarketCache()
+    cache.add(market())
+    change = MarketChange(
+        VENUE, MarketId("m"), None, 1, None, "tick_size", "{}", None, Price(1_000)
+    )
+    cache.apply(change)
+    cache.apply(MarketChange(VENUE, MarketId("m"), None, 2, None, "paused", "{}"))
+    known, state = cache.market(VENUE, MarketId("m")), cache.state(YES)
+    assert known is not None
+    assert state is not None
+    assert (known.tick_size, known.status) == (1_000, "paused")
+    assert (state.tick_size, state.status) == (1_000, "paused")
+
+
+def test_a_new_market_enters_by_its_event() -> None:
+    cache = MarketCache()
+    new = market("fresh")
+    cache.apply(MarketChange(VENUE, new.market_id, None, 1, None, "created", "{}", new))
+    assert cache.market(VENUE, MarketId("fresh")) == new
+
+
+def test_resolution_ends_trading_and_sets_payouts() -> None:
+    cache = MarketCache()
+    cache.add(market())
+    payouts = ((YES.instrument_id, Price(1_000_000)), (market().key(1).instrument_id, Price(0)))
+    cache.apply(MarketResolved(VENUE, MarketId("m"), 5, None, payouts))
+    known, no = cache.market(VENUE, MarketId("m")), cache.state(market().key(1))
+    assert known is not None
+    assert no is not None
+    assert (known.status, known.tradable, no.payout) == ("resolved", False, 0)
+
+
+def test_a_book_no_longer_fed_is_forgotten() -> None:
+    cache = MarketCache()
+    cache.apply(SNAPSHOT)
+    cache.apply(Unwanted(YES, 2, "rotated_out"))
+    assert cache.book(YES) is None
