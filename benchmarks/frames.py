@@ -41,8 +41,8 @@ class Load:
 
 def generate(count: int, markets: int = 1000, seed: int = 11) -> Load:
     """Return ``2 * markets`` opening books followed by ``count`` mixed frames."""
-    rng = Random(seed)  # noqa: S311 - synthetic load, not cryptography
-    pairs = [_pair(rng, number) for number in range(markets)]
+    rng = Random(seed)
+    pairs = [_pair(rng) for _ in range(markets)]
     frames = [_book(token, START_MS, opening=True) for pair in pairs for token in pair]
     weights = [1 / (rank + 1) ** ZIPF_EXPONENT for rank in range(markets)]
     for step, pair in enumerate(rng.choices(pairs, weights, k=count)):
@@ -58,7 +58,7 @@ def generate(count: int, markets: int = 1000, seed: int = 11) -> Load:
     return Load(frames, [(token.market, token.asset) for token in tokens], ticks)
 
 
-def _pair(rng: Random, number: int) -> tuple[Token, Token]:
+def _pair(rng: Random) -> tuple[Token, Token]:
     market = f"0x{rng.getrandbits(256):064x}"
     unit = 1000 if rng.random() < FINE_TICK_SHARE else 100
     yes, no = (Token(market, str(rng.getrandbits(256) | 1 << 255), unit) for _ in range(2))
@@ -149,10 +149,7 @@ def _book(token: Token, now: int, *, opening: bool) -> bytes:
         "timestamp": str(now),
         "hash": f"{now * 2654435761 % 2**160:040x}",
         "bids": [{"price": token.price(t), "size": token.bids[t]} for t in sorted(token.bids)],
-        "asks": [
-            {"price": token.price(t), "size": token.asks[t]}
-            for t in sorted(token.asks, reverse=True)
-        ],
+        "asks": [{"price": token.price(t), "size": token.asks[t]} for t in sorted(token.asks, reverse=True)],
         "event_type": "book",
     }
     if opening:

@@ -8,6 +8,8 @@ engine is dropped, which favours it.
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.metadata import version as distribution_version
+from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.decode import Tops
@@ -16,12 +18,9 @@ from benchmarks.frames import Load
 
 def version() -> str | None:
     """Return the installed version, None when the peer is not there."""
-    try:
-        import nautilus_trader
-        import nautilus_trader.adapters.polymarket  # noqa: F401
-    except ImportError:
+    if find_spec("nautilus_trader") is None or find_spec("py_clob_client") is None:
         return None
-    return str(nautilus_trader.__version__)
+    return distribution_version("nautilus_trader")
 
 
 class Peer:
@@ -65,7 +64,7 @@ def _factory(load: Load) -> Callable[[], Any]:
     from nautilus_trader.model.objects import Currency, Price, Quantity
 
     class Quiet(PolymarketDataClient):
-        def _handle_data(self, data: object) -> None:
+        def _handle_data(self, _data: object) -> None:
             return None
 
     def instrument(market: str, asset: str) -> Any:

@@ -129,7 +129,8 @@ async def _reach(name: str, url: str, seconds: float) -> Check:
                 ssl=tls,
                 server_hostname=parts.hostname if tls else None,
             )
-        writer.close()
+            writer.close()
+            await writer.wait_closed()
     except TimeoutError:
         return Check(name, "fail", f"{parts.netloc} did not answer within {seconds:g} s", _STEP_REACH)
     except OSError as error:

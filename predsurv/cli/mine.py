@@ -11,7 +11,7 @@ import typer
 
 from predsurv.cli.cells import span, volume
 from predsurv.cli.options import ConfigFile, OutputFormat
-from predsurv.cli.render import Column, Table, Value, say, show
+from predsurv.cli.render import Column, Table, Value, near, say, show
 from predsurv.config import load
 from predsurv.core.market import Market
 from predsurv.mine import scores
@@ -73,11 +73,11 @@ def mine(
     best = mined.stats.head(loaded.miner.top).to_dicts()
     words = _words(day, {row["instrument_id"] for row in best})
     show(top_table(mined, best, words, paths(day, list(words), PATH_BINS)), format)
-    say(f"statistics of {mined.stats.height:,} instruments: {mined.path}")
+    say(f"statistics of {mined.stats.height:,} instruments: {near(mined.path)}")
     if html:
         lines = paths(day, [row["instrument_id"] for row in best], REPORT_BINS)
         report = _report(mined, [_entry(row, words, lines) for row in best], weight)
-        say(f"report: {write_report(page(report), day.data_dir, day.venue, day.date)}")
+        say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
 
 
 def top_table(

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
 from typing import Final, Literal, TextIO
 
 from msgspec import Struct
@@ -22,7 +23,7 @@ from predsurv.cli.cells import NOTHING, Column, Kind, Machine, Value, machine, p
 from predsurv.cli.options import Format
 from predsurv.core.text import sanitise
 
-__all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "render", "say", "show"]
+__all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "near", "render", "say", "show"]
 
 TEXT_WIDTH_MIN: Final = 12
 TEXT_WIDTH_MAX: Final = 60
@@ -82,6 +83,12 @@ def console(stream: TextIO) -> Console:
     """Return a console that takes nothing it is given for markup, emoji or a link."""
     width = None if stream.isatty() else UNBOUNDED_WIDTH
     return _Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
+
+
+def near(path: Path) -> str:
+    """Return ``path`` as short as it can be typed from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def say(message: str) -> None:

@@ -12,7 +12,7 @@ import typer
 
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.progress import progress_line
-from predsurv.cli.render import Column, Table, Value, say, show
+from predsurv.cli.render import Column, Table, Value, near, say, show
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import VenueName
@@ -85,7 +85,7 @@ def venue_table(results: Sequence[VenueScan]) -> Table:
             result.issues_count,
             result.pages,
             result.duration,
-            str(result.path),
+            near(result.path) if result.path else None,
         )
         for result in results
         if result.failure is None
@@ -126,7 +126,9 @@ def _totals(totals: Totals) -> tuple[int, ...]:
 async def _run(config: Config, names: Sequence[str] | None, least: Money | None) -> list[VenueScan]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        opened = [open_venue(name, config, clock) for name in _names(config, names)]
+        # With the mock enabled every name means the same venue.
+        found = {venue.name: venue for venue in (open_venue(name, config, clock) for name in _names(config, names))}
+        opened = list(found.values())
         for venue in opened:
             stack.push_async_callback(venue.aclose)
         with progress_line() as update:
@@ -170,9 +172,7 @@ def _tell(results: Sequence[VenueScan]) -> None:
             say(f"warning: {result.venue}: {issue.where}: {issue.detail}")
         if result.issues_count > ISSUES_SHOWN:
             say(f"warning: {result.venue}: {result.issues_count - ISSUES_SHOWN} more unreadable rows")
-    failed = [
-        f"{result.venue}: {result.failure}; its earlier universe was kept" for result in results if result.failure
-    ]
+    failed = [f"{result.venue}: {result.failure}; nothing was overwritten" for result in results if result.failure]
     if failed:
         raise TransientError("; ".join(failed))
 

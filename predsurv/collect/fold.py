@@ -74,21 +74,26 @@ class Fold:
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
         """Fold a batch and append its records to ``out``."""
-        tally = self.tally
+        mark, hour_end = self.mark, self.hour_end
+        others, delta = self._others, self._delta
         for event in events:
             ts = event.ts_recv
-            if ts > self.mark:
-                self.pass_time(ts, out)
+            if ts > mark:
+                mark = ts
+                if ts >= hour_end:
+                    self.pass_time(ts, out)
+                    hour_end = self.hour_end
             if type(event) is BookDelta:
-                self._delta(event, ts, out)
+                delta(event, ts, out)
                 continue
-            handler = self._others.get(type(event))
+            handler = others.get(type(event))
             if handler is None:
-                count(tally, event)
+                count(self.tally, event)
             else:
                 handler(event, out)
-        tally.events += len(events)
-        out += self.tops.until(self.mark)
+        self.mark = mark
+        self.tally.events += len(events)
+        out += self.tops.until(mark)
 
     def pass_time(self, ts: int, out: list[Record]) -> None:
         """Move the mark; a new hour begins with the whole book of every live instrument."""
@@ -107,13 +112,15 @@ class Fold:
             self.tally.strays += 1
             return
         fresh = not line.book.trusted
+        if line.pending and line.due < event.ts_recv and line.changed_at < event.ts_recv:
+            out += self.tops.show(line)
         line.book.apply(event)
         line.changed_at, line.epoch = event.ts_recv, event.epoch
         out += self._account.apply(event)
         out.append(event)
         if fresh:
             self.tally.trusted += 1
-            out.append(self.tops.first(line, event.ts_recv))
+            self.tops.opened(line, event.ts_recv)
         elif not line.pending:
             self.tops.changed(line, event.ts_recv)
 
@@ -125,9 +132,10 @@ class Fold:
         self.tally.gaps[event.reason] += 1
         if line.book.trusted:
             self.tally.trusted -= 1
+            if line.pending and line.due < event.ts_recv and line.changed_at < event.ts_recv:
+                out += self.tops.show(line)
             out.append(self.tops.lost(line, event.ts_recv))
         line.book.apply(event)
-        line.pending = False
         out += self._account.apply(event)
 
     def _delta(self, event: BookDelta, ts: int, out: list[Record]) -> None:
@@ -136,9 +144,7 @@ class Fold:
             self.tally.strays += 1
             return
         if line.pending and line.due < ts and line.changed_at < ts:
-            top = self.tops.show(line)
-            if top is not None:
-                out.append(top)
+            out += self.tops.show(line)
         if event.epoch != line.epoch or not line.book.change(event):
             self.tally.orphans += 1
             return

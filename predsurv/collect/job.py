@@ -5,10 +5,15 @@ order in time.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
+from msgspec import Struct
+
 from predsurv.collect.carryover import find_notes, keep_notes
+from predsurv.collect.meter import Meter
 from predsurv.collect.notebook import left_open
 from predsurv.collect.panel import Lags, Reading
 from predsurv.collect.recorder import Policy, Recorder
@@ -21,6 +26,7 @@ from predsurv.collect.timekeeping import StepWatch
 from predsurv.collect.writer import Timing, Writer
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
+from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Clock, Venue
 from predsurv.store.intake import LogFact, LogPaused, LogResumed
@@ -29,21 +35,30 @@ from predsurv.store.paths import Layout
 from predsurv.store.recovery import RecoveryReport, recover
 from predsurv.store.seal import SealOptions
 from predsurv.store.universe import latest_universe, read_universe
+from predsurv.telemetry.metrics import Metrics
 
 FLUSH_INTERVAL: Final = 40_000_000
 """How often (ns) records are committed; with the commit itself they are in the log 50 ms after they arrived."""
 
-Scores = Callable[[VenueName], Mapping[InstrumentKey, int]]
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Aids(Struct, frozen=True):
+    """What a recording can use and can do without: measured interestingness (micros) by venue, and metrics."""
+
+    scores: Callable[[VenueName], Mapping[InstrumentKey, int]] = lambda _: {}
+    metrics: Metrics | None = None
 
 
 class Job:
     """One run of the collector over some venues. ``stop`` ends it in good order, from anywhere in the loop's thread."""
 
-    def __init__(self, config: Config, venues: Sequence[Venue], clock: Clock, scores: Scores) -> None:
+    def __init__(self, config: Config, venues: Sequence[Venue], clock: Clock, aids: Aids) -> None:
         """Read the universe of each venue; raises ConfigError when one has none."""
         self._config = config
         self._clock = clock
-        self._scores = scores
+        self._scores = aids.scores
+        self._meter = Meter(aids.metrics)
         self._layout = Layout(config.data_dir)
         self._stopping = asyncio.Event()
         self._steps = StepWatch(clock)
@@ -56,8 +71,9 @@ class Job:
         for venue in venues:
             recorder, roster = Recorder(_policy(config, venue)), rosters[venue.name]
             steering = Steering(recorder, roster, _places(config, roster, places[venue.name]), clock)
-            self.sessions.append(Session(venue, recorder, steering, clock))
-            self.sessions[-1].before_batch = self._watch_clock
+            session = Session(venue, recorder, steering, clock)
+            session.on_batch = partial(self._on_batch, venue.name)
+            self.sessions.append(session)
 
     def preview(self) -> dict[VenueName, Plan]:
         """Return what would be recorded first, without connecting anywhere."""
@@ -85,8 +101,8 @@ class Job:
             trusted=sum(tally.trusted for tally in tallies),
             connections=sum(tally.connections for tally in tallies),
             gaps=sum(tally.gaps.total() for tally in tallies),
-            rows=writer.sealed_rows.total() if writer else 0,
-            bytes=writer.sealed_bytes.total() + writer.unsealed if writer else 0,
+            rows=self._meter.rows.total(),
+            bytes=self._meter.bytes.total() + (writer.unsealed if writer else 0),
             next_rotation=min(rotations, default=None),
             lags=lags,
         )
@@ -108,7 +124,16 @@ class Job:
                     session.records += session.recorder.stop()
                 await self._commit(writer)
                 await asyncio.to_thread(writer.finish)
-        return self._report(writer, self._clock.monotonic() - began)
+                self._meter.sealed(writer.reports())
+        return CollectReport(
+            venues=tuple(map(_venue_report, self.sessions)),
+            rows={**self._meter.rows},
+            bytes={**self._meter.bytes},
+            seals=self._meter.seals,
+            recovered=len(self._recovery.seals),
+            damaged=(*self._recovery.damaged, *self._meter.damaged),
+            duration=self._clock.monotonic() - began,
+        )
 
     def _start(self) -> Writer:
         """Recover: seal what is in the log, take up what it left open, and open the next segment."""
@@ -121,7 +146,11 @@ class Job:
         for session in self.sessions:
             name = session.venue.name
             seen = (ts for key, ts in last.last_seen.items() if key.venue == name) if last else ()
-            session.resume(*left_open(name, notes, max(seen, default=0)))
+            written, gaps = left_open(name, notes, max(seen, default=0))
+            session.resume(written, gaps)
+            self._meter.gaps(name, "crash", sum(gap.reason == "crash" for gap in gaps))
+        for damage in self._recovery.damaged:
+            _LOG.warning("%s; kept in %s", damage, self._layout.quarantine)
         timing = Timing(
             fsync_interval=storage.fsync_interval, seal_interval=storage.seal_interval, seal_bytes=storage.seal_bytes
         )
@@ -132,7 +161,7 @@ class Job:
         try:
             async with asyncio.TaskGroup() as group:
                 feeds = [
-                    group.create_task(session.run(lambda name=session.venue.name: self._scores(name)))  # type: ignore[misc]
+                    group.create_task(session.run(partial(self._scores, session.venue.name)))
                     for session in self.sessions
                 ]
                 sealing = group.create_task(writer.seal_waiting())
@@ -148,6 +177,9 @@ class Job:
 
     async def _turn(self, writer: Writer) -> None:
         self._watch_clock()
+        wanted = [(session.venue.name, len(session.recorder.fold.lines)) for session in self.sessions]
+        self._meter.levels(wanted, sum(len(session.records) for session in self.sessions), writer.waiting)
+        self._meter.sealed(writer.reports())
         for session in self.sessions:
             session.settle()
         await self._commit(writer)
@@ -167,28 +199,27 @@ class Job:
 
     def _react(self, fact: LogFact, marks: Sequence[int]) -> None:
         if isinstance(fact, LogPaused):
+            _LOG.warning("nothing can be written (%s): a gap until the disk has room again", fact.reason)
             for session, mark in zip(self.sessions, marks, strict=True):
                 session.records += session.recorder.interrupt("disk_full", mark)
+                self._meter.gaps(session.venue.name, "disk_full", len(session.recorder.fold.lines))
         elif isinstance(fact, LogResumed):
+            _LOG.warning("the disk has room again; %d records were let go", fact.refused)
             for session in self.sessions:
                 session.steering.refresh()
 
+    def _on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        self._watch_clock()
+        self._meter.batch(venue, batch)
+
     def _watch_clock(self) -> None:
         now = self._steps.jumped()
-        if now is not None:
-            for session in self.sessions:
-                session.step_clock(now)
-
-    def _report(self, writer: Writer, duration: int) -> CollectReport:
-        return CollectReport(
-            venues=tuple(_venue_report(session) for session in self.sessions),
-            rows=dict(writer.sealed_rows),
-            bytes=dict(writer.sealed_bytes),
-            seals=len(writer.seals),
-            recovered=len(self._recovery.seals),
-            damaged=(*self._recovery.damaged, *(what for seal in writer.seals for what in seal.damaged)),
-            duration=duration,
-        )
+        if now is None:
+            return
+        _LOG.warning("the wall clock jumped; recorded as a gap")
+        for session in self.sessions:
+            session.step_clock(now)
+            self._meter.gaps(session.venue.name, "clock_step", len(session.recorder.fold.lines))
 
 
 def _venue_report(session: Session) -> VenueReport:
@@ -214,8 +245,9 @@ def _venue_report(session: Session) -> VenueReport:
 def _load(config: Config, venue: Venue) -> Roster:
     path = latest_universe(config.data_dir, venue.name)
     if path is None:
-        command = "predsurv scan --mock" if config.mock.enabled else f"predsurv scan {venue.name}"
-        raise ConfigError(f"{venue.name}: no universe in {config.data_dir}; run '{command}' first")
+        raise ConfigError(
+            f"{venue.name}: no universe in {config.data_dir}; run 'predsurv scan' with the same options first"
+        )
     collector = config.collector
     mirrored = venue.traits.complementary_outcomes and not collector.both_outcomes
     roster = Roster(Scope(mirrored=mirrored, shard=collector.shard.index, shards=collector.shard.count))

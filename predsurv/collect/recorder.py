@@ -119,11 +119,13 @@ class Recorder:
         fold.pass_time(now, out)
         for line in fold.lines.values():
             out += self.account.apply(Gap(line.book.key, before, "clock_step", line.epoch))
-            line.pending = line.beating = False
+            line.beating = line.pending = False
+            line.bids = line.asks = None
             if line.book.trusted:
                 out += self.account.apply(line.book.as_snapshot(max(now, before + 1)))
                 line.changed_at = now
-                out += (line.book.as_snapshot(now), fold.tops.first(line, now))
+                out.append(line.book.as_snapshot(now))
+                fold.tops.opened(line, now)
         fold.tally.gaps["clock_step"] += len(fold.lines)
         return out
 

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from predsurv.core.events import GapReason
 from predsurv.core.ids import VenueName
 from predsurv.core.records import Coverage
+from predsurv.store.paths import Dataset
 
 
 class Balance(Struct):
@@ -58,8 +59,8 @@ class CollectReport(Struct, frozen=True, kw_only=True):
     """
 
     venues: tuple[VenueReport, ...]
-    rows: Mapping[str, int]
-    bytes: Mapping[str, int]
+    rows: Mapping[Dataset, int]
+    bytes: Mapping[Dataset, int]
     seals: int
     recovered: int
     damaged: tuple[str, ...]

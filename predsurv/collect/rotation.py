@@ -99,12 +99,13 @@ def plan(demand: Demand, history: History) -> Plan:
         exploited = history.exploited.intersection(chosen)
         return _plan(pinned, chosen, History(period, dict.fromkeys(chosen, period), exploited), left_out=left_out)
     explore = _explore_places(places, demand.explore_share)
-    exploited = _most_interesting(others, demand.scores, history.exploited, places - explore)
-    pool = [candidate for candidate in others if candidate.key not in exploited]
-    turn = _next_in_line(pool, history, explore, demand.scores)
+    worth = {candidate.key: interest(candidate, demand.scores) for candidate in others}
+    exploited = _most_interesting(worth, history.exploited, places - explore)
+    pool = [key for key in worth if key not in exploited]
+    turn = _next_in_line(pool, worth, history, explore)
     chosen = {key: "exploited" for key in sorted(exploited)}  # noqa: C420 - fromkeys widens the type
     chosen |= {key: "explored" for key in turn}  # noqa: C420
-    since = {candidate.key: history.since.get(candidate.key, history.period) for candidate in pool}
+    since = {key: history.since.get(key, history.period) for key in pool}
     since |= dict.fromkeys(chosen, period)
     return _plan(pinned, chosen, History(period, since, exploited), pool=len(pool), left_out=left_out)
 
@@ -150,29 +151,22 @@ def _explore_places(places: int, share: int) -> int:
 
 
 def _most_interesting(
-    others: Sequence[Candidate],
-    scores: Mapping[InstrumentKey, int],
-    incumbents: frozenset[InstrumentKey],
-    places: int,
+    worth: Mapping[InstrumentKey, int], incumbents: frozenset[InstrumentKey], places: int
 ) -> frozenset[InstrumentKey]:
-    def rank(candidate: Candidate) -> tuple[int, bool, InstrumentKey]:
-        holds = candidate.key in incumbents
-        bonus = MICROS + (INCUMBENT_BONUS if holds else 0)
-        return interest(candidate, scores) * bonus, holds, candidate.key
-
-    return frozenset(candidate.key for candidate in nlargest(places, others, key=rank))
+    ranked = (
+        (value * (MICROS + INCUMBENT_BONUS), True, key) if key in incumbents else (value * MICROS, False, key)
+        for key, value in worth.items()
+    )
+    return frozenset(key for _, _, key in nlargest(places, ranked))
 
 
 def _next_in_line(
-    pool: Sequence[Candidate], history: History, places: int, scores: Mapping[InstrumentKey, int]
+    pool: Iterable[InstrumentKey], worth: Mapping[InstrumentKey, int], history: History, places: int
 ) -> list[InstrumentKey]:
     """Return who waited longest; of those who waited equally long, the more interesting."""
-
-    def rank(candidate: Candidate) -> tuple[int, int, InstrumentKey]:
-        waited = history.since.get(candidate.key, history.period)
-        return waited, -interest(candidate, scores), candidate.key
-
-    return [candidate.key for candidate in nsmallest(places, pool, key=rank)]
+    since, first_seen = history.since, history.period
+    ranked = ((since.get(key, first_seen), -worth[key], key) for key in pool)
+    return [key for _, _, key in nsmallest(places, ranked)]
 
 
 def _plan(

@@ -5,6 +5,7 @@ stop the others.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -25,6 +26,7 @@ ALIVE_INTERVAL: Final = 1_000_000_000
 """How often (ns) a feed that says nothing is noted to be alive: the precision of a crash gap's start."""
 
 CLOSE_SECONDS_MAX: Final = 2.0
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Session:
@@ -39,7 +41,7 @@ class Session:
         self.lags = Lags()
         self.recent_lags = Lags()
         self.failure: str | None = None
-        self.before_batch: Callable[[], None] = lambda: None
+        self.on_batch: Callable[[Sequence[MarketEvent]], None] = lambda _: None
         self._notebook = Notebook(venue.name)
         self._clock = clock
         self._batches = 0
@@ -89,15 +91,18 @@ class Session:
             try:
                 await self._feed_once(scores)
             except TransientError as error:
-                self.failure = str(error)
+                self._fail(error, "trying again")
             except PermanentError as error:
-                self.failure = str(error)
-                self.records += self.recorder.interrupt("disconnect")
+                self._fail(error, "the other venues go on")
                 return
             else:
                 return
-            self.records += self.recorder.interrupt("disconnect")
             await self._clock.sleep(RETRY_INTERVAL)
+
+    def _fail(self, error: Exception, consequence: str) -> None:
+        self.failure = str(error)
+        self.records += self.recorder.interrupt("disconnect")
+        _LOG.warning("%s: %s; %s", self.venue.name, error, consequence)
 
     def _keep(self, records: list[Record]) -> None:
         self.records += records
@@ -126,7 +131,7 @@ class Session:
 
     async def _pump(self, feed: Feed) -> None:
         async for batch in feed.batches():
-            self.before_batch()
+            self.on_batch(batch)
             self._batches += 1
             self._take_in(batch)
 

@@ -41,8 +41,8 @@ class Line:
         self.book = Book(key)
         self.inclusion = inclusion
         self.alive = True
-        self.bids: tuple[Level, ...] = ()
-        self.asks: tuple[Level, ...] = ()
+        self.bids: tuple[Level, ...] | None = None  # None: unknown to whoever reads the rows
+        self.asks: tuple[Level, ...] | None = None
         self.changed_at = 0
         self.epoch = 0
         self.shown_at = 0
@@ -62,16 +62,19 @@ class Tops:
         self._due: list[tuple[int, int, Line]] = []
         self._beats: list[tuple[int, int, Line]] = []
 
-    def first(self, line: Line, ts: int) -> BookTop:
-        """Return the row of a book that has just become trusted."""
+    def opened(self, line: Line, ts: int) -> None:
+        """Note that a book became trusted at ``ts``: it is due at once, whatever it holds."""
+        line.pending = True
+        line.due = ts
+        heappush(self._due, (ts, next(self._order), line))
         if not line.beating:
             line.beating = True
             heappush(self._beats, (ts + self._heartbeat, next(self._order), line))
-        return self._row(line, ts)
 
     def lost(self, line: Line, ts: int) -> BookTop:
         """Return the row that says a book is no longer known: no levels, not trusted."""
-        line.bids = line.asks = ()
+        line.bids = line.asks = None
+        line.pending = False
         line.shown_at = ts
         return BookTop(line.book.key, ts, None, (), (), trusted=False)
 
@@ -81,14 +84,14 @@ class Tops:
         line.due = max(ts, line.shown_at + self._interval)
         heappush(self._due, (line.due, next(self._order), line))
 
-    def show(self, line: Line) -> BookTop | None:
-        """Return the row of a pending book as of its due time, None when its best levels are the same."""
+    def show(self, line: Line) -> tuple[BookTop, ...]:
+        """Return the row of a pending book as of its due time, none when its best levels are the same."""
         line.pending = False
         ts = max(line.due, line.changed_at)
         bids, asks = line.book.top(self._levels)
         # An unchanged ladder returns the same object: most comparisons end at the identity.
         same = (bids is line.bids or bids == line.bids) and (asks is line.asks or asks == line.asks)
-        return None if same and ts < line.shown_at + self._heartbeat else self._row(line, ts)
+        return () if same and ts < line.shown_at + self._heartbeat else (self._row(line, ts),)
 
     def until(self, mark: int) -> Iterator[BookTop]:
         """Yield the rows due before ``mark``; no event before ``mark`` may follow."""
@@ -100,9 +103,7 @@ class Tops:
             if ready >= mark:  # more may come at this very instant
                 heappush(self._due, (ready, next(self._order), line))
                 continue
-            row = self.show(line)
-            if row is not None:
-                yield row
+            yield from self.show(line)
         yield from self._heartbeats(mark)
 
     def _heartbeats(self, mark: int) -> Iterator[BookTop]:
@@ -119,6 +120,7 @@ class Tops:
 
     def _row(self, line: Line, ts: int) -> BookTop:
         book = line.book
-        line.bids, line.asks = book.top(self._levels)
+        bids, asks = book.top(self._levels)
+        line.bids, line.asks = bids, asks
         line.shown_at = ts
-        return BookTop(book.key, ts, book.ts_venue, line.bids, line.asks, trusted=True)
+        return BookTop(book.key, ts, book.ts_venue, bids, asks, trusted=True)

@@ -5,7 +5,8 @@ go into one commit, so every call to the log comes from one place, one after the
 """
 
 import asyncio
-from collections import Counter, deque
+import logging
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -27,6 +28,7 @@ SEGMENTS_WAITING_MAX: Final = 8
 
 SEAL_RETRY_INTERVAL: Final = 5_000_000_000
 _IDLE_INTERVAL: Final = 50_000_000
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -52,10 +54,7 @@ class Writer:
         self._waiting: deque[Path] = deque()
         self._sealing = Lock()  # a seal that is under way when the job stops is waited for
         self._synced = self._rotated = clock.monotonic()
-        self.sealed_rows: Counter[str] = Counter()
-        self.sealed_bytes: Counter[str] = Counter()
-        self.seals: list[SealReport] = []
-        self.refusal: str | None = None
+        self._reports: list[SealReport] = []
 
     @property
     def seal_due(self) -> bool:
@@ -70,6 +69,16 @@ class Writer:
         """Return the bytes in the open segment."""
         return self._log.size
 
+    @property
+    def waiting(self) -> int:
+        """Return how many closed segments wait to be sealed."""
+        return len(self._waiting)
+
+    def reports(self) -> list[SealReport]:
+        """Return what was sealed since the last call."""
+        reports, self._reports = self._reports, []
+        return reports
+
     async def write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
         """Commit ``records`` with ``notes``; return what the recorders must know."""
         return await asyncio.to_thread(self._write, records, notes)
@@ -80,7 +89,7 @@ class Writer:
         try:
             path = await asyncio.to_thread(self._log.rotate)
         except PredsurvError as error:
-            self.refusal = str(error)
+            _LOG.warning("the log segment stays open: %s", error)
             return
         if path is not None:
             self._waiting.append(path)
@@ -94,7 +103,7 @@ class Writer:
                     await asyncio.to_thread(self._seal_next)
                     pause = 0
                 except TransientError as error:
-                    self.refusal = str(error)
+                    _LOG.warning("%s", error)
                     pause = SEAL_RETRY_INTERVAL
             await self._clock.sleep(pause)
 
@@ -131,6 +140,4 @@ class Writer:
                 return
             report = seal_segment(self._waiting[0], self._layout, self._clock, self._options)
             self._waiting.popleft()
-            self.seals.append(report)
-            self.sealed_rows.update(report.rows)
-            self.sealed_bytes.update(report.bytes)
+            self._reports.append(report)

@@ -45,9 +45,7 @@ GapReason = Literal[
     "shutdown",
 ]
 
-MarketChangeKind = Literal[
-    "created", "activated", "paused", "closed", "fee", "rules", "disputed", "tick_size"
-]
+MarketChangeKind = Literal["created", "activated", "paused", "closed", "fee", "rules", "disputed", "tick_size"]
 
 
 class BookSnapshot(Struct, frozen=True, array_like=True, gc=False, tag="book"):

@@ -97,7 +97,4 @@ def on_grid(market: Market, price: Price) -> bool:
         return False
     if not market.bands:
         return price % market.tick_size == 0
-    return any(
-        band.start <= price <= band.end and (price - band.start) % band.step == 0
-        for band in market.bands
-    )
+    return any(band.start <= price <= band.end and (price - band.start) % band.step == 0 for band in market.bands)

@@ -41,6 +41,7 @@ class Baskets:
     def __init__(self) -> None:
         self._baskets: dict[str, Basket] = {}
         self._open: dict[tuple[VenueName, MarketId], dict[str, None]] = {}
+        self._paid: dict[tuple[VenueName, MarketId], dict[InstrumentId, Price]] = {}
 
     def place(self, command: PlaceOrder, ts: int) -> None:
         """Count an order into its group, if it has one."""
@@ -69,15 +70,24 @@ class Baskets:
         _hold(basket, fill.key, fill.size if bought else -fill.size)
         sets = min((basket.legs.get(key, 0) for key in basket.wanted), default=0)
         basket.sets = Size(max(basket.sets, sets))
+        market = (fill.key.venue, fill.key.market_id)
+        if market in self._paid:  # announced after its market had resolved
+            _pay(basket, market, self._paid[market])
 
     def settle(self, event: MarketResolved) -> None:
         """Pay out the legs in a resolved market; idempotent."""
         payouts = dict(event.payouts)
         market = (event.venue, event.market_id)
+        if market in self._open:
+            self._paid[market] = payouts
         for group in self._open.get(market, {}):
             basket = self._baskets.get(group)
             if basket is not None:
                 _pay(basket, market, payouts)
+
+    def forget_payouts(self) -> None:
+        """Let resolved markets be traded again."""
+        self._paid.clear()
 
     def all(self) -> tuple[Basket, ...]:
         """Return every basket, oldest first."""

@@ -11,10 +11,11 @@ from typing import Final
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.market import NO_FEE, Market
-from predsurv.core.num import ZERO_MONEY, Money, Price, Size, notional, notional_up
+from predsurv.core.num import Money, Size, notional_up
 from predsurv.core.orders import Intent, Order
 from predsurv.engine.ledger import Ledger
-from predsurv.engine.mirror import Mirror
+from predsurv.engine.sight import Sight
+from predsurv.engine.valuation import Valuation
 from predsurv.state.book import Book
 from predsurv.state.market_cache import MarketCache
 
@@ -26,19 +27,18 @@ ROUNDING_RESERVE: Final = 2_000
 class Desk:
     """The state that risk checks read; ``planned`` are intents of this step already let through."""
 
-    def __init__(self, cache: MarketCache, ledger: Ledger, mirror: Mirror) -> None:
+    def __init__(self, cache: MarketCache, ledger: Ledger, sight: Sight) -> None:
         self.now = 0
         self.halted = False
         self.planned: list[Intent] = []
         self.sent: deque[int] = deque()
         self.seen: dict[VenueName, int] = {}
-        self.day_equity = Money(0)
-        self._cache, self._ledger, self._mirror = cache, ledger, mirror
-        self._marks: dict[InstrumentKey, Price] = {}
+        self.worth = Valuation(ledger, sight)
+        self._cache, self._ledger, self._sight = cache, ledger, sight
 
     def book(self, key: InstrumentKey) -> Book | None:
         """Return the trusted book of ``key``, its own or mirrored, else None."""
-        return self._mirror.book(key)
+        return self._sight.book(key)
 
     def market(self, key: InstrumentKey) -> Market | None:
         """Return the market that ``key`` belongs to."""
@@ -73,32 +73,11 @@ class Desk:
         """Return how many orders may still trade, planned ones included."""
         return self._ledger.blotter.live_count() + len(self.planned)
 
-    def equity(self) -> Money:
-        """Return cash plus holdings at the best bid, or where it last was, or else at cost."""
-        portfolio = self._ledger.portfolio
-        total: int = sum(portfolio.cash(venue) for venue in portfolio.venues())
-        for position in portfolio.lots.positions():
-            mark = self.mark(position.key)
-            total += position.cost if mark is None else notional(mark, position.size)
-        return Money(total)
-
-    def mark(self, key: InstrumentKey) -> Price | None:
-        """Return the best bid of the trusted book; 0 when nobody bids; the last one in a gap."""
-        book = self.book(key)
-        if book is not None:
-            best = book.best_bid()
-            self._marks[key] = Price(0) if best is None else best[0]
-        return self._marks.get(key)
-
     def sent_last_minute(self) -> int:
         """Return how many orders were let through in the last 60 s."""
         while self.sent and self.sent[0] <= self.now - MINUTE:
             self.sent.popleft()
         return len(self.sent)
-
-    def day_loss(self) -> Money:
-        """Return what was lost since the UTC day began; ``ZERO_MONEY`` when nothing was."""
-        return max(Money(self.day_equity - self.equity()), ZERO_MONEY)
 
     def working(self, side: str) -> Iterator[Order | Intent]:
         """Yield live orders and planned intents of one side: what may still trade."""

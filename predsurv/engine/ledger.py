@@ -42,11 +42,9 @@ class Ledger:
         self.portfolio.check(order.strategy, event)  # before anything moves: all or nothing
         done = self.blotter.apply(event)
         if done == "applied":
-            settled = self.portfolio.fill(order.strategy, event)
+            self.portfolio.fill(order.strategy, event)
             if order.group is not None:
                 self.baskets.fill(order.group, event)
-                if settled:
-                    self._settle_late(event)
         return done
 
     def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
@@ -54,7 +52,7 @@ class Ledger:
         self.baskets.settle(event)
         return self.portfolio.settle(event)
 
-    def _settle_late(self, fill: Fill) -> None:
-        payouts = self.portfolio.payouts(fill.key)
-        key = fill.key
-        self.baskets.settle(MarketResolved(key.venue, key.market_id, fill.ts_recv, None, payouts))
+    def forget_payouts(self) -> None:
+        """Let resolved markets be traded again: only a made-up venue lists them twice."""
+        self.portfolio.forget_payouts()
+        self.baskets.forget_payouts()

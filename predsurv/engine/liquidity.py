@@ -20,6 +20,10 @@ class Liquidity:
     def __init__(self) -> None:
         self._taken: dict[InstrumentKey, dict[_Place, tuple[int, int]]] = {}
 
+    def touches(self, key: InstrumentKey) -> bool:
+        """Return whether anything taken of this instrument is still remembered."""
+        return key in self._taken
+
     def left(self, book: Book, side: Side) -> Iterator[Level]:
         """Yield the levels of one side, best first, less what we took; skips what is used up."""
         taken = self._taken.get(book.key)
@@ -42,6 +46,8 @@ class Liquidity:
         taken = places.get((event.side, event.price))
         if taken is not None and taken[1] != event.size:
             del places[event.side, event.price]
+            if not places:
+                del self._taken[event.key]
 
     def reset(self, book: Book) -> None:
         """Compare with a new snapshot: only levels of unchanged size stay taken."""
@@ -55,7 +61,3 @@ class Liquidity:
         }
         if kept:
             self._taken[book.key] = kept
-
-    def forget(self, key: InstrumentKey) -> None:
-        """Drop everything of an instrument that no longer trades."""
-        self._taken.pop(key, None)

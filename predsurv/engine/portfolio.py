@@ -100,10 +100,6 @@ class Portfolio:
         """Let resolved markets be traded again: only a made-up venue lists them twice."""
         self._payouts.clear()
 
-    def payouts(self, key: InstrumentKey) -> tuple[tuple[InstrumentId, Price], ...]:
-        """Return what the resolved market of ``key`` paid per share, empty when it is not known."""
-        return tuple(self._payouts.get((key.venue, key.market_id), {}).items())
-
     def cash(self, venue: VenueName) -> Money:
         """Return the cash at ``venue``, claimed by orders in flight or not."""
         return Money(self._cash.get(venue, 0))

@@ -162,7 +162,7 @@ def _rate(_intent: Intent, desk: Desk, limits: Limits) -> Verdict | None:
 def _daily_loss(intent: Intent, desk: Desk, limits: Limits) -> Verdict | None:
     if intent.side == "sell":
         return None  # selling what is held only makes the position smaller
-    return _above("max_daily_loss", desk.day_loss(), Money(limits.max_daily_loss - 1))
+    return _above("max_daily_loss", desk.worth.day_loss(), Money(limits.max_daily_loss - 1))
 
 
 def _cash(intent: Intent, desk: Desk, _limits: Limits) -> Verdict | None:

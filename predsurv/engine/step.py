@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import (
@@ -37,10 +38,9 @@ from predsurv.engine.mirror import Mirror
 from predsurv.engine.portfolio import Settlement
 from predsurv.engine.risk import Limits
 from predsurv.engine.scope import Scope
+from predsurv.engine.sight import Sight
 from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
-
-DAY: Final = 86_400 * 1_000_000_000
 
 NoteKind = Literal["halted", "resumed", "duplicate", "stale", "foreign", "day"]
 
@@ -86,15 +86,15 @@ class Engine:
     def __init__(self, setup: Setup, strategies: Sequence[Strategy], cache: MarketCache, ledger: Ledger) -> None:
         self.cache, self.ledger = cache, ledger
         self.mirror = Mirror(cache, setup.mirrored)
-        self.desk = Desk(cache, ledger, self.mirror)
+        self._sight = Sight(cache, self.mirror)
+        self.desk = Desk(cache, ledger, self._sight)
         self._gate = Gate(setup.run, setup.limits, self.desk, ledger)
         self._views = tuple((each, Scope(each.name, cache, ledger, self.desk)) for each in strategies)
-        self._day_ends = 0
         self._handlers: dict[type, Callable[[Any], Step]] = {
-            BookDelta: self._on_instrument,
-            BookSnapshot: self._on_instrument,
-            Trade: self._on_instrument,
-            Quote: self._on_instrument,
+            BookDelta: self._on_book,
+            BookSnapshot: self._on_book,
+            Trade: self._on_print,
+            Quote: self._on_print,
             MarketChange: self._on_change,
             MarketResolved: self._on_resolved,
             Tick: self._ask,
@@ -113,12 +113,11 @@ class Engine:
             done = NOTHING
         else:
             done = handler(event)
-        return done if self.desk.now < self._day_ends else self._new_day(done)
-
-    def begin_day(self, ts: int, equity: Money) -> None:
-        """Go on with a day that began earlier: its losses count from ``equity`` (micros)."""
-        self._day_ends = (ts // DAY + 1) * DAY
-        self.desk.day_equity = equity
+        equity = self.desk.worth.turn_day(self.desk.now)
+        if equity is None:
+            return done
+        note = Note(self.desk.now, "day", "a new UTC day", equity)
+        return replace(done, notes=(*done.notes, note))
 
     def halt(self, ts: int, reason: str) -> Step:
         """Send nothing new from now on and take back every open order; sticky until ``resume``."""
@@ -136,8 +135,16 @@ class Engine:
         self.desk.halted = True
         return Step(decisions=self._gate.cancel(order.client_order_id for order in self.ledger.blotter.live()))
 
-    def _on_instrument(self, event: BookDelta | BookSnapshot | Trade | Quote) -> Step:
+    def _on_book(self, event: BookDelta | BookSnapshot) -> Step:
         self.cache.apply(event)
+        self._sight.changed(event)
+        return self._heard(event)
+
+    def _on_print(self, event: Trade | Quote) -> Step:
+        self.cache.apply(event)
+        return self._heard(event)
+
+    def _heard(self, event: BookDelta | BookSnapshot | Trade | Quote) -> Step:
         self.desk.seen[event.key.venue] = event.ts_recv
         # Nobody decides on what cannot be believed: no callback until a snapshot has healed the book.
         return NOTHING if self.cache.trusted_book(event.key) is None else self._ask(event)
@@ -165,6 +172,8 @@ class Engine:
         if order is None or applied != "applied":
             kind: NoteKind = "foreign" if applied == "applied" else applied
             return Step(notes=(Note(self.desk.now, kind, f"{type(event).__name__} {event.client_order_id}"),))
+        if isinstance(event, Fill):
+            self._sight.took(event)
         if self.desk.halted and order.state == "open":
             asked = Step(decisions=self._gate.cancel([order.client_order_id]))  # it was unknown when we halted
         else:
@@ -179,8 +188,3 @@ class Engine:
             if only is None or strategy.name == only:
                 wishes += strategy.on_event(event, view)
         return Step(*self._gate.judge(wishes)) if wishes else NOTHING
-
-    def _new_day(self, done: Step) -> Step:
-        self.begin_day(self.desk.now, self.desk.equity())
-        note = Note(self.desk.now, "day", "a new UTC day", self.desk.day_equity)
-        return Step(done.decisions, done.refusals, done.settlements, (*done.notes, note), done.booked)

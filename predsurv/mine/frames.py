@@ -66,7 +66,7 @@ def book_rows(snapshots: pl.LazyFrame, levels: int) -> pl.LazyFrame:
     both = pl.col("bid_depth_5c") + pl.col("ask_depth_5c")
     lean = (pl.col("bid_depth_5c") - pl.col("ask_depth_5c")) / both
     return snapshots.select(
-        _id(),
+        "instrument_id",
         pl.col("ts_recv").cast(pl.Int64).alias("ts"),
         "trusted",
         (ask - bid).alias("spread"),
@@ -79,7 +79,7 @@ def update_rows(deltas: pl.LazyFrame) -> pl.LazyFrame:
     """Return when each book changed, one row per receive time, with how many levels did."""
     return (
         deltas.filter(pl.col("kind") == "change")
-        .group_by(_id(), pl.col("ts_recv").cast(pl.Int64).alias("ts"))
+        .group_by("instrument_id", pl.col("ts_recv").cast(pl.Int64).alias("ts"))
         .agg(pl.len().cast(pl.Int64).alias("levels"))
     )
 
@@ -168,7 +168,7 @@ def median_wait(histogram: pl.LazyFrame) -> pl.LazyFrame:
 
 def trade_sums(trades: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
     """Return per instrument the number, shares and dollars of trades in observed time."""
-    rows = trades.select(_id(), pl.col("ts_recv").cast(pl.Int64).alias("ts"), "price", "size")
+    rows = trades.select("instrument_id", pl.col("ts_recv").cast(pl.Int64).alias("ts"), "price", "size")
     return (
         _in_interval(rows.sort("instrument_id", "ts"), intervals)
         .filter(pl.col("ts") < pl.col("end"))
@@ -189,12 +189,19 @@ def added(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
 
 
 def mid_paths(rows: pl.LazyFrame, start: int, end: int, bins: int) -> pl.LazyFrame:
-    """Return the last mid in each of ``bins`` equal parts of ``start`` … ``end``: ``instrument_id, bin, mid``."""
-    part = ((pl.col("ts") - start) * bins // max(end - start, 1)).clip(0, bins - 1).cast(pl.Int32)
+    """Return the last mid in each of ``bins`` equal parts of ``start`` … ``end`` as ``instrument_id, bin, mid``.
+
+    ``rows`` are held book rows; a part in which nothing was known has no row.
+    """
+    width = max(end - start, 1)
+    first = ((pl.col("ts") - start) * bins // width).clip(0, bins - 1)
+    until = pl.col("ts") + (pl.col("seconds") * _S).cast(pl.Int64) - 1
+    last = ((until - start) * bins // width).clip(0, bins - 1)
     return (
-        rows.filter(pl.col("trusted") & pl.col("mid").is_not_null() & pl.col("ts").is_between(start, end))
-        .sort("instrument_id", "ts", maintain_order=True)
-        .group_by("instrument_id", part.alias("bin"), maintain_order=True)
+        rows.filter(pl.col("trusted") & pl.col("mid").is_not_null() & (pl.col("seconds") > 0))
+        .select("instrument_id", "mid", pl.int_ranges(first, last + 1).alias("bin"))
+        .explode("bin")
+        .group_by("instrument_id", "bin", maintain_order=True)
         .agg(pl.col("mid").last())
     )
 
@@ -209,16 +216,12 @@ def _in_interval(rows: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
 def _clipped(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     return coverage.select(
         pl.col("market_id").cast(pl.String),
-        _id(),
+        "instrument_id",
         pl.col("start").cast(pl.Int64).clip(start, end),
         pl.col("end").cast(pl.Int64).clip(start, end),
         pl.col("state").cast(pl.String),
         pl.col("reason").cast(pl.String),
     ).filter(pl.col("end") > pl.col("start"))
-
-
-def _id() -> pl.Expr:
-    return pl.col("instrument_id").cast(pl.String)
 
 
 def _depth(name: str, levels: int) -> pl.Expr:

@@ -16,9 +16,11 @@ from predsurv.core.num import MICROS
 from predsurv.mine import frames, scores
 from predsurv.mine.days import Day, nothing_recorded
 from predsurv.mine.output import write_stats
-from predsurv.store.paths import NS_HOUR
+from predsurv.store.paths import NS_HOUR, Dataset
 
 ROWS_PER_STEP: Final = 2_000_000
+
+_DATASETS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas", "trades", "coverage")
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _ROW: Final = [("instrument_id", pl.String()), ("ts_recv", _TIME)]
@@ -40,7 +42,21 @@ class Mined(NamedTuple):
     day: Day
     stats: pl.DataFrame
     path: Path
-    rows: Mapping[str, int]
+    rows: Mapping[Dataset, int]
+
+
+class _Scope(NamedTuple):
+    """A day with the instruments that were observed in it: ``ids`` numbers them, which makes sorting cheap."""
+
+    day: Day
+    ids: pl.Enum
+    intervals: pl.DataFrame
+    rows_per_step: int
+
+    def scan(self, files: list[Path]) -> pl.LazyFrame:
+        """Return the rows of the files that belong to these instruments."""
+        number = pl.col("instrument_id").cast(self.ids, strict=False)
+        return _scan(files).with_columns(number).filter(pl.col("instrument_id").is_not_null())
 
 
 class _Stretch(NamedTuple):
@@ -60,67 +76,68 @@ def mine(day: Day, markets: Iterable[Market], weight: Mapping[str, float], rows_
     files = day.files("coverage")
     if not files:
         raise ConfigError(nothing_recorded(day.data_dir, day.venue, day.date))
-    coverage = pl.scan_parquet(files, hive_partitioning=False)
-    totals = frames.coverage_totals(coverage, day.start, day.end).collect(engine="streaming")
-    intervals = frames.covered(coverage, day.start, day.end).collect(engine="streaming")
-    book, updates, waits = _sums(day, intervals, rows_per_step)
-    trades = _trades(day, intervals)
-    joined = totals.lazy().join(_ticks(markets, totals).lazy(), on="instrument_id", how="left")
-    for part in (book, updates, trades, frames.median_wait(waits.lazy()).collect()):
-        joined = joined.join(part.lazy(), on="instrument_id", how="left")
+    totals = frames.coverage_totals(_scan(files), day.start, day.end).collect(engine="streaming")
+    scope = _scope(day, files, rows_per_step)
+    joined = totals.join(_ticks(markets, totals), on="instrument_id", how="left")
+    for part in (*_sums(scope), _trades(scope)):
+        joined = joined.join(part.cast({"instrument_id": pl.String}), on="instrument_id", how="left")
     counts = pl.col("updates", "trades", "volume", "notional").fill_null(0)
-    stats = scores.scored(scores.statistics(joined.with_columns(counts)), weight).collect(engine="streaming")
-    rows = {name: _count(day.files(name)) for name in ("snapshots", "deltas", "trades", "coverage")}
+    stats = scores.scored(scores.statistics(joined.lazy().with_columns(counts)), weight).collect()
+    rows = {name: _count(day.files(name)) for name in _DATASETS}
     return Mined(day, stats, write_stats(stats, day.data_dir, day.venue, day.date), rows)
 
 
 def paths(day: Day, instruments: list[str], bins: int) -> dict[str, list[float | None]]:
-    """Return the mid of each instrument over the recorded part of the day in ``bins`` equal steps, else None."""
+    """Return the mid of each instrument in ``bins`` equal steps of the observed part of the day, None if unknown."""
     files = day.files("snapshots")
-    span = _span(files)
-    if span is None:
+    if not files:
         return {}
-    chosen = pl.scan_parquet(files, hive_partitioning=False, missing_columns="insert", extra_columns="ignore").filter(
-        pl.col("instrument_id").cast(pl.String).is_in(instruments)
-    )
-    table = frames.mid_paths(frames.book_rows(chosen, 1), *span, bins).collect(engine="streaming")
+    coverage = _scan(day.files("coverage")).filter(pl.col("instrument_id").is_in(instruments))
+    intervals = frames.covered(coverage, day.start, day.end).collect()
+    rows = frames.book_rows(_scan(files).filter(pl.col("instrument_id").is_in(instruments)), 1)
+    held = frames.held(rows, intervals.lazy(), "mid").collect(engine="streaming")
+    table = frames.mid_paths(held.lazy(), *_span(intervals), bins).collect()
     lines: dict[str, list[float | None]] = {}
     for instrument, position, mid in table.iter_rows():
         lines.setdefault(instrument, [None] * bins)[position] = mid
     return lines
 
 
-def _sums(day: Day, intervals: pl.DataFrame, rows_per_step: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    books = _Stretch(lambda _, files: _book_rows(files), "mid", lambda rows: [frames.book_sums(rows)])
+def _scope(day: Day, files: list[Path], rows_per_step: int) -> _Scope:
+    intervals = frames.covered(_scan(files), day.start, day.end).collect(engine="streaming")
+    ids = pl.Enum(intervals["instrument_id"].unique().sort())
+    return _Scope(day, ids, intervals.cast({"instrument_id": ids}), rows_per_step)
+
+
+def _sums(scope: _Scope) -> list[pl.DataFrame]:
+    books = _Stretch(lambda _, files: _book_rows(scope, files), "mid", lambda rows: [frames.book_sums(rows)])
     changes = _Stretch(
-        lambda hour, files: _update_rows(day, intervals, hour, files),
+        lambda hour, files: _update_rows(scope, hour, files),
         "levels",
         lambda rows: [frames.update_sums(rows), frames.waits(rows)],
     )
-    (book,) = _fold(_hours(day.files("snapshots")), books, intervals, rows_per_step)
-    every: dict[int, list[Path]] = {hour: [] for hour in range(24)} | _hours(day.files("deltas"))
-    updates, waits = _fold(every, changes, intervals, rows_per_step)
-    return book, updates, waits
+    (book,) = _fold(_hours(scope.day.files("snapshots")), books, scope)
+    every: dict[int, list[Path]] = {hour: [] for hour in range(24)} | _hours(scope.day.files("deltas"))
+    updates, waits = _fold(every, changes, scope)
+    return [book, updates, frames.median_wait(waits.lazy()).collect()]
 
 
-def _fold(
-    hours: Mapping[int, list[Path]], stretch: _Stretch, intervals: pl.DataFrame, rows_per_step: int
-) -> list[pl.DataFrame]:
+def _fold(hours: Mapping[int, list[Path]], stretch: _Stretch, scope: _Scope) -> list[pl.DataFrame]:
     """Fold the hours in order; the last row of each instrument is carried on until its end is known."""
     totals: list[pl.DataFrame] = []
+    intervals = scope.intervals.lazy()
     carry = stretch.rows(0, []).collect().clear()
     for hour, files in sorted(hours.items()):
-        steps = max(1, -(-_count(files) // rows_per_step))
+        steps = max(1, -(-_count(files) // scope.rows_per_step))
         carried: list[pl.DataFrame] = []
         for step in range(steps):
-            rows = pl.concat([carry.lazy(), stretch.rows(hour, files)])
-            part = pl.col("instrument_id").hash(0) % steps == step
-            frame = frames.held(rows.filter(part), intervals.lazy(), stretch.ahead).collect(engine="streaming")
+            part = pl.col("instrument_id").to_physical() % steps == step
+            rows = pl.concat([carry.lazy(), stretch.rows(hour, files)]).filter(part)
+            frame = frames.held(rows, intervals, stretch.ahead).collect(engine="streaming")
             totals = _add(totals, stretch.reduce(frame.lazy().filter(~pl.col("last"))))
             carried.append(frame.filter(pl.col("last")).select(carry.columns))
         carry = pl.concat(carried)
-    final = frames.held(carry.lazy(), intervals.lazy(), stretch.ahead)
-    return _add(totals, stretch.reduce(final))
+    return _add(totals, stretch.reduce(frames.held(carry.lazy(), intervals, stretch.ahead)))
 
 
 def _add(totals: list[pl.DataFrame], parts: list[pl.LazyFrame]) -> list[pl.DataFrame]:
@@ -128,39 +145,36 @@ def _add(totals: list[pl.DataFrame], parts: list[pl.LazyFrame]) -> list[pl.DataF
     return [part.collect() for part in lazy]
 
 
-def _book_rows(files: list[Path]) -> pl.LazyFrame:
+def _book_rows(scope: _Scope, files: list[Path]) -> pl.LazyFrame:
     if not files:
-        return frames.book_rows(_NO_SNAPSHOTS.lazy(), 1)
-    snapshots = pl.scan_parquet(files, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
+        return frames.book_rows(_NO_SNAPSHOTS.lazy().cast({"instrument_id": scope.ids}), 1)
+    snapshots = scope.scan(files)
     levels = sum(name.startswith("bid_px_") for name in snapshots.collect_schema())
     return frames.book_rows(snapshots, levels)
 
 
-def _update_rows(day: Day, intervals: pl.DataFrame, hour: int, files: list[Path]) -> pl.LazyFrame:
-    begin = day.start + hour * NS_HOUR
-    sights = frames.first_sights(intervals.lazy(), begin, begin + NS_HOUR)
-    if not files:
-        return sights
-    return pl.concat([sights, frames.update_rows(pl.scan_parquet(files, hive_partitioning=False))])
+def _update_rows(scope: _Scope, hour: int, files: list[Path]) -> pl.LazyFrame:
+    begin = scope.day.start + hour * NS_HOUR
+    sights = frames.first_sights(scope.intervals.lazy(), begin, begin + NS_HOUR)
+    return pl.concat([sights, frames.update_rows(scope.scan(files))]) if files else sights
 
 
-def _trades(day: Day, intervals: pl.DataFrame) -> pl.DataFrame:
-    files = day.files("trades")
-    trades = pl.scan_parquet(files, hive_partitioning=False) if files else _NO_TRADES.lazy()
-    return frames.trade_sums(trades, intervals.lazy()).collect(engine="streaming")
+def _trades(scope: _Scope) -> pl.DataFrame:
+    files = scope.day.files("trades")
+    trades = scope.scan(files) if files else _NO_TRADES.lazy().cast({"instrument_id": scope.ids})
+    return frames.trade_sums(trades, scope.intervals.lazy()).collect(engine="streaming")
 
 
 def _ticks(markets: Iterable[Market], totals: pl.DataFrame) -> pl.DataFrame:
     wanted = set(totals["market_id"])
-    pairs = [
-        (outcome.instrument_id, market.tick_size / MICROS)
+    pairs = {
+        outcome.instrument_id: market.tick_size / MICROS
         for market in markets
         if market.market_id in wanted
         for outcome in market.outcomes
-    ]
-    return pl.DataFrame(pairs, schema={"instrument_id": pl.String, "tick_size": pl.Float64}, orient="row").unique(
-        "instrument_id"
-    )
+    }
+    schema = {"instrument_id": pl.String, "tick_size": pl.Float64}
+    return pl.DataFrame(list(pairs.items()), schema=schema, orient="row")
 
 
 def _hours(files: Iterable[Path]) -> dict[int, list[Path]]:
@@ -170,17 +184,18 @@ def _hours(files: Iterable[Path]) -> dict[int, list[Path]]:
     return hours
 
 
+def _scan(files: list[Path]) -> pl.LazyFrame:
+    # The number of recorded levels may change during a day: what the first file has not is not asked for.
+    return pl.scan_parquet(files, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
+
+
 def _count(files: list[Path]) -> int:
     if not files:
         return 0
-    count: int = pl.scan_parquet(files, hive_partitioning=False).select(pl.len()).collect().item()
+    count: int = _scan(files).select(pl.len()).collect().item()
     return count
 
 
-def _span(files: list[Path]) -> tuple[int, int] | None:
-    if not files:
-        return None
-    time = pl.col("ts_recv").cast(pl.Int64)
-    times = pl.scan_parquet(files, hive_partitioning=False).select(time.min().alias("low"), time.max().alias("high"))
-    low, high = times.collect().row(0)
-    return None if low is None else (low, high)
+def _span(intervals: pl.DataFrame) -> tuple[int, int]:
+    low, high = intervals.select(pl.col("start").min(), pl.col("end").max()).row(0)
+    return (0, 1) if low is None else (low, high)

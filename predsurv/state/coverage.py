@@ -127,6 +127,4 @@ def _close(key: InstrumentKey, state: _Open, now: int) -> list[Coverage]:
     # A wall clock that stepped back must not make an interval that ends before it starts.
     if now <= state.start:
         return []
-    return [
-        Coverage(key, state.start, now, state.state, state.reason, state.epoch, state.inclusion)
-    ]
+    return [Coverage(key, state.start, now, state.state, state.reason, state.epoch, state.inclusion)]

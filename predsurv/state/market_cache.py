@@ -3,11 +3,8 @@
 Kept apart as the one place that events are merged into; everyone else only reads it.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from predsurv.core.events import (
     BookDelta,
@@ -45,14 +42,14 @@ class InstrumentState(Struct):
 class InstrumentPatch(Struct, frozen=True):
     """A partial update: only fields that are set overwrite; None is a value (an empty side)."""
 
-    tick_size: Price | None | UnsetType = UNSET
-    bid: Price | None | UnsetType = UNSET
-    ask: Price | None | UnsetType = UNSET
-    last_price: Price | None | UnsetType = UNSET
-    last_size: Size | None | UnsetType = UNSET
-    last_trade_ts: int | None | UnsetType = UNSET
-    status: MarketStatus | None | UnsetType = UNSET
-    payout: Price | None | UnsetType = UNSET
+    tick_size: Price | UnsetType | None = UNSET
+    bid: Price | UnsetType | None = UNSET
+    ask: Price | UnsetType | None = UNSET
+    last_price: Price | UnsetType | None = UNSET
+    last_size: Size | UnsetType | None = UNSET
+    last_trade_ts: int | UnsetType | None = UNSET
+    status: MarketStatus | UnsetType | None = UNSET
+    payout: Price | UnsetType | None = UNSET
 
 
 _STATUS_OF: dict[str, MarketStatus] = {
@@ -72,29 +69,31 @@ class MarketCache:
         self._groups: dict[tuple[VenueName, EventId], dict[MarketId, None]] = {}
         self._books: dict[InstrumentKey, Book] = {}
         self._states: dict[InstrumentKey, InstrumentState] = {}
-        self._apply: dict[type, Callable[[Any], None]] = {
-            BookDelta: self._on_delta,
-            BookSnapshot: self._on_book,
-            Gap: self._on_book,
-            Trade: self._on_trade,
-            Quote: self._on_quote,
-            MarketChange: self._on_change,
-            MarketResolved: self._on_resolved,
-            Unwanted: self._on_unwanted,
-        }
 
     def add(self, market: Market) -> None:
         """Know this market from now on; a newer record of the same market replaces it."""
         self._markets[market.venue, market.market_id] = market
         self._groups.setdefault((market.venue, market.event_id), {})[market.market_id] = None
-        for key in market.keys():
+        for key in market.keys():  # noqa: SIM118 - a market is no mapping
             self.merge(key, InstrumentPatch(tick_size=market.tick_size, status=market.status))
 
     def apply(self, event: MarketEvent) -> None:
         """Merge one event; kinds that carry no state are ignored."""
-        reducer = self._apply.get(type(event))
-        if reducer is not None:
-            reducer(event)
+        if isinstance(event, BookDelta):
+            book = self._books.get(event.key)
+            if book is not None:
+                book.change(event)
+        elif isinstance(event, BookSnapshot | Gap):
+            self._fold(event)
+        elif isinstance(event, Trade | Quote):
+            self.merge(event.key, _patch(event))
+        elif isinstance(event, MarketChange):
+            self._change(event)
+        elif isinstance(event, MarketResolved):
+            self._resolve(event)
+        elif isinstance(event, Unwanted):
+            # A book that is no longer fed would go stale in place, and memory would only grow.
+            self._books.pop(event.key, None)
 
     def merge(self, key: InstrumentKey, patch: InstrumentPatch) -> None:
         """Overwrite just the fields that ``patch`` sets."""
@@ -130,27 +129,13 @@ class MarketCache:
         """Return quote, last trade, tick and status of the instrument, or None when unknown."""
         return self._states.get(key)
 
-    def _on_delta(self, event: BookDelta) -> None:
-        book = self._books.get(event.key)
-        if book is not None:
-            book.change(event)
-
-    def _on_book(self, event: BookSnapshot | Gap) -> None:
+    def _fold(self, event: BookSnapshot | Gap) -> None:
         book = self._books.get(event.key)
         if book is None:
             book = self._books[event.key] = Book(event.key)
         book.apply(event)
 
-    def _on_trade(self, event: Trade) -> None:
-        patch = InstrumentPatch(
-            last_price=event.price, last_size=event.size, last_trade_ts=event.ts_recv
-        )
-        self.merge(event.key, patch)
-
-    def _on_quote(self, event: Quote) -> None:
-        self.merge(event.key, InstrumentPatch(bid=event.bid, ask=event.ask))
-
-    def _on_change(self, event: MarketChange) -> None:
+    def _change(self, event: MarketChange) -> None:
         if event.market is not None:
             self.add(event.market)
             return
@@ -158,19 +143,21 @@ class MarketCache:
         if market is None:
             return
         if event.tick_size is not None:
-            self.add(msgspec.structs.replace(market, tick_size=event.tick_size))
+            self.add(replace(market, tick_size=event.tick_size))
         elif event.kind in _STATUS_OF:
-            self.add(msgspec.structs.replace(market, status=_STATUS_OF[event.kind]))
+            self.add(replace(market, status=_STATUS_OF[event.kind]))
 
-    def _on_resolved(self, event: MarketResolved) -> None:
+    def _resolve(self, event: MarketResolved) -> None:
         market = self.market(event.venue, event.market_id)
         if market is not None:
             status: MarketStatus = "void" if event.void else "resolved"
-            self.add(msgspec.structs.replace(market, status=status, tradable=False))
+            self.add(replace(market, status=status, tradable=False))
         for instrument_id, payout in event.payouts:
             key = InstrumentKey(event.venue, event.market_id, instrument_id)
             self.merge(key, InstrumentPatch(payout=payout))
 
-    def _on_unwanted(self, event: Unwanted) -> None:
-        # A book that is no longer fed would go stale in place, and memory would only grow.
-        self._books.pop(event.key, None)
+
+def _patch(event: Trade | Quote) -> InstrumentPatch:
+    if isinstance(event, Quote):
+        return InstrumentPatch(bid=event.bid, ask=event.ask)
+    return InstrumentPatch(last_price=event.price, last_size=event.size, last_trade_ts=event.ts_recv)

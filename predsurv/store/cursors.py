@@ -16,6 +16,7 @@ from msgspec import Struct
 from predsurv.core.errors import IntegrityError
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.store import manifest
 from predsurv.store.lifecycle import LifecycleRow, to_event
 from predsurv.store.paths import Dataset
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, to_micros
@@ -49,26 +50,37 @@ class Wanted(Struct, frozen=True):
 
 
 class Source(Struct, frozen=True):
-    """A data file and the times of its rows, ns UTC. ``stamp``: from its name."""
+    """A data file and the times of its rows, ns UTC.
+
+    ``stamp``: from its name. ``digest``: what the manifest says of its content, None when it is
+    not listed.
+    """
 
     path: Path
     dataset: Dataset
     stamp: str
     lo: int
     hi: int
+    digest: str | None = None
 
 
-def open_source(path: Path, dataset: Dataset, stamp: str) -> Source:
-    """Return what the footer of a data file says; raises IntegrityError when it is damaged."""
+def unlisted_source(path: Path, dataset: Dataset, stamp: str) -> Source:
+    """Return what the footer of a data file says that is in no manifest; raises IntegrityError."""
     with _open(path, dataset) as file:
-        if (file.metadata.metadata or {}).get(VERSION_KEY.encode()) != SCHEMA_VERSION.encode():
-            raise IntegrityError(
-                f"{path} is not of schema version {SCHEMA_VERSION}: read it with the version of its day"
-            )
         column = file.schema_arrow.get_field_index(_time_column(dataset))
         groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
         bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups]
     return Source(path, dataset, stamp, min(lo for lo, _ in bounds), max(hi for _, hi in bounds))
+
+
+def _verify(source: Source) -> None:
+    """Compare the file with its manifest before it is parsed.
+
+    Page checksums leave out page headers and the footer, and a damaged footer can end the process
+    inside the Parquet library.
+    """
+    if source.digest is not None and manifest.digest(source.path) != source.digest:
+        raise IntegrityError(f"{source.path} is damaged (not what was sealed): run `predsurv verify`")
 
 
 def _time_column(dataset: Dataset) -> str:
@@ -77,9 +89,12 @@ def _time_column(dataset: Dataset) -> str:
 
 def _open(path: Path, dataset: Dataset) -> Any:
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=_TEXTS[dataset])
-    except (OSError, pa.ArrowException) as error:
+        file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=_TEXTS[dataset])
+    except (OSError, KeyError, pa.ArrowException) as error:
         raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
+    if (file.metadata.metadata or {}).get(VERSION_KEY.encode()) != SCHEMA_VERSION.encode():
+        raise IntegrityError(f"{path} is not of schema version {SCHEMA_VERSION}: read it with another predsurv")
+    return file
 
 
 class Cursor:
@@ -127,6 +142,7 @@ class Cursor:
 def _load(source: Source, wanted: Wanted) -> Any:
     time = _time_column(source.dataset)
     pieces = []
+    _verify(source)
     with _open(source.path, source.dataset) as file:
         names = [name for name in file.schema_arrow.names if name != "inclusion"]
         try:

@@ -48,12 +48,12 @@ def record(folder: Path, collector: str, files: Iterable[SealedFile]) -> None:
     sync_dir(folder)
 
 
-def read(folder: Path) -> Iterator[SealedFile]:
-    """Yield the latest line of every file in the manifests of ``folder``, one manifest at a time.
+def read(folder: Path, date: str = "*") -> Iterator[SealedFile]:
+    """Yield the latest line of every file in the manifests of ``date`` (YYYY-MM-DD), or of all days.
 
     Blank lines and a line torn by a power cut are passed over: its file is sealed and listed again.
     """
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in sorted(folder.glob(f"*-{date}.jsonl")):
         latest: dict[str, SealedFile] = {}
         for line in path.read_bytes().splitlines():
             try:

@@ -4,14 +4,16 @@ Kept apart from the files because a merge needs only times: files are opened whe
 their first row and dropped after their last, so memory holds a few sealed segments, not a day.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Final
 
 from predsurv.core.events import BookSnapshot, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.store.cursors import PLACE, Cursor, Source, Timed, Wanted, open_source
-from predsurv.store.paths import NS_DAY, NS_HOUR, Dataset, Layout, parse_file, partition_of
+from predsurv.store import manifest
+from predsurv.store.cursors import PLACE, Cursor, Source, Timed, Wanted, unlisted_source
+from predsurv.store.manifest import SealedFile
+from predsurv.store.paths import NS_DAY, NS_HOUR, Dataset, Layout, date_of, parse_file, partition_of
 
 _HOURLY: Final[tuple[Dataset, ...]] = ("deltas", "trades")
 _DAILY: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
@@ -23,8 +25,9 @@ def replay(
     """Yield the events received from ``start`` to before ``end`` (ns UTC), of ``instruments`` or all.
 
     BookSnapshot, BookDelta, Trade, MarketChange, MarketResolved, and a Gap where one began. Order:
-    receive time, then order of arrival; gaps before anything else of their time. Page checksums are
-    verified. Raises IntegrityError naming the file that is damaged.
+    receive time, then order of arrival; gaps before anything else of their time. Each file is
+    compared with its manifest, and page checksums are verified. Raises IntegrityError naming the
+    file that is damaged.
     """
     wanted = Wanted(venue, start, end, instruments)
     reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
@@ -67,11 +70,13 @@ def _step(active: list[Cursor], following: int | None) -> list[Timed]:
 def _sources(layout: Layout, wanted: Wanted) -> Iterator[Source]:
     """Yield the files with rows in the wanted time, by their first time, opening an hour's at once."""
     waiting: list[Source] = []
+    sealed: dict[str, SealedFile] = {}
     first = wanted.start // NS_HOUR * NS_HOUR
     for hour in range(first, wanted.end, NS_HOUR):
         if hour == first or hour % NS_DAY == 0:
-            waiting += _opened(layout, wanted, hour, _DAILY)
-        waiting += _opened(layout, wanted, hour, _HOURLY)
+            sealed = {file.path: file for file in manifest.read(layout.manifest, date_of(hour))}
+            waiting += _found(layout, wanted, hour, sealed, _DAILY)
+        waiting += _found(layout, wanted, hour, sealed, _HOURLY)
         yield from sorted((source for source in waiting if source.lo < hour + NS_HOUR), key=_lo)
         waiting = [source for source in waiting if source.lo >= hour + NS_HOUR]
 
@@ -80,10 +85,17 @@ def _lo(source: Source) -> int:
     return source.lo
 
 
-def _opened(layout: Layout, wanted: Wanted, ts: int, datasets: tuple[Dataset, ...]) -> Iterator[Source]:
+def _found(
+    layout: Layout, wanted: Wanted, ts: int, sealed: Mapping[str, SealedFile], datasets: tuple[Dataset, ...]
+) -> Iterator[Source]:
     for dataset in datasets:
         folder = layout.folder(partition_of(dataset, wanted.venue, ts))
         for path in sorted(folder.glob("*.parquet")):
-            source = open_source(path, dataset, str(parse_file(path)[1]))
+            stamp = str(parse_file(path)[1])
+            file = sealed.get(str(path.relative_to(layout.data_dir)))
+            if file is None:
+                source = unlisted_source(path, dataset, stamp)
+            else:
+                source = Source(path, dataset, stamp, file.lo, file.hi, file.blake2b)
             if source.lo < wanted.end and source.hi >= wanted.start:
                 yield source

@@ -12,7 +12,7 @@ from predsurv.core.ids import StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
 from predsurv.state.view import View
-from predsurv.strategies.attempts import Attempt, Attempts, best_levels, improved
+from predsurv.strategies.attempts import Attempt, Attempts, improved
 from predsurv.strategies.balance import even_out, is_even
 from predsurv.strategies.baskets import Basket, baskets_of, legs_of
 from predsurv.strategies.sizing import Wanted, fit
@@ -74,14 +74,14 @@ class Arbitrage:
             return ()
         params = self._params
         rough = basket.payout - sum(leg.levels[0][0] for leg in legs)
-        if not params.edge_min <= rough <= params.edge_max or self._attempts.blocked(basket, legs, view):
+        if not params.edge_min <= rough <= params.edge_max or self._attempts.blocked(basket, view):
             return ()
         spend = Money(min(params.cost_max, view.cash(basket.keys[0].venue)))
         offer = fit(legs, Wanted(basket.payout, params.edge_min, spend))
         if offer is None:
             return ()
         group = f"{basket.name}@{view.now}"
-        self._attempts.remember(Attempt(basket, group, view.now + params.cooldown, best_levels(legs)))
+        self._attempts.remember(Attempt(basket, group, view.now + params.cooldown))
         return tuple(
             Intent(self.name, leg.key, "buy", limit, offer.size, "ioc", basket.kind, group=group)
             for leg, limit in zip(legs, offer.limits, strict=True)

@@ -1,4 +1,4 @@
-"""What was tried lately: which baskets wait, which are uneven, which levels were taken already.
+"""What was tried lately: which baskets wait, which are uneven.
 
 Kept apart because it is the strategy's only memory: losing it in a restart may cost an attempt,
 never a position, as what is held is read from the view.
@@ -12,19 +12,17 @@ from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.state.view import View
 from predsurv.strategies.baskets import Basket, begun, held, narrowed
-from predsurv.strategies.sizing import Leg
 
 BASKETS_MAX: Final = 1_000
 """Baskets remembered at a time; beyond it the oldest is forgotten."""
 
 
 class Attempt(Struct):
-    """The last attempt at a basket: nothing more before ``retry`` (ns UTC); ``best`` is what it took."""
+    """The last attempt at a basket; nothing more is tried before ``retry`` (ns UTC)."""
 
     basket: Basket
     group: str
     retry: int
-    best: tuple[object, ...] = ()
     uneven: bool = True
     completions: int = 0
 
@@ -54,15 +52,14 @@ class Attempts:
             return before
         return narrowed(found, view)
 
-    def blocked(self, basket: Basket, legs: tuple[Leg, ...], view: View) -> bool:
-        """Return whether to leave a basket alone: tried just now, uneven, or still showing what we took."""
+    def blocked(self, basket: Basket, view: View) -> bool:
+        """Return whether to leave a basket alone: tried just now, uneven, or with orders on their way."""
         tried = self._tried.get(basket.name)
         if tried is None:
             return False
         if view.now < tried.retry or (tried.uneven and any(held(tried.basket, view))):
             return True
-        now = best_levels(legs)
-        return any(level in now for level in tried.best) or self._in_flight(tried, view)
+        return self._in_flight(tried, view)
 
     def unsettled(self, view: View, filled: InstrumentKey | None) -> tuple[Attempt, ...]:
         """Return attempts whose legs may be held unalike, with no order on its way; ``filled`` just traded."""
@@ -73,11 +70,6 @@ class Attempts:
 
     def _in_flight(self, tried: Attempt, view: View) -> bool:
         return any(order.key in tried.basket.keys for order in view.open_orders(self._strategy))
-
-
-def best_levels(legs: tuple[Leg, ...]) -> tuple[object, ...]:
-    """Return what identifies the best level of each leg."""
-    return tuple((leg.key, leg.levels[0]) for leg in legs)
 
 
 def improved(event: BookDelta | BookSnapshot, view: View) -> bool:

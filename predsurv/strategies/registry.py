@@ -25,7 +25,7 @@ def build(names: Sequence[str]) -> tuple[AnyStrategy, ...]:
     """Return fresh strategies; raises ConfigError for a name that is not known or none at all."""
     for name in names:
         if name not in STRATEGIES:
-            near = get_close_matches(name, STRATEGIES, n=1, cutoff=0.4)
+            near = get_close_matches(name, STRATEGIES, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(STRATEGIES)}"
             raise ConfigError(f"unknown strategy {sanitise(name, 40)!r}; {hint}")
     if not names:

@@ -4,15 +4,15 @@ Kept apart because the core returns facts and knows no metric; ``docs/metrics.md
 """
 
 from collections import Counter as Tally
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Final, get_args
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, get_args
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from predsurv.core.events import Connected, Disconnected, Event, Gap, GapReason, MarketEvent
-from predsurv.telemetry.tables import Counter, Gauge, Histogram, Label
+from predsurv.telemetry.tables import Counter, Gauge, Histogram, Label, Labels
 
 VENUES: Final = ("polymarket", "kalshi", "mock")
 QUEUES: Final = ("events", "records", "seal", "commands")
@@ -22,14 +22,22 @@ DATASETS: Final = (
 OUTCOMES: Final = ("submitted", "refused", "accepted", "rejected", "cancelled", "filled", "unknown")
 PORTFOLIO_KINDS: Final = ("equity", "cash", "positions", "exposure", "realised", "unrealised", "fees")
 
-SAMPLES_MAX: Final = 64
+SAMPLES_MAX: Final = 16
 """Most latencies measured per batch."""
 
 _MS: Final = 1_000_000
 _LATENCY: Final = tuple(ms * _MS for ms in (1, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 30_000))
 _SEAL: Final = tuple(ms * _MS for ms in (10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000))
 _TYPES: Final[dict[type[Struct], str]] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Event)}
+_RARE: Final = frozenset({Gap, Connected, Disconnected})
 _TIMED: Final = frozenset(kind for kind in _TYPES if "ts_venue" in kind.__struct_fields__)
+
+
+class _Kind(NamedTuple):
+    """What a batch needs to know of one type of event of one venue."""
+
+    label: Labels
+    observe: Callable[[int, int], None] | None
 
 
 class Metrics:
@@ -48,6 +56,7 @@ class Metrics:
         strategies: Collection[str] = (),
         signals: Collection[str] = (),
     ) -> None:
+        self._venues = frozenset(venues)
         venue, kind = Label("venue", venues), Label("event_type", _TYPES.values())
         dataset, strategy = Label("dataset", DATASETS), Label("strategy", strategies)
         signal, reason = Label("signal_type", signals), Label("reason", get_args(GapReason))
@@ -69,7 +78,7 @@ class Metrics:
         self._seals = Histogram("predsurv_seal_duration_seconds", "Time to seal one segment.", _SEAL)
         self._orders = Counter("predsurv_orders", "Orders by what became of them.", [venue, outcome])
         self._portfolio = Gauge("predsurv_portfolio_value_usd", "Value of the portfolio in dollars.", [portfolio])
-        self._observers: dict[tuple[str, type], Callable[[int, int], None]] = {}
+        self._known: dict[str, dict[type, _Kind]] = {}
         registry.register(self)
 
     def observe_batch(self, venue: str, events: Sequence[MarketEvent]) -> None:
@@ -79,17 +88,14 @@ class Metrics:
         batch, each weighted by how many it stands for; a negative one (clocks differ) counts as 0.
         """
         kinds = Tally(map(type, events))
+        known = self._known.setdefault(venue if venue in self._venues else "", {})
         for kind, count in kinds.items():
-            self._events.add((venue, _TYPES.get(kind, "")), count)
-        if not _TIMED.isdisjoint(kinds):
-            self._sample(venue, events)
-        if Gap in kinds:
-            for event in events:
-                if isinstance(event, Gap):
-                    self._gaps.add((venue, event.reason))
-        if Connected in kinds or Disconnected in kinds:
-            changes = (event for event in events if isinstance(event, Connected | Disconnected))
-            self._connections.set((venue,), [event.connections for event in changes][-1])
+            if kind not in known:
+                known[kind] = self._kind(venue, kind)
+            self._events.add_at(known[kind].label, count)
+        _sample(events, known)
+        if not _RARE.isdisjoint(kinds):
+            _take_rare(venue, events, self._gaps, self._connections)
 
     def signal(self, strategy: str, signal_type: str) -> None:
         """Count an intent."""
@@ -132,16 +138,24 @@ class Metrics:
         ):  # fmt: skip
             yield table.family()
 
-    def _sample(self, venue: str, events: Sequence[MarketEvent]) -> None:
-        stride = -(-len(events) // SAMPLES_MAX)
-        for index in range(0, len(events), stride):
-            event = events[index]
-            ts_venue = getattr(event, "ts_venue", None)
-            if ts_venue is None:
-                continue
-            kind = type(event)
-            observe = self._observers.get((venue, kind))
-            if observe is None:
-                observe = self._latency.series((venue, _TYPES.get(kind, "")))
-                self._observers[venue, kind] = observe
+    def _kind(self, venue: str, kind: type[Struct]) -> _Kind:
+        values = (venue, _TYPES.get(kind, ""))
+        return _Kind(self._events.key(values), self._latency.series(values) if kind in _TIMED else None)
+
+
+def _take_rare(venue: str, events: Sequence[MarketEvent], gaps: Counter, connections: Gauge) -> None:
+    for event in events:
+        if isinstance(event, Gap):
+            gaps.add((venue, event.reason))
+        elif isinstance(event, Connected | Disconnected):
+            connections.set((venue,), event.connections)
+
+
+def _sample(events: Sequence[MarketEvent], known: Mapping[type, _Kind]) -> None:
+    stride = -(-len(events) // SAMPLES_MAX)
+    for index in range(0, len(events), stride or 1):
+        event = events[index]
+        observe = known[type(event)].observe
+        ts_venue = getattr(event, "ts_venue", None)
+        if observe is not None and ts_venue is not None:
             observe(max(event.ts_recv - ts_venue, 0), min(stride, len(events) - index))

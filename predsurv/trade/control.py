@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.core.events import Event, MarketEvent
+from predsurv.core.events import Event, MarketEvent, Tick
 from predsurv.core.ids import VenueName
 from predsurv.engine.step import Engine, Step
 from predsurv.ports import Broker, Clock
@@ -90,6 +90,7 @@ class Control:
         async with self._turn:
             step = engine.resume(now) if halt is None else engine.halt(now, halt.reason)
             await self._execution.perform(step)
+            self._watch(Tick(now), step)
 
     async def close(self) -> None:
         """Take back every open order and wait for the answers, at most ``STOP_TICKS_MAX`` ticks."""

@@ -49,8 +49,19 @@ class Simulated(Protocol):
         ...
 
 
+class Audience(Protocol):
+    """Is told what goes on; cannot change it."""
+
+    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        """A feed yielded these events."""
+        ...
+
+    def happened(self, event: Event, step: Step) -> None:
+        """An event led to something, and that has been journalled and sent."""
+        ...
+
+
 Watcher = Callable[[Event, Step], None]
-"""Is shown every event that led to something, after it was journalled."""
 
 
 class Desk(Struct, frozen=True):

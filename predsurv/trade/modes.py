@@ -18,7 +18,8 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.market import Market
 from predsurv.core.text import path_component
 from predsurv.engine.risk import Limits
-from predsurv.engine.step import DAY, Engine, Setup
+from predsurv.engine.step import Engine, Setup
+from predsurv.engine.valuation import DAY
 from predsurv.ports import Clock, Feed, Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.durable import PRIVATE_DIR, make_dirs
@@ -27,7 +28,7 @@ from predsurv.store.reader import replay
 from predsurv.store.universe import latest_universe, read_universe
 from predsurv.strategies.registry import build
 from predsurv.trade.control import Trader
-from predsurv.trade.execution import Watcher
+from predsurv.trade.execution import Audience
 from predsurv.trade.halting import HaltFlag
 from predsurv.trade.journal import Journal, Restored, Started, fold
 from predsurv.trade.paper import PaperBroker, PaperTerms
@@ -67,7 +68,7 @@ class _Plan(Struct, frozen=True, kw_only=True):
     realtime: bool
     capacity: int
     strategies: Sequence[str]
-    watcher: Watcher
+    audience: Audience
 
 
 def journal_path(data_dir: Path, mode: str) -> Path:
@@ -85,7 +86,7 @@ def halt_flag(data_dir: Path) -> HaltFlag:
     return HaltFlag(Layout(data_dir).state / "trading" / "halt.json")
 
 
-def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, watcher: Watcher) -> Session:
+def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, audience: Audience) -> Session:
     """Return a paper run on the venues' live feeds; raises ConfigError when one was never scanned."""
     mode = paper_mode([venue.name for venue in venues])
     plan = _Plan(
@@ -97,12 +98,12 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, watcher: W
         realtime=True,
         capacity=config.collector.max_instruments,
         strategies=config.trading.strategies,
-        watcher=watcher,
+        audience=audience,
     )
     return _open(config, plan, venues, {venue.name: venue.feed() for venue in venues})
 
 
-def open_backtest(config: Config, venue: Venue, span: Span, watcher: Watcher) -> Session:
+def open_backtest(config: Config, venue: Venue, span: Span, audience: Audience) -> Session:
     """Return a run over what was recorded of a venue; begins with an empty account every time."""
     clock = EventClock()
     mode = f"backtest-{path_component(venue.name)}"
@@ -119,7 +120,7 @@ def open_backtest(config: Config, venue: Venue, span: Span, watcher: Watcher) ->
         realtime=False,
         capacity=BACKTEST_INSTRUMENTS_MAX,
         strategies=config.trading.strategies,
-        watcher=watcher,
+        audience=audience,
     )
     return _open(config, plan, [venue], {venue.name: ReplayFeed(source, clock)})
 
@@ -152,7 +153,7 @@ def _open(config: Config, plan: _Plan, venues: Sequence[Venue], feeds: Mapping[V
             cache.add(market)
     engine = Engine(Setup(run=plan.run, limits=_limits(config), mirrored=mirrored), strategies, cache, restored.ledger)
     if restored.day is not None and restored.day.equity is not None and restored.day.ts // DAY == now // DAY:
-        engine.begin_day(now, restored.day.equity)
+        engine.desk.worth.begin_day(now, restored.day.equity)
     # A broker's account is folded by itself: what reconciliation compares must not be one object.
     brokers = {
         venue.name: PaperBroker(
@@ -163,10 +164,12 @@ def _open(config: Config, plan: _Plan, venues: Sequence[Venue], feeds: Mapping[V
         )
         for venue in venues
     }
+    tally = Tally()
+    tally.equity_start = engine.desk.worth.equity()
     trader = Trader(
         engine=engine,
         journal=plan.journal,
-        tally=Tally(),
+        tally=tally,
         brokers=brokers,
         clock=plan.clock,
         halt=plan.halt,
@@ -175,7 +178,7 @@ def _open(config: Config, plan: _Plan, venues: Sequence[Venue], feeds: Mapping[V
     interests = {
         name: Interest(watchlist.keys, plan.capacity, mirrored=name in mirrored) for name, watchlist in lists.items()
     }
-    return Session(plan.mode, trader, Runner(trader, feeds, interests, plan.watcher))
+    return Session(plan.mode, trader, Runner(trader, feeds, interests, plan.audience))
 
 
 def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -> Journal:
@@ -187,7 +190,7 @@ def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -
 def _restore(plan: _Plan) -> Restored:
     restored = fold(plan.journal.entries())
     if plan.mode == _MADE_UP:
-        restored.ledger.portfolio.forget_payouts()  # its exchange starts anew each time
+        restored.ledger.forget_payouts()  # its exchange starts anew each time
     return restored
 
 

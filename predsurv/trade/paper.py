@@ -16,9 +16,10 @@ from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
-from predsurv.engine.matching import KNOWN_IDS_MAX, Matching
+from predsurv.engine.matching import Matching
 from predsurv.engine.mirror import Mirror
 from predsurv.engine.portfolio import Portfolio
+from predsurv.engine.prints import KNOWN_IDS_MAX
 from predsurv.engine.resting import Resting
 from predsurv.state.market_cache import MarketCache
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from predsurv.core.ids import VenueName
 from predsurv.ports import Broker, Feed
 from predsurv.trade.control import Control, Trader
-from predsurv.trade.execution import TICK, Simulated, Watcher
+from predsurv.trade.execution import TICK, Audience, Simulated
 from predsurv.trade.halting import POLL
 from predsurv.trade.router import Router
 from predsurv.trade.watching import Interest
@@ -21,17 +21,18 @@ CLOSE_SECONDS_MAX: Final = 2
 
 
 class Runner:
-    """Runs once over ``feeds`` with what ``interests`` wants of each; ``watcher`` is shown what happens."""
+    """Runs once over ``feeds`` with what ``interests`` wants of each; ``audience`` is told what happens."""
 
     def __init__(
         self,
         trader: Trader,
         feeds: Mapping[VenueName, Feed],
         interests: Mapping[VenueName, Interest],
-        watcher: Watcher,
+        audience: Audience,
     ) -> None:
         self._trader, self._feeds, self._interests = trader, feeds, interests
-        self._control = Control(trader, watcher)
+        self._audience = audience
+        self._control = Control(trader, audience.happened)
 
     def stop(self) -> None:
         """End the run in good order; safe to call at any time."""
@@ -77,6 +78,7 @@ class Runner:
         feed, interest = self._feeds[venue], self._interests[venue]
         await feed.watch(interest.keys)
         async for batch in feed.batches():
+            self._audience.heard(venue, batch)
             blind = await router.publish(venue, batch)
             changed = interest.follow(batch)
             if blind:

@@ -29,12 +29,13 @@ class StrategyTally(Struct):
 
 
 class Tally:
-    """Counts of a run by strategy, events by kind, and what there was to say."""
+    """Counts of a run by strategy; ``first`` and ``last`` event in ns UTC, ``equity_start`` in micros."""
 
     def __init__(self) -> None:
         self.events = 0
         self.ticks = 0
         self.first = self.last = 0
+        self.equity_start = Money(0)
         self.strategies: dict[StrategyName, StrategyTally] = {}
 
     def of(self, strategy: StrategyName) -> StrategyTally:
@@ -81,7 +82,10 @@ class Tally:
 
 
 class BasketCount(Struct):
-    """Baskets of one strategy: tried, with at least one complete set, all paid out; ``pnl`` of the latter."""
+    """Baskets of one strategy: tried; with at least one complete set; of those, all paid out.
+
+    ``pnl`` (micros, after fees) is of every basket that holds nothing any more, failed ones included.
+    """
 
     found: int = 0
     filled: int = 0
@@ -98,7 +102,7 @@ def count_baskets(ledger: Ledger, since: int = 0) -> dict[StrategyName, BasketCo
         count = counts.setdefault(basket.strategy, BasketCount())
         count.found += 1
         count.filled += basket.sets > 0
-        if basket.settled and basket.sets > 0:
-            count.settled += 1
+        if basket.settled:
+            count.settled += basket.sets > 0
             count.pnl = Money(count.pnl + basket.cash)
     return counts

@@ -104,8 +104,15 @@ class Conversation:
                 self._silence = self._policy.silence
         lost = self._codec.take_lost()
         if lost:
-            # One spoilt again at once waits for its turn among the overdue instead.
-            self._ask_again({key for key in lost if now - self._asked[key].at >= self._policy.ask_interval}, now)
+            self._replace(lost, now)
+
+    def _replace(self, lost: AbstractSet[InstrumentKey], now: int) -> None:
+        """Ask anew for spoilt books; one spoilt again and again only once in ``ask_interval``."""
+        interval = self._policy.ask_interval
+        soon = {key for key in lost if now - self._asked[key].at < interval}
+        for key in soon:
+            self._asked[key].patience = interval
+        self._ask_again(lost - soon, now)
 
     def resync(self, overflow: Overflow, ts: int, now: int, out: list[MarketEvent]) -> None:
         """Declare what was let go; ask for every book anew."""

@@ -92,6 +92,7 @@ class Inbox:
         self._policy = policy
         self._items: deque[_Item] = deque()
         self._filled = asyncio.Event()
+        self.overflows = 0
 
     def put_frames(self, talk: Conversation, ts: int, frames: Sequence[bytes]) -> None:
         """Take what arrived, or count it as let go when too much of this connection waits."""
@@ -105,6 +106,7 @@ class Inbox:
         ):
             talk.overflow = Overflow(len(frames))
             self._items.append(_LetGo(talk, ts, talk.overflow))
+            self.overflows += 1
         else:
             talk.waiting_frames += len(frames)
             talk.waiting_bytes += size
@@ -138,6 +140,7 @@ class Inbox:
                 item.talk.waiting_bytes -= item.size
                 frames += len(item.frames)
             elif isinstance(item, _LetGo):
+                self.overflows -= 1
                 item.talk.resync(item.overflow, item.ts, now, out)
             else:
                 out += item
@@ -336,6 +339,11 @@ class StreamingFeed:
             lane = Lane(self._pool)
             lane.change(_take(missing, self._capacity), frozenset())
             self._lanes.append(lane)
+
+    @property
+    def overflowing(self) -> bool:
+        """Whether messages are being let go now because ``batches`` is not read fast enough."""
+        return self._pool.inbox.overflows > 0
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         """Yield what arrived since the last turn; decoding happens here, in the consumer's time.

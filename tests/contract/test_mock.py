@@ -33,6 +33,7 @@ class MockHarness:
         self.clock = ManualClock(jumps=True)
         self.venue = MockVenue(Mock(enabled=True, markets=MARKETS, rate=rate), self.clock)
         self.traits = self.venue.traits
+        self.started = self.venue.session.exchange.now
 
     def catalog(self) -> MockCatalog:
         return self.venue.catalog()

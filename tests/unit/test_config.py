@@ -236,9 +236,9 @@ def test_a_folder_is_not_a_configuration(tmp_path: Path) -> None:
         load(tmp_path, environ={})
 
 
-def test_home_is_expanded(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert load(write('data_dir = "~/d"'), environ={}).config.data_dir == Path("/home/someone/d")
+def test_home_is_expanded(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(write('data_dir = "~/d"'), environ={}).config.data_dir == tmp_path / "d"
 
 
 def test_rows_say_where_each_value_came_from(write: Write) -> None:

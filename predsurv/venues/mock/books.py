@@ -134,19 +134,6 @@ class Book:
         order.remaining = size
         self._report(order.side, order.price, total)
 
-    def preview(self, side: Side, limit: int, size: int) -> list[Level]:
-        """Return what a taker would get now: (price, size) a level, best first."""
-        half = self._asks if side == "bid" else self._bids
-        worst = limit * half.sign
-        found: list[Level] = []
-        for key in reversed(half.keys):
-            if key < worst or not size:
-                break
-            take = min(size, half.totals[key])
-            found.append((Price(abs(key)), Size(take)))
-            size -= take
-        return found
-
     def take(self, side: Side, limit: int, size: int, taker: Owner | None = None) -> list[Match]:
         """Match a taker against the other side down to ``limit``; what is left is the caller's.
 
@@ -205,6 +192,18 @@ class Book:
         tape.changes += 1
         self.seq += 1
         tape.events.append(LevelChange(tape.seq, tape.now, self.index, self.seq, side, price, Size(total)))
+
+
+def preview(book: Book, side: Side, limit: int, size: int) -> list[Level]:
+    """Return what a taker would get now: (price, size) a level, best first."""
+    found: list[Level] = []
+    for price, there in book.levels("ask" if side == "bid" else "bid"):
+        if not size or (price > limit if side == "bid" else price < limit):
+            break
+        take = min(size, there)
+        found.append((price, Size(take)))
+        size -= take
+    return found
 
 
 def _remove(order: Resting, reason: str) -> None:

@@ -12,7 +12,7 @@ from predsurv.core.market import Market, on_grid
 from predsurv.core.num import MICROS, Price, Size, notional_up
 from predsurv.core.orders import CancelOrder, Command, PlaceOrder
 from predsurv.venues.mock.accounts import Account, Working
-from predsurv.venues.mock.books import Book
+from predsurv.venues.mock.books import Book, preview
 from predsurv.venues.mock.tape import Tape
 
 
@@ -60,7 +60,7 @@ class Desk:
 
     def _match(self, account: Account, working: Working, book: Book) -> None:
         place, side, limit = working.place, working.book_side, working.book_price
-        if place.tif == "fok" and sum(size for _, size in book.preview(side, limit, place.size)) < place.size:
+        if place.tif == "fok" and sum(size for _, size in preview(book, side, limit, place.size)) < place.size:
             account.finish(working, "fill-or-kill: not enough at this price")
             return
         account.taken(working, book.take(side, limit, place.size, account))
@@ -128,7 +128,7 @@ def _funded(account: Account, working: Working, where: Place) -> str | None:
 def _cost(working: Working, book: Book) -> int:
     """Return the most that a buy may cost: what it takes now plus what it would rest for, with fees."""
     place, cost, left = working.place, 0, int(working.place.size)
-    for price, size in book.preview(working.book_side, working.book_price, place.size):
+    for price, size in preview(book, working.book_side, working.book_price, place.size):
         own = Price(MICROS - price) if working.mirrored else price
         cost += notional_up(own, size) + taker_fee(working.fee, own, size)
         left -= size

@@ -69,7 +69,13 @@ class Maker:
         self._fill("ask", self.asks, asks, draw >> 7)
 
     def believe(self, fair: int, draw: int) -> None:
-        """Take ``fair`` for granted and quote it afresh."""
+        """Take ``fair`` for granted and quote it afresh, replacing what little takers left of an order."""
+        if self.held:
+            return
+        least = self.temper.shares * (MICROS // 2)
+        for order in (*self.bids, *self.asks):
+            if 0 < order.remaining < least:
+                self.book.cancel(order)
         self.estimate = fair
         self._tops = None
         self.quote(fair, draw)

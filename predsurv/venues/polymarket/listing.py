@@ -133,7 +133,8 @@ def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
     event = row.events[0] if row.events else GammaEvent()
     market_id = checked_id(row.condition_id or "", "conditionId")
     tags = _tags(row, event)
-    neg_risk = bool(row.neg_risk or event.neg_risk)
+    # The event's word goes first: siblings have to agree on what they are to each other.
+    exclusive = bool(row.neg_risk if event.neg_risk is None else event.neg_risk)
     return Market(
         venue=VENUE,
         market_id=MarketId(market_id),
@@ -152,11 +153,11 @@ def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
         description=(row.description or "")[:DESCRIPTION_CHARS_MAX] or None,
         category=_category(row, tags),
         tags=tags,
-        neg_risk=neg_risk,
-        mutually_exclusive=neg_risk,
+        neg_risk=bool(row.neg_risk),
+        mutually_exclusive=exclusive,
         # Exactly one market of a plain neg-risk event pays. An augmented one can grow outcomes
         # that are not listed yet, so only an explicit "not augmented" counts.
-        exhaustive=neg_risk and event.neg_risk_augmented is False,
+        exhaustive=exclusive and event.neg_risk_augmented is False,
         fee=_fee(row),
         volume=_money(row.volume_num, row.volume),
         volume_24h=_money(row.volume24hr),

@@ -154,14 +154,17 @@ _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 def read(message: bytes) -> tuple[str, Message | None]:
     """Return a message with its kind; None for a kind we do not know.
 
-    Tries the present form of the frequent kinds first, then every form ever seen. Raises WireError
-    (or ValueError from the JSON reader) when neither fits.
+    Tries the present form of the frequent kinds first, then every form ever seen: JSON numbers for
+    texts, time stamps that make no sense (as 0), the flat and the ``changes`` form of
+    ``price_change``. Raises WireError (or ValueError from the JSON reader) when none fits.
     """
     try:
-        content = _frequent(message)
-    except ValueError:
-        return read_any(message)
-    return "", content
+        try:
+            return "", _frequent(message)
+        except ValueError:
+            return _read_any(_fields(message))
+    except RecursionError as error:
+        raise WireError("nested too deeply") from error
 
 
 def split(frame: bytes) -> list[Raw]:
@@ -194,16 +197,7 @@ def kind_of(fields: Fields) -> str:
     raise WireError("message without event_type and of no known shape")
 
 
-def read_any(message: bytes) -> tuple[str, Message | None]:
-    """Return the kind and the message in any form ever seen; None for a kind we do not know.
-
-    Takes JSON numbers for texts, time stamps that make no sense (as 0), the flat and the
-    ``changes`` form of ``price_change``. Raises WireError (or ValueError from the JSON reader) for everything else.
-    """
-    try:
-        fields = _fields(message)
-    except RecursionError as error:
-        raise WireError("nested too deeply") from error
+def _read_any(fields: Fields) -> tuple[str, Message | None]:
     kind = kind_of(fields)
     reader = _READERS.get(kind)
     return kind, None if reader is None else reader(fields)

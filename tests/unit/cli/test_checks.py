@@ -70,16 +70,20 @@ async def test_an_address_that_answers_and_one_that_does_not() -> None:
 
 
 async def test_an_address_that_never_answers_does_not_hang() -> None:
-    never = asyncio.Event()
+    enough, gone = asyncio.Event(), asyncio.Event()
 
-    async def silent(*_: object) -> None:
-        await never.wait()
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await enough.wait()
+        writer.close()
+        gone.set()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     (check,) = await checks.reach_checks({"mute": f"https://127.0.0.1:{port}"}, seconds=0.2)
-    never.set()
+    enough.set()
+    await gone.wait()
     server.close()
+    await server.wait_closed()
     assert (check.state, "did not answer" in check.found) == ("fail", True)
 
 

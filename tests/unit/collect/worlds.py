@@ -66,13 +66,13 @@ _DRAWN = st.tuples(
 _Drawn = tuple[int, str, int, int, int, int]
 
 
-def streams() -> st.SearchStrategy[list[list[MarketEvent]]]:
+def streams(start: int = START) -> st.SearchStrategy[list[list[MarketEvent]]]:
     """Return batches such as a feed sends: time never goes back, a delta may come before its book."""
-    return st.lists(st.lists(_DRAWN, max_size=8), max_size=8).map(_batches)
+    return st.lists(st.lists(_DRAWN, max_size=8), max_size=8).map(lambda drawn: _batches(start, drawn))
 
 
-def _batches(drawn: list[list[_Drawn]]) -> list[list[MarketEvent]]:
-    now, batches = START, []
+def _batches(now: int, drawn: list[list[_Drawn]]) -> list[list[MarketEvent]]:
+    batches = []
     for row in drawn:
         batch = []
         for each in row:

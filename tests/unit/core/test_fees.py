@@ -65,7 +65,5 @@ def test_fees_are_symmetric_around_one_half(model: str, price: int, size: int) -
 def test_kalshi_splitting_a_fill_never_costs_less(price: int, a: int, b: int) -> None:
     schedule = FeeSchedule("kalshi", 70_000)
     whole = taker_fee(schedule, Price(price), Size(a + b))
-    parts = taker_fee(schedule, Price(price), Size(a)) + taker_fee(
-        schedule, Price(price), Size(b)
-    )
+    parts = taker_fee(schedule, Price(price), Size(a)) + taker_fee(schedule, Price(price), Size(b))
     assert whole <= parts <= whole + 1

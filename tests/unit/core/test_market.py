@@ -38,9 +38,7 @@ def test_keys_follow_the_outcomes() -> None:
         MARKET.key(2)
 
 
-@pytest.mark.parametrize(
-    ("price", "valid"), [(10_000, True), (15_000, False), (0, False), (1_000_000, False)]
-)
+@pytest.mark.parametrize(("price", "valid"), [(10_000, True), (15_000, False), (0, False), (1_000_000, False)])
 def test_uniform_grid(price: int, valid: bool) -> None:
     assert on_grid(MARKET, Price(price)) is valid
 

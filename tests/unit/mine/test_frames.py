@@ -192,10 +192,11 @@ def test_trades_count_in_observed_time_only() -> None:
     assert table.rows() == [("a", 2, 30.0, pytest.approx(0.5 * 10 + 0.7 * 20))]
 
 
-def test_mid_paths_hold_the_last_mid_of_each_part_and_nothing_where_nothing_was() -> None:
+def test_mid_paths_hold_the_last_mid_of_each_part_and_nothing_where_nothing_was_known() -> None:
     rows = frames.book_rows(tops(("a", 0, 0.4, 0.5), ("a", 1, 0.5, 0.6), ("a", 9, 0.6, 0.7)), 1)
-    table = frames.mid_paths(rows, T0, T0 + 10 * S, 5).collect().sort("bin")
-    assert table.rows() == [("a", 0, pytest.approx(0.55)), ("a", 4, pytest.approx(0.65))]
+    held = frames.held(rows, intervals(("a", 0, 4), ("a", 8, 10)), "mid")
+    table = frames.mid_paths(held, T0, T0 + 10 * S, 5).collect().sort("bin")
+    assert table.rows() == [("a", part, pytest.approx(mid)) for part, mid in ((0, 0.55), (1, 0.55), (4, 0.65))]
 
 
 prices = st.one_of(st.none(), st.integers(1, 98).map(lambda cents: cents / 100))

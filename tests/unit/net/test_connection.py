@@ -94,7 +94,7 @@ FRAMES = st.one_of(
         [
             Frame(Opcode.CLOSE, b"\x03\xf5slow consumer").serialize(mask=False),
             Frame(Opcode.CLOSE, b"").serialize(mask=False),
-            Frame(Opcode.TEXT, b"masked").serialize(mask=True),
+            b"\x81\x81\x01\x02\x03\x04y",
             b"\x83\x00",
             b"\xc1\x01x",
             b"\x89\x7e\x01\x00" + bytes(256),

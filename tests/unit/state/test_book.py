@@ -65,9 +65,7 @@ def test_crossed_means_bid_at_or_above_ask() -> None:
     assert not book.crossed()
 
 
-changes = st.lists(
-    st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 20), st.integers(0, 5)), max_size=40
-)
+changes = st.lists(st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 20), st.integers(0, 5)), max_size=40)
 
 
 @given(changes)

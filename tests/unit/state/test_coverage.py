@@ -1,5 +1,7 @@
 """Coverage tiles the time from first wanted to last wanted: no hole, no overlap, right reasons."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -128,6 +130,6 @@ def test_tiles_have_no_hole_and_no_overlap(moves: list[tuple[str, int, int, int]
             rows += reducer.cut(now, idle=kind == "cut_idle")
     rows += reducer.cut(now, idle=True)
     assert all(row.start < row.end for row in rows)
-    assert all(a.end == b.start for a, b in zip(rows, rows[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(rows))
     if rows:
         assert rows[0].start == first

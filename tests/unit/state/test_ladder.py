@@ -10,17 +10,13 @@ moves = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), max_size=60)
 
 
 @given(moves, st.booleans(), st.integers(1, 6))
-def test_agrees_with_a_plain_dict(
-    changes: list[tuple[int, int]], descending: bool, count: int
-) -> None:
+def test_agrees_with_a_plain_dict(changes: list[tuple[int, int]], descending: bool, count: int) -> None:
     ladder, model = Ladder(descending=descending), dict[int, int]()
     for price, size in changes:
         before = ladder.top(count)
         ladder.set(Price(price), Size(size))
         model[price] = size
-        expected = sorted(
-            ((p, s) for p, s in model.items() if s), key=lambda level: level[0], reverse=descending
-        )
+        expected = sorted(((p, s) for p, s in model.items() if s), key=lambda level: level[0], reverse=descending)
         assert ladder.levels() == tuple(expected)
         assert ladder.best() == (expected[0] if expected else None)
         assert ladder.top(count) == tuple(expected[:count])

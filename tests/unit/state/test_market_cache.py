@@ -81,9 +81,7 @@ def test_siblings_are_the_markets_of_an_event() -> None:
 def test_lifecycle_changes_the_market() -> None:
     cache = MarketCache()
     cache.add(market())
-    change = MarketChange(
-        VENUE, MarketId("m"), None, 1, None, "tick_size", "{}", None, Price(1_000)
-    )
+    change = MarketChange(VENUE, MarketId("m"), None, 1, None, "tick_size", "{}", None, Price(1_000))
     cache.apply(change)
     cache.apply(MarketChange(VENUE, MarketId("m"), None, 2, None, "paused", "{}"))
     known, state = cache.market(VENUE, MarketId("m")), cache.state(YES)

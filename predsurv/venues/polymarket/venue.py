@@ -1,0 +1,79 @@
+"""Polymarket as the program sees it: a catalogue and feeds made from the configuration.
+
+Kept apart because it is the only place that knows the addresses and all parts of the adapter.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from predsurv.config import Config
+from predsurv.core.errors import SafetyError
+from predsurv.core.ids import VenueName
+from predsurv.net.http import Http
+from predsurv.net.limiter import TokenBucket
+from predsurv.ports import Broker, Clock, VenueTraits
+from predsurv.venues.conversation import StreamPolicy
+from predsurv.venues.polymarket.catalog import PolymarketCatalog
+from predsurv.venues.polymarket.decode import Memory, PolymarketCodec
+from predsurv.venues.polymarket.listing import VENUE
+from predsurv.venues.streaming import Stream, StreamingFeed
+
+_S: Final = 1_000_000_000
+_TRAITS: Final = VenueTraits(complementary_outcomes=True)
+
+# The venue allows 300 listing requests in 10 s for an address; a scan is not alone there.
+_GAMMA_TOKENS: Final = 200
+_GAMMA_PERIOD: Final = 10 * _S
+_GAMMA_BURST: Final = 20
+
+
+class PolymarketVenue:
+    """Polymarket; ``rand`` gives jitter in [0, 1). Nothing is opened before it is used."""
+
+    def __init__(
+        self, config: Config, clock: Clock, rand: Callable[[], float], policy: StreamPolicy | None = None
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._rand = rand
+        self._policy = policy or StreamPolicy()
+        self._http: Http | None = None
+        self._limiter = TokenBucket(clock, tokens=_GAMMA_TOKENS, period=_GAMMA_PERIOD, burst=_GAMMA_BURST)
+
+    @property
+    def name(self) -> VenueName:
+        """``polymarket``."""
+        return VENUE
+
+    @property
+    def traits(self) -> VenueTraits:
+        """The two books of a market mirror each other; messages are not numbered."""
+        return _TRAITS
+
+    def catalog(self) -> PolymarketCatalog:
+        """Return a new reading of the market list."""
+        if self._http is None:
+            self._http = Http(self._clock, self._rand)
+        return PolymarketCatalog(self._config.venues.polymarket.gamma_url, self._http, self._limiter, self._clock)
+
+    def feed(self) -> StreamingFeed:
+        """Return a new feed; call it inside the running event loop."""
+        memory = Memory()
+        stream = Stream(
+            venue=VENUE,
+            url=self._config.venues.polymarket.ws_market_url,
+            codec=lambda epoch: PolymarketCodec(epoch, memory),
+            instruments_per_connection=self._config.collector.instruments_per_connection,
+            policy=self._policy,
+        )
+        return StreamingFeed(stream, self._clock, self._rand)
+
+    def broker(self) -> Broker:
+        """Raise SafetyError: orders cannot be sent yet."""
+        raise SafetyError("polymarket: live trading is not available in this version; run with --paper")
+
+    async def aclose(self) -> None:
+        """Give back the connections of catalogues; feeds are closed by whoever opened them."""
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()

@@ -1,0 +1,128 @@
+"""The market listing, page by page, from a server that has recorded rows and from scripted answers."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from predsurv.core.errors import PermanentError, PredsurvError, TransientError, WireError
+from predsurv.core.market import Market
+from predsurv.core.num import Money
+from predsurv.net.clock import ManualClock, SystemClock
+from predsurv.net.http import Http
+from predsurv.net.limiter import TokenBucket
+from predsurv.ports import Catalog, MarketQuery
+from predsurv.venues.polymarket.catalog import PolymarketCatalog
+from tests.servers.recorded_polymarket import RecordedPolymarket
+
+EVERYTHING = MarketQuery(include_closed=True)
+S = 1_000_000_000
+
+
+@pytest.fixture
+async def server(payloads: Path) -> AsyncIterator[RecordedPolymarket]:
+    running = RecordedPolymarket(payloads)
+    await running.start()
+    yield running
+    await running.aclose()
+
+
+@pytest.fixture
+async def recorded(server: RecordedPolymarket) -> AsyncIterator[PolymarketCatalog]:
+    clock = SystemClock()
+    http = Http(clock, lambda: 0.0)
+    yield PolymarketCatalog(server.http_url, http, TokenBucket(clock, tokens=100, period=S, burst=100), clock)
+    await http.aclose()
+
+
+def scripted(answer: Callable[[dict[str, list[str]]], httpx.Response | dict[str, Any]]) -> PolymarketCatalog:
+    def respond(request: httpx.Request) -> httpx.Response:
+        said = answer(parse_qs(urlsplit(str(request.url)).query))
+        return said if isinstance(said, httpx.Response) else httpx.Response(200, json=said)
+
+    clock = ManualClock(jumps=True)
+    http = Http(clock, lambda: 0.0, transport=httpx.MockTransport(respond))
+    return PolymarketCatalog("http://gamma.test", http, TokenBucket(clock, tokens=9, period=S, burst=9), clock)
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    tokens = json.dumps([f"{number}1", f"{number}2"])
+    return {"conditionId": f"0xc{number}", "outcomes": '["Yes","No"]', "clobTokenIds": tokens, **changes}
+
+
+async def read(catalog: Catalog, query: MarketQuery = EVERYTHING) -> list[Market]:
+    return [market async for market in catalog.markets(query)]
+
+
+async def test_recorded_listing_is_complete(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:
+    markets = await read(recorded)
+    assert [market.market_id for market in markets] == [row["conditionId"] for row in server.recordings.markets]
+    assert recorded.pages == 3
+    assert not recorded.issues
+    first = parse_qs(urlsplit(server.requests[0]).query)
+    assert first == {"limit": ["100"], "include_tag": ["true"]}
+    assert parse_qs(urlsplit(server.requests[1]).query)["after_cursor"] == ["c4"]
+
+
+async def test_query_is_passed_on_and_checked(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:
+    least = Money(10_000_000 * 1_000_000)
+    markets = await read(recorded, MarketQuery(min_volume=least, min_liquidity=Money(500_000)))
+    assert {market.status for market in markets} == {"active"}
+    assert all((market.volume or 0) >= least for market in markets)
+    asked = parse_qs(urlsplit(server.requests[0]).query)
+    assert (asked["closed"], asked["volume_num_min"], asked["liquidity_num_min"]) == (["false"], ["10000000"], ["0.5"])
+
+
+async def test_limit(recorded: PolymarketCatalog) -> None:
+    assert len(await read(recorded, MarketQuery(limit=3, include_closed=True))) == 3
+
+
+async def test_rows_that_moved_between_pages_count_once() -> None:
+    pages = {"": {"markets": [row(1), row(2)], "next_cursor": "x"}, "x": {"markets": [row(2), row(3)]}}
+    markets = await read(scripted(lambda query: pages[query.get("after_cursor", [""])[0]]))
+    assert [market.market_id for market in markets] == ["0xc1", "0xc2", "0xc3"]
+
+
+async def test_short_and_empty_pages_are_not_the_end() -> None:
+    pages = {
+        "": {"markets": [], "next_cursor": "x"},
+        "x": {"markets": [row(1)], "next_cursor": "y"},
+        "y": {"markets": [row(2)], "next_cursor": None},
+    }
+    catalog = scripted(lambda query: pages[query.get("after_cursor", [""])[0]])
+    assert len(await read(catalog)) == 2
+    assert catalog.pages == 3
+
+
+async def test_circle_of_cursors_is_refused() -> None:
+    with pytest.raises(PermanentError, match="circles"):
+        await read(scripted(lambda _: {"markets": [row(1)], "next_cursor": "x"}))
+
+
+async def test_bad_row_costs_one_row() -> None:
+    rows = [row(1), row(2, clobTokenIds="[1"), {"conditionId": 5}, "text", row(3, conditionId="a\x1bb"), row(4)]
+    catalog = scripted(lambda _: {"markets": rows})
+    assert [market.market_id for market in await read(catalog)] == ["0xc1", "0xc4"]
+    assert [issue.where for issue in catalog.issues] == [f"page 1 row {number}" for number in (2, 3, 4, 5)]
+    assert not any("\x1b" in issue.detail for issue in catalog.issues)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error":"x"}', b'{"markets":{}}', b"[" * 100_000])
+async def test_unreadable_page_is_an_error(body: bytes) -> None:
+    with pytest.raises(WireError, match="page 1"):
+        await read(scripted(lambda _: httpx.Response(200, content=body)))
+
+
+@pytest.mark.parametrize(("status", "kind"), [(422, PermanentError), (403, PermanentError), (503, TransientError)])
+async def test_refusals_are_told(status: int, kind: type[PredsurvError]) -> None:
+    with pytest.raises(kind, match=str(status)):
+        await read(scripted(lambda _: httpx.Response(status, json={"error": "no"})))
+
+
+async def test_passing_trouble_is_passed_over() -> None:
+    answers = iter([httpx.Response(500), httpx.Response(429), {"markets": [row(1)]}])
+    assert len(await read(scripted(lambda _: next(answers)))) == 1

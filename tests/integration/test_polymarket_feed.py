@@ -1,0 +1,313 @@
+"""The streaming feed against a server that speaks Polymarket's market channel, well and badly."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from predsurv.config import Config, Polymarket
+from predsurv.config.schema import Collector, Venues
+from predsurv.core.errors import PermanentError
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Connected,
+    Disconnected,
+    Dropped,
+    Gap,
+    Malformed,
+    MarketEvent,
+    Trade,
+    Unknown,
+)
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.net.clock import SystemClock
+from predsurv.venues.conversation import StreamPolicy
+from predsurv.venues.polymarket.venue import PolymarketVenue
+from predsurv.venues.streaming import StreamingFeed
+from tests.servers.recorded_polymarket import RecordedPolymarket
+
+MS = 1_000_000
+FAST = StreamPolicy(
+    tick=10 * MS,
+    keepalive=50 * MS,
+    book_patience=300 * MS,
+    silence=300 * MS,
+    silence_max=600 * MS,
+    stable=50 * MS,
+    ask_interval=50 * MS,
+    backoff_base=10 * MS,
+    backoff_cap=40 * MS,
+    outage_attempts=4,
+    handshake_interval=5 * MS,
+)
+RECORDED = "99267005274969015530704549459879765455779440435684795967857484533170446088617"
+TIMEOUT_S = 20
+
+
+def key(token: str) -> InstrumentKey:
+    return InstrumentKey(VenueName("polymarket"), MarketId(f"0x{token[:8]}"), InstrumentId(token))
+
+
+KEYS = [key(str(10**20 + number)) for number in range(5)]
+
+
+@pytest.fixture
+async def server(payloads: Path) -> AsyncIterator[RecordedPolymarket]:
+    running = RecordedPolymarket(payloads)
+    await running.start()
+    yield running
+    await running.aclose()
+
+
+@pytest.fixture
+async def listen(server: RecordedPolymarket) -> AsyncIterator[Callable[..., "Listener"]]:
+    opened: list[Listener] = []
+
+    def make(policy: StreamPolicy = FAST, per_connection: int = 10) -> Listener:
+        config = Config(
+            venues=Venues(polymarket=Polymarket(ws_market_url=server.ws_url)),
+            collector=Collector(instruments_per_connection=per_connection),
+        )
+        opened.append(Listener(PolymarketVenue(config, SystemClock(), lambda: 1.0, policy).feed()))
+        return opened[-1]
+
+    yield make
+    for listener in opened:
+        await listener.feed.aclose()
+
+
+class Listener:
+    """A feed and all it has said."""
+
+    def __init__(self, feed: StreamingFeed) -> None:
+        self.feed = feed
+        self.events: list[MarketEvent] = []
+        self._batches = feed.batches()
+
+    async def until(self, satisfied: Callable[[Sequence[MarketEvent]], bool]) -> list[MarketEvent]:
+        """Return what comes until ``satisfied`` with it."""
+        fresh: list[MarketEvent] = []
+        async with asyncio.timeout(TIMEOUT_S):
+            while not satisfied(fresh):
+                fresh += await anext(self._batches)
+        self.events += fresh
+        return fresh
+
+    async def opened(self, *keys: InstrumentKey) -> list[MarketEvent]:
+        """Return what comes until each of ``keys`` had a snapshot after the last gap of any."""
+        return await self.until(lambda events: set(keys) <= live(events))
+
+    async def count(self, kind: type, number: int = 1) -> list[MarketEvent]:
+        """Return what comes until ``number`` events of ``kind`` did."""
+        return await self.until(lambda events: sum(isinstance(event, kind) for event in events) >= number)
+
+
+def live(events: Sequence[MarketEvent]) -> set[InstrumentKey]:
+    """Return the instruments with a book; fails on a delta without one."""
+    found: set[InstrumentKey] = set()
+    for event in events:
+        if isinstance(event, BookSnapshot):
+            found.add(event.key)
+        elif isinstance(event, Gap):
+            found.discard(event.key)
+    return found
+
+
+def gaps(events: Sequence[MarketEvent], reason: str) -> set[InstrumentKey]:
+    return {event.key for event in events if isinstance(event, Gap) and event.reason == reason}
+
+
+def assert_deltas_build_on_books(events: Sequence[MarketEvent]) -> None:
+    found: set[InstrumentKey] = set()
+    for event in events:
+        if isinstance(event, BookSnapshot):
+            found.add(event.key)
+        elif isinstance(event, Gap):
+            found.discard(event.key)
+        elif isinstance(event, BookDelta):
+            assert event.key in found
+
+
+Listen = Callable[..., Listener]
+
+
+async def test_books_then_changes_and_trades(listen: Listen) -> None:
+    listener = listen()
+    await listener.feed.watch({key(RECORDED)})
+    await listener.opened(key(RECORDED))
+    await listener.until(lambda events: {Trade, BookDelta} <= {type(event) for event in events})
+    assert isinstance(listener.events[0], Connected)
+    book = next(event for event in listener.events if isinstance(event, BookSnapshot))
+    assert (book.bids[0], book.asks[0]) == ((140_000, 83_240_000), (150_000, 473_320_000))
+    assert book.ts_venue == 1_778_204_225_247_000_000
+    assert_deltas_build_on_books(listener.events)
+
+
+async def test_spread_over_connections(listen: Listen, server: RecordedPolymarket) -> None:
+    listener = listen(per_connection=2)
+    await listener.feed.watch(set(KEYS))
+    events = await listener.opened(*KEYS)
+    assert sorted(len(tokens) for tokens in server.links.values()) == [1, 2, 2]
+    assert {event.connections for event in events if isinstance(event, Connected)} == {1, 2, 3}
+
+
+async def test_changes_of_mind(listen: Listen, server: RecordedPolymarket) -> None:
+    listener = listen(per_connection=2)
+    await listener.feed.watch(set(KEYS[:2]))
+    await listener.opened(*KEYS[:2])
+    await listener.feed.watch({KEYS[0], KEYS[2]})
+    fresh = await listener.opened(KEYS[2])
+    assert not any(isinstance(event, BookDelta) and event.key == KEYS[1] for event in fresh)
+    assert server.handshakes == 1
+    await listener.feed.watch(frozenset())
+    await listener.count(Disconnected)
+
+
+async def test_keepalive_is_sent(listen: Listen, server: RecordedPolymarket) -> None:
+    listener = listen()
+    await listener.feed.watch({KEYS[0]})
+    await listener.until(lambda _: server.received.count("PING") >= 3)
+
+
+@pytest.mark.parametrize("code", [None, 1000, 1013])
+async def test_lost_connection(listen: Listen, server: RecordedPolymarket, code: int | None) -> None:
+    listener = listen()
+    await listener.feed.watch(set(KEYS))
+    await listener.opened(*KEYS)
+    await server.drop(code, "slow consumer: send buffer full" if code else "")
+    events = await listener.until(lambda events: gaps(events, "disconnect") == set(KEYS) and live(events) == set(KEYS))
+    (gone,) = [event for event in events if isinstance(event, Disconnected)]
+    assert (str(code) if code else "without a close frame") in gone.reason
+    assert [event.epoch for event in listener.events if isinstance(event, Connected)] == [1, 2]
+    assert_deltas_build_on_books(listener.events)
+
+
+async def test_freeze_with_pong_is_found(listen: Listen, server: RecordedPolymarket) -> None:
+    listener = listen()
+    await listener.feed.watch(set(KEYS))
+    await listener.opened(*KEYS)
+    server.frozen = True
+    events = await listener.count(Disconnected)
+    assert gaps(events, "stall") == set(KEYS)
+    server.frozen = False
+    await listener.opened(*KEYS)
+    assert_deltas_build_on_books(listener.events)
+
+
+async def test_quiet_is_not_a_freeze(listen: Listen, server: RecordedPolymarket) -> None:
+    server.interval = 3600
+    listener = listen()
+    await listener.feed.watch({KEYS[0]})
+    events = await listener.count(BookSnapshot, 4)
+    assert server.handshakes == 1
+    assert gaps(events, "stall") == {KEYS[0]}
+
+
+async def test_missing_book_is_asked_for_again(listen: Listen, server: RecordedPolymarket) -> None:
+    server.withhold = {KEYS[0].instrument_id}
+    listener = listen()
+    await listener.feed.watch(set(KEYS[:2]))
+    events = await listener.until(lambda events: KEYS[0] in gaps(events, "subscribing"))
+    assert not any(isinstance(event, BookDelta | BookSnapshot) and event.key == KEYS[0] for event in events)
+    server.withhold = set()
+    await listener.opened(KEYS[0])
+    assert server.handshakes == 1
+
+
+async def test_server_that_never_sends_a_book(listen: Listen, server: RecordedPolymarket) -> None:
+    server.frozen = True
+    listener = listen()
+    await listener.feed.watch({KEYS[0]})
+    events = await listener.count(Disconnected)
+    assert gaps(events, "stall") == {KEYS[0]}
+
+
+async def test_garbage_is_survived(listen: Listen, server: RecordedPolymarket) -> None:
+    listener = listen()
+    await listener.feed.watch(set(KEYS))
+    await listener.opened(*KEYS)
+    token = KEYS[0].instrument_id
+    for frame in (
+        "",
+        "{",
+        "[1,2",
+        '{"event_type":"dance"}',
+        '{"event_type":"book","asset_id":"' + token + '","bids":7,"asks":[]}',
+    ):
+        await server.say(frame)
+    events = await listener.until(lambda events: gaps(events, "decode_error") == {KEYS[0]} and KEYS[0] in live(events))
+    assert sum(isinstance(event, Malformed) for event in events) == 4
+    assert [event.kind for event in events if isinstance(event, Unknown)] == ["dance"]
+    assert server.handshakes == 1
+    assert_deltas_build_on_books(listener.events)
+
+
+async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: RecordedPolymarket) -> None:
+    listener = listen(FAST_AND_SMALL)
+    await listener.feed.watch(set(KEYS))
+    await listener.opened(*KEYS)
+    for _ in range(60):
+        await server.say('{"event_type":"noise"}')
+    async with asyncio.timeout(TIMEOUT_S):
+        while not listener.feed.overflowing:
+            await asyncio.sleep(0)
+    events = await listener.until(lambda events: gaps(events, "overflow") == set(KEYS) == live(events))
+    assert all(event.count > 0 for event in events if isinstance(event, Dropped))
+    assert server.handshakes == 1
+    assert_deltas_build_on_books(listener.events)
+
+
+async def test_refused_for_load_waits_as_told(listen: Listen, server: RecordedPolymarket) -> None:
+    server.refuse = [(429, {"Retry-After": "1"})]
+    listener = listen()
+    began = SystemClock().monotonic()
+    await listener.feed.watch({KEYS[0]})
+    await listener.opened(KEYS[0])
+    assert SystemClock().monotonic() - began >= 1_000 * MS
+    assert server.handshakes == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused_for_good_is_said(listen: Listen, server: RecordedPolymarket, status: int) -> None:
+    server.refuse = [(status, {})]
+    listener = listen()
+    await listener.feed.watch({KEYS[0]})
+    with pytest.raises(PermanentError, match=f"HTTP {status}"):
+        await listener.opened(KEYS[0])
+
+
+async def test_outage_is_declared_once_and_attempts_go_on(listen: Listen, server: RecordedPolymarket) -> None:
+    server.refuse = [(503, {})] * 7
+    listener = listen()
+    await listener.feed.watch({KEYS[0]})
+    events = await listener.opened(KEYS[0])
+    assert ["outage: 4 attempts" in event.reason for event in events if isinstance(event, Disconnected)] == [True]
+    assert server.handshakes == 8
+
+
+async def test_closing_leaves_nothing_running(listen: Listen) -> None:
+    before = asyncio.all_tasks()
+    listener = listen(per_connection=2)
+    await listener.feed.watch(set(KEYS))
+    await listener.opened(*KEYS)
+    await listener.feed.aclose()
+    await listener.feed.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await listener.count(BookDelta)
+    async with asyncio.timeout(TIMEOUT_S):
+        while {task for task in asyncio.all_tasks() - before if "lane" in task.get_name()}:
+            await asyncio.sleep(0)
+
+
+FAST_AND_SMALL = StreamPolicy(
+    tick=10 * MS,
+    keepalive=50 * MS,
+    book_patience=300 * MS,
+    silence=300 * MS,
+    waiting_frames_max=20,
+    ask_interval=50 * MS,
+    backoff_base=10 * MS,
+    handshake_interval=5 * MS,
+)

@@ -1,0 +1,1 @@
+"""Local servers that stand in for a venue; only tests start them."""

@@ -1,0 +1,75 @@
+"""Tests of predsurv.store.lifecycle."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import MarketChange, MarketResolved
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market, Outcome
+from predsurv.core.num import Price, Size
+from predsurv.store.lifecycle import LifecycleRow, to_event, to_row
+
+VENUE = VenueName("mock")
+MARKET = Market(
+    venue=VENUE,
+    market_id=MarketId("m"),
+    event_id=EventId("e"),
+    question="?",
+    outcomes=(Outcome(InstrumentId("y"), "Yes"),),
+    status="created",
+    tick_size=Price(1_000),
+    min_order_size=Size(5_000_000),
+    fetched_at=1,
+)
+
+
+@given(
+    st.text() | st.sampled_from(['{"a": 1.50}', "[]", '"x"', "1e400", " {}", "NaN", '{"a":', "\ud800"]),
+    st.none() | st.integers(1, 10**6),
+    st.sampled_from([None, MARKET]),
+)
+def test_a_change_comes_back_as_it_was(value: str, tick: int | None, market: Market | None) -> None:
+    if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        return  # a lone surrogate cannot be stored; venue adapters refuse such text
+    tick_size = None if tick is None else Price(tick)
+    event = MarketChange(VENUE, MarketId("m"), None, 5, 4, "created", value, market, tick_size)
+    assert to_event(to_row(event)) == event
+
+
+@given(
+    st.dictionaries(st.text("abc", min_size=1).map(InstrumentId), st.integers(0, 10**6).map(Price)),
+    st.booleans(),
+    st.none() | st.integers(0, 9),
+)
+def test_a_settlement_comes_back_as_it_was(payouts: dict[InstrumentId, Price], void: bool, venue: int | None) -> None:
+    event = MarketResolved(VENUE, MarketId("m"), 5, venue, tuple(payouts.items()), void)
+    row = to_row(event)
+    assert row.kind == ("void" if void else "resolved")
+    assert to_event(row) == event
+
+
+def test_the_value_is_for_people_too() -> None:
+    event = MarketChange(
+        VENUE, MarketId("m"), InstrumentId("y"), 5, None, "tick_size", '{"new":"0.01"}', None, Price(10_000)
+    )
+    row = to_row(event)
+    assert msgspec.json.decode(row.value) == {"change": {"new": "0.01"}, "tick_size": "0.01"}
+    assert row.key == InstrumentKey(VENUE, MarketId("m"), InstrumentId("y"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("resolved", "{}"),
+        ("void", '{"payouts":{"y":"x"}}'),
+        ("created", "["),
+        ("nonsense", "{}"),
+        ("fee", '{"market":{}}'),
+    ],
+)
+def test_a_damaged_value_is_one_kind_of_error(kind: str, value: str) -> None:
+    key = InstrumentKey(VENUE, MarketId("m"), InstrumentId(""))
+    with pytest.raises(ValueError, match=r"\w"):
+        to_event(LifecycleRow(key, 1, None, kind, value))

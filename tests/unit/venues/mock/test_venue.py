@@ -1,0 +1,41 @@
+"""The venue's three faces share one exchange that starts with the first use."""
+
+import pytest
+
+from predsurv.config import Mock
+from predsurv.core.errors import ConfigError
+from predsurv.net.clock import ManualClock
+from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue
+from predsurv.venues.mock import MockVenue
+from predsurv.venues.mock.world import SECOND
+
+
+def ports_of(venue: Venue) -> tuple[Catalog, Feed, Broker]:
+    """Return the faces as the program sees them; mypy checks that they fit."""
+    return venue.catalog(), venue.feed(), venue.broker()
+
+
+async def test_faces_share_an_exchange() -> None:
+    clock = ManualClock()
+    venue = MockVenue(Mock(enabled=True, markets=20), clock)
+    await clock.advance(5 * SECOND)
+    assert venue.session.exchange.origin == clock.now()
+    catalog, feed, broker = ports_of(venue)
+    assert venue.session is venue.session
+    for face in (catalog, feed, broker, venue):
+        await face.aclose()
+        await face.aclose()
+    assert (venue.name, venue.traits.complementary_outcomes, venue.traits.trading) == ("mock", True, True)
+
+
+async def test_two_sessions_of_a_seed_list_the_same_markets() -> None:
+    listings = []
+    for _ in range(2):
+        venue = MockVenue(Mock(enabled=True, markets=120), ManualClock(jumps=True))
+        listings.append([(m.market_id, m.question) async for m in venue.catalog().markets(MarketQuery())])
+    assert listings[0] == listings[1]
+
+
+def test_wrong_fault_is_refused_at_once() -> None:
+    with pytest.raises(ConfigError, match="explode"):
+        MockVenue(Mock(enabled=True, faults=("explode@5s",)), ManualClock())

@@ -1,0 +1,49 @@
+"""Which venues open, and under which names."""
+
+import logging
+
+import pytest
+
+from predsurv.config import Config, Kalshi, Mock, Polymarket
+from predsurv.config.schema import Venues
+from predsurv.core.errors import ConfigError, SafetyError
+from predsurv.net.clock import ManualClock
+from predsurv.venues.registry import VENUES, enabled_venues, open_venue
+
+
+def config(*, mock: bool = False, polymarket: bool = True, kalshi: bool = False) -> Config:
+    venues = Venues(polymarket=Polymarket(enabled=polymarket), kalshi=Kalshi(enabled=kalshi))
+    return Config(mock=Mock(enabled=mock), venues=venues)
+
+
+def test_polymarket_opens_and_is_no_broker() -> None:
+    venue = open_venue("polymarket", config(), ManualClock())
+    assert venue.name == "polymarket"
+    assert venue.traits.complementary_outcomes
+    assert not venue.traits.trading
+    with pytest.raises(SafetyError, match="--paper"):
+        venue.broker()
+
+
+@pytest.mark.parametrize("name", VENUES)
+def test_mock_replaces_every_real_venue(name: str) -> None:
+    assert open_venue(name, config(mock=True), ManualClock()).name == "mock"
+    assert enabled_venues(config(mock=True)) == ("mock",)
+
+
+def test_unknown_name_is_refused_safely() -> None:
+    with pytest.raises(ConfigError, match="polymarket") as refused:
+        open_venue("\x1b[31mx", config(), ManualClock())
+    assert "\x1b" not in str(refused.value)
+
+
+def test_venue_without_adapter() -> None:
+    with pytest.raises(ConfigError, match="kalshi is not available in this version"):
+        open_venue("kalshi", config(), ManualClock())
+
+
+def test_enabled_venue_without_adapter_is_left_out_with_a_notice(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert enabled_venues(config(kalshi=True)) == ("polymarket",)
+    assert "kalshi is not available" in caplog.text
+    assert enabled_venues(config(polymarket=False)) == ()
