@@ -7,28 +7,14 @@ that no failure of any command, not even of an import, can reach the user as a t
 import os
 import sys
 from collections.abc import Sequence
-from itertools import groupby
-from operator import attrgetter
 from typing import Final
 
 from predsurv import __version__
-from predsurv.cli.commands import available
+from predsurv.cli.commands import top_help
 from predsurv.core.errors import PredsurvError
 from predsurv.core.text import sanitise
 
 INTERRUPTED: Final = 130
-_USAGE: Final = "Usage: predsurv [--config FILE] [--format FORMAT] [--debug] COMMAND [ARGS]..."
-_ABOUT: Final = "Prediction markets: scan the universe, record it without silent gaps, mine it, trade on it."
-_OPTIONS: Final = """\
-Options:
-  --config FILE   Configuration; default config/surveillance.toml if it is there
-  --format FORMAT table, json, jsonl or csv; default table
-  --debug         Show the traceback when something fails
-  --version       Show the version
-  --help          Show this, or after a command its options
-
-Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 usage or configuration,
-3 venue unreachable, 4 data damaged, 5 refused for safety. New here? Try: predsurv demo"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,14 +31,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             sys.__excepthook__(type(error), error, error.__traceback__)
         return _report(error)
-
-
-def top_help() -> str:
-    """Return the help of the program: every command there is, with its one line."""
-    parts = [_USAGE, "", _ABOUT]
-    for group, commands in groupby(available().values(), key=attrgetter("group")):
-        parts += ["", f"{group}:", *(f"  {command.name:<10} {command.help}" for command in commands)]
-    return "\n".join([*parts, "", _OPTIONS])
 
 
 def _answer(arguments: Sequence[str]) -> int:

@@ -1,10 +1,25 @@
-"""The table of commands: what each is called, what it does in one line, and where it lives.
+"""The table of commands: what each is called, what it does in one line, where it lives; and the help made of it.
 
 Kept apart from the modules themselves so that the top-level help lists everything and imports nothing.
 """
 
 from importlib.util import find_spec
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple
+
+_USAGE: Final = "Usage: predsurv [--config FILE] [--format FORMAT] [--debug] COMMAND [ARGS]..."
+_ABOUT: Final = "Prediction markets: scan the universe, record it without silent gaps, mine it, trade on it."
+_OPTIONS: Final = """\
+Options:
+  --config FILE   Configuration; default config/surveillance.toml if it is there
+  --format FORMAT table, json, jsonl or csv; default table
+  --debug         Show the traceback when something fails
+  --version       Show the version
+  --help          Show this, or after a command its options
+
+Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 usage or configuration,
+3 venue unreachable, 4 data damaged, 5 refused for safety. New here? Try: predsurv demo"""
 
 
 class Command(NamedTuple):
@@ -40,3 +55,11 @@ COMMANDS: Final = (
 def available() -> dict[str, Command]:
     """Return the commands that this installation has, by name, in the order of the help; imports none of them."""
     return {command.name: command for command in COMMANDS if find_spec(command.module) is not None}
+
+
+def top_help() -> str:
+    """Return the help of the program: every command there is, with its one line."""
+    parts = [_USAGE, "", _ABOUT]
+    for group, commands in groupby(available().values(), key=attrgetter("group")):
+        parts += ["", f"{group}:", *(f"  {command.name:<10} {command.help}" for command in commands)]
+    return "\n".join([*parts, "", _OPTIONS])

@@ -12,8 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from predsurv import __version__
-from predsurv.cli.app import top_help
-from predsurv.cli.commands import Command, available
+from predsurv.cli.commands import Command, available, top_help
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise

@@ -105,6 +105,7 @@ class Recorder:
         for key in self.fold.lines:
             out += self.account.shut(key, self.mark)
         self.fold.lines.clear()
+        self.fold.tally.trusted = 0
         return out
 
     def step_clock(self, now: int) -> list[Record]:

@@ -99,8 +99,6 @@ async def _scan_venue(venue: Venue, scan: Scan) -> VenueScan:
     left_out, path, failure = 0, None, None
     try:
         left_out = await _stream(catalog, sink, tally, (venue.name, scan))
-        if tally.total.markets + left_out == 0:
-            raise PermanentError("the venue listed no readable market, which cannot be right; see the issues")
         path = sink.commit()
     except (TransientError, PermanentError, WireError, IntegrityError) as error:
         failure = str(error)
@@ -123,7 +121,7 @@ async def _scan_venue(venue: Venue, scan: Scan) -> VenueScan:
 
 
 async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tuple[VenueName, Scan]) -> int:
-    """Write every eligible market as it arrives; return how many were left out."""
+    """Write every eligible market as it arrives; return how many were left out; raises when there was none."""
     name, scan = where
     query, left_out = scan.queries[name], 0
     async for market in catalog.markets(query):
@@ -136,4 +134,6 @@ async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tup
             scan.progress(Progress(name, tally.total.markets, catalog.pages, done=False))
         if tally.total.markets == query.limit:
             break
+    if tally.total.markets + left_out == 0:
+        raise PermanentError("the venue listed no readable market, which cannot be right; try again later")
     return left_out

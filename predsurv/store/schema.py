@@ -86,9 +86,8 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
     ],
 }
 
-_PACKED: Final = {"ts_recv", "start", "end", "seq", "arrival"}
-_SPLIT: Final = {"size"}
-_PLAIN: Final = {"trade_id", "value"}
+_PACKED: Final = {"seq"}
+_PLAIN: Final = {"ts_recv", "ts_venue", "trade_id", "value"}  # zstd finds a frame's repeated times best unpacked
 
 
 class Encoding(Struct, frozen=True):
@@ -101,7 +100,6 @@ class Encoding(Struct, frozen=True):
 def encoding_of(schema: Any) -> Encoding:
     """Return how each column of ``schema`` is best stored (measured in benchmarks/seal.py)."""
     column = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _PACKED}
-    column |= {name: "BYTE_STREAM_SPLIT" for name in schema.names if name in _SPLIT}
     return Encoding([name for name in schema.names if name not in column.keys() | _PLAIN], column)
 
 

@@ -27,8 +27,8 @@ from predsurv.store.paths import Dataset, Layout, Stamp, parse_file, parse_segme
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, encoding_of
 from predsurv.store.segment import Segment, SegmentReader, UnbornSegment, predecessor_limit, remove_segment
 
-ROW_GROUP_ROWS: Final = 131_072
-"""Rows of one Parquet row group: what a reader holds at a time."""
+ROW_GROUP_ROWS: Final = 1 << 20
+"""Rows of one Parquet row group: large, because each repeats the dictionaries of ids."""
 
 
 class SealOptions(Struct, frozen=True):

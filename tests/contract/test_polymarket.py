@@ -48,7 +48,7 @@ class PolymarketHarness:
         for row in server.recordings.markets:
             market = market_of(read_row(json.dumps(row)), 0)
             if market is not None:
-                self._markets |= {key: market for key in market.keys()}  # noqa: SIM118
+                self._markets |= dict.fromkeys(market.keys(), market)
 
     def catalog(self) -> PolymarketCatalog:
         return self.venue.catalog()

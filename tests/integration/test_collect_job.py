@@ -1,13 +1,15 @@
 """A whole recording against the mock venue: faults, restarts, refusals, and what is left on disk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client import CollectorRegistry
 
 from predsurv.cli.status import check_files, check_tiling
 from predsurv.collect.carryover import find_notes
@@ -19,42 +21,276 @@ from predsurv.core.errors import ConfigError, PermanentError, SafetyError
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
-from predsurv.ports import Broker, Catalog, Clock, Feed, MarketQuery, Venue, VenueTraits
+from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue, VenueTraits
 from predsurv.state.book import Book
+from predsurv.store.intake import LogFact, LogPaused, LogResumed
 from predsurv.store.lock import DataLock
 from predsurv.store.paths import FOLDERS, Dataset, Layout
 from predsurv.store.reader import replay
 from predsurv.store.universe import UniverseWriter
+from predsurv.telemetry.metrics import Metrics
 from predsurv.venues.mock.venue import MockVenue
 
 S = 1_000_000_000
+HOUR = 3_600 * S
 MOCK = VenueName("mock")
-FLAGS: dict[str, object] = {
-    "mock.enabled": True,
-    "mock.markets": 60,
-    "mock.rate": 300,
-    "collector.max_instruments": 40,
-    "collector.rotation_period": "4s",
-    "storage.top_levels": 5,
-    "storage.seal_interval": "3s",
-    "storage.heartbeat_interval": "5s",
-}
+START = 1_799_999_990 * S  # ten seconds before a full hour
+LEVELS = 5
 
 
 class FastClock:
-    """Real time, several times as fast; ``step`` makes the wall clock jump."""
+    """Real time, several times as fast; adding to ``wall`` makes the wall clock jump."""
 
-    def __init__(self, factor: int = 6) -> None:
+    def __init__(self, wall: int = START, factor: int = 6) -> None:
+        self.wall = wall
         self._factor = factor
-        self._loop = asyncio.get_event_loop_policy().new_event_loop().time
-        self._start = self._loop()
-        self.wall = 1_799_999_990 * S  # ten seconds before a full hour
+        self._start = time.monotonic_ns()
 
     def monotonic(self) -> int:
-        return int((self._loop() - self._start) * self._factor * S)
+        return (time.monotonic_ns() - self._start) * self._factor
 
     def now(self) -> int:
         return self.wall + self.monotonic()
 
     async def sleep(self, duration: int) -> None:
         await asyncio.sleep(max(duration, 0) / self._factor / S)
+
+
+def configured(data_dir: Path, **flags: object) -> Config:
+    base: dict[str, object] = {
+        "data_dir": str(data_dir),
+        "mock.enabled": True,
+        "mock.markets": 60,
+        "mock.rate": 300,
+        "collector.max_instruments": 40,
+        "collector.rotation_period": "4s",
+        "storage.top_levels": LEVELS,
+        "storage.seal_interval": "3s",
+        "storage.heartbeat_interval": "5s",
+    }
+    return load(flags=base | {name.replace("__", "."): value for name, value in flags.items()}, environ={}).config
+
+
+async def scan(config: Config, clock: FastClock, venue: Venue | None = None) -> None:
+    catalog = (venue or MockVenue(config.mock, clock)).catalog()
+    with UniverseWriter(config.data_dir, MOCK, clock.now()) as writer:
+        async for market in catalog.markets(MarketQuery()):
+            writer.write(market)
+        writer.commit()
+
+
+async def record(config: Config, clock: FastClock, duration: int) -> CollectReport:
+    return await Job(config, [MockVenue(config.mock, clock)], clock, Aids()).run(duration)
+
+
+def column(data_dir: Path, dataset: Dataset, *names: str) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for path in sorted((data_dir / FOLDERS[dataset]).rglob("*.parquet")):
+        table = pq.ParquetFile(path, page_checksum_verification=True).read(columns=list(names))
+        rows += zip(
+            *(table[name].cast("int64").to_pylist() if name in TIMES else table[name].to_pylist() for name in names),
+            strict=True,
+        )
+    return rows
+
+
+TIMES = {"ts_recv", "start", "end"}
+
+
+def assert_whole(data_dir: Path) -> None:
+    assert list(check_files(Layout(data_dir))) == []
+    assert list(check_tiling(data_dir)) == []
+    changes = column(data_dir, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
+    assert len(changes) == len(set(changes)) > 0
+
+
+def assert_tops_are_what_the_deltas_give(data_dir: Path, end: int) -> None:
+    prices = [f"{side}_{what}_{n:02d}" for side in ("bid", "ask") for n in range(LEVELS) for what in ("px", "sz")]
+    shown = sorted(
+        row for row in column(data_dir, "snapshots", "ts_recv", "instrument_id", "trusted", *prices) if row[2]
+    )
+    changes = (e for e in replay(data_dir, MOCK, START, end) if isinstance(e, BookSnapshot | BookDelta))
+    books: dict[str, Book] = {}
+    pending = next(changes, None)
+    for ts, instrument, _, *levels in shown:
+        while pending is not None and pending.ts_recv <= ts:  # type: ignore[operator]
+            books.setdefault(pending.key.instrument_id, Book(pending.key)).apply(pending)
+            pending = next(changes, None)
+        assert levels == flat(books[str(instrument)])
+
+
+def flat(book: Book) -> list[float | None]:
+    cells: list[float | None] = []
+    for side in book.top(LEVELS):
+        known = [number / MICROS for level in side for number in level]
+        cells += known + [None] * (2 * LEVELS - len(known))
+    return cells
+
+
+async def test_a_recording_with_faults_is_whole_and_says_where_it_has_gaps(tmp_path: Path) -> None:
+    faults = ["drop@4s", "gap@7s", "malformed@9s", "overflow@13s", "unknown@14s"]
+    config, clock = configured(tmp_path, mock__faults=faults), FastClock()
+    await scan(config, clock)
+    registry = CollectorRegistry()
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids(metrics=Metrics(registry)))
+    report = await job.run(20 * S)
+    (venue,) = report.venues
+    assert {"disconnect", "decode_error"} <= set(venue.gaps)
+    assert (venue.malformed, venue.failure) == (1, None)
+    assert venue.instruments > 40
+    assert report.seals >= 4
+    assert set(report.rows) == set(FOLDERS)
+    assert_whole(tmp_path)
+    assert_tops_are_what_the_deltas_give(tmp_path, clock.now())
+    reasons = {reason for _, reason in column(tmp_path, "coverage", "state", "reason")}
+    assert {"live", "subscribing", "disconnect", "decode_error", "rotated_out"} <= reasons
+    assert not list((tmp_path / "state" / "wal").glob("*.db"))
+    counted = registry.get_sample_value("predsurv_rows_written_total", {"dataset": "book_deltas"})
+    assert counted == report.rows["deltas"]
+
+
+async def test_every_hour_folder_starts_each_live_instrument_with_its_whole_book(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path, collector__rotation_period="1h"), FastClock()
+    await scan(config, clock)
+    await record(config, clock, 16 * S)
+    hour = START // HOUR * HOUR + HOUR
+    rows = column(tmp_path, "deltas", "instrument_id", "ts_recv", "kind")
+    second: dict[object, tuple[object, object]] = {}
+    for instrument, ts, kind in rows:
+        if int(str(ts)) >= hour:
+            second.setdefault(instrument, (ts, kind))
+    assert len(second) >= 35
+    assert set(second.values()) == {(hour, "clear")}
+
+
+async def test_a_stop_leaves_a_shutdown_gap_until_the_next_run(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path), FastClock()
+    await scan(config, clock)
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    running = asyncio.create_task(job.run())
+    await clock.sleep(5 * S)
+    job.stop()
+    await running
+    clock.wall += 600 * S
+    report = await record(config, clock, 4 * S)
+    assert report.recovered == 0
+    assert report.venues[0].gap_ns["shutdown"] >= 40 * 600 * S
+    assert_whole(tmp_path)
+
+
+async def test_a_jump_of_the_wall_clock_is_a_gap_and_no_row_is_lost(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path, collector__rotation_period="1h"), FastClock()
+    await scan(config, clock)
+    running = asyncio.create_task(record(config, clock, 12 * S))
+    await clock.sleep(4 * S)
+    clock.wall += 2 * HOUR
+    await clock.sleep(4 * S)
+    clock.wall -= HOUR
+    report = await running
+    assert report.venues[0].gaps["clock_step"] >= 70
+    assert report.venues[0].gap_ns["clock_step"] >= 35 * 2 * HOUR * 99 // 100
+    assert_whole(tmp_path)
+
+
+async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, clock = configured(tmp_path, collector__rotation_period="1h"), FastClock()
+    await scan(config, clock)
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    told: list[LogFact] = []
+    commit = Job._commit
+
+    async def with_facts(self: Job, writer: object) -> None:
+        await commit(self, writer)  # type: ignore[arg-type]
+        if told:
+            self._react(told.pop(0), [session.recorder.mark for session in self.sessions])
+
+    monkeypatch.setattr(Job, "_commit", with_facts)
+    running = asyncio.create_task(job.run(12 * S))
+    await clock.sleep(4 * S)
+    told.append(LogPaused(clock.now(), "no space"))
+    await clock.sleep(3 * S)
+    told.append(LogResumed(clock.now(), 5))
+    report = await running
+    (venue,) = report.venues
+    assert venue.gaps["disk_full"] >= 35
+    assert venue.gap_ns["disk_full"] > 35 * 2 * S
+    assert job.reading().trusted == 0
+    assert venue.covered_ns > 35 * 6 * S
+    assert_whole(tmp_path)
+
+
+async def test_a_run_that_died_between_recovery_and_its_first_commit_is_not_forgotten(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path), FastClock()
+    await scan(config, clock)
+    await record(config, clock, 4 * S)
+    notes = find_notes(Layout(tmp_path), "c0")
+    _, gaps = left_open(MOCK, notes)
+    assert sum(gap.reason == "shutdown" for gap in gaps) == 40
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job._start()._log.close()  # as far as it came
+    assert find_notes(Layout(tmp_path), "c0") == notes
+    await record(config, clock, 4 * S)
+    assert_whole(tmp_path)
+
+
+async def test_without_a_universe_it_says_what_to_do(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path), FastClock()
+    with pytest.raises(ConfigError, match="run 'predsurv scan'"):
+        Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    assert not (tmp_path / "state").exists()
+
+
+async def test_a_second_collector_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path), FastClock()
+    await scan(config, clock)
+    with DataLock(tmp_path / "state", "c0"), pytest.raises(SafetyError, match="already writes"):
+        await record(config, clock, S)
+
+
+class BrokenFeed:
+    """A feed that the venue refuses for good."""
+
+    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+        raise PermanentError("broken: the venue refused us (401); check the key")
+
+    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
+        await asyncio.Event().wait()
+        yield []
+
+    async def aclose(self) -> None:
+        pass
+
+
+class BrokenVenue:
+    """The mock venue under another name with a feed that never works."""
+
+    name = VenueName("kalshi")
+    traits = VenueTraits()
+
+    def catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    def feed(self) -> Feed:
+        return BrokenFeed()
+
+    def broker(self) -> Broker:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_a_venue_that_refuses_does_not_stop_the_others(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path), FastClock()
+    await scan(config, clock)
+    catalog = MockVenue(config.mock, clock).catalog()
+    with UniverseWriter(tmp_path, BrokenVenue.name, clock.now()) as writer:
+        async for market in catalog.markets(MarketQuery(limit=10)):
+            writer.write(msgspec.structs.replace(market, venue=BrokenVenue.name))
+        writer.commit()
+    job = Job(config, [BrokenVenue(), MockVenue(config.mock, clock)], clock, Aids())
+    broken, working = (await job.run(5 * S)).venues
+    assert (broken.events, broken.failure) == (0, "broken: the venue refused us (401); check the key")
+    assert working.events > 0
+    assert broken.covered_ns == 0
+    assert_whole(tmp_path)

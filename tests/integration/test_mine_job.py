@@ -102,7 +102,7 @@ def test_the_statistics_of_a_recorded_session(tmp_path: Path) -> None:
     assert found["spread"] == pytest.approx((0.02 * 50 + 0.04 * 70 + 0.06 * 160) / 280)
     assert found["spread_ticks"] == pytest.approx(found["spread"] / 0.01)
     assert found["mid"] == pytest.approx(0.5)
-    assert (found["trades"], found["volume"], found["notional"]) == (1, 8.0, pytest.approx(4.0))
+    assert [found[name] for name in ("trades", "volume", "notional")] == pytest.approx([1, 8, 4])
     # unchanged from 50 to 120 s and from 150 to 290 s: 10 s and 80 s beyond a minute
     assert found["stale_share"] == pytest.approx((10 + 80) / 280)
     assert 0 < found["score"] < 1
@@ -117,8 +117,8 @@ def test_one_that_never_changed_is_mined_too_and_ranks_lower(tmp_path: Path) -> 
     assert list(mined.stats["instrument_id"]) == ["m1-yes", "m2-yes"]
 
 
-@pytest.mark.parametrize("cuts", [[4], [1, 3, 6, 9], list(range(1, 12))])
-@pytest.mark.parametrize("rows_per_step", [1, 3, 1_000])
+@pytest.mark.parametrize("cuts", [[1, 3, 6, 9], list(range(1, 12))])
+@pytest.mark.parametrize("rows_per_step", [1, 1_000])
 def test_cuts_into_segments_and_steps_change_nothing(tmp_path: Path, cuts: list[int], rows_per_step: int) -> None:
     records = session()
     parts = [records[low:high] for low, high in pairwise([0, *cuts, len(records)])]

@@ -1,7 +1,7 @@
 """The market listing, page by page, from a server that has recorded rows and from scripted answers."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -82,13 +82,16 @@ async def test_limit(recorded: PolymarketCatalog) -> None:
 
 
 async def test_rows_that_moved_between_pages_count_once() -> None:
-    pages = {"": {"markets": [row(1), row(2)], "next_cursor": "x"}, "x": {"markets": [row(2), row(3)]}}
+    pages: dict[str, dict[str, Any]] = {
+        "": {"markets": [row(1), row(2)], "next_cursor": "x"},
+        "x": {"markets": [row(2), row(3)]},
+    }
     markets = await read(scripted(lambda query: pages[query.get("after_cursor", [""])[0]]))
     assert [market.market_id for market in markets] == ["0xc1", "0xc2", "0xc3"]
 
 
 async def test_short_and_empty_pages_are_not_the_end() -> None:
-    pages = {
+    pages: dict[str, dict[str, Any]] = {
         "": {"markets": [], "next_cursor": "x"},
         "x": {"markets": [row(1)], "next_cursor": "y"},
         "y": {"markets": [row(2)], "next_cursor": None},
@@ -124,5 +127,7 @@ async def test_refusals_are_told(status: int, kind: type[PredsurvError]) -> None
 
 
 async def test_passing_trouble_is_passed_over() -> None:
-    answers = iter([httpx.Response(500), httpx.Response(429), {"markets": [row(1)]}])
+    answers: Iterator[httpx.Response | dict[str, Any]] = iter(
+        [httpx.Response(500), httpx.Response(429), {"markets": [row(1)]}]
+    )
     assert len(await read(scripted(lambda _: next(answers)))) == 1

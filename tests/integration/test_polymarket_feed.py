@@ -251,7 +251,7 @@ async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: Record
     for _ in range(60):
         await server.say('{"event_type":"noise"}')
     async with asyncio.timeout(TIMEOUT_S):
-        while not listener.feed.overflowing:
+        while not listener.feed.overflowing:  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0)
     events = await listener.until(lambda events: gaps(events, "overflow") == set(KEYS) == live(events))
     assert all(event.count > 0 for event in events if isinstance(event, Dropped))
@@ -297,7 +297,7 @@ async def test_closing_leaves_nothing_running(listen: Listen) -> None:
     with pytest.raises(StopAsyncIteration):
         await listener.count(BookDelta)
     async with asyncio.timeout(TIMEOUT_S):
-        while {task for task in asyncio.all_tasks() - before if "lane" in task.get_name()}:
+        while {task for task in asyncio.all_tasks() - before if "lane" in task.get_name()}:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 

@@ -105,7 +105,8 @@ def torture(data_dir: Path, cycles: int, seed: int) -> None:
     torn = 0
     for _ in range(cycles):
         flushed = cycle(layout, first, rng)
-        cut = rng.random() < 0.4 and cut_power(layout, rng)
+        recovered = flushed > first  # else the same segment could be torn twice
+        cut = recovered and rng.random() < 0.4 and cut_power(layout, rng)
         torn += cut
         # A commit is a page of 16 KiB or more: the torn 20 kB were the last two, of 40 changes each.
         owed.append(range(first, max(first, flushed - 200) if cut else flushed))

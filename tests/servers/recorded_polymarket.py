@@ -26,6 +26,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 ROWS_MAX = 100
+_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "payloads"
 _SCENE = "99267005274969015530704549459879765455779440435684795967857484533170446088617"
 """The token whose opening book and first change were recorded, and stand for those of any other."""
 
@@ -215,8 +216,7 @@ async def _main(arguments: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--interval", type=float, default=0.05)
     chosen = parser.parse_args(arguments)
-    beside = Path(__file__).resolve().parents[3] / "shared" / "payloads"
-    server = RecordedPolymarket(Path(os.environ.get("PREDSURV_PAYLOADS", beside)), interval=chosen.interval)
+    server = RecordedPolymarket(Path(os.environ.get("PREDSURV_PAYLOADS", _BESIDE)), interval=chosen.interval)
     await server.start(chosen.port)
     sys.stdout.write(f"gamma_url={server.http_url}\nclob_url={server.http_url}\nws_market_url={server.ws_url}\n")
     sys.stdout.flush()

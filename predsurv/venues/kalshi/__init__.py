@@ -1,4 +1,4 @@
-"""The Kalshi adapter: catalogue, sequenced streams, orders under signed requests.
+"""The Kalshi adapter: catalogue, sequenced and polled feeds, signed requests, and a simulator of the venue.
 
-Separate so that tickers, YES books and asks derived from NO bids stay words of this package alone.
+Separate so that tickers, NO bids and subscription ids stay words of this package alone.
 """

@@ -248,7 +248,11 @@ class PolymarketCodec:
     def _about(self, key: InstrumentKey, message: wire.AboutToken, ts_recv: int) -> MarketEvent | None:
         match message:
             case wire.WireBook():
-                return self._book(key, message, ts_recv)
+                book = _book(key, message, (ts_recv, self._epoch), self._levels)
+                self._live[key.instrument_id] = key
+                self._awaiting.discard(key)
+                self._lost.discard(key)
+                return book
             case wire.LastTrade():
                 trade = _trade(key, message, ts_recv, self._prices[message.price], self._sizes[message.size])
                 return trade if self._seen.add(f"trade {trade.trade_id}") else None
@@ -258,15 +262,6 @@ class PolymarketCodec:
                 return Quote(key, ts_recv, _venue_time(message.timestamp), bid, ask)
             case wire.TickSizeChange():
                 return _tick_size(key, message, ts_recv, self._prices)
-
-    def _book(self, key: InstrumentKey, message: wire.WireBook, ts_recv: int) -> BookSnapshot:
-        bids, asks = _side(bytes(message.bids), self._levels), _side(bytes(message.asks), self._levels)
-        bids.sort(reverse=True)
-        asks.sort()
-        self._live[key.instrument_id] = key
-        self._awaiting.discard(key)
-        self._lost.discard(key)
-        return BookSnapshot(key, ts_recv, _venue_time(message.timestamp), self._epoch, None, tuple(bids), tuple(asks))
 
     def _malformed(self, message: bytes, error: Exception, ts_recv: int, out: list[MarketEvent]) -> None:
         """Report a broken message and stop believing the books that it may have been about."""
@@ -329,6 +324,15 @@ def _side(side: bytes, known: Levels) -> list[Level]:
     if len(dict(levels)) != len(levels):
         raise WireError("book names a price twice")
     return levels
+
+
+def _book(key: InstrumentKey, message: wire.WireBook, when: tuple[int, int], known: Levels) -> BookSnapshot:
+    """Return a book received at a time and in an epoch, sorted here: the wire's order is not promised."""
+    bids, asks = _side(bytes(message.bids), known), _side(bytes(message.asks), known)
+    bids.sort(reverse=True)
+    asks.sort()
+    ts_recv, epoch = when
+    return BookSnapshot(key, ts_recv, _venue_time(message.timestamp), epoch, None, tuple(bids), tuple(asks))
 
 
 def _best(text: str, prices: Prices) -> Price | None:

@@ -81,7 +81,7 @@ def test_endowing_gives_the_first_cash_only() -> None:
     assert not portfolio.traded(V, YES.market_id)
 
 
-KEYS = tuple(key for name in ("m", "n") for key in market(name).keys())
+KEYS = (*market("m").keys(), *market("n").keys())
 fills = st.builds(
     Fill,
     st.sampled_from(KEYS),

@@ -103,7 +103,7 @@ def ts_recv(record: Record) -> int:
     return record.ts_recv
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(st.lists(events, max_size=20), max_size=3))
 def test_what_was_recorded_is_replayed_exactly_in_order(segments: list[list[Record]]) -> None:
     with TemporaryDirectory() as folder:
@@ -111,7 +111,7 @@ def test_what_was_recorded_is_replayed_exactly_in_order(segments: list[list[Reco
         assert read(Path(folder)) == sorted((each for segment in segments for each in segment), key=ts_recv)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.lists(events, max_size=40), times, times)
 def test_a_window_holds_what_was_received_in_it(records: list[Record], start: int, end: int) -> None:
     with TemporaryDirectory() as folder:

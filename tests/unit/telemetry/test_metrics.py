@@ -108,7 +108,9 @@ def test_sampled_latencies_stand_for_the_whole_batch(ages: list[int]) -> None:
 
 def test_events_without_a_venue_time_have_no_latency(metrics: Metrics, registry: CollectorRegistry) -> None:
     metrics.observe_batch(VENUE, [delta(None)])
-    assert "predsurv_event_latency_seconds_count{" not in generate_latest(registry).decode()
+    labels = {"venue": "kalshi", "event_type": "delta"}
+    assert registry.get_sample_value("predsurv_events_total", labels) == 1
+    assert registry.get_sample_value("predsurv_event_latency_seconds_count", labels) == 0
 
 
 def test_connections_follow_the_last_change(metrics: Metrics, registry: CollectorRegistry) -> None:

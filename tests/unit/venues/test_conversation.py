@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -148,7 +149,7 @@ def test_patience_with_silence_has_an_end() -> None:
         if checked(talk, second)[2]:
             probes.append(second)
             talk.receive([b"book a"], second, second * S, [])
-    pauses = [later - earlier for earlier, later in zip(probes, probes[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(probes)]
     assert pauses[:3] == [30, 60, 120]
     assert set(pauses[3:]) == {120}
 

@@ -24,6 +24,7 @@ from predsurv.core.events import (
     Unknown,
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market
 from predsurv.core.num import format_micros
 from predsurv.venues.polymarket import decode
 from predsurv.venues.polymarket.decode import Memory, PolymarketCodec
@@ -79,12 +80,7 @@ def readable(event: MarketEvent) -> str:
         case Quote():
             return f"quote {event.key.instrument_id} {stamp(event)} {dollars(event.bid)} {dollars(event.ask)}"
         case MarketChange():
-            market = event.market
-            new = "-"
-            if market is not None:
-                outcomes = " ".join(f"{outcome.label}={outcome.instrument_id}" for outcome in market.outcomes)
-                new = f"{market.question} {market.event_id} {dollars(market.tick_size)} {outcomes}"
-            what = f"{event.kind} {event.value} tick {dollars(event.tick_size)} {new}"
+            what = f"{event.kind} {event.value} tick {dollars(event.tick_size)} {new(event.market)}"
             return f"market {event.market_id} {event.instrument_id} {stamp(event)} {what}"
         case MarketResolved():
             payouts = " ".join(f"{token}={dollars(price)}" for token, price in event.payouts)
@@ -93,6 +89,13 @@ def readable(event: MarketEvent) -> str:
             return f"unknown {event.kind}"
         case _:
             return repr(event)
+
+
+def new(market: Market | None) -> str:
+    if market is None:
+        return "-"
+    outcomes = " ".join(f"{outcome.label}={outcome.instrument_id}" for outcome in market.outcomes)
+    return f"{market.question} {market.event_id} {dollars(market.tick_size)} {outcomes}"
 
 
 def stamp(event: Any) -> str:
@@ -178,7 +181,7 @@ def test_recorded_books_against_a_plain_reading(payloads: Path) -> None:
             ((Decimal(level["price"]) * 10**6, Decimal(level["size"]) * 10**6) for level in raw[side]),
             key=lambda level: best_first * level[0],
         )
-        assert list(levels) == plain
+        assert [tuple(map(Decimal, level)) for level in levels] == plain
     assert event.epoch == 3
 
 

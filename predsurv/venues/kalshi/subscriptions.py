@@ -1,0 +1,137 @@
+"""What one connection asked of the venue: commands out, subscription ids in.
+
+Kept apart from ``decode`` because it is a protocol of its own: ids are given late, updates need
+them, and a refused command must be as if it had never been sent.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import count
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+BOOKS: Final = "orderbook_delta"
+TRADES: Final = "trade"
+LIFE: Final = "market_lifecycle_v2"
+
+CHUNK_TICKERS_MAX: Final = 250
+COMMANDS_MAX: Final = 256
+"""Commands remembered so that a refusal can be told apart; older ones were answered long ago."""
+
+
+class Channel:
+    """One channel: its ``sid`` once known, the tickers that are ``on``, those to take off later."""
+
+    __slots__ = ("leaving", "name", "on", "sid")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sid: int | None = None
+        self.on: set[str] = set()
+        self.leaving: set[str] = set()
+
+    def reset(self) -> None:
+        """Forget the subscription: the venue ended it."""
+        self.sid = None
+        self.on.clear()
+        self.leaving.clear()
+
+
+class Command(NamedTuple):
+    """A command that may be refused: what it asked for where."""
+
+    channels: Sequence[Channel]
+    tickers: AbstractSet[str]
+
+
+class Subscriptions:
+    """The subscriptions of one connection: books and trades by ticker, life cycles of all markets."""
+
+    def __init__(self) -> None:
+        self.books = Channel(BOOKS)
+        self.trades = Channel(TRADES)
+        self.life = Channel(LIFE)
+        self._ids = count(1)
+        self._sent: dict[int, Command] = {}
+        self._followed = False
+
+    def change(self, asked: AbstractSet[str], gone: AbstractSet[str]) -> list[bytes]:
+        """Return the commands that bring a whole book of each of ``asked`` and no more of ``gone``."""
+        frames = [*self._leave(gone), *self._follow()]
+        opening: dict[frozenset[str], list[Channel]] = {}
+        for channel in (self.books, self.trades):
+            fresh = frozenset(asked - channel.on)
+            known = asked & channel.on
+            channel.on |= fresh
+            channel.leaving -= fresh
+            if channel.sid is None:
+                opening.setdefault(fresh, []).append(channel)
+                continue
+            frames += self._update(channel, "add_markets", fresh)
+            if channel is self.books:
+                frames += self._update(channel, "get_snapshot", known)
+        for tickers, channels in opening.items():
+            frames += self._subscribe(channels, tickers)
+        return frames
+
+    def subscribed(self, name: str, sid: int) -> None:
+        """Take the id that the venue gave."""
+        for channel in (self.books, self.trades, self.life):
+            if channel.name == name:
+                channel.sid = sid
+
+    def by_sid(self, sid: int | None) -> Channel | None:
+        """Return the channel that ``sid`` belongs to."""
+        channels = (self.books, self.trades, self.life)
+        return next((channel for channel in channels if sid is not None and channel.sid == sid), None)
+
+    def refused(self, command_id: int | None) -> Command | None:
+        """Undo a refused command and return it, None when it is not known."""
+        command = self._sent.pop(command_id, None) if command_id is not None else None
+        for channel in command.channels if command else ():
+            channel.on -= command.tickers if command else set()
+        return command
+
+    def _follow(self) -> Iterator[bytes]:
+        if self._followed:
+            return
+        self._followed = True
+        yield self._command("subscribe", {"channels": [LIFE]}, Command([self.life], frozenset()))
+
+    def _leave(self, gone: AbstractSet[str]) -> Iterator[bytes]:
+        for channel in (self.books, self.trades):
+            channel.leaving |= gone & channel.on
+            channel.on -= gone
+            if channel.sid is not None:
+                leaving, channel.leaving = channel.leaving, set()
+                yield from self._update(channel, "delete_markets", leaving)
+
+    def _subscribe(self, channels: Sequence[Channel], tickers: AbstractSet[str]) -> Iterator[bytes]:
+        for chunk in _chunks(tickers):
+            # The flag's default is going to change; said every time, the convention cannot change under us.
+            params = {
+                "channels": [channel.name for channel in channels],
+                "market_tickers": chunk,
+                "use_yes_price": False,
+            }
+            yield self._command("subscribe", params, Command(channels, frozenset(chunk)))
+
+    def _update(self, channel: Channel, action: str, tickers: AbstractSet[str]) -> Iterator[bytes]:
+        undone: Sequence[Channel] = [channel] if action == "add_markets" else []
+        for chunk in _chunks(tickers):
+            params = {"sid": channel.sid, "action": action, "market_tickers": chunk}
+            yield self._command("update_subscription", params, Command(undone, frozenset(chunk)))
+
+    def _command(self, name: str, params: dict[str, Any], command: Command) -> bytes:
+        number = next(self._ids)
+        self._sent[number] = command
+        if len(self._sent) > COMMANDS_MAX:
+            del self._sent[next(iter(self._sent))]
+        return msgspec.json.encode({"id": number, "cmd": name, "params": params})
+
+
+def _chunks(tickers: Iterable[str]) -> Iterator[list[str]]:
+    rest = sorted(tickers)
+    for start in range(0, len(rest), CHUNK_TICKERS_MAX):
+        yield rest[start : start + CHUNK_TICKERS_MAX]

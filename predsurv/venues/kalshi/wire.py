@@ -1,0 +1,415 @@
+"""Kalshi's payloads as msgspec structs: WebSocket frames, order books and the rows of its lists.
+
+Kept apart from what they mean because a changed wire format changes this file and nothing that
+events depend on. Source: Kalshi's AsyncAPI 2.0 and OpenAPI 3.31 and what was recorded from it.
+Fields that nobody reads are left out; unknown ones are skipped.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from predsurv.core.errors import WireError
+
+LEVELS_MAX: Final = 10_000
+"""Most levels a side of a book may have; more is a malformed message."""
+
+NULL: Final = Raw(b"null")
+
+WireSide = Literal["yes", "no"]
+Texts = list[tuple[str, str]]
+"""``[["0.0100","1410.00"],…]``: dollars and contracts; ascending, so the best bid is last."""
+Mixed = list[tuple[str, int]]
+"""``[["0.080",300],…]``: the form of February 2026."""
+Cents = list[tuple[int, int]]
+"""``[[8,300],…]``: the form before 2026-03-12."""
+
+
+class DeltaBody(Struct, gc=False):
+    """See ``Delta``; ``price`` and ``delta`` are cents and whole contracts, until 2026-03-12."""
+
+    market_ticker: str
+    side: WireSide
+    price_dollars: str = ""
+    delta_fp: str = ""
+    ts_ms: int | None = None
+    price: int | None = None
+    delta: int | None = None
+
+
+class Delta(Struct, gc=False, tag_field="type", tag="orderbook_delta"):
+    """A level changed by a signed amount.
+
+    ``{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"KXGOLDH-26AUG2711-T4615.99",
+    "market_id":"ef79…","price_dollars":"0.0100","delta_fp":"10.00","side":"yes",
+    "ts":"2026-08-27T13:56:23.996443Z","ts_ms":1787838983996}}``
+    """
+
+    msg: DeltaBody
+    sid: int | None = None
+    seq: int | None = None
+
+
+class BookBody(Struct, gc=False):
+    """See ``Snapshot``; a side without levels is left out."""
+
+    market_ticker: str
+    market_id: str | None = None
+    yes_dollars_fp: Texts | None = None
+    no_dollars_fp: Texts | None = None
+    yes_dollars: Mixed | None = None
+    no_dollars: Mixed | None = None
+    yes: Cents | None = None
+    no: Cents | None = None
+
+
+class Snapshot(Struct, gc=False, tag_field="type", tag="orderbook_snapshot"):
+    """A whole book; one of an unknown or expired market is empty and has ``"market_id":""``.
+
+    ``{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXGOLDH-26AUG2711-T4615.99",
+    "market_id":"ef79…","yes_dollars_fp":[["0.0100","1410.00"]],"no_dollars_fp":[["0.0100","100.00"],…]}}``
+    """
+
+    msg: BookBody
+    sid: int | None = None
+    seq: int | None = None
+
+
+class TradeBody(Struct, gc=False):
+    """See ``Print``; ``yes_price`` and ``count`` are cents and whole contracts, until 2026-03-12."""
+
+    market_ticker: str
+    trade_id: str = ""
+    yes_price_dollars: str = ""
+    count_fp: str = ""
+    taker_side: str = ""
+    taker_outcome_side: str = ""
+    taker_book_side: str = ""
+    is_block_trade: bool = False
+    ts: int | None = None
+    ts_ms: int | None = None
+    yes_price: int | None = None
+    count: int | None = None
+
+
+class Print(Struct, gc=False, tag_field="type", tag="trade"):
+    """A public trade.
+
+    ``{"type":"trade","sid":5,"seq":674041,"msg":{"trade_id":"0723cb08","market_ticker":"KX…-HYPE",
+    "yes_price_dollars":"0.1400","no_price_dollars":"0.8600","count_fp":"82.12","taker_side":"no",
+    "taker_outcome_side":"no","taker_book_side":"ask","is_block_trade":false,"ts_ms":1789966900609}}``
+    """
+
+    msg: TradeBody
+    sid: int | None = None
+    seq: int | None = None
+
+
+class TickerBody(Struct, gc=False):
+    """See ``Ticker``; the sizes tell whether a price is one."""
+
+    market_ticker: str
+    yes_bid_dollars: str = ""
+    yes_ask_dollars: str = ""
+    yes_bid_size_fp: str | None = None
+    yes_ask_size_fp: str | None = None
+    ts: int | None = None
+    ts_ms: int | None = None
+
+
+class Ticker(Struct, gc=False, tag_field="type", tag="ticker"):
+    """The venue's own best prices; carries no ``seq``.
+
+    ``{"type":"ticker","sid":4,"msg":{"market_ticker":"KX…","yes_bid_dollars":"0.0100",
+    "yes_ask_dollars":"0.9800","yes_bid_size_fp":"1410.00","yes_ask_size_fp":"2500.00","ts_ms":…}}``
+    """
+
+    msg: TickerBody
+    sid: int | None = None
+
+
+class Band(Struct, gc=False):
+    """``{"start":"0.0000","end":"1.0000","step":"0.0010"}``."""
+
+    start: str
+    end: str
+    step: str
+
+
+class Metadata(Struct, gc=False):
+    """What a new market is about, inside its ``created`` message."""
+
+    event_ticker: str | None = None
+    title: str | None = None
+    yes_sub_title: str | None = None
+    rules_primary: str | None = None
+    rules_secondary: str | None = None
+
+
+class LifeBody(Struct, gc=False):
+    """See ``Life``; all times are in seconds."""
+
+    market_ticker: str
+    event_type: str
+    open_ts: int | None = None
+    close_ts: int | None = None
+    determination_ts: int | None = None
+    settled_ts: int | None = None
+    result: str | None = None
+    settlement_value: str | None = None
+    is_deactivated: bool | None = None
+    price_level_structure: str | None = None
+    price_ranges: list[Band] | None = None
+    additional_metadata: Metadata | None = None
+
+
+class Life(Struct, gc=False, tag_field="type", tag="market_lifecycle_v2"):
+    """A market's life goes on, anywhere on the venue.
+
+    ``{"type":"market_lifecycle_v2","sid":1,"seq":279597,"msg":{"market_ticker":"KX…-ATH4",
+    "determination_ts":1784501722,"result":"no","settlement_value":"0.0000","event_type":"determined"}}``
+    """
+
+    msg: LifeBody
+    sid: int | None = None
+    seq: int | None = None
+
+
+class FeeBody(Struct, gc=False):
+    """See ``EventFee``."""
+
+    event_ticker: str
+    fee_type_override: str | None = None
+    fee_multiplier_override: Raw = NULL
+
+
+class EventFee(Struct, gc=False, tag_field="type", tag="event_fee_update"):
+    """An event's own fees; null takes its series' again.
+
+    ``{"type":"event_fee_update","sid":5,"seq":9,"msg":{"event_ticker":"KXBTCD-26MAY2018",
+    "fee_type_override":"quadratic","fee_multiplier_override":1}}``
+    """
+
+    msg: FeeBody
+    sid: int | None = None
+    seq: int | None = None
+
+
+class EventLife(Struct, gc=False, tag_field="type", tag="event_lifecycle"):
+    """A new event; its markets are announced one by one."""
+
+    sid: int | None = None
+    seq: int | None = None
+
+
+class ChannelBody(Struct, gc=False):
+    """See ``Subscribed``."""
+
+    channel: str
+    sid: int
+
+
+class Subscribed(Struct, gc=False, tag_field="type", tag="subscribed"):
+    """``{"type":"subscribed","id":1,"msg":{"channel":"orderbook_delta","sid":1}}``: one a channel, no ``seq``."""
+
+    msg: ChannelBody
+
+
+class Done(Struct, gc=False, tag_field="type", tag="ok"):
+    """``{"type":"ok","id":2,"sid":1,"seq":108,"msg":{"market_tickers":[…]}}``: uses a ``seq`` up."""
+
+    sid: int | None = None
+    seq: int | None = None
+
+
+class Unsubscribed(Struct, gc=False, tag_field="type", tag="unsubscribed"):
+    """``{"type":"unsubscribed","id":102,"sid":2,"seq":7}``: uses a ``seq`` up."""
+
+    sid: int | None = None
+    seq: int | None = None
+
+
+class ErrorBody(Struct, gc=False):
+    """See ``Refusal``."""
+
+    code: int
+    msg: str = ""
+    market_ticker: str | None = None
+    market_tickers: list[str] | None = None
+
+
+class Refusal(Struct, gc=False, tag_field="type", tag="error"):
+    """``{"type":"error","id":3,"msg":{"code":8,"msg":"Unknown channel name"}}``: uses a ``seq`` up if it has one."""
+
+    msg: ErrorBody
+    id: int | None = None
+    sid: int | None = None
+    seq: int | None = None
+
+
+Answer = Subscribed | Done | Unsubscribed | Refusal
+Message = Delta | Snapshot | Print | Ticker | Life | EventFee | EventLife | Answer
+
+
+class Envelope(Struct, gc=False):
+    """What every frame has, whatever is wrong with the rest."""
+
+    type: str
+    sid: int | None = None
+    seq: int | None = None
+
+
+class Ladder(Struct, gc=False):
+    """Both sides' bids of one market as REST tells them; an empty side is ``[]``."""
+
+    yes_dollars: Texts | None = None
+    no_dollars: Texts | None = None
+
+
+class RestBook(Struct, gc=False):
+    """``{"ticker":"KX…","orderbook_fp":{"yes_dollars":[["0.0100","13553.00"],…],"no_dollars":[…]}}``."""
+
+    ticker: str
+    orderbook_fp: Ladder
+
+
+class RestBooks(Struct, gc=False):
+    """The answer to ``/markets/orderbooks``: no sequence number and no time."""
+
+    orderbooks: list[RestBook]
+
+
+class Listing(Struct, gc=False):
+    """A page of ``/markets``, ``/events`` or ``/series``: rows not yet read, and where to go on."""
+
+    markets: list[Raw] = []
+    events: list[Raw] = []
+    series: list[Raw] = []
+    cursor: str | None = None
+
+
+class MarketRow(Struct, gc=False):
+    """A row of ``/markets``.
+
+    ``{"ticker":"KXITFWMATCH-26AUG25KOZMAN-MAN","event_ticker":"KXITFWMATCH-26AUG25KOZMAN","status":"active",
+    "title":"Noelia Manta wins","yes_sub_title":"Noelia Manta","close_time":"2026-09-08T09:00:00Z",
+    "yes_bid_dollars":"0.0100","yes_bid_size_fp":"3100.00","yes_ask_dollars":"0.9900",…,
+    "price_ranges":[{"start":"0.0000","end":"1.0000","step":"0.0100"}],"volume_fp":"0.00",…}``
+    """
+
+    ticker: str
+    event_ticker: str
+    status: str = ""
+    title: str | None = None
+    yes_sub_title: str | None = None
+    close_time: str | None = None
+    result: str | None = None
+    volume_fp: str | None = None
+    volume_24h_fp: str | None = None
+    open_interest_fp: str | None = None
+    yes_bid_dollars: str | None = None
+    yes_bid_size_fp: str | None = None
+    yes_ask_dollars: str | None = None
+    yes_ask_size_fp: str | None = None
+    price_ranges: list[Band] | None = None
+    rules_primary: str | None = None
+    rules_secondary: str | None = None
+    mve_collection_ticker: str | None = None
+
+
+class EventRow(Struct, gc=False):
+    """A row of ``/events``.
+
+    ``{"event_ticker":"KXNEXTNATOSECGEN-99","series_ticker":"KXNEXTNATOSECGEN","title":"Who will be …?",
+    "category":"Elections","mutually_exclusive":true,"collateral_return_type":"MECNET",…}``
+    """
+
+    event_ticker: str
+    series_ticker: str | None = None
+    title: str | None = None
+    category: str | None = None
+    mutually_exclusive: bool | None = None
+    fee_type_override: str | None = None
+    fee_multiplier_override: Raw = NULL
+
+
+class SeriesRow(Struct, gc=False):
+    """A row of ``/series``.
+
+    ``{"ticker":"FED","title":"Fed funds rate","category":"Economics","tags":["Interest rates"],
+    "fee_type":"quadratic","fee_multiplier":1,…}``
+    """
+
+    ticker: str
+    category: str | None = None
+    tags: list[str] | None = None
+    fee_type: str | None = None
+    fee_multiplier: Raw = NULL
+
+
+class FeeChange(Struct, gc=False):
+    """``{"series_ticker":"KXINX","fee_type":"quadratic","fee_multiplier":1,"scheduled_ts":"2026-07-03T…Z"}``."""
+
+    series_ticker: str
+    scheduled_ts: str
+
+
+class FeeChanges(Struct, gc=False):
+    """The answer to ``/series/fee_changes``."""
+
+    series_fee_change_arr: list[FeeChange] = []
+
+
+class Bucket(Struct, gc=False):
+    """Tokens a second and at most at once; a request costs ten."""
+
+    refill_rate: int
+    bucket_capacity: int
+
+
+class AccountLimits(Struct, gc=False):
+    """``{"usage_tier":"basic","read":{"refill_rate":200,"bucket_capacity":600},"write":{…},…}``."""
+
+    read: Bucket
+
+
+read_frame = msgspec.json.Decoder(Message).decode
+"""Bytes of a frame to ``Message``; raises ValueError (also for kinds we do not know) or RecursionError."""
+
+read_envelope = msgspec.json.Decoder(Envelope).decode
+read_books = msgspec.json.Decoder(RestBooks).decode
+read_listing = msgspec.json.Decoder(Listing).decode
+read_market = msgspec.json.Decoder(MarketRow).decode
+read_event = msgspec.json.Decoder(EventRow).decode
+read_series = msgspec.json.Decoder(SeriesRow).decode
+read_fee_changes = msgspec.json.Decoder(FeeChanges).decode
+read_limits = msgspec.json.Decoder(AccountLimits).decode
+
+KINDS: Final = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in (Delta, Snapshot, Print, Ticker, Life, EventFee, EventLife, Subscribed, Done, Unsubscribed, Refusal)
+)
+"""Every kind that ``read_frame`` knows."""
+
+
+def sides(body: BookBody) -> tuple[Texts, Texts]:
+    """Return YES and NO bids as texts, whichever form the book came in; raises WireError for too many."""
+    yes = body.yes_dollars_fp or _texts(body.yes_dollars, body.yes)
+    no = body.no_dollars_fp or _texts(body.no_dollars, body.no)
+    if max(len(yes), len(no)) > LEVELS_MAX:
+        raise WireError(f"book side of more than {LEVELS_MAX} levels")
+    return yes, no
+
+
+def cents(price: int | None) -> str:
+    """Return a price in cents, the old form, as dollars; raises WireError when there is none."""
+    if price is None or not 0 <= price <= 100:
+        raise WireError("neither a price in dollars nor one in cents")
+    return f"{price // 100}.{price % 100:02d}"
+
+
+def _texts(mixed: Mixed | None, old: Cents | None) -> Texts:
+    if mixed:
+        return [(price, str(count)) for price, count in mixed]
+    return [(cents(price), str(count)) for price, count in old or ()]

@@ -1,0 +1,203 @@
+"""``predsurv collect``, ``status`` and ``verify`` as processes: signals, sudden death, what is printed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from predsurv.cli.app import main
+from predsurv.store.paths import Layout
+from tests.integration.test_collect_job import assert_whole, column
+
+CONFIG = """
+data_dir = "data"
+[mock]
+enabled = true
+markets = 60
+rate = 300
+[collector]
+max_instruments = 40
+rotation_period = "2s"
+[storage]
+seal_interval = "1s"
+heartbeat_interval = "1s"
+[metrics]
+port = 0
+"""
+PATIENCE_S = 40
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "surveillance.toml").write_text(CONFIG)
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    running: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> "subprocess.Popen[str]":
+        root = str(Path(__file__).resolve().parents[2])
+        process = subprocess.Popen(
+            [sys.executable, "-m", "predsurv", *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": root},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        running.append(process)
+        return process
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def sealed(data_dir: Path) -> int:
+    return len(list((data_dir / "book_deltas").rglob("*.parquet")))
+
+
+def test_a_killed_recording_is_recovered_with_a_crash_gap_and_nothing_twice(tmp_path: Path, start: Start) -> None:
+    data = tmp_path / "data"
+    assert main(["scan"]) == 0
+    for round_ in range(2):
+        before = sealed(data)
+        process = start("collect")
+        eventually(lambda before=before: sealed(data) > before + 1)  # type: ignore[misc]
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert list(Layout(data).wal.glob("*.db")), f"round {round_}: something was left to recover"
+    killed = time.time_ns()
+    assert main(["collect", "--duration", "3s"]) == 0
+    assert_whole(data)
+    crashes = [row for row in column(data, "coverage", "start", "end", "reason") if row[2] == "crash"]
+    latest = max(int(str(start)) for start, _, _ in crashes)
+    assert abs(killed - latest) < 3_000_000_000
+    assert main(["verify"]) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_good_order(tmp_path: Path, start: Start, number: signal.Signals) -> None:
+    assert main(["scan"]) == 0
+    process = start("collect", "--format", "json")
+    eventually(lambda: sealed(tmp_path / "data") > 0)
+    asked = time.monotonic()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, err
+    assert time.monotonic() - asked < 5
+    tables = json.loads(out)
+    assert tables["venues"][0]["gap_reasons"].startswith("subscribing")
+    assert sum(row["rows"] for row in tables["files"]) > 0
+    assert "stopping" in err
+    assert not list(Layout(tmp_path / "data").wal.glob("*.db"))
+    assert_whole(tmp_path / "data")
+
+
+def test_the_plan_is_shown_without_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan"]) == 0
+    capsys.readouterr()
+    assert main(["collect", "--plan", "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["venue"], row["chosen"], row["exploited"], row["explored"]) == ("mock", 40, 28, 12)
+    assert row["revisit_s"] == 2.0 * -(-(row["candidates"] - 28) // 12)
+    assert not (tmp_path / "data" / "state" / "wal").exists()
+
+
+def test_status_says_how_much_of_the_wanted_time_was_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 2
+    assert "collect" in capsys.readouterr().err
+    assert main(["scan"]) == 0
+    assert main(["collect", "--duration", "2s"]) == 0
+    capsys.readouterr()
+    assert main(["status", "--format", "json"]) == 0
+    tables = json.loads(capsys.readouterr().out)
+    shares = {row["reason"]: row["share"] for row in tables["coverage"]}
+    assert 0.5 < shares["live"] < 1
+    assert sum(shares.values()) == pytest.approx(1)
+    assert {row["dataset"] for row in tables["stored"]} >= {"book_deltas", "orderbook_snapshots", "coverage"}
+    assert tables["log"][0]["collector"] == "c0"
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-9] + b"123456789"), "digest"),
+        (lambda path: path.unlink(), "manifest"),
+        (lambda path: path.with_name(path.name.replace("-c0-", "-c9-")).write_bytes(path.read_bytes()), "manifest"),
+    ],
+)
+def test_verify_finds_damage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], says: str
+) -> None:
+    assert main(["scan"]) == 0
+    assert main(["collect", "--duration", "1s"]) == 0
+    damage(next((tmp_path / "data" / "trades").rglob("*.parquet")))
+    capsys.readouterr()
+    assert main(["verify", "--format", "json"]) == 4
+    captured = capsys.readouterr()
+    assert [row["check"] for row in json.loads(captured.out)] == [says]
+    assert "1 findings" in captured.err
+
+
+def test_verify_finds_time_that_nobody_accounts_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan"]) == 0
+    assert main(["collect", "--duration", "3s"]) == 0
+    files = sorted((tmp_path / "data" / "coverage").rglob("*.parquet"))
+    files[len(files) // 2].unlink()
+    capsys.readouterr()
+    assert main(["verify", "--format", "json"]) == 4
+    assert "tiling" in {row["check"] for row in json.loads(capsys.readouterr().out)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["collect"], 2, "run 'predsurv scan'"),
+        (["collect", "--duration", "soon"], 2, "--duration"),
+        (["collect", "--duration", "0s"], 2, "--duration"),
+        (["collect", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, says: str
+) -> None:
+    assert main(arguments) == code
+    err = capsys.readouterr().err
+    assert says in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_busy_metrics_port_is_no_reason_to_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        monkeypatch.setenv("PREDSURV_METRICS__PORT", str(busy.getsockname()[1]))
+        assert main(["scan"]) == 0
+        capsys.readouterr()
+        assert main(["collect", "--duration", "1s"]) == 0
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warnings) == 1
+    assert "metrics are off" in warnings[0]
