@@ -8,11 +8,16 @@ from rich.table import Table
 from benchmarks import nautilus, rounds
 from benchmarks.decode import Pipeline, Tops, bare, reference
 from benchmarks.frames import Load, generate
+from benchmarks.seal import seal_rates, seal_records
+from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 
-FRAMES = 300_000
-PEER_FRAMES = 60_000
+FRAMES = 30_000
+PEER_FRAMES = 3_000
 LIMIT_RATIO = 0.30
 PEER_RATIO = 6.0
+DELTA_BYTES = 12
+SEAL_SECONDS = 20
+LOG_RATE = 20_000
 
 
 def main() -> int:
@@ -20,12 +25,12 @@ def main() -> int:
     console = Console()
     core = rounds.pin()
     console.print(f"one process on core {core}, {rounds.ROUNDS} interleaved rounds, CPU time, medians\n")
-    return hot_path(console) or peer(console)
-
-
-def hot_path(console: Console) -> int:
-    """Measure decode → book → delta rows against bare decoding of the same frames."""
     load = generate(FRAMES)
+    return hot_path(console, load) or peer(console) or sealing(console, load)
+
+
+def hot_path(console: Console, load: Load) -> int:
+    """Measure decode → book → delta rows against bare decoding of the same frames."""
     ours, expected = Pipeline(load), reference(load)
     ours.run()
     if _differ(console, "predsurv", ours.tops(), expected):
@@ -64,6 +69,29 @@ def peer(console: Console) -> int:
     return 0
 
 
+def sealing(console: Console, load: Load) -> int:
+    """Measure what logging and sealing cost, and the bytes a row takes on disk."""
+    kept: list[MarketEvent] = []
+    Pipeline(load, kept.extend).run()
+    frames = seal_records([event for event in kept if isinstance(event, BookSnapshot | BookDelta | Trade)])
+    table = Table(title="Rows of those frames, log → sealed Parquet", title_justify="left")
+    for name in ("dataset", "rows", "rows/s sealed", "bytes per row", "goal"):
+        table.add_column(name, justify="left" if name == "dataset" else "right")
+    for dataset, rows in frames.rows.items():
+        goal = f"≤ {DELTA_BYTES}" if dataset == "deltas" else ""
+        size = f"{frames.bytes_per_row[dataset]:.1f}"
+        table.add_row(dataset, f"{rows:,}", f"{frames.rows_per_s:,.0f}", size, goal)
+    console.print(table)
+    rates = seal_rates(SEAL_SECONDS)
+    share = (rates.log_us + rates.recovery_us) * LOG_RATE / 1e6
+    console.print(
+        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs and {rates.log_bytes:.0f} B a record, "
+        f"seal {rates.recovery_us:.2f} µs, together {share:.1%} of a core; "
+        f"replay {1e6 / rates.replay_us:,.0f} events/s; deltas {rates.bytes_per_row['deltas']:.1f} B/row"
+    )
+    return 0
+
+
 def _differ(console: Console, who: str, tops: Tops, expected: Tops) -> bool:
     wrong = [asset for asset, best in expected.items() if tops.get(asset) != best]
     if wrong:
@@ -82,8 +110,6 @@ def _table(title: str) -> Table:
 def _rate(count: int, seconds: float) -> str:
     return f"{count / seconds:,.0f}"
 
-
-__all__ = ["Load", "main"]
 
 if __name__ == "__main__":
     sys.exit(main())

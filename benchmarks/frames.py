@@ -32,9 +32,13 @@ class Token:
 
 @dataclass(frozen=True)
 class Load:
-    """Frames to decode and the tokens they speak of, as (market id, token id)."""
+    """Frames to decode with their times of arrival (ns) and the tokens they speak of.
+
+    ``tokens`` are (market id, token id), ``ticks`` the tick size by token.
+    """
 
     frames: list[bytes]
+    arrivals: list[int]
     tokens: list[tuple[str, str]]
     ticks: dict[str, str]
 
@@ -55,7 +59,9 @@ def generate(count: int, markets: int = 1000, seed: int = 11) -> Load:
             frames.append(_book(pair[rng.randrange(2)], now, opening=False))
     tokens = [token for pair in pairs for token in pair]
     ticks = {token.asset: "0.01" if token.unit == 100 else "0.001" for token in tokens}
-    return Load(frames, [(token.market, token.asset) for token in tokens], ticks)
+    opening = [START_MS * 1_000_000 + number for number in range(2 * markets)]
+    arrivals = [(START_MS + step) * 1_000_000 + rng.randrange(900_000) for step in range(count)]
+    return Load(frames, opening + arrivals, [(token.market, token.asset) for token in tokens], ticks)
 
 
 def _pair(rng: Random) -> tuple[Token, Token]:

@@ -52,45 +52,18 @@ def _micros(price: Any) -> int | None:
 
 
 def _factory(load: Load) -> Callable[[], Any]:
-    from nautilus_trader.adapters.polymarket.common.symbol import get_polymarket_instrument_id
     from nautilus_trader.adapters.polymarket.config import PolymarketDataClientConfig
     from nautilus_trader.adapters.polymarket.data import PolymarketDataClient
     from nautilus_trader.adapters.polymarket.providers import PolymarketInstrumentProvider
     from nautilus_trader.cache.cache import Cache
     from nautilus_trader.common.component import LiveClock, MessageBus
-    from nautilus_trader.model.enums import AssetClass
-    from nautilus_trader.model.identifiers import Symbol, TraderId
-    from nautilus_trader.model.instruments import BinaryOption
-    from nautilus_trader.model.objects import Currency, Price, Quantity
+    from nautilus_trader.model.identifiers import TraderId
 
     class Quiet(PolymarketDataClient):
         def _handle_data(self, _data: object) -> None:
             return None
 
-    def instrument(market: str, asset: str) -> Any:
-        tick = load.ticks[asset]
-        return BinaryOption(
-            instrument_id=get_polymarket_instrument_id(market, asset),
-            raw_symbol=Symbol(asset),
-            outcome="Yes",
-            description="synthetic",
-            asset_class=AssetClass.ALTERNATIVE,
-            currency=Currency.from_str("USDC"),
-            price_precision=len(tick) - 2,
-            price_increment=Price.from_str(tick),
-            size_precision=6,
-            size_increment=Quantity.from_str("0.000001"),
-            activation_ns=0,
-            expiration_ns=0,
-            max_quantity=None,
-            min_quantity=Quantity.from_int(5),
-            maker_fee=Decimal(0),
-            taker_fee=Decimal(0),
-            ts_event=0,
-            ts_init=0,
-        )
-
-    instruments = [instrument(market, asset) for market, asset in load.tokens]
+    instruments = [_instrument(market, asset, load.ticks[asset]) for market, asset in load.tokens]
     loop = asyncio.new_event_loop()
 
     def make() -> Any:
@@ -110,3 +83,32 @@ def _factory(load: Load) -> Callable[[], Any]:
         )
 
     return make
+
+
+def _instrument(market: str, asset: str, tick: str) -> Any:
+    from nautilus_trader.adapters.polymarket.common.symbol import get_polymarket_instrument_id
+    from nautilus_trader.model.enums import AssetClass
+    from nautilus_trader.model.identifiers import Symbol
+    from nautilus_trader.model.instruments import BinaryOption
+    from nautilus_trader.model.objects import Currency, Price, Quantity
+
+    return BinaryOption(
+        instrument_id=get_polymarket_instrument_id(market, asset),
+        raw_symbol=Symbol(asset),
+        outcome="Yes",
+        description="synthetic",
+        asset_class=AssetClass.ALTERNATIVE,
+        currency=Currency.from_str("USDC"),
+        price_precision=len(tick) - 2,
+        price_increment=Price.from_str(tick),
+        size_precision=6,
+        size_increment=Quantity.from_str("0.000001"),
+        activation_ns=0,
+        expiration_ns=0,
+        max_quantity=None,
+        min_quantity=Quantity.from_int(5),
+        maker_fee=Decimal(0),
+        taker_fee=Decimal(0),
+        ts_event=0,
+        ts_init=0,
+    )

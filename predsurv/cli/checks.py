@@ -21,6 +21,8 @@ from predsurv.config import Config, read_secret
 from predsurv.config.secrets import SECRETS
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
+from predsurv.net.clock import SystemClock
+from predsurv.venues.kalshi.signing import KEY_ID, PRIVATE_KEY, load_signer
 
 PYTHON_LEAST: Final = (3, 11)
 FREE_BYTES_LEAST: Final = 500_000_000
@@ -30,6 +32,10 @@ REACH_SECONDS: Final = 3.0
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<least>[0-9.]+)\Z")
 _STEP_REACH: Final = "check the network and any firewall; 'predsurv demo' needs neither"
 _PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
+
+
+_KALSHI_UNSET: Final = "not set; without it Kalshi's books are polled instead of streamed"
+_UNSET: Final = {KEY_ID: _KALSHI_UNSET, PRIVATE_KEY: _KALSHI_UNSET}
 
 
 class Check(NamedTuple):
@@ -91,10 +97,21 @@ def secret_checks(environ: dict[str, str] | None = None) -> Iterator[Check]:
     env = dict(os.environ) if environ is None else environ
     for name in SECRETS:
         try:
-            found = "set" if read_secret(name, env) else "not set; only needed to trade live or to record Kalshi"
+            found = "set" if read_secret(name, env) else _UNSET.get(name, "not set; only needed to trade live")
             yield Check(name, "ok", found)
         except ConfigError as error:
             yield Check(name, "fail", str(error), "correct that before trading")
+
+
+def kalshi_check(environ: dict[str, str] | None = None) -> Check:
+    """Check that the Kalshi key can sign, and say how books come without one."""
+    try:
+        signer = load_signer(SystemClock(), environ)
+    except ConfigError as error:
+        return Check("kalshi feed", "fail", str(error), "correct that, or unset both to go without a key")
+    if signer is None:
+        return Check("kalshi feed", "ok", "polled; an API key adds every change, numbered, and all trades")
+    return Check("kalshi feed", "ok", "streamed with the API key")
 
 
 def venue_urls(config: Config) -> dict[str, str]:

@@ -208,7 +208,7 @@ def status_line(facts: Facts) -> str:
     rotation = "" if facts.next_rotation is None else f" · rotation in {span(max(facts.next_rotation, 0))}"
     return (
         f"{facts.events_per_s:,} events/s · books {facts.trusted:,}/{facts.wanted:,} · lag p50/p99 {lag} · "
-        f"{facts.gaps:,} gaps · {facts.rows:,} rows · {volume(facts.bytes)}{rotation}"
+        f"{facts.gaps:,} gaps · {facts.rows:,} rows sealed · {volume(facts.bytes)} written{rotation}"
     )
 
 

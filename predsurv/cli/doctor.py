@@ -12,6 +12,7 @@ import typer
 from predsurv.cli.checks import (
     Check,
     data_checks,
+    kalshi_check,
     package_checks,
     port_check,
     python_check,
@@ -64,5 +65,7 @@ def report(checks: Sequence[Check]) -> Table:
 
 def _configured(config: Config, *, offline: bool) -> list[Check]:
     checks = [*data_checks(config.data_dir), port_check(config.metrics.host, config.metrics.port), *secret_checks()]
+    if config.venues.kalshi.enabled and not config.mock.enabled:
+        checks.append(kalshi_check())
     urls = {} if offline else venue_urls(config)
     return checks + asyncio.run(reach_checks(urls))

@@ -53,6 +53,14 @@ class Account:
         self._touched[key] = Coverage(key, at, at, "gap", "shutdown", 0)
         return closed
 
+    def forget(self, keys: Iterable[InstrumentKey]) -> None:
+        """Let go of instruments that nobody will want again: their account ends where it was last written down."""
+        for key in keys:
+            interval = self._reducer.opened(key)
+            if interval is not None:
+                self._reducer.apply(Unwanted(key, interval.start, "shutdown"))
+                self._touched[key] = None
+
     def drain(self) -> list[Note]:
         """Return what changed in the open intervals since the last call."""
         notes = list(self._touched.items())

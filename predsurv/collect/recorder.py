@@ -68,9 +68,9 @@ class Recorder:
         return out
 
     def release(self, keys: Sequence[InstrumentKey]) -> list[Record]:
-        """Forget instruments that never come back: their markets closed."""
+        """Give up the places of instruments whose markets closed."""
         out: list[Record] = []
-        _drop(self.fold, self.account, keys, out, reason="shutdown")
+        _drop(self.fold, self.account, [key for key in keys if key in self.fold.lines], out)
         return out
 
     def apply(self, events: Sequence[MarketEvent]) -> list[Record]:
@@ -140,17 +140,9 @@ def _tops(policy: Policy) -> Tops:
     return Tops(policy.top_levels, policy.snapshot_interval, policy.heartbeat_interval)
 
 
-def _drop(
-    fold: Fold,
-    account: Account,
-    keys: Iterable[InstrumentKey],
-    out: list[Record],
-    *,
-    reason: GapReason = "rotated_out",
-) -> None:
+def _drop(fold: Fold, account: Account, keys: Iterable[InstrumentKey], out: list[Record]) -> None:
     for key in keys:
-        line = fold.lines.pop(key, None)
-        if line is not None:
-            line.alive = False
-            fold.tally.trusted -= line.book.trusted
-        out += account.apply(Unwanted(key, fold.mark, reason))
+        line = fold.lines.pop(key)
+        line.alive = False
+        fold.tally.trusted -= line.book.trusted
+        out += account.apply(Unwanted(key, fold.mark, "rotated_out"))

@@ -5,6 +5,7 @@ takes what the venue sends.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -20,6 +21,9 @@ from predsurv.ports import Clock, Feed
 
 Scores = Callable[[], Mapping[InstrumentKey, int]]
 """Measured interestingness in micros by instrument; may be empty."""
+
+REOPEN_INTERVAL: Final = 24 * 3_600 * 1_000_000_000
+"""How long (ns) a closed market is remembered: an old universe file or the venue may bring it back."""
 
 CHECK_INTERVAL: Final = 250_000_000
 """How often (ns) it is looked whether the set has to change."""
@@ -47,6 +51,7 @@ class Steering:
         self._clock = clock
         self._history = History()
         self._taken_up: list[InstrumentKey] = []
+        self._closed: deque[tuple[int, tuple[InstrumentKey, ...]]] = deque()
         self._narrow = False  # markets closed: tell the feed
         self._anew = False  # books were lost on our side: ask for them again
 
@@ -62,6 +67,7 @@ class Steering:
             if gone:
                 records += self._recorder.release(gone)
                 self._narrow = True
+                self._closed.append((self._clock.monotonic() + REOPEN_INTERVAL, gone))
         return records
 
     def refresh(self) -> None:
@@ -102,13 +108,16 @@ class Steering:
         await feed.watch(frozenset(want))
 
     def _leave_out(self, want: Mapping[InstrumentKey, int], keep: Callable[[list[Record]], None]) -> None:
-        """Say what became of the instruments of an earlier run that have no place now."""
+        """Say what became of the instruments of an earlier run that have no place now, and forget closed ones."""
+        account, mark = self._recorder.account, self._recorder.mark
         others = [key for key in self._taken_up if key not in want]
         self._taken_up = []
-        keep(self._recorder.release([key for key in others if not self._roster.has(key)]))
+        account.forget(key for key in others if not self._roster.has(key))
         for key in others:
             if self._roster.has(key):
-                keep(list(self._recorder.account.apply(Unwanted(key, self._recorder.mark, "rotated_out"))))
+                keep(list(account.apply(Unwanted(key, mark, "rotated_out"))))
+        while self._closed and self._closed[0][0] <= self._clock.monotonic():
+            account.forget(key for key in self._closed.popleft()[1] if key not in want)
 
     async def _watch_again(self, feed: Feed) -> None:
         lines = self._recorder.fold.lines

@@ -70,10 +70,6 @@ class Blotter:
         self._live[order.client_order_id] = order
         return order
 
-    def adopt(self, order: Order) -> None:
-        """Take in an order that the venue knows and we did not."""
-        self._store(order)
-
     def apply(self, event: AccountEvent) -> Applied:
         """Fold one account event in; raises BrokenInvariant when a fill exceeds its order."""
         order = self.order(event.client_order_id)

@@ -40,12 +40,11 @@ class Ledger:
         if self.blotter.booked(event):
             return "duplicate"
         self.portfolio.check(order.strategy, event)  # before anything moves: all or nothing
-        done = self.blotter.apply(event)
-        if done == "applied":
-            self.portfolio.fill(order.strategy, event)
-            if order.group is not None:
-                self.baskets.fill(order.group, event)
-        return done
+        self.blotter.apply(event)
+        self.portfolio.fill(order.strategy, event)
+        if order.group is not None:
+            self.baskets.fill(order.group, event)
+        return "applied"
 
     def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
         """Pay out a resolved market; returns what was turned into money."""

@@ -146,6 +146,8 @@ class Matching:
         order = self._passive.remove(command.client_order_id)
         if order is not None:
             yield _cancelled(order.command, ts, "requested")
+        elif not self._prints.knows(command.client_order_id):
+            yield OrderRejected(command.key, ts, command.client_order_id, "unknown_order")
 
 
 def _cancelled(command: PlaceOrder, ts: int, reason: str) -> OrderCancelled:

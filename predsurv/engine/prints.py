@@ -45,6 +45,10 @@ class Prints:
             del self._trades[next(iter(self._trades))]
         return True
 
+    def knows(self, client_order_id: ClientOrderId) -> bool:
+        """Return whether this id has arrived before."""
+        return client_order_id in self._trades
+
     def fill(self, command: PlaceOrder, printed: Print) -> Fill:
         """Return the fill, with a trade id that depends on nothing but the order and its count."""
         number = self._trades[command.client_order_id] = self._trades.get(command.client_order_id, 0) + 1

@@ -62,7 +62,19 @@ class Book:
         """Apply a delta; return False when the book is untrusted and nothing was done."""
         if not self.trusted:
             return False
-        (self.bids if event.side == "bid" else self.asks).set(event.price, event.size)
+        size = event.size
+        if event.side == "bid":
+            ladder = self.bids
+            rank: int = event.price
+        else:
+            ladder = self.asks
+            rank = -event.price
+        if size:
+            ladder.sizes[rank] = size
+        else:
+            ladder.sizes.pop(rank, None)
+        if rank >= ladder.edge:
+            ladder.forget()
         self._last = event
         return True
 

@@ -5,8 +5,9 @@ instrument keys numbered, so that neither logging nor sealing handles them one b
 """
 
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress
+from operator import attrgetter
 from typing import Final, cast
 
 import msgspec
@@ -65,6 +66,7 @@ class Encoded(Struct, frozen=True):
     body: bytes
 
 
+_TS_RECV = attrgetter("ts_recv")
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Batch)
 
@@ -95,11 +97,14 @@ class Encoder:
             self._table.clear()
         self._batches += 1
         first_key = len(self._table)
-        times = [record.start if isinstance(record, Coverage) else record.ts_recv for record in records]
+        kinds = list(map(type, records))
+        times = _times(records, kinds)
         arrivals = self._arrivals(times)
-        is_delta = [type(record) is BookDelta for record in records]
+        is_delta = [kind is BookDelta for kind in kinds]
+        is_other = [kind is not BookDelta for kind in kinds]
         deltas = self._columns(list(compress(records, is_delta)), list(compress(arrivals, is_delta)))
-        others = [(a, _bounded(r)) for a, r, delta in zip(arrivals, records, is_delta, strict=True) if not delta]
+        placed = zip(compress(arrivals, is_other), compress(records, is_other), strict=True)
+        others = [(arrival, _bounded(record)) for arrival, record in placed]
         keys = list(self._table)[first_key:]
         body = _ENCODER.encode(Batch(first_key, keys, deltas, others))
         return Encoded(min(times), max(times), len(records), body)
@@ -109,11 +114,12 @@ class Encoder:
             return DeltaColumns()
         fields = zip(*map(msgspec.structs.astuple, deltas), strict=True)
         keys, ts_recv, ts_venue, epoch, seq, sides, price, size = fields
-        table = self._table
+        for key in set(keys).difference(self._table):
+            self._table[key] = len(self._table)
         return DeltaColumns(
             array("i", arrivals).tobytes(),
-            array("i", [table.setdefault(key, len(table)) for key in keys]).tobytes(),
-            bytes([_SIDE_CODE[side] for side in sides]),
+            array("i", map(self._table.__getitem__, keys)).tobytes(),
+            bytes(map(_SIDE_CODE.__getitem__, sides)),
             *map(_run, (ts_recv, ts_venue, epoch, seq, price, size)),
         )
 
@@ -138,27 +144,30 @@ class Encoder:
         return arrivals
 
 
+def _times(records: Sequence[Record], kinds: Sequence[type]) -> list[int]:
+    if Coverage not in kinds:
+        return list(map(_TS_RECV, records))
+    return [record.start if isinstance(record, Coverage) else record.ts_recv for record in records]
+
+
 def _run(values: Sequence[int | None]) -> bytes:
-    distinct = set(values)
-    known = {value for value in distinct if value is not None}
-    if known and not _fits(known):
-        return _run([value if value is not None and _fits((value,)) else None for value in values])
-    if len(distinct) == 1:
+    if values[0] == values[-1] and values.count(values[0]) == len(values):
         values = values[:1]
-    if None in distinct:
-        return array("q", [ABSENT if value is None else value for value in values]).tobytes()
-    return array("q", cast("Sequence[int]", values)).tobytes()
+    try:
+        return array("q", cast("Sequence[int]", values)).tobytes()
+    except (TypeError, OverflowError):  # something is absent, or cannot be true
+        return array("q", [ABSENT if value is None or not _fits(value) else value for value in values]).tobytes()
 
 
-def _fits(values: Collection[int]) -> bool:
-    return min(values) >= -INT64_MAX and max(values) <= INT64_MAX
+def _fits(value: int) -> bool:
+    return -INT64_MAX <= value <= INT64_MAX
 
 
 def _bounded(record: Record) -> Record:
     changes = {
         name: None
         for name in ("ts_venue", "seq")
-        if (value := getattr(record, name, None)) is not None and not -INT64_MAX <= value <= INT64_MAX
+        if (value := getattr(record, name, None)) is not None and not _fits(value)
     }
     return msgspec.structs.replace(record, **changes) if changes else record
 

@@ -4,7 +4,7 @@ Kept apart from sealing because this is pure: batches in, Arrow tables in intege
 stay numbers until a file is written; a snapshot record becomes a ``clear`` and its levels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import pyarrow as pa
@@ -115,6 +115,7 @@ class Collected:
         self._levels = levels
         self._numbers: dict[InstrumentKey, int] = {}
         self._table: list[int] = []  # the current key table of the log, as our numbers; -1 unknown
+        self._pending: list[DeltaColumns] = []  # of the current key table
         self._rows = {dataset: _Rows(pa.schema(fields)) for dataset, fields in _work_fields(levels).items()}
         self._last_coverage: dict[InstrumentKey, Coverage] = {}
         self._records = 0
@@ -123,12 +124,13 @@ class Collected:
     def add(self, batch: Batch) -> None:
         """Take the next batch."""
         if batch.first_key == 0:
+            self._settle()
             self._table.clear()
         self._table.extend([-1] * (batch.first_key - len(self._table)))
         self._table.extend(map(self._number, batch.keys))
         self._records += len(batch.deltas.side) + len(batch.others)
         if batch.deltas.key:
-            self._add_deltas(batch.deltas)
+            self._pending.append(batch.deltas)
         for arrival, record in batch.others:
             self._add_other(arrival, record)
 
@@ -139,6 +141,7 @@ class Collected:
 
     def contents(self) -> Contents:
         """Return everything taken so far."""
+        self._settle()
         tables = {dataset: rows.table() for dataset, rows in self._rows.items()}
         tables["deltas"] = _with_nulls(tables["deltas"])
         return Contents(list(self._numbers), tables, self._last_coverage, self._records, self._lost)
@@ -146,21 +149,23 @@ class Collected:
     def _number(self, key: InstrumentKey) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
 
-    def _add_deltas(self, deltas: DeltaColumns) -> None:
-        local = pa.Array.from_buffers(pa.int32(), len(deltas.key) // 4, [None, pa.py_buffer(deltas.key)])
-        keys = pa.array(self._table, pa.int32()).take(local)
-        rows = self._rows["deltas"]
-        count = len(keys)
+    def _settle(self) -> None:
+        """Bring the changes that share a key table into columns, all at once."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        keys = pa.array(self._table, pa.int32()).take(_column(pending, "key", pa.int32()))
+        kind = pa.repeat(pa.scalar(_CHANGE, pa.int8()), len(keys))
         columns = [
             keys,
-            _column(deltas.ts_recv, pa.int64(), count),
-            _column(deltas.arrival, pa.int32(), count),
-            *(_column(run, pa.int64(), count) for run in (deltas.ts_venue, deltas.epoch, deltas.seq)),
-            pa.repeat(pa.scalar(_CHANGE, pa.int8()), count),
-            _column(deltas.side, pa.int8(), count),
-            *(_column(run, pa.int64(), count) for run in (deltas.price, deltas.size)),
+            _column(pending, "ts_recv", pa.int64()),
+            _column(pending, "arrival", pa.int32()),
+            *(_column(pending, name, pa.int64()) for name in ("ts_venue", "epoch", "seq")),
+            kind,
+            _column(pending, "side", pa.int8()),
+            *(_column(pending, name, pa.int64()) for name in ("price", "size")),
         ]
-        self._lost += rows.add_batch(columns)
+        self._lost += self._rows["deltas"].add_batch(columns)
 
     def _add_other(self, arrival: int, record: Record) -> None:
         match record:
@@ -196,13 +201,15 @@ def _with_nulls(deltas: Any) -> Any:
     return deltas
 
 
-def _column(run: bytes, kind: Any, count: int) -> Any:
-    """Return a run of integers as an Arrow column of ``count`` rows."""
-    items = len(run) * 8 // kind.bit_width
-    column = pa.Array.from_buffers(kind, items, [None, pa.py_buffer(run)])
-    if items != count:
-        column = pa.repeat(column[0], count)
-    return column
+def _column(pending: Iterable[DeltaColumns], name: str, kind: Any) -> Any:
+    """Return one field of these changes as an Arrow column; a run of one item is spread over its rows."""
+    width = kind.bit_width // 8
+    runs = []
+    for deltas in pending:
+        run, rows = getattr(deltas, name), len(deltas.side)
+        runs.append(run if len(run) == rows * width else run * rows)
+    content = b"".join(runs)
+    return pa.Array.from_buffers(kind, len(content) // width, [None, pa.py_buffer(content)])
 
 
 def _days(start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -18,6 +18,8 @@ from predsurv.core.num import MICROS, Money, Price, Size, notional, notional_up
 LOT: Final = 10_000
 """Orders are sized in hundredths of a share, in micros."""
 
+_MANY: Final = 1_000
+
 
 class Leg(Struct, frozen=True):
     """One instrument of a basket with the levels it could be taken at, best first."""
@@ -56,8 +58,7 @@ def fit(legs: Sequence[Leg], wanted: Wanted) -> Offer | None:
     limits: tuple[Price, ...] = ()
     while all(at < len(leg.levels) for at, leg in zip(depth, legs, strict=True)):
         prices = tuple(leg.levels[at][0] for at, leg in zip(depth, legs, strict=True))
-        fees = sum(taker_fee(leg.fee, price, Size(MICROS)) for leg, price in zip(legs, prices, strict=True))
-        each = sum(prices) + fees
+        each = sum(prices) + sum(_fee_each(leg.fee, price) for leg, price in zip(legs, prices, strict=True))
         if wanted.payout - each < wanted.min_edge:
             break
         affordable = max(wanted.max_cost - cost, 0) * MICROS // each
@@ -67,6 +68,11 @@ def fit(legs: Sequence[Leg], wanted: Wanted) -> Offer | None:
             break
         _descend(legs, depth, left, taken)
     return _offer(legs, limits, Size(size - size % LOT), wanted)
+
+
+def _fee_each(fee: FeeSchedule, price: Price) -> int:
+    # Of many shares, so that the venue's rounding of one share's fee is not multiplied.
+    return -(-taker_fee(fee, price, Size(_MANY * MICROS)) // _MANY)
 
 
 def _descend(legs: Sequence[Leg], depth: list[int], left: list[int], taken: int) -> None:
@@ -81,12 +87,7 @@ def _descend(legs: Sequence[Leg], depth: list[int], left: list[int], taken: int)
 def _offer(legs: Sequence[Leg], limits: tuple[Price, ...], size: Size, wanted: Wanted) -> Offer | None:
     if not size or any(size < leg.min_size for leg in legs):
         return None
-    cost = 0
-    for leg in legs:
-        paid = buy_cost(leg, size)
-        if paid is None:
-            return None
-        cost += paid[0]
+    cost = sum(_cost(leg, size)[0] for leg in legs)
     edge = notional(Price(wanted.payout), size) - cost
     if edge * MICROS < wanted.min_edge * size:
         return None
@@ -95,11 +96,17 @@ def _offer(legs: Sequence[Leg], limits: tuple[Price, ...], size: Size, wanted: W
 
 def buy_cost(leg: Leg, size: Size) -> tuple[Money, Price] | None:
     """Return what buying ``size`` from the leg's levels costs with fees, and the worst price used."""
+    if sum(shown for _, shown in leg.levels) < size:
+        return None
+    return _cost(leg, size)
+
+
+def _cost(leg: Leg, size: Size) -> tuple[Money, Price]:
     cost, worst = 0, Price(0)
     for price, taken in _walk(leg.levels, size):
         cost += notional_up(price, taken) + taker_fee(leg.fee, price, taken)
-        worst, size = price, Size(size - taken)
-    return None if size else (Money(cost), worst)
+        worst = price
+    return Money(cost), worst
 
 
 def sale(leg: Leg, size: Size) -> tuple[Money, Price, Size]:

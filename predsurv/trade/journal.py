@@ -23,6 +23,7 @@ from predsurv.core.orders import PlaceOrder
 from predsurv.engine.gate import Decision
 from predsurv.engine.ledger import Ledger
 from predsurv.engine.step import Note
+from predsurv.store.durable import sync_dir
 
 VERSION: Final = 1
 PENDING_MAX: Final = 10_000
@@ -81,16 +82,15 @@ class Journal:
         self._pending: list[Entry] = []
         self._seq = self._chain = 0
         self._lock = None if readonly else _lock(path)
-        if fresh:
-            for old in (path, path.with_suffix(".db-wal"), path.with_suffix(".db-shm")):
-                old.unlink(missing_ok=True)
+        if not readonly and (fresh or not path.exists()):
+            _create(path)
+        self._db = _connect(path, durable=durable, readonly=readonly)
         try:
-            self._db = _connect(path, durable=durable, readonly=readonly)
-            self._check_version()
-            for _ in self._rows():
-                pass
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from None
+            self._check()
+        except BaseException:
+            self._db.close()
+            self._unlock()
+            raise
 
     def append(self, entry: Entry) -> None:
         """Take an entry; it is on disk after ``flush``."""
@@ -129,6 +129,9 @@ class Journal:
         """Write what is left and close; safe to call twice."""
         self.flush()  # nothing is pending the second time
         self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -137,18 +140,24 @@ class Journal:
         self._seq = self._chain = 0
         for seq, chain, body in self._db.execute("SELECT seq, chain, body FROM entries ORDER BY seq"):
             self._seq += 1
-            self._chain = crc32(body, self._chain)
-            if (seq, chain) != (self._seq, self._chain):
+            self._chain = crc32(body or b"", self._chain)
+            if body is None or (seq, chain) != (self._seq, self._chain):
                 raise self._damaged(f"entry {self._seq} does not match its checksum")
             yield body
 
-    def _check_version(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version != VERSION:
-            raise IntegrityError(
-                f"{self._path}: journal version {version} cannot be read, this program knows {VERSION}; "
-                "use the program that wrote it"
-            )
+    def _check(self) -> None:
+        """Read everything once: raises IntegrityError when that cannot be done."""
+        try:
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, VERSION):
+                raise IntegrityError(
+                    f"{self._path}: journal version {version} cannot be read, this program knows {VERSION}; "
+                    "use the program that wrote it"
+                )
+            for _ in self._rows():
+                pass
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(str(error)) from None
 
     def _damaged(self, what: str) -> IntegrityError:
         return IntegrityError(f"{self._path}: damaged: {what}; move it away and reconcile the account by hand")
@@ -200,20 +209,28 @@ def _lock(path: Path) -> int:
     return fd
 
 
+def _create(path: Path) -> None:
+    """Make an empty journal under its name in one step: one that exists is always whole."""
+    for old in (path.with_suffix(".db-wal"), path.with_suffix(".db-shm")):
+        old.unlink(missing_ok=True)
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    db = sqlite3.connect(draft)
+    draft.chmod(0o600)
+    db.execute("CREATE TABLE entries (seq INTEGER PRIMARY KEY, chain INTEGER NOT NULL, body BLOB NOT NULL) STRICT")
+    db.execute(f"PRAGMA user_version={VERSION}")
+    db.close()
+    draft.replace(path)
+    sync_dir(path.parent)
+
+
 def _connect(path: Path, *, durable: bool, readonly: bool) -> sqlite3.Connection:
     if readonly:
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    fresh = not path.exists()
     db = sqlite3.connect(path)
-    if fresh:
-        path.chmod(0o600)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == 0 and not db.execute("SELECT 1 FROM sqlite_master").fetchone():
-        with db:
-            db.execute(
-                "CREATE TABLE entries (seq INTEGER PRIMARY KEY, chain INTEGER NOT NULL, body BLOB NOT NULL) STRICT"
-            )
-            db.execute(f"PRAGMA user_version={VERSION}")
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
+    except sqlite3.DatabaseError:
+        return db  # whatever is wrong is found and named by reading it
     return db

@@ -5,6 +5,7 @@ for us, and the answers it would give.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
@@ -24,7 +25,7 @@ from predsurv.engine.resting import Resting
 from predsurv.state.market_cache import MarketCache
 
 ANSWERS_MAX: Final = 10_000
-"""Answers kept for a listener of ``events`` that does not keep up."""
+"""Answers kept for a listener of ``events``."""
 
 
 class PaperTerms(Struct, frozen=True):
@@ -46,7 +47,9 @@ class PaperBroker:
         self._terms, self._cache, self._account = terms, cache, account
         self._matching = Matching(cache, mirror, terms.latency, self._admit)
         self._owners: dict[ClientOrderId, StrategyName] = {}
-        self._listener: asyncio.Queue[AccountEvent | None] | None = None
+        self._said: deque[AccountEvent] = deque(maxlen=ANSWERS_MAX)
+        self._more = asyncio.Event()
+        self._closed = False
         self._now = 0
 
     async def submit(self, command: Approved) -> None:
@@ -71,10 +74,13 @@ class PaperBroker:
             self._account.settle(event)
 
     async def events(self) -> AsyncIterator[AccountEvent]:
-        """Yield every answer from now on until closed."""
-        self._listener = asyncio.Queue(ANSWERS_MAX)
-        while (answer := await self._listener.get()) is not None:
-            yield answer
+        """Yield every answer until closed; of those nobody asked for, the last ``ANSWERS_MAX``."""
+        while self._said or not self._closed:
+            while self._said:
+                yield self._said.popleft()
+            self._more.clear()
+            if not self._closed:
+                await self._more.wait()
 
     async def snapshot(self) -> AccountSnapshot:
         """Return the paper account."""
@@ -87,14 +93,14 @@ class PaperBroker:
 
     async def aclose(self) -> None:
         """End ``events``; safe to call twice."""
-        if self._listener is not None and not self._listener.full():
-            self._listener.put_nowait(None)
+        self._closed = True
+        self._more.set()
 
     def _book(self, answer: AccountEvent) -> AccountEvent:
         if isinstance(answer, Fill):
             self._account.fill(self._owners[answer.client_order_id], answer)
-        if self._listener is not None and not self._listener.full():
-            self._listener.put_nowait(answer)
+        self._said.append(answer)
+        self._more.set()
         return answer
 
     def _admit(self, command: PlaceOrder) -> str | None:

@@ -6,7 +6,7 @@ Kept apart, without I/O, so that reconnecting, watching over and buffering exist
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
@@ -48,6 +48,20 @@ class Codec(Protocol):
 
     def take_lost(self) -> AbstractSet[InstrumentKey]:
         """Return the instruments whose book was broken since the last call; each had its Gap."""
+        ...
+
+
+@runtime_checkable
+class Auditor(Protocol):
+    """What a codec may offer besides: to check what it decoded against what the venue says of it."""
+
+    def audit(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
+        """Append a Gap for each instrument found wrong, which ``take_lost`` then names.
+
+        Called when everything received by ``ts`` (ns UTC; ``now`` monotonic) is decoded, and every
+        tick. Return whether it is proved by other means that this connection misses nothing, so
+        that its silence is no reason for doubt.
+        """
         ...
 
 

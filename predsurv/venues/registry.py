@@ -4,7 +4,6 @@ Kept apart as the one place that knows the adapters; each is imported when it is
 nobody pays for a venue that is not used.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -15,8 +14,6 @@ from predsurv.net.clock import system_random
 from predsurv.ports import Clock, Venue
 
 Rand = Callable[[], float]
-
-_logger = logging.getLogger(__name__)
 
 
 def _mock(config: Config, clock: Clock, _rand: Rand) -> Venue:
@@ -31,38 +28,36 @@ def _polymarket(config: Config, clock: Clock, rand: Rand) -> Venue:
     return PolymarketVenue(config, clock, rand)
 
 
-_ADAPTERS: Final[dict[str, Callable[[Config, Clock, Rand], Venue]]] = {"polymarket": _polymarket, "mock": _mock}
+def _kalshi(config: Config, clock: Clock, rand: Rand) -> Venue:
+    from predsurv.venues.kalshi.signing import load_signer
+    from predsurv.venues.kalshi.venue import KalshiVenue
 
-VENUES: Final = ("polymarket", "kalshi", "mock")
+    return KalshiVenue(config, clock, rand, load_signer(clock))
+
+
+_ADAPTERS: Final[dict[str, Callable[[Config, Clock, Rand], Venue]]] = {
+    "polymarket": _polymarket,
+    "kalshi": _kalshi,
+    "mock": _mock,
+}
+
+VENUES: Final = tuple(_ADAPTERS)
 """Every venue name that a user may write."""
 
 
 def enabled_venues(config: Config) -> Sequence[str]:
-    """Return the venues to use when none is named: the mock one alone when it is enabled.
-
-    An enabled venue without an adapter is left out with a notice: a default scan goes on.
-    """
+    """Return the venues to use when none is named: the mock one alone when it is enabled."""
     if config.mock.enabled:
         return ("mock",)
-    venues = config.venues
-    wanted = [
-        name for name, section in (("polymarket", venues.polymarket), ("kalshi", venues.kalshi)) if section.enabled
-    ]
-    for name in wanted:
-        if name not in _ADAPTERS:
-            _logger.warning("%s is not available in this version and is left out", name)
-    return tuple(name for name in wanted if name in _ADAPTERS)
+    sections = (("polymarket", config.venues.polymarket), ("kalshi", config.venues.kalshi))
+    return tuple(name for name, section in sections if section.enabled)
 
 
 def open_venue(name: str, config: Config, clock: Clock, rand: Rand = system_random) -> Venue:
     """Return the venue called ``name``; with the mock enabled every real name means the mock.
 
-    Raises ConfigError when there is no such venue or no adapter for it yet.
+    Raises ConfigError when there is no such venue, or a key of it is unfit.
     """
     if name not in VENUES:
         raise ConfigError(f"no venue is called {sanitise(name, 40)!r}; there are: {', '.join(VENUES)}")
-    chosen = "mock" if config.mock.enabled else name
-    adapter = _ADAPTERS.get(chosen)
-    if adapter is None:
-        raise ConfigError(f"{chosen} is not available in this version; name another venue, or use --mock")
-    return adapter(config, clock, rand)
+    return _ADAPTERS["mock" if config.mock.enabled else name](config, clock, rand)

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from msgspec import Struct
 
 from predsurv.core.errors import PermanentError, PredsurvError, RateLimited, TransientError
-from predsurv.core.events import Connected, Disconnected, GapReason, MarketEvent
+from predsurv.core.events import Connected, Disconnected, Gap, GapReason, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.text import sanitise
 from predsurv.net import ws
@@ -52,8 +52,9 @@ class Socket(Protocol):
 class Stream(Struct, frozen=True, kw_only=True):
     """Where and how a venue streams.
 
-    ``headers`` are made for each handshake (they may be signed). ``connect`` replaces the network
-    in tests.
+    ``headers`` are made for each handshake (they may be signed). ``capacity`` is asked after every
+    turn: when the venue has said that connections carry fewer instruments, they are spread over
+    more. ``connect`` replaces the network in tests.
     """
 
     venue: VenueName
@@ -61,6 +62,7 @@ class Stream(Struct, frozen=True, kw_only=True):
     codec: CodecFactory
     instruments_per_connection: int
     headers: Callable[[], Mapping[str, str]] | None = None
+    capacity: Callable[[], int | None] = lambda: None
     policy: StreamPolicy = StreamPolicy()
     connect: Callable[[str, Mapping[str, str] | None], Awaitable[Socket]] = ws.connect
 
@@ -314,6 +316,7 @@ class StreamingFeed:
     def __init__(self, stream: Stream, clock: Clock, rand: Callable[[], float]) -> None:
         self._pool = Pool(stream, clock, rand)
         self._capacity = stream.instruments_per_connection
+        self._want: AbstractSet[InstrumentKey] = frozenset()
         self._lanes: list[Lane] = []
         self._closed = False
 
@@ -323,12 +326,16 @@ class StreamingFeed:
             return
         if len(want) > LANES_MAX * self._capacity:
             raise PermanentError(f"{len(want)} instruments are more than {LANES_MAX} connections carry; want fewer")
+        self._want = want
         carried: set[InstrumentKey] = set()
+        held = {key for lane in self._lanes for key in lane.keys}
         for lane in self._lanes:
-            carried |= lane.keys
+            carried |= set(sorted(lane.keys & want)[: self._capacity])
         missing = deque(sorted(want - carried))
+        now = self._pool.clock.now()
+        self._pool.inbox.put_events([Gap(key, now, "subscribing", 0) for key in missing if key in held])
         for lane in list(self._lanes):
-            drop = lane.keys - want
+            drop = lane.keys - carried
             add = _take(missing, self._capacity - len(lane.keys) + len(drop))
             if add or drop:
                 lane.change(add, drop)
@@ -361,6 +368,14 @@ class StreamingFeed:
                 yield events
             if pool.error is not None:
                 raise pool.error
+            await self._shrink()
+
+    async def _shrink(self) -> None:
+        """Spread what is wanted over more connections when the venue wants each to carry less."""
+        capacity = self._pool.stream.capacity()
+        if capacity is not None and capacity < self._capacity and not self._closed:
+            self._capacity = capacity
+            await self.watch(self._want)
 
     async def aclose(self) -> None:
         """Close every connection and end ``batches``; safe to call twice."""

@@ -15,6 +15,9 @@ from predsurv.core.num import MICROS, ONE, Price, Size, parse_micros, parse_sign
 from predsurv.venues.kalshi.listing import instrument
 from predsurv.venues.kalshi.wire import Texts
 
+LEVELS_MAX: Final = 10_000
+"""Most levels a side of a book may have; more is a malformed message."""
+
 PRICES_MAX: Final = 1 << 14
 SIZES_MAX: Final = 1 << 16
 
@@ -52,6 +55,15 @@ class Numbers:
     def __init__(self) -> None:
         self.prices = Prices()
         self.amounts = Amounts()
+
+    def book(self, yes: Texts, no: Texts) -> tuple[Sizes, Sizes]:
+        """Return bids and asks on the YES scale; raises WireError or ValueError for a book that cannot be."""
+        if max(len(yes), len(no)) > LEVELS_MAX:
+            raise WireError(f"book side of more than {LEVELS_MAX} levels")
+        bids, asks = self.side(yes, no=False), self.side(no, no=True)
+        if bids and asks and max(bids) >= min(asks):
+            raise WireError("book is crossed: are NO bids on the YES scale now?")
+        return bids, asks
 
     def side(self, levels: Texts, *, no: bool) -> Sizes:
         """Return one side on the YES scale: NO bids are asks at 1 − price; raises WireError or ValueError."""
@@ -138,11 +150,6 @@ class Shelf:
         self.lost.difference_update(line.keys)
 
 
-def is_crossed(bids: Sizes, asks: Sizes) -> bool:
-    """Return whether the best bid is at or above the best ask: matching leaves no book so."""
-    return bool(bids and asks) and max(bids) >= min(asks)
-
-
 def levels(sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
     """Return one side's levels, best first."""
     return tuple((price, Size(sizes[price])) for price in sorted(sizes, reverse=descending))
@@ -157,9 +164,7 @@ def snapshot(key: InstrumentKey, book: tuple[Sizes, Sizes, bool], stamps: tuple[
     ts_recv, epoch, seq = stamps
     if mirrored:
         bids, asks = _mirror(asks), _mirror(bids)
-    return BookSnapshot(
-        key, ts_recv, None, epoch, seq, levels(bids, descending=True), levels(asks, descending=False)
-    )
+    return BookSnapshot(key, ts_recv, None, epoch, seq, levels(bids, descending=True), levels(asks, descending=False))
 
 
 def _mirror(sizes: Sizes) -> Sizes:

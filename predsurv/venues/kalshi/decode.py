@@ -4,21 +4,21 @@ Kept apart from ``wire`` because this is where the venue's words end and ours be
 a subscription has a number, shared by all its markets: one that is missing may have been about any.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
 from predsurv.core.errors import WireError
 from predsurv.core.events import BookDelta, Dropped, GapReason, Malformed, MarketEvent, Quote, Trade, Unknown
-from predsurv.core.ids import InstrumentKey, OrderSide, TradeId
-from predsurv.core.num import MICROS, Price, Size
+from predsurv.core.ids import ID_CHARS_MAX, InstrumentKey, OrderSide, Side, TradeId
+from predsurv.core.num import MICROS, Price, Size, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.kalshi import wire
-from predsurv.venues.kalshi.books import Line, Numbers, Shelf, is_crossed, snapshot
+from predsurv.venues.kalshi.books import Line, Numbers, Shelf, snapshot
 from predsurv.venues.kalshi.lifecycle import Announcements
 from predsurv.venues.kalshi.listing import VENUE
-from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES, Subscriptions
+from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES, Sequences, Subscriptions
 
 DETAIL_CHARS_MAX: Final = 120
 SEARCHED_BYTES_MAX: Final = 1 << 16
@@ -42,6 +42,16 @@ _CHANNELS: Final[dict[type, str]] = {
 # What the venue's error codes mean for us; any other leaves the subscriptions as they are.
 _ENDED: Final[dict[int, GapReason]] = {7: "disconnect", 10: "disconnect", 25: "overflow"}
 _FULL: Final = 26
+_TRY_AGAIN: Final = frozenset({18, _FULL, 27})  # time-out, too many markets, too many commands
+
+_ABOUT_BOOKS: Final = frozenset({"orderbook_delta", "orderbook_snapshot", "trade"})
+
+
+class _Numbered(Protocol):
+    @property
+    def sid(self) -> int | None: ...
+    @property
+    def seq(self) -> int | None: ...
 
 
 class Memory:
@@ -68,7 +78,8 @@ class KalshiCodec:
         self._shelf = Shelf()
         self._lines = self._shelf.lines
         self._subscriptions = Subscriptions()
-        self._seqs: dict[int, int] = {}
+        self._sequences = Sequences()
+        self._last = self._sequences.last
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
         """Return subscriptions, updates and requests for whole books, as needed."""
@@ -92,21 +103,27 @@ class KalshiCodec:
     def decode(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of ``frame``; see the protocol."""
         start = len(out)
+        counted = False
         try:
             message = wire.read_frame(frame)
-        except (ValueError, RecursionError) as error:
-            return self._unread(frame, error, ts_recv, out)
-        if not isinstance(message, wire.Ticker | wire.Subscribed) and message.seq is not None:
-            self._count(message, ts_recv, out)
-            start = len(out)
-        try:
             if type(message) is wire.Delta:
+                seq = message.seq
+                if seq is None or self._last.get(message.sid or 0) != seq - 1:
+                    self._count(message, ts_recv, out)
+                    start = len(out)
+                else:
+                    self._last[message.sid or 0] = seq
+                counted = True
                 self._change(message, ts_recv, out)
-            elif not self._other(message, ts_recv, out):
-                return False
-        except (WireError, ValueError) as error:
+                return True
+            if not isinstance(message, wire.Ticker | wire.Subscribed):
+                self._count(message, ts_recv, out)
+                start = len(out)
+            counted = True
+            return self._other(message, ts_recv, out)
+        except (WireError, ValueError, RecursionError) as error:
             del out[start:]
-            self._malformed(frame, error, ts_recv, out)
+            self._unreadable(frame, error, (ts_recv, counted), out)
         return True
 
     def _change(self, message: wire.Delta, ts_recv: int, out: list[MarketEvent]) -> None:
@@ -129,11 +146,11 @@ class KalshiCodec:
             # The sum is wrong, so something was missed; nothing says since when.
             self._shelf.lose([line], (ts_recv, "hash_mismatch", self._epoch), out)
             return
-        ts_ms = body.ts_ms
-        ts_venue = ts_ms * _MS if ts_ms is not None and _EARLIEST < ts_ms < _LATEST else None
+        ts_ms = body.ts_ms or 0
+        ts_venue = ts_ms * _MS if _EARLIEST < ts_ms < _LATEST else None
         for key, mirrored in line.live:
             at, is_bid = (Price(MICROS - price), not bid) if mirrored else (price, bid)
-            side = "bid" if is_bid else "ask"
+            side: Side = "bid" if is_bid else "ask"
             out.append(BookDelta(key, ts_recv, ts_venue, self._epoch, message.seq, side, at, Size(size)))
 
     def _other(self, message: wire.Message, ts_recv: int, out: list[MarketEvent]) -> bool:
@@ -141,24 +158,15 @@ class KalshiCodec:
         match message:
             case wire.Snapshot():
                 self._book(message, ts_recv, out)
-            case wire.Print():
-                out += trades(message.msg, self._lines.get(message.msg.market_ticker), self._memory.numbers, ts_recv)
-            case wire.Ticker():
-                out += quotes(message.msg, self._lines.get(message.msg.market_ticker), self._memory.numbers, ts_recv)
-            case wire.Life():
-                told = self._memory.announcements.market(message.msg, ts_recv)
-                out += [] if told is None else [told]
-            case wire.EventFee():
-                out += self._memory.announcements.fee(message.msg, self._lines, ts_recv)
+            case wire.Subscribed():
+                self._subscriptions.subscribed(message.msg.channel, message.msg.sid)
+                self._last.setdefault(message.msg.sid, 0)
             case wire.Refusal():
                 self._refused(message, ts_recv, out)
-            case wire.Subscribed(body):
-                self._subscriptions.subscribed(body.channel, body.sid)
-                self._seqs.setdefault(body.sid, 0)
             case wire.Unsubscribed():
-                self._seqs.pop(message.sid or 0, None)
+                self._sequences.forget(message.sid)
             case _:
-                pass
+                out += told(message, self._lines, self._memory, ts_recv)
         return not isinstance(message, wire.Answer)
 
     def _book(self, message: wire.Snapshot, ts_recv: int, out: list[MarketEvent]) -> None:
@@ -167,19 +175,140 @@ class KalshiCodec:
         yes, no = wire.sides(body)
         if line is None or (body.market_id == "" and not yes and not no):
             return  # an expired or unknown market: that is no empty book
-        bids = self._memory.numbers.side(yes, no=False)
-        asks = self._memory.numbers.side(no, no=True)
-        if is_crossed(bids, asks):
-            raise WireError("book is crossed: are NO bids on the YES scale now?")
+        bids, asks = self._memory.numbers.book(yes, no)
         self._shelf.open(line, bids, asks)
         stamps = (ts_recv, self._epoch, message.seq)
         out += [snapshot(key, (bids, asks, mirrored), stamps) for key, mirrored in line.live]
 
-    def _count(self, message: wire.Message, ts_recv: int, out: list[MarketEvent]) -> None:
-        """Check the number of a frame; learn which channel its subscription is."""
-        sid, seq = getattr(message, "sid", None), getattr(message, "seq", None)
+    def _count(self, frame: _Numbered, ts_recv: int, out: list[MarketEvent]) -> None:
+        """Check the number of a frame; a gap spoils all that its subscription tells."""
+        sid, seq = frame.sid, frame.seq
         if sid is None or seq is None:
             return
-        if self._subscriptions.by_sid(sid) is None and type(message) in _CHANNELS:
-            self._subscriptions.subscribed(_CHANNELS[type(message)], sid)
-        self._advance(sid, seq, ts_recv, out)
+        channel = self._subscriptions.by_sid(sid)
+        name = _CHANNELS.get(type(frame))
+        if channel is None and name is not None:
+            # Data may come before the answer that names its subscription.
+            self._subscriptions.subscribed(name, sid)
+            channel = self._subscriptions.by_sid(sid)
+        missing = self._sequences.missing(sid, seq)
+        if not missing:
+            return
+        if channel is self._subscriptions.life:
+            out.append(Dropped(VENUE, ts_recv, missing))
+        else:
+            self._shelf.lose(self._lines.values(), (ts_recv, "seq_gap", self._epoch), out)
+
+    def _refused(self, message: wire.Refusal, ts_recv: int, out: list[MarketEvent]) -> None:
+        code, subscriptions = message.msg.code, self._subscriptions
+        channel, command = subscriptions.by_sid(message.sid), subscriptions.refused(message.id)
+        reason = _ENDED.get(code)
+        if reason is not None:
+            for each in [channel] if channel else command.channels if command else subscriptions.all():
+                self._sequences.forget(each.sid)
+                subscriptions.end(each)
+            self._shelf.lose(self._lines.values(), (ts_recv, reason, self._epoch), out)
+            return
+        out.append(Unknown(VENUE, ts_recv, sanitise(f"error {code} {message.msg.msg}", DETAIL_CHARS_MAX)))
+        if code in _TRY_AGAIN and command is not None:
+            lines = [line for line in map(self._lines.get, sorted(command.tickers)) if line is not None]
+            self._shelf.lose(lines, (ts_recv, "subscribing", self._epoch), out)
+            if code == _FULL:
+                carried = sum(len(line.keys) for line in self._lines.values() if line.ticker in subscriptions.books.on)
+                room = max(carried or len(command.tickers) // 2, 1)
+                self._memory.capacity = min(room, self._memory.capacity or room)
+
+    def _unreadable(self, frame: bytes, error: Exception, known: tuple[int, bool], out: list[MarketEvent]) -> None:
+        """Report a frame that is of no known kind or makes no sense; believe no book it may have been about.
+
+        ``known``: when it came, and whether its number was checked already.
+        """
+        ts_recv, counted = known
+        try:
+            envelope = wire.read_envelope(frame)
+        except (ValueError, RecursionError):
+            envelope = None
+        if envelope is not None and not counted:
+            self._count(envelope, ts_recv, out)
+        if envelope is not None and envelope.type not in wire.KINDS:
+            out.append(Unknown(VENUE, ts_recv, sanitise(envelope.type, DETAIL_CHARS_MAX)))
+            return
+        digest = blake2b(frame, digest_size=16).hexdigest()
+        out.append(Malformed(VENUE, ts_recv, sanitise(str(error), DETAIL_CHARS_MAX), digest))
+        if envelope is None or envelope.type in _ABOUT_BOOKS:
+            lines = _named(frame, self._lines.values()) if envelope is not None else [*self._lines.values()]
+            self._shelf.lose(lines, (ts_recv, "decode_error", self._epoch), out)
+
+
+def told(message: wire.Message, lines: Mapping[str, Line], memory: Memory, ts_recv: int) -> list[MarketEvent]:
+    """Return what a message says that touches no book; raises WireError or ValueError."""
+    match message:
+        case wire.Print():
+            return trades(message.msg, lines.get(message.msg.market_ticker), memory.numbers, ts_recv)
+        case wire.Ticker():
+            return quotes(message.msg, lines.get(message.msg.market_ticker), memory.numbers, ts_recv)
+        case wire.Life():
+            return memory.announcements.market(message.msg, ts_recv)
+        case wire.EventFee():
+            return memory.announcements.fee(message.msg, lines, ts_recv)
+        case _:
+            return []
+
+
+def trades(body: wire.TradeBody, line: Line | None, numbers: Numbers, ts_recv: int) -> list[MarketEvent]:
+    """Return a public trade as each wanted outcome of its market sees it; raises WireError or ValueError."""
+    if line is None:
+        return []
+    price = numbers.prices[body.yes_price_dollars or wire.cents(body.yes_price)]
+    size = numbers.amounts[body.count_fp or str(body.count)]
+    if size <= 0:
+        raise WireError("trade of nothing")
+    taker = _TAKER.get(body.taker_book_side or body.taker_outcome_side or body.taker_side or "")
+    ts_venue = _venue_time(body.ts_ms, body.ts)
+    trade_id = TradeId(body.trade_id[:ID_CHARS_MAX]) if body.trade_id else None
+    told: list[MarketEvent] = []
+    for key, mirrored in line.keys.items():
+        at = Price(MICROS - price) if mirrored else price
+        side = _FLIPPED[taker] if mirrored and taker else taker
+        told.append(Trade(key, ts_recv, ts_venue, at, Size(size), side, trade_id))
+    return told
+
+
+def quotes(body: wire.TickerBody, line: Line | None, numbers: Numbers, ts_recv: int) -> list[MarketEvent]:
+    """Return the venue's best prices as each wanted outcome sees them; raises ValueError."""
+    if line is None:
+        return []
+    bid = _best(body.yes_bid_dollars, body.yes_bid_size_fp, numbers)
+    ask = _best(body.yes_ask_dollars, body.yes_ask_size_fp, numbers)
+    ts_venue = _venue_time(body.ts_ms, body.ts)
+    return [
+        Quote(key, ts_recv, ts_venue, _complement(ask), _complement(bid))
+        if mirrored
+        else Quote(key, ts_recv, ts_venue, bid, ask)
+        for key, mirrored in line.keys.items()
+    ]
+
+
+def _best(price: str | None, size: str | None, numbers: Numbers) -> Price | None:
+    """Return a best price, None where nobody stands behind it: 0 and 1 are what an empty side looks like."""
+    if not price or (size is not None and numbers.amounts[size] <= 0) or parse_micros(price) in (0, MICROS):
+        return None
+    return numbers.prices[price]
+
+
+def _complement(price: Price | None) -> Price | None:
+    return None if price is None else Price(MICROS - price)
+
+
+def _venue_time(ts_ms: int | None, ts: int | str | None) -> int | None:
+    """Return ms, or in older frames seconds, in ns UTC; None when absent or beyond all sense."""
+    if ts_ms is None and isinstance(ts, int):
+        ts_ms = ts * 1_000
+    return ts_ms * _MS if ts_ms is not None and _EARLIEST < ts_ms < _LATEST else None
+
+
+def _named(frame: bytes, lines: Iterable[Line]) -> list[Line]:
+    """Return the lines that a broken frame names; all of them when it names none."""
+    every = [*lines]
+    named = [line for line in every if line.ticker.encode() in frame] if len(frame) <= SEARCHED_BYTES_MAX else []
+    return named or every

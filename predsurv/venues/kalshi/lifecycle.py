@@ -10,9 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from predsurv.core.errors import WireError
-from predsurv.core.events import MarketChange, MarketChangeKind, MarketEvent, MarketResolved
+from predsurv.core.events import MarketChange, MarketChangeKind, MarketEvent, MarketResolved, Unknown
 from predsurv.core.ids import InstrumentId, MarketId
-from predsurv.core.num import MICROS, Price, parse_price
+from predsurv.core.num import MICROS, Price, format_micros, parse_price
+from predsurv.core.text import sanitise
 from predsurv.venues.kalshi.listing import (
     COMBO_PREFIX,
     NO_SUFFIX,
@@ -27,6 +28,7 @@ from predsurv.venues.kalshi.listing import (
 from predsurv.venues.kalshi.wire import FeeBody, LifeBody
 
 SEEN_MAX: Final = 1 << 14
+KIND_CHARS_MAX: Final = 120
 RESULTS_MAX: Final = 1 << 17
 """Results remembered until they are paid out; a day has some 74,000."""
 
@@ -41,21 +43,21 @@ class Announcements:
         self._seen: dict[tuple[object, ...], None] = {}
         self._results: dict[str, Result] = {}
 
-    def market(self, body: LifeBody, ts_recv: int) -> MarketEvent | None:
-        """Return what a life-cycle message says, None when it is nothing new; raises WireError or ValueError."""
+    def market(self, body: LifeBody, ts_recv: int) -> list[MarketEvent]:
+        """Return what a life-cycle message says, nothing when it is not new; raises WireError or ValueError."""
         if body.market_ticker.startswith(COMBO_PREFIX):
-            return None
+            return []
         checked_id(body.market_ticker, "market_ticker")
         tell = _TELLERS.get(body.event_type)
         if tell is None:
-            raise WireError("event_type is not known")
+            return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", KIND_CHARS_MAX))]
         if not self._is_new(body.market_ticker, body.event_type, body.is_deactivated, _stamp(body)):
-            return None
+            return []
         if body.event_type == "determined":
             self._determine(body)
         elif body.event_type == "settled" and body.market_ticker in self._results:
-            return _resolved(body, self._results.pop(body.market_ticker), ts_recv)
-        return tell(body, ts_recv)
+            return [_resolved(body, self._results.pop(body.market_ticker), ts_recv)]
+        return [tell(body, ts_recv)]
 
     def fee(self, body: FeeBody, tickers: Iterable[str], ts_recv: int) -> list[MarketEvent]:
         """Return the new fee of each of ``tickers`` that belongs to the event; raises WireError."""
@@ -66,9 +68,9 @@ class Announcements:
             {
                 "event_ticker": body.event_ticker,
                 "fee_type_override": body.fee_type_override,
-                "fee_multiplier_override": None if times is None else times // MICROS if times % MICROS == 0 else None,
-                "rate": fee.rate if own else None,
-                "maker_rate": fee.maker_rate if own else None,
+                "fee_multiplier_override": None if times is None else format_micros(times),
+                "rate": format_micros(fee.rate) if own else None,
+                "maker_rate": format_micros(fee.maker_rate) if own else None,
             }
         )
         return [

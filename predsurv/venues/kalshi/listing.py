@@ -17,7 +17,8 @@ from predsurv.core.errors import WireError
 from predsurv.core.ids import ID_CHARS_MAX, EventId, InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import FeeSchedule, Market, MarketStatus, Outcome, PriceBand
 from predsurv.core.num import MICROS, ONE, Money, Price, Size, parse_micros, parse_micros_floor, parse_price
-from predsurv.venues.kalshi.wire import Band, EventRow, LifeBody, MarketRow, Metadata, SeriesRow
+from predsurv.venues.kalshi.rows import EventRow, MarketRow, SeriesRow
+from predsurv.venues.kalshi.wire import Band, LifeBody, Metadata
 
 VENUE: Final = VenueName("kalshi")
 NO_SUFFIX: Final = ":no"
@@ -182,7 +183,7 @@ def bands_of(ranges: Sequence[Band] | None) -> tuple[PriceBand, ...]:
 
 def instrument(key: InstrumentKey) -> tuple[str, bool]:
     """Return the ticker that ``key`` trades under and whether it is the NO outcome."""
-    return key.market_id, key.instrument_id != key.market_id
+    return key.market_id, key.instrument_id.endswith(NO_SUFFIX)
 
 
 def series_of(event_ticker: str) -> str:

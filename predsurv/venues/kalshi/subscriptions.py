@@ -39,10 +39,32 @@ class Channel:
 
 
 class Command(NamedTuple):
-    """A command that may be refused: what it asked for where."""
+    """A command that may be refused: what it asked for where; ``adds`` has to be undone then."""
 
     channels: Sequence[Channel]
     tickers: AbstractSet[str]
+    adds: bool = True
+
+
+class Sequences:
+    """The last number seen of each subscription; the first frame of one has number 1."""
+
+    def __init__(self) -> None:
+        self.last: dict[int, int] = {}
+
+    def missing(self, sid: int, seq: int) -> int:
+        """Take frame ``seq`` of ``sid``; return 0 when it is the next one.
+
+        Otherwise at least 1: about how many frames are missing, or 1 for one that came again.
+        """
+        expected = self.last.get(sid, 0) + 1
+        self.last[sid] = seq
+        return 0 if seq == expected else max(seq - expected, 1)
+
+    def forget(self, sid: int | None) -> None:
+        """Let ``sid`` begin anew."""
+        if sid is not None:
+            self.last.pop(sid, None)
 
 
 class Subscriptions:
@@ -77,21 +99,36 @@ class Subscriptions:
 
     def subscribed(self, name: str, sid: int) -> None:
         """Take the id that the venue gave."""
-        for channel in (self.books, self.trades, self.life):
+        for channel in self.all():
             if channel.name == name:
                 channel.sid = sid
 
     def by_sid(self, sid: int | None) -> Channel | None:
         """Return the channel that ``sid`` belongs to."""
-        channels = (self.books, self.trades, self.life)
-        return next((channel for channel in channels if sid is not None and channel.sid == sid), None)
+        return next((channel for channel in self.all() if sid is not None and channel.sid == sid), None)
 
     def refused(self, command_id: int | None) -> Command | None:
         """Undo a refused command and return it, None when it is not known."""
         command = self._sent.pop(command_id, None) if command_id is not None else None
-        for channel in command.channels if command else ():
-            channel.on -= command.tickers if command else set()
+        if command is not None and command.adds:
+            for channel in command.channels:
+                channel.on -= command.tickers
         return command
+
+    def end(self, channel: Channel) -> None:
+        """Forget a subscription that the venue ended: the next ``change`` subscribes anew."""
+        channel.reset()
+        if channel is self.life:
+            self._followed = False
+
+    def all(self) -> Sequence[Channel]:
+        """Return every channel."""
+        return (self.books, self.trades, self.life)
+
+    def overdue(self) -> bytes | None:
+        """Return a command that had to wait or has to be said again, None when there is none."""
+        waiting = [*self._leave(frozenset()), *self._follow()] if self._sent else []
+        return waiting[0] if waiting else None
 
     def _follow(self) -> Iterator[bytes]:
         if self._followed:
@@ -118,10 +155,10 @@ class Subscriptions:
             yield self._command("subscribe", params, Command(channels, frozenset(chunk)))
 
     def _update(self, channel: Channel, action: str, tickers: AbstractSet[str]) -> Iterator[bytes]:
-        undone: Sequence[Channel] = [channel] if action == "add_markets" else []
+        adds = action == "add_markets"
         for chunk in _chunks(tickers):
             params = {"sid": channel.sid, "action": action, "market_tickers": chunk}
-            yield self._command("update_subscription", params, Command(undone, frozenset(chunk)))
+            yield self._command("update_subscription", params, Command([channel], frozenset(chunk), adds))
 
     def _command(self, name: str, params: dict[str, Any], command: Command) -> bytes:
         number = next(self._ids)

@@ -1,8 +1,8 @@
-"""Kalshi's payloads as msgspec structs: WebSocket frames, order books and the rows of its lists.
+"""The frames of Kalshi's WebSocket as msgspec structs.
 
 Kept apart from what they mean because a changed wire format changes this file and nothing that
-events depend on. Source: Kalshi's AsyncAPI 2.0 and OpenAPI 3.31 and what was recorded from it.
-Fields that nobody reads are left out; unknown ones are skipped.
+events depend on. Source: Kalshi's AsyncAPI 2.0 and what was recorded from it. Fields that nobody
+reads are left out; unknown ones are skipped.
 """
 
 from typing import Final, Literal
@@ -11,9 +11,6 @@ import msgspec
 from msgspec import Raw, Struct
 
 from predsurv.core.errors import WireError
-
-LEVELS_MAX: Final = 10_000
-"""Most levels a side of a book may have; more is a malformed message."""
 
 NULL: Final = Raw(b"null")
 
@@ -31,8 +28,8 @@ class DeltaBody(Struct, gc=False):
 
     market_ticker: str
     side: WireSide
-    price_dollars: str = ""
-    delta_fp: str = ""
+    price_dollars: str | None = None
+    delta_fp: str | None = None
     ts_ms: int | None = None
     price: int | None = None
     delta: int | None = None
@@ -80,14 +77,14 @@ class TradeBody(Struct, gc=False):
     """See ``Print``; ``yes_price`` and ``count`` are cents and whole contracts, until 2026-03-12."""
 
     market_ticker: str
-    trade_id: str = ""
-    yes_price_dollars: str = ""
-    count_fp: str = ""
-    taker_side: str = ""
-    taker_outcome_side: str = ""
-    taker_book_side: str = ""
-    is_block_trade: bool = False
-    ts: int | None = None
+    trade_id: str | None = None
+    yes_price_dollars: str | None = None
+    count_fp: str | None = None
+    taker_side: str | None = None
+    taker_outcome_side: str | None = None
+    taker_book_side: str | None = None
+    is_block_trade: bool | None = None
+    ts: int | str | None = None
     ts_ms: int | None = None
     yes_price: int | None = None
     count: int | None = None
@@ -110,11 +107,11 @@ class TickerBody(Struct, gc=False):
     """See ``Ticker``; the sizes tell whether a price is one."""
 
     market_ticker: str
-    yes_bid_dollars: str = ""
-    yes_ask_dollars: str = ""
+    yes_bid_dollars: str | None = None
+    yes_ask_dollars: str | None = None
     yes_bid_size_fp: str | None = None
     yes_ask_size_fp: str | None = None
-    ts: int | None = None
+    ts: int | str | None = None
     ts_ms: int | None = None
 
 
@@ -260,131 +257,10 @@ class Envelope(Struct, gc=False):
     seq: int | None = None
 
 
-class Ladder(Struct, gc=False):
-    """Both sides' bids of one market as REST tells them; an empty side is ``[]``."""
-
-    yes_dollars: Texts | None = None
-    no_dollars: Texts | None = None
-
-
-class RestBook(Struct, gc=False):
-    """``{"ticker":"KX…","orderbook_fp":{"yes_dollars":[["0.0100","13553.00"],…],"no_dollars":[…]}}``."""
-
-    ticker: str
-    orderbook_fp: Ladder
-
-
-class RestBooks(Struct, gc=False):
-    """The answer to ``/markets/orderbooks``: no sequence number and no time."""
-
-    orderbooks: list[RestBook]
-
-
-class Listing(Struct, gc=False):
-    """A page of ``/markets``, ``/events`` or ``/series``: rows not yet read, and where to go on."""
-
-    markets: list[Raw] = []
-    events: list[Raw] = []
-    series: list[Raw] = []
-    cursor: str | None = None
-
-
-class MarketRow(Struct, gc=False):
-    """A row of ``/markets``.
-
-    ``{"ticker":"KXITFWMATCH-26AUG25KOZMAN-MAN","event_ticker":"KXITFWMATCH-26AUG25KOZMAN","status":"active",
-    "title":"Noelia Manta wins","yes_sub_title":"Noelia Manta","close_time":"2026-09-08T09:00:00Z",
-    "yes_bid_dollars":"0.0100","yes_bid_size_fp":"3100.00","yes_ask_dollars":"0.9900",…,
-    "price_ranges":[{"start":"0.0000","end":"1.0000","step":"0.0100"}],"volume_fp":"0.00",…}``
-    """
-
-    ticker: str
-    event_ticker: str
-    status: str = ""
-    title: str | None = None
-    yes_sub_title: str | None = None
-    close_time: str | None = None
-    result: str | None = None
-    volume_fp: str | None = None
-    volume_24h_fp: str | None = None
-    open_interest_fp: str | None = None
-    yes_bid_dollars: str | None = None
-    yes_bid_size_fp: str | None = None
-    yes_ask_dollars: str | None = None
-    yes_ask_size_fp: str | None = None
-    price_ranges: list[Band] | None = None
-    rules_primary: str | None = None
-    rules_secondary: str | None = None
-    mve_collection_ticker: str | None = None
-
-
-class EventRow(Struct, gc=False):
-    """A row of ``/events``.
-
-    ``{"event_ticker":"KXNEXTNATOSECGEN-99","series_ticker":"KXNEXTNATOSECGEN","title":"Who will be …?",
-    "category":"Elections","mutually_exclusive":true,"collateral_return_type":"MECNET",…}``
-    """
-
-    event_ticker: str
-    series_ticker: str | None = None
-    title: str | None = None
-    category: str | None = None
-    mutually_exclusive: bool | None = None
-    fee_type_override: str | None = None
-    fee_multiplier_override: Raw = NULL
-
-
-class SeriesRow(Struct, gc=False):
-    """A row of ``/series``.
-
-    ``{"ticker":"FED","title":"Fed funds rate","category":"Economics","tags":["Interest rates"],
-    "fee_type":"quadratic","fee_multiplier":1,…}``
-    """
-
-    ticker: str
-    category: str | None = None
-    tags: list[str] | None = None
-    fee_type: str | None = None
-    fee_multiplier: Raw = NULL
-
-
-class FeeChange(Struct, gc=False):
-    """``{"series_ticker":"KXINX","fee_type":"quadratic","fee_multiplier":1,"scheduled_ts":"2026-07-03T…Z"}``."""
-
-    series_ticker: str
-    scheduled_ts: str
-
-
-class FeeChanges(Struct, gc=False):
-    """The answer to ``/series/fee_changes``."""
-
-    series_fee_change_arr: list[FeeChange] = []
-
-
-class Bucket(Struct, gc=False):
-    """Tokens a second and at most at once; a request costs ten."""
-
-    refill_rate: int
-    bucket_capacity: int
-
-
-class AccountLimits(Struct, gc=False):
-    """``{"usage_tier":"basic","read":{"refill_rate":200,"bucket_capacity":600},"write":{…},…}``."""
-
-    read: Bucket
-
-
 read_frame = msgspec.json.Decoder(Message).decode
 """Bytes of a frame to ``Message``; raises ValueError (also for kinds we do not know) or RecursionError."""
 
 read_envelope = msgspec.json.Decoder(Envelope).decode
-read_books = msgspec.json.Decoder(RestBooks).decode
-read_listing = msgspec.json.Decoder(Listing).decode
-read_market = msgspec.json.Decoder(MarketRow).decode
-read_event = msgspec.json.Decoder(EventRow).decode
-read_series = msgspec.json.Decoder(SeriesRow).decode
-read_fee_changes = msgspec.json.Decoder(FeeChanges).decode
-read_limits = msgspec.json.Decoder(AccountLimits).decode
 
 KINDS: Final = frozenset(
     str(kind.__struct_config__.tag)
@@ -394,12 +270,11 @@ KINDS: Final = frozenset(
 
 
 def sides(body: BookBody) -> tuple[Texts, Texts]:
-    """Return YES and NO bids as texts, whichever form the book came in; raises WireError for too many."""
-    yes = body.yes_dollars_fp or _texts(body.yes_dollars, body.yes)
-    no = body.no_dollars_fp or _texts(body.no_dollars, body.no)
-    if max(len(yes), len(no)) > LEVELS_MAX:
-        raise WireError(f"book side of more than {LEVELS_MAX} levels")
-    return yes, no
+    """Return YES and NO bids as texts, whichever form the book came in; raises WireError."""
+    return (
+        body.yes_dollars_fp or _texts(body.yes_dollars, body.yes),
+        body.no_dollars_fp or _texts(body.no_dollars, body.no),
+    )
 
 
 def cents(price: int | None) -> str:

@@ -5,7 +5,7 @@ one connection knows: which tokens it asked for and which of them have a book.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final, Literal
@@ -31,19 +31,23 @@ from predsurv.core.market import Market
 from predsurv.core.num import MICROS, ONE, Price, Size, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.polymarket import listing, wire
+from predsurv.venues.polymarket.continuity import Budget, Checks, Witness
 from predsurv.venues.polymarket.listing import VENUE
 
 PRICES_MAX: Final = 1 << 14
 SIZES_MAX: Final = 1 << 16
-LEVELS_KNOWN_MAX: Final = 1 << 16
 SEEN_MAX: Final = 1 << 13
 """Trades and announcements remembered to tell a repeated message from a new one."""
 
 DETAIL_CHARS_MAX: Final = 120
 
+NOTED_MAX: Final = 1 << 13
+"""Messages kept at most until they are checked; a connection's are checked after every read."""
+
 SEARCHED_BYTES_MAX: Final = 1 << 18
 """A broken message up to this long is searched for the tokens it names."""
 
+_CHANGE_TAIL: Final = wire.CHANGE_TAIL
 _MS: Final = 1_000_000
 _EARLIEST: Final = 1_420_070_400_000  # 2015, in ms as the venue counts
 _LATEST: Final = 4_102_444_800_000  # 2100
@@ -55,7 +59,9 @@ class Prices(dict[str, Price]):
     """Price texts already parsed; holds prices strictly between 0 and 1 only."""
 
     def __missing__(self, text: str) -> Price:
-        price = _price(text)
+        price = Price(parse_micros(text))
+        if not 0 < price < ONE:
+            raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
         if len(self) >= PRICES_MAX:
             self.clear()
         self[text] = price
@@ -71,20 +77,6 @@ class Sizes(dict[str, Size]):
             self.clear()
         self[text] = size
         return size
-
-
-class Levels(dict[bytes, Level | None]):
-    """Levels already parsed, by the bytes between two closing braces; None where the size is 0.
-
-    A book is sent anew after every trade and differs little from the last one.
-    """
-
-    def __missing__(self, piece: bytes) -> Level | None:
-        level = _level(*wire.level_texts(piece.lstrip(b", \t\r\n") + b"}"))
-        if len(self) >= LEVELS_KNOWN_MAX:
-            self.clear()
-        self[piece] = level
-        return level
 
 
 class Seen:
@@ -106,16 +98,17 @@ class Seen:
 
 
 class Memory:
-    """What all connections of a feed may share: parsed texts and announcements already made.
+    """What all connections of a feed may share: parsed texts, what was told already, and the checks.
 
-    Every connection hears of every new market, so ``seen`` has to outlive and span them.
+    Two connections carry the same instruments while one takes over, so ``seen`` has to span them.
     """
 
     def __init__(self) -> None:
         self.prices = Prices()
         self.sizes = Sizes()
-        self.levels = Levels()
         self.seen = Seen()
+        self.budget = Budget()
+        self.checks = Checks()
 
 
 class PolymarketCodec:
@@ -126,8 +119,10 @@ class PolymarketCodec:
         self._epoch = epoch
         self._prices = memory.prices
         self._sizes = memory.sizes
-        self._levels = memory.levels
         self._seen = memory.seen
+        self._witness = Witness(memory.budget, memory.checks)
+        self._noted = self._witness.noted
+        self._read_change: Callable[[bytes], wire.PriceChange] = wire.read_change
         self._opened = False
         self._wanted: dict[str, InstrumentKey] = {}
         self._live: dict[str, InstrumentKey] = {}
@@ -141,6 +136,7 @@ class PolymarketCodec:
             self._live.pop(key.instrument_id, None)
             self._awaiting.discard(key)
             self._lost.discard(key)
+            self._witness.forget(key.instrument_id, for_good=key not in add)
         for key in add:
             self._wanted[key.instrument_id] = key
             self._live.pop(key.instrument_id, None)
@@ -172,11 +168,11 @@ class PolymarketCodec:
         A price change in its present form (nineteen frames in twenty) takes one decoder made for
         it; every other frame, and every one that this refuses, takes the patient way.
         """
-        if not frame.endswith(wire.CHANGE_TAIL):
+        if not frame.endswith(_CHANGE_TAIL):
             return self._one_or_several(frame, ts_recv, out)
         start = len(out)
         try:
-            self._changes(wire.read_change(frame), ts_recv, out)
+            self._changes(self._read_change(frame), ts_recv, out)
         except ValueError:
             del out[start:]
             return self._one_or_several(frame, ts_recv, out)
@@ -202,6 +198,23 @@ class PolymarketCodec:
                         sizes[change.size],
                     )
                 )
+        self._noted.append(message)
+
+    def audit(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
+        """Check the books against what the venue says of them; see ``predsurv.venues.codec.Auditor``."""
+        for token, since in self._witness.settle(ts, now):
+            if token in self._live:
+                self._lose(self._live[token], Gap(self._live[token], since, "hash_mismatch", self._epoch), out)
+        if self._witness.blind:
+            self._read_change = wire.read_quoted_change
+        return False
+
+    def _lose(self, key: InstrumentKey, gap: Gap, out: list[MarketEvent]) -> None:
+        del self._live[key.instrument_id]
+        self._awaiting.add(key)
+        self._lost.add(key)
+        self._witness.forget(key.instrument_id, for_good=False)
+        out.append(gap)
 
     def _one_or_several(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         if frame == wire.PONG:
@@ -248,20 +261,26 @@ class PolymarketCodec:
     def _about(self, key: InstrumentKey, message: wire.AboutToken, ts_recv: int) -> MarketEvent | None:
         match message:
             case wire.WireBook():
-                book = _book(key, message, (ts_recv, self._epoch), self._levels)
+                book = _book(key, message, (ts_recv, self._epoch), self._prices, self._sizes)
                 self._live[key.instrument_id] = key
                 self._awaiting.discard(key)
                 self._lost.discard(key)
+                if len(self._noted) >= NOTED_MAX:
+                    self._witness.absorb()
+                self._noted.append(message)
                 return book
             case wire.LastTrade():
                 trade = _trade(key, message, ts_recv, self._prices[message.price], self._sizes[message.size])
+                self._noted.append(message)
                 return trade if self._seen.add(f"trade {trade.trade_id}") else None
             case wire.BestBidAsk():
                 bid = _best(message.best_bid, self._prices)
                 ask = _best(message.best_ask, self._prices)
                 return Quote(key, ts_recv, _venue_time(message.timestamp), bid, ask)
             case wire.TickSizeChange():
-                return _tick_size(key, message, ts_recv, self._prices)
+                change = _tick_size(key, message, ts_recv, self._prices)
+                self._noted.append(message)
+                return change
 
     def _malformed(self, message: bytes, error: Exception, ts_recv: int, out: list[MarketEvent]) -> None:
         """Report a broken message and stop believing the books that it may have been about."""
@@ -271,10 +290,7 @@ class PolymarketCodec:
         for token, key in self._wanted.items():
             if key in self._awaiting or (searched and token.encode() not in message):
                 continue
-            del self._live[token]
-            self._awaiting.add(key)
-            self._lost.add(key)
-            out.append(Gap(key, ts_recv, "decode_error", self._epoch))
+            self._lose(key, Gap(key, ts_recv, "decode_error", self._epoch), out)
 
 
 def _operation(name: Literal["subscribe", "unsubscribe"], keys: Iterable[InstrumentKey]) -> bytes:
@@ -294,41 +310,26 @@ def _venue_time(stamp_ms: int) -> int | None:
     return stamp_ms * _MS if _EARLIEST < stamp_ms < _LATEST else None
 
 
-def _price(text: str) -> Price:
-    price = Price(parse_micros(text))
-    if not 0 < price < ONE:
-        raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
-    return price
+def _levels(steps: Sequence[wire.Step], prices: Prices, sizes: Sizes) -> list[Level]:
+    """Return the levels of one side as they came, without empty ones.
 
-
-def _level(price: str, size: str) -> Level | None:
-    level = (_price(price), Size(parse_micros(size)))
-    return level if level[1] else None
-
-
-def _side(side: bytes, known: Levels) -> list[Level]:
-    """Return the levels of one side of a book, in the order given, without empty ones."""
-    if side == b"null":
-        return []
-    pieces = side[1:-1].split(b"}", wire.LEVELS_MAX + 1)
-    if len(pieces) > wire.LEVELS_MAX + 1:
-        raise WireError(f"book side of more than {wire.LEVELS_MAX} levels")
-    if side[:1] != b"[" or pieces.pop().strip():
-        raise WireError("book side is not a list of levels")
-    try:
-        found = [known[piece] for piece in pieces]
-    except (WireError, ValueError):
-        # Something stands between the braces that was never seen there: read it by the book.
-        found = [_level(price, size) for price, size in wire.side_texts(side)]
-    levels = [level for level in found if level]  # an empty level is none
-    if len(dict(levels)) != len(levels):
+    Whole sides at a time, so that the looking up and pairing happens outside the interpreter's loop.
+    """
+    if len(steps) > wire.LEVELS_MAX:
+        raise WireError(f"book side of {len(steps)} levels")
+    at = [prices[step.price] for step in steps]
+    resting = [sizes[step.size] for step in steps]
+    if len(set(at)) != len(at):
         raise WireError("book names a price twice")
-    return levels
+    levels = list(zip(at, resting, strict=True))
+    return levels if all(resting) else [level for level in levels if level[1]]
 
 
-def _book(key: InstrumentKey, message: wire.WireBook, when: tuple[int, int], known: Levels) -> BookSnapshot:
+def _book(
+    key: InstrumentKey, message: wire.WireBook, when: tuple[int, int], prices: Prices, sizes: Sizes
+) -> BookSnapshot:
     """Return a book received at a time and in an epoch, sorted here: the wire's order is not promised."""
-    bids, asks = _side(bytes(message.bids), known), _side(bytes(message.asks), known)
+    bids, asks = _levels(message.bids, prices, sizes), _levels(message.asks, prices, sizes)
     bids.sort(reverse=True)
     asks.sort()
     ts_recv, epoch = when

@@ -5,7 +5,7 @@ depend on. Source: Polymarket's market channel documentation and the messages re
 Fields that nobody reads are left out: decoding is the hottest path of the recorder.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -19,17 +19,31 @@ PONG: Final = b"PONG"
 LEVELS_MAX: Final = 10_000
 """Most levels a side of a book may have; more is a malformed message."""
 
+NOTHING: Final = frozenset({"0", "0.0", "0.00", "0.000", "0.0000", "0.00000", "0.000000"})
+"""How a size of nothing, which removes a level, may be written."""
+
 WireSide = Literal["BUY", "SELL"]
 Fields = Mapping[str, Raw]
 
 
 class Change(Struct, gc=False):
-    """One entry of ``price_change``: the new absolute size at a price of one token."""
+    """One entry of ``price_change``: the new absolute size at a price of one token.
+
+    ``hash`` is that of the token's book after the last entry of the same burst.
+    """
 
     asset_id: str
     price: str
     size: str
     side: WireSide
+    hash: str = ""
+
+
+class QuotedChange(Change, gc=False):
+    """The same with the best prices after it, which are read only where hashes prove nothing."""
+
+    best_bid: str = ""
+    best_ask: str = ""
 
 
 class PriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
@@ -40,8 +54,21 @@ class PriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
     "timestamp":"1778204225252","event_type":"price_change"}``
     """
 
-    price_changes: list[Change]
+    price_changes: Sequence[Change]
     timestamp: int
+
+
+class QuotedPriceChange(PriceChange, gc=False, tag_field="event_type", tag="price_change"):
+    """The same, read in full."""
+
+    price_changes: Sequence[QuotedChange]
+
+
+class Step(Struct, gc=False):
+    """One level of a book."""
+
+    price: str
+    size: str
 
 
 class WireBook(Struct, gc=False, tag_field="event_type", tag="book"):
@@ -50,14 +77,16 @@ class WireBook(Struct, gc=False, tag_field="event_type", tag="book"):
     ``{"market":"0xed…","asset_id":"36…","timestamp":"1775740020016","hash":"6ce3…",
     "bids":[{"price":"0.01","size":"80.01"},…],"asks":[{"price":"0.99","size":"64.54"},…],
     "tick_size":"0.01","event_type":"book","last_trade_price":""}``
-
-    The sides stay bytes: most of their levels have been seen before (``decode.Levels``).
     """
 
     asset_id: str
-    bids: Raw
-    asks: Raw
+    bids: list[Step]
+    asks: list[Step]
     timestamp: int
+    market: str = ""
+    hash: str = ""
+    tick_size: str = ""
+    last_trade_price: str = ""
 
 
 class LastTrade(Struct, gc=False, tag_field="event_type", tag="last_trade_price"):
@@ -134,6 +163,8 @@ Frequent = PriceChange | WireBook | LastTrade | BestBidAsk
 AboutToken = WireBook | LastTrade | BestBidAsk | TickSizeChange
 Single = AboutToken | Resolved | Listed
 Message = Single | PriceChange
+Noted = PriceChange | WireBook | LastTrade | TickSizeChange
+"""What says something about the state of a book."""
 
 # The venue writes its tag last, so a decoder of the union reads an object twice; most frames are
 # price changes, and one that ends like this cannot be anything else.
@@ -142,6 +173,9 @@ CHANGE_TAIL: Final = b'"event_type":"price_change"}'
 # strict=False reads the digits of "timestamp" as an int; every other field stays as it is.
 read_change = msgspec.json.Decoder(PriceChange, strict=False).decode
 """Bytes to ``PriceChange`` in its present form; raises ValueError for all else."""
+
+read_quoted_change = msgspec.json.Decoder(QuotedPriceChange, strict=False).decode
+"""The same with best prices, a sixth slower."""
 
 _frequent = msgspec.json.Decoder(Frequent, strict=False).decode
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -203,17 +237,6 @@ def _read_any(fields: Fields) -> tuple[str, Message | None]:
     return kind, None if reader is None else reader(fields)
 
 
-def level_texts(level: bytes) -> tuple[str, str]:
-    """Return price and size of one level of a book; raises WireError or ValueError."""
-    fields = _fields(level)
-    return text(fields, "price"), text(fields, "size")
-
-
-def side_texts(side: bytes) -> list[tuple[str, str]]:
-    """Return the levels of one side of a book, however they are written."""
-    return [(text(fields, "price"), text(fields, "size")) for fields in _list_of_fields(side)]
-
-
 def text(fields: Fields, key: str, default: str | None = None) -> str:
     """Return a field as text, numbers as written; raises WireError when absent without default."""
     raw = bytes(fields.get(key, b"null"))
@@ -257,11 +280,14 @@ def _price_change(fields: Fields) -> PriceChange:
     else:
         entries = [dict(fields)]
     changes = [
-        Change(
+        QuotedChange(
             text(entry, "asset_id", "") or text(fields, "asset_id"),
             text(entry, "price"),
             text(entry, "size"),
             _wire_side(entry),
+            text(entry, "hash", ""),
+            text(entry, "best_bid", ""),
+            text(entry, "best_ask", ""),
         )
         for entry in entries
     ]
@@ -271,8 +297,15 @@ def _price_change(fields: Fields) -> PriceChange:
 def _book(fields: Fields) -> WireBook:
     if "bids" not in fields and "asks" not in fields:
         raise WireError("book without bids and asks")
-    empty = Raw(b"[]")
-    return WireBook(text(fields, "asset_id"), fields.get("bids", empty), fields.get("asks", empty), _stamp(fields))
+    facts = (text(fields, key, "") for key in ("market", "hash", "tick_size", "last_trade_price"))
+    return WireBook(text(fields, "asset_id"), _steps(fields, "bids"), _steps(fields, "asks"), _stamp(fields), *facts)
+
+
+def _steps(fields: Fields, key: str) -> list[Step]:
+    raw = fields.get(key)
+    if raw is None or bytes(raw) == b"null":
+        return []
+    return [Step(text(entry, "price"), text(entry, "size")) for entry in _list_of_fields(raw)]
 
 
 def _last_trade(fields: Fields) -> LastTrade:

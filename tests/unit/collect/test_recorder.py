@@ -121,15 +121,26 @@ def test_wanting_the_same_set_again_changes_nothing() -> None:
     assert recorder.account.drain() == []
 
 
-def test_a_closed_market_is_let_go_for_good() -> None:
+def test_a_closed_market_gives_up_its_place_and_can_come_back() -> None:
     recorder = recording(A)
     recorder.apply([book(A, START)])
     recorder.advance(START + 2 * S)
-    recorder.account.drain()
     assert spans(recorder.release([A, B])) == [(0, 2, "live")]
-    assert recorder.account.drain() == [(A, None)]
     assert recorder.tally.trusted == 0
     assert recorder.advance(START + 100 * S) == []
+    assert spans(recorder.want({A: MICROS})) == [(2, 100, "rotated_out")]
+
+
+def test_a_forgotten_instrument_leaves_nothing_behind() -> None:
+    recorder = recording(A)
+    recorder.apply([book(A, START)])
+    recorder.advance(START + 2 * S)
+    recorder.release([A])
+    recorder.account.drain()
+    recorder.account.forget([A, B])
+    assert recorder.account.drain() == [(A, None)]
+    recorder.advance(START + 9 * S)
+    assert recorder.cut() == recorder.stop() == []
 
 
 def test_lifecycle_is_kept_and_handed_on_once() -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from predsurv.core.events import MarketResolved
 from predsurv.core.ids import StrategyName
-from predsurv.core.num import MICROS, Money
+from predsurv.core.num import MICROS, Money, Price
 from predsurv.engine import baskets as module
 from predsurv.engine.baskets import Basket, Baskets
-from tests.unit.engine.desks import NO, START, YES, fill, place, resolved, shares
+from tests.unit.engine.desks import NO, START, YES, V, fill, place, resolved, shares
 
 
 def found() -> Baskets:
@@ -57,6 +58,14 @@ def test_a_fill_after_the_resolution_is_paid_too() -> None:
     baskets.forget_payouts()
     baskets.fill("g", fill(size=10, price=45))
     assert not only(baskets).settled
+
+
+def test_an_outcome_without_a_payout_keeps_the_basket_open() -> None:
+    baskets = found()
+    baskets.fill("g", fill(size=1))
+    baskets.fill("g", fill(size=1, key=NO))
+    baskets.settle(MarketResolved(V, YES.market_id, START, None, ((YES.instrument_id, Price(0)),)))
+    assert (only(baskets).settled, only(baskets).legs) == (False, {NO: shares(1)})
 
 
 def test_a_group_of_sales_alone_is_held_negatively_and_harmless() -> None:

@@ -49,3 +49,10 @@ def test_a_sale_of_what_is_not_held_changes_nothing() -> None:
 
 def test_fills_of_orders_that_are_not_ours_are_foreign() -> None:
     assert ledger().apply(fill("who")) == "foreign"
+
+
+def test_an_order_without_a_group_is_in_no_basket() -> None:
+    made = Ledger({V: Money(100 * MICROS)})
+    made.place(place(), START)
+    assert made.apply(fill()) == "applied"
+    assert made.baskets.all() == ()

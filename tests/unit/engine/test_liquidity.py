@@ -33,6 +33,14 @@ def test_a_changed_level_is_fresh_and_an_unchanged_one_is_not() -> None:
     liquidity.changed(delta("ask", 51, 98))
 
 
+def test_levels_are_remembered_one_by_one() -> None:
+    liquidity, source = Liquidity(), shown()
+    liquidity.take(source, "ask", cents(51), shares(60))
+    liquidity.take(source, "ask", cents(52), shares(10))
+    liquidity.changed(delta("ask", 51, 1))
+    assert liquidity.touches(YES)
+
+
 def test_a_snapshot_frees_only_levels_of_another_size() -> None:
     liquidity, source = Liquidity(), shown()
     liquidity.take(source, "ask", cents(51), shares(60))

@@ -19,6 +19,8 @@ def test_strategies_hold_apart_and_add_up() -> None:
     assert [(p.size, p.cost) for p in lots.positions()] == [(5, 40), (1, 1)]
     assert [name for name, _ in lots.holders(YES)] == [ME, OTHER]
     assert len(list(lots.holdings())) == 3
+    assert lots.take(OTHER, YES, Size(2)) == 10
+    assert [name for name, _ in lots.holders(YES)] == [ME]
     assert lots.keys_of(V, YES.market_id) == (YES, NO)
 
 

@@ -156,6 +156,7 @@ def test_cancelling_takes_as_long_as_ordering() -> None:
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.reason == "requested"
     assert venue.send(cancel()) == []
+    assert refusal(venue.send(cancel("never was"))) == "unknown_order"
 
 
 def test_a_resting_order_waits_its_turn_and_fills_at_its_price_without_a_fee() -> None:
@@ -250,7 +251,7 @@ def test_whatever_happens_an_order_keeps_its_size_its_limit_and_one_end(steps: l
         elif isinstance(answer, OrderCancelled | OrderRejected):
             assert answer.client_order_id not in ended
             ended.add(answer.client_order_id)
-    resting = {order.command.client_order_id: order.remaining for order in venue.matching.resting()}
+    resting: dict[str, int] = {order.command.client_order_id: order.remaining for order in venue.matching.resting()}
     for name, command in sent.items():
         assert filled[name] + resting.get(name, 0) <= command.size
         assert (filled[name] == command.size) + (name in ended) + (name in resting) == 1

@@ -34,5 +34,7 @@ def test_an_id_is_new_once_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> 
     made = prints()
     assert made.is_new(ClientOrderId("a"))
     assert not made.is_new(ClientOrderId("a"))
+    assert made.knows(ClientOrderId("a"))
     assert made.is_new(ClientOrderId("b"))
+    assert not made.knows(ClientOrderId("a"))
     assert made.is_new(ClientOrderId("a"))

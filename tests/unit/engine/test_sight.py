@@ -1,8 +1,9 @@
 """What strategies see: trusted, mirrored, less what we have just taken."""
 
+from predsurv.core.events import Unwanted
 from predsurv.engine.sight import Sight
 from predsurv.state.book import Book
-from tests.unit.engine.desks import NO, YES, World, book, cents, delta, fill, gap, levels, shares
+from tests.unit.engine.desks import NO, START, YES, World, book, cents, delta, fill, gap, levels, shares
 
 
 def seen(sight: Sight, key: object = YES) -> Book:
@@ -60,3 +61,11 @@ def test_resting_fills_and_fills_in_a_gap_take_nothing_on_show() -> None:
     world.show(snapshot := book())
     world.sight.changed(snapshot)
     assert seen(world.sight) is world.cache.book(YES)
+
+
+def test_a_book_that_is_no_longer_fed_is_gone_from_sight() -> None:
+    world = World().show(book())
+    world.sight.took(fill())
+    world.show(Unwanted(YES, START, "rotated_out"))
+    world.sight.changed(book())
+    assert world.sight.book(YES) is None

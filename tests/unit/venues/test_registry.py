@@ -1,7 +1,5 @@
 """Which venues open, and under which names."""
 
-import logging
-
 import pytest
 
 from predsurv.config import Config, Kalshi, Mock, Polymarket
@@ -37,13 +35,20 @@ def test_unknown_name_is_refused_safely() -> None:
     assert "\x1b" not in str(refused.value)
 
 
-def test_venue_without_adapter() -> None:
-    with pytest.raises(ConfigError, match="kalshi is not available in this version"):
+def test_kalshi_is_polled_without_a_key() -> None:
+    venue = open_venue("kalshi", config(), ManualClock())
+    assert venue.traits.polled
+    assert not venue.traits.sequenced
+    with pytest.raises(SafetyError, match="--paper"):
+        venue.broker()
+
+
+def test_kalshi_refuses_half_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREDSURV_KALSHI_KEY_ID", "a952bcbe-ec3b-4b5b-b8f9-11dae589608c")
+    with pytest.raises(ConfigError, match="PREDSURV_KALSHI_PRIVATE_KEY_FILE is not"):
         open_venue("kalshi", config(), ManualClock())
 
 
-def test_enabled_venue_without_adapter_is_left_out_with_a_notice(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        assert enabled_venues(config(kalshi=True)) == ("polymarket",)
-    assert "kalshi is not available" in caplog.text
+def test_enabled_venues_are_those_of_the_configuration() -> None:
+    assert enabled_venues(config(kalshi=True)) == ("polymarket", "kalshi")
     assert enabled_venues(config(polymarket=False)) == ()

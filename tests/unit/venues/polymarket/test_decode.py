@@ -324,15 +324,14 @@ def test_trades_that_differ_are_all_kept() -> None:
 
 
 def test_memories_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PRICES_MAX", "SIZES_MAX", "LEVELS_KNOWN_MAX", "SEEN_MAX"):
+    for name in ("PRICES_MAX", "SIZES_MAX", "SEEN_MAX"):
         monkeypatch.setattr(decode, name, 4)
     memory = Memory()
     for number in range(1, 30):
         assert memory.prices[f"0.{number:02}"] == number * 10_000
         assert memory.sizes[str(number)] == number * 1_000_000
-        assert memory.levels[b'{"price":"0.5","size":"%d"' % number] == (500_000, number * 1_000_000)
         assert memory.seen.add(str(number))
-        assert max(len(memory.prices), len(memory.sizes), len(memory.levels)) <= 4
+        assert max(len(memory.prices), len(memory.sizes)) <= 4
     assert memory.seen.add("1")
     assert not memory.seen.add("29")
 

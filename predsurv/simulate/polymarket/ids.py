@@ -1,0 +1,39 @@
+"""Names as Polymarket gives them, made of the exchange's names and the seed.
+
+Kept apart because both sides of every table need the same ones: they are derived, never drawn.
+"""
+
+import re
+from hashlib import sha256
+from typing import Final
+
+_TOKEN_DIGITS: Final = 77
+_SLUG_CHARS_MAX: Final = 80
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def condition_id(seed: int, name: str) -> str:
+    """Return a condition id: ``0x`` and 64 hexadecimal digits."""
+    return "0x" + _digest(seed, "condition", name)
+
+
+def token_id(seed: int, name: str) -> str:
+    """Return a token id: a number of 77 decimal digits."""
+    number = int(_digest(seed, "token", name), 16)
+    low = int("1" + "0" * (_TOKEN_DIGITS - 1))
+    return str(low + number % (9 * low))
+
+
+def transaction_hash(seed: int, seq: int) -> str:
+    """Return the hash of the transaction that begins with trade number ``seq``."""
+    return "0x" + _digest(seed, "transaction", str(seq))
+
+
+def slug(text: str, number: int) -> str:
+    """Return ``text`` as part of an address; ``number`` keeps two markets of one title apart."""
+    words = _NOT_SLUG.sub("-", text.lower()).strip("-")[:_SLUG_CHARS_MAX].strip("-")
+    return f"{words}-{number}" if words else f"market-{number}"
+
+
+def _digest(seed: int, kind: str, name: str) -> str:
+    return sha256(f"predsurv {seed} {kind} {name}".encode()).hexdigest()

@@ -1,0 +1,88 @@
+"""Everything the venue published about each market, in order: the truth a recording is held against.
+
+Kept apart from the channel because only tests and benchmarks keep it: it grows without end.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from predsurv.core.events import Level
+from predsurv.core.ids import OrderSide, Side
+from predsurv.core.num import Price, Size
+from predsurv.simulate.polymarket.books import TwinBook, levels
+
+
+class Published(NamedTuple):
+    """A level change, or (``side`` None) a whole book; ``digest``: the state when its burst was over.
+
+    Prices on the first token's scale, ``stamp`` the venue's ms, ``at`` exchange time when it was
+    handed to the connections.
+    """
+
+    stamp: int
+    side: Side | None
+    price: Price
+    size: Size
+    digest: int
+    at: int
+
+
+class Deal(NamedTuple):
+    """A trade as the first token sees it."""
+
+    stamp: int
+    price: Price
+    size: Size
+    side: OrderSide
+
+
+class Story:
+    """What was published about one market."""
+
+    __slots__ = ("deals", "ends", "items", "opening")
+
+    def __init__(self, opening: int) -> None:
+        self.opening = opening
+        """Digest of the book before the first item."""
+        self.items: list[Published] = []
+        self.deals: list[Deal] = []
+        self.ends: dict[int, int] = {}
+        """Number of items when the burst of a stamp was over."""
+
+
+class Ledger:
+    """The stories by condition id."""
+
+    def __init__(self) -> None:
+        self.stories: dict[str, Story] = {}
+
+    def open(self, market: str, book: TwinBook) -> None:
+        """Begin a story with the book as it is."""
+        story = self.stories[market] = Story(state_of(book))
+        story.ends[book.stamp] = 0
+
+    def burst(self, market: str, book: TwinBook, changes: Sequence[tuple[Side, Price, Size]], at: int) -> None:
+        """Add a burst of changes that is over; ``book`` is the state after it."""
+        story, digest = self.stories[market], state_of(book)
+        story.items += [Published(book.stamp, *change, digest, at) for change in changes]
+        story.ends[book.stamp] = len(story.items)
+
+    def book(self, market: str, book: TwinBook, at: int) -> None:
+        """Add a whole book."""
+        story = self.stories[market]
+        story.items.append(Published(book.stamp, None, Price(0), Size(0), state_of(book), at))
+        story.ends[book.stamp] = len(story.items)
+
+    def deal(self, market: str, deal: Deal) -> None:
+        """Add a trade."""
+        self.stories[market].deals.append(deal)
+
+
+def digest_of(bids: Sequence[Level], asks: Sequence[Level]) -> int:
+    """Return a number that two books share only if they are equal; order does not matter."""
+    return hash((frozenset(bids), frozenset(asks)))
+
+
+def state_of(book: TwinBook) -> int:
+    """Return the digest of a book as its first token sees it."""
+    return hash((frozenset(levels(book.bids)), frozenset(levels(book.asks))))

@@ -1,0 +1,117 @@
+"""Requests to Kalshi's REST interface: paced, signed when there is a key, refusals explained.
+
+Kept apart because catalogue and polling must share one request limit and say the same when a key
+is refused.
+"""
+
+import asyncio
+import logging
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from predsurv.core.errors import AmbiguousError, PermanentError, TransientError, WireError
+from predsurv.core.text import sanitise
+from predsurv.net.http import Http, Params, StatusError
+from predsurv.net.limiter import TokenBucket
+from predsurv.ports import Clock
+from predsurv.venues.kalshi.listing import VENUE
+from predsurv.venues.kalshi.rows import read_limits
+from predsurv.venues.kalshi.signing import KEY_ID, Signer
+
+ANONYMOUS_PER_SECOND: Final = 3
+"""The venue publishes no limit for requests without a key; at 4 to 5 a second some were refused."""
+
+TOKENS_PER_REQUEST: Final = 10
+REQUESTS_PER_SECOND_MAX: Final = 200
+SKEW_TOLERATED: Final = 5_000_000_000
+"""Clock difference (ns) that is never taken for the cause of a refusal."""
+
+_S: Final = 1_000_000_000
+_logger = logging.getLogger(__name__)
+
+
+class Pace:
+    """How fast one account (or, without a key, this machine) may ask; shared by all that ask."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.limiter = _bucket(clock, ANONYMOUS_PER_SECOND, ANONYMOUS_PER_SECOND)
+        self.learning = asyncio.Lock()
+        self.is_learnt = False
+
+
+class Rest:
+    """Everything below ``base_url``; ``signer`` is None without a key."""
+
+    def __init__(self, base_url: str, http: Http, clock: Clock, pace: Pace, *, signer: Signer | None = None) -> None:
+        self._base = base_url.rstrip("/")
+        self._http = http
+        self._clock = clock
+        self._pace = pace
+        self._signer = signer
+
+    async def get(self, path: str, params: Params | None = None) -> bytes:
+        """Return the body of ``path``, trying again while that can help.
+
+        Raises RateLimited, TransientError, StatusError, WireError, or PermanentError for a refused key.
+        """
+        if self._signer is not None and not self._pace.is_learnt:
+            async with self._pace.learning:
+                if not self._pace.is_learnt:
+                    await self._learn_limits()
+                    self._pace.is_learnt = True
+        return await self._get(path, params)
+
+    async def refusal(self) -> PermanentError:
+        """Return the error that says why a key is refused: a wrong clock looks like a wrong key."""
+        skew = await self._skew()
+        if skew is not None and abs(skew) > SKEW_TOLERATED:
+            return PermanentError(
+                f"a signed request was refused: this machine's clock is {abs(skew) // _S} s "
+                f"{'ahead of' if skew > 0 else 'behind'} the venue's; set it by NTP and try again"
+            )
+        return PermanentError(
+            f"the API key was refused; check {KEY_ID} and the key file (both are for one environment, demo or "
+            "production), or unset them to go without a key"
+        )
+
+    async def aclose(self) -> None:
+        """Give back all connections; safe to call twice."""
+        await self._http.aclose()
+
+    async def _get(self, path: str, params: Params | None) -> bytes:
+        url, signer = self._base + path, self._signer
+        sign = None if signer is None else lambda: signer.headers("GET", url)
+        try:
+            return await self._http.get(url, params=params, sign=sign, limiter=self._pace.limiter)
+        except StatusError as error:
+            if error.status in (401, 403) and signer is not None:
+                raise await self.refusal() from None
+            raise
+
+    async def _learn_limits(self) -> None:
+        """Take the account's own request limit; without an answer the anonymous one stays."""
+        try:
+            read = read_limits(await self._get("/account/limits", None)).read
+            rate = min(max(read.refill_rate // TOKENS_PER_REQUEST, 1), REQUESTS_PER_SECOND_MAX)
+            burst = min(max(read.bucket_capacity // TOKENS_PER_REQUEST, 1), REQUESTS_PER_SECOND_MAX)
+        except (StatusError, WireError, ValueError, RecursionError) as error:
+            said = sanitise(str(error), 200)
+            _logger.warning("%s: the account's request limit is not known (%s); using the anonymous one", VENUE, said)
+            return
+        self._pace.limiter = _bucket(self._clock, rate, burst)
+
+    async def _skew(self) -> int | None:
+        """Return how far this clock is ahead of the venue's in ns, to a second; None when it does not tell."""
+        try:
+            reply = await self._http.exchange("GET", f"{self._base}/exchange/status")
+            moment = parsedate_to_datetime(reply.headers.get("Date", ""))
+        except (TransientError, AmbiguousError, PermanentError, ValueError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return self._clock.now() - int(moment.timestamp()) * _S
+
+
+def _bucket(clock: Clock, per_second: int, burst: int) -> TokenBucket:
+    return TokenBucket(clock, tokens=per_second, period=_S, burst=burst)

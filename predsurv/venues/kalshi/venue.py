@@ -1,0 +1,113 @@
+"""Kalshi as the program sees it: a catalogue and feeds made from the configuration.
+
+Kept apart because it is the only place that knows the addresses and all parts of the adapter.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from predsurv.config import Config
+from predsurv.core.errors import PermanentError, SafetyError
+from predsurv.core.ids import VenueName
+from predsurv.net import ws
+from predsurv.net.http import Http, HttpLimits
+from predsurv.ports import Broker, Clock, Feed, VenueTraits
+from predsurv.venues.conversation import StreamPolicy
+from predsurv.venues.kalshi.catalog import KalshiCatalog
+from predsurv.venues.kalshi.decode import KalshiCodec, Memory
+from predsurv.venues.kalshi.listing import VENUE
+from predsurv.venues.kalshi.polling import PollingFeed
+from predsurv.venues.kalshi.rest import Pace, Rest
+from predsurv.venues.kalshi.signing import Signer
+from predsurv.venues.streaming import Socket, Stream, StreamingFeed
+
+# The two outcomes trade in one book; with a key it is streamed and numbered, without one polled.
+_STREAMED: Final = VenueTraits(complementary_outcomes=True, sequenced=True)
+_POLLED: Final = VenueTraits(complementary_outcomes=True, polled=True)
+
+# A poll that fails is told as a gap soon, so it is tried less often and less long than a page of a list.
+_POLL_LIMITS: Final = HttpLimits(read_timeout=5_000_000_000, total_timeout=10_000_000_000, attempts=3)
+
+_logger = logging.getLogger(__name__)
+
+
+class KalshiVenue:
+    """Kalshi; ``rand`` gives jitter in [0, 1), ``signer`` is None without a key.
+
+    Nothing is opened before it is used.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        rand: Callable[[], float],
+        signer: Signer | None,
+        policy: StreamPolicy | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._rand = rand
+        self._signer = signer
+        self._policy = policy or StreamPolicy()
+        self._pace = Pace(clock)
+        self._opened: list[Rest] = []
+
+    @property
+    def name(self) -> VenueName:
+        """``kalshi``."""
+        return VENUE
+
+    @property
+    def traits(self) -> VenueTraits:
+        """One book for both outcomes; numbered messages with a key, polls without."""
+        return _POLLED if self._signer is None else _STREAMED
+
+    def catalog(self) -> KalshiCatalog:
+        """Return a new reading of the market list."""
+        return KalshiCatalog(self._rest(HttpLimits()), self._clock)
+
+    def feed(self) -> Feed:
+        """Return a new feed; call it inside the running event loop."""
+        signer = self._signer
+        if signer is None:
+            _logger.info(
+                "%s: no API key, so order books are polled; with one they are streamed, trades included", VENUE
+            )
+            return PollingFeed(self._rest(_POLL_LIMITS), self._clock)
+        memory, url = Memory(), self._config.venues.kalshi.ws_url
+        stream = Stream(
+            venue=VENUE,
+            url=url,
+            codec=lambda epoch: KalshiCodec(epoch, memory),
+            instruments_per_connection=self._config.collector.instruments_per_connection,
+            headers=lambda: signer.headers("GET", url),
+            capacity=lambda: memory.capacity,
+            policy=self._policy,
+            connect=self._connect,
+        )
+        return StreamingFeed(stream, self._clock, self._rand)
+
+    def broker(self) -> Broker:
+        """Raise SafetyError: orders cannot be sent yet."""
+        raise SafetyError("kalshi: live trading is not available in this version; run with --paper")
+
+    async def aclose(self) -> None:
+        """Give back the connections of catalogues and polls; feeds are closed by whoever opened them."""
+        opened, self._opened = self._opened, []
+        for rest in opened:
+            await rest.aclose()
+
+    def _rest(self, limits: HttpLimits) -> Rest:
+        http = Http(self._clock, self._rand, limits=limits)
+        rest = Rest(self._config.venues.kalshi.rest_url, http, self._clock, self._pace, signer=self._signer)
+        self._opened.append(rest)
+        return rest
+
+    async def _connect(self, url: str, headers: Mapping[str, str] | None) -> Socket:
+        """Open a stream; raises PermanentError that says why the key is refused."""
+        try:
+            return await ws.connect(url, headers)
+        except PermanentError:
+            raise await self._rest(HttpLimits(attempts=2)).refusal() from None

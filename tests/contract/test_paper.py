@@ -1,0 +1,55 @@
+"""The paper broker keeps the laws that a broker without a network can break."""
+
+import pytest
+
+from predsurv.core.num import MICROS, Money
+from predsurv.core.orders import Approved
+from predsurv.engine.portfolio import Portfolio
+from predsurv.ports import Broker
+from predsurv.trade.paper import PaperBroker, PaperTerms
+from tests.contract.broker import BrokerHarness, BrokerLaws, Stage
+from tests.unit.engine.desks import MS, YES, V, World, book, cents, market, shares
+
+
+class _Driven(PaperBroker):
+    """Lets the time an order takes pass at once."""
+
+    async def submit(self, command: Approved) -> None:
+        await super().submit(command)
+        for _ in self.due(command.ts + MS):
+            pass
+
+
+class PaperHarness:
+    """A still book and one account."""
+
+    rate_limits = False
+
+    def __init__(self) -> None:
+        self.world = World().show(book())
+        self.account = Portfolio({V: Money(1_000 * MICROS)})
+
+    def broker(self) -> Broker:
+        return _Driven(PaperTerms(V, MS), self.world.cache, self.world.mirror, self.account)
+
+    async def stage(self) -> Stage:
+        return Stage(market(), YES, (cents(49), shares(100)), (cents(51), shares(100)))
+
+    async def lose_next_answer(self, broker: Broker) -> None:
+        pytest.skip("there is no way for an answer to get lost")
+
+    async def limit_rate(self, broker: Broker) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def harness() -> PaperHarness:
+    return PaperHarness()
+
+
+class TestPaperBroker(BrokerLaws):
+    """The paper broker."""
+
+    async def test_b10_orders_of_an_earlier_run_are_found(self, harness: BrokerHarness) -> None:
+        """Paper orders end with their process: an earlier run's are found gone and closed by reconciliation."""
+        assert not (await harness.broker().snapshot()).open_orders

@@ -1,0 +1,163 @@
+"""The trading commands as a user meets them: what they print, how they end, what they leave behind."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from predsurv.trade.journal import Journal
+from predsurv.trade.modes import journal_path
+
+_ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 90
+
+
+def environment(folder: Path, seed: int = 0) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PREDSURV_DATA_DIR": str(folder / "data"),
+        "PREDSURV_METRICS__PORT": "0",
+        "PREDSURV_MOCK__ENABLED": "true",
+        "PYTHONHASHSEED": str(seed),
+        "PYTHONPATH": str(_ROOT),
+    }
+
+
+def predsurv(folder: Path, *words: str, seed: int = 0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "predsurv", *words],
+        cwd=folder,
+        env=environment(folder, seed),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+
+
+@contextmanager
+def started(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "predsurv", *words],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def tables(result: subprocess.CompletedProcess[str]) -> Mapping[str, list[dict[str, Any]]]:
+    assert result.returncode == 0, result.stderr
+    found: Mapping[str, list[dict[str, Any]]] = json.loads(result.stdout)
+    return found
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> None:
+    """Read stderr up to a line with ``words``."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"ended without saying {words!r}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    assert predsurv(tmp_path, "scan").returncode == 0
+    return tmp_path
+
+
+def digest(folder: Path, mode: str) -> str:
+    journal = Journal(journal_path(folder / "data", mode), readonly=True)
+    body = journal.dump()
+    journal.close()
+    assert body.count(b'"sent"') > 10
+    return hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.slow
+def test_a_recorded_session_backtests_to_the_same_bytes_every_time(folder: Path) -> None:
+    assert predsurv(folder, "collect", "--duration", "9s").returncode == 0
+    (date,) = (path.name.removeprefix("date=") for path in (folder / "data/book_deltas/venue=mock").iterdir())
+    digests, printed = [], []
+    for seed in (1, 2):
+        result = predsurv(folder, "--format", "json", "backtest", "mock", date, "--strategy", "arbitrage", seed=seed)
+        printed.append(tables(result))
+        digests.append(digest(folder, "backtest-mock"))
+    assert digests[0] == digests[1]
+    assert printed[0] == printed[1]
+    (row,) = printed[0]["strategies"]
+    assert row["baskets_filled"] >= 1
+    result = predsurv(folder, "--format", "json", "trade", "--replay", f"mock:{date}", "--strategy", "arbitrage")
+    assert tables(result)["strategies"] == [row]
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_ends_well_and_its_account_remains(folder: Path) -> None:
+    with started(folder, "--format", "json", "trade", "--paper") as process:
+        wait_for(process, "fill ")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=15)
+    assert process.returncode == 0
+    account = json.loads(out)["account"][0]
+    shown = tables(predsurv(folder, "--format", "json", "portfolio"))
+    assert shown["account"][0]["cash"] == account["cash"] < 10_000
+    assert len(shown["positions"]) == len(json.loads(out)["positions"])
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_nothing_that_it_had_sent(folder: Path) -> None:
+    with started(folder, "trade", "--paper") as process:
+        wait_for(process, "fill ")
+        process.kill()
+        process.wait()
+    before = tables(predsurv(folder, "--format", "json", "portfolio"))
+    assert before["account"][0]["cash"] < 10_000
+    again = predsurv(folder, "--format", "json", "trade", "--paper", "--duration", "1s")
+    assert again.returncode == 0, again.stderr
+
+
+def test_halt_and_resume(folder: Path) -> None:
+    assert "is halted" in predsurv(folder, "halt", "--reason", "too wild").stderr
+    result = predsurv(folder, "--format", "json", "trade", "--duration", "4s")
+    assert "halted: too wild" in result.stderr
+    assert tables(result)["strategies"] == []
+    assert "too wild" in predsurv(folder, "resume").stderr
+    assert "not halted" in predsurv(folder, "resume").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "what"),
+    [
+        (("trade", "--live"), 5, "live trading is not available"),
+        (("trade", "--live", "--paper"), 2, "exclude each other"),
+        (("trade", "--strategy", "arb"), 2, "unknown strategy 'arb'"),
+        (("trade", "--venue", "polymarkt"), 2, "no venue is called"),
+        (("trade", "--duration", "soon"), 2, "--duration"),
+        (("trade", "--replay", "mock"), 2, "VENUE:DATE"),
+        (("trade", "--paper"), 2, "predsurv scan --mock"),
+        (("backtest", "mock", "2026-1-1"), 2, "expected a day"),
+        (("backtest", "mock", "2026-01-02..2026-01-01"), 2, "before the first"),
+        (("backtest", "mock", "2026-01-01"), 2, "predsurv collect"),
+        (("portfolio",), 2, "predsurv trade --paper"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path, words: tuple[str, ...], code: int, what: str) -> None:
+    result = predsurv(tmp_path, *words)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert what in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,208 @@
+"""Whole runs in virtual time: baskets earn, restarts remember, replays repeat, halts hold."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from predsurv.core.errors import ConfigError, SafetyError
+from predsurv.core.events import BookSnapshot, Gap
+from predsurv.core.num import Money
+from predsurv.core.orders import PlaceOrder
+from predsurv.net.clock import ManualClock
+from predsurv.trade.journal import Answered, Journal, Sent, fold
+from predsurv.trade.modes import Session, halt_flag, journal_path, paper_mode
+from predsurv.trade.replay import EventClock, ReplayFeed
+from predsurv.trade.runner import Runner
+from predsurv.trade.tally import count_baskets
+from predsurv.trade.watching import Interest
+from predsurv.venues.mock.venue import MockVenue
+from tests.integration.trading import STEP, Recorder, S, configured, opened, run, scanned
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+async def traded(folder: Path, clock: ManualClock, duration: int = 20 * S) -> tuple[Session, Recorder]:
+    config, recorder = configured(folder), Recorder()
+    await scanned(config, clock)
+    session = opened(config, clock, recorder)
+    await run(session, clock, duration)
+    return session, recorder
+
+
+def decisions(path: Path) -> list[object]:
+    """What was decided and answered, as the journal has it."""
+    journal = Journal(path, readonly=True)
+    kept = [entry for entry in journal.entries() if isinstance(entry, Sent | Answered)]
+    journal.close()
+    return list(kept)
+
+
+async def test_baskets_are_found_filled_settled_and_earn(tmp_path: Path, clock: ManualClock) -> None:
+    session, _ = await traded(tmp_path, clock, 25 * S)
+    ledger = session.trader.engine.ledger
+    (count,) = count_baskets(ledger).values()
+    assert count.found >= count.filled >= count.settled >= 1
+    assert count.pnl > 0
+    assert ledger.blotter.live_count() == 0
+    portfolio = ledger.portfolio
+    cost = sum(position.cost for position in portfolio.lots.positions())
+    earned = sum(each.realised - each.fees for each in portfolio.earnings.values())
+    assert portfolio.cash(portfolio.venues()[0]) + cost - earned == 10_000_000_000
+
+
+async def test_the_journal_alone_gives_the_account_back(tmp_path: Path, clock: ManualClock) -> None:
+    session, _ = await traded(tmp_path, clock)
+    journal = Journal(journal_path(tmp_path, "mock"), readonly=True)
+    restored = fold(journal.entries()).ledger
+    journal.close()
+    ledger = session.trader.engine.ledger
+    assert restored.portfolio.lots.positions() == ledger.portfolio.lots.positions()
+    assert restored.portfolio.earnings == ledger.portfolio.earnings
+    assert [basket.cash for basket in restored.baskets.all()] == [basket.cash for basket in ledger.baskets.all()]
+    assert restored.placed == ledger.placed > 0
+
+
+async def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, clock: ManualClock) -> None:
+    first, _ = await traded(tmp_path, clock)
+    before = first.trader.engine.ledger
+    second = opened(configured(tmp_path), clock, Recorder())
+    assert second.trader.engine.ledger.placed == before.placed
+    venue = before.portfolio.venues()[0]
+    assert second.trader.engine.ledger.portfolio.cash(venue) == before.portfolio.cash(venue)
+    await run(second, clock, 3 * S)
+
+
+async def test_a_killed_run_closes_its_orders_at_the_next_start(tmp_path: Path, clock: ManualClock) -> None:
+    config = configured(tmp_path)
+    await scanned(config, clock)
+    session = opened(config, clock, Recorder())
+    task = asyncio.create_task(session.runner.run())
+    for _ in range(1_000):
+        await clock.advance(STEP)
+        if session.trader.engine.ledger.blotter.live_count():
+            break
+    task.cancel()  # as a kill: nothing is taken back
+    await asyncio.gather(task, return_exceptions=True)
+    session.trader.journal.close()
+    live = session.trader.engine.ledger.blotter.live()
+    assert live
+    again = opened(config, clock, Recorder())
+    assert again.trader.engine.ledger.blotter.live() != ()
+    await run(again, clock, S)
+    for order in live:
+        found = again.trader.engine.ledger.blotter.order(order.client_order_id)
+        assert found is not None
+        assert found.state == "cancelled"
+
+
+async def test_a_recording_of_a_run_makes_the_same_decisions(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "live").mkdir()
+    (tmp_path / "again").mkdir()
+    _, recorder = await traded(tmp_path / "live", clock)
+    config = configured(tmp_path / "again")
+    await scanned(config, ManualClock())
+    session = opened(config, ManualClock(), Recorder())
+    venue = MockVenue(config.mock, ManualClock()).name
+    event_clock = EventClock()
+    trader = type(session.trader)(
+        engine=session.trader.engine,
+        journal=session.trader.journal,
+        tally=session.trader.tally,
+        brokers=session.trader.brokers,
+        clock=event_clock,
+        halt=None,
+        realtime=False,
+    )
+    feeds = {venue: ReplayFeed(recorder.source, event_clock)}
+    replayed = Runner(trader, feeds, {venue: Interest(frozenset(), 0, mirrored=True)}, Recorder())
+    await replayed.run()
+    trader.journal.close()
+    live, again = (decisions(journal_path(tmp_path / name, "mock")) for name in ("live", "again"))
+    # Taking orders back at the end depends on when the end is; everything before it must agree.
+    assert len(live) > 50
+    common = min(len(live), len(again)) - 5
+    assert live[:common] == again[:common]
+
+
+async def test_no_order_is_sent_on_a_book_in_a_gap(tmp_path: Path, clock: ManualClock) -> None:
+    config = configured(tmp_path, **{"mock.faults": ["drop@4s", "gap@7s", "freeze@9s:2s", "malformed@12s"]})
+    await scanned(config, clock)
+    recorder = Recorder()
+    session = opened(config, clock, recorder)
+    await run(session, clock, 18 * S)
+    spans: dict[object, list[tuple[int, int]]] = {}
+    for event in recorder.events:
+        if isinstance(event, Gap):
+            spans.setdefault(event.key, []).append((event.ts_recv, 1 << 62))
+        elif isinstance(event, BookSnapshot) and event.key in spans:
+            start, end = spans[event.key][-1]
+            spans[event.key][-1] = (start, min(end, event.ts_recv))
+    assert spans
+    sent = [decision.approved for _, step in recorder.steps for decision in step.decisions]
+    placed = [each for each in sent if isinstance(each.command, PlaceOrder)]
+    assert placed
+    mirror = session.trader.engine.mirror
+    for each in placed:
+        for start, end in spans.get(mirror.primary(each.command.key), []):
+            assert not start < each.ts < end
+
+
+async def test_halting_stops_within_a_poll_and_resuming_goes_on(tmp_path: Path, clock: ManualClock) -> None:
+    config, recorder = configured(tmp_path), Recorder()
+    await scanned(config, clock)
+    session = opened(config, clock, recorder)
+    task = asyncio.create_task(session.runner.run(12 * S))
+    for _ in range(3 * S // STEP):
+        await clock.advance(STEP)
+    halt_flag(tmp_path).raise_(clock.now(), "test")
+    at = clock.now()
+    for _ in range(4 * S // STEP):
+        await clock.advance(STEP)
+    assert session.trader.engine.desk.halted
+    assert session.trader.engine.ledger.blotter.live_count() == 0
+    orders = [
+        decision.approved.ts
+        for _, step in recorder.steps
+        for decision in step.decisions
+        if isinstance(decision.approved.command, PlaceOrder)
+    ]
+    assert max(orders) <= at + 100_000_000
+    halt_flag(tmp_path).clear()
+    while not task.done():
+        await clock.advance(STEP)
+    await task
+    session.trader.journal.close()
+    journal = Journal(journal_path(tmp_path, "mock"), readonly=True)
+    text = journal.dump()
+    journal.close()
+    assert b'"halted"' in text
+    assert b'"resumed"' in text
+
+
+async def test_a_halt_survives_a_restart(tmp_path: Path, clock: ManualClock) -> None:
+    config, recorder = configured(tmp_path), Recorder()
+    await scanned(config, clock)
+    halt_flag(tmp_path).raise_(clock.now(), "test")
+    await run(opened(config, clock, recorder), clock, 6 * S)
+    assert not [step for _, step in recorder.steps if step.decisions]
+
+
+async def test_a_difference_to_the_account_stops_everything(tmp_path: Path, clock: ManualClock) -> None:
+    config = configured(tmp_path)
+    await scanned(config, clock)
+    session = opened(config, clock, Recorder())
+    (venue,) = session.trader.brokers
+    session.trader.engine.ledger.portfolio._cash[venue] = Money(1)
+    with pytest.raises(SafetyError, match="the journal and the account differ"):
+        await session.runner.run(S)
+    session.trader.journal.close()
+
+
+async def test_without_a_universe_the_next_step_is_told(tmp_path: Path, clock: ManualClock) -> None:
+    with pytest.raises(ConfigError, match="predsurv scan --mock"):
+        opened(configured(tmp_path), clock, Recorder())
+    assert paper_mode([]) == "paper"

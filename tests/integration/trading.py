@@ -1,0 +1,64 @@
+"""A paper run on the made-up venue in virtual time, for the trading tests."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from predsurv.config import Config, load
+from predsurv.core.events import Event, MarketEvent
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.engine.step import Step
+from predsurv.net.clock import ManualClock
+from predsurv.ports import MarketQuery
+from predsurv.store.universe import UniverseWriter
+from predsurv.trade.modes import Session, open_paper
+from predsurv.venues.mock.venue import MockVenue
+
+STEP = 20_000_000
+S = 1_000_000_000
+
+
+class Recorder:
+    """An audience that keeps what the feeds yielded and what was decided."""
+
+    def __init__(self) -> None:
+        self.events: list[MarketEvent] = []
+        self.steps: list[tuple[Event, Step]] = []
+
+    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        self.events += batch
+
+    def happened(self, event: Event, step: Step) -> None:
+        self.steps.append((event, step))
+
+    def source(self, want: AbstractSet[InstrumentKey]) -> Iterator[MarketEvent]:
+        return iter(self.events)
+
+
+def configured(folder: Path, **flags: object) -> Config:
+    """The defaults on the made-up venue, writing into ``folder``."""
+    return load(None, flags={"mock.enabled": True, "data_dir": str(folder), **flags}, environ={}, root=folder).config
+
+
+async def scanned(config: Config, clock: ManualClock) -> None:
+    """Write the universe of the made-up venue."""
+    venue = MockVenue(config.mock, ManualClock(clock.now(), jumps=True))
+    with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
+        async for market in venue.catalog().markets(MarketQuery()):
+            writer.write(market)
+        writer.commit()
+
+
+def opened(config: Config, clock: ManualClock, audience: Recorder) -> Session:
+    """A paper run ready to start."""
+    return open_paper(config, [MockVenue(config.mock, clock)], clock, audience)
+
+
+async def run(session: Session, clock: ManualClock, duration: int) -> None:
+    """Let ``duration`` ns of virtual time pass for a run, and close its journal."""
+    task = asyncio.create_task(session.runner.run(duration))
+    while not task.done():
+        await clock.advance(STEP)
+    await task
+    session.trader.journal.close()

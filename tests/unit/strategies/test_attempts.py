@@ -1,0 +1,90 @@
+"""The memory of what was tried."""
+
+import pytest
+
+from predsurv.core.ids import StrategyName
+from predsurv.strategies import attempts as module
+from predsurv.strategies.attempts import Attempt, Attempts, improved
+from predsurv.strategies.baskets import Basket, baskets_of
+from tests.unit.engine.desks import START, delta
+from tests.unit.strategies.views import ABC, HandView, no, yes
+
+NAME = StrategyName("s")
+
+
+def yes_basket(view: HandView) -> Basket:
+    return next(iter(baskets_of(ABC[0], view)))
+
+
+def tried(view: HandView) -> tuple[Attempts, Attempt]:
+    attempts, attempt = Attempts(NAME), Attempt(yes_basket(view), "g", START + 5)
+    attempts.remember(attempt)
+    return attempts, attempt
+
+
+def test_a_basket_waits_after_an_attempt() -> None:
+    view = HandView()
+    attempts, _ = tried(view)
+    assert not Attempts(NAME).blocked(yes_basket(view), view)
+    assert attempts.blocked(yes_basket(view), view)
+    view.time = START + 5
+    assert not attempts.blocked(yes_basket(view), view)
+
+
+def test_orders_on_their_way_and_uneven_legs_block() -> None:
+    view = HandView()
+    attempts, attempt = tried(view)
+    view.time = START + 5
+    view.rest("o", yes(1))
+    assert attempts.blocked(yes_basket(view), view)
+    assert attempts.unsettled(view, None) == ()
+    view.orders.clear()
+    view.hold(yes(0), 10)
+    assert attempts.blocked(yes_basket(view), view)
+    assert attempts.unsettled(view, None) == (attempt,)
+    attempt.uneven = False
+    assert not attempts.blocked(yes_basket(view), view)
+    assert attempts.unsettled(view, no(0)) == ()
+    assert attempts.unsettled(view, yes(2)) == (attempt,)
+
+
+def test_a_basket_keeps_its_legs_while_any_is_held() -> None:
+    view = HandView()
+    attempts = Attempts(NAME)
+    first = yes_basket(view)
+    assert attempts.chosen(first, view) == first
+    attempts.remember(Attempt(Basket(first.name, first.kind, first.keys[:2], first.payout), "g", START))
+    assert attempts.chosen(first, view) == first
+    view.hold(yes(0), 10)
+    kept = attempts.chosen(first, view)
+    assert kept is not None
+    assert kept.keys == first.keys[:2]
+
+
+def test_what_was_held_before_a_restart_is_taken_up() -> None:
+    view = HandView()
+    view.hold(yes(0), 10)
+    attempts = Attempts(NAME)
+    assert attempts.chosen(yes_basket(view), view) == yes_basket(view)
+    assert len(attempts.unsettled(view, None)) == 1
+
+
+def test_the_oldest_attempt_is_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BASKETS_MAX", 1)
+    view = HandView()
+    attempts, _ = tried(view)
+    attempts.remember(Attempt(Basket("other", "outcomes", (no(0),), yes_basket(view).payout), "h", START))
+    assert not attempts.blocked(yes_basket(view), view)
+
+
+def test_only_a_best_level_makes_anything_cheaper() -> None:
+    view = HandView()
+    assert not improved(delta("ask", 30, 5, key=yes(0)), view)
+    event = view.show(yes(0), bids=((20, 5),), asks=((30, 5),))
+    assert improved(event, view)
+    assert improved(delta("ask", 30, 5, key=yes(0)), view)
+    assert improved(delta("bid", 20, 5, key=yes(0)), view)
+    assert not improved(delta("ask", 31, 5, key=yes(0)), view)
+    assert not improved(delta("ask", 30, 0, key=yes(0)), view)
+    view.show(yes(0), bids=((20, 5),))
+    assert not improved(delta("ask", 30, 5, key=yes(0)), view)

@@ -1,0 +1,81 @@
+"""Half a basket is completed when that is worth more than selling the excess."""
+
+from msgspec.structs import replace
+
+from predsurv.strategies.balance import even_out, is_even
+from predsurv.strategies.baskets import Basket, baskets_of
+from tests.unit.engine.desks import cents, shares
+from tests.unit.strategies.views import ABC, HandView, yes
+
+
+def world(asks: tuple[int, int, int] = (35, 33, 32), bids: tuple[int, int, int] = (31, 31, 30)) -> HandView:
+    view = HandView()
+    for index, (bid, ask) in enumerate(zip(bids, asks, strict=True)):
+        view.show(yes(index), bids=((bid, 100),), asks=((ask, 100),))
+    return view
+
+
+def basket(view: HandView) -> Basket:
+    return next(iter(baskets_of(ABC[0], view)))
+
+
+def test_nothing_and_everything_alike_are_even() -> None:
+    view = world()
+    assert is_even(basket(view), view)
+    for index in range(3):
+        view.hold(yes(index), 10)
+    assert is_even(basket(view), view)
+    view.hold(yes(0), 10.005)
+    assert is_even(basket(view), view)
+    view.hold(yes(0), 11)
+    assert not is_even(basket(view), view)
+
+
+def test_nothing_can_be_done_once_a_market_is_not_open() -> None:
+    view = world()
+    view.hold(yes(0), 10)
+    view.cache.add(replace(ABC[2], status="resolved"))
+    assert is_even(basket(view), view)
+    assert even_out(basket(view), view, may_complete=True) == ()
+
+
+def test_a_cheap_missing_leg_is_bought() -> None:
+    view = world()
+    view.hold(yes(0), 10)
+    view.hold(yes(1), 10)
+    (move,) = even_out(basket(view), view, may_complete=True)
+    assert (move.signal, move.key, move.side, move.price, move.size) == (
+        "complete",
+        yes(2),
+        "buy",
+        cents(32),
+        shares(10),
+    )
+
+
+def test_a_dear_missing_leg_means_selling_the_rest() -> None:
+    view = world(asks=(35, 33, 60))
+    view.hold(yes(0), 10)
+    view.hold(yes(1), 10)
+    moves = even_out(basket(view), view, may_complete=True)
+    assert [(move.signal, move.key, move.price, move.size) for move in moves] == [
+        ("unwind", yes(0), cents(31), shares(10)),
+        ("unwind", yes(1), cents(31), shares(10)),
+    ]
+    assert even_out(basket(world()), view, may_complete=False) == moves
+
+
+def test_what_is_below_the_least_order_stays() -> None:
+    view = world()
+    view.hold(yes(0), 3)
+    assert even_out(basket(view), view, may_complete=True) == ()
+
+
+def test_without_depth_to_complete_what_can_be_sold_is_sold() -> None:
+    view = world()
+    view.show(yes(2), bids=((30, 100),), asks=((32, 4),))
+    view.hold(yes(0), 10)
+    view.hold(yes(1), 10)
+    view.show(yes(1), bids=((31, 6),), asks=((33, 100),))
+    moves = even_out(basket(view), view, may_complete=True)
+    assert [(move.key, move.size) for move in moves] == [(yes(0), shares(10)), (yes(1), shares(6))]

@@ -1,0 +1,89 @@
+"""Sets that must pay a known sum."""
+
+from msgspec.structs import replace
+
+from predsurv.core.ids import InstrumentId
+from predsurv.core.market import Outcome
+from predsurv.core.num import MICROS
+from predsurv.strategies.baskets import Basket, baskets_of, begun, held, legs_of, narrowed
+from tests.unit.engine.desks import market, shares
+from tests.unit.strategies.views import ABC, HandView, no, yes
+
+THREE = market("t", outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
+
+
+def by_kind(view: HandView) -> dict[str, Basket]:
+    return {basket.kind: basket for basket in baskets_of(ABC[0], view)}
+
+
+def test_all_outcomes_of_one_market_pay_one() -> None:
+    (basket,) = baskets_of(THREE, HandView((THREE,)))
+    assert (basket.kind, basket.keys, basket.payout) == ("outcomes", THREE.keys(), MICROS)
+
+
+def test_an_exclusive_and_exhaustive_event_gives_two_baskets() -> None:
+    found = by_kind(HandView())
+    assert found["yes_basket"].keys == (yes(0), yes(1), yes(2))
+    assert found["yes_basket"].payout == MICROS
+    assert found["no_basket"].keys == (no(0), no(1), no(2))
+    assert found["no_basket"].payout == 2 * MICROS
+
+
+def test_without_exhaustiveness_only_the_no_side_is_sure() -> None:
+    view = HandView((ABC[0], ABC[1], replace(ABC[2], exhaustive=False)))
+    assert list(by_kind(view)) == ["no_basket"]
+
+
+def test_a_market_alone_in_its_event_is_no_set() -> None:
+    assert list(baskets_of(ABC[0], HandView(ABC[:1]))) == []
+    one = tuple(replace(each, outcomes=each.outcomes[:1]) for each in ABC)
+    assert [basket.kind for basket in baskets_of(one[0], HandView(one))] == ["yes_basket"]
+
+
+def test_one_outcome_alone_is_no_set() -> None:
+    alone = market("o", outcomes=(Outcome(InstrumentId("o"), "Yes"),))
+    assert list(baskets_of(alone, HandView((alone,)))) == []
+
+
+def test_legs_need_open_markets_and_books() -> None:
+    view = HandView()
+    basket = by_kind(view)["yes_basket"]
+    for index in range(2):
+        view.show(yes(index), bids=((20, 5),), asks=((30, 10),))
+    assert legs_of(basket, view, "ask") is None
+    view.show(yes(2), bids=((20, 5),), asks=((30, 10),))
+    legs = legs_of(basket, view, "bid")
+    assert legs is not None
+    assert legs[0].levels == ((200_000, shares(5)),)
+    view.cache.add(replace(ABC[1], status="paused"))
+    assert legs_of(basket, view, "ask") is None
+
+
+def test_no_legs_that_cost_more_than_they_add_are_left_out() -> None:
+    view = HandView()
+    basket = by_kind(view)["no_basket"]
+    for index, ask in enumerate((60, 70, 99)):
+        view.show(no(index), asks=((ask, 10),))
+    assert narrowed(basket, view) == basket
+    view.show(no(2), asks=())
+    smaller = narrowed(basket, view)
+    assert smaller is not None
+    assert (smaller.keys, smaller.payout, smaller.name) == ((no(0), no(1)), MICROS, basket.name)
+    view.cache.add(replace(ABC[1], status="paused"))
+    assert narrowed(basket, view) is None
+    assert narrowed(by_kind(view)["yes_basket"], view) == by_kind(view)["yes_basket"]
+
+
+def test_what_was_begun_before_is_read_off_the_holdings() -> None:
+    view = HandView()
+    baskets = by_kind(view)
+    assert begun(baskets["no_basket"], view) is None
+    view.hold(no(0), 10)
+    assert begun(baskets["no_basket"], view) == baskets["no_basket"]
+    view.hold(no(2), 10)
+    before = begun(baskets["no_basket"], view)
+    assert before is not None
+    assert (before.keys, before.payout) == ((no(0), no(2)), MICROS)
+    view.hold(yes(0), 10)
+    assert begun(baskets["yes_basket"], view) == baskets["yes_basket"]
+    assert held(baskets["yes_basket"], view) == (shares(10), 0, 0)

@@ -1,0 +1,110 @@
+"""Quote where the book leans, leave at the offer, stop out, never hold too many."""
+
+from msgspec.structs import replace
+
+from predsurv.core.events import Event, Tick, Trade
+from predsurv.core.num import MICROS, Money
+from predsurv.core.orders import CancelIntent, Intent
+from predsurv.strategies.simple import Simple, SimpleParams
+from tests.unit.engine.desks import START, YES, S, cents, market, shares, trade
+from tests.unit.strategies.views import HandView
+
+
+def wishes(strategy: Simple, event: Event, view: HandView) -> list[Intent | CancelIntent]:
+    return list(strategy.on_event(event, view))
+
+
+def leaning(view: HandView, bid: int = 40, ask: int = 45, sizes: tuple[int, int] = (100, 10)) -> Event:
+    return view.show(YES, bids=((bid, sizes[0]),), asks=((ask, sizes[1]),))
+
+
+def world() -> HandView:
+    return HandView((market(),))
+
+
+def test_it_bids_where_the_book_leans_to_the_bids() -> None:
+    view = world()
+    (wish,) = wishes(Simple(), leaning(view), view)
+    assert isinstance(wish, Intent)
+    assert (wish.signal, wish.side, wish.price, wish.size) == ("enter", "buy", cents(40), shares(50))
+    assert wish.post_only
+
+
+def test_it_stays_out_of_narrow_even_extreme_empty_and_closed_books() -> None:
+    view = world()
+    assert wishes(Simple(), leaning(view, 44, 45), view) == []
+    assert wishes(Simple(), leaning(view, sizes=(10, 10)), view) == []
+    assert wishes(Simple(), leaning(view, 5, 9), view) == []
+    assert wishes(Simple(), view.show(YES, bids=((40, 5),)), view) == []
+    view.cache.add(replace(market(), status="paused"))
+    assert wishes(Simple(), leaning(view), view) == []
+    assert wishes(Simple(SimpleParams(clip=Money(MICROS))), leaning(world()), world()) == []
+
+
+def test_too_small_a_clip_is_no_order() -> None:
+    view = world()
+    assert wishes(Simple(SimpleParams(clip=Money(MICROS))), leaning(view), view) == []
+
+
+def test_one_order_per_instrument_and_a_cap_on_instruments() -> None:
+    view, strategy = world(), Simple(SimpleParams(instruments_max=1))
+    assert wishes(strategy, leaning(view), view)
+    assert wishes(strategy, leaning(view), view) == []
+    other = market("n")
+    view.cache.add(other)
+    assert wishes(strategy, view.show(other.key(0), bids=((40, 100),), asks=((45, 1),)), view) == []
+
+
+def test_a_held_position_is_offered_above_its_cost() -> None:
+    view = world()
+    view.hold(YES, 50, 40)
+    (wish,) = wishes(Simple(), leaning(view), view)
+    assert isinstance(wish, Intent)
+    assert (wish.signal, wish.side, wish.price, wish.size) == ("exit", "sell", cents(45), shares(50))
+    (wish,) = wishes(Simple(), leaning(view, 38, 39), view)
+    assert isinstance(wish, Intent)
+    assert wish.price == cents(41)
+    view.rest("o", YES, "sell", 45)
+    assert wishes(Simple(), leaning(view), view) == []
+
+
+def test_nothing_is_offered_above_one_or_without_an_offer() -> None:
+    view = world()
+    view.hold(YES, 50, 99)
+    assert wishes(Simple(), view.show(YES, bids=((98, 100),), asks=((99, 5),)), view) == []
+    assert wishes(Simple(), view.show(YES, bids=((98, 100),)), view) == []
+
+
+def test_the_stop_first_takes_orders_back_and_then_sells() -> None:
+    view = world()
+    view.hold(YES, 50, 40)
+    view.rest("o", YES, "sell", 45)
+    (wish,) = wishes(Simple(), leaning(view, 36, 38), view)
+    assert isinstance(wish, CancelIntent)
+    assert wish.signal == "stop"
+    view.orders.clear()
+    (sale,) = wishes(Simple(), leaning(view, 36, 38), view)
+    assert isinstance(sale, Intent)
+    assert (sale.signal, sale.price, sale.tif) == ("stop", cents(36), "ioc")
+
+
+def test_what_rests_too_long_is_taken_back_and_its_place_freed() -> None:
+    view, strategy = world(), Simple(SimpleParams(instruments_max=1, order_life=10 * S))
+    wishes(strategy, leaning(view), view)
+    order = view.rest("o", YES)
+    assert wishes(strategy, Tick(START), view) == []
+    view.time += 10 * S
+    (wish,) = wishes(strategy, Tick(view.time), view)
+    assert wish == CancelIntent(strategy.name, order.client_order_id, "cancel")
+    view.orders.clear()
+    wishes(strategy, Tick(view.time), view)
+    assert wishes(strategy, leaning(view), view)
+
+
+def test_other_events_and_books_out_of_sight_mean_nothing() -> None:
+    view = world()
+    event = trade(40, 5)
+    assert isinstance(event, Trade)
+    assert wishes(Simple(), event, view) == []
+    shown = leaning(view)
+    assert wishes(Simple(), shown, world()) == []

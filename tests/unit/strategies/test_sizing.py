@@ -1,0 +1,100 @@
+"""A basket is as large as its thinnest ladder allows, and never sold short of its edge."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.fees import taker_fee
+from predsurv.core.market import NO_FEE
+from predsurv.core.num import MICROS, Money, Size, notional_up
+from predsurv.strategies.sizing import LOT, Leg, Wanted, buy_cost, fit, sale
+from tests.unit.engine.desks import FEE, YES, cents, levels, shares
+
+ONE = Money(MICROS)
+
+
+def leg(*pairs: tuple[int, float], fee: bool = False, least: float = 5) -> Leg:
+    return Leg(YES, FEE if fee else NO_FEE, shares(least), levels(*pairs))
+
+
+def wanted(edge: int = 5_000, cost: int = 1_000) -> Wanted:
+    return Wanted(ONE, Money(edge), Money(cost * MICROS))
+
+
+def test_the_thinnest_level_decides() -> None:
+    offer = fit([leg((30, 50)), leg((30, 20)), leg((30, 80))], wanted())
+    assert offer is not None
+    assert (offer.size, offer.limits) == (shares(20), (cents(30),) * 3)
+    assert (offer.cost, offer.edge) == (18 * MICROS, 2 * MICROS)
+
+
+def test_it_goes_deeper_while_every_set_still_earns_its_edge() -> None:
+    offer = fit([leg((30, 10), (33, 10), (60, 99)), leg((60, 100))], wanted(edge=10_000))
+    assert offer is not None
+    assert (offer.size, offer.limits) == (shares(20), (cents(33), cents(60)))
+    offer = fit([leg((30, 10), (33, 10), (60, 99)), leg((60, 100))], wanted(edge=80_000))
+    assert offer is not None
+    assert (offer.size, offer.limits) == (shares(10), (cents(30), cents(60)))
+
+
+def test_fees_can_eat_the_edge() -> None:
+    assert fit([leg((49, 50)), leg((49, 50))], wanted()) is not None
+    assert fit([leg((49, 50), fee=True), leg((49, 50), fee=True)], wanted()) is None
+
+
+def test_an_edge_that_rounding_of_the_fees_eats_is_no_edge() -> None:
+    exact = 1_000_000 - 2 * (300_000 + 8_400)
+    assert fit([leg((30, 5.07), fee=True)] * 2, wanted(edge=exact)) is None
+    assert fit([leg((30, 5.07), fee=True)] * 2, wanted(edge=exact - 1)) is not None
+
+
+def test_money_bounds_it() -> None:
+    offer = fit([leg((30, 500)), leg((60, 500))], wanted(cost=9))
+    assert offer is not None
+    assert offer.size == shares(10)
+    assert offer.cost <= 9 * MICROS
+
+
+def test_less_than_the_least_order_is_nothing() -> None:
+    assert fit([leg((30, 4.99)), leg((60, 500))], wanted()) is None
+    assert fit([leg((30, 50)), leg()], wanted()) is None
+    assert fit([leg((30, 0.001), least=0), leg((30, 50))], wanted()) is None
+
+
+def test_what_buying_costs_and_selling_brings() -> None:
+    ladder = leg((30, 10), (40, 10), fee=True)
+    assert buy_cost(ladder, shares(15)) == (
+        3 * MICROS + 2 * MICROS + taker_fee(FEE, cents(30), shares(10)) + taker_fee(FEE, cents(40), shares(5)),
+        cents(40),
+    )
+    assert buy_cost(ladder, shares(21)) is None
+    bids = leg((40, 10), (30, 10))
+    assert sale(bids, shares(15)) == (5_500_000, cents(30), shares(15))
+    assert sale(bids, shares(50))[2] == shares(20)
+    assert sale(leg(), shares(1)) == (0, 0, 0)
+
+
+ladders = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 200)), min_size=1, max_size=4, unique_by=lambda t: t[0])
+
+
+@given(st.lists(st.tuples(ladders, st.booleans()), min_size=2, max_size=4), st.integers(0, 50_000), st.integers(1, 300))
+def test_an_offer_keeps_every_promise(sides: list[tuple[list[tuple[int, int]], bool]], edge: int, cost: int) -> None:
+    legs = [leg(*sorted(pairs), fee=fee) for pairs, fee in sides]
+    offer = fit(legs, wanted(edge, cost))
+    if offer is None:
+        return
+    assert offer.size % LOT == 0
+    assert offer.size >= shares(5)
+    spent = 0
+    for each, limit in zip(legs, offer.limits, strict=True):
+        reachable = sum(size for price, size in each.levels if price <= limit)
+        assert reachable >= offer.size
+        left = offer.size
+        for price, size in each.levels:
+            taken = Size(min(size, left))
+            left = Size(left - taken)
+            spent += notional_up(price, taken) + taker_fee(each.fee, price, taken)
+    assert spent == offer.cost
+    assert offer.edge == offer.size - spent
+    assert offer.edge * MICROS >= edge * offer.size
+    # Fees are rounded per fill, so the budget holds to within a rounding step per level.
+    assert offer.cost <= cost * MICROS + 20 * sum(len(each.levels) for each in legs)

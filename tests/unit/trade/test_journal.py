@@ -1,0 +1,191 @@
+"""Nothing of ours is lost, doubled or guessed."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predsurv.core.errors import IntegrityError, SafetyError
+from predsurv.core.events import OrderAccepted
+from predsurv.core.ids import ClientOrderId, OrderId
+from predsurv.core.num import MICROS, Money
+from predsurv.engine.gate import Decision
+from predsurv.engine.step import Note
+from predsurv.trade import journal as module
+from predsurv.trade.journal import Answered, Entry, Journal, Noted, Sent, Settled, Started, fold
+from tests.unit.engine.desks import ME, START, YES, V, approved, cancel, fill, intent, place, resolved, shares
+
+ENTRIES: tuple[Entry, ...] = (
+    Started(START, "paper", "paper", (ME,), ((V, Money(100 * MICROS)),)),
+    Noted(Note(START, "day", "a new UTC day", Money(100 * MICROS))),
+    Sent(Decision(approved(place("a", price=50, group="g")), intent())),
+    Answered(OrderAccepted(YES, START, ClientOrderId("a"), OrderId("v"))),
+    Answered(fill("a", size=4, price=50, fee=Money(7))),
+    Sent(Decision(approved(cancel("a")), None)),
+    Settled(resolved()),
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "paper.db"
+
+
+def written(path: Path, *entries: Entry) -> None:
+    journal = Journal(path)
+    for entry in entries:
+        journal.append(entry)
+    journal.close()
+    journal.close()
+
+
+def test_every_kind_of_entry_comes_back(path: Path) -> None:
+    written(path, *ENTRIES)
+    journal = Journal(path)
+    assert tuple(journal.entries()) == ENTRIES
+    assert journal.dump().count(b"\n") == len(ENTRIES)
+    journal.close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_entries_not_flushed_yet_are_there_too_and_survive_a_second_run(path: Path) -> None:
+    written(path, *ENTRIES[:2])
+    journal = Journal(path)
+    journal.append(ENTRIES[2])
+    assert tuple(journal.entries()) == ENTRIES[:3]
+    journal.flush()
+    journal.flush()
+    journal.append(ENTRIES[3])
+    journal.close()
+    reader = Journal(path, readonly=True)
+    assert tuple(reader.entries()) == ENTRIES[:4]
+    reader.close()
+
+
+def test_a_reader_works_beside_the_trader(path: Path) -> None:
+    journal = Journal(path)
+    journal.append(ENTRIES[0])
+    journal.flush()
+    reader = Journal(path, readonly=True)
+    assert tuple(reader.entries()) == ENTRIES[:1]
+    reader.close()
+    journal.close()
+
+
+def test_two_traders_never_share_a_journal(path: Path) -> None:
+    journal = Journal(path)
+    with pytest.raises(SafetyError, match="another trader"):
+        Journal(path)
+    journal.close()
+    Journal(path).close()
+
+
+def test_a_fresh_journal_begins_anew(path: Path) -> None:
+    written(path, *ENTRIES)
+    journal = Journal(path, fresh=True, durable=False)
+    assert list(journal.entries()) == []
+    journal.close()
+
+
+def test_what_is_buffered_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PENDING_MAX", 2)
+    journal = Journal(path)
+    journal.append(ENTRIES[0])
+    journal.append(ENTRIES[1])
+    reader = Journal(path, readonly=True)
+    assert len(list(reader.entries())) == 2
+    reader.close()
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE entries SET body = x'00' WHERE seq = 3",
+        "DELETE FROM entries WHERE seq = 3",
+        "UPDATE entries SET chain = chain + 1 WHERE seq = 7",
+        "DROP TABLE entries",
+    ],
+)
+def test_damage_is_refused_with_one_line(path: Path, harm: str) -> None:
+    written(path, *ENTRIES)
+    database = sqlite3.connect(path)
+    database.execute(harm)
+    database.commit()
+    database.close()
+    with pytest.raises(IntegrityError, match="damaged") as refused:
+        Journal(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_newer_version_is_refused(path: Path) -> None:
+    written(path)
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 2")
+    database.close()
+    with pytest.raises(IntegrityError, match="version 2 cannot be read"):
+        Journal(path)
+
+
+def test_an_entry_of_another_shape_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Odd:
+        def encode(self, _: object) -> bytes:
+            return b"\xc0"
+
+    monkeypatch.setattr(module, "_ENCODER", Odd())
+    written(path, ENTRIES[0])
+    journal = Journal(path)
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        list(journal.entries())
+    journal.close()
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**31))
+def test_a_cut_or_flipped_file_never_gives_a_wrong_position(
+    tmp_path_factory: pytest.TempPathFactory, place_: int
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "paper.db"
+    written(path, *ENTRIES[:5])
+    body = bytearray(path.read_bytes())
+    at = place_ % len(body)
+    path.write_bytes(bytes(body[:at]) if place_ % 2 else bytes(body[:at] + bytes([body[at] ^ 0x40]) + body[at + 1 :]))
+    try:
+        journal = Journal(path)
+        entries = tuple(journal.entries())
+        journal.close()
+    except IntegrityError:
+        return
+    assert entries == ENTRIES[:5]
+
+
+def test_an_emptied_file_is_damage_and_no_new_account(path: Path) -> None:
+    written(path, *ENTRIES)
+    path.write_bytes(b"")
+    with pytest.raises(IntegrityError, match="damaged"):
+        Journal(path)
+    path.write_bytes(b"not a database at all, but long enough to be looked at as one would be")
+    with pytest.raises(IntegrityError, match="damaged"):
+        Journal(path)
+
+
+def test_the_fold_is_the_account(path: Path) -> None:
+    restored = fold(ENTRIES[:5])
+    assert restored.runs == 1
+    assert restored.day == ENTRIES[1].note  # type: ignore[union-attr]  # it is the note of the day
+    assert restored.ledger.portfolio.cash(V) == 98 * MICROS - 7
+    held = restored.ledger.portfolio.lots.held(ME, YES)
+    assert held is not None
+    assert held.size == shares(4)
+    assert [order.client_order_id for order in restored.ledger.blotter.live()] == ["a"]
+    assert restored.ledger.placed == 1
+    assert fold(ENTRIES).ledger.portfolio.cash(V) == 102 * MICROS - 7
+    assert fold(ENTRIES).ledger.baskets.all()[0].settled
+
+
+def test_a_later_run_adds_cash_for_new_venues_only() -> None:
+    again = Started(START, "paper", "paper", (ME,), ((V, Money(5)), (type(V)("other"), Money(9))))
+    portfolio = fold((ENTRIES[0], again)).ledger.portfolio
+    assert [portfolio.cash(venue) for venue in portfolio.venues()] == [100 * MICROS, 9]

@@ -1,0 +1,430 @@
+"""The codec keeps its books right, or says at once that they are not."""
+
+import random
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Dropped,
+    Gap,
+    Malformed,
+    MarketChange,
+    MarketEvent,
+    MarketResolved,
+    Trade,
+    Unknown,
+)
+from predsurv.core.num import complement
+from predsurv.state.book import Book
+from predsurv.venues.kalshi.decode import KalshiCodec, Memory
+from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
+from tests.unit.venues.kalshi.losses import LossyWire
+from tests.unit.venues.kalshi.talk import EPOCH, NOW, Talk, delta, error, key, snapshot, wire
+
+A, B = "KXA-26-T4615.99", "KXB-26"
+
+
+def gaps(events: Iterable[MarketEvent]) -> list[tuple[str, str]]:
+    return [(event.key.instrument_id, event.reason) for event in events if isinstance(event, Gap)]
+
+
+def trade(seq: int | None, sid: int = 2, **more: Any) -> bytes:
+    body = {"trade_id": "t1", "market_ticker": A, "yes_price_dollars": "0.4200", "count_fp": "3.50"}
+    frame = {"type": "trade", "sid": sid, "msg": {**body, "taker_book_side": "ask", "ts_ms": 1_780_096_775_004, **more}}
+    return wire(frame if seq is None else {**frame, "seq": seq})
+
+
+def life(seq: int, event_type: str, **more: Any) -> bytes:
+    body = {"market_ticker": A, "event_type": event_type, **more}
+    return wire({"type": "market_lifecycle_v2", "sid": 3, "seq": seq, "msg": body})
+
+
+def test_opening_commands() -> None:
+    talk = Talk(A, B, live=False)
+    follow, subscribe = talk.sent
+    assert follow["params"] == {"channels": [LIFE]}
+    assert subscribe["cmd"] == "subscribe"
+    assert subscribe["params"] == {
+        "channels": [BOOKS, TRADES],
+        "market_tickers": [A, B],
+        "use_yes_price": False,
+    }
+    assert len({command["id"] for command in talk.sent}) == 2
+    assert talk.codec.keepalive() is None
+
+
+def test_many_tickers_are_asked_for_in_chunks() -> None:
+    talk = Talk(*(f"KX{number:04d}" for number in range(600)), live=False)
+    chunks = [command["params"]["market_tickers"] for command in talk.sent[1:]]
+    assert [len(chunk) for chunk in chunks] == [250, 250, 100]
+    assert len({ticker for chunk in chunks for ticker in chunk}) == 600
+
+
+def test_later_changes_update_the_subscriptions() -> None:
+    talk = Talk(A)
+    commands = talk.ask(B, drop=(A,))
+    told = [(each["params"]["sid"], each["params"]["action"], each["params"]["market_tickers"]) for each in commands]
+    assert told == [
+        (1, "delete_markets", [A]),
+        (2, "delete_markets", [A]),
+        (1, "add_markets", [B]),
+        (2, "add_markets", [B]),
+    ]
+    assert not talk.hear(delta(A, talk.next())), "events of what was dropped stop at once"
+
+
+def test_what_was_dropped_before_the_ids_came_is_taken_off_later() -> None:
+    codec = KalshiCodec(EPOCH)
+    codec.requests({key(A), key(B)}, frozenset())
+    assert not [*codec.requests(frozenset(), {key(A)})]
+    codec.decode(wire({"type": "subscribed", "id": 2, "msg": {"channel": BOOKS, "sid": 1}}), NOW, [])
+    overdue = codec.keepalive()
+    assert overdue is not None
+    assert b'"delete_markets"' in overdue
+    assert codec.keepalive() is None
+
+
+def test_book_on_the_yes_scale() -> None:
+    talk = Talk(A, live=False)
+    (book,) = talk.hear(snapshot(A, 1, [["0.0100", "1410.00"], ["0.0300", "2.50"]], [["0.0200", "2500.00"]]))
+    assert isinstance(book, BookSnapshot)
+    assert book.bids == ((30_000, 2_500_000), (10_000, 1_410_000_000))
+    assert book.asks == ((980_000, 2_500_000_000),)
+    assert book.epoch == EPOCH
+    assert book.seq == 1
+
+
+def test_changes_are_added_up() -> None:
+    talk = Talk(A)
+    events = [
+        *talk.hear(delta(A, talk.next(), "0.4000", "2.50")),
+        *talk.hear(delta(A, talk.next(), "0.4000", "-12.50")),
+        *talk.hear(delta(A, talk.next(), "0.5000", "-4.00", "no")),
+    ]
+    assert [(event.side, event.price, event.size) for event in events if isinstance(event, BookDelta)] == [
+        ("bid", 400_000, 12_500_000),
+        ("bid", 400_000, 0),
+        ("ask", 500_000, 6_000_000),
+    ]
+    assert [event.seq for event in events if isinstance(event, BookDelta)] == [2, 3, 4]
+    assert {event.ts_venue for event in events if isinstance(event, BookDelta)} == {1_787_838_983_996_000_000}
+
+
+def test_the_no_outcome_sees_the_mirror() -> None:
+    codec, out = KalshiCodec(EPOCH), list[MarketEvent]()
+    yes, no = key(A), key(A, no=True)
+    codec.requests({yes, no}, frozenset())
+    for frame in (snapshot(A, 1, [["0.4000", "10.00"]]), delta(A, 2), delta(A, 3, "0.3000", "1.00", "no")):
+        codec.decode(frame, NOW, out)
+    codec.decode(trade(1), NOW, out)
+    books = {each: Book(each) for each in (yes, no)}
+    for event in out:
+        if isinstance(event, BookSnapshot | BookDelta):
+            books[event.key].apply(event)
+    assert books[no].asks.levels() == tuple((complement(price), size) for price, size in books[yes].bids.levels())
+    assert books[no].bids.levels() == tuple((complement(price), size) for price, size in books[yes].asks.levels())
+    sides = {event.key: (event.taker_side, event.price) for event in out if isinstance(event, Trade)}
+    assert sides == {yes: ("sell", 420_000), no: ("buy", 580_000)}
+
+
+def test_nothing_is_told_of_a_book_that_has_not_come() -> None:
+    talk = Talk(A, B, live=False)
+    assert not talk.hear(delta(A, talk.next()))
+    assert talk.codec.awaiting() == {key(A), key(B)}
+    talk.hear(snapshot(A, talk.next()))
+    assert talk.codec.awaiting() == {key(B)}
+
+
+@pytest.mark.parametrize("jump", [2, 3, 50, 0, -1])
+def test_a_gap_spoils_every_market_of_the_subscription_at_once(jump: int) -> None:
+    talk = Talk(A, B)
+    talk.hear(delta(A, talk.next()))
+    told = talk.hear(delta(A, talk.seqs[1] + jump))
+    assert gaps(told) == [(A, "seq_gap"), (B, "seq_gap")]
+    assert not any(isinstance(event, BookDelta) for event in told)
+    (resync,) = talk.chase()
+    assert resync["params"] == {"sid": 1, "action": "get_snapshot", "market_tickers": [A, B]}
+    assert not talk.chase(), "asked once"
+    after = talk.seqs[1] + jump + 1
+    assert not talk.hear(delta(B, after))
+    assert [type(event) for event in talk.hear(snapshot(A, after + 1))] == [BookSnapshot]
+    assert [type(event) for event in talk.hear(delta(A, after + 2))] == [BookDelta]
+    assert not talk.hear(delta(B, after + 3))
+
+
+def test_a_gap_that_a_snapshot_shows_heals_that_market() -> None:
+    talk = Talk(A, B)
+    told = talk.hear(snapshot(A, 20))
+    assert [type(event).__name__ for event in told] == ["Gap", "Gap", "BookSnapshot"]
+    assert [command["params"]["market_tickers"] for command in talk.chase()] == [[B]]
+
+
+def test_lost_trades_are_a_gap_too() -> None:
+    talk = Talk(A)
+    assert [type(event) for event in talk.hear(trade(1))] == [Trade]
+    assert gaps(talk.hear(trade(3))) == [(A, "seq_gap")]
+
+
+def test_lost_announcements_are_counted() -> None:
+    talk = Talk(A)
+    told = talk.hear(life(4, "activated"))
+    assert told[0] == Dropped(key(A).venue, NOW, 3)
+    assert not gaps(told)
+
+
+def test_answers_use_numbers_up() -> None:
+    talk = Talk(A)
+    assert not talk.hear(wire({"type": "ok", "id": 4, "sid": 1, "seq": talk.next(), "msg": {"market_tickers": [A]}}))
+    assert not talk.hear(wire({"type": "ok", "id": 9, "msg": [{"channel": "x", "sid": 1}]}))
+    told = talk.hear(error(13, sid=1, seq=talk.next()))
+    assert [type(event) for event in told] == [Unknown]
+    assert [type(event) for event in talk.hear(delta(A, talk.next()))] == [BookDelta]
+
+
+def test_data_may_come_before_its_id() -> None:
+    codec, out = KalshiCodec(EPOCH), list[MarketEvent]()
+    codec.requests({key(A)}, frozenset())
+    codec.decode(snapshot(A, 1, [["0.4000", "10.00"]], sid=7), NOW, out)
+    codec.decode(wire({"type": "subscribed", "id": 2, "msg": {"channel": BOOKS, "sid": 7}}), NOW, out)
+    codec.decode(delta(A, 2, sid=7), NOW, out)
+    assert [type(event) for event in out] == [BookSnapshot, BookDelta]
+
+
+def test_another_connection_may_use_the_same_ids() -> None:
+    memory = Memory()
+    first, second = Talk(A, memory=memory), Talk(A, memory=memory)
+    first.hear(delta(A, first.next()))
+    assert [type(event) for event in second.hear(delta(A, second.next()))] == [BookDelta]
+
+
+@pytest.mark.parametrize(("code", "reason"), [(10, "disconnect"), (25, "overflow"), (7, "disconnect")])
+def test_an_ended_subscription_is_begun_anew(code: int, reason: str) -> None:
+    talk = Talk(A, B)
+    assert gaps(talk.hear(error(code, sid=1, seq=talk.next()))) == [(A, reason), (B, reason)]
+    (again,) = talk.chase()
+    assert again["cmd"] == "subscribe"
+    assert again["params"]["channels"] == [BOOKS]
+    talk.hear(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
+    told = talk.hear(snapshot(A, 1, sid=9)) + talk.hear(delta(A, 2, sid=9))
+    assert [type(event) for event in told] == [BookSnapshot, BookDelta]
+
+
+def test_an_error_without_an_id_ends_everything() -> None:
+    talk = Talk(A)
+    talk.hear(error(25))
+    subscribe = [command for command in talk.chase() if command["cmd"] == "subscribe"]
+    assert sorted(channel for command in subscribe for channel in command["params"]["channels"]) == sorted(
+        [BOOKS, TRADES, LIFE]
+    )
+
+
+def test_announcements_are_followed_anew_when_they_ended() -> None:
+    talk = Talk(A)
+    talk.hear(error(10, sid=3, seq=talk.next(3)))
+    assert next(command["params"].get("channels") for command in talk.chase()) == [LIFE]
+
+
+def test_a_refused_addition_shrinks_what_a_connection_carries() -> None:
+    memory = Memory()
+    talk = Talk(A, memory=memory)
+    books, _ = talk.ask(B)
+    told = talk.hear(error(26, id=books["id"], sid=1, seq=talk.next()))
+    assert [type(event) for event in told] == [Unknown]
+    assert memory.capacity == 1
+    assert talk.codec.take_lost() == {key(B)}
+    assert not gaps(talk.hear(delta(A, talk.next()))), "what is carried goes on"
+    again = talk.ask(B, drop=(B,))
+    assert "add_markets" in [command["params"].get("action") for command in again], "refused as if never sent"
+
+
+def test_a_refused_opening_halves_it() -> None:
+    memory = Memory()
+    talk = Talk(*(f"KX{number}" for number in range(8)), live=False, memory=memory)
+    talk.hear(error(26, id=talk.sent[1]["id"]))
+    assert memory.capacity == 4
+
+
+def test_other_refusals_wait_for_their_turn() -> None:
+    talk = Talk(A, live=False)
+    talk.hear(error(8, id=talk.sent[1]["id"]))
+    assert not talk.codec.take_lost()
+    assert talk.codec.awaiting() == {key(A)}
+
+
+@pytest.mark.parametrize(("price", "side"), [("0.4000", "yes"), ("0.9000", "yes"), ("0.5000", "no")])
+def test_a_negative_size_is_never_believed(price: str, side: str) -> None:
+    talk = Talk(A, B)
+    assert gaps(talk.hear(delta(A, talk.next(), price, "-10.01", side))) == [(A, "hash_mismatch")]
+    assert [command["params"]["market_tickers"] for command in talk.chase()] == [[A]]
+    assert [type(event) for event in talk.hear(delta(B, talk.next()))] == [BookDelta]
+
+
+def test_an_empty_book_is_one_and_an_unknown_market_is_none() -> None:
+    talk = Talk(A, B, live=False)
+    (book,) = talk.hear(snapshot(A, talk.next()))
+    assert isinstance(book, BookSnapshot)
+    assert not book.bids
+    assert not book.asks
+    expired = {"type": "orderbook_snapshot", "sid": 1, "seq": talk.next(), "msg": {"market_ticker": B, "market_id": ""}}
+    assert not talk.hear(wire(expired))
+    assert talk.codec.awaiting() == {key(B)}
+
+
+def test_a_crossed_book_is_not_believed() -> None:
+    talk = Talk(A, live=False)
+    told = talk.hear(snapshot(A, talk.next(), [["0.4000", "1.00"]], [["0.6000", "1.00"], ["0.9900", "5.00"]]))
+    assert [type(event) for event in told] == [Malformed]
+    assert "YES scale" in str(told[0])
+    assert talk.codec.awaiting() == {key(A)}
+
+
+BROKEN = [
+    {"price_dollars": "NaN"},
+    {"price_dollars": "1e-1"},
+    {"price_dollars": "0.0000"},
+    {"price_dollars": "1.0000"},
+    {"price_dollars": "-0.1000"},
+    {"price_dollars": "٠.٤"},
+    {"price_dollars": "0.40000001"},
+    {"price_dollars": 0.4},
+    {"price_dollars": None},
+    {"delta_fp": "1_000"},
+    {"delta_fp": "Infinity"},
+    {"delta_fp": "1.0\n"},
+    {"delta_fp": None},
+    {"side": "maybe"},
+    {"side": None},
+]
+
+
+@pytest.mark.parametrize("change", BROKEN)
+def test_broken_changes_cost_their_market_only(change: dict[str, Any]) -> None:
+    talk = Talk(A, B)
+    body = {"market_ticker": A, "price_dollars": "0.4000", "delta_fp": "1.00", "side": "yes", **change}
+    told = talk.hear(wire({"type": "orderbook_delta", "sid": 1, "seq": talk.next(), "msg": body}))
+    assert [type(event) for event in told] == [Malformed, Gap]
+    assert gaps(told) == [(A, "decode_error")]
+    assert [type(event) for event in talk.hear(delta(B, talk.next()))] == [BookDelta]
+
+
+GARBAGE = [
+    b"",
+    b"PONG",
+    b"[]",
+    b"null",
+    b'{"type":',
+    b'{"type":"orderbook_delta"}',
+    b'{"type":"orderbook_delta","sid":1,"seq":4}',
+    b"\xff\xfe\x00",
+    b"\xef\xbb\xbf{}",
+    b'{"error":"too many requests"}',
+    b"[" * 200_000,
+    b'{"type":"orderbook_delta","msg":' + b"[" * 200_000,
+    b'{"type":"orderbook_snapshot","sid":1,"seq":4,"msg":{"market_ticker":"' + b"x" * 1_000_000 + b'"',
+]
+
+
+@pytest.mark.parametrize("frame", GARBAGE)
+def test_garbage_is_counted_and_no_book_is_believed_after_it(frame: bytes) -> None:
+    talk = Talk(A, B)
+    told = talk.hear(frame)
+    assert sum(isinstance(event, Malformed) for event in told) == 1
+    assert {name for name, _ in gaps(told)} == {A, B}
+
+
+def test_broken_books() -> None:
+    for levels in ([["0.4", "1"], ["0.40", "2"]], [["0.4", "-1"]], [["1.4", "1"]], [["0.4"]], "x", [["0.4", 1]]):
+        talk = Talk(A)
+        told = talk.hear(snapshot(A, talk.next(), levels))
+        assert [type(event) for event in told] == [Malformed, Gap], levels
+
+
+def test_a_book_of_too_many_levels_is_refused() -> None:
+    talk = Talk(A)
+    levels = [[f"0.{number:06d}", "1.00"] for number in range(1, 10_002)]
+    assert isinstance(talk.hear(snapshot(A, talk.next(), levels))[0], Malformed)
+
+
+def test_unknown_kinds_are_counted_and_their_numbers_too() -> None:
+    talk = Talk(A)
+    told = talk.hear(wire({"type": "mood\x1b", "sid": 1, "seq": talk.next(), "msg": {}}))
+    assert [type(event) for event in told] == [Unknown]
+    assert "\x1b" not in str(told[0])
+    assert [type(event) for event in talk.hear(delta(A, talk.next()))] == [BookDelta]
+
+
+def test_settlement_pays_what_was_determined() -> None:
+    memory = Memory()
+    talk, other = Talk(A, memory=memory), Talk(A, memory=memory)
+    frames = [
+        life(1, "determined", result="yes", settlement_value="1.0000", determination_ts=1_784_501_722),
+        life(2, "settled", settled_ts=1_784_501_900),
+    ]
+    told = [event for frame in frames for event in talk.hear(frame)]
+    assert [type(event) for event in told] == [MarketChange, MarketResolved]
+    resolved = told[1]
+    assert isinstance(resolved, MarketResolved)
+    assert resolved.payouts == ((A, 1_000_000), (f"{A}:no", 0))
+    assert not resolved.void
+    assert resolved.ts_venue == 1_784_501_900_000_000_000
+    assert not [event for frame in frames for event in other.hear(frame)], "another connection adds nothing"
+
+
+def test_a_scalar_result_is_void() -> None:
+    talk = Talk(A)
+    talk.hear(life(1, "determined", result="scalar", settlement_value="0.3700"))
+    (resolved,) = talk.hear(life(2, "settled", settled_ts=1))
+    assert isinstance(resolved, MarketResolved)
+    assert resolved.void
+    assert resolved.payouts == ((A, 370_000), (f"{A}:no", 630_000))
+
+
+def test_a_new_market_is_announced_with_all_that_is_known() -> None:
+    talk = Talk(A)
+    grid = [
+        {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
+        {"start": "0.1000", "end": "1.0000", "step": "0.0100"},
+    ]
+    about = {"title": "Who wins?", "yes_sub_title": "Eva", "event_ticker": "KXNEW-26", "rules_primary": "r"}
+    frame = life(
+        1, "created", market_ticker="KXNEW-26-EVA", price_ranges=grid, close_ts=1_800_000_100, additional_metadata=about
+    )
+    (created,) = talk.hear(frame)
+    assert isinstance(created, MarketChange)
+    market = created.market
+    assert market is not None
+    assert (market.market_id, market.event_id, market.question) == ("KXNEW-26-EVA", "KXNEW-26", "Who wins? – Eva")
+    assert market.close_time == 1_800_000_100_000_000_000
+    assert market.tick_size == 1_000
+    assert market.fee.maker_rate == market.fee.rate == 70_000, "not known yet, so not too little"
+    assert not market.tradable
+
+
+def test_combinations_are_ignored() -> None:
+    talk = Talk(A)
+    assert not talk.hear(life(1, "created", market_ticker="KXMVE-1"))
+
+
+def test_a_new_fee_is_told_for_the_markets_of_its_event() -> None:
+    talk = Talk("KXE-26-A", "KXE-261-B")
+    body = {"event_ticker": "KXE-26", "fee_type_override": "quadratic_with_maker_fees", "fee_multiplier_override": 0.5}
+    (change,) = talk.hear(wire({"type": "event_fee_update", "sid": 3, "seq": 1, "msg": body}))
+    assert isinstance(change, MarketChange)
+    assert change.market_id == "KXE-26-A"
+    assert '"rate":"0.035","maker_rate":"0.00875"' in change.value
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_every_loss_is_noticed_and_no_book_is_ever_wrong(seed: int) -> None:
+    assert LossyWire(random.Random(seed)).run(frames=120, losses=5) == 5
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_the_codec(frame: bytes) -> None:
+    Talk(A).hear(frame)
