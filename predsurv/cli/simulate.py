@@ -91,27 +91,14 @@ def _polymarket(options: Options, clock: Clock, folder: Path) -> tuple[Simulator
 
 
 def _kalshi(options: Options, clock: Clock, folder: Path) -> tuple[Simulator, Environment]:
-    from predsurv.venues.kalshi.simulator.faults import parse_faults
-    from predsurv.venues.kalshi.simulator.keys import ThrowAwayKey
-    from predsurv.venues.kalshi.simulator.server import REST_PREFIX, WS_PATH, KalshiSimulator, Terms
+    from predsurv.simulate.kalshi.keys import ThrowAwayKey
+    from predsurv.simulate.kalshi.simulator import KalshiSimulator, Terms, environment
     from predsurv.venues.mock import MockVenue
 
-    if options.truth is not None:
-        raise ConfigError("--truth: not available for kalshi; leave it out")
-    key = ThrowAwayKey(options.key_type)
-    path = folder / "kalshi.pem"
+    mock, key, path = options.mock, ThrowAwayKey(options.key_type), folder / "kalshi.pem"
     key.write(path)
-    terms = Terms(key=key, faults=parse_faults(options.faults))
-
-    def environment(port: int) -> Mapping[str, str]:
-        return {
-            "PREDSURV_VENUES__KALSHI__REST_URL": f"http://127.0.0.1:{port}{REST_PREFIX}",
-            "PREDSURV_VENUES__KALSHI__WS_URL": f"ws://127.0.0.1:{port}{WS_PATH}",
-            "PREDSURV_KALSHI_KEY_ID": key.key_id,
-            "PREDSURV_KALSHI_PRIVATE_KEY_FILE": str(path),
-        }
-
-    return KalshiSimulator(MockVenue(options.mock, clock), clock, terms), environment
+    terms = Terms(key=key, faults=" ".join(options.faults), seed=mock.seed, truth=options.truth)
+    return KalshiSimulator(MockVenue(mock, clock), clock, terms), lambda port: environment(port, key, path)
 
 
 async def _serve(venue: str, simulator: Simulator, environment: Environment, port: int, limit: int | None) -> None:

@@ -7,40 +7,46 @@ still looks whole there, and would be bought twice.
 from typing import Final
 
 from predsurv.core.events import BookDelta, BookSnapshot, Fill, Level
-from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import Price, complement
+from predsurv.core.ids import InstrumentKey, Side
+from predsurv.core.num import complement
 from predsurv.engine.liquidity import Liquidity
 from predsurv.engine.mirror import Mirror
+from predsurv.engine.mirrored import MirroredBook
 from predsurv.state.book import Book
 from predsurv.state.market_cache import MarketCache
 
 LEVELS: Final = 20
-"""Levels on each side of a book that is not the venue's own."""
+"""Levels shown on each side of a book that we have taken from."""
 
-_Levels = tuple[Level, ...]
-_Shown = tuple[_Levels, _Levels, int, Book]
+_SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
+
+_Left = tuple[tuple[Level, ...], tuple[Level, ...], int, Book]
 
 
 class Sight:
-    """Gives each instrument its book; books that had to be derived are kept until they change."""
+    """Gives each instrument its book."""
 
     def __init__(self, cache: MarketCache, mirror: Mirror) -> None:
         self._cache, self._mirror = cache, mirror
         self._taken = Liquidity()
         self._version = 0
-        self._shown: dict[InstrumentKey, _Shown] = {}
+        self._left: dict[InstrumentKey, _Left] = {}
+        self._mirrored: dict[InstrumentKey, MirroredBook] = {}
 
     def book(self, key: InstrumentKey) -> Book | None:
         """Return the trusted book of ``key`` (its own or mirrored) without what we took, else None."""
         primary = self._mirror.primary(key)
         source = self._cache.trusted_book(primary)
-        if source is None or (primary == key and not self._taken.touches(key)):
+        if source is None:
+            return None
+        if self._taken.touches(primary):
+            source = self._without_taken(source)
+        if primary == key:
             return source
-        bids, asks = source.top(LEVELS)
-        shown = self._shown.get(key)
-        if shown is None or shown[0] is not bids or shown[1] is not asks or shown[2] != self._version:
-            shown = self._shown[key] = (bids, asks, self._version, self._derive(key, source))
-        return shown[3]
+        mirrored = self._mirrored.get(key)
+        if mirrored is None or mirrored.source is not source:
+            mirrored = self._mirrored[key] = MirroredBook(key, source)
+        return mirrored
 
     def took(self, fill: Fill) -> None:
         """Remember a trade of ours that took from the book."""
@@ -65,15 +71,13 @@ class Sight:
                 self._taken.reset(book)
         self._version += 1
 
-    def _derive(self, key: InstrumentKey, source: Book) -> Book:
-        bids = tuple(self._taken.left(source, "bid"))[:LEVELS]
-        asks = tuple(self._taken.left(source, "ask"))[:LEVELS]
-        if key != source.key:
-            bids, asks = _flip(asks), _flip(bids)
-        book = Book(key)
-        book.apply(BookSnapshot(key, source.ts_recv, source.ts_venue, source.epoch, source.seq, bids, asks))
+    def _without_taken(self, source: Book) -> Book:
+        bids, asks = source.top(LEVELS)
+        left = self._left.get(source.key)
+        if left is not None and left[0] is bids and left[1] is asks and left[2] == self._version:
+            return left[3]
+        book = Book(source.key)
+        free = (tuple(self._taken.left(source, side))[:LEVELS] for side in _SIDES)
+        book.apply(BookSnapshot(source.key, source.ts_recv, source.ts_venue, source.epoch, source.seq, *free))
+        self._left[source.key] = (bids, asks, self._version, book)
         return book
-
-
-def _flip(levels: _Levels) -> _Levels:
-    return tuple((Price(complement(price)), size) for price, size in levels)

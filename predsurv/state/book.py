@@ -62,18 +62,18 @@ class Book:
         """Apply a delta; return False when the book is untrusted and nothing was done."""
         if not self.trusted:
             return False
-        size = event.size
+        price, size = event.price, event.size
         if event.side == "bid":
             ladder = self.bids
-            rank: int = event.price
+            touched = price >= ladder.edge
         else:
             ladder = self.asks
-            rank = -event.price
+            touched = price <= ladder.edge
         if size:
-            ladder.sizes[rank] = size
+            ladder.sizes[price] = size
         else:
-            ladder.sizes.pop(rank, None)
-        if rank >= ladder.edge:
+            ladder.sizes.pop(price, None)
+        if touched:
             ladder.forget()
         self._last = event
         return True

@@ -9,87 +9,93 @@ from typing import Final
 from predsurv.core.events import Level
 from predsurv.core.num import Price, Size
 
-_NEVER: Final = 1 << 62
+_ABOVE_ALL: Final = 1 << 62
+_BELOW_ALL: Final = -1
 _NO_LEVELS: Final[tuple[Level, ...]] = ()
 
 
 class Ladder:
     """Sizes by price on one side; ``descending`` for bids (highest is best), else asks.
 
-    Prices are held as ranks (price, or its negative for asks) so that a greater rank is always
-    better. ``best`` and the last ``top`` are cached: nothing below the worst rank they depend on
-    (``edge``) can change them, so an ordinary change costs one comparison. ``top`` returns the
-    same object until a level within it is touched; callers may compare tops by identity first.
+    ``best`` and the last ``top`` are cached. Nothing worse than the worst price they depend on
+    (``edge``) can change them, so an ordinary change costs one comparison. ``top`` returns the same
+    object until a level within it is touched; callers may compare tops by identity first.
 
     ``sizes``, ``edge`` and ``forget`` are open to ``Book.change`` alone, which does what ``set``
     does without the call: that call was a third of the cost of folding a delta.
     """
 
-    __slots__ = ("_best", "_sign", "_top", "_top_count", "edge", "sizes")
+    __slots__ = ("_best", "_descending", "_top", "_top_count", "edge", "sizes")
 
     def __init__(self, *, descending: bool) -> None:
-        self._sign = 1 if descending else -1
-        self.sizes: dict[int, Size] = {}
+        self._descending = descending
+        self.sizes: dict[Price, Size] = {}
         self._best: Level | None = None
         self._top: tuple[Level, ...] | None = None
         self._top_count = 0
-        self.edge = _NEVER
+        self.edge = 0
+        self.forget()
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def set(self, price: Price, size: Size) -> None:
         """Make ``size`` the whole size at ``price``; 0 removes the level."""
-        rank = price * self._sign
         if size:
-            self.sizes[rank] = size
+            self.sizes[price] = size
         else:
-            self.sizes.pop(rank, None)
-        if rank >= self.edge:
+            self.sizes.pop(price, None)
+        if price >= self.edge if self._descending else price <= self.edge:
             self.forget()
 
     def replace(self, levels: Iterable[Level]) -> None:
         """Forget everything and hold ``levels``; order does not matter, sizes of 0 are skipped."""
-        sign = self._sign
-        self.sizes = {price * sign: size for price, size in levels if size}
+        self.sizes = dict(levels)
+        if 0 in self.sizes.values():
+            self.sizes = {price: size for price, size in self.sizes.items() if size}
         self.forget()
 
     def best(self) -> Level | None:
         """Return the best level, or None when the side is empty."""
         if self._best is None and self.sizes:
-            rank = max(self.sizes)
-            self._best = (Price(rank * self._sign), self.sizes[rank])
-            self.edge = min(self.edge, rank)
+            price = max(self.sizes) if self._descending else min(self.sizes)
+            self._best = (price, self.sizes[price])
+            # A cached top reaches further down and has set the edge already.
+            self.edge = price if self._top is None else self.edge
         return self._best
 
     def top(self, count: int) -> tuple[Level, ...]:
         """Return up to ``count`` levels best first; the same object while none of them changed."""
         if self._top is not None and self._top_count == count:
             return self._top
-        ranks = sorted(self.sizes, reverse=True)[:count]
-        sign, sizes = self._sign, self.sizes
-        self._top = tuple((Price(rank * sign), sizes[rank]) for rank in ranks) or _NO_LEVELS
+        sizes = self.sizes
+        prices = sorted(sizes, reverse=self._descending)[:count]
+        self._top = tuple([(price, sizes[price]) for price in prices]) or _NO_LEVELS
         self._top_count = count
-        # A top that is not full changes with any level added below it.
-        self.edge = ranks[-1] if len(ranks) == count else -_NEVER
+        if prices and len(prices) == count:
+            self.edge = prices[-1]
+        else:
+            # A top that is not full changes with any level added below it.
+            self.edge = _BELOW_ALL if self._descending else _ABOVE_ALL
         return self._top
 
     def levels(self) -> tuple[Level, ...]:
         """Return every level, best first."""
-        sign, sizes = self._sign, self.sizes
-        return tuple((Price(rank * sign), sizes[rank]) for rank in sorted(sizes, reverse=True))
+        return tuple(sorted(self.sizes.items(), reverse=self._descending))
 
     def size_at(self, price: Price) -> Size:
         """Return the size at ``price``, 0 when there is no level."""
-        return self.sizes.get(price * self._sign, Size(0))
+        return self.sizes.get(price, Size(0))
 
     def depth_until(self, price: Price) -> Size:
         """Return the total size from the best level to ``price``, inclusive."""
-        limit = price * self._sign
-        return Size(sum(size for rank, size in self.sizes.items() if rank >= limit))
+        if self._descending:
+            return Size(sum(size for at, size in self.sizes.items() if at >= price))
+        return Size(sum(size for at, size in self.sizes.items() if at <= price))
 
     def forget(self) -> None:
         """Drop what is cached: a level that it depends on changed."""
         self._best = None
         self._top = None
-        self.edge = _NEVER
+        # With nothing cached no price reaches the edge.
+        self.edge = _ABOVE_ALL if self._descending else _BELOW_ALL

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, OrderCancelled, OrderRejected, Tick
-from predsurv.core.ids import StrategyName
+from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, MarketChange, OrderCancelled, OrderRejected, Tick
+from predsurv.core.ids import InstrumentKey, MarketId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
 from predsurv.state.view import View
 from predsurv.strategies.attempts import Attempt, Attempts, improved
 from predsurv.strategies.balance import even_out, is_even
-from predsurv.strategies.baskets import Basket, baskets_of, legs_of
+from predsurv.strategies.baskets import Basket, baskets_of, best_sum, legs_of, narrowed
 from predsurv.strategies.sizing import Wanted, fit
 
 
@@ -49,6 +49,7 @@ class Arbitrage:
     def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()
         self._attempts = Attempts(self.name)
+        self._known: dict[MarketId, tuple[Basket, ...]] = {}  # of the markets watched, until one changes
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
         """Look for baskets when a best price improved; follow up half-filled ones at answers and ticks."""
@@ -56,25 +57,39 @@ class Arbitrage:
             return self._look(event, view) if improved(event, view) else ()
         if isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
             return tuple(self._follow_up(event, view))
+        if isinstance(event, MarketChange):
+            self._known.clear()
         return ()
 
     def _look(self, event: BookDelta | BookSnapshot, view: View) -> Iterable[Intent]:
-        market = view.market(event.key.venue, event.key.market_id)
-        if market is not None:
-            for found in baskets_of(market, view):
-                wishes = self._try(found, view)
+        for found in self._baskets(event.key, view):
+            basket = narrowed(found, view)
+            if basket is not None and self._worthwhile(basket, view):
+                wishes = self._try(self._attempts.chosen(basket, view), view)
                 if wishes:
                     return wishes
         return ()
 
-    def _try(self, found: Basket, view: View) -> tuple[Intent, ...]:
-        basket = self._attempts.chosen(found, view)
-        legs = None if basket is None else legs_of(basket, view, "ask")
-        if basket is None or legs is None or not all(leg.levels for leg in legs):
-            return ()
+    def _baskets(self, key: InstrumentKey, view: View) -> tuple[Basket, ...]:
+        known = self._known.get(key.market_id)
+        if known is None:
+            market = view.market(key.venue, key.market_id)
+            known = () if market is None else tuple(baskets_of(market, view))
+            self._known[key.market_id] = known
+            for basket in known:
+                self._attempts.meet(basket, view)
+        return known
+
+    def _worthwhile(self, basket: Basket, view: View) -> bool:
+        cost = best_sum(basket, view)
+        return cost is not None and self._params.edge_min <= basket.payout - cost <= self._params.edge_max
+
+    def _try(self, basket: Basket, view: View) -> tuple[Intent, ...]:
         params = self._params
-        rough = basket.payout - sum(leg.levels[0][0] for leg in legs)
-        if not params.edge_min <= rough <= params.edge_max or self._attempts.blocked(basket, view):
+        if self._attempts.blocked(basket, view):
+            return ()
+        legs = legs_of(basket, view, "ask")
+        if legs is None or not self._worthwhile(basket, view):
             return ()
         spend = Money(min(params.cost_max, view.cash(basket.keys[0].venue)))
         offer = fit(legs, Wanted(basket.payout, params.edge_min, spend))

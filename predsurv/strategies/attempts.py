@@ -11,7 +11,7 @@ from msgspec import Struct
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.state.view import View
-from predsurv.strategies.baskets import Basket, begun, held, narrowed
+from predsurv.strategies.baskets import Basket, begun, held
 
 BASKETS_MAX: Final = 1_000
 """Baskets remembered at a time; beyond it the oldest is forgotten."""
@@ -41,16 +41,16 @@ class Attempts:
         if len(self._tried) > BASKETS_MAX:
             del self._tried[next(iter(self._tried))]
 
-    def chosen(self, found: Basket, view: View) -> Basket | None:
-        """Return the basket to look at: with the legs it was begun with for as long as any is held."""
-        tried = self._tried.get(found.name)
-        if tried is not None and any(held(tried.basket, view)):
-            return tried.basket
-        before = begun(found, view) if tried is None else None
-        if before is not None:  # bought before a restart: even it out first
+    def meet(self, found: Basket, view: View) -> None:
+        """Take note of a basket seen for the first time: one bought before a restart is evened out first."""
+        before = begun(found, view)
+        if before is not None and found.name not in self._tried:
             self.remember(Attempt(before, f"{before.name}@{view.now}", view.now))
-            return before
-        return narrowed(found, view)
+
+    def chosen(self, found: Basket, view: View) -> Basket:
+        """Return the basket with the legs that it was begun with, for as long as any of them is held."""
+        tried = self._tried.get(found.name)
+        return tried.basket if tried is not None and any(held(tried.basket, view)) else found
 
     def blocked(self, basket: Basket, view: View) -> bool:
         """Return whether to leave a basket alone: tried just now, uneven, or with orders on their way."""

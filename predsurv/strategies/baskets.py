@@ -51,6 +51,18 @@ def baskets_of(market: Market, view: View) -> Iterator[Basket]:
         yield Basket(f"no_basket:{market.event_id}", "no_basket", keys, Money((count - 1) * MICROS))
 
 
+def best_sum(basket: Basket, view: View) -> int | None:
+    """Return what one of each costs at the best asks before fees; None when a leg is not on sale."""
+    total = 0
+    for key in basket.keys:
+        book = view.book(key)
+        best = None if book is None else book.best_ask()
+        if best is None:
+            return None
+        total += best[0]
+    return total
+
+
 def legs_of(basket: Basket, view: View, side: Side) -> tuple[Leg, ...] | None:
     """Return each leg's levels on ``side``; None when a market is not open or a book not trusted."""
     legs: list[Leg] = []

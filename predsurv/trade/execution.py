@@ -121,7 +121,7 @@ class Execution:
                 self._journal.append(Noted(note))
         for decision in step.decisions:
             self._journal.append(Sent(decision))
-        if step.decisions or step.notes:
+        if step.decisions or step.notes or step.booked:
             self._journal.flush()
         for decision in step.decisions:
             venue = decision.approved.command.key.venue

@@ -1,18 +1,18 @@
 """One connection's conversation with a venue: what was asked, what came, what is overdue.
 
-Kept apart from ``streaming`` because it is synchronous and has no socket: every rule about missing
+Kept apart from ``lane`` because it is synchronous and has no socket: every rule about missing
 books, silence and overflow is tested by calling it with the time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 from msgspec import Struct
 
-from predsurv.core.events import Dropped, Gap, GapReason, MarketEvent
+from predsurv.core.events import BookSnapshot, Dropped, Gap, GapReason, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.venues.codec import Codec
+from predsurv.venues.codec import Auditor, Codec
 
 _MS: Final = 1_000_000
 _S: Final = 1_000 * _MS
@@ -25,7 +25,8 @@ class StreamPolicy(Struct, frozen=True, kw_only=True):
     again, each time waiting twice as long, at most ``book_patience_max``: settled ones never
     answer. ``silence``: a connection without data this long has to prove itself by one book; when
     it does, it may be silent twice as long next time, at most ``silence_max``. ``stable``: a
-    connection that lived this long and brought data is a success.
+    connection that lived this long and brought data is a success. ``lifetime``: a connection this
+    old is replaced by a new one without a seam; 0 for never.
     """
 
     tick: int = 500 * _MS
@@ -43,6 +44,11 @@ class StreamPolicy(Struct, frozen=True, kw_only=True):
     backoff_cap: int = 30 * _S
     outage_attempts: int = 10
     handshake_interval: int = 250 * _MS
+    retries_per_minute: int = 5
+    retries_at_once: int = 4
+    lifetime: int = 0
+    handover_patience: int = 30 * _S
+    catch_up_patience: int = 5 * _S
 
 
 class Overflow(Struct):
@@ -51,132 +57,252 @@ class Overflow(Struct):
     count: int
 
 
+Gate = Callable[[Sequence[MarketEvent], list[MarketEvent]], None]
+"""Passes on to a list what may be told of some events."""
+
+
 class _Asked(Struct):
     at: int
     patience: int
+
+
+class _Asks:
+    """What was asked for and when."""
+
+    def __init__(self, policy: StreamPolicy) -> None:
+        self._policy = policy
+        self._asked: dict[InstrumentKey, _Asked] = {}
+
+    def note(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey], now: int) -> None:
+        """Remember that ``add`` was asked for and ``drop`` is wanted no longer (in both means anew)."""
+        for key in drop - add:
+            self._asked.pop(key, None)
+        for key in add:
+            self._asked[key] = _Asked(now, self._policy.book_patience)
+
+    def late(self, key: InstrumentKey, now: int) -> bool:
+        """Return whether an answer about ``key`` is overdue."""
+        return now - self._asked[key].at >= self._policy.book_patience
+
+    def overdue(self, awaiting: AbstractSet[InstrumentKey], now: int) -> dict[InstrumentKey, int]:
+        """Return what is worth asking for again, each with the patience to have with it next time."""
+        found = {}
+        for key in awaiting:
+            asked = self._asked[key]
+            if now - asked.at >= asked.patience:
+                found[key] = min(2 * asked.patience, self._policy.book_patience_max)
+        return found
+
+    def wait(self, patience: Mapping[InstrumentKey, int]) -> None:
+        """Have this much patience with each."""
+        for key, value in patience.items():
+            self._asked[key].patience = value
+
+    def too_soon(self, keys: AbstractSet[InstrumentKey], now: int) -> set[InstrumentKey]:
+        """Return those asked for so recently that they have to wait for their turn."""
+        interval = self._policy.ask_interval
+        soon = {key for key in keys if now - self._asked[key].at < interval}
+        self.wait(dict.fromkeys(soon, interval))
+        return soon
+
+
+class _Probe(Struct):
+    """An instrument asked for anew to see whether anything comes: unknown from ``ts`` until told otherwise."""
+
+    key: InstrumentKey
+    ts: int
+    told: bool = False
+
+
+class _Vigil:
+    """Whether data flows.
+
+    An answer to a keepalive proves nothing: connections have stayed open and answering for hours
+    without a single update. So one that is silent for too long has to bring one book.
+    """
+
+    def __init__(self, policy: StreamPolicy, now: int) -> None:
+        self.heard = False
+        self.last_ts: int | None = None
+        self.probe: _Probe | None = None
+        self._policy = policy
+        self._silence = policy.silence
+        self._last_data = now
+        self._probes = 0
+
+    def note(self, ts: int, now: int) -> None:
+        """Remember that data came, or that nothing was missed, at ``ts``."""
+        self._last_data, self.last_ts = now, ts
+        if self.probe is None:
+            self._silence = self._policy.silence
+
+    def answered(self) -> None:
+        """Remember that the probe was answered: this connection may be silent for longer."""
+        self.probe = None
+        self._silence = min(2 * self._silence, self._policy.silence_max)
+
+    def choose(self, live: AbstractSet[InstrumentKey], ts: int, now: int) -> InstrumentKey | None:
+        """Return the instrument to ask for anew, None when there is no need."""
+        if not live or now - self._last_data < self._silence:
+            return None
+        # Not always the same one: it pays with a gap.
+        self.probe = _Probe(sorted(live)[self._probes % len(live)], ts)
+        self._probes += 1
+        return self.probe.key
+
+    def explain(self, events: list[MarketEvent], epoch: int) -> None:
+        """Put the gap that the probe tore before the book that closes it.
+
+        It is not told earlier: without an answer everything is unknown since the last data.
+        """
+        if self.probe is None or self.probe.told:
+            return
+        for index, event in enumerate(events):
+            if isinstance(event, BookSnapshot) and event.key == self.probe.key:
+                events.insert(index, Gap(event.key, self.probe.ts, "stall", epoch))
+                self.probe.told = True
+                return
 
 
 class Conversation:
     """The state of one connection; ``now`` is monotonic, ``ts`` wall time, both ns.
 
     ``outgoing`` collects frames for whoever sends. ``waiting_frames``, ``waiting_bytes`` and
-    ``overflow`` belong to the queue that holds its undecoded frames.
+    ``overflow`` belong to the queue that holds its undecoded frames. ``gate``, when there is one,
+    decides what is told.
     """
 
     def __init__(self, venue: VenueName, epoch: int, codec: Codec, policy: StreamPolicy, now: int) -> None:
         self.epoch = epoch
+        self.codec = codec
+        self.gate: Gate | None = None
         self.keys: set[InstrumentKey] = set()
         self.outgoing: list[bytes] = []
-        self.heard = False
         self.waiting_frames = 0
         self.waiting_bytes = 0
         self.overflow: Overflow | None = None
         self._venue = venue
-        self._codec = codec
         self._policy = policy
+        self._audit = codec.audit if isinstance(codec, Auditor) else None
         self._started = now
-        self._last_data = now
         self._last_keepalive = now
-        self._silence = policy.silence
-        self._probed: InstrumentKey | None = None
-        self._asked: dict[InstrumentKey, _Asked] = {}
+        self._asks = _Asks(policy)
+        self._vigil = _Vigil(policy, now)
+
+    @property
+    def heard(self) -> bool:
+        """Whether any data came."""
+        return self._vigil.heard
 
     def ask(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey], now: int) -> None:
         """Ask for ``add``, no longer for ``drop``; in both means anew. Effective at once."""
         self.keys = (self.keys - drop) | add
-        for key in drop - add:
-            self._asked.pop(key, None)
-        for key in add:
-            self._asked[key] = _Asked(now, self._policy.book_patience)
-        self.outgoing += self._codec.requests(add, drop)
+        self._asks.note(add, drop, now)
+        self.outgoing += self.codec.requests(add, drop)
 
     def receive(self, frames: Sequence[bytes], ts: int, now: int, out: list[MarketEvent]) -> None:
-        """Decode what arrived at ``ts``; ask again for what a broken message spoilt."""
-        decode = self._codec.decode
-        data = False
-        for frame in frames:
-            if decode(frame, ts, out):
-                data = True
-        if data:
-            self.heard = True
-            self._last_data = now
-            if self._probed is None:
-                self._silence = self._policy.silence
-        lost = self._codec.take_lost()
-        if lost:
-            self._replace(lost, now)
-
-    def _replace(self, lost: AbstractSet[InstrumentKey], now: int) -> None:
-        """Ask anew for spoilt books; one spoilt again and again only once in ``ask_interval``."""
-        interval = self._policy.ask_interval
-        soon = {key for key in lost if now - self._asked[key].at < interval}
-        for key in soon:
-            self._asked[key].patience = interval
-        self._ask_again(lost - soon, now)
+        """Decode and check what arrived at ``ts``; ask again for what was spoilt."""
+        if self.gate is None and self._vigil.probe is None:
+            self._take(frames, ts, now, out)
+            return
+        events: list[MarketEvent] = []
+        self._take(frames, ts, now, events)
+        self._vigil.explain(events, self.epoch)
+        self._tell(events, out)
 
     def resync(self, overflow: Overflow, ts: int, now: int, out: list[MarketEvent]) -> None:
         """Declare what was let go; ask for every book anew."""
         self.overflow = None
-        out.append(Dropped(self._venue, ts, overflow.count))
-        out += self.gaps("overflow", ts)
+        self._tell([Dropped(self._venue, ts, overflow.count), *self._gaps("overflow", ts)], out)
         self.ask(self.keys, self.keys, now)
 
-    def gaps(self, reason: GapReason, ts: int) -> list[Gap]:
-        """Return a gap for every instrument carried."""
-        return [Gap(key, ts, reason, self.epoch) for key in sorted(self.keys)]
+    def end(self, cause: GapReason, ts: int, out: list[MarketEvent], *, exact: bool) -> None:
+        """Declare a gap for every instrument carried: from ``ts`` on, unless ``exact`` from the last data on.
+
+        A connection that was found dead may have been dead since it last said something.
+        """
+        since = ts if exact or self._vigil.last_ts is None else self._vigil.last_ts
+        self._tell(self._gaps(cause, since), out)
 
     def stable(self, now: int) -> bool:
         """Return whether this connection worked: it brought data and did not end at once."""
         return self.heard and now - self._started >= self._policy.stable
 
+    def settled(self, other: "Conversation") -> bool:
+        """Return whether every instrument has a book here that has one in ``other``."""
+        return self.heard and self.codec.awaiting() <= other.codec.awaiting()
+
+    def with_books(self) -> AbstractSet[InstrumentKey]:
+        """Return the instruments that have a book."""
+        return self.keys - self.codec.awaiting()
+
     def check(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
         """Do what time demands; return False when the connection is to be given up as frozen."""
         if now - self._last_keepalive >= self._policy.keepalive:
             self._last_keepalive = now
-            frame = self._codec.keepalive()
+            frame = self.codec.keepalive()
             if frame is not None:
                 self.outgoing.append(frame)
         if self.waiting_frames or self.overflow is not None:
             return True  # whatever is missing may be among them
-        if not self._flows(ts, now, out):
-            return False
-        self._chase(ts, now, out)
-        return True
+        events: list[MarketEvent] = []
+        self._examine(ts, now, events)
+        flows = self._flows(ts, now)
+        if flows:
+            self._chase(ts, now, events)
+        if events:
+            self._tell(events, out)
+        return flows
 
-    def _flows(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
-        """Return whether data flows, as far as is known; make a silent connection prove it.
+    def _tell(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+        if self.gate is None:
+            out += events
+        else:
+            self.gate(events, out)
 
-        An answer to a keepalive proves nothing: connections have stayed open and answering for
-        hours without a single update.
-        """
-        awaiting = self._codec.awaiting()
-        if not self.heard:
+    def _take(self, frames: Sequence[bytes], ts: int, now: int, out: list[MarketEvent]) -> None:
+        decode = self.codec.decode
+        data = False
+        for frame in frames:
+            if decode(frame, ts, out):
+                data = True
+        if data:
+            self._vigil.heard = True
+            self._vigil.note(ts, now)
+        self._examine(ts, now, out)
+
+    def _examine(self, ts: int, now: int, out: list[MarketEvent]) -> None:
+        """Check what was decoded; ask anew for what is spoilt, for one spoilt again and again only now and then."""
+        if self._audit is not None and self._audit(ts, now, out) and self.heard:
+            self._vigil.note(ts, now)
+        lost = self.codec.take_lost()
+        if lost:
+            self._ask_again(lost - self._asks.too_soon(lost, now), now)
+
+    def _gaps(self, reason: GapReason, ts: int) -> list[Gap]:
+        return [Gap(key, ts, reason, self.epoch) for key in sorted(self.keys)]
+
+    def _flows(self, ts: int, now: int) -> bool:
+        """Return whether data flows, as far as is known; make a silent connection prove it."""
+        vigil, awaiting = self._vigil, self.codec.awaiting()
+        if not vigil.heard:
             return not self.keys or now - self._started < self._policy.book_patience
-        if self._probed is not None:
-            if self._probed in awaiting:
-                return now - self._asked[self._probed].at < self._policy.book_patience
-            self._probed = None
-            self._silence = min(2 * self._silence, self._policy.silence_max)
-        live = self.keys - awaiting
-        if live and now - self._last_data >= self._silence:
-            self._probed = min(live)
-            out.append(Gap(self._probed, ts, "stall", self.epoch))
-            self._ask_again({self._probed}, now)
+        if vigil.probe is not None:
+            if vigil.probe.key in awaiting:
+                return not self._asks.late(vigil.probe.key, now)
+            vigil.answered()
+        chosen = vigil.choose(self.keys - awaiting, ts, now)
+        if chosen is not None:
+            self._ask_again({chosen}, now)
         return True
 
     def _chase(self, ts: int, now: int, out: list[MarketEvent]) -> None:
         """Ask again for instruments whose first book is overdue."""
-        overdue = set()
-        for key in self._codec.awaiting():
-            asked = self._asked[key]
-            if now - asked.at >= asked.patience:
-                overdue.add(key)
-                out.append(Gap(key, ts, "subscribing", self.epoch))
-        patience = {key: self._asked[key].patience for key in overdue}
-        self._ask_again(overdue, now)
-        for key, before in patience.items():
-            self._asked[key].patience = min(2 * before, self._policy.book_patience_max)
+        overdue = self._asks.overdue(self.codec.awaiting(), now)
+        out += [Gap(key, ts, "subscribing", self.epoch) for key in sorted(overdue)]
+        self._ask_again(overdue.keys(), now)
+        self._asks.wait(overdue)
 
     def _ask_again(self, keys: AbstractSet[InstrumentKey], now: int) -> None:
         if keys:
-            self.ask(keys, keys, now)
+            self.ask(frozenset(keys), frozenset(keys), now)

@@ -88,13 +88,13 @@ class Channel:
         """Take in a connection."""
         self.members[wire.link.number] = Member(wire)
 
-    def leave(self, number: int) -> None:
-        """Forget a connection."""
-        member = self.members.pop(number, None)
-        if member is not None:
-            tokens, member.tokens = member.tokens, {}
-            for token in tokens:
-                self._unhear(member, token)
+    def leave(self, number: int) -> int:
+        """Forget a connection; returns how many messages it got."""
+        member = self.members.pop(number)
+        tokens, member.tokens = member.tokens, {}
+        for token in tokens:
+            self._unhear(member, token)
+        return member.wire.sent
 
     def hear(self, number: int, message: bytes) -> None:
         """Do what a connection asks for; nonsense is ignored, as the venue does."""

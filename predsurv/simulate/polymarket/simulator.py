@@ -106,6 +106,7 @@ class PolymarketSimulator:
         self._at = self.exchange.origin
         self._until: dict[str, int] = {}
         self._asked = 0
+        self._sent = 0
 
     @property
     def port(self) -> int:
@@ -175,6 +176,15 @@ class PolymarketSimulator:
                 self.truth.note(deed)
             wire.befall(fault, now, next(iter(member.tokens)))
 
+    def stop_faults(self) -> None:
+        """Let nothing more go wrong that has not begun."""
+        self.script = Script("", KINDS, 0)
+
+    @property
+    def sent(self) -> int:
+        """Messages sent so far on all connections there are or were."""
+        return self._sent + sum(member.wire.sent for member in self.channel.members.values())
+
     def say(self, message: bytes) -> None:
         """Send ``message`` on every connection as it is."""
         for member in self.channel.members.values():
@@ -203,7 +213,7 @@ class PolymarketSimulator:
 
     def closed(self, link: Link) -> None:
         """Forget a connection."""
-        self.channel.leave(link.number)
+        self._sent += self.channel.leave(link.number)
 
     async def aclose(self) -> None:
         """Stop and drop everybody; safe to call twice."""

@@ -310,30 +310,28 @@ def _venue_time(stamp_ms: int) -> int | None:
     return stamp_ms * _MS if _EARLIEST < stamp_ms < _LATEST else None
 
 
-def _levels(steps: Sequence[wire.Step], prices: Prices, sizes: Sizes) -> list[Level]:
-    """Return the levels of one side as they came, without empty ones.
+def _levels(steps: Sequence[wire.Step], prices: Prices, sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
+    """Return the levels of one side, best first, without empty ones; the wire's order is not promised.
 
-    Whole sides at a time, so that the looking up and pairing happens outside the interpreter's loop.
+    Whole sides at a time, so that looking up, pairing and sorting happen outside the interpreter's loop.
     """
     if len(steps) > wire.LEVELS_MAX:
         raise WireError(f"book side of {len(steps)} levels")
-    at = [prices[step.price] for step in steps]
-    resting = [sizes[step.size] for step in steps]
-    if len(set(at)) != len(at):
+    side = dict(zip([prices[step.price] for step in steps], [sizes[step.size] for step in steps], strict=True))
+    if len(side) != len(steps):
         raise WireError("book names a price twice")
-    levels = list(zip(at, resting, strict=True))
-    return levels if all(resting) else [level for level in levels if level[1]]
+    levels = [(price, side[price]) for price in sorted(side, reverse=descending)]
+    return tuple(levels if all(side.values()) else [level for level in levels if level[1]])
 
 
 def _book(
     key: InstrumentKey, message: wire.WireBook, when: tuple[int, int], prices: Prices, sizes: Sizes
 ) -> BookSnapshot:
-    """Return a book received at a time and in an epoch, sorted here: the wire's order is not promised."""
-    bids, asks = _levels(message.bids, prices, sizes), _levels(message.asks, prices, sizes)
-    bids.sort(reverse=True)
-    asks.sort()
+    """Return a book received at a time and in an epoch."""
+    bids = _levels(message.bids, prices, sizes, descending=True)
+    asks = _levels(message.asks, prices, sizes, descending=False)
     ts_recv, epoch = when
-    return BookSnapshot(key, ts_recv, _venue_time(message.timestamp), epoch, None, tuple(bids), tuple(asks))
+    return BookSnapshot(key, ts_recv, _venue_time(message.timestamp), epoch, None, bids, asks)
 
 
 def _best(text: str, prices: Prices) -> Price | None:

@@ -113,7 +113,7 @@ def test_siblings_are_told_apart() -> None:
         ({"yes_bid_dollars": "0.4000", "yes_bid_size_fp": "10.00"}, 4_000_000),
     ],
 )
-def test_sentinels_are_no_quotes(more: dict[str, str], liquidity: int) -> None:
+def test_sentinels_are_no_quotes(more: dict[str, Any], liquidity: int) -> None:
     assert market(**more).liquidity == liquidity
 
 

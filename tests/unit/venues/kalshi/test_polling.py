@@ -81,7 +81,7 @@ def test_a_new_outcome_gets_a_whole_book_of_its_own() -> None:
 
 def test_a_failed_poll_is_a_gap_and_a_new_connection() -> None:
     feed = polls(A)
-    state = ([["0.4000", "1.00"]], [])
+    state: Any = ([["0.4000", "1.00"]], [])
     feed.answered([A], answer(KXA_26=state), NOW)
     lost = feed.failed("no answer\x1b", NOW + 1)
     assert kinds(lost) == ["Gap", "Disconnected"]
@@ -118,7 +118,7 @@ def test_an_unreadable_answer_is_a_gap(body: bytes) -> None:
 
 def test_a_broken_book_costs_itself_only() -> None:
     feed = polls(A, B)
-    whole = ([["0.4000", "1.00"]], [])
+    whole: Any = ([["0.4000", "1.00"]], [])
     feed.answered([A, B], answer(KXA_26=whole, KXB_26=whole), NOW)
     crossed = ([["0.6000", "1.00"]], [["0.5000", "1.00"]])
     events = feed.answered([A, B], answer(KXA_26=crossed, KXB_26=([["0.4000", "2.00"]], [])), NOW)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from predsurv.core.num import MICROS
-from predsurv.venues.kalshi.simulator.world import Book, News, World, contracts, dollars
+from predsurv.simulate.kalshi.world import Book, News, World, contracts, dollars
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
 
 CHANNELS: Final = frozenset({BOOKS, TRADES, LIFE, "ticker"})

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from predsurv.core.num import MICROS
-from predsurv.venues.kalshi.simulator.world import Book, Listed, World, contracts, dollars, fee_kind, ranges
+from predsurv.simulate.kalshi.world import Book, Listed, World, contracts, dollars, fee_kind, ranges
 
 Query = Mapping[str, Sequence[str]]
 

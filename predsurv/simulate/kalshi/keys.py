@@ -43,15 +43,18 @@ class ThrowAwayKey:
             file.write(body)
 
     def accepts(self, headers: Mapping[str, str], method: str, path: str, now: int) -> bool:
-        """Return whether ``headers`` sign ``method`` and ``path`` with this key, about ``now`` (ns UTC)."""
-        stamp = headers.get("KALSHI-ACCESS-TIMESTAMP", "")
-        if headers.get("KALSHI-ACCESS-KEY") != self.key_id or not stamp.isdigit():
+        """Return whether ``headers`` sign ``method`` and ``path`` with this key, about ``now`` (ns UTC).
+
+        Names of ``headers`` in lower case.
+        """
+        stamp = headers.get("kalshi-access-timestamp", "")
+        if headers.get("kalshi-access-key") != self.key_id or not (stamp.isascii() and stamp.isdigit()):
             return False
         if abs(int(stamp) * 1_000_000 - now) > TOLERANCE:
             return False
         message = f"{stamp}{method}{path}".encode()
         try:
-            self._verify(b64decode(headers.get("KALSHI-ACCESS-SIGNATURE", ""), validate=True), message)
+            self._verify(b64decode(headers.get("kalshi-access-signature", ""), validate=True), message)
         except (InvalidSignature, ValueError):
             return False
         return True

@@ -1,0 +1,116 @@
+"""What arrived on all connections of a feed and is not decoded yet: in order, and bounded for each.
+
+Kept apart from reading and from decoding because it is where both meet: the reader only puts, and
+decoding happens in the time of whoever takes.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from predsurv.core.events import Disconnected, GapReason, MarketEvent
+from predsurv.venues.conversation import Conversation, Overflow, StreamPolicy
+
+
+class _Arrived(NamedTuple):
+    talk: Conversation
+    ts: int
+    frames: Sequence[bytes]
+    size: int
+
+
+class _LetGo(NamedTuple):
+    talk: Conversation
+    ts: int
+    overflow: Overflow
+
+
+class _Ended(NamedTuple):
+    talk: Conversation
+    cause: GapReason
+    exact: bool
+    farewell: Disconnected
+
+
+_Turn = Callable[[list[MarketEvent]], None]
+_Item = _Arrived | _LetGo | _Ended | _Turn | list[MarketEvent]
+
+
+class Inbox:
+    """The queue; ``overflows`` is how many connections are losing messages now."""
+
+    def __init__(self, policy: StreamPolicy) -> None:
+        self._policy = policy
+        self._items: deque[_Item] = deque()
+        self._filled = asyncio.Event()
+        self.overflows = 0
+
+    def put_frames(self, talk: Conversation, ts: int, frames: Sequence[bytes]) -> None:
+        """Take what arrived, or count it as let go when too much of this connection waits."""
+        if talk.overflow is not None:
+            talk.overflow.count += len(frames)
+            return
+        size = sum(map(len, frames))
+        if (
+            talk.waiting_frames + len(frames) > self._policy.waiting_frames_max
+            or talk.waiting_bytes + size > self._policy.waiting_bytes_max
+        ):
+            talk.overflow = Overflow(len(frames))
+            self._items.append(_LetGo(talk, ts, talk.overflow))
+            self.overflows += 1
+        else:
+            talk.waiting_frames += len(frames)
+            talk.waiting_bytes += size
+            self._items.append(_Arrived(talk, ts, frames, size))
+        self._filled.set()
+
+    def put_end(self, talk: Conversation, cause: GapReason, farewell: Disconnected, *, exact: bool) -> None:
+        """Take that a connection is over: what it carried is a gap from now, unless ``exact`` from its last data on."""
+        self._items.append(_Ended(talk, cause, exact, farewell))
+        self._filled.set()
+
+    def put_events(self, events: Sequence[MarketEvent]) -> None:
+        """Take events that are about the connections themselves."""
+        if events:
+            self._items.append(list(events))
+            self._filled.set()
+
+    def put_turn(self, turn: Callable[[list[MarketEvent]], None]) -> None:
+        """Take a function that appends its events when everything before it is decoded."""
+        self._items.append(turn)
+        self._filled.set()
+
+    def wake(self) -> None:
+        """Make ``wait`` return."""
+        self._filled.set()
+
+    async def wait(self) -> None:
+        """Return when there may be something; always lets other tasks run first."""
+        await asyncio.sleep(0)
+        await self._filled.wait()
+
+    def drain(self, now: int) -> list[MarketEvent]:
+        """Return the events of one turn: everything that waits, up to the bound on a turn."""
+        out: list[MarketEvent] = []
+        frames = 0
+        while self._items and frames < self._policy.turn_frames_max:
+            item = self._items.popleft()
+            if isinstance(item, _Arrived):
+                item.talk.receive(item.frames, item.ts, now, out)
+                item.talk.waiting_frames -= len(item.frames)
+                item.talk.waiting_bytes -= item.size
+                frames += len(item.frames)
+            elif isinstance(item, _LetGo):
+                self.overflows -= 1
+                item.talk.resync(item.overflow, item.ts, now, out)
+            elif isinstance(item, _Ended):
+                item.talk.end(item.cause, item.farewell.ts_recv, out, exact=item.exact)
+                out.append(item.farewell)
+            elif isinstance(item, list):
+                out += item
+            else:
+                item(out)
+        if not self._items:
+            self._filled.clear()
+        return out
