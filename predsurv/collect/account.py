@@ -5,11 +5,15 @@ need: nobody else outlives a crash.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from predsurv.core.events import BookSnapshot, Gap, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage, CoverageReason
 from predsurv.state.coverage import CoverageReducer
+
+CLAIM_HELD: Final = 150_000_000_000
+"""For how long (ns) time is not claimed as covered in writing: so late may a feed find out that it had stalled."""
 
 Note = tuple[InstrumentKey, Coverage | None]
 """What is open for an instrument from now on (an interval that ends where it starts), None when nothing is."""
@@ -21,6 +25,7 @@ class Account:
     def __init__(self, covered: CoverageReason) -> None:
         self._reducer = CoverageReducer(covered)
         self._touched: dict[InstrumentKey, Coverage | None] = {}
+        self._idle: dict[InstrumentKey, None] = {}
 
     def apply(self, event: BookSnapshot | Gap | Wanted | Unwanted) -> list[Coverage]:
         """Fold an event; return the intervals it closed."""
@@ -29,17 +34,30 @@ class Account:
         after = self._reducer.opened(event.key)
         if after != before:
             self._touched[event.key] = after
+            if after is not None and after.reason == "rotated_out":
+                self._idle[event.key] = None
         return closed
 
     def resume(self, intervals: Iterable[Coverage]) -> None:
-        """Take up gaps that an earlier run left open."""
+        """Take up gaps that an earlier run, or an earlier turn, left open."""
         for interval in intervals:
             self._reducer.resume(interval.key, interval.start, interval.reason)
             self._touched[interval.key] = self._reducer.opened(interval.key)
+            if interval.reason == "rotated_out":
+                self._idle[interval.key] = None
+
+    def split(self, key: InstrumentKey, at: int) -> list[Coverage]:
+        """End the open interval at ``at`` and go on with another of the same kind."""
+        closed = self._reducer.split(key, at)
+        self._touched[key] = self._reducer.opened(key)
+        return closed
 
     def cut(self, mark: int, keys: Iterable[InstrumentKey]) -> list[Coverage]:
-        """Write down all time up to ``mark``, except that of instruments rotated out; ``keys`` are the others."""
-        closed = self._reducer.cut(mark)
+        """Write down all time that is settled at ``mark``, except that of instruments rotated out.
+
+        ``keys`` are the others. The last CLAIM_HELD of covered time is not settled yet.
+        """
+        closed = self._reducer.cut(mark, held=CLAIM_HELD)
         self._touched |= {key: self._reducer.opened(key) for key in keys}
         return closed
 
@@ -53,12 +71,35 @@ class Account:
         self._touched[key] = Coverage(key, at, at, "gap", "shutdown", 0)
         return closed
 
-    def forget(self, keys: Iterable[InstrumentKey]) -> None:
-        """Let go of instruments that nobody will want again: their account ends where it was last written down."""
+    def tracks(self, key: InstrumentKey) -> bool:
+        """Return whether it is known here how far the time of ``key`` is accounted for."""
+        return self._reducer.opened(key) is not None
+
+    def lay_off(self, keys: Iterable[InstrumentKey]) -> None:
+        """Treat instruments of which nothing is to be written for now as rotated out since their last tile."""
         for key in keys:
             interval = self._reducer.opened(key)
             if interval is not None:
-                self._reducer.apply(Unwanted(key, interval.start, "shutdown"))
+                self.apply(Unwanted(key, interval.start, "rotated_out"))
+
+    def idle(self) -> list[tuple[InstrumentKey, int]]:
+        """Return who is rotated out and since when (ns UTC): somebody else may remember that."""
+        found: list[tuple[InstrumentKey, int]] = []
+        for key in list(self._idle):
+            interval = self._reducer.opened(key)
+            if interval is None or interval.reason != "rotated_out":
+                del self._idle[key]
+            else:
+                found.append((key, interval.start))
+        return found
+
+    def hand_over(self, ends: Iterable[tuple[InstrumentKey, int]]) -> None:
+        """Forget those of ``ends`` that are still rotated out since then: they are remembered elsewhere now."""
+        for key, since in ends:
+            interval = self._reducer.opened(key)
+            if interval is not None and (interval.reason, interval.start) == ("rotated_out", since):
+                self._reducer.release(key)
+                self._idle.pop(key, None)
                 self._touched[key] = None
 
     def drain(self) -> list[Note]:

@@ -24,6 +24,8 @@ class CoverageReducer:
 
     ``covered`` is the reason given to covered time: ``live``, or ``polled`` for a polled feed.
     An instrument rotated out stays tracked as a gap, so that the tiles reach to its next turn.
+    A ``Gap`` may lie in the past (a stall is found out later than it began): it takes covered time
+    back, down to the start of the open interval. ``cut`` with ``held`` leaves room for that.
     """
 
     def __init__(self, covered: CoverageReason = "live") -> None:
@@ -46,17 +48,31 @@ class CoverageReducer:
         """Track ``key`` as a gap since ``start``: the time a stopped or dead recorder left open."""
         self._open[key] = _Open(start, "gap", reason, 0, 1_000_000)
 
-    def cut(self, now: int, *, idle: bool = False) -> list[Coverage]:
+    def release(self, key: InstrumentKey) -> None:
+        """Track ``key`` no more; whoever ``resume``s it must know since when."""
+        self._open.pop(key, None)
+
+    def split(self, key: InstrumentKey, at: int) -> list[Coverage]:
+        """End the open interval of ``key`` at ``at`` and go on with another of the same kind."""
+        state = self._open.get(key)
+        if state is None:
+            return []
+        closed = _close(key, state, at)
+        state.start = max(state.start, at)
+        return closed
+
+    def cut(self, now: int, *, idle: bool = False, held: int = 0) -> list[Coverage]:
         """Return all open time up to ``now`` as closed intervals and go on from there.
 
         Rotated-out instruments are cut only with ``idle``: there are many, and nothing happens to
-        them until their next turn.
+        them until their next turn. The last ``held`` ns of covered time stay open.
         """
         closed: list[Coverage] = []
         for key, state in self._open.items():
             if idle or state.reason != "rotated_out":
-                closed += _close(key, state, now)
-                state.start = max(state.start, now)
+                until = now - held if state.state == "covered" else now
+                closed += _close(key, state, until)
+                state.start = max(state.start, until)
         return closed
 
     def tracked(self) -> dict[InstrumentKey, tuple[CoverageState, CoverageReason]]:
@@ -67,7 +83,7 @@ class CoverageReducer:
         state = self._open.get(event.key)
         if state is None or state.reason == "rotated_out":
             return []  # what was still on the wire when we left is not recorded
-        return self._switch(event.key, event.ts_recv, "covered", self._covered, event.epoch)
+        return _switch(event.key, state, event.ts_recv, ("covered", self._covered, event.epoch))
 
     def opened(self, key: InstrumentKey) -> Coverage | None:
         """Return the interval of ``key`` that is still open, ending where it starts; None when not tracked."""
@@ -93,10 +109,13 @@ class CoverageReducer:
         return closed
 
     def _unwanted(self, event: Unwanted) -> list[Coverage]:
+        state = self._open.get(event.key)
+        if state is None:
+            return []
         if event.reason == "rotated_out":
-            return self._switch(event.key, event.ts_recv, "gap", "rotated_out", 0)
-        state = self._open.pop(event.key, None)
-        return [] if state is None else _close(event.key, state, event.ts_recv)
+            return _switch(event.key, state, event.ts_recv, ("gap", "rotated_out", 0))
+        del self._open[event.key]
+        return _close(event.key, state, event.ts_recv)
 
     def _gap(self, event: Gap) -> list[Coverage]:
         state = self._open.get(event.key)
@@ -104,27 +123,24 @@ class CoverageReducer:
             return []
         if state.state == "gap" and state.reason != "subscribing":
             return []  # the first cause stands until data is back
-        return self._switch(event.key, event.ts_recv, "gap", event.reason, event.epoch)
+        return _switch(event.key, state, event.ts_recv, ("gap", event.reason, event.epoch))
 
-    def _switch(
-        self,
-        key: InstrumentKey,
-        now: int,
-        kind: CoverageState,
-        reason: CoverageReason,
-        epoch: int,
-    ) -> list[Coverage]:
-        state = self._open.get(key)
-        if state is None or (state.state, state.reason, state.epoch) == (kind, reason, epoch):
-            return []
-        closed = _close(key, state, now)
-        state.start = max(state.start, now)
-        state.state, state.reason, state.epoch = kind, reason, epoch
-        return closed
+
+_Kind = tuple[CoverageState, CoverageReason, int]
+"""State, reason and epoch: what makes an interval differ from the one before."""
+
+
+def _switch(key: InstrumentKey, state: _Open, now: int, kind: _Kind) -> list[Coverage]:
+    if (state.state, state.reason, state.epoch) == kind:
+        return []
+    closed = _close(key, state, now)
+    state.start = max(state.start, now)
+    state.state, state.reason, state.epoch = kind
+    return closed
 
 
 def _close(key: InstrumentKey, state: _Open, now: int) -> list[Coverage]:
-    # A wall clock that stepped back must not make an interval that ends before it starts.
+    # A gap found out late may lie before the interval: what was written down stays.
     if now <= state.start:
         return []
     return [Coverage(key, state.start, now, state.state, state.reason, state.epoch, state.inclusion)]

@@ -1,91 +1,107 @@
 """One batch of records as bytes, and back.
 
-Kept apart from the log because this is the hot path: level changes are held as columns with
-instrument keys numbered, so that neither logging nor sealing handles them one by one.
+Kept apart from the log because this is the hot path: level changes and books are held as columns
+with instrument keys numbered, so that neither logging nor sealing handles them one by one.
 """
 
-from array import array
-from collections.abc import Iterable, Sequence
-from itertools import compress
-from operator import attrgetter
-from typing import Final, cast
+import struct
+from collections.abc import Sequence
+from itertools import chain, islice
+from typing import Final, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
-from predsurv.core.events import BookDelta
+from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record
 
 KEY_BATCHES_MAX: Final = 64
 """Batches that share one key table: a damaged batch can cost the records of no more than these."""
 
-
 INT64_MAX: Final = 2**63 - 1
+ABSENT: Final = -(2**63)
+SIDES: Final = ("bid", "ask")
 
 
 class DeltaColumns(Struct, frozen=True, array_like=True):
     """Level changes, one run of native integers per field, little or big endian as the machine is.
 
-    int32: ``key``, an index into the key table, and ``arrival``, see ``Encoder``; int8: ``side``,
-    an index into SIDES; int64: the rest, where ABSENT stands for None. A run of one item says the
-    same for every row.
+    int32: ``key``, an index into the key table. int64: the rest, where ABSENT stands for None; a
+    run of one item says the same for every row. ``size`` is that of a bid, or the one's complement
+    of that of an ask.
     """
 
-    arrival: bytes = b""
-    key: bytes = b""
-    side: bytes = b""
-    ts_recv: bytes = b""
-    ts_venue: bytes = b""
-    epoch: bytes = b""
-    seq: bytes = b""
-    price: bytes = b""
-    size: bytes = b""
+    key: bytes
+    ts_venue: bytes
+    epoch: bytes
+    seq: bytes
+    price: bytes
+    size: bytes
 
 
-SIDES: Final = ("bid", "ask")
-ABSENT: Final = -(2**63)
-_SIDE_CODE: Final = {side: code for code, side in enumerate(SIDES)}
+class BookColumns(Struct, frozen=True, array_like=True):
+    """Whole books or their tops, one run per field as in DeltaColumns.
+
+    int32: ``position`` in the batch, ``key``, and how many levels each side has: ``bids``, ``asks``.
+    int64: the rest; ``levels`` are prices and sizes in turn, all bids of all books, then all asks.
+    ``mark`` is the epoch of a book, or whether the book of a top was trusted.
+    """
+
+    position: bytes
+    key: bytes
+    ts_venue: bytes
+    mark: bytes
+    seq: bytes
+    bids: bytes
+    asks: bytes
+    levels: bytes
 
 
 class Batch(Struct, frozen=True, array_like=True):
-    """What one commit holds: ``keys`` join the table at ``first_key``; 0 starts a new table."""
+    """What one commit holds: ``keys`` join the table at ``first_key``; 0 starts a new table.
+
+    ``times``: int64, the local time of each record in order of arrival. Records that are not at the
+    position of a book, a top or one of the ``others`` are the changes.
+    """
 
     first_key: int
     keys: list[InstrumentKey]
-    deltas: DeltaColumns
+    times: bytes
+    deltas: DeltaColumns | None
+    books: BookColumns | None
+    tops: BookColumns | None
     others: list[tuple[int, Record]]
 
 
 class Encoded(Struct, frozen=True):
-    """A batch as bytes with the local times it spans (ns UTC) and how many records it holds."""
+    """A batch as bytes, and how many records it holds."""
 
-    lo: int
-    hi: int
     records: int
     body: bytes
 
 
-_TS_RECV = attrgetter("ts_recv")
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Batch)
+_Books = Sequence[BookSnapshot] | Sequence[BookTop]
+_COLUMNS: Final = frozenset({BookSnapshot, BookTop})
+_Kind = TypeVar("_Kind", BookSnapshot, BookTop)
+
+
+class _Numbers(dict[InstrumentKey, int]):
+    """Numbers keys as they are asked for."""
+
+    def __missing__(self, key: InstrumentKey) -> int:
+        number = self[key] = len(self)
+        return number
 
 
 class Encoder:
-    """Turns records into batches of one segment; holds the key table and the arrival count.
-
-    Arrival numbers records that share a ``ts_recv``: 0, 1, 2 … in the order of arrival, so that
-    (ts_recv, arrival) orders a segment exactly as it was received, across instruments and
-    datasets. A record older than one before it gets its number in the segment, which is larger
-    than any number given for that time before.
-    """
+    """Turns records into batches of one segment; holds the key table."""
 
     def __init__(self) -> None:
-        self._table: dict[InstrumentKey, int] = {}
+        self._table = _Numbers()
         self._batches = 0
-        self._records = 0
-        self._latest = -1
-        self._same = 0
 
     def encode(self, records: Sequence[Record]) -> Encoded:
         """Return ``records`` (not empty) as one batch.
@@ -97,66 +113,97 @@ class Encoder:
             self._table.clear()
         self._batches += 1
         first_key = len(self._table)
-        kinds = list(map(type, records))
-        times = _times(records, kinds)
-        arrivals = self._arrivals(times)
-        is_delta = [kind is BookDelta for kind in kinds]
-        is_other = [kind is not BookDelta for kind in kinds]
-        deltas = self._columns(list(compress(records, is_delta)), list(compress(arrivals, is_delta)))
-        placed = zip(compress(arrivals, is_other), compress(records, is_other), strict=True)
-        others = [(arrival, _bounded(record)) for arrival, record in placed]
-        keys = list(self._table)[first_key:]
-        body = _ENCODER.encode(Batch(first_key, keys, deltas, others))
-        return Encoded(min(times), max(times), len(records), body)
+        changes = [record for record in records if type(record) is BookDelta]
+        deltas = self._deltas(changes) if changes else None
+        books = tops = None
+        others: list[tuple[int, Record]] = []
+        if len(changes) < len(records):
+            places = [i for i, record in enumerate(records) if type(record) is not BookDelta]
+            at, whole = _of(BookSnapshot, records, places)
+            books = self._books(at, whole)
+            at, best = _of(BookTop, records, places)
+            tops = self._tops(at, best)
+            others = [(i, _bounded(records[i])) for i in places if type(records[i]) not in _COLUMNS]
+        keys = list(islice(self._table, first_key, None))
+        body = _ENCODER.encode(Batch(first_key, keys, _times(records), deltas, books, tops, others))
+        return Encoded(len(records), body)
 
-    def _columns(self, deltas: Sequence[Record], arrivals: list[int]) -> DeltaColumns:
-        if not deltas:
-            return DeltaColumns()
-        fields = zip(*map(msgspec.structs.astuple, deltas), strict=True)
-        keys, ts_recv, ts_venue, epoch, seq, sides, price, size = fields
-        for key in set(keys).difference(self._table):
-            self._table[key] = len(self._table)
+    def _deltas(self, deltas: Sequence[BookDelta]) -> DeltaColumns:
+        table = self._table
+        # One comprehension per field costs half of anything that makes a tuple per record.
         return DeltaColumns(
-            array("i", arrivals).tobytes(),
-            array("i", map(self._table.__getitem__, keys)).tobytes(),
-            bytes(map(_SIDE_CODE.__getitem__, sides)),
-            *map(_run, (ts_recv, ts_venue, epoch, seq, price, size)),
+            _pack("i", [table[each.key] for each in deltas]),
+            _run([each.ts_venue for each in deltas]),
+            _run([each.epoch for each in deltas]),
+            _run([each.seq for each in deltas]),
+            _pack("q", [each.price for each in deltas]),
+            _pack("q", [each.size if each.side == "bid" else ~each.size for each in deltas]),
+        )
+
+    def _books(self, positions: Sequence[int], books: Sequence[BookSnapshot]) -> BookColumns | None:
+        if not books:
+            return None
+        return self._columns(positions, books, [book.epoch for book in books], [book.seq for book in books])
+
+    def _tops(self, positions: Sequence[int], tops: Sequence[BookTop]) -> BookColumns | None:
+        if not tops:
+            return None
+        return self._columns(positions, tops, [top.trusted for top in tops], [None])
+
+    def _columns(
+        self, positions: Sequence[int], books: _Books, mark: Sequence[int], seq: Sequence[int | None]
+    ) -> BookColumns:
+        table = self._table
+        bids, asks = [book.bids for book in books], [book.asks for book in books]
+        return BookColumns(
+            _pack("i", positions),
+            _pack("i", [table[book.key] for book in books]),
+            _run([book.ts_venue for book in books]),
+            _run(mark),
+            _run(seq),
+            _pack("i", list(map(len, bids))),
+            _pack("i", list(map(len, asks))),
+            _levels(bids) + _levels(asks),
         )
 
     def restart(self) -> None:
         """Begin a new key table: what the last call returned was not written."""
         self._batches = 0
 
-    def _arrivals(self, times: Iterable[int]) -> list[int]:
-        arrivals = []
-        latest, same, count = self._latest, self._same, self._records
-        for time in times:
-            if time > latest:
-                latest, same = time, 0
-                arrivals.append(0)
-            elif time == latest:
-                same += 1
-                arrivals.append(same)
-            else:
-                arrivals.append(count)
-            count += 1
-        self._latest, self._same, self._records = latest, same, count
-        return arrivals
+
+def _of(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
+    at = [i for i in places if type(records[i]) is kind]
+    return at, cast("list[_Kind]", [records[i] for i in at])
 
 
-def _times(records: Sequence[Record], kinds: Sequence[type]) -> list[int]:
-    if Coverage not in kinds:
-        return list(map(_TS_RECV, records))
-    return [record.start if isinstance(record, Coverage) else record.ts_recv for record in records]
+def time_of(record: Record) -> int:
+    """Return the local time (ns UTC) that places ``record`` in the log."""
+    return record.start if isinstance(record, Coverage) else record.ts_recv
+
+
+def _times(records: Sequence[Record]) -> bytes:
+    try:
+        return _pack("q", [record.ts_recv for record in records])  # type: ignore[union-attr]
+    except AttributeError:  # a coverage record, as there are once a minute
+        return _pack("q", [time_of(record) for record in records])
+
+
+def _levels(sides: Sequence[tuple[Level, ...]]) -> bytes:
+    return _pack("q", list(chain.from_iterable(chain.from_iterable(sides))))
+
+
+def _pack(code: str, values: Sequence[int]) -> bytes:
+    return struct.pack(f"{len(values)}{code}", *values)
 
 
 def _run(values: Sequence[int | None]) -> bytes:
-    if values[0] == values[-1] and values.count(values[0]) == len(values):
+    first = values[0]
+    if first == values[-1] and values.count(first) == len(values):
         values = values[:1]
     try:
-        return array("q", cast("Sequence[int]", values)).tobytes()
-    except (TypeError, OverflowError):  # something is absent, or cannot be true
-        return array("q", [ABSENT if value is None or not _fits(value) else value for value in values]).tobytes()
+        return _pack("q", cast("Sequence[int]", values))
+    except struct.error:  # something is absent, or cannot be true
+        return _pack("q", [ABSENT if value is None or not _fits(value) else value for value in values])
 
 
 def _fits(value: int) -> bool:

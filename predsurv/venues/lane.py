@@ -221,7 +221,7 @@ class Lane:
             self._flapped = talk.heard and not talk.stable(pool.clock.monotonic())
             if not talk.heard:
                 pool.admission.failed(self)
-        await link.aclose()
+        await asyncio.shield(link.aclose())
 
     async def _stay(self, link: Link) -> Link:
         """Live with a connection; return the one that took its place, or raise TransientError with why it ended."""

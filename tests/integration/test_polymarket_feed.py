@@ -41,6 +41,7 @@ FAST = StreamPolicy(
     backoff_cap=40 * MS,
     outage_attempts=4,
     handshake_interval=5 * MS,
+    retries_per_minute=6_000,
 )
 RECORDED = "99267005274969015530704549459879765455779440435684795967857484533170446088617"
 TIMEOUT_S = 20
@@ -150,7 +151,7 @@ async def test_spread_over_connections(listen: Listen, server: RecordedPolymarke
     await listener.feed.watch(set(KEYS))
     events = await listener.opened(*KEYS)
     assert sorted(len(tokens) for tokens in server.links.values()) == [1, 2, 2]
-    assert {event.connections for event in events if isinstance(event, Connected)} == {1, 2, 3}
+    assert {event.connections for event in events if isinstance(event, Connected)} >= {1, 2, 3}
 
 
 async def test_changes_of_mind(listen: Listen, server: RecordedPolymarket) -> None:
@@ -160,7 +161,7 @@ async def test_changes_of_mind(listen: Listen, server: RecordedPolymarket) -> No
     await listener.feed.watch({KEYS[0], KEYS[2]})
     fresh = await listener.opened(KEYS[2])
     assert not any(isinstance(event, BookDelta) and event.key == KEYS[1] for event in fresh)
-    assert server.handshakes == 1
+    assert server.openings == 1
     await listener.feed.watch(frozenset())
     await listener.count(Disconnected)
 
@@ -178,9 +179,11 @@ async def test_lost_connection(listen: Listen, server: RecordedPolymarket, code:
     await listener.opened(*KEYS)
     await server.drop(code, "slow consumer: send buffer full" if code else "")
     events = await listener.until(lambda events: gaps(events, "disconnect") == set(KEYS) and live(events) == set(KEYS))
-    (gone,) = [event for event in events if isinstance(event, Disconnected)]
-    assert (str(code) if code else "without a close frame") in gone.reason
-    assert [event.epoch for event in listener.events if isinstance(event, Connected)] == [1, 2]
+    gone = [event for event in events if isinstance(event, Disconnected)]
+    assert all((str(code) if code else "without a close frame") in event.reason for event in gone)
+    epochs = [event.epoch for event in listener.events if isinstance(event, Connected)]
+    assert epochs == list(range(1, len(epochs) + 1))
+    assert server.openings == 2
     assert_deltas_build_on_books(listener.events)
 
 
@@ -189,8 +192,11 @@ async def test_freeze_with_pong_is_found(listen: Listen, server: RecordedPolymar
     await listener.feed.watch(set(KEYS))
     await listener.opened(*KEYS)
     server.frozen = True
-    events = await listener.count(Disconnected)
-    assert gaps(events, "stall") == set(KEYS)
+    events = await listener.until(lambda events: gaps(events, "stall") == set(KEYS))
+    (since,) = {event.ts_recv for event in events if isinstance(event, Gap)}
+    assert since == max(
+        event.ts_recv for event in listener.events if isinstance(event, BookDelta | BookSnapshot | Trade)
+    )
     server.frozen = False
     await listener.opened(*KEYS)
     assert_deltas_build_on_books(listener.events)
@@ -201,7 +207,7 @@ async def test_quiet_is_not_a_freeze(listen: Listen, server: RecordedPolymarket)
     listener = listen()
     await listener.feed.watch({KEYS[0]})
     events = await listener.count(BookSnapshot, 4)
-    assert server.handshakes == 1
+    assert server.openings == 1
     assert gaps(events, "stall") == {KEYS[0]}
 
 
@@ -213,15 +219,14 @@ async def test_missing_book_is_asked_for_again(listen: Listen, server: RecordedP
     assert not any(isinstance(event, BookDelta | BookSnapshot) and event.key == KEYS[0] for event in events)
     server.withhold = set()
     await listener.opened(KEYS[0])
-    assert server.handshakes == 1
+    assert server.openings == 1
 
 
 async def test_server_that_never_sends_a_book(listen: Listen, server: RecordedPolymarket) -> None:
     server.frozen = True
     listener = listen()
     await listener.feed.watch({KEYS[0]})
-    events = await listener.count(Disconnected)
-    assert gaps(events, "stall") == {KEYS[0]}
+    await listener.until(lambda events: gaps(events, "stall") == {KEYS[0]})
 
 
 async def test_garbage_is_survived(listen: Listen, server: RecordedPolymarket) -> None:
@@ -240,7 +245,7 @@ async def test_garbage_is_survived(listen: Listen, server: RecordedPolymarket) -
     events = await listener.until(lambda events: gaps(events, "decode_error") == {KEYS[0]} and KEYS[0] in live(events))
     assert sum(isinstance(event, Malformed) for event in events) == 4
     assert [event.kind for event in events if isinstance(event, Unknown)] == ["dance"]
-    assert server.handshakes == 1
+    assert server.openings == 1
     assert_deltas_build_on_books(listener.events)
 
 
@@ -255,7 +260,7 @@ async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: Record
             await asyncio.sleep(0)
     events = await listener.until(lambda events: gaps(events, "overflow") == set(KEYS) == live(events))
     assert all(event.count > 0 for event in events if isinstance(event, Dropped))
-    assert server.handshakes == 1
+    assert server.openings == 1
     assert_deltas_build_on_books(listener.events)
 
 
@@ -266,7 +271,7 @@ async def test_refused_for_load_waits_as_told(listen: Listen, server: RecordedPo
     await listener.feed.watch({KEYS[0]})
     await listener.opened(KEYS[0])
     assert SystemClock().monotonic() - began >= 1_000 * MS
-    assert server.handshakes == 2
+    assert server.openings == 1
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -310,4 +315,5 @@ FAST_AND_SMALL = StreamPolicy(
     ask_interval=50 * MS,
     backoff_base=10 * MS,
     handshake_interval=5 * MS,
+    retries_per_minute=6_000,
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from predsurv.cli.app import main
 from predsurv.trade.journal import Journal
 from predsurv.trade.modes import journal_path
 
@@ -131,6 +132,7 @@ def test_a_killed_run_loses_nothing_that_it_had_sent(folder: Path) -> None:
     assert again.returncode == 0, again.stderr
 
 
+@pytest.mark.slow
 def test_halt_and_resume(folder: Path) -> None:
     assert "is halted" in predsurv(folder, "halt", "--reason", "too wild").stderr
     result = predsurv(folder, "--format", "json", "trade", "--duration", "4s")
@@ -141,7 +143,7 @@ def test_halt_and_resume(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "what"),
+    "case",
     [
         (("trade", "--live"), 5, "live trading is not available"),
         (("trade", "--live", "--paper"), 2, "exclude each other"),
@@ -156,8 +158,18 @@ def test_halt_and_resume(folder: Path) -> None:
         (("portfolio",), 2, "predsurv trade --paper"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(tmp_path: Path, words: tuple[str, ...], code: int, what: str) -> None:
-    result = predsurv(tmp_path, *words)
-    assert (result.returncode, result.stdout) == (code, "")
-    assert what in result.stderr
-    assert result.stderr.count("\n") == 1
+def test_what_cannot_be_done_is_said_in_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    case: tuple[tuple[str, ...], int, str],
+) -> None:
+    words, code, what = case
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREDSURV_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("PREDSURV_MOCK__ENABLED", "true")
+    assert main(words) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert what in printed.err
+    assert printed.err.count("\n") == 1

@@ -67,7 +67,9 @@ class RecordedPolymarket:
     """The server; ``page_rows`` rows a page, ``interval`` seconds between updates of a token.
 
     What it can do wrong: ``refuse`` handshakes with a status, ``withhold`` opening books, be
-    ``frozen`` (answering PING only), ``drop`` or ``say`` anything.
+    ``frozen`` (answering PING only), ``drop`` or ``say`` anything. ``links`` are the connections
+    with their tokens, ``heralds`` those that asked for the extra kinds, ``openings`` how many were
+    opened that did not.
     """
 
     def __init__(self, payloads: Path, *, page_rows: int = 4, interval: float = 0.01) -> None:
@@ -80,6 +82,8 @@ class RecordedPolymarket:
         self.requests: list[str] = []
         self.handshakes = 0
         self.links: dict[ServerConnection, set[str]] = {}
+        self.heralds: dict[ServerConnection, set[str]] = {}
+        self.openings = 0
         self.received: list[dict[str, Any] | str] = []
         self._server: Server | None = None
 
@@ -113,15 +117,15 @@ class RecordedPolymarket:
 
     async def drop(self, code: int | None = None, reason: str = "") -> None:
         """End every connection: with a close frame, or without one."""
-        for link in list(self.links):
+        for link in [*self.links, *self.heralds]:
             if code is None:
                 link.transport.abort()
             else:
                 await link.close(code, reason)
 
     async def say(self, frame: str | bytes) -> None:
-        """Send ``frame`` as text on every connection."""
-        for link in list(self.links):
+        """Send ``frame`` as text on every connection that carries books."""
+        for link in [link for link, tokens in self.links.items() if tokens]:
             await link.send(frame if isinstance(frame, str) else frame.decode(), text=True)
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -164,6 +168,7 @@ class RecordedPolymarket:
             pushing.cancel()
             await asyncio.gather(pushing, return_exceptions=True)
             self.links.pop(link, None)
+            self.heralds.pop(link, None)
 
     async def _hear(self, link: ServerConnection, tokens: set[str], message: str) -> None:
         if message == "PING":
@@ -172,6 +177,10 @@ class RecordedPolymarket:
             return
         request = json.loads(message)
         self.received.append(request)
+        if request.get("custom_feature_enabled"):
+            self.heralds[link] = self.links.pop(link, tokens)
+        elif "type" in request:
+            self.openings += 1
         if request.get("operation") == "unsubscribe":
             tokens.difference_update(request["assets_ids"])
             return

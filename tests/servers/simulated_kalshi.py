@@ -62,11 +62,15 @@ class SimulatedKalshi:
         await self.server.start()
         self._running = asyncio.create_task(self.server.run())
 
-    async def aclose(self) -> None:
-        """Stop."""
+    async def pause(self) -> None:
+        """Let no more time pass behind; what clients ask for is still answered."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Stop."""
+        await self.pause()
         await self.server.aclose()
 
     def environ(self) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -100,29 +100,42 @@ class Seen:
 class Memory:
     """What all connections of a feed may share: parsed texts, what was told already, and the checks.
 
-    Two connections carry the same instruments while one takes over, so ``seen`` has to span them.
+    Two connections carry the same instruments while one takes over, so what was told spans them.
     """
 
     def __init__(self) -> None:
         self.prices = Prices()
         self.sizes = Sizes()
-        self.seen = Seen()
+        self.trades = Seen()
+        self.announced = Seen()
         self.budget = Budget()
         self.checks = Checks()
 
+    def for_herald(self) -> "Memory":
+        """Return a memory that shares the announcements only: trades that a herald hears are not told."""
+        other = Memory()
+        other.announced = self.announced
+        return other
+
 
 class PolymarketCodec:
-    """One connection to the market channel; see ``predsurv.venues.codec.Codec``."""
+    """One connection to the market channel; see ``predsurv.venues.codec.Codec``.
 
-    def __init__(self, epoch: int, memory: Memory | None = None) -> None:
+    With ``heralds`` it asks for the extra kinds: every new market of the venue, best prices and
+    settlements. One connection does that for all, so that their flood meets no books.
+    """
+
+    def __init__(self, epoch: int, memory: Memory | None = None, *, heralds: bool = False) -> None:
         memory = memory or Memory()
         self._epoch = epoch
         self._prices = memory.prices
         self._sizes = memory.sizes
-        self._seen = memory.seen
+        self._trades = memory.trades
+        self._announced = memory.announced
         self._witness = Witness(memory.budget, memory.checks)
         self._noted = self._witness.noted
         self._read_change: Callable[[bytes], wire.PriceChange] = wire.read_change
+        self._heralds = heralds
         self._opened = False
         self._wanted: dict[str, InstrumentKey] = {}
         self._live: dict[str, InstrumentKey] = {}
@@ -143,11 +156,16 @@ class PolymarketCodec:
             self._awaiting.add(key)
         frames = []
         if drop and self._opened:
-            frames.append(_operation("unsubscribe", drop))
+            frames.append(self._request({"operation": "unsubscribe"}, drop))
         if add:
-            frames.append(_operation("subscribe", add) if self._opened else _opening(add))
+            frames.append(self._request({"operation": "subscribe"} if self._opened else {"type": "market"}, add))
             self._opened = True
         return frames
+
+    def _request(self, what: dict[str, str], keys: Iterable[InstrumentKey]) -> bytes:
+        # The flag belongs into every request: a later one without it switches the extra kinds off.
+        flag = {"custom_feature_enabled": True} if self._heralds else {}
+        return msgspec.json.encode({**what, "assets_ids": sorted(key.instrument_id for key in keys), **flag})
 
     def keepalive(self) -> bytes | None:
         """Return the text that the venue wants at least every ten seconds."""
@@ -220,18 +238,17 @@ class PolymarketCodec:
         if frame == wire.PONG:
             return False
         if frame.lstrip(b" \r\n\t")[:1] != b"[":
-            self._message(frame, ts_recv, out)
-            return True
+            return self._message(frame, ts_recv, out)
         try:
             messages = wire.split(frame)
         except (WireError, ValueError) as error:
             self._malformed(frame, error, ts_recv, out)
-            return True
-        for message in messages:
-            self._message(bytes(message), ts_recv, out)
-        return True
+            return False
+        understood = [self._message(bytes(message), ts_recv, out) for message in messages]
+        return any(understood) or not understood
 
-    def _message(self, message: bytes, ts_recv: int, out: list[MarketEvent]) -> None:
+    def _message(self, message: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
+        """Append what ``message`` says; return whether it could be understood."""
         start = len(out)
         try:
             kind, content = wire.read(message)
@@ -246,15 +263,18 @@ class PolymarketCodec:
         except (WireError, ValueError) as error:
             del out[start:]
             self._malformed(message, error, ts_recv, out)
+            return False
+        return True
 
     def _event(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
         """Return what ``message`` says, None when it says nothing new or concerns nobody here."""
         if isinstance(message, wire.Listed):
             created = _created(message, ts_recv)
-            return created if self._seen.add(f"created {created.market_id}") else None
+            return created if self._announced.add(f"created {created.market_id}") else None
         if isinstance(message, wire.Resolved):
-            concerned = not self._wanted.keys().isdisjoint(message.assets_ids)
-            return _resolved(message, ts_recv) if concerned and self._seen.add(f"resolved {message.market}") else None
+            concerned = self._heralds or not self._wanted.keys().isdisjoint(message.assets_ids)
+            fresh = concerned and self._announced.add(f"resolved {message.market}")
+            return _resolved(message, ts_recv) if fresh else None
         key = self._wanted.get(message.asset_id)
         return None if key is None else self._about(key, message, ts_recv)
 
@@ -272,7 +292,7 @@ class PolymarketCodec:
             case wire.LastTrade():
                 trade = _trade(key, message, ts_recv, self._prices[message.price], self._sizes[message.size])
                 self._noted.append(message)
-                return trade if self._seen.add(f"trade {trade.trade_id}") else None
+                return trade if self._trades.add(str(trade.trade_id)) else None
             case wire.BestBidAsk():
                 bid = _best(message.best_bid, self._prices)
                 ask = _best(message.best_ask, self._prices)
@@ -291,19 +311,6 @@ class PolymarketCodec:
             if key in self._awaiting or (searched and token.encode() not in message):
                 continue
             self._lose(key, Gap(key, ts_recv, "decode_error", self._epoch), out)
-
-
-def _operation(name: Literal["subscribe", "unsubscribe"], keys: Iterable[InstrumentKey]) -> bytes:
-    # The flag belongs into every request: a later one without it switches the extra kinds off.
-    return msgspec.json.encode({"operation": name, "assets_ids": _tokens(keys), "custom_feature_enabled": True})
-
-
-def _opening(keys: Iterable[InstrumentKey]) -> bytes:
-    return msgspec.json.encode({"type": "market", "assets_ids": _tokens(keys), "custom_feature_enabled": True})
-
-
-def _tokens(keys: Iterable[InstrumentKey]) -> list[InstrumentId]:
-    return sorted(key.instrument_id for key in keys)
 
 
 def _venue_time(stamp_ms: int) -> int | None:

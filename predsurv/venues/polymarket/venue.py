@@ -21,6 +21,9 @@ from predsurv.venues.streaming import Stream, StreamingFeed
 _S: Final = 1_000_000_000
 _TRAITS: Final = VenueTraits(complementary_outcomes=True)
 
+POLICY: Final = StreamPolicy(lifetime=30 * 60 * _S)
+"""Connections that stay open and fall silent have been seen after 14 minutes to hours: none gets old."""
+
 # The venue allows 300 listing requests in 10 s for an address; a scan is not alone there.
 _GAMMA_TOKENS: Final = 200
 _GAMMA_PERIOD: Final = 10 * _S
@@ -36,7 +39,7 @@ class PolymarketVenue:
         self._config = config
         self._clock = clock
         self._rand = rand
-        self._policy = policy or StreamPolicy()
+        self._policy = policy or POLICY
         self._http: Http | None = None
         self._limiter = TokenBucket(clock, tokens=_GAMMA_TOKENS, period=_GAMMA_PERIOD, burst=_GAMMA_BURST)
 
@@ -63,6 +66,7 @@ class PolymarketVenue:
             venue=VENUE,
             url=self._config.venues.polymarket.ws_market_url,
             codec=lambda epoch: PolymarketCodec(epoch, memory),
+            herald=lambda epoch: PolymarketCodec(epoch, memory.for_herald(), heralds=True),
             instruments_per_connection=self._config.collector.instruments_per_connection,
             policy=self._policy,
         )

@@ -2,8 +2,8 @@
 
 from msgspec.structs import replace
 
-from predsurv.core.events import Connected, Event, OrderCancelled, Tick
-from predsurv.core.ids import ClientOrderId, InstrumentId
+from predsurv.core.events import Connected, Event, MarketChange, OrderCancelled, Tick
+from predsurv.core.ids import ClientOrderId, InstrumentId, MarketId
 from predsurv.core.market import NO_FEE, Outcome
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
@@ -139,3 +139,27 @@ def test_an_uneven_basket_of_an_earlier_run_is_evened_out_before_anything_is_bou
 
 def test_what_is_not_its_business_is_ignored() -> None:
     assert ask(Arbitrage(), Connected(ABC[0].venue, START, 1, 1), HandView()) == []
+
+
+def test_a_listing_makes_it_look_at_the_markets_anew() -> None:
+    view, strategy = HandView(FREE), Arbitrage()
+    for index, price in enumerate((30, 31)):
+        assert ask(strategy, view.show(yes(index), asks=((price, 50),)), view) == []
+    grown = replace(FREE[0], market_id=MarketId("d"), outcomes=market("d").outcomes)
+    view.cache.add(grown)
+    change = MarketChange(grown.venue, grown.market_id, None, START, None, "created", "{}", grown)
+    assert ask(strategy, change, view) == []
+    assert ask(strategy, cheap(view), view) == []  # the newcomer has no book yet
+
+
+def test_legs_kept_from_before_are_priced_again() -> None:
+    view, strategy = HandView(FREE), Arbitrage()
+    first = [view.show(no(index), asks=((price, 50),)) for index, price in enumerate((45, 50))]
+    view.show(no(2))
+    assert len(ask(strategy, first[1], view)) == 2
+    for index in range(2):
+        view.hold(no(index), 50)
+    ask(strategy, Tick(START), view)
+    view.time += 3 * S
+    view.show(no(1), asks=((60, 50),))
+    assert ask(strategy, view.show(no(2), asks=((90, 50),)), view) == []

@@ -65,8 +65,10 @@ def test_what_was_held_before_a_restart_is_taken_up() -> None:
     view = HandView()
     view.hold(yes(0), 10)
     attempts = Attempts(NAME)
-    assert attempts.chosen(yes_basket(view), view) == yes_basket(view)
+    attempts.meet(yes_basket(view), view)
+    attempts.meet(yes_basket(view), view)
     assert len(attempts.unsettled(view, None)) == 1
+    Attempts(NAME).meet(yes_basket(HandView()), HandView())
 
 
 def test_the_oldest_attempt_is_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from predsurv.core.ids import InstrumentId
 from predsurv.core.market import Outcome
 from predsurv.core.num import MICROS
-from predsurv.strategies.baskets import Basket, baskets_of, begun, held, legs_of, narrowed
+from predsurv.strategies.baskets import Basket, baskets_of, begun, best_sum, held, legs_of, narrowed
 from tests.unit.engine.desks import market, shares
 from tests.unit.strategies.views import ABC, HandView, no, yes
 
@@ -72,6 +72,17 @@ def test_no_legs_that_cost_more_than_they_add_are_left_out() -> None:
     view.cache.add(replace(ABC[1], status="paused"))
     assert narrowed(basket, view) is None
     assert narrowed(by_kind(view)["yes_basket"], view) == by_kind(view)["yes_basket"]
+
+
+def test_one_of_each_costs_the_sum_of_the_best_asks() -> None:
+    view = HandView()
+    basket = by_kind(view)["yes_basket"]
+    for index in range(3):
+        assert best_sum(basket, view) is None
+        view.show(yes(index), asks=((30 + index, 10),))
+    assert best_sum(basket, view) == 930_000
+    view.show(yes(1), bids=((10, 5),))
+    assert best_sum(basket, view) is None
 
 
 def test_what_was_begun_before_is_read_off_the_holdings() -> None:

@@ -23,6 +23,10 @@ def key(name: str) -> InstrumentKey:
 A, B = key("a"), key("b")
 
 
+def book(key: InstrumentKey, ts: int) -> BookSnapshot:
+    return BookSnapshot(key, ts, None, 1, None, (), ())
+
+
 class ToyCodec:
     """Speaks ``book a`` and ``bad a``; anything else but ``pong`` is data without meaning."""
 
@@ -40,7 +44,7 @@ class ToyCodec:
         word, _, name = frame.decode().partition(" ")
         if word == "book":
             self.waiting.discard(key(name))
-            out.append(BookSnapshot(key(name), ts_recv, None, 1, None, (), ()))
+            out.append(book(key(name), ts_recv))
         elif word == "bad":
             out.append(Malformed(VENUE, ts_recv, "bad", ""))
             if key(name) not in self.waiting:
@@ -60,8 +64,8 @@ class ToyCodec:
         return lost
 
 
-def started(*keys: InstrumentKey, books: bool = True) -> Conversation:
-    talk = Conversation(VENUE, 1, ToyCodec(), POLICY, 0)
+def started(*keys: InstrumentKey, books: bool = True, codec: ToyCodec | None = None) -> Conversation:
+    talk = Conversation(VENUE, 1, codec or ToyCodec(), POLICY, 0)
     talk.ask(set(keys), frozenset(), 0)
     if books:
         talk.receive([f"book {one.instrument_id}".encode() for one in keys], 0, 0, [])
@@ -119,8 +123,10 @@ def test_connection_that_never_says_anything_is_frozen() -> None:
 def test_silence_is_probed_and_an_answer_calms_it() -> None:
     talk = started(A, B)
     assert checked(talk, 14) == (True, [], [])
-    assert checked(talk, 15) == (True, [Gap(A, 15, "stall", 1)], [b"-a +a"])
-    talk.receive([b"book a"], 16, 16 * S, [])
+    assert checked(talk, 15) == (True, [], [b"-a +a"])
+    out: list[MarketEvent] = []
+    talk.receive([b"book b", b"book a", b"book a"], 16, 16 * S, out)
+    assert out == [book(B, 16), Gap(A, 15, "stall", 1), book(A, 16), book(A, 16)]
     assert checked(talk, 45) == (True, [], [])
     assert checked(talk, 46)[2] == [b"-a +a"]  # twice as patient
 
@@ -131,6 +137,55 @@ def test_silence_without_an_answer_is_a_freeze() -> None:
     talk.receive([b"pong"], 20, 20 * S, [])
     assert checked(talk, 24)[0]
     assert not checked(talk, 25)[0]
+    out: list[MarketEvent] = []
+    talk.end("stall", 25, out, exact=False)
+    assert out == [Gap(A, 0, "stall", 1), Gap(B, 0, "stall", 1)]
+
+
+def test_a_connection_that_said_goodbye_brought_everything_until_then() -> None:
+    talk, out = started(A), list[MarketEvent]()
+    talk.end("disconnect", 25, out, exact=True)
+    assert out == [Gap(A, 25, "disconnect", 1)]
+
+
+def test_what_is_probed_changes() -> None:
+    talk, probed = started(A, B), []
+    for second in range(300):
+        for frame in checked(talk, second)[2]:
+            probed.append(frame[-1:])
+            talk.receive([b"book " + frame[-1:]], second, second * S, [])
+    assert probed[:4] == [b"a", b"b", b"a", b"b"]
+
+
+class AuditedCodec(ToyCodec):
+    """Has a verdict ready for when it is asked."""
+
+    proved = False
+    wrong: frozenset[InstrumentKey] = frozenset()
+
+    def audit(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
+        out += [Gap(one, ts - 2, "hash_mismatch", 1) for one in self.wrong]
+        self.waiting |= self.wrong
+        self.lost |= self.wrong
+        self.wrong = frozenset()
+        return self.proved
+
+
+def test_what_an_audit_finds_is_asked_for_anew() -> None:
+    codec = AuditedCodec()
+    talk = started(A, B, codec=codec)
+    codec.wrong = frozenset({A})
+    assert checked(talk, 5) == (True, [Gap(A, 3, "hash_mismatch", 1)], [b"-a +a"])
+
+
+def test_proof_by_other_means_makes_silence_harmless() -> None:
+    codec = AuditedCodec()
+    talk = started(A, codec=codec)
+    codec.proved = True
+    assert all(checked(talk, second) == (True, [], []) for second in range(100))
+    codec.proved = False
+    assert checked(talk, 113) == (True, [], [])
+    assert checked(talk, 114)[2] == [b"-a +a"]
 
 
 def test_data_of_its_own_accord_makes_it_watchful_again() -> None:
@@ -197,4 +252,4 @@ def test_only_a_connection_that_brought_data_for_a_while_worked(frames: list[byt
 
 
 def test_policy_values_are_positive() -> None:
-    assert all(value > 0 for value in msgspec.structs.astuple(POLICY))
+    assert all(value > 0 for name, value in msgspec.structs.asdict(POLICY).items() if name != "lifetime")

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from predsurv.state.book import Book
 from predsurv.venues.kalshi.decode import KalshiCodec, Memory
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
 from tests.unit.venues.kalshi.losses import LossyWire
+from tests.unit.venues.kalshi.mutants import fed, mutants, samples
 from tests.unit.venues.kalshi.talk import EPOCH, NOW, Talk, delta, error, key, snapshot, wire
 
 A, B = "KXA-26-T4615.99", "KXB-26"
@@ -428,3 +430,8 @@ def test_every_loss_is_noticed_and_no_book_is_ever_wrong(seed: int) -> None:
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_codec(frame: bytes) -> None:
     Talk(A).hear(frame)
+
+
+def test_mutants_of_recorded_payloads_break_nothing(payloads: Path) -> None:
+    for name, body in mutants(random.Random(7), samples(payloads), 4_000):
+        fed(name, body)

@@ -1,0 +1,112 @@
+"""The laws for Polymarket's catalogue and feed, against a simulated venue that goes on by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from predsurv.config import Config, Polymarket
+from predsurv.config.schema import Collector, Venues
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market
+from predsurv.net.clock import SystemClock
+from predsurv.ports import Broker, Catalog, Feed
+from predsurv.simulate.faults import Fault
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, Terms
+from predsurv.venues.conversation import StreamPolicy
+from predsurv.venues.polymarket.venue import PolymarketVenue
+from predsurv.venues.streaming import StreamingFeed
+from tests.contract.catalog import CatalogLaws
+from tests.contract.feed import FeedLaws, Misdeed
+
+MS = 1_000_000
+POLICY = StreamPolicy(
+    backoff_base=50 * MS, backoff_cap=200 * MS, handshake_interval=5 * MS, ask_interval=50 * MS, waiting_frames_max=400
+)
+PAGE_ROWS = 100
+
+
+class SimulatedHarness:
+    """A venue whose every URL is the simulator's."""
+
+    instruments_per_connection = 3
+    reconnect_ns_max = 5_000 * MS
+    unreadable = 1
+
+    def __init__(self, simulator: PolymarketSimulator) -> None:
+        self.simulator = simulator
+        rest = simulator.http_url
+        config = Config(
+            venues=Venues(polymarket=Polymarket(gamma_url=rest, clob_url=rest, ws_market_url=simulator.ws_url)),
+            collector=Collector(instruments_per_connection=self.instruments_per_connection),
+        )
+        self.venue = PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
+        self.traits = self.venue.traits
+
+    @property
+    def pages(self) -> int:
+        return -(-(len(self.simulator.listing.rows) + 3) // PAGE_ROWS)  # three rows are of no market
+
+    def catalog(self) -> Catalog:
+        return self.venue.catalog()
+
+    def feed(self) -> Feed:
+        return self.venue.feed()
+
+    def broker(self) -> Broker | None:
+        return None
+
+    def market(self, key: InstrumentKey) -> Market:
+        found = self.simulator.listing.token(key.instrument_id)
+        assert found is not None
+        return found[0].market
+
+    async def lively(self, count: int) -> Sequence[InstrumentKey]:
+        units = sorted(self.simulator.exchange.units, key=lambda unit: -unit.spec.weight)
+        rows = [row for unit in units for book in unit.books if (row := self.simulator.listing.book(book.index))]
+        return [
+            InstrumentKey(VenueName("polymarket"), MarketId(row.condition), InstrumentId(row.tokens[0]))
+            for row in rows[:count]
+        ]
+
+    async def misbehave(self, feed: Feed, how: Misdeed) -> None:
+        match how:
+            case "drop":
+                self.simulator.inject(Fault(0, "drop", everywhere=True))
+            case "unknown":
+                self.simulator.say(b'{"event_type":"dance"}')
+            case "malformed":
+                token = next(token for member in self.simulator.channel.members.values() for token in member.tokens)
+                self.simulator.say(b'{"event_type":"book","asset_id":"%s","bids":0}' % token.encode())
+            case "flood":
+                assert isinstance(feed, StreamingFeed)
+                while not feed.overflowing:
+                    self.simulator.say(b'{"event_type":"noise"}')
+                    await asyncio.sleep(0)
+
+    def loads(self) -> Sequence[int]:
+        return [len(member.tokens) for member in self.simulator.channel.members.values()]
+
+    async def let_one_close(self) -> None:
+        await self.simulator.advance(15_000 * MS)
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[SimulatedHarness]:
+    simulator = PolymarketSimulator(Terms(markets=250, rate=2_000), SystemClock())
+    await simulator.start()
+    running = asyncio.create_task(simulator.run())
+    made = SimulatedHarness(simulator)
+    yield made
+    await made.venue.aclose()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await simulator.aclose()
+
+
+class TestSimulatedPolymarketFeed(FeedLaws):
+    """F1 … F10."""
+
+
+class TestSimulatedPolymarketCatalog(CatalogLaws):
+    """C1 … C5."""

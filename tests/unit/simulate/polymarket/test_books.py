@@ -1,0 +1,106 @@
+import json
+from hashlib import sha1
+from pathlib import Path
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.ids import Side
+from predsurv.core.num import MICROS, Price, Size, parse_micros
+from predsurv.simulate.polymarket.books import TwinBook, levels
+
+TICK = 10_000
+
+
+def twin() -> TwinBook:
+    return TwinBook("0xa1", ("11", "22"), 1_000, (5 * MICROS, TICK, False))
+
+
+def recipe(book: dict[str, object]) -> str:
+    """The venue's hash, written down independently: venues/polymarket.md 3.4."""
+    return sha1(json.dumps({**book, "hash": ""}, separators=(",", ":")).encode(), usedforsecurity=False).hexdigest()
+
+
+def test_hashes_are_those_of_recorded_books(payloads: Path) -> None:
+    vectors = json.loads((payloads / "polymarket" / "book_hash_vectors.json").read_text())
+    first, second = vectors[1:3]  # both tokens of one market
+    assert first["market"] == second["market"]
+    book = TwinBook(
+        first["market"], (first["asset_id"], second["asset_id"]), int(first["timestamp"]), (5 * MICROS, TICK, False)
+    )
+    sides = (
+        [(Price(parse_micros(e["price"])), Size(parse_micros(e["size"]))) for e in first[s]] for s in ("bids", "asks")
+    )
+    book.load(*sides)
+    assert [book.hash(0).decode(), book.hash(1).decode()] == [first["hash"], second["hash"]]
+
+
+def test_a_summary_is_the_venues_with_its_own_hash() -> None:
+    book = twin()
+    book.load(
+        [(Price(480_000), Size(30_000_000)), (Price(100_000), Size(1_350_600_000))],
+        [(Price(520_000), Size(503_320_000))],
+    )
+    book.traded(850_000)
+    book.settle(1_234)
+    said = json.loads(book.summary(0))
+    assert said["hash"] == recipe(said)
+    assert list(said) == [
+        "market", "asset_id", "timestamp", "hash", "bids", "asks",
+        "min_order_size", "tick_size", "neg_risk", "last_trade_price",
+    ]  # fmt: skip
+    assert said["bids"] == [{"price": "0.1", "size": "1350.6"}, {"price": "0.48", "size": "30"}]
+    assert (said["timestamp"], said["min_order_size"], said["tick_size"], said["neg_risk"]) == (
+        "1234",
+        "5",
+        "0.01",
+        False,
+    )
+    assert said["last_trade_price"] == "0.850"
+    other = json.loads(book.summary(1))
+    assert other["asks"] == [{"price": "0.9", "size": "1350.6"}, {"price": "0.52", "size": "30"}]
+    assert (other["bids"], other["last_trade_price"]) == ([{"price": "0.48", "size": "503.32"}], "0.150")
+    assert other["hash"] == recipe(other)
+
+
+def test_a_finer_tick_is_another_hash() -> None:
+    book = twin()
+    before = book.hash(0)
+    book.retick(1_000)
+    assert book.hash(0) != before
+    assert json.loads(book.summary(0))["tick_size"] == "0.001"
+
+
+def test_best_prices_say_zero_and_one_for_an_empty_side() -> None:
+    book = twin()
+    assert (book.best(0), book.best(1)) == ((b"0", b"1"), (b"0", b"1"))
+    book.set("bid", Price(480_000), 1)
+    assert (book.best(0), book.best(1)) == ((b"0.48", b"1"), (b"0", b"0.52"))
+
+
+CHANGES = st.lists(
+    st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 99), st.sampled_from([0, 1_000_000, 2_500_000])),
+    max_size=60,
+)
+
+
+@given(CHANGES)
+def test_both_tokens_always_mirror_each_other_and_the_plain_book(changes: list[tuple[Side, int, int]]) -> None:
+    book, plain = twin(), dict[tuple[Side, int], int]()
+    for number, (side, ticks, size) in enumerate(changes):
+        changed = book.set(side, Price(ticks * TICK), size)
+        assert changed == (plain.get((side, ticks * TICK), 0) != size)
+        plain[side, ticks * TICK] = size
+        book.settle(number)
+        first, second = (msgspec.json.decode(book.summary(outcome)) for outcome in (0, 1))
+        assert first["hash"] == recipe(first)
+        assert second["hash"] == recipe(second)
+        mirrored = [{"price": str(1_000 - round(float(e["price"]) * 1_000)), "size": e["size"]} for e in first["asks"]]
+        assert mirrored == [{"price": str(round(float(e["price"]) * 1_000)), "size": e["size"]} for e in second["bids"]]
+    held = {
+        (side, price): size for side, half in (("bid", book.bids), ("ask", book.asks)) for price, size in levels(half)
+    }
+    assert held == {place: size for place, size in plain.items() if size}
+    assert [price for price, _ in levels(book.bids)] == sorted(price for side, price in held if side == "bid")
+    assert [price for price, _ in levels(book.asks)] == sorted((p for side, p in held if side == "ask"), reverse=True)

@@ -1,0 +1,278 @@
+"""What each connection is told, against the exchange and an independent reading of the messages."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from predsurv.core.num import parse_micros
+from predsurv.simulate.polymarket.books import levels
+from predsurv.simulate.polymarket.channel import OPENING_TOKENS_MAX, Channel
+from predsurv.simulate.polymarket.ledger import Ledger
+from predsurv.simulate.polymarket.listing import Listing
+from predsurv.simulate.polymarket.wire import Wire
+from predsurv.venues.mock.exchange import Exchange
+from tests.unit.simulate.links import PaperLink
+from tests.unit.simulate.polymarket.test_books import recipe
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+class Stage:
+    """An exchange, its channel, and links to it."""
+
+    def __init__(self, markets: int = 60) -> None:
+        self.exchange = Exchange(7, markets, 700)
+        self.listing = Listing(self.exchange)
+        self.omitted: set[str] = set()
+        self.ledger = Ledger()
+        self.channel = Channel(self.exchange, self.listing, self.omitted.__contains__, self.ledger)
+
+    def link(self, number: int = 1) -> PaperLink:
+        link = PaperLink(number)
+        self.channel.join(Wire(link, lambda deed: None))
+        return link
+
+    def ask(self, link: PaperLink, **wish: object) -> list[Any]:
+        """Send a request and return what answers it."""
+        self.channel.hear(link.number, json.dumps(wish).encode())
+        self.channel.flush(self.exchange.now)
+        return link.take()
+
+    def subscribe(self, link: PaperLink, *tokens: str, custom: bool = True) -> list[Any]:
+        return self.ask(link, type="market", assets_ids=list(tokens), custom_feature_enabled=custom)
+
+    def pass_time(self, seconds: int) -> None:
+        until = (self.exchange.now + seconds * S) // MS * MS - 1
+        self.channel.fold(self.exchange.advance(until))
+        self.channel.flush(self.exchange.now)
+
+    def tokens(self) -> list[str]:
+        return [token for row in self.listing.rows for token in row.tokens]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+class Reader:
+    """An independent client: keeps the books as texts and checks the last hash of every burst."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.books: dict[str, dict[str, Any]] = {}
+        self.rows = {token: row for row in stage.listing.rows for token in row.tokens}
+        self.pending: dict[str, tuple[str, str]] = {}
+        self.kinds: Counter[str] = Counter()
+        self.checked = 0
+        self.bests = 0
+
+    def read(self, messages: list[Any]) -> None:
+        for message in messages:
+            self.kinds[message["event_type"]] += 1
+            getattr(self, "_" + message["event_type"], lambda message: None)(message)
+
+    def check(self, token: str) -> None:
+        said, stamp = self.pending.pop(token, (None, ""))
+        if said is None:
+            return
+        book, row = self.books[token], self.rows[token]
+        made = {
+            "market": row.condition,
+            "asset_id": token,
+            "timestamp": stamp,
+            "hash": "",
+            "bids": side(book["bids"], 1),
+            "asks": side(book["asks"], -1),
+            "min_order_size": str(row.market.min_order_size // 1_000_000),
+            "tick_size": book["tick"],
+            "neg_risk": row.neg_risk,
+            "last_trade_price": book["last"],
+        }
+        assert recipe(made) == said
+        self.checked += 1
+
+    def _book(self, message: Any) -> None:
+        token = message["asset_id"]
+        old = self.books.get(token, {})
+        self.books[token] = {
+            "bids": {level["price"]: level["size"] for level in message["bids"]},
+            "asks": {level["price"]: level["size"] for level in message["asks"]},
+            "tick": message.get("tick_size", old.get("tick")),
+            "last": message.get("last_trade_price", old.get("last")),
+        }
+        self.pending[token] = (message["hash"], message["timestamp"])
+        if "tick_size" in message:
+            self.check(token)
+
+    def _price_change(self, message: Any) -> None:
+        for each in message["price_changes"]:
+            token = each["asset_id"]
+            book = self.books.get(token)
+            if book is None:
+                continue
+            if self.pending.get(token, (each["hash"],))[0] != each["hash"]:
+                self.check(token)
+            side = book["bids" if each["side"] == "BUY" else "asks"]
+            side[each["price"]] = each["size"]
+            if each["size"] == "0":
+                del side[each["price"]]
+            assert (each["best_bid"], each["best_ask"]) == best(book)
+            self.bests += 1
+            self.pending[token] = (each["hash"], message["timestamp"])
+
+    def _last_trade_price(self, message: Any) -> None:
+        self.books[message["asset_id"]]["last"] = f"{parse_micros(message['price']) / 1e6:.3f}"
+
+    def _tick_size_change(self, message: Any) -> None:
+        self.check(message["asset_id"])
+        self.books[message["asset_id"]]["tick"] = message["new_tick_size"]
+
+    def _best_bid_ask(self, message: Any) -> None:
+        assert (message["best_bid"], message["best_ask"]) == best(self.books[message["asset_id"]])
+
+
+def side(sizes: dict[str, str], sign: int) -> list[dict[str, str]]:
+    """One side of a book, worst level first: bids ascend (sign 1), asks descend."""
+    ordered = sorted(sizes.items(), key=lambda level: sign * parse_micros(level[0]))
+    return [{"price": price, "size": size} for price, size in ordered]
+
+
+def best(book: dict[str, dict[str, str]]) -> tuple[str, str]:
+    return max(book["bids"], key=parse_micros, default="0"), min(book["asks"], key=parse_micros, default="1")
+
+
+def test_every_hash_and_best_price_of_a_stream_is_true(stage: Stage) -> None:
+    link, reader = stage.link(), Reader(stage)
+    reader.read(stage.subscribe(link, *[token for row in stage.listing.rows for token in row.tokens]))
+    for _ in range(200):
+        until = (stage.exchange.now + 50 * MS) // MS * MS - 1
+        stage.channel.fold(stage.exchange.advance(until))
+        stage.channel.flush(until)
+        reader.read(link.take())
+        for token in list(reader.pending):
+            reader.check(token)
+    assert reader.checked > 2_000
+    assert reader.bests > 2_000
+    for kind in ("book", "price_change", "last_trade_price", "best_bid_ask", "tick_size_change", "new_market"):
+        assert reader.kinds[kind], kind
+    for row in stage.listing.rows:
+        book = stage.channel.books.get(row.book)
+        if book is not None and row.tokens[0] in reader.books:
+            read = reader.books[row.tokens[0]]["bids"].items()
+            assert {parse_micros(price): parse_micros(size) for price, size in read} == dict(levels(book.bids))
+
+
+def test_the_channel_follows_the_exchange(stage: Stage) -> None:
+    stage.pass_time(5)
+    for row in stage.listing.rows:
+        state, book = stage.exchange.book(row.key), stage.channel.books.get(row.book)
+        if book is not None:
+            assert list(state.bids) == list(reversed(levels(book.bids)))
+            assert list(state.asks) == list(reversed(levels(book.asks)))
+
+
+def test_the_first_answer_is_an_array_the_later_ones_are_single(stage: Stage) -> None:
+    link, (a, b, c) = stage.link(), stage.tokens()[:3]
+    stage.channel.hear(1, json.dumps({"type": "market", "assets_ids": [a, b]}).encode())
+    stage.channel.hear(1, json.dumps({"operation": "subscribe", "assets_ids": [b, c]}).encode())
+    stage.channel.flush(0)
+    first, second = (json.loads(message) for message in link.got)
+    assert [book["asset_id"] for book in first] == [a, b]
+    assert second["asset_id"] == c  # b is subscribed already: no second book
+    assert {"tick_size", "last_trade_price"} <= second.keys()
+
+
+def test_unsubscribing_ends_a_token(stage: Stage) -> None:
+    link, row = stage.link(), stage.listing.rows[0]
+    stage.subscribe(link, *row.tokens)
+    stage.ask(link, operation="unsubscribe", assets_ids=[row.tokens[0]])
+    stage.pass_time(3)
+    tokens = {m["asset_id"] for m in link.take() if m["event_type"] in ("book", "last_trade_price", "best_bid_ask")}
+    assert tokens <= {row.tokens[1]}
+    stage.ask(link, operation="unsubscribe", assets_ids=[row.tokens[1]], custom_feature_enabled=False)
+    stage.pass_time(3)
+    assert {m["event_type"] for m in link.take()} <= {"new_market"}
+
+
+def test_too_many_tokens_get_no_opening_books(stage: Stage) -> None:
+    tokens = stage.tokens()
+    link = stage.link()
+    made_up = [str(number) for number in range(OPENING_TOKENS_MAX)]
+    assert stage.subscribe(link, *made_up, *tokens[:4]) == []
+    stage.pass_time(3)
+    assert any(m["event_type"] == "price_change" for m in link.take())
+
+
+def test_settled_and_unknown_tokens_are_left_out_without_a_word(stage: Stage) -> None:
+    watching = stage.link(2)
+    stage.subscribe(watching, *stage.tokens())
+    stage.pass_time(20)
+    over = [row for row in stage.listing.rows if row.over]
+    assert over
+    link = stage.link()
+    assert stage.subscribe(link, *over[0].tokens, "12345") == []
+    said = watching.take()
+    settled = [m for m in said if m["event_type"] == "market_resolved"]
+    assert {m["market"] for m in settled} == {row.condition for row in over if not row.void}
+    for message in settled:
+        row = next(row for row in over if row.condition == message["market"])
+        wins = 0 if row.payout else 1
+        assert (message["winning_asset_id"], message["winning_outcome"]) == (row.tokens[wins], row.outcomes[wins])
+
+
+def test_extras_are_for_those_who_asked(stage: Stage) -> None:
+    plain, custom = stage.link(1), stage.link(2)
+    stage.subscribe(plain, *stage.tokens(), custom=False)
+    stage.subscribe(custom, *stage.tokens()[:2])
+    stage.pass_time(10)
+    extras = {"best_bid_ask", "new_market", "market_resolved"}
+    assert not extras & {message["event_type"] for message in plain.take()}
+    assert {"best_bid_ask", "new_market"} <= {message["event_type"] for message in custom.take()}
+
+
+def test_an_opening_book_can_get_lost(stage: Stage) -> None:
+    a, b = stage.tokens()[:2]
+    stage.omitted.add(a)
+    assert [book["asset_id"] for book in stage.subscribe(stage.link(), a, b)] == [b]
+
+
+def test_pings_are_answered_and_nonsense_is_not(stage: Stage) -> None:
+    link = stage.link()
+    for message in (b"PING", b"hello", b"[1]", b'{"assets_ids":7}'):
+        stage.channel.hear(1, message)
+    assert link.got == [b"PONG"]
+
+
+def test_who_left_is_told_nothing(stage: Stage) -> None:
+    link = stage.link()
+    stage.subscribe(link, *stage.tokens())
+    stage.channel.leave(1)
+    stage.pass_time(2)
+    assert link.take() == []
+    assert not stage.channel.members
+
+
+def test_the_same_seed_says_the_same_however_time_is_cut() -> None:
+    said = []
+    for step in (7, 50):
+        stage = Stage(20)
+        link = stage.link()
+        stage.subscribe(link, *stage.tokens())
+        while stage.exchange.now < stage.exchange.origin + 3 * S:
+            until = min(stage.exchange.now + 1 + step * MS, stage.exchange.origin + 3 * S + MS) // MS * MS - 1
+            stage.channel.fold(stage.exchange.advance(until))
+            stage.channel.flush(0)
+        said.append([m for m in link.take() if int(m["timestamp"]) < stage.exchange.origin // MS + 2_900])
+    first, second = ({unordered(message) for message in each} for each in said)
+    assert len(first) > 500
+    assert first == second
+
+
+def unordered(message: Any) -> str:
+    """A message as text, entries sorted: repeats come at other places, and some the other way round."""
+    if "price_changes" in message:
+        message["price_changes"].sort(key=lambda entry: entry["asset_id"])
+    return json.dumps(message, sort_keys=True)

@@ -1,0 +1,121 @@
+import pytest
+
+from predsurv.simulate.faults import Fault
+from predsurv.simulate.polymarket.messages import change, entry
+from predsurv.simulate.polymarket.wire import BACKLOG_BYTES_MAX, REPEATED_EVERY, Wire, nonsense, swapped
+from predsurv.simulate.truth import Deed
+from tests.unit.simulate.links import PaperLink
+
+ENTRIES = [entry(token, (500_000, 1, b"BUY"), b"a" * 40, (b"0", b"1")) for token in ("11", "22")]
+CHANGE = change("0xa", ENTRIES, 5)
+
+
+@pytest.fixture
+def noted() -> list[Deed]:
+    return []
+
+
+@pytest.fixture
+def wire(noted: list[Deed]) -> Wire:
+    return Wire(PaperLink(), noted.append)
+
+
+def said(wire: Wire, now: int, *messages: bytes) -> list[bytes]:
+    """What arrives when ``messages`` are flushed at ``now``."""
+    link = wire.link
+    assert isinstance(link, PaperLink)
+    for message in messages:
+        wire.put(message)
+    wire.flush(now)
+    got, link.got = link.got, []
+    return got
+
+
+def ending(wire: Wire) -> tuple[int, str] | None:
+    assert isinstance(wire.link, PaperLink)
+    return wire.link.ended
+
+
+def test_what_is_put_arrives_in_order(wire: Wire) -> None:
+    assert said(wire, 1, b"a", b"b") == [b"a", b"b"]
+    assert said(wire, 2) == []
+
+
+def test_a_frozen_wire_answers_pings_then_dies(wire: Wire) -> None:
+    wire.befall(Fault(0, "freeze", 100), 10, "")
+    assert said(wire, 20, b"a") == []
+    wire.pong()
+    assert said(wire, 109) == [b"PONG"]
+    assert ending(wire) is None
+    assert said(wire, 110, b"b") == []
+    assert ending(wire) == (1006, "")
+
+
+def test_a_delayed_wire_delivers_everything_in_order(wire: Wire) -> None:
+    wire.befall(Fault(0, "delay", 100), 10, "")
+    assert said(wire, 20, b"a") == []
+    wire.pong()
+    assert said(wire, 30, b"b") == []
+    assert said(wire, 110, b"c") == [b"a", b"PONG", b"b", b"c"]
+    assert said(wire, 120, b"d") == [b"d"]
+
+
+def test_drops_and_slow_consumers_end(wire: Wire) -> None:
+    wire.befall(Fault(0, "1013"), 0, "")
+    assert ending(wire) == (1013, "slow consumer: send buffer full")
+    wire.befall(Fault(0, "drop"), 0, "")
+    assert ending(wire) == (1006, "")
+
+
+def test_who_does_not_read_is_told_to_go(wire: Wire) -> None:
+    assert isinstance(wire.link, PaperLink)
+    wire.link.waiting = BACKLOG_BYTES_MAX + 1
+    said(wire, 1, b"a")
+    assert ending(wire) == (1013, "slow consumer: send buffer full")
+
+
+def test_a_skip_loses_one_price_change_and_is_noted(wire: Wire, noted: list[Deed]) -> None:
+    wire.befall(Fault(0, "skip"), 0, "")
+    assert said(wire, 7, b"a", CHANGE, CHANGE) == [b"a", CHANGE]
+    assert noted == [Deed("skip", 7, 7, 1, ("11", "22"))]
+
+
+def test_a_cut_shortens_one_message_and_is_noted(wire: Wire, noted: list[Deed]) -> None:
+    wire.befall(Fault(0, "cut"), 0, "")
+    got = said(wire, 7, CHANGE, CHANGE)
+    assert got == [CHANGE[: len(got[0])], CHANGE]
+    assert len(got[0]) < len(CHANGE)
+    assert noted == [Deed("cut", 7, 7, 1, ("11", "22"))]
+
+
+def test_hashes_go_wrong_for_a_while(wire: Wire) -> None:
+    wire.befall(Fault(0, "badhash", 10), 0, "")
+    assert said(wire, 5, CHANGE) == [CHANGE.replace(b"a" * 40, b"0" * 40)]
+    assert said(wire, 11, CHANGE) == [CHANGE]
+
+
+def test_everything_comes_twice_for_a_while(wire: Wire) -> None:
+    wire.befall(Fault(0, "duplicate", 10), 0, "")
+    assert said(wire, 5, b"a", b"b") == [b"a", b"a", b"b", b"b"]
+    assert said(wire, 11, b"a") == [b"a"]
+
+
+def test_now_and_then_something_is_repeated_as_it_was_or_swapped(wire: Wire) -> None:
+    first = said(wire, 1, *[CHANGE] * REPEATED_EVERY)
+    assert first[-2:] == [CHANGE, CHANGE]
+    assert len(first) == REPEATED_EVERY + 1
+    second = said(wire, 2, *[CHANGE] * REPEATED_EVERY)
+    assert second[-1] == change("0xa", ENTRIES[::-1], 5)
+
+
+def test_only_pairs_can_be_swapped() -> None:
+    assert swapped(CHANGE) == change("0xa", ENTRIES[::-1], 5)
+    assert swapped(swapped(CHANGE)) == CHANGE
+    assert swapped(b'{"event_type":"book"}') == b'{"event_type":"book"}'
+
+
+def test_nonsense_varies_and_arrives(wire: Wire) -> None:
+    wire.befall(Fault(0, "garbage"), 0, "11")
+    wire.befall(Fault(0, "garbage"), 0, "11")
+    assert said(wire, 1) == [nonsense(0, "11"), nonsense(1, "11")]
+    assert len({nonsense(number, "11") for number in range(6)}) == 6
