@@ -1,16 +1,28 @@
 """Choose which instruments to record in the coming period.
 
-Kept apart and pure because fairness, capacity and stability are promises about the choice alone:
-they are proved on this module without a feed.
+Kept apart and pure because fairness, capacity and unbiased weights are promises about the choice
+alone: they are proved on this module without a feed.
 
-The places are shared out in three steps. Pinned instruments come first. Of what is left,
-``explore_share`` goes to a queue in which every other instrument waits its turn, so that each is
-seen within ``ceil(pool / explored places)`` periods; the rest goes to the most interesting ones.
-An instrument that holds one of those places keeps it until a challenger is better by a margin:
-each change costs a gap in two recordings.
+Pinned instruments come first. Of the places that they leave, ``explore_share`` explores; the rest
+goes to the most interesting instruments, and whoever holds such a place keeps it until a challenger
+is better by a margin, because each change costs a gap in two recordings. Exploring has three parts:
+
+- new: markets listed since the first period that were never recorded, the newest first, so that
+  their first hours are not spent at the end of a long queue;
+- swept: those who waited longest, so that each is seen within ``revisit_periods``;
+- drawn: a simple random sample of everybody else.
+
+The inclusion probability of an instrument is the probability, given everything known before the
+draw, that it is recorded in this period: 1 for all but the drawn, and for these places over those
+who took part in the draw. Summing ``value / inclusion`` over what was recorded in a period is
+therefore an unbiased estimate of the sum over every open market of that period (Horvitz and
+Thompson), whatever earlier periods chose and learnt. Chosen by turns alone, the probability would
+be places over queue length only on average over a whole cycle, and wrong as soon as what was
+recorded decides who stays in the queue.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import blake2b
 from heapq import nlargest, nsmallest
 from typing import Final, Literal
 
@@ -19,10 +31,20 @@ from msgspec import Struct
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
 
-Reason = Literal["pinned", "everything", "exploited", "explored"]
+Reason = Literal["pinned", "everything", "exploited", "new", "swept", "drawn"]
+EXPLORING: Final[tuple[Reason, ...]] = ("new", "swept", "drawn")
 
 INCUMBENT_BONUS: Final = 250_000
 """A challenger must be more interesting than a recorded instrument by this share (micros)."""
+
+DRAWN_SHARE: Final = 500_000
+"""Share (micros) of the exploring places that is drawn at random."""
+
+NEW_SHARE: Final = 250_000
+"""Share (micros) of the exploring places that new markets may take; what they do not need is swept."""
+
+NEVER: Final = -(1 << 40)
+"""The period in which an instrument was last recorded of which that is not known."""
 
 _VOLUME_HALF: Final = 10_000 * MICROS
 _LIQUIDITY_HALF: Final = 5_000 * MICROS
@@ -42,12 +64,16 @@ class History(Struct, frozen=True):
     """What the next choice has to know of the earlier ones.
 
     ``since``: the period in which an instrument was last recorded, or first seen when it never
-    was: the queue's order. ``exploited``: who holds a place for being interesting.
+    was: the order of the sweep; periods of an earlier run are negative. ``fresh``: who was listed
+    since the first period and not recorded yet. ``exploited``: who holds a place for being
+    interesting. ``seed`` makes the draws of one run different from another's.
     """
 
     period: int = 0
     since: Mapping[InstrumentKey, int] = {}
+    fresh: frozenset[InstrumentKey] = frozenset()
     exploited: frozenset[InstrumentKey] = frozenset()
+    seed: int = 0
 
 
 class Demand(Struct, frozen=True, kw_only=True):
@@ -67,7 +93,8 @@ class Demand(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True):
     """What to record now: each instrument with its inclusion probability in micros, and why.
 
-    ``pool`` is how many instruments share the explored places, ``left_out`` how many pinned ones
+    ``pool`` is how many instruments share the exploring places, ``unseen`` how many of them were
+    not recorded by this run nor, as far as is known, before it. ``left_out`` is how many pinned ones
     found no place.
     """
 
@@ -75,39 +102,55 @@ class Plan(Struct, frozen=True):
     reasons: Mapping[InstrumentKey, Reason]
     history: History
     pool: int = 0
+    unseen: int = 0
     left_out: int = 0
 
-    def count(self, reason: Reason) -> int:
-        """Return how many instruments were chosen for ``reason``."""
-        return sum(1 for given in self.reasons.values() if given == reason)
+    def count(self, *reasons: Reason) -> int:
+        """Return how many instruments were chosen for one of ``reasons``."""
+        return sum(1 for given in self.reasons.values() if given in reasons)
 
     def revisit_periods(self) -> int:
-        """Return after how many periods each waiting instrument has had its turn, 0 when none waits."""
-        explored = self.count("explored")
-        return -(-self.pool // explored) if explored else 0
+        """Return after how many periods everybody has had a turn at the latest, 0 when nobody waits."""
+        return _turns(self.pool, self.count("swept"))
+
+    def unseen_periods(self) -> int:
+        """Return after how many periods, at the latest, nobody is left that was never recorded."""
+        return _turns(self.unseen, self.count("swept"))
+
+
+class _Shares(Struct, frozen=True):
+    """How the exploring places are shared out."""
+
+    new: int
+    swept: int
+    drawn: int
 
 
 def plan(demand: Demand, history: History) -> Plan:
     """Return the choice for the period after ``history``; the same input gives the same choice."""
-    period = history.period + 1
     open_now = [candidate for candidate in demand.universe if candidate.tradable]
     pinned, left_out = _pinned(open_now, demand)
     others = [candidate for candidate in open_now if candidate.key not in pinned]
     places = demand.capacity - len(pinned)
     if len(others) <= places:
-        chosen: dict[InstrumentKey, Reason] = {candidate.key: "everything" for candidate in others}
-        exploited = history.exploited.intersection(chosen)
-        return _plan(pinned, chosen, History(period, dict.fromkeys(chosen, period), exploited), left_out=left_out)
+        return _everything(pinned, others, history, left_out)
     explore = _explore_places(places, demand.explore_share)
     worth = {candidate.key: interest(candidate, demand.scores) for candidate in others}
     exploited = _most_interesting(worth, history.exploited, places - explore)
+    first_seen = history.period or NEVER
+    since = {each.key: history.since.get(each.key, first_seen) for each in demand.universe}
+    fresh = _fresh(worth, history)
     pool = [key for key in worth if key not in exploited]
-    turn = _next_in_line(pool, worth, history, explore)
-    chosen = {key: "exploited" for key in sorted(exploited)}  # noqa: C420 - fromkeys widens the type
-    chosen |= {key: "explored" for key in turn}  # noqa: C420
-    since = {key: history.since.get(key, history.period) for key in pool}
-    since |= dict.fromkeys(chosen, period)
-    return _plan(pinned, chosen, History(period, since, exploited), pool=len(pool), left_out=left_out)
+    chosen: dict[InstrumentKey, Reason] = {key: "exploited" for key in sorted(exploited)}  # noqa: C420
+    chosen |= _explored(pool, _Order(worth, since, fresh), explore, history)
+    unseen = sum(1 for key in pool if key not in chosen and (key in fresh or since[key] <= NEVER))
+    drawn = sum(1 for reason in chosen.values() if reason == "drawn")
+    chance = _chance(drawn, len(pool) - sum(1 for reason in chosen.values() if reason in ("new", "swept")))
+    want = dict.fromkeys(pinned, MICROS) | {k: chance if why == "drawn" else MICROS for k, why in chosen.items()}
+    period = history.period + 1
+    after = History(period, since | dict.fromkeys(chosen, period), fresh - chosen.keys(), exploited, history.seed)
+    reasons: dict[InstrumentKey, Reason] = dict.fromkeys(pinned, "pinned")
+    return Plan(want, reasons | chosen, after, len(pool), unseen, left_out)
 
 
 def interest(candidate: Candidate, scores: Mapping[InstrumentKey, int]) -> int:
@@ -139,6 +182,18 @@ def allot(capacity: int, sizes: Mapping[VenueName, int]) -> dict[VenueName, int]
     return result
 
 
+def _everything(
+    pinned: Mapping[InstrumentKey, None], others: Iterable[Candidate], history: History, left_out: int
+) -> Plan:
+    chosen: dict[InstrumentKey, Reason] = {candidate.key: "everything" for candidate in others}
+    period = history.period + 1
+    exploited = history.exploited.intersection(chosen)
+    after = History(period, {**history.since, **dict.fromkeys(chosen, period)}, frozenset(), exploited, history.seed)
+    reasons: dict[InstrumentKey, Reason] = dict.fromkeys(pinned, "pinned")
+    reasons |= chosen
+    return Plan(dict.fromkeys(reasons, MICROS), reasons, after, left_out=left_out)
+
+
 def _pinned(open_now: Iterable[Candidate], demand: Demand) -> tuple[dict[InstrumentKey, None], int]:
     wanted = frozenset(demand.pinned)
     keys = sorted(candidate.key for candidate in open_now if candidate.key in wanted)
@@ -160,27 +215,49 @@ def _most_interesting(
     return frozenset(key for _, _, key in nlargest(places, ranked))
 
 
-def _next_in_line(
-    pool: Iterable[InstrumentKey], worth: Mapping[InstrumentKey, int], history: History, places: int
-) -> list[InstrumentKey]:
-    """Return who waited longest; of those who waited equally long, the more interesting."""
-    since, first_seen = history.since, history.period
-    ranked = ((since.get(key, first_seen), -worth[key], key) for key in pool)
-    return [key for _, _, key in nsmallest(places, ranked)]
+def _fresh(worth: Mapping[InstrumentKey, int], history: History) -> frozenset[InstrumentKey]:
+    """Return who was listed since the first period and was never recorded."""
+    if not history.period:
+        return frozenset()
+    return frozenset(key for key in worth if key in history.fresh or key not in history.since)
 
 
-def _plan(
-    pinned: Mapping[InstrumentKey, None],
-    chosen: Mapping[InstrumentKey, Reason],
-    history: History,
-    *,
-    pool: int = 0,
-    left_out: int = 0,
-) -> Plan:
-    explored = sum(1 for reason in chosen.values() if reason == "explored")
-    # Everyone in the queue is recorded equally often: places over pool is each one's share of periods.
-    chance = max(1, explored * MICROS // pool) if pool else MICROS
-    want = dict.fromkeys(pinned, MICROS)
-    want |= {key: chance if reason == "explored" else MICROS for key, reason in chosen.items()}
-    reasons: dict[InstrumentKey, Reason] = dict.fromkeys(pinned, "pinned")
-    return Plan(want, reasons | dict(chosen), history, pool, left_out)
+class _Order(Struct, frozen=True):
+    """What decides who is next: how interesting, waiting since when, never recorded."""
+
+    worth: Mapping[InstrumentKey, int]
+    since: Mapping[InstrumentKey, int]
+    fresh: frozenset[InstrumentKey]
+
+
+def _explored(
+    pool: Collection[InstrumentKey], order: _Order, places: int, history: History
+) -> dict[InstrumentKey, Reason]:
+    worth, since, fresh = order.worth, order.since, order.fresh
+    shares = _share_out(places, sum(1 for key in pool if key in fresh))
+    waiting = ((-since[key], -worth[key], key) for key in pool if key in fresh)
+    chosen: dict[InstrumentKey, Reason] = {key: "new" for _, _, key in nsmallest(shares.new, waiting)}
+    queue = ((since[key], -worth[key], key) for key in pool if key not in chosen)
+    chosen |= {key: "swept" for _, _, key in nsmallest(shares.swept, queue)}
+    salt = f"{history.seed}/{history.period}".encode()
+    lots = ((_lot(key, salt), key) for key in pool if key not in chosen)
+    return chosen | {key: "drawn" for _, key in nsmallest(shares.drawn, lots)}
+
+
+def _share_out(places: int, fresh: int) -> _Shares:
+    drawn = places * DRAWN_SHARE // MICROS
+    new = min(fresh, places * NEW_SHARE // MICROS)
+    return _Shares(new, places - drawn - new, drawn)
+
+
+def _lot(key: InstrumentKey, salt: bytes) -> bytes:
+    """Return a number that nobody chose: the lowest are drawn. Independent of the order of the universe."""
+    return blake2b(key.instrument_id.encode("utf-8", "replace"), digest_size=8, key=salt).digest()
+
+
+def _chance(drawn: int, participants: int) -> int:
+    return max(1, (drawn * MICROS + participants // 2) // participants) if drawn else MICROS
+
+
+def _turns(waiting: int, places: int) -> int:
+    return -(-waiting // places) if places else 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.core.errors import IntegrityError, PermanentError, TransientError, WireError
 from predsurv.core.ids import VenueName
@@ -124,11 +125,13 @@ async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tup
     """Write every eligible market as it arrives; return how many were left out; raises when there was none."""
     name, scan = where
     query, left_out = scan.queries[name], 0
+    # A filtered or cut-off list may miss a market of an event: then nobody can vouch that one of the rest will pay.
+    whole = not (query.min_volume or query.min_liquidity or query.limit)
     async for market in catalog.markets(query):
         if not eligible(market, query):
             left_out += 1
             continue
-        sink.write(market)
+        sink.write(market if whole else replace(market, exhaustive=False))
         tally.add(market)
         if tally.total.markets % PROGRESS_EVERY == 0:
             scan.progress(Progress(name, tally.total.markets, catalog.pages, done=False))

@@ -44,8 +44,8 @@ class BookColumns(Struct, frozen=True, array_like=True):
     """Whole books or their tops, one run per field as in DeltaColumns.
 
     int32: ``position`` in the batch, ``key``, and how many levels each side has: ``bids``, ``asks``.
-    int64: the rest; ``levels`` are prices and sizes in turn, all bids of all books, then all asks.
-    ``mark`` is the epoch of a book, or whether the book of a top was trusted.
+    int64: the rest; levels are price and size in turn, book after book. ``mark`` is the epoch of a
+    book, or whether the book of a top was trusted.
     """
 
     position: bytes
@@ -55,7 +55,8 @@ class BookColumns(Struct, frozen=True, array_like=True):
     seq: bytes
     bids: bytes
     asks: bytes
-    levels: bytes
+    bid_levels: bytes
+    ask_levels: bytes
 
 
 class Batch(Struct, frozen=True, array_like=True):
@@ -163,7 +164,8 @@ class Encoder:
             _run(seq),
             _pack("i", list(map(len, bids))),
             _pack("i", list(map(len, asks))),
-            _levels(bids) + _levels(asks),
+            _levels(bids),
+            _levels(asks),
         )
 
     def restart(self) -> None:

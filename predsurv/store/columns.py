@@ -5,20 +5,20 @@ stay numbers until a file is written; a snapshot record becomes a ``clear`` and 
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from predsurv.core.events import MarketChange, MarketResolved, Trade
+from predsurv.core.errors import BrokenInvariant
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketResolved, Trade
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.store import lifecycle
 from predsurv.store.batches import Batch, Encoder, decode
 from predsurv.store.paths import NS_DAY, Dataset
-from predsurv.store.runs import Runs, bytes_column, count_of, int64s
+from predsurv.store.runs import Placing, Runs, bytes_column
 from predsurv.store.schema import level_columns
 
 KINDS: Final = ("clear", "snapshot", "change")
@@ -26,7 +26,7 @@ TAKER_SIDES: Final = ("buy", "sell")
 _CLEAR, _SNAPSHOT, _CHANGE = (pa.scalar(code, pa.int8()) for code in range(3))
 _BID, _ASK = (pa.scalar(code, pa.int8()) for code in range(2))
 _TAKER_CODE: Final = {side: code for code, side in enumerate(TAKER_SIDES)}
-_TIMED: Final = ("key", "ts_recv", "arrival", "position", "ts_venue")
+_NO_SIDE: Final = pa.scalar(None, pa.int8())
 
 _PLACED: Final = [("key", pa.int32()), ("position", pa.int32()), ("ts_venue", pa.int64())]
 _ROW_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
@@ -79,6 +79,7 @@ class Collected:
         self._books = Runs()
         self._tops = Runs()
         self._rows: dict[Dataset, list[tuple[object, ...]]] = {dataset: [] for dataset in _ROW_FIELDS}
+        self._at: list[int] = []  # positions of those rows' records
         self._last_coverage: dict[InstrumentKey, Coverage] = {}
         self._records = 0
 
@@ -90,7 +91,7 @@ class Collected:
             self._table.clear()
         self._table.extend([-1] * (batch.first_key - len(self._table)))
         self._table.extend(map(self._number, batch.keys))
-        first, self._records = self._records, self._records + count_of(batch.times)
+        first, self._records = self._records, self._records + len(batch.times) // 8
         self._times.append(batch.times)
         for runs, columns in ((self._deltas, batch.deltas), (self._books, batch.books), (self._tops, batch.tops)):
             if columns is not None:
@@ -107,14 +108,141 @@ class Collected:
         """Return everything taken so far."""
         for runs in (self._deltas, self._books, self._tops):
             runs.settle(self._table)
-        times = bytes_column(self._times, pa.int64())
-        arrival, ordered = _arrivals(times)
-        placing = _Placing(times, arrival)
-        rows = {dataset: self._row_table(dataset, placing) for dataset in _ROW_FIELDS}
-        books, lost_books = placing.known(_book_table(self._books), "position")
-        tops, lost_tops = placing.known(_top_table(self._tops, self._levels), "position")
-        changes, lost = placing.changes(self._deltas, [self._books, self._tops], self._other_positions())
-        deltas = pa.concat_tables([changes, books.select(changes.column_names)])
-        tables: dict[Dataset, Any] = {"snapshots": tops, "deltas": deltas, **rows}
-        lost += lost_books + lost_tops
-        return Contents(list(self._numbers), tables, self._last_coverage, self._records, lost, ordered)
+        placing = Placing(bytes_column(self._times, pa.int64()))
+        changes = _change_table(self._deltas, placing.rest([*self._books.positions, *self._tops.positions, *self._at]))
+        books = placing.place(_book_table(self._books)).select(changes.column_names)
+        tables: dict[Dataset, Any] = {
+            "snapshots": placing.place(_top_table(self._tops, self._levels)),
+            "deltas": pa.concat_tables([changes, books]).combine_chunks(),
+            **{dataset: _row_table(dataset, rows, placing) for dataset, rows in self._rows.items()},
+        }
+        lost = sum(_drop_unknown(tables, dataset) for dataset in ("snapshots", "deltas"))
+        return Contents(list(self._numbers), tables, self._last_coverage, self._records, lost, placing.ordered)
+
+    def _number(self, key: InstrumentKey) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def _add_other(self, position: int, record: Record) -> None:
+        self._at.append(position)
+        match record:
+            case Trade():
+                side = None if record.taker_side is None else _TAKER_CODE[record.taker_side]
+                placed = (self._number(record.key), position, record.ts_venue)
+                self._rows["trades"].append((*placed, record.price, record.size, side, record.trade_id))
+            case Coverage():
+                self._add_coverage(record)
+            case MarketChange() | MarketResolved():
+                stored = lifecycle.to_row(record)
+                placed = (self._number(stored.key), position, stored.ts_venue)
+                self._rows["lifecycle"].append((*placed, stored.kind, stored.value))
+            case BookDelta() | BookSnapshot() | BookTop():
+                raise BrokenInvariant(f"a batch holds a {type(record).__name__} outside its columns")
+
+    def _add_coverage(self, record: Coverage) -> None:
+        self._last_coverage[record.key] = record
+        number = self._number(record.key)
+        for start, end in _days(record.start, record.end):
+            row = (number, start, end, record.state, record.reason, record.epoch, record.inclusion)
+            self._rows["coverage"].append(row)
+
+
+def _change_table(deltas: Runs, placed: Sequence[Any]) -> Any:
+    position, times, arrival = placed
+    size = deltas.column("size", pa.int64())
+    asked = pc.less(size, 0)
+    columns = {
+        "key": deltas.keys(),
+        "position": position,
+        "ts_recv": times,
+        "arrival": arrival,
+        "ts_venue": deltas.nullable("ts_venue"),
+        "epoch": deltas.column("epoch", pa.int64()),
+        "seq": deltas.nullable("seq"),
+        "kind": pa.repeat(_CHANGE, deltas.rows),
+        "side": asked.cast(pa.int8()),
+        "price": deltas.column("price", pa.int64()),
+        "size": pc.if_else(asked, pc.bit_wise_not(size), size),
+    }
+    return pa.table(columns)
+
+
+def _book_table(books: Runs) -> Any:
+    """A ``clear`` row per book, then all bids, then all asks: a stable sort by place puts each book together."""
+    bids, asks = _Side(books, "bid"), _Side(books, "ask")
+    of = pa.concat_arrays([pa.arange(0, books.rows).cast(pa.int32()), bids.of, asks.of])
+    columns = {
+        "key": books.keys(),
+        "position": pa.array(books.positions, pa.int32()),
+        "ts_venue": books.nullable("ts_venue"),
+        "epoch": books.column("mark", pa.int64()),
+        "seq": books.nullable("seq"),
+    }
+    words = [(_CLEAR, _NO_SIDE, books.rows), (_SNAPSHOT, _BID, len(bids.of)), (_SNAPSHOT, _ASK, len(asks.of))]
+    nothing = pa.nulls(books.rows, pa.int64())
+    return pa.table(
+        {
+            **{name: column.take(of) for name, column in columns.items()},
+            "kind": pa.concat_arrays([pa.repeat(kind, count) for kind, _, count in words]),
+            "side": pa.concat_arrays([pa.repeat(side, count) for _, side, count in words]),
+            "price": pa.concat_arrays([nothing, bids.prices.values, asks.prices.values]),
+            "size": pa.concat_arrays([nothing, bids.sizes.values, asks.sizes.values]),
+        }
+    )
+
+
+def _top_table(tops: Runs, levels: int) -> Any:
+    """A row per top: the first ``levels`` of each side side by side, null where there are fewer."""
+    sides = [_Side(tops, "bid"), _Side(tops, "ask")]
+    lists = [
+        pc.list_slice(column, 0, levels, return_fixed_size_list=True)
+        for side in sides
+        for column in (side.prices, side.sizes)
+    ]
+    numbers = [pc.list_element(column, level) for column in lists for level in range(levels)]
+    return pa.table(
+        {
+            "key": tops.keys(),
+            "position": pa.array(tops.positions, pa.int32()),
+            "ts_venue": tops.nullable("ts_venue"),
+            **dict(zip(level_columns(levels), numbers, strict=True)),
+            "trusted": tops.column("mark", pa.int64()).cast(pa.bool_()),
+        }
+    )
+
+
+class _Side:
+    """One side of books: a list of prices and one of sizes per book; ``of`` says of which book a level is."""
+
+    def __init__(self, books: Runs, side: str) -> None:
+        counts = books.column(f"{side}s", pa.int32())
+        offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(counts)])
+        pairs = pa.FixedSizeListArray.from_arrays(books.column(f"{side}_levels", pa.int64()), 2)
+        self.prices = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, 0))
+        self.sizes = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, 1))
+        self.of = pc.list_parent_indices(self.prices).cast(pa.int32())
+
+
+def _row_table(dataset: Dataset, rows: Sequence[tuple[object, ...]], placing: Placing) -> Any:
+    fields = _ROW_FIELDS[dataset]
+    columns = zip(*rows, strict=True) if rows else ((),) * len(fields)
+    arrays = [pa.array(column, kind) for column, (_, kind) in zip(columns, fields, strict=True)]
+    table = pa.table(arrays, schema=pa.schema(fields))
+    return table if dataset == "coverage" else placing.place(table)
+
+
+def _drop_unknown(tables: dict[Dataset, Any], dataset: Dataset) -> int:
+    """Drop the rows whose key is unknown; return of how many records they were."""
+    table = tables[dataset]
+    known = pc.greater_equal(table["key"], 0)
+    if pc.all(known).as_py() is not False:
+        return 0
+    tables[dataset] = table.filter(known)
+    return len(pc.unique(table.filter(pc.invert(known))["position"]))
+
+
+def _days(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut an interval at midnights: each piece belongs to one date."""
+    while start < end:
+        midnight = (start // NS_DAY + 1) * NS_DAY
+        yield start, min(end, midnight)
+        start = midnight

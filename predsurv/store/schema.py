@@ -2,7 +2,9 @@
 
 Kept apart because a column's name, type and unit are a promise to every reader of the data.
 Prices and sizes are float64 on disk because every tool reads them; up to ``EXACT_MAX`` micros they
-convert to micros and back exactly.
+convert to micros and back exactly. ``segment`` is the number of the log segment that the row came
+from and ``arrival`` its place among rows of the same time there: (ts_recv, segment, arrival) is the
+order in which a collector received things, whichever file they are in.
 """
 
 from typing import Any, Final
@@ -39,7 +41,7 @@ def schema_of(dataset: Dataset, levels: int) -> Any:
 def _level_fields(dataset: Dataset, levels: int) -> list[tuple[str, Any]]:
     if dataset != "snapshots":
         return []
-    return [*((name, _NUMBER) for name in level_columns(levels)), ("trusted", pa.bool_())]
+    return [*((name, _NUMBER) for name in level_columns(levels)), ("trusted", pa.bool_()), ("segment", pa.int64())]
 
 
 _IDS: Final = [("market_id", _TEXT), ("instrument_id", _TEXT)]
@@ -55,6 +57,7 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("size", _NUMBER),
         ("epoch", pa.int64()),
         ("seq", pa.int64()),
+        ("segment", pa.int64()),
         ("arrival", pa.int32()),
     ],
     "trades": [
@@ -65,6 +68,7 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("size", _NUMBER),
         ("taker_side", _TEXT),
         ("trade_id", _TEXT),
+        ("segment", pa.int64()),
         ("arrival", pa.int32()),
     ],
     "coverage": [
@@ -75,6 +79,7 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("reason", _TEXT),
         ("epoch", pa.int64()),
         ("inclusion", _NUMBER),
+        ("segment", pa.int64()),
     ],
     "lifecycle": [
         ("ts_recv", TIME),
@@ -82,6 +87,7 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         *_IDS,
         ("kind", _TEXT),
         ("value", _TEXT),
+        ("segment", pa.int64()),
         ("arrival", pa.int32()),
     ],
 }

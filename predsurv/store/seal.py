@@ -41,7 +41,7 @@ class SealOptions(Struct, frozen=True):
 
     levels: int = 10
     compression: int = 3
-    epilogue: Callable[[Segment, Contents], Sequence[Record]] = lambda _segment, _contents: ()
+    epilogue: Callable[[Segment, Contents], Sequence[Record]] | None = None
     at: Callable[[str], None] = lambda _step: None
 
 
@@ -90,7 +90,7 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     options.at("read")
     segment, contents, damaged = _read(path, options)
     stamp = Stamp(stamp_time(segment.header.opened), segment.header.collector, segment.header.segment)
-    files = _write_files(file_tables(contents, options.levels), layout, stamp, options)
+    files = _write_files(file_tables(contents, options.levels, stamp.segment), layout, stamp, options)
     options.at("forget")
     if segment.torn:
         quarantine.keep_tail(path, segment.torn, layout.quarantine)
@@ -110,11 +110,11 @@ def _read(path: Path, options: SealOptions) -> tuple[Segment, Contents, tuple[st
         for batch in reader.batches(limit):
             collected.add(batch)
         segment, damaged = reader.segment, reader.damaged
-    for record in options.epilogue(segment, collected.contents()):
-        collected.add_record(record)
+    if options.epilogue is not None:
+        collected.add_records(options.epilogue(segment, collected.contents()))
     contents = collected.contents()
     if contents.lost:
-        damaged.append(f"{contents.lost} changes whose instrument was named in a damaged batch")
+        damaged.append(f"{contents.lost} records whose instrument was named in a damaged batch")
     return segment, contents, tuple(damaged)
 
 

@@ -27,7 +27,7 @@ from predsurv.core.errors import IntegrityError
 from predsurv.store.batches import Batch, Encoded, decode
 from predsurv.store.durable import sync_dir
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 PAGE_BYTES: Final = 16_384
 _WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
@@ -38,8 +38,7 @@ _SHM_FRAMES: Final = slice(16, 20)  # mxFrame in SQLite's WAL-index header (sqli
 _SCHEMA: Final = """
 CREATE TABLE header (body BLOB NOT NULL);
 CREATE TABLE batches (
-    id INTEGER PRIMARY KEY, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
-    records INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL
+    id INTEGER PRIMARY KEY, records INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL
 );
 CREATE TABLE notes (kind TEXT PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE closed (batches INTEGER NOT NULL);
@@ -101,10 +100,10 @@ class SegmentWriter:
         db.execute("BEGIN IMMEDIATE")
         try:
             rows = [
-                (number, each.lo, each.hi, each.records, zlib.crc32(each.body), each.body)
+                (number, each.records, zlib.crc32(each.body), each.body)
                 for number, each in enumerate(batches, self.batches + 1)
             ]
-            db.executemany("INSERT INTO batches VALUES (?,?,?,?,?,?)", rows)
+            db.executemany("INSERT INTO batches VALUES (?,?,?,?)", rows)
             db.executemany(
                 "INSERT OR REPLACE INTO notes VALUES (?,?,?)",
                 [(kind, zlib.crc32(body), body) for kind, body in notes.items()],

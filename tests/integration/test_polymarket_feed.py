@@ -150,7 +150,7 @@ async def test_spread_over_connections(listen: Listen, server: RecordedPolymarke
     listener = listen(per_connection=2)
     await listener.feed.watch(set(KEYS))
     events = await listener.opened(*KEYS)
-    assert sorted(len(tokens) for tokens in server.links.values()) == [1, 2, 2]
+    assert sorted(len(tokens) for tokens in server.links.values() if tokens) == [1, 2, 2]
     assert {event.connections for event in events if isinstance(event, Connected)} >= {1, 2, 3}
 
 

@@ -207,6 +207,8 @@ class Line:
                 tried = start.copy()
                 tried.update(end)
                 if tried.hexdigest() == wanted:
+                    if tick != self.inputs.tick_size:
+                        self.old_tick = self.inputs.tick_size
                     self.inputs = Inputs(size, tick, risk, end[:-2].decode())
                     self.proven = True
                     return True
@@ -249,6 +251,7 @@ class Witness:
         self._dirty: dict[str, Line] = {}
         self._doubted: dict[str, Line] = {}
         self._patience: dict[str, int] = {}
+        self._suspects: list[str] = []
 
     def forget(self, token: str, *, for_good: bool) -> None:
         """Hold no book of ``token``; unless ``for_good`` it is about to be sent whole again."""
@@ -266,7 +269,13 @@ class Witness:
         self._budget.earn(now)
         if self._dirty:
             self._check(ts, now)
-        return self._decide(now) if self._doubted else []
+        wrong = self._decide(now) if self._doubted else []
+        if self._suspects:
+            # Levels off a new price grid may vanish without a word; only a hash would have shown it.
+            wrong += [Wrong(token, ts) for token in self._suspects if token in self.lines]
+            self._suspects.clear()
+        self._checks.alarms += len(wrong)
+        return wrong
 
     def absorb(self) -> None:
         """Take in what was noted."""
@@ -288,6 +297,8 @@ class Witness:
             elif message.new_tick_size != line.inputs.tick_size:
                 line.old_tick = line.inputs.tick_size
                 line.inputs = line.inputs._replace(tick_size=message.new_tick_size)
+                if not line.verifiable:
+                    self._suspects.append(line.token)
 
     def _change(self, message: wire.PriceChange) -> None:
         lines, dirty, stamp = self.lines, self._dirty, message.timestamp
@@ -345,7 +356,6 @@ class Witness:
             elif self._lasts(line, now):
                 del self._doubted[token]
                 wrong.append(Wrong(token, line.doubted_ts))
-        self._checks.alarms += len(wrong)
         return wrong
 
     def _lasts(self, line: Line, now: int) -> bool:

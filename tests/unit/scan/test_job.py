@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.core.market import Market
+from predsurv.core.num import Money
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
@@ -122,6 +123,18 @@ async def test_a_bug_is_not_taken_for_a_failing_venue(tmp_path: Path) -> None:
 async def test_a_limit_ends_the_scan(tmp_path: Path) -> None:
     done = await run(tmp_path, {"mock": FakeCatalog([market(number) for number in range(10)])}, MarketQuery(limit=3))
     assert done.results[0].totals.markets == len(universe(tmp_path, "mock")) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "vouched"), [(EVERYTHING, True), (MarketQuery(limit=1), False), (MarketQuery(min_volume=Money(1)), False)]
+)
+async def test_a_list_with_markets_left_out_vouches_for_no_event(
+    tmp_path: Path, query: MarketQuery, vouched: bool
+) -> None:
+    one = replace(market(1), volume=Money(5), mutually_exclusive=True, exhaustive=True)
+    done = await run(tmp_path, {"mock": FakeCatalog([one])}, query)
+    assert done.results[0].path is not None
+    assert [found.exhaustive for found in read_universe(done.results[0].path)] == [vouched]
 
 
 async def test_unreadable_rows_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def delta(number: int) -> BookDelta:
 @given(st.integers(0, 10 * NS_DAY), st.integers(0, 4 * NS_DAY))
 def test_coverage_is_cut_at_midnights_and_loses_no_time(start: int, length: int) -> None:
     collected = Collected(1)
-    collected.add_record(Coverage(key(0), start, start + length, "covered", "live", 1))
+    collected.add_records([Coverage(key(0), start, start + length, "covered", "live", 1)])
     table = collected.contents().tables["coverage"]
     pieces = list(zip(table["start"].to_pylist(), table["end"].to_pylist(), strict=True))
     assert sum(end - begin for begin, end in pieces) == length
@@ -35,7 +35,7 @@ def test_coverage_is_cut_at_midnights_and_loses_no_time(start: int, length: int)
 def test_a_snapshot_is_a_clear_and_its_levels_best_first() -> None:
     collected = Collected(1)
     levels = ((Price(5), Size(1)), (Price(4), Size(2)))
-    collected.add_record(BookSnapshot(key(0), 9, 8, 1, 7, levels, ((Price(6), Size(3)),)))
+    collected.add_records([BookSnapshot(key(0), 9, 8, 1, 7, levels, ((Price(6), Size(3)),))])
     rows = collected.contents().tables["deltas"].to_pylist()
     assert [(KINDS[row["kind"]], row["side"], row["price"], row["size"]) for row in rows] == [
         ("clear", None, None, None),
@@ -49,7 +49,7 @@ def test_a_snapshot_is_a_clear_and_its_levels_best_first() -> None:
 def test_a_top_has_its_levels_in_columns_and_no_more_than_wanted() -> None:
     collected = Collected(2)
     levels = tuple((Price(price), Size(price * 10)) for price in (5, 4, 3))
-    collected.add_record(BookTop(key(0), 9, None, levels, levels[:1], trusted=False))
+    collected.add_records([BookTop(key(0), 9, None, levels, levels[:1], trusted=False)])
     (row,) = collected.contents().tables["snapshots"].to_pylist()
     assert (row["bid_px_00"], row["bid_px_01"], row["bid_sz_01"]) == (5, 4, 40)
     assert (row["ask_px_00"], row["ask_px_01"], row["ask_sz_01"]) == (5, None, None)

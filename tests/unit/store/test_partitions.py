@@ -27,11 +27,11 @@ def delta(name: str, ts: int, size: int = 0, venue: str = "mock") -> BookDelta:
 def tables(records: Sequence[Record]) -> list[FileTable]:
     collected = Collected(2)
     collected.add(decode(Encoder().encode(records).body))
-    return list(file_tables(collected.contents(), 2))
+    return list(file_tables(collected.contents(), 2, 7))
 
 
 def test_nothing_makes_no_file() -> None:
-    assert list(file_tables(Collected(2).contents(), 2)) == []
+    assert list(file_tables(Collected(2).contents(), 2, 7)) == []
 
 
 def test_rows_go_where_their_receive_time_and_venue_say() -> None:

@@ -128,7 +128,7 @@ def test_silence_is_probed_and_an_answer_calms_it() -> None:
     talk.receive([b"book b", b"book a", b"book a"], 16, 16 * S, out)
     assert out == [book(B, 16), Gap(A, 15, "stall", 1), book(A, 16), book(A, 16)]
     assert checked(talk, 45) == (True, [], [])
-    assert checked(talk, 46)[2] == [b"-a +a"]  # twice as patient
+    assert checked(talk, 46)[2] == [b"-b +b"]  # twice as patient
 
 
 def test_silence_without_an_answer_is_a_freeze() -> None:
