@@ -33,6 +33,8 @@ from predsurv.core.num import MICROS
 
 Reason = Literal["pinned", "everything", "exploited", "new", "swept", "drawn"]
 EXPLORING: Final[tuple[Reason, ...]] = ("new", "swept", "drawn")
+PINNED: Final[Reason] = "pinned"
+EVERYTHING: Final[Reason] = "everything"
 
 INCUMBENT_BONUS: Final = 250_000
 """A challenger must be more interesting than a recorded instrument by this share (micros)."""
@@ -94,8 +96,8 @@ class Plan(Struct, frozen=True):
     """What to record now: each instrument with its inclusion probability in micros, and why.
 
     ``pool`` is how many instruments share the exploring places, ``unseen`` how many of them were
-    not recorded by this run nor, as far as is known, before it. ``left_out`` is how many pinned ones
-    found no place.
+    not recorded by this run nor, as far as is known, before it. Within ``revisit`` periods each of
+    them has a turn (0: nobody waits). ``left_out`` is how many pinned ones found no place.
     """
 
     want: Mapping[InstrumentKey, int]
@@ -103,19 +105,16 @@ class Plan(Struct, frozen=True):
     history: History
     pool: int = 0
     unseen: int = 0
+    revisit: int = 0
     left_out: int = 0
 
     def count(self, *reasons: Reason) -> int:
         """Return how many instruments were chosen for one of ``reasons``."""
         return sum(1 for given in self.reasons.values() if given in reasons)
 
-    def revisit_periods(self) -> int:
-        """Return after how many periods everybody has had a turn at the latest, 0 when nobody waits."""
-        return _turns(self.pool, self.count("swept"))
-
     def unseen_periods(self) -> int:
-        """Return after how many periods, at the latest, nobody is left that was never recorded."""
-        return _turns(self.unseen, self.count("swept"))
+        """Return after about how many periods nobody is left that was never recorded."""
+        return _turns(self.unseen, self.count(*EXPLORING))
 
 
 class _Shares(Struct, frozen=True):
@@ -131,26 +130,30 @@ def plan(demand: Demand, history: History) -> Plan:
     open_now = [candidate for candidate in demand.universe if candidate.tradable]
     pinned, left_out = _pinned(open_now, demand)
     others = [candidate for candidate in open_now if candidate.key not in pinned]
+    first_seen = history.period or NEVER
+    since = {each.key: history.since.get(each.key, first_seen) for each in demand.universe}
     places = demand.capacity - len(pinned)
     if len(others) <= places:
-        return _everything(pinned, others, history, left_out)
+        return _everything(pinned, others, since, history, left_out)
     explore = _explore_places(places, demand.explore_share)
     worth = {candidate.key: interest(candidate, demand.scores) for candidate in others}
     exploited = _most_interesting(worth, history.exploited, places - explore)
-    first_seen = history.period or NEVER
-    since = {each.key: history.since.get(each.key, first_seen) for each in demand.universe}
-    fresh = _fresh(worth, history)
+    order = _Order(worth, since, _fresh(worth, history))
     pool = [key for key in worth if key not in exploited]
+    explored = _explored(pool, order, explore, history)
     chosen: dict[InstrumentKey, Reason] = {key: "exploited" for key in sorted(exploited)}  # noqa: C420
-    chosen |= _explored(pool, _Order(worth, since, fresh), explore, history)
-    unseen = sum(1 for key in pool if key not in chosen and (key in fresh or since[key] <= NEVER))
-    drawn = sum(1 for reason in chosen.values() if reason == "drawn")
-    chance = _chance(drawn, len(pool) - sum(1 for reason in chosen.values() if reason in ("new", "swept")))
-    want = dict.fromkeys(pinned, MICROS) | {k: chance if why == "drawn" else MICROS for k, why in chosen.items()}
+    chosen |= explored
     period = history.period + 1
-    after = History(period, since | dict.fromkeys(chosen, period), fresh - chosen.keys(), exploited, history.seed)
-    reasons: dict[InstrumentKey, Reason] = dict.fromkeys(pinned, "pinned")
-    return Plan(want, reasons | chosen, after, len(pool), unseen, left_out)
+    after = History(period, since | dict.fromkeys(chosen, period), order.fresh - chosen.keys(), exploited, history.seed)
+    return Plan(
+        want=dict.fromkeys(pinned, MICROS) | dict.fromkeys(exploited, MICROS) | _chances(explored, len(pool)),
+        reasons={**dict.fromkeys(pinned, PINNED), **chosen},
+        history=after,
+        pool=len(pool),
+        unseen=sum(1 for key in pool if key not in explored and (key in order.fresh or since[key] <= NEVER)),
+        revisit=_turns(len(pool), _share_out(explore, explore).swept),
+        left_out=left_out,
+    )
 
 
 def interest(candidate: Candidate, scores: Mapping[InstrumentKey, int]) -> int:
@@ -183,14 +186,18 @@ def allot(capacity: int, sizes: Mapping[VenueName, int]) -> dict[VenueName, int]
 
 
 def _everything(
-    pinned: Mapping[InstrumentKey, None], others: Iterable[Candidate], history: History, left_out: int
+    pinned: Mapping[InstrumentKey, None],
+    others: Iterable[Candidate],
+    since: Mapping[InstrumentKey, int],
+    history: History,
+    left_out: int,
 ) -> Plan:
-    chosen: dict[InstrumentKey, Reason] = {candidate.key: "everything" for candidate in others}
+    reasons: dict[InstrumentKey, Reason] = {**dict.fromkeys(pinned, PINNED)}
+    chosen = [candidate.key for candidate in others]
+    reasons |= dict.fromkeys(chosen, EVERYTHING)
     period = history.period + 1
     exploited = history.exploited.intersection(chosen)
-    after = History(period, {**history.since, **dict.fromkeys(chosen, period)}, frozenset(), exploited, history.seed)
-    reasons: dict[InstrumentKey, Reason] = dict.fromkeys(pinned, "pinned")
-    reasons |= chosen
+    after = History(period, {**since, **dict.fromkeys(chosen, period)}, frozenset(), exploited, history.seed)
     return Plan(dict.fromkeys(reasons, MICROS), reasons, after, left_out=left_out)
 
 
@@ -255,8 +262,11 @@ def _lot(key: InstrumentKey, salt: bytes) -> bytes:
     return blake2b(key.instrument_id.encode("utf-8", "replace"), digest_size=8, key=salt).digest()
 
 
-def _chance(drawn: int, participants: int) -> int:
-    return max(1, (drawn * MICROS + participants // 2) // participants) if drawn else MICROS
+def _chances(explored: Mapping[InstrumentKey, Reason], pool: int) -> dict[InstrumentKey, int]:
+    drawn = sum(1 for reason in explored.values() if reason == "drawn")
+    participants = pool - len(explored) + drawn
+    chance = max(1, (drawn * MICROS + participants // 2) // participants) if drawn else MICROS
+    return {key: chance if reason == "drawn" else MICROS for key, reason in explored.items()}
 
 
 def _turns(waiting: int, places: int) -> int:

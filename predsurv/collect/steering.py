@@ -5,54 +5,84 @@ takes what the venue sends.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final, Protocol
 
 from msgspec import Struct, structs
 
+from predsurv.collect.handover import Handover
 from predsurv.collect.recorder import Recorder
 from predsurv.collect.roster import Roster
-from predsurv.collect.rotation import Demand, History, Plan, plan
-from predsurv.core.events import MarketChange, MarketResolved, Unwanted
-from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import Record
+from predsurv.collect.rotation import EXPLORING, Demand, History, Plan, plan
+from predsurv.core.events import MarketChange, MarketResolved
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed
 
 Scores = Callable[[], Mapping[InstrumentKey, int]]
 """Measured interestingness in micros by instrument; may be empty."""
 
-REOPEN_INTERVAL: Final = 24 * 3_600 * 1_000_000_000
-"""How long (ns) a closed market is remembered: an old universe file or the venue may bring it back."""
-
 CHECK_INTERVAL: Final = 250_000_000
 """How often (ns) it is looked whether the set has to change."""
 
+_LOG: Final = logging.getLogger(__name__)
+
 
 class Places(Struct, frozen=True, kw_only=True):
-    """How many instruments a venue may take and how they are chosen; ``period`` in ns."""
+    """How many instruments a venue may take and how they are chosen; ``period`` in ns.
+
+    ``seed`` makes the draws of one run different from another's.
+    """
 
     capacity: int
     explore_share: int
     period: int
     pinned: frozenset[InstrumentKey] = frozenset()
+    seed: int = 0
+
+
+class Past(Protocol):
+    """Where earlier turns ended (ns UTC); ``Ledger`` is one. Called from worker threads."""
+
+    def ends(self, keys: Iterable[InstrumentKey]) -> Mapping[InstrumentKey, int]:
+        """Return where the accounts of ``keys`` ended, without those that never had one."""
+        ...
+
+    def every(self, venue: VenueName) -> Mapping[InstrumentKey, int]:
+        """Return where all accounts of ``venue`` ended."""
+        ...
+
+
+class NoPast:
+    """Nobody was recorded before."""
+
+    def ends(self, keys: Iterable[InstrumentKey]) -> Mapping[InstrumentKey, int]:  # noqa: ARG002
+        """Return nothing."""
+        return {}
+
+    def every(self, venue: VenueName) -> Mapping[InstrumentKey, int]:  # noqa: ARG002
+        """Return nothing."""
+        return {}
 
 
 class Steering:
-    """What is wanted of one venue, now and next."""
+    """What is wanted of one venue, now and next. ``past`` is to be set before the run begins."""
 
     def __init__(self, recorder: Recorder, roster: Roster, places: Places, clock: Clock) -> None:
         self.plan: Plan | None = None
         self.next_rotation = 0
-        self.recorded: set[InstrumentKey] = set()
+        self.rotations = 0
+        self.recorded = 0
+        self.past: Past = NoPast()
         self._recorder = recorder
         self._roster = roster
         self._places = places
         self._clock = clock
-        self._history = History()
+        self._history = History(seed=places.seed)
         self._taken_up: list[InstrumentKey] = []
-        self._closed: deque[tuple[int, tuple[InstrumentKey, ...]]] = deque()
-        self._narrow = False  # markets closed: tell the feed
+        self._handover = Handover({}, places.capacity)
+        self._told = False  # the feed knows what is recorded
         self._anew = False  # books were lost on our side: ask for them again
 
     def take_up(self, keys: Iterable[InstrumentKey]) -> None:
@@ -64,10 +94,11 @@ class Steering:
         records: list[Record] = []
         for event in events:
             gone = self._roster.apply(event)
+            for key in gone:
+                self._handover.forget(key)
             if gone:
                 records += self._recorder.release(gone)
-                self._narrow = True
-                self._closed.append((self._clock.monotonic() + REOPEN_INTERVAL, gone))
+                self._told = False
         return records
 
     def refresh(self) -> None:
@@ -86,42 +117,80 @@ class Steering:
 
     async def run(self, feed: Feed, scores: Scores, keep: Callable[[list[Record]], None]) -> None:
         """Tell ``feed`` what to watch, at once and whenever that changes, until cancelled."""
-        self.next_rotation = self._clock.monotonic()
+        self._told = False
         while True:
-            if self._clock.monotonic() >= self.next_rotation:
-                self.next_rotation = self._clock.monotonic() + self._places.period
-                await self._rotate(feed, scores, keep)
-            elif self._narrow or self._anew:
-                await self._watch_again(feed)
+            now = self._clock.monotonic()
+            if self.plan is None or now >= self.next_rotation:
+                self.next_rotation = now + self._places.period
+                await self._rotate(scores, keep)
+            await self._move(keep)
+            await self._tell(feed)
             await self._clock.sleep(CHECK_INTERVAL)
 
-    async def _rotate(self, feed: Feed, scores: Scores, keep: Callable[[list[Record]], None]) -> None:
+    async def _rotate(self, scores: Scores, keep: Callable[[list[Record]], None]) -> None:
         demand, history = self.demand({}), self._history
+        if self.plan is None:
+            history = await asyncio.to_thread(self._remember, history)
         made = await asyncio.to_thread(lambda: plan(structs.replace(demand, scores=scores()), history))
+        self.plan, self._history = made, made.history
+        self.rotations += 1
         # A market that closed while the plan was made is still in it.
         want = {key: chance for key, chance in made.want.items() if self._roster.has(key)}
-        self.plan, self._history = made, made.history
-        self.recorded |= want.keys()
-        keep(self._recorder.want(want))
+        self._handover = Handover(want, self._places.capacity)
         self._leave_out(want, keep)
-        self._narrow = False
-        await feed.watch(frozenset(want))
+        _LOG.info("rotation %d: %s", self.rotations, _described(made))
+
+    def _remember(self, history: History) -> History:
+        """Let the sweep go on where earlier runs left it: periods of theirs are negative."""
+        now, period = self._clock.now(), self._places.period
+        names = {candidate.key.venue for candidate in self._roster.candidates()[:1]}
+        ends = {key: ended for name in names for key, ended in self.past.every(name).items()}
+        return structs.replace(history, since={key: min(0, (ended - now) // period) for key, ended in ends.items()})
 
     def _leave_out(self, want: Mapping[InstrumentKey, int], keep: Callable[[list[Record]], None]) -> None:
-        """Say what became of the instruments of an earlier run that have no place now, and forget closed ones."""
-        account, mark = self._recorder.account, self._recorder.mark
+        """Say what became of the instruments of an earlier run that have no place now."""
         others = [key for key in self._taken_up if key not in want]
         self._taken_up = []
-        account.forget(key for key in others if not self._roster.has(key))
-        for key in others:
-            if self._roster.has(key):
-                keep(list(account.apply(Unwanted(key, mark, "rotated_out"))))
-        while self._closed and self._closed[0][0] <= self._clock.monotonic():
-            account.forget(key for key in self._closed.popleft()[1] if key not in want)
+        keep(self._recorder.dismiss([key for key in others if self._roster.has(key)]))
+        self._recorder.account.lay_off(key for key in others if not self._roster.has(key))
 
-    async def _watch_again(self, feed: Feed) -> None:
+    async def _move(self, keep: Callable[[list[Record]], None]) -> None:
+        """Take the next step towards the plan."""
+        known: dict[InstrumentKey, int] = {}
+        while True:
+            step = self._handover.step(self._recorder.fold.lines, self._clock.monotonic())
+            if step is None:
+                return
+            asked = self._strangers(step, known)
+            if not asked:
+                break
+            found = await asyncio.to_thread(self.past.ends, asked)
+            known |= dict.fromkeys(asked, -1) | dict(found)
+        account = self._recorder.account
+        account.resume(
+            Coverage(key, known[key], known[key], "gap", "rotated_out", 0)
+            for key in self._strangers(step, {})
+            if known[key] >= 0
+        )
+        self.recorded += len(step.keys() - self._recorder.fold.lines.keys())
+        keep(self._recorder.want(step))
+        self._told = False
+
+    def _strangers(self, keys: Iterable[InstrumentKey], known: Collection[InstrumentKey]) -> list[InstrumentKey]:
+        """Return those of whose past neither the account nor ``known`` tells."""
+        lines, account = self._recorder.fold.lines, self._recorder.account
+        return [key for key in keys if key not in lines and key not in known and not account.tracks(key)]
+
+    async def _tell(self, feed: Feed) -> None:
         lines = self._recorder.fold.lines
         if self._anew:
             await feed.watch(frozenset(key for key, line in lines.items() if line.book.trusted))
-        self._narrow = self._anew = False
-        await feed.watch(frozenset(lines))
+        if self._anew or not self._told:
+            self._anew, self._told = False, True
+            await feed.watch(frozenset(lines))
+
+
+def _described(made: Plan) -> str:
+    counts = {"pinned": made.count("pinned"), "most interesting": made.count("exploited", "everything")}
+    counts |= {name: made.count(name) for name in EXPLORING}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to record"

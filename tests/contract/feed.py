@@ -110,7 +110,7 @@ def assert_every_book_is_news(books: dict[InstrumentKey, Book], events: Sequence
         assert not isinstance(event, Gap)
         if isinstance(event, BookSnapshot | BookDelta):
             book = books[event.key]
-            known = book.top(len(book.bids) + len(book.asks))
+            known = book.top(len(book.bids) + len(book.asks) + 1)
             assert not book.trusted or isinstance(event, BookDelta) or known != (event.bids, event.asks)
             book.apply(event)
 

@@ -21,7 +21,12 @@ from tests.contract.feed import FeedLaws, Misdeed
 
 MS = 1_000_000
 POLICY = StreamPolicy(
-    backoff_base=50 * MS, backoff_cap=200 * MS, handshake_interval=5 * MS, ask_interval=50 * MS, waiting_frames_max=400
+    backoff_base=50 * MS,
+    backoff_cap=200 * MS,
+    handshake_interval=5 * MS,
+    retries_per_minute=6_000,
+    ask_interval=50 * MS,
+    waiting_frames_max=400,
 )
 PAGE_ROWS = 100
 

@@ -298,6 +298,7 @@ POLICY = StreamPolicy(
     backoff_base=20 * MS,
     backoff_cap=100 * MS,
     handshake_interval=MS,
+    retries_per_minute=6_000,
     ask_interval=20 * MS,
     book_patience=500 * MS,
 )

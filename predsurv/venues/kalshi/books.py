@@ -124,7 +124,7 @@ class Shelf:
     def want(self, keys: Iterable[InstrumentKey]) -> set[str]:
         """Await a whole book for each of ``keys``; return their tickers."""
         tickers = set()
-        for key in keys:
+        for key in sorted(keys):
             ticker, mirrored = instrument(key)
             line = self.lines.setdefault(ticker, Line(ticker))
             line.keys[key] = mirrored

@@ -82,7 +82,6 @@ def test_recipe_of_the_vectors(payloads: Path) -> None:
     for vector in json.loads((payloads / "polymarket" / "book_hash_vectors.json").read_text()):
         vector.pop("source")
         stated = vector.pop("hash")
-        assert book_hash({name: vector[name] for name in vector} | {"hash": ""}) != stated or True
         line = continuity.Line(vector["asset_id"])
         line.market, line.stamp, line.hash = vector["market"], int(vector["timestamp"]), stated
         line.bids = {level["price"]: level["size"] for level in vector["bids"]}
@@ -240,10 +239,10 @@ def test_budget_postpones_and_forgets_nothing(monkeypatch: pytest.MonkeyPatch) -
     venue = Venue(20)
     ear = Ear(venue)
     monkeypatch.setattr(continuity, "BUDGET_SHARE", 100_000)
-    ear.memory.budget.spend(continuity.BUDGET_MAX * 9 // 10)
+    ear.memory.budget.spend(continuity.BUDGET_MAX * 99 // 100)
     lost = next(iter(venue.tokens))
     venue.burst(lost)
-    for _ in range(50):
+    for _ in range(5):
         for name in venue.tokens:
             ear.hear(venue.burst(name), 0)
     assert ear.checks.postponed > 0

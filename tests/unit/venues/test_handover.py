@@ -1,0 +1,206 @@
+"""One connection takes over from another: nothing lost, nothing told twice."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketChange, MarketEvent, Quote, Trade
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.num import Price, Size
+from predsurv.state.book import Book
+from predsurv.venues import handover
+from predsurv.venues.handover import Handover
+
+VENUE = VenueName("toy")
+OLD, NEW = 1, 2
+
+
+def key(name: str) -> InstrumentKey:
+    return InstrumentKey(VENUE, MarketId(name), InstrumentId(name))
+
+
+A, B = key("a"), key("b")
+
+
+def book(at: int, *bids: tuple[int, int], epoch: int = NEW, ts: int = 0, one: InstrumentKey = A) -> BookSnapshot:
+    levels: tuple[Level, ...] = tuple((Price(price), Size(size)) for price, size in bids)
+    return BookSnapshot(one, ts, at, epoch, None, levels, ())
+
+
+def delta(at: int, price: int, size: int, epoch: int = OLD, ts: int = 0) -> BookDelta:
+    return BookDelta(A, ts, at, epoch, None, "bid", Price(price), Size(size))
+
+
+def old(hand: Handover, *events: MarketEvent) -> list[MarketEvent]:
+    out: list[MarketEvent] = []
+    hand.old(events, out)
+    return out
+
+
+def new(hand: Handover, *events: MarketEvent) -> list[MarketEvent]:
+    out: list[MarketEvent] = []
+    hand.new(events, out)
+    return out
+
+
+def settled(hand: Handover, ts: int = 9, *, force: bool = False) -> list[MarketEvent]:
+    out: list[MarketEvent] = []
+    hand.settle(ts, out, force=force)
+    return out
+
+
+def test_new_one_goes_on_behind_what_was_said_last() -> None:
+    hand = Handover()
+    assert old(hand, delta(1, 5, 1), delta(2, 6, 2))
+    assert new(hand, book(1, (5, 1)), delta(2, 6, 2, NEW), delta(3, 7, 3, NEW)) == []
+    assert settled(hand) == []
+    hand.switch({A})
+    assert old(hand, delta(3, 7, 3)) == []
+    assert settled(hand) == [book(2, (6, 2), (5, 1), ts=9), delta(3, 7, 3, NEW, ts=9)]
+    assert hand.done
+    assert new(hand, delta(4, 8, 1, NEW)) == [delta(4, 8, 1, NEW)]
+
+
+def test_one_that_is_behind_catches_up_first() -> None:
+    hand = Handover()
+    old(hand, delta(2, 6, 2))
+    new(hand, book(1, (5, 1)))
+    hand.switch({A})
+    assert settled(hand) == []
+    assert not hand.done
+    assert new(hand, delta(2, 6, 2, NEW, ts=11)) == [book(2, (6, 2), (5, 1), ts=11)]
+    assert hand.done
+
+
+def test_one_that_never_catches_up_is_forced() -> None:
+    hand = Handover()
+    old(hand, delta(5, 6, 2))
+    new(hand, book(1, (5, 1)), delta(2, 5, 3, NEW))
+    hand.switch({A})
+    assert settled(hand) == []
+    assert settled(hand, force=True) == [book(2, (5, 3), ts=9)]
+    assert hand.done
+
+
+def test_book_that_is_newer_than_all_that_was_said() -> None:
+    hand = Handover()
+    old(hand, delta(2, 6, 2))
+    new(hand, book(5, (5, 1)), delta(6, 6, 1, NEW))
+    hand.switch({A})
+    assert settled(hand) == [book(5, (5, 1), ts=9), delta(6, 6, 1, NEW, ts=9)]
+
+
+def test_nothing_was_said_meanwhile() -> None:
+    hand = Handover()
+    new(hand, book(5, (5, 1)))
+    hand.switch({A})
+    assert settled(hand) == [book(5, (5, 1), ts=9)]
+
+
+def test_old_book_that_broke_is_replaced_by_the_first_one() -> None:
+    hand = Handover()
+    gap = Gap(A, 3, "hash_mismatch", OLD)
+    assert old(hand, delta(9, 1, 1), gap)[-1] == gap
+    new(hand, book(5, (5, 1)))
+    hand.switch({A})
+    assert settled(hand) == [book(5, (5, 1), ts=9)]
+
+
+def test_troubles_of_the_new_one_are_its_own_until_it_speaks() -> None:
+    hand, gap = Handover(), Gap(A, 3, "subscribing", NEW)
+    assert new(hand, book(5, (5, 1)), gap) == []
+    hand.switch({A})
+    assert settled(hand) == []
+    assert new(hand, gap) == [gap]
+    assert hand.done
+    assert new(hand, book(6, (5, 1))) == [book(6, (5, 1))]
+
+
+def test_end_of_the_old_one_is_no_gap_any_more() -> None:
+    hand = Handover()
+    hand.switch(frozenset())
+    assert old(hand, Gap(A, 3, "disconnect", OLD), book(1), delta(2, 1, 1)) == []
+
+
+def test_what_is_not_about_books() -> None:
+    hand = Handover()
+    trade = Trade(A, 1, 1, Price(5), Size(5), "buy", None)
+    quote = Quote(A, 1, 1, None, None)
+    tick = MarketChange(VENUE, A.market_id, A.instrument_id, 1, 1, "tick_size", "{}")
+    assert old(hand, trade, quote, tick) == [trade, quote, tick]
+    assert new(hand, trade, quote, tick) == [trade]
+    hand.switch(frozenset())
+    assert old(hand, trade, quote, tick) == [trade]
+    assert new(hand, trade, quote, tick) == [trade, quote, tick]
+
+
+def test_unwanted_instruments_are_forgotten() -> None:
+    hand = Handover()
+    new(hand, book(1), book(1, one=B))
+    hand.switch({A, B})
+    hand.drop({B})
+    assert [event.key for event in settled(hand) if isinstance(event, BookSnapshot)] == [A]
+    assert hand.done
+
+
+def test_too_much_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "KEPT_MAX", 3)
+    hand = Handover()
+    new(hand, book(1), *(delta(2, 1, 1, NEW) for _ in range(2)))
+    assert not hand.overfull
+    new(hand, delta(2, 1, 1, NEW))
+    assert hand.overfull
+
+
+Step = tuple[int, int]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=25),
+    st.data(),
+)
+def test_rows_and_books_are_those_of_the_venue(steps: Sequence[Step], data: st.DataObject) -> None:
+    """Both hear the same changes, each with its own delay; the seam falls anywhere."""
+    said = [(index + 1, price, size) for index, (price, size) in enumerate(steps)]
+    subscribed = data.draw(st.integers(0, len(said)))
+    whole = Book(A)
+    whole.apply(book(0))
+    for at, price, size in said[:subscribed]:
+        whole.apply(delta(at, price, size))
+    opening = BookSnapshot(A, 0, subscribed, NEW, None, whole.bids.levels(), ())
+    speaks_old: list[MarketEvent] = [delta(*change) for change in said]
+    speaks_new: list[MarketEvent] = [opening, *(delta(*change, NEW) for change in said[subscribed:])]
+    hand, out = Handover(), list[MarketEvent]([book(0, epoch=OLD)])
+    # What was told before the new one asked is in its book.
+    hand.old(speaks_old[: data.draw(st.integers(0, subscribed))], out)
+    told = len(out) - 1
+    turns = data.draw(st.permutations(["old"] * (len(said) - told) + ["new"] * len(speaks_new)))
+    switch = data.draw(st.integers(0, len(turns)))
+    olds, news = iter(speaks_old[told:]), iter(speaks_new)
+    heard = False
+    for number, who in enumerate(turns):
+        if not hand.switched and number >= switch and heard:
+            hand.switch({A})
+            hand.settle(0, out)
+        if who == "old":
+            hand.old([next(olds)], out)
+        else:
+            hand.new([next(news)], out)
+            heard = True
+    if not hand.switched:
+        hand.switch({A})
+        hand.settle(0, out)
+    assert hand.done
+    rows = [(event.ts_venue, event.price, event.size) for event in out if isinstance(event, BookDelta)]
+    in_book = {at for at, _, _ in said[:subscribed]}
+    assert rows == [change for change in said if change in rows], "in order and none twice"
+    assert {at for at, _, _ in said} - {at for at, _, _ in rows} <= in_book
+    folded = Book(A)
+    for event in out:
+        if isinstance(event, BookSnapshot | BookDelta):
+            folded.apply(event)
+    for change in said[subscribed:]:
+        whole.apply(delta(*change))
+    assert folded.bids.levels() == whole.bids.levels()
