@@ -83,10 +83,11 @@ def sealing(console: Console, load: Load) -> int:
         table.add_row(dataset, f"{rows:,}", f"{frames.rows_per_s:,.0f}", size, goal)
     console.print(table)
     rates = seal_rates(SEAL_SECONDS)
-    share = (rates.log_us + rates.recovery_us) * LOG_RATE / 1e6
+    share = (rates.log_us + rates.seal_us) * LOG_RATE / 1e6
     console.print(
-        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs and {rates.log_bytes:.0f} B a record, "
-        f"seal {rates.recovery_us:.2f} µs, together {share:.1%} of a core; "
+        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs ({rates.log_us / rates.encode_us:.1f} times plain encoding) "
+        f"and {rates.log_bytes:.0f} B a record, seal {rates.seal_us:.2f} µs ({rates.seal_us / rates.write_us:.1f} times "
+        f"plain writing), together {share:.1%} of a core; recovery of {rates.records:,} records {rates.recovery_s:.1f} s; "
         f"replay {1e6 / rates.replay_us:,.0f} events/s; deltas {rates.bytes_per_row['deltas']:.1f} B/row"
     )
     return 0

@@ -19,7 +19,8 @@ from predsurv.config.schema import Collector, Venues
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Feed
-from predsurv.simulate.polymarket.simulator import KINDS, PolymarketSimulator, Terms
+from predsurv.simulate.polymarket.mischief import KINDS
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, Terms
 from predsurv.simulate.polymarket.wire import Wire
 from predsurv.simulate.server import Link
 from predsurv.venues.polymarket.venue import PolymarketVenue
@@ -85,14 +86,14 @@ async def chaos(arguments: argparse.Namespace) -> Judge:
     simulator = PolymarketSimulator(terms, SystemClock())
     await simulator.start()
     want = keys_of(simulator, arguments.tokens)
-    venue, judge = venue_of(simulator), Judge(simulator, want)
+    venue, judge = venue_of(simulator), Judge(simulator, want, SystemClock().now)
     feed = venue.feed()
     await feed.watch(frozenset(want))
     running = asyncio.create_task(simulator.run())
     listening = asyncio.create_task(listen(feed, judge))
     try:
         await asyncio.sleep(arguments.seconds)
-        simulator.stop_faults()
+        simulator.mischief.stop()
         await settle(simulator, judge)
     finally:
         for task in (listening, running):
@@ -117,7 +118,8 @@ def report(simulator: PolymarketSimulator, judge: Judge, arguments: argparse.Nam
     for deed in simulator.truth.deeds:
         deeds[deed.kind] = deeds.get(deed.kind, 0) + 1
     print(f"{arguments.tokens} tokens, {elapsed:.0f} s of market time, faults {arguments.faults!r}: {deeds}")
-    print(f"{simulator.sent:,} messages sent ({simulator.sent / elapsed:,.0f}/s), {spent:.1f} s CPU in all")
+    sent = simulator.members.sent
+    print(f"{sent:,} messages sent ({sent / elapsed:,.0f}/s), {spent:.1f} s CPU in all")
     for name, count in sorted(judge.counts.items()):
         print(f"  {name:<24}{count:>12,}")
     for name, delay in judge.worst.items():
@@ -144,19 +146,17 @@ def throughput(arguments: argparse.Namespace) -> None:
     """Measure the simulator alone: exchange, books, hashes, frames; everything but the kernel."""
     simulator = PolymarketSimulator(Terms(markets=arguments.tokens, rate=50_000), SystemClock())
     link = _Nowhere()
-    simulator.channel.join(Wire(link, simulator.truth.note))
+    simulator.members.join(Wire(link, lambda *_: None))
     names = [key.instrument_id for key in keys_of(simulator, arguments.tokens)]
     for start in range(0, len(names), 100):
         text = ",".join(f'"{name}"' for name in names[start : start + 100])
-        simulator.channel.hear(1, f'{{"type":"market","assets_ids":[{text}]}}'.encode())
-    simulator.channel.flush(0)
+        simulator.members.hear(1, f'{{"type":"market","assets_ids":[{text}]}}'.encode())
+    simulator.members.flush(0)
     link.count = link.bytes = 0
     began = time.process_time()
     asyncio.run(simulator.advance(4_000_000_000))
     spent = time.process_time() - began
-    print(
-        f"{link.count / spent:,.0f} messages/s of CPU, {link.bytes / link.count:.0f} B each ({spent:.1f} s)"
-    )
+    print(f"{link.count / spent:,.0f} messages/s of CPU, {link.bytes / link.count:.0f} B each ({spent:.1f} s)")
 
 
 def main(words: Sequence[str]) -> int:

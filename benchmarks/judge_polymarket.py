@@ -7,9 +7,9 @@ true one; every outage covered by a gap.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketEvent, Trade, Wanted
+from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import complement
 from predsurv.core.records import Coverage
@@ -39,7 +39,10 @@ class Case:
         self.live = False
         self.gap_since: int | None = None
         self.tainted: int | None = None
-        """When a loss was planted that the reader has not declared yet."""
+        """When a loss was planted that no later book has healed yet."""
+        self.declared = False
+        """Whether a gap was declared since then."""
+        self.taint_end = 0
         self.deals: Counter[Deal] = Counter()
 
     def says(self, event: BookDelta) -> tuple[int, str, int, int]:
@@ -70,14 +73,18 @@ class Case:
 
 
 class Judge:
-    """Counts what is right and wrong in ``counts``; ``worst`` keeps the worst delays (ns) by name."""
+    """Counts what is right and wrong in ``counts``; ``worst`` keeps the worst delays (ns) by name.
 
-    def __init__(self, simulator: PolymarketSimulator, want: Sequence[InstrumentKey]) -> None:
+    ``now`` is the clock of both reader and simulator.
+    """
+
+    def __init__(self, simulator: PolymarketSimulator, want: Sequence[InstrumentKey], now: Callable[[], int]) -> None:
         self.counts: Counter[str] = Counter()
         self.worst: Counter[str] = Counter()
         self.coverage: dict[InstrumentKey, list[Coverage]] = {key: [] for key in want}
         self.cases: dict[InstrumentKey, Case] = {}
         self._simulator = simulator
+        self._now = now
         self._reducer = CoverageReducer()
         self._deeds = 0
         for key in want:
@@ -86,7 +93,7 @@ class Judge:
                 raise ValueError("the simulator has to keep a ledger, and to list what is judged")
             row, outcome = found
             self.cases[key] = Case(key, simulator.ledger.stories[row.condition], mirrored=bool(outcome))
-            self._cover(Wanted(key, simulator.exchange.now))
+            self._cover(Wanted(key, now()))
 
     def hear(self, events: Iterable[MarketEvent]) -> None:
         """Judge what the reader says, in order."""
@@ -105,7 +112,7 @@ class Judge:
 
     def probe(self) -> None:
         """Compare every trusted book with the true one, now."""
-        now = self._simulator.exchange.now
+        now = self._now()
         for case in self.cases.values():
             if not case.live or not case.book.trusted:
                 continue
@@ -121,15 +128,15 @@ class Judge:
 
     def finish(self) -> None:
         """Judge the end: the simulator stands still and the reader has heard everything."""
-        now = self._simulator.exchange.now
-        for coverage in self._reducer.cut(now):
+        for coverage in self._reducer.cut(self._now()):
             self.coverage[coverage.key].append(coverage)
         for case in self.cases.values():
             self._trades(case)
-            if case.live:
+            self.counts["taints_left"] += case.tainted is not None and not case.declared
+            if case.live and case.tainted is None:
                 self.counts["final_books"] += 1
-                self.counts["final_equal"] += case.digest(case.book) == case.truth() and case.at == len(
-                    case.story.items
+                self.counts["final_equal"] += (
+                    case.at == len(case.story.items) and case.digest(case.book) == case.truth()
                 )
         for kind in ("drop", "1013", "freeze"):
             for deed in self._simulator.truth.of(kind):
@@ -143,10 +150,10 @@ class Judge:
         case.book.apply(event)
         if isinstance(event, Gap):
             self.counts[f"gap_{event.reason}"] += 1
-            if case.tainted is not None:
+            if case.tainted is not None and not case.declared and self._now() >= case.tainted:
+                case.declared = True
                 self.counts["taints_declared"] += 1
-                self.worst["taint"] = max(self.worst["taint"], event.ts_recv - case.tainted)
-                case.tainted = None
+                self.worst["taint"] = max(self.worst["taint"], self._now() - case.tainted)
             if case.live:
                 case.live, case.gap_since = False, event.ts_recv
             self._cover(event)
@@ -174,7 +181,10 @@ class Judge:
             self.counts["repeated_snapshots"] += 1
         elif end != case.at + 1 or story.items[case.at].side is not None:
             self.counts["missing"] += end - case.at - 1
-        case.at, case.live, case.gap_since, case.tainted = end, True, None, None
+        case.at, case.live, case.gap_since = end, True, None
+        if case.tainted is not None and end >= case.taint_end:
+            self.counts["taints_healed"] += not case.declared
+            case.tainted = None
 
     def _delta(self, case: Case, event: BookDelta) -> None:
         items, says = case.story.items, case.says(event)
@@ -216,8 +226,9 @@ class Judge:
         published = Counter(case.story.deals)
         self.counts["trades"] += sum(case.deals.values())
         self.counts["trades_doubled"] += (case.deals - published).total()
-        for deal in published - case.deals:
-            if self._is_covered(case.key, deal.stamp * NS_PER_MS):
+        missing = published - case.deals
+        for deal, told in zip(case.story.deals, case.story.told, strict=True):
+            if deal in missing and self._is_covered(case.key, told):
                 self.counts["trades_missing"] += 1
 
     def _cover(self, event: MarketEvent) -> None:
@@ -230,9 +241,12 @@ class Judge:
         for deed in deeds[self._deeds :]:
             if deed.kind in ("skip", "cut"):
                 for case in self.cases.values():
-                    if case.key.instrument_id in deed.tokens and case.live:
+                    if case.key.instrument_id in deed.tokens:
                         self.counts[f"planted_{deed.kind}"] += 1
+                        case.declared = case.declared and case.tainted is not None
                         case.tainted = deed.start if case.tainted is None else case.tainted
+                        # What is on its way now may have been sent before the loss: only later books heal.
+                        case.taint_end = len(case.story.items)
         self._deeds = len(deeds)
 
     def _held_up(self, case: Case, since: int) -> bool:
@@ -255,5 +269,5 @@ class Judge:
         return spans[index].start + IN_FLIGHT <= moment <= spans[index].end - IN_FLIGHT
 
 
-def _mirror(levels: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def _mirror(levels: Sequence[Level]) -> tuple[Level, ...]:
     return tuple((complement(price), size) for price, size in levels)

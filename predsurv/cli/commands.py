@@ -41,6 +41,7 @@ COMMANDS: Final = (
     Command("collect", "Record", "predsurv.cli.collect", "collect", "Record order books and trades, gaps included"),
     Command("status", "Record", "predsurv.cli.status", "status", "Show how much of the wanted time was recorded"),
     Command("verify", "Record", "predsurv.cli.status", "verify", "Check every recorded file against its checksum"),
+    Command("compact", "Record", "predsurv.cli.compact", "compact", "Make one file of each recorded hour that is over"),
     Command("mine", "Analyse", "predsurv.cli.mine", "mine", "Rank a day's markets by what happened in them"),
     Command("map", "Analyse", "predsurv.cli.map", "map_", "Find the same market on different venues"),
     Command("trade", "Trade", "predsurv.cli.trade", "trade", "Run strategies, on paper or live"),

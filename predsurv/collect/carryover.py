@@ -1,8 +1,8 @@
 """Find the notes that an earlier run left, wherever it ended.
 
 Kept apart from recovery in the store, which seals what it finds and forgets it: the notes must
-outlive that. While a run is under way they are in its newest log segment; from before that segment
-is sealed until the next run has noted its own, they are in ``state/{collector}.notes``.
+outlive that. While a run is under way they are in its newest log segment; what they were when that
+segment was opened is in ``state/{collector}.notes``, as are the last ones of a run that ended well.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ import msgspec
 from predsurv.core.errors import IntegrityError
 from predsurv.store.durable import PRIVATE_DIR, make_dirs, write_whole
 from predsurv.store.paths import Layout, segments_of
-from predsurv.store.segment import SegmentReader, UnbornSegment
+from predsurv.store.segment import SegmentReader, UnbornSegment, opened_at
+from predsurv.store.tiles import sealed_until
 
 _DECODER = msgspec.msgpack.Decoder(dict[str, bytes])
 
@@ -35,10 +36,43 @@ def find_notes(layout: Layout, collector: str) -> dict[str, bytes]:
         ) from None
 
 
+def openings(layout: Layout, collector: str) -> dict[str, int]:
+    """Return by name when (ns UTC) each log segment was opened, oldest first; call with the lock held.
+
+    Of a segment that cannot be read it is the time from which at the earliest it can hold records.
+    """
+    found: dict[str, int] = {}
+    earliest = 0
+    for path in segments_of(layout.wal, collector):
+        earliest = opened_at(path) or earliest or sealed_until(layout, collector)
+        found[path.name] = earliest
+    return found
+
+
 def keep_notes(layout: Layout, collector: str, notes: Mapping[str, bytes]) -> None:
     """Put ``notes`` where the next run finds them when the log is gone, durably; raises OSError."""
     make_dirs(layout.state, PRIVATE_DIR)
     write_whole(_path(layout, collector), msgspec.msgpack.encode(dict(notes)))
+
+
+def mark_damage(layout: Layout, collector: str) -> None:
+    """Remember that part of the log was lost: the next start has to look for time that nobody accounts for."""
+    make_dirs(layout.state, PRIVATE_DIR)
+    write_whole(_damage_path(layout, collector), b"")
+
+
+def is_damaged(layout: Layout, collector: str) -> bool:
+    """Return whether damage was marked."""
+    return _damage_path(layout, collector).exists()
+
+
+def clear_damage(layout: Layout, collector: str) -> None:
+    """Forget the mark: the lost time is accounted for."""
+    _damage_path(layout, collector).unlink(missing_ok=True)
+
+
+def _damage_path(layout: Layout, collector: str) -> Path:
+    return layout.state / f"{collector}.damaged"
 
 
 def _path(layout: Layout, collector: str) -> Path:

@@ -37,7 +37,8 @@ class Tally(Struct):
     """What happened so far, counted.
 
     ``orphans``: deltas without a trusted book of their epoch; ``strays``: events of instruments
-    that are not wanted (any more); ``trusted``: books that are right now.
+    that are not wanted (any more); ``trusted``: books that are right now; ``up``: since when (ns UTC)
+    each open connection, by epoch.
     """
 
     events: int = 0
@@ -51,6 +52,7 @@ class Tally(Struct):
     connections: int = 0
     trusted: int = 0
     gaps: Counter[GapReason] = field(default_factory=Counter)
+    up: dict[int, int] = field(default_factory=dict)
 
 
 class Fold:
@@ -125,18 +127,23 @@ class Fold:
             self.tops.changed(line, event.ts_recv)
 
     def gap(self, event: Gap, out: list[Record]) -> None:
-        """Lose a book: nothing is known of it until its next snapshot."""
+        """Lose a book: nothing is known of it from then, which may be past, until its next snapshot."""
         line = self.lines.get(event.key)
         if line is None:
             return
+        since = event.ts_recv
         self.tally.gaps[event.reason] += 1
         if line.book.trusted:
             self.tally.trusted -= 1
-            if line.pending and line.due < event.ts_recv and line.changed_at < event.ts_recv:
+            if line.pending and line.due < since and line.changed_at < since:
                 out += self.tops.show(line)
-            out.append(self.tops.lost(line, event.ts_recv))
+            out.append(self.tops.lost(line, max(since, line.shown_at + 1)))
         line.book.apply(event)
         out += self._account.apply(event)
+        hour = self.hour_end - HOUR
+        if since < hour:
+            # Meanwhile the hour began with this book, and a reader would believe it again from there.
+            out += self._account.split(event.key, hour + 1)
 
     def _delta(self, event: BookDelta, ts: int, out: list[Record]) -> None:
         line = self.lines.get(event.key)
@@ -170,9 +177,11 @@ def count(tally: Tally, event: MarketEvent) -> None:
         case Connected():
             tally.connects += 1
             tally.connections = event.connections
+            tally.up[event.epoch] = event.ts_recv
         case Disconnected():
             tally.disconnects += 1
             tally.connections = event.connections
+            tally.up.pop(event.epoch, None)
         case Unknown():
             tally.unknown += 1
         case Malformed():

@@ -4,24 +4,27 @@ Kept apart so that recording does not care whether anybody measures it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from predsurv.collect.vitals import Vitals
 from predsurv.core.events import GapReason, MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.store.paths import FOLDERS, Dataset
 from predsurv.store.seal import SealReport
 from predsurv.telemetry.metrics import Metrics
+from predsurv.telemetry.recording import RecordingGauges
 
 
 class Meter:
-    """Totals of the files sealed so far, by dataset; ``metrics`` None when nobody listens. One thread only."""
+    """Totals of the files sealed so far, by dataset; metrics and gauges None when nobody listens. One thread only."""
 
-    def __init__(self, metrics: Metrics | None = None) -> None:
+    def __init__(self, metrics: Metrics | None = None, gauges: RecordingGauges | None = None) -> None:
         self.rows: Counter[Dataset] = Counter()
         self.bytes: Counter[Dataset] = Counter()
         self.seals = 0
         self.damaged: list[str] = []
         self._metrics = metrics
+        self._gauges = gauges
 
     def batch(self, venue: VenueName, events: Sequence[MarketEvent]) -> None:
         """Take what a feed yielded."""
@@ -33,22 +36,27 @@ class Meter:
         if self._metrics is not None and count:
             self._metrics.gap(venue, reason, count)
 
-    def levels(self, subscriptions: Iterable[tuple[VenueName, int]], records: int, segments: int) -> None:
-        """Take how much is wanted of each venue, and how much waits for the log and for sealing."""
+    def levels(self, vitals: Vitals, records: int) -> None:
+        """Take how the recording is doing, and how many records wait for the log."""
         if self._metrics is not None:
-            for venue, count in subscriptions:
-                self._metrics.subscriptions(venue, count)
+            for venue in vitals.venues:
+                self._metrics.subscriptions(venue.venue, venue.wanted)
             self._metrics.queue_depth("records", records)
-            self._metrics.queue_depth("seal", segments)
+            self._metrics.queue_depth("seal", vitals.waiting)
+        if self._gauges is not None:
+            for venue in vitals.venues:
+                age = vitals.now - venue.last_data if venue.last_data else None
+                self._gauges.venue(venue.venue, trusted=venue.trusted, data_age=age, all_seen=venue.all_seen)
+            self._gauges.disk(vitals.disk_free, paused=vitals.paused is not None)
+            self._gauges.lag(vitals.lag_p50, vitals.lag_p99)
 
-    def sealed(self, reports: Iterable[SealReport]) -> None:
-        """Take what sealing made."""
-        for report in reports:
-            self.seals += 1
-            self.rows.update(report.rows)
-            self.bytes.update(report.bytes)
-            self.damaged += (f"{report.segment}: {what}" for what in report.damaged)
-            if self._metrics is not None:
-                self._metrics.sealed(report.duration_ns)
-                for dataset, rows in report.rows.items():
-                    self._metrics.written(FOLDERS[dataset], rows, report.bytes.get(dataset, 0))
+    def sealed(self, report: SealReport) -> None:
+        """Take what sealing a segment made."""
+        self.seals += 1
+        self.rows.update(report.rows)
+        self.bytes.update(report.bytes)
+        self.damaged += (f"{report.segment}: {what}" for what in report.damaged)
+        if self._metrics is not None:
+            self._metrics.sealed(report.duration_ns)
+            for dataset, rows in report.rows.items():
+                self._metrics.written(FOLDERS[dataset], rows, report.bytes.get(dataset, 0))

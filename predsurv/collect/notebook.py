@@ -10,6 +10,7 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
+from msgspec import Struct
 
 from predsurv.collect.account import Note
 from predsurv.core.ids import InstrumentKey, VenueName
@@ -17,9 +18,6 @@ from predsurv.core.records import Coverage
 
 BUCKETS: Final = 64
 """Notes per venue that open intervals are spread over: a change rewrites one of them only."""
-
-TRACKED_MAX: Final = 50_000
-"""Instruments noted down per venue; a restart knows nothing of more. Only ones rotated out are left out."""
 
 _CLOSED_BY_CRASH: Final = frozenset({"rotated_out", "shutdown", "crash"})
 _ENCODER = msgspec.msgpack.Encoder()
@@ -32,7 +30,6 @@ class Notebook:
     def __init__(self, venue: VenueName) -> None:
         self._venue = venue
         self._buckets: list[dict[InstrumentKey, Coverage]] = [{} for _ in range(BUCKETS)]
-        self._tracked = 0
 
     def update(self, notes: Sequence[Note]) -> list[tuple[str, bytes]]:
         """Return the notes to write now that ``notes`` changed."""
@@ -49,20 +46,23 @@ class Notebook:
     def _note(self, key: InstrumentKey, interval: Coverage | None) -> int:
         number = crc32(key.instrument_id.encode("utf-8", "replace")) % BUCKETS
         bucket = self._buckets[number]
-        known = key in bucket
-        if interval is None or (not known and self._tracked >= TRACKED_MAX and interval.reason == "rotated_out"):
+        if interval is None:
             bucket.pop(key, None)
-            self._tracked -= known
         else:
             bucket[key] = interval
-            self._tracked += not known
         return number
 
 
-def left_open(
-    venue: VenueName, notes: Mapping[str, bytes], last_record: int = 0
-) -> tuple[list[Coverage], list[Coverage]]:
-    """Return what an earlier run's ``notes`` owe: (intervals to write down now, gaps to take up).
+class LeftOpen(Struct, frozen=True):
+    """What an earlier run owes: ``written`` now, ``gaps`` to take up; it lived until ``mark`` (ns UTC, 0: none did)."""
+
+    written: list[Coverage]
+    gaps: list[Coverage]
+    mark: int
+
+
+def left_open(venue: VenueName, notes: Mapping[str, bytes], last_record: int = 0) -> LeftOpen:
+    """Return what an earlier run's ``notes`` owe.
 
     What was open counts until the feed's last sign of life (its note, or ``last_record`` ns UTC
     when that is later); from there on it is a ``crash``. After a stop in good order only the
@@ -79,7 +79,7 @@ def left_open(
         if end > interval.start:
             written.append(msgspec.structs.replace(interval, end=end))
         gaps.append(Coverage(interval.key, end, end, "gap", "crash", 0))
-    return written, gaps
+    return LeftOpen(written, gaps, mark)
 
 
 def _intervals(venue: VenueName, notes: Mapping[str, bytes]) -> Iterable[Coverage]:

@@ -1,112 +1,85 @@
-"""Turn the job's running counts into what a person wants to see while it runs.
+"""Turn two looks at a recording into what a person wants to see while it runs.
 
-Kept apart and pure so that the live line, the log line and their tests share the arithmetic, and
+Kept apart and pure so that the live panel, the log line and their tests share the arithmetic, and
 drawing stays in the command line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct, field
 
-from predsurv.core.events import MarketEvent
+from predsurv.collect.lags import Lags
+from predsurv.collect.vitals import Vitals, total_gaps
+from predsurv.core.events import GapReason
 
 SECOND: Final = 1_000_000_000
 
-# Bucket b holds lags below 2**b microseconds; the last one everything beyond an hour.
-_BUCKETS: Final = 33
-
-
-class Lags(Struct):
-    """A histogram of delays from venue to here; bounded, and precise to a factor of two within a bucket."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
-    total: int = 0
-    peak: int = 0
-
-    def add(self, lag: int) -> None:
-        """Count a delay in ns; a negative one (clocks differ) counts as none."""
-        self.counts[min(_BUCKETS - 1, (max(lag, 0) // 1_000).bit_length())] += 1
-        self.total += 1
-        self.peak = max(self.peak, lag)
-
-    def quantile(self, percent: int) -> int | None:
-        """Return the delay in ns that ``percent`` of all stayed below, None when there was none."""
-        if not self.total:
-            return None
-        target, seen = -(-self.total * percent // 100), 0
-        for bucket, number in enumerate(self.counts):
-            if number and seen + number >= target:
-                low, high = (1 << bucket >> 1) * 1_000, (1 << bucket) * 1_000
-                return min(low + (high - low) * (target - seen) // number, max(self.peak, 0))
-            seen += number
-        return self.peak
-
-    def merge(self, other: "Lags") -> "Lags":
-        """Return both histograms as one."""
-        counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
-        return Lags(counts, self.total + other.total, max(self.peak, other.peak))
-
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """The running totals at ``at`` (monotonic ns). ``next_rotation`` in ns from ``at``, None when none is due."""
+    """The running totals: ``rows`` and ``bytes`` sealed so far, ``lags`` since the last reading."""
 
-    at: int
-    events: int = 0
-    wanted: int = 0
-    trusted: int = 0
-    connections: int = 0
-    gaps: int = 0
+    vitals: Vitals
     rows: int = 0
     bytes: int = 0
-    next_rotation: int | None = None
     lags: Lags = field(default_factory=Lags)
 
+    @property
+    def events(self) -> int:
+        """Return the events received so far."""
+        return sum(venue.events for venue in self.vitals.venues)
 
-class Facts(Struct, frozen=True):
-    """What the live line says: rate in events a second, lags in ns since the last look, totals."""
 
+class Facts(Struct, frozen=True, kw_only=True):
+    """What is shown: rates a second, lags in ns since the last look, the rest as of now.
+
+    ``running`` ns since the first look. ``next_rotation`` and ``all_seen`` in ns from now.
+    """
+
+    vitals: Vitals
+    running: int
     events_per_s: int
+    bytes_per_s: int
     wanted: int
     trusted: int
     connections: int
     lag_p50: int | None
+    lag_p90: int | None
     lag_p99: int | None
-    gaps: int
+    gaps: Mapping[GapReason, int]
     rows: int
     bytes: int
     next_rotation: int | None
+    all_seen: int | None
 
 
 class Panel:
     """Compares each reading with the one before."""
 
     def __init__(self, first: Reading) -> None:
-        self._last = first
+        self._first = self._last = first
 
     def look(self, reading: Reading) -> Facts:
-        """Return the facts as of ``reading``; its lags are those since the last look."""
-        elapsed = max(1, reading.at - self._last.at)
-        rate = (reading.events - self._last.events) * SECOND // elapsed
+        """Return the facts as of ``reading``."""
+        vitals, last, lags = reading.vitals, self._last, reading.lags
+        elapsed = max(1, vitals.at - last.vitals.at)
+        running = max(1, vitals.at - self._first.vitals.at)
         self._last = reading
+        venues = vitals.venues
         return Facts(
-            events_per_s=rate,
-            wanted=reading.wanted,
-            trusted=reading.trusted,
-            connections=reading.connections,
-            lag_p50=reading.lags.quantile(50),
-            lag_p99=reading.lags.quantile(99),
-            gaps=reading.gaps,
+            vitals=vitals,
+            running=running,
+            events_per_s=(reading.events - last.events) * SECOND // elapsed,
+            bytes_per_s=(reading.bytes - self._first.bytes) * SECOND // running,
+            wanted=sum(venue.wanted for venue in venues),
+            trusted=sum(venue.trusted for venue in venues),
+            connections=sum(len(venue.links) for venue in venues),
+            lag_p50=lags.quantile(50),
+            lag_p90=lags.quantile(90),
+            lag_p99=lags.quantile(99),
+            gaps=total_gaps(venues),
             rows=reading.rows,
             bytes=reading.bytes,
-            next_rotation=reading.next_rotation,
+            next_rotation=min((each.next_rotation for each in venues if each.next_rotation is not None), default=None),
+            all_seen=max((each.all_seen for each in venues if each.all_seen is not None), default=None),
         )
-
-
-def lag_of(batch: Sequence[MarketEvent]) -> int | None:
-    """Return the delay of a batch's first event that carries the venue's time, in ns; looks at a few only."""
-    for event in batch[:4]:
-        sent: int | None = getattr(event, "ts_venue", None)
-        if sent is not None:
-            return event.ts_recv - sent
-    return None

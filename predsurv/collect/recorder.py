@@ -111,22 +111,25 @@ class Recorder:
     def step_clock(self, now: int) -> list[Record]:
         """Go on at ``now`` after the wall clock jumped: time has a gap, but the books are still right.
 
-        A step back leaves the shortest possible gap as its trace: time cannot be covered twice.
+        ``now`` is never before the mark (see ``SteadyClock``): a step back leaves the shortest possible
+        gap as its trace.
         """
         fold, before = self.fold, self.mark
+        at = max(now, before + 1)
         fold.tops = _tops(self._policy)
         fold.hour_end = 0
         out: list[Record] = []
-        fold.pass_time(now, out)
+        fold.pass_time(at, out)
         for line in fold.lines.values():
             out += self.account.apply(Gap(line.book.key, before, "clock_step", line.epoch))
             line.beating = line.pending = False
             line.bids = line.asks = None
             if line.book.trusted:
-                out += self.account.apply(line.book.as_snapshot(max(now, before + 1)))
-                line.changed_at = now
-                out.append(line.book.as_snapshot(now))
-                fold.tops.opened(line, now)
+                whole = line.book.as_snapshot(at)
+                out += self.account.apply(whole)
+                line.changed_at = at
+                out.append(whole)
+                fold.tops.opened(line, at)
         fold.tally.gaps["clock_step"] += len(fold.lines)
         return out
 

@@ -3,29 +3,14 @@
 Kept apart from the job so that commands, tests and later runs read the same figures.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
+from predsurv.collect.session import Session
 from predsurv.core.events import GapReason
 from predsurv.core.ids import VenueName
-from predsurv.core.records import Coverage
 from predsurv.store.paths import Dataset
-
-
-class Balance(Struct):
-    """Time accounted for, summed over instruments, in ns: with a known book, and without one by reason."""
-
-    covered: int = 0
-    gaps: Counter[GapReason] = field(default_factory=Counter)
-
-    def add(self, tile: Coverage) -> None:
-        """Count one interval."""
-        if tile.reason == "live" or tile.reason == "polled":
-            self.covered += tile.end - tile.start
-        else:
-            self.gaps[tile.reason] += tile.end - tile.start
 
 
 class VenueReport(Struct, frozen=True, kw_only=True):
@@ -65,3 +50,24 @@ class CollectReport(Struct, frozen=True, kw_only=True):
     recovered: int
     damaged: tuple[str, ...]
     duration: int
+
+
+def venue_report(session: Session) -> VenueReport:
+    """Return what the recording of one venue came to."""
+    tally, steering = session.recorder.tally, session.steering
+    return VenueReport(
+        venue=session.venue.name,
+        instruments=len(steering.recorded) + steering.closed,
+        events=tally.events,
+        orphans=tally.orphans,
+        malformed=tally.malformed,
+        unknown=tally.unknown,
+        dropped=tally.dropped,
+        gaps=dict(tally.gaps),
+        covered_ns=session.balance.covered,
+        gap_ns=dict(session.balance.gaps),
+        lag_p50=session.lags.quantile(50),
+        lag_p99=session.lags.quantile(99),
+        lag_peak=session.lags.peak,
+        failure=session.failure,
+    )

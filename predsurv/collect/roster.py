@@ -5,8 +5,8 @@ and go in here.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from hashlib import blake2b
 from typing import Final
-from zlib import crc32
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,7 +27,9 @@ class Scope(Struct, frozen=True):
     """Which instruments of a market are this recorder's business.
 
     ``mirrored``: the second outcome of a binary market tells nothing new. ``shard`` of ``shards``
-    counts from 1 and goes by market, so that all outcomes of one stay together.
+    counts from 1 and goes by market, so that all outcomes of one stay together. Shards draw lots for
+    each market (rendezvous hashing): they agree without talking, and one more takes its part from
+    all others while nothing moves between these.
     """
 
     mirrored: bool = False
@@ -36,7 +38,14 @@ class Scope(Struct, frozen=True):
 
     def includes(self, market_id: MarketId) -> bool:
         """Return whether a market belongs to this recorder's shard."""
-        return self.shards == 1 or crc32(market_id.encode("utf-8", "replace")) % self.shards == self.shard - 1
+        if self.shards == 1:
+            return True
+        name = market_id.encode("utf-8", "replace")
+        return self.shard == max(range(1, self.shards + 1), key=lambda number: (_lot(name, number), number))
+
+
+def _lot(name: bytes, shard: int) -> bytes:
+    return blake2b(name, digest_size=8, person=shard.to_bytes(4)).digest()
 
 
 class Roster:

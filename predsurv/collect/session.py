@@ -9,11 +9,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from predsurv.collect.notebook import Notebook
-from predsurv.collect.panel import Lags, lag_of
+from predsurv.collect.balance import Balance
+from predsurv.collect.lags import Lags, lag_of
+from predsurv.collect.notebook import LeftOpen, Notebook
 from predsurv.collect.recorder import Recorder
-from predsurv.collect.report import Balance
 from predsurv.collect.steering import Scores, Steering
+from predsurv.collect.timekeeping import SteadyClock
+from predsurv.collect.vitals import State, VenueVitals, links_of, state_of
 from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import MarketEvent
 from predsurv.core.records import Coverage, Record
@@ -32,7 +34,7 @@ _LOG: Final = logging.getLogger(__name__)
 class Session:
     """One venue's recording. Records gather in ``records`` until they are taken."""
 
-    def __init__(self, venue: Venue, recorder: Recorder, steering: Steering, clock: Clock) -> None:
+    def __init__(self, venue: Venue, recorder: Recorder, steering: Steering, clock: Clock, steady: SteadyClock) -> None:
         self.venue = venue
         self.recorder = recorder
         self.steering = steering
@@ -44,15 +46,21 @@ class Session:
         self.on_batch: Callable[[Sequence[MarketEvent]], None] = lambda _: None
         self._notebook = Notebook(venue.name)
         self._clock = clock
+        self._steady = steady
+        self._began = clock.monotonic()
+        self._state: State = "idle"
+        self.crashed = 0
         self._batches = 0
         self._noted = 0
         self._quiet_since = (0, 0)
 
-    def resume(self, written: Sequence[Coverage], gaps: Sequence[Coverage]) -> None:
+    def resume(self, owed: LeftOpen) -> None:
         """Take up what an earlier run left open."""
-        self.recorder.account.resume(gaps)
-        self.records += written
-        self.steering.take_up(gap.key for gap in gaps)
+        self._steady.not_before(owed.mark)
+        self.crashed = sum(gap.reason == "crash" for gap in owed.gaps)
+        self.recorder.account.resume(owed.gaps)
+        self.records += owed.written
+        self.steering.take_up(gap.key for gap in owed.gaps)
 
     def take(self) -> tuple[list[Record], list[tuple[str, bytes]]]:
         """Return the records since the last call and the notes that belong into the same commit."""
@@ -73,7 +81,7 @@ class Session:
         When no batch came between two calls, everything received before the first of them is in:
         the feed had its turn in between.
         """
-        now = self._clock.now()
+        now = self._steady.now()
         batches, since = self._quiet_since
         if batches == self._batches and since:
             self.records += self.recorder.advance(since)
@@ -84,9 +92,37 @@ class Session:
         self._quiet_since = (self._batches, 0)
         self.records += self.recorder.step_clock(now)
 
+    def vitals(self) -> VenueVitals:
+        """Return how this venue is doing; says so in the log when its state has changed."""
+        recorder, steering, now = self.recorder, self.steering, self._clock.monotonic()
+        tally, made, wanted = recorder.tally, steering.plan, len(recorder.fold.lines)
+        state = state_of(self._state, wanted, tally.trusted, now - self._began)
+        if state != self._state:
+            level = logging.WARNING if state in ("degraded", "blind") else logging.INFO
+            _LOG.log(level, "%s: %s: %d of %d wanted books are known", self.venue.name, state, tally.trusted, wanted)
+            self._state = state
+        links = links_of(recorder.fold)
+        next_rotation = None if made is None else max(0, steering.next_rotation - now)
+        period = steering.period
+        return VenueVitals(
+            venue=self.venue.name,
+            state=state,
+            wanted=wanted,
+            trusted=tally.trusted,
+            events=tally.events,
+            connects=tally.connects,
+            links=links,
+            gaps=dict(tally.gaps),
+            last_data=max((link.last_data for link in links), default=0),
+            next_rotation=next_rotation,
+            all_seen=None if made is None or not made.unseen else made.unseen_periods() * period,
+            revisit=None if made is None or not made.revisit else made.revisit * period,
+            failure=self.failure,
+        )
+
     async def run(self, scores: Scores) -> None:
         """Record until cancelled or until the feed is over; what goes wrong with the venue is in ``failure``."""
-        self.recorder.advance(self._clock.now())
+        self.recorder.advance(self._steady.now())
         while True:
             try:
                 await self._feed_once(scores)
@@ -102,32 +138,24 @@ class Session:
     def _fail(self, error: Exception, consequence: str) -> None:
         self.failure = str(error)
         self.records += self.recorder.interrupt("disconnect")
+        self.recorder.tally.up.clear()
         _LOG.warning("%s: %s; %s", self.venue.name, error, consequence)
 
-    def _keep(self, records: list[Record]) -> None:
-        self.records += records
-
     async def _feed_once(self, scores: Scores) -> None:
+        def keep(records: list[Record]) -> None:
+            self.records += records
+
         feed = self.venue.feed()
-        steering = asyncio.create_task(self.steering.run(feed, scores, self._keep))
+        steering = asyncio.create_task(self.steering.run(feed, scores, keep))
         pumping = asyncio.create_task(self._pump(feed))
         try:
             await asyncio.wait((steering, pumping), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await self._end(feed, steering, pumping)
+            if not await _end(feed, steering, pumping):
+                self.failure = f"{self.venue.name}: the feed did not close in {CLOSE_SECONDS_MAX:g} s"
         for task in (steering, pumping):
             if not task.cancelled():
                 task.result()
-
-    async def _end(self, feed: Feed, *tasks: asyncio.Task[None]) -> None:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS_MAX):
-                await feed.aclose()
-        except TimeoutError:
-            self.failure = f"{self.venue.name}: the feed did not close in {CLOSE_SECONDS_MAX:g} s"
 
     async def _pump(self, feed: Feed) -> None:
         async for batch in feed.batches():
@@ -136,9 +164,22 @@ class Session:
             self._take_in(batch)
 
     def _take_in(self, batch: Sequence[MarketEvent]) -> None:
-        self.records += self.recorder.apply(batch)
-        self.records += self.steering.follow(self.recorder.lifecycle())
         lag = lag_of(batch)
         if lag is not None:
             self.lags.add(lag)
             self.recent_lags.add(lag)
+        self.records += self.recorder.apply(self._steady.stamp(batch))
+        self.records += self.steering.follow(self.recorder.lifecycle())
+
+
+async def _end(feed: Feed, *tasks: asyncio.Task[None]) -> bool:
+    """Stop the tasks and close the feed; return whether it closed in time."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS_MAX):
+            await feed.aclose()
+    except TimeoutError:
+        return False
+    return True

@@ -15,7 +15,7 @@ from predsurv.collect.handover import Handover
 from predsurv.collect.recorder import Recorder
 from predsurv.collect.roster import Roster
 from predsurv.collect.rotation import EXPLORING, Demand, History, Plan, plan
-from predsurv.core.events import MarketChange, MarketResolved
+from predsurv.core.events import MarketChange, MarketResolved, Unwanted
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed
@@ -73,7 +73,8 @@ class Steering:
         self.plan: Plan | None = None
         self.next_rotation = 0
         self.rotations = 0
-        self.recorded = 0
+        self.recorded: set[InstrumentKey] = set()
+        self.closed = 0  # recorded ones whose market is gone
         self.past: Past = NoPast()
         self._recorder = recorder
         self._roster = roster
@@ -84,6 +85,11 @@ class Steering:
         self._handover = Handover({}, places.capacity)
         self._told = False  # the feed knows what is recorded
         self._anew = False  # books were lost on our side: ask for them again
+
+    @property
+    def period(self) -> int:
+        """Return how long (ns) a choice stands."""
+        return self._places.period
 
     def take_up(self, keys: Iterable[InstrumentKey]) -> None:
         """Remember what an earlier run recorded: whatever the first plan leaves out was rotated out."""
@@ -96,6 +102,8 @@ class Steering:
             gone = self._roster.apply(event)
             for key in gone:
                 self._handover.forget(key)
+            self.closed += len(self.recorded.intersection(gone))
+            self.recorded.difference_update(gone)
             if gone:
                 records += self._recorder.release(gone)
                 self._told = False
@@ -130,7 +138,7 @@ class Steering:
     async def _rotate(self, scores: Scores, keep: Callable[[list[Record]], None]) -> None:
         demand, history = self.demand({}), self._history
         if self.plan is None:
-            history = await asyncio.to_thread(self._remember, history)
+            history = await asyncio.to_thread(_remembered, history, demand, self.past, (self._clock.now(), self.period))
         made = await asyncio.to_thread(lambda: plan(structs.replace(demand, scores=scores()), history))
         self.plan, self._history = made, made.history
         self.rotations += 1
@@ -140,19 +148,15 @@ class Steering:
         self._leave_out(want, keep)
         _LOG.info("rotation %d: %s", self.rotations, _described(made))
 
-    def _remember(self, history: History) -> History:
-        """Let the sweep go on where earlier runs left it: periods of theirs are negative."""
-        now, period = self._clock.now(), self._places.period
-        names = {candidate.key.venue for candidate in self._roster.candidates()[:1]}
-        ends = {key: ended for name in names for key, ended in self.past.every(name).items()}
-        return structs.replace(history, since={key: min(0, (ended - now) // period) for key, ended in ends.items()})
-
     def _leave_out(self, want: Mapping[InstrumentKey, int], keep: Callable[[list[Record]], None]) -> None:
         """Say what became of the instruments of an earlier run that have no place now."""
+        account, mark = self._recorder.account, self._recorder.mark
         others = [key for key in self._taken_up if key not in want]
         self._taken_up = []
-        keep(self._recorder.dismiss([key for key in others if self._roster.has(key)]))
-        self._recorder.account.lay_off(key for key in others if not self._roster.has(key))
+        for key in others:
+            if self._roster.has(key):
+                keep(list(account.apply(Unwanted(key, mark, "rotated_out"))))
+        account.lay_off(key for key in others if not self._roster.has(key))
 
     async def _move(self, keep: Callable[[list[Record]], None]) -> None:
         """Take the next step towards the plan."""
@@ -172,7 +176,7 @@ class Steering:
             for key in self._strangers(step, {})
             if known[key] >= 0
         )
-        self.recorded += len(step.keys() - self._recorder.fold.lines.keys())
+        self.recorded |= step.keys()
         keep(self._recorder.want(step))
         self._told = False
 
@@ -188,6 +192,14 @@ class Steering:
         if self._anew or not self._told:
             self._anew, self._told = False, True
             await feed.watch(frozenset(lines))
+
+
+def _remembered(history: History, demand: Demand, past: Past, time: tuple[int, int]) -> History:
+    """Let the sweep go on where earlier runs left it: periods of theirs are negative. ``time``: now and period, ns."""
+    now, period = time
+    venues = {candidate.key.venue for candidate in demand.universe[:1]}
+    ends = {key: ended for venue in venues for key, ended in past.every(venue).items()}
+    return structs.replace(history, since={key: min(0, (ended - now) // period) for key, ended in ends.items()})
 
 
 def _described(made: Plan) -> str:

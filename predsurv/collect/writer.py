@@ -1,4 +1,4 @@
-"""Bring records to the log and closed segments into files, off the event loop.
+"""Bring records to the log, off the event loop.
 
 Kept apart from the job because the order matters here: records and the notes that belong to them
 go into one commit, so every call to the log comes from one place, one after the other.
@@ -6,28 +6,24 @@ go into one commit, so every call to the log comes from one place, one after the
 
 import asyncio
 import logging
-from collections import deque
+import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 from msgspec import Struct
 
 from predsurv.collect.carryover import keep_notes
-from predsurv.core.errors import PredsurvError, TransientError
+from predsurv.collect.sealing import SEGMENTS_WAITING_MAX, Sealing
+from predsurv.core.errors import PredsurvError
 from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.intake import LogFact, SegmentReplaced
 from predsurv.store.paths import Layout
-from predsurv.store.seal import SealOptions, SealReport, seal_segment
+from predsurv.store.seal import SealOptions
 from predsurv.store.wal import Log
 
-SEGMENTS_WAITING_MAX: Final = 8
-"""Closed segments waiting to be sealed; with more, the open one just grows."""
-
-SEAL_RETRY_INTERVAL: Final = 5_000_000_000
-_IDLE_INTERVAL: Final = 50_000_000
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -40,26 +36,24 @@ class Timing(Struct, frozen=True, kw_only=True):
 
 
 class Writer:
-    """The log of a collector and its sealing. Only ``seal_waiting`` may run beside the other calls."""
+    """The log of a collector; ``sealing`` takes what it closes."""
 
     def __init__(self, layout: Layout, collector: str, clock: Clock, timing: Timing, options: SealOptions) -> None:
         """Open the log; the lock must be held and recovery done."""
-        self._layout = layout
-        self._collector = collector
+        self.layout = layout
+        self.collector = collector
+        self.sealing = Sealing(layout, clock, options)
         self._clock = clock
         self._timing = timing
-        self._options = options
         self._log = Log(layout.state, collector, clock)
+        self._opened = clock.now()
         self._notes: dict[str, bytes] = {}
-        self._waiting: deque[Path] = deque()
-        self._sealing = Lock()  # a seal that is under way when the job stops is waited for
         self._synced = self._rotated = clock.monotonic()
-        self._reports: list[SealReport] = []
 
     @property
     def seal_due(self) -> bool:
         """Return whether the open segment should be closed now."""
-        if len(self._waiting) >= SEGMENTS_WAITING_MAX:
+        if self.sealing.waiting >= SEGMENTS_WAITING_MAX:
             return False
         old = self._clock.monotonic() - self._rotated >= self._timing.seal_interval
         return old or self._log.size >= self._timing.seal_bytes
@@ -70,42 +64,31 @@ class Writer:
         return self._log.size
 
     @property
-    def waiting(self) -> int:
-        """Return how many closed segments wait to be sealed."""
-        return len(self._waiting)
-
-    def reports(self) -> list[SealReport]:
-        """Return what was sealed since the last call."""
-        reports, self._reports = self._reports, []
-        return reports
+    def paused(self) -> str | None:
+        """Return why nothing can be written right now, None when all is well."""
+        paused = self._log.paused
+        return None if paused is None else paused.reason
 
     async def write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
         """Commit ``records`` with ``notes``; return what the recorders must know."""
         return await asyncio.to_thread(self._write, records, notes)
 
+    def rescue(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> None:
+        """Commit at once, from any thread, for a process that is about to die; a closed log takes nothing."""
+        with suppress(PredsurvError, sqlite3.Error, OSError):
+            self._log.append(records, dict(notes))
+            self._log.flush()
+
     async def rotate(self) -> None:
         """Close the open segment for sealing; when the disk refuses, that is tried again later."""
         self._rotated = self._clock.monotonic()
         try:
-            path = await asyncio.to_thread(self._log.rotate)
-        except PredsurvError as error:
+            path = await asyncio.to_thread(self._rotate)
+        except (PredsurvError, OSError) as error:
             _LOG.warning("the log segment stays open: %s", error)
             return
         if path is not None:
-            self._waiting.append(path)
-
-    async def seal_waiting(self) -> None:
-        """Seal closed segments as they come, until cancelled."""
-        while True:
-            pause = _IDLE_INTERVAL
-            if self._waiting:
-                try:
-                    await asyncio.to_thread(self._seal_next)
-                    pause = 0
-                except TransientError as error:
-                    _LOG.warning("%s", error)
-                    pause = SEAL_RETRY_INTERVAL
-            await self._clock.sleep(pause)
+            self._close(path)
 
     def finish(self) -> None:
         """Close the log for good and seal everything; raises TransientError when the disk refuses.
@@ -113,31 +96,31 @@ class Writer:
         Whatever is not sealed then stays in the log: the next start seals it.
         """
         self._log.sync()
-        keep_notes(self._layout, self._collector, self._notes)
+        keep_notes(self.layout, self.collector, self._notes)
         path = self._log.close()
         if path is not None:
-            self._waiting.append(path)
-        while self._waiting:
-            self._seal_next()
+            self._close(path)
+        self.sealing.finish()
+
+    def _rotate(self) -> Path | None:
+        # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
+        keep_notes(self.layout, self.collector, self._notes)
+        return self._log.rotate()
+
+    def _close(self, path: Path) -> None:
+        self.sealing.add(path, self._opened)
+        self._opened = self._clock.now()
 
     def _write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
-        self._log.append(records)
-        for kind, payload in notes:
-            self._notes[kind] = payload
-            self._log.note(kind, payload)
+        self._notes.update(notes)
+        self._log.append(records, dict(notes))
         now = self._clock.monotonic()
         if now - self._synced < self._timing.fsync_interval:
             facts = self._log.flush()
         else:
             self._synced = now
             facts = self._log.sync()
-        self._waiting += (fact.path for fact in facts if isinstance(fact, SegmentReplaced))
+        for fact in facts:
+            if isinstance(fact, SegmentReplaced):
+                self._close(fact.path)
         return facts
-
-    def _seal_next(self) -> None:
-        with self._sealing:
-            if not self._waiting:
-                return
-            report = seal_segment(self._waiting[0], self._layout, self._clock, self._options)
-            self._waiting.popleft()
-            self._reports.append(report)

@@ -116,7 +116,7 @@ class Collector(Struct, frozen=True, kw_only=True):
 
 
 class Storage(Struct, frozen=True, kw_only=True):
-    """How it is written to disk; intervals in ns."""
+    """How it is written to disk, and how long it stays; times in ns, 0 for no limit."""
 
     top_levels: Annotated[int, Count(1, 100)] = 10
     snapshot_interval: Annotated[int, Duration(0, H)] = S
@@ -125,6 +125,9 @@ class Storage(Struct, frozen=True, kw_only=True):
     seal_bytes: Annotated[int, Bytes(2**10, 2**30)] = 64_000_000
     fsync_interval: Annotated[int, Duration(0, M)] = S
     compression_level: Annotated[int, Count(1, 19)] = 3
+    compact: _Bool = True
+    max_age: Annotated[int, Duration(0, 10_000 * 24 * H)] = 0
+    max_bytes: Annotated[int, Bytes(0, 2**60)] = 0
 
 
 class Miner(Struct, frozen=True, kw_only=True):

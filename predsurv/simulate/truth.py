@@ -17,9 +17,10 @@ DEEDS_MAX: Final = 100_000
 
 
 class Deed(Struct, frozen=True, omit_defaults=True):
-    """One thing done wrong from ``start`` to ``end`` (ns UTC by the simulator's clock).
+    """One thing done wrong from ``start`` to ``end`` (ns UTC, time of day).
 
-    ``link``: number of the connection, 0 for all or none. ``tokens``: what it concerned.
+    ``link``: number of the connection, 0 for all or none. ``tokens``: what it concerned, without
+    what another connection carried as well.
     """
 
     kind: str

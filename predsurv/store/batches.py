@@ -16,7 +16,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import BookTop, Coverage, Record
 
-KEY_BATCHES_MAX: Final = 64
+KEY_BATCHES_MAX: Final = 256
 """Batches that share one key table: a damaged batch can cost the records of no more than these."""
 
 INT64_MAX: Final = 2**63 - 1
@@ -89,19 +89,11 @@ _COLUMNS: Final = frozenset({BookSnapshot, BookTop})
 _Kind = TypeVar("_Kind", BookSnapshot, BookTop)
 
 
-class _Numbers(dict[InstrumentKey, int]):
-    """Numbers keys as they are asked for."""
-
-    def __missing__(self, key: InstrumentKey) -> int:
-        number = self[key] = len(self)
-        return number
-
-
 class Encoder:
     """Turns records into batches of one segment; holds the key table."""
 
     def __init__(self) -> None:
-        self._table = _Numbers()
+        self._table: dict[InstrumentKey, int] = {}
         self._batches = 0
 
     def encode(self, records: Sequence[Record]) -> Encoded:
@@ -119,21 +111,18 @@ class Encoder:
         books = tops = None
         others: list[tuple[int, Record]] = []
         if len(changes) < len(records):
-            places = [i for i, record in enumerate(records) if type(record) is not BookDelta]
-            at, whole = _of(BookSnapshot, records, places)
-            books = self._books(at, whole)
-            at, best = _of(BookTop, records, places)
-            tops = self._tops(at, best)
-            others = [(i, _bounded(records[i])) for i in places if type(records[i]) not in _COLUMNS]
+            rest = [i for i, record in enumerate(records) if type(record) is not BookDelta]
+            books = self._books(*_taken(BookSnapshot, records, rest))
+            tops = self._tops(*_taken(BookTop, records, rest))
+            others = [(i, _bounded(records[i])) for i in rest if type(records[i]) not in _COLUMNS]
         keys = list(islice(self._table, first_key, None))
         body = _ENCODER.encode(Batch(first_key, keys, _times(records), deltas, books, tops, others))
         return Encoded(len(records), body)
 
     def _deltas(self, deltas: Sequence[BookDelta]) -> DeltaColumns:
-        table = self._table
         # One comprehension per field costs half of anything that makes a tuple per record.
         return DeltaColumns(
-            _pack("i", [table[each.key] for each in deltas]),
+            self._numbers([each.key for each in deltas]),
             _run([each.ts_venue for each in deltas]),
             _run([each.epoch for each in deltas]),
             _run([each.seq for each in deltas]),
@@ -154,11 +143,10 @@ class Encoder:
     def _columns(
         self, positions: Sequence[int], books: _Books, mark: Sequence[int], seq: Sequence[int | None]
     ) -> BookColumns:
-        table = self._table
         bids, asks = [book.bids for book in books], [book.asks for book in books]
         return BookColumns(
             _pack("i", positions),
-            _pack("i", [table[book.key] for book in books]),
+            self._numbers([book.key for book in books]),
             _run([book.ts_venue for book in books]),
             _run(mark),
             _run(seq),
@@ -168,12 +156,22 @@ class Encoder:
             _levels(asks),
         )
 
+    def _numbers(self, keys: Sequence[InstrumentKey]) -> bytes:
+        table = self._table
+        try:
+            numbers = [table[key] for key in keys]
+        except KeyError:
+            for key in dict.fromkeys(keys):
+                table.setdefault(key, len(table))
+            numbers = [table[key] for key in keys]
+        return _pack("i", numbers)
+
     def restart(self) -> None:
         """Begin a new key table: what the last call returned was not written."""
         self._batches = 0
 
 
-def _of(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
+def _taken(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
     at = [i for i in places if type(records[i]) is kind]
     return at, cast("list[_Kind]", [records[i] for i in at])
 

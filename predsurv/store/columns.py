@@ -26,9 +26,17 @@ TAKER_SIDES: Final = ("buy", "sell")
 _CLEAR, _SNAPSHOT, _CHANGE = (pa.scalar(code, pa.int8()) for code in range(3))
 _BID, _ASK = (pa.scalar(code, pa.int8()) for code in range(2))
 _TAKER_CODE: Final = {side: code for code, side in enumerate(TAKER_SIDES)}
+_ZERO: Final = pa.scalar(0, pa.int64())
 _NO_SIDE: Final = pa.scalar(None, pa.int8())
 
 _PLACED: Final = [("key", pa.int32()), ("position", pa.int32()), ("ts_venue", pa.int64())]
+
+
+def _int32(value: int) -> Any:
+    return pa.scalar(value, pa.int32())
+
+
+_PRICE, _SIZE = map(_int32, range(2))
 _ROW_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
     "trades": [
         *_PLACED,
@@ -54,8 +62,8 @@ class Contents(Struct, frozen=True):
     """A segment as tables by dataset; ``key`` columns index ``keys``.
 
     Rows of equal ``arrival`` are of one record and in order. ``position`` counts the records of
-    the segment. ``ordered``: no record is older than one before it. ``lost``: records whose
-    instrument was named in a damaged batch.
+    the segment. ``lost``: records whose instrument was named in a damaged batch. ``latest``:
+    greatest local time, 0 without records. ``ordered``: no record is older than one before it.
     """
 
     keys: list[InstrumentKey]
@@ -63,6 +71,7 @@ class Contents(Struct, frozen=True):
     last_coverage: dict[InstrumentKey, Coverage]
     records: int
     lost: int
+    latest: int
     ordered: bool
 
 
@@ -117,7 +126,9 @@ class Collected:
             **{dataset: _row_table(dataset, rows, placing) for dataset, rows in self._rows.items()},
         }
         lost = sum(_drop_unknown(tables, dataset) for dataset in ("snapshots", "deltas"))
-        return Contents(list(self._numbers), tables, self._last_coverage, self._records, lost, placing.ordered)
+        return Contents(
+            list(self._numbers), tables, self._last_coverage, self._records, lost, placing.latest, placing.ordered
+        )
 
     def _number(self, key: InstrumentKey) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
@@ -149,7 +160,7 @@ class Collected:
 def _change_table(deltas: Runs, placed: Sequence[Any]) -> Any:
     position, times, arrival = placed
     size = deltas.column("size", pa.int64())
-    asked = pc.less(size, 0)
+    asked = pc.less(size, _ZERO)
     columns = {
         "key": deltas.keys(),
         "position": position,
@@ -198,7 +209,7 @@ def _top_table(tops: Runs, levels: int) -> Any:
         for side in sides
         for column in (side.prices, side.sizes)
     ]
-    numbers = [pc.list_element(column, level) for column in lists for level in range(levels)]
+    numbers = [pc.list_element(column, level) for column in lists for level in map(_int32, range(levels))]
     return pa.table(
         {
             "key": tops.keys(),
@@ -217,8 +228,8 @@ class _Side:
         counts = books.column(f"{side}s", pa.int32())
         offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(counts)])
         pairs = pa.FixedSizeListArray.from_arrays(books.column(f"{side}_levels", pa.int64()), 2)
-        self.prices = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, 0))
-        self.sizes = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, 1))
+        self.prices = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, _PRICE))
+        self.sizes = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, _SIZE))
         self.of = pc.list_parent_indices(self.prices).cast(pa.int32())
 
 
@@ -233,7 +244,7 @@ def _row_table(dataset: Dataset, rows: Sequence[tuple[object, ...]], placing: Pl
 def _drop_unknown(tables: dict[Dataset, Any], dataset: Dataset) -> int:
     """Drop the rows whose key is unknown; return of how many records they were."""
     table = tables[dataset]
-    known = pc.greater_equal(table["key"], 0)
+    known = pc.greater_equal(table["key"], _int32(0))
     if pc.all(known).as_py() is not False:
         return 0
     tables[dataset] = table.filter(known)

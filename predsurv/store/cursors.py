@@ -31,46 +31,48 @@ _TEXTS: Final[dict[Dataset, list[str]]] = {
     "lifecycle": ["market_id", "instrument_id", "kind"],
 }
 _MICROS: Final = frozenset({"price", "size"})
-_FIRST: Final = ""  # as the stamp of gaps: before whatever else happened in the same nanosecond
+_FIRST: Final = -1  # as the segment of gaps: before whatever else happened in the same nanosecond
 
 
-Timed = tuple[int, str, int, MarketEvent]
-"""An event after its place: receive time, then segment (stamp), then arrival in the segment."""
+Timed = tuple[int, int, int, MarketEvent]
+"""An event after its place: receive time, then segment, then arrival in the segment."""
 
 PLACE: Final = itemgetter(0, 1, 2)
 
 
 class Wanted(Struct, frozen=True):
-    """Which rows are wanted: of ``venue``, from ``start`` to before ``end``; ``instruments`` None for all."""
+    """Which rows are wanted: of ``venue``, from ``start`` to before ``end``.
+
+    ``instruments``, ``collector``: None for all.
+    """
 
     venue: VenueName
     start: int
     end: int
     instruments: Set[InstrumentKey] | None = None
+    collector: str | None = None
 
 
 class Source(Struct, frozen=True):
     """A data file and the times of its rows, ns UTC.
 
-    ``stamp``: from its name. ``digest``: what the manifest says of its content, None when it is
-    not listed.
+    ``digest``: what the manifest says of its content, None when it is not listed.
     """
 
     path: Path
     dataset: Dataset
-    stamp: str
     lo: int
     hi: int
     digest: str | None = None
 
 
-def unlisted_source(path: Path, dataset: Dataset, stamp: str) -> Source:
+def unlisted_source(path: Path, dataset: Dataset) -> Source:
     """Return what the footer of a data file says that is in no manifest; raises IntegrityError."""
     with _open(path, dataset) as file:
         column = file.schema_arrow.get_field_index(_time_column(dataset))
         groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
         bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups]
-    return Source(path, dataset, stamp, min(lo for lo, _ in bounds), max(hi for _, hi in bounds))
+    return Source(path, dataset, min(lo for lo, _ in bounds), max(hi for _, hi in bounds))
 
 
 def _verify(source: Source) -> None:
@@ -102,7 +104,6 @@ class Cursor:
 
     def __init__(self, source: Source, wanted: Wanted, keys: dict[tuple[str, str], InstrumentKey]) -> None:
         """Load the file; ``keys`` is shared between cursors so that each key exists once."""
-        self._stamp = _FIRST if source.dataset == "coverage" else source.stamp
         self._dataset = source.dataset
         self._table = _load(source, wanted)
         self._times = self._table[_time_column(source.dataset)].cast(pa.int64()).combine_chunks()
@@ -136,7 +137,7 @@ class Cursor:
         rows = self._table.slice(start, stop - start)
         keys = [self._keys[code] for code in self._key_of_row.slice(start, stop - start).to_pylist()]
         times = self._times.slice(start, stop - start).to_pylist()
-        return list(_EVENTS[self._dataset](rows, keys, times, self._stamp))
+        return list(_EVENTS[self._dataset](rows, keys, times))
 
 
 def _load(source: Source, wanted: Wanted) -> Any:
@@ -144,7 +145,11 @@ def _load(source: Source, wanted: Wanted) -> Any:
     pieces = []
     _verify(source)
     with _open(source.path, source.dataset) as file:
-        names = [name for name in file.schema_arrow.names if name != "inclusion"]
+        names = [
+            name
+            for name in file.schema_arrow.names
+            if not (source.dataset == "coverage" and name in ("inclusion", "segment"))
+        ]
         try:
             for batch in file.iter_batches(batch_size=STEP_ROWS * 4, columns=names):
                 piece = _wanted_rows(pa.table(batch), source.dataset, time, wanted)
@@ -154,7 +159,7 @@ def _load(source: Source, wanted: Wanted) -> Any:
         except (OSError, pa.ArrowException) as error:
             raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
     table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else empty
-    order = [(time, "ascending")] + ([("arrival", "ascending")] if "arrival" in names else [])
+    order = [(name, "ascending") for name in (time, "segment", "arrival") if name in names]
     return table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
 
 
@@ -212,55 +217,57 @@ def _list(rows: Any, name: str) -> list[Any]:
     return list(column.to_pylist())
 
 
-_DELTA_FIELDS: Final = ("arrival", "ts_venue", "epoch", "seq", "kind", "side", "price", "size")
+_DELTA_FIELDS: Final = ("segment", "arrival", "ts_venue", "epoch", "seq", "kind", "side", "price", "size")
 
 
-def _book_events(rows: Any, keys: list[InstrumentKey], times: list[int], stamp: str) -> Iterator[Timed]:
+def _book_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
     columns = [_list(rows, name) for name in _DELTA_FIELDS]
     head: tuple[Any, ...] | None = None
     sides: dict[str, list[Level]] = {"bid": [], "ask": []}
-    for key, ts, arrival, ts_venue, epoch, seq, kind, side, price, size in zip(keys, times, *columns, strict=True):
+    for key, ts, segment, arrival, ts_venue, epoch, seq, kind, side, price, size in zip(
+        keys, times, *columns, strict=True
+    ):
         if kind == "snapshot":
             sides[side].append((price, size))
             continue
         if head is not None:
-            yield _snapshot(head, sides, stamp)
+            yield _snapshot(head, sides)
             head = None
         if kind == "change":
-            yield (ts, stamp, arrival, BookDelta(key, ts, ts_venue, epoch, seq, side, price, size))
+            yield (ts, segment, arrival, BookDelta(key, ts, ts_venue, epoch, seq, side, price, size))
         else:
-            head, sides = (key, ts, arrival, ts_venue, epoch, seq), {"bid": [], "ask": []}
+            head, sides = (key, ts, segment, arrival, ts_venue, epoch, seq), {"bid": [], "ask": []}
     if head is not None:
-        yield _snapshot(head, sides, stamp)
+        yield _snapshot(head, sides)
 
 
-def _snapshot(head: tuple[Any, ...], sides: dict[str, list[Level]], stamp: str) -> Timed:
-    key, ts, arrival, ts_venue, epoch, seq = head
+def _snapshot(head: tuple[Any, ...], sides: dict[str, list[Level]]) -> Timed:
+    key, ts, segment, arrival, ts_venue, epoch, seq = head
     book = BookSnapshot(key, ts, ts_venue, epoch, seq, tuple(sides["bid"]), tuple(sides["ask"]))
-    return ts, stamp, arrival, book
+    return ts, segment, arrival, book
 
 
-def _trade_events(rows: Any, keys: list[InstrumentKey], times: list[int], stamp: str) -> Iterator[Timed]:
-    names = ("arrival", "ts_venue", "price", "size", "taker_side", "trade_id")
+def _trade_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+    names = ("segment", "arrival", "ts_venue", "price", "size", "taker_side", "trade_id")
     columns = [_list(rows, name) for name in names]
-    for key, ts, arrival, ts_venue, price, size, side, trade_id in zip(keys, times, *columns, strict=True):
-        yield (ts, stamp, arrival, Trade(key, ts, ts_venue, price, size, side, trade_id))
+    for key, ts, segment, arrival, ts_venue, price, size, side, trade_id in zip(keys, times, *columns, strict=True):
+        yield (ts, segment, arrival, Trade(key, ts, ts_venue, price, size, side, trade_id))
 
 
-def _gap_events(rows: Any, keys: list[InstrumentKey], times: list[int], stamp: str) -> Iterator[Timed]:
+def _gap_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
     columns = [_list(rows, name) for name in ("reason", "epoch")]
     for key, ts, reason, epoch in zip(keys, times, *columns, strict=True):
-        yield (ts, stamp, 0, Gap(key, ts, reason, epoch))
+        yield (ts, _FIRST, 0, Gap(key, ts, reason, epoch))
 
 
-def _lifecycle_events(rows: Any, keys: list[InstrumentKey], times: list[int], stamp: str) -> Iterator[Timed]:
-    columns = [_list(rows, name) for name in ("arrival", "ts_venue", "kind", "value")]
-    for key, ts, arrival, ts_venue, kind, value in zip(keys, times, *columns, strict=True):
+def _lifecycle_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+    columns = [_list(rows, name) for name in ("segment", "arrival", "ts_venue", "kind", "value")]
+    for key, ts, segment, arrival, ts_venue, kind, value in zip(keys, times, *columns, strict=True):
         try:
             event = to_event(LifecycleRow(key, ts, ts_venue, kind, value))
         except ValueError as error:
             raise IntegrityError(f"lifecycle row of {key.market_id[:64]!r}: {error}; run `predsurv verify`") from error
-        yield (ts, stamp, arrival, event)
+        yield (ts, segment, arrival, event)
 
 
 _EVENTS: Final = {

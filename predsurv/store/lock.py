@@ -5,6 +5,8 @@ Kept apart because the lock must be held before anything else of the store is to
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +15,39 @@ from predsurv.core.errors import SafetyError
 from predsurv.core.text import sanitise
 from predsurv.store.durable import PRIVATE_DIR, make_dirs
 from predsurv.store.paths import segment_name
+
+
+@contextmanager
+def publishing(state_dir: Path, *, alone: bool = False) -> Iterator[None]:
+    """Hold the right to put files into the datasets, together with others or ``alone``.
+
+    Whoever exchanges or removes a folder is alone: a file renamed into it meanwhile would be lost
+    with the old one. Waits; each holds it for the time of a few renames. Raises OSError.
+    """
+    with _locked(state_dir / "publishing", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def only_one(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file ``path``; raises SafetyError, naming ``what`` runs already, and OSError."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise SafetyError(f"{what} runs already (it holds {path}): wait for it") from None
+        yield
+
+
+@contextmanager
+def _locked(path: Path, mode: int) -> Iterator[None]:
+    make_dirs(path.parent, PRIVATE_DIR)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, mode)
+        yield
+    finally:
+        os.close(fd)
 
 
 class DataLock:

@@ -12,16 +12,18 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.store.durable import PRIVATE_DIR, append_lines, make_dirs, sync_dir
-from predsurv.store.paths import parse_file
+from predsurv.store.durable import PRIVATE_DIR, append_lines, make_dirs, sync_dir, write_whole
+from predsurv.store.paths import end_of, parse_file
 
 _READ_BYTES: Final = 1 << 20
+_CUTOFF: Final = "cutoff.json"
 
 
 class SealedFile(Struct, frozen=True):
     """A file of a dataset as it was sealed; ``path`` is relative to the data folder.
 
     ``lo``, ``hi``: least and greatest time of its rows, ns UTC. ``blake2b``: of the whole file.
+    ``replaces``: files whose rows it holds and that are gone for good.
     """
 
     path: str
@@ -30,6 +32,7 @@ class SealedFile(Struct, frozen=True):
     hi: int
     bytes: int
     blake2b: str
+    replaces: tuple[str, ...] = ()
 
 
 _DECODER = msgspec.json.Decoder(SealedFile)
@@ -48,11 +51,31 @@ def record(folder: Path, collector: str, files: Iterable[SealedFile]) -> None:
     sync_dir(folder)
 
 
+class _Cutoff(Struct, frozen=True):
+    cutoff: int
+
+
+def cutoff_of(folder: Path) -> int:
+    """Return the instant (ns UTC) before which retention removed everything, 0 when it never did."""
+    try:
+        return msgspec.json.decode((folder / _CUTOFF).read_bytes(), type=_Cutoff).cutoff
+    except FileNotFoundError:
+        return 0
+
+
+def cut_off(folder: Path, cutoff: int) -> None:
+    """Let everything before ``cutoff`` (ns UTC) count as removed, durably; raises OSError."""
+    make_dirs(folder, PRIVATE_DIR)
+    write_whole(folder / _CUTOFF, msgspec.json.encode(_Cutoff(cutoff)))
+
+
 def read(folder: Path, date: str = "*") -> Iterator[SealedFile]:
     """Yield the latest line of every file in the manifests of ``date`` (YYYY-MM-DD), or of all days.
 
-    Blank lines and a line torn by a power cut are passed over: its file is sealed and listed again.
+    Files that others replaced or retention removed are left out. Blank lines and a line torn by a power cut are passed
+    over: its file is sealed and listed again.
     """
+    cutoff = cutoff_of(folder)
     for path in sorted(folder.glob(f"*-{date}.jsonl")):
         latest: dict[str, SealedFile] = {}
         for line in path.read_bytes().splitlines():
@@ -61,7 +84,10 @@ def read(folder: Path, date: str = "*") -> Iterator[SealedFile]:
             except msgspec.MsgspecError:
                 continue
             latest[file.path] = file
-        yield from latest.values()
+        gone = {name for file in latest.values() for name in file.replaces}
+        for file in latest.values():
+            if file.path not in gone and (not cutoff or end_of(parse_file(Path(file.path))[0]) > cutoff):
+                yield file
 
 
 def digest(path: Path) -> str:

@@ -17,6 +17,9 @@ from predsurv.store.paths import HOURLY, NS_DAY, NS_HOUR, Dataset, Partition, pa
 from predsurv.store.runs import is_sorted
 from predsurv.store.schema import TIME, schema_of, to_float
 
+_HOUR, _DAY = (pa.scalar(length, pa.int64()) for length in (NS_HOUR, NS_DAY))
+_LOW, _BITS = pa.scalar(0xFFFF, pa.int32()), pa.scalar(16, pa.int32())
+_WHOLE: Final = pa.scalar("")
 _WORDS: Final = {"kind": KINDS, "side": SIDES, "taker_side": TAKER_SIDES}
 
 
@@ -56,7 +59,7 @@ class _Index:
 
 
 def _split(dataset: Dataset, table: Any, index: _Index, levels: int) -> Iterator[FileTable]:
-    slots = pc.divide(table[_time_of(dataset)], NS_HOUR if dataset in HOURLY else NS_DAY)
+    slots = pc.divide(table[_time_of(dataset)], _HOUR if dataset in HOURLY else _DAY)
     for _, of_slot in _groups(table, slots):
         venues = index.venue.take(of_slot["key"].combine_chunks())
         for code, rows in _groups(of_slot, venues):
@@ -67,7 +70,7 @@ def _groups(table: Any, codes: Any) -> Iterator[tuple[int, Any]]:
     """Yield the rows of ``table`` for each value of ``codes``, least first."""
     found = sorted(pc.unique(codes).to_pylist())
     for code in found:
-        yield code, table if len(found) == 1 else table.filter(pc.equal(codes, code))
+        yield code, table if len(found) == 1 else table.filter(pc.equal(codes, pa.scalar(code, codes.type)))
 
 
 def _time_of(dataset: Dataset) -> str:
@@ -97,7 +100,7 @@ def _order(dataset: Dataset, rows: Any, index: _Index) -> Any:
     # Time and arrival increase with position, and small integers are sorted by counting: digit by digit,
     # least first, this takes a fifth of comparing rows.
     position = rows["position"].combine_chunks()
-    digits = [] if is_sorted(position) else [pc.bit_wise_and(position, 0xFFFF), pc.shift_right(position, 16)]
+    digits = [] if is_sorted(position) else [pc.bit_wise_and(position, _LOW), pc.shift_right(position, _BITS)]
     order = pc.sort_indices(digits[0]) if digits else None
     for digit in [*digits[1:], rank]:
         order = pc.sort_indices(digit) if order is None else order.take(pc.sort_indices(digit.take(order)))
@@ -122,7 +125,7 @@ def _on_disk(name: str, kind: Any, rows: Any, index: _Index) -> Any:
 
 def _ids(keys: Any, values: Any) -> Any:
     """Ids as a dictionary; as plain text where some are absent (lifecycle rows about a whole market)."""
-    absent = pc.equal(values, "")
+    absent = pc.equal(values, _WHOLE)
     if not pc.any(absent.take(keys)).as_py():
         return pa.DictionaryArray.from_arrays(keys, values)
     return pc.if_else(absent.take(keys), None, values.take(keys))

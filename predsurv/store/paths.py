@@ -33,7 +33,9 @@ NS_SECOND: Final = 1_000_000_000
 NS_HOUR: Final = 3_600 * NS_SECOND
 NS_DAY: Final = 24 * NS_HOUR
 
-_STAMP = re.compile(r"(?P<opened>[0-9]{8}T[0-9]{6}Z)-(?P<collector>.+)-(?P<segment>[0-9]{12})\Z")
+_STAMP = re.compile(
+    r"(?P<opened>[0-9]{8}T[0-9]{6}Z)-(?P<collector>.+)-(?P<segment>[0-9]{12})(?:m(?P<merges>[0-9]{1,6}))?\Z"
+)
 _SEGMENT = re.compile(r"(?P<collector>.+)-(?P<segment>[0-9]{12})\.db\Z")
 _DATASET_OF: Final = {folder: dataset for dataset, folder in FOLDERS.items()}
 
@@ -48,14 +50,19 @@ class Partition(Struct, frozen=True, order=True):
 
 
 class Stamp(Struct, frozen=True):
-    """What makes a data file's name unique: when its segment was opened, by whom, its number."""
+    """What makes a data file's name unique: when its segment was opened, by whom, its number.
+
+    A file merged of several has the first opening, the last number, and how often it was ``merged``.
+    """
 
     opened: str
     collector: str
     segment: int
+    merges: int = 0
 
     def __str__(self) -> str:
-        return f"{self.opened}-{self.collector}-{self.segment:012d}"
+        suffix = f"m{self.merges}" if self.merges else ""
+        return f"{self.opened}-{self.collector}-{self.segment:012d}{suffix}"
 
 
 class Layout(Struct, frozen=True):
@@ -87,6 +94,15 @@ class Layout(Struct, frozen=True):
         """Files being written by ``collector``; emptied at start."""
         return self.state / "staging" / collector
 
+    def merging(self, collector: str) -> Path:
+        """Folders that ``collector`` is about to exchange for those of closed hours, and what it intends."""
+        return self.state / "merging" / collector
+
+    @property
+    def expired(self) -> Path:
+        """Folders taken out of the datasets by retention, on their way out."""
+        return self.state / "expired"
+
     def folder(self, partition: Partition) -> Path:
         """Return the folder of ``partition``."""
         day = self.data_dir / FOLDERS[partition.dataset] / f"venue={path_component(partition.venue)}"
@@ -100,6 +116,14 @@ class Layout(Struct, frozen=True):
     def universe(self, venue: VenueName, date: str) -> Path:
         """Return the path of the universe file of ``venue`` on ``date`` (YYYY-MM-DD)."""
         return self.data_dir / "metadata" / f"venue={path_component(venue)}" / f"date={date}" / "universe.jsonl"
+
+
+def is_date(text: str) -> bool:
+    """Return whether ``text`` is a date as partitions are named, YYYY-MM-DD."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).strftime("%Y-%m-%d") == text
+    except ValueError:
+        return False
 
 
 def date_of(ts: int) -> str:
@@ -129,8 +153,25 @@ def parse_file(path: Path) -> tuple[Partition, Stamp]:
     if dataset is None or match is None or {"venue", "date"} - keys.keys():
         raise ValueError(f"not a data file of ours: {path.name[:100]!r}")
     hour = int(keys["hour"]) if "hour" in keys else None
-    stamp = Stamp(match["opened"], match["collector"], int(match["segment"]))
+    stamp = Stamp(match["opened"], match["collector"], int(match["segment"]), int(match["merges"] or 0))
     return Partition(dataset, VenueName(keys["venue"]), keys["date"], hour), stamp
+
+
+def data_files(layout: Layout, dataset: Dataset) -> list[Path]:
+    """Return every data file of ``dataset``, of all venues and collectors, in the order of their paths."""
+    depth = "*/*/*" if dataset in HOURLY else "*/*"
+    return sorted((layout.data_dir / FOLDERS[dataset]).glob(f"{depth}/*.parquet"))
+
+
+def start_of(partition: Partition) -> int:
+    """Return when ``partition`` begins, ns UTC."""
+    moment = datetime.strptime(partition.date, "%Y-%m-%d").replace(hour=partition.hour or 0, tzinfo=UTC)
+    return int(moment.timestamp()) * NS_SECOND
+
+
+def end_of(partition: Partition) -> int:
+    """Return when ``partition`` is over, ns UTC."""
+    return start_of(partition) + (NS_HOUR if partition.dataset in HOURLY else NS_DAY)
 
 
 def dataset_files(data_dir: Path, dataset: Dataset, venue: VenueName, date: str) -> list[Path]:

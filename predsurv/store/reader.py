@@ -29,15 +29,20 @@ def replay(
     compared with its manifest, and page checksums are verified. Raises IntegrityError naming the
     file that is damaged.
     """
-    wanted = Wanted(venue, start, end, instruments)
     reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
-    for _, _, _, event in _merge(_sources(Layout(data_dir), wanted), wanted):
+    for event in recorded(Layout(data_dir), Wanted(venue, start, end, instruments)):
         if isinstance(event, Gap):
             if reasons.get(event.key) == event.reason:
                 continue  # the same gap, written in pieces
             reasons[event.key] = event.reason
         elif reasons and isinstance(event, BookSnapshot):
             reasons.pop(event.key, None)
+        yield event
+
+
+def recorded(layout: Layout, wanted: Wanted) -> Iterator[MarketEvent]:
+    """Yield as ``replay`` does, but the pieces of one gap each."""
+    for _, _, _, event in _merge(_sources(layout, wanted), wanted):
         yield event
 
 
@@ -91,11 +96,12 @@ def _found(
     for dataset in datasets:
         folder = layout.folder(partition_of(dataset, wanted.venue, ts))
         for path in sorted(folder.glob("*.parquet")):
-            stamp = str(parse_file(path)[1])
+            if wanted.collector not in (None, parse_file(path)[1].collector):
+                continue
             file = sealed.get(str(path.relative_to(layout.data_dir)))
             if file is None:
-                source = unlisted_source(path, dataset, stamp)
+                source = unlisted_source(path, dataset)
             else:
-                source = Source(path, dataset, stamp, file.lo, file.hi, file.blake2b)
+                source = Source(path, dataset, file.lo, file.hi, file.blake2b)
             if source.lo < wanted.end and source.hi >= wanted.start:
                 yield source

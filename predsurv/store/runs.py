@@ -86,9 +86,12 @@ class Placing:
         """``times``: int64, local time of each record in order of arrival."""
         self._times = times
         self._positions = pa.arange(0, len(times)).cast(pa.int32())
+        self.latest: int = pc.max(times).as_py() or 0
         self.ordered = is_sorted(times)
         latest = times if self.ordered else pc.cumulative_max(times)
-        fresh = pa.concat_arrays([pa.array([True] * min(1, len(times))), pc.greater(latest[1:], latest[:-1])])
+        fresh = pa.concat_arrays(
+            [pa.array([True] * min(1, len(times)), pa.bool_()), pc.greater(latest[1:], latest[:-1])]
+        )
         nothing = pa.scalar(None, pa.int32())
         first = pc.fill_null_forward(pc.if_else(fresh, self._positions, nothing))
         arrival = pc.subtract(self._positions, first)

@@ -25,6 +25,7 @@ EXACT_MAX: Final = 2**52
 
 TIME: Final = pa.timestamp("ns", tz="UTC")
 _TEXT: Final = pa.string()
+_SCALE: Final = pa.scalar(float(MICROS))  # a Python number would cost a failing import at every call
 _NUMBER: Final = pa.float64()
 
 
@@ -93,27 +94,34 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
 }
 
 _PACKED: Final = {"seq"}
-_PLAIN: Final = {"ts_recv", "ts_venue", "trade_id", "value"}  # zstd finds a frame's repeated times best unpacked
+_PLAIN: Final = {"ts_recv", "ts_venue", "trade_id", "value", "size"}  # zstd finds a frame's repeats best unpacked
+_SOUGHT: Final = {"ts_recv", "start", "end", "market_id", "instrument_id"}
 
 
 class Encoding(Struct, frozen=True):
-    """Parquet encodings by column: ``dictionary`` names, and the encoding of some others."""
+    """Parquet encodings by column: ``dictionary`` names, and the encoding of some others.
+
+    ``statistics``: columns with bounds in the footer. Only those that readers look for rows by:
+    bounds of all columns cost as much as all the rest of writing.
+    """
 
     dictionary: list[str]
     column: dict[str, str]
+    statistics: list[str]
 
 
 def encoding_of(schema: Any) -> Encoding:
     """Return how each column of ``schema`` is best stored (measured in benchmarks/seal.py)."""
     column = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _PACKED}
-    return Encoding([name for name in schema.names if name not in column.keys() | _PLAIN], column)
+    dictionary = [name for name in schema.names if name not in column.keys() | _PLAIN]
+    return Encoding(dictionary, column, [name for name in schema.names if name in _SOUGHT])
 
 
 def to_float(micros: Any) -> Any:
     """Return an int64 column of micros as float64."""
-    return pc.divide(pc.cast(micros, pa.float64(), safe=False), float(MICROS))
+    return pc.divide(pc.cast(micros, pa.float64(), safe=False), _SCALE)
 
 
 def to_micros(numbers: Any) -> Any:
     """Return a float64 column as int64 micros, the inverse of ``to_float``."""
-    return pc.cast(pc.round(pc.multiply(numbers, float(MICROS))), pa.int64())
+    return pc.cast(pc.round(pc.multiply(numbers, _SCALE)), pa.int64())

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import pyarrow.parquet as pq
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError, TransientError
@@ -20,15 +19,13 @@ from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store import manifest, quarantine
 from predsurv.store.columns import Collected, Contents
-from predsurv.store.durable import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir, sync_file
+from predsurv.store.durable import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir
+from predsurv.store.lock import publishing
 from predsurv.store.manifest import SealedFile
 from predsurv.store.partitions import FileTable, file_tables
 from predsurv.store.paths import Dataset, Layout, Stamp, parse_file, parse_segment, segment_name, stamp_time
-from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, encoding_of
 from predsurv.store.segment import Segment, SegmentReader, UnbornSegment, predecessor_limit, remove_segment
-
-ROW_GROUP_ROWS: Final = 1 << 20
-"""Rows of one Parquet row group: large, because each repeats the dictionaries of ids."""
+from predsurv.store.writing import ParquetSink
 
 
 class SealOptions(Struct, frozen=True):
@@ -53,6 +50,7 @@ class SealReport(Struct, frozen=True):
 
     ``rows`` and ``bytes`` by dataset; ``records`` read from the log. ``damaged`` names what could
     not be read and ``torn`` counts bytes that were no whole commit: both are in quarantine.
+    ``opened`` and ``latest``: when the segment was opened and its latest record, ns UTC, 0 unknown.
     """
 
     segment: str
@@ -62,6 +60,8 @@ class SealReport(Struct, frozen=True):
     records: int = 0
     damaged: tuple[str, ...] = ()
     torn: int = 0
+    opened: int = 0
+    latest: int = 0
     duration_ns: int = 0
 
 
@@ -99,7 +99,18 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     else:
         remove_segment(path)
     options.at("forgotten")
-    return SealReport(path.name, files, *_totals(files), contents.records, damaged, segment.torn)
+    rows, size = _totals(files)
+    return SealReport(
+        segment=path.name,
+        files=files,
+        rows=rows,
+        bytes=size,
+        records=contents.records,
+        damaged=damaged,
+        torn=segment.torn,
+        opened=segment.header.opened,
+        latest=contents.latest,
+    )
 
 
 def _read(path: Path, options: SealOptions) -> tuple[Segment, Contents, tuple[str, ...]]:
@@ -130,32 +141,20 @@ def _write_files(
             target = layout.file(each.partition, stamp)
             draft = staging / f"{number:04d}-{target.name}"
             staged.append((draft, target, _stage(draft, target.relative_to(layout.data_dir), each, options)))
-        _publish(staged, options)
+        files = tuple(file for _, _, file in staged)
+        with publishing(layout.state):
+            _publish(staged, options)
+            options.at("manifest")
+            manifest.record(layout.manifest, stamp.collector, files)
     except OSError:
         clear_dir(staging)
         raise
-    options.at("manifest")
-    files = tuple(file for _, _, file in staged)
-    manifest.record(layout.manifest, stamp.collector, files)
     return files
 
 
 def _stage(draft: Path, target: Path, each: FileTable, options: SealOptions) -> SealedFile:
-    encoding = encoding_of(each.table.schema)
-    with pq.ParquetWriter(
-        draft,
-        each.table.schema,
-        compression="zstd",
-        compression_level=options.compression,
-        use_dictionary=encoding.dictionary,
-        column_encoding=encoding.column,
-        write_page_checksum=True,
-        store_schema=False,  # else a reader is told to make dictionaries of the id columns
-    ) as writer:
-        writer.add_key_value_metadata({VERSION_KEY: SCHEMA_VERSION})
-        writer.write_table(each.table, ROW_GROUP_ROWS)
-    draft.chmod(0o644)
-    sync_file(draft)
+    with ParquetSink(draft, options.compression) as sink:
+        sink.write(each.table)
     return SealedFile(str(target), each.table.num_rows, each.lo, each.hi, draft.stat().st_size, manifest.digest(draft))
 
 

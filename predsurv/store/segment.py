@@ -28,7 +28,7 @@ from predsurv.store.batches import Batch, Encoded, decode
 from predsurv.store.durable import sync_dir
 
 FORMAT: Final = 2
-PAGE_BYTES: Final = 16_384
+PAGE_BYTES: Final = 8_192
 _WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
 
@@ -258,6 +258,19 @@ def remove_segment(path: Path) -> None:
     sync_dir(path.parent)
     wal_path(path).unlink(missing_ok=True)
     _shm_path(path).unlink(missing_ok=True)
+
+
+def opened_at(path: Path) -> int | None:
+    """Return when the segment at ``path`` was opened (ns UTC), None when it does not say.
+
+    It may be open for writing, here or elsewhere.
+    """
+    try:
+        with closing(_open_read_only(path)) as db:
+            row = db.execute("SELECT body FROM header").fetchone()
+        return msgspec.json.decode(row[0], type=Header).opened if row else None
+    except (sqlite3.Error, msgspec.MsgspecError):
+        return None
 
 
 def predecessor_limit(successor: Path) -> int | None:

@@ -4,9 +4,11 @@ Kept apart from sealing because the log must take whatever comes at once, and a 
 disk must end as a fact in the recording, never as silence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
+from types import MappingProxyType
+from typing import Final
 
 from predsurv.core.errors import IntegrityError
 from predsurv.core.records import Record
@@ -16,6 +18,8 @@ from predsurv.store.intake import Intake, LogFact, LogPaused, SegmentReplaced
 from predsurv.store.numbering import create_segment
 from predsurv.store.paths import Layout
 from predsurv.store.segment import PREDECESSOR_NOTE
+
+_NONE: Final = MappingProxyType[str, bytes]({})
 
 
 class Log:
@@ -55,12 +59,15 @@ class Log:
         """Why the log takes no data now; None when it does."""
         return self._intake.paused
 
-    def append(self, records: Sequence[Record]) -> None:
-        """Buffer ``records`` in order; see ``LogPaused`` for what a full disk changes.
+    def append(self, records: Sequence[Record], notes: Mapping[str, bytes] = _NONE) -> None:
+        """Buffer ``records`` in order, and ``notes`` with them; see ``LogPaused`` for what a full disk changes.
 
-        Raises IntegrityError when nobody flushed for BUFFER_RECORDS_MAX records.
+        One commit holds all of it, whoever flushes. Raises IntegrityError when nobody flushed for
+        BUFFER_RECORDS_MAX records.
         """
-        self._intake.take(records)
+        with self._lock:
+            self._intake.take(records)
+            self._note(notes)
 
     def note(self, kind: str, payload: bytes) -> None:
         """Remember ``payload`` under ``kind``, written by the next flush; the latest of a kind counts.
@@ -68,7 +75,11 @@ class Log:
         Notes are carried into every new segment: the newest segment found at start has them all.
         """
         with self._lock:
-            self._notes[kind] = payload
+            self._note({kind: payload})
+
+    def _note(self, notes: Mapping[str, bytes]) -> None:
+        self._notes.update(notes)
+        for kind, payload in notes.items():
             self._current.note(kind, payload)
 
     def flush(self) -> tuple[LogFact, ...]:

@@ -26,7 +26,8 @@ class StreamPolicy(Struct, frozen=True, kw_only=True):
     answer. ``silence``: a connection without data this long has to prove itself by one book; when
     it does, it may be silent twice as long next time, at most ``silence_max``. ``stable``: a
     connection that lived this long and brought data is a success. ``lifetime``: a connection this
-    old is replaced by a new one without a seam; 0 for never.
+    old is replaced by a new one without a seam; 0 for never. ``overlap``: how long both are read,
+    so that the old one has told all that is in the new one's books, however far it is behind.
     """
 
     tick: int = 500 * _MS
@@ -47,6 +48,7 @@ class StreamPolicy(Struct, frozen=True, kw_only=True):
     retries_per_minute: int = 5
     retries_at_once: int = 4
     lifetime: int = 0
+    overlap: int = 2 * _S
     handover_patience: int = 30 * _S
     catch_up_patience: int = 5 * _S
 
@@ -122,7 +124,6 @@ class _Vigil:
     """
 
     def __init__(self, policy: StreamPolicy, now: int) -> None:
-        self.heard = False
         self.last_ts: int | None = None
         self.probe: _Probe | None = None
         self._policy = policy
@@ -135,6 +136,10 @@ class _Vigil:
         self._last_data, self.last_ts = now, ts
         if self.probe is None:
             self._silence = self._policy.silence
+
+    def quiet(self, now: int) -> int:
+        """Return how long (ns) nothing has come."""
+        return now - self._last_data
 
     def answered(self) -> None:
         """Remember that the probe was answered: this connection may be silent for longer."""
@@ -169,13 +174,14 @@ class Conversation:
 
     ``outgoing`` collects frames for whoever sends. ``waiting_frames``, ``waiting_bytes`` and
     ``overflow`` belong to the queue that holds its undecoded frames. ``gate``, when there is one,
-    decides what is told.
+    decides what is told. ``heard``: data came.
     """
 
     def __init__(self, venue: VenueName, epoch: int, codec: Codec, policy: StreamPolicy, now: int) -> None:
         self.epoch = epoch
         self.codec = codec
         self.gate: Gate | None = None
+        self.heard = False
         self.keys: set[InstrumentKey] = set()
         self.outgoing: list[bytes] = []
         self.waiting_frames = 0
@@ -188,11 +194,8 @@ class Conversation:
         self._last_keepalive = now
         self._asks = _Asks(policy)
         self._vigil = _Vigil(policy, now)
-
-    @property
-    def heard(self) -> bool:
-        """Whether any data came."""
-        return self._vigil.heard
+        self._broken: set[InstrumentKey] = set()
+        """Had a book, lost it, and was asked for anew."""
 
     def ask(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey], now: int) -> None:
         """Ask for ``add``, no longer for ``drop``; in both means anew. Effective at once."""
@@ -213,7 +216,7 @@ class Conversation:
     def resync(self, overflow: Overflow, ts: int, now: int, out: list[MarketEvent]) -> None:
         """Declare what was let go; ask for every book anew."""
         self.overflow = None
-        self._tell([Dropped(self._venue, ts, overflow.count), *self._gaps("overflow", ts)], out)
+        self._tell([Dropped(self._venue, ts, overflow.count), *_gaps(self, "overflow", ts)], out)
         self.ask(self.keys, self.keys, now)
 
     def end(self, cause: GapReason, ts: int, out: list[MarketEvent], *, exact: bool) -> None:
@@ -222,19 +225,11 @@ class Conversation:
         A connection that was found dead may have been dead since it last said something.
         """
         since = ts if exact or self._vigil.last_ts is None else self._vigil.last_ts
-        self._tell(self._gaps(cause, since), out)
+        self._tell(_gaps(self, cause, since), out)
 
     def stable(self, now: int) -> bool:
         """Return whether this connection worked: it brought data and did not end at once."""
         return self.heard and now - self._started >= self._policy.stable
-
-    def settled(self, other: "Conversation") -> bool:
-        """Return whether every instrument has a book here that has one in ``other``."""
-        return self.heard and self.codec.awaiting() <= other.codec.awaiting()
-
-    def with_books(self) -> AbstractSet[InstrumentKey]:
-        """Return the instruments that have a book."""
-        return self.keys - self.codec.awaiting()
 
     def check(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
         """Do what time demands; return False when the connection is to be given up as frozen."""
@@ -267,7 +262,7 @@ class Conversation:
             if decode(frame, ts, out):
                 data = True
         if data:
-            self._vigil.heard = True
+            self.heard = True
             self._vigil.note(ts, now)
         self._examine(ts, now, out)
 
@@ -277,32 +272,38 @@ class Conversation:
             self._vigil.note(ts, now)
         lost = self.codec.take_lost()
         if lost:
-            self._ask_again(lost - self._asks.too_soon(lost, now), now)
-
-    def _gaps(self, reason: GapReason, ts: int) -> list[Gap]:
-        return [Gap(key, ts, reason, self.epoch) for key in sorted(self.keys)]
+            self._broken |= lost
+            _ask_again(self, lost - self._asks.too_soon(lost, now), now)
 
     def _flows(self, ts: int, now: int) -> bool:
         """Return whether data flows, as far as is known; make a silent connection prove it."""
         vigil, awaiting = self._vigil, self.codec.awaiting()
-        if not vigil.heard:
+        if not self.heard:
             return not self.keys or now - self._started < self._policy.book_patience
+        self._broken &= awaiting
+        if self._broken and vigil.quiet(now) >= self._policy.book_patience:
+            return False  # with every book broken there would be none left to probe
         if vigil.probe is not None:
             if vigil.probe.key in awaiting:
                 return not self._asks.late(vigil.probe.key, now)
             vigil.answered()
         chosen = vigil.choose(self.keys - awaiting, ts, now)
         if chosen is not None:
-            self._ask_again({chosen}, now)
+            _ask_again(self, {chosen}, now)
         return True
 
     def _chase(self, ts: int, now: int, out: list[MarketEvent]) -> None:
         """Ask again for instruments whose first book is overdue."""
         overdue = self._asks.overdue(self.codec.awaiting(), now)
         out += [Gap(key, ts, "subscribing", self.epoch) for key in sorted(overdue)]
-        self._ask_again(overdue.keys(), now)
+        _ask_again(self, overdue.keys(), now)
         self._asks.wait(overdue)
 
-    def _ask_again(self, keys: AbstractSet[InstrumentKey], now: int) -> None:
-        if keys:
-            self.ask(frozenset(keys), frozenset(keys), now)
+
+def _ask_again(talk: Conversation, keys: AbstractSet[InstrumentKey], now: int) -> None:
+    if keys:
+        talk.ask(frozenset(keys), frozenset(keys), now)
+
+
+def _gaps(talk: Conversation, reason: GapReason, ts: int) -> list[Gap]:
+    return [Gap(key, ts, reason, talk.epoch) for key in sorted(talk.keys)]

@@ -279,7 +279,10 @@ class Lane:
         """Wait until the new connection has every book, and let it speak; return False when it never has."""
         clock, inbox, talk = self._pool.clock, self._pool.inbox, renewal.link.talk
         deadline = clock.monotonic() + self._policy.handover_patience
-        while not talk.settled(link.talk):
+        ready = 0
+        while not ready or clock.monotonic() < ready or not _ready(talk, link.talk):
+            if not ready and _ready(talk, link.talk):
+                ready = clock.monotonic() + self._policy.overlap
             if renewal.link.task.done() or renewal.handover.overfull or clock.monotonic() >= deadline:
                 return False
             await clock.sleep(self._policy.tick)
@@ -294,7 +297,13 @@ class Lane:
         return True
 
 
+def _ready(new: Conversation, old: Conversation) -> bool:
+    """Return whether every instrument has a book on ``new`` that has one on ``old``."""
+    return new.heard and new.codec.awaiting() <= old.codec.awaiting()
+
+
 def _switch(renewal: _Renewal, ts: int, out: list[MarketEvent]) -> None:
     if not renewal.handover.switched:
-        renewal.handover.switch(renewal.link.talk.with_books())
+        talk = renewal.link.talk
+        renewal.handover.switch(talk.keys - talk.codec.awaiting())
     renewal.handover.settle(ts, out)

@@ -60,7 +60,7 @@ class KalshiHarness:
             self.simulated.afflict(how)
 
     def loads(self) -> Sequence[int]:
-        return [member.talk.load() for member in self.simulated.server.members.values()]
+        return [len(member.talk.tickers()) for member in self.simulated.server.members.values()]
 
     async def let_one_close(self) -> None:
         exchange = self.simulated.behind.session.exchange

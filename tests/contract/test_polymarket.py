@@ -44,7 +44,9 @@ class PolymarketHarness:
     def __init__(self, server: RecordedPolymarket) -> None:
         self.server = server
         config = Config(
-            venues=Venues(polymarket=Polymarket(gamma_url=server.http_url, ws_market_url=server.ws_url)),
+            venues=Venues(
+                polymarket=Polymarket(gamma_url=server.http_url, clob_url=server.http_url, ws_market_url=server.ws_url)
+            ),
             collector=Collector(instruments_per_connection=self.instruments_per_connection),
         )
         self.venue = PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)

@@ -79,18 +79,18 @@ class SimulatedHarness:
             case "drop":
                 self.simulator.inject(Fault(0, "drop", everywhere=True))
             case "unknown":
-                self.simulator.say(b'{"event_type":"dance"}')
+                self.simulator.members.say(b'{"event_type":"dance"}')
             case "malformed":
-                token = next(token for member in self.simulator.channel.members.values() for token in member.tokens)
-                self.simulator.say(b'{"event_type":"book","asset_id":"%s","bids":0}' % token.encode())
+                token = next(token for member in self.simulator.members.all.values() for token in member.tokens)
+                self.simulator.members.say(b'{"event_type":"book","asset_id":"%s","bids":0}' % token.encode())
             case "flood":
                 assert isinstance(feed, StreamingFeed)
                 while not feed.overflowing:
-                    self.simulator.say(b'{"event_type":"noise"}')
+                    self.simulator.members.say(b'{"event_type":"noise"}')
                     await asyncio.sleep(0)
 
     def loads(self) -> Sequence[int]:
-        return [len(member.tokens) for member in self.simulator.channel.members.values()]
+        return [len(member.tokens) for member in self.simulator.members.all.values()]
 
     async def let_one_close(self) -> None:
         await self.simulator.advance(15_000 * MS)

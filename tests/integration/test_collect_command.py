@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from predsurv.cli.app import main
+from predsurv.cli.collect import latest_scores
+from predsurv.collect.job import Aids, Job
+from predsurv.config import load
+from predsurv.core.ids import VenueName
+from predsurv.net.clock import SystemClock
 from predsurv.store.paths import Layout
+from predsurv.venues.mock.venue import MockVenue
 from tests.integration.test_collect_job import assert_whole, column
 
 CONFIG = """
@@ -119,9 +125,24 @@ def test_the_plan_is_shown_without_recording(tmp_path: Path, capsys: pytest.Capt
     capsys.readouterr()
     assert main(["collect", "--plan", "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["venue"], row["chosen"], row["exploited"], row["explored"]) == ("mock", 40, 28, 12)
-    assert row["revisit_s"] == 2.0 * -(-(row["candidates"] - 28) // 12)
+    assert (row["venue"], row["instruments"], row["exploited"], row["explored"]) == ("mock", 40, 28, 12)
+    assert row["revisit_s"] == 2.0 * -(-(row["candidates"] - 28) // 3)
+    assert (row["connections"], row["basis"]) == (1, "a guess")
+    assert row["messages_per_s"] > 0
+    assert row["files_per_day"] > 0
     assert not (tmp_path / "data" / "state" / "wal").exists()
+
+
+def test_the_plan_goes_by_what_an_earlier_day_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan"]) == 0
+    assert main(["collect", "--duration", "4s"]) == 0
+    capsys.readouterr()
+    assert main(["collect", "--plan", "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["basis"].startswith("recorded 20")
+    deltas = column(tmp_path / "data", "deltas", "ts_recv")
+    assert 0.2 < row["messages_per_s"] / (len(deltas) / 4) < 5
+    assert row["bytes_per_day"] > 1_000_000
 
 
 def test_status_says_how_much_of_the_wanted_time_was_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -162,9 +183,10 @@ def test_verify_finds_damage(
 
 def test_verify_finds_time_that_nobody_accounts_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan"]) == 0
-    assert main(["collect", "--duration", "3s"]) == 0
-    files = sorted((tmp_path / "data" / "coverage").rglob("*.parquet"))
-    files[len(files) // 2].unlink()
+    assert main(["collect", "--duration", "2s"]) == 0
+    latest = max((tmp_path / "data" / "coverage").rglob("*.parquet"))
+    assert main(["collect", "--duration", "1s"]) == 0
+    latest.unlink()
     capsys.readouterr()
     assert main(["verify", "--format", "json"]) == 4
     assert "tiling" in {row["check"] for row in json.loads(capsys.readouterr().out)}
@@ -186,6 +208,40 @@ def test_what_cannot_be_done_is_said_in_one_line(
     err = capsys.readouterr().err
     assert says in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_two_signals_leave_at_once_and_lose_nothing_that_was_received(tmp_path: Path, start: Start) -> None:
+    assert main(["scan"]) == 0
+    process = start("collect")
+    eventually(lambda: sealed(tmp_path / "data") > 0)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode in (0, 130)  # 0: it was quicker than the second one
+    assert time.monotonic() - asked < 5
+    assert main(["collect", "--duration", "1s"]) == 0
+    assert_whole(tmp_path / "data")
+
+
+def test_statistics_decide_who_is_recorded_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan"]) == 0
+    assert main(["collect", "--duration", "4s"]) == 0
+    assert main(["mine"]) == 0
+    config = load().config
+    scores = latest_scores(config, VenueName("mock"))
+    assert len(scores) >= 30
+    assert all(0 <= score <= 1_000_000 for score in scores.values())
+    assert latest_scores(config, VenueName("kalshi")) == {}
+    job = Job(
+        config, [MockVenue(config.mock, SystemClock())], SystemClock(), Aids(lambda name: latest_scores(config, name))
+    )
+    made = job.preview()[VenueName("mock")]
+    exploited = {key for key, why in made.reasons.items() if why == "exploited"}
+    waiting = [score for key, score in scores.items() if key not in exploited]
+    held = [scores[key] for key in exploited if key in scores]
+    assert len(held) >= 10
+    assert min(held) >= max(waiting, default=0)
 
 
 def test_a_busy_metrics_port_is_no_reason_to_stop(

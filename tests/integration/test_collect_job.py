@@ -14,7 +14,9 @@ from prometheus_client import CollectorRegistry
 from predsurv.cli.status import check_files, check_tiling
 from predsurv.collect.carryover import find_notes
 from predsurv.collect.job import Aids, Job
+from predsurv.collect.keeping import Keeper
 from predsurv.collect.notebook import left_open
+from predsurv.collect.outset import start
 from predsurv.collect.report import CollectReport
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, PermanentError, SafetyError
@@ -197,14 +199,14 @@ async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, mo
     await scan(config, clock)
     job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
     told: list[LogFact] = []
-    commit = Job._commit
+    commit = Keeper.commit
 
-    async def with_facts(self: Job, writer: object) -> None:
-        await commit(self, writer)  # type: ignore[arg-type]
+    async def with_facts(self: Keeper) -> None:
+        await commit(self)
         if told:
-            self._react(told.pop(0), [session.recorder.mark for session in self.sessions])
+            self.react(told.pop(0), [session.recorder.mark for session in job.sessions])
 
-    monkeypatch.setattr(Job, "_commit", with_facts)
+    monkeypatch.setattr(Keeper, "commit", with_facts)
     running = asyncio.create_task(job.run(12 * S))
     await clock.sleep(4 * S)
     told.append(LogPaused(clock.now(), "no space"))
@@ -214,7 +216,7 @@ async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, mo
     (venue,) = report.venues
     assert venue.gaps["disk_full"] >= 35
     assert venue.gap_ns["disk_full"] > 35 * 2 * S
-    assert job.reading().trusted == 0
+    assert job.reading().vitals.venues[0].trusted == 0
     assert venue.covered_ns > 35 * 6 * S
     assert_whole(tmp_path)
 
@@ -224,10 +226,10 @@ async def test_a_run_that_died_between_recovery_and_its_first_commit_is_not_forg
     await scan(config, clock)
     await record(config, clock, 4 * S)
     notes = find_notes(Layout(tmp_path), "c0")
-    _, gaps = left_open(MOCK, notes)
+    gaps = left_open(MOCK, notes).gaps
     assert sum(gap.reason == "shutdown" for gap in gaps) == 40
     job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
-    job._start()._log.close()  # as far as it came
+    start(config, job.sessions, clock).writer._log.close()  # as far as it came
     assert find_notes(Layout(tmp_path), "c0") == notes
     await record(config, clock, 4 * S)
     assert_whole(tmp_path)

@@ -68,7 +68,7 @@ async def listen(server: RecordedPolymarket) -> AsyncIterator[Callable[..., "Lis
 
     def make(policy: StreamPolicy = FAST, per_connection: int = 10) -> Listener:
         config = Config(
-            venues=Venues(polymarket=Polymarket(ws_market_url=server.ws_url)),
+            venues=Venues(polymarket=Polymarket(clob_url=server.http_url, ws_market_url=server.ws_url)),
             collector=Collector(instruments_per_connection=per_connection),
         )
         opened.append(Listener(PolymarketVenue(config, SystemClock(), lambda: 1.0, policy).feed()))

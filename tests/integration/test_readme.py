@@ -10,7 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-COMMANDS = sorted(set(re.findall(r"^predsurv ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)))
+COMMANDS = sorted(
+    set(re.findall(r"^predsurv ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+)
 
 
 def predsurv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

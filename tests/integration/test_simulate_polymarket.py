@@ -228,7 +228,7 @@ async def test_connections_end_as_scripted(simulator: PolymarketSimulator) -> No
         with pytest.raises(ConnectionClosedError) as caught:
             await link.recv()
         assert (1006 if caught.value.rcvd is None else caught.value.rcvd.code) == code
-        await eventually(lambda: not simulator.channel.members)
+        await eventually(lambda: not simulator.members.all)
     assert [deed.kind for deed in simulator.truth.deeds] == ["drop", "1013"]
 
 
@@ -305,21 +305,11 @@ POLICY = StreamPolicy(
 STEP = 50 * MS
 
 
-class MarketClock(SystemClock):
-    """Wall time is the exchange's, which a test moves by hand; waiting takes real time."""
-
-    def __init__(self, simulator: PolymarketSimulator) -> None:
-        self._exchange = simulator.exchange
-
-    def now(self) -> int:
-        return self._exchange.now
-
-
 def venue_of(simulator: PolymarketSimulator) -> PolymarketVenue:
     rest = simulator.http_url
     urls = Polymarket(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
     config = Config(venues=Venues(polymarket=urls), collector=Collector(instruments_per_connection=20))
-    return PolymarketVenue(config, MarketClock(simulator), lambda: 0.5, POLICY)
+    return PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
 
 
 async def judged(simulator: PolymarketSimulator, faults: list[Fault]) -> Judge:
@@ -332,7 +322,7 @@ async def judged(simulator: PolymarketSimulator, faults: list[Fault]) -> Judge:
         for place, token in enumerate(tokens_of(simulator, 60))
         if (found := simulator.listing.token(token)) is not None
     ]
-    judge, feed = Judge(simulator, want), venue.feed()
+    judge, feed = Judge(simulator, want, SystemClock().now), venue.feed()
     await feed.watch(frozenset(want))
 
     async def listen() -> None:

@@ -73,7 +73,9 @@ class Venue:
 
     def __init__(self, count: int, *, seed: int = 1, levels: int = 12, **facts: Any) -> None:
         self.rng = Random(seed)
-        self.tokens = {f"{seed}{number:05}": Token(f"{seed}{number:05}", self.rng, levels, facts) for number in range(count)}
+        self.tokens = {
+            f"{seed}{number:05}": Token(f"{seed}{number:05}", self.rng, levels, facts) for number in range(count)
+        }
         self.now_ms = START_MS
         self.sockets: list[ScriptedSocket] = []
         self.refuse: Callable[[], bool] = lambda: False

@@ -60,6 +60,10 @@ class SimulatedKalshi:
     async def start(self) -> None:
         """Listen and let time pass."""
         await self.server.start()
+        self.resume()
+
+    def resume(self) -> None:
+        """Let time pass again."""
         self._running = asyncio.create_task(self.server.run())
 
     async def pause(self) -> None:

@@ -70,6 +70,9 @@ _CONNECTION: Final = frozenset(
     | {"error10", "error25", "error26"}
 )
 
+_LATE: Final = frozenset({"gap", "duplicate", "reorder"})
+"""Noted when there was a frame to befall."""
+
 
 class Terms(Struct, frozen=True, kw_only=True):
     """How the simulator behaves: the key it knows, what goes wrong when and where that is noted.
@@ -107,6 +110,7 @@ class KalshiSimulator:
         self._terms = terms
         self._script = Script(terms.faults, KINDS, terms.seed)
         self._until: dict[str, int] = {}
+        self._began: int | None = None
         self._feed = venue.feed()
 
     @property
@@ -144,13 +148,18 @@ class KalshiSimulator:
             return
         members = [member for _, member in sorted(self.members.items())]
         for member in members if fault.everywhere else members and [self._script.rng.choice(members)]:
-            self.truth.note(Deed(fault.kind, now, now + fault.lasts, member.link.number))
+            if fault.kind not in _LATE:
+                self._note(member, fault.kind, fault.lasts)
             if fault.kind == "drop":
                 member.link.abort()
             elif fault.kind == "freeze":
                 member.frozen_until, member.talk.mischief.frozen = at + fault.lasts, True
             else:
                 member.link.send(member.talk.afflict(fault.kind))
+
+    def stop_faults(self) -> None:
+        """Let nothing more go wrong that has not begun."""
+        self._script = Script("", KINDS, self._terms.seed)
 
     def say(self, frames: Sequence[bytes]) -> None:
         """Send ``frames`` to every client as they are."""
@@ -174,7 +183,8 @@ class KalshiSimulator:
 
     def opened(self, link: Link) -> None:
         """Take in a connection."""
-        self.members[link.number] = Member(link, Talk(self.world, self._terms.markets_per_subscription))
+        talk = Talk(self.world, self._terms.markets_per_subscription, lambda kind: self._note(member, kind))
+        member = self.members[link.number] = Member(link, talk)
 
     def heard(self, link: Link, message: bytes) -> None:
         """Do what a connection asks for, and answer at once."""
@@ -184,16 +194,21 @@ class KalshiSimulator:
         """Forget a connection."""
         self.members.pop(link.number, None)
 
+    def _note(self, member: Member, kind: str, lasts: int = 0) -> None:
+        now = self._clock.now()
+        tickers = tuple(member.talk.tickers())
+        self.truth.note(Deed(kind, now, now + lasts, member.link.number, tickers))
+
     async def _follow(self) -> None:
         async for batch in self._feed.batches():
             if self._tell(batch):
                 await self._feed.watch(self.world.keys())
 
     async def _misbehave(self) -> None:
-        began = self._clock.monotonic()
+        self._began = self._clock.monotonic() if self._began is None else self._began
         while True:
             now = self._clock.monotonic()
-            for fault in self._script.due(now - began):
+            for fault in self._script.due(now - self._began):
                 self.inject(fault)
             for member in self.members.values():
                 if member.talk.mischief.frozen and now >= member.frozen_until:

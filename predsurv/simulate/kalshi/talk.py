@@ -4,7 +4,7 @@ Kept apart from the server because it has no socket: what is numbered, what a fa
 what the client was never told is exact and testable.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -45,7 +45,7 @@ class Subscription(Struct):
 
 
 class Mischief:
-    """What is to go wrong with a connection's next frames: how many are lost, doubled, swapped."""
+    """What is to go wrong with a connection's next books and changes: how many are lost, doubled, swapped."""
 
     def __init__(self) -> None:
         self.next = {"gap": 0, "duplicate": 0, "reorder": 0, "error26": 0}
@@ -59,22 +59,24 @@ class Mischief:
 
 
 class Talk:
-    """The subscriptions of one connection; at most ``limit`` markets a subscription (0: any number)."""
+    """The subscriptions of one connection; at most ``limit`` markets a subscription (0: any number).
 
-    def __init__(self, world: World, limit: int = 0) -> None:
+    ``note`` is told when something befell a frame.
+    """
+
+    def __init__(self, world: World, limit: int = 0, note: Callable[[str], None] = lambda _: None) -> None:
         self.mischief = Mischief()
-        self.swallowed = 0
-        """Numbered frames that were never sent."""
+        self._note = note
         self._world = world
         self._limit = limit
         self._subscriptions: dict[str, Subscription] = {}
         self._sids = 0
         self._held: bytes | None = None
 
-    def load(self) -> int:
-        """Return how many books this connection carries."""
+    def tickers(self) -> Sequence[str]:
+        """Return the markets whose books this connection carries."""
         books = self._subscriptions.get(BOOKS)
-        return len(books.tickers) if books else 0
+        return [*books.tickers] if books else []
 
     def command(self, frame: str | bytes) -> list[bytes]:
         """Return the answers to a command; nothing while frozen."""
@@ -102,7 +104,8 @@ class Talk:
         if subscription.yes_scale and told.body.get("side") == "no":
             yes = dollars(MICROS - round_micros(told.body["price_dollars"]))
             body = msgspec.json.encode({**told.body, "price_dollars": yes})
-        return self._through(self._frame(subscription, told.kind, body))
+        frame = self._frame(subscription, told.kind, body)
+        return self._through(frame) if told.channel == BOOKS or self.mischief.frozen else [frame]
 
     def afflict(self, kind: str) -> list[bytes]:
         """Let ``kind`` go wrong; return the frames that come of it at once."""
@@ -211,19 +214,24 @@ class Talk:
 
     def _through(self, frame: bytes) -> list[bytes]:
         """Let the mischief have its way with a numbered frame."""
-        mischief = self.mischief
-        if mischief.frozen or mischief.takes("gap"):
-            self.swallowed += 1
-            return []
-        if mischief.takes("duplicate"):
-            return [frame, frame]
         if self._held is not None:
             held, self._held = self._held, None
+            self._note("reorder")
             return [frame, held]
-        if mischief.takes("reorder"):
+        if self.mischief.frozen or self._befalls("gap"):
+            return []
+        if self._befalls("duplicate"):
+            return [frame, frame]
+        if self.mischief.takes("reorder"):
             self._held = frame
             return []
         return [frame]
+
+    def _befalls(self, kind: str) -> bool:
+        due = self.mischief.takes(kind)
+        if due:
+            self._note(kind)
+        return due
 
     def _ok(self, number: int, subscription: Subscription) -> bytes:
         subscription.seq += 1

@@ -61,7 +61,7 @@ class Clob:
             "tick-size": lambda found, _: b'{"minimum_tick_size":%s}' % found[0].tick,
         }
         self._several: dict[str, Callable[[Sequence[Asked]], bytes]] = {
-            "books": self._many_books,
+            "books": lambda asked: b"[%s]" % b",".join(book.summary(side) for _, (book, side) in self._live(asked)),
             "prices": self._many_prices,
             "midpoints": lambda asked: self._map(asked, _middle),
             "spreads": lambda asked: self._map(asked, _spread),
@@ -108,9 +108,6 @@ class Clob:
     def _live(self, asked: Sequence[Asked]) -> list[tuple[Asked, Found]]:
         pairs = [(each, self._find(each.token_id)) for each in asked]
         return [(each, found) for each, found in pairs if not isinstance(found, Reply)]
-
-    def _many_books(self, asked: Sequence[Asked]) -> bytes:
-        return b"[%s]" % b",".join(book.summary(outcome) for _, (book, outcome) in self._live(asked))
 
     def _many_prices(self, asked: Sequence[Asked]) -> bytes:
         prices: dict[str, dict[str, str]] = {}

@@ -3,7 +3,7 @@
 Kept apart from the channel because only tests and benchmarks keep it: it grows without end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from predsurv.core.events import Level
@@ -15,8 +15,8 @@ from predsurv.simulate.polymarket.books import TwinBook, levels
 class Published(NamedTuple):
     """A level change, or (``side`` None) a whole book; ``digest``: the state when its burst was over.
 
-    Prices on the first token's scale, ``stamp`` the venue's ms, ``at`` exchange time when it was
-    handed to the connections.
+    Prices on the first token's scale, ``stamp`` the venue's ms, ``at`` the time of day (ns UTC) when
+    it was handed to the connections.
     """
 
     stamp: int
@@ -39,21 +39,24 @@ class Deal(NamedTuple):
 class Story:
     """What was published about one market."""
 
-    __slots__ = ("deals", "ends", "items", "opening")
+    __slots__ = ("deals", "ends", "items", "opening", "told")
 
     def __init__(self, opening: int) -> None:
         self.opening = opening
         """Digest of the book before the first item."""
         self.items: list[Published] = []
         self.deals: list[Deal] = []
+        self.told: list[int] = []
+        """When each of the deals was handed to the connections, ns UTC."""
         self.ends: dict[int, int] = {}
         """Number of items when the burst of a stamp was over."""
 
 
 class Ledger:
-    """The stories by condition id."""
+    """The stories by condition id; ``now`` gives the time of day (ns UTC)."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
         self.stories: dict[str, Story] = {}
 
     def open(self, market: str, book: TwinBook) -> None:
@@ -61,21 +64,23 @@ class Ledger:
         story = self.stories[market] = Story(state_of(book))
         story.ends[book.stamp] = 0
 
-    def burst(self, market: str, book: TwinBook, changes: Sequence[tuple[Side, Price, Size]], at: int) -> None:
+    def burst(self, market: str, book: TwinBook, changes: Sequence[tuple[Side, Price, Size]]) -> None:
         """Add a burst of changes that is over; ``book`` is the state after it."""
-        story, digest = self.stories[market], state_of(book)
+        story, digest, at = self.stories[market], state_of(book), self._now()
         story.items += [Published(book.stamp, *change, digest, at) for change in changes]
         story.ends[book.stamp] = len(story.items)
 
-    def book(self, market: str, book: TwinBook, at: int) -> None:
+    def book(self, market: str, book: TwinBook) -> None:
         """Add a whole book."""
         story = self.stories[market]
-        story.items.append(Published(book.stamp, None, Price(0), Size(0), state_of(book), at))
+        story.items.append(Published(book.stamp, None, Price(0), Size(0), state_of(book), self._now()))
         story.ends[book.stamp] = len(story.items)
 
     def deal(self, market: str, deal: Deal) -> None:
         """Add a trade."""
-        self.stories[market].deals.append(deal)
+        story = self.stories[market]
+        story.deals.append(deal)
+        story.told.append(self._now())
 
 
 def digest_of(bids: Sequence[Level], asks: Sequence[Level]) -> int:

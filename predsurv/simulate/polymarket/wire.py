@@ -11,7 +11,6 @@ from typing import Final
 from predsurv.simulate.faults import Fault
 from predsurv.simulate.polymarket.messages import PONG
 from predsurv.simulate.server import Link
-from predsurv.simulate.truth import Deed
 
 BACKLOG_BYTES_MAX: Final = 8 * 2**20
 """What a slow reader may leave unread before it is told to go."""
@@ -25,11 +24,12 @@ _HASH = re.compile(rb'"hash":"[0-9a-f]{40}"')
 _TOKEN = re.compile(rb'"asset_id":"([0-9]+)"')
 _FALSE_HASH: Final = b'"hash":"' + b"0" * 40 + b'"'
 
-Note = Callable[[Deed], None]
+Note = Callable[[str, int, tuple[str, ...]], None]
+"""Takes the kind of what happened, the number of the link and the tokens concerned."""
 
 
 class Wire:
-    """What one link gets. Times are exchange time in ns.
+    """What one link gets. Times are ns of exchange time since the start.
 
     Frozen: nothing but PONG, then the end. Delayed: everything comes, later. ``skip`` and ``cut``
     wait for the next message that they can lose or shorten.
@@ -40,6 +40,8 @@ class Wire:
         self._until = {"freeze": 0, "delay": 0, "duplicate": 0, "badhash": 0}
         self._losses = {"skip": 0, "cut": 0}
         self.sent = 0
+        self.now = 0
+        """Exchange time since the start; whoever flushes sets it."""
         self._note = note
         self._out: list[bytes] = []
         self._late: list[bytes] = []
@@ -57,9 +59,9 @@ class Wire:
         else:
             self.link.send([PONG])
 
-    def befall(self, fault: Fault, now: int, token: str) -> None:
+    def befall(self, fault: Fault, token: str) -> None:
         """Let a fault happen to this connection; ``token`` is one it carries, "" when none."""
-        until = now + fault.lasts
+        until = self.now + fault.lasts
         match fault.kind:
             case "drop":
                 self.link.abort()
@@ -73,28 +75,28 @@ class Wire:
                 self._out.append(nonsense(self._nonsense, token))
                 self._nonsense += 1
 
-    def flush(self, now: int) -> None:
+    def flush(self) -> None:
         """Send what was put, as far as nothing is in its way."""
         out, self._out = self._out, []
         frozen = self._until["freeze"]
         if frozen:
-            if now >= frozen:
+            if self.now >= frozen:
                 self.link.abort()
             return
         if out:
-            out = self._spoilt(out, now)
+            out = self._spoilt(out)
         if self._until["delay"]:
-            out = self._hold(out, now)
+            out = self._hold(out)
         self.link.send(out)
         self.sent += len(out)
         if self.link.backlog > BACKLOG_BYTES_MAX:
             self.link.close(*SLOW)
 
-    def _hold(self, out: list[bytes], now: int) -> list[bytes]:
+    def _hold(self, out: list[bytes]) -> list[bytes]:
         """Return what may go: nothing yet, or everything."""
         self._late += out
         self._late_bytes += sum(map(len, out))
-        if now < self._until["delay"]:
+        if self.now < self._until["delay"]:
             if self._late_bytes > HELD_BYTES_MAX:
                 self.link.close(*SLOW)
             return []
@@ -102,28 +104,28 @@ class Wire:
         self._late_bytes = self._until["delay"] = 0
         return out
 
-    def _spoilt(self, out: list[bytes], now: int) -> list[bytes]:
+    def _spoilt(self, out: list[bytes]) -> list[bytes]:
         if any(self._losses.values()):
-            out = self._lose(out, now)
-        if self._until["badhash"] > now:
+            out = self._lose(out)
+        if self._until["badhash"] > self.now:
             out = [_HASH.sub(_FALSE_HASH, message) for message in out]
-        if self._until["duplicate"] > now:
+        if self._until["duplicate"] > self.now:
             return [message for message in out for _ in range(2)]
         if self.sent // REPEATED_EVERY != (self.sent + len(out)) // REPEATED_EVERY:
             last = out[-1]
             out.append(swapped(last) if self.sent // REPEATED_EVERY % 2 else last)
         return out
 
-    def _lose(self, out: Sequence[bytes], now: int) -> list[bytes]:
+    def _lose(self, out: Sequence[bytes]) -> list[bytes]:
         kept: list[bytes] = []
         losses = self._losses
         for message in out:
             if losses["skip"] and message.endswith(_CHANGE_TAIL):
                 losses["skip"] -= 1
-                self._note(Deed("skip", now, now, self.link.number, _tokens(message)))
+                self._note("skip", self.link.number, _tokens(message))
             elif losses["cut"] and len(message) > 2:
                 losses["cut"] -= 1
-                self._note(Deed("cut", now, now, self.link.number, _tokens(message)))
+                self._note("cut", self.link.number, _tokens(message))
                 kept.append(message[: len(message) * 2 // 3])
             else:
                 kept.append(message)

@@ -29,13 +29,25 @@ class Prices(dict[str, Price]):
     """Price texts already parsed; holds prices strictly between 0 and 1 only."""
 
     def __missing__(self, text: str) -> Price:
-        price = Price(parse_micros(text))
+        price = self.parse(text)
         if not 0 < price < ONE:
             raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
         if len(self) >= PRICES_MAX:
             self.clear()
         self[text] = price
         return price
+
+    def parse(self, text: str) -> Price:
+        """Return what ``text`` means; raises ValueError."""
+        return Price(parse_micros(text))
+
+
+class NoPrices(Prices):
+    """The same for prices of NO, as what they are on the YES scale."""
+
+    def parse(self, text: str) -> Price:
+        """Return 1 − the price; raises ValueError."""
+        return Price(MICROS - parse_micros(text))
 
 
 class Amounts(dict[str, int]):
@@ -54,6 +66,7 @@ class Numbers:
 
     def __init__(self) -> None:
         self.prices = Prices()
+        self.no_prices = NoPrices()
         self.amounts = Amounts()
 
     def book(self, yes: Texts, no: Texts) -> tuple[Sizes, Sizes]:
@@ -67,8 +80,8 @@ class Numbers:
 
     def side(self, levels: Texts, *, no: bool) -> Sizes:
         """Return one side on the YES scale: NO bids are asks at 1 − price; raises WireError or ValueError."""
-        prices, amounts = self.prices, self.amounts
-        found = {(Price(MICROS - prices[at]) if no else prices[at]): amounts[size] for at, size in levels}
+        prices, amounts = self.no_prices if no else self.prices, self.amounts
+        found = {prices[at]: amounts[size] for at, size in levels}
         if len(found) != len(levels):
             raise WireError("book names a price twice")
         if found and min(found.values()) < 0:

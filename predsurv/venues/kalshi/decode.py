@@ -29,6 +29,7 @@ _EARLIEST: Final = 1_420_070_400_000  # 2015, in ms as the venue counts
 _LATEST: Final = 4_102_444_800_000  # 2100
 
 _TAKER: Final[dict[str, OrderSide]] = {"bid": "buy", "ask": "sell", "yes": "buy", "no": "sell"}
+_OPPOSITE: Final[dict[Side, Side]] = {"bid": "ask", "ask": "bid"}
 _FLIPPED: Final[dict[OrderSide, OrderSide]] = {"buy": "sell", "sell": "buy"}
 _CHANNELS: Final[dict[type, str]] = {
     wire.Delta: BOOKS,
@@ -64,6 +65,19 @@ class Memory:
         self.numbers = Numbers()
         self.announcements = Announcements()
         self.capacity: int | None = None
+        self._proved = 0
+
+    def accepted(self, count: int) -> None:
+        """Note that the venue accepted ``count`` instruments on one connection."""
+        self._proved = max(self._proved, count)
+
+    def refused(self, room: int) -> None:
+        """Note that the venue carries about ``room`` instruments on a connection and refused more.
+
+        What it carried before may be refused once in passing; the second time it is believed.
+        """
+        room, self._proved = max(room, self._proved, 1), 0
+        self.capacity = min(room, self.capacity or room)
 
 
 class KalshiCodec:
@@ -74,6 +88,7 @@ class KalshiCodec:
         self._epoch = epoch
         self._memory = memory
         self._prices = memory.numbers.prices
+        self._no_prices = memory.numbers.no_prices
         self._amounts = memory.numbers.amounts
         self._shelf = Shelf()
         self._lines = self._shelf.lines
@@ -107,19 +122,17 @@ class KalshiCodec:
         try:
             message = wire.read_frame(frame)
             if type(message) is wire.Delta:
-                seq = message.seq
-                if seq is None or self._last.get(message.sid or 0) != seq - 1:
-                    self._count(message, ts_recv, out)
-                    start = len(out)
-                else:
-                    self._last[message.sid or 0] = seq
-                counted = True
+                seq, sid = message.seq, message.sid
+                if seq is not None and sid is not None and self._last.get(sid) == seq - 1:
+                    self._last[sid] = seq
+                elif not self._count(message, ts_recv, out):
+                    return True
+                start, counted = len(out), True
                 self._change(message, ts_recv, out)
                 return True
-            if not isinstance(message, wire.Ticker | wire.Subscribed):
-                self._count(message, ts_recv, out)
-                start = len(out)
-            counted = True
+            if not isinstance(message, wire.Ticker | wire.Subscribed) and not self._count(message, ts_recv, out):
+                return True
+            start, counted = len(out), True
             return self._other(message, ts_recv, out)
         except (WireError, ValueError, RecursionError) as error:
             del out[start:]
@@ -131,13 +144,13 @@ class KalshiCodec:
         line = self._lines.get(body.market_ticker)
         if line is None or not line.live:
             return
-        price = self._prices[body.price_dollars or wire.cents(body.price)]
-        change = self._amounts[body.delta_fp or str(body.delta)]
-        bid = body.side == "yes"
-        if not bid:
-            price = Price(MICROS - price)
-        sizes = line.bids if bid else line.asks
-        size = sizes.get(price, 0) + change
+        at, change = body.price_dollars or wire.cents(body.price), self._amounts[body.delta_fp or str(body.delta)]
+        side: Side
+        if body.side == "yes":
+            price, sizes, side = self._prices[at], line.bids, "bid"
+        else:
+            price, sizes, side = self._no_prices[at], line.asks, "ask"
+        size = Size(sizes.get(price, 0) + change)
         if size > 0:
             sizes[price] = size
         elif size == 0:
@@ -149,9 +162,8 @@ class KalshiCodec:
         ts_ms = body.ts_ms or 0
         ts_venue = ts_ms * _MS if _EARLIEST < ts_ms < _LATEST else None
         for key, mirrored in line.live:
-            at, is_bid = (Price(MICROS - price), not bid) if mirrored else (price, bid)
-            side: Side = "bid" if is_bid else "ask"
-            out.append(BookDelta(key, ts_recv, ts_venue, self._epoch, message.seq, side, at, Size(size)))
+            shown = (_OPPOSITE[side], Price(MICROS - price)) if mirrored else (side, price)
+            out.append(BookDelta(key, ts_recv, ts_venue, self._epoch, message.seq, shown[0], shown[1], size))
 
     def _other(self, message: wire.Message, ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of a rarer message; return whether it was data."""
@@ -161,8 +173,12 @@ class KalshiCodec:
             case wire.Subscribed():
                 self._subscriptions.subscribed(message.msg.channel, message.msg.sid)
                 self._last.setdefault(message.msg.sid, 0)
+                if message.msg.channel == BOOKS:
+                    self._memory.accepted(carried(self._subscriptions, self._lines))
             case wire.Refusal():
                 self._refused(message, ts_recv, out)
+            case wire.Done() if message.sid == self._subscriptions.books.sid:
+                self._memory.accepted(carried(self._subscriptions, self._lines))
             case wire.Unsubscribed():
                 self._sequences.forget(message.sid)
             case _:
@@ -180,43 +196,45 @@ class KalshiCodec:
         stamps = (ts_recv, self._epoch, message.seq)
         out += [snapshot(key, (bids, asks, mirrored), stamps) for key, mirrored in line.live]
 
-    def _count(self, frame: _Numbered, ts_recv: int, out: list[MarketEvent]) -> None:
-        """Check the number of a frame; a gap spoils all that its subscription tells."""
-        sid, seq = frame.sid, frame.seq
+    def _count(self, frame: _Numbered, ts_recv: int, out: list[MarketEvent]) -> bool:
+        """Check the number of a frame, as a gap spoils all that its subscription tells; return whether it counts.
+
+        What still comes of a subscription that ended does not.
+        """
+        sid, seq, name = frame.sid, frame.seq, _CHANNELS.get(type(frame))
         if sid is None or seq is None:
-            return
-        channel = self._subscriptions.by_sid(sid)
-        name = _CHANNELS.get(type(frame))
-        if channel is None and name is not None:
-            # Data may come before the answer that names its subscription.
-            self._subscriptions.subscribed(name, sid)
-            channel = self._subscriptions.by_sid(sid)
+            return True
+        channel = self._subscriptions.by_sid(sid) or (self._subscriptions.learn(name, sid) if name else None)
+        if channel is None:
+            if name is not None:
+                out.append(Unknown(VENUE, ts_recv, f"{name} of an ended subscription"))
+            return name is None
         missing = self._sequences.missing(sid, seq)
-        if not missing:
-            return
-        if channel is self._subscriptions.life:
+        if missing and channel is self._subscriptions.life:
             out.append(Dropped(VENUE, ts_recv, missing))
-        else:
+        elif missing:
             self._shelf.lose(self._lines.values(), (ts_recv, "seq_gap", self._epoch), out)
+        return True
 
     def _refused(self, message: wire.Refusal, ts_recv: int, out: list[MarketEvent]) -> None:
         code, subscriptions = message.msg.code, self._subscriptions
         channel, command = subscriptions.by_sid(message.sid), subscriptions.refused(message.id)
         reason = _ENDED.get(code)
         if reason is not None:
-            for each in [channel] if channel else command.channels if command else subscriptions.all():
+            named = [each for each in command.channels if each.sid == command.sid] if command else subscriptions.all()
+            ended = [channel] if channel else named
+            for each in ended:
                 self._sequences.forget(each.sid)
                 subscriptions.end(each)
-            self._shelf.lose(self._lines.values(), (ts_recv, reason, self._epoch), out)
+            if ended:
+                self._shelf.lose(self._lines.values(), (ts_recv, reason, self._epoch), out)
             return
         out.append(Unknown(VENUE, ts_recv, sanitise(f"error {code} {message.msg.msg}", DETAIL_CHARS_MAX)))
         if code in _TRY_AGAIN and command is not None:
             lines = [line for line in map(self._lines.get, sorted(command.tickers)) if line is not None]
             self._shelf.lose(lines, (ts_recv, "subscribing", self._epoch), out)
             if code == _FULL:
-                carried = sum(len(line.keys) for line in self._lines.values() if line.ticker in subscriptions.books.on)
-                room = max(carried or len(command.tickers) // 2, 1)
-                self._memory.capacity = min(room, self._memory.capacity or room)
+                self._memory.refused(carried(subscriptions, self._lines) or len(command.tickers) // 2)
 
     def _unreadable(self, frame: bytes, error: Exception, known: tuple[int, bool], out: list[MarketEvent]) -> None:
         """Report a frame that is of no known kind or makes no sense; believe no book it may have been about.
@@ -238,6 +256,12 @@ class KalshiCodec:
         if envelope is None or envelope.type in _ABOUT_BOOKS:
             lines = _named(frame, self._lines.values()) if envelope is not None else [*self._lines.values()]
             self._shelf.lose(lines, (ts_recv, "decode_error", self._epoch), out)
+
+
+def carried(subscriptions: Subscriptions, lines: Mapping[str, Line]) -> int:
+    """Return how many instruments' books the venue was asked for and did not refuse."""
+    on = subscriptions.books.on
+    return sum(len(line.keys) for line in lines.values() if line.ticker in on)
 
 
 def told(message: wire.Message, lines: Mapping[str, Line], memory: Memory, ts_recv: int) -> list[MarketEvent]:

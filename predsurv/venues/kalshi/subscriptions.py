@@ -39,11 +39,15 @@ class Channel:
 
 
 class Command(NamedTuple):
-    """A command that may be refused: what it asked for where; ``adds`` has to be undone then."""
+    """A command that may be refused: what it asked for where; ``adds`` has to be undone then.
+
+    ``sid``: the subscription that it named, None when it opens one.
+    """
 
     channels: Sequence[Channel]
     tickers: AbstractSet[str]
     adds: bool = True
+    sid: int | None = None
 
 
 class Sequences:
@@ -103,6 +107,13 @@ class Subscriptions:
             if channel.name == name:
                 channel.sid = sid
 
+    def learn(self, name: str, sid: int) -> Channel | None:
+        """Take ``sid`` from data that came before its answer; return the channel, None when it has another id."""
+        channel = next((each for each in self.all() if each.name == name and each.sid is None), None)
+        if channel is not None:
+            channel.sid = sid
+        return channel
+
     def by_sid(self, sid: int | None) -> Channel | None:
         """Return the channel that ``sid`` belongs to."""
         return next((channel for channel in self.all() if sid is not None and channel.sid == sid), None)
@@ -158,7 +169,7 @@ class Subscriptions:
         adds = action == "add_markets"
         for chunk in _chunks(tickers):
             params = {"sid": channel.sid, "action": action, "market_tickers": chunk}
-            yield self._command("update_subscription", params, Command([channel], frozenset(chunk), adds))
+            yield self._command("update_subscription", params, Command([channel], frozenset(chunk), adds, channel.sid))
 
     def _command(self, name: str, params: dict[str, Any], command: Command) -> bytes:
         number = next(self._ids)

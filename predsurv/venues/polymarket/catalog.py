@@ -38,7 +38,7 @@ class Page(Struct):
     next_cursor: str | None = None
 
 
-_read_page = msgspec.json.Decoder(Page).decode
+read_page = msgspec.json.Decoder(Page).decode
 
 
 class PolymarketCatalog:
@@ -110,7 +110,7 @@ class PolymarketCatalog:
     async def _page(self, query: MarketQuery, cursor: str | None) -> Page:
         body = await self._http.get(self._url, params=_params(query, cursor), limiter=self._limiter)
         try:
-            return _read_page(body)
+            return read_page(body)
         except (ValueError, RecursionError) as error:
             detail = sanitise(str(error), DETAIL_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1} of the listing is unreadable: {detail}") from None

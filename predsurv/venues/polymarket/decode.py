@@ -4,8 +4,7 @@ Kept apart from ``wire`` because this is where the venue's words end and ours be
 one connection knows: which tokens it asked for and which of them have a book.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
@@ -16,7 +15,6 @@ from predsurv.core.errors import WireError
 from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
-    Gap,
     Level,
     Malformed,
     MarketChange,
@@ -31,18 +29,12 @@ from predsurv.core.market import Market
 from predsurv.core.num import MICROS, ONE, Price, Size, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.polymarket import listing, wire
-from predsurv.venues.polymarket.continuity import Budget, Checks, Witness
+from predsurv.venues.polymarket.continuity import Witness
 from predsurv.venues.polymarket.listing import VENUE
-
-PRICES_MAX: Final = 1 << 14
-SIZES_MAX: Final = 1 << 16
-SEEN_MAX: Final = 1 << 13
-"""Trades and announcements remembered to tell a repeated message from a new one."""
+from predsurv.venues.polymarket.memory import Memory, Prices, Sizes, announcement
+from predsurv.venues.polymarket.tokens import Tokens
 
 DETAIL_CHARS_MAX: Final = 120
-
-NOTED_MAX: Final = 1 << 13
-"""Messages kept at most until they are checked; a connection's are checked after every read."""
 
 SEARCHED_BYTES_MAX: Final = 1 << 18
 """A broken message up to this long is searched for the tokens it names."""
@@ -55,74 +47,12 @@ _LATEST: Final = 4_102_444_800_000  # 2100
 _TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
 
 
-class Prices(dict[str, Price]):
-    """Price texts already parsed; holds prices strictly between 0 and 1 only."""
-
-    def __missing__(self, text: str) -> Price:
-        price = Price(parse_micros(text))
-        if not 0 < price < ONE:
-            raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
-        if len(self) >= PRICES_MAX:
-            self.clear()
-        self[text] = price
-        return price
-
-
-class Sizes(dict[str, Size]):
-    """Size texts already parsed."""
-
-    def __missing__(self, text: str) -> Size:
-        size = Size(parse_micros(text))
-        if len(self) >= SIZES_MAX:
-            self.clear()
-        self[text] = size
-        return size
-
-
-class Seen:
-    """The last ``SEEN_MAX`` ids."""
-
-    def __init__(self) -> None:
-        self._known: set[str] = set()
-        self._order: deque[str] = deque()
-
-    def add(self, name: str) -> bool:
-        """Remember ``name``; return whether it is new."""
-        if name in self._known:
-            return False
-        if len(self._order) >= SEEN_MAX:
-            self._known.discard(self._order.popleft())
-        self._known.add(name)
-        self._order.append(name)
-        return True
-
-
-class Memory:
-    """What all connections of a feed may share: parsed texts, what was told already, and the checks.
-
-    Two connections carry the same instruments while one takes over, so what was told spans them.
-    """
-
-    def __init__(self) -> None:
-        self.prices = Prices()
-        self.sizes = Sizes()
-        self.trades = Seen()
-        self.announced = Seen()
-        self.budget = Budget()
-        self.checks = Checks()
-
-    def for_herald(self) -> "Memory":
-        """Return a memory that shares the announcements only: trades that a herald hears are not told."""
-        other = Memory()
-        other.announced = self.announced
-        return other
-
-
 class PolymarketCodec:
     """One connection to the market channel; see ``predsurv.venues.codec.Codec``.
 
     With ``heralds`` it asks for the extra kinds: every new market of the venue, best prices and
-    settlements. One connection does that for all, so that their flood meets no books.
+    settlements. One connection does that for all, so that their flood meets no books. ``carried``
+    are the wanted instruments by token, ``witness`` holds the books as the venue writes them.
     """
 
     def __init__(self, epoch: int, memory: Memory | None = None, *, heralds: bool = False) -> None:
@@ -132,40 +62,29 @@ class PolymarketCodec:
         self._sizes = memory.sizes
         self._trades = memory.trades
         self._announced = memory.announced
-        self._witness = Witness(memory.budget, memory.checks)
-        self._noted = self._witness.noted
+        self.witness = Witness(memory.budget, memory.checks)
+        memory.codecs.add(self)
+        self._note = self.witness.note
+        self._noting = True
         self._read_change: Callable[[bytes], wire.PriceChange] = wire.read_change
         self._heralds = heralds
         self._opened = False
-        self._wanted: dict[str, InstrumentKey] = {}
-        self._live: dict[str, InstrumentKey] = {}
-        self._awaiting: set[InstrumentKey] = set()
-        self._lost: set[InstrumentKey] = set()
+        self._tokens = Tokens(epoch, self.witness)
+        self.carried = self._tokens.carried
+        self._live = self._tokens.live
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
         """Return the opening frame, or an ``unsubscribe`` and a ``subscribe`` where needed."""
-        for key in drop:
-            self._wanted.pop(key.instrument_id, None)
-            self._live.pop(key.instrument_id, None)
-            self._awaiting.discard(key)
-            self._lost.discard(key)
-            self._witness.forget(key.instrument_id, for_good=key not in add)
-        for key in add:
-            self._wanted[key.instrument_id] = key
-            self._live.pop(key.instrument_id, None)
-            self._awaiting.add(key)
+        self._tokens.change(add, drop)
+        # The flag belongs into every request: a later one without it switches the extra kinds off.
+        flag: dict[str, object] = {"custom_feature_enabled": True} if self._heralds else {}
         frames = []
         if drop and self._opened:
-            frames.append(self._request({"operation": "unsubscribe"}, drop))
+            frames.append(_request({"operation": "unsubscribe"}, drop, flag))
         if add:
-            frames.append(self._request({"operation": "subscribe"} if self._opened else {"type": "market"}, add))
+            frames.append(_request({"operation": "subscribe"} if self._opened else {"type": "market"}, add, flag))
             self._opened = True
         return frames
-
-    def _request(self, what: dict[str, str], keys: Iterable[InstrumentKey]) -> bytes:
-        # The flag belongs into every request: a later one without it switches the extra kinds off.
-        flag = {"custom_feature_enabled": True} if self._heralds else {}
-        return msgspec.json.encode({**what, "assets_ids": sorted(key.instrument_id for key in keys), **flag})
 
     def keepalive(self) -> bytes | None:
         """Return the text that the venue wants at least every ten seconds."""
@@ -173,12 +92,11 @@ class PolymarketCodec:
 
     def awaiting(self) -> AbstractSet[InstrumentKey]:
         """Return the tokens without a book yet; a settled token never gets one."""
-        return self._awaiting
+        return self._tokens.awaiting
 
     def take_lost(self) -> AbstractSet[InstrumentKey]:
         """Return the tokens whose book was broken since the last call."""
-        lost, self._lost = self._lost, set()
-        return lost
+        return self._tokens.take_lost()
 
     def decode(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of ``frame``; see the protocol.
@@ -190,10 +108,13 @@ class PolymarketCodec:
             return self._one_or_several(frame, ts_recv, out)
         start = len(out)
         try:
-            self._changes(self._read_change(frame), ts_recv, out)
+            message = self._read_change(frame)
+            self._changes(message, ts_recv, out)
         except ValueError:
             del out[start:]
             return self._one_or_several(frame, ts_recv, out)
+        if self._noting:
+            self._note(message)
         return True
 
     def _changes(self, message: wire.PriceChange, ts_recv: int, out: list[MarketEvent]) -> None:
@@ -216,23 +137,19 @@ class PolymarketCodec:
                         sizes[change.size],
                     )
                 )
-        self._noted.append(message)
 
     def audit(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
         """Check the books against what the venue says of them; see ``predsurv.venues.codec.Auditor``."""
-        for token, since in self._witness.settle(ts, now):
+        for token, since, reason in self.witness.settle(ts, now):
             if token in self._live:
-                self._lose(self._live[token], Gap(self._live[token], since, "hash_mismatch", self._epoch), out)
-        if self._witness.blind:
-            self._read_change = wire.read_quoted_change
-        return False
-
-    def _lose(self, key: InstrumentKey, gap: Gap, out: list[MarketEvent]) -> None:
-        del self._live[key.instrument_id]
-        self._awaiting.add(key)
-        self._lost.add(key)
-        self._witness.forget(key.instrument_id, for_good=False)
-        out.append(gap)
+                out.append(self._tokens.lose(self._live[token], since, reason))
+        self._noting = self.witness.books.noting
+        if not self._noting:
+            self._read_change = wire.read_bare_change
+        else:
+            self._read_change = wire.read_quoted_change if self.witness.blind else wire.read_change
+        vouched, self.witness.vouched = self.witness.vouched, False
+        return vouched and len(self.witness.lines) == len(self._live)
 
     def _one_or_several(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         if frame == wire.PONG:
@@ -256,8 +173,9 @@ class PolymarketCodec:
                 out.append(Unknown(VENUE, ts_recv, sanitise(kind, DETAIL_CHARS_MAX)))
             elif isinstance(content, wire.PriceChange):
                 self._changes(content, ts_recv, out)
+                self._note(content)
             else:
-                event = self._event(content, ts_recv)
+                event = self._single(content, ts_recv)
                 if event is not None:
                     out.append(event)
         except (WireError, ValueError) as error:
@@ -266,32 +184,23 @@ class PolymarketCodec:
             return False
         return True
 
-    def _event(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
+    def _single(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
         """Return what ``message`` says, None when it says nothing new or concerns nobody here."""
-        if isinstance(message, wire.Listed):
-            created = _created(message, ts_recv)
-            return created if self._announced.add(f"created {created.market_id}") else None
-        if isinstance(message, wire.Resolved):
-            concerned = self._heralds or not self._wanted.keys().isdisjoint(message.assets_ids)
-            fresh = concerned and self._announced.add(f"resolved {message.market}")
-            return _resolved(message, ts_recv) if fresh else None
-        key = self._wanted.get(message.asset_id)
-        return None if key is None else self._about(key, message, ts_recv)
-
-    def _about(self, key: InstrumentKey, message: wire.AboutToken, ts_recv: int) -> MarketEvent | None:
+        if isinstance(message, wire.Listed | wire.Resolved):
+            event = _announced(message, ts_recv, None if self._heralds else self.carried)
+            return event if event is not None and self._announced.add(announcement(event)) else None
+        key = self.carried.get(message.asset_id)
+        if key is None:
+            return None
         match message:
             case wire.WireBook():
                 book = _book(key, message, (ts_recv, self._epoch), self._prices, self._sizes)
-                self._live[key.instrument_id] = key
-                self._awaiting.discard(key)
-                self._lost.discard(key)
-                if len(self._noted) >= NOTED_MAX:
-                    self._witness.absorb()
-                self._noted.append(message)
+                self._tokens.opened(key)
+                self._note(message)
                 return book
             case wire.LastTrade():
                 trade = _trade(key, message, ts_recv, self._prices[message.price], self._sizes[message.size])
-                self._noted.append(message)
+                self._note(message)
                 return trade if self._trades.add(str(trade.trade_id)) else None
             case wire.BestBidAsk():
                 bid = _best(message.best_bid, self._prices)
@@ -299,7 +208,7 @@ class PolymarketCodec:
                 return Quote(key, ts_recv, _venue_time(message.timestamp), bid, ask)
             case wire.TickSizeChange():
                 change = _tick_size(key, message, ts_recv, self._prices)
-                self._noted.append(message)
+                self._note(message)
                 return change
 
     def _malformed(self, message: bytes, error: Exception, ts_recv: int, out: list[MarketEvent]) -> None:
@@ -307,10 +216,13 @@ class PolymarketCodec:
         digest = blake2b(message, digest_size=16).hexdigest()
         out.append(Malformed(VENUE, ts_recv, sanitise(str(error), DETAIL_CHARS_MAX), digest))
         searched = len(message) <= SEARCHED_BYTES_MAX
-        for token, key in self._wanted.items():
-            if key in self._awaiting or (searched and token.encode() not in message):
-                continue
-            self._lose(key, Gap(key, ts_recv, "decode_error", self._epoch), out)
+        for token, key in list(self._live.items()):
+            if not searched or token.encode() in message:
+                out.append(self._tokens.lose(key, ts_recv, "decode_error"))
+
+
+def _request(what: Mapping[str, object], keys: Iterable[InstrumentKey], flag: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode({**what, "assets_ids": sorted(key.instrument_id for key in keys), **flag})
 
 
 def _venue_time(stamp_ms: int) -> int | None:
@@ -367,6 +279,17 @@ def _tick_size(key: InstrumentKey, message: wire.TickSizeChange, ts_recv: int, p
     value = msgspec.json.encode({"old": message.old_tick_size, "new": message.new_tick_size}).decode()
     stamp = _venue_time(message.timestamp)
     return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, stamp, "tick_size", value, None, tick)
+
+
+def _announced(
+    message: wire.Listed | wire.Resolved, ts_recv: int, among: Mapping[str, InstrumentKey] | None
+) -> MarketChange | MarketResolved | None:
+    """Return what is said about a market; None for one that settled and is not ``among`` ours."""
+    if isinstance(message, wire.Listed):
+        return _created(message, ts_recv)
+    if among is not None and among.keys().isdisjoint(message.assets_ids):
+        return None
+    return _resolved(message, ts_recv)
 
 
 def _resolved(message: wire.Resolved, ts_recv: int) -> MarketResolved:

@@ -158,7 +158,7 @@ def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
         # Exactly one market of a plain neg-risk event pays. An augmented one can grow outcomes
         # that are not listed yet, so only an explicit "not augmented" counts.
         exhaustive=exclusive and event.neg_risk_augmented is False,
-        fee=_fee(row),
+        fee=_fee(row, fetched_at),
         volume=_money(row.volume_num, row.volume),
         volume_24h=_money(row.volume24hr),
         liquidity=_money(row.liquidity_num, row.liquidity),
@@ -263,8 +263,11 @@ def _tick_size(row: GammaMarket) -> Price:
     return Price(tick)
 
 
-def _fee(row: GammaMarket) -> FeeSchedule:
-    if row.fee_schedule is None or row.fees_enabled is False:
+def _fee(row: GammaMarket, fetched_at: int) -> FeeSchedule:
+    """Return what is charged as of ``fetched_at``: schedules change, and past fills keep theirs."""
+    if row.fees_enabled is False:
+        return FeeSchedule(since=fetched_at)
+    if row.fee_schedule is None:
         return NO_FEE
     rate = _micros(row.fee_schedule.rate, "fee rate") or 0
     exponent = _micros(row.fee_schedule.exponent, "fee exponent")
@@ -272,7 +275,7 @@ def _fee(row: GammaMarket) -> FeeSchedule:
         exponent = MICROS
     if rate > MICROS or exponent % MICROS or exponent > 8 * MICROS:
         raise WireError("feeSchedule out of range")
-    return FeeSchedule(model="polymarket", rate=rate, exponent=exponent // MICROS)
+    return FeeSchedule(model="polymarket", rate=rate, exponent=exponent // MICROS, since=fetched_at)
 
 
 def _decimal(raw: Raw) -> Decimal | None:

@@ -9,13 +9,17 @@ from typing import Final
 from predsurv.config import Config
 from predsurv.core.errors import SafetyError
 from predsurv.core.ids import VenueName
-from predsurv.net.http import Http
+from predsurv.net.http import Http, HttpLimits
 from predsurv.net.limiter import TokenBucket
 from predsurv.ports import Broker, Clock, VenueTraits
 from predsurv.venues.conversation import StreamPolicy
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
-from predsurv.venues.polymarket.decode import Memory, PolymarketCodec
+from predsurv.venues.polymarket.continuity import Checks
+from predsurv.venues.polymarket.decode import PolymarketCodec
 from predsurv.venues.polymarket.listing import VENUE
+from predsurv.venues.polymarket.memory import Memory
+from predsurv.venues.polymarket.probing import AT_ONCE, Prober
+from predsurv.venues.polymarket.rest import Rest
 from predsurv.venues.streaming import Stream, StreamingFeed
 
 _S: Final = 1_000_000_000
@@ -26,12 +30,18 @@ POLICY: Final = StreamPolicy(lifetime=30 * 60 * _S)
 
 # The venue allows 300 listing requests in 10 s for an address; a scan is not alone there.
 _GAMMA_TOKENS: Final = 200
-_GAMMA_PERIOD: Final = 10 * _S
 _GAMMA_BURST: Final = 20
+
+# It allows 500 questions for books, of which a recorder needs a handful.
+_CLOB_TOKENS: Final = 100
+_CLOB_BURST: Final = 20
 
 
 class PolymarketVenue:
-    """Polymarket; ``rand`` gives jitter in [0, 1). Nothing is opened before it is used."""
+    """Polymarket; ``rand`` gives jitter in [0, 1). Nothing is opened before it is used.
+
+    ``checks`` counts what proofs of its feeds found; ``gamma_limiter`` paces its catalogues.
+    """
 
     def __init__(
         self, config: Config, clock: Clock, rand: Callable[[], float], policy: StreamPolicy | None = None
@@ -41,7 +51,9 @@ class PolymarketVenue:
         self._rand = rand
         self._policy = policy or POLICY
         self._http: Http | None = None
-        self._limiter = TokenBucket(clock, tokens=_GAMMA_TOKENS, period=_GAMMA_PERIOD, burst=_GAMMA_BURST)
+        self.gamma_limiter = TokenBucket(clock, tokens=_GAMMA_TOKENS, period=10 * _S, burst=_GAMMA_BURST)
+        self._clob_limiter = TokenBucket(clock, tokens=_CLOB_TOKENS, period=10 * _S, burst=_CLOB_BURST)
+        self.checks = Checks()
 
     @property
     def name(self) -> VenueName:
@@ -55,19 +67,22 @@ class PolymarketVenue:
 
     def catalog(self) -> PolymarketCatalog:
         """Return a new reading of the market list."""
-        if self._http is None:
-            self._http = Http(self._clock, self._rand)
-        return PolymarketCatalog(self._config.venues.polymarket.gamma_url, self._http, self._limiter, self._clock)
+        return PolymarketCatalog(
+            self._config.venues.polymarket.gamma_url, self._opened(), self.gamma_limiter, self._clock
+        )
 
     def feed(self) -> StreamingFeed:
         """Return a new feed; call it inside the running event loop."""
-        memory = Memory()
+        memory = Memory(self.checks)
+        rest = Rest(self._config.venues.polymarket.clob_url, self._opened(), self._clob_limiter)
+        prober = Prober(rest, memory, self._clock, self._rand)
         stream = Stream(
             venue=VENUE,
             url=self._config.venues.polymarket.ws_market_url,
             codec=lambda epoch: PolymarketCodec(epoch, memory),
             herald=lambda epoch: PolymarketCodec(epoch, memory.for_herald(), heralds=True),
             instruments_per_connection=self._config.collector.instruments_per_connection,
+            beside=prober.run,
             policy=self._policy,
         )
         return StreamingFeed(stream, self._clock, self._rand)
@@ -75,6 +90,11 @@ class PolymarketVenue:
     def broker(self) -> Broker:
         """Raise SafetyError: orders cannot be sent yet."""
         raise SafetyError("polymarket: live trading is not available in this version; run with --paper")
+
+    def _opened(self) -> Http:
+        if self._http is None:
+            self._http = Http(self._clock, self._rand, limits=HttpLimits(concurrency=AT_ONCE))
+        return self._http
 
     async def aclose(self) -> None:
         """Give back the connections of catalogues; feeds are closed by whoever opened them."""

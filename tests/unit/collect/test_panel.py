@@ -1,52 +1,57 @@
 """The live figures are what a person would compute by hand."""
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from predsurv.collect.panel import Lags, Panel, Reading, lag_of
-from tests.unit.collect.worlds import START, A, S, book, delta
-
-MS = 1_000_000
+from predsurv.collect.lags import Lags
+from predsurv.collect.panel import Panel, Reading
+from predsurv.collect.vitals import Link, VenueVitals, Vitals
+from tests.unit.collect.worlds import START, VENUE, S
 
 
-def lags(*values: int) -> Lags:
-    result = Lags()
-    for value in values:
-        result.add(value)
-    return result
+def reading(at: int, events: int, size: int = 0, lags: Lags | None = None) -> Reading:
+    venue = VenueVitals(
+        venue=VENUE,
+        state="recording",
+        wanted=9,
+        trusted=8,
+        events=events,
+        connects=3,
+        links=(Link(1, START, 9, 8, START),),
+        gaps={"stall": 1, "disconnect": 5},
+        last_data=START,
+        next_rotation=7 * S,
+        all_seen=70 * S,
+    )
+    return Reading(vitals=Vitals(at=at, now=START, venues=(venue,)), rows=7, bytes=size, lags=lags or Lags())
 
 
-def test_rates_are_per_second_since_the_last_look() -> None:
-    panel = Panel(Reading(at=0, events=100))
-    assert panel.look(Reading(at=2 * S, events=1_100)).events_per_s == 500
-    facts = panel.look(Reading(at=3 * S, events=1_100, wanted=9, trusted=8, gaps=2, rows=7, bytes=6, connections=1))
-    assert (facts.events_per_s, facts.wanted, facts.trusted) == (0, 9, 8)
-    assert (facts.gaps, facts.rows, facts.bytes, facts.connections) == (2, 7, 6, 1)
-    assert (facts.lag_p50, facts.lag_p99, facts.next_rotation) == (None, None, None)
+def test_rates_are_per_second_since_the_last_look_and_growth_since_the_first() -> None:
+    panel = Panel(reading(0, 100, 1_000))
+    facts = panel.look(reading(2 * S, 1_100, 5_000))
+    assert (facts.events_per_s, facts.bytes_per_s, facts.running) == (500, 2_000, 2 * S)
+    facts = panel.look(reading(4 * S, 1_100, 5_000))
+    assert (facts.events_per_s, facts.bytes_per_s, facts.running) == (0, 1_000, 4 * S)
 
 
-@given(st.lists(st.integers(1_000, 10**12), min_size=1, max_size=50), st.sampled_from([1, 50, 99, 100]))
-def test_quantiles_are_right_within_a_factor_of_two(values: list[int], percent: int) -> None:
-    exact = sorted(values)[-(-len(values) * percent // 100) - 1]
-    found = lags(*values).quantile(percent)
-    assert found is not None
-    assert exact / 2 <= found <= exact * 2
-    assert found <= max(values)
+def test_venues_add_up() -> None:
+    both = reading(S, 10)
+    both = Reading(vitals=Vitals(at=S, now=START, venues=both.vitals.venues * 2), rows=7)
+    facts = Panel(both).look(both)
+    assert (facts.wanted, facts.trusted, facts.connections, both.events) == (18, 16, 2, 20)
+    assert list(facts.gaps.items()) == [("disconnect", 10), ("stall", 2)]
+    assert (facts.next_rotation, facts.all_seen, facts.rows) == (7 * S, 70 * S, 7)
 
 
-def test_a_negative_delay_counts_as_none() -> None:
-    assert lags(-5 * S).quantile(50) == 0
+def test_delays_are_shown_when_there_are_any() -> None:
+    lags = Lags()
+    panel = Panel(reading(0, 0))
+    assert panel.look(reading(S, 0, lags=lags)).lag_p50 is None
+    for _ in range(100):
+        lags.add(3_000_000)
+    facts = panel.look(reading(2 * S, 0, lags=lags))
+    assert facts.lag_p50 is not None
+    assert 2_000_000 <= facts.lag_p50 <= facts.lag_p99 <= 3_000_000  # type: ignore[operator]
 
 
-@given(st.lists(st.integers(0, 10**10)), st.lists(st.integers(0, 10**10)))
-def test_merging_is_adding_to_one(left: list[int], right: list[int]) -> None:
-    assert lags(*left).merge(lags(*right)) == lags(*left, *right)
-
-
-@pytest.mark.parametrize(
-    ("batch", "expected"),
-    [([], None), ([book(A, START)], None), ([book(A, START), delta(A, START, 1, 1)], 5 * MS)],
-)
-def test_the_delay_of_a_batch_is_that_of_its_first_dated_event(batch: list[object], expected: int | None) -> None:
-    assert lag_of(batch) == expected  # type: ignore[arg-type]
+def test_nothing_is_shown_as_nothing() -> None:
+    empty = Reading(vitals=Vitals(at=0, now=START))
+    facts = Panel(empty).look(empty)
+    assert (facts.wanted, facts.next_rotation, facts.all_seen, facts.gaps) == (0, None, None, {})

@@ -131,18 +131,6 @@ def test_a_closed_market_gives_up_its_place_and_can_come_back() -> None:
     assert spans(recorder.want({A: MICROS})) == [(2, 100, "rotated_out")]
 
 
-def test_a_forgotten_instrument_leaves_nothing_behind() -> None:
-    recorder = recording(A)
-    recorder.apply([book(A, START)])
-    recorder.advance(START + 2 * S)
-    recorder.release([A])
-    recorder.account.drain()
-    recorder.account.forget([A, B])
-    assert recorder.account.drain() == [(A, None)]
-    recorder.advance(START + 9 * S)
-    assert recorder.cut() == recorder.stop() == []
-
-
 def test_lifecycle_is_kept_and_handed_on_once() -> None:
     recorder = recording()
     events: list[MarketEvent] = [
@@ -176,12 +164,12 @@ def test_a_clock_that_jumps_ahead_leaves_a_gap_and_keeps_the_books() -> None:
     assert (snapshot.ts_recv, snapshot.bids) == (START + 62 * S, (level(41, 1), level(40, 5)))
 
 
-def test_a_clock_that_jumps_back_leaves_a_trace_and_goes_on() -> None:
+def test_a_clock_that_jumps_back_leaves_a_trace_and_time_goes_on() -> None:
     recorder = recording(A)
     recorder.apply([book(A, START)])
     recorder.advance(START + 60 * S)
-    records = recorder.step_clock(START)
-    records += recorder.apply([delta(A, START + 2 * S, 42, 1)]) + recorder.advance(START + 4 * S)
+    records = recorder.step_clock(START + 60 * S)  # the steady clock's answer to any step back
+    records += recorder.apply([delta(A, START + 62 * S, 42, 1)])
     records += recorder.advance(START + 70 * S) + recorder.stop()
     times = [(r.start - START, r.end - START, r.reason) for r in records if isinstance(r, Coverage)]
     assert times == [
@@ -190,8 +178,36 @@ def test_a_clock_that_jumps_back_leaves_a_trace_and_goes_on() -> None:
         (60 * S + 1, 70 * S, "live"),
     ]
     assert sum(isinstance(r, BookDelta) for r in records) == 1
-    assert (3.0, True) not in tops(records)
-    assert [at for at, _ in tops(records)][:2] == [0.0, 2.0]
+    assert [at for at, _ in tops(records)] == [60.000000001, 62.0]
+
+
+def test_a_stall_found_out_late_takes_covered_time_back() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START + S)])
+    records += recorder.advance(START + 40 * S) + recorder.cut()
+    records += recorder.apply([gap(A, START + 25 * S, "stall"), book(A, START + 42 * S)])
+    records += recorder.advance(START + 50 * S) + recorder.stop()
+    assert spans(records) == [(0, 1, "subscribing"), (1, 25, "live"), (25, 42, "stall"), (42, 50, "live")]
+
+
+def test_after_a_stall_found_out_late_no_later_row_says_that_the_book_is_known() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START)])
+    records += recorder.advance(START + 15 * S)  # shows a heartbeat at ten seconds
+    records += recorder.apply([gap(A, START + 5 * S, "stall")])
+    assert [(at, known) for at, known in tops(records)] == [(0.0, True), (10.0, True), (10.000000001, False)]
+
+
+def test_a_stall_over_the_full_hour_is_a_gap_on_both_sides_of_it() -> None:
+    recorder = recording(A, at=START - 20 * S)
+    records = recorder.apply([book(A, START - 20 * S)])
+    records += recorder.advance(START + 5 * S)
+    assert sum(isinstance(r, BookSnapshot) and r.ts_recv == START for r in records) == 1
+    records += recorder.apply([gap(A, START - 10 * S, "stall")])
+    records += recorder.apply([book(A, START + 9 * S)])
+    tiles = [(r.start - START, r.end - START, r.reason) for r in records if isinstance(r, Coverage)]
+    # A reader that meets the hour's snapshot is told again, right behind it.
+    assert tiles == [(-20 * S, -10 * S, "live"), (-10 * S, 1, "stall"), (1, 9 * S, "stall")]
 
 
 def test_a_full_disk_makes_everything_unknown_from_the_mark_on() -> None:

@@ -1,5 +1,7 @@
 """The roster follows markets as they are listed, pause, and close."""
 
+from collections import Counter
+
 import pytest
 
 from predsurv.collect.roster import Roster, Scope
@@ -107,3 +109,30 @@ def test_the_number_of_markets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     roster.add(market("a", tradable=False))
     assert (len(roster), roster.refused) == (1, 1)
     assert not roster.candidates()[0].tradable
+
+
+SHARDS = 4
+
+
+def owners(shards: int, names: list[str]) -> dict[str, int]:
+    scopes = [Scope(shard=number, shards=shards) for number in range(1, shards + 1)]
+    found = {name: [scope.shard for scope in scopes if scope.includes(MarketId(name))] for name in names}
+    assert all(len(shard) == 1 for shard in found.values()), "everybody belongs to exactly one"
+    return {name: shard[0] for name, shard in found.items()}
+
+
+def test_shards_share_the_universe_evenly_and_do_not_overlap() -> None:
+    counts = Counter(owners(SHARDS, [f"market-{n}" for n in range(4_000)]).values())
+    assert all(800 < count < 1_200 for count in counts.values())
+
+
+def test_one_shard_more_takes_its_part_and_nothing_moves_between_the_others() -> None:
+    names = [f"0x{n:064x}" for n in range(4_000)]
+    before, after = owners(SHARDS, names), owners(SHARDS + 1, names)
+    moved = [name for name in names if before[name] != after[name]]
+    assert 0.15 < len(moved) / len(names) < 0.25
+    assert {after[name] for name in moved} == {SHARDS + 1}
+
+
+def test_the_same_market_is_given_to_the_same_shard_for_ever() -> None:
+    assert owners(SHARDS, ["a", "b", "c", "d", "e"]) == {"a": 4, "b": 4, "c": 1, "d": 4, "e": 3}

@@ -1,14 +1,14 @@
 """The feed is told the whole set, and what becomes of markets that close is accounted for."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from predsurv.collect.recorder import Policy, Recorder
 from predsurv.collect.roster import Roster
-from predsurv.collect.steering import REOPEN_INTERVAL, Places, Steering
+from predsurv.collect.steering import NoPast, Places, Steering
 from predsurv.core.events import MarketChange, MarketEvent
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
@@ -57,8 +57,12 @@ class World:
     async def run(self, after: Callable[[int], None]) -> list[set[str]]:
         feed = WatchedFeed(after)
         with suppress(EndError):
-            await self.steering.run(feed, dict, self.keep)
+            await self.steering.run(feed, self.scores, self.keep)
         return feed.told
+
+    def scores(self) -> dict[InstrumentKey, int]:
+        self.recorder.advance(self.clock.now())  # time passes until the next plan
+        return {}
 
     def keep(self, records: list[Record]) -> None:
         self.records += records
@@ -81,13 +85,21 @@ def until(count: int, then: Callable[[int], None] = lambda _: None) -> Callable[
     return after
 
 
-async def test_the_set_changes_every_period_and_everyone_has_a_turn() -> None:
+async def test_everyone_has_a_turn_within_the_promised_periods() -> None:
     world = World("a", "b", "c", "d")
-    told = await world.run(until(3))
-    assert len(told[0]) == 2
-    assert told[0] | told[1] == {"a", "b", "c", "d"}
-    assert told[0] == told[2]
-    assert world.clock.monotonic() == 2 * PERIOD
+    told: list[set[str]] = []
+
+    def look(_: int) -> None:
+        if world.steering.rotations > 4:
+            raise EndError
+        told.append({key.market_id for key in world.recorder.fold.lines})
+
+    await world.run(look)
+    assert world.steering.plan is not None
+    assert world.steering.plan.revisit == 4
+    assert set().union(*told) == {"a", "b", "c", "d"}
+    assert all(2 <= len(names) <= 3 for names in told)
+    assert 4 * PERIOD <= world.clock.monotonic() < 5 * PERIOD
     assert len(world.steering.recorded) == 4
 
 
@@ -110,6 +122,13 @@ async def test_books_lost_on_our_side_are_asked_for_anew() -> None:
     assert told == [{"a", "b"}, set(), {"a", "b"}]
 
 
+async def test_a_swap_makes_before_it_breaks() -> None:
+    world = World("a", "b", "c", "d")
+    old, both, new = await world.run(until(3))
+    assert (len(old), len(both), len(new)) == (2, 3, 2)
+    assert both == old | new
+
+
 async def test_what_an_earlier_run_recorded_and_this_one_leaves_out_was_rotated_out() -> None:
     world = World("a", "b", "c")
     keys = {key.market_id: key for key in (each.key for each in world.roster.candidates())}
@@ -119,24 +138,56 @@ async def test_what_an_earlier_run_recorded_and_this_one_leaves_out_was_rotated_
     world.steering.take_up(gap.key for gap in gaps)
     (told,) = await world.run(until(1))
     (left_out,) = keys.keys() - told
-    assert sorted(world.tiles()) == [(name, -9, 0, "crash") for name in sorted(keys)]
-    notes = dict(world.recorder.account.drain())
-    assert notes[gone] is None
-    interval = notes[keys[left_out]]
-    assert interval is not None
-    assert interval.reason == "rotated_out"
+    assert (left_out, -9, 0, "crash") in world.tiles()
+    assert dict(world.recorder.account.idle()) == {keys[left_out]: START, gone: START - 9 * S}
 
 
-async def test_a_closed_market_is_remembered_for_a_while_only() -> None:
-    world = World("a", "b", period=REOPEN_INTERVAL // 2)
+class Kept(NoPast):
+    """A past made of what was handed over."""
+
+    def __init__(self, ends: Mapping[InstrumentKey, int]) -> None:
+        self.kept = dict(ends)
+
+    def ends(self, keys: Iterable[InstrumentKey]) -> Mapping[InstrumentKey, int]:
+        return {key: self.kept[key] for key in keys if key in self.kept}
+
+    def every(self, venue: VenueName) -> Mapping[InstrumentKey, int]:
+        return {key: ended for key, ended in self.kept.items() if key.venue == venue}
+
+
+async def test_who_comes_back_after_any_time_is_accounted_for_since_the_last_turn() -> None:
+    world = World("a", "b")
     key = market("a", 1).key(0)
-    kept: list[bool] = []
+    world.steering.past = Kept({key: START - 40 * 24 * 3_600 * S})
+    await world.run(until(1))
+    assert world.tiles() == [("a", -40 * 24 * 3_600, 0, "rotated_out")]
+
+
+async def test_a_closed_market_that_returns_leaves_no_hole() -> None:
+    world = World("a", "b")
+    key = market("a", 1).key(0)
+    past = Kept({})
+    world.steering.past = past
 
     def life(told: int) -> None:
         if told == 1:
             world.happen(change("closed", "a"))
-        notes = dict(world.recorder.account.drain())
-        kept.append(notes.get(key, ...) is not None)
+            ends = world.recorder.account.idle()
+            past.kept |= dict(ends)
+            world.recorder.account.hand_over(ends)
+            assert not world.recorder.account.tracks(key)
+        if told == 2:
+            world.happen(change("created", "a", market("a", 1)))
 
-    await world.run(until(4, life))
-    assert kept == [True, True, True, False]
+    await world.run(until(3, life))
+    assert [tile for tile in world.tiles() if tile[0] == "a"] == [("a", 0, PERIOD // S, "rotated_out")]
+
+
+async def test_the_sweep_goes_on_where_the_run_before_left_it() -> None:
+    names = "abcdefgh"
+    world = World(*names)
+    world.steering.past = Kept({market(name, 1).key(0): START - PERIOD * (9 - n) for n, name in enumerate(names[:7])})
+    told = await world.run(until(1))
+    assert {"h"} <= told[0]  # never recorded
+    swept = [key.market_id for key, why in world.steering.plan.reasons.items() if why == "swept"]  # type: ignore[union-attr]
+    assert swept == ["h"]

@@ -57,7 +57,7 @@ _REASONS: tuple[GapReason, ...] = ("disconnect", "stall", "seq_gap")
 # Plain numbers are drawn and made into events afterwards: drawing events themselves is far slower.
 _DRAWN = st.tuples(
     st.sampled_from(_STEPS),
-    st.sampled_from("bbaasgt"),
+    st.sampled_from("bbaasglt"),
     st.integers(0, 2),
     st.integers(1, 8),
     st.integers(0, 3),
@@ -94,5 +94,7 @@ def _event(now: int, drawn: _Drawn) -> MarketEvent:
             return book(key, now, price, price + 8, epoch)
         case "g":
             return gap(key, now, _REASONS[size % 3], epoch)
+        case "l":
+            return gap(key, now - size * 3 * S, "stall", epoch)  # found out late
         case _:
             return trade(key, now)

@@ -100,9 +100,45 @@ def test_unwatched_instruments_leave_no_rows() -> None:
     assert fold(CoverageReducer(), [book(1), Gap(KEY, 2, "stall", 1)]) == []
 
 
+def test_a_gap_in_the_past_takes_back_what_is_still_open() -> None:
+    reducer = CoverageReducer()
+    rows = fold(reducer, [Wanted(KEY, 1), book(2), Gap(KEY, 1, "stall", 1), book(20)])
+    assert spans(rows) == [(1, 2, "subscribing"), (2, 20, "stall")]
+    rows = fold(reducer, [Gap(KEY, 35, "stall", 1), book(40)])
+    assert spans(rows) == [(20, 35, "live"), (35, 40, "stall")]
+
+
+def test_held_claims_are_written_down_late_and_gaps_at_once() -> None:
+    reducer = CoverageReducer()
+    fold(reducer, [Wanted(KEY, 1), book(2)])
+    assert spans(reducer.cut(30, held=10)) == [(2, 20, "live")]
+    assert reducer.cut(30, held=10) == []
+    assert spans(fold(reducer, [Gap(KEY, 22, "stall", 1)])) == [(20, 22, "live")]
+    assert spans(reducer.cut(31, held=10)) == [(22, 31, "stall")]
+
+
+def test_who_is_released_is_not_tracked_until_resumed() -> None:
+    reducer = CoverageReducer()
+    fold(reducer, [Wanted(KEY, 1), Unwanted(KEY, 3, "rotated_out")])
+    reducer.release(KEY)
+    reducer.release(KEY)
+    assert reducer.opened(KEY) is None
+    reducer.resume(KEY, 3, "rotated_out")
+    assert spans(fold(reducer, [Wanted(KEY, 9)])) == [(3, 9, "rotated_out")]
+
+
+def test_an_open_interval_can_be_split() -> None:
+    reducer = CoverageReducer()
+    assert reducer.split(KEY, 5) == []
+    fold(reducer, [Wanted(KEY, 1), book(2)])
+    assert spans(reducer.split(KEY, 5)) == [(2, 5, "live")]
+    assert reducer.split(KEY, 4) == []
+    assert spans(reducer.cut(9)) == [(5, 9, "live")]
+
+
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["wanted", "book", "gap", "out", "cut", "cut_idle"]),
+        st.sampled_from(["wanted", "book", "gap", "late_gap", "out", "cut", "cut_held", "cut_idle", "split"]),
         st.integers(-2, 5),  # clocks may step back
         st.integers(0, 2),
         st.integers(1, 3),
@@ -111,25 +147,53 @@ steps = st.lists(
 )
 
 
+def act(reducer: CoverageReducer, now: int, kind: str, variant: int, epoch: int) -> list[Coverage]:
+    match kind:
+        case "wanted":
+            return reducer.apply(Wanted(KEY, now, 500_000 * variant))
+        case "book":
+            return reducer.apply(book(now, epoch))
+        case "gap":
+            return reducer.apply(Gap(KEY, now, ("stall", "seq_gap", "disconnect")[variant], epoch))
+        case "late_gap":
+            return reducer.apply(Gap(KEY, now - 4 * epoch, "stall", epoch))
+        case "out":
+            return reducer.apply(Unwanted(KEY, now, "rotated_out"))
+        case "split":
+            return reducer.split(KEY, now - variant)
+        case _:
+            return reducer.cut(now, idle=kind == "cut_idle", held=7 if kind == "cut_held" else 0)
+
+
 @given(steps)
 def test_tiles_have_no_hole_and_no_overlap(moves: list[tuple[str, int, int, int]]) -> None:
     reducer, now, rows = CoverageReducer(), 100, list[Coverage]()
     first: int | None = None
     for kind, elapsed, variant, epoch in moves:
         now = max(1, now + elapsed)
-        if kind == "wanted":
-            rows += reducer.apply(Wanted(KEY, now, 500_000 * variant))
-            first = now if first is None else first
-        elif kind == "book":
-            rows += reducer.apply(book(now, epoch))
-        elif kind == "gap":
-            rows += reducer.apply(Gap(KEY, now, ("stall", "seq_gap", "disconnect")[variant], epoch))
-        elif kind == "out":
-            rows += reducer.apply(Unwanted(KEY, now, "rotated_out"))
-        else:
-            rows += reducer.cut(now, idle=kind == "cut_idle")
+        rows += act(reducer, now, kind, variant, epoch)
+        if kind == "wanted" and first is None:
+            first = now
     rows += reducer.cut(now, idle=True)
     assert all(row.start < row.end for row in rows)
     assert all(a.end == b.start for a, b in itertools.pairwise(rows))
     if rows:
         assert rows[0].start == first
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 12)), max_size=30))
+def test_late_gaps_cover_exactly_what_they_say_while_claims_are_held(stalls: list[tuple[int, int]]) -> None:
+    """However often claims are written, a stall of at most the held time is never covered."""
+    reducer, now, rows, stalled = CoverageReducer(), 100, list[Coverage](), set[int]()
+    reducer.apply(Wanted(KEY, now))
+    rows += reducer.apply(book(now))
+    for calm, late in stalls:
+        now += calm + late
+        rows += reducer.cut(now, held=12)
+        rows += reducer.apply(Gap(KEY, now - late, "stall", 1))
+        stalled |= set(range(now - late, now))
+        rows += reducer.apply(book(now))
+    rows += reducer.cut(now)
+    covered = {moment for row in rows if row.state == "covered" for moment in range(row.start, row.end)}
+    assert not covered & stalled
+    assert covered | stalled == set(range(100, now))

@@ -1,7 +1,5 @@
 """Tests of predsurv.store.batches."""
 
-from itertools import pairwise
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import Record
+from predsurv.core.records import Coverage
 from predsurv.store.batches import ABSENT, INT64_MAX, KEY_BATCHES_MAX, Encoder, decode
 
 
@@ -24,22 +22,6 @@ def delta(ts: int, number: int = 0, ts_venue: int | None = None, seq: int | None
 
 def ints(run: bytes, width: int = 8) -> list[int]:
     return [int.from_bytes(run[i : i + width], "little", signed=True) for i in range(0, len(run), width)]
-
-
-def arrivals(records: list[Record]) -> list[int]:
-    return ints(decode(Encoder().encode(records).body).deltas.arrival, 4)
-
-
-@given(st.lists(st.integers(0, 5), min_size=1))
-def test_time_and_arrival_name_each_record_once_and_in_order(times: list[int]) -> None:
-    places = list(zip(times, arrivals([delta(ts) for ts in times]), strict=True))
-    assert len(set(places)) == len(places)
-    for time in set(times):
-        assert all(a < b for a, b in pairwise([place for place in places if place[0] == time]))
-
-
-def test_records_with_different_times_all_arrive_first() -> None:
-    assert arrivals([delta(ts) for ts in range(5)]) == [0] * 5
 
 
 def test_each_key_is_written_once_until_the_table_starts_anew() -> None:
@@ -59,15 +41,18 @@ def test_a_batch_that_was_not_written_costs_no_keys() -> None:
     assert (batch.first_key, batch.keys) == (0, [key(0)])
 
 
-def test_the_span_and_count_are_told() -> None:
-    encoded = Encoder().encode([delta(5), delta(3), delta(9)])
-    assert (encoded.lo, encoded.hi, encoded.records) == (3, 9, 3)
+def test_every_record_has_its_time_in_order_of_arrival() -> None:
+    coverage = Coverage(key(0), 7, 8, "covered", "live", 1)
+    encoded = Encoder().encode([delta(5), coverage, delta(3)])
+    batch = decode(encoded.body)
+    assert (encoded.records, ints(batch.times), batch.others) == (3, [5, 7, 3], [(1, coverage)])
 
 
 @pytest.mark.parametrize("value", [None, 2**63, 2**70, -(2**63)])
 def test_what_cannot_be_a_time_or_a_number_is_absent(value: int | None) -> None:
     trade = Trade(key(0), 1, value, Price(1), Size(1), None, None)
     batch = decode(Encoder().encode([delta(1, 0, value, value), delta(1, 0, INT64_MAX, 7), trade]).body)
+    assert batch.deltas is not None
     assert ints(batch.deltas.ts_venue) == [ABSENT, INT64_MAX]
     assert ints(batch.deltas.seq) == [ABSENT, 7]
     assert batch.others == [(2, Trade(key(0), 1, None, Price(1), Size(1), None, None))]

@@ -59,7 +59,7 @@ def test_units_and_words_are_those_of_the_documentation() -> None:
     row = found.table.drop_columns(["ts_recv", "ts_venue"]).to_pylist()[0]
     assert row == {
         "market_id": "ma", "instrument_id": "a", "kind": "change", "side": "ask", "price": 0.25, "size": 1.5,
-        "epoch": 1, "seq": 2, "arrival": 0,
+        "epoch": 1, "seq": 2, "segment": 7, "arrival": 0,
     }  # fmt: skip
     assert found.table["ts_recv"].cast(pa.int64()).to_pylist() == [NOON]
     assert str(found.table["ts_recv"].type) == "timestamp[ns, tz=UTC]"

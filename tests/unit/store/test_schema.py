@@ -28,7 +28,7 @@ def test_a_snapshot_row_has_its_levels_best_first() -> None:
         "bid_px_00", "bid_px_01", "bid_sz_00", "bid_sz_01", "ask_px_00", "ask_px_01", "ask_sz_00", "ask_sz_01",
     ]  # fmt: skip
     assert schema_of("snapshots", 2).names == [
-        "ts_recv", "ts_venue", "market_id", "instrument_id", *level_columns(2), "trusted",
+        "ts_recv", "ts_venue", "market_id", "instrument_id", *level_columns(2), "trusted", "segment",
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import pytest
 from predsurv.core.errors import TransientError
 from predsurv.core.records import Record
 from predsurv.net.clock import ManualClock
-from predsurv.store import durable, manifest, seal
+from predsurv.store import durable, manifest, seal, writing
 from predsurv.store.paths import Layout, parse_file
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY
 from predsurv.store.seal import SealOptions, SealReport, seal_segment
@@ -133,7 +133,7 @@ def test_a_full_disk_leaves_the_log_and_nothing_visible(
                 raise OSError(28, "No space left on device")
             durable.sync_file(path)
 
-        monkeypatch.setattr(seal, "sync_file", full)
+        monkeypatch.setattr(writing, "sync_file", full)
         with pytest.raises(TransientError, match=r"No space left.*the log keeps it"):
             seal_segment(segment, layout, clock)
         assert data_files(layout) == {}

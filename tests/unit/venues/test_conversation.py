@@ -232,6 +232,21 @@ def test_broken_messages_cannot_make_us_storm() -> None:
     assert 4 <= talk.outgoing.count(b"-a +a") <= 6
 
 
+def test_a_connection_that_never_mends_what_it_broke_is_frozen() -> None:
+    talk = started(A)
+    talk.receive([b"bad a"], S, S, [])
+    patience = S + POLICY.book_patience
+    assert talk.check(patience - 1, patience - 1, [])
+    assert not talk.check(patience, patience, [])
+
+
+def test_a_mended_book_is_no_reason_to_give_up() -> None:
+    talk = started(A)
+    talk.receive([b"bad a"], S, S, [])
+    talk.receive([b"book a"], 2 * S, 2 * S, [])
+    assert talk.check(13 * S, 13 * S, [])
+
+
 def test_overflow_is_declared_and_everything_asked_for() -> None:
     talk = started(A, B)
     talk.overflow = Overflow(7)

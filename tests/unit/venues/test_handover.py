@@ -154,53 +154,60 @@ def test_too_much_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hand.overfull
 
 
-Step = tuple[int, int]
+class Play:
+    """A venue says ``said``; the new connection asks after ``subscribed`` of it; each is heard with its own delay."""
+
+    def __init__(self, said: Sequence[tuple[int, int, int]], subscribed: int) -> None:
+        self.said = said
+        self.subscribed = subscribed
+        opening = _fold([book(0), *(delta(*change) for change in said[:subscribed])])
+        self.olds: list[MarketEvent] = [delta(*change) for change in said]
+        self.news: list[MarketEvent] = [
+            BookSnapshot(A, 0, subscribed, NEW, None, opening.bids.levels(), ()),
+            *(delta(*change, NEW) for change in said[subscribed:]),
+        ]
+        self.hand = Handover()
+        self.out: list[MarketEvent] = [book(0, epoch=OLD)]
+
+    def switch(self) -> None:
+        if not self.hand.switched:
+            self.hand.switch({A})
+            self.hand.settle(0, self.out)
+
+    def run(self, turns: Sequence[str], switch: int) -> None:
+        """Let them be heard in turn, and switch as soon as that can be after some turns."""
+        heard = False
+        for number, who in enumerate(turns):
+            if number >= switch and heard:
+                self.switch()
+            if who == "old":
+                self.hand.old([self.olds.pop(0)], self.out)
+            else:
+                self.hand.new([self.news.pop(0)], self.out)
+                heard = True
+        self.switch()
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=25),
-    st.data(),
-)
-def test_rows_and_books_are_those_of_the_venue(steps: Sequence[Step], data: st.DataObject) -> None:
-    """Both hear the same changes, each with its own delay; the seam falls anywhere."""
-    said = [(index + 1, price, size) for index, (price, size) in enumerate(steps)]
-    subscribed = data.draw(st.integers(0, len(said)))
-    whole = Book(A)
-    whole.apply(book(0))
-    for at, price, size in said[:subscribed]:
-        whole.apply(delta(at, price, size))
-    opening = BookSnapshot(A, 0, subscribed, NEW, None, whole.bids.levels(), ())
-    speaks_old: list[MarketEvent] = [delta(*change) for change in said]
-    speaks_new: list[MarketEvent] = [opening, *(delta(*change, NEW) for change in said[subscribed:])]
-    hand, out = Handover(), list[MarketEvent]([book(0, epoch=OLD)])
-    # What was told before the new one asked is in its book.
-    hand.old(speaks_old[: data.draw(st.integers(0, subscribed))], out)
-    told = len(out) - 1
-    turns = data.draw(st.permutations(["old"] * (len(said) - told) + ["new"] * len(speaks_new)))
-    switch = data.draw(st.integers(0, len(turns)))
-    olds, news = iter(speaks_old[told:]), iter(speaks_new)
-    heard = False
-    for number, who in enumerate(turns):
-        if not hand.switched and number >= switch and heard:
-            hand.switch({A})
-            hand.settle(0, out)
-        if who == "old":
-            hand.old([next(olds)], out)
-        else:
-            hand.new([next(news)], out)
-            heard = True
-    if not hand.switched:
-        hand.switch({A})
-        hand.settle(0, out)
-    assert hand.done
-    rows = [(event.ts_venue, event.price, event.size) for event in out if isinstance(event, BookDelta)]
-    in_book = {at for at, _, _ in said[:subscribed]}
-    assert rows == [change for change in said if change in rows], "in order and none twice"
-    assert {at for at, _, _ in said} - {at for at, _, _ in rows} <= in_book
+def _fold(events: Sequence[MarketEvent]) -> Book:
     folded = Book(A)
-    for event in out:
+    for event in events:
         if isinstance(event, BookSnapshot | BookDelta):
             folded.apply(event)
-    for change in said[subscribed:]:
-        whole.apply(delta(*change))
-    assert folded.bids.levels() == whole.bids.levels()
+    return folded
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=25), st.data())
+def test_rows_and_books_are_those_of_the_venue(steps: Sequence[tuple[int, int]], data: st.DataObject) -> None:
+    said = [(index + 1, price, size) for index, (price, size) in enumerate(steps)]
+    play = Play(said, data.draw(st.integers(0, len(said))))
+    # What was told before the new one asked is in its book.
+    told = data.draw(st.integers(0, play.subscribed))
+    play.hand.old(play.olds[:told], play.out)
+    del play.olds[:told]
+    turns = data.draw(st.permutations(["old"] * len(play.olds) + ["new"] * len(play.news)))
+    play.run(turns, data.draw(st.integers(0, len(turns))))
+    assert play.hand.done
+    rows = [(event.ts_venue, event.price, event.size) for event in play.out if isinstance(event, BookDelta)]
+    assert rows == [change for change in said if change in rows], "in order and none twice"
+    assert set(said) - set(rows) <= set(said[: play.subscribed]), "what was told as part of a book only"
+    assert _fold(play.out).bids.levels() == _fold([book(0), *(delta(*change) for change in said)]).bids.levels()

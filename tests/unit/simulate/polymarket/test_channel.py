@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from predsurv.core.num import parse_micros
-from predsurv.simulate.polymarket.books import levels
-from predsurv.simulate.polymarket.channel import OPENING_TOKENS_MAX, Channel
+from predsurv.simulate.polymarket.books import TwinBook, levels
+from predsurv.simulate.polymarket.channel import Channel
 from predsurv.simulate.polymarket.ledger import Ledger
 from predsurv.simulate.polymarket.listing import Listing
+from predsurv.simulate.polymarket.members import OPENING_TOKENS_MAX, Members
 from predsurv.simulate.polymarket.wire import Wire
 from predsurv.venues.mock.exchange import Exchange
 from tests.unit.simulate.links import PaperLink
@@ -23,22 +24,24 @@ MS = 1_000_000
 class Stage:
     """An exchange, its channel, and links to it."""
 
-    def __init__(self, markets: int = 60) -> None:
-        self.exchange = Exchange(7, markets, 700)
+    def __init__(self, markets: int = 60, rate: int = 700) -> None:
+        self.exchange = Exchange(7, markets, rate)
         self.listing = Listing(self.exchange)
         self.omitted: set[str] = set()
-        self.ledger = Ledger()
-        self.channel = Channel(self.exchange, self.listing, self.omitted.__contains__, self.ledger)
+        self.ledger = Ledger(lambda: 0)
+        self.books: dict[int, TwinBook] = {}
+        self.members = Members(self.listing, self.books, self.omitted.__contains__)
+        self.channel = Channel(self.exchange, self.listing, self.members, self.books, self.ledger)
 
     def link(self, number: int = 1) -> PaperLink:
         link = PaperLink(number)
-        self.channel.join(Wire(link, lambda deed: None))
+        self.members.join(Wire(link, lambda kind, number, tokens: None))
         return link
 
     def ask(self, link: PaperLink, **wish: object) -> list[Any]:
         """Send a request and return what answers it."""
-        self.channel.hear(link.number, json.dumps(wish).encode())
-        self.channel.flush(self.exchange.now)
+        self.members.hear(link.number, json.dumps(wish).encode())
+        self.members.flush(self.exchange.now)
         return link.take()
 
     def subscribe(self, link: PaperLink, *tokens: str, custom: bool = True) -> list[Any]:
@@ -47,7 +50,7 @@ class Stage:
     def pass_time(self, seconds: int) -> None:
         until = (self.exchange.now + seconds * S) // MS * MS - 1
         self.channel.fold(self.exchange.advance(until))
-        self.channel.flush(self.exchange.now)
+        self.members.flush(self.exchange.now)
 
     def tokens(self) -> list[str]:
         return [token for row in self.listing.rows for token in row.tokens]
@@ -144,13 +147,14 @@ def best(book: dict[str, dict[str, str]]) -> tuple[str, str]:
     return max(book["bids"], key=parse_micros, default="0"), min(book["asks"], key=parse_micros, default="1")
 
 
-def test_every_hash_and_best_price_of_a_stream_is_true(stage: Stage) -> None:
+def test_every_hash_and_best_price_of_a_stream_is_true() -> None:
+    stage = Stage(rate=2_000)
     link, reader = stage.link(), Reader(stage)
     reader.read(stage.subscribe(link, *[token for row in stage.listing.rows for token in row.tokens]))
     for _ in range(200):
         until = (stage.exchange.now + 50 * MS) // MS * MS - 1
         stage.channel.fold(stage.exchange.advance(until))
-        stage.channel.flush(until)
+        stage.members.flush(until)
         reader.read(link.take())
         for token in list(reader.pending):
             reader.check(token)
@@ -159,7 +163,7 @@ def test_every_hash_and_best_price_of_a_stream_is_true(stage: Stage) -> None:
     for kind in ("book", "price_change", "last_trade_price", "best_bid_ask", "tick_size_change", "new_market"):
         assert reader.kinds[kind], kind
     for row in stage.listing.rows:
-        book = stage.channel.books.get(row.book)
+        book = stage.books.get(row.book)
         if book is not None and row.tokens[0] in reader.books:
             read = reader.books[row.tokens[0]]["bids"].items()
             assert {parse_micros(price): parse_micros(size) for price, size in read} == dict(levels(book.bids))
@@ -168,7 +172,7 @@ def test_every_hash_and_best_price_of_a_stream_is_true(stage: Stage) -> None:
 def test_the_channel_follows_the_exchange(stage: Stage) -> None:
     stage.pass_time(5)
     for row in stage.listing.rows:
-        state, book = stage.exchange.book(row.key), stage.channel.books.get(row.book)
+        state, book = stage.exchange.book(row.key), stage.books.get(row.book)
         if book is not None:
             assert list(state.bids) == list(reversed(levels(book.bids)))
             assert list(state.asks) == list(reversed(levels(book.asks)))
@@ -176,9 +180,9 @@ def test_the_channel_follows_the_exchange(stage: Stage) -> None:
 
 def test_the_first_answer_is_an_array_the_later_ones_are_single(stage: Stage) -> None:
     link, (a, b, c) = stage.link(), stage.tokens()[:3]
-    stage.channel.hear(1, json.dumps({"type": "market", "assets_ids": [a, b]}).encode())
-    stage.channel.hear(1, json.dumps({"operation": "subscribe", "assets_ids": [b, c]}).encode())
-    stage.channel.flush(0)
+    stage.members.hear(1, json.dumps({"type": "market", "assets_ids": [a, b]}).encode())
+    stage.members.hear(1, json.dumps({"operation": "subscribe", "assets_ids": [b, c]}).encode())
+    stage.members.flush(0)
     first, second = (json.loads(message) for message in link.got)
     assert [book["asset_id"] for book in first] == [a, b]
     assert second["asset_id"] == c  # b is subscribed already: no second book
@@ -242,17 +246,17 @@ def test_an_opening_book_can_get_lost(stage: Stage) -> None:
 def test_pings_are_answered_and_nonsense_is_not(stage: Stage) -> None:
     link = stage.link()
     for message in (b"PING", b"hello", b"[1]", b'{"assets_ids":7}'):
-        stage.channel.hear(1, message)
+        stage.members.hear(1, message)
     assert link.got == [b"PONG"]
 
 
 def test_who_left_is_told_nothing(stage: Stage) -> None:
     link = stage.link()
     stage.subscribe(link, *stage.tokens())
-    stage.channel.leave(1)
+    stage.members.leave(1)
     stage.pass_time(2)
     assert link.take() == []
-    assert not stage.channel.members
+    assert not stage.members.all
 
 
 def test_the_same_seed_says_the_same_however_time_is_cut() -> None:
@@ -264,7 +268,7 @@ def test_the_same_seed_says_the_same_however_time_is_cut() -> None:
         while stage.exchange.now < stage.exchange.origin + 3 * S:
             until = min(stage.exchange.now + 1 + step * MS, stage.exchange.origin + 3 * S + MS) // MS * MS - 1
             stage.channel.fold(stage.exchange.advance(until))
-            stage.channel.flush(0)
+            stage.members.flush(0)
         said.append([m for m in link.take() if int(m["timestamp"]) < stage.exchange.origin // MS + 2_900])
     first, second = ({unordered(message) for message in each} for each in said)
     assert len(first) > 500

@@ -247,9 +247,45 @@ def test_a_refused_addition_shrinks_what_a_connection_carries() -> None:
 
 def test_a_refused_opening_halves_it() -> None:
     memory = Memory()
-    talk = Talk(*(f"KX{number}" for number in range(8)), live=False, memory=memory)
-    talk.hear(error(26, id=talk.sent[1]["id"]))
+    codec = KalshiCodec(EPOCH, memory)
+    codec.requests({key(f"KX{number}") for number in range(8)}, frozenset())
+    codec.decode(wire({"type": "subscribed", "id": 1, "msg": {"channel": LIFE, "sid": 1}}), NOW, [])
+    codec.decode(error(26, id=2), NOW, [])
     assert memory.capacity == 4
+
+
+def test_what_was_carried_before_may_be_refused_once() -> None:
+    memory = Memory()
+    tickers = [f"KX{number}" for number in range(8)]
+    talk = Talk(*tickers, memory=memory)
+    for capacity in (8, 4):
+        talk.hear(error(10, sid=talk.codec._subscriptions.books.sid, seq=talk.next()))
+        again = next(command for command in talk.chase() if BOOKS in command["params"]["channels"])
+        talk.hear(error(26, id=again["id"]))
+        assert memory.capacity == capacity
+
+
+def test_what_still_comes_of_an_ended_subscription_does_not_count() -> None:
+    talk = Talk(A)
+    talk.hear(error(25, sid=1, seq=talk.next()))
+    (again,) = talk.chase()
+    talk.hear(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
+    talk.hear(snapshot(A, 1, [["0.4000", "10.00"]], sid=9))
+    for frame in (delta(A, 7), delta(A, 8), snapshot(A, 9)):
+        assert [type(event) for event in talk.hear(frame)] == [Unknown]
+    assert [type(event) for event in talk.hear(delta(A, 2, sid=9))] == [BookDelta]
+    assert [command["params"].get("sid") for command in talk.ask(A, drop=(A,))] == [9]
+
+
+def test_a_late_refusal_ends_nothing_new() -> None:
+    talk = Talk(A)
+    (asked,) = talk.ask(A, drop=(A,))
+    talk.hear(error(25, sid=1, seq=talk.next()))
+    (again,) = talk.chase()
+    talk.hear(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
+    talk.hear(snapshot(A, 1, sid=9))
+    assert not talk.hear(error(7, id=asked["id"]))
+    assert [type(event) for event in talk.hear(delta(A, 2, sid=9))] == [BookDelta]
 
 
 def test_other_refusals_wait_for_their_turn() -> None:
@@ -425,6 +461,12 @@ def test_a_new_fee_is_told_for_the_markets_of_its_event() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_every_loss_is_noticed_and_no_book_is_ever_wrong(seed: int) -> None:
     assert LossyWire(random.Random(seed)).run(frames=120, losses=5) == 5
+
+
+@pytest.mark.slow
+def test_many_losses_and_a_long_quiet_time() -> None:
+    assert LossyWire(random.Random(1)).run(frames=40_000, losses=2_000, compare_every=10) == 2_000
+    assert LossyWire(random.Random(2)).run(frames=100_000, losses=0, compare_every=1_000) == 0
 
 
 @given(st.binary(max_size=300))

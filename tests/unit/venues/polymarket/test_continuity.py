@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.state.book import Book
-from predsurv.venues.polymarket import continuity
-from predsurv.venues.polymarket.decode import Memory, PolymarketCodec
-from tests.servers.scripted_polymarket import Venue, book_hash, key
+from predsurv.venues.polymarket import continuity, hashing
+from predsurv.venues.polymarket.decode import PolymarketCodec
+from predsurv.venues.polymarket.memory import Memory
+from tests.servers.scripted_polymarket import Venue, key
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -82,14 +83,15 @@ def test_recipe_of_the_vectors(payloads: Path) -> None:
     for vector in json.loads((payloads / "polymarket" / "book_hash_vectors.json").read_text()):
         vector.pop("source")
         stated = vector.pop("hash")
-        line = continuity.Line(vector["asset_id"])
-        line.market, line.stamp, line.hash = vector["market"], int(vector["timestamp"]), stated
-        line.bids = {level["price"]: level["size"] for level in vector["bids"]}
-        line.asks = {level["price"]: level["size"] for level in vector["asks"]}
-        line.inputs = continuity.Inputs(last_trade=vector["last_trade_price"])
+        line = hashing.Line(vector["asset_id"])
+        line.market, line.stamp, line.whole_hash = vector["market"], int(vector["timestamp"]), stated
+        line.bids.levels = {level["price"]: level["size"] for level in vector["bids"]}
+        line.asks.levels = {level["price"]: level["size"] for level in vector["asks"]}
+        line.inputs = hashing.Inputs(last_trade=vector["last_trade_price"])
         assert line.fits()
         assert line.inputs.min_order_size == vector["min_order_size"]
-        line.bids = line.bids | {"0.001": "1"}
+        line.bids.levels["0.001"] = "1"
+        line.bids.text = None
         assert not line.fits()
 
 
@@ -238,16 +240,33 @@ def test_unsubscribed_tokens_are_not_followed() -> None:
 def test_budget_postpones_and_forgets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     venue = Venue(20)
     ear = Ear(venue)
-    monkeypatch.setattr(continuity, "BUDGET_SHARE", 100_000)
-    ear.memory.budget.spend(continuity.BUDGET_MAX * 99 // 100)
+    monkeypatch.setattr(continuity, "NOTE_COST", 0)
+    monkeypatch.setattr(continuity, "CHECK_COST", continuity.BUDGET_MAX // 50)
     lost = next(iter(venue.tokens))
     venue.burst(lost)
     for _ in range(5):
         for name in venue.tokens:
             ear.hear(venue.burst(name), 0)
     assert ear.checks.postponed > 0
-    monkeypatch.setattr(continuity, "BUDGET_SHARE", 1)
+    monkeypatch.setattr(continuity, "CHECK_COST", 0)
     assert {gap.key for gap in ear.wait(3_000)} == {key(lost)}
+
+
+def test_too_much_to_follow_is_let_go_and_taken_up_again(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    ear = Ear(venue)
+    monkeypatch.setattr(continuity, "NOTE_COST", continuity.BUDGET_MAX // 20)
+    ear.hear([frame for _ in range(50) for frame in venue.burst(NAME)])
+    venue.burst(NAME)
+    ear.hear(venue.burst(NAME))
+    assert ear.checks.overloads == 1
+    monkeypatch.setattr(continuity, "NOTE_COST", 0)
+    assert ear.wait(3_000) == []
+    assert ear.hear(venue.burst(NAME)) == []
+    ear.hear(venue.trade(NAME, "0.5"))
+    seen = ear.checks.matched
+    ear.hear(venue.burst(NAME))
+    assert ear.checks.matched == seen + 1
+    assert ear.equal(NAME)
 
 
 def test_messages_are_not_kept_when_nobody_asks(venue: Venue) -> None:
@@ -256,7 +275,7 @@ def test_messages_are_not_kept_when_nobody_asks(venue: Venue) -> None:
     frame = venue.books(venue.tokens)
     for _ in range(10_000):
         codec.decode(frame, 0, [])
-    assert len(codec._noted) <= 1 << 13  # noqa: SLF001 - nothing else shows it
+    assert len(codec.witness.books.noted) <= continuity.NOTED_MAX
 
 
 @given(st.integers(0, 2**32), st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), max_size=30))

@@ -27,7 +27,8 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import format_micros
 from predsurv.venues.polymarket import decode
-from predsurv.venues.polymarket.decode import Memory, PolymarketCodec
+from predsurv.venues.polymarket.decode import PolymarketCodec
+from predsurv.venues.polymarket.memory import Memory
 
 DATA = Path(__file__).resolve().parents[3] / "data" / "polymarket"
 MESSAGES = json.loads((DATA / "messages.json").read_text())
@@ -324,19 +325,6 @@ def test_trades_that_differ_are_all_kept() -> None:
     events = decoded(codec("11"), wire(frames + frames))
     assert len(events) == 50
     assert len({event.trade_id for event in events if isinstance(event, Trade)}) == 50
-
-
-def test_memories_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PRICES_MAX", "SIZES_MAX", "SEEN_MAX"):
-        monkeypatch.setattr(decode, name, 4)
-    memory = Memory()
-    for number in range(1, 30):
-        assert memory.prices[f"0.{number:02}"] == number * 10_000
-        assert memory.sizes[str(number)] == number * 1_000_000
-        assert memory.trades.add(str(number))
-        assert max(len(memory.prices), len(memory.sizes)) <= 4
-    assert memory.trades.add("1")
-    assert not memory.trades.add("29")
 
 
 SEEDS = [wire(case["wire"]) for case in MESSAGES]

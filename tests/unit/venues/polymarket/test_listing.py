@@ -157,9 +157,9 @@ def test_tick_and_size() -> None:
 def test_fees() -> None:
     assert one().fee == NO_FEE
     schedule = {"exponent": 1, "rate": 0.04, "takerOnly": True, "rebateRate": 0.25}
-    assert one(feeSchedule=schedule).fee == FeeSchedule(model="polymarket", rate=40_000, exponent=1)
-    assert one(feeSchedule={"rate": 0.25, "exponent": 2}).fee == FeeSchedule("polymarket", 250_000, 2)
-    assert one(feeSchedule=schedule, feesEnabled=False).fee == NO_FEE
+    assert one(feeSchedule=schedule).fee == FeeSchedule("polymarket", 40_000, 1, since=7)
+    assert one(feeSchedule={"rate": 0.25, "exponent": 2}).fee == FeeSchedule("polymarket", 250_000, 2, since=7)
+    assert one(feeSchedule=schedule, feesEnabled=False).fee == FeeSchedule(since=7)
     for broken in ({"rate": 2}, {"rate": 0.1, "exponent": 1.5}, {"rate": "x"}):
         with pytest.raises(WireError):
             market(feeSchedule=broken)

@@ -1,0 +1,139 @@
+"""Read 200,000 markets from a paged server on this machine: time, pages a second, peak memory.
+
+``python -m benchmarks.scan [MARKETS]``. The server is another process, so that its memory is not
+counted; it makes rows of the size and shape of recorded ones, gzipped as the venue does.
+"""
+
+import asyncio
+import gzip
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from predsurv.config import Config, Polymarket
+from predsurv.config.schema import Venues
+from predsurv.net.clock import SystemClock, system_random
+from predsurv.net.limiter import TokenBucket
+from predsurv.ports import MarketQuery
+from predsurv.scan.job import Scan, VenueScan, scan_venues
+from predsurv.store.universe import UniverseWriter
+from predsurv.venues.polymarket.listing import VENUE
+from predsurv.venues.polymarket.venue import PolymarketVenue
+
+MARKETS = 200_000
+PAGE_ROWS = 100
+ROW_BYTES = 5_800
+PEAK_MB_MAX = 300
+
+
+def main(markets: int) -> int:
+    """Scan, print what it took, return 1 when it took too much memory."""
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, markets), daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ours.recv()}"
+    began, worked = time.perf_counter(), time.process_time()
+    with tempfile.TemporaryDirectory(prefix="predsurv-scan-") as folder:
+        (result,) = asyncio.run(scan(url, Path(folder)))
+        wall, cpu = time.perf_counter() - began, time.process_time() - worked
+        size = result.path.stat().st_size if result.path else 0
+    server.terminate()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{result.totals.markets:,} markets on {result.pages:,} pages, {result.issues_count} unreadable")
+    print(f"{wall:.1f} s, {result.pages / wall:.1f} pages/s, {result.totals.markets / cpu:,.0f} markets/s of CPU")
+    print(f"universe file {size / 1e6:.0f} MB; peak memory {peak:.0f} MB of {PEAK_MB_MAX} MB")
+    return int(peak > PEAK_MB_MAX or result.totals.markets != markets)
+
+
+async def scan(url: str, folder: Path) -> list[VenueScan]:
+    """Scan the server as the command does, at full speed."""
+    clock = SystemClock()
+    config = Config(data_dir=folder, venues=Venues(polymarket=Polymarket(gamma_url=url)))
+    venue = PolymarketVenue(config, clock, system_random)
+    venue.gamma_limiter = TokenBucket(clock, tokens=1_000_000, period=1_000_000_000, burst=1_000)  # no limit here
+    try:
+        return await scan_venues(
+            [venue],
+            Scan(
+                queries={VENUE: MarketQuery()},
+                sink=lambda name: UniverseWriter(folder, name, clock.now()),
+                clock=clock,
+                progress=lambda _: None,
+            ),
+        )
+    finally:
+        await venue.aclose()
+
+
+def serve(pipe: Connection, markets: int) -> None:
+    """Serve ``/markets/keyset`` until terminated; sends its port first."""
+    asyncio.run(_serve(pipe, markets))
+
+
+async def _serve(pipe: Connection, markets: int) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                await answer(await reader.readuntil(b"\r\n\r\n"), writer)
+
+    async def answer(head: bytes, writer: asyncio.StreamWriter) -> None:
+        query = parse_qs(urlsplit(head.split(b" ", 2)[1].decode()).query)
+        body = gzip.compress(page(int(query.get("after_cursor", ["0"])[0]), markets), 1)
+        fields = b"Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d" % len(body)
+        writer.write(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n\r\n" + body)
+        await writer.drain()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    pipe.send(server.sockets[0].getsockname()[1])
+    await server.serve_forever()
+
+
+def page(start: int, markets: int) -> bytes:
+    """Return the rows from ``start`` on as the venue answers."""
+    stop = min(start + PAGE_ROWS, markets)
+    listing: dict[str, Any] = {"markets": [row(number) for number in range(start, stop)]}
+    if stop < markets:
+        listing["next_cursor"] = str(stop)
+    return json.dumps(listing, separators=(",", ":")).encode()
+
+
+def row(number: int) -> Mapping[str, Any]:
+    """Return market ``number`` with the keys that matter, filled up to the usual size."""
+    seed = number * 2_654_435_761 % 2**64
+    made = {
+        "id": str(number),
+        "question": f"Will thing {number} happen before it does not?",
+        "conditionId": f"0x{seed:064x}",
+        "slug": f"will-thing-{number}",
+        "endDate": "2027-12-31T00:00:00Z",
+        "outcomes": '["Yes", "No"]',
+        "outcomePrices": '["0.0455", "0.9545"]',
+        "clobTokenIds": json.dumps([f"{seed}{number:057}", f"{seed}{number + 1:057}"]),
+        "volume": f"{seed % 10**9}.216478",
+        "volumeNum": seed % 10**9 / 7,
+        "volume24hr": seed % 10**6 / 7,
+        "liquidityNum": seed % 10**5 / 7,
+        "orderPriceMinTickSize": 0.001,
+        "orderMinSize": 5,
+        **dict.fromkeys(("active", "enableOrderBook", "acceptingOrders"), True),
+        **dict.fromkeys(("closed", "archived", "negRisk"), False),
+        "feesEnabled": True,
+        "feeSchedule": {"exponent": 1, "rate": 0.04, "takerOnly": True, "rebateRate": 0.25},
+        "events": [{"id": str(number // 5), "slug": f"event-{number // 5}", "title": "An event", "negRisk": False}],
+        "tags": [{"id": "1", "label": "Politics", "slug": "politics"}],
+        "description": "This market will resolve to Yes if the thing happens. " * 24,
+    }
+    return {**made, "image": "x" * max(0, ROW_BYTES - len(json.dumps(made)))}
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else MARKETS))

@@ -1,0 +1,102 @@
+"""Bring what the sessions recorded to disk and tell them what the disk did.
+
+Kept apart from the job, which decides when: here is what must follow what, so that records, notes
+and ledger never disagree.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from predsurv.collect.carryover import mark_damage
+from predsurv.collect.ledger import Ledger
+from predsurv.collect.meter import Meter
+from predsurv.collect.session import Session
+from predsurv.collect.writer import Writer
+from predsurv.core.errors import TransientError
+from predsurv.core.records import Record
+from predsurv.store.intake import LogFact, LogPaused, LogResumed
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Keeper:
+    """The way from sessions to disk during one run."""
+
+    def __init__(self, sessions: Sequence[Session], writer: Writer, ledger: Ledger, meter: Meter) -> None:
+        self.writer = writer
+        self._sessions = sessions
+        self._ledger = ledger
+        self._meter = meter
+
+    async def commit(self) -> None:
+        """Commit what was recorded since the last time, with the notes that belong to it."""
+        marks = [session.recorder.mark for session in self._sessions]
+        facts = await self.writer.write(*self._taken())
+        for fact in facts:
+            self.react(fact, marks)
+
+    def rescue(self) -> None:
+        """Commit at once, from any thread while the event loop stands still: the process is about to die."""
+        self.writer.rescue(*self._taken())
+
+    async def rotate(self) -> None:
+        """Account for the time so far, close the open segment for sealing and go on in the next."""
+        await self._hand_over()
+        for session in self._sessions:
+            session.records += session.recorder.cut()
+        await self.commit()
+        await self.writer.rotate()
+
+    async def finish(self) -> None:
+        """Account for everything, seal everything and close; the sessions record no more."""
+        for session in self._sessions:
+            session.records += session.recorder.stop()
+        await self.commit()
+        await self._hand_over()
+        await self.commit()
+        await asyncio.to_thread(self.writer.finish)
+        await asyncio.to_thread(self._ledger.close)
+        await self.sealed()
+
+    async def sealed(self) -> None:
+        """Take note of what was sealed; time of which records turned out to be damaged is a gap."""
+        for report, opened in self.writer.sealing.done():
+            self._meter.sealed(report)
+            if not report.damaged:
+                continue
+            _LOG.warning("%s: damaged: %s; a gap", report.segment, "; ".join(report.damaged))
+            await asyncio.to_thread(mark_damage, self.writer.layout, self.writer.collector)
+            for session in self._sessions:
+                session.records += session.recorder.interrupt("crash", opened)
+                session.steering.refresh()
+
+    def react(self, fact: LogFact, marks: Sequence[int]) -> None:
+        """Let the sessions know what the log says; ``marks`` is how far each had come in what was written."""
+        if isinstance(fact, LogPaused):
+            _LOG.warning("nothing can be written (%s): a gap until the disk has room again", fact.reason)
+            for session, mark in zip(self._sessions, marks, strict=True):
+                session.records += session.recorder.interrupt("disk_full", mark)
+                self._meter.gaps(session.venue.name, "disk_full", len(session.recorder.fold.lines))
+        elif isinstance(fact, LogResumed):
+            _LOG.warning("the disk has room again; %d records were let go", fact.refused)
+            for session in self._sessions:
+                session.steering.refresh()
+
+    def _taken(self) -> tuple[list[Record], list[tuple[str, bytes]]]:
+        taken = [session.take() for session in self._sessions]
+        return [record for kept, _ in taken for record in kept], [note for _, notes in taken for note in notes]
+
+    async def _hand_over(self) -> None:
+        """Let the ledger remember who is rotated out; when it cannot, the notes go on doing so."""
+        ends = [end for session in self._sessions for end in session.recorder.account.idle()]
+        if not ends:
+            return
+        try:
+            await asyncio.to_thread(self._ledger.leave, ends)
+        except TransientError as error:
+            _LOG.warning("%s", error)
+            return
+        for session in self._sessions:
+            session.recorder.account.hand_over(ends)

@@ -1,0 +1,142 @@
+"""Prepare one run: who could be recorded, how it is done, and what an earlier run left behind.
+
+Kept apart from the job, which begins where everything is ready.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.collect.carryover import find_notes, is_damaged, keep_notes, openings
+from predsurv.collect.ledger import Ledger
+from predsurv.collect.mending import mend, retract
+from predsurv.collect.notebook import LeftOpen, left_open
+from predsurv.collect.recorder import Policy, Recorder
+from predsurv.collect.roster import Roster, Scope
+from predsurv.collect.rotation import allot
+from predsurv.collect.session import Session
+from predsurv.collect.steering import Places, Steering
+from predsurv.collect.timekeeping import SteadyClock
+from predsurv.collect.writer import Timing, Writer
+from predsurv.config import Config
+from predsurv.core.errors import ConfigError
+from predsurv.core.ids import InstrumentKey
+from predsurv.ports import Clock, Venue
+from predsurv.store.paths import NS_DAY, Layout
+from predsurv.store.recovery import RecoveryReport, recover
+from predsurv.store.seal import SealOptions
+from predsurv.store.tiles import sealed_tiles
+from predsurv.store.universe import latest_universe, read_universe
+
+CONNECTIONS_MAX: Final = 1_000
+"""Connections of one venue; what they cannot carry is not planned."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Started(Struct, frozen=True):
+    """What a run begins with: the open log, the ledger, what recovery did, and whether damage has to be mended."""
+
+    writer: Writer
+    ledger: Ledger
+    recovery: RecoveryReport
+    mended: bool
+
+
+def open_sessions(config: Config, venues: Sequence[Venue], clock: Clock, steady: SteadyClock) -> list[Session]:
+    """Return a session for each venue; raises ConfigError when one has no universe or the shard no name of its own."""
+    collector = config.collector
+    if collector.shard.count > 1 and collector.id == Config().collector.id:
+        raise ConfigError(
+            f"collector.shard is {collector.shard} and collector.id is still {collector.id!r}: "
+            "give each shard its own collector.id, their files go into one folder"
+        )
+    rosters = {venue.name: _load(config, venue) for venue in venues}
+    sizes = {name: sum(each.tradable for each in roster.candidates()) for name, roster in rosters.items()}
+    places = allot(collector.max_instruments, sizes)
+    sessions = []
+    for venue in venues:
+        recorder, roster = Recorder(_policy(config, venue)), rosters[venue.name]
+        steering = Steering(recorder, roster, _places(config, roster, places[venue.name], clock.now()), clock)
+        sessions.append(Session(venue, recorder, steering, clock, steady))
+    return sessions
+
+
+def start(config: Config, sessions: Sequence[Session], clock: Clock) -> Started:
+    """Recover: seal what is in the log, take up what it left open, and open the next segment; the lock is held."""
+    layout, collector, storage = Layout(config.data_dir), config.collector.id, config.storage
+    notes = find_notes(layout, collector)
+    keep_notes(layout, collector, notes)
+    options = SealOptions(levels=storage.top_levels, compression=storage.compression_level)
+    opened = openings(layout, collector)
+    recovery = recover(layout, collector, clock, options)
+    for damage in recovery.damaged:
+        _LOG.warning("%s; kept in %s", damage, layout.quarantine)
+    lost = [opened.get(seal.segment, 0) for seal in recovery.seals if seal.damaged]
+    damaged = bool(lost) or is_damaged(layout, collector)
+    ledger = Ledger(layout.state, collector)
+    for session in sessions:
+        owed = _owed(session, notes, recovery)
+        if damaged:
+            owed = replace(owed, written=retract(owed.written, min(lost, default=owed.mark)))
+            owed = _mended(session, owed, layout, ledger, collector)
+        session.resume(owed)
+        session.steering.past = ledger
+    timing = Timing(
+        fsync_interval=storage.fsync_interval, seal_interval=storage.seal_interval, seal_bytes=storage.seal_bytes
+    )
+    return Started(Writer(layout, collector, clock, timing, options), ledger, recovery, damaged)
+
+
+def _owed(session: Session, notes: Mapping[str, bytes], recovery: RecoveryReport) -> LeftOpen:
+    name, last = session.venue.name, recovery.last
+    seen = (ts for key, ts in last.last_seen.items() if key.venue == name) if last else ()
+    return left_open(name, notes, max(seen, default=0))
+
+
+def _mended(session: Session, owed: LeftOpen, layout: Layout, ledger: Ledger, collector: str) -> LeftOpen:
+    """Return what is owed when part of the log was lost: fitted to what is sealed."""
+    name = session.venue.name
+    tiles = list(sealed_tiles(layout, collector, name, max(0, owed.mark - NS_DAY)))
+    concerned: set[InstrumentKey] = {key for key, _, _ in tiles}
+    made = mend(tiles, owed.written, owed.gaps, ledger.ends(concerned))
+    latest = max((end for _, _, end in tiles), default=0)
+    return LeftOpen(made.written, made.gaps, max(owed.mark, latest))
+
+
+def _load(config: Config, venue: Venue) -> Roster:
+    path = latest_universe(config.data_dir, venue.name)
+    if path is None:
+        raise ConfigError(
+            f"{venue.name}: no universe in {config.data_dir}; run 'predsurv scan' with the same options first"
+        )
+    collector = config.collector
+    mirrored = venue.traits.complementary_outcomes and not collector.both_outcomes
+    roster = Roster(Scope(mirrored=mirrored, shard=collector.shard.index, shards=collector.shard.count))
+    for market in read_universe(path):
+        roster.add(market)
+    return roster
+
+
+def _places(config: Config, roster: Roster, capacity: int, seed: int) -> Places:
+    collector = config.collector
+    return Places(
+        capacity=min(capacity, CONNECTIONS_MAX * collector.instruments_per_connection),
+        explore_share=collector.explore_share,
+        period=collector.rotation_period,
+        pinned=roster.named(collector.pinned),
+        seed=seed,
+    )
+
+
+def _policy(config: Config, venue: Venue) -> Policy:
+    storage = config.storage
+    return Policy(
+        top_levels=storage.top_levels,
+        snapshot_interval=storage.snapshot_interval,
+        heartbeat_interval=storage.heartbeat_interval,
+        covered="polled" if venue.traits.polled else "live",
+    )

@@ -1,0 +1,83 @@
+"""Turn closed log segments into files, one after the other, beside the recording.
+
+Kept apart from the writer because the log must take records whether or not sealing keeps up.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from pathlib import Path
+from threading import Lock
+from typing import Final, NamedTuple
+
+from predsurv.core.errors import TransientError
+from predsurv.ports import Clock
+from predsurv.store.paths import Layout
+from predsurv.store.seal import SealOptions, SealReport, seal_segment
+
+SEGMENTS_WAITING_MAX: Final = 8
+"""Closed segments waiting to be sealed; with more, the open one just grows."""
+
+RETRY_INTERVAL: Final = 5_000_000_000
+_IDLE_INTERVAL: Final = 50_000_000
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Sealed(NamedTuple):
+    """What became of a segment that was opened at ``opened`` (ns UTC)."""
+
+    report: SealReport
+    opened: int
+
+
+class Sealing:
+    """The queue of closed segments. Only ``run`` may go on beside the other calls."""
+
+    def __init__(self, layout: Layout, clock: Clock, options: SealOptions) -> None:
+        self._layout = layout
+        self._clock = clock
+        self._options = options
+        self._waiting: deque[tuple[Path, int]] = deque()
+        self._turn = Lock()  # a seal that is under way when the job stops is waited for
+        self._done: list[Sealed] = []
+
+    @property
+    def waiting(self) -> int:
+        """Return how many closed segments wait."""
+        return len(self._waiting)
+
+    def add(self, path: Path, opened: int) -> None:
+        """Queue a segment that nobody writes to any more and that was opened at ``opened`` (ns UTC)."""
+        self._waiting.append((path, opened))
+
+    def done(self) -> list[Sealed]:
+        """Return what was sealed since the last call."""
+        done, self._done = self._done, []
+        return done
+
+    async def run(self) -> None:
+        """Seal segments as they come, until cancelled."""
+        while True:
+            pause = _IDLE_INTERVAL
+            if self._waiting:
+                try:
+                    await asyncio.to_thread(self._next)
+                    pause = 0
+                except TransientError as error:
+                    _LOG.warning("%s", error)
+                    pause = RETRY_INTERVAL
+            await self._clock.sleep(pause)
+
+    def finish(self) -> None:
+        """Seal everything; raises TransientError when the disk refuses: the next start seals the rest."""
+        while self._waiting:
+            self._next()
+
+    def _next(self) -> None:
+        with self._turn:
+            if not self._waiting:
+                return
+            path, opened = self._waiting[0]
+            report = seal_segment(path, self._layout, self._clock, self._options)
+            self._waiting.popleft()
+            self._done.append(Sealed(report, opened))

@@ -1,0 +1,61 @@
+"""Read back for which time a collector has already written coverage.
+
+Kept apart because it is needed only after damage: then what the log said is incomplete, and only
+what was sealed can tell where the account of an instrument really stands.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.store import manifest
+from predsurv.store.paths import Layout, Partition, dataset_files, date_of, parse_file
+
+Tile = tuple[InstrumentKey, int, int]
+"""(instrument, start, end), ns UTC, end exclusive."""
+
+_COLUMNS: Final = ["market_id", "instrument_id", "start", "end"]
+
+
+def sealed_tiles(layout: Layout, collector: str, venue: VenueName, since: int) -> Iterator[Tile]:
+    """Yield what ``collector`` wrote of ``venue`` on the day of ``since`` (ns UTC) and later, file by file.
+
+    A file that cannot be read is passed over: what it accounts for comes out as a hole, which a
+    verification then names together with the file.
+    """
+    first = date_of(since)
+    folder = layout.folder(Partition("coverage", venue, first, None)).parent
+    for path in sorted(folder.glob("date=*/*.parquet")):
+        partition, stamp = parse_file(path)
+        if partition.date < first or stamp.collector != collector:
+            continue
+        try:
+            table: Any = pq.read_table(path, columns=_COLUMNS, partitioning=None, page_checksum_verification=True)
+        except (OSError, pa.ArrowException):
+            continue
+        times = (table[name].cast(pa.int64()).to_pylist() for name in ("start", "end"))
+        ids = (table[name].to_pylist() for name in ("market_id", "instrument_id"))
+        for market, instrument, start, end in zip(*ids, *times, strict=True):
+            yield InstrumentKey(venue, MarketId(market), InstrumentId(instrument)), start, end
+
+
+def sealed_until(layout: Layout, collector: str) -> int:
+    """Return the time (ns UTC) of the latest row that ``collector`` sealed, 0 when there is none."""
+    listed = manifest.read(layout.manifest) if layout.manifest.is_dir() else ()
+    return max((file.hi for file in listed if parse_file(Path(file.path))[1].collector == collector), default=0)
+
+
+def observed(layout: Layout, venue: VenueName, date: str) -> int:
+    """Return the time for which books of ``venue`` were known on ``date``, in ns, summed over instruments."""
+    total = 0
+    for path in dataset_files(layout.data_dir, "coverage", venue, date):
+        table: Any = pq.read_table(path, columns=["start", "end", "state"], partitioning=None)
+        covered = table.filter(pc.equal(table["state"], "covered"))
+        span = pc.subtract(covered["end"].cast(pa.int64()), covered["start"].cast(pa.int64()))
+        total += pc.sum(span).as_py() or 0
+    return total

@@ -1,0 +1,94 @@
+"""What the connections of a feed remember in common.
+
+Kept apart from ``decode`` because a codec lives as long as its connection, and this longer.
+"""
+
+from collections import deque
+from typing import Final, Protocol
+from weakref import WeakSet
+
+from predsurv.core.events import MarketChange, MarketResolved
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import ONE, Price, Size, parse_micros
+from predsurv.venues.polymarket.continuity import Budget, Checks, Witness
+
+PRICES_MAX: Final = 1 << 14
+SIZES_MAX: Final = 1 << 16
+SEEN_MAX: Final = 1 << 13
+"""Trades and announcements remembered to tell a repeated message from a new one."""
+
+
+class Prices(dict[str, Price]):
+    """Price texts already parsed; holds prices strictly between 0 and 1 only."""
+
+    def __missing__(self, text: str) -> Price:
+        price = Price(parse_micros(text))
+        if not 0 < price < ONE:
+            raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
+        if len(self) >= PRICES_MAX:
+            self.clear()
+        self[text] = price
+        return price
+
+
+class Sizes(dict[str, Size]):
+    """Size texts already parsed."""
+
+    def __missing__(self, text: str) -> Size:
+        size = Size(parse_micros(text))
+        if len(self) >= SIZES_MAX:
+            self.clear()
+        self[text] = size
+        return size
+
+
+class Seen:
+    """The last ``SEEN_MAX`` ids."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._order: deque[str] = deque()
+
+    def add(self, name: str) -> bool:
+        """Remember ``name``; return whether it is new."""
+        if name in self._known:
+            return False
+        if len(self._order) >= SEEN_MAX:
+            self._known.discard(self._order.popleft())
+        self._known.add(name)
+        self._order.append(name)
+        return True
+
+
+def announcement(event: MarketChange | MarketResolved) -> str:
+    """Return what an announcement is remembered by; a market is created once and settles once."""
+    return f"{'resolved' if isinstance(event, MarketResolved) else 'created'} {event.market_id}"
+
+
+class Carrier(Protocol):
+    """What can be known of a connection from outside: what it carries by token, and its books."""
+
+    carried: dict[str, InstrumentKey]
+    witness: Witness
+
+
+class Memory:
+    """What all connections of a feed may share: parsed texts, what was told already, and the checks.
+
+    Two connections carry the same instruments while one takes over, so what was told spans them.
+    """
+
+    def __init__(self, checks: Checks | None = None) -> None:
+        self.prices = Prices()
+        self.sizes = Sizes()
+        self.trades = Seen()
+        self.announced = Seen()
+        self.budget = Budget()
+        self.checks = checks or Checks()
+        self.codecs: WeakSet[Carrier] = WeakSet()
+
+    def for_herald(self) -> "Memory":
+        """Return a memory that shares the announcements only: trades that a herald hears are not told."""
+        other = Memory()
+        other.announced = self.announced
+        return other

@@ -1,0 +1,112 @@
+"""Rotation, restarts and shards: nobody's time is lost, doubled or recorded twice."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.cli.status import check_tiling
+from predsurv.collect.job import Aids, Job
+from predsurv.config import Config
+from predsurv.core.errors import ConfigError
+from predsurv.ports import MarketQuery
+from predsurv.store.universe import UniverseWriter
+from predsurv.venues.mock.venue import MockVenue
+from tests.integration.test_collect_job import MOCK, FastClock, S, assert_whole, column, configured, record, scan
+
+
+async def scan_part(config: Config, clock: FastClock, first: int, count: int) -> None:
+    catalog = MockVenue(config.mock, clock).catalog()
+    markets = [market async for market in catalog.markets(MarketQuery())]
+    with UniverseWriter(config.data_dir, MOCK, clock.now()) as writer:
+        for market in markets[first : first + count]:
+            writer.write(market)
+        writer.commit()
+
+
+async def test_every_fault_is_a_gap_of_its_own_kind(tmp_path: Path) -> None:
+    faults = ["gap@3s", "freeze@9s:4s", "overflow@16s", "drop@19s", "malformed@22s"]
+    config = configured(tmp_path, mock__faults=faults, mock__rate=2_000, collector__rotation_period="1h")
+    clock = FastClock(factor=5)
+    await scan(config, clock)
+    report = await record(config, clock, 26 * S)
+    (venue,) = report.venues
+    assert {"seq_gap", "stall", "overflow", "disconnect", "decode_error"} <= venue.gaps.keys()
+    assert {"seq_gap", "stall", "overflow", "disconnect", "decode_error"} <= venue.gap_ns.keys()
+    assert venue.gaps["seq_gap"] <= 2  # one book, not all
+    assert venue.gaps["stall"] >= 30
+    assert venue.dropped > 0
+    assert_whole(tmp_path)
+
+
+async def test_a_market_that_comes_back_after_restarts_without_it_leaves_no_hole(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path, mock__markets=40, collector__max_instruments=20), FastClock()
+    await scan_part(config, clock, 0, 40)
+    await record(config, clock, 5 * S)
+    clock.wall += 2 * 24 * 3_600 * S
+    await scan_part(config, clock, 20, 20)
+    await record(config, clock, 5 * S)
+    clock.wall += 3_600 * S
+    await scan_part(config, clock, 0, 40)
+    await record(config, clock, 9 * S)
+    assert list(check_tiling(tmp_path)) == []
+    tiles = column(tmp_path, "coverage", "instrument_id", "start", "end", "reason")
+    long = [row for row in tiles if row[3] == "rotated_out" and int(str(row[2])) - int(str(row[1])) > 3_600 * S]
+    assert long, "somebody was away for more than an hour"
+    assert_whole(tmp_path)
+
+
+async def test_one_line_is_logged_for_each_change_of_state(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = configured(tmp_path, mock__faults=["drop@5s:4s"], collector__rotation_period="1h")
+    clock = FastClock(factor=3)
+    await scan(config, clock)
+    with caplog.at_level(logging.INFO, "predsurv.collect"):
+        await record(config, clock, 14 * S)
+    states = [line.getMessage().split(": ")[1] for line in caplog.records if "wanted books" in line.getMessage()]
+    assert [state for state in states if state != "starting"] == ["recording", "blind", "recording"]
+    assert sum("rotation" in line.getMessage() for line in caplog.records) == 1
+
+
+async def test_three_shards_record_everything_once_into_one_folder(tmp_path: Path) -> None:
+    clock = FastClock(factor=4)
+    configs = [
+        configured(
+            tmp_path,
+            collector__id=f"c{number}",
+            collector__shard=f"{number}/3",
+            collector__max_instruments=400,
+            collector__rotation_period="1h",
+        )
+        for number in (1, 2, 3)
+    ]
+    await scan(configs[0], clock)
+    venue = MockVenue(configs[0].mock, clock)
+    jobs = [Job(config, [MockVenue(config.mock, clock)], clock, Aids()) for config in configs]
+    reports = await asyncio.gather(*(job.run(8 * S) for job in jobs))
+    assert all(report.venues[0].instruments >= 10 for report in reports)
+    assert_whole(tmp_path)
+    owners = defaultdict(set)
+    for path in (tmp_path / "coverage").rglob("*.parquet"):
+        for (instrument,) in set(column_of(path)):
+            owners[instrument].add(path.name.split("-")[1])
+    assert all(len(names) == 1 for names in owners.values())
+    known = {market.keys()[0].instrument_id for market in venue.session.exchange.markets() if len(market.keys()) == 2}
+    assert known <= owners.keys()
+
+
+def column_of(path: Path) -> list[tuple[object, ...]]:
+    import pyarrow.parquet as pq
+
+    return [(value,) for value in pq.read_table(path, columns=["instrument_id"], partitioning=None)[0].to_pylist()]
+
+
+async def test_a_shard_without_a_name_of_its_own_is_refused(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path, collector__shard="2/3"), FastClock()
+    await scan(config, clock)
+    with pytest.raises(ConfigError, match=r"collector\.id"):
+        Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    named = replace(config, collector=replace(config.collector, id="c2"))
+    Job(named, [MockVenue(config.mock, clock)], clock, Aids())

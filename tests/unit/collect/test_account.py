@@ -1,0 +1,72 @@
+"""Whoever rotates out is remembered somewhere at every moment, and claims are made late."""
+
+from predsurv.collect.account import CLAIM_HELD, Account
+from predsurv.core.events import Unwanted, Wanted
+from predsurv.core.records import Coverage
+from tests.unit.collect.worlds import START, A, B, S, book, gap
+
+
+def rows(tiles: list[Coverage]) -> list[tuple[int, int, str]]:
+    return [((row.start - START) // S, (row.end - START) // S, row.reason) for row in tiles]
+
+
+def live() -> Account:
+    account = Account("live")
+    account.apply(Wanted(A, START))
+    account.apply(book(A, START))
+    return account
+
+
+def test_covered_time_is_claimed_only_when_no_stall_can_take_it_back() -> None:
+    account, held = live(), CLAIM_HELD // S
+    assert account.cut(START + CLAIM_HELD, [A]) == []
+    assert rows(account.cut(START + CLAIM_HELD + 60 * S, [A])) == [(0, 60, "live")]
+    late = account.apply(gap(A, START + 70 * S, "stall"))
+    assert rows(late) == [(60, 70, "live")]
+    assert rows(account.shut(A, START + (held + 60) * S)) == [(70, held + 60, "stall")]
+
+
+def test_a_gap_that_began_before_the_last_claim_begins_there() -> None:
+    account = live()
+    account.cut(START + CLAIM_HELD + 60 * S, [A])
+    assert account.apply(gap(A, START + 10 * S, "stall")) == []
+    assert rows(account.apply(book(A, START + 90 * S))) == [(60, 90, "stall")]
+
+
+def test_who_rotates_out_is_idle_until_somebody_else_remembers() -> None:
+    account = live()
+    account.apply(Unwanted(A, START + 5 * S, "rotated_out"))
+    assert account.idle() == [(A, START + 5 * S)]
+    account.drain()
+    account.hand_over([(A, START + 5 * S), (B, START)])
+    assert not account.tracks(A)
+    assert account.drain() == [(A, None)]
+    assert account.idle() == []
+
+
+def test_who_came_back_meanwhile_is_not_forgotten() -> None:
+    account = live()
+    account.apply(Unwanted(A, START + 5 * S, "rotated_out"))
+    ends = account.idle()
+    account.apply(Wanted(A, START + 6 * S))
+    account.hand_over(ends)
+    assert account.tracks(A)
+    assert account.idle() == []
+    account.apply(Unwanted(A, START + 7 * S, "rotated_out"))
+    account.hand_over(ends)  # of an earlier turn
+    assert account.idle() == [(A, START + 7 * S)]
+
+
+def test_who_is_laid_off_is_accounted_for_up_to_the_last_tile_only() -> None:
+    account = Account("live")
+    account.resume([Coverage(A, START, START, "gap", "shutdown", 0)])
+    account.lay_off([A, B])
+    assert account.idle() == [(A, START)]
+    assert rows(account.apply(Wanted(A, START + 9 * S))) == [(0, 9, "rotated_out")]
+
+
+def test_an_interval_can_be_split() -> None:
+    account = live()
+    assert rows(account.split(A, START + 3 * S)) == [(0, 3, "live")]
+    assert account.split(B, START) == []
+    assert rows(account.shut(A, START + 5 * S)) == [(3, 5, "live")]

@@ -1,0 +1,74 @@
+"""The fold keeps what belongs to wanted, trusted books and counts everything else."""
+
+from predsurv.collect.account import Account
+from predsurv.collect.fold import Fold
+from predsurv.collect.tops import Line, Tops
+from predsurv.core.events import (
+    Connected,
+    Disconnected,
+    Dropped,
+    Malformed,
+    MarketChange,
+    MarketEvent,
+    Quote,
+    Unknown,
+    Wanted,
+)
+from predsurv.core.records import Record
+from tests.unit.collect.worlds import START, VENUE, A, B, S, book, delta, gap, trade
+
+
+def folded(*events: MarketEvent) -> tuple[Fold, list[Record]]:
+    account = Account("live")
+    account.apply(Wanted(A, START))
+    fold = Fold(Tops(2, S, 10 * S), account)
+    fold.lines[A] = Line(A, 1_000_000)
+    out: list[Record] = []
+    fold.apply(events, out)
+    return fold, out
+
+
+def test_facts_without_records_are_counted() -> None:
+    fold, out = folded(
+        Connected(VENUE, START, 7, 1),
+        Connected(VENUE, START, 8, 2),
+        Disconnected(VENUE, START + S, 7, 1, "reset"),
+        Unknown(VENUE, START, "x"),
+        Malformed(VENUE, START, "x", "d"),
+        Dropped(VENUE, START, 5),
+        Quote(A, START, None, None, None),
+    )
+    tally = fold.tally
+    assert out == []
+    assert (tally.events, tally.connects, tally.disconnects, tally.connections) == (7, 2, 1, 1)
+    assert (tally.unknown, tally.malformed, tally.dropped, tally.up) == (1, 1, 5, {8: START})
+
+
+def test_deltas_need_a_trusted_book_of_their_own_connection() -> None:
+    fold, out = folded(
+        delta(A, START, 41, 1),
+        book(A, START + 1),
+        delta(A, START + 2, 41, 1),
+        delta(A, START + 2, 42, 1, epoch=2),
+        gap(A, START + 3),
+        delta(A, START + 4, 43, 1),
+    )
+    assert fold.tally.orphans == 3
+    assert [row for row in out if row == delta(A, START + 2, 41, 1)]
+    assert (fold.tally.trusted, fold.tally.gaps) == (0, {"disconnect": 1})
+
+
+def test_strangers_are_counted_and_left_out() -> None:
+    fold, out = folded(book(B, START), delta(B, START, 1, 1), trade(B, START), gap(B, START))
+    assert (out, fold.tally.strays) == ([], 3)
+
+
+def test_a_market_change_is_kept_and_handed_on() -> None:
+    event = MarketChange(VENUE, A.market_id, None, START, None, "paused", "{}")
+    fold, out = folded(event)
+    assert out == fold.lifecycle == [event]
+
+
+def test_the_mark_is_the_latest_event_and_never_goes_back() -> None:
+    fold, _ = folded(trade(A, START + 5 * S), gap(A, START + 2 * S, "stall"))
+    assert fold.mark == START + 5 * S

@@ -1,0 +1,86 @@
+"""Records reach the log in one commit with their notes, and closed segments reach the data folder."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from predsurv.collect.carryover import find_notes
+from predsurv.collect.writer import Timing, Writer
+from predsurv.net.clock import ManualClock
+from predsurv.store.paths import Layout, segments_of
+from predsurv.store.seal import SealOptions
+from tests.unit.collect.worlds import START, A, S, book, delta
+
+TIMING = Timing(fsync_interval=S, seal_interval=60 * S, seal_bytes=1_000)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START, jumps=True)
+
+
+@pytest.fixture
+def writer(tmp_path: Path, clock: ManualClock) -> Writer:
+    return Writer(Layout(tmp_path), "c0", clock, TIMING, SealOptions())
+
+
+async def until_sealed(writer: Writer) -> None:
+    sealing = asyncio.create_task(writer.sealing.run())
+    async with asyncio.timeout(20):
+        while writer.sealing.waiting:  # noqa: ASYNC110 - the writer has no event to wait for
+            await asyncio.sleep(0.001)
+    sealing.cancel()
+    await asyncio.wait([sealing])
+
+
+async def test_what_is_written_is_in_the_log_with_its_notes(tmp_path: Path, writer: Writer) -> None:
+    await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [("alive:mock", b"1")])
+    (path,) = segments_of(Layout(tmp_path).wal, "c0")
+    assert path.exists()
+    assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"1"}
+    assert writer.paused is None
+    writer.finish()
+    ((report, opened),) = writer.sealing.done()
+    assert report.records == 2
+
+
+async def test_a_segment_is_due_by_size_and_by_age(writer: Writer, clock: ManualClock) -> None:
+    assert not writer.seal_due
+    await writer.write([delta(A, START + n, n % 90 + 1, 1) for n in range(100)], [])
+    assert writer.seal_due
+    await writer.rotate()
+    assert not writer.seal_due
+    assert writer.sealing.waiting == 1
+    await clock.sleep(60 * S)
+    assert writer.seal_due
+    writer.finish()
+
+
+async def test_a_closed_segment_is_sealed_once_and_its_beginning_is_known(tmp_path: Path, writer: Writer) -> None:
+    await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [])
+    await writer.rotate()
+    await until_sealed(writer)
+    ((report, opened),) = writer.sealing.done()
+    assert report.rows["deltas"] == 4
+    assert opened == START
+    writer.finish()
+    assert writer.sealing.done() == []
+    assert len(list((tmp_path / "book_deltas").rglob("*.parquet"))) == 1
+
+
+async def test_notes_outlive_the_log(tmp_path: Path, writer: Writer) -> None:
+    await writer.write([book(A, START)], [("alive:mock", b"1")])
+    await writer.write([], [("alive:mock", b"2"), ("open:mock:03", b"x")])
+    writer.finish()
+    assert not list(segments_of(Layout(tmp_path).wal, "c0"))
+    assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"2", "open:mock:03": b"x"}
+
+
+async def test_a_rescue_commits_from_any_thread_and_a_closed_log_takes_nothing(tmp_path: Path, writer: Writer) -> None:
+    await asyncio.to_thread(writer.rescue, [book(A, START)], [("alive:mock", b"7")])
+    assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"7"}
+    writer.finish()
+    writer.rescue([book(A, START)], [])
+    ((report, opened),) = writer.sealing.done()
+    assert report.records == 1
