@@ -118,7 +118,7 @@ async def rest(simulated: SimulatedKalshi, judge: Judge, quiet_s: float = QUIET_
     while count != judge.counts.total() and time.monotonic() - began < QUIET_MAX_S:
         count = judge.counts.total()
         await asyncio.sleep(quiet_s)
-    members = simulated.server.members.values()
+    members = simulated.server.hall.members.values()
     stale = frozenset(ticker for each in members if each.talk.mischief.frozen for ticker in each.talk.tickers())
     judge.look(simulated, stale)
     simulated.resume()
@@ -151,7 +151,7 @@ async def chaos(args: argparse.Namespace) -> int:
         await asyncio.gather(listening, return_exceptions=True)
         await venue.aclose()
         await simulated.aclose()
-    return report(judge, simulated.server.truth.deeds, (ran, cpu, untrusted))
+    return report(judge, simulated.server.hall.truth.deeds, (ran, cpu, untrusted))
 
 
 async def recover(judge: Judge) -> int:

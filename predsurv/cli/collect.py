@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, nullcontext
 from threading import Thread
-from typing import Annotated, Final
+from typing import Annotated, Final, TextIO, cast
 
 import typer
 
 from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, Venues, mock_flag
-from predsurv.cli.panel import Show, live_panel, status_line
+from predsurv.cli.panel import Show, Stderr, live_panel, status_line
 from predsurv.cli.planning import plan_table
 from predsurv.cli.recording import file_table, venue_table
 from predsurv.cli.render import say, show
@@ -57,7 +57,7 @@ def collect(
     """Record order books and trades of the venues, gaps included, until stopped."""
     loaded = load(config, flags=mock_flag(mock)).config
     limit = None if duration is None else _duration(duration)
-    undo = logs.set_up()
+    undo = logs.set_up(stream=cast(TextIO, Stderr()))
     try:
         report = asyncio.run(_run(loaded, venues, limit, None if not plan else format))
     finally:

@@ -7,6 +7,7 @@ feeds it.
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOBase
 from typing import Final
 
 from rich.cells import cell_len
@@ -30,6 +31,22 @@ DISK_LOW: Final = 2_000_000_000
 Show = Callable[[Facts], None]
 
 
+class Stderr(TextIOBase):
+    """Whatever stderr is at the moment: while the panel is shown, lines written to it go above the panel."""
+
+    def write(self, text: str) -> int:
+        """Write to it."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush it."""
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return sys.stderr.isatty()
+
+
 def lines_of(facts: Facts, width: int) -> list[Text]:
     """Return the panel for a terminal of ``width`` cells; no line is longer."""
     lines = [_headline(facts), *_overview(facts)]
@@ -37,7 +54,8 @@ def lines_of(facts: Facts, width: int) -> list[Text]:
         lines.append(_venue_line(venue, facts))
         lines += (_link_line(link, facts) for link in venue.links[:LINKS_SHOWN_MAX])
         if len(venue.links) > LINKS_SHOWN_MAX:
-            lines.append(_dim(f"    and {len(venue.links) - LINKS_SHOWN_MAX} more connections with fresher data"))
+            more = _some(len(venue.links) - LINKS_SHOWN_MAX, "more connection")
+            lines.append(Text(f"    and {more} with fresher data", style="dim"))
         if venue.failure:
             lines.append(Text(f"    {sanitise(venue.failure, 300)}", style="yellow"))
     return [_fitted(line, width) for line in lines]
@@ -85,17 +103,17 @@ def _disk(facts: Facts) -> Text:
     text = f"{volume(facts.bytes)} in {facts.rows:,} rows · {volume(facts.bytes_per_s * 86_400)}/day"
     text += f" · {volume(vitals.disk_free)} free"
     if vitals.waiting:
-        text += f" · {vitals.waiting} segments wait"
+        text += f" · {_some(vitals.waiting, 'segment')} to seal"
     return _labelled("disk", text, "yellow" if vitals.disk_free < DISK_LOW else "")
 
 
 def _rotation(facts: Facts) -> str:
     parts = [f"next in {span(facts.next_rotation or 0)}"]
     if facts.all_seen is not None:
-        parts.append(f"every market seen in about {span(facts.all_seen)}")
+        parts.append(f"all seen in {span(facts.all_seen)}")
     revisits = [venue.revisit for venue in facts.vitals.venues if venue.revisit is not None]
     if revisits:
-        parts.append(f"each again within {span(max(revisits))}")
+        parts.append(f"each within {span(max(revisits))}")
     return " · ".join(parts)
 
 
@@ -106,9 +124,10 @@ def _venue_line(venue: VenueVitals, facts: Facts) -> Text:
     age = f" · data {_age(venue.last_data, facts)} ago" if venue.last_data else ""
     reconnects = max(0, venue.connects - len(venue.links))
     return Text.assemble(
-        (f"{sanitise(venue.venue, 40)} ", "bold"),
+        (sanitise(venue.venue, 40), "bold"),
+        ": ",
         (venue.state, _STYLES[venue.state]),
-        f" · {len(venue.links)} connections, {reconnects} reconnects{age}",
+        f" · {_some(len(venue.links), 'connection')}, {_some(reconnects, 'reconnect')}{age}",
     )
 
 
@@ -128,8 +147,8 @@ def _labelled(label: str, text: str, style: str = "") -> Text:
     return Text.assemble((f"  {label:<9}", "dim"), (text, style))
 
 
-def _dim(text: str) -> Text:
-    return Text(text, style="dim")
+def _some(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _fitted(line: Text, width: int) -> Text:

@@ -6,10 +6,10 @@ Kept apart from the collector because both only read, also while it runs.
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final, TypeVar
 
 import polars as pl
-import pyarrow.parquet as pq
+import typer
 
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.render import Column, Table, Value, show
@@ -17,11 +17,14 @@ from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import path_component
-from predsurv.store import manifest
-from predsurv.store.paths import FOLDERS, Dataset, Layout, parse_file, parse_segment
+from predsurv.store import audit, manifest
+from predsurv.store.compact import in_flight
+from predsurv.store.paths import FOLDERS, Dataset, Layout, end_of, parse_file, parse_segment, segment_name
 
 FINDINGS_SHOWN_MAX: Final = 50
-BATCH_ROWS: Final = 65_536
+HOURS_SHOWN_MAX: Final = 24 * 366
+TRIES_MAX: Final = 5
+_Answer = TypeVar("_Answer")
 
 _COVERAGE: Final = (
     Column("venue", "Venue", keep=9),
@@ -51,29 +54,55 @@ _LOGS: Final = (
 _FINDINGS: Final = (Column("check", "Check", keep=9), Column("where", "Where", keep=8), Column("what", "What", keep=9))
 
 
-def status(*, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
+_HOURS: Final = (
+    Column("venue", "Venue", keep=9),
+    Column("hour", "Hour", "time", "UTC", keep=9),
+    Column("state", "State", keep=7),
+    Column("reason", "Reason", keep=9),
+    Column("instruments", "Instruments", "int", keep=5),
+    Column("seconds", "Time", "duration", "sum", keep=8),
+    Column("share", "Share", "bar", places=4, keep=9),
+)
+Hours = Annotated[
+    int, typer.Option("--hours", min=0, max=HOURS_SHOWN_MAX, help="Also show the last so many hours, one by one.")
+]
+Deep = Annotated[
+    bool, typer.Option("--deep", help="Also fold every hour's changes into books and compare them with the snapshots.")
+]
+
+
+def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
     """Show how much of the wanted time was recorded, and what is on disk."""
     data_dir = load(config, flags=mock_flag(mock)).config.data_dir
     layout = Layout(data_dir)
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
-    show([coverage_table(data_dir), stored_table(layout), log_table(layout)], format)
+    tables = [steady(partial(coverage_table, data_dir))]
+    if hours:
+        tables.append(steady(partial(hours_table, data_dir, hours)))
+    show([*tables, stored_table(layout), log_table(layout)], format)
 
 
-def verify(*, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
-    """Check every recorded file against its checksums, its manifest, and the promise that time is tiled."""
+def verify(
+    *, deep: Deep = False, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table"
+) -> None:
+    """Check every recorded file against its checksums, its manifest, its order, and the promise that time is tiled."""
     data_dir = load(config, flags=mock_flag(mock)).config.data_dir
     layout = Layout(data_dir)
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
-    findings = [*check_files(layout), *check_tiling(data_dir)]
+    findings = [*check_files(layout), *steady(lambda: list(check_tiling(data_dir)))]
+    if deep:
+        findings += check_books(layout)
     files = sum(1 for _ in _data_files(layout))
     shown: list[Sequence[Value]] = [list(each) for each in findings[:FINDINGS_SHOWN_MAX]]
     note = f"{len(findings) - len(shown):,} more findings" if len(findings) > len(shown) else ""
-    whole = f"all {files:,} files are whole, match the manifest, and tile the wanted time"
+    books = ", and their books add up" if deep else ""
+    whole = f"all {files:,} files are whole, match the manifest, and tile the wanted time{books}"
     show(Table("findings", "Verification", _FINDINGS, shown, note, empty=whole), format)
     if findings:
-        raise IntegrityError(f"{len(findings):,} findings in {files:,} files; keep the data and look at each")
+        found = "1 finding" if len(findings) == 1 else f"{len(findings):,} findings"
+        raise IntegrityError(f"{found} in {files:,} files; keep the data and look at each")
 
 
 def coverage_table(data_dir: Path) -> Table:
@@ -107,6 +136,35 @@ def coverage_table(data_dir: Path) -> Table:
         ]
     note = "time summed over instruments; rotated_out is time in which other instruments had the place"
     return Table("coverage", "Wanted time", _COVERAGE, rows, note if rows else "", empty="no time is accounted for yet")
+
+
+def hours_table(data_dir: Path, hours: int) -> Table:
+    """Return the last ``hours`` hours by venue, state and reason: time summed over instruments, and its share."""
+    frame = coverage_of(data_dir)
+    rows: list[Sequence[Value]] = []
+    if frame is not None:
+        last = frame.select(pl.col("end").max()).collect().item()
+        pieces = (
+            frame.filter(pl.col("end") > last - pl.duration(hours=hours))
+            .with_columns(
+                pl.datetime_ranges(pl.col("start").dt.truncate("1h"), "end", "1h", closed="left").alias("hour")
+            )
+            .explode("hour")
+            .filter(pl.col("hour") >= last - pl.duration(hours=hours))
+        )
+        begun = pl.max_horizontal("start", "hour")
+        ended = pl.min_horizontal("end", pl.col("hour") + pl.duration(hours=1))
+        owner = ["venue", "hour"]
+        grouped = pieces.group_by(*owner, "state", "reason").agg(
+            pl.col("instrument_id").n_unique().alias("instruments"),
+            (ended - begun).dt.total_nanoseconds().sum().alias("ns"),
+        )
+        ordered = grouped.with_columns((pl.col("ns") / pl.col("ns").sum().over(owner)).alias("share")).sort(
+            *owner, "state", "ns", descending=[False, True, False, True]
+        )
+        names = ("venue", "hour", "state", "reason", "instruments", "ns", "share")
+        rows = list(ordered.with_columns(pl.col("hour").dt.epoch("ns")).select(names).collect().iter_rows())
+    return Table("hours", "By hour", _HOURS, rows, empty="no time is accounted for yet")
 
 
 def stored_table(layout: Layout) -> Table:
@@ -159,21 +217,39 @@ def coverage_of(data_dir: Path, partition: str = "*/*") -> pl.LazyFrame | None:
 
 
 def check_files(layout: Layout) -> Iterator[tuple[str, str, str]]:
-    """Yield (check, where, what) for each file that is missing, strange, changed or unreadable."""
-    listed = {file.path: file for file in manifest.read(layout.manifest)} if layout.manifest.is_dir() else {}
+    """Yield (check, where, what) for each file that is missing, strange, changed, unreadable or out of order."""
+    listed = _listed(layout)
     for name, sealed in listed.items():
-        path = layout.data_dir / name
-        if not path.is_file():
-            yield "manifest", name, "the file is gone"
-        elif path.stat().st_size != sealed.bytes or manifest.digest(path) != sealed.blake2b:
-            yield "digest", name, "the content is not what was sealed"
-        else:
-            yield from _finding("pages", name, partial(_read_through, path, sealed.rows))
-    unsealed = {parse_segment(path) for path in layout.wal.glob("*.db")}
+        try:
+            yield from _check_file(layout.data_dir / name, name, sealed)
+        except FileNotFoundError:
+            if name in _listed(layout) and name not in in_flight(layout):  # else it was compacted or removed just now
+                yield "manifest", name, "the file is gone"
     for path in _data_files(layout):
         name = path.relative_to(layout.data_dir).as_posix()
         if name not in listed:
-            yield from _finding("manifest", name, partial(_expect_listed, path, unsealed))
+            yield from _finding("manifest", name, partial(_expect_listed, layout, path))
+
+
+def check_books(layout: Layout) -> Iterator[tuple[str, str, str]]:
+    """Yield (check, where, what) for each book that its own changes contradict, hour by hour."""
+    for hour in audit.hours(layout):
+        try:
+            for finding in audit.audit(layout, hour):
+                yield finding.check, finding.where, finding.what
+        except IntegrityError as error:
+            yield "fold", f"{hour.venue} by {hour.collector}", str(error)
+
+
+def _listed(layout: Layout) -> dict[str, manifest.SealedFile]:
+    return {file.path: file for file in manifest.read(layout.manifest)} if layout.manifest.is_dir() else {}
+
+
+def _check_file(path: Path, name: str, sealed: manifest.SealedFile) -> Iterator[tuple[str, str, str]]:
+    if path.stat().st_size != sealed.bytes or manifest.digest(path) != sealed.blake2b:
+        yield "digest", name, "the content is not what was sealed"
+    else:
+        yield from _finding("rows", name, partial(audit.check_order, path, sealed.rows))
 
 
 def check_tiling(data_dir: Path) -> Iterator[tuple[str, str, str]]:
@@ -185,7 +261,9 @@ def check_tiling(data_dir: Path) -> Iterator[tuple[str, str, str]]:
     if frame is None:
         return
     owner = ["venue", "collector", "instrument_id"]
-    ordered = frame.with_columns(pl.col("path").str.extract(r"Z-(.+)-[0-9]{12}\.parquet$").alias("collector"))
+    ordered = frame.with_columns(
+        pl.col("path").str.extract(r"Z-(.+)-[0-9]{12}(?:m[0-9]+)?\.parquet$").alias("collector")
+    )
     broken = (
         ordered.sort(*owner, "start", "end")
         .with_columns(pl.col("end").shift(1).over(owner).alias("before"))
@@ -199,21 +277,31 @@ def check_tiling(data_dir: Path) -> Iterator[tuple[str, str, str]]:
 def _finding(check: str, where: str, test: Callable[[], None]) -> Iterator[tuple[str, str, str]]:
     try:
         test()
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError, IntegrityError) as error:  # pyarrow's own errors are among these
         yield check, where, str(error)
 
 
-def _read_through(path: Path, rows: int) -> None:
-    file: Any = pq.ParquetFile(path, page_checksum_verification=True)
-    count = sum(batch.num_rows for batch in file.iter_batches(batch_size=BATCH_ROWS))
-    if count != rows:
-        raise ValueError(f"{count} rows, {rows} were sealed")
-
-
-def _expect_listed(path: Path, unsealed: set[tuple[str, int]]) -> None:
-    _, stamp = parse_file(path)
-    if (stamp.collector, stamp.segment) not in unsealed:  # else its manifest line is about to be written
+def _expect_listed(layout: Layout, path: Path) -> None:
+    partition, stamp = parse_file(path)
+    name = path.relative_to(layout.data_dir).as_posix()
+    if (layout.wal / segment_name(stamp.collector, stamp.segment)).exists() or not path.exists():
+        return  # its manifest line is about to be written, or it was compacted just now
+    if end_of(partition) <= manifest.cutoff_of(layout.manifest):
+        return  # removed by retention, which was interrupted and goes on with its next turn
+    if name not in _listed(layout) and name not in in_flight(layout):
         raise ValueError("no manifest knows this file")
+
+
+def steady(look: Callable[[], _Answer]) -> _Answer:
+    """Return what ``look`` returns, looking again when a file that it had listed was compacted meanwhile."""
+    for _ in range(TRIES_MAX - 1):
+        try:
+            return look()
+        except FileNotFoundError:
+            continue
+    return look()
 
 
 def _data_files(layout: Layout) -> Iterator[Path]:

@@ -4,7 +4,7 @@ Kept apart from steering because it is a small machine of its own: it looks at t
 time, says what is to be recorded now, and knows neither a feed nor a plan.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -39,18 +39,25 @@ class Handover(Struct):
         """Its market closed meanwhile."""
         self.target.pop(key, None)
 
+    def admit(self, keys: Iterable[InstrumentKey], inclusion: int) -> list[InstrumentKey]:
+        """Give places that became free to ``keys``, while there are any; return who got one."""
+        free = max(0, self.capacity - len(self.target))
+        admitted = [key for key in keys if key not in self.target][:free]
+        self.target |= dict.fromkeys(admitted, inclusion)
+        return admitted
+
     def step(self, lines: Mapping[InstrumentKey, Line], now: int) -> dict[InstrumentKey, int] | None:
         """Return the whole set to record from ``now`` (monotonic ns) on, None when nothing changes yet."""
-        if now < self.patience and any(key in lines and not lines[key].book.trusted for key in self.asked):
-            return None
+        waiting = now < self.patience and any(key in lines and not lines[key].book.trusted for key in self.asked)
         coming = [key for key in self.target if key not in lines]
         leaving = [key for key in lines if key not in self.target]
         limit = self.capacity + self.spare
-        wave = coming[: max(self.spare, limit - len(lines))]
+        room = max(0, limit - len(lines))
+        wave = coming[: room if waiting else max(self.spare, room)]
         if wave:
             leaving = leaving[: max(0, len(lines) + len(wave) - limit)]
-            self.asked, self.patience = frozenset(wave), now + BOOKS_PATIENCE
-        elif not leaving and not self._differs(lines):
+            self.asked, self.patience = self.asked | frozenset(wave), now + BOOKS_PATIENCE
+        elif waiting or (not leaving and not self._differs(lines)):
             return None
         gone = frozenset(leaving)
         stays = {key: self.target.get(key, line.inclusion) for key, line in lines.items() if key not in gone}

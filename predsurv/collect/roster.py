@@ -87,6 +87,10 @@ class Roster:
                 self._markets[event.market_id] = tuple(replace(each, tradable=tradable) for each in known)
         return ()
 
+    def tradable(self, market_id: MarketId) -> list[InstrumentKey]:
+        """Return a market's instruments that can be recorded now."""
+        return [candidate.key for candidate in self._markets.get(market_id, ()) if candidate.tradable]
+
     def has(self, key: InstrumentKey) -> bool:
         """Return whether the instrument's market is still here."""
         return key.market_id in self._markets

@@ -97,10 +97,10 @@ class Session:
         recorder, steering, now = self.recorder, self.steering, self._clock.monotonic()
         tally, made, wanted = recorder.tally, steering.plan, len(recorder.fold.lines)
         state = state_of(self._state, wanted, tally.trusted, now - self._began)
-        if state != self._state:
+        if state not in ("idle", self._state):
             level = logging.WARNING if state in ("degraded", "blind") else logging.INFO
             _LOG.log(level, "%s: %s: %d of %d wanted books are known", self.venue.name, state, tally.trusted, wanted)
-            self._state = state
+        self._state = state
         links = links_of(recorder.fold)
         next_rotation = None if made is None else max(0, steering.next_rotation - now)
         period = steering.period

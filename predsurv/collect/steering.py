@@ -17,6 +17,7 @@ from predsurv.collect.roster import Roster
 from predsurv.collect.rotation import EXPLORING, Demand, History, Plan, plan
 from predsurv.core.events import MarketChange, MarketResolved, Unwanted
 from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed
 
@@ -26,6 +27,7 @@ Scores = Callable[[], Mapping[InstrumentKey, int]]
 CHECK_INTERVAL: Final = 250_000_000
 """How often (ns) it is looked whether the set has to change."""
 
+_LISTED: Final = frozenset({"created", "activated"})
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -83,6 +85,7 @@ class Steering:
         self._history = History(seed=places.seed)
         self._taken_up: list[InstrumentKey] = []
         self._handover = Handover({}, places.capacity)
+        self._admitted: list[InstrumentKey] = []  # since the last plan
         self._told = False  # the feed knows what is recorded
         self._anew = False  # books were lost on our side: ask for them again
 
@@ -107,7 +110,15 @@ class Steering:
             if gone:
                 records += self._recorder.release(gone)
                 self._told = False
+            elif isinstance(event, MarketChange) and event.kind in _LISTED:
+                self._admit(self._roster.tradable(event.market_id))
         return records
+
+    def _admit(self, keys: Iterable[InstrumentKey]) -> None:
+        """Let markets just listed have places that others left, without waiting for the next rotation."""
+        strangers = [key for key in keys if key not in self._history.since]
+        if self.plan is not None:
+            self._admitted += self._handover.admit(strangers, MICROS)
 
     def refresh(self) -> None:
         """Ask anew for all books that are not trusted: what the feed sent meanwhile was not kept."""
@@ -136,7 +147,9 @@ class Steering:
             await self._clock.sleep(CHECK_INTERVAL)
 
     async def _rotate(self, scores: Scores, keep: Callable[[list[Record]], None]) -> None:
-        demand, history = self.demand({}), self._history
+        demand, admitted = self.demand({}), dict.fromkeys(self._admitted, self._history.period)
+        history = structs.replace(self._history, since={**self._history.since, **admitted})
+        self._admitted = []
         if self.plan is None:
             history = await asyncio.to_thread(_remembered, history, demand, self.past, (self._clock.now(), self.period))
         made = await asyncio.to_thread(lambda: plan(structs.replace(demand, scores=scores()), history))
@@ -145,18 +158,10 @@ class Steering:
         # A market that closed while the plan was made is still in it.
         want = {key: chance for key, chance in made.want.items() if self._roster.has(key)}
         self._handover = Handover(want, self._places.capacity)
-        self._leave_out(want, keep)
-        _LOG.info("rotation %d: %s", self.rotations, _described(made))
-
-    def _leave_out(self, want: Mapping[InstrumentKey, int], keep: Callable[[list[Record]], None]) -> None:
-        """Say what became of the instruments of an earlier run that have no place now."""
-        account, mark = self._recorder.account, self._recorder.mark
         others = [key for key in self._taken_up if key not in want]
         self._taken_up = []
-        for key in others:
-            if self._roster.has(key):
-                keep(list(account.apply(Unwanted(key, mark, "rotated_out"))))
-        account.lay_off(key for key in others if not self._roster.has(key))
+        keep(_left_out(others, self._recorder, self._roster))
+        _LOG.info("rotation %d: %s", self.rotations, _described(made))
 
     async def _move(self, keep: Callable[[list[Record]], None]) -> None:
         """Take the next step towards the plan."""
@@ -200,6 +205,19 @@ def _remembered(history: History, demand: Demand, past: Past, time: tuple[int, i
     venues = {candidate.key.venue for candidate in demand.universe[:1]}
     ends = {key: ended for venue in venues for key, ended in past.every(venue).items()}
     return structs.replace(history, since={key: min(0, (ended - now) // period) for key, ended in ends.items()})
+
+
+def _left_out(others: Iterable[InstrumentKey], recorder: Recorder, roster: Roster) -> list[Record]:
+    """Say what became of the instruments of an earlier run that have no place now."""
+    records: list[Record] = []
+    gone: list[InstrumentKey] = []
+    for key in others:
+        if roster.has(key):
+            records += recorder.account.apply(Unwanted(key, recorder.mark, "rotated_out"))
+        else:
+            gone.append(key)
+    recorder.account.lay_off(gone)
+    return records
 
 
 def _described(made: Plan) -> str:

@@ -26,6 +26,8 @@ from predsurv.store.schema import level_columns, to_micros
 STEP_ROWS: Final = 16_384
 """Rows that are Python objects at a time."""
 
+_LEVELS: Final = "levels"
+
 FINDINGS_MAX: Final = 100
 """Findings told of one hour: a broken hour has as many as it has rows."""
 
@@ -128,10 +130,11 @@ def _audit(layout: Layout, hour: Hour) -> Iterator[Finding]:
 
 
 class _Row(Struct, frozen=True):
-    """A snapshot row: the best levels of a trusted book at ``ts``."""
+    """A snapshot row: the best ``levels`` of each side of a trusted book at ``ts``."""
 
     ts: int
     key: InstrumentKey
+    levels: int
     sides: tuple[tuple[Level, ...], tuple[Level, ...]]
 
 
@@ -173,20 +176,8 @@ class _Fold:
         book = self._books.get(row.key)
         if book is None:
             yield self._finding("snapshot", row.key, f"levels at {row.ts} and no book before them in this hour")
-        elif book.trusted:
-            levels = max(map(len, row.sides), default=0)
-            bids, asks = book.top(max(levels, 1))
-            if (bids[: len(row.sides[0])], asks[: len(row.sides[1])]) != row.sides or not self._complete(book, row):
-                yield self._finding("snapshot", row.key, f"levels at {row.ts} are not those of the folded book")
-
-    @staticmethod
-    def _complete(book: Book, row: _Row) -> bool:
-        """Whether a side shows fewer levels than were wanted only where the book has no more."""
-        wanted = max(map(len, row.sides), default=0)
-        return all(
-            len(shown) == min(wanted, len(ladder))
-            for shown, ladder in zip(row.sides, (book.bids, book.asks), strict=True)
-        )
+        elif book.trusted and book.top(row.levels) != row.sides:
+            yield self._finding("snapshot", row.key, f"levels at {row.ts} are not those of the folded book")
 
     def _finding(self, check: str, key: InstrumentKey, what: str) -> Finding:
         return Finding(check, f"{self._hour.venue}:{sanitise(key.instrument_id, 80)} by {self._hour.collector}", what)
@@ -199,6 +190,8 @@ def _shown(layout: Layout, hour: Hour) -> Iterator[_Row]:
         partition, stamp = parse_file(path)
         if Hour(start_of(partition), partition.venue, stamp.collector) == hour:
             table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+            levels = sum(name.startswith("bid_px_") for name in table.column_names)
+            table = table.append_column(_LEVELS, pa.repeat(pa.scalar(levels), table.num_rows))
             tables.append(table.filter(table["trusted"]))
     for table in tables and [pa.concat_tables(tables, promote_options="default")]:
         ordered = table.take(pc.sort_indices(table, sort_keys=[("ts_recv", "ascending")]))
@@ -210,8 +203,8 @@ def _rows(table: Any, venue: VenueName) -> Iterator[_Row]:
     levels = sum(name.startswith("bid_px_") for name in table.column_names)
     numbers = [to_micros(table[name]).to_pylist() for name in level_columns(levels)]
     ids = (table[name].to_pylist() for name in ("market_id", "instrument_id"))
-    times = table["ts_recv"].cast(pa.int64()).to_pylist()
-    for ts, market, instrument, *row in zip(times, *ids, *numbers, strict=True):
+    times, depths = table["ts_recv"].cast(pa.int64()).to_pylist(), table[_LEVELS].to_pylist()
+    for ts, depth, market, instrument, *row in zip(times, depths, *ids, *numbers, strict=True):
         sides = [
             tuple((Price(px), Size(sz)) for px, sz in zip(prices, sizes, strict=True) if px is not None)
             for prices, sizes in (
@@ -219,4 +212,5 @@ def _rows(table: Any, venue: VenueName) -> Iterator[_Row]:
                 (row[2 * levels : 3 * levels], row[3 * levels :]),
             )
         ]
-        yield _Row(ts, InstrumentKey(venue, MarketId(market), InstrumentId(instrument)), (sides[0], sides[1]))
+        key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
+        yield _Row(ts, key, depth, (sides[0], sides[1]))

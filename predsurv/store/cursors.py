@@ -13,16 +13,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
-from predsurv.core.errors import IntegrityError
+from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
 from predsurv.store.lifecycle import LifecycleRow, to_event
-from predsurv.store.paths import Dataset
+from predsurv.store.paths import Dataset, Stamp, parse_file
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, to_micros
 
 STEP_ROWS: Final = 16_384
 """Rows of a file that are Python objects at a time (plus those sharing the last one's time)."""
+
+WINDOW_ROWS_MAX: Final = 4_000_000
+"""Rows of a file that are held at a time: a merged file has an hour's, and is read once for each so many."""
 
 _TEXTS: Final[dict[Dataset, list[str]]] = {
     "deltas": ["market_id", "instrument_id", "kind", "side"],
@@ -56,7 +59,8 @@ class Wanted(Struct, frozen=True):
 class Source(Struct, frozen=True):
     """A data file and the times of its rows, ns UTC.
 
-    ``digest``: what the manifest says of its content, None when it is not listed.
+    ``digest``: what the manifest says of its content, None when it is not listed. Rows of other
+    times than ``lo`` to ``hi`` are left alone.
     """
 
     path: Path
@@ -66,13 +70,15 @@ class Source(Struct, frozen=True):
     digest: str | None = None
 
 
-def unlisted_source(path: Path, dataset: Dataset) -> Source:
-    """Return what the footer of a data file says that is in no manifest; raises IntegrityError."""
+def unlisted_source(path: Path, dataset: Dataset) -> tuple[Source, int]:
+    """Return what the footer of a data file says that is in no manifest, and its rows; raises IntegrityError."""
     with _open(path, dataset) as file:
         column = file.schema_arrow.get_field_index(_time_column(dataset))
         groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
-        bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups]
-    return Source(path, dataset, min(lo for lo, _ in bounds), max(hi for _, hi in bounds))
+        bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups if stats.has_min_max]
+        rows = file.metadata.num_rows
+    lo, hi = min((lo for lo, _ in bounds), default=0), max((hi for _, hi in bounds), default=0)
+    return Source(path, dataset, lo, hi), rows
 
 
 def _verify(source: Source) -> None:
@@ -92,6 +98,8 @@ def _time_column(dataset: Dataset) -> str:
 def _open(path: Path, dataset: Dataset) -> Any:
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=_TEXTS[dataset])
+    except FileNotFoundError:
+        raise
     except (OSError, KeyError, pa.ArrowException) as error:
         raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
     if (file.metadata.metadata or {}).get(VERSION_KEY.encode()) != SCHEMA_VERSION.encode():
@@ -140,19 +148,42 @@ class Cursor:
         return list(_EVENTS[self._dataset](rows, keys, times))
 
 
+def windows(source: Source, rows: int) -> Iterator[Source]:
+    """Yield ``source``, or where it has too many rows to hold them, its parts by time."""
+    count = -(-rows // WINDOW_ROWS_MAX) or 1
+    step = (source.hi - source.lo) // count + 1
+    for lo in range(source.lo, source.hi + 1, step):
+        digest = source.digest if lo == source.lo else None  # comparing it once is enough
+        yield Source(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
+
+
 def _load(source: Source, wanted: Wanted) -> Any:
+    try:
+        return _read(source, wanted, None)
+    except FileNotFoundError:
+        # Compacted since it was listed: its rows are in the merged file, under its segment's number.
+        _, stamp = parse_file(source.path)
+        merged = [path for path in source.path.parent.glob("*.parquet") if _holds(path, stamp)]
+        if stamp.merges or not merged:
+            raise TransientError(f"{source.path} was replaced or removed while it was read: read again") from None
+        at = Source(merged[0], source.dataset, source.lo, source.hi)
+        return _read(at, wanted, stamp.segment)
+
+
+def _holds(path: Path, stamp: Stamp) -> bool:
+    other = parse_file(path)[1]
+    return other.merges > 0 and other.collector == stamp.collector and other.segment >= stamp.segment
+
+
+def _read(source: Source, wanted: Wanted, segment: int | None) -> Any:
     time = _time_column(source.dataset)
     pieces = []
     _verify(source)
     with _open(source.path, source.dataset) as file:
-        names = [
-            name
-            for name in file.schema_arrow.names
-            if not (source.dataset == "coverage" and name in ("inclusion", "segment"))
-        ]
+        names = [name for name in file.schema_arrow.names if name != "inclusion"]
         try:
             for batch in file.iter_batches(batch_size=STEP_ROWS * 4, columns=names):
-                piece = _wanted_rows(pa.table(batch), source.dataset, time, wanted)
+                piece = _wanted_rows(_of(segment, pa.table(batch)), source, wanted)
                 if piece.num_rows:
                     pieces.append(piece)
             empty = pa.table(file.schema_arrow.empty_table()).select(names)
@@ -163,9 +194,15 @@ def _load(source: Source, wanted: Wanted) -> Any:
     return table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
 
 
-def _wanted_rows(table: Any, dataset: Dataset, time: str, wanted: Wanted) -> Any:
-    ts = table[time].cast(pa.int64())
-    mask = pc.and_(pc.greater_equal(ts, wanted.start), pc.less(ts, wanted.end))
+def _of(segment: int | None, table: Any) -> Any:
+    return table if segment is None else table.filter(pc.equal(table["segment"], pa.scalar(segment, pa.int64())))
+
+
+def _wanted_rows(table: Any, source: Source, wanted: Wanted) -> Any:
+    dataset = source.dataset
+    ts = table[_time_column(dataset)].cast(pa.int64())
+    first, last = max(wanted.start, source.lo), min(wanted.end - 1, source.hi)
+    mask = pc.and_(pc.greater_equal(ts, first), pc.less_equal(ts, last))
     if dataset == "coverage":
         mask = pc.and_(mask, pc.equal(table["state"].cast(pa.string()), "gap"))
     if wanted.instruments is not None:

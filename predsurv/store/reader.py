@@ -11,7 +11,7 @@ from typing import Final
 from predsurv.core.events import BookSnapshot, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.store import manifest
-from predsurv.store.cursors import PLACE, Cursor, Source, Timed, Wanted, unlisted_source
+from predsurv.store.cursors import PLACE, Cursor, Source, Timed, Wanted, unlisted_source, windows
 from predsurv.store.manifest import SealedFile
 from predsurv.store.paths import NS_DAY, NS_HOUR, Dataset, Layout, date_of, parse_file, partition_of
 
@@ -100,8 +100,8 @@ def _found(
                 continue
             file = sealed.get(str(path.relative_to(layout.data_dir)))
             if file is None:
-                source = unlisted_source(path, dataset)
+                source, rows = unlisted_source(path, dataset)
             else:
-                source = Source(path, dataset, file.lo, file.hi, file.blake2b)
-            if source.lo < wanted.end and source.hi >= wanted.start:
-                yield source
+                source, rows = Source(path, dataset, file.lo, file.hi, file.blake2b), file.rows
+            if rows and source.lo < wanted.end and source.hi >= wanted.start:
+                yield from windows(source, rows)

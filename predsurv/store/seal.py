@@ -17,7 +17,7 @@ from msgspec import Struct
 from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.records import Record
 from predsurv.ports import Clock
-from predsurv.store import manifest, quarantine
+from predsurv.store import ballast, manifest, quarantine
 from predsurv.store.columns import Collected, Contents
 from predsurv.store.durable import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir
 from predsurv.store.lock import publishing
@@ -32,12 +32,15 @@ class SealOptions(Struct, frozen=True):
     """How to seal.
 
     ``levels``: a side of a snapshot row. ``compression``: zstd level. ``epilogue``: asked, with what
-    the segment says and holds, for records to add to it. ``at``: called with the name of each
-    step before it, for fault injection.
+    the segment says and holds, for records to add to it. ``ballast``: bytes of disk kept back, and
+    given up when a seal finds the disk full: its files take a fifth of the log that they replace,
+    so one seal makes room for the next. ``at``: called with the name of each step before it, for
+    fault injection.
     """
 
     levels: int = 10
     compression: int = 3
+    ballast: int = 0
     epilogue: Callable[[Segment, Contents], Sequence[Record]] | None = None
     at: Callable[[str], None] = lambda _step: None
 
@@ -74,7 +77,12 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
     """
     started = clock.monotonic()
     try:
-        report = _seal(path, layout, options)
+        try:
+            report = _seal(path, layout, options)
+        except OSError:
+            if not ballast.give_up(layout):
+                raise
+            report = _seal(path, layout, options)
     except UnbornSegment:
         remove_segment(path)
         report = SealReport(path.name)
@@ -83,6 +91,8 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
         report = SealReport(path.name, damaged=(str(error),))
     except OSError as error:
         raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
+    if options.ballast:
+        ballast.keep(layout, options.ballast)
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)
 
 

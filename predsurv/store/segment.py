@@ -32,6 +32,22 @@ PAGE_BYTES: Final = 8_192
 _WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
 
+_DAMAGE: Final = frozenset(
+    {
+        None,  # not from SQLite at all
+        sqlite3.SQLITE_ERROR,  # no such table
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_IOERR_READ,
+        sqlite3.SQLITE_IOERR_SHORT_READ,
+        sqlite3.SQLITE_IOERR_CORRUPTFS,
+        sqlite3.SQLITE_READONLY_RECOVERY,
+        sqlite3.SQLITE_TOOBIG,
+        sqlite3.SQLITE_MISMATCH,
+    }
+)
+"""What SQLite says when the file itself is wrong; anything else is the disk, a lock or memory."""
+
 _UNBORN_WAL_MAX: Final = 32 * (_FRAME_HEADER + PAGE_BYTES)
 _SHM_FRAMES: Final = slice(16, 20)  # mxFrame in SQLite's WAL-index header (sqlite.org/walformat.html)
 
@@ -157,7 +173,7 @@ class SegmentReader:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open ``path``; raises UnbornSegment or IntegrityError."""
+        """Open ``path``; raises UnbornSegment or IntegrityError, and OSError when the disk refuses to say."""
         self._path = path
         self.damaged: list[str] = []
         self._db = _open_read_only(path)
@@ -166,6 +182,7 @@ class SegmentReader:
         except (sqlite3.Error, msgspec.MsgspecError) as error:
             unborn = self._is_unborn()
             self._db.close()
+            _raise_refusal(error)
             if unborn:
                 raise UnbornSegment(path.name) from error
             raise IntegrityError(f"log segment {path.name} is unreadable ({error}): look into quarantine") from error
@@ -214,8 +231,8 @@ class SegmentReader:
             row = self._db.execute("SELECT crc, body FROM batches WHERE id = ?", (number,)).fetchone()
             if row is not None and zlib.crc32(row[1]) == row[0]:
                 return decode(row[1])
-        except (sqlite3.Error, msgspec.MsgspecError, TypeError):
-            pass
+        except (sqlite3.Error, msgspec.MsgspecError, TypeError) as error:
+            _raise_refusal(error)
         self.damaged.append(f"batch {number}")
         return None
 
@@ -225,7 +242,15 @@ class SegmentReader:
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    # Without a WAL nobody writes, and no index beside it is needed: on a full disk there is no room for one.
+    how = "mode=ro" if wal_path(path).exists() else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
+
+
+def _raise_refusal(error: Exception) -> None:
+    """Raise OSError when ``error`` says nothing of the file: a full disk or a lock is no damage."""
+    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) not in _DAMAGE:
+        raise OSError(f"SQLite: {error}") from error
 
 
 def _torn_bytes(path: Path) -> int:
@@ -276,13 +301,14 @@ def opened_at(path: Path) -> int | None:
 def predecessor_limit(successor: Path) -> int | None:
     """Return how many batches of the segment before ``successor`` count; None means all.
 
-    The successor may be open for writing, here or elsewhere. Raises IntegrityError.
+    The successor may be open for writing, here or elsewhere. Raises OSError when the disk refuses.
     """
     if not successor.exists():
         return None
     try:
         with closing(_open_read_only(successor)) as db:
             row = db.execute("SELECT body FROM notes WHERE kind = ?", (PREDECESSOR_NOTE,)).fetchone()
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        _raise_refusal(error)
         return None  # damaged or unborn itself: its own sealing says so
     return int(row[0]) if row else None

@@ -53,14 +53,14 @@ class KalshiHarness:
 
     async def misbehave(self, feed: Feed, how: Misdeed) -> None:
         if how == "flood":
-            self.simulated.server.say([b'{"type":"ok","id":1}'] * FLOOD_FRAMES)
+            self.simulated.server.hall.say([b'{"type":"ok","id":1}'] * FLOOD_FRAMES)
         elif self.traits.polled:
             self.simulated.afflict("rest500" if how == "drop" else "resthtml", 2_500_000_000)
         else:
             self.simulated.afflict(how)
 
     def loads(self) -> Sequence[int]:
-        return [len(member.talk.tickers()) for member in self.simulated.server.members.values()]
+        return [len(member.talk.tickers()) for member in self.simulated.server.hall.members.values()]
 
     async def let_one_close(self) -> None:
         exchange = self.simulated.behind.session.exchange

@@ -15,7 +15,7 @@ from predsurv.collect.keeping import Keeper
 from predsurv.collect.sealing import Sealing
 from predsurv.collect.writer import Writer
 from predsurv.config import Config
-from predsurv.core.events import BookDelta, BookSnapshot, Gap
+from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey
 from predsurv.store.paths import Layout, segments_of
 from predsurv.store.reader import replay
@@ -61,25 +61,21 @@ def assert_nothing_is_claimed_without_its_rows(data_dir: Path, end: int) -> None
     Instruments whose place ended are left out: that writes down, in a good segment, claims about time whose rows
     may be in a damaged one.
     """
+    tiles = column(data_dir, "coverage", "instrument_id", "start", "end", "state", "reason")
+    left = {row[0] for row in tiles if row[4] == "rotated_out"}
     gaps: dict[object, list[tuple[int, int]]] = defaultdict(list)
-    for instrument, start, stop, state in column(data_dir, "coverage", "instrument_id", "start", "end", "state"):
+    for instrument, start, stop, state, _ in tiles:
         if state == "gap":
             gaps[instrument].append((int(str(start)), int(str(stop))))
-    left = {row[0] for row in column(data_dir, "coverage", "instrument_id", "reason") if row[1] == "rotated_out"}
     seen: dict[InstrumentKey, int] = {}
     for event in replay(data_dir, MOCK, START, end):
-        if not isinstance(event, Gap | BookSnapshot | BookDelta):
-            continue
-        key, seq = event.key, getattr(event, "seq", None)
-        if key.instrument_id in left:
-            continue
-        if seq is None or any(start <= event.ts_recv < stop for start, stop in gaps[key.instrument_id]):
-            seen.pop(key, None)
-        elif isinstance(event, BookSnapshot):
-            seen[key] = seq
-        elif key in seen:
-            assert seq == seen[key] + 1, f"{key} at {event.ts_recv}"
-            seen[key] = seq
+        if isinstance(event, BookSnapshot | BookDelta) and event.key.instrument_id not in left and event.seq:
+            if any(start <= event.ts_recv < stop for start, stop in gaps[event.key.instrument_id]):
+                seen.pop(event.key, None)
+                continue
+            if isinstance(event, BookDelta) and event.key in seen:
+                assert event.seq == seen[event.key] + 1, f"{event.key} at {event.ts_recv}"
+            seen[event.key] = event.seq
 
 
 @pytest.mark.parametrize("damage", [wipe, scratch])

@@ -122,7 +122,7 @@ async def test_a_fault_is_told_and_healed(
     simulated: SimulatedKalshi, listener: Listener, kind: str, reason: str
 ) -> None:
     await listener.watch(simulated.busiest(50))
-    assert len(simulated.server.members) == 3
+    assert len(simulated.server.hall.members) == 3
     simulated.afflict(kind)
     await listener.until(lambda: reason in listener.gaps())
     await listener.until(listener.all_trusted)
@@ -153,7 +153,7 @@ async def test_a_smaller_limit_is_learnt(tmp_path: Path) -> None:
     venue = simulated.venue(per_connection=20)
     listener = Listener(venue.feed())
     await listener.watch(simulated.busiest(40))
-    loads = [len(member.talk.tickers()) for member in simulated.server.members.values()]
+    loads = [len(member.talk.tickers()) for member in simulated.server.hall.members.values()]
     assert max(loads) <= 7
     assert sum(loads) == 40
     await assert_exact(simulated, listener)
@@ -195,7 +195,7 @@ async def test_polled_books_are_exact_too(simulated: SimulatedKalshi) -> None:
     listener = Listener(venue.feed())
     assert isinstance(listener.feed, PollingFeed)
     await listener.watch(simulated.busiest(150))
-    assert list(simulated.server.requests).count("/trade-api/v2/markets/orderbooks") >= 2
+    assert list(simulated.server.door.requests).count("/trade-api/v2/markets/orderbooks") >= 2
     simulated.afflict("rest429", 500_000_000)
     await asyncio.sleep(1)
     await simulated.pause()

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from predsurv.config import Config, Polymarket
+from predsurv.config.schema import Venues
 from predsurv.core.errors import PermanentError, PredsurvError, TransientError, WireError
 from predsurv.core.market import Market
 from predsurv.core.num import Money
@@ -16,7 +18,11 @@ from predsurv.net.clock import ManualClock, SystemClock
 from predsurv.net.http import Http
 from predsurv.net.limiter import TokenBucket
 from predsurv.ports import Catalog, MarketQuery
+from predsurv.scan.job import Scan, VenueScan, scan_venues
+from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
+from predsurv.venues.polymarket.listing import VENUE
+from predsurv.venues.polymarket.venue import PolymarketVenue
 from tests.servers.recorded_polymarket import RecordedPolymarket
 
 EVERYTHING = MarketQuery(include_closed=True)
@@ -131,3 +137,26 @@ async def test_passing_trouble_is_passed_over() -> None:
         [httpx.Response(500), httpx.Response(429), {"markets": [row(1)]}]
     )
     assert len(await read(scripted(lambda _: next(answers)))) == 1
+
+
+async def test_scan_that_fails_half_way_leaves_the_old_universe(server: RecordedPolymarket, tmp_path: Path) -> None:
+    config = Config(venues=Venues(polymarket=Polymarket(gamma_url=server.http_url, clob_url=server.http_url)))
+    venue = PolymarketVenue(config, SystemClock(), lambda: 0.0)
+
+    async def scanned() -> VenueScan:
+        sink = lambda name: UniverseWriter(tmp_path, name, 1_800_000_000_000_000_000)  # noqa: E731
+        (result,) = await scan_venues([venue], Scan({VENUE: EVERYTHING}, sink, SystemClock(), lambda _: None))
+        return result
+
+    first = await scanned()
+    assert first.path is not None
+    before = first.path.read_bytes()
+    server.recordings.markets[5:] = [
+        {"conditionId": "0x1", "outcomes": "\ud800"}
+    ] * 9  # not UTF-8
+    second = await scanned()
+    assert second.path is None
+    assert second.failure is not None
+    assert "\n" not in second.failure
+    assert first.path.read_bytes() == before
+    await venue.aclose()

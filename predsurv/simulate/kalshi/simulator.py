@@ -5,36 +5,27 @@ come and go, and windows in which REST or handshakes fail.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import format_datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from predsurv.core.events import MarketEvent
 from predsurv.ports import Clock, MarketQuery, Venue
 from predsurv.simulate.faults import Fault, Kinds, Script
+from predsurv.simulate.kalshi.door import REST_PREFIX, WS_PATH, Door
 from predsurv.simulate.kalshi.keys import ThrowAwayKey
-from predsurv.simulate.kalshi.pages import answer, refusal
 from predsurv.simulate.kalshi.talk import Talk
-from predsurv.simulate.kalshi.world import World
+from predsurv.simulate.kalshi.world import News, World
 from predsurv.simulate.server import Link, Reply, Request, Server
 from predsurv.simulate.truth import Deed, Truth
 
-REST_PREFIX: Final = "/trade-api/v2"
-WS_PATH: Final = "/trade-api/ws/v2"
 BACKLOG_BYTES_MAX: Final = 16 * 2**20
 """A client for whom more waits than this is too slow: error 25."""
-REQUESTS_KEPT: Final = 10_000
 
 _MS: Final = 1_000_000
 _S: Final = 1_000 * _MS
 _TURN: Final = 10 * _MS
-_HTML: Final = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>challenge</body></html>"
 
 KINDS: Final = Kinds(
     lasting={
@@ -95,21 +86,82 @@ class Member(Struct):
     frozen_until: int = 0
 
 
+class Hall:
+    """The connections: what the server calls; ``members`` by the number of their link."""
+
+    def __init__(self, door: Door, world: World, clock: Clock, terms: Terms) -> None:
+        self.members: dict[int, Member] = {}
+        self.truth = Truth(terms.truth)
+        self._door = door
+        self._world = world
+        self._clock = clock
+        self._limit = terms.markets_per_subscription
+
+    def answer(self, request: Request) -> Reply | None:
+        """Answer a request; None lets a WebSocket open."""
+        return self._door.answer(request)
+
+    def opened(self, link: Link) -> None:
+        """Take in a connection."""
+        talk = Talk(self._world, self._limit, lambda kind: self.note(member, kind))
+        member = self.members[link.number] = Member(link, talk)
+
+    def heard(self, link: Link, message: bytes) -> None:
+        """Do what a connection asks for, and answer at once."""
+        link.send(self.members[link.number].talk.command(message))
+
+    def closed(self, link: Link) -> None:
+        """Forget a connection."""
+        self.members.pop(link.number, None)
+
+    def say(self, frames: Sequence[bytes]) -> None:
+        """Send ``frames`` to every client as they are."""
+        for member in self.members.values():
+            member.link.send(frames)
+
+    def tell(self, news: Sequence[News]) -> None:
+        """Tell every client what it subscribed to."""
+        for member in self.members.values():
+            if member.link.backlog > BACKLOG_BYTES_MAX:
+                member.link.send(member.talk.afflict("error25"))
+            member.link.send([frame for told in news for frame in member.talk.tell(told)])
+
+    def befall(self, member: Member, fault: Fault) -> None:
+        """Let something go wrong with a connection."""
+        if fault.kind not in _LATE:
+            self.note(member, fault.kind, fault.lasts)
+        if fault.kind == "drop":
+            member.link.abort()
+        elif fault.kind == "freeze":
+            member.frozen_until, member.talk.mischief.frozen = self._clock.monotonic() + fault.lasts, True
+        else:
+            member.link.send(member.talk.afflict(fault.kind))
+
+    def thaw(self) -> None:
+        """Let connections speak again whose time is over."""
+        now = self._clock.monotonic()
+        for member in self.members.values():
+            if member.talk.mischief.frozen and now >= member.frozen_until:
+                member.talk.mischief.frozen = False
+
+    def note(self, member: Member, kind: str, lasts: int = 0) -> None:
+        """Write down what was done to a connection."""
+        now = self._clock.now()
+        self.truth.note(Deed(kind, now, now + lasts, member.link.number, tuple(member.talk.tickers())))
+
+
 class KalshiSimulator:
-    """Serves ``venue`` in Kalshi's protocol. ``world`` is what is true, ``members`` are the clients."""
+    """Serves ``venue`` in Kalshi's protocol. ``world`` is what is true, ``hall`` has the clients."""
 
     def __init__(self, venue: Venue, clock: Clock, terms: Terms) -> None:
         """Raises ConfigError when a fault of the script is none."""
         self.world = World()
-        self.members: dict[int, Member] = {}
-        self.requests: deque[str] = deque(maxlen=REQUESTS_KEPT)
-        self.server = Server(self)
-        self.truth = Truth(terms.truth)
+        self.door = Door(self.world, terms.key, clock)
+        self.hall = Hall(self.door, self.world, clock, terms)
+        self.server = Server(self.hall)
         self._venue = venue
         self._clock = clock
-        self._terms = terms
         self._script = Script(terms.faults, KINDS, terms.seed)
-        self._until: dict[str, int] = {}
         self._began: int | None = None
         self._feed = venue.feed()
 
@@ -137,116 +189,37 @@ class KalshiSimulator:
         """Stop and drop everybody; safe to call twice."""
         await self._feed.aclose()
         await self.server.aclose()
-        self.truth.close()
+        self.hall.truth.close()
 
     def inject(self, fault: Fault) -> None:
         """Let something go wrong now, whatever its time."""
-        now, at = self._clock.now(), self._clock.monotonic()
         if fault.kind not in _CONNECTION:
-            self._until[fault.kind] = at + fault.lasts
-            self.truth.note(Deed(fault.kind, now, now + fault.lasts))
+            now = self._clock.now()
+            self.door.fail(fault.kind, fault.lasts)
+            self.hall.truth.note(Deed(fault.kind, now, now + fault.lasts))
             return
-        members = [member for _, member in sorted(self.members.items())]
+        members = [member for _, member in sorted(self.hall.members.items())]
         for member in members if fault.everywhere else members and [self._script.rng.choice(members)]:
-            if fault.kind not in _LATE:
-                self._note(member, fault.kind, fault.lasts)
-            if fault.kind == "drop":
-                member.link.abort()
-            elif fault.kind == "freeze":
-                member.frozen_until, member.talk.mischief.frozen = at + fault.lasts, True
-            else:
-                member.link.send(member.talk.afflict(fault.kind))
+            self.hall.befall(member, fault)
 
     def stop_faults(self) -> None:
         """Let nothing more go wrong that has not begun."""
-        self._script = Script("", KINDS, self._terms.seed)
-
-    def say(self, frames: Sequence[bytes]) -> None:
-        """Send ``frames`` to every client as they are."""
-        for member in self.members.values():
-            member.link.send(frames)
-
-    def answer(self, request: Request) -> Reply | None:
-        """Answer a request; None lets a WebSocket open."""
-        path = urlsplit(request.target).path
-        self.requests.append(path)
-        signed = self._terms.key.accepts(request.headers, request.method, path, self._clock.now())
-        if request.upgrade:
-            return self._handshake(path, signed=signed)
-        if not path.startswith(REST_PREFIX):
-            return self._reply(refusal(404))
-        path = path.removeprefix(REST_PREFIX)
-        claims = "kalshi-access-key" in request.headers
-        if not signed and (claims or path.startswith(("/account", "/portfolio"))):
-            return self._reply(refusal(401))
-        return self._rest(path, request.query)
-
-    def opened(self, link: Link) -> None:
-        """Take in a connection."""
-        talk = Talk(self.world, self._terms.markets_per_subscription, lambda kind: self._note(member, kind))
-        member = self.members[link.number] = Member(link, talk)
-
-    def heard(self, link: Link, message: bytes) -> None:
-        """Do what a connection asks for, and answer at once."""
-        link.send(self.members[link.number].talk.command(message))
-
-    def closed(self, link: Link) -> None:
-        """Forget a connection."""
-        self.members.pop(link.number, None)
-
-    def _note(self, member: Member, kind: str, lasts: int = 0) -> None:
-        now = self._clock.now()
-        tickers = tuple(member.talk.tickers())
-        self.truth.note(Deed(kind, now, now + lasts, member.link.number, tickers))
+        self._script = Script("", KINDS, 0)
 
     async def _follow(self) -> None:
         async for batch in self._feed.batches():
-            if self._tell(batch):
+            before = len(self.world.listed)
+            self.hall.tell([told for event in batch for told in self.world.apply(event)])
+            if len(self.world.listed) > before:
                 await self._feed.watch(self.world.keys())
 
     async def _misbehave(self) -> None:
         self._began = self._clock.monotonic() if self._began is None else self._began
         while True:
-            now = self._clock.monotonic()
-            for fault in self._script.due(now - self._began):
+            for fault in self._script.due(self._clock.monotonic() - self._began):
                 self.inject(fault)
-            for member in self.members.values():
-                if member.talk.mischief.frozen and now >= member.frozen_until:
-                    member.talk.mischief.frozen = False
+            self.hall.thaw()
             await self._clock.sleep(_TURN)
-
-    def _tell(self, batch: Iterable[MarketEvent]) -> bool:
-        """Tell everybody what happened; return whether there are new markets."""
-        before = len(self.world.listed)
-        news = [told for event in batch for told in self.world.apply(event)]
-        for member in self.members.values():
-            if member.link.backlog > BACKLOG_BYTES_MAX:
-                member.link.send(member.talk.end(25))
-            member.link.send([frame for told in news for frame in member.talk.tell(told)])
-        return len(self.world.listed) > before
-
-    def _handshake(self, path: str, *, signed: bool) -> Reply | None:
-        if path != WS_PATH:
-            return self._reply(refusal(404))
-        if self._is_on("handshake429"):
-            return self._reply(refusal(429))
-        return None if signed and not self._is_on("handshake401") else self._reply(refusal(401))
-
-    def _rest(self, path: str, query: Mapping[str, Sequence[str]]) -> Reply:
-        for kind, status in (("rest429", 429), ("rest500", 500)):
-            if self._is_on(kind):
-                return self._reply(refusal(status))
-        if self._is_on("resthtml"):
-            return Reply(200, _HTML, {"content-type": "text/html"})
-        return self._reply(answer(self.world, path, query), cut=self._is_on("restcut"))
-
-    def _reply(self, said: tuple[int, bytes], *, cut: bool = False) -> Reply:
-        moment = datetime.fromtimestamp(self._clock.now() // _S, UTC)
-        date = format_datetime(moment, usegmt=True)
-        return Reply(*said, {"date": date, "content-type": "application/json"}, cut)
-
-    def _is_on(self, kind: str) -> bool:
-        return self._clock.monotonic() < self._until.get(kind, 0)
 
 
 def environment(port: int, key: ThrowAwayKey, file: Path) -> dict[str, str]:

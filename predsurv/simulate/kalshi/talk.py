@@ -43,18 +43,64 @@ class Subscription(Struct):
     yes_scale: bool = False
     seq: int = 0
 
+    def frame(self, kind: str, body: bytes, number: int | None = None) -> bytes:
+        """Return the next numbered frame; ``number`` is that of the command it answers."""
+        self.seq += 1
+        head = f'{{"type":"{kind}","sid":{self.sid},"seq":{self.seq},'
+        head += f'"id":{number},' if number is not None else ""
+        return b'%b"msg":%b}' % (head.encode(), body)
+
+    def ok(self, number: int) -> bytes:
+        """Return that command ``number`` was carried out."""
+        self.seq += 1
+        body = {"market_tickers": [*self.tickers]}
+        return _encode({"id": number, "sid": self.sid, "seq": self.seq, "type": "ok", "msg": body})
+
+    def corrupt(self) -> list[bytes]:
+        """Return a change that takes more from a level than was ever there."""
+        if not self.tickers:
+            return []
+        ticker = next(iter(self.tickers))
+        change = {"market_ticker": ticker, "price_dollars": "0.5000", "delta_fp": "-99999999.00", "side": "yes"}
+        return [self.frame("orderbook_delta", _encode(change))]
+
 
 class Mischief:
-    """What is to go wrong with a connection's next books and changes: how many are lost, doubled, swapped."""
+    """What is to go wrong with a connection's next books and changes; ``note`` is told when it did."""
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None]) -> None:
         self.next = {"gap": 0, "duplicate": 0, "reorder": 0, "error26": 0}
         self.frozen = False
+        self._note = note
+        self._held: bytes | None = None
 
     def takes(self, kind: str) -> bool:
         """Return whether the next frame suffers ``kind``; it is over then."""
         due = self.next[kind] > 0
         self.next[kind] -= due
+        return due
+
+    def through(self, frame: bytes) -> list[bytes]:
+        """Return what becomes of a numbered frame."""
+        if self.frozen:
+            return []
+        if self._held is not None:
+            held, self._held = self._held, None
+            self._note("reorder")
+            return [frame, held]
+        if self._befalls("gap"):
+            return []
+        if self._befalls("duplicate"):
+            return [frame, frame]
+        if self.takes("reorder"):
+            self._held = frame
+            return []
+        return [frame]
+
+    def _befalls(self, kind: str) -> bool:
+        due = self.takes(kind)
+        if due:
+            self._note(kind)
         return due
 
 
@@ -65,13 +111,11 @@ class Talk:
     """
 
     def __init__(self, world: World, limit: int = 0, note: Callable[[str], None] = lambda _: None) -> None:
-        self.mischief = Mischief()
-        self._note = note
+        self.mischief = Mischief(note)
         self._world = world
         self._limit = limit
         self._subscriptions: dict[str, Subscription] = {}
         self._sids = 0
-        self._held: bytes | None = None
 
     def tickers(self) -> Sequence[str]:
         """Return the markets whose books this connection carries."""
@@ -86,14 +130,14 @@ class Talk:
             said = msgspec.json.decode(frame, type=dict[str, Any])
             number, name, params = int(said.get("id", 0)), str(said.get("cmd")), dict(said.get("params") or {})
         except (ValueError, TypeError):
-            return [self._error(0, 1)]
+            return [error(0, 1)]
         if name == "subscribe":
             return [*self._subscribe(number, params)]
         if name == "update_subscription":
             return [*self._update(number, params)]
         if name == "unsubscribe":
             return [*self._unsubscribe(number, params)]
-        return [self._error(number, 5)]
+        return [error(number, 5)]
 
     def tell(self, told: News) -> list[bytes]:
         """Return the frames that bring ``told``, if this connection wants it; faults included."""
@@ -104,46 +148,35 @@ class Talk:
         if subscription.yes_scale and told.body.get("side") == "no":
             yes = dollars(MICROS - round_micros(told.body["price_dollars"]))
             body = msgspec.json.encode({**told.body, "price_dollars": yes})
-        frame = self._frame(subscription, told.kind, body)
-        return self._through(frame) if told.channel == BOOKS or self.mischief.frozen else [frame]
+        frame = subscription.frame(told.kind, body)
+        return self.mischief.through(frame) if told.channel == BOOKS or self.mischief.frozen else [frame]
 
     def afflict(self, kind: str) -> list[bytes]:
         """Let ``kind`` go wrong; return the frames that come of it at once."""
         if kind in self.mischief.next:
             self.mischief.next[kind] += 1
             return []
-        if kind in ("error10", "error25"):
-            return self.end(int(kind.removeprefix("error")))
-        if kind == "negative":
-            return self._corrupt()
+        books = self._subscriptions.get(BOOKS)
+        if books is not None and kind == "negative":
+            return books.corrupt()
+        if books is not None and kind in ("error10", "error25"):
+            # The client has to subscribe anew.
+            del self._subscriptions[BOOKS]
+            return [error(0, int(kind.removeprefix("error")), books)]
         return [_NONSENSE[kind]] if kind in _NONSENSE else []
-
-    def end(self, code: int) -> list[bytes]:
-        """End the books' subscription with error ``code``, as the venue does; the client has to subscribe anew."""
-        subscription = self._subscriptions.pop(BOOKS, None)
-        return [] if subscription is None else [self._error(0, code, subscription)]
-
-    def _corrupt(self) -> list[bytes]:
-        """Return a numbered change that takes more from a level than was ever there."""
-        subscription = self._subscriptions.get(BOOKS)
-        if subscription is None or not subscription.tickers:
-            return []
-        ticker = next(iter(subscription.tickers))
-        change = {"market_ticker": ticker, "price_dollars": "0.5000", "delta_fp": "-99999999.00", "side": "yes"}
-        return [self._frame(subscription, "orderbook_delta", msgspec.json.encode(change))]
 
     def _subscribe(self, number: int, params: dict[str, Any]) -> Iterator[bytes]:
         channels, tickers = params.get("channels") or [], _tickers(params)
         if not channels or not set(channels) <= CHANNELS:
-            yield self._error(number, 8)
+            yield error(number, 8)
             return
         if self._refuses(tickers):
-            yield self._error(number, 26)
+            yield error(number, 26)
             return
         for channel in channels:
             known = self._subscriptions.get(channel)
             if channel == BOOKS and not tickers:
-                yield self._error(number, 14)
+                yield error(number, 14)
             elif known is not None:
                 yield from self._add(number, known, tickers)
             else:
@@ -163,26 +196,26 @@ class Talk:
         subscription = next((each for each in self._subscriptions.values() if each.sid == sid), None)
         tickers, action = _tickers(params), params.get("action")
         if subscription is None:
-            yield self._error(number, 7)
+            yield error(number, 7)
         elif action == "add_markets":
             if self._refuses(tickers, subscription):
-                yield self._error(number, 26, subscription)
+                yield error(number, 26, subscription)
                 return
             yield from self._add(number, subscription, tickers)
         elif action == "delete_markets":
             for ticker in tickers:
                 subscription.tickers.pop(ticker, None)
-            yield self._ok(number, subscription)
+            yield subscription.ok(number)
         elif action == "get_snapshot" and subscription.channel == BOOKS:
             yield from self._snapshots(subscription, tickers, number)
         else:
-            yield self._error(number, 13, subscription)
+            yield error(number, 13, subscription)
 
     def _unsubscribe(self, number: int, params: dict[str, Any]) -> Iterator[bytes]:
         for sid in params.get("sids") or []:
             channel = next((each.channel for each in self._subscriptions.values() if each.sid == sid), None)
             if channel is None:
-                yield self._error(number, 7)
+                yield error(number, 7)
                 continue
             gone = self._subscriptions.pop(channel)
             gone.seq += 1
@@ -191,7 +224,7 @@ class Talk:
     def _add(self, number: int, subscription: Subscription, tickers: Sequence[str]) -> Iterator[bytes]:
         fresh = [ticker for ticker in tickers if ticker not in subscription.tickers]
         subscription.tickers.update(dict.fromkeys(fresh))
-        yield self._ok(number, subscription)
+        yield subscription.ok(number)
         if subscription.channel == BOOKS:
             yield from self._snapshots(subscription, fresh)
 
@@ -209,48 +242,18 @@ class Talk:
             book = self._world.books.get(ticker)
             body: dict[str, Any] = {"market_ticker": ticker, "market_id": ticker.lower() if book else ""}
             body |= _sides(book, yes_scale=subscription.yes_scale) if book else {}
-            frame = self._frame(subscription, "orderbook_snapshot", msgspec.json.encode(body), number)
-            yield from self._through(frame)
+            frame = subscription.frame("orderbook_snapshot", msgspec.json.encode(body), number)
+            yield from self.mischief.through(frame)
 
-    def _through(self, frame: bytes) -> list[bytes]:
-        """Let the mischief have its way with a numbered frame."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._note("reorder")
-            return [frame, held]
-        if self.mischief.frozen or self._befalls("gap"):
-            return []
-        if self._befalls("duplicate"):
-            return [frame, frame]
-        if self.mischief.takes("reorder"):
-            self._held = frame
-            return []
-        return [frame]
 
-    def _befalls(self, kind: str) -> bool:
-        due = self.mischief.takes(kind)
-        if due:
-            self._note(kind)
-        return due
-
-    def _ok(self, number: int, subscription: Subscription) -> bytes:
+def error(number: int, code: int, subscription: Subscription | None = None) -> bytes:
+    """Return a refusal of command ``number`` (0: of none); one about a subscription is numbered."""
+    answer: dict[str, Any] = {"id": number} if number else {}
+    if subscription is not None:
         subscription.seq += 1
-        body = {"market_tickers": [*subscription.tickers]}
-        return _encode({"id": number, "sid": subscription.sid, "seq": subscription.seq, "type": "ok", "msg": body})
-
-    def _error(self, number: int, code: int, subscription: Subscription | None = None) -> bytes:
-        answer: dict[str, Any] = {"id": number} if number else {}
-        if subscription is not None:
-            subscription.seq += 1
-            answer |= {"sid": subscription.sid, "seq": subscription.seq}
-        said = _ERRORS.get(code, "Unable to process message")
-        return _encode({**answer, "type": "error", "msg": {"code": code, "msg": said}})
-
-    def _frame(self, subscription: Subscription, kind: str, body: bytes, number: int | None = None) -> bytes:
-        subscription.seq += 1
-        head = f'{{"type":"{kind}","sid":{subscription.sid},"seq":{subscription.seq},'
-        head += f'"id":{number},' if number is not None else ""
-        return b'%b"msg":%b}' % (head.encode(), body)
+        answer |= {"sid": subscription.sid, "seq": subscription.seq}
+    said = _ERRORS.get(code, "Unable to process message")
+    return _encode({**answer, "type": "error", "msg": {"code": code, "msg": said}})
 
 
 def round_micros(text: str) -> int:

@@ -221,7 +221,9 @@ class KalshiCodec:
         channel, command = subscriptions.by_sid(message.sid), subscriptions.refused(message.id)
         reason = _ENDED.get(code)
         if reason is not None:
-            named = [each for each in command.channels if each.sid == command.sid] if command else subscriptions.all()
+            named = (
+                [each for each in command.channels if each.sid == command.sid] if command else subscriptions.channels
+            )
             ended = [channel] if channel else named
             for each in ended:
                 self._sequences.forget(each.sid)

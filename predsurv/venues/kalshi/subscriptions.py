@@ -50,6 +50,22 @@ class Command(NamedTuple):
     sid: int | None = None
 
 
+class Commands:
+    """Numbers commands and remembers the last ones, so that a refusal can be told apart."""
+
+    def __init__(self) -> None:
+        self.sent: dict[int, Command] = {}
+        self._ids = count(1)
+
+    def frame(self, name: str, params: dict[str, Any], command: Command) -> bytes:
+        """Return the frame of a command."""
+        number = next(self._ids)
+        self.sent[number] = command
+        if len(self.sent) > COMMANDS_MAX:
+            del self.sent[next(iter(self.sent))]
+        return msgspec.json.encode({"id": number, "cmd": name, "params": params})
+
+
 class Sequences:
     """The last number seen of each subscription; the first frame of one has number 1."""
 
@@ -78,8 +94,8 @@ class Subscriptions:
         self.books = Channel(BOOKS)
         self.trades = Channel(TRADES)
         self.life = Channel(LIFE)
-        self._ids = count(1)
-        self._sent: dict[int, Command] = {}
+        self.channels: Sequence[Channel] = (self.books, self.trades, self.life)
+        self._commands = Commands()
         self._followed = False
 
     def change(self, asked: AbstractSet[str], gone: AbstractSet[str]) -> list[bytes]:
@@ -103,24 +119,24 @@ class Subscriptions:
 
     def subscribed(self, name: str, sid: int) -> None:
         """Take the id that the venue gave."""
-        for channel in self.all():
+        for channel in self.channels:
             if channel.name == name:
                 channel.sid = sid
 
     def learn(self, name: str, sid: int) -> Channel | None:
         """Take ``sid`` from data that came before its answer; return the channel, None when it has another id."""
-        channel = next((each for each in self.all() if each.name == name and each.sid is None), None)
+        channel = next((each for each in self.channels if each.name == name and each.sid is None), None)
         if channel is not None:
             channel.sid = sid
         return channel
 
     def by_sid(self, sid: int | None) -> Channel | None:
         """Return the channel that ``sid`` belongs to."""
-        return next((channel for channel in self.all() if sid is not None and channel.sid == sid), None)
+        return next((channel for channel in self.channels if sid is not None and channel.sid == sid), None)
 
     def refused(self, command_id: int | None) -> Command | None:
         """Undo a refused command and return it, None when it is not known."""
-        command = self._sent.pop(command_id, None) if command_id is not None else None
+        command = self._commands.sent.pop(command_id, None) if command_id is not None else None
         if command is not None and command.adds:
             for channel in command.channels:
                 channel.on -= command.tickers
@@ -132,20 +148,16 @@ class Subscriptions:
         if channel is self.life:
             self._followed = False
 
-    def all(self) -> Sequence[Channel]:
-        """Return every channel."""
-        return (self.books, self.trades, self.life)
-
     def overdue(self) -> bytes | None:
         """Return a command that had to wait or has to be said again, None when there is none."""
-        waiting = [*self._leave(frozenset()), *self._follow()] if self._sent else []
+        waiting = [*self._leave(frozenset()), *self._follow()] if self._commands.sent else []
         return waiting[0] if waiting else None
 
     def _follow(self) -> Iterator[bytes]:
         if self._followed:
             return
         self._followed = True
-        yield self._command("subscribe", {"channels": [LIFE]}, Command([self.life], frozenset()))
+        yield self._commands.frame("subscribe", {"channels": [LIFE]}, Command([self.life], frozenset()))
 
     def _leave(self, gone: AbstractSet[str]) -> Iterator[bytes]:
         for channel in (self.books, self.trades):
@@ -163,20 +175,15 @@ class Subscriptions:
                 "market_tickers": chunk,
                 "use_yes_price": False,
             }
-            yield self._command("subscribe", params, Command(channels, frozenset(chunk)))
+            yield self._commands.frame("subscribe", params, Command(channels, frozenset(chunk)))
 
     def _update(self, channel: Channel, action: str, tickers: AbstractSet[str]) -> Iterator[bytes]:
         adds = action == "add_markets"
         for chunk in _chunks(tickers):
             params = {"sid": channel.sid, "action": action, "market_tickers": chunk}
-            yield self._command("update_subscription", params, Command([channel], frozenset(chunk), adds, channel.sid))
-
-    def _command(self, name: str, params: dict[str, Any], command: Command) -> bytes:
-        number = next(self._ids)
-        self._sent[number] = command
-        if len(self._sent) > COMMANDS_MAX:
-            del self._sent[next(iter(self._sent))]
-        return msgspec.json.encode({"id": number, "cmd": name, "params": params})
+            yield self._commands.frame(
+                "update_subscription", params, Command([channel], frozenset(chunk), adds, channel.sid)
+            )
 
 
 def _chunks(tickers: Iterable[str]) -> Iterator[list[str]]:

@@ -51,6 +51,13 @@ def test_a_market_that_closes_on_the_way_is_left_out() -> None:
     assert handover.step(recording().fold.lines, 0) == want(2)
 
 
+def test_free_places_go_to_who_asks_first() -> None:
+    handover = Handover(want(1), 3)
+    assert handover.admit([key(1), key(4), key(5), key(6)], MICROS) == [key(4), key(5)]
+    assert handover.admit([key(7)], MICROS) == []
+    assert handover.step(recording().fold.lines, 0) == want(1, 4, 5)
+
+
 def test_a_changed_inclusion_alone_is_a_step() -> None:
     recorder = recording(key(0))
     handover = Handover(want(0, chance=250_000), 5)

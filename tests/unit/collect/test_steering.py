@@ -103,16 +103,32 @@ async def test_everyone_has_a_turn_within_the_promised_periods() -> None:
     assert len(world.steering.recorded) == 4
 
 
-async def test_a_closed_market_leaves_at_once_and_a_new_one_joins_with_the_next_plan() -> None:
+async def test_a_closed_market_leaves_at_once_and_a_new_one_takes_its_place() -> None:
     world = World("a", "b")
 
     def life(told: int) -> None:
         if told == 1:
-            world.happen(change("created", "n", market("n", 1)))
+            world.happen(change("created", "m", market("m", 1)))  # finds no place
             world.happen(change("closed", "a"))
+        if told == 2:
+            world.happen(change("created", "n", market("n", 1)))
 
     told = await world.run(until(3, life))
     assert told == [{"a", "b"}, {"b"}, {"b", "n"}]
+    assert world.clock.monotonic() < S
+
+
+async def test_a_new_market_without_a_free_place_joins_with_the_next_plan() -> None:
+    world = World("a")
+
+    def life(told: int) -> None:
+        if told == 1:
+            world.happen(change("created", "b", market("b", 1, tradable=False)))
+            world.happen(change("activated", "b"))
+            world.happen(change("paused", "a"))
+
+    told = await world.run(until(3, life))
+    assert told == [{"a"}, {"a", "b"}, {"b"}]
     assert world.clock.monotonic() == PERIOD
 
 

@@ -41,7 +41,7 @@ async def test_what_is_written_is_in_the_log_with_its_notes(tmp_path: Path, writ
     assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"1"}
     assert writer.paused is None
     writer.finish()
-    ((report, opened),) = writer.sealing.done()
+    ((report, _),) = writer.sealing.done()
     assert report.records == 2
 
 
@@ -82,5 +82,5 @@ async def test_a_rescue_commits_from_any_thread_and_a_closed_log_takes_nothing(t
     assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"7"}
     writer.finish()
     writer.rescue([book(A, START)], [])
-    ((report, opened),) = writer.sealing.done()
+    ((report, _),) = writer.sealing.done()
     assert report.records == 1

@@ -20,7 +20,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import Record
 from predsurv.net.clock import ManualClock
-from predsurv.store import compact, exchange, manifest, merge
+from predsurv.store import compact, cursors, exchange, manifest, merge
 from predsurv.store.compact import CompactOptions, compact_closed, due
 from predsurv.store.lock import only_one
 from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files, parse_file, segments_of
@@ -243,6 +243,21 @@ def test_one_compaction_of_a_collector_at_a_time(recorded: Layout) -> None:
 
 def test_it_can_be_stopped_between_hours(recorded: Layout) -> None:
     assert compact_closed(recorded, "c0", LATER, CompactOptions(stop=lambda: True)).hours == 0
+
+
+def test_a_replay_under_way_goes_on_when_its_files_are_merged(recorded: Layout) -> None:
+    expected = events(recorded)
+    running = replay(recorded.data_dir, MOCK, NOON - NS_HOUR, NOON + 2 * NS_HOUR)
+    found = [next(running) for _ in range(3)]
+    compact_closed(recorded, "c0", LATER)
+    assert found + list(running) == expected
+
+
+def test_a_large_file_is_replayed_window_by_window(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = events(recorded)
+    compact_closed(recorded, "c0", LATER)
+    monkeypatch.setattr(cursors, "WINDOW_ROWS_MAX", 7)
+    assert events(recorded) == expected
 
 
 changes = st.builds(

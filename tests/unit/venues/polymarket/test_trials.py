@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from predsurv.core.events import Gap, MarketEvent
 from predsurv.venues.polymarket.decode import PolymarketCodec
 from predsurv.venues.polymarket.memory import Memory
 from predsurv.venues.polymarket.trials import GRACE, Trials, read_summaries
@@ -17,7 +19,7 @@ NAME = "100000"
 class Bench:
     """A followed book of a venue, and REST that may be ahead or behind."""
 
-    def __init__(self, **facts: object) -> None:
+    def __init__(self, **facts: Any) -> None:
         self.venue = Venue(1, **facts)
         self.memory = Memory()
         self.codec = PolymarketCodec(1, self.memory)
@@ -27,11 +29,11 @@ class Bench:
 
     def hear(self, frames: list[bytes]) -> list[str]:
         """Return the reasons of the gaps that ``frames`` lead to."""
-        out: list[object] = []
+        out: list[MarketEvent] = []
         for frame in frames:
-            self.codec.decode(frame, 0, out)  # type: ignore[arg-type]
-        self.codec.audit(0, 0, out)  # type: ignore[arg-type]
-        return [str(event.reason) for event in out if hasattr(event, "reason")]
+            self.codec.decode(frame, 0, out)
+        self.codec.audit(0, 0, out)
+        return [event.reason for event in out if isinstance(event, Gap)]
 
     def begin(self) -> bool:
         return self.trials.begin(self.codec.witness, NAME)

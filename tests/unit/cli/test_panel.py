@@ -1,0 +1,99 @@
+"""The panel fits any terminal, says what is wrong first, and shows strangers' text as text."""
+
+import io
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from predsurv.cli.panel import Stderr, lines_of, status_line
+from predsurv.collect.panel import Facts, Panel, Reading
+from predsurv.collect.vitals import Link, State, VenueVitals, Vitals
+from predsurv.core.ids import VenueName
+
+S = 1_000_000_000
+NOW = 1_800_000_000 * S
+
+
+def facts(
+    *, state: State = "recording", links: int = 2, failure: str | None = None, paused: str | None = None
+) -> Facts:
+    venue = VenueVitals(
+        venue=VenueName("mock"),
+        state=state,
+        wanted=200,
+        trusted=150,
+        events=10_000,
+        connects=links + 1,
+        links=tuple(Link(n, NOW - 3_700 * S, 100, 75, NOW - n * S) for n in range(1, links + 1)),
+        gaps={"disconnect": 1_200, "stall": 7},
+        last_data=NOW - S,
+        next_rotation=90 * S,
+        all_seen=7_000 * S,
+        revisit=20_000 * S,
+        failure=failure,
+    )
+    vitals = Vitals(at=10 * S, now=NOW, venues=(venue,), disk_free=50_000_000_000, waiting=1, paused=paused)
+    first = Reading(vitals=Vitals(at=0, now=NOW))
+    return Panel(first).look(Reading(vitals=vitals, rows=12_345, bytes=6_000_000))
+
+
+def text(shown: Facts, width: int = 140) -> str:
+    return "\n".join(line.plain for line in lines_of(shown, width))
+
+
+@pytest.mark.parametrize("width", [20, 80, 100, 140])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    shown = facts(links=9, failure="x" * 400)
+    assert all(cell_len(line.plain) <= width for line in lines_of(shown, width))
+
+
+def test_it_says_what_an_operator_wants_to_know() -> None:
+    said = text(facts())
+    for part in (
+        "1,000 events/s",
+        "150 of 200 known",
+        "disconnect 1,200 · stall 7",
+        "12,345 rows",
+        "50.0 GB free",
+        "1 segment to seal",
+        "next in 90.0 s",
+        "all seen in 116m 40s",
+        "each within 5h 33m",
+        "mock: recording · 2 connections, 1 reconnect",
+        "#1 up 61m 40s · 75/100 books · data 1.0 s ago",
+    ):
+        assert part in said
+
+
+def test_a_pause_is_said_first() -> None:
+    assert text(facts(paused="disk full")).startswith("recording is PAUSED: disk full")
+
+
+def test_only_the_connections_silent_for_longest_are_shown() -> None:
+    said = text(facts(links=7))
+    assert said.count("#") == 4
+    assert "and 3 more connections with fresher data" in said
+
+
+def test_what_a_venue_said_cannot_command_the_terminal() -> None:
+    said = text(facts(state="blind", failure="\x1b[2Jgone\u202e[red]"))
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "[red]" in said
+
+
+def test_one_line_has_the_essentials() -> None:
+    line = status_line(facts())
+    assert "books 150/200" in line
+    assert "1,207 gaps" in line
+    assert "\n" not in line
+
+
+def test_log_lines_go_to_whatever_stderr_is_at_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, shown = Stderr(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    stream.write("a line\n")
+    stream.flush()
+    assert shown.getvalue() == "a line\n"
+    assert not stream.isatty()

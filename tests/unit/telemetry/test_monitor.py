@@ -1,0 +1,27 @@
+"""Metrics, gauges and their server come from one place and agree."""
+
+import urllib.request
+
+from predsurv.telemetry.monitor import Monitor
+
+
+def test_what_is_counted_is_served() -> None:
+    monitor = Monitor(["mock"])
+    monitor.recording().venue("mock", trusted=5, data_age=None, all_seen=None)
+    monitor.metrics.gap("mock", "stall", 2)
+    server = monitor.serve(lambda: {"ok": True}, "127.0.0.1", 0)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
+            body = answer.read().decode()
+    finally:
+        server.close()
+    assert 'predsurv_books_trusted{venue="mock"} 5.0' in body
+    assert 'predsurv_gaps_total{reason="stall",venue="mock"} 2.0' in body
+    assert monitor.value("predsurv_books_trusted", venue="mock") == 5
+    assert monitor.value("predsurv_data_age_seconds", venue="mock") is None
+
+
+def test_two_monitors_do_not_disturb_each_other() -> None:
+    one, other = Monitor(["mock"]), Monitor(["mock"])
+    one.metrics.gap("mock", "stall")
+    assert other.value("predsurv_gaps_total", venue="mock", reason="stall") is None
