@@ -205,8 +205,8 @@ def socket_to_disk() -> int:
     figures = asyncio.run(blast(generate(4 * FRAMES, markets=200)))
     print(
         f"socket to disk: {figures.frames:,} frames in {figures.wall_s:.1f} s; the collector took "
-        f"{figures.cpu_s:.1f} s of CPU: {figures.frames / figures.cpu_s:,.0f} frames/s on one core, {figures.deltas:,} deltas kept, "
-        f"{figures.dropped:,} frames let go"
+        f"{figures.cpu_s:.1f} s of CPU: {figures.frames / figures.cpu_s:,.0f} frames/s on one core, "
+        f"{figures.deltas:,} deltas kept, {figures.dropped:,} frames let go"
     )
     return int(figures.deltas == 0)
 

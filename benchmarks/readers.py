@@ -143,7 +143,7 @@ def _judge(answers: list[Any]) -> int:
         (seen,) = rest
         findings = {what: count for what, count in seen.items() if what not in ("scans", "gone")}
         failed |= bool(findings) or not seen["scans"]
-        print(f"{name}: {seen['scans']:,} scans, {repeated}, findings: {findings or 'none'}")
+        print(f"{name}: {seen['scans']:,} scans, findings: {findings or 'none'}")
     return int(failed)
 
 

@@ -24,7 +24,7 @@ ZERO_SIZE: Final = Size(0)
 ZERO_MONEY: Final = Money(0)
 ONE: Final = Price(MICROS)
 
-_SCALE = tuple(10**missing for missing in range(DECIMALS, -1, -1))
+_SCALE: Final[tuple[int, ...]] = (1_000_000, 100_000, 10_000, 1_000, 100, 10, 1)
 _UNSIGNED = re.compile(r"(?:[0-9]{1,12}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})\Z", re.ASCII)
 
 

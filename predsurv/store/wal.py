@@ -67,20 +67,16 @@ class Log:
         """
         with self._lock:
             self._intake.take(records)
-            self._note(notes)
+            self._notes.update(notes)
+            for kind, payload in notes.items():
+                self._current.note(kind, payload)
 
     def note(self, kind: str, payload: bytes) -> None:
         """Remember ``payload`` under ``kind``, written by the next flush; the latest of a kind counts.
 
         Notes are carried into every new segment: the newest segment found at start has them all.
         """
-        with self._lock:
-            self._note({kind: payload})
-
-    def _note(self, notes: Mapping[str, bytes]) -> None:
-        self._notes.update(notes)
-        for kind, payload in notes.items():
-            self._current.note(kind, payload)
+        self.append((), {kind: payload})
 
     def flush(self) -> tuple[LogFact, ...]:
         """Commit what is buffered; returns what the caller must know, usually nothing."""

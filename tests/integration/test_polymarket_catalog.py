@@ -151,9 +151,7 @@ async def test_scan_that_fails_half_way_leaves_the_old_universe(server: Recorded
     first = await scanned()
     assert first.path is not None
     before = first.path.read_bytes()
-    server.recordings.markets[5:] = [
-        {"conditionId": "0x1", "outcomes": "\ud800"}
-    ] * 9  # not UTF-8
+    server.recordings.markets[5:] = [{"conditionId": "0x1", "outcomes": "\ud800"}] * 9  # not UTF-8
     second = await scanned()
     assert second.path is None
     assert second.failure is not None

@@ -123,7 +123,8 @@ def test_a_day_that_is_gone_leaves_nothing_but_the_newest_universe(recorded: Lay
         path.touch()
     expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR))
     assert list(recorded.data_dir.rglob("*.parquet")) == []
-    assert list(recorded.data_dir.rglob("date=*")) == [path.parent]
+    newest = recorded.universe(VenueName("mock"), "2027-01-15")
+    assert list(recorded.data_dir.rglob("date=*")) == [newest.parent]
     assert list(manifest.read(recorded.manifest)) == []
 
 

@@ -12,7 +12,8 @@ from predsurv.store.runs import Placing, bytes_column, is_sorted, with_nulls
 
 def arrivals(times: list[int]) -> list[int]:
     placing = Placing(pa.array(times, pa.int64()))
-    return placing.rest([])[2].to_pylist()
+    numbers: list[int] = placing.rest([])[2].to_pylist()
+    return numbers
 
 
 @given(st.lists(st.integers(0, 5), min_size=1))
