@@ -85,10 +85,12 @@ def sealing(console: Console, load: Load) -> int:
     rates = seal_rates(SEAL_SECONDS)
     share = (rates.log_us + rates.seal_us) * LOG_RATE / 1e6
     lines = (
-        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs ({rates.log_us / rates.encode_us:.1f} times plain encoding)",
+        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs",
+        f"({rates.log_us / rates.encode_us:.1f} times plain encoding)",
         f"and {rates.log_bytes:.0f} B a record, seal {rates.seal_us:.2f} µs",
         f"({rates.seal_us / rates.write_us:.1f} times plain writing), together {share:.1%} of a core;",
-        f"recovery of {rates.records:,} records {rates.recovery_s:.1f} s; replay {1e6 / rates.replay_us:,.0f} events/s;",
+        f"recovery of {rates.records:,} records {rates.recovery_s:.1f} s;",
+        f"replay {1e6 / rates.replay_us:,.0f} events/s;",
         f"deltas {rates.bytes_per_row['deltas']:.1f} B/row",
     )
     console.print(" ".join(lines))
