@@ -114,12 +114,13 @@ class Following:
         self.suspects: list[tuple[str, GapReason]] = []
         self._checks = checks
 
-    def note(self, message: wire.Noted) -> None:
-        """Keep ``message`` until it is taken in; when nobody ever does, let go of everything."""
+    def note(self, message: wire.Noted) -> bool:
+        """Keep ``message`` until it is taken in; when nobody ever does, let go of everything and return False."""
         if self.noting:
             self.noted.append(message)
             if len(self.noted) > NOTED_MAX:
                 self.lose_sight()
+        return self.noting
 
     def lose_sight(self) -> None:
         """Let go of everything: there was no time to follow."""

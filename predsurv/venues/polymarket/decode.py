@@ -113,8 +113,8 @@ class PolymarketCodec:
         except ValueError:
             del out[start:]
             return self._one_or_several(frame, ts_recv, out)
-        if self._noting:
-            self._note(message)
+        if self._noting and not self._note(message):
+            self._noting, self._read_change = False, wire.read_bare_change
         return True
 
     def _changes(self, message: wire.PriceChange, ts_recv: int, out: list[MarketEvent]) -> None:
