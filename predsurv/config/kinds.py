@@ -38,7 +38,7 @@ _UNITS_BYTES: Final = {
     "B": 1,
 }
 _DURATION = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,9}))?(ns|us|ms|s|m|h|d)\Z", re.ASCII)
-_BYTES = re.compile(r"([0-9]{1,15})(GiB|GB|MiB|MB|KiB|KB|B)?\Z", re.ASCII)
+_BYTES = re.compile(r"([0-9]{1,19})(GiB|GB|MiB|MB|KiB|KB|B)?\Z", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}\Z", re.ASCII)
 _SHARD = re.compile(r"([0-9]{1,4})/([0-9]{1,4})\Z", re.ASCII)
 _NAME = re.compile(r"[a-z0-9_-]{1,32}\Z", re.ASCII)
