@@ -84,16 +84,14 @@ def sealing(console: Console, load: Load) -> int:
     console.print(table)
     rates = seal_rates(SEAL_SECONDS)
     share = (rates.log_us + rates.seal_us) * LOG_RATE / 1e6
-    lines = (
-        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs",
-        f"({rates.log_us / rates.encode_us:.1f} times plain encoding)",
-        f"and {rates.log_bytes:.0f} B a record, seal {rates.seal_us:.2f} µs",
-        f"({rates.seal_us / rates.write_us:.1f} times plain writing), together {share:.1%} of a core;",
-        f"recovery of {rates.records:,} records {rates.recovery_s:.1f} s;",
-        f"replay {1e6 / rates.replay_us:,.0f} events/s;",
-        f"deltas {rates.bytes_per_row['deltas']:.1f} B/row",
+    log, seal = rates.log_us / rates.encode_us, rates.seal_us / rates.write_us
+    console.print(
+        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs ({log:.1f} times plain encoding) and "
+        f"{rates.log_bytes:.0f} B a record, seal {rates.seal_us:.2f} µs ({seal:.1f} times plain writing), together "
+        f"{share:.1%} of a core and {rates.ratio:.1f} times the limits; recovery of {rates.records:,} records "
+        f"{rates.recovery_s:.1f} s; replay {1e6 / rates.replay_us:,.0f} events/s; "
+        f"deltas {rates.bytes_per_row['deltas']:.1f} B/row"
     )
-    console.print(" ".join(lines))
     return 0
 
 

@@ -112,7 +112,7 @@ def _peer() -> int:
     if found is None:
         print("NautilusTrader is not installed: nothing to compare with")
         return 0
-    load = generate(PEER_FRAMES, markets=200)
+    load = generate(PEER_FRAMES)
     taken = rounds.interleave({"theirs": CatalogPeer(load).run, "ours": _in_folder(load, [Made()])})
     theirs, ours = taken["theirs"].median_s, taken["ours"].median_s
     count = len(load.frames)

@@ -95,7 +95,7 @@ class Fold:
                 handler(event, out)
         self.mark = mark
         self.tally.events += len(events)
-        out += self.tops.until(mark)
+        self.tops.until(mark, out)
 
     def pass_time(self, ts: int, out: list[Record]) -> None:
         """Move the mark; a new hour begins with the whole book of every live instrument."""
@@ -115,7 +115,7 @@ class Fold:
             return
         fresh = not line.book.trusted
         if line.pending and line.due < event.ts_recv and line.changed_at < event.ts_recv:
-            out += self.tops.show(line)
+            self.tops.show(line, out)
         line.book.apply(event)
         line.changed_at, line.epoch = event.ts_recv, event.epoch
         out += self._account.apply(event)
@@ -136,7 +136,7 @@ class Fold:
         if line.book.trusted:
             self.tally.trusted -= 1
             if line.pending and line.due < since and line.changed_at < since:
-                out += self.tops.show(line)
+                self.tops.show(line, out)
             out.append(self.tops.lost(line, max(since, line.shown_at + 1)))
         line.book.apply(event)
         out += self._account.apply(event)
@@ -151,7 +151,7 @@ class Fold:
             self.tally.strays += 1
             return
         if line.pending and line.due < ts and line.changed_at < ts:
-            out += self.tops.show(line)
+            self.tops.show(line, out)
         if event.epoch != line.epoch or not line.book.change(event):
             self.tally.orphans += 1
             return

@@ -84,7 +84,7 @@ class Recorder:
         out: list[Record] = []
         if until > self.mark:
             self.fold.pass_time(until, out)
-            out += self.fold.tops.until(until)
+            self.fold.tops.until(until, out)
         return out
 
     def cut(self) -> list[Record]:
@@ -146,6 +146,6 @@ def _tops(policy: Policy) -> Tops:
 def _drop(fold: Fold, account: Account, keys: Iterable[InstrumentKey], out: list[Record]) -> None:
     for key in keys:
         line = fold.lines.pop(key)
-        line.alive = False
+        line.alive = line.pending = False
         fold.tally.trusted -= line.book.trusted
         out += account.apply(Unwanted(key, fold.mark, "rotated_out"))

@@ -7,13 +7,12 @@ A row's time is exact: it shows the book after every event up to and including i
 folding the recorded deltas up to there gives the same levels.
 """
 
-from collections.abc import Iterator
 from heapq import heappop, heappush
 from itertools import count
 
 from predsurv.core.events import Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import BookTop
+from predsurv.core.records import BookTop, Record
 from predsurv.state.book import Book
 
 
@@ -81,46 +80,48 @@ class Tops:
     def changed(self, line: Line, ts: int) -> None:
         """Note that the book changed at ``ts``; call it when ``line.pending`` is not set yet."""
         line.pending = True
-        line.due = max(ts, line.shown_at + self._interval)
-        heappush(self._due, (line.due, next(self._order), line))
+        due = line.shown_at + self._interval
+        if due < ts:
+            due = ts
+        line.due = due
+        heappush(self._due, (due, next(self._order), line))
 
-    def show(self, line: Line) -> tuple[BookTop, ...]:
-        """Return the row of a pending book as of its due time, none when its best levels are the same."""
+    def show(self, line: Line, out: list[Record]) -> None:
+        """Append the row of a pending book as of its due time, none when its best levels are the same."""
         line.pending = False
-        ts = max(line.due, line.changed_at)
-        bids, asks = line.book.top(self._levels)
+        ts = line.due if line.due > line.changed_at else line.changed_at
+        book, levels = line.book, self._levels
+        bids, asks = book.bids.top(levels), book.asks.top(levels)
         # An unchanged ladder returns the same object: most comparisons end at the identity.
         same = (bids is line.bids or bids == line.bids) and (asks is line.asks or asks == line.asks)
-        return () if same and ts < line.shown_at + self._heartbeat else (self._row(line, ts),)
+        if same and ts < line.shown_at + self._heartbeat:
+            return
+        line.bids, line.asks, line.shown_at = bids, asks, ts
+        out.append(BookTop(book.key, ts, book.ts_venue, bids, asks, True))  # noqa: FBT003 - the hot path
 
-    def until(self, mark: int) -> Iterator[BookTop]:
-        """Yield the rows due before ``mark``; no event before ``mark`` may follow."""
-        while self._due and self._due[0][0] < mark:
-            line = heappop(self._due)[2]
-            if not line.pending or not line.alive or not line.book.trusted:
+    def until(self, mark: int, out: list[Record]) -> None:
+        """Append the rows due before ``mark``; no event before ``mark`` may follow."""
+        queue = self._due
+        while queue and queue[0][0] < mark:
+            entered, _, line = heappop(queue)
+            if not line.pending or entered < line.due:  # shown already; it may be due again later
                 continue
-            ready = max(line.due, line.changed_at)
-            if ready >= mark:  # more may come at this very instant
-                heappush(self._due, (ready, next(self._order), line))
-                continue
-            yield from self.show(line)
-        yield from self._heartbeats(mark)
+            if line.changed_at >= mark:  # more may come at this very instant
+                heappush(queue, (line.changed_at, next(self._order), line))
+            else:
+                self.show(line, out)
+        beats = self._beats
+        while beats and beats[0][0] < mark:
+            self._beat(heappop(beats)[2], mark, out)
 
-    def _heartbeats(self, mark: int) -> Iterator[BookTop]:
-        while self._beats and self._beats[0][0] < mark:
-            line = heappop(self._beats)[2]
-            line.beating = line.alive and line.book.trusted
-            if not line.beating:
-                continue
-            ready = max(line.shown_at + self._heartbeat, line.changed_at)
-            if ready < mark:
-                yield self._row(line, ready)
-                ready = line.shown_at + self._heartbeat
-            heappush(self._beats, (max(ready, mark), next(self._order), line))
-
-    def _row(self, line: Line, ts: int) -> BookTop:
-        book = line.book
-        bids, asks = book.top(self._levels)
-        line.bids, line.asks = bids, asks
-        line.shown_at = ts
-        return BookTop(book.key, ts, book.ts_venue, bids, asks, trusted=True)
+    def _beat(self, line: Line, mark: int, out: list[Record]) -> None:
+        line.beating = line.alive and line.book.trusted
+        if not line.beating:
+            return
+        ready = max(line.shown_at + self._heartbeat, line.changed_at)
+        if ready < mark:
+            line.pending, line.due = False, ready
+            line.bids = None  # whatever it holds: it is time
+            self.show(line, out)
+            ready = line.shown_at + self._heartbeat
+        heappush(self._beats, (max(ready, mark), next(self._order), line))

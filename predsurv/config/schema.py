@@ -126,8 +126,8 @@ class Storage(Struct, frozen=True, kw_only=True):
     fsync_interval: Annotated[int, Duration(0, M)] = S
     compression_level: Annotated[int, Count(1, 19)] = 3
     compact: _Bool = True
-    max_age: Annotated[int, Duration(0, 10_000 * 24 * H)] = 0
-    max_bytes: Annotated[int, Bytes(0, 2**60)] = 0
+    max_age: Annotated[int, Duration(0, 3_650 * 24 * H)] = 0
+    max_bytes: Annotated[int, Bytes(0, 900 * 10**12)] = 0
 
 
 class Miner(Struct, frozen=True, kw_only=True):

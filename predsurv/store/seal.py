@@ -77,23 +77,28 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
     """
     started = clock.monotonic()
     try:
-        try:
-            report = _seal(path, layout, options)
-        except OSError:
-            if not ballast.give_up(layout):
-                raise
-            report = _seal(path, layout, options)
-    except UnbornSegment:
-        remove_segment(path)
-        report = SealReport(path.name)
-    except IntegrityError as error:
-        quarantine.keep_segment(path, layout.quarantine)
-        report = SealReport(path.name, damaged=(str(error),))
+        report = _outcome(path, layout, options)
     except OSError as error:
-        raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
+        if not ballast.give_up(layout):
+            raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
+        return seal_segment(path, layout, clock, options)
     if options.ballast:
         ballast.keep(layout, options.ballast)
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)
+
+
+def _outcome(path: Path, layout: Layout, options: SealOptions) -> SealReport:
+    if not path.exists():  # forgotten by an earlier call, which then could not make that durable
+        remove_segment(path)
+        return SealReport(path.name)
+    try:
+        return _seal(path, layout, options)
+    except UnbornSegment:
+        remove_segment(path)
+        return SealReport(path.name)
+    except IntegrityError as error:
+        quarantine.keep_segment(path, layout.quarantine)
+        return SealReport(path.name, damaged=(str(error),))
 
 
 def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:

@@ -176,7 +176,10 @@ class SegmentReader:
         """Open ``path``; raises UnbornSegment or IntegrityError, and OSError when the disk refuses to say."""
         self._path = path
         self.damaged: list[str] = []
-        self._db = _open_read_only(path)
+        try:
+            self._db = _open_read_only(path)
+        except sqlite3.Error as error:
+            raise OSError(f"SQLite: {error}") from error
         try:
             self.segment = self._read_segment()
         except (sqlite3.Error, msgspec.MsgspecError) as error:

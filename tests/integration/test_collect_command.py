@@ -178,7 +178,7 @@ def test_verify_finds_damage(
     assert main(["verify", "--format", "json"]) == 4
     captured = capsys.readouterr()
     assert [row["check"] for row in json.loads(captured.out)] == [says]
-    assert "1 finding" in captured.err
+    assert "1 finding " in captured.err
 
 
 def test_verify_finds_time_that_nobody_accounts_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

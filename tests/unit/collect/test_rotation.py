@@ -162,7 +162,7 @@ def test_weighted_sums_are_unbiased_although_what_was_seen_decides_what_is_seen_
     candidates = [Candidate(each, True) for each in values]
     estimates = []
     for seed in range(RUNS):
-        history, scores, estimate = History(seed=seed), dict[InstrumentKey, int](), 0.0
+        history, scores, made = History(seed=seed), dict[InstrumentKey, int](), Plan({}, {}, History())
         for turn in range(period):
             # A market is listed in the third period; it is part of the sum from then on.
             universe = candidates if turn >= 2 or period < 3 else candidates[:-1]
@@ -172,8 +172,7 @@ def test_weighted_sums_are_unbiased_although_what_was_seen_decides_what_is_seen_
             )
             history = made.history
             scores |= {each: values[each] * 40 for each in made.want}
-            estimate = weighted(made, values)
-        estimates.append(estimate)
+        estimates.append(weighted(made, values))
     error = stdev(estimates) / RUNS**0.5
     assert abs(mean(estimates) - sum(values.values())) < 3.5 * error
     assert error < sum(values.values()) / 40

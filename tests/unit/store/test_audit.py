@@ -82,7 +82,7 @@ def test_an_hour_that_cannot_be_replayed_alone_is_found(found: Recorder, key: In
 
 
 def test_levels_without_a_book_are_found(found: Recorder, key: InstrumentKey) -> None:
-    other = InstrumentKey(key.venue, key.market_id, InstrumentId(key.instrument_id[:-1]))
+    other = InstrumentKey(key.venue, key.market_id, InstrumentId("other"))
     assert [check for check, _ in found(book(key, 1), top(other, 2, None))] == ["snapshot"]
 
 
@@ -100,7 +100,7 @@ def test_findings_of_an_hour_are_bounded(found: Recorder, key: InstrumentKey, mo
 
 @pytest.fixture
 def sealed(layout: Layout, found: Recorder, key: InstrumentKey) -> Path:
-    other = InstrumentKey(key.venue, key.market_id, InstrumentId(key.instrument_id[:-1]))
+    other = InstrumentKey(key.venue, key.market_id, InstrumentId("other"))
     found(*(book(each, ts) for ts in range(3) for each in (key, other)))
     (path,) = data_files(layout, "deltas")
     return path

@@ -117,13 +117,12 @@ def test_the_oldest_hours_go_until_the_rest_fits(recorded: Layout) -> None:
 
 
 def test_a_day_that_is_gone_leaves_nothing_but_the_newest_universe(recorded: Layout) -> None:
-    for date in ("2027-01-14", "2027-01-15"):
-        path = recorded.universe(VenueName("mock"), date)
+    older, newest = (recorded.universe(VenueName("mock"), date) for date in ("2027-01-14", "2027-01-15"))
+    for path in (older, newest):
         path.parent.mkdir(parents=True)
         path.touch()
     expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR))
     assert list(recorded.data_dir.rglob("*.parquet")) == []
-    newest = recorded.universe(VenueName("mock"), "2027-01-15")
     assert list(recorded.data_dir.rglob("date=*")) == [newest.parent]
     assert list(manifest.read(recorded.manifest)) == []
 

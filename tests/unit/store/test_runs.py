@@ -12,8 +12,7 @@ from predsurv.store.runs import Placing, bytes_column, is_sorted, with_nulls
 
 def arrivals(times: list[int]) -> list[int]:
     placing = Placing(pa.array(times, pa.int64()))
-    numbers: list[int] = placing.rest([])[2].to_pylist()
-    return numbers
+    return list(placing.rest([])[2].to_pylist())
 
 
 @given(st.lists(st.integers(0, 5), min_size=1))

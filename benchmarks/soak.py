@@ -1,0 +1,161 @@
+"""Record for an hour from a simulated venue with rotation and reconnects, and watch what the process holds.
+
+``python -m benchmarks.soak [MINUTES] [RATE]``: 60 minutes at 5,000 messages a second by default. The venue is a process
+of its own (``predsurv simulate polymarket``) behind real sockets, so what is measured is the collector alone. Samples
+of memory, file descriptors, tasks and threads are taken every few seconds; after the first third, which warms up, a
+line is laid through each.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from predsurv.collect.job import Aids, Job
+from predsurv.config import Config
+from predsurv.config import load as load_config
+from predsurv.net.clock import SystemClock
+from predsurv.ports import MarketQuery
+from predsurv.store.universe import UniverseWriter
+from predsurv.venues.registry import open_venue
+
+S = 1_000_000_000
+SAMPLE_S = 5.0
+WARM_UP = 1 / 3
+SLOPE_MB_MAX = 1.0
+MARKETS = 2_000
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Sample(Struct, frozen=True):
+    """What the process held ``at`` (s); ``rss`` in MB, ``events`` so far."""
+
+    at: float
+    rss: float
+    fds: int
+    tasks: int
+    threads: int
+    events: int
+    trusted: int
+
+
+class Slope(Struct, frozen=True):
+    """A line through samples: change an hour, and the most it may be with 95 % confidence."""
+
+    per_hour: float
+    upper: float
+
+
+async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
+    """Record and sample; return both."""
+    clock = SystemClock()
+    venue = open_venue("polymarket", config, clock)
+    with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
+        async for market in venue.catalog().markets(MarketQuery()):
+            writer.write(market)
+        writer.commit()
+    job, samples = Job(config, [venue], clock, Aids()), list[Sample]()
+    running = asyncio.create_task(job.run(round(minutes * 60) * S))
+    began = clock.monotonic()
+    while not running.done():
+        await asyncio.wait([running], timeout=SAMPLE_S)
+        samples.append(_sample(job, (clock.monotonic() - began) / S))
+        if len(samples) % 12 == 0:
+            print(samples[-1], flush=True)
+    await running
+    await venue.aclose()
+    return samples[:-1], job
+
+
+def _sample(job: Job, at: float) -> Sample:
+    tally = job.sessions[0].recorder.tally
+    rss = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 1e6
+    return Sample(
+        at,
+        rss,
+        len(os.listdir("/proc/self/fd")),
+        len(asyncio.all_tasks()),
+        threading.active_count(),
+        tally.events,
+        tally.trusted,
+    )
+
+
+def slope(points: Sequence[tuple[float, float]]) -> Slope:
+    """Return the least-squares line through (hours, value)."""
+    count = len(points)
+    mean_x, mean_y = (sum(point[axis] for point in points) / count for axis in (0, 1))
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    rise = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+    residue = sum((y - mean_y - rise * (x - mean_x)) ** 2 for x, y in points)
+    return Slope(rise, rise + 1.96 * (residue / max(1, count - 2) / spread) ** 0.5)
+
+
+def judge(samples: Sequence[Sample], job: Job) -> int:
+    """Print the verdict; return 1 when something grows."""
+    late = samples[int(len(samples) * WARM_UP) :]
+    memory = slope([(sample.at / 3_600, sample.rss) for sample in late])
+    span = late[-1].at - late[0].at
+    tally = job.sessions[0].recorder.tally
+    print(f"{(late[-1].events - late[0].events) / span:,.0f} events/s over {span / 60:.1f} min after warm-up;")
+    print(f"  {job.sessions[0].steering.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
+    print(f"  RSS {late[0].rss:.0f} -> {late[-1].rss:.0f} MB: {memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})")
+    grown = memory.per_hour > SLOPE_MB_MAX
+    for name in ("fds", "tasks", "threads"):
+        values = [getattr(sample, name) for sample in late]
+        line = slope([(sample.at / 3_600, float(getattr(sample, name))) for sample in late])
+        print(f"  {name} {min(values)} to {max(values)}, {line.per_hour:+.1f}/h")
+        grown |= max(values[-len(values) // 4 :]) > max(values[: len(values) // 2]) + 2
+    return int(grown)
+
+
+@contextmanager
+def simulated(rate: int, minutes: float) -> Iterator[dict[str, str]]:
+    """Serve a venue that drops every connection now and then; yield the environment that leads there."""
+    faults = [f"drop@{at}s" for at in range(60, int(minutes * 60), 120)]
+    command = [sys.executable, "-m", "predsurv", "simulate", "polymarket", "--markets", str(MARKETS)]
+    command += ["--rate", str(rate), *(word for fault in faults[:200] for word in ("--fault", fault))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        found: dict[str, str] = {}
+        try:
+            for line in process.stdout or ():
+                name, equals, value = line.removeprefix("export ").strip().partition("=")
+                if equals:
+                    found[name] = value
+                if name.endswith("WS_MARKET_URL"):
+                    break
+            yield found
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def main(minutes: float, rate: int) -> int:
+    """Run it all."""
+    flags: dict[str, object] = {
+        "collector.max_instruments": 600,
+        "collector.instruments_per_connection": 100,
+        "collector.rotation_period": "30s",
+        "storage.seal_interval": "20s",
+    }
+    with tempfile.TemporaryDirectory(prefix="predsurv-") as folder, simulated(rate, minutes) as environment:
+        config = load_config(flags=flags | {"data_dir": folder}, environ=environment).config
+        samples, job = asyncio.run(soak(config, minutes))
+        print(json.dumps({"samples": len(samples), "folder_mb": _size(Path(folder)) / 1e6}))
+        return judge(samples, job)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 60, int(sys.argv[2]) if len(sys.argv) > 2 else 5_000))
