@@ -11,8 +11,8 @@ from benchmarks.frames import Load, generate
 from benchmarks.seal import seal_rates, seal_records
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 
-FRAMES = 30_000
-PEER_FRAMES = 3_000
+FRAMES = 300_000
+PEER_FRAMES = 60_000
 LIMIT_RATIO = 0.30
 PEER_RATIO = 6.0
 DELTA_BYTES = 12
@@ -25,13 +25,19 @@ def main() -> int:
     console = Console()
     core = rounds.pin()
     console.print(f"one process on core {core}, {rounds.ROUNDS} interleaved rounds, CPU time, medians\n")
-    load = generate(FRAMES)
-    return hot_path(console, load) or peer(console) or sealing(console, load)
+    load, expected = rounds.apart(prepare, FRAMES)
+    return hot_path(console, load, expected) or peer(console) or sealing(console, load)
 
 
-def hot_path(console: Console, load: Load) -> int:
+def prepare(count: int) -> tuple[Load, Tops]:
+    """Return frames and the best prices they lead to."""
+    load = generate(count)
+    return load, reference(load)
+
+
+def hot_path(console: Console, load: Load, expected: Tops) -> int:
     """Measure decode → book → delta rows against bare decoding of the same frames."""
-    ours, expected = Pipeline(load), reference(load)
+    ours = Pipeline(load)
     ours.run()
     if _differ(console, "predsurv", ours.tops(), expected):
         return 1
@@ -53,7 +59,7 @@ def peer(console: Console) -> int:
     if found is None:
         console.print("NautilusTrader: not installed; pip install nautilus_trader py-clob-client to compare\n")
         return 0
-    load = generate(PEER_FRAMES)
+    load = rounds.apart(generate, PEER_FRAMES)
     ours, theirs = Pipeline(load), nautilus.Peer(load)
     ours.run()
     theirs.run()
@@ -72,7 +78,7 @@ def peer(console: Console) -> int:
 def sealing(console: Console, load: Load) -> int:
     """Measure what logging and sealing cost, and the bytes a row takes on disk."""
     kept: list[MarketEvent] = []
-    Pipeline(load, kept.extend).run()
+    Pipeline(load, kept.extend, read_frames=1).run()
     frames = seal_records([event for event in kept if isinstance(event, BookSnapshot | BookDelta | Trade)])
     table = Table(title="Rows of those frames, log → sealed Parquet", title_justify="left")
     for name in ("dataset", "rows", "rows/s sealed", "bytes per row", "goal"):

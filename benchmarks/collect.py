@@ -65,8 +65,7 @@ def record(load: Load, folder: Path) -> Made:
     for start in range(0, len(load.frames), TURN_FRAMES):
         events: list[MarketEvent] = []
         began = clock()
-        for frame, ts in zip(load.frames[start : start + TURN_FRAMES], load.arrivals[start:], strict=False):
-            codec.decode(frame, ts, events)
+        codec.decode(load.frames[start : start + TURN_FRAMES], load.arrivals[start], events)
         decoded = clock()
         records += recorder.apply(events)
         folded = clock()

@@ -57,8 +57,7 @@ class Ear:
     def hear(self, frames: Sequence[bytes], passes: int = _MS) -> list[MarketEvent]:
         """Decode ``frames`` and check."""
         out: list[MarketEvent] = []
-        for frame in frames:
-            self.codec.decode(frame, self.now, out)
+        self.codec.decode(frames, self.now, out)
         self.now += passes
         self.codec.audit(self.now, self.now, out)
         return out
@@ -97,15 +96,13 @@ def _take(
     codec: PolymarketCodec, frames: Sequence[bytes], books: dict[InstrumentKey, Book], rows: list[MarketEvent]
 ) -> None:
     events: list[MarketEvent] = []
-    for frame in frames:
-        codec.decode(frame, 0, events)
-        for event in events:
-            if type(event) is BookDelta:
-                books[event.key].change(event)
-            elif type(event) is BookSnapshot:
-                books[event.key].apply(event)
-            rows.append(event)
-        events.clear()
+    codec.decode(frames, 0, events)
+    for event in events:
+        if type(event) is BookDelta:
+            books[event.key].change(event)
+        elif type(event) is BookSnapshot:
+            books[event.key].apply(event)
+    rows += events
 
 
 def cost() -> bool:

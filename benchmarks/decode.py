@@ -65,18 +65,23 @@ def bare(load: Load) -> Callable[[], None]:
     return run
 
 
-FLUSH_ROWS = 1_000
-"""Rows that wait together for the log; at 20,000 rows/s that is its 50 ms."""
+READ_FRAMES = 64
+"""Frames that one read of the socket brings under load: 64 KiB hold a hundred of these."""
 
 
 class Pipeline:
     """What the recorder does with a frame up to the row: decode, fold into the book, hand on the row.
 
-    ``flush`` gets the rows in batches, as the log does; without one they are let go.
+    ``flush`` gets the rows of each read, as the log does; without one they are let go. All frames of
+    a read carry the time of the first. Hashes are not noted, as when there is no time for checks: what
+    those cost is measured apart (``benchmarks.continuity``).
     """
 
-    def __init__(self, load: Load, flush: Callable[[list[MarketEvent]], object] = len) -> None:
+    def __init__(
+        self, load: Load, flush: Callable[[list[MarketEvent]], object] = len, read_frames: int = READ_FRAMES
+    ) -> None:
         self.flush = flush
+        self.read_frames = read_frames
         self.frames = load.frames
         self.arrivals = load.arrivals
         self.keys = [InstrumentKey(VENUE, MarketId(m), InstrumentId(a)) for m, a in load.tokens]
@@ -86,22 +91,18 @@ class Pipeline:
         """Process every frame from an empty state."""
         codec = PolymarketCodec(epoch=1)
         codec.requests(frozenset(self.keys), frozenset())
+        codec.witness.books.lose_sight()
+        codec.audit(0, 0, [])
         self.books = books = {key: Book(key) for key in self.keys}
-        rows: list[MarketEvent] = []
-        events: list[MarketEvent] = []
-        for ts_recv, frame in zip(self.arrivals, self.frames, strict=True):
-            codec.decode(frame, ts_recv, events)
+        for start in range(0, len(self.frames), self.read_frames):
+            events: list[MarketEvent] = []
+            codec.decode(self.frames[start : start + self.read_frames], self.arrivals[start], events)
             for event in events:
                 if type(event) is BookDelta:
                     books[event.key].change(event)
                 elif type(event) is BookSnapshot:
                     books[event.key].apply(event)
-            rows += events
-            events.clear()
-            if len(rows) >= FLUSH_ROWS:
-                self.flush(rows)
-                rows = []
-        self.flush(rows)
+            self.flush(events)
 
     def tops(self) -> Tops:
         """Return the final best prices of every token."""

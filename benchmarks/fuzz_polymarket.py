@@ -75,7 +75,7 @@ class Codec:
         if self.frames % CODEC_FRAMES == 0:
             self.codec = self._made()
         out: list[object] = []
-        self.codec.decode(frame, 0, out)  # type: ignore[arg-type]
+        self.codec.decode([frame], 0, out)  # type: ignore[arg-type]
         self.codec.audit(0, self.frames * 1_000_000, out)  # type: ignore[arg-type]
         lost = self.codec.take_lost()
         if lost:

@@ -76,7 +76,7 @@ def decode(args: argparse.Namespace) -> int:
         out.clear()
         start = time.process_time()
         for frame in frames:
-            wire.talk.codec.decode(frame, 1, out)
+            wire.talk.codec.decode([frame], 1, out)
         best = min(best, time.process_time() - start)
         for line in wire.talk.codec._lines.values():
             line.bids.clear()

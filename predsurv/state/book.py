@@ -15,35 +15,39 @@ class Book:
     event applied; ``epoch`` and ``seq`` its connection generation and venue sequence number.
     """
 
-    __slots__ = ("_last", "asks", "bids", "key", "trusted")
+    __slots__ = ("_epoch", "_seq", "_ts_recv", "_ts_venue", "asks", "bids", "key", "trusted")
 
     def __init__(self, key: InstrumentKey) -> None:
         self.key = key
         self.bids = Ladder(descending=True)
         self.asks = Ladder(descending=False)
         self.trusted = False
-        # One reference instead of four copied fields: this is written at every change.
-        self._last: BookSnapshot | BookDelta | Gap | None = None
+        # Copied, though a reference to the event would be one store instead of four: it would keep
+        # every book's last snapshot in memory, and let go of cold objects at every change.
+        self._ts_recv = 0
+        self._ts_venue: int | None = None
+        self._epoch = 0
+        self._seq: int | None = None
 
     @property
     def ts_recv(self) -> int:
         """Receive time of the last event in ns UTC, 0 before any."""
-        return 0 if self._last is None else self._last.ts_recv
+        return self._ts_recv
 
     @property
     def ts_venue(self) -> int | None:
         """The venue's time of the last event in ns UTC, None when it gave none."""
-        return None if self._last is None or isinstance(self._last, Gap) else self._last.ts_venue
+        return self._ts_venue
 
     @property
     def epoch(self) -> int:
         """Connection generation of the last event, 0 before any."""
-        return 0 if self._last is None else self._last.epoch
+        return self._epoch
 
     @property
     def seq(self) -> int | None:
         """The venue's sequence number of the last event, None when it gave none."""
-        return None if self._last is None or isinstance(self._last, Gap) else self._last.seq
+        return self._seq
 
     def apply(self, event: BookSnapshot | BookDelta | Gap) -> None:
         """Fold one event in; a delta on an untrusted book is ignored."""
@@ -53,10 +57,12 @@ class Book:
             self.bids.replace(event.bids)
             self.asks.replace(event.asks)
             self.trusted = True
-            self._last = event
+            self._ts_recv, self._ts_venue = event.ts_recv, event.ts_venue
+            self._epoch, self._seq = event.epoch, event.seq
         else:
             self.trusted = False
-            self._last = event
+            self._ts_recv, self._ts_venue = event.ts_recv, None
+            self._epoch, self._seq = event.epoch, None
 
     def change(self, event: BookDelta) -> bool:
         """Apply a delta; return False when the book is untrusted and nothing was done."""
@@ -75,7 +81,10 @@ class Book:
             ladder.sizes.pop(price, None)
         if touched:
             ladder.forget()
-        self._last = event
+        self._ts_recv = event.ts_recv
+        self._ts_venue = event.ts_venue
+        self._epoch = event.epoch
+        self._seq = event.seq
         return True
 
     def best_bid(self) -> Level | None:

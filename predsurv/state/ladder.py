@@ -51,7 +51,7 @@ class Ladder:
     def replace(self, levels: Iterable[Level]) -> None:
         """Forget everything and hold ``levels``; order does not matter, sizes of 0 are skipped."""
         self.sizes = dict(levels)
-        if 0 in self.sizes.values():
+        if not all(self.sizes.values()):
             self.sizes = {price: size for price, size in self.sizes.items() if size}
         self.forget()
 

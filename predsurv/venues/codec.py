@@ -27,14 +27,15 @@ class Codec(Protocol):
         """
         ...
 
-    def decode(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
-        """Append what ``frame`` says to ``out``; return whether it was data.
+    def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
+        """Append what ``frames`` say to ``out``, in their order; return whether any of them was data.
 
-        False is for answers to a keepalive: they prove that somebody is there, not that the
-        stream flows. Never raises for anything a venue can send: what makes no sense becomes
-        ``Malformed`` with a ``Gap`` for each instrument it may have concerned, a well-formed
-        message of a new kind ``Unknown``. Filling a list given by the caller instead of returning
-        one spares an allocation per frame on the hottest path there is.
+        They came with one read, at ``ts_recv`` (ns UTC). Answers to a keepalive are no data: they
+        prove that somebody is there, not that the stream flows. Never raises for anything a venue
+        can send: what makes no sense becomes ``Malformed`` with a ``Gap`` for each instrument it may
+        have concerned, a well-formed message of a new kind ``Unknown``. Taking all frames of a read
+        and filling a list given by the caller spares a call and an allocation per frame on the
+        hottest path there is.
         """
         ...
 

@@ -256,12 +256,7 @@ class Conversation:
             self.gate(events, out)
 
     def _take(self, frames: Sequence[bytes], ts: int, now: int, out: list[MarketEvent]) -> None:
-        decode = self.codec.decode
-        data = False
-        for frame in frames:
-            if decode(frame, ts, out):
-                data = True
-        if data:
+        if self.codec.decode(frames, ts, out):
             self.heard = True
             self._vigil.note(ts, now)
         self._examine(ts, now, out)

@@ -115,8 +115,14 @@ class KalshiCodec:
         lost, self._shelf.lost = self._shelf.lost, set()
         return lost
 
-    def decode(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
-        """Append the events of ``frame``; see the protocol."""
+    def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
+        """Append the events of ``frames``; see the protocol."""
+        data = False
+        for frame in frames:
+            data |= self._one(frame, ts_recv, out)
+        return data
+
+    def _one(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         start = len(out)
         counted = False
         try:

@@ -9,11 +9,13 @@ from weakref import WeakSet
 
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import ONE, Price, Size, parse_micros
+from predsurv.core.num import MICROS, ONE, Price, Size, parse_micros
 from predsurv.venues.polymarket.continuity import Budget, Checks, Witness
 
 PRICES_MAX: Final = 1 << 14
-SIZES_MAX: Final = 1 << 16
+SIZES_MAX: Final = 1 << 17
+"""Every level of some 1,600 books of forty levels a side; 20 MB when full."""
+PARTS_MAX: Final = 1 << 15
 SEEN_MAX: Final = 1 << 13
 """Trades and announcements remembered to tell a repeated message from a new one."""
 
@@ -32,13 +34,37 @@ class Prices(dict[str, Price]):
 
 
 class Sizes(dict[str, Size]):
-    """Size texts already parsed."""
+    """Size texts already parsed: most levels of a book that is sent again have not changed.
+
+    A new one is mostly made of a whole and a fraction that were seen before; and two parts that
+    both passed the gate make a number that would, at half the cost.
+    """
+
+    def __init__(self) -> None:
+        self._wholes: dict[str, int] = {}
+        self._fractions: dict[str, int] = {}
 
     def __missing__(self, text: str) -> Size:
-        size = Size(parse_micros(text))
+        whole, _, fraction = text.partition(".")
+        try:
+            # Naming the type would be a call, at a place that is passed for every second size.
+            size: Size = self._wholes[whole] + self._fractions[fraction]  # type: ignore[assignment]
+        except KeyError:
+            size = self._parse(text, whole, fraction)
         if len(self) >= SIZES_MAX:
             self.clear()
         self[text] = size
+        return size
+
+    def _parse(self, text: str, whole: str, fraction: str) -> Size:
+        size = Size(parse_micros(text))
+        # ".5" is a number, its parts are not.
+        if whole:
+            if len(self._wholes) + len(self._fractions) >= PARTS_MAX:
+                self._wholes.clear()
+                self._fractions.clear()
+            self._wholes[whole] = size // MICROS * MICROS
+            self._fractions[fraction] = size % MICROS
         return size
 
 

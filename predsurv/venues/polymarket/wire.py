@@ -196,6 +196,9 @@ read_bare_change = cast("Callable[[bytes], PriceChange]", msgspec.json.Decoder(B
 read_quoted_change = msgspec.json.Decoder(QuotedPriceChange, strict=False).decode
 """The same with best prices, a sixth slower."""
 
+# The same for books: a message with this inside is a book or nothing that fits one.
+_BOOK_SIGN: Final = b'"bids":['
+_read_book = msgspec.json.Decoder(WireBook, strict=False).decode
 _frequent = msgspec.json.Decoder(Frequent, strict=False).decode
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _several = msgspec.json.Decoder(list[Raw]).decode
@@ -213,7 +216,7 @@ def read(message: bytes) -> tuple[str, Message | None]:
     """
     try:
         try:
-            return "", _frequent(message)
+            return "", _read_book(message) if _BOOK_SIGN in message else _frequent(message)
         except ValueError:
             return _read_any(_fields(message))
     except RecursionError as error:

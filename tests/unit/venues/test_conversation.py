@@ -40,7 +40,10 @@ class ToyCodec:
         names = [*(f"-{one.instrument_id}" for one in sorted(drop)), *(f"+{one.instrument_id}" for one in sorted(add))]
         return [" ".join(names).encode()] if names else []
 
-    def decode(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
+    def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
+        return [self.one(frame, ts_recv, out) for frame in frames].count(True) > 0
+
+    def one(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         word, _, name = frame.decode().partition(" ")
         if word == "book":
             self.waiting.discard(key(name))

@@ -75,8 +75,8 @@ def _frame(body: bytes) -> None:
     ticker = "FED-23DEC-T3.00"
     codec.requests({key(ticker)}, frozenset())
     whole = {"market_ticker": ticker, "market_id": "m", "yes_dollars_fp": [["0.5000", "9.00"]]}
-    codec.decode(wire({"type": "orderbook_snapshot", "sid": 2, "seq": 1, "msg": whole}), NOW, [])
-    codec.decode(body, NOW, [])
+    codec.decode([wire({"type": "orderbook_snapshot", "sid": 2, "seq": 1, "msg": whole})], NOW, [])
+    codec.decode([body], NOW, [])
     codec.take_lost()
 
 

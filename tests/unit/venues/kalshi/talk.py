@@ -61,7 +61,7 @@ class Talk:
     def hear(self, frame: bytes) -> list[MarketEvent]:
         """Return what the codec makes of ``frame``."""
         out: list[MarketEvent] = []
-        self.codec.decode(frame, NOW, out)
+        self.codec.decode([frame], NOW, out)
         return out
 
     def ask(self, *tickers: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ def test_what_was_dropped_before_the_ids_came_is_taken_off_later() -> None:
     codec = KalshiCodec(EPOCH)
     codec.requests({key(A), key(B)}, frozenset())
     assert not [*codec.requests(frozenset(), {key(A)})]
-    codec.decode(wire({"type": "subscribed", "id": 2, "msg": {"channel": BOOKS, "sid": 1}}), NOW, [])
+    codec.decode([wire({"type": "subscribed", "id": 2, "msg": {"channel": BOOKS, "sid": 1}})], NOW, [])
     overdue = codec.keepalive()
     assert overdue is not None
     assert b'"delete_markets"' in overdue
@@ -121,8 +121,8 @@ def test_the_no_outcome_sees_the_mirror() -> None:
     yes, no = key(A), key(A, no=True)
     codec.requests({yes, no}, frozenset())
     for frame in (snapshot(A, 1, [["0.4000", "10.00"]]), delta(A, 2), delta(A, 3, "0.3000", "1.00", "no")):
-        codec.decode(frame, NOW, out)
-    codec.decode(trade(1), NOW, out)
+        codec.decode([frame], NOW, out)
+    codec.decode([trade(1)], NOW, out)
     books = {each: Book(each) for each in (yes, no)}
     for event in out:
         if isinstance(event, BookSnapshot | BookDelta):

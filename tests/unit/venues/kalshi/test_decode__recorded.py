@@ -38,9 +38,9 @@ def heard(frame: dict[str, Any]) -> list[MarketEvent]:
         sid, seq = frame["sid"], frame["seq"] - 2
         price = body.get("price_dollars") or f"0.{body['price']:02d}"
         empty = {"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": {"market_ticker": ticker}}
-        codec.decode(wire(empty), NOW, [])
-        codec.decode(delta(ticker, seq + 1, price, "100000.00", body["side"], sid), NOW, [])
-    codec.decode(wire(frame), NOW, out)
+        codec.decode([wire(empty)], NOW, [])
+        codec.decode([delta(ticker, seq + 1, price, "100000.00", body["side"], sid)], NOW, [])
+    codec.decode([wire(frame)], NOW, out)
     return out
 
 
@@ -71,5 +71,5 @@ def test_recorded_frames_tell_no_outcome_less(payloads: Path, no: bool) -> None:
         wanted: InstrumentKey = key(frame["msg"]["market_ticker"], no=no)
         codec, out = KalshiCodec(EPOCH), list[MarketEvent]()
         codec.requests({wanted}, frozenset())
-        codec.decode(wire(frame), NOW, out)
+        codec.decode([wire(frame)], NOW, out)
         assert [event.key for event in out if isinstance(event, BookSnapshot)] == [wanted]

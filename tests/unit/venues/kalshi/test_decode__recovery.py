@@ -89,9 +89,9 @@ def test_answers_use_numbers_up() -> None:
 def test_data_may_come_before_its_id() -> None:
     codec, out = KalshiCodec(EPOCH), list[MarketEvent]()
     codec.requests({key(A)}, frozenset())
-    codec.decode(snapshot(A, 1, [["0.4000", "10.00"]], sid=7), NOW, out)
-    codec.decode(wire({"type": "subscribed", "id": 2, "msg": {"channel": BOOKS, "sid": 7}}), NOW, out)
-    codec.decode(delta(A, 2, sid=7), NOW, out)
+    codec.decode([snapshot(A, 1, [["0.4000", "10.00"]], sid=7)], NOW, out)
+    codec.decode([wire({"type": "subscribed", "id": 2, "msg": {"channel": BOOKS, "sid": 7}})], NOW, out)
+    codec.decode([delta(A, 2, sid=7)], NOW, out)
     assert [type(event) for event in out] == [BookSnapshot, BookDelta]
 
 
@@ -146,8 +146,8 @@ def test_a_refused_opening_halves_it() -> None:
     memory = Memory()
     codec = KalshiCodec(EPOCH, memory)
     codec.requests({key(f"KX{number}") for number in range(8)}, frozenset())
-    codec.decode(wire({"type": "subscribed", "id": 1, "msg": {"channel": LIFE, "sid": 1}}), NOW, [])
-    codec.decode(error(26, id=2), NOW, [])
+    codec.decode([wire({"type": "subscribed", "id": 1, "msg": {"channel": LIFE, "sid": 1}})], NOW, [])
+    codec.decode([error(26, id=2)], NOW, [])
     assert memory.capacity == 4
 
 

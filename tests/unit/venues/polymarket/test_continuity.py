@@ -40,7 +40,7 @@ class Ear:
         """Decode and check ``frames``; return the gaps they tore."""
         out: list[MarketEvent] = []
         for frame in frames:
-            self.codec.decode(frame, self.now * MS, out)
+            self.codec.decode([frame], self.now * MS, out)
         self.now += ms
         self.codec.audit(self.now * MS, self.now * MS, out)
         for event in out:
@@ -102,7 +102,7 @@ def test_recorded_book_and_the_change_after_it(payloads: Path) -> None:
     codec = PolymarketCodec(1, memory)
     codec.requests({key(json.loads(opening)[0]["asset_id"])}, frozenset())
     for frame in (opening, (captured / "ws_market_20260508_price_change.json").read_bytes()):
-        codec.decode(frame, 0, [])
+        codec.decode([frame], 0, [])
         codec.audit(0, 0, [])
     assert memory.checks == continuity.Checks(matched=2)
 
@@ -274,7 +274,7 @@ def test_messages_are_not_kept_when_nobody_asks(venue: Venue) -> None:
     codec.requests(venue.keys, frozenset())
     frame = venue.books(venue.tokens)
     for _ in range(10_000):
-        codec.decode(frame, 0, [])
+        codec.decode([frame], 0, [])
     assert len(codec.witness.books.noted) <= continuity.NOTED_MAX
 
 

@@ -44,7 +44,7 @@ def codec(*tokens: str, live: bool = True) -> PolymarketCodec:
     made = PolymarketCodec(3)
     made.requests({key(token) for token in tokens}, frozenset())
     for token in tokens if live else ():
-        made.decode(wire(book(token)), NOW, [])
+        made.decode([wire(book(token))], NOW, [])
     return made
 
 
@@ -63,7 +63,7 @@ def wire(value: Any) -> bytes:
 
 def decoded(made: PolymarketCodec, frame: bytes) -> list[MarketEvent]:
     out: list[MarketEvent] = []
-    understood = made.decode(frame, NOW, out)
+    understood = made.decode([frame], NOW, out)
     assert understood == (not out or any(not isinstance(event, Malformed | Gap) for event in out))
     return out
 
@@ -224,7 +224,7 @@ def test_dropped_token_is_silent() -> None:
 
 def test_keepalive_answer_is_no_data() -> None:
     out: list[MarketEvent] = []
-    assert not codec("11").decode(b"PONG", NOW, out)
+    assert not codec("11").decode([b"PONG"], NOW, out)
     assert out == []
 
 
@@ -338,7 +338,7 @@ def test_mutations_never_escape(data: st.DataObject) -> None:
         frame[where : where + data.draw(st.integers(0, 6))] = data.draw(st.binary(max_size=6))
     made = codec("11", "12")
     out: list[MarketEvent] = []
-    made.decode(bytes(frame), NOW, out)
+    made.decode([bytes(frame)], NOW, out)
     for event in out:
         if isinstance(event, BookDelta):
             assert 0 < event.price < 1_000_000
@@ -350,7 +350,7 @@ def test_mutations_never_escape(data: st.DataObject) -> None:
 
 @given(st.binary(max_size=200))
 def test_bytes_never_escape(frame: bytes) -> None:
-    codec("11").decode(frame, NOW, [])
+    codec("11").decode([frame], NOW, [])
 
 
 _values = st.recursive(
@@ -367,4 +367,4 @@ def test_any_value_in_any_field_never_escapes(case: dict[str, Any], data: st.Dat
         return
     message = dict(data.draw(st.sampled_from(messages)))
     message[data.draw(st.sampled_from(sorted(message)))] = data.draw(_values)
-    codec("11", "12").decode(wire(message), NOW, [])
+    codec("11", "12").decode([wire(message)], NOW, [])

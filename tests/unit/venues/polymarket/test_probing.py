@@ -41,7 +41,7 @@ class Desk:
     def hear(self, frames: list[bytes]) -> bool:
         out: list[MarketEvent] = []
         for frame in frames:
-            self.codec.decode(frame, 0, out)
+            self.codec.decode([frame], 0, out)
         return self.codec.audit(0, self.clock.monotonic(), out)
 
     async def books(self, tokens: Sequence[str]) -> Mapping[str, Summary]:

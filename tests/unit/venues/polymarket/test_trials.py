@@ -31,7 +31,7 @@ class Bench:
         """Return the reasons of the gaps that ``frames`` lead to."""
         out: list[MarketEvent] = []
         for frame in frames:
-            self.codec.decode(frame, 0, out)
+            self.codec.decode([frame], 0, out)
         self.codec.audit(0, 0, out)
         return [event.reason for event in out if isinstance(event, Gap)]
 
