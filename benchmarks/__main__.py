@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import nautilus, rounds
-from benchmarks.decode import Pipeline, Tops, bare, reference
+from benchmarks.decode import Pipeline, Tops, bare, prepare
 from benchmarks.frames import Load, generate
 from benchmarks.seal import seal_rates, seal_records
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
@@ -27,12 +27,6 @@ def main() -> int:
     console.print(f"one process on core {core}, {rounds.ROUNDS} interleaved rounds, CPU time, medians\n")
     load, expected = rounds.apart(prepare, FRAMES)
     return hot_path(console, load, expected) or peer(console) or sealing(console, load)
-
-
-def prepare(count: int) -> tuple[Load, Tops]:
-    """Return frames and the best prices they lead to."""
-    load = generate(count)
-    return load, reference(load)
 
 
 def hot_path(console: Console, load: Load, expected: Tops) -> int:

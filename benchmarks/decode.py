@@ -11,7 +11,7 @@ from fractions import Fraction
 import msgspec
 from msgspec import Struct
 
-from benchmarks.frames import Load
+from benchmarks.frames import Load, generate
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.state.book import Book
@@ -111,6 +111,12 @@ class Pipeline:
             bid, ask = book.best_bid(), book.best_ask()
             found[key.instrument_id] = (bid and bid[0], ask and ask[0])
         return found
+
+
+def prepare(count: int) -> tuple[Load, Tops]:
+    """Return frames and the best prices they lead to."""
+    load = generate(count)
+    return load, reference(load)
 
 
 def reference(load: Load) -> Tops:
