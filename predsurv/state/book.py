@@ -76,9 +76,9 @@ class Book:
             ladder = self.asks
             touched = price <= ladder.edge
         if size:
-            ladder.sizes[price] = size
+            ladder[price] = size
         else:
-            ladder.sizes.pop(price, None)
+            ladder.pop(price, None)
         if touched:
             ladder.forget()
         self._ts_recv = event.ts_recv

@@ -14,52 +14,52 @@ _BELOW_ALL: Final = -1
 _NO_LEVELS: Final[tuple[Level, ...]] = ()
 
 
-class Ladder:
+class Ladder(dict[Price, Size]):
     """Sizes by price on one side; ``descending`` for bids (highest is best), else asks.
 
     ``best`` and the last ``top`` are cached. Nothing worse than the worst price they depend on
     (``edge``) can change them, so an ordinary change costs one comparison. ``top`` returns the same
     object until a level within it is touched; callers may compare tops by identity first.
 
-    ``sizes``, ``edge`` and ``forget`` are open to ``Book.change`` alone, which does what ``set``
-    does without the call: that call was a third of the cost of folding a delta.
+    It is a dict and does not hold one: a hop less into cold memory at every change. Write to it by
+    ``set`` and ``replace`` only; ``Book.change`` alone does what ``set`` does without the call, which
+    was a third of the cost of folding a delta, by way of ``edge`` and ``forget``.
     """
 
-    __slots__ = ("_best", "_descending", "_top", "_top_count", "edge", "sizes")
+    __slots__ = ("_best", "_descending", "_top", "_top_count", "edge")
 
     def __init__(self, *, descending: bool) -> None:
+        super().__init__()
         self._descending = descending
-        self.sizes: dict[Price, Size] = {}
         self._best: Level | None = None
         self._top: tuple[Level, ...] | None = None
         self._top_count = 0
         self.edge = 0
         self.forget()
 
-    def __len__(self) -> int:
-        return len(self.sizes)
-
     def set(self, price: Price, size: Size) -> None:
         """Make ``size`` the whole size at ``price``; 0 removes the level."""
         if size:
-            self.sizes[price] = size
+            self[price] = size
         else:
-            self.sizes.pop(price, None)
+            self.pop(price, None)
         if price >= self.edge if self._descending else price <= self.edge:
             self.forget()
 
     def replace(self, levels: Iterable[Level]) -> None:
         """Forget everything and hold ``levels``; order does not matter, sizes of 0 are skipped."""
-        self.sizes = dict(levels)
-        if not all(self.sizes.values()):
-            self.sizes = {price: size for price, size in self.sizes.items() if size}
+        self.clear()
+        self.update(levels)
+        if not all(self.values()):
+            for price in [price for price, size in self.items() if not size]:
+                del self[price]
         self.forget()
 
     def best(self) -> Level | None:
         """Return the best level, or None when the side is empty."""
-        if self._best is None and self.sizes:
-            price = max(self.sizes) if self._descending else min(self.sizes)
-            self._best = (price, self.sizes[price])
+        if self._best is None and self:
+            price = max(self) if self._descending else min(self)
+            self._best = (price, self[price])
             # A cached top reaches further down and has set the edge already.
             self.edge = price if self._top is None else self.edge
         return self._best
@@ -68,9 +68,8 @@ class Ladder:
         """Return up to ``count`` levels best first; the same object while none of them changed."""
         if self._top is not None and self._top_count == count:
             return self._top
-        sizes = self.sizes
-        prices = sorted(sizes, reverse=self._descending)[:count]
-        self._top = tuple([(price, sizes[price]) for price in prices]) or _NO_LEVELS
+        prices = sorted(self, reverse=self._descending)[:count]
+        self._top = tuple([(price, self[price]) for price in prices]) or _NO_LEVELS
         self._top_count = count
         if prices and len(prices) == count:
             self.edge = prices[-1]
@@ -81,17 +80,17 @@ class Ladder:
 
     def levels(self) -> tuple[Level, ...]:
         """Return every level, best first."""
-        return tuple(sorted(self.sizes.items(), reverse=self._descending))
+        return tuple(sorted(self.items(), reverse=self._descending))
 
     def size_at(self, price: Price) -> Size:
         """Return the size at ``price``, 0 when there is no level."""
-        return self.sizes.get(price, Size(0))
+        return self.get(price, Size(0))
 
     def depth_until(self, price: Price) -> Size:
         """Return the total size from the best level to ``price``, inclusive."""
         if self._descending:
-            return Size(sum(size for at, size in self.sizes.items() if at >= price))
-        return Size(sum(size for at, size in self.sizes.items() if at <= price))
+            return Size(sum(size for at, size in self.items() if at >= price))
+        return Size(sum(size for at, size in self.items() if at <= price))
 
     def forget(self) -> None:
         """Drop what is cached: a level that it depends on changed."""
