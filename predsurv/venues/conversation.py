@@ -219,12 +219,13 @@ class Conversation:
         self._tell([Dropped(self._venue, ts, overflow.count), *_gaps(self, "overflow", ts)], out)
         self.ask(self.keys, self.keys, now)
 
-    def end(self, cause: GapReason, ts: int, out: list[MarketEvent], *, exact: bool) -> None:
-        """Declare a gap for every instrument carried: from ``ts`` on, unless ``exact`` from the last data on.
+    def end(self, cause: GapReason, ts: int, out: list[MarketEvent]) -> None:
+        """Declare a gap for every instrument carried, from the last data on; it is over at ``ts``.
 
-        A connection that was found dead may have been dead since it last said something.
+        One that was found dead may have been dead since; and one that said goodbye may have been told
+        off for its backlog, which then never came.
         """
-        since = ts if exact or self._vigil.last_ts is None else self._vigil.last_ts
+        since = ts if self._vigil.last_ts is None else self._vigil.last_ts
         self._tell(_gaps(self, cause, since), out)
 
     def stable(self, now: int) -> bool:

@@ -29,7 +29,6 @@ class _LetGo(NamedTuple):
 class _Ended(NamedTuple):
     talk: Conversation
     cause: GapReason
-    exact: bool
     farewell: Disconnected
 
 
@@ -65,9 +64,9 @@ class Inbox:
             self._items.append(_Arrived(talk, ts, frames, size))
         self._filled.set()
 
-    def put_end(self, talk: Conversation, cause: GapReason, farewell: Disconnected, *, exact: bool) -> None:
-        """Take that a connection is over: what it carried is a gap from now, unless ``exact`` from its last data on."""
-        self._items.append(_Ended(talk, cause, exact, farewell))
+    def put_end(self, talk: Conversation, cause: GapReason, farewell: Disconnected) -> None:
+        """Take that a connection is over: what it carried is a gap from its last data on."""
+        self._items.append(_Ended(talk, cause, farewell))
         self._filled.set()
 
     def put_events(self, events: Sequence[MarketEvent]) -> None:
@@ -105,7 +104,7 @@ class Inbox:
                 self.overflows -= 1
                 item.talk.resync(item.overflow, item.ts, now, out)
             elif isinstance(item, _Ended):
-                item.talk.end(item.cause, item.farewell.ts_recv, out, exact=item.exact)
+                item.talk.end(item.cause, item.farewell.ts_recv, out)
                 out.append(item.farewell)
             elif isinstance(item, list):
                 out += item

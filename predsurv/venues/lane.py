@@ -18,7 +18,6 @@ from predsurv.core.events import Connected, Disconnected, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.text import sanitise
 from predsurv.net.backoff import Backoff
-from predsurv.net.ws import SocketClosedError
 from predsurv.venues.codec import CodecFactory
 from predsurv.venues.conversation import Conversation, Gate
 from predsurv.venues.handover import Handover
@@ -211,9 +210,7 @@ class Lane:
         reason = sanitise(str(why))
         farewell = Disconnected(self._venue, pool.clock.now(), talk.epoch, pool.connections, reason)
         frozen = isinstance(why, FrozenError)
-        # One that says goodbye, or that we leave, brought everything until then.
-        exact = isinstance(why, str) or (isinstance(why, SocketClosedError) and why.code is not None)
-        pool.inbox.put_end(talk, "stall" if frozen else "disconnect", farewell, exact=exact)
+        pool.inbox.put_end(talk, "stall" if frozen else "disconnect", farewell)
         if isinstance(why, Exception):
             _logger.warning("%s: connection %d is over: %s", self._venue, talk.epoch, reason)
             if talk.stable(pool.clock.monotonic()):

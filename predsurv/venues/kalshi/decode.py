@@ -119,31 +119,27 @@ class KalshiCodec:
         """Append the events of ``frames``; see the protocol."""
         data = False
         for frame in frames:
-            data |= self._one(frame, ts_recv, out)
+            start, counted = len(out), False
+            try:
+                message = wire.read_frame(frame)
+                if type(message) is wire.Delta:
+                    data, seq, sid = True, message.seq, message.sid
+                    if seq is not None and sid is not None and self._last.get(sid) == seq - 1:
+                        self._last[sid] = seq
+                    elif not self._count(message, ts_recv, out):
+                        continue
+                    start, counted = len(out), True
+                    self._change(message, ts_recv, out)
+                elif isinstance(message, wire.Ticker | wire.Subscribed) or self._count(message, ts_recv, out):
+                    start, counted = len(out), True
+                    data |= self._other(message, ts_recv, out)
+                else:
+                    data = True
+            except (WireError, ValueError, RecursionError) as error:
+                data = True
+                del out[start:]
+                self._unreadable(frame, error, (ts_recv, counted), out)
         return data
-
-    def _one(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
-        start = len(out)
-        counted = False
-        try:
-            message = wire.read_frame(frame)
-            if type(message) is wire.Delta:
-                seq, sid = message.seq, message.sid
-                if seq is not None and sid is not None and self._last.get(sid) == seq - 1:
-                    self._last[sid] = seq
-                elif not self._count(message, ts_recv, out):
-                    return True
-                start, counted = len(out), True
-                self._change(message, ts_recv, out)
-                return True
-            if not isinstance(message, wire.Ticker | wire.Subscribed) and not self._count(message, ts_recv, out):
-                return True
-            start, counted = len(out), True
-            return self._other(message, ts_recv, out)
-        except (WireError, ValueError, RecursionError) as error:
-            del out[start:]
-            self._unreadable(frame, error, (ts_recv, counted), out)
-        return True
 
     def _change(self, message: wire.Delta, ts_recv: int, out: list[MarketEvent]) -> None:
         body = message.msg

@@ -90,7 +90,7 @@ class Budget:
 
 
 class Wrong(NamedTuple):
-    """A token whose book is not the venue's, ``since`` the first sign of it (ns UTC)."""
+    """A token whose book is not the venue's; ``since`` (ns UTC) is when nothing spoke against it last."""
 
     token: str
     since: int
@@ -227,9 +227,10 @@ class Witness:
             self._doubted.clear()
         if books.dirty:
             self._check(ts, now)
-        wrong = self._decide(now) if self._doubted else []
+        wrong = self._decide(ts, now) if self._doubted else []
         if books.suspects:
-            wrong += [Wrong(token, ts, reason) for token, reason in books.suspects if token in self.lines]
+            lines = self.lines
+            wrong += [Wrong(token, lines[token].sure_ts, why) for token, why in books.suspects if token in lines]
             books.suspects.clear()
         self._checks.alarms += len(wrong)
         return wrong
@@ -261,12 +262,13 @@ class Witness:
             line.dirty, line.calm = False, True
             self.blind = self.blind or not line.hash
             fits = line.fits()
+            if fits is not False or line.whole:
+                line.sure_ts = ts
             if fits:
                 self._clear(line)
             elif fits is False and line.doubted_at is None:
                 self._checks.mismatched += 1
                 line.doubted_at = line.searched_at = now
-                line.doubted_ts = ts
                 self._doubted[line.token] = line
                 self._doubted.move_to_end(line.token)
 
@@ -277,7 +279,7 @@ class Witness:
         if not line.whole:
             self._patience.pop(line.token, None)
 
-    def _decide(self, now: int) -> list[Wrong]:
+    def _decide(self, ts: int, now: int) -> list[Wrong]:
         """Look again at doubtful books; return those that stayed wrong for too long."""
         wrong = []
         while self._doubted:
@@ -290,13 +292,14 @@ class Witness:
             line.searched_at = now
             self._doubted.move_to_end(token)
             if line.fits_somehow():
+                line.sure_ts = ts
                 self._checks.searched += line.verifiable
                 self._clear(line)
             elif line.verifiable and not line.proven:
                 self._give_up(line)
             elif self._lasts(line, now):
                 del self._doubted[token]
-                wrong.append(Wrong(token, line.doubted_ts))
+                wrong.append(Wrong(token, line.sure_ts))
         return wrong
 
     def _lasts(self, line: Line, now: int) -> bool:

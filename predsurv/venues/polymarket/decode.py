@@ -31,7 +31,7 @@ from predsurv.core.text import sanitise
 from predsurv.venues.polymarket import listing, wire
 from predsurv.venues.polymarket.continuity import Witness
 from predsurv.venues.polymarket.listing import VENUE
-from predsurv.venues.polymarket.memory import Memory, Prices, Sizes, announcement
+from predsurv.venues.polymarket.memory import Memory, Prices, Seen, Sizes, announcement
 from predsurv.venues.polymarket.tokens import Tokens
 
 DETAIL_CHARS_MAX: Final = 120
@@ -69,6 +69,7 @@ class PolymarketCodec:
         self._read_change: Callable[[bytes], wire.PriceChange] = wire.read_change
         self._heralds = heralds
         self._opened = False
+        self._before: wire.PriceChange | None = None
         self._tokens = Tokens(epoch, self.witness)
         self.carried = self._tokens.carried
         self._live = self._tokens.live
@@ -102,19 +103,24 @@ class PolymarketCodec:
         """Append the events of ``frames``; see the protocol.
 
         A price change in its present form (nineteen frames in twenty) takes one decoder made for
-        it; every other frame, and every one that this refuses, takes the patient way.
+        it; every other frame, and every one that this refuses, takes the patient way. One that says
+        the same as the one before, as some do, says nothing.
         """
         live, prices, sizes, epoch, noting = self._live, self._prices, self._sizes, self._epoch, self._noting
-        read, data = self._read_change, False
+        read, before, data = self._read_change, self._before, False
         for frame in frames:
             if not frame.endswith(_CHANGE_TAIL):
                 data |= self._one_or_several(frame, ts_recv, out)
+                before = None
                 continue
             start = len(out)
             try:
                 message = read(frame)
-                # Written out here as well as in _changes: the call alone was a tenth of all decoding.
                 stamp = message.timestamp
+                if before is not None and before.timestamp == stamp and _repeats(message, before):
+                    data = True
+                    continue
+                # Written out here as well as in _changes: the call alone was a tenth of all decoding.
                 ts_venue = stamp * _MS if _EARLIEST < stamp < _LATEST else None
                 for change in message.price_changes:
                     key = live.get(change.asset_id)
@@ -130,6 +136,8 @@ class PolymarketCodec:
             if noting and not self._note(message):
                 noting = self._noting = False
                 read = self._read_change = wire.read_bare_change
+            before = message
+        self._before = before
         return data
 
     def _changes(self, message: wire.PriceChange, ts_recv: int, out: list[MarketEvent]) -> None:
@@ -190,10 +198,10 @@ class PolymarketCodec:
     def _single(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
         """Return what ``message`` says, None when it says nothing new or concerns nobody here."""
         if isinstance(message, wire.Listed):
-            return self._first(_created(message, ts_recv))
+            return _once(_created(message, ts_recv), self._announced)
         if isinstance(message, wire.Resolved):
             ours = self._heralds or not self.carried.keys().isdisjoint(message.assets_ids)
-            return self._first(_resolved(message, ts_recv)) if ours else None
+            return _once(_resolved(message, ts_recv), self._announced) if ours else None
         key = self.carried.get(message.asset_id)
         if key is None:
             return None
@@ -214,17 +222,40 @@ class PolymarketCodec:
         self._note(message)
         return event
 
-    def _first(self, event: MarketChange | MarketResolved) -> MarketChange | MarketResolved | None:
-        return event if self._announced.add(announcement(event)) else None
-
     def _malformed(self, message: bytes, error: Exception, ts_recv: int, out: list[MarketEvent]) -> None:
         """Report a broken message and stop believing the books that it may have been about."""
         digest = blake2b(message, digest_size=16).hexdigest()
         out.append(Malformed(VENUE, ts_recv, sanitise(str(error), DETAIL_CHARS_MAX), digest))
-        searched = len(message) <= SEARCHED_BYTES_MAX
-        for token, key in list(self._live.items()):
-            if not searched or token.encode() in message:
-                out.append(self._tokens.lose(key, ts_recv, "decode_error"))
+        concerned = _concerned(message, self._live, cut=type(error) is msgspec.DecodeError)
+        out += [self._tokens.lose(key, ts_recv, "decode_error") for key in concerned]
+
+
+def _once(event: MarketChange | MarketResolved, announced: Seen) -> MarketChange | MarketResolved | None:
+    return event if announced.add(announcement(event)) else None
+
+
+def _repeats(message: wire.PriceChange, before: wire.PriceChange) -> bool:
+    """Return whether ``message`` says again what ``before`` said, perhaps the other way round."""
+    if len(message.price_changes) != len(before.price_changes):
+        return False
+    said, again = (
+        sorted((c.asset_id, c.side, c.price, c.size) for c in each.price_changes) for each in (before, message)
+    )
+    return said == again
+
+
+def _concerned(message: bytes, live: Mapping[str, InstrumentKey], *, cut: bool) -> list[InstrumentKey]:
+    """Return whose books a broken ``message`` may have been about: all when it is too long to search.
+
+    What is no JSON at all was ``cut``, and may have gone on to name the other tokens of its market.
+    """
+    if len(message) > SEARCHED_BYTES_MAX:
+        return list(live.values())
+    named = [key for token, key in live.items() if token.encode() in message]
+    if not cut:
+        return named
+    markets = {key.market_id for key in named}
+    return [key for key in live.values() if key.market_id in markets or key.market_id.encode() in message]
 
 
 def _request(what: Mapping[str, object], keys: Iterable[InstrumentKey], flag: Mapping[str, object]) -> bytes:

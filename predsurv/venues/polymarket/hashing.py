@@ -60,8 +60,8 @@ class Line:
 
     ``stated`` is the last change, or nothing of one after a whole book; ``stamp`` is that of the
     last message. ``proven``: the recipe has held for this token; ``hopeless``: it does not hold for
-    the present whole book. ``trail`` collects hashes while somebody compares. ``calm``: a change is
-    to be told to whoever checks.
+    the present whole book. ``sure_ts`` (ns UTC): nothing spoke against it then. ``trail`` collects
+    hashes while somebody compares. ``calm``: a change is to be told to whoever checks.
     """
 
     __slots__ = (
@@ -71,7 +71,6 @@ class Line:
         "calm",
         "dirty",
         "doubted_at",
-        "doubted_ts",
         "hopeless",
         "inputs",
         "market",
@@ -80,6 +79,7 @@ class Line:
         "searched_at",
         "stamp",
         "stated",
+        "sure_ts",
         "token",
         "trail",
         "whole_hash",
@@ -101,8 +101,8 @@ class Line:
         self.best_proven = False
         self.old_tick = ""
         self.doubted_at: int | None = None
-        self.doubted_ts = 0
         self.searched_at = 0
+        self.sure_ts = 0
         self.trail: list[str] | None = None
 
     def replace(self, book: wire.WireBook) -> None:

@@ -141,14 +141,15 @@ def test_silence_without_an_answer_is_a_freeze() -> None:
     assert checked(talk, 24)[0]
     assert not checked(talk, 25)[0]
     out: list[MarketEvent] = []
-    talk.end("stall", 25, out, exact=False)
+    talk.end("stall", 25, out)
     assert out == [Gap(A, 0, "stall", 1), Gap(B, 0, "stall", 1)]
 
 
-def test_a_connection_that_said_goodbye_brought_everything_until_then() -> None:
+def test_nothing_is_claimed_of_the_time_between_the_last_data_and_a_goodbye() -> None:
     talk, out = started(A), list[MarketEvent]()
-    talk.end("disconnect", 25, out, exact=True)
-    assert out == [Gap(A, 25, "disconnect", 1)]
+    talk.receive([b"book a"], 20, 20 * S, [])
+    talk.end("disconnect", 25, out)
+    assert out == [Gap(A, 20, "disconnect", 1)]
 
 
 def test_what_is_probed_changes() -> None:

@@ -248,8 +248,8 @@ BROKEN = [
     wire(book("11", bids=[1, 2])),
     wire(book("11", bids="none")),
     wire(book("11", bids={"price": "0.5", "size": "1"})),
-    b'{"event_type":"book","asset_id":"11","bids":[],"asks":[',
     b'{"event_type":"book","asset_id":"11"}',
+    b'{"event_type":"book","asset_id":"11","bids":[],"asks":[',
     b'{"event_type":"last_trade_price","asset_id":"11","size":"1","timestamp":"1"}',
     b'{"event_type":"tick_size_change","asset_id":"11","new_tick_size":"2","timestamp":"1"}',
     b'{"event_type":"market_resolved","market":"0x1","assets_ids":["11"],"winning_asset_id":"12","timestamp":"1"}',
@@ -260,7 +260,9 @@ BROKEN = [
 
 @pytest.mark.parametrize("frame", BROKEN, ids=[frame[:90].decode("utf-8", "replace") for frame in BROKEN])
 def test_broken_message_costs_its_token_and_no_other(frame: bytes) -> None:
-    made = codec("11", "88")
+    made = codec("11")
+    made.requests({key("88", "0xm2")}, frozenset())
+    made.decode([wire(book("88"))], NOW, [])
     malformed, gap = decoded(made, frame)
     assert isinstance(malformed, Malformed)
     assert len(malformed.digest) == 32
@@ -278,6 +280,31 @@ def test_nonsense_is_malformed_and_harmless(frame: bytes) -> None:
     made = codec("11")
     assert all(isinstance(event, Malformed) for event in decoded(made, frame) if not isinstance(event, Gap))
     assert len(decoded(made, wire(change("11")))) == (0 if made.awaiting() else 1)
+
+
+def test_a_change_said_twice_in_a_row_is_told_once() -> None:
+    made, said = codec("11", "12"), change("11")
+    said["price_changes"] += change("12", price="0.6", side="SELL")["price_changes"]
+    again = {**said, "price_changes": said["price_changes"][::-1]}
+    other = change("11", size="7")
+    assert len(decoded(made, wire(said))) == 2
+    assert decoded(made, wire(said)) == []
+    assert decoded(made, wire(again)) == []
+    assert len(decoded(made, wire(other))) == 1
+    # In between the level was something else: now it counts.
+    assert len(decoded(made, wire(said))) == 2
+    later = {**said, "timestamp": str(int(said["timestamp"]) + 1)}
+    assert len(decoded(made, wire(later))) == 2
+
+
+def test_what_was_cut_short_costs_its_whole_market() -> None:
+    frame = wire(change("11"))
+    assert {
+        event.key for event in decoded(codec("11", "12"), frame[: len(frame) * 2 // 3]) if isinstance(event, Gap)
+    } == {
+        key("11"),
+        key("12"),
+    }
 
 
 def test_one_bad_message_of_an_array_leaves_the_others() -> None:
