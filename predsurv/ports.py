@@ -4,9 +4,9 @@ Kept apart, owned by the consumers, so that mock, simulator, replay and real ven
 interchangeable without a base class.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -35,10 +35,14 @@ class Clock(Protocol):
 
 
 class MarketQuery(Struct, frozen=True):
-    """Which markets a scan wants. Money in micros; ``limit`` 0 means all."""
+    """Which markets a scan wants. Money in micros; ``limit`` 0 means all.
+
+    ``tradable_only`` leaves out those that take no orders now.
+    """
 
     min_volume: Money = Money(0)
     min_liquidity: Money = Money(0)
+    tradable_only: bool = False
     include_closed: bool = False
     limit: int = 0
 
@@ -128,6 +132,15 @@ class Broker(Protocol):
 
     async def aclose(self) -> None:
         """Stop and leave nothing running; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Proving(Protocol):
+    """What a venue may offer besides: how often its feeds checked what they were told."""
+
+    def proofs(self) -> Mapping[str, int]:
+        """Return how many checks came out how, by outcome, since the venue was opened."""
         ...
 
 

@@ -6,7 +6,7 @@ Kept apart from the scan itself, which knows no terminal.
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
@@ -54,6 +54,13 @@ _CATEGORIES: Final = (
 )
 
 
+class Least(NamedTuple):
+    """What a market has to have at least, in micros; None where nothing was said."""
+
+    volume: Money | None
+    liquidity: Money | None
+
+
 def scan(
     venues: Venues = None,
     *,
@@ -62,14 +69,19 @@ def scan(
     min_volume: Annotated[
         str | None, typer.Option("--min-volume", metavar="DOLLARS", help="Leave out markets that traded less.")
     ] = None,
+    min_liquidity: Annotated[
+        str | None, typer.Option("--min-liquidity", metavar="DOLLARS", help="Leave out markets with less on offer.")
+    ] = None,
+    tradable: Annotated[bool, typer.Option("--tradable", help="Leave out markets that take no orders now.")] = False,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="Stop after N markets per venue.")
     ] = None,
     format: OutputFormat = "table",
 ) -> None:
     """List every market of the venues and write each day's universe file."""
-    loaded = load(config, flags={**mock_flag(mock), "scanner.max_markets": limit}).config
-    least = None if min_volume is None else _dollars(min_volume)
+    only = {"scanner.tradable_only": True} if tradable else {}
+    loaded = load(config, flags={**mock_flag(mock), "scanner.max_markets": limit, **only}).config
+    least = Least(_dollars("--min-volume", min_volume), _dollars("--min-liquidity", min_liquidity))
     results = asyncio.run(_run(loaded, venues, least))
     show([venue_table(results), category_table(results)], format)
     _tell(results)
@@ -123,7 +135,7 @@ def _totals(totals: Totals) -> tuple[int, ...]:
     )
 
 
-async def _run(config: Config, names: Sequence[str] | None, least: Money | None) -> list[VenueScan]:
+async def _run(config: Config, names: Sequence[str] | None, least: Least) -> list[VenueScan]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         # With the mock enabled every name means the same venue.
@@ -143,12 +155,14 @@ async def _run(config: Config, names: Sequence[str] | None, least: Money | None)
             )
 
 
-def _query(config: Config, venue: VenueName, least: Money | None) -> MarketQuery:
-    polymarket = config.venues.polymarket if venue == "polymarket" else None
+def _query(config: Config, venue: VenueName, least: Least) -> MarketQuery:
+    polymarket = config.venues.polymarket
+    usual = Least(polymarket.min_volume, polymarket.min_liquidity) if venue == "polymarket" else Least(None, None)
     return MarketQuery(
-        min_volume=least if least is not None else polymarket.min_volume if polymarket else Money(0),
-        min_liquidity=polymarket.min_liquidity if polymarket else Money(0),
+        min_volume=next((each.volume for each in (least, usual) if each.volume is not None), Money(0)),
+        min_liquidity=next((each.liquidity for each in (least, usual) if each.liquidity is not None), Money(0)),
         include_closed=config.scanner.include_closed,
+        tradable_only=config.scanner.tradable_only,
         limit=config.scanner.max_markets,
     )
 
@@ -177,10 +191,10 @@ def _tell(results: Sequence[VenueScan]) -> None:
         raise TransientError("; ".join(failed))
 
 
-def _dollars(text: str) -> Money:
+def _dollars(flag: str, text: str | None) -> Money | None:
+    if text is None:
+        return None
     try:
         return Money(parse_micros(text))
     except ValueError:
-        raise ConfigError(
-            f'--min-volume: expected dollars such as "1000" or "0.5"; got "{sanitise(text, 40)}"'
-        ) from None
+        raise ConfigError(f'{flag}: expected dollars such as "1000" or "0.5"; got "{sanitise(text, 40)}"') from None

@@ -47,6 +47,7 @@ class Meter:
             for venue in vitals.venues:
                 age = vitals.now - venue.last_data if venue.last_data else None
                 self._gauges.venue(venue.venue, trusted=venue.trusted, data_age=age, all_seen=venue.all_seen)
+                self._gauges.proofs(venue.venue, venue.proofs)
             self._gauges.disk(vitals.disk_free, paused=vitals.paused is not None)
             self._gauges.lag(vitals.lag_p50, vitals.lag_p99)
 

@@ -19,7 +19,7 @@ from predsurv.collect.vitals import State, VenueVitals, links_of, state_of
 from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import MarketEvent
 from predsurv.core.records import Coverage, Record
-from predsurv.ports import Clock, Feed, Venue
+from predsurv.ports import Clock, Feed, Proving, Venue
 
 RETRY_INTERVAL: Final = 30_000_000_000
 """How long (ns) to wait before a feed that gave up is opened anew."""
@@ -118,6 +118,7 @@ class Session:
             all_seen=None if made is None or not made.unseen else made.unseen_periods() * period,
             revisit=None if made is None or not made.revisit else made.revisit * period,
             failure=self.failure,
+            proofs=self.venue.proofs() if isinstance(self.venue, Proving) else {},
         )
 
     async def run(self, scores: Scores) -> None:

@@ -41,7 +41,7 @@ class VenueVitals(Struct, frozen=True, kw_only=True):
     """One venue. ``next_rotation``, ``all_seen`` and ``revisit`` in ns from now, None when nothing is due.
 
     ``all_seen``: until about when nobody is left that was never recorded. ``revisit``: within which
-    time each market has a turn.
+    time each market has a turn. ``proofs``: how checks of what the feed said came out, where there are any.
     """
 
     venue: VenueName
@@ -57,6 +57,7 @@ class VenueVitals(Struct, frozen=True, kw_only=True):
     all_seen: int | None = None
     revisit: int | None = None
     failure: str | None = None
+    proofs: Mapping[str, int] = {}
 
 
 class Vitals(Struct, frozen=True, kw_only=True):

@@ -100,6 +100,7 @@ class Scanner(Struct, frozen=True, kw_only=True):
     concurrency: Annotated[int, Count(1, 64)] = 4
     max_markets: Annotated[int, Count(0, 10_000_000)] = 0
     include_closed: _Bool = False
+    tradable_only: _Bool = False
 
 
 class Collector(Struct, frozen=True, kw_only=True):

@@ -11,4 +11,6 @@ def eligible(market: Market, query: MarketQuery) -> bool:
     """Return whether ``market`` is what ``query`` asks for; an amount the venue does not tell counts as none."""
     if market.status in ("closed", "resolved", "void") and not query.include_closed:
         return False
+    if query.tradable_only and not market.tradable:
+        return False
     return (market.volume or 0) >= query.min_volume and (market.liquidity or 0) >= query.min_liquidity

@@ -3,14 +3,20 @@
 Kept apart from what happened, which is counted: these are levels that only a recorder has.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from predsurv.telemetry.metrics import VENUES
-from predsurv.telemetry.tables import Gauge, Label
+from predsurv.telemetry.tables import Counter, Gauge, Label
+
+OUTCOMES: Final = (
+    "matched", "searched", "mismatched", "unverifiable", "postponed", "alarms", "overloads",
+    "probed", "stale", "differed", "unanswered",
+)  # fmt: skip
+"""What may come of a check; see ``predsurv.venues.polymarket.continuity.Checks``."""
 
 _NS: Final = 1_000_000_000
 
@@ -30,6 +36,9 @@ class RecordingGauges:
             "From the venue's time stamp to receipt, of late.",
             [Label("quantile", ("0.5", "0.99"))],
         )
+        self._checks = Counter(
+            "predsurv_checks", "Checks of what a feed said, by what came of them.", [venue, Label("outcome", OUTCOMES)]
+        )
         self._free = Gauge("predsurv_disk_free_bytes", "Room on the disk that holds the data.")
         self._paused = Gauge("predsurv_log_paused", "1 while nothing can be written, else 0.")
         registry.register(self)
@@ -40,6 +49,11 @@ class RecordingGauges:
         if data_age is not None:
             self._age.set((venue,), max(data_age, 0) / _NS)
         self._all_seen.set((venue,), (all_seen or 0) / _NS)
+
+    def proofs(self, venue: str, counts: Mapping[str, int]) -> None:
+        """Set how many checks came out how."""
+        for outcome, count in counts.items():
+            self._checks.reach((venue, outcome), count)
 
     def lag(self, p50: int | None, p99: int | None) -> None:
         """Set recent delays in ns, None for one that nothing is known of."""
@@ -54,5 +68,5 @@ class RecordingGauges:
 
     def collect(self) -> Iterable[Metric]:
         """Yield every metric (called by the registry, in the thread that scrapes)."""
-        for table in (self._trusted, self._age, self._all_seen, self._lag, self._free, self._paused):
+        for table in (self._trusted, self._age, self._all_seen, self._checks, self._lag, self._free, self._paused):
             yield table.family()

@@ -65,6 +65,10 @@ class Counter(_Table):
         """Add ``count`` at a ``key`` made earlier."""
         self._values[key] = self._values.get(key, 0) + count
 
+    def reach(self, values: Sequence[str], total: int) -> None:
+        """Take the ``total`` that somebody else counted."""
+        self._values[self.key(values)] = total
+
     def family(self) -> Metric:
         """Return it for Prometheus."""
         family = CounterMetricFamily(self._name, self._help, labels=[label.name for label in self._labels])

@@ -18,6 +18,10 @@ _MS: Final = 1_000_000
 _S: Final = 1_000 * _MS
 
 
+ANSWERS_MISSED: Final = 2
+"""How often an instrument is asked for on one connection before another one is tried."""
+
+
 class StreamPolicy(Struct, frozen=True, kw_only=True):
     """Every bound and patience of a streaming feed; times in ns.
 
@@ -174,7 +178,8 @@ class Conversation:
 
     ``outgoing`` collects frames for whoever sends. ``waiting_frames``, ``waiting_bytes`` and
     ``overflow`` belong to the queue that holds its undecoded frames. ``gate``, when there is one,
-    decides what is told. ``heard``: data came.
+    decides what is told. ``heard``: data came. ``unanswered``: was asked for ANSWERS_MISSED times here,
+    without a book.
     """
 
     def __init__(self, venue: VenueName, epoch: int, codec: Codec, policy: StreamPolicy, now: int) -> None:
@@ -194,12 +199,14 @@ class Conversation:
         self._last_keepalive = now
         self._asks = _Asks(policy)
         self._vigil = _Vigil(policy, now)
+        self.unanswered: set[InstrumentKey] = set()
         self._broken: set[InstrumentKey] = set()
         """Had a book, lost it, and was asked for anew."""
 
     def ask(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey], now: int) -> None:
         """Ask for ``add``, no longer for ``drop``; in both means anew. Effective at once."""
         self.keys = (self.keys - drop) | add
+        self.unanswered -= drop - add
         self._asks.note(add, drop, now)
         self.outgoing += self.codec.requests(add, drop)
 
@@ -294,6 +301,8 @@ class Conversation:
         out += [Gap(key, ts, "subscribing", self.epoch) for key in sorted(overdue)]
         _ask_again(self, overdue.keys(), now)
         self._asks.wait(overdue)
+        tried = self._policy.book_patience << ANSWERS_MISSED
+        self.unanswered |= {key for key, patience in overdue.items() if patience >= tried}
 
 
 def _ask_again(talk: Conversation, keys: AbstractSet[InstrumentKey], now: int) -> None:

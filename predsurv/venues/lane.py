@@ -146,6 +146,11 @@ class Lane:
                 link.talk.ask(add, drop, self._pool.clock.monotonic())
                 link.stir()
 
+    @property
+    def unanswered(self) -> AbstractSet[InstrumentKey]:
+        """Return what this connection was asked for in vain."""
+        return self._link.talk.unanswered if self._link is not None else frozenset()
+
     async def aclose(self) -> None:
         """Stop; safe to call twice."""
         self._task.cancel()

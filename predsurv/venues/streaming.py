@@ -33,6 +33,7 @@ class StreamingFeed:
         self._capacity = stream.instruments_per_connection
         self._want: AbstractSet[InstrumentKey] = frozenset()
         self._lanes: list[Lane] = []
+        self._moved: set[InstrumentKey] = set()
         self._herald: Lane | None = None
         self._beside: asyncio.Task[None] | None = None
         self._closed = False
@@ -48,6 +49,7 @@ class StreamingFeed:
         held = {key for lane in self._lanes for key in lane.keys}
         for lane in self._lanes:
             carried |= set(sorted(lane.keys & want)[: self._capacity])
+        self._moved &= want
         missing = deque(sorted(want - carried))
         now = self._pool.clock.now()
         self._pool.inbox.put_events([Gap(key, now, "subscribing", 0) for key in missing if key in held])
@@ -106,6 +108,24 @@ class StreamingFeed:
             if pool.error is not None:
                 raise pool.error
             await self._shrink()
+            await self._move_unanswered()
+
+    async def _move_unanswered(self) -> None:
+        """Carry elsewhere what one connection was asked for in vain: once, as settled ones never answer."""
+        for lane in list(self._lanes):
+            stuck = (lane.unanswered & lane.keys) - self._moved if lane.unanswered else frozenset()
+            for key in sorted(stuck):
+                others = [each for each in self._lanes if each is not lane and len(each.keys) < self._capacity]
+                if not others and len(self._lanes) < LANES_MAX:
+                    others = [Lane(self._pool, Role(self._pool.stream.codec))]
+                    self._lanes += others
+                if others:
+                    self._moved.add(key)
+                    lane.change(frozenset(), {key})
+                    min(others, key=lambda each: len(each.keys)).change({key}, frozenset())
+            if stuck and not lane.keys:
+                self._lanes.remove(lane)
+                await lane.aclose()
 
     async def _shrink(self) -> None:
         """Spread what is wanted over more connections when the venue wants each to carry less."""

@@ -222,6 +222,19 @@ async def test_missing_book_is_asked_for_again(listen: Listen, server: RecordedP
     assert server.openings == 1
 
 
+async def test_what_one_connection_never_gets_is_asked_for_on_another(
+    listen: Listen, server: RecordedPolymarket
+) -> None:
+    server.withhold = {KEYS[0].instrument_id}
+    listener = listen()
+    await listener.feed.watch(set(KEYS[:2]))
+    await listener.until(lambda _: server.openings == 2)
+    server.withhold = set()
+    await listener.opened(KEYS[0])
+    carried = [tokens for tokens in server.links.values() if tokens]
+    assert sorted(map(sorted, carried)) == [[KEYS[0].instrument_id], [KEYS[1].instrument_id]]
+
+
 async def test_server_that_never_sends_a_book(listen: Listen, server: RecordedPolymarket) -> None:
     server.frozen = True
     listener = listen()

@@ -51,6 +51,16 @@ def test_options_reach_the_scan(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert all((market.volume or 0) >= 1_000_000_000 for market in read_universe(path))
 
 
+def test_only_what_is_liquid_and_takes_orders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--format", "csv", "scan", "mock", "--mock", "--tradable", "--min-liquidity", "100"]) == 0
+    capsys.readouterr()
+    path = latest_universe(tmp_path / "data", VenueName("mock"))
+    assert path is not None
+    found = list(read_universe(path))
+    assert found
+    assert all(market.tradable and (market.liquidity or 0) >= 100_000_000 for market in found)
+
+
 def test_every_name_means_the_mock_when_it_is_enabled(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", "polymarket", "mock", "--mock", "--format", "json"]) == 0
     assert [row["venue"] for row in json.loads(capsys.readouterr().out)["venues"]] == ["mock"]

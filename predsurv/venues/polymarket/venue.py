@@ -3,8 +3,10 @@
 Kept apart because it is the only place that knows the addresses and all parts of the adapter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
+
+from msgspec.structs import asdict
 
 from predsurv.config import Config
 from predsurv.core.errors import SafetyError
@@ -90,6 +92,10 @@ class PolymarketVenue:
     def broker(self) -> Broker:
         """Raise SafetyError: orders cannot be sent yet."""
         raise SafetyError("polymarket: live trading is not available in this version; run with --paper")
+
+    def proofs(self) -> Mapping[str, int]:
+        """Return what the checks of all feeds found."""
+        return asdict(self.checks)
 
     def _opened(self) -> Http:
         if self._http is None:

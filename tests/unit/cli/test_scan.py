@@ -59,4 +59,4 @@ def test_a_failure_is_exit_3_after_the_rest_is_told(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize("text", ["ten", "-1", "1e3", "١"])
 def test_a_minimum_volume_is_plain_dollars(text: str) -> None:
     with pytest.raises(ConfigError, match="expected dollars"):
-        command._dollars(text)
+        command._dollars("--min-volume", text)

@@ -36,3 +36,10 @@ def test_a_minimum_liquidity() -> None:
     query = MarketQuery(min_liquidity=Money(5))
     assert not eligible(market(), query)
     assert eligible(replace(market(), liquidity=Money(5)), query)
+
+
+def test_what_takes_no_orders_only_when_asked_for() -> None:
+    stopped = replace(market(), tradable=False)
+    assert eligible(stopped, MarketQuery())
+    assert not eligible(stopped, MarketQuery(tradable_only=True))
+    assert eligible(replace(market(), tradable=True), MarketQuery(tradable_only=True))

@@ -12,6 +12,7 @@ def test_levels_are_shown_in_seconds_and_bytes() -> None:
     gauges.venue("stranger", trusted=1, data_age=2_000_000_000, all_seen=None)
     gauges.disk(7, paused=True)
     gauges.lag(1_500_000_000, None)
+    gauges.proofs("mock", {"matched": 4, "alarms": 0})
     value = registry.get_sample_value
     assert value("predsurv_books_trusted", {"venue": "mock"}) == 3
     assert value("predsurv_books_trusted", {"venue": "other"}) == 1
@@ -21,5 +22,6 @@ def test_levels_are_shown_in_seconds_and_bytes() -> None:
     assert value("predsurv_all_seen_seconds", {"venue": "other"}) == 0
     assert value("predsurv_disk_free_bytes", {}) == 7
     assert value("predsurv_log_paused", {}) == 1
+    assert value("predsurv_checks_total", {"venue": "mock", "outcome": "matched"}) == 4
     assert value("predsurv_lag_seconds", {"quantile": "0.5"}) == 1.5
     assert value("predsurv_lag_seconds", {"quantile": "0.99"}) is None
