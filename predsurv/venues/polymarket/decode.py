@@ -131,6 +131,7 @@ class PolymarketCodec:
             except ValueError:
                 del out[start:]
                 data |= self._one_or_several(frame, ts_recv, out)
+                before = None
                 continue
             data = True
             if noting and not self._note(message):

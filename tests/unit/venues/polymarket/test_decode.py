@@ -293,6 +293,9 @@ def test_a_change_said_twice_in_a_row_is_told_once() -> None:
     assert len(decoded(made, wire(other))) == 1
     # In between the level was something else: now it counts.
     assert len(decoded(made, wire(said))) == 2
+    by_number = change("11", size="9")
+    by_number["price_changes"][0]["size"] = 9
+    assert [len(decoded(made, wire(each))) for each in (said, by_number, said)] == [0, 1, 2]
     later = {**said, "timestamp": str(int(said["timestamp"]) + 1)}
     assert len(decoded(made, wire(later))) == 2
 
