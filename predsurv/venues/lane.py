@@ -146,11 +146,6 @@ class Lane:
                 link.talk.ask(add, drop, self._pool.clock.monotonic())
                 link.stir()
 
-    @property
-    def unanswered(self) -> AbstractSet[InstrumentKey]:
-        """Return what this connection was asked for in vain."""
-        return self._link.talk.unanswered if self._link is not None else frozenset()
-
     async def aclose(self) -> None:
         """Stop; safe to call twice."""
         self._task.cancel()
@@ -297,6 +292,12 @@ class Lane:
                 inbox.put_turn(partial(renewal.handover.settle, clock.now(), force=True))
             await clock.sleep(self._policy.tick)
         return True
+
+
+def unanswered(lane: Lane) -> AbstractSet[InstrumentKey]:
+    """Return what the connection of ``lane`` was asked for in vain."""
+    link = lane._link
+    return link.talk.unanswered if link is not None else frozenset()
 
 
 def _ready(new: Conversation, old: Conversation) -> bool:

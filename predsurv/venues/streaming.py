@@ -13,7 +13,7 @@ from predsurv.core.errors import PermanentError
 from predsurv.core.events import Gap, Malformed, MarketChange, MarketEvent, MarketResolved, Unknown
 from predsurv.core.ids import InstrumentKey
 from predsurv.ports import Clock
-from predsurv.venues.lane import Lane, Role
+from predsurv.venues.lane import Lane, Role, unanswered
 from predsurv.venues.pool import Pool, Socket, Stream
 
 __all__ = ["LANES_MAX", "Socket", "Stream", "StreamingFeed"]
@@ -113,7 +113,7 @@ class StreamingFeed:
     async def _move_unanswered(self) -> None:
         """Carry elsewhere what one connection was asked for in vain: once, as settled ones never answer."""
         for lane in list(self._lanes):
-            stuck = (lane.unanswered & lane.keys) - self._moved if lane.unanswered else frozenset()
+            stuck = (unanswered(lane) & lane.keys) - self._moved
             for key in sorted(stuck):
                 others = [each for each in self._lanes if each is not lane and len(each.keys) < self._capacity]
                 if not others and len(self._lanes) < LANES_MAX:
