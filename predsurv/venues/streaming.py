@@ -113,6 +113,8 @@ class StreamingFeed:
     async def _move_unanswered(self) -> None:
         """Carry elsewhere what one connection was asked for in vain: once, as settled ones never answer."""
         for lane in list(self._lanes):
+            if self._closed:
+                return  # while an empty one was closing
             stuck = (unanswered(lane) & lane.keys) - self._moved
             for key in sorted(stuck):
                 others = [each for each in self._lanes if each is not lane and len(each.keys) < self._capacity]
