@@ -121,9 +121,8 @@ def judge(samples: Sequence[Sample], job: Job) -> int:
     print(f"{(late[-1].events - late[0].events) / span:,.0f} events/s over {span / 60:.1f} min after warm-up;")
     print(f"  {job.sessions[0].steering.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
     least, most = min(sample.rss for sample in late), max(sample.rss for sample in late)
-    print(
-        f"  RSS {least:.0f} to {most:.0f} MB; least of each minute: {memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})"
-    )
+    trend = f"{memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})"
+    print(f"  RSS {least:.0f} to {most:.0f} MB, its least of each minute {trend}")
     grown = memory.per_hour > SLOPE_MB_MAX
     for name in ("blocks", "fds", "tasks", "threads"):
         values = [getattr(sample, name) for sample in late]
