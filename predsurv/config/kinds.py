@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
-from predsurv.config.hosts import clean_url
+from predsurv.config.hosts import clean_url, is_loopback
 from predsurv.core.num import format_micros, parse_signed_micros
 
 Toml = str | int | bool | list[str] | dict[str, str]
@@ -42,6 +43,11 @@ _BYTES = re.compile(r"([0-9]{1,19})(GiB|GB|MiB|MB|KiB|KB|B)?\Z", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}\Z", re.ASCII)
 _SHARD = re.compile(r"([0-9]{1,4})/([0-9]{1,4})\Z", re.ASCII)
 _NAME = re.compile(r"[a-z0-9_-]{1,32}\Z", re.ASCII)
+_REGION = re.compile(r"[a-z0-9-]{0,40}\Z", re.ASCII)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/", re.ASCII)
+_BUCKET = re.compile(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]((?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9!_.*'()=-]+)*)/?\Z", re.ASCII
+)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z", re.ASCII)
 _BOOLS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -303,6 +309,51 @@ class Folder(_Texts):
         if not text.strip():
             raise ValueError("empty path")
         return Path(text).expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Place(_Texts):
+    """A folder, or the bucket of an object store: the one a Path, the other its URL without a slash at the end."""
+
+    expected: str = 'a path to a folder, or a bucket such as "s3://bucket/prefix"'
+
+    def parse(self, raw: object) -> Path | str:
+        if isinstance(raw, Path) or not _SCHEME.match(_text(raw, 4096)):
+            return Folder().parse(raw)
+        text = _text(raw)
+        if not _BUCKET.match(text):
+            raise ValueError("not a bucket")
+        return text.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(_Texts):
+    """Where an object store answers, or nothing; unencrypted on this machine only."""
+
+    expected: str = 'a URL that starts with "https://" ("http://" on this machine only), without user, or "" for none'
+
+    def parse(self, raw: object) -> str:
+        text = _text(raw)
+        if not text:
+            return text
+        url = clean_url(text)
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise ValueError("not an address that may be used")
+        return url
+
+
+@dataclass(frozen=True, slots=True)
+class Region(_Texts):
+    """The region of a bucket, or nothing."""
+
+    expected: str = 'a region such as "eu-central-1", or "" for none'
+
+    def parse(self, raw: object) -> str:
+        text = _text(raw)
+        if not _REGION.match(text):
+            raise ValueError("not a region")
+        return text
 
 
 @dataclass(frozen=True, slots=True)
