@@ -6,19 +6,20 @@ Kept apart because it is the one place that speaks to the library, which is only
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from msgspec import Struct
 
 from predsurv.core.errors import ConfigError, IntegrityError, TransientError
 from predsurv.core.text import sanitise
-from predsurv.store.durable import replace, sync_dir
+from predsurv.store.paths import NS_SECOND
 
 if TYPE_CHECKING:
+    from obstore import GetResult
     from obstore.store import ObjectStore
 
 DIGEST: Final = "blake2b"
@@ -31,9 +32,10 @@ SECONDS_LEAST: Final = 30.0
 """What every request may take, and as much more as its bytes take at the slowest line that is put up with."""
 BYTES_PER_SECOND_LEAST: Final = 50_000
 OBJECT_BYTES_MAX: Final = 4_000_000_000
-"""No object of ours is larger: a store takes no more than 5 GB in one request."""
-PREFIXES_MAX: Final = 100_000
-_REASON_CHARS: Final = 200
+"""No object of ours is larger; a store takes no more than 5 GB in one request."""
+CHUNK_BYTES: Final = 4 << 20
+LISTING_BYTES: Final = 2_000_000
+_REASON_CHARS: Final = 240
 
 Attempt = Literal["stored", "there"]
 
@@ -109,7 +111,7 @@ class Bucket:
         """
         attributes = {DIGEST: digest}
         try:
-            async with self._asking(name, len(content)):
+            async with self._reaching(name, len(content)):
                 await self._obstore.put_async(
                     self._store, name, content, attributes=attributes, mode="create", use_multipart=False
                 )
@@ -122,56 +124,83 @@ class Bucket:
             return "there"
         return "stored"
 
-    async def put(self, name: str, content: bytes) -> None:
-        """Store an object in place of an earlier one; readers find the one or the other."""
-        attributes = {DIGEST: _digest(content)}
-        async with self._asking(name, len(content)):
-            await self._obstore.put_async(self._store, name, content, attributes=attributes, use_multipart=False)
+    async def put(self, name: str, path: Path, digest: str) -> Attempt:
+        """Store a file in place of an earlier object, "there" when that is the same; readers find one or the other."""
+        with suppress(FileNotFoundError):
+            if await self.digest(name) == digest:
+                return "there"
+        attributes = {DIGEST: digest}
+        async with self._reaching(name, await asyncio.to_thread(os.path.getsize, path)):
+            await self._obstore.put_async(self._store, name, path, attributes=attributes)
+        return "stored"
 
     async def digest(self, name: str) -> str:
-        """Return the digest of an object: as it was told, or of what it holds."""
-        async with self._asking(name, OBJECT_BYTES_MAX):
+        """Return the digest of an object: as it was told, or of what it holds; raises FileNotFoundError."""
+        async with self._asking(name, 0):
             found = await self._obstore.get_async(self._store, name)
-            told = _told(found.attributes)
-            return told if told is not None else _digest(bytes(await found.bytes_async()))
+        told = found.attributes.get(DIGEST)
+        return told if told is not None else digest_of(await self._content(name, found))
 
     async def read(self, name: str) -> bytes:
-        """Return what an object holds, whole; raises FileNotFoundError when there is none."""
-        async with self._asking(name, OBJECT_BYTES_MAX):
+        """Return what a small object holds; raises FileNotFoundError, and IntegrityError when it was changed."""
+        async with self._asking(name, 0):
             found = await self._obstore.get_async(self._store, name)
-            content, told = bytes(await found.bytes_async()), _told(found.attributes)
-        if told is not None and _digest(content) != told:
+        content = await self._content(name, found)
+        if found.attributes.get(DIGEST, digest_of(content)) != digest_of(content):
             raise IntegrityError(f"{self.url}/{name} is not what was stored: its digest differs")
         return content
 
-    async def get(self, name: str, draft: Path, target: Path, digest: str | None = None) -> int:
-        """Fetch an object by way of ``draft``, so that ``target`` is whole or absent; return its bytes.
+    async def get(self, name: str, draft: Path, digest: str | None = None) -> int:
+        """Fetch an object into the new file ``draft``, durably, and return its bytes.
 
-        Raises IntegrityError when it is not what ``digest``, or what was told with it, says.
+        Raises FileNotFoundError, and IntegrityError when it is not what ``digest``, or what was told with it, says.
         """
-        content = await self.read(name)
-        if digest is not None and _digest(content) != digest:
-            raise IntegrityError(f"{self.url}/{name} is not what its manifest says: keep it and ask who recorded it")
-        await asyncio.to_thread(_write, content, draft, target)
-        return len(content)
+        async with self._asking(name, 0):
+            found = await self._obstore.get_async(self._store, name)
+        expected = digest or found.attributes.get(DIGEST)
+        state = hashlib.blake2b(digest_size=32)
+        size = 0
+        with draft.open("xb") as file:
+            async with self._asking(name, found.meta["size"]):
+                async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+                    block = bytes(chunk)
+                    size += len(block)
+                    await asyncio.to_thread(_take, block, state, file)
+            await asyncio.to_thread(os.fsync, file.fileno())
+        if expected is not None and state.hexdigest() != expected:
+            raise IntegrityError(f"{self.url}/{name} is not what was stored: its digest is another")
+        return size
 
     async def list(self, prefix: str) -> AsyncIterator[Listed]:
-        """Yield every object whose name starts with the folders of ``prefix``."""
+        """Yield every object in the folder ``prefix`` and in those below."""
         pages = self._obstore.list(self._store, prefix)
         while True:
-            async with self._asking(prefix, 0):
-                try:
-                    page = await anext(pages)
-                except StopAsyncIteration:
-                    return
+            page = None
+            async with self._reaching(prefix, 0):
+                page = await anext(pages, None)
+            if page is None:
+                return
             for each in page:
-                yield Listed(each["path"], each["size"], int(each["last_modified"].timestamp() * 1e9))
+                yield Listed(each["path"], each["size"], int(each["last_modified"].timestamp()) * NS_SECOND)
 
-    async def folders(self, prefix: str) -> list[str]:
+    async def folders(self, prefix: str) -> Sequence[str]:
         """Return the names of the folders in ``prefix``, sorted."""
-        async with self._asking(prefix, PREFIXES_MAX * 100):
+        async with self._reaching(prefix, LISTING_BYTES):
             found = await self._obstore.list_with_delimiter_async(self._store, prefix)
-        return sorted(name.rpartition("/")[2] for name in found["common_prefixes"][:PREFIXES_MAX])
+        return sorted(name.rpartition("/")[2] for name in found["common_prefixes"])
+
+    async def _content(self, name: str, found: "GetResult") -> bytes:
+        async with self._asking(name, found.meta["size"]):
+            return bytes(await found.bytes_async())
+
+    @asynccontextmanager
+    async def _reaching(self, name: str, size: int) -> AsyncIterator[None]:
+        """Ask for what needs nothing but the bucket to be there."""
+        try:
+            async with self._asking(name, size):
+                yield
+        except FileNotFoundError:
+            raise TransientError(f"{self.url}: there is no such bucket; create it, or correct data_dir") from None
 
     @asynccontextmanager
     async def _asking(self, name: str, size: int) -> AsyncIterator[None]:
@@ -186,7 +215,7 @@ class Bucket:
             raise FileNotFoundError(f"{self.url}/{name} is not there") from None
         except TimeoutError:
             raise TransientError(f"{self.url} does not answer about {name}: check the network") from None
-        except (errors.BaseError, OSError) as error:
+        except errors.BaseError as error:
             raise TransientError(f"{self.url} cannot be used: {_reason(error)}") from None
 
 
@@ -195,26 +224,17 @@ def _allowance(size: int) -> float:
     return SECONDS_LEAST + size / BYTES_PER_SECOND_LEAST
 
 
-def _told(attributes: Mapping[str, str]) -> str | None:
-    return attributes.get(DIGEST)
-
-
-def _digest(content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """Return the BLAKE2b-256 of ``content``, in hex, as manifests have it of files."""
     return hashlib.blake2b(content, digest_size=32).hexdigest()
+
+
+def _take(block: bytes, state: hashlib.blake2b, file: BinaryIO) -> None:
+    state.update(block)
+    file.write(block)
+    file.flush()
 
 
 def _reason(error: Exception) -> str:
     """Return the first line of what the library said; it goes on with its own source."""
     return sanitise((str(error).splitlines() or [type(error).__name__])[0], _REASON_CHARS)
-
-
-def _write(content: bytes, draft: Path, target: Path) -> None:
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        replace(draft, target)
-        sync_dir(target.parent)
-    finally:
-        draft.unlink(missing_ok=True)

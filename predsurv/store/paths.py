@@ -90,6 +90,11 @@ class Layout(Struct, frozen=True):
         """One line per sealed file: rows, times, digest."""
         return self.state / "manifest"
 
+    @property
+    def uploads(self) -> Path:
+        """One line per object that a bucket is known to have."""
+        return self.state / "uploads"
+
     def staging(self, collector: str) -> Path:
         """Files being written by ``collector``; emptied at start."""
         return self.state / "staging" / collector
