@@ -35,6 +35,7 @@ OBJECT_BYTES_MAX: Final = 4_000_000_000
 """No object of ours is larger; a store takes no more than 5 GB in one request."""
 CHUNK_BYTES: Final = 4 << 20
 LISTING_BYTES: Final = 2_000_000
+_NO_BUCKET: Final = "<Code>NoSuchBucket</Code>"
 _REASON_CHARS: Final = 240
 
 Attempt = Literal["stored", "there"]
@@ -216,6 +217,8 @@ class Bucket:
         except TimeoutError:
             raise TransientError(f"{self.url} does not answer about {name}: check the network") from None
         except errors.BaseError as error:
+            if _NO_BUCKET in str(error):
+                raise FileNotFoundError(self.url) from None
             raise TransientError(f"{self.url} cannot be used: {_reason(error)}") from None
 
 
