@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from predsurv.config.hosts import url_refusal
-from predsurv.config.kinds import Address, Endpoint, Kind, Place, Url
+from predsurv.config.kinds import Address, Kind, Url
+from predsurv.config.places import Endpoint, Place
 from predsurv.config.schema import KEYS, SECTIONS, Config, build
 from predsurv.config.secrets import looks_secret, secret_hint
 from predsurv.core.errors import ConfigError

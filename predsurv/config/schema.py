@@ -28,7 +28,6 @@ from predsurv.config.kinds import (
     Choice,
     Count,
     Duration,
-    Endpoint,
     Flag,
     Folder,
     Host,
@@ -36,12 +35,11 @@ from predsurv.config.kinds import (
     Name,
     Names,
     Part,
-    Place,
-    Region,
     Shard,
     Url,
     Weights,
 )
+from predsurv.config.places import Endpoint, Place, Region
 from predsurv.core.num import MICROS, Money, Price
 
 MS: Final = 1_000_000

@@ -91,7 +91,8 @@ def open_bucket(place: Place) -> "Bucket":
             },
         )
     except BaseError as error:
-        raise ConfigError(f"{place.url} cannot be used: {_reason(error)}; correct [object_store]") from None
+        reason = f"{place.url} cannot be used: {_reason(error)}"
+        raise ConfigError(f"{reason}; correct [object_store] or the AWS_ variables") from None
     return Bucket(store, place.url)
 
 

@@ -70,7 +70,7 @@ def test_another_machine_sees_what_one_recorded(
     here = machine("one")
     assert main(["scan"]) == 0
     assert main(["collect", "--duration", "4s"]) == 0
-    assert f"bucket: nothing is waiting; " in capsys.readouterr().out
+    assert "bucket: nothing is waiting; " in capsys.readouterr().out
     mined = printed(capsys, "mine")
     assert isinstance(mined, list)
     assert len(mined) >= 10

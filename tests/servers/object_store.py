@@ -1,6 +1,6 @@
 """An object store on a loopback socket that can be switched off and on again."""
 
-import urllib.request
+import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,7 +31,10 @@ class ObjectStoreServer:
         self._server = self._started(self.port)
 
     def _ask(self, method: str, path: str) -> None:
-        urllib.request.urlopen(urllib.request.Request(self.endpoint + path, method=method)).close()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request(method, path)
+        assert connection.getresponse().status == 200
+        connection.close()
 
     @staticmethod
     def _started(port: int) -> ThreadedMotoServer:
