@@ -1,4 +1,4 @@
-"""Uploads give way to the recording: what fails is put off, what is refused is said once, and a stop never waits long."""
+"""Uploads give way to the recording: what fails is put off, a refusal is said once, and a stop never waits long."""
 
 import asyncio
 import logging
@@ -105,10 +105,10 @@ async def test_failures_are_said_once_and_come_further_and_further_apart(
     work = Uploads(layout, "c0", clock, bucket)
     with caplog.at_level(logging.WARNING):
         running = asyncio.create_task(work.run())
-        while len(clock.slept) < 5:
+        while len(clock.slept) < 5:  # noqa: ASYNC110 - files are read in threads
             await asyncio.sleep(0.001)
         bucket.down = False
-        while work.vitals.waiting:
+        while work.vitals.waiting:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         running.cancel()
         await asyncio.wait([running])
