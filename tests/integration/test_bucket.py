@@ -157,7 +157,7 @@ async def test_a_store_that_stays_down_leaves_everything_to_the_next_start(
     await scan(config, clock)
     server.off()
     try:
-        report = await job_of(config, clock).run(4 * S)
+        report = await job_of(config, clock).run(8 * S)
     finally:
         server.on()
     assert report.bucket is not None
@@ -171,7 +171,7 @@ async def test_the_same_id_from_two_machines_is_refused(server: ObjectStoreServe
     one, two, clock = placed(server, tmp_path / "one"), placed(server, tmp_path / "two"), FastClock()
     for config in (one, two):
         await scan(config, clock)
-    await job_of(one, clock).run(2 * S)
+    await job_of(one, clock).run(8 * S)
     with pytest.raises(SafetyError, match="'c0' is used by another data folder"):
         await job_of(two, clock).run(2 * S)
     assert sealed(two) == {}
@@ -185,7 +185,7 @@ async def test_two_shards_share_a_bucket_and_overlap_nowhere(server: ObjectStore
     ]
     for config in shards:
         await scan(config, clock)
-    await asyncio.gather(*(job_of(config, clock).run(5 * S) for config in shards))
+    await asyncio.gather(*(job_of(config, clock).run(8 * S) for config in shards))
     own = [sealed(config) for config in shards]
     assert not own[0].keys() & own[1].keys()
     reader = placed(server, tmp_path / "reader")
@@ -207,7 +207,7 @@ async def test_another_machine_reads_only_whole_segments_and_notices_a_changed_o
 ) -> None:
     config, clock = placed(server, tmp_path / "one"), FastClock()
     await scan(config, clock)
-    await job_of(config, clock).run(4 * S)
+    await job_of(config, clock).run(8 * S)
     place = bucket(config)
     incomplete = [file for file in sealed(config) if file.endswith("-000000000001.parquet")]
     other = placed(server, tmp_path / "two")
