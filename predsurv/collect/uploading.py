@@ -31,13 +31,17 @@ FILES_AT_ONCE: Final = 4
 LOOK_INTERVAL: Final = 500_000_000
 """How often (ns) it is looked whether something was sealed."""
 
+SEGMENTS_KNOWN_MAX: Final = 10_000
+"""Segments that are kept in mind while they wait; the rest is looked up again when these are uploaded."""
+
 RETRY_INTERVAL: Final = 1_000_000_000
 RETRY_INTERVAL_MAX: Final = 60_000_000_000
 """How long (ns) to wait after the first failure; twice as long after each further one, up to this."""
 
-CLAIM_SECONDS_MAX: Final = 5.0
+CLAIM_SECONDS_MAX: Final = 3.0
 """How long the start waits to hear whether another folder uses the same collector.id."""
 
+_REFUSED: Final = "nothing more is uploaded, files stay"
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -55,8 +59,9 @@ class Uploads:
         self._clock = clock
         self._bucket = bucket
         self._universes: list[VenueName] = []
-        self._owed: dict[int, Batch] | None = None
+        self._owed: dict[int, Batch] = {}
         self._done: set[int] = set()
+        self._more = True  # than is in mind: what an earlier run left
         self._claimed = False
 
     async def begin(self, venues: Sequence[VenueName]) -> None:
@@ -74,7 +79,9 @@ class Uploads:
     def add(self, report: SealReport) -> None:
         """Take note of a segment that was sealed and forgotten just now."""
         segment = parse_segment(Path(report.segment))[1]
-        if report.files and self._owed is not None and segment not in self._done:
+        if len(self._owed) >= SEGMENTS_KNOWN_MAX:
+            self._more = True
+        elif report.files and segment not in self._done:
             self._owed.setdefault(segment, uploads.batch(self._collector, segment, report.files))
             self._count()
 
@@ -89,7 +96,7 @@ class Uploads:
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, RETRY_INTERVAL_MAX)
             except (IntegrityError, SafetyError) as error:
-                self._refused(error)
+                self._failed(str(error), _REFUSED)
                 return
             else:
                 pause = RETRY_INTERVAL
@@ -103,15 +110,12 @@ class Uploads:
             async with asyncio.timeout(max(seconds, 0)):
                 await self._catch_up()
         except (TransientError, OSError) as error:  # a timeout is among these
-            self._failed(str(error) or "there was no time for more")
+            self._failed(str(error) or f"{self._bucket.url} did not take everything in time", "files wait")
         except (IntegrityError, SafetyError) as error:
-            self._refused(error)
+            self._failed(str(error), _REFUSED)
 
     async def _catch_up(self) -> None:
-        if self._owed is None:
-            found = await asyncio.to_thread(uploads.owed, self._layout, self._collector)
-            self._owed = {each.segment: each for each in found}
-            self._count()
+        await self._look_up()
         await self._claim()
         while self._universes:
             path = await asyncio.to_thread(latest_universe, self._layout.data_dir, self._universes[-1])
@@ -129,6 +133,25 @@ class Uploads:
             self._done.add(segment)
             self._owed.pop(segment)
             self._reached()
+            if not self._owed:
+                await self._look_up()
+
+    async def _look_up(self) -> None:
+        """Call to mind what waits and is not known to, as far as there is room."""
+        while self._more and not self._owed:
+            self._more = False  # from here on: what is sealed meanwhile may come too late to be found
+            try:
+                found = await asyncio.to_thread(uploads.owed, self._layout, self._collector)
+            except BaseException:
+                self._more = True
+                raise
+            for each in found:
+                if len(self._owed) >= SEGMENTS_KNOWN_MAX:
+                    self._more = True
+                    break
+                if each.segment not in self._done:
+                    self._owed.setdefault(each.segment, each)
+            self._count()
 
     async def _claim(self) -> None:
         """Store who this folder is, unless somebody else was first: ids of segments are counted in one folder only."""
@@ -175,7 +198,7 @@ class Uploads:
         self.vitals = msgspec.structs.replace(self.vitals, bytes=size)
 
     def _count(self) -> None:
-        waiting = sum(max(len(each.missing), 1) for each in (self._owed or {}).values())
+        waiting = sum(max(len(each.missing), 1) for each in self._owed.values())
         self.vitals = msgspec.structs.replace(self.vitals, waiting=waiting)
 
     def _reached(self) -> None:
@@ -184,15 +207,13 @@ class Uploads:
             _LOG.warning("%s can be reached again; %d files wait", self._bucket.url, self.vitals.waiting)
             self.vitals = msgspec.structs.replace(self.vitals, trouble=None)
 
-    def _failed(self, reason: str) -> None:
-        if self.vitals.trouble is None:
-            _LOG.warning("%s; recording goes on, files wait in %s", reason, self._layout.data_dir)
-        self.vitals = msgspec.structs.replace(self.vitals, trouble=reason, failures=self.vitals.failures + 1)
-
-    def _refused(self, error: Exception) -> None:
-        _LOG.error("nothing more is uploaded: %s", error)
+    def _failed(self, reason: str, outlook: str = "recording goes on, files wait") -> None:
+        refused = outlook == _REFUSED
+        if self.vitals.trouble is None or refused:
+            level = logging.ERROR if refused else logging.WARNING
+            _LOG.log(level, "%s; %s in %s", reason, outlook, self._layout.data_dir)
         failures = self.vitals.failures + 1
-        self.vitals = msgspec.structs.replace(self.vitals, trouble=str(error), failures=failures, refused=True)
+        self.vitals = msgspec.structs.replace(self.vitals, trouble=reason, failures=failures, refused=refused)
 
 
 async def upload_universe(bucket: Bucket, layout: Layout, path: Path) -> None:

@@ -146,8 +146,8 @@ async def _bring(bucket: Bucket, layout: Layout, files: Sequence[SealedFile], te
     async def one(numbered: tuple[int, SealedFile]) -> None:
         nonlocal size, done
         number, file = numbered
-        size += await _place(bucket, layout, (number, file.path), file.blake2b)
-        done += 1
+        got = await _place(bucket, layout, (number, file.path), file.blake2b)
+        size, done = size + got, done + 1  # after the await: the others add to these meanwhile
         tell(done, len(files), size)
 
     tell(0, len(files), 0)

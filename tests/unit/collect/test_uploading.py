@@ -81,6 +81,22 @@ async def test_the_oldest_goes_first_and_its_manifest_last(layout: Layout, bucke
     assert uploads.owed(layout, "c0") == []
 
 
+async def test_of_a_long_backlog_a_part_is_kept_in_mind(
+    layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploading, "SEGMENTS_KNOWN_MAX", 2)
+    for segment in (1, 2, 3):
+        sealed(layout, segment)
+    (layout.data_dir / sealed(layout, 1).files[0].path).unlink()
+    work = up(layout, bucket)
+    await work.finish(20)
+    work.add(sealed(layout, 4))
+    for _ in range(3):
+        await work.finish(20)
+    assert [each.segment for each in uploads.owed(layout, "c0")] == [1]
+    assert work.vitals.waiting == 0
+
+
 async def test_a_damaged_or_missing_file_is_left_out_and_the_rest_goes(
     layout: Layout, bucket: ShakyBucket, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,7 +142,7 @@ async def test_a_stop_waits_no_longer_than_it_may(layout: Layout, bucket: ShakyB
         await work.finish(0.05)
         await work.finish(-1)
     assert work.vitals.waiting == 1
-    assert work.vitals.trouble == "there was no time for more"
+    assert work.vitals.trouble == "s3://b/p did not take everything in time"
 
 
 async def test_a_start_waits_no_longer_than_it_may_for_a_store_that_is_mute(
@@ -171,3 +187,37 @@ async def test_a_segment_of_another_content_in_the_bucket_is_refused(layout: Lay
     assert work.vitals.trouble is not None
     assert "two collectors of one id" in work.vitals.trouble
     assert await bucket.read(file.path) == b"theirs"
+
+
+async def test_what_was_looked_up_in_vain_is_looked_up_again(
+    layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed(layout, 1)
+    work = up(layout, bucket)
+
+    def unreadable(*_: object) -> list[object]:
+        raise OSError("unreadable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "owed", unreadable)
+        await work.finish(20)
+    assert work.vitals.trouble == "unreadable"
+    await work.finish(20)
+    assert uploads.owed(layout, "c0") == []
+
+
+async def test_what_is_sealed_while_it_is_looked_up_is_not_forgotten(
+    layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = up(layout, bucket)
+    found = uploads.owed
+
+    def late(*_: object) -> list[uploads.Batch]:
+        before = found(layout, "c0")
+        work.add(sealed(layout, 1))
+        return before
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "owed", late)
+        await work.finish(20)
+    assert uploads.owed(layout, "c0") == []

@@ -70,6 +70,7 @@ async def test_a_reader_gets_what_was_sealed_and_nothing_twice(
     fetched = await fetch(bucket, reader, Wanted(), lambda *each: told.append(each))
     assert here(reader) == here(recorded)
     assert (fetched.files, fetched.incomplete) == (len(here(recorded)), 0)
+    assert fetched.bytes == sum(path.stat().st_size for path in reader.data_dir.rglob("*.parquet"))
     assert told[0] == (0, fetched.files, 0)
     assert told[-1] == (fetched.files, fetched.files, fetched.bytes)
     assert {file.path: file.blake2b for file in manifest.read(reader.manifest)} == here(recorded)
