@@ -57,7 +57,7 @@ COMPILE = $(UV) pip compile pyproject.toml --group build --universal --python-ve
 lock: ## pin every dependency anew, with hashes (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv: install it with $(BIN)/python -m pip install uv" >&2; exit 2; }
 	@$(COMPILE) --output-file requirements.lock
-	@$(COMPILE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) --extra dev --extra s3 --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove caches and build results; .venv and data stay
 	@rm -rf build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -57,7 +57,7 @@ def main(markets: int) -> int:
 async def scan(url: str, folder: Path) -> list[VenueScan]:
     """Scan the server as the command does, at full speed."""
     clock = SystemClock()
-    config = Config(data_dir=folder, venues=Venues(polymarket=Polymarket(gamma_url=url)))
+    config = Config(place=folder, venues=Venues(polymarket=Polymarket(gamma_url=url)))
     venue = PolymarketVenue(config, clock, system_random)
     venue.gamma_limiter = TokenBucket(clock, tokens=1_000_000, period=1_000_000_000, burst=1_000)  # no limit here
     try:

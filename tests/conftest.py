@@ -25,7 +25,7 @@ class NetworkForbiddenError(Exception):
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("PREDSURV_")]:
+    for name in [name for name in os.environ if name.startswith(("PREDSURV_", "AWS_"))]:
         monkeypatch.delenv(name)
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from predsurv.cli.bucket import bucket_of
 from predsurv.config import Config, read_secret
 from predsurv.config.secrets import SECRETS
-from predsurv.core.errors import ConfigError
+from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.venues.kalshi.signing import KEY_ID, PRIVATE_KEY, load_signer
@@ -112,6 +113,19 @@ def kalshi_check(environ: dict[str, str] | None = None) -> Check:
     if signer is None:
         return Check("kalshi feed", "ok", "polled; an API key adds every change, numbered, and all trades")
     return Check("kalshi feed", "ok", "streamed with the API key")
+
+
+def bucket_check(config: Config, *, offline: bool) -> Check:
+    """Check that the bucket can be used: its library is there, and it answers with the credentials at hand."""
+    try:
+        bucket = bucket_of(config)
+        if bucket is not None and not offline:
+            asyncio.run(bucket.folders(""))
+    except ConfigError as error:
+        return Check("bucket", "fail", str(error), "install or correct that")
+    except TransientError as error:
+        return Check("bucket", "fail", str(error), "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and [object_store]")
+    return Check("bucket", "ok", f"{config.bucket} {'is not asked' if offline else 'answers'}")
 
 
 def venue_urls(config: Config) -> dict[str, str]:

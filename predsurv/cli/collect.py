@@ -15,6 +15,7 @@ from typing import Annotated, Final, TextIO, cast
 
 import typer
 
+from predsurv.cli.bucket import bucket_of
 from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.panel import Show, Stderr, live_panel, status_line
 from predsurv.cli.planning import plan_table
@@ -26,7 +27,7 @@ from predsurv.collect.report import CollectReport
 from predsurv.collect.vitals import health_of
 from predsurv.config import Config, load
 from predsurv.config.kinds import parse_duration
-from predsurv.core.errors import ConfigError, TransientError
+from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import MICROS
 from predsurv.core.text import path_component, sanitise
@@ -77,7 +78,7 @@ async def _run(
         for venue in opened:
             stack.push_async_callback(venue.aclose)
         monitor = Monitor([venue.name for venue in opened])
-        aids = Aids(lambda name: latest_scores(config, name), monitor.metrics, monitor.recording())
+        aids = Aids(lambda name: latest_scores(config, name), monitor.metrics, monitor.recording(), bucket_of(config))
         job = await asyncio.to_thread(Job, config, opened, clock, aids)
         if plan_only is not None:
             universes = {each.venue.name: each.steering.demand({}).universe for each in job.sessions}
@@ -175,7 +176,10 @@ def _names(config: Config, names: Sequence[str] | None) -> Sequence[str]:
 
 
 def _complain(report: CollectReport) -> None:
-    """Name what is damaged; raise TransientError (exit 3) when a venue sent nothing at all."""
+    """Name what is damaged; raise TransientError (exit 3) when a venue sent nothing at all.
+
+    Raises SafetyError (exit 5) when the bucket refused the files for good.
+    """
     for what in report.damaged:
         say(f"warning: damaged: {what}")
     silent = [
@@ -183,6 +187,8 @@ def _complain(report: CollectReport) -> None:
         for each in report.venues
         if each.instruments and not each.events
     ]
+    if report.bucket is not None and report.bucket.refused:
+        raise SafetyError(f"recorded, but not uploaded: {report.bucket.trouble}")
     if silent:
         raise TransientError("; ".join(silent) + "; check the connection with 'predsurv doctor'")
 

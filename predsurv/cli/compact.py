@@ -10,7 +10,7 @@ import typer
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.render import Column, Table, show
 from predsurv.config import Config, load
-from predsurv.core.errors import ConfigError, IntegrityError
+from predsurv.core.errors import ConfigError, IntegrityError, SafetyError
 from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
 from predsurv.store.compact import CompactOptions, CompactReport, collectors_of, compact_closed
@@ -45,6 +45,11 @@ def compact(
     """Make one sorted file of each recorded hour that is over; remove what is beyond storage.max_age and max_bytes."""
     settings = load(config, flags=mock_flag(mock)).config
     layout = Layout(settings.data_dir)
+    if settings.bucket:
+        raise SafetyError(
+            f"objects of {settings.bucket} cannot change places in one step, so its files are never merged; "
+            "limits of storage are kept while 'predsurv collect' runs"
+        )
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {settings.data_dir}; run 'predsurv collect' first")
     if date is not None and not is_date(date):

@@ -11,6 +11,7 @@ import typer
 
 from predsurv.cli.checks import (
     Check,
+    bucket_check,
     data_checks,
     kalshi_check,
     package_checks,
@@ -67,5 +68,7 @@ def _configured(config: Config, *, offline: bool) -> list[Check]:
     checks = [*data_checks(config.data_dir), port_check(config.metrics.host, config.metrics.port), *secret_checks()]
     if config.venues.kalshi.enabled and not config.mock.enabled:
         checks.append(kalshi_check())
+    if config.bucket:
+        checks.append(bucket_check(config, offline=offline))
     urls = {} if offline else venue_urls(config)
     return checks + asyncio.run(reach_checks(urls))

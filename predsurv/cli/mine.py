@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
+from predsurv.cli.bucket import fetch_day
 from predsurv.cli.cells import span, volume
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.render import Column, Table, Value, near, say, show
@@ -68,6 +69,7 @@ def mine(
     """Rank a recorded day's markets by what happened in them, and write its statistics."""
     loaded = load(config, flags={"miner.top": top}).config
     weight = scores.weights(loaded.miner.weights)
+    fetch_day(loaded, venue, date)
     day = choose_day(loaded.data_dir, venue, date)
     mined = mine_day(day, _markets(day), weight)
     best = mined.stats.head(loaded.miner.top).to_dicts()

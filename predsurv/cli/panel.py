@@ -18,7 +18,7 @@ from rich.text import Text
 from predsurv.cli.cells import NOTHING, bar, span, volume
 from predsurv.cli.render import console
 from predsurv.collect.panel import Facts
-from predsurv.collect.vitals import Link, VenueVitals
+from predsurv.collect.vitals import BucketVitals, Link, VenueVitals
 from predsurv.core.text import sanitise
 
 REFRESHES_PER_SECOND: Final = 4
@@ -73,9 +73,11 @@ def status_line(facts: Facts) -> str:
     """Return the running totals as one line for people and logs."""
     lag = NOTHING if facts.lag_p50 is None else f"{span(facts.lag_p50)}/{span(facts.lag_p99 or 0)}"
     rotation = "" if facts.next_rotation is None else f" · rotation in {span(facts.next_rotation)}"
+    bucket = facts.vitals.bucket
+    rest = rotation if bucket is None else f"{rotation} · bucket: {_some(bucket.waiting, 'file')} waiting"
     return (
         f"{facts.events_per_s:,} events/s · books {facts.trusted:,}/{facts.wanted:,} · lag p50/p99 {lag} · "
-        f"{sum(facts.gaps.values()):,} gaps · {facts.rows:,} rows sealed · {volume(facts.bytes)} written{rotation}"
+        f"{sum(facts.gaps.values()):,} gaps · {facts.rows:,} rows sealed · {volume(facts.bytes)} written{rest}"
     )
 
 
@@ -94,6 +96,8 @@ def _overview(facts: Facts) -> Iterator[Text]:
     gaps = [f"{reason} {count:,}" for reason, count in facts.gaps.items()]
     yield _labelled("gaps", " · ".join(gaps) or "none")
     yield _disk(facts)
+    if facts.vitals.bucket is not None:
+        yield _bucket(facts.vitals.bucket)
     if facts.next_rotation is not None:
         yield _labelled("rotation", _rotation(facts))
 
@@ -105,6 +109,13 @@ def _disk(facts: Facts) -> Text:
     if vitals.waiting:
         text += f" · {_some(vitals.waiting, 'segment')} to seal"
     return _labelled("disk", text, "yellow" if vitals.disk_free < DISK_LOW else "")
+
+
+def _bucket(bucket: BucketVitals) -> Text:
+    text = f"{_some(bucket.waiting, 'file')} waiting · {volume(bucket.bytes)} uploaded"
+    if bucket.trouble is not None:
+        text += f" · {sanitise(bucket.trouble, 200)}"
+    return _labelled("bucket", text, "yellow" if bucket.trouble is not None else "")
 
 
 def _rotation(facts: Facts) -> str:

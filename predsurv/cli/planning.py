@@ -41,7 +41,7 @@ def plan_table(
         experience = _experience(Layout(config.data_dir), name)
         expected = forecast(made, universes[name], pace, experience)
         rows.append(_row(name, made, expected, (_tradable(universes[name]), experience)))
-    return Table("plan", "What recording would take", _PLAN, rows, _note(plans, rows))
+    return Table("plan", "What recording would take", _PLAN, rows, _note(plans, rows, config))
 
 
 def _row(name: VenueName, made: Plan, expected: Forecast, known: tuple[int, Experience | None]) -> Sequence[Value]:
@@ -62,8 +62,8 @@ def _row(name: VenueName, made: Plan, expected: Forecast, known: tuple[int, Expe
     )
 
 
-def _note(plans: Mapping[VenueName, Plan], rows: Sequence[Sequence[Value]]) -> str:
-    notes = []
+def _note(plans: Mapping[VenueName, Plan], rows: Sequence[Sequence[Value]], config: Config) -> str:
+    notes = [f"files go to {config.bucket} by way of {config.data_dir}"] if config.bucket else []
     left_out = sum(made.left_out for made in plans.values())
     if left_out:
         notes.append(f"{left_out:,} pinned instruments find no place: raise collector.max_instruments")
@@ -84,7 +84,7 @@ def _pace(config: Config) -> Pace:
         snapshot_interval=storage.snapshot_interval,
         heartbeat_interval=storage.heartbeat_interval,
         instruments_per_connection=collector.instruments_per_connection,
-        compact=bool(getattr(storage, "compact", False)),
+        compact=storage.compact and not config.bucket,
     )
 
 

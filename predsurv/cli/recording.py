@@ -6,7 +6,7 @@ Kept apart from the command so that tests and other commands can show the same.
 from collections.abc import Sequence
 from typing import Final
 
-from predsurv.cli.cells import span
+from predsurv.cli.cells import span, volume
 from predsurv.cli.render import Column, Table, Value
 from predsurv.collect.report import CollectReport, VenueReport
 from predsurv.store.paths import FOLDERS
@@ -51,7 +51,15 @@ def file_table(report: CollectReport) -> Table:
         count, size = report.rows.get(dataset, 0), report.bytes.get(dataset, 0)
         rate = count * 1_000_000_000 / max(report.duration, 1)
         rows.append((folder, count, size, size / count if count else None, rate))
-    return Table("files", "Written", _FILES, rows)
+    return Table("files", "Written", _FILES, rows, _bucket(report))
+
+
+def _bucket(report: CollectReport) -> str:
+    bucket = report.bucket
+    if bucket is None:
+        return ""
+    waiting = f"{bucket.waiting:,} files waiting for the next start" if bucket.waiting else "nothing is waiting"
+    return f"bucket: {waiting}; {volume(bucket.bytes)} uploaded to {bucket.url}"
 
 
 def _venue_row(venue: VenueReport) -> Sequence[Value]:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
+from predsurv.cli.bucket import upload_universes
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.progress import progress_line
 from predsurv.cli.render import Column, Table, Value, near, say, show
@@ -83,6 +84,7 @@ def scan(
     loaded = load(config, flags={**mock_flag(mock), "scanner.max_markets": limit, **only}).config
     least = Least(_dollars("--min-volume", min_volume), _dollars("--min-liquidity", min_liquidity))
     results = asyncio.run(_run(loaded, venues, least))
+    upload_universes(loaded, [result.path for result in results if result.path is not None])
     show([venue_table(results), category_table(results)], format)
     _tell(results)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final, TypeVar
 import polars as pl
 import typer
 
+from predsurv.cli.bucket import bucket_table, fetch_first
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.render import Column, Table, Value, show
 from predsurv.config import load
@@ -19,6 +20,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.text import path_component
 from predsurv.store import audit, manifest
 from predsurv.store.compact import in_flight
+from predsurv.store.fetching import Wanted
 from predsurv.store.paths import FOLDERS, Dataset, Layout, end_of, parse_file, parse_segment, segment_name
 
 FINDINGS_SHOWN_MAX: Final = 50
@@ -73,21 +75,28 @@ Deep = Annotated[
 
 def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
     """Show how much of the wanted time was recorded, and what is on disk."""
-    data_dir = load(config, flags=mock_flag(mock)).config.data_dir
+    settings = load(config, flags=mock_flag(mock)).config
+    fetch_first(settings, Wanted(datasets=("coverage",)))
+    data_dir = settings.data_dir
     layout = Layout(data_dir)
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
     tables = [steady(partial(coverage_table, data_dir))]
     if hours:
         tables.append(steady(partial(hours_table, data_dir, hours)))
-    show([*tables, stored_table(layout), log_table(layout)], format)
+    tables += [stored_table(layout), log_table(layout)]
+    if (there := bucket_table(settings)) is not None:
+        tables.append(there)
+    show(tables, format)
 
 
 def verify(
     *, deep: Deep = False, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table"
 ) -> None:
     """Check every recorded file against its checksums, its manifest, its order, and the promise that time is tiled."""
-    data_dir = load(config, flags=mock_flag(mock)).config.data_dir
+    settings = load(config, flags=mock_flag(mock)).config
+    fetch_first(settings, Wanted())
+    data_dir = settings.data_dir
     layout = Layout(data_dir)
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")

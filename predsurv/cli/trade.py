@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 from prometheus_client import CollectorRegistry
 
+from predsurv.cli.bucket import fetch
 from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, mock_flag
 from predsurv.cli.render import Table, say, show
 from predsurv.cli.trading import Announcer, portfolio_table, position_table, run_tables
@@ -29,7 +30,8 @@ from predsurv.engine.step import Step
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Venue
 from predsurv.state.market_cache import MarketCache
-from predsurv.store.paths import NS_DAY, Layout, dataset_files
+from predsurv.store.fetching import Wanted
+from predsurv.store.paths import NS_DAY, Layout, dataset_files, date_of
 from predsurv.store.universe import latest_universe, read_universe
 from predsurv.strategies.registry import build
 from predsurv.telemetry.metrics import Metrics
@@ -164,6 +166,7 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None) ->
     async with AsyncExitStack() as stack:
         venue = open_venue(name, config, SystemClock())
         stack.push_async_callback(venue.aclose)
+        await fetch(config, Wanted(venue=venue.name, dates=_dates(span), universe=True))
         _recorded(config.data_dir, venue.name, span)
         session = open_backtest(config, venue, span, _All())
         stack.callback(session.trader.journal.close)
@@ -283,6 +286,10 @@ def _day(text: str) -> int:
         raise ConfigError(
             f"expected a day such as 2026-01-31 or 2026-01-31..2026-02-02; got {sanitise(text, 40)!r}"
         ) from None
+
+
+def _dates(span: Span) -> tuple[str, ...]:
+    return tuple(date_of(day) for day in range(span.start, span.end, NS_DAY))
 
 
 def _recorded(data_dir: Path, venue: VenueName, span: Span) -> None:

@@ -23,11 +23,13 @@ from predsurv.collect.report import CollectReport, venue_report
 from predsurv.collect.rotation import History, Plan, plan
 from predsurv.collect.timekeeping import SteadyClock
 from predsurv.collect.upkeep import Upkeep
+from predsurv.collect.uploading import Uploads
 from predsurv.collect.vitals import Vitals
 from predsurv.config import Config
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Clock, Venue
+from predsurv.store.bucket import Bucket
 from predsurv.store.lock import DataLock
 from predsurv.store.paths import Layout
 from predsurv.store.recovery import RecoveryReport
@@ -40,15 +42,22 @@ FLUSH_INTERVAL: Final = 40_000_000
 PULSE_INTERVAL: Final = 1_000_000_000
 """How often (ns) the vitals are taken."""
 
+STOP_SECONDS_MAX: Final = 4.5
+"""A stop that takes longer has no time left for uploads."""
+
+UPLOAD_SECONDS_MAX: Final = 3.0
+"""What a stop takes at most to upload what was sealed last."""
+
 _LOG: Final = logging.getLogger(__name__)
 
 
 class Aids(Struct, frozen=True):
-    """What a recording can use and can do without: measured interestingness (micros) by venue, and metrics."""
+    """What a recording can use and can do without: measured interestingness (micros) by venue, metrics, a bucket."""
 
     scores: Callable[[VenueName], Mapping[InstrumentKey, int]] = lambda _: {}
     metrics: Metrics | None = None
     gauges: RecordingGauges | None = None
+    bucket: Bucket | None = None
 
 
 class Job:
@@ -67,7 +76,10 @@ class Job:
         self._stopping = asyncio.Event()
         self._steady = SteadyClock(clock)
         self._keeper: Keeper | None = None
-        self._upkeep = Upkeep(self._layout, config.collector.id, clock, config.storage)
+        collector, bucket = config.collector.id, aids.bucket
+        self._upkeep = Upkeep(self._layout, collector, clock, config.storage, bucket=bucket is not None)
+        self.uploads = None if bucket is None else Uploads(self._layout, collector, clock, bucket)
+        self._asked_to_stop = 0
         self._pulse_due = 0
         self._lags = Lags()
         self.sessions = open_sessions(config, venues, clock, self._steady)
@@ -108,13 +120,17 @@ class Job:
     async def run(self, duration: int | None = None) -> CollectReport:
         """Record until stopped, until ``duration`` (ns) has passed, or until every feed is over.
 
-        Raises SafetyError when another collector holds the lock, IntegrityError when the disk
-        cannot be trusted; what was committed until then is sealed by the next start.
+        Raises SafetyError when another collector holds the lock or has its name in the bucket, IntegrityError
+        when the disk cannot be trusted; what was committed until then is sealed by the next start.
         """
         began, collector = self._clock.monotonic(), self._config.collector.id
         with DataLock(self._layout.state, collector):
+            if self.uploads is not None:
+                await self.uploads.begin([session.venue.name for session in self.sessions])
             started = await asyncio.to_thread(start, self._config, self.sessions, self._clock)
             keeper = self._keeper = Keeper(self.sessions, started.writer, started.ledger, self._meter)
+            if self.uploads is not None:
+                keeper.on_sealed = self.uploads.add
             for session in self.sessions:
                 self._meter.gaps(session.venue.name, "crash", session.crashed)
             await keeper.commit()
@@ -124,6 +140,9 @@ class Job:
                 await self._record(keeper, None if duration is None else began + duration)
             finally:
                 await keeper.finish()
+            if self.uploads is not None:
+                left = STOP_SECONDS_MAX - (self._clock.monotonic() - self._asked_to_stop) / 1e9
+                await self.uploads.finish(min(left, UPLOAD_SECONDS_MAX))
         return self._report(started.recovery, self._clock.monotonic() - began)
 
     async def _record(self, keeper: Keeper, deadline: int | None) -> None:
@@ -134,11 +153,14 @@ class Job:
                     for session in self.sessions
                 ]
                 others = [group.create_task(keeper.writer.sealing.run()), group.create_task(self._upkeep.run())]
+                if self.uploads is not None:
+                    others.append(group.create_task(self.uploads.run()))
                 while not (self._stopping.is_set() or all(task.done() for task in feeds)):
                     await self._turn(keeper)
                     if deadline is not None and self._clock.monotonic() >= deadline:
                         break
                     await self._clock.sleep(FLUSH_INTERVAL)
+                self._asked_to_stop = self._clock.monotonic()
                 for task in (*feeds, *others):
                     task.cancel()
         except BaseExceptionGroup as failures:
@@ -186,6 +208,7 @@ class Job:
             paused=writer.paused if writer else None,
             lag_p50=self._lags.quantile(50),
             lag_p99=self._lags.quantile(99),
+            bucket=self.uploads.vitals if self.uploads is not None else None,
         )
 
     def _report(self, recovery: RecoveryReport, duration: int) -> CollectReport:
@@ -197,4 +220,5 @@ class Job:
             recovered=len(recovery.seals),
             damaged=(*recovery.damaged, *self._meter.damaged),
             duration=duration,
+            bucket=self.uploads.vitals if self.uploads is not None else None,
         )

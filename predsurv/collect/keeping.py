@@ -6,7 +6,7 @@ and ledger never disagree.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from predsurv.collect.carryover import mark_damage
@@ -17,6 +17,7 @@ from predsurv.collect.writer import Writer
 from predsurv.core.errors import TransientError
 from predsurv.core.records import Record
 from predsurv.store.intake import LogFact, LogPaused, LogResumed
+from predsurv.store.seal import SealReport
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Keeper:
         self._sessions = sessions
         self._ledger = ledger
         self._meter = meter
+        self.on_sealed: Callable[[SealReport], None] = lambda _: None
 
     async def commit(self) -> None:
         """Commit what was recorded since the last time, with the notes that belong to it."""
@@ -64,6 +66,7 @@ class Keeper:
         """Take note of what was sealed; time of which records turned out to be damaged is a gap."""
         for report, opened in self.writer.sealing.done():
             self._meter.sealed(report)
+            self.on_sealed(report)
             if not report.damaged:
                 continue
             _LOG.warning("%s: damaged: %s; a gap", report.segment, "; ".join(report.damaged))

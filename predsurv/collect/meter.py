@@ -50,6 +50,8 @@ class Meter:
                 self._gauges.proofs(venue.venue, venue.proofs)
             self._gauges.disk(vitals.disk_free, paused=vitals.paused is not None)
             self._gauges.lag(vitals.lag_p50, vitals.lag_p99)
+            if vitals.bucket is not None:
+                self._gauges.uploads(vitals.bucket.waiting, vitals.bucket.bytes, vitals.bucket.failures)
 
     def sealed(self, report: SealReport) -> None:
         """Take what sealing a segment made."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from predsurv.collect.session import Session
+from predsurv.collect.vitals import BucketVitals
 from predsurv.core.events import GapReason
 from predsurv.core.ids import VenueName
 from predsurv.store.paths import Dataset
@@ -40,7 +41,7 @@ class CollectReport(Struct, frozen=True, kw_only=True):
     """The whole recording. ``rows`` and ``bytes`` by dataset are of the files sealed; ``duration`` in ns.
 
     ``recovered``: segments of an earlier run that were sealed at start. ``damaged``: what could not
-    be read and was put aside.
+    be read and was put aside. ``bucket``: what went there and what has to wait, None when there is none.
     """
 
     venues: tuple[VenueReport, ...]
@@ -50,6 +51,7 @@ class CollectReport(Struct, frozen=True, kw_only=True):
     recovered: int
     damaged: tuple[str, ...]
     duration: int
+    bucket: BucketVitals | None = None
 
 
 def venue_report(session: Session) -> VenueReport:

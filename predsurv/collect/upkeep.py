@@ -28,14 +28,19 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """The upkeep of one collector's files; ``storage`` says what is wanted."""
+    """The upkeep of one collector's files; ``storage`` says what is wanted.
 
-    def __init__(self, layout: Layout, collector: str, clock: Clock, storage: Storage) -> None:
+    With a ``bucket`` nothing is merged, as objects there could not change places in one step, and nothing is removed
+    that is not uploaded.
+    """
+
+    def __init__(self, layout: Layout, collector: str, clock: Clock, storage: Storage, *, bucket: bool = False) -> None:
         self._layout = layout
         self._collector = collector
         self._clock = clock
         self._storage = storage
-        self._compacts = storage.compact
+        self._compacts = storage.compact and not bucket
+        self._bucket = bucket
         self._stopping = Event()
 
     async def run(self) -> None:
@@ -79,7 +84,7 @@ class Upkeep:
 
     def _expire(self) -> None:
         storage = self._storage
-        policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level)
+        policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level, self._bucket)
         try:
             report = expire(self._layout, self._clock, policy)
         except (SafetyError, TransientError) as error:

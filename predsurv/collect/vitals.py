@@ -60,11 +60,26 @@ class VenueVitals(Struct, frozen=True, kw_only=True):
     proofs: Mapping[str, int] = {}
 
 
+class BucketVitals(Struct, frozen=True):
+    """The way to the bucket at ``url``: sealed files ``waiting``, objects' ``bytes`` that went, ``failures`` so far.
+
+    ``trouble``: why nothing goes there right now, None when all is well; ``refused`` when that is for good.
+    """
+
+    url: str
+    waiting: int = 0
+    bytes: int = 0
+    failures: int = 0
+    trouble: str | None = None
+    refused: bool = False
+
+
 class Vitals(Struct, frozen=True, kw_only=True):
     """Everything at ``at`` (monotonic ns, ``now`` the same in ns UTC). Sizes in bytes.
 
     ``paused``: why nothing can be written, None when it can. ``waiting``: closed log segments.
     ``lag_p50``, ``lag_p99``: delays from venue to here in ns, of late, None when none is known.
+    ``bucket`` is None when files stay on this machine.
     """
 
     at: int
@@ -76,6 +91,7 @@ class Vitals(Struct, frozen=True, kw_only=True):
     paused: str | None = None
     lag_p50: int | None = None
     lag_p99: int | None = None
+    bucket: BucketVitals | None = None
 
 
 def links_of(fold: Fold) -> tuple[Link, ...]:
@@ -112,6 +128,7 @@ def health_of(vitals: Vitals) -> dict[str, object]:
         "trusted": {venue.venue: venue.trusted for venue in vitals.venues},
         "disk_free_bytes": vitals.disk_free,
         "segments_waiting": vitals.waiting,
+        "uploads_waiting": vitals.bucket.waiting if vitals.bucket is not None else 0,
         "venues": {venue.venue: _venue_health(venue, vitals.now) for venue in vitals.venues},
     }
 

@@ -112,7 +112,8 @@ def _checked(value: int, low: int, high: int) -> int:
     return value
 
 
-def _text(raw: object, chars_max: int = TEXT_CHARS_MAX) -> str:
+def plain_text(raw: object, chars_max: int = TEXT_CHARS_MAX) -> str:
+    """Return ``raw`` when it is a text of one line, not too long; raises ValueError."""
     if not isinstance(raw, str) or len(raw) > chars_max or not raw.isprintable():
         raise ValueError("not a plain text")
     return raw
@@ -177,7 +178,7 @@ class Duration:
         return f'a duration {bounds}, a number and its unit in quotes, such as "500ms" or "5m"'
 
     def parse(self, raw: object) -> int:
-        return _checked(parse_duration(_text(raw)), self.low, self.high)
+        return _checked(parse_duration(plain_text(raw)), self.low, self.high)
 
     def from_text(self, text: str) -> int:
         return self.parse(text)
@@ -201,7 +202,7 @@ class Amount:
     def parse(self, raw: object) -> int:
         if isinstance(raw, int) and not isinstance(raw, bool):
             return _checked(raw * 1_000_000, self.low, self.high)
-        return _checked(parse_signed_micros(_text(raw)), self.low, self.high)
+        return _checked(parse_signed_micros(plain_text(raw)), self.low, self.high)
 
     def from_text(self, text: str) -> int:
         return self.parse(text)
@@ -225,7 +226,7 @@ class Bytes:
     def parse(self, raw: object) -> int:
         if isinstance(raw, int) and not isinstance(raw, bool):
             return _checked(raw, self.low, self.high)
-        return _checked(parse_bytes(_text(raw)), self.low, self.high)
+        return _checked(parse_bytes(plain_text(raw)), self.low, self.high)
 
     def from_text(self, text: str) -> int:
         return self.parse(text)
@@ -234,7 +235,7 @@ class Bytes:
         return format_bytes(value)
 
 
-class _Texts:
+class Texts:
     """What every kind that is text in TOML shares: reading an environment variable, writing."""
 
     __slots__ = ()
@@ -250,20 +251,20 @@ class _Texts:
 
 
 @dataclass(frozen=True, slots=True)
-class Name(_Texts):
+class Name(Texts):
     """A short identifier that is safe in paths, labels and file names."""
 
     expected: str = "1 to 32 characters out of a-z, 0-9, '_' and '-'"
 
     def parse(self, raw: object) -> str:
-        text = _text(raw)
+        text = plain_text(raw)
         if not _NAME.match(text):
             raise ValueError("not a name")
         return text
 
 
 @dataclass(frozen=True, slots=True)
-class Choice(_Texts):
+class Choice(Texts):
     """One of a closed set of words."""
 
     options: tuple[str, ...]
@@ -273,53 +274,53 @@ class Choice(_Texts):
         return "one of " + ", ".join(f'"{option}"' for option in self.options)
 
     def parse(self, raw: object) -> str:
-        text = _text(raw)
+        text = plain_text(raw)
         if text not in self.options:
             raise ValueError("not among the options")
         return text
 
 
 @dataclass(frozen=True, slots=True)
-class Host(_Texts):
+class Host(Texts):
     """An address to listen on."""
 
     expected: str = 'a host name or address, such as "127.0.0.1"'
 
     def parse(self, raw: object) -> str:
-        text = _text(raw, 253)
+        text = plain_text(raw, 253)
         if not re.fullmatch(r"[A-Za-z0-9.:-]+", text, re.ASCII):
             raise ValueError("not a host")
         return text
 
 
 @dataclass(frozen=True, slots=True)
-class Folder(_Texts):
+class Folder(Texts):
     """A folder, relative to where the program runs; ``~`` is the home folder."""
 
     expected: str = "a path to a folder, not empty"
 
     def parse(self, raw: object) -> Path:
-        text = str(raw) if isinstance(raw, Path) else _text(raw, 4096)
+        text = str(raw) if isinstance(raw, Path) else plain_text(raw, 4096)
         if not text.strip():
             raise ValueError("empty path")
         return Path(text).expanduser()
 
 
 @dataclass(frozen=True, slots=True)
-class Address(_Texts):
+class Address(Texts):
     """An account address on the chain, or nothing; a private key pasted here is refused."""
 
     expected: str = 'an address: "0x" and 40 hexadecimal digits, or "" for none'
 
     def parse(self, raw: object) -> str:
-        text = _text(raw)
+        text = plain_text(raw)
         if text and not _ADDRESS.match(text):
             raise ValueError("not an address")
         return text
 
 
 @dataclass(frozen=True, slots=True)
-class Url(_Texts):
+class Url(Texts):
     """A base URL; whether its host is allowed is asked once the whole file is known."""
 
     venue: str
@@ -330,7 +331,7 @@ class Url(_Texts):
         return f'a URL that starts with "{self.scheme}://", without user, query or fragment'
 
     def parse(self, raw: object) -> str:
-        return clean_url(_text(raw))
+        return clean_url(plain_text(raw))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -345,13 +346,13 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Part(_Texts):
+class Part(Texts):
     """A shard such as ``"2/4"``."""
 
     expected: str = 'a shard such as "1/4": this part, of how many (at most 1024)'
 
     def parse(self, raw: object) -> Shard:
-        match = _SHARD.match(_text(raw))
+        match = _SHARD.match(plain_text(raw))
         if match is None or not 1 <= int(match[1]) <= int(match[2]) <= 1024:
             raise ValueError("not a shard")
         return Shard(int(match[1]), int(match[2]))
@@ -366,7 +367,7 @@ class Names:
     def parse(self, raw: object) -> tuple[str, ...]:
         if isinstance(raw, str) or not isinstance(raw, Sequence) or len(raw) > LIST_ITEMS_MAX:
             raise ValueError("not a list")
-        items = tuple(_text(item) for item in raw)
+        items = tuple(plain_text(item) for item in raw)
         if not all(items):
             raise ValueError("empty item")
         return items

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from predsurv.config.hosts import url_refusal
 from predsurv.config.kinds import Address, Kind, Url
+from predsurv.config.places import Endpoint, Place
 from predsurv.config.schema import KEYS, SECTIONS, Config, build
 from predsurv.config.secrets import looks_secret, secret_hint
 from predsurv.core.errors import ConfigError
@@ -159,7 +160,7 @@ def _value(given: _Given) -> object:
 
 def _shown(kind: Kind, raw: object) -> str:
     # What was pasted where an address or URL belongs may well be a key or a password.
-    if isinstance(kind, Address | Url) or not isinstance(raw, str | int | float):
+    if isinstance(kind, Address | Endpoint | Place | Url) or not isinstance(raw, str | int | float):
         return ""
     text = str(raw).lower() if isinstance(raw, bool) else str(raw)
     quote = '"' if isinstance(raw, str) else ""

@@ -39,6 +39,7 @@ from predsurv.config.kinds import (
     Url,
     Weights,
 )
+from predsurv.config.places import Endpoint, Place, Region
 from predsurv.core.num import MICROS, Money, Price
 
 MS: Final = 1_000_000
@@ -131,6 +132,13 @@ class Storage(Struct, frozen=True, kw_only=True):
     max_bytes: Annotated[int, Bytes(0, 900 * 10**12)] = 0
 
 
+class ObjectStore(Struct, frozen=True, kw_only=True):
+    """How the bucket is reached when ``data_dir`` names one; credentials come from the environment only."""
+
+    endpoint: Annotated[str, Endpoint()] = ""
+    region: Annotated[str, Region()] = ""
+
+
 class Miner(Struct, frozen=True, kw_only=True):
     """What the statistics show; ``weights`` in micros by the name of the score."""
 
@@ -168,20 +176,36 @@ class Risk(Struct, frozen=True, kw_only=True):
     max_data_age: Annotated[int, Duration(100 * MS, H)] = 5 * S
 
 
-class Config(Struct, frozen=True, kw_only=True):
-    """The whole configuration; every value is checked and in internal units."""
+class Config(Struct, frozen=True, kw_only=True, rename={"place": "data_dir"}):
+    """The whole configuration; every value is checked and in internal units.
 
-    data_dir: Annotated[Path, Folder()] = Path("data")
+    ``place`` is what the key ``data_dir`` says. When that is a bucket, ``data_dir`` is ``local_dir``: all work is
+    done on files there.
+    """
+
+    place: Annotated[Path | str, Place()] = Path("data")
+    local_dir: Annotated[Path, Folder()] = Path("data")
     allow_custom_hosts: _Bool = False
     venues: Venues = field(default_factory=Venues)
     mock: Mock = field(default_factory=Mock)
     scanner: Scanner = field(default_factory=Scanner)
     collector: Collector = field(default_factory=Collector)
     storage: Storage = field(default_factory=Storage)
+    object_store: ObjectStore = field(default_factory=ObjectStore)
     miner: Miner = field(default_factory=Miner)
     metrics: Metrics = field(default_factory=Metrics)
     trading: Trading = field(default_factory=Trading)
     risk: Risk = field(default_factory=Risk)
+
+    @property
+    def data_dir(self) -> Path:
+        """Return the folder on this machine that everything is in, or comes from."""
+        return self.place if isinstance(self.place, Path) else self.local_dir
+
+    @property
+    def bucket(self) -> str:
+        """Return the URL of the bucket that everything goes to, "" when there is none."""
+        return "" if isinstance(self.place, Path) else self.place
 
 
 class Key(NamedTuple):
@@ -193,18 +217,21 @@ class Key(NamedTuple):
 
 
 @cache
-def _hints(section: type[Struct]) -> dict[str, Any]:
-    return get_type_hints(section, include_extras=True)
+def _hints(section: type[Struct]) -> list[tuple[str, str, Any]]:
+    """Return the field, the key as users write it, and the annotation of everything in ``section``."""
+    hints = get_type_hints(section, include_extras=True)
+    names = zip(section.__struct_fields__, section.__struct_encode_fields__, strict=True)
+    return [(name, key, hints[name]) for name, key in names]
 
 
 def walk(section: Struct, prefix: str = "") -> Iterator[Key]:
     """Yield every key of ``section`` and of the sections inside it, in the order written here."""
-    for name, hint in _hints(type(section)).items():
+    for name, key, hint in _hints(type(section)):
         value = getattr(section, name)
         if get_origin(hint) is Annotated:
-            yield Key(prefix + name, get_args(hint)[1], value)
+            yield Key(prefix + key, get_args(hint)[1], value)
         else:
-            yield from walk(value, f"{prefix}{name}.")
+            yield from walk(value, f"{prefix}{key}.")
 
 
 def build(values: Mapping[str, Any]) -> Config:
@@ -215,8 +242,8 @@ def build(values: Mapping[str, Any]) -> Config:
 def _build(section: type[_Section], values: Mapping[str, Any], prefix: str) -> _Section:
     return section(
         **{
-            name: values[prefix + name] if get_origin(hint) is Annotated else _build(hint, values, f"{prefix}{name}.")
-            for name, hint in _hints(section).items()
+            name: values[prefix + key] if get_origin(hint) is Annotated else _build(hint, values, f"{prefix}{key}.")
+            for name, key, hint in _hints(section)
         }
     )
 

@@ -22,7 +22,7 @@ SECRETS: Final = (
 SECRET_BYTES_MAX: Final = 16_384
 
 _LOOKS_SECRET = re.compile(
-    r"private_?key|api_?key|key_?id|secret|passphrase|password|passwd|mnemonic|seed_?phrase"
+    r"private_?key|api_?key|access_?key|key_?id|secret|passphrase|password|passwd|mnemonic|seed_?phrase"
     r"|credential|token|auth",
     re.IGNORECASE,
 )
@@ -58,7 +58,7 @@ def secret_hint() -> str:
         "a secret never goes into a configuration file or a flag: set "
         + ", ".join(SECRETS[:-1])
         + f" or {SECRETS[-1]} in the environment, or name a file (mode 600) with the same "
-        "variable plus _FILE"
+        "variable plus _FILE; an object store takes AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )
 
 

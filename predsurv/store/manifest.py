@@ -6,6 +6,7 @@ Kept apart because it is what a later verification trusts, and nothing else read
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from predsurv.store.paths import end_of, parse_file
 
 _READ_BYTES: Final = 1 << 20
 _CUTOFF: Final = "cutoff.json"
+_DATE: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 
 class SealedFile(Struct, frozen=True):
@@ -40,13 +42,13 @@ _DECODER = msgspec.json.Decoder(SealedFile)
 
 def record(folder: Path, collector: str, files: Iterable[SealedFile]) -> None:
     """Append a line for each of ``files`` to the manifests of their dates, durably; raises OSError."""
-    lines: defaultdict[str, bytes] = defaultdict(bytes)
+    texts: defaultdict[str, bytes] = defaultdict(bytes)
     for file in files:
-        lines[parse_file(Path(file.path))[0].date] += msgspec.json.encode(file) + b"\n"
-    if not lines:
+        texts[parse_file(Path(file.path))[0].date] += msgspec.json.encode(file) + b"\n"
+    if not texts:
         return
     make_dirs(folder, PRIVATE_DIR)
-    for date, text in lines.items():
+    for date, text in texts.items():
         append_lines(folder / f"{collector}-{date}.jsonl", b"\n" + text)
     sync_dir(folder)
 
@@ -69,25 +71,26 @@ def cut_off(folder: Path, cutoff: int) -> None:
     write_whole(folder / _CUTOFF, msgspec.json.encode(_Cutoff(cutoff)))
 
 
-def read(folder: Path, date: str = "*") -> Iterator[SealedFile]:
-    """Yield the latest line of every file in the manifests of ``date`` (YYYY-MM-DD), or of all days.
+def read(folder: Path, date: str = "*", collector: str = "*") -> Iterator[SealedFile]:
+    """Yield the latest line of every file in the manifests of ``date`` (YYYY-MM-DD), or of all days, by all or one.
 
     Files that others replaced or retention removed are left out. Blank lines and a line torn by a power cut are passed
     over: its file is sealed and listed again.
     """
     cutoff = cutoff_of(folder)
-    for path in sorted(folder.glob(f"*-{date}.jsonl")):
-        latest: dict[str, SealedFile] = {}
-        for line in path.read_bytes().splitlines():
-            try:
-                file = _DECODER.decode(line)
-            except msgspec.MsgspecError:
-                continue
-            latest[file.path] = file
+    for path in sorted(folder.glob(f"{collector}-{_DATE if date == '*' else date}.jsonl")):
+        latest = {file.path: file for file in lines(path.read_bytes())}
         gone = {name for file in latest.values() for name in file.replaces}
         for file in latest.values():
             if file.path not in gone and (not cutoff or end_of(parse_file(Path(file.path))[0]) > cutoff):
                 yield file
+
+
+def lines(text: bytes) -> Iterator[SealedFile]:
+    """Yield what each line of a manifest says, passing over those that say nothing."""
+    for line in text.splitlines():
+        with suppress(msgspec.MsgspecError):
+            yield _DECODER.decode(line)
 
 
 def digest(path: Path) -> str:

@@ -90,6 +90,11 @@ class Layout(Struct, frozen=True):
         """One line per sealed file: rows, times, digest."""
         return self.state / "manifest"
 
+    @property
+    def uploads(self) -> Path:
+        """One line per object that a bucket is known to have."""
+        return self.state / "uploads"
+
     def staging(self, collector: str) -> Path:
         """Files being written by ``collector``; emptied at start."""
         return self.state / "staging" / collector
@@ -146,7 +151,7 @@ def parse_file(path: Path) -> tuple[Partition, Stamp]:
     """Return what the path of a data file says; raises ValueError when it is not one of ours."""
     parts = [part.partition("=") for part in path.parts]
     keys = {name: value for name, equals, value in parts if equals}
-    folder = path.parts[-5] if "hour" in keys else path.parts[-4]
+    folder = next(iter(path.parts[-5 if "hour" in keys else -4 :]), "")
     dataset = _DATASET_OF.get(folder)
     stem = path.name.removesuffix(".parquet")
     match = _STAMP.match(stem.removeprefix(f"{dataset}_"))

@@ -37,11 +37,13 @@ from predsurv.store.paths import (
 )
 from predsurv.store.schema import TIME
 from predsurv.store.segment import opened_at
+from predsurv.store.uploads import first_owed
 
 
 class RetentionPolicy(Struct, frozen=True):
     """What may stay: nothing older than ``max_age`` (ns), no more than ``max_bytes``; 0 is no limit.
 
+    ``uploaded``: only what a bucket has too may go, by the journal of uploads.
     ``compression``: zstd level of what is written anew. ``at``: called with the name of each step
     before it, for fault injection.
     """
@@ -49,6 +51,7 @@ class RetentionPolicy(Struct, frozen=True):
     max_age: int = 0
     max_bytes: int = 0
     compression: int = 3
+    uploaded: bool = False
     at: Callable[[str], None] = lambda _step: None
 
 
@@ -83,7 +86,8 @@ def _cutoff(layout: Layout, now: int, policy: RetentionPolicy) -> int:
     old = now - policy.max_age if policy.max_age else 0
     full = _first_that_fits(layout, policy.max_bytes) if policy.max_bytes else 0
     unsealed = [opened for path in layout.wal.glob("*.db") if (opened := opened_at(path)) is not None]
-    return min(max(old, full), now, *unsealed) // NS_HOUR * NS_HOUR
+    owed = first_owed(layout) if policy.uploaded else None
+    return min(max(old, full), now, *unsealed, *(() if owed is None else (owed,))) // NS_HOUR * NS_HOUR
 
 
 def _first_that_fits(layout: Layout, bytes_max: int) -> int:
@@ -130,8 +134,8 @@ def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireRepor
 
 
 def _forget_days(layout: Layout, first: str) -> None:
-    """Remove the manifests and universes of days before ``first``, but the newest universe of each venue."""
-    for path in layout.manifest.glob("*.jsonl"):
+    """Remove manifests, then journals, and universes of days before ``first``, but each venue's newest universe."""
+    for path in (*layout.manifest.glob("*.jsonl"), *layout.uploads.glob("*.jsonl")):
         if path.stem[-len(first) :] < first:
             path.unlink()
     for venue in (layout.data_dir / "metadata").glob("venue=*"):

@@ -41,6 +41,9 @@ class RecordingGauges:
         )
         self._free = Gauge("predsurv_disk_free_bytes", "Room on the disk that holds the data.")
         self._paused = Gauge("predsurv_log_paused", "1 while nothing can be written, else 0.")
+        self._waiting = Gauge("predsurv_uploads_waiting", "Sealed files that the bucket does not have yet.")
+        self._uploaded = Counter("predsurv_uploaded_bytes", "Bytes of sealed files that went to the bucket.")
+        self._failures = Counter("predsurv_upload_failures", "Attempts to upload that failed.")
         registry.register(self)
 
     def venue(self, venue: str, *, trusted: int, data_age: int | None, all_seen: int | None) -> None:
@@ -66,7 +69,16 @@ class RecordingGauges:
         self._free.set((), free)
         self._paused.set((), paused)
 
+    def uploads(self, waiting: int, size: int, failures: int) -> None:
+        """Set how many files wait for the bucket, the bytes that went there, and the failed attempts."""
+        self._waiting.set((), waiting)
+        self._uploaded.reach((), size)
+        self._failures.reach((), failures)
+
     def collect(self) -> Iterable[Metric]:
         """Yield every metric (called by the registry, in the thread that scrapes)."""
-        for table in (self._trusted, self._age, self._all_seen, self._checks, self._lag, self._free, self._paused):
+        for table in (
+            self._trusted, self._age, self._all_seen, self._checks, self._lag, self._free, self._paused,
+            self._waiting, self._uploaded, self._failures,
+        ):  # fmt: skip
             yield table.family()

@@ -58,7 +58,7 @@ class FastClock:
         await asyncio.sleep(max(duration, 0) / self._factor / S)
 
 
-def configured(data_dir: Path, **flags: object) -> Config:
+def configured(data_dir: Path, /, **flags: object) -> Config:
     base: dict[str, object] = {
         "data_dir": str(data_dir),
         "mock.enabled": True,

@@ -256,5 +256,5 @@ def test_rows_say_where_each_value_came_from(write: Write) -> None:
 def test_sections_are_those_of_the_design() -> None:
     assert {
         "venues", "venues.polymarket", "venues.kalshi", "mock", "scanner", "collector",
-        "storage", "miner", "metrics", "trading", "risk",
+        "storage", "object_store", "miner", "metrics", "trading", "risk",
     } == SECTIONS  # fmt: skip

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from predsurv.cli.panel import Stderr, lines_of, status_line
 from predsurv.collect.panel import Facts, Panel, Reading
-from predsurv.collect.vitals import Link, State, VenueVitals, Vitals
+from predsurv.collect.vitals import BucketVitals, Link, State, VenueVitals, Vitals
 from predsurv.core.ids import VenueName
 
 S = 1_000_000_000
@@ -16,7 +16,12 @@ NOW = 1_800_000_000 * S
 
 
 def facts(
-    *, state: State = "recording", links: int = 2, failure: str | None = None, paused: str | None = None
+    *,
+    state: State = "recording",
+    links: int = 2,
+    failure: str | None = None,
+    paused: str | None = None,
+    bucket: BucketVitals | None = None,
 ) -> Facts:
     venue = VenueVitals(
         venue=VenueName("mock"),
@@ -33,7 +38,9 @@ def facts(
         revisit=20_000 * S,
         failure=failure,
     )
-    vitals = Vitals(at=10 * S, now=NOW, venues=(venue,), disk_free=50_000_000_000, waiting=1, paused=paused)
+    vitals = Vitals(
+        at=10 * S, now=NOW, venues=(venue,), disk_free=50_000_000_000, waiting=1, paused=paused, bucket=bucket
+    )
     first = Reading(vitals=Vitals(at=0, now=NOW))
     return Panel(first).look(Reading(vitals=vitals, rows=12_345, bytes=6_000_000))
 
@@ -68,6 +75,14 @@ def test_it_says_what_an_operator_wants_to_know() -> None:
 
 def test_a_pause_is_said_first() -> None:
     assert text(facts(paused="disk full")).startswith("recording is PAUSED: disk full")
+
+
+def test_the_way_to_the_bucket_is_shown_when_there_is_one() -> None:
+    assert "bucket" not in text(facts()) + status_line(facts())
+    shown = facts(bucket=BucketVitals("s3://b/p", waiting=12, bytes=3_000_000, trouble="s3://b/p is \x1b[2Jgone"))
+    assert "12 files waiting · 3.0 MB uploaded · s3://b/p is" in text(shown)
+    assert "\x1b" not in text(shown)
+    assert status_line(shown).endswith("bucket: 12 files waiting")
 
 
 def test_only_the_connections_silent_for_longest_are_shown() -> None:

@@ -12,7 +12,7 @@ from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.net.clock import ManualClock
 from predsurv.store.compact import CompactReport
 from predsurv.store.paths import Layout
-from predsurv.store.retention import ExpireReport
+from predsurv.store.retention import ExpireReport, RetentionPolicy
 from tests.unit.collect.worlds import START
 
 
@@ -60,6 +60,21 @@ def test_only_what_is_wanted_is_done(
 ) -> None:
     keeping(layout, ManualClock(START), **storage).once()
     assert calls == expected
+
+
+def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
+    layout: Layout, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies: list[RetentionPolicy] = []
+
+    def expired(_: object, __: object, policy: RetentionPolicy) -> ExpireReport:
+        policies.append(policy)
+        return ExpireReport()
+
+    monkeypatch.setattr(upkeep, "expire", expired)
+    Upkeep(layout, "c0", ManualClock(START), Storage(max_age=5), bucket=True).once()
+    assert calls == []
+    assert [policy.uploaded for policy in policies] == [True]
 
 
 async def test_it_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layout, calls: list[str]) -> None:

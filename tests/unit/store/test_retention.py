@@ -13,7 +13,7 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
-from predsurv.store import manifest
+from predsurv.store import manifest, uploads
 from predsurv.store.lock import only_one
 from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files
 from predsurv.store.retention import RetentionPolicy, expire
@@ -169,3 +169,24 @@ def test_a_crash_at_any_step_is_made_good(recorded: Layout, tmp_path: Path) -> N
 def test_one_at_a_time(recorded: Layout) -> None:
     with only_one(recorded.state / "retention", "it"), pytest.raises(SafetyError, match="wait"):
         expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR))
+
+
+def test_with_a_bucket_only_hours_that_it_has_whole_are_removed(recorded: Layout) -> None:
+    """Segments 1 and 2 are uploaded, of 3 the manifest is missing, 4 and later wait."""
+    for batch in uploads.owed(recorded, "c0")[:3]:
+        done = [uploads.Upload(file.path, file.blake2b, file.bytes) for file in batch.files]
+        whole = [uploads.Upload(batch.name, "d", 1)] if batch.segment < 3 else []
+        uploads.record(recorded, "c0", batch.date, [*done, *whole])
+    waiting = uploads.owed(recorded, "c0")
+    policy = RetentionPolicy(max_age=NS_HOUR, uploaded=True)
+    expire(recorded, ManualClock(hour(20)), policy)
+    assert kept(recorded) == [11, 12, 13, 14]
+    assert uploads.owed(recorded, "c0") == waiting
+    for batch in waiting:
+        uploads.record(recorded, "c0", batch.date, [uploads.Upload(batch.name, "d", 1)])
+    expire(recorded, ManualClock(hour(14)), policy)
+    assert kept(recorded) == [13, 14]
+    assert uploads.owed(recorded, "c0") == [], "coverage that was trimmed here is not uploaded"
+    expire(recorded, ManualClock(hour(24 * 3)), policy)
+    assert not list(recorded.uploads.glob("*.jsonl"))
+    assert uploads.first_owed(recorded) is None

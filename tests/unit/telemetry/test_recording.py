@@ -13,6 +13,7 @@ def test_levels_are_shown_in_seconds_and_bytes() -> None:
     gauges.disk(7, paused=True)
     gauges.lag(1_500_000_000, None)
     gauges.proofs("mock", {"matched": 4, "alarms": 0})
+    gauges.uploads(12, 345, 6)
     value = registry.get_sample_value
     assert value("predsurv_books_trusted", {"venue": "mock"}) == 3
     assert value("predsurv_books_trusted", {"venue": "other"}) == 1
@@ -23,5 +24,8 @@ def test_levels_are_shown_in_seconds_and_bytes() -> None:
     assert value("predsurv_disk_free_bytes", {}) == 7
     assert value("predsurv_log_paused", {}) == 1
     assert value("predsurv_checks_total", {"venue": "mock", "outcome": "matched"}) == 4
+    assert value("predsurv_uploads_waiting", {}) == 12
+    assert value("predsurv_uploaded_bytes_total", {}) == 345
+    assert value("predsurv_upload_failures_total", {}) == 6
     assert value("predsurv_lag_seconds", {"quantile": "0.5"}) == 1.5
     assert value("predsurv_lag_seconds", {"quantile": "0.99"}) is None
