@@ -49,7 +49,7 @@ async def test_a_segment_is_due_by_size_and_by_age(writer: Writer, clock: Manual
     assert not writer.seal_due
     await writer.write([delta(A, START + n, n % 90 + 1, 1) for n in range(100)], [])
     assert writer.seal_due
-    await writer.rotate()
+    await writer.rotate({})
     assert not writer.seal_due
     assert writer.sealing.waiting == 1
     await clock.sleep(60 * S)
@@ -59,14 +59,17 @@ async def test_a_segment_is_due_by_size_and_by_age(writer: Writer, clock: Manual
 
 async def test_a_closed_segment_is_sealed_once_and_its_beginning_is_known(tmp_path: Path, writer: Writer) -> None:
     await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [])
-    await writer.rotate()
+    await writer.rotate({A.venue: START + 1})
     await until_sealed(writer)
-    ((report, opened),) = writer.sealing.done()
+    ((report, since),) = writer.sealing.done()
     assert report.rows["deltas"] == 4
-    assert opened == START
+    assert since == {}
+    await writer.write([delta(A, START + 2, 41, 2)], [])
     writer.finish()
+    ((_, since),) = writer.sealing.done()
+    assert since == {A.venue: START + 1}, "what came while the log was rotated is in the next segment"
     assert writer.sealing.done() == []
-    assert len(list((tmp_path / "book_deltas").rglob("*.parquet"))) == 1
+    assert len(list((tmp_path / "book_deltas").rglob("*.parquet"))) == 2
 
 
 async def test_notes_outlive_the_log(tmp_path: Path, writer: Writer) -> None:
