@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import struct
+import sys
 import traceback
 from collections.abc import AsyncIterator, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -20,6 +21,7 @@ from msgspec import Struct
 from predsurv.collect.job import Aids, Job
 from predsurv.collect.writer import Writer
 from predsurv.config import Config, load
+from predsurv.core.errors import PredsurvError
 from predsurv.core.events import BookDelta, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Record
@@ -28,6 +30,9 @@ from predsurv.ports import Broker, Catalog, Feed, MarketQuery, VenueTraits
 from predsurv.store.intake import LogFact
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
+
+UNEXPECTED: Final = 99
+"""Exit code of a collector that ended with an error which is none of the program's own."""
 
 MOCK: Final = VenueName("mock")
 
@@ -167,12 +172,14 @@ def start(config: Config, truth: Path) -> Child:
     if pid:
         os.close(writing)
         return Child(pid, reading)
-    code = 1
+    code = UNEXPECTED
     try:
         os.close(reading)
-        os.nice(0)
         asyncio.run(_collect(config, Witness(truth), writing))
         code = 0
+    except PredsurvError as error:
+        code = error.exit_code
+        print(f"  refused: {error}", file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -47,9 +47,11 @@ class Keeper:
         await self._hand_over()
         for session in self._sessions:
             session.records += session.recorder.cut()
-        marks = {session.venue.name: session.recorder.mark for session in self._sessions}
+        marks = [session.recorder.mark for session in self._sessions]
         await self.commit()
-        await self.writer.rotate(marks)
+        names = [session.venue.name for session in self._sessions]
+        for fact in await self.writer.rotate(dict(zip(names, marks, strict=True))):
+            self.react(fact, marks)
 
     async def finish(self) -> None:
         """Account for everything, seal everything and close; the sessions record no more."""
@@ -93,12 +95,12 @@ class Keeper:
         if isinstance(fact, LogPaused):
             _LOG.warning("nothing can be written (%s): a gap until the disk has room again", fact.reason)
             for session, mark in zip(self._sessions, marks, strict=True):
-                session.records += session.recorder.interrupt("disk_full", mark)
+                session.pause(mark)
                 self._meter.gaps(session.venue.name, "disk_full", len(session.recorder.fold.lines))
         elif isinstance(fact, LogResumed):
             _LOG.warning("the disk has room again; %d records were let go", fact.refused)
             for session in self._sessions:
-                session.steering.refresh()
+                session.go_on()
 
     def _taken(self) -> tuple[list[Record], list[tuple[str, bytes]]]:
         taken = [session.take() for session in self._sessions]

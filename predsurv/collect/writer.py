@@ -80,27 +80,25 @@ class Writer:
             self._log.append(records, dict(notes))
             self._log.flush()
 
-    async def rotate(self, marks: Since) -> None:
+    async def rotate(self, marks: Since) -> Sequence[LogFact]:
         """Close the open segment for sealing; when the disk refuses, that is tried again later.
 
-        ``marks``: by venue, how far (ns UTC) what was written before reaches: the next segment begins there.
+        ``marks``: by venue, how far (ns UTC) what was written before reaches: the next segment begins
+        there. Returns what the recorders must know, for the disk may be full from then on.
         """
         self._rotated = self._clock.monotonic()
-        try:
-            path = await asyncio.to_thread(self._rotate)
-        except (PredsurvError, OSError) as error:
-            _LOG.warning("the log segment stays open: %s", error)
-            return
+        path, facts = await asyncio.to_thread(self._rotate)
         if path is not None:
             self.sealing.add(path, self._since)
             self._since = marks
+        return facts
 
     def finish(self) -> None:
         """Close the log for good and seal everything; raises TransientError when the disk refuses.
 
         Whatever is not sealed then stays in the log: the next start seals it.
         """
-        self._log.sync()
+        self._heeded(self._log.sync())
         path = self._log.close()
         try:
             keep_notes(self.layout, self.collector, self._notes)
@@ -110,10 +108,15 @@ class Writer:
             self.sealing.add(path, self._since)
         self.sealing.finish()
 
-    def _rotate(self) -> Path | None:
-        # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
-        keep_notes(self.layout, self.collector, self._notes)
-        return self._log.rotate()
+    def _rotate(self) -> tuple[Path | None, Sequence[LogFact]]:
+        path = None
+        try:
+            # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
+            keep_notes(self.layout, self.collector, self._notes)
+            path = self._log.rotate()
+        except (PredsurvError, OSError) as error:
+            _LOG.warning("the log segment stays open: %s", error)
+        return path, self._heeded(self._log.flush())
 
     def _write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
         self._notes.update(notes)
@@ -124,6 +127,9 @@ class Writer:
         else:
             self._synced = now
             facts = self._log.sync()
+        return self._heeded(facts)
+
+    def _heeded(self, facts: Sequence[LogFact]) -> Sequence[LogFact]:
         for fact in facts:
             if isinstance(fact, SegmentReplaced):
                 self.sealing.add(fact.path, self._since)  # its successor takes over what was not synced
