@@ -99,13 +99,12 @@ class Writer:
         Whatever is not sealed then stays in the log: the next start seals it.
         """
         self._heeded(self._log.sync())
-        path = self._log.close()
+        path = self._log.close() or self._log.path  # an empty one is forgotten by sealing it
         try:
             keep_notes(self.layout, self.collector, self._notes)
         except OSError as error:  # they are in the last segment: it has to stay
             raise TransientError(f"cannot write in {self.layout.state} ({error}): free disk space") from error
-        if path is not None:
-            self.sealing.add(path, self._since)
+        self.sealing.add(path, self._since)
         self.sealing.finish()
 
     def _rotate(self) -> tuple[Path | None, Sequence[LogFact]]:
