@@ -59,7 +59,7 @@ def _full(folder: Path, disk: Path, rounds: int, rng: random.Random) -> list[str
     child = witness.start(config, truths[-1])
     if not heard(child, b"f") or not end(child, signal.SIGTERM):
         found.append("the last collector did not record and stop")
-    resumed = [seconds for seconds in _resumptions(truths[0], freed)]
+    resumed = list(_resumptions(truths[0], freed))
     if not resumed or max(resumed) > RESUME_S_MAX:
         found.append(f"rows came again after {max(resumed, default=0):.1f} s; {RESUME_S_MAX} s are allowed")
     from benchmarks.verdict import judge  # polars has threads: not before the last fork

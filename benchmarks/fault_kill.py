@@ -48,7 +48,8 @@ def kill(folder: Path, rounds: int, seed: int) -> list[str]:
 
     verdict = judge(config.data_dir, truths, allowed=frozenset(), dead=dead)
     print(
-        f"kill: {rounds} cycles ({recovering} while recovering) in {took:.0f} s, slowest start {slowest:.1f} s; {verdict}"
+        f"kill: {rounds} cycles ({recovering} while recovering) in {took:.0f} s, "
+        f"slowest start {slowest:.1f} s; {verdict}"
     )
     return found + verdict.wrong
 

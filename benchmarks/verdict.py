@@ -73,8 +73,10 @@ def judge(
     verdict.expect(rows.filter(rows.select(_ROW).is_duplicated()), "are there twice")
     verdict.expect(rows.join(told, on=_ROW, how="anti"), "are invented")
     tiles = _tiles(data_dir)
-    missing = told.join(rows, on=_ROW, how="anti").sort("ts").join_asof(
-        tiles, left_on="ts", right_on="start", by="instrument", strategy="backward", check_sortedness=False
+    missing = (
+        told.join(rows, on=_ROW, how="anti")
+        .sort("ts")
+        .join_asof(tiles, left_on="ts", right_on="start", by="instrument", strategy="backward", check_sortedness=False)
     )
     placed = missing.filter(pl.col("end").is_not_null() & (pl.col("ts") < pl.col("end")))
     verdict.expect(placed.filter(pl.col("state") == "covered"), "are missing from covered time")

@@ -100,7 +100,8 @@ class Keeper:
         elif isinstance(fact, LogResumed):
             _LOG.warning("the disk has room again; %d records were let go", fact.refused)
             for session in self._sessions:
-                session.go_on()
+                session.recorder.fold.deaf = None
+                session.steering.refresh()
 
     def _taken(self) -> tuple[list[Record], list[tuple[str, bytes]]]:
         taken = [session.take() for session in self._sessions]

@@ -77,20 +77,15 @@ class Session:
         return records, notes
 
     def pause(self, mark: int) -> None:
-        """Record nothing until ``go_on``: the disk is full, and did not take what came after ``mark`` (ns UTC).
+        """Know no book until the recorder hears again: the disk is full, and took nothing after ``mark`` (ns UTC).
 
-        What was claimed of that time, by instruments that left meanwhile, is taken back.
+        What was claimed of the time since, of instruments that left meanwhile, is taken back.
         """
         kept: list[Record] = []
         for record in self.records:
             kept += retract([record], mark, "disk_full") if type(record) is Coverage else [record]
         self.records = kept + self.recorder.interrupt("disk_full", mark)
         self.recorder.fold.deaf = "disk_full"
-
-    def go_on(self) -> None:
-        """Record again: ask for all books anew."""
-        self.recorder.fold.deaf = None
-        self.steering.refresh()
 
     def settle(self) -> None:
         """Let time pass while the feed is silent; call it regularly.

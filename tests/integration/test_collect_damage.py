@@ -18,7 +18,7 @@ from predsurv.collect.writer import Writer
 from predsurv.config import Config
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey
-from predsurv.store import wal
+from predsurv.store.numbering import create_segment
 from predsurv.store.paths import Layout, segments_of
 from predsurv.store.reader import replay
 from predsurv.venues.mock.venue import MockVenue
@@ -60,18 +60,15 @@ async def die(
     async def nothing(_: object) -> None:
         await asyncio.Event().wait()
 
-    create = wal.create_segment
     folder = Layout(config.data_dir).wal
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Keeper, "finish", Keeper.sealed)
-        patch.setattr(wal, "create_segment", lambda layout, name, opened: create(layout, name, opened + S))
+        patch.setattr("predsurv.store.wal.create_segment", lambda a, b, opened: create_segment(a, b, opened + S))
         if not sealing:
             patch.setattr(Sealing, "run", nothing)
         job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
         running = asyncio.create_task(job.run())
-        await until(
-            lambda: known(job) >= KNOWN and enough(job, list(segments_of(folder, config.collector.id)))
-        )
+        await until(lambda: known(job) >= KNOWN and enough(job, list(segments_of(folder, config.collector.id))))
         job.stop()
         await running
         assert job._keeper is not None
@@ -247,4 +244,3 @@ async def test_notes_that_are_gone_leave_no_overlap(tmp_path: Path) -> None:
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []
-

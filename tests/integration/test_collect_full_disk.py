@@ -10,7 +10,8 @@ import pytest
 from predsurv.cli.status import check_files, check_tiling
 from predsurv.collect.job import Aids, Job
 from predsurv.core.errors import TransientError
-from predsurv.store import audit, wal
+from predsurv.store import audit
+from predsurv.store.numbering import create_segment
 from predsurv.store.paths import Layout
 from predsurv.store.segment import SegmentWriter
 from predsurv.venues.mock.venue import MockVenue
@@ -81,15 +82,14 @@ async def test_a_disk_that_is_full_when_the_log_is_rotated_is_a_gap_from_there(
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
     job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
-    create = wal.create_segment
 
     def created(*args: object) -> SegmentWriter:
-        writer = create(*args)  # type: ignore[arg-type]
+        writer = create_segment(*args)  # type: ignore[arg-type]
         if known(job) >= KNOWN and not disk.refused:
-            disk.full = lambda: disk.refused == 0 or writer.batches == 0 and disk.refused < 3
+            disk.full = lambda: disk.refused == 0 or (writer.batches == 0 and disk.refused < 3)
         return writer
 
-    monkeypatch.setattr(wal, "create_segment", created)
+    monkeypatch.setattr("predsurv.store.wal.create_segment", created)
     running = asyncio.create_task(job.run())
     await until(lambda: disk.refused >= 3)
     await until(lambda: known(job) >= KNOWN)
