@@ -70,7 +70,7 @@ class Refusing:
         return int(self._library.refusing_calls(call == "sync"))
 
 
-def refusals(folder: Path, rounds: int, _seed: int) -> list[str]:
+def refusals(folder: Path, rounds: int, seed: int) -> list[str]:  # noqa: ARG001 - nothing is drawn
     """Run the battery in a process of its own; ``rounds`` limits how many calls are refused, 0 refuses every one."""
     compiler = shutil.which("cc")
     if compiler is None:
