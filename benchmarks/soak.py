@@ -37,10 +37,11 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Sample(Struct, frozen=True):
-    """What the process held ``at`` (s); ``rss`` in MB, ``events`` so far."""
+    """What the process held ``at`` (s); ``rss`` in MB, ``blocks`` of Python's allocator, ``events`` so far."""
 
     at: float
     rss: float
+    blocks: int
     fds: int
     tasks: int
     threads: int
@@ -82,6 +83,7 @@ def _sample(job: Job, at: float) -> Sample:
     return Sample(
         at,
         rss,
+        sys.getallocatedblocks(),
         len(os.listdir("/proc/self/fd")),
         len(asyncio.all_tasks()),
         threading.active_count(),
@@ -100,21 +102,34 @@ def slope(points: Sequence[tuple[float, float]]) -> Slope:
     return Slope(rise, rise + 1.96 * (residue / max(1, count - 2) / spread) ** 0.5)
 
 
+def floor(samples: Sequence[Sample]) -> list[tuple[float, float]]:
+    """Return (hours, MB) of the least memory in each minute: what is held between one seal and the next."""
+    minutes: dict[int, Sample] = {}
+    for sample in samples:
+        least = minutes.setdefault(int(sample.at // 60), sample)
+        if sample.rss < least.rss:
+            minutes[int(sample.at // 60)] = sample
+    return [(sample.at / 3_600, sample.rss) for sample in minutes.values()]
+
+
 def judge(samples: Sequence[Sample], job: Job) -> int:
     """Print the verdict; return 1 when something grows."""
     late = samples[int(len(samples) * WARM_UP) :]
-    memory = slope([(sample.at / 3_600, sample.rss) for sample in late])
+    memory = slope(floor(late))
     span = late[-1].at - late[0].at
     tally = job.sessions[0].recorder.tally
     print(f"{(late[-1].events - late[0].events) / span:,.0f} events/s over {span / 60:.1f} min after warm-up;")
     print(f"  {job.sessions[0].steering.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
-    print(f"  RSS {late[0].rss:.0f} -> {late[-1].rss:.0f} MB: {memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})")
+    least, most = min(sample.rss for sample in late), max(sample.rss for sample in late)
+    trend = f"{memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})"
+    print(f"  RSS {least:.0f} to {most:.0f} MB, its least of each minute {trend}")
     grown = memory.per_hour > SLOPE_MB_MAX
-    for name in ("fds", "tasks", "threads"):
+    for name in ("blocks", "fds", "tasks", "threads"):
         values = [getattr(sample, name) for sample in late]
         line = slope([(sample.at / 3_600, float(getattr(sample, name))) for sample in late])
         print(f"  {name} {min(values)} to {max(values)}, {line.per_hour:+.1f}/h")
-        grown |= max(values[-len(values) // 4 :]) > max(values[: len(values) // 2]) + 2
+        if name != "blocks":
+            grown |= max(values[-len(values) // 4 :]) > max(values[: len(values) // 2]) + 2
     return int(grown)
 
 

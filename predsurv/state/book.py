@@ -80,7 +80,7 @@ class Book:
         else:
             ladder.pop(price, None)
         if touched:
-            ladder.forget()
+            ladder.touch(price)
         self._ts_recv = event.ts_recv
         self._ts_venue = event.ts_venue
         self._epoch = event.epoch

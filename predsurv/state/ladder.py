@@ -13,6 +13,9 @@ _ABOVE_ALL: Final = 1 << 62
 _BELOW_ALL: Final = -1
 _NO_LEVELS: Final[tuple[Level, ...]] = ()
 
+STALE_MAX: Final = 16
+"""Prices noted as changed since the last ``top``; with more it is made anew."""
+
 
 class Ladder(dict[Price, Size]):
     """Sizes by price on one side; ``descending`` for bids (highest is best), else asks.
@@ -21,12 +24,15 @@ class Ladder(dict[Price, Size]):
     (``edge``) can change them, so an ordinary change costs one comparison. ``top`` returns the same
     object until a level within it is touched; callers may compare tops by identity first.
 
+    A stale ``top`` is mended where levels changed: looking up ten levels anew means ten sizes from cold
+    memory, which cost more than all else of a row.
+
     It is a dict and does not hold one: a hop less into cold memory at every change. Write to it by
     ``set`` and ``replace`` only; ``Book.change`` alone does what ``set`` does without the call, which
-    was a third of the cost of folding a delta, by way of ``edge`` and ``forget``.
+    was a third of the cost of folding a delta, by way of ``edge`` and ``touch``.
     """
 
-    __slots__ = ("_best", "_descending", "_top", "_top_count", "edge")
+    __slots__ = ("_best", "_descending", "_stale", "_top", "_top_count", "edge")
 
     def __init__(self, *, descending: bool) -> None:
         super().__init__()
@@ -34,6 +40,7 @@ class Ladder(dict[Price, Size]):
         self._best: Level | None = None
         self._top: tuple[Level, ...] | None = None
         self._top_count = 0
+        self._stale: list[Price] = []
         self.edge = 0
         self.forget()
 
@@ -44,7 +51,7 @@ class Ladder(dict[Price, Size]):
         else:
             self.pop(price, None)
         if price >= self.edge if self._descending else price <= self.edge:
-            self.forget()
+            self.touch(price)
 
     def replace(self, levels: Iterable[Level]) -> None:
         """Forget everything and hold ``levels``; order does not matter, sizes of 0 are skipped."""
@@ -60,23 +67,43 @@ class Ladder(dict[Price, Size]):
         if self._best is None and self:
             price = max(self) if self._descending else min(self)
             self._best = (price, self[price])
-            # A cached top reaches further down and has set the edge already.
-            self.edge = price if self._top is None else self.edge
+            # A cached top reaches further down and has set the edge already, unless all its levels went.
+            if self._top is None or (price < self.edge if self._descending else price > self.edge):
+                self.edge = price
         return self._best
 
     def top(self, count: int) -> tuple[Level, ...]:
         """Return up to ``count`` levels best first; the same object while none of them changed."""
         if self._top is not None and self._top_count == count:
-            return self._top
-        prices = sorted(self, reverse=self._descending)[:count]
-        self._top = tuple([(price, self[price]) for price in prices]) or _NO_LEVELS
+            if not self._stale:
+                return self._top
+            levels = self._mended(self._top, count)
+        else:
+            levels = None
+        if levels is None:
+            levels = [(price, self[price]) for price in sorted(self, reverse=self._descending)[:count]]
+        self._stale.clear()
+        self._top = tuple(levels) or _NO_LEVELS
         self._top_count = count
-        if prices and len(prices) == count:
-            self.edge = prices[-1]
+        if levels and len(levels) == count:
+            self.edge = levels[-1][0]
         else:
             # A top that is not full changes with any level added below it.
             self.edge = _BELOW_ALL if self._descending else _ABOVE_ALL
         return self._top
+
+    def _mended(self, top: tuple[Level, ...], count: int) -> list[Level] | None:
+        """Return the best levels now, given those before; None when one from further down moved up."""
+        levels = {level[0]: level for level in top}
+        for price in self._stale:
+            size = self.get(price)
+            if size is None:
+                levels.pop(price, None)
+            else:
+                levels[price] = (price, size)
+        if len(levels) < count == len(top):
+            return None
+        return sorted(levels.values(), reverse=self._descending)[:count]
 
     def levels(self) -> tuple[Level, ...]:
         """Return every level, best first."""
@@ -92,9 +119,18 @@ class Ladder(dict[Price, Size]):
             return Size(sum(size for at, size in self.items() if at >= price))
         return Size(sum(size for at, size in self.items() if at <= price))
 
+    def touch(self, price: Price) -> None:
+        """Note that the level at ``price``, which what is cached depends on, changed."""
+        self._best = None
+        if self._top is None or len(self._stale) >= STALE_MAX:
+            self.forget()
+        else:
+            self._stale.append(price)
+
     def forget(self) -> None:
-        """Drop what is cached: a level that it depends on changed."""
+        """Drop what is cached: all levels changed."""
         self._best = None
         self._top = None
+        self._stale.clear()
         # With nothing cached no price reaches the edge.
         self.edge = _ABOVE_ALL if self._descending else _BELOW_ALL

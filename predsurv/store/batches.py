@@ -6,7 +6,8 @@ with instrument keys numbered, so that neither logging nor sealing handles them 
 
 import struct
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import chain, compress, islice, repeat
+from operator import is_not, not_
 from typing import Final, TypeVar, cast
 
 import msgspec
@@ -106,15 +107,19 @@ class Encoder:
             self._table.clear()
         self._batches += 1
         first_key = len(self._table)
-        changes = [record for record in records if type(record) is BookDelta]
-        deltas = self._deltas(changes) if changes else None
+        kinds = list(map(type, records))
+        changes: Sequence[BookDelta] = cast("Sequence[BookDelta]", records)
         books = tops = None
         others: list[tuple[int, Record]] = []
-        if len(changes) < len(records):
-            rest = [i for i, record in enumerate(records) if type(record) is not BookDelta]
+        if kinds.count(BookDelta) < len(kinds):
+            # Sorted out by C loops: they pass over every record.
+            others_than_changes = list(map(is_not, kinds, repeat(BookDelta)))
+            rest = list(compress(range(len(records)), others_than_changes))
+            changes = cast("Sequence[BookDelta]", list(compress(records, map(not_, others_than_changes))))
             books = self._books(*_taken(BookSnapshot, records, rest))
             tops = self._tops(*_taken(BookTop, records, rest))
             others = [(i, _bounded(records[i])) for i in rest if type(records[i]) not in _COLUMNS]
+        deltas = self._deltas(changes) if changes else None
         keys = list(islice(self._table, first_key, None))
         body = _ENCODER.encode(Batch(first_key, keys, _times(records), deltas, books, tops, others))
         return Encoded(len(records), body)

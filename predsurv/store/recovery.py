@@ -79,7 +79,7 @@ def recover(
 
 def _remove_orphans(layout: Layout, collector: str) -> None:
     """Delete what SQLite kept beside segments that are gone: a crash came between the two."""
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm", "-journal"):
         for path in layout.wal.glob(f"{collector}-*.db{suffix}"):
             if not path.with_name(path.name.removesuffix(suffix)).exists():
                 path.unlink()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import pyarrow as pa
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError, TransientError
@@ -82,6 +83,7 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
         if not ballast.give_up(layout):
             raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
         return seal_segment(path, layout, clock, options)
+    pa.default_memory_pool().release_unused()
     if options.ballast:
         ballast.keep(layout, options.ballast)
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)

@@ -4,9 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.num import Price, Size
-from predsurv.state.ladder import Ladder
+from predsurv.state.ladder import STALE_MAX, Ladder
 
 moves = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), max_size=60)
+asked = st.lists(
+    st.tuples(st.integers(1, 12), st.integers(0, 2), st.sampled_from(["", "", "best", "top"])), max_size=80
+)
 
 
 @given(moves, st.booleans(), st.integers(1, 6))
@@ -22,6 +25,33 @@ def test_agrees_with_a_plain_dict(changes: list[tuple[int, int]], descending: bo
         assert ladder.top(count) == tuple(expected[:count])
         assert (ladder.top(count) is before) <= (tuple(expected[:count]) == before)
         assert len(ladder) == len(expected)
+
+
+@given(asked, st.booleans(), st.integers(1, 4))
+def test_agrees_with_a_plain_dict_however_rarely_it_is_asked(
+    changes: list[tuple[int, int, str]], descending: bool, count: int
+) -> None:
+    ladder, model = Ladder(descending=descending), dict[int, int]()
+    for price, size, question in changes:
+        ladder.set(Price(price), Size(size))
+        model[price] = size
+        expected = sorted(((p, s) for p, s in model.items() if s), key=lambda level: level[0], reverse=descending)
+        if question == "best":
+            assert ladder.best() == (expected[0] if expected else None)
+        elif question:
+            assert ladder.top(count) == tuple(expected[:count])
+
+
+@given(st.integers(1, 5 * STALE_MAX), st.booleans())
+def test_many_changes_between_two_questions_are_all_seen(changes: int, descending: bool) -> None:
+    ladder = Ladder(descending=descending)
+    ladder.replace([(Price(p), Size(1)) for p in range(1, 20)])
+    ladder.top(5)
+    for number in range(changes):
+        ladder.set(Price(number % 19 + 1), Size(number + 2))
+    expected = sorted(ladder.items(), reverse=descending)
+    assert ladder.top(5) == tuple(expected[:5])
+    assert ladder.best() == expected[0]
 
 
 def test_a_change_below_the_top_leaves_it_the_same_object() -> None:
