@@ -14,8 +14,7 @@ import msgspec
 from predsurv.core.errors import IntegrityError
 from predsurv.store.durable import PRIVATE_DIR, make_dirs, write_whole
 from predsurv.store.paths import Layout, segments_of
-from predsurv.store.segment import SegmentReader, UnbornSegment, opened_at
-from predsurv.store.tiles import sealed_until
+from predsurv.store.segment import SegmentReader, UnbornSegment
 
 _DECODER = msgspec.msgpack.Decoder(dict[str, bytes])
 
@@ -34,19 +33,6 @@ def find_notes(layout: Layout, collector: str) -> dict[str, bytes]:
         raise IntegrityError(
             f"{_path(layout, collector)} is damaged ({error}): move it away, the time since then stays unexplained"
         ) from None
-
-
-def openings(layout: Layout, collector: str) -> dict[str, int]:
-    """Return by name when (ns UTC) each log segment was opened, oldest first; call with the lock held.
-
-    Of a segment that cannot be read it is the time from which at the earliest it can hold records.
-    """
-    found: dict[str, int] = {}
-    earliest = 0
-    for path in segments_of(layout.wal, collector):
-        earliest = opened_at(path) or earliest or sealed_until(layout, collector)
-        found[path.name] = earliest
-    return found
 
 
 def keep_notes(layout: Layout, collector: str, notes: Mapping[str, bytes]) -> None:

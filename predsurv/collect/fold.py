@@ -56,11 +56,15 @@ class Tally(Struct):
 
 
 class Fold:
-    """Books of the instruments in ``lines`` and what is to be recorded of them."""
+    """Books of the instruments in ``lines`` and what is to be recorded of them.
+
+    While it is ``deaf``, for the reason given, no book becomes known: what is said of it is not kept.
+    """
 
     def __init__(self, tops: Tops, account: Account) -> None:
         self.lines: dict[InstrumentKey, Line] = {}
         self.tally = Tally()
+        self.deaf: GapReason | None = None
         self.mark = 0
         self.hour_end = 0
         self.tops = tops
@@ -112,6 +116,9 @@ class Fold:
         line = self.lines.get(event.key)
         if line is None:
             self.tally.strays += 1
+            return
+        if self.deaf is not None:
+            self.gap(Gap(event.key, event.ts_recv, self.deaf, event.epoch), out)
             return
         fresh = not line.book.trusted
         if line.pending and line.due < event.ts_recv and line.changed_at < event.ts_recv:

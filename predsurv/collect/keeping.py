@@ -31,6 +31,7 @@ class Keeper:
         self._ledger = ledger
         self._meter = meter
         self.on_sealed: Callable[[SealReport], None] = lambda _: None
+        self._unmarked = False
 
     async def commit(self) -> None:
         """Commit what was recorded since the last time, with the notes that belong to it."""
@@ -48,43 +49,61 @@ class Keeper:
         await self._hand_over()
         for session in self._sessions:
             session.records += session.recorder.cut()
+        marks = [session.recorder.mark for session in self._sessions]
         await self.commit()
-        await self.writer.rotate()
+        names = [session.venue.name for session in self._sessions]
+        for fact in await self.writer.rotate(dict(zip(names, marks, strict=True))):
+            self.react(fact, marks)
 
     async def finish(self) -> None:
         """Account for everything, seal everything and close; the sessions record no more."""
         for session in self._sessions:
             session.records += session.recorder.stop()
-        await self.commit()
-        await self._hand_over()
-        await self.commit()
-        await asyncio.to_thread(self.writer.finish)
-        await asyncio.to_thread(self._ledger.close)
+        try:
+            await self.commit()
+            await self._hand_over()
+            await self.commit()
+            await asyncio.to_thread(self.writer.finish)
+        finally:
+            await asyncio.to_thread(self._ledger.close)
         await self.sealed()
 
     async def sealed(self) -> None:
         """Take note of what was sealed; time of which records turned out to be damaged is a gap."""
-        for report, opened in self.writer.sealing.done():
+        for report, since in self.writer.sealing.done():
             self._meter.sealed(report)
             self.on_sealed(report)
             if not report.damaged:
                 continue
             _LOG.warning("%s: damaged: %s; a gap", report.segment, "; ".join(report.damaged))
-            await asyncio.to_thread(mark_damage, self.writer.layout, self.writer.collector)
+            self._unmarked = True
             for session in self._sessions:
-                session.records += session.recorder.interrupt("crash", opened)
+                began = max(since.get(session.venue.name, 0), self.writer.opened)
+                session.records += session.recorder.interrupt("crash", began)
                 session.steering.refresh()
+        if self._unmarked:
+            await self._mark()
+
+    async def _mark(self) -> None:
+        """Leave word of the damage to the next start; a disk that is full now is asked again."""
+        try:
+            await asyncio.to_thread(mark_damage, self.writer.layout, self.writer.collector)
+        except OSError as error:
+            _LOG.debug("the damage is not marked yet: %s", error)
+        else:
+            self._unmarked = False
 
     def react(self, fact: LogFact, marks: Sequence[int]) -> None:
         """Let the sessions know what the log says; ``marks`` is how far each had come in what was written."""
         if isinstance(fact, LogPaused):
             _LOG.warning("nothing can be written (%s): a gap until the disk has room again", fact.reason)
             for session, mark in zip(self._sessions, marks, strict=True):
-                session.records += session.recorder.interrupt("disk_full", mark)
+                session.pause(mark)
                 self._meter.gaps(session.venue.name, "disk_full", len(session.recorder.fold.lines))
         elif isinstance(fact, LogResumed):
             _LOG.warning("the disk has room again; %d records were let go", fact.refused)
             for session in self._sessions:
+                session.recorder.fold.deaf = None
                 session.steering.refresh()
 
     def _taken(self) -> tuple[list[Record], list[tuple[str, bytes]]]:

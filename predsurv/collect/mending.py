@@ -10,6 +10,7 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
+from predsurv.core.events import GapReason
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
 
@@ -24,7 +25,7 @@ class Mended(Struct, frozen=True):
     gaps: list[Coverage]
 
 
-def retract(written: Iterable[Coverage], since: int) -> list[Coverage]:
+def retract(written: Iterable[Coverage], since: int, reason: GapReason = "crash") -> list[Coverage]:
     """Return ``written`` without the claim that anything is known from ``since`` on: its records are lost."""
     kept: list[Coverage] = []
     for interval in written:
@@ -33,7 +34,8 @@ def retract(written: Iterable[Coverage], since: int) -> list[Coverage]:
             continue
         if interval.start < since:
             kept.append(replace(interval, end=since))
-        kept.append(_crash(interval.key, max(interval.start, since), interval.end))
+        begun = max(interval.start, since)
+        kept.append(Coverage(interval.key, begun, interval.end, "gap", reason, interval.epoch, interval.inclusion))
     return kept
 
 

@@ -5,12 +5,13 @@ Kept apart from the job, which begins where everything is ready.
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.collect.carryover import find_notes, is_damaged, keep_notes, openings
+from predsurv.collect.carryover import find_notes, is_damaged, keep_notes
 from predsurv.collect.ledger import Ledger
 from predsurv.collect.mending import mend, retract
 from predsurv.collect.notebook import LeftOpen, left_open
@@ -22,13 +23,14 @@ from predsurv.collect.steering import Places, Steering
 from predsurv.collect.timekeeping import SteadyClock
 from predsurv.collect.writer import Timing, Writer
 from predsurv.config import Config
-from predsurv.core.errors import ConfigError
+from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import InstrumentKey
 from predsurv.ports import Clock, Venue
-from predsurv.store.paths import NS_DAY, Layout
+from predsurv.store.ballast import BALLAST_BYTES
+from predsurv.store.paths import NS_DAY, Layout, parse_segment
 from predsurv.store.recovery import RecoveryReport, recover
 from predsurv.store.seal import SealOptions
-from predsurv.store.tiles import sealed_tiles
+from predsurv.store.tiles import sealed_tiles, sealed_until
 from predsurv.store.universe import latest_universe, read_universe
 
 CONNECTIONS_MAX: Final = 1_000
@@ -68,21 +70,24 @@ def open_sessions(config: Config, venues: Sequence[Venue], clock: Clock, steady:
 def start(config: Config, sessions: Sequence[Session], clock: Clock) -> Started:
     """Recover: seal what is in the log, take up what it left open, and open the next segment; the lock is held."""
     layout, collector, storage = Layout(config.data_dir), config.collector.id, config.storage
-    notes = find_notes(layout, collector)
-    keep_notes(layout, collector, notes)
-    options = SealOptions(levels=storage.top_levels, compression=storage.compression_level)
-    opened = openings(layout, collector)
-    recovery = recover(layout, collector, clock, options)
+    options = SealOptions(levels=storage.top_levels, compression=storage.compression_level, ballast=BALLAST_BYTES)
+    try:
+        notes = find_notes(layout, collector)
+        keep_notes(layout, collector, notes)
+        recovery = recover(layout, collector, clock, options)
+    except OSError as error:
+        raise TransientError(f"cannot read or write {layout.state} ({error}): check the disk, start again") from error
     for damage in recovery.damaged:
         _LOG.warning("%s; kept in %s", damage, layout.quarantine)
-    lost = [opened.get(seal.segment, 0) for seal in recovery.seals if seal.damaged]
+    lost = [parse_segment(Path(seal.segment))[1] for seal in recovery.seals if seal.damaged]
+    known = sealed_until(layout, collector, min(lost)) if lost else {}
     damaged = bool(lost) or is_damaged(layout, collector)
     ledger = Ledger(layout.state, collector)
     for session in sessions:
         owed = _owed(session, notes, recovery)
         if damaged:
-            owed = replace(owed, written=retract(owed.written, min(lost, default=owed.mark)))
-            owed = _mended(session, owed, layout, ledger, collector)
+            since = known.get(session.venue.name, 0) if lost else owed.mark
+            owed = _mended(session, replace(owed, written=retract(owed.written, since)), layout, ledger, collector)
         session.resume(owed)
         session.steering.past = ledger
     timing = Timing(

@@ -6,11 +6,13 @@ Kept apart from the writer because the log must take records whether or not seal
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
 from predsurv.core.errors import TransientError
+from predsurv.core.ids import VenueName
 from predsurv.ports import Clock
 from predsurv.store.paths import Layout
 from predsurv.store.seal import SealOptions, SealReport, seal_segment
@@ -23,11 +25,15 @@ _IDLE_INTERVAL: Final = 50_000_000
 _LOG: Final = logging.getLogger(__name__)
 
 
+Since = Mapping[VenueName, int]
+"""From when on (ns UTC) a segment can hold what a venue sent; nothing of it when the venue is not named."""
+
+
 class Sealed(NamedTuple):
-    """What became of a segment that was opened at ``opened`` (ns UTC)."""
+    """What became of a segment; ``since`` as it was added with."""
 
     report: SealReport
-    opened: int
+    since: Since
 
 
 class Sealing:
@@ -37,7 +43,7 @@ class Sealing:
         self._layout = layout
         self._clock = clock
         self._options = options
-        self._waiting: deque[tuple[Path, int]] = deque()
+        self._waiting: deque[tuple[Path, Since]] = deque()
         self._turn = Lock()  # a seal that is under way when the job stops is waited for
         self._done: list[Sealed] = []
 
@@ -46,9 +52,9 @@ class Sealing:
         """Return how many closed segments wait."""
         return len(self._waiting)
 
-    def add(self, path: Path, opened: int) -> None:
-        """Queue a segment that nobody writes to any more and that was opened at ``opened`` (ns UTC)."""
-        self._waiting.append((path, opened))
+    def add(self, path: Path, since: Since) -> None:
+        """Queue a segment that nobody writes to any more; ``since`` comes back with what became of it."""
+        self._waiting.append((path, since))
 
     def done(self) -> list[Sealed]:
         """Return what was sealed since the last call."""
@@ -77,7 +83,7 @@ class Sealing:
         with self._turn:
             if not self._waiting:
                 return
-            path, opened = self._waiting[0]
+            path, since = self._waiting[0]
             report = seal_segment(path, self._layout, self._clock, self._options)
             self._waiting.popleft()
-            self._done.append(Sealed(report, opened))
+            self._done.append(Sealed(report, since))

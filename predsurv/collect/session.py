@@ -11,6 +11,7 @@ from typing import Final
 
 from predsurv.collect.balance import Balance
 from predsurv.collect.lags import Lags, lag_of
+from predsurv.collect.mending import retract
 from predsurv.collect.notebook import LeftOpen, Notebook
 from predsurv.collect.recorder import Recorder
 from predsurv.collect.steering import Scores, Steering
@@ -74,6 +75,17 @@ class Session:
             self._noted = now
             notes.append(self._notebook.alive(self.recorder.mark))
         return records, notes
+
+    def pause(self, mark: int) -> None:
+        """Know no book until the recorder hears again: the disk is full, and took nothing after ``mark`` (ns UTC).
+
+        What was claimed of the time since, of instruments that left meanwhile, is taken back.
+        """
+        kept: list[Record] = []
+        for record in self.records:
+            kept += retract([record], mark, "disk_full") if type(record) is Coverage else [record]
+        self.records = kept + self.recorder.interrupt("disk_full", mark)
+        self.recorder.fold.deaf = "disk_full"
 
     def settle(self) -> None:
         """Let time pass while the feed is silent; call it regularly.

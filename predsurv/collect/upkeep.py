@@ -10,7 +10,7 @@ from threading import Event
 from typing import Final
 
 from predsurv.config import Storage
-from predsurv.core.errors import ConfigError, PredsurvError, SafetyError, TransientError
+from predsurv.core.errors import ConfigError, PredsurvError, SafetyError
 from predsurv.ports import Clock
 from predsurv.store.compact import CompactOptions, compact_closed
 from predsurv.store.paths import Layout
@@ -87,7 +87,7 @@ class Upkeep:
         policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level, self._bucket)
         try:
             report = expire(self._layout, self._clock, policy)
-        except (SafetyError, TransientError) as error:
+        except PredsurvError as error:
             _LOG.warning("nothing was removed: %s", error)
             return
         if report.files:

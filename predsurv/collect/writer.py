@@ -15,8 +15,8 @@ from typing import Final
 from msgspec import Struct
 
 from predsurv.collect.carryover import keep_notes
-from predsurv.collect.sealing import SEGMENTS_WAITING_MAX, Sealing
-from predsurv.core.errors import PredsurvError
+from predsurv.collect.sealing import SEGMENTS_WAITING_MAX, Sealing, Since
+from predsurv.core.errors import PredsurvError, TransientError
 from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.intake import LogFact, SegmentReplaced
@@ -36,7 +36,7 @@ class Timing(Struct, frozen=True, kw_only=True):
 
 
 class Writer:
-    """The log of a collector; ``sealing`` takes what it closes."""
+    """The log of a collector, ``opened`` at a time in ns UTC; ``sealing`` takes what it closes."""
 
     def __init__(self, layout: Layout, collector: str, clock: Clock, timing: Timing, options: SealOptions) -> None:
         """Open the log; the lock must be held and recovery done."""
@@ -46,7 +46,8 @@ class Writer:
         self._clock = clock
         self._timing = timing
         self._log = Log(layout.state, collector, clock)
-        self._opened = clock.now()
+        self.opened = clock.now()
+        self._since: Since = {}
         self._notes: dict[str, bytes] = {}
         self._synced = self._rotated = clock.monotonic()
 
@@ -79,37 +80,42 @@ class Writer:
             self._log.append(records, dict(notes))
             self._log.flush()
 
-    async def rotate(self) -> None:
-        """Close the open segment for sealing; when the disk refuses, that is tried again later."""
+    async def rotate(self, marks: Since) -> Sequence[LogFact]:
+        """Close the open segment for sealing; when the disk refuses, that is tried again later.
+
+        ``marks``: by venue, how far (ns UTC) what was written before reaches: the next segment begins
+        there. Returns what the recorders must know, for the disk may be full from then on.
+        """
         self._rotated = self._clock.monotonic()
-        try:
-            path = await asyncio.to_thread(self._rotate)
-        except (PredsurvError, OSError) as error:
-            _LOG.warning("the log segment stays open: %s", error)
-            return
+        path, facts = await asyncio.to_thread(self._rotate)
         if path is not None:
-            self._close(path)
+            self.sealing.add(path, self._since)
+            self._since = marks
+        return facts
 
     def finish(self) -> None:
         """Close the log for good and seal everything; raises TransientError when the disk refuses.
 
         Whatever is not sealed then stays in the log: the next start seals it.
         """
-        self._log.sync()
-        keep_notes(self.layout, self.collector, self._notes)
-        path = self._log.close()
-        if path is not None:
-            self._close(path)
+        self._heeded(self._log.sync())
+        path = self._log.close() or self._log.path  # an empty one is forgotten by sealing it
+        try:
+            keep_notes(self.layout, self.collector, self._notes)
+        except OSError as error:  # they are in the last segment: it has to stay
+            raise TransientError(f"cannot write in {self.layout.state} ({error}): free disk space") from error
+        self.sealing.add(path, self._since)
         self.sealing.finish()
 
-    def _rotate(self) -> Path | None:
-        # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
-        keep_notes(self.layout, self.collector, self._notes)
-        return self._log.rotate()
-
-    def _close(self, path: Path) -> None:
-        self.sealing.add(path, self._opened)
-        self._opened = self._clock.now()
+    def _rotate(self) -> tuple[Path | None, Sequence[LogFact]]:
+        path = None
+        try:
+            # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
+            keep_notes(self.layout, self.collector, self._notes)
+            path = self._log.rotate()
+        except (PredsurvError, OSError) as error:
+            _LOG.warning("the log segment stays open: %s", error)
+        return path, self._heeded(self._log.flush())
 
     def _write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
         self._notes.update(notes)
@@ -120,7 +126,10 @@ class Writer:
         else:
             self._synced = now
             facts = self._log.sync()
+        return self._heeded(facts)
+
+    def _heeded(self, facts: Sequence[LogFact]) -> Sequence[LogFact]:
         for fact in facts:
             if isinstance(fact, SegmentReplaced):
-                self._close(fact.path)
+                self.sealing.add(fact.path, self._since)  # its successor takes over what was not synced
         return facts

@@ -104,15 +104,15 @@ def compact_closed(layout: Layout, collector: str, clock: Clock, options: Compac
     """
     began = clock.monotonic()
     report = CompactReport()
-    with _alone(layout, collector):
-        try:
+    try:
+        with _alone(layout, collector):
             finish(layout, collector)
             for group in due(layout, collector, clock.now(), options):
                 if options.stop():
                     break
                 report = _add(report, _compact_group(layout, collector, group, options))
-        except OSError as error:
-            raise TransientError(f"cannot compact in {layout.data_dir} ({error}): free disk space") from error
+    except OSError as error:
+        raise TransientError(f"cannot compact in {layout.data_dir} ({error}): free disk space") from error
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - began)
 
 

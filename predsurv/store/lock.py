@@ -6,7 +6,7 @@ Kept apart because the lock must be held before anything else of the store is to
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -76,9 +76,10 @@ class DataLock:
                 f"collector {self._collector!r} already writes to {self._path.parent.parent} (process {holder}): "
                 "stop it, or give this one another collector.id"
             ) from None
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, str(os.getpid()).encode(), 0)
         self._fd = fd
+        os.ftruncate(fd, 0)
+        with suppress(OSError):  # a full disk: who holds it is only told to people
+            os.pwrite(fd, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Give the lock back; safe to call twice."""

@@ -69,16 +69,16 @@ def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireRepor
     Hours that a log segment may still hold rows of stay, and the running hour. Raises SafetyError
     when another call runs, TransientError when the disk refuses.
     """
-    with only_one(layout.state / "retention", "removing old data"):
-        try:
+    try:
+        with only_one(layout.state / "retention", "removing old data"):
             before = manifest.cutoff_of(layout.manifest)
             cutoff = max(before, _cutoff(layout, clock.now(), policy))
             if cutoff > before:
                 policy.at("intend")
                 manifest.cut_off(layout.manifest, cutoff)
             return _remove(layout, cutoff, policy) if cutoff else ExpireReport()
-        except OSError as error:
-            raise TransientError(f"cannot remove old data from {layout.data_dir}: {error}") from error
+    except OSError as error:
+        raise TransientError(f"cannot remove old data from {layout.data_dir}: {error}") from error
 
 
 def _cutoff(layout: Layout, now: int, policy: RetentionPolicy) -> int:

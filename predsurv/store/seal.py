@@ -132,12 +132,15 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
 
 def _read(path: Path, options: SealOptions) -> tuple[Segment, Contents, tuple[str, ...]]:
     collector, number = parse_segment(path)
-    limit = predecessor_limit(path.with_name(segment_name(collector, number + 1)))
+    successor = path.with_name(segment_name(collector, number + 1))
+    limit = predecessor_limit(successor)
     collected = Collected(options.levels)
     with closing(SegmentReader(path)) as reader:
         for batch in reader.batches(limit):
             collected.add(batch)
         segment, damaged = reader.segment, reader.damaged
+    if segment.torn and limit is None and successor.exists():
+        damaged.append(f"{segment.torn} bytes at its end, and another segment follows")
     if options.epilogue is not None:
         collected.add_records(options.epilogue(segment, collected.contents()))
     contents = collected.contents()

@@ -196,6 +196,8 @@ class SegmentReader:
         header = msgspec.json.decode(body, type=Header)
         if header.format != FORMAT:
             raise msgspec.ValidationError(f"format {header.format}, this version reads {FORMAT}")
+        if f"{header.collector}-{header.segment:012d}.db" != self._path.name:
+            raise msgspec.ValidationError("it says that it is another")
         closed = db.execute("SELECT batches FROM closed").fetchone()
         (last,) = db.execute("SELECT max(id) FROM batches").fetchone()
         expected = max(last or 0, closed[0] if closed else 0)
@@ -203,17 +205,18 @@ class SegmentReader:
 
     def _notes(self) -> dict[str, bytes]:
         notes = {}
-        for kind, crc, body in self._db.execute("SELECT kind, crc, body FROM notes"):
-            if zlib.crc32(body) == crc:
+        indexed = "SELECT count(*) FROM notes WHERE kind = ?"  # the checksum does not say whose the note is
+        for kind, crc, body in self._db.execute("SELECT kind, crc, body FROM notes").fetchall():
+            if zlib.crc32(body) == crc and self._db.execute(indexed, (kind,)).fetchone() == (1,):
                 notes[kind] = body
             else:
                 self.damaged.append(f"note {kind}")
         return notes
 
     def _is_unborn(self) -> bool:
-        """Whether the segment died while it was made: no table yet, and no WAL to speak of."""
+        """Whether the segment died while it was made: no table yet, and no commit in the WAL."""
         wal = wal_path(self._path)
-        if wal.exists() and wal.stat().st_size > _UNBORN_WAL_MAX:
+        if wal.exists() and (wal.stat().st_size > _UNBORN_WAL_MAX or _has_commit(wal)):
             return False
         try:
             (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -224,6 +227,8 @@ class SegmentReader:
     def batches(self, limit: int | None = None) -> Iterator[Batch]:
         """Yield each whole batch in order, the first ``limit`` only."""
         last = self.segment.batches if limit is None else min(limit, self.segment.batches)
+        if limit is not None and limit > last:
+            self.damaged.append(f"batches {last + 1} to {limit}")
         for number in range(1, last + 1):
             batch = self._batch(number)
             if batch is not None:
@@ -254,6 +259,13 @@ def _raise_refusal(error: Exception) -> None:
     """Raise OSError when ``error`` says nothing of the file: a full disk or a lock is no damage."""
     if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) not in _DAMAGE:
         raise OSError(f"SQLite: {error}") from error
+
+
+def _has_commit(wal: Path) -> bool:
+    """Whether a frame of ``wal`` says that it ended a commit, be it whole or not."""
+    content = wal.read_bytes()
+    sizes = (content[at + 4 : at + 8] for at in range(_WAL_HEADER, len(content), _FRAME_HEADER + PAGE_BYTES))
+    return any(any(size) for size in sizes)
 
 
 def _torn_bytes(path: Path) -> int:
@@ -310,8 +322,8 @@ def predecessor_limit(successor: Path) -> int | None:
         return None
     try:
         with closing(_open_read_only(successor)) as db:
-            row = db.execute("SELECT body FROM notes WHERE kind = ?", (PREDECESSOR_NOTE,)).fetchone()
+            row = db.execute("SELECT body, crc FROM notes WHERE kind = ?", (PREDECESSOR_NOTE,)).fetchone()
     except sqlite3.Error as error:
         _raise_refusal(error)
         return None  # damaged or unborn itself: its own sealing says so
-    return int(row[0]) if row else None
+    return int(row[0]) if row and zlib.crc32(row[0]) == row[1] else None

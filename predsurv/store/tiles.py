@@ -44,17 +44,26 @@ def sealed_tiles(layout: Layout, collector: str, venue: VenueName, since: int) -
             yield InstrumentKey(venue, MarketId(market), InstrumentId(instrument)), start, end
 
 
-def sealed_until(layout: Layout, collector: str) -> int:
-    """Return the time (ns UTC) of the latest row that ``collector`` sealed, 0 when there is none."""
-    listed = manifest.read(layout.manifest) if layout.manifest.is_dir() else ()
-    return max((file.hi for file in listed if parse_file(Path(file.path))[1].collector == collector), default=0)
+def sealed_until(layout: Layout, collector: str, segment: int) -> dict[VenueName, int]:
+    """Return by venue the time (ns UTC) of the latest row that ``collector`` sealed of segments before ``segment``.
+
+    A venue's rows are written in order, so that none in ``segment`` is from before. When that was
+    opened does not say so: what had arrived and was not committed by then is in it as well.
+    """
+    latest: dict[VenueName, int] = {}
+    for file in manifest.read(layout.manifest) if layout.manifest.is_dir() else ():
+        partition, stamp = parse_file(Path(file.path))
+        if stamp.collector == collector and stamp.segment < segment:
+            latest[partition.venue] = max(file.hi, latest.get(partition.venue, 0))
+    return latest
 
 
 def observed(layout: Layout, venue: VenueName, date: str) -> int:
     """Return the time for which books of ``venue`` were known on ``date``, in ns, summed over instruments."""
     total = 0
     for path in dataset_files(layout.data_dir, "coverage", venue, date):
-        table: Any = pq.read_table(path, columns=["start", "end", "state"], partitioning=None)
+        columns = ["start", "end", "state"]
+        table: Any = pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
         covered = table.filter(pc.equal(table["state"], "covered"))
         span = pc.subtract(covered["end"].cast(pa.int64()), covered["start"].cast(pa.int64()))
         total += pc.sum(span).as_py() or 0

@@ -10,7 +10,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Final
 
-from predsurv.core.errors import IntegrityError
+from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.current import CurrentSegment
@@ -142,12 +142,12 @@ class Log:
     def close(self) -> Path | None:
         """Flush and close for good; returns the last segment's path for sealing, None when empty.
 
-        Raises IntegrityError when buffered records could not be written.
+        Raises TransientError when buffered records could not be written: they are lost, and no note claims them.
         """
         with self._turn, self._lock:
             self._current.commit(self._intake)
             path = self._current.close()
             left = len(self._intake.pending())
             if left:
-                raise IntegrityError(f"{left} records could not be written to {self._current.path}: free disk space")
+                raise TransientError(f"{left} records could not be written to {self._current.path}: free disk space")
             return path

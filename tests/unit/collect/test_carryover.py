@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.collect.carryover import clear_damage, find_notes, is_damaged, keep_notes, mark_damage, openings
+from predsurv.collect.carryover import clear_damage, find_notes, is_damaged, keep_notes, mark_damage
 from predsurv.core.errors import IntegrityError
 from predsurv.net.clock import ManualClock
 from predsurv.store.paths import Layout
@@ -16,7 +16,6 @@ NOTES = {"open:mock:01": b"x", "alive:mock": b"5"}
 
 def test_without_an_earlier_run_there_are_none(tmp_path: Path) -> None:
     assert find_notes(Layout(tmp_path), "c0") == {}
-    assert openings(Layout(tmp_path), "c0") == {}
 
 
 def test_kept_notes_are_found_by_their_owner(tmp_path: Path) -> None:
@@ -36,7 +35,7 @@ def test_the_log_knows_better_than_what_was_kept(tmp_path: Path) -> None:
     log.close()
 
 
-def test_of_an_unreadable_segment_it_is_known_when_it_began_at_the_earliest(tmp_path: Path) -> None:
+def test_notes_of_an_unreadable_segment_are_those_of_the_one_before(tmp_path: Path) -> None:
     layout, clock = Layout(tmp_path), ManualClock(START)
     log = Log(layout.state, "c0", clock)
     log.append([book(A, START)], NOTES)
@@ -46,10 +45,8 @@ def test_of_an_unreadable_segment_it_is_known_when_it_began_at_the_earliest(tmp_
     assert first is not None
     assert second is not None
     second.write_bytes(b"\0" * 9_000)
-    assert openings(layout, "c0") == {first.name: START, second.name: START}
     assert find_notes(layout, "c0") == NOTES
     first.write_bytes(b"\0" * 9_000)
-    assert openings(layout, "c0") == {first.name: 0, second.name: 0}
     assert find_notes(layout, "c0") == {}
 
 

@@ -79,3 +79,8 @@ def test_the_whole_is_tiled(steps: list[tuple[int, int]], open_: tuple[int, int]
         assert [gap.start for gap in made.gaps] == [rows[-1][1]]
     elif rows:
         assert rows[-1][1] == ended
+
+
+def test_claims_of_lost_time_are_taken_back_with_their_reason() -> None:
+    assert spans(retract([covered(3, 12)], 7, "disk_full")) == [(3, 7, "live"), (7, 12, "disk_full")]
+    assert retract([opened(12)], 7) == [opened(12)]

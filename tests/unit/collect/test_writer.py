@@ -1,6 +1,7 @@
 """Records reach the log in one commit with their notes, and closed segments reach the data folder."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ import pytest
 from predsurv.collect.carryover import find_notes
 from predsurv.collect.writer import Timing, Writer
 from predsurv.net.clock import ManualClock
+from predsurv.store.intake import LogPaused
 from predsurv.store.paths import Layout, segments_of
 from predsurv.store.seal import SealOptions
+from predsurv.store.segment import SegmentWriter
 from tests.unit.collect.worlds import START, A, S, book, delta
 
 TIMING = Timing(fsync_interval=S, seal_interval=60 * S, seal_bytes=1_000)
@@ -49,7 +52,7 @@ async def test_a_segment_is_due_by_size_and_by_age(writer: Writer, clock: Manual
     assert not writer.seal_due
     await writer.write([delta(A, START + n, n % 90 + 1, 1) for n in range(100)], [])
     assert writer.seal_due
-    await writer.rotate()
+    await writer.rotate({})
     assert not writer.seal_due
     assert writer.sealing.waiting == 1
     await clock.sleep(60 * S)
@@ -59,14 +62,17 @@ async def test_a_segment_is_due_by_size_and_by_age(writer: Writer, clock: Manual
 
 async def test_a_closed_segment_is_sealed_once_and_its_beginning_is_known(tmp_path: Path, writer: Writer) -> None:
     await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [])
-    await writer.rotate()
+    await writer.rotate({A.venue: START + 1})
     await until_sealed(writer)
-    ((report, opened),) = writer.sealing.done()
+    ((report, since),) = writer.sealing.done()
     assert report.rows["deltas"] == 4
-    assert opened == START
+    assert since == {}
+    await writer.write([delta(A, START + 2, 41, 2)], [])
     writer.finish()
+    ((_, since),) = writer.sealing.done()
+    assert since == {A.venue: START + 1}, "what came while the log was rotated is in the next segment"
     assert writer.sealing.done() == []
-    assert len(list((tmp_path / "book_deltas").rglob("*.parquet"))) == 1
+    assert len(list((tmp_path / "book_deltas").rglob("*.parquet"))) == 2
 
 
 async def test_notes_outlive_the_log(tmp_path: Path, writer: Writer) -> None:
@@ -84,3 +90,35 @@ async def test_a_rescue_commits_from_any_thread_and_a_closed_log_takes_nothing(t
     writer.rescue([book(A, START)], [])
     ((report, _),) = writer.sealing.done()
     assert report.records == 1
+
+
+async def test_a_disk_that_is_full_for_the_next_segment_is_told_at_once(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writer.write([book(A, START)], [("alive:mock", b"1")])
+
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentWriter, "commit", refuse)
+        (fact,) = await writer.rotate({A.venue: START})
+    assert isinstance(fact, LogPaused)
+    assert writer.paused == "database or disk is full"
+
+
+async def test_a_stop_forgets_an_empty_segment_and_seals_one_that_was_replaced(
+    tmp_path: Path, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [])
+
+    def fail(_: SegmentWriter) -> None:
+        raise OSError(5, "Input/output error")
+
+    sync = SegmentWriter.sync
+    failing = [fail]
+    monkeypatch.setattr(SegmentWriter, "sync", lambda self: failing.pop()(self) if failing else sync(self))
+    writer.finish()
+    reports = [report for report, _ in writer.sealing.done()]
+    assert sum(report.rows.get("deltas", 0) for report in reports) == 4, "nothing is there twice"
+    assert not list(segments_of(Layout(tmp_path).wal, "c0"))

@@ -137,8 +137,9 @@ def test_no_bit_flip_is_silent(path: Path, writer: SegmentWriter, records: Recor
     writer.close()
     whole = path.read_bytes()
     with closing(SegmentReader(path)) as reader:
-        expected = list(reader.batches())
-    victim = tmp_path / "v-000000000001.db"
+        expected = list(reader.batches()), reader.segment.notes
+    victim = tmp_path / "flipped" / path.name
+    victim.parent.mkdir()
     for at in range(0, len(whole), len(whole) // 150):
         content = bytearray(whole)
         content[at] ^= 1 << (at % 8)
@@ -146,7 +147,7 @@ def test_no_bit_flip_is_silent(path: Path, writer: SegmentWriter, records: Recor
         try:
             with closing(SegmentReader(victim)) as reader:
                 batches = list(reader.batches())
-                assert batches == expected or reader.damaged, at
+                assert (batches, reader.segment.notes) == expected or reader.damaged, at
         except IntegrityError:
             continue
 
@@ -211,3 +212,53 @@ def test_the_limit_of_a_predecessor_is_read_beside_the_writer(path: Path, writer
 def test_a_removed_segment_is_gone_whole(killed: Path) -> None:
     remove_segment(killed)
     assert segment_files(killed) == []
+
+
+def spoil(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+
+
+def test_a_segment_that_says_that_it_is_another_is_damaged(path: Path, writer: SegmentWriter) -> None:
+    writer.close()
+    spoil(path, b'"segment":1', b'"segment":3')
+    with pytest.raises(IntegrityError, match="another"):
+        SegmentReader(path)
+
+
+def test_a_note_under_another_name_is_damaged(path: Path, writer: SegmentWriter) -> None:
+    writer.commit([], {"open:03": b"three"})
+    writer.close()
+    content = path.read_bytes()
+    at = content.rfind(b"open:03", 0, content.find(b"three"))
+    path.write_bytes(content[:at] + b"open:02" + content[at + 7 :])
+    with closing(SegmentReader(path)) as reader:
+        assert (reader.segment.notes, reader.damaged) == ({}, ["note open:02"])
+
+
+def test_a_limit_that_is_damaged_is_none(path: Path, writer: SegmentWriter) -> None:
+    writer.commit([], {PREDECESSOR_NOTE: b"71829"})
+    writer.close()
+    spoil(path, b"71829", b"71828")
+    assert predecessor_limit(path) is None
+
+
+def test_batches_that_a_successor_counts_on_are_missed(killed: Path) -> None:
+    assert read(killed, 14) == (12, ["batches 13 to 14"], 0, False)
+
+
+@pytest.mark.parametrize("at", [3, 40_000])
+def test_a_small_segment_with_commits_is_not_taken_for_unborn(
+    path: Path, writer: SegmentWriter, records: Records, tmp_path: Path, at: int
+) -> None:
+    fill(writer, records, 1)
+    folder = tmp_path / "killed"
+    folder.mkdir()
+    copy = as_after_a_kill(path, folder)
+    writer.abandon()
+    content = bytearray(wal_path(copy).read_bytes())
+    content[at] ^= 1
+    wal_path(copy).write_bytes(content)
+    with pytest.raises(IntegrityError, match="quarantine"):
+        SegmentReader(copy)

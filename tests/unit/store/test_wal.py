@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from predsurv.core.errors import IntegrityError, PredsurvError
+from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
 from predsurv.core.events import BookDelta
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage, Record
@@ -169,7 +169,7 @@ def test_closing_on_a_full_disk_says_what_is_missing(log: Log, disk: Disk, recor
     log.flush()
     disk.full = True
     log.append(records(2, 1))
-    with pytest.raises(IntegrityError, match="1 records could not be written"):
+    with pytest.raises(TransientError, match="1 records could not be written"):
         log.close()
     assert sizes(log.path) == [0, 1]
 

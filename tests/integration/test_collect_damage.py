@@ -1,0 +1,250 @@
+"""After any damage to the log time is still tiled: what nobody can account for is a crash, nothing counts twice."""
+
+import asyncio
+import logging
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from predsurv.cli.status import check_tiling
+from predsurv.collect.carryover import is_damaged, mark_damage
+from predsurv.collect.job import Aids, Job
+from predsurv.collect.keeping import Keeper
+from predsurv.collect.sealing import Sealing
+from predsurv.collect.writer import Writer
+from predsurv.config import Config
+from predsurv.core.events import BookDelta, BookSnapshot
+from predsurv.core.ids import InstrumentKey
+from predsurv.store.numbering import create_segment
+from predsurv.store.paths import Layout, segments_of
+from predsurv.store.reader import replay
+from predsurv.venues.mock.venue import MockVenue
+from tests.integration.test_collect_job import MOCK, START, FastClock, S, column, configured, scan
+
+PATIENCE_S = 60.0
+KNOWN = 30
+"""Books of 40 that are known before anything is broken."""
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Look again and again until ``condition`` holds: how long a busy machine takes says nothing."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+
+
+def known(job: Job) -> int:
+    return job.sessions[0].recorder.tally.trusted
+
+
+async def record(config: Config, clock: FastClock) -> None:
+    """Record until books are known, and stop in good order."""
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    running = asyncio.create_task(job.run())
+    await until(lambda: running.done() or known(job) >= KNOWN)
+    job.stop()
+    await running
+
+
+async def die(
+    config: Config, clock: FastClock, enough: Callable[[Job, list[Path]], object], *, sealing: bool = True
+) -> list[Path]:
+    """Record until it is ``enough`` and end as suddenly as a killed process does; return the log segments left.
+
+    When a segment says that it was opened is late by a second: so much had arrived and was not committed yet.
+    """
+
+    async def nothing(_: object) -> None:
+        await asyncio.Event().wait()
+
+    folder = Layout(config.data_dir).wal
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Keeper, "finish", Keeper.sealed)
+        patch.setattr("predsurv.store.wal.create_segment", lambda a, b, opened: create_segment(a, b, opened + S))
+        if not sealing:
+            patch.setattr(Sealing, "run", nothing)
+        job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+        running = asyncio.create_task(job.run())
+        await until(lambda: known(job) >= KNOWN and enough(job, list(segments_of(folder, config.collector.id))))
+        job.stop()
+        await running
+        assert job._keeper is not None
+        await asyncio.to_thread(job._keeper.writer.sealing._turn.acquire)  # death would end a seal under way, too
+    return list(segments_of(folder, config.collector.id))
+
+
+def wipe(path: Path) -> None:
+    """Leave nothing of a segment that can be read."""
+    for file in path.parent.glob(path.name + "*"):
+        file.write_bytes(b"\0" * 100_000)
+
+
+def scratch(path: Path) -> None:
+    """Damage some pages in the middle."""
+    for file in (path, path.with_name(path.name + "-wal")):
+        if file.exists():
+            content = bytearray(file.read_bytes())
+            for at in range(len(content) // 3, 2 * len(content) // 3, 20_000):
+                content[at : at + 64] = b"\xa5" * 64
+            file.write_bytes(content)
+
+
+def assert_nothing_is_claimed_without_its_rows(data_dir: Path, end: int) -> None:
+    """The venue numbers its changes: within covered time none may be missing.
+
+    Instruments whose place ended, for good where the market closed, are left out: that writes down, in a good
+    segment, claims about time whose rows may be in a damaged one.
+    """
+    tiles = column(data_dir, "coverage", "instrument_id", "start", "end", "state", "reason")
+    ends: dict[object, int] = defaultdict(int)
+    for row in tiles:
+        ends[row[0]] = max(ends[row[0]], int(str(row[2])))
+    left = {row[0] for row in tiles if row[4] == "rotated_out" or ends[row[0]] < max(ends.values())}
+    assert len(left) < len(ends)
+    gaps: dict[object, list[tuple[int, int]]] = defaultdict(list)
+    for instrument, start, stop, state, _ in tiles:
+        if state == "gap":
+            gaps[instrument].append((int(str(start)), int(str(stop))))
+    seen: dict[InstrumentKey, int] = {}
+    for event in replay(data_dir, MOCK, START, end):
+        if isinstance(event, BookSnapshot | BookDelta) and event.key.instrument_id not in left and event.seq:
+            if any(start <= event.ts_recv < stop for start, stop in gaps[event.key.instrument_id]):
+                seen.pop(event.key, None)
+                continue
+            if isinstance(event, BookDelta) and event.key in seen:
+                assert event.seq == seen[event.key] + 1, f"{event.key} at {event.ts_recv}"
+            seen[event.key] = event.seq
+
+
+class Left:
+    """What a recorder left that died with several segments in its log; each test takes a copy."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FastClock()
+        self._folder = folder
+        asyncio.run(self._record(self._config(folder)))
+
+    async def _record(self, config: Config) -> None:
+        await scan(config, self.clock)
+        await record(config, self.clock)
+        self.clock.wall += 100 * S
+        await die(config, self.clock, lambda _, left: len(left) >= 5, sealing=False)
+
+    def copy(self, folder: Path) -> tuple[Config, list[Path]]:
+        """Return how to go on in ``folder`` with a copy, and the segments there."""
+        shutil.copytree(self._folder, folder, dirs_exist_ok=True)
+        config = self._config(folder)
+        return config, list(segments_of(Layout(folder).wal, config.collector.id))
+
+    def _config(self, folder: Path) -> Config:
+        return configured(folder, storage__seal_interval="1s", collector__rotation_period="1h")
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    return Left(tmp_path_factory.mktemp("left"))
+
+
+@pytest.mark.parametrize("damage", [wipe, scratch])
+@pytest.mark.parametrize("which", ["newest", "oldest", "middle", "all"])
+async def test_a_damaged_segment_leaves_no_hole_and_no_overlap(
+    left: Left, tmp_path: Path, damage: Callable[[Path], None], which: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, segments = left.copy(tmp_path)
+    clock = left.clock
+    chosen = {"newest": segments[-1:], "oldest": segments[:1], "middle": segments[1:2], "all": segments}[which]
+    for path in chosen:
+        damage(path)
+    clock.wall += 100 * S
+    with caplog.at_level(logging.WARNING):
+        await record(config, clock)
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+    assert not is_damaged(Layout(tmp_path), "c0")
+    if damage is wipe:  # a scratched log may as well be one that was cut short
+        assert any("quarantine" in line.message for line in caplog.records)
+    crashed = [row for row in column(tmp_path, "coverage", "start", "end", "reason") if row[2] == "crash"]
+    assert len(crashed) >= 20
+    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+
+
+@pytest.mark.parametrize(("damage", "which"), [(wipe, 0), (wipe, 1), (scratch, 1), (wipe, -1)])
+async def test_damage_while_instruments_rotate_leaves_no_hole_and_no_overlap(
+    tmp_path: Path, damage: Callable[[Path], None], which: int
+) -> None:
+    config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="2s"), FastClock()
+    await scan(config, clock)
+    segments = await die(
+        config, clock, lambda job, found: len(found) >= 3 and job.sessions[0].steering.rotations >= 2, sealing=False
+    )
+    damage(segments[which])
+    clock.wall += 100 * S
+    await record(config, clock)
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+
+
+async def test_a_damaged_newest_segment_after_others_were_sealed(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="3s"), FastClock()
+    await scan(config, clock)
+    segments = await die(config, clock, lambda job, _: sum(job._meter.rows.values()) > 500)
+    wipe(segments[-1])
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+
+
+async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_recording(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="1h"), FastClock()
+    await scan(config, clock)
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    rotate = Writer._rotate
+    spoilt: list[Path] = []
+
+    def rotting(self: Writer) -> tuple[Path | None, object]:
+        path, facts = rotate(self)
+        if path is not None and known(job) >= KNOWN and not spoilt:
+            spoilt.append(path)
+            wipe(path)
+        return path, facts
+
+    marks: list[int] = []
+
+    def marking(layout: Layout, collector: str) -> None:
+        marks.append(len(marks))
+        if len(marks) < 3:
+            raise OSError(28, "No space left on device")
+        mark_damage(layout, collector)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "_rotate", rotting)
+        patch.setattr("predsurv.collect.keeping.mark_damage", marking)
+        running = asyncio.create_task(job.run())
+        await until(lambda: job._meter.damaged)
+        seals = job._meter.seals
+        await until(lambda: known(job) >= KNOWN and job._meter.seals > seals + 1)
+        job.stop()
+        report = await running
+    assert report.venues[0].gap_ns["crash"] > 0
+    assert report.venues[0].covered_ns > 0
+    assert is_damaged(Layout(tmp_path), "c0")
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+
+
+async def test_notes_that_are_gone_leave_no_overlap(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="3s"), FastClock()
+    await scan(config, clock)
+    segments = await die(config, clock, lambda job, _: sum(job._meter.rows.values()) > 500)
+    wipe(segments[-1])
+    (tmp_path / "state" / "c0.notes").unlink()
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
