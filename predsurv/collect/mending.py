@@ -10,7 +10,6 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.core.events import GapReason
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
 
@@ -23,20 +22,6 @@ class Mended(Struct, frozen=True):
 
     written: list[Coverage]
     gaps: list[Coverage]
-
-
-def retract(written: Iterable[Coverage], since: int, reason: GapReason = "crash") -> list[Coverage]:
-    """Return ``written`` without the claim that anything is known from ``since`` on: its records are lost."""
-    kept: list[Coverage] = []
-    for interval in written:
-        if interval.state == "gap" or interval.end <= since:
-            kept.append(interval)
-            continue
-        if interval.start < since:
-            kept.append(replace(interval, end=since))
-        begun = max(interval.start, since)
-        kept.append(Coverage(interval.key, begun, interval.end, "gap", reason, interval.epoch, interval.inclusion))
-    return kept
 
 
 def mend(

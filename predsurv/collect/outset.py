@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from predsurv.collect.carryover import find_notes, is_damaged, keep_notes
 from predsurv.collect.ledger import Ledger
-from predsurv.collect.mending import mend, retract
+from predsurv.collect.mending import mend
 from predsurv.collect.notebook import LeftOpen, left_open
 from predsurv.collect.recorder import Policy, Recorder
 from predsurv.collect.roster import Roster, Scope
@@ -27,6 +27,7 @@ from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import InstrumentKey
 from predsurv.ports import Clock, Venue
 from predsurv.store.ballast import BALLAST_BYTES
+from predsurv.store.losses import retract
 from predsurv.store.paths import NS_DAY, Layout, parse_segment
 from predsurv.store.recovery import RecoveryReport, recover
 from predsurv.store.seal import SealOptions

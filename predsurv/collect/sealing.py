@@ -11,14 +11,20 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from predsurv.core.errors import TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock
+from predsurv.store.losses import Losses
 from predsurv.store.paths import Layout
 from predsurv.store.seal import SealOptions, SealReport, seal_segment
 
 SEGMENTS_WAITING_MAX: Final = 8
 """Closed segments waiting to be sealed; with more, the open one just grows."""
+
+LEARNING_TIME: Final = 5_000_000_000
+"""For so long after damage was found claims are not believed: sessions hear of it, books have to come anew."""
 
 RETRY_INTERVAL: Final = 5_000_000_000
 _IDLE_INTERVAL: Final = 50_000_000
@@ -42,7 +48,8 @@ class Sealing:
     def __init__(self, layout: Layout, clock: Clock, options: SealOptions) -> None:
         self._layout = layout
         self._clock = clock
-        self._options = options
+        self._losses = Losses()
+        self._options = replace(options, amend=self._losses.amend)
         self._waiting: deque[tuple[Path, Since]] = deque()
         self._turn = Lock()  # a seal that is under way when the job stops is waited for
         self._done: list[Sealed] = []
@@ -85,5 +92,8 @@ class Sealing:
                 return
             path, since = self._waiting[0]
             report = seal_segment(path, self._layout, self._clock, self._options)
+            if report.damaged:
+                # The recording learns of it in a moment, and takes back what it says from then on itself.
+                self._losses.add(since, self._clock.now() + LEARNING_TIME)
             self._waiting.popleft()
             self._done.append(Sealed(report, since))

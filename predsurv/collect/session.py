@@ -11,7 +11,6 @@ from typing import Final
 
 from predsurv.collect.balance import Balance
 from predsurv.collect.lags import Lags, lag_of
-from predsurv.collect.mending import retract
 from predsurv.collect.notebook import LeftOpen, Notebook
 from predsurv.collect.recorder import Recorder
 from predsurv.collect.steering import Scores, Steering
@@ -21,6 +20,7 @@ from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import MarketEvent
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Proving, Venue
+from predsurv.store.losses import retract
 
 RETRY_INTERVAL: Final = 30_000_000_000
 """How long (ns) to wait before a feed that gave up is opened anew."""

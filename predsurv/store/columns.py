@@ -4,7 +4,7 @@ Kept apart from sealing because this is pure: batches in, Arrow tables in intege
 stay numbers until a file is written; a snapshot record becomes a ``clear`` and its levels.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -78,9 +78,10 @@ class Contents(Struct, frozen=True):
 class Collected:
     """Takes the batches of a segment in order and hands back its contents."""
 
-    def __init__(self, levels: int) -> None:
-        """``levels``: how many levels a side of a snapshot row has."""
+    def __init__(self, levels: int, amend: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)) -> None:
+        """``levels``: how many levels a side of a snapshot row has. ``amend``: what becomes of a coverage record."""
         self._levels = levels
+        self._amend = amend
         self._numbers: dict[InstrumentKey, int] = {}
         self._table: list[int] = []  # the current key table of the log, as our numbers; -1 unknown
         self._times: list[bytes] = []
@@ -141,7 +142,8 @@ class Collected:
                 placed = (self._number(record.key), position, record.ts_venue)
                 self._rows["trades"].append((*placed, record.price, record.size, side, record.trade_id))
             case Coverage():
-                self._add_coverage(record)
+                for claim in self._amend(record):
+                    self._add_coverage(claim)
             case MarketChange() | MarketResolved():
                 stored = lifecycle.to_row(record)
                 placed = (self._number(stored.key), position, stored.ts_venue)

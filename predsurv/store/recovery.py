@@ -15,9 +15,11 @@ from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
 from predsurv.store.columns import Contents
 from predsurv.store.durable import clear_dir
-from predsurv.store.paths import Layout, segments_of
+from predsurv.store.losses import Losses
+from predsurv.store.paths import Layout, parse_segment, segments_of
 from predsurv.store.seal import DEFAULTS, SealOptions, SealReport, seal_segment
 from predsurv.store.segment import Segment
+from predsurv.store.tiles import sealed_until
 
 
 class LastState(Struct, frozen=True):
@@ -61,7 +63,8 @@ def recover(
 
     ``epilogue`` is asked for records to add to the newest one, such as the coverage that ends in a
     ``crash`` gap: they become durable in the same instant in which the segment is forgotten, so a
-    crash during recovery neither loses nor doubles them. Raises as ``seal_segment`` does.
+    crash during recovery neither loses nor doubles them. What was claimed, in whole segments, of time
+    whose records were in a damaged one before them is sealed as a ``crash``. Raises as ``seal_segment`` does.
     """
     clear_dir(layout.staging(collector))
     _remove_orphans(layout, collector)
@@ -72,8 +75,14 @@ def recover(
         return epilogue(found[-1]) if epilogue is not None else ()
 
     paths = list(segments_of(layout.wal, collector))
+    losses, seals = Losses(), list[SealReport]()
+    options = msgspec.structs.replace(options, amend=losses.amend)
     closing = msgspec.structs.replace(options, epilogue=ending)
-    seals = [seal_segment(path, layout, clock, closing if path == paths[-1] else options) for path in paths]
+    for path in paths:
+        seals.append(seal_segment(path, layout, clock, closing if path == paths[-1] else options))
+        if seals[-1].damaged:
+            # Later segments hold changes of books that nobody can begin with any more.
+            losses.add(sealed_until(layout, collector, parse_segment(path)[1]))
     return RecoveryReport(tuple(seals), found[-1] if found else None)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError, TransientError
-from predsurv.core.records import Record
+from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
 from predsurv.store import ballast, manifest, quarantine
 from predsurv.store.columns import Collected, Contents
@@ -33,16 +33,17 @@ class SealOptions(Struct, frozen=True):
     """How to seal.
 
     ``levels``: a side of a snapshot row. ``compression``: zstd level. ``epilogue``: asked, with what
-    the segment says and holds, for records to add to it. ``ballast``: bytes of disk kept back, and
-    given up when a seal finds the disk full: its files take a fifth of the log that they replace,
-    so one seal makes room for the next. ``at``: called with the name of each step before it, for
-    fault injection.
+    the segment says and holds, for records to add to it. ``amend``: what becomes of a coverage
+    record. ``ballast``: bytes of disk kept back, and given up when a seal finds the disk full: its
+    files take a fifth of the log that they replace, so one seal makes room for the next. ``at``:
+    called with the name of each step before it, for fault injection.
     """
 
     levels: int = 10
     compression: int = 3
     ballast: int = 0
     epilogue: Callable[[Segment, Contents], Sequence[Record]] | None = None
+    amend: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)
     at: Callable[[str], None] = lambda _step: None
 
 
@@ -134,7 +135,7 @@ def _read(path: Path, options: SealOptions) -> tuple[Segment, Contents, tuple[st
     collector, number = parse_segment(path)
     successor = path.with_name(segment_name(collector, number + 1))
     limit = predecessor_limit(successor)
-    collected = Collected(options.levels)
+    collected = Collected(options.levels, options.amend)
     with closing(SegmentReader(path)) as reader:
         for batch in reader.batches(limit):
             collected.add(batch)

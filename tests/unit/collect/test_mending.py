@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.mending import mend, retract
+from predsurv.collect.mending import mend
 from predsurv.core.records import Coverage, CoverageReason
 from tests.unit.collect.worlds import A, B
 
@@ -47,13 +47,6 @@ def test_somebody_whose_notes_are_lost_is_taken_up_from_the_last_tile() -> None:
     assert mend([(A, 1, 5)], [], [], {A: 3}).gaps == [opened(5)]
 
 
-def test_what_is_lost_is_not_claimed() -> None:
-    stall = Coverage(A, 3, 6, "gap", "stall", 1)
-    assert spans(retract([covered(1, 9), stall], 5)) == [(1, 5, "live"), (3, 6, "stall"), (5, 9, "crash")]
-    assert retract([covered(1, 5), covered(5, 5)], 5) == [covered(1, 5), covered(5, 5)]
-    assert spans(retract([covered(6, 9)], 5)) == [(6, 9, "crash")]
-
-
 def test_gaps_of_which_no_tile_is_known_stay() -> None:
     assert mend([], [], [opened(3, "rotated_out")], {B: 4}).gaps == [opened(3, "rotated_out")]
 
@@ -79,8 +72,3 @@ def test_the_whole_is_tiled(steps: list[tuple[int, int]], open_: tuple[int, int]
         assert [gap.start for gap in made.gaps] == [rows[-1][1]]
     elif rows:
         assert rows[-1][1] == ended
-
-
-def test_claims_of_lost_time_are_taken_back_with_their_reason() -> None:
-    assert spans(retract([covered(3, 12)], 7, "disk_full")) == [(3, 7, "live"), (7, 12, "disk_full")]
-    assert retract([opened(12)], 7) == [opened(12)]

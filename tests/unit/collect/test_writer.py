@@ -4,13 +4,16 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from predsurv.collect.carryover import find_notes
+from predsurv.collect.sealing import LEARNING_TIME
 from predsurv.collect.writer import Timing, Writer
+from predsurv.core.records import Coverage
 from predsurv.net.clock import ManualClock
 from predsurv.store.intake import LogPaused
-from predsurv.store.paths import Layout, segments_of
+from predsurv.store.paths import Layout, dataset_files, date_of, segments_of
 from predsurv.store.seal import SealOptions
 from predsurv.store.segment import SegmentWriter
 from tests.unit.collect.worlds import START, A, S, book, delta
@@ -122,3 +125,23 @@ async def test_a_stop_forgets_an_empty_segment_and_seals_one_that_was_replaced(
     reports = [report for report, _ in writer.sealing.done()]
     assert sum(report.rows.get("deltas", 0) for report in reports) == 4, "nothing is there twice"
     assert not list(segments_of(Layout(tmp_path).wal, "c0"))
+
+
+async def test_claims_of_what_was_in_a_damaged_segment_are_taken_back(
+    tmp_path: Path, writer: Writer, clock: ManualClock
+) -> None:
+    await writer.write([book(A, START)], [])
+    await writer.rotate({A.venue: START + S})
+    await writer.write([delta(A, START + 2 * S, 41, 1)], [])
+    await writer.rotate({A.venue: START + 3 * S})
+    segments = list(segments_of(Layout(tmp_path).wal, "c0"))
+    segments[1].write_bytes(b"x" * 9_000)
+    again, later = clock.now() + LEARNING_TIME, clock.now() + 60 * S
+    await writer.write([Coverage(A, START, later, "covered", "live", 1)], [])
+    writer.finish()
+    assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
+    (path,) = dataset_files(tmp_path, "coverage", A.venue, date_of(START))
+    table = pq.read_table(path, partitioning=None)
+    starts, ends = (table[name].cast("int64").to_pylist() for name in ("start", "end"))
+    assert (starts, ends) == ([START, START + S, again], [START + S, again, later])
+    assert table["reason"].to_pylist() == ["live", "crash", "live"]

@@ -46,6 +46,16 @@ def gaps(layout: Layout) -> list[tuple[str, str]]:
     return [(row["instrument_id"], row["reason"]) for row in rows if row["state"] == "gap"]
 
 
+def tiles(layout: Layout, inclusion: float) -> list[tuple[int, int, str]]:
+    found: list[tuple[int, int, str]] = []
+    for path in dataset_files(layout.data_dir, "coverage", VenueName("mock"), "2027-01-15"):
+        table = pq.read_table(path, partitioning=None)
+        times = (table[name].cast("int64").to_pylist() for name in ("start", "end"))
+        rows = zip(*times, table["reason"].to_pylist(), table["inclusion"].to_pylist(), strict=True)
+        found += [(start, end, reason) for start, end, reason, share in rows if share == inclusion]
+    return sorted(found)
+
+
 def changes(layout: Layout) -> list[int]:
     files = dataset_files(layout.data_dir, "deltas", VenueName("mock"), "2027-01-15")
     rows = [row for path in files for row in read(path, "kind", "size")]
@@ -123,6 +133,22 @@ def test_damage_does_not_stop_the_start(layout: Layout, clock: ManualClock, reco
     assert len(report.damaged) == 1
     assert report.damaged[0].startswith("c0-000000000002.db: ")
     assert changes(layout) == [*range(10), *range(20, 30)]
+
+
+def test_what_a_later_segment_claims_of_the_damaged_time_is_a_crash(
+    layout: Layout, clock: ManualClock, key: InstrumentKey, records: Records
+) -> None:
+    log = Log(layout.state, "c0", clock)
+    for number in (0, 10, 20):
+        log.append(records(number, 10))
+        if number == 20:  # it left, and that is written late
+            log.append([Coverage(key, NOON, NOON + 25_000_000, "covered", "live", 1, 500_000)])
+        log.flush()
+        log.rotate()
+    (layout.wal / "c0-000000000002.db").write_bytes(b"x" * 9_000)
+    recover(layout, "c0", clock)
+    begin, end = NOON + 9_000_000, NOON + 25_000_000
+    assert tiles(layout, 0.5) == [(NOON, begin, "live"), (begin, end, "crash")]
 
 
 def test_leftovers_are_cleared_and_other_collectors_left_alone(
