@@ -151,7 +151,8 @@ def judge(layout: Layout, cycles: list[tuple[Cycle, int]]) -> int:
     return len(number)
 
 
-def torture(data_dir: Path, cycles: int, seed: int) -> None:
+def torture(data_dir: Path, cycles: int, seed: int = 1, cuts: float = 0.4) -> None:
+    """Kill ``cycles`` recorders, and cut the power too in this share of them."""
     rng = random.Random(seed)
     layout = Layout(data_dir)
     told: list[tuple[Cycle, int]] = []
@@ -159,7 +160,7 @@ def torture(data_dir: Path, cycles: int, seed: int) -> None:
     for turn in range(cycles):
         last = cycle(layout, turn * SPACE, rng)
         recovering += last.flushed == last.first
-        owed = cut_power(layout, last, rng) if last.flushed > last.first and rng.random() < 0.4 else None
+        owed = cut_power(layout, last, rng) if last.flushed > last.first and rng.random() < cuts else None
         torn += owed is not None
         told.append((last, last.flushed if owed is None else owed))
     recover(layout, "c0", CLOCK)
@@ -245,4 +246,4 @@ def test_many_more_kills(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    torture(Path(sys.argv[1]), int(sys.argv[2]), seed=1)
+    torture(Path(sys.argv[1]), int(sys.argv[2]), *map(int, sys.argv[3:4]), *map(float, sys.argv[4:5]))
