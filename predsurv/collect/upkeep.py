@@ -9,10 +9,10 @@ import logging
 from threading import Event
 from typing import Final
 
+from predsurv.collect.merging import merge_apart
 from predsurv.config import Storage
 from predsurv.core.errors import ConfigError, PredsurvError, SafetyError
 from predsurv.ports import Clock
-from predsurv.store.compact import CompactOptions, compact_closed
 from predsurv.store.paths import Layout
 from predsurv.store.retention import RetentionPolicy, expire
 
@@ -65,9 +65,9 @@ class Upkeep:
             self._expire()
 
     def _compact(self) -> None:
-        options = CompactOptions(compression=self._storage.compression_level, stop=self._stopping.is_set)
+        level = self._storage.compression_level
         try:
-            report = compact_closed(self._layout, self._collector, self._clock, options)
+            report = merge_apart(self._layout, self._collector, level, self._stopping)
         except SafetyError:
             return  # somebody else does it right now
         except ConfigError as error:

@@ -32,7 +32,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append("expire")
         return ExpireReport(1, 2, 3)
 
-    monkeypatch.setattr(upkeep, "compact_closed", compacted)
+    monkeypatch.setattr(upkeep, "merge_apart", compacted)
     monkeypatch.setattr(upkeep, "expire", expired)
     return made
 
@@ -115,7 +115,7 @@ def test_what_fails_is_said_and_put_off(
         tried += 1
         raise error
 
-    monkeypatch.setattr(upkeep, "compact_closed", fail)
+    monkeypatch.setattr(upkeep, "merge_apart", fail)
     work = keeping(layout, ManualClock(START))
     with caplog.at_level(logging.WARNING):
         work.once()
