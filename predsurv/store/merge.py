@@ -19,13 +19,17 @@ from predsurv.core.errors import IntegrityError
 from predsurv.store.runs import is_sorted
 from predsurv.store.writing import ROW_GROUP_ROWS, ParquetSink
 
-STEP_ROWS: Final = 16_384
-"""Rows of each file that are in memory at a time, and more only where one instrument has more."""
+STEP_BYTES: Final = 32 << 20
+"""Bytes of rows that are read at a time, of all files together; more only where one instrument has more."""
+
+STEP_ROWS_MIN: Final = 512
+STEP_ROWS_MAX: Final = 16_384
+"""Rows that are read at a time of each file, whatever that comes to."""
 
 BUFFER_BYTES: Final = 1 << 16
 """Bytes of a column read at a time."""
 
-GROUP_BYTES_MAX: Final = 128 << 20
+GROUP_BYTES_MAX: Final = 64 << 20
 """Most bytes of rows gathered for one row group."""
 
 _IDS: Final = ("instrument_id", "market_id")
@@ -61,10 +65,17 @@ class Merged(Struct, frozen=True):
 class _Part:
     """A sorted file, read piece by piece; ``rows`` are read and not yet taken."""
 
-    def __init__(self, path: Path, clip: Clip, files: ExitStack) -> None:
-        self._batches = _batches(files.enter_context(_open(path)), clip)
+    def __init__(self, file: Any, clip: Clip, step: int) -> None:
+        self._batches = _batches(file, clip, step)
+        self._step = step
         self.rows: Any = None
-        self.grow()
+        self.whole = False
+        self.fill()
+
+    def fill(self) -> None:
+        """Read on until a step's rows wait."""
+        while not self.whole and self.waiting < self._step:
+            self.grow()
 
     def grow(self) -> None:
         """Read on; the rows that wait stay. At the end ``whole`` becomes true."""
@@ -130,11 +141,12 @@ def _bytes(tables: Sequence[Any]) -> int:
 
 def _sorted_pieces(paths: Sequence[Path], clip: Clip) -> Iterator[Any]:
     with ExitStack() as files:
-        parts = [_Part(path, clip, files) for path in paths]
+        opened = [files.enter_context(_open(path)) for path in paths]
+        step = _step_rows(opened)
+        parts = [_Part(file, clip, step) for file in opened]
         while parts:
-            for part in parts:
-                if not part.waiting and not part.whole:
-                    part.grow()
+            for part in parts:  # all of them, lest each turn is about the one that ends first
+                part.fill()
             bound = min((part.key(-1) for part in parts if not part.whole and part.waiting), default=None)
             pieces = [piece for part in parts if (piece := part.take(bound)) is not None]
             if pieces:
@@ -144,6 +156,12 @@ def _sorted_pieces(paths: Sequence[Path], clip: Clip) -> Iterator[Any]:
                     if not part.whole and part.waiting and part.key(-1) == bound:
                         part.grow()
             parts = [part for part in parts if part.waiting or not part.whole]
+
+
+def _step_rows(files: Sequence[Any]) -> int:
+    """Return how many rows of each of ``files`` may be in memory at a time."""
+    widths = (4 if pa.types.is_dictionary(kind) else 8 for kind in files[0].schema_arrow.types)
+    return min(max(STEP_BYTES // (sum(widths) * len(files)), STEP_ROWS_MIN), STEP_ROWS_MAX)
 
 
 def _in_order(pieces: Sequence[Any]) -> Any:
@@ -199,8 +217,8 @@ def _open(path: Path) -> Any:
         raise IntegrityError(f"{path.name} is damaged ({error}): run `predsurv verify`") from error
 
 
-def _batches(file: Any, clip: Clip) -> Iterator[Any]:
-    batches = file.iter_batches(batch_size=STEP_ROWS)
+def _batches(file: Any, clip: Clip, step: int = STEP_ROWS_MAX) -> Iterator[Any]:
+    batches = file.iter_batches(batch_size=step)
     while True:
         try:
             batch = next(batches, None)

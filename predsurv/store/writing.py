@@ -15,6 +15,9 @@ from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, encoding_of
 ROW_GROUP_ROWS: Final = 1 << 20
 """Rows of one Parquet row group: large, because each repeats the dictionaries of ids."""
 
+PAGE_BYTES: Final = 1 << 16
+"""Bytes of a column in one page: what a reader of many files at once has to hold of each."""
+
 FILE_MODE: Final = 0o644
 
 
@@ -44,6 +47,7 @@ class ParquetSink:
             column_encoding=encoding.column,
             write_statistics=encoding.statistics,
             write_page_checksum=True,
+            data_page_size=PAGE_BYTES,
             store_schema=False,  # else a reader is told to make dictionaries of the id columns
         )
         writer.add_key_value_metadata({VERSION_KEY: SCHEMA_VERSION})

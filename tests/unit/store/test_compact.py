@@ -277,7 +277,7 @@ changes = st.builds(
 @given(st.lists(st.lists(changes, min_size=1, max_size=12), min_size=2, max_size=4), st.integers(1, 4))
 def test_the_order_of_arrival_survives_merging(segments: list[list[Record]], step: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merge, "STEP_ROWS", step)
+        patch.setattr(merge, "STEP_ROWS_MAX", step)
         layout = Layout(Path(folder))
         record(layout, "c0", *segments)
         before = events(layout)
