@@ -240,7 +240,7 @@ def test_sqlite_is_new_enough() -> None:
     assert sqlite3.sqlite_version_info >= (3, 22)
 
 
-@pytest.mark.slow
+@pytest.mark.battery
 def test_many_more_kills(tmp_path: Path) -> None:
     subprocess.run([sys.executable, __file__, str(tmp_path / "data"), "500"], timeout=3600, check=True)
 
