@@ -37,10 +37,11 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Sample(Struct, frozen=True):
-    """What the process held ``at`` (s); ``rss`` in MB, ``blocks`` of Python's allocator, ``events`` so far."""
+    """What the process held ``at`` (s); ``rss`` in MB, of it ``files`` mapped; ``blocks`` of Python's allocator."""
 
     at: float
     rss: float
+    files: float
     blocks: int
     fds: int
     tasks: int
@@ -79,10 +80,11 @@ async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
 
 def _sample(job: Job, at: float) -> Sample:
     tally = job.sessions[0].recorder.tally
-    rss = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 1e6
+    rss, files = (int(pages) * PAGE / 1e6 for pages in Path("/proc/self/statm").read_text().split()[1:3])
     return Sample(
         at,
         rss,
+        files,
         sys.getallocatedblocks(),
         len(os.listdir("/proc/self/fd")),
         len(asyncio.all_tasks()),

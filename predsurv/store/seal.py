@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import pyarrow as pa
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
-from predsurv.store import ballast, manifest, quarantine
+from predsurv.store import allocator, ballast, manifest, quarantine
 from predsurv.store.columns import Collected, Contents
 from predsurv.store.durable import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir
 from predsurv.store.lock import publishing
@@ -84,7 +83,7 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
         if not ballast.give_up(layout):
             raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
         return seal_segment(path, layout, clock, options)
-    pa.default_memory_pool().release_unused()
+    allocator.give_back()
     if options.ballast:
         ballast.keep(layout, options.ballast)
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)
