@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
-BUILD := pyproject.toml predsurv/__init__.py
+BUILD := pyproject.toml predsurv/__init__.py $(shell find predsurv -name '*.[ch]')
 
 # Without its interpreter (moved, upgraded away) the environment is gone, whatever the stamps say.
 $(shell test -x $(BIN)/python || rm -f $(RUN) $(DEV))

@@ -15,6 +15,7 @@ from benchmarks.frames import Load, generate
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.state.book import Book
+from predsurv.venues.polymarket.changes import BEST, Readers
 from predsurv.venues.polymarket.decode import PolymarketCodec
 
 VENUE = VenueName("polymarket")
@@ -78,8 +79,13 @@ class Pipeline:
     """
 
     def __init__(
-        self, load: Load, flush: Callable[[list[MarketEvent]], object] = len, read_frames: int = READ_FRAMES
+        self,
+        load: Load,
+        flush: Callable[[list[MarketEvent]], object] = len,
+        read_frames: int = READ_FRAMES,
+        readers: Readers = BEST,
     ) -> None:
+        self.readers = readers
         self.flush = flush
         self.read_frames = read_frames
         self.frames = load.frames
@@ -89,7 +95,7 @@ class Pipeline:
 
     def run(self) -> None:
         """Process every frame from an empty state."""
-        codec = PolymarketCodec(epoch=1)
+        codec = PolymarketCodec(epoch=1, readers=self.readers)
         codec.requests(frozenset(self.keys), frozenset())
         codec.witness.books.lose_sight()
         codec.audit(0, 0, [])

@@ -32,6 +32,7 @@ RECHECK_INTERVAL: Final = 200 * _MS
 
 # What work costs, in ns on a slow machine; the budget is spent by these and not by a clock.
 NOTE_COST: Final = 5_000
+READ_COST: Final = 7_000
 CHECK_COST: Final = 8_000
 LEVEL_COST: Final = 250
 SEARCH_COST: Final = 2_000_000
@@ -103,24 +104,28 @@ class Following:
     ``noted`` takes messages about tokens with a book, in order and as they are decoded; everything
     else happens later, outside of the path that every frame takes. ``dirty`` changed since they were
     checked. ``noting`` is False when there is more to do than time for it: then no book is followed
-    until it is sent whole again. ``suspects`` are to be taken for wrong.
+    until it is sent whole again. ``raw``: messages are noted as they came. ``suspects`` are to be taken for wrong.
     """
 
     def __init__(self, checks: Checks) -> None:
         self.noted: list[wire.Noted] = []
+        self.raw = False
         self.noting = True
         self.lines: dict[str, Line] = {}
         self.dirty: deque[Line] = deque()
         self.suspects: list[tuple[str, GapReason]] = []
         self._checks = checks
 
-    def note(self, message: wire.Noted) -> bool:
-        """Keep ``message`` until it is taken in; when nobody ever does, let go of everything and return False."""
+    def note(self, message: wire.Noted) -> None:
+        """Keep ``message`` until it is taken in."""
         if self.noting:
             self.noted.append(message)
-            if len(self.noted) > NOTED_MAX:
-                self.lose_sight()
-        return self.noting
+            self.limit()
+
+    def limit(self) -> None:
+        """Let go of everything when more was noted than anybody will ever take in."""
+        if len(self.noted) > NOTED_MAX:
+            self.lose_sight()
 
     def lose_sight(self) -> None:
         """Let go of everything: there was no time to follow."""
@@ -129,10 +134,11 @@ class Following:
         for kept in (self.lines, self.noted, self.dirty):
             kept.clear()
 
-    def absorb(self) -> None:
-        """Take in what was noted: one loop, as this is done for every frame there is."""
+    def absorb(self, *, quoted: bool) -> None:
+        """Take in what was noted: one loop, as this is done for every frame there is. ``quoted``: with best prices."""
         lines, nothing = self.lines, wire.NOTHING
-        for message in self.noted:
+        for noted in self.noted:
+            message = wire.read_noted(noted, quoted=quoted) if isinstance(noted, bytes) else noted
             if not isinstance(message, wire.PriceChange):
                 self._take(message)
                 continue
@@ -219,8 +225,8 @@ class Witness:
         if books.noted:
             self._noted_at = now
             self.vouched = False
-        if self._budget.spend(NOTE_COST * len(books.noted)):
-            books.absorb()
+        if self._budget.spend((NOTE_COST + READ_COST * books.raw) * len(books.noted)):
+            books.absorb(quoted=self.blind)
             books.noting = books.noting or self._budget.ample
         else:
             books.lose_sight()

@@ -4,7 +4,7 @@ Kept apart from ``wire`` because this is where the venue's words end and ours be
 one connection knows: which tokens it asked for and which of them have a book.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
@@ -29,6 +29,7 @@ from predsurv.core.market import Market
 from predsurv.core.num import MICROS, ONE, Price, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.polymarket import listing, wire
+from predsurv.venues.polymarket.changes import BEST, PlainBook, Readers, venue_time
 from predsurv.venues.polymarket.continuity import Witness
 from predsurv.venues.polymarket.listing import VENUE
 from predsurv.venues.polymarket.memory import Memory, Prices, Seen, Sizes, announcement
@@ -38,11 +39,6 @@ DETAIL_CHARS_MAX: Final = 120
 
 SEARCHED_BYTES_MAX: Final = 1 << 18
 """A broken message up to this long is searched for the tokens it names."""
-
-_CHANGE_TAIL: Final = wire.CHANGE_TAIL
-_MS: Final = 1_000_000
-_EARLIEST: Final = 1_420_070_400_000  # 2015, in ms as the venue counts
-_LATEST: Final = 4_102_444_800_000  # 2100
 
 _TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
 
@@ -55,7 +51,9 @@ class PolymarketCodec:
     are the wanted instruments by token, ``witness`` holds the books as the venue writes them.
     """
 
-    def __init__(self, epoch: int, memory: Memory | None = None, *, heralds: bool = False) -> None:
+    def __init__(
+        self, epoch: int, memory: Memory | None = None, *, heralds: bool = False, readers: Readers = BEST
+    ) -> None:
         memory = memory or Memory()
         self._epoch = epoch
         self._prices = memory.prices
@@ -65,14 +63,14 @@ class PolymarketCodec:
         self.witness = Witness(memory.budget, memory.checks)
         memory.codecs.add(self)
         self._note = self.witness.note
-        self._noting = True
-        self._read_change: Callable[[bytes], wire.PriceChange] = wire.read_change
         self._heralds = heralds
         self._opened = False
-        self._before: wire.PriceChange | None = None
         self._tokens = Tokens(epoch, self.witness)
         self.carried = self._tokens.carried
         self._live = self._tokens.live
+        self._reader = readers.changes(self._live, epoch, memory, self.witness)
+        self._read_book = readers.book
+        self.witness.books.raw = readers.raw
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
         """Return the opening frame, or an ``unsubscribe`` and a ``subscribe`` where needed."""
@@ -102,47 +100,25 @@ class PolymarketCodec:
     def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of ``frames``; see the protocol.
 
-        A price change in its present form (nineteen frames in twenty) takes one decoder made for
-        it; every other frame, and every one that this refuses, takes the patient way. One that says
-        the same as the one before, as some do, says nothing.
+        Price changes in their present form (nineteen frames in twenty) take a reader made for them; every
+        other frame, and every one that this refuses, takes the patient way.
         """
-        live, prices, sizes, epoch, noting = self._live, self._prices, self._sizes, self._epoch, self._noting
-        read, before, data = self._read_change, self._before, False
-        for frame in frames:
-            if not frame.endswith(_CHANGE_TAIL):
-                data |= self._one_or_several(frame, ts_recv, out)
-                before = None
-                continue
-            start = len(out)
-            try:
-                message = read(frame)
-                stamp = message.timestamp
-                if before is not None and before.timestamp == stamp and _repeats(message, before):
-                    data = True
-                    continue
-                # Written out here as well as in _changes: the call alone was a tenth of all decoding.
-                ts_venue = stamp * _MS if _EARLIEST < stamp < _LATEST else None
-                for change in message.price_changes:
-                    key = live.get(change.asset_id)
-                    if key is not None:
-                        side: Side = "bid" if change.side == "BUY" else "ask"
-                        price, size = prices[change.price], sizes[change.size]
-                        out.append(BookDelta(key, ts_recv, ts_venue, epoch, None, side, price, size))
-            except ValueError:
-                del out[start:]
-                data |= self._one_or_several(frame, ts_recv, out)
-                before = None
-                continue
-            data = True
-            if noting and not self._note(message):
-                noting = self._noting = False
-                read = self._read_change = wire.read_bare_change
-            before = message
-        self._before = before
+        frames = frames if isinstance(frames, list) else list(frames)
+        read, books = self._reader.read, self.witness.books
+        at, data, noted = 0, False, books.noted if books.noting else None
+        while True:
+            start, at = at, read(frames, at, ts_recv, out, noted)
+            data |= at > start
+            if at == len(frames):
+                break
+            data |= self._one_or_several(frames[at], ts_recv, out)
+            self._reader.forget()
+            at, noted = at + 1, books.noted if books.noting else None
+        books.limit()
         return data
 
     def _changes(self, message: wire.PriceChange, ts_recv: int, out: list[MarketEvent]) -> None:
-        stamp = _venue_time(message.timestamp)
+        stamp = venue_time(message.timestamp)
         for change in message.price_changes:
             key = self._live.get(change.asset_id)
             if key is not None:
@@ -155,11 +131,6 @@ class PolymarketCodec:
         for token, since, reason in self.witness.settle(ts, now):
             if token in self._live:
                 out.append(self._tokens.lose(self._live[token], since, reason))
-        self._noting = self.witness.books.noting
-        if not self._noting:
-            self._read_change = wire.read_bare_change
-        else:
-            self._read_change = wire.read_quoted_change if self.witness.blind else wire.read_change
         vouched, self.witness.vouched = self.witness.vouched, False
         return vouched and len(self.witness.lines) == len(self._live)
 
@@ -179,6 +150,10 @@ class PolymarketCodec:
     def _message(self, message: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append what ``message`` says; return whether it could be understood."""
         start = len(out)
+        plain = self._read_book(message)
+        if plain is not None:
+            self._plain_book(plain, message, ts_recv, out)
+            return True
         try:
             kind, content = wire.read(message)
             if content is None:
@@ -196,6 +171,14 @@ class PolymarketCodec:
             return False
         return True
 
+    def _plain_book(self, book: PlainBook, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> None:
+        token, bids, asks, stamp = book
+        key = self.carried.get(token)
+        if key is not None:
+            out.append(BookSnapshot(key, ts_recv, venue_time(stamp), self._epoch, None, bids, asks))
+            self._tokens.opened(key)
+            self._note(frame)
+
     def _single(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
         """Return what ``message`` says, None when it says nothing new or concerns nobody here."""
         if isinstance(message, wire.Listed):
@@ -208,14 +191,14 @@ class PolymarketCodec:
             return None
         if isinstance(message, wire.BestBidAsk):
             bid, ask = _best(message.best_bid, self._prices), _best(message.best_ask, self._prices)
-            return Quote(key, ts_recv, _venue_time(message.timestamp), bid, ask)
+            return Quote(key, ts_recv, venue_time(message.timestamp), bid, ask)
         event: MarketEvent | None
         if isinstance(message, wire.WireBook):
             event = _book(key, message, (ts_recv, self._epoch), self._prices, self._sizes)
             self._tokens.opened(key)
         elif isinstance(message, wire.LastTrade):
             trade_id = _trade_id(message)
-            price, size, stamp = self._prices[message.price], self._sizes[message.size], _venue_time(message.timestamp)
+            price, size, stamp = self._prices[message.price], self._sizes[message.size], venue_time(message.timestamp)
             fresh = self._trades.add(trade_id)
             event = Trade(key, ts_recv, stamp, price, size, _TAKER.get(message.side), trade_id) if fresh else None
         else:
@@ -235,16 +218,6 @@ def _once(event: MarketChange | MarketResolved, announced: Seen) -> MarketChange
     return event if announced.add(announcement(event)) else None
 
 
-def _repeats(message: wire.PriceChange, before: wire.PriceChange) -> bool:
-    """Return whether ``message`` says again what ``before`` said, perhaps the other way round."""
-    if len(message.price_changes) != len(before.price_changes):
-        return False
-    said, again = (
-        sorted((c.asset_id, c.side, c.price, c.size) for c in each.price_changes) for each in (before, message)
-    )
-    return said == again
-
-
 def _concerned(message: bytes, live: Mapping[str, InstrumentKey], *, cut: bool) -> list[InstrumentKey]:
     """Return whose books a broken ``message`` may have been about: all when it is too long to search.
 
@@ -261,10 +234,6 @@ def _concerned(message: bytes, live: Mapping[str, InstrumentKey], *, cut: bool) 
 
 def _request(what: Mapping[str, object], keys: Iterable[InstrumentKey], flag: Mapping[str, object]) -> bytes:
     return msgspec.json.encode({**what, "assets_ids": sorted(key.instrument_id for key in keys), **flag})
-
-
-def _venue_time(stamp_ms: int) -> int | None:
-    return stamp_ms * _MS if _EARLIEST < stamp_ms < _LATEST else None
 
 
 def _levels(steps: Sequence[wire.Step], prices: Prices, sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
@@ -293,7 +262,7 @@ def _book(
     bids = _levels(message.bids, prices, sizes, descending=True)
     asks = _levels(message.asks, prices, sizes, descending=False)
     ts_recv, epoch = when
-    return BookSnapshot(key, ts_recv, _venue_time(message.timestamp), epoch, None, bids, asks)
+    return BookSnapshot(key, ts_recv, venue_time(message.timestamp), epoch, None, bids, asks)
 
 
 def _best(text: str, prices: Prices) -> Price | None:
@@ -321,7 +290,7 @@ def _tick_size(key: InstrumentKey, message: wire.TickSizeChange, ts_recv: int, p
     if tick == old:
         return None
     value = msgspec.json.encode({"old": message.old_tick_size, "new": message.new_tick_size}).decode()
-    stamp = _venue_time(message.timestamp)
+    stamp = venue_time(message.timestamp)
     return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, stamp, "tick_size", value, None, tick)
 
 
@@ -332,7 +301,7 @@ def _resolved(message: wire.Resolved, ts_recv: int) -> MarketResolved:
         (InstrumentId(token), ONE if token == message.winning_asset_id else Price(0)) for token in message.assets_ids
     )
     market_id = MarketId(listing.checked_id(message.market, "market"))
-    return MarketResolved(VENUE, market_id, ts_recv, _venue_time(message.timestamp), payouts)
+    return MarketResolved(VENUE, market_id, ts_recv, venue_time(message.timestamp), payouts)
 
 
 def _created(message: wire.Listed, ts_recv: int) -> MarketChange:
@@ -340,4 +309,4 @@ def _created(message: wire.Listed, ts_recv: int) -> MarketChange:
     name = wire.text(message.fields, "condition_id", "") or wire.text(message.fields, "market")
     market_id = MarketId(listing.checked_id(name, "market"))
     value = msgspec.json.encode({"slug": wire.text(message.fields, "slug", "")}).decode()
-    return MarketChange(VENUE, market_id, None, ts_recv, _venue_time(message.timestamp), "created", value, market)
+    return MarketChange(VENUE, market_id, None, ts_recv, venue_time(message.timestamp), "created", value, market)

@@ -179,8 +179,8 @@ Frequent = PriceChange | WireBook | LastTrade | BestBidAsk
 AboutToken = WireBook | LastTrade | BestBidAsk | TickSizeChange
 Single = AboutToken | Resolved | Listed
 Message = Single | PriceChange
-Noted = PriceChange | WireBook | LastTrade | TickSizeChange
-"""What says something about the state of a book."""
+Noted = PriceChange | WireBook | LastTrade | TickSizeChange | bytes
+"""What says something about the state of a book; the two frequent ones perhaps as they came."""
 
 # The venue writes its tag last, so a decoder of the union reads an object twice; most frames are
 # price changes, and one that ends like this cannot be anything else.
@@ -221,6 +221,13 @@ def read(message: bytes) -> tuple[str, Message | None]:
             return _read_any(_fields(message))
     except RecursionError as error:
         raise WireError("nested too deeply") from error
+
+
+def read_noted(frame: bytes, *, quoted: bool) -> PriceChange | WireBook:
+    """Return a price change or book in its present form; ``quoted`` with best prices. Raises ValueError otherwise."""
+    if frame.endswith(CHANGE_TAIL):
+        return read_quoted_change(frame) if quoted else read_change(frame)
+    return _read_book(frame)
 
 
 def split(frame: bytes) -> list[Raw]:

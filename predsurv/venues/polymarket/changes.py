@@ -1,0 +1,138 @@
+"""The frequent messages, read for speed: price changes, and whole books.
+
+Kept apart from ``decode``, which is patient, because here every instruction counts: nineteen frames in twenty
+are price changes. There are two sets of readers that say the same: one in Python, and its compiled twin
+(``native/``), five times as fast, where there was a C compiler at installation. Both take a message in its
+present form only and leave every other to ``decode``.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, Protocol
+
+from predsurv.core.events import BookDelta, Level, MarketEvent
+from predsurv.core.ids import InstrumentKey, Side
+from predsurv.venues.polymarket import wire
+from predsurv.venues.polymarket.continuity import Witness
+from predsurv.venues.polymarket.memory import Memory
+
+try:
+    from predsurv.venues.polymarket import _native
+except ImportError:  # there was no compiler
+    _native = None  # type: ignore[assignment]
+
+_CHANGE_TAIL: Final = wire.CHANGE_TAIL
+_MS: Final = 1_000_000
+_EARLIEST: Final = 1_420_070_400_000  # 2015, in ms as the venue counts
+_LATEST: Final = 4_102_444_800_000  # 2100
+
+Levels = tuple[Level, ...]
+PlainBook = tuple[str, Levels, Levels, int]
+"""Token, bids and asks (best first, none empty), and the venue's ms."""
+
+
+class ChangeReader(Protocol):
+    """Reads the price changes of one connection."""
+
+    def read(
+        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], noted: list[wire.Noted] | None, /
+    ) -> int:
+        """Append the deltas of ``frames`` from number ``at`` on, until one is no price change in its present form.
+
+        Return the number of that one, or how many there are. Deltas of tokens without a book are left out, and
+        a message that says what the one before said, perhaps the other way round, says nothing. What is read
+        goes into ``noted`` when that is a list.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Take it that what follows repeats nothing."""
+        ...
+
+
+class Readers(NamedTuple):
+    """A set of readers: ``changes`` makes one from the tokens with a book and the epoch; ``book`` may know a book.
+
+    ``raw``: what is noted are the frames themselves.
+    """
+
+    changes: Callable[[dict[str, InstrumentKey], int, Memory, Witness], ChangeReader]
+    book: Callable[[bytes], PlainBook | None]
+    raw: bool
+
+
+class PythonChangeReader:
+    """See ``ChangeReader``. ``live`` is looked into at every frame; ``witness`` says how much of it is wanted."""
+
+    def __init__(self, live: Mapping[str, InstrumentKey], epoch: int, memory: Memory, witness: Witness) -> None:
+        self._live = live
+        self._epoch = epoch
+        self._prices = memory.prices
+        self._sizes = memory.sizes
+        self._witness = witness
+        self._before: wire.PriceChange | None = None
+
+    def read(
+        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], noted: list[wire.Noted] | None, /
+    ) -> int:
+        """Read as the protocol says."""
+        live, prices, sizes, epoch, before = self._live, self._prices, self._sizes, self._epoch, self._before
+        if noted is None:
+            read = wire.read_bare_change
+        else:
+            read = wire.read_quoted_change if self._witness.blind else wire.read_change
+        for number in range(at, len(frames)):
+            frame = frames[number]
+            if not frame.endswith(_CHANGE_TAIL):
+                break
+            start = len(out)
+            try:
+                message = read(frame)
+                stamp = message.timestamp
+                if before is not None and before.timestamp == stamp and _repeats(message, before):
+                    continue
+                # Written out here as well as in ``deltas``: the call alone was a tenth of all decoding.
+                ts_venue = stamp * _MS if _EARLIEST < stamp < _LATEST else None
+                for change in message.price_changes:
+                    key = live.get(change.asset_id)
+                    if key is not None:
+                        side: Side = "bid" if change.side == "BUY" else "ask"
+                        price, size = prices[change.price], sizes[change.size]
+                        out.append(BookDelta(key, ts_recv, ts_venue, epoch, None, side, price, size))
+            except ValueError:
+                del out[start:]
+                break
+            if noted is not None:
+                noted.append(message)
+            before = message
+        else:
+            number = len(frames)
+        self._before = before
+        return number
+
+    def forget(self) -> None:
+        """Take it that what follows repeats nothing."""
+        self._before = None
+
+
+def venue_time(stamp_ms: int) -> int | None:
+    """Return the venue's ms as ns UTC, None when they make no sense."""
+    return stamp_ms * _MS if _EARLIEST < stamp_ms < _LATEST else None
+
+
+def _repeats(message: wire.PriceChange, before: wire.PriceChange) -> bool:
+    """Return whether ``message`` says again what ``before`` said, perhaps the other way round."""
+    if len(message.price_changes) != len(before.price_changes):
+        return False
+    said, again = (
+        sorted((c.asset_id, c.side, c.price, c.size) for c in each.price_changes) for each in (before, message)
+    )
+    return said == again
+
+
+PYTHON: Final = Readers(PythonChangeReader, lambda _frame: None, raw=False)
+COMPILED: Final = (
+    Readers(lambda live, epoch, _memory, _witness: _native.ChangeReader(live, epoch), _native.read_book, raw=True)
+    if _native is not None
+    else None
+)
+BEST: Final = COMPILED or PYTHON
