@@ -11,13 +11,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 from predsurv.core.errors import WireError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.venues.polymarket import catalog, rest
+from predsurv.venues.polymarket import catalog, changes, rest
 from predsurv.venues.polymarket.decode import PolymarketCodec
 from predsurv.venues.polymarket.listing import market_of, read_row
 from predsurv.venues.polymarket.memory import Memory
@@ -51,6 +52,7 @@ def targets() -> dict[str, Target]:
     frames, bodies, rows = _seeds("ws_"), _seeds("clob_book"), _seeds("gamma_market")
     return {
         "frames": (Codec(), frames, ()),
+        **({"twins": (Twins(), frames, ())} if changes.COMPILED else {}),
         "listing pages": (
             catalog.read_page,
             [b'{"markets":[%s],"next_cursor":"x"}' % row for row in rows],
@@ -65,28 +67,40 @@ def targets() -> dict[str, Target]:
 class Codec:
     """A codec that wants what the frames name, made anew now and then as connections are."""
 
-    def __init__(self) -> None:
+    def __init__(self, readers: changes.Readers | None = None) -> None:
         self.memory = Memory()
+        self.readers = readers
         self.frames = 0
         self.codec = self._made()
 
-    def __call__(self, frame: bytes) -> None:
+    def __call__(self, frame: bytes) -> tuple[bool, list[object], AbstractSet[InstrumentKey]]:
         self.frames += 1
         if self.frames % CODEC_FRAMES == 0:
             self.codec = self._made()
         out: list[object] = []
-        self.codec.decode([frame], 0, out)  # type: ignore[arg-type]
+        said = self.codec.decode([frame], 0, out)  # type: ignore[arg-type]
         self.codec.audit(0, self.frames * 1_000_000, out)  # type: ignore[arg-type]
         lost = self.codec.take_lost()
         if lost:
             self.codec.requests(lost, lost)
+        return said, out, lost
 
     def _made(self) -> PolymarketCodec:
-        codec = PolymarketCodec(1, self.memory)
+        codec = PolymarketCodec(1, self.memory, readers=self.readers)
         tokens = {token for frame in _seeds("ws_") for token in _tokens(json.loads(frame))}
         venue, market = VenueName("polymarket"), MarketId("0x1")
         codec.requests({InstrumentKey(venue, market, InstrumentId(token)) for token in tokens}, frozenset())
         return codec
+
+
+class Twins:
+    """The readers in Python and their compiled twins beside each other: whatever comes, they must say the same."""
+
+    def __init__(self) -> None:
+        self.python, self.compiled = Codec(changes.PYTHON), Codec(changes.COMPILED)
+
+    def __call__(self, frame: bytes) -> None:
+        assert self.python(frame) == self.compiled(frame), "the compiled twin says something else"
 
 
 def fuzz(

@@ -3,6 +3,8 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.changes import PlainBook
 
+EDITION: int
+
 class ChangeReader:
     def __init__(self, live: dict[str, InstrumentKey], epoch: int, /) -> None: ...
     def read(

@@ -20,6 +20,9 @@ try:
 except ImportError:  # there was no compiler
     _native = None  # type: ignore[assignment]
 
+EDITION: Final = 1
+"""What the compiled twin must say of itself: one left from an earlier version is not used."""
+
 _CHANGE_TAIL: Final = wire.CHANGE_TAIL
 _MS: Final = 1_000_000
 _EARLIEST: Final = 1_420_070_400_000  # 2015, in ms as the venue counts
@@ -76,10 +79,7 @@ class PythonChangeReader:
     ) -> int:
         """Read as the protocol says."""
         live, prices, sizes, epoch, before = self._live, self._prices, self._sizes, self._epoch, self._before
-        if noted is None:
-            read = wire.read_bare_change
-        else:
-            read = wire.read_quoted_change if self._witness.blind else wire.read_change
+        read = _decoder(wanted=noted is not None, blind=self._witness.blind)
         for number in range(at, len(frames)):
             frame = frames[number]
             if not frame.endswith(_CHANGE_TAIL):
@@ -114,6 +114,12 @@ class PythonChangeReader:
         self._before = None
 
 
+def _decoder(*, wanted: bool, blind: bool) -> Callable[[bytes], wire.PriceChange]:
+    if not wanted:
+        return wire.read_bare_change
+    return wire.read_quoted_change if blind else wire.read_change
+
+
 def venue_time(stamp_ms: int) -> int | None:
     """Return the venue's ms as ns UTC, None when they make no sense."""
     return stamp_ms * _MS if _EARLIEST < stamp_ms < _LATEST else None
@@ -132,7 +138,7 @@ def _repeats(message: wire.PriceChange, before: wire.PriceChange) -> bool:
 PYTHON: Final = Readers(PythonChangeReader, lambda _frame: None, raw=False)
 COMPILED: Final = (
     Readers(lambda live, epoch, _memory, _witness: _native.ChangeReader(live, epoch), _native.read_book, raw=True)
-    if _native is not None
+    if _native is not None and getattr(_native, "EDITION", 0) == EDITION
     else None
 )
 BEST: Final = COMPILED or PYTHON

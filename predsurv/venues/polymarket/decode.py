@@ -28,8 +28,8 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide, 
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, ONE, Price, parse_micros
 from predsurv.core.text import sanitise
-from predsurv.venues.polymarket import listing, wire
-from predsurv.venues.polymarket.changes import BEST, PlainBook, Readers, venue_time
+from predsurv.venues.polymarket import changes, listing, wire
+from predsurv.venues.polymarket.changes import PlainBook, Readers, venue_time
 from predsurv.venues.polymarket.continuity import Witness
 from predsurv.venues.polymarket.listing import VENUE
 from predsurv.venues.polymarket.memory import Memory, Prices, Seen, Sizes, announcement
@@ -48,11 +48,12 @@ class PolymarketCodec:
 
     With ``heralds`` it asks for the extra kinds: every new market of the venue, best prices and
     settlements. One connection does that for all, so that their flood meets no books. ``carried``
-    are the wanted instruments by token, ``witness`` holds the books as the venue writes them.
+    are the wanted instruments by token, ``witness`` holds the books as the venue writes them; ``readers`` are
+    the best there are by default.
     """
 
     def __init__(
-        self, epoch: int, memory: Memory | None = None, *, heralds: bool = False, readers: Readers = BEST
+        self, epoch: int, memory: Memory | None = None, *, heralds: bool = False, readers: Readers | None = None
     ) -> None:
         memory = memory or Memory()
         self._epoch = epoch
@@ -68,6 +69,7 @@ class PolymarketCodec:
         self._tokens = Tokens(epoch, self.witness)
         self.carried = self._tokens.carried
         self._live = self._tokens.live
+        readers = readers or changes.BEST
         self._reader = readers.changes(self._live, epoch, memory, self.witness)
         self._read_book = readers.book
         self.witness.books.raw = readers.raw

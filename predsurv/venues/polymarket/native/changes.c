@@ -6,6 +6,7 @@
 
 #include "text.h"
 
+#define EDITION 1      /* as in changes.py */
 #define ENTRIES_MAX 64 /* changes of one message; it has two */
 #define EARLIEST 1420070400000LL
 #define LATEST 4102444800000LL
@@ -328,7 +329,8 @@ PyMODINIT_FUNC PyInit__native(void)
     if (delta_type == NULL || bid_text == NULL || ask_text == NULL || PyType_Ready(&reader_type) < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && PyModule_AddObjectRef(module, "ChangeReader", (PyObject *)&reader_type) < 0)
+    if (module != NULL && (PyModule_AddIntConstant(module, "EDITION", EDITION) < 0
+        || PyModule_AddObjectRef(module, "ChangeReader", (PyObject *)&reader_type) < 0))
         Py_CLEAR(module);
     return module;
 }
