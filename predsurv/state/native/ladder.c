@@ -1,0 +1,260 @@
+/* One side of a book: the compiled twin of ladder.py. Levels lie side by side, sorted; there is nothing to hash. */
+
+#include "state.h"
+
+static void forget_top(Ladder *self)
+{
+    Py_CLEAR(self->top);
+    self->edge = INT64_MAX;
+}
+
+/* The first rung of at least `rank`. */
+static Py_ssize_t place_of(const Ladder *self, int64_t rank)
+{
+    Py_ssize_t low = 0, high = self->count;
+    while (low < high) {
+        Py_ssize_t middle = low + (high - low) / 2;
+        if (self->rungs[middle].rank < rank)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int make_room(Ladder *self, Py_ssize_t count)
+{
+    if (count <= self->room)
+        return 0;
+    Py_ssize_t room = count + count / 4 + 8;
+    Rung *rungs = PyMem_Realloc(self->rungs, (size_t)room * sizeof(Rung));
+    if (rungs == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    self->rungs = rungs;
+    self->room = room;
+    return 0;
+}
+
+int ladder_put(Ladder *self, int64_t price, int64_t size)
+{
+    int64_t rank = self->sign * price;
+    Py_ssize_t at = place_of(self, rank), above = self->count - at;
+    int held = above > 0 && self->rungs[at].rank == rank;
+    if (held && size) {
+        if (self->rungs[at].size == size)
+            return 0;
+        self->rungs[at].size = size;
+    } else if (held) {
+        memmove(self->rungs + at, self->rungs + at + 1, (size_t)(above - 1) * sizeof(Rung));
+        self->count--;
+    } else if (size) {
+        if (make_room(self, self->count + 1) < 0)
+            return -1;
+        memmove(self->rungs + at + 1, self->rungs + at, (size_t)above * sizeof(Rung));
+        self->rungs[at] = (Rung){rank, size};
+        self->count++;
+    } else {
+        return 0;
+    }
+    if (rank >= self->edge)
+        forget_top(self);
+    return 0;
+}
+
+static int numbers_of(PyObject *level, int64_t *price, int64_t *size)
+{
+    if (!PyTuple_Check(level) || PyTuple_GET_SIZE(level) != 2) {
+        PyErr_SetString(PyExc_TypeError, "a level is a tuple of price and size");
+        return -1;
+    }
+    *price = PyLong_AsLongLong(PyTuple_GET_ITEM(level, 0));
+    *size = PyLong_AsLongLong(PyTuple_GET_ITEM(level, 1));
+    return (*price == -1 || *size == -1) && PyErr_Occurred() ? -1 : 0;
+}
+
+/* Take levels that come best first, without empty or equal ones: 1 taken, 0 they do not, -1 an exception. */
+static int take_sorted(Ladder *self, PyObject **levels, Py_ssize_t count)
+{
+    int64_t price, size;
+    if (make_room(self, count) < 0)
+        return -1;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        Rung *rung = &self->rungs[count - 1 - i];
+        if (numbers_of(levels[i], &price, &size) < 0)
+            return -1;
+        *rung = (Rung){self->sign * price, size};
+        if (size == 0 || (i > 0 && rung->rank >= rung[1].rank))
+            return 0;
+    }
+    self->count = count;
+    return 1;
+}
+
+static PyObject *ladder_replace(Ladder *self, PyObject *levels)
+{
+    PyObject *given = PySequence_Fast(levels, "levels are pairs of price and size");
+    if (given == NULL)
+        return NULL;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(given);
+    PyObject **items = PySequence_Fast_ITEMS(given);
+    forget_top(self);
+    self->count = 0;
+    int taken = take_sorted(self, items, count);
+    int64_t price, size;
+    for (Py_ssize_t i = 0; taken == 0 && i < count; i++)
+        if (numbers_of(items[i], &price, &size) < 0 || ladder_put(self, price, size) < 0)
+            taken = -1;
+    Py_DECREF(given);
+    return taken < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *ladder_set(Ladder *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2) {
+        PyErr_SetString(PyExc_TypeError, "set(price, size)");
+        return NULL;
+    }
+    int64_t price = PyLong_AsLongLong(args[0]), size = PyLong_AsLongLong(args[1]);
+    if (((price == -1 || size == -1) && PyErr_Occurred()) || ladder_put(self, price, size) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *level_at(const Ladder *self, Py_ssize_t from_best)
+{
+    Rung rung = self->rungs[self->count - 1 - from_best];
+    PyObject *price = PyLong_FromLongLong(self->sign * rung.rank), *size = PyLong_FromLongLong(rung.size);
+    PyObject *level = price != NULL && size != NULL ? PyTuple_New(2) : NULL;
+    if (level == NULL) {
+        Py_XDECREF(price);
+        Py_XDECREF(size);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(level, 0, price);
+    PyTuple_SET_ITEM(level, 1, size);
+    return level;
+}
+
+static PyObject *first_levels(const Ladder *self, Py_ssize_t count)
+{
+    PyObject *levels = PyTuple_New(count);
+    for (Py_ssize_t i = 0; levels != NULL && i < count; i++) {
+        PyObject *level = level_at(self, i);
+        if (level == NULL)
+            Py_CLEAR(levels);
+        else
+            PyTuple_SET_ITEM(levels, i, level);
+    }
+    return levels;
+}
+
+static PyObject *ladder_best(Ladder *self, PyObject *Py_UNUSED(ignored))
+{
+    return self->count ? level_at(self, 0) : Py_NewRef(Py_None);
+}
+
+static PyObject *ladder_top(Ladder *self, PyObject *wanted)
+{
+    Py_ssize_t count = PyLong_AsSsize_t(wanted);
+    if (count == -1 && PyErr_Occurred())
+        return NULL;
+    if (self->top != NULL && self->top_count == count)
+        return Py_NewRef(self->top);
+    Py_ssize_t held = count < 0 ? 0 : count < self->count ? count : self->count;
+    PyObject *top = first_levels(self, held);
+    if (top == NULL)
+        return NULL;
+    Py_XSETREF(self->top, Py_NewRef(top));
+    self->top_count = count;
+    /* A top that is not full changes with any level added below it. */
+    self->edge = held == count && held > 0 ? self->rungs[self->count - held].rank : INT64_MIN;
+    return top;
+}
+
+static PyObject *ladder_levels(Ladder *self, PyObject *Py_UNUSED(ignored))
+{
+    return first_levels(self, self->count);
+}
+
+static PyObject *ladder_size_at(Ladder *self, PyObject *given)
+{
+    int64_t price = PyLong_AsLongLong(given);
+    if (price == -1 && PyErr_Occurred())
+        return NULL;
+    Py_ssize_t at = place_of(self, self->sign * price);
+    int held = at < self->count && self->rungs[at].rank == self->sign * price;
+    return PyLong_FromLongLong(held ? self->rungs[at].size : 0);
+}
+
+static PyObject *ladder_depth_until(Ladder *self, PyObject *given)
+{
+    int64_t price = PyLong_AsLongLong(given);
+    if (price == -1 && PyErr_Occurred())
+        return NULL;
+    PyObject *total = PyLong_FromLong(0);
+    for (Py_ssize_t at = place_of(self, self->sign * price); total != NULL && at < self->count; at++) {
+        PyObject *size = PyLong_FromLongLong(self->rungs[at].size);
+        Py_XSETREF(total, size == NULL ? NULL : PyNumber_Add(total, size));
+        Py_XDECREF(size);
+    }
+    return total;
+}
+
+static Py_ssize_t ladder_length(Ladder *self) { return self->count; }
+
+static PyObject *ladder_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(keywords))
+{
+    Ladder *self = (Ladder *)type->tp_alloc(type, 0);
+    if (self != NULL) {
+        self->sign = 1;
+        self->edge = INT64_MAX;
+    }
+    return (PyObject *)self;
+}
+
+static int ladder_init(Ladder *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"descending", NULL};
+    int descending;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "$p", names, &descending))
+        return -1;
+    forget_top(self);
+    self->count = 0;
+    self->sign = descending ? 1 : -1;
+    return 0;
+}
+
+static void ladder_dealloc(Ladder *self)
+{
+    Py_CLEAR(self->top);
+    PyMem_Free(self->rungs);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyMethodDef methods[] = {
+    {"set", (PyCFunction)(void (*)(void))ladder_set, METH_FASTCALL, "Make size the whole size at price."},
+    {"replace", (PyCFunction)ladder_replace, METH_O, "Forget everything and hold levels."},
+    {"best", (PyCFunction)ladder_best, METH_NOARGS, "Return the best level, or None."},
+    {"top", (PyCFunction)ladder_top, METH_O, "Return up to count levels best first."},
+    {"levels", (PyCFunction)ladder_levels, METH_NOARGS, "Return every level, best first."},
+    {"size_at", (PyCFunction)ladder_size_at, METH_O, "Return the size at price, 0 when there is no level."},
+    {"depth_until", (PyCFunction)ladder_depth_until, METH_O, "Return the total size from the best level to price."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PySequenceMethods as_sequence = {.sq_length = (lenfunc)ladder_length};
+
+PyTypeObject ladder_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "predsurv.state._native.Ladder",
+    .tp_basicsize = sizeof(Ladder),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .tp_doc = "One side of a book; see ladder.py.",
+    .tp_new = ladder_new,
+    .tp_init = (initproc)ladder_init,
+    .tp_dealloc = (destructor)ladder_dealloc,
+    .tp_methods = methods,
+    .tp_as_sequence = &as_sequence,
+};
