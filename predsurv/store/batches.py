@@ -4,24 +4,20 @@ Kept apart from the log because this is the hot path: level changes and books ar
 with instrument keys numbered, so that neither logging nor sealing handles them one by one.
 """
 
-import struct
 from collections.abc import Sequence
-from itertools import chain, compress, islice, repeat
-from operator import is_not, not_
-from typing import Final, TypeVar, cast
+from itertools import islice
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import Record
+from predsurv.store import packing
 
 KEY_BATCHES_MAX: Final = 256
 """Batches that share one key table: a damaged batch can cost the records of no more than these."""
 
-INT64_MAX: Final = 2**63 - 1
-ABSENT: Final = -(2**63)
 SIDES: Final = ("bid", "ask")
 
 
@@ -85,9 +81,6 @@ class Encoded(Struct, frozen=True):
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Batch)
-_Books = Sequence[BookSnapshot] | Sequence[BookTop]
-_COLUMNS: Final = frozenset({BookSnapshot, BookTop})
-_Kind = TypeVar("_Kind", BookSnapshot, BookTop)
 
 
 class Encoder:
@@ -107,119 +100,23 @@ class Encoder:
             self._table.clear()
         self._batches += 1
         first_key = len(self._table)
-        kinds = list(map(type, records))
-        changes: Sequence[BookDelta] = cast("Sequence[BookDelta]", records)
-        books = tops = None
-        others: list[tuple[int, Record]] = []
-        if kinds.count(BookDelta) < len(kinds):
-            # Sorted out by C loops: they pass over every record.
-            others_than_changes = list(map(is_not, kinds, repeat(BookDelta)))
-            rest = list(compress(range(len(records)), others_than_changes))
-            changes = cast("Sequence[BookDelta]", list(compress(records, map(not_, others_than_changes))))
-            books = self._books(*_taken(BookSnapshot, records, rest))
-            tops = self._tops(*_taken(BookTop, records, rest))
-            others = [(i, _bounded(records[i])) for i in rest if type(records[i]) not in _COLUMNS]
-        deltas = self._deltas(changes) if changes else None
+        listed = records if isinstance(records, list) else list(records)
+        times, deltas, books, tops, places = packing.columns_of(listed, self._table)
+        others = [(place, _bounded(listed[place])) for place in places]
         keys = list(islice(self._table, first_key, None))
-        body = _ENCODER.encode(Batch(first_key, keys, _times(records), deltas, books, tops, others))
-        return Encoded(len(records), body)
-
-    def _deltas(self, deltas: Sequence[BookDelta]) -> DeltaColumns:
-        # One comprehension per field costs half of anything that makes a tuple per record.
-        return DeltaColumns(
-            self._numbers([each.key for each in deltas]),
-            _run([each.ts_venue for each in deltas]),
-            _run([each.epoch for each in deltas]),
-            _run([each.seq for each in deltas]),
-            _pack("q", [each.price for each in deltas]),
-            _pack("q", [each.size if each.side == "bid" else ~each.size for each in deltas]),
-        )
-
-    def _books(self, positions: Sequence[int], books: Sequence[BookSnapshot]) -> BookColumns | None:
-        if not books:
-            return None
-        return self._columns(positions, books, [book.epoch for book in books], [book.seq for book in books])
-
-    def _tops(self, positions: Sequence[int], tops: Sequence[BookTop]) -> BookColumns | None:
-        if not tops:
-            return None
-        return self._columns(positions, tops, [top.trusted for top in tops], [None])
-
-    def _columns(
-        self, positions: Sequence[int], books: _Books, mark: Sequence[int], seq: Sequence[int | None]
-    ) -> BookColumns:
-        bids, asks = [book.bids for book in books], [book.asks for book in books]
-        return BookColumns(
-            _pack("i", positions),
-            self._numbers([book.key for book in books]),
-            _run([book.ts_venue for book in books]),
-            _run(mark),
-            _run(seq),
-            _pack("i", list(map(len, bids))),
-            _pack("i", list(map(len, asks))),
-            _levels(bids),
-            _levels(asks),
-        )
-
-    def _numbers(self, keys: Sequence[InstrumentKey]) -> bytes:
-        table = self._table
-        try:
-            numbers = [table[key] for key in keys]
-        except KeyError:
-            for key in dict.fromkeys(keys):
-                table.setdefault(key, len(table))
-            numbers = [table[key] for key in keys]
-        return _pack("i", numbers)
+        # As a ``Batch`` is written, without making one.
+        return Encoded(len(listed), _ENCODER.encode((first_key, keys, times, deltas, books, tops, others)))
 
     def restart(self) -> None:
         """Begin a new key table: what the last call returned was not written."""
         self._batches = 0
 
 
-def _taken(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
-    at = [i for i in places if type(records[i]) is kind]
-    return at, cast("list[_Kind]", [records[i] for i in at])
-
-
-def time_of(record: Record) -> int:
-    """Return the local time (ns UTC) that places ``record`` in the log."""
-    return record.start if isinstance(record, Coverage) else record.ts_recv
-
-
-def _times(records: Sequence[Record]) -> bytes:
-    try:
-        return _pack("q", [record.ts_recv for record in records])  # type: ignore[union-attr]
-    except AttributeError:  # a coverage record, as there are once a minute
-        return _pack("q", [time_of(record) for record in records])
-
-
-def _levels(sides: Sequence[tuple[Level, ...]]) -> bytes:
-    return _pack("q", list(chain.from_iterable(chain.from_iterable(sides))))
-
-
-def _pack(code: str, values: Sequence[int]) -> bytes:
-    return struct.pack(f"{len(values)}{code}", *values)
-
-
-def _run(values: Sequence[int | None]) -> bytes:
-    first = values[0]
-    if first == values[-1] and values.count(first) == len(values):
-        values = values[:1]
-    try:
-        return _pack("q", cast("Sequence[int]", values))
-    except struct.error:  # something is absent, or cannot be true
-        return _pack("q", [ABSENT if value is None or not _fits(value) else value for value in values])
-
-
-def _fits(value: int) -> bool:
-    return -INT64_MAX <= value <= INT64_MAX
-
-
 def _bounded(record: Record) -> Record:
     changes = {
         name: None
         for name in ("ts_venue", "seq")
-        if (value := getattr(record, name, None)) is not None and not _fits(value)
+        if (value := getattr(record, name, None)) is not None and not packing.fits(value)
     }
     return msgspec.structs.replace(record, **changes) if changes else record
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from predsurv.store.batches import ABSENT, BookColumns, DeltaColumns
+from predsurv.store.batches import BookColumns, DeltaColumns
+from predsurv.store.packing import ABSENT
 
 _ABSENT: Final = pa.scalar(ABSENT, pa.int64())
 _REPEATED: Final = frozenset({"ts_venue", "epoch", "mark", "seq"})

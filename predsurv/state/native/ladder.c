@@ -8,6 +8,13 @@ static void forget_top(Ladder *self)
     self->edge = INT64_MAX;
 }
 
+/* The top may have changed; until somebody asks, nothing more can happen to it. */
+static void doubt_top(Ladder *self)
+{
+    self->stale = 1;
+    self->edge = INT64_MAX;
+}
+
 /* The first rung of at least `rank`. */
 static Py_ssize_t place_of(const Ladder *self, int64_t rank)
 {
@@ -59,7 +66,7 @@ int ladder_put(Ladder *self, int64_t price, int64_t size)
         return 0;
     }
     if (rank >= self->edge)
-        forget_top(self);
+        doubt_top(self);
     return 0;
 }
 
@@ -155,19 +162,49 @@ static PyObject *ladder_best(Ladder *self, PyObject *Py_UNUSED(ignored))
     return self->count ? level_at(self, 0) : Py_NewRef(Py_None);
 }
 
+/* The level at a place: the object of the last top when it says the same, as most do. */
+static PyObject *kept_level(const Ladder *self, Py_ssize_t at)
+{
+    const Rung *rung = &self->rungs[self->count - 1 - at];
+    Py_ssize_t held = self->top == NULL ? 0 : PyTuple_GET_SIZE(self->top);
+    for (Py_ssize_t step = 0; step < 3; step++) { /* where it was; one further down or up when one came or went */
+        Py_ssize_t place = at + (step == 2 ? -1 : step);
+        if (place >= 0 && place < held && place < SHOWN_MAX && self->shown[place].rank == rung->rank
+            && self->shown[place].size == rung->size)
+            return Py_NewRef(PyTuple_GET_ITEM(self->top, place));
+    }
+    return level_at(self, at);
+}
+
+static PyObject *new_top(Ladder *self, Py_ssize_t count)
+{
+    PyObject *top = PyTuple_New(count);
+    for (Py_ssize_t i = 0; top != NULL && i < count; i++) {
+        PyObject *level = kept_level(self, i);
+        if (level == NULL)
+            Py_CLEAR(top);
+        else
+            PyTuple_SET_ITEM(top, i, level);
+    }
+    return top;
+}
+
 static PyObject *ladder_top(Ladder *self, PyObject *wanted)
 {
     Py_ssize_t count = PyLong_AsSsize_t(wanted);
     if (count == -1 && PyErr_Occurred())
         return NULL;
-    if (self->top != NULL && self->top_count == count)
+    if (self->top != NULL && !self->stale && self->top_count == count)
         return Py_NewRef(self->top);
     Py_ssize_t held = count < 0 ? 0 : count < self->count ? count : self->count;
-    PyObject *top = first_levels(self, held);
+    PyObject *top = new_top(self, held);
     if (top == NULL)
         return NULL;
+    for (Py_ssize_t i = 0; i < held && i < SHOWN_MAX; i++)
+        self->shown[i] = self->rungs[self->count - 1 - i];
     Py_XSETREF(self->top, Py_NewRef(top));
     self->top_count = count;
+    self->stale = 0;
     /* A top that is not full changes with any level added below it. */
     self->edge = held == count && held > 0 ? self->rungs[self->count - held].rank : INT64_MIN;
     return top;

@@ -1,15 +1,29 @@
 """Tests of predsurv.store.batches."""
 
+from collections.abc import Iterator
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.events import BookDelta, Trade
+from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import Coverage
-from predsurv.store.batches import ABSENT, INT64_MAX, KEY_BATCHES_MAX, Encoder, decode
+from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.store import packing
+from predsurv.store.batches import KEY_BATCHES_MAX, Encoder, decode
+from predsurv.store.packing import ABSENT, INT64_MAX
+
+needs_compiled = pytest.mark.skipif(packing.compiled_columns is None, reason="there was no C compiler")
+
+
+@pytest.fixture(scope="module", params=["Python", pytest.param("compiled", marks=needs_compiled)], autouse=True)
+def _packer(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "Python":
+            patch.setattr(packing, "columns_of", packing.python_columns)
+        yield
 
 
 def key(number: int) -> InstrumentKey:
@@ -64,3 +78,66 @@ def test_arbitrary_bytes_are_refused_in_one_way(body: bytes) -> None:
         decode(body)
     except msgspec.MsgspecError:
         return
+
+
+times = st.integers(-(2**70), 2**70) | st.none() | st.integers(5, 6)
+numbers = st.integers(0, 2**63 - 1)
+either = st.sampled_from(["bid", "ask"])
+sides = st.lists(st.tuples(numbers, numbers), max_size=3).map(tuple)
+keys = st.integers(0, 3).map(key)
+records = st.lists(
+    st.one_of(
+        st.builds(
+            BookDelta, keys, numbers, times, st.just(3), times, st.sampled_from(["bid", "ask"]), numbers, numbers
+        ),
+        st.builds(BookSnapshot, keys, numbers, times, st.just(3), times, sides, sides),
+        st.builds(BookTop, keys, numbers, times, sides, sides, st.booleans()),
+        st.builds(Trade, keys, numbers, times, numbers, numbers, st.none(), st.none()),
+        st.builds(Coverage, keys, numbers, numbers, st.just("gap"), st.just("crash"), numbers),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def unpacked(columns: packing.Columns, table: dict[InstrumentKey, int]) -> tuple[object, ...]:
+    """Return ``columns`` with their keys instead of numbers, which differ with the order of numbering."""
+    by_number = list(table)
+    out: list[object] = [columns[0], columns[4]]
+    for runs, at in ((columns[1], 0), (columns[2], 1), (columns[3], 1)):
+        named = None if runs is None else [by_number[number] for number in ints(runs[at], 4)]
+        out.append((named, None if runs is None else (*runs[:at], *runs[at + 1 :])))
+    return tuple(out)
+
+
+@needs_compiled
+@given(records)
+def test_both_packers_make_the_same_columns(listed: list[Record]) -> None:
+    assert packing.compiled_columns is not None
+    known = {key(3): 0, key(9): 1}
+    tables = (dict(known), dict(known))
+    made = (packing.python_columns(listed, tables[0]), packing.compiled_columns(listed, tables[1]))
+    assert unpacked(made[0], tables[0]) == unpacked(made[1], tables[1])
+    assert sorted(tables[0].values()) == list(range(len(tables[0])))
+    assert sorted(tables[1].items()) == sorted((k, n) for n, k in enumerate(tables[1]))
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    "record",
+    [
+        delta(2**64),
+        BookDelta(key(0), 1, None, 1, None, "ask", Price(2**64), Size(1)),
+        BookDelta(key(0), 1, None, 1, None, "ask", Price(1), Size(2**64)),
+        BookSnapshot(key(0), 1, None, 1, None, ((Price(1), Size(2**64)),), ()),
+        BookSnapshot(key(0), 1, None, 1, None, [(1, 2)], ()),  # type: ignore[arg-type]
+        BookSnapshot(key(0), 1, None, 1, None, ((1,),), ()),  # type: ignore[arg-type]
+        BookDelta(key(0), 1, "x", 1, None, "ask", Price(1), Size(1)),  # type: ignore[arg-type]
+        BookDelta([], 1, None, 1, None, "ask", Price(1), Size(1)),  # type: ignore[arg-type]
+        "no record",
+    ],
+)
+def test_the_compiled_packer_refuses_what_it_cannot_hold(record: Record) -> None:
+    assert packing.compiled_columns is not None
+    with pytest.raises((OverflowError, TypeError, AttributeError)):
+        packing.compiled_columns([delta(1), record], {})

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.store.batches import ABSENT
+from predsurv.store.packing import ABSENT
 from predsurv.store.runs import Placing, bytes_column, is_sorted, with_nulls
 
 

@@ -1,0 +1,7 @@
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import Record
+from predsurv.store.packing import Columns
+
+EDITION: int
+
+def columns_of(records: list[Record], table: dict[InstrumentKey, int], /) -> Columns: ...

@@ -1,0 +1,241 @@
+/* Records as columns: the compiled twin of what packing.py does with a comprehension per field. */
+
+#include "runs.h"
+
+#define EDITION 1 /* as in packing.py */
+
+enum { KEY, TS_VENUE, EPOCH, SEQ, PRICE, SIZE, DELTA_RUNS };
+enum { B_POSITION, B_KEY, B_TS_VENUE, B_MARK, B_SEQ, B_BIDS, B_ASKS, B_BID_LEVELS, B_ASK_LEVELS, BOOK_RUNS };
+
+static PyTypeObject *delta_type, *book_type, *top_type;
+static PyObject *bid_text, *ask_text, *ts_recv_text, *start_text;
+static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, side, price, size; } delta_at;
+static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, bids, asks; } book_at;
+static struct { Py_ssize_t key, ts_recv, ts_venue, bids, asks, trusted; } top_at;
+
+typedef struct {
+    PyObject *table;   /* number by key */
+    PyObject *last;    /* borrowed: the key numbered last */
+    int32_t number;
+    PyObject *others;  /* positions of what has no columns */
+    Run times, deltas[DELTA_RUNS], books[BOOK_RUNS], tops[BOOK_RUNS];
+} Columns;
+
+static int32_t number_of(Columns *self, PyObject *key)
+{
+    if (key == self->last)
+        return self->number;
+    PyObject *found = PyDict_GetItemWithError(self->table, key);
+    long number = found != NULL ? PyLong_AsLong(found) : (long)PyDict_GET_SIZE(self->table);
+    if (found == NULL) {
+        PyObject *fresh = PyErr_Occurred() ? NULL : PyLong_FromLong(number);
+        int failed = fresh == NULL || PyDict_SetItem(self->table, key, fresh) < 0;
+        Py_XDECREF(fresh);
+        if (failed)
+            return -1;
+    }
+    if (number < 0 || number > INT32_MAX) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_OverflowError, "a key table holds fewer instruments");
+        return -1;
+    }
+    self->last = key;
+    return self->number = (int32_t)number;
+}
+
+static int add_key(Columns *self, Run *run, PyObject *key)
+{
+    int32_t number = number_of(self, key);
+    return number < 0 ? -1 : run_int32(run, number);
+}
+
+static int add_delta(Columns *self, PyObject *delta)
+{
+    Run *runs = self->deltas;
+    PyObject *side = slot(delta, delta_at.side);
+    int bid = side == bid_text || (side != ask_text && PyUnicode_Check(side) && PyUnicode_Compare(side, bid_text) == 0);
+    int64_t size = PyLong_AsLongLong(slot(delta, delta_at.size));
+    if (size == -1 && PyErr_Occurred())
+        return -1;
+    return add_key(self, &runs[KEY], slot(delta, delta_at.key)) < 0
+        || run_maybe(&runs[TS_VENUE], slot(delta, delta_at.ts_venue)) < 0
+        || run_maybe(&runs[EPOCH], slot(delta, delta_at.epoch)) < 0
+        || run_maybe(&runs[SEQ], slot(delta, delta_at.seq)) < 0
+        || run_number(&runs[PRICE], slot(delta, delta_at.price)) < 0
+        || run_int64(&runs[SIZE], bid ? size : ~size) < 0
+        || run_number(&self->times, slot(delta, delta_at.ts_recv)) < 0 ? -1 : 0;
+}
+
+static int add_levels(Run *count, Run *levels, PyObject *side)
+{
+    if (!PyTuple_Check(side)) {
+        PyErr_SetString(PyExc_TypeError, "a side of a book is a tuple of levels");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(side); i++) {
+        PyObject *level = PyTuple_GET_ITEM(side, i);
+        if (!PyTuple_Check(level) || PyTuple_GET_SIZE(level) != 2) {
+            PyErr_SetString(PyExc_TypeError, "a level is a tuple of price and size");
+            return -1;
+        }
+        if (run_number(levels, PyTuple_GET_ITEM(level, 0)) < 0 || run_number(levels, PyTuple_GET_ITEM(level, 1)) < 0)
+            return -1;
+    }
+    return run_int32(count, (int32_t)PyTuple_GET_SIZE(side));
+}
+
+/* What books and their tops have in common. */
+static int add_sides(Columns *self, Run *runs, Py_ssize_t position, PyObject *const fields[5])
+{
+    return run_int32(&runs[B_POSITION], (int32_t)position) < 0 || add_key(self, &runs[B_KEY], fields[0]) < 0
+        || run_number(&self->times, fields[1]) < 0 || run_maybe(&runs[B_TS_VENUE], fields[2]) < 0
+        || add_levels(&runs[B_BIDS], &runs[B_BID_LEVELS], fields[3]) < 0
+        || add_levels(&runs[B_ASKS], &runs[B_ASK_LEVELS], fields[4]) < 0 ? -1 : 0;
+}
+
+static int add_book(Columns *self, Py_ssize_t position, PyObject *book)
+{
+    PyObject *const fields[] = {slot(book, book_at.key), slot(book, book_at.ts_recv), slot(book, book_at.ts_venue),
+                                slot(book, book_at.bids), slot(book, book_at.asks)};
+    return add_sides(self, self->books, position, fields) < 0
+        || run_maybe(&self->books[B_MARK], slot(book, book_at.epoch)) < 0
+        || run_maybe(&self->books[B_SEQ], slot(book, book_at.seq)) < 0 ? -1 : 0;
+}
+
+static int add_top(Columns *self, Py_ssize_t position, PyObject *top)
+{
+    PyObject *const fields[] = {slot(top, top_at.key), slot(top, top_at.ts_recv), slot(top, top_at.ts_venue),
+                                slot(top, top_at.bids), slot(top, top_at.asks)};
+    return add_sides(self, self->tops, position, fields) < 0
+        || run_int64(&self->tops[B_MARK], PyObject_IsTrue(slot(top, top_at.trusted))) < 0
+        || run_int64(&self->tops[B_SEQ], ABSENT) < 0 ? -1 : 0;
+}
+
+static int add_other(Columns *self, Py_ssize_t position, PyObject *record)
+{
+    PyObject *place = PyLong_FromSsize_t(position);
+    int failed = place == NULL || PyList_Append(self->others, place) < 0;
+    Py_XDECREF(place);
+    if (failed)
+        return -1;
+    PyObject *at = PyObject_GetAttr(record, ts_recv_text);
+    if (at == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) { /* a coverage record */
+        PyErr_Clear();
+        at = PyObject_GetAttr(record, start_text);
+    }
+    failed = at == NULL || run_number(&self->times, at) < 0;
+    Py_XDECREF(at);
+    return failed ? -1 : 0;
+}
+
+static int add_record(Columns *self, Py_ssize_t position, PyObject *record)
+{
+    if (Py_IS_TYPE(record, delta_type))
+        return add_delta(self, record);
+    if (Py_IS_TYPE(record, top_type))
+        return add_top(self, position, record);
+    if (Py_IS_TYPE(record, book_type))
+        return add_book(self, position, record);
+    return add_other(self, position, record);
+}
+
+/* Runs as a tuple of bytes, None when there is nothing; bit i of `short_form` says that run i may be one item. */
+static PyObject *tuple_of(const Run *runs, int count, int rows_run, unsigned short_form)
+{
+    if (runs[rows_run].size == 0)
+        return Py_NewRef(Py_None);
+    PyObject *made = PyTuple_New(count);
+    for (int i = 0; made != NULL && i < count; i++) {
+        PyObject *bytes = run_bytes(&runs[i], (int)(short_form >> i & 1));
+        if (bytes == NULL)
+            Py_CLEAR(made);
+        else
+            PyTuple_SET_ITEM(made, i, bytes);
+    }
+    return made;
+}
+
+static void release(Columns *self)
+{
+    PyMem_Free(self->times.content);
+    for (int i = 0; i < DELTA_RUNS; i++)
+        PyMem_Free(self->deltas[i].content);
+    for (int i = 0; i < BOOK_RUNS; i++) {
+        PyMem_Free(self->books[i].content);
+        PyMem_Free(self->tops[i].content);
+    }
+    Py_CLEAR(self->others);
+}
+
+static PyObject *collected(const Columns *self)
+{
+    const unsigned delta_short = 1u << TS_VENUE | 1u << EPOCH | 1u << SEQ;
+    const unsigned book_short = 1u << B_TS_VENUE | 1u << B_MARK | 1u << B_SEQ;
+    PyObject *times = run_bytes(&self->times, 0), *deltas = tuple_of(self->deltas, DELTA_RUNS, KEY, delta_short);
+    PyObject *books = tuple_of(self->books, BOOK_RUNS, B_POSITION, book_short);
+    PyObject *tops = tuple_of(self->tops, BOOK_RUNS, B_POSITION, book_short), *made = NULL;
+    if (times != NULL && deltas != NULL && books != NULL && tops != NULL)
+        made = PyTuple_Pack(5, times, deltas, books, tops, self->others);
+    Py_XDECREF(times);
+    Py_XDECREF(deltas);
+    Py_XDECREF(books);
+    Py_XDECREF(tops);
+    return made;
+}
+
+static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *records, *table, *made = NULL;
+    Columns self = {.number = -1};
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &records, &PyDict_Type, &table))
+        return NULL;
+    self.table = table;
+    int failed = (self.others = PyList_New(0)) == NULL;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(records); i++)
+        failed = add_record(&self, i, PyList_GET_ITEM(records, i)) < 0;
+    if (!failed)
+        made = collected(&self);
+    release(&self);
+    return made;
+}
+
+static int prepare(void)
+{
+    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
+    Py_XSETREF(book_type, core_type("predsurv.core.events", "BookSnapshot"));
+    Py_XSETREF(top_type, core_type("predsurv.core.records", "BookTop"));
+    Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
+    Py_XSETREF(ask_text, PyUnicode_InternFromString("ask"));
+    Py_XSETREF(ts_recv_text, PyUnicode_InternFromString("ts_recv"));
+    Py_XSETREF(start_text, PyUnicode_InternFromString("start"));
+    if (delta_type == NULL || book_type == NULL || top_type == NULL || start_text == NULL || ts_recv_text == NULL)
+        return 0;
+#define AT(where, type, name) (where.name = slot_of(type, #name))
+    return AT(delta_at, delta_type, key) && AT(delta_at, delta_type, ts_recv) && AT(delta_at, delta_type, ts_venue)
+        && AT(delta_at, delta_type, epoch) && AT(delta_at, delta_type, seq) && AT(delta_at, delta_type, side)
+        && AT(delta_at, delta_type, price) && AT(delta_at, delta_type, size) && AT(book_at, book_type, key)
+        && AT(book_at, book_type, ts_recv) && AT(book_at, book_type, ts_venue) && AT(book_at, book_type, epoch)
+        && AT(book_at, book_type, seq) && AT(book_at, book_type, bids) && AT(book_at, book_type, asks)
+        && AT(top_at, top_type, key) && AT(top_at, top_type, ts_recv) && AT(top_at, top_type, ts_venue)
+        && AT(top_at, top_type, bids) && AT(top_at, top_type, asks) && AT(top_at, top_type, trusted);
+}
+
+static PyMethodDef functions[] = {
+    {"columns_of", columns_of, METH_VARARGS, "Return the runs of records; see packing.py."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of the hot part of predsurv.store.packing.", -1, functions,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    if (!prepare())
+        return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    if (module != NULL && PyModule_AddIntConstant(module, "EDITION", EDITION) < 0)
+        Py_CLEAR(module);
+    return module;
+}
