@@ -15,7 +15,7 @@ from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketResolved, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import BookTop, Coverage, Record
-from predsurv.store import lifecycle
+from predsurv.store import lifecycle, packing
 from predsurv.store.batches import Batch, Encoder, decode
 from predsurv.store.paths import NS_DAY, Dataset
 from predsurv.store.runs import Placing, Runs, bytes_column
@@ -205,13 +205,7 @@ def _book_table(books: Runs) -> Any:
 
 def _top_table(tops: Runs, levels: int) -> Any:
     """A row per top: the first ``levels`` of each side side by side, null where there are fewer."""
-    sides = [_Side(tops, "bid"), _Side(tops, "ask")]
-    lists = [
-        pc.list_slice(column, 0, levels, return_fixed_size_list=True)
-        for side in sides
-        for column in (side.prices, side.sizes)
-    ]
-    numbers = [pc.list_element(column, level) for column in lists for level in map(_int32, range(levels))]
+    numbers = [column for side in ("bid", "ask") for column in spread(tops, side, levels)]
     return pa.table(
         {
             "key": tops.keys(),
@@ -221,6 +215,22 @@ def _top_table(tops: Runs, levels: int) -> Any:
             "trusted": tops.column("mark", pa.int64()).cast(pa.bool_()),
         }
     )
+
+
+def spread(tops: Runs, side: str, levels: int) -> list[Any]:
+    """Return prices, then sizes, of the best ``levels`` of one side: a column each, null where there are fewer."""
+    if packing.native is None:
+        return _spread_by_arrow(_Side(tops, side), levels)
+    columns = packing.native.spread(tops.joined(f"{side}s"), tops.joined(f"{side}_levels"), levels)
+    return [
+        pa.Array.from_buffers(pa.int64(), tops.rows, [held and pa.py_buffer(held), pa.py_buffer(content)])
+        for held, content in columns
+    ]
+
+
+def _spread_by_arrow(side: "_Side", levels: int) -> list[Any]:
+    lists = [pc.list_slice(column, 0, levels, return_fixed_size_list=True) for column in (side.prices, side.sizes)]
+    return [pc.list_element(column, level) for column in lists for level in map(_int32, range(levels))]
 
 
 class _Side:

@@ -58,10 +58,8 @@ def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Co
 
 
 ColumnsOf = Callable[[list[Record], dict[InstrumentKey, int]], Columns]
-compiled_columns: Final[ColumnsOf | None] = (
-    _native.columns_of if _native is not None and getattr(_native, "EDITION", 0) == EDITION else None
-)
-columns_of: ColumnsOf = compiled_columns or python_columns
+native = _native if _native is not None and getattr(_native, "EDITION", 0) == EDITION else None
+columns_of: ColumnsOf = python_columns if native is None else native.columns_of
 
 
 def _delta_runs(deltas: Sequence[BookDelta], table: dict[InstrumentKey, int]) -> Runs:

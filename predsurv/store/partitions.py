@@ -3,7 +3,7 @@
 Kept apart from sealing so that which row goes where can be tested without a file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -54,8 +54,27 @@ class _Index:
         self.venues = sorted({key.venue for key in keys})
         codes = {venue: code for code, venue in enumerate(self.venues)}
         self.venue = pa.array([codes[key.venue] for key in keys], pa.int32())
-        self.markets = pa.array([key.market_id for key in keys], pa.string())
-        self.instruments = pa.array([key.instrument_id for key in keys], pa.string())
+        self.ids = {
+            "market_id": _Names([key.market_id for key in keys]),
+            "instrument_id": _Names([key.instrument_id for key in keys]),
+        }
+
+
+class _Names:
+    """One id of every key, each text once: Parquet's writer makes a dictionary with repeats anew, row by row."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        places: dict[str, int] = {}
+        self._codes = pa.array([places.setdefault(name, len(places)) for name in names], pa.int32())
+        self._values = pa.array(places, pa.string())
+
+    def of(self, keys: Any) -> Any:
+        """Return the names of ``keys`` as a dictionary; as plain text where some are absent (a whole market's rows)."""
+        codes = self._codes.take(keys)
+        absent = pc.equal(self._values, _WHOLE)
+        if not pc.any(absent.take(codes)).as_py():
+            return pa.DictionaryArray.from_arrays(codes, self._values)
+        return pc.if_else(absent.take(codes), None, self._values.take(codes))
 
 
 def _split(dataset: Dataset, table: Any, index: _Index, levels: int) -> Iterator[FileTable]:
@@ -111,8 +130,8 @@ def _on_disk(name: str, kind: Any, rows: Any, index: _Index) -> Any:
     """Return one column as it is stored; repeated texts stay dictionaries, which Parquet stores as text."""
     if name == "segment":
         return pa.repeat(pa.scalar(index.segment, pa.int64()), rows.num_rows)
-    if name in ("market_id", "instrument_id"):
-        return _ids(rows["key"].combine_chunks(), index.markets if name == "market_id" else index.instruments)
+    if name in index.ids:
+        return index.ids[name].of(rows["key"].combine_chunks())
     column = rows[name].combine_chunks()
     if name in _WORDS and pa.types.is_integer(column.type):
         return pa.DictionaryArray.from_arrays(column, pa.array(_WORDS[name]))
@@ -121,11 +140,3 @@ def _on_disk(name: str, kind: Any, rows: Any, index: _Index) -> Any:
     if kind == pa.float64():
         return to_float(column)
     return column
-
-
-def _ids(keys: Any, values: Any) -> Any:
-    """Ids as a dictionary; as plain text where some are absent (lifecycle rows about a whole market)."""
-    absent = pc.equal(values, _WHOLE)
-    if not pc.any(absent.take(keys)).as_py():
-        return pa.DictionaryArray.from_arrays(keys, values)
-    return pc.if_else(absent.take(keys), None, values.take(keys))

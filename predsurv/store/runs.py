@@ -53,6 +53,10 @@ class Runs:
         """Return one field as an Arrow array of ``kind``; ABSENT stands for None."""
         return bytes_column(self._runs.get(name, ()), kind)
 
+    def joined(self, name: str) -> bytes:
+        """Return one field as the native integers that it is."""
+        return b"".join(self._runs.get(name, ()))
+
     def nullable(self, name: str) -> Any:
         """Return one int64 field with nulls where nothing is known."""
         return with_nulls(self.column(name, pa.int64()))

@@ -1,6 +1,6 @@
 /* Records as columns: the compiled twin of what packing.py does with a comprehension per field. */
 
-#include "runs.h"
+#include "columns.h"
 
 #define EDITION 1 /* as in packing.py */
 
@@ -221,6 +221,7 @@ static int prepare(void)
 }
 
 static PyMethodDef functions[] = {
+    {"spread", spread, METH_VARARGS, "Return the levels of many sides as a column each; see packing.py."},
     {"columns_of", columns_of, METH_VARARGS, "Return the runs of records; see packing.py."},
     {NULL, NULL, 0, NULL},
 };

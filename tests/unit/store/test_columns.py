@@ -1,5 +1,8 @@
 """Tests of predsurv.store.columns."""
 
+import struct
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +10,8 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Coverage
+from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.store import packing
 from predsurv.store.batches import Encoder, decode
 from predsurv.store.columns import KINDS, Collected, Contents
 from predsurv.store.paths import NS_DAY, date_of
@@ -77,3 +81,29 @@ def test_changes_named_in_a_lost_batch_are_counted_and_no_other_is_touched(
     assert table["size"].to_pylist() == rows
     assert [contents.keys[number] for number in table["key"].to_pylist()] == [key(row) for row in rows]
     assert contents.lost == unnamed
+
+
+sides = st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**62)), max_size=5).map(tuple)
+
+
+@pytest.mark.skipif(packing.native is None, reason="there was no C compiler")
+@given(st.lists(st.tuples(sides, sides), min_size=1, max_size=20), st.integers(1, 4))
+def test_levels_are_spread_alike(books: list[tuple[Any, Any]], levels: int) -> None:
+    tops: list[Record] = [BookTop(key(0), ts, None, *both, trusted=True) for ts, both in enumerate(books)]
+    tables = []
+    for native in (packing.native, None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(packing, "native", native)
+            collected = Collected(levels)
+            collected.add_records(tops)
+            tables.append(collected.contents().tables["snapshots"])
+    tables[0].validate(full=True)
+    assert tables[0].equals(tables[1])
+
+
+@pytest.mark.skipif(packing.native is None, reason="there was no C compiler")
+@pytest.mark.parametrize(("counts", "pairs"), [([1], 0), ([0], 16), ([2, -1], 16), ([1], 24), ([2**31 - 1], 16)])
+def test_counts_that_do_not_fit_the_levels_are_refused(counts: list[int], pairs: int) -> None:
+    assert packing.native is not None
+    with pytest.raises(ValueError, match="do not say"):
+        packing.native.spread(struct.pack(f"{len(counts)}i", *counts), bytes(pairs), 2)
