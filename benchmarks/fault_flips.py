@@ -19,7 +19,7 @@ from predsurv.core.errors import PredsurvError
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
 from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files
 from predsurv.store.reader import replay
@@ -74,7 +74,7 @@ def records(turn: int) -> list[Record]:
         made.append(BookDelta(KEYS[serial % 20], at + number, at, 1, serial, "bid", price, Size(serial)))
     end = at + CHANGES
     made.append(BookSnapshot(KEYS[turn % 20], end, None, 1, None, levels, ()))
-    made.append(BookTop(KEYS[turn % 20], end, None, levels, (), trusted=True))
+    made.append(BookTop(KEYS[turn % 20], end, None, pack_levels(levels), b"", trusted=True))
     made.append(Trade(KEYS[turn % 20], end, at, Price(500_000), Size(turn), "buy", TradeId(f"t{turn}")))
     made.append(Coverage(KEYS[turn % 20], at, end, "covered", "live", 1))
     return made

@@ -21,7 +21,7 @@ from msgspec import Struct
 from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Record
+from predsurv.core.records import BookTop, Record, pack_levels
 from predsurv.net.clock import SystemClock
 from predsurv.store.paths import Layout
 from predsurv.store.reader import replay
@@ -177,7 +177,7 @@ def _frame(rng: Random, key: InstrumentKey, mid: int, ts: int) -> Iterator[Recor
     if rng.random() < 0.05:
         bids = tuple((Price((mid - step) * 1_000), Size(_size(rng))) for step in range(1, 11))
         asks = tuple((Price((mid + step) * 1_000), Size(_size(rng))) for step in range(1, 11))
-        yield BookTop(key, ts, venue, bids, asks, trusted=True)
+        yield BookTop(key, ts, venue, pack_levels(bids), pack_levels(asks), trusted=True)
 
 
 def _size(rng: Random) -> int:

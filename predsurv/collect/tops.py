@@ -10,7 +10,6 @@ folding the recorded deltas up to there gives the same levels.
 from heapq import heappop, heappush
 from itertools import count
 
-from predsurv.core.events import Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import BookTop, Record
 from predsurv.state.book import Book
@@ -40,8 +39,8 @@ class Line:
         self.book = Book(key)
         self.inclusion = inclusion
         self.alive = True
-        self.bids: tuple[Level, ...] | None = None  # None: unknown to whoever reads the rows
-        self.asks: tuple[Level, ...] | None = None
+        self.bids: bytes | None = None  # packed levels; None: unknown to whoever reads the rows
+        self.asks: bytes | None = None
         self.changed_at = 0
         self.epoch = 0
         self.shown_at = 0
@@ -75,7 +74,7 @@ class Tops:
         line.bids = line.asks = None
         line.pending = False
         line.shown_at = ts
-        return BookTop(line.book.key, ts, None, (), (), trusted=False)
+        return BookTop(line.book.key, ts, None, b"", b"", trusted=False)
 
     def changed(self, line: Line, ts: int) -> None:
         """Note that the book changed at ``ts``; call it when ``line.pending`` is not set yet."""
@@ -91,7 +90,7 @@ class Tops:
         line.pending = False
         ts = line.due if line.due > line.changed_at else line.changed_at
         book, levels = line.book, self._levels
-        bids, asks = book.bids.top(levels), book.asks.top(levels)
+        bids, asks = book.bids.packed(levels), book.asks.packed(levels)
         # An unchanged ladder returns the same object: most comparisons end at the identity.
         same = (bids is line.bids or bids == line.bids) and (asks is line.asks or asks == line.asks)
         if same and ts < line.shown_at + self._heartbeat:

@@ -4,6 +4,9 @@ Kept apart from events because these are derived by us; with the market events t
 union that the write-ahead log holds and sealing turns into datasets.
 """
 
+from collections.abc import Sequence
+from itertools import chain
+from struct import iter_unpack, pack
 from typing import Literal
 
 from msgspec import Struct
@@ -18,20 +21,35 @@ from predsurv.core.events import (
     Trade,
 )
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import Price, Size
 
 CoverageState = Literal["covered", "gap"]
 CoverageReason = Literal["live", "polled"] | GapReason
 
 
 class BookTop(Struct, frozen=True, array_like=True, gc=False, tag="top"):
-    """The best K levels of a book at ``ts_recv``; ``trusted`` as the book was then."""
+    """The best K levels of a book at ``ts_recv``, packed as by ``pack_levels``; ``trusted`` as the book was then.
+
+    Packed, because there is one for every other message and nobody looks into it before it is on disk: as tuples
+    they cost more than all other records together.
+    """
 
     key: InstrumentKey
     ts_recv: int
     ts_venue: int | None
-    bids: tuple[Level, ...]
-    asks: tuple[Level, ...]
+    bids: bytes
+    asks: bytes
     trusted: bool
+
+
+def pack_levels(levels: Sequence[Level]) -> bytes:
+    """Return levels as native 64-bit integers: price and size in turn. Raises struct.error for a larger number."""
+    return pack(f"{2 * len(levels)}q", *chain.from_iterable(levels))
+
+
+def unpack_levels(packed: bytes) -> tuple[Level, ...]:
+    """Return the levels that ``pack_levels`` packed."""
+    return tuple((Price(price), Size(size)) for price, size in iter_unpack("qq", packed))
 
 
 class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):

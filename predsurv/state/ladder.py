@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from predsurv.core.events import Level
 from predsurv.core.num import Price, Size
+from predsurv.core.records import pack_levels
 from predsurv.state.compiled import COMPILED, native
 
 _ABOVE_ALL: Final = 1 << 62
@@ -34,7 +35,7 @@ class PythonLadder(dict[Price, Size]):
     was a third of the cost of folding a delta, by way of ``edge`` and ``touch``.
     """
 
-    __slots__ = ("_best", "_descending", "_stale", "_top", "_top_count", "edge")
+    __slots__ = ("_best", "_descending", "_packed", "_stale", "_top", "_top_count", "edge")
 
     def __init__(self, *, descending: bool) -> None:
         super().__init__()
@@ -43,6 +44,7 @@ class PythonLadder(dict[Price, Size]):
         self._top: tuple[Level, ...] | None = None
         self._top_count = 0
         self._stale: list[Price] = []
+        self._packed: tuple[tuple[Level, ...], bytes] = (_NO_LEVELS, b"")
         self.edge = 0
         self.forget()
 
@@ -93,6 +95,13 @@ class PythonLadder(dict[Price, Size]):
             # A top that is not full changes with any level added below it.
             self.edge = _BELOW_ALL if self._descending else _ABOVE_ALL
         return self._top
+
+    def packed(self, count: int) -> bytes:
+        """Return ``top`` as ``core.records.pack_levels`` does; the same object while none of its levels changed."""
+        top = self.top(count)
+        if top is not self._packed[0]:
+            self._packed = (top, pack_levels(top))
+        return self._packed[1]
 
     def _mended(self, top: tuple[Level, ...], count: int) -> list[Level] | None:
         """Return the best levels now, given those before; None when one from further down moved up."""

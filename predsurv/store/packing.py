@@ -23,6 +23,7 @@ except ImportError:  # there was no compiler
 EDITION: Final = 1
 """What the compiled twin must say of itself: one left from an earlier version is not used."""
 
+LEVEL_BYTES: Final = 16
 INT64_MAX: Final = 2**63 - 1
 ABSENT: Final = -(2**63)
 
@@ -77,34 +78,34 @@ def _delta_runs(deltas: Sequence[BookDelta], table: dict[InstrumentKey, int]) ->
 def _book_runs(positions: Sequence[int], books: Sequence[BookSnapshot], table: dict[InstrumentKey, int]) -> Runs | None:
     if not books:
         return None
-    return _runs(positions, books, [book.epoch for book in books], [book.seq for book in books], table)
+    return (
+        *_book_facts(positions, books, table),
+        _run([book.epoch for book in books]),
+        _run([book.seq for book in books]),
+        _pack("i", [len(book.bids) for book in books]),
+        _pack("i", [len(book.asks) for book in books]),
+        _levels([book.bids for book in books]),
+        _levels([book.asks for book in books]),
+    )
 
 
 def _top_runs(positions: Sequence[int], tops: Sequence[BookTop], table: dict[InstrumentKey, int]) -> Runs | None:
     if not tops:
         return None
-    return _runs(positions, tops, [top.trusted for top in tops], [None], table)
-
-
-def _runs(
-    positions: Sequence[int],
-    books: _Books,
-    mark: Sequence[int],
-    seq: Sequence[int | None],
-    table: dict[InstrumentKey, int],
-) -> Runs:
-    bids, asks = [book.bids for book in books], [book.asks for book in books]
     return (
-        _pack("i", positions),
-        _numbers([book.key for book in books], table),
-        _run([book.ts_venue for book in books]),
-        _run(mark),
-        _run(seq),
-        _pack("i", list(map(len, bids))),
-        _pack("i", list(map(len, asks))),
-        _levels(bids),
-        _levels(asks),
+        *_book_facts(positions, tops, table),
+        _run([top.trusted for top in tops]),
+        _run([None]),
+        _pack("i", [len(top.bids) // LEVEL_BYTES for top in tops]),
+        _pack("i", [len(top.asks) // LEVEL_BYTES for top in tops]),
+        b"".join([top.bids for top in tops]),
+        b"".join([top.asks for top in tops]),
     )
+
+
+def _book_facts(positions: Sequence[int], books: _Books, table: dict[InstrumentKey, int]) -> Runs:
+    keys = _numbers([book.key for book in books], table)
+    return _pack("i", positions), keys, _run([book.ts_venue for book in books])
 
 
 def _numbers(keys: Sequence[InstrumentKey], table: dict[InstrumentKey, int]) -> bytes:

@@ -13,7 +13,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.events import BookDelta, Level, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.mine import scores
 from predsurv.mine.days import Day, choose_day, recorded_days
 from predsurv.mine.job import Mined, mine, paths
@@ -38,7 +38,7 @@ def level(cents: int) -> Level:
 
 
 def top(second: int, bid: int, ask: int, key: InstrumentKey = KEY) -> BookTop:
-    return BookTop(key, START + second * S, None, (level(bid),), (level(ask),), trusted=True)
+    return BookTop(key, START + second * S, None, pack_levels([level(bid)]), pack_levels([level(ask)]), trusted=True)
 
 
 def change(second: int) -> BookDelta:

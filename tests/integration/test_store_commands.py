@@ -9,7 +9,7 @@ from predsurv.cli.app import main
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
 from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files
 from predsurv.store.seal import seal_segment
@@ -44,9 +44,9 @@ def segment(start: int, state: str) -> list[Record]:
     )
     return [
         BookSnapshot(KEY, start, None, 1, None, levels, ()),
-        BookTop(KEY, start, None, levels, (), trusted=True),
+        BookTop(KEY, start, None, pack_levels(levels), b"", trusted=True),
         BookDelta(KEY, start + 1, None, 1, None, "bid", Price(500_000), Size(2)),
-        BookTop(KEY, start + 1, None, ((Price(500_000), Size(2)),), (), trusted=True),
+        BookTop(KEY, start + 1, None, pack_levels(((Price(500_000), Size(2)),)), b"", trusted=True),
         coverage,
     ]
 
@@ -112,7 +112,7 @@ def test_a_book_that_does_not_add_up_is_a_finding_of_the_deep_check(
 ) -> None:
     start = NOON + 3 * NS_HOUR
     log = Log(recorded.state, "c1", ManualClock(start))
-    log.append([*segment(start, "covered")[:2], BookTop(KEY, start + 5, None, (), (), trusted=True)])
+    log.append([*segment(start, "covered")[:2], BookTop(KEY, start + 5, None, b"", b"", trusted=True)])
     path = log.close()
     assert path is not None
     seal_segment(path, recorded, ManualClock(start))

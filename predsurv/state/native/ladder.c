@@ -2,17 +2,19 @@
 
 #include "state.h"
 
-static void forget_top(Ladder *self)
+/* What is kept may be wrong now; until somebody asks, nothing more can happen to it. */
+static void doubt(Ladder *self)
 {
-    Py_CLEAR(self->top);
+    self->top_count = self->packed_count = -1;
     self->edge = INT64_MAX;
 }
 
-/* The top may have changed; until somebody asks, nothing more can happen to it. */
-static void doubt_top(Ladder *self)
+/* Note that the first `count` levels are kept. A top that is not full changes with any level added below it. */
+static void watch(Ladder *self, Py_ssize_t count)
 {
-    self->stale = 1;
-    self->edge = INT64_MAX;
+    int64_t edge = count > 0 && count <= self->count ? self->rungs[self->count - count].rank : INT64_MIN;
+    if (edge < self->edge)
+        self->edge = edge;
 }
 
 /* The first rung of at least `rank`. */
@@ -66,7 +68,7 @@ int ladder_put(Ladder *self, int64_t price, int64_t size)
         return 0;
     }
     if (rank >= self->edge)
-        doubt_top(self);
+        doubt(self);
     return 0;
 }
 
@@ -106,7 +108,7 @@ static PyObject *ladder_replace(Ladder *self, PyObject *levels)
         return NULL;
     Py_ssize_t count = PySequence_Fast_GET_SIZE(given);
     PyObject **items = PySequence_Fast_ITEMS(given);
-    forget_top(self);
+    doubt(self);
     self->count = 0;
     int taken = take_sorted(self, items, count);
     int64_t price, size;
@@ -141,6 +143,7 @@ static PyObject *level_at(const Ladder *self, Py_ssize_t from_best)
     }
     PyTuple_SET_ITEM(level, 0, price);
     PyTuple_SET_ITEM(level, 1, size);
+    PyObject_GC_UnTrack(level); /* two numbers are in no cycle: the collector would find that out at some cost */
     return level;
 }
 
@@ -162,52 +165,43 @@ static PyObject *ladder_best(Ladder *self, PyObject *Py_UNUSED(ignored))
     return self->count ? level_at(self, 0) : Py_NewRef(Py_None);
 }
 
-/* The level at a place: the object of the last top when it says the same, as most do. */
-static PyObject *kept_level(const Ladder *self, Py_ssize_t at)
-{
-    const Rung *rung = &self->rungs[self->count - 1 - at];
-    Py_ssize_t held = self->top == NULL ? 0 : PyTuple_GET_SIZE(self->top);
-    for (Py_ssize_t step = 0; step < 3; step++) { /* where it was; one further down or up when one came or went */
-        Py_ssize_t place = at + (step == 2 ? -1 : step);
-        if (place >= 0 && place < held && place < SHOWN_MAX && self->shown[place].rank == rung->rank
-            && self->shown[place].size == rung->size)
-            return Py_NewRef(PyTuple_GET_ITEM(self->top, place));
-    }
-    return level_at(self, at);
-}
-
-static PyObject *new_top(Ladder *self, Py_ssize_t count)
-{
-    PyObject *top = PyTuple_New(count);
-    for (Py_ssize_t i = 0; top != NULL && i < count; i++) {
-        PyObject *level = kept_level(self, i);
-        if (level == NULL)
-            Py_CLEAR(top);
-        else
-            PyTuple_SET_ITEM(top, i, level);
-    }
-    return top;
-}
-
 static PyObject *ladder_top(Ladder *self, PyObject *wanted)
 {
     Py_ssize_t count = PyLong_AsSsize_t(wanted);
-    if (count == -1 && PyErr_Occurred())
-        return NULL;
-    if (self->top != NULL && !self->stale && self->top_count == count)
+    if (count < 0)
+        return PyErr_Occurred() ? NULL : PyTuple_New(0);
+    if (self->top_count == count)
         return Py_NewRef(self->top);
-    Py_ssize_t held = count < 0 ? 0 : count < self->count ? count : self->count;
-    PyObject *top = new_top(self, held);
+    PyObject *top = first_levels(self, count < self->count ? count : self->count);
     if (top == NULL)
         return NULL;
-    for (Py_ssize_t i = 0; i < held && i < SHOWN_MAX; i++)
-        self->shown[i] = self->rungs[self->count - 1 - i];
     Py_XSETREF(self->top, Py_NewRef(top));
     self->top_count = count;
-    self->stale = 0;
-    /* A top that is not full changes with any level added below it. */
-    self->edge = held == count && held > 0 ? self->rungs[self->count - held].rank : INT64_MIN;
+    watch(self, count);
     return top;
+}
+
+static PyObject *ladder_packed(Ladder *self, PyObject *wanted)
+{
+    Py_ssize_t count = PyLong_AsSsize_t(wanted);
+    if (count < 0)
+        return PyErr_Occurred() ? NULL : PyBytes_FromStringAndSize("", 0);
+    if (self->packed_count == count)
+        return Py_NewRef(self->packed);
+    Py_ssize_t held = count < self->count ? count : self->count;
+    PyObject *packed = PyBytes_FromStringAndSize(NULL, held * 2 * (Py_ssize_t)sizeof(int64_t));
+    if (packed == NULL)
+        return NULL;
+    char *place = PyBytes_AS_STRING(packed);
+    for (Py_ssize_t i = 0; i < held; i++, place += 2 * sizeof(int64_t)) {
+        Rung rung = self->rungs[self->count - 1 - i];
+        int64_t level[] = {self->sign * rung.rank, rung.size};
+        memcpy(place, level, sizeof level);
+    }
+    Py_XSETREF(self->packed, Py_NewRef(packed));
+    self->packed_count = count;
+    watch(self, count);
+    return packed;
 }
 
 static PyObject *ladder_levels(Ladder *self, PyObject *Py_UNUSED(ignored))
@@ -246,7 +240,7 @@ static PyObject *ladder_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObj
     Ladder *self = (Ladder *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->sign = 1;
-        self->edge = INT64_MAX;
+        doubt(self);
     }
     return (PyObject *)self;
 }
@@ -257,7 +251,7 @@ static int ladder_init(Ladder *self, PyObject *args, PyObject *keywords)
     int descending;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "$p", names, &descending))
         return -1;
-    forget_top(self);
+    doubt(self);
     self->count = 0;
     self->sign = descending ? 1 : -1;
     return 0;
@@ -266,6 +260,7 @@ static int ladder_init(Ladder *self, PyObject *args, PyObject *keywords)
 static void ladder_dealloc(Ladder *self)
 {
     Py_CLEAR(self->top);
+    Py_CLEAR(self->packed);
     PyMem_Free(self->rungs);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
@@ -275,6 +270,7 @@ static PyMethodDef methods[] = {
     {"replace", (PyCFunction)ladder_replace, METH_O, "Forget everything and hold levels."},
     {"best", (PyCFunction)ladder_best, METH_NOARGS, "Return the best level, or None."},
     {"top", (PyCFunction)ladder_top, METH_O, "Return up to count levels best first."},
+    {"packed", (PyCFunction)ladder_packed, METH_O, "Return up to count levels best first, packed."},
     {"levels", (PyCFunction)ladder_levels, METH_NOARGS, "Return every level, best first."},
     {"size_at", (PyCFunction)ladder_size_at, METH_O, "Return the size at price, 0 when there is no level."},
     {"depth_until", (PyCFunction)ladder_depth_until, METH_O, "Return the total size from the best level to price."},

@@ -7,8 +7,6 @@
 
 #define EDITION 1 /* as in compiled.py */
 
-#define SHOWN_MAX 10 /* levels of a top whose objects are used again */
-
 /* A level by rank: the price of a bid, the negated price of an ask. The best has the highest. */
 typedef struct { int64_t rank, size; } Rung;
 
@@ -16,12 +14,10 @@ typedef struct {
     PyObject_HEAD
     Rung *rungs; /* by rank, the best last: most changes are near it */
     Py_ssize_t count, room;
-    int64_t edge; /* a change of no lower rank makes `top` stale */
-    PyObject *top; /* as last asked for; `stale` when it may be different now */
-    Py_ssize_t top_count;
-    int stale;
+    int64_t edge; /* a change of no lower rank makes what is kept stale */
+    PyObject *top, *packed; /* as last asked for */
+    Py_ssize_t top_count, packed_count; /* how many levels were; -1 when they may be different now */
     int sign; /* 1 bids, -1 asks */
-    Rung shown[SHOWN_MAX]; /* what `top` says, to take over what did not change */
 } Ladder;
 
 extern PyTypeObject ladder_type, book_type;

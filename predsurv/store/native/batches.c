@@ -3,6 +3,7 @@
 #include "columns.h"
 
 #define EDITION 1 /* as in packing.py */
+#define LEVEL_BYTES 16
 
 enum { KEY, TS_VENUE, EPOCH, SEQ, PRICE, SIZE, DELTA_RUNS };
 enum { B_POSITION, B_KEY, B_TS_VENUE, B_MARK, B_SEQ, B_BIDS, B_ASKS, B_BID_LEVELS, B_ASK_LEVELS, BOOK_RUNS };
@@ -85,30 +86,47 @@ static int add_levels(Run *count, Run *levels, PyObject *side)
 }
 
 /* What books and their tops have in common. */
-static int add_sides(Columns *self, Run *runs, Py_ssize_t position, PyObject *const fields[5])
+static int add_facts(Columns *self, Run *runs, Py_ssize_t position, PyObject *key, PyObject *ts_recv, PyObject *ts_venue)
 {
-    return run_int32(&runs[B_POSITION], (int32_t)position) < 0 || add_key(self, &runs[B_KEY], fields[0]) < 0
-        || run_number(&self->times, fields[1]) < 0 || run_maybe(&runs[B_TS_VENUE], fields[2]) < 0
-        || add_levels(&runs[B_BIDS], &runs[B_BID_LEVELS], fields[3]) < 0
-        || add_levels(&runs[B_ASKS], &runs[B_ASK_LEVELS], fields[4]) < 0 ? -1 : 0;
+    return run_int32(&runs[B_POSITION], (int32_t)position) < 0 || add_key(self, &runs[B_KEY], key) < 0
+        || run_number(&self->times, ts_recv) < 0 || run_maybe(&runs[B_TS_VENUE], ts_venue) < 0 ? -1 : 0;
 }
 
 static int add_book(Columns *self, Py_ssize_t position, PyObject *book)
 {
-    PyObject *const fields[] = {slot(book, book_at.key), slot(book, book_at.ts_recv), slot(book, book_at.ts_venue),
-                                slot(book, book_at.bids), slot(book, book_at.asks)};
-    return add_sides(self, self->books, position, fields) < 0
-        || run_maybe(&self->books[B_MARK], slot(book, book_at.epoch)) < 0
-        || run_maybe(&self->books[B_SEQ], slot(book, book_at.seq)) < 0 ? -1 : 0;
+    Run *runs = self->books;
+    return add_facts(self, runs, position, slot(book, book_at.key), slot(book, book_at.ts_recv),
+                     slot(book, book_at.ts_venue)) < 0
+        || add_levels(&runs[B_BIDS], &runs[B_BID_LEVELS], slot(book, book_at.bids)) < 0
+        || add_levels(&runs[B_ASKS], &runs[B_ASK_LEVELS], slot(book, book_at.asks)) < 0
+        || run_maybe(&runs[B_MARK], slot(book, book_at.epoch)) < 0
+        || run_maybe(&runs[B_SEQ], slot(book, book_at.seq)) < 0 ? -1 : 0;
+}
+
+static int add_packed(Run *count, Run *levels, PyObject *side)
+{
+    if (!PyBytes_Check(side) || PyBytes_GET_SIZE(side) % LEVEL_BYTES != 0) {
+        PyErr_SetString(PyExc_TypeError, "a side of a top is packed levels");
+        return -1;
+    }
+    if (PyBytes_GET_SIZE(side) > 0) {
+        char *place = run_grow(levels, PyBytes_GET_SIZE(side));
+        if (place == NULL)
+            return -1;
+        memcpy(place, PyBytes_AS_STRING(side), (size_t)PyBytes_GET_SIZE(side));
+    }
+    return run_int32(count, (int32_t)(PyBytes_GET_SIZE(side) / LEVEL_BYTES));
 }
 
 static int add_top(Columns *self, Py_ssize_t position, PyObject *top)
 {
-    PyObject *const fields[] = {slot(top, top_at.key), slot(top, top_at.ts_recv), slot(top, top_at.ts_venue),
-                                slot(top, top_at.bids), slot(top, top_at.asks)};
-    return add_sides(self, self->tops, position, fields) < 0
-        || run_int64(&self->tops[B_MARK], PyObject_IsTrue(slot(top, top_at.trusted))) < 0
-        || run_int64(&self->tops[B_SEQ], ABSENT) < 0 ? -1 : 0;
+    Run *runs = self->tops;
+    return add_facts(self, runs, position, slot(top, top_at.key), slot(top, top_at.ts_recv),
+                     slot(top, top_at.ts_venue)) < 0
+        || add_packed(&runs[B_BIDS], &runs[B_BID_LEVELS], slot(top, top_at.bids)) < 0
+        || add_packed(&runs[B_ASKS], &runs[B_ASK_LEVELS], slot(top, top_at.asks)) < 0
+        || run_int64(&runs[B_MARK], PyObject_IsTrue(slot(top, top_at.trusted))) < 0
+        || run_int64(&runs[B_SEQ], ABSENT) < 0 ? -1 : 0;
 }
 
 static int add_other(Columns *self, Py_ssize_t position, PyObject *record)

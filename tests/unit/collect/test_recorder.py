@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, MarketResolved, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, unpack_levels
 from predsurv.state.book import Book
 from tests.unit.collect.worlds import (
     KEYS,
@@ -49,7 +49,7 @@ def test_a_book_is_shown_at_once_then_when_it_changed_at_most_once_per_interval(
     records += recorder.advance(START + S + 1)
     assert tops(records) == [(0.0, True), (1.0, True)]
     shown = [r for r in records if isinstance(r, BookTop)][-1]
-    assert shown.bids == (level(42, 1), level(41, 1))
+    assert unpack_levels(shown.bids) == (level(42, 1), level(41, 1))
 
 
 def test_a_change_below_the_shown_levels_is_kept_as_a_delta_and_not_shown() -> None:
@@ -294,7 +294,7 @@ def test_folding_everything_up_to_a_top_gives_that_top(batches: list[list[Market
     for row in sorted(shown, key=lambda r: r.ts_recv):
         while changes and changes[0].ts_recv <= row.ts_recv:
             books[changes[0].key].apply(changes.pop(0))
-        assert books[row.key].top(POLICY.top_levels) == (row.bids, row.asks)
+        assert books[row.key].top(POLICY.top_levels) == (unpack_levels(row.bids), unpack_levels(row.asks))
 
 
 @given(streams())

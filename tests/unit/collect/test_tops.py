@@ -1,7 +1,7 @@
 """A row of best levels is due when they changed, not too often, and not too rarely."""
 
 from predsurv.collect.tops import Line, Tops
-from predsurv.core.records import BookTop, Record
+from predsurv.core.records import BookTop, Record, unpack_levels
 from tests.unit.collect.worlds import START, A, S, book, delta
 
 
@@ -44,7 +44,7 @@ def test_changes_are_shown_at_most_once_per_interval_as_of_its_end() -> None:
     change(tops, line, START + S // 2, 42)
     assert times(shown(tops, START + S)) == []
     (row,) = shown(tops, START + S + 1)
-    assert [price for price, _ in row.bids] == [420_000, 410_000]
+    assert [price for price, _ in unpack_levels(row.bids)] == [420_000, 410_000]
 
 
 def test_a_change_of_no_shown_level_is_not_shown() -> None:
@@ -67,5 +67,5 @@ def test_a_lost_book_is_shown_as_unknown() -> None:
     tops, line = opened()
     shown(tops, START + 1)
     row = tops.lost(line, START + 3 * S)
-    assert (row.trusted, row.bids, row.asks, row.ts_recv) == (False, (), (), START + 3 * S)
+    assert (row.trusted, row.bids, row.asks, row.ts_recv) == (False, b"", b"", START + 3 * S)
     assert line.bids is None

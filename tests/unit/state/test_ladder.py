@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.num import Price, Size
+from predsurv.core.records import unpack_levels
 from predsurv.state.compiled import COMPILED
 from predsurv.state.ladder import STALE_MAX, Ladder, PythonLadder
 
@@ -23,7 +24,7 @@ either = pytest.mark.parametrize(
 )
 Kind = type[PythonLadder]
 asked = st.lists(
-    st.tuples(st.integers(1, 12), st.integers(0, 2), st.sampled_from(["", "", "best", "top"])), max_size=80
+    st.tuples(st.integers(1, 12), st.integers(0, 2), st.sampled_from(["", "", "best", "top", "packed"])), max_size=80
 )
 
 
@@ -40,6 +41,7 @@ def test_agrees_with_a_plain_dict(kind: Kind, changes: list[tuple[int, int]], de
         assert ladder.best() == (expected[0] if expected else None)
         assert ladder.top(count) == tuple(expected[:count])
         assert (ladder.top(count) is before) <= (tuple(expected[:count]) == before)
+        assert unpack_levels(ladder.packed(2)) == tuple(expected[:2])
         assert len(ladder) == len(expected)
 
 
@@ -55,6 +57,8 @@ def test_agrees_with_a_plain_dict_however_rarely_it_is_asked(
         expected = sorted(((p, s) for p, s in model.items() if s), key=lambda level: level[0], reverse=descending)
         if question == "best":
             assert ladder.best() == (expected[0] if expected else None)
+        elif question == "packed":
+            assert unpack_levels(ladder.packed(count + 1)) == tuple(expected[: count + 1])
         elif question:
             assert ladder.top(count) == tuple(expected[:count])
 
@@ -76,10 +80,11 @@ def test_many_changes_between_two_questions_are_all_seen(kind: Kind, changes: in
 def test_a_change_below_the_top_leaves_it_the_same_object(kind: Kind) -> None:
     ladder = kind(descending=True)
     ladder.replace([(Price(p), Size(1)) for p in (50, 49, 48)])
-    top = ladder.top(2)
+    top, packed = ladder.top(2), ladder.packed(2)
     ladder.set(Price(47), Size(9))
     ladder.set(Price(48), Size(0))
     assert ladder.top(2) is top
+    assert ladder.packed(2) is packed
     ladder.set(Price(49), Size(2))
     assert ladder.top(2) == ((50, 1), (49, 2))
 

@@ -8,7 +8,7 @@ import pytest
 from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
 from predsurv.store.paths import Layout
 
@@ -52,7 +52,7 @@ def records() -> Callable[[int, int], list[Record]]:
                 levels = ((Price(500_000), Size(7_000_000)), (Price(490_000), Size(1)))
                 made.append(BookSnapshot(key, ts, None, 1, None, levels, ()))
                 made.append(Trade(key, ts, ts, Price(510_000), Size(3), "buy", TradeId(str(number))))
-                made.append(BookTop(key, ts, None, levels, (), trusted=True))
+                made.append(BookTop(key, ts, None, pack_levels(levels), b"", trusted=True))
                 made.append(Coverage(key, ts, ts + 1_000, "covered", "live", 1))
         return made
 

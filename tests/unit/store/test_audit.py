@@ -11,7 +11,7 @@ import pytest
 from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentId, InstrumentKey
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Record
+from predsurv.core.records import BookTop, Record, pack_levels
 from predsurv.net.clock import ManualClock
 from predsurv.store import audit
 from predsurv.store.audit import check_order, hours
@@ -55,7 +55,7 @@ def change(key: InstrumentKey, ts: int, size: int, seq: int | None = None) -> Bo
 
 def top(key: InstrumentKey, ts: int, second: Level | None) -> BookTop:
     bids = (BOOK[0][0],) if second is None else (BOOK[0][0], second)
-    return BookTop(key, NOON + ts, None, bids, BOOK[1], trusted=True)
+    return BookTop(key, NOON + ts, None, pack_levels(bids), pack_levels(BOOK[1]), trusted=True)
 
 
 def test_books_that_add_up_are_passed(found: Recorder, key: InstrumentKey) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.store import packing
 from predsurv.store.batches import KEY_BATCHES_MAX, Encoder, decode
 from predsurv.store.packing import ABSENT, INT64_MAX
@@ -84,6 +84,7 @@ times = st.integers(-(2**70), 2**70) | st.none() | st.integers(5, 6)
 numbers = st.integers(0, 2**63 - 1)
 either = st.sampled_from(["bid", "ask"])
 sides = st.lists(st.tuples(numbers, numbers), max_size=3).map(tuple)
+packed = sides.map(lambda levels: pack_levels(levels))  # type: ignore[arg-type]
 keys = st.integers(0, 3).map(key)
 records = st.lists(
     st.one_of(
@@ -91,7 +92,7 @@ records = st.lists(
             BookDelta, keys, numbers, times, st.just(3), times, st.sampled_from(["bid", "ask"]), numbers, numbers
         ),
         st.builds(BookSnapshot, keys, numbers, times, st.just(3), times, sides, sides),
-        st.builds(BookTop, keys, numbers, times, sides, sides, st.booleans()),
+        st.builds(BookTop, keys, numbers, times, packed, packed, st.booleans()),
         st.builds(Trade, keys, numbers, times, numbers, numbers, st.none(), st.none()),
         st.builds(Coverage, keys, numbers, numbers, st.just("gap"), st.just("crash"), numbers),
     ),
@@ -139,6 +140,8 @@ def test_both_packers_make_the_same_columns(listed: list[Record]) -> None:
         BookSnapshot(key(0), 1, None, 1, None, ((1,),), ()),  # type: ignore[arg-type]
         BookDelta(key(0), 1, "x", 1, None, "ask", Price(1), Size(1)),  # type: ignore[arg-type]
         BookDelta([], 1, None, 1, None, "ask", Price(1), Size(1)),  # type: ignore[arg-type]
+        BookTop(key(0), 1, None, b"12345678", b"", trusted=True),
+        BookTop(key(0), 1, None, b"", (), trusted=True),  # type: ignore[arg-type]
         "no record",
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.store import packing
 from predsurv.store.batches import Encoder, decode
 from predsurv.store.columns import KINDS, Collected, Contents
@@ -53,7 +53,7 @@ def test_a_snapshot_is_a_clear_and_its_levels_best_first() -> None:
 def test_a_top_has_its_levels_in_columns_and_no_more_than_wanted() -> None:
     collected = Collected(2)
     levels = tuple((Price(price), Size(price * 10)) for price in (5, 4, 3))
-    collected.add_records([BookTop(key(0), 9, None, levels, levels[:1], trusted=False)])
+    collected.add_records([BookTop(key(0), 9, None, pack_levels(levels), pack_levels(levels[:1]), trusted=False)])
     (row,) = collected.contents().tables["snapshots"].to_pylist()
     assert (row["bid_px_00"], row["bid_px_01"], row["bid_sz_01"]) == (5, 4, 40)
     assert (row["ask_px_00"], row["ask_px_01"], row["ask_sz_01"]) == (5, None, None)
@@ -89,7 +89,9 @@ sides = st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**62)),
 @pytest.mark.skipif(packing.native is None, reason="there was no C compiler")
 @given(st.lists(st.tuples(sides, sides), min_size=1, max_size=20), st.integers(1, 4))
 def test_levels_are_spread_alike(books: list[tuple[Any, Any]], levels: int) -> None:
-    tops: list[Record] = [BookTop(key(0), ts, None, *both, trusted=True) for ts, both in enumerate(books)]
+    tops: list[Record] = [
+        BookTop(key(0), ts, None, *map(pack_levels, both), trusted=True) for ts, both in enumerate(books)
+    ]
     tables = []
     for native in (packing.native, None):
         with pytest.MonkeyPatch.context() as patch:

@@ -159,7 +159,7 @@ def test_a_gap_is_told_once_where_it_began(tmp_path: Path) -> None:
 
 
 def test_tops_are_no_events(tmp_path: Path) -> None:
-    record(tmp_path, [BookTop(KEYS[0], NOON, None, (), (), trusted=True)])
+    record(tmp_path, [BookTop(KEYS[0], NOON, None, b"", b"", trusted=True)])
     assert read(tmp_path) == []
 
 

@@ -128,9 +128,15 @@ static int order_of(const Side *side)
 static PyObject *level_of(Level level)
 {
     PyObject *price = price_of(level.price), *size = PyLong_FromLongLong(level.size);
-    PyObject *pair = price != NULL && size != NULL ? PyTuple_Pack(2, price, size) : NULL;
-    Py_XDECREF(price);
-    Py_XDECREF(size);
+    PyObject *pair = price != NULL && size != NULL ? PyTuple_New(2) : NULL;
+    if (pair == NULL) {
+        Py_XDECREF(price);
+        Py_XDECREF(size);
+        return NULL;
+    }
+    PyTuple_SET_ITEM(pair, 0, price);
+    PyTuple_SET_ITEM(pair, 1, size);
+    PyObject_GC_UnTrack(pair); /* two numbers are in no cycle: the collector would find that out at some cost */
     return pair;
 }
 
