@@ -50,24 +50,27 @@ class Line:
 
 
 class Tops:
-    """The rule: a row when the best ``levels`` changed, one per ``interval`` at most and per ``heartbeat`` at least."""
+    """The rule: a row when the best ``levels`` changed, one per ``interval`` at most and per ``heartbeat`` at least.
+
+    ``due`` is a heap of (time, number in ``order``, line).
+    """
 
     def __init__(self, levels: int, interval: int, heartbeat: int) -> None:
         self._levels = levels
-        self._interval = interval
+        self.interval = interval
         self._heartbeat = heartbeat
-        self._order = count()
-        self._due: list[tuple[int, int, Line]] = []
+        self.order = count()
+        self.due: list[tuple[int, int, Line]] = []
         self._beats: list[tuple[int, int, Line]] = []
 
     def opened(self, line: Line, ts: int) -> None:
         """Note that a book became trusted at ``ts``: it is due at once, whatever it holds."""
         line.pending = True
         line.due = ts
-        heappush(self._due, (ts, next(self._order), line))
+        heappush(self.due, (ts, next(self.order), line))
         if not line.beating:
             line.beating = True
-            heappush(self._beats, (ts + self._heartbeat, next(self._order), line))
+            heappush(self._beats, (ts + self._heartbeat, next(self.order), line))
 
     def lost(self, line: Line, ts: int) -> BookTop:
         """Return the row that says a book is no longer known: no levels, not trusted."""
@@ -79,11 +82,11 @@ class Tops:
     def changed(self, line: Line, ts: int) -> None:
         """Note that the book changed at ``ts``; call it when ``line.pending`` is not set yet."""
         line.pending = True
-        due = line.shown_at + self._interval
+        due = line.shown_at + self.interval
         if due < ts:
             due = ts
         line.due = due
-        heappush(self._due, (due, next(self._order), line))
+        heappush(self.due, (due, next(self.order), line))
 
     def show(self, line: Line, out: list[Record]) -> None:
         """Append the row of a pending book as of its due time, none when its best levels are the same."""
@@ -100,13 +103,13 @@ class Tops:
 
     def until(self, mark: int, out: list[Record]) -> None:
         """Append the rows due before ``mark``; no event before ``mark`` may follow."""
-        queue = self._due
+        queue = self.due
         while queue and queue[0][0] < mark:
             entered, _, line = heappop(queue)
             if not line.pending or entered < line.due:  # shown already; it may be due again later
                 continue
             if line.changed_at >= mark:  # more may come at this very instant
-                heappush(queue, (line.changed_at, next(self._order), line))
+                heappush(queue, (line.changed_at, next(self.order), line))
             else:
                 self.show(line, out)
         beats = self._beats
@@ -123,4 +126,4 @@ class Tops:
             line.bids = None  # whatever it holds: it is time
             self.show(line, out)
             ready = line.shown_at + self._heartbeat
-        heappush(self._beats, (max(ready, mark), next(self._order), line))
+        heappush(self._beats, (max(ready, mark), next(self.order), line))

@@ -84,7 +84,7 @@ times = st.integers(-(2**70), 2**70) | st.none() | st.integers(5, 6)
 numbers = st.integers(0, 2**63 - 1)
 either = st.sampled_from(["bid", "ask"])
 sides = st.lists(st.tuples(numbers, numbers), max_size=3).map(tuple)
-packed = sides.map(lambda levels: pack_levels(levels))  # type: ignore[arg-type]
+packed = sides.map(pack_levels)  # type: ignore[arg-type]
 keys = st.integers(0, 3).map(key)
 records = st.lists(
     st.one_of(

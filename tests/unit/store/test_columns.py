@@ -90,7 +90,8 @@ sides = st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**62)),
 @given(st.lists(st.tuples(sides, sides), min_size=1, max_size=20), st.integers(1, 4))
 def test_levels_are_spread_alike(books: list[tuple[Any, Any]], levels: int) -> None:
     tops: list[Record] = [
-        BookTop(key(0), ts, None, *map(pack_levels, both), trusted=True) for ts, both in enumerate(books)
+        BookTop(key(0), ts, None, pack_levels(bids), pack_levels(asks), trusted=True)
+        for ts, (bids, asks) in enumerate(books)
     ]
     tables = []
     for native in (packing.native, None):

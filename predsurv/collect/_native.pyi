@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+
+from predsurv.collect.tops import Line
+from predsurv.core.events import MarketEvent
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import Record
+
+EDITION: int
+
+def fold_changes(
+    events: list[MarketEvent],
+    at: int,
+    mark: int,
+    hour_end: int,
+    lines: dict[InstrumentKey, Line],
+    out: list[Record],
+    due: list[tuple[int, int, Line]],
+    order: Iterator[int],
+    interval: int,
+    /,
+) -> tuple[int, int]: ...

@@ -1,0 +1,162 @@
+/* Fold plain level changes: the compiled twin of what fold.py does for each of them. */
+
+#include "../../core/native/slots.h"
+
+#define EDITION 1 /* as in fold.py */
+
+static PyTypeObject *delta_type, *line_type;
+static PyObject *heappush, *change_text;
+static struct { Py_ssize_t key, ts_recv, epoch; } event_at;
+static struct { Py_ssize_t book, pending, due, changed_at, epoch, shown_at; } line_at;
+
+typedef struct {
+    PyObject *lines, *out, *heap, *order;
+    int64_t mark, hour_end, interval;
+} Fold;
+
+static int store(PyObject *object, Py_ssize_t offset, PyObject *value)
+{
+    if (value == NULL)
+        return -1;
+    PyObject **place = (PyObject **)((char *)object + offset);
+    Py_XSETREF(*place, value);
+    return 0;
+}
+
+/* A number in a slot; -1 with an exception, as no time is. */
+static int64_t number_at(PyObject *object, Py_ssize_t offset)
+{
+    PyObject *value = slot(object, offset);
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a line without a time");
+        return -1;
+    }
+    return PyLong_AsLongLong(value);
+}
+
+static int same_number(PyObject *a, PyObject *b)
+{
+    return a == b || (a != NULL && b != NULL && PyObject_RichCompareBool(a, b, Py_EQ) == 1);
+}
+
+/* The book changed and is due: what Tops.changed does. */
+static int put_in_line(Fold *self, PyObject *line, PyObject *ts_recv, int64_t ts)
+{
+    int64_t shown_at = number_at(line, line_at.shown_at), due = shown_at + self->interval;
+    if (shown_at == -1 && PyErr_Occurred())
+        return -1;
+    PyObject *when = due < ts ? Py_NewRef(ts_recv) : PyLong_FromLongLong(due);
+    PyObject *number = PyIter_Next(self->order);
+    PyObject *entry = when != NULL && number != NULL ? PyTuple_Pack(3, when, number, line) : NULL;
+    PyObject *pushed = entry != NULL ? PyObject_CallFunctionObjArgs(heappush, self->heap, entry, NULL) : NULL;
+    Py_XDECREF(number);
+    Py_XDECREF(entry);
+    Py_XDECREF(pushed);
+    if (pushed == NULL) {
+        Py_XDECREF(when);
+        return -1;
+    }
+    return store(line, line_at.due, when) < 0 || store(line, line_at.pending, Py_NewRef(Py_True)) < 0 ? -1 : 0;
+}
+
+/* Whether the line's row is to be written before this event. */
+static int is_overdue(PyObject *line, int64_t ts)
+{
+    int64_t due = number_at(line, line_at.due), changed_at = number_at(line, line_at.changed_at);
+    return due < ts && changed_at < ts;
+}
+
+/* Fold one event: 1 folded, 0 for somebody more patient, -1 an exception. */
+static int fold_one(Fold *self, PyObject *event)
+{
+    if (!Py_IS_TYPE(event, delta_type))
+        return 0;
+    PyObject *ts_recv = slot(event, event_at.ts_recv);
+    int64_t ts = PyLong_AsLongLong(ts_recv);
+    if (ts == -1 && PyErr_Occurred())
+        return -1;
+    if (ts > self->mark && ts >= self->hour_end)
+        return 0;
+    PyObject *line = PyDict_GetItemWithError(self->lines, slot(event, event_at.key));
+    if (line == NULL || !Py_IS_TYPE(line, line_type))
+        return PyErr_Occurred() ? -1 : 0;
+    int pending = slot(line, line_at.pending) == Py_True;
+    if ((pending && is_overdue(line, ts)) || !same_number(slot(event, event_at.epoch), slot(line, line_at.epoch)))
+        return PyErr_Occurred() ? -1 : 0;
+    PyObject *changed = PyObject_CallMethodOneArg(slot(line, line_at.book), change_text, event);
+    if (changed != Py_True) {
+        Py_XDECREF(changed);
+        return changed == NULL ? -1 : 0;
+    }
+    Py_DECREF(changed);
+    if (store(line, line_at.changed_at, Py_NewRef(ts_recv)) < 0 || PyList_Append(self->out, event) < 0)
+        return -1;
+    if (ts > self->mark)
+        self->mark = ts;
+    return pending || put_in_line(self, line, ts_recv, ts) == 0 ? 1 : -1;
+}
+
+static PyObject *fold_changes(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *events;
+    Py_ssize_t at;
+    long long mark, hour_end, interval;
+    Fold self;
+    if (!PyArg_ParseTuple(args, "O!nLLO!O!O!OL", &PyList_Type, &events, &at, &mark, &hour_end, &PyDict_Type,
+                          &self.lines, &PyList_Type, &self.out, &PyList_Type, &self.heap, &self.order, &interval))
+        return NULL;
+    if (!PyIter_Check(self.order)) {
+        PyErr_SetString(PyExc_TypeError, "the order is an iterator");
+        return NULL;
+    }
+    self.mark = mark;
+    self.hour_end = hour_end;
+    self.interval = interval;
+    for (; at >= 0 && at < PyList_GET_SIZE(events); at++) {
+        PyObject *event = Py_NewRef(PyList_GET_ITEM(events, at));
+        int folded = fold_one(&self, event);
+        Py_DECREF(event);
+        if (folded < 0)
+            return NULL;
+        if (!folded)
+            break;
+    }
+    return Py_BuildValue("nL", at, (long long)self.mark);
+}
+
+static int prepare(void)
+{
+    PyObject *heapq = PyImport_ImportModule("heapq");
+    Py_XSETREF(heappush, heapq == NULL ? NULL : PyObject_GetAttrString(heapq, "heappush"));
+    Py_XDECREF(heapq);
+    Py_XSETREF(change_text, PyUnicode_InternFromString("change"));
+    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
+    Py_XSETREF(line_type, core_type("predsurv.collect.tops", "Line"));
+    if (heappush == NULL || change_text == NULL || delta_type == NULL || line_type == NULL)
+        return 0;
+    return (event_at.key = slot_of(delta_type, "key")) && (event_at.ts_recv = slot_of(delta_type, "ts_recv"))
+        && (event_at.epoch = slot_of(delta_type, "epoch")) && (line_at.book = slot_of(line_type, "book"))
+        && (line_at.pending = slot_of(line_type, "pending")) && (line_at.due = slot_of(line_type, "due"))
+        && (line_at.changed_at = slot_of(line_type, "changed_at")) && (line_at.epoch = slot_of(line_type, "epoch"))
+        && (line_at.shown_at = slot_of(line_type, "shown_at"));
+}
+
+static PyMethodDef functions[] = {
+    {"fold_changes", fold_changes, METH_VARARGS, "Fold plain level changes; see fold.py."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of the hot part of predsurv.collect.fold.", -1, functions,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    if (!prepare())
+        return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    if (module != NULL && PyModule_AddIntConstant(module, "EDITION", EDITION) < 0)
+        Py_CLEAR(module);
+    return module;
+}
