@@ -29,16 +29,16 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
+from predsurv.core.twins import accepted
 
 try:
     from predsurv.collect import _native
 except ImportError:  # there was no compiler
     _native = None  # type: ignore[assignment]
 
-EDITION: Final = 1
-"""What the compiled twin must say of itself: one left from an earlier version is not used."""
+native = accepted(_native)
 
-COMPILED: Final = _native is not None and getattr(_native, "EDITION", 0) == EDITION
+FoldChanges = Callable[..., tuple[int, int]]
 
 HOUR: Final = 3_600 * 1_000_000_000
 
@@ -90,10 +90,10 @@ class Fold:
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
         """Fold a batch and append its records to ``out``."""
-        if not COMPILED:
+        if native is None:
             self._patiently(events, out)
         else:
-            self._quickly(events if isinstance(events, list) else list(events), out)
+            self._quickly(native.fold_changes, events if isinstance(events, list) else list(events), out)
         self.tally.events += len(events)
         self.tops.until(self.mark, out)
 
@@ -117,11 +117,11 @@ class Fold:
                 handler(event, out)
         self.mark = mark
 
-    def _quickly(self, events: list[MarketEvent], out: list[Record]) -> None:
+    def _quickly(self, fold: FoldChanges, events: list[MarketEvent], out: list[Record]) -> None:
         """Do the same with the compiled twin, which leaves to the patient what is no plain change of a known book."""
         at, tops = 0, self.tops
         while True:
-            at, self.mark = _native.fold_changes(
+            at, self.mark = fold(
                 events, at, self.mark, self.hour_end, self.lines, out, tops.due, tops.order, tops.interval
             )
             if at == len(events):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.state.compiled import COMPILED, native
+from predsurv.state.compiled import native
 from predsurv.state.ladder import PythonLadder
 
 
@@ -56,7 +56,7 @@ class BookCore:
 if TYPE_CHECKING:
     Core = BookCore
 else:
-    Core = native.BookCore if COMPILED else BookCore
+    Core = BookCore if native is None else native.BookCore
 
 
 class Book(Core):

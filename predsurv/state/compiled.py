@@ -5,13 +5,11 @@ Kept apart because both ask, and must get the same answer.
 
 from typing import Final
 
+from predsurv.core.twins import accepted
+
 try:
     from predsurv.state import _native
 except ImportError:
     _native = None  # type: ignore[assignment]
 
-EDITION: Final = 1
-"""What the twins must say of themselves: some left from an earlier version are not used."""
-
-native = _native
-COMPILED: Final = native is not None and getattr(native, "EDITION", 0) == EDITION
+native: Final = accepted(_native)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from predsurv.core.events import Level
 from predsurv.core.num import Price, Size
 from predsurv.core.records import pack_levels
-from predsurv.state.compiled import COMPILED, native
+from predsurv.state.compiled import native
 
 _ABOVE_ALL: Final = 1 << 62
 _BELOW_ALL: Final = -1
@@ -150,4 +150,4 @@ class PythonLadder(dict[Price, Size]):
 if TYPE_CHECKING:
     Ladder = PythonLadder
 else:
-    Ladder = native.Ladder if COMPILED else PythonLadder
+    Ladder = PythonLadder if native is None else native.Ladder

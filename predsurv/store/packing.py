@@ -14,14 +14,12 @@ from typing import Final, TypeVar, cast
 from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.twins import accepted
 
 try:
     from predsurv.store import _native
 except ImportError:  # there was no compiler
     _native = None  # type: ignore[assignment]
-
-EDITION: Final = 1
-"""What the compiled twin must say of itself: one left from an earlier version is not used."""
 
 LEVEL_BYTES: Final = 16
 INT64_MAX: Final = 2**63 - 1
@@ -59,7 +57,7 @@ def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Co
 
 
 ColumnsOf = Callable[[list[Record], dict[InstrumentKey, int]], Columns]
-native = _native if _native is not None and getattr(_native, "EDITION", 0) == EDITION else None
+native = accepted(_native)
 columns_of: ColumnsOf = python_columns if native is None else native.columns_of
 
 

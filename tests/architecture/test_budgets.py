@@ -33,6 +33,19 @@ def findings(path: str, source: str) -> list[str]:
     return [line for line in found if line.partition(": ")[0] not in EXCEPTIONS]
 
 
+def c_findings(path: str, source: str) -> list[str]:
+    """The length budgets for C: a function's body begins and ends with a brace at the start of a line."""
+    found, opened = [*_long_file(path, source)], 0
+    for number, line in enumerate(source.splitlines(), 1):
+        if line == "{":
+            opened = number
+        elif line == "}" and opened:
+            if number - opened > FUNCTION_LINES_MAX:
+                found.append(f"{path}:{opened}: {number - opened} lines, {FUNCTION_LINES_MAX} allowed")
+            opened = 0
+    return found
+
+
 def _long_file(path: str, source: str) -> Iterator[str]:
     lines = len(source.splitlines())
     if lines > FILE_LINES_MAX:
@@ -103,6 +116,8 @@ def _sources() -> dict[str, str]:
 
 def test_every_file_keeps_the_budgets() -> None:
     found = [line for path, source in _sources().items() for line in findings(path, source)]
+    for file in sorted((_ROOT / "predsurv").rglob("native/*.[ch]")):
+        found += c_findings(file.relative_to(_ROOT).as_posix(), file.read_text())
     assert not found, "\n".join(["over budget:", *found])
 
 
@@ -159,3 +174,10 @@ def test_a_broken_budget_is_noticed(path: str, source: str) -> None:
 )
 def test_what_is_within_budget_passes(path: str, source: str) -> None:
     assert findings(path, source) == []
+
+
+def test_c_keeps_the_length_budgets() -> None:
+    body = "    work();\n"
+    assert c_findings("x.c", "\n" * 401)
+    assert c_findings("x.c", f"static int f(void)\n{{\n{body * 51}}}\n")
+    assert not c_findings("x.c", f"static int f(void)\n{{\n{body * 49}}}\n")

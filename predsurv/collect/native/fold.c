@@ -2,8 +2,6 @@
 
 #include "../../core/native/slots.h"
 
-#define EDITION 1 /* as in fold.py */
-
 static PyTypeObject *delta_type, *line_type;
 static PyObject *heappush, *change_text;
 static struct { Py_ssize_t key, ts_recv, epoch; } event_at;
@@ -80,6 +78,8 @@ static int fold_one(Fold *self, PyObject *event)
     PyObject *line = PyDict_GetItemWithError(self->lines, slot(event, event_at.key));
     if (line == NULL || !Py_IS_TYPE(line, line_type))
         return PyErr_Occurred() ? -1 : 0;
+    if (slot(line, line_at.book) == NULL)
+        return 0;
     int pending = slot(line, line_at.pending) == Py_True;
     if ((pending && is_overdue(line, ts)) || !same_number(slot(event, event_at.epoch), slot(line, line_at.epoch)))
         return PyErr_Occurred() ? -1 : 0;

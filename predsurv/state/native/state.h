@@ -5,8 +5,6 @@
 
 #include "../../core/native/slots.h"
 
-#define EDITION 1 /* as in compiled.py */
-
 /* A level by rank: the price of a bid, the negated price of an ask. The best has the highest. */
 typedef struct { int64_t rank, size; } Rung;
 

@@ -2,7 +2,6 @@
 
 #include "columns.h"
 
-#define EDITION 1 /* as in packing.py */
 #define LEVEL_BYTES 16
 
 enum { KEY, TS_VENUE, EPOCH, SEQ, PRICE, SIZE, DELTA_RUNS };

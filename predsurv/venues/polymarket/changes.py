@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from predsurv.core.events import BookDelta, Level, MarketEvent
 from predsurv.core.ids import InstrumentKey, Side
+from predsurv.core.twins import accepted
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.continuity import Witness
 from predsurv.venues.polymarket.memory import Memory
@@ -20,8 +21,6 @@ try:
 except ImportError:  # there was no compiler
     _native = None  # type: ignore[assignment]
 
-EDITION: Final = 1
-"""What the compiled twin must say of itself: one left from an earlier version is not used."""
 
 _CHANGE_TAIL: Final = wire.CHANGE_TAIL
 _MS: Final = 1_000_000
@@ -136,9 +135,14 @@ def _repeats(message: wire.PriceChange, before: wire.PriceChange) -> bool:
 
 
 PYTHON: Final = Readers(PythonChangeReader, lambda _frame: None, raw=False)
-COMPILED: Final = (
-    Readers(lambda live, epoch, _memory, _witness: _native.ChangeReader(live, epoch), _native.read_book, raw=True)
-    if _native is not None and getattr(_native, "EDITION", 0) == EDITION
-    else None
-)
+
+
+def _compiled() -> Readers | None:
+    twin = accepted(_native)
+    if twin is None:
+        return None
+    return Readers(lambda live, epoch, _memory, _witness: twin.ChangeReader(live, epoch), twin.read_book, raw=True)
+
+
+COMPILED: Final = _compiled()
 BEST: Final = COMPILED or PYTHON

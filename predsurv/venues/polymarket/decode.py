@@ -29,7 +29,7 @@ from predsurv.core.market import Market
 from predsurv.core.num import MICROS, ONE, Price, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.polymarket import changes, listing, wire
-from predsurv.venues.polymarket.changes import PlainBook, Readers, venue_time
+from predsurv.venues.polymarket.changes import Readers, venue_time
 from predsurv.venues.polymarket.continuity import Witness
 from predsurv.venues.polymarket.listing import VENUE
 from predsurv.venues.polymarket.memory import Memory, Prices, Seen, Sizes, announcement
@@ -154,7 +154,12 @@ class PolymarketCodec:
         start = len(out)
         plain = self._read_book(message)
         if plain is not None:
-            self._plain_book(plain, message, ts_recv, out)
+            token, bids, asks, stamp = plain
+            key = self.carried.get(token)
+            if key is not None:
+                out.append(BookSnapshot(key, ts_recv, venue_time(stamp), self._epoch, None, bids, asks))
+                self._tokens.opened(key)
+                self._note(message)
             return True
         try:
             kind, content = wire.read(message)
@@ -172,14 +177,6 @@ class PolymarketCodec:
             self._malformed(message, error, ts_recv, out)
             return False
         return True
-
-    def _plain_book(self, book: PlainBook, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> None:
-        token, bids, asks, stamp = book
-        key = self.carried.get(token)
-        if key is not None:
-            out.append(BookSnapshot(key, ts_recv, venue_time(stamp), self._epoch, None, bids, asks))
-            self._tokens.opened(key)
-            self._note(frame)
 
     def _single(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
         """Return what ``message`` says, None when it says nothing new or concerns nobody here."""

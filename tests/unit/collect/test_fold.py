@@ -1,5 +1,9 @@
 """The fold keeps what belongs to wanted, trusted books and counts everything else."""
 
+import pytest
+from hypothesis import given
+
+from predsurv.collect import fold as module
 from predsurv.collect.account import Account
 from predsurv.collect.fold import Fold
 from predsurv.collect.tops import Line, Tops
@@ -15,7 +19,7 @@ from predsurv.core.events import (
     Wanted,
 )
 from predsurv.core.records import Record
-from tests.unit.collect.worlds import START, VENUE, A, B, S, book, delta, gap, trade
+from tests.unit.collect.worlds import START, VENUE, A, B, S, book, delta, gap, level, recording, streams, trade
 
 
 def folded(*events: MarketEvent) -> tuple[Fold, list[Record]]:
@@ -72,3 +76,54 @@ def test_a_market_change_is_kept_and_handed_on() -> None:
 def test_the_mark_is_the_latest_event_and_never_goes_back() -> None:
     fold, _ = folded(trade(A, START + 5 * S), gap(A, START + 2 * S, "stall"))
     assert fold.mark == START + 5 * S
+
+
+def told(batches: list[list[MarketEvent]]) -> tuple[object, ...]:
+    """Return everything a recorder says of ``batches`` and all that it then knows."""
+    recorder = recording(A, B)
+    records = [record for batch in batches for record in recorder.apply(batch)]
+    records += recorder.advance(recorder.mark + 100 * S)
+    tops = recorder.fold.tops
+    waiting = [(due, line.book.key, line.due, line.pending, line.changed_at) for due, _, line in sorted(tops.due)]
+    return records, recorder.mark, recorder.tally, waiting, recorder.stop()
+
+
+@pytest.mark.skipif(module.native is None, reason="there was no C compiler")
+@given(streams())
+def test_the_compiled_twin_says_the_same(batches: list[list[MarketEvent]]) -> None:
+    seen = []
+    for native in (module.native, None):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "native", native)
+            seen.append(told(batches))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.skipif(module.native is None, reason="there was no C compiler")
+def test_the_compiled_twin_folds_what_is_plain() -> None:
+    assert module.native is not None
+    fold, out = folded(book(A, START), delta(A, START + 1, 40, 1))
+    tops = fold.tops
+    events: list[MarketEvent] = [delta(A, START + 2, 41, 1), delta(A, START + 3, 42, 1), trade(A, START + 4)]
+    at, mark = module.native.fold_changes(
+        events, 0, START + 1, START + S, fold.lines, out, tops.due, tops.order, tops.interval
+    )
+    assert (at, mark) == (2, START + 3)
+    assert out[-2:] == events[:2]
+    assert fold.lines[A].changed_at == START + 3
+    assert fold.lines[A].book.best_bid() == level(42, 1)
+
+
+@pytest.mark.skipif(module.native is None, reason="there was no C compiler")
+def test_the_compiled_twin_refuses_what_is_no_fold() -> None:
+    assert module.native is not None
+    fold, out = folded(book(A, START))
+    tops = fold.tops
+    with pytest.raises(TypeError):
+        module.native.fold_changes([], 0, START, START, fold.lines, out, tops.due, 7, 1)
+    del fold.lines[A].changed_at
+    fold.lines[A].pending, fold.lines[A].due = True, START - S
+    with pytest.raises(AttributeError):
+        module.native.fold_changes(
+            [delta(A, START + 1, 41, 1)], 0, START, START + S, fold.lines, out, tops.due, tops.order, tops.interval
+        )

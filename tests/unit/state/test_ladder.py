@@ -6,18 +6,18 @@ from hypothesis import strategies as st
 
 from predsurv.core.num import Price, Size
 from predsurv.core.records import unpack_levels
-from predsurv.state.compiled import COMPILED
+from predsurv.state.compiled import native
 from predsurv.state.ladder import STALE_MAX, Ladder, PythonLadder
 
 moves = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), max_size=60)
-needs_compiled = pytest.mark.skipif(not COMPILED, reason="there was no C compiler")
+needs_compiled = pytest.mark.skipif(native is None, reason="there was no C compiler")
 either = pytest.mark.parametrize(
     "kind",
     [
         PythonLadder,
         pytest.param(
             Ladder,
-            marks=pytest.mark.skipif(not COMPILED, reason="there was no C compiler"),
+            marks=pytest.mark.skipif(native is None, reason="there was no C compiler"),
             id="compiled",
         ),
     ],

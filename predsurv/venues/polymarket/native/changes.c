@@ -6,7 +6,6 @@
 
 #include "text.h"
 
-#define EDITION 1      /* as in changes.py */
 #define ENTRIES_MAX 64 /* changes of one message; it has two */
 #define EARLIEST 1420070400000LL
 #define LATEST 4102444800000LL

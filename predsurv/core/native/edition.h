@@ -1,0 +1,3 @@
+/* What every compiled twin says of itself; as EDITION in twins.py. */
+
+#define EDITION 1
