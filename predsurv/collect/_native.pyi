@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from predsurv.collect.tops import Line
+from predsurv.collect.lines import Line
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
@@ -19,3 +19,12 @@ def fold_changes(
     interval: int,
     /,
 ) -> tuple[int, int]: ...
+def show_due(
+    due: list[tuple[int, int, Line]],
+    mark: int,
+    order: Iterator[int],
+    levels: int,
+    heartbeat: int,
+    out: list[Record],
+    /,
+) -> None: ...

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from predsurv.collect import compiled
 from predsurv.collect.account import Account
-from predsurv.collect.tops import Line, Tops
+from predsurv.collect.lines import Line
+from predsurv.collect.tops import Tops
 from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
@@ -29,14 +31,6 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
-from predsurv.core.twins import accepted
-
-try:
-    from predsurv.collect import _native
-except ImportError:  # there was no compiler
-    _native = None  # type: ignore[assignment]
-
-native = accepted(_native)
 
 FoldChanges = Callable[..., tuple[int, int]]
 
@@ -90,6 +84,7 @@ class Fold:
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
         """Fold a batch and append its records to ``out``."""
+        native = compiled.native
         if native is None:
             self._patiently(events, out)
         else:

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.collect.tops import Line
+from predsurv.collect.lines import Line
 from predsurv.core.ids import InstrumentKey
 
 BOOKS_PATIENCE: Final = 10_000_000_000

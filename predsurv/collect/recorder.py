@@ -15,7 +15,8 @@ from msgspec import Struct
 
 from predsurv.collect.account import Account
 from predsurv.collect.fold import Fold, Tally
-from predsurv.collect.tops import Line, Tops
+from predsurv.collect.lines import Line
+from predsurv.collect.tops import Tops
 from predsurv.core.events import Gap, GapReason, MarketChange, MarketEvent, MarketResolved, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record

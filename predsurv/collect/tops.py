@@ -10,43 +10,9 @@ folding the recorded deltas up to there gives the same levels.
 from heapq import heappop, heappush
 from itertools import count
 
-from predsurv.core.ids import InstrumentKey
+from predsurv.collect import compiled
+from predsurv.collect.lines import Line
 from predsurv.core.records import BookTop, Record
-from predsurv.state.book import Book
-
-
-class Line:
-    """One recorded instrument: its book, what was last written of it, and when it is due again.
-
-    ``changed_at`` and ``epoch`` are those of the last event applied to the book.
-    """
-
-    __slots__ = (
-        "alive",
-        "asks",
-        "beating",
-        "bids",
-        "book",
-        "changed_at",
-        "due",
-        "epoch",
-        "inclusion",
-        "pending",
-        "shown_at",
-    )
-
-    def __init__(self, key: InstrumentKey, inclusion: int) -> None:
-        self.book = Book(key)
-        self.inclusion = inclusion
-        self.alive = True
-        self.bids: bytes | None = None  # packed levels; None: unknown to whoever reads the rows
-        self.asks: bytes | None = None
-        self.changed_at = 0
-        self.epoch = 0
-        self.shown_at = 0
-        self.due = 0
-        self.pending = False  # changed since it was shown
-        self.beating = False  # has an entry among the heartbeats
 
 
 class Tops:
@@ -103,6 +69,15 @@ class Tops:
 
     def until(self, mark: int, out: list[Record]) -> None:
         """Append the rows due before ``mark``; no event before ``mark`` may follow."""
+        if compiled.native is None:
+            self._until_patiently(mark, out)
+        else:
+            compiled.native.show_due(self.due, mark, self.order, self._levels, self._heartbeat, out)
+        beats = self._beats
+        while beats and beats[0][0] < mark:
+            self._beat(heappop(beats)[2], mark, out)
+
+    def _until_patiently(self, mark: int, out: list[Record]) -> None:
         queue = self.due
         while queue and queue[0][0] < mark:
             entered, _, line = heappop(queue)
@@ -112,9 +87,6 @@ class Tops:
                 heappush(queue, (line.changed_at, next(self.order), line))
             else:
                 self.show(line, out)
-        beats = self._beats
-        while beats and beats[0][0] < mark:
-            self._beat(heappop(beats)[2], mark, out)
 
     def _beat(self, line: Line, mark: int, out: list[Record]) -> None:
         line.beating = line.alive and line.book.trusted

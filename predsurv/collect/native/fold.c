@@ -1,36 +1,15 @@
 /* Fold plain level changes: the compiled twin of what fold.py does for each of them. */
 
-#include "../../core/native/slots.h"
+#include "lines.h"
 
-static PyTypeObject *delta_type, *line_type;
-static PyObject *heappush, *change_text;
+static PyTypeObject *delta_type;
+static PyObject *change_text;
 static struct { Py_ssize_t key, ts_recv, epoch; } event_at;
-static struct { Py_ssize_t book, pending, due, changed_at, epoch, shown_at; } line_at;
 
 typedef struct {
     PyObject *lines, *out, *heap, *order;
     int64_t mark, hour_end, interval;
 } Fold;
-
-static int store(PyObject *object, Py_ssize_t offset, PyObject *value)
-{
-    if (value == NULL)
-        return -1;
-    PyObject **place = (PyObject **)((char *)object + offset);
-    Py_XSETREF(*place, value);
-    return 0;
-}
-
-/* A number in a slot; -1 with an exception, as no time is. */
-static int64_t number_at(PyObject *object, Py_ssize_t offset)
-{
-    PyObject *value = slot(object, offset);
-    if (value == NULL) {
-        PyErr_SetString(PyExc_AttributeError, "a line without a time");
-        return -1;
-    }
-    return PyLong_AsLongLong(value);
-}
 
 static int same_number(PyObject *a, PyObject *b)
 {
@@ -44,13 +23,7 @@ static int put_in_line(Fold *self, PyObject *line, PyObject *ts_recv, int64_t ts
     if (shown_at == -1 && PyErr_Occurred())
         return -1;
     PyObject *when = due < ts ? Py_NewRef(ts_recv) : PyLong_FromLongLong(due);
-    PyObject *number = PyIter_Next(self->order);
-    PyObject *entry = when != NULL && number != NULL ? PyTuple_Pack(3, when, number, line) : NULL;
-    PyObject *pushed = entry != NULL ? PyObject_CallFunctionObjArgs(heappush, self->heap, entry, NULL) : NULL;
-    Py_XDECREF(number);
-    Py_XDECREF(entry);
-    Py_XDECREF(pushed);
-    if (pushed == NULL) {
+    if (when == NULL || push(self->heap, when, self->order, line) < 0) {
         Py_XDECREF(when);
         return -1;
     }
@@ -126,34 +99,26 @@ static PyObject *fold_changes(PyObject *Py_UNUSED(module), PyObject *args)
 
 static int prepare(void)
 {
-    PyObject *heapq = PyImport_ImportModule("heapq");
-    Py_XSETREF(heappush, heapq == NULL ? NULL : PyObject_GetAttrString(heapq, "heappush"));
-    Py_XDECREF(heapq);
     Py_XSETREF(change_text, PyUnicode_InternFromString("change"));
     Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    Py_XSETREF(line_type, core_type("predsurv.collect.tops", "Line"));
-    if (heappush == NULL || change_text == NULL || delta_type == NULL || line_type == NULL)
-        return 0;
-    return (event_at.key = slot_of(delta_type, "key")) && (event_at.ts_recv = slot_of(delta_type, "ts_recv"))
-        && (event_at.epoch = slot_of(delta_type, "epoch")) && (line_at.book = slot_of(line_type, "book"))
-        && (line_at.pending = slot_of(line_type, "pending")) && (line_at.due = slot_of(line_type, "due"))
-        && (line_at.changed_at = slot_of(line_type, "changed_at")) && (line_at.epoch = slot_of(line_type, "epoch"))
-        && (line_at.shown_at = slot_of(line_type, "shown_at"));
+    return change_text != NULL && delta_type != NULL && (event_at.key = slot_of(delta_type, "key"))
+        && (event_at.ts_recv = slot_of(delta_type, "ts_recv")) && (event_at.epoch = slot_of(delta_type, "epoch"));
 }
 
 static PyMethodDef functions[] = {
     {"fold_changes", fold_changes, METH_VARARGS, "Fold plain level changes; see fold.py."},
+    {"show_due", show_due, METH_VARARGS, "Write the rows that are due; see tops.py."},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of the hot part of predsurv.collect.fold.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_native", "Compiled twins of the hot parts of predsurv.collect.fold and tops.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (!prepare())
+    if (!prepare() || lines_prepare() < 0 || show_prepare() < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && PyModule_AddIntConstant(module, "EDITION", EDITION) < 0)

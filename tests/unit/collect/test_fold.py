@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given
 
-from predsurv.collect import fold as module
+from predsurv.collect import compiled
 from predsurv.collect.account import Account
 from predsurv.collect.fold import Fold
-from predsurv.collect.tops import Line, Tops
+from predsurv.collect.lines import Line
+from predsurv.collect.tops import Tops
 from predsurv.core.events import (
     Connected,
     Disconnected,
@@ -88,24 +89,24 @@ def told(batches: list[list[MarketEvent]]) -> tuple[object, ...]:
     return records, recorder.mark, recorder.tally, waiting, recorder.stop()
 
 
-@pytest.mark.skipif(module.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
 @given(streams())
 def test_the_compiled_twin_says_the_same(batches: list[list[MarketEvent]]) -> None:
     seen = []
-    for native in (module.native, None):
+    for native in (compiled.native, None):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "native", native)
+            patch.setattr(compiled, "native", native)
             seen.append(told(batches))
     assert seen[0] == seen[1]
 
 
-@pytest.mark.skipif(module.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
 def test_the_compiled_twin_folds_what_is_plain() -> None:
-    assert module.native is not None
+    assert compiled.native is not None
     fold, out = folded(book(A, START), delta(A, START + 1, 40, 1))
     tops = fold.tops
     events: list[MarketEvent] = [delta(A, START + 2, 41, 1), delta(A, START + 3, 42, 1), trade(A, START + 4)]
-    at, mark = module.native.fold_changes(
+    at, mark = compiled.native.fold_changes(
         events, 0, START + 1, START + S, fold.lines, out, tops.due, tops.order, tops.interval
     )
     assert (at, mark) == (2, START + 3)
@@ -114,16 +115,32 @@ def test_the_compiled_twin_folds_what_is_plain() -> None:
     assert fold.lines[A].book.best_bid() == level(42, 1)
 
 
-@pytest.mark.skipif(module.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
 def test_the_compiled_twin_refuses_what_is_no_fold() -> None:
-    assert module.native is not None
+    assert compiled.native is not None
     fold, out = folded(book(A, START))
     tops = fold.tops
     with pytest.raises(TypeError):
-        module.native.fold_changes([], 0, START, START, fold.lines, out, tops.due, 7, 1)
+        compiled.native.fold_changes([], 0, START, START, fold.lines, out, tops.due, 7, 1)
+    with pytest.raises(TypeError):
+        compiled.native.show_due([(1, 1, "no line")], 2, tops.order, 2, S, out)
+    with pytest.raises(TypeError):
+        compiled.native.show_due([1], 2, tops.order, 2, S, out)
     del fold.lines[A].changed_at
     fold.lines[A].pending, fold.lines[A].due = True, START - S
     with pytest.raises(AttributeError):
-        module.native.fold_changes(
+        compiled.native.fold_changes(
             [delta(A, START + 1, 41, 1)], 0, START, START + S, fold.lines, out, tops.due, tops.order, tops.interval
         )
+
+
+@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
+def test_the_compiled_twin_needs_a_book_and_its_times() -> None:
+    assert compiled.native is not None
+    for missing in ("book", "due", "changed_at", "shown_at"):
+        fold, out = folded(book(A, START))
+        line = fold.lines[A]
+        line.pending, line.due = True, START
+        delattr(line, missing)
+        with pytest.raises((AttributeError, TypeError)):
+            compiled.native.show_due([(START, 0, line)], START + S, fold.tops.order, 2, S, out)

@@ -1,6 +1,7 @@
 """A row of best levels is due when they changed, not too often, and not too rarely."""
 
-from predsurv.collect.tops import Line, Tops
+from predsurv.collect.lines import Line
+from predsurv.collect.tops import Tops
 from predsurv.core.records import BookTop, Record, unpack_levels
 from tests.unit.collect.worlds import START, A, S, book, delta
 

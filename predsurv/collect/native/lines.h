@@ -1,0 +1,29 @@
+/* The recorder's lines (lines.py) as both parts of this module see them. */
+
+#ifndef PREDSURV_LINES_H
+#define PREDSURV_LINES_H
+
+#include "../../core/native/slots.h"
+
+typedef struct { Py_ssize_t book, bids, asks, pending, due, changed_at, epoch, shown_at; } LineSlots;
+
+extern PyTypeObject *line_type;
+extern LineSlots line_at;
+
+/* Find out where the fields of a line, of a book and of a top lie. -1 with an exception. */
+int lines_prepare(void);
+int show_prepare(void);
+
+/* show_due(heap, mark, order, levels, heartbeat, out): write the rows due before `mark`. */
+PyObject *show_due(PyObject *module, PyObject *args);
+
+/* Put `value`, whose reference it takes, into a slot. -1 when there is none. */
+int store(PyObject *object, Py_ssize_t offset, PyObject *value);
+
+/* A time in a slot; -1 with an exception, as no time is. */
+int64_t number_at(PyObject *object, Py_ssize_t offset);
+
+/* Push (when, next of order, line) onto a heap. -1 with an exception. */
+int push(PyObject *heap, PyObject *when, PyObject *order, PyObject *line);
+
+#endif
