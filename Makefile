@@ -60,7 +60,7 @@ lock: ## pin every dependency anew, with hashes (needs uv)
 	@$(COMPILE) --extra dev --extra s3 --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove caches and build results; .venv and data stay
-	@rm -rf build dist .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf build dist *.egg-info .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -path ./$(VENV) -prune -o -path ./.git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # uv, where there is one, saves a minute; pip does the same work and has the last word.

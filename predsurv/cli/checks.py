@@ -11,7 +11,8 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -22,6 +23,7 @@ from predsurv.config import Config, read_secret
 from predsurv.config.secrets import SECRETS
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.text import sanitise
+from predsurv.core.twins import accepted
 from predsurv.net.clock import SystemClock
 from predsurv.venues.kalshi.signing import KEY_ID, PRIVATE_KEY, load_signer
 
@@ -29,6 +31,8 @@ PYTHON_LEAST: Final = (3, 11)
 FREE_BYTES_LEAST: Final = 500_000_000
 FREE_BYTES_WISE: Final = 20_000_000_000
 REACH_SECONDS: Final = 3.0
+
+TWINS: Final = tuple(f"predsurv.{package}._native" for package in ("collect", "state", "store", "venues.polymarket"))
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<least>[0-9.]+)\Z")
 _STEP_REACH: Final = "check the network and any firewall; 'predsurv demo' needs neither"
@@ -67,6 +71,22 @@ def package_checks() -> Iterator[Check]:
         match = _REQUIREMENT.match(requirement)
         if match is not None:
             yield _package(match["name"], match["least"])
+
+
+def twins_check(modules: Sequence[str] = TWINS) -> Check:
+    """Check whether the compiled twins of the hottest modules are there and of this version."""
+    missing = [name for name in modules if _twin(name) is None]
+    if not missing:
+        return Check("compiled parts", "ok", f"{len(modules)} of {len(modules)}")
+    found = f"{len(modules) - len(missing)} of {len(modules)}: Python does the rest, three times slower"
+    return Check("compiled parts", "warn", found, "install a C compiler and Python's headers, then install again")
+
+
+def _twin(name: str) -> object:
+    try:
+        return accepted(import_module(name))
+    except ImportError:
+        return None
 
 
 def data_checks(folder: Path) -> Iterator[Check]:

@@ -19,6 +19,7 @@ from predsurv.cli.checks import (
     python_check,
     reach_checks,
     secret_checks,
+    twins_check,
     venue_urls,
     worst,
 )
@@ -43,7 +44,7 @@ def doctor(
     format: OutputFormat = "table",
 ) -> None:
     """Check that everything needed is in place; exits with 1 when something has to be done."""
-    checks = [python_check(), *package_checks()]
+    checks = [python_check(), *package_checks(), twins_check()]
     try:
         loaded = load(config, flags=mock_flag(mock))
     except ConfigError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_the_declared_packages_are_there() -> None:
 @pytest.mark.parametrize(("name", "least", "state"), [("rich", "9999", "fail"), ("no-such-package", "1", "fail")])
 def test_a_missing_or_old_package_fails(name: str, least: str, state: str) -> None:
     assert checks._package(name, least).state == state
+
+
+def test_a_missing_twin_is_a_warning() -> None:
+    assert checks.twins_check(()).state == "ok"
+    assert checks.twins_check(("predsurv.core.num", "predsurv.no_such")).found.startswith("0 of 2")
+    built = [name for name in checks.TWINS if find_spec(name) is not None]
+    assert checks.twins_check(built).state == "ok", "built from another edition: install again"
 
 
 def test_a_data_folder_need_not_exist_yet(tmp_path: Path) -> None:
