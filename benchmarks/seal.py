@@ -107,7 +107,7 @@ def _seal(path: Path | None, layout: Layout, clock: SystemClock, folder: Path) -
     tables = [pq.read_table(layout.data_dir / file.path, partitioning=None) for file in reports[0].files]
     writing = 0.0
     for number, table in enumerate(tables):
-        plain = partial(pq.write_table, table, folder / f"{number}.parquet", compression="zstd", compression_level=3)
+        plain = partial(pq.write_table, table, folder / f"{number}.parquet", compression="zstd", compression_level=2)
         writing += cpu(plain)
     return sealing, writing, reports[0]
 

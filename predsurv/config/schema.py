@@ -126,7 +126,7 @@ class Storage(Struct, frozen=True, kw_only=True):
     seal_interval: Annotated[int, Duration(S, H)] = M
     seal_bytes: Annotated[int, Bytes(2**10, 2**30)] = 64_000_000
     fsync_interval: Annotated[int, Duration(0, M)] = S
-    compression_level: Annotated[int, Count(1, 19)] = 3
+    compression_level: Annotated[int, Count(1, 19)] = 2
     compact: _Bool = True
     max_age: Annotated[int, Duration(0, 3_650 * 24 * H)] = 0
     max_bytes: Annotated[int, Bytes(0, 900 * 10**12)] = 0

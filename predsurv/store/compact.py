@@ -59,7 +59,7 @@ class CompactOptions(Struct, frozen=True):
     ``at``: called with the name of each step before it, for fault injection.
     """
 
-    compression: int = 3
+    compression: int = 2
     venue: VenueName | None = None
     date: str | None = None
     stop: Callable[[], bool] = lambda: False
@@ -246,7 +246,7 @@ def _draft(layout: Layout, draft: Path, partition: Partition, parts: Sequence[Pa
     merges = max(stamp.merges for stamp in stamps) + 1
     stamp = Stamp(stamps[0].opened, stamps[0].collector, max(stamp.segment for stamp in stamps), merges)
     target = layout.file(partition, stamp)
-    with ParquetSink(draft / target.name, options.compression) as sink:
+    with ParquetSink(draft / target.name, options.compression, merged=True) as sink:
         held = merge(parts, sink, options.clip)
     options.at("compare")
     _compare(parts, draft / target.name, options.clip)

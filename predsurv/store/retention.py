@@ -50,7 +50,7 @@ class RetentionPolicy(Struct, frozen=True):
 
     max_age: int = 0
     max_bytes: int = 0
-    compression: int = 3
+    compression: int = 2
     uploaded: bool = False
     at: Callable[[str], None] = lambda _step: None
 

@@ -93,16 +93,19 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
     ],
 }
 
-_PACKED: Final = {"seq"}
+_PACKED: Final = {"seq", "epoch", "segment"}
+_SPLIT: Final = {"arrival"}
 _PLAIN: Final = {"ts_recv", "ts_venue", "trade_id", "value", "size"}  # zstd finds a frame's repeats best unpacked
-_SOUGHT: Final = {"ts_recv", "start", "end", "market_id", "instrument_id"}
+_SOUGHT: Final = {"ts_recv", "start", "end"}
+_IDS_SOUGHT: Final = {"market_id", "instrument_id"}
 
 
 class Encoding(Struct, frozen=True):
     """Parquet encodings by column: ``dictionary`` names, and the encoding of some others.
 
-    ``statistics``: columns with bounds in the footer. Only those that readers look for rows by:
-    bounds of all columns cost as much as all the rest of writing.
+    ``statistics``: columns with bounds in the footer. Only those that readers look for rows by: bounds
+    of all columns cost as much as all the rest of writing. Of ids only where a file has several
+    groups of rows, each with some of them: a merged hour, not a sealed minute.
     """
 
     dictionary: list[str]
@@ -110,11 +113,13 @@ class Encoding(Struct, frozen=True):
     statistics: list[str]
 
 
-def encoding_of(schema: Any) -> Encoding:
-    """Return how each column of ``schema`` is best stored (measured in benchmarks/seal.py)."""
+def encoding_of(schema: Any, *, merged: bool = False) -> Encoding:
+    """Return how each column of ``schema`` is best stored (measured in benchmarks/seal.py), ``merged`` or sealed."""
+    sought = _SOUGHT | _IDS_SOUGHT if merged else _SOUGHT
     column = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _PACKED}
+    column |= {name: "BYTE_STREAM_SPLIT" for name in schema.names if name in _SPLIT}
     dictionary = [name for name in schema.names if name not in column.keys() | _PLAIN]
-    return Encoding(dictionary, column, [name for name in schema.names if name in _SOUGHT])
+    return Encoding(dictionary, column, [name for name in schema.names if name in sought])
 
 
 def to_float(micros: Any) -> Any:

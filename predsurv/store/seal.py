@@ -39,7 +39,7 @@ class SealOptions(Struct, frozen=True):
     """
 
     levels: int = 10
-    compression: int = 3
+    compression: int = 2
     ballast: int = 0
     epilogue: Callable[[Segment, Contents], Sequence[Record]] | None = None
     amend: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)

@@ -24,10 +24,11 @@ FILE_MODE: Final = 0o644
 class ParquetSink:
     """Takes tables of one schema and leaves a durable file; on an exception what is there is no file."""
 
-    def __init__(self, path: Path, compression: int) -> None:
-        """``compression``: zstd level."""
+    def __init__(self, path: Path, compression: int, *, merged: bool = False) -> None:
+        """``compression``: zstd level. ``merged``: the file holds what several did."""
         self._path = path
         self._compression = compression
+        self._merged = merged
         self._writer: Any = None
 
     def write(self, table: Any) -> None:
@@ -37,7 +38,7 @@ class ParquetSink:
         self._writer.write_table(table, ROW_GROUP_ROWS)
 
     def _open(self, schema: Any) -> Any:
-        encoding = encoding_of(schema)
+        encoding = encoding_of(schema, merged=self._merged)
         writer = pq.ParquetWriter(
             self._path,
             schema,

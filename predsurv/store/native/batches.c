@@ -207,7 +207,10 @@ static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &records, &PyDict_Type, &table))
         return NULL;
     self.table = table;
-    int failed = (self.others = PyList_New(0)) == NULL;
+    Py_ssize_t expected = (PyList_GET_SIZE(records) + 1) * (Py_ssize_t)sizeof(int64_t);
+    int failed = (self.others = PyList_New(0)) == NULL || run_expect(&self.times, expected) < 0;
+    for (int i = 0; !failed && i < DELTA_RUNS; i++) /* most records are changes */
+        failed = run_expect(&self.deltas[i], expected) < 0;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(records); i++)
         failed = add_record(&self, i, PyList_GET_ITEM(records, i)) < 0;
     if (!failed)

@@ -9,6 +9,14 @@
 
 typedef struct { char *content; Py_ssize_t size, room; } Run;
 
+/* Make room for what is to be expected, at once. -1 with an exception. */
+static inline int run_expect(Run *run, Py_ssize_t bytes)
+{
+    run->content = PyMem_Malloc((size_t)bytes);
+    run->room = run->content == NULL ? 0 : bytes;
+    return run->content == NULL && PyErr_NoMemory() == NULL ? -1 : 0;
+}
+
 /* Make room for `more` bytes and return where they go; NULL with an exception. */
 static inline char *run_grow(Run *run, Py_ssize_t more)
 {

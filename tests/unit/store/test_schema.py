@@ -36,3 +36,9 @@ def test_no_column_is_encoded_twice() -> None:
     encoding = encoding_of(schema_of("deltas", 10))
     assert not set(encoding.dictionary) & encoding.column.keys()
     assert {"market_id", "instrument_id"} <= set(encoding.dictionary)
+
+
+def test_ids_are_bounded_where_a_file_has_several_groups_of_rows() -> None:
+    schema = schema_of("deltas", 10)
+    assert encoding_of(schema).statistics == ["ts_recv"]
+    assert encoding_of(schema, merged=True).statistics == ["ts_recv", "market_id", "instrument_id"]
