@@ -1,6 +1,7 @@
 """Record for an hour from a simulated venue with rotation and reconnects, and watch what the process holds.
 
-``python -m benchmarks.soak [MINUTES] [RATE]``: 60 minutes at 5,000 messages a second by default. The venue is a process
+``python -m benchmarks.soak [MINUTES] [RATE]``: 60 minutes by default; the venue makes RATE level changes a
+second, of which the recorder hears those of the two thirds of all tokens that it has places for. The venue is a process
 of its own (``predsurv simulate polymarket``) behind real sockets, so what is measured is the collector alone. Samples
 of memory, file descriptors, tasks and threads are taken every few seconds; after the first third, which warms up, a
 line is laid through each.
@@ -23,16 +24,19 @@ from msgspec import Struct
 from predsurv.collect.job import Aids, Job
 from predsurv.config import Config
 from predsurv.config import load as load_config
+from predsurv.core.events import MarketEvent
 from predsurv.net.clock import SystemClock
 from predsurv.ports import MarketQuery
 from predsurv.store.universe import UniverseWriter
+from predsurv.venues.polymarket import venue as polymarket
+from predsurv.venues.polymarket.decode import PolymarketCodec
 from predsurv.venues.registry import open_venue
 
 S = 1_000_000_000
 SAMPLE_S = 5.0
 WARM_UP = 1 / 3
 SLOPE_MB_MAX = 1.0
-MARKETS = 2_000
+MARKETS = 450
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -46,8 +50,19 @@ class Sample(Struct, frozen=True):
     fds: int
     tasks: int
     threads: int
+    messages: int
     events: int
     trusted: int
+
+
+class Counting(PolymarketCodec):
+    """The codec that is measured, counting the messages of all connections."""
+
+    messages = 0
+
+    def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
+        Counting.messages += len(frames)
+        return super().decode(frames, ts_recv, out)
 
 
 class Slope(Struct, frozen=True):
@@ -60,6 +75,7 @@ class Slope(Struct, frozen=True):
 async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
     """Record and sample; return both."""
     clock = SystemClock()
+    polymarket.PolymarketCodec = Counting
     venue = open_venue("polymarket", config, clock)
     with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
         async for market in venue.catalog().markets(MarketQuery()):
@@ -89,6 +105,7 @@ def _sample(job: Job, at: float) -> Sample:
         len(os.listdir("/proc/self/fd")),
         len(asyncio.all_tasks()),
         threading.active_count(),
+        Counting.messages,
         tally.events,
         tally.trusted,
     )
@@ -120,7 +137,10 @@ def judge(samples: Sequence[Sample], job: Job) -> int:
     memory = slope(floor(late))
     span = late[-1].at - late[0].at
     tally = job.sessions[0].recorder.tally
-    print(f"{(late[-1].events - late[0].events) / span:,.0f} events/s over {span / 60:.1f} min after warm-up;")
+    messages, events = late[-1].messages - late[0].messages, late[-1].events - late[0].events
+    print(
+        f"{messages / span:,.0f} messages ({events / span:,.0f} events) a second over {span / 60:.1f} min after warm-up;"
+    )
     print(f"  {job.sessions[0].steering.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
     least, most = min(sample.rss for sample in late), max(sample.rss for sample in late)
     trend = f"{memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})"
@@ -175,4 +195,4 @@ def _size(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 60, int(sys.argv[2]) if len(sys.argv) > 2 else 5_000))
+    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 60, int(sys.argv[2]) if len(sys.argv) > 2 else 9_000))
