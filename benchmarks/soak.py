@@ -138,9 +138,8 @@ def judge(samples: Sequence[Sample], job: Job) -> int:
     span = late[-1].at - late[0].at
     tally = job.sessions[0].recorder.tally
     messages, events = late[-1].messages - late[0].messages, late[-1].events - late[0].events
-    print(
-        f"{messages / span:,.0f} messages ({events / span:,.0f} events) a second over {span / 60:.1f} min after warm-up;"
-    )
+    rates = f"{messages / span:,.0f} messages ({events / span:,.0f} events) a second"
+    print(f"{rates} over {span / 60:.1f} min after warm-up;")
     print(f"  {job.sessions[0].steering.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
     least, most = min(sample.rss for sample in late), max(sample.rss for sample in late)
     trend = f"{memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})"
