@@ -1,10 +1,10 @@
 """Record for an hour from a simulated venue with rotation and reconnects, and watch what the process holds.
 
 ``python -m benchmarks.soak [MINUTES] [RATE]``: 60 minutes by default; the venue makes RATE level changes a
-second, of which the recorder hears those of the four fifths of all instruments that it has places for. The venue is a process
-of its own (``predsurv simulate polymarket``) behind real sockets, so what is measured is the collector alone. Samples
-of memory, file descriptors, tasks and threads are taken every few seconds; after the first third, which warms up, a
-line is laid through each.
+second, of which the recorder hears those of the four fifths of all instruments that it has places for.
+The venue is a process of its own (``predsurv simulate polymarket``) behind real sockets, so what is measured
+is the collector alone. Samples of memory, file descriptors, tasks and threads are taken every few seconds;
+after the first third, which warms up, a line is laid through each.
 """
 
 import asyncio
