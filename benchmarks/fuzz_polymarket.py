@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAYLOADS = Path(os.environ.get("PREDSURV_PAYLOADS", ROOT.parent / "shared" / "payloads")) / "polymarket"
 JUNK = (
     b"NaN", b"1e400", b"1e9999999", b"-0", b"-1", b"null", b"true", b'""', b"[]", b"{}", b'"\\ud800"', b"\x00", b"\xff",
-    b'"0.5\\n"', b"0.0000000001", b"9" * 400, b'"' + b"9" * 400 + b'"', b"[" * 500, b'{"a":' * 200, b",", b'"', b"\\",
+    b'"0.5\\n"', b"0.0000000001", b"9" * 400, b'"' + b"9" * 400 + b'"', b"[" * 2_000, b'{"a":' * 200, b",", b'"', b"\\",
 )  # fmt: skip
 
 Target = tuple[Callable[[bytes], object], Sequence[bytes], tuple[type[Exception], ...]]

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 Twin = TypeVar("Twin")
 
-EDITION: Final = 1
+EDITION: Final = 2
 """Counts up with every change of what any twin takes or gives."""
 
 

@@ -7,6 +7,7 @@ only the answer is turned around.
 from predsurv.core.events import Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Price, Size, complement
+from predsurv.core.records import pack_levels
 from predsurv.state.book import Book
 from predsurv.state.ladder import Ladder
 
@@ -35,6 +36,10 @@ class MirroredLadder(Ladder):
         if self._turned[0] is not levels:
             self._turned = (levels, _turn(levels))
         return self._turned[1]
+
+    def packed(self, count: int) -> bytes:
+        """Return ``top`` as ``core.records.pack_levels`` does."""
+        return pack_levels(self.top(count))
 
     def levels(self) -> tuple[Level, ...]:
         """Return every level, best first."""

@@ -37,26 +37,12 @@ static int is_overdue(PyObject *line, int64_t ts)
     return due < ts && changed_at < ts;
 }
 
-/* Fold one event: 1 folded, 0 for somebody more patient, -1 an exception. */
-static int fold_one(Fold *self, PyObject *event)
+/* Fold a change of a line that is not overdue: as fold_one. */
+static int fold_change(Fold *self, PyObject *event, PyObject *line, int64_t ts)
 {
-    if (!Py_IS_TYPE(event, delta_type))
-        return 0;
-    PyObject *ts_recv = slot(event, event_at.ts_recv);
-    int64_t ts = PyLong_AsLongLong(ts_recv);
-    if (ts == -1 && PyErr_Occurred())
-        return -1;
-    if (ts > self->mark && ts >= self->hour_end)
-        return 0;
-    PyObject *line = PyDict_GetItemWithError(self->lines, slot(event, event_at.key));
-    if (line == NULL || !Py_IS_TYPE(line, line_type))
-        return PyErr_Occurred() ? -1 : 0;
-    if (slot(line, line_at.book) == NULL)
-        return 0;
-    int pending = slot(line, line_at.pending) == Py_True;
-    if ((pending && is_overdue(line, ts)) || !same_number(slot(event, event_at.epoch), slot(line, line_at.epoch)))
-        return PyErr_Occurred() ? -1 : 0;
-    PyObject *changed = PyObject_CallMethodOneArg(slot(line, line_at.book), change_text, event);
+    PyObject *ts_recv = slot(event, event_at.ts_recv), *book = Py_NewRef(slot(line, line_at.book));
+    PyObject *changed = PyObject_CallMethodOneArg(book, change_text, event);
+    Py_DECREF(book);
     if (changed != Py_True) {
         Py_XDECREF(changed);
         return changed == NULL ? -1 : 0;
@@ -66,7 +52,31 @@ static int fold_one(Fold *self, PyObject *event)
         return -1;
     if (ts > self->mark)
         self->mark = ts;
+    int pending = slot(line, line_at.pending) == Py_True;
     return pending || put_in_line(self, line, ts_recv, ts) == 0 ? 1 : -1;
+}
+
+/* Fold one event: 1 folded, 0 for somebody more patient, -1 an exception. */
+static int fold_one(Fold *self, PyObject *event)
+{
+    if (!Py_IS_TYPE(event, delta_type))
+        return 0;
+    int64_t ts = PyLong_AsLongLong(slot(event, event_at.ts_recv));
+    if (ts == -1 && PyErr_Occurred())
+        return -1;
+    if (ts > self->mark && ts >= self->hour_end)
+        return 0;
+    PyObject *line = PyDict_GetItemWithError(self->lines, slot(event, event_at.key));
+    if (line == NULL || !Py_IS_TYPE(line, line_type) || slot(line, line_at.book) == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    int overdue = slot(line, line_at.pending) == Py_True && is_overdue(line, ts);
+    int other = overdue || !same_number(slot(event, event_at.epoch), slot(line, line_at.epoch));
+    if (other || PyErr_Occurred())
+        return PyErr_Occurred() ? -1 : 0;
+    Py_INCREF(line);
+    int folded = fold_change(self, event, line, ts);
+    Py_DECREF(line);
+    return folded;
 }
 
 static PyObject *fold_changes(PyObject *Py_UNUSED(module), PyObject *args)
@@ -118,7 +128,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (!prepare() || lines_prepare() < 0 || show_prepare() < 0)
+    if (!edition_fits() || !prepare() || lines_prepare() < 0 || show_prepare() < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && PyModule_AddIntConstant(module, "EDITION", EDITION) < 0)

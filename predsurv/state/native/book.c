@@ -151,7 +151,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (book_prepare() < 0 || PyType_Ready(&ladder_type) < 0 || PyType_Ready(&book_type) < 0)
+    if (!edition_fits() || book_prepare() < 0 || PyType_Ready(&ladder_type) < 0 || PyType_Ready(&book_type) < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && (PyModule_AddIntConstant(module, "EDITION", EDITION) < 0

@@ -124,7 +124,7 @@ static int add_top(Columns *self, Py_ssize_t position, PyObject *top)
                      slot(top, top_at.ts_venue)) < 0
         || add_packed(&runs[B_BIDS], &runs[B_BID_LEVELS], slot(top, top_at.bids)) < 0
         || add_packed(&runs[B_ASKS], &runs[B_ASK_LEVELS], slot(top, top_at.asks)) < 0
-        || run_int64(&runs[B_MARK], PyObject_IsTrue(slot(top, top_at.trusted))) < 0
+        || run_int64(&runs[B_MARK], slot(top, top_at.trusted) == Py_True) < 0
         || run_int64(&runs[B_SEQ], ABSENT) < 0 ? -1 : 0;
 }
 
@@ -253,7 +253,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (!prepare())
+    if (!edition_fits() || !prepare())
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && PyModule_AddIntConstant(module, "EDITION", EDITION) < 0)

@@ -33,11 +33,13 @@ static PyObject *held_at(const Sides *sides, Py_ssize_t level)
         return NULL;
     unsigned char *content = (unsigned char *)PyBytes_AS_STRING(bits);
     memset(content, 0, (size_t)((sides->rows + 7) / 8));
+    Py_BEGIN_ALLOW_THREADS
     for (Py_ssize_t row = 0; row < sides->rows; row++)
         if (count_at(sides, row) > level) {
             content[row / 8] |= (unsigned char)(1u << row % 8);
             held++;
         }
+    Py_END_ALLOW_THREADS
     if (held == sides->rows)
         Py_SETREF(bits, Py_NewRef(Py_None));
     return bits;
@@ -64,6 +66,8 @@ static PyObject *spread_out(const Sides *sides, Py_ssize_t levels)
     PyObject *made = PyList_New(0);
     char **columns = PyMem_Calloc((size_t)(2 * levels + 1), sizeof(char *));
     int failed = made == NULL || columns == NULL;
+    if (columns == NULL)
+        PyErr_NoMemory();
     for (Py_ssize_t i = 0; !failed && i < 2 * levels; i++) {
         PyObject *held = i < levels ? held_at(sides, i) : Py_NewRef(PyTuple_GET_ITEM(PyList_GET_ITEM(made, i - levels), 0));
         PyObject *content = PyBytes_FromStringAndSize(NULL, sides->rows * (Py_ssize_t)sizeof(int64_t));
@@ -77,10 +81,13 @@ static PyObject *spread_out(const Sides *sides, Py_ssize_t levels)
         Py_XDECREF(content);
         Py_XDECREF(column);
     }
-    if (failed)
+    if (failed) {
         Py_CLEAR(made);
-    else
+    } else {
+        Py_BEGIN_ALLOW_THREADS /* a segment is sealed beside a recorder: nothing here is anybody else's yet */
         fill(sides, columns, levels);
+        Py_END_ALLOW_THREADS
+    }
     PyMem_Free(columns);
     return made;
 }

@@ -24,6 +24,9 @@ DETAIL_CHARS_MAX: Final = 120
 SEARCHED_BYTES_MAX: Final = 1 << 16
 """A broken message up to this long is searched for the tickers it names."""
 
+SIZE_MAX: Final = 10**18
+"""Most that a level may hold, micros: as much as one number of the venue's can say. Deltas can add up to more."""
+
 _MS: Final = 1_000_000
 _EARLIEST: Final = 1_420_070_400_000  # 2015, in ms as the venue counts
 _LATEST: Final = 4_102_444_800_000  # 2100
@@ -153,12 +156,12 @@ class KalshiCodec:
         else:
             price, sizes, side = self._no_prices[at], line.asks, "ask"
         size = Size(sizes.get(price, 0) + change)
-        if size > 0:
+        if 0 < size <= SIZE_MAX:
             sizes[price] = size
         elif size == 0:
             sizes.pop(price, None)
         else:
-            # The sum is wrong, so something was missed; nothing says since when.
+            # Less than nothing, or more than there can be: something was missed; nothing says since when.
             self._shelf.lose([line], (ts_recv, "hash_mismatch", self._epoch), out)
             return
         ts_ms = body.ts_ms or 0

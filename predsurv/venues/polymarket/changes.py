@@ -21,6 +21,8 @@ try:
 except ImportError:  # there was no compiler
     _native = None  # type: ignore[assignment]
 
+native = accepted(_native)
+
 
 _CHANGE_TAIL: Final = wire.CHANGE_TAIL
 _MS: Final = 1_000_000
@@ -97,7 +99,7 @@ class PythonChangeReader:
                         side: Side = "bid" if change.side == "BUY" else "ask"
                         price, size = prices[change.price], sizes[change.size]
                         out.append(BookDelta(key, ts_recv, ts_venue, epoch, None, side, price, size))
-            except ValueError:
+            except (ValueError, RecursionError):
                 del out[start:]
                 break
             if noted is not None:
@@ -108,9 +110,45 @@ class PythonChangeReader:
         self._before = before
         return number
 
+    def follow(self, frame: bytes | None) -> None:
+        """Take ``frame``, a price change, for the message before; None for nothing."""
+        self._before = None if frame is None else wire.read_change(frame)
+
     def forget(self) -> None:
         """Take it that what follows repeats nothing."""
         self._before = None
+
+
+class CompiledChangeReader:
+    """See ``ChangeReader``. What the compiled twin refuses, Python reads, each knowing what the other read last."""
+
+    def __init__(self, twin: "_native.ChangeReader", python: PythonChangeReader) -> None:
+        self._native = twin
+        self._python = python
+        self._unusual = False
+
+    def read(
+        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], noted: list[wire.Noted] | None, /
+    ) -> int:
+        """Read as the protocol says."""
+        native, python = self._native, self._python
+        while True:
+            if not self._unusual:
+                at = native.read(frames, at, ts_recv, out, noted)
+            if at == len(frames) or not frames[at].endswith(_CHANGE_TAIL):
+                return at
+            if not self._unusual:
+                python.follow(native.before())
+            if not python.read(frames[at : at + 1], 0, ts_recv, out, noted):
+                return at
+            self._unusual = not native.remember(frames[at])
+            at += 1
+
+    def forget(self) -> None:
+        """Take it that what follows repeats nothing."""
+        self._native.forget()
+        self._python.forget()
+        self._unusual = False
 
 
 def _decoder(*, wanted: bool, blind: bool) -> Callable[[bytes], wire.PriceChange]:
@@ -138,10 +176,15 @@ PYTHON: Final = Readers(PythonChangeReader, lambda _frame: None, raw=False)
 
 
 def _compiled() -> Readers | None:
-    twin = accepted(_native)
+    twin = native
     if twin is None:
         return None
-    return Readers(lambda live, epoch, _memory, _witness: twin.ChangeReader(live, epoch), twin.read_book, raw=True)
+
+    def reader(live: dict[str, InstrumentKey], epoch: int, memory: Memory, witness: Witness) -> ChangeReader:
+        python = PythonChangeReader(live, epoch, memory, witness)
+        return CompiledChangeReader(twin.ChangeReader(live, epoch), python)
+
+    return Readers(reader, twin.read_book, raw=True)
 
 
 COMPILED: Final = _compiled()

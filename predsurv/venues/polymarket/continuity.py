@@ -110,6 +110,7 @@ class Following:
     def __init__(self, checks: Checks) -> None:
         self.noted: list[wire.Noted] = []
         self.raw = False
+        self._kibibytes = 0
         self.noting = True
         self.lines: dict[str, Line] = {}
         self.dirty: deque[Line] = deque()
@@ -120,7 +121,14 @@ class Following:
         """Keep ``message`` until it is taken in."""
         if self.noting:
             self.noted.append(message)
+            if isinstance(message, bytes):
+                self._kibibytes += len(message) >> 10
             self.limit()
+
+    @property
+    def cost(self) -> int:
+        """What it costs (ns) to take in what was noted."""
+        return (NOTE_COST + READ_COST * self.raw) * len(self.noted) + READ_COST * self._kibibytes
 
     def limit(self) -> None:
         """Let go of everything when more was noted than anybody will ever take in."""
@@ -133,6 +141,7 @@ class Following:
         self.noting = False
         for kept in (self.lines, self.noted, self.dirty):
             kept.clear()
+        self._kibibytes = 0
 
     def absorb(self, *, quoted: bool) -> None:
         """Take in what was noted: one loop, as this is done for every frame there is. ``quoted``: with best prices."""
@@ -159,6 +168,7 @@ class Following:
                 if line.calm:
                     self._stir(line)
         self.noted.clear()
+        self._kibibytes = 0
 
     def _take(self, message: wire.WireBook | wire.LastTrade | wire.TickSizeChange) -> None:
         line = self.lines.get(message.asset_id)
@@ -225,7 +235,7 @@ class Witness:
         if books.noted:
             self._noted_at = now
             self.vouched = False
-        if self._budget.spend((NOTE_COST + READ_COST * books.raw) * len(books.noted)):
+        if self._budget.spend(books.cost):
             books.absorb(quoted=self.blind)
             books.noting = books.noting or self._budget.ample
         else:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.events import BookDelta
 from predsurv.core.num import complement
+from predsurv.core.records import unpack_levels
 from predsurv.engine.mirrored import MirroredBook
 from predsurv.state.book import Book
 from tests.unit.engine.desks import NO, START, YES, book, cents, delta, levels, shares
@@ -58,4 +59,5 @@ def test_it_is_always_exactly_the_other_side(events: list[BookDelta], count: int
             turned = tuple((complement(price), size) for price, size in other.levels())
             assert side.levels() == turned
             assert side.top(count) == turned[:count]
+            assert unpack_levels(side.packed(count)) == turned[:count]
             assert side.best() == (turned[0] if turned else None)

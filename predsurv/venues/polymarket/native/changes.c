@@ -11,6 +11,7 @@
 #define LATEST 4102444800000LL
 #define TOKENS 8192    /* remembered texts */
 #define TOKEN_BITS 13  /* 2 ** 13 = TOKENS */
+#define TOKEN_MAX 256  /* of a remembered text; others are not worth it */
 #define GRID 100       /* micros between two remembered prices */
 #define TAIL "\"event_type\":\"price_change\"}" /* the venue writes its tag last */
 
@@ -134,19 +135,21 @@ static int repeats(const Changes *said, const Changes *before)
     return 1;
 }
 
-/* The text of a token, borrowed, the same object as last time where it is still remembered. */
+/* The text of a token as a new reference, the same object as last time where it is still remembered. */
 static PyObject *token_text(Text token)
 {
     uint64_t mixed = (uint64_t)token.size;
+    if (token.size > TOKEN_MAX)
+        return PyUnicode_FromStringAndSize(token.at, token.size);
     if (token.size >= 8)
         memcpy(&mixed, token.at + token.size - 8, 8);
     PyObject **place = &tokens[(mixed * 0x9E3779B97F4A7C15ULL) >> (64 - TOKEN_BITS)];
     if (*place != NULL && PyUnicode_GET_LENGTH(*place) == token.size
         && memcmp(PyUnicode_1BYTE_DATA(*place), token.at, (size_t)token.size) == 0)
-        return *place;
+        return Py_NewRef(*place);
     PyObject *text = PyUnicode_FromStringAndSize(token.at, token.size);
     if (text != NULL)
-        Py_XSETREF(*place, text);
+        Py_XSETREF(*place, Py_NewRef(text));
     return text;
 }
 
@@ -178,7 +181,9 @@ static int add_delta(Reader *self, const Entry *entry, PyObject *ts_recv, PyObje
     PyObject *text = token_text(entry->token), *key, *price, *size, *delta = NULL;
     if (text == NULL)
         return -1;
-    if ((key = PyDict_GetItemWithError(self->live, text)) == NULL)
+    key = PyDict_GetItemWithError(self->live, text);
+    Py_DECREF(text);
+    if (key == NULL)
         return PyErr_Occurred() ? -1 : 0;
     price = price_of(entry->price);
     size = PyLong_FromLongLong(entry->size);
@@ -255,6 +260,23 @@ static PyObject *reader_forget(Reader *self, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+static PyObject *reader_before(Reader *self, PyObject *Py_UNUSED(ignored))
+{
+    return Py_NewRef(self->before != NULL ? self->before : Py_None);
+}
+
+static PyObject *reader_remember(Reader *self, PyObject *frame)
+{
+    Changes changes;
+    if (!is_change(frame) || !read_changes(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &changes)) {
+        Py_CLEAR(self->before);
+        Py_RETURN_FALSE;
+    }
+    self->before_stamp = changes.stamp;
+    Py_XSETREF(self->before, Py_NewRef(frame));
+    Py_RETURN_TRUE;
+}
+
 static int reader_init(Reader *self, PyObject *args, PyObject *Py_UNUSED(keywords))
 {
     PyObject *live, *epoch;
@@ -288,6 +310,8 @@ static void reader_dealloc(Reader *self)
 
 static PyMethodDef reader_methods[] = {
     {"read", (PyCFunction)(void (*)(void))reader_read, METH_FASTCALL, "Read frames from a place on; see changes.py."},
+    {"before", (PyCFunction)reader_before, METH_NOARGS, "Return the message before, None when it is forgotten."},
+    {"remember", (PyCFunction)reader_remember, METH_O, "Take a message for the one before, if in its present form."},
     {"forget", (PyCFunction)reader_forget, METH_NOARGS, "Forget the message before: what follows is no repetition."},
     {NULL, NULL, 0, NULL},
 };
@@ -318,7 +342,7 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    PyObject *events = PyImport_ImportModule("predsurv.core.events");
+    PyObject *events = edition_fits() ? PyImport_ImportModule("predsurv.core.events") : NULL;
     if (events == NULL)
         return NULL;
     Py_XSETREF(delta_type, PyObject_GetAttrString(events, "BookDelta"));

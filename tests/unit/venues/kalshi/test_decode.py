@@ -149,6 +149,13 @@ def test_a_negative_size_is_never_believed(price: str, side: str) -> None:
     assert [type(event) for event in talk.hear(delta(B, talk.next()))] == [BookDelta]
 
 
+def test_changes_that_add_up_to_more_than_there_can_be_are_never_believed() -> None:
+    talk, most = Talk(A, B), "999999999999"
+    heard = [talk.hear(delta(A, talk.next(), "0.4100", most, "yes")) for _ in range(2)]
+    assert {type(event) for event in heard[0]} == {BookDelta}
+    assert gaps(heard[1]) == [(A, "hash_mismatch")]
+
+
 def test_an_empty_book_is_one_and_an_unknown_market_is_none() -> None:
     talk = Talk(A, B, live=False)
     (book,) = talk.hear(snapshot(A, talk.next()))

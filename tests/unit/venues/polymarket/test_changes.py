@@ -121,6 +121,55 @@ def test_both_sets_say_the_same_of_the_unusual(message: dict[str, Any]) -> None:
     assert_same([*opening, wire(message), wire(change(entry()))])
 
 
+def unusual() -> list[bytes]:
+    """Price changes that the compiled reader refuses and Python does not."""
+    plain = change(entry(), entry(TOKENS[1]))
+    texts = [
+        change(entry() | {"neg_risk": False}),
+        change(entry() | {"note": None}),
+        change(entry(), stamp=int(STAMP)),
+        change(entry(), stamp="179119997000"),
+        change(entry(), stamp="17911999700000000"),
+        change(entry(size="5.")),
+        change(entry(size="5.0000000")),
+        change(*[entry(price=f"0.{number:03d}") for number in range(1, 66)]),
+        plain | {"market": "é"},
+    ]
+    spaced = [json.dumps(plain).encode(), wire(plain).replace(b'"market":"0x1"', b'"market":"0x1\\u0041"')]
+    return [wire(text) for text in texts] + [frame.replace(b": ", b":") for frame in spaced]
+
+
+@needs_compiled
+@pytest.mark.parametrize("frame", unusual())
+def test_what_only_python_reads_is_said_once_too(frame: bytes) -> None:
+    opening = [wire(book(token, [], [])) for token in TOKENS[:2]]
+    usual = wire(change(entry(), entry(TOKENS[1])))
+    for order in ([frame, frame], [usual, frame, frame, usual], [frame, usual, usual, frame], [frame, b"PONG", frame]):
+        assert_same(opening + order)
+    assert changes.COMPILED is not None
+    _, out, *_ = decoded(changes.COMPILED, [*opening, frame, frame])
+    assert out[2:], "Python reads it"
+    assert len(out) == len(decoded(changes.COMPILED, [*opening, frame])[1])
+
+
+@pytest.mark.parametrize("readers", [changes.PYTHON, pytest.param(changes.COMPILED, marks=needs_compiled)])
+def test_nesting_without_end_is_malformed(readers: changes.Readers) -> None:
+    deep = wire(change(entry())).replace(b'{"market"', b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b',"market"', 1)
+    _, out, *_ = decoded(readers, [wire(book(TOKENS[0], [], [])), deep])
+    assert [type(event).__name__ for event in out] == ["BookSnapshot", "Malformed", "Gap"]
+
+
+@needs_compiled
+def test_tokens_of_any_length_are_known_and_only_ids_remembered() -> None:
+    long = "7" * 300
+    key = InstrumentKey(VenueName("polymarket"), MarketId("0x1"), InstrumentId(long))
+    assert changes.COMPILED is not None
+    made, out = PolymarketCodec(3, readers=changes.COMPILED), list[MarketEvent]()
+    made.requests(frozenset({key}), frozenset())
+    made.decode([wire(book(long, [], [])), wire(change(entry(long), entry("9" * 100_000)))], NOW, out)
+    assert [type(event) for event in out] == [BookSnapshot, BookDelta]
+
+
 @needs_compiled
 def test_said_twice_and_a_key_twice() -> None:
     opening = wire(book(TOKENS[0], [], []))
@@ -135,9 +184,13 @@ def test_what_is_frequent_is_taken_by_the_compiled_set() -> None:
     assert changes.COMPILED is not None
     made, out = codec(changes.COMPILED), list[MarketEvent]()
     made.decode([wire(book(TOKENS[0], [("0.01", "0"), ("0.4", "5.25")], [("0.6", "7")]))], NOW, out)
-    reader = changes.COMPILED.changes(made._live, 3, made._tokens, made.witness)  # type: ignore[arg-type]
+    assert changes.native is not None
+    reader = changes.native.ChangeReader(made._live, 3)
     frames = [wire(change(entry(), entry(side="SELL", price="0.999", size="503.32")))] * 2 + [b"PONG"]
     assert reader.read(frames, 0, NOW, out, None) == 2
+    assert reader.before() == frames[0]
+    assert not reader.remember(b"PONG")
+    assert reader.before() is None
     (key,) = made._live.values()
     stamp = int(STAMP) * 1_000_000
     assert out == [
@@ -150,10 +203,12 @@ def test_what_is_frequent_is_taken_by_the_compiled_set() -> None:
 @needs_compiled
 def test_it_refuses_what_is_no_list_of_frames() -> None:
     assert changes.COMPILED is not None
-    made = codec(changes.COMPILED)
+    assert changes.native is not None
+    kind = changes.native.ChangeReader
+    reader = kind({}, 3)
     with pytest.raises(TypeError):
-        made._reader.read((), 0, NOW, [], None)  # type: ignore[arg-type]
+        reader.read((), 0, NOW, [], None)
     with pytest.raises(TypeError):
-        type(made._reader).__new__(type(made._reader)).read([], 0, NOW, [], None)
-    assert made._reader.read(["text", None], 0, NOW, [], None) == 0  # type: ignore[list-item]
+        kind.__new__(kind).read([], 0, NOW, [], None)
+    assert reader.read(["text", None], 0, NOW, [], None) == 0
     assert changes.COMPILED.book("text") is None  # type: ignore[arg-type]
