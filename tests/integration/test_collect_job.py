@@ -227,7 +227,7 @@ async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, mo
 async def test_a_run_that_died_between_recovery_and_its_first_commit_is_not_forgotten(tmp_path: Path) -> None:
     config, clock = configured(tmp_path), FastClock()
     await scan(config, clock)
-    await record(config, clock, 4 * S)
+    await record(config, clock, 3 * S)  # before the first rotation: nobody is on the way in or out
     notes = find_notes(Layout(tmp_path), "c0")
     gaps = left_open(MOCK, notes).gaps
     assert sum(gap.reason == "shutdown" for gap in gaps) == 40
