@@ -78,7 +78,7 @@ def twins_check(modules: Sequence[str] = TWINS) -> Check:
     missing = [name for name in modules if _twin(name) is None]
     if not missing:
         return Check("compiled parts", "ok", f"{len(modules)} of {len(modules)}")
-    found = f"{len(modules) - len(missing)} of {len(modules)}: Python does the rest, three times slower"
+    found = f"{len(modules) - len(missing)} of {len(modules)}: Python does the rest, slower"
     return Check("compiled parts", "warn", found, "install a C compiler and Python's headers, then install again")
 
 

@@ -13,7 +13,7 @@ from predsurv.state.ladder import PythonLadder
 
 
 class BookCore:
-    """What a book holds, and how a delta is folded in. The compiled twin does the same, eight times as fast."""
+    """What a book holds, and how a delta is folded in. The compiled twin does the same."""
 
     __slots__ = ("_epoch", "_seq", "_ts_recv", "_ts_venue", "asks", "bids", "key", "trusted")
 

@@ -1,8 +1,7 @@
 """Records as columns of native integers.
 
 Kept apart from the batches they make up because this is what logging costs: every record passes here. There is one
-function in Python and its compiled twin (``native/``), eight times as fast, where there was a C compiler at
-installation.
+function in Python and its compiled twin (``native/``) where there was a C compiler at installation.
 """
 
 import struct

@@ -1,4 +1,4 @@
-/* Fields of msgspec structs, read where they lie: a tenth of what asking for them by name costs. */
+/* Fields of msgspec structs, read where they lie. */
 
 #ifndef PREDSURV_SLOTS_H
 #define PREDSURV_SLOTS_H

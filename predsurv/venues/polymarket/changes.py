@@ -2,8 +2,8 @@
 
 Kept apart from ``decode``, which is patient, because here every instruction counts: nineteen frames in twenty
 are price changes. There are two sets of readers that say the same: one in Python, and its compiled twin
-(``native/``), five times as fast, where there was a C compiler at installation. Both take a message in its
-present form only and leave every other to ``decode``.
+(``native/``) where there was a C compiler at installation. Both take a message in its present form only and
+leave every other to ``decode``.
 """
 
 from collections.abc import Callable, Mapping
@@ -91,7 +91,7 @@ class PythonChangeReader:
                 stamp = message.timestamp
                 if before is not None and before.timestamp == stamp and _repeats(message, before):
                     continue
-                # Written out here as well as in ``deltas``: the call alone was a tenth of all decoding.
+                # Written out here as well as in the codec: the call alone was a tenth of all decoding.
                 ts_venue = stamp * _MS if _EARLIEST < stamp < _LATEST else None
                 for change in message.price_changes:
                     key = live.get(change.asset_id)
