@@ -3,11 +3,12 @@
 ``python -m benchmarks.soak [MINUTES] [RATE]``: 60 minutes by default; the venue makes RATE level changes a
 second, of which the recorder hears those of the four fifths of all instruments that it has places for.
 The venue is a process of its own (``predsurv simulate polymarket``) behind real sockets, so what is measured
-is the collector alone. Samples of memory, file descriptors, tasks and threads are taken every few seconds;
+is the collector alone. Samples of memory, file descriptors, tasks and threads are taken every second;
 after the first third, which warms up, a line is laid through each.
 """
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -15,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
@@ -33,7 +35,8 @@ from predsurv.venues.polymarket.decode import PolymarketCodec
 from predsurv.venues.registry import open_venue
 
 S = 1_000_000_000
-SAMPLE_S = 5.0
+SAMPLE_S = 1.0
+"""Often enough to meet the quiet moments between two seals in every minute."""
 WARM_UP = 1 / 3
 SLOPE_MB_MAX = 1.0
 MARKETS = 450
@@ -42,12 +45,16 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Sample(Struct, frozen=True):
-    """What the process held ``at`` (s); ``rss`` in MB, of it ``files`` mapped; ``blocks`` of Python's allocator."""
+    """What the process held ``at`` (s): ``rss`` in MB, of it ``files`` mapped.
+
+    What is in use: ``blocks`` of Python's allocator (objects to 512 bytes), ``heap`` (MB) of the C library's.
+    """
 
     at: float
     rss: float
     files: float
     blocks: int
+    heap: float
     fds: int
     tasks: int
     threads: int
@@ -88,7 +95,7 @@ async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
     while not running.done():
         await asyncio.wait([running], timeout=SAMPLE_S)
         samples.append(_sample(job, (clock.monotonic() - began) / S))
-        if len(samples) % 12 == 0:
+        if len(samples) % 60 == 0:
             print(samples[-1], flush=True)
     await running
     await venue.aclose()
@@ -103,6 +110,7 @@ def _sample(job: Job, at: float) -> Sample:
         rss,
         files,
         sys.getallocatedblocks(),
+        _heap_in_use(),
         len(os.listdir("/proc/self/fd")),
         len(asyncio.all_tasks()),
         threading.active_count(),
@@ -110,6 +118,35 @@ def _sample(job: Job, at: float) -> Sample:
         tally.events,
         tally.trusted,
     )
+
+
+class _MallInfo(ctypes.Structure):
+    """glibc's ``struct mallinfo2``."""
+
+    _fields_ = (
+        ("_places", ctypes.c_size_t * 4),
+        ("mapped", ctypes.c_size_t),
+        ("_formerly", ctypes.c_size_t * 2),
+        ("used", ctypes.c_size_t),
+        ("_free", ctypes.c_size_t * 2),
+    )
+
+
+@cache
+def _mallinfo() -> Callable[[], _MallInfo] | None:
+    info = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if info is not None:
+        info.restype = _MallInfo
+    return info
+
+
+def _heap_in_use() -> float:
+    """Return MB; 0 where the C library is not glibc (2.33 or later)."""
+    info = _mallinfo()
+    if info is None:
+        return 0.0
+    found = info()
+    return (found.used + found.mapped) / 1e6
 
 
 def slope(points: Sequence[tuple[float, float]]) -> Slope:
@@ -146,11 +183,11 @@ def judge(samples: Sequence[Sample], job: Job) -> int:
     trend = f"{memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})"
     print(f"  RSS {least:.0f} to {most:.0f} MB, its least of each minute {trend}")
     grown = memory.per_hour > SLOPE_MB_MAX
-    for name in ("blocks", "fds", "tasks", "threads"):
+    for name in ("blocks", "heap", "fds", "tasks", "threads"):
         values = [getattr(sample, name) for sample in late]
         line = slope([(sample.at / 3_600, float(getattr(sample, name))) for sample in late])
-        print(f"  {name} {min(values)} to {max(values)}, {line.per_hour:+.1f}/h")
-        if name != "blocks":
+        print(f"  {name} {min(values):,.6g} to {max(values):,.6g}, {line.per_hour:+,.1f}/h")
+        if name not in {"blocks", "heap"}:
             grown |= max(values[-len(values) // 4 :]) > max(values[: len(values) // 2]) + 2
     return int(grown)
 

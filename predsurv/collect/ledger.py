@@ -8,7 +8,7 @@ markets and earlier runs for ever. Thus coverage has no hole however long somebo
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
@@ -21,9 +21,6 @@ from predsurv.store.durable import PRIVATE_DIR, make_dirs
 Ends = list[tuple[InstrumentKey, int]]
 """(instrument, ns UTC up to which its time is accounted for)."""
 
-ASKED_MAX: Final = 500
-"""Instruments asked for in one query."""
-
 _LOG: Final = logging.getLogger(__name__)
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS ends (
@@ -31,6 +28,9 @@ CREATE TABLE IF NOT EXISTS ends (
     PRIMARY KEY (venue, instrument_id, market_id)
 ) WITHOUT ROWID
 """
+# One question in one form: the driver keeps every statement that it prepared, and one for many
+# instruments would be another for each number of them.
+_ASK: Final = "SELECT ended FROM ends WHERE venue = ? AND instrument_id = ? AND market_id = ?"
 
 
 class Ledger:
@@ -63,10 +63,12 @@ class Ledger:
 
     def ends(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int]:
         """Return where the accounts of ``keys`` ended, without those that never had one."""
-        asked = list(keys)
         found: dict[InstrumentKey, int] = {}
-        for start in range(0, len(asked), ASKED_MAX):
-            found |= self._ask(asked[start : start + ASKED_MAX])
+        with self._lock:
+            for key in keys:
+                row = self._db.execute(_ASK, (key.venue, _text(key.instrument_id), _text(key.market_id))).fetchone()
+                if row:
+                    (found[key],) = row
         return found
 
     def every(self, venue: VenueName) -> dict[InstrumentKey, int]:
@@ -80,14 +82,6 @@ class Ledger:
         """Let go of the file; safe to call twice."""
         with self._lock:
             self._db.close()
-
-    def _ask(self, keys: list[InstrumentKey]) -> Mapping[InstrumentKey, int]:
-        spelt = {(key.venue, _text(key.instrument_id), _text(key.market_id)): key for key in keys}
-        marks = ",".join(["(?,?,?)"] * len(spelt))
-        query = f"SELECT * FROM ends WHERE (venue, instrument_id, market_id) IN (VALUES {marks})"  # noqa: S608 - marks only
-        with self._lock:
-            rows = self._db.execute(query, [part for names in spelt for part in names]).fetchall()
-        return {spelt[venue, instrument, market]: ended for venue, instrument, market, ended in rows}
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -26,7 +26,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide, Side, TradeId
 from predsurv.core.market import Market
-from predsurv.core.num import MICROS, ONE, Price, parse_micros
+from predsurv.core.num import MICROS, ONE, Price, parse_micros, parse_size
 from predsurv.core.text import sanitise
 from predsurv.venues.polymarket import changes, listing, wire
 from predsurv.venues.polymarket.changes import Readers, venue_time
@@ -197,7 +197,8 @@ class PolymarketCodec:
             self._tokens.opened(key)
         elif isinstance(message, wire.LastTrade):
             trade_id = _trade_id(message)
-            price, size, stamp = self._prices[message.price], self._sizes[message.size], venue_time(message.timestamp)
+            # What was traded is rarely traded again: remembering such sizes would fill memory and serve nobody.
+            price, size, stamp = self._prices[message.price], parse_size(message.size), venue_time(message.timestamp)
             fresh = self._trades.add(trade_id)
             event = Trade(key, ts_recv, stamp, price, size, _TAKER.get(message.side), trade_id) if fresh else None
         else:

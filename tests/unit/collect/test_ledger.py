@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predsurv.collect.ledger import ASKED_MAX, Ledger
+from predsurv.collect.ledger import Ledger
 from predsurv.core.errors import TransientError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from tests.unit.collect.worlds import START, VENUE, A, B, C
@@ -37,7 +37,7 @@ def test_what_was_left_survives_the_death_of_the_process(tmp_path: Path) -> None
 
 
 def test_many_are_asked_for_at_once(tmp_path: Path) -> None:
-    keys = [InstrumentKey(VENUE, MarketId(f"m{n}"), InstrumentId(f"i{n}")) for n in range(2 * ASKED_MAX + 3)]
+    keys = [InstrumentKey(VENUE, MarketId(f"m{n}"), InstrumentId(f"i{n}")) for n in range(1_003)]
     ledger = Ledger(tmp_path, "c0")
     ledger.leave([(key, START + n) for n, key in enumerate(keys)])
     assert ledger.ends(keys) == {key: START + n for n, key in enumerate(keys)}
