@@ -1,6 +1,8 @@
 """The ledger remembers every account's end across restarts, crashes, odd names and damage."""
 
+import gc
 import logging
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,24 @@ def test_many_are_asked_for_at_once(tmp_path: Path) -> None:
     ledger.leave([(key, START + n) for n, key in enumerate(keys)])
     assert ledger.ends(keys) == {key: START + n for n, key in enumerate(keys)}
     ledger.close()
+
+
+def test_asking_for_ever_other_numbers_of_instruments_keeps_nothing(tmp_path: Path) -> None:
+    keys = [InstrumentKey(VENUE, MarketId("m"), InstrumentId(f"i{n}")) for n in range(40)]
+    ledger = Ledger(tmp_path, "c0")
+    ledger.ends(keys)
+    before = _statements_prepared()
+    for count in range(40):
+        ledger.ends(keys[:count])
+    assert _statements_prepared() == before
+    ledger.close()
+
+
+def _statements_prepared() -> int:
+    gc.collect()
+    return sum(
+        type(each).__module__ == sqlite3.__name__ and "Statement" in type(each).__name__ for each in gc.get_objects()
+    )
 
 
 @given(st.dictionaries(st.tuples(st.text(max_size=6), st.text(max_size=6)), st.integers(0, 2**62), max_size=8))
