@@ -20,7 +20,7 @@ from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, Venue
 from predsurv.cli.panel import Show, Stderr, live_panel, status_line
 from predsurv.cli.planning import plan_table
 from predsurv.cli.recording import file_table, venue_table
-from predsurv.cli.render import say, show
+from predsurv.cli.render import near, say, show
 from predsurv.collect.job import Aids, Job
 from predsurv.collect.panel import Facts, Panel
 from predsurv.collect.report import CollectReport
@@ -161,7 +161,12 @@ def latest_scores(config: Config, venue: VenueName) -> dict[InstrumentKey, int]:
         return {}
     import polars as pl  # not needed before anything was mined
 
-    rows = pl.read_parquet(path, columns=["market_id", "instrument_id", "score"]).drop_nulls().rows()
+    try:
+        stats = pl.read_parquet(path, columns=["market_id", "instrument_id", "score"])
+        rows = stats.filter(pl.col("score").is_finite()).drop_nulls().rows()
+    except (OSError, pl.exceptions.PolarsError):
+        say(f"warning: {near(path)} cannot be read: no market is preferred until that day is mined again")
+        return {}
     return {
         InstrumentKey(venue, MarketId(market), InstrumentId(instrument)): round(score * MICROS)
         for market, instrument, score in rows

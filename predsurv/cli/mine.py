@@ -21,6 +21,7 @@ from predsurv.mine.job import Mined, paths
 from predsurv.mine.job import mine as mine_day
 from predsurv.mine.output import write_report
 from predsurv.mine.report import Entry, Report, page
+from predsurv.store.intact import steady
 from predsurv.store.paths import Layout
 from predsurv.store.universe import latest_universe, read_universe
 
@@ -71,13 +72,13 @@ def mine(
     weight = scores.weights(loaded.miner.weights)
     fetch_day(loaded, venue, date)
     day = choose_day(loaded.data_dir, venue, date)
-    mined = mine_day(day, _markets(day), weight)
+    mined = steady(lambda: mine_day(day, _markets(day), weight))
     best = mined.stats.head(loaded.miner.top).to_dicts()
     words = _words(day, {row["instrument_id"] for row in best})
-    show(top_table(mined, best, words, paths(day, list(words), PATH_BINS)), format)
+    show(top_table(mined, best, words, steady(lambda: paths(day, list(words), PATH_BINS))), format)
     say(f"statistics of {mined.stats.height:,} instruments: {near(mined.path)}")
     if html:
-        lines = paths(day, [row["instrument_id"] for row in best], REPORT_BINS)
+        lines = steady(lambda: paths(day, [row["instrument_id"] for row in best], REPORT_BINS))
         report = _report(mined, [_entry(row, words, lines) for row in best], weight)
         say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
 

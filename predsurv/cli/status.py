@@ -6,7 +6,7 @@ Kept apart from the collector because both only read, also while it runs.
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
 import polars as pl
 import typer
@@ -16,17 +16,14 @@ from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.render import Column, Table, Value, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
-from predsurv.core.ids import VenueName
-from predsurv.core.text import path_component
 from predsurv.store import audit, manifest
 from predsurv.store.compact import in_flight
 from predsurv.store.fetching import Wanted
-from predsurv.store.paths import FOLDERS, Dataset, Layout, end_of, parse_file, parse_segment, segment_name
+from predsurv.store.intact import intact, steady
+from predsurv.store.paths import FOLDERS, Dataset, Layout, data_files, end_of, parse_file, parse_segment, segment_name
 
 FINDINGS_SHOWN_MAX: Final = 50
 HOURS_SHOWN_MAX: Final = 24 * 366
-TRIES_MAX: Final = 5
-_Answer = TypeVar("_Answer")
 
 _COVERAGE: Final = (
     Column("venue", "Venue", keep=9),
@@ -116,7 +113,7 @@ def verify(
 
 def coverage_table(data_dir: Path) -> Table:
     """Return recorded time by venue and reason, observed time first."""
-    frame = coverage_of(data_dir)
+    frame, damaged = coverage_of(data_dir)
     rows: list[Sequence[Value]] = []
     if frame is not None:
         length = (pl.col("end") - pl.col("start")).dt.total_nanoseconds()
@@ -143,13 +140,18 @@ def coverage_table(data_dir: Path) -> Table:
             )
             for row in ordered.collect().iter_rows(named=True)
         ]
-    note = "time summed over instruments; rotated_out is time in which other instruments had the place"
-    return Table("coverage", "Wanted time", _COVERAGE, rows, note if rows else "", empty="no time is accounted for yet")
+    notes: list[str] = []
+    if rows:
+        notes.append("time summed over instruments; rotated_out is time in which other instruments had the place")
+    if damaged:
+        files = "a damaged file" if len(damaged) == 1 else f"{len(damaged):,} damaged files"
+        notes.append(f"without {files}: see 'predsurv verify'")
+    return Table("coverage", "Wanted time", _COVERAGE, rows, "; ".join(notes), empty="no time is accounted for yet")
 
 
 def hours_table(data_dir: Path, hours: int) -> Table:
     """Return the last ``hours`` hours by venue, state and reason: time summed over instruments, and its share."""
-    frame = coverage_of(data_dir)
+    frame, _ = coverage_of(data_dir)
     rows: list[Sequence[Value]] = []
     if frame is not None:
         last = frame.select(pl.col("end").max()).collect().item()
@@ -205,24 +207,12 @@ def log_table(layout: Layout) -> Table:
     return Table("log", "Log", _LOGS, rows, empty="no collector ran here")
 
 
-def covered_seconds(data_dir: Path, venue: VenueName, date: str) -> float:
-    """Return the observed time of ``venue`` on ``date``, summed over instruments, in seconds."""
-    frame = coverage_of(data_dir, f"venue={path_component(venue)}/date={date}")
-    if frame is None:
-        return 0.0
-    covered = frame.filter(pl.col("state") == "covered")
-    length = (pl.col("end") - pl.col("start")).dt.total_nanoseconds().sum()
-    return float(covered.select(length).collect().item() or 0) / 1e9
-
-
-def coverage_of(data_dir: Path, partition: str = "*/*") -> pl.LazyFrame | None:
-    """Return all coverage rows with ``venue`` and ``path``, None when there are none."""
-    root = data_dir / FOLDERS["coverage"]
-    if next(root.glob(f"{partition}/*.parquet"), None) is None:
-        return None
-    return pl.scan_parquet(
-        f"{root}/{partition}/*.parquet", hive_partitioning=True, include_file_paths="path", glob=True
-    )
+def coverage_of(data_dir: Path) -> tuple[pl.LazyFrame | None, Sequence[Path]]:
+    """Return all coverage rows that can be read, with ``venue`` and ``path``; None without any; and what is damaged."""
+    layout = Layout(data_dir)
+    whole, damaged = intact(layout, data_files(layout, "coverage"))
+    rows = pl.scan_parquet(whole, hive_partitioning=True, include_file_paths="path") if whole else None
+    return rows, damaged
 
 
 def check_files(layout: Layout) -> Iterator[tuple[str, str, str]]:
@@ -244,10 +234,14 @@ def check_books(layout: Layout) -> Iterator[tuple[str, str, str]]:
     """Yield (check, where, what) for each book that its own changes contradict, hour by hour."""
     for hour in audit.hours(layout):
         try:
-            for finding in audit.audit(layout, hour):
+            for finding in steady(partial(_audited, layout, hour)):
                 yield finding.check, finding.where, finding.what
         except IntegrityError as error:
             yield "fold", f"{hour.venue} by {hour.collector}", str(error)
+
+
+def _audited(layout: Layout, hour: audit.Hour) -> list[audit.Finding]:
+    return list(audit.audit(layout, hour))
 
 
 def _listed(layout: Layout) -> dict[str, manifest.SealedFile]:
@@ -266,7 +260,7 @@ def check_tiling(data_dir: Path) -> Iterator[tuple[str, str, str]]:
 
     Each collector accounts for its own time: two of them may record the same instrument.
     """
-    frame = coverage_of(data_dir)
+    frame, _ = coverage_of(data_dir)  # a damaged file is a finding of its own
     if frame is None:
         return
     owner = ["venue", "collector", "instrument_id"]
@@ -301,16 +295,6 @@ def _expect_listed(layout: Layout, path: Path) -> None:
         return  # removed by retention, which was interrupted and goes on with its next turn
     if name not in _listed(layout) and name not in in_flight(layout):
         raise ValueError("no manifest knows this file")
-
-
-def steady(look: Callable[[], _Answer]) -> _Answer:
-    """Return what ``look`` returns, looking again when a file that it had listed was compacted meanwhile."""
-    for _ in range(TRIES_MAX - 1):
-        try:
-            return look()
-        except FileNotFoundError:
-            continue
-    return look()
 
 
 def _data_files(layout: Layout) -> Iterator[Path]:

@@ -52,13 +52,14 @@ class Account:
         self._touched[key] = self._reducer.opened(key)
         return closed
 
-    def cut(self, mark: int, keys: Iterable[InstrumentKey]) -> list[Coverage]:
+    def cut(self, mark: int) -> list[Coverage]:
         """Write down all time that is settled at ``mark``, except that of instruments rotated out.
 
-        ``keys`` are the others. The last CLAIM_HELD of covered time is not settled yet.
+        The last CLAIM_HELD of covered time is not settled yet.
         """
         closed = self._reducer.cut(mark, held=CLAIM_HELD)
-        self._touched |= {key: self._reducer.opened(key) for key in keys}
+        # Also who is not wanted yet, such as what a crash left open before the first plan.
+        self._touched |= {interval.key: self._reducer.opened(interval.key) for interval in closed}
         return closed
 
     def shut(self, key: InstrumentKey, mark: int) -> list[Coverage]:

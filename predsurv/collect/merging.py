@@ -8,6 +8,7 @@ import os
 import signal
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from threading import Event
 from typing import Final
 
@@ -26,29 +27,37 @@ NICENESS: Final = 10
 def merge_apart(layout: Layout, collector: str, compression: int, stopping: Event) -> CompactReport:
     """Do as ``compact_closed`` and wait for it; when ``stopping`` is set it is killed, which it survives like a crash.
 
-    Raises as ``compact_closed``, and TransientError when the process dies.
+    Raises as ``compact_closed``, and TransientError when the process dies or cannot be had.
     """
     context = get_context("spawn")
-    answers, telling = context.Pipe(duplex=False)
-    child = context.Process(target=_work, args=(layout, collector, compression, telling), daemon=True)
-    child.start()
-    telling.close()
-    outcome: CompactReport | PredsurvError = CompactReport()
+    try:
+        answers, telling = context.Pipe(duplex=False)
+        with answers:
+            child = context.Process(target=_work, args=(layout, collector, compression, telling), daemon=True)
+            with telling:
+                child.start()
+            outcome = _heard(answers, child, stopping)
+    except OSError as error:
+        raise TransientError(f"cannot merge closed hours now ({error}): it is tried again in an hour") from error
+    if isinstance(outcome, PredsurvError):
+        raise outcome
+    return outcome
+
+
+def _heard(answers: Connection, child: BaseProcess, stopping: Event) -> CompactReport | PredsurvError:
+    """Return what ``child`` says, or nothing done when it is time to stop; it is dead afterwards."""
     try:
         while not stopping.is_set():
             if answers.poll(LOOK_SECONDS):
-                outcome = answers.recv()
-                break
+                outcome: CompactReport | PredsurvError = answers.recv()
+                return outcome
     except EOFError:
-        outcome = TransientError("merging closed hours ended without a word: it is tried again in an hour")
+        return TransientError("merging closed hours ended without a word: it is tried again in an hour")
     finally:
         child.kill()
         child.join()
         child.close()
-        answers.close()
-    if isinstance(outcome, PredsurvError):
-        raise outcome
-    return outcome
+    return CompactReport()
 
 
 def _work(layout: Layout, collector: str, compression: int, telling: Connection) -> None:

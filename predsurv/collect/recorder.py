@@ -90,7 +90,7 @@ class Recorder:
 
     def cut(self) -> list[Record]:
         """Write down the coverage of everything that is recorded, up to the mark."""
-        return list(self.account.cut(self.mark, self.fold.lines))
+        return list(self.account.cut(self.mark))
 
     def interrupt(self, reason: GapReason, since: int | None = None) -> list[Record]:
         """Declare everything unknown from ``since`` on, by default the mark: what came later is not kept."""

@@ -52,10 +52,16 @@ class Upkeep:
                 hour = (self._clock.now() - SETTLED_AFTER) // HOUR
                 if hour != done and self._clock.monotonic() - began >= SETTLED_AFTER:
                     done = hour
-                    await asyncio.to_thread(self.once)
+                    await asyncio.to_thread(self._attempt)
                 await self._clock.sleep(CHECK_INTERVAL)
         finally:
             self._stopping.set()
+
+    def _attempt(self) -> None:
+        try:
+            self.once()
+        except Exception:  # a mistake of ours here must not cost what is being recorded
+            _LOG.exception("upkeep of the files failed: it is tried again in an hour")
 
     def once(self) -> None:
         """Merge and remove what is due now; what cannot be done is logged and left for the next hour."""
@@ -78,7 +84,7 @@ class Upkeep:
             _LOG.warning("%s", error)
             return
         for what in report.damaged:
-            _LOG.warning("%s is damaged; its hour stays as it is", what)
+            _LOG.warning("an hour stays in many files: %s", what)
         if report.hours:
             _LOG.info("merged %d files of %d closed hours and days", report.files, report.hours)
 

@@ -16,7 +16,8 @@ from predsurv.core.num import MICROS
 from predsurv.mine import frames, scores
 from predsurv.mine.days import Day, nothing_recorded
 from predsurv.mine.output import write_stats
-from predsurv.store.paths import NS_HOUR, Dataset
+from predsurv.store.intact import check_intact
+from predsurv.store.paths import NS_HOUR, Dataset, Layout
 
 ROWS_PER_STEP: Final = 2_000_000
 
@@ -71,11 +72,13 @@ def mine(day: Day, markets: Iterable[Market], weight: Mapping[str, float], rows_
     """Compute, score and write the statistics of ``day``.
 
     ``markets`` gives tick sizes; ``weight`` by component adds up to 1 (``scores.weights``). Raises ConfigError when
-    nothing was recorded, OSError when the result cannot be written (the old one is then still there).
+    nothing was recorded, IntegrityError when a file is not what was sealed, FileNotFoundError when one was merged
+    meanwhile, OSError when the result cannot be written (the old one is then still there).
     """
     files = day.files("coverage")
     if not files:
         raise ConfigError(nothing_recorded(day.data_dir, day.venue, day.date))
+    check_intact(Layout(day.data_dir), (path for name in _DATASETS for path in day.files(name)), day.date)
     totals = frames.coverage_totals(_scan(files), day.start, day.end).collect(engine="streaming")
     scope = _scope(day, files, rows_per_step)
     joined = totals.join(_ticks(markets, totals), on="instrument_id", how="left")

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from predsurv.core.errors import IntegrityError
 from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
@@ -189,7 +190,12 @@ def _shown(layout: Layout, hour: Hour) -> Iterator[_Row]:
     for path in data_files(layout, "snapshots"):
         partition, stamp = parse_file(path)
         if Hour(start_of(partition), partition.venue, stamp.collector) == hour:
-            table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+            try:
+                table = pq.read_table(path, partitioning=None, page_checksum_verification=True)
+            except FileNotFoundError:
+                raise
+            except (OSError, pa.ArrowException) as error:
+                raise IntegrityError(f"{path} is damaged ({error})") from error
             levels = sum(name.startswith("bid_px_") for name in table.column_names)
             table = table.append_column(_LEVELS, pa.repeat(pa.scalar(levels), table.num_rows))
             tables.append(table.filter(table["trusted"]))

@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.ids import VenueName
+from predsurv.core.text import sanitise
 from predsurv.ports import Clock
 from predsurv.store import manifest
 from predsurv.store.durable import PRIVATE_DIR, make_dirs, sync_dir, write_whole
@@ -120,9 +121,7 @@ def collectors_of(layout: Layout) -> list[str]:
     """Return whose files there are."""
     found: set[str] = set()
     for dataset in FOLDERS:
-        for path in data_files(layout, dataset):
-            with suppress(ValueError):
-                found.add(parse_file(path)[1].collector)
+        found.update(parse_file(path)[1].collector for path in data_files(layout, dataset))
     return sorted(found)
 
 
@@ -184,10 +183,7 @@ def finish(layout: Layout, collector: str) -> None:
 def _own_files(layout: Layout, dataset: Dataset, collector: str) -> Iterator[tuple[Partition, list[Path]]]:
     found: defaultdict[Partition, list[tuple[Stamp, Path]]] = defaultdict(list)
     for path in data_files(layout, dataset):
-        try:
-            partition, stamp = parse_file(path)
-        except ValueError:
-            continue  # not ours
+        partition, stamp = parse_file(path)
         if stamp.collector == collector:
             found[partition].append((stamp, path))
     for partition, files in found.items():
@@ -208,13 +204,14 @@ def _compact_group(
     before = files = 0
     for number, (partition, parts) in enumerate(group.items()):
         options.at(f"merge {number}")
-        if not alike(parts):
-            continue  # recorded with different top_levels: no table has the columns of both
         try:
+            _expect_mergeable(layout, partition, parts)
+            if not alike(parts):
+                continue  # recorded with different top_levels: no table has the columns of both
             swap = _draft(layout, home / f"draft-{number}", partition, parts, options)
         except IntegrityError as error:
             damaged.append(f"{parts[0].parent.relative_to(layout.data_dir)}: {error}")
-            shutil.rmtree(home / f"draft-{number}")
+            shutil.rmtree(home / f"draft-{number}", ignore_errors=True)
             continue
         swaps.append(swap)
         files += len(parts)
@@ -237,11 +234,6 @@ def _draft(layout: Layout, draft: Path, partition: Partition, parts: Sequence[Pa
     """Merge ``parts`` into a file in ``draft`` and prove that it holds their rows; raises IntegrityError."""
     make_dirs(draft, PRIVATE_DIR)
     draft.chmod(0o755)
-    sealed = {file.path: file for file in manifest.read(layout.manifest, partition.date)}
-    for part in parts:
-        listed = sealed.get(_name(layout, part))
-        if listed is not None and manifest.digest(part) != listed.blake2b:
-            raise IntegrityError(f"{part.name} is not what was sealed: run `predsurv verify`")
     stamps = [parse_file(part)[1] for part in parts]
     merges = max(stamp.merges for stamp in stamps) + 1
     stamp = Stamp(stamps[0].opened, stamps[0].collector, max(stamp.segment for stamp in stamps), merges)
@@ -254,6 +246,21 @@ def _draft(layout: Layout, draft: Path, partition: Partition, parts: Sequence[Pa
     replaced = tuple(_name(layout, part) for part in parts)
     merged = SealedFile(_name(layout, target), held.rows, held.lo, held.hi, size, digest, replaced)
     return Swap(_name(layout, target.parent), draft.name, merged)
+
+
+def _expect_mergeable(layout: Layout, partition: Partition, parts: Sequence[Path]) -> None:
+    """Raise IntegrityError when one of ``parts`` is damaged, or when somebody made a folder beside them.
+
+    A folder has no second name, so theirs could not be left in its place.
+    """
+    sealed = {file.path: file for file in manifest.read(layout.manifest, partition.date)}
+    for part in parts:
+        listed = sealed.get(_name(layout, part))
+        if listed is not None and manifest.digest(part) != listed.blake2b:
+            raise IntegrityError(f"{part.name} is not what was sealed: run `predsurv verify`")
+    strange = next((each for each in sorted(parts[0].parent.iterdir()) if each.is_dir()), None)
+    if strange is not None:
+        raise IntegrityError(f"{sanitise(strange.name, 80)} in it is a folder: move it elsewhere")
 
 
 def _name(layout: Layout, path: Path) -> str:

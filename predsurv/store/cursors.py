@@ -18,7 +18,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEven
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
 from predsurv.store.lifecycle import LifecycleRow, to_event
-from predsurv.store.paths import Dataset, Stamp, parse_file
+from predsurv.store.paths import Dataset, Stamp, ours, parse_file
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, to_micros
 
 STEP_ROWS: Final = 16_384
@@ -163,7 +163,7 @@ def _load(source: Source, wanted: Wanted) -> Any:
     except FileNotFoundError:
         # Compacted since it was listed: its rows are in the merged file, under its segment's number.
         _, stamp = parse_file(source.path)
-        merged = [path for path in source.path.parent.glob("*.parquet") if _holds(path, stamp)]
+        merged = [path for path in ours(source.path.parent.glob("*.parquet")) if _holds(path, stamp)]
         if stamp.merges or not merged:
             raise TransientError(f"{source.path} was replaced or removed while it was read: read again") from None
         at = Source(merged[0], source.dataset, source.lo, source.hi)

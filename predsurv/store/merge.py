@@ -213,7 +213,9 @@ def _open(path: Path) -> Any:
         return pq.ParquetFile(
             path, page_checksum_verification=True, read_dictionary=words, pre_buffer=False, buffer_size=BUFFER_BYTES
         )
-    except pa.ArrowException as error:
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
         raise IntegrityError(f"{path.name} is damaged ({error}): run `predsurv verify`") from error
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from predsurv.core.errors import PredsurvError
 from predsurv.store.durable import PRIVATE_DIR, make_dirs, write_whole
-from predsurv.store.paths import FOLDERS, Layout, parse_file, parse_segment, segment_name, segments_of
+from predsurv.store.paths import FOLDERS, Layout, data_files, parse_file, parse_segment, segment_name, segments_of
 from predsurv.store.segment import FORMAT, Header, SegmentWriter
 
 
@@ -46,12 +46,9 @@ def _last_path(layout: Layout, collector: str) -> Path:
 
 
 def _sealed(layout: Layout) -> list[Path]:
-    return [path for folder in FOLDERS.values() for path in (layout.data_dir / folder).rglob("*.parquet")]
+    return [path for dataset in FOLDERS for path in data_files(layout, dataset)]
 
 
 def _sealed_number(path: Path, collector: str) -> int:
-    try:
-        _, stamp = parse_file(path)
-    except ValueError:
-        return 0
+    _, stamp = parse_file(path)
     return stamp.segment if stamp.collector == collector else 0

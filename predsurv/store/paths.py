@@ -4,8 +4,10 @@ Kept apart because the layout is a promise to every other program that reads the
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -123,6 +125,7 @@ class Layout(Struct, frozen=True):
         return self.data_dir / "metadata" / f"venue={path_component(venue)}" / f"date={date}" / "universe.jsonl"
 
 
+@lru_cache(1 << 10)
 def is_date(text: str) -> bool:
     """Return whether ``text`` is a date as partitions are named, YYYY-MM-DD."""
     try:
@@ -158,6 +161,8 @@ def parse_file(path: Path) -> tuple[Partition, Stamp]:
     if dataset is None or match is None or {"venue", "date"} - keys.keys():
         raise ValueError(f"not a data file of ours: {path.name[:100]!r}")
     hour = int(keys["hour"]) if "hour" in keys else None
+    if not is_date(keys["date"]) or hour not in (None, *range(24)):
+        raise ValueError(f"not a day or hour: {path.parent.name[:100]!r}")
     stamp = Stamp(match["opened"], match["collector"], int(match["segment"]), int(match["merges"] or 0))
     return Partition(dataset, VenueName(keys["venue"]), keys["date"], hour), stamp
 
@@ -165,7 +170,17 @@ def parse_file(path: Path) -> tuple[Partition, Stamp]:
 def data_files(layout: Layout, dataset: Dataset) -> list[Path]:
     """Return every data file of ``dataset``, of all venues and collectors, in the order of their paths."""
     depth = "*/*/*" if dataset in HOURLY else "*/*"
-    return sorted((layout.data_dir / FOLDERS[dataset]).glob(f"{depth}/*.parquet"))
+    return ours((layout.data_dir / FOLDERS[dataset]).glob(f"{depth}/*.parquet"))
+
+
+def ours(paths: Iterable[Path]) -> list[Path]:
+    """Return the data files among ``paths``, sorted; what somebody else put beside them is none of anybody's rows."""
+    found = []
+    for path in sorted(paths):
+        with suppress(ValueError):
+            parse_file(path)
+            found.append(path)
+    return found
 
 
 def start_of(partition: Partition) -> int:
@@ -185,7 +200,7 @@ def dataset_files(data_dir: Path, dataset: Dataset, venue: VenueName, date: str)
     Empty when nothing was recorded. Each is a whole file: pass the list to any Parquet reader.
     """
     folder = Layout(data_dir).folder(Partition(dataset, venue, date, None))
-    return sorted(folder.glob("hour=*/*.parquet" if dataset in HOURLY else "*.parquet"))
+    return ours(folder.glob("hour=*/*.parquet" if dataset in HOURLY else "*.parquet"))
 
 
 def segment_name(collector: str, segment: int) -> str:

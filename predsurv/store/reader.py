@@ -13,7 +13,7 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.store import manifest
 from predsurv.store.cursors import PLACE, Cursor, Source, Timed, Wanted, unlisted_source, windows
 from predsurv.store.manifest import SealedFile
-from predsurv.store.paths import NS_DAY, NS_HOUR, Dataset, Layout, date_of, parse_file, partition_of
+from predsurv.store.paths import NS_DAY, NS_HOUR, Dataset, Layout, date_of, ours, parse_file, partition_of
 
 _HOURLY: Final[tuple[Dataset, ...]] = ("deltas", "trades")
 _DAILY: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
@@ -95,7 +95,7 @@ def _found(
 ) -> Iterator[Source]:
     for dataset in datasets:
         folder = layout.folder(partition_of(dataset, wanted.venue, ts))
-        for path in sorted(folder.glob("*.parquet")):
+        for path in ours(folder.glob("*.parquet")):
             if wanted.collector not in (None, parse_file(path)[1].collector):
                 continue
             file = sealed.get(str(path.relative_to(layout.data_dir)))

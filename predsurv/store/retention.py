@@ -106,10 +106,7 @@ def _first_that_fits(layout: Layout, bytes_max: int) -> int:
 def _sealed(layout: Layout) -> Iterator[tuple[Partition, Path]]:
     for dataset in FOLDERS:
         for path in data_files(layout, dataset):
-            try:
-                yield parse_file(path)[0], path
-            except ValueError:
-                continue
+            yield parse_file(path)[0], path
 
 
 def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireReport:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
-from predsurv.store.paths import Layout, Partition, dataset_files, date_of, parse_file
+from predsurv.store.paths import Layout, Partition, dataset_files, date_of, ours, parse_file
 
 Tile = tuple[InstrumentKey, int, int]
 """(instrument, start, end), ns UTC, end exclusive."""
@@ -30,7 +30,7 @@ def sealed_tiles(layout: Layout, collector: str, venue: VenueName, since: int) -
     """
     first = date_of(since)
     folder = layout.folder(Partition("coverage", venue, first, None)).parent
-    for path in sorted(folder.glob("date=*/*.parquet")):
+    for path in ours(folder.glob("date=*/*.parquet")):
         partition, stamp = parse_file(path)
         if partition.date < first or stamp.collector != collector:
             continue
@@ -59,11 +59,17 @@ def sealed_until(layout: Layout, collector: str, segment: int) -> dict[VenueName
 
 
 def observed(layout: Layout, venue: VenueName, date: str) -> int:
-    """Return the time for which books of ``venue`` were known on ``date``, in ns, summed over instruments."""
+    """Return the time for which books of ``venue`` were known on ``date``, in ns, summed over instruments.
+
+    A file that cannot be read counts nothing.
+    """
     total = 0
     for path in dataset_files(layout.data_dir, "coverage", venue, date):
         columns = ["start", "end", "state"]
-        table: Any = pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
+        try:
+            table: Any = pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
+        except (OSError, pa.ArrowException):
+            continue
         covered = table.filter(pc.equal(table["state"], "covered"))
         span = pc.subtract(covered["end"].cast(pa.int64()), covered["start"].cast(pa.int64()))
         total += pc.sum(span).as_py() or 0

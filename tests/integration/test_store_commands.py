@@ -1,18 +1,27 @@
 """``predsurv status``, ``verify`` and ``compact`` over a recording made of log segments."""
 
 import json
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from predsurv.cli.app import main
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
+from predsurv.mine.days import Day
+from predsurv.mine.job import Mined, mine
 from predsurv.net.clock import ManualClock
-from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files
+from predsurv.store.numbering import last_number
+from predsurv.store.paths import FOLDERS, NS_HOUR, Dataset, Layout, Partition, data_files
+from predsurv.store.reader import replay
 from predsurv.store.seal import seal_segment
+from predsurv.store.tiles import observed
 from predsurv.store.wal import Log
 
 NOON = 1_700_049_600_000_000_000  # 2023-11-15T12:00:00Z
@@ -119,3 +128,68 @@ def test_a_book_that_does_not_add_up_is_a_finding_of_the_deep_check(
     assert main(["verify"]) == 0
     assert main(["verify", "--deep"]) == 4
     assert "are not those of the" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dataset", list(FOLDERS))
+def test_what_somebody_put_beside_the_data_disturbs_nobody_and_is_found(
+    recorded: Layout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, dataset: Dataset
+) -> None:
+    own = data_files(recorded, dataset)
+    folder = own[0].parent if own else recorded.folder(Partition(dataset, KEY.venue, "2023-11-15", 12))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "notes.parquet").write_bytes(b"mine")
+    shutil.copytree(folder, folder.parent / f"{folder.name} copy")
+    before = list(replay(recorded.data_dir, KEY.venue, NOON, NOON + 2 * NS_HOUR))
+    assert len(before) == 10  # four books, four changes, and a gap after each of two
+    assert rows(capsys, "status")["coverage"]
+    assert main(["mine", "mock", "2023-11-15"]) == 0
+    assert main(["compact"]) == 0
+    assert observed(recorded, KEY.venue, "2023-11-15") == 60 * MINUTE
+    assert latest_number(recorded) == 4
+    monkeypatch.setenv("PREDSURV_STORAGE__MAX_BYTES", "1")
+    assert main(["compact"]) == 0
+    capsys.readouterr()
+    assert main(["verify"]) == 4
+    assert "not a data file of ours" in capsys.readouterr().out
+
+
+def latest_number(layout: Layout) -> int:
+    (layout.wal / "c0.last").unlink()
+    return last_number(layout, "c0")
+
+
+@pytest.mark.parametrize("dataset", ["snapshots", "deltas", "coverage"])
+@pytest.mark.parametrize("flipped", [True, False])
+def test_a_damaged_file_is_named_by_whoever_needs_it(
+    recorded: Layout, capsys: pytest.CaptureFixture[str], dataset: Dataset, *, flipped: bool
+) -> None:
+    path = data_files(recorded, dataset)[0]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content if flipped else content[:5])
+    assert main(["mine", "mock", "2023-11-15"]) == 4
+    said = capsys.readouterr().err
+    assert path.name in said
+    assert "Error" not in said
+    assert main(["verify", "--deep"]) == 4
+    assert "the content is not what was sealed" in capsys.readouterr().out
+    assert main(["status"]) == 0
+    assert ("without a damaged file" in capsys.readouterr().out) == (dataset == "coverage")
+    assert observed(recorded, KEY.venue, "2023-11-15") in {30 * MINUTE, 60 * MINUTE}
+    assert main(["compact"]) == 4
+    assert path.exists()
+
+
+def test_a_day_is_mined_while_its_hours_are_merged(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[int] = []
+
+    def merging_first(day: Day, markets: Iterable[Market], weight: Mapping[str, float]) -> Mined:
+        files = day.files("deltas")
+        tries.append(len(files))
+        assert main(["compact"]) == 0
+        pl.scan_parquet(files).collect()
+        return mine(day, markets, weight)
+
+    monkeypatch.setattr("predsurv.cli.mine.mine_day", merging_first)
+    assert main(["mine", "mock", "2023-11-15"]) == 0
+    assert tries == [4, 2]

@@ -1,12 +1,14 @@
 """Merging apart does what merging does, tells what went wrong, and ends with the recording."""
 
+import errno
+import multiprocessing.process
 from pathlib import Path
 from threading import Event
 
 import pytest
 
 from predsurv.collect.merging import merge_apart
-from predsurv.core.errors import SafetyError
+from predsurv.core.errors import SafetyError, TransientError
 from predsurv.net.clock import ManualClock
 from predsurv.store.lock import only_one
 from predsurv.store.paths import Layout, data_files
@@ -38,6 +40,16 @@ def test_an_hour_is_merged_in_another_process(layout: Layout) -> None:
 def test_what_went_wrong_there_is_raised_here(layout: Layout) -> None:
     with only_one(layout.merging("c0") / "lock", "a test"), pytest.raises(SafetyError, match="wait for it"):
         merge_apart(layout, "c0", 3, Event())
+
+
+def test_a_process_that_cannot_be_had_is_tried_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", refuse)
+    with pytest.raises(TransientError, match="tried again in an hour"):
+        merge_apart(layout, "c0", 3, Event())
+    assert len(list(data_files(layout, "deltas"))) == 3
 
 
 def test_a_recording_that_stops_does_not_wait(layout: Layout) -> None:

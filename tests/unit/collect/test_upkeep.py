@@ -16,8 +16,8 @@ from predsurv.store.retention import ExpireReport, RetentionPolicy
 from tests.unit.collect.worlds import START
 
 
-class EndError(Exception):
-    """Enough was seen."""
+class EndError(BaseException):
+    """Enough was seen; not one of the mistakes that upkeep survives."""
 
 
 @pytest.fixture
@@ -94,6 +94,19 @@ async def test_it_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layou
     with pytest.raises(EndError):
         await work.run()
     assert [-(-at // SETTLED_AFTER) for at in times] == [7, 13, 25]
+
+
+async def test_whatever_goes_wrong_it_goes_on(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
+    wrongs: list[BaseException] = [ValueError("strange"), ZeroDivisionError(), EndError()]
+
+    def once() -> None:
+        raise wrongs.pop(0)
+
+    work = keeping(layout, ManualClock(START, jumps=True))
+    work.once = once  # type: ignore[method-assign]
+    with pytest.raises(EndError):
+        await work.run()
+    assert [record.exc_info is not None for record in caplog.records] == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -357,20 +357,6 @@ def test_trades_that_differ_are_all_kept() -> None:
     assert len({event.trade_id for event in events if isinstance(event, Trade)}) == 50
 
 
-def test_sizes_traded_are_not_remembered() -> None:
-    memory = Memory()
-    made = PolymarketCodec(3, memory)
-    made.requests({key("11")}, frozenset())
-    trade = {"asset_id": "11", "price": "0.5", "side": "BUY", "event_type": "last_trade_price"}
-    trades = [
-        {**trade, "size": f"{n}.5", "timestamp": str(1791199970000 + n), "transaction_hash": "0x"} for n in range(9)
-    ]
-    assert [event.size for event in decoded(made, wire(trades)) if isinstance(event, Trade)] == [
-        n * 1_000_000 + 500_000 for n in range(9)
-    ]
-    assert memory.sizes == {}
-
-
 SEEDS = [wire(case["wire"]) for case in MESSAGES]
 
 
