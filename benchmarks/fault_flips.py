@@ -21,6 +21,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, Ve
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
+from predsurv.store.intact import intact
 from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files
 from predsurv.store.reader import replay
 from predsurv.store.seal import seal_segment
@@ -111,13 +112,15 @@ def _files(folder: Path, rounds: int, rng: random.Random) -> Kind:
     tables = {path: _table(path) for path in paths}
     names = {path: table.column_names for path, table in tables.items()}
     events = read(layout)
-    kind = Kind("sealed files, every flip seen by verify", Counter(), [])
+    kind = Kind("sealed files, every flip seen by verify and mine", Counter(), [])
     for _ in range(rounds):
         path = rng.choices(paths, [len(whole[each]) for each in paths])[0]
         bit = rng.randrange(8 * len(whole[path]))
         path.write_bytes(_flip(whole[path], bit))
         if not list(check_files(layout)):
             kind.found.append(f"verify does not see bit {bit} of {path}")
+        if intact(layout, paths) != ([each for each in paths if each != path], [path]):
+            kind.found.append(f"mine would read bit {bit} of {path}")
         plain = _outcome(lambda path=path: _table(path).select(names[path]).equals(tables[path]))  # type: ignore[misc]
         ours = _outcome(lambda: read(layout) == events)
         kind.outcomes[plain] += 1
