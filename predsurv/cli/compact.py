@@ -66,7 +66,8 @@ def compact(
     show(tables, format)
     damaged = [each for report in reports.values() for each in report.damaged]
     if damaged:
-        raise IntegrityError(f"{len(damaged)} hours stay as they are: {damaged[0]}")
+        stay = "1 hour stays as it is" if len(damaged) == 1 else f"{len(damaged)} hours stay as they are"
+        raise IntegrityError(f"{stay}: {damaged[0]}")
 
 
 def _merged_table(reports: dict[str, CompactReport]) -> Table:
