@@ -202,13 +202,12 @@ def _live(layout: Layout) -> Layout:
         numbers = [int(record.size) for record in records(turn) if isinstance(record, BookDelta)]
         if writer.paused is not None:
             _REFUSED.update(numbers)
-        writer._write(records(turn), list(NOTES.items()))
+        writer.take(records(turn), list(NOTES.items()))
+        writer.flush()
         held = held + numbers if writer.paused is not None else []
         CLOCK.turn(2_000_000_000)
         if turn % 2:
-            path, _ = writer._rotate()
-            if path is not None:
-                writer.sealing.add(path, {})
+            writer._rotate({})
         _try(writer.sealing.finish)
     if _try(writer.finish) is not None:
         _REFUSED.update(held)

@@ -196,10 +196,10 @@ async def _collect(config: Config, witness: Witness, commits: int) -> None:
 
 
 def _tell_commits(witness: Witness, commits: int) -> None:
-    write: Any = Writer._write
+    write: Any = Writer.write
 
-    def told(self: Writer, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
-        facts: Sequence[LogFact] = write(self, records, notes)
+    async def told(self: Writer, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
+        facts: Sequence[LogFact] = await write(self, records, notes)
         latest = max((record.ts_recv for record in records if isinstance(record, BookDelta)), default=0)
         paused = self.paused is not None
         if latest or paused:
@@ -207,4 +207,4 @@ def _tell_commits(witness: Witness, commits: int) -> None:
         os.write(commits, b"p" if paused else b"f")
         return facts
 
-    Writer._write = told  # type: ignore[method-assign]
+    Writer.write = told  # type: ignore[method-assign]

@@ -41,26 +41,6 @@ def keep_notes(layout: Layout, collector: str, notes: Mapping[str, bytes]) -> No
     write_whole(_path(layout, collector), msgspec.msgpack.encode(dict(notes)))
 
 
-def mark_damage(layout: Layout, collector: str) -> None:
-    """Remember that part of the log was lost: the next start has to look for time that nobody accounts for."""
-    make_dirs(layout.state, PRIVATE_DIR)
-    write_whole(_damage_path(layout, collector), b"")
-
-
-def is_damaged(layout: Layout, collector: str) -> bool:
-    """Return whether damage was marked."""
-    return _damage_path(layout, collector).exists()
-
-
-def clear_damage(layout: Layout, collector: str) -> None:
-    """Forget the mark: the lost time is accounted for."""
-    _damage_path(layout, collector).unlink(missing_ok=True)
-
-
-def _damage_path(layout: Layout, collector: str) -> Path:
-    return layout.state / f"{collector}.damaged"
-
-
 def _path(layout: Layout, collector: str) -> Path:
     return layout.state / f"{collector}.notes"
 

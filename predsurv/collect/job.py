@@ -13,7 +13,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.collect.carryover import clear_damage
 from predsurv.collect.keeping import Keeper
 from predsurv.collect.lags import Lags
 from predsurv.collect.meter import Meter
@@ -29,6 +28,7 @@ from predsurv.config import Config
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Clock, Venue
+from predsurv.store import quarantine
 from predsurv.store.bucket import Bucket
 from predsurv.store.lock import DataLock
 from predsurv.store.paths import Layout
@@ -134,8 +134,8 @@ class Job:
             for session in self.sessions:
                 self._meter.gaps(session.venue.name, "crash", session.crashed)
             await keeper.commit()
-            if started.mended:
-                await asyncio.to_thread(clear_damage, self._layout, collector)
+            if started.mended and started.writer.paused is None:
+                await asyncio.to_thread(quarantine.clear, self._layout, collector)
             try:
                 await self._record(keeper, None if duration is None else began + duration)
             finally:

@@ -6,16 +6,16 @@ and ledger never disagree.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
-from predsurv.collect.carryover import mark_damage
 from predsurv.collect.ledger import Ledger
 from predsurv.collect.meter import Meter
 from predsurv.collect.session import Session
 from predsurv.collect.writer import Writer
 from predsurv.core.errors import TransientError
 from predsurv.core.records import Record
+from predsurv.store import quarantine
 from predsurv.store.intake import LogFact, LogPaused, LogResumed
 from predsurv.store.seal import SealReport
 
@@ -31,14 +31,12 @@ class Keeper:
         self._ledger = ledger
         self._meter = meter
         self.on_sealed: Callable[[SealReport], None] = lambda _: None
-        self._unmarked = False
+        self._unsettled = False  # damage was heard of, and what was taken back for it is not durable yet
 
     async def commit(self) -> None:
         """Commit what was recorded since the last time, with the notes that belong to it."""
         marks = [session.recorder.mark for session in self._sessions]
-        facts = await self.writer.write(*self._taken())
-        for fact in facts:
-            self.react(fact, marks)
+        await self._heard(self.writer.write(*self._taken()), marks)
 
     def rescue(self) -> None:
         """Commit at once, from any thread while the event loop stands still: the process is about to die."""
@@ -52,8 +50,10 @@ class Keeper:
         marks = [session.recorder.mark for session in self._sessions]
         await self.commit()
         names = [session.venue.name for session in self._sessions]
-        for fact in await self.writer.rotate(dict(zip(names, marks, strict=True))):
-            self.react(fact, marks)
+        rotations, unsettled = self.writer.rotations, self._unsettled
+        await self._heard(self.writer.rotate(dict(zip(names, marks, strict=True))), marks)
+        if unsettled and self.writer.rotations > rotations:
+            await self._settle()
 
     async def finish(self) -> None:
         """Account for everything, seal everything and close; the sessions record no more."""
@@ -76,22 +76,22 @@ class Keeper:
             if not report.damaged:
                 continue
             _LOG.warning("%s: damaged: %s; a gap", report.segment, "; ".join(report.damaged))
-            self._unmarked = True
+            self._unsettled = True
             for session in self._sessions:
                 began = max(since.get(session.venue.name, 0), self.writer.opened)
                 session.records += session.recorder.interrupt("crash", began)
                 session.steering.refresh()
-        if self._unmarked:
-            await self._mark()
+        if self._unsettled:
+            self.writer.sealing.heard(max(session.recorder.mark for session in self._sessions))
 
-    async def _mark(self) -> None:
-        """Leave word of the damage to the next start; a disk that is full now is asked again."""
+    async def _settle(self) -> None:
+        """Let the mark of damage say that its claims were taken back; a disk that is full now is asked again."""
         try:
-            await asyncio.to_thread(mark_damage, self.writer.layout, self.writer.collector)
+            await asyncio.to_thread(quarantine.heard, self.writer.layout, self.writer.collector)
         except OSError as error:
-            _LOG.debug("the damage is not marked yet: %s", error)
+            _LOG.debug("the mark of damage stays as it is: %s", error)
         else:
-            self._unmarked = False
+            self._unsettled = False
 
     def react(self, fact: LogFact, marks: Sequence[int]) -> None:
         """Let the sessions know what the log says; ``marks`` is how far each had come in what was written."""
@@ -105,6 +105,16 @@ class Keeper:
             for session in self._sessions:
                 session.recorder.fold.deaf = None
                 session.steering.refresh()
+
+    async def _heard(self, writing: Coroutine[Any, Any, Sequence[LogFact]], marks: Sequence[int]) -> None:
+        """Wait for the log and tell the sessions what it says; whoever is cancelled meanwhile waits, too."""
+        task = asyncio.ensure_future(writing)
+        try:
+            await asyncio.shield(task)
+        finally:
+            await asyncio.wait([task])
+            for fact in task.result():
+                self.react(fact, marks)
 
     def _taken(self) -> tuple[list[Record], list[tuple[str, bytes]]]:
         taken = [session.take() for session in self._sessions]

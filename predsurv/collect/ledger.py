@@ -8,8 +8,8 @@ markets and earlier runs for ever. Thus coverage has no hole however long somebo
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -62,21 +62,29 @@ class Ledger:
             raise TransientError(f"cannot write {self._path} ({error}): free disk space") from error
 
     def ends(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int]:
-        """Return where the accounts of ``keys`` ended, without those that never had one."""
+        """Return where the accounts of ``keys`` ended, without those that never had one; raises TransientError."""
         found: dict[InstrumentKey, int] = {}
-        with self._lock:
+        with self._reading() as db:
             for key in keys:
-                row = self._db.execute(_ASK, (key.venue, _text(key.instrument_id), _text(key.market_id))).fetchone()
+                row = db.execute(_ASK, (key.venue, _text(key.instrument_id), _text(key.market_id))).fetchone()
                 if row:
                     (found[key],) = row
         return found
 
     def every(self, venue: VenueName) -> dict[InstrumentKey, int]:
-        """Return where all accounts of ``venue`` ended."""
+        """Return where all accounts of ``venue`` ended; raises TransientError."""
         query = "SELECT market_id, instrument_id, ended FROM ends WHERE venue = ?"
-        with self._lock:
-            rows = self._db.execute(query, (venue,)).fetchall()
+        with self._reading() as db:
+            rows = db.execute(query, (venue,)).fetchall()
         return {InstrumentKey(venue, MarketId(m), InstrumentId(i)): ended for m, i, ended in rows}
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._db
+        except sqlite3.Error as error:
+            raise TransientError(f"cannot read {self._path} ({error}): check the disk") from error
 
     def close(self) -> None:
         """Let go of the file; safe to call twice."""

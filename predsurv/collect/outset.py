@@ -5,13 +5,12 @@ Kept apart from the job, which begins where everything is ready.
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.collect.carryover import find_notes, is_damaged, keep_notes
+from predsurv.collect.carryover import find_notes, keep_notes
 from predsurv.collect.ledger import Ledger
 from predsurv.collect.mending import mend
 from predsurv.collect.notebook import LeftOpen, left_open
@@ -26,9 +25,10 @@ from predsurv.config import Config
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import InstrumentKey
 from predsurv.ports import Clock, Venue
+from predsurv.store import quarantine
 from predsurv.store.ballast import BALLAST_BYTES
 from predsurv.store.losses import retract
-from predsurv.store.paths import NS_DAY, Layout, parse_segment
+from predsurv.store.paths import NS_DAY, Layout
 from predsurv.store.recovery import RecoveryReport, recover
 from predsurv.store.seal import SealOptions
 from predsurv.store.tiles import sealed_tiles, sealed_until
@@ -80,9 +80,9 @@ def start(config: Config, sessions: Sequence[Session], clock: Clock) -> Started:
         raise TransientError(f"cannot read or write {layout.state} ({error}): check the disk, start again") from error
     for damage in recovery.damaged:
         _LOG.warning("%s; kept in %s", damage, layout.quarantine)
-    lost = [parse_segment(Path(seal.segment))[1] for seal in recovery.seals if seal.damaged]
+    lost = quarantine.marked(layout, collector)
+    damaged = lost is not None
     known = sealed_until(layout, collector, min(lost)) if lost else {}
-    damaged = bool(lost) or is_damaged(layout, collector)
     ledger = Ledger(layout.state, collector)
     for session in sessions:
         owed = _owed(session, notes, recovery)
@@ -94,7 +94,22 @@ def start(config: Config, sessions: Sequence[Session], clock: Clock) -> Started:
     timing = Timing(
         fsync_interval=storage.fsync_interval, seal_interval=storage.seal_interval, seal_bytes=storage.seal_bytes
     )
-    return Started(Writer(layout, collector, clock, timing, options), ledger, recovery, damaged)
+    writer = Writer(layout, collector, clock, timing, options)
+    writer.take((), _of_others(sessions, notes, recovery))
+    return Started(writer, ledger, recovery, damaged)
+
+
+def _of_others(
+    sessions: Sequence[Session], notes: Mapping[str, bytes], recovery: RecoveryReport
+) -> Sequence[tuple[str, bytes]]:
+    """Return the notes of venues that are left out of this run, up to their last record that was just sealed."""
+    names = {session.venue.name for session in sessions}
+    others = {kind: body for kind, body in notes.items() if kind.split(":")[1] not in names}
+    for key, seen in recovery.last.last_seen.items() if recovery.last else ():
+        alive = f"alive:{key.venue}"
+        if key.venue not in names and seen > int(others.get(alive, b"0")):
+            others[alive] = str(seen).encode()
+    return list(others.items())
 
 
 def _owed(session: Session, notes: Mapping[str, bytes], recovery: RecoveryReport) -> LeftOpen:

@@ -23,9 +23,6 @@ from predsurv.store.seal import SealOptions, SealReport, seal_segment
 SEGMENTS_WAITING_MAX: Final = 8
 """Closed segments waiting to be sealed; with more, the open one just grows."""
 
-LEARNING_TIME: Final = 5_000_000_000
-"""For so long after damage was found claims are not believed: sessions hear of it, books have to come anew."""
-
 RETRY_INTERVAL: Final = 5_000_000_000
 _IDLE_INTERVAL: Final = 50_000_000
 _LOG: Final = logging.getLogger(__name__)
@@ -52,7 +49,7 @@ class Sealing:
         self._options = replace(options, amend=self._losses.amend)
         self._waiting: deque[tuple[Path, Since]] = deque()
         self._turn = Lock()  # a seal that is under way when the job stops is waited for
-        self._done: list[Sealed] = []
+        self._done: deque[Sealed] = deque()
 
     @property
     def waiting(self) -> int:
@@ -65,8 +62,11 @@ class Sealing:
 
     def done(self) -> list[Sealed]:
         """Return what was sealed since the last call."""
-        done, self._done = self._done, []
-        return done
+        return [self._done.popleft() for _ in range(len(self._done))]
+
+    def heard(self, mark: int) -> None:
+        """Believe claims of time from ``mark`` (ns UTC) on again: the recording takes back the others itself by now."""
+        self._losses.end(mark)
 
     async def run(self) -> None:
         """Seal segments as they come, until cancelled."""
@@ -93,7 +93,6 @@ class Sealing:
             path, since = self._waiting[0]
             report = seal_segment(path, self._layout, self._clock, self._options)
             if report.damaged:
-                # The recording learns of it in a moment, and takes back what it says from then on itself.
-                self._losses.add(since, self._clock.now() + LEARNING_TIME)
+                self._losses.add(since)
             self._waiting.popleft()
             self._done.append(Sealed(report, since))

@@ -58,6 +58,7 @@ class Session:
     def resume(self, owed: LeftOpen) -> None:
         """Take up what an earlier run left open."""
         self._steady.not_before(owed.mark)
+        self.recorder.advance(owed.mark)  # the first note already says that time went as far
         self.crashed = sum(gap.reason == "crash" for gap in owed.gaps)
         self.recorder.account.resume(owed.gaps)
         self.records += owed.written

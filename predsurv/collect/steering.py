@@ -109,6 +109,8 @@ class Steering:
             self.recorded.difference_update(gone)
             if gone:
                 records += self._recorder.release(gone)
+                # One that had its place only in an earlier run, and would have it again in a moment.
+                self._recorder.account.lay_off([key for key in gone if key not in self._recorder.fold.lines])
                 self._told = False
             elif isinstance(event, MarketChange) and event.kind in _LISTED:
                 self._admit(self._roster.tradable(event.market_id))

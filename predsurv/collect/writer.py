@@ -9,7 +9,6 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
@@ -47,6 +46,7 @@ class Writer:
         self._timing = timing
         self._log = Log(layout.state, collector, clock)
         self.opened = clock.now()
+        self.rotations = 0  # segments closed, all of them durable
         self._since: Since = {}
         self._notes: dict[str, bytes] = {}
         self._synced = self._rotated = clock.monotonic()
@@ -72,7 +72,14 @@ class Writer:
 
     async def write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
         """Commit ``records`` with ``notes``; return what the recorders must know."""
-        return await asyncio.to_thread(self._write, records, notes)
+        # Taken in before anything is waited for: a rescue must not bring later ones to the log without these.
+        self.take(records, notes)
+        return await asyncio.to_thread(self.flush)
+
+    def take(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> None:
+        """Buffer ``records`` with ``notes`` for the next flush; one commit will hold both."""
+        self._notes.update(notes)
+        self._log.append(records, dict(notes))
 
     def rescue(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> None:
         """Commit at once, from any thread, for a process that is about to die; a closed log takes nothing."""
@@ -87,11 +94,7 @@ class Writer:
         there. Returns what the recorders must know, for the disk may be full from then on.
         """
         self._rotated = self._clock.monotonic()
-        path, facts = await asyncio.to_thread(self._rotate)
-        if path is not None:
-            self.sealing.add(path, self._since)
-            self._since = marks
-        return facts
+        return await asyncio.to_thread(self._rotate, marks)
 
     def finish(self) -> None:
         """Close the log for good and seal everything; raises TransientError when the disk refuses.
@@ -107,19 +110,24 @@ class Writer:
         self.sealing.add(path, self._since)
         self.sealing.finish()
 
-    def _rotate(self) -> tuple[Path | None, Sequence[LogFact]]:
-        path = None
-        try:
-            # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
-            keep_notes(self.layout, self.collector, self._notes)
-            path = self._log.rotate()
-        except (PredsurvError, OSError) as error:
-            _LOG.warning("the log segment stays open: %s", error)
-        return path, self._heeded(self._log.flush())
+    def _rotate(self, marks: Since) -> Sequence[LogFact]:
+        # While the log is paused the notes are ahead of it: nothing they say may be on disk before its records.
+        if self._log.paused is None:
+            try:
+                # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
+                keep_notes(self.layout, self.collector, self._notes)
+                path = self._log.rotate()
+            except (PredsurvError, OSError) as error:
+                _LOG.warning("the log segment stays open: %s", error)
+            else:
+                if path is not None:  # queued here: whoever waits for this may be gone by now
+                    self.sealing.add(path, self._since)
+                    self._since = marks
+                    self.rotations += 1
+        return self._heeded(self._log.flush())
 
-    def _write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
-        self._notes.update(notes)
-        self._log.append(records, dict(notes))
+    def flush(self) -> Sequence[LogFact]:
+        """Commit what is buffered, durably when that is due; return what the recorders must know."""
         now = self._clock.monotonic()
         if now - self._synced < self._timing.fsync_interval:
             facts = self._log.flush()

@@ -109,7 +109,18 @@ class Intake:
         """Keep ``fact`` for the caller."""
         self._facts.append(fact)
 
+    @property
+    def holds_back(self) -> bool:
+        """Return whether there is something that nobody may hear of yet."""
+        return self.paused is not None and any(isinstance(fact, SegmentReplaced) for fact in self._facts)
+
     def facts(self) -> tuple[LogFact, ...]:
-        """Return what happened since the last call and forget it."""
-        facts, self._facts = tuple(self._facts), []
-        return facts
+        """Return what happened since the last call and forget it.
+
+        That a segment was replaced is held back while the disk refuses: before its successor says, on disk,
+        how much of it counts, sealing it would double what was put back.
+        """
+        facts, self._facts = self._facts, []
+        if self.paused is not None:
+            self._facts = [fact for fact in facts if isinstance(fact, SegmentReplaced)]
+        return tuple(fact for fact in facts if fact not in self._facts)

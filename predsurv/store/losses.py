@@ -30,6 +30,12 @@ class Losses:
         """Let nothing be known of the time from ``since`` (ns UTC by venue, else from ever) to before ``until``."""
         self._spans.append((since, until))
 
+    def end(self, until: int) -> None:
+        """Let what was lost, of those whose end is not known, be the time to before ``until`` (ns UTC)."""
+        for number, (since, end) in enumerate(self._spans):
+            if end == FOREVER:
+                self._spans[number] = since, until
+
     def amend(self, claim: Coverage) -> list[Coverage]:
         """Return ``claim`` in as many pieces as it takes, those of lost time as ``crash`` gaps."""
         claims = [claim]

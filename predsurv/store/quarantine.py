@@ -1,25 +1,60 @@
-"""Where damaged parts of the log are kept for people to look at.
+"""Where damaged parts of the log are kept for people to look at, and the mark that they leave.
 
-Kept apart because nothing in here is ever read by the program again.
+Kept apart because what is in quarantine is never read by the program again. The mark is: whoever starts
+next has to look for time that nobody accounts for, and for claims whose records went with the segment.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from predsurv.store.durable import PRIVATE_DIR, make_dirs, replace, sync_dir, write_whole
+from predsurv.store.paths import Layout, parse_segment
 from predsurv.store.segment import segment_files, wal_path
 
 TAIL_BYTES_MAX: Final = 16 << 20
 """Most that is kept of a torn tail."""
 
 
-def keep_segment(path: Path, folder: Path) -> None:
-    """Move the segment at ``path`` into ``folder``; the log has forgotten it then. Raises OSError."""
+def keep_segment(path: Path, layout: Layout) -> None:
+    """Move the segment at ``path`` into quarantine, marked; the log has forgotten it then. Raises OSError."""
+    folder = layout.quarantine
+    collector, segment = parse_segment(path)
+    _write_mark(layout, collector, sorted({*(marked(layout, collector) or ()), segment}))
     make_dirs(folder, PRIVATE_DIR)
     for file in segment_files(path):  # the database file is first: without it there is no segment
         replace(file, folder / file.name)
         sync_dir(folder)
         sync_dir(path.parent)
+
+
+def marked(layout: Layout, collector: str) -> Sequence[int] | None:
+    """Return the damaged segments that no recording has heard of yet; None when there is nothing to mend at all."""
+    try:
+        words = _mark_path(layout, collector).read_text("ascii", "replace").split()
+    except FileNotFoundError:
+        return None
+    return [int(word) for word in words if word.isdecimal()]
+
+
+def heard(layout: Layout, collector: str) -> None:
+    """Let the mark say that the recording took back its claims, durably, and no more than that; raises OSError."""
+    if marked(layout, collector):
+        _write_mark(layout, collector, ())
+
+
+def clear(layout: Layout, collector: str) -> None:
+    """Forget the mark: all time is accounted for. Raises OSError."""
+    _mark_path(layout, collector).unlink(missing_ok=True)
+
+
+def _write_mark(layout: Layout, collector: str, segments: Sequence[int]) -> None:
+    make_dirs(layout.state, PRIVATE_DIR)
+    write_whole(_mark_path(layout, collector), " ".join(map(str, segments)).encode())
+
+
+def _mark_path(layout: Layout, collector: str) -> Path:
+    return layout.state / f"{collector}.damaged"
 
 
 def keep_tail(path: Path, torn: int, folder: Path) -> None:

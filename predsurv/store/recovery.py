@@ -13,6 +13,7 @@ from msgspec import Struct
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
+from predsurv.store import quarantine
 from predsurv.store.columns import Contents
 from predsurv.store.durable import clear_dir
 from predsurv.store.losses import Losses
@@ -76,6 +77,8 @@ def recover(
 
     paths = list(segments_of(layout.wal, collector))
     losses, seals = Losses(), list[SealReport]()
+    for number in quarantine.marked(layout, collector) or ():  # by an earlier call that was not completed
+        losses.add(sealed_until(layout, collector, number))
     options = msgspec.structs.replace(options, amend=losses.amend)
     closing = msgspec.structs.replace(options, epilogue=ending)
     for path in paths:

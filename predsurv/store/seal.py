@@ -99,7 +99,7 @@ def _outcome(path: Path, layout: Layout, options: SealOptions) -> SealReport:
         remove_segment(path)
         return SealReport(path.name)
     except IntegrityError as error:
-        quarantine.keep_segment(path, layout.quarantine)
+        quarantine.keep_segment(path, layout)
         return SealReport(path.name, damaged=(str(error),))
 
 
@@ -112,7 +112,7 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     if segment.torn:
         quarantine.keep_tail(path, segment.torn, layout.quarantine)
     if damaged:
-        quarantine.keep_segment(path, layout.quarantine)
+        quarantine.keep_segment(path, layout)
     else:
         remove_segment(path)
     options.at("forgotten")

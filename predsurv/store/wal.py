@@ -10,7 +10,7 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Final
 
-from predsurv.core.errors import IntegrityError, TransientError
+from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
 from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.current import CurrentSegment
@@ -42,6 +42,7 @@ class Log:
         self._intake = Intake(clock)
         self._notes: dict[str, bytes] = {}
         self._sync_failed = False
+        self._doomed: str | None = None  # why the open segment must be replaced, which the disk refused so far
         self._current = CurrentSegment(create_segment(self._layout, collector, clock.now()), {})
 
     @property
@@ -88,7 +89,8 @@ class Log:
         """Flush, then make it durable; returns as ``flush``.
 
         A failed sync is never tried again on the same file: what it may have lost goes into a new
-        segment. Raises IntegrityError when that fails too: stop, nothing more can be promised.
+        segment, which is a pause until the disk takes one. Raises IntegrityError when its sync fails too: stop,
+        nothing more can be promised.
         """
         with self._turn:
             self._sync()
@@ -99,9 +101,16 @@ class Log:
             current = self._current
             current.commit(self._intake)
             mark = current.mark()
+        if self._doomed is not None:
+            self._replace(self._doomed)
+            return
         try:
             current.writer.sync()
         except OSError as error:
+            if self._sync_failed:
+                raise IntegrityError(
+                    f"the disk under {self._layout.wal} fails to sync ({error}): stop and check it"
+                ) from error
             self._replace(str(error))
         else:
             self._sync_failed = False
@@ -109,18 +118,22 @@ class Log:
                 current.covered(mark)
 
     def _replace(self, reason: str) -> None:
-        if self._sync_failed:
-            raise IntegrityError(f"the disk under {self._layout.wal} fails to sync ({reason}): stop and check it")
-        self._sync_failed = True
-        writer = create_segment(self._layout, self._collector, self._clock.now())
+        try:
+            writer = create_segment(self._layout, self._collector, self._clock.now())
+        except PredsurvError as error:
+            self._doomed = reason
+            with self._lock:
+                self._intake.pause(str(error))
+            return
+        self._doomed, self._sync_failed = None, True
         with self._lock:
             old, self._current = self._current, CurrentSegment(writer, self._notes)
             batches, records = old.unsynced()
             self._intake.put_back(records)
             self._current.note(PREDECESSOR_NOTE, str(batches).encode())
+            self._intake.report(SegmentReplaced(self._clock.now(), old.path, reason))
             self._current.commit(self._intake)
         old.writer.abandon()
-        self._intake.report(SegmentReplaced(self._clock.now(), old.path, reason))
 
     def rotate(self) -> Path | None:
         """Close the segment and return its path for sealing; the next one is open from then on.
@@ -130,7 +143,7 @@ class Log:
         """
         with self._turn:
             self._sync()
-            if self._current.writer.batches == 0 or self._intake.paused is not None:
+            if self._current.writer.batches == 0 or self._intake.paused is not None or self._doomed is not None:
                 return None
             writer = create_segment(self._layout, self._collector, self._clock.now())
             with self._lock:
@@ -148,6 +161,6 @@ class Log:
             self._current.commit(self._intake)
             path = self._current.close()
             left = len(self._intake.pending())
-            if left:
+            if left or self._intake.holds_back:
                 raise TransientError(f"{left} records could not be written to {self._current.path}: free disk space")
             return path

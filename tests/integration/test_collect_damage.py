@@ -6,21 +6,25 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from predsurv.cli.status import check_tiling
-from predsurv.collect.carryover import is_damaged, mark_damage
 from predsurv.collect.job import Aids, Job
 from predsurv.collect.keeping import Keeper
+from predsurv.collect.outset import start
 from predsurv.collect.sealing import Sealing
-from predsurv.collect.writer import Writer
 from predsurv.config import Config
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey
+from predsurv.store import quarantine, recovery
 from predsurv.store.numbering import create_segment
 from predsurv.store.paths import Layout, segments_of
 from predsurv.store.reader import replay
+from predsurv.store.seal import SealReport, seal_segment
+from predsurv.store.wal import Log
 from predsurv.venues.mock.venue import MockVenue
 from tests.integration.test_collect_job import MOCK, START, FastClock, S, column, configured, scan
 
@@ -96,13 +100,13 @@ def assert_nothing_is_claimed_without_its_rows(data_dir: Path, end: int) -> None
     """The venue numbers its changes: within covered time none may be missing."""
     tiles = column(data_dir, "coverage", "instrument_id", "start", "end", "state", "reason")
     gaps: dict[object, list[tuple[int, int]]] = defaultdict(list)
-    for instrument, start, stop, state, _ in tiles:
+    for instrument, begin, stop, state, _ in tiles:
         if state == "gap":
-            gaps[instrument].append((int(str(start)), int(str(stop))))
+            gaps[instrument].append((int(str(begin)), int(str(stop))))
     seen: dict[InstrumentKey, int] = {}
     for event in replay(data_dir, MOCK, START, end):
         if isinstance(event, BookSnapshot | BookDelta) and event.seq:
-            if any(start <= event.ts_recv < stop for start, stop in gaps[event.key.instrument_id]):
+            if any(begin <= event.ts_recv < stop for begin, stop in gaps[event.key.instrument_id]):
                 seen.pop(event.key, None)
                 continue
             if isinstance(event, BookDelta) and event.key in seen:
@@ -155,7 +159,7 @@ async def test_a_damaged_segment_leaves_no_hole_and_no_overlap(
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []
-    assert not is_damaged(Layout(tmp_path), "c0")
+    assert quarantine.marked(Layout(tmp_path), "c0") is None
     if damage is wipe:  # a scratched log may as well be one that was cut short
         assert any("quarantine" in line.message for line in caplog.records)
     crashed = [row for row in column(tmp_path, "coverage", "start", "end", "reason") if row[2] == "crash"]
@@ -195,36 +199,36 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
     job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
-    rotate = Writer._rotate
+    rotate = Log.rotate
     spoilt: list[Path] = []
 
-    def rotting(self: Writer) -> tuple[Path | None, object]:
-        path, facts = rotate(self)
+    def rotting(self: Log) -> Path | None:
+        path = rotate(self)
         if path is not None and known(job) >= KNOWN and not spoilt:
             spoilt.append(path)
             wipe(path)
-        return path, facts
+        return path
 
-    marks: list[int] = []
+    tries: list[int] = []
 
     def marking(layout: Layout, collector: str) -> None:
-        marks.append(len(marks))
-        if len(marks) < 3:
+        tries.append(len(tries))
+        if len(tries) < 2:
             raise OSError(28, "No space left on device")
-        mark_damage(layout, collector)
+        quarantine.heard(layout, collector)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Writer, "_rotate", rotting)
-        patch.setattr("predsurv.collect.keeping.mark_damage", marking)
+        patch.setattr(Log, "rotate", rotting)
+        patch.setattr("predsurv.collect.keeping.quarantine", SimpleNamespace(heard=marking))
         running = asyncio.create_task(job.run())
         await until(lambda: job._meter.damaged)
         seals = job._meter.seals
-        await until(lambda: known(job) >= KNOWN and job._meter.seals > seals + 1)
+        await until(lambda: known(job) >= KNOWN and job._meter.seals > seals + 3)
         job.stop()
         report = await running
     assert report.venues[0].gap_ns["crash"] > 0
     assert report.venues[0].covered_ns > 0
-    assert is_damaged(Layout(tmp_path), "c0")
+    assert quarantine.marked(Layout(tmp_path), "c0") == []
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []
@@ -240,3 +244,42 @@ async def test_notes_that_are_gone_leave_no_overlap(tmp_path: Path) -> None:
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []
+
+
+@pytest.mark.parametrize("damage", [wipe, scratch])
+@pytest.mark.parametrize("which", [0, 1, -1])
+async def test_damage_found_by_a_start_that_dies_is_not_forgotten(
+    left: Left, tmp_path: Path, damage: Callable[[Path], None], which: int
+) -> None:
+    config, segments = left.copy(tmp_path)
+    clock = left.clock
+    damage(segments[which])
+    clock.wall += 100 * S
+    start(config, Job(config, [MockVenue(config.mock, clock)], clock, Aids()).sessions, clock)  # and nothing after it
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_damage_found_by_a_recovery_that_dies_is_not_forgotten(
+    left: Left, tmp_path: Path, which: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, segments = left.copy(tmp_path)
+    clock = left.clock
+    wipe(segments[which])
+    clock.wall += 100 * S
+    seal = seal_segment
+
+    def dying(path: Path, *more: Any) -> SealReport:
+        if path == segments[which + 1]:
+            raise SystemError("killed")
+        return seal(path, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery, "seal_segment", dying)
+        with pytest.raises(SystemError):
+            start(config, Job(config, [MockVenue(config.mock, clock)], clock, Aids()).sessions, clock)
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.collect.carryover import clear_damage, find_notes, is_damaged, keep_notes, mark_damage
+from predsurv.collect.carryover import find_notes, keep_notes
 from predsurv.core.errors import IntegrityError
 from predsurv.net.clock import ManualClock
 from predsurv.store.paths import Layout
@@ -55,14 +55,3 @@ def test_damaged_notes_are_not_guessed(tmp_path: Path) -> None:
     (tmp_path / "state" / "c0.notes").write_bytes(b"\xc1")
     with pytest.raises(IntegrityError, match="move it away"):
         find_notes(Layout(tmp_path), "c0")
-
-
-def test_damage_is_remembered_until_it_is_mended(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    assert not is_damaged(layout, "c0")
-    mark_damage(layout, "c0")
-    assert is_damaged(layout, "c0")
-    assert not is_damaged(layout, "c1")
-    clear_damage(layout, "c0")
-    clear_damage(layout, "c0")
-    assert not is_damaged(layout, "c0")

@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from predsurv.collect.carryover import find_notes
-from predsurv.collect.sealing import LEARNING_TIME
 from predsurv.collect.writer import Timing, Writer
 from predsurv.core.records import Coverage
 from predsurv.net.clock import ManualClock
@@ -136,12 +135,12 @@ async def test_claims_of_what_was_in_a_damaged_segment_are_taken_back(
     await writer.rotate({A.venue: START + 3 * S})
     segments = list(segments_of(Layout(tmp_path).wal, "c0"))
     segments[1].write_bytes(b"x" * 9_000)
-    again, later = clock.now() + LEARNING_TIME, clock.now() + 60 * S
+    later = clock.now() + 60 * S
     await writer.write([Coverage(A, START, later, "covered", "live", 1)], [])
     writer.finish()
     assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
     (path,) = dataset_files(tmp_path, "coverage", A.venue, date_of(START))
     table = pq.read_table(path, partitioning=None)
     starts, ends = (table[name].cast("int64").to_pylist() for name in ("start", "end"))
-    assert (starts, ends) == ([START, START + S, again], [START + S, again, later])
-    assert table["reason"].to_pylist() == ["live", "crash", "live"]
+    assert (starts, ends) == ([START, START + S], [START + S, later])
+    assert table["reason"].to_pylist() == ["live", "crash"]

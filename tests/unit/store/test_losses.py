@@ -58,3 +58,13 @@ def test_amended_claims_tile_the_same_time(lost: list[tuple[int, int]], start: i
     for each in made:
         if each.state == "covered":
             assert not any(since < each.end and each.start < until for since, until in lost if since < until)
+
+
+def test_a_loss_ends_where_the_recording_heard_of_it() -> None:
+    losses = Losses()
+    losses.add({MOCK: 2}, 4)
+    losses.add({MOCK: 6})
+    assert spans(losses.amend(covered(0, 9))) == [(0, 2, "live"), (2, 4, "crash"), (4, 6, "live"), (6, 9, "crash")]
+    losses.end(8)
+    losses.end(20)
+    assert spans(losses.amend(covered(5, 9))) == [(5, 6, "live"), (6, 8, "crash"), (8, 9, "live")]

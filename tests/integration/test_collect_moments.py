@@ -1,0 +1,272 @@
+"""What only happens at unlucky moments leaves no hole, no overlap and no claim without its rows either."""
+
+import asyncio
+import sqlite3
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from predsurv.cli.status import check_tiling
+from predsurv.collect import ledger
+from predsurv.collect.carryover import find_notes
+from predsurv.collect.job import Aids, Job
+from predsurv.collect.keeping import Keeper
+from predsurv.collect.sealing import Since
+from predsurv.collect.session import Session
+from predsurv.collect.writer import Writer
+from predsurv.config import Config
+from predsurv.core.events import MarketEvent
+from predsurv.ports import MarketQuery, Venue
+from predsurv.store.paths import Layout, segments_of
+from predsurv.store.segment import SegmentWriter
+from predsurv.store.universe import UniverseWriter
+from predsurv.venues.mock.venue import MockVenue
+from tests.integration.test_collect_damage import (
+    KNOWN,
+    assert_nothing_is_claimed_without_its_rows,
+    die,
+    known,
+    record,
+    until,
+)
+from tests.integration.test_collect_job import START, BrokenVenue, FastClock, S, column, configured, scan
+
+
+class Disk:
+    """Refuses commits while it is ``full``; the next sync fails when ``failing``, and the disk is full from then on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = self.failing = False
+        self.refused = 0
+        commit, sync = SegmentWriter.commit, SegmentWriter.sync
+
+        def refusing(segment: SegmentWriter, *batch: Any) -> None:
+            if self.full:
+                self.refused += 1
+                raise sqlite3.OperationalError("database or disk is full")
+            commit(segment, *batch)
+
+        def failing(segment: SegmentWriter) -> None:
+            if self.failing and segment.batches:
+                self.failing, self.full = False, True
+                raise OSError(28, "No space left on device")
+            sync(segment)
+
+        monkeypatch.setattr(SegmentWriter, "commit", refusing)
+        monkeypatch.setattr(SegmentWriter, "sync", failing)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+async def prepared(folder: Path, **flags: object) -> tuple[Config, FastClock]:
+    flags = {"collector__rotation_period": "1h", "storage__seal_interval": "1s"} | flags
+    config, clock = configured(folder, **flags), FastClock()
+    await scan(config, clock)
+    return config, clock
+
+
+def started(config: Config, clock: FastClock) -> tuple[Job, asyncio.Task[object]]:
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    return job, asyncio.create_task(job.run())
+
+
+async def killed(job: Job, running: asyncio.Task[object], patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Keeper, "finish", Keeper.sealed)
+    job.stop()
+    await running
+
+
+async def elapse(clock: FastClock, seconds: int) -> None:
+    began = clock.monotonic()
+    await until(lambda: clock.monotonic() - began > seconds * S)
+
+
+def stamps(folder: Path) -> list[int]:
+    return [int(str(ts)) for (ts,) in column(folder, "deltas", "ts_recv")]
+
+
+async def know_another_venue(config: Config, clock: FastClock) -> None:
+    with UniverseWriter(config.data_dir, BrokenVenue.name, clock.now()) as writer:
+        async for market in MockVenue(config.mock, clock).catalog().markets(MarketQuery(limit=10)):
+            writer.write(msgspec.structs.replace(market, venue=BrokenVenue.name))
+        writer.commit()
+
+
+async def test_a_venue_that_is_left_out_of_a_run_keeps_its_account(tmp_path: Path) -> None:
+    config, clock = await prepared(tmp_path)
+    await know_another_venue(config, clock)
+    mock, other = MockVenue(config.mock, clock), BrokenVenue()
+    runs: list[list[Venue]] = [[other, mock], [mock], [other, mock]]
+    for venues in runs:
+        await Job(config, venues, clock, Aids()).run(3 * S)
+        assert {kind.split(":")[1] for kind in find_notes(Layout(tmp_path), "c0")} == {"mock", BrokenVenue.name}
+        clock.wall += 100 * S
+    assert list(check_tiling(tmp_path)) == []
+
+
+async def test_a_venue_left_out_after_a_kill_owes_what_it_owed(tmp_path: Path) -> None:
+    config, clock = await prepared(tmp_path, storage__seal_interval="1h")
+    await know_another_venue(config, clock)
+    end = clock.monotonic() + 8 * S
+    await die(config, clock, lambda *_: clock.monotonic() > end)
+    clock.wall += 100 * S
+    await Job(config, [BrokenVenue()], clock, Aids()).run(2 * S)
+    clock.wall += 100 * S
+    await record(config, clock)
+    tiles: dict[object, list[range]] = defaultdict(list)
+    for instrument, start, stop in column(tmp_path, "coverage", "instrument_id", "start", "end"):
+        tiles[instrument].append(range(int(str(start)), int(str(stop))))
+    first = [
+        row for row in column(tmp_path, "deltas", "instrument_id", "ts_recv") if int(str(row[1])) < START + 100 * S
+    ]
+    assert len(first) > 100
+    assert all(any(int(str(ts)) in tile for tile in tiles[instrument]) for instrument, ts in first)
+    assert list(check_tiling(tmp_path)) == []
+
+
+@pytest.mark.parametrize("kill", [False, True])
+async def test_a_sync_that_fails_on_a_disk_that_is_full_doubles_nothing(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, *, kill: bool
+) -> None:
+    config, clock = await prepared(tmp_path, storage__seal_interval="1h")
+    await record(config, clock)
+    clock.wall += 100 * S
+    job, running = started(config, clock)
+    await until(lambda: known(job) >= KNOWN)
+    disk.failing = True
+    await until(lambda: disk.refused)
+    await elapse(clock, 3)
+    with monkeypatch.context() as patch:
+        if kill:
+            await killed(job, running, patch)
+            disk.full = False
+        else:
+            disk.full = False
+            await until(lambda: known(job) >= KNOWN)
+            job.stop()
+            await running
+    clock.wall += 100 * S
+    await record(config, clock)
+    rows = column(tmp_path, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
+    assert [row for row, count in Counter(rows).items() if count > 1] == []
+    assert list(check_tiling(tmp_path)) == []
+    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+
+
+async def test_notes_are_never_ahead_of_a_log_that_is_paused(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, clock = await prepared(tmp_path)
+    await record(config, clock)
+    clock.wall += 100 * S
+    await die(config, clock, lambda *_: True)
+    clock.wall += 100 * S
+    disk.full = True
+    job, running = started(config, clock)
+    await until(lambda: disk.refused)
+    await elapse(clock, 6)  # several times the interval after which the segment would be closed
+    with monkeypatch.context() as patch:
+        await killed(job, running, patch)
+    disk.full = False
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+
+
+@pytest.mark.parametrize("ends", ["well", "killed"])
+async def test_time_never_goes_back_behind_a_run_that_recorded_nothing(
+    tmp_path: Path, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, clock = await prepared(tmp_path)
+    await record(config, clock)
+    last = max(stamps(tmp_path))
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    with monkeypatch.context() as patch:
+        if ends == "killed":
+            patch.setattr(Keeper, "finish", Keeper.sealed)
+        job.stop()
+        await job.run()
+    before = len(stamps(tmp_path))
+    clock.wall -= 1_000 * S
+    await record(config, clock)
+    after = stamps(tmp_path)
+    assert len(after) > before
+    assert sum(ts > last for ts in after) == len(after) - before
+
+
+async def test_a_ledger_that_cannot_be_read_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, clock = await prepared(tmp_path, collector__rotation_period="2s")
+    job, running = started(config, clock)
+    await until(lambda: known(job) >= KNOWN and job.sessions[0].steering.rotations >= 3)
+    monkeypatch.setattr(ledger, "_ASK", "SELECT ended FROM nowhere WHERE ? = ? AND ? = ''")
+    await until(lambda: job.sessions[0].failure)
+    assert not running.done()
+    monkeypatch.undo()
+    await until(lambda: known(job) >= KNOWN)
+    job.stop()
+    await running
+    assert list(check_tiling(tmp_path)) == []
+
+
+async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, clock = await prepared(tmp_path)
+    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    rotate, take_in, rotated = Writer._rotate, Session._take_in, list[int]()
+
+    def slow(self: Writer, marks: Since) -> object:
+        facts = rotate(self, marks)
+        if known(job) >= KNOWN:
+            rotated.append(1)
+            time.sleep(0.3)  # somebody waits for this and is cancelled meanwhile
+        return facts
+
+    def breaking(self: Session, batch: list[MarketEvent]) -> None:
+        if rotated:
+            raise RuntimeError("a mistake of ours")
+        take_in(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "_rotate", slow)
+        patch.setattr(Session, "_take_in", breaking)
+        with pytest.raises(RuntimeError):
+            await job.run()
+    assert list(segments_of(Layout(tmp_path).wal, "c0")) == []
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+
+
+async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, clock = await prepared(tmp_path, storage__seal_interval="1h")
+    job, running = started(config, clock)
+    await until(lambda: known(job) >= KNOWN)
+    stuck: list[int] = []
+
+    async def waiting(_: Callable[..., object], *__: object) -> None:
+        stuck.append(1)
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("predsurv.collect.writer.asyncio.to_thread", waiting)
+        await until(lambda: stuck)
+        await elapse(clock, 3)
+        job.rescue()
+        patch.setattr(Keeper, "_heard", waiting)
+        patch.setattr(Keeper, "finish", Keeper.sealed)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.wait([running], timeout=5)
+    clock.wall += 100 * S
+    await record(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
