@@ -16,12 +16,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from predsurv.collect.job import Aids, Job
 from predsurv.config import Config
@@ -63,6 +65,27 @@ class Sample(Struct, frozen=True):
     trusted: int
 
 
+class Samples:
+    """What was sampled, in memory that is all taken at the start: a list that grew would be measured, too."""
+
+    _FIELDS = len(Sample.__struct_fields__)
+
+    def __init__(self, most: int) -> None:
+        self._numbers = array("d", [-1.0]) * (most * self._FIELDS)
+        self._count = 0
+
+    def add(self, sample: Sample) -> None:
+        at = self._count * self._FIELDS
+        for number, value in enumerate(astuple(sample), at):
+            self._numbers[number] = value
+        self._count += 1
+
+    def all(self) -> list[Sample]:
+        ends = range(0, self._count * self._FIELDS, self._FIELDS)
+        rows = (self._numbers[at : at + self._FIELDS] for at in ends)
+        return [Sample(*row[:3], int(row[3]), row[4], *map(int, row[5:])) for row in rows]
+
+
 class Counting(PolymarketCodec):
     """The codec that is measured, counting the messages of all connections."""
 
@@ -89,17 +112,20 @@ async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
         async for market in venue.catalog().markets(MarketQuery()):
             writer.write(market)
         writer.commit()
-    job, samples = Job(config, [venue], clock, Aids()), list[Sample]()
+    job, samples = Job(config, [venue], clock, Aids()), Samples(round(minutes * 60 / SAMPLE_S) + 600)
+    taken = 0
     running = asyncio.create_task(job.run(round(minutes * 60) * S))
     began = clock.monotonic()
     while not running.done():
         await asyncio.wait([running], timeout=SAMPLE_S)
-        samples.append(_sample(job, (clock.monotonic() - began) / S))
-        if len(samples) % 60 == 0:
-            print(samples[-1], flush=True)
+        sample = _sample(job, (clock.monotonic() - began) / S)
+        samples.add(sample)
+        taken += 1
+        if taken % 60 == 0:
+            print(sample, flush=True)
     await running
     await venue.aclose()
-    return samples[:-1], job
+    return samples.all()[:-1], job
 
 
 def _sample(job: Job, at: float) -> Sample:
