@@ -7,6 +7,7 @@ and ledger never disagree.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from predsurv.collect.ledger import Ledger
@@ -17,6 +18,7 @@ from predsurv.core.errors import TransientError
 from predsurv.core.records import Record
 from predsurv.store import quarantine
 from predsurv.store.intake import LogFact, LogPaused, LogResumed
+from predsurv.store.paths import parse_segment
 from predsurv.store.seal import SealReport
 
 _LOG: Final = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ class Keeper:
         self._ledger = ledger
         self._meter = meter
         self.on_sealed: Callable[[SealReport], None] = lambda _: None
-        self._unsettled = False  # damage was heard of, and what was taken back for it is not durable yet
+        self._unsettled: set[int] = set()  # damaged segments; what was taken back for them is not durable yet
 
     async def commit(self) -> None:
         """Commit what was recorded since the last time, with the notes that belong to it."""
@@ -50,10 +52,10 @@ class Keeper:
         marks = [session.recorder.mark for session in self._sessions]
         await self.commit()
         names = [session.venue.name for session in self._sessions]
-        rotations, unsettled = self.writer.rotations, self._unsettled
+        rotations, unsettled = self.writer.rotations, frozenset(self._unsettled)
         await self._heard(self.writer.rotate(dict(zip(names, marks, strict=True))), marks)
         if unsettled and self.writer.rotations > rotations:
-            await self._settle()
+            await self._settle(unsettled)
 
     async def finish(self) -> None:
         """Account for everything, seal everything and close; the sessions record no more."""
@@ -76,7 +78,7 @@ class Keeper:
             if not report.damaged:
                 continue
             _LOG.warning("%s: damaged: %s; a gap", report.segment, "; ".join(report.damaged))
-            self._unsettled = True
+            self._unsettled.add(parse_segment(Path(report.segment))[1])
             for session in self._sessions:
                 began = max(since.get(session.venue.name, 0), self.writer.opened)
                 session.records += session.recorder.interrupt("crash", began)
@@ -84,14 +86,14 @@ class Keeper:
         if self._unsettled:
             self.writer.sealing.heard(max(session.recorder.mark for session in self._sessions))
 
-    async def _settle(self) -> None:
+    async def _settle(self, segments: frozenset[int]) -> None:
         """Let the mark of damage say that its claims were taken back; a disk that is full now is asked again."""
         try:
-            await asyncio.to_thread(quarantine.heard, self.writer.layout, self.writer.collector)
+            await asyncio.to_thread(quarantine.heard, self.writer.layout, self.writer.collector, segments)
         except OSError as error:
             _LOG.debug("the mark of damage stays as it is: %s", error)
         else:
-            self._unsettled = False
+            self._unsettled -= segments
 
     def react(self, fact: LogFact, marks: Sequence[int]) -> None:
         """Let the sessions know what the log says; ``marks`` is how far each had come in what was written."""

@@ -4,8 +4,9 @@ Kept apart because what is in quarantine is never read by the program again. The
 next has to look for time that nobody accounts for, and for claims whose records went with the segment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from predsurv.store.durable import PRIVATE_DIR, make_dirs, replace, sync_dir, write_whole
@@ -16,11 +17,15 @@ TAIL_BYTES_MAX: Final = 16 << 20
 """Most that is kept of a torn tail."""
 
 
+_MARKING: Final = Lock()
+
+
 def keep_segment(path: Path, layout: Layout) -> None:
     """Move the segment at ``path`` into quarantine, marked; the log has forgotten it then. Raises OSError."""
     folder = layout.quarantine
     collector, segment = parse_segment(path)
-    _write_mark(layout, collector, sorted({*(marked(layout, collector) or ()), segment}))
+    with _MARKING:
+        _write_mark(layout, collector, {*(marked(layout, collector) or ()), segment})
     make_dirs(folder, PRIVATE_DIR)
     for file in segment_files(path):  # the database file is first: without it there is no segment
         replace(file, folder / file.name)
@@ -37,10 +42,10 @@ def marked(layout: Layout, collector: str) -> Sequence[int] | None:
     return [int(word) for word in words if word.isdecimal()]
 
 
-def heard(layout: Layout, collector: str) -> None:
-    """Let the mark say that the recording took back its claims, durably, and no more than that; raises OSError."""
-    if marked(layout, collector):
-        _write_mark(layout, collector, ())
+def heard(layout: Layout, collector: str, segments: Iterable[int]) -> None:
+    """Let the mark say that the recording took back its claims for ``segments``, durably; raises OSError."""
+    with _MARKING:
+        _write_mark(layout, collector, set(marked(layout, collector) or ()).difference(segments))
 
 
 def clear(layout: Layout, collector: str) -> None:
@@ -48,9 +53,9 @@ def clear(layout: Layout, collector: str) -> None:
     _mark_path(layout, collector).unlink(missing_ok=True)
 
 
-def _write_mark(layout: Layout, collector: str, segments: Sequence[int]) -> None:
+def _write_mark(layout: Layout, collector: str, segments: Iterable[int]) -> None:
     make_dirs(layout.state, PRIVATE_DIR)
-    write_whole(_mark_path(layout, collector), " ".join(map(str, segments)).encode())
+    write_whole(_mark_path(layout, collector), " ".join(map(str, sorted(segments))).encode())
 
 
 def _mark_path(layout: Layout, collector: str) -> Path:

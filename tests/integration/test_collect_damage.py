@@ -211,11 +211,11 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
 
     tries: list[int] = []
 
-    def marking(layout: Layout, collector: str) -> None:
+    def marking(layout: Layout, collector: str, segments: frozenset[int]) -> None:
         tries.append(len(tries))
         if len(tries) < 2:
             raise OSError(28, "No space left on device")
-        quarantine.heard(layout, collector)
+        quarantine.heard(layout, collector, segments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Log, "rotate", rotting)
