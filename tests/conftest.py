@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.disk import Disk
+
 _ROOT = Path(__file__).resolve().parent.parent
 _PAYLOADS = Path(os.environ.get("PREDSURV_PAYLOADS", _ROOT.parent / "shared" / "payloads"))
 
@@ -27,6 +29,11 @@ class NetworkForbiddenError(Exception):
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("PREDSURV_", "AWS_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -78,9 +78,7 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
     layout = Layout(data_dir)
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
-    tables = [steady(partial(coverage_table, data_dir))]
-    if hours:
-        tables.append(steady(partial(hours_table, data_dir, hours)))
+    tables = steady(partial(coverage_tables, data_dir, hours))
     tables += [stored_table(layout), log_table(layout)]
     if (there := bucket_table(settings)) is not None:
         tables.append(there)
@@ -111,9 +109,20 @@ def verify(
         raise IntegrityError(f"{found} in {files:,} files; keep the data and look at each")
 
 
-def coverage_table(data_dir: Path) -> Table:
-    """Return recorded time by venue and reason, observed time first."""
+def coverage_tables(data_dir: Path, hours: int) -> list[Table]:
+    """Return recorded time by venue and reason, and by hour for the last ``hours`` where that is not 0.
+
+    The files are digested once, for both.
+    """
     frame, damaged = coverage_of(data_dir)
+    tables = [coverage_table(frame, damaged)]
+    if hours:
+        tables.append(hours_table(frame, hours))
+    return tables
+
+
+def coverage_table(frame: pl.LazyFrame | None, damaged: Sequence[Path]) -> Table:
+    """Return recorded time by venue and reason, observed time first, of what ``coverage_of`` found."""
     rows: list[Sequence[Value]] = []
     if frame is not None:
         length = (pl.col("end") - pl.col("start")).dt.total_nanoseconds()
@@ -149,9 +158,8 @@ def coverage_table(data_dir: Path) -> Table:
     return Table("coverage", "Wanted time", _COVERAGE, rows, "; ".join(notes), empty="no time is accounted for yet")
 
 
-def hours_table(data_dir: Path, hours: int) -> Table:
+def hours_table(frame: pl.LazyFrame | None, hours: int) -> Table:
     """Return the last ``hours`` hours by venue, state and reason: time summed over instruments, and its share."""
-    frame, _ = coverage_of(data_dir)
     rows: list[Sequence[Value]] = []
     if frame is not None:
         last = frame.select(pl.col("end").max()).collect().item()

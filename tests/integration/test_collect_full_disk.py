@@ -1,8 +1,6 @@
 """A recording whose log takes nothing for a while: only what its gaps say is missing, whatever happens meanwhile."""
 
 import asyncio
-import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from predsurv.store.numbering import create_segment
 from predsurv.store.paths import Layout
 from predsurv.store.segment import SegmentWriter
 from predsurv.venues.mock.venue import MockVenue
+from tests.disk import Disk
 from tests.integration.test_collect_damage import (
     KNOWN,
     assert_nothing_is_claimed_without_its_rows,
@@ -25,28 +24,6 @@ from tests.integration.test_collect_damage import (
 from tests.integration.test_collect_job import FastClock, S, column, configured, scan
 
 
-class FullDisk:
-    """A disk that the log finds full whenever ``full`` says so; ``refused`` counts how often."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.full: Callable[[], bool] = lambda: False
-        self.refused = 0
-        commit = SegmentWriter.commit
-
-        def refusing(writer: SegmentWriter, *batch: object) -> None:
-            if self.full():
-                self.refused += 1
-                raise sqlite3.OperationalError("database or disk is full")
-            commit(writer, *batch)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(SegmentWriter, "commit", refusing)
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> FullDisk:
-    return FullDisk(monkeypatch)
-
-
 def assert_whole(data_dir: Path, end: int) -> None:
     layout = Layout(data_dir)
     assert [*check_files(layout), *check_tiling(data_dir)] == []
@@ -54,19 +31,19 @@ def assert_whole(data_dir: Path, end: int) -> None:
     assert_nothing_is_claimed_without_its_rows(data_dir, end)
 
 
-async def test_what_comes_and_goes_while_the_disk_is_full_is_not_claimed(tmp_path: Path, disk: FullDisk) -> None:
+async def test_what_comes_and_goes_while_the_disk_is_full_is_not_claimed(tmp_path: Path, disk: Disk) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="2s"), FastClock()
     await scan(config, clock)
     job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
     steering = job.sessions[0].steering
     running = asyncio.create_task(job.run())
     await until(lambda: known(job) >= KNOWN)
-    disk.full = lambda: True
+    disk.full = True
     await until(lambda: disk.refused)
     turns = steering.rotations
     await until(lambda: steering.rotations >= turns + 2)
     assert known(job) == 0, "nobody writes down what is learned now"
-    disk.full = lambda: False
+    disk.full = False
     await until(lambda: known(job) >= KNOWN)
     turns = steering.rotations
     await until(lambda: steering.rotations >= turns + 2)
@@ -77,7 +54,7 @@ async def test_what_comes_and_goes_while_the_disk_is_full_is_not_claimed(tmp_pat
 
 
 async def test_a_disk_that_is_full_when_the_log_is_rotated_is_a_gap_from_there(
-    tmp_path: Path, disk: FullDisk, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
@@ -86,7 +63,7 @@ async def test_a_disk_that_is_full_when_the_log_is_rotated_is_a_gap_from_there(
     def created(*args: object) -> SegmentWriter:
         writer = create_segment(*args)  # type: ignore[arg-type]
         if known(job) >= KNOWN and not disk.refused:
-            disk.full = lambda: disk.refused == 0 or (writer.batches == 0 and disk.refused < 3)
+            disk.full_when = lambda: disk.refused == 0 or (writer.batches == 0 and disk.refused < 3)
         return writer
 
     monkeypatch.setattr("predsurv.store.wal.create_segment", created)
@@ -99,20 +76,18 @@ async def test_a_disk_that_is_full_when_the_log_is_rotated_is_a_gap_from_there(
     assert_whole(tmp_path, clock.now())
 
 
-async def test_a_stop_on_a_full_disk_is_refused_and_the_next_run_accounts_for_it(
-    tmp_path: Path, disk: FullDisk
-) -> None:
+async def test_a_stop_on_a_full_disk_is_refused_and_the_next_run_accounts_for_it(tmp_path: Path, disk: Disk) -> None:
     config, clock = configured(tmp_path, collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
     job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
     running = asyncio.create_task(job.run())
     await until(lambda: known(job) >= KNOWN)
-    disk.full = lambda: True
+    disk.full = True
     await until(lambda: disk.refused)
     job.stop()
     with pytest.raises(TransientError, match="free disk space"):
         await running
-    disk.full = lambda: False
+    disk.full = False
     clock.wall += 100 * S
     await record(config, clock)
     assert_whole(tmp_path, clock.now())

@@ -1,12 +1,10 @@
 """What only happens at unlucky moments leaves no hole, no overlap and no claim without its rows either."""
 
 import asyncio
-import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -23,9 +21,9 @@ from predsurv.config import Config
 from predsurv.core.events import MarketEvent
 from predsurv.ports import MarketQuery, Venue
 from predsurv.store.paths import Layout, segments_of
-from predsurv.store.segment import SegmentWriter
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
+from tests.disk import Disk
 from tests.integration.test_collect_damage import (
     KNOWN,
     assert_nothing_is_claimed_without_its_rows,
@@ -35,35 +33,6 @@ from tests.integration.test_collect_damage import (
     until,
 )
 from tests.integration.test_collect_job import START, BrokenVenue, FastClock, S, column, configured, scan
-
-
-class Disk:
-    """Refuses commits while it is ``full``; the next sync fails when ``failing``, and the disk is full from then on."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.full = self.failing = False
-        self.refused = 0
-        commit, sync = SegmentWriter.commit, SegmentWriter.sync
-
-        def refusing(segment: SegmentWriter, *batch: Any) -> None:
-            if self.full:
-                self.refused += 1
-                raise sqlite3.OperationalError("database or disk is full")
-            commit(segment, *batch)
-
-        def failing(segment: SegmentWriter) -> None:
-            if self.failing and segment.batches:
-                self.failing, self.full = False, True
-                raise OSError(28, "No space left on device")
-            sync(segment)
-
-        monkeypatch.setattr(SegmentWriter, "commit", refusing)
-        monkeypatch.setattr(SegmentWriter, "sync", failing)
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
 
 
 async def prepared(folder: Path, **flags: object) -> tuple[Config, FastClock]:
@@ -141,7 +110,7 @@ async def test_a_sync_that_fails_on_a_disk_that_is_full_doubles_nothing(
     clock.wall += 100 * S
     job, running = started(config, clock)
     await until(lambda: known(job) >= KNOWN)
-    disk.failing = True
+    disk.syncs_to_fail, disk.fills_up = 1, True
     await until(lambda: disk.refused)
     await elapse(clock, 3)
     with monkeypatch.context() as patch:
@@ -250,6 +219,7 @@ async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypat
     config, clock = await prepared(tmp_path, storage__seal_interval="1h")
     job, running = started(config, clock)
     await until(lambda: known(job) >= KNOWN)
+    await elapse(clock, 2)  # their books are in the log: what is lost from now on is missed
     stuck: list[int] = []
 
     async def waiting(_: Callable[..., object], *__: object) -> None:

@@ -1,5 +1,6 @@
 """The feed is told the whole set, and what becomes of markets that close is accounted for."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -197,6 +198,33 @@ async def test_a_closed_market_that_returns_leaves_no_hole() -> None:
 
     await world.run(until(3, life))
     assert [tile for tile in world.tiles() if tile[0] == "a"] == [("a", 0, PERIOD // S, "rotated_out")]
+
+
+async def test_a_market_that_closes_while_the_first_plan_is_carried_out_is_no_crash_for_ever() -> None:
+    world, loop = World("a", "b"), asyncio.get_running_loop()
+    a = market("a", 1).key(0)
+    world.recorder.account.resume([Coverage(a, START - 9 * S, START - 9 * S, "gap", "crash", 0)])
+    world.steering.take_up([a])
+
+    async def close() -> None:
+        world.happen(change("closed", "a"))
+
+    class Closing(NoPast):
+        """Asked for the past of b, which is a stranger here, while a, which is none, is to have a place."""
+
+        asked = 0
+
+        def ends(self, keys: Iterable[InstrumentKey]) -> Mapping[InstrumentKey, int]:
+            self.asked += 1
+            if self.asked == 1:
+                asyncio.run_coroutine_threadsafe(close(), loop).result(timeout=10)
+            return {}
+
+    world.steering.past = past = Closing()
+    assert await world.run(until(1)) == [{"b"}]
+    assert past.asked
+    assert world.tiles() == []
+    assert dict(world.recorder.account.idle()) == {a: START - 9 * S}
 
 
 async def test_the_sweep_goes_on_where_the_run_before_left_it() -> None:

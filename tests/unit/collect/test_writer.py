@@ -126,21 +126,51 @@ async def test_a_stop_forgets_an_empty_segment_and_seals_one_that_was_replaced(
     assert not list(segments_of(Layout(tmp_path).wal, "c0"))
 
 
-async def test_claims_of_what_was_in_a_damaged_segment_are_taken_back(
-    tmp_path: Path, writer: Writer, clock: ManualClock
-) -> None:
+async def damaged(tmp_path: Path, writer: Writer) -> None:
+    """Write three segments, of which the second, of the seconds 1 to 3, does not survive."""
     await writer.write([book(A, START)], [])
     await writer.rotate({A.venue: START + S})
     await writer.write([delta(A, START + 2 * S, 41, 1)], [])
     await writer.rotate({A.venue: START + 3 * S})
     segments = list(segments_of(Layout(tmp_path).wal, "c0"))
     segments[1].write_bytes(b"x" * 9_000)
-    later = clock.now() + 60 * S
-    await writer.write([Coverage(A, START, later, "covered", "live", 1)], [])
-    writer.finish()
-    assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
+
+
+def claims(tmp_path: Path) -> list[tuple[int, int, str]]:
+    """The seconds of what is claimed."""
     (path,) = dataset_files(tmp_path, "coverage", A.venue, date_of(START))
     table = pq.read_table(path, partitioning=None)
-    starts, ends = (table[name].cast("int64").to_pylist() for name in ("start", "end"))
-    assert (starts, ends) == ([START, START + S], [START + S, later])
-    assert table["reason"].to_pylist() == ["live", "crash"]
+    starts, ends = ([(at - START) // S for at in table[name].cast("int64").to_pylist()] for name in ("start", "end"))
+    return list(zip(starts, ends, table["reason"].to_pylist(), strict=True))
+
+
+async def test_claims_of_what_was_in_a_damaged_segment_are_taken_back(tmp_path: Path, writer: Writer) -> None:
+    await damaged(tmp_path, writer)
+    await writer.write([Coverage(A, START, START + 60 * S, "covered", "live", 1)], [])
+    writer.finish()
+    assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
+    assert claims(tmp_path) == [(0, 1, "live"), (1, 60, "crash")]
+
+
+class WoundClock(ManualClock):
+    """A clock that somebody sets while it runs: ``wound`` by so many ns."""
+
+    wound = 0
+
+    def now(self) -> int:
+        return super().now() + self.wound
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+async def test_what_is_lost_is_bounded_by_the_time_of_the_recording_and_not_of_the_machine(
+    tmp_path: Path, hours: int
+) -> None:
+    clock = WoundClock(START, jumps=True)
+    writer = Writer(Layout(tmp_path), "c0", clock, TIMING, SealOptions())
+    await damaged(tmp_path, writer)
+    clock.wound = hours * 3_600 * S
+    await until_sealed(writer)
+    writer.sealing.heard(START + 4 * S)
+    await writer.write([Coverage(A, START, START + 60 * S, "covered", "live", 1)], [])
+    writer.finish()
+    assert claims(tmp_path) == [(0, 1, "live"), (1, 4, "crash"), (4, 60, "live")]

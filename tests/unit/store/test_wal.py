@@ -1,11 +1,9 @@
 """Tests of predsurv.store.wal."""
 
 import os
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,8 +16,9 @@ from predsurv.store import intake, numbering
 from predsurv.store.columns import Collected
 from predsurv.store.intake import LogPaused, LogResumed, SegmentReplaced
 from predsurv.store.paths import Layout, segments_of
-from predsurv.store.segment import SegmentReader, SegmentWriter, predecessor_limit
+from predsurv.store.segment import SegmentReader, predecessor_limit
 from predsurv.store.wal import Log
+from tests.disk import Disk
 
 Records = Callable[[int, int], list[Record]]
 
@@ -27,34 +26,6 @@ Records = Callable[[int, int], list[Record]]
 @pytest.fixture
 def log(layout: Layout, clock: ManualClock) -> Log:
     return Log(layout.state, "c0", clock)
-
-
-class Disk:
-    """Makes the log's disk full, or its syncs fail, for as long as it is told."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.full = False
-        self.syncs_to_fail = 0
-        commit, sync = SegmentWriter.commit, SegmentWriter.sync
-
-        def guarded_commit(writer: SegmentWriter, *args: Any) -> None:
-            if self.full:
-                raise sqlite3.OperationalError("database or disk is full")
-            commit(writer, *args)
-
-        def guarded_sync(writer: SegmentWriter) -> None:
-            if self.syncs_to_fail and writer.batches:
-                self.syncs_to_fail -= 1
-                raise OSError("I/O error")
-            sync(writer)
-
-        monkeypatch.setattr(SegmentWriter, "commit", guarded_commit)
-        monkeypatch.setattr(SegmentWriter, "sync", guarded_sync)
-
-
-@pytest.fixture
-def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    return Disk(monkeypatch)
 
 
 def sizes(*paths: Path) -> list[int]:
@@ -204,6 +175,34 @@ def test_two_failed_syncs_in_a_row_end_it(log: Log, disk: Disk, records: Records
     log.sync()
     with pytest.raises(IntegrityError, match="fails to sync"):
         log.sync()
+
+
+async def test_a_failed_sync_is_not_believed_the_second_time(
+    log: Log, disk: Disk, clock: ManualClock, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(records(0, 3))
+    log.flush()
+    old = log.path
+
+    def refuse(*_: object) -> None:
+        raise PredsurvError("cannot open a log segment: disk is full")
+
+    disk.syncs_to_fail = 1
+    with monkeypatch.context() as patch:
+        patch.setattr("predsurv.store.wal.create_segment", refuse)
+        (fact,) = log.sync()
+        assert isinstance(fact, LogPaused)
+        await clock.advance(intake.RETRY_INTERVAL)
+        log.sync()
+        assert log.rotate() is None
+        assert log.path == old
+    await clock.advance(intake.RETRY_INTERVAL)
+    facts = log.sync()
+    assert SegmentReplaced(clock.now(), old, "I/O error") in facts
+    assert log.path != old
+    log.append(records(3, 1))
+    log.sync()
+    assert sizes(old, log.path) == [0, 1, 2, 3]
 
 
 def test_a_replaced_segment_is_not_named_as_predecessor_for_long(log: Log, disk: Disk, records: Records) -> None:
