@@ -82,6 +82,13 @@ def left_open(venue: VenueName, notes: Mapping[str, bytes], last_record: int = 0
     return LeftOpen(written, gaps, mark)
 
 
+def noted(venue: VenueName, owed: LeftOpen, notes: Mapping[str, bytes]) -> list[tuple[str, bytes]]:
+    """Return the notes that replace ``notes`` once what ``owed`` says is written: of a venue left out of a run."""
+    book = Notebook(venue)
+    blank = {kind: _ENCODER.encode([]) for kind in notes if kind.startswith(f"open:{venue}:")}
+    return [*(blank | dict(book.update([(gap.key, gap) for gap in owed.gaps]))).items(), book.alive(owed.mark)]
+
+
 def _intervals(venue: VenueName, notes: Mapping[str, bytes]) -> Iterable[Coverage]:
     for kind, payload in sorted(notes.items()):
         if kind.startswith(f"open:{venue}:"):

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from predsurv.collect.carryover import find_notes, keep_notes
 from predsurv.collect.ledger import Ledger
 from predsurv.collect.mending import mend
-from predsurv.collect.notebook import LeftOpen, left_open
+from predsurv.collect.notebook import LeftOpen, left_open, noted
 from predsurv.collect.recorder import Policy, Recorder
 from predsurv.collect.roster import Roster, Scope
 from predsurv.collect.rotation import allot
@@ -23,7 +23,7 @@ from predsurv.collect.timekeeping import SteadyClock
 from predsurv.collect.writer import Timing, Writer
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError, TransientError
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Clock, Venue
 from predsurv.store import quarantine
 from predsurv.store.ballast import BALLAST_BYTES
@@ -81,46 +81,41 @@ def start(config: Config, sessions: Sequence[Session], clock: Clock) -> Started:
     for damage in recovery.damaged:
         _LOG.warning("%s; kept in %s", damage, layout.quarantine)
     lost = quarantine.marked(layout, collector)
-    damaged = lost is not None
     known = sealed_until(layout, collector, min(lost)) if lost else {}
     ledger = Ledger(layout.state, collector)
+
+    def owed_to(name: VenueName) -> LeftOpen:
+        owed = _owed(name, notes, recovery)
+        if lost is None:
+            return owed
+        since = known.get(name, 0) if lost else owed.mark
+        return _mended(name, replace(owed, written=retract(owed.written, since)), layout, ledger, collector)
+
     for session in sessions:
-        owed = _owed(session, notes, recovery)
-        if damaged:
-            since = known.get(session.venue.name, 0) if lost else owed.mark
-            owed = _mended(session, replace(owed, written=retract(owed.written, since)), layout, ledger, collector)
-        session.resume(owed)
+        session.resume(owed_to(session.venue.name))
         session.steering.past = ledger
     timing = Timing(
         fsync_interval=storage.fsync_interval, seal_interval=storage.seal_interval, seal_bytes=storage.seal_bytes
     )
     writer = Writer(layout, collector, clock, timing, options)
-    writer.take((), _of_others(sessions, notes, recovery))
-    return Started(writer, ledger, recovery, damaged)
+    for name in sorted(_venues_of(notes) - {session.venue.name for session in sessions}):
+        owed = owed_to(name)
+        writer.take(owed.written, noted(name, owed, notes))
+    return Started(writer, ledger, recovery, lost is not None)
 
 
-def _of_others(
-    sessions: Sequence[Session], notes: Mapping[str, bytes], recovery: RecoveryReport
-) -> Sequence[tuple[str, bytes]]:
-    """Return the notes of venues that are left out of this run, up to their last record that was just sealed."""
-    names = {session.venue.name for session in sessions}
-    others = {kind: body for kind, body in notes.items() if kind.split(":")[1] not in names}
-    for key, seen in recovery.last.last_seen.items() if recovery.last else ():
-        alive = f"alive:{key.venue}"
-        if key.venue not in names and seen > int(others.get(alive, b"0")):
-            others[alive] = str(seen).encode()
-    return list(others.items())
+def _venues_of(notes: Mapping[str, bytes]) -> set[VenueName]:
+    return {VenueName(kind.split(":")[1]) for kind in notes}
 
 
-def _owed(session: Session, notes: Mapping[str, bytes], recovery: RecoveryReport) -> LeftOpen:
-    name, last = session.venue.name, recovery.last
+def _owed(name: VenueName, notes: Mapping[str, bytes], recovery: RecoveryReport) -> LeftOpen:
+    last = recovery.last
     seen = (ts for key, ts in last.last_seen.items() if key.venue == name) if last else ()
     return left_open(name, notes, max(seen, default=0))
 
 
-def _mended(session: Session, owed: LeftOpen, layout: Layout, ledger: Ledger, collector: str) -> LeftOpen:
+def _mended(name: VenueName, owed: LeftOpen, layout: Layout, ledger: Ledger, collector: str) -> LeftOpen:
     """Return what is owed when part of the log was lost: fitted to what is sealed."""
-    name = session.venue.name
     tiles = list(sealed_tiles(layout, collector, name, max(0, owed.mark - NS_DAY)))
     concerned: set[InstrumentKey] = {key for key, _, _ in tiles}
     made = mend(tiles, owed.written, owed.gaps, ledger.ends(concerned))

@@ -32,6 +32,7 @@ from predsurv.store.paths import (
     data_files,
     date_of,
     end_of,
+    ours,
     parse_file,
     segment_name,
 )
@@ -115,13 +116,9 @@ def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireRepor
     folders = {path.parent for partition, path in _sealed(layout) if end_of(partition) <= cutoff}
     make_dirs(layout.expired, PRIVATE_DIR)
     for number, folder in enumerate(sorted(folders)):
-        for path in folder.iterdir():
-            gone.update(files=1, bytes=path.stat().st_size)
         policy.at(f"take out {number}")
         with publishing(layout.state, alone=True):
-            replace(folder, _free_name(layout.expired))
-            sync_dir(folder.parent)
-            _remove_if_empty(folder.parent)
+            gone.update(_take_out(folder, _free_name(layout.expired)))
     _trim_coverage(layout, cutoff, policy)
     policy.at("delete")
     for folder in layout.expired.iterdir():
@@ -130,15 +127,32 @@ def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireRepor
     return ExpireReport(cutoff, gone["files"], gone["bytes"])
 
 
+def _take_out(folder: Path, home: Path) -> dict[str, int]:
+    """Move all files of ours in ``folder`` to ``home``; what somebody else put beside them stays. Count what went."""
+    paths = ours(folder.iterdir())
+    counts = {"files": len(paths), "bytes": sum(path.stat().st_size for path in paths)}
+    if set(paths) == set(folder.iterdir()):
+        replace(folder, home)
+        sync_dir(folder.parent)
+        _remove_if_empty(folder.parent)
+    else:
+        make_dirs(home, PRIVATE_DIR)
+        for path in paths:
+            replace(path, home / path.name)
+        sync_dir(folder)
+    return counts
+
+
 def _forget_days(layout: Layout, first: str) -> None:
     """Remove manifests, then journals, and universes of days before ``first``, but each venue's newest universe."""
     for path in (*layout.manifest.glob("*.jsonl"), *layout.uploads.glob("*.jsonl")):
         if path.stem[-len(first) :] < first:
             path.unlink()
     for venue in (layout.data_dir / "metadata").glob("venue=*"):
-        for day in sorted(venue.glob("date=*"))[:-1]:
-            if day.name.removeprefix("date=") < first:
-                shutil.rmtree(day)
+        for universe in sorted(venue.glob("date=*/universe.jsonl"))[:-1]:
+            if universe.parent.name.removeprefix("date=") < first:
+                universe.unlink()
+                _remove_if_empty(universe.parent)
 
 
 def _free_name(folder: Path) -> Path:

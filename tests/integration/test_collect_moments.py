@@ -20,6 +20,7 @@ from predsurv.collect.writer import Writer
 from predsurv.config import Config
 from predsurv.core.events import MarketEvent
 from predsurv.ports import MarketQuery, Venue
+from predsurv.store import quarantine
 from predsurv.store.paths import Layout, segments_of
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
@@ -31,6 +32,7 @@ from tests.integration.test_collect_damage import (
     known,
     record,
     until,
+    wipe,
 )
 from tests.integration.test_collect_job import START, BrokenVenue, FastClock, S, column, configured, scan
 
@@ -81,15 +83,20 @@ async def test_a_venue_that_is_left_out_of_a_run_keeps_its_account(tmp_path: Pat
     assert list(check_tiling(tmp_path)) == []
 
 
+async def left_out(config: Config, clock: FastClock) -> None:
+    """Run without the mock venue, then with it again."""
+    clock.wall += 100 * S
+    await Job(config, [BrokenVenue()], clock, Aids()).run(2 * S)
+    clock.wall += 100 * S
+    await record(config, clock)
+
+
 async def test_a_venue_left_out_after_a_kill_owes_what_it_owed(tmp_path: Path) -> None:
     config, clock = await prepared(tmp_path, storage__seal_interval="1h")
     await know_another_venue(config, clock)
     end = clock.monotonic() + 8 * S
     await die(config, clock, lambda *_: clock.monotonic() > end)
-    clock.wall += 100 * S
-    await Job(config, [BrokenVenue()], clock, Aids()).run(2 * S)
-    clock.wall += 100 * S
-    await record(config, clock)
+    await left_out(config, clock)
     tiles: dict[object, list[range]] = defaultdict(list)
     for instrument, start, stop in column(tmp_path, "coverage", "instrument_id", "start", "end"):
         tiles[instrument].append(range(int(str(start)), int(str(stop))))
@@ -99,6 +106,18 @@ async def test_a_venue_left_out_after_a_kill_owes_what_it_owed(tmp_path: Path) -
     assert len(first) > 100
     assert all(any(int(str(ts)) in tile for tile in tiles[instrument]) for instrument, ts in first)
     assert list(check_tiling(tmp_path)) == []
+
+
+@pytest.mark.parametrize("which", [0, 1, -1])
+async def test_damage_found_while_its_venue_is_left_out_is_mended_then(tmp_path: Path, which: int) -> None:
+    config, clock = await prepared(tmp_path)
+    await know_another_venue(config, clock)
+    segments = await die(config, clock, lambda _, left: len(left) >= 5, sealing=False)
+    wipe(segments[which])
+    await left_out(config, clock)
+    assert list(check_tiling(tmp_path)) == []
+    assert quarantine.marked(Layout(tmp_path), "c0") is None
+    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
 
 
 @pytest.mark.parametrize("kill", [False, True])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.notebook import LeftOpen, Notebook, left_open
+from predsurv.collect.notebook import LeftOpen, Notebook, left_open, noted
 from predsurv.collect.recorder import Recorder
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
@@ -49,6 +49,18 @@ def test_a_record_later_than_the_note_is_a_sign_of_life_too(last_record: int, ex
     notes = dict([*notebook.update([(A, tile(A, 1, "covered", "live"))]), notebook.alive(START + 5 * S)])
     owed = left_open(VENUE, notes, last_record)
     assert [row.end for row in owed.written] == [gap.start for gap in owed.gaps] == [START + expected * S]
+
+
+def test_what_is_owed_can_be_written_down_and_owed_again() -> None:
+    notebook = Notebook(VENUE)
+    notes = dict(notebook.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 2, "gap", "rotated_out"))]))
+    notes |= dict([notebook.alive(START + 9 * S)])
+    owed = left_open(VENUE, notes)
+    assert owed.written
+    again = left_open(VENUE, notes | dict(noted(VENUE, owed, notes)))
+    assert again == LeftOpen([], owed.gaps, owed.mark)
+    gone = left_open(VENUE, notes | dict(noted(VENUE, LeftOpen([], [], 7), notes)))
+    assert gone == LeftOpen([], [], 7)
 
 
 def test_the_latest_note_of_an_instrument_counts_and_other_venues_do_not() -> None:

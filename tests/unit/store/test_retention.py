@@ -127,6 +127,25 @@ def test_a_day_that_is_gone_leaves_nothing_but_the_newest_universe(recorded: Lay
     assert list(manifest.read(recorded.manifest)) == []
 
 
+def test_what_somebody_else_put_there_stays(recorded: Layout) -> None:
+    universe = recorded.universe(VenueName("mock"), "2027-01-15")
+    later = recorded.universe(VenueName("mock"), "2027-01-17")
+    hours = {path.parent for path in data_files(recorded, "trades")}
+    strange = [folder / name for folder in hours for name in ("notes.txt", "copy.parquet")]
+    strange += [universe.with_name("my-universe.jsonl")]
+    for path in (*strange, universe, later):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    report = expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR))
+    assert report.files == 2 * len(HOURS)
+    assert kept(recorded) == []
+    assert all(path.exists() for path in strange)
+    assert not universe.exists()
+    assert later.exists()
+    assert not list(recorded.expired.iterdir())
+    whole(recorded)
+
+
 def test_what_a_segment_may_still_hold_stays(recorded: Layout) -> None:
     log = Log(recorded.state, "c1", ManualClock(hour(11) + 5))
     expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR, max_bytes=1))
