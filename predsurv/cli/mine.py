@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
+import polars as pl
 import typer
 
 from predsurv.cli.bucket import fetch_day
@@ -73,14 +74,19 @@ def mine(
     fetch_day(loaded, venue, date)
     day = choose_day(loaded.data_dir, venue, date)
     mined = steady(lambda: mine_day(day, _markets(day), weight))
-    best = mined.stats.head(loaded.miner.top).to_dicts()
+    best = observed(mined).head(loaded.miner.top).to_dicts()
     words = _words(day, {row["instrument_id"] for row in best})
     show(top_table(mined, best, words, steady(lambda: paths(day, list(words), PATH_BINS))), format)
-    say(f"statistics of {mined.stats.height:,} instruments: {near(mined.path)}")
+    say(f"statistics of {observed(mined).height:,} instruments: {near(mined.path)}")
     if html:
         lines = steady(lambda: paths(day, [row["instrument_id"] for row in best], REPORT_BINS))
         report = _report(mined, [_entry(row, words, lines) for row in best], weight)
         say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
+
+
+def observed(mined: Mined) -> pl.DataFrame:
+    """Return the statistics of those that were observed at all; the others, wanted in vain, are in the file too."""
+    return mined.stats.filter(mined.stats["observed_s"] > 0)
 
 
 def top_table(
@@ -92,7 +98,9 @@ def top_table(
         for rank, row in enumerate(best, 1)
     ]
     title = f"Most interesting markets: {mined.day.venue}, {mined.day.date} (UTC)"
-    note = f"{len(rows)} of {mined.stats.height:,} observed instruments; every rate is per observed second"
+    note = f"{len(rows)} of {observed(mined).height:,} observed instruments; every rate is per observed second"
+    if cut := sum(bool(row["depth_cut_share"]) for row in best):
+        note += f"; depth of {cut} is at least what it says: the recorded levels (storage.top_levels) end within 5 ¢"
     return Table("top", title, _COLUMNS, rows, note, empty="no instrument was observed")
 
 
@@ -148,11 +156,11 @@ def _entry(row: Mapping[str, Any], words: Mapping[str, Words], lines: Mapping[st
 
 def _report(mined: Mined, entries: Sequence[Entry], weight: Mapping[str, float]) -> Report:
     sums = mined.stats.sum().row(0, named=True)
-    observed, wanted = sums["observed_s"], sums["observed_s"] + sums["gap_s"]
+    seen, wanted = sums["observed_s"], sums["observed_s"] + sums["gap_s"]
     facts = [
-        ("Instruments", f"{mined.stats.height:,}"),
-        ("Observed time, summed", span(observed * NS_SECOND)),
-        ("Observed share of wanted time", f"{observed / wanted:.2%}" if wanted else "–"),
+        ("Instruments observed", f"{observed(mined).height:,}"),
+        ("Observed time, summed", span(seen * NS_SECOND)),
+        ("Observed share of wanted time", f"{seen / wanted:.2%}" if wanted else "–"),
         ("Book updates", f"{sums['updates']:,}"),
         ("Trades", f"{sums['trades']:,}"),
         ("Notional", f"${sums['notional']:,.0f}"),

@@ -27,24 +27,27 @@ DEPTHS: Final = ("bid_depth_1c", "ask_depth_1c", "bid_depth_5c", "ask_depth_5c")
 def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     """Return per instrument the seconds observed and missed from ``start`` to ``end``.
 
-    ``gap_s`` is time that was wanted and not had: being rotated out is a choice, not a gap.
+    ``gap_s`` is time that was wanted and not had: being rotated out is a choice, not a gap. ``weighted_s`` is
+    observed time divided by the probability with which rotation gave it (Horvitz and Thompson).
     """
     length = pl.col("end") - pl.col("start")
     missed = (pl.col("state") == "gap") & (pl.col("reason") != "rotated_out")
+    seen = pl.col("state") == "covered"
+    chance = pl.when(pl.col("inclusion").is_between(0.0, 1.0, closed="right")).then(pl.col("inclusion")).otherwise(1.0)
     return (
         _clipped(coverage, start, end)
         .group_by("market_id", "instrument_id")
         .agg(
-            (length.filter(pl.col("state") == "covered").sum() / _S).alias("observed_s"),
+            (length.filter(seen).sum() / _S).alias("observed_s"),
             (length.filter(missed).sum() / _S).alias("gap_s"),
+            ((length / chance).filter(seen).sum() / _S).alias("weighted_s"),
         )
     )
 
 
 def covered(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
-    """Return the covered intervals (``instrument_id, start, end``), sorted, with adjacent ones made one."""
-    same = pl.col("instrument_id") == pl.col("instrument_id").shift(1)
-    joins = (same & (pl.col("start") <= pl.col("end").shift(1))).fill_null(value=False)
+    """Return the covered intervals (``instrument_id, start, end``), sorted, those that touch made one."""
+    joins = (pl.col("start") <= pl.col("end").cum_max().shift(1).over("instrument_id")).fill_null(value=False)
     return (
         _clipped(coverage, start, end)
         .filter(pl.col("state") == "covered")
@@ -60,19 +63,28 @@ def covered(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
 def book_rows(snapshots: pl.LazyFrame, levels: int) -> pl.LazyFrame:
     """Return what each top-of-book row says; ``levels`` is how many each side holds.
 
-    Depths are within 1 and 5 cents of the best price of their own side, as far as the recorded levels reach.
+    Depths are within 1 and 5 cents of the best price of their own side, as far as the recorded levels reach:
+    ``cut`` says that they end before 5 cents do, and the depths are at least what they say. A book whose best
+    bid is not below its best ask is between two updates, and says nothing of spread, mid and imbalance.
     """
     bid, ask = pl.col("bid_px_00"), pl.col("ask_px_00")
     both = pl.col("bid_depth_5c") + pl.col("ask_depth_5c")
     lean = (pl.col("bid_depth_5c") - pl.col("ask_depth_5c")) / both
-    return snapshots.select(
-        "instrument_id",
-        pl.col("ts_recv").cast(pl.Int64).alias("ts"),
-        "trusted",
-        (ask - bid).alias("spread"),
-        ((ask + bid) / 2).alias("mid"),
-        *(_depth(name, levels) for name in DEPTHS),
-    ).with_columns(pl.when(both > 0).then(lean).alias("imbalance"))
+    sound = (bid < ask).fill_null(value=True)
+    return (
+        snapshots.select(
+            "instrument_id",
+            pl.col("ts_recv").cast(pl.Int64).alias("ts"),
+            "trusted",
+            pl.when(sound).then(ask - bid).alias("spread"),
+            pl.when(sound).then((ask + bid) / 2).alias("mid"),
+            *(_depth(name, levels) for name in DEPTHS),
+            pl.any_horizontal(_cut(side, levels) for side in ("bid", "ask")).alias("cut"),
+            sound.alias("sound"),
+        )
+        .with_columns(pl.when(pl.col("sound") & (both > 0)).then(lean).alias("imbalance"))
+        .drop("sound")
+    )
 
 
 def update_rows(deltas: pl.LazyFrame) -> pl.LazyFrame:
@@ -128,6 +140,7 @@ def book_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
             weight.sum().alias("held_s"),
             weight.filter(pl.col("mid").is_not_null()).sum().alias("two_sided_s"),
             weight.filter(pl.col("imbalance").is_not_null()).sum().alias("imbalance_known_s"),
+            weight.filter(pl.col("cut")).sum().alias("depth_cut_s"),
             ((pl.col("next_mid") - pl.col("mid")).filter(stepped) ** 2).sum().alias("moved"),
             weight.filter(stepped).sum().alias("moved_s"),
             *((pl.col(name) * weight).sum().alias(f"{name}_s") for name in ("spread", "mid", "imbalance", *DEPTHS)),
@@ -206,6 +219,21 @@ def mid_paths(rows: pl.LazyFrame, start: int, end: int, bins: int) -> pl.LazyFra
     )
 
 
+def ticks(sums: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
+    """Return ``tick_size`` per instrument, the one that holds at its mean mid.
+
+    ``steps``: ``instrument_id, begin, tick_size``, from which price (dollars) on which tick holds.
+    """
+    mean = pl.col("mid_s") / pl.col("two_sided_s")
+    return (
+        steps.join(sums.select("instrument_id", mean.alias("mean")), on="instrument_id")
+        .filter(pl.col("begin") <= pl.col("mean") + _ROUNDING)
+        .sort("instrument_id", "begin")
+        .group_by("instrument_id")
+        .agg(pl.col("tick_size").last())
+    )
+
+
 def _in_interval(rows: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
     """Return sorted ``rows`` with ``start`` and ``end`` of the last covered interval begun by then, null if none."""
     return rows.join_asof(
@@ -221,7 +249,13 @@ def _clipped(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
         pl.col("end").cast(pl.Int64).clip(start, end),
         pl.col("state").cast(pl.String),
         pl.col("reason").cast(pl.String),
+        pl.col("inclusion").cast(pl.Float64),
     ).filter(pl.col("end") > pl.col("start"))
+
+
+def _cut(side: str, levels: int) -> pl.Expr:
+    last, best = (pl.col(f"{side}_px_{level:02d}") for level in (levels - 1, 0))
+    return ((last - best).abs() < FAR - _ROUNDING).fill_null(value=False)
 
 
 def _depth(name: str, levels: int) -> pl.Expr:

@@ -4,24 +4,26 @@ Kept apart from the frames because this is about files and memory: it goes hour 
 ``ROWS_PER_STEP`` rows, however busy the day was.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import polars as pl
 
 from predsurv.core.errors import ConfigError
-from predsurv.core.market import Market
-from predsurv.core.num import MICROS
+from predsurv.core.market import Market, PriceBand
+from predsurv.core.num import MICROS, Price
 from predsurv.mine import frames, scores
 from predsurv.mine.days import Day, nothing_recorded
 from predsurv.mine.output import write_stats
+from predsurv.mine.sources import Source, scan, source_of
 from predsurv.store.intact import check_intact
 from predsurv.store.paths import NS_HOUR, Dataset, Layout
 
 ROWS_PER_STEP: Final = 2_000_000
 
-_DATASETS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas", "trades", "coverage")
+_DATASETS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas", "trades", "coverage", "lifecycle")
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _ROW: Final = [("instrument_id", pl.String()), ("ts_recv", _TIME)]
@@ -50,6 +52,7 @@ class _Scope(NamedTuple):
     """A day with the instruments that were observed in it: ``ids`` numbers them, which makes sorting cheap."""
 
     day: Day
+    source: Source
     ids: pl.Enum
     intervals: pl.DataFrame
     rows_per_step: int
@@ -57,7 +60,7 @@ class _Scope(NamedTuple):
     def scan(self, files: list[Path]) -> pl.LazyFrame:
         """Return the rows of the files that belong to these instruments."""
         number = pl.col("instrument_id").cast(self.ids, strict=False)
-        return _scan(files).with_columns(number).filter(pl.col("instrument_id").is_not_null())
+        return self.source.scan(files).with_columns(number).filter(pl.col("instrument_id").is_not_null())
 
 
 class _Stretch(NamedTuple):
@@ -79,37 +82,47 @@ def mine(day: Day, markets: Iterable[Market], weight: Mapping[str, float], rows_
     if not files:
         raise ConfigError(nothing_recorded(day.data_dir, day.venue, day.date))
     check_intact(Layout(day.data_dir), (path for name in _DATASETS for path in day.files(name)), day.date)
-    totals = frames.coverage_totals(_scan(files), day.start, day.end).collect(engine="streaming")
-    scope = _scope(day, files, rows_per_step)
-    joined = totals.join(_ticks(markets, totals), on="instrument_id", how="left")
+    source = source_of(day)
+    totals = frames.coverage_totals(source.scan(files), day.start, day.end).collect(engine="streaming")
+    scope = _scope(day, source, rows_per_step)
+    joined = totals
     for part in (*_sums(scope), _trades(scope)):
         joined = joined.join(part.cast({"instrument_id": pl.String}), on="instrument_id", how="left")
+    ticks = frames.ticks(joined.lazy(), _steps(markets, set(totals["market_id"]) - _regridded(day)).lazy())
+    joined = joined.join(ticks.collect(), on="instrument_id", how="left")
     counts = pl.col("updates", "trades", "volume", "notional").fill_null(0)
     stats = scores.scored(scores.statistics(joined.lazy().with_columns(counts)), weight).collect()
     rows = {name: _count(day.files(name)) for name in _DATASETS}
     return Mined(day, stats, write_stats(stats, day.data_dir, day.venue, day.date), rows)
 
 
-def paths(day: Day, instruments: list[str], bins: int) -> dict[str, list[float | None]]:
+def paths(
+    day: Day, instruments: Sequence[str], bins: int, rows_per_step: int = ROWS_PER_STEP
+) -> dict[str, list[float | None]]:
     """Return the mid of each instrument in ``bins`` equal steps of the observed part of the day, None if unknown."""
     files = day.files("snapshots")
     if not files:
         return {}
-    coverage = _scan(day.files("coverage")).filter(pl.col("instrument_id").is_in(instruments))
+    source = source_of(day)
+    coverage = source.scan(day.files("coverage")).filter(pl.col("instrument_id").is_in(instruments))
     intervals = frames.covered(coverage, day.start, day.end).collect()
-    rows = frames.book_rows(_scan(files).filter(pl.col("instrument_id").is_in(instruments)), 1)
-    held = frames.held(rows, intervals.lazy(), "mid").collect(engine="streaming")
-    table = frames.mid_paths(held.lazy(), *_span(intervals), bins).collect()
+    steps = max(1, -(-_count(files) // rows_per_step))
+    size = max(1, -(-len(instruments) // steps))
     lines: dict[str, list[float | None]] = {}
-    for instrument, position, mid in table.iter_rows():
-        lines.setdefault(instrument, [None] * bins)[position] = mid
+    for begin in range(0, len(instruments), size):
+        some = instruments[begin : begin + size]
+        rows = frames.book_rows(source.scan(files).filter(pl.col("instrument_id").is_in(some)), 1)
+        known = rows.select("instrument_id", "ts", "trusted", "mid")
+        held = frames.held(known, intervals.lazy(), "mid").collect(engine="streaming")
+        for instrument, position, mid in frames.mid_paths(held.lazy(), *_span(intervals), bins).collect().iter_rows():
+            lines.setdefault(instrument, [None] * bins)[position] = mid
     return lines
 
 
-def _scope(day: Day, files: list[Path], rows_per_step: int) -> _Scope:
-    intervals = frames.covered(_scan(files), day.start, day.end).collect(engine="streaming")
+def _scope(day: Day, source: Source, rows_per_step: int) -> _Scope:
+    intervals = frames.covered(source.scan(day.files("coverage")), day.start, day.end).collect(engine="streaming")
     ids = pl.Enum(intervals["instrument_id"].unique().sort())
-    return _Scope(day, ids, intervals.cast({"instrument_id": ids}), rows_per_step)
+    return _Scope(day, source, ids, intervals.cast({"instrument_id": ids}), rows_per_step)
 
 
 def _sums(scope: _Scope) -> list[pl.DataFrame]:
@@ -168,16 +181,26 @@ def _trades(scope: _Scope) -> pl.DataFrame:
     return frames.trade_sums(trades, scope.intervals.lazy()).collect(engine="streaming")
 
 
-def _ticks(markets: Iterable[Market], totals: pl.DataFrame) -> pl.DataFrame:
-    wanted = set(totals["market_id"])
-    pairs = {
-        outcome.instrument_id: market.tick_size / MICROS
+def _steps(markets: Iterable[Market], wanted: AbstractSet[str]) -> pl.DataFrame:
+    """Return from which price on which tick holds, for the outcomes of the ``wanted`` markets."""
+    rows = [
+        (outcome.instrument_id, band.start / MICROS, band.step / MICROS)
         for market in markets
         if market.market_id in wanted
         for outcome in market.outcomes
-    }
-    schema = {"instrument_id": pl.String, "tick_size": pl.Float64}
-    return pl.DataFrame(list(pairs.items()), schema=schema, orient="row")
+        for band in market.bands or (PriceBand(Price(0), Price(MICROS), market.tick_size),)
+    ]
+    schema = {"instrument_id": pl.String, "begin": pl.Float64, "tick_size": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row").unique(["instrument_id", "begin"], keep="last")
+
+
+def _regridded(day: Day) -> set[str]:
+    """Return the markets whose ticks changed that day: a spread in ticks would be one of two different things."""
+    files = day.files("lifecycle")
+    if not files:
+        return set()
+    changes = scan(files).filter(pl.col("kind").cast(pl.String) == "tick_size")
+    return set(changes.select(pl.col("market_id").cast(pl.String)).collect()["market_id"])
 
 
 def _hours(files: Iterable[Path]) -> dict[int, list[Path]]:
@@ -187,15 +210,10 @@ def _hours(files: Iterable[Path]) -> dict[int, list[Path]]:
     return hours
 
 
-def _scan(files: list[Path]) -> pl.LazyFrame:
-    # The number of recorded levels may change during a day: what the first file has not is not asked for.
-    return pl.scan_parquet(files, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
-
-
 def _count(files: list[Path]) -> int:
     if not files:
         return 0
-    count: int = _scan(files).select(pl.len()).collect().item()
+    count: int = scan(files).select(pl.len()).collect().item()
     return count
 
 

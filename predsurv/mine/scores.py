@@ -4,7 +4,8 @@ Kept apart from the frames because what is interesting is a matter of opinion, a
 
 Every component of the score is between 0 and 1, grows (or only falls) with what it measures, and approaches 1 without
 reaching it: ``x / (x + half)`` where ``half`` is the value that scores one half. The score is their weighted mean;
-what is not known counts as 0, so a market without data is never interesting.
+what is not known counts as 0, so a market that was observed and said nothing is never interesting. One that was not
+observed has no score: nothing is known of how interesting it is.
 """
 
 from collections.abc import Mapping
@@ -67,7 +68,10 @@ def weights(chosen: Mapping[str, int]) -> dict[str, float]:
 def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
     """Return the statistics of each instrument from its sums joined with coverage totals and ``tick_size``.
 
-    Null where the observed time holds nothing to measure; rates are per observed second.
+    Null where the observed time holds nothing to measure; rates are per observed second. ``inclusion``: with which
+    probability rotation gave the observed time; sums over instruments are unbiased for the venue once each is divided
+    by it. ``depth_cut_share``: of the time, in which the recorded levels ended within 5 cents, so that depths are
+    at least what they say.
     """
     two_sided = _over("two_sided_s")
     return sums.select(
@@ -75,6 +79,7 @@ def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
         "instrument_id",
         "observed_s",
         "gap_s",
+        (pl.col("observed_s") / _over("weighted_s")).alias("inclusion"),
         "updates",
         (pl.col("updates") / _over("observed_s")).alias("updates_per_s"),
         (pl.col("spread_s") / two_sided).alias("spread"),
@@ -82,6 +87,7 @@ def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("mid_s") / two_sided).alias("mid"),
         (pl.col("moved") / _over("moved_s")).sqrt().alias("volatility"),
         *((pl.col(f"{name}_s") / _over("held_s")).alias(name) for name in _depths()),
+        (pl.col("depth_cut_s") / _over("held_s")).clip(0.0, 1.0).alias("depth_cut_share"),
         (pl.col("imbalance_s") / _over("imbalance_known_s")).alias("imbalance"),
         "trades",
         "volume",
@@ -94,7 +100,10 @@ def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
-    """Return ``stats`` with a ``score_<component>`` column each and their weighted mean ``score``, best first."""
+    """Return ``stats`` with a ``score_<component>`` column each and their weighted mean ``score``, best first.
+
+    ``score`` is null for who was never observed.
+    """
     mid = pl.col("mid").clip(0.0, 1.0)
     components = {
         "activity": _saturating(pl.col("updates_per_s"), UPDATES_PER_S_HALF),
@@ -110,8 +119,8 @@ def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
     mean = pl.sum_horizontal(pl.col(f"score_{name}") * weight[name] for name in components)
     return (
         stats.with_columns(**known)
-        .with_columns(mean.clip(0.0, 1.0).alias("score"))
-        .sort("score", "observed_s", "instrument_id", descending=[True, True, False])
+        .with_columns(pl.when(pl.col("observed_s") > 0).then(mean.clip(0.0, 1.0)).alias("score"))
+        .sort("score", "observed_s", "instrument_id", descending=[True, True, False], nulls_last=True)
     )
 
 

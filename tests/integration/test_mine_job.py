@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError
-from predsurv.core.events import BookDelta, Level, Trade
+from predsurv.core.events import BookDelta, Level, MarketChange, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import PriceBand
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.mine import scores
@@ -75,10 +76,10 @@ def session() -> list[Record]:
     ]
 
 
-def record(folder: Path, parts: Sequence[Sequence[Record]]) -> Day:
+def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0") -> Day:
     """Write each part as one sealed segment."""
     clock = ManualClock(START)
-    log = Log(folder / "state", "c0", clock)
+    log = Log(folder / "state", collector, clock)
     for part in parts:
         log.append(part)
         log.flush()
@@ -126,6 +127,46 @@ def test_cuts_into_segments_and_steps_change_nothing(tmp_path: Path, cuts: list[
     cut = mine(record(tmp_path / "cut", parts), [market(1)], EVEN, rows_per_step).stats
     for left, right in zip(whole.rows(), cut.rows(), strict=True):
         assert left == pytest.approx(right)
+
+
+def test_what_two_collectors_saw_of_one_market_counts_once(tmp_path: Path) -> None:
+    """The other one saw all of the quiet market and less of the busy one, with more levels."""
+    less = [replace(each, end=START + 200 * S) if each == covered(140, 300) else each for each in session()]
+    less += [covered(300, 400, QUIET)]
+    alone = mine(record(tmp_path / "alone", [session()]), [market(1), market(2)], EVEN).stats
+    record(tmp_path / "both", [session()])
+    both = mine(record(tmp_path / "both", [less], "c1"), [market(1), market(2)], EVEN)
+    assert row(both) == pytest.approx(alone.row(0, named=True))
+    assert row(both, "m2-yes")["observed_s"] == 400
+    assert both.stats.height == 2
+    lines = paths(both.day, ["m1-yes", "m2-yes"], 10, rows_per_step=1)
+    assert {name: sum(mid is not None for mid in line) for name, line in lines.items()} == {"m1-yes": 8, "m2-yes": 10}
+
+
+def test_a_spread_in_ticks_is_in_those_of_its_price_and_unknown_when_they_changed(tmp_path: Path) -> None:
+    bands = (
+        PriceBand(Price(0), Price(100_000), Price(1_000)),
+        PriceBand(Price(100_000), Price(900_000), Price(10_000)),
+        PriceBand(Price(900_000), Price(1_000_000), Price(1_000)),
+    )
+    tapered = replace(market(1), tick_size=Price(1_000), bands=bands)
+    found = row(mine(record(tmp_path / "a", [session()]), [tapered], EVEN))
+    assert found["spread_ticks"] == pytest.approx(found["spread"] / 0.01)
+    finer = MarketChange(
+        KEY.venue, KEY.market_id, None, START + 90 * S, None, "tick_size", "{}", tick_size=Price(1_000)
+    )
+    changed = mine(record(tmp_path / "b", [[*session(), finer]]), [market(1), market(2)], EVEN)
+    assert row(changed)["spread_ticks"] is None
+    assert row(changed, "m2-yes")["spread_ticks"] == pytest.approx(40.0)
+
+
+def test_who_was_never_observed_has_no_score(tmp_path: Path) -> None:
+    rotated = Coverage(QUIET, START, START + 300 * S, "gap", "rotated_out", 0)
+    records = [each for each in session() if each not in (top(0, 20, 60, QUIET), covered(0, 300, QUIET))]
+    mined = mine(record(tmp_path, [[*records, rotated]]), [market(1), market(2)], EVEN)
+    assert row(mined)["score"] > 0
+    assert row(mined, "m2-yes")["score"] is None
+    assert list(mined.stats["instrument_id"]) == ["m1-yes", "m2-yes"]
 
 
 def test_the_file_is_whole_checked_and_outside_of_staging(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ ROW = {
     "ask_depth_5c": 50.0,
     "trades": 3,
     "notional": 12.0,
+    "depth_cut_share": 0.0,
     "stale_share": 0.1,
     "observed_s": 60.0,
     "gap_s": 0.0,
@@ -35,6 +36,14 @@ def test_prices_are_in_cents_and_depth_is_both_sides() -> None:
     row = dict(zip([column.key for column in table.columns], table.rows[0], strict=True))
     assert (row["mid"], row["spread"], row["depth_5c"], row["observed_s"]) == (50.0, 2.0, 150.0, 60e9)
     assert (row["rank"], row["question"], row["mid_path"]) == (1, "Who?", [])
+
+
+def test_who_was_never_observed_is_not_counted_and_cut_depths_are_named() -> None:
+    never = ROW | {"instrument_id": "m2-yes", "score": None, "observed_s": 0.0}
+    mined = Mined(DAY, pl.DataFrame([ROW, never]), Path("x"), {})
+    table = top_table(mined, [ROW | {"depth_cut_share": 0.25}], {"m1-yes": Words("Who?", "Yes", "")}, {})
+    assert "1 of 1 observed instruments" in table.note
+    assert "depth of 1 is at least what it says" in table.note
 
 
 def test_words_come_from_the_universe_and_else_the_id_stands(tmp_path: Path) -> None:

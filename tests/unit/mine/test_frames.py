@@ -29,6 +29,7 @@ def coverage(*rows: tuple[str, float, float, str, str]) -> pl.LazyFrame:
             "end": time_column([row[2] for row in rows]),
             "state": [row[3] for row in rows],
             "reason": [row[4] for row in rows],
+            "inclusion": [0.25 if row[3] == "covered" else 0.0 for row in rows],
         }
     )
 
@@ -80,12 +81,38 @@ def test_observed_and_missed_seconds_are_clipped_to_the_day() -> None:
         ("a", 100, 400, "gap", "rotated_out"),
     )
     row = frames.coverage_totals(table, T0, T0 + DAY).collect().row(0, named=True)
-    assert row == {"market_id": "m-a", "instrument_id": "a", "observed_s": 70.0, "gap_s": 30.0}
+    assert row == {"market_id": "m-a", "instrument_id": "a", "observed_s": 70.0, "gap_s": 30.0, "weighted_s": 280.0}
 
 
 def test_adjacent_covered_intervals_become_one() -> None:
     table = intervals(("a", 0, 10), ("a", 10, 20), ("a", 25, 30), ("b", 20, 40)).collect()
     assert [((row[1] - T0) // S, (row[2] - T0) // S) for row in table.iter_rows()] == [(0, 20), (25, 30), (20, 40)]
+
+
+def test_intervals_that_overlap_become_one_however_they_lie() -> None:
+    table = intervals(("a", 0, 3_600), ("a", 10, 20), ("a", 30, 40), ("b", 5, 6)).collect()
+    assert [((row[1] - T0) // S, (row[2] - T0) // S) for row in table.iter_rows()] == [(0, 3_600), (5, 6)]
+
+
+def test_a_book_that_crosses_itself_says_nothing_of_its_spread() -> None:
+    found = sums(tops(("a", 0, 0.49, 0.51), ("a", 50, 0.51, 0.49), ("a", 70, 0.5, 0.5)), intervals(("a", 0, 100)))
+    assert (found["held_s"], found["two_sided_s"], found["imbalance_known_s"]) == (100, 50, 50)
+    assert found["spread_s"] / found["two_sided_s"] == pytest.approx(0.02)
+    assert found["moved"] == 0
+
+
+def test_the_tick_is_that_of_the_band_in_which_the_mid_lies() -> None:
+    steps = pl.LazyFrame(
+        [("a", 0.0, 0.001), ("a", 0.1, 0.01), ("a", 0.9, 0.001), ("b", 0.0, 0.1), ("c", 0.0, 0.01)],
+        schema=["instrument_id", "begin", "tick_size"],
+        orient="row",
+    )
+    table = pl.LazyFrame(
+        {"instrument_id": ["a", "b", "c"], "mid_s": [20.0, 4.0, None], "two_sided_s": [40.0, 40.0, None]}
+    )
+    assert dict(frames.ticks(table, steps).collect().rows()) == {"a": 0.01, "b": 0.1}
+    low = table.with_columns(pl.col("mid_s") / 10)
+    assert dict(frames.ticks(low, steps).collect().rows()) == {"a": 0.001, "b": 0.1}
 
 
 def test_a_spread_weighs_as_long_as_it_held() -> None:
@@ -154,6 +181,10 @@ def test_depth_counts_the_levels_near_the_best() -> None:
     assert (row["bid_depth_1c"], row["bid_depth_5c"]) == (3.0, 7.0)
     assert (row["ask_depth_1c"], row["ask_depth_5c"]) == (16.0, 48.0)
     assert row["imbalance"] == pytest.approx((7 - 48) / 55)
+    assert not row["cut"]
+    assert frames.book_rows(rows, 3).collect()["cut"].to_list() == [False], "the third bid is exactly 5 cents away"
+    assert frames.book_rows(rows, 2).collect()["cut"].to_list() == [True]
+    assert frames.book_rows(rows, 1).collect()["cut"].to_list() == [True]
 
 
 def test_updates_staleness_and_waits() -> None:

@@ -13,6 +13,8 @@ SUMS = {
     "instrument_id": "i",
     "observed_s": 100.0,
     "gap_s": 20.0,
+    "weighted_s": 400.0,
+    "depth_cut_s": 20.0,
     "updates": 50,
     "held_s": 80.0,
     "two_sided_s": 40.0,
@@ -57,13 +59,16 @@ def test_statistics_divide_by_the_time_they_were_seen_in() -> None:
     assert row["notional_per_hour"] == pytest.approx(720.0)
     assert row["stale_share"] == 0.25
     assert row["two_sided_share"] == 0.5
+    assert row["inclusion"] == 0.25
+    assert row["depth_cut_share"] == 0.25
 
 
 def test_nothing_observed_is_nothing_known_and_never_interesting() -> None:
     unknown = dict.fromkeys(set(SUMS) - {"market_id", "instrument_id"}, None)
-    row = score(**unknown)
+    row = score(**(unknown | {"observed_s": 60.0}))
     assert row["score"] == 0.0
     assert row["spread"] is None
+    assert score(observed_s=0.0)["score"] is None, "of who was not observed nothing is known, not even that"
 
 
 def test_the_score_is_the_weighted_mean_of_its_components() -> None:
@@ -92,7 +97,11 @@ def test_a_wider_spread_scores_lower() -> None:
 def test_every_score_is_between_zero_and_one(values: list[float | None]) -> None:
     names = [name for name in SUMS if name not in ("market_id", "instrument_id")]
     row = score(**dict(zip(names, values, strict=True)))
-    assert all(0.0 <= row[name] <= 1.0 for name in row if name.startswith("score"))
+    scored = {name: value for name, value in row.items() if name.startswith("score")}
+    if scored["score"] is None:
+        assert not (values[0] or 0.0) > 0
+        del scored["score"]
+    assert all(0.0 <= value <= 1.0 for value in scored.values())
 
 
 def test_weights_add_up_to_one_and_replace_single_ones() -> None:
