@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import Struct
 
 from predsurv.core.events import AccountEvent, MarketEvent
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.ids import EventId, InstrumentKey, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import AccountSnapshot, Approved
@@ -83,6 +83,11 @@ class Catalog(Protocol):
     @property
     def issues(self) -> Sequence[ScanIssue]:
         """The unreadable rows of the scan so far."""
+        ...
+
+    @property
+    def doubted(self) -> AbstractSet[EventId]:
+        """Events of which a market was not given so far, though the venue lists it: nobody can vouch for the rest."""
         ...
 
     @property

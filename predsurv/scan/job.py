@@ -5,6 +5,7 @@ Kept apart from the command so that a schedule or a test runs the same scan with
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -12,14 +13,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.errors import IntegrityError, PermanentError, TransientError, WireError
-from predsurv.core.ids import VenueName
+from predsurv.core.ids import EventId, VenueName
 from predsurv.core.market import Market
 from predsurv.ports import Catalog, Clock, MarketQuery, ScanIssue, Venue
-from predsurv.scan.eligibility import eligible
+from predsurv.scan.eligibility import OVER, eligible
 from predsurv.scan.tally import Tally, Totals
 
 VENUES_AT_ONCE: Final = 4
 ISSUES_KEPT_MAX: Final = 20
+UNREADABLE_MAX: Final = 100
+UNREADABLE_SHARE_MAX: Final = 0.05
+"""With more unreadable rows than both of these the venue speaks another language now, and the old file is better."""
+
 PROGRESS_EVERY: Final = 100
 """Markets between two calls of the progress callback."""
 
@@ -29,6 +34,10 @@ class UniverseSink(Protocol):
 
     def write(self, market: Market) -> None:
         """Take one market; raises OSError."""
+        ...
+
+    def doubt(self, events: AbstractSet[EventId]) -> None:
+        """Take back, also from what was written, that one market of each of ``events`` must pay; raises OSError."""
         ...
 
     def commit(self) -> Path:
@@ -122,14 +131,17 @@ async def _scan_venue(venue: Venue, scan: Scan) -> VenueScan:
 
 
 async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tuple[VenueName, Scan]) -> int:
-    """Write every eligible market as it arrives; return how many were left out; raises when there was none."""
+    """Write every eligible market as it arrives; return how many were left out; raises when there were too few."""
     name, scan = where
     query, left_out = scan.queries[name], 0
     # A filtered or cut-off list may miss a market of an event: then nobody can vouch that one of the rest will pay.
     whole = not (query.min_volume or query.min_liquidity or query.limit)
+    doubted: set[EventId] = set()
     async for market in catalog.markets(query):
         if not eligible(market, query):
             left_out += 1
+            if market.status not in OVER:
+                doubted.add(market.event_id)
             continue
         sink.write(market if whole else replace(market, exhaustive=False))
         tally.add(market)
@@ -139,4 +151,10 @@ async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tup
             break
     if tally.total.markets + left_out == 0:
         raise PermanentError("the venue listed no readable market, which cannot be right; try again later")
+    unreadable, rows = len(catalog.issues), tally.total.markets + left_out + len(catalog.issues)
+    if unreadable > UNREADABLE_MAX and unreadable > rows * UNREADABLE_SHARE_MAX:
+        raise PermanentError(
+            f"{unreadable:,} of {rows:,} rows cannot be read ({catalog.issues[0].detail}); report this"
+        )
+    sink.doubt(doubted | catalog.doubted)
     return left_out

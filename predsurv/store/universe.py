@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -222,6 +223,22 @@ class UniverseWriter:
         self._file.write(line + b"\n")
         self.markets += 1
 
+    def doubt(self, events: AbstractSet[EventId]) -> None:
+        """Take ``exhaustive`` back from the markets of ``events``, of all that was written."""
+        if not events:
+            return
+        self._file.flush()
+        fd, name = tempfile.mkstemp(prefix=self._draft.stem, suffix=".jsonl", dir=self._draft.parent)
+        old, self._draft = self._draft, Path(name)
+        self._file.close()
+        self._file = os.fdopen(fd, "wb")
+        try:
+            with old.open("rb") as lines:
+                for line in lines:
+                    self._file.write(_doubtful(line, events) if b'"exhaustive":true' in line else line)
+        finally:
+            old.unlink()
+
     def commit(self) -> Path:
         """Make the file the day's universe, durably, and return its path."""
         self._file.flush()
@@ -243,6 +260,13 @@ class UniverseWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.abort()
+
+
+def _doubtful(line: bytes, events: AbstractSet[EventId]) -> bytes:
+    found = _DECODER.decode(line)
+    if found.event_id not in events:
+        return line
+    return _ENCODER.encode(msgspec.structs.replace(found, exhaustive=False)) + b"\n"
 
 
 def read_universe(path: Path) -> Iterator[Market]:

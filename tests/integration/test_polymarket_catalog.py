@@ -74,6 +74,24 @@ async def test_recorded_listing_is_complete(recorded: PolymarketCatalog, server:
     assert parse_qs(urlsplit(server.requests[1]).query)["after_cursor"] == ["c4"]
 
 
+async def test_events_with_a_market_that_is_not_given_are_doubted() -> None:
+    def of(event: str) -> list[dict[str, Any]]:
+        return [{"id": event, "negRisk": True, "negRiskAugmented": False}]
+
+    rows = [
+        row(1, events=of("whole")),
+        row(2, events=of("unread"), orderMinSize="many"),
+        row(3, events=of("strange"), question=7),
+        row(4, events=of("early"), clobTokenIds="[]"),
+        row(5, events=of("over"), clobTokenIds="[]", closed=True),
+        row(6, events="?"),
+    ]
+    catalog = scripted(lambda _: {"markets": rows})
+    assert [market.event_id for market in await read(catalog)] == ["whole"]
+    assert catalog.doubted == {"unread", "strange", "early"}
+    assert len(catalog.issues) == 3
+
+
 async def test_query_is_passed_on_and_checked(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:
     least = Money(10_000_000 * 1_000_000)
     markets = await read(recorded, MarketQuery(min_volume=least, min_liquidity=Money(500_000)))

@@ -6,10 +6,12 @@ counts. Only events and series are held in memory; markets pass through.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from typing import Final
 
 from predsurv.core.errors import PermanentError, WireError
+from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
@@ -74,6 +76,11 @@ class KalshiCatalog:
     def issues(self) -> Sequence[ScanIssue]:
         """What could not be read so far, at most ``ISSUES_MAX``."""
         return self._issues
+
+    @property
+    def doubted(self) -> AbstractSet[EventId]:
+        """None: the venue vouches for no event in the first place."""
+        return frozenset()
 
     @property
     def pages(self) -> int:

@@ -4,10 +4,12 @@ Kept apart because a scan must be able to run without a feed or an account.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from msgspec.structs import replace
 
+from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.num import parse_price
 from predsurv.ports import MarketQuery, ScanIssue
@@ -51,6 +53,11 @@ class MockCatalog:
     def issues(self) -> Sequence[ScanIssue]:
         """The unreadable rows so far."""
         return tuple(self._issues)
+
+    @property
+    def doubted(self) -> AbstractSet[EventId]:
+        """None: the rows that cannot be read are events of their own."""
+        return frozenset()
 
     @property
     def pages(self) -> int:

@@ -8,6 +8,7 @@ but rows move between parts while they are read and would be lost without a trac
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from typing import Final
 
@@ -15,13 +16,14 @@ import msgspec
 from msgspec import Raw, Struct
 
 from predsurv.core.errors import PermanentError, WireError
+from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.num import format_micros
 from predsurv.core.text import sanitise
 from predsurv.net.http import Http
 from predsurv.net.limiter import TokenBucket
 from predsurv.ports import Clock, MarketQuery, ScanIssue
-from predsurv.venues.polymarket.listing import VENUE, market_of, read_row
+from predsurv.venues.polymarket.listing import VENUE, events_of, market_of, read_row
 
 PAGE_ROWS: Final = 100  # asking for more is answered with 100, without a word
 PAGES_MAX: Final = 50_000
@@ -50,12 +52,18 @@ class PolymarketCatalog:
         self._limiter = limiter
         self._clock = clock
         self._issues: list[ScanIssue] = []
+        self._doubted: set[EventId] = set()
         self._pages = 0
 
     @property
     def issues(self) -> Sequence[ScanIssue]:
         """The unreadable rows so far, at most ``ISSUES_MAX``."""
         return self._issues
+
+    @property
+    def doubted(self) -> AbstractSet[EventId]:
+        """Events with a row that cannot be read, or with an open market that has no tokens yet."""
+        return self._doubted
 
     @property
     def pages(self) -> int:
@@ -120,12 +128,16 @@ class PolymarketCatalog:
         markets = []
         for number, row in enumerate(page.markets, start=1):
             try:
-                market = market_of(read_row(row), fetched_at)
+                read = read_row(row)
+                market = market_of(read, fetched_at)
             except (WireError, ValueError) as error:
                 self._blame(f"page {self._pages} row {number}", str(error))
+                self._doubted |= events_of(row)
                 continue
             if market is not None:
                 markets.append(market)
+            elif not (read.closed or read.archived):
+                self._doubted |= events_of(row)
         return markets
 
     def _blame(self, where: str, detail: str) -> None:

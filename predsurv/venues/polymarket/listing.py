@@ -121,6 +121,27 @@ read_row = msgspec.json.Decoder(GammaMarket).decode
 """Bytes of one row to ``GammaMarket``; raises ValueError."""
 
 
+class _Id(Struct, gc=False):
+    id: str | None = None
+
+
+class _Events(Struct, gc=False):
+    """So much of a row that what else is in it cannot matter."""
+
+    events: list[_Id] | None = None
+
+
+_read_events: Final = msgspec.json.Decoder(_Events).decode
+
+
+def events_of(row: Raw) -> set[EventId]:
+    """Return the events that a row says it belongs to, also where the rest of it makes no sense."""
+    try:
+        return {EventId(event.id) for event in _read_events(row).events or () if event.id}
+    except (ValueError, RecursionError):
+        return set()
+
+
 def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
     """Return our market, or None for one without two tokens yet and for non-binary legacy ones.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -10,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.core.errors import PermanentError, TransientError
-from predsurv.core.ids import VenueName
+from predsurv.core.ids import EventId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.net.clock import ManualClock
@@ -29,6 +30,7 @@ class FakeCatalog:
 
     items: Sequence[Market | Exception]
     issues: Sequence[ScanIssue] = ()
+    doubted: AbstractSet[EventId] = frozenset()
     pages: int = 1
     closed: int = 0
     running: list[int] = field(default_factory=lambda: [0, 0])
@@ -135,6 +137,42 @@ async def test_a_list_with_markets_left_out_vouches_for_no_event(
     done = await run(tmp_path, {"mock": FakeCatalog([one])}, query)
     assert done.results[0].path is not None
     assert [found.exhaustive for found in read_universe(done.results[0].path)] == [vouched]
+
+
+async def test_an_event_of_which_a_market_is_missing_is_not_vouched_for(tmp_path: Path) -> None:
+    whole, paused, unread = (
+        [replace(market(3 * each + n), event_id=EventId(f"e{each}"), exhaustive=True) for n in range(3)]
+        for each in range(3)
+    )
+    paused[2] = replace(paused[2], status="paused", tradable=False)
+    closed = replace(market(9), event_id=EventId("e0"), status="resolved", exhaustive=True, tradable=False)
+    catalog = FakeCatalog([*paused, *whole, *unread, closed], doubted={EventId("e2")})
+    done = await run(tmp_path, {"mock": catalog}, MarketQuery(tradable_only=True))
+    assert done.results[0].path is not None
+    found = {each.market_id: each.exhaustive for each in read_universe(done.results[0].path)}
+    assert {name for name, vouched in found.items() if vouched} == {"m0", "m1", "m2"}
+    assert len(found) == 8
+    assert list((tmp_path / "state").rglob("*.jsonl")) == []
+
+
+@pytest.mark.parametrize(("unreadable", "believed"), [(100, True), (101, False), (5_000, False)])
+async def test_a_list_that_can_hardly_be_read_leaves_the_old_file(
+    tmp_path: Path, unreadable: int, believed: bool
+) -> None:
+    await run(tmp_path, {"mock": FakeCatalog([market(1)])})
+    issues = [ScanIssue(VenueName("mock"), f"row {number}", "no such price") for number in range(unreadable)]
+    (result,) = (await run(tmp_path, {"mock": FakeCatalog([market(2)], issues)})).results
+    assert universe(tmp_path, "mock") == (["m2"] if believed else ["m1"])
+    if not believed:
+        assert (
+            result.failure == f"{unreadable:,} of {unreadable + 1:,} rows cannot be read (no such price); report this"
+        )
+
+
+async def test_a_few_unreadable_rows_among_many_are_no_reason_to_keep_the_old_file(tmp_path: Path) -> None:
+    issues = [ScanIssue(VenueName("mock"), f"row {number}", "bad") for number in range(150)]
+    done = await run(tmp_path, {"mock": FakeCatalog([market(number) for number in range(3_000)], issues)})
+    assert done.results[0].failure is None
 
 
 async def test_unreadable_rows_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
 from predsurv.core.market import FeeSchedule, Market, Outcome, PriceBand
 from predsurv.core.num import Money, Price, Size
+from predsurv.store.paths import Layout
 from predsurv.store.universe import (
     LINE_BYTES_MAX,
     UniverseWriter,
@@ -121,6 +122,19 @@ def test_times_come_back_to_the_nanosecond(ts: int) -> None:
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a UTC time"):
         parse_iso(text)
+
+
+def test_a_doubt_takes_back_what_was_vouched_for(tmp_path: Path) -> None:
+    sure = msgspec.structs.replace(FULL, market_id=MarketId("sure"), event_id=EventId("sure"))
+    with UniverseWriter(tmp_path, MOCK, NOON) as writer:
+        writer.write(FULL)
+        writer.write(sure)
+        writer.write(MINIMAL)
+        writer.doubt(frozenset())
+        writer.doubt({FULL.event_id, MINIMAL.event_id})
+        path = writer.commit()
+    assert list(read_universe(path)) == [msgspec.structs.replace(FULL, exhaustive=False), sure, MINIMAL]
+    assert list(Layout(tmp_path).staging("scan").iterdir()) == []
 
 
 def test_a_scan_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
