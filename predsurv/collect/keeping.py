@@ -33,7 +33,8 @@ class Keeper:
         self._ledger = ledger
         self._meter = meter
         self.on_sealed: Callable[[SealReport], None] = lambda _: None
-        self._unsettled: set[int] = set()  # damaged segments; what was taken back for them is not durable yet
+        self._unsettled: set[int] = set()  # damaged segments; what was taken back for them is not sealed yet
+        self._settling: dict[int, frozenset[int]] = {}  # those that are settled once that segment is sealed
 
     async def commit(self) -> None:
         """Commit what was recorded since the last time, with the notes that belong to it."""
@@ -52,17 +53,16 @@ class Keeper:
         marks = [session.recorder.mark for session in self._sessions]
         await self.commit()
         names = [session.venue.name for session in self._sessions]
-        rotations, unsettled = self.writer.rotations, frozenset(self._unsettled)
+        closed, unsettled = self.writer.closed, frozenset(self._unsettled)
         await self._heard(self.writer.rotate(dict(zip(names, marks, strict=True))), marks)
-        if unsettled and self.writer.rotations > rotations:
-            await self._settle(unsettled)
+        if unsettled and self.writer.closed > closed:
+            self._settling[self.writer.closed] = unsettled
 
     async def finish(self) -> None:
         """Account for everything, seal everything and close; the sessions record no more."""
         for session in self._sessions:
             session.records += session.recorder.stop()
         try:
-            await self.commit()
             await self._hand_over()
             await self.commit()
             await asyncio.to_thread(self.writer.finish)
@@ -73,12 +73,14 @@ class Keeper:
     async def sealed(self) -> None:
         """Take note of what was sealed; time of which records turned out to be damaged is a gap."""
         for report, since in self.writer.sealing.done():
+            _, number = parse_segment(Path(report.segment))
+            await self._settle(number)
             self._meter.sealed(report)
             self.on_sealed(report)
             if not report.damaged:
                 continue
             _LOG.warning("%s: damaged: %s; a gap", report.segment, "; ".join(report.damaged))
-            self._unsettled.add(parse_segment(Path(report.segment))[1])
+            self._unsettled.add(number)
             for session in self._sessions:
                 began = max(since.get(session.venue.name, 0), self.writer.opened)
                 session.records += session.recorder.interrupt("crash", began)
@@ -86,8 +88,12 @@ class Keeper:
         if self._unsettled:
             self.writer.sealing.heard(max(session.recorder.mark for session in self._sessions))
 
-    async def _settle(self, segments: frozenset[int]) -> None:
-        """Let the mark of damage say that its claims were taken back; a disk that is full now is asked again."""
+    async def _settle(self, number: int) -> None:
+        """Let the mark of damage say what the segments to ``number`` took back; a full disk is asked again later."""
+        due = [each for each in self._settling if each <= number]
+        segments = frozenset[int]().union(*(self._settling.pop(each) for each in due))
+        if not segments:
+            return
         try:
             await asyncio.to_thread(quarantine.heard, self.writer.layout, self.writer.collector, segments)
         except OSError as error:
@@ -123,9 +129,10 @@ class Keeper:
         return [record for kept, _ in taken for record in kept], [note for _, notes in taken for note in notes]
 
     async def _hand_over(self) -> None:
-        """Let the ledger remember who is rotated out; when it cannot, the notes go on doing so."""
+        """Commit, and let the ledger remember who is rotated out; when it cannot, the notes go on doing so."""
         ends = [end for session in self._sessions for end in session.recorder.account.idle()]
-        if not ends:
+        await self.commit()
+        if not ends or self.writer.paused is not None:  # what the log does not know yet the ledger must not know
             return
         try:
             await asyncio.to_thread(self._ledger.leave, ends)

@@ -23,7 +23,7 @@ from predsurv.collect.timekeeping import SteadyClock
 from predsurv.collect.writer import Timing, Writer
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError, TransientError
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.ids import VenueName
 from predsurv.ports import Clock, Venue
 from predsurv.store import quarantine
 from predsurv.store.ballast import BALLAST_BYTES
@@ -31,7 +31,7 @@ from predsurv.store.losses import retract
 from predsurv.store.paths import NS_DAY, Layout
 from predsurv.store.recovery import RecoveryReport, recover
 from predsurv.store.seal import SealOptions
-from predsurv.store.tiles import sealed_tiles, sealed_until
+from predsurv.store.tiles import sealed_ends, sealed_tiles, sealed_until
 from predsurv.store.universe import latest_universe, read_universe
 
 CONNECTIONS_MAX: Final = 1_000
@@ -115,9 +115,16 @@ def _owed(name: VenueName, notes: Mapping[str, bytes], recovery: RecoveryReport)
 
 
 def _mended(name: VenueName, owed: LeftOpen, layout: Layout, ledger: Ledger, collector: str) -> LeftOpen:
-    """Return what is owed when part of the log was lost: fitted to what is sealed."""
-    tiles = list(sealed_tiles(layout, collector, name, max(0, owed.mark - NS_DAY)))
-    concerned: set[InstrumentKey] = {key for key, _, _ in tiles}
+    """Return what is owed when part of the log was lost: fitted to what is sealed.
+
+    Whoever had a turn in the last day may have had the one before long ago, and what was lost reach back to that.
+    """
+    since = max(0, owed.mark - NS_DAY)
+    tiles = list(sealed_tiles(layout, collector, name, since))
+    concerned = {key for key, _, _ in tiles} | {each.key for each in (*owed.written, *owed.gaps)}
+    concerned |= {key for key, ended in ledger.every(name).items() if ended >= since}
+    earlier = sealed_ends(layout, collector, name, since)
+    tiles += [(key, end, end) for key, end in earlier.items() if key in concerned]
     made = mend(tiles, owed.written, owed.gaps, ledger.ends(concerned))
     latest = max((end for _, _, end in tiles), default=0)
     return LeftOpen(made.written, made.gaps, max(owed.mark, latest))

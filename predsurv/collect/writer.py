@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from predsurv.collect.carryover import keep_notes
 from predsurv.collect.sealing import SEGMENTS_WAITING_MAX, Sealing, Since
-from predsurv.core.errors import PredsurvError, TransientError
+from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
 from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.intake import LogFact, SegmentReplaced
-from predsurv.store.paths import Layout
+from predsurv.store.paths import Layout, parse_segment
 from predsurv.store.seal import SealOptions
 from predsurv.store.wal import Log
 
@@ -46,16 +46,17 @@ class Writer:
         self._timing = timing
         self._log = Log(layout.state, collector, clock)
         self.opened = clock.now()
-        self.rotations = 0  # segments closed, all of them durable
+        self.closed = 0  # the number of the last segment closed by a rotation, which is durable
         self._since: Since = {}
         self._notes: dict[str, bytes] = {}
-        self._synced = self._rotated = clock.monotonic()
+        self._rotated = clock.monotonic()
+        self._synced = self._rotated - timing.fsync_interval  # what mends damage comes first, and must be durable
 
     @property
     def seal_due(self) -> bool:
         """Return whether the open segment should be closed now."""
-        if self.sealing.waiting >= SEGMENTS_WAITING_MAX:
-            return False
+        if self.sealing.waiting >= SEGMENTS_WAITING_MAX or self._log.paused is not None:
+            return False  # while nothing can be written there is nothing to write down either
         old = self._clock.monotonic() - self._rotated >= self._timing.seal_interval
         return old or self._log.size >= self._timing.seal_bytes
 
@@ -117,13 +118,15 @@ class Writer:
                 # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
                 keep_notes(self.layout, self.collector, self._notes)
                 path = self._log.rotate()
+            except IntegrityError:
+                raise
             except (PredsurvError, OSError) as error:
                 _LOG.warning("the log segment stays open: %s", error)
             else:
                 if path is not None:  # queued here: whoever waits for this may be gone by now
                     self.sealing.add(path, self._since)
                     self._since = marks
-                    self.rotations += 1
+                    _, self.closed = parse_segment(path)
         return self._heeded(self._log.flush())
 
     def flush(self) -> Sequence[LogFact]:

@@ -19,7 +19,7 @@ BATCH_RECORDS_MAX: Final = 4_096
 """Records in one batch; a longer buffer is committed as several, in one transaction."""
 
 BUFFER_RECORDS_MAX: Final = 500_000
-"""Records taken without a flush, or held while paused; beyond it the log gives up."""
+"""Records that may wait for a flush, or for the end of a pause; when more do, the log takes nothing more."""
 
 RETRY_INTERVAL: Final = NS_SECOND
 """How often a paused log tries again, ns."""
@@ -69,15 +69,18 @@ class Intake:
         self.paused: LogPaused | None = None
 
     def take(self, records: Sequence[Record]) -> None:
-        """Buffer ``records``, less what a pause refuses; raises IntegrityError beyond the bound."""
+        """Buffer ``records``, less what a pause refuses; raises IntegrityError when more than the bound wait already.
+
+        What comes at once may be more: a disk that stood still for a while leaves a backlog that it can take now.
+        """
+        if len(self._buffer) > BUFFER_RECORDS_MAX:
+            why = self.paused.reason if self.paused else "nobody flushed"
+            raise IntegrityError(f"the log holds {BUFFER_RECORDS_MAX} unwritten records ({why}): free disk space")
         if self.paused is not None:
             kept = [record for record in records if isinstance(record, _LEDGER)]
             self._refused += len(records) - len(kept)
             records = kept
         self._buffer.extend(records)
-        if len(self._buffer) > BUFFER_RECORDS_MAX:
-            why = self.paused.reason if self.paused else "nobody flushed"
-            raise IntegrityError(f"the log holds {BUFFER_RECORDS_MAX} unwritten records ({why}): free disk space")
 
     def pending(self) -> list[Record]:
         """Return a copy of what waits, oldest first."""

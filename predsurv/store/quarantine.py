@@ -4,6 +4,8 @@ Kept apart because what is in quarantine is never read by the program again. The
 next has to look for time that nobody accounts for, and for claims whose records went with the segment.
 """
 
+import errno
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -18,19 +20,41 @@ TAIL_BYTES_MAX: Final = 16 << 20
 
 
 _MARKING: Final = Lock()
+_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
 def keep_segment(path: Path, layout: Layout) -> None:
-    """Move the segment at ``path`` into quarantine, marked; the log has forgotten it then. Raises OSError."""
+    """Move the segment at ``path`` into quarantine, marked; the log has forgotten it then. Raises OSError.
+
+    All of it is there before any of it goes: half a segment is nothing that anybody could look at.
+    """
     folder = layout.quarantine
     collector, segment = parse_segment(path)
     with _MARKING:
         _write_mark(layout, collector, {*(marked(layout, collector) or ()), segment})
     make_dirs(folder, PRIVATE_DIR)
-    for file in segment_files(path):  # the database file is first: without it there is no segment
-        replace(file, folder / file.name)
-        sync_dir(folder)
+    files = list(segment_files(path))
+    for file in files:
+        _keep_too(file, folder / file.name)
+    sync_dir(folder)
+    for file in files:  # the database file is first: without it there is no segment
+        file.unlink(missing_ok=True)
         sync_dir(path.parent)
+
+
+def keeps(path: Path, layout: Layout) -> bool:
+    """Return whether the segment that was at ``path`` is in quarantine."""
+    return (layout.quarantine / path.name).exists()
+
+
+def _keep_too(file: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(file, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        replace(file, target)
 
 
 def marked(layout: Layout, collector: str) -> Sequence[int] | None:

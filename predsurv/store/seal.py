@@ -21,10 +21,12 @@ from predsurv.store import allocator, ballast, manifest, quarantine
 from predsurv.store.columns import Collected, Contents
 from predsurv.store.durable import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir
 from predsurv.store.lock import publishing
+from predsurv.store.losses import retract
 from predsurv.store.manifest import SealedFile
 from predsurv.store.partitions import FileTable, file_tables
 from predsurv.store.paths import Dataset, Layout, Stamp, parse_file, parse_segment, segment_name, stamp_time
 from predsurv.store.segment import Segment, SegmentReader, UnbornSegment, predecessor_limit, remove_segment
+from predsurv.store.tiles import sealed_until
 from predsurv.store.writing import ParquetSink
 
 
@@ -47,6 +49,7 @@ class SealOptions(Struct, frozen=True):
 
 
 DEFAULTS: Final = SealOptions()
+_QUARANTINED: Final = "it was put into quarantine before"
 
 
 class SealReport(Struct, frozen=True):
@@ -92,7 +95,7 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
 def _outcome(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     if not path.exists():  # forgotten by an earlier call, which then could not make that durable
         remove_segment(path)
-        return SealReport(path.name)
+        return SealReport(path.name, damaged=(_QUARANTINED,) if quarantine.keeps(path, layout) else ())
     try:
         return _seal(path, layout, options)
     except UnbornSegment:
@@ -106,6 +109,8 @@ def _outcome(path: Path, layout: Layout, options: SealOptions) -> SealReport:
 def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     options.at("read")
     segment, contents, damaged = _read(path, options)
+    if damaged:
+        segment, contents, damaged = _read(path, _doubting(path, layout, options))
     stamp = Stamp(stamp_time(segment.header.opened), segment.header.collector, segment.header.segment)
     files = _write_files(file_tables(contents, options.levels, stamp.segment), layout, stamp, options)
     options.at("forget")
@@ -128,6 +133,16 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
         opened=segment.header.opened,
         latest=contents.latest,
     )
+
+
+def _doubting(path: Path, layout: Layout, options: SealOptions) -> SealOptions:
+    """Return ``options`` for a segment that is damaged: its claims speak of rows that were in it, too."""
+    since = sealed_until(layout, *parse_segment(path))
+
+    def amend(claim: Coverage) -> Sequence[Coverage]:
+        return retract(options.amend(claim), since.get(claim.key.venue, 0))
+
+    return msgspec.structs.replace(options, amend=amend)
 
 
 def _read(path: Path, options: SealOptions) -> tuple[Segment, Contents, tuple[str, ...]]:

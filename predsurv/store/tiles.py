@@ -44,6 +44,30 @@ def sealed_tiles(layout: Layout, collector: str, venue: VenueName, since: int) -
             yield InstrumentKey(venue, MarketId(market), InstrumentId(instrument)), start, end
 
 
+def sealed_ends(layout: Layout, collector: str, venue: VenueName, before: int) -> dict[InstrumentKey, int]:
+    """Return where the last tile of each instrument ended that ``collector`` wrote on days before that of ``before``.
+
+    A file that cannot be read is passed over.
+    """
+    first = date_of(before)
+    ends: dict[InstrumentKey, int] = {}
+    folder = layout.folder(Partition("coverage", venue, first, None)).parent
+    for path in ours(folder.glob("date=*/*.parquet")):
+        partition, stamp = parse_file(path)
+        if partition.date >= first or stamp.collector != collector:
+            continue
+        try:
+            table: Any = pq.read_table(path, columns=_COLUMNS, partitioning=None, page_checksum_verification=True)
+        except (OSError, pa.ArrowException):
+            continue
+        latest = table.group_by(["market_id", "instrument_id"]).aggregate([("end", "max")])
+        columns = (latest[name].to_pylist() for name in ("market_id", "instrument_id"))
+        for market, instrument, end in zip(*columns, latest["end_max"].cast(pa.int64()).to_pylist(), strict=True):
+            key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
+            ends[key] = max(end, ends.get(key, 0))
+    return ends
+
+
 def sealed_until(layout: Layout, collector: str, segment: int) -> dict[VenueName, int]:
     """Return by venue the time (ns UTC) of the latest row that ``collector`` sealed of segments before ``segment``.
 

@@ -138,12 +138,16 @@ class Log:
     def rotate(self) -> Path | None:
         """Close the segment and return its path for sealing; the next one is open from then on.
 
-        None when it is empty or the log is paused. Raises PredsurvError when the disk does not
-        take another segment: nothing has changed then, try later. Facts come with the next flush.
+        None when it is empty or the log is paused, or when the sync before failed: its successor is
+        fresh, and must not be sealed before it. Raises PredsurvError when the disk does not take
+        another segment: nothing has changed then, try later. Facts come with the next flush.
         """
         with self._turn:
+            before = self._current
             self._sync()
-            if self._current.writer.batches == 0 or self._intake.paused is not None or self._doomed is not None:
+            if self._current is not before or self._intake.paused is not None or self._doomed is not None:
+                return None
+            if before.writer.batches == 0:
                 return None
             writer = create_segment(self._layout, self._collector, self._clock.now())
             with self._lock:

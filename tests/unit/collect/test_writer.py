@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -9,12 +10,14 @@ import pytest
 
 from predsurv.collect.carryover import find_notes
 from predsurv.collect.writer import Timing, Writer
+from predsurv.core.errors import IntegrityError
 from predsurv.core.records import Coverage
 from predsurv.net.clock import ManualClock
 from predsurv.store.intake import LogPaused
 from predsurv.store.paths import Layout, dataset_files, date_of, segments_of
 from predsurv.store.seal import SealOptions
 from predsurv.store.segment import SegmentWriter
+from tests.disk import Disk
 from tests.unit.collect.worlds import START, A, S, book, delta
 
 TIMING = Timing(fsync_interval=S, seal_interval=60 * S, seal_bytes=1_000)
@@ -150,6 +153,47 @@ async def test_claims_of_what_was_in_a_damaged_segment_are_taken_back(tmp_path: 
     writer.finish()
     assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
     assert claims(tmp_path) == [(0, 1, "live"), (1, 60, "crash")]
+
+
+async def test_a_sync_that_fails_while_the_log_is_rotated_doubles_nothing(writer: Writer, disk: Disk) -> None:
+    await writer.write([book(A, START)], [])
+    await writer.write([delta(A, START + 1, 41, 1)], [("alive:mock", b"1")])
+    disk.syncs_to_fail = 1
+    await writer.rotate({A.venue: START + 1})
+    writer.finish()
+    assert sum(report.rows.get("deltas", 0) for report, _ in writer.sealing.done()) == 4
+
+
+async def test_a_second_failed_sync_ends_it_in_a_rotation_too(writer: Writer, clock: ManualClock, disk: Disk) -> None:
+    await writer.write([book(A, START)], [])
+    await clock.sleep(S)
+    disk.syncs_to_fail = 2
+    await writer.write([delta(A, START + 1, 41, 1)], [])
+    with pytest.raises(IntegrityError, match="fails to sync"):
+        await writer.rotate({})
+
+
+async def test_a_damaged_segment_takes_back_its_own_claims(tmp_path: Path, writer: Writer) -> None:
+    await writer.write([book(A, START)], [])
+    await writer.rotate({A.venue: START})
+    await until_sealed(writer)
+    for records in ([delta(A, START + 2 * S, 41, 1)], [Coverage(A, START, START + 4 * S, "covered", "live", 1)]):
+        await writer.write(records, [])
+    await writer.rotate({A.venue: START + 4 * S})
+    with closing(sqlite3.connect(next(segments_of(Layout(tmp_path).wal, "c0")))) as db, db:
+        db.execute("UPDATE batches SET crc = crc + 1 WHERE id = 1")
+    writer.finish()
+    assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
+    assert claims(tmp_path) == [(0, 4, "crash")]
+
+
+async def test_the_first_commit_is_durable(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(SegmentWriter, "sync", lambda segment: synced.append(segment.batches))
+    await writer.write([book(A, START)], [])
+    await writer.write([delta(A, START + 1, 41, 1)], [])
+    assert synced == [1]
+    writer.finish()
 
 
 class WoundClock(ManualClock):

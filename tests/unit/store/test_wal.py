@@ -147,8 +147,13 @@ def test_closing_on_a_full_disk_says_what_is_missing(log: Log, disk: Disk, recor
 
 def test_the_buffer_is_bounded(log: Log, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "BUFFER_RECORDS_MAX", 10)
+    log.append(records(0, 12))  # at once: a backlog
     with pytest.raises(IntegrityError, match="nobody flushed"):
-        log.append(records(0, 12))
+        log.append(records(12, 1))
+    log.flush()
+    log.append(records(12, 1))
+    log.flush()
+    assert sizes(log.path) == list(range(13))
 
 
 def test_a_failed_sync_moves_what_it_did_not_cover(log: Log, disk: Disk, clock: ManualClock, records: Records) -> None:
@@ -167,6 +172,18 @@ def test_a_failed_sync_moves_what_it_did_not_cover(log: Log, disk: Disk, clock: 
     assert sizes(old, log.path) == [0, 1, 2, 3, 4, 5, 6, 7]
     assert sizes(old) == [0, 1, 2]
     assert notes(log.path)["wanted"] == b"1"
+
+
+def test_what_a_failed_sync_moved_is_not_closed_before_what_it_moved_from(
+    log: Log, disk: Disk, clock: ManualClock, records: Records
+) -> None:
+    log.append(records(0, 3))
+    log.flush()
+    old = log.path
+    disk.syncs_to_fail = 1
+    assert log.rotate() is None
+    assert log.flush() == (SegmentReplaced(clock.now(), old, "I/O error"),)
+    assert log.rotate() is not None
 
 
 def test_two_failed_syncs_in_a_row_end_it(log: Log, disk: Disk, records: Records) -> None:
