@@ -3,7 +3,7 @@
 ``python -m benchmarks.soak [MINUTES] [RATE]``: 60 minutes by default; the venue makes RATE level changes a
 second, of which the recorder hears those of the four fifths of all instruments that it has places for.
 The venue is a process of its own (``predsurv simulate polymarket``) behind real sockets, so what is measured
-is the collector alone. Samples of memory, file descriptors, tasks and threads are taken every second;
+is the collector alone. Samples of memory, file descriptors, tasks and threads are taken four times a second;
 after the first third, which warms up, a line is laid through each.
 """
 
@@ -31,13 +31,14 @@ from predsurv.config import load as load_config
 from predsurv.core.events import MarketEvent
 from predsurv.net.clock import SystemClock
 from predsurv.ports import MarketQuery
+from predsurv.store import allocator
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket import venue as polymarket
 from predsurv.venues.polymarket.decode import PolymarketCodec
 from predsurv.venues.registry import open_venue
 
 S = 1_000_000_000
-SAMPLE_S = 1.0
+SAMPLE_S = 0.25
 """Often enough to meet the quiet moments between two seals in every minute."""
 WARM_UP = 1 / 3
 SLOPE_MB_MAX = 1.0
@@ -121,7 +122,7 @@ async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
         sample = _sample(job, (clock.monotonic() - began) / S)
         samples.add(sample)
         taken += 1
-        if taken % 60 == 0:
+        if taken % round(60 / SAMPLE_S) == 0:
             print(sample, flush=True)
     await running
     await venue.aclose()
@@ -246,6 +247,7 @@ def main(minutes: float, rate: int) -> int:
         "collector.rotation_period": "30s",
         "storage.seal_interval": "20s",
     }
+    allocator.settle()  # as the command does
     with tempfile.TemporaryDirectory(prefix="predsurv-") as folder, simulated(rate, minutes) as environment:
         config = load_config(flags=flags | {"data_dir": folder}, environ=environment).config
         samples, job = asyncio.run(soak(config, minutes))

@@ -32,6 +32,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import MICROS
 from predsurv.core.text import path_component, sanitise
 from predsurv.net.clock import SystemClock
+from predsurv.store import allocator
 from predsurv.telemetry import logs
 from predsurv.telemetry.monitor import Monitor
 from predsurv.venues.registry import enabled_venues, open_venue
@@ -59,6 +60,7 @@ def collect(
     loaded = load(config, flags=mock_flag(mock)).config
     limit = None if duration is None else _duration(duration)
     undo = logs.set_up(stream=cast(TextIO, Stderr()))
+    allocator.settle()
     try:
         report = asyncio.run(_run(loaded, venues, limit, None if not plan else format))
     finally:
