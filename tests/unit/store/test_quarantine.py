@@ -9,6 +9,7 @@ import pytest
 from predsurv.core.errors import TransientError
 from predsurv.net.clock import ManualClock
 from predsurv.store import quarantine
+from predsurv.store.durable import sync_dir
 from predsurv.store.paths import Layout, segment_name
 from predsurv.store.seal import seal_segment
 
@@ -47,13 +48,13 @@ def test_a_move_into_quarantine_that_stops_half_way_is_whole_and_not_forgotten(
     beside = path.with_name(path.name + "-wal")
     path.write_bytes(b"nothing")
     beside.write_bytes(b"all of it")
-    sync, calls = quarantine.sync_dir, list[Path]()
+    calls: list[Path] = []
 
     def refusing(folder: Path) -> None:
         calls.append(folder)
         if calls[-1] == layout.wal and calls.count(layout.wal) == 1:
             raise OSError(5, "Input/output error")
-        sync(folder)
+        sync_dir(folder)
 
     monkeypatch.setattr(quarantine, "sync_dir", refusing)
     with pytest.raises(TransientError, match="Input/output error"):
