@@ -18,7 +18,7 @@ from predsurv.core.events import (
     Unwanted,
 )
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import Market, MarketStatus
+from predsurv.core.market import FeeSchedule, Market, MarketStatus
 from predsurv.core.num import Price, Size
 from predsurv.state.book import Book
 
@@ -66,16 +66,15 @@ class MarketCache:
 
     def __init__(self) -> None:
         self._markets: dict[tuple[VenueName, MarketId], Market] = {}
+        self._listed_fees: dict[tuple[VenueName, MarketId], FeeSchedule] = {}  # of markets that had another since
         self._groups: dict[tuple[VenueName, EventId], dict[MarketId, None]] = {}
         self._books: dict[InstrumentKey, Book] = {}
         self._states: dict[InstrumentKey, InstrumentState] = {}
 
     def add(self, market: Market) -> None:
         """Know this market from now on; a newer record of the same market replaces it."""
-        self._markets[market.venue, market.market_id] = market
-        self._groups.setdefault((market.venue, market.event_id), {})[market.market_id] = None
-        for key in market.keys():  # noqa: SIM118 - a market is no mapping
-            self.merge(key, InstrumentPatch(tick_size=market.tick_size, status=market.status))
+        self._listed_fees.pop((market.venue, market.market_id), None)
+        self._put(market)
 
     def apply(self, event: MarketEvent) -> None:
         """Merge one event; kinds that carry no state are ignored."""
@@ -84,7 +83,7 @@ class MarketCache:
             if book is not None:
                 book.change(event)
         elif isinstance(event, BookSnapshot | Gap):
-            self._fold(event)
+            _fold(self._books, event)
         elif isinstance(event, Trade | Quote):
             self.merge(event.key, _patch(event))
         elif isinstance(event, MarketChange):
@@ -129,11 +128,11 @@ class MarketCache:
         """Return quote, last trade, tick and status of the instrument, or None when unknown."""
         return self._states.get(key)
 
-    def _fold(self, event: BookSnapshot | Gap) -> None:
-        book = self._books.get(event.key)
-        if book is None:
-            book = self._books[event.key] = Book(event.key)
-        book.apply(event)
+    def _put(self, market: Market) -> None:
+        self._markets[market.venue, market.market_id] = market
+        self._groups.setdefault((market.venue, market.event_id), {})[market.market_id] = None
+        for key in market.keys():  # noqa: SIM118 - a market is no mapping
+            self.merge(key, InstrumentPatch(tick_size=market.tick_size, status=market.status))
 
     def _change(self, event: MarketChange) -> None:
         if event.market is not None:
@@ -143,18 +142,28 @@ class MarketCache:
         if market is None:
             return
         if event.tick_size is not None:
-            self.add(replace(market, tick_size=event.tick_size))
+            self._put(replace(market, tick_size=event.tick_size))
+        elif event.kind == "fee":
+            listed = self._listed_fees.setdefault((event.venue, event.market_id), market.fee)
+            self._put(replace(market, fee=listed if event.fee is None else event.fee))
         elif event.kind in _STATUS_OF:
-            self.add(replace(market, status=_STATUS_OF[event.kind]))
+            self._put(replace(market, status=_STATUS_OF[event.kind]))
 
     def _resolve(self, event: MarketResolved) -> None:
         market = self.market(event.venue, event.market_id)
         if market is not None:
             status: MarketStatus = "void" if event.void else "resolved"
-            self.add(replace(market, status=status, tradable=False))
+            self._put(replace(market, status=status, tradable=False))
         for instrument_id, payout in event.payouts:
             key = InstrumentKey(event.venue, event.market_id, instrument_id)
             self.merge(key, InstrumentPatch(payout=payout))
+
+
+def _fold(books: dict[InstrumentKey, Book], event: BookSnapshot | Gap) -> None:
+    book = books.get(event.key)
+    if book is None:
+        book = books[event.key] = Book(event.key)
+    book.apply(event)
 
 
 def _patch(event: Trade | Quote) -> InstrumentPatch:

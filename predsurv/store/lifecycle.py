@@ -1,9 +1,9 @@
 """The ``value`` column of the lifecycle dataset: what changed in a market, as JSON, and back.
 
 Kept apart because this JSON is read by people and by replay alike. Forms: a change is
-``{"change": …, "tick_size": "0.01", "market": {…}}`` with only what the event had, where
-``change`` is the venue adapter's own JSON and ``market`` is as in universe.jsonl; ``text``
-replaces ``change`` when that was no JSON. A settlement is ``{"payouts": {"<instrument_id>": "1"}}``.
+``{"change": …, "tick_size": "0.01", "fee": {…}, "market": {…}}`` with only what the event had,
+where ``change`` is the venue adapter's own JSON, ``fee`` and ``market`` are as in universe.jsonl;
+``text`` replaces ``change`` when that was no JSON. A settlement is ``{"payouts": {"<instrument_id>": "1"}}``.
 """
 
 import msgspec
@@ -12,13 +12,14 @@ from msgspec import UNSET, Struct, UnsetType
 from predsurv.core.events import MarketChange, MarketChangeKind, MarketResolved
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.num import Price, format_micros, parse_micros
-from predsurv.store.universe import MarketLine, to_line, to_market
+from predsurv.store.universe import FeeLine, MarketLine, to_fee, to_fee_line, to_line, to_market
 
 
 class _Change(Struct, frozen=True):
     change: msgspec.Raw | UnsetType = UNSET
     text: str | UnsetType = UNSET
     tick_size: str | UnsetType = UNSET
+    fee: FeeLine | UnsetType = UNSET
     market: MarketLine | UnsetType = UNSET
 
 
@@ -81,15 +82,19 @@ def _changed(row: LifecycleRow) -> MarketChange:
         value=raw if stored.text is UNSET else stored.text,
         market=None if stored.market is UNSET else to_market(stored.market),
         tick_size=None if stored.tick_size is UNSET else Price(parse_micros(stored.tick_size)),
+        fee=None if stored.fee is UNSET else to_fee(stored.fee),
     )
 
 
 def _change(event: MarketChange) -> _Change:
-    tick_size = UNSET if event.tick_size is None else format_micros(event.tick_size)
-    market = UNSET if event.market is None else to_line(event.market)
-    if _is_json(event.value):
-        return _Change(change=msgspec.Raw(event.value), tick_size=tick_size, market=market)
-    return _Change(text=event.value, tick_size=tick_size, market=market)
+    is_json = _is_json(event.value)
+    return _Change(
+        change=msgspec.Raw(event.value) if is_json else UNSET,
+        text=UNSET if is_json else event.value,
+        tick_size=UNSET if event.tick_size is None else format_micros(event.tick_size),
+        fee=UNSET if event.fee is None else to_fee_line(event.fee),
+        market=UNSET if event.market is None else to_line(event.market),
+    )
 
 
 def _is_json(text: str) -> bool:

@@ -103,7 +103,7 @@ def to_line(market: Market) -> MarketLine:
         min_order_size=format_micros(market.min_order_size),
         neg_risk=market.neg_risk,
         mutually_exclusive=market.mutually_exclusive,
-        fee=_fee_line(market.fee),
+        fee=to_fee_line(market.fee),
         volume=_decimal(market.volume),
         volume_24h=_decimal(market.volume_24h),
         liquidity=_decimal(market.liquidity),
@@ -140,7 +140,7 @@ def to_market(line: MarketLine) -> Market:
         neg_risk=line.neg_risk,
         mutually_exclusive=line.mutually_exclusive,
         exhaustive=line.exhaustive,
-        fee=_fee(line.fee),
+        fee=to_fee(line.fee),
         bands=tuple(PriceBand(*(Price(parse_micros(p)) for p in (b.start, b.end, b.step))) for b in line.bands),
         volume=_money(line.volume),
         volume_24h=_money(line.volume_24h),
@@ -153,7 +153,8 @@ def to_market(line: MarketLine) -> Market:
     )
 
 
-def _fee_line(fee: FeeSchedule) -> FeeLine:
+def to_fee_line(fee: FeeSchedule) -> FeeLine:
+    """Return ``fee`` in its form on disk."""
     return FeeLine(
         fee.model,
         format_micros(fee.rate),
@@ -163,7 +164,8 @@ def _fee_line(fee: FeeSchedule) -> FeeLine:
     )
 
 
-def _fee(line: FeeLine) -> FeeSchedule:
+def to_fee(line: FeeLine) -> FeeSchedule:
+    """Return the fee that ``line`` describes; raises ValueError for a bad decimal or time."""
     return FeeSchedule(
         model=line.model,
         rate=parse_micros(line.rate),

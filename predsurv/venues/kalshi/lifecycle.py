@@ -60,7 +60,7 @@ class Announcements:
         return [tell(body, ts_recv)]
 
     def fee(self, body: FeeBody, tickers: Iterable[str], ts_recv: int) -> list[MarketEvent]:
-        """Return the new fee of each of ``tickers`` that belongs to the event; raises WireError."""
+        """Return the new fee of each of ``tickers`` of the event, None when it is withdrawn; raises WireError."""
         times = multiplier(body.fee_multiplier_override)
         fee = fee_of(body.fee_type_override, times)
         own = body.fee_type_override is not None or times is not None
@@ -74,7 +74,7 @@ class Announcements:
             }
         )
         return [
-            MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, "fee", value)
+            MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, "fee", value, fee=fee if own else None)
             for ticker in sorted(tickers)
             if ticker == body.event_ticker or ticker.startswith(f"{body.event_ticker}-")
         ]

@@ -1,5 +1,7 @@
 """The cache merges partial updates and never serves an unbelievable book."""
 
+from msgspec.structs import replace
+
 from predsurv.core.events import (
     BookSnapshot,
     Gap,
@@ -11,7 +13,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId
 from predsurv.core.ids import VenueName as V
-from predsurv.core.market import Market, Outcome
+from predsurv.core.market import FeeSchedule, Market, Outcome
 from predsurv.core.num import Price, Size
 from predsurv.state.market_cache import InstrumentPatch, MarketCache
 
@@ -89,6 +91,30 @@ def test_lifecycle_changes_the_market() -> None:
     assert state is not None
     assert (known.tick_size, known.status) == (1_000, "paused")
     assert (state.tick_size, state.status) == (1_000, "paused")
+
+
+def test_a_changed_fee_replaces_the_listed_one_until_it_is_withdrawn() -> None:
+    def changed(fee: FeeSchedule | None) -> MarketChange:
+        return MarketChange(VENUE, MarketId("m"), None, 1, None, "fee", "{}", fee=fee)
+
+    def known() -> Market:
+        found = cache.market(VENUE, MarketId("m"))
+        assert found is not None
+        return found
+
+    cache, listed = MarketCache(), FeeSchedule("kalshi", 70_000, since=1)
+    cache.add(replace(market(), fee=listed))
+    for rate in (35_000, 140_000):
+        cache.apply(changed(FeeSchedule("kalshi", rate, maker_rate=rate)))
+        assert (known().fee.rate, known().fee.maker_rate) == (rate, rate)
+    cache.apply(MarketChange(VENUE, MarketId("m"), None, 2, None, "paused", "{}"))
+    assert (known().status, known().fee.rate) == ("paused", 140_000)
+    cache.apply(changed(None))
+    assert (known().status, known().fee) == ("paused", listed)
+    cache.apply(changed(FeeSchedule("kalshi", 35_000)))
+    cache.add(market())
+    cache.apply(changed(None))
+    assert known() == market(), "a newer listing is what is gone back to"
 
 
 def test_a_new_market_enters_by_its_event() -> None:

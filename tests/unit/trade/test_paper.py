@@ -1,7 +1,9 @@
 """A paper account is as strict as a venue's."""
 
-from predsurv.core.events import AccountEvent, Fill, OrderRejected
+from predsurv.core.events import AccountEvent, Fill, MarketChange, OrderRejected
+from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
+from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.portfolio import Portfolio
@@ -67,6 +69,13 @@ async def test_what_the_market_does_reaches_orders_and_account() -> None:
     desk.world.show(event)
     list(desk.broker.observe(event))
     assert (await desk.broker.snapshot()).cash == 1_000 * MICROS - 4 * 490_000 + 4 * MICROS
+
+
+async def test_a_changed_fee_is_charged() -> None:
+    desk, dearer = Desk(), FeeSchedule("kalshi", 140_000)
+    desk.world.show(MarketChange(V, YES.market_id, None, START, None, "fee", "{}", fee=dearer))
+    (fill,) = [answer for answer in await desk.send(place("a", size=10)) if isinstance(answer, Fill)]
+    assert fill.fee == taker_fee(dearer, fill.price, fill.size)
 
 
 async def test_listeners_hear_everything_until_closed() -> None:

@@ -20,6 +20,7 @@ from predsurv.core.events import (
     Trade,
     Unknown,
 )
+from predsurv.core.market import FeeSchedule
 from predsurv.core.num import complement
 from predsurv.state.book import Book
 from predsurv.venues.kalshi.decode import KalshiCodec, Memory
@@ -309,6 +310,11 @@ def test_a_new_fee_is_told_for_the_markets_of_its_event() -> None:
     assert isinstance(change, MarketChange)
     assert change.market_id == "KXE-26-A"
     assert '"rate":"0.035","maker_rate":"0.00875"' in change.value
+    assert change.fee == FeeSchedule("kalshi", 35_000, maker_rate=8_750)
+    body = {"event_ticker": "KXE-26", "fee_type_override": None, "fee_multiplier_override": None}
+    (withdrawn,) = talk.hear(wire({"type": "event_fee_update", "sid": 3, "seq": 2, "msg": body}))
+    assert isinstance(withdrawn, MarketChange)
+    assert (withdrawn.kind, withdrawn.fee) == ("fee", None)
 
 
 @given(st.binary(max_size=300))
