@@ -23,7 +23,7 @@ from predsurv.core.ids import (
     TradeId,
     VenueName,
 )
-from predsurv.core.market import FeeSchedule, Market
+from predsurv.core.market import FeeSchedule, Market, PriceBand
 from predsurv.core.num import Money, Price, Size
 
 Level = tuple[Price, Size]
@@ -99,8 +99,9 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
     """A market's life goes on: created, paused, closed, new tick size, new fee …
 
     ``value`` is JSON of what changed. ``market`` is the whole new record when the venue gave one.
-    ``tick_size`` is set for kind ``tick_size`` and micros. ``fee`` is set for kind ``fee``, None there
-    when the market has the fee of its listing again.
+    ``tick_size`` is set for kind ``tick_size`` and micros, ``bands`` with it where steps differ: together
+    they replace the grid. ``fee`` is set for kind ``fee``, None there when the market has the fee of its
+    listing again.
     """
 
     venue: VenueName
@@ -113,6 +114,7 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
     market: Market | None = None
     tick_size: Price | None = None
     fee: FeeSchedule | None = None
+    bands: tuple[PriceBand, ...] = ()
 
 
 class MarketResolved(Struct, frozen=True, array_like=True, gc=False, tag="resolved"):

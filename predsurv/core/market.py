@@ -98,3 +98,16 @@ def on_grid(market: Market, price: Price) -> bool:
     if not market.bands:
         return price % market.tick_size == 0
     return any(band.start <= price <= band.end and (price - band.start) % band.step == 0 for band in market.bands)
+
+
+def next_on_grid(market: Market, price: Price) -> Price | None:
+    """Return the lowest price above ``price`` that the venue accepts, None when there is none."""
+    bands = market.bands or (PriceBand(Price(0), Price(1_000_000), market.tick_size),)
+    above = (_next_in(band, max(price, Price(0))) for band in bands)
+    return min((each for each in above if each is not None and 0 < each < 1_000_000), default=None)
+
+
+def _next_in(band: PriceBand, price: Price) -> Price | None:
+    steps = max((price - band.start) // band.step + 1, 0)
+    above = Price(band.start + steps * band.step)
+    return above if above <= band.end else None

@@ -142,7 +142,7 @@ class MarketCache:
         if market is None:
             return
         if event.tick_size is not None:
-            self._put(replace(market, tick_size=event.tick_size))
+            self._put(replace(market, tick_size=event.tick_size, bands=event.bands))
         elif event.kind == "fee":
             listed = self._listed_fees.setdefault((event.venue, event.market_id), market.fee)
             self._put(replace(market, fee=listed if event.fee is None else event.fee))

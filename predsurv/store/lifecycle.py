@@ -1,9 +1,10 @@
 """The ``value`` column of the lifecycle dataset: what changed in a market, as JSON, and back.
 
 Kept apart because this JSON is read by people and by replay alike. Forms: a change is
-``{"change": …, "tick_size": "0.01", "fee": {…}, "market": {…}}`` with only what the event had,
-where ``change`` is the venue adapter's own JSON, ``fee`` and ``market`` are as in universe.jsonl;
-``text`` replaces ``change`` when that was no JSON. A settlement is ``{"payouts": {"<instrument_id>": "1"}}``.
+``{"change": …, "tick_size": "0.01", "bands": […], "fee": {…}, "market": {…}}`` with only what the
+event had, where ``change`` is the venue adapter's own JSON, ``bands``, ``fee`` and ``market`` are as
+in universe.jsonl; ``text`` replaces ``change`` when that was no JSON. A settlement is
+``{"payouts": {"<instrument_id>": "1"}}``.
 """
 
 import msgspec
@@ -12,13 +13,24 @@ from msgspec import UNSET, Struct, UnsetType
 from predsurv.core.events import MarketChange, MarketChangeKind, MarketResolved
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.num import Price, format_micros, parse_micros
-from predsurv.store.universe import FeeLine, MarketLine, to_fee, to_fee_line, to_line, to_market
+from predsurv.store.universe import (
+    BandLine,
+    FeeLine,
+    MarketLine,
+    to_band_lines,
+    to_bands,
+    to_fee,
+    to_fee_line,
+    to_line,
+    to_market,
+)
 
 
 class _Change(Struct, frozen=True):
     change: msgspec.Raw | UnsetType = UNSET
     text: str | UnsetType = UNSET
     tick_size: str | UnsetType = UNSET
+    bands: tuple[BandLine, ...] | UnsetType = UNSET
     fee: FeeLine | UnsetType = UNSET
     market: MarketLine | UnsetType = UNSET
 
@@ -83,6 +95,7 @@ def _changed(row: LifecycleRow) -> MarketChange:
         market=None if stored.market is UNSET else to_market(stored.market),
         tick_size=None if stored.tick_size is UNSET else Price(parse_micros(stored.tick_size)),
         fee=None if stored.fee is UNSET else to_fee(stored.fee),
+        bands=() if stored.bands is UNSET else to_bands(stored.bands),
     )
 
 
@@ -92,6 +105,7 @@ def _change(event: MarketChange) -> _Change:
         change=msgspec.Raw(event.value) if is_json else UNSET,
         text=UNSET if is_json else event.value,
         tick_size=UNSET if event.tick_size is None else format_micros(event.tick_size),
+        bands=to_band_lines(event.bands) or UNSET,
         fee=UNSET if event.fee is None else to_fee_line(event.fee),
         market=UNSET if event.market is None else to_line(event.market),
     )

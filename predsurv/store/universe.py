@@ -7,7 +7,7 @@ decimals are strings, times ISO 8601 UTC, absent optional fields are left out.
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,7 +117,7 @@ def to_line(market: Market) -> MarketLine:
         description=market.description,
         category=market.category,
         exhaustive=market.exhaustive,
-        bands=tuple(BandLine(*map(format_micros, (band.start, band.end, band.step))) for band in market.bands),
+        bands=to_band_lines(market.bands),
     )
 
 
@@ -141,7 +141,7 @@ def to_market(line: MarketLine) -> Market:
         mutually_exclusive=line.mutually_exclusive,
         exhaustive=line.exhaustive,
         fee=to_fee(line.fee),
-        bands=tuple(PriceBand(*(Price(parse_micros(p)) for p in (b.start, b.end, b.step))) for b in line.bands),
+        bands=to_bands(line.bands),
         volume=_money(line.volume),
         volume_24h=_money(line.volume_24h),
         liquidity=_money(line.liquidity),
@@ -150,6 +150,18 @@ def to_market(line: MarketLine) -> Market:
         url=line.url,
         rules_hash=line.rules_hash,
         tradable=line.tradable,
+    )
+
+
+def to_band_lines(bands: Iterable[PriceBand]) -> tuple[BandLine, ...]:
+    """Return ``bands`` in their form on disk."""
+    return tuple(BandLine(*map(format_micros, (band.start, band.end, band.step))) for band in bands)
+
+
+def to_bands(lines: Iterable[BandLine]) -> tuple[PriceBand, ...]:
+    """Return the bands that ``lines`` describe; raises ValueError for a bad decimal."""
+    return tuple(
+        PriceBand(*(Price(parse_micros(price)) for price in (line.start, line.end, line.step))) for line in lines
     )
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from predsurv.core.events import BookDelta, BookSnapshot, Event, Tick
 from predsurv.core.ids import InstrumentKey, StrategyName
+from predsurv.core.market import next_on_grid
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import CancelIntent, Intent, Order, Position
 from predsurv.state import features
@@ -98,10 +99,10 @@ class Simple:
         market = view.market(key.venue, key.market_id)
         if orders or ask is None or market is None or market.status != "active":
             return ()
-        price = max(ask[0], Price((cost // market.tick_size + 1) * market.tick_size))
-        if price >= MICROS:
+        least = next_on_grid(market, Price(cost))
+        if least is None:
             return ()
-        return (Intent(self.name, key, "sell", price, position.size, "gtc", "exit", post_only=True),)
+        return (Intent(self.name, key, "sell", max(ask[0], least), position.size, "gtc", "exit", post_only=True),)
 
     def _expire(self, view: View) -> Iterable[CancelIntent]:
         orders = view.open_orders(self.name)

@@ -123,7 +123,7 @@ def _regridded(body: LifeBody, ts_recv: int) -> MarketChange:
     bands = bands_of(body.price_ranges)
     about = {"price_level_structure": body.price_level_structure, "price_ranges": body.price_ranges}
     change = _change("tick_size", body, ts_recv, about)
-    return msgspec.structs.replace(change, tick_size=min(band.step for band in bands))
+    return msgspec.structs.replace(change, tick_size=min(band.step for band in bands), bands=bands)
 
 
 def _determined(body: LifeBody, ts_recv: int) -> MarketChange:

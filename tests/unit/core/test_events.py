@@ -19,7 +19,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import ClientOrderId, InstrumentId, InstrumentKey, MarketId, TradeId
 from predsurv.core.ids import VenueName as V
-from predsurv.core.market import FeeSchedule
+from predsurv.core.market import FeeSchedule, PriceBand
 from predsurv.core.num import Money, Price, Size
 
 KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
@@ -29,6 +29,18 @@ SAMPLES: list[Event] = [
     Trade(KEY, 2, 1, Price(1), Size(2), None, None),
     Gap(KEY, 2, "disconnect", 1),
     MarketChange(V("mock"), MarketId("m"), None, 2, 1, "tick_size", "{}", None, Price(1)),
+    MarketChange(
+        V("mock"),
+        MarketId("m"),
+        None,
+        2,
+        1,
+        "tick_size",
+        "{}",
+        None,
+        Price(1),
+        bands=(PriceBand(Price(0), Price(9), Price(1)),),
+    ),
     MarketChange(V("mock"), MarketId("m"), None, 2, 1, "fee", "{}", fee=FeeSchedule("kalshi", 1, maker_rate=2)),
     MarketResolved(V("mock"), MarketId("m"), 2, 1, ((InstrumentId("y"), Price(1_000_000)),)),
     Fill(KEY, 2, 1, ClientOrderId("c"), TradeId("t"), "buy", Price(1), Size(2), Money(0), False),

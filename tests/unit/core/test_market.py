@@ -1,10 +1,12 @@
 """A market knows its instruments and which prices its venue accepts."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import Market, Outcome, PriceBand, on_grid
+from predsurv.core.market import Market, Outcome, PriceBand, next_on_grid, on_grid
 from predsurv.core.num import Price, Size
 
 MARKET = Market(
@@ -25,6 +27,13 @@ TAPERED = replace(
         PriceBand(Price(0), Price(100_000), Price(1_000)),
         PriceBand(Price(100_000), Price(900_000), Price(10_000)),
         PriceBand(Price(900_000), Price(1_000_000), Price(1_000)),
+    ),
+)
+APART = replace(
+    MARKET,
+    bands=(
+        PriceBand(Price(2_000), Price(4_000), Price(1_000)),
+        PriceBand(Price(95_000), Price(200_000), Price(10_000)),
     ),
 )
 
@@ -49,3 +58,10 @@ def test_uniform_grid(price: int, valid: bool) -> None:
 )
 def test_banded_grid(price: int, valid: bool) -> None:
     assert on_grid(TAPERED, Price(price)) is valid
+
+
+@pytest.mark.parametrize("market", [MARKET, TAPERED, APART], ids=["uniform", "tapered", "apart"])
+@given(price=st.integers(-5_000, 1_000_000))
+def test_the_next_price_is_the_lowest_valid_one_above(market: Market, price: int) -> None:
+    valid = (each for each in range(1_000, 1_000_000, 1_000) if each > price and on_grid(market, Price(each)))
+    assert next_on_grid(market, Price(price)) == next(valid, None)

@@ -13,7 +13,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId
 from predsurv.core.ids import VenueName as V
-from predsurv.core.market import FeeSchedule, Market, Outcome
+from predsurv.core.market import FeeSchedule, Market, Outcome, PriceBand, on_grid
 from predsurv.core.num import Price, Size
 from predsurv.state.market_cache import InstrumentPatch, MarketCache
 
@@ -91,6 +91,30 @@ def test_lifecycle_changes_the_market() -> None:
     assert state is not None
     assert (known.tick_size, known.status) == (1_000, "paused")
     assert (state.tick_size, state.status) == (1_000, "paused")
+
+
+def test_a_new_grid_replaces_steps_and_bands() -> None:
+    def changed(tick: int, *bands: PriceBand) -> MarketChange:
+        return MarketChange(VENUE, MarketId("m"), None, 1, None, "tick_size", "{}", None, Price(tick), bands=bands)
+
+    def valid(price: int) -> bool:
+        known = cache.market(VENUE, MarketId("m"))
+        assert known is not None
+        return on_grid(known, Price(price))
+
+    cents = PriceBand(Price(0), Price(1_000_000), Price(10_000))
+    tapered = (
+        PriceBand(Price(0), Price(100_000), Price(1_000)),
+        PriceBand(Price(100_000), Price(1_000_000), Price(10_000)),
+    )
+    cache = MarketCache()
+    cache.add(replace(market(), bands=(cents,)))
+    cache.apply(changed(1_000, *tapered))
+    assert [valid(price) for price in (51_000, 151_000, 150_000)] == [True, False, True]
+    cache.apply(changed(10_000, cents))
+    assert not valid(51_000)
+    cache.apply(changed(1_000))
+    assert valid(151_000), "without bands one step holds everywhere"
 
 
 def test_a_changed_fee_replaces_the_listed_one_until_it_is_withdrawn() -> None:

@@ -1,5 +1,7 @@
 """Tests of predsurv.store.lifecycle."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import NO_FEE, FeeSchedule, Market, Outcome
+from predsurv.core.market import NO_FEE, FeeSchedule, Market, Outcome, PriceBand
 from predsurv.core.num import Price, Size
 from predsurv.store.lifecycle import LifecycleRow, to_event, to_row
 
@@ -29,15 +31,22 @@ MARKET = Market(
     st.text() | st.sampled_from(['{"a": 1.50}', "[]", '"x"', "1e400", " {}", "NaN", '{"a":', "\ud800"]),
     st.none() | st.integers(1, 10**6),
     st.sampled_from([None, MARKET]),
-    st.sampled_from([None, NO_FEE, FeeSchedule("kalshi", 35_000, maker_rate=8_750, since=5)]),
+    st.sampled_from(
+        [
+            {},
+            {"fee": NO_FEE},
+            {"fee": FeeSchedule("kalshi", 35_000, maker_rate=8_750, since=5)},
+            {"bands": (PriceBand(Price(0), Price(100_000), Price(1_000)),)},
+        ]
+    ),
 )
 def test_a_change_comes_back_as_it_was(
-    value: str, tick: int | None, market: Market | None, fee: FeeSchedule | None
+    value: str, tick: int | None, market: Market | None, more: dict[str, Any]
 ) -> None:
     if not value.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in value):
         return  # a lone surrogate cannot be stored; venue adapters refuse such text
     tick_size = None if tick is None else Price(tick)
-    event = MarketChange(VENUE, MarketId("m"), None, 5, 4, "created", value, market, tick_size, fee)
+    event = MarketChange(VENUE, MarketId("m"), None, 5, 4, "created", value, market, tick_size, **more)
     assert to_event(to_row(event)) == event
 
 
@@ -62,12 +71,17 @@ def test_the_value_is_for_people_too() -> None:
     assert row.key == InstrumentKey(VENUE, MarketId("m"), InstrumentId("y"))
     dearer = MarketChange(VENUE, MarketId("m"), None, 5, None, "fee", "{}", fee=FeeSchedule("kalshi", 35_000))
     assert msgspec.json.decode(to_row(dearer).value) == {"change": {}, "fee": {"model": "kalshi", "rate": "0.035"}}
+    bands = (PriceBand(Price(0), Price(100_000), Price(1_000)),)
+    finer = MarketChange(VENUE, MarketId("m"), None, 5, None, "tick_size", "{}", None, Price(1_000), bands=bands)
+    assert msgspec.json.decode(to_row(finer).value)["bands"] == [{"start": "0", "end": "0.1", "step": "0.001"}]
 
 
-def test_what_was_stored_before_fees_were_is_readable() -> None:
+def test_what_was_stored_before_fees_and_bands_were_is_readable() -> None:
     key = InstrumentKey(VENUE, MarketId("m"), InstrumentId(""))
     told = to_event(LifecycleRow(key, 1, None, "fee", '{"change":{"rate":"0.035"}}'))
     assert told == MarketChange(VENUE, MarketId("m"), None, 1, None, "fee", '{"rate":"0.035"}')
+    told = to_event(LifecycleRow(key, 1, None, "tick_size", '{"change":{},"tick_size":"0.001"}'))
+    assert told == MarketChange(VENUE, MarketId("m"), None, 1, None, "tick_size", "{}", None, Price(1_000))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from predsurv.core.events import Event, Tick, Trade
-from predsurv.core.num import MICROS, Money
+from predsurv.core.market import PriceBand
+from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import CancelIntent, Intent
 from predsurv.strategies.simple import Simple, SimpleParams
 from tests.unit.engine.desks import START, YES, S, cents, market, shares, trade
@@ -66,6 +67,21 @@ def test_a_held_position_is_offered_above_its_cost() -> None:
     assert wish.price == cents(41)
     view.rest("o", YES, "sell", 45)
     assert wishes(Simple(), leaning(view), view) == []
+
+
+def test_an_exit_is_on_a_tapered_grid() -> None:
+    steps = ((0, 100_000, 1_000), (100_000, 900_000, 10_000), (900_000, 1_000_000, 1_000))
+    bands = tuple(PriceBand(Price(start), Price(end), Price(step)) for start, end, step in steps)
+    tapered = market(tick_size=Price(1_000), bands=bands)
+    view = HandView((tapered,))
+    view.hold(YES, 50, 40)
+    (wish,) = wishes(Simple(), leaning(view, 38, 39), view)
+    assert isinstance(wish, Intent)
+    assert wish.price == cents(41)
+    view.hold(YES, 50, 92)
+    (wish,) = wishes(Simple(), leaning(view, 91, 92), view)
+    assert isinstance(wish, Intent)
+    assert wish.price == Price(921_000)
 
 
 def test_nothing_is_offered_above_one_or_without_an_offer() -> None:

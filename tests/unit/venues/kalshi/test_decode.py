@@ -20,8 +20,8 @@ from predsurv.core.events import (
     Trade,
     Unknown,
 )
-from predsurv.core.market import FeeSchedule
-from predsurv.core.num import complement
+from predsurv.core.market import FeeSchedule, PriceBand
+from predsurv.core.num import Price, complement
 from predsurv.state.book import Book
 from predsurv.venues.kalshi.decode import KalshiCodec, Memory
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
@@ -315,6 +315,21 @@ def test_a_new_fee_is_told_for_the_markets_of_its_event() -> None:
     (withdrawn,) = talk.hear(wire({"type": "event_fee_update", "sid": 3, "seq": 2, "msg": body}))
     assert isinstance(withdrawn, MarketChange)
     assert (withdrawn.kind, withdrawn.fee) == ("fee", None)
+
+
+def test_a_new_grid_is_told_with_its_bands() -> None:
+    grid = [
+        {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
+        {"start": "0.1000", "end": "1.0000", "step": "0.0100"},
+    ]
+    frame = life(1, "price_level_structure_updated", price_level_structure="tapered", price_ranges=grid)
+    (change,) = Talk(A).hear(frame)
+    assert isinstance(change, MarketChange)
+    assert (change.kind, change.tick_size) == ("tick_size", 1_000)
+    assert change.bands == (
+        PriceBand(Price(0), Price(100_000), Price(1_000)),
+        PriceBand(Price(100_000), Price(1_000_000), Price(10_000)),
+    )
 
 
 @given(st.binary(max_size=300))
