@@ -18,7 +18,7 @@ from msgspec import Struct
 from predsurv.core.errors import IntegrityError, SafetyError
 from predsurv.core.events import AccountEvent, MarketResolved
 from predsurv.core.ids import StrategyName, VenueName
-from predsurv.core.num import Money
+from predsurv.core.num import ZERO_MONEY, Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.gate import Decision
 from predsurv.engine.ledger import Ledger
@@ -164,27 +164,33 @@ class Journal:
 
 
 class Restored(Struct, frozen=True):
-    """What a journal says: everything of ours, when the last UTC day began, and how often it was begun."""
+    """What a journal says: everything of ours, when the last UTC day began, and how often it was begun.
+
+    ``added`` is the cash that venues were first given since that day began: no gain of that day.
+    """
 
     ledger: Ledger
     day: Note | None = None
     runs: int = 0
+    added: Money = ZERO_MONEY
 
 
 def fold(entries: Iterable[Entry]) -> Restored:
     """Return what the entries add up to."""
-    ledger, runs = Ledger({}), 0
+    ledger, runs, added = Ledger({}), 0, 0
     day: Note | None = None
     for entry in entries:
         if isinstance(entry, Started):
             runs += 1
             for venue, cash in entry.cash:
+                added += 0 if venue in ledger.portfolio.venues() else cash
                 ledger.portfolio.endow(venue, cash)
         elif isinstance(entry, Noted):
-            day = entry.note if entry.note.kind == "day" else day
+            if entry.note.kind == "day":
+                day, added = entry.note, 0
         else:
             _apply(ledger, entry)
-    return Restored(ledger, day, runs)
+    return Restored(ledger, day, runs, Money(added))
 
 
 def _apply(ledger: Ledger, entry: Sent | Answered | Settled) -> None:

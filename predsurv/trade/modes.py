@@ -16,6 +16,7 @@ from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.market import Market
+from predsurv.core.num import Money
 from predsurv.core.text import path_component
 from predsurv.engine.risk import Limits
 from predsurv.engine.step import Engine, Setup
@@ -152,8 +153,9 @@ def _open(config: Config, plan: _Plan, venues: Sequence[Venue], feeds: Mapping[V
         for market in watchlist.markets:
             cache.add(market)
     engine = Engine(Setup(run=plan.run, limits=_limits(config), mirrored=mirrored), strategies, cache, restored.ledger)
-    if restored.day is not None and restored.day.equity is not None and restored.day.ts // DAY == now // DAY:
-        engine.desk.worth.begin_day(now, restored.day.equity)
+    day = restored.day
+    if day is not None and day.equity is not None and day.ts // DAY == now // DAY:
+        engine.desk.worth.begin_day(now, Money(day.equity + restored.added))
     # A broker's account is folded by itself: what reconciliation compares must not be one object.
     brokers = {
         venue.name: PaperBroker(

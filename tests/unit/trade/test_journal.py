@@ -189,3 +189,12 @@ def test_a_later_run_adds_cash_for_new_venues_only() -> None:
     again = Started(START, "paper", "paper", (ME,), ((V, Money(5)), (type(V)("other"), Money(9))))
     portfolio = fold((ENTRIES[0], again)).ledger.portfolio
     assert [portfolio.cash(venue) for venue in portfolio.venues()] == [100 * MICROS, 9]
+
+
+def test_cash_given_since_the_day_began_is_known() -> None:
+    other = type(V)("other")
+    again = Started(START, "paper", "paper", (ME,), ((V, Money(5)), (other, Money(9))))
+    assert fold(ENTRIES[:2]).added == 0, "the day began with it"
+    assert fold((*ENTRIES, again)).added == 9
+    assert fold((*ENTRIES, again, again)).added == 9
+    assert fold((*ENTRIES, again, ENTRIES[1])).added == 0

@@ -1,0 +1,109 @@
+"""What a run begins with: the day's loss, the markets of its days, and what it holds already."""
+
+from pathlib import Path
+
+from predsurv.config import Config, load
+from predsurv.core.events import MarketResolved
+from predsurv.core.ids import ClientOrderId, InstrumentKey, TradeId, VenueName
+from predsurv.core.market import Market
+from predsurv.core.num import MICROS, Money, Price
+from predsurv.engine.gate import Decision
+from predsurv.engine.step import Note
+from predsurv.net.clock import ManualClock
+from predsurv.ports import Broker, Catalog, Feed, VenueTraits
+from predsurv.store.durable import PRIVATE_DIR, make_dirs
+from predsurv.store.universe import UniverseWriter
+from predsurv.trade.journal import Answered, Entry, Journal, Noted, Sent, Settled, Started
+from predsurv.trade.modes import Session, journal_path, open_paper
+from predsurv.trade.replay import EventClock, ReplayFeed
+from tests.unit.engine.desks import ME, START, S, approved, fill, intent, market, place
+
+ONE, OTHER = VenueName("one"), VenueName("other")
+NOBODY = type("Nobody", (), {"heard": lambda *_: None, "happened": lambda *_: None})()
+
+
+class Quiet:
+    """A venue from which nothing is heard; one book tells both outcomes."""
+
+    def __init__(self, name: VenueName) -> None:
+        self.name = name
+        self.traits = VenueTraits(complementary_outcomes=True)
+
+    def catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    def feed(self) -> Feed:
+        return ReplayFeed(lambda _: iter(()), EventClock())
+
+    def broker(self) -> Broker:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+def at(venue: VenueName, name: str = "m", **changes: object) -> Market:
+    return market(name, venue=venue, **changes)
+
+
+def configured(folder: Path) -> Config:
+    return load(None, flags={"data_dir": str(folder)}, environ={}, root=folder).config
+
+
+def listed(folder: Path, *markets: Market, ts: int = START) -> None:
+    """Write the universe of the markets' venue for the day of ``ts``."""
+    with UniverseWriter(folder, markets[0].venue, ts) as writer:
+        for each in markets:
+            writer.write(each)
+        writer.commit()
+
+
+def journalled(folder: Path, *entries: Entry) -> None:
+    """Have a paper account in which this happened."""
+    path = journal_path(folder, "paper")
+    make_dirs(path.parent, PRIVATE_DIR)
+    journal = Journal(path)
+    for entry in entries:
+        journal.append(entry)
+    journal.close()
+
+
+def began(venue: VenueName, dollars: int = 10_000) -> list[Entry]:
+    """A first run at a venue, and its day."""
+    cash = Money(dollars * MICROS)
+    return [
+        Started(START, "paper", "paper", (ME,), ((venue, cash),)),
+        Noted(Note(START, "day", "a new UTC day", cash)),
+    ]
+
+
+def bought(key: InstrumentKey, size: float, price: int = 50) -> list[Entry]:
+    """Shares of ``key`` for ``price`` cents each."""
+    name = f"o-{key.instrument_id}"
+    filled = fill(name, size, price, key=key, client_order_id=ClientOrderId(name), trade_id=TradeId(name))
+    return [Sent(Decision(approved(place(name, price=price, size=size, key=key)), intent(key=key))), Answered(filled)]
+
+
+def lost(key: InstrumentKey) -> Settled:
+    """The end of a market in which ``key`` pays nothing."""
+    return Settled(MarketResolved(key.venue, key.market_id, START, None, ((key.instrument_id, Price(0)),)))
+
+
+def opened(folder: Path, *venues: VenueName, now: int = START + S) -> Session:
+    session = open_paper(configured(folder), [Quiet(each) for each in venues], ManualClock(now), NOBODY)
+    session.trader.journal.close()
+    return session
+
+
+def loss(session: Session) -> int:
+    return session.trader.engine.desk.worth.day_loss()
+
+
+def test_cash_of_a_venue_added_during_the_day_hides_no_loss(tmp_path: Path) -> None:
+    key = at(ONE).key(0)
+    listed(tmp_path, at(ONE))
+    listed(tmp_path, at(OTHER))
+    journalled(tmp_path, *began(ONE), *bought(key, 800), lost(key))
+    assert loss(opened(tmp_path, ONE)) == 400 * MICROS
+    assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS
+    assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS, "nor in the runs after it"
