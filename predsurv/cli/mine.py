@@ -4,7 +4,6 @@ Kept apart from the mining itself, which knows no terminal.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import polars as pl
@@ -23,8 +22,7 @@ from predsurv.mine.job import mine as mine_day
 from predsurv.mine.output import write_report
 from predsurv.mine.report import Entry, Report, page
 from predsurv.store.intact import steady
-from predsurv.store.paths import Layout
-from predsurv.store.universe import latest_universe, read_universe
+from predsurv.store.universe import date_in_force, read_universe, universes
 
 PATH_BINS: Final = 24
 REPORT_BINS: Final = 80
@@ -132,10 +130,10 @@ def _cents(dollars: float | None) -> float | None:
 
 
 def _markets(day: Day) -> Iterator[Market]:
-    own = Layout(day.data_dir).universe(day.venue, day.date)
-    path: Path | None = own if own.exists() else latest_universe(day.data_dir, day.venue)
-    if path is not None:
-        yield from read_universe(path)
+    files = universes(day.data_dir, day.venue)
+    date = date_in_force(files, day.date)
+    if date is not None:
+        yield from read_universe(files[date])
 
 
 def _words(day: Day, instruments: set[str]) -> dict[str, Words]:

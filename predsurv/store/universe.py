@@ -7,7 +7,7 @@ decimals are strings, times ISO 8601 UTC, absent optional fields are left out.
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from predsurv.core.market import FeeModel, FeeSchedule, Market, MarketStatus, Ou
 from predsurv.core.num import Money, Price, Size, format_micros, parse_micros
 from predsurv.core.text import path_component
 from predsurv.store.durable import PRIVATE_DIR, make_dirs, replace, sync_dir
-from predsurv.store.paths import NS_SECOND, Layout, date_of
+from predsurv.store.paths import NS_SECOND, Layout, date_of, is_date
 
 LINE_BYTES_MAX: Final = 1 << 20
 """Longest line that is read."""
@@ -308,3 +308,18 @@ def latest_universe(data_dir: Path, venue: VenueName) -> Path | None:
     """Return the newest universe file of ``venue``, None when it was never scanned."""
     folder = Layout(data_dir).universe(venue, "*").parent.parent
     return max(folder.glob("date=*/universe.jsonl"), default=None)
+
+
+def universes(data_dir: Path, venue: VenueName) -> dict[str, Path]:
+    """Return every universe file of ``venue`` by its date (YYYY-MM-DD), oldest first."""
+    folder = Layout(data_dir).universe(venue, "*").parent.parent
+    dated = {path.parent.name.removeprefix("date="): path for path in folder.glob("date=*/universe.jsonl")}
+    return {date: dated[date] for date in sorted(dated) if is_date(date)}
+
+
+def date_in_force(dates: Collection[str], day: str) -> str | None:
+    """Return the latest of ``dates`` up to ``day``, or else the earliest, None when there is none.
+
+    A universe of a later day lacks what had ended by then: it makes a poor guide to the days before.
+    """
+    return max((date for date in dates if date <= day), default=min(dates, default=None))

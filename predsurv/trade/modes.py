@@ -4,7 +4,7 @@ Kept apart because this is the only place where configuration, adapters and engi
 a choice of feed, broker and clock, and nothing else.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
@@ -26,7 +26,7 @@ from predsurv.state.market_cache import MarketCache
 from predsurv.store.durable import PRIVATE_DIR, make_dirs
 from predsurv.store.paths import Layout, date_of
 from predsurv.store.reader import replay
-from predsurv.store.universe import latest_universe, read_universe
+from predsurv.store.universe import read_universe, universes
 from predsurv.strategies.registry import build
 from predsurv.trade.control import Trader
 from predsurv.trade.execution import Audience
@@ -36,6 +36,7 @@ from predsurv.trade.paper import PaperBroker, PaperTerms
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import Runner
 from predsurv.trade.tally import Tally
+from predsurv.trade.universes import listed_then
 from predsurv.trade.watching import Interest, Watchlist, choose
 
 BACKTEST_INSTRUMENTS_MAX: Final = 1_000_000
@@ -70,6 +71,7 @@ class _Plan(Struct, frozen=True, kw_only=True):
     capacity: int
     strategies: Sequence[str]
     audience: Audience
+    span: Span | None = None
 
 
 def journal_path(data_dir: Path, mode: str) -> Path:
@@ -122,6 +124,7 @@ def open_backtest(config: Config, venue: Venue, span: Span, audience: Audience) 
         capacity=BACKTEST_INSTRUMENTS_MAX,
         strategies=config.trading.strategies,
         audience=audience,
+        span=span,
     )
     return _open(config, plan, [venue], {venue.name: ReplayFeed(source, clock)})
 
@@ -197,14 +200,17 @@ def _restore(plan: _Plan) -> Restored:
 
 
 def _watchlist(config: Config, venue: VenueName, plan: _Plan, mirrored: AbstractSet[VenueName]) -> Watchlist:
-    path = latest_universe(config.data_dir, venue)
-    if path is None:
+    files = universes(config.data_dir, venue)
+    if not files:
         flag = " --mock" if venue == _MADE_UP else f" {venue}"
         raise ConfigError(f"no universe of {venue} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
-    markets: Iterator[Market] = read_universe(path)
+    newest = files[max(files)]
+    markets: Iterable[Market] = read_universe(newest)
+    if plan.span is not None:
+        markets = listed_then(venue, files, date_of(plan.span.start), date_of(plan.span.end - 1))
     watchlist = choose(markets, plan.capacity, mirrored=venue in mirrored)
     if not watchlist.keys:
-        raise ConfigError(f"{path} has no market that can be traded; scan again")
+        raise ConfigError(f"{newest.parent.parent} has no market that can be traded; scan again")
     return watchlist
 
 

@@ -74,9 +74,14 @@ def choose(markets: Iterable[Market], capacity: int, *, mirrored: bool) -> Watch
     return Watchlist(tuple(known), frozenset(keys))
 
 
+def is_open(market: Market) -> bool:
+    """Return whether the market takes orders."""
+    return market.status == "active" and market.tradable
+
+
 def keys_to_watch(market: Market, *, mirrored: bool) -> tuple[InstrumentKey, ...]:
     """Return the instruments of a market whose books say everything, none when it cannot be traded."""
-    if market.status != "active" or not market.tradable:
+    if not is_open(market):
         return ()
     keys = market.keys()
     return keys[:1] if mirrored and len(keys) == 2 else keys

@@ -15,12 +15,14 @@ from predsurv.store.paths import Layout
 from predsurv.store.universe import (
     LINE_BYTES_MAX,
     UniverseWriter,
+    date_in_force,
     iso_time,
     latest_universe,
     parse_iso,
     read_universe,
     to_line,
     to_market,
+    universes,
 )
 
 MOCK = VenueName("mock")
@@ -187,3 +189,23 @@ def test_the_newest_universe_is_found(tmp_path: Path) -> None:
     assert newest is not None
     assert newest.parent.name == "date=2027-01-17"
     assert latest_universe(tmp_path, VenueName("other")) is None
+
+
+def test_the_files_of_a_venue_by_date(tmp_path: Path) -> None:
+    assert universes(tmp_path, MOCK) == {}
+    path = write(tmp_path, MINIMAL)
+    for name in ("date=2027-01-02", "date=2027-01-02 (copy)"):
+        other = path.parent.parent / name / path.name
+        other.parent.mkdir()
+        other.write_bytes(b"")
+    assert list(universes(tmp_path, MOCK)) == ["2027-01-02", "2027-01-15"]
+    assert universes(tmp_path, MOCK)["2027-01-15"] == path
+
+
+@pytest.mark.parametrize(
+    ("day", "date"),
+    [("2027-01-01", "2027-01-02"), ("2027-01-02", "2027-01-02"), ("2027-01-03", "2027-01-02"), ("2028", "2027-01-04")],
+)
+def test_the_universe_in_force_is_the_latest_up_to_the_day_or_the_earliest(day: str, date: str) -> None:
+    assert date_in_force({"2027-01-02", "2027-01-04"}, day) == date
+    assert date_in_force((), day) is None

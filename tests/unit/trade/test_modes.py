@@ -2,23 +2,27 @@
 
 from pathlib import Path
 
+import pytest
+
 from predsurv.config import Config, load
 from predsurv.core.events import MarketResolved
-from predsurv.core.ids import ClientOrderId, InstrumentKey, TradeId, VenueName
+from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.engine.gate import Decision
 from predsurv.engine.step import Note
+from predsurv.engine.valuation import DAY
 from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.durable import PRIVATE_DIR, make_dirs
 from predsurv.store.universe import UniverseWriter
 from predsurv.trade.journal import Answered, Entry, Journal, Noted, Sent, Settled, Started
-from predsurv.trade.modes import Session, journal_path, open_paper
+from predsurv.trade.modes import Session, Span, journal_path, open_backtest, open_paper
 from predsurv.trade.replay import EventClock, ReplayFeed
 from tests.unit.engine.desks import ME, START, S, approved, fill, intent, market, place
 
 ONE, OTHER = VenueName("one"), VenueName("other")
+MIDNIGHT = START - START % DAY
 NOBODY = type("Nobody", (), {"heard": lambda *_: None, "happened": lambda *_: None})()
 
 
@@ -107,3 +111,61 @@ def test_cash_of_a_venue_added_during_the_day_hides_no_loss(tmp_path: Path) -> N
     assert loss(opened(tmp_path, ONE)) == 400 * MICROS
     assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS
     assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS, "nor in the runs after it"
+
+
+def backtested(folder: Path, first: int, days: int) -> Session:
+    """A backtest of ``days`` days from day number ``first`` on."""
+    span = Span(MIDNIGHT + first * DAY, MIDNIGHT + (first + days) * DAY)
+    session = open_backtest(configured(folder), Quiet(ONE), span, NOBODY)
+    session.trader.journal.close()
+    return session
+
+
+def watched(session: Session) -> set[str]:
+    return {key.market_id for key in session.runner._interests[ONE].keys}
+
+
+@pytest.fixture
+def years(tmp_path: Path) -> Path:
+    """A venue scanned on day 0, 2, 3 and 5: some markets end, some are new, some open late."""
+    late = at(ONE, "late", status="created", tradable=False)
+    ended, void = (at(ONE, name, status="closed", tradable=False) for name in ("dies", "void"))
+    listed(tmp_path, at(ONE, "stays"), at(ONE, "dies"), at(ONE, "gone"), late, void, ts=MIDNIGHT)
+    listed(tmp_path, at(ONE, "stays", tick_size=Price(1_000)), ended, at(ONE, "new"), late, ts=MIDNIGHT + 2 * DAY)
+    listed(tmp_path, at(ONE, "stays"), at(ONE, "late"), ts=MIDNIGHT + 3 * DAY)
+    listed(tmp_path, at(ONE, "future"), ts=MIDNIGHT + 5 * DAY)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "names"),
+    [
+        (0, 1, "stays dies gone"),
+        (1, 1, "stays dies gone"),
+        (1, 2, "stays dies gone new"),
+        (1, 3, "stays dies gone new late"),
+        (2, 2, "stays new late"),
+        (4, 1, "stays late"),
+        (9, 1, "future"),
+    ],
+)
+def test_a_backtest_knows_the_markets_of_its_days(
+    years: Path, caplog: pytest.LogCaptureFixture, first: int, days: int, names: str
+) -> None:
+    session = backtested(years, first, days)
+    assert watched(session) == set(names.split())
+    assert not caplog.records
+    if "dies" in names:
+        stays, dies = (session.trader.engine.cache.market(ONE, MarketId(name)) for name in ("stays", "dies"))
+        assert stays is not None
+        assert dies is not None
+        assert (stays.tick_size, dies.status) == (10_000, "active"), "as they were on the first day"
+
+
+def test_without_a_universe_of_its_days_a_backtest_takes_the_next_and_says_so(
+    years: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert watched(backtested(years, -3, 2)) == {"stays", "dies", "gone"}
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "one is from 2027-01-12 or before, so that of 2027-01-15 is used" in record.getMessage()
