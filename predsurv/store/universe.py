@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -85,8 +86,14 @@ class MarketLine(_Required, frozen=True, kw_only=True, omit_defaults=True):
     bands: tuple[BandLine, ...] = ()
 
 
+class _Named(Struct, frozen=True):
+    market_id: MarketId
+
+
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(MarketLine)
+_NAME_DECODER = msgspec.json.Decoder(_Named)
+_UNREADABLE: Final = (ValueError, OverflowError, msgspec.MsgspecError)
 
 
 def to_line(market: Market) -> MarketLine:
@@ -288,14 +295,35 @@ def read_universe(path: Path) -> Iterator[Market]:
 
     Raises FileNotFoundError when there is no such file.
     """
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            yield _parse(line)
+        except _UNREADABLE as error:
+            raise IntegrityError(f"{path}, line {number}: {error}; run `predsurv scan` again") from error
+
+
+def find_markets(paths: Iterable[Path], wanted: AbstractSet[MarketId]) -> dict[MarketId, Market]:
+    """Return each of the ``wanted`` markets as the first of the universe files ``paths`` that has it says.
+
+    Files that are gone and lines that cannot be read are passed over: nobody depends on the whole of them.
+    """
+    found: dict[MarketId, Market] = {}
+    for path in paths:
+        if wanted <= found.keys():
+            break
+        with suppress(FileNotFoundError):
+            for line in _lines(path):
+                with suppress(*_UNREADABLE):
+                    name = _NAME_DECODER.decode(line).market_id
+                    if name in wanted and name not in found:
+                        found[name] = _parse(line)
+    return found
+
+
+def _lines(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        number = 0
         while line := file.readline(LINE_BYTES_MAX + 1):
-            number += 1
-            try:
-                yield _parse(line)
-            except (ValueError, OverflowError, msgspec.MsgspecError) as error:
-                raise IntegrityError(f"{path}, line {number}: {error}; run `predsurv scan` again") from error
+            yield line
 
 
 def _parse(line: bytes) -> Market:

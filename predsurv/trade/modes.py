@@ -26,7 +26,7 @@ from predsurv.state.market_cache import MarketCache
 from predsurv.store.durable import PRIVATE_DIR, make_dirs
 from predsurv.store.paths import Layout, date_of
 from predsurv.store.reader import replay
-from predsurv.store.universe import read_universe, universes
+from predsurv.store.universe import universes
 from predsurv.strategies.registry import build
 from predsurv.trade.control import Trader
 from predsurv.trade.execution import Audience
@@ -36,7 +36,7 @@ from predsurv.trade.paper import PaperBroker, PaperTerms
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import Runner
 from predsurv.trade.tally import Tally
-from predsurv.trade.universes import listed_then
+from predsurv.trade.universes import listed_now, listed_then
 from predsurv.trade.watching import Interest, Watchlist, choose
 
 BACKTEST_INSTRUMENTS_MAX: Final = 1_000_000
@@ -145,7 +145,8 @@ def refuse_live(config: Config) -> None:
 
 def _open(config: Config, plan: _Plan, venues: Sequence[Venue], feeds: Mapping[VenueName, Feed]) -> Session:
     mirrored = frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes)
-    lists = {venue.name: _watchlist(config, venue.name, plan, mirrored) for venue in venues}
+    held = [position.key for position in _restore(plan).ledger.portfolio.lots.positions()]
+    lists = {venue.name: _watchlist(config, venue, plan, held) for venue in venues}
     strategies = build(plan.strategies)
     now = plan.clock.now()
     cash = tuple((venue.name, config.trading.starting_cash) for venue in venues)
@@ -199,18 +200,20 @@ def _restore(plan: _Plan) -> Restored:
     return restored
 
 
-def _watchlist(config: Config, venue: VenueName, plan: _Plan, mirrored: AbstractSet[VenueName]) -> Watchlist:
-    files = universes(config.data_dir, venue)
+def _watchlist(config: Config, venue: Venue, plan: _Plan, positions: Iterable[InstrumentKey]) -> Watchlist:
+    name, held = venue.name, frozenset(key for key in positions if key.venue == venue.name)
+    files = universes(config.data_dir, name)
     if not files:
-        flag = " --mock" if venue == _MADE_UP else f" {venue}"
-        raise ConfigError(f"no universe of {venue} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
-    newest = files[max(files)]
-    markets: Iterable[Market] = read_universe(newest)
-    if plan.span is not None:
-        markets = listed_then(venue, files, date_of(plan.span.start), date_of(plan.span.end - 1))
-    watchlist = choose(markets, plan.capacity, mirrored=venue in mirrored)
+        flag = " --mock" if name == _MADE_UP else f" {name}"
+        raise ConfigError(f"no universe of {name} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
+    markets: Iterable[Market] = (
+        listed_now(name, files, {key.market_id for key in held})
+        if plan.span is None
+        else listed_then(name, files, date_of(plan.span.start), date_of(plan.span.end - 1))
+    )
+    watchlist = choose(markets, plan.capacity, mirrored=venue.traits.complementary_outcomes, held=held)
     if not watchlist.keys:
-        raise ConfigError(f"{newest.parent.parent} has no market that can be traded; scan again")
+        raise ConfigError(f"{files[max(files)]} has no market that can be traded; scan again")
     return watchlist
 
 

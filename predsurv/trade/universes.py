@@ -1,19 +1,41 @@
-"""Which markets a run knows: those listed now, or those that were listed in the days of a recording.
+"""Which markets a run knows: those listed now or held, or those that were listed in the days of a recording.
 
 Kept apart from choosing among them because it is about files and their dates.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
-from predsurv.core.ids import MarketId, VenueName
+from predsurv.core.ids import ID_CHARS_MAX, MarketId, VenueName
 from predsurv.core.market import Market
-from predsurv.store.universe import date_in_force, read_universe
+from predsurv.core.text import sanitise
+from predsurv.store.universe import date_in_force, find_markets, read_universe
 from predsurv.trade.watching import is_open
 
 _LOG: Final = logging.getLogger(__name__)
+
+
+def listed_now(venue: VenueName, files: Mapping[str, Path], held: AbstractSet[MarketId]) -> Iterator[Market]:
+    """Yield the markets of the newest universe, and those ``held`` that it lacks as the latest that has them.
+
+    ``files`` are the universe files of ``venue`` by date, at least one.
+    """
+    newest, *older = sorted(files, reverse=True)
+    missing = set(held)
+    for market in read_universe(files[newest]):
+        missing.discard(market.market_id)
+        yield market
+    found = find_markets((files[date] for date in older), missing)
+    yield from found.values()
+    for market_id in sorted(missing - found.keys()):
+        _LOG.warning(
+            "no universe of %s has market %s, of which shares are held: it is watched until it settles, and not traded",
+            venue,
+            sanitise(market_id, ID_CHARS_MAX),
+        )
 
 
 def listed_then(venue: VenueName, files: Mapping[str, Path], first: str, last: str) -> Iterable[Market]:

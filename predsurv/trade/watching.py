@@ -35,16 +35,19 @@ class Interest:
 
     def follow(self, batch: Sequence[MarketEvent]) -> bool:
         """Take in newly listed markets and let resolved ones go; return whether that changed anything."""
-        before = len(self._keys), next(reversed(self._keys), None)
+        changed = False
         for event in batch:
             if isinstance(event, MarketResolved):
                 for instrument_id, _ in event.payouts:
-                    self._keys.pop(InstrumentKey(event.venue, event.market_id, instrument_id), None)
+                    key = InstrumentKey(event.venue, event.market_id, instrument_id)
+                    changed |= key in self._keys
+                    self._keys.pop(key, None)
             elif isinstance(event, MarketChange) and event.market is not None:
                 fresh = keys_to_watch(event.market, mirrored=self._mirrored)
-                if len(self._keys) + len(fresh) <= self._capacity:
+                if fresh and len(self._keys) + sum(key not in self._keys for key in fresh) <= self._capacity:
                     self._keys |= dict.fromkeys(fresh)
-        return before != (len(self._keys), next(reversed(self._keys), None))
+                    changed = True  # also when it was wanted before: the venue may not have known it then
+        return changed
 
 
 class _Group(Struct, frozen=True):
@@ -55,22 +58,29 @@ class _Group(Struct, frozen=True):
     volume: int
 
 
-def choose(markets: Iterable[Market], capacity: int, *, mirrored: bool) -> Watchlist:
+def choose(
+    markets: Iterable[Market], capacity: int, *, mirrored: bool, held: AbstractSet[InstrumentKey] = frozenset()
+) -> Watchlist:
     """Return whole events, those with exclusive siblings first, then by volume of the last day.
 
     ``capacity`` is the number of instruments; an event that no longer fits is left out for smaller
     ones. ``mirrored``: the venue keeps one book per binary market, so its first outcome says all.
+    What is ``held`` comes before everything else, whatever became of its market.
     """
     events: dict[EventId, list[Market]] = {}
     for market in markets:
         events.setdefault(market.event_id, []).append(market)
     groups = [_group(event_id, members, mirrored=mirrored) for event_id, members in events.items()]
     known: list[Market] = []
-    keys: list[InstrumentKey] = []
+    held_markets = {key.market_id for key in held}
+    owned = {each.market_id: each for group in groups for each in group.markets if each.market_id in held_markets}
+    keys = {_book_of(key, owned.get(key.market_id), mirrored=mirrored) for key in held}
     for group in sorted(groups, key=lambda each: (not each.exclusive, -each.volume, each.event_id)):
-        if group.keys and len(keys) + len(group.keys) <= capacity:
+        if group.keys and len(keys) + sum(key not in keys for key in group.keys) <= capacity:
             known += group.markets
-            keys += group.keys
+            keys.update(group.keys)
+        elif any(market.market_id in owned for market in group.markets):
+            known += group.markets
     return Watchlist(tuple(known), frozenset(keys))
 
 
@@ -85,6 +95,11 @@ def keys_to_watch(market: Market, *, mirrored: bool) -> tuple[InstrumentKey, ...
         return ()
     keys = market.keys()
     return keys[:1] if mirrored and len(keys) == 2 else keys
+
+
+def _book_of(key: InstrumentKey, market: Market | None, *, mirrored: bool) -> InstrumentKey:
+    """Return the instrument whose book says all of ``key``; ``market`` is None when nobody knows it."""
+    return market.key(0) if mirrored and market is not None and len(market.outcomes) == 2 else key
 
 
 def _group(event_id: EventId, members: Sequence[Market], *, mirrored: bool) -> _Group:

@@ -16,6 +16,7 @@ from predsurv.store.universe import (
     LINE_BYTES_MAX,
     UniverseWriter,
     date_in_force,
+    find_markets,
     iso_time,
     latest_universe,
     parse_iso,
@@ -209,3 +210,16 @@ def test_the_files_of_a_venue_by_date(tmp_path: Path) -> None:
 def test_the_universe_in_force_is_the_latest_up_to_the_day_or_the_earliest(day: str, date: str) -> None:
     assert date_in_force({"2027-01-02", "2027-01-04"}, day) == date
     assert date_in_force((), day) is None
+
+
+def test_single_markets_are_found_in_the_first_file_that_has_them(tmp_path: Path) -> None:
+    newer, older = (tmp_path / name for name in ("newer", "older"))
+    other, both = (msgspec.structs.replace(FULL, market_id=MarketId(name)) for name in ("other", "both"))
+    late = msgspec.structs.replace(both, tick_size=Price(1))
+    paths = [write(newer, MINIMAL, late), write(older, both, other)]
+    paths[0].write_bytes(b"{\n" + paths[0].read_bytes() + b'{"market_id":"other"}\n')
+    wanted = {MarketId("both"), MarketId("other"), MarketId("nowhere")}
+    assert find_markets(paths, wanted) == {"both": late, "other": other}
+    assert find_markets([paths[0], tmp_path / "is not opened"], {MarketId("both")}) == {"both": late}
+    assert find_markets([tmp_path / "is gone", *paths], set(wanted)) == find_markets(paths, wanted)
+    assert find_markets(paths, set()) == {}

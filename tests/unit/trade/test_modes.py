@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.config import Config, load
 from predsurv.core.events import MarketResolved
@@ -169,3 +170,31 @@ def test_without_a_universe_of_its_days_a_backtest_takes_the_next_and_says_so(
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert "one is from 2027-01-12 or before, so that of 2027-01-15 is used" in record.getMessage()
+
+
+def test_what_is_held_is_watched_known_and_settled_after_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("chosen", "closed", "dropped", "unheard")
+    chosen, closed, dropped, unheard = (at(ONE, name) for name in names)
+    ended = replace(closed, status="closed", tradable=False)
+    listed(tmp_path, at(ONE, "dropped", tick_size=Price(1)), ts=MIDNIGHT - 2 * DAY)
+    listed(tmp_path, dropped, closed, ts=MIDNIGHT - DAY)
+    listed(tmp_path, chosen, ended)
+    held = (closed.key(0), dropped.key(1), unheard.key(1))
+    journalled(tmp_path, *began(ONE), *(each for key in held for each in bought(key, 100)))
+    session = opened(tmp_path, ONE)
+    assert session.runner._interests[ONE].keys == {chosen.key(0), closed.key(0), dropped.key(0), unheard.key(1)}
+    cache = session.trader.engine.cache
+    assert [cache.market(ONE, MarketId(name)) for name in names] == [chosen, ended, dropped, None]
+    (record,) = caplog.records
+    assert "no universe of one has market unheard" in record.getMessage()
+    for key in held:
+        assert session.trader.engine.step(lost(key).event).settlements
+
+
+def test_what_is_held_elsewhere_is_not_asked_for_here(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    listed(tmp_path, at(ONE))
+    journalled(tmp_path, *began(OTHER), *bought(at(OTHER, "away").key(0), 100))
+    assert watched(opened(tmp_path, ONE)) == {"m"}
+    assert not caplog.records

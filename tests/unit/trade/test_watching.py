@@ -63,6 +63,21 @@ def test_capacity_holds_and_no_event_is_split(sizes: list[tuple[int, int, bool]]
         assert len([name for name in watched if name.startswith(f"e{number}-")]) in (0, count)
 
 
+def test_what_is_held_takes_its_places_first() -> None:
+    race, single = event("race", 2, mutually_exclusive=True), event("a", 1)
+    gone = market("gone", event_id=EventId("e9"), status="closed")
+    sibling = market("sibling", event_id=EventId("e9"), status="closed")
+    unknown = market("unknown").key(1)
+    held = frozenset({gone.key(1), unknown})
+    chosen = choose([*race, *single, gone, sibling], 3, mirrored=True, held=held)
+    assert chosen.keys == {gone.key(0), unknown, single[0].key(0)}
+    assert set(chosen.markets) == {gone, sibling, *single}
+    assert choose([*race, *single, gone], 3, mirrored=False, held=held).keys == held
+    assert choose([*race, gone], 1, mirrored=True, held=held).keys == {gone.key(0), unknown}, "whatever fits"
+    own = frozenset({race[0].key(0)})
+    assert len(choose(race, 2, mirrored=True, held=own).keys) == 2, "no place is taken twice"
+
+
 def test_new_listings_join_and_resolved_markets_leave() -> None:
     interest = Interest({YES}, 2, mirrored=True)
 
@@ -72,6 +87,7 @@ def test_new_listings_join_and_resolved_markets_leave() -> None:
     assert interest.follow([listed("n")])
     assert interest.keys == {YES, market("n").key(0)}
     assert not interest.follow([listed("too many")])
+    assert interest.follow([listed("n")]), "it may not have been known when it was asked for"
     assert interest.follow([resolved()])
     assert interest.keys == {market("n").key(0)}
     assert not interest.follow([resolved()])
