@@ -56,12 +56,12 @@ class Simple:
         return ()
 
     def _quote(self, key: InstrumentKey, view: View) -> Iterable[Intent | CancelIntent]:
-        if key not in self._busy and len(self._busy) >= self._params.instruments_max:
+        position = view.position(key)
+        if position is None and key not in self._busy and len(self._busy) >= self._params.instruments_max:
             return ()
         book = view.book(key)
         if book is None:
             return ()
-        position = view.position(key)
         if position is not None:
             self._busy[key] = None  # also one held since before a restart
             return self._leave(position, book, view)

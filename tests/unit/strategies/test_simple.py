@@ -69,6 +69,16 @@ def test_a_held_position_is_offered_above_its_cost() -> None:
     assert wishes(Simple(), leaning(view), view) == []
 
 
+def test_what_was_held_before_a_restart_is_offered_though_all_places_are_taken() -> None:
+    view, strategy, other = world(), Simple(SimpleParams(instruments_max=1)), market("n")
+    view.cache.add(other)
+    assert wishes(strategy, view.show(other.key(0), bids=((40, 100),), asks=((45, 1),)), view)
+    view.hold(YES, 50, 40)
+    (wish,) = wishes(strategy, leaning(view), view)
+    assert isinstance(wish, Intent)
+    assert wish.signal == "exit"
+
+
 def test_an_exit_is_on_a_tapered_grid() -> None:
     steps = ((0, 100_000, 1_000), (100_000, 900_000, 10_000), (900_000, 1_000_000, 1_000))
     bands = tuple(PriceBand(Price(start), Price(end), Price(step)) for start, end, step in steps)
