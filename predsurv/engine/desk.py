@@ -30,11 +30,17 @@ class Desk:
     def __init__(self, cache: MarketCache, ledger: Ledger, sight: Sight) -> None:
         self.now = 0
         self.halted = False
+        self.retired = False  # the run is ending: as halted, but for good
         self.planned: list[Intent] = []
         self.sent: deque[int] = deque()
         self.seen: dict[VenueName, int] = {}
         self.worth = Valuation(ledger, sight)
         self._cache, self._ledger, self._sight = cache, ledger, sight
+
+    @property
+    def closed(self) -> bool:
+        """Return whether nothing new may be sent."""
+        return self.halted or self.retired
 
     def book(self, key: InstrumentKey) -> Book | None:
         """Return the trusted book of ``key``, its own or mirrored, else None."""

@@ -55,6 +55,10 @@ class Gate:
             if order is not None
         )
 
+    def cancel_all(self) -> tuple[Decision, ...]:
+        """Return a cancel for every live order."""
+        return self.cancel(order.client_order_id for order in self._ledger.blotter.live())
+
     def _verdicts(self, legs: Sequence[Wish]) -> list[Verdict | None]:
         verdicts: list[Verdict | None] = []
         for leg in legs:

@@ -72,6 +72,8 @@ def check(intent: Intent, desk: Desk, limits: Limits) -> Verdict | None:
 
 
 def _halted(_intent: Intent, desk: Desk, _limits: Limits) -> Verdict | None:
+    if desk.retired:
+        return Verdict("halted", "the run is ending")
     return Verdict("halted", "trading is halted; see 'predsurv resume'") if desk.halted else None
 
 

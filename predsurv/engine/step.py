@@ -121,19 +121,22 @@ class Engine:
 
     def halt(self, ts: int, reason: str) -> Step:
         """Send nothing new from now on and take back every open order; sticky until ``resume``."""
-        note = () if self.desk.halted else (Note(max(ts, self.desk.now), "halted", reason),)
-        return Step(decisions=self.retire(ts).decisions, notes=note)
+        was, self.desk.halted = self.desk.halted, True
+        self.desk.now = max(self.desk.now, ts)
+        return Step(decisions=self._gate.cancel_all(), notes=() if was else (Note(self.desk.now, "halted", reason),))
 
     def resume(self, ts: int) -> Step:
-        """Trade again."""
+        """Trade again, unless the run is ending."""
         was, self.desk.halted = self.desk.halted, False
-        return Step(notes=(Note(max(ts, self.desk.now), "resumed", "by request"),)) if was else NOTHING
+        if not was or self.desk.retired:
+            return NOTHING
+        return Step(notes=(Note(max(ts, self.desk.now), "resumed", "by request"),))
 
     def retire(self, ts: int) -> Step:
-        """Take back every open order and ask nobody any more: the run is ending."""
+        """Take back every open order and ask nobody any more: the run is ending, and nothing undoes that."""
+        self.desk.retired = True
         self.desk.now = max(self.desk.now, ts)
-        self.desk.halted = True
-        return Step(decisions=self._gate.cancel(order.client_order_id for order in self.ledger.blotter.live()))
+        return Step(decisions=self._gate.cancel_all())
 
     def _on_book(self, event: BookDelta | BookSnapshot) -> Step:
         self.cache.apply(event)
@@ -174,14 +177,14 @@ class Engine:
             return Step(notes=(Note(self.desk.now, kind, f"{type(event).__name__} {event.client_order_id}"),))
         if isinstance(event, Fill):
             self._sight.took(event)
-        if self.desk.halted and order.state == "open":
-            asked = Step(decisions=self._gate.cancel([order.client_order_id]))  # it was unknown when we halted
+        if self.desk.closed and order.state == "open":
+            asked = Step(decisions=self._gate.cancel([order.client_order_id]))  # it was unknown when we stopped
         else:
             asked = self._ask(event, order.strategy)
         return Step(asked.decisions, asked.refusals, booked=True)
 
     def _ask(self, event: Event, only: StrategyName | None = None) -> Step:
-        if self.desk.halted:
+        if self.desk.closed:
             return NOTHING
         wishes: list[Wish] = []
         for strategy, view in self._views:

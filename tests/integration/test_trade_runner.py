@@ -10,6 +10,7 @@ from predsurv.core.events import BookSnapshot, Gap
 from predsurv.core.num import Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.net.clock import ManualClock
+from predsurv.trade.halting import POLL
 from predsurv.trade.journal import Answered, Journal, Sent, fold
 from predsurv.trade.modes import Session, halt_flag, journal_path, paper_mode
 from predsurv.trade.replay import EventClock, ReplayFeed
@@ -181,6 +182,29 @@ async def test_halting_stops_within_a_poll_and_resuming_goes_on(tmp_path: Path, 
     journal.close()
     assert b'"halted"' in text
     assert b'"resumed"' in text
+
+
+async def test_stopping_is_for_good(tmp_path: Path, clock: ManualClock) -> None:
+    config, recorder = configured(tmp_path, **{"trading.latency": "1s"}), Recorder()  # answers outlast many polls
+    await scanned(config, clock)
+    session = opened(config, clock, recorder)
+    engine = session.trader.engine
+    task = asyncio.create_task(session.runner.run())
+    while not engine.ledger.blotter.live_count():
+        await clock.advance(STEP)
+    session.runner.stop()
+    at, placed = clock.now(), engine.ledger.placed
+    while not task.done():
+        await clock.advance(STEP)
+    await task
+    assert clock.now() - at > POLL  # there was time to go wrong
+    assert engine.ledger.blotter.live_count() == 0
+    assert engine.ledger.placed == placed
+    session.trader.journal.close()
+    journal = Journal(journal_path(tmp_path, "mock"), readonly=True)
+    text = journal.dump()
+    journal.close()
+    assert b'"resumed"' not in text
 
 
 async def test_a_halt_survives_a_restart(tmp_path: Path, clock: ManualClock) -> None:

@@ -65,6 +65,9 @@ def test_closed_halted_untrusted_and_stale() -> None:
     halted = open_world()
     halted.desk.halted = True
     assert reason(halted, intent()) == "halted"
+    ending = open_world()
+    ending.desk.retired = True
+    assert reason(ending, intent()) == "halted"
     assert reason(open_world().show(gap()), intent()) == "untrusted"
     old = open_world()
     old.desk.now = START + 5 * S + 1

@@ -171,6 +171,30 @@ def test_retiring_is_a_silent_halt() -> None:
     step = made.retire(START + MS)
     assert (len(step.commands), step.notes) == (1, ())
     assert made.desk.now == START + MS
+    assert not made.desk.halted
+
+
+def test_nothing_undoes_retiring() -> None:
+    eager = Eager(wishes=[intent(), intent(), intent()])
+    made = engine(eager)
+    made.step(book())
+    made.step(OrderUnknown(YES, START, FIRST, "time-out"))
+    made.retire(START)
+    assert made.resume(START) is NOTHING
+    assert made.step(book()) is NOTHING
+    found = made.step(OrderAccepted(YES, START, FIRST, OrderId("v")))
+    assert [type(command.command) for command in found.commands] == [CancelOrder]
+    assert [note.kind for note in made.halt(START, "by hand").notes] == ["halted"]
+    assert made.resume(START) is NOTHING
+    assert made.step(book()) is NOTHING
+    assert len(eager.seen) == 2
+
+
+def test_what_halts_while_retiring_is_still_said() -> None:
+    made = engine(Eager(wishes=[intent()]))
+    made.step(book())
+    made.retire(START)
+    assert [note.kind for note in made.step(fill("who")).notes] == ["halted"]
 
 
 def test_settlement_is_booked_once_something_was_traded() -> None:
