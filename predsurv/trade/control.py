@@ -84,10 +84,10 @@ class Control:
         """Follow the halt flag: halt when it is up, trade again when a person took it down."""
         if self._trader.halt is None:
             return
-        halt, engine, now = self._trader.halt.read(), self._trader.engine, self._trader.clock.now()
-        if (halt is not None) == engine.desk.halted:
-            return
-        async with self._turn:
+        async with self._turn:  # outside of it, a halt decided on just now may not have raised the flag yet
+            halt, engine, now = self._trader.halt.read(), self._trader.engine, self._trader.clock.now()
+            if (halt is not None) == engine.desk.halted:
+                return
             step = engine.resume(now) if halt is None else engine.halt(now, halt.reason)
             await self._execution.perform(step)
             self._watch(Tick(now), step)
