@@ -134,6 +134,8 @@ class Engine:
 
     def retire(self, ts: int) -> Step:
         """Take back every open order and ask nobody any more: the run is ending, and nothing undoes that."""
+        if self.desk.retired:
+            return NOTHING
         self.desk.retired = True
         self.desk.now = max(self.desk.now, ts)
         return Step(decisions=self._gate.cancel_all())

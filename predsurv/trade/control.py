@@ -92,11 +92,15 @@ class Control:
             await self._execution.perform(step)
             self._watch(Tick(now), step)
 
-    async def close(self) -> None:
-        """Take back every open order and wait for the answers, at most ``STOP_TICKS_MAX`` ticks."""
+    async def retire(self) -> None:
+        """Take back every open order; nothing new is sent from now on."""
         async with self._turn:
             self.over.set()
             await self._execution.perform(self._trader.engine.retire(self._execution.next_tick))
+
+    async def close(self) -> None:
+        """Retire and wait for the answers, at most ``STOP_TICKS_MAX`` ticks."""
+        await self.retire()
         for _ in range(STOP_TICKS_MAX):
             if not self._trader.engine.ledger.blotter.live_count():
                 break

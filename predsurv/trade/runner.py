@@ -60,6 +60,8 @@ class Runner:
         fed = asyncio.gather(*pumps)
         try:
             await _first({fed, stop, *timers})
+            if self._control.over.is_set():
+                await self._control.retire()  # whoever stops us does not wait for feeds to close
             for feed in self._feeds.values():
                 await feed.aclose()
             await asyncio.wait(pumps, timeout=CLOSE_SECONDS_MAX)

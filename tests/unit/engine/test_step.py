@@ -172,6 +172,7 @@ def test_retiring_is_a_silent_halt() -> None:
     assert (len(step.commands), step.notes) == (1, ())
     assert made.desk.now == START + MS
     assert not made.desk.halted
+    assert made.retire(START + MS) is NOTHING
 
 
 def test_nothing_undoes_retiring() -> None:

@@ -1,33 +1,36 @@
-"""Who moves the execution takes turns, and what one of them decides the next one sees."""
+"""Who moves the execution takes turns: what one of them decides the next one sees, and a stop is at once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from predsurv.core.events import AccountEvent, BookSnapshot, Event
-from predsurv.core.ids import StrategyName
+from predsurv.core.events import AccountEvent, BookSnapshot, Event, MarketEvent, Tick
+from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, Intent
 from predsurv.engine.ledger import Ledger
-from predsurv.engine.step import Engine, Setup
+from predsurv.engine.step import Engine, Setup, Step
 from predsurv.net.clock import ManualClock
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
 from predsurv.trade.control import Control, Trader
 from predsurv.trade.halting import HaltFlag
 from predsurv.trade.journal import Journal
+from predsurv.trade.runner import Runner
 from predsurv.trade.tally import Tally
-from tests.unit.engine.desks import LIMITS, ME, START, V, book, fill, intent, market
+from predsurv.trade.watching import Interest
+from tests.unit.engine.desks import LIMITS, ME, MS, START, YES, S, V, book, fill, intent, market
 
 
 class Buyer:
-    """Wishes at every snapshot."""
+    """Wishes at every snapshot and every tick."""
 
     name = StrategyName(ME)
     signals = frozenset({"test"})
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
-        return [intent()] if isinstance(event, BookSnapshot) else []
+        return [intent()] if isinstance(event, BookSnapshot | Tick) else []
 
 
 class SlowBroker:
@@ -52,7 +55,35 @@ class SlowBroker:
         return None
 
 
-def trader(folder: Path, broker: SlowBroker) -> Trader:
+class SlowFeed:
+    """Shows a book; closing takes a second, as over a network."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock, self._closed = clock, asyncio.Event()
+
+    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+        return None
+
+    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
+        yield [book()]
+        await self._closed.wait()
+
+    async def aclose(self) -> None:
+        await self._clock.sleep(S)
+        self._closed.set()
+
+
+class Nobody:
+    """Hears of everything and says nothing."""
+
+    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        return None
+
+    def happened(self, event: Event, step: Step) -> None:
+        return None
+
+
+def trader(folder: Path, broker: SlowBroker, clock: ManualClock) -> Trader:
     cache = MarketCache()
     cache.add(market())
     ledger = Ledger({V: Money(1_000 * MICROS)})
@@ -61,7 +92,7 @@ def trader(folder: Path, broker: SlowBroker) -> Trader:
         journal=Journal(folder / "journal.db", durable=False),
         tally=Tally(),
         brokers={V: broker},
-        clock=ManualClock(START),
+        clock=clock,
         halt=HaltFlag(folder / "halt.json"),
         realtime=True,
     )
@@ -69,7 +100,7 @@ def trader(folder: Path, broker: SlowBroker) -> Trader:
 
 async def test_a_halt_is_not_taken_back_while_its_cancels_are_on_their_way(tmp_path: Path) -> None:
     broker = SlowBroker()
-    made = trader(tmp_path, broker)
+    made = trader(tmp_path, broker, ManualClock(START))
     control = Control(made, lambda event, step: None)
     await control.open()
     await control.take([book()])
@@ -81,4 +112,22 @@ async def test_a_halt_is_not_taken_back_while_its_cancels_are_on_their_way(tmp_p
     broker.may_answer.set()
     await asyncio.gather(halting, obeying)
     assert made.engine.desk.halted
+    made.journal.close()
+
+
+async def test_a_stop_does_not_wait_for_feeds_to_close(tmp_path: Path) -> None:
+    broker, clock = SlowBroker(), ManualClock(START)
+    broker.may_answer.set()
+    made = trader(tmp_path, broker, clock)
+    runner = Runner(made, {V: SlowFeed(clock)}, {V: Interest({YES}, 1, mirrored=True)}, Nobody())
+    running = asyncio.create_task(runner.run())
+    for _ in range(10):
+        await clock.advance(100 * MS)
+    runner.stop()
+    placed = made.engine.ledger.placed
+    assert placed > 1
+    while not running.done():
+        await clock.advance(100 * MS)
+    await running
+    assert made.engine.ledger.placed == placed
     made.journal.close()
