@@ -1,7 +1,10 @@
 """The books as strategies and risk see them: trusted, mirrored, less what we have just taken.
 
-Kept apart from the cache, which holds what the venue said: until its next update a level we took
-still looks whole there, and would be bought twice.
+Kept apart from the cache, which holds what the venue said: public data does not know of trades on
+paper, so a level we took still looks whole there, and would be bought twice.
+
+A venue that really trades for us shows in its next update what we left of a level: there this
+memory would count it twice, and a live mode has to forget at that update instead.
 """
 
 from typing import Final
@@ -60,7 +63,7 @@ class Sight:
         self._version += 1
 
     def changed(self, event: BookDelta | BookSnapshot) -> None:
-        """Follow a book event that is already in the cache: what changed is not as we left it."""
+        """Follow a book event that is already in the cache: of what is gone, nothing is ours any more."""
         if not self._taken.touches(event.key):
             return
         if isinstance(event, BookDelta):

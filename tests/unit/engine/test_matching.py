@@ -84,14 +84,26 @@ def test_an_order_takes_what_it_finds_when_it_arrives() -> None:
     assert venue.matching.resting()[0].remaining == shares(80)
 
 
-def test_what_we_took_is_gone_until_the_level_changes() -> None:
+def test_what_we_took_is_gone_for_as_long_as_there_is_the_level() -> None:
     venue = Venue()
     assert fills(venue.send(place("a", size=100, tif="ioc"))) == [(cents(51), shares(100))]
     assert kinds(venue.send(place("b", tif="ioc"))) == ["OrderAccepted", "OrderCancelled"]
     venue.show(book(asks=((51, 100), (52, 50))))
     assert fills(venue.send(place("c", tif="ioc"))) == []
-    venue.show(delta("ask", 51, 30))
-    assert fills(venue.send(place("d", tif="ioc"))) == [(cents(51), shares(10))]
+    venue.show(delta("ask", 51, 130))
+    assert fills(venue.send(place("d", size=100, tif="ioc"))) == [(cents(51), shares(30))]
+    venue.show(delta("ask", 51, 0), delta("ask", 51, 30))
+    assert fills(venue.send(place("e", tif="ioc"))) == [(cents(51), shares(10))]
+
+
+def test_a_level_that_flickers_is_not_bought_again_and_again() -> None:
+    venue = Venue(book(bids=((40, 100),), asks=((45, 100),)))
+    bought = fills(venue.send(place("o0", price=45, size=100, tif="ioc")))
+    for number, size in enumerate((101, 100, 101, 100), 1):
+        ts = START + number * LATENCY
+        venue.show(delta("ask", 45, size, ts))
+        bought += fills(venue.send(place(f"o{number}", price=45, size=100, tif="ioc"), ts))
+    assert sum(size for _, size in bought) == shares(102)
 
 
 def test_the_two_outcomes_share_one_book() -> None:

@@ -30,16 +30,17 @@ def test_the_second_outcome_is_the_first_turned_around() -> None:
     assert seen(world.sight, NO).best_bid() == (cents(49), shares(1))
 
 
-def test_what_we_took_is_not_shown_until_it_changes() -> None:
+def test_what_we_took_is_not_shown_until_the_level_is_gone() -> None:
     world = World().show(book())
     world.sight.took(fill(size=40))
     assert seen(world.sight).best_ask() == (cents(51), shares(60))
     assert seen(world.sight, NO).best_bid() == (cents(49), shares(60))
     world.sight.took(fill(size=60))
     assert seen(world.sight).best_ask() is None
-    world.show(event := delta("ask", 51, 30))
-    world.sight.changed(event)
-    assert seen(world.sight).best_ask() == (cents(51), shares(30))
+    for size, free in ((130, 30), (30, 0), (0, 0), (25, 25)):
+        world.show(event := delta("ask", 51, size))
+        world.sight.changed(event)
+        assert seen(world.sight).best_ask() == ((cents(51), shares(free)) if free else None)
     assert seen(world.sight) is world.cache.book(YES)
 
 
@@ -49,7 +50,7 @@ def test_taking_the_second_outcome_takes_from_the_first() -> None:
     assert seen(world.sight).best_bid() == (cents(49), shares(70))
     world.show(snapshot := book(bids=((49, 80),)))
     world.sight.changed(snapshot)
-    assert seen(world.sight).best_bid() == (cents(49), shares(80))
+    assert seen(world.sight).best_bid() == (cents(49), shares(50))
 
 
 def test_resting_fills_and_fills_in_a_gap_take_nothing_on_show() -> None:

@@ -120,6 +120,10 @@ def test_what_we_took_disappears_from_view() -> None:
     assert shown is not None
     assert shown.best_ask() is None
     made.step(delta("ask", 51, 3))
+    shown = made.desk.book(YES)
+    assert shown is not None
+    assert shown.best_ask() is None
+    made.step(delta("ask", 51, 0))
     assert made.desk.book(YES) is made.cache.book(YES)
 
 
