@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.num import Money, Price, Size
+from predsurv.core.num import Money, Price, Size, notional
 
 MarketStatus = Literal["created", "active", "paused", "closed", "resolved", "void", "disputed"]
 
@@ -53,6 +53,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Money and sizes in micros, times in ns UTC. ``mutually_exclusive``: at most one market of the
     event pays; ``exhaustive``: at least one does (so both together mean exactly one).
+    ``min_taker_buy``: what a buy that trades on arrival has to be worth at least, 0 for anything.
     """
 
     venue: VenueName
@@ -73,6 +74,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     exhaustive: bool = False
     fee: FeeSchedule = NO_FEE
     bands: tuple[PriceBand, ...] = ()
+    min_taker_buy: Money = Money(0)
     volume: Money | None = None
     volume_24h: Money | None = None
     liquidity: Money | None = None
@@ -111,3 +113,8 @@ def _next_in(band: PriceBand, price: Price) -> Price | None:
     steps = max((price - band.start) // band.step + 1, 0)
     above = Price(band.start + steps * band.step)
     return above if above <= band.end else None
+
+
+def buys_enough(market: Market, price: Price, size: Size) -> bool:
+    """Return whether a buy of ``size`` up to ``price`` is one the venue lets trade on arrival."""
+    return notional(price, size) >= market.min_taker_buy

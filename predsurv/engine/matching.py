@@ -27,7 +27,7 @@ from predsurv.core.events import (
     Trade,
 )
 from predsurv.core.ids import OrderId
-from predsurv.core.market import on_grid
+from predsurv.core.market import buys_enough, on_grid
 from predsurv.core.orders import Approved, CancelOrder, Command, PlaceOrder
 from predsurv.engine.liquidity import Liquidity
 from predsurv.engine.mirror import Mirror
@@ -103,9 +103,7 @@ class Matching:
             return
         taker = arrive(command, ts, self._mirror.primary(command.key))
         book = self._cache.trusted_book(taker.key)
-        reason = self._refusal(command)
-        if reason is None and command.post_only and book is not None and crosses(taker, book):
-            reason = "would_cross"
+        reason = self._refusal(command) or self._refusal_at_once(taker, book)
         if reason is not None:
             yield OrderRejected(command.key, ts, command.client_order_id, reason)
             return
@@ -124,6 +122,17 @@ class Matching:
         if command.size < max(market.min_order_size, 1):
             return "below_minimum"
         return self._admit(command)
+
+    def _refusal_at_once(self, taker: Taker, book: Book | None) -> str | None:
+        command, crossing = taker.command, book is not None and crosses(taker, book)
+        if command.post_only:
+            return "would_cross" if crossing else None
+        if command.side == "sell" or not (crossing or command.tif != "gtc"):
+            return None
+        market = self._cache.market(command.key.venue, command.key.market_id)
+        if market is None or buys_enough(market, command.price, command.size):
+            return None
+        return "below_taker_minimum"
 
     def _rest(self, taker: Taker, book: Book | None) -> Iterator[AccountEvent]:
         command = taker.command

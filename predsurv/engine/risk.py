@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from predsurv.core.market import on_grid
-from predsurv.core.num import Money, Price, format_micros, notional_up
+from predsurv.core.market import buys_enough, on_grid
+from predsurv.core.num import Money, Price, format_micros, notional, notional_up
 from predsurv.core.orders import Intent
 from predsurv.engine.desk import Desk
 from predsurv.state.features import mid
@@ -21,6 +21,7 @@ RefusalReason = Literal[
     "market_closed",
     "off_grid",
     "below_minimum",
+    "below_taker_minimum",
     "untrusted",
     "stale",
     "no_reference",
@@ -121,6 +122,22 @@ def _collar(intent: Intent, desk: Desk, limits: Limits) -> Verdict | None:
     return None
 
 
+def _taker_minimum(intent: Intent, desk: Desk, _limits: Limits) -> Verdict | None:
+    market = desk.market(intent.key)
+    if market is None or intent.side == "sell" or intent.post_only:
+        return None
+    if buys_enough(market, intent.price, intent.size) or not _takes(intent, desk):
+        return None
+    worth, least = (format_micros(each) for each in (notional(intent.price, intent.size), market.min_taker_buy))
+    return Verdict("below_taker_minimum", f"{worth} USD < {least} USD for a buy that trades on arrival")
+
+
+def _takes(intent: Intent, desk: Desk) -> bool:
+    book = desk.book(intent.key)
+    best = None if book is None else book.best_ask()
+    return intent.tif != "gtc" or (best is not None and intent.price >= best[0])
+
+
 def _held(intent: Intent, desk: Desk, _limits: Limits) -> Verdict | None:
     if intent.side == "buy":
         return None
@@ -187,6 +204,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _form,
     _fresh,
     _collar,
+    _taker_minimum,
     _held,
     _order_notional,
     _position_notional,

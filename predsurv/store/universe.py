@@ -84,6 +84,7 @@ class MarketLine(_Required, frozen=True, kw_only=True, omit_defaults=True):
     category: str | None = None
     exhaustive: bool = False
     bands: tuple[BandLine, ...] = ()
+    min_taker_buy: str | None = None
 
 
 class _Named(Struct, frozen=True):
@@ -125,6 +126,7 @@ def to_line(market: Market) -> MarketLine:
         category=market.category,
         exhaustive=market.exhaustive,
         bands=to_band_lines(market.bands),
+        min_taker_buy=_decimal(market.min_taker_buy or None),
     )
 
 
@@ -149,6 +151,7 @@ def to_market(line: MarketLine) -> Market:
         exhaustive=line.exhaustive,
         fee=to_fee(line.fee),
         bands=to_bands(line.bands),
+        min_taker_buy=_money(line.min_taker_buy) or Money(0),
         volume=_money(line.volume),
         volume_24h=_money(line.volume_24h),
         liquidity=_money(line.liquidity),

@@ -55,7 +55,7 @@ def _complete(basket: Basket, legs: Sequence[Leg], sizes: Sequence[Size]) -> tup
         if short < LOT:
             continue
         bought = buy_cost(leg, short)
-        if bought is None or short < leg.min_size:
+        if bought is None or not leg.takes_order(bought[1], short):
             return (), 0
         worth -= bought[0]
         moves.append(Move("complete", leg.key, "buy", bought[1], short))

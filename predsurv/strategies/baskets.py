@@ -72,7 +72,7 @@ def legs_of(basket: Basket, view: View, side: Side) -> tuple[Leg, ...] | None:
         if market is None or market.status != "active" or book is None:
             return None
         levels = book.asks.top(LEVELS) if side == "ask" else book.bids.top(LEVELS)
-        legs.append(Leg(key, market.fee, market.min_order_size, levels))
+        legs.append(Leg(key, market.fee, market.min_order_size, levels, market.min_taker_buy))
     return tuple(legs)
 
 

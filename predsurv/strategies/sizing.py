@@ -22,12 +22,20 @@ _MANY: Final = 1_000
 
 
 class Leg(Struct, frozen=True):
-    """One instrument of a basket with the levels it could be taken at, best first."""
+    """One instrument of a basket with the levels it could be taken at, best first.
+
+    ``min_buy``: the least that an order to buy it at once has to be worth.
+    """
 
     key: InstrumentKey
     fee: FeeSchedule
     min_size: Size
     levels: tuple[Level, ...]
+    min_buy: Money = Money(0)
+
+    def takes_order(self, price: Price, size: Size) -> bool:
+        """Return whether an order to buy ``size`` up to ``price`` at once is large enough."""
+        return size >= self.min_size and notional(price, size) >= self.min_buy
 
 
 class Offer(Struct, frozen=True):
@@ -85,7 +93,7 @@ def _descend(legs: Sequence[Leg], depth: list[int], left: list[int], taken: int)
 
 
 def _offer(legs: Sequence[Leg], limits: tuple[Price, ...], size: Size, wanted: Wanted) -> Offer | None:
-    if not size or any(size < leg.min_size for leg in legs):
+    if not size or not all(leg.takes_order(limit, size) for leg, limit in zip(legs, limits, strict=True)):
         return None
     cost = sum(_cost(leg, size)[0] for leg in legs)
     edge = notional(Price(wanted.payout), size) - cost

@@ -28,6 +28,7 @@ TAGS_MAX: Final = 32
 
 _TICK_DEFAULT: Final = Price(10_000)  # legacy rows carry none; 86 % of live markets say 0.01
 _ORDER_SIZE_DEFAULT: Final = Size(5 * MICROS)
+_TAKER_BUY_MIN: Final = Money(MICROS)  # said in no row, only when an order is refused
 _NULL: Final = Raw(b"null")
 _NS_MAX: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -180,6 +181,7 @@ def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
         # that are not listed yet, so only an explicit "not augmented" counts.
         exhaustive=exclusive and event.neg_risk_augmented is False,
         fee=_fee(row, fetched_at),
+        min_taker_buy=_TAKER_BUY_MIN,
         volume=_money(row.volume_num, row.volume),
         volume_24h=_money(row.volume24hr),
         liquidity=_money(row.liquidity_num, row.liquidity),

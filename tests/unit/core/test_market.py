@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import Market, Outcome, PriceBand, next_on_grid, on_grid
-from predsurv.core.num import Price, Size
+from predsurv.core.market import Market, Outcome, PriceBand, buys_enough, next_on_grid, on_grid
+from predsurv.core.num import Money, Price, Size
 
 MARKET = Market(
     venue=VenueName("mock"),
@@ -50,6 +50,13 @@ def test_keys_follow_the_outcomes() -> None:
 @pytest.mark.parametrize(("price", "valid"), [(10_000, True), (15_000, False), (0, False), (1_000_000, False)])
 def test_uniform_grid(price: int, valid: bool) -> None:
     assert on_grid(MARKET, Price(price)) is valid
+
+
+@pytest.mark.parametrize(
+    ("least", "size", "enough"), [(0, 1, True), (1_000_000, 9_999_999, False), (1_000_000, 10_000_000, True)]
+)
+def test_what_a_buy_must_be_worth(least: int, size: int, enough: bool) -> None:
+    assert buys_enough(replace(MARKET, min_taker_buy=Money(least)), Price(100_000), Size(size)) is enough
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from predsurv.core.events import (
     OrderCancelled,
     OrderRejected,
 )
-from predsurv.core.num import Price
+from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.matching import Matching
 from tests.unit.engine.desks import (
@@ -45,8 +45,8 @@ LATENCY = 150 * MS
 class Venue:
     """Matching with its world; ``show`` does what the execution does with a market event."""
 
-    def __init__(self, *events: Any) -> None:
-        self.world = World()
+    def __init__(self, *events: Any, **rules: Any) -> None:
+        self.world = World((market(**rules),))
         self.poor: str | None = None
         self.matching = Matching(self.world.cache, self.world.mirror, LATENCY, lambda _: self.poor)
         self.show(*(events or (book(asks=((51, 100), (52, 50))),)))
@@ -151,6 +151,19 @@ def test_the_venues_rules() -> None:
     assert refusal(venue.send(place("d"))) == "insufficient_cash"
     venue.show(MarketChange(V, YES.market_id, None, START, None, "paused", "{}"))
     assert refusal(venue.send(place("e"))) == "market_closed"
+
+
+def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
+    venue = Venue(book(bids=((9, 100),), asks=((10, 100),)), min_taker_buy=Money(MICROS))
+    assert refusal(venue.send(place("a", price=10, size=9.99))) == "below_taker_minimum"
+    assert refusal(venue.send(place("b", price=9, size=10, tif="ioc"))) == "below_taker_minimum"
+    assert refusal(venue.send(place("c", price=9, size=10, tif="fok"))) == "below_taker_minimum"
+    assert kinds(venue.send(place("e", price=9, size=10))) == ["OrderAccepted"]
+    assert kinds(venue.send(place("f", price=9, size=10, post_only=True))) == ["OrderAccepted"]
+    assert fills(venue.send(place("g", price=10, size=10, tif="ioc"))) == [(cents(10), shares(10))]
+    assert fills(venue.send(place("h", "sell", price=9, size=5, tif="ioc"))) == [(cents(9), shares(5))]
+    venue.show(gap())
+    assert kinds(venue.send(place("i", price=10, size=5))) == ["OrderAccepted"]  # nobody knows what it would meet
 
 
 def test_one_id_is_one_order() -> None:

@@ -76,6 +76,18 @@ def test_closed_halted_untrusted_and_stale() -> None:
     assert reason(old, intent()) is None
 
 
+def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
+    world = World((market(min_taker_buy=Money(MICROS)),)).show(book(bids=((9, 100),), asks=((10, 100),)))
+    assert reason(world, intent(price=10, size=9.99)) == "below_taker_minimum"
+    assert reason(world, intent(price=10, size=9.99, tif="gtc")) == "below_taker_minimum"
+    assert reason(world, intent(price=9, size=9.99)) == "below_taker_minimum"  # immediate, so it never rests
+    assert reason(world, intent(price=10, size=10)) is None
+    assert reason(world, intent(price=9, size=5, tif="gtc")) is None
+    assert reason(world, intent(price=9, size=5, tif="gtc", post_only=True)) is None
+    assert reason(world.hold(5), intent("sell", 9, 5)) is None
+    assert reason(World().show(book(bids=((9, 100),), asks=((10, 100),))), intent(price=10, size=5)) is None
+
+
 def test_orders_in_flight_count() -> None:
     world = open_world()
     world.ledger.place(place(price=50, size=10), START)

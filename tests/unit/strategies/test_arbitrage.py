@@ -72,6 +72,15 @@ def test_nothing_is_bought_with_a_leg_missing_closed_or_unknown() -> None:
     assert ask(Arbitrage(), stranger.show(yes(0), asks=((30, 50),)), stranger) == []
 
 
+def test_no_basket_is_begun_with_a_leg_that_the_venue_would_refuse() -> None:
+    strict = tuple(replace(each, min_taker_buy=Money(MICROS)) for each in FREE)
+    for size, legs in ((9.99, 0), (10, 3)):
+        view = HandView(strict)
+        view.show(yes(0), asks=((40, 50),))
+        view.show(yes(1), asks=((45, 50),))
+        assert len(ask(Arbitrage(), view.show(yes(2), asks=((10, size),)), view)) == legs
+
+
 def test_money_bounds_the_size() -> None:
     view = HandView(FREE)
     legs = ask(Arbitrage(ArbitrageParams(cost_max=Money(10 * MICROS))), cheap(view), view)

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from predsurv.core.num import MICROS, Money
 from predsurv.strategies.balance import even_out, is_even
 from predsurv.strategies.baskets import Basket, baskets_of
 from tests.unit.engine.desks import cents, shares
@@ -63,6 +64,17 @@ def test_a_dear_missing_leg_means_selling_the_rest() -> None:
         ("unwind", yes(1), cents(31), shares(10)),
     ]
     assert even_out(basket(world()), view, may_complete=False) == moves
+
+
+def test_a_missing_leg_too_small_to_be_bought_at_once_means_selling_the_rest() -> None:
+    view = world(asks=(35, 33, 9), bids=(31, 31, 8))
+    view.cache.add(replace(ABC[2], min_taker_buy=Money(MICROS)))
+    view.hold(yes(0), 10)
+    view.hold(yes(1), 10)
+    assert {move.signal for move in even_out(basket(view), view, may_complete=True)} == {"unwind"}
+    view.hold(yes(0), 12)
+    view.hold(yes(1), 12)
+    assert {move.signal for move in even_out(basket(view), view, may_complete=True)} == {"complete"}
 
 
 def test_what_is_below_the_least_order_stays() -> None:

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from predsurv.core.ids import InstrumentId
 from predsurv.core.market import Outcome
-from predsurv.core.num import MICROS
+from predsurv.core.num import MICROS, Money
 from predsurv.strategies.baskets import Basket, baskets_of, begun, best_sum, held, legs_of, narrowed
 from tests.unit.engine.desks import market, shares
 from tests.unit.strategies.views import ABC, HandView, no, yes
@@ -55,6 +55,10 @@ def test_legs_need_open_markets_and_books() -> None:
     legs = legs_of(basket, view, "bid")
     assert legs is not None
     assert legs[0].levels == ((200_000, shares(5)),)
+    assert {leg.min_buy for leg in legs} == {0}
+    for each in ABC:
+        view.cache.add(replace(each, min_taker_buy=Money(MICROS)))
+    assert {leg.min_buy for leg in legs_of(basket, view, "ask") or ()} == {MICROS}
     view.cache.add(replace(ABC[1], status="paused"))
     assert legs_of(basket, view, "ask") is None
 

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.market import NO_FEE
@@ -58,6 +59,14 @@ def test_less_than_the_least_order_is_nothing() -> None:
     assert fit([leg((30, 4.99)), leg((60, 500))], wanted()) is None
     assert fit([leg((30, 50)), leg()], wanted()) is None
     assert fit([leg((30, 0.001), least=0), leg((30, 50))], wanted()) is None
+
+
+def test_a_leg_that_would_be_refused_is_no_basket() -> None:
+    dime = replace(leg((10, 50)), min_buy=ONE)
+    assert fit([replace(dime, levels=levels((10, 9.99))), leg((80, 50))], wanted()) is None
+    offer = fit([dime, leg((80, 10))], wanted())
+    assert offer is not None
+    assert offer.size == shares(10)
 
 
 def test_what_buying_costs_and_selling_brings() -> None:
