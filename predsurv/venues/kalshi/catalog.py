@@ -66,6 +66,9 @@ class Directory:
 class KalshiCatalog:
     """One reading of the venue's lists; ``rest`` belongs to the venue."""
 
+    doubted: AbstractSet[EventId] = frozenset()
+    """None: the venue vouches for no event in the first place."""
+
     def __init__(self, rest: Rest, clock: Clock) -> None:
         self._rest = rest
         self._clock = clock
@@ -76,11 +79,6 @@ class KalshiCatalog:
     def issues(self) -> Sequence[ScanIssue]:
         """What could not be read so far, at most ``ISSUES_MAX``."""
         return self._issues
-
-    @property
-    def doubted(self) -> AbstractSet[EventId]:
-        """None: the venue vouches for no event in the first place."""
-        return frozenset()
 
     @property
     def pages(self) -> int:

@@ -45,7 +45,8 @@ class SlowBroker:
             await self.may_answer.wait()
 
     async def events(self) -> AsyncIterator[AccountEvent]:
-        for event in ():
+        nothing: tuple[AccountEvent, ...] = ()
+        for event in nothing:
             yield event
 
     async def snapshot(self) -> AccountSnapshot:
