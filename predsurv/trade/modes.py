@@ -4,6 +4,7 @@ Kept apart because this is the only place where configuration, adapters and engi
 a choice of feed, broker and clock, and nothing else.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -38,6 +39,8 @@ from predsurv.trade.runner import Runner
 from predsurv.trade.tally import Tally
 from predsurv.trade.universes import listed_now, listed_then
 from predsurv.trade.watching import Interest, Watchlist, choose
+
+_LOG: Final = logging.getLogger(__name__)
 
 BACKTEST_INSTRUMENTS_MAX: Final = 1_000_000
 
@@ -90,7 +93,17 @@ def halt_flag(data_dir: Path) -> HaltFlag:
 
 
 def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, audience: Audience) -> Session:
-    """Return a paper run on the venues' live feeds; raises ConfigError when one was never scanned."""
+    """Return a paper run on the venues' live feeds; raises ConfigError when one was never scanned.
+
+    Warns of a venue that is polled: between two polls a book is not what fills are made up from.
+    """
+    for venue in venues:
+        if venue.traits.polled:
+            _LOG.warning(
+                "%s is polled: fills on books that are seconds old are too good to be true, and no settlement is heard"
+                " of; set its API key to trade on the stream",
+                venue.name,
+            )
     mode = paper_mode([venue.name for venue in venues])
     plan = _Plan(
         mode=mode,

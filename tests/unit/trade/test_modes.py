@@ -198,3 +198,14 @@ def test_what_is_held_elsewhere_is_not_asked_for_here(tmp_path: Path, caplog: py
     journalled(tmp_path, *began(OTHER), *bought(at(OTHER, "away").key(0), 100))
     assert watched(opened(tmp_path, ONE)) == {"m"}
     assert not caplog.records
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_who_trades_on_paper_on_a_polled_venue_is_warned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, polled: bool
+) -> None:
+    listed(tmp_path, at(ONE))
+    venue = Quiet(ONE)
+    venue.traits = replace(venue.traits, polled=polled)
+    open_paper(configured(tmp_path), [venue], ManualClock(START), NOBODY)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["one is polled"] * polled
