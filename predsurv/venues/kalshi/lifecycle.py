@@ -29,6 +29,7 @@ from predsurv.venues.kalshi.wire import FeeBody, LifeBody
 
 SEEN_MAX: Final = 1 << 14
 KIND_CHARS_MAX: Final = 120
+_MINUTE: Final = 60_000_000_000
 RESULTS_MAX: Final = 1 << 17
 """Results remembered until they are paid out; a day has some 74,000."""
 
@@ -40,7 +41,7 @@ class Announcements:
     """The announcements of one feed, each told once however many connections hear it."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[object, ...], None] = {}
+        self._told: dict[tuple[str, object], object] = {}  # what was told last, by ticker and what it is about
         self._results: dict[str, Result] = {}
 
     def market(self, body: LifeBody, ts_recv: int) -> list[MarketEvent]:
@@ -51,7 +52,7 @@ class Announcements:
         tell = _TELLERS.get(body.event_type)
         if tell is None:
             return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", KIND_CHARS_MAX))]
-        if not self._is_new(body.market_ticker, body.event_type, body.is_deactivated, _stamp(body)):
+        if not self._is_new(body.market_ticker, *_said(body, ts_recv)):
             return []
         if body.event_type == "determined":
             self._determine(body)
@@ -91,20 +92,32 @@ class Announcements:
             del self._results[next(iter(self._results))]
         self._results[body.market_ticker] = (value, body.result == "scalar")
 
-    def _is_new(self, *mark: object) -> bool:
-        if mark in self._seen:
+    def _is_new(self, ticker: str, about: object, value: object) -> bool:
+        mark = ticker, about
+        if mark in self._told and self._told[mark] == value:
             return False
-        while len(self._seen) >= SEEN_MAX:
-            del self._seen[next(iter(self._seen))]
-        self._seen[mark] = None
+        self._told.pop(mark, None)
+        while len(self._told) >= SEEN_MAX:
+            del self._told[next(iter(self._told))]
+        self._told[mark] = value
         return True
 
 
-def _stamp(body: LifeBody) -> object:
-    """Return what tells one message of a kind from the next."""
-    times = (body.settled_ts, body.determination_ts, body.open_ts, body.close_ts)
-    grid = tuple((band.start, band.end, band.step) for band in body.price_ranges or ())
-    return (*times, grid)
+def _said(body: LifeBody, ts_recv: int) -> tuple[object, object]:
+    """Return what a message is about, and what it says of that.
+
+    What can change back is compared with the last word only: a market is paused more than once, and messages
+    of that carry no time. A connection that lags may thus take the last word back, until it has caught up.
+    """
+    if body.event_type in ("activated", "deactivated"):
+        return "trading", body.event_type == "activated" or body.is_deactivated is False
+    if body.event_type == "price_level_structure_updated":
+        return "grid", tuple((band.start, band.end, band.step) for band in body.price_ranges or ())
+    if body.event_type == "close_date_updated":
+        return "close", body.close_ts
+    if body.event_type == "metadata_updated":
+        return "metadata", ts_recv // _MINUTE  # says nothing but that
+    return (body.event_type, body.settled_ts, body.determination_ts, body.open_ts, body.close_ts), True
 
 
 def _change(kind: MarketChangeKind, body: LifeBody, ts_recv: int, about: Mapping[str, Any]) -> MarketChange:

@@ -332,6 +332,26 @@ def test_a_new_grid_is_told_with_its_bands() -> None:
     )
 
 
+def test_what_changes_back_is_told_each_time_and_once() -> None:
+    memory = Memory()
+    talks = [Talk(A, memory=memory), Talk(A, memory=memory)]
+    one, other = ([{"start": "0", "end": "1", "step": step}] for step in ("0.01", "0.001"))
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("deactivated", {"is_deactivated": True}),
+        ("activated", {}),
+        ("deactivated", {"is_deactivated": True}),
+        ("deactivated", {"is_deactivated": False}),
+        *(("price_level_structure_updated", {"price_ranges": grid}) for grid in (one, other, one)),
+        *(("close_date_updated", {"close_ts": close}) for close in (7, 8, 7)),
+    ]
+    told: list[MarketEvent] = []
+    for seq, (kind, body) in enumerate(said, 1):
+        for talk in talks:
+            told += talk.hear(life(seq, kind, **body))
+    kinds = [event.kind for event in told if isinstance(event, MarketChange)]
+    assert kinds == ["paused", "activated", "paused", "activated", *["tick_size"] * 3, *["rules"] * 3]
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_codec(frame: bytes) -> None:
     Talk(A).hear(frame)
