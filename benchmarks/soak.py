@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 from msgspec import Struct
 from msgspec.structs import astuple
@@ -196,8 +197,23 @@ def floor(samples: Sequence[Sample]) -> list[tuple[float, float]]:
     return [(sample.at / 3_600, sample.rss) for sample in minutes.values()]
 
 
+def shape(samples: Sequence[Sample]) -> None:
+    """Print every ten minutes, as one number for an hour cannot tell a step from a slope."""
+    print("  minute   RSS least  median    heap median (MB)   blocks median")
+    tens: dict[int, list[Sample]] = {}
+    for sample in samples:
+        tens.setdefault(int(sample.at // 600), []).append(sample)
+    for ten, some in tens.items():
+        least, *middle = (
+            min(sample.rss for sample in some),
+            *(median(getattr(sample, name) for sample in some) for name in ("rss", "heap", "blocks")),
+        )
+        print(f"  {ten * 10:>6}   {least:>9.1f}  {middle[0]:>6.1f}    {middle[1]:>16.2f}   {middle[2]:>13,.0f}")
+
+
 def judge(samples: Sequence[Sample], job: Job) -> int:
     """Print the verdict; return 1 when something grows."""
+    shape(samples)
     late = samples[int(len(samples) * WARM_UP) :]
     memory = slope(floor(late))
     span = late[-1].at - late[0].at

@@ -14,8 +14,11 @@ import pyarrow as pa
 HEAPS_MAX: Final = 2
 """One for the event loop, one that all workers share: what one of them leaves unused the next one takes."""
 
-LARGE_BYTES: Final = 256 << 10
-"""Pieces from here on are mapped one by one, and given back as soon as they are free."""
+LARGE_BYTES: Final = 1 << 20
+"""Pieces from here on are mapped one by one, and given back as soon as they are free.
+
+Above the 256 KB that the event loop reads at once: mapping each read would cost more than it saves.
+"""
 
 # <malloc.h> of glibc
 _M_TRIM_THRESHOLD: Final = -1
