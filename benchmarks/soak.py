@@ -127,7 +127,8 @@ async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
             print(sample, flush=True)
     await running
     await venue.aclose()
-    return samples.all()[:-1], job
+    # Not what it holds while it stops.
+    return [sample for sample in samples.all() if sample.at < minutes * 60], job
 
 
 def _sample(job: Job, at: float) -> Sample:

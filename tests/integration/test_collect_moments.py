@@ -1,7 +1,7 @@
 """What only happens at unlucky moments leaves no hole, no overlap and no claim without its rows either."""
 
 import asyncio
-import time
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +27,7 @@ from predsurv.venues.mock.venue import MockVenue
 from tests.disk import Disk
 from tests.integration.test_collect_damage import (
     KNOWN,
+    PATIENCE_S,
     assert_nothing_is_claimed_without_its_rows,
     die,
     known,
@@ -209,17 +210,21 @@ async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
 ) -> None:
     config, clock = await prepared(tmp_path)
     job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
-    rotate, take_in, rotated = Writer._rotate, Session._take_in, list[int]()
+    loop, rotate, take_in = asyncio.get_running_loop(), Writer._rotate, Session._take_in
+    rotated, broken = threading.Event(), threading.Event()
 
     def slow(self: Writer, marks: Since) -> object:
         facts = rotate(self, marks)
         if known(job) >= KNOWN:
-            rotated.append(1)
-            time.sleep(0.3)  # somebody waits for this and is cancelled meanwhile
+            rotated.set()
+            assert broken.wait(PATIENCE_S)
+            for _ in range(50):  # until whoever waits for this is cancelled
+                asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(PATIENCE_S)
         return facts
 
     def breaking(self: Session, batch: list[MarketEvent]) -> None:
-        if rotated:
+        if rotated.is_set():
+            broken.set()
             raise RuntimeError("a mistake of ours")
         take_in(self, batch)
 
