@@ -337,8 +337,7 @@ def _parse(line: bytes) -> Market:
 
 def latest_universe(data_dir: Path, venue: VenueName) -> Path | None:
     """Return the newest universe file of ``venue``, None when it was never scanned."""
-    folder = Layout(data_dir).universe(venue, "*").parent.parent
-    return max(folder.glob("date=*/universe.jsonl"), default=None)
+    return next(reversed(universes(data_dir, venue).values()), None)
 
 
 def universes(data_dir: Path, venue: VenueName) -> dict[str, Path]:
