@@ -66,6 +66,11 @@ class Sample(Struct, frozen=True):
     events: int
     trusted: int
 
+    @property
+    def own(self) -> float:
+        """MB of ``rss`` that no file backs: the system may let go of the others, and reads them again, as it likes."""
+        return self.rss - self.files
+
 
 class Samples:
     """What was sampled, in memory that is all taken at the start: a list that grew would be measured, too."""
@@ -103,6 +108,9 @@ class Slope(Struct, frozen=True):
 
     per_hour: float
     upper: float
+
+    def __str__(self) -> str:
+        return f"{self.per_hour:+.2f} MB/h (95 %: {self.upper:+.2f})"
 
 
 async def soak(config: Config, minutes: float) -> tuple[list[Sample], Job]:
@@ -188,35 +196,36 @@ def slope(points: Sequence[tuple[float, float]]) -> Slope:
     return Slope(rise, rise + 1.96 * (residue / max(1, count - 2) / spread) ** 0.5)
 
 
-def floor(samples: Sequence[Sample]) -> list[tuple[float, float]]:
+def floor(samples: Sequence[Sample], kind: Callable[[Sample], float]) -> list[tuple[float, float]]:
     """Return (hours, MB) of the least memory in each minute: what is held between one seal and the next."""
-    minutes: dict[int, Sample] = {}
+    minutes: dict[int, list[Sample]] = {}
     for sample in samples:
-        least = minutes.setdefault(int(sample.at // 60), sample)
-        if sample.rss < least.rss:
-            minutes[int(sample.at // 60)] = sample
-    return [(sample.at / 3_600, sample.rss) for sample in minutes.values()]
+        minutes.setdefault(int(sample.at // 60), []).append(sample)
+    least = (min(some, key=kind) for some in minutes.values())
+    return [(sample.at / 3_600, kind(sample)) for sample in least]
 
 
 def shape(samples: Sequence[Sample]) -> None:
     """Print every ten minutes, as one number for an hour cannot tell a step from a slope."""
-    print("  minute   RSS least  median    heap median (MB)   blocks median")
+    print("  minute   RSS least  median   own least    heap median (MB)   blocks median")
     tens: dict[int, list[Sample]] = {}
     for sample in samples:
         tens.setdefault(int(sample.at // 600), []).append(sample)
     for ten, some in tens.items():
-        least, *middle = (
+        least, own, *middle = (
             min(sample.rss for sample in some),
+            min(sample.own for sample in some),
             *(median(getattr(sample, name) for sample in some) for name in ("rss", "heap", "blocks")),
         )
-        print(f"  {ten * 10:>6}   {least:>9.1f}  {middle[0]:>6.1f}    {middle[1]:>16.2f}   {middle[2]:>13,.0f}")
+        resident = f"{least:>9.1f}  {middle[0]:>6.1f}   {own:>9.1f}"
+        print(f"  {ten * 10:>6}   {resident}    {middle[1]:>16.2f}   {middle[2]:>13,.0f}")
 
 
 def judge(samples: Sequence[Sample], job: Job) -> int:
     """Print the verdict; return 1 when something grows."""
     shape(samples)
     late = samples[int(len(samples) * WARM_UP) :]
-    memory = slope(floor(late))
+    memory, own = slope(floor(late, lambda sample: sample.rss)), slope(floor(late, lambda sample: sample.own))
     span = late[-1].at - late[0].at
     tally = job.sessions[0].recorder.tally
     messages, events = late[-1].messages - late[0].messages, late[-1].events - late[0].events
@@ -224,8 +233,7 @@ def judge(samples: Sequence[Sample], job: Job) -> int:
     print(f"{rates} over {span / 60:.1f} min after warm-up;")
     print(f"  {job.sessions[0].steering.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
     least, most = min(sample.rss for sample in late), max(sample.rss for sample in late)
-    trend = f"{memory.per_hour:+.2f} MB/h (95 %: {memory.upper:+.2f})"
-    print(f"  RSS {least:.0f} to {most:.0f} MB, its least of each minute {trend}")
+    print(f"  RSS {least:.0f} to {most:.0f} MB, its least of each minute {memory}; without mapped files {own}")
     grown = memory.per_hour > SLOPE_MB_MAX
     for name in ("blocks", "heap", "fds", "tasks", "threads"):
         values = [getattr(sample, name) for sample in late]
