@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 from predsurv.core.errors import PermanentError, SafetyError
-from predsurv.core.events import BookDelta, BookSnapshot, Connected, Disconnected, Gap, MarketEvent, Trade
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Connected,
+    Disconnected,
+    Gap,
+    MarketEvent,
+    MarketResolved,
+    Trade,
+)
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import Price
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Feed
 from predsurv.state.book import Book
@@ -196,6 +206,21 @@ async def test_trades_come_with_a_key(simulated: SimulatedKalshi, listener: List
     assert trade.trade_id
     assert trade.taker_side in ("buy", "sell")
     assert trade.ts_venue is not None
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_what_settled_while_nobody_listened_is_asked_for(simulated: SimulatedKalshi, *, keyed: bool) -> None:
+    settled, other = simulated.busiest(2)
+    market = simulated.server.world.listed[settled.market_id]
+    market.result, market.payout = "yes", Price(1_000_000)
+    venue = simulated.venue(keyed=keyed)
+    listener = Listener(venue.feed())
+    await listener.feed.watch({settled, other})
+    await listener.until(lambda: any(isinstance(event, MarketResolved) for event in listener.events))
+    await listener.aclose()
+    await venue.aclose()
+    (resolved,) = (event for event in listener.events if isinstance(event, MarketResolved))
+    assert (resolved.market_id, dict(resolved.payouts)[settled.instrument_id]) == (settled.market_id, 1_000_000)
 
 
 async def test_polled_books_are_exact_too(simulated: SimulatedKalshi) -> None:

@@ -72,7 +72,10 @@ def _books(world: World, query: Query) -> Answer:
 
 def _markets(world: World, query: Query) -> Iterable[dict[str, Any]]:
     wanted = _FILTERS.get(next(iter(query.get("status", ("",)))))
+    named = {ticker for names in query.get("tickers", ()) for ticker in names.split(",") if ticker}
     for ticker, listed in world.listed.items():
+        if named and ticker not in named:
+            continue
         status = "finalized" if listed.result else _STATUS[listed.market.status]
         if wanted is None or status in wanted:
             yield _market(listed, world.books[ticker], status)
@@ -103,6 +106,7 @@ def _market(listed: Listed, book: Book, status: str) -> dict[str, Any]:
         "open_interest_fp": contracts((market.open_interest or 0) // 10_000),
         "result": listed.result,
         "settlement_value_dollars": None if listed.payout is None else dollars(listed.payout),
+        "settlement_ts": _date(listed.settled),
         "rules_primary": market.description or "",
         "rules_secondary": "",
         "price_level_structure": "linear_cent",

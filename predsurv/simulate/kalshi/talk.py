@@ -239,7 +239,7 @@ class Talk:
         self, subscription: Subscription, tickers: Iterable[str], number: int | None = None
     ) -> Iterator[bytes]:
         for ticker in tickers:
-            book = self._world.books.get(ticker)
+            book = self._world.book(ticker)
             body: dict[str, Any] = {"market_ticker": ticker, "market_id": ticker.lower() if book else ""}
             body |= _sides(book, yes_scale=subscription.yes_scale) if book else {}
             frame = subscription.frame("orderbook_snapshot", msgspec.json.encode(body), number)

@@ -47,6 +47,7 @@ class Listed(Struct):
     """Whether its event is what the venue behind calls a market."""
     result: str = ""
     payout: Price | None = None
+    settled: int | None = None
     traded: int = 0
     """Contracts since the start, in hundredths."""
 
@@ -102,6 +103,11 @@ class World:
     def keys(self) -> frozenset[InstrumentKey]:
         """Return the instruments of the venue behind whose books are ours."""
         return frozenset(self._tickers)
+
+    def book(self, ticker: str) -> Book | None:
+        """Return the book of a market that is known and not settled."""
+        listed = self.listed.get(ticker)
+        return None if listed is None or listed.result else self.books[ticker]
 
     def apply(self, event: MarketEvent) -> Iterator[News]:
         """Take in what happened behind and yield what is to be told."""
@@ -196,7 +202,7 @@ class World:
         for ticker in self._of_market.get(event.market_id, ()):
             listed = self.listed[ticker]
             payout = payouts.get(InstrumentId(listed.outcome.instrument_id), Price(0))
-            listed.payout = payout
+            listed.payout, listed.settled = payout, ts * _S
             listed.result = "scalar" if event.void or payout not in (0, MICROS) else "yes" if payout else "no"
             determined = {
                 "market_ticker": ticker,

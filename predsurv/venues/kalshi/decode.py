@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final, Protocol
+from weakref import WeakSet
 
 from predsurv.core.errors import WireError
 from predsurv.core.events import BookDelta, Dropped, GapReason, Malformed, MarketEvent, Quote, Trade, Unknown
@@ -68,7 +69,13 @@ class Memory:
         self.numbers = Numbers()
         self.announcements = Announcements()
         self.capacity: int | None = None
+        self.shelves: WeakSet[Shelf] = WeakSet()
         self._proved = 0
+
+    def doubtful(self) -> set[str]:
+        """Return the tickers that may have settled unheard: without a book, or settled for nobody knows what."""
+        owed, every = self.announcements.owed, [line for shelf in self.shelves for line in shelf.lines.values()]
+        return {line.ticker for line in every if not line.live or line.ticker in owed}
 
     def accepted(self, count: int) -> None:
         """Note that the venue accepted ``count`` instruments on one connection."""
@@ -94,6 +101,7 @@ class KalshiCodec:
         self._no_prices = memory.numbers.no_prices
         self._amounts = memory.numbers.amounts
         self._shelf = Shelf()
+        memory.shelves.add(self._shelf)
         self._lines = self._shelf.lines
         self._subscriptions = Subscriptions()
         self._sequences = Sequences()

@@ -1,4 +1,4 @@
-"""What the venue announces about markets, as our events.
+"""What the venue announces about markets, or lists of them, as our events.
 
 Kept apart from ``decode`` because it remembers across connections: every connection hears every
 announcement, and what a market pays is told before it is paid.
@@ -24,7 +24,9 @@ from predsurv.venues.kalshi.listing import (
     fee_of,
     multiplier,
     seconds,
+    time_of,
 )
+from predsurv.venues.kalshi.rows import MarketRow
 from predsurv.venues.kalshi.wire import FeeBody, LifeBody
 
 SEEN_MAX: Final = 1 << 14
@@ -38,9 +40,13 @@ Result = tuple[Price, bool]
 
 
 class Announcements:
-    """The announcements of one feed, each told once however many connections hear it."""
+    """The announcements of one feed, each told once however many connections hear it.
+
+    ``owed``: markets that settled without anybody having heard of what they pay.
+    """
 
     def __init__(self) -> None:
+        self.owed: dict[str, None] = {}
         self._told: dict[tuple[str, object], object] = {}  # what was told last, by ticker and what it is about
         self._results: dict[str, Result] = {}
 
@@ -55,10 +61,38 @@ class Announcements:
         if not self._is_new(body.market_ticker, *_said(body, ts_recv)):
             return []
         if body.event_type == "determined":
-            self._determine(body)
+            self._remember(body.market_ticker, _result(body.result, body.settlement_value))
         elif body.event_type == "settled" and body.market_ticker in self._results:
-            return [_resolved(body, self._results.pop(body.market_ticker), ts_recv)]
+            result = self._results.pop(body.market_ticker)
+            return self._resolve(body.market_ticker, result, (ts_recv, seconds(body.settled_ts)))
+        elif body.event_type == "settled" and (body.market_ticker, "resolved") not in self._told:
+            _forget_oldest(self.owed, SEEN_MAX)
+            self.owed[body.market_ticker] = None
         return [tell(body, ts_recv)]
+
+    def result(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
+        """Return what a market of the list paid, nothing when it did not yet or was told to; raises as ``market``."""
+        if row.status not in ("determined", "finalized"):
+            return []
+        ticker, result = checked_id(row.ticker, "ticker"), _result(row.result, row.settlement_value_dollars)
+        if row.status == "finalized":
+            return self._resolve(ticker, result, (ts_recv, time_of(row.settlement_ts)))
+        self._remember(ticker, result)
+        return []
+
+    def standing(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
+        """Return the same, and how the market stands when that is new: for those to whom nobody else tells it.
+
+        That a market is active is no news, unless it was told to be paused.
+        """
+        resolved, kind = self.result(row, ts_recv), _STANDING.get(row.status)
+        if kind is None:
+            return resolved
+        ticker = checked_id(row.ticker, "ticker")
+        was = self._told.get((ticker, "trading"))
+        if not self._is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
+            return []
+        return [MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, kind, _json({"status": row.status}))]
 
     def fee(self, body: FeeBody, tickers: Iterable[str], ts_recv: int) -> list[MarketEvent]:
         """Return the new fee of each of ``tickers`` of the event, None when it is withdrawn; raises WireError."""
@@ -80,25 +114,26 @@ class Announcements:
             if ticker == body.event_ticker or ticker.startswith(f"{body.event_ticker}-")
         ]
 
-    def _determine(self, body: LifeBody) -> None:
-        """Remember what a contract will pay: settling does not say it again."""
-        if body.settlement_value:
-            value = parse_price(body.settlement_value)
-        elif body.result in ("yes", "no"):
-            value = Price(MICROS if body.result == "yes" else 0)
-        else:
-            raise WireError("determined without a result")
-        while len(self._results) >= RESULTS_MAX:
-            del self._results[next(iter(self._results))]
-        self._results[body.market_ticker] = (value, body.result == "scalar")
+    def _remember(self, ticker: str, result: Result) -> None:
+        """Keep what a contract will pay: settling does not say it again."""
+        _forget_oldest(self._results, RESULTS_MAX)
+        self._results[ticker] = result
+
+    def _resolve(self, ticker: str, result: Result, stamps: tuple[int, int | None]) -> list[MarketEvent]:
+        """Return that a market settled, unless it was told; ``stamps``: ts_recv and ts_venue."""
+        self.owed.pop(ticker, None)
+        if not self._is_new(ticker, "resolved", ""):
+            return []
+        value, void = result
+        payouts = ((InstrumentId(ticker), value), (InstrumentId(ticker + NO_SUFFIX), Price(MICROS - value)))
+        return [MarketResolved(VENUE, MarketId(ticker), *stamps, payouts, void)]
 
     def _is_new(self, ticker: str, about: object, value: object) -> bool:
         mark = ticker, about
         if mark in self._told and self._told[mark] == value:
             return False
         self._told.pop(mark, None)
-        while len(self._told) >= SEEN_MAX:
-            del self._told[next(iter(self._told))]
+        _forget_oldest(self._told, SEEN_MAX)
         self._told[mark] = value
         return True
 
@@ -110,7 +145,7 @@ def _said(body: LifeBody, ts_recv: int) -> tuple[object, object]:
     of that carry no time. A connection that lags may thus take the last word back, until it has caught up.
     """
     if body.event_type in ("activated", "deactivated"):
-        return "trading", body.event_type == "activated" or body.is_deactivated is False
+        return "trading", "activated" if body.event_type == "activated" or body.is_deactivated is False else "paused"
     if body.event_type == "price_level_structure_updated":
         return "grid", tuple((band.start, band.end, band.step) for band in body.price_ranges or ())
     if body.event_type == "close_date_updated":
@@ -148,17 +183,31 @@ def _deactivated(body: LifeBody, ts_recv: int) -> MarketChange:
     return _change("activated" if body.is_deactivated is False else "paused", body, ts_recv, {})
 
 
-def _resolved(body: LifeBody, result: Result, ts_recv: int) -> MarketResolved:
-    value, void = result
-    ticker = body.market_ticker
-    payouts = ((InstrumentId(ticker), value), (InstrumentId(ticker + NO_SUFFIX), Price(MICROS - value)))
-    return MarketResolved(VENUE, MarketId(ticker), ts_recv, seconds(body.settled_ts), payouts, void)
+def _result(result: str | None, value: str | None) -> Result:
+    if not value and result not in ("yes", "no"):
+        raise WireError("determined without a result")
+    price = parse_price(value) if value else Price(MICROS if result == "yes" else 0)
+    return price, result == "scalar"
+
+
+def _forget_oldest(known: dict[Any, Any], most: int) -> None:
+    """Make room for one more of ``most``."""
+    while len(known) >= most:
+        del known[next(iter(known))]
 
 
 def _json(value: Mapping[str, Any]) -> str:
     return msgspec.json.encode(value).decode()
 
 
+_STANDING: Final[dict[str, MarketChangeKind]] = {
+    "active": "activated",
+    "inactive": "paused",
+    "closed": "closed",
+    "determined": "closed",
+    "disputed": "closed",
+    "amended": "closed",
+}
 _TELLERS: Final[dict[str, Callable[[LifeBody, int], MarketEvent]]] = {
     "created": _created,
     "activated": lambda body, ts_recv: _change("activated", body, ts_recv, {}),

@@ -21,6 +21,8 @@ from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
 from predsurv.ports import Clock
 from predsurv.venues.kalshi.books import Line, Numbers, Shelf, Sizes, snapshot
+from predsurv.venues.kalshi.inquiry import ROUND, Inquiry
+from predsurv.venues.kalshi.lifecycle import Announcements
 from predsurv.venues.kalshi.listing import VENUE
 from predsurv.venues.kalshi.rest import Rest
 from predsurv.venues.kalshi.rows import RestBook, read_books
@@ -123,13 +125,15 @@ class Polls:
 class PollingFeed:
     """A ``Feed`` that asks for every wanted book in turn, as fast as the request limit allows.
 
-    Must be made and used inside one running event loop. A slow reader slows the polls.
+    In between it asks how the markets stand: nobody else tells of pauses and settlements. Must be
+    made and used inside one running event loop. A slow reader slows the polls.
     """
 
     def __init__(self, rest: Rest, clock: Clock) -> None:
         self._rest = rest
         self._clock = clock
         self._polls = Polls()
+        self._inquiry = Inquiry(rest, lambda: self._polls.shelf.lines, Announcements().standing, clock)
         self._answers: deque[Callable[[], list[MarketEvent]]] = deque()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
@@ -164,6 +168,10 @@ class PollingFeed:
             else:
                 self._filled.clear()
 
+    def put_events(self, events: Sequence[MarketEvent]) -> None:
+        """Take what was found out about markets."""
+        self._put(lambda: [*events])
+
     async def aclose(self) -> None:
         """Stop polling and end ``batches``; safe to call twice."""
         self._closed = True
@@ -173,10 +181,14 @@ class PollingFeed:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        due = self._clock.monotonic()
         while True:
             began = self._clock.monotonic()
             for asked in self._polls.chunks():
                 await self._poll(asked)
+            if began >= due:
+                due = began + ROUND
+                await self._inquiry.round(self)
             await self._clock.sleep(INTERVAL - (self._clock.monotonic() - began))
 
     async def _poll(self, asked: Sequence[str]) -> None:

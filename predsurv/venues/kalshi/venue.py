@@ -16,6 +16,7 @@ from predsurv.ports import Broker, Clock, Feed, VenueTraits
 from predsurv.venues.conversation import StreamPolicy
 from predsurv.venues.kalshi.catalog import KalshiCatalog
 from predsurv.venues.kalshi.decode import KalshiCodec, Memory
+from predsurv.venues.kalshi.inquiry import Inquiry
 from predsurv.venues.kalshi.listing import VENUE
 from predsurv.venues.kalshi.polling import PollingFeed
 from predsurv.venues.kalshi.rest import Pace, Rest
@@ -77,6 +78,7 @@ class KalshiVenue:
             )
             return PollingFeed(self._rest(_POLL_LIMITS), self._clock)
         memory, url = Memory(), self._config.venues.kalshi.ws_url
+        inquiry = Inquiry(self._rest(HttpLimits()), memory.doubtful, memory.announcements.result, self._clock)
         stream = Stream(
             venue=VENUE,
             url=url,
@@ -84,6 +86,7 @@ class KalshiVenue:
             instruments_per_connection=self._config.collector.instruments_per_connection,
             headers=lambda: signer.headers("GET", url),
             capacity=lambda: memory.capacity,
+            beside=lambda inbox: inquiry.run(inbox, self._policy.book_patience),
             policy=self._policy,
             connect=self._connect,
         )
