@@ -53,7 +53,8 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Money and sizes in micros, times in ns UTC. ``mutually_exclusive``: at most one market of the
     event pays; ``exhaustive``: at least one does (so both together mean exactly one).
-    ``min_taker_buy``: what a buy that trades on arrival has to be worth at least, 0 for anything.
+    ``min_taker_buy``: what a buy that trades on arrival has to be worth at least, 0 for anything;
+    ``taker_delay``: how long (ns) an order that would trade on arrival is held first.
     """
 
     venue: VenueName
@@ -75,6 +76,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fee: FeeSchedule = NO_FEE
     bands: tuple[PriceBand, ...] = ()
     min_taker_buy: Money = Money(0)
+    taker_delay: int = 0
     volume: Money | None = None
     volume_24h: Money | None = None
     liquidity: Money | None = None

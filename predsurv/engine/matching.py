@@ -4,14 +4,17 @@ Kept apart from the paper broker because it is pure: commands and market events 
 events out, in the time of the events.
 
 An order reaches the venue ``latency`` after it was sent and trades against the book as received
-by then, less what we took before. Resting orders fill when the volume ahead of them has traded,
-when a trade goes through their price, or when the opposite side comes to them. Where data is
-missing nothing fills: an immediate order that arrives in a gap is cancelled, a resting one
-rejoins the queue at its end with the next snapshot.
+by then, less what we took before; where the venue holds such orders back, when it lets them go.
+Resting orders fill when the volume ahead of them has traded, when a trade goes through their
+price, or when the opposite side comes to them. Where data is missing nothing fills: an immediate
+order that arrives in a gap is cancelled, a resting one rejoins the queue at its end with the next
+snapshot.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from heapq import heappop, heappush
+
+from msgspec import Struct
 
 from predsurv.core.events import (
     AccountEvent,
@@ -26,28 +29,33 @@ from predsurv.core.events import (
     OrderRejected,
     Trade,
 )
-from predsurv.core.ids import OrderId
-from predsurv.core.market import buys_enough, on_grid
+from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.orders import Approved, CancelOrder, Command, PlaceOrder
 from predsurv.engine.liquidity import Liquidity
 from predsurv.engine.mirror import Mirror
 from predsurv.engine.passive import Passive
 from predsurv.engine.prints import Print, Prints
 from predsurv.engine.resting import Resting
-from predsurv.engine.taking import Taker, arrive, crosses, reach, take
+from predsurv.engine.rules import Admit, Rules
+from predsurv.engine.taking import Taker, arrive, reach, take
 from predsurv.state.book import Book
 from predsurv.state.market_cache import MarketCache
 
-Admit = Callable[[PlaceOrder], str | None]
-"""Says why an account cannot afford an order, None when it can."""
+
+class _Release(Struct, frozen=True):
+    """An order that was held may trade."""
+
+    command: PlaceOrder
 
 
 class Matching:
     """One venue's matching as seen from outside; prices and sizes in micros, times ns UTC."""
 
     def __init__(self, cache: MarketCache, mirror: Mirror, latency: int, admit: Admit) -> None:
-        self._cache, self._mirror, self._latency, self._admit = cache, mirror, latency, admit
-        self._coming: list[tuple[int, int, Command]] = []
+        self._cache, self._mirror, self._latency = cache, mirror, latency
+        self._rules = Rules(cache, admit)
+        self._coming: list[tuple[int, int, Command | _Release]] = []
+        self._held: dict[ClientOrderId, int] = {}
         self._sent = 0
         self._liquidity = Liquidity()
         self._passive = Passive(self._liquidity)
@@ -55,8 +63,7 @@ class Matching:
 
     def submit(self, approved: Approved) -> None:
         """Take a command that will reach the venue ``latency`` after its approval."""
-        self._sent += 1
-        heappush(self._coming, (approved.ts + self._latency, self._sent, approved.command))
+        self._push(approved.ts + self._latency, approved.command)
 
     def due(self, ts: int) -> Iterator[AccountEvent]:
         """Yield what happens as commands arrive up to ``ts``; more may be submitted meanwhile."""
@@ -64,6 +71,8 @@ class Matching:
             arrival, _, command = heappop(self._coming)
             if isinstance(command, PlaceOrder):
                 yield from self._place(command, arrival)
+            elif isinstance(command, _Release):
+                yield from self._release(command.command, arrival)
             else:
                 yield from self._cancel(command, arrival)
 
@@ -103,36 +112,34 @@ class Matching:
             return
         taker = arrive(command, ts, self._mirror.primary(command.key))
         book = self._cache.trusted_book(taker.key)
-        reason = self._refusal(command) or self._refusal_at_once(taker, book)
+        reason = self._rules.refusal(command) or self._rules.refusal_at_once(taker, book)
         if reason is not None:
             yield OrderRejected(command.key, ts, command.client_order_id, reason)
             return
         yield OrderAccepted(command.key, ts, command.client_order_id, OrderId(f"paper-{command.client_order_id}"))
+        delay = self._rules.delay(taker, book)
+        if delay:
+            self._held[command.client_order_id] = ts + delay
+            self._push(ts + delay, _Release(command))
+        else:
+            yield from self._trade(taker, book)
+
+    def _release(self, command: PlaceOrder, ts: int) -> Iterator[AccountEvent]:
+        """Let an order trade that was held, if it still may."""
+        del self._held[command.client_order_id]
+        reason = self._rules.refusal(command)
+        if reason is not None:
+            yield _cancelled(command, ts, reason)
+            return
+        taker = arrive(command, ts, self._mirror.primary(command.key))
+        yield from self._trade(taker, self._cache.trusted_book(taker.key))
+
+    def _trade(self, taker: Taker, book: Book | None) -> Iterator[AccountEvent]:
+        command = taker.command
         if book is not None and (command.tif != "fok" or reach(taker, book, self._liquidity) >= command.size):
             for price, size in take(taker, book, self._liquidity):
-                yield self._prints.fill(command, Print(ts, None, taker.own_price(price), size, maker=False))
+                yield self._prints.fill(command, Print(taker.ts, None, taker.own_price(price), size, maker=False))
         yield from self._rest(taker, book)
-
-    def _refusal(self, command: PlaceOrder) -> str | None:
-        market = self._cache.market(command.key.venue, command.key.market_id)
-        if market is None or market.status != "active":
-            return "market_closed"
-        if not on_grid(market, command.price):
-            return "off_grid"
-        if command.size < max(market.min_order_size, 1):
-            return "below_minimum"
-        return self._admit(command)
-
-    def _refusal_at_once(self, taker: Taker, book: Book | None) -> str | None:
-        command, crossing = taker.command, book is not None and crosses(taker, book)
-        if command.post_only:
-            return "would_cross" if crossing else None
-        if command.side == "sell" or not (crossing or command.tif != "gtc"):
-            return None
-        market = self._cache.market(command.key.venue, command.key.market_id)
-        if market is None or buys_enough(market, command.price, command.size):
-            return None
-        return "below_taker_minimum"
 
     def _rest(self, taker: Taker, book: Book | None) -> Iterator[AccountEvent]:
         command = taker.command
@@ -151,7 +158,15 @@ class Matching:
         )
         self._passive.add(order, book)
 
+    def _push(self, ts: int, command: Command | _Release) -> None:
+        self._sent += 1
+        heappush(self._coming, (ts, self._sent, command))
+
     def _cancel(self, command: CancelOrder, ts: int) -> Iterator[AccountEvent]:
+        held_until = self._held.get(command.client_order_id)
+        if held_until is not None:
+            self._push(held_until, command)  # what is held cannot be cancelled: only what is left of it then
+            return
         order = self._passive.remove(command.client_order_id)
         if order is not None:
             yield _cancelled(order.command, ts, "requested")

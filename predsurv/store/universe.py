@@ -85,6 +85,7 @@ class MarketLine(_Required, frozen=True, kw_only=True, omit_defaults=True):
     exhaustive: bool = False
     bands: tuple[BandLine, ...] = ()
     min_taker_buy: str | None = None
+    taker_delay_ms: int = 0
 
 
 class _Named(Struct, frozen=True):
@@ -94,6 +95,7 @@ class _Named(Struct, frozen=True):
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(MarketLine)
 _NAME_DECODER = msgspec.json.Decoder(_Named)
+_MS: Final = 1_000_000
 _UNREADABLE: Final = (ValueError, OverflowError, msgspec.MsgspecError)
 
 
@@ -127,6 +129,7 @@ def to_line(market: Market) -> MarketLine:
         exhaustive=market.exhaustive,
         bands=to_band_lines(market.bands),
         min_taker_buy=_decimal(market.min_taker_buy or None),
+        taker_delay_ms=-(-market.taker_delay // _MS),
     )
 
 
@@ -152,6 +155,7 @@ def to_market(line: MarketLine) -> Market:
         fee=to_fee(line.fee),
         bands=to_bands(line.bands),
         min_taker_buy=_money(line.min_taker_buy) or Money(0),
+        taker_delay=line.taker_delay_ms * _MS,
         volume=_money(line.volume),
         volume_24h=_money(line.volume_24h),
         liquidity=_money(line.liquidity),

@@ -28,6 +28,7 @@ TAGS_MAX: Final = 32
 
 _TICK_DEFAULT: Final = Price(10_000)  # legacy rows carry none; 86 % of live markets say 0.01
 _ORDER_SIZE_DEFAULT: Final = Size(5 * MICROS)
+_TAKER_DELAY_MAX: Final = 3_600 * MICROS
 _TAKER_BUY_MIN: Final = Money(MICROS)  # said in no row, only when an order is refused
 _NULL: Final = Raw(b"null")
 _NS_MAX: Final = 2**63 - 1
@@ -106,6 +107,7 @@ class GammaMarket(Struct, rename="camel", gc=False):
     liquidity_num: Raw = _NULL
     order_price_min_tick_size: Raw = _NULL
     order_min_size: Raw = _NULL
+    seconds_delay: Raw = _NULL
     active: bool | None = None
     closed: bool | None = None
     archived: bool | None = None
@@ -182,6 +184,7 @@ def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
         exhaustive=exclusive and event.neg_risk_augmented is False,
         fee=_fee(row, fetched_at),
         min_taker_buy=_TAKER_BUY_MIN,
+        taker_delay=_taker_delay(row),
         volume=_money(row.volume_num, row.volume),
         volume_24h=_money(row.volume24hr),
         liquidity=_money(row.liquidity_num, row.liquidity),
@@ -284,6 +287,13 @@ def _tick_size(row: GammaMarket) -> Price:
     if tick >= MICROS:
         raise WireError("orderPriceMinTickSize is not below 1")
     return Price(tick)
+
+
+def _taker_delay(row: GammaMarket) -> int:
+    delay = _micros(row.seconds_delay, "secondsDelay") or 0
+    if delay > _TAKER_DELAY_MAX:
+        raise WireError("secondsDelay is more than an hour")
+    return delay * 1_000
 
 
 def _fee(row: GammaMarket, fetched_at: int) -> FeeSchedule:

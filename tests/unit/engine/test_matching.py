@@ -166,6 +166,44 @@ def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
     assert kinds(venue.send(place("i", price=10, size=5))) == ["OrderAccepted"]  # nobody knows what it would meet
 
 
+HOLD = 3_000 * MS
+
+
+def test_what_would_trade_on_arrival_is_held_where_the_venue_holds_it() -> None:
+    venue = Venue(taker_delay=HOLD)
+    assert kinds(venue.send(place(price=51, size=30, tif="ioc"))) == ["OrderAccepted"]
+    assert venue.send(place(price=51, size=30, tif="ioc"), START + MS) == [], "one id is one order, held or not"
+    assert venue.show(delta("ask", 51, 20, START + LATENCY + HOLD - 1)) == []
+    answers = list(venue.matching.due(START + LATENCY + HOLD))
+    assert fills(answers) == [(cents(51), shares(20))]
+    assert kinds(answers) == ["Fill", "OrderCancelled"]
+
+
+def test_what_rests_is_not_held() -> None:
+    venue = Venue(taker_delay=HOLD)
+    venue.send(place(price=50))
+    assert fills(venue.show(delta("ask", 50, 5, START + MS)))
+
+
+def test_a_held_order_cannot_be_cancelled_only_what_is_left_of_it() -> None:
+    venue = Venue(taker_delay=HOLD)
+    venue.send(place(price=51, size=150))
+    assert venue.send(cancel(), START + MS) == []
+    answers = list(venue.matching.due(START + LATENCY + HOLD))
+    assert kinds(answers) == ["Fill", "OrderCancelled"]
+    assert fills(answers) == [(cents(51), shares(100))]
+    assert venue.matching.resting() == ()
+
+
+def test_a_held_order_does_not_trade_in_a_market_that_closed() -> None:
+    venue = Venue(taker_delay=HOLD)
+    venue.send(place(price=51))
+    venue.show(MarketChange(V, YES.market_id, None, START + LATENCY, None, "closed", "{}"))
+    (cancelled,) = venue.matching.due(START + LATENCY + HOLD)
+    assert isinstance(cancelled, OrderCancelled)
+    assert cancelled.reason == "market_closed"
+
+
 def test_one_id_is_one_order() -> None:
     venue = Venue()
     venue.send(place(tif="ioc"))

@@ -51,6 +51,7 @@ FULL = msgspec.structs.replace(
     fee=FeeSchedule("kalshi", 70_000, 2, 17_500, NOON + 1),
     bands=(PriceBand(Price(0), Price(100_000), Price(1_000)),),
     min_taker_buy=Money(1_500_000),
+    taker_delay=3_000_000_000,
     volume=Money(12_345_678_900_001),
     volume_24h=Money(0),
     liquidity=Money(1),
@@ -111,6 +112,7 @@ def test_optional_parts_of_a_line() -> None:
     assert line["bands"] == [{"start": "0", "end": "0.1", "step": "0.001"}]
     assert line["exhaustive"] is True
     assert line["min_taker_buy"] == "1.5"
+    assert line["taker_delay_ms"] == 3_000
     assert line["volume"] == "12345678.900001"
     assert line["close_time"] == "2027-01-15T12:00:00.123456789Z"
     assert to_market(to_line(FULL)) == FULL

@@ -148,10 +148,17 @@ def test_volume_falls_back_to_the_text() -> None:
 
 def test_tick_and_size() -> None:
     assert (one().tick_size, one().min_order_size, one().min_taker_buy) == (1_000, 5_000_000, 1_000_000)
+    assert (one().taker_delay, one(secondsDelay=3).taker_delay) == (0, 3_000_000_000)
     assert (one(orderPriceMinTickSize=None).tick_size, one(orderMinSize=None).min_order_size) == (10_000, 5_000_000)
     for changes in ({"orderPriceMinTickSize": "x"}, {"orderPriceMinTickSize": 1}, {"orderPriceMinTickSize": 1e-7}):
         with pytest.raises(WireError, match="orderPriceMinTickSize"):
             market(**changes)
+
+
+@pytest.mark.parametrize("delay", [3_601, "x", 1e-9])
+def test_an_absurd_delay_is_refused(delay: Any) -> None:
+    with pytest.raises(WireError, match="secondsDelay"):
+        market(secondsDelay=delay)
 
 
 def test_fees() -> None:
