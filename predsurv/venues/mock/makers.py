@@ -81,8 +81,11 @@ class Maker:
         self.quote(fair, draw)
 
     def fidget(self, draw: int) -> bool:
-        """Change the size of one level; returns False when the quotes have to be made anew first."""
-        mine = self.bids if draw & 1 else self.asks
+        """Change the size of one level; returns False when the quotes have to be made anew first.
+
+        Near 0 and 1 there is one side only.
+        """
+        mine = (self.bids or self.asks) if draw & 1 else (self.asks or self.bids)
         if self.held or not mine:
             return False
         order = mine[(draw >> 1) % len(mine)]

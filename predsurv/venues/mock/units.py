@@ -153,7 +153,8 @@ class Unit:
     def _move(self, index: int, draw: int) -> None:
         """Move a fair value; in an exclusive unit another one gives what this one gets.
 
-        Steps shrink towards 0 and 1 as p(1 − p) does and are as likely up as down: a martingale.
+        Steps shrink towards 0 and 1 as p(1 − p) does and are as likely up as down: a martingale, but
+        for the last step before the least and most that a price is let go to, which it leaves again.
         """
         fairs = self.fairs
         fair = fairs[index]
@@ -163,8 +164,8 @@ class Unit:
         elif draw % _JUMP_ODDS == 0:
             step *= 12
         if len(fairs) == 1:
-            step = min(step, fair - _FAIR_MIN, MICROS - _FAIR_MIN - fair)
-            fairs[index] += step if draw >> 11 & 1 else -step
+            moved = fair + step if draw >> 11 & 1 else fair - step
+            fairs[index] = min(max(moved, _FAIR_MIN), MICROS - _FAIR_MIN)
             if self.on_fine is not None and not _COARSE_MIN <= fairs[index] <= MICROS - _COARSE_MIN:
                 self.on_fine(index)
             return

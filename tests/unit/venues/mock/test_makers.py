@@ -59,6 +59,16 @@ def test_fidget_changes_exactly_one_level() -> None:
     assert book.seq == before + 1
 
 
+def test_who_quotes_one_side_fidgets_there() -> None:
+    maker, book = make(4_000)
+    maker.quote(4_000, 1)
+    assert not maker.bids
+    before = book.seq
+    assert maker.fidget(12_345)
+    assert maker.fidget(12_344)
+    assert book.seq == before + 2
+
+
 @given(st.lists(st.tuples(st.integers(4_000, 996_000), st.integers(0, 2**30)), max_size=30))
 def test_book_is_never_crossed_or_off_the_grid(moves: list[tuple[int, int]]) -> None:
     maker, book = make(500_000)

@@ -39,6 +39,20 @@ def test_activity_has_the_asked_rate() -> None:
     assert 900_000 < mean < 1_100_000
 
 
+@pytest.mark.parametrize("end", [4_000, MICROS - 4_000])
+def test_a_price_at_its_end_stays_alive_and_leaves_it(end: int) -> None:
+    unit = make("binary", 2)
+    unit.fairs[0] = end
+    unit.settle_prices()
+    tape, now = unit.books[0].tape, 0
+    before, fairs = tape.changes, set()
+    for _ in range(5_000):
+        now = unit.wake(now) or 0
+        fairs.add(unit.fairs[0])
+    assert len(fairs) > 10
+    assert now / (tape.changes - before) < 1_200_000, "few acts change nothing"
+
+
 def test_closed_unit_is_empty_and_silent() -> None:
     unit = make("binary", 2)
     unit.close()
