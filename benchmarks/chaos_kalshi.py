@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from predsurv.core.events import BookDelta, BookSnapshot, Connected, Gap, MarketEvent, Wanted
+from predsurv.core.events import BookDelta, BookSnapshot, Connected, Gap, MarketEvent, MarketResolved, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
 from predsurv.ports import Feed
@@ -51,6 +51,7 @@ class Judge:
         self.recoveries: list[tuple[int, str]] = []
         self.wrong: list[str] = []
         self.looked = 0
+        self._settled: set[str] = set()
         self._since: dict[InstrumentKey, tuple[int, str]] = {}
         self._connected = 0
         for each in self.books:
@@ -69,14 +70,23 @@ class Judge:
                 if event.reason in DEAD or event.key not in self._since:
                     self._since[event.key] = (event.ts_recv, event.reason)
             elif isinstance(event, BookSnapshot):
-                self.books[event.key].apply(event)
-                since = self._since.pop(event.key, None)
-                if since is not None:
-                    # What a dead link costs counts from when there is a link again.
-                    begun = max(since[0], self._connected) if since[1] in DEAD else since[0]
-                    self.recoveries.append((event.ts_recv - begun, since[1]))
+                self._whole(event)
             elif isinstance(event, Connected):
                 self._connected = event.ts_recv
+            elif isinstance(event, MarketResolved):
+                self._settled.add(event.market_id)
+
+    def _whole(self, book: BookSnapshot) -> None:
+        self.books[book.key].apply(book)
+        since = self._since.pop(book.key, None)
+        if since is not None:
+            # What a dead link costs counts from when there is a link again.
+            begun = max(since[0], self._connected) if since[1] in DEAD else since[0]
+            self.recoveries.append((book.ts_recv - begun, since[1]))
+
+    def untrusted(self) -> int:
+        """Return how many books are not trusted, of markets that have one: settled ones have none any more."""
+        return sum(not book.trusted for each, book in self.books.items() if each.market_id not in self._settled)
 
     def look(self, simulated: SimulatedKalshi, stale: frozenset[str]) -> None:
         """Compare every trusted book that is not on a frozen connection with the true one."""
@@ -157,10 +167,10 @@ async def chaos(args: argparse.Namespace) -> int:
 async def recover(judge: Judge) -> int:
     """Wait until every book is trusted; return how many are not in the end."""
     for _ in range(int(RECOVER_S / QUIET_S)):
-        if all(book.trusted for book in judge.books.values()):
+        if not judge.untrusted():
             break
         await asyncio.sleep(QUIET_S)
-    return sum(not book.trusted for book in judge.books.values())
+    return judge.untrusted()
 
 
 def report(judge: Judge, deeds: list[Deed], spent: tuple[float, float, int]) -> int:
