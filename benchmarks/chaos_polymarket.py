@@ -14,8 +14,7 @@ import time
 from collections.abc import Sequence
 
 from benchmarks.judge_polymarket import Judge
-from predsurv.config import Config, Polymarket
-from predsurv.config.schema import Collector, Venues
+from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Feed
@@ -48,10 +47,10 @@ def keys_of(simulator: PolymarketSimulator, count: int) -> list[InstrumentKey]:
 def venue_of(simulator: PolymarketSimulator, per_connection: int = 150) -> PolymarketVenue:
     """Return the adapter, pointed at the simulator."""
     rest = simulator.http_url
-    urls = Polymarket(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
+    urls = PolymarketConfig(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
     config = Config(
-        venues=Venues(polymarket=urls),
-        collector=Collector(instruments_per_connection=per_connection),
+        venues=VenuesConfig(polymarket=urls),
+        collector=CollectorConfig(instruments_per_connection=per_connection),
     )
     return PolymarketVenue(config, SystemClock(), system_random)
 

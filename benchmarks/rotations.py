@@ -17,7 +17,7 @@ from predsurv.collect.roster import Roster, Scope
 from predsurv.collect.session import Session
 from predsurv.collect.steering import Places, Steering
 from predsurv.collect.timekeeping import SteadyClock
-from predsurv.config import Mock
+from predsurv.config import MockConfig
 from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage, Record
@@ -50,7 +50,7 @@ class Verdict(Struct):
 async def rotate(count: int, *, markets: int = 120, rate: int = 400, capacity: int = 40) -> Verdict:
     """Record through ``count`` rotations and compare with the tape."""
     clock = ManualClock()
-    venue = MockVenue(Mock(enabled=True, markets=markets, rate=rate), clock)
+    venue = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), clock)
     tape = venue.session.listen()
     recorder, roster = Recorder(Policy()), Roster(Scope(mirrored=True))
     steering = Steering(recorder, roster, Places(capacity=capacity, explore_share=700_000, period=PERIOD), clock)

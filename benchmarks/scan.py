@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from predsurv.config import Config, Polymarket
-from predsurv.config.schema import Venues
+from predsurv.config import Config, PolymarketConfig, VenuesConfig
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.net.limiter import TokenBucket
 from predsurv.ports import MarketQuery
@@ -57,7 +56,7 @@ def main(markets: int) -> int:
 async def scan(url: str, folder: Path) -> list[VenueScan]:
     """Scan the server as the command does, at full speed."""
     clock = SystemClock()
-    config = Config(place=folder, venues=Venues(polymarket=Polymarket(gamma_url=url)))
+    config = Config(data_location=folder, venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=url)))
     venue = PolymarketVenue(config, clock, system_random)
     venue.gamma_limiter = TokenBucket(clock, tokens=1_000_000, period=1_000_000_000, burst=1_000)  # no limit here
     try:

@@ -26,7 +26,7 @@ from predsurv.collect.panel import Facts, Panel
 from predsurv.collect.report import CollectReport
 from predsurv.collect.vitals import health_of
 from predsurv.config import Config, load
-from predsurv.config.kinds import parse_duration
+from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import MICROS
@@ -80,7 +80,7 @@ async def _run(
         for venue in opened:
             stack.push_async_callback(venue.aclose)
         monitor = Monitor([venue.name for venue in opened])
-        aids = Aids(lambda name: latest_scores(config, name), monitor.metrics, monitor.recording(), bucket_of(config))
+        aids = Aids(lambda name: latest_scores(config, name), monitor.metrics, monitor.recording, bucket_of(config))
         job = await asyncio.to_thread(Job, config, opened, clock, aids)
         if plan_only is not None:
             universes = {each.venue.name: each.steering.demand({}).universe for each in job.sessions}

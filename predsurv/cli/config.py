@@ -9,7 +9,7 @@ import typer
 
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.render import Column, Table, show
-from predsurv.config import Loaded, as_rows, load
+from predsurv.config import LoadedConfig, as_rows, load
 
 _COLUMNS = (
     Column("key", "Key", keep=9),
@@ -30,7 +30,7 @@ def config(
     show(settings(load(config), changed=changed), format)
 
 
-def settings(loaded: Loaded, *, changed: bool = False) -> Table:
+def settings(loaded: LoadedConfig, *, changed: bool = False) -> Table:
     """Return the settings as rows; with ``changed`` only those that somebody set."""
     rows = [tuple(row) for row in as_rows(loaded) if not (changed and row.origin == "default")]
     title = f"Configuration: {loaded.path}" if loaded.path else "Configuration: built-in defaults"

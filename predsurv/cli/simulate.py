@@ -15,8 +15,8 @@ import typer
 
 from predsurv.cli.options import Duration
 from predsurv.cli.render import say
-from predsurv.config import Mock
-from predsurv.config.kinds import parse_duration
+from predsurv.config import MockConfig
+from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
@@ -38,7 +38,7 @@ class Simulator(Protocol):
 class Options(NamedTuple):
     """What the server is to be: the markets behind it, what goes wrong, where that is noted, the kind of its key."""
 
-    mock: Mock
+    mock: MockConfig
     faults: Sequence[str]
     truth: Path | None
     key_type: KeyType
@@ -71,7 +71,7 @@ def simulate(
     duration: Duration = None,
 ) -> None:
     """Serve a venue's protocol on this machine over made-up markets, until stopped."""
-    mock = Mock(enabled=True, seed=seed, markets=markets, rate=rate)
+    mock = MockConfig(enabled=True, seed=seed, markets=markets, rate=rate)
     options = Options(mock, " ".join(fault or ()).replace(",", " ").split(), truth, key_type)
     limit = None if duration is None else _duration(duration)
     with tempfile.TemporaryDirectory(prefix="predsurv-") as folder:

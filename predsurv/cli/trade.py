@@ -21,7 +21,7 @@ from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, mock_
 from predsurv.cli.render import Table, say, show
 from predsurv.cli.trading import Announcer, portfolio_table, position_table, run_tables
 from predsurv.config import Config, load
-from predsurv.config.kinds import parse_duration
+from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName

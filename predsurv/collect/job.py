@@ -34,7 +34,7 @@ from predsurv.store.lock import DataLock
 from predsurv.store.paths import Layout
 from predsurv.store.recovery import RecoveryReport
 from predsurv.telemetry.metrics import Metrics
-from predsurv.telemetry.recording import RecordingGauges
+from predsurv.telemetry.recording import RecordingMetrics
 
 FLUSH_INTERVAL: Final = 40_000_000
 """How often (ns) records are committed; with the commit itself they are in the log 50 ms after they arrived."""
@@ -56,7 +56,7 @@ class Aids(Struct, frozen=True):
 
     scores: Callable[[VenueName], Mapping[InstrumentKey, int]] = lambda _: {}
     metrics: Metrics | None = None
-    gauges: RecordingGauges | None = None
+    gauges: RecordingMetrics | None = None
     bucket: Bucket | None = None
 
 

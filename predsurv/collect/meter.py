@@ -12,13 +12,13 @@ from predsurv.core.ids import VenueName
 from predsurv.store.paths import FOLDERS, Dataset
 from predsurv.store.seal import SealReport
 from predsurv.telemetry.metrics import Metrics
-from predsurv.telemetry.recording import RecordingGauges
+from predsurv.telemetry.recording import RecordingMetrics
 
 
 class Meter:
     """Totals of the files sealed so far, by dataset; metrics and gauges None when nobody listens. One thread only."""
 
-    def __init__(self, metrics: Metrics | None = None, gauges: RecordingGauges | None = None) -> None:
+    def __init__(self, metrics: Metrics | None = None, gauges: RecordingMetrics | None = None) -> None:
         self.rows: Counter[Dataset] = Counter()
         self.bytes: Counter[Dataset] = Counter()
         self.seals = 0
@@ -34,24 +34,24 @@ class Meter:
     def gaps(self, venue: VenueName, reason: GapReason, count: int) -> None:
         """Take gaps that no feed told of."""
         if self._metrics is not None and count:
-            self._metrics.gap(venue, reason, count)
+            self._metrics.count_gaps(venue, reason, count)
 
     def levels(self, vitals: Vitals, records: int) -> None:
         """Take how the recording is doing, and how many records wait for the log."""
         if self._metrics is not None:
             for venue in vitals.venues:
-                self._metrics.subscriptions(venue.venue, venue.wanted)
-            self._metrics.queue_depth("records", records)
-            self._metrics.queue_depth("seal", vitals.waiting)
+                self._metrics.set_subscriptions(venue.venue, venue.wanted)
+            self._metrics.set_queue_depth("records", records)
+            self._metrics.set_queue_depth("seal", vitals.waiting)
         if self._gauges is not None:
             for venue in vitals.venues:
                 age = vitals.now - venue.last_data if venue.last_data else None
-                self._gauges.venue(venue.venue, trusted=venue.trusted, data_age=age, all_seen=venue.all_seen)
-                self._gauges.proofs(venue.venue, venue.proofs)
-            self._gauges.disk(vitals.disk_free, paused=vitals.paused is not None)
-            self._gauges.lag(vitals.lag_p50, vitals.lag_p99)
+                self._gauges.set_venue(venue.venue, trusted=venue.trusted, data_age=age, all_seen=venue.all_seen)
+                self._gauges.set_checks(venue.venue, venue.proofs)
+            self._gauges.set_disk(vitals.disk_free, paused=vitals.paused is not None)
+            self._gauges.set_lag(vitals.lag_p50, vitals.lag_p99)
             if vitals.bucket is not None:
-                self._gauges.uploads(vitals.bucket.waiting, vitals.bucket.bytes, vitals.bucket.failures)
+                self._gauges.set_uploads(vitals.bucket.waiting, vitals.bucket.bytes, vitals.bucket.failures)
 
     def sealed(self, report: SealReport) -> None:
         """Take what sealing a segment made."""
@@ -60,6 +60,6 @@ class Meter:
         self.bytes.update(report.bytes)
         self.damaged += (f"{report.segment}: {what}" for what in report.damaged)
         if self._metrics is not None:
-            self._metrics.sealed(report.duration_ns)
+            self._metrics.observe_seal(report.duration_ns)
             for dataset, rows in report.rows.items():
-                self._metrics.written(FOLDERS[dataset], rows, report.bytes.get(dataset, 0))
+                self._metrics.count_written(FOLDERS[dataset], rows, report.bytes.get(dataset, 0))

@@ -10,7 +10,7 @@ from threading import Event
 from typing import Final
 
 from predsurv.collect.merging import merge_apart
-from predsurv.config import Storage
+from predsurv.config import StorageConfig
 from predsurv.core.errors import ConfigError, PredsurvError, SafetyError
 from predsurv.ports import Clock
 from predsurv.store.paths import Layout
@@ -34,7 +34,9 @@ class Upkeep:
     that is not uploaded.
     """
 
-    def __init__(self, layout: Layout, collector: str, clock: Clock, storage: Storage, *, bucket: bool = False) -> None:
+    def __init__(
+        self, layout: Layout, collector: str, clock: Clock, storage: StorageConfig, *, bucket: bool = False
+    ) -> None:
         self._layout = layout
         self._collector = collector
         self._clock = clock

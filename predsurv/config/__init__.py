@@ -4,32 +4,30 @@ Kept apart because it is the only place that reads the environment: everything e
 the values it needs.
 """
 
-from predsurv.config.loading import Loaded, Origin, load
+from predsurv.config.loading import LoadedConfig, Origin, load
 from predsurv.config.schema import (
-    Collector,
+    CollectorConfig,
     Config,
-    Kalshi,
-    Mock,
-    Polymarket,
-    Risk,
-    Storage,
-    Trading,
+    KalshiConfig,
+    MockConfig,
+    PolymarketConfig,
+    StorageConfig,
+    VenuesConfig,
 )
 from predsurv.config.secrets import Secret, read_secret
 from predsurv.config.writing import as_rows, write_back
 
 __all__ = [
-    "Collector",
+    "CollectorConfig",
     "Config",
-    "Kalshi",
-    "Loaded",
-    "Mock",
+    "KalshiConfig",
+    "LoadedConfig",
+    "MockConfig",
     "Origin",
-    "Polymarket",
-    "Risk",
+    "PolymarketConfig",
     "Secret",
-    "Storage",
-    "Trading",
+    "StorageConfig",
+    "VenuesConfig",
     "as_rows",
     "load",
     "read_secret",

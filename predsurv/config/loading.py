@@ -13,10 +13,9 @@ from typing import Any, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from predsurv.config.hosts import url_refusal
-from predsurv.config.kinds import Address, Kind, Url
-from predsurv.config.places import Endpoint, Place
 from predsurv.config.schema import KEYS, SECTIONS, Config, build
 from predsurv.config.secrets import looks_secret, secret_hint
+from predsurv.config.value_types import AddressType, EndpointType, LocationType, UrlType, ValueType
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 
@@ -30,7 +29,7 @@ ENV_NAMES: Final = {ENV_PREFIX + name.upper().replace(".", "__"): name for name 
 """The environment variable of every key."""
 
 
-class Loaded(Struct, frozen=True):
+class LoadedConfig(Struct, frozen=True):
     """A configuration, where each value came from, and the file that was read (if any)."""
 
     config: Config
@@ -38,7 +37,7 @@ class Loaded(Struct, frozen=True):
     path: Path | None
 
 
-class _Given(NamedTuple):
+class _GivenValue(NamedTuple):
     """One value as somebody gave it: the dotted key, the raw value and who gave it."""
 
     key: str
@@ -53,7 +52,7 @@ def load(
     flags: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
     root: Path | None = None,
-) -> Loaded:
+) -> LoadedConfig:
     """Return the checked configuration; raises ConfigError with one line that says what to do.
 
     ``flags`` by dotted key, None meaning "not given"; text is read like an environment variable.
@@ -61,7 +60,7 @@ def load(
     if it is there. ``root`` is the folder relative paths start from, the current one by default.
     """
     found = find(path, root or Path())
-    given: list[_Given] = []
+    given: list[_GivenValue] = []
     if found is not None:
         given += _from_file(found)
     given += _from_environment(os.environ if environ is None else environ)
@@ -74,7 +73,7 @@ def load(
         origins[item.key] = item.origin
         wheres[item.key] = item.where
     _check(values, wheres)
-    return Loaded(build(values), origins, found)
+    return LoadedConfig(build(values), origins, found)
 
 
 def find(path: str | os.PathLike[str] | None, root: Path) -> Path | None:
@@ -106,9 +105,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {reason}; correct that place") from None
 
 
-def _from_file(path: Path) -> Iterator[_Given]:
+def _from_file(path: Path) -> Iterator[_GivenValue]:
     for key, raw in _flatten(read_toml(path), "", str(path)):
-        yield _Given(key, raw, "file", str(path))
+        yield _GivenValue(key, raw, "file", str(path))
 
 
 def _flatten(table: Mapping[str, Any], prefix: str, where: str) -> Iterator[tuple[str, object]]:
@@ -124,30 +123,30 @@ def _flatten(table: Mapping[str, Any], prefix: str, where: str) -> Iterator[tupl
             raise ConfigError(f"{where}: {key}: expected a section, written as [{key}]")
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
+def _from_environment(environ: Mapping[str, str]) -> Iterator[_GivenValue]:
     slips = {variable.replace("__", "_"): variable for variable in ENV_NAMES}
     for variable, text in environ.items():
         if not variable.startswith(ENV_PREFIX):
             continue
         where = f"environment variable {sanitise(variable, 80)}"
         if variable in ENV_NAMES:
-            yield _Given(ENV_NAMES[variable], text, "env", where)
+            yield _GivenValue(ENV_NAMES[variable], text, "env", where)
         elif "__" in variable:
             raise _unknown(variable[len(ENV_PREFIX) :].lower().replace("__", "."), where)
         elif variable in slips:
             raise ConfigError(f"{where}: sections are separated by two underscores; use {slips[variable]}")
 
 
-def _from_flags(flags: Mapping[str, object]) -> Iterator[_Given]:
+def _from_flags(flags: Mapping[str, object]) -> Iterator[_GivenValue]:
     for key, raw in flags.items():
         if raw is None:
             continue
         if key not in KEYS:
             raise _unknown(key, "command line")
-        yield _Given(key, raw, "flag", "command line")
+        yield _GivenValue(key, raw, "flag", "command line")
 
 
-def _value(given: _Given) -> object:
+def _value(given: _GivenValue) -> object:
     kind = KEYS[given.key].kind
     try:
         if given.origin != "file" and isinstance(given.raw, str):
@@ -158,9 +157,9 @@ def _value(given: _Given) -> object:
         raise ConfigError(f"{given.where}: {given.key}: expected {kind.expected}{shown}") from None
 
 
-def _shown(kind: Kind, raw: object) -> str:
+def _shown(kind: ValueType, raw: object) -> str:
     # What was pasted where an address or URL belongs may well be a key or a password.
-    if isinstance(kind, Address | Endpoint | Place | Url) or not isinstance(raw, str | int | float):
+    if isinstance(kind, AddressType | EndpointType | LocationType | UrlType) or not isinstance(raw, str | int | float):
         return ""
     text = str(raw).lower() if isinstance(raw, bool) else str(raw)
     quote = '"' if isinstance(raw, str) else ""
@@ -193,7 +192,7 @@ def _nearest(key: str) -> str | None:
 def _check(values: Mapping[str, Any], wheres: Mapping[str, str]) -> None:
     """Raise ConfigError for what no key can know alone."""
     for name, key in KEYS.items():
-        if not isinstance(key.kind, Url):
+        if not isinstance(key.kind, UrlType):
             continue
         reason = url_refusal(
             key.kind.venue,

@@ -11,17 +11,17 @@ from typing import Any, Final, NamedTuple
 
 import tomli_w
 
-from predsurv.config.kinds import Toml
-from predsurv.config.loading import ENV_PREFIX, Loaded, load
+from predsurv.config.loading import ENV_PREFIX, LoadedConfig, load
 from predsurv.config.schema import Config, walk
 from predsurv.config.secrets import looks_secret
+from predsurv.config.value_types import Toml
 from predsurv.core.errors import ConfigError
 
 REDACTED: Final = "***"
 _HEADER: Final = "# Written by predsurv. config/surveillance.toml explains every key.\n\n"
 
 
-class Row(NamedTuple):
+class ConfigRow(NamedTuple):
     """One line of ``config show``: the dotted key, its value as text, and where it came from."""
 
     key: str
@@ -29,10 +29,10 @@ class Row(NamedTuple):
     origin: str
 
 
-def as_rows(loaded: Loaded) -> Sequence[Row]:
+def as_rows(loaded: LoadedConfig) -> Sequence[ConfigRow]:
     """Return every key with its value and origin; what looks like a secret is redacted."""
     return [
-        Row(key.name, _cell(key.name, key.kind.render(key.value)), _origin(loaded, key.name))
+        ConfigRow(key.name, _cell(key.name, key.kind.render(key.value)), _origin(loaded, key.name))
         for key in walk(loaded.config)
     ]
 
@@ -76,7 +76,7 @@ def write_back(config: Config, path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _origin(loaded: Loaded, key: str) -> str:
+def _origin(loaded: LoadedConfig, key: str) -> str:
     origin = loaded.origins[key]
     if origin == "env":
         return f"env {ENV_PREFIX}{key.upper().replace('.', '__')}"

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.config.kinds import parse_duration
+from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from predsurv.core.events import Connected, Disconnected, Event, Gap, GapReason, MarketEvent
-from predsurv.telemetry.tables import Counter, Gauge, Histogram, Label, Labels
+from predsurv.telemetry.families import ClosedLabel, Counter, Gauge, Histogram, Labels
 
 VENUES: Final = ("polymarket", "kalshi", "mock")
 QUEUES: Final = ("events", "records", "seal", "commands")
@@ -57,10 +57,10 @@ class Metrics:
         signals: Collection[str] = (),
     ) -> None:
         self._venues = frozenset(venues)
-        venue, kind = Label("venue", venues), Label("event_type", _TYPES.values())
-        dataset, strategy = Label("dataset", DATASETS), Label("strategy", strategies)
-        signal, reason = Label("signal_type", signals), Label("reason", get_args(GapReason))
-        outcome, portfolio = Label("outcome", OUTCOMES), Label("kind", PORTFOLIO_KINDS)
+        venue, kind = ClosedLabel("venue", venues), ClosedLabel("event_type", _TYPES.values())
+        dataset, strategy = ClosedLabel("dataset", DATASETS), ClosedLabel("strategy", strategies)
+        signal, reason = ClosedLabel("signal_type", signals), ClosedLabel("reason", get_args(GapReason))
+        outcome, portfolio = ClosedLabel("outcome", OUTCOMES), ClosedLabel("kind", PORTFOLIO_KINDS)
         self._events = Counter("predsurv_events", "Events received.", [venue, kind])
         self._latency = Histogram(
             "predsurv_event_latency_seconds",
@@ -72,7 +72,9 @@ class Metrics:
         self._connections = Gauge("predsurv_connections", "Open streaming connections.", [venue])
         self._subscriptions = Gauge("predsurv_subscriptions", "Instruments subscribed to.", [venue])
         self._gaps = Counter("predsurv_gaps", "Gaps recorded, one per instrument.", [venue, reason])
-        self._queues = Gauge("predsurv_queue_depth", "Items that wait in a bounded queue.", [Label("queue", QUEUES)])
+        self._queues = Gauge(
+            "predsurv_queue_depth", "Items that wait in a bounded queue.", [ClosedLabel("queue", QUEUES)]
+        )
         self._rows = Counter("predsurv_rows_written", "Rows in sealed files.", [dataset])
         self._bytes = Counter("predsurv_bytes_written", "Bytes of sealed files.", [dataset])
         self._seals = Histogram("predsurv_seal_duration_seconds", "Time to seal one segment.", _SEAL)
@@ -97,36 +99,36 @@ class Metrics:
         if not _RARE.isdisjoint(kinds):
             _take_rare(venue, events, self._gaps, self._connections)
 
-    def signal(self, strategy: str, signal_type: str) -> None:
+    def count_signal(self, strategy: str, signal_type: str) -> None:
         """Count an intent."""
         self._signals.add((strategy, signal_type))
 
-    def gap(self, venue: str, reason: GapReason, count: int = 1) -> None:
+    def count_gaps(self, venue: str, reason: GapReason, count: int = 1) -> None:
         """Count gaps that no feed told of: crash, full disk, clock step, shutdown."""
         self._gaps.add((venue, reason), count)
 
-    def subscriptions(self, venue: str, count: int) -> None:
+    def set_subscriptions(self, venue: str, count: int) -> None:
         """Set how many instruments are subscribed to."""
         self._subscriptions.set((venue,), count)
 
-    def queue_depth(self, queue: str, depth: int) -> None:
+    def set_queue_depth(self, queue: str, depth: int) -> None:
         """Set how much waits in a queue."""
         self._queues.set((queue,), depth)
 
-    def written(self, dataset: str, rows: int, size: int) -> None:
+    def count_written(self, dataset: str, rows: int, size: int) -> None:
         """Count a sealed file."""
         self._rows.add((dataset,), rows)
         self._bytes.add((dataset,), size)
 
-    def sealed(self, duration: int) -> None:
+    def observe_seal(self, duration: int) -> None:
         """Take the time, in ns, that sealing a segment took."""
         self._seals.series(())(duration, 1)
 
-    def order(self, venue: str, outcome: str) -> None:
+    def count_order(self, venue: str, outcome: str) -> None:
         """Count what became of an order."""
         self._orders.add((venue, outcome))
 
-    def portfolio(self, kind: str, value: int) -> None:
+    def set_portfolio(self, kind: str, value: int) -> None:
         """Set one figure of the portfolio; ``value`` in micros."""
         self._portfolio.set((kind,), value / 1_000_000)
 

@@ -9,8 +9,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
+from predsurv.telemetry.families import ClosedLabel, Counter, Gauge
 from predsurv.telemetry.metrics import VENUES
-from predsurv.telemetry.tables import Counter, Gauge, Label
 
 OUTCOMES: Final = (
     "matched", "searched", "mismatched", "unverifiable", "postponed", "alarms", "overloads",
@@ -21,11 +21,11 @@ OUTCOMES: Final = (
 _NS: Final = 1_000_000_000
 
 
-class RecordingGauges:
+class RecordingMetrics:
     """Takes levels from one thread and shows them to any that scrapes ``registry``."""
 
     def __init__(self, registry: CollectorRegistry, venues: Collection[str] = VENUES) -> None:
-        venue = Label("venue", venues)
+        venue = ClosedLabel("venue", venues)
         self._trusted = Gauge("predsurv_books_trusted", "Books that are known right now.", [venue])
         self._age = Gauge("predsurv_data_age_seconds", "Time since the latest change of any book.", [venue])
         self._all_seen = Gauge(
@@ -34,10 +34,12 @@ class RecordingGauges:
         self._lag = Gauge(
             "predsurv_lag_seconds",
             "From the venue's time stamp to receipt, of late.",
-            [Label("quantile", ("0.5", "0.99"))],
+            [ClosedLabel("quantile", ("0.5", "0.99"))],
         )
         self._checks = Counter(
-            "predsurv_checks", "Checks of what a feed said, by what came of them.", [venue, Label("outcome", OUTCOMES)]
+            "predsurv_checks",
+            "Checks of what a feed said, by what came of them.",
+            [venue, ClosedLabel("outcome", OUTCOMES)],
         )
         self._free = Gauge("predsurv_disk_free_bytes", "Room on the disk that holds the data.")
         self._paused = Gauge("predsurv_log_paused", "1 while nothing can be written, else 0.")
@@ -46,30 +48,30 @@ class RecordingGauges:
         self._failures = Counter("predsurv_upload_failures", "Attempts to upload that failed.")
         registry.register(self)
 
-    def venue(self, venue: str, *, trusted: int, data_age: int | None, all_seen: int | None) -> None:
+    def set_venue(self, venue: str, *, trusted: int, data_age: int | None, all_seen: int | None) -> None:
         """Set the levels of one venue; times in ns, ``data_age`` None before any data came."""
         self._trusted.set((venue,), trusted)
         if data_age is not None:
             self._age.set((venue,), max(data_age, 0) / _NS)
         self._all_seen.set((venue,), (all_seen or 0) / _NS)
 
-    def proofs(self, venue: str, counts: Mapping[str, int]) -> None:
+    def set_checks(self, venue: str, counts: Mapping[str, int]) -> None:
         """Set how many checks came out how."""
         for outcome, count in counts.items():
             self._checks.reach((venue, outcome), count)
 
-    def lag(self, p50: int | None, p99: int | None) -> None:
+    def set_lag(self, p50: int | None, p99: int | None) -> None:
         """Set recent delays in ns, None for one that nothing is known of."""
         for quantile, lag in (("0.5", p50), ("0.99", p99)):
             if lag is not None:
                 self._lag.set((quantile,), lag / _NS)
 
-    def disk(self, free: int, *, paused: bool) -> None:
+    def set_disk(self, free: int, *, paused: bool) -> None:
         """Set the free bytes and whether writing is at a halt."""
         self._free.set((), free)
         self._paused.set((), paused)
 
-    def uploads(self, waiting: int, size: int, failures: int) -> None:
+    def set_uploads(self, waiting: int, size: int, failures: int) -> None:
         """Set how many files wait for the bucket, the bytes that went there, and the failed attempts."""
         self._waiting.set((), waiting)
         self._uploaded.reach((), size)

@@ -56,15 +56,15 @@ class Meter:
         """Count signals, refusals and what became of orders."""
         for decision in step.decisions:
             if decision.wish is not None:
-                self._metrics.signal(decision.wish.strategy, decision.wish.signal)
+                self._metrics.count_signal(decision.wish.strategy, decision.wish.signal)
             if isinstance(decision.approved.command, PlaceOrder):
-                self._metrics.order(decision.approved.command.key.venue, "submitted")
+                self._metrics.count_order(decision.approved.command.key.venue, "submitted")
         for refused in step.refusals:
-            self._metrics.signal(refused.intent.strategy, refused.intent.signal)
-            self._metrics.order("", "refused")
+            self._metrics.count_signal(refused.intent.strategy, refused.intent.signal)
+            self._metrics.count_order("", "refused")
         outcome = _OUTCOMES.get(type(event))
         if outcome is not None and step.booked:
-            self._metrics.order(event.key.venue, outcome)  # type: ignore[union-attr]  # account events have keys
+            self._metrics.count_order(event.key.venue, outcome)  # type: ignore[union-attr]  # account events have keys
 
     def _portfolio(self, engine: Engine) -> None:
         portfolio, worth = engine.ledger.portfolio, engine.desk.worth
@@ -82,4 +82,4 @@ class Meter:
             "fees": sum(earned.fees for earned in earnings),
         }
         for kind, value in figures.items():
-            self._metrics.portfolio(kind, value)
+            self._metrics.set_portfolio(kind, value)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from predsurv.config import Mock
+from predsurv.config import MockConfig
 from predsurv.core.ids import EventId, InstrumentKey
 from predsurv.core.market import Market
 from predsurv.net.clock import ManualClock
@@ -31,7 +31,7 @@ class MockHarness:
 
     def __init__(self, rate: int) -> None:
         self.clock = ManualClock(jumps=True)
-        self.venue = MockVenue(Mock(enabled=True, markets=MARKETS, rate=rate), self.clock)
+        self.venue = MockVenue(MockConfig(enabled=True, markets=MARKETS, rate=rate), self.clock)
         self.traits = self.venue.traits
         self.started = self.venue.session.exchange.now
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.config import Config, Polymarket
-from predsurv.config.schema import Collector, Venues
+from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import Market
 from predsurv.net.clock import SystemClock
@@ -44,10 +43,12 @@ class PolymarketHarness:
     def __init__(self, server: RecordedPolymarket) -> None:
         self.server = server
         config = Config(
-            venues=Venues(
-                polymarket=Polymarket(gamma_url=server.http_url, clob_url=server.http_url, ws_market_url=server.ws_url)
+            venues=VenuesConfig(
+                polymarket=PolymarketConfig(
+                    gamma_url=server.http_url, clob_url=server.http_url, ws_market_url=server.ws_url
+                )
             ),
-            collector=Collector(instruments_per_connection=self.instruments_per_connection),
+            collector=CollectorConfig(instruments_per_connection=self.instruments_per_connection),
         )
         self.venue = PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
         self.traits = self.venue.traits

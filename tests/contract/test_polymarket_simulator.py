@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from predsurv.config import Config, Polymarket
-from predsurv.config.schema import Collector, Venues
+from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.net.clock import SystemClock
@@ -42,8 +41,10 @@ class SimulatedHarness:
         self.simulator = simulator
         rest = simulator.http_url
         config = Config(
-            venues=Venues(polymarket=Polymarket(gamma_url=rest, clob_url=rest, ws_market_url=simulator.ws_url)),
-            collector=Collector(instruments_per_connection=self.instruments_per_connection),
+            venues=VenuesConfig(
+                polymarket=PolymarketConfig(gamma_url=rest, clob_url=rest, ws_market_url=simulator.ws_url)
+            ),
+            collector=CollectorConfig(instruments_per_connection=self.instruments_per_connection),
         )
         self.venue = PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
         self.traits = self.venue.traits

@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from predsurv.config import Config, Polymarket
-from predsurv.config.schema import Venues
+from predsurv.config import Config, PolymarketConfig, VenuesConfig
 from predsurv.core.errors import PermanentError, PredsurvError, TransientError, WireError
 from predsurv.core.market import Market
 from predsurv.core.num import Money
@@ -158,7 +157,9 @@ async def test_passing_trouble_is_passed_over() -> None:
 
 
 async def test_scan_that_fails_half_way_leaves_the_old_universe(server: RecordedPolymarket, tmp_path: Path) -> None:
-    config = Config(venues=Venues(polymarket=Polymarket(gamma_url=server.http_url, clob_url=server.http_url)))
+    config = Config(
+        venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=server.http_url, clob_url=server.http_url))
+    )
     venue = PolymarketVenue(config, SystemClock(), lambda: 0.0)
 
     async def scanned() -> VenueScan:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.config import Config, Polymarket
-from predsurv.config.schema import Collector, Venues
+from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.errors import PermanentError
 from predsurv.core.events import (
     BookDelta,
@@ -68,8 +67,8 @@ async def listen(server: RecordedPolymarket) -> AsyncIterator[Callable[..., "Lis
 
     def make(policy: StreamPolicy = FAST, per_connection: int = 10) -> Listener:
         config = Config(
-            venues=Venues(polymarket=Polymarket(clob_url=server.http_url, ws_market_url=server.ws_url)),
-            collector=Collector(instruments_per_connection=per_connection),
+            venues=VenuesConfig(polymarket=PolymarketConfig(clob_url=server.http_url, ws_market_url=server.ws_url)),
+            collector=CollectorConfig(instruments_per_connection=per_connection),
         )
         opened.append(Listener(PolymarketVenue(config, SystemClock(), lambda: 1.0, policy).feed()))
         return opened[-1]

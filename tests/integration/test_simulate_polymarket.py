@@ -12,8 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
 from benchmarks.judge_polymarket import Judge
-from predsurv.config import Config, Polymarket
-from predsurv.config.schema import Collector, Venues
+from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import SystemClock
@@ -307,8 +306,8 @@ STEP = 50 * MS
 
 def venue_of(simulator: PolymarketSimulator) -> PolymarketVenue:
     rest = simulator.http_url
-    urls = Polymarket(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
-    config = Config(venues=Venues(polymarket=urls), collector=Collector(instruments_per_connection=20))
+    urls = PolymarketConfig(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
+    config = Config(venues=VenuesConfig(polymarket=urls), collector=CollectorConfig(instruments_per_connection=20))
     return PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
 
 

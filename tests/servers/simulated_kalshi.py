@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from predsurv.config import Config, Kalshi, Mock
-from predsurv.config.schema import Collector, Venues
+from predsurv.config import CollectorConfig, Config, KalshiConfig, MockConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
@@ -52,7 +51,7 @@ class SimulatedKalshi:
         self.file = folder / "key.pem"
         self.key.write(self.file)
         self.clock = SystemClock()
-        self.behind = MockVenue(Mock(enabled=True, markets=markets, rate=rate), self.clock)
+        self.behind = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), self.clock)
         terms = Terms(key=self.key, faults=faults, seed=seed, markets_per_subscription=markets_per_subscription)
         self.server = KalshiSimulator(self.behind, self.clock, terms)
         self._running: asyncio.Task[None] | None = None
@@ -90,8 +89,8 @@ class SimulatedKalshi:
         """Return a configuration that points here."""
         rest, ws = self.urls().values()
         return Config(
-            venues=Venues(kalshi=Kalshi(rest_url=rest, ws_url=ws)),
-            collector=Collector(instruments_per_connection=per_connection),
+            venues=VenuesConfig(kalshi=KalshiConfig(rest_url=rest, ws_url=ws)),
+            collector=CollectorConfig(instruments_per_connection=per_connection),
         )
 
     def venue(

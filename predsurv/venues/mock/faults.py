@@ -10,7 +10,7 @@ from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
-from predsurv.config.kinds import parse_duration
+from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError
 
 FaultKind = Literal["drop", "gap", "freeze", "malformed", "overflow", "unknown", "timeout"]

@@ -5,7 +5,7 @@ Kept apart because it is the only place that knows all of them.
 
 from typing import Final
 
-from predsurv.config import Mock
+from predsurv.config import MockConfig
 from predsurv.core.ids import VenueName
 from predsurv.core.num import MICROS
 from predsurv.ports import Clock, VenueTraits
@@ -27,7 +27,7 @@ class MockVenue:
     Raises ConfigError when a fault of the configuration is none.
     """
 
-    def __init__(self, config: Mock, clock: Clock) -> None:
+    def __init__(self, config: MockConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
         self._faults = parse_faults(config.faults)

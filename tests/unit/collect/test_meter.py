@@ -43,7 +43,7 @@ def test_seals_add_up() -> None:
 
 def test_every_fact_reaches_the_metrics() -> None:
     monitor = Monitor([VENUE])
-    meter = Meter(monitor.metrics, monitor.recording())
+    meter = Meter(monitor.metrics, monitor.recording)
     meter.batch(VENUE, [book(A, START), gap(A, START)])
     meter.gaps(VENUE, "crash", 3)
     meter.gaps(VENUE, "disk_full", 0)

@@ -7,7 +7,7 @@ import pytest
 
 from predsurv.collect import upkeep
 from predsurv.collect.upkeep import HOUR, SETTLED_AFTER, Upkeep
-from predsurv.config import Storage
+from predsurv.config import StorageConfig
 from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.net.clock import ManualClock
 from predsurv.store.compact import CompactReport
@@ -38,7 +38,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def keeping(tmp_path_layout: Layout, clock: ManualClock, **storage: object) -> Upkeep:
-    return Upkeep(tmp_path_layout, "c0", clock, Storage(**storage))  # type: ignore[arg-type]
+    return Upkeep(tmp_path_layout, "c0", clock, StorageConfig(**storage))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
         return ExpireReport()
 
     monkeypatch.setattr(upkeep, "expire", expired)
-    Upkeep(layout, "c0", ManualClock(START), Storage(max_age=5), bucket=True).once()
+    Upkeep(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=True).once()
     assert calls == []
     assert [policy.uploaded for policy in policies] == [True]
 

@@ -6,8 +6,8 @@ import pytest
 
 from predsurv.config import Config, load
 from predsurv.config.hosts import clean_url, is_loopback, url_refusal
-from predsurv.config.kinds import Url
 from predsurv.config.schema import KEYS
+from predsurv.config.value_types import UrlType
 from predsurv.core.errors import ConfigError
 
 REFUSED = [
@@ -89,10 +89,10 @@ def test_another_host_needs_consent_and_encryption(tmp_path: Path) -> None:
 
 
 def test_every_default_url_is_on_its_venues_own_host() -> None:
-    urls = [key for key in KEYS.values() if isinstance(key.kind, Url)]
+    urls = [key for key in KEYS.values() if isinstance(key.kind, UrlType)]
     assert len(urls) == 7
     for key in urls:
-        assert isinstance(key.kind, Url)
+        assert isinstance(key.kind, UrlType)
         assert url_refusal(key.kind.venue, key.kind.scheme, key.value) is None
         assert clean_url(key.value) == key.value
     assert Config().allow_custom_hosts is False

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predsurv.config import Config, load, write_back
-from predsurv.config.kinds import Amount, Bytes, Count, Duration, Flag, Shard
 from predsurv.config.schema import KEYS, build
+from predsurv.config.value_types import AmountType, BytesType, CountType, DurationType, FlagType, Shard
 from predsurv.config.writing import to_toml
 from predsurv.core.errors import ConfigError
 
@@ -20,9 +20,9 @@ NAMES = st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=
 def value_of(name: str) -> st.SearchStrategy[object]:
     key = KEYS[name]
     match key.kind:
-        case Flag():
+        case FlagType():
             return st.booleans()
-        case Count(low, high) | Duration(low, high) | Bytes(low, high) | Amount(low, high):
+        case CountType(low, high) | DurationType(low, high) | BytesType(low, high) | AmountType(low, high):
             return st.integers(low, high)
         case _:
             pass

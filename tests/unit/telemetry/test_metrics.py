@@ -47,13 +47,13 @@ def gap(reason: GapReason) -> Gap:
 
 def test_names_and_labels_are_the_published_ones(metrics: Metrics, registry: CollectorRegistry) -> None:
     metrics.observe_batch(VENUE, [delta(), gap("stall"), Connected(VENUE, 1, 1, 3)])
-    metrics.signal("simple", "enter")
-    metrics.subscriptions(VENUE, 200)
-    metrics.queue_depth("events", 7)
-    metrics.written("trades", 10, 1_000)
-    metrics.sealed(30 * MS)
-    metrics.order(VENUE, "filled")
-    metrics.portfolio("equity", 1_500_000)
+    metrics.count_signal("simple", "enter")
+    metrics.set_subscriptions(VENUE, 200)
+    metrics.set_queue_depth("events", 7)
+    metrics.count_written("trades", 10, 1_000)
+    metrics.observe_seal(30 * MS)
+    metrics.count_order(VENUE, "filled")
+    metrics.set_portfolio("equity", 1_500_000)
     expected = {
         'predsurv_events_total{event_type="delta",venue="kalshi"} 1.0',
         'predsurv_event_latency_seconds_bucket{event_type="delta",le="0.001",venue="kalshi"} 1.0',
@@ -123,7 +123,7 @@ def test_connections_follow_the_last_change(metrics: Metrics, registry: Collecto
 def test_gaps_are_counted_by_reason_from_the_feed_and_from_us(metrics: Metrics, registry: CollectorRegistry) -> None:
     events: Sequence[MarketEvent] = [gap("stall"), gap("stall"), gap("seq_gap")]
     metrics.observe_batch(VENUE, events)
-    metrics.gap(VENUE, "crash", 5)
+    metrics.count_gaps(VENUE, "crash", 5)
 
     def count(reason: str) -> float | None:
         return registry.get_sample_value("predsurv_gaps_total", {"venue": "kalshi", "reason": reason})
@@ -136,11 +136,11 @@ def test_no_text_from_outside_becomes_a_series(texts: list[str]) -> None:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     for text in texts:
-        metrics.order(text, text)
-        metrics.signal(text, text)
-        metrics.queue_depth(text, 1)
-        metrics.written(text, 1, 1)
-        metrics.portfolio(text, 1)
+        metrics.count_order(text, text)
+        metrics.count_signal(text, text)
+        metrics.set_queue_depth(text, 1)
+        metrics.count_written(text, 1, 1)
+        metrics.set_portfolio(text, 1)
         metrics.observe_batch(text, [delta()])
     lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     assert len(lines) < 40

@@ -7,8 +7,8 @@ from predsurv.telemetry.monitor import Monitor
 
 def test_what_is_counted_is_served() -> None:
     monitor = Monitor(["mock"])
-    monitor.recording().venue("mock", trusted=5, data_age=None, all_seen=None)
-    monitor.metrics.gap("mock", "stall", 2)
+    monitor.recording.set_venue("mock", trusted=5, data_age=None, all_seen=None)
+    monitor.metrics.count_gaps("mock", "stall", 2)
     server = monitor.serve(lambda: {"ok": True}, "127.0.0.1", 0)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
@@ -23,5 +23,5 @@ def test_what_is_counted_is_served() -> None:
 
 def test_two_monitors_do_not_disturb_each_other() -> None:
     one, other = Monitor(["mock"]), Monitor(["mock"])
-    one.metrics.gap("mock", "stall")
+    one.metrics.count_gaps("mock", "stall")
     assert other.value("predsurv_gaps_total", venue="mock", reason="stall") is None

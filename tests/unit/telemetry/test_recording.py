@@ -2,18 +2,18 @@
 
 from prometheus_client import CollectorRegistry
 
-from predsurv.telemetry.recording import RecordingGauges
+from predsurv.telemetry.recording import RecordingMetrics
 
 
 def test_levels_are_shown_in_seconds_and_bytes() -> None:
     registry = CollectorRegistry()
-    gauges = RecordingGauges(registry, ["mock"])
-    gauges.venue("mock", trusted=3, data_age=-5, all_seen=90_000_000_000)
-    gauges.venue("stranger", trusted=1, data_age=2_000_000_000, all_seen=None)
-    gauges.disk(7, paused=True)
-    gauges.lag(1_500_000_000, None)
-    gauges.proofs("mock", {"matched": 4, "alarms": 0})
-    gauges.uploads(12, 345, 6)
+    gauges = RecordingMetrics(registry, ["mock"])
+    gauges.set_venue("mock", trusted=3, data_age=-5, all_seen=90_000_000_000)
+    gauges.set_venue("stranger", trusted=1, data_age=2_000_000_000, all_seen=None)
+    gauges.set_disk(7, paused=True)
+    gauges.set_lag(1_500_000_000, None)
+    gauges.set_checks("mock", {"matched": 4, "alarms": 0})
+    gauges.set_uploads(12, 345, 6)
     value = registry.get_sample_value
     assert value("predsurv_books_trusted", {"venue": "mock"}) == 3
     assert value("predsurv_books_trusted", {"venue": "other"}) == 1

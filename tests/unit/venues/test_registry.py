@@ -2,16 +2,15 @@
 
 import pytest
 
-from predsurv.config import Config, Kalshi, Mock, Polymarket
-from predsurv.config.schema import Venues
+from predsurv.config import Config, KalshiConfig, MockConfig, PolymarketConfig, VenuesConfig
 from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.net.clock import ManualClock
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
 
 def config(*, mock: bool = False, polymarket: bool = True, kalshi: bool = False) -> Config:
-    venues = Venues(polymarket=Polymarket(enabled=polymarket), kalshi=Kalshi(enabled=kalshi))
-    return Config(mock=Mock(enabled=mock), venues=venues)
+    venues = VenuesConfig(polymarket=PolymarketConfig(enabled=polymarket), kalshi=KalshiConfig(enabled=kalshi))
+    return Config(mock=MockConfig(enabled=mock), venues=venues)
 
 
 def test_polymarket_opens_and_is_no_broker() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from predsurv.config import Mock
+from predsurv.config import MockConfig
 from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import Fill, OrderAccepted
 from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName
@@ -17,7 +17,7 @@ from tests.contract.broker import answers
 
 def make(*faults: str) -> tuple[MockVenue, ManualClock, InstrumentKey]:
     clock = ManualClock(jumps=True)
-    venue = MockVenue(Mock(enabled=True, markets=60, faults=faults), clock)
+    venue = MockVenue(MockConfig(enabled=True, markets=60, faults=faults), clock)
     return venue, clock, venue.session.exchange.markets()[0].key(0)
 
 

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from predsurv.config import Mock
+from predsurv.config import MockConfig
 from predsurv.core.events import BookSnapshot, Connected, Dropped, Gap
 from predsurv.net.clock import ManualClock
 from predsurv.venues.mock import MockVenue
@@ -12,7 +12,7 @@ from predsurv.venues.mock.world import SECOND
 
 def make(rate: int = 400, markets: int = 60) -> tuple[MockVenue, ManualClock]:
     clock = ManualClock(jumps=True)
-    return MockVenue(Mock(enabled=True, markets=markets, rate=rate), clock), clock
+    return MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), clock), clock
 
 
 async def test_batches_come_every_turn() -> None:

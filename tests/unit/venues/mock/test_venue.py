@@ -2,7 +2,7 @@
 
 import pytest
 
-from predsurv.config import Mock
+from predsurv.config import MockConfig
 from predsurv.core.errors import ConfigError
 from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue
@@ -17,7 +17,7 @@ def ports_of(venue: Venue) -> tuple[Catalog, Feed, Broker]:
 
 async def test_faces_share_an_exchange() -> None:
     clock = ManualClock()
-    venue = MockVenue(Mock(enabled=True, markets=20), clock)
+    venue = MockVenue(MockConfig(enabled=True, markets=20), clock)
     await clock.advance(5 * SECOND)
     assert venue.session.exchange.origin == clock.now()
     catalog, feed, broker = ports_of(venue)
@@ -31,11 +31,11 @@ async def test_faces_share_an_exchange() -> None:
 async def test_two_sessions_of_a_seed_list_the_same_markets() -> None:
     listings = []
     for _ in range(2):
-        venue = MockVenue(Mock(enabled=True, markets=120), ManualClock(jumps=True))
+        venue = MockVenue(MockConfig(enabled=True, markets=120), ManualClock(jumps=True))
         listings.append([(m.market_id, m.question) async for m in venue.catalog().markets(MarketQuery())])
     assert listings[0] == listings[1]
 
 
 def test_wrong_fault_is_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="explode"):
-        MockVenue(Mock(enabled=True, faults=("explode@5s",)), ManualClock())
+        MockVenue(MockConfig(enabled=True, faults=("explode@5s",)), ManualClock())

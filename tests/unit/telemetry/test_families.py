@@ -5,13 +5,13 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.telemetry.tables import Counter, Gauge, Histogram, Label
+from predsurv.telemetry.families import ClosedLabel, Counter, Gauge, Histogram
 
 MS = 1_000_000
 
 
 def test_a_counter_adds_per_label() -> None:
-    counter = Counter("c", "help", [Label("venue", ["a"])])
+    counter = Counter("c", "help", [ClosedLabel("venue", ["a"])])
     counter.add(("a",))
     counter.add(("a",), 4)
     counter.add(("\x1b[2J",), 2)
@@ -42,7 +42,7 @@ def test_a_histogram_counts_as_prometheus_does(observed: list[tuple[int, int]]) 
 
 
 def test_reading_while_writing_is_safe() -> None:
-    counter = Counter("c", "help", [Label("n", map(str, range(5_000)))])
+    counter = Counter("c", "help", [ClosedLabel("n", map(str, range(5_000)))])
     stop = threading.Event()
     failures: list[BaseException] = []
 

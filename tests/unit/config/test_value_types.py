@@ -1,12 +1,39 @@
-"""Where recordings may go: folders and buckets, and nothing that only looks like one."""
+"""Every key accepts the values of its type and nothing else; data goes to folders and buckets only."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from predsurv.config import load
+from predsurv.config.schema import KEYS
 from predsurv.config.writing import to_toml
 from predsurv.core.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_every_default_is_a_value_of_its_kind(name: str) -> None:
+    key = KEYS[name]
+    assert key.kind.parse(key.kind.render(key.value)) == key.value
+    assert key.kind.expected
+
+
+@pytest.mark.parametrize("raw", [None, 1.5, float("nan"), object(), b"x", -(10**40), "\x1b[2J", "\n"])
+def test_a_value_of_no_kind_is_refused_by_every_key(raw: object) -> None:
+    for key in KEYS.values():
+        with pytest.raises(ValueError, match=r"."):
+            key.kind.parse(raw)
+
+
+@given(st.sampled_from(sorted(KEYS)), st.text(max_size=20))
+def test_any_text_is_a_value_or_a_value_error(name: str, text: str) -> None:
+    kind = KEYS[name].kind
+    try:
+        value = kind.from_text(text)
+    except ValueError:
+        return
+    assert kind.parse(kind.render(value)) == value
 
 
 @pytest.mark.parametrize("url", ["s3://bucket", "s3://my-bucket.eu/a/b=c_d", "s3://bucket/prefix/"])

@@ -18,7 +18,7 @@ Labels = tuple[str, ...]
 _NS: Final = 1_000_000_000
 
 
-class Label:
+class ClosedLabel:
     """A label with its closed set of values."""
 
     __slots__ = ("_values", "name")
@@ -37,7 +37,7 @@ class _Table:
 
     __slots__ = ("_help", "_labels", "_name", "_values")
 
-    def __init__(self, name: str, description: str, labels: Sequence[Label] = ()) -> None:
+    def __init__(self, name: str, description: str, labels: Sequence[ClosedLabel] = ()) -> None:
         self._name = name
         self._help = description
         self._labels = tuple(labels)
@@ -99,7 +99,7 @@ class Histogram:
 
     __slots__ = ("_bounds", "_help", "_labels", "_name", "_series")
 
-    def __init__(self, name: str, description: str, bounds: Sequence[int], labels: Sequence[Label] = ()) -> None:
+    def __init__(self, name: str, description: str, bounds: Sequence[int], labels: Sequence[ClosedLabel] = ()) -> None:
         self._name = name
         self._help = description
         self._bounds = tuple(bounds)

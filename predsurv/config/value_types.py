@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
-from predsurv.config.hosts import clean_url
+from predsurv.config.hosts import clean_url, is_loopback
+from predsurv.config.units import format_bytes, format_duration, parse_bytes, parse_duration
 from predsurv.core.num import format_micros, parse_signed_micros
 
 Toml = str | int | bool | list[str] | dict[str, str]
@@ -19,34 +21,19 @@ Toml = str | int | bool | list[str] | dict[str, str]
 LIST_ITEMS_MAX: Final = 10_000
 TEXT_CHARS_MAX: Final = 512
 
-_UNITS_NS: Final = {
-    "d": 86_400_000_000_000,
-    "h": 3_600_000_000_000,
-    "m": 60_000_000_000,
-    "s": 1_000_000_000,
-    "ms": 1_000_000,
-    "us": 1_000,
-    "ns": 1,
-}
-_UNITS_BYTES: Final = {
-    "GiB": 2**30,
-    "GB": 10**9,
-    "MiB": 2**20,
-    "MB": 10**6,
-    "KiB": 2**10,
-    "KB": 10**3,
-    "B": 1,
-}
-_DURATION = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,9}))?(ns|us|ms|s|m|h|d)\Z", re.ASCII)
-_BYTES = re.compile(r"([0-9]{1,19})(GiB|GB|MiB|MB|KiB|KB|B)?\Z", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}\Z", re.ASCII)
 _SHARD = re.compile(r"([0-9]{1,4})/([0-9]{1,4})\Z", re.ASCII)
 _NAME = re.compile(r"[a-z0-9_-]{1,32}\Z", re.ASCII)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z", re.ASCII)
+_REGION = re.compile(r"[a-z0-9-]{0,40}\Z", re.ASCII)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/", re.ASCII)
+_BUCKET = re.compile(
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]((?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9!_.*'()=-]+)*)/?\Z", re.ASCII
+)
 _BOOLS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-class Kind(Protocol):
+class ValueType(Protocol):
     """How one key is read and written; both readers raise ValueError for a value outside it."""
 
     @property
@@ -67,45 +54,6 @@ class Kind(Protocol):
         ...
 
 
-def parse_duration(text: str) -> int:
-    """Return a duration such as ``"500ms"`` or ``"1.5h"`` in ns; raises ValueError."""
-    match = _DURATION.match(text)
-    if match is None:
-        raise ValueError(f"not a duration: {text[:32]!r}")
-    whole, fraction, unit = match[1], match[2] or "", match[3]
-    scaled = int(whole + fraction) * _UNITS_NS[unit]
-    duration, rest = divmod(scaled, int("1" + "0" * len(fraction)))
-    if rest:
-        raise ValueError(f"finer than a nanosecond: {text[:32]!r}")
-    return duration
-
-
-def format_duration(duration: int) -> str:
-    """Return ns as the shortest exact duration text: ``60_000_000_000`` → ``"1m"``."""
-    if duration == 0:
-        return "0s"
-    unit = next(name for name, size in _UNITS_NS.items() if duration % size == 0)
-    return f"{duration // _UNITS_NS[unit]}{unit}"
-
-
-def parse_bytes(text: str) -> int:
-    """Return a size such as ``"64MB"``, ``"64MiB"`` or ``"512"`` in bytes; raises ValueError."""
-    match = _BYTES.match(text)
-    if match is None:
-        raise ValueError(f"not a size in bytes: {text[:32]!r}")
-    return int(match[1]) * _UNITS_BYTES[match[2] or "B"]
-
-
-def format_bytes(size: int) -> str:
-    """Return bytes as the shortest exact text: ``64_000_000`` → ``"64MB"``."""
-    if size == 0:
-        return "0B"
-    return min(
-        (f"{size // unit}{name}" for name, unit in _UNITS_BYTES.items() if size % unit == 0),
-        key=len,
-    )
-
-
 def _checked(value: int, low: int, high: int) -> int:
     if not low <= value <= high:
         raise ValueError("out of range")
@@ -120,7 +68,7 @@ def plain_text(raw: object, chars_max: int = TEXT_CHARS_MAX) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class FlagType:
     """true or false."""
 
     expected: str = "true or false"
@@ -141,7 +89,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class CountType:
     """A whole number from ``low`` to ``high``."""
 
     low: int
@@ -166,7 +114,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Duration:
+class DurationType:
     """Text such as ``"5m"``, held as ns."""
 
     low: int
@@ -188,7 +136,7 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class Amount:
+class AmountType:
     """A decimal (money, size, share, weight) in quotes or a whole number, held as micros."""
 
     low: int
@@ -212,7 +160,7 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Bytes:
+class BytesType:
     """A size in bytes: a whole number, or text such as ``"64MB"``."""
 
     low: int
@@ -235,7 +183,7 @@ class Bytes:
         return format_bytes(value)
 
 
-class Texts:
+class TextType:
     """What every kind that is text in TOML shares: reading an environment variable, writing."""
 
     __slots__ = ()
@@ -251,7 +199,7 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
-class Name(Texts):
+class NameType(TextType):
     """A short identifier that is safe in paths, labels and file names."""
 
     expected: str = "1 to 32 characters out of a-z, 0-9, '_' and '-'"
@@ -264,7 +212,7 @@ class Name(Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice(Texts):
+class ChoiceType(TextType):
     """One of a closed set of words."""
 
     options: tuple[str, ...]
@@ -281,7 +229,7 @@ class Choice(Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class Host(Texts):
+class HostType(TextType):
     """An address to listen on."""
 
     expected: str = 'a host name or address, such as "127.0.0.1"'
@@ -294,7 +242,7 @@ class Host(Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class Folder(Texts):
+class FolderType(TextType):
     """A folder, relative to where the program runs; ``~`` is the home folder."""
 
     expected: str = "a path to a folder, not empty"
@@ -307,7 +255,7 @@ class Folder(Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class Address(Texts):
+class AddressType(TextType):
     """An account address on the chain, or nothing; a private key pasted here is refused."""
 
     expected: str = 'an address: "0x" and 40 hexadecimal digits, or "" for none'
@@ -320,7 +268,7 @@ class Address(Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class Url(Texts):
+class UrlType(TextType):
     """A base URL; whether its host is allowed is asked once the whole file is known."""
 
     venue: str
@@ -346,7 +294,7 @@ class Shard:
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Texts):
+class ShardType(TextType):
     """A shard such as ``"2/4"``."""
 
     expected: str = 'a shard such as "1/4": this part, of how many (at most 1024)'
@@ -359,7 +307,7 @@ class Part(Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class NamesType:
     """A list of texts; commas separate them in an environment variable."""
 
     expected: str = 'a list of texts, such as ["a", "b"]'
@@ -380,7 +328,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
+class WeightsType:
     """A table of decimals by name; ``name=decimal`` pairs in an environment variable."""
 
     expected: str = 'a table of decimals, such as {spread = "0.5"}'
@@ -388,8 +336,8 @@ class Weights:
     def parse(self, raw: object) -> dict[str, int]:
         if not isinstance(raw, Mapping) or len(raw) > LIST_ITEMS_MAX:
             raise ValueError("not a table")
-        amount = Amount(-(10**12), 10**12)
-        return {Name().parse(name): amount.parse(value) for name, value in raw.items()}
+        amount = AmountType(-(10**12), 10**12)
+        return {NameType().parse(name): amount.parse(value) for name, value in raw.items()}
 
     def from_text(self, text: str) -> dict[str, int]:
         pairs = [item.partition("=") for item in text.split(",") if item.strip()]
@@ -397,3 +345,48 @@ class Weights:
 
     def render(self, value: Mapping[str, int]) -> Toml:
         return {name: format_micros(weight) for name, weight in value.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class LocationType(TextType):
+    """A folder, or the bucket of an object store: the one a Path, the other its URL without a slash at the end."""
+
+    expected: str = 'a path to a folder, or a bucket such as "s3://bucket/prefix"'
+
+    def parse(self, raw: object) -> Path | str:
+        if isinstance(raw, Path) or not _SCHEME.match(plain_text(raw, 4096)):
+            return FolderType().parse(raw)
+        text = plain_text(raw)
+        if not _BUCKET.match(text):
+            raise ValueError("not a bucket")
+        return text.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointType(TextType):
+    """Where an object store answers, or nothing; unencrypted on this machine only."""
+
+    expected: str = 'a URL that starts with "https://" ("http://" on this machine only), without user, or "" for none'
+
+    def parse(self, raw: object) -> str:
+        text = plain_text(raw)
+        if not text:
+            return text
+        url = clean_url(text)
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise ValueError("not an address that may be used")
+        return url
+
+
+@dataclass(frozen=True, slots=True)
+class RegionType(TextType):
+    """The region of a bucket, or nothing."""
+
+    expected: str = 'a region such as "eu-central-1", or "" for none'
+
+    def parse(self, raw: object) -> str:
+        text = plain_text(raw)
+        if not _REGION.match(text):
+            raise ValueError("not a region")
+        return text
