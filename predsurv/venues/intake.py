@@ -7,10 +7,18 @@ decoding happens in the time of whoever takes.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from predsurv.core.events import Disconnected, GapReason, MarketEvent
 from predsurv.venues.conversation import Conversation, Overflow, StreamPolicy
+
+
+class Findings(Protocol):
+    """Where what was found out beside the streams goes; ``Inbox`` is one."""
+
+    def put_events(self, events: Sequence[MarketEvent]) -> None:
+        """Take events."""
+        ...
 
 
 class _Arrived(NamedTuple):

@@ -6,13 +6,15 @@ Kept apart from ``lifecycle`` (what the answers mean, each told once) because th
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from predsurv.core.errors import PredsurvError
 from predsurv.core.events import MarketEvent
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
+from predsurv.venues.intake import Findings
 from predsurv.venues.kalshi.listing import VENUE
+from predsurv.venues.kalshi.rest import Rest
 from predsurv.venues.kalshi.rows import MarketRow, read_listing, read_market
 
 ROUND: Final = 60_000_000_000
@@ -26,22 +28,6 @@ _UNREADABLE: Final = (PredsurvError, ValueError, RecursionError)
 _logger = logging.getLogger(__name__)
 
 
-class Asks(Protocol):
-    """What is asked; ``predsurv.venues.kalshi.rest.Rest`` does it."""
-
-    async def get(self, path: str, params: Sequence[tuple[str, str]] | None = None) -> bytes:
-        """Return the body of ``path``; raises PredsurvError."""
-        ...
-
-
-class Events(Protocol):
-    """Where findings go."""
-
-    def put_events(self, events: Sequence[MarketEvent]) -> None:
-        """Take events."""
-        ...
-
-
 Meaning = Callable[[MarketRow, int], Sequence[MarketEvent]]
 """What a row seen at a time (ns UTC) says that is new; raises WireError or ValueError."""
 
@@ -49,21 +35,21 @@ Meaning = Callable[[MarketRow, int], Sequence[MarketEvent]]
 class Inquiry:
     """Asks about the ``doubtful`` tickers and tells what the answers mean."""
 
-    def __init__(self, rest: Asks, doubtful: Callable[[], Iterable[str]], meaning: Meaning, clock: Clock) -> None:
+    def __init__(self, rest: Rest, doubtful: Callable[[], Iterable[str]], meaning: Meaning, clock: Clock) -> None:
         self._rest = rest
         self._doubtful = doubtful
         self._meaning = meaning
         self._clock = clock
         self._waiting: deque[str] = deque()
 
-    async def run(self, events: Events, patience: int) -> None:
+    async def run(self, events: Findings, patience: int) -> None:
         """Ask until cancelled, first after ``patience`` (ns); nothing that REST does ends it."""
         await self._clock.sleep(patience)
         while True:
             await self.round(events)
             await self._clock.sleep(ROUND)
 
-    async def round(self, events: Events) -> None:
+    async def round(self, events: Findings) -> None:
         """Ask about as many as a round has."""
         due = self._next(set(self._doubtful()))
         for start in range(0, len(due), TICKERS_MAX):

@@ -42,7 +42,7 @@ Result = tuple[Price, bool]
 class Announcements:
     """The announcements of one feed, each told once however many connections hear it.
 
-    ``owed``: markets that settled without anybody having heard of what they pay.
+    ``owed``: markets that are over without anybody having heard of what they pay.
     """
 
     def __init__(self) -> None:
@@ -66,8 +66,7 @@ class Announcements:
             result = self._results.pop(body.market_ticker)
             return self._resolve(body.market_ticker, result, (ts_recv, seconds(body.settled_ts)))
         elif body.event_type == "settled" and (body.market_ticker, "resolved") not in self._told:
-            _forget_oldest(self.owed, SEEN_MAX)
-            self.owed[body.market_ticker] = None
+            self._owe(body.market_ticker)
         return [tell(body, ts_recv)]
 
     def result(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
@@ -89,6 +88,8 @@ class Announcements:
         if kind is None:
             return resolved
         ticker = checked_id(row.ticker, "ticker")
+        if kind == "closed":
+            self._owe(ticker)  # nobody may want it any more when it settles
         was = self._told.get((ticker, "trading"))
         if not self._is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
             return []
@@ -118,6 +119,10 @@ class Announcements:
         """Keep what a contract will pay: settling does not say it again."""
         _forget_oldest(self._results, RESULTS_MAX)
         self._results[ticker] = result
+
+    def _owe(self, ticker: str) -> None:
+        _forget_oldest(self.owed, SEEN_MAX)
+        self.owed[ticker] = None
 
     def _resolve(self, ticker: str, result: Result, stamps: tuple[int, int | None]) -> list[MarketEvent]:
         """Return that a market settled, unless it was told; ``stamps``: ts_recv and ts_venue."""

@@ -133,7 +133,10 @@ class PollingFeed:
         self._rest = rest
         self._clock = clock
         self._polls = Polls()
-        self._inquiry = Inquiry(rest, lambda: self._polls.shelf.lines, Announcements().standing, clock)
+        announcements = Announcements()
+        self._inquiry = Inquiry(
+            rest, lambda: (*self._polls.shelf.lines, *announcements.owed), announcements.standing, clock
+        )
         self._answers: deque[Callable[[], list[MarketEvent]]] = deque()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()

@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from predsurv.core.errors import PredsurvError
-from predsurv.core.events import MarketEvent, Quote
+from predsurv.core.events import Quote
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import parse_price
 from predsurv.ports import Clock
+from predsurv.venues.intake import Findings
 from predsurv.venues.polymarket.continuity import Witness
 from predsurv.venues.polymarket.memory import Memory, announcement
 from predsurv.venues.polymarket.rest import ClobMarket, settlement
@@ -58,14 +59,6 @@ class Asks(Protocol):
         ...
 
 
-class Events(Protocol):
-    """Where findings go."""
-
-    def put_events(self, events: Sequence[MarketEvent]) -> None:
-        """Take events."""
-        ...
-
-
 class Prober:
     """Probes every connection whose codec shares ``memory``. ``rand`` gives numbers in [0, 1)."""
 
@@ -78,7 +71,7 @@ class Prober:
         self._waiting: deque[str] = deque()
         self._missing: Counter[str] = Counter()
 
-    async def run(self, events: Events) -> None:
+    async def run(self, events: Findings) -> None:
         """Ask until cancelled; nothing that REST does ends it."""
         while not self._memory.codecs:
             await self._clock.sleep(_S // 10)
@@ -90,7 +83,7 @@ class Prober:
                 rest -= _S
                 self._trials.settle(self._clock.monotonic())
 
-    async def round(self, events: Events) -> None:
+    async def round(self, events: Findings) -> None:
         """Ask about some books, and about everything that has none."""
         carried = {token: key for codec in self._memory.codecs for token, key in codec.carried.items()}
         followed = {token: codec.witness for codec in self._memory.codecs for token in codec.witness.lines}
@@ -148,13 +141,13 @@ class Prober:
             found |= answer
         return found
 
-    def _tell_prices(self, keys: Iterable[InstrumentKey], summaries: Mapping[str, Summary], events: Events) -> None:
+    def _tell_prices(self, keys: Iterable[InstrumentKey], summaries: Mapping[str, Summary], events: Findings) -> None:
         """Tell the best prices of what has no book yet: better than nothing, and never recorded as a book."""
         now = self._clock.now()
         quotes = [_quote(key, summaries[key.instrument_id], now) for key in keys if key.instrument_id in summaries]
         events.put_events([quote for quote in quotes if quote is not None])
 
-    async def _ask_about_markets(self, keys: Collection[InstrumentKey], events: Events) -> None:
+    async def _ask_about_markets(self, keys: Collection[InstrumentKey], events: Findings) -> None:
         """Tell what settled: the stream does not always say so."""
         self._missing.update(key.instrument_id for key in keys)
         due = [key for key in keys if self._missing[key.instrument_id] % 12 == MISSING_ROUNDS]

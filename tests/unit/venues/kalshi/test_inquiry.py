@@ -135,6 +135,23 @@ def test_what_was_asked_for_and_what_is_announced_meet() -> None:
     assert memory.announcements.result(MarketRow(A, "KX-26", "finalized", result="yes"), NOW) == []
 
 
+async def test_a_market_that_nobody_wants_since_it_closed_settles_too() -> None:
+    desk = Desk([], row(A, "closed"))
+    desk.pages.set(markets__orderbooks=[{"orderbooks": []}])
+    feed = PollingFeed(desk.pages.rest(), desk.pages.clock)
+    await feed.watch({key(A)})
+    async for batch in feed.batches():
+        desk.told += [event for event in batch if isinstance(event, MarketChange | MarketResolved)]
+        if len(desk.told) == 2:
+            break
+        if desk.told:
+            await feed.watch(frozenset())
+            desk.rows[A] = row(A, "finalized", result="no")
+    await feed.aclose()
+    assert [type(event) for event in desk.told] == [MarketChange, MarketResolved]
+    assert desk.pages.clock.monotonic() < 2 * ROUND, "in the second round"
+
+
 async def test_a_polled_market_settles() -> None:
     desk = Desk([], row(A, "finalized", result="scalar", settlement_value_dollars="0.3700"))
     desk.pages.set(markets__orderbooks=[{"orderbooks": [{"ticker": A, "orderbook_fp": {}}]}])
