@@ -10,7 +10,7 @@ from benchmarks.decode import Pipeline, Tops, bare, prepare
 from benchmarks.frames import Load, generate
 from benchmarks.seal import seal_rates, seal_records
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
-from predsurv.venues.polymarket.changes import COMPILED, PYTHON, Readers
+from predsurv.venues.polymarket.fast_decoder import COMPILED, PYTHON, ChangeReaders
 
 FRAMES = 300_000
 PEER_FRAMES = 60_000
@@ -74,7 +74,7 @@ def peer(console: Console) -> int:
     return 0
 
 
-def _readers() -> dict[str, Readers]:
+def _readers() -> dict[str, ChangeReaders]:
     return {"Python": PYTHON} | ({"compiled": COMPILED} if COMPILED is not None else {})
 
 

@@ -23,15 +23,15 @@ from benchmarks import nautilus, rounds
 from benchmarks.decode import VENUE, bare
 from benchmarks.frames import Load, generate
 from benchmarks.sockets import blast
-from predsurv.collect.recorder import Policy, Recorder
+from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.num import MICROS
 from predsurv.net.clock import SystemClock
-from predsurv.store.paths import Layout
-from predsurv.store.seal import seal_segment
-from predsurv.store.wal import Log
-from predsurv.venues.polymarket.decode import PolymarketCodec
+from predsurv.store.layout import Layout
+from predsurv.store.seal.seal import seal_segment
+from predsurv.store.wal.log import WriteAheadLog
+from predsurv.venues.polymarket.decoder import PolymarketCodec
 
 FRAMES = 60_000
 PEER_FRAMES = 60_000
@@ -57,14 +57,14 @@ class Made(Struct):
 def record(load: Load, folder: Path) -> Made:
     """Take every frame to Parquet files in ``folder``."""
     keys = [InstrumentKey(VENUE, MarketId(m), InstrumentId(a)) for m, a in load.tokens]
-    codec, recorder, layout, made = PolymarketCodec(epoch=1), Recorder(Policy()), Layout(folder), Made()
+    codec, recorder, layout, made = PolymarketCodec(epoch=1), Recorder(RecordingPolicy()), Layout(folder), Made()
     codec.requests(frozenset(keys), frozenset())
     # Hashes are not noted, as when there is no time for checks: what those cost is measured apart.
     codec.witness.books.lose_sight()
     codec.audit(0, 0, [])
     recorder.advance(load.arrivals[0])
     records = recorder.want(dict.fromkeys(keys, MICROS))
-    log, flushed, clock = Log(layout.state, "c0", SystemClock()), load.arrivals[0], time.process_time
+    log, flushed, clock = WriteAheadLog(layout.state, "c0", SystemClock()), load.arrivals[0], time.process_time
     for start in range(0, len(load.frames), TURN_FRAMES):
         events: list[MarketEvent] = []
         began = clock()

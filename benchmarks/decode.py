@@ -15,8 +15,8 @@ from benchmarks.frames import Load, generate
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.state.book import Book
-from predsurv.venues.polymarket.changes import BEST, Readers
-from predsurv.venues.polymarket.decode import PolymarketCodec
+from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.fast_decoder import BEST, ChangeReaders
 
 VENUE = VenueName("polymarket")
 Tops = dict[str, tuple[int | None, int | None]]
@@ -75,7 +75,7 @@ class Pipeline:
 
     ``flush`` gets the rows of each read, as the log does; without one they are let go. All frames of
     a read carry the time of the first. Hashes are not noted, as when there is no time for checks: what
-    those cost is measured apart (``benchmarks.continuity``).
+    those cost is measured apart (``tests.proofs.continuity``).
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Pipeline:
         load: Load,
         flush: Callable[[list[MarketEvent]], object] = len,
         read_frames: int = READ_FRAMES,
-        readers: Readers = BEST,
+        readers: ChangeReaders = BEST,
     ) -> None:
         self.readers = readers
         self.flush = flush

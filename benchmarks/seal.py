@@ -23,11 +23,11 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Record, pack_levels
 from predsurv.net.clock import SystemClock
-from predsurv.store.paths import Layout
-from predsurv.store.reader import replay
-from predsurv.store.recovery import recover
-from predsurv.store.seal import SealReport, seal_segment
-from predsurv.store.wal import Log
+from predsurv.store.layout import Layout
+from predsurv.store.read.replay import replay
+from predsurv.store.seal.recovery import recover
+from predsurv.store.seal.seal import SealReport, seal_segment
+from predsurv.store.wal.log import WriteAheadLog
 
 RATE = 20_000
 FLUSHES = 20
@@ -69,7 +69,7 @@ def _one_round(seconds: int) -> SealRates:
     folder = Path(tempfile.mkdtemp(prefix="predsurv-bench-"))
     try:
         layout, clock = Layout(folder / "data"), SystemClock()
-        sealed, left = Log(layout.state, "bench", clock), Log(layout.state, "left", clock)
+        sealed, left = WriteAheadLog(layout.state, "bench", clock), WriteAheadLog(layout.state, "left", clock)
         encoder = msgspec.msgpack.Encoder()
         records, logging, encoding = 0, 0.0, 0.0
         for number, batch in enumerate(load(seconds)):
@@ -125,7 +125,7 @@ def seal_records(records: Sequence[Record], batch: int = 1_000) -> Sealed:
     folder = Path(tempfile.mkdtemp(prefix="predsurv-bench-"))
     try:
         layout, clock = Layout(folder / "data"), SystemClock()
-        log = Log(layout.state, "bench", clock)
+        log = WriteAheadLog(layout.state, "bench", clock)
         for start in range(0, len(records), batch):
             log.append(records[start : start + batch])
             log.flush()
@@ -134,7 +134,11 @@ def seal_records(records: Sequence[Record], batch: int = 1_000) -> Sealed:
         spent = cpu(lambda: reports.extend(recover(layout, "bench", clock).seals))
         rows = {name: sum(report.rows.get(name, 0) for report in reports) for name in reports[0].rows}
         size = {name: sum(report.bytes.get(name, 0) for report in reports) for name in rows}
-        return Sealed(dict(rows), {name: size[name] / rows[name] for name in rows}, sum(rows.values()) / spent)
+        return Sealed(
+            {str(name): count for name, count in rows.items()},
+            {str(name): size[name] / rows[name] for name in rows},
+            sum(rows.values()) / spent,
+        )
     finally:
         shutil.rmtree(folder)
 

@@ -16,18 +16,19 @@ from msgspec import Struct
 
 from benchmarks.decode import VENUE
 from benchmarks.frames import Load
-from predsurv.collect.job import Aids, Job
+from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import load as load_config
 from predsurv.core.ids import EventId, InstrumentId, MarketId
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Price, Size
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Broker, Catalog, VenueTraits
-from predsurv.simulate.server import Link, Reply, Request, Server
+from predsurv.simulate.server import ClientLink, LoopbackServer, ServerReply, ServerRequest
 from predsurv.store.universe import UniverseWriter
-from predsurv.venues.conversation import StreamPolicy
-from predsurv.venues.polymarket.decode import PolymarketCodec
-from predsurv.venues.streaming import Stream, StreamingFeed
+from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.streaming.context import StreamSpec
+from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.session import StreamPolicy
 
 BATCH_FRAMES = 200
 BACKLOG_BYTES = 1 << 20
@@ -72,7 +73,7 @@ async def _collect(load: Load, folder: Path, port: int) -> Figures:
         for market in _markets(load):
             writer.write(market)
         writer.commit()
-    job = Job(config, [BlastVenue(port, len(load.tokens))], clock, Aids())
+    job = Collector(config, [BlastVenue(port, len(load.tokens))], clock, CollectorDeps())
     running = asyncio.create_task(job.run())
     tally = job.sessions[0].recorder.tally
     await _until(lambda: tally.events > 0 or running.done())
@@ -127,7 +128,7 @@ class BlastVenue:
 
     def feed(self) -> StreamingFeed:
         """Return a feed with one connection that lets nothing go: all of it is to be measured."""
-        stream = Stream(
+        stream = StreamSpec(
             venue=VENUE,
             url=f"ws://127.0.0.1:{self._port}/",
             codec=lambda epoch: PolymarketCodec(epoch=epoch),
@@ -151,21 +152,21 @@ class _Blaster:
         self._frames = frames
         self._sending: asyncio.Task[None] | None = None
 
-    def answer(self, request: Request) -> Reply | None:  # noqa: ARG002
+    def answer(self, request: ServerRequest) -> ServerReply | None:  # noqa: ARG002
         return None
 
-    def opened(self, link: Link) -> None:
+    def opened(self, link: ClientLink) -> None:
         pass
 
-    def heard(self, link: Link, message: bytes) -> None:
+    def heard(self, link: ClientLink, message: bytes) -> None:
         if self._sending is None and message.startswith(b"{"):
             json.loads(message)
             self._sending = asyncio.create_task(self._send(link))
 
-    def closed(self, link: Link) -> None:
+    def closed(self, link: ClientLink) -> None:
         pass
 
-    async def _send(self, link: Link) -> None:
+    async def _send(self, link: ClientLink) -> None:
         for start in range(0, len(self._frames), BATCH_FRAMES):
             while link.backlog > BACKLOG_BYTES:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.001)
@@ -176,7 +177,7 @@ class _Blaster:
 
 def _serve(frames: Sequence[bytes], pipe: Any) -> None:
     async def run() -> None:
-        server = Server(_Blaster(frames))
+        server = LoopbackServer(_Blaster(frames))
         await server.start()
         pipe.send(server.port)
         await asyncio.Event().wait()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.disk import Disk
+from tests.kit.disk import Disk
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PAYLOADS = Path(os.environ.get("PREDSURV_PAYLOADS", _ROOT.parent / "shared" / "payloads"))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from predsurv import __version__
-from predsurv.cli.commands import top_help
+from predsurv.cli.command_table import top_help
 from predsurv.core.errors import PredsurvError
 from predsurv.core.text import sanitise
 
@@ -41,7 +41,7 @@ def _answer(arguments: Sequence[str]) -> int:
         print(f"predsurv {__version__}")
         return 0
     # Only from here on is the parser needed; importing it takes longer than all of the above.
-    from predsurv.cli.parser import run
+    from predsurv.cli.lazy_typer import run
 
     return run(arguments)
 

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from predsurv.collect.lines import Line
+from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
@@ -12,15 +12,15 @@ def fold_changes(
     at: int,
     mark: int,
     hour_end: int,
-    lines: dict[InstrumentKey, Line],
+    lines: dict[InstrumentKey, RecordedInstrument],
     out: list[Record],
-    due: list[tuple[int, int, Line]],
+    due: list[tuple[int, int, RecordedInstrument]],
     order: Iterator[int],
     interval: int,
     /,
 ) -> tuple[int, int]: ...
 def show_due(
-    due: list[tuple[int, int, Line]],
+    due: list[tuple[int, int, RecordedInstrument]],
     mark: int,
     order: Iterator[int],
     levels: int,

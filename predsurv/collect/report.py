@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from predsurv.collect.session import Session
-from predsurv.collect.vitals import BucketVitals
+from predsurv.collect.session import RecordingSession
+from predsurv.collect.status import UploadStatus
 from predsurv.core.events import GapReason
 from predsurv.core.ids import VenueName
-from predsurv.store.paths import Dataset
+from predsurv.store.layout import Dataset
 
 
 class VenueReport(Struct, frozen=True, kw_only=True):
@@ -51,10 +51,10 @@ class CollectReport(Struct, frozen=True, kw_only=True):
     recovered: int
     damaged: tuple[str, ...]
     duration: int
-    bucket: BucketVitals | None = None
+    bucket: UploadStatus | None = None
 
 
-def venue_report(session: Session) -> VenueReport:
+def venue_report(session: RecordingSession) -> VenueReport:
     """Return what the recording of one venue came to."""
     tally, steering = session.recorder.tally, session.steering
     return VenueReport(

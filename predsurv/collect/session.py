@@ -9,18 +9,18 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from predsurv.collect.balance import Balance
-from predsurv.collect.lags import Lags, lag_of
-from predsurv.collect.notebook import LeftOpen, Notebook
-from predsurv.collect.recorder import Recorder
-from predsurv.collect.steering import Scores, Steering
-from predsurv.collect.timekeeping import SteadyClock
-from predsurv.collect.vitals import State, VenueVitals, links_of, state_of
+from predsurv.collect.clock import SteadyClock
+from predsurv.collect.coverage_totals import CoverageTotals
+from predsurv.collect.latency import LatencyHistogram, lag_of
+from predsurv.collect.recording.checkpoint import CheckpointWriter, OpenIntervals
+from predsurv.collect.recording.recorder import Recorder
+from predsurv.collect.scheduler import RotationScheduler, Scores
+from predsurv.collect.status import State, VenueStatus, links_of, state_of
 from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import MarketEvent
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Proving, Venue
-from predsurv.store.losses import retract
+from predsurv.store.claims import retract
 
 RETRY_INTERVAL: Final = 30_000_000_000
 """How long (ns) to wait before a feed that gave up is opened anew."""
@@ -32,20 +32,22 @@ CLOSE_SECONDS_MAX: Final = 2.0
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Session:
+class RecordingSession:
     """One venue's recording. Records gather in ``records`` until they are taken."""
 
-    def __init__(self, venue: Venue, recorder: Recorder, steering: Steering, clock: Clock, steady: SteadyClock) -> None:
+    def __init__(
+        self, venue: Venue, recorder: Recorder, steering: RotationScheduler, clock: Clock, steady: SteadyClock
+    ) -> None:
         self.venue = venue
         self.recorder = recorder
         self.steering = steering
         self.records: list[Record] = []
-        self.balance = Balance()
-        self.lags = Lags()
-        self.recent_lags = Lags()
+        self.balance = CoverageTotals()
+        self.lags = LatencyHistogram()
+        self.recent_lags = LatencyHistogram()
         self.failure: str | None = None
         self.on_batch: Callable[[Sequence[MarketEvent]], None] = lambda _: None
-        self._notebook = Notebook(venue.name)
+        self._notebook = CheckpointWriter(venue.name)
         self._clock = clock
         self._steady = steady
         self._began = clock.monotonic()
@@ -55,7 +57,7 @@ class Session:
         self._noted = 0
         self._quiet_since = (0, 0)
 
-    def resume(self, owed: LeftOpen) -> None:
+    def resume(self, owed: OpenIntervals) -> None:
         """Take up what an earlier run left open."""
         self._steady.not_before(owed.mark)
         self.recorder.advance(owed.mark)  # the first note already says that time went as far
@@ -105,7 +107,7 @@ class Session:
         self._quiet_since = (self._batches, 0)
         self.records += self.recorder.step_clock(now)
 
-    def vitals(self) -> VenueVitals:
+    def vitals(self) -> VenueStatus:
         """Return how this venue is doing; says so in the log when its state has changed."""
         recorder, steering, now = self.recorder, self.steering, self._clock.monotonic()
         tally, made, wanted = recorder.tally, steering.plan, len(recorder.fold.lines)
@@ -117,7 +119,7 @@ class Session:
         links = links_of(recorder.fold)
         next_rotation = None if made is None else max(0, steering.next_rotation - now)
         period = steering.period
-        return VenueVitals(
+        return VenueStatus(
             venue=self.venue.name,
             state=state,
             wanted=wanted,

@@ -14,12 +14,13 @@ import polars as pl
 from predsurv.core.errors import ConfigError
 from predsurv.core.market import Market, PriceBand
 from predsurv.core.num import MICROS, Price
-from predsurv.mine import frames, scores
-from predsurv.mine.days import Day, nothing_recorded
-from predsurv.mine.output import write_stats
-from predsurv.mine.sources import Source, scan, source_of
-from predsurv.store.intact import check_intact
-from predsurv.store.paths import NS_HOUR, Dataset, Layout
+from predsurv.mine import scores
+from predsurv.mine import statistics as frames
+from predsurv.mine.inputs import CollectorFilter, scan, source_of
+from predsurv.mine.recorded_days import RecordedPartition, nothing_recorded
+from predsurv.mine.stats_writer import write_stats
+from predsurv.store.layout import NS_HOUR, Dataset, Layout
+from predsurv.store.read.verify_digests import check_intact
 
 ROWS_PER_STEP: Final = 2_000_000
 
@@ -39,10 +40,10 @@ _NO_TRADES: Final = pl.DataFrame(schema=[*_ROW, ("price", pl.Float64()), ("size"
 Reduce = Callable[[pl.LazyFrame], list[pl.LazyFrame]]
 
 
-class Mined(NamedTuple):
+class MiningResult(NamedTuple):
     """What mining a day gave: ``stats`` one row per instrument, best score first; ``rows`` read per dataset."""
 
-    day: Day
+    day: RecordedPartition
     stats: pl.DataFrame
     path: Path
     rows: Mapping[Dataset, int]
@@ -51,8 +52,8 @@ class Mined(NamedTuple):
 class _Scope(NamedTuple):
     """A day with the instruments that were observed in it: ``ids`` numbers them, which makes sorting cheap."""
 
-    day: Day
-    source: Source
+    day: RecordedPartition
+    source: CollectorFilter
     ids: pl.Enum
     intervals: pl.DataFrame
     rows_per_step: int
@@ -71,7 +72,9 @@ class _Stretch(NamedTuple):
     reduce: Reduce
 
 
-def mine(day: Day, markets: Iterable[Market], weight: Mapping[str, float], rows_per_step: int = ROWS_PER_STEP) -> Mined:
+def mine(
+    day: RecordedPartition, markets: Iterable[Market], weight: Mapping[str, float], rows_per_step: int = ROWS_PER_STEP
+) -> MiningResult:
     """Compute, score and write the statistics of ``day``.
 
     ``markets`` gives tick sizes; ``weight`` by component adds up to 1 (``scores.weights``). Raises ConfigError when
@@ -93,11 +96,11 @@ def mine(day: Day, markets: Iterable[Market], weight: Mapping[str, float], rows_
     counts = pl.col("updates", "trades", "volume", "notional").fill_null(0)
     stats = scores.scored(scores.statistics(joined.lazy().with_columns(counts)), weight).collect()
     rows = {name: _count(day.files(name)) for name in _DATASETS}
-    return Mined(day, stats, write_stats(stats, day.data_dir, day.venue, day.date), rows)
+    return MiningResult(day, stats, write_stats(stats, day.data_dir, day.venue, day.date), rows)
 
 
 def paths(
-    day: Day, instruments: Sequence[str], bins: int, rows_per_step: int = ROWS_PER_STEP
+    day: RecordedPartition, instruments: Sequence[str], bins: int, rows_per_step: int = ROWS_PER_STEP
 ) -> dict[str, list[float | None]]:
     """Return the mid of each instrument in ``bins`` equal steps of the observed part of the day, None if unknown."""
     files = day.files("snapshots")
@@ -119,7 +122,7 @@ def paths(
     return lines
 
 
-def _scope(day: Day, source: Source, rows_per_step: int) -> _Scope:
+def _scope(day: RecordedPartition, source: CollectorFilter, rows_per_step: int) -> _Scope:
     intervals = frames.covered(source.scan(day.files("coverage")), day.start, day.end).collect(engine="streaming")
     ids = pl.Enum(intervals["instrument_id"].unique().sort())
     return _Scope(day, source, ids, intervals.cast({"instrument_id": ids}), rows_per_step)
@@ -194,7 +197,7 @@ def _steps(markets: Iterable[Market], wanted: AbstractSet[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").unique(["instrument_id", "begin"], keep="last")
 
 
-def _regridded(day: Day) -> set[str]:
+def _regridded(day: RecordedPartition) -> set[str]:
     """Return the markets whose ticks changed that day: a spread in ticks would be one of two different things."""
     files = day.files("lifecycle")
     if not files:

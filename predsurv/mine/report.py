@@ -39,7 +39,7 @@ svg{display:block}.key span{display:inline-block;margin-right:1.2rem;white-space
 """
 
 
-class Entry(Struct, frozen=True):
+class ReportRow(Struct, frozen=True):
     """One instrument of the report: its statistics by column, its market's words, its mid over the day."""
 
     stats: Mapping[str, Any]
@@ -49,18 +49,18 @@ class Entry(Struct, frozen=True):
     path: Sequence[float | None]
 
 
-class Report(Struct, frozen=True):
+class StatsReport(Struct, frozen=True):
     """What goes on the page; ``facts`` are the figures at the top, label and text."""
 
     venue: str
     date: str
     facts: Sequence[tuple[str, str]]
-    entries: Sequence[Entry]
+    entries: Sequence[ReportRow]
     weights: Mapping[str, float]
     span: str
 
 
-def page(report: Report) -> str:
+def page(report: StatsReport) -> str:
     """Return the whole page."""
     name = f"{_safe(report.venue)} on {_safe(report.date)}"
     facts = "".join(f"<div><dt>{_safe(label)}</dt><dd>{_safe(text)}</dd></div>" for label, text in report.facts)
@@ -129,7 +129,7 @@ def _header() -> str:
     return fixed + "".join(f"<th>{title}<small>{unit or '&nbsp;'}</small></th>" for title, unit, *_ in _COLUMNS)
 
 
-def _row(rank: int, entry: Entry, weights: Mapping[str, float]) -> str:
+def _row(rank: int, entry: ReportRow, weights: Mapping[str, float]) -> str:
     score = entry.stats["score"]
     cells = "".join(f"<td>{_number(entry.stats[key], factor, places)}</td>" for _, _, key, factor, places in _COLUMNS)
     return (

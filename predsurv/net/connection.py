@@ -14,9 +14,9 @@ from websockets.protocol import OPEN, Event
 
 from predsurv.core.errors import TransientError
 from predsurv.core.text import sanitise
-from predsurv.net.answers import cause
-from predsurv.net.frames import frame_size, plain_messages
-from predsurv.net.inbox import Inbox
+from predsurv.net.frame_scanner import frame_size, plain_messages
+from predsurv.net.http_errors import cause
+from predsurv.net.receive_buffer import ReceiveBuffer
 
 _HEAD_END: Final = b"\r\n\r\n"
 _HEAD_BYTES_MAX: Final = 65_536
@@ -39,13 +39,13 @@ class _Mode(Enum):
     LIBRARY = auto()
 
 
-class Connection(ClientConnection):
+class BatchingConnection(ClientConnection):
     """Made by ``connect(create_connection=Connection)``; ``max_queue`` bounds the inbox."""
 
     def __init__(self, protocol: ClientProtocol, **options: Any) -> None:
         super().__init__(protocol, **options)
         self._message_max = protocol.max_message_size or 0
-        self.inbox = Inbox(
+        self.inbox = ReceiveBuffer(
             frames_max=self.max_queue_high or 0,
             bytes_max=_QUEUED_MESSAGES_OF_FULL_SIZE * self._message_max,
             pause=self._pause,

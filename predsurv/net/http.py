@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from predsurv import __version__
 from predsurv.core.errors import AmbiguousError, PermanentError, PredsurvError, RateLimited, TransientError, WireError
-from predsurv.net.answers import cause, place, retry_after, summary
 from predsurv.net.backoff import Backoff
-from predsurv.net.limiter import TokenBucket
+from predsurv.net.http_errors import cause, place, retry_after, summary
+from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock
 
 _NS: Final = 1_000_000_000
@@ -43,7 +43,7 @@ class HttpLimits(Struct, frozen=True):
 DEFAULT_LIMITS: Final = HttpLimits()
 
 
-class Reply(NamedTuple):
+class HttpReply(NamedTuple):
     """What the server answered, whatever it was."""
 
     status: int
@@ -124,7 +124,7 @@ class Http:
         params: Params | None = None,
         sign: Sign | None = None,
         limiter: TokenBucket | None = None,
-    ) -> Reply:
+    ) -> HttpReply:
         """Send once, never again, and return the answer with its status, refusals included.
 
         Raises TransientError when the request cannot have arrived, RateLimited for 429 (it was
@@ -158,7 +158,7 @@ class Http:
         params: Params | None,
         sign: Sign | None,
         limiter: TokenBucket | None,
-    ) -> Reply:
+    ) -> HttpReply:
         async with self._places:
             if limiter is not None:
                 await limiter.acquire()
@@ -177,14 +177,14 @@ class Http:
             except (httpx.TransportError, TimeoutError) as error:
                 raise TransientError(f"{place(url)} gave no complete answer: {cause(error)}") from None
 
-    async def _answer(self, request: httpx.Request) -> Reply:
+    async def _answer(self, request: httpx.Request) -> HttpReply:
         response = await self._client.send(request, stream=True)
         try:
             body = await _read(response, self._limits.body_bytes_max)
         finally:
             await response.aclose()
             self._client.cookies.clear()
-        return Reply(response.status_code, response.headers, body)
+        return HttpReply(response.status_code, response.headers, body)
 
 
 def _query(params: Params | None) -> httpx.QueryParams | None:
@@ -241,13 +241,13 @@ def _hold_back(limiter: TokenBucket | None, error: PredsurvError) -> None:
         limiter.hold(error.retry_after_ns or _HOLD)
 
 
-def _body_or_error(reply: Reply, url: str, now: int) -> bytes:
+def _body_or_error(reply: HttpReply, url: str, now: int) -> bytes:
     if 200 <= reply.status < 300:
         return reply.body
     raise _error(reply, url, now)
 
 
-def _error(reply: Reply, url: str, now: int) -> PredsurvError:
+def _error(reply: HttpReply, url: str, now: int) -> PredsurvError:
     said = _said(reply, url)
     wait = retry_after(reply.headers.get("Retry-After"), now)
     if reply.status == 429:
@@ -259,5 +259,5 @@ def _error(reply: Reply, url: str, now: int) -> PredsurvError:
     return StatusError(said, reply.status, reply.body)
 
 
-def _said(reply: Reply, url: str) -> str:
+def _said(reply: HttpReply, url: str) -> str:
     return f"{place(url)} answered HTTP {reply.status}: {summary(reply.body)}"

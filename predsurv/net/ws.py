@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from predsurv import __version__
 from predsurv.core.errors import PermanentError, PredsurvError, RateLimited, TransientError
-from predsurv.net.answers import cause, place, retry_after, summary
-from predsurv.net.connection import Connection, SocketClosedError
+from predsurv.net.connection import BatchingConnection, SocketClosedError
+from predsurv.net.http_errors import cause, place, retry_after, summary
 
 __all__ = ["DEFAULT_LIMITS", "Socket", "SocketClosedError", "WsLimits", "connect"]
 
@@ -49,7 +49,7 @@ class Socket:
 
     __slots__ = ("_connection",)
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: BatchingConnection) -> None:
         self._connection = connection
 
     async def recv_many(self) -> Sequence[bytes]:
@@ -112,7 +112,7 @@ async def connect(url: str, headers: Mapping[str, str] | None = None, limits: Ws
             max_size=limits.message_bytes_max,
             max_queue=limits.queue_frames_max,
             logger=_LOGGER,
-            create_connection=Connection,
+            create_connection=BatchingConnection,
         )
     except (InvalidURI, ValueError):
         raise PermanentError(f"not a WebSocket address: {place(url)}; check the configuration") from None
@@ -121,7 +121,7 @@ async def connect(url: str, headers: Mapping[str, str] | None = None, limits: Ws
     except (InvalidHandshake, OSError) as error:
         host = urlsplit(url).netloc
         raise TransientError(f"cannot connect to {host}: {cause(error)}; check the network or try later") from None
-    if not isinstance(connection, Connection):
+    if not isinstance(connection, BatchingConnection):
         raise TypeError(f"expected our own connection class, got {type(connection).__name__}")
     return Socket(connection)
 

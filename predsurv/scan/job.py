@@ -17,7 +17,7 @@ from predsurv.core.ids import EventId, VenueName
 from predsurv.core.market import Market
 from predsurv.ports import Catalog, Clock, MarketQuery, ScanIssue, Venue
 from predsurv.scan.eligibility import OVER, eligible
-from predsurv.scan.tally import Tally, Totals
+from predsurv.scan.totals import ScanCounter, ScanTotals
 
 VENUES_AT_ONCE: Final = 4
 ISSUES_KEPT_MAX: Final = 20
@@ -49,7 +49,7 @@ class UniverseSink(Protocol):
         ...
 
 
-class Progress(NamedTuple):
+class ScanProgress(NamedTuple):
     """How far one venue's scan is."""
 
     venue: VenueName
@@ -66,8 +66,8 @@ class VenueScan(Struct, frozen=True):
     """
 
     venue: VenueName
-    totals: Totals
-    categories: Mapping[str, Totals]
+    totals: ScanTotals
+    categories: Mapping[str, ScanTotals]
     left_out: int
     pages: int
     issues_count: int
@@ -77,16 +77,16 @@ class VenueScan(Struct, frozen=True):
     failure: str | None = None
 
 
-class Scan(NamedTuple):
+class Scanner(NamedTuple):
     """What to scan for and with what."""
 
     queries: Mapping[VenueName, MarketQuery]
     sink: Callable[[VenueName], UniverseSink]
     clock: Clock
-    progress: Callable[[Progress], None]
+    progress: Callable[[ScanProgress], None]
 
 
-async def scan_venues(venues: Sequence[Venue], scan: Scan) -> list[VenueScan]:
+async def scan_venues(venues: Sequence[Venue], scan: Scanner) -> list[VenueScan]:
     """Scan all venues, a few at the same time, and return what became of each in their order.
 
     A venue that fails keeps its old file and does not disturb the others. OSError (disk) stops everything.
@@ -102,10 +102,10 @@ async def scan_venues(venues: Sequence[Venue], scan: Scan) -> list[VenueScan]:
     return [task.result() for task in tasks]
 
 
-async def _scan_venue(venue: Venue, scan: Scan) -> VenueScan:
+async def _scan_venue(venue: Venue, scan: Scanner) -> VenueScan:
     began = scan.clock.monotonic()
     catalog, sink = venue.catalog(), scan.sink(venue.name)
-    tally = Tally(scan.clock.now())
+    tally = ScanCounter(scan.clock.now())
     left_out, path, failure = 0, None, None
     try:
         left_out = await _stream(catalog, sink, tally, (venue.name, scan))
@@ -115,7 +115,7 @@ async def _scan_venue(venue: Venue, scan: Scan) -> VenueScan:
     finally:
         sink.abort()
         await catalog.aclose()
-    scan.progress(Progress(venue.name, tally.total.markets, catalog.pages, done=True))
+    scan.progress(ScanProgress(venue.name, tally.total.markets, catalog.pages, done=True))
     return VenueScan(
         venue=venue.name,
         totals=tally.total,
@@ -130,7 +130,7 @@ async def _scan_venue(venue: Venue, scan: Scan) -> VenueScan:
     )
 
 
-async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tuple[VenueName, Scan]) -> int:
+async def _stream(catalog: Catalog, sink: UniverseSink, tally: ScanCounter, where: tuple[VenueName, Scanner]) -> int:
     """Write every eligible market as it arrives; return how many were left out; raises when there were too few."""
     name, scan = where
     query, left_out = scan.queries[name], 0
@@ -146,7 +146,7 @@ async def _stream(catalog: Catalog, sink: UniverseSink, tally: Tally, where: tup
         sink.write(market if whole else replace(market, exhaustive=False))
         tally.add(market)
         if tally.total.markets % PROGRESS_EVERY == 0:
-            scan.progress(Progress(name, tally.total.markets, catalog.pages, done=False))
+            scan.progress(ScanProgress(name, tally.total.markets, catalog.pages, done=False))
         if tally.total.markets == query.limit:
             break
     if tally.total.markets + left_out == 0:

@@ -36,7 +36,7 @@ _LOGGER = logging.getLogger("predsurv.simulate")
 _LOGGER.setLevel(logging.WARNING)  # the library logs every frame below that
 
 
-class Request(NamedTuple):
+class ServerRequest(NamedTuple):
     """One request; names of ``headers`` in lower case. ``upgrade``: it asks for a WebSocket."""
 
     method: str
@@ -49,7 +49,7 @@ class Request(NamedTuple):
     """The path and query as sent; what some venues sign."""
 
 
-class Reply(NamedTuple):
+class ServerReply(NamedTuple):
     """One answer. ``cut``: promise the whole body, send half of it and drop the connection."""
 
     status: int
@@ -58,32 +58,34 @@ class Reply(NamedTuple):
     cut: bool = False
 
 
-class Application(Protocol):
+class ServerApplication(Protocol):
     """The venue: everything here returns at once."""
 
-    def answer(self, request: Request) -> Reply | None:
+    def answer(self, request: ServerRequest) -> ServerReply | None:
         """Return the answer; None accepts a request for a WebSocket (and only that)."""
         ...
 
-    def opened(self, link: "Link") -> None:
+    def opened(self, link: "ClientLink") -> None:
         """A WebSocket is open."""
         ...
 
-    def heard(self, link: "Link", message: bytes) -> None:
+    def heard(self, link: "ClientLink", message: bytes) -> None:
         """The client sent a message."""
         ...
 
-    def closed(self, link: "Link") -> None:
+    def closed(self, link: "ClientLink") -> None:
         """A WebSocket is gone; every opened one ends here once."""
         ...
 
 
-class Link:
+class ClientLink:
     """One open WebSocket; ``number`` counts them."""
 
     __slots__ = ("_protocol", "_transport", "number", "request")
 
-    def __init__(self, number: int, request: Request, protocol: ServerProtocol, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, number: int, request: ServerRequest, protocol: ServerProtocol, transport: asyncio.Transport
+    ) -> None:
         self.number = number
         self.request = request
         self._protocol = protocol
@@ -116,12 +118,12 @@ class Link:
         self._transport.abort()
 
 
-class Server:
+class LoopbackServer:
     """Serves one application on 127.0.0.1."""
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: ServerApplication) -> None:
         self.application = application
-        self.links: dict[int, Link] = {}
+        self.links: dict[int, ClientLink] = {}
         self.handshakes = 0
         self._connections: set[asyncio.Transport] = set()
         self._gone = asyncio.Event()
@@ -168,12 +170,12 @@ class Server:
 class _Connection(asyncio.Protocol):
     """One TCP connection: requests one after the other until one of them becomes a WebSocket."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: LoopbackServer) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._socket: ServerProtocol | None = None
-        self._link: Link | None = None
+        self._link: ClientLink | None = None
         self._parts: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -203,17 +205,17 @@ class _Connection(asyncio.Protocol):
         if self._link is not None and self._server.links.pop(self._link.number, None) is not None:
             self._server.application.closed(self._link)
 
-    def _next_request(self) -> Request | None:
+    def _next_request(self) -> ServerRequest | None:
         end = self._buffer.find(_HEAD_END)
         if end < 0:
             if len(self._buffer) > HEAD_BYTES_MAX:
-                self._write(Reply(431))
+                self._write(ServerReply(431))
             return None
         try:
             request, size = read_head(self._buffer[:end])
         except ValueError:
             self._buffer = b""
-            self._write(Reply(400, b'{"error":"not a request"}'))
+            self._write(ServerReply(400, b'{"error":"not a request"}'))
             return None
         start = end + len(_HEAD_END)
         if len(self._buffer) < start + size:
@@ -221,10 +223,10 @@ class _Connection(asyncio.Protocol):
         body, self._buffer = self._buffer[start : start + size], self._buffer[start + size :]
         return request._replace(body=body)
 
-    def _serve(self, request: Request) -> None:
+    def _serve(self, request: ServerRequest) -> None:
         if not _asked_locally(request):
             # A web page that points its own name at this machine must not reach us through a browser.
-            self._write(Reply(403, b'{"error":"ask by the name of this machine: localhost or 127.0.0.1"}'))
+            self._write(ServerReply(403, b'{"error":"ask by the name of this machine: localhost or 127.0.0.1"}'))
             return
         if request.upgrade:
             self._server.handshakes += 1
@@ -234,9 +236,9 @@ class _Connection(asyncio.Protocol):
         elif request.upgrade and self._transport is not None:
             self._upgrade(request, self._transport)
         else:
-            self._write(Reply(404, b'{"error":"not found"}'))
+            self._write(ServerReply(404, b'{"error":"not found"}'))
 
-    def _write(self, reply: Reply, *, drop: bool = False) -> None:
+    def _write(self, reply: ServerReply, *, drop: bool = False) -> None:
         if self._transport is None:
             return
         drop = drop or reply.cut or reply.status in (400, 431)
@@ -248,7 +250,7 @@ class _Connection(asyncio.Protocol):
         if drop:
             self._transport.close()
 
-    def _upgrade(self, request: Request, transport: asyncio.Transport) -> None:
+    def _upgrade(self, request: ServerRequest, transport: asyncio.Transport) -> None:
         protocol = ServerProtocol(max_size=MESSAGE_BYTES_MAX, logger=_LOGGER)
         lines = [f"GET {request.target} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
         protocol.receive_data("\r\n".join(lines).encode("latin-1") + _HEAD_END)
@@ -259,7 +261,7 @@ class _Connection(asyncio.Protocol):
         flush(protocol, transport)
         if protocol.state is OPEN:
             server = self._server
-            self._link = Link(server.handshakes, request, protocol, transport)
+            self._link = ClientLink(server.handshakes, request, protocol, transport)
             server.links[self._link.number] = self._link
             server.application.opened(self._link)
 
@@ -276,7 +278,7 @@ class _Connection(asyncio.Protocol):
                     self._server.application.heard(self._link, message)
 
 
-def read_head(head: bytes) -> tuple[Request, int]:
+def read_head(head: bytes) -> tuple[ServerRequest, int]:
     """Return a request without its body and the body's size; raises ValueError when it is none."""
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, version = first.split(" ")
@@ -294,7 +296,7 @@ def read_head(head: bytes) -> tuple[Request, int]:
     url = urlsplit(target)
     query = parse_qs(url.query, keep_blank_values=True)
     upgrade = headers.get("upgrade", "").lower() == "websocket"
-    return Request(method, unquote(url.path), query, headers, b"", upgrade, target), size
+    return ServerRequest(method, unquote(url.path), query, headers, b"", upgrade, target), size
 
 
 def frame_head(message: bytes) -> bytes:
@@ -316,14 +318,14 @@ def flush(protocol: ServerProtocol, transport: asyncio.Transport) -> None:
             transport.close()
 
 
-def _compressed(reply: Reply, request: Request) -> Reply:
+def _compressed(reply: ServerReply, request: ServerRequest) -> ServerReply:
     if len(reply.body) < _COMPRESSED_FROM or "gzip" not in request.headers.get("accept-encoding", ""):
         return reply
     headers = {**reply.headers, "content-encoding": "gzip"}
     return reply._replace(body=gzip.compress(reply.body, 1, mtime=0), headers=headers)
 
 
-def _asked_locally(request: Request) -> bool:
+def _asked_locally(request: ServerRequest) -> bool:
     host = request.headers.get("host", "localhost").lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if name == "localhost":

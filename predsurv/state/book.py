@@ -12,7 +12,7 @@ from predsurv.state.compiled import native
 from predsurv.state.ladder import PythonLadder
 
 
-class BookCore:
+class PythonBookCore:
     """What a book holds, and how a delta is folded in. The compiled twin does the same."""
 
     __slots__ = ("_epoch", "_seq", "_ts_recv", "_ts_venue", "asks", "bids", "key", "trusted")
@@ -54,12 +54,12 @@ class BookCore:
 
 
 if TYPE_CHECKING:
-    Core = BookCore
+    BookCore = PythonBookCore
 else:
-    Core = BookCore if native is None else native.BookCore
+    BookCore = PythonBookCore if native is None else native.NativeBookCore
 
 
-class Book(Core):
+class Book(BookCore):
     """Bids and asks of one instrument, folded from its book events.
 
     ``trusted`` is False until the first snapshot and after every Gap. Times are those of the last

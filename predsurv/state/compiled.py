@@ -5,7 +5,7 @@ Kept apart because both ask, and must get the same answer.
 
 from typing import Final
 
-from predsurv.core.twins import accepted
+from predsurv.core.native import accepted
 
 try:
     from predsurv.state import _native

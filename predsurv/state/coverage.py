@@ -11,7 +11,7 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage, CoverageReason, CoverageState
 
 
-class _Open(Struct):
+class _OpenInterval(Struct):
     start: int
     state: CoverageState
     reason: CoverageReason
@@ -30,7 +30,7 @@ class CoverageReducer:
 
     def __init__(self, covered: CoverageReason = "live") -> None:
         self._covered = covered
-        self._open: dict[InstrumentKey, _Open] = {}
+        self._open: dict[InstrumentKey, _OpenInterval] = {}
 
     def apply(self, event: MarketEvent) -> list[Coverage]:
         """Fold one event; return the intervals it closed (none or one)."""
@@ -46,7 +46,7 @@ class CoverageReducer:
 
     def resume(self, key: InstrumentKey, start: int, reason: CoverageReason) -> None:
         """Track ``key`` as a gap since ``start``: the time a stopped or dead recorder left open."""
-        self._open[key] = _Open(start, "gap", reason, 0, 1_000_000)
+        self._open[key] = _OpenInterval(start, "gap", reason, 0, 1_000_000)
 
     def release(self, key: InstrumentKey) -> None:
         """Track ``key`` no more; whoever ``resume``s it must know since when."""
@@ -95,7 +95,7 @@ class CoverageReducer:
     def _wanted(self, event: Wanted) -> list[Coverage]:
         state = self._open.get(event.key)
         if state is None:
-            opened = _Open(event.ts_recv, "gap", "subscribing", 0, event.inclusion)
+            opened = _OpenInterval(event.ts_recv, "gap", "subscribing", 0, event.inclusion)
             self._open[event.key] = opened
             return []
         closed: list[Coverage] = []
@@ -130,7 +130,7 @@ _Kind = tuple[CoverageState, CoverageReason, int]
 """State, reason and epoch: what makes an interval differ from the one before."""
 
 
-def _switch(key: InstrumentKey, state: _Open, now: int, kind: _Kind) -> list[Coverage]:
+def _switch(key: InstrumentKey, state: _OpenInterval, now: int, kind: _Kind) -> list[Coverage]:
     if (state.state, state.reason, state.epoch) == kind:
         return []
     closed = _close(key, state, now)
@@ -139,7 +139,7 @@ def _switch(key: InstrumentKey, state: _Open, now: int, kind: _Kind) -> list[Cov
     return closed
 
 
-def _close(key: InstrumentKey, state: _Open, now: int) -> list[Coverage]:
+def _close(key: InstrumentKey, state: _OpenInterval, now: int) -> list[Coverage]:
     # A gap found out late may lie before the interval: what was written down stays.
     if now <= state.start:
         return []

@@ -150,4 +150,4 @@ class PythonLadder(dict[Price, Size]):
 if TYPE_CHECKING:
     Ladder = PythonLadder
 else:
-    Ladder = PythonLadder if native is None else native.Ladder
+    Ladder = PythonLadder if native is None else native.NativeLadder

@@ -1,6 +1,6 @@
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
-from predsurv.store.packing import Columns
+from predsurv.store.wal.columns_codec import Columns
 
 EDITION: int
 

@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.store.durable import PRIVATE_DIR, append_lines, make_dirs, sync_dir, write_whole
-from predsurv.store.paths import end_of, parse_file
+from predsurv.store.files import PRIVATE_DIR, append_lines, make_dirs, sync_dir, write_whole
+from predsurv.store.layout import end_of, parse_file
 
 _READ_BYTES: Final = 1 << 20
 _CUTOFF: Final = "cutoff.json"

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from predsurv.core.num import MICROS
-from predsurv.store.paths import Dataset
+from predsurv.store.layout import Dataset
 
 SCHEMA_VERSION: Final = "1"
 VERSION_KEY: Final = "predsurv.schema"
@@ -100,7 +100,7 @@ _SOUGHT: Final = {"ts_recv", "start", "end"}
 _IDS_SOUGHT: Final = {"market_id", "instrument_id"}
 
 
-class Encoding(Struct, frozen=True):
+class ColumnEncoding(Struct, frozen=True):
     """Parquet encodings by column: ``dictionary`` names, and the encoding of some others.
 
     ``statistics``: columns with bounds in the footer. Only those that readers look for rows by: bounds
@@ -113,13 +113,13 @@ class Encoding(Struct, frozen=True):
     statistics: list[str]
 
 
-def encoding_of(schema: Any, *, merged: bool = False) -> Encoding:
+def encoding_of(schema: Any, *, merged: bool = False) -> ColumnEncoding:
     """Return how each column of ``schema`` is best stored (measured in benchmarks/seal.py), ``merged`` or sealed."""
     sought = _SOUGHT | _IDS_SOUGHT if merged else _SOUGHT
     column = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _PACKED}
     column |= {name: "BYTE_STREAM_SPLIT" for name in schema.names if name in _SPLIT}
     dictionary = [name for name in schema.names if name not in column.keys() | _PLAIN]
-    return Encoding(dictionary, column, [name for name in schema.names if name in sought])
+    return ColumnEncoding(dictionary, column, [name for name in schema.names if name in sought])
 
 
 def to_float(micros: Any) -> Any:

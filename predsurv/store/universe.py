@@ -23,8 +23,8 @@ from predsurv.core.ids import EventId, MarketId, VenueName
 from predsurv.core.market import FeeModel, FeeSchedule, Market, MarketStatus, Outcome, PriceBand
 from predsurv.core.num import Money, Price, Size, format_micros, parse_micros
 from predsurv.core.text import path_component
-from predsurv.store.durable import PRIVATE_DIR, make_dirs, replace, sync_dir
-from predsurv.store.paths import NS_SECOND, Layout, date_of, is_date
+from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
+from predsurv.store.layout import NS_SECOND, Layout, date_of, is_date
 
 LINE_BYTES_MAX: Final = 1 << 20
 """Longest line that is read."""

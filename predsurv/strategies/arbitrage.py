@@ -12,10 +12,10 @@ from predsurv.core.ids import InstrumentKey, MarketId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
 from predsurv.state.view import View
-from predsurv.strategies.attempts import Attempt, Attempts, improved
+from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improved
 from predsurv.strategies.balance import even_out, is_even
 from predsurv.strategies.baskets import Basket, baskets_of, best_sum, legs_of, narrowed
-from predsurv.strategies.sizing import Wanted, fit
+from predsurv.strategies.sizing import SizingLimits, fit
 
 
 class ArbitrageParams(Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Arbitrage:
 
     def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()
-        self._attempts = Attempts(self.name)
+        self._attempts = BasketAttempts(self.name)
         self._known: dict[MarketId, tuple[Basket, ...]] = {}  # of the markets watched, until one changes
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
@@ -92,11 +92,11 @@ class Arbitrage:
         if legs is None or not self._worthwhile(basket, view):
             return ()
         spend = Money(min(params.cost_max, view.cash(basket.keys[0].venue)))
-        offer = fit(legs, Wanted(basket.payout, params.edge_min, spend))
+        offer = fit(legs, SizingLimits(basket.payout, params.edge_min, spend))
         if offer is None:
             return ()
         group = f"{basket.name}@{view.now}"
-        self._attempts.remember(Attempt(basket, group, view.now + params.cooldown))
+        self._attempts.remember(BasketAttempt(basket, group, view.now + params.cooldown))
         return tuple(
             Intent(self.name, leg.key, "buy", limit, offer.size, "ioc", basket.kind, group=group)
             for leg, limit in zip(legs, offer.limits, strict=True)
@@ -110,7 +110,7 @@ class Arbitrage:
             elif view.now >= tried.retry or not isinstance(event, Tick):
                 yield from self._even_out(tried, view)
 
-    def _even_out(self, tried: Attempt, view: View) -> Iterator[Intent]:
+    def _even_out(self, tried: BasketAttempt, view: View) -> Iterator[Intent]:
         tried.retry = view.now + self._params.cooldown
         moves = even_out(tried.basket, view, may_complete=tried.completions < self._params.completions_max)
         tried.completions += any(move.signal == "complete" for move in moves)

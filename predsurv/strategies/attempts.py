@@ -17,7 +17,7 @@ BASKETS_MAX: Final = 1_000
 """Baskets remembered at a time; beyond it the oldest is forgotten."""
 
 
-class Attempt(Struct):
+class BasketAttempt(Struct):
     """The last attempt at a basket; nothing more is tried before ``retry`` (ns UTC)."""
 
     basket: Basket
@@ -27,14 +27,14 @@ class Attempt(Struct):
     completions: int = 0
 
 
-class Attempts:
+class BasketAttempts:
     """Attempts by the basket's name."""
 
     def __init__(self, strategy: StrategyName) -> None:
         self._strategy = strategy
-        self._tried: dict[str, Attempt] = {}
+        self._tried: dict[str, BasketAttempt] = {}
 
-    def remember(self, attempt: Attempt) -> None:
+    def remember(self, attempt: BasketAttempt) -> None:
         """Put an attempt in place of the basket's earlier one."""
         self._tried.pop(attempt.basket.name, None)
         self._tried[attempt.basket.name] = attempt
@@ -45,7 +45,7 @@ class Attempts:
         """Take note of a basket seen for the first time: one bought before a restart is evened out first."""
         before = begun(found, view)
         if before is not None and found.name not in self._tried:
-            self.remember(Attempt(before, f"{before.name}@{view.now}", view.now))
+            self.remember(BasketAttempt(before, f"{before.name}@{view.now}", view.now))
 
     def chosen(self, found: Basket, view: View) -> Basket:
         """Return the basket with the legs that it was begun with, for as long as any of them is held."""
@@ -61,14 +61,14 @@ class Attempts:
             return True
         return self._in_flight(tried, view)
 
-    def unsettled(self, view: View, filled: InstrumentKey | None) -> tuple[Attempt, ...]:
+    def unsettled(self, view: View, filled: InstrumentKey | None) -> tuple[BasketAttempt, ...]:
         """Return attempts whose legs may be held unalike, with no order on its way; ``filled`` just traded."""
         for tried in self._tried.values():
             if filled in tried.basket.keys:
                 tried.uneven = True
         return tuple(tried for tried in self._tried.values() if tried.uneven and not self._in_flight(tried, view))
 
-    def _in_flight(self, tried: Attempt, view: View) -> bool:
+    def _in_flight(self, tried: BasketAttempt, view: View) -> bool:
         return any(order.key in tried.basket.keys for order in view.open_orders(self._strategy))
 
 

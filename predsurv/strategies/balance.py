@@ -13,10 +13,10 @@ from predsurv.core.ids import InstrumentKey, OrderSide
 from predsurv.core.num import Price, Size, notional
 from predsurv.state.view import View
 from predsurv.strategies.baskets import Basket, held, legs_of
-from predsurv.strategies.sizing import LOT, Leg, buy_cost, sale
+from predsurv.strategies.sizing import LOT, BasketLeg, buy_cost, sale
 
 
-class Move(Struct, frozen=True):
+class RebalanceMove(Struct, frozen=True):
     """One order that brings a basket closer to even."""
 
     signal: Literal["complete", "unwind"]
@@ -35,7 +35,7 @@ def is_even(basket: Basket, view: View) -> bool:
     return any(market is None or market.status != "active" for market in markets)
 
 
-def even_out(basket: Basket, view: View, *, may_complete: bool) -> tuple[Move, ...]:
+def even_out(basket: Basket, view: View, *, may_complete: bool) -> tuple[RebalanceMove, ...]:
     """Return the orders that even the basket out; empty when books or minimum sizes do not allow it."""
     asks, bids = legs_of(basket, view, "ask"), legs_of(basket, view, "bid")
     if asks is None or bids is None:
@@ -46,10 +46,12 @@ def even_out(basket: Basket, view: View, *, may_complete: bool) -> tuple[Move, .
     return buys if may_complete and buys and worth >= proceeds else sells
 
 
-def _complete(basket: Basket, legs: Sequence[Leg], sizes: Sequence[Size]) -> tuple[tuple[Move, ...], int]:
+def _complete(
+    basket: Basket, legs: Sequence[BasketLeg], sizes: Sequence[Size]
+) -> tuple[tuple[RebalanceMove, ...], int]:
     high, low = max(sizes), min(sizes)
     worth = int(notional(Price(basket.payout), Size(high - low)))
-    moves: list[Move] = []
+    moves: list[RebalanceMove] = []
     for leg, size in zip(legs, sizes, strict=True):
         short = Size(high - size)
         if short < LOT:
@@ -58,17 +60,17 @@ def _complete(basket: Basket, legs: Sequence[Leg], sizes: Sequence[Size]) -> tup
         if bought is None or not leg.takes_order(bought[1], short):
             return (), 0
         worth -= bought[0]
-        moves.append(Move("complete", leg.key, "buy", bought[1], short))
+        moves.append(RebalanceMove("complete", leg.key, "buy", bought[1], short))
     return tuple(moves), worth
 
 
-def _unwind(legs: Sequence[Leg], sizes: Sequence[Size]) -> tuple[tuple[Move, ...], int]:
+def _unwind(legs: Sequence[BasketLeg], sizes: Sequence[Size]) -> tuple[tuple[RebalanceMove, ...], int]:
     low, proceeds = min(sizes), 0
-    moves: list[Move] = []
+    moves: list[RebalanceMove] = []
     for leg, size in zip(legs, sizes, strict=True):
         gained, worst, sold = sale(leg, Size(size - low))
         sold = Size(sold - sold % LOT)
         if sold and sold >= leg.min_size:
             proceeds += gained
-            moves.append(Move("unwind", leg.key, "sell", worst, sold))
+            moves.append(RebalanceMove("unwind", leg.key, "sell", worst, sold))
     return tuple(moves), proceeds

@@ -15,7 +15,7 @@ from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Size
 from predsurv.state.view import View
-from predsurv.strategies.sizing import Leg
+from predsurv.strategies.sizing import BasketLeg
 
 LEVELS: Final = 10
 """How deep into each book a basket may reach."""
@@ -63,16 +63,16 @@ def best_sum(basket: Basket, view: View) -> int | None:
     return total
 
 
-def legs_of(basket: Basket, view: View, side: Side) -> tuple[Leg, ...] | None:
+def legs_of(basket: Basket, view: View, side: Side) -> tuple[BasketLeg, ...] | None:
     """Return each leg's levels on ``side``; None when a market is not open or a book not trusted."""
-    legs: list[Leg] = []
+    legs: list[BasketLeg] = []
     for key in basket.keys:
         market = view.market(key.venue, key.market_id)
         book = view.book(key)
         if market is None or market.status != "active" or book is None:
             return None
         levels = book.asks.top(LEVELS) if side == "ask" else book.bids.top(LEVELS)
-        legs.append(Leg(key, market.fee, market.min_order_size, levels, market.min_taker_buy))
+        legs.append(BasketLeg(key, market.fee, market.min_order_size, levels, market.min_taker_buy))
     return tuple(legs)
 
 

@@ -21,7 +21,7 @@ LOT: Final = 10_000
 _MANY: Final = 1_000
 
 
-class Leg(Struct, frozen=True):
+class BasketLeg(Struct, frozen=True):
     """One instrument of a basket with the levels it could be taken at, best first.
 
     ``min_buy``: the least that an order to buy it at once has to be worth.
@@ -38,7 +38,7 @@ class Leg(Struct, frozen=True):
         return size >= self.min_size and notional(price, size) >= self.min_buy
 
 
-class Offer(Struct, frozen=True):
+class BasketOffer(Struct, frozen=True):
     """``size`` sets with each leg bought up to its limit; ``edge`` is what all pay above their cost."""
 
     size: Size
@@ -47,7 +47,7 @@ class Offer(Struct, frozen=True):
     edge: Money
 
 
-class Wanted(Struct, frozen=True):
+class SizingLimits(Struct, frozen=True):
     """When a basket is worth it: what a set pays, the least edge per set, the most to spend; micros."""
 
     payout: Money
@@ -55,7 +55,7 @@ class Wanted(Struct, frozen=True):
     max_cost: Money
 
 
-def fit(legs: Sequence[Leg], wanted: Wanted) -> Offer | None:
+def fit(legs: Sequence[BasketLeg], wanted: SizingLimits) -> BasketOffer | None:
     """Return the largest offer whose every set still earns ``min_edge`` after fees, or None.
 
     Goes down all ladders at once: the thinnest level decides how far each pass reaches.
@@ -83,7 +83,7 @@ def _fee_each(fee: FeeSchedule, price: Price) -> int:
     return -(-taker_fee(fee, price, Size(_MANY * MICROS)) // _MANY)
 
 
-def _descend(legs: Sequence[Leg], depth: list[int], left: list[int], taken: int) -> None:
+def _descend(legs: Sequence[BasketLeg], depth: list[int], left: list[int], taken: int) -> None:
     for index, leg in enumerate(legs):
         left[index] -= taken
         if left[index] == 0:
@@ -92,24 +92,26 @@ def _descend(legs: Sequence[Leg], depth: list[int], left: list[int], taken: int)
                 left[index] = leg.levels[depth[index]][1]
 
 
-def _offer(legs: Sequence[Leg], limits: tuple[Price, ...], size: Size, wanted: Wanted) -> Offer | None:
+def _offer(
+    legs: Sequence[BasketLeg], limits: tuple[Price, ...], size: Size, wanted: SizingLimits
+) -> BasketOffer | None:
     if not size or not all(leg.takes_order(limit, size) for leg, limit in zip(legs, limits, strict=True)):
         return None
     cost = sum(_cost(leg, size)[0] for leg in legs)
     edge = notional(Price(wanted.payout), size) - cost
     if edge * MICROS < wanted.min_edge * size:
         return None
-    return Offer(size, limits, Money(cost), Money(edge))
+    return BasketOffer(size, limits, Money(cost), Money(edge))
 
 
-def buy_cost(leg: Leg, size: Size) -> tuple[Money, Price] | None:
+def buy_cost(leg: BasketLeg, size: Size) -> tuple[Money, Price] | None:
     """Return what buying ``size`` from the leg's levels costs with fees, and the worst price used."""
     if sum(shown for _, shown in leg.levels) < size:
         return None
     return _cost(leg, size)
 
 
-def _cost(leg: Leg, size: Size) -> tuple[Money, Price]:
+def _cost(leg: BasketLeg, size: Size) -> tuple[Money, Price]:
     cost, worst = 0, Price(0)
     for price, taken in _walk(leg.levels, size):
         cost += notional_up(price, taken) + taker_fee(leg.fee, price, taken)
@@ -117,7 +119,7 @@ def _cost(leg: Leg, size: Size) -> tuple[Money, Price]:
     return Money(cost), worst
 
 
-def sale(leg: Leg, size: Size) -> tuple[Money, Price, Size]:
+def sale(leg: BasketLeg, size: Size) -> tuple[Money, Price, Size]:
     """Return proceeds after fees, worst price and size of selling up to ``size`` into the levels."""
     proceeds, worst, sold = 0, Price(0), 0
     for price, taken in _walk(leg.levels, size):

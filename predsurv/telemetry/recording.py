@@ -16,7 +16,7 @@ OUTCOMES: Final = (
     "matched", "searched", "mismatched", "unverifiable", "postponed", "alarms", "overloads",
     "probed", "stale", "differed", "unanswered",
 )  # fmt: skip
-"""What may come of a check; see ``predsurv.venues.polymarket.continuity.Checks``."""
+"""What may come of a check; see ``predsurv.venues.polymarket.hash_verifier.Checks``."""
 
 _NS: Final = 1_000_000_000
 

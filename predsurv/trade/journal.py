@@ -20,17 +20,17 @@ from predsurv.core.events import AccountEvent, MarketResolved
 from predsurv.core.ids import StrategyName, VenueName
 from predsurv.core.num import ZERO_MONEY, Money
 from predsurv.core.orders import PlaceOrder
-from predsurv.engine.gate import Decision
-from predsurv.engine.ledger import Ledger
-from predsurv.engine.step import Note
-from predsurv.store.durable import sync_dir
+from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.engine import EngineNote
+from predsurv.engine.risk.gate import GateDecision
+from predsurv.store.files import sync_dir
 
 VERSION: Final = 1
 PENDING_MAX: Final = 10_000
 """Entries buffered at most; beyond it they are written without being asked to."""
 
 
-class Started(Struct, frozen=True, array_like=True, tag="started"):
+class RunStarted(Struct, frozen=True, array_like=True, tag="started"):
     """A run began at ``ts`` with these strategies; ``cash`` is for venues that had none before."""
 
     ts: int
@@ -40,37 +40,37 @@ class Started(Struct, frozen=True, array_like=True, tag="started"):
     cash: tuple[tuple[VenueName, Money], ...]
 
 
-class Sent(Struct, frozen=True, array_like=True, tag="sent"):
+class CommandSent(Struct, frozen=True, array_like=True, tag="sent"):
     """A command, about to leave."""
 
-    decision: Decision
+    decision: GateDecision
 
 
-class Answered(Struct, frozen=True, array_like=True, tag="answered"):
+class AnswerReceived(Struct, frozen=True, array_like=True, tag="answered"):
     """What a broker said, and it changed something."""
 
     event: AccountEvent
 
 
-class Settled(Struct, frozen=True, array_like=True, tag="settled"):
+class MarketSettled(Struct, frozen=True, array_like=True, tag="settled"):
     """A market in which we traded has resolved."""
 
     event: MarketResolved
 
 
-class Noted(Struct, frozen=True, array_like=True, tag="noted"):
+class EngineNoted(Struct, frozen=True, array_like=True, tag="noted"):
     """Trading halted or resumed, a day began."""
 
-    note: Note
+    note: EngineNote
 
 
-Entry = Started | Sent | Answered | Settled | Noted
+Entry = RunStarted | CommandSent | AnswerReceived | MarketSettled | EngineNoted
 
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
-class Journal:
+class OrderJournal:
     """One append-only file. ``durable`` False skips the disk's own promise, ``fresh`` begins anew.
 
     Each entry carries a checksum chained to the one before it, so that a changed, lost or moved
@@ -163,42 +163,42 @@ class Journal:
         return IntegrityError(f"{self._path}: damaged: {what}; move it away and reconcile the account by hand")
 
 
-class Restored(Struct, frozen=True):
+class RestoredState(Struct, frozen=True):
     """What a journal says: everything of ours, when the last UTC day began, and how often it was begun.
 
     ``added`` is the cash that venues were first given since that day began: no gain of that day.
     """
 
-    ledger: Ledger
-    day: Note | None = None
+    ledger: TradingAccount
+    day: EngineNote | None = None
     runs: int = 0
     added: Money = ZERO_MONEY
 
 
-def fold(entries: Iterable[Entry]) -> Restored:
+def fold(entries: Iterable[Entry]) -> RestoredState:
     """Return what the entries add up to."""
-    ledger, runs, added = Ledger({}), 0, 0
-    day: Note | None = None
+    ledger, runs, added = TradingAccount({}), 0, 0
+    day: EngineNote | None = None
     for entry in entries:
-        if isinstance(entry, Started):
+        if isinstance(entry, RunStarted):
             runs += 1
             for venue, cash in entry.cash:
                 added += 0 if venue in ledger.portfolio.venues() else cash
                 ledger.portfolio.endow(venue, cash)
-        elif isinstance(entry, Noted):
+        elif isinstance(entry, EngineNoted):
             if entry.note.kind == "day":
                 day, added = entry.note, 0
         else:
             _apply(ledger, entry)
-    return Restored(ledger, day, runs, Money(added))
+    return RestoredState(ledger, day, runs, Money(added))
 
 
-def _apply(ledger: Ledger, entry: Sent | Answered | Settled) -> None:
-    if isinstance(entry, Sent):
+def _apply(ledger: TradingAccount, entry: CommandSent | AnswerReceived | MarketSettled) -> None:
+    if isinstance(entry, CommandSent):
         approved = entry.decision.approved
         if isinstance(approved.command, PlaceOrder):
             ledger.place(approved.command, approved.ts)
-    elif isinstance(entry, Answered):
+    elif isinstance(entry, AnswerReceived):
         ledger.apply(entry.event)
     else:
         ledger.settle(entry.event)

@@ -10,29 +10,29 @@ from typing import Any, Final
 
 from predsurv.core.ids import VenueName
 from predsurv.ports import Broker, Feed
-from predsurv.trade.control import Control, Trader
-from predsurv.trade.execution import TICK, Audience, Simulated
-from predsurv.trade.halting import POLL
-from predsurv.trade.router import Router
-from predsurv.trade.watching import Interest
+from predsurv.trade.controller import TradeController, TradeDeps
+from predsurv.trade.event_queue import EventQueue
+from predsurv.trade.kill_switch import POLL
+from predsurv.trade.pipeline import TICK, PipelineObserver, SimulatedBroker
+from predsurv.trade.watchlist import VenueWatchlist
 
 CLOSE_SECONDS_MAX: Final = 2
 """Seconds that a feed may take to end after it was closed."""
 
 
-class Runner:
+class TradeRunner:
     """Runs once over ``feeds`` with what ``interests`` wants of each; ``audience`` is told what happens."""
 
     def __init__(
         self,
-        trader: Trader,
+        trader: TradeDeps,
         feeds: Mapping[VenueName, Feed],
-        interests: Mapping[VenueName, Interest],
-        audience: Audience,
+        interests: Mapping[VenueName, VenueWatchlist],
+        audience: PipelineObserver,
     ) -> None:
         self._trader, self._feeds, self._interests = trader, feeds, interests
         self._audience = audience
-        self._control = Control(trader, audience.happened)
+        self._control = TradeController(trader, audience.happened)
 
     def stop(self) -> None:
         """End the run in good order; safe to call at any time."""
@@ -47,12 +47,12 @@ class Runner:
         if duration is not None and not self._trader.realtime:
             self._control.limit(duration)
         try:
-            async with Router(self._control.take, realtime=self._trader.realtime) as router:
+            async with EventQueue(self._control.take, realtime=self._trader.realtime) as router:
                 await self._attend(router, duration)
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
 
-    async def _attend(self, router: Router, duration: int | None) -> None:
+    async def _attend(self, router: EventQueue, duration: int | None) -> None:
         pumps = [asyncio.create_task(self._pump(venue, router)) for venue in self._feeds]
         listeners = [asyncio.create_task(self._listen(each)) for each in self._trader.brokers.values()]
         timers = self._timers(router, duration) if self._trader.realtime else []
@@ -70,13 +70,13 @@ class Runner:
         finally:
             await _cancel([fed, stop, *pumps, *timers, *listeners])
 
-    def _timers(self, router: Router, duration: int | None) -> list[asyncio.Task[None]]:
+    def _timers(self, router: EventQueue, duration: int | None) -> list[asyncio.Task[None]]:
         timers = [asyncio.create_task(self._tick(router)), asyncio.create_task(self._obey())]
         if duration is not None:
             timers.append(asyncio.create_task(self._sleep(duration)))
         return timers
 
-    async def _pump(self, venue: VenueName, router: Router) -> None:
+    async def _pump(self, venue: VenueName, router: EventQueue) -> None:
         feed, interest = self._feeds[venue], self._interests[venue]
         await feed.watch(interest.keys)
         async for batch in feed.batches():
@@ -89,12 +89,12 @@ class Runner:
                 await feed.watch(interest.keys)
 
     async def _listen(self, broker: Broker) -> None:
-        if isinstance(broker, Simulated):
+        if isinstance(broker, SimulatedBroker):
             return  # answers within the execution, in the order of the events
         async for event in broker.events():
             await self._control.answer(event)
 
-    async def _tick(self, router: Router) -> None:
+    async def _tick(self, router: EventQueue) -> None:
         while True:
             await self._trader.clock.sleep(TICK // 2)
             if router.idle():

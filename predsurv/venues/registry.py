@@ -29,7 +29,7 @@ def _polymarket(config: Config, clock: Clock, rand: Rand) -> Venue:
 
 
 def _kalshi(config: Config, clock: Clock, rand: Rand) -> Venue:
-    from predsurv.venues.kalshi.signing import load_signer
+    from predsurv.venues.kalshi.auth import load_signer
     from predsurv.venues.kalshi.venue import KalshiVenue
 
     return KalshiVenue(config, clock, rand, load_signer(clock))

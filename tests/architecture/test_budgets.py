@@ -150,7 +150,7 @@ _NAMES = ", ".join(f'"n{n}"' for n in range(16))
         ("predsurv/x.py", "def f(a, b, c, d, e, f): ..."),
         ("predsurv/x.py", "class C:\n    def f(self, a, b, /, c, d, e, f): ..."),
         ("predsurv/x.py", "def f():\n    from predsurv.core import num"),
-        ("predsurv/venues/streaming.py", "def f():\n    import predsurv.core.num"),
+        ("predsurv/venues/streaming/feed.py", "def f():\n    import predsurv.core.num"),
         ("predsurv/x/__init__.py", f"__all__ = [{_NAMES}]"),
         ("predsurv/x/__init__.py", f"__all__: list[str] = [{_NAMES}]"),
     ],

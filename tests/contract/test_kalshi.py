@@ -13,7 +13,7 @@ from predsurv.ports import Broker, Catalog, Feed, MarketQuery, VenueTraits
 from predsurv.venues.kalshi.venue import KalshiVenue
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedHarness, FeedLaws, Misdeed, assert_snapshot_heals, deltas, has, opened, read
-from tests.servers.simulated_kalshi import FAST, SimulatedKalshi
+from tests.kit.simulated_kalshi import FAST, SimulatedKalshi
 
 PER_CONNECTION = 12
 FLOOD_FRAMES = 4_000

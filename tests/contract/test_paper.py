@@ -4,9 +4,9 @@ import pytest
 
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Approved
-from predsurv.engine.portfolio import Portfolio
+from predsurv.engine.account.portfolio import Portfolio
 from predsurv.ports import Broker
-from predsurv.trade.paper import PaperBroker, PaperTerms
+from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from tests.contract.broker import BrokerHarness, BrokerLaws, Stage
 from tests.unit.engine.desks import MS, YES, V, World, book, cents, market, shares
 
@@ -30,7 +30,7 @@ class PaperHarness:
         self.account = Portfolio({V: Money(1_000 * MICROS)})
 
     def broker(self) -> Broker:
-        return _Driven(PaperTerms(V, MS), self.world.cache, self.world.mirror, self.account)
+        return _Driven(PaperSettings(V, MS), self.world.cache, self.world.mirror, self.account)
 
     async def stage(self) -> Stage:
         return Stage(market(), YES, (cents(49), shares(100)), (cents(51), shares(100)))

@@ -12,14 +12,14 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import Market
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Feed
-from predsurv.venues.conversation import StreamPolicy
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
-from predsurv.venues.polymarket.listing import market_of, read_row
+from predsurv.venues.polymarket.market_parser import market_of, read_row
 from predsurv.venues.polymarket.venue import PolymarketVenue
-from predsurv.venues.streaming import StreamingFeed
+from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.session import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
-from tests.servers.recorded_polymarket import RecordedPolymarket
+from tests.kit.recorded_polymarket import RecordedPolymarket
 
 MS = 1_000_000
 POLICY = StreamPolicy(

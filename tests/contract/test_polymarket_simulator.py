@@ -10,11 +10,11 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Catalog, Feed
-from predsurv.simulate.faults import Fault
-from predsurv.simulate.polymarket.simulator import PolymarketSimulator, Terms
-from predsurv.venues.conversation import StreamPolicy
+from predsurv.simulate.fault_script import ScriptedFault
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.venues.polymarket.venue import PolymarketVenue
-from predsurv.venues.streaming import StreamingFeed
+from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.session import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
 
@@ -78,7 +78,7 @@ class SimulatedHarness:
     async def misbehave(self, feed: Feed, how: Misdeed) -> None:
         match how:
             case "drop":
-                self.simulator.inject(Fault(0, "drop", everywhere=True))
+                self.simulator.inject(ScriptedFault(0, "drop", everywhere=True))
             case "unknown":
                 self.simulator.members.say(b'{"event_type":"dance"}')
             case "malformed":
@@ -99,7 +99,7 @@ class SimulatedHarness:
 
 @pytest.fixture
 async def harness() -> AsyncIterator[SimulatedHarness]:
-    simulator = PolymarketSimulator(Terms(markets=250, rate=2_000), SystemClock())
+    simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=250, rate=2_000), SystemClock())
     await simulator.start()
     running = asyncio.create_task(simulator.run())
     made = SimulatedHarness(simulator)

@@ -7,19 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.cli.bucket import bucket_of
-from predsurv.cli.status import check_files, check_tiling
-from predsurv.collect.job import Aids, Job
+from predsurv.cli.commands.bucket import bucket_of
+from predsurv.cli.commands.status import check_files, check_tiling
+from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import Config
 from predsurv.core.errors import IntegrityError, SafetyError
 from predsurv.ports import Clock
-from predsurv.store import fetching, manifest, uploads
-from predsurv.store.bucket import Bucket
-from predsurv.store.fetching import Wanted
-from predsurv.store.paths import FOLDERS, Layout, data_files, date_of
+from predsurv.store import manifest
+from predsurv.store.layout import FOLDERS, Layout, data_files, date_of
+from predsurv.store.remote import download as fetching
+from predsurv.store.remote import upload_journal as uploads
+from predsurv.store.remote.download import DownloadRequest
+from predsurv.store.remote.object_store import BucketStore
 from predsurv.venues.mock.venue import MockVenue
 from tests.integration.test_collect_job import START, FastClock, S, column, configured, scan
-from tests.servers.object_store import BUCKET, ObjectStoreServer, object_store
+from tests.kit.object_store import BUCKET, ObjectStoreServer, object_store
 
 URL = f"s3://{BUCKET}/pred/surv"
 PATIENCE_S = 40
@@ -35,7 +37,7 @@ def running() -> Iterator[ObjectStoreServer]:
 def _time_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may need longer than a stop may take; what is left then is for the tests that are about that."""
     for name in ("STOP_SECONDS_MAX", "UPLOAD_SECONDS_MAX"):
-        monkeypatch.setattr(f"predsurv.collect.job.{name}", 1_000.0)
+        monkeypatch.setattr(f"predsurv.collect.collector.{name}", 1_000.0)
 
 
 @pytest.fixture
@@ -52,11 +54,11 @@ def placed(server: ObjectStoreServer, folder: Path, **flags: object) -> Config:
     return configured(folder, **{name.replace(".", "__"): value for name, value in (base | flags).items()})
 
 
-def job_of(config: Config, clock: Clock) -> Job:
-    return Job(config, [MockVenue(config.mock, clock)], clock, Aids(bucket=bucket(config)))
+def job_of(config: Config, clock: Clock) -> Collector:
+    return Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps(bucket=bucket(config)))
 
 
-def bucket(config: Config) -> Bucket:
+def bucket(config: Config) -> BucketStore:
     found = bucket_of(config)
     assert found is not None
     return found
@@ -131,14 +133,14 @@ async def test_recording_goes_on_while_the_store_is_down(
     server.off()
     try:
         job = job_of(config, clock)
-        with caplog.at_level(logging.WARNING, "predsurv.collect.uploading"):
+        with caplog.at_level(logging.WARNING, "predsurv.collect.output.uploader"):
             running = asyncio.create_task(job.run())
             await until(lambda: job.vitals.bucket is not None and job.vitals.bucket.waiting >= 8)
             assert job.vitals.bucket is not None
             assert job.vitals.bucket.trouble is not None
     finally:
         server.on()
-    with caplog.at_level(logging.WARNING, "predsurv.collect.uploading"):
+    with caplog.at_level(logging.WARNING, "predsurv.collect.output.uploader"):
         await until(lambda: job.vitals.bucket is not None and job.vitals.bucket.trouble is None)
         job.stop()
         report = await running
@@ -189,7 +191,7 @@ async def test_two_shards_share_a_bucket_and_overlap_nowhere(server: ObjectStore
     own = [sealed(config) for config in shards]
     assert not own[0].keys() & own[1].keys()
     reader = placed(server, tmp_path / "reader")
-    await fetching.fetch(bucket(reader), Layout(reader.data_dir), Wanted())
+    await fetching.fetch(bucket(reader), Layout(reader.data_dir), DownloadRequest())
     assert sealed(reader) == own[0] | own[1]
     assert list(check_files(Layout(reader.data_dir))) == []
     assert list(check_tiling(reader.data_dir)) == []
@@ -198,8 +200,8 @@ async def test_two_shards_share_a_bucket_and_overlap_nowhere(server: ObjectStore
     assert instruments[1]
     assert not instruments[0] & instruments[1]
     assert instruments_of(reader) == instruments[0] | instruments[1]
-    again = await fetching.fetch(bucket(reader), Layout(reader.data_dir), Wanted())
-    assert again == fetching.Fetched()
+    again = await fetching.fetch(bucket(reader), Layout(reader.data_dir), DownloadRequest())
+    assert again == fetching.DownloadReport()
 
 
 async def test_another_machine_reads_only_whole_segments_and_notices_a_changed_object(
@@ -213,18 +215,18 @@ async def test_another_machine_reads_only_whole_segments_and_notices_a_changed_o
     other = placed(server, tmp_path / "two")
     text = await place.read(uploads.manifest_name("c0", 1))
     await bucket_delete(place, uploads.manifest_name("c0", 1))
-    fetched = await fetching.fetch(bucket(other), Layout(other.data_dir), Wanted())
+    fetched = await fetching.fetch(bucket(other), Layout(other.data_dir), DownloadRequest())
     assert fetched.incomplete == len(incomplete) > 0
     assert sealed(other).keys() == sealed(config).keys() - set(incomplete)
     (tmp_path / "junk").write_bytes(b"junk")
     await place.put(incomplete[0], tmp_path / "junk", manifest.digest(tmp_path / "junk"))
     await place.put_new(uploads.manifest_name("c0", 1), text, "")
     with pytest.raises(IntegrityError, match="is not what was stored"):
-        await fetching.fetch(bucket(other), Layout(other.data_dir), Wanted())
+        await fetching.fetch(bucket(other), Layout(other.data_dir), DownloadRequest())
     assert list(check_files(Layout(other.data_dir))) == []
 
 
-async def bucket_delete(place: Bucket, name: str) -> None:
+async def bucket_delete(place: BucketStore, name: str) -> None:
     await place._obstore.delete_async(place._store, name)
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from predsurv.cli.app import main
-from tests.servers.object_store import BUCKET, ObjectStoreServer, object_store
+from tests.kit.object_store import BUCKET, ObjectStoreServer, object_store
 
 URL = f"s3://{BUCKET}/field"
 CONFIG = """
@@ -44,8 +44,8 @@ def machine(running: ObjectStoreServer, tmp_path: Path, monkeypatch: pytest.Monk
     """Go to a machine by its name; each has a folder of its own, all have the same bucket."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
-    monkeypatch.setattr("predsurv.collect.job.UPLOAD_SECONDS_MAX", 60.0)
-    monkeypatch.setattr("predsurv.collect.job.STOP_SECONDS_MAX", 60.0)
+    monkeypatch.setattr("predsurv.collect.collector.UPLOAD_SECONDS_MAX", 60.0)
+    monkeypatch.setattr("predsurv.collect.collector.STOP_SECONDS_MAX", 60.0)
     running.empty()
 
     def go(name: str) -> Path:

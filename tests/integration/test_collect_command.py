@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from predsurv.cli.app import main
-from predsurv.cli.collect import latest_scores
-from predsurv.collect.job import Aids, Job
+from predsurv.cli.commands.collect import latest_scores
+from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import load
 from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
-from predsurv.store.paths import Layout
+from predsurv.store.layout import Layout
 from predsurv.venues.mock.venue import MockVenue
 from tests.integration.test_collect_job import assert_whole, column
 
@@ -233,8 +233,11 @@ def test_statistics_decide_who_is_recorded_next(tmp_path: Path, capsys: pytest.C
     assert len(scores) >= 30
     assert all(0 <= score <= 1_000_000 for score in scores.values())
     assert latest_scores(config, VenueName("kalshi")) == {}
-    job = Job(
-        config, [MockVenue(config.mock, SystemClock())], SystemClock(), Aids(lambda name: latest_scores(config, name))
+    job = Collector(
+        config,
+        [MockVenue(config.mock, SystemClock())],
+        SystemClock(),
+        CollectorDeps(lambda name: latest_scores(config, name)),
     )
     made = job.preview()[VenueName("mock")]
     exploited = {key for key, why in made.reasons.items() if why == "exploited"}

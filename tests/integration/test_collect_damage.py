@@ -11,20 +11,21 @@ from typing import Any
 
 import pytest
 
-from predsurv.cli.status import check_tiling
-from predsurv.collect.job import Aids, Job
-from predsurv.collect.keeping import Keeper
-from predsurv.collect.outset import start
-from predsurv.collect.sealing import Sealing
+from predsurv.cli.commands.status import check_tiling
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.output.committer import Committer
+from predsurv.collect.output.sealer import Sealer
+from predsurv.collect.startup import start
 from predsurv.config import Config
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey
-from predsurv.store import quarantine, recovery
-from predsurv.store.numbering import create_segment
-from predsurv.store.paths import Layout, segments_of
-from predsurv.store.reader import replay
-from predsurv.store.seal import SealReport, seal_segment
-from predsurv.store.wal import Log
+from predsurv.store.layout import Layout, segments_of
+from predsurv.store.read.replay import replay
+from predsurv.store.seal import recovery
+from predsurv.store.seal.seal import SealReport, seal_segment
+from predsurv.store.wal import quarantine
+from predsurv.store.wal.log import WriteAheadLog
+from predsurv.store.wal.segment_ids import create_segment
 from predsurv.venues.mock.venue import MockVenue
 from tests.integration.test_collect_job import MOCK, START, FastClock, S, column, configured, scan
 
@@ -40,13 +41,13 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
-def known(job: Job) -> int:
+def known(job: Collector) -> int:
     return job.sessions[0].recorder.tally.trusted
 
 
 async def record(config: Config, clock: FastClock) -> None:
     """Record until books are known, and stop in good order."""
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     running = asyncio.create_task(job.run())
     await until(lambda: running.done() or known(job) >= KNOWN)
     job.stop()
@@ -54,7 +55,7 @@ async def record(config: Config, clock: FastClock) -> None:
 
 
 async def die(
-    config: Config, clock: FastClock, enough: Callable[[Job, list[Path]], object], *, sealing: bool = True
+    config: Config, clock: FastClock, enough: Callable[[Collector, list[Path]], object], *, sealing: bool = True
 ) -> list[Path]:
     """Record until it is ``enough`` and end as suddenly as a killed process does; return the log segments left.
 
@@ -66,11 +67,11 @@ async def die(
 
     folder = Layout(config.data_dir).wal
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Keeper, "finish", Keeper.sealed)
-        patch.setattr("predsurv.store.wal.create_segment", lambda a, b, opened: create_segment(a, b, opened + S))
+        patch.setattr(Committer, "finish", Committer.sealed)
+        patch.setattr("predsurv.store.wal.log.create_segment", lambda a, b, opened: create_segment(a, b, opened + S))
         if not sealing:
-            patch.setattr(Sealing, "run", nothing)
-        job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+            patch.setattr(Sealer, "run", nothing)
+        job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
         running = asyncio.create_task(job.run())
         await until(lambda: known(job) >= KNOWN and enough(job, list(segments_of(folder, config.collector.id))))
         job.stop()
@@ -198,11 +199,11 @@ async def test_a_damaged_newest_segment_after_others_were_sealed(tmp_path: Path)
 async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_recording(tmp_path: Path) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
-    rotate = Log.rotate
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
+    rotate = WriteAheadLog.rotate
     spoilt: list[Path] = []
 
-    def rotting(self: Log) -> Path | None:
+    def rotting(self: WriteAheadLog) -> Path | None:
         path = rotate(self)
         if path is not None and known(job) >= KNOWN and not spoilt:
             spoilt.append(path)
@@ -218,8 +219,8 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
         quarantine.heard(layout, collector, segments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Log, "rotate", rotting)
-        patch.setattr("predsurv.collect.keeping.quarantine", SimpleNamespace(heard=marking))
+        patch.setattr(WriteAheadLog, "rotate", rotting)
+        patch.setattr("predsurv.collect.output.committer.quarantine", SimpleNamespace(heard=marking))
         running = asyncio.create_task(job.run())
         await until(lambda: job._meter.damaged)
         seals = job._meter.seals
@@ -255,7 +256,9 @@ async def test_damage_found_by_a_start_that_dies_is_not_forgotten(
     clock = left.clock
     damage(segments[which])
     clock.wall += 100 * S
-    start(config, Job(config, [MockVenue(config.mock, clock)], clock, Aids()).sessions, clock)  # and nothing after it
+    start(
+        config, Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()).sessions, clock
+    )  # and nothing after it
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
@@ -279,7 +282,7 @@ async def test_damage_found_by_a_recovery_that_dies_is_not_forgotten(
     with monkeypatch.context() as patch:
         patch.setattr(recovery, "seal_segment", dying)
         with pytest.raises(SystemError):
-            start(config, Job(config, [MockVenue(config.mock, clock)], clock, Aids()).sessions, clock)
+            start(config, Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()).sessions, clock)
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())

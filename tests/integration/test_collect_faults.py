@@ -1,4 +1,4 @@
-"""Whole collectors killed and on full disks: a small share of ``benchmarks/faults.py``.
+"""Whole collectors killed and on full disks: a small share of ``tests/proofs/faults.py``.
 
 The batteries run as programs: they fork before anything that has threads is loaded.
 """
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def battery(folder: Path, name: str, rounds: int) -> str:
     """Run a battery; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.faults", name, "--rounds", str(rounds), "--dir", str(folder)],
+        [sys.executable, "-m", "tests.proofs.faults", name, "--rounds", str(rounds), "--dir", str(folder)],
         capture_output=True, text=True, timeout=110, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.cli.status import check_files, check_tiling
-from predsurv.collect.job import Aids, Job
+from predsurv.cli.commands.status import check_files, check_tiling
+from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.core.errors import TransientError
-from predsurv.store import audit
-from predsurv.store.numbering import create_segment
-from predsurv.store.paths import Layout
-from predsurv.store.segment import SegmentWriter
+from predsurv.store.layout import Layout
+from predsurv.store.read import verify_books as audit
+from predsurv.store.wal.segment import SegmentWriter
+from predsurv.store.wal.segment_ids import create_segment
 from predsurv.venues.mock.venue import MockVenue
-from tests.disk import Disk
 from tests.integration.test_collect_damage import (
     KNOWN,
     assert_nothing_is_claimed_without_its_rows,
@@ -22,6 +21,7 @@ from tests.integration.test_collect_damage import (
     until,
 )
 from tests.integration.test_collect_job import FastClock, S, column, configured, scan
+from tests.kit.disk import Disk
 
 
 def assert_whole(data_dir: Path, end: int) -> None:
@@ -34,7 +34,7 @@ def assert_whole(data_dir: Path, end: int) -> None:
 async def test_what_comes_and_goes_while_the_disk_is_full_is_not_claimed(tmp_path: Path, disk: Disk) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="2s"), FastClock()
     await scan(config, clock)
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     steering = job.sessions[0].steering
     running = asyncio.create_task(job.run())
     await until(lambda: known(job) >= KNOWN)
@@ -58,7 +58,7 @@ async def test_a_disk_that_is_full_when_the_log_is_rotated_is_a_gap_from_there(
 ) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
 
     def created(*args: object) -> SegmentWriter:
         writer = create_segment(*args)  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ async def test_a_disk_that_is_full_when_the_log_is_rotated_is_a_gap_from_there(
             disk.full_when = lambda: disk.refused == 0 or (writer.batches == 0 and disk.refused < 3)
         return writer
 
-    monkeypatch.setattr("predsurv.store.wal.create_segment", created)
+    monkeypatch.setattr("predsurv.store.wal.log.create_segment", created)
     running = asyncio.create_task(job.run())
     await until(lambda: disk.refused >= 3)
     await until(lambda: known(job) >= KNOWN)
@@ -79,7 +79,7 @@ async def test_a_disk_that_is_full_when_the_log_is_rotated_is_a_gap_from_there(
 async def test_a_stop_on_a_full_disk_is_refused_and_the_next_run_accounts_for_it(tmp_path: Path, disk: Disk) -> None:
     config, clock = configured(tmp_path, collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     running = asyncio.create_task(job.run())
     await until(lambda: known(job) >= KNOWN)
     disk.full = True

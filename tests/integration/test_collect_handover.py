@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.rotations import Judge, rotate
 from predsurv.core.events import BookDelta
+from tests.proofs.rotations import Judge, rotate
 
 
 async def test_rotation_loses_and_doubles_nothing() -> None:

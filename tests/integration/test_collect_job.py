@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from prometheus_client import CollectorRegistry
 
-from predsurv.cli.status import check_files, check_tiling
-from predsurv.collect.carryover import find_notes
-from predsurv.collect.job import Aids, Job
-from predsurv.collect.keeping import Keeper
-from predsurv.collect.notebook import left_open
-from predsurv.collect.outset import start
+from predsurv.cli.commands.status import check_files, check_tiling
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.output.committer import Committer
+from predsurv.collect.recording.checkpoint import left_open
 from predsurv.collect.report import CollectReport
+from predsurv.collect.resume.checkpoint_file import find_notes
+from predsurv.collect.startup import start
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, PermanentError, SafetyError
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
@@ -25,11 +25,11 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue, VenueTraits
 from predsurv.state.book import Book
-from predsurv.store.intake import LogFact, LogPaused, LogResumed
-from predsurv.store.lock import DataLock
-from predsurv.store.paths import FOLDERS, Dataset, Layout
-from predsurv.store.reader import replay
+from predsurv.store.layout import FOLDERS, Dataset, Layout
+from predsurv.store.locks import DataLock
+from predsurv.store.read.replay import replay
 from predsurv.store.universe import UniverseWriter
+from predsurv.store.wal.buffer import LogFact, LogPaused, LogResumed
 from predsurv.telemetry.metrics import Metrics
 from predsurv.venues.mock.venue import MockVenue
 
@@ -82,7 +82,7 @@ async def scan(config: Config, clock: FastClock, venue: Venue | None = None) -> 
 
 
 async def record(config: Config, clock: FastClock, duration: int) -> CollectReport:
-    return await Job(config, [MockVenue(config.mock, clock)], clock, Aids()).run(duration)
+    return await Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()).run(duration)
 
 
 def column(data_dir: Path, dataset: Dataset, *names: str) -> list[tuple[object, ...]]:
@@ -134,7 +134,7 @@ async def test_a_recording_with_faults_is_whole_and_says_where_it_has_gaps(tmp_p
     config, clock = configured(tmp_path, mock__faults=faults), FastClock()
     await scan(config, clock)
     registry = CollectorRegistry()
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids(metrics=Metrics(registry)))
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps(metrics=Metrics(registry)))
     report = await job.run(20 * S)
     (venue,) = report.venues
     assert {"disconnect", "decode_error"} <= set(venue.gaps)
@@ -171,7 +171,7 @@ async def test_a_stop_leaves_a_shutdown_gap_until_the_next_run(tmp_path: Path) -
     # Places change hands during a rotation, and a stop in the middle of one leaves fewer than all in use.
     config, clock = configured(tmp_path, collector__rotation_period="60s"), FastClock()
     await scan(config, clock)
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     running = asyncio.create_task(job.run())
     await clock.sleep(5 * S)
     job.stop()
@@ -200,16 +200,16 @@ async def test_a_jump_of_the_wall_clock_is_a_gap_and_no_row_is_lost(tmp_path: Pa
 async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, clock = configured(tmp_path, collector__rotation_period="1h"), FastClock()
     await scan(config, clock)
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     told: list[LogFact] = []
-    commit = Keeper.commit
+    commit = Committer.commit
 
-    async def with_facts(self: Keeper) -> None:
+    async def with_facts(self: Committer) -> None:
         await commit(self)
         if told:
             self.react(told.pop(0), [session.recorder.mark for session in job.sessions])
 
-    monkeypatch.setattr(Keeper, "commit", with_facts)
+    monkeypatch.setattr(Committer, "commit", with_facts)
     running = asyncio.create_task(job.run(12 * S))
     await clock.sleep(4 * S)
     told.append(LogPaused(clock.now(), "no space"))
@@ -231,7 +231,7 @@ async def test_a_run_that_died_between_recovery_and_its_first_commit_is_not_forg
     notes = find_notes(Layout(tmp_path), "c0")
     gaps = left_open(MOCK, notes).gaps
     assert sum(gap.reason == "shutdown" for gap in gaps) == 40
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     start(config, job.sessions, clock).writer._log.close()  # as far as it came
     assert find_notes(Layout(tmp_path), "c0") == notes
     await record(config, clock, 4 * S)
@@ -241,7 +241,7 @@ async def test_a_run_that_died_between_recovery_and_its_first_commit_is_not_forg
 async def test_without_a_universe_it_says_what_to_do(tmp_path: Path) -> None:
     config, clock = configured(tmp_path), FastClock()
     with pytest.raises(ConfigError, match="run 'predsurv scan'"):
-        Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+        Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     assert not (tmp_path / "state").exists()
 
 
@@ -293,7 +293,7 @@ async def test_a_venue_that_refuses_does_not_stop_the_others(tmp_path: Path) -> 
         async for market in catalog.markets(MarketQuery(limit=10)):
             writer.write(msgspec.structs.replace(market, venue=BrokenVenue.name))
         writer.commit()
-    job = Job(config, [BrokenVenue(), MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [BrokenVenue(), MockVenue(config.mock, clock)], clock, CollectorDeps())
     broken, working = (await job.run(5 * S)).venues
     assert (broken.events, broken.failure) == (0, "broken: the venue refused us (401); check the key")
     assert working.events > 0

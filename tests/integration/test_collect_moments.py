@@ -9,22 +9,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from predsurv.cli.status import check_tiling
-from predsurv.collect import ledger
-from predsurv.collect.carryover import find_notes
-from predsurv.collect.job import Aids, Job
-from predsurv.collect.keeping import Keeper
-from predsurv.collect.sealing import Since
-from predsurv.collect.session import Session
-from predsurv.collect.writer import Writer
+from predsurv.cli.commands.status import check_tiling
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.output.committer import Committer
+from predsurv.collect.output.log_writer import LogWriter
+from predsurv.collect.output.sealer import Since
+from predsurv.collect.resume import coverage_index as ledger
+from predsurv.collect.resume.checkpoint_file import find_notes
+from predsurv.collect.session import RecordingSession
 from predsurv.config import Config
 from predsurv.core.events import MarketEvent
 from predsurv.ports import MarketQuery, Venue
-from predsurv.store import quarantine
-from predsurv.store.paths import Layout, segments_of
+from predsurv.store.layout import Layout, segments_of
 from predsurv.store.universe import UniverseWriter
+from predsurv.store.wal import quarantine
 from predsurv.venues.mock.venue import MockVenue
-from tests.disk import Disk
 from tests.integration.test_collect_damage import (
     KNOWN,
     PATIENCE_S,
@@ -36,6 +35,7 @@ from tests.integration.test_collect_damage import (
     wipe,
 )
 from tests.integration.test_collect_job import START, BrokenVenue, FastClock, S, column, configured, scan
+from tests.kit.disk import Disk
 
 
 async def prepared(folder: Path, **flags: object) -> tuple[Config, FastClock]:
@@ -45,13 +45,13 @@ async def prepared(folder: Path, **flags: object) -> tuple[Config, FastClock]:
     return config, clock
 
 
-def started(config: Config, clock: FastClock) -> tuple[Job, asyncio.Task[object]]:
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+def started(config: Config, clock: FastClock) -> tuple[Collector, asyncio.Task[object]]:
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     return job, asyncio.create_task(job.run())
 
 
-async def killed(job: Job, running: asyncio.Task[object], patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Keeper, "finish", Keeper.sealed)
+async def killed(job: Collector, running: asyncio.Task[object], patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Committer, "finish", Committer.sealed)
     job.stop()
     await running
 
@@ -78,7 +78,7 @@ async def test_a_venue_that_is_left_out_of_a_run_keeps_its_account(tmp_path: Pat
     mock, other = MockVenue(config.mock, clock), BrokenVenue()
     runs: list[list[Venue]] = [[other, mock], [mock], [other, mock]]
     for venues in runs:
-        await Job(config, venues, clock, Aids()).run(3 * S)
+        await Collector(config, venues, clock, CollectorDeps()).run(3 * S)
         assert {kind.split(":")[1] for kind in find_notes(Layout(tmp_path), "c0")} == {"mock", BrokenVenue.name}
         clock.wall += 100 * S
     assert list(check_tiling(tmp_path)) == []
@@ -87,7 +87,7 @@ async def test_a_venue_that_is_left_out_of_a_run_keeps_its_account(tmp_path: Pat
 async def left_out(config: Config, clock: FastClock) -> None:
     """Run without the mock venue, then with it again."""
     clock.wall += 100 * S
-    await Job(config, [BrokenVenue()], clock, Aids()).run(2 * S)
+    await Collector(config, [BrokenVenue()], clock, CollectorDeps()).run(2 * S)
     clock.wall += 100 * S
     await record(config, clock)
 
@@ -177,10 +177,10 @@ async def test_time_never_goes_back_behind_a_run_that_recorded_nothing(
     config, clock = await prepared(tmp_path)
     await record(config, clock)
     last = max(stamps(tmp_path))
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     with monkeypatch.context() as patch:
         if ends == "killed":
-            patch.setattr(Keeper, "finish", Keeper.sealed)
+            patch.setattr(Committer, "finish", Committer.sealed)
         job.stop()
         await job.run()
     before = len(stamps(tmp_path))
@@ -209,11 +209,11 @@ async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, clock = await prepared(tmp_path)
-    job = Job(config, [MockVenue(config.mock, clock)], clock, Aids())
-    loop, rotate, take_in = asyncio.get_running_loop(), Writer._rotate, Session._take_in
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
+    loop, rotate, take_in = asyncio.get_running_loop(), LogWriter._rotate, RecordingSession._take_in
     rotated, broken = threading.Event(), threading.Event()
 
-    def slow(self: Writer, marks: Since) -> object:
+    def slow(self: LogWriter, marks: Since) -> object:
         facts = rotate(self, marks)
         if known(job) >= KNOWN:
             rotated.set()
@@ -222,15 +222,15 @@ async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
                 asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(PATIENCE_S)
         return facts
 
-    def breaking(self: Session, batch: list[MarketEvent]) -> None:
+    def breaking(self: RecordingSession, batch: list[MarketEvent]) -> None:
         if rotated.is_set():
             broken.set()
             raise RuntimeError("a mistake of ours")
         take_in(self, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Writer, "_rotate", slow)
-        patch.setattr(Session, "_take_in", breaking)
+        patch.setattr(LogWriter, "_rotate", slow)
+        patch.setattr(RecordingSession, "_take_in", breaking)
         with pytest.raises(RuntimeError):
             await job.run()
     assert list(segments_of(Layout(tmp_path).wal, "c0")) == []
@@ -251,12 +251,12 @@ async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypat
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr("predsurv.collect.writer.asyncio.to_thread", waiting)
+        patch.setattr("predsurv.collect.output.log_writer.asyncio.to_thread", waiting)
         await until(lambda: stuck)
         await elapse(clock, 3)
         job.rescue()
-        patch.setattr(Keeper, "_heard", waiting)
-        patch.setattr(Keeper, "finish", Keeper.sealed)
+        patch.setattr(Committer, "_heard", waiting)
+        patch.setattr(Committer, "finish", Committer.sealed)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await asyncio.wait([running], timeout=5)

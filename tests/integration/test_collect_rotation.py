@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from predsurv.cli.status import check_tiling
-from predsurv.collect.job import Aids, Job
+from predsurv.cli.commands.status import check_tiling
+from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.ports import MarketQuery
@@ -85,7 +85,7 @@ async def test_three_shards_record_everything_once_into_one_folder(tmp_path: Pat
     ]
     await scan(configs[0], clock)
     venue = MockVenue(configs[0].mock, clock)
-    jobs = [Job(config, [MockVenue(config.mock, clock)], clock, Aids()) for config in configs]
+    jobs = [Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()) for config in configs]
     reports = await asyncio.gather(*(job.run(8 * S) for job in jobs))
     assert all(report.venues[0].instruments >= 10 for report in reports)
     assert_whole(tmp_path)
@@ -108,6 +108,6 @@ async def test_a_shard_without_a_name_of_its_own_is_refused(tmp_path: Path) -> N
     config, clock = configured(tmp_path, collector__shard="2/3"), FastClock()
     await scan(config, clock)
     with pytest.raises(ConfigError, match=r"collector\.id"):
-        Job(config, [MockVenue(config.mock, clock)], clock, Aids())
+        Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     named = replace(config, collector=replace(config.collector, id="c2"))
-    Job(named, [MockVenue(config.mock, clock)], clock, Aids())
+    Collector(named, [MockVenue(config.mock, clock)], clock, CollectorDeps())

@@ -1,10 +1,10 @@
-"""A short share of ``benchmarks/chaos_kalshi.py``: everything goes wrong, and nothing is wrong in the end."""
+"""A short share of ``tests/proofs/chaos_kalshi.py``: everything goes wrong, and nothing is wrong in the end."""
 
 import argparse
 
 import pytest
 
-from benchmarks.chaos_kalshi import chaos
+from tests.proofs.chaos_kalshi import chaos
 
 
 @pytest.mark.slow

@@ -23,8 +23,8 @@ from predsurv.core.num import Price
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Feed
 from predsurv.state.book import Book
-from predsurv.venues.kalshi.polling import PollingFeed
-from tests.servers.simulated_kalshi import SimulatedKalshi
+from predsurv.venues.kalshi.polling_feed import PollingFeed
+from tests.kit.simulated_kalshi import SimulatedKalshi
 
 TIMEOUT_S = 30
 QUIET_S = 0.4

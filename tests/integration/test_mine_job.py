@@ -16,12 +16,12 @@ from predsurv.core.market import PriceBand
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.mine import scores
-from predsurv.mine.days import Day, choose_day, recorded_days
-from predsurv.mine.job import Mined, mine, paths
+from predsurv.mine.job import MiningResult, mine, paths
+from predsurv.mine.recorded_days import RecordedPartition, choose_day, recorded_days
 from predsurv.net.clock import ManualClock
-from predsurv.store.paths import Layout
-from predsurv.store.seal import seal_segment
-from predsurv.store.wal import Log
+from predsurv.store.layout import Layout
+from predsurv.store.seal.seal import seal_segment
+from predsurv.store.wal.log import WriteAheadLog
 from tests.unit.scan.samples import market
 
 S = 1_000_000_000
@@ -76,10 +76,10 @@ def session() -> list[Record]:
     ]
 
 
-def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0") -> Day:
+def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0") -> RecordedPartition:
     """Write each part as one sealed segment."""
     clock = ManualClock(START)
-    log = Log(folder / "state", collector, clock)
+    log = WriteAheadLog(folder / "state", collector, clock)
     for part in parts:
         log.append(part)
         log.flush()
@@ -87,10 +87,10 @@ def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0
         assert path is not None
         seal_segment(path, Layout(folder), clock)
     log.close()
-    return Day(folder, VenueName("mock"), DATE)
+    return RecordedPartition(folder, VenueName("mock"), DATE)
 
 
-def row(mined: Mined, instrument: str = "m1-yes") -> dict[str, float]:
+def row(mined: MiningResult, instrument: str = "m1-yes") -> dict[str, float]:
     return mined.stats.filter(pl.col("instrument_id") == instrument).row(0, named=True)
 
 
@@ -223,7 +223,7 @@ def test_without_any_recording_the_next_step_is_to_collect(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="run 'predsurv collect' first"):
         choose_day(tmp_path, None, None)
     with pytest.raises(ConfigError, match="nothing recorded for mock"):
-        mine(Day(tmp_path, VenueName("mock"), DATE), [], EVEN)
+        mine(RecordedPartition(tmp_path, VenueName("mock"), DATE), [], EVEN)
 
 
 def test_a_recording_without_any_book_still_has_its_coverage(tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.net.clock import ManualClock, SystemClock
 from predsurv.net.http import Http
-from predsurv.net.limiter import TokenBucket
+from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Catalog, MarketQuery
-from predsurv.scan.job import Scan, VenueScan, scan_venues
+from predsurv.scan.job import Scanner, VenueScan, scan_venues
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
-from predsurv.venues.polymarket.listing import VENUE
+from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue
-from tests.servers.recorded_polymarket import RecordedPolymarket
+from tests.kit.recorded_polymarket import RecordedPolymarket
 
 EVERYTHING = MarketQuery(include_closed=True)
 S = 1_000_000_000
@@ -164,7 +164,7 @@ async def test_scan_that_fails_half_way_leaves_the_old_universe(server: Recorded
 
     async def scanned() -> VenueScan:
         sink = lambda name: UniverseWriter(tmp_path, name, 1_800_000_000_000_000_000)  # noqa: E731
-        (result,) = await scan_venues([venue], Scan({VENUE: EVERYTHING}, sink, SystemClock(), lambda _: None))
+        (result,) = await scan_venues([venue], Scanner({VENUE: EVERYTHING}, sink, SystemClock(), lambda _: None))
         return result
 
     first = await scanned()

@@ -22,10 +22,10 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import SystemClock
-from predsurv.venues.conversation import StreamPolicy
 from predsurv.venues.polymarket.venue import PolymarketVenue
-from predsurv.venues.streaming import StreamingFeed
-from tests.servers.recorded_polymarket import RecordedPolymarket
+from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.session import StreamPolicy
+from tests.kit.recorded_polymarket import RecordedPolymarket
 
 MS = 1_000_000
 FAST = StreamPolicy(

@@ -11,16 +11,16 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
 
-from benchmarks.judge_polymarket import Judge
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import SystemClock
-from predsurv.simulate.faults import Fault
-from predsurv.simulate.polymarket.simulator import PolymarketSimulator, Terms, environment
+from predsurv.simulate.fault_script import ScriptedFault
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings, environment
 from predsurv.simulate.server import MESSAGE_BYTES_MAX
-from predsurv.venues.conversation import StreamPolicy
 from predsurv.venues.polymarket.venue import PolymarketVenue
+from predsurv.venues.streaming.session import StreamPolicy
+from tests.proofs.judge_polymarket import Judge
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -29,7 +29,7 @@ DEADLINE = 30
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[PolymarketSimulator]:
-    made = PolymarketSimulator(Terms(markets=150, rate=1_000, keep=True), SystemClock())
+    made = PolymarketSimulator(PolymarketSimulatorSettings(markets=150, rate=1_000, keep=True), SystemClock())
     await made.start()
     yield made
     await made.aclose()
@@ -223,7 +223,7 @@ async def test_a_stream_has_opening_books_then_changes_and_rest_agrees(
 async def test_connections_end_as_scripted(simulator: PolymarketSimulator) -> None:
     for kind, code in (("drop", 1006), ("1013", 1013)):
         link, _ = await subscribed(simulator, *tokens_of(simulator, 2))
-        simulator.inject(Fault(0, kind, everywhere=True))
+        simulator.inject(ScriptedFault(0, kind, everywhere=True))
         with pytest.raises(ConnectionClosedError) as caught:
             await link.recv()
         assert (1006 if caught.value.rcvd is None else caught.value.rcvd.code) == code
@@ -233,7 +233,7 @@ async def test_connections_end_as_scripted(simulator: PolymarketSimulator) -> No
 
 async def test_a_frozen_connection_answers_pings_and_nothing_else(simulator: PolymarketSimulator) -> None:
     link, _ = await subscribed(simulator, *tokens_of(simulator, 5))
-    simulator.inject(Fault(0, "freeze", 5 * S, everywhere=True))
+    simulator.inject(ScriptedFault(0, "freeze", 5 * S, everywhere=True))
     await simulator.advance(4 * S)
     await link.send("PING")
     assert await link.recv() == "PONG"
@@ -245,16 +245,16 @@ async def test_a_frozen_connection_answers_pings_and_nothing_else(simulator: Pol
 async def test_handshakes_and_requests_are_refused_as_scripted(
     simulator: PolymarketSimulator, rest: httpx.AsyncClient
 ) -> None:
-    simulator.inject(Fault(0, "handshake429", S))
+    simulator.inject(ScriptedFault(0, "handshake429", S))
     with pytest.raises(InvalidStatus) as caught:
         await connect(simulator.ws_url, proxy=None)
     assert caught.value.response.status_code == 429
     for kind, status in (("rest429", 429), ("rest500", 500), ("resthtml", 502)):
-        simulator.inject(Fault(0, kind, S))
+        simulator.inject(ScriptedFault(0, kind, S))
         assert (await rest.get("/ok")).status_code == status
         await simulator.advance(S + MS)
         assert (await rest.get("/ok")).status_code == 200
-    simulator.inject(Fault(0, "restcut", S))
+    simulator.inject(ScriptedFault(0, "restcut", S))
     with pytest.raises(httpx.RemoteProtocolError):
         await rest.get("/markets/keyset")
     await simulator.advance(S + MS)
@@ -280,7 +280,7 @@ async def test_only_this_machine_is_answered_and_only_what_is_asked_well(simulat
 
 
 async def test_a_taken_port_is_one_clear_line(simulator: PolymarketSimulator) -> None:
-    other = PolymarketSimulator(Terms(markets=1), SystemClock())
+    other = PolymarketSimulator(PolymarketSimulatorSettings(markets=1), SystemClock())
     with pytest.raises(ConfigError, match="choose another --port"):
         await other.start(simulator.port)
     await other.aclose()
@@ -311,7 +311,7 @@ def venue_of(simulator: PolymarketSimulator) -> PolymarketVenue:
     return PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
 
 
-async def judged(simulator: PolymarketSimulator, faults: list[Fault]) -> Judge:
+async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) -> Judge:
     """Let the real adapter watch 60 tokens for a few seconds of market time, with ``faults`` on the way."""
     venue = venue_of(simulator)
     want = [
@@ -367,14 +367,14 @@ WRONG = (
     "faults",
     [
         [],
-        [Fault(0, "drop", everywhere=True), Fault(0, "1013"), Fault(0, "drop")],
-        [Fault(0, "garbage")] * 6,
-        [Fault(0, "delay", 2 * S), Fault(0, "duplicate", 2 * S, everywhere=True)],
+        [ScriptedFault(0, "drop", everywhere=True), ScriptedFault(0, "1013"), ScriptedFault(0, "drop")],
+        [ScriptedFault(0, "garbage")] * 6,
+        [ScriptedFault(0, "delay", 2 * S), ScriptedFault(0, "duplicate", 2 * S, everywhere=True)],
     ],
     ids=["clean", "outages", "garbage", "late and doubled"],
 )
 async def test_the_adapter_keeps_every_row_and_declares_every_gap(
-    simulator: PolymarketSimulator, faults: list[Fault]
+    simulator: PolymarketSimulator, faults: list[ScriptedFault]
 ) -> None:
     judge = await judged(simulator, faults)
     assert {name: judge.counts[name] for name in WRONG} == dict.fromkeys(WRONG, 0)

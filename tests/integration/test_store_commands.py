@@ -14,15 +14,15 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
-from predsurv.mine.days import Day
-from predsurv.mine.job import Mined, mine
+from predsurv.mine.job import MiningResult, mine
+from predsurv.mine.recorded_days import RecordedPartition
 from predsurv.net.clock import ManualClock
-from predsurv.store.numbering import last_number
-from predsurv.store.paths import FOLDERS, NS_HOUR, Dataset, Layout, Partition, data_files
-from predsurv.store.reader import replay
-from predsurv.store.seal import seal_segment
-from predsurv.store.tiles import observed
-from predsurv.store.wal import Log
+from predsurv.store.layout import FOLDERS, NS_HOUR, Dataset, Layout, Partition, data_files
+from predsurv.store.read.replay import replay
+from predsurv.store.seal.coverage_tail import observed
+from predsurv.store.seal.seal import seal_segment
+from predsurv.store.wal.log import WriteAheadLog
+from predsurv.store.wal.segment_ids import last_number
 
 NOON = 1_700_049_600_000_000_000  # 2023-11-15T12:00:00Z
 KEY = InstrumentKey(VenueName("mock"), MarketId("m0"), InstrumentId("i0"))
@@ -36,7 +36,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     layout = Layout(tmp_path / "data")
     for number in range(4):
         start = NOON + number * 30 * MINUTE
-        log = Log(layout.state, "c0", ManualClock(start))
+        log = WriteAheadLog(layout.state, "c0", ManualClock(start))
         log.append(segment(start, "gap" if number > 1 else "covered"))
         path = log.close()
         assert path is not None
@@ -120,7 +120,7 @@ def test_a_book_that_does_not_add_up_is_a_finding_of_the_deep_check(
     recorded: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start = NOON + 3 * NS_HOUR
-    log = Log(recorded.state, "c1", ManualClock(start))
+    log = WriteAheadLog(recorded.state, "c1", ManualClock(start))
     log.append([*segment(start, "covered")[:2], BookTop(KEY, start + 5, None, b"", b"", trusted=True)])
     path = log.close()
     assert path is not None
@@ -183,13 +183,13 @@ def test_a_damaged_file_is_named_by_whoever_needs_it(
 def test_a_day_is_mined_while_its_hours_are_merged(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def merging_first(day: Day, markets: Iterable[Market], weight: Mapping[str, float]) -> Mined:
+    def merging_first(day: RecordedPartition, markets: Iterable[Market], weight: Mapping[str, float]) -> MiningResult:
         files = day.files("deltas")
         tries.append(len(files))
         assert main(["compact"]) == 0
         pl.scan_parquet(files).collect()
         return mine(day, markets, weight)
 
-    monkeypatch.setattr("predsurv.cli.mine.mine_day", merging_first)
+    monkeypatch.setattr("predsurv.cli.commands.mine.mine_day", merging_first)
     assert main(["mine", "mock", "2023-11-15"]) == 0
     assert tries == [4, 2]

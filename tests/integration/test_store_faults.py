@@ -1,4 +1,4 @@
-"""A disk that says no, and flipped bits: a small share of ``benchmarks/faults.py``, and what it does not reach."""
+"""A disk that says no, and flipped bits: a small share of ``tests/proofs/faults.py``, and what it does not reach."""
 
 import shutil
 import subprocess
@@ -12,13 +12,13 @@ from predsurv.core.events import BookDelta
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.net.clock import ManualClock
-from predsurv.store import retention
-from predsurv.store.ballast import BALLAST_BYTES, give_up, keep
-from predsurv.store.compact import compact_closed
-from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files
-from predsurv.store.reader import replay
-from predsurv.store.seal import SealOptions, seal_segment
-from predsurv.store.wal import Log
+from predsurv.store.disk_reserve import BALLAST_BYTES, give_up, keep
+from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files
+from predsurv.store.read.replay import replay
+from predsurv.store.seal import retention
+from predsurv.store.seal.compact import compact_closed
+from predsurv.store.seal.seal import SealOptions, seal_segment
+from predsurv.store.wal.log import WriteAheadLog
 
 ROOT = Path(__file__).resolve().parents[2]
 MOCK = VenueName("mock")
@@ -34,7 +34,7 @@ def battery(folder: Path, name: str, rounds: int) -> str:
     """Run a battery, in memory if that can be: these wait for the disk at every step; return what it printed."""
     folder = SHARED_MEMORY if SHARED_MEMORY.is_dir() else folder
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.faults", name, "--rounds", str(rounds), "--dir", str(folder)],
+        [sys.executable, "-m", "tests.proofs.faults", name, "--rounds", str(rounds), "--dir", str(folder)],
         capture_output=True, text=True, timeout=110, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -55,7 +55,7 @@ def change(number: int) -> BookDelta:
 
 
 def log_of(layout: Layout, first: int, last: int) -> Path:
-    log = Log(layout.state, "c0", CLOCK)
+    log = WriteAheadLog(layout.state, "c0", CLOCK)
     log.append([change(number) for number in range(first, last)])
     path = log.close()
     assert path is not None

@@ -22,15 +22,15 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.net.clock import ManualClock, SystemClock
 from predsurv.store import manifest
-from predsurv.store.compact import compact_closed
-from predsurv.store.intake import LogPaused, LogResumed
-from predsurv.store.lock import DataLock
-from predsurv.store.paths import FOLDERS, NS_HOUR, Layout, data_files, segments_of
-from predsurv.store.reader import replay
-from predsurv.store.recovery import recover
-from predsurv.store.seal import seal_segment
-from predsurv.store.segment import wal_path
-from predsurv.store.wal import Log
+from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, segments_of
+from predsurv.store.locks import DataLock
+from predsurv.store.read.replay import replay
+from predsurv.store.seal.compact import compact_closed
+from predsurv.store.seal.recovery import recover
+from predsurv.store.seal.seal import seal_segment
+from predsurv.store.wal.buffer import LogPaused, LogResumed
+from predsurv.store.wal.log import WriteAheadLog
+from predsurv.store.wal.segment import wal_path
 
 MOCK = VenueName("mock")
 KEYS = [InstrumentKey(MOCK, MarketId(f"m{n}"), InstrumentId(f"i{n}")) for n in range(20)]
@@ -58,7 +58,7 @@ def record(layout: Layout, first: int, told: int) -> None:
     with DataLock(layout.state, "c0"):
         os.write(told, b"r ")
         recover(layout, "c0", CLOCK)
-        log = Log(layout.state, "c0", CLOCK)
+        log = WriteAheadLog(layout.state, "c0", CLOCK)
         number = first
         for turn in range(1_000_000):
             log.append([change(number + step) for step in range(BATCH)])
@@ -202,7 +202,7 @@ def fill(data_dir: Path) -> None:
     """Record until files may not grow any more, then let them grow again."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     layout, clock = Layout(data_dir), SystemClock()
-    log = Log(layout.state, "c0", clock)
+    log = WriteAheadLog(layout.state, "c0", clock)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
     number, facts = 0, log.flush()
     while log.paused is None:

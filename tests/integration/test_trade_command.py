@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from predsurv.cli.app import main
-from predsurv.trade.journal import Journal
-from predsurv.trade.modes import journal_path
+from predsurv.trade.assembly import journal_path
+from predsurv.trade.journal import OrderJournal
 
 _ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 90
@@ -83,7 +83,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def digest(folder: Path, mode: str) -> str:
-    journal = Journal(journal_path(folder / "data", mode), readonly=True)
+    journal = OrderJournal(journal_path(folder / "data", mode), readonly=True)
     body = journal.dump()
     journal.close()
     assert body.count(b'"sent"') > 10

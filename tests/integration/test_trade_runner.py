@@ -10,13 +10,13 @@ from predsurv.core.events import BookSnapshot, Gap
 from predsurv.core.num import Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.net.clock import ManualClock
-from predsurv.trade.halting import POLL
-from predsurv.trade.journal import Answered, Journal, Sent, fold
-from predsurv.trade.modes import Session, halt_flag, journal_path, paper_mode
+from predsurv.trade.assembly import TradingSession, halt_flag, journal_path, paper_mode
+from predsurv.trade.journal import AnswerReceived, CommandSent, OrderJournal, fold
+from predsurv.trade.kill_switch import POLL
 from predsurv.trade.replay import EventClock, ReplayFeed
-from predsurv.trade.runner import Runner
-from predsurv.trade.tally import count_baskets
-from predsurv.trade.watching import Interest
+from predsurv.trade.runner import TradeRunner
+from predsurv.trade.stats import count_baskets
+from predsurv.trade.watchlist import VenueWatchlist
 from predsurv.venues.mock.venue import MockVenue
 from tests.integration.trading import STEP, Recorder, S, configured, opened, run, scanned
 
@@ -26,7 +26,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-async def traded(folder: Path, clock: ManualClock, duration: int = 20 * S) -> tuple[Session, Recorder]:
+async def traded(folder: Path, clock: ManualClock, duration: int = 20 * S) -> tuple[TradingSession, Recorder]:
     config, recorder = configured(folder), Recorder()
     await scanned(config, clock)
     session = opened(config, clock, recorder)
@@ -36,8 +36,8 @@ async def traded(folder: Path, clock: ManualClock, duration: int = 20 * S) -> tu
 
 def decisions(path: Path) -> list[object]:
     """What was decided and answered, as the journal has it."""
-    journal = Journal(path, readonly=True)
-    kept = [entry for entry in journal.entries() if isinstance(entry, Sent | Answered)]
+    journal = OrderJournal(path, readonly=True)
+    kept = [entry for entry in journal.entries() if isinstance(entry, CommandSent | AnswerReceived)]
     journal.close()
     return list(kept)
 
@@ -57,7 +57,7 @@ async def test_baskets_are_found_filled_settled_and_earn(tmp_path: Path, clock: 
 
 async def test_the_journal_alone_gives_the_account_back(tmp_path: Path, clock: ManualClock) -> None:
     session, _ = await traded(tmp_path, clock)
-    journal = Journal(journal_path(tmp_path, "mock"), readonly=True)
+    journal = OrderJournal(journal_path(tmp_path, "mock"), readonly=True)
     restored = fold(journal.entries()).ledger
     journal.close()
     ledger = session.trader.engine.ledger
@@ -119,7 +119,7 @@ async def test_a_recording_of_a_run_makes_the_same_decisions(tmp_path: Path, clo
         realtime=False,
     )
     feeds = {venue: ReplayFeed(recorder.source, event_clock)}
-    replayed = Runner(trader, feeds, {venue: Interest(frozenset(), 0, mirrored=True)}, Recorder())
+    replayed = TradeRunner(trader, feeds, {venue: VenueWatchlist(frozenset(), 0, mirrored=True)}, Recorder())
     await replayed.run()
     trader.journal.close()
     live, again = (decisions(journal_path(tmp_path / name, "mock")) for name in ("live", "again"))
@@ -177,7 +177,7 @@ async def test_halting_stops_within_a_poll_and_resuming_goes_on(tmp_path: Path, 
         await clock.advance(STEP)
     await task
     session.trader.journal.close()
-    journal = Journal(journal_path(tmp_path, "mock"), readonly=True)
+    journal = OrderJournal(journal_path(tmp_path, "mock"), readonly=True)
     text = journal.dump()
     journal.close()
     assert b'"halted"' in text
@@ -201,7 +201,7 @@ async def test_stopping_is_for_good(tmp_path: Path, clock: ManualClock) -> None:
     assert engine.ledger.blotter.live_count() == 0
     assert engine.ledger.placed == placed
     session.trader.journal.close()
-    journal = Journal(journal_path(tmp_path, "mock"), readonly=True)
+    journal = OrderJournal(journal_path(tmp_path, "mock"), readonly=True)
     text = journal.dump()
     journal.close()
     assert b'"resumed"' not in text

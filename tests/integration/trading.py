@@ -8,11 +8,11 @@ from pathlib import Path
 from predsurv.config import Config, load
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.engine.step import Step
+from predsurv.engine.engine import Step
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery
 from predsurv.store.universe import UniverseWriter
-from predsurv.trade.modes import Session, open_paper
+from predsurv.trade.assembly import TradingSession, open_paper
 from predsurv.venues.mock.venue import MockVenue
 
 STEP = 20_000_000
@@ -50,12 +50,12 @@ async def scanned(config: Config, clock: ManualClock) -> None:
         writer.commit()
 
 
-def opened(config: Config, clock: ManualClock, audience: Recorder) -> Session:
+def opened(config: Config, clock: ManualClock, audience: Recorder) -> TradingSession:
     """A paper run ready to start."""
     return open_paper(config, [MockVenue(config.mock, clock)], clock, audience)
 
 
-async def run(session: Session, clock: ManualClock, duration: int) -> None:
+async def run(session: TradingSession, clock: ManualClock, duration: int) -> None:
     """Let ``duration`` ns of virtual time pass for a run, and close its journal."""
     task = asyncio.create_task(session.runner.run(duration))
     while not task.done():

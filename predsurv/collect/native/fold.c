@@ -122,7 +122,7 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twins of the hot parts of predsurv.collect.fold and tops.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_native", "Compiled twins of the hot parts of predsurv.collect.recording.reducer and tops.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 

@@ -166,7 +166,7 @@ int show_prepare(void)
 
 int lines_prepare(void)
 {
-    Py_XSETREF(line_type, core_type("predsurv.collect.lines", "Line"));
+    Py_XSETREF(line_type, core_type("predsurv.collect.recording.instrument", "RecordedInstrument"));
     if (line_type == NULL)
         return -1;
     int found = (line_at.book = slot_of(line_type, "book")) && (line_at.bids = slot_of(line_type, "bids"))

@@ -11,7 +11,7 @@
 /* Whether the Python beside is of this edition; ImportError when not, before anything else of it is relied on. */
 static inline int edition_fits(void)
 {
-    PyObject *twins = PyImport_ImportModule("predsurv.core.twins");
+    PyObject *twins = PyImport_ImportModule("predsurv.core.native");
     PyObject *stated = twins == NULL ? NULL : PyObject_GetAttrString(twins, "EDITION");
     long edition = stated == NULL ? -1 : PyLong_AsLong(stated);
     Py_XDECREF(twins);

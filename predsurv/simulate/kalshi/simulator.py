@@ -12,13 +12,13 @@ from typing import Final
 from msgspec import Struct
 
 from predsurv.ports import Clock, MarketQuery, Venue
-from predsurv.simulate.faults import Fault, Kinds, Script
-from predsurv.simulate.kalshi.door import REST_PREFIX, WS_PATH, Door
-from predsurv.simulate.kalshi.keys import ThrowAwayKey
-from predsurv.simulate.kalshi.talk import Talk
-from predsurv.simulate.kalshi.world import News, World
-from predsurv.simulate.server import Link, Reply, Request, Server
-from predsurv.simulate.truth import Deed, Truth
+from predsurv.simulate.fault_log import FaultLog, InjectedFault
+from predsurv.simulate.fault_script import FaultKinds, FaultScript, ScriptedFault
+from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, AccessControl
+from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets
+from predsurv.simulate.kalshi.session import ClientSession
+from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
+from predsurv.simulate.server import ClientLink, LoopbackServer, ServerReply, ServerRequest
 
 BACKLOG_BYTES_MAX: Final = 16 * 2**20
 """A client for whom more waits than this is too slow: error 25."""
@@ -27,7 +27,7 @@ _MS: Final = 1_000_000
 _S: Final = 1_000 * _MS
 _TURN: Final = 10 * _MS
 
-KINDS: Final = Kinds(
+KINDS: Final = FaultKinds(
     lasting={
         "drop": 0,  # the connection ends without a word
         "freeze": 30 * _S,  # it stays open and says nothing more
@@ -65,52 +65,52 @@ _LATE: Final = frozenset({"gap", "duplicate", "reorder"})
 """Noted when there was a frame to befall."""
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class KalshiSimulatorSettings(Struct, frozen=True, kw_only=True):
     """How the simulator behaves: the key it knows, what goes wrong when and where that is noted.
 
     ``markets_per_subscription``: 0 for any number.
     """
 
-    key: ThrowAwayKey
+    key: ThrowawayKey
     faults: str = ""
     seed: int = 7
     truth: Path | None = None
     markets_per_subscription: int = 0
 
 
-class Member(Struct):
+class ConnectedClient(Struct):
     """One client; frozen until a monotonic time (ns)."""
 
-    link: Link
-    talk: Talk
+    link: ClientLink
+    talk: ClientSession
     frozen_until: int = 0
 
 
-class Hall:
+class ClientRegistry:
     """The connections: what the server calls; ``members`` by the number of their link."""
 
-    def __init__(self, door: Door, world: World, clock: Clock, terms: Terms) -> None:
-        self.members: dict[int, Member] = {}
-        self.truth = Truth(terms.truth)
+    def __init__(self, door: AccessControl, world: KalshiMarkets, clock: Clock, terms: KalshiSimulatorSettings) -> None:
+        self.members: dict[int, ConnectedClient] = {}
+        self.truth = FaultLog(terms.truth)
         self._door = door
         self._world = world
         self._clock = clock
         self._limit = terms.markets_per_subscription
 
-    def answer(self, request: Request) -> Reply | None:
+    def answer(self, request: ServerRequest) -> ServerReply | None:
         """Answer a request; None lets a WebSocket open."""
         return self._door.answer(request)
 
-    def opened(self, link: Link) -> None:
+    def opened(self, link: ClientLink) -> None:
         """Take in a connection."""
-        talk = Talk(self._world, self._limit, lambda kind: self.note(member, kind))
-        member = self.members[link.number] = Member(link, talk)
+        talk = ClientSession(self._world, self._limit, lambda kind: self.note(member, kind))
+        member = self.members[link.number] = ConnectedClient(link, talk)
 
-    def heard(self, link: Link, message: bytes) -> None:
+    def heard(self, link: ClientLink, message: bytes) -> None:
         """Do what a connection asks for, and answer at once."""
         link.send(self.members[link.number].talk.command(message))
 
-    def closed(self, link: Link) -> None:
+    def closed(self, link: ClientLink) -> None:
         """Forget a connection."""
         self.members.pop(link.number, None)
 
@@ -119,14 +119,14 @@ class Hall:
         for member in self.members.values():
             member.link.send(frames)
 
-    def tell(self, news: Sequence[News]) -> None:
+    def tell(self, news: Sequence[ChannelMessage]) -> None:
         """Tell every client what it subscribed to."""
         for member in self.members.values():
             if member.link.backlog > BACKLOG_BYTES_MAX:
                 member.link.send(member.talk.afflict("error25"))
             member.link.send([frame for told in news for frame in member.talk.tell(told)])
 
-    def befall(self, member: Member, fault: Fault) -> None:
+    def befall(self, member: ConnectedClient, fault: ScriptedFault) -> None:
         """Let something go wrong with a connection."""
         if fault.kind not in _LATE:
             self.note(member, fault.kind, fault.lasts)
@@ -144,24 +144,24 @@ class Hall:
             if member.talk.mischief.frozen and now >= member.frozen_until:
                 member.talk.mischief.frozen = False
 
-    def note(self, member: Member, kind: str, lasts: int = 0) -> None:
+    def note(self, member: ConnectedClient, kind: str, lasts: int = 0) -> None:
         """Write down what was done to a connection."""
         now = self._clock.now()
-        self.truth.note(Deed(kind, now, now + lasts, member.link.number, tuple(member.talk.tickers())))
+        self.truth.note(InjectedFault(kind, now, now + lasts, member.link.number, tuple(member.talk.tickers())))
 
 
 class KalshiSimulator:
     """Serves ``venue`` in Kalshi's protocol. ``world`` is what is true, ``hall`` has the clients."""
 
-    def __init__(self, venue: Venue, clock: Clock, terms: Terms) -> None:
+    def __init__(self, venue: Venue, clock: Clock, terms: KalshiSimulatorSettings) -> None:
         """Raises ConfigError when a fault of the script is none."""
-        self.world = World()
-        self.door = Door(self.world, terms.key, clock)
-        self.hall = Hall(self.door, self.world, clock, terms)
-        self.server = Server(self.hall)
+        self.world = KalshiMarkets()
+        self.door = AccessControl(self.world, terms.key, clock)
+        self.hall = ClientRegistry(self.door, self.world, clock, terms)
+        self.server = LoopbackServer(self.hall)
         self._venue = venue
         self._clock = clock
-        self._script = Script(terms.faults, KINDS, terms.seed)
+        self._script = FaultScript(terms.faults, KINDS, terms.seed)
         self._began: int | None = None
         self._feed = venue.feed()
 
@@ -191,12 +191,12 @@ class KalshiSimulator:
         await self.server.aclose()
         self.hall.truth.close()
 
-    def inject(self, fault: Fault) -> None:
+    def inject(self, fault: ScriptedFault) -> None:
         """Let something go wrong now, whatever its time."""
         if fault.kind not in _CONNECTION:
             now = self._clock.now()
             self.door.fail(fault.kind, fault.lasts)
-            self.hall.truth.note(Deed(fault.kind, now, now + fault.lasts))
+            self.hall.truth.note(InjectedFault(fault.kind, now, now + fault.lasts))
             return
         members = [member for _, member in sorted(self.hall.members.items())]
         for member in members if fault.everywhere else members and [self._script.rng.choice(members)]:
@@ -204,7 +204,7 @@ class KalshiSimulator:
 
     def stop_faults(self) -> None:
         """Let nothing more go wrong that has not begun."""
-        self._script = Script("", KINDS, 0)
+        self._script = FaultScript("", KINDS, 0)
 
     async def _follow(self) -> None:
         async for batch in self._feed.batches():
@@ -222,7 +222,7 @@ class KalshiSimulator:
             await self._clock.sleep(_TURN)
 
 
-def environment(port: int, key: ThrowAwayKey, file: Path) -> dict[str, str]:
+def environment(port: int, key: ThrowawayKey, file: Path) -> dict[str, str]:
     """Return the variables that point the program at a simulator on ``port``, and at its key in ``file``."""
     return {
         "PREDSURV_VENUES__KALSHI__REST_URL": f"http://127.0.0.1:{port}{REST_PREFIX}",

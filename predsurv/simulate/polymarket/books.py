@@ -32,7 +32,7 @@ def _level(price: int, size: int) -> bytes:
     return b'{"price":"%s","size":"%s"}' % (text(price), text(size))
 
 
-class Half:
+class TokenBookSide:
     """One side, worst level first; ``keys`` ascend, an ask's is minus its price."""
 
     __slots__ = ("_joined", "_written", "keys", "sign", "sizes")
@@ -74,7 +74,7 @@ class Half:
         return joined
 
 
-class TwinBook:
+class TokenPairBook:
     """Both books of one market. ``stamp`` is the last change in ms; ``tick`` and sizes are texts."""
 
     __slots__ = ("_hashes", "_heads", "_least", "_neg_risk", "asks", "bids", "last", "stamp", "tick", "tokens")
@@ -87,8 +87,8 @@ class TwinBook:
         self.tick = text(tick)
         self.last: list[bytes] = [b"", b""]
         """Price of the last trade of each token, three decimals; empty before the first."""
-        self.bids = Half(1)
-        self.asks = Half(-1)
+        self.bids = TokenBookSide(1)
+        self.asks = TokenBookSide(-1)
         self._heads = tuple(b'{"market":"%s","asset_id":"%s"' % (market.encode(), token.encode()) for token in tokens)
         self._least = text(least)
         self._neg_risk = b"true" if neg_risk else b"false"
@@ -164,7 +164,7 @@ class TwinBook:
         )
 
 
-def levels(half: Half) -> Sequence[tuple[int, int]]:
+def levels(half: TokenBookSide) -> Sequence[tuple[int, int]]:
     """Return (price, size) in micros, worst first, on the first token's scale."""
     return [(key * half.sign, half.sizes[key]) for key in half.keys]
 

@@ -14,13 +14,13 @@ from typing import Final
 
 from predsurv.core.ids import OrderSide, Side
 from predsurv.core.num import MICROS, Price, Size
+from predsurv.exchange.exchange import Exchange
+from predsurv.exchange.tape import LevelChange, TapeEvent, TapeLifecycle, TapeTrade
 from predsurv.simulate.polymarket import ids, messages
-from predsurv.simulate.polymarket.books import Outcome, TwinBook
-from predsurv.simulate.polymarket.ledger import Deal, Ledger
-from predsurv.simulate.polymarket.listing import Listed, Listing
-from predsurv.simulate.polymarket.members import Member, Members
-from predsurv.venues.mock.exchange import Exchange
-from predsurv.venues.mock.tape import Execution, LevelChange, Lifecycle, TapeEvent
+from predsurv.simulate.polymarket.books import Outcome, TokenPairBook
+from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket
+from predsurv.simulate.polymarket.published_log import PublishedLog, PublishedTrade
+from predsurv.simulate.polymarket.subscribers import Subscriber, Subscribers
 
 NS_PER_MS: Final = 1_000_000
 
@@ -29,14 +29,14 @@ _FIRST: Final[Outcome] = 0
 _SECOND: Final[Outcome] = 1
 
 
-Readers = Mapping[int, Member]
+Readers = Mapping[int, Subscriber]
 """Who hears of a book, by number of their connection."""
 
 _Step = tuple[Side, Price, Size, tuple[bytes, bytes], tuple[bytes, bytes]]
 """A change and the best prices after it, as each token sees them."""
 
 
-class _Burst:
+class _PendingBurst:
     __slots__ = ("deals", "levels", "seq")
 
     def __init__(self, seq: int) -> None:
@@ -45,23 +45,23 @@ class _Burst:
         self.deals: dict[tuple[Price, OrderSide], int] = {}
 
 
-class Channel:
+class MarketChannel:
     """Tells ``members`` what happens; ``books`` are the live ones by book number."""
 
     def __init__(
         self,
         exchange: Exchange,
-        listing: Listing,
-        members: Members,
-        books: dict[int, TwinBook],
-        ledger: Ledger | None = None,
+        listing: SimulatedCatalog,
+        members: Subscribers,
+        books: dict[int, TokenPairBook],
+        ledger: PublishedLog | None = None,
     ) -> None:
         self._exchange = exchange
         self._listing = listing
         self._members = members
         self._books = books
         self._ledger = ledger
-        self._bursts: dict[int, _Burst] = {}
+        self._bursts: dict[int, _PendingBurst] = {}
         self._stamp = exchange.now // NS_PER_MS
         for row in listing.rows:
             state = exchange.book(row.key)
@@ -80,21 +80,21 @@ class Channel:
                 burst = self._burst(event.book, event.seq)
                 burst.levels.pop((event.side, event.price), None)
                 burst.levels[event.side, event.price] = event.size
-            elif isinstance(event, Execution):
+            elif isinstance(event, TapeTrade):
                 deals = self._burst(event.book, event.seq).deals
                 deal = (event.price, event.taker_side)
                 deals[deal] = deals.get(deal, 0) + event.size
-            elif isinstance(event, Lifecycle):
+            elif isinstance(event, TapeLifecycle):
                 self._changed(event)
             else:
                 self._end_bursts()
                 self._settled(self._listing.settle(event))
         self._end_bursts()
 
-    def _burst(self, book: int, seq: int) -> _Burst:
+    def _burst(self, book: int, seq: int) -> _PendingBurst:
         burst = self._bursts.get(book)
         if burst is None:
-            burst = self._bursts[book] = _Burst(seq)
+            burst = self._bursts[book] = _PendingBurst(seq)
         return burst
 
     def _end_bursts(self) -> None:
@@ -105,7 +105,7 @@ class Channel:
             if row is not None and book is not None:
                 self._tell(row, book, burst)
 
-    def _tell(self, row: Listed, book: TwinBook, burst: _Burst) -> None:
+    def _tell(self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst) -> None:
         before = book.best(_FIRST)
         changes = [(side, price, size) for (side, price), size in burst.levels.items()]
         audience = self._members.audience(row.book)
@@ -125,7 +125,9 @@ class Channel:
             if book.best(_FIRST) != before:
                 _announce(audience, row, lambda outcome: messages.best(book, outcome), custom=True)
 
-    def _tell_changes(self, row: Listed, book: TwinBook, steps: Sequence[_Step], audience: Readers) -> None:
+    def _tell_changes(
+        self, row: SimulatedMarket, book: TokenPairBook, steps: Sequence[_Step], audience: Readers
+    ) -> None:
         first, second = book.hash(_FIRST), book.hash(_SECOND)
         for side, price, size, best, mirrored in steps:
             names = _SIDES[side]
@@ -137,13 +139,13 @@ class Channel:
             for member in audience.values():
                 member.wire.put(frame)
 
-    def _tell_trades(self, row: Listed, book: TwinBook, burst: _Burst, audience: Readers) -> None:
+    def _tell_trades(self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst, audience: Readers) -> None:
         _announce(audience, row, lambda outcome: messages.later_book(book, outcome))
         transaction = ids.transaction_hash(self._exchange.seed, burst.seq)
         for (price, side), size in burst.deals.items():
             _announce(audience, row, partial(_trade, book, (price, size, side), transaction))
 
-    def _changed(self, event: Lifecycle) -> None:
+    def _changed(self, event: TapeLifecycle) -> None:
         if event.kind == "created":
             for row in self._listing.add(event.market):
                 book = self._open(row)
@@ -159,13 +161,13 @@ class Channel:
             if event.kind == "tick_size" and live is not None:
                 self._retick(row, live)
 
-    def _retick(self, row: Listed, book: TwinBook) -> None:
+    def _retick(self, row: SimulatedMarket, book: TokenPairBook) -> None:
         old = book.tick
         book.retick(row.market.tick_size)
         audience = self._members.audience(row.book)
         _announce(audience, row, lambda outcome: messages.tick_size(book, outcome, old, self._stamp))
 
-    def _settled(self, rows: Iterable[Listed]) -> None:
+    def _settled(self, rows: Iterable[SimulatedMarket]) -> None:
         for row in rows:
             self._books.pop(row.book, None)
             audience = self._members.disband(row.book)
@@ -176,31 +178,35 @@ class Channel:
                 if member.custom:
                     member.wire.put(frame)
 
-    def _open(self, row: Listed) -> TwinBook:
+    def _open(self, row: SimulatedMarket) -> TokenPairBook:
         market = row.market
         facts = (market.min_order_size, market.tick_size, row.neg_risk)
-        book = self._books[row.book] = TwinBook(row.condition, row.tokens, self._stamp, facts)
+        book = self._books[row.book] = TokenPairBook(row.condition, row.tokens, self._stamp, facts)
         return book
 
 
-def _bests(book: TwinBook) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+def _bests(book: TokenPairBook) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
     return book.best(_FIRST), book.best(_SECOND)
 
 
-def _write(ledger: Ledger, row: Listed, book: TwinBook, steps: Sequence[_Step], burst: _Burst) -> None:
+def _write(
+    ledger: PublishedLog, row: SimulatedMarket, book: TokenPairBook, steps: Sequence[_Step], burst: _PendingBurst
+) -> None:
     if not burst.deals:
         ledger.burst(row.condition, book, [step[:3] for step in steps])
         return
     ledger.book(row.condition, book)
     for (price, side), size in burst.deals.items():
-        ledger.deal(row.condition, Deal(book.stamp, price, Size(size), side))
+        ledger.deal(row.condition, PublishedTrade(book.stamp, price, Size(size), side))
 
 
-def _trade(book: TwinBook, deal: tuple[int, int, OrderSide], transaction: str, outcome: Outcome) -> bytes:
+def _trade(book: TokenPairBook, deal: tuple[int, int, OrderSide], transaction: str, outcome: Outcome) -> bytes:
     return messages.trade(book, outcome, deal, transaction)
 
 
-def _announce(audience: Readers, row: Listed, frame: Callable[[Outcome], bytes], *, custom: bool = False) -> None:
+def _announce(
+    audience: Readers, row: SimulatedMarket, frame: Callable[[Outcome], bytes], *, custom: bool = False
+) -> None:
     """Send each token's message to whoever asked for that token; ``custom``: and for extras."""
     for outcome in (_FIRST, _SECOND):
         token = row.tokens[outcome]

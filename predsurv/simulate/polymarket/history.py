@@ -14,7 +14,7 @@ _SECONDS_PER_POINT: Final = 60
 _NS_PER_S: Final = 1_000_000_000
 
 
-class History:
+class PriceHistory:
     """Trades by first token, prices in micros on its scale."""
 
     def __init__(self) -> None:

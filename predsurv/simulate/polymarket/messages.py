@@ -10,8 +10,8 @@ import msgspec
 
 from predsurv.core.ids import OrderSide
 from predsurv.core.num import MICROS
-from predsurv.simulate.polymarket.books import Outcome, TwinBook, text
-from predsurv.simulate.polymarket.listing import Listed, paid
+from predsurv.simulate.polymarket.books import Outcome, TokenPairBook, text
+from predsurv.simulate.polymarket.catalog import SimulatedMarket, paid
 
 PONG: Final = b"PONG"
 
@@ -40,18 +40,18 @@ def entry(token: str, level: tuple[int, int, bytes], digest: bytes, best: tuple[
     )
 
 
-def opening_book(book: TwinBook, outcome: Outcome) -> bytes:
+def opening_book(book: TokenPairBook, outcome: Outcome) -> bytes:
     """Return the book that answers a subscription; only these tell tick size and last trade."""
     extra = b',"tick_size":"%s"' % book.tick
     return _book(book, outcome, extra, b',"last_trade_price":"%s"' % book.last[outcome])
 
 
-def later_book(book: TwinBook, outcome: Outcome) -> bytes:
+def later_book(book: TokenPairBook, outcome: Outcome) -> bytes:
     """Return the book that follows a trade."""
     return _book(book, outcome, b"", b"")
 
 
-def trade(book: TwinBook, outcome: Outcome, deal: tuple[int, int, OrderSide], transaction: str) -> bytes:
+def trade(book: TokenPairBook, outcome: Outcome, deal: tuple[int, int, OrderSide], transaction: str) -> bytes:
     """Return ``last_trade_price``; ``deal`` as the first token sees it: price, size, taker's side."""
     price, size, side = deal
     if outcome:
@@ -62,7 +62,7 @@ def trade(book: TwinBook, outcome: Outcome, deal: tuple[int, int, OrderSide], tr
     ) % (book.head(outcome), text(price), text(size), _SIDES[side][outcome], book.stamp, transaction.encode())
 
 
-def best(book: TwinBook, outcome: Outcome) -> bytes:
+def best(book: TokenPairBook, outcome: Outcome) -> bytes:
     """Return ``best_bid_ask``."""
     bid, ask = book.bids.best(), book.asks.best()
     spread = text((MICROS if ask is None else ask) - (bid or 0))
@@ -74,7 +74,7 @@ def best(book: TwinBook, outcome: Outcome) -> bytes:
     )
 
 
-def tick_size(book: TwinBook, outcome: Outcome, old: bytes, stamp: int) -> bytes:
+def tick_size(book: TokenPairBook, outcome: Outcome, old: bytes, stamp: int) -> bytes:
     """Return ``tick_size_change`` to the book's present tick."""
     return b'%s,"old_tick_size":"%s","new_tick_size":"%s","timestamp":"%d","event_type":"tick_size_change"}' % (
         book.head(outcome),
@@ -84,7 +84,7 @@ def tick_size(book: TwinBook, outcome: Outcome, old: bytes, stamp: int) -> bytes
     )
 
 
-def new_market(row: Listed, stamp: int) -> bytes:
+def new_market(row: SimulatedMarket, stamp: int) -> bytes:
     """Return ``new_market``."""
     group, market = row.group, row.market
     fee = market.fee
@@ -122,7 +122,7 @@ def new_market(row: Listed, stamp: int) -> bytes:
     )
 
 
-def resolved(row: Listed, stamp: int) -> bytes:
+def resolved(row: SimulatedMarket, stamp: int) -> bytes:
     """Return ``market_resolved``; the row must be settled."""
     wins = next(index for index, payout in enumerate(paid(row)) if payout)
     return msgspec.json.encode(
@@ -140,7 +140,7 @@ def resolved(row: Listed, stamp: int) -> bytes:
     )
 
 
-def fee_schedule(row: Listed) -> dict[str, object] | None:
+def fee_schedule(row: SimulatedMarket) -> dict[str, object] | None:
     """Return Gamma's ``feeSchedule``; None where trading is free."""
     rate = row.market.fee.rate
     if not rate:
@@ -149,7 +149,7 @@ def fee_schedule(row: Listed) -> dict[str, object] | None:
     return {"exponent": row.market.fee.exponent, "rate": exact, "takerOnly": True, "rebateRate": msgspec.Raw(b"0.25")}
 
 
-def _book(book: TwinBook, outcome: Outcome, middle: bytes, tail: bytes) -> bytes:
+def _book(book: TokenPairBook, outcome: Outcome, middle: bytes, tail: bytes) -> bytes:
     return b'%s,"timestamp":"%d","hash":"%s","bids":[%s],"asks":[%s]%s,"event_type":"book"%s}' % (
         book.head(outcome),
         book.stamp,

@@ -9,23 +9,23 @@ from typing import Final
 
 from msgspec import Struct
 
+from predsurv.exchange.exchange import Exchange
+from predsurv.exchange.tape import TapeEvent, TapeTrade
+from predsurv.exchange.world import broken_rows
 from predsurv.ports import Clock
-from predsurv.simulate.faults import Fault
-from predsurv.simulate.polymarket.books import TwinBook
-from predsurv.simulate.polymarket.channel import NS_PER_MS, Channel
-from predsurv.simulate.polymarket.clob import Clob
-from predsurv.simulate.polymarket.front import WS_PATH, Front
-from predsurv.simulate.polymarket.gamma import Gamma, Json
-from predsurv.simulate.polymarket.history import History
-from predsurv.simulate.polymarket.ledger import Ledger
-from predsurv.simulate.polymarket.listing import Listing
-from predsurv.simulate.polymarket.members import Members
-from predsurv.simulate.polymarket.mischief import Mischief
-from predsurv.simulate.server import Server
-from predsurv.simulate.truth import Truth
-from predsurv.venues.mock.exchange import Exchange
-from predsurv.venues.mock.tape import Execution, TapeEvent
-from predsurv.venues.mock.world import broken_rows
+from predsurv.simulate.fault_log import FaultLog
+from predsurv.simulate.fault_script import ScriptedFault
+from predsurv.simulate.polymarket.app import WS_PATH, PolymarketApp
+from predsurv.simulate.polymarket.books import TokenPairBook
+from predsurv.simulate.polymarket.catalog import SimulatedCatalog
+from predsurv.simulate.polymarket.channel import NS_PER_MS, MarketChannel
+from predsurv.simulate.polymarket.clob_api import ClobApi
+from predsurv.simulate.polymarket.fault_injector import FaultInjector
+from predsurv.simulate.polymarket.gamma_api import GammaApi, Json
+from predsurv.simulate.polymarket.history import PriceHistory
+from predsurv.simulate.polymarket.published_log import PublishedLog
+from predsurv.simulate.polymarket.subscribers import Subscribers
+from predsurv.simulate.server import LoopbackServer
 
 TURN: Final = 5 * NS_PER_MS
 """How often the exchange moves on when it follows a clock."""
@@ -33,7 +33,7 @@ STEP_MAX: Final = 50 * NS_PER_MS
 """Most exchange time between two looks at the connections: a simulator that fell behind catches up."""
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
     """What to simulate. ``rate``: level changes a second over all books.
 
     ``truth``: file for what was done wrong. ``keep``: remember everything published (for tests).
@@ -53,24 +53,24 @@ class PolymarketSimulator:
     Time passes in ``run`` by the clock, or in ``advance`` by hand; at no other time.
     """
 
-    def __init__(self, terms: Terms, clock: Clock) -> None:
+    def __init__(self, terms: PolymarketSimulatorSettings, clock: Clock) -> None:
         """Raises ConfigError when a fault of the script is none."""
         self._clock = clock
         self._last = clock.monotonic()
         self.exchange = Exchange(terms.seed, terms.markets, terms.rate, clock.now())
-        self.listing = Listing(self.exchange)
-        self.ledger = Ledger(clock.now) if terms.keep else None
-        self.truth = Truth(terms.truth)
-        self.mischief = Mischief(terms.faults, terms.seed, self.truth, clock.now)
-        self.books: dict[int, TwinBook] = {}
-        self.members = Members(self.listing, self.books, self.mischief.omits)
+        self.listing = SimulatedCatalog(self.exchange)
+        self.ledger = PublishedLog(clock.now) if terms.keep else None
+        self.truth = FaultLog(terms.truth)
+        self.mischief = FaultInjector(terms.faults, terms.seed, self.truth, clock.now)
+        self.books: dict[int, TokenPairBook] = {}
+        self.members = Subscribers(self.listing, self.books, self.mischief.omits)
         self.paused = False
         """While set, ``run`` lets no time pass, not even what it has to catch up."""
-        self._channel = Channel(self.exchange, self.listing, self.members, self.books, self.ledger)
-        self._history = History()
-        gamma = Gamma(self.listing, self.books, _oddities(terms.markets))
-        clob = Clob(self.exchange, self.listing, self.books, self._history)
-        self._server = Server(Front(gamma, clob, self.members, self.mischief))
+        self._channel = MarketChannel(self.exchange, self.listing, self.members, self.books, self.ledger)
+        self._history = PriceHistory()
+        gamma = GammaApi(self.listing, self.books, _oddities(terms.markets))
+        clob = ClobApi(self.exchange, self.listing, self.books, self._history)
+        self._server = LoopbackServer(PolymarketApp(gamma, clob, self.members, self.mischief))
         self._at = self.exchange.origin
 
     @property
@@ -117,7 +117,7 @@ class PolymarketSimulator:
     def turn(self, events: list[TapeEvent]) -> None:
         """Tell what happened and let go wrong what is due."""
         for event in events:
-            if isinstance(event, Execution):
+            if isinstance(event, TapeTrade):
                 row = self.listing.book(event.book)
                 if row is not None:
                     self._history.add(row.tokens[0], event.ts, event.price, event.taker_side)
@@ -126,7 +126,7 @@ class PolymarketSimulator:
         self.mischief.turn(now, self.members.all.values())
         self.members.flush(now)
 
-    def inject(self, fault: Fault) -> None:
+    def inject(self, fault: ScriptedFault) -> None:
         """Let something go wrong now, whatever its time."""
         self.mischief.strike(fault, self.members.all.values())
 

@@ -131,7 +131,7 @@ static PyMemberDef book_members[] = {
 
 PyTypeObject book_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv.state._native.BookCore",
+    .tp_name = "predsurv.state._native.NativeBookCore",
     .tp_basicsize = sizeof(Book),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "What a book holds; see book.py.",
@@ -155,8 +155,8 @@ PyMODINIT_FUNC PyInit__native(void)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && (PyModule_AddIntConstant(module, "EDITION", EDITION) < 0
-        || PyModule_AddObjectRef(module, "Ladder", (PyObject *)&ladder_type) < 0
-        || PyModule_AddObjectRef(module, "BookCore", (PyObject *)&book_type) < 0))
+        || PyModule_AddObjectRef(module, "NativeLadder", (PyObject *)&ladder_type) < 0
+        || PyModule_AddObjectRef(module, "NativeBookCore", (PyObject *)&book_type) < 0))
         Py_CLEAR(module);
     return module;
 }

@@ -247,7 +247,7 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of the hot part of predsurv.store.packing.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of the hot part of predsurv.store.wal.columns_codec.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 

@@ -12,7 +12,7 @@ from predsurv.core.errors import WireError
 from predsurv.core.events import BookSnapshot, Gap, GapReason, Level, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS, ONE, Price, Size, parse_micros, parse_signed_micros
-from predsurv.venues.kalshi.listing import instrument
+from predsurv.venues.kalshi.market_parser import instrument
 from predsurv.venues.kalshi.wire import Texts
 
 LEVELS_MAX: Final = 10_000
@@ -25,7 +25,7 @@ Sizes = dict[Price, int]
 """Size in micros by price, of one side."""
 
 
-class Prices(dict[str, Price]):
+class YesPriceCache(dict[str, Price]):
     """Price texts already parsed; holds prices strictly between 0 and 1 only."""
 
     def __missing__(self, text: str) -> Price:
@@ -42,7 +42,7 @@ class Prices(dict[str, Price]):
         return Price(parse_micros(text))
 
 
-class NoPrices(Prices):
+class NoPriceCache(YesPriceCache):
     """The same for prices of NO, as what they are on the YES scale."""
 
     def parse(self, text: str) -> Price:
@@ -50,7 +50,7 @@ class NoPrices(Prices):
         return Price(MICROS - parse_micros(text))
 
 
-class Amounts(dict[str, int]):
+class AmountCache(dict[str, int]):
     """Texts of sizes and their changes already parsed, in micros."""
 
     def __missing__(self, text: str) -> int:
@@ -61,13 +61,13 @@ class Amounts(dict[str, int]):
         return amount
 
 
-class Numbers:
+class NumberCache:
     """Parsed texts, shared by all connections of a feed."""
 
     def __init__(self) -> None:
-        self.prices = Prices()
-        self.no_prices = NoPrices()
-        self.amounts = Amounts()
+        self.prices = YesPriceCache()
+        self.no_prices = NoPriceCache()
+        self.amounts = AmountCache()
 
     def book(self, yes: Texts, no: Texts) -> tuple[Sizes, Sizes]:
         """Return bids and asks on the YES scale; raises WireError or ValueError for a book that cannot be."""
@@ -89,7 +89,7 @@ class Numbers:
         return {price: size for price, size in found.items() if size}
 
 
-class Line:
+class MarketBook:
     """One market: its book on the YES scale, and the outcomes that hear of it.
 
     ``keys`` are wanted and tell which is the mirrored NO outcome; changes go to ``live`` ones only.
@@ -109,11 +109,11 @@ class Line:
         self.live = tuple(pair for pair in self.live if pair[0] not in keys)
 
 
-class Shelf:
+class BookSet:
     """The lines of one connection. ``awaiting``: wanted without a book; ``lost``: broken since the last look."""
 
     def __init__(self) -> None:
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, MarketBook] = {}
         self.awaiting: set[InstrumentKey] = set()
         self.lost: set[InstrumentKey] = set()
 
@@ -139,14 +139,14 @@ class Shelf:
         tickers = set()
         for key in sorted(keys):
             ticker, mirrored = instrument(key)
-            line = self.lines.setdefault(ticker, Line(ticker))
+            line = self.lines.setdefault(ticker, MarketBook(ticker))
             line.keys[key] = mirrored
             line.silence({key})
             self.awaiting.add(key)
             tickers.add(ticker)
         return tickers
 
-    def lose(self, lines: Iterable[Line], gap: tuple[int, GapReason, int], out: list[MarketEvent]) -> None:
+    def lose(self, lines: Iterable[MarketBook], gap: tuple[int, GapReason, int], out: list[MarketEvent]) -> None:
         """Believe none of ``lines`` any more; ``gap`` is (ts_recv, reason, epoch) of their gaps."""
         ts_recv, reason, epoch = gap
         for line in lines:
@@ -155,7 +155,7 @@ class Shelf:
             self.awaiting.update(line.keys)
             self.lost.update(line.keys)
 
-    def open(self, line: Line, bids: Sizes, asks: Sizes) -> None:
+    def open(self, line: MarketBook, bids: Sizes, asks: Sizes) -> None:
         """Take a whole book: from here on it can be believed."""
         line.bids, line.asks = bids, asks
         line.live = tuple(line.keys.items())

@@ -16,11 +16,19 @@ from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
 from predsurv.ports import Clock, MarketQuery, ScanIssue
-from predsurv.venues.kalshi.listing import VENUE, Terms, is_known_fee, market_of, series_of, terms_of, time_of
-from predsurv.venues.kalshi.rest import Rest
-from predsurv.venues.kalshi.rows import (
+from predsurv.venues.kalshi.market_parser import (
+    VENUE,
+    SeriesTerms,
+    is_known_fee,
+    market_of,
+    series_of,
+    terms_of,
+    time_of,
+)
+from predsurv.venues.kalshi.rest import KalshiRest
+from predsurv.venues.kalshi.rest_wire import (
     EventRow,
-    Listing,
+    MarketsPage,
     SeriesRow,
     read_event,
     read_fee_changes,
@@ -41,24 +49,24 @@ _UNREADABLE: Final = (WireError, ValueError, RecursionError)
 Query = Sequence[tuple[str, str]]
 
 
-class Directory:
+class EventDirectory:
     """What markets share with others: their events' terms, and their series' where an event is not listed."""
 
     def __init__(self, series: Mapping[str, SeriesRow], since: Mapping[str, int]) -> None:
         self._series = series
         self._since = since
-        self._terms: dict[str, Terms] = {}
+        self._terms: dict[str, SeriesTerms] = {}
 
     def add(self, row: EventRow) -> None:
         """Take an event in; raises WireError."""
         self._terms[row.event_ticker] = self._of(row)
 
-    def terms(self, event_ticker: str) -> Terms:
+    def terms(self, event_ticker: str) -> SeriesTerms:
         """Return what is known of an event's markets; raises WireError."""
         known = self._terms.get(event_ticker)
         return self._of(EventRow(event_ticker)) if known is None else known
 
-    def _of(self, row: EventRow) -> Terms:
+    def _of(self, row: EventRow) -> SeriesTerms:
         name = row.series_ticker or series_of(row.event_ticker)
         return terms_of(row, self._series.get(name), self._since.get(name))
 
@@ -69,7 +77,7 @@ class KalshiCatalog:
     doubted: AbstractSet[EventId] = frozenset()
     """None: the venue vouches for no event in the first place."""
 
-    def __init__(self, rest: Rest, clock: Clock) -> None:
+    def __init__(self, rest: KalshiRest, clock: Clock) -> None:
         self._rest = rest
         self._clock = clock
         self._issues: list[ScanIssue] = []
@@ -111,9 +119,9 @@ class KalshiCatalog:
     async def aclose(self) -> None:
         """Nothing is held open between pages."""
 
-    async def _directory(self) -> Directory:
+    async def _directory(self) -> EventDirectory:
         """Read every series and every open event."""
-        directory = Directory(await self._series(), await self._fee_dates())
+        directory = EventDirectory(await self._series(), await self._fee_dates())
         async with aclosing(self._listing("/events", [("limit", str(EVENT_ROWS)), ("status", "open")])) as pages:
             async for page in pages:
                 for number, raw in enumerate(page.events, start=1):
@@ -153,7 +161,7 @@ class KalshiCatalog:
         dates = [(change.series_ticker, time_of(change.scheduled_ts)) for change in changes]
         return dict(sorted((name, at) for name, at in dates if at is not None and at <= now))
 
-    async def _listing(self, path: str, params: Query) -> AsyncGenerator[Listing, None]:
+    async def _listing(self, path: str, params: Query) -> AsyncGenerator[MarketsPage, None]:
         cursors: set[str] = set()
         coming = asyncio.create_task(self._page(path, params))
         try:
@@ -173,7 +181,7 @@ class KalshiCatalog:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
 
-    async def _page(self, path: str, params: Query) -> Listing:
+    async def _page(self, path: str, params: Query) -> MarketsPage:
         body = await self._rest.get(path, params)
         try:
             return read_listing(body)
@@ -181,7 +189,7 @@ class KalshiCatalog:
             detail = sanitise(str(error), DETAIL_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1}, of {path}, is unreadable: {detail}") from None
 
-    def _read(self, page: Listing, directory: Directory) -> list[Market]:
+    def _read(self, page: MarketsPage, directory: EventDirectory) -> list[Market]:
         fetched_at = self._clock.now()
         markets = []
         for number, raw in enumerate(page.markets, start=1):

@@ -14,7 +14,7 @@ from predsurv.core.events import MarketChange, MarketChangeKind, MarketEvent, Ma
 from predsurv.core.ids import InstrumentId, MarketId
 from predsurv.core.num import MICROS, Price, format_micros, parse_price
 from predsurv.core.text import sanitise
-from predsurv.venues.kalshi.listing import (
+from predsurv.venues.kalshi.market_parser import (
     COMBO_PREFIX,
     NO_SUFFIX,
     VENUE,
@@ -26,8 +26,8 @@ from predsurv.venues.kalshi.listing import (
     seconds,
     time_of,
 )
-from predsurv.venues.kalshi.rows import MarketRow
-from predsurv.venues.kalshi.wire import FeeBody, LifeBody
+from predsurv.venues.kalshi.rest_wire import MarketRow
+from predsurv.venues.kalshi.wire import FeeBody, LifecycleBody
 
 SEEN_MAX: Final = 1 << 14
 KIND_CHARS_MAX: Final = 120
@@ -39,7 +39,7 @@ Result = tuple[Price, bool]
 """What a YES contract pays, and whether that is a fair price instead of an outcome."""
 
 
-class Announcements:
+class LifecycleReader:
     """The announcements of one feed, each told once however many connections hear it.
 
     ``owed``: markets that are over without anybody having heard of what they pay.
@@ -50,7 +50,7 @@ class Announcements:
         self._told: dict[tuple[str, object], object] = {}  # what was told last, by ticker and what it is about
         self._results: dict[str, Result] = {}
 
-    def market(self, body: LifeBody, ts_recv: int) -> list[MarketEvent]:
+    def market(self, body: LifecycleBody, ts_recv: int) -> list[MarketEvent]:
         """Return what a life-cycle message says, nothing when it is not new; raises WireError or ValueError."""
         if body.market_ticker.startswith(COMBO_PREFIX):
             return []
@@ -143,7 +143,7 @@ class Announcements:
         return True
 
 
-def _said(body: LifeBody, ts_recv: int) -> tuple[object, object]:
+def _said(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:
     """Return what a message is about, and what it says of that.
 
     What can change back is compared with the last word only: a market is paused more than once, and messages
@@ -160,31 +160,31 @@ def _said(body: LifeBody, ts_recv: int) -> tuple[object, object]:
     return (body.event_type, body.settled_ts, body.determination_ts, body.open_ts, body.close_ts), True
 
 
-def _change(kind: MarketChangeKind, body: LifeBody, ts_recv: int, about: Mapping[str, Any]) -> MarketChange:
+def _change(kind: MarketChangeKind, body: LifecycleBody, ts_recv: int, about: Mapping[str, Any]) -> MarketChange:
     value = _json({"event_type": body.event_type, **{key: each for key, each in about.items() if each is not None}})
     stamp = seconds(body.settled_ts or body.determination_ts)
     return MarketChange(VENUE, MarketId(body.market_ticker), None, ts_recv, stamp, kind, value)
 
 
-def _created(body: LifeBody, ts_recv: int) -> MarketChange:
+def _created(body: LifecycleBody, ts_recv: int) -> MarketChange:
     market = announced(body, ts_recv)
     change = _change("created", body, ts_recv, {"open_ts": body.open_ts, "close_ts": body.close_ts})
     return msgspec.structs.replace(change, market=market)
 
 
-def _regridded(body: LifeBody, ts_recv: int) -> MarketChange:
+def _regridded(body: LifecycleBody, ts_recv: int) -> MarketChange:
     bands = bands_of(body.price_ranges)
     about = {"price_level_structure": body.price_level_structure, "price_ranges": body.price_ranges}
     change = _change("tick_size", body, ts_recv, about)
     return msgspec.structs.replace(change, tick_size=min(band.step for band in bands), bands=bands)
 
 
-def _determined(body: LifeBody, ts_recv: int) -> MarketChange:
+def _determined(body: LifecycleBody, ts_recv: int) -> MarketChange:
     about = {"result": body.result, "settlement_value": body.settlement_value}
     return _change("closed", body, ts_recv, about)
 
 
-def _deactivated(body: LifeBody, ts_recv: int) -> MarketChange:
+def _deactivated(body: LifecycleBody, ts_recv: int) -> MarketChange:
     return _change("activated" if body.is_deactivated is False else "paused", body, ts_recv, {})
 
 
@@ -213,7 +213,7 @@ _STANDING: Final[dict[str, MarketChangeKind]] = {
     "disputed": "closed",
     "amended": "closed",
 }
-_TELLERS: Final[dict[str, Callable[[LifeBody, int], MarketEvent]]] = {
+_TELLERS: Final[dict[str, Callable[[LifecycleBody, int], MarketEvent]]] = {
     "created": _created,
     "activated": lambda body, ts_recv: _change("activated", body, ts_recv, {}),
     "deactivated": _deactivated,

@@ -13,11 +13,11 @@ from typing import Final
 from predsurv.core.errors import AmbiguousError, PermanentError, TransientError, WireError
 from predsurv.core.text import sanitise
 from predsurv.net.http import Http, Params, StatusError
-from predsurv.net.limiter import TokenBucket
+from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock
-from predsurv.venues.kalshi.listing import VENUE
-from predsurv.venues.kalshi.rows import read_limits
-from predsurv.venues.kalshi.signing import KEY_ID, Signer
+from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
+from predsurv.venues.kalshi.market_parser import VENUE
+from predsurv.venues.kalshi.rest_wire import read_limits
 
 ANONYMOUS_PER_SECOND: Final = 3
 """The venue publishes no limit for requests without a key; at 4 to 5 a second some were refused."""
@@ -31,7 +31,7 @@ _S: Final = 1_000_000_000
 _logger = logging.getLogger(__name__)
 
 
-class Pace:
+class RequestBudget:
     """How fast one account (or, without a key, this machine) may ask; shared by all that ask."""
 
     def __init__(self, clock: Clock) -> None:
@@ -40,10 +40,12 @@ class Pace:
         self.is_learnt = False
 
 
-class Rest:
+class KalshiRest:
     """Everything below ``base_url``; ``signer`` is None without a key."""
 
-    def __init__(self, base_url: str, http: Http, clock: Clock, pace: Pace, *, signer: Signer | None = None) -> None:
+    def __init__(
+        self, base_url: str, http: Http, clock: Clock, pace: RequestBudget, *, signer: RequestSigner | None = None
+    ) -> None:
         self._base = base_url.rstrip("/")
         self._http = http
         self._clock = clock

@@ -38,7 +38,7 @@ class Channel:
         self.leaving.clear()
 
 
-class Command(NamedTuple):
+class SubscribeCommand(NamedTuple):
     """A command that may be refused: what it asked for where; ``adds`` has to be undone then.
 
     ``sid``: the subscription that it named, None when it opens one.
@@ -50,14 +50,14 @@ class Command(NamedTuple):
     sid: int | None = None
 
 
-class Commands:
+class SubscribeCommands:
     """Numbers commands and remembers the last ones, so that a refusal can be told apart."""
 
     def __init__(self) -> None:
-        self.sent: dict[int, Command] = {}
+        self.sent: dict[int, SubscribeCommand] = {}
         self._ids = count(1)
 
-    def frame(self, name: str, params: dict[str, Any], command: Command) -> bytes:
+    def frame(self, name: str, params: dict[str, Any], command: SubscribeCommand) -> bytes:
         """Return the frame of a command."""
         number = next(self._ids)
         self.sent[number] = command
@@ -87,7 +87,7 @@ class Sequences:
             self.last.pop(sid, None)
 
 
-class Subscriptions:
+class KalshiSubscriptions:
     """The subscriptions of one connection: books and trades by ticker, life cycles of all markets."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Subscriptions:
         self.trades = Channel(TRADES)
         self.life = Channel(LIFE)
         self.channels: Sequence[Channel] = (self.books, self.trades, self.life)
-        self._commands = Commands()
+        self._commands = SubscribeCommands()
         self._followed = False
 
     def change(self, asked: AbstractSet[str], gone: AbstractSet[str]) -> list[bytes]:
@@ -134,7 +134,7 @@ class Subscriptions:
         """Return the channel that ``sid`` belongs to."""
         return next((channel for channel in self.channels if sid is not None and channel.sid == sid), None)
 
-    def refused(self, command_id: int | None) -> Command | None:
+    def refused(self, command_id: int | None) -> SubscribeCommand | None:
         """Undo a refused command and return it, None when it is not known."""
         command = self._commands.sent.pop(command_id, None) if command_id is not None else None
         if command is not None and command.adds:
@@ -157,7 +157,7 @@ class Subscriptions:
         if self._followed:
             return
         self._followed = True
-        yield self._commands.frame("subscribe", {"channels": [LIFE]}, Command([self.life], frozenset()))
+        yield self._commands.frame("subscribe", {"channels": [LIFE]}, SubscribeCommand([self.life], frozenset()))
 
     def _leave(self, gone: AbstractSet[str]) -> Iterator[bytes]:
         for channel in (self.books, self.trades):
@@ -175,14 +175,14 @@ class Subscriptions:
                 "market_tickers": chunk,
                 "use_yes_price": False,
             }
-            yield self._commands.frame("subscribe", params, Command(channels, frozenset(chunk)))
+            yield self._commands.frame("subscribe", params, SubscribeCommand(channels, frozenset(chunk)))
 
     def _update(self, channel: Channel, action: str, tickers: AbstractSet[str]) -> Iterator[bytes]:
         adds = action == "add_markets"
         for chunk in _chunks(tickers):
             params = {"sid": channel.sid, "action": action, "market_tickers": chunk}
             yield self._commands.frame(
-                "update_subscription", params, Command([channel], frozenset(chunk), adds, channel.sid)
+                "update_subscription", params, SubscribeCommand([channel], frozenset(chunk), adds, channel.sid)
             )
 
 

@@ -13,15 +13,16 @@ from predsurv.core.ids import VenueName
 from predsurv.net import ws
 from predsurv.net.http import Http, HttpLimits
 from predsurv.ports import Broker, Clock, Feed, VenueTraits
-from predsurv.venues.conversation import StreamPolicy
+from predsurv.venues.kalshi.auth import RequestSigner
 from predsurv.venues.kalshi.catalog import KalshiCatalog
-from predsurv.venues.kalshi.decode import KalshiCodec, Memory
-from predsurv.venues.kalshi.inquiry import Inquiry
-from predsurv.venues.kalshi.listing import VENUE
-from predsurv.venues.kalshi.polling import PollingFeed
-from predsurv.venues.kalshi.rest import Pace, Rest
-from predsurv.venues.kalshi.signing import Signer
-from predsurv.venues.streaming import Socket, Stream, StreamingFeed
+from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
+from predsurv.venues.kalshi.market_parser import VENUE
+from predsurv.venues.kalshi.polling_feed import PollingFeed
+from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
+from predsurv.venues.kalshi.settlement_lookup import SettlementLookup
+from predsurv.venues.streaming.context import StreamSocket, StreamSpec
+from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.session import StreamPolicy
 
 # The two outcomes trade in one book; with a key it is streamed and numbered, without one polled.
 _STREAMED: Final = VenueTraits(complementary_outcomes=True, sequenced=True)
@@ -44,7 +45,7 @@ class KalshiVenue:
         config: Config,
         clock: Clock,
         rand: Callable[[], float],
-        signer: Signer | None,
+        signer: RequestSigner | None,
         policy: StreamPolicy | None = None,
     ) -> None:
         self._config = config
@@ -52,8 +53,8 @@ class KalshiVenue:
         self._rand = rand
         self._signer = signer
         self._policy = policy or StreamPolicy()
-        self._pace = Pace(clock)
-        self._opened: list[Rest] = []
+        self._pace = RequestBudget(clock)
+        self._opened: list[KalshiRest] = []
 
     @property
     def name(self) -> VenueName:
@@ -77,9 +78,9 @@ class KalshiVenue:
                 "%s: no API key, so order books are polled; with one they are streamed, trades included", VENUE
             )
             return PollingFeed(self._rest(_POLL_LIMITS), self._clock)
-        memory, url = Memory(), self._config.venues.kalshi.ws_url
-        inquiry = Inquiry(self._rest(HttpLimits()), memory.doubtful, memory.announcements.result, self._clock)
-        stream = Stream(
+        memory, url = KalshiSharedState(), self._config.venues.kalshi.ws_url
+        inquiry = SettlementLookup(self._rest(HttpLimits()), memory.doubtful, memory.announcements.result, self._clock)
+        stream = StreamSpec(
             venue=VENUE,
             url=url,
             codec=lambda epoch: KalshiCodec(epoch, memory),
@@ -102,13 +103,13 @@ class KalshiVenue:
         for rest in opened:
             await rest.aclose()
 
-    def _rest(self, limits: HttpLimits) -> Rest:
+    def _rest(self, limits: HttpLimits) -> KalshiRest:
         http = Http(self._clock, self._rand, limits=limits)
-        rest = Rest(self._config.venues.kalshi.rest_url, http, self._clock, self._pace, signer=self._signer)
+        rest = KalshiRest(self._config.venues.kalshi.rest_url, http, self._clock, self._pace, signer=self._signer)
         self._opened.append(rest)
         return rest
 
-    async def _connect(self, url: str, headers: Mapping[str, str] | None) -> Socket:
+    async def _connect(self, url: str, headers: Mapping[str, str] | None) -> StreamSocket:
         """Open a stream; raises PermanentError that says why the key is refused."""
         try:
             return await ws.connect(url, headers)

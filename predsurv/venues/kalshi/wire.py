@@ -24,7 +24,7 @@ Cents = list[tuple[int, int]]
 
 
 class DeltaBody(Struct, gc=False):
-    """See ``Delta``; ``price`` and ``delta`` are cents and whole contracts, until 2026-03-12."""
+    """See ``DeltaMessage``; ``price`` and ``delta`` are cents and whole contracts, until 2026-03-12."""
 
     market_ticker: str
     side: WireSide
@@ -35,7 +35,7 @@ class DeltaBody(Struct, gc=False):
     delta: int | None = None
 
 
-class Delta(Struct, gc=False, tag_field="type", tag="orderbook_delta"):
+class DeltaMessage(Struct, gc=False, tag_field="type", tag="orderbook_delta"):
     """A level changed by a signed amount.
 
     ``{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"KXGOLDH-26AUG2711-T4615.99",
@@ -49,7 +49,7 @@ class Delta(Struct, gc=False, tag_field="type", tag="orderbook_delta"):
 
 
 class BookBody(Struct, gc=False):
-    """See ``Snapshot``; a side without levels is left out."""
+    """See ``SnapshotMessage``; a side without levels is left out."""
 
     market_ticker: str
     market_id: str | None = None
@@ -61,7 +61,7 @@ class BookBody(Struct, gc=False):
     no: Cents | None = None
 
 
-class Snapshot(Struct, gc=False, tag_field="type", tag="orderbook_snapshot"):
+class SnapshotMessage(Struct, gc=False, tag_field="type", tag="orderbook_snapshot"):
     """A whole book; one of an unknown or expired market is empty and has ``"market_id":""``.
 
     ``{"type":"orderbook_snapshot","sid":1,"seq":1,"msg":{"market_ticker":"KXGOLDH-26AUG2711-T4615.99",
@@ -74,7 +74,7 @@ class Snapshot(Struct, gc=False, tag_field="type", tag="orderbook_snapshot"):
 
 
 class TradeBody(Struct, gc=False):
-    """See ``Print``; ``yes_price`` and ``count`` are cents and whole contracts, until 2026-03-12."""
+    """See ``TradeMessage``; ``yes_price`` and ``count`` are cents and whole contracts, until 2026-03-12."""
 
     market_ticker: str
     trade_id: str | None = None
@@ -90,7 +90,7 @@ class TradeBody(Struct, gc=False):
     count: int | None = None
 
 
-class Print(Struct, gc=False, tag_field="type", tag="trade"):
+class TradeMessage(Struct, gc=False, tag_field="type", tag="trade"):
     """A public trade.
 
     ``{"type":"trade","sid":5,"seq":674041,"msg":{"trade_id":"0723cb08","market_ticker":"KX…-HYPE",
@@ -104,7 +104,7 @@ class Print(Struct, gc=False, tag_field="type", tag="trade"):
 
 
 class TickerBody(Struct, gc=False):
-    """See ``Ticker``; the sizes tell whether a price is one."""
+    """See ``TickerMessage``; the sizes tell whether a price is one."""
 
     market_ticker: str
     yes_bid_dollars: str | None = None
@@ -115,7 +115,7 @@ class TickerBody(Struct, gc=False):
     ts_ms: int | None = None
 
 
-class Ticker(Struct, gc=False, tag_field="type", tag="ticker"):
+class TickerMessage(Struct, gc=False, tag_field="type", tag="ticker"):
     """The venue's own best prices; carries no ``seq``.
 
     ``{"type":"ticker","sid":4,"msg":{"market_ticker":"KX…","yes_bid_dollars":"0.0100",
@@ -126,7 +126,7 @@ class Ticker(Struct, gc=False, tag_field="type", tag="ticker"):
     sid: int | None = None
 
 
-class Band(Struct, gc=False):
+class WireBand(Struct, gc=False):
     """``{"start":"0.0000","end":"1.0000","step":"0.0010"}``."""
 
     start: str
@@ -144,8 +144,8 @@ class Metadata(Struct, gc=False):
     rules_secondary: str | None = None
 
 
-class LifeBody(Struct, gc=False):
-    """See ``Life``; all times are in seconds."""
+class LifecycleBody(Struct, gc=False):
+    """See ``LifecycleMessage``; all times are in seconds."""
 
     market_ticker: str
     event_type: str
@@ -157,18 +157,18 @@ class LifeBody(Struct, gc=False):
     settlement_value: str | None = None
     is_deactivated: bool | None = None
     price_level_structure: str | None = None
-    price_ranges: list[Band] | None = None
+    price_ranges: list[WireBand] | None = None
     additional_metadata: Metadata | None = None
 
 
-class Life(Struct, gc=False, tag_field="type", tag="market_lifecycle_v2"):
+class LifecycleMessage(Struct, gc=False, tag_field="type", tag="market_lifecycle_v2"):
     """A market's life goes on, anywhere on the venue.
 
     ``{"type":"market_lifecycle_v2","sid":1,"seq":279597,"msg":{"market_ticker":"KX…-ATH4",
     "determination_ts":1784501722,"result":"no","settlement_value":"0.0000","event_type":"determined"}}``
     """
 
-    msg: LifeBody
+    msg: LifecycleBody
     sid: int | None = None
     seq: int | None = None
 
@@ -193,7 +193,7 @@ class EventFee(Struct, gc=False, tag_field="type", tag="event_fee_update"):
     seq: int | None = None
 
 
-class EventLife(Struct, gc=False, tag_field="type", tag="event_lifecycle"):
+class EventLifecycle(Struct, gc=False, tag_field="type", tag="event_lifecycle"):
     """A new event; its markets are announced one by one."""
 
     sid: int | None = None
@@ -246,7 +246,16 @@ class Refusal(Struct, gc=False, tag_field="type", tag="error"):
 
 
 Answer = Subscribed | Done | Unsubscribed | Refusal
-Message = Delta | Snapshot | Print | Ticker | Life | EventFee | EventLife | Answer
+Message = (
+    DeltaMessage
+    | SnapshotMessage
+    | TradeMessage
+    | TickerMessage
+    | LifecycleMessage
+    | EventFee
+    | EventLifecycle
+    | Answer
+)
 
 
 class Envelope(Struct, gc=False):
@@ -264,7 +273,19 @@ read_envelope = msgspec.json.Decoder(Envelope).decode
 
 KINDS: Final = frozenset(
     str(kind.__struct_config__.tag)
-    for kind in (Delta, Snapshot, Print, Ticker, Life, EventFee, EventLife, Subscribed, Done, Unsubscribed, Refusal)
+    for kind in (
+        DeltaMessage,
+        SnapshotMessage,
+        TradeMessage,
+        TickerMessage,
+        LifecycleMessage,
+        EventFee,
+        EventLifecycle,
+        Subscribed,
+        Done,
+        Unsubscribed,
+        Refusal,
+    )
 )
 """Every kind that ``read_frame`` knows."""
 

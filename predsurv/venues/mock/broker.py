@@ -14,9 +14,9 @@ from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import AccountEvent, OrderAccepted, OrderUnknown
 from predsurv.core.ids import ClientOrderId
 from predsurv.core.orders import AccountSnapshot, Approved, PlaceOrder
-from predsurv.venues.mock.accounts import Account
-from predsurv.venues.mock.faults import Fault
-from predsurv.venues.mock.session import Session
+from predsurv.exchange.accounts import ExchangeAccount
+from predsurv.venues.mock.clocked_exchange import ClockedExchange
+from predsurv.venues.mock.faults import MockFault
 
 LATENCY_NS: Final = 40_000_000
 """One way, to the exchange and back."""
@@ -28,7 +28,11 @@ class MockBroker:
     """Trades for ``account``. Answers come at the clock's time, a latency after the exchange's."""
 
     def __init__(
-        self, session: Session, account: Account, faults: Iterable[Fault] = (), latency: int = LATENCY_NS
+        self,
+        session: ClockedExchange,
+        account: ExchangeAccount,
+        faults: Iterable[MockFault] = (),
+        latency: int = LATENCY_NS,
     ) -> None:
         self._session = session
         self._account = account

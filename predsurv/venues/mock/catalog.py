@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.num import parse_price
+from predsurv.exchange.world import VENUE, broken_rows
 from predsurv.ports import MarketQuery, ScanIssue
-from predsurv.venues.mock.session import Session
-from predsurv.venues.mock.world import VENUE, broken_rows
+from predsurv.venues.mock.clocked_exchange import ClockedExchange
 
 PAGE_ROWS_MAX: Final = 100
 _PAGE_NS: Final = 5_000_000
@@ -24,7 +24,7 @@ _OVER: Final = frozenset({"closed", "resolved", "void"})
 class MockCatalog:
     """One reading of the market list as it is when the reading begins."""
 
-    def __init__(self, open_session: Callable[[], Session], markets: int) -> None:
+    def __init__(self, open_session: Callable[[], ClockedExchange], markets: int) -> None:
         self._open_session = open_session
         self._broken = broken_rows(markets)
         self._issues: list[ScanIssue] = []

@@ -20,7 +20,7 @@ _LASTS: Final[dict[FaultKind, int]] = {"drop": 500_000_000, "freeze": 3_000_000_
 FAULTS_MAX: Final = 1_000
 
 
-class Fault(Struct, frozen=True, order=True):
+class MockFault(Struct, frozen=True, order=True):
     """``kind`` happens ``at`` ns after the session's start; ``lasts`` ns where that means anything."""
 
     at: int
@@ -28,7 +28,7 @@ class Fault(Struct, frozen=True, order=True):
     lasts: int = 0
 
 
-def parse_faults(texts: Iterable[str]) -> tuple[Fault, ...]:
+def parse_faults(texts: Iterable[str]) -> tuple[MockFault, ...]:
     """Return the faults in order of time; raises ConfigError naming the text that is none."""
     faults = sorted(_parse(text) for text in texts)
     if len(faults) > FAULTS_MAX:
@@ -36,7 +36,7 @@ def parse_faults(texts: Iterable[str]) -> tuple[Fault, ...]:
     return tuple(faults)
 
 
-def _parse(text: str) -> Fault:
+def _parse(text: str) -> MockFault:
     match = _FORM.match(text.strip())
     kind = next((known for known in get_args(FaultKind) if match is not None and known == match[1]), None)
     if match is None or kind is None or (match[3] is not None and kind not in _LASTS):
@@ -46,7 +46,7 @@ def _parse(text: str) -> Fault:
         lasts = parse_duration(match[3]) if match[3] is not None else _LASTS.get(kind, 0)
     except ValueError:
         raise _wrong(text) from None
-    return Fault(at, kind, lasts)
+    return MockFault(at, kind, lasts)
 
 
 def _wrong(text: str) -> ConfigError:

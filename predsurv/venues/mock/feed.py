@@ -9,9 +9,9 @@ from typing import Final
 
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.venues.mock.faults import Fault, FaultKind
-from predsurv.venues.mock.link import Link
-from predsurv.venues.mock.session import Session
+from predsurv.venues.mock.clocked_exchange import ClockedExchange
+from predsurv.venues.mock.delivery import FaultyDelivery
+from predsurv.venues.mock.faults import FaultKind, MockFault
 
 TURN_NS: Final = 20_000_000
 """How long events gather before they are delivered."""
@@ -22,10 +22,10 @@ SNAPSHOTS_MAX: Final = 500
 class MockFeed:
     """Market events of a session. Faults count from the session's start."""
 
-    def __init__(self, session: Session, faults: Iterable[Fault]) -> None:
+    def __init__(self, session: ClockedExchange, faults: Iterable[MockFault]) -> None:
         self._session = session
         self._inbox = session.listen()
-        self._link = Link(session.exchange, faults)
+        self._link = FaultyDelivery(session.exchange, faults)
         self._closed = False
         self._recv = 0
 
@@ -47,7 +47,7 @@ class MockFeed:
     def misbehave(self, kind: FaultKind, lasts: int = 0) -> None:
         """Let ``kind`` go wrong at the next turn, for ``lasts`` ns where that means anything."""
         exchange = self._session.exchange
-        self._link.inject(Fault(exchange.now - exchange.origin, kind, lasts))
+        self._link.inject(MockFault(exchange.now - exchange.origin, kind, lasts))
 
     async def aclose(self) -> None:
         """Stop; a waiting ``batches`` ends at its next turn."""

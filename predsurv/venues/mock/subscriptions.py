@@ -11,14 +11,14 @@ from typing import Final
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, GapReason, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey, TradeId
 from predsurv.core.num import complement
-from predsurv.venues.mock.exchange import Exchange
-from predsurv.venues.mock.tape import Execution, LevelChange
+from predsurv.exchange.exchange import Exchange
+from predsurv.exchange.tape import LevelChange, TapeTrade
 
 RESYNC_NS: Final = 100_000_000
 """How long after a loss a new snapshot comes."""
 
 
-class Delivery:
+class DeliveryQueue:
     """One batch in the making: receive time (ns UTC), connection epoch, events so far."""
 
     __slots__ = ("epoch", "events", "recv")
@@ -29,7 +29,7 @@ class Delivery:
         self.events: list[MarketEvent] = []
 
 
-class Line:
+class WatchedInstrument:
     """One subscription: ``live`` between its snapshot and the next loss, ``seen`` its last change."""
 
     __slots__ = ("due", "key", "live", "mirrored", "seen")
@@ -42,15 +42,15 @@ class Line:
         self.due = 0
 
 
-class Subscriptions:
+class MockSubscriptions:
     """The watched instruments of one link. A line hears nothing between a loss and its snapshot."""
 
-    def __init__(self, exchange: Exchange, delivery: Delivery) -> None:
+    def __init__(self, exchange: Exchange, delivery: DeliveryQueue) -> None:
         self._exchange = exchange
         self._delivery = delivery
-        self._lines: dict[InstrumentKey, Line] = {}
-        self._by_book: dict[int, tuple[Line, ...]] = {}
-        self._waiting: dict[InstrumentKey, Line] = {}
+        self._lines: dict[InstrumentKey, WatchedInstrument] = {}
+        self._by_book: dict[int, tuple[WatchedInstrument, ...]] = {}
+        self._waiting: dict[InstrumentKey, WatchedInstrument] = {}
 
     def watch(self, want: AbstractSet[InstrumentKey]) -> None:
         """Set what is watched; an instrument that the exchange does not know is never heard of."""
@@ -61,8 +61,8 @@ class Subscriptions:
         for key in sorted(want - self._lines.keys()):
             place = locate(key)
             if place is not None:
-                self._lines[key] = self._waiting[key] = Line(key, mirrored=place[1])
-        books: dict[int, list[Line]] = {}
+                self._lines[key] = self._waiting[key] = WatchedInstrument(key, mirrored=place[1])
+        books: dict[int, list[WatchedInstrument]] = {}
         for key, line in self._lines.items():
             place = locate(key)
             if place is not None:
@@ -115,7 +115,7 @@ class Subscriptions:
                 BookDelta(line.key, delivery.recv, event.ts, delivery.epoch, seq, side, price, event.size)
             )
 
-    def trade(self, event: Execution) -> None:
+    def trade(self, event: TapeTrade) -> None:
         """Deliver a public trade."""
         delivery = self._delivery
         for line in self._by_book.get(event.book, ()):
@@ -127,7 +127,7 @@ class Subscriptions:
             trade_id = TradeId(f"t{event.seq}")
             delivery.events.append(Trade(line.key, delivery.recv, event.ts, price, event.size, side, trade_id))
 
-    def _lose(self, lines: Iterable[Line], reason: GapReason) -> None:
+    def _lose(self, lines: Iterable[WatchedInstrument], reason: GapReason) -> None:
         delivery = self._delivery
         for line in lines:
             if line.live:

@@ -8,14 +8,14 @@ from typing import Final
 from predsurv.config import MockConfig
 from predsurv.core.ids import VenueName
 from predsurv.core.num import MICROS
+from predsurv.exchange.accounts import ExchangeAccount
+from predsurv.exchange.world import VENUE
 from predsurv.ports import Clock, VenueTraits
-from predsurv.venues.mock.accounts import Account
 from predsurv.venues.mock.broker import MockBroker
 from predsurv.venues.mock.catalog import MockCatalog
+from predsurv.venues.mock.clocked_exchange import ClockedExchange
 from predsurv.venues.mock.faults import parse_faults
 from predsurv.venues.mock.feed import MockFeed
-from predsurv.venues.mock.session import Session
-from predsurv.venues.mock.world import VENUE
 
 STARTING_CASH: Final = 10_000 * MICROS
 _TRAITS: Final = VenueTraits(complementary_outcomes=True, sequenced=True, trading=True)
@@ -31,8 +31,8 @@ class MockVenue:
         self._config = config
         self._clock = clock
         self._faults = parse_faults(config.faults)
-        self._session: Session | None = None
-        self._account: Account | None = None
+        self._session: ClockedExchange | None = None
+        self._account: ExchangeAccount | None = None
 
     @property
     def name(self) -> VenueName:
@@ -45,11 +45,11 @@ class MockVenue:
         return _TRAITS
 
     @property
-    def session(self) -> Session:
+    def session(self) -> ClockedExchange:
         """The running exchange and its clock; starts it."""
         if self._session is None:
             config = self._config
-            self._session = Session(config.seed, config.markets, config.rate, self._clock)
+            self._session = ClockedExchange(config.seed, config.markets, config.rate, self._clock)
         return self._session
 
     def catalog(self) -> MockCatalog:

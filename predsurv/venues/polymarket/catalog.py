@@ -21,9 +21,9 @@ from predsurv.core.market import Market
 from predsurv.core.num import format_micros
 from predsurv.core.text import sanitise
 from predsurv.net.http import Http
-from predsurv.net.limiter import TokenBucket
+from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock, MarketQuery, ScanIssue
-from predsurv.venues.polymarket.listing import VENUE, events_of, market_of, read_row
+from predsurv.venues.polymarket.market_parser import VENUE, events_of, market_of, read_row
 
 PAGE_ROWS: Final = 100  # asking for more is answered with 100, without a word
 PAGES_MAX: Final = 50_000
@@ -33,14 +33,14 @@ DETAIL_CHARS_MAX: Final = 200
 _OVER: Final = frozenset({"closed", "resolved", "void"})
 
 
-class Page(Struct):
+class GammaPage(Struct):
     """``{"markets":[{…},…],"next_cursor":"…"}``; the last page has no cursor."""
 
     markets: list[Raw]
     next_cursor: str | None = None
 
 
-read_page = msgspec.json.Decoder(Page).decode
+read_page = msgspec.json.Decoder(GammaPage).decode
 
 
 class PolymarketCatalog:
@@ -95,7 +95,7 @@ class PolymarketCatalog:
     async def aclose(self) -> None:
         """Nothing is held open between pages."""
 
-    async def _listing(self, query: MarketQuery) -> AsyncGenerator[Page, None]:
+    async def _listing(self, query: MarketQuery) -> AsyncGenerator[GammaPage, None]:
         cursors: set[str] = set()
         coming = asyncio.create_task(self._page(query, None))
         try:
@@ -115,7 +115,7 @@ class PolymarketCatalog:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
 
-    async def _page(self, query: MarketQuery, cursor: str | None) -> Page:
+    async def _page(self, query: MarketQuery, cursor: str | None) -> GammaPage:
         body = await self._http.get(self._url, params=_params(query, cursor), limiter=self._limiter)
         try:
             return read_page(body)
@@ -123,7 +123,7 @@ class PolymarketCatalog:
             detail = sanitise(str(error), DETAIL_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1} of the listing is unreadable: {detail}") from None
 
-    def _read(self, page: Page) -> list[Market]:
+    def _read(self, page: GammaPage) -> list[Market]:
         fetched_at = self._clock.now()
         markets = []
         for number, row in enumerate(page.markets, start=1):

@@ -15,9 +15,9 @@ from predsurv.core.ids import InstrumentId, InstrumentKey
 from predsurv.core.num import ONE, Price
 from predsurv.core.text import sanitise
 from predsurv.net.http import Http
-from predsurv.net.limiter import TokenBucket
-from predsurv.venues.polymarket.listing import VENUE
-from predsurv.venues.polymarket.trials import Summary, read_summaries
+from predsurv.net.rate_limiter import TokenBucket
+from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.rest_comparison import BookSummary, read_summaries
 
 DETAIL_CHARS_MAX: Final = 120
 _HALF: Final = Price(ONE // 2)
@@ -57,7 +57,7 @@ def settlement(market: ClobMarket, key: InstrumentKey, ts_recv: int) -> MarketRe
     return MarketResolved(VENUE, key.market_id, ts_recv, None, payouts, void=len(winners) != 1)
 
 
-class Rest:
+class ClobRest:
     """Asks at ``clob_url``; ``http`` belongs to the venue."""
 
     def __init__(self, clob_url: str, http: Http, limiter: TokenBucket) -> None:
@@ -65,7 +65,7 @@ class Rest:
         self._http = http
         self._limiter = limiter
 
-    async def books(self, tokens: Sequence[str]) -> dict[str, Summary]:
+    async def books(self, tokens: Sequence[str]) -> dict[str, BookSummary]:
         """Return the books there are of ``tokens``; settled ones have none. Raises PredsurvError."""
         body = msgspec.json.encode([{"token_id": token} for token in tokens])
         reply = await self._http.exchange("POST", f"{self._url}/books", body=body, limiter=self._limiter)

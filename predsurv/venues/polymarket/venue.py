@@ -12,17 +12,18 @@ from predsurv.config import Config
 from predsurv.core.errors import SafetyError
 from predsurv.core.ids import VenueName
 from predsurv.net.http import Http, HttpLimits
-from predsurv.net.limiter import TokenBucket
+from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Broker, Clock, VenueTraits
-from predsurv.venues.conversation import StreamPolicy
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
-from predsurv.venues.polymarket.continuity import Checks
-from predsurv.venues.polymarket.decode import PolymarketCodec
-from predsurv.venues.polymarket.listing import VENUE
-from predsurv.venues.polymarket.memory import Memory
-from predsurv.venues.polymarket.probing import AT_ONCE, Prober
-from predsurv.venues.polymarket.rest import Rest
-from predsurv.venues.streaming import Stream, StreamingFeed
+from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.hash_verifier import HashCheckCounts
+from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.rest import ClobRest
+from predsurv.venues.polymarket.rest_audit import AT_ONCE, RestAudit
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+from predsurv.venues.streaming.context import StreamSpec
+from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.session import StreamPolicy
 
 _S: Final = 1_000_000_000
 _TRAITS: Final = VenueTraits(complementary_outcomes=True)
@@ -55,7 +56,7 @@ class PolymarketVenue:
         self._http: Http | None = None
         self.gamma_limiter = TokenBucket(clock, tokens=_GAMMA_TOKENS, period=10 * _S, burst=_GAMMA_BURST)
         self._clob_limiter = TokenBucket(clock, tokens=_CLOB_TOKENS, period=10 * _S, burst=_CLOB_BURST)
-        self.checks = Checks()
+        self.checks = HashCheckCounts()
 
     @property
     def name(self) -> VenueName:
@@ -75,10 +76,10 @@ class PolymarketVenue:
 
     def feed(self) -> StreamingFeed:
         """Return a new feed; call it inside the running event loop."""
-        memory = Memory(self.checks)
-        rest = Rest(self._config.venues.polymarket.clob_url, self._opened(), self._clob_limiter)
-        prober = Prober(rest, memory, self._clock, self._rand)
-        stream = Stream(
+        memory = PolymarketSharedState(self.checks)
+        rest = ClobRest(self._config.venues.polymarket.clob_url, self._opened(), self._clob_limiter)
+        prober = RestAudit(rest, memory, self._clock, self._rand)
+        stream = StreamSpec(
             venue=VENUE,
             url=self._config.venues.polymarket.ws_market_url,
             codec=lambda epoch: PolymarketCodec(epoch, memory),

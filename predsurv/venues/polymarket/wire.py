@@ -26,7 +26,7 @@ WireSide = Literal["BUY", "SELL"]
 Fields = Mapping[str, Raw]
 
 
-class Change(Struct, gc=False):
+class WireChange(Struct, gc=False):
     """One entry of ``price_change``: the new absolute size at a price of one token.
 
     ``hash`` is that of the token's book after the last entry of the same burst.
@@ -48,7 +48,7 @@ class BareChange(Struct, gc=False):
     side: WireSide
 
 
-class QuotedChange(Change, gc=False):
+class QuotedChange(WireChange, gc=False):
     """The same with the best prices after it, which are read only where hashes prove nothing."""
 
     best_bid: str = ""
@@ -63,7 +63,7 @@ class PriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
     "timestamp":"1778204225252","event_type":"price_change"}``
     """
 
-    price_changes: Sequence[Change]
+    price_changes: Sequence[WireChange]
     timestamp: int
 
 
@@ -80,7 +80,7 @@ class QuotedPriceChange(PriceChange, gc=False, tag_field="event_type", tag="pric
     price_changes: Sequence[QuotedChange]
 
 
-class Step(Struct, gc=False):
+class WireLevel(Struct, gc=False):
     """One level of a book."""
 
     price: str
@@ -96,8 +96,8 @@ class WireBook(Struct, gc=False, tag_field="event_type", tag="book"):
     """
 
     asset_id: str
-    bids: list[Step]
-    asks: list[Step]
+    bids: list[WireLevel]
+    asks: list[WireLevel]
     timestamp: int
     market: str = ""
     hash: str = ""
@@ -147,7 +147,7 @@ class TickSizeChange(Struct, gc=False):
     timestamp: int
 
 
-class Resolved(Struct, gc=False):
+class ResolvedMessage(Struct, gc=False):
     """A market settled. Not reliable: one of two settlements came without it.
 
     ``{"id":"5234673","market":"0x0c…","assets_ids":["10…","10…"],"winning_asset_id":"10…",
@@ -161,7 +161,7 @@ class Resolved(Struct, gc=False):
     timestamp: int
 
 
-class Listed(Struct, gc=False):
+class NewMarketMessage(Struct, gc=False):
     """A new market, anywhere on the venue; ``fields`` are Gamma's under other names.
 
     ``{"id":"1031769","question":"…","market":"0x31…","slug":"…","description":"…",
@@ -177,7 +177,7 @@ class Listed(Struct, gc=False):
 
 Frequent = PriceChange | WireBook | LastTrade | BestBidAsk
 AboutToken = WireBook | LastTrade | BestBidAsk | TickSizeChange
-Single = AboutToken | Resolved | Listed
+Single = AboutToken | ResolvedMessage | NewMarketMessage
 Message = Single | PriceChange
 Noted = PriceChange | WireBook | LastTrade | TickSizeChange | bytes
 """What says something about the state of a book; the two frequent ones perhaps as they came."""
@@ -330,11 +330,11 @@ def _book(fields: Fields) -> WireBook:
     return WireBook(text(fields, "asset_id"), _steps(fields, "bids"), _steps(fields, "asks"), _stamp(fields), *facts)
 
 
-def _steps(fields: Fields, key: str) -> list[Step]:
+def _steps(fields: Fields, key: str) -> list[WireLevel]:
     raw = fields.get(key)
     if raw is None or bytes(raw) == b"null":
         return []
-    return [Step(text(entry, "price"), text(entry, "size")) for entry in _list_of_fields(raw)]
+    return [WireLevel(text(entry, "price"), text(entry, "size")) for entry in _list_of_fields(raw)]
 
 
 def _last_trade(fields: Fields) -> LastTrade:
@@ -360,14 +360,14 @@ def _tick_size(fields: Fields) -> TickSizeChange:
     )
 
 
-def _resolved(fields: Fields) -> Resolved:
-    return Resolved(
+def _resolved(fields: Fields) -> ResolvedMessage:
+    return ResolvedMessage(
         text(fields, "market"), texts(fields, "assets_ids"), text(fields, "winning_asset_id"), _stamp(fields)
     )
 
 
-def _listed(fields: Fields) -> Listed:
-    return Listed(dict(fields), _stamp(fields))
+def _listed(fields: Fields) -> NewMarketMessage:
+    return NewMarketMessage(dict(fields), _stamp(fields))
 
 
 _READERS: Final[dict[str, Callable[[Fields], Message]]] = {

@@ -14,7 +14,7 @@ from predsurv.core.errors import AmbiguousError, PermanentError, RateLimited, Tr
 from predsurv.net.backoff import BASE
 from predsurv.net.clock import ManualClock
 from predsurv.net.http import Http, HttpLimits, StatusError
-from predsurv.net.limiter import TokenBucket
+from predsurv.net.rate_limiter import TokenBucket
 from tests.integration.net.raw import serve_raw
 
 MS = 1_000_000

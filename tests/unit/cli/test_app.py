@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from predsurv.cli import app, parser
+from predsurv.cli import app
+from predsurv.cli import lazy_typer as parser
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError, SafetyError, TransientError
 
 HEAVY = ("typer", "rich", "polars", "pyarrow", "httpx", "websockets", "prometheus_client", "msgspec", "asyncio")

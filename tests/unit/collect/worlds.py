@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from predsurv.collect.recorder import Policy, Recorder
+from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
@@ -20,7 +20,7 @@ S = 1_000_000_000
 VENUE = VenueName("mock")
 KEYS = tuple(InstrumentKey(VENUE, MarketId(f"m{n}"), InstrumentId(f"i{n}")) for n in range(3))
 A, B, C = KEYS
-POLICY = Policy(top_levels=2, snapshot_interval=S, heartbeat_interval=10 * S)
+POLICY = RecordingPolicy(top_levels=2, snapshot_interval=S, heartbeat_interval=10 * S)
 
 
 def level(price: int, size: int) -> Level:

@@ -19,11 +19,11 @@ from predsurv.core.ids import (
 from predsurv.core.market import FeeSchedule, Market, Outcome
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import Approved, CancelOrder, Intent, PlaceOrder
-from predsurv.engine.desk import Desk
-from predsurv.engine.ledger import Ledger
-from predsurv.engine.mirror import Mirror
-from predsurv.engine.risk import Limits
-from predsurv.engine.sight import Sight
+from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.books.primary import PrimaryBooks
+from predsurv.engine.books.visible import VisibleBooks
+from predsurv.engine.risk.checks import RiskLimits
+from predsurv.engine.risk.state import RiskState
 from predsurv.state.market_cache import MarketCache
 
 V = VenueName("mock")
@@ -33,7 +33,7 @@ MS = 1_000_000
 S = 1_000 * MS
 FEE = FeeSchedule(model="polymarket", rate=40_000)
 
-LIMITS = Limits(
+LIMITS = RiskLimits(
     max_order_notional=Money(250 * MICROS),
     max_position_notional=Money(1_000 * MICROS),
     max_total_exposure=Money(5_000 * MICROS),
@@ -149,10 +149,10 @@ class World:
         self.cache = MarketCache()
         for each in markets:
             self.cache.add(each)
-        self.ledger = Ledger({V: Money(cash)})
-        self.mirror = Mirror(self.cache, {V})
-        self.sight = Sight(self.cache, self.mirror)
-        self.desk = Desk(self.cache, self.ledger, self.sight)
+        self.ledger = TradingAccount({V: Money(cash)})
+        self.mirror = PrimaryBooks(self.cache, {V})
+        self.sight = VisibleBooks(self.cache, self.mirror)
+        self.desk = RiskState(self.cache, self.ledger, self.sight)
         self.desk.now = START
         self.desk.seen[V] = START
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from predsurv.mine import scores
-from predsurv.mine.report import PATH_HEIGHT, UNKNOWN, Entry, Report, line_chart, page, score_bar
+from predsurv.mine.report import PATH_HEIGHT, UNKNOWN, ReportRow, StatsReport, line_chart, page, score_bar
 
 HOSTILE = '</small><script>alert(1)</script> \x1b]52;c;aGk=\x07 \u202ereversed\u202c & "quoted" \' \n [/oops]'
 KEYS = ("observed_s", "gap_s", "updates_per_s", "mid", "spread", "spread_ticks", "volatility", "score", "stale_share")
@@ -15,8 +15,8 @@ WEIGHTS = scores.weights({})
 
 
 def html(question: str = "Who wins?", stats: dict[str, float | None] | None = None) -> str:
-    entry = Entry({**STATS, **(stats or {})}, question, question, question, (0.1, None, 0.3))
-    return page(Report("mock", "2026-11-20", [("Instruments", "1")], [entry], WEIGHTS, "5 s"))
+    entry = ReportRow({**STATS, **(stats or {})}, question, question, question, (0.1, None, 0.3))
+    return page(StatsReport("mock", "2026-11-20", [("Instruments", "1")], [entry], WEIGHTS, "5 s"))
 
 
 def test_a_hostile_title_stays_text() -> None:

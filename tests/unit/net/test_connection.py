@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
-from predsurv.net.connection import Connection
+from predsurv.net.connection import BatchingConnection
 
 MAX = 300
 
@@ -122,8 +122,8 @@ def test_both_see_the_same(frames: list[bytes], cuts: list[int]) -> None:
     async def scenario() -> None:
         stream = b"".join(frames)
         library, library_wire = feed(ClientConnection, stream, cuts)
-        ours, our_wire = feed(Connection, stream, cuts)
-        assert isinstance(ours, Connection)
+        ours, our_wire = feed(BatchingConnection, stream, cuts)
+        assert isinstance(ours, BatchingConnection)
         assert list(ours.inbox.messages) == library_messages(library)
         assert ours.protocol.state is library.protocol.state
         assert ours.protocol.close_rcvd == library.protocol.close_rcvd
@@ -141,7 +141,7 @@ def test_both_see_the_same(frames: list[bytes], cuts: list[int]) -> None:
 
 @pytest.mark.parametrize("cut", [1, 5, 40, 60])
 async def test_a_refused_handshake_is_left_to_the_library(cut: int) -> None:
-    connection, _, _ = opened(Connection)
+    connection, _, _ = opened(BatchingConnection)
     refusal = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 4\r\nRetry-After: 7\r\n\r\nslow"
     connection.data_received(refusal[:cut])
     connection.data_received(refusal[cut:])
@@ -151,7 +151,7 @@ async def test_a_refused_handshake_is_left_to_the_library(cut: int) -> None:
 
 
 async def test_a_handshake_without_end_is_refused() -> None:
-    connection, _, _ = opened(Connection)
+    connection, _, _ = opened(BatchingConnection)
     for _ in range(70):
         connection.data_received(b"HTTP/1.1 " + b"x" * 1_000)
     assert connection.protocol.handshake_exc is not None
@@ -159,7 +159,7 @@ async def test_a_handshake_without_end_is_refused() -> None:
 
 async def test_many_small_pieces_of_a_large_message_are_not_joined_each_time() -> None:
     protocol = ClientProtocol(parse_uri("ws://x/"), max_size=2**22)
-    connection = Connection(protocol, max_queue=10)
+    connection = BatchingConnection(protocol, max_queue=10)
     connection.connection_made(Wire())
     request = protocol.connect()
     protocol.send_request(request)
@@ -171,7 +171,7 @@ async def test_many_small_pieces_of_a_large_message_are_not_joined_each_time() -
 
 
 async def test_too_many_fragments_end_the_connection() -> None:
-    connection, wire = feed(Connection, Frame(Opcode.TEXT, b"", False).serialize(mask=False), [])
+    connection, wire = feed(BatchingConnection, Frame(Opcode.TEXT, b"", False).serialize(mask=False), [])
     for _ in range(5_000):
         connection.data_received(Frame(Opcode.CONT, b"", False).serialize(mask=False))
     assert connection.protocol.close_sent is not None

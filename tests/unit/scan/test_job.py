@@ -17,7 +17,7 @@ from predsurv.core.num import Money
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
-from predsurv.scan.job import Progress, Scan, VenueScan, scan_venues
+from predsurv.scan.job import Scanner, ScanProgress, VenueScan, scan_venues
 from predsurv.store.universe import UniverseWriter, latest_universe, read_universe
 from tests.unit.scan.samples import market
 
@@ -65,13 +65,13 @@ class Run:
     """What a scan of fake venues left behind."""
 
     results: list[VenueScan]
-    told: list[Progress]
+    told: list[ScanProgress]
 
 
 async def run(folder: Path, catalogs: dict[str, FakeCatalog], query: MarketQuery = EVERYTHING) -> Run:
-    clock, told = ManualClock(), list[Progress]()
+    clock, told = ManualClock(), list[ScanProgress]()
     venues = [cast(Venue, FakeVenue(VenueName(name), catalog)) for name, catalog in catalogs.items()]
-    scan = Scan(
+    scan = Scanner(
         queries={venue.name: query for venue in venues},
         sink=lambda name: UniverseWriter(folder, name, clock.now()),
         clock=clock,
@@ -93,7 +93,7 @@ async def test_a_scan_writes_what_is_eligible(tmp_path: Path) -> None:
     assert (result.totals.markets, result.left_out, result.failure) == (2, 1, None)
     assert result.path == latest_universe(tmp_path, VenueName("mock"))
     assert catalog.closed == 1
-    assert done.told[-1] == Progress(VenueName("mock"), 2, 1, done=True)
+    assert done.told[-1] == ScanProgress(VenueName("mock"), 2, 1, done=True)
 
 
 @pytest.mark.parametrize("error", [TransientError("no answer"), PermanentError("not allowed")])

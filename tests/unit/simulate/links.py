@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from predsurv.simulate.server import Link
+from predsurv.simulate.server import ClientLink
 
 
-class PaperLink(Link):
+class PaperLink(ClientLink):
     """No socket behind it; ``ended`` says how it was closed."""
 
     def __init__(self, number: int = 1) -> None:

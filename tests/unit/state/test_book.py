@@ -7,7 +7,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Gap
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side
 from predsurv.core.ids import VenueName as V
 from predsurv.core.num import Price, Size
-from predsurv.state.book import Book, BookCore, Core
+from predsurv.state.book import Book, BookCore, PythonBookCore
 
 KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
 
@@ -83,7 +83,7 @@ def test_its_own_snapshot_rebuilds_it(moves: list[tuple[Side, int, int]]) -> Non
 
 @given(st.lists(st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 30), st.integers(0, 3), st.booleans())))
 def test_both_cores_fold_alike(moves: list[tuple[Side, int, int, bool]]) -> None:
-    cores = (BookCore(KEY), Core(KEY))
+    cores = (PythonBookCore(KEY), BookCore(KEY))
     for ts, (side, price, size, trusted) in enumerate(moves):
         # A side's text may come from anywhere: equal is enough.
         event = delta(str(side.encode(), "ascii"), price, size, ts)  # type: ignore[arg-type]

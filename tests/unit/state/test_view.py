@@ -2,7 +2,7 @@
 
 import inspect
 
-from predsurv.engine.scope import Scope
+from predsurv.engine.context import StrategyContext
 from predsurv.state.view import View
 
 OFFERED = {name: member for name, member in vars(View).items() if not name.startswith("_")}
@@ -10,7 +10,7 @@ OFFERED = {name: member for name, member in vars(View).items() if not name.start
 
 def test_the_engine_offers_every_part_of_it_with_the_same_parameters() -> None:
     for name, member in OFFERED.items():
-        offered = inspect.getattr_static(Scope, name)
+        offered = inspect.getattr_static(StrategyContext, name)
         if isinstance(member, property):
             assert isinstance(offered, property), name
         else:

@@ -10,7 +10,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, Ve
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
-from predsurv.store.paths import Layout
+from predsurv.store.layout import Layout
 
 NOON = 1_800_014_400_000_000_000  # 2027-01-15T12:00:00Z
 

@@ -11,7 +11,7 @@ from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
 from predsurv.core.market import FeeSchedule, Market, Outcome, PriceBand
 from predsurv.core.num import Money, Price, Size
-from predsurv.store.paths import Layout
+from predsurv.store.layout import Layout
 from predsurv.store.universe import (
     LINE_BYTES_MAX,
     UniverseWriter,

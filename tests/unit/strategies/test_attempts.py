@@ -4,7 +4,7 @@ import pytest
 
 from predsurv.core.ids import StrategyName
 from predsurv.strategies import attempts as module
-from predsurv.strategies.attempts import Attempt, Attempts, improved
+from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improved
 from predsurv.strategies.baskets import Basket, baskets_of
 from tests.unit.engine.desks import START, delta
 from tests.unit.strategies.views import ABC, HandView, no, yes
@@ -16,8 +16,8 @@ def yes_basket(view: HandView) -> Basket:
     return next(iter(baskets_of(ABC[0], view)))
 
 
-def tried(view: HandView) -> tuple[Attempts, Attempt]:
-    attempts, attempt = Attempts(NAME), Attempt(yes_basket(view), "g", START + 5)
+def tried(view: HandView) -> tuple[BasketAttempts, BasketAttempt]:
+    attempts, attempt = BasketAttempts(NAME), BasketAttempt(yes_basket(view), "g", START + 5)
     attempts.remember(attempt)
     return attempts, attempt
 
@@ -25,7 +25,7 @@ def tried(view: HandView) -> tuple[Attempts, Attempt]:
 def test_a_basket_waits_after_an_attempt() -> None:
     view = HandView()
     attempts, _ = tried(view)
-    assert not Attempts(NAME).blocked(yes_basket(view), view)
+    assert not BasketAttempts(NAME).blocked(yes_basket(view), view)
     assert attempts.blocked(yes_basket(view), view)
     view.time = START + 5
     assert not attempts.blocked(yes_basket(view), view)
@@ -50,10 +50,10 @@ def test_orders_on_their_way_and_uneven_legs_block() -> None:
 
 def test_a_basket_keeps_its_legs_while_any_is_held() -> None:
     view = HandView()
-    attempts = Attempts(NAME)
+    attempts = BasketAttempts(NAME)
     first = yes_basket(view)
     assert attempts.chosen(first, view) == first
-    attempts.remember(Attempt(Basket(first.name, first.kind, first.keys[:2], first.payout), "g", START))
+    attempts.remember(BasketAttempt(Basket(first.name, first.kind, first.keys[:2], first.payout), "g", START))
     assert attempts.chosen(first, view) == first
     view.hold(yes(0), 10)
     kept = attempts.chosen(first, view)
@@ -64,18 +64,18 @@ def test_a_basket_keeps_its_legs_while_any_is_held() -> None:
 def test_what_was_held_before_a_restart_is_taken_up() -> None:
     view = HandView()
     view.hold(yes(0), 10)
-    attempts = Attempts(NAME)
+    attempts = BasketAttempts(NAME)
     attempts.meet(yes_basket(view), view)
     attempts.meet(yes_basket(view), view)
     assert len(attempts.unsettled(view, None)) == 1
-    Attempts(NAME).meet(yes_basket(HandView()), HandView())
+    BasketAttempts(NAME).meet(yes_basket(HandView()), HandView())
 
 
 def test_the_oldest_attempt_is_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BASKETS_MAX", 1)
     view = HandView()
     attempts, _ = tried(view)
-    attempts.remember(Attempt(Basket("other", "outcomes", (no(0),), yes_basket(view).payout), "h", START))
+    attempts.remember(BasketAttempt(Basket("other", "outcomes", (no(0),), yes_basket(view).payout), "h", START))
     assert not attempts.blocked(yes_basket(view), view)
 
 

@@ -7,18 +7,18 @@ from msgspec.structs import replace
 from predsurv.core.fees import taker_fee
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import MICROS, Money, Size, notional_up
-from predsurv.strategies.sizing import LOT, Leg, Wanted, buy_cost, fit, sale
+from predsurv.strategies.sizing import LOT, BasketLeg, SizingLimits, buy_cost, fit, sale
 from tests.unit.engine.desks import FEE, YES, cents, levels, shares
 
 ONE = Money(MICROS)
 
 
-def leg(*pairs: tuple[int, float], fee: bool = False, least: float = 5) -> Leg:
-    return Leg(YES, FEE if fee else NO_FEE, shares(least), levels(*pairs))
+def leg(*pairs: tuple[int, float], fee: bool = False, least: float = 5) -> BasketLeg:
+    return BasketLeg(YES, FEE if fee else NO_FEE, shares(least), levels(*pairs))
 
 
-def wanted(edge: int = 5_000, cost: int = 1_000) -> Wanted:
-    return Wanted(ONE, Money(edge), Money(cost * MICROS))
+def wanted(edge: int = 5_000, cost: int = 1_000) -> SizingLimits:
+    return SizingLimits(ONE, Money(edge), Money(cost * MICROS))
 
 
 def test_the_thinnest_level_decides() -> None:

@@ -11,20 +11,29 @@ from predsurv.core.errors import IntegrityError, SafetyError
 from predsurv.core.events import OrderAccepted
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Money
-from predsurv.engine.gate import Decision
-from predsurv.engine.step import Note
+from predsurv.engine.engine import EngineNote
+from predsurv.engine.risk.gate import GateDecision
 from predsurv.trade import journal as module
-from predsurv.trade.journal import Answered, Entry, Journal, Noted, Sent, Settled, Started, fold
+from predsurv.trade.journal import (
+    AnswerReceived,
+    CommandSent,
+    EngineNoted,
+    Entry,
+    MarketSettled,
+    OrderJournal,
+    RunStarted,
+    fold,
+)
 from tests.unit.engine.desks import ME, START, YES, V, approved, cancel, fill, intent, place, resolved, shares
 
 ENTRIES: tuple[Entry, ...] = (
-    Started(START, "paper", "paper", (ME,), ((V, Money(100 * MICROS)),)),
-    Noted(Note(START, "day", "a new UTC day", Money(100 * MICROS))),
-    Sent(Decision(approved(place("a", price=50, group="g")), intent())),
-    Answered(OrderAccepted(YES, START, ClientOrderId("a"), OrderId("v"))),
-    Answered(fill("a", size=4, price=50, fee=Money(7))),
-    Sent(Decision(approved(cancel("a")), None)),
-    Settled(resolved()),
+    RunStarted(START, "paper", "paper", (ME,), ((V, Money(100 * MICROS)),)),
+    EngineNoted(EngineNote(START, "day", "a new UTC day", Money(100 * MICROS))),
+    CommandSent(GateDecision(approved(place("a", price=50, group="g")), intent())),
+    AnswerReceived(OrderAccepted(YES, START, ClientOrderId("a"), OrderId("v"))),
+    AnswerReceived(fill("a", size=4, price=50, fee=Money(7))),
+    CommandSent(GateDecision(approved(cancel("a")), None)),
+    MarketSettled(resolved()),
 )
 
 
@@ -34,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def written(path: Path, *entries: Entry) -> None:
-    journal = Journal(path)
+    journal = OrderJournal(path)
     for entry in entries:
         journal.append(entry)
     journal.close()
@@ -43,7 +52,7 @@ def written(path: Path, *entries: Entry) -> None:
 
 def test_every_kind_of_entry_comes_back(path: Path) -> None:
     written(path, *ENTRIES)
-    journal = Journal(path)
+    journal = OrderJournal(path)
     assert tuple(journal.entries()) == ENTRIES
     assert journal.dump().count(b"\n") == len(ENTRIES)
     journal.close()
@@ -52,49 +61,49 @@ def test_every_kind_of_entry_comes_back(path: Path) -> None:
 
 def test_entries_not_flushed_yet_are_there_too_and_survive_a_second_run(path: Path) -> None:
     written(path, *ENTRIES[:2])
-    journal = Journal(path)
+    journal = OrderJournal(path)
     journal.append(ENTRIES[2])
     assert tuple(journal.entries()) == ENTRIES[:3]
     journal.flush()
     journal.flush()
     journal.append(ENTRIES[3])
     journal.close()
-    reader = Journal(path, readonly=True)
+    reader = OrderJournal(path, readonly=True)
     assert tuple(reader.entries()) == ENTRIES[:4]
     reader.close()
 
 
 def test_a_reader_works_beside_the_trader(path: Path) -> None:
-    journal = Journal(path)
+    journal = OrderJournal(path)
     journal.append(ENTRIES[0])
     journal.flush()
-    reader = Journal(path, readonly=True)
+    reader = OrderJournal(path, readonly=True)
     assert tuple(reader.entries()) == ENTRIES[:1]
     reader.close()
     journal.close()
 
 
 def test_two_traders_never_share_a_journal(path: Path) -> None:
-    journal = Journal(path)
+    journal = OrderJournal(path)
     with pytest.raises(SafetyError, match="another trader"):
-        Journal(path)
+        OrderJournal(path)
     journal.close()
-    Journal(path).close()
+    OrderJournal(path).close()
 
 
 def test_a_fresh_journal_begins_anew(path: Path) -> None:
     written(path, *ENTRIES)
-    journal = Journal(path, fresh=True, durable=False)
+    journal = OrderJournal(path, fresh=True, durable=False)
     assert list(journal.entries()) == []
     journal.close()
 
 
 def test_what_is_buffered_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PENDING_MAX", 2)
-    journal = Journal(path)
+    journal = OrderJournal(path)
     journal.append(ENTRIES[0])
     journal.append(ENTRIES[1])
-    reader = Journal(path, readonly=True)
+    reader = OrderJournal(path, readonly=True)
     assert len(list(reader.entries())) == 2
     reader.close()
     journal.close()
@@ -116,7 +125,7 @@ def test_damage_is_refused_with_one_line(path: Path, harm: str) -> None:
     database.commit()
     database.close()
     with pytest.raises(IntegrityError, match="damaged") as refused:
-        Journal(path)
+        OrderJournal(path)
     assert "\n" not in str(refused.value)
 
 
@@ -126,7 +135,7 @@ def test_a_newer_version_is_refused(path: Path) -> None:
     database.execute("PRAGMA user_version = 2")
     database.close()
     with pytest.raises(IntegrityError, match="version 2 cannot be read"):
-        Journal(path)
+        OrderJournal(path)
 
 
 def test_an_entry_of_another_shape_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +145,7 @@ def test_an_entry_of_another_shape_is_refused(path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(module, "_ENCODER", Odd())
     written(path, ENTRIES[0])
-    journal = Journal(path)
+    journal = OrderJournal(path)
     with pytest.raises(IntegrityError, match="cannot be read"):
         list(journal.entries())
     journal.close()
@@ -153,7 +162,7 @@ def test_a_cut_or_flipped_file_never_gives_a_wrong_position(
     at = place_ % len(body)
     path.write_bytes(bytes(body[:at]) if place_ % 2 else bytes(body[:at] + bytes([body[at] ^ 0x40]) + body[at + 1 :]))
     try:
-        journal = Journal(path)
+        journal = OrderJournal(path)
         entries = tuple(journal.entries())
         journal.close()
     except IntegrityError:
@@ -165,10 +174,10 @@ def test_an_emptied_file_is_damage_and_no_new_account(path: Path) -> None:
     written(path, *ENTRIES)
     path.write_bytes(b"")
     with pytest.raises(IntegrityError, match="damaged"):
-        Journal(path)
+        OrderJournal(path)
     path.write_bytes(b"not a database at all, but long enough to be looked at as one would be")
     with pytest.raises(IntegrityError, match="damaged"):
-        Journal(path)
+        OrderJournal(path)
 
 
 def test_the_fold_is_the_account(path: Path) -> None:
@@ -186,14 +195,14 @@ def test_the_fold_is_the_account(path: Path) -> None:
 
 
 def test_a_later_run_adds_cash_for_new_venues_only() -> None:
-    again = Started(START, "paper", "paper", (ME,), ((V, Money(5)), (type(V)("other"), Money(9))))
+    again = RunStarted(START, "paper", "paper", (ME,), ((V, Money(5)), (type(V)("other"), Money(9))))
     portfolio = fold((ENTRIES[0], again)).ledger.portfolio
     assert [portfolio.cash(venue) for venue in portfolio.venues()] == [100 * MICROS, 9]
 
 
 def test_cash_given_since_the_day_began_is_known() -> None:
     other = type(V)("other")
-    again = Started(START, "paper", "paper", (ME,), ((V, Money(5)), (other, Money(9))))
+    again = RunStarted(START, "paper", "paper", (ME,), ((V, Money(5)), (other, Money(9))))
     assert fold(ENTRIES[:2]).added == 0, "the day began with it"
     assert fold((*ENTRIES, again)).added == 9
     assert fold((*ENTRIES, again, again)).added == 9

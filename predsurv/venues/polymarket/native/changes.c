@@ -318,7 +318,7 @@ static PyMethodDef reader_methods[] = {
 
 static PyTypeObject reader_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv.venues.polymarket._native.ChangeReader",
+    .tp_name = "predsurv.venues.polymarket._native.NativeChangeReader",
     .tp_basicsize = sizeof(Reader),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "Reads price changes; see changes.py.",
@@ -336,7 +336,7 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of predsurv.venues.polymarket.changes.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of predsurv.venues.polymarket.fast_decoder.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 
@@ -353,7 +353,7 @@ PyMODINIT_FUNC PyInit__native(void)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && (PyModule_AddIntConstant(module, "EDITION", EDITION) < 0
-        || PyModule_AddObjectRef(module, "ChangeReader", (PyObject *)&reader_type) < 0))
+        || PyModule_AddObjectRef(module, "NativeChangeReader", (PyObject *)&reader_type) < 0))
         Py_CLEAR(module);
     return module;
 }

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from predsurv.core.ids import Side
 from predsurv.core.num import MICROS, Price, Size, parse_micros
-from predsurv.simulate.polymarket.books import TwinBook, levels
+from predsurv.simulate.polymarket.books import TokenPairBook, levels
 
 TICK = 10_000
 
 
-def twin() -> TwinBook:
-    return TwinBook("0xa1", ("11", "22"), 1_000, (5 * MICROS, TICK, False))
+def twin() -> TokenPairBook:
+    return TokenPairBook("0xa1", ("11", "22"), 1_000, (5 * MICROS, TICK, False))
 
 
 def recipe(book: dict[str, object]) -> str:
@@ -26,7 +26,7 @@ def test_hashes_are_those_of_recorded_books(payloads: Path) -> None:
     vectors = json.loads((payloads / "polymarket" / "book_hash_vectors.json").read_text())
     first, second = vectors[1:3]  # both tokens of one market
     assert first["market"] == second["market"]
-    book = TwinBook(
+    book = TokenPairBook(
         first["market"], (first["asset_id"], second["asset_id"]), int(first["timestamp"]), (5 * MICROS, TICK, False)
     )
     sides = (

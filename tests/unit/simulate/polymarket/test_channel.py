@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from predsurv.core.num import parse_micros
-from predsurv.simulate.polymarket.books import TwinBook, levels
-from predsurv.simulate.polymarket.channel import Channel
-from predsurv.simulate.polymarket.ledger import Ledger
-from predsurv.simulate.polymarket.listing import Listing
-from predsurv.simulate.polymarket.members import OPENING_TOKENS_MAX, Members
-from predsurv.simulate.polymarket.wire import Wire
-from predsurv.venues.mock.exchange import Exchange
+from predsurv.exchange.exchange import Exchange
+from predsurv.simulate.polymarket.books import TokenPairBook, levels
+from predsurv.simulate.polymarket.catalog import SimulatedCatalog
+from predsurv.simulate.polymarket.channel import MarketChannel
+from predsurv.simulate.polymarket.faulty_link import FaultyLink
+from predsurv.simulate.polymarket.published_log import PublishedLog
+from predsurv.simulate.polymarket.subscribers import OPENING_TOKENS_MAX, Subscribers
 from tests.unit.simulate.links import PaperLink
 from tests.unit.simulate.polymarket.test_books import recipe
 
@@ -26,16 +26,16 @@ class Stage:
 
     def __init__(self, markets: int = 60, rate: int = 700) -> None:
         self.exchange = Exchange(7, markets, rate)
-        self.listing = Listing(self.exchange)
+        self.listing = SimulatedCatalog(self.exchange)
         self.omitted: set[str] = set()
-        self.ledger = Ledger(lambda: 0)
-        self.books: dict[int, TwinBook] = {}
-        self.members = Members(self.listing, self.books, self.omitted.__contains__)
-        self.channel = Channel(self.exchange, self.listing, self.members, self.books, self.ledger)
+        self.ledger = PublishedLog(lambda: 0)
+        self.books: dict[int, TokenPairBook] = {}
+        self.members = Subscribers(self.listing, self.books, self.omitted.__contains__)
+        self.channel = MarketChannel(self.exchange, self.listing, self.members, self.books, self.ledger)
 
     def link(self, number: int = 1) -> PaperLink:
         link = PaperLink(number)
-        self.members.join(Wire(link, lambda kind, number, tokens: None))
+        self.members.join(FaultyLink(link, lambda kind, number, tokens: None))
         return link
 
     def ask(self, link: PaperLink, **wish: object) -> list[Any]:

@@ -1,10 +1,10 @@
-from predsurv.simulate.polymarket.history import POINTS_MAX, History
+from predsurv.simulate.polymarket.history import POINTS_MAX, PriceHistory
 
 S = 1_000_000_000
 
 
 def test_the_last_trade_of_a_minute_stands_for_it() -> None:
-    history = History()
+    history = PriceHistory()
     for second, price in ((60, 1), (119, 2), (120, 3)):
         history.add("11", second * S, price, "buy")
     assert history.points("11") == ((119, 2), (120, 3))
@@ -13,7 +13,7 @@ def test_the_last_trade_of_a_minute_stands_for_it() -> None:
 
 
 def test_history_is_bounded() -> None:
-    history = History()
+    history = PriceHistory()
     for minute in range(POINTS_MAX + 5):
         history.add("11", minute * 60 * S, minute, "sell")
     assert len(history.points("11")) == POINTS_MAX

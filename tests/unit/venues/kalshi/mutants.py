@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from predsurv.core.errors import WireError
-from predsurv.venues.kalshi import rows
-from predsurv.venues.kalshi.decode import KalshiCodec
-from predsurv.venues.kalshi.listing import Terms, market_of, terms_of
-from predsurv.venues.kalshi.polling import Polls
+from predsurv.venues.kalshi import rest_wire as rows
+from predsurv.venues.kalshi.decoder import KalshiCodec
+from predsurv.venues.kalshi.market_parser import SeriesTerms, market_of, terms_of
+from predsurv.venues.kalshi.polling_feed import PolledBooks
 from tests.unit.venues.kalshi.talk import EPOCH, NOW, key, wire
 
 Sample = tuple[str, Any]
@@ -62,7 +62,7 @@ def fed(name: str, body: bytes) -> None:
     if name == "frame":
         _frame(body)
     elif name == "books":
-        polls = Polls()
+        polls = PolledBooks()
         polls.watch({key("KXELONMARS-99")})
         polls.answered(["KXELONMARS-99"], body, NOW)
     else:
@@ -81,7 +81,7 @@ def _frame(body: bytes) -> None:
 
 
 _READERS: Final[dict[str, Callable[[bytes], object]]] = {
-    "market": lambda body: market_of(rows.read_market(body), Terms(), NOW),
+    "market": lambda body: market_of(rows.read_market(body), SeriesTerms(), NOW),
     "listing": rows.read_listing,
     "event": lambda body: terms_of(rows.read_event(body), None),
     "series": lambda body: terms_of(rows.EventRow("KXA-1"), rows.read_series(body)),

@@ -8,8 +8,8 @@ import httpx
 
 from predsurv.net.clock import ManualClock
 from predsurv.net.http import Http
-from predsurv.venues.kalshi.rest import Pace, Rest
-from predsurv.venues.kalshi.signing import Signer
+from predsurv.venues.kalshi.auth import RequestSigner
+from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
 
 BASE = "https://external-api.kalshi.com/trade-api/v2"
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -30,10 +30,10 @@ class Pages:
         for name, answers in routes.items():
             self.routes["/" + name.replace("__", "/")] = _endless(answers)
 
-    def rest(self, signer: Signer | None = None) -> Rest:
+    def rest(self, signer: RequestSigner | None = None) -> KalshiRest:
         """Return the interface as the adapter sees it."""
         http = Http(self.clock, lambda: 0.5, transport=httpx.MockTransport(self._answer))
-        return Rest(BASE, http, self.clock, Pace(self.clock), signer=signer)
+        return KalshiRest(BASE, http, self.clock, RequestBudget(self.clock), signer=signer)
 
     def paths(self) -> list[str]:
         """Return the paths asked for so far."""

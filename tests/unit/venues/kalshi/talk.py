@@ -5,7 +5,7 @@ from typing import Any
 
 from predsurv.core.events import BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.venues.kalshi.decode import KalshiCodec, Memory
+from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
 
 NOW = 1_800_000_000_000_000_000
@@ -42,7 +42,7 @@ def error(code: int, **more: Any) -> bytes:
 class Talk:
     """A codec in conversation: subscribed to ``tickers``, each with a book when ``live``."""
 
-    def __init__(self, *tickers: str, live: bool = True, memory: Memory | None = None) -> None:
+    def __init__(self, *tickers: str, live: bool = True, memory: KalshiSharedState | None = None) -> None:
         self.codec = KalshiCodec(EPOCH, memory)
         self.seqs = dict.fromkeys(SIDS.values(), 0)
         self.sent: list[dict[str, Any]] = []

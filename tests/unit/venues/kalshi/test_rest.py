@@ -7,8 +7,8 @@ import pytest
 
 from predsurv.core.errors import PermanentError
 from predsurv.net.http import StatusError
-from predsurv.simulate.kalshi.keys import ThrowAwayKey
-from predsurv.venues.kalshi.signing import load_signer
+from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
+from predsurv.venues.kalshi.auth import load_signer
 from tests.unit.venues.kalshi.pages import Pages
 
 LIMITS = {"usage_tier": "basic", "read": {"refill_rate": 100, "bucket_capacity": 50}, "write": {}}
@@ -17,12 +17,12 @@ REFUSED = httpx.Response(401, json={"code": "token_authentication_failure"})
 
 
 @pytest.fixture
-def key() -> ThrowAwayKey:
-    return ThrowAwayKey("ed25519")
+def key() -> ThrowawayKey:
+    return ThrowawayKey("ed25519")
 
 
 @pytest.fixture
-def env(key: ThrowAwayKey, tmp_path: Path) -> dict[str, str]:
+def env(key: ThrowawayKey, tmp_path: Path) -> dict[str, str]:
     key.write(tmp_path / "key.pem")
     return {
         "PREDSURV_KALSHI_KEY_ID": key.key_id,
@@ -37,7 +37,7 @@ async def test_anonymous_requests_carry_no_signature() -> None:
     assert pages.paths() == ["/markets"]
 
 
-async def test_every_attempt_is_signed_for_its_own_moment(key: ThrowAwayKey, env: dict[str, str]) -> None:
+async def test_every_attempt_is_signed_for_its_own_moment(key: ThrowawayKey, env: dict[str, str]) -> None:
     pages = Pages(account__limits=[LIMITS], markets=[BUSY, httpx.Response(500), {}])
     rest = pages.rest(load_signer(pages.clock, env))
     await rest.get("/markets", [("limit", "5")])

@@ -8,10 +8,10 @@ from predsurv.core.events import Fill, OrderAccepted
 from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName
 from predsurv.core.num import Price, Size
 from predsurv.core.orders import Approved, PlaceOrder
+from predsurv.exchange.world import SECOND
 from predsurv.net.clock import ManualClock
 from predsurv.venues.mock import MockVenue
 from predsurv.venues.mock.broker import LATENCY_NS
-from predsurv.venues.mock.world import SECOND
 from tests.contract.broker import answers
 
 

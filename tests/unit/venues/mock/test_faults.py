@@ -3,16 +3,16 @@
 import pytest
 
 from predsurv.core.errors import ConfigError
-from predsurv.venues.mock.faults import Fault, parse_faults
+from predsurv.venues.mock.faults import MockFault, parse_faults
 
 SECOND = 1_000_000_000
 
 
 def test_parses_and_sorts() -> None:
     assert parse_faults(["freeze@12s:3s", "drop@5s", "gap@500ms"]) == (
-        Fault(SECOND // 2, "gap"),
-        Fault(5 * SECOND, "drop", SECOND // 2),
-        Fault(12 * SECOND, "freeze", 3 * SECOND),
+        MockFault(SECOND // 2, "gap"),
+        MockFault(5 * SECOND, "drop", SECOND // 2),
+        MockFault(12 * SECOND, "freeze", 3 * SECOND),
     )
 
 

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 from predsurv.config import MockConfig
 from predsurv.core.events import BookSnapshot, Connected, Dropped, Gap
+from predsurv.exchange.world import SECOND
 from predsurv.net.clock import ManualClock
 from predsurv.venues.mock import MockVenue
 from predsurv.venues.mock.feed import SNAPSHOTS_MAX, TURN_NS
-from predsurv.venues.mock.world import SECOND
 
 
 def make(rate: int = 400, markets: int = 60) -> tuple[MockVenue, ManualClock]:

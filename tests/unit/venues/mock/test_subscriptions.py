@@ -2,10 +2,10 @@
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Trade
 from predsurv.core.num import Price, Size
-from predsurv.venues.mock.exchange import ORIGIN, Exchange
-from predsurv.venues.mock.subscriptions import RESYNC_NS, Delivery, Subscriptions
-from predsurv.venues.mock.tape import Execution, LevelChange
-from predsurv.venues.mock.world import SECOND
+from predsurv.exchange.exchange import ORIGIN, Exchange
+from predsurv.exchange.tape import LevelChange, TapeTrade
+from predsurv.exchange.world import SECOND
+from predsurv.venues.mock.subscriptions import RESYNC_NS, DeliveryQueue, MockSubscriptions
 
 
 class Bench:
@@ -14,9 +14,9 @@ class Bench:
     def __init__(self) -> None:
         self.exchange = Exchange(7, 30, 1)
         self.market = self.exchange.markets()[0]
-        self.delivery = Delivery()
+        self.delivery = DeliveryQueue()
         self.delivery.recv = ORIGIN + 5
-        self.subscriptions = Subscriptions(self.exchange, self.delivery)
+        self.subscriptions = MockSubscriptions(self.exchange, self.delivery)
         self.yes, self.no = self.market.key(0), self.market.key(1)
         place = self.exchange.directory.locate(self.yes)
         assert place is not None
@@ -35,7 +35,7 @@ def test_snapshot_then_deltas_in_both_frames() -> None:
     bench.subscriptions.open_books(10)
     bench.change(bench.seq)
     bench.change(bench.seq + 1)
-    bench.subscriptions.trade(Execution(9, ORIGIN, bench.book, Price(300_000), Size(5), "buy"))
+    bench.subscriptions.trade(TapeTrade(9, ORIGIN, bench.book, Price(300_000), Size(5), "buy"))
     events = bench.delivery.events
     assert [type(event) for event in events] == [BookSnapshot] * 2 + [BookDelta] * 2 + [Trade] * 2
     deltas = {event.key: (event.side, event.price) for event in events if isinstance(event, BookDelta)}

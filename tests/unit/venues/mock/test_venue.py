@@ -4,10 +4,10 @@ import pytest
 
 from predsurv.config import MockConfig
 from predsurv.core.errors import ConfigError
+from predsurv.exchange.world import SECOND
 from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue
 from predsurv.venues.mock import MockVenue
-from predsurv.venues.mock.world import SECOND
 
 
 def ports_of(venue: Venue) -> tuple[Catalog, Feed, Broker]:

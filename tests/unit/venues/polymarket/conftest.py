@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from predsurv.venues.polymarket import changes
+from predsurv.venues.polymarket import fast_decoder as changes
 
 
 @pytest.fixture(scope="module", params=["Python", "compiled"], autouse=True)

@@ -1,0 +1,92 @@
+"""The table of commands: what each is called, what it does in one line, where it lives; and the help made of it.
+
+Kept apart from the modules themselves so that the top-level help lists everything and imports nothing.
+"""
+
+from importlib.util import find_spec
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+_USAGE: Final = "Usage: predsurv [--config FILE] [--format FORMAT] [--debug] COMMAND [ARGS]..."
+_ABOUT: Final = "Prediction markets: scan the universe, record it without silent gaps, mine it, trade on it."
+_OPTIONS: Final = """\
+Options:
+  --config FILE   Configuration; default config/surveillance.toml if it is there
+  --format FORMAT table, json, jsonl or csv; default table
+  --debug         Show the traceback when something fails
+  --version       Show the version
+  --help          Show this, or after a command its options
+
+Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 usage or configuration,
+3 venue unreachable, 4 data damaged, 5 refused for safety. New here? Try: predsurv demo"""
+
+
+class CliCommand(NamedTuple):
+    """One command: ``attribute`` of ``module`` is a function with typer options, or a ``Typer`` of subcommands."""
+
+    name: str
+    group: str
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS: Final = (
+    CliCommand("init", "Set up", "predsurv.cli.commands.init", "init", "Write a commented configuration file"),
+    CliCommand(
+        "doctor", "Set up", "predsurv.cli.commands.doctor", "doctor", "Check that everything needed is in place"
+    ),
+    CliCommand(
+        "config", "Set up", "predsurv.cli.commands.config", "config", "Show every setting and where it came from"
+    ),
+    CliCommand(
+        "demo", "Set up", "predsurv.cli.commands.demo", "demo", "Run the whole chain on made-up markets in a minute"
+    ),
+    CliCommand("scan", "Record", "predsurv.cli.commands.scan", "scan", "List every market of the venues"),
+    CliCommand(
+        "collect", "Record", "predsurv.cli.commands.collect", "collect", "Record order books and trades, gaps included"
+    ),
+    CliCommand(
+        "status", "Record", "predsurv.cli.commands.status", "status", "Show how much of the wanted time was recorded"
+    ),
+    CliCommand(
+        "verify", "Record", "predsurv.cli.commands.status", "verify", "Check every recorded file against its checksum"
+    ),
+    CliCommand(
+        "compact",
+        "Record",
+        "predsurv.cli.commands.compact",
+        "compact",
+        "Make one file of each recorded hour that is over",
+    ),
+    CliCommand(
+        "mine", "Analyse", "predsurv.cli.commands.mine", "mine", "Rank a day's markets by what happened in them"
+    ),
+    CliCommand("map", "Analyse", "predsurv.cli.map", "map_", "Find the same market on different venues"),
+    CliCommand("trade", "Trade", "predsurv.cli.commands.trade", "trade", "Run strategies, on paper or live"),
+    CliCommand("backtest", "Trade", "predsurv.cli.commands.trade", "backtest", "Run strategies over recorded days"),
+    CliCommand("portfolio", "Trade", "predsurv.cli.commands.trade", "portfolio", "Show positions, cash and profit"),
+    CliCommand("halt", "Trade", "predsurv.cli.commands.trade", "halt", "Stop all trading until resumed"),
+    CliCommand("resume", "Trade", "predsurv.cli.commands.trade", "resume", "Allow trading again"),
+    CliCommand(
+        "simulate",
+        "Test",
+        "predsurv.cli.commands.simulate",
+        "simulate",
+        "Serve a venue's protocol locally, with faults",
+    ),
+)
+
+
+def available() -> dict[str, CliCommand]:
+    """Return the commands that this installation has, by name, in the order of the help; imports none of them."""
+    return {command.name: command for command in COMMANDS if find_spec(command.module) is not None}
+
+
+def top_help() -> str:
+    """Return the help of the program: every command there is, with its one line."""
+    parts = [_USAGE, "", _ABOUT]
+    for group, commands in groupby(available().values(), key=attrgetter("group")):
+        parts += ["", f"{group}:", *(f"  {command.name:<10} {command.help}" for command in commands)]
+    return "\n".join([*parts, "", _OPTIONS])

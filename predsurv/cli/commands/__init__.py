@@ -1,0 +1,1 @@
+"""One Typer module per command, imported when it is called."""

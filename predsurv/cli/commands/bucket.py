@@ -1,0 +1,117 @@
+"""The bucket that the configuration names, and bringing from there what a command is about to read.
+
+Kept apart because every command that reads recordings does this first, and in the same words.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from predsurv.cli.output.columns import volume
+from predsurv.cli.output.progress import progress_line
+from predsurv.cli.output.render import Column, Table, Value, say
+from predsurv.collect.output.uploader import upload_universe
+from predsurv.config import Config
+from predsurv.core.errors import TransientError
+from predsurv.store.layout import FOLDERS, Dataset, Layout
+from predsurv.store.remote import download as fetching
+from predsurv.store.remote import upload_journal as uploads
+from predsurv.store.remote.download import DownloadReport, DownloadRequest
+from predsurv.store.remote.object_store import BucketLocation, BucketStore, open_bucket
+
+_STORED: Final = (
+    Column("dataset", "Dataset", keep=9),
+    Column("venue", "Venue", keep=8),
+    Column("files", "Files", "int", keep=7),
+    Column("bytes", "Size", "bytes", keep=8),
+    Column("last", "Latest upload", "time", "UTC", keep=6),
+)
+
+
+def bucket_of(config: Config) -> BucketStore | None:
+    """Return the bucket that ``data_dir`` names, None when it is a folder; raises ConfigError, connects to nothing."""
+    if not config.bucket:
+        return None
+    return open_bucket(BucketLocation(config.bucket, config.object_store.endpoint, config.object_store.region))
+
+
+def fetch_first(config: Config, wanted: DownloadRequest) -> None:
+    """Bring what is ``wanted`` from the bucket, if there is one, before it is read from the folder on this machine."""
+    if config.bucket:
+        asyncio.run(fetch(config, wanted))
+
+
+async def fetch(config: Config, wanted: DownloadRequest) -> None:
+    """Do as ``fetch_first``, from within an event loop."""
+    bucket = bucket_of(config)
+    if bucket is None:
+        return
+    with progress_line() as update:
+        update(("fetch", f"{bucket.url}: looking what there is"))
+
+        def tell(done: int, files: int, size: int) -> None:
+            update(("fetch", f"{bucket.url}: {done:,} of {files:,} files, {volume(size)}"))
+
+        fetched = await fetching.fetch(bucket, Layout(config.data_dir), wanted, tell)
+    _tell(config, fetched)
+
+
+def fetch_day(config: Config, venue: str | None, date: str | None) -> None:
+    """Bring one day: the one that is named, else the latest that the bucket has."""
+    bucket = bucket_of(config)
+    if bucket is None:
+        return
+    days = asyncio.run(fetching.days(bucket, venue)) if venue is None or date is None else [(date, venue)]
+    found = [day for day in days if date in (None, day[0])]
+    if found:
+        chosen_date, chosen_venue = found[-1]
+        fetch_first(config, DownloadRequest(venue=chosen_venue, dates=(chosen_date,), universe=True))
+
+
+def bucket_table(config: Config) -> Table | None:
+    """Return files and bytes in the bucket by dataset and venue, None without a bucket; raises TransientError."""
+    bucket = bucket_of(config)
+    if bucket is None:
+        return None
+    totals = asyncio.run(_totals(bucket))
+    order = list(FOLDERS)
+    rows: list[list[Value]] = [
+        [FOLDERS[dataset], venue, *totals[dataset, venue]]
+        for dataset, venue in sorted(totals, key=lambda key: (key[1], order.index(key[0])))
+    ]
+    waiting = sum(max(len(each.missing), 1) for each in uploads.owed(Layout(config.data_dir), config.collector.id))
+    note = f"{waiting:,} files of {config.collector.id} wait in {config.data_dir}" if waiting else ""
+    return Table("bucket", f"In {bucket.url}", _STORED, rows, note, empty="nothing was uploaded yet")
+
+
+def upload_universes(config: Config, paths: Iterable[Path]) -> None:
+    """Put new universe files into the bucket, if there is one; when that fails the next ``collect`` does it."""
+    bucket = bucket_of(config)
+    if bucket is None:
+        return
+    layout = Layout(config.data_dir)
+
+    async def upload() -> None:
+        for path in paths:
+            await upload_universe(bucket, layout, path)
+
+    try:
+        asyncio.run(upload())
+    except TransientError as error:
+        say(f"warning: {error}; the next collect uploads the universe")
+
+
+async def _totals(bucket: BucketStore) -> dict[tuple[Dataset, str], list[int]]:
+    totals: dict[tuple[Dataset, str], list[int]] = {}
+    async for dataset, venue, each in fetching.contents(bucket):
+        total = totals.setdefault((dataset, venue), [0, 0, 0])
+        total[:] = total[0] + 1, total[1] + each.bytes, max(total[2], each.modified)
+    return totals
+
+
+def _tell(config: Config, fetched: DownloadReport) -> None:
+    if fetched.files:
+        say(f"fetched {fetched.files:,} files, {volume(fetched.bytes)}, from {config.bucket} into {config.data_dir}")
+    if fetched.incomplete:
+        say(f"{fetched.incomplete:,} files of {config.bucket} are left out: their segment is not uploaded whole yet")

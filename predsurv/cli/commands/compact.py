@@ -1,0 +1,98 @@
+"""``predsurv compact``: make one file of each recorded hour that is over, and keep to the limits of storage.
+
+Kept apart from the collector, which does the same by itself while it runs.
+"""
+
+from typing import Annotated
+
+import typer
+
+from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.render import Column, Table, show
+from predsurv.config import Config, load
+from predsurv.core.errors import ConfigError, IntegrityError, SafetyError
+from predsurv.core.ids import VenueName
+from predsurv.net.clock import SystemClock
+from predsurv.store.layout import Layout, is_date
+from predsurv.store.seal.compact import CompactOptions, CompactReport, collectors_of, compact_closed
+from predsurv.store.seal.retention import ExpireReport, RetentionPolicy, expire
+
+_MERGED = (
+    Column("collector", "Collector", keep=9),
+    Column("hours", "Hours", "int", keep=8),
+    Column("files", "Files before", "int", keep=7),
+    Column("merged", "Files now", "int", keep=7),
+    Column("rows", "Rows", "int", keep=6),
+    Column("bytes_before", "Size before", "bytes", keep=5),
+    Column("bytes_after", "Size now", "bytes", keep=5),
+    Column("duration", "Took", "duration", keep=4),
+)
+_REMOVED = (
+    Column("cutoff", "Everything before", "time", "UTC", keep=9),
+    Column("files", "Files", "int", keep=8),
+    Column("bytes", "Size", "bytes", keep=7),
+)
+
+
+def compact(
+    venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Only this venue; default: all.")] = None,
+    date: Annotated[str | None, typer.Argument(metavar="[DATE]", help="Only this day, YYYY-MM-DD.")] = None,
+    *,
+    config: ConfigFile = None,
+    mock: Mock = False,
+    format: OutputFormat = "table",
+) -> None:
+    """Make one sorted file of each recorded hour that is over; remove what is beyond storage.max_age and max_bytes."""
+    settings = load(config, flags=mock_flag(mock)).config
+    layout = Layout(settings.data_dir)
+    if settings.bucket:
+        raise SafetyError(
+            f"objects of {settings.bucket} cannot change places in one step, so its files are never merged; "
+            "limits of storage are kept while 'predsurv collect' runs"
+        )
+    if not layout.state.is_dir():
+        raise ConfigError(f"nothing was recorded in {settings.data_dir}; run 'predsurv collect' first")
+    if date is not None and not is_date(date):
+        raise ConfigError(f"{date[:40]!r} is no date: write it as YYYY-MM-DD")
+    options = CompactOptions(
+        compression=settings.storage.compression_level,
+        venue=None if venue is None else VenueName(venue),
+        date=date,
+    )
+    reports = {each: compact_closed(layout, each, SystemClock(), options) for each in collectors_of(layout)}
+    tables = [_merged_table(reports)]
+    if removed := _removed_table(layout, settings):
+        tables.append(removed)
+    show(tables, format)
+    damaged = [each for report in reports.values() for each in report.damaged]
+    if damaged:
+        stay = "1 hour stays as it is" if len(damaged) == 1 else f"{len(damaged)} hours stay as they are"
+        raise IntegrityError(f"{stay}: {damaged[0]}")
+
+
+def _merged_table(reports: dict[str, CompactReport]) -> Table:
+    rows = [
+        (
+            collector,
+            report.hours,
+            report.files,
+            len(report.merged),
+            report.rows,
+            report.bytes_before,
+            report.bytes_after,
+            report.duration_ns,
+        )
+        for collector, report in reports.items()
+        if report.hours
+    ]
+    return Table("compacted", "Compacted", _MERGED, rows, empty="every hour that is over is one file already")
+
+
+def _removed_table(layout: Layout, settings: Config) -> Table | None:
+    storage = settings.storage
+    if not (storage.max_age or storage.max_bytes):
+        return None
+    policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level)
+    report: ExpireReport = expire(layout, SystemClock(), policy)
+    rows = [(report.cutoff, report.files, report.bytes)] if report.files else []
+    return Table("removed", "Removed", _REMOVED, rows, empty="nothing is beyond the limits of storage")

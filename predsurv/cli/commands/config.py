@@ -1,0 +1,37 @@
+"""``predsurv config show``: every setting, its value and who set it.
+
+Kept apart because loading a configuration must not need a terminal, and showing one needs nothing else.
+"""
+
+from typing import Annotated, Literal
+
+import typer
+
+from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.output.render import Column, Table, show
+from predsurv.config import LoadedConfig, as_rows, load
+
+_COLUMNS = (
+    Column("key", "Key", keep=9),
+    Column("value", "Value", keep=9),
+    Column("origin", "From", keep=9),
+)
+
+
+def config(
+    action: Annotated[Literal["show"], typer.Argument(help="What to do; there is only show.")] = "show",
+    *,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what somebody set.")] = False,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
+    """Show every setting and where it came from; secrets are never shown."""
+    del action  # typer has checked it; a second action would be a second function
+    show(settings(load(config), changed=changed), format)
+
+
+def settings(loaded: LoadedConfig, *, changed: bool = False) -> Table:
+    """Return the settings as rows; with ``changed`` only those that somebody set."""
+    rows = [tuple(row) for row in as_rows(loaded) if not (changed and row.origin == "default")]
+    title = f"Configuration: {loaded.path}" if loaded.path else "Configuration: built-in defaults"
+    return Table("settings", title, _COLUMNS, rows, "flag beats environment beats file beats default")

@@ -1,0 +1,75 @@
+"""``predsurv doctor``: is everything in place, and if not, what to do.
+
+Kept apart from the checks, which know no terminal.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from predsurv.cli.commands.checks import (
+    HealthCheck,
+    bucket_check,
+    data_checks,
+    kalshi_check,
+    package_checks,
+    port_check,
+    python_check,
+    reach_checks,
+    secret_checks,
+    twins_check,
+    venue_urls,
+    worst,
+)
+from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.render import Column, Table, show
+from predsurv.config import Config, load
+from predsurv.core.errors import ConfigError
+
+_COLUMNS: Final = (
+    Column("state", "", keep=9),
+    Column("check", "HealthCheck", keep=9),
+    Column("found", "Found", keep=9),
+    Column("next_step", "Next step", keep=8),
+)
+
+
+def doctor(
+    *,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not connect to any venue.")] = False,
+    config: ConfigFile = None,
+    mock: Mock = False,
+    format: OutputFormat = "table",
+) -> None:
+    """Check that everything needed is in place; exits with 1 when something has to be done."""
+    checks = [python_check(), *package_checks(), twins_check()]
+    try:
+        loaded = load(config, flags=mock_flag(mock))
+    except ConfigError as error:
+        checks.append(HealthCheck("configuration", "fail", str(error), "correct the file"))
+    else:
+        checks.append(HealthCheck("configuration", "ok", str(loaded.path or "built-in defaults")))
+        checks += _configured(loaded.config, offline=offline)
+    show(report(checks), format)
+    if worst(checks) == "fail":
+        raise typer.Exit(1)
+
+
+def report(checks: Sequence[HealthCheck]) -> Table:
+    """Return one row per check."""
+    rows = [(check.state, check.name, check.found, check.step) for check in checks]
+    counts = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
+    note = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return Table("checks", "HealthCheck-up", _COLUMNS, rows, note)
+
+
+def _configured(config: Config, *, offline: bool) -> list[HealthCheck]:
+    checks = [*data_checks(config.data_dir), port_check(config.metrics.host, config.metrics.port), *secret_checks()]
+    if config.venues.kalshi.enabled and not config.mock.enabled:
+        checks.append(kalshi_check())
+    if config.bucket:
+        checks.append(bucket_check(config, offline=offline))
+    urls = {} if offline else venue_urls(config)
+    return checks + asyncio.run(reach_checks(urls))

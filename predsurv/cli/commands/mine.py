@@ -1,0 +1,173 @@
+"""``predsurv mine``: rank a recorded day's markets by what happened in them.
+
+Kept apart from the mining itself, which knows no terminal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
+
+import polars as pl
+import typer
+
+from predsurv.cli.commands.bucket import fetch_day
+from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.output.columns import span, volume
+from predsurv.cli.output.render import Column, Table, Value, near, say, show
+from predsurv.config import load
+from predsurv.core.market import Market
+from predsurv.mine import scores
+from predsurv.mine.job import MiningResult, paths
+from predsurv.mine.job import mine as mine_day
+from predsurv.mine.recorded_days import RecordedPartition, choose_day
+from predsurv.mine.report import ReportRow, StatsReport, page
+from predsurv.mine.stats_writer import write_report
+from predsurv.store.read.verify_digests import steady
+from predsurv.store.universe import date_in_force, read_universe, universes
+
+PATH_BINS: Final = 24
+REPORT_BINS: Final = 80
+NS_SECOND: Final = 1_000_000_000
+
+_COLUMNS: Final = (
+    Column("rank", "#", "int", keep=9),
+    Column("question", "Market", keep=9),
+    Column("outcome", "Outcome", keep=4),
+    Column("score", "Score", "bar", keep=9),
+    Column("mid_path", "Mid over time", "spark", keep=5),
+    Column("mid", "Mid", "decimal", "¢", places=1, keep=7),
+    Column("spread", "Spread", "decimal", "¢", keep=8),
+    Column("spread_ticks", "Spread", "decimal", "ticks", places=1, keep=2),
+    Column("volatility", "Volatility", "decimal", "¢/√s", places=3, keep=5),
+    Column("updates_per_s", "Updates", "decimal", "1/s", keep=8),
+    Column("depth_5c", "Depth", "decimal", "shares, 5 ¢", places=0, keep=4),
+    Column("trades", "Trades", "int", keep=6),
+    Column("notional", "Notional", "decimal", "$", places=0, keep=6),
+    Column("stale_share", "Stale", "percent", places=0, keep=3),
+    Column("observed_s", "Observed", "duration", keep=7),
+    Column("gap_s", "Gaps", "duration", keep=5),
+    Column("instrument_id", "Instrument", keep=0),
+)
+
+
+class InstrumentLabels(NamedTuple):
+    """What people call an instrument."""
+
+    question: str
+    outcome: str
+    category: str
+
+
+def mine(
+    venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Default: the one recorded last.")] = None,
+    date: Annotated[str | None, typer.Argument(metavar="[DATE]", help="YYYY-MM-DD, UTC; default: the latest.")] = None,
+    *,
+    top: Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="How many to show.")] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write report.html beside the statistics too.")] = False,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
+    """Rank a recorded day's markets by what happened in them, and write its statistics."""
+    loaded = load(config, flags={"miner.top": top}).config
+    weight = scores.weights(loaded.miner.weights)
+    fetch_day(loaded, venue, date)
+    day = choose_day(loaded.data_dir, venue, date)
+    mined = steady(lambda: mine_day(day, _markets(day), weight))
+    best = observed(mined).head(loaded.miner.top).to_dicts()
+    words = _words(day, {row["instrument_id"] for row in best})
+    show(top_table(mined, best, words, steady(lambda: paths(day, list(words), PATH_BINS))), format)
+    say(f"statistics of {observed(mined).height:,} instruments: {near(mined.path)}")
+    if html:
+        lines = steady(lambda: paths(day, [row["instrument_id"] for row in best], REPORT_BINS))
+        report = _report(mined, [_entry(row, words, lines) for row in best], weight)
+        say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
+
+
+def observed(mined: MiningResult) -> pl.DataFrame:
+    """Return the statistics of those that were observed at all; the others, wanted in vain, are in the file too."""
+    return mined.stats.filter(mined.stats["observed_s"] > 0)
+
+
+def top_table(
+    mined: MiningResult,
+    best: Sequence[Mapping[str, Any]],
+    words: Mapping[str, InstrumentLabels],
+    lines: Mapping[str, list[float | None]],
+) -> Table:
+    """Return the best instruments as rows, with the words of their markets."""
+    rows = [
+        _cells(rank, row, words[row["instrument_id"]], lines.get(row["instrument_id"], []))
+        for rank, row in enumerate(best, 1)
+    ]
+    title = f"Most interesting markets: {mined.day.venue}, {mined.day.date} (UTC)"
+    note = f"{len(rows)} of {observed(mined).height:,} observed instruments; every rate is per observed second"
+    if cut := sum(bool(row["depth_cut_share"]) for row in best):
+        note += f"; depth of {cut} is at least what it says: the recorded levels (storage.top_levels) end within 5 ¢"
+    return Table("top", title, _COLUMNS, rows, note, empty="no instrument was observed")
+
+
+def _cells(rank: int, row: Mapping[str, Any], words: InstrumentLabels, line: list[float | None]) -> Sequence[Value]:
+    depth = None if row["bid_depth_5c"] is None else row["bid_depth_5c"] + row["ask_depth_5c"]
+    return (
+        rank,
+        words.question,
+        words.outcome,
+        row["score"],
+        line,
+        _cents(row["mid"]),
+        _cents(row["spread"]),
+        row["spread_ticks"],
+        _cents(row["volatility"]),
+        row["updates_per_s"],
+        depth,
+        row["trades"],
+        row["notional"],
+        row["stale_share"],
+        row["observed_s"] * NS_SECOND,
+        row["gap_s"] * NS_SECOND,
+        row["instrument_id"],
+    )
+
+
+def _cents(dollars: float | None) -> float | None:
+    return None if dollars is None else dollars * 100
+
+
+def _markets(day: RecordedPartition) -> Iterator[Market]:
+    files = universes(day.data_dir, day.venue)
+    date = date_in_force(files, day.date)
+    if date is not None:
+        yield from read_universe(files[date])
+
+
+def _words(day: RecordedPartition, instruments: set[str]) -> dict[str, InstrumentLabels]:
+    """Return what the instruments are called; one that no universe file knows goes by its id."""
+    known = {
+        str(outcome.instrument_id): InstrumentLabels(market.question, outcome.label, market.category or "")
+        for market in _markets(day)
+        for outcome in market.outcomes
+        if outcome.instrument_id in instruments
+    }
+    return {name: known[name] if name in known else InstrumentLabels(name, "", "") for name in instruments}
+
+
+def _entry(
+    row: Mapping[str, Any], words: Mapping[str, InstrumentLabels], lines: Mapping[str, list[float | None]]
+) -> ReportRow:
+    instrument = row["instrument_id"]
+    return ReportRow(row, *words[instrument], path=lines.get(instrument, []))
+
+
+def _report(mined: MiningResult, entries: Sequence[ReportRow], weight: Mapping[str, float]) -> StatsReport:
+    sums = mined.stats.sum().row(0, named=True)
+    seen, wanted = sums["observed_s"], sums["observed_s"] + sums["gap_s"]
+    facts = [
+        ("Instruments observed", f"{observed(mined).height:,}"),
+        ("Observed time, summed", span(seen * NS_SECOND)),
+        ("Observed share of wanted time", f"{seen / wanted:.2%}" if wanted else "–"),
+        ("Book updates", f"{sums['updates']:,}"),
+        ("Trades", f"{sums['trades']:,}"),
+        ("Notional", f"${sums['notional']:,.0f}"),
+        ("Statistics file", volume(mined.path.stat().st_size)),
+    ]
+    longest = span(max(mined.stats["observed_s"].to_list(), default=0.0) * NS_SECOND)
+    return StatsReport(mined.day.venue, mined.day.date, facts, entries, weight, f"the longest observation is {longest}")

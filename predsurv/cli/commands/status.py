@@ -1,0 +1,311 @@
+"""``predsurv status`` and ``predsurv verify``: what was recorded, and whether it is whole.
+
+Kept apart from the collector because both only read, also while it runs.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final
+
+import polars as pl
+import typer
+
+from predsurv.cli.commands.bucket import bucket_table, fetch_first
+from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.render import Column, Table, Value, show
+from predsurv.config import load
+from predsurv.core.errors import ConfigError, IntegrityError
+from predsurv.store import manifest
+from predsurv.store.layout import FOLDERS, Dataset, Layout, data_files, end_of, parse_file, parse_segment, segment_name
+from predsurv.store.read import verify_books as audit
+from predsurv.store.read.verify_digests import intact, steady
+from predsurv.store.remote.download import DownloadRequest
+from predsurv.store.seal.compact import in_flight
+
+FINDINGS_SHOWN_MAX: Final = 50
+HOURS_SHOWN_MAX: Final = 24 * 366
+
+_COVERAGE: Final = (
+    Column("venue", "Venue", keep=9),
+    Column("state", "State", keep=6),
+    Column("reason", "Reason", keep=9),
+    Column("instruments", "Instruments", "int", keep=5),
+    Column("seconds", "Time", "duration", "sum", keep=8),
+    Column("share", "Share", "bar", places=4, keep=9),
+    Column("first", "From", "time", "UTC", keep=3),
+    Column("last", "To", "time", "UTC", keep=4),
+)
+_STORED: Final = (
+    Column("dataset", "Dataset", keep=9),
+    Column("venue", "Venue", keep=8),
+    Column("files", "Files", "int", keep=6),
+    Column("rows", "Rows", "int", keep=8),
+    Column("bytes", "Size", "bytes", keep=8),
+    Column("last", "Latest row", "time", "UTC", keep=7),
+)
+_LOGS: Final = (
+    Column("collector", "Collector", keep=9),
+    Column("segments", "Log segments", "int", keep=8),
+    Column("bytes", "Size", "bytes", keep=7),
+    Column("last_seal", "Last seal", "time", "UTC", keep=9),
+    Column("quarantined", "In quarantine", "int", "files", keep=6),
+)
+_FINDINGS: Final = (Column("check", "Check", keep=9), Column("where", "Where", keep=8), Column("what", "What", keep=9))
+
+
+_HOURS: Final = (
+    Column("venue", "Venue", keep=9),
+    Column("hour", "Hour", "time", "UTC", keep=9),
+    Column("state", "State", keep=7),
+    Column("reason", "Reason", keep=9),
+    Column("instruments", "Instruments", "int", keep=5),
+    Column("seconds", "Time", "duration", "sum", keep=8),
+    Column("share", "Share", "bar", places=4, keep=9),
+)
+Hours = Annotated[
+    int, typer.Option("--hours", min=0, max=HOURS_SHOWN_MAX, help="Also show the last so many hours, one by one.")
+]
+Deep = Annotated[
+    bool, typer.Option("--deep", help="Also fold every hour's changes into books and compare them with the snapshots.")
+]
+
+
+def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
+    """Show how much of the wanted time was recorded, and what is on disk."""
+    settings = load(config, flags=mock_flag(mock)).config
+    fetch_first(settings, DownloadRequest(datasets=("coverage",)))
+    data_dir = settings.data_dir
+    layout = Layout(data_dir)
+    if not layout.state.is_dir():
+        raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
+    tables = steady(partial(coverage_tables, data_dir, hours))
+    tables += [stored_table(layout), log_table(layout)]
+    if (there := bucket_table(settings)) is not None:
+        tables.append(there)
+    show(tables, format)
+
+
+def verify(
+    *, deep: Deep = False, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table"
+) -> None:
+    """Check every recorded file against its checksums, its manifest, its order, and the promise that time is tiled."""
+    settings = load(config, flags=mock_flag(mock)).config
+    fetch_first(settings, DownloadRequest())
+    data_dir = settings.data_dir
+    layout = Layout(data_dir)
+    if not layout.state.is_dir():
+        raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
+    findings = [*check_files(layout), *steady(lambda: list(check_tiling(data_dir)))]
+    if deep:
+        findings += check_books(layout)
+    files = sum(1 for _ in _data_files(layout))
+    shown: list[Sequence[Value]] = [list(each) for each in findings[:FINDINGS_SHOWN_MAX]]
+    note = f"{len(findings) - len(shown):,} more findings" if len(findings) > len(shown) else ""
+    books = ", and their books add up" if deep else ""
+    whole = f"all {files:,} files are whole, match the manifest, and tile the wanted time{books}"
+    show(Table("findings", "Verification", _FINDINGS, shown, note, empty=whole), format)
+    if findings:
+        found = "1 finding" if len(findings) == 1 else f"{len(findings):,} findings"
+        raise IntegrityError(f"{found} in {files:,} files; keep the data and look at each")
+
+
+def coverage_tables(data_dir: Path, hours: int) -> list[Table]:
+    """Return recorded time by venue and reason, and by hour for the last ``hours`` where that is not 0.
+
+    The files are digested once, for both.
+    """
+    frame, damaged = coverage_of(data_dir)
+    tables = [coverage_table(frame, damaged)]
+    if hours:
+        tables.append(hours_table(frame, hours))
+    return tables
+
+
+def coverage_table(frame: pl.LazyFrame | None, damaged: Sequence[Path]) -> Table:
+    """Return recorded time by venue and reason, observed time first, of what ``coverage_of`` found."""
+    rows: list[Sequence[Value]] = []
+    if frame is not None:
+        length = (pl.col("end") - pl.col("start")).dt.total_nanoseconds()
+        grouped = frame.group_by("venue", "state", "reason").agg(
+            pl.col("instrument_id").n_unique().alias("instruments"),
+            length.sum().alias("ns"),
+            pl.col("start").min().dt.epoch("ns").alias("first"),
+            pl.col("end").max().dt.epoch("ns").alias("last"),
+        )
+        total = pl.col("ns").sum().over("venue")
+        ordered = grouped.with_columns((pl.col("ns") / total).alias("share")).sort(
+            "venue", "state", "ns", descending=[False, False, True]
+        )
+        rows = [
+            (
+                row["venue"],
+                row["state"],
+                row["reason"],
+                row["instruments"],
+                row["ns"],
+                row["share"],
+                row["first"],
+                row["last"],
+            )
+            for row in ordered.collect().iter_rows(named=True)
+        ]
+    notes: list[str] = []
+    if rows:
+        notes.append("time summed over instruments; rotated_out is time in which other instruments had the place")
+    if damaged:
+        files = "a damaged file" if len(damaged) == 1 else f"{len(damaged):,} damaged files"
+        notes.append(f"without {files}: see 'predsurv verify'")
+    return Table("coverage", "Wanted time", _COVERAGE, rows, "; ".join(notes), empty="no time is accounted for yet")
+
+
+def hours_table(frame: pl.LazyFrame | None, hours: int) -> Table:
+    """Return the last ``hours`` hours by venue, state and reason: time summed over instruments, and its share."""
+    rows: list[Sequence[Value]] = []
+    if frame is not None:
+        last = frame.select(pl.col("end").max()).collect().item()
+        pieces = (
+            frame.filter(pl.col("end") > last - pl.duration(hours=hours))
+            .with_columns(
+                pl.datetime_ranges(pl.col("start").dt.truncate("1h"), "end", "1h", closed="left").alias("hour")
+            )
+            .explode("hour")
+            .filter(pl.col("hour") >= last - pl.duration(hours=hours))
+        )
+        begun = pl.max_horizontal("start", "hour")
+        ended = pl.min_horizontal("end", pl.col("hour") + pl.duration(hours=1))
+        owner = ["venue", "hour"]
+        grouped = pieces.group_by(*owner, "state", "reason").agg(
+            pl.col("instrument_id").n_unique().alias("instruments"),
+            (ended - begun).dt.total_nanoseconds().sum().alias("ns"),
+        )
+        ordered = grouped.with_columns((pl.col("ns") / pl.col("ns").sum().over(owner)).alias("share")).sort(
+            *owner, "state", "ns", descending=[False, True, False, True]
+        )
+        names = ("venue", "hour", "state", "reason", "instruments", "ns", "share")
+        rows = list(ordered.with_columns(pl.col("hour").dt.epoch("ns")).select(names).collect().iter_rows())
+    return Table("hours", "By hour", _HOURS, rows, empty="no time is accounted for yet")
+
+
+def stored_table(layout: Layout) -> Table:
+    """Return files, rows and bytes by dataset and venue, as the manifests say."""
+    totals: dict[tuple[Dataset, str], list[int]] = {}
+    for file in manifest.read(layout.manifest) if layout.manifest.is_dir() else ():
+        partition, _ = parse_file(Path(file.path))
+        total = totals.setdefault((partition.dataset, partition.venue), [0, 0, 0, 0])
+        total[:] = total[0] + 1, total[1] + file.rows, total[2] + file.bytes, max(total[3], file.hi)
+    order = list(FOLDERS)
+    rows: list[Sequence[Value]] = [
+        (FOLDERS[dataset], venue, *totals[dataset, venue])
+        for dataset, venue in sorted(totals, key=lambda key: (key[1], order.index(key[0])))
+    ]
+    return Table("stored", "On disk", _STORED, rows, empty="no file was sealed yet")
+
+
+def log_table(layout: Layout) -> Table:
+    """Return one row per collector: what waits in its log and when it last sealed."""
+    collectors = {path.name.removesuffix(".lock") for path in layout.state.glob("*.lock")}
+    segments = [(parse_segment(path)[0], path) for path in layout.wal.glob("*.db")]
+    quarantined = sum(1 for _ in layout.quarantine.glob("*")) if layout.quarantine.is_dir() else 0
+    rows: list[Sequence[Value]] = []
+    for name in sorted(collectors):
+        own = [path for collector, path in segments if collector == name]
+        size = sum(file.stat().st_size for path in own for file in layout.wal.glob(path.name + "*"))
+        seals = [path.stat().st_mtime_ns for path in layout.manifest.glob(f"{name}-*.jsonl")]
+        rows.append((name, len(own), size, max(seals, default=None), quarantined))
+    return Table("log", "Log", _LOGS, rows, empty="no collector ran here")
+
+
+def coverage_of(data_dir: Path) -> tuple[pl.LazyFrame | None, Sequence[Path]]:
+    """Return all coverage rows that can be read, with ``venue`` and ``path``; None without any; and what is damaged."""
+    layout = Layout(data_dir)
+    whole, damaged = intact(layout, data_files(layout, "coverage"))
+    rows = pl.scan_parquet(whole, hive_partitioning=True, include_file_paths="path") if whole else None
+    return rows, damaged
+
+
+def check_files(layout: Layout) -> Iterator[tuple[str, str, str]]:
+    """Yield (check, where, what) for each file that is missing, strange, changed, unreadable or out of order."""
+    listed = _listed(layout)
+    for name, sealed in listed.items():
+        try:
+            yield from _check_file(layout.data_dir / name, name, sealed)
+        except FileNotFoundError:
+            if name in _listed(layout) and name not in in_flight(layout):  # else it was compacted or removed just now
+                yield "manifest", name, "the file is gone"
+    for path in _data_files(layout):
+        name = path.relative_to(layout.data_dir).as_posix()
+        if name not in listed:
+            yield from _finding("manifest", name, partial(_expect_listed, layout, path))
+
+
+def check_books(layout: Layout) -> Iterator[tuple[str, str, str]]:
+    """Yield (check, where, what) for each book that its own changes contradict, hour by hour."""
+    for hour in audit.hours(layout):
+        try:
+            for finding in steady(partial(_audited, layout, hour)):
+                yield finding.check, finding.where, finding.what
+        except IntegrityError as error:
+            yield "fold", f"{hour.venue} by {hour.collector}", str(error)
+
+
+def _audited(layout: Layout, hour: audit.RecordedHour) -> list[audit.VerifyFinding]:
+    return list(audit.audit(layout, hour))
+
+
+def _listed(layout: Layout) -> dict[str, manifest.SealedFile]:
+    return {file.path: file for file in manifest.read(layout.manifest)} if layout.manifest.is_dir() else {}
+
+
+def _check_file(path: Path, name: str, sealed: manifest.SealedFile) -> Iterator[tuple[str, str, str]]:
+    if path.stat().st_size != sealed.bytes or manifest.digest(path) != sealed.blake2b:
+        yield "digest", name, "the content is not what was sealed"
+    else:
+        yield from _finding("rows", name, partial(audit.check_order, path, sealed.rows))
+
+
+def check_tiling(data_dir: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (check, where, what) for each instrument whose coverage has a hole or an overlap.
+
+    Each collector accounts for its own time: two of them may record the same instrument.
+    """
+    frame, _ = coverage_of(data_dir)  # a damaged file is a finding of its own
+    if frame is None:
+        return
+    owner = ["venue", "collector", "instrument_id"]
+    ordered = frame.with_columns(
+        pl.col("path").str.extract(r"Z-(.+)-[0-9]{12}(?:m[0-9]+)?\.parquet$").alias("collector")
+    )
+    broken = (
+        ordered.sort(*owner, "start", "end")
+        .with_columns(pl.col("end").shift(1).over(owner).alias("before"))
+        .filter(pl.col("before").is_not_null() & (pl.col("before") != pl.col("start")))
+    )
+    for row in broken.select(*owner, "before", "start").collect().iter_rows(named=True):
+        kind = "hole" if row["before"] < row["start"] else "overlap"
+        yield "tiling", f"{row['venue']}:{row['instrument_id']}", f"{kind} from {row['before']} to {row['start']}"
+
+
+def _finding(check: str, where: str, test: Callable[[], None]) -> Iterator[tuple[str, str, str]]:
+    try:
+        test()
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, IntegrityError) as error:  # pyarrow's own errors are among these
+        yield check, where, str(error)
+
+
+def _expect_listed(layout: Layout, path: Path) -> None:
+    partition, stamp = parse_file(path)
+    name = path.relative_to(layout.data_dir).as_posix()
+    if (layout.wal / segment_name(stamp.collector, stamp.segment)).exists() or not path.exists():
+        return  # its manifest line is about to be written, or it was compacted just now
+    if end_of(partition) <= manifest.cutoff_of(layout.manifest):
+        return  # removed by retention, which was interrupted and goes on with its next turn
+    if name not in _listed(layout) and name not in in_flight(layout):
+        raise ValueError("no manifest knows this file")
+
+
+def _data_files(layout: Layout) -> Iterator[Path]:
+    for folder in FOLDERS.values():
+        yield from sorted((layout.data_dir / folder).rglob("*.parquet"))

@@ -1,0 +1,339 @@
+"""``predsurv trade``, ``backtest``, ``portfolio``, ``halt`` and ``resume``.
+
+Kept apart from the runs themselves, which know no terminal and no signals.
+"""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from prometheus_client import CollectorRegistry
+
+from predsurv.cli.commands.bucket import fetch
+from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.render import Table, say, show
+from predsurv.cli.output.trade_tables import Announcer, portfolio_table, position_table, run_tables
+from predsurv.config import Config, load
+from predsurv.config.units import parse_duration
+from predsurv.core.errors import ConfigError
+from predsurv.core.events import Event, MarketEvent
+from predsurv.core.ids import VenueName
+from predsurv.core.text import sanitise
+from predsurv.engine.engine import Step
+from predsurv.net.clock import SystemClock
+from predsurv.ports import Venue
+from predsurv.state.market_cache import MarketCache
+from predsurv.store.layout import NS_DAY, Layout, dataset_files, date_of
+from predsurv.store.remote.download import DownloadRequest
+from predsurv.store.universe import latest_universe, read_universe
+from predsurv.strategies.registry import build
+from predsurv.telemetry.metrics import Metrics
+from predsurv.telemetry.server import MetricsServer
+from predsurv.trade.assembly import (
+    BacktestSpan,
+    TradingSession,
+    halt_flag,
+    journal_path,
+    open_backtest,
+    open_paper,
+    refuse_live,
+)
+from predsurv.trade.journal import Entry, OrderJournal, fold
+from predsurv.trade.metrics import TradeMetrics
+from predsurv.trade.runner import TradeRunner
+from predsurv.venues.registry import VENUES, enabled_venues, open_venue
+
+LEFT_AT_ONCE: Final = 130
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+
+Strategies = Annotated[
+    list[str] | None, typer.Option("--strategy", metavar="NAME", help="Strategy to run; may be repeated.")
+]
+
+
+def trade(
+    *,
+    paper: Annotated[bool, typer.Option("--paper", help="Simulated fills on live data; the default.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Real orders; not available in this version.")] = False,
+    venue: Annotated[list[str] | None, typer.Option("--venue", metavar="VENUE", help="May be repeated.")] = None,
+    strategy: Strategies = None,
+    duration: Duration = None,
+    replay: Annotated[
+        str | None, typer.Option("--replay", metavar="VENUE:DATE", help="Trade on a recording instead of live data.")
+    ] = None,
+    mock: Mock = False,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
+    """Run strategies on paper, or live, until stopped."""
+    loaded = _load(config, mock, strategy)
+    if paper and live:
+        raise ConfigError("--paper and --live exclude each other; choose one")
+    if live or (loaded.trading.mode == "live" and not paper):
+        refuse_live(loaded)
+    limit = None if duration is None else _duration(duration)
+    if replay is None:
+        _finish(asyncio.run(_paper(loaded, venue, limit)), format)
+        return
+    name, separator, dates = replay.partition(":")
+    if not separator:
+        raise ConfigError("--replay: expected VENUE:DATE such as mock:2026-01-31")
+    _finish(asyncio.run(_backtest(loaded, name, dates, limit)), format)
+
+
+def backtest(
+    venue: Annotated[str, typer.Argument(metavar="VENUE", help="A venue that was recorded.")],
+    dates: Annotated[str, typer.Argument(metavar="DATE[..DATE]", help="Days (UTC), the last one included.")],
+    *,
+    strategy: Strategies = None,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
+    """Run strategies over recorded days with the engine that trades."""
+    loaded = _load(config, False, strategy)
+    _finish(asyncio.run(_backtest(loaded, venue, dates, None)), format)
+
+
+def portfolio(
+    *,
+    mode: Annotated[
+        str | None, typer.Option("--mode", metavar="MODE", help="paper, mock or backtest-VENUE; default: the latest.")
+    ] = None,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
+    """Show positions, cash and profit as the order journal has them."""
+    loaded = load(config).config
+    path = _journal_to_show(loaded.data_dir, mode)
+    journal = OrderJournal(path, readonly=True)
+    try:
+        entries = list(journal.entries())
+    finally:
+        journal.close()
+    ledger = fold(entries).ledger
+    halt = halt_flag(loaded.data_dir).read()
+    if halt is not None:
+        say(f"trading is halted: {halt.reason}")
+    account = portfolio_table(path.stem, ledger, _last(entries))
+    show([account, position_table(ledger, _names(loaded.data_dir, ledger.portfolio.venues()), None)], format)
+
+
+def halt(
+    reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever trading is refused.")] = "by request",
+    config: ConfigFile = None,
+) -> None:
+    """Stop all trading at once and until ``resume``: running traders take their orders back."""
+    data_dir = load(config).config.data_dir
+    halt_flag(data_dir).raise_(SystemClock().now(), reason)
+    say(f"trading on {data_dir} is halted; 'predsurv resume' allows it again")
+
+
+def resume(config: ConfigFile = None) -> None:
+    """Allow trading again."""
+    was = halt_flag(load(config).config.data_dir).clear()
+    say("trading was not halted" if was is None else f"trading is allowed again; it was halted: {was.reason}")
+
+
+async def _paper(config: Config, names: Sequence[str] | None, limit: int | None) -> TradingSession:
+    clock = SystemClock()
+    registry = CollectorRegistry()
+    async with AsyncExitStack() as stack:
+        opened = [open_venue(name, config, clock) for name in _venues(config, names)]
+        for each in opened:
+            stack.push_async_callback(each.aclose)
+        meter, announcer = TradeMetrics(_metrics(config, opened, registry)), Announcer()
+        session = open_paper(config, opened, clock, _All(meter, announcer))
+        stack.callback(session.trader.journal.close)
+        meter.watch(session.trader.engine)
+        announcer.watch(session.trader.engine)
+        strategies = ", ".join(config.trading.strategies)
+        say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
+        with _signals(session.runner), _metrics_server(config, registry, session):
+            await session.runner.run(limit)
+    return session
+
+
+async def _backtest(config: Config, name: str, dates: str, limit: int | None) -> TradingSession:
+    span = _span(dates)
+    async with AsyncExitStack() as stack:
+        venue = open_venue(name, config, SystemClock())
+        stack.push_async_callback(venue.aclose)
+        await fetch(config, DownloadRequest(venue=venue.name, dates=_dates(span), universe=True))
+        _recorded(config.data_dir, venue.name, span)
+        session = open_backtest(config, venue, span, _All())
+        stack.callback(session.trader.journal.close)
+        with _signals(session.runner):
+            await session.runner.run(limit)
+    return session
+
+
+class _All:
+    """Several listeners as one."""
+
+    def __init__(self, *audience: TradeMetrics | Announcer) -> None:
+        self._audience = audience
+
+    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        """Tell each."""
+        for each in self._audience:
+            each.heard(venue, batch)
+
+    def happened(self, event: Event, step: Step) -> None:
+        """Tell each."""
+        for each in self._audience:
+            each.happened(event, step)
+
+
+def _load(config: str | None, mock: bool, strategies: Sequence[str] | None) -> Config:
+    flags: dict[str, object] = dict(mock_flag(mock))
+    if strategies:
+        build(strategies)  # a wrong name is refused before anything is opened
+        flags["trading.strategies"] = list(strategies)
+    return load(config, flags=flags).config
+
+
+def _finish(session: TradingSession, form: OutputFormat) -> None:
+    tables: list[Table] = run_tables(session.mode, session.trader)
+    show(tables, form)
+
+
+def _venues(config: Config, names: Sequence[str] | None) -> Sequence[str]:
+    chosen = list(dict.fromkeys(names or config.trading.venues or enabled_venues(config)))
+    if not chosen:
+        raise ConfigError("no venue is enabled; name one with --venue, or use --mock")
+    if config.mock.enabled:
+        unknown = [name for name in chosen if name not in VENUES]
+        return unknown[:1] or ["mock"]  # one made-up venue stands for all; a wrong name is still refused
+    return chosen
+
+
+def _metrics(config: Config, venues: Sequence[Venue], registry: CollectorRegistry) -> Metrics:
+    strategies = build(config.trading.strategies)
+    return Metrics(
+        registry,
+        venues=[each.name for each in venues],
+        strategies=[each.name for each in strategies],
+        signals=[name for each in strategies for name in sorted(each.signals)],
+    )
+
+
+@contextmanager
+def _signals(runner: TradeRunner) -> Iterator[None]:
+    """Stop in good order at the first signal, at once at the second: the journal has what was sent."""
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def on_signal() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(LEFT_AT_ONCE)
+        asked = True
+        say("stopping: taking open orders back; interrupt again to leave at once")
+        runner.stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _metrics_server(config: Config, registry: CollectorRegistry, session: TradingSession) -> Iterator[None]:
+    try:
+        server = MetricsServer(registry, lambda: _health(session), host=config.metrics.host, port=config.metrics.port)
+    except ConfigError as error:
+        say(f"warning: {error}")
+        yield
+        return
+    if server.warning:
+        say(f"warning: {server.warning}")
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def _health(session: TradingSession) -> Mapping[str, object]:
+    halted = session.trader.engine.desk.halted
+    return {"ok": not halted, "halted": halted, "events": session.trader.tally.events}
+
+
+def _span(dates: str) -> BacktestSpan:
+    first, _, last = dates.partition("..")
+    start, end = _day(first), _day(last or first) + NS_DAY
+    if end <= start:
+        raise ConfigError(f"{first}..{last}: the last day is before the first")
+    return BacktestSpan(start, end)
+
+
+def _day(text: str) -> int:
+    try:
+        day = datetime.fromisoformat(text if _DATE.match(text) else "")
+        return int(day.replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+    except ValueError:
+        raise ConfigError(
+            f"expected a day such as 2026-01-31 or 2026-01-31..2026-02-02; got {sanitise(text, 40)!r}"
+        ) from None
+
+
+def _dates(span: BacktestSpan) -> tuple[str, ...]:
+    return tuple(date_of(day) for day in range(span.start, span.end, NS_DAY))
+
+
+def _recorded(data_dir: Path, venue: VenueName, span: BacktestSpan) -> None:
+    """Raise ConfigError when nothing of these days was recorded, naming the days that were."""
+    for day in range(span.start, span.end, NS_DAY):
+        if dataset_files(data_dir, "deltas", venue, datetime.fromtimestamp(day // 10**9, UTC).strftime("%Y-%m-%d")):
+            return
+    folder = Layout(data_dir).universe(venue, "x").parents[2].parent / "book_deltas" / f"venue={venue}"
+    days = sorted(path.name.removeprefix("date=") for path in folder.glob("date=*"))
+    there = f"there are {days[0]} to {days[-1]}" if days else "nothing of this venue was; run 'predsurv collect' first"
+    raise ConfigError(f"{venue}: these days were not recorded in {data_dir}; {there}")
+
+
+def _journal_to_show(data_dir: Path, mode: str | None) -> Path:
+    folder = journal_path(data_dir, "x").parent
+    found = {path.stem: path for path in sorted(folder.glob("*.db"))}
+    if not found:
+        raise ConfigError(f"nothing was traded in {data_dir} yet; run 'predsurv trade --paper' first")
+    if mode is None:
+        return max(found.values(), key=lambda path: path.stat().st_mtime_ns)
+    if mode not in found:
+        raise ConfigError(f"no journal of {sanitise(mode, 40)!r}; there are {', '.join(found)}")
+    return found[mode]
+
+
+def _names(data_dir: Path, venues: Sequence[VenueName]) -> MarketCache:
+    cache = MarketCache()
+    for venue in venues:
+        path = latest_universe(data_dir, venue)
+        for market in read_universe(path) if path is not None else ():
+            cache.add(market)
+    return cache
+
+
+def _last(entries: Sequence[Entry]) -> int | None:
+    times = (getattr(entry, "ts", None) or getattr(getattr(entry, "event", None), "ts_recv", None) for entry in entries)
+    return max((ts for ts in times if ts), default=None)
+
+
+def _duration(text: str) -> int:
+    try:
+        value = parse_duration(text)
+    except ValueError:
+        value = 0
+    if value <= 0:
+        raise ConfigError(f'--duration: expected a time such as "60s" or "5m"; got "{sanitise(text, 40)}"')
+    return value

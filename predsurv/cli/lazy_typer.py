@@ -1,0 +1,97 @@
+"""The typer application: finds a command in the table, imports it, runs it.
+
+Kept apart from the entry point because importing typer takes longer than everything before it.
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from predsurv import __version__
+from predsurv.cli.command_table import CliCommand, available, top_help
+from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.core.errors import ConfigError
+from predsurv.core.text import sanitise
+
+
+class LazyGroup(TyperGroup):
+    """The commands of the table, each imported when it is called and not before."""
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
+        """Return the names of the commands, for completion."""
+        return list(available())
+
+    def get_command(self, ctx: object, cmd_name: str) -> Any:  # noqa: ARG002
+        """Return the command with its options; raises ConfigError with the nearest name when there is none."""
+        commands = available()
+        if cmd_name not in commands:
+            raise ConfigError(_unknown(cmd_name, commands))
+        return _load(commands[cmd_name])
+
+    def get_help(self, ctx: object) -> str:  # noqa: ARG002
+        """Return the same help that the entry point prints without importing this module."""
+        return top_help()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse ``arguments``, run the command, return its exit code; usage errors become ConfigError."""
+    try:
+        code = typer.main.get_command(_app()).main(list(arguments), prog_name="predsurv", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.TyperException as error:
+        raise ConfigError(f"{_flat(error.format_message())}; see '{_path(error)} --help'") from None
+    return code if isinstance(code, int) else 0
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=True, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=False)(_top)
+    return app
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"predsurv {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    ctx: typer.Context,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version)] = False,
+) -> None:
+    del version  # answered before any other option was looked at
+    # Given before the command, these are defaults for it: the command's own options still win.
+    shared: dict[str, object] = {"format": format}
+    if config is not None:
+        shared["config"] = config
+    ctx.default_map = dict.fromkeys(available(), shared)
+
+
+def _load(command: CliCommand) -> Any:
+    target = getattr(import_module(command.module), command.attribute)
+    if not isinstance(target, typer.Typer):
+        function, target = target, typer.Typer(rich_markup_mode=None, add_completion=False)
+        target.command(command.name)(function)
+    return typer.main.get_command(target)
+
+
+def _unknown(name: str, commands: dict[str, CliCommand]) -> str:
+    near = get_close_matches(name, commands, n=1)
+    hint = f"did you mean {near[0]}?" if near else "'predsurv --help' lists them"
+    return f"no command {sanitise(name, 40)}; {hint}"
+
+
+def _flat(message: str) -> str:
+    return " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+
+
+def _path(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path.split(" [")[0] if context is not None else "predsurv"

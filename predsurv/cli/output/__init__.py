@@ -1,0 +1,1 @@
+"""Every table, panel and progress line that the command line prints."""

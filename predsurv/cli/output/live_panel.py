@@ -1,0 +1,168 @@
+"""The live panel of a recording: a few lines on stderr that are redrawn in place.
+
+Kept apart from the arithmetic behind it, which knows no terminal, and from the command, which only
+feeds it.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import TextIOBase
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from predsurv.cli.output.columns import NOTHING, bar, span, volume
+from predsurv.cli.output.render import console
+from predsurv.collect.rates import RateFacts
+from predsurv.collect.status import ConnectionStatus, UploadStatus, VenueStatus
+from predsurv.core.text import sanitise
+
+REFRESHES_PER_SECOND: Final = 4
+LINKS_SHOWN_MAX: Final = 4
+"""Connections shown for each venue: those that were silent for longest."""
+QUIET_AFTER: Final = 15_000_000_000
+"""A connection without data for longer (ns) is shown as quiet."""
+DISK_LOW: Final = 2_000_000_000
+
+Show = Callable[[RateFacts], None]
+
+
+class Stderr(TextIOBase):
+    """Whatever stderr is at the moment: while the panel is shown, lines written to it go above the panel."""
+
+    def write(self, text: str) -> int:
+        """Write to it."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush it."""
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return sys.stderr.isatty()
+
+
+def lines_of(facts: RateFacts, width: int) -> list[Text]:
+    """Return the panel for a terminal of ``width`` cells; no line is longer."""
+    lines = [_headline(facts), *_overview(facts)]
+    for venue in facts.vitals.venues:
+        lines.append(_venue_line(venue, facts))
+        lines += (_link_line(link, facts) for link in venue.links[:LINKS_SHOWN_MAX])
+        if len(venue.links) > LINKS_SHOWN_MAX:
+            more = _some(len(venue.links) - LINKS_SHOWN_MAX, "more connection")
+            lines.append(Text(f"    and {more} with fresher data", style="dim"))
+        if venue.failure:
+            lines.append(Text(f"    {sanitise(venue.failure, 300)}", style="yellow"))
+    return [_fitted(line, width) for line in lines]
+
+
+@contextmanager
+def live_panel() -> Iterator[Show]:
+    """Show the panel on stderr while the block runs; stderr must be a terminal."""
+    target = console(sys.stderr)
+    with Live(console=target, transient=True, refresh_per_second=REFRESHES_PER_SECOND) as live:
+        yield lambda facts: live.update(Group(*lines_of(facts, target.width)))
+
+
+def status_line(facts: RateFacts) -> str:
+    """Return the running totals as one line for people and logs."""
+    lag = NOTHING if facts.lag_p50 is None else f"{span(facts.lag_p50)}/{span(facts.lag_p99 or 0)}"
+    rotation = "" if facts.next_rotation is None else f" · rotation in {span(facts.next_rotation)}"
+    bucket = facts.vitals.bucket
+    rest = rotation if bucket is None else f"{rotation} · bucket: {_some(bucket.waiting, 'file')} waiting"
+    return (
+        f"{facts.events_per_s:,} events/s · books {facts.trusted:,}/{facts.wanted:,} · lag p50/p99 {lag} · "
+        f"{sum(facts.gaps.values()):,} gaps · {facts.rows:,} rows sealed · {volume(facts.bytes)} written{rest}"
+    )
+
+
+def _headline(facts: RateFacts) -> Text:
+    if facts.vitals.paused is not None:
+        return Text(f"recording is PAUSED: {sanitise(facts.vitals.paused, 200)}", style="bold red")
+    return Text(f"recording for {span(facts.running)} · {facts.events_per_s:,} events/s", style="bold")
+
+
+def _overview(facts: RateFacts) -> Iterator[Text]:
+    share = facts.trusted / facts.wanted if facts.wanted else 0.0
+    yield _labelled("books", f"{bar(share)} {share:.1%} · {facts.trusted:,} of {facts.wanted:,} known")
+    lags = (("p50", facts.lag_p50), ("p90", facts.lag_p90), ("p99", facts.lag_p99))
+    known = [f"{name} {span(lag)}" for name, lag in lags if lag is not None]
+    yield _labelled("lag", " · ".join(known) or "no time stamps from the venue")
+    gaps = [f"{reason} {count:,}" for reason, count in facts.gaps.items()]
+    yield _labelled("gaps", " · ".join(gaps) or "none")
+    yield _disk(facts)
+    if facts.vitals.bucket is not None:
+        yield _bucket(facts.vitals.bucket)
+    if facts.next_rotation is not None:
+        yield _labelled("rotation", _rotation(facts))
+
+
+def _disk(facts: RateFacts) -> Text:
+    vitals = facts.vitals
+    text = f"{volume(facts.bytes)} in {facts.rows:,} rows · {volume(facts.bytes_per_s * 86_400)}/day"
+    text += f" · {volume(vitals.disk_free)} free"
+    if vitals.waiting:
+        text += f" · {_some(vitals.waiting, 'segment')} to seal"
+    return _labelled("disk", text, "yellow" if vitals.disk_free < DISK_LOW else "")
+
+
+def _bucket(bucket: UploadStatus) -> Text:
+    text = f"{_some(bucket.waiting, 'file')} waiting · {volume(bucket.bytes)} uploaded"
+    if bucket.trouble is not None:
+        text += f" · {sanitise(bucket.trouble, 200)}"
+    return _labelled("bucket", text, "yellow" if bucket.trouble is not None else "")
+
+
+def _rotation(facts: RateFacts) -> str:
+    parts = [f"next in {span(facts.next_rotation or 0)}"]
+    if facts.all_seen is not None:
+        parts.append(f"all seen in {span(facts.all_seen)}")
+    revisits = [venue.revisit for venue in facts.vitals.venues if venue.revisit is not None]
+    if revisits:
+        parts.append(f"each within {span(max(revisits))}")
+    return " · ".join(parts)
+
+
+_STYLES: Final = {"recording": "green", "starting": "cyan", "idle": "dim", "degraded": "yellow", "blind": "bold red"}
+
+
+def _venue_line(venue: VenueStatus, facts: RateFacts) -> Text:
+    age = f" · data {_age(venue.last_data, facts)} ago" if venue.last_data else ""
+    reconnects = max(0, venue.connects - len(venue.links))
+    return Text.assemble(
+        (sanitise(venue.venue, 40), "bold"),
+        ": ",
+        (venue.state, _STYLES[venue.state]),
+        f" · {_some(len(venue.links), 'connection')}, {_some(reconnects, 'reconnect')}{age}",
+    )
+
+
+def _link_line(link: ConnectionStatus, facts: RateFacts) -> Text:
+    quiet = link.last_data and facts.vitals.now - link.last_data > QUIET_AFTER
+    missing = link.trusted < link.books
+    text = f"    #{link.epoch} up {span(max(0, facts.vitals.now - link.since))} · {link.trusted:,}/{link.books:,} books"
+    text += f" · data {_age(link.last_data, facts)} ago" if link.last_data else " · no data yet"
+    return Text(text, style="yellow" if quiet or missing else "dim")
+
+
+def _age(ts: int, facts: RateFacts) -> str:
+    return span(max(0, facts.vitals.now - ts))
+
+
+def _labelled(label: str, text: str, style: str = "") -> Text:
+    return Text.assemble((f"  {label:<9}", "dim"), (text, style))
+
+
+def _some(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _fitted(line: Text, width: int) -> Text:
+    if cell_len(line.plain) > width:
+        line.truncate(max(1, width), overflow="ellipsis")
+    return line

@@ -1,0 +1,192 @@
+"""Every table that the program prints: laid out for a terminal, or as JSON, JSON lines or CSV.
+
+Kept apart so that commands decide what to show and never how, and so that there is one place where
+text from strangers meets the terminal.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Final, Literal, TextIO
+
+from msgspec import Struct
+from rich import box
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from predsurv.cli.options import Format
+from predsurv.cli.output.columns import NOTHING, Column, Kind, Machine, Value, machine, people, spreadsheet
+from predsurv.core.text import sanitise
+
+__all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "near", "render", "say", "show"]
+
+TEXT_WIDTH_MIN: Final = 12
+TEXT_WIDTH_MAX: Final = 60
+UNBOUNDED_WIDTH: Final = 10_000
+_GAP: Final = 2  # one cell of padding and one that the box draws between columns
+
+
+class Table(Struct, frozen=True):
+    """What a command has to say: typed columns and rows of values in their order.
+
+    ``name`` tells tables apart in machine formats; ``title`` and ``note`` are for people; ``empty`` is what
+    people read when there are no rows.
+    """
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Value]]
+    note: str = ""
+    empty: str = "nothing to show"
+
+
+def show(tables: Table | Sequence[Table], form: Format = "table", stream: TextIO | None = None) -> None:
+    """Print tables to ``stream`` (stdout by default) in the given format.
+
+    JSON: one table is a list of objects, several are an object of such lists by name. JSON lines of several
+    tables carry ``table``. CSV of several tables is one block each with an empty line between.
+    """
+    several = [tables] if isinstance(tables, Table) else list(tables)
+    out = stream or sys.stdout
+    if form == "table":
+        _print_tables(several, console(out))
+    else:
+        out.write(render(several, form))
+    out.flush()
+
+
+def render(tables: Sequence[Table], form: Format) -> str:
+    """Return tables as text in a machine format."""
+    if form == "json":
+        body = {table.name: _objects(table) for table in tables}
+        return json.dumps(next(iter(body.values())) if len(tables) == 1 else body, indent=1, ensure_ascii=False) + "\n"
+    if form == "jsonl":
+        tagged = [_tag(table, len(tables)) | row for table in tables for row in _objects(table)]
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in tagged)
+    return "\n".join(_csv(table) for table in tables)
+
+
+class _Console(Console):
+    """A console that lets the entry point decide what a reader who went away means."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console(stream: TextIO) -> Console:
+    """Return a console that takes nothing it is given for markup, emoji or a link."""
+    width = None if stream.isatty() else UNBOUNDED_WIDTH
+    return _Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
+
+
+def near(path: Path) -> str:
+    """Return ``path`` as short as it can be typed from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def say(message: str) -> None:
+    """Print one line for people to stderr, sanitised."""
+    print(sanitise(message, 2_000), file=sys.stderr, flush=True)
+
+
+def _objects(table: Table) -> list[dict[str, Machine]]:
+    return [
+        {column.key: machine(column, value) for column, value in zip(table.columns, row, strict=True)}
+        for row in table.rows
+    ]
+
+
+def _tag(table: Table, count: int) -> dict[str, Machine]:
+    return {"table": table.name} if count > 1 else {}
+
+
+def _csv(table: Table) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.key for column in table.columns])
+    for row in table.rows:
+        writer.writerow([spreadsheet(column, value) for column, value in zip(table.columns, row, strict=True)])
+    return text.getvalue()
+
+
+def _print_tables(tables: Sequence[Table], target: Console) -> None:
+    for index, table in enumerate(tables):
+        if index:
+            target.print()
+        _print_table(table, target)
+
+
+def _print_table(table: Table, target: Console) -> None:
+    target.print(Text(sanitise(table.title), style="bold"))
+    if not table.rows:
+        target.print(Text(f"  {sanitise(table.empty)}", style="dim"))
+        return
+    texts = [[people(column, value) for column, value in zip(table.columns, row, strict=True)] for row in table.rows]
+    widths = _fit(table.columns, texts, target.width)
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+    shown = [(index, width) for index, width in enumerate(widths) if width]
+    for index, width in shown:
+        column = table.columns[index]
+        grid.add_column(Text(column.heading), justify=_justify(column), width=width, no_wrap=True, overflow="ellipsis")
+    for line in texts:
+        grid.add_row(*(_cell(table.columns[index], line[index], width) for index, width in shown))
+    target.print(grid)
+    hidden = [column.title for column, width in zip(table.columns, widths, strict=True) if not width]
+    if hidden:
+        target.print(Text(f"  not shown for lack of width: {', '.join(hidden)}", style="dim"))
+    if table.note:
+        target.print(Text(f"  {sanitise(table.note)}", style="dim"))
+
+
+def _justify(column: Column) -> Literal["left", "right"]:
+    return "left" if column.kind in ("text", "bar", "spark") else "right"
+
+
+def _cell(column: Column, text: str, width: int) -> Text:
+    if _flexible(column) and cell_len(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…"
+    style = "dim" if text == NOTHING else "cyan" if column.kind in ("bar", "spark") else ""
+    return Text(text, style=style)
+
+
+def _flexible(column: Column) -> bool:
+    return column.kind == "text"
+
+
+def _fit(columns: Sequence[Column], texts: Sequence[Sequence[str]], available: int) -> list[int]:
+    """Return the width of each column, 0 for those left out: numbers are shown whole or not at all."""
+    natural = [_natural(column, [line[index] for line in texts]) for index, column in enumerate(columns)]
+    shown = set(range(len(columns)))
+    while _least(columns, natural, shown) > available and any(columns[index].keep < 9 for index in shown):
+        shown.remove(min(shown, key=lambda index: (columns[index].keep, -index)))
+    widths = [natural[index] if index in shown else 0 for index in range(len(columns))]
+    return _shrink(columns, widths, sum(width + _GAP for width in widths if width) - available)
+
+
+def _natural(column: Column, texts: Sequence[str]) -> int:
+    width = max(cell_len(column.heading), *map(cell_len, texts))
+    return min(width, TEXT_WIDTH_MAX) if _flexible(column) else width
+
+
+def _least(columns: Sequence[Column], natural: Sequence[int], shown: set[int]) -> int:
+    return sum(
+        _GAP + (min(natural[index], TEXT_WIDTH_MIN) if _flexible(columns[index]) else natural[index]) for index in shown
+    )
+
+
+def _shrink(columns: Sequence[Column], widths: list[int], excess: int) -> list[int]:
+    """Take ``excess`` from the widest text columns first."""
+    while excess > 0:
+        candidates = [i for i, width in enumerate(widths) if _flexible(columns[i]) and width > TEXT_WIDTH_MIN]
+        if not candidates:
+            break
+        widths[max(candidates, key=lambda index: widths[index])] -= 1
+        excess -= 1
+    return widths

@@ -1,0 +1,237 @@
+"""What a trading run has to show: lines while it runs, tables when it is over.
+
+Kept apart from the commands so that deciding what to run and showing what came of it never mix.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from predsurv.cli.output.columns import span
+from predsurv.cli.output.render import Column, Table, Value, say
+from predsurv.core.events import Event, Fill, MarketEvent, MarketResolved, OrderRejected
+from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
+from predsurv.core.num import MICROS, Money, format_micros
+from predsurv.core.orders import PlaceOrder, Position
+from predsurv.core.text import sanitise
+from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.engine import Engine, Step
+from predsurv.state.market_cache import MarketCache
+from predsurv.store.universe import iso_time
+from predsurv.trade.controller import TradeDeps
+from predsurv.trade.stats import GroupCounts, RunStats, StrategyStats, count_baskets
+
+QUESTION_CHARS: Final = 44
+
+_ACCOUNT: Final = (
+    Column("mode", "Account", keep=9),
+    Column("cash", "Cash", "micros", "$", keep=8),
+    Column("positions", "Positions", "micros", "$", keep=7),
+    Column("equity", "Equity", "micros", "$", keep=9),
+    Column("pnl", "This run", "micros", "$", keep=9),
+    Column("realised", "Realised", "micros", "$", keep=6),
+    Column("unrealised", "Unrealised", "micros", "$", keep=6),
+    Column("fees", "Fees", "micros", "$", keep=7),
+    Column("events", "Events", "int", keep=3),
+    Column("duration_s", "Market time", "duration", keep=4),
+)
+_STRATEGIES: Final = (
+    Column("strategy", "Strategy", keep=9),
+    Column("intents", "Intents", "int", keep=7),
+    Column("refused", "Refused", "int", keep=6),
+    Column("orders", "Orders", "int", keep=8),
+    Column("rejected", "Rejected", "int", keep=2),
+    Column("fills", "Fills", "int", keep=8),
+    Column("traded", "Traded", "micros", "$", keep=5),
+    Column("fees", "Fees", "micros", "$", keep=6),
+    Column("baskets_found", "Baskets found", "int", keep=9),
+    Column("baskets_filled", "filled", "int", keep=9),
+    Column("baskets_settled", "settled", "int", keep=9),
+    Column("baskets_pnl", "Basket PnL", "micros", "$", keep=9),
+)
+_COUNTS: Final = (
+    Column("strategy", "Strategy", keep=9),
+    Column("kind", "Kind", keep=9),
+    Column("name", "Name", keep=9),
+    Column("count", "Count", "int", keep=9),
+)
+_POSITIONS: Final = (
+    Column("strategy", "Strategy", keep=6),
+    Column("question", "Market", keep=9),
+    Column("outcome", "Outcome", keep=8),
+    Column("shares", "Shares", "micros", keep=9),
+    Column("average_cost", "Cost", "micros", "$/share", places=4, keep=6),
+    Column("cost", "Cost", "micros", "$", keep=9),
+    Column("mark", "Best bid", "micros", "$", places=3, keep=5),
+    Column("unrealised", "Unrealised", "micros", "$", keep=7),
+    Column("venue", "Venue", keep=2),
+    Column("instrument_id", "Instrument", keep=0),
+)
+
+
+class Announcer:
+    """An ``Audience`` that prints a line for each decision, fill and settlement."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+
+    def watch(self, engine: Engine) -> None:
+        """Name markets and orders as this engine knows them."""
+        self._engine = engine
+
+    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        """Say nothing: market data is not news."""
+
+    def happened(self, event: Event, step: Step) -> None:
+        """Print what is worth a line."""
+        if self._engine is not None:
+            for line in lines_of(event, step, self._engine):
+                say(line)
+
+
+def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
+    """Return what one event led to, a line each, with market names a stranger wrote made safe."""
+    clock = iso_time(event.ts_recv)[11:23].rstrip("Z")
+    lines = [f"{clock} {text}" for text in _account_lines(event, step, engine)]
+    for decision in step.decisions:
+        command = decision.approved.command
+        if isinstance(command, PlaceOrder):
+            signal = decision.wish.signal if decision.wish is not None else ""
+            what = f"{command.side} {format_micros(command.size)} @ {format_micros(command.price)}"
+            lines.append(f"{clock} {command.strategy:<9} {signal:<10} {what:<22} {_name(command.key, engine.cache)}")
+    lines += [f"{clock} {refused.intent.strategy:<9} refused    {refused.detail}" for refused in step.refusals[:1]]
+    lines += [f"{clock} {note.kind}: {note.detail}" for note in step.notes if note.kind != "day"]
+    return lines
+
+
+def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
+    equity = f"equity {_dollars(engine.desk.worth.equity())}"
+    if isinstance(event, Fill) and step.booked:
+        what = f"{event.side} {format_micros(event.size)} @ {format_micros(event.price)} fee {format_micros(event.fee)}"
+        return [f"fill      {what:<33} {_name(event.key, engine.cache)} · {equity}"]
+    if isinstance(event, OrderRejected) and step.booked:
+        return [f"rejected  {sanitise(event.reason, 40):<33} {_name(event.key, engine.cache)}"]
+    if isinstance(event, MarketResolved) and step.settlements:
+        paid = sum(each.paid for each in step.settlements)
+        gain = paid - sum(each.cost for each in step.settlements)
+        what = f"paid {_dollars(Money(paid))}, {_dollars(Money(gain))} over cost"
+        return [f"settled   {what:<33} {_name(step.settlements[0].key, engine.cache)} · {equity}"]
+    return []
+
+
+def run_tables(mode: str, trader: TradeDeps) -> list[Table]:
+    """Return the summary of a run: account, strategies, signals and refusals, what is still held."""
+    engine, tally = trader.engine, trader.tally
+    return [
+        _account_table(mode, engine, tally),
+        strategy_table(tally, engine.ledger),
+        count_table(tally),
+        position_table(engine.ledger, engine.cache, engine),
+    ]
+
+
+def _account_table(mode: str, engine: Engine, tally: RunStats) -> Table:
+    equity = engine.desk.worth.equity()
+    row = _account_row(mode, engine.ledger, equity)
+    pnl = equity - tally.equity_start
+    rows: list[Sequence[Value]] = [(*row[:4], pnl, *row[5:], tally.events, tally.last - tally.first)]
+    note = f"positions at the best bid; {span(tally.last - tally.first)} of market time"
+    return Table("account", "Account", _ACCOUNT, rows, note)
+
+
+def portfolio_table(mode: str, ledger: TradingAccount, since: int | None) -> Table:
+    """Return an account as its journal says, positions at cost: no book is open."""
+    portfolio = ledger.portfolio
+    cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
+    cost = sum(position.cost for position in portfolio.lots.positions())
+    columns = tuple(column for column in _ACCOUNT if column.key not in ("events", "duration_s", "pnl", "unrealised"))
+    row = _account_row(mode, ledger, Money(cash + cost))
+    note = "positions at cost" + (f"; last entry {iso_time(since)}" if since else "")
+    return Table("account", "Account", columns, [(*row[:4], row[5], row[7])], note)
+
+
+def _account_row(mode: str, ledger: TradingAccount, equity: Money) -> tuple[Value, ...]:
+    portfolio = ledger.portfolio
+    cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
+    cost = sum(position.cost for position in portfolio.lots.positions())
+    realised = sum(earned.realised for earned in portfolio.earnings.values())
+    fees = sum(earned.fees for earned in portfolio.earnings.values())
+    return (mode, cash, equity - cash, equity, None, realised, equity - cash - cost, fees)
+
+
+def strategy_table(tally: RunStats, ledger: TradingAccount) -> Table:
+    """Return one row per strategy with what it did in this run."""
+    baskets = count_baskets(ledger, tally.first)
+    rows = [_strategy_row(name, counts, baskets.get(name, GroupCounts())) for name, counts in tally.strategies.items()]
+    note = "a basket's PnL is after fees and counts once it holds nothing any more"
+    return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy wished for anything")
+
+
+def _strategy_row(name: StrategyName, counts: StrategyStats, baskets: GroupCounts) -> Sequence[Value]:
+    return (
+        name,
+        counts.intents,
+        counts.refusals.total(),
+        counts.orders,
+        counts.rejected,
+        counts.fills,
+        counts.traded,
+        counts.fees,
+        baskets.found,
+        baskets.filled,
+        baskets.settled,
+        baskets.pnl,
+    )
+
+
+def count_table(tally: RunStats) -> Table:
+    """Return signals by name and refusals by reason."""
+    rows: list[Sequence[Value]] = []
+    for name, counts in tally.strategies.items():
+        rows += [(name, "signal", signal, count) for signal, count in counts.signals.most_common()]
+        rows += [(name, "refused", reason, count) for reason, count in counts.refusals.most_common()]
+    return Table("counts", "Signals and refusals", _COUNTS, rows, empty="none")
+
+
+def position_table(ledger: TradingAccount, cache: MarketCache, engine: Engine | None) -> Table:
+    """Return what is held; with ``engine`` valued at its books."""
+    rows: list[Sequence[Value]] = []
+    for strategy, position in ledger.portfolio.lots.holdings():
+        mark = None if engine is None else engine.desk.worth.mark(position.key)
+        rows.append(_position_row(strategy, position, mark, cache))
+    return Table("positions", "Positions", _POSITIONS, rows, empty="nothing is held")
+
+
+def _position_row(strategy: StrategyName, position: Position, mark: int | None, cache: MarketCache) -> Sequence[Value]:
+    question, outcome = _words(position.key, cache)
+    worth = None if mark is None else mark * position.size // MICROS - position.cost
+    average = position.cost * MICROS // position.size
+    key = position.key
+    return (
+        strategy,
+        question,
+        outcome,
+        position.size,
+        average,
+        position.cost,
+        mark,
+        worth,
+        key.venue,
+        key.instrument_id,
+    )
+
+
+def _words(key: InstrumentKey, cache: MarketCache) -> tuple[str, str]:
+    market = cache.market(key.venue, key.market_id)
+    if market is None:
+        return key.market_id, ""
+    label = next((each.label for each in market.outcomes if each.instrument_id == key.instrument_id), "")
+    return market.question, label
+
+
+def _name(key: InstrumentKey, cache: MarketCache) -> str:
+    question, outcome = _words(key, cache)
+    return f"{sanitise(outcome, 12)}: {sanitise(question, QUESTION_CHARS)}"
+
+
+def _dollars(value: Money) -> str:
+    return f"${value / MICROS:,.2f}"

@@ -1,0 +1,1 @@
+"""Records to disk and beyond: commit, seal, compaction, retention, upload."""

@@ -1,0 +1,102 @@
+"""Merge closed hours and remove what is too old, beside the recording.
+
+Kept apart because recording must go on whatever becomes of it: it is put off, or given up, but
+never ends a run.
+"""
+
+import asyncio
+import logging
+from threading import Event
+from typing import Final
+
+from predsurv.collect.output.compaction_worker import merge_apart
+from predsurv.config import StorageConfig
+from predsurv.core.errors import ConfigError, PredsurvError, SafetyError
+from predsurv.ports import Clock
+from predsurv.store.layout import Layout
+from predsurv.store.seal.retention import RetentionPolicy, expire
+
+HOUR: Final = 3_600 * 1_000_000_000
+
+SETTLED_AFTER: Final = 300_000_000_000
+"""How long (ns) after a full hour, and after the start, upkeep begins: by then the hour is sealed, its claims too."""
+
+CHECK_INTERVAL: Final = 10_000_000_000
+"""How often (ns) it is looked whether something is due."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Maintenance:
+    """The upkeep of one collector's files; ``storage`` says what is wanted.
+
+    With a ``bucket`` nothing is merged, as objects there could not change places in one step, and nothing is removed
+    that is not uploaded.
+    """
+
+    def __init__(
+        self, layout: Layout, collector: str, clock: Clock, storage: StorageConfig, *, bucket: bool = False
+    ) -> None:
+        self._layout = layout
+        self._collector = collector
+        self._clock = clock
+        self._storage = storage
+        self._compacts = storage.compact and not bucket
+        self._bucket = bucket
+        self._stopping = Event()
+
+    async def run(self) -> None:
+        """Do what is due, hour by hour, until cancelled."""
+        done = -1
+        began = self._clock.monotonic()
+        try:
+            while True:
+                hour = (self._clock.now() - SETTLED_AFTER) // HOUR
+                if hour != done and self._clock.monotonic() - began >= SETTLED_AFTER:
+                    done = hour
+                    await asyncio.to_thread(self._attempt)
+                await self._clock.sleep(CHECK_INTERVAL)
+        finally:
+            self._stopping.set()
+
+    def _attempt(self) -> None:
+        try:
+            self.once()
+        except Exception:  # a mistake of ours here must not cost what is being recorded
+            _LOG.exception("upkeep of the files failed: it is tried again in an hour")
+
+    def once(self) -> None:
+        """Merge and remove what is due now; what cannot be done is logged and left for the next hour."""
+        if self._compacts:
+            self._compact()
+        if (self._storage.max_age or self._storage.max_bytes) and not self._stopping.is_set():
+            self._expire()
+
+    def _compact(self) -> None:
+        level = self._storage.compression_level
+        try:
+            report = merge_apart(self._layout, self._collector, level, self._stopping)
+        except SafetyError:
+            return  # somebody else does it right now
+        except ConfigError as error:
+            self._compacts = False
+            _LOG.warning("hours stay in many files: %s", error)
+            return
+        except PredsurvError as error:
+            _LOG.warning("%s", error)
+            return
+        for what in report.damaged:
+            _LOG.warning("an hour stays in many files: %s", what)
+        if report.hours:
+            _LOG.info("merged %d files of %d closed hours and days", report.files, report.hours)
+
+    def _expire(self) -> None:
+        storage = self._storage
+        policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level, self._bucket)
+        try:
+            report = expire(self._layout, self._clock, policy)
+        except PredsurvError as error:
+            _LOG.warning("nothing was removed: %s", error)
+            return
+        if report.files:
+            _LOG.info("removed %d files, %d bytes, that were too old or too much", report.files, report.bytes)

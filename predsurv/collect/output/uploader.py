@@ -1,0 +1,242 @@
+"""Bring sealed files to the bucket, beside the recording.
+
+Kept apart because recording must go on whatever becomes of it: the store may be slow, gone for days, or refuse.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from predsurv.collect.status import UploadStatus
+from predsurv.core.errors import IntegrityError, PermanentError, SafetyError, TransientError
+from predsurv.core.ids import VenueName
+from predsurv.ports import Clock
+from predsurv.store import manifest
+from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
+from predsurv.store.layout import Layout, parse_segment
+from predsurv.store.manifest import SealedFile
+from predsurv.store.remote import upload_journal as uploads
+from predsurv.store.remote.object_store import BucketStore, digest_of
+from predsurv.store.remote.upload_journal import UploadBatch, UploadRecord
+from predsurv.store.seal.seal import SealReport
+from predsurv.store.universe import latest_universe
+
+FILES_AT_ONCE: Final = 4
+"""Files on their way up at the same time; each is in memory meanwhile."""
+
+LOOK_INTERVAL: Final = 500_000_000
+"""How often (ns) it is looked whether something was sealed."""
+
+SEGMENTS_KNOWN_MAX: Final = 10_000
+"""Segments that are kept in mind while they wait; the rest is looked up again when these are uploaded."""
+
+RETRY_INTERVAL: Final = 1_000_000_000
+RETRY_INTERVAL_MAX: Final = 60_000_000_000
+"""How long (ns) to wait after the first failure; twice as long after each further one, up to this."""
+
+CLAIM_SECONDS_MAX: Final = 3.0
+"""How long the start waits to hear whether another folder uses the same collector.id."""
+
+_REFUSED: Final = "nothing more is uploaded, files stay"
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Uploader:
+    """The way of one collector's files to ``bucket``, segment by segment, oldest first. One event loop only.
+
+    ``at``: called with the name of each step before it, for fault injection.
+    """
+
+    def __init__(self, layout: Layout, collector: str, clock: Clock, bucket: BucketStore) -> None:
+        self.vitals = UploadStatus(bucket.url)
+        self.at: Callable[[str], None] = lambda _: None
+        self._layout = layout
+        self._collector = collector
+        self._clock = clock
+        self._bucket = bucket
+        self._universes: list[VenueName] = []
+        self._owed: dict[int, UploadBatch] = {}
+        self._done: set[int] = set()
+        self._more = True  # than is in mind: what an earlier run left
+        self._claimed = False
+
+    async def begin(self, venues: Sequence[VenueName]) -> None:
+        """Claim the collector's id in the bucket, once for all; the universes of ``venues`` are uploaded later.
+
+        Raises SafetyError when another folder has it. A store that cannot be reached is asked again later.
+        """
+        self._universes = list(venues)
+        try:
+            async with asyncio.timeout(CLAIM_SECONDS_MAX):
+                await self._claim()
+        except (TransientError, TimeoutError) as error:
+            self._failed(str(error) or f"{self._bucket.url} does not answer")
+
+    def add(self, report: SealReport) -> None:
+        """Take note of a segment that was sealed and forgotten just now."""
+        segment = parse_segment(Path(report.segment))[1]
+        if len(self._owed) >= SEGMENTS_KNOWN_MAX:
+            self._more = True
+        elif report.files and segment not in self._done:
+            self._owed.setdefault(segment, uploads.batch(self._collector, segment, report.files))
+            self._count()
+
+    async def run(self) -> None:
+        """Upload what is sealed as it comes, until cancelled; what the store refuses for good ends it, and is said."""
+        pause = RETRY_INTERVAL
+        while True:
+            try:
+                await self._catch_up()
+            except (TransientError, OSError) as error:
+                self._failed(str(error))
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, RETRY_INTERVAL_MAX)
+            except (IntegrityError, SafetyError) as error:
+                self._failed(str(error), _REFUSED)
+                return
+            else:
+                pause = RETRY_INTERVAL
+                await self._clock.sleep(LOOK_INTERVAL)
+
+    async def finish(self, seconds: float) -> None:
+        """Try once more, for so long at most; whatever is left then goes with the next start."""
+        if self.vitals.refused:
+            return
+        try:
+            async with asyncio.timeout(max(seconds, 0)):
+                await self._catch_up()
+        except (TransientError, OSError) as error:  # a timeout is among these
+            self._failed(str(error) or f"{self._bucket.url} did not take everything in time", "files wait")
+        except (IntegrityError, SafetyError) as error:
+            self._failed(str(error), _REFUSED)
+
+    async def _catch_up(self) -> None:
+        await self._look_up()
+        await self._claim()
+        while self._universes:
+            path = await asyncio.to_thread(latest_universe, self._layout.data_dir, self._universes[-1])
+            if path is not None:
+                await upload_universe(self._bucket, self._layout, path)
+                self._reached()
+            self._universes.pop()
+        while self._owed:
+            segment = min(self._owed)
+            try:
+                await self._upload(self._owed[segment])
+            except PermanentError as error:
+                _LOG.warning("%s; its segment is left out until the next start", error)
+                self.vitals = msgspec.structs.replace(self.vitals, failures=self.vitals.failures + 1)
+            self._done.add(segment)
+            self._owed.pop(segment)
+            self._reached()
+            if not self._owed:
+                await self._look_up()
+
+    async def _look_up(self) -> None:
+        """Call to mind what waits and is not known to, as far as there is room."""
+        while self._more and not self._owed:
+            self._more = False  # from here on: what is sealed meanwhile may come too late to be found
+            try:
+                found = await asyncio.to_thread(uploads.owed, self._layout, self._collector)
+            except BaseException:
+                self._more = True
+                raise
+            for each in found:
+                if len(self._owed) >= SEGMENTS_KNOWN_MAX:
+                    self._more = True
+                    break
+                if each.segment not in self._done:
+                    self._owed.setdefault(each.segment, each)
+            self._count()
+
+    async def _claim(self) -> None:
+        """Store who this folder is, unless somebody else was first: ids of segments are counted in one folder only."""
+        if self._claimed:
+            return
+        content = await asyncio.to_thread(_identity, self._layout, self._collector, self._clock.now())
+        try:
+            await self._bucket.put_new(f"collectors/{self._collector}.json", content, digest_of(content))
+        except IntegrityError:
+            raise SafetyError(
+                f"collector.id {self._collector!r} is used by another data folder in {self._bucket.url}: "
+                "two collectors of one id would mix their files; give this one another collector.id"
+            ) from None
+        self._claimed = True
+        self._reached()
+
+    async def _upload(self, batch: UploadBatch) -> None:
+        """Upload a segment: its files, the journal line of each, then the manifest object that completes it."""
+        turnstile = asyncio.Semaphore(FILES_AT_ONCE)
+
+        async def one(file: SealedFile) -> UploadRecord:
+            async with turnstile:
+                content = await asyncio.to_thread(_content, self._layout.data_dir / file.path, file)
+                await self._bucket.put_new(file.path, content, file.blake2b)
+            return UploadRecord(file.path, file.blake2b, file.bytes)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(file)) for file in batch.missing]
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        self.at("journal")
+        dates: dict[str, list[UploadRecord]] = {}
+        for task in tasks:
+            dates.setdefault(uploads.date_of_file(task.result().path), []).append(task.result())
+        for date, lines in dates.items():
+            await asyncio.to_thread(uploads.record, self._layout, self._collector, date, lines)
+        self.at("manifest")
+        whole = UploadRecord(batch.name, digest_of(batch.text), len(batch.text))
+        await self._bucket.put_new(whole.path, batch.text, whole.blake2b)
+        self.at("complete")
+        await asyncio.to_thread(uploads.record, self._layout, self._collector, batch.date, [whole])
+        size = self.vitals.bytes + sum(file.bytes for file in batch.missing)
+        self.vitals = msgspec.structs.replace(self.vitals, bytes=size)
+
+    def _count(self) -> None:
+        waiting = sum(max(len(each.missing), 1) for each in self._owed.values())
+        self.vitals = msgspec.structs.replace(self.vitals, waiting=waiting)
+
+    def _reached(self) -> None:
+        self._count()
+        if self.vitals.trouble is not None:
+            _LOG.warning("%s can be reached again; %d files wait", self._bucket.url, self.vitals.waiting)
+            self.vitals = msgspec.structs.replace(self.vitals, trouble=None)
+
+    def _failed(self, reason: str, outlook: str = "recording goes on, files wait") -> None:
+        refused = outlook == _REFUSED
+        if self.vitals.trouble is None or refused:
+            level = logging.ERROR if refused else logging.WARNING
+            _LOG.log(level, "%s; %s in %s", reason, outlook, self._layout.data_dir)
+        failures = self.vitals.failures + 1
+        self.vitals = msgspec.structs.replace(self.vitals, trouble=reason, failures=failures, refused=refused)
+
+
+async def upload_universe(bucket: BucketStore, layout: Layout, path: Path) -> None:
+    """Put the universe file at ``path`` into the bucket in place of an earlier one; raises TransientError."""
+    digest = await asyncio.to_thread(manifest.digest, path)
+    await bucket.put(path.relative_to(layout.data_dir).as_posix(), path, digest)
+
+
+def _identity(layout: Layout, collector: str, now: int) -> bytes:
+    """Return what tells this folder from any other with a collector of this name; made when first asked for."""
+    path = layout.uploads / f"{collector}.claim"
+    if not path.exists():
+        make_dirs(layout.uploads, PRIVATE_DIR)
+        write_whole(path, msgspec.json.encode({"collector": collector, "claimed": now, "process": os.getpid()}))
+    return path.read_bytes()
+
+
+def _content(path: Path, file: SealedFile) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise PermanentError(f"{file.path} is gone and cannot be uploaded") from None
+    if digest_of(content) != file.blake2b:
+        raise PermanentError(f"{file.path} is not what was sealed and is not uploaded: run 'predsurv verify'")
+    return content

@@ -1,0 +1,1 @@
+"""Events to records: coverage, reducer, snapshots and checkpoints of one venue; pure."""

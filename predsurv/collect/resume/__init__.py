@@ -1,0 +1,1 @@
+"""What survives a restart or damage: checkpoints, the coverage index, coverage repair."""

@@ -1,0 +1,121 @@
+"""Where the account of every instrument that is not recorded now ended, on disk.
+
+Kept apart from the notes in the log, which are written again and again and must stay small: this
+grows with the universe, is asked only when an instrument has its next turn, and remembers closed
+markets and earlier runs for ever. Thus coverage has no hole however long somebody was away.
+"""
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from predsurv.core.errors import TransientError
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.store.files import PRIVATE_DIR, make_dirs
+
+Ends = list[tuple[InstrumentKey, int]]
+"""(instrument, ns UTC up to which its time is accounted for)."""
+
+_LOG: Final = logging.getLogger(__name__)
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS ends (
+    venue TEXT NOT NULL, instrument_id TEXT NOT NULL, market_id TEXT NOT NULL, ended INTEGER NOT NULL,
+    PRIMARY KEY (venue, instrument_id, market_id)
+) WITHOUT ROWID
+"""
+# One question in one form: the driver keeps every statement that it prepared, and one for many
+# instruments would be another for each number of them.
+_ASK: Final = "SELECT ended FROM ends WHERE venue = ? AND instrument_id = ? AND market_id = ?"
+
+
+class CoverageIndex:
+    """One collector's ``state/{collector}.ledger.db``; safe from any thread, one call at a time."""
+
+    def __init__(self, state_dir: Path, collector: str) -> None:
+        """Open it, the lock held; a damaged one is put aside. Raises TransientError when the disk refuses."""
+        make_dirs(state_dir, PRIVATE_DIR)
+        self._path = state_dir / f"{collector}.ledger.db"
+        self._lock = Lock()
+        try:
+            try:
+                self._db = _open(self._path)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                _put_aside(self._path, error)
+                self._db = _open(self._path)
+        except (sqlite3.Error, OSError) as error:
+            raise TransientError(f"cannot open {self._path} ({error}): check the disk and start again") from error
+
+    def leave(self, ends: Iterable[tuple[InstrumentKey, int]]) -> None:
+        """Remember ``ends``, durably when this returns; raises TransientError, and then none of them."""
+        rows = [(key.venue, _text(key.instrument_id), _text(key.market_id), ended) for key, ended in ends]
+        try:
+            with self._lock, self._db:
+                self._db.executemany("INSERT OR REPLACE INTO ends VALUES (?,?,?,?)", rows)
+        except sqlite3.Error as error:
+            raise TransientError(f"cannot write {self._path} ({error}): free disk space") from error
+
+    def ends(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int]:
+        """Return where the accounts of ``keys`` ended, without those that never had one; raises TransientError."""
+        found: dict[InstrumentKey, int] = {}
+        with self._reading() as db:
+            for key in keys:
+                row = db.execute(_ASK, (key.venue, _text(key.instrument_id), _text(key.market_id))).fetchone()
+                if row:
+                    (found[key],) = row
+        return found
+
+    def every(self, venue: VenueName) -> dict[InstrumentKey, int]:
+        """Return where all accounts of ``venue`` ended; raises TransientError."""
+        query = "SELECT market_id, instrument_id, ended FROM ends WHERE venue = ?"
+        with self._reading() as db:
+            rows = db.execute(query, (venue,)).fetchall()
+        return {InstrumentKey(venue, MarketId(m), InstrumentId(i)): ended for m, i, ended in rows}
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._db
+        except sqlite3.Error as error:
+            raise TransientError(f"cannot read {self._path} ({error}): check the disk") from error
+
+    def close(self) -> None:
+        """Let go of the file; safe to call twice."""
+        with self._lock:
+            self._db.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    db = sqlite3.connect(path, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")  # what is in here is forgotten elsewhere
+        db.execute(_SCHEMA)
+        with closing(db.execute("PRAGMA quick_check(1)")) as answer:
+            (verdict,) = answer.fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _put_aside(path: Path, error: Exception) -> None:
+    _LOG.warning("%s is damaged (%s); kept as %s.damaged, some rotated-out time stays unexplained", path, error, path)
+    path.replace(path.with_name(path.name + ".damaged"))
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _text(name: str) -> str:
+    """Spell a name so that SQLite takes it: a lone surrogate has no UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()

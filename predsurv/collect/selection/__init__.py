@@ -1,0 +1,1 @@
+"""Which instruments to record in the coming period: candidates, planner, resource estimate; pure."""

@@ -1,0 +1,1 @@
+"""What we own: orders, positions, order groups, cash and their valuation."""

@@ -1,0 +1,143 @@
+"""Our own orders: each lives by the table in core.orders, each trade counts once.
+
+Kept apart from the portfolio because an order's fate and the money it moved are learned from
+different messages, in any order and more than once.
+"""
+
+from typing import Final, Literal, TypeVar
+
+from msgspec.structs import replace
+
+from predsurv.core.errors import BrokenInvariant
+from predsurv.core.events import (
+    AccountEvent,
+    Fill,
+    OrderAccepted,
+    OrderCancelled,
+    OrderRejected,
+    OrderUnknown,
+)
+from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, TradeId
+from predsurv.core.num import ZERO_SIZE, Size
+from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState, PlaceOrder
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+Applied = Literal["applied", "duplicate", "stale", "foreign"]
+"""What an account event did: changed an order, was known, came too late, or is not ours."""
+
+FINISHED_KEPT_MAX: Final = 10_000
+"""Finished orders remembered for late fills; older ones are forgotten."""
+TRADES_KEPT_MAX: Final = 100_000
+"""Trade ids remembered against duplicates; older ones are forgotten."""
+
+_NEXT: Final[dict[type, OrderState]] = {
+    OrderAccepted: "open",
+    OrderRejected: "rejected",
+    OrderCancelled: "cancelled",
+    OrderUnknown: "unknown",
+}
+
+
+class OrderStore:
+    """Orders by client order id, live ones apart; the result depends only on the set of events."""
+
+    def __init__(self) -> None:
+        self._live: dict[ClientOrderId, Order] = {}
+        self._finished: dict[ClientOrderId, Order] = {}
+        self._trades: dict[tuple[InstrumentKey, TradeId], None] = {}
+
+    def place(self, command: PlaceOrder, ts: int) -> Order:
+        """Take in an order about to be sent; raises BrokenInvariant for an id used before."""
+        if self.order(command.client_order_id) is not None:
+            raise BrokenInvariant(f"client order id {command.client_order_id} used twice")
+        order = Order(
+            command.client_order_id,
+            command.strategy,
+            command.key,
+            command.side,
+            command.price,
+            command.size,
+            command.tif,
+            "pending",
+            ZERO_SIZE,
+            ts,
+            None,
+            command.group,
+            command.post_only,
+        )
+        self._live[order.client_order_id] = order
+        return order
+
+    def apply(self, event: AccountEvent) -> Applied:
+        """Fold one account event in; raises BrokenInvariant when a fill exceeds its order."""
+        order = self.order(event.client_order_id)
+        if order is None:
+            return "foreign"
+        if isinstance(event, Fill):
+            return self._fill(order, event)
+        state = _NEXT[type(event)]
+        if isinstance(event, OrderAccepted) and order.order_id is None:
+            order = replace(order, order_id=event.order_id)
+            self._store(order)
+        if state not in TRANSITIONS[order.state]:
+            return "stale"
+        self._store(replace(order, state=state))
+        return "applied"
+
+    def order(self, client_order_id: ClientOrderId) -> Order | None:
+        """Return the order, live or finished, None when it is not known (any more)."""
+        return self._live.get(client_order_id) or self._finished.get(client_order_id)
+
+    def booked(self, fill: Fill) -> bool:
+        """Return whether this very trade was booked before."""
+        return (fill.key, fill.trade_id) in self._trades
+
+    def live(self) -> tuple[Order, ...]:
+        """Return every order that may still trade, oldest first, unknown ones included."""
+        return tuple(self._live.values())
+
+    def live_of(self, strategy: StrategyName) -> tuple[Order, ...]:
+        """Return a strategy's orders that may still trade, oldest first."""
+        return tuple(order for order in self._live.values() if order.strategy == strategy)
+
+    def live_count(self) -> int:
+        """Return how many orders may still trade."""
+        return len(self._live)
+
+    def _fill(self, order: Order, fill: Fill) -> Applied:
+        trade = (fill.key, fill.trade_id)
+        if trade in self._trades:
+            return "duplicate"
+        if fill.size > order.remaining or fill.size <= 0 or (fill.key, fill.side) != (order.key, order.side):
+            raise BrokenInvariant(
+                f"fill {fill.trade_id} of {fill.size} does not fit order {order.client_order_id} "
+                f"with {order.remaining} left; reconcile the account with the venue"
+            )
+        self._trades[trade] = None
+        _forget(self._trades, TRADES_KEPT_MAX)
+        filled = Size(order.filled + fill.size)
+        self._store(replace(order, filled=filled, state=_after_fill(order, filled)))
+        return "applied"
+
+    def _store(self, order: Order) -> None:
+        if order.state in LIVE_STATES:
+            self._finished.pop(order.client_order_id, None)
+            self._live[order.client_order_id] = order
+            return
+        self._live.pop(order.client_order_id, None)
+        self._finished[order.client_order_id] = order
+        _forget(self._finished, FINISHED_KEPT_MAX)
+
+
+def _after_fill(order: Order, filled: Size) -> OrderState:
+    if filled == order.size:
+        return "filled"
+    # A fill proves that the order exists, whatever we believed; only a cancel outlasts it.
+    return "cancelled" if order.state == "cancelled" else "open"
+
+
+def _forget(kept: dict[_K, _V], limit: int) -> None:
+    if len(kept) > limit:
+        del kept[next(iter(kept))]

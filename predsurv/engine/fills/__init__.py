@@ -1,0 +1,1 @@
+"""The fill model of paper trading and backtests: admission, taking, queue position, fill reports."""

@@ -1,0 +1,74 @@
+"""Which days there are to mine, and which one was meant.
+
+Kept apart from the job because a wrong day is the user's mistake and deserves an exact answer.
+"""
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import NamedTuple
+
+from predsurv.core.errors import ConfigError
+from predsurv.core.ids import VenueName
+from predsurv.core.text import sanitise
+from predsurv.store.layout import NS_DAY, Dataset, dataset_files
+
+
+class RecordedPartition(NamedTuple):
+    """One venue's UTC day in one data folder."""
+
+    data_dir: Path
+    venue: VenueName
+    date: str
+
+    @property
+    def start(self) -> int:
+        """Midnight at its begin, ns UTC."""
+        midnight = datetime.combine(date.fromisoformat(self.date), time(), UTC)
+        return int(midnight.timestamp()) * 1_000_000_000
+
+    @property
+    def end(self) -> int:
+        """Midnight at its end, ns UTC."""
+        return self.start + NS_DAY
+
+    def files(self, dataset: Dataset) -> list[Path]:
+        """Return its recorded files of one dataset, oldest first."""
+        return dataset_files(self.data_dir, dataset, self.venue, self.date)
+
+
+def recorded_days(data_dir: Path) -> list[tuple[str, str]]:
+    """Return the (date, venue) pairs for which anything was recorded, oldest date first."""
+    found = (data_dir / "coverage").glob("venue=*/date=*")
+    return sorted((path.name.removeprefix("date="), path.parent.name.removeprefix("venue=")) for path in found)
+
+
+def choose_day(data_dir: Path, venue: str | None, wanted: str | None) -> RecordedPartition:
+    """Return the day asked for, or the latest recorded one; raises ConfigError when there is none."""
+    if wanted is not None:
+        _check_date(wanted)
+    days = [
+        (found_date, found_venue)
+        for found_date, found_venue in recorded_days(data_dir)
+        if wanted in (None, found_date) and venue in (None, found_venue)
+    ]
+    if not days:
+        raise ConfigError(nothing_recorded(data_dir, venue, wanted))
+    chosen_date, chosen_venue = days[-1]
+    return RecordedPartition(data_dir, VenueName(chosen_venue), chosen_date)
+
+
+def _check_date(text: str) -> None:
+    try:
+        exact = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        exact = False
+    if not exact:
+        raise ConfigError(f"not a date: {sanitise(text, 40)}; write it as YYYY-MM-DD")
+
+
+def nothing_recorded(data_dir: Path, venue: str | None, wanted: str | None) -> str:
+    """Return the line that says so, what there is instead, and what to run."""
+    what = " ".join(sanitise(part, 40) for part in (venue, wanted) if part)
+    known = [f"{found_venue} {found_date}" for found_date, found_venue in recorded_days(data_dir)[-3:]]
+    have = f"there is {', '.join(known)}" if known else "run 'predsurv collect' first"
+    return f"nothing recorded{' for ' + what if what else ''} in {data_dir}; {have}"

@@ -1,0 +1,52 @@
+"""Write a day's statistics so that no reader ever sees half of them.
+
+Kept apart from the job because files that others rely on are written one way only: aside, synced, renamed.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from predsurv.core.ids import VenueName
+from predsurv.core.text import path_component
+from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir, sync_file, write_whole
+from predsurv.store.layout import Layout
+
+SCHEMA_VERSION: Final = b"1"
+COMPRESSION_LEVEL: Final = 3
+
+
+def stats_folder(data_dir: Path, venue: VenueName, date: str) -> Path:
+    """Return the folder that holds ``stats.parquet`` and ``report.html`` of a day."""
+    return data_dir / "stats" / f"venue={path_component(venue)}" / f"date={date}"
+
+
+def write_stats(stats: pl.DataFrame, data_dir: Path, venue: VenueName, date: str) -> Path:
+    """Replace the day's ``stats.parquet`` and return its path; raises OSError and leaves the old one."""
+    folder = stats_folder(data_dir, venue, date)
+    layout = Layout(data_dir)
+    staging = layout.staging("mine")
+    make_dirs(folder)
+    make_dirs(layout.state, PRIVATE_DIR)
+    make_dirs(staging, PRIVATE_DIR)
+    draft = staging / f"{os.getpid()}.parquet"
+    table = stats.to_arrow().replace_schema_metadata({b"predsurv.schema": SCHEMA_VERSION})
+    try:
+        pq.write_table(table, draft, compression="zstd", compression_level=COMPRESSION_LEVEL, write_page_checksum=True)
+        sync_file(draft)
+        replace(draft, folder / "stats.parquet")
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_dir(folder)
+    return folder / "stats.parquet"
+
+
+def write_report(html: str, data_dir: Path, venue: VenueName, date: str) -> Path:
+    """Replace the day's ``report.html`` and return its path; raises OSError and leaves the old one."""
+    path = stats_folder(data_dir, venue, date) / "report.html"
+    make_dirs(path.parent)
+    write_whole(path, html.encode("utf-8", "replace"))
+    return path

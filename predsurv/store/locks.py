@@ -1,0 +1,95 @@
+"""One writer per data folder and collector id.
+
+Kept apart because the lock must be held before anything else of the store is touched.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from predsurv.core.errors import SafetyError
+from predsurv.core.text import sanitise
+from predsurv.store.files import PRIVATE_DIR, make_dirs
+from predsurv.store.layout import segment_name
+
+
+@contextmanager
+def publishing(state_dir: Path, *, alone: bool = False) -> Iterator[None]:
+    """Hold the right to put files into the datasets, together with others or ``alone``.
+
+    Whoever exchanges or removes a folder is alone: a file renamed into it meanwhile would be lost
+    with the old one. Waits; each holds it for the time of a few renames. Raises OSError.
+    """
+    with _locked(state_dir / "publishing", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def only_one(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file ``path``; raises SafetyError, naming ``what`` runs already, and OSError."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise SafetyError(f"{what} runs already (it holds {path}): wait for it") from None
+        yield
+
+
+@contextmanager
+def _locked(path: Path, mode: int) -> Iterator[None]:
+    make_dirs(path.parent, PRIVATE_DIR)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, mode)
+        yield
+    finally:
+        os.close(fd)
+
+
+class DataLock:
+    """An exclusive lock on (state folder, collector); the kernel frees it when the process dies.
+
+    ``acquire`` raises SafetyError when another process holds it. The file stays: removing it
+    would let two processes lock two different files of the same name.
+    """
+
+    def __init__(self, state_dir: Path, collector: str) -> None:
+        segment_name(collector, 0)  # refuses an id that is no file name
+        self._path = state_dir / f"{collector}.lock"
+        self._collector = collector
+        self._fd: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock or raise SafetyError at once."""
+        make_dirs(self._path.parent, PRIVATE_DIR)
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = sanitise(os.read(fd, 32).decode("ascii", "replace"), 32) or "unknown"
+            os.close(fd)
+            raise SafetyError(
+                f"collector {self._collector!r} already writes to {self._path.parent.parent} (process {holder}): "
+                "stop it, or give this one another collector.id"
+            ) from None
+        self._fd = fd
+        os.ftruncate(fd, 0)
+        with suppress(OSError):  # a full disk: who holds it is only told to people
+            os.pwrite(fd, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Give the lock back; safe to call twice."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.release()

@@ -1,0 +1,1 @@
+"""Reading back: ordered replay of recorded rows, and verification of files."""

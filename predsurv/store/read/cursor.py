@@ -1,0 +1,315 @@
+"""One data file as market events in the order they were received.
+
+Kept apart from the merge because this knows columns and the merge knows only time.
+"""
+
+from collections.abc import Iterator, Set
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from msgspec import Struct
+
+from predsurv.core.errors import IntegrityError, TransientError
+from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.store import manifest
+from predsurv.store.layout import Dataset, FileStamp, ours, parse_file
+from predsurv.store.lifecycle import LifecycleRow, to_event
+from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, to_micros
+
+STEP_ROWS: Final = 16_384
+"""Rows of a file that are Python objects at a time (plus those sharing the last one's time)."""
+
+WINDOW_ROWS_MAX: Final = 4_000_000
+"""Rows of a file that are held at a time: a merged file has an hour's, and is read once for each so many."""
+
+_TEXTS: Final[dict[Dataset, list[str]]] = {
+    "deltas": ["market_id", "instrument_id", "kind", "side"],
+    "trades": ["market_id", "instrument_id", "taker_side"],
+    "coverage": ["market_id", "instrument_id", "state", "reason"],
+    "lifecycle": ["market_id", "instrument_id", "kind"],
+}
+_MICROS: Final = frozenset({"price", "size"})
+_FIRST: Final = -1  # as the segment of gaps: before whatever else happened in the same nanosecond
+
+
+Timed = tuple[int, int, int, MarketEvent]
+"""An event after its place: receive time, then segment, then arrival in the segment."""
+
+PLACE: Final = itemgetter(0, 1, 2)
+
+
+class RowFilter(Struct, frozen=True):
+    """Which rows are wanted: of ``venue``, from ``start`` to before ``end``.
+
+    ``instruments``, ``collector``: None for all.
+    """
+
+    venue: VenueName
+    start: int
+    end: int
+    instruments: Set[InstrumentKey] | None = None
+    collector: str | None = None
+
+
+class DataFile(Struct, frozen=True):
+    """A data file and the times of its rows, ns UTC.
+
+    ``digest``: what the manifest says of its content, None when it is not listed. Rows of other
+    times than ``lo`` to ``hi`` are left alone.
+    """
+
+    path: Path
+    dataset: Dataset
+    lo: int
+    hi: int
+    digest: str | None = None
+
+
+def unlisted_source(path: Path, dataset: Dataset) -> tuple[DataFile, int]:
+    """Return what the footer of a data file says that is in no manifest, and its rows; raises IntegrityError."""
+    with _open(path, dataset) as file:
+        column = file.schema_arrow.get_field_index(_time_column(dataset))
+        groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
+        bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups if stats.has_min_max]
+        rows = file.metadata.num_rows
+    lo, hi = min((lo for lo, _ in bounds), default=0), max((hi for _, hi in bounds), default=0)
+    return DataFile(path, dataset, lo, hi), rows
+
+
+def _verify(source: DataFile) -> None:
+    """Compare the file with its manifest before it is parsed.
+
+    Page checksums leave out page headers and the footer, and a damaged footer can end the process
+    inside the Parquet library.
+    """
+    if source.digest is not None and manifest.digest(source.path) != source.digest:
+        raise IntegrityError(f"{source.path} is damaged (not what was sealed): run `predsurv verify`")
+
+
+def _time_column(dataset: Dataset) -> str:
+    return "start" if dataset == "coverage" else "ts_recv"
+
+
+def _open(path: Path, dataset: Dataset) -> Any:
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=_TEXTS[dataset])
+    except FileNotFoundError:
+        raise
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
+    if (file.metadata.metadata or {}).get(VERSION_KEY.encode()) != SCHEMA_VERSION.encode():
+        raise IntegrityError(f"{path} is not of schema version {SCHEMA_VERSION}: read it with another predsurv")
+    return file
+
+
+class FileCursor:
+    """The wanted rows of one file, loaded, in order of arrival; hands them out piece by piece."""
+
+    def __init__(self, source: DataFile, wanted: RowFilter, keys: dict[tuple[str, str], InstrumentKey]) -> None:
+        """Load the file; ``keys`` is shared between cursors so that each key exists once."""
+        self._dataset = source.dataset
+        self._table = _load(source, wanted)
+        self._times = self._table[_time_column(source.dataset)].cast(pa.int64()).combine_chunks()
+        self._keys, self._key_of_row = _keys(self._table, wanted.venue, keys)
+        self._position = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether every row was handed out."""
+        return self._position >= len(self._times)
+
+    @property
+    def time(self) -> int:
+        """The time of the next row."""
+        return int(self._times[self._position].as_py())
+
+    def horizon(self) -> int | None:
+        """A time before which this file has a bounded number of rows left; None: it has few left."""
+        position = self._position + STEP_ROWS
+        if position >= len(self._times):
+            return None
+        return max(int(self._times[position].as_py()), self.time + 1)
+
+    def take(self, before: int | None) -> list[Timed]:
+        """Return the events of the rows before that time (None: all) and move on."""
+        start = self._position
+        stop = len(self._times) if before is None else _bisect(self._times, before, start)
+        self._position = stop
+        if start == stop:
+            return []
+        rows = self._table.slice(start, stop - start)
+        keys = [self._keys[code] for code in self._key_of_row.slice(start, stop - start).to_pylist()]
+        times = self._times.slice(start, stop - start).to_pylist()
+        return list(_EVENTS[self._dataset](rows, keys, times))
+
+
+def windows(source: DataFile, rows: int) -> Iterator[DataFile]:
+    """Yield ``source``, or where it has too many rows to hold them, its parts by time."""
+    count = -(-rows // WINDOW_ROWS_MAX) or 1
+    step = (source.hi - source.lo) // count + 1
+    for lo in range(source.lo, source.hi + 1, step):
+        digest = source.digest if lo == source.lo else None  # comparing it once is enough
+        yield DataFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
+
+
+def _load(source: DataFile, wanted: RowFilter) -> Any:
+    try:
+        return _read(source, wanted, None)
+    except FileNotFoundError:
+        # Compacted since it was listed: its rows are in the merged file, under its segment's number.
+        _, stamp = parse_file(source.path)
+        merged = [path for path in ours(source.path.parent.glob("*.parquet")) if _holds(path, stamp)]
+        if stamp.merges or not merged:
+            raise TransientError(f"{source.path} was replaced or removed while it was read: read again") from None
+        at = DataFile(merged[0], source.dataset, source.lo, source.hi)
+        return _read(at, wanted, stamp.segment)
+
+
+def _holds(path: Path, stamp: FileStamp) -> bool:
+    other = parse_file(path)[1]
+    return other.merges > 0 and other.collector == stamp.collector and other.segment >= stamp.segment
+
+
+def _read(source: DataFile, wanted: RowFilter, segment: int | None) -> Any:
+    time = _time_column(source.dataset)
+    pieces = []
+    _verify(source)
+    with _open(source.path, source.dataset) as file:
+        names = [name for name in file.schema_arrow.names if name != "inclusion"]
+        try:
+            for batch in file.iter_batches(batch_size=STEP_ROWS * 4, columns=names):
+                piece = _wanted_rows(_of(segment, pa.table(batch)), source, wanted)
+                if piece.num_rows:
+                    pieces.append(piece)
+            empty = pa.table(file.schema_arrow.empty_table()).select(names)
+        except (OSError, pa.ArrowException) as error:
+            raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
+    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else empty
+    order = [(name, "ascending") for name in (time, "segment", "arrival") if name in names]
+    return table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
+
+
+def _of(segment: int | None, table: Any) -> Any:
+    return table if segment is None else table.filter(pc.equal(table["segment"], pa.scalar(segment, pa.int64())))
+
+
+def _wanted_rows(table: Any, source: DataFile, wanted: RowFilter) -> Any:
+    dataset = source.dataset
+    ts = table[_time_column(dataset)].cast(pa.int64())
+    first, last = max(wanted.start, source.lo), min(wanted.end - 1, source.hi)
+    mask = pc.and_(pc.greater_equal(ts, first), pc.less_equal(ts, last))
+    if dataset == "coverage":
+        mask = pc.and_(mask, pc.equal(table["state"].cast(pa.string()), "gap"))
+    if wanted.instruments is not None:
+        name = "market_id" if dataset == "lifecycle" else "instrument_id"
+        values = {key.market_id if dataset == "lifecycle" else key.instrument_id for key in wanted.instruments}
+        mask = pc.and_(mask, pc.is_in(table[name].cast(pa.string()), value_set=pa.array(sorted(values), pa.string())))
+    return table.filter(mask)
+
+
+def _keys(table: Any, venue: VenueName, known: dict[tuple[str, str], InstrumentKey]) -> tuple[list[InstrumentKey], Any]:
+    """Return the distinct keys of ``table`` and, for each row, which of them is its own."""
+    markets, instruments = (_codes(table[name]) for name in ("market_id", "instrument_id"))
+    width = len(instruments.dictionary) + 1
+    instrument = pc.fill_null(instruments.indices.cast(pa.int64()), width - 1)
+    pairs = pc.add(pc.multiply(markets.indices.cast(pa.int64()), width), instrument).dictionary_encode()
+    market_ids, instrument_ids = markets.dictionary.to_pylist(), [*instruments.dictionary.to_pylist(), ""]
+    keys = []
+    for pair in pairs.dictionary.to_pylist():
+        ids = market_ids[pair // width], instrument_ids[pair % width]
+        keys.append(known.setdefault(ids, InstrumentKey(venue, MarketId(ids[0]), InstrumentId(ids[1]))))
+    return keys, pairs.indices
+
+
+def _codes(column: Any) -> Any:
+    array = column.combine_chunks()
+    return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+
+
+def _bisect(times: Any, before: int, lo: int) -> int:
+    hi = len(times)
+    while lo < hi:
+        middle = (lo + hi) // 2
+        if times[middle].as_py() < before:
+            lo = middle + 1
+        else:
+            hi = middle
+    return lo
+
+
+def _list(rows: Any, name: str) -> list[Any]:
+    column = rows[name].combine_chunks()
+    if name in _MICROS:
+        return list(to_micros(column).to_pylist())
+    if pa.types.is_dictionary(column.type):
+        words = [*column.dictionary.to_pylist(), None]
+        return [words[code] for code in pc.fill_null(column.indices, len(words) - 1).to_pylist()]
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64())
+    return list(column.to_pylist())
+
+
+_DELTA_FIELDS: Final = ("segment", "arrival", "ts_venue", "epoch", "seq", "kind", "side", "price", "size")
+
+
+def _book_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+    columns = [_list(rows, name) for name in _DELTA_FIELDS]
+    head: tuple[Any, ...] | None = None
+    sides: dict[str, list[Level]] = {"bid": [], "ask": []}
+    for key, ts, segment, arrival, ts_venue, epoch, seq, kind, side, price, size in zip(
+        keys, times, *columns, strict=True
+    ):
+        if kind == "snapshot":
+            sides[side].append((price, size))
+            continue
+        if head is not None:
+            yield _snapshot(head, sides)
+            head = None
+        if kind == "change":
+            yield (ts, segment, arrival, BookDelta(key, ts, ts_venue, epoch, seq, side, price, size))
+        else:
+            head, sides = (key, ts, segment, arrival, ts_venue, epoch, seq), {"bid": [], "ask": []}
+    if head is not None:
+        yield _snapshot(head, sides)
+
+
+def _snapshot(head: tuple[Any, ...], sides: dict[str, list[Level]]) -> Timed:
+    key, ts, segment, arrival, ts_venue, epoch, seq = head
+    book = BookSnapshot(key, ts, ts_venue, epoch, seq, tuple(sides["bid"]), tuple(sides["ask"]))
+    return ts, segment, arrival, book
+
+
+def _trade_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+    names = ("segment", "arrival", "ts_venue", "price", "size", "taker_side", "trade_id")
+    columns = [_list(rows, name) for name in names]
+    for key, ts, segment, arrival, ts_venue, price, size, side, trade_id in zip(keys, times, *columns, strict=True):
+        yield (ts, segment, arrival, Trade(key, ts, ts_venue, price, size, side, trade_id))
+
+
+def _gap_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+    columns = [_list(rows, name) for name in ("reason", "epoch")]
+    for key, ts, reason, epoch in zip(keys, times, *columns, strict=True):
+        yield (ts, _FIRST, 0, Gap(key, ts, reason, epoch))
+
+
+def _lifecycle_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+    columns = [_list(rows, name) for name in ("segment", "arrival", "ts_venue", "kind", "value")]
+    for key, ts, segment, arrival, ts_venue, kind, value in zip(keys, times, *columns, strict=True):
+        try:
+            event = to_event(LifecycleRow(key, ts, ts_venue, kind, value))
+        except ValueError as error:
+            raise IntegrityError(f"lifecycle row of {key.market_id[:64]!r}: {error}; run `predsurv verify`") from error
+        yield (ts, segment, arrival, event)
+
+
+_EVENTS: Final = {
+    "deltas": _book_events,
+    "trades": _trade_events,
+    "coverage": _gap_events,
+    "lifecycle": _lifecycle_events,
+}

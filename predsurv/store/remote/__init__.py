@@ -1,0 +1,1 @@
+"""Object stores: upload journal, download, and the client."""

@@ -1,0 +1,244 @@
+"""An object store, as far as recordings need one: put once, put over, list, get.
+
+Kept apart because it is the one place that speaks to the library, which is only there when somebody asked for it.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
+
+from msgspec import Struct
+
+from predsurv.core.errors import ConfigError, IntegrityError, TransientError
+from predsurv.core.text import sanitise
+from predsurv.store.layout import NS_SECOND
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+    from obstore.store import ObjectStore
+
+DIGEST: Final = "blake2b"
+"""Name of the metadata that holds the BLAKE2b-256 of an object's content, in hex."""
+
+CONNECT_SECONDS_MAX: Final = 5
+RETRIES_MAX: Final = 2
+RETRY_SECONDS_MAX: Final = 10
+SECONDS_LEAST: Final = 30.0
+"""What every request may take, and as much more as its bytes take at the slowest line that is put up with."""
+BYTES_PER_SECOND_LEAST: Final = 50_000
+OBJECT_BYTES_MAX: Final = 4_000_000_000
+"""No object of ours is larger; a store takes no more than 5 GB in one request."""
+CHUNK_BYTES: Final = 4 << 20
+LISTING_BYTES: Final = 2_000_000
+_NO_BUCKET: Final = "<Code>NoSuchBucket</Code>"
+_REASON_CHARS: Final = 240
+
+Attempt = Literal["stored", "there"]
+
+
+class BucketLocation(Struct, frozen=True):
+    """Where the objects are: ``url`` is ``s3://bucket/prefix``; "" for ``endpoint`` and ``region`` means the usual."""
+
+    url: str
+    endpoint: str = ""
+    region: str = ""
+
+
+class StoredObject(Struct, frozen=True):
+    """An object of the store; ``modified`` in ns UTC."""
+
+    name: str
+    bytes: int
+    modified: int
+
+
+def open_bucket(place: BucketLocation) -> "BucketStore":
+    """Return the bucket at ``place``, connecting to nothing yet.
+
+    Credentials come from the environment or the machine's role. Raises ConfigError when the library is not installed
+    or refuses what it is told.
+    """
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import S3Store
+    except ImportError:
+        raise ConfigError(f"data_dir {place.url} needs a library more: run pip install 'predsurv[s3]'") from None
+    name, _, prefix = place.url.removeprefix("s3://").partition("/")
+    known = {"endpoint": place.endpoint, "region": place.region}
+    try:
+        store = S3Store(
+            name,
+            prefix=prefix or None,
+            config={key: value for key, value in known.items() if value},  # type: ignore[arg-type]
+            client_options={
+                "allow_http": place.endpoint.startswith("http://"),
+                "connect_timeout": timedelta(seconds=CONNECT_SECONDS_MAX),
+                "timeout": timedelta(seconds=_allowance(OBJECT_BYTES_MAX)),
+            },
+            retry_config={
+                "max_retries": RETRIES_MAX,
+                "retry_timeout": timedelta(seconds=RETRY_SECONDS_MAX),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=100),
+                    "max_backoff": timedelta(seconds=2),
+                    "base": 2,
+                },
+            },
+        )
+    except BaseError as error:
+        reason = f"{place.url} cannot be used: {_reason(error)}"
+        raise ConfigError(f"{reason}; correct [object_store] or the AWS_ variables") from None
+    return BucketStore(store, place.url)
+
+
+class BucketStore:
+    """The objects under one URL. Whatever fails in a way that may pass is a TransientError within bounded time."""
+
+    def __init__(self, store: "ObjectStore", url: str) -> None:
+        import obstore  # loaded by open_bucket, which says what to do without it
+
+        self.url = url
+        self._obstore = obstore
+        self._store = store
+
+    async def put_new(self, name: str, content: bytes, digest: str) -> Attempt:
+        """Store an object that never changes; "there" when it was stored before.
+
+        Raises IntegrityError when the store has another one of this name.
+        """
+        attributes = {DIGEST: digest}
+        try:
+            async with self._reaching(name, len(content)):
+                await self._obstore.put_async(
+                    self._store, name, content, attributes=attributes, mode="create", use_multipart=False
+                )
+        except FileExistsError:
+            if await self.digest(name) != digest:
+                raise IntegrityError(
+                    f"{self.url} has another {name} than this folder: two collectors of one id write to it; "
+                    "give each a collector.id of its own"
+                ) from None
+            return "there"
+        return "stored"
+
+    async def put(self, name: str, path: Path, digest: str) -> Attempt:
+        """Store a file in place of an earlier object, "there" when that is the same; readers find one or the other."""
+        with suppress(FileNotFoundError):
+            if await self.digest(name) == digest:
+                return "there"
+        attributes = {DIGEST: digest}
+        async with self._reaching(name, await asyncio.to_thread(os.path.getsize, path)):
+            await self._obstore.put_async(self._store, name, path, attributes=attributes)
+        return "stored"
+
+    async def digest(self, name: str) -> str:
+        """Return the digest of an object: as it was told, or of what it holds; raises FileNotFoundError."""
+        async with self._asking(name, 0):
+            found = await self._obstore.get_async(self._store, name)
+        told = found.attributes.get(DIGEST)
+        return told if told is not None else digest_of(await self._content(name, found))
+
+    async def read(self, name: str) -> bytes:
+        """Return what a small object holds; raises FileNotFoundError, and IntegrityError when it was changed."""
+        async with self._asking(name, 0):
+            found = await self._obstore.get_async(self._store, name)
+        content = await self._content(name, found)
+        if found.attributes.get(DIGEST, digest_of(content)) != digest_of(content):
+            raise IntegrityError(f"{self.url}/{name} is not what was stored: its digest differs")
+        return content
+
+    async def get(self, name: str, draft: Path, digest: str | None = None) -> int:
+        """Fetch an object into the new file ``draft``, durably, and return its bytes.
+
+        Raises FileNotFoundError, and IntegrityError when it is not what ``digest``, or what was told with it, says.
+        """
+        async with self._asking(name, 0):
+            found = await self._obstore.get_async(self._store, name)
+        expected = digest or found.attributes.get(DIGEST)
+        state = hashlib.blake2b(digest_size=32)
+        size = 0
+        with draft.open("xb") as file:
+            async with self._asking(name, found.meta["size"]):
+                async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+                    block = bytes(chunk)
+                    size += len(block)
+                    await asyncio.to_thread(_take, block, state, file)
+            await asyncio.to_thread(os.fsync, file.fileno())
+        if expected is not None and state.hexdigest() != expected:
+            raise IntegrityError(f"{self.url}/{name} is not what was stored: its digest is another")
+        return size
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
+        """Yield every object in the folder ``prefix`` and in those below."""
+        pages = self._obstore.list(self._store, prefix)
+        while True:
+            page = None
+            async with self._reaching(prefix, 0):
+                page = await anext(pages, None)
+            if page is None:
+                return
+            for each in page:
+                yield StoredObject(each["path"], each["size"], int(each["last_modified"].timestamp()) * NS_SECOND)
+
+    async def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names of the folders in ``prefix``, sorted."""
+        async with self._reaching(prefix, LISTING_BYTES):
+            found = await self._obstore.list_with_delimiter_async(self._store, prefix)
+        return sorted(name.rpartition("/")[2] for name in found["common_prefixes"])
+
+    async def _content(self, name: str, found: "GetResult") -> bytes:
+        async with self._asking(name, found.meta["size"]):
+            return bytes(await found.bytes_async())
+
+    @asynccontextmanager
+    async def _reaching(self, name: str, size: int) -> AsyncIterator[None]:
+        """Ask for what needs nothing but the bucket to be there."""
+        try:
+            async with self._asking(name, size):
+                yield
+        except FileNotFoundError:
+            raise TransientError(f"{self.url}: there is no such bucket; create it, or correct data_dir") from None
+
+    @asynccontextmanager
+    async def _asking(self, name: str, size: int) -> AsyncIterator[None]:
+        """Bound the time of a request about ``size`` bytes and give its failure a name of ours."""
+        errors = self._obstore.exceptions
+        try:
+            async with asyncio.timeout(_allowance(size)):
+                yield
+        except errors.AlreadyExistsError:
+            raise FileExistsError(name) from None
+        except (FileNotFoundError, errors.NotFoundError):
+            raise FileNotFoundError(f"{self.url}/{name} is not there") from None
+        except TimeoutError:
+            raise TransientError(f"{self.url} does not answer about {name}: check the network") from None
+        except errors.BaseError as error:
+            if _NO_BUCKET in str(error):
+                raise FileNotFoundError(self.url) from None
+            raise TransientError(f"{self.url} cannot be used: {_reason(error)}") from None
+
+
+def _allowance(size: int) -> float:
+    """Return the seconds that a request about ``size`` bytes may take."""
+    return SECONDS_LEAST + size / BYTES_PER_SECOND_LEAST
+
+
+def digest_of(content: bytes) -> str:
+    """Return the BLAKE2b-256 of ``content``, in hex, as manifests have it of files."""
+    return hashlib.blake2b(content, digest_size=32).hexdigest()
+
+
+def _take(block: bytes, state: hashlib.blake2b, file: BinaryIO) -> None:
+    state.update(block)
+    file.write(block)
+    file.flush()
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of what the library said; it goes on with its own source."""
+    return sanitise((str(error).splitlines() or [type(error).__name__])[0], _REASON_CHARS)

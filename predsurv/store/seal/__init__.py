@@ -1,0 +1,1 @@
+"""Closed log segments to Parquet, compaction of closed hours, retention."""

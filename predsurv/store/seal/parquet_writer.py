@@ -1,0 +1,65 @@
+"""How a data file is written: encodings, checksums, version; nothing of where and when.
+
+Kept apart because sealing and merging must write the same kind of file.
+"""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow.parquet as pq
+
+from predsurv.store.files import sync_file
+from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, encoding_of
+
+ROW_GROUP_ROWS: Final = 1 << 20
+"""Rows of one Parquet row group: large, because each repeats the dictionaries of ids."""
+
+PAGE_BYTES: Final = 1 << 16
+"""Bytes of a column in one page: what a reader of many files at once has to hold of each."""
+
+FILE_MODE: Final = 0o644
+
+
+class ParquetSink:
+    """Takes tables of one schema and leaves a durable file; on an exception what is there is no file."""
+
+    def __init__(self, path: Path, compression: int, *, merged: bool = False) -> None:
+        """``compression``: zstd level. ``merged``: the file holds what several did."""
+        self._path = path
+        self._compression = compression
+        self._merged = merged
+        self._writer: Any = None
+
+    def write(self, table: Any) -> None:
+        """Append ``table`` in row groups of its own; raises OSError."""
+        if self._writer is None:
+            self._writer = self._open(table.schema)
+        self._writer.write_table(table, ROW_GROUP_ROWS)
+
+    def _open(self, schema: Any) -> Any:
+        encoding = encoding_of(schema, merged=self._merged)
+        writer = pq.ParquetWriter(
+            self._path,
+            schema,
+            compression="zstd",
+            compression_level=self._compression,
+            use_dictionary=encoding.dictionary,
+            column_encoding=encoding.column,
+            write_statistics=encoding.statistics,
+            write_page_checksum=True,
+            data_page_size=PAGE_BYTES,
+            store_schema=False,  # else a reader is told to make dictionaries of the id columns
+        )
+        writer.add_key_value_metadata({VERSION_KEY: SCHEMA_VERSION})
+        return writer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        if kind is None:
+            self._path.chmod(FILE_MODE)
+            sync_file(self._path)

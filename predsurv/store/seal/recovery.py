@@ -1,0 +1,110 @@
+"""Start-up: seal whatever segments an earlier run left, exactly as that run would have.
+
+Kept apart only for what is special at start: finding the segments, and giving the caller what it
+needs to account for the time after the last record.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import Coverage, Record
+from predsurv.ports import Clock
+from predsurv.store.claims import LostIntervals
+from predsurv.store.files import clear_dir
+from predsurv.store.layout import Layout, parse_segment, segments_of
+from predsurv.store.seal.coverage_tail import sealed_until
+from predsurv.store.seal.seal import DEFAULTS, SealOptions, SealReport, seal_segment
+from predsurv.store.seal.tables import SegmentContents
+from predsurv.store.wal import quarantine
+from predsurv.store.wal.segment import SegmentInfo
+
+
+class ResumeState(Struct, frozen=True):
+    """What the newest segment of an earlier run says about its end. Times in ns UTC.
+
+    ``clean``: it was closed on purpose. ``last_ts``: its latest record, 0 when it has none.
+    ``last_seen``: the latest book, change or trade of each instrument. ``last_coverage``: the last
+    coverage record of each instrument. ``notes``: as the log was told.
+    """
+
+    clean: bool
+    last_ts: int
+    last_seen: Mapping[InstrumentKey, int]
+    last_coverage: Mapping[InstrumentKey, Coverage]
+    notes: Mapping[str, bytes]
+
+
+class RecoveryReport(Struct, frozen=True):
+    """What was found at start: a report per segment, and the last state when there was one.
+
+    ``last`` is None on a first start, after a clean stop that sealed everything, and when the
+    newest segment was too damaged to read (then ``damaged`` of its report says so).
+    """
+
+    seals: tuple[SealReport, ...]
+    last: ResumeState | None
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Everything that could not be read, over all segments."""
+        return tuple(f"{seal.segment}: {what}" for seal in self.seals for what in seal.damaged)
+
+
+Epilogue = Callable[[ResumeState], Sequence[Record]]
+
+
+def recover(
+    layout: Layout, collector: str, clock: Clock, options: SealOptions = DEFAULTS, epilogue: Epilogue | None = None
+) -> RecoveryReport:
+    """Seal the segments that ``collector`` left, oldest first; call with its DataLock held.
+
+    ``epilogue`` is asked for records to add to the newest one, such as the coverage that ends in a
+    ``crash`` gap: they become durable in the same instant in which the segment is forgotten, so a
+    crash during recovery neither loses nor doubles them. What was claimed, in whole segments, of time
+    whose records were in a damaged one before them is sealed as a ``crash``. Raises as ``seal_segment`` does.
+    """
+    clear_dir(layout.staging(collector))
+    _remove_orphans(layout, collector)
+    found: list[ResumeState] = []
+
+    def ending(segment: SegmentInfo, contents: SegmentContents) -> Sequence[Record]:
+        found.append(_state_of(segment, contents))
+        return epilogue(found[-1]) if epilogue is not None else ()
+
+    paths = list(segments_of(layout.wal, collector))
+    losses, seals = LostIntervals(), list[SealReport]()
+    for number in quarantine.marked(layout, collector) or ():  # by an earlier call that was not completed
+        losses.add(sealed_until(layout, collector, number))
+    options = msgspec.structs.replace(options, amend=losses.amend)
+    closing = msgspec.structs.replace(options, epilogue=ending)
+    for path in paths:
+        seals.append(seal_segment(path, layout, clock, closing if path == paths[-1] else options))
+        if seals[-1].damaged:
+            # Later segments hold changes of books that nobody can begin with any more.
+            losses.add(sealed_until(layout, collector, parse_segment(path)[1]))
+    return RecoveryReport(tuple(seals), found[-1] if found else None)
+
+
+def _remove_orphans(layout: Layout, collector: str) -> None:
+    """Delete what SQLite kept beside segments that are gone: a crash came between the two."""
+    for suffix in ("-wal", "-shm", "-journal"):
+        for path in layout.wal.glob(f"{collector}-*.db{suffix}"):
+            if not path.with_name(path.name.removesuffix(suffix)).exists():
+                path.unlink()
+
+
+def _state_of(segment: SegmentInfo, contents: SegmentContents) -> ResumeState:
+    seen: dict[InstrumentKey, int] = {}
+    for dataset in ("deltas", "trades", "snapshots"):
+        grouped = contents.tables[dataset].group_by("key").aggregate([("ts_recv", "max")])
+        for number, ts in zip(grouped["key"].to_pylist(), grouped["ts_recv_max"].to_pylist(), strict=True):
+            key = contents.keys[number]
+            seen[key] = max(ts, seen.get(key, ts))
+    ends = [coverage.end for coverage in contents.last_coverage.values()]
+    changed = pc.max(contents.tables["lifecycle"]["ts_recv"]).as_py() or 0
+    last_ts = max([changed, *seen.values(), *ends])
+    return ResumeState(segment.complete, last_ts, seen, contents.last_coverage, segment.notes)

@@ -1,0 +1,188 @@
+"""Remove what is too old or too much, oldest hours first.
+
+Kept apart from compaction because this is the one place that destroys data.
+
+Everything before one instant goes, of all venues and kinds of data, so that what is left is one
+unbroken stretch of time: a day's coverage never speaks of hours that are gone. The instant is
+written down before anything is removed, and what lies before it counts as gone from then on.
+"""
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from predsurv.core.errors import TransientError
+from predsurv.ports import Clock
+from predsurv.store import manifest
+from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
+from predsurv.store.layout import (
+    FOLDERS,
+    NS_HOUR,
+    Layout,
+    Partition,
+    data_files,
+    date_of,
+    end_of,
+    ours,
+    parse_file,
+    segment_name,
+)
+from predsurv.store.locks import only_one, publishing
+from predsurv.store.remote.upload_journal import first_owed
+from predsurv.store.schema import TIME
+from predsurv.store.seal.compact import CompactOptions, rewrite
+from predsurv.store.wal.segment import opened_at
+
+
+class RetentionPolicy(Struct, frozen=True):
+    """What may stay: nothing older than ``max_age`` (ns), no more than ``max_bytes``; 0 is no limit.
+
+    ``uploaded``: only what a bucket has too may go, by the journal of uploads.
+    ``compression``: zstd level of what is written anew. ``at``: called with the name of each step
+    before it, for fault injection.
+    """
+
+    max_age: int = 0
+    max_bytes: int = 0
+    compression: int = 2
+    uploaded: bool = False
+    at: Callable[[str], None] = lambda _step: None
+
+
+class ExpireReport(Struct, frozen=True):
+    """What was removed: everything before ``cutoff`` (ns UTC); 0 when nothing ever was."""
+
+    cutoff: int = 0
+    files: int = 0
+    bytes: int = 0
+
+
+def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireReport:
+    """Remove the oldest hours until ``policy`` is kept; safe beside collectors, and to call again.
+
+    Hours that a log segment may still hold rows of stay, and the running hour. Raises SafetyError
+    when another call runs, TransientError when the disk refuses.
+    """
+    try:
+        with only_one(layout.state / "retention", "removing old data"):
+            before = manifest.cutoff_of(layout.manifest)
+            cutoff = max(before, _cutoff(layout, clock.now(), policy))
+            if cutoff > before:
+                policy.at("intend")
+                manifest.cut_off(layout.manifest, cutoff)
+            return _remove(layout, cutoff, policy) if cutoff else ExpireReport()
+    except OSError as error:
+        raise TransientError(f"cannot remove old data from {layout.data_dir}: {error}") from error
+
+
+def _cutoff(layout: Layout, now: int, policy: RetentionPolicy) -> int:
+    """Return the start of the first hour that stays."""
+    old = now - policy.max_age if policy.max_age else 0
+    full = _first_that_fits(layout, policy.max_bytes) if policy.max_bytes else 0
+    unsealed = [opened for path in layout.wal.glob("*.db") if (opened := opened_at(path)) is not None]
+    owed = first_owed(layout) if policy.uploaded else None
+    return min(max(old, full), now, *unsealed, *(() if owed is None else (owed,))) // NS_HOUR * NS_HOUR
+
+
+def _first_that_fits(layout: Layout, bytes_max: int) -> int:
+    sizes: Counter[int] = Counter()
+    for partition, path in _sealed(layout):
+        sizes[end_of(partition)] += path.stat().st_size
+    total = sizes.total()
+    cutoff = 0
+    for end in sorted(sizes):
+        if total <= bytes_max:
+            break
+        cutoff, total = end, total - sizes[end]
+    return cutoff
+
+
+def _sealed(layout: Layout) -> Iterator[tuple[Partition, Path]]:
+    for dataset in FOLDERS:
+        for path in data_files(layout, dataset):
+            yield parse_file(path)[0], path
+
+
+def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireReport:
+    policy.at("remove")
+    gone = Counter[str]()
+    folders = {path.parent for partition, path in _sealed(layout) if end_of(partition) <= cutoff}
+    make_dirs(layout.expired, PRIVATE_DIR)
+    for number, folder in enumerate(sorted(folders)):
+        policy.at(f"take out {number}")
+        with publishing(layout.state, alone=True):
+            gone.update(_take_out(folder, _free_name(layout.expired)))
+    _trim_coverage(layout, cutoff, policy)
+    policy.at("delete")
+    for folder in layout.expired.iterdir():
+        shutil.rmtree(folder)
+    _forget_days(layout, date_of(cutoff))
+    return ExpireReport(cutoff, gone["files"], gone["bytes"])
+
+
+def _take_out(folder: Path, home: Path) -> dict[str, int]:
+    """Move all files of ours in ``folder`` to ``home``; what somebody else put beside them stays. Count what went."""
+    paths = ours(folder.iterdir())
+    counts = {"files": len(paths), "bytes": sum(path.stat().st_size for path in paths)}
+    if set(paths) == set(folder.iterdir()):
+        replace(folder, home)
+        sync_dir(folder.parent)
+        _remove_if_empty(folder.parent)
+    else:
+        make_dirs(home, PRIVATE_DIR)
+        for path in paths:
+            replace(path, home / path.name)
+        sync_dir(folder)
+    return counts
+
+
+def _forget_days(layout: Layout, first: str) -> None:
+    """Remove manifests, then journals, and universes of days before ``first``, but each venue's newest universe."""
+    for path in (*layout.manifest.glob("*.jsonl"), *layout.uploads.glob("*.jsonl")):
+        if path.stem[-len(first) :] < first:
+            path.unlink()
+    for venue in (layout.data_dir / "metadata").glob("venue=*"):
+        for universe in sorted(venue.glob("date=*/universe.jsonl"))[:-1]:
+            if universe.parent.name.removeprefix("date=") < first:
+                universe.unlink()
+                _remove_if_empty(universe.parent)
+
+
+def _free_name(folder: Path) -> Path:
+    taken = {path.name for path in folder.iterdir()}
+    return next(folder / str(number) for number in range(len(taken) + 1) if str(number) not in taken)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.name.startswith("date=") and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _trim_coverage(layout: Layout, cutoff: int, policy: RetentionPolicy) -> None:
+    """Take the removed hours out of the coverage of the day that they were part of."""
+    early = {file.path for file in manifest.read(layout.manifest, date_of(cutoff)) if file.lo < cutoff}
+    groups: defaultdict[tuple[str, Partition], list[Path]] = defaultdict(list)
+    for path in data_files(layout, "coverage"):
+        partition, stamp = parse_file(path)
+        sealed = not (layout.wal / segment_name(stamp.collector, stamp.segment)).exists()
+        if sealed and path.relative_to(layout.data_dir).as_posix() in early:
+            groups[stamp.collector, partition].append(path)
+    for (collector, partition), paths in groups.items():
+        policy.at(f"trim {collector}")
+        paths.sort(key=lambda path: parse_file(path)[1].segment)
+        rewrite(layout, collector, {partition: paths}, CompactOptions(policy.compression), partial(_since, cutoff))
+
+
+def _since(cutoff: int, table: Any) -> Any:
+    """Return the coverage rows that end after ``cutoff``, none of them starting before it."""
+    instant = pa.scalar(cutoff, pa.int64()).cast(TIME)
+    table = table.filter(pc.greater(table["end"], instant))
+    start = pc.if_else(pc.less(table["start"], instant), instant, table["start"])
+    return table.set_column(table.schema.get_field_index("start"), table.schema.field("start"), start)

@@ -1,0 +1,215 @@
+"""Sealing: a closed log segment becomes Parquet files, once, whatever interrupts it.
+
+Kept apart from the log because recovery is nothing but sealing what is found. The file's name
+comes from the segment's number, so sealing again after a crash rewrites the same files; the
+segment is forgotten only when all of them are durably in place.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from predsurv.core.errors import IntegrityError, TransientError
+from predsurv.core.records import Coverage, Record
+from predsurv.ports import Clock
+from predsurv.store import allocator, manifest
+from predsurv.store import disk_reserve as ballast
+from predsurv.store.claims import retract
+from predsurv.store.files import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir
+from predsurv.store.layout import Dataset, FileStamp, Layout, parse_file, parse_segment, segment_name, stamp_time
+from predsurv.store.locks import publishing
+from predsurv.store.manifest import SealedFile
+from predsurv.store.seal.coverage_tail import sealed_until
+from predsurv.store.seal.parquet_writer import ParquetSink
+from predsurv.store.seal.partitions import FileTable, file_tables
+from predsurv.store.seal.tables import SegmentContents, SegmentTables
+from predsurv.store.wal import quarantine
+from predsurv.store.wal.segment import IncompleteSegment, SegmentInfo, SegmentReader, predecessor_limit, remove_segment
+
+
+class SealOptions(Struct, frozen=True):
+    """How to seal.
+
+    ``levels``: a side of a snapshot row. ``compression``: zstd level. ``epilogue``: asked, with what
+    the segment says and holds, for records to add to it. ``amend``: what becomes of a coverage
+    record. ``ballast``: bytes of disk kept back, and given up when a seal finds the disk full: its
+    files take a fifth of the log that they replace, so one seal makes room for the next. ``at``:
+    called with the name of each step before it, for fault injection.
+    """
+
+    levels: int = 10
+    compression: int = 2
+    ballast: int = 0
+    epilogue: Callable[[SegmentInfo, SegmentContents], Sequence[Record]] | None = None
+    amend: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)
+    at: Callable[[str], None] = lambda _step: None
+
+
+DEFAULTS: Final = SealOptions()
+_QUARANTINED: Final = "it was put into quarantine before"
+
+
+class SealReport(Struct, frozen=True):
+    """What became of one segment.
+
+    ``rows`` and ``bytes`` by dataset; ``records`` read from the log. ``damaged`` names what could
+    not be read and ``torn`` counts bytes that were no whole commit: both are in quarantine.
+    ``opened`` and ``latest``: when the segment was opened and its latest record, ns UTC, 0 unknown.
+    """
+
+    segment: str
+    files: tuple[SealedFile, ...] = ()
+    rows: Mapping[Dataset, int] = {}
+    bytes: Mapping[Dataset, int] = {}
+    records: int = 0
+    damaged: tuple[str, ...] = ()
+    torn: int = 0
+    opened: int = 0
+    latest: int = 0
+    duration_ns: int = 0
+
+
+def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions = DEFAULTS) -> SealReport:
+    """Turn the segment at ``path``, which nobody writes to any more, into data files and forget it.
+
+    Segments of a collector are sealed in the order of their numbers, one at a time. What cannot
+    be read is reported and kept in quarantine. Raises TransientError when the disk refuses (full):
+    nothing is lost and nothing half-done is visible, seal it again later.
+    """
+    started = clock.monotonic()
+    try:
+        report = _outcome(path, layout, options)
+    except OSError as error:
+        if not ballast.give_up(layout):
+            raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
+        return seal_segment(path, layout, clock, options)
+    allocator.give_back()
+    if options.ballast:
+        ballast.keep(layout, options.ballast)
+    return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)
+
+
+def _outcome(path: Path, layout: Layout, options: SealOptions) -> SealReport:
+    if not path.exists():  # forgotten by an earlier call, which then could not make that durable
+        remove_segment(path)
+        return SealReport(path.name, damaged=(_QUARANTINED,) if quarantine.keeps(path, layout) else ())
+    try:
+        return _seal(path, layout, options)
+    except IncompleteSegment:
+        remove_segment(path)
+        return SealReport(path.name)
+    except IntegrityError as error:
+        quarantine.keep_segment(path, layout)
+        return SealReport(path.name, damaged=(str(error),))
+
+
+def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
+    options.at("read")
+    segment, contents, damaged = _read(path, options)
+    if damaged:
+        segment, contents, damaged = _read(path, _doubting(path, layout, options))
+    stamp = FileStamp(stamp_time(segment.header.opened), segment.header.collector, segment.header.segment)
+    files = _write_files(file_tables(contents, options.levels, stamp.segment), layout, stamp, options)
+    options.at("forget")
+    if segment.torn:
+        quarantine.keep_tail(path, segment.torn, layout.quarantine)
+    if damaged:
+        quarantine.keep_segment(path, layout)
+    else:
+        remove_segment(path)
+    options.at("forgotten")
+    rows, size = _totals(files)
+    return SealReport(
+        segment=path.name,
+        files=files,
+        rows=rows,
+        bytes=size,
+        records=contents.records,
+        damaged=damaged,
+        torn=segment.torn,
+        opened=segment.header.opened,
+        latest=contents.latest,
+    )
+
+
+def _doubting(path: Path, layout: Layout, options: SealOptions) -> SealOptions:
+    """Return ``options`` for a segment that is damaged: its claims speak of rows that were in it, too."""
+    since = sealed_until(layout, *parse_segment(path))
+
+    def amend(claim: Coverage) -> Sequence[Coverage]:
+        return retract(options.amend(claim), since.get(claim.key.venue, 0))
+
+    return msgspec.structs.replace(options, amend=amend)
+
+
+def _read(path: Path, options: SealOptions) -> tuple[SegmentInfo, SegmentContents, tuple[str, ...]]:
+    collector, number = parse_segment(path)
+    successor = path.with_name(segment_name(collector, number + 1))
+    limit = predecessor_limit(successor)
+    collected = SegmentTables(options.levels, options.amend)
+    with closing(SegmentReader(path)) as reader:
+        for batch in reader.batches(limit):
+            collected.add(batch)
+        segment, damaged = reader.segment, reader.damaged
+    if segment.torn and limit is None and successor.exists():
+        damaged.append(f"{segment.torn} bytes at its end, and another segment follows")
+    if options.epilogue is not None:
+        collected.add_records(options.epilogue(segment, collected.contents()))
+    contents = collected.contents()
+    if contents.lost:
+        damaged.append(f"{contents.lost} records whose instrument was named in a damaged batch")
+    return segment, contents, tuple(damaged)
+
+
+def _write_files(
+    tables: Iterable[FileTable], layout: Layout, stamp: FileStamp, options: SealOptions
+) -> tuple[SealedFile, ...]:
+    staging = layout.staging(stamp.collector)
+    make_dirs(staging, PRIVATE_DIR)
+    staged: list[tuple[Path, Path, SealedFile]] = []
+    try:
+        for number, each in enumerate(tables):
+            options.at(f"stage {number}")
+            target = layout.file(each.partition, stamp)
+            draft = staging / f"{number:04d}-{target.name}"
+            staged.append((draft, target, _stage(draft, target.relative_to(layout.data_dir), each, options)))
+        files = tuple(file for _, _, file in staged)
+        with publishing(layout.state):
+            _publish(staged, options)
+            options.at("manifest")
+            manifest.record(layout.manifest, stamp.collector, files)
+    except OSError:
+        clear_dir(staging)
+        raise
+    return files
+
+
+def _stage(draft: Path, target: Path, each: FileTable, options: SealOptions) -> SealedFile:
+    with ParquetSink(draft, options.compression) as sink:
+        sink.write(each.table)
+    return SealedFile(str(target), each.table.num_rows, each.lo, each.hi, draft.stat().st_size, manifest.digest(draft))
+
+
+def _publish(staged: Sequence[tuple[Path, Path, SealedFile]], options: SealOptions) -> None:
+    for number, (draft, target, _) in enumerate(staged):
+        options.at(f"publish {number}")
+        make_dirs(target.parent)
+        replace(draft, target)
+    options.at("published")
+    for folder in sorted({target.parent for _, target, _ in staged}):
+        sync_dir(folder)
+
+
+def _totals(files: Iterable[SealedFile]) -> tuple[dict[Dataset, int], dict[Dataset, int]]:
+    rows: Counter[Dataset] = Counter()
+    size: Counter[Dataset] = Counter()
+    for file in files:
+        dataset = parse_file(Path(file.path))[0].dataset
+        rows[dataset] += file.rows
+        size[dataset] += file.bytes
+    return dict(rows), dict(size)

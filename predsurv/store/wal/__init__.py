@@ -1,0 +1,1 @@
+"""The write-ahead log: segments, their codec, and quarantine of damaged ones."""

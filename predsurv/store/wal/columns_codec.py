@@ -1,0 +1,155 @@
+"""Records as columns of native integers.
+
+Kept apart from the batches they make up because this is what logging costs: every record passes here. There is one
+function in Python and its compiled twin (``native/``) where there was a C compiler at installation.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from itertools import chain, compress, repeat
+from operator import is_not, not_
+from typing import Final, TypeVar, cast
+
+from predsurv.core.events import BookDelta, BookSnapshot, Level
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.native import accepted
+from predsurv.core.records import BookTop, Coverage, Record
+
+try:
+    from predsurv.store import _native
+except ImportError:  # there was no compiler
+    _native = None  # type: ignore[assignment]
+
+LEVEL_BYTES: Final = 16
+INT64_MAX: Final = 2**63 - 1
+ABSENT: Final = -(2**63)
+
+Runs = tuple[bytes, ...]
+Columns = tuple[bytes, Runs | None, Runs | None, Runs | None, list[int]]
+"""Times; the runs of ``DeltaColumns``, of ``BookColumns`` for books and for tops; places of all other records."""
+
+_Books = Sequence[BookSnapshot] | Sequence[BookTop]
+_COLUMNS: Final = frozenset({BookSnapshot, BookTop})
+_Kind = TypeVar("_Kind", BookSnapshot, BookTop)
+
+
+def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Columns:
+    """Return the columns of ``records`` (not empty); keys not in ``table`` are numbered and join it.
+
+    A venue's time or sequence number beyond 64 bits becomes ABSENT: it cannot be true. Raises struct.error for any
+    other such int.
+    """
+    kinds = list(map(type, records))
+    changes: Sequence[BookDelta] = cast("Sequence[BookDelta]", records)
+    books = tops = None
+    others: list[int] = []
+    if kinds.count(BookDelta) < len(kinds):
+        # Sorted out by C loops: they pass over every record.
+        others_than_changes = list(map(is_not, kinds, repeat(BookDelta)))
+        rest = list(compress(range(len(records)), others_than_changes))
+        changes = cast("Sequence[BookDelta]", list(compress(records, map(not_, others_than_changes))))
+        books = _book_runs(*_taken(BookSnapshot, records, rest), table)
+        tops = _top_runs(*_taken(BookTop, records, rest), table)
+        others = [i for i in rest if type(records[i]) not in _COLUMNS]
+    deltas = _delta_runs(changes, table) if changes else None
+    return _times(records), deltas, books, tops, others
+
+
+ColumnsOf = Callable[[list[Record], dict[InstrumentKey, int]], Columns]
+native = accepted(_native)
+columns_of: ColumnsOf = python_columns if native is None else native.columns_of
+
+
+def _delta_runs(deltas: Sequence[BookDelta], table: dict[InstrumentKey, int]) -> Runs:
+    # One comprehension per field costs half of anything that makes a tuple per record.
+    return (
+        _numbers([each.key for each in deltas], table),
+        _run([each.ts_venue for each in deltas]),
+        _run([each.epoch for each in deltas]),
+        _run([each.seq for each in deltas]),
+        _pack("q", [each.price for each in deltas]),
+        _pack("q", [each.size if each.side == "bid" else ~each.size for each in deltas]),
+    )
+
+
+def _book_runs(positions: Sequence[int], books: Sequence[BookSnapshot], table: dict[InstrumentKey, int]) -> Runs | None:
+    if not books:
+        return None
+    return (
+        *_book_facts(positions, books, table),
+        _run([book.epoch for book in books]),
+        _run([book.seq for book in books]),
+        _pack("i", [len(book.bids) for book in books]),
+        _pack("i", [len(book.asks) for book in books]),
+        _levels([book.bids for book in books]),
+        _levels([book.asks for book in books]),
+    )
+
+
+def _top_runs(positions: Sequence[int], tops: Sequence[BookTop], table: dict[InstrumentKey, int]) -> Runs | None:
+    if not tops:
+        return None
+    return (
+        *_book_facts(positions, tops, table),
+        _run([top.trusted for top in tops]),
+        _run([None]),
+        _pack("i", [len(top.bids) // LEVEL_BYTES for top in tops]),
+        _pack("i", [len(top.asks) // LEVEL_BYTES for top in tops]),
+        b"".join([top.bids for top in tops]),
+        b"".join([top.asks for top in tops]),
+    )
+
+
+def _book_facts(positions: Sequence[int], books: _Books, table: dict[InstrumentKey, int]) -> Runs:
+    keys = _numbers([book.key for book in books], table)
+    return _pack("i", positions), keys, _run([book.ts_venue for book in books])
+
+
+def _numbers(keys: Sequence[InstrumentKey], table: dict[InstrumentKey, int]) -> bytes:
+    try:
+        numbers = [table[key] for key in keys]
+    except KeyError:
+        for key in dict.fromkeys(keys):
+            table.setdefault(key, len(table))
+        numbers = [table[key] for key in keys]
+    return _pack("i", numbers)
+
+
+def _taken(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
+    at = [i for i in places if type(records[i]) is kind]
+    return at, cast("list[_Kind]", [records[i] for i in at])
+
+
+def _time_of(record: Record) -> int:
+    """Return the local time (ns UTC) that places ``record`` in the log."""
+    return record.start if isinstance(record, Coverage) else record.ts_recv
+
+
+def _times(records: Sequence[Record]) -> bytes:
+    try:
+        return _pack("q", [record.ts_recv for record in records])  # type: ignore[union-attr]
+    except AttributeError:  # a coverage record, as there are once a minute
+        return _pack("q", [_time_of(record) for record in records])
+
+
+def _levels(sides: Sequence[tuple[Level, ...]]) -> bytes:
+    return _pack("q", list(chain.from_iterable(chain.from_iterable(sides))))
+
+
+def _pack(code: str, values: Sequence[int]) -> bytes:
+    return struct.pack(f"{len(values)}{code}", *values)
+
+
+def _run(values: Sequence[int | None]) -> bytes:
+    first = values[0]
+    if first == values[-1] and values.count(first) == len(values):
+        values = values[:1]
+    try:
+        return _pack("q", cast("Sequence[int]", values))
+    except struct.error:  # something is absent, or cannot be true
+        return _pack("q", [ABSENT if value is None or not fits(value) else value for value in values])
+
+
+def fits(value: int) -> bool:
+    """Return whether ``value`` can be held: 64 bits, less the one that says ABSENT."""
+    return -INT64_MAX <= value <= INT64_MAX

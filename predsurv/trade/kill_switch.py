@@ -1,0 +1,58 @@
+"""The halt flag: a file that says stop, and keeps saying it.
+
+Kept apart because it must work while the trader hangs, from another process, and across restarts:
+only a person takes it away.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from predsurv.core.text import sanitise
+from predsurv.store.files import make_dirs, sync_dir, write_whole
+
+POLL: Final = 100_000_000
+"""How often a running trader looks (ns): the longest it can go on after a halt."""
+
+
+class HaltRecord(Struct, frozen=True):
+    """Since when (ns UTC) and why trading is stopped."""
+
+    ts: int
+    reason: str
+
+
+class HaltFlag:
+    """The flag file at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> HaltRecord | None:
+        """Return the halt in force, None when there is none; a file that makes no sense still halts."""
+        try:
+            body = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return HaltRecord(0, f"the halt flag cannot be read: {error.strerror}")
+        try:
+            return msgspec.json.decode(body, type=HaltRecord)
+        except msgspec.MsgspecError:
+            return HaltRecord(0, "a halt flag that cannot be read")
+
+    def raise_(self, ts: int, reason: str) -> None:
+        """Halt from now on; the first reason stands."""
+        if self.read() is None:
+            make_dirs(self._path.parent, 0o700)
+            write_whole(self._path, msgspec.json.encode(HaltRecord(ts, sanitise(reason, 400))))
+
+    def clear(self) -> HaltRecord | None:
+        """Take the flag away; return the halt that was in force."""
+        halt = self.read()
+        if halt is not None:
+            self._path.unlink(missing_ok=True)
+            sync_dir(self._path.parent)
+        return halt

@@ -1,0 +1,61 @@
+"""Which markets a run knows: those listed now or held, or those that were listed in the days of a recording.
+
+Kept apart from choosing among them because it is about files and their dates.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Final
+
+from predsurv.core.ids import ID_CHARS_MAX, MarketId, VenueName
+from predsurv.core.market import Market
+from predsurv.core.text import sanitise
+from predsurv.store.universe import date_in_force, find_markets, read_universe
+from predsurv.trade.watchlist import is_open
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def listed_now(venue: VenueName, files: Mapping[str, Path], held: AbstractSet[MarketId]) -> Iterator[Market]:
+    """Yield the markets of the newest universe, and those ``held`` that it lacks as the latest that has them.
+
+    ``files`` are the universe files of ``venue`` by date, at least one.
+    """
+    newest, *older = sorted(files, reverse=True)
+    missing = set(held)
+    for market in read_universe(files[newest]):
+        missing.discard(market.market_id)
+        yield market
+    found = find_markets((files[date] for date in older), missing)
+    yield from found.values()
+    for market_id in sorted(missing - found.keys()):
+        _LOG.warning(
+            "no universe of %s has market %s, of which shares are held: it is watched until it settles, and not traded",
+            venue,
+            sanitise(market_id, ID_CHARS_MAX),
+        )
+
+
+def listed_then(venue: VenueName, files: Mapping[str, Path], first: str, last: str) -> Iterable[Market]:
+    """Return the markets as the universe in force on day ``first`` has them, and those listed up to ``last``.
+
+    ``files`` are the universe files of ``venue`` by date, at least one. A market counts as listed once it is
+    open: one that opens only later is as the first file says in which it is.
+    """
+    begin = date_in_force(files, first) or first
+    if begin > first:
+        _LOG.warning(
+            "no universe of %s is from %s or before, so that of %s is used: markets that ended before it are missing",
+            venue,
+            first,
+            begin,
+        )
+    known: dict[MarketId, Market] = {}
+    for path in [files[begin], *(files[date] for date in files if begin < date <= last)]:
+        for market in read_universe(path):
+            before = known.get(market.market_id)
+            if before is None or (is_open(market) and not is_open(before)):
+                known[market.market_id] = market
+    return known.values()

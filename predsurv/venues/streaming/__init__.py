@@ -1,0 +1,1 @@
+"""Feeds over streaming connections: codec protocol, connections, sessions, takeover."""

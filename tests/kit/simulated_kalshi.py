@@ -1,0 +1,131 @@
+"""Our Kalshi simulator with the venue that talks to it; for tests and benchmarks."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from predsurv.config import CollectorConfig, Config, KalshiConfig, MockConfig, VenuesConfig
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
+from predsurv.net.clock import SystemClock
+from predsurv.ports import Clock
+from predsurv.simulate.fault_script import ScriptedFault
+from predsurv.simulate.kalshi.simulator import KalshiSimulator, KalshiSimulatorSettings, environment
+from predsurv.simulate.kalshi.throwaway_key import KeyType, ThrowawayKey
+from predsurv.state.book import Book
+from predsurv.venues.kalshi.auth import RequestSigner, load_signer
+from predsurv.venues.kalshi.market_parser import VENUE
+from predsurv.venues.kalshi.venue import KalshiVenue
+from predsurv.venues.mock import MockVenue
+from predsurv.venues.streaming.session import StreamPolicy
+
+MS = 1_000_000
+FAST = StreamPolicy(
+    tick=10 * MS,
+    book_patience=500 * MS,
+    silence=500 * MS,
+    silence_max=1_000 * MS,
+    stable=50 * MS,
+    ask_interval=50 * MS,
+    backoff_base=10 * MS,
+    backoff_cap=40 * MS,
+    outage_attempts=4,
+    handshake_interval=5 * MS,
+)
+
+
+class SimulatedKalshi:
+    """A running simulator over ``markets`` made-up markets with ``rate`` changes a second."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        markets: int = 250,
+        rate: int = 2_000,
+        key_type: KeyType = "ed25519",
+        faults: str = "",
+        seed: int = 7,
+        markets_per_subscription: int = 0,
+    ) -> None:
+        self.key = ThrowawayKey(key_type)
+        self.file = folder / "key.pem"
+        self.key.write(self.file)
+        self.clock = SystemClock()
+        self.behind = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), self.clock)
+        terms = KalshiSimulatorSettings(
+            key=self.key, faults=faults, seed=seed, markets_per_subscription=markets_per_subscription
+        )
+        self.server = KalshiSimulator(self.behind, self.clock, terms)
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen and let time pass."""
+        await self.server.start()
+        self.resume()
+
+    def resume(self) -> None:
+        """Let time pass again."""
+        self._running = asyncio.create_task(self.server.run())
+
+    async def pause(self) -> None:
+        """Let no more time pass behind; what clients ask for is still answered."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """Stop."""
+        await self.pause()
+        await self.server.aclose()
+
+    def environ(self) -> Mapping[str, str]:
+        """Return the variables that name the key."""
+        return {"PREDSURV_KALSHI_KEY_ID": self.key.key_id, "PREDSURV_KALSHI_PRIVATE_KEY_FILE": str(self.file)}
+
+    def urls(self) -> Mapping[str, str]:
+        """Return the variables that name the addresses."""
+        every = environment(self.server.port, self.key, self.file)
+        return {name: value for name, value in every.items() if "URL" in name}
+
+    def config(self, per_connection: int = 150) -> Config:
+        """Return a configuration that points here."""
+        rest, ws = self.urls().values()
+        return Config(
+            venues=VenuesConfig(kalshi=KalshiConfig(rest_url=rest, ws_url=ws)),
+            collector=CollectorConfig(instruments_per_connection=per_connection),
+        )
+
+    def venue(
+        self,
+        *,
+        keyed: bool = True,
+        per_connection: int = 150,
+        policy: StreamPolicy = FAST,
+        clock: Clock | None = None,
+        rand: Callable[[], float] = lambda: 1.0,
+    ) -> KalshiVenue:
+        """Return the adapter, with the right key or without any."""
+        clock = clock or self.clock
+        signer: RequestSigner | None = load_signer(clock, self.environ()) if keyed else None
+        return KalshiVenue(self.config(per_connection), clock, rand, signer, policy)
+
+    def busiest(self, count: int) -> Sequence[InstrumentKey]:
+        """Return the instruments whose books change most, the busiest first."""
+        units = sorted(self.behind.session.exchange.units, key=lambda unit: -unit.spec.weight)
+        order = {f"KX{unit.spec.category.upper()}-{unit.spec.index:04d}": rank for rank, unit in enumerate(units)}
+        listed = sorted(self.server.world.listed.values(), key=lambda each: order.get(each.event, 1 << 30))
+        return [key(each.ticker) for each in listed[:count]]
+
+    def afflict(self, kind: str, lasts: int = 0) -> None:
+        """Let something go wrong now, everywhere."""
+        self.server.inject(ScriptedFault(0, kind, lasts, everywhere=True))
+
+    def is_exact(self, book: Book) -> bool:
+        """Return whether ``book`` is what the venue has."""
+        bids, asks = self.server.world.books[book.key.market_id].levels()
+        return dict(book.bids.levels()) == bids and dict(book.asks.levels()) == asks
+
+
+def key(ticker: str) -> InstrumentKey:
+    """Return the YES instrument of a ticker."""
+    return InstrumentKey(VENUE, MarketId(ticker), InstrumentId(ticker))

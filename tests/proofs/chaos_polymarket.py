@@ -1,0 +1,186 @@
+"""The real Polymarket adapter against a simulated Polymarket that misbehaves.
+
+``python -m tests.proofs.chaos_polymarket [--seconds 60] [--rate 4000] [--tokens 1000] [--faults mixed]``
+prints what was right and wrong; ``--throughput`` measures what the simulator can emit on one core.
+Kept apart from the tests because it takes minutes of real time.
+"""
+
+import argparse
+import asyncio
+import logging
+import resource
+import sys
+import time
+from collections.abc import Sequence
+
+from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.net.clock import SystemClock, system_random
+from predsurv.ports import Feed
+from predsurv.simulate.polymarket.fault_injector import KINDS
+from predsurv.simulate.polymarket.faulty_link import FaultyLink
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
+from predsurv.simulate.server import ClientLink
+from predsurv.venues.polymarket.venue import PolymarketVenue
+from tests.proofs.judge_polymarket import Judge
+
+VENUE = VenueName("polymarket")
+PROBE_SECONDS = 0.25
+DRAIN_SECONDS = 2.0
+RECOVER_SECONDS = 45.0
+MIRRORED_SHARE = 10
+
+FAILURES = (
+    "unequal", "stale", "missing", "wrong", "doubled", "orphans", "stranger", "strange_snapshots",
+    "lost_while_covered", "trades_missing", "trades_doubled",
+)  # fmt: skip
+
+
+def keys_of(simulator: PolymarketSimulator, count: int) -> list[InstrumentKey]:
+    """Return ``count`` tokens, mostly first outcomes and some of their mirrors."""
+    mirrored = count // MIRRORED_SHARE
+    names = [(row.condition, row.tokens[0]) for row in simulator.listing.rows[: count - mirrored]]
+    names += [(row.condition, row.tokens[1]) for row in simulator.listing.rows[:mirrored]]
+    return [InstrumentKey(VENUE, MarketId(market), InstrumentId(token)) for market, token in names]
+
+
+def venue_of(simulator: PolymarketSimulator, per_connection: int = 150) -> PolymarketVenue:
+    """Return the adapter, pointed at the simulator."""
+    rest = simulator.http_url
+    urls = PolymarketConfig(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
+    config = Config(
+        venues=VenuesConfig(polymarket=urls),
+        collector=CollectorConfig(instruments_per_connection=per_connection),
+    )
+    return PolymarketVenue(config, SystemClock(), system_random)
+
+
+async def listen(feed: Feed, judge: Judge) -> None:
+    """Judge what the feed says, and the books every quarter of a second."""
+    probed = time.monotonic()
+    async for batch in feed.batches():
+        judge.hear(batch)
+        if time.monotonic() - probed >= PROBE_SECONDS:
+            judge.probe()
+            probed = time.monotonic()
+
+
+async def settle(simulator: PolymarketSimulator, judge: Judge) -> None:
+    """Let every connection recover, then the venue stand still, then the reader catch up."""
+    deadline = time.monotonic() + RECOVER_SECONDS
+    while time.monotonic() < deadline:
+        await asyncio.sleep(PROBE_SECONDS)
+        open_books = {row.condition for row in simulator.listing.rows if not row.over}
+        if all(case.live for case in judge.cases.values() if case.key.market_id in open_books):
+            break
+    simulator.paused = True
+    await asyncio.sleep(DRAIN_SECONDS)
+
+
+async def chaos(arguments: argparse.Namespace) -> Judge:
+    """Run, judge, and return the judge."""
+    terms = PolymarketSimulatorSettings(
+        seed=arguments.seed, markets=arguments.tokens, rate=arguments.rate, faults=arguments.faults, keep=True
+    )
+    simulator = PolymarketSimulator(terms, SystemClock())
+    await simulator.start()
+    want = keys_of(simulator, arguments.tokens)
+    venue, judge = venue_of(simulator), Judge(simulator, want, SystemClock().now)
+    feed = venue.feed()
+    await feed.watch(frozenset(want))
+    running = asyncio.create_task(simulator.run())
+    listening = asyncio.create_task(listen(feed, judge))
+    try:
+        await asyncio.sleep(arguments.seconds)
+        simulator.mischief.stop()
+        await settle(simulator, judge)
+    finally:
+        for task in (listening, running):
+            task.cancel()
+        await asyncio.gather(listening, running, return_exceptions=True)
+        await feed.aclose()
+        await venue.aclose()
+        await simulator.aclose()
+    for task in (listening, running):
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+    judge.finish()
+    report(simulator, judge, arguments)
+    return judge
+
+
+def report(simulator: PolymarketSimulator, judge: Judge, arguments: argparse.Namespace) -> None:
+    """Print everything counted."""
+    elapsed = (simulator.exchange.now - simulator.exchange.origin) / 1e9
+    spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    deeds: dict[str, int] = {}
+    for deed in simulator.truth.deeds:
+        deeds[deed.kind] = deeds.get(deed.kind, 0) + 1
+    print(f"{arguments.tokens} tokens, {elapsed:.0f} s of market time, faults {arguments.faults!r}: {deeds}")
+    sent = simulator.members.sent
+    print(f"{sent:,} messages sent ({sent / elapsed:,.0f}/s), {spent:.1f} s CPU in all")
+    for name, count in sorted(judge.counts.items()):
+        print(f"  {name:<24}{count:>12,}")
+    for name, delay in judge.worst.items():
+        print(f"  worst {name:<18}{delay / 1e6:>12,.0f} ms")
+
+
+class _Nowhere(ClientLink):
+    """A link that counts what it is given."""
+
+    def __init__(self) -> None:
+        self.number = 1
+        self.count = self.bytes = 0
+
+    @property
+    def backlog(self) -> int:
+        return 0
+
+    def send(self, messages: Sequence[bytes]) -> None:
+        self.count += len(messages)
+        self.bytes += sum(map(len, messages))
+
+
+def throughput(arguments: argparse.Namespace) -> None:
+    """Measure the simulator alone: exchange, books, hashes, frames; everything but the kernel."""
+    simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=arguments.tokens, rate=50_000), SystemClock())
+    link = _Nowhere()
+    simulator.members.join(FaultyLink(link, lambda *_: None))
+    names = [key.instrument_id for key in keys_of(simulator, arguments.tokens)]
+    for start in range(0, len(names), 100):
+        text = ",".join(f'"{name}"' for name in names[start : start + 100])
+        simulator.members.hear(1, f'{{"type":"market","assets_ids":[{text}]}}'.encode())
+    simulator.members.flush(0)
+    link.count = link.bytes = 0
+    began = time.process_time()
+    asyncio.run(simulator.advance(4_000_000_000))
+    spent = time.process_time() - began
+    print(f"{link.count / spent:,.0f} messages/s of CPU, {link.bytes / link.count:.0f} B each ({spent:.1f} s)")
+
+
+def main(words: Sequence[str]) -> int:
+    """Return 1 when something was wrong that no fault excuses."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--rate", type=int, default=4_000)
+    parser.add_argument("--tokens", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--faults", default="mixed", help=f"a script; by name: {', '.join(KINDS.presets)}")
+    parser.add_argument("--throughput", action="store_true")
+    arguments = parser.parse_args(words)
+    logging.basicConfig(level=logging.ERROR)
+    if arguments.throughput:
+        throughput(arguments)
+        return 0
+    judge = asyncio.run(chaos(arguments))
+    wrong = {name: judge.counts[name] for name in FAILURES if judge.counts[name]}
+    wrong |= {"final": 1} if judge.counts["final_equal"] != judge.counts["final_books"] else {}
+    wrong |= {"outages": 1} if judge.counts["outages_covered"] != judge.counts["outages"] else {}
+    print(
+        "FAILED: " + ", ".join(f"{name} {count:,}" for name, count in wrong.items()) if wrong else "all as it should be"
+    )
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

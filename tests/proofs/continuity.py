@@ -1,0 +1,245 @@
+"""What following the books by their hashes costs, and what it finds.
+
+``python -m tests.proofs.continuity [cost|losses|clean|freezes|rotations]…``, all by default. The venue is scripted
+(``tests.kit.scripted_polymarket``): its hashes are computed by the plain recipe, not by ours.
+"""
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from benchmarks import rounds
+from predsurv.core.events import BookDelta, BookSnapshot, Connected, Gap, MarketEvent
+from predsurv.core.ids import InstrumentKey
+from predsurv.state.book import Book
+from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.hash_verifier import HashCheckCounts
+from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+from predsurv.venues.streaming.session import ConnectionSession, StreamPolicy
+from tests.kit.scripted_feed import Row, Run, rows, talk
+from tests.kit.scripted_polymarket import Venue
+
+TOKENS = 200
+LEVELS = 40
+FRAMES = 20_000
+READ_FRAMES = 20
+"""Frames that arrive together."""
+TRIALS = 10_000
+CLEAN = 1_000_000
+FREEZES = 200
+ROTATIONS = 1_000
+RATE = 3_000
+"""Messages a second of a busy day."""
+
+_MS = 1_000_000
+_S = 1_000 * _MS
+
+
+class Ear:
+    """One connection to ``venue`` at a time of our own making (ns)."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+        self.memory = PolymarketSharedState()
+        self.codec = PolymarketCodec(1, self.memory)
+        self.now = _S
+        self.open(venue.keys, frozenset())
+
+    def open(self, add: frozenset[InstrumentKey], drop: frozenset[InstrumentKey]) -> None:
+        """Ask for books and get them."""
+        self.codec.requests(add, drop)
+        self.hear([self.venue.books(sorted(one.instrument_id for one in add))])
+
+    def hear(self, frames: Sequence[bytes], passes: int = _MS) -> list[MarketEvent]:
+        """Decode ``frames`` and check."""
+        out: list[MarketEvent] = []
+        self.codec.decode(frames, self.now, out)
+        self.now += passes
+        self.codec.audit(self.now, self.now, out)
+        return out
+
+    def line(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return our book in the venue's words."""
+        found = self.codec.witness.lines[name]
+        return found.bids.levels, found.asks.levels
+
+
+class Pipeline:
+    """Frames to events, books and rows, with checks after every read or without."""
+
+    def __init__(self) -> None:
+        venue = Venue(TOKENS, levels=LEVELS)
+        names = list(venue.tokens)
+        self.keys, self.opening = venue.keys, venue.books(names)
+        self.frames = [frame for _ in range(FRAMES) for frame in venue.burst(venue.rng.choice(names))]
+        self.checks = HashCheckCounts()
+
+    def run(self, interval: int | None) -> None:
+        """Process everything; a message takes ``interval`` ns to come, None for no checks."""
+        memory = PolymarketSharedState()
+        codec, books = PolymarketCodec(1, memory), {one: Book(one) for one in self.keys}
+        codec.requests(self.keys, frozenset())
+        rows: list[MarketEvent] = []
+        _take(codec, [self.opening], books, rows)
+        for start in range(0, len(self.frames), READ_FRAMES):
+            _take(codec, self.frames[start : start + READ_FRAMES], books, rows)
+            if interval is not None:
+                codec.audit(start, start * interval, rows)
+        self.checks = memory.checks
+
+
+def _take(
+    codec: PolymarketCodec, frames: Sequence[bytes], books: dict[InstrumentKey, Book], rows: list[MarketEvent]
+) -> None:
+    events: list[MarketEvent] = []
+    codec.decode(frames, 0, events)
+    for event in events:
+        if type(event) is BookDelta:
+            books[event.key].change(event)
+        elif type(event) is BookSnapshot:
+            books[event.key].apply(event)
+    rows += events
+
+
+def cost() -> bool:
+    """Compare decode → book → row with checks and without, on the same frames."""
+    pipeline = Pipeline()
+    intervals = {"without": None, "all checked": _S // RATE, "as time allows": 4_000}
+    found: dict[str, HashCheckCounts] = {}
+
+    def contender(name: str) -> None:
+        pipeline.run(intervals[name])
+        found[name] = pipeline.checks
+
+    taken = rounds.interleave({name: partial(contender, name) for name in intervals})
+    plain = taken["without"].median_s / FRAMES
+    print(f"{FRAMES:,} changes of {TOKENS} books of {2 * LEVELS} levels, {READ_FRAMES} to a read")
+    for name, timing in taken.items():
+        each = timing.median_s / FRAMES
+        print(f"  {name:14} {each * 1e6:6.2f} µs a message, {(each - plain) * RATE:.1%} of a core more at {RATE:,}/s")
+        print(f"  {'':14} {found[name]}")
+    return found["all checked"].mismatched == 0
+
+
+def losses() -> bool:
+    """Lose one change and see whether the next burst of the token shows it."""
+    venue = Venue(1)
+    (name,) = venue.tokens
+    ear = Ear(venue)
+    seen = healed = 0
+    for _ in range(TRIALS):
+        ear.hear(venue.burst(name, venue.rng.randrange(1, 3)))
+        venue.burst(name)
+        before = ear.memory.checks.mismatched
+        ear.hear(venue.burst(name))
+        token = venue.tokens[name]
+        right = ear.line(name) == _texts(token.sides)
+        seen += ear.memory.checks.mismatched > before
+        healed += right
+        ear.open(venue.keys, venue.keys)
+    wrong = TRIALS - healed
+    print(f"{TRIALS:,} lost changes, {healed:,} overwritten by the next burst; seen with it: {seen:,} of {wrong:,}")
+    return seen >= wrong * 999 // 1000
+
+
+def _texts(sides: dict[str, dict[int, str]]) -> tuple[dict[str, str], dict[str, str]]:
+    bids, asks = (
+        {f"{tick / 100:.2f}".rstrip("0"): size for tick, size in sides[side].items()} for side in ("BUY", "SELL")
+    )
+    return bids, asks
+
+
+def clean() -> bool:
+    """Follow a venue that loses nothing, with trades announced late and bursts in two reads."""
+    venue = Venue(20, levels=6)
+    ear, names = Ear(venue), list(venue.tokens)
+    told = gaps = 0
+    while told < CLEAN:
+        name, draw = venue.rng.choice(names), venue.rng.random()
+        if draw < 0.03:
+            frames = venue.trade(name, f"0.{venue.rng.randrange(10, 90)}")
+        else:
+            frames = venue.burst(name, venue.rng.randrange(1, 4))
+        told += len(frames)
+        cut = venue.rng.randrange(len(frames)) if draw < 0.2 else 0
+        for part in (frames[:cut], frames[cut:]):
+            gaps += sum(isinstance(event, Gap) for event in ear.hear(part, venue.rng.randrange(3 * _MS)))
+    print(f"{told:,} clean messages: {gaps} false alarms; {ear.memory.checks}")
+    return gaps == 0
+
+
+def freezes() -> bool:
+    """Freeze a connection that answers keepalives and see when it is given up."""
+    policy, worst = StreamPolicy(), 0
+    for number in range(FREEZES):
+        venue = Venue(5, seed=number)
+        talk = ConnectionSession(VENUE, 1, PolymarketCodec(1, PolymarketSharedState()), policy, 0)
+        talk.ask(venue.keys, frozenset(), 0)
+        now, frozen_at = 0, 10 * _S + number * 77 * _MS
+        talk.receive([venue.books(venue.tokens)], now, now, [])
+        flows = True
+        while flows:
+            now += policy.tick
+            if now < frozen_at:
+                talk.receive(venue.burst(venue.rng.choice(list(venue.tokens))), now, now, [])
+            elif now // _S % 10 == 0:
+                talk.receive([b"PONG"], now, now, [])
+            flows = talk.check(now, now, [])
+            talk.outgoing.clear()
+        worst = max(worst, now - frozen_at)
+    print(f"{FREEZES} silent freezes with PONG: all found, the slowest after {worst / _S:.1f} s")
+    return worst <= 30 * _S
+
+
+def rotations() -> bool:
+    """Replace connections all the time, each a little behind the truth, and compare every row."""
+    return asyncio.run(_rotations())
+
+
+async def _rotations() -> bool:
+    venue = Venue(6)
+    venue.lag = lambda: venue.rng.random() * 0.03
+    run = Run(venue, lifetime=40 * _MS, per_connection=3, book_patience=10 * _S, silence=100 * _S)
+    await run.feed.watch(venue.keys)
+    await run.opened()
+    told: list[Row] = []
+    lost = doubled = 0
+    while len(run.of(Connected)) < ROTATIONS:
+        await talk(venue, told, bursts=500)
+    await run.until(run.equal)
+    heard = rows(run.events)
+    for name in venue.tokens:
+        mine, said = ([row for row in some if row[0] == name] for some in (heard, told))
+        lost += sum((Counter(said) - Counter(mine)).values())
+        doubled += sum((Counter(mine) - Counter(said)).values())
+    gaps = len(run.of(Gap))
+    print(f"{len(run.of(Connected)):,} connections, {len(told):,} changes: {lost} lost, {doubled} doubled, {gaps} gaps")
+    await run.aclose()
+    return not (lost or doubled or gaps)
+
+
+PARTS: dict[str, Callable[[], bool]] = {
+    "cost": cost,
+    "losses": losses,
+    "clean": clean,
+    "freezes": freezes,
+    "rotations": rotations,
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the parts named, print what they found, return 1 when one missed its goal."""
+    good = True
+    for name in names or PARTS:
+        began = time.perf_counter()
+        good &= PARTS[name]()
+        print(f"  ({name}: {time.perf_counter() - began:.0f} s)")
+    return int(not good)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

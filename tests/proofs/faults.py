@@ -1,0 +1,54 @@
+"""Break everything that a recording stands on, and compare what is left with what was told.
+
+``python -m tests.proofs.faults full|refusals|flips|kill [--rounds N] [--seed N] [--dir D]`` prints one line of figures
+for each battery and exits with 1 when anything was found. Kept apart from the tests because it takes minutes.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+ROUNDS: Final = {"full": 50, "refusals": 0, "flips": 1_000, "kill": 50}
+SHOWN: Final = 20
+
+
+def main() -> int:
+    """Run the battery that was asked for; return 1 when it found something."""
+    parser = argparse.ArgumentParser(prog="tests.proofs.faults")
+    parser.add_argument("battery", choices=list(ROUNDS))
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--dir", type=Path, help="where to work; a folder for temporary files by default")
+    args = parser.parse_args()
+    rounds = ROUNDS[args.battery] if args.rounds is None else args.rounds
+    folder = Path(tempfile.mkdtemp(prefix="faults-", dir=args.dir))
+    found = _battery(args.battery)(folder, rounds, args.seed)
+    for finding in found[:SHOWN]:
+        print(f"  FOUND {finding[:1_000]}")
+    if found:
+        print(f"  {len(found)} findings; everything is kept in {folder}")
+        return 1
+    shutil.rmtree(folder)
+    return 0
+
+
+def _battery(name: str) -> Callable[[Path, int, int], list[str]]:
+    # Each loads only what it can: some must fork before a library starts threads.
+    match name:
+        case "kill":
+            from tests.proofs.fault_kill import kill as battery
+        case "full":
+            from tests.proofs.fault_full import full as battery
+        case "flips":
+            from tests.proofs.fault_flips import flips as battery
+        case _:
+            from tests.proofs.fault_refusals import refusals as battery
+    return battery
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""A collector in a process of its own, and a witness of what it was told: the truth of the fault batteries.
+
+Kept apart because the truth must lie outside of what the faults can reach: every batch of the venue is written to a
+file elsewhere before the collector sees it, and so is how far its commits came.
+"""
+
+import asyncio
+import os
+import signal
+import struct
+import sys
+import traceback
+from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.output.log_writer import LogWriter
+from predsurv.config import Config, load
+from predsurv.core.errors import PredsurvError
+from predsurv.core.events import BookDelta, MarketEvent, Trade
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.records import Record
+from predsurv.net.clock import SystemClock
+from predsurv.ports import Broker, Catalog, Feed, MarketQuery, VenueTraits
+from predsurv.store.universe import UniverseWriter
+from predsurv.store.wal.buffer import LogFact
+from predsurv.venues.mock.venue import MockVenue
+
+UNEXPECTED: Final = 99
+"""Exit code of a collector that ended with an error which is none of the program's own."""
+
+MOCK: Final = VenueName("mock")
+
+Row = tuple[str, int, int, str, int, int]
+"""Instrument, local time (ns UTC), number, side, price, size; the number of a trade is -1."""
+
+
+class Told(Struct, frozen=True, array_like=True):
+    """One thing the witness wrote down, in order.
+
+    ``rows`` the collector is about to get, or with ``flushed`` the time (ns UTC) of the latest row of a commit that
+    returned at ``at`` (monotonic ns), the log being ``paused`` or not.
+    """
+
+    rows: list[Row] = []
+    flushed: int = 0
+    at: int = 0
+    paused: bool = False
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Told)
+
+
+class Witness:
+    """Writes to a file that outlives the process; what ``os.write`` took survives kill -9."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def tell(self, told: Told) -> None:
+        body = _ENCODER.encode(told)
+        os.write(self._fd, struct.pack("<I", len(body)) + body)
+
+
+def testimony(path: Path) -> Iterator[Told]:
+    """Yield what the witness wrote to ``path``; what was torn off at the end nobody had seen yet."""
+    content = path.read_bytes()
+    at = 0
+    while at + 4 <= len(content):
+        (size,) = struct.unpack_from("<I", content, at)
+        if at + 4 + size > len(content):
+            return
+        yield _DECODER.decode(content[at + 4 : at + 4 + size])
+        at += 4 + size
+
+
+class _Feed:
+    """A feed that tells the witness first."""
+
+    def __init__(self, feed: Feed, witness: Witness) -> None:
+        self._feed = feed
+        self._witness = witness
+
+    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+        await self._feed.watch(want)
+
+    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
+        async for batch in self._feed.batches():
+            rows = [row for row in map(_row, batch) if row is not None]
+            if rows:
+                self._witness.tell(Told(rows))
+            yield batch
+
+    async def aclose(self) -> None:
+        await self._feed.aclose()
+
+
+def _row(event: MarketEvent) -> Row | None:
+    if isinstance(event, BookDelta):
+        number = -2 if event.seq is None else event.seq
+        return event.key.instrument_id, event.ts_recv, number, event.side, event.price, event.size
+    if isinstance(event, Trade):
+        side = event.taker_side or ""
+        return event.key.instrument_id, event.ts_recv, -1, f"{side}/{event.trade_id}", event.price, event.size
+    return None
+
+
+class _Venue:
+    """The mock venue with a witness."""
+
+    def __init__(self, venue: MockVenue, witness: Witness) -> None:
+        self._venue = venue
+        self._witness = witness
+        self.name: VenueName = venue.name
+        self.traits: VenueTraits = venue.traits
+
+    def catalog(self) -> Catalog:
+        return self._venue.catalog()
+
+    def feed(self) -> Feed:
+        return _Feed(self._venue.feed(), self._witness)
+
+    def broker(self) -> Broker:
+        return self._venue.broker()
+
+    async def aclose(self) -> None:
+        await self._venue.aclose()
+
+
+def configured(data_dir: Path, **flags: object) -> Config:
+    """Return the configuration of the batteries: everything often, so that faults hit everything."""
+    base: dict[str, object] = {
+        "data_dir": str(data_dir),
+        "mock.enabled": True,
+        "mock.markets": 60,
+        "mock.rate": 2_000,
+        "collector.max_instruments": 40,
+        "collector.rotation_period": "2s",
+        "storage.seal_interval": "1s",
+        "storage.fsync_interval": "200ms",
+        "storage.heartbeat_interval": "5s",
+    }
+    return load(flags=base | {name.replace("__", "."): value for name, value in flags.items()}, environ={}).config
+
+
+async def scan(config: Config) -> None:
+    """Write the universe that the collector begins with."""
+    clock = SystemClock()
+    with UniverseWriter(config.data_dir, MOCK, clock.now()) as writer:
+        async for market in MockVenue(config.mock, clock).catalog().markets(MarketQuery()):
+            writer.write(market)
+        writer.commit()
+
+
+class Child(Struct, frozen=True):
+    """A collector that was started: its process, and a pipe on which each commit is one byte."""
+
+    pid: int
+    commits: int
+
+
+def start(config: Config, truth: Path) -> Child:
+    """Fork a collector that records until it is told to stop (SIGTERM) or killed; its witness writes to ``truth``."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return Child(pid, reading)
+    code = UNEXPECTED
+    try:
+        os.close(reading)
+        asyncio.run(_collect(config, Witness(truth), writing))
+        code = 0
+    except PredsurvError as error:
+        code = error.exit_code
+        print(f"  refused: {error}", file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+async def _collect(config: Config, witness: Witness, commits: int) -> None:
+    clock = SystemClock()
+    _tell_commits(witness, commits)
+    job = Collector(config, [_Venue(MockVenue(config.mock, clock), witness)], clock, CollectorDeps())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, job.stop)
+    os.write(commits, b"r")
+    await job.run()
+
+
+def _tell_commits(witness: Witness, commits: int) -> None:
+    write: Any = LogWriter.write
+
+    async def told(self: LogWriter, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
+        facts: Sequence[LogFact] = await write(self, records, notes)
+        latest = max((record.ts_recv for record in records if isinstance(record, BookDelta)), default=0)
+        paused = self.paused is not None
+        if latest or paused:
+            witness.tell(Told(flushed=0 if paused else latest, at=SystemClock().monotonic(), paused=paused))
+        os.write(commits, b"p" if paused else b"f")
+        return facts
+
+    LogWriter.write = told  # type: ignore[method-assign]

@@ -1,0 +1,114 @@
+"""The panel fits any terminal, says what is wrong first, and shows strangers' text as text."""
+
+import io
+import sys
+
+import pytest
+from rich.cells import cell_len
+
+from predsurv.cli.output.live_panel import Stderr, lines_of, status_line
+from predsurv.collect.rates import CounterReading, RateFacts, RateMeter
+from predsurv.collect.status import CollectorStatus, ConnectionStatus, State, UploadStatus, VenueStatus
+from predsurv.core.ids import VenueName
+
+S = 1_000_000_000
+NOW = 1_800_000_000 * S
+
+
+def facts(
+    *,
+    state: State = "recording",
+    links: int = 2,
+    failure: str | None = None,
+    paused: str | None = None,
+    bucket: UploadStatus | None = None,
+) -> RateFacts:
+    venue = VenueStatus(
+        venue=VenueName("mock"),
+        state=state,
+        wanted=200,
+        trusted=150,
+        events=10_000,
+        connects=links + 1,
+        links=tuple(ConnectionStatus(n, NOW - 3_700 * S, 100, 75, NOW - n * S) for n in range(1, links + 1)),
+        gaps={"disconnect": 1_200, "stall": 7},
+        last_data=NOW - S,
+        next_rotation=90 * S,
+        all_seen=7_000 * S,
+        revisit=20_000 * S,
+        failure=failure,
+    )
+    vitals = CollectorStatus(
+        at=10 * S, now=NOW, venues=(venue,), disk_free=50_000_000_000, waiting=1, paused=paused, bucket=bucket
+    )
+    first = CounterReading(vitals=CollectorStatus(at=0, now=NOW))
+    return RateMeter(first).look(CounterReading(vitals=vitals, rows=12_345, bytes=6_000_000))
+
+
+def text(shown: RateFacts, width: int = 140) -> str:
+    return "\n".join(line.plain for line in lines_of(shown, width))
+
+
+@pytest.mark.parametrize("width", [20, 80, 100, 140])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    shown = facts(links=9, failure="x" * 400)
+    assert all(cell_len(line.plain) <= width for line in lines_of(shown, width))
+
+
+def test_it_says_what_an_operator_wants_to_know() -> None:
+    said = text(facts())
+    for part in (
+        "1,000 events/s",
+        "150 of 200 known",
+        "disconnect 1,200 · stall 7",
+        "12,345 rows",
+        "50.0 GB free",
+        "1 segment to seal",
+        "next in 90.0 s",
+        "all seen in 116m 40s",
+        "each within 5h 33m",
+        "mock: recording · 2 connections, 1 reconnect",
+        "#1 up 61m 40s · 75/100 books · data 1.0 s ago",
+    ):
+        assert part in said
+
+
+def test_a_pause_is_said_first() -> None:
+    assert text(facts(paused="disk full")).startswith("recording is PAUSED: disk full")
+
+
+def test_the_way_to_the_bucket_is_shown_when_there_is_one() -> None:
+    assert "bucket" not in text(facts()) + status_line(facts())
+    shown = facts(bucket=UploadStatus("s3://b/p", waiting=12, bytes=3_000_000, trouble="s3://b/p is \x1b[2Jgone"))
+    assert "12 files waiting · 3.0 MB uploaded · s3://b/p is" in text(shown)
+    assert "\x1b" not in text(shown)
+    assert status_line(shown).endswith("bucket: 12 files waiting")
+
+
+def test_only_the_connections_silent_for_longest_are_shown() -> None:
+    said = text(facts(links=7))
+    assert said.count("#") == 4
+    assert "and 3 more connections with fresher data" in said
+
+
+def test_what_a_venue_said_cannot_command_the_terminal() -> None:
+    said = text(facts(state="blind", failure="\x1b[2Jgone\u202e[red]"))
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "[red]" in said
+
+
+def test_one_line_has_the_essentials() -> None:
+    line = status_line(facts())
+    assert "books 150/200" in line
+    assert "1,207 gaps" in line
+    assert "\n" not in line
+
+
+def test_log_lines_go_to_whatever_stderr_is_at_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, shown = Stderr(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    stream.write("a line\n")
+    stream.flush()
+    assert shown.getvalue() == "a line\n"
+    assert not stream.isatty()

@@ -1,0 +1,148 @@
+"""Upkeep does what is due, hour by hour, and whatever fails is put off."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from predsurv.collect.output import maintenance as upkeep
+from predsurv.collect.output.maintenance import HOUR, SETTLED_AFTER, Maintenance
+from predsurv.config import StorageConfig
+from predsurv.core.errors import ConfigError, SafetyError, TransientError
+from predsurv.net.clock import ManualClock
+from predsurv.store.layout import Layout
+from predsurv.store.seal.compact import CompactReport
+from predsurv.store.seal.retention import ExpireReport, RetentionPolicy
+from tests.unit.collect.worlds import START
+
+
+class EndError(BaseException):
+    """Enough was seen; not one of the mistakes that upkeep survives."""
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    made: list[str] = []
+
+    def compacted(*_: object) -> CompactReport:
+        made.append("compact")
+        return CompactReport(hours=2, files=9, damaged=("x.parquet",))
+
+    def expired(*_: object) -> ExpireReport:
+        made.append("expire")
+        return ExpireReport(1, 2, 3)
+
+    monkeypatch.setattr(upkeep, "merge_apart", compacted)
+    monkeypatch.setattr(upkeep, "expire", expired)
+    return made
+
+
+def keeping(tmp_path_layout: Layout, clock: ManualClock, **storage: object) -> Maintenance:
+    return Maintenance(tmp_path_layout, "c0", clock, StorageConfig(**storage))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def layout(tmp_path: object) -> Layout:
+    return Layout(tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("storage", "expected"),
+    [
+        ({}, ["compact"]),
+        ({"compact": False}, []),
+        ({"max_age": 5}, ["compact", "expire"]),
+        ({"compact": False, "max_bytes": 5}, ["expire"]),
+    ],
+)
+def test_only_what_is_wanted_is_done(
+    layout: Layout, calls: list[str], storage: dict[str, object], expected: list[str]
+) -> None:
+    keeping(layout, ManualClock(START), **storage).once()
+    assert calls == expected
+
+
+def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
+    layout: Layout, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies: list[RetentionPolicy] = []
+
+    def expired(_: object, __: object, policy: RetentionPolicy) -> ExpireReport:
+        policies.append(policy)
+        return ExpireReport()
+
+    monkeypatch.setattr(upkeep, "expire", expired)
+    Maintenance(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=True).once()
+    assert calls == []
+    assert [policy.uploaded for policy in policies] == [True]
+
+
+async def test_it_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layout, calls: list[str]) -> None:
+    clock = ManualClock(START + HOUR // 2, jumps=True)
+    times: list[int] = []
+
+    def stop_after(count: int) -> Callable[[], None]:
+        def once() -> None:
+            times.append(clock.now() - START)
+            if len(times) == count:
+                raise EndError
+
+        return once
+
+    work = keeping(layout, clock)
+    work.once = stop_after(3)  # type: ignore[method-assign]
+    with pytest.raises(EndError):
+        await work.run()
+    assert [-(-at // SETTLED_AFTER) for at in times] == [7, 13, 25]
+
+
+async def test_whatever_goes_wrong_it_goes_on(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
+    wrongs: list[BaseException] = [ValueError("strange"), ZeroDivisionError(), EndError()]
+
+    def once() -> None:
+        raise wrongs.pop(0)
+
+    work = keeping(layout, ManualClock(START, jumps=True))
+    work.once = once  # type: ignore[method-assign]
+    with pytest.raises(EndError):
+        await work.run()
+    assert [record.exc_info is not None for record in caplog.records] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("error", "again", "said"),
+    [(SafetyError("busy"), 2, 0), (TransientError("full"), 2, 2), (ConfigError("no exchange"), 1, 1)],
+)
+def test_what_fails_is_said_and_put_off(
+    layout: Layout,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    again: int,
+    said: int,
+) -> None:
+    tried = 0
+
+    def fail(*_: object) -> CompactReport:
+        nonlocal tried
+        tried += 1
+        raise error
+
+    monkeypatch.setattr(upkeep, "merge_apart", fail)
+    work = keeping(layout, ManualClock(START))
+    with caplog.at_level(logging.WARNING):
+        work.once()
+        work.once()
+    assert (tried, len(caplog.records)) == (again, said)
+
+
+def test_data_that_cannot_be_removed_is_said(
+    layout: Layout, calls: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> ExpireReport:
+        raise TransientError("read-only")
+
+    monkeypatch.setattr(upkeep, "expire", fail)
+    with caplog.at_level(logging.WARNING):
+        keeping(layout, ManualClock(START), compact=False, max_age=1).once()
+    assert [line.getMessage() for line in caplog.records] == ["nothing was removed: read-only"]

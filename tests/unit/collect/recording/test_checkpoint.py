@@ -1,0 +1,116 @@
+"""Notes carry exactly what a restart owes: no second is lost, none is accounted for twice."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.collect.recording.checkpoint import CheckpointWriter, OpenIntervals, left_open, noted
+from predsurv.collect.recording.recorder import Recorder
+from predsurv.core.events import MarketEvent
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import MICROS
+from predsurv.core.records import Coverage, CoverageReason, CoverageState, Record
+from tests.unit.collect.worlds import KEYS, POLICY, START, VENUE, A, B, C, S, book, recording, streams
+
+RESTART = START + 1_000_000 * S  # after anything that a stream can contain
+
+
+def tile(key: InstrumentKey, start: int, state: CoverageState, reason: CoverageReason) -> Coverage:
+    return Coverage(key, START + start * S, START + start * S, state, reason, 1, 250_000)
+
+
+def test_what_was_open_counts_until_the_last_sign_of_life_and_is_a_crash_from_there() -> None:
+    book_of = CheckpointWriter(VENUE)
+    notes = dict(
+        book_of.update(
+            [
+                (A, tile(A, 1, "covered", "live")),
+                (B, tile(B, 2, "gap", "rotated_out")),
+                (C, tile(C, 3, "gap", "shutdown")),
+            ]
+        )
+    )
+    notes.update([book_of.alive(START + 9 * S)])
+    owed = left_open(VENUE, notes)
+    assert owed.mark == START + 9 * S
+    assert owed.written == [Coverage(A, START + S, START + 9 * S, "covered", "live", 1, 250_000)]
+    assert {gap.key: (gap.start - START, gap.reason) for gap in owed.gaps} == {
+        A: (9 * S, "crash"),
+        B: (2 * S, "rotated_out"),
+        C: (3 * S, "shutdown"),
+    }
+
+
+@pytest.mark.parametrize(("last_record", "expected"), [(0, 5), (START + 7 * S, 7)])
+def test_a_record_later_than_the_note_is_a_sign_of_life_too(last_record: int, expected: int) -> None:
+    notebook = CheckpointWriter(VENUE)
+    notes = dict([*notebook.update([(A, tile(A, 1, "covered", "live"))]), notebook.alive(START + 5 * S)])
+    owed = left_open(VENUE, notes, last_record)
+    assert [row.end for row in owed.written] == [gap.start for gap in owed.gaps] == [START + expected * S]
+
+
+def test_what_is_owed_can_be_written_down_and_owed_again() -> None:
+    notebook = CheckpointWriter(VENUE)
+    notes = dict(notebook.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 2, "gap", "rotated_out"))]))
+    notes |= dict([notebook.alive(START + 9 * S)])
+    owed = left_open(VENUE, notes)
+    assert owed.written
+    again = left_open(VENUE, notes | dict(noted(VENUE, owed, notes)))
+    assert again == OpenIntervals([], owed.gaps, owed.mark)
+    gone = left_open(VENUE, notes | dict(noted(VENUE, OpenIntervals([], [], 7), notes)))
+    assert gone == OpenIntervals([], [], 7)
+
+
+def test_the_latest_note_of_an_instrument_counts_and_other_venues_do_not() -> None:
+    notebook = CheckpointWriter(VENUE)
+    notes = dict(notebook.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 1, "covered", "live"))]))
+    notes |= dict(notebook.update([(A, None)]))
+    assert [gap.key for gap in left_open(VENUE, notes).gaps] == [B]
+    assert left_open(KEYS[0].venue.__class__("elsewhere"), notes) == OpenIntervals([], [], 0)
+
+
+def test_a_change_rewrites_one_note_only() -> None:
+    notebook = CheckpointWriter(VENUE)
+    notebook.update([(key, tile(key, 1, "covered", "live")) for key in KEYS])
+    assert len(notebook.update([(A, tile(A, 2, "gap", "stall"))])) == 1
+    assert notebook.update([]) == []
+
+
+@given(streams(), streams(RESTART), st.integers(0, 8), st.booleans())
+def test_time_is_tiled_across_a_death_at_any_commit(
+    before: list[list[MarketEvent]], after: list[list[MarketEvent]], death: int, stopped: bool
+) -> None:
+    kept: list[Record] = []
+    notes: dict[str, bytes] = {}
+
+    def commit(recorder: Recorder, notebook: CheckpointWriter, records: list[Record]) -> None:
+        kept.extend(records)
+        notes.update(notebook.update(recorder.account.drain()))
+        notes.update([notebook.alive(recorder.mark)])
+
+    first, notebook = recording(*KEYS), CheckpointWriter(VENUE)
+    commit(first, notebook, first.apply([book(A, START)]))
+    for batch in before[:death]:
+        commit(first, notebook, first.apply(batch))
+    if stopped:
+        commit(first, notebook, first.stop())
+
+    second, notebook = Recorder(POLICY), CheckpointWriter(VENUE)
+    owed = left_open(VENUE, notes)
+    second.account.resume(owed.gaps)
+    second.advance(RESTART)
+    commit(second, notebook, [*owed.written, *second.want(dict.fromkeys(KEYS, MICROS))])
+    for batch in after:
+        commit(second, notebook, second.apply(batch))
+    second.advance(second.mark + 9 * S)
+    commit(second, notebook, second.stop())
+
+    for key in KEYS:
+        tiles = [row for row in kept if isinstance(row, Coverage) and row.key == key]
+        assert tiles[0].start == START
+        assert all(left.end == right.start for left, right in pairwise(tiles))
+        assert tiles[-1].end == second.mark
+        lost = [row for row in tiles if row.reason == ("shutdown" if stopped else "crash")]
+        assert sum(row.end - row.start for row in lost) >= RESTART - first.mark

@@ -1,0 +1,138 @@
+"""The roster follows markets as they are listed, pause, and close."""
+
+from collections import Counter
+
+import pytest
+
+from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
+from predsurv.core.events import MarketChange, MarketChangeKind, MarketResolved
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market, Outcome
+from predsurv.core.num import Price, Size
+
+VENUE = VenueName("mock")
+
+
+def market(name: str, outcomes: int = 2, *, tradable: bool = True) -> Market:
+    return Market(
+        venue=VENUE,
+        market_id=MarketId(name),
+        event_id=EventId("e"),
+        question="?",
+        outcomes=tuple(Outcome(InstrumentId(f"{name}-{n}"), str(n)) for n in range(outcomes)),
+        status="active",
+        tick_size=Price(10_000),
+        min_order_size=Size(5_000_000),
+        fetched_at=1,
+        tradable=tradable,
+    )
+
+
+def change(kind: MarketChangeKind, name: str, new: Market | None = None) -> MarketChange:
+    return MarketChange(VENUE, MarketId(name), None, 1, None, kind, "{}", new)
+
+
+def ids(roster: CandidateSet) -> list[str]:
+    return [candidate.key.instrument_id for candidate in roster.candidates()]
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "outcomes", "expected"),
+    [(True, 2, ["a-0"]), (False, 2, ["a-0", "a-1"]), (True, 3, ["a-0", "a-1", "a-2"]), (True, 1, ["a-0"])],
+)
+def test_only_the_second_of_two_mirrored_outcomes_is_left_out(
+    mirrored: bool, outcomes: int, expected: list[str]
+) -> None:
+    roster = CandidateSet(ShardFilter(mirrored=mirrored))
+    roster.add(market("a", outcomes))
+    assert ids(roster) == expected
+
+
+def test_markets_join_pause_and_leave() -> None:
+    roster = CandidateSet()
+    roster.add(market("a"))
+    assert roster.apply(change("created", "b", market("b"))) == ()
+    assert ids(roster) == ["a-0", "a-1", "b-0", "b-1"]
+    roster.apply(change("paused", "a"))
+    assert [candidate.tradable for candidate in roster.candidates()] == [False, False, True, True]
+    roster.apply(change("activated", "a"))
+    assert all(candidate.tradable for candidate in roster.candidates())
+    gone = roster.apply(change("closed", "a"))
+    assert [key.instrument_id for key in gone] == ["a-0", "a-1"]
+    assert roster.apply(change("closed", "a")) == ()
+    gone = roster.apply(MarketResolved(VENUE, MarketId("b"), 1, None, ()))
+    assert [key.instrument_id for key in gone] == ["b-0", "b-1"]
+    assert len(roster) == 0
+
+
+def test_changes_that_do_not_concern_recording_change_nothing() -> None:
+    roster = CandidateSet()
+    roster.add(market("a"))
+    before = roster.candidates()
+    roster.apply(change("fee", "a"))
+    roster.apply(change("paused", "unheard-of"))
+    assert roster.candidates() == before
+
+
+def test_shards_part_the_markets_without_overlap_and_keep_outcomes_together() -> None:
+    rosters = [CandidateSet(ShardFilter(shard=part, shards=3)) for part in (1, 2, 3)]
+    for roster in rosters:
+        for number in range(60):
+            roster.add(market(f"m{number}"))
+    found = [name for roster in rosters for name in ids(roster)]
+    assert len(found) == len(set(found)) == 120
+    assert all(len(roster) > 5 and len(ids(roster)) == 2 * len(roster) for roster in rosters)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"mock:a"}, {"a-0", "a-1"}),
+        ({"mock:b-1"}, {"b-1"}),
+        ({"other:a", "mock:nothing"}, set()),
+        (set(), set()),
+    ],
+)
+def test_a_pin_names_a_market_or_an_instrument(names: set[str], expected: set[str]) -> None:
+    roster = CandidateSet()
+    roster.add(market("a"))
+    roster.add(market("b"))
+    found: frozenset[InstrumentKey] = roster.named(names)
+    assert {key.instrument_id for key in found} == expected
+
+
+def test_the_number_of_markets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predsurv.collect.selection.candidates.MARKETS_MAX", 1)
+    roster = CandidateSet()
+    roster.add(market("a"))
+    roster.add(market("b"))
+    roster.add(market("a", tradable=False))
+    assert (len(roster), roster.refused) == (1, 1)
+    assert not roster.candidates()[0].tradable
+
+
+SHARDS = 4
+
+
+def owners(shards: int, names: list[str]) -> dict[str, int]:
+    scopes = [ShardFilter(shard=number, shards=shards) for number in range(1, shards + 1)]
+    found = {name: [scope.shard for scope in scopes if scope.includes(MarketId(name))] for name in names}
+    assert all(len(shard) == 1 for shard in found.values()), "everybody belongs to exactly one"
+    return {name: shard[0] for name, shard in found.items()}
+
+
+def test_shards_share_the_universe_evenly_and_do_not_overlap() -> None:
+    counts = Counter(owners(SHARDS, [f"market-{n}" for n in range(4_000)]).values())
+    assert all(800 < count < 1_200 for count in counts.values())
+
+
+def test_one_shard_more_takes_its_part_and_nothing_moves_between_the_others() -> None:
+    names = [f"0x{n:064x}" for n in range(4_000)]
+    before, after = owners(SHARDS, names), owners(SHARDS + 1, names)
+    moved = [name for name in names if before[name] != after[name]]
+    assert 0.15 < len(moved) / len(names) < 0.25
+    assert {after[name] for name in moved} == {SHARDS + 1}
+
+
+def test_the_same_market_is_given_to_the_same_shard_for_ever() -> None:
+    assert owners(SHARDS, ["a", "b", "c", "d", "e"]) == {"a": 4, "b": 4, "c": 1, "d": 4, "e": 3}

@@ -1,0 +1,112 @@
+"""Recorded time never goes back, whatever the machine's clock does, and jumps are noticed."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.collect.clock import SLEW, STEP_MAX, TOLERANCE, SteadyClock
+from tests.unit.collect.worlds import START, A, S, delta
+
+
+class TwoHands:
+    """Wall and monotonic time moved apart by the test."""
+
+    def __init__(self) -> None:
+        self.wall, self.elapsed = START, 0
+
+    def now(self) -> int:
+        return self.wall
+
+    def monotonic(self) -> int:
+        return self.elapsed
+
+    async def sleep(self, duration: int) -> None:
+        self.run(duration)
+
+    def run(self, duration: int, *, step: int = 0) -> None:
+        self.elapsed += duration
+        self.wall += duration + step
+
+
+def test_while_the_clock_runs_as_it_should_it_is_just_that_clock() -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    for duration in (S, 0, 5, 1_000 * S):
+        hands.run(duration, step=-(duration // 2_000))  # steered by 500 ppm at most
+        assert (clock.now(), clock.ahead, clock.jumped()) == (hands.wall, 0, False)
+    batch = [delta(A, hands.wall, 40, 1)]
+    assert clock.stamp(batch) is batch
+
+
+def test_a_jump_forward_is_followed_and_told_once() -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    hands.run(S, step=2 * S)
+    assert clock.now() == hands.wall
+    assert [clock.jumped(), clock.jumped()] == [True, False]
+
+
+def test_after_a_step_back_time_goes_on_slower_until_the_clock_has_caught_up() -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    hands.run(S, step=-100 * S)
+    assert clock.now() == START + S - S // SLEW
+    assert clock.jumped()
+    hands.run(500 * S)
+    assert clock.now() == START + (501 - 50) * S - S // SLEW
+    hands.run(500 * S)
+    assert (clock.now(), clock.ahead) == (hands.wall, 0)
+
+
+def test_a_small_step_back_is_waited_out() -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    hands.run(0, step=-TOLERANCE // 2)
+    assert clock.now() == START
+    assert not clock.jumped()
+    hands.run(TOLERANCE)
+    assert clock.now() == hands.wall == START + TOLERANCE // 2
+
+
+def test_events_are_stamped_with_recorded_time_and_keep_their_order_across_the_step() -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    hands.run(S)
+    before = delta(A, hands.wall, 40, 1)  # waits in a queue while the clock is set back
+    hands.run(S // 10, step=-3_600 * S)
+    after = delta(A, hands.wall, 41, 1)
+    stamped = clock.stamp([before, after])
+    times = [event.ts_recv for event in stamped]
+    assert times == sorted(times)
+    assert all(START + S - S // 2 < ts <= clock.now() for ts in times)
+    assert [event.ts_venue for event in (before, after)] == [event.ts_venue for event in stamped]  # type: ignore[union-attr]
+
+
+def test_a_run_goes_on_after_the_time_that_an_earlier_one_accounted_for() -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    clock.not_before(START + 50 * S)
+    hands.run(10 * S)
+    assert clock.now() == START + 59 * S
+    assert not clock.jumped()
+
+
+@given(st.lists(st.tuples(st.integers(0, 10 * S), st.sampled_from([0, 0, -1, -S, -7_200 * S, S, 7_200 * S]))))
+def test_it_never_goes_back_and_is_never_behind_by_more_than_the_tolerance(moves: list[tuple[int, int]]) -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    last = clock.now()
+    for duration, step in moves:
+        hands.run(duration, step=step)
+        now = clock.now()
+        assert now >= last
+        assert now >= hands.wall
+        assert clock.ahead >= 0
+        last = now
+
+
+@given(st.integers(STEP_MAX + 1, 10**15), st.booleans())
+def test_a_jump_is_seen_in_either_direction(size: int, forward: bool) -> None:
+    hands = TwoHands()
+    clock = SteadyClock(hands)
+    hands.run(S, step=size if forward else -size)
+    assert clock.jumped()

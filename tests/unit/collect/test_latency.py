@@ -1,0 +1,43 @@
+"""Percentiles are what a person would compute by hand, within the promised precision."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.collect.latency import LatencyHistogram, lag_of
+from tests.unit.collect.worlds import START, A, S, book, delta
+
+MS = 1_000_000
+
+
+def lags(*values: int) -> LatencyHistogram:
+    result = LatencyHistogram()
+    for value in values:
+        result.add(value)
+    return result
+
+
+@given(st.lists(st.integers(1_000, 10**12), min_size=1, max_size=50), st.sampled_from([1, 50, 99, 100]))
+def test_quantiles_are_right_within_a_factor_of_two(values: list[int], percent: int) -> None:
+    exact = sorted(values)[-(-len(values) * percent // 100) - 1]
+    found = lags(*values).quantile(percent)
+    assert found is not None
+    assert exact / 2 <= found <= exact * 2
+    assert found <= max(values)
+
+
+def test_a_negative_delay_counts_as_none() -> None:
+    assert lags(-5 * S).quantile(50) == 0
+
+
+@given(st.lists(st.integers(0, 10**10)), st.lists(st.integers(0, 10**10)))
+def test_merging_is_adding_to_one(left: list[int], right: list[int]) -> None:
+    assert lags(*left).merge(lags(*right)) == lags(*left, *right)
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [([], None), ([book(A, START)], None), ([book(A, START), delta(A, START, 1, 1)], 5 * MS)],
+)
+def test_the_delay_of_a_batch_is_that_of_its_first_dated_event(batch: list[object], expected: int | None) -> None:
+    assert lag_of(batch) == expected  # type: ignore[arg-type]

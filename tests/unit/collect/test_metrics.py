@@ -1,0 +1,78 @@
+"""Totals and metrics say the same."""
+
+from predsurv.collect.metrics import CollectMetrics
+from predsurv.collect.status import CollectorStatus, VenueStatus
+from predsurv.store.seal.seal import SealReport
+from predsurv.telemetry.monitor import Monitor
+from tests.unit.collect.worlds import START, VENUE, A, S, book, gap
+
+SEAL = SealReport(
+    "c0-000000000001.db", rows={"deltas": 5, "coverage": 2}, bytes={"deltas": 70, "coverage": 30}, damaged=("batch 3",)
+)
+VITALS = CollectorStatus(
+    at=0,
+    now=START + 3 * S,
+    venues=(
+        VenueStatus(
+            venue=VENUE,
+            state="recording",
+            wanted=7,
+            trusted=6,
+            events=0,
+            connects=1,
+            links=(),
+            gaps={},
+            last_data=START,
+            all_seen=90 * S,
+        ),
+    ),
+    disk_free=5_000,
+    waiting=2,
+    paused="full",
+    lag_p50=2_000_000,
+)
+
+
+def test_seals_add_up() -> None:
+    meter = CollectMetrics()
+    meter.sealed(SEAL)
+    meter.sealed(SEAL)
+    assert (meter.seals, meter.rows["deltas"], meter.bytes["coverage"]) == (2, 10, 60)
+    assert meter.damaged == ["c0-000000000001.db: batch 3"] * 2
+
+
+def test_every_fact_reaches_the_metrics() -> None:
+    monitor = Monitor([VENUE])
+    meter = CollectMetrics(monitor.metrics, monitor.recording)
+    meter.batch(VENUE, [book(A, START), gap(A, START)])
+    meter.gaps(VENUE, "crash", 3)
+    meter.gaps(VENUE, "disk_full", 0)
+    meter.levels(VITALS, 11)
+    meter.sealed(SEAL)
+
+    value = monitor.value
+    assert value("predsurv_events_total", venue="mock", event_type="book") == 1
+    assert value("predsurv_gaps_total", venue="mock", reason="disconnect") == 1
+    assert value("predsurv_gaps_total", venue="mock", reason="crash") == 3
+    assert value("predsurv_gaps_total", venue="mock", reason="disk_full") is None
+    assert value("predsurv_subscriptions", venue="mock") == 7
+    assert value("predsurv_queue_depth", queue="records") == 11
+    assert value("predsurv_rows_written_total", dataset="book_deltas") == 5
+    assert value("predsurv_bytes_written_total", dataset="coverage") == 30
+    assert value("predsurv_seal_duration_seconds_count") == 1
+    assert value("predsurv_queue_depth", queue="seal") == 2
+    assert value("predsurv_books_trusted", venue="mock") == 6
+    assert value("predsurv_data_age_seconds", venue="mock") == 3
+    assert value("predsurv_all_seen_seconds", venue="mock") == 90
+    assert (value("predsurv_disk_free_bytes"), value("predsurv_log_paused")) == (5_000, 1)
+    assert value("predsurv_lag_seconds", quantile="0.5") == 0.002
+    assert value("predsurv_lag_seconds", quantile="0.99") is None
+
+
+def test_nobody_has_to_listen() -> None:
+    meter = CollectMetrics()
+    meter.batch(VENUE, [book(A, START)])
+    meter.gaps(VENUE, "crash", 3)
+    meter.levels(VITALS, 11)
+    meter.sealed(SEAL)
+    assert meter.seals == 1

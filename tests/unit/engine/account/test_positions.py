@@ -1,0 +1,43 @@
+"""Shares and what they cost."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.ids import StrategyName
+from predsurv.core.num import Money, Size
+from predsurv.engine.account.positions import Positions
+from tests.unit.engine.desks import ME, NO, YES, V
+
+OTHER = StrategyName("other")
+
+
+def test_strategies_hold_apart_and_add_up() -> None:
+    lots = Positions()
+    lots.add(ME, YES, Size(3), Money(30))
+    lots.add(OTHER, YES, Size(2), Money(10))
+    lots.add(ME, NO, Size(1), Money(1))
+    assert [(p.size, p.cost) for p in lots.positions()] == [(5, 40), (1, 1)]
+    assert [name for name, _ in lots.holders(YES)] == [ME, OTHER]
+    assert len(list(lots.holdings())) == 3
+    assert lots.take(OTHER, YES, Size(2)) == 10
+    assert [name for name, _ in lots.holders(YES)] == [ME]
+    assert lots.keys_of(V, YES.market_id) == (YES, NO)
+
+
+def test_the_last_share_takes_the_rest_of_the_cost() -> None:
+    lots = Positions()
+    lots.add(ME, YES, Size(3), Money(10))
+    assert [lots.take(ME, YES, Size(1)) for _ in range(3)] == [3, 3, 4]
+    assert lots.held(ME, YES) is None
+    assert lots.positions() == ()
+
+
+@given(st.integers(1, 10**12), st.integers(0, 10**12), st.data())
+def test_costs_never_go_negative_or_get_lost(size: int, cost: int, data: st.DataObject) -> None:
+    lots = Positions()
+    lots.add(ME, YES, Size(size), Money(cost))
+    taken = data.draw(st.integers(1, size))
+    removed = lots.take(ME, YES, Size(taken))
+    left = lots.held(ME, YES)
+    assert 0 <= removed <= cost
+    assert removed + (0 if left is None else left.cost) == cost

@@ -1,0 +1,38 @@
+"""Worth, and the day's loss."""
+
+from predsurv.core.num import MICROS, Money
+from predsurv.engine.account.valuation import DAY
+from tests.unit.engine.desks import NO, START, YES, World, book, cents, gap
+
+CASH = 10_000 * MICROS
+
+
+def test_holdings_are_worth_the_best_bid_or_where_it_was_or_their_cost() -> None:
+    world = World().hold(10, price=50)
+    worth = world.desk.worth
+    assert worth.mark(YES) is None
+    assert worth.equity() == CASH
+    world.show(book(bids=((40, 5),)))
+    assert (worth.mark(YES), worth.equity()) == (cents(40), CASH - MICROS)
+    world.show(gap())
+    assert worth.equity() == CASH - MICROS
+    world.show(book(bids=()))
+    assert (worth.mark(YES), worth.equity()) == (0, CASH - 5 * MICROS)
+
+
+def test_a_mirrored_holding_is_worth_what_the_first_outcome_asks() -> None:
+    world = World().hold(10, price=50, key=NO).show(book(asks=((51, 5),)))
+    assert world.desk.worth.mark(NO) == cents(49)
+
+
+def test_the_loss_counts_from_the_days_first_equity() -> None:
+    world = World().hold(10, price=50)
+    worth = world.desk.worth
+    assert worth.turn_day(START) == CASH
+    assert worth.turn_day(START + 1) is None
+    world.show(book(bids=((40, 5),)))
+    assert worth.day_loss() == MICROS
+    assert worth.turn_day(START + DAY) == CASH - MICROS
+    assert worth.day_loss() == 0
+    worth.begin_day(START, Money(CASH + 5))
+    assert worth.day_loss() == MICROS + 5

@@ -1,0 +1,92 @@
+"""The queue in front of us shrinks by trades and by what the level shows, never by both for one trade."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.num import Size
+from predsurv.engine.fills.queue_position import QueuePosition
+from tests.unit.engine.desks import YES, cents, place, shares
+
+
+def resting(level: int, size: int = 10, side: str = "bid") -> QueuePosition:
+    made = QueuePosition(
+        command=place(),
+        key=YES,
+        side="bid" if side == "bid" else "ask",
+        price=cents(50),
+        remaining=Size(size),
+        arrival=1,
+    )
+    made.join(Size(level))
+    return made
+
+
+def test_trades_eat_the_queue_first() -> None:
+    order = resting(100)
+    assert order.traded(60) == 0
+    order.resized(Size(40))
+    assert order.traded(45) == 5
+
+
+def test_the_level_change_may_come_before_its_trade() -> None:
+    order = resting(100)
+    order.resized(Size(60))
+    assert order.traded(40) == 0
+    order.resized(Size(20))
+    assert order.traded(40) == 0
+    order.resized(Size(0))
+    assert order.traded(25) == 5
+
+
+def test_cancels_behind_us_do_not_advance_us_and_a_shrunken_level_does() -> None:
+    order = resting(100)
+    order.resized(Size(180))
+    order.resized(Size(100))
+    assert order.traded(50) == 0
+    behind = resting(100)
+    behind.resized(Size(10))
+    behind.dropped = 0  # long ago
+    assert behind.traded(15) == 5
+
+
+def test_no_more_than_what_is_left_reaches_us() -> None:
+    assert resting(0, size=3).traded(100) == 3
+
+
+@pytest.mark.parametrize(("side", "better", "worse"), [("bid", 49, 51), ("ask", 51, 49)])
+def test_what_trades_through_and_what_crosses(side: str, better: int, worse: int) -> None:
+    order = resting(0, side=side)
+    assert order.beats(cents(better))
+    assert not order.beats(cents(50))
+    assert not order.beats(cents(worse))
+    assert order.crossed_by(cents(50))
+    assert not order.crossed_by(cents(worse))
+
+
+@given(
+    st.integers(0, 1_000),
+    st.lists(st.tuples(st.booleans(), st.integers(1, 300)), max_size=20),
+)
+def test_a_fill_needs_the_volume_ahead_to_have_traded_or_left(level: int, steps: list[tuple[bool, int]]) -> None:
+    """The venue's queue by exact bookkeeping: trades announced before or after their level change."""
+    order = resting(level, size=10**9)
+    ahead, total, filled = level, level, 0
+    for trade_first, volume in steps:
+        taken = min(volume, total)  # what trades at this price beyond the queue would be ours
+        total -= taken
+        ahead = max(ahead - taken, 0)
+        surplus = volume - taken
+        for say_trade in (trade_first, not trade_first):
+            if say_trade:
+                filled += order.traded(taken + surplus)
+            else:
+                order.resized(Size(total))
+    assert filled <= max(sum(volume for _, volume in steps) - level, 0)
+
+
+def test_joining_again_means_the_end_of_the_line() -> None:
+    order = resting(5)
+    order.traded(5)
+    order.join(shares(1))
+    assert order.traded(1_000) == 0

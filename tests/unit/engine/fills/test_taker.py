@@ -1,0 +1,61 @@
+"""An order as its book sees it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.num import MICROS, Price, Size
+from predsurv.engine.books.consumed import ConsumedLiquidity
+from predsurv.engine.fills.taker import arrive, crosses, reach, take
+from predsurv.state.book import Book
+from tests.unit.engine.desks import NO, START, YES, book, cents, place, shares
+
+
+def shown() -> Book:
+    made = Book(YES)
+    made.apply(book(bids=((49, 100), (48, 50)), asks=((51, 100), (52, 50))))
+    return made
+
+
+def test_a_buy_takes_asks_best_first_up_to_its_limit() -> None:
+    taker = arrive(place(price=52, size=120), START, YES)
+    assert crosses(taker, shown())
+    assert reach(taker, shown(), ConsumedLiquidity()) == shares(150)
+    assert list(take(taker, shown(), ConsumedLiquidity())) == [(cents(51), shares(100)), (cents(52), shares(20))]
+    assert taker.remaining == 0
+
+
+def test_buying_the_second_outcome_is_selling_the_first() -> None:
+    taker = arrive(place(price=52, size=120, key=NO), START, YES)
+    assert (taker.side, taker.price, taker.opposite) == ("ask", cents(48), "bid")
+    prices = [taker.own_price(price) for price, _ in take(taker, shown(), ConsumedLiquidity())]
+    assert prices == [cents(51), cents(52)]
+
+
+def test_selling_the_second_outcome_is_buying_the_first() -> None:
+    taker = arrive(place(price=49, side="sell", key=NO), START, YES)
+    assert (taker.side, taker.price) == ("bid", cents(51))
+    assert crosses(taker, shown())
+
+
+def test_what_does_not_reach_takes_nothing() -> None:
+    taker = arrive(place(price=50), START, YES)
+    assert not crosses(taker, shown())
+    assert list(take(taker, shown(), ConsumedLiquidity())) == []
+    assert not crosses(taker, Book(YES))
+
+
+@given(st.integers(1, 99), st.integers(1, 400), st.sampled_from(["buy", "sell"]), st.booleans())
+def test_no_level_gives_more_than_it_shows_however_often_it_is_asked(
+    price: int, size: int, side: str, mirrored: bool
+) -> None:
+    source, liquidity = shown(), ConsumedLiquidity()
+    taken: dict[Price, int] = {}
+    for _ in range(4):
+        taker = arrive(place(price=price, size=size, side=side, key=NO if mirrored else YES), START, YES)
+        for at, got in take(taker, source, liquidity):
+            assert taker.reaches(at)
+            taken[at] = taken.get(at, 0) + got
+        assert 0 <= taker.remaining <= Size(size * MICROS)
+    buys_first = (side == "buy") != mirrored
+    opposite = source.asks if buys_first else source.bids
+    assert all(got <= opposite.size_at(at) for at, got in taken.items())

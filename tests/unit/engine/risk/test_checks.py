@@ -1,0 +1,118 @@
+"""Each limit stops what it names, and nothing else does."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.core.ids import InstrumentKey, MarketId
+from predsurv.core.num import MICROS, Money, Price
+from predsurv.core.orders import Intent
+from predsurv.engine.risk.checks import CHECKS, RiskLimits, check
+from tests.unit.engine.desks import LIMITS, NO, START, YES, S, V, World, book, cents, gap, intent, market, place
+
+
+def reason(world: World, wish: Intent, **limits: Any) -> str | None:
+    verdict = check(wish, world.desk, replace(LIMITS, **limits))
+    assert verdict is None or verdict.detail
+    return None if verdict is None else verdict.reason
+
+
+def open_world() -> World:
+    return World().show(book())
+
+
+def test_what_is_within_every_limit_passes() -> None:
+    assert reason(open_world(), intent()) is None
+    assert reason(open_world(), intent(key=NO)) is None
+    assert reason(open_world().hold(10), intent("sell", 49)) is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "limits", "expected"),
+    [
+        (intent(key=InstrumentKey(V, MarketId("x"), YES.instrument_id)), {}, "unknown_market"),
+        (replace(intent(), price=Price(cents(51) + 1)), {}, "off_grid"),
+        (intent(price=100), {}, "off_grid"),
+        (intent(size=4), {}, "below_minimum"),
+        (intent(price=61), {}, "price_collar"),
+        (intent("sell", 39), {}, "price_collar"),
+        (intent("sell", 49), {}, "not_held"),
+        (intent(), {"max_order_notional": Money(5 * MICROS)}, "max_order_notional"),
+        (intent(), {"max_position_notional": Money(5 * MICROS)}, "max_position_notional"),
+        (intent(), {"max_total_exposure": Money(5 * MICROS)}, "max_total_exposure"),
+        (intent(), {"max_open_orders": 0}, "max_open_orders"),
+        (intent(), {"max_orders_per_minute": 0}, "max_orders_per_minute"),
+    ],
+)
+def test_each_limit(wish: Intent, limits: dict[str, Any], expected: str) -> None:
+    assert reason(open_world(), wish, **limits) == expected
+
+
+def test_a_low_bid_and_a_high_offer_are_nobodys_harm() -> None:
+    assert reason(open_world(), intent(price=10)) is None
+    assert reason(open_world().hold(10), intent("sell", 90)) is None
+
+
+def test_without_a_middle_the_one_side_there_is_counts() -> None:
+    assert reason(World().show(book(bids=())), intent(price=61)) is None
+    assert reason(World().show(book(bids=())), intent(price=62)) == "price_collar"
+    assert reason(World().show(book(bids=(), asks=())), intent()) == "no_reference"
+
+
+def test_closed_halted_untrusted_and_stale() -> None:
+    assert reason(World((market(status="paused"),)).show(book()), intent()) == "market_closed"
+    halted = open_world()
+    halted.desk.halted = True
+    assert reason(halted, intent()) == "halted"
+    ending = open_world()
+    ending.desk.retired = True
+    assert reason(ending, intent()) == "halted"
+    assert reason(open_world().show(gap()), intent()) == "untrusted"
+    old = open_world()
+    old.desk.now = START + 5 * S + 1
+    assert reason(old, intent()) == "stale"
+    old.desk.now -= 1
+    assert reason(old, intent()) is None
+
+
+def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
+    world = World((market(min_taker_buy=Money(MICROS)),)).show(book(bids=((9, 100),), asks=((10, 100),)))
+    assert reason(world, intent(price=10, size=9.99)) == "below_taker_minimum"
+    assert reason(world, intent(price=10, size=9.99, tif="gtc")) == "below_taker_minimum"
+    assert reason(world, intent(price=9, size=9.99)) == "below_taker_minimum"  # immediate, so it never rests
+    assert reason(world, intent(price=10, size=10)) is None
+    assert reason(world, intent(price=9, size=5, tif="gtc")) is None
+    assert reason(world, intent(price=9, size=5, tif="gtc", post_only=True)) is None
+    assert reason(world.hold(5), intent("sell", 9, 5)) is None
+    assert reason(World().show(book(bids=((9, 100),), asks=((10, 100),))), intent(price=10, size=5)) is None
+
+
+def test_orders_in_flight_count() -> None:
+    world = open_world()
+    world.ledger.place(place(price=50, size=10), START)
+    assert reason(world, intent(), max_total_exposure=Money(10 * MICROS)) == "max_total_exposure"
+    assert reason(world, intent(), max_position_notional=Money(10 * MICROS)) == "max_position_notional"
+    assert reason(world, intent(key=NO), max_position_notional=Money(10 * MICROS)) is None
+    assert reason(world, intent(), max_open_orders=1) == "max_open_orders"
+
+
+def test_cash_must_suffice_for_price_and_fee() -> None:
+    world = World(cash=5_100_000).show(book())
+    assert reason(world, intent()) == "cash"
+    assert reason(World(cash=5_300_000).show(book()), intent()) is None
+
+
+def test_the_days_loss_stops_buying_and_not_selling() -> None:
+    world = open_world().hold(10)
+    world.desk.worth.turn_day(START)
+    world.show(book(bids=((40, 100),), asks=((42, 100),)))
+    assert reason(world, intent(price=42), max_daily_loss=Money(800_000)) == "max_daily_loss"
+    assert reason(world, intent("sell", 40), max_daily_loss=Money(800_000)) is None
+    assert reason(world, intent(price=42), max_daily_loss=Money(900_001)) is None
+
+
+def test_each_check_by_itself_needs_a_book_it_can_trust() -> None:
+    verdicts = {rule(intent(), World().desk, LIMITS) for rule in CHECKS}
+    assert {verdict.reason for verdict in verdicts if verdict is not None} == {"untrusted"}
+    assert isinstance(LIMITS, RiskLimits)

@@ -1,0 +1,130 @@
+"""Groups stand or fall together, limits hold whatever is wished, ids count on."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from predsurv.core.ids import ClientOrderId, StrategyName
+from predsurv.core.num import MICROS, Money, notional_up
+from predsurv.core.orders import CancelIntent, CancelOrder, Intent, PlaceOrder
+from predsurv.engine.risk.gate import RiskGate
+from tests.unit.engine.desks import LIMITS, ME, NO, START, YES, World, book, fill, intent, place
+
+
+def gate(world: World, **limits: Any) -> RiskGate:
+    return RiskGate("run", replace(LIMITS, **limits), world.desk, world.ledger)
+
+
+def open_world() -> World:
+    return World().show(book())
+
+
+def ids(decisions: Any) -> list[str]:
+    return [decision.approved.command.client_order_id for decision in decisions]
+
+
+def test_what_passes_is_numbered_and_booked() -> None:
+    world = open_world()
+    decisions, refusals = gate(world).judge([intent(), intent(key=NO)])
+    assert ids(decisions) == ["run-00000001", "run-00000002"]
+    assert refusals == ()
+    assert [order.state for order in world.ledger.blotter.live()] == ["pending", "pending"]
+    assert decisions[0].wish == intent()
+    assert decisions[0].approved.ts == START
+
+
+def test_a_group_with_one_bad_leg_is_refused_whole() -> None:
+    world = open_world()
+    legs = [intent(group="g"), intent(size=1, group="g"), intent(key=NO, group="g")]
+    decisions, refusals = gate(world).judge([*legs, intent()])
+    assert [refused.reason for refused in refusals] == ["group", "below_minimum", "group"]
+    assert len(decisions) == 1
+    assert world.ledger.baskets.all() == ()
+
+
+def test_legs_are_judged_as_if_the_ones_before_were_sent() -> None:
+    world = open_world()
+    legs = [intent(group="g"), intent(key=NO, group="g")]
+    decisions, refusals = gate(world, max_total_exposure=Money(9 * MICROS)).judge(legs)
+    assert decisions == ()
+    assert [refused.reason for refused in refusals] == ["group", "max_total_exposure"]
+    assert world.desk.planned == []
+
+
+def test_wishes_without_a_group_stand_alone() -> None:
+    decisions, refusals = gate(open_world(), max_open_orders=1).judge([intent(), intent()])
+    assert (len(decisions), [refused.reason for refused in refusals]) == (1, ["max_open_orders"])
+
+
+def test_only_ones_own_live_orders_can_be_taken_back() -> None:
+    world = open_world()
+    world.ledger.place(place(), START)
+    mine = CancelIntent(ME, ClientOrderId("o1"), "why")
+    (decision,), _ = gate(world).judge([mine])
+    assert decision.approved.command == CancelOrder(ClientOrderId("o1"), YES)
+    _, (refused,) = gate(world).judge([replace(mine, strategy=StrategyName("other"))])
+    assert refused.reason == "unknown_order"
+    world.ledger.apply(fill())
+    _, (late,) = gate(world).judge([mine])
+    assert late.reason == "unknown_order"
+
+
+def test_cancelling_what_is_not_known_is_nothing() -> None:
+    assert gate(open_world()).cancel([ClientOrderId("who")]) == ()
+
+
+wishes = st.lists(
+    st.builds(
+        lambda side, price, size, key, group: intent(side, price, size, key=key, group=group),
+        st.sampled_from(["buy", "buy", "sell"]),
+        st.integers(1, 99),
+        st.integers(1, 600),
+        st.sampled_from([YES, NO]),
+        st.sampled_from([None, "g", "h"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.tuples(wishes, st.integers(0, 2)), max_size=6))
+def test_no_wish_gets_past_a_limit(rounds: list[tuple[list[Intent], int]]) -> None:
+    limits = replace(
+        LIMITS,
+        max_order_notional=Money(100 * MICROS),
+        max_position_notional=Money(150 * MICROS),
+        max_total_exposure=Money(220 * MICROS),
+        max_open_orders=4,
+        max_orders_per_minute=9,
+    )
+    world = World(cash=300 * MICROS).show(book())
+    judge = RiskGate("run", limits, world.desk, world.ledger).judge
+    for wished, fill_every in rounds:
+        decisions, refusals = judge(wished)
+        assert len(decisions) + len(refusals) == len(wished)
+        for decision in decisions:
+            command = decision.approved.command
+            assert isinstance(command, PlaceOrder)
+            assert notional_up(command.price, command.size) <= limits.max_order_notional
+            assert abs(command.price - 500_000) <= limits.price_collar or (command.side == "buy") == (
+                command.price < 500_000
+            )
+        blotter = world.ledger.blotter
+        assert blotter.live_count() <= limits.max_open_orders
+        assert world.desk.exposure() <= limits.max_total_exposure
+        assert all(world.desk.exposure(key) <= limits.max_position_notional for key in (YES, NO))
+        assert all(world.desk.free(ME, key) >= 0 for key in (YES, NO))
+        assert world.desk.cash(YES.venue) >= 0
+        assert len(world.desk.sent) <= limits.max_orders_per_minute
+        for order in blotter.live()[:fill_every]:
+            world.ledger.apply(
+                fill(
+                    order.client_order_id,
+                    key=order.key,
+                    side=order.side,
+                    price=order.price // 10_000,
+                    size=order.size / MICROS,
+                )
+            )

@@ -1,0 +1,35 @@
+"""A strategy sees the world, and only its own shares and orders."""
+
+from predsurv.core.ids import EventId, StrategyName
+from predsurv.core.num import MICROS, Money
+from predsurv.engine.context import StrategyContext
+from predsurv.state.view import View
+from tests.unit.engine.desks import ME, NO, START, YES, V, World, book, gap, market, place
+
+
+def test_a_scope_is_a_view_of_ones_own() -> None:
+    world = World().hold(10).show(book())
+    mine: View = StrategyContext(ME, world.cache, world.ledger, world.desk)
+    others: View = StrategyContext(StrategyName("other"), world.cache, world.ledger, world.desk)
+    position = mine.position(YES)
+    assert position is not None
+    assert position.cost == 5 * MICROS
+    assert others.position(YES) is None
+    world.ledger.place(place("x"), START)
+    assert [order.client_order_id for order in mine.open_orders(ME)] == ["x"]
+    assert others.open_orders(StrategyName("other")) == ()
+
+
+def test_it_shows_markets_trusted_books_and_free_cash() -> None:
+    world = World().show(book())
+    view = StrategyContext(ME, world.cache, world.ledger, world.desk)
+    assert view.now == START
+    assert view.market(V, YES.market_id) == market()
+    assert view.siblings(V, EventId("e-m")) == (market(),)
+    assert view.cash(V) == Money(10_000 * MICROS)
+    state = view.state(YES)
+    assert state is not None
+    assert state.tick_size == market().tick_size
+    assert view.book(NO) is not None
+    world.show(gap())
+    assert view.book(YES) is view.book(NO) is None

@@ -1,0 +1,52 @@
+"""Tests of predsurv.store.seal.runs."""
+
+from itertools import pairwise
+
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.store.seal.runs import RowPlacement, bytes_column, is_sorted, with_nulls
+from predsurv.store.wal.columns_codec import ABSENT
+
+
+def arrivals(times: list[int]) -> list[int]:
+    placing = RowPlacement(pa.array(times, pa.int64()))
+    return list(placing.rest([])[2].to_pylist())
+
+
+@given(st.lists(st.integers(0, 5), min_size=1))
+def test_time_and_arrival_name_each_record_once_and_in_order(times: list[int]) -> None:
+    places = list(zip(times, arrivals(times), strict=True))
+    assert len(set(places)) == len(places)
+    for time in set(times):
+        assert all(a < b for a, b in pairwise([place for place in places if place[0] == time]))
+
+
+def test_records_with_different_times_all_arrive_first() -> None:
+    assert arrivals(list(range(5))) == [0] * 5
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_order_is_seen(times: list[int]) -> None:
+    assert RowPlacement(pa.array(times, pa.int64())).ordered == (times == sorted(times))
+    assert is_sorted(pa.array(times, pa.int64())) == (times == sorted(times))
+
+
+@given(st.lists(st.integers(0, 5), min_size=1), st.data())
+def test_rows_get_the_time_of_their_position_and_the_rest_has_all_others(times: list[int], data: st.DataObject) -> None:
+    some = data.draw(st.lists(st.integers(0, len(times) - 1), unique=True))
+    placing = RowPlacement(pa.array(times, pa.int64()))
+    table = placing.place(pa.table({"position": pa.array(some, pa.int32())}))
+    rest, rest_times, _ = placing.rest(some)
+    assert table["ts_recv"].to_pylist() == [times[at] for at in some]
+    assert sorted(some + rest.to_pylist()) == list(range(len(times)))
+    assert rest_times.to_pylist() == [times[at] for at in rest.to_pylist()]
+
+
+def test_runs_are_joined_and_absent_is_null() -> None:
+    runs = [pa.array(values, pa.int64()).buffers()[1].to_pybytes() for values in ([1, ABSENT], [3])]
+    column = bytes_column(runs, pa.int64())
+    assert with_nulls(column).to_pylist() == [1, None, 3]
+    assert with_nulls(column.take(pa.array([1]))).to_pylist() == [None]
+    assert with_nulls(column.take(pa.array([0]))).to_pylist() == [1]

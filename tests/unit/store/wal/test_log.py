@@ -1,0 +1,280 @@
+"""Tests of predsurv.store.wal.log."""
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
+from predsurv.core.events import BookDelta
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import Coverage, Record
+from predsurv.net.clock import ManualClock
+from predsurv.store.layout import Layout, segments_of
+from predsurv.store.seal.tables import SegmentTables
+from predsurv.store.wal import buffer as intake
+from predsurv.store.wal import segment_ids as numbering
+from predsurv.store.wal.buffer import LogPaused, LogResumed, SegmentReplaced
+from predsurv.store.wal.log import WriteAheadLog
+from predsurv.store.wal.segment import SegmentReader, predecessor_limit
+from tests.kit.disk import Disk
+
+Records = Callable[[int, int], list[Record]]
+
+
+@pytest.fixture
+def log(layout: Layout, clock: ManualClock) -> WriteAheadLog:
+    return WriteAheadLog(layout.state, "c0", clock)
+
+
+def sizes(*paths: Path) -> list[int]:
+    """The numbers of the changes that the segments hold, in order."""
+    found: list[int] = []
+    for path in paths:
+        collected = SegmentTables(2)
+        with closing(SegmentReader(path)) as reader:
+            for batch in reader.batches(predecessor_limit(path.with_name(f"c0-{int(path.stem[3:]) + 1:012d}.db"))):
+                collected.add(batch)
+            assert reader.damaged == []
+        rows = collected.contents().tables["deltas"]
+        found += [
+            size for size, kind in zip(rows["size"].to_pylist(), rows["kind"].to_pylist(), strict=True) if kind == 2
+        ]
+    return found
+
+
+def notes(path: Path) -> dict[str, bytes]:
+    with closing(SegmentReader(path)) as reader:
+        return reader.segment.notes
+
+
+def test_what_is_flushed_can_be_read_by_another(log: WriteAheadLog, records: Records) -> None:
+    log.append(records(0, 5))
+    assert sizes(log.path) == []
+    assert log.flush() == ()
+    assert sizes(log.path) == [0, 1, 2, 3, 4]
+    assert log.size > 0
+
+
+def test_a_long_buffer_is_written_in_bounded_batches(
+    log: WriteAheadLog, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("predsurv.store.wal.open_segment.BATCH_RECORDS_MAX", 3)
+    log.append([record for record in records(0, 8) if isinstance(record, BookDelta)])
+    log.flush()
+    with closing(SegmentReader(log.path)) as reader:
+        assert [len(batch.times) // 8 for batch in reader.batches()] == [3, 3, 2]
+
+
+def test_rotation_hands_over_everything_and_keeps_the_notes(log: WriteAheadLog, records: Records) -> None:
+    log.note("wanted", b"1")
+    log.append(records(0, 3))
+    first = log.rotate()
+    assert first is not None
+    assert log.rotate() is None
+    log.note("wanted", b"2")
+    log.append(records(3, 3))
+    second = log.close()
+    assert second is not None
+    assert sizes(first, second) == [0, 1, 2, 3, 4, 5]
+    assert (notes(first), notes(second)) == ({"wanted": b"1"}, {"wanted": b"2"})
+
+
+def test_notes_are_in_the_new_segment_before_the_old_can_go(log: WriteAheadLog, records: Records) -> None:
+    log.note("wanted", b"1")
+    log.append(records(0, 1))
+    log.rotate()
+    assert notes(log.path) == {"wanted": b"1"}
+
+
+def test_a_clean_end_without_data_leaves_nothing_to_seal(log: WriteAheadLog) -> None:
+    assert log.close() is None
+
+
+async def test_a_full_disk_is_a_fact_and_loses_nothing_taken_before(
+    log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records, key: InstrumentKey
+) -> None:
+    log.append(records(0, 3))
+    disk.full = True
+    paused = LogPaused(clock.now(), "database or disk is full")
+    assert log.flush() == (paused,)
+    assert log.paused == paused
+    gap = Coverage(key, 1, 2, "gap", "disk_full", 1)
+    log.append([*records(3, 3), gap])
+    refused = len(records(3, 3)) - sum(isinstance(record, Coverage) for record in records(3, 3))
+    assert log.flush() == ()
+    disk.full = False
+    assert log.flush() == ()  # not asked again before the interval is over
+    await clock.advance(intake.RETRY_INTERVAL)
+    assert log.flush() == (LogResumed(clock.now(), refused),)
+    assert log.paused is None
+    log.append(records(6, 2))
+    log.flush()
+    assert sizes(log.path) == [0, 1, 2, 6, 7]
+
+
+async def test_a_pause_ends_without_data_to_write(
+    log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
+) -> None:
+    log.note("wanted", b"1")
+    disk.full = True
+    log.flush()
+    disk.full = False
+    await clock.advance(intake.RETRY_INTERVAL)
+    assert log.sync() == (LogResumed(clock.now(), 0),)
+    assert notes(log.path)["wanted"] == b"1"
+
+
+def test_a_paused_log_does_not_rotate(log: WriteAheadLog, disk: Disk, records: Records) -> None:
+    log.append(records(0, 3))
+    log.flush()
+    disk.full = True
+    log.append(records(3, 3))
+    before = log.path
+    assert log.rotate() is None
+    assert log.path == before
+    assert isinstance(log.flush()[0], LogPaused)  # the fact that rotate met waits for the next flush
+
+
+def test_closing_on_a_full_disk_says_what_is_missing(log: WriteAheadLog, disk: Disk, records: Records) -> None:
+    log.append(records(0, 2))
+    log.flush()
+    disk.full = True
+    log.append(records(2, 1))
+    with pytest.raises(TransientError, match="1 records could not be written"):
+        log.close()
+    assert sizes(log.path) == [0, 1]
+
+
+def test_the_buffer_is_bounded(log: WriteAheadLog, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BUFFER_RECORDS_MAX", 10)
+    log.append(records(0, 12))  # at once: a backlog
+    with pytest.raises(IntegrityError, match="nobody flushed"):
+        log.append(records(12, 1))
+    log.flush()
+    log.append(records(12, 1))
+    log.flush()
+    assert sizes(log.path) == list(range(13))
+
+
+def test_a_failed_sync_moves_what_it_did_not_cover(
+    log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
+) -> None:
+    log.note("wanted", b"1")
+    log.append(records(0, 3))
+    log.sync()
+    log.append(records(3, 3))
+    log.flush()
+    old = log.path
+    disk.syncs_to_fail = 1
+    log.append(records(6, 1))
+    assert log.sync() == (SegmentReplaced(clock.now(), old, "I/O error"),)
+    assert log.path != old
+    log.append(records(7, 1))
+    log.sync()
+    assert sizes(old, log.path) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert sizes(old) == [0, 1, 2]
+    assert notes(log.path)["wanted"] == b"1"
+
+
+def test_what_a_failed_sync_moved_is_not_closed_before_what_it_moved_from(
+    log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
+) -> None:
+    log.append(records(0, 3))
+    log.flush()
+    old = log.path
+    disk.syncs_to_fail = 1
+    assert log.rotate() is None
+    assert log.flush() == (SegmentReplaced(clock.now(), old, "I/O error"),)
+    assert log.rotate() is not None
+
+
+def test_two_failed_syncs_in_a_row_end_it(log: WriteAheadLog, disk: Disk, records: Records) -> None:
+    disk.syncs_to_fail = 2
+    log.append(records(0, 3))
+    log.sync()
+    with pytest.raises(IntegrityError, match="fails to sync"):
+        log.sync()
+
+
+async def test_a_failed_sync_is_not_believed_the_second_time(
+    log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(records(0, 3))
+    log.flush()
+    old = log.path
+
+    def refuse(*_: object) -> None:
+        raise PredsurvError("cannot open a log segment: disk is full")
+
+    disk.syncs_to_fail = 1
+    with monkeypatch.context() as patch:
+        patch.setattr("predsurv.store.wal.log.create_segment", refuse)
+        (fact,) = log.sync()
+        assert isinstance(fact, LogPaused)
+        await clock.advance(intake.RETRY_INTERVAL)
+        log.sync()
+        assert log.rotate() is None
+        assert log.path == old
+    await clock.advance(intake.RETRY_INTERVAL)
+    facts = log.sync()
+    assert SegmentReplaced(clock.now(), old, "I/O error") in facts
+    assert log.path != old
+    log.append(records(3, 1))
+    log.sync()
+    assert sizes(old, log.path) == [0, 1, 2, 3]
+
+
+def test_a_replaced_segment_is_not_named_as_predecessor_for_long(
+    log: WriteAheadLog, disk: Disk, records: Records
+) -> None:
+    """Only the segment right after a failed sync cuts the one before it."""
+    disk.syncs_to_fail = 1
+    log.append(records(0, 3))
+    log.sync()
+    log.append(records(3, 3))
+    second = log.rotate()
+    log.append(records(6, 3))
+    log.flush()
+    assert second is not None
+    assert sizes(second, log.path) == list(range(9))
+
+
+def test_segment_numbers_are_never_used_twice(layout: Layout, clock: ManualClock, records: Records) -> None:
+    seen = []
+    for _ in range(3):
+        log = WriteAheadLog(layout.state, "c0", clock)
+        seen.append(log.path)
+        log.close()
+        log.path.unlink()
+    assert len(set(seen)) == 3
+
+
+def test_a_lost_number_is_found_in_the_sealed_files(layout: Layout, clock: ManualClock) -> None:
+    folder = layout.data_dir / "trades" / "venue=mock" / "date=2027-01-15" / "hour=12"
+    folder.mkdir(parents=True)
+    (folder / "trades_20270115T120000Z-c0-000000000041.parquet").touch()
+    (folder / "trades_20270115T120000Z-other-000000000099.parquet").touch()
+    (folder / "stranger.parquet").touch()
+    assert numbering.last_number(layout, "c0") == 41
+    assert WriteAheadLog(layout.state, "c0", clock).path.name == "c0-000000000042.db"
+
+
+def test_the_state_folder_is_private(layout: Layout, log: WriteAheadLog) -> None:
+    assert layout.state.stat().st_mode & 0o077 == 0
+    assert list(segments_of(layout.wal, "c0")) == [log.path]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_refuses_is_one_line(tmp_path: Path, clock: ManualClock) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PredsurvError, match="cannot open a log segment"):
+        WriteAheadLog(tmp_path / "data" / "state", "c0", clock)
+
+
+def test_a_path_that_is_no_folder_is_one_line(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(PredsurvError, match="cannot open a log segment"):
+        WriteAheadLog(tmp_path / "data" / "state", "c0", clock)

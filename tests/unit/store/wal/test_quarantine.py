@@ -1,0 +1,91 @@
+"""Damage leaves a mark until it is mended, and the mark says whether anybody has heard of it."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from predsurv.core.errors import TransientError
+from predsurv.net.clock import ManualClock
+from predsurv.store.files import sync_dir
+from predsurv.store.layout import Layout, segment_name
+from predsurv.store.seal.seal import seal_segment
+from predsurv.store.wal import quarantine
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path)
+
+
+def damage(layout: Layout, collector: str, segment: int) -> None:
+    layout.wal.mkdir(parents=True, exist_ok=True)
+    path = layout.wal / segment_name(collector, segment)
+    path.write_bytes(b"nothing")
+    quarantine.keep_segment(path, layout)
+    assert not path.exists()
+    assert (layout.quarantine / path.name).read_bytes() == b"nothing"
+
+
+def test_damage_is_marked_until_it_is_mended(layout: Layout) -> None:
+    assert quarantine.marked(layout, "c0") is None
+    damage(layout, "c0", 12)
+    damage(layout, "c0", 3)
+    assert quarantine.marked(layout, "c0") == [3, 12]
+    assert quarantine.marked(layout, "c1") is None
+    quarantine.clear(layout, "c0")
+    quarantine.clear(layout, "c0")
+    assert quarantine.marked(layout, "c0") is None
+
+
+def test_a_move_into_quarantine_that_stops_half_way_is_whole_and_not_forgotten(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk refuses when the database is out of the log already, but not yet what SQLite kept beside it."""
+    layout.wal.mkdir(parents=True)
+    path = layout.wal / segment_name("c0", 7)
+    beside = path.with_name(path.name + "-wal")
+    path.write_bytes(b"nothing")
+    beside.write_bytes(b"all of it")
+    calls: list[Path] = []
+
+    def refusing(folder: Path) -> None:
+        calls.append(folder)
+        if calls[-1] == layout.wal and calls.count(layout.wal) == 1:
+            raise OSError(5, "Input/output error")
+        sync_dir(folder)
+
+    monkeypatch.setattr(quarantine, "sync_dir", refusing)
+    with pytest.raises(TransientError, match="Input/output error"):
+        seal_segment(path, layout, ManualClock())
+    assert not path.exists()
+    assert (layout.quarantine / beside.name).read_bytes() == b"all of it"
+    assert seal_segment(path, layout, ManualClock()).damaged
+    assert quarantine.marked(layout, "c0") == [7]
+    assert not beside.exists()
+    assert (layout.quarantine / beside.name).read_bytes() == b"all of it"
+
+
+def test_where_links_are_unknown_the_segment_is_moved(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refusing)
+    damage(layout, "c0", 3)
+    assert quarantine.marked(layout, "c0") == [3]
+
+
+def test_what_was_heard_of_is_still_to_be_mended(layout: Layout) -> None:
+    damage(layout, "c0", 3)
+    damage(layout, "c0", 4)
+    quarantine.heard(layout, "c0", {3})
+    assert quarantine.marked(layout, "c0") == [4]
+    quarantine.heard(layout, "c0", {4})
+    assert quarantine.marked(layout, "c0") == []
+
+
+def test_a_mark_of_another_version_or_with_a_flipped_bit_is_still_a_mark(layout: Layout) -> None:
+    layout.state.mkdir(parents=True)
+    (layout.state / "c0.damaged").write_bytes(b"\xff12 7 x")
+    assert quarantine.marked(layout, "c0") == [7]

@@ -1,0 +1,222 @@
+"""What a run begins with: the day's loss, the markets of its days, and what it holds already."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.config import Config, load
+from predsurv.core.events import MarketResolved
+from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, TradeId, VenueName
+from predsurv.core.market import Market
+from predsurv.core.num import MICROS, Money, Price
+from predsurv.engine.account.valuation import DAY
+from predsurv.engine.engine import EngineNote
+from predsurv.engine.risk.gate import GateDecision
+from predsurv.net.clock import ManualClock
+from predsurv.ports import Broker, Catalog, Feed, VenueTraits
+from predsurv.store.files import PRIVATE_DIR, make_dirs
+from predsurv.store.universe import UniverseWriter
+from predsurv.trade.assembly import BacktestSpan, TradingSession, journal_path, open_backtest, open_paper
+from predsurv.trade.journal import (
+    AnswerReceived,
+    CommandSent,
+    EngineNoted,
+    Entry,
+    MarketSettled,
+    OrderJournal,
+    RunStarted,
+)
+from predsurv.trade.replay import EventClock, ReplayFeed
+from tests.unit.engine.desks import ME, START, S, approved, fill, intent, market, place
+
+ONE, OTHER = VenueName("one"), VenueName("other")
+MIDNIGHT = START - START % DAY
+NOBODY = type("Nobody", (), {"heard": lambda *_: None, "happened": lambda *_: None})()
+
+
+class Quiet:
+    """A venue from which nothing is heard; one book tells both outcomes."""
+
+    def __init__(self, name: VenueName) -> None:
+        self.name = name
+        self.traits = VenueTraits(complementary_outcomes=True)
+
+    def catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    def feed(self) -> Feed:
+        return ReplayFeed(lambda _: iter(()), EventClock())
+
+    def broker(self) -> Broker:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+def at(venue: VenueName, name: str = "m", **changes: object) -> Market:
+    return market(name, venue=venue, **changes)
+
+
+def configured(folder: Path) -> Config:
+    return load(None, flags={"data_dir": str(folder)}, environ={}, root=folder).config
+
+
+def listed(folder: Path, *markets: Market, ts: int = START) -> None:
+    """Write the universe of the markets' venue for the day of ``ts``."""
+    with UniverseWriter(folder, markets[0].venue, ts) as writer:
+        for each in markets:
+            writer.write(each)
+        writer.commit()
+
+
+def journalled(folder: Path, *entries: Entry) -> None:
+    """Have a paper account in which this happened."""
+    path = journal_path(folder, "paper")
+    make_dirs(path.parent, PRIVATE_DIR)
+    journal = OrderJournal(path)
+    for entry in entries:
+        journal.append(entry)
+    journal.close()
+
+
+def began(venue: VenueName, dollars: int = 10_000) -> list[Entry]:
+    """A first run at a venue, and its day."""
+    cash = Money(dollars * MICROS)
+    return [
+        RunStarted(START, "paper", "paper", (ME,), ((venue, cash),)),
+        EngineNoted(EngineNote(START, "day", "a new UTC day", cash)),
+    ]
+
+
+def bought(key: InstrumentKey, size: float, price: int = 50) -> list[Entry]:
+    """Shares of ``key`` for ``price`` cents each."""
+    name = f"o-{key.instrument_id}"
+    filled = fill(name, size, price, key=key, client_order_id=ClientOrderId(name), trade_id=TradeId(name))
+    return [
+        CommandSent(GateDecision(approved(place(name, price=price, size=size, key=key)), intent(key=key))),
+        AnswerReceived(filled),
+    ]
+
+
+def lost(key: InstrumentKey) -> MarketSettled:
+    """The end of a market in which ``key`` pays nothing."""
+    return MarketSettled(MarketResolved(key.venue, key.market_id, START, None, ((key.instrument_id, Price(0)),)))
+
+
+def opened(folder: Path, *venues: VenueName, now: int = START + S) -> TradingSession:
+    session = open_paper(configured(folder), [Quiet(each) for each in venues], ManualClock(now), NOBODY)
+    session.trader.journal.close()
+    return session
+
+
+def loss(session: TradingSession) -> int:
+    return session.trader.engine.desk.worth.day_loss()
+
+
+def test_cash_of_a_venue_added_during_the_day_hides_no_loss(tmp_path: Path) -> None:
+    key = at(ONE).key(0)
+    listed(tmp_path, at(ONE))
+    listed(tmp_path, at(OTHER))
+    journalled(tmp_path, *began(ONE), *bought(key, 800), lost(key))
+    assert loss(opened(tmp_path, ONE)) == 400 * MICROS
+    assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS
+    assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS, "nor in the runs after it"
+
+
+def backtested(folder: Path, first: int, days: int) -> TradingSession:
+    """A backtest of ``days`` days from day number ``first`` on."""
+    span = BacktestSpan(MIDNIGHT + first * DAY, MIDNIGHT + (first + days) * DAY)
+    session = open_backtest(configured(folder), Quiet(ONE), span, NOBODY)
+    session.trader.journal.close()
+    return session
+
+
+def watched(session: TradingSession) -> set[str]:
+    return {key.market_id for key in session.runner._interests[ONE].keys}
+
+
+@pytest.fixture
+def years(tmp_path: Path) -> Path:
+    """A venue scanned on day 0, 2, 3 and 5: some markets end, some are new, some open late."""
+    late = at(ONE, "late", status="created", tradable=False)
+    ended, void = (at(ONE, name, status="closed", tradable=False) for name in ("dies", "void"))
+    listed(tmp_path, at(ONE, "stays"), at(ONE, "dies"), at(ONE, "gone"), late, void, ts=MIDNIGHT)
+    listed(tmp_path, at(ONE, "stays", tick_size=Price(1_000)), ended, at(ONE, "new"), late, ts=MIDNIGHT + 2 * DAY)
+    listed(tmp_path, at(ONE, "stays"), at(ONE, "late"), ts=MIDNIGHT + 3 * DAY)
+    listed(tmp_path, at(ONE, "future"), ts=MIDNIGHT + 5 * DAY)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("first", "days", "names"),
+    [
+        (0, 1, "stays dies gone"),
+        (1, 1, "stays dies gone"),
+        (1, 2, "stays dies gone new"),
+        (1, 3, "stays dies gone new late"),
+        (2, 2, "stays new late"),
+        (4, 1, "stays late"),
+        (9, 1, "future"),
+    ],
+)
+def test_a_backtest_knows_the_markets_of_its_days(
+    years: Path, caplog: pytest.LogCaptureFixture, first: int, days: int, names: str
+) -> None:
+    session = backtested(years, first, days)
+    assert watched(session) == set(names.split())
+    assert not caplog.records
+    if "dies" in names:
+        stays, dies = (session.trader.engine.cache.market(ONE, MarketId(name)) for name in ("stays", "dies"))
+        assert stays is not None
+        assert dies is not None
+        assert (stays.tick_size, dies.status) == (10_000, "active"), "as they were on the first day"
+
+
+def test_without_a_universe_of_its_days_a_backtest_takes_the_next_and_says_so(
+    years: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert watched(backtested(years, -3, 2)) == {"stays", "dies", "gone"}
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "one is from 2027-01-12 or before, so that of 2027-01-15 is used" in record.getMessage()
+
+
+def test_what_is_held_is_watched_known_and_settled_after_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = ("chosen", "closed", "dropped", "unheard")
+    chosen, closed, dropped, unheard = (at(ONE, name) for name in names)
+    ended = replace(closed, status="closed", tradable=False)
+    listed(tmp_path, at(ONE, "dropped", tick_size=Price(1)), ts=MIDNIGHT - 2 * DAY)
+    listed(tmp_path, dropped, closed, ts=MIDNIGHT - DAY)
+    listed(tmp_path, chosen, ended)
+    held = (closed.key(0), dropped.key(1), unheard.key(1))
+    journalled(tmp_path, *began(ONE), *(each for key in held for each in bought(key, 100)))
+    session = opened(tmp_path, ONE)
+    assert session.runner._interests[ONE].keys == {chosen.key(0), closed.key(0), dropped.key(0), unheard.key(1)}
+    cache = session.trader.engine.cache
+    assert [cache.market(ONE, MarketId(name)) for name in names] == [chosen, ended, dropped, None]
+    (record,) = caplog.records
+    assert "no universe of one has market unheard" in record.getMessage()
+    for key in held:
+        assert session.trader.engine.step(lost(key).event).settlements
+
+
+def test_what_is_held_elsewhere_is_not_asked_for_here(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    listed(tmp_path, at(ONE))
+    journalled(tmp_path, *began(OTHER), *bought(at(OTHER, "away").key(0), 100))
+    assert watched(opened(tmp_path, ONE)) == {"m"}
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_who_trades_on_paper_on_a_polled_venue_is_warned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, polled: bool
+) -> None:
+    listed(tmp_path, at(ONE))
+    venue = Quiet(ONE)
+    venue.traits = replace(venue.traits, polled=polled)
+    open_paper(configured(tmp_path), [venue], ManualClock(START), NOBODY)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["one is polled"] * polled

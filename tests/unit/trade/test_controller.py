@@ -1,0 +1,134 @@
+"""Who moves the execution takes turns: what one of them decides the next one sees, and a stop is at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from predsurv.core.events import AccountEvent, BookSnapshot, Event, MarketEvent, Tick
+from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
+from predsurv.core.num import MICROS, Money
+from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, Intent
+from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.engine import Engine, EngineSetup, Step
+from predsurv.net.clock import ManualClock
+from predsurv.state.market_cache import MarketCache
+from predsurv.state.view import View
+from predsurv.trade.controller import TradeController, TradeDeps
+from predsurv.trade.journal import OrderJournal
+from predsurv.trade.kill_switch import HaltFlag
+from predsurv.trade.runner import TradeRunner
+from predsurv.trade.stats import RunStats
+from predsurv.trade.watchlist import VenueWatchlist
+from tests.unit.engine.desks import LIMITS, ME, MS, START, YES, S, V, book, fill, intent, market
+
+
+class Buyer:
+    """Wishes at every snapshot and every tick."""
+
+    name = StrategyName(ME)
+    signals = frozenset({"test"})
+
+    def on_event(self, event: Event, view: View) -> Iterable[Intent]:
+        return [intent()] if isinstance(event, BookSnapshot | Tick) else []
+
+
+class SlowBroker:
+    """Takes its time over every cancel, as a request over a network does."""
+
+    def __init__(self) -> None:
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def submit(self, command: Approved) -> None:
+        if isinstance(command.command, CancelOrder):
+            self.asked.set()
+            await self.may_answer.wait()
+
+    async def events(self) -> AsyncIterator[AccountEvent]:
+        nothing: tuple[AccountEvent, ...] = ()
+        for event in nothing:
+            yield event
+
+    async def snapshot(self) -> AccountSnapshot:
+        return AccountSnapshot(START, Money(1_000 * MICROS))
+
+    async def aclose(self) -> None:
+        return None
+
+
+class SlowFeed:
+    """Shows a book; closing takes a second, as over a network."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock, self._closed = clock, asyncio.Event()
+
+    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+        return None
+
+    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
+        yield [book()]
+        await self._closed.wait()
+
+    async def aclose(self) -> None:
+        await self._clock.sleep(S)
+        self._closed.set()
+
+
+class Nobody:
+    """Hears of everything and says nothing."""
+
+    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        return None
+
+    def happened(self, event: Event, step: Step) -> None:
+        return None
+
+
+def trader(folder: Path, broker: SlowBroker, clock: ManualClock) -> TradeDeps:
+    cache = MarketCache()
+    cache.add(market())
+    ledger = TradingAccount({V: Money(1_000 * MICROS)})
+    return TradeDeps(
+        engine=Engine(EngineSetup(run="run", limits=LIMITS), [Buyer()], cache, ledger),
+        journal=OrderJournal(folder / "journal.db", durable=False),
+        tally=RunStats(),
+        brokers={V: broker},
+        clock=clock,
+        halt=HaltFlag(folder / "halt.json"),
+        realtime=True,
+    )
+
+
+async def test_a_halt_is_not_taken_back_while_its_cancels_are_on_their_way(tmp_path: Path) -> None:
+    broker = SlowBroker()
+    made = trader(tmp_path, broker, ManualClock(START))
+    control = TradeController(made, lambda event, step: None)
+    await control.open()
+    await control.take([book()])
+    assert made.engine.ledger.blotter.live_count() == 1
+    halting = asyncio.create_task(control.answer(fill("who")))
+    await broker.asked.wait()  # halted, and the flag is raised only once the cancel has been sent
+    obeying = asyncio.create_task(control.obey())
+    await asyncio.sleep(0)
+    broker.may_answer.set()
+    await asyncio.gather(halting, obeying)
+    assert made.engine.desk.halted
+    made.journal.close()
+
+
+async def test_a_stop_does_not_wait_for_feeds_to_close(tmp_path: Path) -> None:
+    broker, clock = SlowBroker(), ManualClock(START)
+    broker.may_answer.set()
+    made = trader(tmp_path, broker, clock)
+    runner = TradeRunner(made, {V: SlowFeed(clock)}, {V: VenueWatchlist({YES}, 1, mirrored=True)}, Nobody())
+    running = asyncio.create_task(runner.run())
+    for _ in range(10):
+        await clock.advance(100 * MS)
+    runner.stop()
+    placed = made.engine.ledger.placed
+    assert placed > 1
+    while not running.done():
+        await clock.advance(100 * MS)
+    await running
+    assert made.engine.ledger.placed == placed
+    made.journal.close()

@@ -1,0 +1,111 @@
+"""One lane per venue: order kept, overflow owned up to, replay made to wait."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from predsurv.core.events import Dropped, Gap, MarketEvent
+from predsurv.core.ids import VenueName
+from predsurv.trade.event_queue import EventQueue
+from tests.unit.engine.desks import START, YES, V, delta
+
+OTHER = VenueName("other")
+
+
+def batch(first: int, count: int) -> list[MarketEvent]:
+    return [delta("bid", 40, number, START + number) for number in range(first, first + count)]
+
+
+class Worker:
+    """Takes batches while the gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.taken: list[MarketEvent] = []
+
+    async def __call__(self, events: Sequence[MarketEvent]) -> None:
+        await self.gate.wait()
+        self.taken += events
+
+
+async def test_a_lane_keeps_its_order_and_finishes_when_left() -> None:
+    worker = Worker()
+    worker.gate.set()
+    async with EventQueue(worker, realtime=True) as router:
+        for first in range(0, 30, 10):
+            assert not await router.publish(V, batch(first, 10))
+        await router.join()
+        assert router.idle()
+        await router.publish(V, batch(30, 1))
+    assert worker.taken == batch(0, 31)
+
+
+async def test_lanes_do_not_wait_for_each_other() -> None:
+    seen: list[int] = []
+    first = asyncio.Event()
+
+    async def process(events: Sequence[MarketEvent]) -> None:
+        if not seen:
+            seen.append(0)
+            await first.wait()
+        seen.append(len(events))
+
+    async with EventQueue(process, realtime=True) as router:
+        await router.publish(V, batch(0, 1))
+        await asyncio.sleep(0)
+        await router.publish(OTHER, batch(0, 2))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert seen == [0, 2]
+        assert not router.idle()
+        first.set()
+
+
+async def test_overflow_is_an_event_and_names_what_must_start_anew() -> None:
+    worker = Worker()
+    async with EventQueue(worker, realtime=True, capacity=5) as router:
+        await router.publish(V, batch(0, 3))
+        await asyncio.sleep(0)
+        await router.publish(V, batch(3, 5))
+        assert router.depth() == 5
+        assert not await router.publish(V, batch(8, 1))
+        assert not await router.publish(V, batch(9, 1))
+        worker.gate.set()
+        await router.join()
+        assert await router.publish(V, batch(10, 1)) == {YES}
+        assert not await router.publish(V, batch(11, 1))
+    at = START + 10
+    said = [event for event in worker.taken if isinstance(event, Dropped | Gap)]
+    assert said == [Dropped(V, at, 2), Gap(YES, at, "overflow", 1)]
+    assert worker.taken.index(said[0]) == 8
+    assert len(worker.taken) == 12
+
+
+async def test_a_recording_waits_and_nothing_is_lost() -> None:
+    worker = Worker()
+    async with EventQueue(worker, realtime=False, capacity=5) as router:
+        await router.publish(V, batch(0, 5))
+        await asyncio.sleep(0)
+        await router.publish(V, batch(5, 5))
+        waiting = asyncio.create_task(router.publish(V, batch(10, 5)))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        worker.gate.set()
+        await waiting
+    assert worker.taken == batch(0, 15)
+
+
+async def test_a_failing_worker_is_heard() -> None:
+    async def broken(_: Sequence[MarketEvent]) -> None:
+        raise ValueError("bug")
+
+    async def run() -> None:
+        async with EventQueue(broken, realtime=True) as router:
+            await router.publish(V, batch(0, 1))
+            await router.join()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await run()
+    assert isinstance(caught.value.exceptions[0], ValueError)

@@ -1,0 +1,29 @@
+"""The flag says stop until a person takes it down."""
+
+from pathlib import Path
+
+from predsurv.trade.kill_switch import HaltFlag, HaltRecord
+
+
+def test_raised_it_stays_with_its_first_reason(tmp_path: Path) -> None:
+    flag = HaltFlag(tmp_path / "state" / "halt.json")
+    assert flag.read() is None
+    flag.raise_(7, "by \x1b[31mhand")
+    flag.raise_(8, "again")
+    halt = HaltFlag(tmp_path / "state" / "halt.json").read()
+    assert halt is not None
+    assert halt.ts == 7
+    assert "\x1b" not in halt.reason
+    assert flag.clear() == halt
+    assert flag.clear() is None
+
+
+def test_a_flag_that_makes_no_sense_halts_too(tmp_path: Path) -> None:
+    path = tmp_path / "halt.json"
+    path.write_bytes(b"{")
+    assert HaltFlag(path).read() == HaltRecord(0, "a halt flag that cannot be read")
+    path.unlink()
+    path.mkdir()
+    unreadable = HaltFlag(path).read()
+    assert unreadable is not None
+    assert "cannot be read" in unreadable.reason

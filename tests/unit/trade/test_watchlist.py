@@ -1,0 +1,93 @@
+"""Whole events or none, exclusive ones first."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import MarketChange
+from predsurv.core.ids import EventId, InstrumentId
+from predsurv.core.market import Market, Outcome
+from predsurv.core.num import Money
+from predsurv.trade.watchlist import VenueWatchlist, choose, keys_to_watch
+from tests.unit.engine.desks import START, YES, V, market, resolved
+
+
+def event(name: str, count: int, volume: int = 0, **changes: Any) -> list[Market]:
+    return [
+        market(f"{name}{number}", event_id=EventId(name), volume_24h=Money(volume), **changes)
+        for number in range(count)
+    ]
+
+
+def test_exclusive_events_come_first_then_volume() -> None:
+    race, single, big = event("race", 3, 1, mutually_exclusive=True), event("a", 1, 5), event("b", 1, 9)
+    chosen = choose([*single, *big, *race], 4, mirrored=True)
+    assert {key.market_id for key in chosen.keys} == {"race0", "race1", "race2", "b0"}
+    assert chosen.markets[:3] == tuple(race)
+
+
+def test_an_event_that_does_not_fit_leaves_room_for_smaller_ones() -> None:
+    chosen = choose([*event("race", 3, mutually_exclusive=True), *event("a", 1)], 2, mirrored=True)
+    assert {key.market_id for key in chosen.keys} == {"a0"}
+
+
+def test_closed_siblings_are_known_and_not_watched() -> None:
+    race = event("race", 2, mutually_exclusive=True)
+    closed = market("race9", event_id=EventId("race"), mutually_exclusive=True, status="closed")
+    chosen = choose([*race, closed], 10, mirrored=True)
+    assert closed in chosen.markets
+    assert len(chosen.keys) == 2
+
+
+def test_what_to_watch_of_a_market() -> None:
+    three = market("t", outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
+    assert keys_to_watch(market(), mirrored=True) == (YES,)
+    assert keys_to_watch(market(), mirrored=False) == market().keys()
+    assert keys_to_watch(three, mirrored=True) == three.keys()
+    assert keys_to_watch(market(tradable=False), mirrored=True) == ()
+    assert keys_to_watch(market(status="paused"), mirrored=True) == ()
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 9), st.booleans()), max_size=12), st.integers(0, 20))
+def test_capacity_holds_and_no_event_is_split(sizes: list[tuple[int, int, bool]], capacity: int) -> None:
+    markets = [
+        each
+        for number, (count, volume, exclusive) in enumerate(sizes)
+        for each in event(f"e{number}-", count, volume, mutually_exclusive=exclusive)
+    ]
+    chosen = choose(markets, capacity, mirrored=True)
+    assert len(chosen.keys) <= capacity
+    watched = {key.market_id for key in chosen.keys}
+    for number, (count, *_) in enumerate(sizes):
+        assert len([name for name in watched if name.startswith(f"e{number}-")]) in (0, count)
+
+
+def test_what_is_held_takes_its_places_first() -> None:
+    race, single = event("race", 2, mutually_exclusive=True), event("a", 1)
+    gone = market("gone", event_id=EventId("e9"), status="closed")
+    sibling = market("sibling", event_id=EventId("e9"), status="closed")
+    unknown = market("unknown").key(1)
+    held = frozenset({gone.key(1), unknown})
+    chosen = choose([*race, *single, gone, sibling], 3, mirrored=True, held=held)
+    assert chosen.keys == {gone.key(0), unknown, single[0].key(0)}
+    assert set(chosen.markets) == {gone, sibling, *single}
+    assert choose([*race, *single, gone], 3, mirrored=False, held=held).keys == held
+    assert choose([*race, gone], 1, mirrored=True, held=held).keys == {gone.key(0), unknown}, "whatever fits"
+    own = frozenset({race[0].key(0)})
+    assert len(choose(race, 2, mirrored=True, held=own).keys) == 2, "no place is taken twice"
+
+
+def test_new_listings_join_and_resolved_markets_leave() -> None:
+    interest = VenueWatchlist({YES}, 2, mirrored=True)
+
+    def listed(name: str) -> MarketChange:
+        return MarketChange(V, market(name).market_id, None, START, None, "created", "{}", market(name))
+
+    assert interest.follow([listed("n")])
+    assert interest.keys == {YES, market("n").key(0)}
+    assert not interest.follow([listed("too many")])
+    assert interest.follow([listed("n")]), "it may not have been known when it was asked for"
+    assert interest.follow([resolved()])
+    assert interest.keys == {market("n").key(0)}
+    assert not interest.follow([resolved()])

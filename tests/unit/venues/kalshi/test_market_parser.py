@@ -1,0 +1,198 @@
+"""A row of the venue's lists becomes the market it describes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from predsurv.core.errors import WireError
+from predsurv.core.fees import maker_fee, taker_fee
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import FeeSchedule, Market, on_grid
+from predsurv.core.num import Price, Size
+from predsurv.venues.kalshi.market_parser import (
+    SeriesTerms,
+    bands_of,
+    fee_of,
+    instrument,
+    is_known_fee,
+    market_of,
+    multiplier,
+    terms_of,
+    time_of,
+)
+from predsurv.venues.kalshi.rest_wire import EventRow, SeriesRow, read_event, read_listing, read_market
+from predsurv.venues.kalshi.wire import WireBand
+
+ROW = {"ticker": "KXA-26-T1.5", "event_ticker": "KXA-26", "status": "active", "title": "Will it?"}
+NOW = 1_800_000_000_000_000_000
+
+
+def market(terms: SeriesTerms | None = None, **more: Any) -> Market:
+    made = market_of(read_market(json.dumps({**ROW, **more})), terms or SeriesTerms(), NOW)
+    assert made is not None
+    return made
+
+
+def test_recorded_rows(payloads: Path) -> None:
+    page = (payloads / "kalshi" / "rest" / "markets_page_2026-08-24.v-trade_excerpt.json").read_bytes()
+    goals, tennis = (market_of(read_market(row), SeriesTerms(), NOW) for row in read_listing(page).markets)
+    assert goals is not None
+    assert tennis is not None
+    assert goals.question == "Will Hamburg score over 4.5 goals? – Reg Time: Hamburg over 4.5 goals"
+    assert goals.outcomes[0].instrument_id == "KXDFBPOKALTEAMTOTAL-26AUG24SCVHSV-HSV5"
+    assert goals.series_id == "KXDFBPOKALTEAMTOTAL"
+    assert goals.close_time == 1_787_781_600_000_000_000
+    assert goals.liquidity == 10_000, "one contract offered at 0.99: the seller has a cent in it"
+    assert tennis.question == "Noelia Manta wins"
+    assert tennis.liquidity == 31_000_000 + 51_000_000
+    assert tennis.tick_size == 10_000
+    assert tennis.min_order_size == 10_000
+    assert tennis.tradable
+    assert tennis.volume == 0
+
+
+def test_recorded_combinations_are_no_markets(payloads: Path) -> None:
+    rows = json.loads((payloads / "kalshi" / "rest" / "markets_mve_list_2026-06-21.dr-manhattan.json").read_text())
+    assert len(rows) > 3
+    assert [market_of(read_market(json.dumps(row)), SeriesTerms(), NOW) for row in rows] == [None] * len(rows)
+
+
+def test_recorded_event_and_series(payloads: Path) -> None:
+    rest = payloads / "kalshi" / "rest"
+    page = read_listing((rest / "events_page_2026-08-24.manta_excerpt.json").read_bytes())
+    nato, warming = (terms_of(read_event(row), None) for row in page.events)
+    assert nato.mutually_exclusive
+    assert not warming.mutually_exclusive
+    assert nato.series == "KXNEXTNATOSECGEN"
+    assert nato.category == "Elections"
+    series = json.loads((rest / "series_FED_2026-08-24.manta.json").read_text())["series"]
+    row = SeriesRow(
+        series["ticker"], series["category"], series["tags"], series["fee_type"], Raw(str(series["fee_multiplier"]))
+    )
+    terms = terms_of(EventRow("FED-26"), row, 5)
+    assert terms.fee == FeeSchedule("kalshi", 70_000, since=5)
+    assert terms.tags == ("Interest rates",)
+
+
+@pytest.mark.parametrize(
+    ("said", "result", "status"),
+    [
+        ("initialized", "", "created"),
+        ("active", "", "active"),
+        ("inactive", "", "paused"),
+        ("closed", "", "closed"),
+        ("determined", "yes", "closed"),
+        ("disputed", "yes", "disputed"),
+        ("amended", "yes", "closed"),
+        ("finalized", "no", "resolved"),
+        ("finalized", "scalar", "void"),
+        ("something new", "", "paused"),
+    ],
+)
+def test_status(said: str, result: str, status: str) -> None:
+    made = market(status=said, result=result)
+    assert made.status == status
+    assert made.tradable == (status == "active")
+
+
+def test_siblings_are_told_apart() -> None:
+    assert market(title="Who wins?", yes_sub_title="Ann").question == "Who wins? – Ann"
+    assert market(title="Ann wins", yes_sub_title="ann").question == "Ann wins"
+    assert market(SeriesTerms(title="Who wins?"), title=None).question == "Who wins?"
+
+
+@pytest.mark.parametrize(
+    ("more", "liquidity"),
+    [
+        ({"yes_bid_dollars": "0.0000", "yes_ask_dollars": "1.0000"}, 0),
+        ({"yes_bid_dollars": "0.0000", "yes_ask_dollars": "0.0000", "yes_ask_size_fp": "5.00"}, 0),
+        ({"yes_bid_dollars": "0.4000", "yes_ask_dollars": "0.6000"}, 0),
+        ({"yes_bid_dollars": "0.4000", "yes_bid_size_fp": "10.00"}, 4_000_000),
+    ],
+)
+def test_sentinels_are_no_quotes(more: dict[str, Any], liquidity: int) -> None:
+    assert market(**more).liquidity == liquidity
+
+
+def test_tapered_grid() -> None:
+    bands = [("0", "0.1", "0.001"), ("0.1", "0.9", "0.01"), ("0.9", "1", "0.001")]
+    made = market(price_ranges=[{"start": a, "end": b, "step": c} for a, b, c in bands])
+    assert made.tick_size == 1_000
+    assert on_grid(made, Price(99_000))
+    assert on_grid(made, Price(110_000))
+    assert not on_grid(made, Price(111_000))
+    assert on_grid(made, Price(991_000))
+
+
+@pytest.mark.parametrize(
+    "bands", [[("0.1", "0.1", "0.01")], [("0", "1", "0")], [("0", "2", "0.01")], [("0", "1", "0.01")] * 17]
+)
+def test_impossible_grids_are_refused(bands: list[tuple[str, str, str]]) -> None:
+    with pytest.raises((WireError, ValueError)):
+        bands_of([WireBand(*band) for band in bands])
+
+
+@pytest.mark.parametrize("ticker", ["", "a b", "x" * 300, "KX\x1b", "KX:no", "KX\n"])
+def test_impossible_tickers_are_refused(ticker: str) -> None:
+    with pytest.raises(WireError):
+        market(ticker=ticker)
+
+
+@pytest.mark.parametrize(
+    ("kind", "times", "rate", "maker"),
+    [
+        ("quadratic", None, 70_000, 0),
+        ("quadratic", 500_000, 35_000, 0),
+        ("quadratic", 0, 0, 0),
+        ("quadratic_with_maker_fees", None, 70_000, 17_500),
+        ("quadratic_with_combo_maker_fees", 1_000_000, 70_000, 35_000),
+        ("flat", None, 70_000, 70_000),
+        ("margin_market_maker_program_fees", None, 70_000, 70_000),
+        (None, None, 70_000, 70_000),
+    ],
+)
+def test_fees(kind: str | None, times: int | None, rate: int, maker: int) -> None:
+    assert fee_of(kind, times) == FeeSchedule("kalshi", rate, maker_rate=maker)
+    assert is_known_fee(kind) == (kind is not None and kind.startswith("quadratic"))
+
+
+def test_the_documented_fee() -> None:
+    fee = fee_of("quadratic_with_maker_fees", None)
+    assert taker_fee(fee, Price(55_000), Size(1_000_000)) == 3_639
+    assert maker_fee(fee, Price(500_000), Size(100_000_000)) == 437_500
+
+
+def test_an_event_may_have_fees_of_its_own() -> None:
+    series = SeriesRow("KXE", fee_type="quadratic_with_maker_fees", fee_multiplier=Raw(b"1"))
+    assert terms_of(EventRow("KXE-1"), series).fee.maker_rate == 17_500
+    half = EventRow("KXE-1", fee_multiplier_override=Raw(b"0.5"))
+    assert terms_of(half, series).fee == FeeSchedule("kalshi", 35_000, maker_rate=8_750)
+    plain = EventRow("KXE-1", fee_type_override="quadratic")
+    assert terms_of(plain, series).fee == FeeSchedule("kalshi", 70_000)
+
+
+@pytest.mark.parametrize("raw", [b"-1", b"1e3", b"true", b"[]", b'"x"'])
+def test_impossible_multipliers_are_refused(raw: bytes) -> None:
+    with pytest.raises(WireError):
+        multiplier(Raw(raw))
+
+
+def test_ids_of_the_outcomes() -> None:
+    venue, ticker = VenueName("kalshi"), MarketId("KXA-1")
+    assert instrument(InstrumentKey(venue, ticker, InstrumentId("KXA-1"))) == ("KXA-1", False)
+    assert instrument(InstrumentKey(venue, ticker, InstrumentId("KXA-1:no"))) == ("KXA-1", True)
+
+
+@pytest.mark.parametrize(
+    "date", [None, "", "soon", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+)
+def test_dates_that_make_no_sense(date: str | None) -> None:
+    assert time_of(date) is None
+
+
+def test_dates() -> None:
+    assert time_of("2026-08-24T17:10:58.365638Z") == 1_787_591_458_365_638_000
+    assert time_of("2026-08-24T17:10:58") is None, "no zone, no time"

@@ -1,0 +1,400 @@
+"""Frames of Polymarket's market channel to events: recorded ones, our own zoo, and mutations."""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Gap,
+    Level,
+    Malformed,
+    MarketChange,
+    MarketEvent,
+    MarketResolved,
+    Quote,
+    Trade,
+    Unknown,
+)
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market
+from predsurv.core.num import format_micros
+from predsurv.venues.polymarket import decoder as decode
+from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+
+DATA = Path(__file__).resolve().parents[3] / "data" / "polymarket"
+MESSAGES = json.loads((DATA / "messages.json").read_text())
+NOW = 1_800_000_000_000_000_000
+
+
+def key(token: str, market: str = "0xm1") -> InstrumentKey:
+    return InstrumentKey(VenueName("polymarket"), MarketId(market), InstrumentId(token))
+
+
+def codec(*tokens: str, live: bool = True) -> PolymarketCodec:
+    """Return a codec that wants ``tokens``, with an empty book of each when ``live``."""
+    made = PolymarketCodec(3)
+    made.requests({key(token) for token in tokens}, frozenset())
+    for token in tokens if live else ():
+        made.decode([wire(book(token))], NOW, [])
+    return made
+
+
+def book(token: str, **more: Any) -> dict[str, Any]:
+    return {"event_type": "book", "asset_id": token, "bids": [], "asks": [], "timestamp": "1791199970000", **more}
+
+
+def change(token: str, price: str = "0.5", size: str = "1", side: str = "BUY") -> dict[str, Any]:
+    entry = {"asset_id": token, "price": price, "size": size, "side": side}
+    return {"price_changes": [entry], "timestamp": "1791199970000", "event_type": "price_change"}
+
+
+def wire(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def decoded(made: PolymarketCodec, frame: bytes) -> list[MarketEvent]:
+    out: list[MarketEvent] = []
+    understood = made.decode([frame], NOW, out)
+    assert understood == (not out or any(not isinstance(event, Malformed | Gap) for event in out))
+    return out
+
+
+def readable(event: MarketEvent) -> str:
+    match event:
+        case BookSnapshot():
+            words = ["book", event.key.instrument_id, stamp(event), "bids", *sizes(event.bids), "asks"]
+            return " ".join([*words, *sizes(event.asks)])
+        case BookDelta():
+            (level,) = sizes([(event.price, event.size)])
+            return f"delta {event.key.instrument_id} {stamp(event)} {event.side} {level}"
+        case Trade():
+            (level,) = sizes([(event.price, event.size)])
+            return f"trade {event.key.instrument_id} {stamp(event)} {event.taker_side} {level}"
+        case Quote():
+            return f"quote {event.key.instrument_id} {stamp(event)} {dollars(event.bid)} {dollars(event.ask)}"
+        case MarketChange():
+            what = f"{event.kind} {event.value} tick {dollars(event.tick_size)} {new(event.market)}"
+            return f"market {event.market_id} {event.instrument_id} {stamp(event)} {what}"
+        case MarketResolved():
+            payouts = " ".join(f"{token}={dollars(price)}" for token, price in event.payouts)
+            return f"resolved {event.market_id} {stamp(event)} {payouts}"
+        case Unknown():
+            return f"unknown {event.kind}"
+        case _:
+            return repr(event)
+
+
+def new(market: Market | None) -> str:
+    if market is None:
+        return "-"
+    outcomes = " ".join(f"{outcome.label}={outcome.instrument_id}" for outcome in market.outcomes)
+    return f"{market.question} {market.event_id} {dollars(market.tick_size)} {outcomes}"
+
+
+def stamp(event: Any) -> str:
+    return f"@{event.ts_venue if event.ts_venue is None else event.ts_venue // 1_000_000}"
+
+
+def dollars(value: int | None) -> str | None:
+    return None if value is None else format_micros(value)
+
+
+def sizes(levels: Sequence[Level]) -> list[str]:
+    return [f"{format_micros(price)}x{format_micros(size)}" for price, size in levels]
+
+
+@pytest.mark.parametrize("case", MESSAGES, ids=[case["name"] for case in MESSAGES])
+@pytest.mark.parametrize("compact", [True, False])
+def test_messages(case: dict[str, Any], compact: bool) -> None:
+    frame = wire(case["wire"]) if compact else json.dumps(case["wire"], indent=1).encode()
+    events = decoded(codec("11", "12"), frame)
+    assert [readable(event) for event in events] == case["events"]
+    assert all(event.ts_recv == NOW for event in events)
+
+
+RECORDED = [
+    "captured/ws_market_20251223_later_book.json",
+    "captured/ws_market_20260409_opening_books.json",
+    "captured/ws_market_20260508_opening_book.json",
+    "captured/ws_market_20260508_price_change.json",
+    "captured/ws_market_20260815_last_trade_price.json",
+    "captured/ws_market_20260815_price_change.json",
+    "captured/ws_market_20261004_market_resolved.json",
+    "captured/ws_market_conformance_synthetic.jsonl",
+    "adapter_samples/ws_book_snapshot.json",
+    "adapter_samples/ws_last_trade.json",
+    "adapter_samples/ws_market_best_bid_ask_msg.json",
+    "adapter_samples/ws_market_book_msg.json",
+    "adapter_samples/ws_market_last_trade_msg.json",
+    "adapter_samples/ws_market_new_market_msg.json",
+    "adapter_samples/ws_market_price_change_msg.json",
+    "adapter_samples/ws_market_resolved_msg.json",
+    "adapter_samples/ws_market_tick_size_msg.json",
+    "adapter_samples/ws_quotes.json",
+    "adapter_samples/ws_tick_size_change.json",
+    "adapter_samples/clob_book_response.json",
+]
+
+
+def test_every_recorded_market_message_is_listed(payloads: Path) -> None:
+    folder = payloads / "polymarket"
+    found = {path for pattern in ("captured/ws_*", "adapter_samples/ws_*") for path in folder.glob(pattern)}
+    names = {str(path.relative_to(folder)) for path in found if "ws_user" not in path.name}
+    assert names <= set(RECORDED)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded(name: str, payloads: Path) -> None:
+    path = payloads / "polymarket" / name
+    frames = path.read_bytes().splitlines() if name.endswith("jsonl") else [path.read_bytes()]
+    tokens = sorted({token for frame in frames for token in _tokens(json.loads(frame))})
+    made, lines = codec(*tokens), []
+    for frame in frames:
+        lines += [readable(event) for event in decoded(made, frame)]
+    expected = json.loads((DATA / "recorded.json").read_text())
+    assert lines == expected[name]
+
+
+def _tokens(value: Any) -> set[str]:
+    """Every token a message names, but for those of markets it announces."""
+    if isinstance(value, list):
+        return set().union(*map(_tokens, value))
+    entries = [value, *value.get("price_changes", [])]
+    resolved = value["assets_ids"] if "winning_asset_id" in value else []
+    return {entry["asset_id"] for entry in entries if "asset_id" in entry} | set(resolved)
+
+
+def test_recorded_books_against_a_plain_reading(payloads: Path) -> None:
+    frame = (payloads / "polymarket" / RECORDED[2]).read_bytes()
+    (raw,) = json.loads(frame)
+    (event,) = decoded(codec(raw["asset_id"], live=False), frame)
+    assert isinstance(event, BookSnapshot)
+    for side, levels, best_first in (("bids", event.bids, -1), ("asks", event.asks, 1)):
+        plain = sorted(
+            ((Decimal(level["price"]) * 10**6, Decimal(level["size"]) * 10**6) for level in raw[side]),
+            key=lambda level: best_first * level[0],
+        )
+        assert [tuple(map(Decimal, level)) for level in levels] == plain
+    assert event.epoch == 3
+
+
+@pytest.mark.parametrize("heralds", [True, False])
+def test_requests(heralds: bool) -> None:
+    made = PolymarketCodec(1, heralds=heralds)
+    flag = {"custom_feature_enabled": True} if heralds else {}
+    (opening,) = made.requests({key("2"), key("1")}, frozenset())
+    assert json.loads(opening) == {"type": "market", "assets_ids": ["1", "2"], **flag}
+    assert made.awaiting() == {key("1"), key("2")}
+    frames = [json.loads(frame) for frame in made.requests({key("3")}, {key("1")})]
+    assert frames == [
+        {"operation": "unsubscribe", "assets_ids": ["1"], **flag},
+        {"operation": "subscribe", "assets_ids": ["3"], **flag},
+    ]
+    assert made.awaiting() == {key("2"), key("3")}
+
+
+def test_first_request_only_subscribes() -> None:
+    assert PolymarketCodec(1).requests(frozenset(), {key("1")}) == []
+
+
+def test_deltas_wait_for_a_book_and_stop_when_it_is_asked_for_anew() -> None:
+    made = codec("11", live=False)
+    assert decoded(made, wire(change("11"))) == []
+    decoded(made, wire(book("11")))
+    assert len(decoded(made, wire(change("11")))) == 1
+    made.requests({key("11")}, {key("11")})
+    assert decoded(made, wire(change("11"))) == []
+    assert made.awaiting() == {key("11")}
+
+
+def test_dropped_token_is_silent() -> None:
+    made = codec("11", "12")
+    made.requests(frozenset(), {key("11")})
+    assert decoded(made, wire([book("11"), change("11")])) == []
+
+
+def test_keepalive_answer_is_no_data() -> None:
+    out: list[MarketEvent] = []
+    assert not codec("11").decode([b"PONG"], NOW, out)
+    assert out == []
+
+
+BROKEN = [
+    wire(change("11", price="NaN")),
+    wire(change("11", price="1e-2")),
+    wire(change("11", price="-0.5")),
+    wire(change("11", price="0")),
+    wire(change("11", price="1")),
+    wire(change("11", price="1.01")),
+    wire(change("11", price="\u0660.\u0665")),
+    wire(change("11", price="0.5\n")),
+    wire(change("11", price="")),
+    wire(change("11", size="-1")),
+    wire(change("11", size="1_0")),
+    wire(change("11", size="0.0000001")),
+    wire(change("11", size="Infinity")),
+    wire(change("11", side="HOLD")),
+    wire(book("11", bids=[{"price": "0.5", "size": "1"}, {"price": "0.5", "size": "2"}])),
+    wire(book("11", bids=[{"price": "0.5"}])),
+    wire(book("11", bids=[1, 2])),
+    wire(book("11", bids="none")),
+    wire(book("11", bids={"price": "0.5", "size": "1"})),
+    b'{"event_type":"book","asset_id":"11"}',
+    b'{"event_type":"book","asset_id":"11","bids":[],"asks":[',
+    b'{"event_type":"last_trade_price","asset_id":"11","size":"1","timestamp":"1"}',
+    b'{"event_type":"tick_size_change","asset_id":"11","new_tick_size":"2","timestamp":"1"}',
+    b'{"event_type":"market_resolved","market":"0x1","assets_ids":["11"],"winning_asset_id":"12","timestamp":"1"}',
+    b'\xef\xbb\xbf{"event_type":"book","asset_id":"11"}',
+    b'{"event_type":"book","asset_id":"11","bids":[{"price":"0.5\\ud800","size":"1"}],"asks":[],"timestamp":"1"}',
+]
+
+
+@pytest.mark.parametrize("frame", BROKEN, ids=[frame[:90].decode("utf-8", "replace") for frame in BROKEN])
+def test_broken_message_costs_its_token_and_no_other(frame: bytes) -> None:
+    made = codec("11")
+    made.requests({key("88", "0xm2")}, frozenset())
+    made.decode([wire(book("88"))], NOW, [])
+    malformed, gap = decoded(made, frame)
+    assert isinstance(malformed, Malformed)
+    assert len(malformed.digest) == 32
+    assert gap == Gap(key("11"), NOW, "decode_error", 3)
+    assert made.awaiting() == {key("11")}
+    assert made.take_lost() == {key("11")}
+    assert made.take_lost() == frozenset()
+    assert len(decoded(made, wire([change("11"), change("88")]))) == 1
+
+
+@pytest.mark.parametrize(
+    "frame", [b"", b"null", b"42", b'"PONG"', b"pong", b"\xff\xfe", b"{}", b"[" * 200_000, b'{"a":' * 200_000]
+)
+def test_nonsense_is_malformed_and_harmless(frame: bytes) -> None:
+    made = codec("11")
+    assert all(isinstance(event, Malformed) for event in decoded(made, frame) if not isinstance(event, Gap))
+    assert len(decoded(made, wire(change("11")))) == (0 if made.awaiting() else 1)
+
+
+def test_a_change_said_twice_in_a_row_is_told_once() -> None:
+    made, said = codec("11", "12"), change("11")
+    said["price_changes"] += change("12", price="0.6", side="SELL")["price_changes"]
+    again = {**said, "price_changes": said["price_changes"][::-1]}
+    other = change("11", size="7")
+    assert len(decoded(made, wire(said))) == 2
+    assert decoded(made, wire(said)) == []
+    assert decoded(made, wire(again)) == []
+    assert len(decoded(made, wire(other))) == 1
+    # In between the level was something else: now it counts.
+    assert len(decoded(made, wire(said))) == 2
+    by_number = change("11", size="9")
+    by_number["price_changes"][0]["size"] = 9
+    assert [len(decoded(made, wire(each))) for each in (said, by_number, said)] == [0, 1, 2]
+    later = {**said, "timestamp": str(int(said["timestamp"]) + 1)}
+    assert len(decoded(made, wire(later))) == 2
+
+
+def test_what_was_cut_short_costs_its_whole_market() -> None:
+    frame = wire(change("11"))
+    assert {
+        event.key for event in decoded(codec("11", "12"), frame[: len(frame) * 2 // 3]) if isinstance(event, Gap)
+    } == {
+        key("11"),
+        key("12"),
+    }
+
+
+def test_one_bad_message_of_an_array_leaves_the_others() -> None:
+    events = decoded(codec("88", "12"), wire([change("88"), change("12", price="x"), change("88")]))
+    assert [type(event) for event in events] == [BookDelta, Malformed, Gap, BookDelta]
+
+
+def test_half_good_change_is_not_half_applied() -> None:
+    both = change("11")
+    both["price_changes"] += change("12", size="x")["price_changes"]
+    events = decoded(codec("11", "12"), wire(both))
+    assert [type(event) for event in events] == [Malformed, Gap, Gap]
+
+
+def test_huge_broken_message_costs_all_tokens() -> None:
+    events = decoded(codec("11", "12"), b'{"x":"' + b"y" * (decode.SEARCHED_BYTES_MAX + 1))
+    assert [type(event) for event in events] == [Malformed, Gap, Gap]
+
+
+def test_books_have_a_most_levels() -> None:
+    levels = [{"price": f"0.{number:06}", "size": "1"} for number in range(1, 10_002)]
+    (opened,) = decoded(codec("11"), wire(book("11", asks=levels[:-1])))
+    assert isinstance(opened, BookSnapshot)
+    assert len(opened.asks) == 10_000
+    assert isinstance(decoded(codec("11"), wire(book("11", asks=levels)))[0], Malformed)
+
+
+def test_detail_is_safe_to_print() -> None:
+    malformed = decoded(codec("11"), wire(change("11", side="\x1b[31m" * 99)))[0]
+    assert isinstance(malformed, Malformed)
+    assert "\x1b" not in malformed.detail
+    assert len(malformed.detail) <= decode.DETAIL_CHARS_MAX
+
+
+def test_announcement_is_told_once_for_all_connections() -> None:
+    memory = PolymarketSharedState()
+    frame = wire(next(case["wire"] for case in MESSAGES if case["name"] == "new market"))
+    assert len(decoded(PolymarketCodec(1, memory), frame)) == 1
+    assert decoded(PolymarketCodec(2, memory), frame) == []
+
+
+def test_trades_that_differ_are_all_kept() -> None:
+    trade = {"asset_id": "11", "price": "0.5", "size": "1", "side": "BUY", "event_type": "last_trade_price"}
+    frames = [{**trade, "timestamp": str(1791199970000 + n), "transaction_hash": f"0x{n % 3}"} for n in range(50)]
+    events = decoded(codec("11"), wire(frames + frames))
+    assert len(events) == 50
+    assert len({event.trade_id for event in events if isinstance(event, Trade)}) == 50
+
+
+SEEDS = [wire(case["wire"]) for case in MESSAGES]
+
+
+@given(st.data())
+def test_mutations_never_escape(data: st.DataObject) -> None:
+    frame = bytearray(data.draw(st.sampled_from(SEEDS)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        where = data.draw(st.integers(0, len(frame)))
+        frame[where : where + data.draw(st.integers(0, 6))] = data.draw(st.binary(max_size=6))
+    made = codec("11", "12")
+    out: list[MarketEvent] = []
+    made.decode([bytes(frame)], NOW, out)
+    for event in out:
+        if isinstance(event, BookDelta):
+            assert 0 < event.price < 1_000_000
+            assert event.size >= 0
+        if isinstance(event, BookSnapshot):
+            assert list(event.bids) == sorted(event.bids, reverse=True)
+            assert list(event.asks) == sorted(event.asks)
+
+
+@given(st.binary(max_size=200))
+def test_bytes_never_escape(frame: bytes) -> None:
+    codec("11").decode([frame], NOW, [])
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["11", "0.5"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_any_value_in_any_field_never_escapes(case: dict[str, Any], data: st.DataObject) -> None:
+    messages = case["wire"] if isinstance(case["wire"], list) else [case["wire"]]
+    if not messages:
+        return
+    message = dict(data.draw(st.sampled_from(messages)))
+    message[data.draw(st.sampled_from(sorted(message)))] = data.draw(_values)
+    codec("11", "12").decode([wire(message)], NOW, [])

@@ -1,0 +1,214 @@
+"""The readers made for speed: both sets say the same of everything, and take what is frequent."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.venues.polymarket import fast_decoder as changes
+from predsurv.venues.polymarket.decoder import PolymarketCodec
+
+TOKENS = ("1234567890", "9", "71" * 38 + "1")
+NOW = 1_800_000_000_000_000_000
+STAMP = "1791199970000"
+
+needs_compiled = pytest.mark.skipif(changes.COMPILED is None, reason="there was no C compiler")
+
+
+def codec(readers: changes.ChangeReaders) -> PolymarketCodec:
+    made = PolymarketCodec(3, readers=readers)
+    key = (InstrumentKey(VenueName("polymarket"), MarketId("0x1"), InstrumentId(token)) for token in TOKENS)
+    made.requests(frozenset(key), frozenset())
+    return made
+
+
+def wire(message: Any) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def book(token: str, bids: list[Any], asks: list[Any], **more: Any) -> dict[str, Any]:
+    sides = [[{"price": price, "size": size} for price, size in side] for side in (bids, asks)]
+    stated = {"market": "0x1", "asset_id": token, "timestamp": STAMP, "hash": "ab", "bids": sides[0], "asks": sides[1]}
+    return {**stated, "tick_size": "0.01", "event_type": "book", "last_trade_price": "", **more}
+
+
+def entry(token: str = TOKENS[0], price: str = "0.5", size: str = "1", side: str = "BUY") -> dict[str, Any]:
+    stated = {"asset_id": token, "price": price, "size": size, "side": side, "hash": "52a1"}
+    return {**stated, "best_bid": "0.5", "best_ask": "0.6"}
+
+
+def change(*entries: dict[str, Any], stamp: Any = STAMP) -> dict[str, Any]:
+    return {"market": "0x1", "price_changes": list(entries), "timestamp": stamp, "event_type": "price_change"}
+
+
+def decoded(readers: changes.ChangeReaders, frames: list[bytes]) -> tuple[Any, ...]:
+    """Return all that a codec with ``readers`` makes of ``frames``, and what is noted of it."""
+    made, out = codec(readers), list[MarketEvent]()
+    said = made.decode(frames, NOW, out)
+    made.witness.books.absorb(quoted=True)
+    books = {
+        token: (line.bids.levels, line.asks.levels, line.stamp, line.hash)
+        for token, line in made.witness.books.lines.items()
+    }
+    return said, out, made.awaiting(), made.take_lost(), books
+
+
+def assert_same(frames: list[bytes]) -> None:
+    assert changes.COMPILED is not None
+    assert decoded(changes.PYTHON, frames) == decoded(changes.COMPILED, frames)
+
+
+numbers = st.one_of(
+    st.sampled_from(["0.5", "0.01", "0.999", "0", "1", "0.50", ".5", "5.", "0.0000001", "1e3", "-1", "", "٣", "1_0"]),
+    st.from_regex(r"\A[0-9]{1,13}(\.[0-9]{1,7})?\Z"),
+    st.decimals(0, 1, places=3).map(str),
+)
+tokens = st.sampled_from([*TOKENS, "unknown", "", "é"])
+entries = st.builds(entry, tokens, numbers, numbers, st.sampled_from(["BUY", "SELL", "buy", ""]))
+stamps = st.sampled_from([STAMP, STAMP, "1791199970001", "0", "9999999999999", int(STAMP), "01791199970000", "x"])
+pairs = st.lists(st.tuples(numbers, numbers), max_size=6)
+messages = st.one_of(
+    st.builds(lambda listed, stamp: change(*listed, stamp=stamp), st.lists(entries, max_size=4), stamps),
+    st.builds(book, tokens, pairs, pairs, timestamp=stamps),
+)
+frames_of = st.lists(messages.map(wire), max_size=6)
+
+
+@needs_compiled
+@given(frames_of)
+def test_both_sets_say_the_same(frames: list[bytes]) -> None:
+    opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS[:2]]
+    assert_same(opening + frames)
+
+
+@needs_compiled
+@given(frames_of, st.data())
+def test_both_sets_say_the_same_of_what_is_broken(frames: list[bytes], data: st.DataObject) -> None:
+    opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS]
+    broken = []
+    for frame in frames:
+        at = data.draw(st.integers(0, len(frame)))
+        length = data.draw(st.integers(0, 30))
+        junk = data.draw(
+            st.sampled_from([b"", b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\x00", b"\xff", b"9"])
+        )
+        broken.append(frame[:at] + junk + frame[at + length :])
+    assert_same(opening + broken)
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    "message",
+    [
+        change(*[entry(size=str(number)) for number in range(80)]),  # more than anybody sends
+        change(entry(TOKENS[2]), entry(TOKENS[2], side="SELL")),
+        change(),
+        book(TOKENS[0], [("0.4", "1"), ("0.3", "2")], [("0.6", "1"), ("0.5", "2")]),  # best level first
+        book(TOKENS[0], [("0.3", "1"), ("0.4", "0"), ("0.5", "3")], []),  # an empty level
+        book(TOKENS[0], [("0.3", "1"), ("0.3", "2")], []),
+        book(TOKENS[0], [("0.3", "1"), ("0.5", "2"), ("0.4", "2")], []),
+        book(TOKENS[0], [(f"0.{number:05d}", "1") for number in range(1, 10_002)], []),
+        book(TOKENS[0], [], [], last_trade_price=None),
+        book(TOKENS[0], [], [], event_type="price_change"),
+    ],
+)
+def test_both_sets_say_the_same_of_the_unusual(message: dict[str, Any]) -> None:
+    opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS]
+    assert_same([*opening, wire(message), wire(change(entry()))])
+
+
+def unusual() -> list[bytes]:
+    """Price changes that the compiled reader refuses and Python does not."""
+    plain = change(entry(), entry(TOKENS[1]))
+    texts = [
+        change(entry() | {"neg_risk": False}),
+        change(entry() | {"note": None}),
+        change(entry(), stamp=int(STAMP)),
+        change(entry(), stamp="179119997000"),
+        change(entry(), stamp="17911999700000000"),
+        change(entry(size="5.")),
+        change(entry(size="5.0000000")),
+        change(*[entry(price=f"0.{number:03d}") for number in range(1, 66)]),
+        plain | {"market": "é"},
+    ]
+    spaced = [json.dumps(plain).encode(), wire(plain).replace(b'"market":"0x1"', b'"market":"0x1\\u0041"')]
+    return [wire(text) for text in texts] + [frame.replace(b": ", b":") for frame in spaced]
+
+
+@needs_compiled
+@pytest.mark.parametrize("frame", unusual())
+def test_what_only_python_reads_is_said_once_too(frame: bytes) -> None:
+    opening = [wire(book(token, [], [])) for token in TOKENS[:2]]
+    usual = wire(change(entry(), entry(TOKENS[1])))
+    for order in ([frame, frame], [usual, frame, frame, usual], [frame, usual, usual, frame], [frame, b"PONG", frame]):
+        assert_same(opening + order)
+    assert changes.COMPILED is not None
+    _, out, *_ = decoded(changes.COMPILED, [*opening, frame, frame])
+    assert out[2:], "Python reads it"
+    assert len(out) == len(decoded(changes.COMPILED, [*opening, frame])[1])
+
+
+@pytest.mark.parametrize("readers", [changes.PYTHON, pytest.param(changes.COMPILED, marks=needs_compiled)])
+def test_nesting_without_end_is_malformed(readers: changes.ChangeReaders) -> None:
+    deep = wire(change(entry())).replace(b'{"market"', b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b',"market"', 1)
+    _, out, *_ = decoded(readers, [wire(book(TOKENS[0], [], [])), deep])
+    assert [type(event).__name__ for event in out] == ["BookSnapshot", "Malformed", "Gap"]
+
+
+@needs_compiled
+def test_tokens_of_any_length_are_known_and_only_ids_remembered() -> None:
+    long = "7" * 300
+    key = InstrumentKey(VenueName("polymarket"), MarketId("0x1"), InstrumentId(long))
+    assert changes.COMPILED is not None
+    made, out = PolymarketCodec(3, readers=changes.COMPILED), list[MarketEvent]()
+    made.requests(frozenset({key}), frozenset())
+    made.decode([wire(book(long, [], [])), wire(change(entry(long), entry("9" * 100_000)))], NOW, out)
+    assert [type(event) for event in out] == [BookSnapshot, BookDelta]
+
+
+@needs_compiled
+def test_said_twice_and_a_key_twice() -> None:
+    opening = wire(book(TOKENS[0], [], []))
+    one, other = entry(size="1"), entry(size="2")
+    repeated = [wire(change(one, other)), wire(change(other, one)), wire(change(one, one)), wire(change(other, other))]
+    twice = wire(change(one)).replace(b'"size":"1"', b'"size":"1","size":"2"')
+    assert_same([opening, *repeated, repeated[0], twice])
+
+
+@needs_compiled
+def test_what_is_frequent_is_taken_by_the_compiled_set() -> None:
+    assert changes.COMPILED is not None
+    made, out = codec(changes.COMPILED), list[MarketEvent]()
+    made.decode([wire(book(TOKENS[0], [("0.01", "0"), ("0.4", "5.25")], [("0.6", "7")]))], NOW, out)
+    assert changes.native is not None
+    reader = changes.native.NativeChangeReader(made._live, 3)
+    frames = [wire(change(entry(), entry(side="SELL", price="0.999", size="503.32")))] * 2 + [b"PONG"]
+    assert reader.read(frames, 0, NOW, out, None) == 2
+    assert reader.before() == frames[0]
+    assert not reader.remember(b"PONG")
+    assert reader.before() is None
+    (key,) = made._live.values()
+    stamp = int(STAMP) * 1_000_000
+    assert out == [
+        BookSnapshot(key, NOW, stamp, 3, None, ((400_000, 5_250_000),), ((600_000, 7_000_000),)),  # type: ignore[arg-type]
+        BookDelta(key, NOW, stamp, 3, None, "bid", 500_000, 1_000_000),  # type: ignore[arg-type]
+        BookDelta(key, NOW, stamp, 3, None, "ask", 999_000, 503_320_000),  # type: ignore[arg-type]
+    ]
+
+
+@needs_compiled
+def test_it_refuses_what_is_no_list_of_frames() -> None:
+    assert changes.COMPILED is not None
+    assert changes.native is not None
+    kind = changes.native.NativeChangeReader
+    reader = kind({}, 3)
+    with pytest.raises(TypeError):
+        reader.read((), 0, NOW, [], None)
+    with pytest.raises(TypeError):
+        kind.__new__(kind).read([], 0, NOW, [], None)
+    assert reader.read(["text", None], 0, NOW, [], None) == 0
+    assert changes.COMPILED.book("text") is None  # type: ignore[arg-type]
