@@ -1,6 +1,6 @@
 """Find, read, merge and check the configuration: flag over environment over file over default.
 
-Kept apart from the schema so that precedence and messages are in one place for every key.
+Precedence and error messages are here, for every key of the schema alike.
 """
 
 import os
@@ -15,7 +15,7 @@ from msgspec import Struct
 from predsurv.config.hosts import url_refusal
 from predsurv.config.schema import KEYS, SECTIONS, Config, build
 from predsurv.config.secrets import looks_secret, secret_hint
-from predsurv.config.value_types import AddressType, EndpointType, LocationType, UrlType, ValueType
+from predsurv.config.value_types import AddressType, EndpointType, LocationType, UrlType
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 
@@ -26,24 +26,27 @@ ENV_PREFIX: Final = "PREDSURV_"
 FILE_BYTES_MAX: Final = 1_000_000
 
 ENV_NAMES: Final = {ENV_PREFIX + name.upper().replace(".", "__"): name for name in KEYS}
-"""The environment variable of every key."""
+"""The dotted key of every environment variable."""
+
+_NEVER_ECHOED: Final = (AddressType, EndpointType, LocationType, UrlType)
+"""Types whose wrong values are not repeated in messages: a key or a password may have been pasted there."""
 
 
 class LoadedConfig(Struct, frozen=True):
-    """A configuration, where each value came from, and the file that was read (if any)."""
+    """A configuration, the origin of each value by dotted key, and the file that was read (if any)."""
 
     config: Config
     origins: Mapping[str, Origin]
     path: Path | None
 
 
-class _GivenValue(NamedTuple):
-    """One value as somebody gave it: the dotted key, the raw value and who gave it."""
+class _RawValue(NamedTuple):
+    """An unchecked value for a dotted key; ``source`` names its origin in messages."""
 
     key: str
     raw: object
     origin: Origin
-    where: str
+    source: str
 
 
 def load(
@@ -53,26 +56,26 @@ def load(
     environ: Mapping[str, str] | None = None,
     root: Path | None = None,
 ) -> LoadedConfig:
-    """Return the checked configuration; raises ConfigError with one line that says what to do.
+    """Return the checked configuration; raises ConfigError, one line that names the next step.
 
     ``flags`` by dotted key, None meaning "not given"; text is read like an environment variable.
     ``path`` is looked up as given, then in ``config/``; None takes ``config/surveillance.toml``
-    if it is there. ``root`` is the folder relative paths start from, the current one by default.
+    if it exists. ``root`` is the folder relative paths start from, the current one by default.
     """
     found = find(path, root or Path())
-    given: list[_GivenValue] = []
+    raw_values: list[_RawValue] = []
     if found is not None:
-        given += _from_file(found)
-    given += _from_environment(os.environ if environ is None else environ)
-    given += _from_flags(flags or {})
+        raw_values += _from_file(found)
+    raw_values += _from_environment(os.environ if environ is None else environ)
+    raw_values += _from_flags(flags or {})
     values: dict[str, Any] = {name: key.value for name, key in KEYS.items()}
     origins: dict[str, Origin] = dict.fromkeys(KEYS, "default")
-    wheres = dict.fromkeys(KEYS, "default")
-    for item in given:
-        values[item.key] = _value(item)
-        origins[item.key] = item.origin
-        wheres[item.key] = item.where
-    _check(values, wheres)
+    sources = dict.fromkeys(KEYS, "default")
+    for each in raw_values:  # in order of precedence: the last one wins
+        values[each.key] = _checked(each)
+        origins[each.key] = each.origin
+        sources[each.key] = each.source
+    _check_together(values, sources)
     return LoadedConfig(build(values), origins, found)
 
 
@@ -105,74 +108,74 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {reason}; correct that place") from None
 
 
-def _from_file(path: Path) -> Iterator[_GivenValue]:
+def _from_file(path: Path) -> Iterator[_RawValue]:
     for key, raw in _flatten(read_toml(path), "", str(path)):
-        yield _GivenValue(key, raw, "file", str(path))
+        yield _RawValue(key, raw, "file", str(path))
 
 
-def _flatten(table: Mapping[str, Any], prefix: str, where: str) -> Iterator[tuple[str, object]]:
+def _flatten(table: Mapping[str, Any], prefix: str, source: str) -> Iterator[tuple[str, object]]:
     for name, raw in table.items():
         key = prefix + name
         if key in KEYS:
             yield key, raw
         elif key not in SECTIONS:
-            raise _unknown(key, where)
+            raise _unknown(key, source)
         elif isinstance(raw, Mapping):
-            yield from _flatten(raw, f"{key}.", where)
+            yield from _flatten(raw, f"{key}.", source)
         else:
-            raise ConfigError(f"{where}: {key}: expected a section, written as [{key}]")
+            raise ConfigError(f"{source}: {key}: expected a section, written as [{key}]")
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[_GivenValue]:
-    slips = {variable.replace("__", "_"): variable for variable in ENV_NAMES}
+def _from_environment(environ: Mapping[str, str]) -> Iterator[_RawValue]:
+    with_one_underscore = {variable.replace("__", "_"): variable for variable in ENV_NAMES}
     for variable, text in environ.items():
         if not variable.startswith(ENV_PREFIX):
             continue
-        where = f"environment variable {sanitise(variable, 80)}"
+        source = f"environment variable {sanitise(variable, 80)}"
         if variable in ENV_NAMES:
-            yield _GivenValue(ENV_NAMES[variable], text, "env", where)
+            yield _RawValue(ENV_NAMES[variable], text, "env", source)
         elif "__" in variable:
-            raise _unknown(variable[len(ENV_PREFIX) :].lower().replace("__", "."), where)
-        elif variable in slips:
-            raise ConfigError(f"{where}: sections are separated by two underscores; use {slips[variable]}")
+            raise _unknown(variable[len(ENV_PREFIX) :].lower().replace("__", "."), source)
+        elif variable in with_one_underscore:
+            meant = with_one_underscore[variable]
+            raise ConfigError(f"{source}: sections are separated by two underscores; use {meant}")
 
 
-def _from_flags(flags: Mapping[str, object]) -> Iterator[_GivenValue]:
+def _from_flags(flags: Mapping[str, object]) -> Iterator[_RawValue]:
     for key, raw in flags.items():
         if raw is None:
             continue
         if key not in KEYS:
             raise _unknown(key, "command line")
-        yield _GivenValue(key, raw, "flag", "command line")
+        yield _RawValue(key, raw, "flag", "command line")
 
 
-def _value(given: _GivenValue) -> object:
-    kind = KEYS[given.key].kind
+def _checked(given: _RawValue) -> object:
+    value_type = KEYS[given.key].value_type
     try:
         if given.origin != "file" and isinstance(given.raw, str):
-            return kind.from_text(given.raw)
-        return kind.parse(given.raw)
+            return value_type.from_text(given.raw)
+        return value_type.parse(given.raw)
     except ValueError:
-        shown = _shown(kind, given.raw)
-        raise ConfigError(f"{given.where}: {given.key}: expected {kind.expected}{shown}") from None
+        echo = "" if isinstance(value_type, _NEVER_ECHOED) else _echo(given.raw)
+        raise ConfigError(f"{given.source}: {given.key}: expected {value_type.expected}{echo}") from None
 
 
-def _shown(kind: ValueType, raw: object) -> str:
-    # What was pasted where an address or URL belongs may well be a key or a password.
-    if isinstance(kind, AddressType | EndpointType | LocationType | UrlType) or not isinstance(raw, str | int | float):
+def _echo(raw: object) -> str:
+    if not isinstance(raw, str | int | float):
         return ""
     text = str(raw).lower() if isinstance(raw, bool) else str(raw)
     quote = '"' if isinstance(raw, str) else ""
     return f"; got {quote}{sanitise(text, 40)}{quote}"
 
 
-def _unknown(key: str, where: str) -> ConfigError:
+def _unknown(key: str, source: str) -> ConfigError:
     name = sanitise(key, 80)
     if looks_secret(key):
-        return ConfigError(f"{where}: {name}: {secret_hint()}")
+        return ConfigError(f"{source}: {name}: {secret_hint()}")
     near = _nearest(key)
     hint = f"did you mean {near}?" if near else "see config/surveillance.toml for every key"
-    return ConfigError(f"{where}: {name}: unknown key; {hint}")
+    return ConfigError(f"{source}: {name}: unknown key; {hint}")
 
 
 def _nearest(key: str) -> str | None:
@@ -189,21 +192,17 @@ def _nearest(key: str) -> str | None:
     return None
 
 
-def _check(values: Mapping[str, Any], wheres: Mapping[str, str]) -> None:
-    """Raise ConfigError for what no key can know alone."""
+def _check_together(values: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+    """Check the rules that involve more than one key; raises ConfigError."""
     for name, key in KEYS.items():
-        if not isinstance(key.kind, UrlType):
+        url = key.value_type
+        if not isinstance(url, UrlType):
             continue
-        reason = url_refusal(
-            key.kind.venue,
-            key.kind.scheme,
-            values[name],
-            allow_custom=values["allow_custom_hosts"],
-        )
+        reason = url_refusal(url.venue, url.scheme, values[name], allow_custom=values["allow_custom_hosts"])
         if reason is not None:
-            raise ConfigError(f"{wheres[name]}: {name}: {reason}")
+            raise ConfigError(f"{sources[name]}: {name}: {reason}")
     if values["storage.heartbeat_interval"] < values["storage.snapshot_interval"]:
         raise ConfigError(
-            f"{wheres['storage.heartbeat_interval']}: storage.heartbeat_interval: "
+            f"{sources['storage.heartbeat_interval']}: storage.heartbeat_interval: "
             "must not be shorter than storage.snapshot_interval"
         )

@@ -1,6 +1,6 @@
 """Show a configuration and write it back to a file.
 
-Kept apart from loading because only ``init`` and ``config`` need the TOML writer.
+A module of its own because it imports the TOML writer, which only a few commands need.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import tomli_w
 
 from predsurv.config.loading import ENV_PREFIX, LoadedConfig, load
-from predsurv.config.schema import Config, walk
+from predsurv.config.schema import RESERVED, Config, walk
 from predsurv.config.secrets import looks_secret
 from predsurv.config.value_types import Toml
 from predsurv.core.errors import ConfigError
@@ -22,7 +22,7 @@ _HEADER: Final = "# Written by predsurv. config/surveillance.toml explains every
 
 
 class ConfigRow(NamedTuple):
-    """One line of ``config show``: the dotted key, its value as text, and where it came from."""
+    """One line of ``config show``: the dotted key, its value as text, and its origin."""
 
     key: str
     value: str
@@ -30,9 +30,9 @@ class ConfigRow(NamedTuple):
 
 
 def as_rows(loaded: LoadedConfig) -> Sequence[ConfigRow]:
-    """Return every key with its value and origin; what looks like a secret is redacted."""
+    """Return every key with its value and origin; values of keys that look like secrets are redacted."""
     return [
-        ConfigRow(key.name, _cell(key.name, key.kind.render(key.value)), _origin(loaded, key.name))
+        ConfigRow(key.name, _cell(key.name, key.value_type.render(key.value)), _origin(loaded, key.name))
         for key in walk(loaded.config)
     ]
 
@@ -45,15 +45,15 @@ def to_toml(config: Config) -> str:
         table = tables
         for section in sections:
             table = table.setdefault(section, {})
-        table[leaf] = key.kind.render(key.value)
+        table[leaf] = key.value_type.render(key.value)
     return _HEADER + tomli_w.dumps(tables)
 
 
 def write_back(config: Config, path: Path) -> None:
-    """Replace ``path`` by ``config``, whole or not at all; raises ConfigError.
+    """Replace ``path`` by ``config`` atomically; raises ConfigError and leaves the old file.
 
-    What was written is read again before it takes the place of the old file, so a configuration
-    that could not be loaded is never left behind. Comments in the old file are not kept.
+    The new file is loaded once before it replaces the old one, so that an unreadable configuration is never left
+    behind. Comments in the old file are lost.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,12 +77,12 @@ def write_back(config: Config, path: Path) -> None:
 
 
 def _origin(loaded: LoadedConfig, key: str) -> str:
-    origin = loaded.origins[key]
+    origin: str = loaded.origins[key]
     if origin == "env":
-        return f"env {ENV_PREFIX}{key.upper().replace('.', '__')}"
-    if origin == "file":
-        return f"file {loaded.path}"
-    return origin
+        origin = f"env {ENV_PREFIX}{key.upper().replace('.', '__')}"
+    elif origin == "file":
+        origin = f"file {loaded.path}"
+    return f"{origin} (no effect yet: {RESERVED[key]})" if key in RESERVED else origin
 
 
 def _cell(key: str, value: Toml) -> str:

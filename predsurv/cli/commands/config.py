@@ -32,6 +32,6 @@ def config(
 
 def settings(loaded: LoadedConfig, *, changed: bool = False) -> Table:
     """Return the settings as rows; with ``changed`` only those that somebody set."""
-    rows = [tuple(row) for row in as_rows(loaded) if not (changed and row.origin == "default")]
+    rows = [tuple(row) for row in as_rows(loaded) if not (changed and loaded.origins[row.key] == "default")]
     title = f"Configuration: {loaded.path}" if loaded.path else "Configuration: built-in defaults"
     return Table("settings", title, _COLUMNS, rows, "flag beats environment beats file beats default")

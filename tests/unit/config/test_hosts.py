@@ -89,11 +89,11 @@ def test_another_host_needs_consent_and_encryption(tmp_path: Path) -> None:
 
 
 def test_every_default_url_is_on_its_venues_own_host() -> None:
-    urls = [key for key in KEYS.values() if isinstance(key.kind, UrlType)]
+    urls = [key for key in KEYS.values() if isinstance(key.value_type, UrlType)]
     assert len(urls) == 7
     for key in urls:
-        assert isinstance(key.kind, UrlType)
-        assert url_refusal(key.kind.venue, key.kind.scheme, key.value) is None
+        assert isinstance(key.value_type, UrlType)
+        assert url_refusal(key.value_type.venue, key.value_type.scheme, key.value) is None
         assert clean_url(key.value) == key.value
     assert Config().allow_custom_hosts is False
 

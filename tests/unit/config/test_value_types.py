@@ -15,20 +15,20 @@ from predsurv.core.errors import ConfigError
 @pytest.mark.parametrize("name", KEYS)
 def test_every_default_is_a_value_of_its_kind(name: str) -> None:
     key = KEYS[name]
-    assert key.kind.parse(key.kind.render(key.value)) == key.value
-    assert key.kind.expected
+    assert key.value_type.parse(key.value_type.render(key.value)) == key.value
+    assert key.value_type.expected
 
 
 @pytest.mark.parametrize("raw", [None, 1.5, float("nan"), object(), b"x", -(10**40), "\x1b[2J", "\n"])
 def test_a_value_of_no_kind_is_refused_by_every_key(raw: object) -> None:
     for key in KEYS.values():
         with pytest.raises(ValueError, match=r"."):
-            key.kind.parse(raw)
+            key.value_type.parse(raw)
 
 
 @given(st.sampled_from(sorted(KEYS)), st.text(max_size=20))
 def test_any_text_is_a_value_or_a_value_error(name: str, text: str) -> None:
-    kind = KEYS[name].kind
+    kind = KEYS[name].value_type
     try:
         value = kind.from_text(text)
     except ValueError:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Literal, get_args, get_origin
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from predsurv.config import Config, load, write_back
 from predsurv.config.schema import KEYS, build
-from predsurv.config.value_types import AmountType, BytesType, CountType, DurationType, FlagType, Shard
+from predsurv.config.value_types import AmountType, BytesType, DurationType, PlainType, Shard
 from predsurv.config.writing import to_toml
 from predsurv.core.errors import ConfigError
 
@@ -19,10 +20,15 @@ NAMES = st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=
 
 def value_of(name: str) -> st.SearchStrategy[object]:
     key = KEYS[name]
-    match key.kind:
-        case FlagType():
+    match key.value_type:
+        case PlainType(hint) if hint is bool:
             return st.booleans()
-        case CountType(low, high) | DurationType(low, high) | BytesType(low, high) | AmountType(low, high):
+        case PlainType(hint) if get_origin(hint) is Literal:
+            return st.sampled_from(get_args(hint))
+        case PlainType(hint) if get_args(hint)[0] is int:
+            bounds = get_args(hint)[1]
+            return st.integers(bounds.ge, bounds.le)
+        case DurationType(low, high) | BytesType(low, high) | AmountType(low, high):
             return st.integers(low, high)
         case _:
             pass
