@@ -49,8 +49,8 @@ def enabled_venues(config: Config) -> Sequence[str]:
     """Return the venues to use when none is named: the mock one alone when it is enabled."""
     if config.mock.enabled:
         return ("mock",)
-    sections = (("polymarket", config.venues.polymarket), ("kalshi", config.venues.kalshi))
-    return tuple(name for name, section in sections if section.enabled)
+    enabled = {"polymarket": config.venues.polymarket.enabled, "kalshi": config.venues.kalshi.enabled}
+    return tuple(name for name in enabled if enabled[name])
 
 
 def open_venue(name: str, config: Config, clock: Clock, rand: Rand = system_random) -> Venue:

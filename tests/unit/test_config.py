@@ -8,7 +8,7 @@ import pytest
 
 from predsurv.config import Config, as_rows, load
 from predsurv.config.loading import ENV_NAMES
-from predsurv.config.schema import KEYS, SECTIONS
+from predsurv.config.schema import KEYS, RESERVED, SECTIONS
 from predsurv.core.errors import ConfigError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -251,6 +251,20 @@ def test_rows_say_where_each_value_came_from(write: Write) -> None:
     assert rows["mock.faults"] == ("a, b", f"file {path}")
     assert rows["mock.enabled"] == ("false", "default")
     assert rows["storage.heartbeat_interval"] == ("1m", "default")
+
+
+def test_rows_say_which_keys_have_no_effect_yet(write: Write) -> None:
+    path = write("[venues.polymarket]\nsignature_type = 2")
+    rows = {row.key: row.origin for row in as_rows(load(path, environ={}))}
+    assert rows["venues.polymarket.signature_type"] == f"file {path} (no effect yet: for live trading)"
+    assert rows["venues.polymarket.funder"] == "default (no effect yet: for live trading)"
+    assert {key for key, origin in rows.items() if "no effect yet" in origin} == set(RESERVED)
+
+
+def test_the_shipped_file_says_which_keys_have_no_effect_yet() -> None:
+    text = (CONFIG / "surveillance.toml").read_text()
+    reserved = re.findall(r"Reserved[^\n]*\n(?:#[^\n]*\n)*([a-z_]+) = ", text)
+    assert sorted(reserved) == sorted(key.rpartition(".")[2] for key in RESERVED)
 
 
 def test_sections_are_those_of_the_design() -> None:

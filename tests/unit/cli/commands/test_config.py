@@ -25,6 +25,12 @@ def test_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows["data_dir"] == ("data", "default")
 
 
+def test_changed_leaves_out_every_default(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[miner]\ntop = 3\n")
+    assert [row[0] for row in settings(load(path, environ={}), changed=True).rows] == ["miner.top"]
+
+
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("PREDSURV_POLYMARKET_PRIVATE_KEY", "0xcanary5ecret")
     assert main(["config", "show", "--format", "json"]) == 0
