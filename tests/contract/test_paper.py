@@ -8,7 +8,7 @@ from predsurv.engine.account.portfolio import Portfolio
 from predsurv.ports import Broker
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from tests.contract.broker import BrokerHarness, BrokerLaws, Stage
-from tests.unit.engine.desks import MS, YES, V, World, book, cents, market, shares
+from tests.kit.trading_samples import MS, YES, V, World, book, cents, market, shares
 
 
 class _Driven(PaperBroker):

@@ -9,7 +9,7 @@ from predsurv.cli.app import main
 from predsurv.core.ids import VenueName
 from predsurv.store.universe import UniverseWriter
 from tests.integration.test_mine_job import DATE, START, record, session
-from tests.unit.scan.samples import market
+from tests.kit.market_samples import market
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
-from tests.unit.scan.samples import market
+from tests.kit.market_samples import market
 
 S = 1_000_000_000
 HOUR = 3_600 * S

@@ -7,8 +7,8 @@ import pytest
 
 from predsurv.core.events import BookDelta, BookSnapshot, Connected, Disconnected, Gap
 from predsurv.core.ids import InstrumentKey
+from tests.kit.oracle_polymarket import Venue, key
 from tests.kit.scripted_feed import MS, Row, Run, rows, talk
-from tests.kit.scripted_polymarket import Venue, key
 
 Start = Callable[..., Run]
 

@@ -18,7 +18,7 @@ from predsurv.trade.runner import TradeRunner
 from predsurv.trade.stats import count_baskets
 from predsurv.trade.watchlist import VenueWatchlist
 from predsurv.venues.mock.venue import MockVenue
-from tests.integration.trading import STEP, Recorder, S, configured, opened, run, scanned
+from tests.kit.paper_runs import STEP, Recorder, S, configured, opened, run, scanned
 
 
 @pytest.fixture

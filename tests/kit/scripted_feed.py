@@ -19,7 +19,7 @@ from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.session import StreamPolicy
-from tests.kit.scripted_polymarket import Venue
+from tests.kit.oracle_polymarket import Venue
 
 MS = 1_000_000
 TIMEOUT_S = 30

@@ -1,7 +1,7 @@
 """What following the books by their hashes costs, and what it finds.
 
 ``python -m tests.proofs.continuity [cost|losses|clean|freezes|rotations]…``, all by default. The venue is scripted
-(``tests.kit.scripted_polymarket``): its hashes are computed by the plain recipe, not by ours.
+(``tests.kit.oracle_polymarket``): its hashes are computed by the plain recipe, not by ours.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from predsurv.venues.polymarket.hash_verifier import HashCheckCounts
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.session import ConnectionSession, StreamPolicy
+from tests.kit.oracle_polymarket import Venue
 from tests.kit.scripted_feed import Row, Run, rows, talk
-from tests.kit.scripted_polymarket import Venue
 
 TOKENS = 200
 LEVELS = 40

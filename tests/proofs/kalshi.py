@@ -25,8 +25,8 @@ from predsurv.ports import MarketQuery
 from predsurv.venues.kalshi.catalog import KalshiCatalog
 from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
 from predsurv.venues.kalshi.wire import read_frame
-from tests.unit.venues.kalshi.losses import LossyWire
-from tests.unit.venues.kalshi.mutants import fed, mutants, samples
+from tests.kit.kalshi_mutants import fed, mutants, samples
+from tests.kit.lossy_kalshi import LossyWire
 
 SLOW_S = 0.05
 PAYLOADS = Path(os.environ.get("PREDSURV_PAYLOADS", Path(__file__).resolve().parents[3] / "shared" / "payloads"))

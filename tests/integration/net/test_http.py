@@ -15,7 +15,7 @@ from predsurv.net.backoff import BASE
 from predsurv.net.clock import ManualClock
 from predsurv.net.http import Http, HttpLimits, StatusError
 from predsurv.net.rate_limiter import TokenBucket
-from tests.integration.net.raw import serve_raw
+from tests.kit.raw_server import serve_raw
 
 MS = 1_000_000
 S = 1_000_000_000

@@ -14,7 +14,7 @@ from websockets.utils import accept_key
 
 from predsurv.core.errors import PermanentError, RateLimited, TransientError
 from predsurv.net.ws import Socket, SocketClosedError, WsLimits, connect
-from tests.integration.net.raw import Raw, serve_raw
+from tests.kit.raw_server import Raw, serve_raw
 
 MS = 1_000_000
 Handler = Callable[[ServerConnection], Awaitable[None]]

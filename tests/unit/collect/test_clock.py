@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.collect.clock import SLEW, STEP_MAX, TOLERANCE, SteadyClock
-from tests.unit.collect.worlds import START, A, S, delta
+from tests.kit.recorder_samples import START, A, S, delta
 
 
 class TwoHands:

@@ -2,7 +2,7 @@
 
 from predsurv.collect.coverage_totals import CoverageTotals
 from predsurv.core.records import Coverage
-from tests.unit.collect.worlds import A, B
+from tests.kit.recorder_samples import A, B
 
 
 def test_tiles_add_up() -> None:

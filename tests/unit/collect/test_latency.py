@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.collect.latency import LatencyHistogram, lag_of
-from tests.unit.collect.worlds import START, A, S, book, delta
+from tests.kit.recorder_samples import START, A, S, book, delta
 
 MS = 1_000_000
 

@@ -4,7 +4,7 @@ from predsurv.collect.metrics import CollectMetrics
 from predsurv.collect.status import CollectorStatus, VenueStatus
 from predsurv.store.seal.seal import SealReport
 from predsurv.telemetry.monitor import Monitor
-from tests.unit.collect.worlds import START, VENUE, A, S, book, gap
+from tests.kit.recorder_samples import START, VENUE, A, S, book, gap
 
 SEAL = SealReport(
     "c0-000000000001.db", rows={"deltas": 5, "coverage": 2}, bytes={"deltas": 70, "coverage": 30}, damaged=("batch 3",)

@@ -3,7 +3,7 @@
 from predsurv.collect.latency import LatencyHistogram
 from predsurv.collect.rates import CounterReading, RateMeter
 from predsurv.collect.status import CollectorStatus, ConnectionStatus, VenueStatus
-from tests.unit.collect.worlds import START, VENUE, S
+from tests.kit.recorder_samples import START, VENUE, S
 
 
 def reading(at: int, events: int, size: int = 0, lags: LatencyHistogram | None = None) -> CounterReading:

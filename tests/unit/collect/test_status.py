@@ -14,7 +14,7 @@ from predsurv.collect.status import (
     total_gaps,
 )
 from predsurv.core.events import Connected, Disconnected
-from tests.unit.collect.worlds import START, VENUE, A, B, C, S, book, delta, gap, recording
+from tests.kit.recorder_samples import START, VENUE, A, B, C, S, book, delta, gap, recording
 
 
 def test_every_connection_says_what_it_carries_the_silent_one_first() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from predsurv.collect.transition import BOOKS_PATIENCE, SubscriptionTransition
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.num import MICROS
-from tests.unit.collect.worlds import START, VENUE, S, book, recording
+from tests.kit.recorder_samples import START, VENUE, S, book, recording
 
 
 def key(number: int) -> InstrumentKey:

@@ -4,7 +4,7 @@ from predsurv.core.ids import EventId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.context import StrategyContext
 from predsurv.state.view import View
-from tests.unit.engine.desks import ME, NO, START, YES, V, World, book, gap, market, place
+from tests.kit.trading_samples import ME, NO, START, YES, V, World, book, gap, market, place
 
 
 def test_a_scope_is_a_view_of_ones_own() -> None:

@@ -27,7 +27,7 @@ from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import NOTHING, Engine, EngineSetup
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
-from tests.unit.engine.desks import (
+from tests.kit.trading_samples import (
     LIMITS,
     ME,
     MS,

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from predsurv.core.num import Money
 from predsurv.ports import MarketQuery
 from predsurv.scan.eligibility import eligible
-from tests.unit.scan.samples import market
+from tests.kit.market_samples import market
 
 
 @pytest.mark.parametrize(

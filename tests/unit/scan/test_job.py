@@ -19,7 +19,7 @@ from predsurv.ports import MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
 from predsurv.scan.job import Scanner, ScanProgress, VenueScan, scan_venues
 from predsurv.store.universe import UniverseWriter, latest_universe, read_universe
-from tests.unit.scan.samples import market
+from tests.kit.market_samples import market
 
 EVERYTHING = MarketQuery()
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from predsurv.core.num import Money
 from predsurv.scan import totals as tally
 from predsurv.scan.totals import SOON, ScanCounter, ScanTotals
-from tests.unit.scan.samples import NOW, market
+from tests.kit.market_samples import NOW, market
 
 
 def test_totals() -> None:

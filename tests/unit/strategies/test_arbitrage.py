@@ -8,23 +8,23 @@ from predsurv.core.market import NO_FEE, Outcome
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
 from predsurv.strategies.arbitrage import Arbitrage, ArbitrageParams
-from tests.unit.engine.desks import FEE, START, S, cents, delta, fill, market, shares
-from tests.unit.strategies.views import ABC, HandView, no, yes
+from tests.kit.manual_view import ABC, ManualView, no, yes
+from tests.kit.trading_samples import FEE, START, S, cents, delta, fill, market, shares
 
 FREE = tuple(replace(each, fee=NO_FEE) for each in ABC)
 
 
-def ask(strategy: Arbitrage, event: Event, view: HandView) -> list[Intent]:
+def ask(strategy: Arbitrage, event: Event, view: ManualView) -> list[Intent]:
     return list(strategy.on_event(event, view))
 
 
-def cheap(view: HandView, prices: tuple[int, int, int] = (30, 31, 32)) -> Event:
+def cheap(view: ManualView, prices: tuple[int, int, int] = (30, 31, 32)) -> Event:
     events = [view.show(yes(index), bids=((10, 50),), asks=((price, 50),)) for index, price in enumerate(prices)]
     return events[-1]
 
 
 def test_a_yes_basket_is_bought_with_one_group_of_immediate_orders() -> None:
-    view = HandView(FREE)
+    view = ManualView(FREE)
     legs = ask(Arbitrage(), cheap(view), view)
     assert [(leg.key, leg.side, leg.price, leg.size, leg.tif) for leg in legs] == [
         (yes(index), "buy", cents(price), shares(50), "ioc") for index, price in enumerate((30, 31, 32))
@@ -35,7 +35,7 @@ def test_a_yes_basket_is_bought_with_one_group_of_immediate_orders() -> None:
 
 
 def test_a_no_basket_is_bought_when_the_bids_sum_above_one() -> None:
-    view = HandView(FREE)
+    view = ManualView(FREE)
     events = [view.show(no(index), asks=((price, 50),)) for index, price in enumerate((60, 65, 70))]
     legs = ask(Arbitrage(), events[-1], view)
     assert [leg.signal for leg in legs] == ["no_basket"] * 3
@@ -44,45 +44,45 @@ def test_a_no_basket_is_bought_when_the_bids_sum_above_one() -> None:
 
 def test_all_outcomes_of_one_market_are_a_basket_too() -> None:
     three = market("t", outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"), fee=NO_FEE)
-    view = HandView((three,))
+    view = ManualView((three,))
     events = [view.show(three.key(index), asks=((31, 20),)) for index in range(3)]
     assert [leg.signal for leg in ask(Arbitrage(), events[-1], view)] == ["outcomes"] * 3
 
 
 def test_fees_decide() -> None:
     prices = (32, 33, 33)
-    view = HandView(FREE)
+    view = ManualView(FREE)
     assert ask(Arbitrage(), cheap(view, prices), view)
-    dear = HandView(tuple(replace(each, fee=FEE) for each in ABC))
+    dear = ManualView(tuple(replace(each, fee=FEE) for each in ABC))
     assert ask(Arbitrage(), cheap(dear, prices), dear) == []
 
 
 def test_what_looks_too_good_is_left_alone() -> None:
-    view = HandView(FREE)
+    view = ManualView(FREE)
     assert ask(Arbitrage(), cheap(view, (10, 31, 32)), view) == []
 
 
 def test_nothing_is_bought_with_a_leg_missing_closed_or_unknown() -> None:
-    view = HandView(FREE)
+    view = ManualView(FREE)
     view.show(yes(0), asks=((30, 50),))
     assert ask(Arbitrage(), view.show(yes(1), asks=((31, 50),)), view) == []
     view.cache.add(replace(FREE[2], status="paused"))
     assert ask(Arbitrage(), cheap(view), view) == []
-    stranger = HandView(())
+    stranger = ManualView(())
     assert ask(Arbitrage(), stranger.show(yes(0), asks=((30, 50),)), stranger) == []
 
 
 def test_no_basket_is_begun_with_a_leg_that_the_venue_would_refuse() -> None:
     strict = tuple(replace(each, min_taker_buy=Money(MICROS)) for each in FREE)
     for size, legs in ((9.99, 0), (10, 3)):
-        view = HandView(strict)
+        view = ManualView(strict)
         view.show(yes(0), asks=((40, 50),))
         view.show(yes(1), asks=((45, 50),))
         assert len(ask(Arbitrage(), view.show(yes(2), asks=((10, size),)), view)) == legs
 
 
 def test_money_bounds_the_size() -> None:
-    view = HandView(FREE)
+    view = ManualView(FREE)
     legs = ask(Arbitrage(ArbitrageParams(cost_max=Money(10 * MICROS))), cheap(view), view)
     assert legs[0].size < shares(11)
     view.money = Money(0)
@@ -90,7 +90,7 @@ def test_money_bounds_the_size() -> None:
 
 
 def test_it_is_not_tried_again_at_once_nor_while_orders_are_on_their_way() -> None:
-    view, strategy = HandView(FREE), Arbitrage()
+    view, strategy = ManualView(FREE), Arbitrage()
     assert ask(strategy, cheap(view), view)
     assert ask(strategy, cheap(view), view) == []
     view.time += 3 * S
@@ -101,14 +101,14 @@ def test_it_is_not_tried_again_at_once_nor_while_orders_are_on_their_way() -> No
 
 
 def test_levels_behind_the_best_are_not_looked_at() -> None:
-    view = HandView(FREE)
+    view = ManualView(FREE)
     cheap(view)
     assert ask(Arbitrage(), delta("ask", 40, 5, key=yes(0)), view) == []
     assert ask(Arbitrage(), delta("ask", 30, 5, key=yes(0)), view) != []
 
 
 def test_half_a_basket_is_completed() -> None:
-    view, strategy = HandView(FREE), Arbitrage()
+    view, strategy = ManualView(FREE), Arbitrage()
     legs = ask(strategy, cheap(view), view)
     view.hold(yes(0), 50, 30)
     view.hold(yes(1), 50, 31)
@@ -121,7 +121,7 @@ def test_half_a_basket_is_completed() -> None:
 
 
 def test_after_failing_to_complete_the_excess_is_sold() -> None:
-    view, strategy = HandView(FREE), Arbitrage(ArbitrageParams(completions_max=1))
+    view, strategy = ManualView(FREE), Arbitrage(ArbitrageParams(completions_max=1))
     ask(strategy, cheap(view), view)
     view.hold(yes(0), 50, 30)
     failed = OrderCancelled(yes(2), START, ClientOrderId("x"), "ioc")
@@ -131,7 +131,7 @@ def test_after_failing_to_complete_the_excess_is_sold() -> None:
 
 
 def test_ticks_wait_their_turn() -> None:
-    view, strategy = HandView(FREE), Arbitrage()
+    view, strategy = ManualView(FREE), Arbitrage()
     ask(strategy, cheap(view), view)
     view.hold(yes(0), 50, 30)
     assert ask(strategy, Tick(START), view) == []
@@ -140,18 +140,18 @@ def test_ticks_wait_their_turn() -> None:
 
 
 def test_an_uneven_basket_of_an_earlier_run_is_evened_out_before_anything_is_bought() -> None:
-    view, strategy = HandView(FREE), Arbitrage()
+    view, strategy = ManualView(FREE), Arbitrage()
     view.hold(yes(0), 50, 30)
     assert ask(strategy, cheap(view), view) == []
     assert ask(strategy, Tick(START), view) != []
 
 
 def test_what_is_not_its_business_is_ignored() -> None:
-    assert ask(Arbitrage(), Connected(ABC[0].venue, START, 1, 1), HandView()) == []
+    assert ask(Arbitrage(), Connected(ABC[0].venue, START, 1, 1), ManualView()) == []
 
 
 def test_a_listing_makes_it_look_at_the_markets_anew() -> None:
-    view, strategy = HandView(FREE), Arbitrage()
+    view, strategy = ManualView(FREE), Arbitrage()
     for index, price in enumerate((30, 31)):
         assert ask(strategy, view.show(yes(index), asks=((price, 50),)), view) == []
     grown = replace(FREE[0], market_id=MarketId("d"), outcomes=market("d").outcomes)
@@ -162,7 +162,7 @@ def test_a_listing_makes_it_look_at_the_markets_anew() -> None:
 
 
 def test_legs_kept_from_before_are_priced_again() -> None:
-    view, strategy = HandView(FREE), Arbitrage()
+    view, strategy = ManualView(FREE), Arbitrage()
     first = [view.show(no(index), asks=((price, 50),)) for index, price in enumerate((45, 50))]
     view.show(no(2))
     assert len(ask(strategy, first[1], view)) == 2

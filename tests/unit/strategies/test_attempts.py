@@ -6,24 +6,24 @@ from predsurv.core.ids import StrategyName
 from predsurv.strategies import attempts as module
 from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improved
 from predsurv.strategies.baskets import Basket, baskets_of
-from tests.unit.engine.desks import START, delta
-from tests.unit.strategies.views import ABC, HandView, no, yes
+from tests.kit.manual_view import ABC, ManualView, no, yes
+from tests.kit.trading_samples import START, delta
 
 NAME = StrategyName("s")
 
 
-def yes_basket(view: HandView) -> Basket:
+def yes_basket(view: ManualView) -> Basket:
     return next(iter(baskets_of(ABC[0], view)))
 
 
-def tried(view: HandView) -> tuple[BasketAttempts, BasketAttempt]:
+def tried(view: ManualView) -> tuple[BasketAttempts, BasketAttempt]:
     attempts, attempt = BasketAttempts(NAME), BasketAttempt(yes_basket(view), "g", START + 5)
     attempts.remember(attempt)
     return attempts, attempt
 
 
 def test_a_basket_waits_after_an_attempt() -> None:
-    view = HandView()
+    view = ManualView()
     attempts, _ = tried(view)
     assert not BasketAttempts(NAME).blocked(yes_basket(view), view)
     assert attempts.blocked(yes_basket(view), view)
@@ -32,7 +32,7 @@ def test_a_basket_waits_after_an_attempt() -> None:
 
 
 def test_orders_on_their_way_and_uneven_legs_block() -> None:
-    view = HandView()
+    view = ManualView()
     attempts, attempt = tried(view)
     view.time = START + 5
     view.rest("o", yes(1))
@@ -49,7 +49,7 @@ def test_orders_on_their_way_and_uneven_legs_block() -> None:
 
 
 def test_a_basket_keeps_its_legs_while_any_is_held() -> None:
-    view = HandView()
+    view = ManualView()
     attempts = BasketAttempts(NAME)
     first = yes_basket(view)
     assert attempts.chosen(first, view) == first
@@ -62,25 +62,25 @@ def test_a_basket_keeps_its_legs_while_any_is_held() -> None:
 
 
 def test_what_was_held_before_a_restart_is_taken_up() -> None:
-    view = HandView()
+    view = ManualView()
     view.hold(yes(0), 10)
     attempts = BasketAttempts(NAME)
     attempts.meet(yes_basket(view), view)
     attempts.meet(yes_basket(view), view)
     assert len(attempts.unsettled(view, None)) == 1
-    BasketAttempts(NAME).meet(yes_basket(HandView()), HandView())
+    BasketAttempts(NAME).meet(yes_basket(ManualView()), ManualView())
 
 
 def test_the_oldest_attempt_is_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BASKETS_MAX", 1)
-    view = HandView()
+    view = ManualView()
     attempts, _ = tried(view)
     attempts.remember(BasketAttempt(Basket("other", "outcomes", (no(0),), yes_basket(view).payout), "h", START))
     assert not attempts.blocked(yes_basket(view), view)
 
 
 def test_only_a_best_level_makes_anything_cheaper() -> None:
-    view = HandView()
+    view = ManualView()
     assert not improved(delta("ask", 30, 5, key=yes(0)), view)
     event = view.show(yes(0), bids=((20, 5),), asks=((30, 5),))
     assert improved(event, view)

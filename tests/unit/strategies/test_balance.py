@@ -5,18 +5,18 @@ from msgspec.structs import replace
 from predsurv.core.num import MICROS, Money
 from predsurv.strategies.balance import even_out, is_even
 from predsurv.strategies.baskets import Basket, baskets_of
-from tests.unit.engine.desks import cents, shares
-from tests.unit.strategies.views import ABC, HandView, yes
+from tests.kit.manual_view import ABC, ManualView, yes
+from tests.kit.trading_samples import cents, shares
 
 
-def world(asks: tuple[int, int, int] = (35, 33, 32), bids: tuple[int, int, int] = (31, 31, 30)) -> HandView:
-    view = HandView()
+def world(asks: tuple[int, int, int] = (35, 33, 32), bids: tuple[int, int, int] = (31, 31, 30)) -> ManualView:
+    view = ManualView()
     for index, (bid, ask) in enumerate(zip(bids, asks, strict=True)):
         view.show(yes(index), bids=((bid, 100),), asks=((ask, 100),))
     return view
 
 
-def basket(view: HandView) -> Basket:
+def basket(view: ManualView) -> Basket:
     return next(iter(baskets_of(ABC[0], view)))
 
 

@@ -6,23 +6,23 @@ from predsurv.core.ids import InstrumentId
 from predsurv.core.market import Outcome
 from predsurv.core.num import MICROS, Money
 from predsurv.strategies.baskets import Basket, baskets_of, begun, best_sum, held, legs_of, narrowed
-from tests.unit.engine.desks import market, shares
-from tests.unit.strategies.views import ABC, HandView, no, yes
+from tests.kit.manual_view import ABC, ManualView, no, yes
+from tests.kit.trading_samples import market, shares
 
 THREE = market("t", outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
 
 
-def by_kind(view: HandView) -> dict[str, Basket]:
+def by_kind(view: ManualView) -> dict[str, Basket]:
     return {basket.kind: basket for basket in baskets_of(ABC[0], view)}
 
 
 def test_all_outcomes_of_one_market_pay_one() -> None:
-    (basket,) = baskets_of(THREE, HandView((THREE,)))
+    (basket,) = baskets_of(THREE, ManualView((THREE,)))
     assert (basket.kind, basket.keys, basket.payout) == ("outcomes", THREE.keys(), MICROS)
 
 
 def test_an_exclusive_and_exhaustive_event_gives_two_baskets() -> None:
-    found = by_kind(HandView())
+    found = by_kind(ManualView())
     assert found["yes_basket"].keys == (yes(0), yes(1), yes(2))
     assert found["yes_basket"].payout == MICROS
     assert found["no_basket"].keys == (no(0), no(1), no(2))
@@ -30,23 +30,23 @@ def test_an_exclusive_and_exhaustive_event_gives_two_baskets() -> None:
 
 
 def test_without_exhaustiveness_only_the_no_side_is_sure() -> None:
-    view = HandView((ABC[0], ABC[1], replace(ABC[2], exhaustive=False)))
+    view = ManualView((ABC[0], ABC[1], replace(ABC[2], exhaustive=False)))
     assert list(by_kind(view)) == ["no_basket"]
 
 
 def test_a_market_alone_in_its_event_is_no_set() -> None:
-    assert list(baskets_of(ABC[0], HandView(ABC[:1]))) == []
+    assert list(baskets_of(ABC[0], ManualView(ABC[:1]))) == []
     one = tuple(replace(each, outcomes=each.outcomes[:1]) for each in ABC)
-    assert [basket.kind for basket in baskets_of(one[0], HandView(one))] == ["yes_basket"]
+    assert [basket.kind for basket in baskets_of(one[0], ManualView(one))] == ["yes_basket"]
 
 
 def test_one_outcome_alone_is_no_set() -> None:
     alone = market("o", outcomes=(Outcome(InstrumentId("o"), "Yes"),))
-    assert list(baskets_of(alone, HandView((alone,)))) == []
+    assert list(baskets_of(alone, ManualView((alone,)))) == []
 
 
 def test_legs_need_open_markets_and_books() -> None:
-    view = HandView()
+    view = ManualView()
     basket = by_kind(view)["yes_basket"]
     for index in range(2):
         view.show(yes(index), bids=((20, 5),), asks=((30, 10),))
@@ -64,7 +64,7 @@ def test_legs_need_open_markets_and_books() -> None:
 
 
 def test_no_legs_that_cost_more_than_they_add_are_left_out() -> None:
-    view = HandView()
+    view = ManualView()
     basket = by_kind(view)["no_basket"]
     for index, ask in enumerate((60, 70, 99)):
         view.show(no(index), asks=((ask, 10),))
@@ -79,7 +79,7 @@ def test_no_legs_that_cost_more_than_they_add_are_left_out() -> None:
 
 
 def test_one_of_each_costs_the_sum_of_the_best_asks() -> None:
-    view = HandView()
+    view = ManualView()
     basket = by_kind(view)["yes_basket"]
     for index in range(3):
         assert best_sum(basket, view) is None
@@ -90,7 +90,7 @@ def test_one_of_each_costs_the_sum_of_the_best_asks() -> None:
 
 
 def test_what_was_begun_before_is_read_off_the_holdings() -> None:
-    view = HandView()
+    view = ManualView()
     baskets = by_kind(view)
     assert begun(baskets["no_basket"], view) is None
     view.hold(no(0), 10)

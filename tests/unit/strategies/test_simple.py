@@ -7,20 +7,20 @@ from predsurv.core.market import PriceBand
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import CancelIntent, Intent
 from predsurv.strategies.simple import Simple, SimpleParams
-from tests.unit.engine.desks import START, YES, S, cents, market, shares, trade
-from tests.unit.strategies.views import HandView
+from tests.kit.manual_view import ManualView
+from tests.kit.trading_samples import START, YES, S, cents, market, shares, trade
 
 
-def wishes(strategy: Simple, event: Event, view: HandView) -> list[Intent | CancelIntent]:
+def wishes(strategy: Simple, event: Event, view: ManualView) -> list[Intent | CancelIntent]:
     return list(strategy.on_event(event, view))
 
 
-def leaning(view: HandView, bid: int = 40, ask: int = 45, sizes: tuple[int, int] = (100, 10)) -> Event:
+def leaning(view: ManualView, bid: int = 40, ask: int = 45, sizes: tuple[int, int] = (100, 10)) -> Event:
     return view.show(YES, bids=((bid, sizes[0]),), asks=((ask, sizes[1]),))
 
 
-def world() -> HandView:
-    return HandView((market(),))
+def world() -> ManualView:
+    return ManualView((market(),))
 
 
 def test_it_bids_where_the_book_leans_to_the_bids() -> None:
@@ -83,7 +83,7 @@ def test_an_exit_is_on_a_tapered_grid() -> None:
     steps = ((0, 100_000, 1_000), (100_000, 900_000, 10_000), (900_000, 1_000_000, 1_000))
     bands = tuple(PriceBand(Price(start), Price(end), Price(step)) for start, end, step in steps)
     tapered = market(tick_size=Price(1_000), bands=bands)
-    view = HandView((tapered,))
+    view = ManualView((tapered,))
     view.hold(YES, 50, 40)
     (wish,) = wishes(Simple(), leaning(view, 38, 39), view)
     assert isinstance(wish, Intent)

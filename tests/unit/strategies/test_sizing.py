@@ -8,7 +8,7 @@ from predsurv.core.fees import taker_fee
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import MICROS, Money, Size, notional_up
 from predsurv.strategies.sizing import LOT, BasketLeg, SizingLimits, buy_cost, fit, sale
-from tests.unit.engine.desks import FEE, YES, cents, levels, shares
+from tests.kit.trading_samples import FEE, YES, cents, levels, shares
 
 ONE = Money(MICROS)
 

@@ -28,7 +28,7 @@ from predsurv.trade.journal import (
     RunStarted,
 )
 from predsurv.trade.replay import EventClock, ReplayFeed
-from tests.unit.engine.desks import ME, START, S, approved, fill, intent, market, place
+from tests.kit.trading_samples import ME, START, S, approved, fill, intent, market, place
 
 ONE, OTHER = VenueName("one"), VenueName("other")
 MIDNIGHT = START - START % DAY

@@ -20,7 +20,7 @@ from predsurv.trade.kill_switch import HaltFlag
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.stats import RunStats
 from predsurv.trade.watchlist import VenueWatchlist
-from tests.unit.engine.desks import LIMITS, ME, MS, START, YES, S, V, book, fill, intent, market
+from tests.kit.trading_samples import LIMITS, ME, MS, START, YES, S, V, book, fill, intent, market
 
 
 class Buyer:

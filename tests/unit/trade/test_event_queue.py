@@ -8,7 +8,7 @@ import pytest
 from predsurv.core.events import Dropped, Gap, MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.trade.event_queue import EventQueue
-from tests.unit.engine.desks import START, YES, V, delta
+from tests.kit.trading_samples import START, YES, V, delta
 
 OTHER = VenueName("other")
 

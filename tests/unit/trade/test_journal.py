@@ -24,7 +24,7 @@ from predsurv.trade.journal import (
     RunStarted,
     fold,
 )
-from tests.unit.engine.desks import ME, START, YES, V, approved, cancel, fill, intent, place, resolved, shares
+from tests.kit.trading_samples import ME, START, YES, V, approved, cancel, fill, intent, place, resolved, shares
 
 ENTRIES: tuple[Entry, ...] = (
     RunStarted(START, "paper", "paper", (ME,), ((V, Money(100 * MICROS)),)),

@@ -9,7 +9,7 @@ from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from predsurv.trade.pipeline import SimulatedBroker
-from tests.unit.engine.desks import MS, NO, START, YES, V, World, approved, book, place, resolved, shares, trade
+from tests.kit.trading_samples import MS, NO, START, YES, V, World, approved, book, place, resolved, shares, trade
 
 
 class Desk:

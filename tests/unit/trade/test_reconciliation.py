@@ -9,7 +9,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import AccountSnapshot, Position
 from predsurv.trade.reconciliation import reconcile
-from tests.unit.engine.desks import START, YES, V, World, place, shares
+from tests.kit.trading_samples import START, YES, V, World, place, shares
 
 
 def world() -> World:

@@ -7,7 +7,7 @@ from predsurv.core.orders import Refused
 from predsurv.engine.engine import Step
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.trade.stats import RunStats, count_baskets
-from tests.unit.engine.desks import ME, NO, START, YES, World, approved, book, cancel, fill, intent, place, resolved
+from tests.kit.trading_samples import ME, NO, START, YES, World, approved, book, cancel, fill, intent, place, resolved
 
 
 def test_events_wishes_orders_and_answers() -> None:

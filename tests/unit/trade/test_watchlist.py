@@ -10,7 +10,7 @@ from predsurv.core.ids import EventId, InstrumentId
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Money
 from predsurv.trade.watchlist import VenueWatchlist, choose, keys_to_watch
-from tests.unit.engine.desks import START, YES, V, market, resolved
+from tests.kit.trading_samples import START, YES, V, market, resolved
 
 
 def event(name: str, count: int, volume: int = 0, **changes: Any) -> list[Market]:

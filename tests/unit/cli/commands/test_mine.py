@@ -9,7 +9,7 @@ from predsurv.core.ids import VenueName
 from predsurv.mine.job import MiningResult
 from predsurv.mine.recorded_days import RecordedPartition
 from predsurv.store.universe import UniverseWriter
-from tests.unit.scan.samples import NOW, market
+from tests.kit.market_samples import NOW, market
 
 DAY = RecordedPartition(Path("data"), VenueName("mock"), "2026-11-20")
 ROW = {

@@ -25,7 +25,7 @@ from predsurv.store.seal.seal import SealOptions
 from predsurv.store.wal import buffer as intake
 from predsurv.store.wal import quarantine
 from tests.kit.disk import Disk
-from tests.unit.collect.worlds import POLICY, START, A, B, S, book, delta
+from tests.kit.recorder_samples import POLICY, START, A, B, S, book, delta
 
 TIMING = CommitTiming(fsync_interval=S, seal_interval=60 * S, seal_bytes=10**9)
 DAY = 86_400 * S

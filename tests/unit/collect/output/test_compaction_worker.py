@@ -14,7 +14,7 @@ from predsurv.store.layout import Layout, data_files
 from predsurv.store.locks import only_one
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
-from tests.unit.collect.worlds import A, book
+from tests.kit.recorder_samples import A, book
 
 LONG_AGO = 1_600_000_000_000_000_000  # 2020-09-13: an hour that is closed by any clock
 

@@ -18,7 +18,7 @@ from predsurv.store.seal.seal import SealOptions
 from predsurv.store.wal.buffer import LogPaused
 from predsurv.store.wal.segment import SegmentWriter
 from tests.kit.disk import Disk
-from tests.unit.collect.worlds import START, A, S, book, delta
+from tests.kit.recorder_samples import START, A, S, book, delta
 
 TIMING = CommitTiming(fsync_interval=S, seal_interval=60 * S, seal_bytes=1_000)
 

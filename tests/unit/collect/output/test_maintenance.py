@@ -13,7 +13,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
 from predsurv.store.seal.compact import CompactReport
 from predsurv.store.seal.retention import ExpireReport, RetentionPolicy
-from tests.unit.collect.worlds import START
+from tests.kit.recorder_samples import START
 
 
 class EndError(BaseException):

@@ -18,7 +18,7 @@ from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal as uploads
 from predsurv.store.remote.object_store import Attempt, BucketStore, digest_of
 from predsurv.store.seal.seal import SealReport
-from tests.unit.collect.worlds import START, S
+from tests.kit.recorder_samples import START, S
 
 VENUE = VenueName("mock")
 

@@ -12,7 +12,7 @@ from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, CoverageReason, CoverageState, Record
-from tests.unit.collect.worlds import KEYS, POLICY, START, VENUE, A, B, C, S, book, recording, streams
+from tests.kit.recorder_samples import KEYS, POLICY, START, VENUE, A, B, C, S, book, recording, streams
 
 RESTART = START + 1_000_000 * S  # after anything that a stream can contain
 

@@ -7,7 +7,7 @@ from predsurv.collect.recording.coverage import CLAIM_HELD, CoverageTracker
 from predsurv.core.events import BookSnapshot, Gap, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
-from tests.unit.collect.worlds import START, A, B, C, S, book, gap
+from tests.kit.recorder_samples import START, A, B, C, S, book, gap
 
 
 def rows(tiles: list[Coverage]) -> list[tuple[int, int, str]]:

@@ -1,7 +1,7 @@
 """A line begins with nothing known and nothing due."""
 
 from predsurv.collect.recording.instrument import RecordedInstrument
-from tests.unit.collect.worlds import A
+from tests.kit.recorder_samples import A
 
 
 def test_a_new_line_claims_nothing() -> None:

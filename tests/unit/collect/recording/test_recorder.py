@@ -11,7 +11,7 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import BookTop, Coverage, Record, unpack_levels
 from predsurv.state.book import Book
-from tests.unit.collect.worlds import (
+from tests.kit.recorder_samples import (
     KEYS,
     POLICY,
     START,

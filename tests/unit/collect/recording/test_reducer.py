@@ -20,7 +20,7 @@ from predsurv.core.events import (
     Wanted,
 )
 from predsurv.core.records import Record
-from tests.unit.collect.worlds import START, VENUE, A, B, S, book, delta, gap, level, recording, streams, trade
+from tests.kit.recorder_samples import START, VENUE, A, B, S, book, delta, gap, level, recording, streams, trade
 
 
 def folded(*events: MarketEvent) -> tuple[EventReducer, list[Record]]:

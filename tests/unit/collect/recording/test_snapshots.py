@@ -3,7 +3,7 @@
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.collect.recording.snapshots import SnapshotSampler
 from predsurv.core.records import BookTop, Record, unpack_levels
-from tests.unit.collect.worlds import START, A, S, book, delta
+from tests.kit.recorder_samples import START, A, S, book, delta
 
 
 def opened() -> tuple[SnapshotSampler, RecordedInstrument]:

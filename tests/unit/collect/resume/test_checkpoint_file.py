@@ -9,7 +9,7 @@ from predsurv.core.errors import IntegrityError
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
 from predsurv.store.wal.log import WriteAheadLog
-from tests.unit.collect.worlds import START, A, S, book
+from tests.kit.recorder_samples import START, A, S, book
 
 NOTES = {"open:mock:01": b"x", "alive:mock": b"5"}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.core.errors import TransientError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from tests.unit.collect.worlds import START, VENUE, A, B, C
+from tests.kit.recorder_samples import START, VENUE, A, B, C
 
 
 def test_what_is_left_in_it_is_found_again_after_a_restart(tmp_path: Path) -> None:

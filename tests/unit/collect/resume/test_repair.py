@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from predsurv.collect.resume.repair import mend
 from predsurv.core.records import Coverage, CoverageReason
-from tests.unit.collect.worlds import A, B
+from tests.kit.recorder_samples import A, B
 
 
 def covered(start: int, end: int) -> Coverage:

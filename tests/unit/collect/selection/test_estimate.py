@@ -6,7 +6,7 @@ from predsurv.collect.selection.estimate import DAY_S, GUESSED_BUSY, RecordedDay
 from predsurv.collect.selection.planner import Candidate, RotationHistory, SelectionRequest, plan
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.num import MICROS
-from tests.unit.collect.worlds import VENUE, S
+from tests.kit.recorder_samples import VENUE, S
 
 UNIVERSE = [
     Candidate(InstrumentKey(VENUE, MarketId(f"m{n}"), InstrumentId(f"i{n}")), True, n * 1_000 * MICROS)

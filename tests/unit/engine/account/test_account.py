@@ -7,7 +7,7 @@ from predsurv.core.events import OrderAccepted
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.account.account import TradingAccount
-from tests.unit.engine.desks import ME, START, YES, V, fill, place, resolved
+from tests.kit.trading_samples import ME, START, YES, V, fill, place, resolved
 
 
 def ledger() -> TradingAccount:

@@ -7,7 +7,7 @@ from predsurv.core.ids import StrategyName
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.engine.account import groups as module
 from predsurv.engine.account.groups import OrderGroup, OrderGroups
-from tests.unit.engine.desks import NO, START, YES, V, fill, place, resolved, shares
+from tests.kit.trading_samples import NO, START, YES, V, fill, place, resolved, shares
 
 
 def found() -> OrderGroups:

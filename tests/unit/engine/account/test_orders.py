@@ -18,7 +18,7 @@ from predsurv.core.num import MICROS
 from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order
 from predsurv.engine.account import orders as module
 from predsurv.engine.account.orders import OrderStore
-from tests.unit.engine.desks import ME, START, YES, fill, place, shares
+from tests.kit.trading_samples import ME, START, YES, fill, place, shares
 
 ID = ClientOrderId("o1")
 ACCEPTED = OrderAccepted(YES, START, ID, OrderId("v1"))

@@ -9,7 +9,7 @@ from predsurv.core.events import Fill, MarketResolved
 from predsurv.core.ids import ClientOrderId, StrategyName, TradeId
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.engine.account.portfolio import Portfolio
-from tests.unit.engine.desks import ME, NO, START, YES, V, fill, market, resolved, shares
+from tests.kit.trading_samples import ME, NO, START, YES, V, fill, market, resolved, shares
 
 CASH = Money(1_000 * MICROS)
 OTHER = StrategyName("other")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from predsurv.core.ids import StrategyName
 from predsurv.core.num import Money, Size
 from predsurv.engine.account.positions import Positions
-from tests.unit.engine.desks import ME, NO, YES, V
+from tests.kit.trading_samples import ME, NO, YES, V
 
 OTHER = StrategyName("other")
 

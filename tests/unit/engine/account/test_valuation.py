@@ -2,7 +2,7 @@
 
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.account.valuation import DAY
-from tests.unit.engine.desks import NO, START, YES, World, book, cents, gap
+from tests.kit.trading_samples import NO, START, YES, World, book, cents, gap
 
 CASH = 10_000 * MICROS
 

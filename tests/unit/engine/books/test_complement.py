@@ -8,7 +8,7 @@ from predsurv.core.num import complement
 from predsurv.core.records import unpack_levels
 from predsurv.engine.books.complement import ComplementBook
 from predsurv.state.book import Book
-from tests.unit.engine.desks import NO, START, YES, book, cents, delta, levels, shares
+from tests.kit.trading_samples import NO, START, YES, book, cents, delta, levels, shares
 
 
 def pair() -> tuple[Book, ComplementBook]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookSnapshot
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.state.book import Book
-from tests.unit.engine.desks import NO, YES, book, cents, delta, levels, shares
+from tests.kit.trading_samples import NO, YES, book, cents, delta, levels, shares
 
 
 def shown(event: BookSnapshot | None = None) -> Book:

@@ -4,7 +4,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Outcome
 from predsurv.engine.books.primary import PrimaryBooks, is_binary
 from predsurv.state.market_cache import MarketCache
-from tests.unit.engine.desks import NO, YES, V, market
+from tests.kit.trading_samples import NO, YES, V, market
 
 THREE = market("t", outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
 

@@ -3,7 +3,7 @@
 from predsurv.core.events import Unwanted
 from predsurv.engine.books.visible import VisibleBooks
 from predsurv.state.book import Book
-from tests.unit.engine.desks import NO, START, YES, World, book, cents, delta, fill, gap, levels, shares
+from tests.kit.trading_samples import NO, START, YES, World, book, cents, delta, fill, gap, levels, shares
 
 
 def seen(sight: VisibleBooks, key: object = YES) -> Book:

@@ -6,7 +6,7 @@ from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.fills.admission import AdmissionRules
 from predsurv.engine.fills.taker import Taker, arrive
-from tests.unit.engine.desks import NO, START, YES, World, book, market, place
+from tests.kit.trading_samples import NO, START, YES, World, book, market, place
 
 HOLD = 3_000_000_000
 

@@ -7,7 +7,7 @@ from predsurv.core.ids import ClientOrderId
 from predsurv.engine.fills import fill_reports as module
 from predsurv.engine.fills.fill_reports import FillReport, FillReports
 from predsurv.state.market_cache import MarketCache
-from tests.unit.engine.desks import FEE, START, cents, market, place, shares
+from tests.kit.trading_samples import FEE, START, cents, market, place, shares
 
 
 def prints() -> FillReports:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.num import Size
 from predsurv.engine.fills.queue_position import QueuePosition
-from tests.unit.engine.desks import YES, cents, place, shares
+from tests.kit.trading_samples import YES, cents, place, shares
 
 
 def resting(level: int, size: int = 10, side: str = "bid") -> QueuePosition:

@@ -5,7 +5,7 @@ from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.queue_position import QueuePosition
 from predsurv.engine.fills.resting_orders import RestingFill, RestingOrders
 from predsurv.state.book import Book
-from tests.unit.engine.desks import NO, YES, V, book, cents, delta, gap, place, shares, trade
+from tests.kit.trading_samples import NO, YES, V, book, cents, delta, gap, place, shares, trade
 
 
 def order(name: str = "o1", price: int = 49, size: float = 10, side: str = "bid", arrival: int = 1) -> QueuePosition:

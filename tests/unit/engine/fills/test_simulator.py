@@ -19,7 +19,7 @@ from predsurv.core.events import (
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.fills.simulator import FillSimulator
-from tests.unit.engine.desks import (
+from tests.kit.trading_samples import (
     MS,
     NO,
     START,

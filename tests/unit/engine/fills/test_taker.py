@@ -7,7 +7,7 @@ from predsurv.core.num import MICROS, Price, Size
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.taker import arrive, crosses, reach, take
 from predsurv.state.book import Book
-from tests.unit.engine.desks import NO, START, YES, book, cents, place, shares
+from tests.kit.trading_samples import NO, START, YES, book, cents, place, shares
 
 
 def shown() -> Book:

@@ -9,7 +9,7 @@ from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Intent
 from predsurv.engine.risk.checks import CHECKS, RiskLimits, check
-from tests.unit.engine.desks import LIMITS, NO, START, YES, S, V, World, book, cents, gap, intent, market, place
+from tests.kit.trading_samples import LIMITS, NO, START, YES, S, V, World, book, cents, gap, intent, market, place
 
 
 def reason(world: World, wish: Intent, **limits: Any) -> str | None:

@@ -10,7 +10,7 @@ from predsurv.core.ids import ClientOrderId, StrategyName
 from predsurv.core.num import MICROS, Money, notional_up
 from predsurv.core.orders import CancelIntent, CancelOrder, Intent, PlaceOrder
 from predsurv.engine.risk.gate import RiskGate
-from tests.unit.engine.desks import LIMITS, ME, NO, START, YES, World, book, fill, intent, place
+from tests.kit.trading_samples import LIMITS, ME, NO, START, YES, World, book, fill, intent, place
 
 
 def gate(world: World, **limits: Any) -> RiskGate:

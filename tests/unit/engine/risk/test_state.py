@@ -4,7 +4,7 @@ from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
 from predsurv.core.num import MICROS
 from predsurv.engine.risk.state import MINUTE, ROUNDING_RESERVE
-from tests.unit.engine.desks import FEE, ME, NO, START, YES, V, World, cents, fill, intent, place, shares
+from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, World, cents, fill, intent, place, shares
 
 CASH = 10_000 * MICROS
 

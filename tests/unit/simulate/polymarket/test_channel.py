@@ -14,7 +14,7 @@ from predsurv.simulate.polymarket.channel import MarketChannel
 from predsurv.simulate.polymarket.faulty_link import FaultyLink
 from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import OPENING_TOKENS_MAX, Subscribers
-from tests.unit.simulate.links import PaperLink
+from tests.kit.recording_link import RecordingLink
 from tests.unit.simulate.polymarket.test_books import recipe
 
 S = 1_000_000_000
@@ -33,18 +33,18 @@ class Stage:
         self.members = Subscribers(self.listing, self.books, self.omitted.__contains__)
         self.channel = MarketChannel(self.exchange, self.listing, self.members, self.books, self.ledger)
 
-    def link(self, number: int = 1) -> PaperLink:
-        link = PaperLink(number)
+    def link(self, number: int = 1) -> RecordingLink:
+        link = RecordingLink(number)
         self.members.join(FaultyLink(link, lambda kind, number, tokens: None))
         return link
 
-    def ask(self, link: PaperLink, **wish: object) -> list[Any]:
+    def ask(self, link: RecordingLink, **wish: object) -> list[Any]:
         """Send a request and return what answers it."""
         self.members.hear(link.number, json.dumps(wish).encode())
         self.members.flush(self.exchange.now)
         return link.take()
 
-    def subscribe(self, link: PaperLink, *tokens: str, custom: bool = True) -> list[Any]:
+    def subscribe(self, link: RecordingLink, *tokens: str, custom: bool = True) -> list[Any]:
         return self.ask(link, type="market", assets_ids=list(tokens), custom_feature_enabled=custom)
 
     def pass_time(self, seconds: int) -> None:

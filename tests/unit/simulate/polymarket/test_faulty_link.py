@@ -3,7 +3,7 @@ import pytest
 from predsurv.simulate.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.faulty_link import BACKLOG_BYTES_MAX, REPEATED_EVERY, FaultyLink, nonsense, swapped
 from predsurv.simulate.polymarket.messages import change, entry
-from tests.unit.simulate.links import PaperLink
+from tests.kit.recording_link import RecordingLink
 
 ENTRIES = [entry(token, (500_000, 1, b"BUY"), b"a" * 40, (b"0", b"1")) for token in ("11", "22")]
 CHANGE = change("0xa", ENTRIES, 5)
@@ -16,13 +16,13 @@ def noted() -> list[object]:
 
 @pytest.fixture
 def wire(noted: list[object]) -> FaultyLink:
-    return FaultyLink(PaperLink(), lambda *what: noted.append(what))
+    return FaultyLink(RecordingLink(), lambda *what: noted.append(what))
 
 
 def said(wire: FaultyLink, now: int, *messages: bytes) -> list[bytes]:
     """What arrives when ``messages`` are flushed at ``now``."""
     link = wire.link
-    assert isinstance(link, PaperLink)
+    assert isinstance(link, RecordingLink)
     for message in messages:
         wire.put(message)
     wire.now = now
@@ -32,7 +32,7 @@ def said(wire: FaultyLink, now: int, *messages: bytes) -> list[bytes]:
 
 
 def ending(wire: FaultyLink) -> tuple[int, str] | None:
-    assert isinstance(wire.link, PaperLink)
+    assert isinstance(wire.link, RecordingLink)
     return wire.link.ended
 
 
@@ -70,7 +70,7 @@ def test_drops_and_slow_consumers_end(wire: FaultyLink) -> None:
 
 
 def test_who_does_not_read_is_told_to_go(wire: FaultyLink) -> None:
-    assert isinstance(wire.link, PaperLink)
+    assert isinstance(wire.link, RecordingLink)
     wire.link.waiting = BACKLOG_BYTES_MAX + 1
     said(wire, 1, b"a")
     assert ending(wire) == (1013, "slow consumer: send buffer full")

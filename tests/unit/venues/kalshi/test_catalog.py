@@ -10,7 +10,7 @@ from predsurv.core.market import FeeSchedule, Market
 from predsurv.core.num import Money
 from predsurv.ports import MarketQuery
 from predsurv.venues.kalshi.catalog import KalshiCatalog
-from tests.unit.venues.kalshi.pages import Pages
+from tests.kit.scripted_kalshi_rest import Pages
 
 
 def row(ticker: str, **more: Any) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from predsurv.core.num import Price, complement
 from predsurv.state.book import Book
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
-from tests.unit.venues.kalshi.mutants import fed, mutants, samples
-from tests.unit.venues.kalshi.talk import EPOCH, NOW, Talk, delta, key, snapshot, wire
+from tests.kit.kalshi_frames import EPOCH, NOW, Talk, delta, key, snapshot, wire
+from tests.kit.kalshi_mutants import fed, mutants, samples
 
 A, B = "KXA-26-T4615.99", "KXB-26"
 

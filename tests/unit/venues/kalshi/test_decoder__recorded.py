@@ -11,7 +11,7 @@ import pytest
 from predsurv.core.events import BookSnapshot, Malformed, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.venues.kalshi.decoder import KalshiCodec
-from tests.unit.venues.kalshi.talk import EPOCH, NOW, delta, key, wire
+from tests.kit.kalshi_frames import EPOCH, NOW, delta, key, wire
 
 GOLDEN = Path(__file__).resolve().parents[3] / "data" / "kalshi" / "events.json"
 

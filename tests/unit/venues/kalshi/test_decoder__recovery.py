@@ -19,8 +19,8 @@ from predsurv.core.events import (
 )
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
-from tests.unit.venues.kalshi.losses import LossyWire
-from tests.unit.venues.kalshi.talk import EPOCH, NOW, Talk, delta, error, key, snapshot, wire
+from tests.kit.kalshi_frames import EPOCH, NOW, Talk, delta, error, key, snapshot, wire
+from tests.kit.lossy_kalshi import LossyWire
 
 A, B = "KXA-26-T4615.99", "KXB-26"
 

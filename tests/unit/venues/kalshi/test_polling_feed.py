@@ -7,7 +7,7 @@ import pytest
 from predsurv.core.events import BookDelta, BookSnapshot, Connected, Disconnected, Gap, Malformed, MarketEvent
 from predsurv.state.book import Book
 from predsurv.venues.kalshi.polling_feed import TICKERS_MAX, PolledBooks
-from tests.unit.venues.kalshi.talk import NOW, key, wire
+from tests.kit.kalshi_frames import NOW, key, wire
 
 A, B = "KXA-26", "KXB-26"
 

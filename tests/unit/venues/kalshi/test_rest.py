@@ -9,7 +9,7 @@ from predsurv.core.errors import PermanentError
 from predsurv.net.http import StatusError
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
 from predsurv.venues.kalshi.auth import load_signer
-from tests.unit.venues.kalshi.pages import Pages
+from tests.kit.scripted_kalshi_rest import Pages
 
 LIMITS = {"usage_tier": "basic", "read": {"refill_rate": 100, "bucket_capacity": 50}, "write": {}}
 BUSY = httpx.Response(429, json={"error": {"code": "too_many_requests", "message": "too many requests"}})

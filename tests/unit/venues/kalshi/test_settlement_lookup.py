@@ -14,8 +14,8 @@ from predsurv.venues.kalshi.lifecycle import LifecycleReader
 from predsurv.venues.kalshi.polling_feed import PollingFeed
 from predsurv.venues.kalshi.rest_wire import MarketRow
 from predsurv.venues.kalshi.settlement_lookup import MARKETS_MAX, ROUND, TICKERS_MAX, SettlementLookup
-from tests.unit.venues.kalshi.pages import Pages
-from tests.unit.venues.kalshi.talk import NOW, Talk, key, snapshot, wire
+from tests.kit.kalshi_frames import NOW, Talk, key, snapshot, wire
+from tests.kit.scripted_kalshi_rest import Pages
 
 A, B = "KXA-26", "KXB-26"
 

@@ -15,7 +15,7 @@ from predsurv.venues.polymarket import book_hash as hashing
 from predsurv.venues.polymarket import hash_verifier as continuity
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
-from tests.kit.scripted_polymarket import Venue, key
+from tests.kit.oracle_polymarket import Venue, key
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -15,7 +15,7 @@ from predsurv.venues.polymarket.rest import ClobMarket, ClobToken, settlement
 from predsurv.venues.polymarket.rest_audit import RestAudit
 from predsurv.venues.polymarket.rest_comparison import BookSummary
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
-from tests.kit.scripted_polymarket import Venue, key
+from tests.kit.oracle_polymarket import Venue, key
 
 S = 1_000_000_000
 

@@ -10,7 +10,7 @@ from predsurv.core.events import Gap, MarketEvent
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.rest_comparison import GRACE, RestComparisons, read_summaries
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
-from tests.kit.scripted_polymarket import Venue
+from tests.kit.oracle_polymarket import Venue
 
 S = 1_000_000_000
 NAME = "100000"

@@ -8,7 +8,7 @@ import msgspec
 from predsurv.simulate.server import ClientLink
 
 
-class PaperLink(ClientLink):
+class RecordingLink(ClientLink):
     """No socket behind it; ``ended`` says how it was closed."""
 
     def __init__(self, number: int = 1) -> None:

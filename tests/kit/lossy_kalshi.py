@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap
 from predsurv.state.book import Book
-from tests.unit.venues.kalshi.talk import Talk, delta, key, snapshot
+from tests.kit.kalshi_frames import Talk, delta, key, snapshot
 
 Levels = dict[tuple[str, int], int]
 """Hundredths of contracts by side and cents."""

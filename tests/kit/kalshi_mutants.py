@@ -12,7 +12,7 @@ from predsurv.venues.kalshi import rest_wire as rows
 from predsurv.venues.kalshi.decoder import KalshiCodec
 from predsurv.venues.kalshi.market_parser import SeriesTerms, market_of, terms_of
 from predsurv.venues.kalshi.polling_feed import PolledBooks
-from tests.unit.venues.kalshi.talk import EPOCH, NOW, key, wire
+from tests.kit.kalshi_frames import EPOCH, NOW, key, wire
 
 Sample = tuple[str, Any]
 

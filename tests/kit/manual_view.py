@@ -10,7 +10,7 @@ from predsurv.core.num import MICROS, Money, Size
 from predsurv.core.orders import Order, Position
 from predsurv.state.book import Book
 from predsurv.state.market_cache import InstrumentState, MarketCache
-from tests.unit.engine.desks import START, cents, levels, market, shares
+from tests.kit.trading_samples import START, cents, levels, market, shares
 
 EVENT = EventId("race")
 ABC = tuple(
@@ -18,7 +18,7 @@ ABC = tuple(
 )
 
 
-class HandView:
+class ManualView:
     """``state.view.View`` over a cache, with holdings and orders set by the test."""
 
     def __init__(self, markets: Sequence[Market] = ABC) -> None:
