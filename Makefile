@@ -10,16 +10,22 @@ BUILD := pyproject.toml predsurv/__init__.py $(shell find predsurv -name '*.[ch]
 # Without its interpreter (moved, upgraded away) the environment is gone, whatever the stamps say.
 $(shell test -x $(BIN)/python || rm -f $(RUN) $(DEV))
 
+# Tests of the modules that have a compiled implementation.
+COMPILED_TESTS = tests/unit/state tests/unit/collect tests/unit/store tests/unit/venues/polymarket
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+IS_SANITIZED = from predsurv.state.compiled import native as n; \
+  assert n is not None and b'__asan_init' in open(n.__file__, 'rb').read() and 'build/asan' in n.__file__, n
+
 # The environment of a caller must not reach into ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test check fmt lint types arch bench lock clean
+.PHONY: help setup demo test test-pure asan check fmt lint types arch bench lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(RUN) ## the whole chain on invented markets: no network, no account
 	@$(BIN)/predsurv demo
@@ -27,7 +33,20 @@ demo: $(RUN) ## the whole chain on invented markets: no network, no account
 test: $(DEV) ## the whole test suite, on every core
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: lint types arch test ## all that has to pass before a change goes in
+test-pure: $(DEV) ## what has a compiled implementation, tested without it
+	@PREDSURV_PURE_PYTHON=1 $(BIN)/python -m pytest -n auto -q $(COMPILED_TESTS) $(ARGS)
+
+asan: $(DEV) ## the same with the C code under AddressSanitizer and UBSan (needs gcc and its sanitizers)
+	@rm -rf build/asan && mkdir -p build/asan
+	@git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t build/asan
+	@cd build/asan && CFLAGS="$(SANITIZE) -fno-omit-frame-pointer -g -O1" LDFLAGS="$(SANITIZE)" \
+	  ../../$(BIN)/python -c 'import setuptools; setuptools.setup()' -q build_ext --inplace
+	@cd build/asan && export LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc && \
+	  ../../$(BIN)/python -c "$(IS_SANITIZED)" && ../../$(BIN)/python -m pytest -n auto -q -p no:cacheprovider \
+	  --deselect tests/unit/store/test_allocator.py $(COMPILED_TESTS) $(ARGS)
+
+check: lint types arch test test-pure ## all that has to pass before a change goes in
 
 fmt: $(DEV) ## format the code and repair what can be repaired
 	@$(BIN)/ruff check --quiet --fix-only .

@@ -27,7 +27,9 @@ class NetworkForbiddenError(Exception):
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith(("PREDSURV_", "AWS_"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("PREDSURV_", "AWS_")) and name != "PREDSURV_PURE_PYTHON"
+    ]:
         monkeypatch.delenv(name)
 
 

@@ -5,7 +5,7 @@ from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
 
-EDITION: int
+ABI_VERSION: int
 
 def fold_changes(
     events: list[MarketEvent],

@@ -1,18 +1,22 @@
-"""Which compiled twins may stand in for their Python modules.
+"""Which compiled extension modules replace their Python implementations.
 
-Kept apart because all of them are accepted by one rule. A twin (``native/`` beside its module) does the same as the
-Python that it stands in for, only faster, and is built at installation where there is a C compiler. Without it, or
-with one left over from an earlier version, Python does the work.
+An extension (``csrc/`` beside its Python module) is built at installation where there is a C compiler. Python does
+the same work, slower, when there is none, when it was built from other sources, or with ``PREDSURV_PURE_PYTHON=1``.
 """
 
+import os
 from typing import Final, TypeVar
 
-Twin = TypeVar("Twin")
+Extension = TypeVar("Extension")
 
-EDITION: Final = 2
-"""Counts up with every change of what any twin takes or gives."""
+ABI_VERSION: Final = 3
+"""Incremented with every change of what an extension takes, returns or reads from Python objects."""
+
+PURE_PYTHON: Final = os.environ.get("PREDSURV_PURE_PYTHON", "") not in ("", "0")
+"""Whether the environment asks for the Python implementations; read once, at import."""
 
 
-def accepted(twin: Twin | None) -> Twin | None:
-    """Return ``twin`` when it was built from these sources' edition, else None."""
-    return twin if getattr(twin, "EDITION", None) == EDITION else None
+def usable(extension: Extension | None) -> Extension | None:
+    """Return ``extension`` when it was built from these sources and may be used, else None."""
+    fits = getattr(extension, "ABI_VERSION", None) == ABI_VERSION
+    return extension if fits and not PURE_PYTHON else None

@@ -1,7 +1,7 @@
 from predsurv.state import book
 from predsurv.state.ladder import PythonLadder
 
-EDITION: int
+ABI_VERSION: int
 
 class NativeLadder(PythonLadder): ...
 class NativeBookCore(book.PythonBookCore): ...

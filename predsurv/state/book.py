@@ -1,7 +1,7 @@
 """The order book of one instrument, and whether it can be believed.
 
 Kept apart because trust is part of the book: a gap makes it untrusted, only a snapshot heals it. Its core is
-the compiled twin (``native/``) where there was a C compiler at installation.
+the compiled twin (``csrc/``) where there was a C compiler at installation.
 """
 
 from typing import TYPE_CHECKING

@@ -1,15 +1,12 @@
-"""The compiled twins of ``ladder`` and ``book``, where there was a C compiler at installation.
-
-Kept apart because both ask, and must get the same answer.
-"""
+"""The compiled implementation of ``ladder`` and ``book``; None without one."""
 
 from typing import Final
 
-from predsurv.core.native import accepted
+from predsurv.core.native import usable
 
 try:
     from predsurv.state import _native
 except ImportError:
     _native = None  # type: ignore[assignment]
 
-native: Final = accepted(_native)
+native: Final = usable(_native)

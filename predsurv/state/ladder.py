@@ -1,7 +1,7 @@
 """One side of a book: sizes by price, best first.
 
 Kept apart because it is the only data structure on the hot path, and both sides share it. ``Ladder`` is the compiled
-twin (``native/``) where there was a C compiler at installation, else ``PythonLadder``: they answer alike.
+twin (``csrc/``) where there was a C compiler at installation, else ``PythonLadder``: they answer alike.
 """
 
 from collections.abc import Iterable

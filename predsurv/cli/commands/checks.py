@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 from predsurv.cli.commands.bucket import bucket_of
 from predsurv.config import Config, read_secret
 from predsurv.config.secrets import SECRETS
+from predsurv.core import native
 from predsurv.core.errors import ConfigError, TransientError
-from predsurv.core.native import accepted
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
@@ -32,7 +32,9 @@ FREE_BYTES_LEAST: Final = 500_000_000
 FREE_BYTES_WISE: Final = 20_000_000_000
 REACH_SECONDS: Final = 3.0
 
-TWINS: Final = tuple(f"predsurv.{package}._native" for package in ("collect", "state", "store", "venues.polymarket"))
+EXTENSIONS: Final = tuple(
+    f"predsurv.{package}._native" for package in ("collect", "state", "store", "venues.polymarket")
+)
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<least>[0-9.]+)\Z")
 _STEP_REACH: Final = "check the network and any firewall; 'predsurv demo' needs neither"
@@ -73,18 +75,19 @@ def package_checks() -> Iterator[HealthCheck]:
             yield _package(match["name"], match["least"])
 
 
-def twins_check(modules: Sequence[str] = TWINS) -> HealthCheck:
-    """Check whether the compiled twins of the hottest modules are there and of this version."""
-    missing = [name for name in modules if _twin(name) is None]
+def extensions_check(modules: Sequence[str] = EXTENSIONS) -> HealthCheck:
+    """Check whether the compiled implementations of the hottest modules are there and of this version."""
+    missing = [name for name in modules if _extension(name) is None]
     if not missing:
         return HealthCheck("compiled parts", "ok", f"{len(modules)} of {len(modules)}")
     found = f"{len(modules) - len(missing)} of {len(modules)}: Python does the rest, slower"
-    return HealthCheck("compiled parts", "warn", found, "install a C compiler and Python's headers, then install again")
+    step = "install a C compiler and Python's headers, then install again"
+    return HealthCheck("compiled parts", "warn", found, "unset PREDSURV_PURE_PYTHON" if native.PURE_PYTHON else step)
 
 
-def _twin(name: str) -> object:
+def _extension(name: str) -> object:
     try:
-        return accepted(import_module(name))
+        return native.usable(import_module(name))
     except ImportError:
         return None
 

@@ -44,7 +44,7 @@ CONFIG_FILE: Final = "demo.toml"
 
 _DATASETS: Final = ("orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle", "stats")
 _TALLY: Final = (
-    Column("dataset", "DatasetSummary", keep=9),
+    Column("dataset", "Dataset", keep=9),
     Column("rows", "Rows", "int", keep=9),
     Column("files", "Files", "int"),
     Column("bytes", "Size", "bytes"),

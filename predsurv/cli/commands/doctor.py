@@ -13,13 +13,13 @@ from predsurv.cli.commands.checks import (
     HealthCheck,
     bucket_check,
     data_checks,
+    extensions_check,
     kalshi_check,
     package_checks,
     port_check,
     python_check,
     reach_checks,
     secret_checks,
-    twins_check,
     venue_urls,
     worst,
 )
@@ -30,7 +30,7 @@ from predsurv.core.errors import ConfigError
 
 _COLUMNS: Final = (
     Column("state", "", keep=9),
-    Column("check", "HealthCheck", keep=9),
+    Column("check", "Check", keep=9),
     Column("found", "Found", keep=9),
     Column("next_step", "Next step", keep=8),
 )
@@ -44,7 +44,7 @@ def doctor(
     format: OutputFormat = "table",
 ) -> None:
     """Check that everything needed is in place; exits with 1 when something has to be done."""
-    checks = [python_check(), *package_checks(), twins_check()]
+    checks = [python_check(), *package_checks(), extensions_check()]
     try:
         loaded = load(config, flags=mock_flag(mock))
     except ConfigError as error:
@@ -62,7 +62,7 @@ def report(checks: Sequence[HealthCheck]) -> Table:
     rows = [(check.state, check.name, check.found, check.step) for check in checks]
     counts = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
     note = ", ".join(f"{count} {state}" for state, count in counts.items())
-    return Table("checks", "HealthCheck-up", _COLUMNS, rows, note)
+    return Table("checks", "Check-up", _COLUMNS, rows, note)
 
 
 def _configured(config: Config, *, offline: bool) -> list[HealthCheck]:

@@ -1,13 +1,10 @@
-"""The compiled twins of the hot parts of ``fold`` and ``tops``, where there was a C compiler at installation.
+"""The compiled implementation of the hot parts of ``reducer`` and ``snapshots``; None without one."""
 
-Kept apart because both ask, and must get the same answer.
-"""
-
-from predsurv.core.native import accepted
+from predsurv.core.native import usable
 
 try:
     from predsurv.collect import _native
 except ImportError:
     _native = None  # type: ignore[assignment]
 
-native = accepted(_native)
+native = usable(_native)

@@ -1,7 +1,7 @@
 """Records as columns of native integers.
 
 Kept apart from the batches they make up because this is what logging costs: every record passes here. There is one
-function in Python and its compiled twin (``native/``) where there was a C compiler at installation.
+function in Python and its compiled twin (``csrc/``) where there was a C compiler at installation.
 """
 
 import struct
@@ -12,7 +12,7 @@ from typing import Final, TypeVar, cast
 
 from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.native import accepted
+from predsurv.core.native import usable
 from predsurv.core.records import BookTop, Coverage, Record
 
 try:
@@ -56,7 +56,7 @@ def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Co
 
 
 ColumnsOf = Callable[[list[Record], dict[InstrumentKey, int]], Columns]
-native = accepted(_native)
+native = usable(_native)
 columns_of: ColumnsOf = python_columns if native is None else native.columns_of
 
 

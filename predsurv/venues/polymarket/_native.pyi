@@ -3,7 +3,7 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.fast_decoder import PlainBook
 
-EDITION: int
+ABI_VERSION: int
 
 class NativeChangeReader:
     def __init__(self, live: dict[str, InstrumentKey], epoch: int, /) -> None: ...

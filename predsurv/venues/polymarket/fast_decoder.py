@@ -2,7 +2,7 @@
 
 Kept apart from ``decode``, which is patient, because here every instruction counts: nineteen frames in twenty
 are price changes. There are two sets of readers that say the same: one in Python, and its compiled twin
-(``native/``) where there was a C compiler at installation. Both take a message in its present form only and
+(``csrc/``) where there was a C compiler at installation. Both take a message in its present form only and
 leave every other to ``decode``.
 """
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from predsurv.core.events import BookDelta, Level, MarketEvent
 from predsurv.core.ids import InstrumentKey, Side
-from predsurv.core.native import accepted
+from predsurv.core.native import usable
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
@@ -21,7 +21,7 @@ try:
 except ImportError:  # there was no compiler
     _native = None  # type: ignore[assignment]
 
-native = accepted(_native)
+native = usable(_native)
 
 
 _CHANGE_TAIL: Final = wire.CHANGE_TAIL

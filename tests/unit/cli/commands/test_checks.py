@@ -10,6 +10,7 @@ import pytest
 from predsurv.cli.commands import checks
 from predsurv.cli.commands.checks import HealthCheck
 from predsurv.config import load
+from predsurv.core import native
 
 
 def test_an_old_python_fails() -> None:
@@ -28,11 +29,16 @@ def test_a_missing_or_old_package_fails(name: str, least: str, state: str) -> No
     assert checks._package(name, least).state == state
 
 
-def test_a_missing_twin_is_a_warning() -> None:
-    assert checks.twins_check(()).state == "ok"
-    assert checks.twins_check(("predsurv.core.num", "predsurv.no_such")).found.startswith("0 of 2")
-    built = [name for name in checks.TWINS if find_spec(name) is not None]
-    assert checks.twins_check(built).state == "ok", "built from another edition: install again"
+def test_a_missing_extension_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "PURE_PYTHON", False)
+    assert checks.extensions_check(()).state == "ok"
+    assert checks.extensions_check(("predsurv.core.num", "predsurv.no_such")).found.startswith("0 of 2")
+    built = [name for name in checks.EXTENSIONS if find_spec(name) is not None]
+    assert checks.extensions_check(built).state == "ok", "built from other sources: install again"
+    monkeypatch.setattr(native, "PURE_PYTHON", True)
+    refused = checks.extensions_check(built)
+    assert refused.state == "warn"
+    assert "PREDSURV_PURE_PYTHON" in refused.step
 
 
 def test_a_data_folder_need_not_exist_yet(tmp_path: Path) -> None:

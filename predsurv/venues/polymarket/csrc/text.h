@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../../../core/native/edition.h"
+#include "../../../core/csrc/abi.h"
 
 #define MICROS 1000000LL
 #define DIGITS_MAX 12    /* before the point of a size */

@@ -1,6 +1,6 @@
 /* Polymarket's price changes, read without the texts in between.
 
-   The compiled twin of changes.py. What is not in its present form is left to the patient reader in Python, so a
+   The same as fast_decoder.py. What is not in its present form is left to the patient reader in Python, so a
    message that this does not understand costs time and nothing more. What it takes means the same to both; tests
    compare them. */
 
@@ -336,13 +336,13 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of predsurv.venues.polymarket.fast_decoder.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_native", "The hot part of predsurv.venues.polymarket.fast_decoder.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    PyObject *events = edition_fits() ? PyImport_ImportModule("predsurv.core.events") : NULL;
+    PyObject *events = abi_matches() ? PyImport_ImportModule("predsurv.core.events") : NULL;
     if (events == NULL)
         return NULL;
     Py_XSETREF(delta_type, PyObject_GetAttrString(events, "BookDelta"));
@@ -352,7 +352,7 @@ PyMODINIT_FUNC PyInit__native(void)
     if (delta_type == NULL || bid_text == NULL || ask_text == NULL || PyType_Ready(&reader_type) < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && (PyModule_AddIntConstant(module, "EDITION", EDITION) < 0
+    if (module != NULL && (PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0
         || PyModule_AddObjectRef(module, "NativeChangeReader", (PyObject *)&reader_type) < 0))
         Py_CLEAR(module);
     return module;

@@ -1,6 +1,6 @@
-/* Write down the best levels of books that are due: the compiled twin of what tops.py does for each of them. */
+/* Snapshot rows of the books that are due: what recording/snapshots.py does for each of them. */
 
-#include "lines.h"
+#include "instrument.h"
 
 PyTypeObject *line_type;
 LineSlots line_at;

@@ -1,4 +1,4 @@
-/* Records as columns: the compiled twin of what packing.py does with a comprehension per field. */
+/* Records as columns: what wal/columns_codec.py does with a comprehension per field. */
 
 #include "columns.h"
 
@@ -247,16 +247,16 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twin of the hot part of predsurv.store.wal.columns_codec.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_native", "The hot part of predsurv.store.wal.columns_codec.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (!edition_fits() || !prepare())
+    if (!abi_matches() || !prepare())
         return NULL;
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && PyModule_AddIntConstant(module, "EDITION", EDITION) < 0)
+    if (module != NULL && PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0)
         Py_CLEAR(module);
     return module;
 }

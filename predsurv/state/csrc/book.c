@@ -1,4 +1,4 @@
-/* What a book holds and how a change is folded in: the compiled twin of book.py's BookCore. */
+/* What a book holds and how a change is folded in: what book.py's PythonBookCore does. */
 
 #include "state.h"
 
@@ -145,16 +145,16 @@ PyTypeObject book_type = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twins of predsurv.state.ladder and book.", -1, NULL,
+    PyModuleDef_HEAD_INIT, "_native", "The hot parts of predsurv.state.ladder and book.", -1, NULL,
     NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (!edition_fits() || book_prepare() < 0 || PyType_Ready(&ladder_type) < 0 || PyType_Ready(&book_type) < 0)
+    if (!abi_matches() || book_prepare() < 0 || PyType_Ready(&ladder_type) < 0 || PyType_Ready(&book_type) < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && (PyModule_AddIntConstant(module, "EDITION", EDITION) < 0
+    if (module != NULL && (PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0
         || PyModule_AddObjectRef(module, "NativeLadder", (PyObject *)&ladder_type) < 0
         || PyModule_AddObjectRef(module, "NativeBookCore", (PyObject *)&book_type) < 0))
         Py_CLEAR(module);

@@ -3,7 +3,7 @@
 #ifndef PREDSURV_LINES_H
 #define PREDSURV_LINES_H
 
-#include "../../core/native/slots.h"
+#include "../../core/csrc/slots.h"
 
 typedef struct { Py_ssize_t book, bids, asks, pending, due, changed_at, epoch, shown_at; } LineSlots;
 

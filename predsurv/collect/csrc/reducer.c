@@ -1,6 +1,6 @@
-/* Fold plain level changes: the compiled twin of what fold.py does for each of them. */
+/* Fold plain level changes: what recording/reducer.py does for each of them. */
 
-#include "lines.h"
+#include "instrument.h"
 
 static PyTypeObject *delta_type;
 static PyObject *change_text;
@@ -122,16 +122,16 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "Compiled twins of the hot parts of predsurv.collect.recording.reducer and tops.", -1, functions,
+    PyModuleDef_HEAD_INIT, "_native", "The hot parts of predsurv.collect.recording.reducer and snapshots.", -1, functions,
     NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (!edition_fits() || !prepare() || lines_prepare() < 0 || show_prepare() < 0)
+    if (!abi_matches() || !prepare() || lines_prepare() < 0 || show_prepare() < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && PyModule_AddIntConstant(module, "EDITION", EDITION) < 0)
+    if (module != NULL && PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0)
         Py_CLEAR(module);
     return module;
 }

@@ -3,7 +3,7 @@
 #ifndef PREDSURV_STATE_H
 #define PREDSURV_STATE_H
 
-#include "../../core/native/slots.h"
+#include "../../core/csrc/slots.h"
 
 /* A level by rank: the price of a bid, the negated price of an ask. The best has the highest. */
 typedef struct { int64_t rank, size; } Rung;

@@ -1,4 +1,4 @@
-/* One side of a book: the compiled twin of ladder.py. Levels lie side by side, sorted; there is nothing to hash. */
+/* One side of a book: what ladder.py does. Levels lie side by side, sorted; there is nothing to hash. */
 
 #include "state.h"
 
