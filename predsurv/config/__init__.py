@@ -1,7 +1,6 @@
 """Configuration: TOML, environment and flags in; frozen, checked structs in internal units out.
 
-Kept apart because it is the only place that reads the environment: everything else is handed
-the values it needs.
+No other package reads the environment: each gets the values it needs as arguments.
 """
 
 from predsurv.config.loading import LoadedConfig, Origin, load

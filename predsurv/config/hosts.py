@@ -1,6 +1,6 @@
-"""Which hosts a venue may be reached at, and what makes a URL acceptable at all.
+"""Checks of configured URLs: their form, and the hosts that belong to each venue.
 
-Kept apart because it is a security rule: orders and credentials go wherever these URLs point.
+A security rule: orders and credentials go to the hosts of these URLs.
 """
 
 from ipaddress import ip_address
@@ -28,7 +28,7 @@ VENUE_HOSTS: Final = {
         }
     ),
 }
-"""The hosts that each venue documents (section 0 / 1.1 of its notes)."""
+"""The hosts that each venue documents for its APIs, by venue."""
 
 _PLAIN: Final = {"https": "http", "wss": "ws"}
 _TLS_PORT: Final = 443
@@ -37,8 +37,8 @@ _TLS_PORT: Final = 443
 def clean_url(text: str) -> str:
     """Return ``text`` without a trailing slash; raises ValueError when it is not a base URL.
 
-    Anything two parsers could read differently (user part, backslash, spaces, non-ASCII, query)
-    is refused, so the host checked here is the host that will be connected to.
+    Whatever two parsers could read differently (user part, backslash, spaces, non-ASCII, query) is refused, so that
+    the host checked here is the host that the client connects to.
     """
     if not text.isascii() or any(char in text for char in "\\ ?#@%"):
         raise ValueError("not a plain URL")
@@ -52,7 +52,7 @@ def clean_url(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether ``host`` can only mean this machine; odd spellings of 127.0.0.1 do not."""
+    """Return whether ``host`` is "localhost" or a loopback address; short forms such as ``127.1`` are not."""
     if host == "localhost":
         return True
     try:
@@ -62,9 +62,9 @@ def is_loopback(host: str) -> bool:
 
 
 def url_refusal(venue: str, scheme: str, url: str, *, allow_custom: bool = False) -> str | None:
-    """Return why ``url`` may not be used for ``venue``, or None when it may.
+    """Return why ``url`` may not be used for ``venue``, None when it may.
 
-    ``scheme`` is the encrypted one (``https`` or ``wss``); only loopback may do without.
+    ``scheme`` is the encrypted one (``https`` or ``wss``); its plain form is allowed on loopback only.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -1,7 +1,6 @@
-"""Secrets: where they come from, and a holder that cannot be shown by accident.
+"""Secrets: read from the environment or private files, held so that they cannot be printed by accident.
 
-Kept apart from the configuration because they must never meet: a configuration is printed,
-written back and pickled, a secret is not.
+They are no part of ``Config``, which is printed, written back and pickled.
 """
 
 import os
@@ -17,7 +16,7 @@ SECRETS: Final = (
     "PREDSURV_KALSHI_KEY_ID",
     "PREDSURV_KALSHI_PRIVATE_KEY",
 )
-"""The secrets there are; each may also be given as a file, named by ``<NAME>_FILE``."""
+"""Environment variables of secrets; ``<NAME>_FILE`` may name a file instead."""
 
 SECRET_BYTES_MAX: Final = 16_384
 
@@ -29,7 +28,7 @@ _LOOKS_SECRET = re.compile(
 
 
 class Secret:
-    """A value that only ``reveal`` shows: not ``str``, ``repr``, pickle or a traceback."""
+    """A value that only ``reveal`` returns: ``str``, ``repr``, pickle and tracebacks do not show it."""
 
     __slots__ = ("_value",)
 
@@ -37,7 +36,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the secret itself; call it where it is used and keep the result local."""
+        """Return the secret itself; call this where it is used and keep the result in a local variable."""
         return self._value
 
     def __repr__(self) -> str:
@@ -48,12 +47,12 @@ class Secret:
 
 
 def looks_secret(key: str) -> bool:
-    """Return whether a key of this name is likely to hold a secret."""
+    """Return whether a configuration key of this name is likely to hold a secret."""
     return _LOOKS_SECRET.search(key) is not None
 
 
 def secret_hint() -> str:
-    """Return the sentence that tells where secrets go."""
+    """Return the part of an error message that says where secrets belong."""
     return (
         "a secret never goes into a configuration file or a flag: set "
         + ", ".join(SECRETS[:-1])
@@ -63,9 +62,10 @@ def secret_hint() -> str:
 
 
 def read_secret(name: str, environ: Mapping[str, str] | None = None) -> Secret | None:
-    """Return the secret ``name`` from the environment or from the file ``<name>_FILE`` names.
+    """Return the secret ``name`` from the environment or from the file that ``<name>_FILE`` names.
 
-    None when neither is set; raises ConfigError when both are, or the file is unfit.
+    None when neither is set. Raises ConfigError when both are, or when the file is a link, empty, larger than
+    SECRET_BYTES_MAX, not ASCII, or open to group or others.
     """
     env = os.environ if environ is None else environ
     value, path = env.get(name), env.get(f"{name}_FILE")
@@ -83,13 +83,13 @@ def _read_private(variable: str, path: str) -> str:
         reason = "is a symbolic link" if os.path.islink(path) else error.strerror
         raise ConfigError(f"{variable}: cannot read the key file: {reason}") from None
     try:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise ConfigError(f"{variable}: not a regular file")
-        if facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise ConfigError(
                 f"{variable}: the key file can be read by others (mode "
-                f"{stat.S_IMODE(facts.st_mode):o}); run 'chmod 600' on it"
+                f"{stat.S_IMODE(status.st_mode):o}); run 'chmod 600' on it"
             )
         body = os.read(descriptor, SECRET_BYTES_MAX + 1)
     finally:

@@ -1,4 +1,4 @@
-"""Prometheus metrics, logs, and the server behind /metrics and /healthz.
+"""Prometheus metrics, logs, and the server of /metrics and /healthz.
 
-Separate because instrumentation only listens: it turns facts into numbers, and no decision depends on it.
+Instrumentation is a consumer: it turns facts into numbers, and no decision depends on it.
 """

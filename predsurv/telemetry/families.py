@@ -1,116 +1,113 @@
-"""Counters, gauges and histograms as plain dictionaries, rendered only when somebody asks.
+"""Counters, gauges and histograms with closed label sets, exposed through prometheus_client as a custom collector.
 
-Kept apart from their meaning: the hot path adds to an int, and all of Prometheus happens in the
-server's thread.
+The metric classes of prometheus_client do not fit: they cannot observe a weighted sample, cannot take over a total
+that is counted elsewhere, and show a metric without labels as 0 before its first value. Here the hot path adds to a
+dictionary, and Prometheus runs in the server's thread only.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 OTHER: Final = "other"
-"""The label of every value outside its closed set, so that no sender can add series."""
+"""The label of every value outside its closed set, so that no venue can add series."""
 
-Labels = tuple[str, ...]
+LabelValues = tuple[str, ...]
 
 _NS: Final = 1_000_000_000
 
 
 class ClosedLabel:
-    """A label with its closed set of values."""
+    """A label and the closed set of its values."""
 
-    __slots__ = ("_values", "name")
+    __slots__ = ("name", "values")
 
     def __init__(self, name: str, values: Iterable[str]) -> None:
         self.name = name
-        self._values = frozenset(values)
+        self.values = frozenset(values)
 
-    def value(self, text: str) -> str:
-        """Return ``text`` when it is one of ours, else ``"other"``."""
-        return text if text in self._values else OTHER
+    def close(self, text: str) -> str:
+        """Return ``text`` when it is in the set, else ``"other"``."""
+        return text if text in self.values else OTHER
 
 
-class _Table:
-    """What counter and gauge share: one number per label set."""
+class _Scalars:
+    """One number per label set; what counters and gauges share."""
 
-    __slots__ = ("_help", "_labels", "_name", "_values")
+    __slots__ = ("_help", "_name", "_values", "labels")
 
     def __init__(self, name: str, description: str, labels: Sequence[ClosedLabel] = ()) -> None:
         self._name = name
         self._help = description
-        self._labels = tuple(labels)
-        self._values: dict[Labels, float] = {}
+        self.labels = tuple(labels)
+        self._values: dict[LabelValues, float] = {}
 
-    def key(self, values: Sequence[str]) -> Labels:
-        """Return the labels for ``values``, each made safe; for callers that keep it."""
-        return tuple(label.value(value) for label, value in zip(self._labels, values, strict=True))
+    def close(self, values: Sequence[str]) -> LabelValues:
+        """Return ``values`` with each one closed, for callers that keep them."""
+        return _closed(self.labels, values)
 
-    def _samples(self) -> Sequence[tuple[Labels, float]]:
-        # One C call, so the writer cannot change the dictionary on the way.
-        return list(self._values.copy().items())
+    def _fill(self, family: CounterMetricFamily | GaugeMetricFamily) -> Metric:
+        # The copy is one C call, so the writer cannot change the dictionary meanwhile.
+        for values, number in self._values.copy().items():
+            family.add_metric(values, number)
+        return family
 
 
-class Counter(_Table):
-    """Only goes up."""
+class Counter(_Scalars):
+    """Numbers that only rise."""
 
     __slots__ = ()
 
     def add(self, values: Sequence[str], count: int = 1) -> None:
-        """Add ``count`` for these label values."""
-        self.add_at(self.key(values), count)
+        """Add ``count`` to the series of these label values."""
+        self.add_closed(self.close(values), count)
 
-    def add_at(self, key: Labels, count: int) -> None:
-        """Add ``count`` at a ``key`` made earlier."""
-        self._values[key] = self._values.get(key, 0) + count
+    def add_closed(self, values: LabelValues, count: int) -> None:
+        """Add ``count`` to the series of label values that ``close`` returned."""
+        self._values[values] = self._values.get(values, 0) + count
 
-    def reach(self, values: Sequence[str], total: int) -> None:
-        """Take the ``total`` that somebody else counted."""
-        self._values[self.key(values)] = total
+    def set_total(self, values: Sequence[str], total: int) -> None:
+        """Set the series to a ``total`` that is counted elsewhere."""
+        self._values[self.close(values)] = total
 
-    def family(self) -> Metric:
-        """Return it for Prometheus."""
-        family = CounterMetricFamily(self._name, self._help, labels=[label.name for label in self._labels])
-        for labels, value in self._samples():
-            family.add_metric(labels, value)
-        return family
+    def snapshot(self) -> Metric:
+        """Return the current values for Prometheus."""
+        return self._fill(CounterMetricFamily(self._name, self._help, labels=_names(self.labels)))
 
 
-class Gauge(_Table):
-    """A level."""
+class Gauge(_Scalars):
+    """Numbers that rise and fall."""
 
     __slots__ = ()
 
     def set(self, values: Sequence[str], level: float) -> None:
-        """Set the level for these label values."""
-        self._values[self.key(values)] = level
+        """Set the series of these label values."""
+        self._values[self.close(values)] = level
 
-    def family(self) -> Metric:
-        """Return it for Prometheus."""
-        family = GaugeMetricFamily(self._name, self._help, labels=[label.name for label in self._labels])
-        for labels, value in self._samples():
-            family.add_metric(labels, value)
-        return family
+    def snapshot(self) -> Metric:
+        """Return the current values for Prometheus."""
+        return self._fill(GaugeMetricFamily(self._name, self._help, labels=_names(self.labels)))
 
 
 class Histogram:
-    """Durations: taken in ns, shown in seconds."""
+    """Durations, observed in ns and exposed in seconds; ``bounds`` are the upper ends of the buckets, in ns."""
 
-    __slots__ = ("_bounds", "_help", "_labels", "_name", "_series")
+    __slots__ = ("_bounds", "_help", "_name", "_series", "labels")
 
     def __init__(self, name: str, description: str, bounds: Sequence[int], labels: Sequence[ClosedLabel] = ()) -> None:
         self._name = name
         self._help = description
         self._bounds = tuple(bounds)
-        self._labels = tuple(labels)
-        self._series: dict[Labels, list[int]] = {}
+        self.labels = tuple(labels)
+        self._series: dict[LabelValues, list[int]] = {}
 
-    def series(self, values: Sequence[str]) -> Callable[[int, int], None]:
-        """Return ``observe(duration, weight)`` for these label values; keep it and call it often."""
-        key = tuple(label.value(value) for label, value in zip(self._labels, values, strict=True))
-        # One cell per bucket, one for what is above all bounds, and the sum in ns last.
-        cells = self._series.setdefault(key, [0] * (len(self._bounds) + 2))
+    def observer(self, values: Sequence[str]) -> Callable[[int, int], None]:
+        """Return ``observe(duration, weight)`` of the series of these label values; callers keep it."""
+        # A cell per bucket, one for durations above all bounds, and the sum in ns last.
+        cells = self._series.setdefault(_closed(self.labels, values), [0] * (len(self._bounds) + 2))
         bounds = self._bounds
 
         def observe(duration: int, weight: int = 1) -> None:
@@ -119,18 +116,23 @@ class Histogram:
 
         return observe
 
-    def family(self) -> Metric:
-        """Return it for Prometheus."""
-        family = HistogramMetricFamily(self._name, self._help, labels=[label.name for label in self._labels])
+    def snapshot(self) -> Metric:
+        """Return the current values for Prometheus."""
+        family = HistogramMetricFamily(self._name, self._help, labels=_names(self.labels))
         names = [f"{bound / _NS:g}" for bound in self._bounds] + ["+Inf"]
-        for labels, cells in list(self._series.copy().items()):
+        for values, cells in self._series.copy().items():
             *counts, total = cells.copy()
-            family.add_metric(labels, list(zip(names, _running(counts), strict=True)), total / _NS)
+            family.add_metric(values, list(zip(names, accumulate(counts), strict=True)), total / _NS)
         return family
 
 
-def _running(counts: Sequence[int]) -> Iterator[int]:
-    total = 0
-    for count in counts:
-        total += count
-        yield total
+def _closed(labels: Sequence[ClosedLabel], values: Sequence[str]) -> LabelValues:
+    return tuple(label.close(value) for label, value in zip(labels, values, strict=True))
+
+
+def _names(labels: Sequence[ClosedLabel]) -> Sequence[str]:
+    return [label.name for label in labels]
+
+
+Family = Counter | Gauge | Histogram
+"""One metric with all its series. One thread writes; any thread may call ``snapshot``."""

@@ -1,7 +1,7 @@
-"""Log records as single harmless lines on stderr: for people on a terminal, JSON otherwise.
+"""Formatting of log records as single lines on stderr: text on a terminal, JSON otherwise.
 
-Kept apart because every line may carry what a stranger wrote or what nobody may read, and both
-are dealt with here, after everything else has had its say.
+A record may carry text from a venue (control characters) or a secret. The formatters are the last step before the
+stream, so sanitising and redaction happen there, for records of every library too.
 """
 
 import json
@@ -21,8 +21,8 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _QUIET: Final = ("httpx", "httpcore", "websockets", "asyncio", "hpack")
 
 
-class _Lines(logging.Formatter):
-    """What both formats share: the fields of a record, made safe."""
+class _SafeFormatter(logging.Formatter):
+    """Access to the fields of a record without secrets and control characters; the base of both formats."""
 
     def __init__(self, redact: Callable[[str], str], *, traceback: bool) -> None:
         super().__init__()
@@ -34,10 +34,10 @@ class _Lines(logging.Formatter):
         return sanitise(self._redact(str(value)), limit)
 
     def message(self, record: logging.LogRecord) -> str:
-        """Return what the record says, the error in one line at its end."""
-        said = self.safe(record.getMessage())
+        """Return the message of the record, followed by its exception in one line."""
+        text = self.safe(record.getMessage())
         error = record.exc_info[1] if record.exc_info else None
-        return said if error is None else f"{said}: {type(error).__name__}: {self.safe(error)}"
+        return text if error is None else f"{text}: {type(error).__name__}: {self.safe(error)}"
 
     def extras(self, record: logging.LogRecord) -> dict[str, str | int | bool | None]:
         """Return the fields that the caller passed in ``extra``."""
@@ -48,19 +48,19 @@ class _Lines(logging.Formatter):
         }
 
     def trace(self, record: logging.LogRecord) -> list[str]:
-        """Return the lines of the traceback, when they are wanted and there is one."""
+        """Return the lines of the traceback; none without an exception or when tracebacks are off."""
         if not self._traceback or not record.exc_info:
             return []
-        # Redacted whole, because a key can stretch over several lines.
+        # Redacted as one text, because a key can span several lines.
         lines = self._redact(self.formatException(record.exc_info)).splitlines()
         return [sanitise(line, VALUE_CHARS_MAX) for line in lines]
 
 
-class PeopleFormat(_Lines):
+class TextFormatter(_SafeFormatter):
     """``12:03:04 WARNING collect: connection lost venue=kalshi``; times are UTC."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line (and the lines of the traceback, when they are wanted)."""
+        """Return the line, followed by the indented lines of the traceback if any."""
         time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         name = self.safe(record.name, 64).removeprefix("predsurv.")
         fields = "".join(f" {key}={value}" for key, value in self.extras(record).items())
@@ -68,8 +68,8 @@ class PeopleFormat(_Lines):
         return "\n    ".join([line[:LINE_CHARS_MAX], *self.trace(record)])
 
 
-class JsonFormat(_Lines):
-    """One JSON object per line, always."""
+class JsonFormatter(_SafeFormatter):
+    """One JSON object per line; a traceback is a list in the object."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -94,16 +94,16 @@ def set_up(
     traceback: bool = False,
     stream: TextIO | None = None,
 ) -> Callable[[], None]:
-    """Send every log record to ``stream`` (stderr); return a function that undoes it.
+    """Send every log record to ``stream`` (default stderr); return a function that undoes it.
 
-    ``json_lines`` None means: JSON unless ``stream`` is a terminal. ``traceback`` is for --debug.
-    Libraries are heard from WARNING on only: below that they log headers and addresses.
+    ``json_lines`` None means JSON unless ``stream`` is a terminal. ``traceback`` is for --debug. Libraries that log
+    headers and addresses below WARNING are limited to WARNING.
     """
     target = sys.stderr if stream is None else stream
     as_json = not target.isatty() if json_lines is None else json_lines
-    form = JsonFormat if as_json else PeopleFormat
+    formatter = JsonFormatter if as_json else TextFormatter
     handler = logging.StreamHandler(target)
-    handler.setFormatter(form(Redactor(secrets), traceback=traceback))
+    handler.setFormatter(formatter(Redactor(secrets), traceback=traceback))
     root = logging.getLogger()
     before = {logger: logger.level for logger in (root, *map(logging.getLogger, _QUIET))}
     for logger in before:

@@ -1,6 +1,6 @@
-"""What happened, as Prometheus metrics: the one place that names them.
+"""The metrics of events, files, orders and the portfolio; ``docs/metrics-reference.md`` lists them.
 
-Kept apart because the core returns facts and knows no metric; ``docs/metrics.md`` is this file.
+The core returns facts and knows no metric: this module turns facts into numbers.
 """
 
 from collections import Counter as Tally
@@ -12,13 +12,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from predsurv.core.events import Connected, Disconnected, Event, Gap, GapReason, MarketEvent
-from predsurv.telemetry.families import ClosedLabel, Counter, Gauge, Histogram, Labels
+from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram, LabelValues
 
 VENUES: Final = ("polymarket", "kalshi", "mock")
-QUEUES: Final = ("events", "records", "seal", "commands")
-DATASETS: Final = (
-    "orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle", "universe", "stats",
-)  # fmt: skip
+QUEUES: Final = ("records", "seal")
+DATASETS: Final = ("orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle")
 OUTCOMES: Final = ("submitted", "refused", "accepted", "rejected", "cancelled", "filled", "unknown")
 PORTFOLIO_KINDS: Final = ("equity", "cash", "positions", "exposure", "realised", "unrealised", "fees")
 
@@ -33,19 +31,19 @@ _RARE: Final = frozenset({Gap, Connected, Disconnected})
 _TIMED: Final = frozenset(kind for kind in _TYPES if "ts_venue" in kind.__struct_fields__)
 
 
-class _Kind(NamedTuple):
-    """What a batch needs to know of one type of event of one venue."""
+class _EventSeries(NamedTuple):
+    """The series of one event type of one venue; ``observe_latency`` is None for types without a venue time."""
 
-    label: Labels
-    observe: Callable[[int, int], None] | None
+    label_values: LabelValues
+    observe_latency: Callable[[int, int], None] | None
 
 
 class Metrics:
-    """Takes facts from one thread, and shows them to any that scrapes ``registry``.
+    """Written by one thread, read by any thread that scrapes ``registry``.
 
-    Methods cost an addition or two; nothing of Prometheus runs until a scrape. Label values come
-    from closed sets, anything else counts as "other": whatever a venue sends, the number of
-    series stays what it is. ``signals`` are the names that strategies give their reasons.
+    A method costs an addition or two; nothing of Prometheus runs until a scrape. Label values come from closed sets
+    and every other value becomes "other", so the number of series is bounded whatever a venue sends. ``signals`` are
+    the names of signals that strategies give with their intents.
     """
 
     def __init__(
@@ -57,16 +55,16 @@ class Metrics:
         signals: Collection[str] = (),
     ) -> None:
         self._venues = frozenset(venues)
-        venue, kind = ClosedLabel("venue", venues), ClosedLabel("event_type", _TYPES.values())
+        venue, event_type = ClosedLabel("venue", venues), ClosedLabel("event_type", _TYPES.values())
         dataset, strategy = ClosedLabel("dataset", DATASETS), ClosedLabel("strategy", strategies)
         signal, reason = ClosedLabel("signal_type", signals), ClosedLabel("reason", get_args(GapReason))
         outcome, portfolio = ClosedLabel("outcome", OUTCOMES), ClosedLabel("kind", PORTFOLIO_KINDS)
-        self._events = Counter("predsurv_events", "Events received.", [venue, kind])
+        self._events = Counter("predsurv_events", "Events received.", [venue, event_type])
         self._latency = Histogram(
             "predsurv_event_latency_seconds",
             "From the venue's own time stamp to receipt here; a sample, weighted to stand for all.",
             _LATENCY,
-            [venue, kind],
+            [venue, event_type],
         )
         self._signals = Counter("predsurv_strategy_signals", "Intents of strategies.", [strategy, signal])
         self._connections = Gauge("predsurv_connections", "Open streaming connections.", [venue])
@@ -80,72 +78,72 @@ class Metrics:
         self._seals = Histogram("predsurv_seal_duration_seconds", "Time to seal one segment.", _SEAL)
         self._orders = Counter("predsurv_orders", "Orders by what became of them.", [venue, outcome])
         self._portfolio = Gauge("predsurv_portfolio_value_usd", "Value of the portfolio in dollars.", [portfolio])
-        self._known: dict[str, dict[type, _Kind]] = {}
+        self.families: Sequence[Family] = (
+            self._events, self._latency, self._signals, self._connections, self._subscriptions, self._gaps,
+            self._queues, self._rows, self._bytes, self._seals, self._orders, self._portfolio,
+        )  # fmt: skip
+        self._event_series: dict[str, dict[type, _EventSeries]] = {}
         registry.register(self)
 
     def observe_batch(self, venue: str, events: Sequence[MarketEvent]) -> None:
-        """Count a batch that one feed yielded: events, latencies, gaps and connections.
+        """Count the events, latencies, gaps and connections of a batch of one feed.
 
-        Counts are exact. Latency is measured on at most SAMPLES_MAX events spread evenly over the
-        batch, each weighted by how many it stands for; a negative one (clocks differ) counts as 0.
+        Counts are exact. Latency is measured on at most SAMPLES_MAX events spread evenly over the batch, each
+        weighted by the number of events it represents; a negative latency (clocks differ) counts as 0.
         """
-        kinds = Tally(map(type, events))
-        known = self._known.setdefault(venue if venue in self._venues else "", {})
-        for kind, count in kinds.items():
-            if kind not in known:
-                known[kind] = self._kind(venue, kind)
-            self._events.add_at(known[kind].label, count)
-        _sample(events, known)
-        if not _RARE.isdisjoint(kinds):
-            _take_rare(venue, events, self._gaps, self._connections)
+        counts = Tally(map(type, events))
+        series = self._event_series.setdefault(venue if venue in self._venues else "", {})
+        for kind, count in counts.items():
+            if kind not in series:
+                series[kind] = self._series_of(venue, kind)
+            self._events.add_closed(series[kind].label_values, count)
+        _sample_latency(events, series)
+        if not _RARE.isdisjoint(counts):
+            _count_rare(venue, events, self._gaps, self._connections)
 
     def count_signal(self, strategy: str, signal_type: str) -> None:
-        """Count an intent."""
+        """Count an intent of a strategy."""
         self._signals.add((strategy, signal_type))
 
     def count_gaps(self, venue: str, reason: GapReason, count: int = 1) -> None:
-        """Count gaps that no feed told of: crash, full disk, clock step, shutdown."""
+        """Count gaps that are not events of a feed: crash, full disk, clock step, shutdown."""
         self._gaps.add((venue, reason), count)
 
     def set_subscriptions(self, venue: str, count: int) -> None:
-        """Set how many instruments are subscribed to."""
+        """Set the number of subscribed instruments."""
         self._subscriptions.set((venue,), count)
 
     def set_queue_depth(self, queue: str, depth: int) -> None:
-        """Set how much waits in a queue."""
+        """Set the number of items that wait in a queue."""
         self._queues.set((queue,), depth)
 
     def count_written(self, dataset: str, rows: int, size: int) -> None:
-        """Count a sealed file."""
+        """Count the rows and bytes of a sealed file."""
         self._rows.add((dataset,), rows)
         self._bytes.add((dataset,), size)
 
     def observe_seal(self, duration: int) -> None:
-        """Take the time, in ns, that sealing a segment took."""
-        self._seals.series(())(duration, 1)
+        """Observe how long the sealing of a segment took, in ns."""
+        self._seals.observer(())(duration, 1)
 
     def count_order(self, venue: str, outcome: str) -> None:
-        """Count what became of an order."""
+        """Count a change of an order: its ``outcome`` is one of OUTCOMES."""
         self._orders.add((venue, outcome))
 
     def set_portfolio(self, kind: str, value: int) -> None:
-        """Set one figure of the portfolio; ``value`` in micros."""
+        """Set a figure of the portfolio; ``kind`` is one of PORTFOLIO_KINDS, ``value`` in micros."""
         self._portfolio.set((kind,), value / 1_000_000)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield every metric (called by the registry, in the thread that scrapes)."""
-        for table in (
-            self._events, self._latency, self._signals, self._connections, self._subscriptions, self._gaps,
-            self._queues, self._rows, self._bytes, self._seals, self._orders, self._portfolio,
-        ):  # fmt: skip
-            yield table.family()
+        """Return every metric; called by the registry, in the thread that scrapes."""
+        return [family.snapshot() for family in self.families]
 
-    def _kind(self, venue: str, kind: type[Struct]) -> _Kind:
+    def _series_of(self, venue: str, kind: type[Struct]) -> _EventSeries:
         values = (venue, _TYPES.get(kind, ""))
-        return _Kind(self._events.key(values), self._latency.series(values) if kind in _TIMED else None)
+        return _EventSeries(self._events.close(values), self._latency.observer(values) if kind in _TIMED else None)
 
 
-def _take_rare(venue: str, events: Sequence[MarketEvent], gaps: Counter, connections: Gauge) -> None:
+def _count_rare(venue: str, events: Sequence[MarketEvent], gaps: Counter, connections: Gauge) -> None:
     for event in events:
         if isinstance(event, Gap):
             gaps.add((venue, event.reason))
@@ -153,11 +151,11 @@ def _take_rare(venue: str, events: Sequence[MarketEvent], gaps: Counter, connect
             connections.set((venue,), event.connections)
 
 
-def _sample(events: Sequence[MarketEvent], known: Mapping[type, _Kind]) -> None:
+def _sample_latency(events: Sequence[MarketEvent], series: Mapping[type, _EventSeries]) -> None:
     stride = -(-len(events) // SAMPLES_MAX)
     for index in range(0, len(events), stride or 1):
         event = events[index]
-        observe = known[type(event)].observe
+        observe = series[type(event)].observe_latency
         ts_venue = getattr(event, "ts_venue", None)
         if observe is not None and ts_venue is not None:
             observe(max(event.ts_recv - ts_venue, 0), min(stride, len(events) - index))

@@ -1,28 +1,25 @@
-"""How a recording is doing, as Prometheus gauges.
+"""The metrics that only a recording has: books, checks, lag, disk and uploads."""
 
-Kept apart from what happened, which is counted: these are levels that only a recorder has.
-"""
-
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from predsurv.telemetry.families import ClosedLabel, Counter, Gauge
+from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge
 from predsurv.telemetry.metrics import VENUES
 
-OUTCOMES: Final = (
+CHECK_OUTCOMES: Final = (
     "matched", "searched", "mismatched", "unverifiable", "postponed", "alarms", "overloads",
     "probed", "stale", "differed", "unanswered",
 )  # fmt: skip
-"""What may come of a check; see ``predsurv.venues.polymarket.hash_verifier.Checks``."""
+"""Outcomes of the checks of books, as the venue adapters count them; ``docs/metrics-reference.md`` explains each."""
 
 _NS: Final = 1_000_000_000
 
 
 class RecordingMetrics:
-    """Takes levels from one thread and shows them to any that scrapes ``registry``."""
+    """Written by one thread, read by any thread that scrapes ``registry``."""
 
     def __init__(self, registry: CollectorRegistry, venues: Collection[str] = VENUES) -> None:
         venue = ClosedLabel("venue", venues)
@@ -39,48 +36,48 @@ class RecordingMetrics:
         self._checks = Counter(
             "predsurv_checks",
             "Checks of what a feed said, by what came of them.",
-            [venue, ClosedLabel("outcome", OUTCOMES)],
+            [venue, ClosedLabel("outcome", CHECK_OUTCOMES)],
         )
         self._free = Gauge("predsurv_disk_free_bytes", "Room on the disk that holds the data.")
         self._paused = Gauge("predsurv_log_paused", "1 while nothing can be written, else 0.")
         self._waiting = Gauge("predsurv_uploads_waiting", "Sealed files that the bucket does not have yet.")
         self._uploaded = Counter("predsurv_uploaded_bytes", "Bytes of sealed files that went to the bucket.")
         self._failures = Counter("predsurv_upload_failures", "Attempts to upload that failed.")
+        self.families: Sequence[Family] = (
+            self._trusted, self._age, self._all_seen, self._checks, self._lag, self._free, self._paused,
+            self._waiting, self._uploaded, self._failures,
+        )  # fmt: skip
         registry.register(self)
 
     def set_venue(self, venue: str, *, trusted: int, data_age: int | None, all_seen: int | None) -> None:
-        """Set the levels of one venue; times in ns, ``data_age`` None before any data came."""
+        """Set the figures of one venue; times in ns, ``data_age`` None before the first data."""
         self._trusted.set((venue,), trusted)
         if data_age is not None:
             self._age.set((venue,), max(data_age, 0) / _NS)
         self._all_seen.set((venue,), (all_seen or 0) / _NS)
 
     def set_checks(self, venue: str, counts: Mapping[str, int]) -> None:
-        """Set how many checks came out how."""
+        """Set the number of checks so far by outcome."""
         for outcome, count in counts.items():
-            self._checks.reach((venue, outcome), count)
+            self._checks.set_total((venue, outcome), count)
 
     def set_lag(self, p50: int | None, p99: int | None) -> None:
-        """Set recent delays in ns, None for one that nothing is known of."""
+        """Set quantiles of the recent latency in ns; None leaves one as it is."""
         for quantile, lag in (("0.5", p50), ("0.99", p99)):
             if lag is not None:
                 self._lag.set((quantile,), lag / _NS)
 
     def set_disk(self, free: int, *, paused: bool) -> None:
-        """Set the free bytes and whether writing is at a halt."""
+        """Set the free bytes of the disk and whether the log is paused."""
         self._free.set((), free)
         self._paused.set((), paused)
 
     def set_uploads(self, waiting: int, size: int, failures: int) -> None:
-        """Set how many files wait for the bucket, the bytes that went there, and the failed attempts."""
+        """Set the number of files to upload, the bytes uploaded so far and the attempts that failed so far."""
         self._waiting.set((), waiting)
-        self._uploaded.reach((), size)
-        self._failures.reach((), failures)
+        self._uploaded.set_total((), size)
+        self._failures.set_total((), failures)
 
     def collect(self) -> Iterable[Metric]:
-        """Yield every metric (called by the registry, in the thread that scrapes)."""
-        for table in (
-            self._trusted, self._age, self._all_seen, self._checks, self._lag, self._free, self._paused,
-            self._waiting, self._uploaded, self._failures,
-        ):  # fmt: skip
-            yield table.family()
+        """Return every metric; called by the registry, in the thread that scrapes."""
+        return [family.snapshot() for family in self.families]

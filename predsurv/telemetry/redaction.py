@@ -1,7 +1,4 @@
-"""Take secrets out of text, in whatever spelling they got there.
-
-Kept apart from logging because anything that shows text to people can use it.
-"""
+"""Redaction of secrets in text: known ones in several encodings, and what looks like one."""
 
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -15,7 +12,7 @@ _PREFIX: Final = 6
 _SHORTEST: Final = 8
 _ARMOUR = re.compile(r"-----(?:BEGIN|END)[^-]*-----")
 
-# Whatever names itself a secret, and anything shaped like a private key or a bearer token.
+# Values after a name of a secret, bearer tokens, and private keys in PEM.
 _NAMED = re.compile(
     r"""(?ix)
     ((?:private_?key|api_?key|secret|passphrase|password|signature|authorization|access-signature)
@@ -27,10 +24,10 @@ _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIV
 
 
 class Redactor:
-    """Replaces known secrets, in plain, base64, hex and URL spelling, and what looks like one.
+    """Replaces known secrets (plain, base64, hex or URL-encoded) and what looks like a secret by ``***``.
 
-    A secret is found by its first 6 characters, so a shortened one is found too; the rest of the
-    word goes with it.
+    A secret is found by its first 6 characters, so that a truncated one is found too; the rest of the word is
+    replaced with it. Secrets shorter than 8 characters are not searched for.
     """
 
     __slots__ = ("_known",)
@@ -49,7 +46,7 @@ class Redactor:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    # Whole, line by line for keys that have several, and without the mark of a hexadecimal number.
+    # The whole secret, each line of a key that has several, and each without the prefix 0x.
     lines = _ARMOUR.sub("", secret).split()
     for text in (secret.strip(), *lines, *(line.removeprefix("0x") for line in lines)):
         if len(text) < _SHORTEST:

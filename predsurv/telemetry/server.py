@@ -1,6 +1,6 @@
-"""GET /metrics and /healthz, from a thread of its own.
+"""HTTP server of GET /metrics and /healthz, in threads of its own.
 
-Kept apart so that nothing a scraper does, or fails to do, can hold up recording or trading.
+A slow or stuck client cannot hold up recording or trading: clients are bounded in number and time.
 """
 
 import json
@@ -19,21 +19,21 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 
 Health = Callable[[], Mapping[str, object]]
-"""Says how things are; the key ``ok`` decides between 200 and 503. Called from the server's thread."""
+"""Returns the body of /healthz; its key ``ok`` decides between 200 and 503. Called from the server's threads."""
 
 CLIENTS_MAX: Final = 16
 CLIENT_SECONDS_MAX: Final = 5
 
 
 class MetricsServer:
-    """A running server. ``warning`` is what to tell the user about its address, or None."""
+    """A running server. ``port`` is the one it listens on, ``warning`` a message about its address or None."""
 
     def __init__(
         self, registry: CollectorRegistry, health: Health, *, host: str = "127.0.0.1", port: int = 9000
     ) -> None:
-        """Start listening; raises ConfigError when that is not possible (go on without it then)."""
+        """Start listening; raises ConfigError when that is not possible (callers go on without metrics)."""
         try:
-            self._server = _Server(registry, health, host, port)
+            self._server = _BoundedServer(registry, health, host, port)
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
             raise ConfigError(
@@ -46,14 +46,16 @@ class MetricsServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening; does not wait for a client. Safe to call twice."""
+        """Stop listening without waiting for clients. Safe to call twice."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join(1)
         self._server.server_close()
 
 
-class _Server(ThreadingHTTPServer):
+class _BoundedServer(ThreadingHTTPServer):
+    """A threading server that drops connections beyond CLIENTS_MAX at a time."""
+
     daemon_threads = True
     block_on_close = False
     request_queue_size = CLIENTS_MAX
@@ -63,16 +65,16 @@ class _Server(ThreadingHTTPServer):
         self.registry = registry
         self.health = health
         self.local_only = _is_loopback(host)
-        self._places = threading.BoundedSemaphore(CLIENTS_MAX)
+        self._client_slots = threading.BoundedSemaphore(CLIENTS_MAX)
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
-        # The parent asks the network for the name of this machine, which may take seconds.
+        # HTTPServer.server_bind would resolve the name of this host, which may take seconds.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "predsurv", self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(blocking=False):
+        if self._client_slots.acquire(blocking=False):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -81,21 +83,21 @@ class _Server(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self._client_slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up is no news, and a broken health check answers nothing."""
+        """Log nothing: clients hang up at any time. After an error of the health check the client gets no answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _BoundedServer
     timeout = CLIENT_SECONDS_MAX
     server_version = "predsurv"
     sys_version = ""
 
     def do_GET(self) -> None:
         if self.server.local_only and not _is_loopback(_host_of(self.headers.get("Host", "localhost"))):
-            # A web page that points its own name at this machine must not read us through a browser.
+            # DNS rebinding: a web page whose host name resolves to this machine must not read metrics.
             self._answer(403, "text/plain", b"ask by the name of this machine: localhost or 127.0.0.1\n")
             return
         path = self.path.partition("?")[0]
@@ -109,12 +111,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, "text/plain", b"there are /metrics and /healthz\n")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer what is not a GET request, without repeating anything it said."""
+        """Answer a bad or non-GET request without echoing any of it."""
         self.close_connection = True
         self._answer(405 if code == 501 else code, "text/plain", b"only GET /metrics and GET /healthz\n")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: a scrape every few seconds is no news."""
+        """Log nothing: requests come every few seconds."""
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
@@ -141,7 +143,7 @@ def _host_of(header: str) -> str:
 
 
 def exposure(host: str, port: int) -> str | None:
-    """Return what to tell the user about listening there, or None when only this machine can ask."""
+    """Return a warning for an address that other machines can reach, None for a loopback address."""
     if _is_loopback(host):
         return None
     return (

@@ -53,11 +53,11 @@ def ask(port: int, path: str, method: str = "GET", host: str | None = None) -> t
 
 
 def test_metrics_are_shown(program: Program, server: MetricsServer) -> None:
-    program.metrics.set_queue_depth("events", 3)
+    program.metrics.set_queue_depth("records", 3)
     status, kind, body = ask(server.port, "/metrics?name=x")
     assert status == 200
     assert kind == "text/plain; version=0.0.4; charset=utf-8"
-    assert 'predsurv_queue_depth{queue="events"} 3.0' in body
+    assert 'predsurv_queue_depth{queue="records"} 3.0' in body
     assert server.warning is None
 
 

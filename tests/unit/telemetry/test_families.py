@@ -1,4 +1,4 @@
-"""Tables add up exactly, keep their labels closed, and can be read while they are written."""
+"""Metric families add up exactly, keep their labels closed, and can be read while they are written."""
 
 import threading
 
@@ -16,7 +16,7 @@ def test_a_counter_adds_per_label() -> None:
     counter.add(("a",), 4)
     counter.add(("\x1b[2J",), 2)
     counter.add(("b",), 1)
-    samples = {sample.labels["venue"]: sample.value for sample in counter.family().samples}
+    samples = {sample.labels["venue"]: sample.value for sample in counter.snapshot().samples}
     assert samples == {"a": 5, "other": 3}
 
 
@@ -24,17 +24,17 @@ def test_a_gauge_keeps_the_last_level() -> None:
     gauge = Gauge("g", "help")
     gauge.set((), 3)
     gauge.set((), 2)
-    assert [sample.value for sample in gauge.family().samples] == [2]
+    assert [sample.value for sample in gauge.snapshot().samples] == [2]
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**10), st.integers(1, 9)), max_size=30))
 def test_a_histogram_counts_as_prometheus_does(observed: list[tuple[int, int]]) -> None:
     bounds = (1 * MS, 10 * MS, 1_000 * MS)
     histogram = Histogram("h", "help", bounds)
-    observe = histogram.series(())
+    observe = histogram.observer(())
     for duration, weight in observed:
         observe(duration, weight)
-    samples = {(sample.name, sample.labels.get("le")): sample.value for sample in histogram.family().samples}
+    samples = {(sample.name, sample.labels.get("le")): sample.value for sample in histogram.snapshot().samples}
     for bound, name in zip(bounds, ("0.001", "0.01", "1"), strict=True):
         assert samples["h_bucket", name] == sum(weight for duration, weight in observed if duration <= bound)
     assert samples["h_bucket", "+Inf"] == samples["h_count", None] == sum(weight for _, weight in observed)
@@ -49,7 +49,7 @@ def test_reading_while_writing_is_safe() -> None:
     def read() -> None:
         try:
             while not stop.is_set():
-                counter.family()
+                counter.snapshot()
         except RuntimeError as error:
             failures.append(error)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.telemetry.logs import LINE_CHARS_MAX, JsonFormat, PeopleFormat, set_up
+from predsurv.telemetry.logs import LINE_CHARS_MAX, JsonFormatter, TextFormatter, set_up
 from predsurv.telemetry.redaction import Redactor
 
 HOSTILE = "Will \x1b]0;x\x07 it\nrain?\u202e\r"
@@ -134,12 +134,12 @@ def test_any_record_is_one_line(message: str, fields: dict[str, str]) -> None:
     record = logging.makeLogRecord({"name": "predsurv.x", "levelname": "INFO", "msg": "%s", "args": (message,)})
     vars(record).update({f"_{name}": value for name, value in fields.items()})
     redact = Redactor()
-    assert len(PeopleFormat(redact, traceback=False).format(record).splitlines()) == 1
-    line = JsonFormat(redact, traceback=False).format(record)
+    assert len(TextFormatter(redact, traceback=False).format(record).splitlines()) == 1
+    line = JsonFormatter(redact, traceback=False).format(record)
     assert len(line.splitlines()) == 1
     assert json.loads(line)["logger"] == "predsurv.x"
 
 
 def test_a_line_has_a_limit() -> None:
     record = logging.makeLogRecord({"msg": "x" * 10_000} | {f"f{n}": "y" * 2_000 for n in range(20)})
-    assert len(PeopleFormat(Redactor(), traceback=False).format(record)) <= LINE_CHARS_MAX
+    assert len(TextFormatter(Redactor(), traceback=False).format(record)) <= LINE_CHARS_MAX

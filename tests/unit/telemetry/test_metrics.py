@@ -49,7 +49,7 @@ def test_names_and_labels_are_the_published_ones(metrics: Metrics, registry: Col
     metrics.observe_batch(VENUE, [delta(), gap("stall"), Connected(VENUE, 1, 1, 3)])
     metrics.count_signal("simple", "enter")
     metrics.set_subscriptions(VENUE, 200)
-    metrics.set_queue_depth("events", 7)
+    metrics.set_queue_depth("records", 7)
     metrics.count_written("trades", 10, 1_000)
     metrics.observe_seal(30 * MS)
     metrics.count_order(VENUE, "filled")
@@ -63,7 +63,7 @@ def test_names_and_labels_are_the_published_ones(metrics: Metrics, registry: Col
         'predsurv_connections{venue="kalshi"} 3.0',
         'predsurv_subscriptions{venue="kalshi"} 200.0',
         'predsurv_gaps_total{reason="stall",venue="kalshi"} 1.0',
-        'predsurv_queue_depth{queue="events"} 7.0',
+        'predsurv_queue_depth{queue="records"} 7.0',
         'predsurv_rows_written_total{dataset="trades"} 10.0',
         'predsurv_bytes_written_total{dataset="trades"} 1000.0',
         'predsurv_seal_duration_seconds_bucket{le="0.05"} 1.0',
