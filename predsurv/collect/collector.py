@@ -135,7 +135,7 @@ class Collector:
                 self._meter.gaps(session.venue.name, "crash", session.crashed)
             await keeper.commit()
             if started.mended and started.writer.paused is None:
-                await asyncio.to_thread(quarantine.clear, self._layout, collector)
+                await asyncio.to_thread(quarantine.clear_marker, self._layout, collector)
             try:
                 await self._record(keeper, None if duration is None else began + duration)
             finally:

@@ -20,7 +20,7 @@ from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import MarketEvent
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Proving, Venue
-from predsurv.store.claims import retract
+from predsurv.store.retraction import retract
 
 RETRY_INTERVAL: Final = 30_000_000_000
 """How long (ns) to wait before a feed that gave up is opened anew."""

@@ -25,10 +25,10 @@ from predsurv.config import Config
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock, Venue
-from predsurv.store.claims import retract
 from predsurv.store.disk_reserve import BALLAST_BYTES
 from predsurv.store.layout import NS_DAY, Layout
-from predsurv.store.seal.coverage_tail import sealed_ends, sealed_tiles, sealed_until
+from predsurv.store.retraction import retract
+from predsurv.store.seal.coverage_tail import SealedInterval, last_sealed_times, sealed_coverage_ends, sealed_intervals
 from predsurv.store.seal.recovery import RecoveryReport, recover
 from predsurv.store.seal.seal import SealOptions
 from predsurv.store.universe import latest_universe, read_universe
@@ -80,8 +80,8 @@ def start(config: Config, sessions: Sequence[RecordingSession], clock: Clock) ->
         raise TransientError(f"cannot read or write {layout.state} ({error}): check the disk, start again") from error
     for damage in recovery.damaged:
         _LOG.warning("%s; kept in %s", damage, layout.quarantine)
-    lost = quarantine.marked(layout, collector)
-    known = sealed_until(layout, collector, min(lost)) if lost else {}
+    lost = quarantine.damaged_segments(layout, collector)
+    known = last_sealed_times(layout, collector, min(lost)) if lost else {}
     ledger = CoverageIndex(layout.state, collector)
 
     def owed_to(name: VenueName) -> OpenIntervals:
@@ -122,11 +122,11 @@ def _mended(
     Whoever had a turn in the last day may have had the one before long ago, and what was lost reach back to that.
     """
     since = max(0, owed.mark - NS_DAY)
-    tiles = list(sealed_tiles(layout, collector, name, since))
+    tiles = list(sealed_intervals(layout, collector, name, since))
     concerned = {key for key, _, _ in tiles} | {each.key for each in (*owed.written, *owed.gaps)}
     concerned |= {key for key, ended in ledger.every(name).items() if ended >= since}
-    earlier = sealed_ends(layout, collector, name, since)
-    tiles += [(key, end, end) for key, end in earlier.items() if key in concerned]
+    earlier = sealed_coverage_ends(layout, collector, name, since)
+    tiles += [SealedInterval(key, end, end) for key, end in earlier.items() if key in concerned]
     made = mend(tiles, owed.written, owed.gaps, ledger.ends(concerned))
     latest = max((end for _, _, end in tiles), default=0)
     return OpenIntervals(made.written, made.gaps, max(owed.mark, latest))

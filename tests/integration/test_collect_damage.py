@@ -160,7 +160,7 @@ async def test_a_damaged_segment_leaves_no_hole_and_no_overlap(
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []
-    assert quarantine.marked(Layout(tmp_path), "c0") is None
+    assert quarantine.damaged_segments(Layout(tmp_path), "c0") is None
     if damage is wipe:  # a scratched log may as well be one that was cut short
         assert any("quarantine" in line.message for line in caplog.records)
     crashed = [row for row in column(tmp_path, "coverage", "start", "end", "reason") if row[2] == "crash"]
@@ -216,11 +216,11 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
         tries.append(len(tries))
         if len(tries) < 2:
             raise OSError(28, "No space left on device")
-        quarantine.heard(layout, collector, segments)
+        quarantine.mark_retracted(layout, collector, segments)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WriteAheadLog, "rotate", rotting)
-        patch.setattr("predsurv.collect.output.committer.quarantine", SimpleNamespace(heard=marking))
+        patch.setattr("predsurv.collect.output.committer.quarantine", SimpleNamespace(mark_retracted=marking))
         running = asyncio.create_task(job.run())
         await until(lambda: job._meter.damaged)
         seals = job._meter.seals
@@ -229,7 +229,7 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
         report = await running
     assert report.venues[0].gap_ns["crash"] > 0
     assert report.venues[0].covered_ns > 0
-    assert quarantine.marked(Layout(tmp_path), "c0") == []
+    assert quarantine.damaged_segments(Layout(tmp_path), "c0") == []
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(tmp_path)) == []

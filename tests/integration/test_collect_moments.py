@@ -117,7 +117,7 @@ async def test_damage_found_while_its_venue_is_left_out_is_mended_then(tmp_path:
     wipe(segments[which])
     await left_out(config, clock)
     assert list(check_tiling(tmp_path)) == []
-    assert quarantine.marked(Layout(tmp_path), "c0") is None
+    assert quarantine.damaged_segments(Layout(tmp_path), "c0") is None
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
 
 

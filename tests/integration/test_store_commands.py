@@ -19,7 +19,7 @@ from predsurv.mine.recorded_days import RecordedPartition
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import FOLDERS, NS_HOUR, Dataset, Layout, Partition, data_files
 from predsurv.store.read.replay import replay
-from predsurv.store.seal.coverage_tail import observed
+from predsurv.store.seal.coverage_tail import covered_time
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 from predsurv.store.wal.segment_ids import last_number
@@ -144,7 +144,7 @@ def test_what_somebody_put_beside_the_data_disturbs_nobody_and_is_found(
     assert rows(capsys, "status")["coverage"]
     assert main(["mine", "mock", "2023-11-15"]) == 0
     assert main(["compact"]) == 0
-    assert observed(recorded, KEY.venue, "2023-11-15") == 60 * MINUTE
+    assert covered_time(recorded, KEY.venue, "2023-11-15") == 60 * MINUTE
     assert latest_number(recorded) == 4
     monkeypatch.setenv("PREDSURV_STORAGE__MAX_BYTES", "1")
     assert main(["compact"]) == 0
@@ -175,7 +175,7 @@ def test_a_damaged_file_is_named_by_whoever_needs_it(
     assert "the content is not what was sealed" in capsys.readouterr().out
     assert main(["status"]) == 0
     assert ("without a damaged file" in capsys.readouterr().out) == (dataset == "coverage")
-    assert observed(recorded, KEY.venue, "2023-11-15") in {30 * MINUTE, 60 * MINUTE}
+    assert covered_time(recorded, KEY.venue, "2023-11-15") in {30 * MINUTE, 60 * MINUTE}
     assert main(["compact"]) == 4
     assert path.exists()
 

@@ -14,7 +14,7 @@ from predsurv.config import Config
 from predsurv.core.ids import VenueName
 from predsurv.store import manifest
 from predsurv.store.layout import NS_SECOND, Layout, parse_file
-from predsurv.store.seal.coverage_tail import observed
+from predsurv.store.seal.coverage_tail import covered_time
 
 _PLAN: Final = (
     Column("venue", "Venue", keep=9),
@@ -103,5 +103,5 @@ def _experience(layout: Layout, venue: VenueName) -> RecordedDay | None:
     date = max(partition.date for partition, _ in listed)
     day = [(partition.dataset, file) for partition, file in listed if partition.date == date]
     messages = sum(file.rows for dataset, file in day if dataset in ("deltas", "trades"))
-    seconds = observed(layout, venue, date) / NS_SECOND
+    seconds = covered_time(layout, venue, date) / NS_SECOND
     return RecordedDay(date, seconds, messages, sum(file.bytes for _, file in day))

@@ -97,7 +97,7 @@ class Committer:
         if not segments:
             return
         try:
-            await asyncio.to_thread(quarantine.heard, self.writer.layout, self.writer.collector, segments)
+            await asyncio.to_thread(quarantine.mark_retracted, self.writer.layout, self.writer.collector, segments)
         except OSError as error:
             _LOG.debug("the mark of damage stays as it is: %s", error)
         else:

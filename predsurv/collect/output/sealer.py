@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from predsurv.core.errors import TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock
-from predsurv.store.claims import LostIntervals
 from predsurv.store.layout import Layout
+from predsurv.store.retraction import CoverageRetraction
 from predsurv.store.seal.seal import SealOptions, SealReport, seal_segment
 
 SEGMENTS_WAITING_MAX: Final = 8
@@ -45,8 +45,8 @@ class Sealer:
     def __init__(self, layout: Layout, clock: Clock, options: SealOptions) -> None:
         self._layout = layout
         self._clock = clock
-        self._losses = LostIntervals()
-        self._options = replace(options, amend=self._losses.amend)
+        self._losses = CoverageRetraction()
+        self._options = replace(options, rewrite_coverage=self._losses.apply)
         self._waiting: deque[tuple[Path, Since]] = deque()
         self._turn = Lock()  # a seal that is under way when the job stops is waited for
         self._done: deque[SealedSegment] = deque()
@@ -66,7 +66,7 @@ class Sealer:
 
     def heard(self, mark: int) -> None:
         """Believe claims of time from ``mark`` (ns UTC) on again: the recording takes back the others itself by now."""
-        self._losses.end(mark)
+        self._losses.close(mark)
 
     async def run(self) -> None:
         """Seal segments as they come, until cancelled."""

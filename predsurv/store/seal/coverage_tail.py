@@ -1,12 +1,11 @@
-"""Read back for which time a collector has already written coverage.
+"""Sealed coverage, read back: up to which time each instrument of a collector is accounted for.
 
-Kept apart because it is needed only after damage: then what the log said is incomplete, and only
-what was sealed can tell where the account of an instrument really stands.
+Needed after damage, when the log is incomplete and only the sealed files tell.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,17 +15,22 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
 from predsurv.store.layout import Layout, Partition, dataset_files, date_of, ours, parse_file
 
-Tile = tuple[InstrumentKey, int, int]
-"""(instrument, start, end), ns UTC, end exclusive."""
+
+class SealedInterval(NamedTuple):
+    """The time of one coverage row, covered or gap; ``start`` and ``end`` in ns UTC, ``end`` exclusive."""
+
+    key: InstrumentKey
+    start: int
+    end: int
+
 
 _COLUMNS: Final = ["market_id", "instrument_id", "start", "end"]
 
 
-def sealed_tiles(layout: Layout, collector: str, venue: VenueName, since: int) -> Iterator[Tile]:
-    """Yield what ``collector`` wrote of ``venue`` on the day of ``since`` (ns UTC) and later, file by file.
+def sealed_intervals(layout: Layout, collector: str, venue: VenueName, since: int) -> Iterator[SealedInterval]:
+    """Yield the coverage that ``collector`` wrote of ``venue`` on the day of ``since`` (ns UTC) and later, by file.
 
-    A file that cannot be read is passed over: what it accounts for comes out as a hole, which a
-    verification then names together with the file.
+    An unreadable file is skipped: its time appears as a hole, which ``verify`` reports together with the file.
     """
     first = date_of(since)
     folder = layout.folder(Partition("coverage", venue, first, None)).parent
@@ -41,13 +45,13 @@ def sealed_tiles(layout: Layout, collector: str, venue: VenueName, since: int) -
         times = (table[name].cast(pa.int64()).to_pylist() for name in ("start", "end"))
         ids = (table[name].to_pylist() for name in ("market_id", "instrument_id"))
         for market, instrument, start, end in zip(*ids, *times, strict=True):
-            yield InstrumentKey(venue, MarketId(market), InstrumentId(instrument)), start, end
+            yield SealedInterval(InstrumentKey(venue, MarketId(market), InstrumentId(instrument)), start, end)
 
 
-def sealed_ends(layout: Layout, collector: str, venue: VenueName, before: int) -> dict[InstrumentKey, int]:
-    """Return where the last tile of each instrument ended that ``collector`` wrote on days before that of ``before``.
+def sealed_coverage_ends(layout: Layout, collector: str, venue: VenueName, before: int) -> dict[InstrumentKey, int]:
+    """Return by instrument the end (ns UTC) of the last coverage that ``collector`` wrote before the day of ``before``.
 
-    A file that cannot be read is passed over.
+    An unreadable file is skipped.
     """
     first = date_of(before)
     ends: dict[InstrumentKey, int] = {}
@@ -68,11 +72,11 @@ def sealed_ends(layout: Layout, collector: str, venue: VenueName, before: int) -
     return ends
 
 
-def sealed_until(layout: Layout, collector: str, segment: int) -> dict[VenueName, int]:
+def last_sealed_times(layout: Layout, collector: str, segment: int) -> dict[VenueName, int]:
     """Return by venue the time (ns UTC) of the latest row that ``collector`` sealed of segments before ``segment``.
 
-    A venue's rows are written in order, so that none in ``segment`` is from before. When that was
-    opened does not say so: what had arrived and was not committed by then is in it as well.
+    A venue's rows are written in order, so none in ``segment`` is earlier. The time at which ``segment``
+    was opened is no such bound: records that had arrived but were not committed by then are in it too.
     """
     latest: dict[VenueName, int] = {}
     for file in manifest.read(layout.manifest) if layout.manifest.is_dir() else ():
@@ -82,10 +86,10 @@ def sealed_until(layout: Layout, collector: str, segment: int) -> dict[VenueName
     return latest
 
 
-def observed(layout: Layout, venue: VenueName, date: str) -> int:
-    """Return the time for which books of ``venue`` were known on ``date``, in ns, summed over instruments.
+def covered_time(layout: Layout, venue: VenueName, date: str) -> int:
+    """Return the covered time of ``venue`` on ``date`` (YYYY-MM-DD) in ns, summed over instruments.
 
-    A file that cannot be read counts nothing.
+    An unreadable file counts as 0.
     """
     total = 0
     for path in dataset_files(layout.data_dir, "coverage", venue, date):

@@ -13,10 +13,10 @@ from msgspec import Struct
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
-from predsurv.store.claims import LostIntervals
 from predsurv.store.files import clear_dir
 from predsurv.store.layout import Layout, parse_segment, segments_of
-from predsurv.store.seal.coverage_tail import sealed_until
+from predsurv.store.retraction import CoverageRetraction
+from predsurv.store.seal.coverage_tail import last_sealed_times
 from predsurv.store.seal.seal import DEFAULTS, SealOptions, SealReport, seal_segment
 from predsurv.store.seal.tables import SegmentContents
 from predsurv.store.wal import quarantine
@@ -76,16 +76,16 @@ def recover(
         return epilogue(found[-1]) if epilogue is not None else ()
 
     paths = list(segments_of(layout.wal, collector))
-    losses, seals = LostIntervals(), list[SealReport]()
-    for number in quarantine.marked(layout, collector) or ():  # by an earlier call that was not completed
-        losses.add(sealed_until(layout, collector, number))
-    options = msgspec.structs.replace(options, amend=losses.amend)
+    losses, seals = CoverageRetraction(), list[SealReport]()
+    for number in quarantine.damaged_segments(layout, collector) or ():  # by an earlier call that was not completed
+        losses.add(last_sealed_times(layout, collector, number))
+    options = msgspec.structs.replace(options, rewrite_coverage=losses.apply)
     closing = msgspec.structs.replace(options, epilogue=ending)
     for path in paths:
         seals.append(seal_segment(path, layout, clock, closing if path == paths[-1] else options))
         if seals[-1].damaged:
             # Later segments hold changes of books that nobody can begin with any more.
-            losses.add(sealed_until(layout, collector, parse_segment(path)[1]))
+            losses.add(last_sealed_times(layout, collector, parse_segment(path)[1]))
     return RecoveryReport(tuple(seals), found[-1] if found else None)
 
 

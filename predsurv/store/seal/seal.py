@@ -19,12 +19,12 @@ from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
 from predsurv.store import allocator, manifest
 from predsurv.store import disk_reserve as ballast
-from predsurv.store.claims import retract
 from predsurv.store.files import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir
 from predsurv.store.layout import Dataset, FileStamp, Layout, parse_file, parse_segment, segment_name, stamp_time
 from predsurv.store.locks import publishing
 from predsurv.store.manifest import SealedFile
-from predsurv.store.seal.coverage_tail import sealed_until
+from predsurv.store.retraction import retract
+from predsurv.store.seal.coverage_tail import last_sealed_times
 from predsurv.store.seal.parquet_writer import ParquetSink
 from predsurv.store.seal.partitions import FileTable, file_tables
 from predsurv.store.seal.tables import SegmentContents, SegmentTables
@@ -36,8 +36,8 @@ class SealOptions(Struct, frozen=True):
     """How to seal.
 
     ``levels``: a side of a snapshot row. ``compression``: zstd level. ``epilogue``: asked, with what
-    the segment says and holds, for records to add to it. ``amend``: what becomes of a coverage
-    record. ``ballast``: bytes of disk kept back, and given up when a seal finds the disk full: its
+    the segment says and holds, for records to add to it. ``rewrite_coverage``: maps each coverage record
+    to those to store. ``ballast``: bytes of disk kept back, and given up when a seal finds the disk full: its
     files take a fifth of the log that they replace, so one seal makes room for the next. ``at``:
     called with the name of each step before it, for fault injection.
     """
@@ -46,7 +46,7 @@ class SealOptions(Struct, frozen=True):
     compression: int = 2
     ballast: int = 0
     epilogue: Callable[[SegmentInfo, SegmentContents], Sequence[Record]] | None = None
-    amend: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)
+    rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)
     at: Callable[[str], None] = lambda _step: None
 
 
@@ -97,14 +97,14 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
 def _outcome(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     if not path.exists():  # forgotten by an earlier call, which then could not make that durable
         remove_segment(path)
-        return SealReport(path.name, damaged=(_QUARANTINED,) if quarantine.keeps(path, layout) else ())
+        return SealReport(path.name, damaged=(_QUARANTINED,) if quarantine.holds_segment(path, layout) else ())
     try:
         return _seal(path, layout, options)
     except IncompleteSegment:
         remove_segment(path)
         return SealReport(path.name)
     except IntegrityError as error:
-        quarantine.keep_segment(path, layout)
+        quarantine.move_segment(path, layout)
         return SealReport(path.name, damaged=(str(error),))
 
 
@@ -117,9 +117,9 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     files = _write_files(file_tables(contents, options.levels, stamp.segment), layout, stamp, options)
     options.at("forget")
     if segment.torn:
-        quarantine.keep_tail(path, segment.torn, layout.quarantine)
+        quarantine.copy_torn_tail(path, segment.torn, layout.quarantine)
     if damaged:
-        quarantine.keep_segment(path, layout)
+        quarantine.move_segment(path, layout)
     else:
         remove_segment(path)
     options.at("forgotten")
@@ -139,19 +139,19 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
 
 def _doubting(path: Path, layout: Layout, options: SealOptions) -> SealOptions:
     """Return ``options`` for a segment that is damaged: its claims speak of rows that were in it, too."""
-    since = sealed_until(layout, *parse_segment(path))
+    since = last_sealed_times(layout, *parse_segment(path))
 
-    def amend(claim: Coverage) -> Sequence[Coverage]:
-        return retract(options.amend(claim), since.get(claim.key.venue, 0))
+    def retracted(coverage: Coverage) -> Sequence[Coverage]:
+        return retract(options.rewrite_coverage(coverage), since.get(coverage.key.venue, 0))
 
-    return msgspec.structs.replace(options, amend=amend)
+    return msgspec.structs.replace(options, rewrite_coverage=retracted)
 
 
 def _read(path: Path, options: SealOptions) -> tuple[SegmentInfo, SegmentContents, tuple[str, ...]]:
     collector, number = parse_segment(path)
     successor = path.with_name(segment_name(collector, number + 1))
     limit = predecessor_limit(successor)
-    collected = SegmentTables(options.levels, options.amend)
+    collected = SegmentTables(options.levels, options.rewrite_coverage)
     with closing(SegmentReader(path)) as reader:
         for batch in reader.batches(limit):
             collected.add(batch)

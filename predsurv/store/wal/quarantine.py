@@ -1,7 +1,7 @@
-"""Where damaged parts of the log are kept for people to look at, and the mark that they leave.
+"""Quarantine of damaged log segments, and the marker file that a repair is due.
 
-Kept apart because what is in quarantine is never read by the program again. The mark is: whoever starts
-next has to look for time that nobody accounts for, and for claims whose records went with the segment.
+The program never reads quarantined files again. The marker ``state/{collector}.damaged`` lists the
+segments whose coverage has not been retracted yet; it stays, empty, until all time is accounted for.
 """
 
 import errno
@@ -19,35 +19,36 @@ TAIL_BYTES_MAX: Final = 16 << 20
 """Most that is kept of a torn tail."""
 
 
-_MARKING: Final = Lock()
+_MARKER_LOCK: Final = Lock()
 _NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
-def keep_segment(path: Path, layout: Layout) -> None:
-    """Move the segment at ``path`` into quarantine, marked; the log has forgotten it then. Raises OSError.
+def move_segment(path: Path, layout: Layout) -> None:
+    """Move the segment at ``path`` into quarantine and add it to the damage marker; raises OSError.
 
-    All of it is there before any of it goes: half a segment is nothing that anybody could look at.
+    All its files are in quarantine before the first is removed from the log, so an interruption
+    leaves at least one complete copy.
     """
     folder = layout.quarantine
     collector, segment = parse_segment(path)
-    with _MARKING:
-        _write_mark(layout, collector, {*(marked(layout, collector) or ()), segment})
+    with _MARKER_LOCK:
+        _write_marker(layout, collector, {*(damaged_segments(layout, collector) or ()), segment})
     make_dirs(folder, PRIVATE_DIR)
     files = list(segment_files(path))
     for file in files:
-        _keep_too(file, folder / file.name)
+        _link_or_move(file, folder / file.name)
     sync_dir(folder)
     for file in files:  # the database file is first: without it there is no segment
         file.unlink(missing_ok=True)
         sync_dir(path.parent)
 
 
-def keeps(path: Path, layout: Layout) -> bool:
+def holds_segment(path: Path, layout: Layout) -> bool:
     """Return whether the segment that was at ``path`` is in quarantine."""
     return (layout.quarantine / path.name).exists()
 
 
-def _keep_too(file: Path, target: Path) -> None:
+def _link_or_move(file: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     try:
         os.link(file, target)
@@ -57,36 +58,36 @@ def _keep_too(file: Path, target: Path) -> None:
         replace(file, target)
 
 
-def marked(layout: Layout, collector: str) -> Sequence[int] | None:
-    """Return the damaged segments that no recording has heard of yet; None when there is nothing to mend at all."""
+def damaged_segments(layout: Layout, collector: str) -> Sequence[int] | None:
+    """Return the damaged segments whose coverage is not retracted yet; None without a marker: nothing to repair."""
     try:
-        words = _mark_path(layout, collector).read_text("ascii", "replace").split()
+        words = _marker_path(layout, collector).read_text("ascii", "replace").split()
     except FileNotFoundError:
         return None
     return [int(word) for word in words if word.isdecimal()]
 
 
-def heard(layout: Layout, collector: str, segments: Iterable[int]) -> None:
-    """Let the mark say that the recording took back its claims for ``segments``, durably; raises OSError."""
-    with _MARKING:
-        _write_mark(layout, collector, set(marked(layout, collector) or ()).difference(segments))
+def mark_retracted(layout: Layout, collector: str, segments: Iterable[int]) -> None:
+    """Durably mark ``segments`` as handled: their coverage was replaced by ``crash`` gaps; raises OSError."""
+    with _MARKER_LOCK:
+        _write_marker(layout, collector, set(damaged_segments(layout, collector) or ()).difference(segments))
 
 
-def clear(layout: Layout, collector: str) -> None:
-    """Forget the mark: all time is accounted for. Raises OSError."""
-    _mark_path(layout, collector).unlink(missing_ok=True)
+def clear_marker(layout: Layout, collector: str) -> None:
+    """Remove the damage marker: all time is accounted for; raises OSError."""
+    _marker_path(layout, collector).unlink(missing_ok=True)
 
 
-def _write_mark(layout: Layout, collector: str, segments: Iterable[int]) -> None:
+def _write_marker(layout: Layout, collector: str, segments: Iterable[int]) -> None:
     make_dirs(layout.state, PRIVATE_DIR)
-    write_whole(_mark_path(layout, collector), " ".join(map(str, sorted(segments))).encode())
+    write_whole(_marker_path(layout, collector), " ".join(map(str, sorted(segments))).encode())
 
 
-def _mark_path(layout: Layout, collector: str) -> Path:
+def _marker_path(layout: Layout, collector: str) -> Path:
     return layout.state / f"{collector}.damaged"
 
 
-def keep_tail(path: Path, torn: int, folder: Path) -> None:
+def copy_torn_tail(path: Path, torn: int, folder: Path) -> None:
     """Copy the last ``torn`` bytes of the WAL of the segment at ``path`` into ``folder``; raises OSError."""
     make_dirs(folder, PRIVATE_DIR)
     with wal_path(path).open("rb") as file:

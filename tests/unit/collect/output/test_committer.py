@@ -117,13 +117,13 @@ async def test_damage_is_settled_when_the_claims_that_take_it_back_are_sealed(de
     path.write_bytes(b"x" * 9_000)
     await asyncio.to_thread(keeper.writer.sealing.finish)
     await keeper.sealed()
-    assert quarantine.marked(layout, "c0") == [1]
+    assert quarantine.damaged_segments(layout, "c0") == [1]
     await desk.take(book(B, START + S))
     await keeper.rotate()
-    assert quarantine.marked(layout, "c0") == [1], "killed now, the next start has to mend it"
+    assert quarantine.damaged_segments(layout, "c0") == [1], "killed now, the next start has to mend it"
     await asyncio.to_thread(keeper.writer.sealing.finish)
     await keeper.sealed()
-    assert quarantine.marked(layout, "c0") == []
+    assert quarantine.damaged_segments(layout, "c0") == []
 
 
 async def test_what_was_lost_reaches_back_to_the_last_turn_however_long_ago(desk: Desk) -> None:

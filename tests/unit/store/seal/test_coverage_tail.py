@@ -6,7 +6,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.records import Record
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
-from predsurv.store.seal.coverage_tail import sealed_tiles, sealed_until
+from predsurv.store.seal.coverage_tail import last_sealed_times, sealed_intervals
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 
@@ -16,7 +16,7 @@ MOCK = VenueName("mock")
 def test_a_segment_begins_where_the_rows_of_those_before_it_end(
     layout: Layout, clock: ManualClock, records: Callable[[int, int], list[Record]]
 ) -> None:
-    assert sealed_until(layout, "c0", 5) == {}
+    assert last_sealed_times(layout, "c0", 5) == {}
     log = WriteAheadLog(layout.state, "c0", clock)
     for turn in range(2):
         log.append(records(turn * 20, 20))
@@ -24,7 +24,7 @@ def test_a_segment_begins_where_the_rows_of_those_before_it_end(
         assert path is not None
         seal_segment(path, layout, clock)
     log.close()
-    ends = [sealed_until(layout, "c0", number).get(MOCK, 0) - clock.now() for number in (1, 2, 3)]
+    ends = [last_sealed_times(layout, "c0", number).get(MOCK, 0) - clock.now() for number in (1, 2, 3)]
     assert ends == [-clock.now(), 19_000_000, 39_000_000]
-    assert sealed_until(layout, "c1", 3) == {}
-    assert len(list(sealed_tiles(layout, "c0", MOCK, clock.now()))) == 4
+    assert last_sealed_times(layout, "c1", 3) == {}
+    assert len(list(sealed_intervals(layout, "c0", MOCK, clock.now()))) == 4

@@ -23,20 +23,20 @@ def damage(layout: Layout, collector: str, segment: int) -> None:
     layout.wal.mkdir(parents=True, exist_ok=True)
     path = layout.wal / segment_name(collector, segment)
     path.write_bytes(b"nothing")
-    quarantine.keep_segment(path, layout)
+    quarantine.move_segment(path, layout)
     assert not path.exists()
     assert (layout.quarantine / path.name).read_bytes() == b"nothing"
 
 
 def test_damage_is_marked_until_it_is_mended(layout: Layout) -> None:
-    assert quarantine.marked(layout, "c0") is None
+    assert quarantine.damaged_segments(layout, "c0") is None
     damage(layout, "c0", 12)
     damage(layout, "c0", 3)
-    assert quarantine.marked(layout, "c0") == [3, 12]
-    assert quarantine.marked(layout, "c1") is None
-    quarantine.clear(layout, "c0")
-    quarantine.clear(layout, "c0")
-    assert quarantine.marked(layout, "c0") is None
+    assert quarantine.damaged_segments(layout, "c0") == [3, 12]
+    assert quarantine.damaged_segments(layout, "c1") is None
+    quarantine.clear_marker(layout, "c0")
+    quarantine.clear_marker(layout, "c0")
+    assert quarantine.damaged_segments(layout, "c0") is None
 
 
 def test_a_move_into_quarantine_that_stops_half_way_is_whole_and_not_forgotten(
@@ -62,7 +62,7 @@ def test_a_move_into_quarantine_that_stops_half_way_is_whole_and_not_forgotten(
     assert not path.exists()
     assert (layout.quarantine / beside.name).read_bytes() == b"all of it"
     assert seal_segment(path, layout, ManualClock()).damaged
-    assert quarantine.marked(layout, "c0") == [7]
+    assert quarantine.damaged_segments(layout, "c0") == [7]
     assert not beside.exists()
     assert (layout.quarantine / beside.name).read_bytes() == b"all of it"
 
@@ -73,19 +73,19 @@ def test_where_links_are_unknown_the_segment_is_moved(layout: Layout, monkeypatc
 
     monkeypatch.setattr(os, "link", refusing)
     damage(layout, "c0", 3)
-    assert quarantine.marked(layout, "c0") == [3]
+    assert quarantine.damaged_segments(layout, "c0") == [3]
 
 
 def test_what_was_heard_of_is_still_to_be_mended(layout: Layout) -> None:
     damage(layout, "c0", 3)
     damage(layout, "c0", 4)
-    quarantine.heard(layout, "c0", {3})
-    assert quarantine.marked(layout, "c0") == [4]
-    quarantine.heard(layout, "c0", {4})
-    assert quarantine.marked(layout, "c0") == []
+    quarantine.mark_retracted(layout, "c0", {3})
+    assert quarantine.damaged_segments(layout, "c0") == [4]
+    quarantine.mark_retracted(layout, "c0", {4})
+    assert quarantine.damaged_segments(layout, "c0") == []
 
 
 def test_a_mark_of_another_version_or_with_a_flipped_bit_is_still_a_mark(layout: Layout) -> None:
     layout.state.mkdir(parents=True)
     (layout.state / "c0.damaged").write_bytes(b"\xff12 7 x")
-    assert quarantine.marked(layout, "c0") == [7]
+    assert quarantine.damaged_segments(layout, "c0") == [7]
