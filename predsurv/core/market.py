@@ -94,6 +94,20 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the keys of all outcomes, in the venue's order."""
         return tuple(self.key(index) for index in range(len(self.outcomes)))
 
+    def primary_keys(self, *, mirrored: bool) -> tuple[InstrumentKey, ...]:
+        """Return the instruments whose books together hold all orders of the market.
+
+        ``mirrored``: the venue keeps one book per binary market, in which a bid for one outcome at p
+        is an offer of the other at 1 − p, so the first outcome's book is complete. A market of any
+        other number of outcomes has one book per outcome, as have all markets where it is False.
+        """
+        keys = self.keys()
+        return keys[:1] if mirrored and len(keys) == 2 else keys
+
+    def primary_of(self, key: InstrumentKey, *, mirrored: bool) -> InstrumentKey:
+        """Return the instrument among ``primary_keys`` in whose book ``key``, one of this market's, trades."""
+        return self.key(0) if mirrored and len(self.outcomes) == 2 else key
+
 
 def on_grid(market: Market, price: Price) -> bool:
     """Return whether ``price`` is one the venue accepts for an order in this market."""

@@ -74,7 +74,7 @@ def choose(
     known: list[Market] = []
     held_markets = {key.market_id for key in held}
     owned = {each.market_id: each for group in groups for each in group.markets if each.market_id in held_markets}
-    keys = {_book_of(key, owned.get(key.market_id), mirrored=mirrored) for key in held}
+    keys = {_primary(key, owned.get(key.market_id), mirrored=mirrored) for key in held}
     for group in sorted(groups, key=lambda each: (not each.exclusive, -each.volume, each.event_id)):
         if group.keys and len(keys) + sum(key not in keys for key in group.keys) <= capacity:
             known += group.markets
@@ -93,13 +93,11 @@ def keys_to_watch(market: Market, *, mirrored: bool) -> tuple[InstrumentKey, ...
     """Return the instruments of a market whose books say everything, none when it cannot be traded."""
     if not is_open(market):
         return ()
-    keys = market.keys()
-    return keys[:1] if mirrored and len(keys) == 2 else keys
+    return market.primary_keys(mirrored=mirrored)
 
 
-def _book_of(key: InstrumentKey, market: Market | None, *, mirrored: bool) -> InstrumentKey:
-    """Return the instrument whose book says all of ``key``; ``market`` is None when nobody knows it."""
-    return market.key(0) if mirrored and market is not None and len(market.outcomes) == 2 else key
+def _primary(key: InstrumentKey, market: Market | None, *, mirrored: bool) -> InstrumentKey:
+    return key if market is None else market.primary_of(key, mirrored=mirrored)
 
 
 def _group(event_id: EventId, members: Sequence[Market], *, mirrored: bool) -> _Group:

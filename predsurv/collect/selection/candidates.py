@@ -66,12 +66,9 @@ class CandidateSet:
         if len(self._markets) >= MARKETS_MAX and market.market_id not in self._markets:
             self.refused += 1
             return
-        keys = market.keys()
-        if self.scope.mirrored and len(keys) == 2:
-            keys = keys[:1]
         self._markets[market.market_id] = tuple(
             Candidate(key, market.tradable, market.volume_24h or 0, market.liquidity or 0, market.close_time)
-            for key in keys
+            for key in market.primary_keys(mirrored=self.scope.mirrored)
         )
 
     def apply(self, event: MarketChange | MarketResolved) -> tuple[InstrumentKey, ...]:

@@ -7,13 +7,7 @@ the second outcome from the first, or paper fills shares that do not exist.
 from collections.abc import Set as AbstractSet
 
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.core.market import Market
 from predsurv.state.market_cache import MarketCache
-
-
-def is_binary(market: Market) -> bool:
-    """Return whether the market has exactly two outcomes, so that one is 1 − the other."""
-    return len(market.outcomes) == 2
 
 
 class PrimaryBooks:
@@ -33,5 +27,5 @@ class PrimaryBooks:
             market = self._cache.market(key.venue, key.market_id)
             if market is None:
                 return key
-            known = self._primary[key] = market.key(0) if is_binary(market) else key
+            known = self._primary[key] = market.primary_of(key, mirrored=True)
         return known

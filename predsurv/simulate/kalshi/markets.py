@@ -90,12 +90,12 @@ class KalshiMarkets:
             for ticker in known:
                 self.listed[ticker].market = market
             return
-        outcomes = market.outcomes[:1] if len(market.outcomes) == 2 else market.outcomes
+        keys = market.primary_keys(mirrored=True)
         event = "KX" + _upper(market.event_id)
-        for outcome in outcomes:
-            several = len(outcomes) > 1
+        for key, outcome in zip(keys, market.outcomes, strict=False):
+            several = len(keys) > 1
             ticker = "KX" + _upper(outcome.instrument_id if several else market.market_id)
-            self._tickers[InstrumentKey(market.venue, market.market_id, outcome.instrument_id)] = ticker
+            self._tickers[key] = ticker
             self._of_market.setdefault(market.market_id, []).append(ticker)
             self.listed[ticker] = KalshiMarketState(ticker, event, event.partition("-")[0], market, outcome, several)
             self.books[ticker] = KalshiBook()

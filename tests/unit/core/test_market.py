@@ -47,6 +47,22 @@ def test_keys_follow_the_outcomes() -> None:
         MARKET.key(2)
 
 
+def test_the_first_outcome_of_a_binary_market_stands_for_both_where_books_are_mirrored() -> None:
+    yes, no = MARKET.keys()
+    assert MARKET.primary_keys(mirrored=True) == (yes,)
+    assert MARKET.primary_keys(mirrored=False) == (yes, no)
+    assert MARKET.primary_of(no, mirrored=True) == MARKET.primary_of(yes, mirrored=True) == yes
+    assert MARKET.primary_of(no, mirrored=False) == no
+
+
+@pytest.mark.parametrize("labels", ["a", "abc"])
+def test_other_numbers_of_outcomes_have_a_book_each(labels: str) -> None:
+    market = replace(MARKET, outcomes=tuple(Outcome(InstrumentId(label), label) for label in labels))
+    for mirrored in (True, False):
+        assert market.primary_keys(mirrored=mirrored) == market.keys()
+        assert [market.primary_of(key, mirrored=mirrored) for key in market.keys()] == list(market.keys())  # noqa: SIM118
+
+
 @pytest.mark.parametrize(("price", "valid"), [(10_000, True), (15_000, False), (0, False), (1_000_000, False)])
 def test_uniform_grid(price: int, valid: bool) -> None:
     assert on_grid(MARKET, Price(price)) is valid

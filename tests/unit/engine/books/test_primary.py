@@ -2,7 +2,7 @@
 
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Outcome
-from predsurv.engine.books.primary import PrimaryBooks, is_binary
+from predsurv.engine.books.primary import PrimaryBooks
 from predsurv.state.market_cache import MarketCache
 from tests.kit.trading_samples import NO, YES, V, market
 
@@ -25,7 +25,6 @@ def test_the_second_outcome_trades_in_the_first_ones_book() -> None:
 def test_markets_of_many_outcomes_and_other_venues_keep_their_books() -> None:
     assert PrimaryBooks(cache(), {V}).primary(THREE.key(1)) == THREE.key(1)
     assert PrimaryBooks(cache(), {VenueName("else")}).primary(NO) == NO
-    assert not is_binary(THREE)
 
 
 def test_an_unknown_market_is_not_remembered_as_its_own() -> None:
