@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import NetworkForbiddenError
+from tests.kit.network_guard import NetworkForbiddenError
 
 
 @pytest.fixture(scope="module", autouse=True)

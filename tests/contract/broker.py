@@ -1,7 +1,6 @@
 """The laws of a broker. A venue's test file is a subclass and a ``harness`` fixture."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import pytest
@@ -21,8 +20,7 @@ from predsurv.core.market import Market
 from predsurv.core.num import Price, Size, notional, notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, PlaceOrder
 from predsurv.ports import Broker
-
-TIMEOUT_S = 20
+from tests.kit.broker_answers import answers, filled, told
 
 
 class Stage(Struct, frozen=True):
@@ -55,28 +53,6 @@ class BrokerHarness(Protocol):
     async def limit_rate(self, broker: Broker) -> None:
         """Let the venue refuse the next request for load, once."""
         ...
-
-
-Answered = Callable[[list[AccountEvent]], bool]
-
-
-async def answers(events: AsyncIterator[AccountEvent], until: Answered) -> list[AccountEvent]:
-    """Return the answers up to the one that satisfies ``until``; fails when that takes too long."""
-    got: list[AccountEvent] = []
-    async with asyncio.timeout(TIMEOUT_S):
-        while not until(got):
-            got.append(await anext(events))
-    return got
-
-
-def told(name: str, *kinds: type) -> Answered:
-    """Return the question whether order ``name`` has had an answer of one of ``kinds``."""
-    return lambda events: any(isinstance(event, kinds) and event.client_order_id == name for event in events)
-
-
-def filled(name: str, size: int) -> Answered:
-    """Return the question whether ``size`` of order ``name`` was filled."""
-    return lambda events: sum(e.size for e in events if isinstance(e, Fill) and e.client_order_id == name) >= size
 
 
 def buy(stage: Stage, name: str, **changes: Any) -> Approved:

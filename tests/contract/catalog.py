@@ -8,8 +8,8 @@ from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import Approved, PlaceOrder
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery
-from tests.contract.broker import answers
 from tests.contract.feed import opened, read
+from tests.kit.broker_answers import answers
 
 OVER = {"closed", "resolved", "void"}
 

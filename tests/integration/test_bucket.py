@@ -20,7 +20,7 @@ from predsurv.store.remote import upload_journal as uploads
 from predsurv.store.remote.download import DownloadRequest
 from predsurv.store.remote.object_store import BucketStore
 from predsurv.venues.mock.venue import MockVenue
-from tests.integration.test_collect_job import START, FastClock, S, column, configured, scan
+from tests.kit.collect_runs import START, FastClock, S, column, configured, scan
 from tests.kit.object_store import BUCKET, ObjectStoreServer, object_store
 
 URL = f"s3://{BUCKET}/pred/surv"

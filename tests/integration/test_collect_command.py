@@ -19,7 +19,7 @@ from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import Layout
 from predsurv.venues.mock.venue import MockVenue
-from tests.integration.test_collect_job import assert_whole, column
+from tests.kit.collect_runs import assert_whole, column
 
 CONFIG = """
 data_dir = "data"

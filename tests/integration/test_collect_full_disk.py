@@ -13,15 +13,15 @@ from predsurv.store.read import verify_books as audit
 from predsurv.store.wal.segment import SegmentWriter
 from predsurv.store.wal.segment_ids import create_segment
 from predsurv.venues.mock.venue import MockVenue
-from tests.integration.test_collect_damage import (
+from tests.kit.collect_runs import FastClock, S, column, configured, scan
+from tests.kit.disk import Disk
+from tests.kit.killed_collector import (
     KNOWN,
     assert_nothing_is_claimed_without_its_rows,
     known,
     record,
     until,
 )
-from tests.integration.test_collect_job import FastClock, S, column, configured, scan
-from tests.kit.disk import Disk
 
 
 def assert_whole(data_dir: Path, end: int) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from predsurv.core.events import BookDelta
-from tests.proofs.rotations import Judge, rotate
+from tests.kit.rotation_trial import Judge, rotate
 
 
 async def test_rotation_loses_and_doubles_nothing() -> None:

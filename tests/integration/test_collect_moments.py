@@ -24,7 +24,9 @@ from predsurv.store.layout import Layout, segments_of
 from predsurv.store.universe import UniverseWriter
 from predsurv.store.wal import quarantine
 from predsurv.venues.mock.venue import MockVenue
-from tests.integration.test_collect_damage import (
+from tests.kit.collect_runs import START, BrokenVenue, FastClock, S, column, configured, scan
+from tests.kit.disk import Disk
+from tests.kit.killed_collector import (
     KNOWN,
     PATIENCE_S,
     assert_nothing_is_claimed_without_its_rows,
@@ -34,8 +36,6 @@ from tests.integration.test_collect_damage import (
     until,
     wipe,
 )
-from tests.integration.test_collect_job import START, BrokenVenue, FastClock, S, column, configured, scan
-from tests.kit.disk import Disk
 
 
 async def prepared(folder: Path, **flags: object) -> tuple[Config, FastClock]:

@@ -15,7 +15,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.ports import MarketQuery
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
-from tests.integration.test_collect_job import MOCK, FastClock, S, assert_whole, column, configured, record, scan
+from tests.kit.collect_runs import MOCK, FastClock, S, assert_whole, column, configured, record, scan
 
 
 async def scan_part(config: Config, clock: FastClock, first: int, count: int) -> None:

@@ -8,8 +8,8 @@ import pytest
 from predsurv.cli.app import main
 from predsurv.core.ids import VenueName
 from predsurv.store.universe import UniverseWriter
-from tests.integration.test_mine_job import DATE, START, record, session
 from tests.kit.market_samples import market
+from tests.kit.mining_samples import DATE, START, record, session
 
 
 @pytest.fixture(autouse=True)

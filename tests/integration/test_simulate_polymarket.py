@@ -20,7 +20,7 @@ from predsurv.simulate.polymarket.simulator import PolymarketSimulator, Polymark
 from predsurv.simulate.server import MESSAGE_BYTES_MAX
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.session import StreamPolicy
-from tests.proofs.judge_polymarket import Judge
+from tests.kit.polymarket_judge import Judge
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -1,200 +1,21 @@
 """The real Kalshi adapter against a simulated Kalshi that misbehaves.
 
-``python -m tests.proofs.chaos_kalshi [--seconds 60] [--rate 3000] [--tickers 1000] [--faults mixed]
-[--keyless]`` prints what was right and wrong. Kept apart from the tests because it takes minutes of
-real time.
+``python -m tests.proofs chaos_kalshi [--seconds 60] [--rate 3000] [--tickers 1000] [--faults mixed] [--keyless]``
+prints what was right and wrong.
 """
 
 import argparse
 import asyncio
 import logging
-import random
 import sys
-import tempfile
-import time
-from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Sequence
 
-from predsurv.core.events import BookDelta, BookSnapshot, Connected, Gap, MarketEvent, MarketResolved, Wanted
-from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import Coverage
-from predsurv.ports import Feed
-from predsurv.simulate.fault_log import InjectedFault
-from predsurv.state.book import Book
-from predsurv.state.coverage import CoverageReducer
-from predsurv.venues.streaming.session import StreamPolicy
-from tests.kit.simulated_kalshi import SimulatedKalshi, key
-
-S = 1_000_000_000
-LOOK_EVERY_S = 5.0
-QUIET_S = 0.4
-QUIET_POLLED_S = 6.0
-"""Longer than asking for all books takes without a key."""
-QUIET_MAX_S = 15.0
-RECOVER_S = 60.0
-NOTICE_NS = 45 * S
-"""A connection that froze is found dead after 15 s of silence and 10 s without an answer."""
-
-DEAD = frozenset({"disconnect", "stall"})
-HARMLESS = frozenset({"unknown", "error26"})
+from tests.kit.kalshi_chaos import ChaosSettings, chaos
 
 
-class Judge:
-    """Keeps the books a feed tells of, and account of its gaps."""
-
-    def __init__(self, keys: Iterable[InstrumentKey], now: int, *, polled: bool) -> None:
-        self.books = {each: Book(each) for each in keys}
-        self.coverage = CoverageReducer("polled" if polled else "live")
-        self.closed: list[Coverage] = []
-        self.counts: Counter[str] = Counter()
-        self.recoveries: list[tuple[int, str]] = []
-        self.wrong: list[str] = []
-        self.looked = 0
-        self._settled: set[str] = set()
-        self._since: dict[InstrumentKey, tuple[int, str]] = {}
-        self._connected = 0
-        for each in self.books:
-            self.closed += self.coverage.apply(Wanted(each, now))
-
-    def take(self, batch: Iterable[MarketEvent]) -> None:
-        """Take in what the feed said."""
-        for event in batch:
-            self.counts[type(event).__name__] += 1
-            self.closed += self.coverage.apply(event)
-            if isinstance(event, BookDelta):
-                self.books[event.key].apply(event)
-            elif isinstance(event, Gap):
-                self.counts[event.reason] += 1
-                self.books[event.key].apply(event)
-                if event.reason in DEAD or event.key not in self._since:
-                    self._since[event.key] = (event.ts_recv, event.reason)
-            elif isinstance(event, BookSnapshot):
-                self._whole(event)
-            elif isinstance(event, Connected):
-                self._connected = event.ts_recv
-            elif isinstance(event, MarketResolved):
-                self._settled.add(event.market_id)
-
-    def _whole(self, book: BookSnapshot) -> None:
-        self.books[book.key].apply(book)
-        since = self._since.pop(book.key, None)
-        if since is not None:
-            # What a dead link costs counts from when there is a link again.
-            begun = max(since[0], self._connected) if since[1] in DEAD else since[0]
-            self.recoveries.append((book.ts_recv - begun, since[1]))
-
-    def untrusted(self) -> int:
-        """Return how many books are not trusted, of markets that have one: settled ones have none any more."""
-        return sum(not book.trusted for each, book in self.books.items() if each.market_id not in self._settled)
-
-    def look(self, simulated: SimulatedKalshi, stale: frozenset[str]) -> None:
-        """Compare every trusted book that is not on a frozen connection with the true one."""
-        for each, book in self.books.items():
-            if book.trusted and each.market_id not in stale:
-                self.looked += 1
-                if not simulated.is_exact(book):
-                    self.wrong.append(str(each))
-
-    def untold(self, deeds: Iterable[InjectedFault]) -> list[InjectedFault]:
-        """Return the outages during or after which no gap was told of any of their markets."""
-        gaps: dict[str, list[Coverage]] = {}
-        for row in self.closed:
-            if row.state == "gap":
-                gaps.setdefault(row.key.market_id, []).append(row)
-        return [
-            deed
-            for deed in deeds
-            if deed.tokens
-            and deed.kind not in HARMLESS
-            and not any(
-                row.start <= deed.start + NOTICE_NS and row.end >= deed.start - S
-                for token in deed.tokens
-                for row in gaps.get(token, ())
-            )
-        ]
-
-
-async def listen(feed: Feed, judge: Judge) -> None:
-    """Judge what the feed says."""
-    async for batch in feed.batches():
-        judge.take(batch)
-
-
-async def rest(simulated: SimulatedKalshi, judge: Judge, quiet_s: float = QUIET_S) -> None:
-    """Stop the venue until everything has arrived, compare, and go on."""
-    await simulated.pause()
-    began, count = time.monotonic(), -1
-    while count != judge.counts.total() and time.monotonic() - began < QUIET_MAX_S:
-        count = judge.counts.total()
-        await asyncio.sleep(quiet_s)
-    members = simulated.server.hall.members.values()
-    stale = frozenset(ticker for each in members if each.talk.mischief.frozen for ticker in each.talk.tickers())
-    judge.look(simulated, stale)
-    simulated.resume()
-
-
-async def chaos(args: argparse.Namespace) -> int:
-    """Run; return 1 when anything was wrong."""
-    with tempfile.TemporaryDirectory() as folder:
-        simulated = SimulatedKalshi(
-            Path(folder), markets=args.markets, rate=args.rate, faults=args.faults, seed=args.seed
-        )
-        await simulated.start()
-        venue = simulated.venue(keyed=not args.keyless, policy=StreamPolicy(), rand=random.Random(args.seed).random)
-        feed, quiet = venue.feed(), QUIET_POLLED_S if args.keyless else QUIET_S
-        keys = [key(ticker) for ticker in [*simulated.server.world.listed][: args.tickers]]
-        judge = Judge(keys, simulated.clock.now(), polled=args.keyless)
-        listening = asyncio.create_task(listen(feed, judge))
-        await feed.watch(frozenset(keys))
-        cpu, began = time.process_time(), time.monotonic()
-        while time.monotonic() - began < args.seconds and not listening.done():
-            await asyncio.sleep(LOOK_EVERY_S)
-            await rest(simulated, judge, quiet)
-        cpu, ran = time.process_time() - cpu, time.monotonic() - began
-        simulated.server.stop_faults()
-        untrusted = await recover(judge)
-        await rest(simulated, judge, quiet)
-        judge.closed += judge.coverage.cut(simulated.clock.now())
-        await feed.aclose()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
-        await venue.aclose()
-        await simulated.aclose()
-    return report(judge, simulated.server.hall.truth.deeds, (ran, cpu, untrusted))
-
-
-async def recover(judge: Judge) -> int:
-    """Wait until every book is trusted; return how many are not in the end."""
-    for _ in range(int(RECOVER_S / QUIET_S)):
-        if not judge.untrusted():
-            break
-        await asyncio.sleep(QUIET_S)
-    return judge.untrusted()
-
-
-def report(judge: Judge, deeds: list[InjectedFault], spent: tuple[float, float, int]) -> int:
-    """Print the verdict; return 1 when anything was wrong."""
-    ran, cpu, untrusted = spent
-    kinds = Counter(deed.kind for deed in deeds)
-    untold = judge.untold(deeds)
-    recoveries = sorted(judge.recoveries)
-    p99 = recoveries[len(recoveries) * 99 // 100][0] / 1e9 if recoveries else 0.0
-    median = recoveries[len(recoveries) // 2][0] / 1e9 if recoveries else 0.0
-    slow = Counter((reason, f"{took / 1e9:.0f} s") for took, reason in recoveries if took > 3e9)
-    print(f"{ran:.0f} s, {judge.counts['BookDelta'] / ran:,.0f} changes/s, {cpu / ran:.0%} of a core for both sides")
-    print("events:", ", ".join(f"{name} {count:,}" for name, count in judge.counts.most_common()))
-    print("faults:", ", ".join(f"{name} {count}" for name, count in kinds.most_common()))
-    print(f"trusted books compared {judge.looked:,} times: {len(judge.wrong)} wrong {judge.wrong[:5]}")
-    print(f"outages without a gap: {len(untold)} {[(deed.kind, deed.link) for deed in untold[:5]]}")
-    print(f"recoveries {len(recoveries):,}: median {median:.2f} s, p99 {p99:.2f} s; over 3 s: {dict(slow)}")
-    print(f"not trusted in the end: {untrusted}")
-    return int(bool(judge.wrong or untold or untrusted or p99 > 5))
-
-
-def main() -> int:
-    """Parse the options and run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(words: Sequence[str]) -> int:
+    """Run and report; return 1 when anything was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs chaos_kalshi", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=int, default=3_000)
     parser.add_argument("--markets", type=int, default=900)
@@ -203,8 +24,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keyless", action="store_true")
     logging.basicConfig(level=logging.ERROR)
-    return asyncio.run(chaos(parser.parse_args()))
+    report = asyncio.run(chaos(ChaosSettings(**vars(parser.parse_args(words)))))
+    print("\n".join(report.lines))
+    return int(not report.good)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -22,7 +22,7 @@ from predsurv.simulate.polymarket.faulty_link import FaultyLink
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.simulate.server import ClientLink
 from predsurv.venues.polymarket.venue import PolymarketVenue
-from tests.proofs.judge_polymarket import Judge
+from tests.kit.polymarket_judge import Judge
 
 VENUE = VenueName("polymarket")
 PROBE_SECONDS = 0.25

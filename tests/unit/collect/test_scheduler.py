@@ -13,8 +13,8 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
+from tests.kit.candidate_samples import change, market
 from tests.kit.recorder_samples import START, S
-from tests.unit.collect.selection.test_candidates import change, market
 
 PERIOD = 60 * S
 

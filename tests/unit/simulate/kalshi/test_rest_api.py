@@ -11,7 +11,7 @@ from predsurv.core.num import Price, Size
 from predsurv.simulate.kalshi.markets import KalshiMarkets
 from predsurv.simulate.kalshi.rest_api import answer, refusal
 from predsurv.venues.kalshi import rest_wire as rows
-from tests.unit.simulate.kalshi.test_session import KEY, NOW, TICKER, VENUE, market
+from tests.kit.simulated_kalshi_samples import KEY, NOW, TICKER, VENUE, market
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import json
-from hashlib import sha1
 from pathlib import Path
 
 import msgspec
@@ -9,17 +8,13 @@ from hypothesis import strategies as st
 from predsurv.core.ids import Side
 from predsurv.core.num import MICROS, Price, Size, parse_micros
 from predsurv.simulate.polymarket.books import TokenPairBook, levels
+from tests.kit.oracle_polymarket import book_hash
 
 TICK = 10_000
 
 
 def twin() -> TokenPairBook:
     return TokenPairBook("0xa1", ("11", "22"), 1_000, (5 * MICROS, TICK, False))
-
-
-def recipe(book: dict[str, object]) -> str:
-    """The venue's hash, written down independently: venues/polymarket.md 3.4."""
-    return sha1(json.dumps({**book, "hash": ""}, separators=(",", ":")).encode(), usedforsecurity=False).hexdigest()
 
 
 def test_hashes_are_those_of_recorded_books(payloads: Path) -> None:
@@ -45,7 +40,7 @@ def test_a_summary_is_the_venues_with_its_own_hash() -> None:
     book.traded(850_000)
     book.settle(1_234)
     said = json.loads(book.summary(0))
-    assert said["hash"] == recipe(said)
+    assert said["hash"] == book_hash(said)
     assert list(said) == [
         "market", "asset_id", "timestamp", "hash", "bids", "asks",
         "min_order_size", "tick_size", "neg_risk", "last_trade_price",
@@ -61,7 +56,7 @@ def test_a_summary_is_the_venues_with_its_own_hash() -> None:
     other = json.loads(book.summary(1))
     assert other["asks"] == [{"price": "0.9", "size": "1350.6"}, {"price": "0.52", "size": "30"}]
     assert (other["bids"], other["last_trade_price"]) == ([{"price": "0.48", "size": "503.32"}], "0.150")
-    assert other["hash"] == recipe(other)
+    assert other["hash"] == book_hash(other)
 
 
 def test_a_finer_tick_is_another_hash() -> None:
@@ -94,8 +89,8 @@ def test_both_tokens_always_mirror_each_other_and_the_plain_book(changes: list[t
         plain[side, ticks * TICK] = size
         book.settle(number)
         first, second = (msgspec.json.decode(book.summary(outcome)) for outcome in (0, 1))
-        assert first["hash"] == recipe(first)
-        assert second["hash"] == recipe(second)
+        assert first["hash"] == book_hash(first)
+        assert second["hash"] == book_hash(second)
         mirrored = [{"price": str(1_000 - round(float(e["price"]) * 1_000)), "size": e["size"]} for e in first["asks"]]
         assert mirrored == [{"price": str(round(float(e["price"]) * 1_000)), "size": e["size"]} for e in second["bids"]]
     held = {

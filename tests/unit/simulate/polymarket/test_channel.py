@@ -14,8 +14,8 @@ from predsurv.simulate.polymarket.channel import MarketChannel
 from predsurv.simulate.polymarket.faulty_link import FaultyLink
 from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import OPENING_TOKENS_MAX, Subscribers
+from tests.kit.oracle_polymarket import book_hash
 from tests.kit.recording_link import RecordingLink
-from tests.unit.simulate.polymarket.test_books import recipe
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -94,7 +94,7 @@ class Reader:
             "neg_risk": row.neg_risk,
             "last_trade_price": book["last"],
         }
-        assert recipe(made) == said
+        assert book_hash(made) == said
         self.checked += 1
 
     def _book(self, message: Any) -> None:

@@ -12,7 +12,7 @@ from predsurv.exchange.world import SECOND
 from predsurv.net.clock import ManualClock
 from predsurv.venues.mock import MockVenue
 from predsurv.venues.mock.broker import LATENCY_NS
-from tests.contract.broker import answers
+from tests.kit.broker_answers import answers
 
 
 def make(*faults: str) -> tuple[MockVenue, ManualClock, InstrumentKey]:

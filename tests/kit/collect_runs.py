@@ -1,0 +1,130 @@
+"""A collector on the mock venue in fast time, and its files read back."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from predsurv.cli.commands.status import check_files, check_tiling
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.report import CollectReport
+from predsurv.config import Config, load
+from predsurv.core.errors import PermanentError
+from predsurv.core.events import MarketEvent
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue, VenueTraits
+from predsurv.store.layout import FOLDERS, Dataset, Layout
+from predsurv.store.universe import UniverseWriter
+from predsurv.venues.mock.venue import MockVenue
+
+S = 1_000_000_000
+
+HOUR = 3_600 * S
+
+MOCK = VenueName("mock")
+
+START = 1_799_999_990 * S  # ten seconds before a full hour
+
+LEVELS = 5
+
+
+class FastClock:
+    """Real time, several times as fast; adding to ``wall`` makes the wall clock jump."""
+
+    def __init__(self, wall: int = START, factor: int = 6) -> None:
+        self.wall = wall
+        self._factor = factor
+        self._start = time.monotonic_ns()
+
+    def monotonic(self) -> int:
+        return (time.monotonic_ns() - self._start) * self._factor
+
+    def now(self) -> int:
+        return self.wall + self.monotonic()
+
+    async def sleep(self, duration: int) -> None:
+        await asyncio.sleep(max(duration, 0) / self._factor / S)
+
+
+def configured(data_dir: Path, /, **flags: object) -> Config:
+    base: dict[str, object] = {
+        "data_dir": str(data_dir),
+        "mock.enabled": True,
+        "mock.markets": 60,
+        "mock.rate": 300,
+        "collector.max_instruments": 40,
+        "collector.rotation_period": "4s",
+        "storage.top_levels": LEVELS,
+        "storage.seal_interval": "3s",
+        "storage.heartbeat_interval": "5s",
+    }
+    return load(flags=base | {name.replace("__", "."): value for name, value in flags.items()}, environ={}).config
+
+
+async def scan(config: Config, clock: FastClock, venue: Venue | None = None) -> None:
+    catalog = (venue or MockVenue(config.mock, clock)).catalog()
+    with UniverseWriter(config.data_dir, MOCK, clock.now()) as writer:
+        async for market in catalog.markets(MarketQuery()):
+            writer.write(market)
+        writer.commit()
+
+
+async def record(config: Config, clock: FastClock, duration: int) -> CollectReport:
+    return await Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()).run(duration)
+
+
+def column(data_dir: Path, dataset: Dataset, *names: str) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for path in sorted((data_dir / FOLDERS[dataset]).rglob("*.parquet")):
+        table = pq.ParquetFile(path, page_checksum_verification=True).read(columns=list(names))
+        rows += zip(
+            *(table[name].cast("int64").to_pylist() if name in TIMES else table[name].to_pylist() for name in names),
+            strict=True,
+        )
+    return rows
+
+
+TIMES = {"ts_recv", "start", "end"}
+
+
+def assert_whole(data_dir: Path) -> None:
+    assert list(check_files(Layout(data_dir))) == []
+    assert list(check_tiling(data_dir)) == []
+    changes = column(data_dir, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
+    assert len(changes) == len(set(changes)) > 0
+
+
+class BrokenFeed:
+    """A feed that the venue refuses for good."""
+
+    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+        raise PermanentError("broken: the venue refused us (401); check the key")
+
+    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
+        await asyncio.Event().wait()
+        yield []
+
+    async def aclose(self) -> None:
+        pass
+
+
+class BrokenVenue:
+    """The mock venue under another name with a feed that never works."""
+
+    name = VenueName("kalshi")
+    traits = VenueTraits()
+
+    def catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    def feed(self) -> Feed:
+        return BrokenFeed()
+
+    def broker(self) -> Broker:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass

@@ -1,0 +1,163 @@
+"""Rotate a recording on the mock exchange in virtual time and compare it with the exchange's own tape."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from msgspec import Struct, field
+
+from predsurv.collect.clock import SteadyClock
+from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
+from predsurv.collect.scheduler import RotationScheduler, SelectionSettings
+from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
+from predsurv.collect.session import RecordingSession
+from predsurv.config import MockConfig
+from predsurv.core.events import BookDelta, BookSnapshot, Trade
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import Coverage, Record
+from predsurv.exchange.tape import LevelChange
+from predsurv.net.clock import ManualClock
+from predsurv.ports import MarketQuery
+from predsurv.venues.mock.clocked_exchange import TapeInbox
+from predsurv.venues.mock.feed import TURN_NS
+from predsurv.venues.mock.venue import MockVenue
+
+S = 1_000_000_000
+
+PERIOD = 2 * S
+
+STEP = 10_000_000
+
+
+class Verdict(Struct):
+    """What was found; ``changes`` recorded, of them ``lost`` and ``doubled``; gaps without a cause in the plan."""
+
+    rotations: int = 0
+    swaps: int = 0
+    changes: int = 0
+    lost: int = 0
+    doubled: int = 0
+    orphans: int = 0
+    strays: int = 0
+    untiled: int = 0
+    unexplained: Counter[str] = field(default_factory=Counter)
+
+
+async def rotate(count: int, *, markets: int = 120, rate: int = 400, capacity: int = 40) -> Verdict:
+    """Record through ``count`` rotations and compare with the tape."""
+    clock = ManualClock()
+    venue = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), clock)
+    tape = venue.session.listen()
+    recorder, roster = Recorder(RecordingPolicy()), CandidateSet(ShardFilter(mirrored=True))
+    steering = RotationScheduler(
+        recorder, roster, SelectionSettings(capacity=capacity, explore_share=700_000, period=PERIOD), clock
+    )
+    session = RecordingSession(venue, recorder, steering, clock, SteadyClock(clock))
+    scanning = asyncio.create_task(_scan(venue, roster))
+    while not scanning.done():
+        await clock.advance(STEP)
+    judge = Judge()
+    running = asyncio.create_task(session.run(dict))
+    while steering.rotations < count:
+        await clock.advance(STEP)
+        session.settle()
+        _forget(session)
+        judge.take(session.records, tape, venue)
+        session.records = []
+    session.records += recorder.stop()
+    judge.take(session.records, tape, venue)
+    running.cancel()
+    await asyncio.wait([running])
+    verdict = judge.verdict()
+    verdict.rotations, verdict.swaps = steering.rotations, judge.swaps
+    verdict.orphans, verdict.strays = recorder.tally.orphans, recorder.tally.strays
+    return verdict
+
+
+async def _scan(venue: MockVenue, roster: CandidateSet) -> None:
+    async for market in venue.catalog().markets(MarketQuery()):
+        roster.add(market)
+
+
+def _forget(session: RecordingSession) -> None:
+    """Do as the ledger would, in memory."""
+    account, past = session.recorder.account, session.steering.past
+    if not isinstance(past, Memory):
+        past = session.steering.past = Memory()
+    ends = account.idle()
+    past.ended.update(ends)
+    account.hand_over(ends)
+
+
+class Memory:
+    """A ledger without a disk."""
+
+    def __init__(self) -> None:
+        self.ended: dict[InstrumentKey, int] = {}
+
+    def ends(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int]:
+        """Return where the accounts of ``keys`` ended."""
+        return {key: self.ended[key] for key in keys if key in self.ended}
+
+    def every(self, venue: str) -> dict[InstrumentKey, int]:
+        """Return where all accounts of ``venue`` ended."""
+        return {key: ended for key, ended in self.ended.items() if key.venue == venue}
+
+
+class Judge:
+    """Keeps what was recorded and what happened, and compares them."""
+
+    def __init__(self) -> None:
+        self.swaps = 0
+        self._tiles: defaultdict[InstrumentKey, list[Coverage]] = defaultdict(list)
+        self._rows: defaultdict[InstrumentKey, list[tuple[int, int, bool]]] = defaultdict(list)
+        self._trades: Counter[tuple[InstrumentKey, str | None]] = Counter()
+        self._happened: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        self._books: dict[InstrumentKey, int] = {}
+
+    def take(self, records: Sequence[Record], tape: TapeInbox, venue: MockVenue) -> None:
+        """Take what was recorded and what happened since the last time."""
+        locate = venue.session.exchange.directory.locate
+        for record in records:
+            if isinstance(record, Coverage):
+                self._tiles[record.key].append(record)
+                self.swaps += record.reason == "subscribing"
+            elif isinstance(record, BookSnapshot | BookDelta) and record.seq is not None:
+                self._rows[record.key].append((record.ts_recv, record.seq, isinstance(record, BookSnapshot)))
+                if record.key not in self._books:
+                    self._books[record.key] = (locate(record.key) or (-1,))[0]
+            elif isinstance(record, Trade):
+                self._trades[record.key, record.trade_id] += 1
+        while tape:
+            changes = [event for event in tape.get() if isinstance(event, LevelChange)]
+            for change in changes:
+                self._happened[change.book].append((change.ts, change.book_seq))
+
+    def verdict(self) -> Verdict:
+        """Return what is wrong with it all."""
+        verdict = Verdict(doubled=sum(count - 1 for count in self._trades.values()))
+        for key, tiles in self._tiles.items():
+            verdict.untiled += sum(a.end != b.start for a, b in pairwise(tiles))
+            expected = ("subscribing", "rotated_out", "live")
+            verdict.unexplained.update(tile.reason for tile in tiles if tile.reason not in expected)
+            rows = self._rows[key]
+            deltas = Counter(seq for _, seq, whole in rows if not whole)
+            verdict.changes += len(deltas)
+            verdict.doubled += deltas.total() - len(deltas)
+            happened = self._happened[self._books.get(key, -1)]
+            for tile in tiles:
+                if tile.state == "covered":
+                    verdict.lost += _lost(tile, rows, happened)
+        return verdict
+
+
+def _lost(tile: Coverage, rows: Sequence[tuple[int, int, bool]], happened: Sequence[tuple[int, int]]) -> int:
+    """Return how many changes of a covered tile were not recorded."""
+    own = [(seq, whole) for ts, seq, whole in rows if tile.start <= ts <= tile.end]
+    have = {seq for seq, whole in own if not whole}
+    # A tile that goes on where another ended has no book of its own: everything in it is due.
+    known = min((seq for seq, whole in own if whole), default=-1)
+    # What happened less than a turn before the end was not delivered yet.
+    due = {seq for ts, seq in happened if tile.start <= ts < tile.end - 2 * TURN_NS and seq > known}
+    return len(due - have)
