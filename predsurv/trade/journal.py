@@ -193,6 +193,12 @@ def fold(entries: Iterable[Entry]) -> RestoredState:
     return RestoredState(ledger, day, runs, Money(added))
 
 
+def last_entry_time(entries: Iterable[Entry]) -> int | None:
+    """Return the latest time (ns UTC) that any of ``entries`` states, None when none does."""
+    times = (getattr(entry, "ts", None) or getattr(getattr(entry, "event", None), "ts_recv", None) for entry in entries)
+    return max((ts for ts in times if ts), default=None)
+
+
 def _apply(ledger: TradingAccount, entry: CommandSent | AnswerReceived | MarketSettled) -> None:
     if isinstance(entry, CommandSent):
         approved = entry.decision.approved

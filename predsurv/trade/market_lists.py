@@ -9,10 +9,13 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
+from predsurv.core.errors import ConfigError
 from predsurv.core.ids import ID_CHARS_MAX, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
-from predsurv.store.universe import date_in_force, find_markets, read_universe
+from predsurv.state.market_cache import MarketCache
+from predsurv.store.layout import Layout, Partition, dataset_files
+from predsurv.store.universe import date_in_force, find_markets, latest_universe, read_universe
 from predsurv.trade.watchlist import is_open
 
 _LOG: Final = logging.getLogger(__name__)
@@ -59,3 +62,23 @@ def listed_then(venue: VenueName, files: Mapping[str, Path], first: str, last: s
             if before is None or (is_open(market) and not is_open(before)):
                 known[market.market_id] = market
     return known.values()
+
+
+def newest_listings(data_dir: Path, venues: Iterable[VenueName]) -> MarketCache:
+    """Return the markets of each venue's newest universe file, for their names; empty without any."""
+    cache = MarketCache()
+    for venue in venues:
+        path = latest_universe(data_dir, venue)
+        for market in read_universe(path) if path is not None else ():
+            cache.add(market)
+    return cache
+
+
+def require_recorded(data_dir: Path, venue: VenueName, dates: Iterable[str]) -> None:
+    """Raise ConfigError, naming the days that were recorded, when none of ``dates`` (YYYY-MM-DD) was."""
+    if any(dataset_files(data_dir, "deltas", venue, date) for date in dates):
+        return
+    days_of_venue = Layout(data_dir).folder(Partition("deltas", venue, "", None)).parent
+    days = sorted(path.name.removeprefix("date=") for path in days_of_venue.glob("date=*"))
+    there = f"there are {days[0]} to {days[-1]}" if days else "nothing of this venue was; run 'predsurv collect' first"
+    raise ConfigError(f"{venue}: these days were not recorded in {data_dir}; {there}")

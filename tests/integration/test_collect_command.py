@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from predsurv.cli.app import main
-from predsurv.cli.commands.collect import latest_scores
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import load
 from predsurv.core.ids import VenueName
+from predsurv.mine.previous_scores import latest_scores
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import Layout
 from predsurv.venues.mock.venue import MockVenue
@@ -229,15 +229,15 @@ def test_statistics_decide_who_is_recorded_next(tmp_path: Path, capsys: pytest.C
     assert main(["collect", "--duration", "4s"]) == 0
     assert main(["mine"]) == 0
     config = load().config
-    scores = latest_scores(config, VenueName("mock"))
+    scores = latest_scores(config.data_dir, VenueName("mock"))
     assert len(scores) >= 30
     assert all(0 <= score <= 1_000_000 for score in scores.values())
-    assert latest_scores(config, VenueName("kalshi")) == {}
+    assert latest_scores(config.data_dir, VenueName("kalshi")) == {}
     job = Collector(
         config,
         [MockVenue(config.mock, SystemClock())],
         SystemClock(),
-        CollectorDeps(lambda name: latest_scores(config, name)),
+        CollectorDeps(lambda name: latest_scores(config.data_dir, name)),
     )
     made = job.preview()[VenueName("mock")]
     exploited = {key for key, why in made.reasons.items() if why == "exploited"}

@@ -15,10 +15,9 @@ import typer
 
 from predsurv.cli.options import Duration
 from predsurv.cli.output.render import say
+from predsurv.cli.runtime import duration_ns
 from predsurv.config import MockConfig
-from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError
-from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
 
@@ -73,7 +72,7 @@ def simulate(
     """Serve a venue's protocol on this machine over made-up markets, until stopped."""
     mock = MockConfig(enabled=True, seed=seed, markets=markets, rate=rate)
     options = SimulateOptions(mock, " ".join(fault or ()).replace(",", " ").split(), truth, key_type)
-    limit = None if duration is None else _duration(duration)
+    limit = duration_ns(duration)
     with tempfile.TemporaryDirectory(prefix="predsurv-") as folder:
         clock = SystemClock()
         simulator, environment = _BUILDERS[venue](options, clock, Path(folder))
@@ -128,13 +127,6 @@ async def _serve(
         for task in waits:
             task.cancel()
         await simulator.aclose()
-
-
-def _duration(text: str) -> int:
-    try:
-        return parse_duration(text)
-    except ValueError:
-        raise ConfigError(f'--duration: expected a time such as "60s" or "5m"; got "{sanitise(text, 40)}"') from None
 
 
 _BUILDERS: Final[dict[str, Callable[[SimulateOptions, Clock, Path], tuple[SimulatorServer, Environment]]]] = {

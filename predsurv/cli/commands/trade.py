@@ -4,11 +4,9 @@ Kept apart from the runs themselves, which know no terminal and no signals.
 """
 
 import asyncio
-import os
 import re
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -20,8 +18,8 @@ from predsurv.cli.commands.bucket import fetch
 from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.render import Table, say, show
 from predsurv.cli.output.trade_tables import Announcer, portfolio_table, position_table, run_tables
+from predsurv.cli.runtime import duration_ns, metrics_server, stop_on_signal
 from predsurv.config import Config, load
-from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
@@ -29,10 +27,8 @@ from predsurv.core.text import sanitise
 from predsurv.engine.engine import Step
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Venue
-from predsurv.state.market_cache import MarketCache
-from predsurv.store.layout import NS_DAY, Layout, dataset_files, date_of
+from predsurv.store.layout import NS_DAY, date_of
 from predsurv.store.remote.download import DownloadRequest
-from predsurv.store.universe import latest_universe, read_universe
 from predsurv.strategies.registry import build
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
@@ -45,12 +41,12 @@ from predsurv.trade.assembly import (
     open_paper,
     refuse_live,
 )
-from predsurv.trade.journal import Entry, OrderJournal, fold
+from predsurv.trade.journal import OrderJournal, fold, last_entry_time
+from predsurv.trade.market_lists import newest_listings, require_recorded
 from predsurv.trade.metrics import TradeMetrics
-from predsurv.trade.runner import TradeRunner
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
-LEFT_AT_ONCE: Final = 130
+_STOPPING: Final = "taking open orders back"
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
@@ -79,7 +75,7 @@ def trade(
         raise ConfigError("--paper and --live exclude each other; choose one")
     if live or (loaded.trading.mode == "live" and not paper):
         refuse_live(loaded)
-    limit = None if duration is None else _duration(duration)
+    limit = duration_ns(duration)
     if replay is None:
         _finish(asyncio.run(_paper(loaded, venue, limit)), format)
         return
@@ -122,8 +118,8 @@ def portfolio(
     halt = halt_flag(loaded.data_dir).read()
     if halt is not None:
         say(f"trading is halted: {halt.reason}")
-    account = portfolio_table(path.stem, ledger, _last(entries))
-    show([account, position_table(ledger, _names(loaded.data_dir, ledger.portfolio.venues()), None)], format)
+    account = portfolio_table(path.stem, ledger, last_entry_time(entries))
+    show([account, position_table(ledger, newest_listings(loaded.data_dir, ledger.portfolio.venues()), None)], format)
 
 
 def halt(
@@ -156,7 +152,12 @@ async def _paper(config: Config, names: Sequence[str] | None, limit: int | None)
         announcer.watch(session.trader.engine)
         strategies = ", ".join(config.trading.strategies)
         say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
-        with _signals(session.runner), _metrics_server(config, registry, session):
+        serving = metrics_server(
+            lambda: MetricsServer(
+                registry, lambda: _health(session), host=config.metrics.host, port=config.metrics.port
+            )
+        )
+        with stop_on_signal(session.runner.stop, _STOPPING), serving:
             await session.runner.run(limit)
     return session
 
@@ -167,10 +168,10 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None) ->
         venue = open_venue(name, config, SystemClock())
         stack.push_async_callback(venue.aclose)
         await fetch(config, DownloadRequest(venue=venue.name, dates=_dates(span), universe=True))
-        _recorded(config.data_dir, venue.name, span)
+        require_recorded(config.data_dir, venue.name, _dates(span))
         session = open_backtest(config, venue, span, _All())
         stack.callback(session.trader.journal.close)
-        with _signals(session.runner):
+        with stop_on_signal(session.runner.stop, _STOPPING):
             await session.runner.run(limit)
     return session
 
@@ -225,46 +226,6 @@ def _metrics(config: Config, venues: Sequence[Venue], registry: CollectorRegistr
     )
 
 
-@contextmanager
-def _signals(runner: TradeRunner) -> Iterator[None]:
-    """Stop in good order at the first signal, at once at the second: the journal has what was sent."""
-    loop = asyncio.get_running_loop()
-    asked = False
-
-    def on_signal() -> None:
-        nonlocal asked
-        if asked:
-            os._exit(LEFT_AT_ONCE)
-        asked = True
-        say("stopping: taking open orders back; interrupt again to leave at once")
-        runner.stop()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-
-@contextmanager
-def _metrics_server(config: Config, registry: CollectorRegistry, session: TradingSession) -> Iterator[None]:
-    try:
-        server = MetricsServer(registry, lambda: _health(session), host=config.metrics.host, port=config.metrics.port)
-    except ConfigError as error:
-        say(f"warning: {error}")
-        yield
-        return
-    if server.warning:
-        say(f"warning: {server.warning}")
-    try:
-        yield
-    finally:
-        server.close()
-
-
 def _health(session: TradingSession) -> Mapping[str, object]:
     halted = session.trader.engine.desk.halted
     return {"ok": not halted, "halted": halted, "events": session.trader.tally.events}
@@ -292,17 +253,6 @@ def _dates(span: BacktestSpan) -> tuple[str, ...]:
     return tuple(date_of(day) for day in range(span.start, span.end, NS_DAY))
 
 
-def _recorded(data_dir: Path, venue: VenueName, span: BacktestSpan) -> None:
-    """Raise ConfigError when nothing of these days was recorded, naming the days that were."""
-    for day in range(span.start, span.end, NS_DAY):
-        if dataset_files(data_dir, "deltas", venue, datetime.fromtimestamp(day // 10**9, UTC).strftime("%Y-%m-%d")):
-            return
-    folder = Layout(data_dir).universe(venue, "x").parents[2].parent / "book_deltas" / f"venue={venue}"
-    days = sorted(path.name.removeprefix("date=") for path in folder.glob("date=*"))
-    there = f"there are {days[0]} to {days[-1]}" if days else "nothing of this venue was; run 'predsurv collect' first"
-    raise ConfigError(f"{venue}: these days were not recorded in {data_dir}; {there}")
-
-
 def _journal_to_show(data_dir: Path, mode: str | None) -> Path:
     folder = journal_path(data_dir, "x").parent
     found = {path.stem: path for path in sorted(folder.glob("*.db"))}
@@ -313,27 +263,3 @@ def _journal_to_show(data_dir: Path, mode: str | None) -> Path:
     if mode not in found:
         raise ConfigError(f"no journal of {sanitise(mode, 40)!r}; there are {', '.join(found)}")
     return found[mode]
-
-
-def _names(data_dir: Path, venues: Sequence[VenueName]) -> MarketCache:
-    cache = MarketCache()
-    for venue in venues:
-        path = latest_universe(data_dir, venue)
-        for market in read_universe(path) if path is not None else ():
-            cache.add(market)
-    return cache
-
-
-def _last(entries: Sequence[Entry]) -> int | None:
-    times = (getattr(entry, "ts", None) or getattr(getattr(entry, "event", None), "ts_recv", None) for entry in entries)
-    return max((ts for ts in times if ts), default=None)
-
-
-def _duration(text: str) -> int:
-    try:
-        value = parse_duration(text)
-    except ValueError:
-        value = 0
-    if value <= 0:
-        raise ConfigError(f'--duration: expected a time such as "60s" or "5m"; got "{sanitise(text, 40)}"')
-    return value
