@@ -85,7 +85,7 @@ def test_only_get_is_answered(server: MetricsServer, method: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/../etc/passwd", "/metrics/x", "/debug"])
-def test_there_is_nothing_else(server: MetricsServer, path: str) -> None:
+def test_other_paths_are_not_found(server: MetricsServer, path: str) -> None:
     status, _, body = ask(server.port, path)
     assert status == 404
     assert "passwd" not in body
@@ -94,7 +94,7 @@ def test_there_is_nothing_else(server: MetricsServer, path: str) -> None:
 @pytest.mark.parametrize(
     ("host", "status"), [("evil.com", 403), ("127.0.0.1:1", 200), ("localhost", 200), ("[::1]:9", 200), ("", 200)]
 )
-def test_a_web_page_cannot_read_it_by_another_name(server: MetricsServer, host: str, status: int) -> None:
+def test_a_request_for_another_host_name_is_refused(server: MetricsServer, host: str, status: int) -> None:
     assert ask(server.port, "/metrics", host=host)[0] == status
 
 
@@ -112,14 +112,14 @@ def test_an_impossible_address_is_explained(program: Program, host: str, port: i
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "box.local", ""])  # noqa: S104
-def test_an_address_that_others_can_reach_is_warned_of(host: str) -> None:
+def test_the_server_warns_of_an_address_that_others_can_reach(host: str) -> None:
     warning = exposure(host, 9000)
     assert warning is not None
     assert 'set metrics.host = "127.0.0.1"' in warning
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LOCALHOST"])
-def test_this_machine_alone_is_not(host: str) -> None:
+def test_the_server_does_not_warn_of_loopback(host: str) -> None:
     assert exposure(host, 9000) is None
 
 
@@ -132,7 +132,7 @@ def test_ipv6_loopback_works_where_there_is_one(program: Program) -> None:
     server.close()
 
 
-def test_stuck_clients_hold_up_neither_others_nor_the_end(server: MetricsServer) -> None:
+def test_stuck_clients_delay_neither_others_nor_closing(server: MetricsServer) -> None:
     stuck = []
     for _ in range(CLIENTS_MAX - 1):
         client = socket.create_connection(("127.0.0.1", server.port))
@@ -147,7 +147,7 @@ def test_stuck_clients_hold_up_neither_others_nor_the_end(server: MetricsServer)
         client.close()
 
 
-def test_more_clients_than_places_are_turned_away(server: MetricsServer) -> None:
+def test_clients_beyond_the_maximum_are_turned_away(server: MetricsServer) -> None:
     clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(CLIENTS_MAX + 4)]
     clients[-1].settimeout(5)
     assert clients[-1].recv(1) == b""

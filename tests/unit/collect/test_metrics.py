@@ -50,7 +50,9 @@ def test_every_fact_reaches_the_metrics() -> None:
     meter.levels(VITALS, 11)
     meter.sealed(SEAL)
 
-    value = monitor.value
+    def value(name: str, **labels: str) -> float | None:
+        return monitor.registry.get_sample_value(name, labels)
+
     assert value("predsurv_events_total", venue="mock", event_type="book") == 1
     assert value("predsurv_gaps_total", venue="mock", reason="disconnect") == 1
     assert value("predsurv_gaps_total", venue="mock", reason="crash") == 3

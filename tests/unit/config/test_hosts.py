@@ -55,7 +55,7 @@ def environ(url: str, custom: str = "false") -> dict[str, str]:
 
 
 @pytest.mark.parametrize("url", REFUSED)
-def test_other_hosts_are_refused(url: str, tmp_path: Path) -> None:
+def test_urls_of_other_hosts_are_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"venues\.polymarket\.clob_url: "):
         load(environ=environ(url), root=tmp_path)
 
@@ -74,12 +74,12 @@ def test_other_hosts_are_refused(url: str, tmp_path: Path) -> None:
         "http://[::1]:1",
     ],
 )
-def test_the_venue_and_this_machine_are_allowed(url: str, tmp_path: Path) -> None:
+def test_urls_of_the_venue_and_of_this_machine_are_allowed(url: str, tmp_path: Path) -> None:
     config = load(environ=environ(url), root=tmp_path).config
     assert config.venues.polymarket.clob_url == url.rstrip("/")
 
 
-def test_another_host_needs_consent_and_encryption(tmp_path: Path) -> None:
+def test_a_custom_host_needs_consent_and_encryption(tmp_path: Path) -> None:
     url = "https://proxy.example:8443/clob"
     with pytest.raises(ConfigError, match="set allow_custom_hosts = true"):
         load(environ=environ(url), root=tmp_path)
@@ -98,7 +98,7 @@ def test_every_default_url_is_on_its_venues_own_host() -> None:
     assert Config().allow_custom_hosts is False
 
 
-def test_loopback_is_only_what_cannot_be_anything_else() -> None:
+def test_only_unambiguous_addresses_are_loopback() -> None:
     assert is_loopback("127.0.0.1")
     assert is_loopback("::1")
     assert not is_loopback("")

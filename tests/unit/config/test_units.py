@@ -21,7 +21,7 @@ def test_byte_text_is_exact_both_ways(size: int) -> None:
     ("text", "duration"),
     [("0s", 0), ("500ms", 500_000_000), ("1.5h", 5_400_000_000_000), ("5m", 300_000_000_000), ("1d", 86_400 * 10**9)],
 )
-def test_durations(text: str, duration: int) -> None:
+def test_durations_are_read_in_every_unit(text: str, duration: int) -> None:
     assert parse_duration(text) == duration
 
 
@@ -32,7 +32,7 @@ def test_other_duration_texts_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "size"), [("512", 512), ("64MB", 64_000_000), ("64MiB", 2**26), ("0B", 0)])
-def test_sizes(text: str, size: int) -> None:
+def test_sizes_are_read_in_every_unit(text: str, size: int) -> None:
     assert parse_bytes(text) == size
 
 

@@ -41,14 +41,14 @@ def machine() -> Iterator[io.StringIO]:
     undo()
 
 
-def test_people_read_time_level_place_message_and_fields(people: io.StringIO) -> None:
+def test_a_text_line_has_time_level_logger_message_and_fields(people: io.StringIO) -> None:
     LOG.warning("connection lost", extra={"venue": "kalshi", "epoch": 3})
     time, rest = people.getvalue().split(" ", 1)
     assert len(time) == 8
     assert rest == "WARNING collect: connection lost venue=kalshi epoch=3\n"
 
 
-def test_machines_read_json(machine: io.StringIO) -> None:
+def test_a_json_line_has_the_same_fields(machine: io.StringIO) -> None:
     LOG.info("sealed %d rows", 5, extra={"dataset": "trades", "level": "forged", "ratio": float("nan")})
     entry = json.loads(machine.getvalue())
     assert entry.pop("time").endswith("+00:00")
@@ -71,7 +71,7 @@ def test_hostile_text_stays_one_harmless_line(form: str, request: pytest.Fixture
 
 
 @pytest.mark.parametrize("form", ["people", "machine"])
-def test_secrets_are_taken_out_everywhere(form: str, request: pytest.FixtureRequest) -> None:
+def test_secrets_are_redacted_in_every_field(form: str, request: pytest.FixtureRequest) -> None:
     stream = request.getfixturevalue(form)
     try:
         fail("bad CANARYCANARY")
@@ -82,7 +82,7 @@ def test_secrets_are_taken_out_everywhere(form: str, request: pytest.FixtureRequ
     assert "ValueError: bad ***" in stream.getvalue()
 
 
-def test_a_traceback_only_when_asked_for() -> None:
+def test_a_traceback_is_shown_only_when_asked_for() -> None:
     stream = io.StringIO()
     undo = set_up(stream=stream, json_lines=False, traceback=True, secrets=["CANARYCANARY"])
     try:
@@ -110,7 +110,7 @@ def test_a_traceback_in_json_is_one_line() -> None:
     assert json.loads(stream.getvalue())["traceback"][0] == "Traceback (most recent call last):"
 
 
-def test_libraries_are_heard_from_warning_on() -> None:
+def test_libraries_log_from_warning_on() -> None:
     stream = io.StringIO()
     undo = set_up(stream=stream, level=logging.DEBUG)
     try:
@@ -140,6 +140,6 @@ def test_any_record_is_one_line(message: str, fields: dict[str, str]) -> None:
     assert json.loads(line)["logger"] == "predsurv.x"
 
 
-def test_a_line_has_a_limit() -> None:
+def test_a_line_has_a_maximum_length() -> None:
     record = logging.makeLogRecord({"msg": "x" * 10_000} | {f"f{n}": "y" * 2_000 for n in range(20)})
     assert len(TextFormatter(Redactor(), traceback=False).format(record)) <= LINE_CHARS_MAX

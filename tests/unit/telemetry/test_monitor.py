@@ -17,11 +17,11 @@ def test_what_is_counted_is_served() -> None:
         server.close()
     assert 'predsurv_books_trusted{venue="mock"} 5.0' in body
     assert 'predsurv_gaps_total{reason="stall",venue="mock"} 2.0' in body
-    assert monitor.value("predsurv_books_trusted", venue="mock") == 5
-    assert monitor.value("predsurv_data_age_seconds", venue="mock") is None
+    assert monitor.registry.get_sample_value("predsurv_books_trusted", {"venue": "mock"}) == 5
+    assert monitor.registry.get_sample_value("predsurv_data_age_seconds", {"venue": "mock"}) is None
 
 
 def test_two_monitors_do_not_disturb_each_other() -> None:
     one, other = Monitor(["mock"]), Monitor(["mock"])
     one.metrics.count_gaps("mock", "stall")
-    assert other.value("predsurv_gaps_total", venue="mock", reason="stall") is None
+    assert other.registry.get_sample_value("predsurv_gaps_total", {"venue": "mock", "reason": "stall"}) is None

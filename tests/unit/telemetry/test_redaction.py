@@ -19,7 +19,7 @@ PEM = f"{BEGIN}\nMIIEvQIBADANBgkqhkiG9w0B\nQEFAASCBKcwggSjAgEAAoIB\n{BEGIN.repla
     "spelling",
     [KEY, KEY[2:], KEY.upper(), KEY[:10], b64encode(KEY.encode()).decode(), KEY.encode().hex(), quote(KEY)],
 )
-def test_known_secrets_go_in_every_spelling(spelling: str) -> None:
+def test_known_secrets_are_redacted_in_every_encoding(spelling: str) -> None:
     shown = Redactor([KEY])(f"before {spelling} after")
     assert shown.startswith("before ")
     assert shown.endswith(" after")
@@ -27,7 +27,7 @@ def test_known_secrets_go_in_every_spelling(spelling: str) -> None:
     assert spelling[:12] not in shown
 
 
-def test_a_pem_key_goes_whole_or_line_by_line() -> None:
+def test_a_pem_key_is_redacted_whole_or_line_by_line() -> None:
     redact = Redactor([PEM])
     for shown in (redact(PEM), redact("x MIIEvQIBADAN y QEFAASCBKcwggSj z"), redact(b64encode(PEM.encode()).decode())):
         assert "MIIEv" not in shown
@@ -47,17 +47,17 @@ def test_a_pem_key_goes_whole_or_line_by_line() -> None:
         BEGIN + "\nCANARY1234",
     ],
 )
-def test_what_looks_like_a_secret_goes_unknown(text: str) -> None:
+def test_unknown_text_that_looks_like_a_secret_is_redacted(text: str) -> None:
     assert "CANARY" not in Redactor()(text)
 
 
 @pytest.mark.parametrize(
     "text", ["", "orders 5 signature_type=2", "https://kalshi.com/markets/KXFED-26DEC", "0.5 @ 12"]
 )
-def test_other_text_stays(text: str) -> None:
+def test_text_without_secrets_is_unchanged(text: str) -> None:
     assert Redactor([KEY])(text) == text
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=64), st.text(max_size=30))
-def test_any_known_secret_goes_from_any_text(secret: str, around: str) -> None:
+def test_any_known_secret_is_redacted_in_any_text(secret: str, around: str) -> None:
     assert secret not in Redactor([secret])(f"{around}{secret}{around}")

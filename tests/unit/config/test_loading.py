@@ -11,7 +11,7 @@ from predsurv.config.loading import ENV_NAMES
 from predsurv.config.schema import KEYS, RESERVED, SECTIONS
 from predsurv.core.errors import ConfigError
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 S = 1_000_000_000
 
 
@@ -101,7 +101,7 @@ def test_every_key_has_an_environment_variable() -> None:
     assert len(ENV_NAMES) == len(KEYS)
 
 
-def test_environment_text_is_read_by_kind() -> None:
+def test_environment_text_is_read_by_the_type_of_its_key() -> None:
     environ = {
         "PREDSURV_MOCK__ENABLED": "Yes",
         "PREDSURV_COLLECTOR__PINNED": "a, b,",
@@ -236,12 +236,14 @@ def test_a_folder_is_not_a_configuration(tmp_path: Path) -> None:
         load(tmp_path, environ={})
 
 
-def test_home_is_expanded(write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tilde_in_a_folder_is_expanded_to_the_home_folder(
+    write: Write, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load(write('data_dir = "~/d"'), environ={}).config.data_dir == tmp_path / "d"
 
 
-def test_rows_say_where_each_value_came_from(write: Write) -> None:
+def test_config_show_says_the_origin_of_each_value(write: Write) -> None:
     path = write("[miner]\nweights = {spread = '0.5'}\n[mock]\nfaults = ['a', 'b']")
     environ = {"PREDSURV_METRICS__PORT": "1"}
     rows = {row.key: (row.value, row.origin) for row in as_rows(load(path, environ=environ))}
@@ -253,7 +255,7 @@ def test_rows_say_where_each_value_came_from(write: Write) -> None:
     assert rows["storage.heartbeat_interval"] == ("1m", "default")
 
 
-def test_rows_say_which_keys_have_no_effect_yet(write: Write) -> None:
+def test_config_show_says_which_keys_have_no_effect_yet(write: Write) -> None:
     path = write("[venues.polymarket]\nsignature_type = 2")
     rows = {row.key: row.origin for row in as_rows(load(path, environ={}))}
     assert rows["venues.polymarket.signature_type"] == f"file {path} (no effect yet: for live trading)"
