@@ -23,7 +23,7 @@ from predsurv.config import Config, PolymarketConfig, VenuesConfig
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import MarketQuery
-from predsurv.scan.job import Scanner, VenueScan, scan_venues
+from predsurv.scan.job import ScanJob, VenueScan, scan_venues
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue
@@ -62,7 +62,7 @@ async def scan(url: str, folder: Path) -> list[VenueScan]:
     try:
         return await scan_venues(
             [venue],
-            Scanner(
+            ScanJob(
                 queries={VENUE: MarketQuery()},
                 sink=lambda name: UniverseWriter(folder, name, clock.now()),
                 clock=clock,

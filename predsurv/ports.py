@@ -86,8 +86,8 @@ class Catalog(Protocol):
         ...
 
     @property
-    def doubted(self) -> AbstractSet[EventId]:
-        """Events of which a market was not given so far, though the venue lists it: nobody can vouch for the rest."""
+    def incomplete_events(self) -> AbstractSet[EventId]:
+        """Events of which the venue lists a market that was left out so far: the others need not contain the winner."""
         ...
 
     @property

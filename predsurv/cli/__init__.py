@@ -1,4 +1,4 @@
 """The command line: one module per command, one module for every table.
 
-Separate so that jobs return values and never print, and so that a command loads only the libraries it needs.
+Jobs return values and never print; a command imports only the libraries it needs.
 """

@@ -1,7 +1,7 @@
 """The entry point: top-level help, exit codes, and one line for every failure.
 
-Kept apart from the parser so that ``predsurv --help`` costs hardly more than starting Python, and so
-that no failure of any command, not even of an import, can reach the user as a traceback unasked.
+Imports no parser, so that ``predsurv --help`` costs little more than starting Python; catches every exception of a
+command, import errors included, so that a traceback appears only with ``--debug``.
 """
 
 import os
@@ -18,7 +18,7 @@ INTERRUPTED: Final = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; the only place where exceptions become messages."""
+    """Run one command and return its exit code; turns every exception into one line on stderr."""
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
     _never_fail_to_encode()
     try:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _interrupted()
     except BrokenPipeError:
         return _reader_gone()
-    except Exception as error:  # the last stop: whatever is left becomes one line and a code
+    except Exception as error:  # the outermost handler: one line and an exit code
         if debug:
             sys.__excepthook__(type(error), error, error.__traceback__)
         return _report(error)
@@ -40,14 +40,14 @@ def _answer(arguments: Sequence[str]) -> int:
     if list(arguments) == ["--version"]:
         print(f"predsurv {__version__}")
         return 0
-    # Only from here on is the parser needed; importing it takes longer than all of the above.
+    # Imported late: the parser takes longer to import than everything above.
     from predsurv.cli.lazy_typer import run
 
     return run(arguments)
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
-    """Take ``--debug`` out wherever it stands, so that every command has it without declaring it."""
+    """Return the arguments without ``--debug``, and whether it was there; accepted anywhere before ``--``."""
     words = list(arguments)
     end = words.index("--") if "--" in words else len(words)
     kept = [word for word in words[:end] if word != "--debug"]
@@ -84,7 +84,7 @@ def _interrupted() -> int:
 
 
 def _reader_gone() -> int:
-    """Whoever read our output (``head``, a pager) has seen enough; Python must not complain at exit either."""
+    """Exit quietly when the reader of stdout (``head``, a pager) closed it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

@@ -1,6 +1,6 @@
-"""The table of commands: what each is called, what it does in one line, where it lives; and the help made of it.
+"""The table of commands (name, one-line help, module) and the top-level help generated from it.
 
-Kept apart from the modules themselves so that the top-level help lists everything and imports nothing.
+Imports no command module.
 """
 
 from importlib.util import find_spec
@@ -80,12 +80,12 @@ COMMANDS: Final = (
 
 
 def available() -> dict[str, CliCommand]:
-    """Return the commands that this installation has, by name, in the order of the help; imports none of them."""
+    """Return the installed commands by name, in the order of the help, without importing them."""
     return {command.name: command for command in COMMANDS if find_spec(command.module) is not None}
 
 
 def top_help() -> str:
-    """Return the help of the program: every command there is, with its one line."""
+    """Return the top-level help text: one line per command."""
     parts = [_USAGE, "", _ABOUT]
     for group, commands in groupby(available().values(), key=attrgetter("group")):
         parts += ["", f"{group}:", *(f"  {command.name:<10} {command.help}" for command in commands)]

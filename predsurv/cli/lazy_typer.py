@@ -1,6 +1,6 @@
-"""The typer application: finds a command in the table, imports it, runs it.
+"""The typer application: looks a command up in the table, imports it, runs it.
 
-Kept apart from the entry point because importing typer takes longer than everything before it.
+Imported by ``app`` only when a command is run: importing typer is the slowest step of starting.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from predsurv.core.text import sanitise
 
 
 class LazyGroup(TyperGroup):
-    """The commands of the table, each imported when it is called and not before."""
+    """The commands of the table, each imported when it is called."""
 
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002
         """Return the names of the commands, for completion."""
@@ -33,7 +33,7 @@ class LazyGroup(TyperGroup):
         return _load(commands[cmd_name])
 
     def get_help(self, ctx: object) -> str:  # noqa: ARG002
-        """Return the same help that the entry point prints without importing this module."""
+        """Return the top-level help, the same text that ``app`` prints."""
         return top_help()
 
 
@@ -66,7 +66,7 @@ def _top(
     format: OutputFormat = "table",
     version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version)] = False,
 ) -> None:
-    del version  # answered before any other option was looked at
+    del version  # answered by its eager callback
     # Given before the command, these are defaults for it: the command's own options still win.
     shared: dict[str, object] = {"format": format}
     if config is not None:

@@ -1,7 +1,4 @@
-"""Options that several commands share, so that the same thing is called the same everywhere.
-
-Kept apart because a flag that means two things in two commands is a trap.
-"""
+"""Options that several commands share, so that a flag means the same everywhere."""
 
 from typing import Annotated, Literal
 
@@ -24,5 +21,5 @@ Duration = Annotated[
 
 
 def mock_flag(mock: bool) -> dict[str, object]:
-    """Return the configuration flag that ``--mock`` stands for; not given leaves the file's choice alone."""
+    """Return the configuration override of ``--mock``; empty when it was not given."""
     return {"mock.enabled": True} if mock else {}

@@ -1,7 +1,4 @@
-"""Which of a venue's markets belong into the universe.
-
-Kept apart from the job because a venue may filter less than it was asked to, and the rule must be the same for all.
-"""
+"""Which of a venue's markets belong in the universe."""
 
 from typing import Final
 
@@ -12,7 +9,7 @@ OVER: Final = frozenset({"closed", "resolved", "void"})
 
 
 def eligible(market: Market, query: MarketQuery) -> bool:
-    """Return whether ``market`` is what ``query`` asks for; an amount the venue does not tell counts as none."""
+    """Return whether ``market`` satisfies ``query``; an amount that the venue does not state counts as 0."""
     if market.status in OVER and not query.include_closed:
         return False
     if query.tradable_only and not market.tradable:

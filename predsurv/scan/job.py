@@ -1,7 +1,4 @@
-"""Read the catalogues of the venues and write each one's universe file.
-
-Kept apart from the command so that a schedule or a test runs the same scan without a terminal.
-"""
+"""Read the catalogues of the venues and write each one's universe file."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -23,34 +20,34 @@ VENUES_AT_ONCE: Final = 4
 ISSUES_KEPT_MAX: Final = 20
 UNREADABLE_MAX: Final = 100
 UNREADABLE_SHARE_MAX: Final = 0.05
-"""With more unreadable rows than both of these the venue speaks another language now, and the old file is better."""
+"""With more unreadable rows than both of these the format has changed: the old file is kept."""
 
 PROGRESS_EVERY: Final = 100
 """Markets between two calls of the progress callback."""
 
 
 class UniverseSink(Protocol):
-    """Where one venue's markets go; nothing is visible to readers before ``commit``."""
+    """Writer of one venue's markets; readers see nothing before ``commit``."""
 
     def write(self, market: Market) -> None:
-        """Take one market; raises OSError."""
+        """Append one market; raises OSError."""
         ...
 
-    def doubt(self, events: AbstractSet[EventId]) -> None:
-        """Take back, also from what was written, that one market of each of ``events`` must pay; raises OSError."""
+    def mark_inexhaustive(self, events: AbstractSet[EventId]) -> None:
+        """Mark ``events`` as not exhaustive, also in rows already written; raises OSError."""
         ...
 
     def commit(self) -> Path:
-        """Put the new file in the place of the old one and return its path; raises OSError."""
+        """Replace the old file with the new one and return its path; raises OSError."""
         ...
 
     def abort(self) -> None:
-        """Forget what was written; the old file stays. Safe after ``commit``."""
+        """Discard what was written; the old file stays. No effect after ``commit``."""
         ...
 
 
 class ScanProgress(NamedTuple):
-    """How far one venue's scan is."""
+    """Progress of one venue's scan."""
 
     venue: VenueName
     markets: int
@@ -59,7 +56,7 @@ class ScanProgress(NamedTuple):
 
 
 class VenueScan(Struct, frozen=True):
-    """What became of one venue's scan.
+    """Result of one venue's scan.
 
     ``path`` is the new universe file; None with ``failure``, the one line that says why the old file was kept.
     ``left_out``: markets the query excludes. ``issues``: the first rows that could not be read of ``issues_count``.
@@ -77,8 +74,8 @@ class VenueScan(Struct, frozen=True):
     failure: str | None = None
 
 
-class Scanner(NamedTuple):
-    """What to scan for and with what."""
+class ScanJob(NamedTuple):
+    """The settings and dependencies of a scan."""
 
     queries: Mapping[VenueName, MarketQuery]
     sink: Callable[[VenueName], UniverseSink]
@@ -86,75 +83,77 @@ class Scanner(NamedTuple):
     progress: Callable[[ScanProgress], None]
 
 
-async def scan_venues(venues: Sequence[Venue], scan: Scanner) -> list[VenueScan]:
-    """Scan all venues, a few at the same time, and return what became of each in their order.
+async def scan_venues(venues: Sequence[Venue], job: ScanJob) -> list[VenueScan]:
+    """Scan all venues with bounded concurrency; return one result per venue, in their order.
 
     A venue that fails keeps its old file and does not disturb the others. OSError (disk) stops everything.
     """
-    turnstile = asyncio.Semaphore(VENUES_AT_ONCE)
+    semaphore = asyncio.Semaphore(VENUES_AT_ONCE)
 
-    async def turn(venue: Venue) -> VenueScan:
-        async with turnstile:
-            return await _scan_venue(venue, scan)
+    async def bounded(venue: Venue) -> VenueScan:
+        async with semaphore:
+            return await _scan_venue(venue, job)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(turn(venue)) for venue in venues]
+        tasks = [group.create_task(bounded(venue)) for venue in venues]
     return [task.result() for task in tasks]
 
 
-async def _scan_venue(venue: Venue, scan: Scanner) -> VenueScan:
-    began = scan.clock.monotonic()
-    catalog, sink = venue.catalog(), scan.sink(venue.name)
-    tally = ScanCounter(scan.clock.now())
+async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
+    began = job.clock.monotonic()
+    catalog, sink = venue.catalog(), job.sink(venue.name)
+    counter = ScanCounter(job.clock.now())
     left_out, path, failure = 0, None, None
     try:
-        left_out = await _stream(catalog, sink, tally, (venue.name, scan))
+        left_out = await _stream(catalog, sink, counter, venue.name, job)
         path = sink.commit()
     except (TransientError, PermanentError, WireError, IntegrityError) as error:
         failure = str(error)
     finally:
         sink.abort()
         await catalog.aclose()
-    scan.progress(ScanProgress(venue.name, tally.total.markets, catalog.pages, done=True))
+    job.progress(ScanProgress(venue.name, counter.total.markets, catalog.pages, done=True))
     return VenueScan(
         venue=venue.name,
-        totals=tally.total,
-        categories=tally.by_category(),
+        totals=counter.total,
+        categories=counter.by_category(),
         left_out=left_out,
         pages=catalog.pages,
         issues_count=len(catalog.issues),
         issues=tuple(catalog.issues[:ISSUES_KEPT_MAX]),
-        duration=scan.clock.monotonic() - began,
+        duration=job.clock.monotonic() - began,
         path=path,
         failure=failure,
     )
 
 
-async def _stream(catalog: Catalog, sink: UniverseSink, tally: ScanCounter, where: tuple[VenueName, Scanner]) -> int:
-    """Write every eligible market as it arrives; return how many were left out; raises when there were too few."""
-    name, scan = where
-    query, left_out = scan.queries[name], 0
-    # A filtered or cut-off list may miss a market of an event: then nobody can vouch that one of the rest will pay.
+async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, venue: VenueName, job: ScanJob) -> int:
+    """Write each eligible market as it arrives; return how many were left out.
+
+    Raises PermanentError when the venue listed nothing, or too many rows could not be read.
+    """
+    query, left_out = job.queries[venue], 0
+    # A filtered or truncated list may lack a market of an event, so that the rest need not contain the one that pays.
     whole = not (query.min_volume or query.min_liquidity or query.limit)
-    doubted: set[EventId] = set()
+    incomplete: set[EventId] = set()
     async for market in catalog.markets(query):
         if not eligible(market, query):
             left_out += 1
             if market.status not in OVER:
-                doubted.add(market.event_id)
+                incomplete.add(market.event_id)
             continue
         sink.write(market if whole else replace(market, exhaustive=False))
-        tally.add(market)
-        if tally.total.markets % PROGRESS_EVERY == 0:
-            scan.progress(ScanProgress(name, tally.total.markets, catalog.pages, done=False))
-        if tally.total.markets == query.limit:
+        counter.add(market)
+        if counter.total.markets % PROGRESS_EVERY == 0:
+            job.progress(ScanProgress(venue, counter.total.markets, catalog.pages, done=False))
+        if counter.total.markets == query.limit:
             break
-    if tally.total.markets + left_out == 0:
+    if counter.total.markets + left_out == 0:
         raise PermanentError("the venue listed no readable market, which cannot be right; try again later")
-    unreadable, rows = len(catalog.issues), tally.total.markets + left_out + len(catalog.issues)
+    unreadable, rows = len(catalog.issues), counter.total.markets + left_out + len(catalog.issues)
     if unreadable > UNREADABLE_MAX and unreadable > rows * UNREADABLE_SHARE_MAX:
         raise PermanentError(
             f"{unreadable:,} of {rows:,} rows cannot be read ({catalog.issues[0].detail}); report this"
         )
-    sink.doubt(doubted | catalog.doubted)
+    sink.mark_inexhaustive(incomplete | catalog.incomplete_events)
     return left_out

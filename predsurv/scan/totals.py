@@ -1,7 +1,4 @@
-"""Count what a scan sees while it streams by.
-
-Kept apart from the job because it is pure, and because a scan must not keep 200,000 markets just to add them up.
-"""
+"""Streaming totals of a scan: markets, volumes, categories."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,12 +10,12 @@ from predsurv.core.market import Market
 OTHER: Final = "other"
 UNNAMED: Final = "uncategorised"
 CATEGORIES_MAX: Final = 200
-"""Categories counted one by one; a venue that invents more has the rest counted as ``other``."""
+"""Most categories counted separately; further ones count as ``other``."""
 SOON: Final = 24 * 3_600 * 1_000_000_000
 
 
 class ScanTotals(Struct, frozen=True):
-    """Markets counted and their money added up, in micros; what a venue does not tell adds nothing."""
+    """Market count and summed amounts, micros; an amount that the venue does not state adds 0."""
 
     markets: int = 0
     tradable: int = 0

@@ -251,8 +251,8 @@ class UniverseWriter:
         self._file.write(line + b"\n")
         self.markets += 1
 
-    def doubt(self, events: AbstractSet[EventId]) -> None:
-        """Take ``exhaustive`` back from the markets of ``events``, of all that was written."""
+    def mark_inexhaustive(self, events: AbstractSet[EventId]) -> None:
+        """Clear ``exhaustive`` on the markets of ``events`` in every line written so far."""
         if not events:
             return
         self._file.flush()
@@ -263,7 +263,7 @@ class UniverseWriter:
         try:
             with old.open("rb") as lines:
                 for line in lines:
-                    self._file.write(_doubtful(line, events) if b'"exhaustive":true' in line else line)
+                    self._file.write(_without_exhaustive(line, events) if b'"exhaustive":true' in line else line)
         finally:
             old.unlink()
 
@@ -290,7 +290,7 @@ class UniverseWriter:
         self.abort()
 
 
-def _doubtful(line: bytes, events: AbstractSet[EventId]) -> bytes:
+def _without_exhaustive(line: bytes, events: AbstractSet[EventId]) -> bytes:
     found = _DECODER.decode(line)
     if found.event_id not in events:
         return line

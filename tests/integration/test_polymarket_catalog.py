@@ -17,7 +17,7 @@ from predsurv.net.clock import ManualClock, SystemClock
 from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Catalog, MarketQuery
-from predsurv.scan.job import Scanner, VenueScan, scan_venues
+from predsurv.scan.job import ScanJob, VenueScan, scan_venues
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.market_parser import VENUE
@@ -87,7 +87,7 @@ async def test_events_with_a_market_that_is_not_given_are_doubted() -> None:
     ]
     catalog = scripted(lambda _: {"markets": rows})
     assert [market.event_id for market in await read(catalog)] == ["whole"]
-    assert catalog.doubted == {"unread", "strange", "early"}
+    assert catalog.incomplete_events == {"unread", "strange", "early"}
     assert len(catalog.issues) == 3
 
 
@@ -164,7 +164,7 @@ async def test_scan_that_fails_half_way_leaves_the_old_universe(server: Recorded
 
     async def scanned() -> VenueScan:
         sink = lambda name: UniverseWriter(tmp_path, name, 1_800_000_000_000_000_000)  # noqa: E731
-        (result,) = await scan_venues([venue], Scanner({VENUE: EVERYTHING}, sink, SystemClock(), lambda _: None))
+        (result,) = await scan_venues([venue], ScanJob({VENUE: EVERYTHING}, sink, SystemClock(), lambda _: None))
         return result
 
     first = await scanned()

@@ -1,7 +1,4 @@
-"""The bucket that the configuration names, and bringing from there what a command is about to read.
-
-Kept apart because every command that reads recordings does this first, and in the same words.
-"""
+"""The configured bucket, and downloads of what a command is about to read."""
 
 import asyncio
 from collections.abc import Iterable
@@ -37,13 +34,13 @@ def bucket_of(config: Config) -> BucketStore | None:
 
 
 def fetch_first(config: Config, wanted: DownloadRequest) -> None:
-    """Bring what is ``wanted`` from the bucket, if there is one, before it is read from the folder on this machine."""
+    """Download ``wanted`` from the bucket, if one is configured, into the local data folder."""
     if config.bucket:
         asyncio.run(fetch(config, wanted))
 
 
 async def fetch(config: Config, wanted: DownloadRequest) -> None:
-    """Do as ``fetch_first``, from within an event loop."""
+    """Do the same as ``fetch_first``, inside a running event loop."""
     bucket = bucket_of(config)
     if bucket is None:
         return
@@ -58,7 +55,7 @@ async def fetch(config: Config, wanted: DownloadRequest) -> None:
 
 
 def fetch_day(config: Config, venue: str | None, date: str | None) -> None:
-    """Bring one day: the one that is named, else the latest that the bucket has."""
+    """Download one day: ``date``, or the latest one in the bucket."""
     bucket = bucket_of(config)
     if bucket is None:
         return
@@ -86,7 +83,7 @@ def bucket_table(config: Config) -> Table | None:
 
 
 def upload_universes(config: Config, paths: Iterable[Path]) -> None:
-    """Put new universe files into the bucket, if there is one; when that fails the next ``collect`` does it."""
+    """Upload new universe files to the bucket, if one is configured; a failure is left to the next ``collect``."""
     bucket = bucket_of(config)
     if bucket is None:
         return

@@ -1,7 +1,4 @@
-"""What ``predsurv doctor`` looks at: each check returns what it found and what to do about it.
-
-Kept apart from the command so that each is tested with the trouble it is there to find.
-"""
+"""The checks of ``predsurv doctor``: each returns what it found and the next step."""
 
 import asyncio
 import os
@@ -46,7 +43,7 @@ _UNSET: Final = {KEY_ID: _KALSHI_UNSET, PRIVATE_KEY: _KALSHI_UNSET}
 
 
 class HealthCheck(NamedTuple):
-    """What one check found; ``step`` is what to do when it is not ok."""
+    """Result of one check; ``step`` is the next step when ``state`` is not ok."""
 
     name: str
     state: Literal["ok", "warn", "fail"]
@@ -117,7 +114,7 @@ def port_check(host: str, port: int) -> HealthCheck:
 
 
 def secret_checks(environ: dict[str, str] | None = None) -> Iterator[HealthCheck]:
-    """Check the secrets that are set, and that nobody else can read their files; shows none of them."""
+    """Check the secrets that are set and the permissions of their files; never shows a secret."""
     env = dict(os.environ) if environ is None else environ
     for name in SECRETS:
         try:
@@ -128,7 +125,7 @@ def secret_checks(environ: dict[str, str] | None = None) -> Iterator[HealthCheck
 
 
 def kalshi_check(environ: dict[str, str] | None = None) -> HealthCheck:
-    """Check that the Kalshi key can sign, and say how books come without one."""
+    """Check that the Kalshi key can sign; without a key, say that books are polled."""
     try:
         signer = load_signer(SystemClock(), environ)
     except ConfigError as error:
@@ -139,7 +136,7 @@ def kalshi_check(environ: dict[str, str] | None = None) -> HealthCheck:
 
 
 def bucket_check(config: Config, *, offline: bool) -> HealthCheck:
-    """Check that the bucket can be used: its library is there, and it answers with the credentials at hand."""
+    """Check that the object-store library is installed and the bucket answers with the current credentials."""
     try:
         bucket = bucket_of(config)
         if bucket is not None and not offline:
@@ -154,7 +151,7 @@ def bucket_check(config: Config, *, offline: bool) -> HealthCheck:
 
 
 def venue_urls(config: Config) -> dict[str, str]:
-    """Return the addresses the configuration uses, by what they are; none when the mock venue replaces them all."""
+    """Return the configured venue URLs by key; empty with the mock venue."""
     if config.mock.enabled:
         return {}
     urls: dict[str, str] = {}

@@ -1,7 +1,4 @@
-"""``predsurv collect``: record the venues until told to stop, and say what came of it.
-
-Kept apart from the job itself, which knows no terminal and no signals.
-"""
+"""``predsurv collect``: record the venues until stopped, then print a report."""
 
 import asyncio
 import logging
@@ -108,7 +105,7 @@ def _log(facts: RateFacts) -> None:
 
 
 def _rescue(collector: Collector) -> None:
-    """Write the last records to the log; a disk that does not answer must not keep the process."""
+    """Write the last records to the log, waiting at most RESCUE_SECONDS_MAX for the disk."""
     rescue = Thread(target=collector.rescue, daemon=True)
     rescue.start()
     rescue.join(RESCUE_SECONDS_MAX)
@@ -130,7 +127,7 @@ def _names(config: Config, names: Sequence[str] | None) -> Sequence[str]:
 
 
 def _complain(report: CollectReport) -> None:
-    """Name what is damaged; raise TransientError (exit 3) when a venue sent nothing at all.
+    """Warn of damaged files; raise TransientError (exit 3) when a venue sent nothing at all.
 
     Raises SafetyError (exit 5) when the bucket refused the files for good.
     """

@@ -1,7 +1,4 @@
-"""``predsurv compact``: make one file of each recorded hour that is over, and keep to the limits of storage.
-
-Kept apart from the collector, which does the same by itself while it runs.
-"""
+"""``predsurv compact``: merge each closed hour into one file and apply the storage limits."""
 
 from typing import Annotated
 

@@ -1,7 +1,4 @@
-"""``predsurv config show``: every setting, its value and who set it.
-
-Kept apart because loading a configuration must not need a terminal, and showing one needs nothing else.
-"""
+"""``predsurv config show``: every setting, its value and who set it."""
 
 from typing import Annotated, Literal
 

@@ -1,7 +1,4 @@
-"""``predsurv demo``: the whole chain on made-up markets, in a minute, from any folder.
-
-Kept apart because it only calls the other commands and then counts what they left behind; what it shows is theirs.
-"""
+"""``predsurv demo``: the whole chain on made-up markets, in a minute, from any folder."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -37,10 +34,10 @@ SETTINGS: Final[Mapping[str, object]] = {
     "storage.seal_interval": "5s",
     "metrics.port": 0,
 }
-"""What differs from the defaults: few places and short periods, so that a minute shows everything."""
+"""What differs from the defaults: small capacity and short periods, so that a minute shows everything."""
 
 CONFIG_FILE: Final = "demo.toml"
-"""Also the mark of a folder that a demo made and may clear."""
+"""Marks a folder that a demo created and may clear."""
 
 _DATASETS: Final = ("orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle", "stats")
 _TALLY: Final = (
@@ -103,7 +100,7 @@ def prepare(folder: Path) -> Path:
 
 
 def tally(data: Path) -> list[DatasetSummary]:
-    """Return what is in each dataset under ``data``, the universe counted in lines."""
+    """Return rows, files and bytes of each dataset under ``data``; universe rows are lines."""
     universes = sorted((data / "metadata").rglob("universe.jsonl"))
     lines = sum(path.read_bytes().count(b"\n") for path in universes)
     found = [DatasetSummary("metadata", lines, len(universes), _size(universes))]
@@ -115,7 +112,7 @@ def tally(data: Path) -> list[DatasetSummary]:
 
 
 def traded(data: Path) -> dict[str, GroupCounts]:
-    """Return the baskets of the latest journal by strategy; empty when nothing was traded."""
+    """Return the order-group counts of the latest journal by strategy; empty when nothing was traded."""
     journals = sorted(journal_path(data, "x").parent.glob("*.db"), key=lambda path: path.stat().st_mtime_ns)
     if not journals:
         return {}
@@ -128,7 +125,7 @@ def traded(data: Path) -> dict[str, GroupCounts]:
 
 
 def shortcomings(datasets: Iterable[DatasetSummary], baskets: Iterable[GroupCounts]) -> list[str]:
-    """Return what a demo should have shown and did not."""
+    """Return a line for each thing the demo should have produced and did not."""
     missing = [f"{each.name} is empty" for each in datasets if not each.rows]
     counts = list(baskets)
     if not any(count.found for count in counts):

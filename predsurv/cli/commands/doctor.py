@@ -1,7 +1,4 @@
-"""``predsurv doctor``: is everything in place, and if not, what to do.
-
-Kept apart from the checks, which know no terminal.
-"""
+"""``predsurv doctor``: is everything in place, and if not, what to do."""
 
 import asyncio
 from collections.abc import Sequence

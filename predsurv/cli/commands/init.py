@@ -1,7 +1,4 @@
-"""``predsurv init``: write a configuration file with every setting explained.
-
-Kept apart because it is the only command that writes into the user's own folder.
-"""
+"""``predsurv init``: write a configuration file with every setting explained."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -28,7 +25,7 @@ def template() -> str:
 
 
 def write_template(path: Path) -> None:
-    """Create ``path`` with the template; raises ConfigError rather than touch a file that is there."""
+    """Create ``path`` with the template; raises ConfigError when it exists."""
     if path.exists():
         raise ConfigError(f"{path} is there already and was not touched; choose another place with --out")
     try:

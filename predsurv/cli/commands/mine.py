@@ -1,7 +1,4 @@
-"""``predsurv mine``: rank a recorded day's markets by what happened in them.
-
-Kept apart from the mining itself, which knows no terminal.
-"""
+"""``predsurv mine``: compute a recorded day's statistics and rank its instruments."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
@@ -50,7 +47,7 @@ _COLUMNS: Final = (
 
 
 class InstrumentLabels(NamedTuple):
-    """What people call an instrument."""
+    """Display names of an instrument."""
 
     question: str
     outcome: str
@@ -73,29 +70,29 @@ def mine(
     day = choose_day(loaded.data_dir, venue, date)
     mined = steady(lambda: mine_day(day, _markets(day), weight))
     best = observed(mined).head(loaded.miner.top).to_dicts()
-    words = _words(day, {row["instrument_id"] for row in best})
-    show(top_table(mined, best, words, steady(lambda: paths(day, list(words), PATH_BINS))), format)
+    labels = _labels(day, {row["instrument_id"] for row in best})
+    show(top_table(mined, best, labels, steady(lambda: paths(day, list(labels), PATH_BINS))), format)
     say(f"statistics of {observed(mined).height:,} instruments: {near(mined.path)}")
     if html:
         lines = steady(lambda: paths(day, [row["instrument_id"] for row in best], REPORT_BINS))
-        report = _report(mined, [_entry(row, words, lines) for row in best], weight)
+        report = _report(mined, [_entry(row, labels, lines) for row in best], weight)
         say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
 
 
 def observed(mined: MiningResult) -> pl.DataFrame:
-    """Return the statistics of those that were observed at all; the others, wanted in vain, are in the file too."""
+    """Return the statistics of the instruments that were observed at all (``observed_s`` > 0)."""
     return mined.stats.filter(mined.stats["observed_s"] > 0)
 
 
 def top_table(
     mined: MiningResult,
     best: Sequence[Mapping[str, Any]],
-    words: Mapping[str, InstrumentLabels],
+    labels: Mapping[str, InstrumentLabels],
     lines: Mapping[str, list[float | None]],
 ) -> Table:
-    """Return the best instruments as rows, with the words of their markets."""
+    """Return the top instruments as a table with their display names."""
     rows = [
-        _cells(rank, row, words[row["instrument_id"]], lines.get(row["instrument_id"], []))
+        _cells(rank, row, labels[row["instrument_id"]], lines.get(row["instrument_id"], []))
         for rank, row in enumerate(best, 1)
     ]
     title = f"Most interesting markets: {mined.day.venue}, {mined.day.date} (UTC)"
@@ -105,12 +102,12 @@ def top_table(
     return Table("top", title, _COLUMNS, rows, note, empty="no instrument was observed")
 
 
-def _cells(rank: int, row: Mapping[str, Any], words: InstrumentLabels, line: list[float | None]) -> Sequence[Value]:
+def _cells(rank: int, row: Mapping[str, Any], labels: InstrumentLabels, line: list[float | None]) -> Sequence[Value]:
     depth = None if row["bid_depth_5c"] is None else row["bid_depth_5c"] + row["ask_depth_5c"]
     return (
         rank,
-        words.question,
-        words.outcome,
+        labels.question,
+        labels.outcome,
         row["score"],
         line,
         _cents(row["mid"]),
@@ -139,8 +136,8 @@ def _markets(day: RecordedPartition) -> Iterator[Market]:
         yield from read_universe(files[date])
 
 
-def _words(day: RecordedPartition, instruments: set[str]) -> dict[str, InstrumentLabels]:
-    """Return what the instruments are called; one that no universe file knows goes by its id."""
+def _labels(day: RecordedPartition, instruments: set[str]) -> dict[str, InstrumentLabels]:
+    """Return the display names of ``instruments``; the id where no universe file lists one."""
     known = {
         str(outcome.instrument_id): InstrumentLabels(market.question, outcome.label, market.category or "")
         for market in _markets(day)
@@ -151,10 +148,10 @@ def _words(day: RecordedPartition, instruments: set[str]) -> dict[str, Instrumen
 
 
 def _entry(
-    row: Mapping[str, Any], words: Mapping[str, InstrumentLabels], lines: Mapping[str, list[float | None]]
+    row: Mapping[str, Any], labels: Mapping[str, InstrumentLabels], lines: Mapping[str, list[float | None]]
 ) -> ReportRow:
     instrument = row["instrument_id"]
-    return ReportRow(row, *words[instrument], path=lines.get(instrument, []))
+    return ReportRow(row, *labels[instrument], path=lines.get(instrument, []))
 
 
 def _report(mined: MiningResult, entries: Sequence[ReportRow], weight: Mapping[str, float]) -> StatsReport:

@@ -1,7 +1,4 @@
-"""``predsurv collect --plan``: what a recording would take, before anything is connected.
-
-Kept apart from the command that records, which needs none of it.
-"""
+"""``predsurv collect --plan``: what a recording would need, without connecting."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +32,7 @@ _PLAN: Final = (
 def plan_table(
     plans: Mapping[VenueName, Plan], universes: Mapping[VenueName, Sequence[Candidate]], config: Config
 ) -> Table:
-    """Return one row per venue with what its first period would record and what that takes."""
+    """Return one row per venue: what its first period would record and the resources that needs."""
     pace, rows = _pace(config), []
     for name, made in plans.items():
         experience = _experience(Layout(config.data_dir), name)
@@ -91,7 +88,7 @@ def _pace(config: Config) -> WriteSettings:
 
 
 def _experience(layout: Layout, venue: VenueName) -> RecordedDay | None:
-    """Return what the latest recorded day of ``venue`` took, None without one."""
+    """Return message and byte counts of the latest recorded day of ``venue``, None without one."""
     listed = [
         (partition, file)
         for file in (manifest.read(layout.manifest) if layout.manifest.is_dir() else ())

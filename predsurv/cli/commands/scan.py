@@ -1,7 +1,4 @@
-"""``predsurv scan``: read the catalogues, write the universe, say what is in it.
-
-Kept apart from the scan itself, which knows no terminal.
-"""
+"""``predsurv scan``: read the catalogues, write the universe, say what is in it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +18,7 @@ from predsurv.core.num import Money, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.ports import MarketQuery
-from predsurv.scan.job import Scanner, ScanProgress, VenueScan, scan_venues
+from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
 from predsurv.scan.totals import ScanTotals
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.registry import enabled_venues, open_venue
@@ -56,7 +53,7 @@ _CATEGORIES: Final = (
 
 
 class ScanFilters(NamedTuple):
-    """What a market has to have at least, in micros; None where nothing was said."""
+    """Least volume and liquidity of a market, micros; None for no limit."""
 
     volume: Money | None
     liquidity: Money | None
@@ -90,7 +87,7 @@ def scan(
 
 
 def venue_table(results: Sequence[VenueScan]) -> Table:
-    """Return one row per venue that was scanned to its end."""
+    """Return one row per venue whose scan completed."""
     rows: list[Sequence[Value]] = [
         (
             result.venue,
@@ -148,7 +145,7 @@ async def _run(config: Config, names: Sequence[str] | None, least: ScanFilters) 
         with progress_line() as update:
             return await scan_venues(
                 opened,
-                Scanner(
+                ScanJob(
                     queries={venue.name: _query(config, venue.name, least) for venue in opened},
                     sink=lambda name: UniverseWriter(config.data_dir, name, clock.now()),
                     clock=clock,
@@ -186,7 +183,7 @@ def _progress(step: ScanProgress) -> tuple[str, str]:
 
 
 def _tell(results: Sequence[VenueScan]) -> None:
-    """Say what could not be read; raise TransientError (exit 3) when a venue failed as a whole."""
+    """Warn of unreadable rows; raise TransientError (exit 3) when a whole venue failed."""
     for result in results:
         for issue in result.issues[:ISSUES_SHOWN]:
             say(f"warning: {result.venue}: {issue.where}: {issue.detail}")

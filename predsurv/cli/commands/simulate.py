@@ -1,7 +1,4 @@
-"""``predsurv simulate``: serve a venue's own protocol on this machine, with faults on request.
-
-Kept apart because it is the one place where a made-up exchange and a venue's wire meet.
-"""
+"""``predsurv simulate``: serve a venue's own protocol on this machine, with faults on request."""
 
 import asyncio
 import signal
@@ -25,7 +22,7 @@ KeyType = Literal["rsa", "ed25519"]
 
 
 class SimulatorServer(Protocol):
-    """A server that stands in for a venue."""
+    """A local server that speaks a venue's protocol."""
 
     @property
     def port(self) -> int: ...
@@ -35,7 +32,7 @@ class SimulatorServer(Protocol):
 
 
 class SimulateOptions(NamedTuple):
-    """What the server is to be: the markets behind it, what goes wrong, where that is noted, the kind of its key."""
+    """Options of a simulator: its markets, its faults, the file (``truth``) that logs them, the type of its API key."""
 
     mock: MockConfig
     faults: Sequence[str]
@@ -44,7 +41,7 @@ class SimulateOptions(NamedTuple):
 
 
 Environment = Callable[[int], Mapping[str, str]]
-"""Returns the variables that point the program at the server on a port."""
+"""Returns the environment variables that point predsurv at the server on a port."""
 
 
 def simulate(

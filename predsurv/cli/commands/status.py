@@ -1,7 +1,4 @@
-"""``predsurv status`` and ``predsurv verify``: what was recorded, and whether it is whole.
-
-Kept apart from the collector because both only read, also while it runs.
-"""
+"""``predsurv status`` and ``predsurv verify``: what was recorded, and whether it is whole."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial

@@ -1,7 +1,4 @@
-"""``predsurv trade``, ``backtest``, ``portfolio``, ``halt`` and ``resume``.
-
-Kept apart from the runs themselves, which know no terminal and no signals.
-"""
+"""``predsurv trade``, ``backtest``, ``portfolio``, ``halt`` and ``resume``."""
 
 import asyncio
 import re
@@ -126,7 +123,7 @@ def halt(
     reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever trading is refused.")] = "by request",
     config: ConfigFile = None,
 ) -> None:
-    """Stop all trading at once and until ``resume``: running traders take their orders back."""
+    """Halt all trading until ``resume``: running traders cancel their orders."""
     data_dir = load(config).config.data_dir
     halt_flag(data_dir).raise_(SystemClock().now(), reason)
     say(f"trading on {data_dir} is halted; 'predsurv resume' allows it again")
@@ -177,7 +174,7 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None) ->
 
 
 class _All:
-    """Several listeners as one."""
+    """Several observers as one."""
 
     def __init__(self, *audience: TradeMetrics | Announcer) -> None:
         self._audience = audience

@@ -1,7 +1,4 @@
-"""What a recording came to, as tables.
-
-Kept apart from the command so that tests and other commands can show the same.
-"""
+"""The report of a recording as tables."""
 
 from collections.abc import Sequence
 from typing import Final

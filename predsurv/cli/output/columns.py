@@ -1,7 +1,7 @@
-"""One cell of a table, three ways: for people, for programs, for spreadsheets.
+"""A table cell in three renderings: terminal, JSON, CSV.
 
-Kept apart from the layout because what a value may look like is a safety rule (nothing a stranger
-wrote reaches a terminal or a spreadsheet as a command), and layout is only taste.
+The safety rules for untrusted text live here: control characters never reach a terminal, and no cell is read by a
+spreadsheet as a formula.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class Column(Struct, frozen=True):
 
     @property
     def heading(self) -> str:
-        """Title and unit as people read them."""
+        """Title with its unit, as the terminal shows it."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
 
@@ -86,7 +86,7 @@ def machine(column: Column, value: Value) -> Machine:
 
 
 def spreadsheet(column: Column, value: Value) -> str:
-    """Return the cell as CSV holds it; a text that a spreadsheet would take for a formula is disarmed."""
+    """Return the cell as CSV holds it; text that a spreadsheet would evaluate as a formula is quoted."""
     cell = machine(column, value)
     if cell is None:
         return ""
@@ -98,14 +98,14 @@ def spreadsheet(column: Column, value: Value) -> str:
 
 
 def bar(share: float, cells: int = BAR_CELLS) -> str:
-    """Return ``share`` (0 … 1, clipped) as a bar of ``cells`` characters, exact to an eighth."""
+    """Return ``share`` (0 … 1, clipped) as a bar of ``cells`` characters, to an eighth of a cell."""
     eighths = round(min(max(share, 0.0), 1.0) * cells * 8)
     full, rest = divmod(eighths, 8)
     return (_BLOCKS[8] * full + (_BLOCKS[rest] if rest else "")).ljust(cells)
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """Return numbers as a line of blocks from their lowest to their highest; a space where nothing is known."""
+    """Return numbers as block characters scaled from minimum to maximum; a space for None."""
     known = [value for value in values[-SPARK_CELLS_MAX:] if value is not None and isfinite(value)]
     if not known:
         return NOTHING
@@ -117,7 +117,7 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 
 def span(duration: float) -> str:
-    """Return ns as people say it: ``350 ms``, ``12.3 s``, ``12m 05s``, ``5h 03m``, ``3d 04h``."""
+    """Return ns in readable units: ``350 ms``, ``12.3 s``, ``12m 05s``, ``5h 03m``, ``3d 04h``."""
     sign, seconds = ("-", -duration / _S) if duration < 0 else ("", duration / _S)
     if seconds < 1:
         return f"{sign}{seconds * 1_000:.{0 if seconds >= 0.01 or seconds == 0 else 2}f} ms"
@@ -132,7 +132,7 @@ def span(duration: float) -> str:
 
 
 def volume(size: float) -> str:
-    """Return bytes as people say it, in powers of ten."""
+    """Return bytes in readable decimal units."""
     for unit in ("B", "kB", "MB", "GB"):
         if abs(size) < 1_000:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -1,8 +1,4 @@
-"""The live panel of a recording: a few lines on stderr that are redrawn in place.
-
-Kept apart from the arithmetic behind it, which knows no terminal, and from the command, which only
-feeds it.
-"""
+"""The live panel of a recording: a few stderr lines redrawn in place."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +19,7 @@ from predsurv.core.text import sanitise
 
 REFRESHES_PER_SECOND: Final = 4
 LINKS_SHOWN_MAX: Final = 4
-"""Connections shown for each venue: those that were silent for longest."""
+"""Connections shown per venue: those silent for longest."""
 QUIET_AFTER: Final = 15_000_000_000
 """A connection without data for longer (ns) is shown as quiet."""
 DISK_LOW: Final = 2_000_000_000
@@ -32,7 +28,7 @@ Show = Callable[[RateFacts], None]
 
 
 class Stderr(TextIOBase):
-    """Whatever stderr is at the moment: while the panel is shown, lines written to it go above the panel."""
+    """The current ``sys.stderr``: lines written while the panel is shown appear above it."""
 
     def write(self, text: str) -> int:
         """Write to it."""

@@ -1,7 +1,4 @@
-"""Lines on stderr that say how far a job is: redrawn in place on a terminal, absent elsewhere.
-
-Kept apart from tables because progress is for people only and must never get into anybody's data.
-"""
+"""Progress lines on stderr: redrawn in place on a terminal, absent elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterator

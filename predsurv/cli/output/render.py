@@ -1,8 +1,4 @@
-"""Every table that the program prints: laid out for a terminal, or as JSON, JSON lines or CSV.
-
-Kept apart so that commands decide what to show and never how, and so that there is one place where
-text from strangers meets the terminal.
-"""
+"""Every table that the program prints: laid out for a terminal, or as JSON, JSON lines or CSV."""
 
 import csv
 import json
@@ -32,7 +28,7 @@ _GAP: Final = 2  # one cell of padding and one that the box draws between column
 
 
 class Table(Struct, frozen=True):
-    """What a command has to say: typed columns and rows of values in their order.
+    """A table: typed columns, and rows of values in column order.
 
     ``name`` tells tables apart in machine formats; ``title`` and ``note`` are for people; ``empty`` is what
     people read when there are no rows.
@@ -73,26 +69,26 @@ def render(tables: Sequence[Table], form: Format) -> str:
 
 
 class _Console(Console):
-    """A console that lets the entry point decide what a reader who went away means."""
+    """A rich console that raises BrokenPipeError instead of exiting."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
 
 
 def console(stream: TextIO) -> Console:
-    """Return a console that takes nothing it is given for markup, emoji or a link."""
+    """Return a console with markup, emoji codes and links turned off."""
     width = None if stream.isatty() else UNBOUNDED_WIDTH
     return _Console(file=stream, markup=False, emoji=False, highlight=False, width=width)
 
 
 def near(path: Path) -> str:
-    """Return ``path`` as short as it can be typed from here."""
+    """Return ``path`` relative to the working directory where it lies below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def say(message: str) -> None:
-    """Print one line for people to stderr, sanitised."""
+    """Print one sanitised line to stderr."""
     print(sanitise(message, 2_000), file=sys.stderr, flush=True)
 
 

@@ -1,7 +1,4 @@
-"""What a trading run has to show: lines while it runs, tables when it is over.
-
-Kept apart from the commands so that deciding what to run and showing what came of it never mix.
-"""
+"""Output of a trading run: a line per event while it runs, tables at its end."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -69,27 +66,27 @@ _POSITIONS: Final = (
 
 
 class Announcer:
-    """An ``Audience`` that prints a line for each decision, fill and settlement."""
+    """A pipeline observer that prints a line for each decision, fill and settlement."""
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
 
     def watch(self, engine: Engine) -> None:
-        """Name markets and orders as this engine knows them."""
+        """Take market and order names from ``engine``."""
         self._engine = engine
 
     def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
-        """Say nothing: market data is not news."""
+        """Print nothing for market data."""
 
     def happened(self, event: Event, step: Step) -> None:
-        """Print what is worth a line."""
+        """Print the lines of one event."""
         if self._engine is not None:
             for line in lines_of(event, step, self._engine):
                 say(line)
 
 
 def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
-    """Return what one event led to, a line each, with market names a stranger wrote made safe."""
+    """Return a line for each decision, fill and settlement of one event; market names are sanitised."""
     clock = iso_time(event.ts_recv)[11:23].rstrip("Z")
     lines = [f"{clock} {text}" for text in _account_lines(event, step, engine)]
     for decision in step.decisions:
@@ -119,7 +116,7 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
 
 
 def run_tables(mode: str, trader: TradeDeps) -> list[Table]:
-    """Return the summary of a run: account, strategies, signals and refusals, what is still held."""
+    """Return the summary tables of a run: account, strategies, signals and refusals, open positions."""
     engine, tally = trader.engine, trader.tally
     return [
         _account_table(mode, engine, tally),
@@ -139,7 +136,7 @@ def _account_table(mode: str, engine: Engine, tally: RunStats) -> Table:
 
 
 def portfolio_table(mode: str, ledger: TradingAccount, since: int | None) -> Table:
-    """Return an account as its journal says, positions at cost: no book is open."""
+    """Return the account that a journal holds, positions valued at cost."""
     portfolio = ledger.portfolio
     cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
     cost = sum(position.cost for position in portfolio.lots.positions())
@@ -193,7 +190,7 @@ def count_table(tally: RunStats) -> Table:
 
 
 def position_table(ledger: TradingAccount, cache: MarketCache, engine: Engine | None) -> Table:
-    """Return what is held; with ``engine`` valued at its books."""
+    """Return the open positions; valued at its books with ``engine``."""
     rows: list[Sequence[Value]] = []
     for strategy, position in ledger.portfolio.lots.holdings():
         mark = None if engine is None else engine.desk.worth.mark(position.key)

@@ -74,7 +74,7 @@ class EventDirectory:
 class KalshiCatalog:
     """One reading of the venue's lists; ``rest`` belongs to the venue."""
 
-    doubted: AbstractSet[EventId] = frozenset()
+    incomplete_events: AbstractSet[EventId] = frozenset()
     """None: the venue vouches for no event in the first place."""
 
     def __init__(self, rest: KalshiRest, clock: Clock) -> None:

@@ -55,7 +55,7 @@ class MockCatalog:
         return tuple(self._issues)
 
     @property
-    def doubted(self) -> AbstractSet[EventId]:
+    def incomplete_events(self) -> AbstractSet[EventId]:
         """None: the rows that cannot be read are events of their own."""
         return frozenset()
 

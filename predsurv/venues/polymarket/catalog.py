@@ -52,7 +52,7 @@ class PolymarketCatalog:
         self._limiter = limiter
         self._clock = clock
         self._issues: list[ScanIssue] = []
-        self._doubted: set[EventId] = set()
+        self._incomplete_events: set[EventId] = set()
         self._pages = 0
 
     @property
@@ -61,9 +61,9 @@ class PolymarketCatalog:
         return self._issues
 
     @property
-    def doubted(self) -> AbstractSet[EventId]:
+    def incomplete_events(self) -> AbstractSet[EventId]:
         """Events with a row that cannot be read, or with an open market that has no tokens yet."""
-        return self._doubted
+        return self._incomplete_events
 
     @property
     def pages(self) -> int:
@@ -132,12 +132,12 @@ class PolymarketCatalog:
                 market = market_of(read, fetched_at)
             except (WireError, ValueError) as error:
                 self._blame(f"page {self._pages} row {number}", str(error))
-                self._doubted |= events_of(row)
+                self._incomplete_events |= events_of(row)
                 continue
             if market is not None:
                 markets.append(market)
             elif not (read.closed or read.archived):
-                self._doubted |= events_of(row)
+                self._incomplete_events |= events_of(row)
         return markets
 
     def _blame(self, where: str, detail: str) -> None:

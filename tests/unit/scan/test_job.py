@@ -17,7 +17,7 @@ from predsurv.core.num import Money
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
-from predsurv.scan.job import Scanner, ScanProgress, VenueScan, scan_venues
+from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
 from predsurv.store.universe import UniverseWriter, latest_universe, read_universe
 from tests.kit.market_samples import market
 
@@ -30,7 +30,7 @@ class FakeCatalog:
 
     items: Sequence[Market | Exception]
     issues: Sequence[ScanIssue] = ()
-    doubted: AbstractSet[EventId] = frozenset()
+    incomplete_events: AbstractSet[EventId] = frozenset()
     pages: int = 1
     closed: int = 0
     running: list[int] = field(default_factory=lambda: [0, 0])
@@ -71,7 +71,7 @@ class Run:
 async def run(folder: Path, catalogs: dict[str, FakeCatalog], query: MarketQuery = EVERYTHING) -> Run:
     clock, told = ManualClock(), list[ScanProgress]()
     venues = [cast(Venue, FakeVenue(VenueName(name), catalog)) for name, catalog in catalogs.items()]
-    scan = Scanner(
+    scan = ScanJob(
         queries={venue.name: query for venue in venues},
         sink=lambda name: UniverseWriter(folder, name, clock.now()),
         clock=clock,
@@ -146,7 +146,7 @@ async def test_an_event_of_which_a_market_is_missing_is_not_vouched_for(tmp_path
     )
     paused[2] = replace(paused[2], status="paused", tradable=False)
     closed = replace(market(9), event_id=EventId("e0"), status="resolved", exhaustive=True, tradable=False)
-    catalog = FakeCatalog([*paused, *whole, *unread, closed], doubted={EventId("e2")})
+    catalog = FakeCatalog([*paused, *whole, *unread, closed], incomplete_events={EventId("e2")})
     done = await run(tmp_path, {"mock": catalog}, MarketQuery(tradable_only=True))
     assert done.results[0].path is not None
     found = {each.market_id: each.exhaustive for each in read_universe(done.results[0].path)}

@@ -137,8 +137,8 @@ def test_a_doubt_takes_back_what_was_vouched_for(tmp_path: Path) -> None:
         writer.write(FULL)
         writer.write(sure)
         writer.write(MINIMAL)
-        writer.doubt(frozenset())
-        writer.doubt({FULL.event_id, MINIMAL.event_id})
+        writer.mark_inexhaustive(frozenset())
+        writer.mark_inexhaustive({FULL.event_id, MINIMAL.event_id})
         path = writer.commit()
     assert list(read_universe(path)) == [msgspec.structs.replace(FULL, exhaustive=False), sure, MINIMAL]
     assert list(Layout(tmp_path).staging("scan").iterdir()) == []

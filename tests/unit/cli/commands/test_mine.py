@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from predsurv.cli.commands.mine import InstrumentLabels, _words, top_table
+from predsurv.cli.commands.mine import InstrumentLabels, _labels, top_table
 from predsurv.core.ids import VenueName
 from predsurv.mine.job import MiningResult
 from predsurv.mine.recorded_days import RecordedPartition
@@ -55,7 +55,7 @@ def test_words_come_from_the_universe_and_else_the_id_stands(tmp_path: Path) -> 
     with UniverseWriter(tmp_path, VenueName("mock"), NOW) as writer:
         writer.write(market(1))
         writer.commit()
-    words = _words(RecordedPartition(tmp_path, VenueName("mock"), "2026-11-20"), {"m1-yes", "gone"})
+    words = _labels(RecordedPartition(tmp_path, VenueName("mock"), "2026-11-20"), {"m1-yes", "gone"})
     assert words == {
         "m1-yes": InstrumentLabels("Question 1?", "Yes", "sports"),
         "gone": InstrumentLabels("gone", "", ""),
