@@ -1,7 +1,6 @@
-"""What every test gets: a clean environment, no way out to the network, and the recorded payloads."""
+"""What every test gets: a clean environment, no way out to the network, and venue payloads."""
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,14 +9,14 @@ pytest.register_assert_rewrite("tests.kit", "tests.contract")  # before anything
 
 from tests.kit.disk import Disk  # noqa: E402
 from tests.kit.network_guard import forbid_network  # noqa: E402
+from tests.kit.payloads import MISSING, RECORDED, SOURCES, Payloads, available, required  # noqa: E402
 
-_ROOT = Path(__file__).resolve().parent.parent
-_PAYLOADS = Path(os.environ.get("PREDSURV_PAYLOADS", _ROOT.parent / "shared" / "payloads"))
+_CI = bool(os.environ.get("CI"))
 
 # A shared machine is slow now and then, which is no finding; in CI a failure has to be the same failure twice.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+settings.load_profile("ci" if _CI else "local")
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +39,21 @@ def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     forbid_network(monkeypatch)
 
 
-@pytest.fixture(scope="session")
-def payloads() -> Path:
-    """The folder of recorded venue payloads; tests that need it are skipped where it is absent."""
-    if not _PAYLOADS.is_dir():
-        pytest.skip(f"no recorded payloads at {_PAYLOADS}: set PREDSURV_PAYLOADS to the folder that has them")
-    return _PAYLOADS
+@pytest.fixture(params=SOURCES, ids=[source.name for source in SOURCES])
+def payloads(request: pytest.FixtureRequest) -> Payloads:
+    """The own payloads, then the recorded ones; where those are absent, that half of the tests is skipped."""
+    source: Payloads = request.param
+    return required(source)
+
+
+def pytest_configure() -> None:
+    """Refuse to run in CI without the recorded payloads: skipped tests would pass for proofs there."""
+    if _CI and RECORDED not in available():
+        raise pytest.UsageError(f"CI is set and there are {MISSING}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once how many tests the missing recordings cost, also where workers ran them."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests skipped: {MISSING}")

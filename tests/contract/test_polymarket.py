@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -19,6 +18,7 @@ from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.session import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
+from tests.kit.payloads import Payloads
 from tests.kit.recorded_polymarket import RecordedPolymarket
 
 MS = 1_000_000
@@ -96,7 +96,7 @@ class PolymarketHarness:
 
 
 @pytest.fixture
-async def harness(payloads: Path) -> AsyncIterator[PolymarketHarness]:
+async def harness(payloads: Payloads) -> AsyncIterator[PolymarketHarness]:
     server = RecordedPolymarket(payloads)
     await server.start()
     made = PolymarketHarness(server)

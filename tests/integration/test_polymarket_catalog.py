@@ -22,6 +22,7 @@ from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue
+from tests.kit.payloads import Payloads
 from tests.kit.recorded_polymarket import RecordedPolymarket
 
 EVERYTHING = MarketQuery(include_closed=True)
@@ -29,7 +30,7 @@ S = 1_000_000_000
 
 
 @pytest.fixture
-async def server(payloads: Path) -> AsyncIterator[RecordedPolymarket]:
+async def server(payloads: Payloads) -> AsyncIterator[RecordedPolymarket]:
     running = RecordedPolymarket(payloads)
     await running.start()
     yield running

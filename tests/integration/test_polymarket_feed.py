@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -25,6 +24,7 @@ from predsurv.net.clock import SystemClock
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.session import StreamPolicy
+from tests.kit.payloads import Payloads
 from tests.kit.recorded_polymarket import RecordedPolymarket
 
 MS = 1_000_000
@@ -42,7 +42,6 @@ FAST = StreamPolicy(
     handshake_interval=5 * MS,
     retries_per_minute=6_000,
 )
-RECORDED = "99267005274969015530704549459879765455779440435684795967857484533170446088617"
 TIMEOUT_S = 20
 
 
@@ -54,7 +53,7 @@ KEYS = [key(str(10**20 + number)) for number in range(5)]
 
 
 @pytest.fixture
-async def server(payloads: Path) -> AsyncIterator[RecordedPolymarket]:
+async def server(payloads: Payloads) -> AsyncIterator[RecordedPolymarket]:
     running = RecordedPolymarket(payloads)
     await running.start()
     yield running
@@ -133,15 +132,21 @@ def assert_deltas_build_on_books(events: Sequence[MarketEvent]) -> None:
 Listen = Callable[..., Listener]
 
 
-async def test_books_then_changes_and_trades(listen: Listen) -> None:
-    listener = listen()
-    await listener.feed.watch({key(RECORDED)})
-    await listener.opened(key(RECORDED))
+# The best levels and the venue's time (ns UTC) of the book that each source opens with.
+OPENING_BOOKS = {
+    "own": ((210_000, 380_860_000), (220_000, 1_754_700_000), 1_830_000_061_403_000_000),
+    "recorded": ((140_000, 83_240_000), (150_000, 473_320_000), 1_778_204_225_247_000_000),
+}
+
+
+async def test_books_then_changes_and_trades(listen: Listen, server: RecordedPolymarket) -> None:
+    listener, token = listen(), key(server.recordings.token)
+    await listener.feed.watch({token})
+    await listener.opened(token)
     await listener.until(lambda events: {Trade, BookDelta} <= {type(event) for event in events})
     assert isinstance(listener.events[0], Connected)
     book = next(event for event in listener.events if isinstance(event, BookSnapshot))
-    assert (book.bids[0], book.asks[0]) == ((140_000, 83_240_000), (150_000, 473_320_000))
-    assert book.ts_venue == 1_778_204_225_247_000_000
+    assert (book.bids[0], book.asks[0], book.ts_venue) == OPENING_BOOKS[server.recordings.source]
     assert_deltas_build_on_books(listener.events)
 
 

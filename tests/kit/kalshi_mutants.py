@@ -1,10 +1,9 @@
-"""Frames and answers as a hostile or broken venue could send them, made of recorded ones."""
+"""Frames and answers as a hostile or broken venue could send them, made of sound ones."""
 
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from predsurv.core.errors import WireError
@@ -13,8 +12,14 @@ from predsurv.venues.kalshi.decoder import KalshiCodec
 from predsurv.venues.kalshi.market_parser import SeriesTerms, market_of, terms_of
 from predsurv.venues.kalshi.polling_feed import PolledBooks
 from tests.kit.kalshi_frames import EPOCH, NOW, key, wire
+from tests.kit.payloads import Payloads
 
 Sample = tuple[str, Any]
+
+# Of the own payloads and of the recorded ones.
+_POLLED: Final = ["KXKITEMOON-88", "KXELONMARS-99"]
+_OPENED: Final = {"TOLL-24JUN-T4.50": (32, 5), "FED-23DEC-T3.00": (2, 1)}
+"""The market that most frames are about, with the subscription and number of a book before those frames."""
 
 _ODD: Final[tuple[Any, ...]] = (
     None, True, -1, 0, 2**63, 2**70, 1e308, "", "NaN", "Infinity", "-0", "1e9999", "0.5\n", "٠.٥", "1_0", "x" * 5_000,
@@ -24,26 +29,17 @@ _ODD: Final[tuple[Any, ...]] = (
 _NUMBERS: Final = (b"1e400", b"-0", b"NaN", b"1E9999999", b'"\\ud800"', b"00", b"1.", b"[" * 2_000, b'{"a":' * 2_000)
 
 
-def samples(payloads: Path) -> list[Sample]:
-    """Return recorded frames and answers, by what reads them."""
-    folder = payloads / "kalshi"
-    found: list[Sample] = []
-    for file in sorted((folder / "ws").glob("*.jsonl")):
-        for line in file.read_text().splitlines():
-            entry = json.loads(line)
-            frame = entry.get("frame") or entry.get("payload")
-            if isinstance(frame, dict) and "type" in frame:
-                found.append(("frame", frame))
-    rest = folder / "rest"
-    book = json.loads((rest / "orderbook_KXELONMARS-99_2026-06-20.ccxt.json").read_text())
-    found.append(("books", {"orderbooks": [{"ticker": "KXELONMARS-99", **book}]}))
-    page = json.loads((rest / "markets_page_2026-08-24.v-trade_excerpt.json").read_text())
+def samples(payloads: Payloads) -> list[Sample]:
+    """Return frames and answers, by what reads them."""
+    found: list[Sample] = [("frame", frame) for _, frame in payloads.kalshi_frames()]
+    book = payloads.one("kalshi/rest/orderbook_*.json")
+    ticker = book.name.split("_")[1]
+    found.append(("books", {"orderbooks": [{"ticker": ticker, **json.loads(book.read_text())}]}))
+    page = payloads.load("kalshi/rest/markets_page_*.json")
     found += [("market", row) for row in page["markets"]]
     found += [("listing", page)]
-    found += [
-        ("event", row) for row in json.loads((rest / "events_page_2026-08-24.manta_excerpt.json").read_text())["events"]
-    ]
-    found.append(("series", json.loads((rest / "series_FED_2026-08-24.manta.json").read_text())["series"]))
+    found += [("event", row) for row in payloads.load("kalshi/rest/events_page_*.json")["events"]]
+    found.append(("series", payloads.load("kalshi/rest/series_*.json")["series"]))
     found.append(("limits", {"usage_tier": "basic", "read": {"refill_rate": 200, "bucket_capacity": 600}}))
     change = {"series_ticker": "KXA", "scheduled_ts": "2026-07-03T00:00:00Z", "fee_type": "quadratic"}
     found.append(("fees", {"series_fee_change_arr": [change]}))
@@ -63,8 +59,8 @@ def fed(name: str, body: bytes) -> None:
         _frame(body)
     elif name == "books":
         polls = PolledBooks()
-        polls.watch({key("KXELONMARS-99")})
-        polls.answered(["KXELONMARS-99"], body, NOW)
+        polls.watch({key(ticker) for ticker in _POLLED})
+        polls.answered(_POLLED, body, NOW)
     else:
         with suppress(WireError, ValueError, RecursionError):
             _READERS[name](body)
@@ -72,10 +68,11 @@ def fed(name: str, body: bytes) -> None:
 
 def _frame(body: bytes) -> None:
     codec = KalshiCodec(EPOCH)
-    ticker = "FED-23DEC-T3.00"
+    ticker = next((each for each in _OPENED if each.encode() in body), "FED-23DEC-T3.00")
+    sid, seq = _OPENED[ticker]
     codec.requests({key(ticker)}, frozenset())
     whole = {"market_ticker": ticker, "market_id": "m", "yes_dollars_fp": [["0.5000", "9.00"]]}
-    codec.decode([wire({"type": "orderbook_snapshot", "sid": 2, "seq": 1, "msg": whole})], NOW, [])
+    codec.decode([wire({"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": whole})], NOW, [])
     codec.decode([body], NOW, [])
     codec.take_lost()
 

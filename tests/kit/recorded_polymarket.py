@@ -11,12 +11,10 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,35 +23,38 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from tests.kit.payloads import Payloads, available
+
 ROWS_MAX = 100
-_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "payloads"
-_SCENE = "99267005274969015530704549459879765455779440435684795967857484533170446088617"
-"""The token whose opening book and first change were recorded, and stand for those of any other."""
 
 
 class Recordings:
-    """The recorded payloads by what they are for."""
+    """Payloads by what they are for; ``source`` names where they come from.
 
-    def __init__(self, payloads: Path) -> None:
-        folder = payloads / "polymarket"
-        captured = folder / "captured"
-        self.markets = list(_markets(folder))
-        self.books: dict[str, dict[str, Any]] = {}
-        for name in ("ws_market_20260409_opening_books.json", "ws_market_20260508_opening_book.json"):
-            for book in json.loads((captured / name).read_text()):
-                self.books[book["asset_id"]] = book
-        self.change = json.loads((captured / "ws_market_20260508_price_change.json").read_text())
-        self.trade = json.loads((captured / "ws_market_20260815_last_trade_price.json").read_text())
+    ``token`` is the one whose opening book and first change there are, which stand for those of any other.
+    """
+
+    def __init__(self, payloads: Payloads) -> None:
+        opening, change = payloads.opening_and_change()
+        pair = payloads.one("polymarket/captured/ws_market_*_opening_books.json")
+        self.source = payloads.name
+        self.markets = list(_markets(payloads))
+        self.books: dict[str, dict[str, Any]] = {
+            book["asset_id"]: book for path in (pair, opening) for book in json.loads(path.read_text())
+        }
+        self.token = str(json.loads(opening.read_text())[0]["asset_id"])
+        self.change = json.loads(change.read_text())
+        self.trade = payloads.load("polymarket/captured/ws_market_*_last_trade_price.json")
 
     def book(self, token: str, market: str = "") -> dict[str, Any]:
         """Return the opening book of ``token``."""
         if token in self.books:
             return self.books[token]
-        return {**self.books[_SCENE], "asset_id": token, "market": market or "0x" + token[:64].zfill(64)}
+        return {**self.books[self.token], "asset_id": token, "market": market or "0x" + token[:64].zfill(64)}
 
     def updates(self, token: str) -> Iterator[bytes]:
         """Return endless frames about ``token``: the recorded change, undone and done again, and trades."""
-        entry = next(entry for entry in self.change["price_changes"] if entry["asset_id"] == _SCENE)
+        entry = next(entry for entry in self.change["price_changes"] if entry["asset_id"] == self.token)
         for number in itertools.count():
             stamp = str(time.time_ns() // 1_000_000)
             size = "0" if number % 2 else entry["size"]
@@ -72,7 +73,7 @@ class RecordedPolymarket:
     opened that did not.
     """
 
-    def __init__(self, payloads: Path, *, page_rows: int = 4, interval: float = 0.01) -> None:
+    def __init__(self, payloads: Payloads, *, page_rows: int = 4, interval: float = 0.01) -> None:
         self.recordings = Recordings(payloads)
         self.page_rows = page_rows
         self.interval = interval
@@ -201,11 +202,11 @@ class RecordedPolymarket:
                 await link.send(next(stream).decode())
 
 
-def _markets(folder: Path) -> Iterable[dict[str, Any]]:
-    yield json.loads((folder / "captured" / "gamma_market_559651_20260816.json").read_text())
-    for path in sorted((folder / "adapter_samples").glob("gamma_market*.json")):
+def _markets(payloads: Payloads) -> Iterable[dict[str, Any]]:
+    yield payloads.load("polymarket/captured/gamma_market_*.json")
+    for path in sorted(payloads.polymarket.glob("adapter_samples/gamma_market*.json")):
         yield json.loads(path.read_text())
-    for event in json.loads((folder / "adapter_samples" / "gamma_event.json").read_text()):
+    for event in payloads.load("polymarket/adapter_samples/gamma_event.json"):
         group = {key: value for key, value in event.items() if key != "markets"}
         for market in event["markets"]:
             yield {**market, "events": [group]}
@@ -221,11 +222,11 @@ def _response(status: int, body: bytes, headers: dict[str, str] | None = None) -
 
 
 async def _main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(description="Serve recorded Polymarket payloads on this machine.")
+    parser = argparse.ArgumentParser(description="Serve Polymarket payloads on this machine.")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--interval", type=float, default=0.05)
     chosen = parser.parse_args(arguments)
-    server = RecordedPolymarket(Path(os.environ.get("PREDSURV_PAYLOADS", _BESIDE)), interval=chosen.interval)
+    server = RecordedPolymarket(available()[-1], interval=chosen.interval)
     await server.start(chosen.port)
     sys.stdout.write(f"gamma_url={server.http_url}\nclob_url={server.http_url}\nws_market_url={server.ws_url}\n")
     sys.stdout.flush()

@@ -1,19 +1,17 @@
 """Mutated frames and REST bodies against every reader of the adapter: no crash, nothing slow.
 
 ``python -m tests.proofs.fuzz_polymarket [COUNT]``: COUNT inputs in all, spread over the targets, made
-of our own payload zoo and, where they are present, of the recorded payloads. Exits 1 when anything
+of our own payloads and, where they are present, of the recorded ones. Exits 1 when anything
 but the documented errors escapes or an input takes longer than it may.
 """
 
 import gc
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 
 from predsurv.core.errors import WireError
@@ -24,12 +22,11 @@ from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.market_parser import market_of, read_row
 from predsurv.venues.polymarket.rest_comparison import read_summaries
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+from tests.kit.payloads import OWN, available
 
 COUNT = 1_000_000
 INPUT_MS_MAX = 50
 CODEC_FRAMES = 5_000
-ROOT = Path(__file__).resolve().parents[2]
-PAYLOADS = Path(os.environ.get("PREDSURV_PAYLOADS", ROOT.parent / "shared" / "payloads")) / "polymarket"
 JUNK = (
     b"NaN", b"1e400", b"1e9999999", b"-0", b"-1", b"null", b"true", b'""', b"[]", b"{}", b'"\\ud800"', b"\x00", b"\xff",
     b'"0.5\\n"', b"0.0000000001", b"9" * 400, b'"' + b"9" * 400 + b'"', b"[" * 2_000, b'{"a":' * 200, b",", b'"', b"\\",
@@ -155,7 +152,8 @@ def mutated(rng: Random, seed: bytes) -> bytes:
 
 def _seeds(kind: str) -> list[bytes]:
     """Return the payloads of a kind, compact, a line each."""
-    found = [path for path in sorted(PAYLOADS.glob(f"*/*{kind}*")) if "ws_user" not in path.name]
+    folders = [source.polymarket for source in available()]
+    found = [path for folder in folders for path in sorted(folder.glob(f"*/*{kind}*")) if "ws_user" not in path.name]
     texts = [
         line
         for path in found
@@ -163,9 +161,9 @@ def _seeds(kind: str) -> list[bytes]:
     ]
     values = [json.loads(text) for text in texts]
     if kind == "ws_":
-        zoo = json.loads((ROOT / "tests" / "data" / "polymarket" / "messages.json").read_text())
+        zoo = OWN.load("polymarket/messages.json")
         values += [case["wire"] for case in zoo]
-    return [json.dumps(value, separators=(",", ":")).encode() for value in values] or [b"{}"]
+    return [json.dumps(value, separators=(",", ":")).encode() for value in values]
 
 
 def _tokens(value: object) -> set[str]:

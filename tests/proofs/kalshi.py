@@ -7,13 +7,11 @@ shares of the first two, because these take minutes.
 import argparse
 import asyncio
 import json
-import os
 import random
 import resource
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 
@@ -27,9 +25,9 @@ from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
 from predsurv.venues.kalshi.wire import read_frame
 from tests.kit.kalshi_mutants import fed, mutants, samples
 from tests.kit.lossy_kalshi import LossyWire
+from tests.kit.payloads import available
 
 SLOW_S = 0.05
-PAYLOADS = Path(os.environ.get("PREDSURV_PAYLOADS", Path(__file__).resolve().parents[3] / "shared" / "payloads"))
 
 
 def losses(args: argparse.Namespace) -> int:
@@ -49,7 +47,7 @@ def fuzz(args: argparse.Namespace) -> int:
     worst, slow, total = 0.0, 0, 0
     before = _peak_mb()
     began = time.perf_counter()
-    for name, body in mutants(rng, samples(PAYLOADS), args.count):
+    for name, body in mutants(rng, [sample for source in available() for sample in samples(source)], args.count):
         start = time.perf_counter()
         fed(name, body)
         took = time.perf_counter() - start
@@ -117,7 +115,7 @@ class _Lists:
     """Lists of the size of the venue's: 14,000 series, 12,000 events, ``count`` markets of 2 kB each."""
 
     def __init__(self, count: int) -> None:
-        page = json.loads((PAYLOADS / "kalshi" / "rest" / "markets_page_2026-08-24.v-trade_excerpt.json").read_text())
+        page = available()[-1].load("kalshi/rest/markets_page_*.json")
         self.rows = page["markets"]
         self.count = count
 

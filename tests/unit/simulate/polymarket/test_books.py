@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import msgspec
 from hypothesis import given
@@ -9,6 +8,7 @@ from predsurv.core.ids import Side
 from predsurv.core.num import MICROS, Price, Size, parse_micros
 from predsurv.simulate.polymarket.books import TokenPairBook, levels
 from tests.kit.oracle_polymarket import book_hash
+from tests.kit.payloads import Payloads
 
 TICK = 10_000
 
@@ -17,8 +17,8 @@ def twin() -> TokenPairBook:
     return TokenPairBook("0xa1", ("11", "22"), 1_000, (5 * MICROS, TICK, False))
 
 
-def test_hashes_are_those_of_recorded_books(payloads: Path) -> None:
-    vectors = json.loads((payloads / "polymarket" / "book_hash_vectors.json").read_text())
+def test_hashes_are_those_of_recorded_books(payloads: Payloads) -> None:
+    vectors = payloads.load("polymarket/book_hash_vectors.json")
     first, second = vectors[1:3]  # both tokens of one market
     assert first["market"] == second["market"]
     book = TokenPairBook(

@@ -1,4 +1,4 @@
-"""Signatures verify against what the venue's own library made, and nothing of a key is ever shown."""
+"""Signatures verify against those of the venue's own library and of openssl, and no part of a key is ever shown."""
 
 import json
 import logging
@@ -24,18 +24,19 @@ from predsurv.config import Secret
 from predsurv.core.errors import ConfigError
 from predsurv.net.clock import ManualClock
 from predsurv.venues.kalshi.auth import RequestSigner, load_signer
+from tests.kit.payloads import Payloads
 
 KEY_ID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
 STAMP = 1_703_123_456_789_000_000
 
 
 @pytest.fixture
-def auth(payloads: Path) -> Path:
-    return payloads / "kalshi" / "auth"
+def auth(payloads: Payloads) -> Path:
+    return payloads.kalshi / "auth"
 
 
-def signer(pem: str, now: int = STAMP) -> RequestSigner:
-    return RequestSigner(Secret(KEY_ID), Secret(pem), ManualClock(now))
+def signer(pem: str, stamp_ms: str = "1703123456789", key_id: str = KEY_ID) -> RequestSigner:
+    return RequestSigner(Secret(key_id), Secret(pem), ManualClock(int(stamp_ms) * 1_000_000))
 
 
 def pem(bits: int = 2_048, password: bytes | None = None) -> str:
@@ -51,19 +52,21 @@ def verifies(public: RSAPublicKey, signature: str, message: str, salt: int = 32)
     return True
 
 
-def test_the_four_signatures_of_the_official_library_verify_like_ours(auth: Path) -> None:
+def test_four_signatures_of_an_independent_tool_verify_like_ours(auth: Path) -> None:
     public = load_pem_public_key((auth / "test_rsa_pub.pem").read_bytes())
     assert isinstance(public, RSAPublicKey)
-    official = json.loads((auth / "rsa_pss_signatures_by_official_kalshi-typescript-3.30.0.json").read_text())
-    assert len(official) == 4
+    (vectors,) = auth.glob("rsa_pss_signatures_by_*.json")
+    theirs = json.loads(vectors.read_text())
+    assert len(theirs) == 4
     for form in ("pkcs1", "pkcs8"):
-        ours = signer((auth / f"test_rsa_{form}.pem").read_text())
-        for entry in official:
+        for entry in theirs:
+            key_id = entry["headers"]["KALSHI-ACCESS-KEY"]
+            ours = signer((auth / f"test_rsa_{form}.pem").read_text(), entry["timestamp"], key_id)
             assert verifies(public, entry["headers"]["KALSHI-ACCESS-SIGNATURE"], entry["message"])
             url = f"https://external-api.kalshi.com{entry['path']}?limit=5"
             headers = dict(ours.headers(entry["method"], url))
             signature = headers.pop("KALSHI-ACCESS-SIGNATURE")
-            assert headers == {"KALSHI-ACCESS-KEY": KEY_ID, "KALSHI-ACCESS-TIMESTAMP": entry["timestamp"]}
+            assert headers == {"KALSHI-ACCESS-KEY": key_id, "KALSHI-ACCESS-TIMESTAMP": entry["timestamp"]}
             assert verifies(public, signature, entry["message"])
             assert not verifies(public, signature, entry["message"], salt=20), "the salt must have 32 bytes"
             assert not verifies(public, signature, entry["message"] + "?limit=5"), "the query is not signed"
@@ -71,7 +74,8 @@ def test_the_four_signatures_of_the_official_library_verify_like_ours(auth: Path
 
 def test_the_ed25519_vector(auth: Path) -> None:
     vector = json.loads((auth / "ed25519_vector.json").read_text())
-    headers = signer((auth / "test_ed25519.pem").read_text()).headers(
+    stamp = vector["message"].partition("GET")[0]
+    headers = signer((auth / "test_ed25519.pem").read_text(), stamp).headers(
         "GET", "https://external-api.kalshi.com/trade-api/v2/portfolio/balance"
     )
     assert headers["KALSHI-ACCESS-SIGNATURE"] == vector["signature_b64"]

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
 from tests.kit.kalshi_frames import EPOCH, NOW, Talk, delta, key, snapshot, wire
 from tests.kit.kalshi_mutants import fed, mutants, samples
+from tests.kit.payloads import Payloads
 
 A, B = "KXA-26-T4615.99", "KXB-26"
 
@@ -357,6 +357,6 @@ def test_no_bytes_break_the_codec(frame: bytes) -> None:
     Talk(A).hear(frame)
 
 
-def test_mutants_of_recorded_payloads_break_nothing(payloads: Path) -> None:
+def test_mutants_of_payloads_break_nothing(payloads: Payloads) -> None:
     for name, body in mutants(random.Random(7), samples(payloads), 4_000):
         fed(name, body)

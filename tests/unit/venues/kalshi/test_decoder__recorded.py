@@ -1,8 +1,6 @@
 """Every frame that was recorded or documented, in every format there was, gives the events it should."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,18 +10,7 @@ from predsurv.core.events import BookSnapshot, Malformed, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.venues.kalshi.decoder import KalshiCodec
 from tests.kit.kalshi_frames import EPOCH, NOW, delta, key, wire
-
-GOLDEN = Path(__file__).resolve().parents[3] / "data" / "kalshi" / "events.json"
-
-
-def recorded(payloads: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every frame the venue sends, named by file and line."""
-    for file in sorted((payloads / "kalshi" / "ws").glob("*.jsonl")):
-        for number, line in enumerate(file.read_text().splitlines(), start=1):
-            entry = json.loads(line)
-            frame = entry.get("frame") or entry.get("payload")
-            if isinstance(frame, dict) and "type" in frame:
-                yield f"{file.stem}:{number} {frame['type']}", frame
+from tests.kit.payloads import Payloads
 
 
 def heard(frame: dict[str, Any]) -> list[MarketEvent]:
@@ -50,22 +37,22 @@ def as_json(events: list[MarketEvent]) -> list[Any]:
     return json.loads(json.dumps(named))  # type: ignore[no-any-return]
 
 
-def test_recorded_frames_give_the_events_they_should(payloads: Path) -> None:
-    golden = json.loads(GOLDEN.read_text())
-    frames = dict(recorded(payloads))
+def test_frames_give_the_events_they_should(payloads: Payloads) -> None:
+    golden = payloads.expected("kalshi_frames")
+    frames = dict(payloads.kalshi_frames())
     assert frames.keys() == golden.keys()
     assert len(frames) > 60
     for name, frame in frames.items():
         assert as_json(heard(frame)) == golden[name], name
 
 
-def test_nothing_recorded_is_malformed(payloads: Path) -> None:
-    assert not [name for name, frame in recorded(payloads) if any(isinstance(e, Malformed) for e in heard(frame))]
+def test_no_frame_is_malformed(payloads: Payloads) -> None:
+    assert not [name for name, frame in payloads.kalshi_frames() if any(isinstance(e, Malformed) for e in heard(frame))]
 
 
 @pytest.mark.parametrize("no", [False, True])
-def test_recorded_frames_tell_no_outcome_less(payloads: Path, no: bool) -> None:
-    for _, frame in recorded(payloads):
+def test_snapshots_give_the_no_outcome_no_less(payloads: Payloads, no: bool) -> None:
+    for _, frame in payloads.kalshi_frames():
         if frame["type"] != "orderbook_snapshot" or frame["msg"].get("market_id") == "":
             continue
         wanted: InstrumentKey = key(frame["msg"]["market_ticker"], no=no)

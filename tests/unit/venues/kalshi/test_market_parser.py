@@ -1,7 +1,6 @@
 """A row of the venue's lists becomes the market it describes."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ from predsurv.venues.kalshi.market_parser import (
 )
 from predsurv.venues.kalshi.rest_wire import EventRow, SeriesRow, read_event, read_listing, read_market
 from predsurv.venues.kalshi.wire import WireBand
+from tests.kit.payloads import Payloads
 
 ROW = {"ticker": "KXA-26-T1.5", "event_ticker": "KXA-26", "status": "active", "title": "Will it?"}
 NOW = 1_800_000_000_000_000_000
@@ -36,45 +36,67 @@ def market(terms: SeriesTerms | None = None, **more: Any) -> Market:
     return made
 
 
-def test_recorded_rows(payloads: Path) -> None:
-    page = (payloads / "kalshi" / "rest" / "markets_page_2026-08-24.v-trade_excerpt.json").read_bytes()
-    goals, tennis = (market_of(read_market(row), SeriesTerms(), NOW) for row in read_listing(page).markets)
-    assert goals is not None
-    assert tennis is not None
-    assert goals.question == "Will Hamburg score over 4.5 goals? – Reg Time: Hamburg over 4.5 goals"
-    assert goals.outcomes[0].instrument_id == "KXDFBPOKALTEAMTOTAL-26AUG24SCVHSV-HSV5"
-    assert goals.series_id == "KXDFBPOKALTEAMTOTAL"
-    assert goals.close_time == 1_787_781_600_000_000_000
-    assert goals.liquidity == 10_000, "one contract offered at 0.99: the seller has a cent in it"
-    assert tennis.question == "Noelia Manta wins"
-    assert tennis.liquidity == 31_000_000 + 51_000_000
-    assert tennis.tick_size == 10_000
-    assert tennis.min_order_size == 10_000
-    assert tennis.tradable
-    assert tennis.volume == 0
+# Of each source: two rows as (question, series, close time in ns UTC, liquidity in micros).
+ROWS: dict[str, list[tuple[str, str, int, int]]] = {
+    "own": [
+        (
+            "Does Brindle score over 3.5 goals? – Full Time: Brindle over 3.5 goals",
+            "KXCUPGOALS",
+            1_755_777_715_000_000_000,
+            30_000,
+        ),
+        ("Pia Quill wins", "KXLAWNMATCH", 1_759_765_764_000_000_000, 93_570_000 + 39_390_000),
+    ],
+    "recorded": [
+        (
+            "Will Hamburg score over 4.5 goals? – Reg Time: Hamburg over 4.5 goals",
+            "KXDFBPOKALTEAMTOTAL",
+            1_787_781_600_000_000_000,
+            10_000,
+        ),
+        ("Noelia Manta wins", "KXITFWMATCH", 1_788_858_000_000_000_000, 31_000_000 + 51_000_000),
+    ],
+}
+# The first event's series and category, and the tags of the series.
+TERMS = {
+    "own": ("KXKITEMASTER", "Competitions", ("Bridge tolls",)),
+    "recorded": ("KXNEXTNATOSECGEN", "Elections", ("Interest rates",)),
+}
 
 
-def test_recorded_combinations_are_no_markets(payloads: Path) -> None:
-    rows = json.loads((payloads / "kalshi" / "rest" / "markets_mve_list_2026-06-21.dr-manhattan.json").read_text())
+def test_listed_rows_give_the_markets_they_should(payloads: Payloads) -> None:
+    page = payloads.one("kalshi/rest/markets_page_*.json").read_bytes()
+    rows = read_listing(page).markets
+    found = [market_of(read_market(row), SeriesTerms(), NOW) for row in rows]
+    for raw, made, (question, series, close_time, liquidity) in zip(rows, found, ROWS[payloads.name], strict=True):
+        assert made is not None
+        assert made.outcomes[0].instrument_id == json.loads(bytes(raw))["ticker"]
+        assert (made.question, made.series_id, made.close_time) == (question, series, close_time)
+        assert made.liquidity == liquidity, "of an offer at 0.99 the seller has a cent in it"
+        assert (made.tick_size, made.min_order_size, made.volume) == (10_000, 10_000, 0)
+        assert made.tradable
+
+
+def test_combinations_are_no_markets(payloads: Payloads) -> None:
+    rows = payloads.load("kalshi/rest/markets_mve_list_*.json")
     assert len(rows) > 3
     assert [market_of(read_market(json.dumps(row)), SeriesTerms(), NOW) for row in rows] == [None] * len(rows)
 
 
-def test_recorded_event_and_series(payloads: Path) -> None:
-    rest = payloads / "kalshi" / "rest"
-    page = read_listing((rest / "events_page_2026-08-24.manta_excerpt.json").read_bytes())
-    nato, warming = (terms_of(read_event(row), None) for row in page.events)
-    assert nato.mutually_exclusive
-    assert not warming.mutually_exclusive
-    assert nato.series == "KXNEXTNATOSECGEN"
-    assert nato.category == "Elections"
-    series = json.loads((rest / "series_FED_2026-08-24.manta.json").read_text())["series"]
+def test_events_and_series_give_the_terms_they_should(payloads: Payloads) -> None:
+    series_id, category, tags = TERMS[payloads.name]
+    page = read_listing(payloads.one("kalshi/rest/events_page_*.json").read_bytes())
+    exclusive, single = (terms_of(read_event(row), None) for row in page.events)
+    assert exclusive.mutually_exclusive
+    assert not single.mutually_exclusive
+    assert (exclusive.series, exclusive.category) == (series_id, category)
+    series = payloads.load("kalshi/rest/series_*.json")["series"]
     row = SeriesRow(
         series["ticker"], series["category"], series["tags"], series["fee_type"], Raw(str(series["fee_multiplier"]))
     )
-    terms = terms_of(EventRow("FED-26"), row, 5)
+    terms = terms_of(EventRow("KXANY-26"), row, 5)
     assert terms.fee == FeeSchedule("kalshi", 70_000, since=5)
-    assert terms.tags == ("Interest rates",)
+    assert terms.tags == tags
 
 
 @pytest.mark.parametrize(

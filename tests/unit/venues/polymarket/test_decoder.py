@@ -29,9 +29,9 @@ from predsurv.core.num import format_micros
 from predsurv.venues.polymarket import decoder as decode
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+from tests.kit.payloads import OWN, SOURCES, Payloads, required
 
-DATA = Path(__file__).resolve().parents[3] / "data" / "polymarket"
-MESSAGES = json.loads((DATA / "messages.json").read_text())
+MESSAGES = OWN.load("polymarket/messages.json")
 NOW = 1_800_000_000_000_000_000
 
 
@@ -121,47 +121,28 @@ def test_messages(case: dict[str, Any], compact: bool) -> None:
     assert all(event.ts_recv == NOW for event in events)
 
 
-RECORDED = [
-    "captured/ws_market_20251223_later_book.json",
-    "captured/ws_market_20260409_opening_books.json",
-    "captured/ws_market_20260508_opening_book.json",
-    "captured/ws_market_20260508_price_change.json",
-    "captured/ws_market_20260815_last_trade_price.json",
-    "captured/ws_market_20260815_price_change.json",
-    "captured/ws_market_20261004_market_resolved.json",
-    "captured/ws_market_conformance_synthetic.jsonl",
-    "adapter_samples/ws_book_snapshot.json",
-    "adapter_samples/ws_last_trade.json",
-    "adapter_samples/ws_market_best_bid_ask_msg.json",
-    "adapter_samples/ws_market_book_msg.json",
-    "adapter_samples/ws_market_last_trade_msg.json",
-    "adapter_samples/ws_market_new_market_msg.json",
-    "adapter_samples/ws_market_price_change_msg.json",
-    "adapter_samples/ws_market_resolved_msg.json",
-    "adapter_samples/ws_market_tick_size_msg.json",
-    "adapter_samples/ws_quotes.json",
-    "adapter_samples/ws_tick_size_change.json",
-    "adapter_samples/clob_book_response.json",
-]
+FILES = [(source, name) for source in SOURCES for name in source.expected("polymarket_frames")]
 
 
-def test_every_recorded_market_message_is_listed(payloads: Path) -> None:
-    folder = payloads / "polymarket"
+def test_every_market_message_has_its_events_listed(payloads: Payloads) -> None:
+    folder = payloads.polymarket
     found = {path for pattern in ("captured/ws_*", "adapter_samples/ws_*") for path in folder.glob(pattern)}
     names = {str(path.relative_to(folder)) for path in found if "ws_user" not in path.name}
-    assert names <= set(RECORDED)
+    assert names
+    assert names <= payloads.expected("polymarket_frames").keys()
 
 
-@pytest.mark.parametrize("name", RECORDED)
-def test_recorded(name: str, payloads: Path) -> None:
-    path = payloads / "polymarket" / name
-    frames = path.read_bytes().splitlines() if name.endswith("jsonl") else [path.read_bytes()]
-    tokens = sorted({token for frame in frames for token in _tokens(json.loads(frame))})
-    made, lines = codec(*tokens), []
-    for frame in frames:
-        lines += [readable(event) for event in decoded(made, frame)]
-    expected = json.loads((DATA / "recorded.json").read_text())
-    assert lines == expected[name]
+@pytest.mark.parametrize(("source", "name"), FILES, ids=[f"{source.name}-{name}" for source, name in FILES])
+def test_market_messages_give_the_events_they_should(source: Payloads, name: str) -> None:
+    path = required(source).polymarket / name
+    assert frame_lines(path) == source.expected("polymarket_frames")[name]
+
+
+def frame_lines(path: Path) -> list[str]:
+    """Return the events of the frames in a file, in words, on a connection that wants the tokens they name."""
+    frames = path.read_bytes().splitlines() if path.suffix == ".jsonl" else [path.read_bytes()]
+    made = codec(*sorted({token for frame in frames for token in _tokens(json.loads(frame))}))
+    return [readable(event) for frame in frames for event in decoded(made, frame)]
 
 
 def _tokens(value: Any) -> set[str]:
@@ -173,8 +154,8 @@ def _tokens(value: Any) -> set[str]:
     return {entry["asset_id"] for entry in entries if "asset_id" in entry} | set(resolved)
 
 
-def test_recorded_books_against_a_plain_reading(payloads: Path) -> None:
-    frame = (payloads / "polymarket" / RECORDED[2]).read_bytes()
+def test_opening_books_against_a_plain_reading(payloads: Payloads) -> None:
+    frame = payloads.opening_and_change()[0].read_bytes()
     (raw,) = json.loads(frame)
     (event,) = decoded(codec(raw["asset_id"], live=False), frame)
     assert isinstance(event, BookSnapshot)

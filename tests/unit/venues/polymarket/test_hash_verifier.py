@@ -1,7 +1,6 @@
 """Books proved by the hashes that the venue states: recorded ones, and a venue that can lose what it says."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from predsurv.venues.polymarket import hash_verifier as continuity
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from tests.kit.oracle_polymarket import Venue, key
+from tests.kit.payloads import Payloads
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -80,8 +80,8 @@ def venue() -> Venue:
 NAME = "100000"
 
 
-def test_recipe_of_the_vectors(payloads: Path) -> None:
-    for vector in json.loads((payloads / "polymarket" / "book_hash_vectors.json").read_text()):
+def test_recipe_of_the_vectors(payloads: Payloads) -> None:
+    for vector in payloads.load("polymarket/book_hash_vectors.json"):
         vector.pop("source")
         stated = vector.pop("hash")
         line = hashing.HashedBook(vector["asset_id"])
@@ -96,13 +96,12 @@ def test_recipe_of_the_vectors(payloads: Path) -> None:
         assert not line.fits()
 
 
-def test_recorded_book_and_the_change_after_it(payloads: Path) -> None:
-    captured = payloads / "polymarket" / "captured"
-    opening = (captured / "ws_market_20260508_opening_book.json").read_bytes()
+def test_recorded_book_and_the_change_after_it(payloads: Payloads) -> None:
+    opening, change = (path.read_bytes() for path in payloads.opening_and_change())
     memory = PolymarketSharedState()
     codec = PolymarketCodec(1, memory)
     codec.requests({key(json.loads(opening)[0]["asset_id"])}, frozenset())
-    for frame in (opening, (captured / "ws_market_20260508_price_change.json").read_bytes()):
+    for frame in (opening, change):
         codec.decode([frame], 0, [])
         codec.audit(0, 0, [])
     assert memory.checks == continuity.HashCheckCounts(matched=2)

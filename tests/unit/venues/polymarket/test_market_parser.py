@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,8 +12,7 @@ from hypothesis import strategies as st
 from predsurv.core.errors import WireError
 from predsurv.core.market import NO_FEE, FeeSchedule, Market
 from predsurv.venues.polymarket.market_parser import market_of, read_row, time_of
-
-DATA = Path(__file__).resolve().parents[3] / "data" / "polymarket"
+from tests.kit.payloads import Payloads
 
 ROW: dict[str, Any] = {
     "id": "1",
@@ -43,8 +41,8 @@ def one(**changes: Any) -> Market:
     return found
 
 
-def recorded_rows(payloads: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    folder = payloads / "polymarket"
+def rows_of(payloads: Payloads) -> Iterator[tuple[str, dict[str, Any]]]:
+    folder = payloads.polymarket
     for path in [*folder.glob("captured/gamma_market*.json"), *folder.glob("adapter_samples/gamma_market*.json")]:
         yield path.name, json.loads(path.read_text())
     (event,) = json.loads((folder / "adapter_samples" / "gamma_event.json").read_text())
@@ -55,16 +53,19 @@ def recorded_rows(payloads: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"search_response.json {row['id']}", {**row, "events": [{**found, "markets": None}]}
 
 
-def test_recorded(payloads: Path) -> None:
-    expected = json.loads((DATA / "markets.json").read_text())
+def markets_of(payloads: Payloads) -> dict[str, Any]:
+    """Return the market of each row, with the start of its description, None where it is none."""
     found = {}
-    for name, row in recorded_rows(payloads):
-        read = market_of(read_row(json.dumps(row)), 7)
-        shown = json.loads(msgspec.json.encode(read))
+    for name, row in rows_of(payloads):
+        shown = json.loads(msgspec.json.encode(market_of(read_row(json.dumps(row)), 7)))
         if shown is not None and "description" in shown:
             shown["description"] = shown["description"][:40]
         found[name] = shown
-    assert found == expected
+    return found
+
+
+def test_rows_give_the_markets_they_should(payloads: Payloads) -> None:
+    assert markets_of(payloads) == payloads.expected("polymarket_markets")
 
 
 @pytest.mark.parametrize("value", ['["11", "12"]', ["11", "12"]])
