@@ -120,6 +120,10 @@ class Layout(Struct, frozen=True):
         """Return the path of the file that ``stamp`` contributes to ``partition``."""
         return self.folder(partition) / f"{partition.dataset}_{stamp}.parquet"
 
+    def relative(self, path: Path) -> str:
+        """Return ``path`` relative to the data folder, as manifests and buckets name a file."""
+        return path.relative_to(self.data_dir).as_posix()
+
     def universe(self, venue: VenueName, date: str) -> Path:
         """Return the path of the universe file of ``venue`` on ``date`` (YYYY-MM-DD)."""
         return self.data_dir / "metadata" / f"venue={path_component(venue)}" / f"date={date}" / "universe.jsonl"

@@ -86,6 +86,11 @@ def read(folder: Path, date: str = "*", collector: str = "*") -> Iterator[Sealed
                 yield file
 
 
+def read_by_path(folder: Path, date: str = "*") -> dict[str, SealedFile]:
+    """Return what ``read`` yields by the path of each file (relative to the data folder)."""
+    return {file.path: file for file in read(folder, date)}
+
+
 def lines(text: bytes) -> Iterator[SealedFile]:
     """Yield what each line of a manifest says, passing over those that say nothing."""
     for line in text.splitlines():

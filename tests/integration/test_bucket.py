@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from predsurv.cli.commands.bucket import bucket_of
-from predsurv.cli.commands.status import check_files, check_tiling
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import Config
 from predsurv.core.errors import IntegrityError, SafetyError
 from predsurv.ports import Clock
 from predsurv.store import manifest
 from predsurv.store.layout import FOLDERS, Layout, data_files, date_of
+from predsurv.store.read.verify import check_files, check_tiling
 from predsurv.store.remote import download as fetching
 from predsurv.store.remote import upload_journal as uploads
 from predsurv.store.remote.download import DownloadRequest
@@ -144,7 +144,7 @@ async def test_recording_goes_on_while_the_store_is_down(
         await until(lambda: job.vitals.bucket is not None and job.vitals.bucket.trouble is None)
         job.stop()
         report = await running
-    lost, back = [line.getMessage() for line in caplog.records if "uploading" in line.name]
+    lost, back = [line.getMessage() for line in caplog.records if "uploader" in line.name]
     assert lost.endswith(f"; recording goes on, files wait in {tmp_path}")
     assert "can be reached again" in back
     assert report.bucket is not None
@@ -194,7 +194,7 @@ async def test_two_shards_share_a_bucket_and_overlap_nowhere(server: ObjectStore
     await fetching.fetch(bucket(reader), Layout(reader.data_dir), DownloadRequest())
     assert sealed(reader) == own[0] | own[1]
     assert list(check_files(Layout(reader.data_dir))) == []
-    assert list(check_tiling(reader.data_dir)) == []
+    assert list(check_tiling(Layout(reader.data_dir))) == []
     instruments = [instruments_of(config) for config in shards]
     assert instruments[0]
     assert instruments[1]

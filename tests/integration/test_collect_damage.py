@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from predsurv.cli.commands.status import check_tiling
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.startup import start
 from predsurv.config import Config
 from predsurv.store.layout import Layout, segments_of
+from predsurv.store.read.verify import check_tiling
 from predsurv.store.seal import recovery
 from predsurv.store.seal.seal import SealReport, seal_segment
 from predsurv.store.wal import quarantine
@@ -77,7 +77,7 @@ async def test_a_damaged_segment_leaves_no_hole_and_no_overlap(
         await record(config, clock)
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert quarantine.damaged_segments(Layout(tmp_path), "c0") is None
     if damage is wipe:  # a scratched log may as well be one that was cut short
         assert any("quarantine" in line.message for line in caplog.records)
@@ -100,7 +100,7 @@ async def test_damage_while_instruments_rotate_leaves_no_hole_and_no_overlap(
     await record(config, clock)
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
 
 
@@ -111,7 +111,7 @@ async def test_a_damaged_newest_segment_after_others_were_sealed(tmp_path: Path)
     wipe(segments[-1])
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
 
 
 async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_recording(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
     assert quarantine.damaged_segments(Layout(tmp_path), "c0") == []
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
 
 
@@ -162,7 +162,7 @@ async def test_notes_that_are_gone_leave_no_overlap(tmp_path: Path) -> None:
     (tmp_path / "state" / "c0.notes").unlink()
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
 
 
 @pytest.mark.parametrize("damage", [wipe, scratch])
@@ -178,7 +178,7 @@ async def test_damage_found_by_a_start_that_dies_is_not_forgotten(
         config, Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()).sessions, clock
     )  # and nothing after it
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
 
 
@@ -202,5 +202,5 @@ async def test_damage_found_by_a_recovery_that_dies_is_not_forgotten(
         with pytest.raises(SystemError):
             start(config, Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()).sessions, clock)
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())

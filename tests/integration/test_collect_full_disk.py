@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.cli.commands.status import check_files, check_tiling
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.core.errors import TransientError
 from predsurv.store.layout import Layout
-from predsurv.store.read import verify_books as audit
+from predsurv.store.read.verify import check_books, check_files, check_tiling
 from predsurv.store.wal.segment import SegmentWriter
 from predsurv.store.wal.segment_ids import create_segment
 from predsurv.venues.mock.venue import MockVenue
@@ -26,8 +25,8 @@ from tests.kit.killed_collector import (
 
 def assert_whole(data_dir: Path, end: int) -> None:
     layout = Layout(data_dir)
-    assert [*check_files(layout), *check_tiling(data_dir)] == []
-    assert [finding for hour in audit.hours(layout) for finding in audit.audit(layout, hour)] == []
+    assert [*check_files(layout), *check_tiling(Layout(data_dir))] == []
+    assert list(check_books(layout)) == []
     assert_nothing_is_claimed_without_its_rows(data_dir, end)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from predsurv.cli.commands.status import check_tiling
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.output.committer import Committer
 from predsurv.collect.output.log_writer import LogWriter
@@ -21,6 +20,7 @@ from predsurv.config import Config
 from predsurv.core.events import MarketEvent
 from predsurv.ports import MarketQuery, Venue
 from predsurv.store.layout import Layout, segments_of
+from predsurv.store.read.verify import check_tiling
 from predsurv.store.universe import UniverseWriter
 from predsurv.store.wal import quarantine
 from predsurv.venues.mock.venue import MockVenue
@@ -81,7 +81,7 @@ async def test_a_venue_that_is_left_out_of_a_run_keeps_its_account(tmp_path: Pat
         await Collector(config, venues, clock, CollectorDeps()).run(3 * S)
         assert {kind.split(":")[1] for kind in find_notes(Layout(tmp_path), "c0")} == {"mock", BrokenVenue.name}
         clock.wall += 100 * S
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
 
 
 async def left_out(config: Config, clock: FastClock) -> None:
@@ -106,7 +106,7 @@ async def test_a_venue_left_out_after_a_kill_owes_what_it_owed(tmp_path: Path) -
     ]
     assert len(first) > 100
     assert all(any(int(str(ts)) in tile for tile in tiles[instrument]) for instrument, ts in first)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
 
 
 @pytest.mark.parametrize("which", [0, 1, -1])
@@ -116,7 +116,7 @@ async def test_damage_found_while_its_venue_is_left_out_is_mended_then(tmp_path:
     segments = await die(config, clock, lambda _, left: len(left) >= 5, sealing=False)
     wipe(segments[which])
     await left_out(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert quarantine.damaged_segments(Layout(tmp_path), "c0") is None
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
 
@@ -146,7 +146,7 @@ async def test_a_sync_that_fails_on_a_disk_that_is_full_doubles_nothing(
     await record(config, clock)
     rows = column(tmp_path, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
     assert [row for row, count in Counter(rows).items() if count > 1] == []
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
 
 
@@ -167,7 +167,7 @@ async def test_notes_are_never_ahead_of_a_log_that_is_paused(
     disk.full = False
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
 
 
 @pytest.mark.parametrize("ends", ["well", "killed"])
@@ -202,7 +202,7 @@ async def test_a_ledger_that_cannot_be_read_ends_nothing(tmp_path: Path, monkeyp
     await until(lambda: known(job) >= KNOWN)
     job.stop()
     await running
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
 
 
 async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
@@ -236,7 +236,7 @@ async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
     assert list(segments_of(Layout(tmp_path).wal, "c0")) == []
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
 
 
 async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,5 +262,5 @@ async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypat
         await asyncio.wait([running], timeout=5)
     clock.wall += 100 * S
     await record(config, clock)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from predsurv.cli.commands.status import check_tiling
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.ports import MarketQuery
+from predsurv.store.layout import Layout
+from predsurv.store.read.verify import check_tiling
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import MOCK, FastClock, S, assert_whole, column, configured, record, scan
@@ -53,7 +54,7 @@ async def test_a_market_that_comes_back_after_restarts_without_it_leaves_no_hole
     clock.wall += 3_600 * S
     await scan_part(config, clock, 0, 40)
     await record(config, clock, 9 * S)
-    assert list(check_tiling(tmp_path)) == []
+    assert list(check_tiling(Layout(tmp_path))) == []
     tiles = column(tmp_path, "coverage", "instrument_id", "start", "end", "reason")
     long = [row for row in tiles if row[3] == "rotated_out" and int(str(row[2])) - int(str(row[1])) > 3_600 * S]
     assert long, "somebody was away for more than an hour"

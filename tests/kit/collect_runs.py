@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from predsurv.cli.commands.status import check_files, check_tiling
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.report import CollectReport
 from predsurv.config import Config, load
@@ -17,6 +16,7 @@ from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue, VenueTraits
 from predsurv.store.layout import FOLDERS, Dataset, Layout
+from predsurv.store.read.verify import check_files, check_tiling
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
 
@@ -92,7 +92,7 @@ TIMES = {"ts_recv", "start", "end"}
 
 def assert_whole(data_dir: Path) -> None:
     assert list(check_files(Layout(data_dir))) == []
-    assert list(check_tiling(data_dir)) == []
+    assert list(check_tiling(Layout(data_dir))) == []
     changes = column(data_dir, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
     assert len(changes) == len(set(changes)) > 0
 

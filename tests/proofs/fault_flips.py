@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from msgspec import Struct
 
-from predsurv.cli.commands.status import check_files
 from predsurv.core.errors import PredsurvError
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
@@ -23,7 +22,8 @@ from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files
 from predsurv.store.read.replay import replay
-from predsurv.store.read.verify_digests import intact
+from predsurv.store.read.verify import check_files
+from predsurv.store.read.verify_digests import split_damaged
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 from predsurv.store.wal.segment import segment_files
@@ -123,7 +123,7 @@ def _files(folder: Path, rounds: int, rng: random.Random) -> Kind:
         path.write_bytes(_flip(whole[path], bit))
         if not list(check_files(layout)):
             kind.found.append(f"verify does not see bit {bit} of {path}")
-        if intact(layout, paths) != ([each for each in paths if each != path], [path]):
+        if split_damaged(layout, paths) != ([each for each in paths if each != path], [path]):
             kind.found.append(f"mine would read bit {bit} of {path}")
         plain = _outcome(lambda path=path: _table(path).select(names[path]).equals(tables[path]))  # type: ignore[misc]
         ours = _outcome(lambda: read(layout) == events)

@@ -18,12 +18,12 @@ from typing import Any, Final, Literal, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from predsurv.cli.commands.status import check_files
 from predsurv.collect.output.log_writer import CommitTiming, LogWriter
 from predsurv.core.errors import PredsurvError
 from predsurv.core.events import BookDelta
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, segments_of
+from predsurv.store.read.verify import check_files
 from predsurv.store.seal.compact import compact_closed
 from predsurv.store.seal.recovery import recover
 from predsurv.store.seal.seal import SealOptions, seal_segment

@@ -10,9 +10,8 @@ from typing import Final
 import polars as pl
 from msgspec import Struct, field
 
-from predsurv.cli.commands.status import check_files, check_tiling
 from predsurv.store.layout import FOLDERS, Layout, segments_of
-from predsurv.store.read import verify_books as audit
+from predsurv.store.read.verify import verify_recording
 from tests.proofs.witness import testimony
 
 _MICROS: Final = 1_000_000
@@ -63,10 +62,7 @@ def judge(
     """
     verdict = Verdict()
     layout = Layout(data_dir)
-    verdict.wrong += [" ".join(finding) for finding in (*check_files(layout), *check_tiling(data_dir))]
-    if deep:
-        for hour in audit.hours(layout):
-            verdict.wrong += [f"{each.check} {each.where}: {each.what}" for each in audit.audit(layout, hour)]
+    verdict.wrong += [" ".join(finding) for finding in verify_recording(layout, deep=deep).findings]
     verdict.wrong += [f"left in the log: {path.name}" for path in segments_of(layout.wal, "c0")]
     rows, told = _recorded(data_dir), _told(truths)
     verdict.rows, verdict.told = rows.height, told.height

@@ -18,7 +18,7 @@ from predsurv.mine.job import mine as mine_day
 from predsurv.mine.recorded_days import RecordedPartition, choose_day
 from predsurv.mine.report import ReportRow, StatsReport, page
 from predsurv.mine.stats_writer import write_report
-from predsurv.store.read.verify_digests import steady
+from predsurv.store.read.verify_digests import retry_if_replaced
 from predsurv.store.universe import date_in_force, read_universe, universes
 
 PATH_BINS: Final = 24
@@ -68,13 +68,13 @@ def mine(
     weight = scores.weights(loaded.miner.weights)
     fetch_day(loaded, venue, date)
     day = choose_day(loaded.data_dir, venue, date)
-    mined = steady(lambda: mine_day(day, _markets(day), weight))
+    mined = retry_if_replaced(lambda: mine_day(day, _markets(day), weight))
     best = observed(mined).head(loaded.miner.top).to_dicts()
     labels = _labels(day, {row["instrument_id"] for row in best})
-    show(top_table(mined, best, labels, steady(lambda: paths(day, list(labels), PATH_BINS))), format)
+    show(top_table(mined, best, labels, retry_if_replaced(lambda: paths(day, list(labels), PATH_BINS))), format)
     say(f"statistics of {observed(mined).height:,} instruments: {near(mined.path)}")
     if html:
-        lines = steady(lambda: paths(day, [row["instrument_id"] for row in best], REPORT_BINS))
+        lines = retry_if_replaced(lambda: paths(day, [row["instrument_id"] for row in best], REPORT_BINS))
         report = _report(mined, [_entry(row, labels, lines) for row in best], weight)
         say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
 

@@ -1,6 +1,6 @@
 """``predsurv status`` and ``predsurv verify``: what was recorded, and whether it is whole."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,11 +14,10 @@ from predsurv.cli.output.render import Column, Table, Value, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.store import manifest
-from predsurv.store.layout import FOLDERS, Dataset, Layout, data_files, end_of, parse_file, parse_segment, segment_name
-from predsurv.store.read import verify_books as audit
-from predsurv.store.read.verify_digests import intact, steady
+from predsurv.store.layout import FOLDERS, Dataset, Layout, data_files, parse_file, parse_segment
+from predsurv.store.read.verify import verify_recording
+from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
 from predsurv.store.remote.download import DownloadRequest
-from predsurv.store.seal.compact import in_flight
 
 FINDINGS_SHOWN_MAX: Final = 50
 HOURS_SHOWN_MAX: Final = 24 * 366
@@ -76,7 +75,7 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
     layout = Layout(data_dir)
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
-    tables = steady(partial(coverage_tables, data_dir, hours))
+    tables = retry_if_replaced(partial(coverage_tables, data_dir, hours))
     tables += [stored_table(layout), log_table(layout)]
     if (there := bucket_table(settings)) is not None:
         tables.append(there)
@@ -93,10 +92,8 @@ def verify(
     layout = Layout(data_dir)
     if not layout.state.is_dir():
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
-    findings = [*check_files(layout), *steady(lambda: list(check_tiling(data_dir)))]
-    if deep:
-        findings += check_books(layout)
-    files = sum(1 for _ in _data_files(layout))
+    report = verify_recording(layout, deep=deep)
+    findings, files = report.findings, report.files
     shown: list[Sequence[Value]] = [list(each) for each in findings[:FINDINGS_SHOWN_MAX]]
     note = f"{len(findings) - len(shown):,} more findings" if len(findings) > len(shown) else ""
     books = ", and their books add up" if deep else ""
@@ -214,95 +211,7 @@ def log_table(layout: Layout) -> Table:
 
 
 def coverage_of(data_dir: Path) -> tuple[pl.LazyFrame | None, Sequence[Path]]:
-    """Return all coverage rows that can be read, with ``venue`` and ``path``; None without any; and what is damaged."""
+    """Return the coverage rows of all intact files with their ``venue``, None without any, and the damaged files."""
     layout = Layout(data_dir)
-    whole, damaged = intact(layout, data_files(layout, "coverage"))
-    rows = pl.scan_parquet(whole, hive_partitioning=True, include_file_paths="path") if whole else None
-    return rows, damaged
-
-
-def check_files(layout: Layout) -> Iterator[tuple[str, str, str]]:
-    """Yield (check, where, what) for each file that is missing, strange, changed, unreadable or out of order."""
-    listed = _listed(layout)
-    for name, sealed in listed.items():
-        try:
-            yield from _check_file(layout.data_dir / name, name, sealed)
-        except FileNotFoundError:
-            if name in _listed(layout) and name not in in_flight(layout):  # else it was compacted or removed just now
-                yield "manifest", name, "the file is gone"
-    for path in _data_files(layout):
-        name = path.relative_to(layout.data_dir).as_posix()
-        if name not in listed:
-            yield from _finding("manifest", name, partial(_expect_listed, layout, path))
-
-
-def check_books(layout: Layout) -> Iterator[tuple[str, str, str]]:
-    """Yield (check, where, what) for each book that its own changes contradict, hour by hour."""
-    for hour in audit.hours(layout):
-        try:
-            for finding in steady(partial(_audited, layout, hour)):
-                yield finding.check, finding.where, finding.what
-        except IntegrityError as error:
-            yield "fold", f"{hour.venue} by {hour.collector}", str(error)
-
-
-def _audited(layout: Layout, hour: audit.RecordedHour) -> list[audit.VerifyFinding]:
-    return list(audit.audit(layout, hour))
-
-
-def _listed(layout: Layout) -> dict[str, manifest.SealedFile]:
-    return {file.path: file for file in manifest.read(layout.manifest)} if layout.manifest.is_dir() else {}
-
-
-def _check_file(path: Path, name: str, sealed: manifest.SealedFile) -> Iterator[tuple[str, str, str]]:
-    if path.stat().st_size != sealed.bytes or manifest.digest(path) != sealed.blake2b:
-        yield "digest", name, "the content is not what was sealed"
-    else:
-        yield from _finding("rows", name, partial(audit.check_order, path, sealed.rows))
-
-
-def check_tiling(data_dir: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (check, where, what) for each instrument whose coverage has a hole or an overlap.
-
-    Each collector accounts for its own time: two of them may record the same instrument.
-    """
-    frame, _ = coverage_of(data_dir)  # a damaged file is a finding of its own
-    if frame is None:
-        return
-    owner = ["venue", "collector", "instrument_id"]
-    ordered = frame.with_columns(
-        pl.col("path").str.extract(r"Z-(.+)-[0-9]{12}(?:m[0-9]+)?\.parquet$").alias("collector")
-    )
-    broken = (
-        ordered.sort(*owner, "start", "end")
-        .with_columns(pl.col("end").shift(1).over(owner).alias("before"))
-        .filter(pl.col("before").is_not_null() & (pl.col("before") != pl.col("start")))
-    )
-    for row in broken.select(*owner, "before", "start").collect().iter_rows(named=True):
-        kind = "hole" if row["before"] < row["start"] else "overlap"
-        yield "tiling", f"{row['venue']}:{row['instrument_id']}", f"{kind} from {row['before']} to {row['start']}"
-
-
-def _finding(check: str, where: str, test: Callable[[], None]) -> Iterator[tuple[str, str, str]]:
-    try:
-        test()
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, IntegrityError) as error:  # pyarrow's own errors are among these
-        yield check, where, str(error)
-
-
-def _expect_listed(layout: Layout, path: Path) -> None:
-    partition, stamp = parse_file(path)
-    name = path.relative_to(layout.data_dir).as_posix()
-    if (layout.wal / segment_name(stamp.collector, stamp.segment)).exists() or not path.exists():
-        return  # its manifest line is about to be written, or it was compacted just now
-    if end_of(partition) <= manifest.cutoff_of(layout.manifest):
-        return  # removed by retention, which was interrupted and goes on with its next turn
-    if name not in _listed(layout) and name not in in_flight(layout):
-        raise ValueError("no manifest knows this file")
-
-
-def _data_files(layout: Layout) -> Iterator[Path]:
-    for folder in FOLDERS.values():
-        yield from sorted((layout.data_dir / folder).rglob("*.parquet"))
+    intact, damaged = split_damaged(layout, data_files(layout, "coverage"))
+    return (pl.scan_parquet(intact, hive_partitioning=True) if intact else None), damaged

@@ -1,12 +1,10 @@
-"""Prove from the files alone that a recording makes sense: order, sequence, and books that add up.
+"""The deep part of verification: replay each recorded hour and compare its books with its snapshots.
 
-Kept apart from checksums because these say that a file is what was written, and this says that what
-was written is right.
+Digests prove that a file holds what was written; this proves that what was written is consistent.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +17,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.text import sanitise
 from predsurv.state.book import Book
-from predsurv.store.layout import NS_HOUR, Layout, Partition, data_files, parse_file, start_of
+from predsurv.store.layout import NS_HOUR, Layout, data_files, parse_file, start_of
 from predsurv.store.read.cursor import RowFilter
 from predsurv.store.read.replay import recorded
 from predsurv.store.schema import level_columns, to_micros
@@ -30,11 +28,11 @@ STEP_ROWS: Final = 16_384
 _LEVELS: Final = "levels"
 
 FINDINGS_MAX: Final = 100
-"""Findings told of one hour: a broken hour has as many as it has rows."""
+"""Findings reported of one hour: a broken hour can have as many as it has rows."""
 
 
-class VerifyFinding(Struct, frozen=True):
-    """What is wrong: which ``check``, ``where``, and ``what`` in one line."""
+class VerifyFinding(NamedTuple):
+    """Something wrong: the name of the ``check``, ``where`` it is, and ``what`` it is in one line."""
 
     check: str
     where: str
@@ -49,7 +47,7 @@ class RecordedHour(Struct, frozen=True, order=True):
     collector: str
 
 
-def hours(layout: Layout) -> list[RecordedHour]:
+def recorded_hours(layout: Layout) -> list[RecordedHour]:
     """Return every hour that has order book rows, oldest first."""
     found: set[RecordedHour] = set()
     for path in data_files(layout, "deltas"):
@@ -58,79 +56,36 @@ def hours(layout: Layout) -> list[RecordedHour]:
     return sorted(found)
 
 
-def check_order(path: Path, rows: int) -> None:
-    """Read ``path`` whole; raises ValueError when a row is not in its order, its hour or its number.
+def check_hour(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
+    """Yield what is inconsistent in ``hour``, FINDINGS_MAX findings at most.
 
-    Order: instrument, market, time, segment, arrival. Raises OSError or ValueError when it is damaged.
+    Three rules: every change follows a whole book of the same hour (so that an hour can be replayed
+    alone); the venue's sequence numbers of an instrument rise from one whole book to the next; each
+    snapshot row shows the book as of its time. Raises IntegrityError when a file is damaged,
+    FileNotFoundError when one was replaced meanwhile.
     """
-    partition, _ = parse_file(path)
-    file: Any = pq.ParquetFile(path, page_checksum_verification=True)
-    time = "start" if partition.dataset == "coverage" else "ts_recv"
-    names = ["instrument_id", "market_id", time, "segment", "arrival"]
-    names = [name for name in names if name in file.schema_arrow.names]
-    count, last = 0, None
-    for batch in file.iter_batches(batch_size=STEP_ROWS * 4):
-        count += batch.num_rows
-        table = pa.table(batch).select(names)
-        _check_hour(partition, table[time].cast(pa.int64()))
-        joined = table if last is None else pa.concat_tables([last, table])
-        if joined.num_rows > 1 and not _ascending(joined.combine_chunks(), names):
-            raise ValueError("rows are not sorted by instrument and time")
-        last = table.slice(table.num_rows - 1)
-    if count != rows:
-        raise ValueError(f"{count} rows, {rows} were sealed")
-
-
-def _check_hour(partition: Partition, times: Any) -> None:
-    bounds = pc.min_max(times).as_py()
-    length = NS_HOUR if partition.hour is not None else 24 * NS_HOUR
-    if not start_of(partition) <= bounds["min"] <= bounds["max"] < start_of(partition) + length:
-        raise ValueError("rows are of another hour than the folder says")
-
-
-def _ascending(table: Any, names: list[str]) -> bool:
-    """Whether each row is not before the one above it, comparing ``names`` in turn."""
-    fine = pa.array([False] * (table.num_rows - 1))
-    equal = pa.array([True] * (table.num_rows - 1))
-    for name in names:
-        column = table[name].combine_chunks()
-        if name == "instrument_id":
-            column = pc.fill_null(column, pa.scalar(""))
-        above, below = column[:-1], column[1:]
-        fine = pc.or_(fine, pc.and_(equal, pc.less(above, below)))
-        equal = pc.and_(equal, pc.equal(above, below))
-    return bool(pc.all(pc.or_(fine, equal)).as_py())
-
-
-def audit(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
-    """Yield what does not add up in ``hour``, FINDINGS_MAX at most.
-
-    Every change needs a book from this very hour (so that an hour can be replayed alone), numbers of
-    the venue rise between two books of an instrument, and after the events up to its time each row
-    of the snapshots shows the folded book. Raises IntegrityError when a file is damaged.
-    """
-    for number, finding in enumerate(_audit(layout, hour)):
+    for number, finding in enumerate(_check(layout, hour)):
         if number == FINDINGS_MAX:
             return
         yield finding
 
 
-def _audit(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
+def _check(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
     wanted = RowFilter(hour.venue, hour.start, hour.start + NS_HOUR, None, hour.collector)
-    fold = _BookReplay(hour)
-    shown = _shown(layout, hour)
-    row = next(shown, None)
+    books = _BookReplay(hour)
+    snapshots = _snapshot_rows(layout, hour)
+    row = next(snapshots, None)
     for event in recorded(layout, wanted):
         while row is not None and row.ts < event.ts_recv:
-            yield from fold.compare(row)
-            row = next(shown, None)
-        yield from fold.apply(event)
+            yield from books.compare(row)
+            row = next(snapshots, None)
+        yield from books.apply(event)
     while row is not None:
-        yield from fold.compare(row)
-        row = next(shown, None)
+        yield from books.compare(row)
+        row = next(snapshots, None)
 
 
-class _Row(Struct, frozen=True):
+class _SnapshotRow(Struct, frozen=True):
     """A snapshot row: the best ``levels`` of each side of a trusted book at ``ts``."""
 
     ts: int
@@ -140,7 +95,7 @@ class _Row(Struct, frozen=True):
 
 
 class _BookReplay:
-    """The books of an hour, folded."""
+    """The books of an hour, rebuilt from its events."""
 
     def __init__(self, hour: RecordedHour) -> None:
         self._hour = hour
@@ -155,14 +110,14 @@ class _BookReplay:
             if event.seq is not None:
                 self._seq[event.key] = event.seq
         elif isinstance(event, BookDelta):
-            folded = self._books.get(event.key)
-            if folded is None:
+            known = self._books.get(event.key)
+            if known is None:
                 yield self._finding(
                     "fold", event.key, f"a change at {event.ts_recv} has no book before it in this hour"
                 )
                 self._books[event.key] = Book(event.key)
             else:
-                folded.apply(event)
+                known.apply(event)
             yield from self._check_seq(event)
 
     def _check_seq(self, event: BookDelta) -> Iterator[VerifyFinding]:
@@ -173,7 +128,7 @@ class _BookReplay:
             yield self._finding("sequence", event.key, f"number {event.seq} at {event.ts_recv} comes after {last}")
         self._seq[event.key] = event.seq
 
-    def compare(self, row: _Row) -> Iterator[VerifyFinding]:
+    def compare(self, row: _SnapshotRow) -> Iterator[VerifyFinding]:
         book = self._books.get(row.key)
         if book is None:
             yield self._finding("snapshot", row.key, f"levels at {row.ts} and no book before them in this hour")
@@ -186,7 +141,7 @@ class _BookReplay:
         )
 
 
-def _shown(layout: Layout, hour: RecordedHour) -> Iterator[_Row]:
+def _snapshot_rows(layout: Layout, hour: RecordedHour) -> Iterator[_SnapshotRow]:
     """Yield the trusted snapshot rows of ``hour`` by time."""
     tables = []
     for path in data_files(layout, "snapshots"):
@@ -204,10 +159,10 @@ def _shown(layout: Layout, hour: RecordedHour) -> Iterator[_Row]:
     for table in tables and [pa.concat_tables(tables, promote_options="default")]:
         ordered = table.take(pc.sort_indices(table, sort_keys=[("ts_recv", "ascending")]))
         for start in range(0, ordered.num_rows, STEP_ROWS):
-            yield from _rows(ordered.slice(start, STEP_ROWS), hour.venue)
+            yield from _parse_rows(ordered.slice(start, STEP_ROWS), hour.venue)
 
 
-def _rows(table: Any, venue: VenueName) -> Iterator[_Row]:
+def _parse_rows(table: Any, venue: VenueName) -> Iterator[_SnapshotRow]:
     levels = sum(name.startswith("bid_px_") for name in table.column_names)
     numbers = [to_micros(table[name]).to_pylist() for name in level_columns(levels)]
     ids = (table[name].to_pylist() for name in ("market_id", "instrument_id"))
@@ -221,4 +176,4 @@ def _rows(table: Any, venue: VenueName) -> Iterator[_Row]:
             )
         ]
         key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
-        yield _Row(ts, key, depth, (sides[0], sides[1]))
+        yield _SnapshotRow(ts, key, depth, (sides[0], sides[1]))

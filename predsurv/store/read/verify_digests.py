@@ -1,8 +1,7 @@
-"""Which data files still are what was sealed, for readers that do not look themselves.
+"""Integrity of data files by digest, checked before they are given to a reader that does not check.
 
-Kept apart because such readers are other people's: polars compares no page checksums, and nobody can
-tell a flipped bit in a Parquet footer. A digest tells both, and reading all of a file again costs little
-beside what is done with it.
+polars ignores page checksums, and no reader detects a flipped bit in a Parquet footer; the digest in the
+manifest covers both. Reading a file once more costs little beside processing it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,49 +17,50 @@ from predsurv.store.layout import Layout
 from predsurv.store.manifest import SealedFile
 
 TRIES_MAX: Final = 5
+"""How often a listing that turned out to be stale is read again."""
 
-_Answer = TypeVar("_Answer")
+_Result = TypeVar("_Result")
 
 
 def check_intact(layout: Layout, files: Iterable[Path], date: str = "*") -> None:
-    """Raise IntegrityError naming the first of ``files``, all of ``date``, that is damaged.
+    """Raise IntegrityError naming the first of ``files``, all of ``date`` (YYYY-MM-DD), that is damaged.
 
-    One that no manifest lists yet is read whole, its page checksums compared. Raises FileNotFoundError when
-    one was merged or removed.
+    A file that no manifest lists yet is read completely and its page checksums are compared. Raises
+    FileNotFoundError when a file was merged or removed meanwhile.
     """
-    sealed = _sealed(layout, date)
+    sealed = manifest.read_by_path(layout.manifest, date)
     for path in files:
         wrong = _damage(layout, path, sealed)
         if wrong is not None:
             raise IntegrityError(f"{path} is damaged ({wrong}): see `predsurv verify`; move it elsewhere to do without")
 
 
-def intact(layout: Layout, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Return which of ``files`` are whole, and which are damaged; raises FileNotFoundError when one went."""
-    sealed = _sealed(layout, "*")
-    whole: list[Path] = []
+def split_damaged(layout: Layout, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the intact and the damaged of ``files``; raises FileNotFoundError when one was merged or removed."""
+    sealed = manifest.read_by_path(layout.manifest)
+    intact: list[Path] = []
     damaged: list[Path] = []
     for path in files:
-        (whole if _damage(layout, path, sealed) is None else damaged).append(path)
-    return whole, damaged
+        (intact if _damage(layout, path, sealed) is None else damaged).append(path)
+    return intact, damaged
 
 
-def steady(look: Callable[[], _Answer]) -> _Answer:
-    """Return what ``look`` returns, looking again when a file that it had listed was merged or removed meanwhile."""
+def retry_if_replaced(read: Callable[[], _Result]) -> _Result:
+    """Return what ``read`` returns, calling it again when a file that it had listed was merged or removed meanwhile.
+
+    Raises FileNotFoundError after TRIES_MAX calls.
+    """
     for _ in range(TRIES_MAX - 1):
         try:
-            return look()
+            return read()
         except FileNotFoundError:
             continue
-    return look()
-
-
-def _sealed(layout: Layout, date: str) -> Mapping[str, SealedFile]:
-    return {file.path: file for file in manifest.read(layout.manifest, date)}
+    return read()
 
 
 def _damage(layout: Layout, path: Path, sealed: Mapping[str, SealedFile]) -> str | None:
-    listed = sealed.get(path.relative_to(layout.data_dir).as_posix())
+    """Return what is wrong with the file at ``path``, None when it is intact."""
+    listed = sealed.get(layout.relative(path))
     if listed is not None:
         same = path.stat().st_size == listed.bytes and manifest.digest(path) == listed.blake2b
         return None if same else "not what was sealed"

@@ -128,7 +128,7 @@ def _ours(layout: Layout, name: str, cutoff: int, wanted: DownloadRequest) -> Fi
     """
     try:
         partition, stamp = parse_file(Path(name))
-        same = layout.file(partition, stamp).relative_to(layout.data_dir).as_posix() == name
+        same = layout.relative(layout.file(partition, stamp)) == name
         removed = end_of(partition) <= cutoff and (wanted.dates is None or partition.date == date_of(cutoff))
     except (ValueError, IndexError):
         return None

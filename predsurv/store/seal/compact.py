@@ -266,7 +266,7 @@ def _expect_mergeable(layout: Layout, partition: Partition, parts: Sequence[Path
 
 
 def _name(layout: Layout, path: Path) -> str:
-    return path.relative_to(layout.data_dir).as_posix()
+    return layout.relative(path)
 
 
 def _compare(parts: Iterable[Path], merged: Path, clip: Clip) -> None:

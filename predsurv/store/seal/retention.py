@@ -172,7 +172,7 @@ def _trim_coverage(layout: Layout, cutoff: int, policy: RetentionPolicy) -> None
     for path in data_files(layout, "coverage"):
         partition, stamp = parse_file(path)
         sealed = not (layout.wal / segment_name(stamp.collector, stamp.segment)).exists()
-        if sealed and path.relative_to(layout.data_dir).as_posix() in early:
+        if sealed and layout.relative(path) in early:
             groups[stamp.collector, partition].append(path)
     for (collector, partition), paths in groups.items():
         policy.at(f"trim {collector}")

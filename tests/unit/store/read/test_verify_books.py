@@ -1,11 +1,7 @@
 """Tests of predsurv.store.read.verify_books."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 
 from predsurv.core.events import BookDelta, BookSnapshot, Level
@@ -13,9 +9,9 @@ from predsurv.core.ids import InstrumentId, InstrumentKey
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Record, pack_levels
 from predsurv.net.clock import ManualClock
-from predsurv.store.layout import NS_HOUR, Layout, data_files
-from predsurv.store.read import verify_books as audit
-from predsurv.store.read.verify_books import check_order, hours
+from predsurv.store.layout import NS_HOUR, Layout
+from predsurv.store.read import verify_books
+from predsurv.store.read.verify_books import check_hour, recorded_hours
 from predsurv.store.seal.seal import SealOptions, seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 
@@ -32,7 +28,7 @@ BOOK = ((level(500_000, 7), level(490_000, 1), level(480_000, 2)), (level(510_00
 
 @pytest.fixture
 def found(layout: Layout, key: InstrumentKey) -> Recorder:
-    """Record, seal and audit; return the findings as (check, first words)."""
+    """Record, seal and verify; return the findings as (check, first words)."""
 
     def run(*records: Record) -> list[tuple[str, str]]:
         log = WriteAheadLog(layout.state, "c0", ManualClock(NOON))
@@ -40,7 +36,7 @@ def found(layout: Layout, key: InstrumentKey) -> Recorder:
         path = log.close()
         assert path is not None
         seal_segment(path, layout, ManualClock(NOON), SealOptions(levels=2))
-        return [(each.check, each.what) for hour in hours(layout) for each in audit.audit(layout, hour)]
+        return [(each.check, each.what) for hour in recorded_hours(layout) for each in check_hour(layout, hour)]
 
     return run
 
@@ -58,7 +54,7 @@ def top(key: InstrumentKey, ts: int, second: Level | None) -> BookTop:
     return BookTop(key, NOON + ts, None, pack_levels(bids), pack_levels(BOOK[1]), trusted=True)
 
 
-def test_books_that_add_up_are_passed(found: Recorder, key: InstrumentKey) -> None:
+def test_books_equal_to_their_snapshots_pass(found: Recorder, key: InstrumentKey) -> None:
     records = [
         book(key, 1), top(key, 1, level(490_000, 1)), change(key, 2, 5), top(key, 2, level(490_000, 5)),
         change(key, 3, 9), top(key, 9, level(490_000, 9)), change(key, 12, 0), top(key, 12, level(480_000, 2)),
@@ -86,7 +82,7 @@ def test_levels_without_a_book_are_found(found: Recorder, key: InstrumentKey) ->
     assert [check for check, _ in found(book(key, 1), top(other, 2, None))] == ["snapshot"]
 
 
-def test_numbers_of_the_venue_that_do_not_rise_are_found(found: Recorder, key: InstrumentKey) -> None:
+def test_sequence_numbers_that_do_not_rise_are_found(found: Recorder, key: InstrumentKey) -> None:
     records = [book(key, 1, 10), change(key, 2, 5, 11), change(key, 3, 6, 11), change(key, 4, 7, 13), book(key, 5, 2)]
     findings = found(*records, change(key, 6, 8, 3))
     assert [check for check, _ in findings] == ["sequence"]
@@ -94,39 +90,5 @@ def test_numbers_of_the_venue_that_do_not_rise_are_found(found: Recorder, key: I
 
 
 def test_findings_of_an_hour_are_bounded(found: Recorder, key: InstrumentKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "FINDINGS_MAX", 3)
+    monkeypatch.setattr(verify_books, "FINDINGS_MAX", 3)
     assert len(found(book(key, 1), *(top(key, ts, None) for ts in range(2, 9)))) == 3
-
-
-@pytest.fixture
-def sealed(layout: Layout, found: Recorder, key: InstrumentKey) -> Path:
-    other = InstrumentKey(key.venue, key.market_id, InstrumentId("other"))
-    found(*(book(each, ts) for ts in range(3) for each in (key, other)))
-    (path,) = data_files(layout, "deltas")
-    return path
-
-
-def test_a_sealed_file_is_in_order(sealed: Path) -> None:
-    check_order(sealed, pq.ParquetFile(sealed).metadata.num_rows)
-
-
-def test_rows_are_counted(sealed: Path) -> None:
-    with pytest.raises(ValueError, match="1 were sealed"):
-        check_order(sealed, 1)
-
-
-@pytest.mark.parametrize("column", ["instrument_id", "ts_recv"])
-def test_rows_out_of_order_are_found(sealed: Path, column: str) -> None:
-    table = pq.read_table(sealed, partitioning=None)
-    order = pc.sort_indices(table, sort_keys=[(column, "descending")])
-    pq.write_table(table.take(order), sealed)
-    with pytest.raises(ValueError, match="not sorted"):
-        check_order(sealed, table.num_rows)
-
-
-def test_rows_of_another_hour_are_found(sealed: Path) -> None:
-    table = pq.read_table(sealed, partitioning=None)
-    moved = pc.add(table["ts_recv"].cast(pa.int64()), NS_HOUR).cast(table.schema.field("ts_recv").type)
-    pq.write_table(table.set_column(0, "ts_recv", moved), sealed)
-    with pytest.raises(ValueError, match="another hour"):
-        check_order(sealed, table.num_rows)
