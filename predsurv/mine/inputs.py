@@ -1,7 +1,6 @@
-"""Whose rows count: where several collectors recorded an instrument, those of the one that saw most of it.
+"""Which rows count: of an instrument that several collectors recorded, those of the collector that observed most.
 
-Kept apart because each collector accounts for its own time, and may see what another sees: added up, every change
-and every trade of such a market would be there twice.
+Collectors account for their time independently, so the rows of two of them would count every change and trade twice.
 """
 
 from collections import defaultdict
@@ -12,12 +11,15 @@ from typing import NamedTuple
 import polars as pl
 
 from predsurv.mine import statistics as frames
-from predsurv.mine.recorded_days import RecordedPartition
+from predsurv.mine.recorded_days import MiningDay
 from predsurv.store.layout import parse_file
 
 
 class CollectorFilter(NamedTuple):
-    """``owners``: ``instrument_id, collector``, whose rows count; None when one collector recorded the whole day."""
+    """Selects the rows of one collector per instrument.
+
+    ``owners``: columns ``instrument_id, collector``; None when one collector recorded the whole day.
+    """
 
     owners: pl.DataFrame | None = None
 
@@ -32,8 +34,8 @@ class CollectorFilter(NamedTuple):
         return pl.concat(parts, how="diagonal_relaxed")
 
 
-def source_of(day: RecordedPartition) -> CollectorFilter:
-    """Return whose rows of ``day`` count, by the coverage that was recorded."""
+def collector_filter(day: MiningDay) -> CollectorFilter:
+    """Return the collector whose rows count for each instrument of ``day``, chosen by recorded coverage."""
     groups = _by_collector(day.files("coverage"))
     if len(groups) < 2:
         return CollectorFilter()
@@ -56,6 +58,6 @@ def _by_collector(files: Iterable[Path]) -> dict[str, list[Path]]:
 
 
 def scan(files: list[Path]) -> pl.LazyFrame:
-    """Return the rows of all ``files``, of which there has to be one."""
-    # The number of recorded levels may change during a day: what the first file has not is not asked for.
+    """Return the rows of all ``files`` (at least one) as one frame."""
+    # The number of recorded levels may change during a day: columns that the first file lacks are not read.
     return pl.scan_parquet(files, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")

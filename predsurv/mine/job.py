@@ -1,7 +1,6 @@
 """Mine one venue's day: from its recorded files to one row of statistics per instrument.
 
-Kept apart from the frames because this is about files and memory: it goes hour by hour and never holds more than
-``ROWS_PER_STEP`` rows, however busy the day was.
+Goes hour by hour, so that at most ``ROWS_PER_STEP`` rows are in memory however busy the day was.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,8 +15,8 @@ from predsurv.core.market import Market, PriceBand
 from predsurv.core.num import MICROS, Price
 from predsurv.mine import scores
 from predsurv.mine import statistics as frames
-from predsurv.mine.inputs import CollectorFilter, scan, source_of
-from predsurv.mine.recorded_days import RecordedPartition, nothing_recorded
+from predsurv.mine.inputs import CollectorFilter, collector_filter, scan
+from predsurv.mine.recorded_days import MiningDay, nothing_recorded
 from predsurv.mine.stats_writer import write_stats
 from predsurv.store.layout import NS_HOUR, Dataset, Layout
 from predsurv.store.read.verify_digests import check_intact
@@ -41,31 +40,31 @@ Reduce = Callable[[pl.LazyFrame], list[pl.LazyFrame]]
 
 
 class MiningResult(NamedTuple):
-    """What mining a day gave: ``stats`` one row per instrument, best score first; ``rows`` read per dataset."""
+    """Result of mining a day: ``stats``, a row per instrument, best score first; ``rows``, counts read per dataset."""
 
-    day: RecordedPartition
+    day: MiningDay
     stats: pl.DataFrame
     path: Path
     rows: Mapping[Dataset, int]
 
 
-class _Scope(NamedTuple):
-    """A day with the instruments that were observed in it: ``ids`` numbers them, which makes sorting cheap."""
+class _ObservedDay(NamedTuple):
+    """A day and its observed instruments; ``ids`` encodes their ids as an enum, which makes sorting cheap."""
 
-    day: RecordedPartition
+    day: MiningDay
     source: CollectorFilter
     ids: pl.Enum
     intervals: pl.DataFrame
     rows_per_step: int
 
     def scan(self, files: list[Path]) -> pl.LazyFrame:
-        """Return the rows of the files that belong to these instruments."""
+        """Return the rows of ``files`` that belong to these instruments."""
         number = pl.col("instrument_id").cast(self.ids, strict=False)
         return self.source.scan(files).with_columns(number).filter(pl.col("instrument_id").is_not_null())
 
 
-class _Stretch(NamedTuple):
-    """How one dataset is folded: what an hour's files say, the column looked ahead, the sums that are kept."""
+class _SummedDataset(NamedTuple):
+    """How one dataset is summed: the rows of an hour's files, the column whose next value is joined, the sums."""
 
     rows: Callable[[int, list[Path]], pl.LazyFrame]
     ahead: str
@@ -73,19 +72,19 @@ class _Stretch(NamedTuple):
 
 
 def mine(
-    day: RecordedPartition, markets: Iterable[Market], weight: Mapping[str, float], rows_per_step: int = ROWS_PER_STEP
+    day: MiningDay, markets: Iterable[Market], weight: Mapping[str, float], rows_per_step: int = ROWS_PER_STEP
 ) -> MiningResult:
     """Compute, score and write the statistics of ``day``.
 
     ``markets`` gives tick sizes; ``weight`` by component adds up to 1 (``scores.weights``). Raises ConfigError when
-    nothing was recorded, IntegrityError when a file is not what was sealed, FileNotFoundError when one was merged
+    nothing was recorded, IntegrityError when a file's digest is wrong, FileNotFoundError when one was compacted
     meanwhile, OSError when the result cannot be written (the old one is then still there).
     """
     files = day.files("coverage")
     if not files:
         raise ConfigError(nothing_recorded(day.data_dir, day.venue, day.date))
     check_intact(Layout(day.data_dir), (path for name in _DATASETS for path in day.files(name)), day.date)
-    source = source_of(day)
+    source = collector_filter(day)
     totals = frames.coverage_totals(source.scan(files), day.start, day.end).collect(engine="streaming")
     scope = _scope(day, source, rows_per_step)
     joined = totals
@@ -100,13 +99,13 @@ def mine(
 
 
 def paths(
-    day: RecordedPartition, instruments: Sequence[str], bins: int, rows_per_step: int = ROWS_PER_STEP
+    day: MiningDay, instruments: Sequence[str], bins: int, rows_per_step: int = ROWS_PER_STEP
 ) -> dict[str, list[float | None]]:
-    """Return the mid of each instrument in ``bins`` equal steps of the observed part of the day, None if unknown."""
+    """Return the mid (dollars) of each instrument in ``bins`` equal steps of the observed time, None if unknown."""
     files = day.files("snapshots")
     if not files:
         return {}
-    source = source_of(day)
+    source = collector_filter(day)
     coverage = source.scan(day.files("coverage")).filter(pl.col("instrument_id").is_in(instruments))
     intervals = frames.covered(coverage, day.start, day.end).collect()
     steps = max(1, -(-_count(files) // rows_per_step))
@@ -122,15 +121,15 @@ def paths(
     return lines
 
 
-def _scope(day: RecordedPartition, source: CollectorFilter, rows_per_step: int) -> _Scope:
+def _scope(day: MiningDay, source: CollectorFilter, rows_per_step: int) -> _ObservedDay:
     intervals = frames.covered(source.scan(day.files("coverage")), day.start, day.end).collect(engine="streaming")
     ids = pl.Enum(intervals["instrument_id"].unique().sort())
-    return _Scope(day, source, ids, intervals.cast({"instrument_id": ids}), rows_per_step)
+    return _ObservedDay(day, source, ids, intervals.cast({"instrument_id": ids}), rows_per_step)
 
 
-def _sums(scope: _Scope) -> list[pl.DataFrame]:
-    books = _Stretch(lambda _, files: _book_rows(scope, files), "mid", lambda rows: [frames.book_sums(rows)])
-    changes = _Stretch(
+def _sums(scope: _ObservedDay) -> list[pl.DataFrame]:
+    books = _SummedDataset(lambda _, files: _book_rows(scope, files), "mid", lambda rows: [frames.book_sums(rows)])
+    changes = _SummedDataset(
         lambda hour, files: _update_rows(scope, hour, files),
         "levels",
         lambda rows: [frames.update_sums(rows), frames.waits(rows)],
@@ -141,22 +140,22 @@ def _sums(scope: _Scope) -> list[pl.DataFrame]:
     return [book, updates, frames.median_wait(waits.lazy()).collect()]
 
 
-def _fold(hours: Mapping[int, list[Path]], stretch: _Stretch, scope: _Scope) -> list[pl.DataFrame]:
-    """Fold the hours in order; the last row of each instrument is carried on until its end is known."""
+def _fold(hours: Mapping[int, list[Path]], dataset: _SummedDataset, scope: _ObservedDay) -> list[pl.DataFrame]:
+    """Sum the hours in order; the last row of each instrument is carried over until its end is known."""
     totals: list[pl.DataFrame] = []
     intervals = scope.intervals.lazy()
-    carry = stretch.rows(0, []).collect().clear()
+    carry = dataset.rows(0, []).collect().clear()
     for hour, files in sorted(hours.items()):
         steps = max(1, -(-_count(files) // scope.rows_per_step))
         carried: list[pl.DataFrame] = []
         for step in range(steps):
             part = pl.col("instrument_id").to_physical() % steps == step
-            rows = pl.concat([carry.lazy(), stretch.rows(hour, files)]).filter(part)
-            frame = frames.held(rows, intervals, stretch.ahead).collect(engine="streaming")
-            totals = _add(totals, stretch.reduce(frame.lazy().filter(~pl.col("last"))))
+            rows = pl.concat([carry.lazy(), dataset.rows(hour, files)]).filter(part)
+            frame = frames.held(rows, intervals, dataset.ahead).collect(engine="streaming")
+            totals = _add(totals, dataset.reduce(frame.lazy().filter(~pl.col("last"))))
             carried.append(frame.filter(pl.col("last")).select(carry.columns))
         carry = pl.concat(carried)
-    return _add(totals, stretch.reduce(frames.held(carry.lazy(), intervals, stretch.ahead)))
+    return _add(totals, dataset.reduce(frames.held(carry.lazy(), intervals, dataset.ahead)))
 
 
 def _add(totals: list[pl.DataFrame], parts: list[pl.LazyFrame]) -> list[pl.DataFrame]:
@@ -164,7 +163,7 @@ def _add(totals: list[pl.DataFrame], parts: list[pl.LazyFrame]) -> list[pl.DataF
     return [part.collect() for part in lazy]
 
 
-def _book_rows(scope: _Scope, files: list[Path]) -> pl.LazyFrame:
+def _book_rows(scope: _ObservedDay, files: list[Path]) -> pl.LazyFrame:
     if not files:
         return frames.book_rows(_NO_SNAPSHOTS.lazy().cast({"instrument_id": scope.ids}), 1)
     snapshots = scope.scan(files)
@@ -172,20 +171,20 @@ def _book_rows(scope: _Scope, files: list[Path]) -> pl.LazyFrame:
     return frames.book_rows(snapshots, levels)
 
 
-def _update_rows(scope: _Scope, hour: int, files: list[Path]) -> pl.LazyFrame:
+def _update_rows(scope: _ObservedDay, hour: int, files: list[Path]) -> pl.LazyFrame:
     begin = scope.day.start + hour * NS_HOUR
-    sights = frames.first_sights(scope.intervals.lazy(), begin, begin + NS_HOUR)
+    sights = frames.interval_starts(scope.intervals.lazy(), begin, begin + NS_HOUR)
     return pl.concat([sights, frames.update_rows(scope.scan(files))]) if files else sights
 
 
-def _trades(scope: _Scope) -> pl.DataFrame:
+def _trades(scope: _ObservedDay) -> pl.DataFrame:
     files = scope.day.files("trades")
     trades = scope.scan(files) if files else _NO_TRADES.lazy().cast({"instrument_id": scope.ids})
     return frames.trade_sums(trades, scope.intervals.lazy()).collect(engine="streaming")
 
 
 def _steps(markets: Iterable[Market], wanted: AbstractSet[str]) -> pl.DataFrame:
-    """Return from which price on which tick holds, for the outcomes of the ``wanted`` markets."""
+    """Return the price from which each tick size applies, for the outcomes of the ``wanted`` markets."""
     rows = [
         (outcome.instrument_id, band.start / MICROS, band.step / MICROS)
         for market in markets
@@ -197,8 +196,8 @@ def _steps(markets: Iterable[Market], wanted: AbstractSet[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").unique(["instrument_id", "begin"], keep="last")
 
 
-def _regridded(day: RecordedPartition) -> set[str]:
-    """Return the markets whose ticks changed that day: a spread in ticks would be one of two different things."""
+def _regridded(day: MiningDay) -> set[str]:
+    """Return the markets whose tick size changed that day: their spread in ticks is undefined."""
     files = day.files("lifecycle")
     if not files:
         return set()

@@ -1,7 +1,4 @@
-"""Which days there are to mine, and which one was meant.
-
-Kept apart from the job because a wrong day is the user's mistake and deserves an exact answer.
-"""
+"""Recorded days, and the choice of the one to mine."""
 
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -13,7 +10,7 @@ from predsurv.core.text import sanitise
 from predsurv.store.layout import NS_DAY, Dataset, dataset_files
 
 
-class RecordedPartition(NamedTuple):
+class MiningDay(NamedTuple):
     """One venue's UTC day in one data folder."""
 
     data_dir: Path
@@ -22,17 +19,17 @@ class RecordedPartition(NamedTuple):
 
     @property
     def start(self) -> int:
-        """Midnight at its begin, ns UTC."""
+        """Start of the day, ns UTC."""
         midnight = datetime.combine(date.fromisoformat(self.date), time(), UTC)
         return int(midnight.timestamp()) * 1_000_000_000
 
     @property
     def end(self) -> int:
-        """Midnight at its end, ns UTC."""
+        """End of the day, ns UTC."""
         return self.start + NS_DAY
 
     def files(self, dataset: Dataset) -> list[Path]:
-        """Return its recorded files of one dataset, oldest first."""
+        """Return the day's files of one dataset, oldest first."""
         return dataset_files(self.data_dir, dataset, self.venue, self.date)
 
 
@@ -42,7 +39,7 @@ def recorded_days(data_dir: Path) -> list[tuple[str, str]]:
     return sorted((path.name.removeprefix("date="), path.parent.name.removeprefix("venue=")) for path in found)
 
 
-def choose_day(data_dir: Path, venue: str | None, wanted: str | None) -> RecordedPartition:
+def choose_day(data_dir: Path, venue: str | None, wanted: str | None) -> MiningDay:
     """Return the day asked for, or the latest recorded one; raises ConfigError when there is none."""
     if wanted is not None:
         _check_date(wanted)
@@ -54,7 +51,7 @@ def choose_day(data_dir: Path, venue: str | None, wanted: str | None) -> Recorde
     if not days:
         raise ConfigError(nothing_recorded(data_dir, venue, wanted))
     chosen_date, chosen_venue = days[-1]
-    return RecordedPartition(data_dir, VenueName(chosen_venue), chosen_date)
+    return MiningDay(data_dir, VenueName(chosen_venue), chosen_date)
 
 
 def _check_date(text: str) -> None:
@@ -67,7 +64,7 @@ def _check_date(text: str) -> None:
 
 
 def nothing_recorded(data_dir: Path, venue: str | None, wanted: str | None) -> str:
-    """Return the line that says so, what there is instead, and what to run."""
+    """Return the error line: what is missing, what is recorded instead, what to run."""
     what = " ".join(sanitise(part, 40) for part in (venue, wanted) if part)
     known = [f"{found_venue} {found_date}" for found_date, found_venue in recorded_days(data_dir)[-3:]]
     have = f"there is {', '.join(known)}" if known else "run 'predsurv collect' first"

@@ -1,7 +1,4 @@
-"""A day's statistics as one HTML file: no script, no request to anywhere, nothing a market's title could do.
-
-Kept apart from the job because it is text in, text out.
-"""
+"""A day's statistics as one self-contained HTML page: no script, no external request, all venue text escaped."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -40,7 +37,7 @@ svg{display:block}.key span{display:inline-block;margin-right:1.2rem;white-space
 
 
 class ReportRow(Struct, frozen=True):
-    """One instrument of the report: its statistics by column, its market's words, its mid over the day."""
+    """One instrument of the report: statistics by column, display names, mid over the day."""
 
     stats: Mapping[str, Any]
     question: str
@@ -50,7 +47,7 @@ class ReportRow(Struct, frozen=True):
 
 
 class StatsReport(Struct, frozen=True):
-    """What goes on the page; ``facts`` are the figures at the top, label and text."""
+    """The content of the page; ``facts`` are the (label, text) figures at its top."""
 
     venue: str
     date: str
@@ -61,7 +58,7 @@ class StatsReport(Struct, frozen=True):
 
 
 def page(report: StatsReport) -> str:
-    """Return the whole page."""
+    """Return the page as HTML."""
     name = f"{_safe(report.venue)} on {_safe(report.date)}"
     facts = "".join(f"<div><dt>{_safe(label)}</dt><dd>{_safe(text)}</dd></div>" for label, text in report.facts)
     rows = "".join(_row(rank, entry, report.weights) for rank, entry in enumerate(report.entries, 1))
@@ -81,7 +78,7 @@ Mid over the recorded time: {_safe(report.span)}; where the line breaks, nothing
 
 
 def line_chart(path: Sequence[float | None]) -> str:
-    """Return mids in equal steps of time as an SVG line that breaks where nothing is known."""
+    """Return mids in equal time steps as an SVG line, broken where None."""
     known = [value for value in path if value is not None]
     if not known:
         return UNKNOWN

@@ -1,11 +1,8 @@
-"""From added-up sums to the statistics of an instrument and the one number it is ranked by.
-
-Kept apart from the frames because what is interesting is a matter of opinion, and of configuration.
+"""Additive sums to the statistics of an instrument and its score.
 
 Every component of the score is between 0 and 1, grows (or only falls) with what it measures, and approaches 1 without
 reaching it: ``x / (x + half)`` where ``half`` is the value that scores one half. The score is their weighted mean;
-what is not known counts as 0, so a market that was observed and said nothing is never interesting. One that was not
-observed has no score: nothing is known of how interesting it is.
+an unknown component counts as 0. An instrument that was never observed has no score (null).
 """
 
 from collections.abc import Mapping
@@ -48,7 +45,7 @@ freshness: share of time with a change in the last minute · uncertainty: 4 · m
 def weights(chosen: Mapping[str, int]) -> dict[str, float]:
     """Return the weight of each component given those in the configuration (micros); they add up to 1.
 
-    Raises ConfigError for an unknown name, a negative weight, or when nothing weighs anything.
+    Raises ConfigError for an unknown name, a negative weight, or when all weights are 0.
     """
     merged = dict(WEIGHTS)
     for name, micros in chosen.items():
@@ -68,10 +65,10 @@ def weights(chosen: Mapping[str, int]) -> dict[str, float]:
 def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
     """Return the statistics of each instrument from its sums joined with coverage totals and ``tick_size``.
 
-    Null where the observed time holds nothing to measure; rates are per observed second. ``inclusion``: with which
-    probability rotation gave the observed time; sums over instruments are unbiased for the venue once each is divided
-    by it. ``depth_cut_share``: of the time, in which the recorded levels ended within 5 cents, so that depths are
-    at least what they say.
+    Null where there is nothing to measure; rates are per observed second. ``inclusion``: the probability
+    with which rotation selected the observed time; sums over instruments are unbiased for the venue once each is
+    divided by it. ``depth_cut_share``: share of the time in which the recorded levels ended within 5 cents, so that
+    depths are lower bounds.
     """
     two_sided = _over("two_sided_s")
     return sums.select(
@@ -102,7 +99,7 @@ def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
 def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
     """Return ``stats`` with a ``score_<component>`` column each and their weighted mean ``score``, best first.
 
-    ``score`` is null for who was never observed.
+    ``score`` is null for an instrument that was never observed.
     """
     mid = pl.col("mid").clip(0.0, 1.0)
     components = {

@@ -1,8 +1,6 @@
-"""What recorded rows say about each instrument: pure polars functions, frame in, frame out.
+"""Statistics of recorded rows per instrument: pure polars functions, LazyFrame in, LazyFrame out.
 
-Kept apart from the job so that every number can be checked by hand on a frame of five rows.
-
-All sums are additive: adding the sums of two stretches of a day gives the sums of both, however the day was cut
+All sums are additive: the sums of two parts of a day add up to the sums of both, however the day was cut
 into files and hours. Time counts only where an instrument was observed (covered); a row holds from its own time to
 the next row's, or to the end of the covered interval it lies in, whichever comes first.
 
@@ -20,15 +18,15 @@ NEAR: Final = 0.01
 FAR: Final = 0.05
 WAIT_STEPS_PER_OCTAVE: Final = 8  # a median read off this histogram is at most 4.5 % off
 _S: Final = 1e9
-_ROUNDING: Final = 1e-9  # prices are stored as float64: 0.50 − 0.45 is a hair more than 0.05
+_ROUNDING: Final = 1e-9  # prices are stored as float64: 0.50 − 0.45 is slightly more than 0.05
 DEPTHS: Final = ("bid_depth_1c", "ask_depth_1c", "bid_depth_5c", "ask_depth_5c")
 
 
 def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     """Return per instrument the seconds observed and missed from ``start`` to ``end``.
 
-    ``gap_s`` is time that was wanted and not had: being rotated out is a choice, not a gap. ``weighted_s`` is
-    observed time divided by the probability with which rotation gave it (Horvitz and Thompson).
+    ``gap_s`` is wanted time that was not observed; ``rotated_out`` is a choice and does not count. ``weighted_s`` is
+    observed time divided by its inclusion probability (Horvitz–Thompson).
     """
     length = pl.col("end") - pl.col("start")
     missed = (pl.col("state") == "gap") & (pl.col("reason") != "rotated_out")
@@ -61,11 +59,11 @@ def covered(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
 
 
 def book_rows(snapshots: pl.LazyFrame, levels: int) -> pl.LazyFrame:
-    """Return what each top-of-book row says; ``levels`` is how many each side holds.
+    """Return spread, mid, imbalance and depths of each snapshot row; ``levels``: recorded levels per side.
 
     Depths are within 1 and 5 cents of the best price of their own side, as far as the recorded levels reach:
-    ``cut`` says that they end before 5 cents do, and the depths are at least what they say. A book whose best
-    bid is not below its best ask is between two updates, and says nothing of spread, mid and imbalance.
+    ``cut`` marks that they end before 5 cents, so that the depths are lower bounds. A crossed book (best bid not
+    below best ask, between two updates) has null spread, mid and imbalance.
     """
     bid, ask = pl.col("bid_px_00"), pl.col("ask_px_00")
     both = pl.col("bid_depth_5c") + pl.col("ask_depth_5c")
@@ -96,7 +94,7 @@ def update_rows(deltas: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def first_sights(intervals: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
+def interval_starts(intervals: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     """Return a row without changed levels at the start of each covered interval that begins in ``start`` … ``end``."""
     return intervals.filter(pl.col("start").is_between(start, end, closed="left")).select(
         "instrument_id", pl.col("start").alias("ts"), pl.lit(0, pl.Int64).alias("levels")
@@ -104,7 +102,7 @@ def first_sights(intervals: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
 
 
 def held(rows: pl.LazyFrame, intervals: pl.LazyFrame, ahead: str) -> pl.LazyFrame:
-    """Return ``rows`` sorted, each with how long it held: what all time-weighted numbers are made of.
+    """Return ``rows`` sorted, each with the time it held: the base of all time-weighted statistics.
 
     Adds ``seconds`` (0 outside covered time), ``last`` (no later row of the instrument is known: its ``seconds`` reach
     to the end of its interval), ``joined`` (the next row lies in the same covered interval), ``next_<ahead>``.
@@ -159,7 +157,7 @@ def update_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def waits(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return per instrument how often it waited how long from one change to the next, as a log histogram."""
+    """Return per instrument the log histogram of the time between changes."""
     both = pl.col("joined") & (pl.col("levels") > 0) & (pl.col("next_levels") > 0)
     bucket = (pl.col("seconds").clip(lower_bound=1e-6).log(2) * WAIT_STEPS_PER_OCTAVE).floor().cast(pl.Int16)
     return (
@@ -168,7 +166,7 @@ def waits(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def median_wait(histogram: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``median_wait_s`` per instrument from the histogram of ``waits``, added up or in parts."""
+    """Return ``median_wait_s`` per instrument from (summed or partial) histograms of ``waits``."""
     reached = pl.col("count").cum_sum() * 2 >= pl.col("count").sum()
     return (
         added([histogram])
@@ -195,7 +193,7 @@ def trade_sums(trades: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def added(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
-    """Return the sums of several stretches as the sums of all of them, per instrument (and bucket, if there)."""
+    """Return the total of several parts' sums per instrument (and bucket, where there is one)."""
     stacked = pl.concat(parts)
     keys = [name for name in ("instrument_id", "bucket") if name in stacked.collect_schema()]
     return stacked.group_by(keys).agg(pl.all().sum())
@@ -204,7 +202,7 @@ def added(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
 def mid_paths(rows: pl.LazyFrame, start: int, end: int, bins: int) -> pl.LazyFrame:
     """Return the last mid in each of ``bins`` equal parts of ``start`` … ``end`` as ``instrument_id, bin, mid``.
 
-    ``rows`` are held book rows; a part in which nothing was known has no row.
+    ``rows`` are held book rows; a bin in which no mid was known has no row.
     """
     width = max(end - start, 1)
     first = ((pl.col("ts") - start) * bins // width).clip(0, bins - 1)
@@ -220,9 +218,9 @@ def mid_paths(rows: pl.LazyFrame, start: int, end: int, bins: int) -> pl.LazyFra
 
 
 def ticks(sums: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``tick_size`` per instrument, the one that holds at its mean mid.
+    """Return ``tick_size`` per instrument, the one that applies at its mean mid.
 
-    ``steps``: ``instrument_id, begin, tick_size``, from which price (dollars) on which tick holds.
+    ``steps``: columns ``instrument_id, begin, tick_size``; each tick applies from price ``begin`` (dollars) on.
     """
     mean = pl.col("mid_s") / pl.col("two_sided_s")
     return (

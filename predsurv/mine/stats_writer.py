@@ -1,7 +1,4 @@
-"""Write a day's statistics so that no reader ever sees half of them.
-
-Kept apart from the job because files that others rely on are written one way only: aside, synced, renamed.
-"""
+"""Write a day's statistics atomically and durably."""
 
 import os
 from pathlib import Path

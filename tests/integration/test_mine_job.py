@@ -16,7 +16,7 @@ from predsurv.core.num import Price
 from predsurv.core.records import Coverage
 from predsurv.mine import scores
 from predsurv.mine.job import MiningResult, mine, paths
-from predsurv.mine.recorded_days import RecordedPartition, choose_day, recorded_days
+from predsurv.mine.recorded_days import MiningDay, choose_day, recorded_days
 from tests.kit.market_samples import market
 from tests.kit.mining_samples import DATE, HOUR, KEY, QUIET, START, S, covered, record, session, top
 
@@ -156,7 +156,7 @@ def test_without_any_recording_the_next_step_is_to_collect(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="run 'predsurv collect' first"):
         choose_day(tmp_path, None, None)
     with pytest.raises(ConfigError, match="nothing recorded for mock"):
-        mine(RecordedPartition(tmp_path, VenueName("mock"), DATE), [], EVEN)
+        mine(MiningDay(tmp_path, VenueName("mock"), DATE), [], EVEN)
 
 
 def test_a_recording_without_any_book_still_has_its_coverage(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from predsurv.core.market import Market
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.mine.job import MiningResult, mine
-from predsurv.mine.recorded_days import RecordedPartition
+from predsurv.mine.recorded_days import MiningDay
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import FOLDERS, NS_HOUR, Dataset, Layout, Partition, data_files
 from predsurv.store.read.replay import replay
@@ -183,7 +183,7 @@ def test_a_damaged_file_is_named_by_whoever_needs_it(
 def test_a_day_is_mined_while_its_hours_are_merged(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def merging_first(day: RecordedPartition, markets: Iterable[Market], weight: Mapping[str, float]) -> MiningResult:
+    def merging_first(day: MiningDay, markets: Iterable[Market], weight: Mapping[str, float]) -> MiningResult:
         files = day.files("deltas")
         tries.append(len(files))
         assert main(["compact"]) == 0

@@ -7,7 +7,7 @@ from predsurv.core.events import BookDelta, Level, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
-from predsurv.mine.recorded_days import RecordedPartition
+from predsurv.mine.recorded_days import MiningDay
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
 from predsurv.store.seal.seal import seal_segment
@@ -70,7 +70,7 @@ def session() -> list[Record]:
     ]
 
 
-def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0") -> RecordedPartition:
+def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0") -> MiningDay:
     """Write each part as one sealed segment."""
     clock = ManualClock(START)
     log = WriteAheadLog(folder / "state", collector, clock)
@@ -81,4 +81,4 @@ def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0
         assert path is not None
         seal_segment(path, Layout(folder), clock)
     log.close()
-    return RecordedPartition(folder, VenueName("mock"), DATE)
+    return MiningDay(folder, VenueName("mock"), DATE)

@@ -15,7 +15,7 @@ from predsurv.core.market import Market
 from predsurv.mine import scores
 from predsurv.mine.job import MiningResult, paths
 from predsurv.mine.job import mine as mine_day
-from predsurv.mine.recorded_days import RecordedPartition, choose_day
+from predsurv.mine.recorded_days import MiningDay, choose_day
 from predsurv.mine.report import ReportRow, StatsReport, page
 from predsurv.mine.stats_writer import write_report
 from predsurv.store.read.verify_digests import retry_if_replaced
@@ -129,14 +129,14 @@ def _cents(dollars: float | None) -> float | None:
     return None if dollars is None else dollars * 100
 
 
-def _markets(day: RecordedPartition) -> Iterator[Market]:
+def _markets(day: MiningDay) -> Iterator[Market]:
     files = universes(day.data_dir, day.venue)
     date = date_in_force(files, day.date)
     if date is not None:
         yield from read_universe(files[date])
 
 
-def _labels(day: RecordedPartition, instruments: set[str]) -> dict[str, InstrumentLabels]:
+def _labels(day: MiningDay, instruments: set[str]) -> dict[str, InstrumentLabels]:
     """Return the display names of ``instruments``; the id where no universe file lists one."""
     known = {
         str(outcome.instrument_id): InstrumentLabels(market.question, outcome.label, market.category or "")

@@ -192,7 +192,7 @@ def test_updates_staleness_and_waits() -> None:
     spans = intervals(("a", 0, 200))
     rows = pl.concat(
         [
-            frames.first_sights(spans, T0, T0 + DAY),
+            frames.interval_starts(spans, T0, T0 + DAY),
             frames.update_rows(changes(("a", 10), ("a", 10), ("a", 14), ("a", 94))),
         ],
     )
@@ -206,7 +206,7 @@ def test_updates_staleness_and_waits() -> None:
 
 def test_an_instrument_that_never_changes_is_stale_from_its_first_minute_on() -> None:
     spans = intervals(("a", 0, 160))
-    held = frames.held(frames.first_sights(spans, T0, T0 + DAY), spans, "levels")
+    held = frames.held(frames.interval_starts(spans, T0, T0 + DAY), spans, "levels")
     assert frames.update_sums(held).collect().row(0, named=True)["stale_s"] == 100
 
 
@@ -236,7 +236,7 @@ cuts = st.lists(st.integers(0, 500), max_size=5)
 
 
 def folded(rows: pl.DataFrame, spans: pl.LazyFrame, at: Sequence[int]) -> pl.DataFrame:
-    """Sum stretch by stretch as the job does, carrying each instrument's last row."""
+    """Sum dataset by dataset as the job does, carrying each instrument's last row."""
     edges = [T0 - 1, *sorted(T0 + second * S for second in at), T0 + DAY]
     carry, parts = rows.clear(), []
     for low, high in pairwise(edges):

@@ -7,11 +7,11 @@ import polars as pl
 from predsurv.cli.commands.mine import InstrumentLabels, _labels, top_table
 from predsurv.core.ids import VenueName
 from predsurv.mine.job import MiningResult
-from predsurv.mine.recorded_days import RecordedPartition
+from predsurv.mine.recorded_days import MiningDay
 from predsurv.store.universe import UniverseWriter
 from tests.kit.market_samples import NOW, market
 
-DAY = RecordedPartition(Path("data"), VenueName("mock"), "2026-11-20")
+DAY = MiningDay(Path("data"), VenueName("mock"), "2026-11-20")
 ROW = {
     "instrument_id": "m1-yes",
     "score": 0.5,
@@ -55,7 +55,7 @@ def test_words_come_from_the_universe_and_else_the_id_stands(tmp_path: Path) -> 
     with UniverseWriter(tmp_path, VenueName("mock"), NOW) as writer:
         writer.write(market(1))
         writer.commit()
-    words = _labels(RecordedPartition(tmp_path, VenueName("mock"), "2026-11-20"), {"m1-yes", "gone"})
+    words = _labels(MiningDay(tmp_path, VenueName("mock"), "2026-11-20"), {"m1-yes", "gone"})
     assert words == {
         "m1-yes": InstrumentLabels("Question 1?", "Yes", "sports"),
         "gone": InstrumentLabels("gone", "", ""),
