@@ -9,8 +9,7 @@ from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.core.errors import TransientError
 from predsurv.store.layout import Layout
 from predsurv.store.read.verify import check_books, check_files, check_tiling
-from predsurv.store.wal.segment import SegmentWriter
-from predsurv.store.wal.segment_ids import create_segment
+from predsurv.store.wal.segment import SegmentWriter, create_segment
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import FastClock, S, column, configured, scan
 from tests.kit.disk import Disk

@@ -21,7 +21,7 @@ from predsurv.store.layout import FOLDERS, Layout
 from predsurv.store.locks import DataLock
 from predsurv.store.read.replay import replay
 from predsurv.store.universe import UniverseWriter
-from predsurv.store.wal.buffer import LogFact, LogPaused, LogResumed
+from predsurv.store.wal.log import LogFact, LogPaused, LogResumed
 from predsurv.telemetry.metrics import Metrics
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import (

@@ -22,7 +22,7 @@ from predsurv.store.read.replay import replay
 from predsurv.store.seal.coverage_tail import covered_time
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
-from predsurv.store.wal.segment_ids import last_number
+from predsurv.store.wal.segment import last_segment_number
 
 NOON = 1_700_049_600_000_000_000  # 2023-11-15T12:00:00Z
 KEY = InstrumentKey(VenueName("mock"), MarketId("m0"), InstrumentId("i0"))
@@ -155,7 +155,7 @@ def test_what_somebody_put_beside_the_data_disturbs_nobody_and_is_found(
 
 def latest_number(layout: Layout) -> int:
     (layout.wal / "c0.last").unlink()
-    return last_number(layout, "c0")
+    return last_segment_number(layout, "c0")
 
 
 @pytest.mark.parametrize("dataset", ["snapshots", "deltas", "coverage"])

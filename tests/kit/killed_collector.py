@@ -15,7 +15,7 @@ from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey
 from predsurv.store.layout import Layout, segments_of
 from predsurv.store.read.replay import replay
-from predsurv.store.wal.segment_ids import create_segment
+from predsurv.store.wal.segment import create_segment
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import MOCK, START, FastClock, S, column
 

@@ -26,8 +26,7 @@ from predsurv.store.read.replay import replay
 from predsurv.store.seal.compact import compact_closed
 from predsurv.store.seal.recovery import recover
 from predsurv.store.seal.seal import seal_segment
-from predsurv.store.wal.buffer import LogPaused, LogResumed
-from predsurv.store.wal.log import WriteAheadLog
+from predsurv.store.wal.log import LogPaused, LogResumed, WriteAheadLog
 from predsurv.store.wal.segment import wal_path
 
 MOCK = VenueName("mock")

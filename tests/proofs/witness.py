@@ -28,7 +28,7 @@ from predsurv.core.records import Record
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, VenueTraits
 from predsurv.store.universe import UniverseWriter
-from predsurv.store.wal.buffer import LogFact
+from predsurv.store.wal.log import LogFact
 from predsurv.venues.mock.venue import MockVenue
 
 UNEXPECTED: Final = 99

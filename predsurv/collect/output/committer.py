@@ -19,7 +19,7 @@ from predsurv.core.records import Record
 from predsurv.store.layout import parse_segment
 from predsurv.store.seal.seal import SealReport
 from predsurv.store.wal import quarantine
-from predsurv.store.wal.buffer import LogFact, LogPaused, LogResumed
+from predsurv.store.wal.log import LogFact, LogPaused, LogResumed
 
 _LOG: Final = logging.getLogger(__name__)
 

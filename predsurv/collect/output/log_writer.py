@@ -20,8 +20,7 @@ from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.layout import Layout, parse_segment
 from predsurv.store.seal.seal import SealOptions
-from predsurv.store.wal.buffer import LogFact, SegmentReplaced
-from predsurv.store.wal.log import WriteAheadLog
+from predsurv.store.wal.log import LogFact, SegmentReplaced, WriteAheadLog
 
 _LOG: Final = logging.getLogger(__name__)
 

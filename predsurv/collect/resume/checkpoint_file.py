@@ -48,6 +48,6 @@ def _path(layout: Layout, collector: str) -> Path:
 def _notes_of(path: Path) -> dict[str, bytes]:
     try:
         with closing(SegmentReader(path)) as reader:
-            return {kind: body for kind, body in reader.segment.notes.items() if ":" in kind}
+            return {kind: body for kind, body in reader.segment.metadata.items() if ":" in kind}
     except (IncompleteSegment, IntegrityError):
         return {}

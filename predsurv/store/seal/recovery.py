@@ -28,14 +28,14 @@ class ResumeState(Struct, frozen=True):
 
     ``clean``: it was closed on purpose. ``last_ts``: its latest record, 0 when it has none.
     ``last_seen``: the latest book, change or trade of each instrument. ``last_coverage``: the last
-    coverage record of each instrument. ``notes``: as the log was told.
+    coverage record of each instrument. ``metadata``: the payloads appended with the log's records, by kind.
     """
 
     clean: bool
     last_ts: int
     last_seen: Mapping[InstrumentKey, int]
     last_coverage: Mapping[InstrumentKey, Coverage]
-    notes: Mapping[str, bytes]
+    metadata: Mapping[str, bytes]
 
 
 class RecoveryReport(Struct, frozen=True):
@@ -107,4 +107,4 @@ def _state_of(segment: SegmentInfo, contents: SegmentContents) -> ResumeState:
     ends = [coverage.end for coverage in contents.last_coverage.values()]
     changed = pc.max(contents.tables["lifecycle"]["ts_recv"]).as_py() or 0
     last_ts = max([changed, *seen.values(), *ends])
-    return ResumeState(segment.complete, last_ts, seen, contents.last_coverage, segment.notes)
+    return ResumeState(segment.complete, last_ts, seen, contents.last_coverage, segment.metadata)

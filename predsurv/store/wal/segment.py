@@ -1,14 +1,14 @@
 """One segment of the write-ahead log: an SQLite file that batches are committed to.
 
-Kept apart from the log so that what SQLite is asked to do, and why, is in one place.
-
 SQLite runs in WAL mode and is never checkpointed while the segment is open. A commit is a
 ``write()`` to the ``-wal`` file: it survives the death of the process, costs no fsync, and a torn
 or half-written commit is dropped by SQLite's own frame checksums. ``sync`` is one ``fdatasync`` of
 that file, from any thread, beside further commits. Not checkpointing has two reasons: a
-checkpointed WAL is overwritten from its start, which needs an fsync inside the next commit; and a
-WAL that only grows says by its length whether its tail was torn. ``close`` checkpoints once with
+checkpointed WAL is overwritten from its start, which needs an fsync inside the next commit; and the
+length of a WAL that only grows shows whether its tail was torn. ``close`` checkpoints once with
 ``synchronous=FULL``, so that a closed segment is one durable file.
+
+A segment number is used once: sealed files are named after it, so a second use would overwrite them.
 """
 
 import os
@@ -23,8 +23,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.core.errors import IntegrityError
-from predsurv.store.files import sync_dir
+from predsurv.core.errors import IntegrityError, PredsurvError
+from predsurv.store.files import PRIVATE_DIR, make_dirs, sync_dir, write_whole
+from predsurv.store.layout import FOLDERS, Layout, data_files, parse_file, parse_segment, segment_name, segments_of
 from predsurv.store.wal.codec import EncodedBatch, LogBatch, decode
 
 FORMAT: Final = 2
@@ -46,9 +47,9 @@ _DAMAGE: Final = frozenset(
         sqlite3.SQLITE_MISMATCH,
     }
 )
-"""What SQLite says when the file itself is wrong; anything else is the disk, a lock or memory."""
+"""SQLite errors that mean a damaged file; any other is a matter of the disk, a lock or memory."""
 
-_UNBORN_WAL_MAX: Final = 32 * (_FRAME_HEADER + PAGE_BYTES)
+_INCOMPLETE_WAL_MAX: Final = 32 * (_FRAME_HEADER + PAGE_BYTES)
 _SHM_FRAMES: Final = slice(16, 20)  # mxFrame in SQLite's WAL-index header (sqlite.org/walformat.html)
 
 _SCHEMA: Final = """
@@ -60,17 +61,17 @@ CREATE TABLE notes (kind TEXT PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT N
 CREATE TABLE closed (batches INTEGER NOT NULL);
 """
 
-PREDECESSOR_NOTE: Final = "predecessor-batches"
-"""Note saying how many batches of the segment before this one count: after a failed sync the rest
-was written again here, in the transaction that wrote the note."""
+PREDECESSOR_BATCHES: Final = "predecessor-batches"
+"""Metadata kind: how many batches of the previous segment are valid. After a failed sync the rest was
+written again here, in the transaction that wrote this."""
 
 
 class IncompleteSegment(Exception):
-    """A segment whose writer died while creating it: it never took a record."""
+    """The segment's creation was interrupted: it holds no record."""
 
 
 class SegmentHeader(Struct, frozen=True):
-    """What a segment is. ``opened``: ns UTC."""
+    """Identity of a segment. ``opened``: ns UTC."""
 
     format: int
     collector: str
@@ -110,8 +111,8 @@ class SegmentWriter:
             raise
         return db
 
-    def commit(self, batches: Sequence[EncodedBatch], notes: Mapping[str, bytes]) -> None:
-        """Write all of ``batches`` and ``notes`` or, raising sqlite3.Error, nothing."""
+    def commit(self, batches: Sequence[EncodedBatch], metadata: Mapping[str, bytes]) -> None:
+        """Write ``batches`` and ``metadata`` in one transaction; on sqlite3.Error nothing is written."""
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -122,7 +123,7 @@ class SegmentWriter:
             db.executemany("INSERT INTO batches VALUES (?,?,?,?)", rows)
             db.executemany(
                 "INSERT OR REPLACE INTO notes VALUES (?,?,?)",
-                [(kind, zlib.crc32(body), body) for kind, body in notes.items()],
+                [(kind, zlib.crc32(body), body) for kind, body in metadata.items()],
             )
             db.execute("COMMIT")
         except sqlite3.Error:
@@ -137,7 +138,7 @@ class SegmentWriter:
         os.fdatasync(self._fd)
 
     def close(self) -> None:
-        """Mark the segment complete and fold it into one durable file; raises sqlite3.Error or OSError."""
+        """Mark the segment complete and merge its WAL into one durable file; raises sqlite3.Error or OSError."""
         try:
             self._db.execute("INSERT INTO closed VALUES (?)", (self.batches,))
             self._db.execute("PRAGMA synchronous=FULL")
@@ -147,33 +148,68 @@ class SegmentWriter:
         sync_dir(self.path.parent)
 
     def abandon(self) -> None:
-        """Let go of the file as it is."""
+        """Close the file as it is, without marking it complete."""
         self._db.close()
         os.close(self._fd)
 
 
-class SegmentInfo(Struct, frozen=True):
-    """What a segment says of itself.
+def create_segment(layout: Layout, collector: str, opened: int) -> SegmentWriter:
+    """Create the next segment of ``collector``, opened at ``opened`` (ns UTC).
 
-    ``batches``: how many were committed as far as is known. ``complete``: its writer closed it.
-    ``torn``: bytes at the end of its WAL that are no whole commit.
+    Its number is durably reserved before the file exists. Raises PredsurvError when the disk refuses.
+    """
+    try:
+        make_dirs(layout.state, PRIVATE_DIR)
+        make_dirs(layout.wal, PRIVATE_DIR)
+        number = last_segment_number(layout, collector) + 1
+        write_whole(_last_number_path(layout, collector), str(number).encode())
+        path = layout.wal / segment_name(collector, number)
+        return SegmentWriter(path, SegmentHeader(FORMAT, collector, number, opened))
+    except (sqlite3.Error, OSError) as error:
+        raise PredsurvError(f"cannot open a log segment in {layout.wal} ({error}): free disk space") from error
+
+
+def last_segment_number(layout: Layout, collector: str) -> int:
+    """Return the highest segment number ever reserved by ``collector``, 0 when none was.
+
+    It is recorded in ``{collector}.last``; where that is missing or unreadable, the sealed files tell.
+    """
+    found = max((parse_segment(path)[1] for path in segments_of(layout.wal, collector)), default=0)
+    try:
+        recorded = int(_last_number_path(layout, collector).read_bytes())
+    except (OSError, ValueError):
+        paths = (path for dataset in FOLDERS for path in data_files(layout, dataset))
+        stamps = (parse_file(path)[1] for path in paths)
+        recorded = max((stamp.segment for stamp in stamps if stamp.collector == collector), default=0)
+    return max(found, recorded)
+
+
+def _last_number_path(layout: Layout, collector: str) -> Path:
+    return layout.wal / f"{collector}.last"
+
+
+class SegmentInfo(Struct, frozen=True):
+    """Header and state of a segment.
+
+    ``metadata``: the latest payload of each kind. ``complete``: its writer closed it. ``batches``: how many
+    were committed as far as is known. ``torn``: bytes at the end of its WAL that are not a complete commit.
     """
 
     header: SegmentHeader
-    notes: dict[str, bytes]
+    metadata: dict[str, bytes]
     complete: bool
     batches: int
     torn: int
 
 
 class SegmentReader:
-    """Reads a segment nobody writes to, changing nothing, past damage where SQLite finds the rest.
+    """Reader of a closed or abandoned segment; read-only, skips damaged batches where SQLite finds the rest.
 
-    ``damaged`` fills while ``batches`` is read.
+    ``damaged`` names what could not be read; it grows while ``batches`` is consumed.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open ``path``; raises UnbornSegment or IntegrityError, and OSError when the disk refuses to say."""
+        """Open ``path``; raises IncompleteSegment, IntegrityError when it is damaged, OSError when the disk refuses."""
         self._path = path
         self.damaged: list[str] = []
         try:
@@ -183,10 +219,10 @@ class SegmentReader:
         try:
             self.segment = self._read_segment()
         except (sqlite3.Error, msgspec.MsgspecError) as error:
-            unborn = self._is_unborn()
+            incomplete = self._is_incomplete()
             self._db.close()
-            _raise_refusal(error)
-            if unborn:
+            _raise_unless_damage(error)
+            if incomplete:
                 raise IncompleteSegment(path.name) from error
             raise IntegrityError(f"log segment {path.name} is unreadable ({error}): look into quarantine") from error
 
@@ -201,22 +237,22 @@ class SegmentReader:
         closed = db.execute("SELECT batches FROM closed").fetchone()
         (last,) = db.execute("SELECT max(id) FROM batches").fetchone()
         expected = max(last or 0, closed[0] if closed else 0)
-        return SegmentInfo(header, self._notes(), closed is not None, expected, _torn_bytes(self._path))
+        return SegmentInfo(header, self._metadata(), closed is not None, expected, _torn_bytes(self._path))
 
-    def _notes(self) -> dict[str, bytes]:
-        notes = {}
-        indexed = "SELECT count(*) FROM notes WHERE kind = ?"  # the checksum does not say whose the note is
+    def _metadata(self) -> dict[str, bytes]:
+        metadata = {}
+        indexed = "SELECT count(*) FROM notes WHERE kind = ?"  # the checksum does not cover the kind
         for kind, crc, body in self._db.execute("SELECT kind, crc, body FROM notes").fetchall():
             if zlib.crc32(body) == crc and self._db.execute(indexed, (kind,)).fetchone() == (1,):
-                notes[kind] = body
+                metadata[kind] = body
             else:
                 self.damaged.append(f"note {kind}")
-        return notes
+        return metadata
 
-    def _is_unborn(self) -> bool:
-        """Whether the segment died while it was made: no table yet, and no commit in the WAL."""
+    def _is_incomplete(self) -> bool:
+        """Return whether creation was interrupted: no table yet, and no commit in the WAL."""
         wal = wal_path(self._path)
-        if wal.exists() and (wal.stat().st_size > _UNBORN_WAL_MAX or _has_commit(wal)):
+        if wal.exists() and (wal.stat().st_size > _INCOMPLETE_WAL_MAX or _has_commit(wal)):
             return False
         try:
             (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -225,7 +261,7 @@ class SegmentReader:
         return bool(tables == 0)
 
     def batches(self, limit: int | None = None) -> Iterator[LogBatch]:
-        """Yield each whole batch in order, the first ``limit`` only."""
+        """Yield each readable batch in order, of the first ``limit`` batches (None: all)."""
         last = self.segment.batches if limit is None else min(limit, self.segment.batches)
         if limit is not None and limit > last:
             self.damaged.append(f"batches {last + 1} to {limit}")
@@ -240,36 +276,36 @@ class SegmentReader:
             if row is not None and zlib.crc32(row[1]) == row[0]:
                 return decode(row[1])
         except (sqlite3.Error, msgspec.MsgspecError, TypeError) as error:
-            _raise_refusal(error)
+            _raise_unless_damage(error)
         self.damaged.append(f"batch {number}")
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
-    # Without a WAL nobody writes, and no index beside it is needed: on a full disk there is no room for one.
+    # Without a WAL there is no writer and SQLite needs no WAL index, for which a full disk has no room.
     how = "mode=ro" if wal_path(path).exists() else "mode=ro&immutable=1"
     return sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
 
 
-def _raise_refusal(error: Exception) -> None:
-    """Raise OSError when ``error`` says nothing of the file: a full disk or a lock is no damage."""
+def _raise_unless_damage(error: Exception) -> None:
+    """Raise OSError when ``error`` is not damage of the file but, for example, a full disk or a lock."""
     if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", None) not in _DAMAGE:
         raise OSError(f"SQLite: {error}") from error
 
 
 def _has_commit(wal: Path) -> bool:
-    """Whether a frame of ``wal`` says that it ended a commit, be it whole or not."""
+    """Return whether any frame of ``wal``, valid or not, is marked as the last one of a commit."""
     content = wal.read_bytes()
     sizes = (content[at + 4 : at + 8] for at in range(_WAL_HEADER, len(content), _FRAME_HEADER + PAGE_BYTES))
     return any(any(size) for size in sizes)
 
 
 def _torn_bytes(path: Path) -> int:
-    """Bytes behind the last whole commit in the WAL; call after a first read has indexed it."""
+    """Return the bytes after the last complete commit in the WAL; call after a first read has indexed it."""
     wal, shm = wal_path(path), _shm_path(path)
     if not wal.exists() or not shm.exists():
         return 0
@@ -279,7 +315,7 @@ def _torn_bytes(path: Path) -> int:
 
 
 def wal_path(path: Path) -> Path:
-    """Return the path of SQLite's own log beside ``path``."""
+    """Return the path of SQLite's own write-ahead log of the segment at ``path``."""
     return path.with_name(path.name + "-wal")
 
 
@@ -288,12 +324,12 @@ def _shm_path(path: Path) -> Path:
 
 
 def segment_files(path: Path) -> list[Path]:
-    """Return the files that make up the segment at ``path``, those that exist."""
+    """Return the existing files of the segment at ``path``, the database file first."""
     return [file for file in (path, wal_path(path), _shm_path(path)) if file.exists()]
 
 
 def remove_segment(path: Path) -> None:
-    """Forget a segment: once its database file is durably gone it does not exist; raises OSError."""
+    """Delete a segment, its database file first: without that it does not exist; raises OSError."""
     path.unlink(missing_ok=True)
     sync_dir(path.parent)
     wal_path(path).unlink(missing_ok=True)
@@ -301,9 +337,9 @@ def remove_segment(path: Path) -> None:
 
 
 def opened_at(path: Path) -> int | None:
-    """Return when the segment at ``path`` was opened (ns UTC), None when it does not say.
+    """Return when the segment at ``path`` was opened (ns UTC), None when it cannot be read.
 
-    It may be open for writing, here or elsewhere.
+    It may be open for writing, in this process or another.
     """
     try:
         with closing(_open_read_only(path)) as db:
@@ -314,16 +350,16 @@ def opened_at(path: Path) -> int | None:
 
 
 def predecessor_limit(successor: Path) -> int | None:
-    """Return how many batches of the segment before ``successor`` count; None means all.
+    """Return how many batches of the segment before ``successor`` are valid, None when all are.
 
-    The successor may be open for writing, here or elsewhere. Raises OSError when the disk refuses.
+    The successor may be open for writing, in this process or another. Raises OSError when the disk refuses.
     """
     if not successor.exists():
         return None
     try:
         with closing(_open_read_only(successor)) as db:
-            row = db.execute("SELECT body, crc FROM notes WHERE kind = ?", (PREDECESSOR_NOTE,)).fetchone()
+            row = db.execute("SELECT body, crc FROM notes WHERE kind = ?", (PREDECESSOR_BATCHES,)).fetchone()
     except sqlite3.Error as error:
-        _raise_refusal(error)
-        return None  # damaged or unborn itself: its own sealing says so
+        _raise_unless_damage(error)
+        return None  # the successor is damaged or incomplete itself, which its own sealing reports
     return int(row[0]) if row and zlib.crc32(row[0]) == row[1] else None

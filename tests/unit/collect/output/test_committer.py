@@ -22,7 +22,7 @@ from predsurv.core.records import Coverage
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, segments_of
 from predsurv.store.seal.seal import SealOptions
-from predsurv.store.wal import buffer as intake
+from predsurv.store.wal import log as wal_log
 from predsurv.store.wal import quarantine
 from tests.kit.disk import Disk
 from tests.kit.recorder_samples import POLICY, START, A, B, S, book, delta
@@ -65,7 +65,7 @@ def desk(tmp_path: Path) -> Desk:
 
 
 async def test_a_long_full_disk_takes_no_memory(desk: Desk, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "BUFFER_RECORDS_MAX", 100)
+    monkeypatch.setattr(wal_log, "BUFFER_RECORDS_MAX", 100)
     await desk.take(book(B, START))
     disk.full = True
     await desk.take(delta(B, START + S, 41, 1))

@@ -15,7 +15,7 @@ from predsurv.core.records import Coverage
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, dataset_files, date_of, segments_of
 from predsurv.store.seal.seal import SealOptions
-from predsurv.store.wal.buffer import LogPaused
+from predsurv.store.wal.log import LogPaused
 from predsurv.store.wal.segment import SegmentWriter
 from tests.kit.disk import Disk
 from tests.kit.recorder_samples import START, A, S, book, delta

@@ -27,7 +27,7 @@ class Crash(BaseException):
 def left_behind(layout: Layout, clock: ManualClock, records: Records) -> None:
     """Two closed segments and one that was open when its writer died."""
     log = WriteAheadLog(layout.state, "c0", clock)
-    log.note("wanted", b"all")
+    log.append((), {"wanted": b"all"})
     for first in (0, 10, 20):
         log.append(records(first, 10))
         log.flush()
@@ -80,7 +80,7 @@ def test_the_last_state_is_that_of_the_newest_segment(layout: Layout, clock: Man
     last = recover(layout, "c0", clock).last
     assert last is not None
     assert not last.clean
-    assert last.notes == {"wanted": b"all"}
+    assert last.metadata == {"wanted": b"all"}
     assert {key.market_id: (ts - NOON) // 1_000_000 for key, ts in last.last_seen.items()} == {
         "m0": 28, "m1": 29, "m2": 26, "m3": 27,
     }  # fmt: skip

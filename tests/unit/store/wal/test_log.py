@@ -14,11 +14,9 @@ from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, segments_of
 from predsurv.store.seal.tables import SegmentTables
-from predsurv.store.wal import buffer as intake
-from predsurv.store.wal import segment_ids as numbering
-from predsurv.store.wal.buffer import LogPaused, LogResumed, SegmentReplaced
-from predsurv.store.wal.log import WriteAheadLog
-from predsurv.store.wal.segment import SegmentReader, predecessor_limit
+from predsurv.store.wal import log as wal_log
+from predsurv.store.wal.log import LogPaused, LogResumed, SegmentReplaced, WriteAheadLog
+from predsurv.store.wal.segment import SegmentReader, last_segment_number, predecessor_limit
 from tests.kit.disk import Disk
 
 Records = Callable[[int, int], list[Record]]
@@ -45,9 +43,9 @@ def sizes(*paths: Path) -> list[int]:
     return found
 
 
-def notes(path: Path) -> dict[str, bytes]:
+def metadata(path: Path) -> dict[str, bytes]:
     with closing(SegmentReader(path)) as reader:
-        return reader.segment.notes
+        return reader.segment.metadata
 
 
 def test_what_is_flushed_can_be_read_by_another(log: WriteAheadLog, records: Records) -> None:
@@ -61,32 +59,32 @@ def test_what_is_flushed_can_be_read_by_another(log: WriteAheadLog, records: Rec
 def test_a_long_buffer_is_written_in_bounded_batches(
     log: WriteAheadLog, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("predsurv.store.wal.open_segment.BATCH_RECORDS_MAX", 3)
+    monkeypatch.setattr("predsurv.store.wal.log.BATCH_RECORDS_MAX", 3)
     log.append([record for record in records(0, 8) if isinstance(record, BookDelta)])
     log.flush()
     with closing(SegmentReader(log.path)) as reader:
         assert [len(batch.times) // 8 for batch in reader.batches()] == [3, 3, 2]
 
 
-def test_rotation_hands_over_everything_and_keeps_the_notes(log: WriteAheadLog, records: Records) -> None:
-    log.note("wanted", b"1")
+def test_rotation_hands_over_everything_and_keeps_the_metadata(log: WriteAheadLog, records: Records) -> None:
+    log.append((), {"wanted": b"1"})
     log.append(records(0, 3))
     first = log.rotate()
     assert first is not None
     assert log.rotate() is None
-    log.note("wanted", b"2")
+    log.append((), {"wanted": b"2"})
     log.append(records(3, 3))
     second = log.close()
     assert second is not None
     assert sizes(first, second) == [0, 1, 2, 3, 4, 5]
-    assert (notes(first), notes(second)) == ({"wanted": b"1"}, {"wanted": b"2"})
+    assert (metadata(first), metadata(second)) == ({"wanted": b"1"}, {"wanted": b"2"})
 
 
-def test_notes_are_in_the_new_segment_before_the_old_can_go(log: WriteAheadLog, records: Records) -> None:
-    log.note("wanted", b"1")
+def test_metadata_is_in_the_new_segment_before_the_old_can_go(log: WriteAheadLog, records: Records) -> None:
+    log.append((), {"wanted": b"1"})
     log.append(records(0, 1))
     log.rotate()
-    assert notes(log.path) == {"wanted": b"1"}
+    assert metadata(log.path) == {"wanted": b"1"}
 
 
 def test_a_clean_end_without_data_leaves_nothing_to_seal(log: WriteAheadLog) -> None:
@@ -107,7 +105,7 @@ async def test_a_full_disk_is_a_fact_and_loses_nothing_taken_before(
     assert log.flush() == ()
     disk.full = False
     assert log.flush() == ()  # not asked again before the interval is over
-    await clock.advance(intake.RETRY_INTERVAL)
+    await clock.advance(wal_log.RETRY_INTERVAL)
     assert log.flush() == (LogResumed(clock.now(), refused),)
     assert log.paused is None
     log.append(records(6, 2))
@@ -118,13 +116,13 @@ async def test_a_full_disk_is_a_fact_and_loses_nothing_taken_before(
 async def test_a_pause_ends_without_data_to_write(
     log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
 ) -> None:
-    log.note("wanted", b"1")
+    log.append((), {"wanted": b"1"})
     disk.full = True
     log.flush()
     disk.full = False
-    await clock.advance(intake.RETRY_INTERVAL)
+    await clock.advance(wal_log.RETRY_INTERVAL)
     assert log.sync() == (LogResumed(clock.now(), 0),)
-    assert notes(log.path)["wanted"] == b"1"
+    assert metadata(log.path)["wanted"] == b"1"
 
 
 def test_a_paused_log_does_not_rotate(log: WriteAheadLog, disk: Disk, records: Records) -> None:
@@ -149,7 +147,7 @@ def test_closing_on_a_full_disk_says_what_is_missing(log: WriteAheadLog, disk: D
 
 
 def test_the_buffer_is_bounded(log: WriteAheadLog, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "BUFFER_RECORDS_MAX", 10)
+    monkeypatch.setattr(wal_log, "BUFFER_RECORDS_MAX", 10)
     log.append(records(0, 12))  # at once: a backlog
     with pytest.raises(IntegrityError, match="nobody flushed"):
         log.append(records(12, 1))
@@ -162,7 +160,7 @@ def test_the_buffer_is_bounded(log: WriteAheadLog, records: Records, monkeypatch
 def test_a_failed_sync_moves_what_it_did_not_cover(
     log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
 ) -> None:
-    log.note("wanted", b"1")
+    log.append((), {"wanted": b"1"})
     log.append(records(0, 3))
     log.sync()
     log.append(records(3, 3))
@@ -176,7 +174,7 @@ def test_a_failed_sync_moves_what_it_did_not_cover(
     log.sync()
     assert sizes(old, log.path) == [0, 1, 2, 3, 4, 5, 6, 7]
     assert sizes(old) == [0, 1, 2]
-    assert notes(log.path)["wanted"] == b"1"
+    assert metadata(log.path)["wanted"] == b"1"
 
 
 def test_what_a_failed_sync_moved_is_not_closed_before_what_it_moved_from(
@@ -214,11 +212,11 @@ async def test_a_failed_sync_is_not_believed_the_second_time(
         patch.setattr("predsurv.store.wal.log.create_segment", refuse)
         (fact,) = log.sync()
         assert isinstance(fact, LogPaused)
-        await clock.advance(intake.RETRY_INTERVAL)
+        await clock.advance(wal_log.RETRY_INTERVAL)
         log.sync()
         assert log.rotate() is None
         assert log.path == old
-    await clock.advance(intake.RETRY_INTERVAL)
+    await clock.advance(wal_log.RETRY_INTERVAL)
     facts = log.sync()
     assert SegmentReplaced(clock.now(), old, "I/O error") in facts
     assert log.path != old
@@ -258,7 +256,7 @@ def test_a_lost_number_is_found_in_the_sealed_files(layout: Layout, clock: Manua
     (folder / "trades_20270115T120000Z-c0-000000000041.parquet").touch()
     (folder / "trades_20270115T120000Z-other-000000000099.parquet").touch()
     (folder / "stranger.parquet").touch()
-    assert numbering.last_number(layout, "c0") == 41
+    assert last_segment_number(layout, "c0") == 41
     assert WriteAheadLog(layout.state, "c0", clock).path.name == "c0-000000000042.db"
 
 

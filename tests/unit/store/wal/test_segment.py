@@ -12,7 +12,7 @@ from predsurv.core.records import Record
 from predsurv.store.wal.codec import BatchEncoder
 from predsurv.store.wal.segment import (
     FORMAT,
-    PREDECESSOR_NOTE,
+    PREDECESSOR_BATCHES,
     IncompleteSegment,
     SegmentHeader,
     SegmentReader,
@@ -72,7 +72,7 @@ def test_a_closed_segment_is_one_complete_file(path: Path, writer: SegmentWriter
     assert read(path) == (3, [], 0, True)
     with closing(SegmentReader(path)) as reader:
         assert reader.segment.header == SegmentHeader(FORMAT, "c0", 1, 5)
-        assert reader.segment.notes == {"n": b"2"}
+        assert reader.segment.metadata == {"n": b"2"}
 
 
 def test_commits_of_a_killed_writer_are_there(killed: Path) -> None:
@@ -137,7 +137,7 @@ def test_no_bit_flip_is_silent(path: Path, writer: SegmentWriter, records: Recor
     writer.close()
     whole = path.read_bytes()
     with closing(SegmentReader(path)) as reader:
-        expected = list(reader.batches()), reader.segment.notes
+        expected = list(reader.batches()), reader.segment.metadata
     victim = tmp_path / "flipped" / path.name
     victim.parent.mkdir()
     for at in range(0, len(whole), len(whole) // 150):
@@ -147,7 +147,7 @@ def test_no_bit_flip_is_silent(path: Path, writer: SegmentWriter, records: Recor
         try:
             with closing(SegmentReader(victim)) as reader:
                 batches = list(reader.batches())
-                assert (batches, reader.segment.notes) == expected or reader.damaged, at
+                assert (batches, reader.segment.metadata) == expected or reader.damaged, at
         except IntegrityError:
             continue
 
@@ -187,7 +187,7 @@ def test_a_full_disk_writes_nothing_and_writing_goes_on_later(
     writer.close()
     with closing(SegmentReader(path)) as reader:
         assert [len(batch.deltas.key) // 4 for batch in reader.batches() if batch.deltas] == [10, 5_000]
-        assert reader.segment.notes == {"n": b"0"}
+        assert reader.segment.metadata == {"n": b"0"}
 
 
 def test_a_segment_that_cannot_be_made_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +202,7 @@ def test_a_segment_that_cannot_be_made_leaves_nothing(path: Path, monkeypatch: p
 
 def test_the_limit_of_a_predecessor_is_read_beside_the_writer(path: Path, writer: SegmentWriter) -> None:
     assert predecessor_limit(path) is None
-    writer.commit([], {PREDECESSOR_NOTE: b"7"})
+    writer.commit([], {PREDECESSOR_BATCHES: b"7"})
     assert predecessor_limit(path) == 7
     assert predecessor_limit(path.with_name("none.db")) is None
     writer.close()
@@ -234,11 +234,11 @@ def test_a_note_under_another_name_is_damaged(path: Path, writer: SegmentWriter)
     at = content.rfind(b"open:03", 0, content.find(b"three"))
     path.write_bytes(content[:at] + b"open:02" + content[at + 7 :])
     with closing(SegmentReader(path)) as reader:
-        assert (reader.segment.notes, reader.damaged) == ({}, ["note open:02"])
+        assert (reader.segment.metadata, reader.damaged) == ({}, ["note open:02"])
 
 
 def test_a_limit_that_is_damaged_is_none(path: Path, writer: SegmentWriter) -> None:
-    writer.commit([], {PREDECESSOR_NOTE: b"71829"})
+    writer.commit([], {PREDECESSOR_BATCHES: b"71829"})
     writer.close()
     spoil(path, b"71829", b"71828")
     assert predecessor_limit(path) is None
@@ -249,7 +249,7 @@ def test_batches_that_a_successor_counts_on_are_missed(killed: Path) -> None:
 
 
 @pytest.mark.parametrize("at", [3, 40_000])
-def test_a_small_segment_with_commits_is_not_taken_for_unborn(
+def test_a_small_segment_with_commits_is_not_taken_for_an_incomplete_one(
     path: Path, writer: SegmentWriter, records: Records, tmp_path: Path, at: int
 ) -> None:
     fill(writer, records, 1)
