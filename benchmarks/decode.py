@@ -75,7 +75,7 @@ class Pipeline:
 
     ``flush`` gets the rows of each read, as the log does; without one they are let go. All frames of
     a read carry the time of the first. Hashes are not noted, as when there is no time for checks: what
-    those cost is measured apart (``tests.proofs.continuity``).
+    those cost is measured apart (``benchmarks.hash_checks``).
     """
 
     def __init__(

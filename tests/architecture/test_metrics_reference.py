@@ -9,7 +9,7 @@ import pytest
 from predsurv.telemetry.families import Family
 from predsurv.telemetry.metrics import VENUES
 from predsurv.telemetry.monitor import Monitor
-from tests.architecture.test_ops import METRICS
+from tests.kit.metric_labels import METRICS
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics-reference.md"
 _UNITS = {"seconds": "seconds", "bytes": "bytes", "usd": "US dollars"}

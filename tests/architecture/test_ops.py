@@ -11,25 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.kit.metric_labels import METRICS
+
 _OPS = Path(__file__).resolve().parents[2] / "ops"
 _DASHBOARD = _OPS / "grafana" / "dashboards" / "predsurv.json"
 _COMPOSE = _OPS / "docker-compose.yml"
 
-# Metric and labels: what dashboards and alerts of users rely on. A change here is a change for them.
-METRICS: dict[str, frozenset[str]] = {
-    "predsurv_events_total": frozenset({"venue", "event_type"}),
-    "predsurv_event_latency_seconds": frozenset({"venue", "event_type"}),
-    "predsurv_strategy_signals_total": frozenset({"strategy", "signal_type"}),
-    "predsurv_connections": frozenset({"venue"}),
-    "predsurv_subscriptions": frozenset({"venue"}),
-    "predsurv_gaps_total": frozenset({"venue", "reason"}),
-    "predsurv_queue_depth": frozenset({"queue"}),
-    "predsurv_rows_written_total": frozenset({"dataset"}),
-    "predsurv_bytes_written_total": frozenset({"dataset"}),
-    "predsurv_seal_duration_seconds": frozenset(),
-    "predsurv_orders_total": frozenset({"venue", "outcome"}),
-    "predsurv_portfolio_value_usd": frozenset({"kind"}),
-}
 _HISTOGRAMS = frozenset({"predsurv_event_latency_seconds", "predsurv_seal_duration_seconds"})
 
 

@@ -1,4 +1,7 @@
-"""Rotation against the exchange's own tape: nothing is lost, doubled or unexplained. The long run is in benchmarks."""
+"""Rotation against the exchange's own tape: nothing is lost, doubled or unexplained.
+
+``python -m tests.proofs.rotations`` runs it for longer.
+"""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """The store under kill -9, power cuts and a full disk: nothing lost, doubled or invented.
 
-The program that is killed is ``tests.kit.killed_store``; ``python -m tests.proofs store_kills`` runs it for longer.
+The program that is killed is ``tests.kit.killed_store``; ``python -m tests.proofs.store_kills`` runs it for longer.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""A wire that loses numbered frames between an exact book and the codec; long runs of it are in benchmarks/."""
+"""A wire that loses numbered frames between an exact book and the codec."""
 
 import itertools
 import random

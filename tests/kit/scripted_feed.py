@@ -1,7 +1,4 @@
-"""A feed on a scripted venue, and all that it says folded into books.
-
-Kept apart from tests because benchmarks run it too, for longer.
-"""
+"""A feed on a scripted venue, and all that it says folded into books."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Our Kalshi simulator with the venue that talks to it; for tests and benchmarks."""
+"""Our Kalshi simulator with the venue that talks to it."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

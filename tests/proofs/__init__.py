@@ -1,4 +1,4 @@
 """Long proofs of what the product promises: faults, chaos, fuzzing, rotations and soak.
 
-Run one with ``python -m tests.proofs.NAME``.
+``python -m tests.proofs`` lists them; ``python -m tests.proofs.NAME`` runs one.
 """

@@ -1,6 +1,6 @@
 """The real Kalshi adapter against a simulated Kalshi that misbehaves.
 
-``python -m tests.proofs chaos_kalshi [--seconds 60] [--rate 3000] [--tickers 1000] [--faults mixed] [--keyless]``
+``python -m tests.proofs.chaos_kalshi [--seconds 60] [--rate 3000] [--tickers 1000] [--faults mixed] [--keyless]``
 prints what was right and wrong.
 """
 
@@ -15,7 +15,7 @@ from tests.kit.kalshi_chaos import ChaosSettings, chaos
 
 def main(words: Sequence[str]) -> int:
     """Run and report; return 1 when anything was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m tests.proofs chaos_kalshi", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.chaos_kalshi", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=int, default=3_000)
     parser.add_argument("--markets", type=int, default=900)

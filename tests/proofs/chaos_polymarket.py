@@ -1,8 +1,7 @@
 """The real Polymarket adapter against a simulated Polymarket that misbehaves.
 
 ``python -m tests.proofs.chaos_polymarket [--seconds 60] [--rate 4000] [--tokens 1000] [--faults mixed]``
-prints what was right and wrong; ``--throughput`` measures what the simulator can emit on one core.
-Kept apart from the tests because it takes minutes of real time.
+prints what was right and wrong.
 """
 
 import argparse
@@ -18,9 +17,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Feed
 from predsurv.simulate.polymarket.fault_injector import KINDS
-from predsurv.simulate.polymarket.faulty_link import FaultyLink
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
-from predsurv.simulate.server import ClientLink
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from tests.kit.polymarket_judge import Judge
 
@@ -125,53 +122,16 @@ def report(simulator: PolymarketSimulator, judge: Judge, arguments: argparse.Nam
         print(f"  worst {name:<18}{delay / 1e6:>12,.0f} ms")
 
 
-class _Nowhere(ClientLink):
-    """A link that counts what it is given."""
-
-    def __init__(self) -> None:
-        self.number = 1
-        self.count = self.bytes = 0
-
-    @property
-    def backlog(self) -> int:
-        return 0
-
-    def send(self, messages: Sequence[bytes]) -> None:
-        self.count += len(messages)
-        self.bytes += sum(map(len, messages))
-
-
-def throughput(arguments: argparse.Namespace) -> None:
-    """Measure the simulator alone: exchange, books, hashes, frames; everything but the kernel."""
-    simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=arguments.tokens, rate=50_000), SystemClock())
-    link = _Nowhere()
-    simulator.members.join(FaultyLink(link, lambda *_: None))
-    names = [key.instrument_id for key in keys_of(simulator, arguments.tokens)]
-    for start in range(0, len(names), 100):
-        text = ",".join(f'"{name}"' for name in names[start : start + 100])
-        simulator.members.hear(1, f'{{"type":"market","assets_ids":[{text}]}}'.encode())
-    simulator.members.flush(0)
-    link.count = link.bytes = 0
-    began = time.process_time()
-    asyncio.run(simulator.advance(4_000_000_000))
-    spent = time.process_time() - began
-    print(f"{link.count / spent:,.0f} messages/s of CPU, {link.bytes / link.count:.0f} B each ({spent:.1f} s)")
-
-
 def main(words: Sequence[str]) -> int:
     """Return 1 when something was wrong that no fault excuses."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.chaos_polymarket", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=int, default=4_000)
     parser.add_argument("--tokens", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--faults", default="mixed", help=f"a script; by name: {', '.join(KINDS.presets)}")
-    parser.add_argument("--throughput", action="store_true")
     arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.ERROR)
-    if arguments.throughput:
-        throughput(arguments)
-        return 0
     judge = asyncio.run(chaos(arguments))
     wrong = {name: judge.counts[name] for name in FAILURES if judge.counts[name]}
     wrong |= {"final": 1} if judge.counts["final_equal"] != judge.counts["final_books"] else {}

@@ -1,39 +1,30 @@
-"""What following the books by their hashes costs, and what it finds.
+"""What verifying Polymarket's books by their hashes finds, and that it raises no false alarm.
 
-``python -m tests.proofs.continuity [cost|losses|clean|freezes|rotations]…``, all by default. The venue is scripted
-(``tests.kit.oracle_polymarket``): its hashes are computed by the plain recipe, not by ours.
+``python -m tests.proofs.continuity [losses|clean|freezes|rotations]…``, all by default. The venue is scripted
+(``tests.kit.oracle_polymarket``): its hashes are computed by the plain recipe, not by ours. What verifying costs is
+measured by ``benchmarks.hash_checks``.
 """
 
+import argparse
 import asyncio
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 
-from benchmarks import rounds
-from predsurv.core.events import BookDelta, BookSnapshot, Connected, Gap, MarketEvent
+from predsurv.core.events import Connected, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.state.book import Book
 from predsurv.venues.polymarket.decoder import PolymarketCodec
-from predsurv.venues.polymarket.hash_verifier import HashCheckCounts
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.session import ConnectionSession, StreamPolicy
 from tests.kit.oracle_polymarket import Venue
 from tests.kit.scripted_feed import Row, Run, rows, talk
 
-TOKENS = 200
-LEVELS = 40
-FRAMES = 20_000
-READ_FRAMES = 20
-"""Frames that arrive together."""
 TRIALS = 10_000
 CLEAN = 1_000_000
 FREEZES = 200
 ROTATIONS = 1_000
-RATE = 3_000
-"""Messages a second of a busy day."""
 
 _MS = 1_000_000
 _S = 1_000 * _MS
@@ -66,63 +57,6 @@ class Ear:
         """Return our book in the venue's words."""
         found = self.codec.witness.lines[name]
         return found.bids.levels, found.asks.levels
-
-
-class Pipeline:
-    """Frames to events, books and rows, with checks after every read or without."""
-
-    def __init__(self) -> None:
-        venue = Venue(TOKENS, levels=LEVELS)
-        names = list(venue.tokens)
-        self.keys, self.opening = venue.keys, venue.books(names)
-        self.frames = [frame for _ in range(FRAMES) for frame in venue.burst(venue.rng.choice(names))]
-        self.checks = HashCheckCounts()
-
-    def run(self, interval: int | None) -> None:
-        """Process everything; a message takes ``interval`` ns to come, None for no checks."""
-        memory = PolymarketSharedState()
-        codec, books = PolymarketCodec(1, memory), {one: Book(one) for one in self.keys}
-        codec.requests(self.keys, frozenset())
-        rows: list[MarketEvent] = []
-        _take(codec, [self.opening], books, rows)
-        for start in range(0, len(self.frames), READ_FRAMES):
-            _take(codec, self.frames[start : start + READ_FRAMES], books, rows)
-            if interval is not None:
-                codec.audit(start, start * interval, rows)
-        self.checks = memory.checks
-
-
-def _take(
-    codec: PolymarketCodec, frames: Sequence[bytes], books: dict[InstrumentKey, Book], rows: list[MarketEvent]
-) -> None:
-    events: list[MarketEvent] = []
-    codec.decode(frames, 0, events)
-    for event in events:
-        if type(event) is BookDelta:
-            books[event.key].change(event)
-        elif type(event) is BookSnapshot:
-            books[event.key].apply(event)
-    rows += events
-
-
-def cost() -> bool:
-    """Compare decode → book → row with checks and without, on the same frames."""
-    pipeline = Pipeline()
-    intervals = {"without": None, "all checked": _S // RATE, "as time allows": 4_000}
-    found: dict[str, HashCheckCounts] = {}
-
-    def contender(name: str) -> None:
-        pipeline.run(intervals[name])
-        found[name] = pipeline.checks
-
-    taken = rounds.interleave({name: partial(contender, name) for name in intervals})
-    plain = taken["without"].median_s / FRAMES
-    print(f"{FRAMES:,} changes of {TOKENS} books of {2 * LEVELS} levels, {READ_FRAMES} to a read")
-    for name, timing in taken.items():
-        each = timing.median_s / FRAMES
-        print(f"  {name:14} {each * 1e6:6.2f} µs a message, {(each - plain) * RATE:.1%} of a core more at {RATE:,}/s")
-        print(f"  {'':14} {found[name]}")
-    return found["all checked"].mismatched == 0
 
 
 def losses() -> bool:
@@ -223,7 +157,6 @@ async def _rotations() -> bool:
 
 
 PARTS: dict[str, Callable[[], bool]] = {
-    "cost": cost,
     "losses": losses,
     "clean": clean,
     "freezes": freezes,
@@ -231,10 +164,12 @@ PARTS: dict[str, Callable[[], bool]] = {
 }
 
 
-def main(names: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Run the parts named, print what they found, return 1 when one missed its goal."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.continuity", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), help="all by default")
     good = True
-    for name in names or PARTS:
+    for name in parser.parse_args(words).parts or PARTS:
         began = time.perf_counter()
         good &= PARTS[name]()
         print(f"  ({name}: {time.perf_counter() - began:.0f} s)")

@@ -18,7 +18,7 @@ SHOWN: Final = 20
 
 def main() -> int:
     """Run the battery that was asked for; return 1 when it found something."""
-    parser = argparse.ArgumentParser(prog="tests.proofs.faults")
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.faults", description=__doc__)
     parser.add_argument("battery", choices=list(ROUNDS))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seed", type=int, default=1)

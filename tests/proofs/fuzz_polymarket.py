@@ -5,6 +5,7 @@ of our own payloads and, where they are present, of the recorded ones. Exits 1 w
 but the documented errors escapes or an input takes longer than it may.
 """
 
+import argparse
 import gc
 import json
 import sys
@@ -176,4 +177,6 @@ def _tokens(value: object) -> set[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else COUNT))
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.fuzz_polymarket", description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=COUNT)
+    sys.exit(main(parser.parse_args().count))

@@ -3,20 +3,23 @@
 ``python -m tests.proofs.rotations [COUNT]``. Time is virtual: a thousand rotations are over in a minute.
 """
 
+import argparse
 import asyncio
 import sys
-from functools import partial
+from collections.abc import Sequence
 
 from tests.kit.rotation_trial import rotate
 
 
-async def main(count: int) -> int:
+def main(words: Sequence[str]) -> int:
     """Run and report; return 1 when anything is wrong."""
-    verdict = await rotate(count)
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.rotations", description=__doc__)
+    parser.add_argument("count", type=int, nargs="?", default=1_000)
+    verdict = asyncio.run(rotate(parser.parse_args(words).count))
     print(verdict)
     wrong = verdict.lost + verdict.doubled + verdict.untiled + verdict.orphans + verdict.unexplained.total()
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(partial(main, int(sys.argv[1]) if len(sys.argv) > 1 else 1_000)()))
+    sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,7 @@ after the first third, which warms up, a line is laid through each. What happens
 first hours is made to happen at the start.
 """
 
+import argparse
 import asyncio
 import ctypes
 import json
@@ -299,4 +300,8 @@ def _size(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 60, int(sys.argv[2]) if len(sys.argv) > 2 else 11_000))
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.soak", description=__doc__)
+    parser.add_argument("minutes", type=float, nargs="?", default=60)
+    parser.add_argument("rate", type=int, nargs="?", default=11_000)
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.minutes, arguments.rate))

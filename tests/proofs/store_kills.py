@@ -1,6 +1,6 @@
 """The store alone under kill -9 and power cuts: nothing lost, doubled or invented.
 
-``python -m tests.proofs store_kills [--cycles 500] [--seed 1] [--power-cuts 0.4] [--dir D]``; the share of cycles in
+``python -m tests.proofs.store_kills [--cycles 500] [--seed 1] [--power-cuts 0.4] [--dir D]``; the share of cycles in
 which power is cut too tears off what was not synced, or turns it to garbage.
 """
 
@@ -16,7 +16,7 @@ from tests.kit.killed_store import torture
 
 def main(words: Sequence[str]) -> int:
     """Run; what was found wrong is an AssertionError, and the files are kept then."""
-    parser = argparse.ArgumentParser(prog="python -m tests.proofs store_kills", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.store_kills", description=__doc__)
     parser.add_argument("--cycles", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--power-cuts", type=float, default=0.4, help="share of the cycles, 0 to 1")

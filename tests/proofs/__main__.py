@@ -1,0 +1,39 @@
+"""List the proofs, or run one: ``python -m tests.proofs [NAME [ARGUMENTS]]``, as ``make proofs ARGS=…`` does.
+
+A proof ends with 0 when everything held, with 1 when something did not.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+PROOFS: Final = {
+    "faults": "kill|full|flips|refusals: killed collectors, a full disk, flipped bits, refused writes",
+    "store_kills": "the store alone, killed and with its power cut",
+    "rotations": "instruments change places; nothing is lost, doubled or left out",
+    "readers": "other programs scan the files while they are sealed and merged",
+    "continuity": "losses, false alarms, freezes and rotations of a Polymarket feed, seen by its hashes",
+    "kalshi": "losses|fuzz: sequence gaps of Kalshi, and hostile input",
+    "fuzz_polymarket": "mutated frames and REST bodies against every reader of Polymarket",
+    "chaos_polymarket": "the adapter against a simulated Polymarket that misbehaves",
+    "chaos_kalshi": "the adapter against a simulated Kalshi that misbehaves",
+    "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the proof named in a process of its own: some fork before any library may start threads."""
+    if not words:
+        print("python -m tests.proofs NAME [ARGUMENTS], or make proofs ARGS='NAME …'; --help says which arguments\n")
+        for name, about in PROOFS.items():
+            print(f"  {name:17} {about}")
+        return 0
+    if words[0] not in PROOFS:
+        print(f"no such proof: {words[0]}; there are {', '.join(PROOFS)}", file=sys.stderr)
+        return 2
+    return subprocess.run([sys.executable, "-m", f"tests.proofs.{words[0]}", *words[1:]], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
