@@ -22,7 +22,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-pure asan check fmt lint types arch bench lock clean
+.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +32,15 @@ demo: $(RUN) ## the whole chain on invented markets: no network, no account
 
 test: $(DEV) ## the whole test suite, on every core
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-fast: $(DEV) ## unit and architecture tests without the slow ones: under a minute
+	@$(BIN)/python -m pytest -n auto -q -m "not slow and not live" tests/unit tests/architecture $(ARGS)
+
+cov: $(DEV) ## the whole test suite with branch coverage, subprocesses included; fails below the gate
+	@$(BIN)/python -m pytest -n auto -q --cov --cov-report=term $(ARGS)
+
+proofs: $(DEV) ## list the long proofs, or run one: make proofs ARGS='faults kill --rounds 50'
+	@$(BIN)/python -m tests.proofs $(ARGS)
 
 test-pure: $(DEV) ## what has a compiled implementation, tested without it
 	@PREDSURV_PURE_PYTHON=1 $(BIN)/python -m pytest -n auto -q $(COMPILED_TESTS) $(ARGS)

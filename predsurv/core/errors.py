@@ -7,8 +7,8 @@ Kept apart so that a ``try`` names the reaction, not the library that failed.
     ├── TransientError    try again after ``retry_after_ns``         exit 3 when it persists
     │   └── RateLimited   the venue asked us to slow down
     ├── PermanentError    asking again cannot help                   exit 3
-    ├── AmbiguousError    an order may exist: reconcile, never resend blind
-    ├── WireError         one message made no sense: count it and go on
+    ├── AmbiguousError    an order may exist: reconcile first        exit 3
+    ├── WireError         one message cannot be read: counted        exit 3
     ├── IntegrityError    stored data is damaged                     exit 4
     ├── SafetyError       refused to protect money or data           exit 5
     └── BrokenInvariant   our bug: crash                             exit 1

@@ -1,27 +1,48 @@
-"""Each error names the exit code that the command line documents."""
+"""Each error has the place in the tree, and the exit code, that the documentation gives it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from predsurv.core import errors
+from predsurv.core.errors import PredsurvError
+
+_README = Path(__file__).resolve().parents[3] / "README.md"
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"),
-    [
-        (errors.ConfigError, 2),
-        (errors.TransientError, 3),
-        (errors.RateLimited, 3),
-        (errors.PermanentError, 3),
-        (errors.AmbiguousError, 3),
-        (errors.WireError, 3),
-        (errors.IntegrityError, 4),
-        (errors.SafetyError, 5),
-        (errors.BrokenInvariant, 1),
-    ],
-)
-def test_exit_codes(kind: type[errors.PredsurvError], code: int) -> None:
-    assert kind("what, where, next step").exit_code == code
+def _classes(kind: type[PredsurvError]) -> Iterator[type[PredsurvError]]:
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield child
+            yield from _classes(child)
 
 
-def test_the_venues_own_waiting_time_is_kept() -> None:
-    assert errors.RateLimited("slow down", retry_after_ns=5).retry_after_ns == 5
+def _documented() -> dict[str, tuple[str, int]]:
+    """Return the parent and the exit code of each error of the drawn tree; a child without a code has its parent's."""
+    found: dict[str, tuple[str, int]] = {}
+    path = [("PredsurvError", 1)]
+    for indent, name, about in re.findall(r"^ {4}((?:│   )*)[├└]── (\w+) +(.*)$", errors.__doc__ or "", re.MULTILINE):
+        del path[1 + len(indent) // 4 :]
+        stated = re.search(r"exit (\d)", about)
+        found[name] = (path[-1][0], int(stated[1]) if stated else path[-1][1])
+        path.append((name, found[name][1]))
+    return found
+
+
+def test_the_documented_tree_is_the_real_one() -> None:
+    real = {kind.__name__: (kind.__mro__[1].__name__, kind.exit_code) for kind in _classes(PredsurvError)}
+    assert _documented() == real
+    assert len(real) >= 9
+
+
+def test_the_readme_lists_every_exit_code() -> None:
+    (listed,) = re.findall(r"Exit codes: ([^.]+)\.", _README.read_text())
+    assert {0, *(kind.exit_code for kind in _classes(PredsurvError))} == set(map(int, re.findall(r"\b\d\b", listed)))
+
+
+@pytest.mark.parametrize("kind", [errors.TransientError, errors.RateLimited])
+def test_the_venues_own_waiting_time_is_kept(kind: type[errors.TransientError]) -> None:
+    assert kind("slow down", retry_after_ns=5).retry_after_ns == 5
+    assert kind("slow down").retry_after_ns is None
