@@ -15,6 +15,8 @@ ALLOWED = {
     "tests/kit/": ("tests.kit",),
     "tests/proofs/": ("tests.kit", "tests.proofs"),
     "tests/contract/": ("tests.kit", "tests.contract"),  # the laws, which the tests of each venue inherit
+    "tests/data/": ("tests.kit", "tests.data"),  # programs that write payloads
+    "tests/architecture/": ("tests.kit", "tests.data"),
     "tests/": ("tests.kit",),
     "benchmarks/": ("benchmarks",),
 }

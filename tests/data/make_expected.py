@@ -8,10 +8,10 @@ import json
 from typing import Any
 
 from tests.data.make_polymarket import write
+from tests.kit.kalshi_events import as_json, heard
 from tests.kit.payloads import DATA, Payloads, available
-from tests.unit.venues.kalshi.test_decoder__recorded import as_json, heard
-from tests.unit.venues.polymarket.test_decoder import frame_lines
-from tests.unit.venues.polymarket.test_market_parser import markets_of
+from tests.kit.polymarket_frames import frame_lines
+from tests.kit.polymarket_rows import markets_of
 
 
 def expected(payloads: Payloads) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Gamma rows to markets: recorded ones, every shape a value comes in, and mutations."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ from predsurv.core.errors import WireError
 from predsurv.core.market import NO_FEE, FeeSchedule, Market
 from predsurv.venues.polymarket.market_parser import market_of, read_row, time_of
 from tests.kit.payloads import Payloads
+from tests.kit.polymarket_rows import markets_of
 
 ROW: dict[str, Any] = {
     "id": "1",
@@ -38,29 +38,6 @@ def market(**changes: Any) -> Market | None:
 def one(**changes: Any) -> Market:
     found = market(**changes)
     assert found is not None
-    return found
-
-
-def rows_of(payloads: Payloads) -> Iterator[tuple[str, dict[str, Any]]]:
-    folder = payloads.polymarket
-    for path in [*folder.glob("captured/gamma_market*.json"), *folder.glob("adapter_samples/gamma_market*.json")]:
-        yield path.name, json.loads(path.read_text())
-    (event,) = json.loads((folder / "adapter_samples" / "gamma_event.json").read_text())
-    for row in event.pop("markets"):
-        yield f"gamma_event.json {row['id']}", {**row, "events": [event]}
-    for found in json.loads((folder / "adapter_samples" / "search_response.json").read_text())["events"]:
-        for row in found.get("markets", [])[:1]:
-            yield f"search_response.json {row['id']}", {**row, "events": [{**found, "markets": None}]}
-
-
-def markets_of(payloads: Payloads) -> dict[str, Any]:
-    """Return the market of each row, with the start of its description, None where it is none."""
-    found = {}
-    for name, row in rows_of(payloads):
-        shown = json.loads(msgspec.json.encode(market_of(read_row(json.dumps(row)), 7)))
-        if shown is not None and "description" in shown:
-            shown["description"] = shown["description"][:40]
-        found[name] = shown
     return found
 
 
