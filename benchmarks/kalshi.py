@@ -24,7 +24,7 @@ from predsurv.venues.kalshi.catalog import KalshiCatalog
 from predsurv.venues.kalshi.decoder import KalshiCodec
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
-from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
+from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 from predsurv.venues.kalshi.wire import read_frame
 
 TICKERS = tuple(f"KXTEMP-26NOV20-T{number}.5" for number in range(500))
@@ -69,7 +69,7 @@ def opening_frames() -> list[bytes]:
     """Return the answers to the subscriptions and an empty book for each ticker."""
     frames = [
         _wire({"type": "subscribed", "id": 1, "msg": {"channel": channel, "sid": sid}})
-        for sid, channel in enumerate((BOOKS, TRADES, LIFE), 1)
+        for sid, channel in enumerate((BOOKS, TRADES, LIFECYCLE), 1)
     ]
     for seq, ticker in enumerate(TICKERS, 1):
         body = {"market_ticker": ticker, "market_id": "m"}

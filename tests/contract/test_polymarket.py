@@ -12,7 +12,7 @@ from predsurv.core.market import Market
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Feed
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
-from predsurv.venues.polymarket.market_parser import market_of, read_row
+from predsurv.venues.polymarket.market_parser import parse_market, read_row
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.session import StreamPolicy
@@ -54,7 +54,7 @@ class PolymarketHarness:
         self.traits = self.venue.traits
         self._markets: dict[InstrumentKey, Market] = {}
         for row in server.recordings.markets:
-            market = market_of(read_row(json.dumps(row)), 0)
+            market = parse_market(read_row(json.dumps(row)), 0)
             if market is not None:
                 self._markets |= dict.fromkeys(market.keys(), market)
 

@@ -6,11 +6,11 @@ from typing import Any
 from predsurv.core.events import BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
-from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
+from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
 NOW = 1_800_000_000_000_000_000
 EPOCH = 3
-SIDS = {BOOKS: 1, TRADES: 2, LIFE: 3}
+SIDS = {BOOKS: 1, TRADES: 2, LIFECYCLE: 3}
 
 
 def key(ticker: str, *, no: bool = False) -> InstrumentKey:
@@ -39,18 +39,18 @@ def error(code: int, **more: Any) -> bytes:
     return wire({"type": "error", **more, "msg": {"code": code, "msg": "said so"}})
 
 
-class Talk:
-    """A codec in conversation: subscribed to ``tickers``, each with a book when ``live``."""
+class CodecConnection:
+    """A codec on an open connection, subscribed to ``tickers``, each with a book when ``live``."""
 
-    def __init__(self, *tickers: str, live: bool = True, memory: KalshiSharedState | None = None) -> None:
-        self.codec = KalshiCodec(EPOCH, memory)
+    def __init__(self, *tickers: str, live: bool = True, shared: KalshiSharedState | None = None) -> None:
+        self.codec = KalshiCodec(EPOCH, shared)
         self.seqs = dict.fromkeys(SIDS.values(), 0)
         self.sent: list[dict[str, Any]] = []
-        self.ask(*tickers)
+        self.request(*tickers)
         for channel, sid in SIDS.items():
-            self.hear(wire({"type": "subscribed", "id": 1, "msg": {"channel": channel, "sid": sid}}))
+            self.receive(wire({"type": "subscribed", "id": 1, "msg": {"channel": channel, "sid": sid}}))
         for ticker in tickers if live else ():
-            opened = self.hear(snapshot(ticker, self.next(), [["0.4000", "10.00"]], [["0.5000", "10.00"]]))
+            opened = self.receive(snapshot(ticker, self.next(), [["0.4000", "10.00"]], [["0.5000", "10.00"]]))
             assert isinstance(opened[0], BookSnapshot)
 
     def next(self, sid: int = 1) -> int:
@@ -58,20 +58,20 @@ class Talk:
         self.seqs[sid] += 1
         return self.seqs[sid]
 
-    def hear(self, frame: bytes) -> list[MarketEvent]:
-        """Return what the codec makes of ``frame``."""
+    def receive(self, frame: bytes) -> list[MarketEvent]:
+        """Return the events of ``frame``."""
         out: list[MarketEvent] = []
         self.codec.decode([frame], NOW, out)
         return out
 
-    def ask(self, *tickers: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-        """Return the commands that asking for ``tickers`` and no more for ``drop`` takes."""
+    def request(self, *tickers: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        """Return the commands that subscribe ``tickers`` and unsubscribe ``drop``."""
         frames = self.codec.requests({key(each) for each in tickers}, {key(each) for each in drop})
         commands = [json.loads(frame) for frame in frames]
         self.sent += commands
         return commands
 
-    def chase(self) -> list[dict[str, Any]]:
-        """Return the commands that asking anew for what was lost takes."""
+    def resubscribe(self) -> list[dict[str, Any]]:
+        """Return the commands that request the lost books again."""
         lost = tuple(each.instrument_id for each in self.codec.take_lost())
-        return self.ask(*lost, drop=lost) if lost else []
+        return self.request(*lost, drop=lost) if lost else []

@@ -9,7 +9,7 @@ from typing import Any, Final
 from predsurv.core.errors import WireError
 from predsurv.venues.kalshi import rest_wire as rows
 from predsurv.venues.kalshi.decoder import KalshiCodec
-from predsurv.venues.kalshi.market_parser import SeriesTerms, market_of, terms_of
+from predsurv.venues.kalshi.market_parser import SeriesTerms, event_terms, parse_market
 from predsurv.venues.kalshi.polling_feed import PolledBooks
 from tests.kit.kalshi_frames import EPOCH, NOW, key, wire
 from tests.kit.payloads import Payloads
@@ -60,7 +60,7 @@ def fed(name: str, body: bytes) -> None:
     elif name == "books":
         polls = PolledBooks()
         polls.watch({key(ticker) for ticker in _POLLED})
-        polls.answered(_POLLED, body, NOW)
+        polls.apply_answer(_POLLED, body, NOW)
     else:
         with suppress(WireError, ValueError, RecursionError):
             _READERS[name](body)
@@ -78,10 +78,10 @@ def _frame(body: bytes) -> None:
 
 
 _READERS: Final[dict[str, Callable[[bytes], object]]] = {
-    "market": lambda body: market_of(rows.read_market(body), SeriesTerms(), NOW),
+    "market": lambda body: parse_market(rows.read_market(body), SeriesTerms(), NOW),
     "listing": rows.read_listing,
-    "event": lambda body: terms_of(rows.read_event(body), None),
-    "series": lambda body: terms_of(rows.EventRow("KXA-1"), rows.read_series(body)),
+    "event": lambda body: event_terms(rows.read_event(body), None),
+    "series": lambda body: event_terms(rows.EventRow("KXA-1"), rows.read_series(body)),
     "limits": rows.read_limits,
     "fees": rows.read_fee_changes,
 }

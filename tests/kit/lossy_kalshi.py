@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap
 from predsurv.state.book import Book
-from tests.kit.kalshi_frames import Talk, delta, key, snapshot
+from tests.kit.kalshi_frames import CodecConnection, delta, key, snapshot
 
 Levels = dict[tuple[str, int], int]
 """Hundredths of contracts by side and cents."""
@@ -18,7 +18,7 @@ class LossyWire:
     def __init__(self, rng: random.Random, tickers: Sequence[str] = ("KX0", "KX1", "KX2", "KX3")) -> None:
         self.rng = rng
         self.truth: dict[str, Levels] = {ticker: {} for ticker in tickers}
-        self.talk = Talk(*tickers, live=False)
+        self.connection = CodecConnection(*tickers, live=False)
         self.books = {key(ticker): Book(key(ticker)) for ticker in tickers}
         self.seqs = itertools.count(1)
         for ticker in tickers:
@@ -44,7 +44,7 @@ class LossyWire:
     def hear(self, frame: bytes) -> bool:
         """Give the codec a frame; return whether it told of a loss."""
         gap = False
-        for event in self.talk.hear(frame):
+        for event in self.connection.receive(frame):
             if isinstance(event, BookSnapshot | BookDelta | Gap):
                 self.books[event.key].apply(event)
                 gap |= isinstance(event, Gap)
@@ -52,7 +52,7 @@ class LossyWire:
 
     def resync(self) -> None:
         """Answer what the codec asks for."""
-        for command in self.talk.chase():
+        for command in self.connection.resubscribe():
             for ticker in command["params"]["market_tickers"]:
                 self.hear(self.whole(ticker))
 

@@ -20,7 +20,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.venues.polymarket import catalog, rest
 from predsurv.venues.polymarket import fast_decoder as changes
 from predsurv.venues.polymarket.decoder import PolymarketCodec
-from predsurv.venues.polymarket.market_parser import market_of, read_row
+from predsurv.venues.polymarket.market_parser import parse_market, read_row
 from predsurv.venues.polymarket.rest_comparison import read_summaries
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from tests.kit.payloads import OWN, available
@@ -57,7 +57,7 @@ def targets() -> dict[str, Target]:
             [b'{"markets":[%s],"next_cursor":"x"}' % row for row in rows],
             (ValueError, RecursionError),
         ),
-        "listing rows": (lambda body: market_of(read_row(body), 0), rows, (ValueError, WireError)),
+        "listing rows": (lambda body: parse_market(read_row(body), 0), rows, (ValueError, WireError)),
         "books": (read_summaries, [b"[%s]" % body for body in bodies], (ValueError, RecursionError)),
         "markets": (rest.read_market, _seeds("clob_market"), (ValueError, RecursionError)),
     }

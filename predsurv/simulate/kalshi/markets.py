@@ -16,7 +16,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEv
 from predsurv.core.ids import InstrumentId, InstrumentKey, OrderSide, Side
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import MICROS, Price
-from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
+from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
 TRADES_KEPT: Final = 10_000
 _HUNDREDTH: Final = 10_000
@@ -194,7 +194,7 @@ class KalshiMarkets:
             if body is None:
                 continue
             kind = "event_fee_update" if event.kind == "fee" else "market_lifecycle_v2"
-            yield news(LIFE, None, kind, body)
+            yield news(LIFECYCLE, None, kind, body)
 
     def _resolved(self, event: MarketResolved) -> Iterator[ChannelMessage]:
         ts = (event.ts_venue or event.ts_recv) // _S
@@ -211,9 +211,9 @@ class KalshiMarkets:
                 "result": listed.result,
                 "settlement_value": dollars(payout),
             }
-            yield news(LIFE, None, "market_lifecycle_v2", determined)
+            yield news(LIFECYCLE, None, "market_lifecycle_v2", determined)
             settled = {"market_ticker": ticker, "event_type": "settled", "settled_ts": ts}
-            yield news(LIFE, None, "market_lifecycle_v2", settled)
+            yield news(LIFECYCLE, None, "market_lifecycle_v2", settled)
 
 
 def news(channel: str, ticker: str | None, kind: str, body: dict[str, Any]) -> ChannelMessage:

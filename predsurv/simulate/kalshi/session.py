@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from predsurv.core.num import MICROS
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiBook, KalshiMarkets, contracts, dollars
-from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
+from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
-CHANNELS: Final = frozenset({BOOKS, TRADES, LIFE, "ticker"})
+CHANNELS: Final = frozenset({BOOKS, TRADES, LIFECYCLE, "ticker"})
 _ERRORS: Final = {
     2: "Params required",
     5: "Unknown command",

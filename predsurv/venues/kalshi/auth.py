@@ -1,6 +1,6 @@
 """API keys: read from a private file, used to sign, never shown.
 
-Kept apart because it is the only module of this venue that ever holds a secret.
+The only module of this venue that holds a secret.
 """
 
 import re
@@ -36,7 +36,7 @@ class SignFunction(Protocol):
 
 
 class RequestSigner:
-    """Makes the headers of one request; ``clock`` dates them, so each retry has to ask again."""
+    """Makes the headers of one request; they are dated by ``clock``, so each retry needs new ones."""
 
     __slots__ = ("_clock", "_key_id", "_sign")
 
@@ -82,7 +82,7 @@ def _signing(private_key: Secret) -> SignFunction:
     except TypeError:
         raise _unfit("is protected by a password; export it without one") from None
     except (ValueError, UnsupportedAlgorithm):
-        # What the library says may quote the key.
+        # The message of the library may quote the key.
         raise _unfit("is not a private key in PEM form; use the file as Kalshi gave it") from None
     if isinstance(key, Ed25519PrivateKey):
         return key.sign

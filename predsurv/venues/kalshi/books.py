@@ -1,76 +1,41 @@
-"""The books of the markets that one connection carries, and which of them can be believed.
+"""The order books of one connection, summed up from signed changes, and which of them are valid.
 
-Kept apart from ``decode`` because the venue sends changes as differences: somebody has to add them
-up, and a sum that misses one term is worthless.
+The venue sends differences: a book that misses one of them is wrong until the next snapshot.
 """
 
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 from predsurv.core.errors import WireError
 from predsurv.core.events import BookSnapshot, Gap, GapReason, Level, MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import MICROS, ONE, Price, Size, parse_micros, parse_signed_micros
-from predsurv.venues.kalshi.market_parser import instrument
-from predsurv.venues.kalshi.wire import Texts
+from predsurv.core.num import MICROS, Price, Size, parse_signed_micros
+from predsurv.venues.kalshi.market_parser import ticker_of
+from predsurv.venues.kalshi.wire import BookBody, Texts, sides
+from predsurv.venues.parsing import PRICES_MAX, ParseCache, Stamp, parse_complement, parse_open_price
 
 LEVELS_MAX: Final = 10_000
 """Most levels a side of a book may have; more is a malformed message."""
 
-PRICES_MAX: Final = 1 << 14
 SIZES_MAX: Final = 1 << 16
 
 Sizes = dict[Price, int]
 """Size in micros by price, of one side."""
 
 
-class YesPriceCache(dict[str, Price]):
-    """Price texts already parsed; holds prices strictly between 0 and 1 only."""
-
-    def __missing__(self, text: str) -> Price:
-        price = self.parse(text)
-        if not 0 < price < ONE:
-            raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
-        if len(self) >= PRICES_MAX:
-            self.clear()
-        self[text] = price
-        return price
-
-    def parse(self, text: str) -> Price:
-        """Return what ``text`` means; raises ValueError."""
-        return Price(parse_micros(text))
-
-
-class NoPriceCache(YesPriceCache):
-    """The same for prices of NO, as what they are on the YES scale."""
-
-    def parse(self, text: str) -> Price:
-        """Return 1 − the price; raises ValueError."""
-        return Price(MICROS - parse_micros(text))
-
-
-class AmountCache(dict[str, int]):
-    """Texts of sizes and their changes already parsed, in micros."""
-
-    def __missing__(self, text: str) -> int:
-        amount = parse_signed_micros(text)
-        if len(self) >= SIZES_MAX:
-            self.clear()
-        self[text] = amount
-        return amount
-
-
 class NumberCache:
-    """Parsed texts, shared by all connections of a feed."""
+    """Parsed texts, shared by all connections of a feed, in micros.
+
+    ``no_prices`` are prices of NO as what they are on the YES scale; ``sizes`` may be negative.
+    """
 
     def __init__(self) -> None:
-        self.prices = YesPriceCache()
-        self.no_prices = NoPriceCache()
-        self.amounts = AmountCache()
+        self.prices = ParseCache(parse_open_price, PRICES_MAX)
+        self.no_prices = ParseCache(parse_complement, PRICES_MAX)
+        self.sizes = ParseCache(parse_signed_micros, SIZES_MAX)
 
     def book(self, yes: Texts, no: Texts) -> tuple[Sizes, Sizes]:
-        """Return bids and asks on the YES scale; raises WireError or ValueError for a book that cannot be."""
+        """Return bids and asks on the YES scale; raises WireError or ValueError for an impossible book."""
         if max(len(yes), len(no)) > LEVELS_MAX:
             raise WireError(f"book side of more than {LEVELS_MAX} levels")
         bids, asks = self.side(yes, no=False), self.side(no, no=True)
@@ -80,8 +45,8 @@ class NumberCache:
 
     def side(self, levels: Texts, *, no: bool) -> Sizes:
         """Return one side on the YES scale: NO bids are asks at 1 − price; raises WireError or ValueError."""
-        prices, amounts = self.no_prices if no else self.prices, self.amounts
-        found = {prices[at]: amounts[size] for at, size in levels}
+        prices, sizes = self.no_prices if no else self.prices, self.sizes
+        found = {prices[price]: sizes[size] for price, size in levels}
         if len(found) != len(levels):
             raise WireError("book names a price twice")
         if found and min(found.values()) < 0:
@@ -90,9 +55,10 @@ class NumberCache:
 
 
 class MarketBook:
-    """One market: its book on the YES scale, and the outcomes that hear of it.
+    """The book of one market on the YES scale, and the outcomes that get its events.
 
-    ``keys`` are wanted and tell which is the mirrored NO outcome; changes go to ``live`` ones only.
+    ``keys``: the wanted outcomes, each with whether it is the mirrored NO. ``live``: those of them
+    whose book is valid; changes become events for these only.
     """
 
     __slots__ = ("asks", "bids", "keys", "live", "ticker")
@@ -104,63 +70,77 @@ class MarketBook:
         self.keys: dict[InstrumentKey, bool] = {}
         self.live: tuple[tuple[InstrumentKey, bool], ...] = ()
 
-    def silence(self, keys: AbstractSet[InstrumentKey]) -> None:
-        """Let ``keys`` hear nothing more until the next whole book."""
-        self.live = tuple(pair for pair in self.live if pair[0] not in keys)
+    def suspend(self, key: InstrumentKey) -> None:
+        """Emit no more events for ``key`` until the next snapshot."""
+        self.live = tuple(pair for pair in self.live if pair[0] != key)
 
 
 class BookSet:
-    """The lines of one connection. ``awaiting``: wanted without a book; ``lost``: broken since the last look."""
+    """The books of one connection by ticker.
+
+    ``awaiting``: wanted outcomes without a valid book. ``lost``: outcomes whose book became invalid
+    since ``lost`` was cleared.
+    """
 
     def __init__(self) -> None:
-        self.lines: dict[str, MarketBook] = {}
+        self.by_ticker: dict[str, MarketBook] = {}
         self.awaiting: set[InstrumentKey] = set()
         self.lost: set[InstrumentKey] = set()
 
     def drop(self, keys: Iterable[InstrumentKey]) -> set[str]:
-        """Forget ``keys``; return the tickers that nobody wants any more."""
-        gone = set()
+        """Forget ``keys``; return the tickers of which no outcome is wanted any more."""
+        unwanted = set()
         for key in keys:
-            ticker, _ = instrument(key)
-            line = self.lines.get(ticker)
-            if line is None:
+            ticker, _ = ticker_of(key)
+            book = self.by_ticker.get(ticker)
+            if book is None:
                 continue
-            line.keys.pop(key, None)
-            line.silence({key})
-            if not line.keys:
-                del self.lines[ticker]
-                gone.add(ticker)
+            book.keys.pop(key, None)
+            book.suspend(key)
+            if not book.keys:
+                del self.by_ticker[ticker]
+                unwanted.add(ticker)
             self.awaiting.discard(key)
             self.lost.discard(key)
-        return gone
+        return unwanted
 
     def want(self, keys: Iterable[InstrumentKey]) -> set[str]:
-        """Await a whole book for each of ``keys``; return their tickers."""
+        """Await a snapshot for each of ``keys``; return their tickers."""
         tickers = set()
         for key in sorted(keys):
-            ticker, mirrored = instrument(key)
-            line = self.lines.setdefault(ticker, MarketBook(ticker))
-            line.keys[key] = mirrored
-            line.silence({key})
+            ticker, mirrored = ticker_of(key)
+            book = self.by_ticker.setdefault(ticker, MarketBook(ticker))
+            book.keys[key] = mirrored
+            book.suspend(key)
             self.awaiting.add(key)
             tickers.add(ticker)
         return tickers
 
-    def lose(self, lines: Iterable[MarketBook], gap: tuple[int, GapReason, int], out: list[MarketEvent]) -> None:
-        """Believe none of ``lines`` any more; ``gap`` is (ts_recv, reason, epoch) of their gaps."""
-        ts_recv, reason, epoch = gap
-        for line in lines:
-            out += [Gap(key, ts_recv, reason, epoch) for key, _ in line.live]
-            line.live = ()
-            self.awaiting.update(line.keys)
-            self.lost.update(line.keys)
+    def invalidate(self, books: Iterable[MarketBook], reason: GapReason, stamp: Stamp, out: list[MarketEvent]) -> None:
+        """Append a Gap for each live outcome of ``books``; they are awaited again."""
+        for book in books:
+            out += [Gap(key, stamp.ts_recv, reason, stamp.epoch) for key, _ in book.live]
+            book.live = ()
+            self.awaiting.update(book.keys)
+            self.lost.update(book.keys)
 
-    def open(self, line: MarketBook, bids: Sizes, asks: Sizes) -> None:
-        """Take a whole book: from here on it can be believed."""
-        line.bids, line.asks = bids, asks
-        line.live = tuple(line.keys.items())
-        self.awaiting.difference_update(line.keys)
-        self.lost.difference_update(line.keys)
+    def replace(self, book: MarketBook, bids: Sizes, asks: Sizes) -> None:
+        """Take the levels of a snapshot: ``book`` is valid for all of its outcomes."""
+        book.bids, book.asks = bids, asks
+        book.live = tuple(book.keys.items())
+        self.awaiting.difference_update(book.keys)
+        self.lost.difference_update(book.keys)
+
+    def load(self, body: BookBody, numbers: NumberCache, stamp: Stamp) -> list[BookSnapshot]:
+        """Load a snapshot message; return it as each wanted outcome sees it; raises WireError or ValueError.
+
+        One of an expired or unknown market, which is no empty book, returns nothing.
+        """
+        book, (yes, no) = self.by_ticker.get(body.market_ticker), sides(body)
+        if book is None or (body.market_id == "" and not yes and not no):
+            return []
+        self.replace(book, *numbers.book(yes, no))
+        return [snapshot(key, book, stamp, mirrored=mirrored) for key, mirrored in book.live]
 
 
 def levels(sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
@@ -168,16 +148,11 @@ def levels(sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
     return tuple((price, Size(sizes[price])) for price in sorted(sizes, reverse=descending))
 
 
-def snapshot(key: InstrumentKey, book: tuple[Sizes, Sizes, bool], stamps: tuple[int, int, int | None]) -> BookSnapshot:
-    """Return the whole book as ``key`` sees it.
-
-    ``book``: bids and asks on the YES scale, and whether ``key`` is NO; ``stamps``: ts_recv, epoch, seq.
-    """
-    bids, asks, mirrored = book
-    ts_recv, epoch, seq = stamps
-    if mirrored:
-        bids, asks = _mirror(asks), _mirror(bids)
-    return BookSnapshot(key, ts_recv, None, epoch, seq, levels(bids, descending=True), levels(asks, descending=False))
+def snapshot(key: InstrumentKey, book: MarketBook, stamp: Stamp, *, mirrored: bool) -> BookSnapshot:
+    """Return the whole ``book`` as ``key`` sees it; ``mirrored`` for the NO outcome."""
+    bids, asks = (_mirror(book.asks), _mirror(book.bids)) if mirrored else (book.bids, book.asks)
+    best_bids, best_asks = levels(bids, descending=True), levels(asks, descending=False)
+    return BookSnapshot(key, stamp.ts_recv, None, stamp.epoch, stamp.seq, best_bids, best_asks)
 
 
 def _mirror(sizes: Sizes) -> Sizes:

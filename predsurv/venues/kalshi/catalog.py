@@ -1,16 +1,14 @@
-"""Every market of Kalshi, page by page, with what its event and series say of it.
+"""Every market of Kalshi, page by page, completed with the terms of its event and series.
 
-Kept apart from ``listing`` (what a row means) because this is the part that waits, pages and
-counts. Only events and series are held in memory; markets pass through.
+Only events and series are held in memory; markets pass through.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from typing import Final
 
-from predsurv.core.errors import PermanentError, WireError
+from predsurv.core.errors import WireError
 from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
@@ -19,11 +17,11 @@ from predsurv.ports import Clock, MarketQuery, ScanIssue
 from predsurv.venues.kalshi.market_parser import (
     VENUE,
     SeriesTerms,
+    event_terms,
     is_known_fee,
-    market_of,
-    series_of,
-    terms_of,
-    time_of,
+    parse_market,
+    parse_time,
+    series_ticker,
 )
 from predsurv.venues.kalshi.rest import KalshiRest
 from predsurv.venues.kalshi.rest_wire import (
@@ -36,57 +34,56 @@ from predsurv.venues.kalshi.rest_wire import (
     read_market,
     read_series,
 )
+from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
+from predsurv.venues.parsing import ISSUE_CHARS_MAX
 
 MARKET_ROWS: Final = 1_000
 EVENT_ROWS: Final = 200
 PAGES_MAX: Final = 20_000
-ISSUES_MAX: Final = 10_000
-DETAIL_CHARS_MAX: Final = 200
 
-_OVER: Final = frozenset({"closed", "resolved", "void"})
 _UNREADABLE: Final = (WireError, ValueError, RecursionError)
 
 Query = Sequence[tuple[str, str]]
 
 
 class EventDirectory:
-    """What markets share with others: their events' terms, and their series' where an event is not listed."""
+    """The terms that markets share: their event's, or their series' where the event is not listed."""
 
-    def __init__(self, series: Mapping[str, SeriesRow], since: Mapping[str, int]) -> None:
+    def __init__(self, series: Mapping[str, SeriesRow], fee_since: Mapping[str, int]) -> None:
         self._series = series
-        self._since = since
+        self._fee_since = fee_since
         self._terms: dict[str, SeriesTerms] = {}
 
     def add(self, row: EventRow) -> None:
-        """Take an event in; raises WireError."""
-        self._terms[row.event_ticker] = self._of(row)
+        """Add an event; raises WireError."""
+        self._terms[row.event_ticker] = self._parse(row)
 
     def terms(self, event_ticker: str) -> SeriesTerms:
-        """Return what is known of an event's markets; raises WireError."""
+        """Return the terms of an event's markets; raises WireError."""
         known = self._terms.get(event_ticker)
-        return self._of(EventRow(event_ticker)) if known is None else known
+        return self._parse(EventRow(event_ticker)) if known is None else known
 
-    def _of(self, row: EventRow) -> SeriesTerms:
-        name = row.series_ticker or series_of(row.event_ticker)
-        return terms_of(row, self._series.get(name), self._since.get(name))
+    def _parse(self, row: EventRow) -> SeriesTerms:
+        name = row.series_ticker or series_ticker(row.event_ticker)
+        return event_terms(row, self._series.get(name), self._fee_since.get(name))
 
 
 class KalshiCatalog:
     """One reading of the venue's lists; ``rest`` belongs to the venue."""
 
     incomplete_events: AbstractSet[EventId] = frozenset()
-    """None: the venue vouches for no event in the first place."""
+    """Always empty: the venue does not say which events list all of their outcomes."""
 
     def __init__(self, rest: KalshiRest, clock: Clock) -> None:
         self._rest = rest
         self._clock = clock
-        self._issues: list[ScanIssue] = []
+        self._issues = ScanIssues(VENUE)
         self._pages = 0
 
     @property
     def issues(self) -> Sequence[ScanIssue]:
-        """What could not be read so far, at most ``ISSUES_MAX``."""
-        return self._issues
+        """What was unreadable so far, at most ``ISSUES_MAX``."""
+        return self._issues.found
 
     @property
     def pages(self) -> int:
@@ -96,39 +93,36 @@ class KalshiCatalog:
     async def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
         """Yield each matching market once; combinations of other markets are left out.
 
-        Raises TransientError, PermanentError, or WireError when a page as a whole makes no sense.
+        Raises TransientError, PermanentError, or WireError when a page as a whole is unreadable.
         The set of markets moves while it is read: repeated ones are left out.
         """
         directory = await self._directory()
         params = [("limit", str(MARKET_ROWS)), ("mve_filter", "exclude")]
         if not query.include_closed:
             params.append(("status", "open"))
-        seen: set[str] = set()
-        given = 0
+        matching = MarketFilter(query, lambda market: market.market_id)
         async with aclosing(self._listing("/markets", params)) as pages:
             async for page in pages:
-                for market in self._read(page, directory):
-                    if market.market_id in seen or not _matches(market, query):
-                        continue
-                    seen.add(market.market_id)
+                self._pages += 1
+                for market in matching.select(self._read(page, directory)):
                     yield market
-                    given += 1
-                    if given == query.limit:
-                        return
+                if matching.full:
+                    return
 
     async def aclose(self) -> None:
-        """Nothing is held open between pages."""
+        """Do nothing: nothing is held open between pages."""
 
     async def _directory(self) -> EventDirectory:
         """Read every series and every open event."""
         directory = EventDirectory(await self._series(), await self._fee_dates())
         async with aclosing(self._listing("/events", [("limit", str(EVENT_ROWS)), ("status", "open")])) as pages:
             async for page in pages:
+                self._pages += 1
                 for number, raw in enumerate(page.events, start=1):
                     try:
                         directory.add(read_event(raw))
                     except _UNREADABLE as error:
-                        self._blame(f"events, page {self._pages} row {number}", str(error))
+                        self._issues.add(f"events, page {self._pages} row {number}", str(error))
         return directory
 
     async def _series(self) -> dict[str, SeriesRow]:
@@ -140,11 +134,11 @@ class KalshiCatalog:
             try:
                 row = read_series(raw)
             except _UNREADABLE as error:
-                self._blame(f"series, row {number}", str(error))
+                self._issues.add(f"series, row {number}", str(error))
                 continue
             series[row.ticker] = row
             if not is_known_fee(row.fee_type):
-                self._blame(
+                self._issues.add(
                     f"series {row.ticker}", f"fee type {row.fee_type} is not known; makers are taken to pay too"
                 )
         return series
@@ -155,60 +149,39 @@ class KalshiCatalog:
             body = await self._rest.get("/series/fee_changes", [("show_historical", "true")])
             changes = read_fee_changes(body).series_fee_change_arr
         except (StatusError, *_UNREADABLE) as error:
-            self._blame("fee changes", str(error))
+            self._issues.add("fee changes", str(error))
             return {}
         now = self._clock.now()
-        dates = [(change.series_ticker, time_of(change.scheduled_ts)) for change in changes]
+        dates = [(change.series_ticker, parse_time(change.scheduled_ts)) for change in changes]
         return dict(sorted((name, at) for name, at in dates if at is not None and at <= now))
 
-    async def _listing(self, path: str, params: Query) -> AsyncGenerator[MarketsPage, None]:
-        cursors: set[str] = set()
-        coming = asyncio.create_task(self._page(path, params))
-        try:
-            while True:
-                page = await coming
-                self._pages += 1
-                cursor = page.cursor
-                if cursor:
-                    if cursor in cursors or len(cursors) >= PAGES_MAX:
-                        raise PermanentError(f"{VENUE}: the listing {path} runs in circles; report this")
-                    cursors.add(cursor)
-                    coming = asyncio.create_task(self._page(path, [*params, ("cursor", cursor)]))
-                yield page
-                if not cursor:
-                    return
-        finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
+    def _listing(self, path: str, params: Query) -> AsyncGenerator[MarketsPage, None]:
+        return cursor_pages(
+            lambda cursor: self._page(path, params if cursor is None else [*params, ("cursor", cursor)]),
+            lambda page: page.cursor,
+            pages_max=PAGES_MAX,
+            circular=f"{VENUE}: the listing {path} runs in circles; report this",
+        )
 
     async def _page(self, path: str, params: Query) -> MarketsPage:
         body = await self._rest.get(path, params)
         try:
             return read_listing(body)
         except (ValueError, RecursionError) as error:
-            detail = sanitise(str(error), DETAIL_CHARS_MAX)
+            detail = sanitise(str(error), ISSUE_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1}, of {path}, is unreadable: {detail}") from None
 
     def _read(self, page: MarketsPage, directory: EventDirectory) -> list[Market]:
+        """Return the markets of ``page``; its unreadable rows become issues."""
         fetched_at = self._clock.now()
         markets = []
         for number, raw in enumerate(page.markets, start=1):
             try:
                 row = read_market(raw)
-                market = market_of(row, directory.terms(row.event_ticker), fetched_at)
+                market = parse_market(row, directory.terms(row.event_ticker), fetched_at)
             except _UNREADABLE as error:
-                self._blame(f"markets, page {self._pages} row {number}", str(error))
+                self._issues.add(f"markets, page {self._pages} row {number}", str(error))
                 continue
             if market is not None:
                 markets.append(market)
         return markets
-
-    def _blame(self, where: str, detail: str) -> None:
-        if len(self._issues) < ISSUES_MAX:
-            self._issues.append(ScanIssue(VENUE, sanitise(where, DETAIL_CHARS_MAX), sanitise(detail, DETAIL_CHARS_MAX)))
-
-
-def _matches(market: Market, query: MarketQuery) -> bool:
-    if market.status in _OVER and not query.include_closed:
-        return False
-    return (market.volume or 0) >= query.min_volume and (market.liquidity or 0) >= query.min_liquidity

@@ -1,7 +1,7 @@
-"""What the venue announces about markets, or lists of them, as our events.
+"""Life-cycle events of markets, from the venue's announcements and from rows of its list.
 
-Kept apart from ``decode`` because it remembers across connections: every connection hears every
-announcement, and what a market pays is told before it is paid.
+Outlives the codec of a connection: every connection receives every announcement, and what a market
+pays is announced before it settles.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,93 +18,96 @@ from predsurv.venues.kalshi.market_parser import (
     COMBO_PREFIX,
     NO_SUFFIX,
     VENUE,
-    announced,
-    bands_of,
-    checked_id,
-    fee_of,
-    multiplier,
-    seconds,
-    time_of,
+    announced_market,
+    checked_ticker,
+    fee_schedule,
+    parse_bands,
+    parse_multiplier,
+    parse_time,
+    unix_seconds_ns,
 )
 from predsurv.venues.kalshi.rest_wire import MarketRow
 from predsurv.venues.kalshi.wire import FeeBody, LifecycleBody
+from predsurv.venues.parsing import DETAIL_CHARS_MAX
 
 SEEN_MAX: Final = 1 << 14
-KIND_CHARS_MAX: Final = 120
 _MINUTE: Final = 60_000_000_000
-RESULTS_MAX: Final = 1 << 17
-"""Results remembered until they are paid out; a day has some 74,000."""
+PAYOUTS_MAX: Final = 1 << 17
+"""Payouts remembered until their market settles; a day has some 74,000."""
 
-Result = tuple[Price, bool]
+Payout = tuple[Price, bool]
 """What a YES contract pays, and whether that is a fair price instead of an outcome."""
 
 
 class LifecycleReader:
-    """The announcements of one feed, each told once however many connections hear it.
+    """The announcements of one feed, each an event once however many connections receive it.
 
-    ``owed``: markets that are over without anybody having heard of what they pay.
+    ``awaiting_payout``: tickers of markets that are over while it is not known what they pay.
     """
 
     def __init__(self) -> None:
-        self.owed: dict[str, None] = {}
-        self._told: dict[tuple[str, object], object] = {}  # what was told last, by ticker and what it is about
-        self._results: dict[str, Result] = {}
+        self.awaiting_payout: dict[str, None] = {}
+        self._published: dict[tuple[str, object], object] = {}  # the last value by ticker and subject
+        self._payouts: dict[str, Payout] = {}
 
-    def market(self, body: LifecycleBody, ts_recv: int) -> list[MarketEvent]:
-        """Return what a life-cycle message says, nothing when it is not new; raises WireError or ValueError."""
+    def market_events(self, body: LifecycleBody, ts_recv: int) -> list[MarketEvent]:
+        """Return the event of a life-cycle message, none when it is not new; raises WireError or ValueError."""
         if body.market_ticker.startswith(COMBO_PREFIX):
             return []
-        checked_id(body.market_ticker, "market_ticker")
-        tell = _TELLERS.get(body.event_type)
-        if tell is None:
-            return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", KIND_CHARS_MAX))]
-        if not self._is_new(body.market_ticker, *_said(body, ts_recv)):
+        checked_ticker(body.market_ticker, "market_ticker")
+        change = _CHANGES.get(body.event_type)
+        if change is None:
+            return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", DETAIL_CHARS_MAX))]
+        if not self._is_new(body.market_ticker, *_subject_and_value(body, ts_recv)):
             return []
         if body.event_type == "determined":
-            self._remember(body.market_ticker, _result(body.result, body.settlement_value))
-        elif body.event_type == "settled" and body.market_ticker in self._results:
-            result = self._results.pop(body.market_ticker)
-            return self._resolve(body.market_ticker, result, (ts_recv, seconds(body.settled_ts)))
-        elif body.event_type == "settled" and (body.market_ticker, "resolved") not in self._told:
-            self._owe(body.market_ticker)
-        return [tell(body, ts_recv)]
+            self._store_payout(body.market_ticker, _payout(body.result, body.settlement_value))
+        elif body.event_type == "settled" and body.market_ticker in self._payouts:
+            payout = self._payouts.pop(body.market_ticker)
+            return self._resolved(body.market_ticker, payout, ts_recv, unix_seconds_ns(body.settled_ts))
+        elif body.event_type == "settled" and (body.market_ticker, "resolved") not in self._published:
+            self._await_payout(body.market_ticker)
+        return [change(body, ts_recv)]
 
-    def result(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
-        """Return what a market of the list paid, nothing when it did not yet or was told to; raises as ``market``."""
+    def settlement(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
+        """Return the settlement of a listed market, none before it settles and when it is not new.
+
+        Raises WireError or ValueError.
+        """
         if row.status not in ("determined", "finalized"):
             return []
-        ticker, result = checked_id(row.ticker, "ticker"), _result(row.result, row.settlement_value_dollars)
+        ticker, payout = checked_ticker(row.ticker, "ticker"), _payout(row.result, row.settlement_value_dollars)
         if row.status == "finalized":
-            return self._resolve(ticker, result, (ts_recv, time_of(row.settlement_ts)))
-        self._remember(ticker, result)
+            return self._resolved(ticker, payout, ts_recv, parse_time(row.settlement_ts))
+        self._store_payout(ticker, payout)
         return []
 
-    def standing(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
-        """Return the same, and how the market stands when that is new: for those to whom nobody else tells it.
+    def status_changes(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
+        """Return the settlement of a listed market and its status where that is new, for feeds without announcements.
 
-        That a market is active is no news, unless it was told to be paused.
+        An active market is no news unless its last event was a pause. Raises WireError or ValueError.
         """
-        resolved, kind = self.result(row, ts_recv), _STANDING.get(row.status)
+        resolved, kind = self.settlement(row, ts_recv), _STATUS_CHANGES.get(row.status)
         if kind is None:
             return resolved
-        ticker = checked_id(row.ticker, "ticker")
+        ticker = checked_ticker(row.ticker, "ticker")
         if kind == "closed":
-            self._owe(ticker)  # nobody may want it any more when it settles
-        was = self._told.get((ticker, "trading"))
+            self._await_payout(ticker)  # it may not be wanted any more when it settles
+        was = self._published.get((ticker, "trading"))
         if not self._is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
             return []
         return [MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, kind, _json({"status": row.status}))]
 
-    def fee(self, body: FeeBody, tickers: Iterable[str], ts_recv: int) -> list[MarketEvent]:
+    def fee_changes(self, body: FeeBody, tickers: Iterable[str], ts_recv: int) -> list[MarketEvent]:
         """Return the new fee of each of ``tickers`` of the event, None when it is withdrawn; raises WireError."""
-        times = multiplier(body.fee_multiplier_override)
-        fee = fee_of(body.fee_type_override, times)
-        own = body.fee_type_override is not None or times is not None
+        multiplier = parse_multiplier(body.fee_multiplier_override)
+        fee = fee_schedule(body.fee_type_override, multiplier)
+        own = body.fee_type_override is not None or multiplier is not None
         value = _json(
             {
                 "event_ticker": body.event_ticker,
                 "fee_type_override": body.fee_type_override,
-                "fee_multiplier_override": None if times is None else format_micros(times),
+                "fee_multiplier_override": None if multiplier is None else format_micros(multiplier),
                 "rate": format_micros(fee.rate) if own else None,
                 "maker_rate": format_micros(fee.maker_rate) if own else None,
             }
@@ -115,39 +118,39 @@ class LifecycleReader:
             if ticker == body.event_ticker or ticker.startswith(f"{body.event_ticker}-")
         ]
 
-    def _remember(self, ticker: str, result: Result) -> None:
-        """Keep what a contract will pay: settling does not say it again."""
-        _forget_oldest(self._results, RESULTS_MAX)
-        self._results[ticker] = result
+    def _store_payout(self, ticker: str, payout: Payout) -> None:
+        """Keep what a contract will pay: the settlement does not repeat it."""
+        _forget_oldest(self._payouts, PAYOUTS_MAX)
+        self._payouts[ticker] = payout
 
-    def _owe(self, ticker: str) -> None:
-        _forget_oldest(self.owed, SEEN_MAX)
-        self.owed[ticker] = None
+    def _await_payout(self, ticker: str) -> None:
+        _forget_oldest(self.awaiting_payout, SEEN_MAX)
+        self.awaiting_payout[ticker] = None
 
-    def _resolve(self, ticker: str, result: Result, stamps: tuple[int, int | None]) -> list[MarketEvent]:
-        """Return that a market settled, unless it was told; ``stamps``: ts_recv and ts_venue."""
-        self.owed.pop(ticker, None)
+    def _resolved(self, ticker: str, payout: Payout, ts_recv: int, ts_venue: int | None) -> list[MarketEvent]:
+        """Return the settlement of a market unless it was returned before."""
+        self.awaiting_payout.pop(ticker, None)
         if not self._is_new(ticker, "resolved", ""):
             return []
-        value, void = result
+        value, void = payout
         payouts = ((InstrumentId(ticker), value), (InstrumentId(ticker + NO_SUFFIX), Price(MICROS - value)))
-        return [MarketResolved(VENUE, MarketId(ticker), *stamps, payouts, void)]
+        return [MarketResolved(VENUE, MarketId(ticker), ts_recv, ts_venue, payouts, void)]
 
-    def _is_new(self, ticker: str, about: object, value: object) -> bool:
-        mark = ticker, about
-        if mark in self._told and self._told[mark] == value:
+    def _is_new(self, ticker: str, subject: object, value: object) -> bool:
+        entry = ticker, subject
+        if entry in self._published and self._published[entry] == value:
             return False
-        self._told.pop(mark, None)
-        _forget_oldest(self._told, SEEN_MAX)
-        self._told[mark] = value
+        self._published.pop(entry, None)
+        _forget_oldest(self._published, SEEN_MAX)
+        self._published[entry] = value
         return True
 
 
-def _said(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:
-    """Return what a message is about, and what it says of that.
+def _subject_and_value(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:
+    """Return the subject of a message, and the value it gives it.
 
-    What can change back is compared with the last word only: a market is paused more than once, and messages
-    of that carry no time. A connection that lags may thus take the last word back, until it has caught up.
+    What can change back is compared with the last value only: a market is paused more than once, and
+    such messages carry no time. A connection that lags may thus undo the last value until it has caught up.
     """
     if body.event_type in ("activated", "deactivated"):
         return "trading", "activated" if body.event_type == "activated" or body.is_deactivated is False else "paused"
@@ -156,48 +159,48 @@ def _said(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:
     if body.event_type == "close_date_updated":
         return "close", body.close_ts
     if body.event_type == "metadata_updated":
-        return "metadata", ts_recv // _MINUTE  # says nothing but that
+        return "metadata", ts_recv // _MINUTE  # the message has no content
     return (body.event_type, body.settled_ts, body.determination_ts, body.open_ts, body.close_ts), True
 
 
-def _change(kind: MarketChangeKind, body: LifecycleBody, ts_recv: int, about: Mapping[str, Any]) -> MarketChange:
-    value = _json({"event_type": body.event_type, **{key: each for key, each in about.items() if each is not None}})
-    stamp = seconds(body.settled_ts or body.determination_ts)
+def _change(kind: MarketChangeKind, body: LifecycleBody, ts_recv: int, fields: Mapping[str, Any]) -> MarketChange:
+    value = _json({"event_type": body.event_type, **{key: each for key, each in fields.items() if each is not None}})
+    stamp = unix_seconds_ns(body.settled_ts or body.determination_ts)
     return MarketChange(VENUE, MarketId(body.market_ticker), None, ts_recv, stamp, kind, value)
 
 
 def _created(body: LifecycleBody, ts_recv: int) -> MarketChange:
-    market = announced(body, ts_recv)
+    market = announced_market(body, ts_recv)
     change = _change("created", body, ts_recv, {"open_ts": body.open_ts, "close_ts": body.close_ts})
     return msgspec.structs.replace(change, market=market)
 
 
-def _regridded(body: LifecycleBody, ts_recv: int) -> MarketChange:
-    bands = bands_of(body.price_ranges)
-    about = {"price_level_structure": body.price_level_structure, "price_ranges": body.price_ranges}
-    change = _change("tick_size", body, ts_recv, about)
+def _new_price_grid(body: LifecycleBody, ts_recv: int) -> MarketChange:
+    bands = parse_bands(body.price_ranges)
+    fields = {"price_level_structure": body.price_level_structure, "price_ranges": body.price_ranges}
+    change = _change("tick_size", body, ts_recv, fields)
     return msgspec.structs.replace(change, tick_size=min(band.step for band in bands), bands=bands)
 
 
-def _determined(body: LifecycleBody, ts_recv: int) -> MarketChange:
-    about = {"result": body.result, "settlement_value": body.settlement_value}
-    return _change("closed", body, ts_recv, about)
+def _outcome_determined(body: LifecycleBody, ts_recv: int) -> MarketChange:
+    fields = {"result": body.result, "settlement_value": body.settlement_value}
+    return _change("closed", body, ts_recv, fields)
 
 
 def _deactivated(body: LifecycleBody, ts_recv: int) -> MarketChange:
     return _change("activated" if body.is_deactivated is False else "paused", body, ts_recv, {})
 
 
-def _result(result: str | None, value: str | None) -> Result:
+def _payout(result: str | None, value: str | None) -> Payout:
     if not value and result not in ("yes", "no"):
         raise WireError("determined without a result")
     price = parse_price(value) if value else Price(MICROS if result == "yes" else 0)
     return price, result == "scalar"
 
 
-def _forget_oldest(known: dict[Any, Any], most: int) -> None:
-    """Make room for one more of ``most``."""
-    while len(known) >= most:
+def _forget_oldest(known: dict[Any, Any], entries_max: int) -> None:
+    """Make room for one more entry when ``known`` holds ``entries_max``."""
+    while len(known) >= entries_max:
         del known[next(iter(known))]
 
 
@@ -205,7 +208,7 @@ def _json(value: Mapping[str, Any]) -> str:
     return msgspec.json.encode(value).decode()
 
 
-_STANDING: Final[dict[str, MarketChangeKind]] = {
+_STATUS_CHANGES: Final[dict[str, MarketChangeKind]] = {
     "active": "activated",
     "inactive": "paused",
     "closed": "closed",
@@ -213,13 +216,13 @@ _STANDING: Final[dict[str, MarketChangeKind]] = {
     "disputed": "closed",
     "amended": "closed",
 }
-_TELLERS: Final[dict[str, Callable[[LifecycleBody, int], MarketEvent]]] = {
+_CHANGES: Final[dict[str, Callable[[LifecycleBody, int], MarketEvent]]] = {
     "created": _created,
     "activated": lambda body, ts_recv: _change("activated", body, ts_recv, {}),
     "deactivated": _deactivated,
     "close_date_updated": lambda body, ts_recv: _change("rules", body, ts_recv, {"close_ts": body.close_ts}),
     "metadata_updated": lambda body, ts_recv: _change("rules", body, ts_recv, {}),
-    "determined": _determined,
+    "determined": _outcome_determined,
     "settled": lambda body, ts_recv: _change("closed", body, ts_recv, {"settled_ts": body.settled_ts}),
-    "price_level_structure_updated": _regridded,
+    "price_level_structure_updated": _new_price_grid,
 }

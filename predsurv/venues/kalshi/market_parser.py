@@ -1,12 +1,11 @@
-"""A market as Kalshi lists or announces it, turned into ours: pure, one row at a time.
+"""Parser for one market as Kalshi lists or announces it: a row at a time, without I/O.
 
-Kept apart from ``catalog`` (which fetches pages) because the stream announces new markets too and
+Separate from ``catalog``, which fetches pages, because the stream announces new markets too and
 must not depend on HTTP.
 """
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -14,11 +13,12 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from predsurv.core.errors import WireError
-from predsurv.core.ids import ID_CHARS_MAX, EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import FeeSchedule, Market, MarketStatus, Outcome, PriceBand
 from predsurv.core.num import MICROS, ONE, Money, Price, Size, parse_micros, parse_micros_floor, parse_price
 from predsurv.venues.kalshi.rest_wire import EventRow, MarketRow, SeriesRow
 from predsurv.venues.kalshi.wire import LifecycleBody, Metadata, WireBand
+from predsurv.venues.parsing import checked_id, parse_date
 
 VENUE: Final = VenueName("kalshi")
 NO_SUFFIX: Final = ":no"
@@ -50,14 +50,12 @@ _STATUS: Final[dict[str, MarketStatus]] = {
     "disputed": "disputed",
     "finalized": "resolved",
 }
-_ID = re.compile(r"[\x21-\x39\x3b-\x7e]+\Z")
 _SLUG = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
-_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
 _NS_MAX: Final = 2**63 - 1
 
 
 class SeriesTerms(Struct, frozen=True, gc=False):
-    """What the markets of an event share. An unknown series may charge makers as much as takers."""
+    """What the markets of an event share. Of an unknown series makers are taken to pay as much as takers."""
 
     title: str = ""
     series: str | None = None
@@ -67,17 +65,17 @@ class SeriesTerms(Struct, frozen=True, gc=False):
     fee: FeeSchedule = FeeSchedule("kalshi", TAKER_RATE, maker_rate=TAKER_RATE)
 
 
-def market_of(row: MarketRow, terms: SeriesTerms, fetched_at: int) -> Market | None:
-    """Return our market, None for a combination of other markets; raises WireError or ValueError.
+def parse_market(row: MarketRow, terms: SeriesTerms, fetched_at: int) -> Market | None:
+    """Return the market in ``row``, None for a combination of other markets; raises WireError or ValueError.
 
-    Volumes are contracts, each worth one dollar in the end. The venue's own best prices are
-    sentinels as often as prices: they count for ``liquidity`` when a size stands behind them.
+    Volumes are contracts, each worth one dollar when it pays. The venue's best prices may be
+    sentinels of an empty side: they count for ``liquidity`` only with a size.
     """
-    ticker = checked_id(row.ticker, "ticker")
+    ticker = checked_ticker(row.ticker, "ticker")
     if row.mve_collection_ticker or ticker.startswith(COMBO_PREFIX):
         return None
-    event = checked_id(row.event_ticker, "event_ticker")
-    bands = bands_of(row.price_ranges)
+    event = checked_ticker(row.event_ticker, "event_ticker")
+    bands = parse_bands(row.price_ranges)
     status = _STATUS.get(row.status, "paused")
     if status == "resolved" and row.result == "scalar":
         status = "void"
@@ -91,7 +89,7 @@ def market_of(row: MarketRow, terms: SeriesTerms, fetched_at: int) -> Market | N
         tick_size=min(band.step for band in bands),
         min_order_size=ORDER_SIZE_MIN,
         fetched_at=fetched_at,
-        series_id=terms.series or series_of(event),
+        series_id=terms.series or series_ticker(event),
         description=(row.rules_primary or "")[:DESCRIPTION_CHARS_MAX] or None,
         category=terms.category,
         tags=terms.tags,
@@ -102,14 +100,14 @@ def market_of(row: MarketRow, terms: SeriesTerms, fetched_at: int) -> Market | N
         volume_24h=_contracts(row.volume_24h_fp),
         liquidity=_liquidity(row),
         open_interest=_contracts(row.open_interest_fp),
-        close_time=time_of(row.close_time),
-        url=_url(terms.series or series_of(event)),
+        close_time=parse_time(row.close_time),
+        url=_url(terms.series or series_ticker(event)),
         rules_hash=sha256(f"{row.rules_primary or ''}\n{row.rules_secondary or ''}".encode()).hexdigest(),
         tradable=status == "active",
     )
 
 
-def announced(body: LifecycleBody, ts_recv: int) -> Market | None:
+def announced_market(body: LifecycleBody, ts_recv: int) -> Market | None:
     """Return the market in a ``created`` message; its series and fees are not known yet."""
     about = body.additional_metadata or Metadata()
     row = MarketRow(
@@ -122,28 +120,28 @@ def announced(body: LifecycleBody, ts_recv: int) -> Market | None:
         rules_primary=about.rules_primary,
         rules_secondary=about.rules_secondary,
     )
-    market = market_of(row, SeriesTerms(), ts_recv)
-    return None if market is None else replace(market, close_time=seconds(body.close_ts))
+    market = parse_market(row, SeriesTerms(), ts_recv)
+    return None if market is None else replace(market, close_time=unix_seconds_ns(body.close_ts))
 
 
-def terms_of(row: EventRow, series: SeriesRow | None, since: int | None = None) -> SeriesTerms:
-    """Return what an event's markets share; the event's own fee goes before its series'."""
-    name = row.series_ticker or series_of(row.event_ticker)
+def event_terms(row: EventRow, series: SeriesRow | None, since: int | None = None) -> SeriesTerms:
+    """Return the terms of an event's markets; the event's own fee takes precedence over its series'."""
+    name = row.series_ticker or series_ticker(row.event_ticker)
     kind = row.fee_type_override or (series.fee_type if series else None)
-    own = multiplier(row.fee_multiplier_override)
+    own = parse_multiplier(row.fee_multiplier_override)
     if own is None and series is not None:
-        own = multiplier(series.fee_multiplier)
+        own = parse_multiplier(series.fee_multiplier)
     return SeriesTerms(
         title=row.title or "",
         series=name,
         category=row.category or (series.category if series else None),
         tags=tuple(tag[:TEXT_CHARS_MAX] for tag in ((series.tags if series else None) or ())[:TAGS_MAX]),
         mutually_exclusive=bool(row.mutually_exclusive),
-        fee=fee_of(kind, own, since),
+        fee=fee_schedule(kind, own, since),
     )
 
 
-def fee_of(kind: str | None, times: int | None, since: int | None = None) -> FeeSchedule:
+def fee_schedule(kind: str | None, times: int | None, since: int | None = None) -> FeeSchedule:
     """Return the fees of ``kind`` (``quadratic`` …) times a multiplier in micros (None: 1).
 
     Makers of a kind that is not known are taken to pay what takers pay: too much, never too little.
@@ -154,11 +152,11 @@ def fee_of(kind: str | None, times: int | None, since: int | None = None) -> Fee
 
 
 def is_known_fee(kind: str | None) -> bool:
-    """Return whether ``fee_of`` knows what makers pay."""
+    """Return whether ``fee_schedule`` knows what makers pay."""
     return kind in _MAKER_SHARES
 
 
-def multiplier(raw: Raw) -> int | None:
+def parse_multiplier(raw: Raw) -> int | None:
     """Return a fee multiplier (a JSON number) in micros, None for null; raises WireError."""
     digits = bytes(raw).strip(b'"').decode("ascii", "replace")
     if digits == "null":
@@ -169,7 +167,7 @@ def multiplier(raw: Raw) -> int | None:
         raise WireError(f"fee multiplier: {error}") from None
 
 
-def bands_of(ranges: Sequence[WireBand] | None) -> tuple[PriceBand, ...]:
+def parse_bands(ranges: Sequence[WireBand] | None) -> tuple[PriceBand, ...]:
     """Return the price grid, whole cents where none is given; raises WireError or ValueError."""
     if not ranges:
         return _CENT_BANDS
@@ -181,40 +179,33 @@ def bands_of(ranges: Sequence[WireBand] | None) -> tuple[PriceBand, ...]:
     return bands
 
 
-def instrument(key: InstrumentKey) -> tuple[str, bool]:
+def ticker_of(key: InstrumentKey) -> tuple[str, bool]:
     """Return the ticker that ``key`` trades under and whether it is the NO outcome."""
     return key.market_id, key.instrument_id.endswith(NO_SUFFIX)
 
 
-def series_of(event_ticker: str) -> str:
-    """Return the series that an event's ticker begins with."""
+def series_ticker(event_ticker: str) -> str:
+    """Return the ticker of the series that an event's ticker begins with."""
     return event_ticker.partition("-")[0]
 
 
-def seconds(stamp: int | None) -> int | None:
-    """Return unix seconds in ns UTC; None when absent or beyond all sense."""
+def unix_seconds_ns(stamp: int | None) -> int | None:
+    """Return unix seconds as ns UTC; None when absent, not positive or beyond 63 bits."""
     return None if stamp is None or not 0 < stamp <= _NS_MAX // 10**9 else stamp * 10**9
 
 
-def time_of(date: str | None) -> int | None:
-    """Return an RFC 3339 date in ns UTC; None when absent or no such date."""
-    try:
-        moment = datetime.fromisoformat(date) if date else None
-        nanos = (moment - _EPOCH) // timedelta(microseconds=1) * 1_000 if moment else 0
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return nanos if 0 < nanos <= _NS_MAX else None
+def parse_time(date: str | None) -> int | None:
+    """Return an RFC 3339 date in ns UTC; None when absent, unreadable or 0."""
+    return parse_date(date) or None
 
 
-def checked_id(name: str, what: str) -> str:
-    """Return ``name`` when it can be an id; raises WireError when empty, too long or not printable."""
-    if len(name) > ID_CHARS_MAX - len(NO_SUFFIX) or not _ID.match(name):
-        raise WireError(f"{what} is not an id")
-    return name
+def checked_ticker(name: str, what: str) -> str:
+    """Return ``name`` when it can be a ticker; raises WireError when empty, too long, not printable or with a colon."""
+    return checked_id(name, what, suffix=NO_SUFFIX)
 
 
 def _question(title: str, subtitle: str | None) -> str:
-    """Return the title, with what tells this market from its siblings."""
+    """Return the title, with the subtitle that tells this market from others of its event."""
     if subtitle and subtitle.casefold() not in title.casefold():
         title = f"{title} – {subtitle}"
     return title[:TEXT_CHARS_MAX]
@@ -225,7 +216,7 @@ def _contracts(text: str | None) -> Money | None:
 
 
 def _liquidity(row: MarketRow) -> Money:
-    """Return the money that rests at the best prices, micros: as far as a row tells."""
+    """Return the money that rests at the best prices in micros, as far as the row has them."""
     bid, bids = _level(row.yes_bid_dollars, row.yes_bid_size_fp)
     ask, asks = _level(row.yes_ask_dollars, row.yes_ask_size_fp)
     return Money((bid * bids + (MICROS - ask) * asks) // MICROS)

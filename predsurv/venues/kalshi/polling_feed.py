@@ -1,7 +1,6 @@
-"""Books without a key: asked for again and again, and told as what changed between two answers.
+"""Order books without an API key: polled over REST, their changes between two answers as deltas.
 
-Kept apart from the stream because it is another promise: what happened between two polls is not
-known, so covered time is ``polled``, never ``live``.
+What happened between two polls is not known, so time covered by this feed is ``polled``, never ``live``.
 """
 
 import asyncio
@@ -10,13 +9,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 from predsurv.core.errors import PredsurvError, TransientError, WireError
-from predsurv.core.events import BookDelta, Connected, Disconnected, GapReason, Malformed, MarketEvent
+from predsurv.core.events import BookDelta, Connected, Disconnected, GapReason, MarketEvent
 from predsurv.core.ids import InstrumentKey, Side
-from predsurv.core.num import MICROS, Price, Size
+from predsurv.core.num import Price, Size, complement
 from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
 from predsurv.ports import Clock
@@ -25,117 +23,126 @@ from predsurv.venues.kalshi.lifecycle import LifecycleReader
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.rest import KalshiRest
 from predsurv.venues.kalshi.rest_wire import RestBook, read_books
-from predsurv.venues.kalshi.settlement_lookup import ROUND, SettlementLookup
+from predsurv.venues.kalshi.settlement_lookup import ROUND_INTERVAL, SettlementLookup
+from predsurv.venues.parsing import Stamp, malformed
 
 TICKERS_MAX: Final = 100
 """Most books one request may ask for."""
-INTERVAL: Final = 1_000_000_000
-"""The same book is not asked for more often than this (ns)."""
+POLL_INTERVAL: Final = 1_000_000_000
+"""Shortest time (ns) between two requests for the same book."""
 RETRY_INTERVAL: Final = 2_000_000_000
 ANSWERS_WAITING_MAX: Final = 8
-DETAIL_CHARS_MAX: Final = 120
 
-Change = tuple[Side, Price, int]
-"""(side, price, new size in micros) of one level."""
+
+class LevelChange(NamedTuple):
+    """A new size in micros at a price, 0 for a level that is gone."""
+
+    side: Side
+    price: Price
+    size: int
+
 
 _FINAL_STATUSES: Final = frozenset({401, 403, 410})
 _logger = logging.getLogger(__name__)
 
 
 class PolledBooks:
-    """The books as of the last polls, and what each answer says about them; synchronous.
+    """The books as of the last polls, and the events of each answer; without I/O.
 
-    An epoch lasts from one failed poll to the next.
+    ``epoch`` counts the times that polling recovered from a failure.
     """
 
     def __init__(self) -> None:
-        self.shelf = BookSet()
+        self.book_set = BookSet()
         self.epoch = 0
         self._up = False
         self._numbers = NumberCache()
 
     def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set what is wanted."""
-        have = {key for line in self.shelf.lines.values() for key in line.keys}
-        self.shelf.drop(have - want)
-        self.shelf.want(want - have)
+        """Set the wanted instruments."""
+        have = {key for book in self.book_set.by_ticker.values() for key in book.keys}
+        self.book_set.drop(have - want)
+        self.book_set.want(want - have)
 
-    def chunks(self) -> list[list[str]]:
-        """Return the tickers to ask for, a list a request."""
-        tickers = sorted(self.shelf.lines)
+    def ticker_chunks(self) -> list[list[str]]:
+        """Return the tickers to poll, a list for each request."""
+        tickers = sorted(self.book_set.by_ticker)
         return [tickers[start : start + TICKERS_MAX] for start in range(0, len(tickers), TICKERS_MAX)]
 
-    def answered(self, asked: Sequence[str], body: bytes, ts_recv: int) -> list[MarketEvent]:
-        """Return what the answer to ``asked`` says; books that it leaves out are not known any more."""
+    def apply_answer(self, requested: Sequence[str], body: bytes, ts_recv: int) -> list[MarketEvent]:
+        """Return the events of the answer to ``requested``; books that it leaves out become invalid."""
         out: list[MarketEvent] = []
         if not self._up:
             self._up = True
             self.epoch += 1
             out.append(Connected(VENUE, ts_recv, self.epoch, 1))
         try:
-            books = {book.ticker: book for book in read_books(body).orderbooks}
+            answered = {book.ticker: book for book in read_books(body).orderbooks}
         except (ValueError, RecursionError) as error:
-            out.append(_malformed(body, error, ts_recv))
-            self._lose(asked, "decode_error", ts_recv, out)
+            out.append(malformed(VENUE, body, error, ts_recv))
+            self._invalidate(requested, "decode_error", ts_recv, out)
             return out
-        for ticker in asked:
-            line = self.shelf.lines.get(ticker)
-            if line is not None and ticker in books:
-                self._book(line, books[ticker], ts_recv, out)
-        self._lose([ticker for ticker in asked if ticker not in books], "stall", ts_recv, out)
+        for ticker in requested:
+            book = self.book_set.by_ticker.get(ticker)
+            if book is not None and ticker in answered:
+                self._apply_book(book, answered[ticker], ts_recv, out)
+        self._invalidate([ticker for ticker in requested if ticker not in answered], "stall", ts_recv, out)
         return out
 
-    def failed(self, reason: str, ts_recv: int) -> list[MarketEvent]:
-        """Return what a failed poll means: nothing is known of any book until the next answer."""
+    def apply_failure(self, reason: str, ts_recv: int) -> list[MarketEvent]:
+        """Return the events of a failed poll: every book is invalid until the next answer."""
         out: list[MarketEvent] = []
-        self._lose([*self.shelf.lines], "disconnect", ts_recv, out)
+        self._invalidate([*self.book_set.by_ticker], "disconnect", ts_recv, out)
         if self._up:
             self._up = False
             out.append(Disconnected(VENUE, ts_recv, self.epoch, 0, sanitise(reason)))
         return out
 
-    def refused(self, asked: Sequence[str], ts_recv: int) -> list[MarketEvent]:
-        """Return what the refusal of one request means."""
+    def apply_refusal(self, requested: Sequence[str], ts_recv: int) -> list[MarketEvent]:
+        """Return the events of one refused request: its books become invalid."""
         out: list[MarketEvent] = []
-        self._lose(asked, "disconnect", ts_recv, out)
+        self._invalidate(requested, "disconnect", ts_recv, out)
         return out
 
-    def _book(self, line: MarketBook, book: RestBook, ts_recv: int, out: list[MarketEvent]) -> None:
-        yes, no = book.orderbook_fp.yes_dollars or [], book.orderbook_fp.no_dollars or []
+    def _apply_book(self, book: MarketBook, answer: RestBook, ts_recv: int, out: list[MarketEvent]) -> None:
+        yes, no = answer.orderbook_fp.yes_dollars or [], answer.orderbook_fp.no_dollars or []
         try:
             bids, asks = self._numbers.book(yes, no)
         except (WireError, ValueError) as error:
-            out.append(_malformed(line.ticker.encode(), error, ts_recv))
-            self._lose([line.ticker], "decode_error", ts_recv, out)
+            out.append(malformed(VENUE, book.ticker.encode(), error, ts_recv))
+            self._invalidate([book.ticker], "decode_error", ts_recv, out)
             return
-        live = dict(line.live)
-        changes = [*_changes(line, bids, asks)]
+        live = dict(book.live)
+        changes = [*_changes(book, bids, asks)]
         for key, mirrored in live.items():
-            out += [_delta(key, ts_recv, self.epoch, _seen(change, mirrored=mirrored)) for change in changes]
-        self.shelf.open(line, bids, asks)
-        stamps = (ts_recv, self.epoch, None)
-        out += [snapshot(key, (bids, asks, mirror), stamps) for key, mirror in line.live if key not in live]
+            out += [_delta(key, ts_recv, self.epoch, change, mirrored=mirrored) for change in changes]
+        self.book_set.replace(book, bids, asks)
+        stamp = Stamp(ts_recv, self.epoch)
+        out += [snapshot(key, book, stamp, mirrored=mirrored) for key, mirrored in book.live if key not in live]
 
-    def _lose(self, tickers: Sequence[str], reason: GapReason, ts_recv: int, out: list[MarketEvent]) -> None:
-        lines = [line for line in map(self.shelf.lines.get, tickers) if line is not None]
-        self.shelf.lose(lines, (ts_recv, reason, self.epoch), out)
-        self.shelf.lost.clear()
+    def _invalidate(self, tickers: Sequence[str], reason: GapReason, ts_recv: int, out: list[MarketEvent]) -> None:
+        books = [book for book in map(self.book_set.by_ticker.get, tickers) if book is not None]
+        self.book_set.invalidate(books, reason, Stamp(ts_recv, self.epoch), out)
+        self.book_set.lost.clear()
 
 
 class PollingFeed:
-    """A ``Feed`` that asks for every wanted book in turn, as fast as the request limit allows.
+    """A ``Feed`` that polls every wanted book in turn, as fast as the request limit allows.
 
-    In between it asks how the markets stand: nobody else tells of pauses and settlements. Must be
-    made and used inside one running event loop. A slow reader slows the polls.
+    In between it asks for the status of the markets, the only source of pauses and settlements.
+    Must be made and used inside one running event loop. A slow consumer slows the polls.
     """
 
     def __init__(self, rest: KalshiRest, clock: Clock) -> None:
         self._rest = rest
         self._clock = clock
-        self._polls = PolledBooks()
-        announcements = LifecycleReader()
-        self._inquiry = SettlementLookup(
-            rest, lambda: (*self._polls.shelf.lines, *announcements.owed), announcements.standing, clock
+        self._books = PolledBooks()
+        lifecycle = LifecycleReader()
+        self._settlements = SettlementLookup(
+            rest,
+            lambda: (*self._books.book_set.by_ticker, *lifecycle.awaiting_payout),
+            lifecycle.status_changes,
+            clock,
         )
         self._answers: deque[Callable[[], list[MarketEvent]]] = deque()
         self._filled = asyncio.Event()
@@ -144,18 +151,18 @@ class PollingFeed:
         self._closed = False
 
     async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set the whole desired set; what is no longer wanted stops at once."""
+        """Set the whole desired set; events of what is no longer wanted stop at once."""
         if self._closed:
             return
-        self._polls.watch(want)
+        self._books.watch(want)
         if want and self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"{VENUE} polling")
             self._task.add_done_callback(lambda _: self._filled.set())
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
-        """Yield what each answer said, read in the consumer's time.
+        """Yield the events of each answer, parsed when the consumer asks for them.
 
-        Raises PermanentError when the venue refuses for good, and whatever a defect raised in a poll.
+        Raises PermanentError when the venue refuses for good, and any programming error of a poll.
         """
         while True:
             await self._filled.wait()
@@ -172,7 +179,7 @@ class PollingFeed:
                 self._filled.clear()
 
     def put_events(self, events: Sequence[MarketEvent]) -> None:
-        """Take what was found out about markets."""
+        """Queue events about markets."""
         self._put(lambda: [*events])
 
     async def aclose(self) -> None:
@@ -187,61 +194,53 @@ class PollingFeed:
         due = self._clock.monotonic()
         while True:
             began = self._clock.monotonic()
-            for asked in self._polls.chunks():
-                await self._poll(asked)
+            for tickers in self._books.ticker_chunks():
+                await self._poll(tickers)
             if began >= due:
-                due = began + ROUND
-                await self._inquiry.round(self)
-            await self._clock.sleep(INTERVAL - (self._clock.monotonic() - began))
+                due = began + ROUND_INTERVAL
+                await self._settlements.round(self)
+            await self._clock.sleep(POLL_INTERVAL - (self._clock.monotonic() - began))
 
-    async def _poll(self, asked: Sequence[str]) -> None:
+    async def _poll(self, tickers: Sequence[str]) -> None:
         while len(self._answers) >= ANSWERS_WAITING_MAX:
             self._room.clear()
             await self._room.wait()
         try:
-            body = await self._rest.get("/markets/orderbooks", [("tickers", ticker) for ticker in asked])
+            body = await self._rest.get("/markets/orderbooks", [("tickers", ticker) for ticker in tickers])
         except (TransientError, WireError) as error:
-            await self._fail(partial(self._polls.failed, str(error), self._clock.now()), error)
+            await self._fail(partial(self._books.apply_failure, str(error), self._clock.now()), error)
         except StatusError as error:
             if error.status in _FINAL_STATUSES:
                 raise
-            await self._fail(partial(self._polls.refused, asked, self._clock.now()), error)
+            await self._fail(partial(self._books.apply_refusal, tickers, self._clock.now()), error)
         else:
-            self._put(partial(self._polls.answered, asked, body, self._clock.now()))
+            self._put(partial(self._books.apply_answer, tickers, body, self._clock.now()))
 
-    async def _fail(self, tell: Callable[[], list[MarketEvent]], error: PredsurvError) -> None:
+    async def _fail(self, events: Callable[[], list[MarketEvent]], error: PredsurvError) -> None:
         _logger.warning("%s: a poll failed: %s", VENUE, sanitise(str(error)))
-        self._put(tell)
+        self._put(events)
         await self._clock.sleep(RETRY_INTERVAL)
 
-    def _put(self, tell: Callable[[], list[MarketEvent]]) -> None:
-        self._answers.append(tell)
+    def _put(self, events: Callable[[], list[MarketEvent]]) -> None:
+        self._answers.append(events)
         self._filled.set()
 
 
-def _changes(line: MarketBook, bids: Sizes, asks: Sizes) -> Iterator[Change]:
-    """Yield (side, price, new size) of every level that is not as it was: what is gone first.
+def _changes(book: MarketBook, bids: Sizes, asks: Sizes) -> Iterator[LevelChange]:
+    """Yield the change of every level of ``book`` whose size is not that in ``bids`` and ``asks``.
 
-    Levels that go make room for those that come, so the book is never crossed in between.
+    Removed levels come first, so that the book is never crossed in between.
     """
-    sides: tuple[tuple[Side, Sizes, Sizes], ...] = (("bid", line.bids, bids), ("ask", line.asks, asks))
+    sides: tuple[tuple[Side, Sizes, Sizes], ...] = (("bid", book.bids, bids), ("ask", book.asks, asks))
     for side, before, after in sides:
-        yield from ((side, price, 0) for price in before if price not in after)
+        yield from (LevelChange(side, price, 0) for price in before if price not in after)
     for side, before, after in sides:
-        yield from ((side, price, size) for price, size in after.items() if before.get(price) != size)
+        yield from (LevelChange(side, price, size) for price, size in after.items() if before.get(price) != size)
 
 
-def _seen(change: Change, *, mirrored: bool) -> Change:
-    """Return a change as an outcome sees it."""
+def _delta(key: InstrumentKey, ts_recv: int, epoch: int, change: LevelChange, *, mirrored: bool) -> BookDelta:
+    """Return a change as ``key`` sees it; ``mirrored`` for the NO outcome."""
     side, price, size = change
-    return ("ask" if side == "bid" else "bid", Price(MICROS - price), size) if mirrored else change
-
-
-def _delta(key: InstrumentKey, ts_recv: int, epoch: int, change: Change) -> BookDelta:
-    side, price, size = change
+    if mirrored:
+        side, price = ("ask" if side == "bid" else "bid"), complement(price)
     return BookDelta(key, ts_recv, None, epoch, None, side, price, Size(size))
-
-
-def _malformed(payload: bytes, error: Exception, ts_recv: int) -> Malformed:
-    digest = blake2b(payload, digest_size=16).hexdigest()
-    return Malformed(VENUE, ts_recv, sanitise(str(error), DETAIL_CHARS_MAX), digest)

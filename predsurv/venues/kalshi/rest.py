@@ -1,7 +1,6 @@
-"""Requests to Kalshi's REST interface: paced, signed when there is a key, refusals explained.
+"""Requests to Kalshi's REST interface: rate limited, signed when there is a key, refusals explained.
 
-Kept apart because catalogue and polling must share one request limit and say the same when a key
-is refused.
+Catalogue and polling share one request limit and one explanation of a refused key.
 """
 
 import asyncio
@@ -18,6 +17,7 @@ from predsurv.ports import Clock
 from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.rest_wire import read_limits
+from predsurv.venues.parsing import ISSUE_CHARS_MAX
 
 ANONYMOUS_PER_SECOND: Final = 3
 """The venue publishes no limit for requests without a key; at 4 to 5 a second some were refused."""
@@ -25,47 +25,50 @@ ANONYMOUS_PER_SECOND: Final = 3
 TOKENS_PER_REQUEST: Final = 10
 REQUESTS_PER_SECOND_MAX: Final = 200
 SKEW_TOLERATED: Final = 5_000_000_000
-"""Clock difference (ns) that is never taken for the cause of a refusal."""
+"""Clock difference (ns) that is not taken for the cause of a refusal."""
 
 _S: Final = 1_000_000_000
 _logger = logging.getLogger(__name__)
 
 
 class RequestBudget:
-    """How fast one account (or, without a key, this machine) may ask; shared by all that ask."""
+    """Request limit of one account (or, without a key, of this machine), shared by all requests.
+
+    ``is_known``: the account's own limit was asked for.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.limiter = _bucket(clock, ANONYMOUS_PER_SECOND, ANONYMOUS_PER_SECOND)
-        self.learning = asyncio.Lock()
-        self.is_learnt = False
+        self.lock = asyncio.Lock()
+        self.is_known = False
 
 
 class KalshiRest:
-    """Everything below ``base_url``; ``signer`` is None without a key."""
+    """The REST interface at ``base_url``; ``signer`` is None without a key."""
 
     def __init__(
-        self, base_url: str, http: Http, clock: Clock, pace: RequestBudget, *, signer: RequestSigner | None = None
+        self, base_url: str, http: Http, clock: Clock, budget: RequestBudget, *, signer: RequestSigner | None = None
     ) -> None:
         self._base = base_url.rstrip("/")
         self._http = http
         self._clock = clock
-        self._pace = pace
+        self._budget = budget
         self._signer = signer
 
     async def get(self, path: str, params: Params | None = None) -> bytes:
-        """Return the body of ``path``, trying again while that can help.
+        """Return the body of ``path``; transient failures are retried.
 
         Raises RateLimited, TransientError, StatusError, WireError, or PermanentError for a refused key.
         """
-        if self._signer is not None and not self._pace.is_learnt:
-            async with self._pace.learning:
-                if not self._pace.is_learnt:
-                    await self._learn_limits()
-                    self._pace.is_learnt = True
+        if self._signer is not None and not self._budget.is_known:
+            async with self._budget.lock:
+                if not self._budget.is_known:
+                    await self._read_limits()
+                    self._budget.is_known = True
         return await self._get(path, params)
 
     async def refusal(self) -> PermanentError:
-        """Return the error that says why a key is refused: a wrong clock looks like a wrong key."""
+        """Return the error that explains a refused key: a wrong clock is refused like a wrong key."""
         skew = await self._skew()
         if skew is not None and abs(skew) > SKEW_TOLERATED:
             return PermanentError(
@@ -78,33 +81,33 @@ class KalshiRest:
         )
 
     async def aclose(self) -> None:
-        """Give back all connections; safe to call twice."""
+        """Close all connections; safe to call twice."""
         await self._http.aclose()
 
     async def _get(self, path: str, params: Params | None) -> bytes:
         url, signer = self._base + path, self._signer
         sign = None if signer is None else lambda: signer.headers("GET", url)
         try:
-            return await self._http.get(url, params=params, sign=sign, limiter=self._pace.limiter)
+            return await self._http.get(url, params=params, sign=sign, limiter=self._budget.limiter)
         except StatusError as error:
             if error.status in (401, 403) and signer is not None:
                 raise await self.refusal() from None
             raise
 
-    async def _learn_limits(self) -> None:
-        """Take the account's own request limit; without an answer the anonymous one stays."""
+    async def _read_limits(self) -> None:
+        """Set the account's own request limit; without an answer the anonymous one stays."""
         try:
             read = read_limits(await self._get("/account/limits", None)).read
             rate = min(max(read.refill_rate // TOKENS_PER_REQUEST, 1), REQUESTS_PER_SECOND_MAX)
             burst = min(max(read.bucket_capacity // TOKENS_PER_REQUEST, 1), REQUESTS_PER_SECOND_MAX)
         except (StatusError, WireError, ValueError, RecursionError) as error:
-            said = sanitise(str(error), 200)
-            _logger.warning("%s: the account's request limit is not known (%s); using the anonymous one", VENUE, said)
+            detail = sanitise(str(error), ISSUE_CHARS_MAX)
+            _logger.warning("%s: the account's request limit is not known (%s); using the anonymous one", VENUE, detail)
             return
-        self._pace.limiter = _bucket(self._clock, rate, burst)
+        self._budget.limiter = _bucket(self._clock, rate, burst)
 
     async def _skew(self) -> int | None:
-        """Return how far this clock is ahead of the venue's in ns, to a second; None when it does not tell."""
+        """Return how far this clock is ahead of the venue's in ns, to a second; None when unknown."""
         try:
             reply = await self._http.exchange("GET", f"{self._base}/exchange/status")
             moment = parsedate_to_datetime(reply.headers.get("Date", ""))

@@ -1,7 +1,7 @@
 """The answers of Kalshi's REST interface as msgspec structs.
 
-Kept apart from what they mean because a changed wire format changes this file only. Source:
-Kalshi's OpenAPI 3.31 and recorded answers. Fields that nobody reads are left out.
+A changed wire format changes this file only. Source: Kalshi's OpenAPI 3.31 and recorded answers.
+Unused fields are left out.
 """
 
 import msgspec
@@ -11,7 +11,7 @@ from predsurv.venues.kalshi.wire import NULL, Texts, WireBand
 
 
 class RestLadder(Struct, gc=False):
-    """Both sides' bids of one market as REST tells them; an empty side is ``[]``."""
+    """The bids of both outcomes of one market; an empty side is ``[]``."""
 
     yes_dollars: Texts | None = None
     no_dollars: Texts | None = None
@@ -31,7 +31,7 @@ class RestBooks(Struct, gc=False):
 
 
 class MarketsPage(Struct, gc=False):
-    """A page of ``/markets``, ``/events`` or ``/series``: rows not yet read, and where to go on."""
+    """A page of ``/markets``, ``/events`` or ``/series``: undecoded rows, and the cursor of the next page."""
 
     markets: list[Raw] = []
     events: list[Raw] = []
@@ -114,7 +114,7 @@ class FeeChanges(Struct, gc=False):
 
 
 class RateLimitRow(Struct, gc=False):
-    """Tokens a second and at most at once; a request costs ten."""
+    """Tokens per second and burst; a request costs ten."""
 
     refill_rate: int
     bucket_capacity: int

@@ -1,7 +1,4 @@
-"""Kalshi as the program sees it: a catalogue and feeds made from the configuration.
-
-Kept apart because it is the only place that knows the addresses and all parts of the adapter.
-"""
+"""The Kalshi venue: makes its catalogues and feeds from the configuration."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -24,11 +21,11 @@ from predsurv.venues.streaming.context import StreamSocket, StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.session import StreamPolicy
 
-# The two outcomes trade in one book; with a key it is streamed and numbered, without one polled.
+# Both outcomes trade in one book; with a key it is streamed with sequence numbers, without one polled.
 _STREAMED: Final = VenueTraits(complementary_outcomes=True, sequenced=True)
 _POLLED: Final = VenueTraits(complementary_outcomes=True, polled=True)
 
-# A poll that fails is told as a gap soon, so it is tried less often and less long than a page of a list.
+# A failed poll becomes a gap soon, so it has fewer attempts and shorter time-outs than a page of a list.
 _POLL_LIMITS: Final = HttpLimits(read_timeout=5_000_000_000, total_timeout=10_000_000_000, attempts=3)
 
 _logger = logging.getLogger(__name__)
@@ -53,7 +50,7 @@ class KalshiVenue:
         self._rand = rand
         self._signer = signer
         self._policy = policy or StreamPolicy()
-        self._pace = RequestBudget(clock)
+        self._budget = RequestBudget(clock)
         self._opened: list[KalshiRest] = []
 
     @property
@@ -63,11 +60,11 @@ class KalshiVenue:
 
     @property
     def traits(self) -> VenueTraits:
-        """One book for both outcomes; numbered messages with a key, polls without."""
+        """One book for both outcomes; sequence numbers with a key, polls without."""
         return _POLLED if self._signer is None else _STREAMED
 
     def catalog(self) -> KalshiCatalog:
-        """Return a new reading of the market list."""
+        """Return a catalogue, for one reading of the market list."""
         return KalshiCatalog(self._rest(HttpLimits()), self._clock)
 
     def feed(self) -> Feed:
@@ -78,16 +75,18 @@ class KalshiVenue:
                 "%s: no API key, so order books are polled; with one they are streamed, trades included", VENUE
             )
             return PollingFeed(self._rest(_POLL_LIMITS), self._clock)
-        memory, url = KalshiSharedState(), self._config.venues.kalshi.ws_url
-        inquiry = SettlementLookup(self._rest(HttpLimits()), memory.doubtful, memory.announcements.result, self._clock)
+        shared, url = KalshiSharedState(), self._config.venues.kalshi.ws_url
+        settlements = SettlementLookup(
+            self._rest(HttpLimits()), shared.unsettled_tickers, shared.lifecycle.settlement, self._clock
+        )
         stream = StreamSpec(
             venue=VENUE,
             url=url,
-            codec=lambda epoch: KalshiCodec(epoch, memory),
+            codec=lambda epoch: KalshiCodec(epoch, shared),
             instruments_per_connection=self._config.collector.instruments_per_connection,
             headers=lambda: signer.headers("GET", url),
-            capacity=lambda: memory.capacity,
-            beside=lambda inbox: inquiry.run(inbox, self._policy.book_patience),
+            capacity=lambda: shared.capacity,
+            beside=lambda inbox: settlements.run(inbox, self._policy.book_patience),
             policy=self._policy,
             connect=self._connect,
         )
@@ -98,19 +97,19 @@ class KalshiVenue:
         raise SafetyError("kalshi: live trading is not available in this version; run with --paper")
 
     async def aclose(self) -> None:
-        """Give back the connections of catalogues and polls; feeds are closed by whoever opened them."""
+        """Close the connections of catalogues and polls; a feed is closed by its owner."""
         opened, self._opened = self._opened, []
         for rest in opened:
             await rest.aclose()
 
     def _rest(self, limits: HttpLimits) -> KalshiRest:
         http = Http(self._clock, self._rand, limits=limits)
-        rest = KalshiRest(self._config.venues.kalshi.rest_url, http, self._clock, self._pace, signer=self._signer)
+        rest = KalshiRest(self._config.venues.kalshi.rest_url, http, self._clock, self._budget, signer=self._signer)
         self._opened.append(rest)
         return rest
 
     async def _connect(self, url: str, headers: Mapping[str, str] | None) -> StreamSocket:
-        """Open a stream; raises PermanentError that says why the key is refused."""
+        """Open a stream; raises PermanentError with the reason why the key is refused."""
         try:
             return await ws.connect(url, headers)
         except PermanentError:

@@ -1,8 +1,7 @@
 """The frames of Kalshi's WebSocket as msgspec structs.
 
-Kept apart from what they mean because a changed wire format changes this file and nothing that
-events depend on. Source: Kalshi's AsyncAPI 2.0 and what was recorded from it. Fields that nobody
-reads are left out; unknown ones are skipped.
+A changed wire format changes this file only. Source: Kalshi's AsyncAPI 2.0 and recorded frames.
+Unused fields are left out; unknown ones are skipped.
 """
 
 from typing import Final, Literal
@@ -104,7 +103,7 @@ class TradeMessage(Struct, gc=False, tag_field="type", tag="trade"):
 
 
 class TickerBody(Struct, gc=False):
-    """See ``TickerMessage``; the sizes tell whether a price is one."""
+    """See ``TickerMessage``; a price with size 0 stands for an empty side."""
 
     market_ticker: str
     yes_bid_dollars: str | None = None
@@ -135,7 +134,7 @@ class WireBand(Struct, gc=False):
 
 
 class Metadata(Struct, gc=False):
-    """What a new market is about, inside its ``created`` message."""
+    """Title and rules of a new market, inside its ``created`` message."""
 
     event_ticker: str | None = None
     title: str | None = None
@@ -162,7 +161,7 @@ class LifecycleBody(Struct, gc=False):
 
 
 class LifecycleMessage(Struct, gc=False, tag_field="type", tag="market_lifecycle_v2"):
-    """A market's life goes on, anywhere on the venue.
+    """A change in the life cycle of any market of the venue.
 
     ``{"type":"market_lifecycle_v2","sid":1,"seq":279597,"msg":{"market_ticker":"KX…-ATH4",
     "determination_ts":1784501722,"result":"no","settlement_value":"0.0000","event_type":"determined"}}``
@@ -182,7 +181,7 @@ class FeeBody(Struct, gc=False):
 
 
 class EventFee(Struct, gc=False, tag_field="type", tag="event_fee_update"):
-    """An event's own fees; null takes its series' again.
+    """An event's own fees; null restores those of its series.
 
     ``{"type":"event_fee_update","sid":5,"seq":9,"msg":{"event_ticker":"KXBTCD-26MAY2018",
     "fee_type_override":"quadratic","fee_multiplier_override":1}}``
@@ -259,7 +258,7 @@ Message = (
 
 
 class Envelope(Struct, gc=False):
-    """What every frame has, whatever is wrong with the rest."""
+    """The fields of every frame, also of one that is otherwise malformed."""
 
     type: str
     sid: int | None = None

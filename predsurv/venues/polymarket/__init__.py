@@ -1,4 +1,1 @@
-"""The Polymarket adapter: Gamma and CLOB catalogue, market and user streams, signed orders.
-
-Separate so that condition ids, token ids and mirrored books stay words of this package alone.
-"""
+"""The Polymarket adapter: Gamma catalogue, public market stream, verification of its books against hashes and REST."""

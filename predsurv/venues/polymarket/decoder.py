@@ -28,12 +28,12 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide, 
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, ONE, Price, parse_micros, parse_size
 from predsurv.core.text import sanitise
+from predsurv.venues.parsing import checked_id
 from predsurv.venues.polymarket import fast_decoder as changes
-from predsurv.venues.polymarket import market_parser as listing
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.fast_decoder import ChangeReaders, venue_time
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
-from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.market_parser import VENUE, announced_row, parse_market
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState, PriceCache, SeenIds, SizeCache, announcement
 from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
 
@@ -311,13 +311,13 @@ def _resolved(message: wire.ResolvedMessage, ts_recv: int) -> MarketResolved:
     payouts = tuple(
         (InstrumentId(token), ONE if token == message.winning_asset_id else Price(0)) for token in message.assets_ids
     )
-    market_id = MarketId(listing.checked_id(message.market, "market"))
+    market_id = MarketId(checked_id(message.market, "market"))
     return MarketResolved(VENUE, market_id, ts_recv, venue_time(message.timestamp), payouts)
 
 
 def _created(message: wire.NewMarketMessage, ts_recv: int) -> MarketChange:
-    market: Market | None = listing.market_of(listing.announced(message.fields), ts_recv)
+    market: Market | None = parse_market(announced_row(message.fields), ts_recv)
     name = wire.text(message.fields, "condition_id", "") or wire.text(message.fields, "market")
-    market_id = MarketId(listing.checked_id(name, "market"))
+    market_id = MarketId(checked_id(name, "market"))
     value = msgspec.json.encode({"slug": wire.text(message.fields, "slug", "")}).decode()
     return MarketChange(VENUE, market_id, None, ts_recv, venue_time(message.timestamp), "created", value, market)

@@ -1,12 +1,12 @@
-"""A market as Gamma describes it, turned into ours: pure, one row at a time.
+"""Parser for one market as Gamma describes it: a row at a time, without I/O.
 
-Kept apart from ``catalog`` (which fetches pages) because the stream announces new markets in the
-same words and must not depend on HTTP.
+Separate from ``catalog``, which fetches pages, because the stream announces new markets with the
+same fields and must not depend on HTTP.
 """
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Final
@@ -15,9 +15,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from predsurv.core.errors import WireError
-from predsurv.core.ids import ID_CHARS_MAX, EventId, InstrumentId, MarketId, VenueName
+from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
 from predsurv.core.market import NO_FEE, FeeSchedule, Market, MarketStatus, Outcome
 from predsurv.core.num import MICROS, Money, Price, Size
+from predsurv.venues.parsing import checked_id, parse_date
 from predsurv.venues.polymarket.wire import Fields, text
 
 VENUE: Final = VenueName("polymarket")
@@ -31,9 +32,6 @@ _ORDER_SIZE_DEFAULT: Final = Size(5 * MICROS)
 _TAKER_DELAY_MAX: Final = 3_600 * MICROS
 _TAKER_BUY_MIN: Final = Money(MICROS)  # said in no row, only when an order is refused
 _NULL: Final = Raw(b"null")
-_NS_MAX: Final = 2**63 - 1
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_ID = re.compile(r"[\x21-\x7e]+\Z")
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
 
 # The site's own top navigation; a market's tags name one of these among many narrower ones.
@@ -129,7 +127,7 @@ class _Id(Struct, gc=False):
 
 
 class _Events(Struct, gc=False):
-    """So much of a row that what else is in it cannot matter."""
+    """The events of a row; decodes also where the rest of the row does not."""
 
     events: list[_Id] | None = None
 
@@ -137,18 +135,18 @@ class _Events(Struct, gc=False):
 _read_events: Final = msgspec.json.Decoder(_Events).decode
 
 
-def events_of(row: Raw) -> set[EventId]:
-    """Return the events that a row says it belongs to, also where the rest of it makes no sense."""
+def event_ids(row: Raw) -> set[EventId]:
+    """Return the events that a row says it belongs to, also where the rest of it is unreadable."""
     try:
         return {EventId(event.id) for event in _read_events(row).events or () if event.id}
     except (ValueError, RecursionError):
         return set()
 
 
-def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
-    """Return our market, or None for one without two tokens yet and for non-binary legacy ones.
+def parse_market(row: GammaMarket, fetched_at: int) -> Market | None:
+    """Return the market in ``row``, or None for one without two tokens yet and for non-binary legacy ones.
 
-    Raises WireError when a value that matters makes no sense.
+    Raises WireError when a value that matters is unreadable or out of range.
     """
     tokens = _tokens(row)
     labels = texts(row.outcomes)
@@ -157,12 +155,12 @@ def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
     event = row.events[0] if row.events else GammaEvent()
     market_id = checked_id(row.condition_id or "", "conditionId")
     tags = _tags(row, event)
-    # The event's word goes first: siblings have to agree on what they are to each other.
+    # The event takes precedence: the markets of one event have to agree on whether they exclude each other.
     exclusive = bool(row.neg_risk if event.neg_risk is None else event.neg_risk)
     return Market(
         venue=VENUE,
         market_id=MarketId(market_id),
-        # A market without an event is an event of its own, lest strangers become siblings.
+        # A market without an event is an event of its own, so that unrelated markets are not grouped.
         event_id=EventId(checked_id(event.id or market_id, "event id")),
         question=(row.question or "")[:QUESTION_CHARS_MAX],
         outcomes=tuple(
@@ -188,15 +186,15 @@ def market_of(row: GammaMarket, fetched_at: int) -> Market | None:
         volume=_money(row.volume_num, row.volume),
         volume_24h=_money(row.volume24hr),
         liquidity=_money(row.liquidity_num, row.liquidity),
-        close_time=time_of(row.end_date),
+        close_time=parse_date(row.end_date, zone=UTC),
         url=_url(row, event),
         rules_hash=_rules_hash(row),
         tradable=is_tradable(row),
     )
 
 
-def announced(fields: Fields) -> GammaMarket:
-    """Return the row in a ``new_market`` message, which spells the same keys in snake case.
+def announced_row(fields: Fields) -> GammaMarket:
+    """Return the row in a ``new_market`` message, which has the same keys in snake case.
 
     Raises ValueError or WireError when a value is not of its type.
     """
@@ -234,33 +232,6 @@ def texts(raw: Raw) -> tuple[str, ...]:
         return msgspec.json.decode(data, type=tuple[str, ...] | None) or ()
     except ValueError as error:
         raise WireError(f"not a list of texts: {error}") from error
-
-
-def time_of(date: str | None) -> int | None:
-    """Return a date in any of the venue's shapes in ns UTC; None when absent or beyond all sense.
-
-    Shapes: ``2026-12-31T00:00:00.123Z``, ``2021-12-05 20:37:01+00``, ``2026-12-31``.
-    """
-    if not date:
-        return None
-    try:
-        moment = datetime.fromisoformat(date)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        nanos = (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
-    except OverflowError:
-        return None
-    return nanos if 0 <= nanos <= _NS_MAX else None
-
-
-def checked_id(name: str, what: str) -> str:
-    """Return ``name`` when it can be an id; raises WireError when empty, too long or not printable."""
-    if len(name) > ID_CHARS_MAX or not _ID.match(name):
-        raise WireError(f"{what} is not an id")
-    return name
 
 
 def _tokens(row: GammaMarket) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What is missing is noticed, and asked for anew without a storm."""
+"""Missing frames are noticed, and their books requested again without a flood of commands."""
 
 import random
 from collections.abc import Iterable
@@ -18,8 +18,8 @@ from predsurv.core.events import (
     Unknown,
 )
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
-from predsurv.venues.kalshi.subscriptions import BOOKS, LIFE, TRADES
-from tests.kit.kalshi_frames import EPOCH, NOW, Talk, delta, error, key, snapshot, wire
+from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
+from tests.kit.kalshi_frames import EPOCH, NOW, CodecConnection, delta, error, key, snapshot, wire
 from tests.kit.lossy_kalshi import LossyWire
 
 A, B = "KXA-26-T4615.99", "KXB-26"
@@ -41,49 +41,51 @@ def life(seq: int, event_type: str, **more: Any) -> bytes:
 
 
 @pytest.mark.parametrize("jump", [2, 3, 50, 0, -1])
-def test_a_gap_spoils_every_market_of_the_subscription_at_once(jump: int) -> None:
-    talk = Talk(A, B)
-    talk.hear(delta(A, talk.next()))
-    told = talk.hear(delta(A, talk.seqs[1] + jump))
-    assert gaps(told) == [(A, "seq_gap"), (B, "seq_gap")]
-    assert not any(isinstance(event, BookDelta) for event in told)
-    (resync,) = talk.chase()
+def test_a_sequence_gap_invalidates_every_market_of_the_subscription(jump: int) -> None:
+    connection = CodecConnection(A, B)
+    connection.receive(delta(A, connection.next()))
+    events = connection.receive(delta(A, connection.seqs[1] + jump))
+    assert gaps(events) == [(A, "seq_gap"), (B, "seq_gap")]
+    assert not any(isinstance(event, BookDelta) for event in events)
+    (resync,) = connection.resubscribe()
     assert resync["params"] == {"sid": 1, "action": "get_snapshot", "market_tickers": [A, B]}
-    assert not talk.chase(), "asked once"
-    after = talk.seqs[1] + jump + 1
-    assert not talk.hear(delta(B, after))
-    assert [type(event) for event in talk.hear(snapshot(A, after + 1))] == [BookSnapshot]
-    assert [type(event) for event in talk.hear(delta(A, after + 2))] == [BookDelta]
-    assert not talk.hear(delta(B, after + 3))
+    assert not connection.resubscribe(), "asked once"
+    after = connection.seqs[1] + jump + 1
+    assert not connection.receive(delta(B, after))
+    assert [type(event) for event in connection.receive(snapshot(A, after + 1))] == [BookSnapshot]
+    assert [type(event) for event in connection.receive(delta(A, after + 2))] == [BookDelta]
+    assert not connection.receive(delta(B, after + 3))
 
 
-def test_a_gap_that_a_snapshot_shows_heals_that_market() -> None:
-    talk = Talk(A, B)
-    told = talk.hear(snapshot(A, 20))
-    assert [type(event).__name__ for event in told] == ["Gap", "Gap", "BookSnapshot"]
-    assert [command["params"]["market_tickers"] for command in talk.chase()] == [[B]]
+def test_a_snapshot_that_shows_a_gap_restores_its_own_market() -> None:
+    connection = CodecConnection(A, B)
+    events = connection.receive(snapshot(A, 20))
+    assert [type(event).__name__ for event in events] == ["Gap", "Gap", "BookSnapshot"]
+    assert [command["params"]["market_tickers"] for command in connection.resubscribe()] == [[B]]
 
 
 def test_lost_trades_are_a_gap_too() -> None:
-    talk = Talk(A)
-    assert [type(event) for event in talk.hear(trade(1))] == [Trade]
-    assert gaps(talk.hear(trade(3))) == [(A, "seq_gap")]
+    connection = CodecConnection(A)
+    assert [type(event) for event in connection.receive(trade(1))] == [Trade]
+    assert gaps(connection.receive(trade(3))) == [(A, "seq_gap")]
 
 
 def test_lost_announcements_are_counted() -> None:
-    talk = Talk(A)
-    told = talk.hear(life(4, "activated"))
-    assert told[0] == Dropped(key(A).venue, NOW, 3)
-    assert not gaps(told)
+    connection = CodecConnection(A)
+    events = connection.receive(life(4, "activated"))
+    assert events[0] == Dropped(key(A).venue, NOW, 3)
+    assert not gaps(events)
 
 
 def test_answers_use_numbers_up() -> None:
-    talk = Talk(A)
-    assert not talk.hear(wire({"type": "ok", "id": 4, "sid": 1, "seq": talk.next(), "msg": {"market_tickers": [A]}}))
-    assert not talk.hear(wire({"type": "ok", "id": 9, "msg": [{"channel": "x", "sid": 1}]}))
-    told = talk.hear(error(13, sid=1, seq=talk.next()))
-    assert [type(event) for event in told] == [Unknown]
-    assert [type(event) for event in talk.hear(delta(A, talk.next()))] == [BookDelta]
+    connection = CodecConnection(A)
+    assert not connection.receive(
+        wire({"type": "ok", "id": 4, "sid": 1, "seq": connection.next(), "msg": {"market_tickers": [A]}})
+    )
+    assert not connection.receive(wire({"type": "ok", "id": 9, "msg": [{"channel": "x", "sid": 1}]}))
+    events = connection.receive(error(13, sid=1, seq=connection.next()))
+    assert [type(event) for event in events] == [Unknown]
+    assert [type(event) for event in connection.receive(delta(A, connection.next()))] == [BookDelta]
 
 
 def test_data_may_come_before_its_id() -> None:
@@ -96,100 +98,100 @@ def test_data_may_come_before_its_id() -> None:
 
 
 def test_another_connection_may_use_the_same_ids() -> None:
-    memory = KalshiSharedState()
-    first, second = Talk(A, memory=memory), Talk(A, memory=memory)
-    first.hear(delta(A, first.next()))
-    assert [type(event) for event in second.hear(delta(A, second.next()))] == [BookDelta]
+    shared = KalshiSharedState()
+    first, second = CodecConnection(A, shared=shared), CodecConnection(A, shared=shared)
+    first.receive(delta(A, first.next()))
+    assert [type(event) for event in second.receive(delta(A, second.next()))] == [BookDelta]
 
 
 @pytest.mark.parametrize(("code", "reason"), [(10, "disconnect"), (25, "overflow"), (7, "disconnect")])
-def test_an_ended_subscription_is_begun_anew(code: int, reason: str) -> None:
-    talk = Talk(A, B)
-    assert gaps(talk.hear(error(code, sid=1, seq=talk.next()))) == [(A, reason), (B, reason)]
-    (again,) = talk.chase()
+def test_an_ended_subscription_is_opened_again(code: int, reason: str) -> None:
+    connection = CodecConnection(A, B)
+    assert gaps(connection.receive(error(code, sid=1, seq=connection.next()))) == [(A, reason), (B, reason)]
+    (again,) = connection.resubscribe()
     assert again["cmd"] == "subscribe"
     assert again["params"]["channels"] == [BOOKS]
-    talk.hear(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
-    told = talk.hear(snapshot(A, 1, sid=9)) + talk.hear(delta(A, 2, sid=9))
-    assert [type(event) for event in told] == [BookSnapshot, BookDelta]
+    connection.receive(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
+    events = connection.receive(snapshot(A, 1, sid=9)) + connection.receive(delta(A, 2, sid=9))
+    assert [type(event) for event in events] == [BookSnapshot, BookDelta]
 
 
 def test_an_error_without_an_id_ends_everything() -> None:
-    talk = Talk(A)
-    talk.hear(error(25))
-    subscribe = [command for command in talk.chase() if command["cmd"] == "subscribe"]
+    connection = CodecConnection(A)
+    connection.receive(error(25))
+    subscribe = [command for command in connection.resubscribe() if command["cmd"] == "subscribe"]
     assert sorted(channel for command in subscribe for channel in command["params"]["channels"]) == sorted(
-        [BOOKS, TRADES, LIFE]
+        [BOOKS, TRADES, LIFECYCLE]
     )
 
 
-def test_announcements_are_followed_anew_when_they_ended() -> None:
-    talk = Talk(A)
-    talk.hear(error(10, sid=3, seq=talk.next(3)))
-    assert next(command["params"].get("channels") for command in talk.chase()) == [LIFE]
+def test_an_ended_lifecycle_subscription_is_opened_again() -> None:
+    connection = CodecConnection(A)
+    connection.receive(error(10, sid=3, seq=connection.next(3)))
+    assert next(command["params"].get("channels") for command in connection.resubscribe()) == [LIFECYCLE]
 
 
 def test_a_refused_addition_shrinks_what_a_connection_carries() -> None:
-    memory = KalshiSharedState()
-    talk = Talk(A, memory=memory)
-    books, _ = talk.ask(B)
-    told = talk.hear(error(26, id=books["id"], sid=1, seq=talk.next()))
-    assert [type(event) for event in told] == [Unknown]
-    assert memory.capacity == 1
-    assert talk.codec.take_lost() == {key(B)}
-    assert not gaps(talk.hear(delta(A, talk.next()))), "what is carried goes on"
-    again = talk.ask(B, drop=(B,))
+    shared = KalshiSharedState()
+    connection = CodecConnection(A, shared=shared)
+    books, _ = connection.request(B)
+    events = connection.receive(error(26, id=books["id"], sid=1, seq=connection.next()))
+    assert [type(event) for event in events] == [Unknown]
+    assert shared.capacity == 1
+    assert connection.codec.take_lost() == {key(B)}
+    assert not gaps(connection.receive(delta(A, connection.next()))), "what is carried goes on"
+    again = connection.request(B, drop=(B,))
     assert "add_markets" in [command["params"].get("action") for command in again], "refused as if never sent"
 
 
 def test_a_refused_opening_halves_it() -> None:
-    memory = KalshiSharedState()
-    codec = KalshiCodec(EPOCH, memory)
+    shared = KalshiSharedState()
+    codec = KalshiCodec(EPOCH, shared)
     codec.requests({key(f"KX{number}") for number in range(8)}, frozenset())
-    codec.decode([wire({"type": "subscribed", "id": 1, "msg": {"channel": LIFE, "sid": 1}})], NOW, [])
+    codec.decode([wire({"type": "subscribed", "id": 1, "msg": {"channel": LIFECYCLE, "sid": 1}})], NOW, [])
     codec.decode([error(26, id=2)], NOW, [])
-    assert memory.capacity == 4
+    assert shared.capacity == 4
 
 
-def test_what_was_carried_before_may_be_refused_once() -> None:
-    memory = KalshiSharedState()
+def test_the_first_refusal_of_an_accepted_size_does_not_lower_the_capacity() -> None:
+    shared = KalshiSharedState()
     tickers = [f"KX{number}" for number in range(8)]
-    talk = Talk(*tickers, memory=memory)
+    connection = CodecConnection(*tickers, shared=shared)
     for capacity in (8, 4):
-        talk.hear(error(10, sid=talk.codec._subscriptions.books.sid, seq=talk.next()))
-        again = next(command for command in talk.chase() if BOOKS in command["params"]["channels"])
-        talk.hear(error(26, id=again["id"]))
-        assert memory.capacity == capacity
+        connection.receive(error(10, sid=connection.codec._subscriptions.books.sid, seq=connection.next()))
+        again = next(command for command in connection.resubscribe() if BOOKS in command["params"]["channels"])
+        connection.receive(error(26, id=again["id"]))
+        assert shared.capacity == capacity
 
 
-def test_what_still_comes_of_an_ended_subscription_does_not_count() -> None:
-    talk = Talk(A)
-    talk.hear(error(25, sid=1, seq=talk.next()))
-    (again,) = talk.chase()
-    talk.hear(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
-    talk.hear(snapshot(A, 1, [["0.4000", "10.00"]], sid=9))
+def test_late_frames_of_an_ended_subscription_are_ignored() -> None:
+    connection = CodecConnection(A)
+    connection.receive(error(25, sid=1, seq=connection.next()))
+    (again,) = connection.resubscribe()
+    connection.receive(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
+    connection.receive(snapshot(A, 1, [["0.4000", "10.00"]], sid=9))
     for frame in (delta(A, 7), delta(A, 8), snapshot(A, 9)):
-        assert [type(event) for event in talk.hear(frame)] == [Unknown]
-    assert [type(event) for event in talk.hear(delta(A, 2, sid=9))] == [BookDelta]
-    assert [command["params"].get("sid") for command in talk.ask(A, drop=(A,))] == [9]
+        assert [type(event) for event in connection.receive(frame)] == [Unknown]
+    assert [type(event) for event in connection.receive(delta(A, 2, sid=9))] == [BookDelta]
+    assert [command["params"].get("sid") for command in connection.request(A, drop=(A,))] == [9]
 
 
-def test_a_late_refusal_ends_nothing_new() -> None:
-    talk = Talk(A)
-    (asked,) = talk.ask(A, drop=(A,))
-    talk.hear(error(25, sid=1, seq=talk.next()))
-    (again,) = talk.chase()
-    talk.hear(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
-    talk.hear(snapshot(A, 1, sid=9))
-    assert not talk.hear(error(7, id=asked["id"]))
-    assert [type(event) for event in talk.hear(delta(A, 2, sid=9))] == [BookDelta]
+def test_a_late_refusal_does_not_end_the_new_subscription() -> None:
+    connection = CodecConnection(A)
+    (asked,) = connection.request(A, drop=(A,))
+    connection.receive(error(25, sid=1, seq=connection.next()))
+    (again,) = connection.resubscribe()
+    connection.receive(wire({"type": "subscribed", "id": again["id"], "msg": {"channel": BOOKS, "sid": 9}}))
+    connection.receive(snapshot(A, 1, sid=9))
+    assert not connection.receive(error(7, id=asked["id"]))
+    assert [type(event) for event in connection.receive(delta(A, 2, sid=9))] == [BookDelta]
 
 
-def test_other_refusals_wait_for_their_turn() -> None:
-    talk = Talk(A, live=False)
-    talk.hear(error(8, id=talk.sent[1]["id"]))
-    assert not talk.codec.take_lost()
-    assert talk.codec.awaiting() == {key(A)}
+def test_other_refusals_do_not_cause_a_new_request() -> None:
+    connection = CodecConnection(A, live=False)
+    connection.receive(error(8, id=connection.sent[1]["id"]))
+    assert not connection.codec.take_lost()
+    assert connection.codec.awaiting() == {key(A)}
 
 
 @given(st.integers(0, 2**32 - 1))

@@ -13,14 +13,14 @@ from predsurv.core.market import FeeSchedule, Market, on_grid
 from predsurv.core.num import Price, Size
 from predsurv.venues.kalshi.market_parser import (
     SeriesTerms,
-    bands_of,
-    fee_of,
-    instrument,
+    event_terms,
+    fee_schedule,
     is_known_fee,
-    market_of,
-    multiplier,
-    terms_of,
-    time_of,
+    parse_bands,
+    parse_market,
+    parse_multiplier,
+    parse_time,
+    ticker_of,
 )
 from predsurv.venues.kalshi.rest_wire import EventRow, SeriesRow, read_event, read_listing, read_market
 from predsurv.venues.kalshi.wire import WireBand
@@ -31,7 +31,7 @@ NOW = 1_800_000_000_000_000_000
 
 
 def market(terms: SeriesTerms | None = None, **more: Any) -> Market:
-    made = market_of(read_market(json.dumps({**ROW, **more})), terms or SeriesTerms(), NOW)
+    made = parse_market(read_market(json.dumps({**ROW, **more})), terms or SeriesTerms(), NOW)
     assert made is not None
     return made
 
@@ -67,7 +67,7 @@ TERMS = {
 def test_listed_rows_give_the_markets_they_should(payloads: Payloads) -> None:
     page = payloads.one("kalshi/rest/markets_page_*.json").read_bytes()
     rows = read_listing(page).markets
-    found = [market_of(read_market(row), SeriesTerms(), NOW) for row in rows]
+    found = [parse_market(read_market(row), SeriesTerms(), NOW) for row in rows]
     for raw, made, (question, series, close_time, liquidity) in zip(rows, found, ROWS[payloads.name], strict=True):
         assert made is not None
         assert made.outcomes[0].instrument_id == json.loads(bytes(raw))["ticker"]
@@ -80,13 +80,13 @@ def test_listed_rows_give_the_markets_they_should(payloads: Payloads) -> None:
 def test_combinations_are_no_markets(payloads: Payloads) -> None:
     rows = payloads.load("kalshi/rest/markets_mve_list_*.json")
     assert len(rows) > 3
-    assert [market_of(read_market(json.dumps(row)), SeriesTerms(), NOW) for row in rows] == [None] * len(rows)
+    assert [parse_market(read_market(json.dumps(row)), SeriesTerms(), NOW) for row in rows] == [None] * len(rows)
 
 
 def test_events_and_series_give_the_terms_they_should(payloads: Payloads) -> None:
     series_id, category, tags = TERMS[payloads.name]
     page = read_listing(payloads.one("kalshi/rest/events_page_*.json").read_bytes())
-    exclusive, single = (terms_of(read_event(row), None) for row in page.events)
+    exclusive, single = (event_terms(read_event(row), None) for row in page.events)
     assert exclusive.mutually_exclusive
     assert not single.mutually_exclusive
     assert (exclusive.series, exclusive.category) == (series_id, category)
@@ -94,7 +94,7 @@ def test_events_and_series_give_the_terms_they_should(payloads: Payloads) -> Non
     row = SeriesRow(
         series["ticker"], series["category"], series["tags"], series["fee_type"], Raw(str(series["fee_multiplier"]))
     )
-    terms = terms_of(EventRow("KXANY-26"), row, 5)
+    terms = event_terms(EventRow("KXANY-26"), row, 5)
     assert terms.fee == FeeSchedule("kalshi", 70_000, since=5)
     assert terms.tags == tags
 
@@ -154,7 +154,7 @@ def test_tapered_grid() -> None:
 )
 def test_impossible_grids_are_refused(bands: list[tuple[str, str, str]]) -> None:
     with pytest.raises((WireError, ValueError)):
-        bands_of([WireBand(*band) for band in bands])
+        parse_bands([WireBand(*band) for band in bands])
 
 
 @pytest.mark.parametrize("ticker", ["", "a b", "x" * 300, "KX\x1b", "KX:no", "KX\n"])
@@ -177,44 +177,44 @@ def test_impossible_tickers_are_refused(ticker: str) -> None:
     ],
 )
 def test_fees(kind: str | None, times: int | None, rate: int, maker: int) -> None:
-    assert fee_of(kind, times) == FeeSchedule("kalshi", rate, maker_rate=maker)
+    assert fee_schedule(kind, times) == FeeSchedule("kalshi", rate, maker_rate=maker)
     assert is_known_fee(kind) == (kind is not None and kind.startswith("quadratic"))
 
 
 def test_the_documented_fee() -> None:
-    fee = fee_of("quadratic_with_maker_fees", None)
+    fee = fee_schedule("quadratic_with_maker_fees", None)
     assert taker_fee(fee, Price(55_000), Size(1_000_000)) == 3_639
     assert maker_fee(fee, Price(500_000), Size(100_000_000)) == 437_500
 
 
 def test_an_event_may_have_fees_of_its_own() -> None:
     series = SeriesRow("KXE", fee_type="quadratic_with_maker_fees", fee_multiplier=Raw(b"1"))
-    assert terms_of(EventRow("KXE-1"), series).fee.maker_rate == 17_500
+    assert event_terms(EventRow("KXE-1"), series).fee.maker_rate == 17_500
     half = EventRow("KXE-1", fee_multiplier_override=Raw(b"0.5"))
-    assert terms_of(half, series).fee == FeeSchedule("kalshi", 35_000, maker_rate=8_750)
+    assert event_terms(half, series).fee == FeeSchedule("kalshi", 35_000, maker_rate=8_750)
     plain = EventRow("KXE-1", fee_type_override="quadratic")
-    assert terms_of(plain, series).fee == FeeSchedule("kalshi", 70_000)
+    assert event_terms(plain, series).fee == FeeSchedule("kalshi", 70_000)
 
 
 @pytest.mark.parametrize("raw", [b"-1", b"1e3", b"true", b"[]", b'"x"'])
 def test_impossible_multipliers_are_refused(raw: bytes) -> None:
     with pytest.raises(WireError):
-        multiplier(Raw(raw))
+        parse_multiplier(Raw(raw))
 
 
 def test_ids_of_the_outcomes() -> None:
     venue, ticker = VenueName("kalshi"), MarketId("KXA-1")
-    assert instrument(InstrumentKey(venue, ticker, InstrumentId("KXA-1"))) == ("KXA-1", False)
-    assert instrument(InstrumentKey(venue, ticker, InstrumentId("KXA-1:no"))) == ("KXA-1", True)
+    assert ticker_of(InstrumentKey(venue, ticker, InstrumentId("KXA-1"))) == ("KXA-1", False)
+    assert ticker_of(InstrumentKey(venue, ticker, InstrumentId("KXA-1:no"))) == ("KXA-1", True)
 
 
 @pytest.mark.parametrize(
     "date", [None, "", "soon", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
 )
 def test_dates_that_make_no_sense(date: str | None) -> None:
-    assert time_of(date) is None
+    assert parse_time(date) is None
 
 
 def test_dates() -> None:
-    assert time_of("2026-08-24T17:10:58.365638Z") == 1_787_591_458_365_638_000
-    assert time_of("2026-08-24T17:10:58") is None, "no zone, no time"
+    assert parse_time("2026-08-24T17:10:58.365638Z") == 1_787_591_458_365_638_000
+    assert parse_time("2026-08-24T17:10:58") is None, "no zone, no time"

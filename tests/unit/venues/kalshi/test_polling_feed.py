@@ -33,7 +33,7 @@ def kinds(events: list[MarketEvent]) -> list[str]:
 def test_first_answers_are_whole_books() -> None:
     feed = polls(A, B)
     body = answer(KXA_26=([["0.0100", "5.00"], ["0.4000", "1.00"]], [["0.5000", "2.00"]]), KXB_26=([], []))
-    events = feed.answered([A, B], body, NOW)
+    events = feed.apply_answer([A, B], body, NOW)
     assert kinds(events) == ["Connected", "BookSnapshot", "BookSnapshot"]
     book = events[1]
     assert isinstance(book, BookSnapshot)
@@ -56,7 +56,7 @@ def test_later_answers_are_differences_and_add_up() -> None:
     book = Book(key(A))
     counts = []
     for number, state in enumerate(states):
-        events = feed.answered([A], answer(KXA_26=state), NOW + number)
+        events = feed.apply_answer([A], answer(KXA_26=state), NOW + number)
         for event in events:
             if isinstance(event, BookSnapshot | BookDelta):
                 book.apply(event)
@@ -70,9 +70,9 @@ def test_later_answers_are_differences_and_add_up() -> None:
 def test_a_new_outcome_gets_a_whole_book_of_its_own() -> None:
     feed = polls(A)
     state = ([["0.4000", "1.00"]], [["0.5000", "2.00"]])
-    feed.answered([A], answer(KXA_26=state), NOW)
+    feed.apply_answer([A], answer(KXA_26=state), NOW)
     feed.watch({key(A), key(A, no=True)})
-    (book,) = feed.answered([A], answer(KXA_26=state), NOW)
+    (book,) = feed.apply_answer([A], answer(KXA_26=state), NOW)
     assert isinstance(book, BookSnapshot)
     assert book.key == key(A, no=True)
     assert book.bids == ((500_000, 2_000_000),)
@@ -82,29 +82,29 @@ def test_a_new_outcome_gets_a_whole_book_of_its_own() -> None:
 def test_a_failed_poll_is_a_gap_and_a_new_connection() -> None:
     feed = polls(A)
     state: Any = ([["0.4000", "1.00"]], [])
-    feed.answered([A], answer(KXA_26=state), NOW)
-    lost = feed.failed("no answer\x1b", NOW + 1)
+    feed.apply_answer([A], answer(KXA_26=state), NOW)
+    lost = feed.apply_failure("no answer\x1b", NOW + 1)
     assert kinds(lost) == ["Gap", "Disconnected"]
     assert isinstance(lost[1], Disconnected)
     assert "\x1b" not in lost[1].reason
-    assert feed.failed("still", NOW + 2) == []
-    back = feed.answered([A], answer(KXA_26=state), NOW + 3)
+    assert feed.apply_failure("still", NOW + 2) == []
+    back = feed.apply_answer([A], answer(KXA_26=state), NOW + 3)
     assert kinds(back) == ["Connected", "BookSnapshot"]
     assert [event.epoch for event in back if isinstance(event, Connected | BookSnapshot)] == [2, 2]
 
 
 def test_a_book_that_is_left_out_is_not_known() -> None:
     feed = polls(A, B)
-    feed.answered([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
-    (gap,) = feed.answered([A, B], answer(KXA_26=([], [])), NOW)
+    feed.apply_answer([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
+    (gap,) = feed.apply_answer([A, B], answer(KXA_26=([], [])), NOW)
     assert isinstance(gap, Gap)
     assert (gap.key, gap.reason) == (key(B), "stall")
 
 
 def test_a_refused_request_concerns_its_own_books() -> None:
     feed = polls(A, B)
-    feed.answered([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
-    assert [event.key for event in feed.refused([B], NOW) if isinstance(event, Gap)] == [key(B)]
+    feed.apply_answer([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
+    assert [event.key for event in feed.apply_refusal([B], NOW) if isinstance(event, Gap)] == [key(B)]
 
 
 @pytest.mark.parametrize(
@@ -112,16 +112,16 @@ def test_a_refused_request_concerns_its_own_books() -> None:
 )
 def test_an_unreadable_answer_is_a_gap(body: bytes) -> None:
     feed = polls(A)
-    feed.answered([A], answer(KXA_26=([], [])), NOW)
-    assert kinds(feed.answered([A], body, NOW)) == ["Malformed", "Gap"]
+    feed.apply_answer([A], answer(KXA_26=([], [])), NOW)
+    assert kinds(feed.apply_answer([A], body, NOW)) == ["Malformed", "Gap"]
 
 
 def test_a_broken_book_costs_itself_only() -> None:
     feed = polls(A, B)
     whole: Any = ([["0.4000", "1.00"]], [])
-    feed.answered([A, B], answer(KXA_26=whole, KXB_26=whole), NOW)
+    feed.apply_answer([A, B], answer(KXA_26=whole, KXB_26=whole), NOW)
     crossed = ([["0.6000", "1.00"]], [["0.5000", "1.00"]])
-    events = feed.answered([A, B], answer(KXA_26=crossed, KXB_26=([["0.4000", "2.00"]], [])), NOW)
+    events = feed.apply_answer([A, B], answer(KXA_26=crossed, KXB_26=([["0.4000", "2.00"]], [])), NOW)
     assert kinds(events) == ["Malformed", "Gap", "BookDelta"]
     assert isinstance(events[0], Malformed)
     assert isinstance(events[2], BookDelta)
@@ -130,12 +130,12 @@ def test_a_broken_book_costs_itself_only() -> None:
 
 def test_requests_hold_a_hundred_books() -> None:
     feed = polls(*(f"KX{number:03d}" for number in range(250)))
-    assert [len(chunk) for chunk in feed.chunks()] == [TICKERS_MAX, TICKERS_MAX, 50]
+    assert [len(chunk) for chunk in feed.ticker_chunks()] == [TICKERS_MAX, TICKERS_MAX, 50]
 
 
 def test_what_is_not_wanted_any_more_is_not_told() -> None:
     feed = polls(A, B)
-    feed.answered([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
+    feed.apply_answer([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
     feed.watch({key(A)})
-    assert feed.chunks() == [[A]]
-    assert not feed.answered([A, B], answer(KXA_26=([], []), KXB_26=([["0.4000", "1.00"]], [])), NOW)
+    assert feed.ticker_chunks() == [[A]]
+    assert not feed.apply_answer([A, B], answer(KXA_26=([], []), KXB_26=([["0.4000", "1.00"]], [])), NOW)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.errors import WireError
 from predsurv.core.market import NO_FEE, FeeSchedule, Market
-from predsurv.venues.polymarket.market_parser import market_of, read_row, time_of
+from predsurv.venues.polymarket.market_parser import parse_market, read_row
 from tests.kit.payloads import Payloads
 from tests.kit.polymarket_rows import markets_of
 
@@ -32,7 +32,7 @@ ROW: dict[str, Any] = {
 
 
 def market(**changes: Any) -> Market | None:
-    return market_of(read_row(json.dumps({**ROW, **changes})), 7)
+    return parse_market(read_row(json.dumps({**ROW, **changes})), 7)
 
 
 def one(**changes: Any) -> Market:
@@ -213,7 +213,7 @@ def test_rules_hash_is_of_the_whole_rules() -> None:
     ],
 )
 def test_dates(date: str | None, nanos: int | None) -> None:
-    assert time_of(date) == nanos
+    assert one(endDate=date).close_time == nanos
 
 
 _values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.lists(st.text(max_size=3))

@@ -1,0 +1,98 @@
+"""Reading a venue's market list page by page: the chain of cursors, unreadable rows, and which markets match.
+
+Adapters must not import one another, so what their catalogues have in common lives here.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from typing import Any, Final, TypeVar
+
+from predsurv.core.errors import PermanentError
+from predsurv.core.ids import VenueName
+from predsurv.core.market import Market
+from predsurv.core.text import sanitise
+from predsurv.ports import MarketQuery, ScanIssue
+from predsurv.venues.parsing import ISSUE_CHARS_MAX
+
+ISSUES_MAX: Final = 10_000
+
+_OVER: Final = frozenset({"closed", "resolved", "void"})
+
+Page = TypeVar("Page")
+
+
+async def cursor_pages(
+    fetch: Callable[[str | None], Coroutine[Any, Any, Page]],
+    cursor_of: Callable[[Page], str | None],
+    *,
+    pages_max: int,
+    circular: str,
+) -> AsyncGenerator[Page, None]:
+    """Yield every page of a chain of cursors; the next page is fetched while the consumer reads the present one.
+
+    ``fetch`` gets the cursor of a page, None for the first; the page whose ``cursor_of`` is empty is the last.
+    Raises what ``fetch`` raises, and PermanentError with the message ``circular`` when a cursor is repeated or
+    there are more than ``pages_max``.
+    """
+    cursors: set[str] = set()
+    coming = asyncio.create_task(fetch(None))
+    try:
+        while True:
+            page = await coming
+            cursor = cursor_of(page)
+            if cursor:
+                if cursor in cursors or len(cursors) >= pages_max:
+                    raise PermanentError(circular)
+                cursors.add(cursor)
+                coming = asyncio.create_task(fetch(cursor))
+            yield page
+            if not cursor:
+                return
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+
+
+class ScanIssues:
+    """The first ``ISSUES_MAX`` unreadable rows of one reading of a venue's lists, in ``found``."""
+
+    def __init__(self, venue: VenueName) -> None:
+        self.found: list[ScanIssue] = []
+        self._venue = venue
+
+    def add(self, where: str, detail: str) -> None:
+        """Record that what stands at ``where`` could not be read."""
+        if len(self.found) < ISSUES_MAX:
+            where, detail = sanitise(where, ISSUE_CHARS_MAX), sanitise(detail, ISSUE_CHARS_MAX)
+            self.found.append(ScanIssue(self._venue, where, detail))
+
+
+class MarketFilter:
+    """The markets that match ``query``, each once; rows move between pages while a list is read.
+
+    ``identity`` is what markets are told apart by. ``full``: the query's limit is reached.
+    """
+
+    def __init__(self, query: MarketQuery, identity: Callable[[Market], object]) -> None:
+        self.full = False
+        self._query = query
+        self._identity = identity
+        self._seen: set[object] = set()
+
+    def select(self, markets: Iterable[Market]) -> Iterator[Market]:
+        """Yield those of ``markets`` that match and were not selected before, up to the limit."""
+        for market in markets:
+            identity = self._identity(market)
+            if identity in self._seen or not _matches(market, self._query):
+                continue
+            self._seen.add(identity)
+            yield market
+            if len(self._seen) == self._query.limit:
+                self.full = True
+                return
+
+
+def _matches(market: Market, query: MarketQuery) -> bool:
+    if market.status in _OVER and not query.include_closed:
+        return False
+    return (market.volume or 0) >= query.min_volume and (market.liquidity or 0) >= query.min_liquidity

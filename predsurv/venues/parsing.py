@@ -1,0 +1,119 @@
+"""Parsing shared by the adapters: decimal texts, ids, timestamps, and errors as events.
+
+Adapters must not import one another, so what every venue's parser needs lives here.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from hashlib import blake2b
+from typing import Final, NamedTuple, TypeVar
+
+from predsurv.core.errors import WireError
+from predsurv.core.events import Malformed
+from predsurv.core.ids import ID_CHARS_MAX, VenueName
+from predsurv.core.num import MICROS, ONE, Price, parse_micros
+from predsurv.core.text import sanitise
+
+DETAIL_CHARS_MAX: Final = 120
+"""Longest detail of an event; venues and their errors are quoted in it."""
+ISSUE_CHARS_MAX: Final = 200
+"""Longest detail of a scan issue or a log line."""
+
+PRICES_MAX: Final = 1 << 14
+"""Entries of a price cache."""
+
+EARLIEST_MS: Final = 1_420_070_400_000
+"""Earliest venue timestamp that is believed: 2015, ms since 1970."""
+LATEST_MS: Final = 4_102_444_800_000
+"""Latest venue timestamp that is believed: 2100, ms since 1970."""
+
+_MS: Final = 1_000_000
+_NS_MAX: Final = 2**63 - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ID: Final = re.compile(r"[\x21-\x7e]+\Z")
+
+Value = TypeVar("Value")
+
+
+class Stamp(NamedTuple):
+    """When (ns UTC) and on which connection (epoch) a message arrived, with its sequence number if it has one."""
+
+    ts_recv: int
+    epoch: int
+    seq: int | None = None
+
+
+class ParseCache(dict[str, Value]):
+    """Texts already parsed, by text; cleared when it holds ``entries_max``.
+
+    Looking up a text that ``parse`` refuses raises its ValueError; refusals are not cached.
+    """
+
+    def __init__(self, parse: Callable[[str], Value], entries_max: int) -> None:
+        self._parse = parse
+        self._entries_max = entries_max
+
+    def __missing__(self, text: str) -> Value:
+        value = self._parse(text)
+        if len(self) >= self._entries_max:
+            self.clear()
+        self[text] = value
+        return value
+
+
+def parse_open_price(text: str) -> Price:
+    """Return a price strictly between 0 and 1 dollar, in micros; raises ValueError otherwise."""
+    return _open_price(parse_micros(text), text)
+
+
+def parse_complement(text: str) -> Price:
+    """Return 1 − the price in ``text``, in micros; raises ValueError unless it is strictly between 0 and 1 dollar."""
+    return _open_price(MICROS - parse_micros(text), text)
+
+
+def _open_price(micros: int, text: str) -> Price:
+    if not 0 < micros < ONE:
+        raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
+    return Price(micros)
+
+
+def checked_id(name: str, what: str, *, suffix: str = "") -> str:
+    """Return ``name`` when it can be an id; raises WireError when empty, too long or not printable ASCII.
+
+    ``suffix``: what the adapter may append to it; its length counts, and ``name`` must not contain its first character.
+    """
+    if len(name) + len(suffix) > ID_CHARS_MAX or not _ID.match(name) or (suffix and suffix[0] in name):
+        raise WireError(f"{what} is not an id")
+    return name
+
+
+def venue_time(ts_ms: int | None) -> int | None:
+    """Return a venue's ms since 1970 as ns UTC; None when absent or not between 2015 and 2100."""
+    return ts_ms * _MS if ts_ms is not None and EARLIEST_MS < ts_ms < LATEST_MS else None
+
+
+def parse_date(text: str | None, *, zone: tzinfo | None = None) -> int | None:
+    """Return an ISO 8601 date in ns UTC; None when absent, unreadable, before 1970 or beyond 63 bits.
+
+    A date without a time zone is one of ``zone``; without that it is unreadable.
+    """
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    if moment is not None and moment.tzinfo is None:
+        moment = None if zone is None else moment.replace(tzinfo=zone)
+    if moment is None:
+        return None
+    try:
+        nanos = (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+    except OverflowError:
+        return None
+    return nanos if 0 <= nanos <= _NS_MAX else None
+
+
+def malformed(venue: VenueName, payload: bytes, error: Exception, ts_recv: int) -> Malformed:
+    """Return the event that reports an unreadable ``payload``: what is wrong with it, and its digest."""
+    digest = blake2b(payload, digest_size=16).hexdigest()
+    return Malformed(venue, ts_recv, sanitise(str(error), DETAIL_CHARS_MAX), digest)
