@@ -34,7 +34,7 @@ RETRY_INTERVAL: Final = 2_000_000_000
 ANSWERS_WAITING_MAX: Final = 8
 
 
-class LevelChange(NamedTuple):
+class PolledLevel(NamedTuple):
     """A new size in micros at a price, 0 for a level that is gone."""
 
     side: Side
@@ -226,19 +226,19 @@ class PollingFeed:
         self._filled.set()
 
 
-def _changes(book: MarketBook, bids: Sizes, asks: Sizes) -> Iterator[LevelChange]:
+def _changes(book: MarketBook, bids: Sizes, asks: Sizes) -> Iterator[PolledLevel]:
     """Yield the change of every level of ``book`` whose size is not that in ``bids`` and ``asks``.
 
     Removed levels come first, so that the book is never crossed in between.
     """
     sides: tuple[tuple[Side, Sizes, Sizes], ...] = (("bid", book.bids, bids), ("ask", book.asks, asks))
     for side, before, after in sides:
-        yield from (LevelChange(side, price, 0) for price in before if price not in after)
+        yield from (PolledLevel(side, price, 0) for price in before if price not in after)
     for side, before, after in sides:
-        yield from (LevelChange(side, price, size) for price, size in after.items() if before.get(price) != size)
+        yield from (PolledLevel(side, price, size) for price, size in after.items() if before.get(price) != size)
 
 
-def _delta(key: InstrumentKey, ts_recv: int, epoch: int, change: LevelChange, *, mirrored: bool) -> BookDelta:
+def _delta(key: InstrumentKey, ts_recv: int, epoch: int, change: PolledLevel, *, mirrored: bool) -> BookDelta:
     """Return a change as ``key`` sees it; ``mirrored`` for the NO outcome."""
     side, price, size = change
     if mirrored:
