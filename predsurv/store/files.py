@@ -1,12 +1,21 @@
 """File operations whose result survives a power cut.
 
-Kept apart because forgetting one directory fsync undoes a rename, so nobody else renames.
+All renames of the store are made here: without the fsync of its directory a rename can be undone.
 """
 
+import ctypes
+import errno
 import os
 from pathlib import Path
+from typing import Final
 
-PRIVATE_DIR = 0o700
+from predsurv.core.errors import ConfigError
+
+PRIVATE_DIR: Final = 0o700
+
+_AT_FDCWD: Final = -100
+_RENAME_EXCHANGE: Final = 2
+_EXCHANGE_UNSUPPORTED: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP})
 
 
 def sync_dir(path: Path) -> None:
@@ -28,7 +37,7 @@ def sync_file(path: Path) -> None:
 
 
 def make_dirs(path: Path, mode: int = 0o777) -> None:
-    """Create ``path`` and its parents, each durable in its own parent; raises OSError."""
+    """Create the folder ``path`` and its missing parents, durably; raises OSError."""
     missing = []
     while not path.is_dir():
         missing.append(path)
@@ -43,17 +52,31 @@ def replace(source: Path, target: Path) -> None:
     os.replace(source, target)
 
 
+def exchange_dirs(one: Path, other: Path) -> None:
+    """Swap the folders ``one`` and ``other`` atomically: no listing ever shows both contents or neither.
+
+    Durable after ``sync_dir`` of both parents. Raises OSError, and ConfigError where the operating system
+    or the file system cannot do it.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        raise ConfigError("this system cannot exchange two folders in one step: set storage.compact = false")
+    if rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return
+    code = ctypes.get_errno()
+    if code in _EXCHANGE_UNSUPPORTED:
+        raise ConfigError(f"the file system of {one} cannot exchange two folders: set storage.compact = false")
+    raise OSError(code, os.strerror(code), str(one))
+
+
 def clear_dir(path: Path) -> None:
-    """Delete every file in ``path``, if there is such a folder; raises OSError."""
+    """Delete every file in the folder ``path``, if it exists; raises OSError."""
     for file in path.iterdir() if path.is_dir() else ():
         file.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` so that a reader sees the old or the new, and make it durable.
-
-    Raises OSError and then leaves the old file as it was.
-    """
+    """Replace the content of ``path`` atomically and durably; raises OSError, the old file is unchanged then."""
     draft = path.with_name(path.name + ".draft")
     try:
         with draft.open("wb") as file:

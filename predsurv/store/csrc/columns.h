@@ -5,7 +5,7 @@
 
 #include "runs.h"
 
-/* spread(counts, pairs, levels): levels of many sides, lying one after the other, as columns side by side. */
-PyObject *spread(PyObject *module, PyObject *args);
+/* level_arrays(counts, pairs, levels): the levels of many book sides, concatenated, as one column per price and size. */
+PyObject *level_arrays(PyObject *module, PyObject *args);
 
 #endif

@@ -241,8 +241,8 @@ static int prepare(void)
 }
 
 static PyMethodDef functions[] = {
-    {"spread", spread, METH_VARARGS, "Return the levels of many sides as a column each; see packing.py."},
-    {"columns_of", columns_of, METH_VARARGS, "Return the runs of records; see packing.py."},
+    {"level_arrays", level_arrays, METH_VARARGS, "Return the levels of many sides as a column each; see seal/tables.py."},
+    {"columns_of", columns_of, METH_VARARGS, "Return the columns of records; see wal/columns_codec.py."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -92,7 +92,7 @@ static PyObject *spread_out(const Sides *sides, Py_ssize_t levels)
     return made;
 }
 
-PyObject *spread(PyObject *Py_UNUSED(module), PyObject *args)
+PyObject *level_arrays(PyObject *Py_UNUSED(module), PyObject *args)
 {
     Py_buffer counts, pairs;
     Py_ssize_t levels;

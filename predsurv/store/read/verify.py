@@ -35,7 +35,7 @@ from predsurv.store.layout import (
 from predsurv.store.manifest import SealedFile
 from predsurv.store.read.verify_books import RecordedHour, VerifyFinding, check_hour, recorded_hours
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
-from predsurv.store.seal.compact import in_flight
+from predsurv.store.seal.compact import files_being_swapped
 
 STEP_ROWS: Final = 65_536
 """Rows of a file that are compared with their neighbours at a time."""
@@ -99,12 +99,12 @@ def _expect_listed(layout: Layout, path: Path) -> None:
     if end_of(partition) <= manifest.cutoff_of(layout.manifest):
         return  # removed by retention, which was interrupted and goes on with its next turn
     name = layout.relative(path)
-    if name not in manifest.read_by_path(layout.manifest) and name not in in_flight(layout):
+    if name not in manifest.read_by_path(layout.manifest) and name not in files_being_swapped(layout):
         raise ValueError("no manifest knows this file")
 
 
 def _is_expected(layout: Layout, name: str) -> bool:
-    return name in manifest.read_by_path(layout.manifest) and name not in in_flight(layout)
+    return name in manifest.read_by_path(layout.manifest) and name not in files_being_swapped(layout)
 
 
 def _parquet_files(layout: Layout) -> Iterator[Path]:

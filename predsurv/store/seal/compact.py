@@ -1,16 +1,16 @@
-"""Closed hours and days become one sorted file per dataset and collector.
+"""Compaction: the sealed files of a closed hour or day become one sorted file per dataset and collector.
 
-Kept apart from sealing because nothing is lost when this never runs: it only makes few files of many.
+Optional for correctness: it only reduces the number of files.
 
-A reader lists files and then opens them, so there must be no instant in which a listing shows both
-the parts and the merged file, or neither, and no name whose content changes. The merged file is
-prepared in a folder of its own beside whatever else the partition holds, its rows are compared
-with the parts', and then both folders change places in one step. A reader that listed before and opens
-after does not find its file: an error, never a wrong count. All datasets of an hour change places
-within a millisecond, so that it takes one unlucky scan to see that.
+A reader lists files and then opens them, so no listing may ever show both the parts and the merged
+file, or neither, and the content of a name must not change. Therefore the merged file is written into
+a draft folder together with links to all other files of the partition, its rows are compared with the
+parts', and the two folders are swapped atomically. A reader that listed before and opens after gets a
+FileNotFoundError, never a wrong count. All datasets of an hour are swapped within a millisecond, so that
+few scans meet one.
 
-An intent is written down first. After a crash the next call finds either the merged file in its place,
-and completes the manifest, or the parts, and forgets the draft.
+An intent file is written before the swap. After a crash the next call finds either the merged file in
+place, and completes the manifest, or the parts, and deletes the draft.
 """
 
 import shutil
@@ -28,7 +28,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
 from predsurv.store import manifest
-from predsurv.store.files import PRIVATE_DIR, make_dirs, sync_dir, write_whole
+from predsurv.store.files import PRIVATE_DIR, exchange_dirs, make_dirs, sync_dir, write_whole
 from predsurv.store.layout import (
     FOLDERS,
     HOURLY,
@@ -44,19 +44,18 @@ from predsurv.store.layout import (
 )
 from predsurv.store.locks import only_one, publishing
 from predsurv.store.manifest import SealedFile
-from predsurv.store.seal.atomic_swap import exchange
-from predsurv.store.seal.merge import Clip, alike, digests, merge, whole
+from predsurv.store.seal.merge import RowTransform, have_same_columns, keep_all, merge, segment_digests
 from predsurv.store.seal.parquet_writer import ParquetSink
 from predsurv.store.wal.segment import opened_at
 
 GRACE: Final = 60_000_000_000
-"""How long (ns) after its end an hour counts as open: clocks step and coverage is written late."""
+"""How long (ns) after its end an hour still counts as open: clocks step and coverage is written late."""
 
 
 class CompactOptions(Struct, frozen=True):
-    """How to merge. ``compression``: zstd level. ``venue``, ``date`` (YYYY-MM-DD): only these.
+    """What to merge and how. ``compression``: zstd level. ``venue``, ``date`` (YYYY-MM-DD): None for all.
 
-    ``stop``: asked between hours, True ends early. ``clip``: applied to the rows, see ``merge``.
+    ``stop``: called between hours, True ends early. ``transform``: applied to the rows, see ``merge``.
     ``at``: called with the name of each step before it, for fault injection.
     """
 
@@ -64,7 +63,7 @@ class CompactOptions(Struct, frozen=True):
     venue: VenueName | None = None
     date: str | None = None
     stop: Callable[[], bool] = lambda: False
-    clip: Clip = whole
+    transform: RowTransform = keep_all
     at: Callable[[str], None] = lambda _step: None
 
 
@@ -72,9 +71,10 @@ DEFAULTS: Final = CompactOptions()
 
 
 class CompactReport(Struct, frozen=True):
-    """What was merged. ``hours``: hours and days that changed; ``files`` before, one each ``merged`` now.
+    """What was merged. ``hours``: hours and days that changed. ``files``: how many became the ``merged`` ones.
 
-    ``damaged`` names files that are not what was sealed: their hour is left as it is.
+    ``rows`` and ``bytes_after`` of the merged files, ``bytes_before`` of their parts. ``damaged`` names
+    partitions that were left unchanged, with the reason.
     """
 
     hours: int = 0
@@ -87,8 +87,8 @@ class CompactReport(Struct, frozen=True):
     duration_ns: int = 0
 
 
-class PendingSwap(Struct, frozen=True):
-    """One folder that is to be replaced; paths relative to the data folder."""
+class FolderSwap(Struct, frozen=True):
+    """A partition folder to swap with its draft: ``folder`` relative to the data folder, ``draft`` by name."""
 
     folder: str
     draft: str
@@ -99,26 +99,26 @@ def compact_closed(layout: Layout, collector: str, clock: Clock, options: Compac
     """Merge the files of ``collector`` in every hour and day that is closed, oldest first.
 
     An hour is closed when it is over and every log segment that may hold rows of it is sealed. Safe
-    beside a running collector, also this one, and to call again: nothing happens to what is merged.
-    Raises SafetyError when another compaction of this collector runs, TransientError when the disk
-    refuses (nothing has changed then), ConfigError where folders cannot be exchanged.
+    while collectors run, also this one, and idempotent. Raises SafetyError when another compaction of
+    this collector runs, TransientError when the disk refuses (nothing has changed then), ConfigError
+    where folders cannot be swapped.
     """
     began = clock.monotonic()
     report = CompactReport()
     try:
-        with _alone(layout, collector):
-            finish(layout, collector)
-            for group in due(layout, collector, clock.now(), options):
+        with _compaction_lock(layout, collector):
+            complete_interrupted(layout, collector)
+            for group in mergeable_groups(layout, collector, clock.now(), options):
                 if options.stop():
                     break
-                report = _add(report, _compact_group(layout, collector, group, options))
+                report = _sum_reports(report, _compact_group(layout, collector, group, options))
     except OSError as error:
         raise TransientError(f"cannot compact in {layout.data_dir} ({error}): free disk space") from error
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - began)
 
 
 def collectors_of(layout: Layout) -> list[str]:
-    """Return whose files there are."""
+    """Return the ids of all collectors that data files are from, sorted."""
     found: set[str] = set()
     for dataset in FOLDERS:
         found.update(parse_file(path)[1].collector for path in data_files(layout, dataset))
@@ -126,22 +126,25 @@ def collectors_of(layout: Layout) -> list[str]:
 
 
 def rewrite(
-    layout: Layout, collector: str, group: dict[Partition, list[Path]], options: CompactOptions, clip: Clip
+    layout: Layout, collector: str, group: dict[Partition, list[Path]], options: CompactOptions, transform: RowTransform
 ) -> CompactReport:
-    """Merge these files of ``collector`` as ``clip`` leaves their rows; raises as ``compact_closed``, and OSError."""
-    with _alone(layout, collector):
-        finish(layout, collector)
-        return _compact_group(layout, collector, group, msgspec.structs.replace(options, clip=clip))
+    """Replace files of ``collector`` by their rows after ``transform``; raises as ``compact_closed``, and OSError."""
+    with _compaction_lock(layout, collector):
+        complete_interrupted(layout, collector)
+        return _compact_group(layout, collector, group, msgspec.structs.replace(options, transform=transform))
 
 
-def _alone(layout: Layout, collector: str) -> AbstractContextManager[None]:
+def _compaction_lock(layout: Layout, collector: str) -> AbstractContextManager[None]:
     return only_one(layout.merging(collector) / "lock", f"a compaction for collector {collector!r}")
 
 
-def due(
+def mergeable_groups(
     layout: Layout, collector: str, now: int, options: CompactOptions = DEFAULTS
 ) -> list[dict[Partition, list[Path]]]:
-    """Return the closed hours and days with something to merge, oldest first, each as its partitions' files."""
+    """Return the closed hours and days with something to merge, oldest first, each as its partitions' files.
+
+    ``now``: ns UTC.
+    """
     closed = min([now - GRACE, *filter(None, map(opened_at, segments_of(layout.wal, collector)))])
     unsealed = {path.name for path in segments_of(layout.wal, collector)}
     groups: defaultdict[tuple[int, str, bool], dict[Partition, list[Path]]] = defaultdict(dict)
@@ -150,30 +153,30 @@ def due(
             if options.venue not in (None, partition.venue) or options.date not in (None, partition.date):
                 continue
             end = end_of(partition)
-            if end <= closed and len(files) > 1 and not _names(files, collector) & unsealed:
+            if end <= closed and len(files) > 1 and not _segment_names(files, collector) & unsealed:
                 groups[end, partition.venue, dataset in HOURLY][partition] = files
     return [groups[key] for key in sorted(groups)]
 
 
-def in_flight(layout: Layout) -> set[str]:
-    """Return the files, before and after, of every exchange that is under way or was interrupted."""
+def files_being_swapped(layout: Layout) -> set[str]:
+    """Return the files, before and after, of every swap in progress or interrupted, relative to the data folder."""
     found: set[str] = set()
     for intent in layout.merging("*").parent.glob("*/intent"):
-        with suppress(FileNotFoundError):  # it was completed this very moment
-            for swap in msgspec.json.decode(intent.read_bytes(), type=list[PendingSwap]):
+        with suppress(FileNotFoundError):  # it was completed just now
+            for swap in msgspec.json.decode(intent.read_bytes(), type=list[FolderSwap]):
                 found.update((swap.merged.path, *swap.merged.replaces))
     return found
 
 
-def finish(layout: Layout, collector: str) -> None:
-    """Complete what an earlier call was interrupted in, or forget its draft; raises OSError."""
+def complete_interrupted(layout: Layout, collector: str) -> None:
+    """Complete the swaps of an interrupted call that were made, delete the drafts of the others; raises OSError."""
     home = layout.merging(collector)
     intent = home / "intent"
     if intent.exists():
         with publishing(layout.state, alone=True):
-            swaps = msgspec.json.decode(intent.read_bytes(), type=list[PendingSwap])
+            swaps = msgspec.json.decode(intent.read_bytes(), type=list[FolderSwap])
             done = [swap for swap in swaps if (layout.data_dir / swap.merged.path).exists()]
-            _conclude(layout, collector, done)
+            _record_swaps(layout, collector, done)
         intent.unlink()
         sync_dir(home)
     for draft in home.glob("draft-*"):
@@ -190,23 +193,23 @@ def _own_files(layout: Layout, dataset: Dataset, collector: str) -> Iterator[tup
         yield partition, [path for _, path in sorted(files, key=lambda each: each[0].segment)]
 
 
-def _names(files: Iterable[Path], collector: str) -> set[str]:
+def _segment_names(files: Iterable[Path], collector: str) -> set[str]:
     return {segment_name(collector, parse_file(path)[1].segment) for path in files}
 
 
 def _compact_group(
     layout: Layout, collector: str, group: dict[Partition, list[Path]], options: CompactOptions
 ) -> CompactReport:
-    """Merge the files of one hour or day: all drafts first, then all folders change places."""
+    """Merge the files of one hour or day: write all drafts, then swap all folders."""
     home = layout.merging(collector)
-    swaps: list[PendingSwap] = []
+    swaps: list[FolderSwap] = []
     damaged: list[str] = []
     before = files = 0
     for number, (partition, parts) in enumerate(group.items()):
         options.at(f"merge {number}")
         try:
             _expect_mergeable(layout, partition, parts)
-            if not alike(parts):
+            if not have_same_columns(parts):
                 continue  # recorded with different top_levels: no table has the columns of both
             swap = _draft(layout, home / f"draft-{number}", partition, parts, options)
         except IntegrityError as error:
@@ -232,8 +235,8 @@ def _compact_group(
 
 def _draft(
     layout: Layout, draft: Path, partition: Partition, parts: Sequence[Path], options: CompactOptions
-) -> PendingSwap:
-    """Merge ``parts`` into a file in ``draft`` and prove that it holds their rows; raises IntegrityError."""
+) -> FolderSwap:
+    """Merge ``parts`` into a file in the folder ``draft`` and compare their rows; raises IntegrityError."""
     make_dirs(draft, PRIVATE_DIR)
     draft.chmod(0o755)
     stamps = [parse_file(part)[1] for part in parts]
@@ -241,55 +244,51 @@ def _draft(
     stamp = FileStamp(stamps[0].opened, stamps[0].collector, max(stamp.segment for stamp in stamps), merges)
     target = layout.file(partition, stamp)
     with ParquetSink(draft / target.name, options.compression, merged=True) as sink:
-        held = merge(parts, sink, options.clip)
+        summary = merge(parts, sink, options.transform)
     options.at("compare")
-    _compare(parts, draft / target.name, options.clip)
+    _compare(parts, draft / target.name, options.transform)
     size, digest = (draft / target.name).stat().st_size, manifest.digest(draft / target.name)
-    replaced = tuple(_name(layout, part) for part in parts)
-    merged = SealedFile(_name(layout, target), held.rows, held.lo, held.hi, size, digest, replaced)
-    return PendingSwap(_name(layout, target.parent), draft.name, merged)
+    replaced = tuple(layout.relative(part) for part in parts)
+    merged = SealedFile(layout.relative(target), summary.rows, summary.lo, summary.hi, size, digest, replaced)
+    return FolderSwap(layout.relative(target.parent), draft.name, merged)
 
 
 def _expect_mergeable(layout: Layout, partition: Partition, parts: Sequence[Path]) -> None:
-    """Raise IntegrityError when one of ``parts`` is damaged, or when somebody made a folder beside them.
+    """Raise IntegrityError when one of ``parts`` is damaged, or when there is a folder beside them.
 
-    A folder has no second name, so theirs could not be left in its place.
+    Unlike a file, a folder cannot be linked into the draft, so a swap would remove it.
     """
     sealed = {file.path: file for file in manifest.read(layout.manifest, partition.date)}
     for part in parts:
-        listed = sealed.get(_name(layout, part))
+        listed = sealed.get(layout.relative(part))
         if listed is not None and manifest.digest(part) != listed.blake2b:
             raise IntegrityError(f"{part.name} is not what was sealed: run `predsurv verify`")
-    strange = next((each for each in sorted(parts[0].parent.iterdir()) if each.is_dir()), None)
-    if strange is not None:
-        raise IntegrityError(f"{sanitise(strange.name, 80)} in it is a folder: move it elsewhere")
+    subfolder = next((each for each in sorted(parts[0].parent.iterdir()) if each.is_dir()), None)
+    if subfolder is not None:
+        raise IntegrityError(f"{sanitise(subfolder.name, 80)} in it is a folder: move it elsewhere")
 
 
-def _name(layout: Layout, path: Path) -> str:
-    return layout.relative(path)
-
-
-def _compare(parts: Iterable[Path], merged: Path, clip: Clip) -> None:
+def _compare(parts: Iterable[Path], merged: Path, transform: RowTransform) -> None:
     expected: dict[int, str] = {}
     for part in parts:
-        expected |= digests(part, clip)
-    if digests(merged) != expected:
+        expected |= segment_digests(part, transform)
+    if segment_digests(merged) != expected:
         raise IntegrityError(f"{merged.name} would not hold the rows of its parts: this is a bug, report it")
 
 
-def _swap(layout: Layout, collector: str, swaps: Sequence[PendingSwap], options: CompactOptions) -> None:
+def _swap(layout: Layout, collector: str, swaps: Sequence[FolderSwap], options: CompactOptions) -> None:
     home = layout.merging(collector)
     options.at("intend")
     write_whole(home / "intent", msgspec.json.encode(swaps))
     options.at("intended")
     with publishing(layout.state, alone=True):
         for swap in swaps:
-            _fill_up(layout, home / swap.draft, swap)
+            _link_other_files(layout, home / swap.draft, swap)
         for number, swap in enumerate(swaps):
             options.at(f"exchange {number}")
-            exchange(home / swap.draft, layout.data_dir / swap.folder)
+            exchange_dirs(home / swap.draft, layout.data_dir / swap.folder)
         options.at("exchanged")
-        _conclude(layout, collector, swaps)
+        _record_swaps(layout, collector, swaps)
     options.at("listed")
     (home / "intent").unlink()
     sync_dir(home)
@@ -298,16 +297,16 @@ def _swap(layout: Layout, collector: str, swaps: Sequence[PendingSwap], options:
         shutil.rmtree(home / swap.draft)
 
 
-def _fill_up(layout: Layout, draft: Path, swap: PendingSwap) -> None:
-    """Put whatever else is in the folder beside the merged file, as a second name of the same file."""
+def _link_other_files(layout: Layout, draft: Path, swap: FolderSwap) -> None:
+    """Hard-link every file of the folder that is not merged into the draft."""
     for other in (layout.data_dir / swap.folder).iterdir():
-        if _name(layout, other) not in swap.merged.replaces:
+        if layout.relative(other) not in swap.merged.replaces:
             (draft / other.name).hardlink_to(other)
     sync_dir(draft)
 
 
-def _conclude(layout: Layout, collector: str, done: Sequence[PendingSwap]) -> None:
-    """Make exchanged folders durable, then list their merged files."""
+def _record_swaps(layout: Layout, collector: str, done: Sequence[FolderSwap]) -> None:
+    """Make swapped folders durable, then list their merged files in the manifest."""
     for parent in {(layout.data_dir / swap.folder).parent for swap in done}:
         sync_dir(parent)
     if done:
@@ -315,7 +314,7 @@ def _conclude(layout: Layout, collector: str, done: Sequence[PendingSwap]) -> No
         manifest.record(layout.manifest, collector, [swap.merged for swap in done])
 
 
-def _add(one: CompactReport, other: CompactReport) -> CompactReport:
+def _sum_reports(one: CompactReport, other: CompactReport) -> CompactReport:
     return CompactReport(
         **{
             name: getattr(one, name) + getattr(other, name)

@@ -1,6 +1,18 @@
-"""Many sorted files of a dataset as one, in bounded memory, and the proof that it holds the same rows.
+"""External k-way merge of sorted data files in bounded memory, and digests that prove the rows are the same.
 
-Kept apart from compaction because this knows rows and nothing of folders, locks or crashes.
+Every part is sorted by key, (instrument, market), then by time. Each is read piece by piece into a buffer.
+``safe_key`` is the least of the last buffered keys, over all parts that have more to read. Invariant: no part
+can still deliver a key below ``safe_key``, so the buffered rows below it are complete; they are sorted and
+written. Rows of ``safe_key`` itself may continue in the next piece of a part and stay buffered. When no row
+is below ``safe_key``, the parts that end in it read on: only a key larger than a piece costs more memory.
+
+Two parts, a letter for the key, a digit for the time, two rows a piece:
+
+    part 1: A1 A3 | B1 C1         part 2: A2 B2 | B3 D1
+    buffers A1 A3         A2 B2       safe_key = min(A, B) = A     nothing below A: part 1 reads on
+    buffers A1 A3 B1 C1   A2 B2       safe_key = min(C, B) = B     write A1 A2 A3
+    buffers B1 C1         B2 B3 D1    safe_key = min(C, D) = C     write B1 B2 B3
+    buffers C1            D1          no part has more to read     write C1 D1
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,33 +32,33 @@ from predsurv.store.seal.parquet_writer import ROW_GROUP_ROWS, ParquetSink
 from predsurv.store.seal.runs import is_sorted
 
 STEP_BYTES: Final = 32 << 20
-"""Bytes of rows that are read at a time, of all files together; more only where one instrument has more."""
+"""Bytes of rows in all buffers together; more only where one instrument has more."""
 
 STEP_ROWS_MIN: Final = 512
 STEP_ROWS_MAX: Final = 16_384
-"""Rows that are read at a time of each file, whatever that comes to."""
+"""Bounds of the rows in the buffer of each file, whatever STEP_BYTES allows."""
 
 BUFFER_BYTES: Final = 1 << 16
 """Bytes of a column read at a time."""
 
 GROUP_BYTES_MAX: Final = 64 << 20
-"""Most bytes of rows gathered for one row group."""
+"""Most bytes of rows collected for one row group."""
 
 _IDS: Final = ("instrument_id", "market_id")
-_WORDS: Final = ("kind", "side", "taker_side", "state", "reason")
+_DICTIONARY_COLUMNS: Final = ("kind", "side", "taker_side", "state", "reason")
 _Key = tuple[str, str]
 _EMPTY: Final = pa.scalar("")
-Clip = Callable[[Any], Any]
-"""Takes a table of rows and returns those that are wanted of it."""
+RowTransform = Callable[[Any], Any]
+"""Takes a table of rows and returns the rows to keep, possibly changed; it must keep their order."""
 
 
-def whole(table: Any) -> Any:
-    """Want all rows."""
+def keep_all(table: Any) -> Any:
+    """Return ``table`` unchanged."""
     return table
 
 
-def alike(parts: Sequence[Path]) -> bool:
-    """Return whether ``parts`` have the same columns; raises IntegrityError."""
+def have_same_columns(parts: Sequence[Path]) -> bool:
+    """Return whether ``parts`` have the same schema; raises IntegrityError when one is damaged."""
     schemas = []
     for part in parts:
         with _open(part) as file:
@@ -54,83 +66,84 @@ def alike(parts: Sequence[Path]) -> bool:
     return all(schema.equals(schemas[0]) for schema in schemas)
 
 
-class MergedTable(Struct, frozen=True):
-    """What a merged file holds; ``lo``, ``hi``: least and greatest time, ns UTC."""
+class MergeSummary(Struct, frozen=True):
+    """Number of rows of a merged file; ``lo``, ``hi``: their least and greatest time, ns UTC."""
 
     rows: int
     lo: int
     hi: int
 
 
-class _Part:
-    """A sorted file, read piece by piece; ``rows`` are read and not yet taken."""
+class _SortedPart:
+    """A sorted file and its buffer: ``rows`` are read and not yet taken; ``exhausted``: there is no more to read."""
 
-    def __init__(self, file: Any, clip: Clip, step: int) -> None:
-        self._batches = _batches(file, clip, step)
+    def __init__(self, file: Any, transform: RowTransform, step: int) -> None:
+        self._batches = _batches(file, transform, step)
         self._step = step
         self.rows: Any = None
-        self.whole = False
+        self.exhausted = False
         self.fill()
 
     def fill(self) -> None:
-        """Read on until a step's rows wait."""
-        while not self.whole and self.waiting < self._step:
-            self.grow()
+        """Read until a step's rows are buffered."""
+        while not self.exhausted and self.buffered < self._step:
+            self.read_piece()
 
-    def grow(self) -> None:
-        """Read on; the rows that wait stay. At the end ``whole`` becomes true."""
+    def read_piece(self) -> None:
+        """Append the next piece to the buffer, or set ``exhausted``."""
         piece = next(self._batches, None)
-        self.whole = piece is None
+        self.exhausted = piece is None
         if piece is not None:
             self.rows = piece if self.rows is None else pa.concat_tables([self.rows, piece])
 
     @property
-    def waiting(self) -> int:
+    def buffered(self) -> int:
+        """Number of buffered rows."""
         return 0 if self.rows is None else int(self.rows.num_rows)
 
     def key(self, row: int) -> _Key:
         return self.rows["instrument_id"][row].as_py() or "", self.rows["market_id"][row].as_py()
 
-    def take(self, before: _Key | None) -> Any:
-        """Return the rows of keys less than ``before``, or all, and move on; None when there are none."""
-        count = self.waiting if before is None else self._bisect(before)
+    def take_below(self, safe_key: _Key | None) -> Any:
+        """Remove and return the buffered rows of keys less than ``safe_key`` (None: all); None when there are none."""
+        count = self.buffered if safe_key is None else self._bisect(safe_key)
         if not count:
             return None
         taken, self.rows = self.rows.slice(0, count), self.rows.slice(count)
         return taken
 
-    def _bisect(self, before: _Key) -> int:
-        lo, hi = 0, self.waiting
+    def _bisect(self, key: _Key) -> int:
+        lo, hi = 0, self.buffered
         while lo < hi:
             middle = (lo + hi) // 2
-            if self.key(middle) < before:
+            if self.key(middle) < key:
                 lo = middle + 1
             else:
                 hi = middle
         return lo
 
 
-def merge(parts: Sequence[Path], sink: ParquetSink, clip: Clip = whole) -> MergedTable:
+def merge(parts: Sequence[Path], sink: ParquetSink, transform: RowTransform = keep_all) -> MergeSummary:
     """Write the rows of ``parts`` to ``sink``, sorted by instrument, time, segment and arrival.
 
-    ``parts``: in the order of their segments. ``clip`` is applied to every piece of every file.
+    ``parts``: in the order of their segments. ``transform`` is applied to every piece of every file.
     Raises IntegrityError when a part is damaged, OSError when the disk refuses.
     """
-    rows, bounds = 0, list[int]()
-    waiting: list[Any] = []
-    for piece in _sorted_pieces(parts, clip):
+    rows, times = 0, list[int]()
+    group: list[Any] = []
+    for piece in _sorted_pieces(parts, transform):
         rows += piece.num_rows
-        bounds += _bounds(piece)
-        waiting.append(piece)
-        if sum(each.num_rows for each in waiting) >= ROW_GROUP_ROWS or _bytes(waiting) >= GROUP_BYTES_MAX:
-            sink.write(pa.concat_tables(waiting))
-            waiting.clear()
-    if waiting or not rows:
-        sink.write(pa.concat_tables(waiting or [_nothing(parts[0])]))
-    return MergedTable(rows, min(bounds, default=0), max(bounds, default=0))
+        times += _time_bounds(piece)
+        group.append(piece)
+        if sum(each.num_rows for each in group) >= ROW_GROUP_ROWS or _bytes(group) >= GROUP_BYTES_MAX:
+            sink.write(pa.concat_tables(group))
+            group.clear()
+    if group or not rows:
+        sink.write(pa.concat_tables(group or [_empty_table(parts[0])]))
+    return MergeSummary(rows, min(times, default=0), max(times, default=0))
 
 
-def _nothing(part: Path) -> Any:
+def _empty_table(part: Path) -> Any:
     with _open(part) as file:
         return file.schema_arrow.empty_table()
 
@@ -139,55 +152,59 @@ def _bytes(tables: Sequence[Any]) -> int:
     return sum(int(table.get_total_buffer_size()) for table in tables)
 
 
-def _sorted_pieces(paths: Sequence[Path], clip: Clip) -> Iterator[Any]:
+def _sorted_pieces(paths: Sequence[Path], transform: RowTransform) -> Iterator[Any]:
+    """Yield the rows of all files in order, table by table; see the module's docstring."""
     with ExitStack() as files:
         opened = [files.enter_context(_open(path)) for path in paths]
         step = _step_rows(opened)
-        parts = [_Part(file, clip, step) for file in opened]
+        parts = [_SortedPart(file, transform, step) for file in opened]
         while parts:
-            for part in parts:  # all of them, lest each turn is about the one that ends first
+            for part in parts:  # all of them, else every turn advances only the part that ends first
                 part.fill()
-            bound = min((part.key(-1) for part in parts if not part.whole and part.waiting), default=None)
-            pieces = [piece for part in parts if (piece := part.take(bound)) is not None]
+            unfinished = [part for part in parts if not part.exhausted and part.buffered]
+            safe_key = min((part.key(-1) for part in unfinished), default=None)
+            pieces = [piece for part in parts if (piece := part.take_below(safe_key)) is not None]
             if pieces:
-                yield _in_order(pieces)
-            else:  # whoever ends in the bound may have more of it
-                for part in parts:
-                    if not part.whole and part.waiting and part.key(-1) == bound:
-                        part.grow()
-            parts = [part for part in parts if part.waiting or not part.whole]
+                yield _sort_rows(pieces)
+            else:
+                for part in unfinished:
+                    if part.key(-1) == safe_key:
+                        part.read_piece()
+            parts = [part for part in parts if part.buffered or not part.exhausted]
 
 
 def _step_rows(files: Sequence[Any]) -> int:
-    """Return how many rows of each of ``files`` may be in memory at a time."""
+    """Return how many rows of each of ``files`` to buffer."""
     widths = (4 if pa.types.is_dictionary(kind) else 8 for kind in files[0].schema_arrow.types)
     return min(max(STEP_BYTES // (sum(widths) * len(files)), STEP_ROWS_MIN), STEP_ROWS_MAX)
 
 
-def _in_order(pieces: Sequence[Any]) -> Any:
+def _sort_rows(pieces: Sequence[Any]) -> Any:
+    """Return the rows of ``pieces``, each of them sorted, as one sorted table."""
     table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
-    rank = _ranks(table)
+    rank = _key_ranks(table)
     time = _time_of(table)
-    spans = [_bounds(piece) for piece in pieces]
+    spans = [_time_bounds(piece) for piece in pieces]
     if all(one[1] < other[0] for one, other in pairwise(spans)):
-        # Then rows of one instrument are in order already, and sorting by a small integer is counting.
+        # The rows of each key are in order already, and Arrow sorts small integers by counting.
         return table if is_sorted(rank) else table.take(pc.sort_indices(rank)).combine_chunks()
     names = [time, *(name for name in ("segment", "arrival") if name in table.column_names)]
     keys = pa.table([rank, *(table[name] for name in names)], names=["rank", *names])
     return table.take(pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]))
 
 
-def _ranks(table: Any) -> Any:
-    """Return for each row the rank of its (instrument, market) in the order of files."""
+def _key_ranks(table: Any) -> Any:
+    """Return for each row the rank of its (instrument, market) in the order of files, int32."""
     instruments, markets = (_codes(table[name]) for name in _IDS)
     width = pa.scalar(max(1, len(markets.dictionary)), pa.int64())
-    none = pa.scalar(len(instruments.dictionary), pa.int64())
-    row = pc.add(
-        pc.multiply(pc.fill_null(instruments.indices.cast(pa.int64()), none), width), markets.indices.cast(pa.int64())
-    )
-    pairs = row.dictionary_encode()
-    names, of = [*instruments.dictionary.to_pylist(), ""], markets.dictionary.to_pylist()
-    keys = [(names[pair // len(of)], of[pair % len(of)]) for pair in pairs.dictionary.to_pylist()]
+    no_instrument = pa.scalar(len(instruments.dictionary), pa.int64())
+    instrument = pc.fill_null(instruments.indices.cast(pa.int64()), no_instrument)
+    pairs = pc.add(pc.multiply(instrument, width), markets.indices.cast(pa.int64())).dictionary_encode()
+    instrument_ids, market_ids = [*instruments.dictionary.to_pylist(), ""], markets.dictionary.to_pylist()
+    keys = [
+        (instrument_ids[pair // len(market_ids)], market_ids[pair % len(market_ids)])
+        for pair in pairs.dictionary.to_pylist()
+    ]
     rank = {key: number for number, key in enumerate(sorted(keys))}
     return pa.array([rank[key] for key in keys], pa.int32()).take(pairs.indices)
 
@@ -201,7 +218,8 @@ def _time_of(table: Any) -> str:
     return "start" if "start" in table.column_names else "ts_recv"
 
 
-def _bounds(table: Any) -> list[int]:
+def _time_bounds(table: Any) -> list[int]:
+    """Return the least and the greatest time of the rows, ns UTC."""
     bounds = pc.min_max(table[_time_of(table)].cast(pa.int64())).as_py()
     return [bounds["min"], bounds["max"]]
 
@@ -209,9 +227,9 @@ def _bounds(table: Any) -> list[int]:
 def _open(path: Path) -> Any:
     try:
         names = pq.read_schema(path).names
-        words = [name for name in (*_IDS, *_WORDS) if name in names]
+        encoded = [name for name in (*_IDS, *_DICTIONARY_COLUMNS) if name in names]
         return pq.ParquetFile(
-            path, page_checksum_verification=True, read_dictionary=words, pre_buffer=False, buffer_size=BUFFER_BYTES
+            path, page_checksum_verification=True, read_dictionary=encoded, pre_buffer=False, buffer_size=BUFFER_BYTES
         )
     except FileNotFoundError:
         raise
@@ -219,7 +237,7 @@ def _open(path: Path) -> Any:
         raise IntegrityError(f"{path.name} is damaged ({error}): run `predsurv verify`") from error
 
 
-def _batches(file: Any, clip: Clip, step: int = STEP_ROWS_MAX) -> Iterator[Any]:
+def _batches(file: Any, transform: RowTransform, step: int = STEP_ROWS_MAX) -> Iterator[Any]:
     batches = file.iter_batches(batch_size=step)
     while True:
         try:
@@ -228,20 +246,20 @@ def _batches(file: Any, clip: Clip, step: int = STEP_ROWS_MAX) -> Iterator[Any]:
             raise IntegrityError(f"a data file is damaged ({error}): run `predsurv verify`") from error
         if batch is None:
             return
-        piece = clip(pa.table(batch))
+        piece = transform(pa.table(batch))
         if piece.num_rows:
             yield piece
 
 
-def digests(path: Path, clip: Clip = whole) -> dict[int, str]:
-    """Return a digest of the rows of each log segment in ``path``, in the order they have there.
+def segment_digests(path: Path, transform: RowTransform = keep_all) -> dict[int, str]:
+    """Return by log segment the digest of its rows in ``path``, in the order they have there.
 
-    Equal for a file and for what it was merged into, since merging keeps the order of a segment's
-    rows. Raises IntegrityError.
+    Equal for a file and for the file it was merged into, since merging keeps the order of a segment's
+    rows. Raises IntegrityError when the file is damaged.
     """
     states: dict[int, _RowDigest] = {}
     with _open(path) as file:
-        for piece in _batches(file, clip):
+        for piece in _batches(file, transform):
             segments = piece["segment"].combine_chunks()
             found = pc.unique(segments).to_pylist()
             for segment in found:
@@ -251,32 +269,32 @@ def digests(path: Path, clip: Clip = whole) -> dict[int, str]:
 
 
 class _RowDigest:
-    """A digest of rows that does not depend on how they are cut into pieces: each column's streams apart."""
+    """A digest of rows that does not depend on how they are split into pieces: one hash per column and stream."""
 
     def __init__(self) -> None:
         self._streams: dict[str, Any] = {}
 
     def update(self, table: Any) -> None:
         for name in table.column_names:
-            for number, content in enumerate(_contents(table[name].combine_chunks())):
+            for number, content in enumerate(_column_streams(table[name].combine_chunks())):
                 stream = f"{name}/{number}"
                 if stream not in self._streams:
                     self._streams[stream] = blake2b(stream.encode(), digest_size=16)
                 self._streams[stream].update(content)
 
     def hex(self) -> str:
-        whole = blake2b(digest_size=32)
+        total = blake2b(digest_size=32)
         for _, stream in sorted(self._streams.items()):
-            whole.update(stream.digest())
-        return whole.hexdigest()
+            total.update(stream.digest())
+        return total.hexdigest()
 
 
-def _contents(column: Any) -> Iterator[memoryview]:
-    """Yield a column as streams of bytes: what is null, the values, for plain text its lengths first."""
+def _column_streams(column: Any) -> Iterator[memoryview]:
+    """Yield a column as byte streams: its validity, then its values, for plain text lengths before content."""
     yield _bytes_of(column.is_valid().cast(pa.int8()))
     if pa.types.is_dictionary(column.type):
-        # A word stands for itself by its digest, so that the words are not written out row by row.
-        column = pa.array(map(_number_of, column.dictionary.to_pylist()), pa.int64()).take(column.indices)
+        # Each text is represented by a hash, so that texts are not expanded row by row.
+        column = pa.array(map(_text_hash, column.dictionary.to_pylist()), pa.int64()).take(column.indices)
     if pa.types.is_string(column.type):
         text = pc.fill_null(column, _EMPTY)
         yield _bytes_of(pc.binary_length(text))
@@ -291,11 +309,11 @@ def _contents(column: Any) -> Iterator[memoryview]:
     yield _bytes_of(pc.fill_null(column, pa.scalar(0, column.type)))
 
 
-def _number_of(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode("utf-8", "surrogatepass"), digest_size=7).digest())
+def _text_hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=7).digest())
 
 
 def _bytes_of(column: Any) -> memoryview:
-    """Return the values of a column of numbers without nulls."""
+    """Return the values of a numeric column without nulls as bytes."""
     width = column.type.bit_width // 8
     return memoryview(column.buffers()[1])[column.offset * width : (column.offset + len(column)) * width]

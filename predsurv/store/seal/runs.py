@@ -1,12 +1,11 @@
-"""Runs of native integers, batch after batch, as Arrow columns.
+"""The building blocks of ``tables``: column bytes of many batches as Arrow arrays, and the order of records.
 
-Kept apart from what the columns mean: this is only joining bytes, numbering keys anew and placing
-rows in the segment's one order of arrival.
+A run is one column of one batch: native integers, back to back (see ``wal.codec``).
 """
 
 import struct
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,17 +18,17 @@ _REPEATED: Final = frozenset({"ts_venue", "epoch", "mark", "seq"})
 
 
 class ColumnRuns:
-    """The columns of one kind of record, in the order of their batches."""
+    """The columns of one kind of record (changes, books or tops) over all batches of a segment."""
 
     def __init__(self) -> None:
         self.rows = 0
         self.positions: list[int] = []
         self._runs: dict[str, list[bytes]] = {}
         self._keys: list[Any] = []
-        self._pending: list[bytes] = []  # keys that are numbers in the current table of the log
+        self._pending: list[bytes] = []  # key columns whose key table is not complete yet
 
     def add(self, columns: DeltaColumns | BookColumns, first: int) -> None:
-        """Take the columns of a batch whose first record is number ``first`` of the segment."""
+        """Append the columns of a batch whose first record is at position ``first`` of the segment."""
         rows = len(columns.key) // 4
         self.rows += rows
         self._pending.append(columns.key)
@@ -39,31 +38,31 @@ class ColumnRuns:
             run = getattr(columns, name)
             self._runs.setdefault(name, []).append(run * rows if name in _REPEATED and len(run) == 8 else run)
 
-    def settle(self, table: Sequence[int]) -> None:
-        """Turn the keys since the last call into our numbers, ``table`` being the log's up to now."""
+    def resolve_keys(self, key_table: Sequence[int]) -> None:
+        """Translate the keys added since the last call; ``key_table``: by number in the log, number in the segment."""
         if self._pending:
-            numbers, self._pending = pa.array(table, pa.int32()), []
+            numbers, self._pending = pa.array(key_table, pa.int32()), []
             self._keys.append(numbers.take(bytes_column(self._runs.pop("key"), pa.int32())))
 
     def keys(self) -> Any:
-        """Return our number of each row's key; -1 where it is unknown."""
+        """Return the number of each row's key in the segment, int32; -1 where it is unknown."""
         return pa.concat_arrays(self._keys) if self._keys else pa.array([], pa.int32())
 
     def column(self, name: str, kind: Any) -> Any:
         """Return one field as an Arrow array of ``kind``; ABSENT stands for None."""
         return bytes_column(self._runs.get(name, ()), kind)
 
-    def joined(self, name: str) -> bytes:
-        """Return one field as the native integers that it is."""
+    def content(self, name: str) -> bytes:
+        """Return one field as native integers, back to back."""
         return b"".join(self._runs.get(name, ()))
 
     def nullable(self, name: str) -> Any:
-        """Return one int64 field with nulls where nothing is known."""
+        """Return one int64 field with nulls for ABSENT."""
         return with_nulls(self.column(name, pa.int64()))
 
 
 def bytes_column(runs: Iterable[bytes], kind: Any) -> Any:
-    """Return runs of native integers of Arrow type ``kind`` as one array."""
+    """Return runs of native integers of the Arrow type ``kind`` as one array."""
     content = b"".join(runs)
     return pa.Array.from_buffers(kind, len(content) * 8 // kind.bit_width, [None, pa.py_buffer(content)])
 
@@ -78,41 +77,49 @@ def with_nulls(column: Any) -> Any:
     return pc.if_else(absent, pa.scalar(None, pa.int64()), column)
 
 
-class RowPlacement:
-    """Every record's place in a segment: its local time, and its number among those of that time.
+class RecordTimes(NamedTuple):
+    """Of some records of a segment: ``position`` int32, ``ts_recv`` int64 (ns UTC), ``arrival`` int32."""
 
-    ``arrival`` numbers records that share a local time: 0, 1, 2 … in the order they came, so that
-    (ts_recv, arrival) orders a segment exactly as it was received, across instruments and datasets.
-    A record older than one before it gets its position in the segment, which is larger than any
-    number given for that time before. ``ordered``: there is no such record.
+    position: Any
+    ts_recv: Any
+    arrival: Any
+
+
+class RecordOrder:
+    """Local time and arrival number of every record of a segment, by its position.
+
+    ``position`` counts the records of the segment. ``arrival`` counts those that share a local time: 0,
+    1, 2 … in the order they were received, so (ts_recv, arrival) restores the order of reception across
+    instruments and datasets. A record with an earlier time than one before it gets its position as
+    arrival, which is greater than any arrival assigned to that time before. ``ordered``: no such
+    record. ``latest``: greatest local time, 0 without records.
     """
 
     def __init__(self, times: Any) -> None:
-        """``times``: int64, local time of each record in order of arrival."""
+        """``times``: int64, local time of each record in order of position."""
         self._times = times
         self._positions = pa.arange(0, len(times)).cast(pa.int32())
         self.latest: int = pc.max(times).as_py() or 0
         self.ordered = is_sorted(times)
         latest = times if self.ordered else pc.cumulative_max(times)
-        fresh = pa.concat_arrays(
+        advances = pa.concat_arrays(
             [pa.array([True] * min(1, len(times)), pa.bool_()), pc.greater(latest[1:], latest[:-1])]
         )
-        nothing = pa.scalar(None, pa.int32())
-        first = pc.fill_null_forward(pc.if_else(fresh, self._positions, nothing))
+        null = pa.scalar(None, pa.int32())
+        first = pc.fill_null_forward(pc.if_else(advances, self._positions, null))
         arrival = pc.subtract(self._positions, first)
         self._arrival = arrival if self.ordered else pc.if_else(pc.equal(times, latest), arrival, self._positions)
 
-    def rest(self, positions: Sequence[int]) -> list[Any]:
-        """Return position, local time and arrival of every record that is not at ``positions``."""
-        columns = [self._positions, self._times, self._arrival]
+    def except_at(self, positions: Sequence[int]) -> RecordTimes:
+        """Return the times of all records but those at ``positions``, in order of position."""
+        every = RecordTimes(self._positions, self._times, self._arrival)
         if not positions:
-            return columns
-        taken = pc.is_in(self._positions, value_set=pa.array(positions, pa.int32()))
-        kept = pc.invert(taken)
-        return [column.filter(kept) for column in columns]
+            return every
+        kept = pc.invert(pc.is_in(self._positions, value_set=pa.array(positions, pa.int32())))
+        return RecordTimes(*(column.filter(kept) for column in every))
 
-    def place(self, table: Any) -> Any:
-        """Return ``table``, whose rows name their ``position``, with local time and arrival."""
+    def add_times(self, table: Any) -> Any:
+        """Return ``table`` with columns ``ts_recv`` and ``arrival`` for the record at each row's ``position``."""
         at = table["position"].combine_chunks()
         return table.append_column("ts_recv", self._times.take(at)).append_column("arrival", self._arrival.take(at))
 

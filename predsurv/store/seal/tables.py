@@ -1,7 +1,27 @@
-"""Records of a segment as columns, dataset by dataset.
+"""A log segment as one Arrow table per dataset, in integer units; pure, no I/O.
 
-Kept apart from sealing because this is pure: batches in, Arrow tables in integer units out. Keys
-stay numbers until a file is written; a snapshot record becomes a ``clear`` and its levels.
+Five records of a segment, and how its batches hold them:
+
+    position   0        1       2        3        4         number of the record in the segment
+    record     change   book    trade    change   change
+    held in    deltas   books   others   deltas   deltas    fields of ``wal.codec.LogBatch``
+    times      10       10      12       12       12        local time of every record
+    arrival    0        1       0        1        2         number among the records of that time
+
+Books, tops and others carry their position; changes do not, they are at all the remaining positions,
+in order. The table of the dataset ``deltas`` then has these rows, before ``partitions`` sorts them:
+
+    key   position   ts_recv   arrival   kind       side   price   size
+    0     0          10        0         change     bid    500     7        logged as  7 (a bid)
+    0     3          12        1         change     ask    510     3        logged as ~3 = -4 (an ask)
+    1     4          12        2         change     bid    480     0        logged as  0 (a bid removed)
+    1     1          10        1         clear      null   null    null     a book is a ``clear`` row,
+    1     1          10        1         snapshot   bid    490     2        one row per bid
+    1     1          10        1         snapshot   ask    520     1        and one per ask
+
+A negative logged size is the one's complement of an ask's, so -1 is an ask of size 0. ``key`` indexes
+``SegmentContents.keys``. The rows of a book share position and arrival: only a stable sort keeps them
+in order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +38,8 @@ from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.store import lifecycle
 from predsurv.store.layout import NS_DAY, Dataset
 from predsurv.store.schema import level_columns
-from predsurv.store.seal.runs import ColumnRuns, RowPlacement, bytes_column
-from predsurv.store.wal import columns_codec as packing
+from predsurv.store.seal.runs import ColumnRuns, RecordOrder, RecordTimes, bytes_column
+from predsurv.store.wal import columns_codec
 from predsurv.store.wal.codec import BatchEncoder, LogBatch, decode
 
 KINDS: Final = ("clear", "snapshot", "change")
@@ -30,7 +50,7 @@ _TAKER_CODE: Final = {side: code for code, side in enumerate(TAKER_SIDES)}
 _ZERO: Final = pa.scalar(0, pa.int64())
 _NO_SIDE: Final = pa.scalar(None, pa.int8())
 
-_PLACED: Final = [("key", pa.int32()), ("position", pa.int32()), ("ts_venue", pa.int64())]
+_RECORD_FIELDS: Final = [("key", pa.int32()), ("position", pa.int32()), ("ts_venue", pa.int64())]
 
 
 def _int32(value: int) -> Any:
@@ -40,7 +60,7 @@ def _int32(value: int) -> Any:
 _PRICE, _SIZE = map(_int32, range(2))
 _ROW_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
     "trades": [
-        *_PLACED,
+        *_RECORD_FIELDS,
         ("price", pa.int64()),
         ("size", pa.int64()),
         ("taker_side", pa.int8()),
@@ -55,16 +75,16 @@ _ROW_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("epoch", pa.int64()),
         ("inclusion", pa.int64()),
     ],
-    "lifecycle": [*_PLACED, ("kind", pa.string()), ("value", pa.string())],
+    "lifecycle": [*_RECORD_FIELDS, ("kind", pa.string()), ("value", pa.string())],
 }
 
 
 class SegmentContents(Struct, frozen=True):
-    """A segment as tables by dataset; ``key`` columns index ``keys``.
+    """A segment as tables by dataset, as drawn above; ``key`` columns index ``keys``.
 
-    Rows of equal ``arrival`` are of one record and in order. ``position`` counts the records of
-    the segment. ``lost``: records whose instrument was named in a damaged batch. ``latest``:
-    greatest local time, 0 without records. ``ordered``: no record is older than one before it.
+    ``last_coverage``: the last coverage record of each instrument. ``records``: how many were read.
+    ``lost``: records dropped because their key was defined in a damaged batch. ``latest``: greatest
+    local time, ns UTC, 0 without records. ``ordered``: no record is older than one before it.
     """
 
     keys: list[InstrumentKey]
@@ -77,31 +97,35 @@ class SegmentContents(Struct, frozen=True):
 
 
 class SegmentTables:
-    """Takes the batches of a segment in order and hands back its contents."""
+    """Builder of SegmentContents from the batches of a segment, added in order."""
 
-    def __init__(self, levels: int, amend: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)) -> None:
-        """``levels``: how many levels a side of a snapshot row has. ``amend``: what becomes of a coverage record."""
+    def __init__(
+        self,
+        levels: int,
+        rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda coverage: (coverage,),
+    ) -> None:
+        """``levels``: per side of a snapshot row. ``rewrite_coverage``: maps a coverage record to those to store."""
         self._levels = levels
-        self._amend = amend
-        self._numbers: dict[InstrumentKey, int] = {}
-        self._table: list[int] = []  # the current key table of the log, as our numbers; -1 unknown
+        self._rewrite_coverage = rewrite_coverage
+        self._numbers: dict[InstrumentKey, int] = {}  # number in the segment
+        self._key_table: list[int] = []  # the log's current key table, as numbers in the segment; -1 unknown
         self._times: list[bytes] = []
         self._deltas = ColumnRuns()
         self._books = ColumnRuns()
         self._tops = ColumnRuns()
         self._rows: dict[Dataset, list[tuple[object, ...]]] = {dataset: [] for dataset in _ROW_FIELDS}
-        self._at: list[int] = []  # positions of those rows' records
+        self._other_positions: list[int] = []
         self._last_coverage: dict[InstrumentKey, Coverage] = {}
         self._records = 0
 
     def add(self, batch: LogBatch) -> None:
-        """Take the next batch."""
+        """Add the next batch."""
         if batch.first_key == 0:
             for runs in (self._deltas, self._books, self._tops):
-                runs.settle(self._table)
-            self._table.clear()
-        self._table.extend([-1] * (batch.first_key - len(self._table)))
-        self._table.extend(map(self._number, batch.keys))
+                runs.resolve_keys(self._key_table)
+            self._key_table.clear()
+        self._key_table.extend([-1] * (batch.first_key - len(self._key_table)))
+        self._key_table.extend(map(self._number, batch.keys))
         first, self._records = self._records, self._records + len(batch.times) // 8
         self._times.append(batch.times)
         for runs, columns in ((self._deltas, batch.deltas), (self._books, batch.books), (self._tops, batch.tops)):
@@ -111,44 +135,45 @@ class SegmentTables:
             self._add_other(first + position, record)
 
     def add_records(self, records: Sequence[Record]) -> None:
-        """Take more records that are not in the log."""
+        """Add records that are not in the log."""
         if records:
             self.add(decode(BatchEncoder().encode(records).body))
 
     def contents(self) -> SegmentContents:
-        """Return everything taken so far."""
+        """Return everything added so far."""
         for runs in (self._deltas, self._books, self._tops):
-            runs.settle(self._table)
-        placing = RowPlacement(bytes_column(self._times, pa.int64()))
-        changes = _change_table(self._deltas, placing.rest([*self._books.positions, *self._tops.positions, *self._at]))
-        books = placing.place(_book_table(self._books)).select(changes.column_names)
+            runs.resolve_keys(self._key_table)
+        order = RecordOrder(bytes_column(self._times, pa.int64()))
+        others = [*self._books.positions, *self._tops.positions, *self._other_positions]
+        changes = _change_table(self._deltas, order.except_at(others))
+        books = order.add_times(_book_table(self._books)).select(changes.column_names)
         tables: dict[Dataset, Any] = {
-            "snapshots": placing.place(_top_table(self._tops, self._levels)),
+            "snapshots": order.add_times(_top_table(self._tops, self._levels)),
             "deltas": pa.concat_tables([changes, books]).combine_chunks(),
-            **{dataset: _row_table(dataset, rows, placing) for dataset, rows in self._rows.items()},
+            **{dataset: _row_table(dataset, rows, order) for dataset, rows in self._rows.items()},
         }
         lost = sum(_drop_unknown(tables, dataset) for dataset in ("snapshots", "deltas"))
         return SegmentContents(
-            list(self._numbers), tables, self._last_coverage, self._records, lost, placing.latest, placing.ordered
+            list(self._numbers), tables, self._last_coverage, self._records, lost, order.latest, order.ordered
         )
 
     def _number(self, key: InstrumentKey) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
 
     def _add_other(self, position: int, record: Record) -> None:
-        self._at.append(position)
+        self._other_positions.append(position)
         match record:
             case Trade():
                 side = None if record.taker_side is None else _TAKER_CODE[record.taker_side]
-                placed = (self._number(record.key), position, record.ts_venue)
-                self._rows["trades"].append((*placed, record.price, record.size, side, record.trade_id))
+                head = (self._number(record.key), position, record.ts_venue)
+                self._rows["trades"].append((*head, record.price, record.size, side, record.trade_id))
             case Coverage():
-                for claim in self._amend(record):
-                    self._add_coverage(claim)
+                for coverage in self._rewrite_coverage(record):
+                    self._add_coverage(coverage)
             case MarketChange() | MarketResolved():
                 stored = lifecycle.to_row(record)
-                placed = (self._number(stored.key), position, stored.ts_venue)
-                self._rows["lifecycle"].append((*placed, stored.kind, stored.value))
+                head = (self._number(stored.key), position, stored.ts_venue)
+                self._rows["lifecycle"].append((*head, stored.kind, stored.value))
             case BookDelta() | BookSnapshot() | BookTop():
                 raise BrokenInvariant(f"a batch holds a {type(record).__name__} outside its columns")
 
@@ -160,30 +185,29 @@ class SegmentTables:
             self._rows["coverage"].append(row)
 
 
-def _change_table(deltas: ColumnRuns, placed: Sequence[Any]) -> Any:
-    position, times, arrival = placed
+def _change_table(deltas: ColumnRuns, times: RecordTimes) -> Any:
     size = deltas.column("size", pa.int64())
-    asked = pc.less(size, _ZERO)
+    is_ask = pc.less(size, _ZERO)
     columns = {
         "key": deltas.keys(),
-        "position": position,
-        "ts_recv": times,
-        "arrival": arrival,
+        "position": times.position,
+        "ts_recv": times.ts_recv,
+        "arrival": times.arrival,
         "ts_venue": deltas.nullable("ts_venue"),
         "epoch": deltas.column("epoch", pa.int64()),
         "seq": deltas.nullable("seq"),
         "kind": pa.repeat(_CHANGE, deltas.rows),
-        "side": asked.cast(pa.int8()),
+        "side": is_ask.cast(pa.int8()),
         "price": deltas.column("price", pa.int64()),
-        "size": pc.if_else(asked, pc.bit_wise_not(size), size),
+        "size": pc.if_else(is_ask, pc.bit_wise_not(size), size),
     }
     return pa.table(columns)
 
 
 def _book_table(books: ColumnRuns) -> Any:
-    """A ``clear`` row per book, then all bids, then all asks: a stable sort by place puts each book together."""
-    bids, asks = _Side(books, "bid"), _Side(books, "ask")
-    of = pa.concat_arrays([pa.arange(0, books.rows).cast(pa.int32()), bids.of, asks.of])
+    """Return the ``clear`` rows of all books, then all bids, then all asks: a stable sort by position joins them."""
+    bids, asks = _BookSide(books, "bid"), _BookSide(books, "ask")
+    book_of_row = pa.concat_arrays([pa.arange(0, books.rows).cast(pa.int32()), bids.book_of_level, asks.book_of_level])
     columns = {
         "key": books.keys(),
         "position": pa.array(books.positions, pa.int32()),
@@ -191,22 +215,26 @@ def _book_table(books: ColumnRuns) -> Any:
         "epoch": books.column("mark", pa.int64()),
         "seq": books.nullable("seq"),
     }
-    words = [(_CLEAR, _NO_SIDE, books.rows), (_SNAPSHOT, _BID, len(bids.of)), (_SNAPSHOT, _ASK, len(asks.of))]
-    nothing = pa.nulls(books.rows, pa.int64())
+    blocks = [
+        (_CLEAR, _NO_SIDE, books.rows),
+        (_SNAPSHOT, _BID, len(bids.book_of_level)),
+        (_SNAPSHOT, _ASK, len(asks.book_of_level)),
+    ]
+    nulls = pa.nulls(books.rows, pa.int64())
     return pa.table(
         {
-            **{name: column.take(of) for name, column in columns.items()},
-            "kind": pa.concat_arrays([pa.repeat(kind, count) for kind, _, count in words]),
-            "side": pa.concat_arrays([pa.repeat(side, count) for _, side, count in words]),
-            "price": pa.concat_arrays([nothing, bids.prices.values, asks.prices.values]),
-            "size": pa.concat_arrays([nothing, bids.sizes.values, asks.sizes.values]),
+            **{name: column.take(book_of_row) for name, column in columns.items()},
+            "kind": pa.concat_arrays([pa.repeat(kind, count) for kind, _, count in blocks]),
+            "side": pa.concat_arrays([pa.repeat(side, count) for _, side, count in blocks]),
+            "price": pa.concat_arrays([nulls, bids.prices.values, asks.prices.values]),
+            "size": pa.concat_arrays([nulls, bids.sizes.values, asks.sizes.values]),
         }
     )
 
 
 def _top_table(tops: ColumnRuns, levels: int) -> Any:
-    """A row per top: the first ``levels`` of each side side by side, null where there are fewer."""
-    numbers = [column for side in ("bid", "ask") for column in spread(tops, side, levels)]
+    """Return a row per top: the first ``levels`` of each side as columns, null where there are fewer."""
+    numbers = [column for side in ("bid", "ask") for column in level_arrays(tops, side, levels)]
     return pa.table(
         {
             "key": tops.keys(),
@@ -218,24 +246,24 @@ def _top_table(tops: ColumnRuns, levels: int) -> Any:
     )
 
 
-def spread(tops: ColumnRuns, side: str, levels: int) -> list[Any]:
-    """Return prices, then sizes, of the best ``levels`` of one side: a column each, null where there are fewer."""
-    if packing.native is None:
-        return _spread_by_arrow(_Side(tops, side), levels)
-    columns = packing.native.spread(tops.joined(f"{side}s"), tops.joined(f"{side}_levels"), levels)
+def level_arrays(tops: ColumnRuns, side: str, levels: int) -> list[Any]:
+    """Return prices, then sizes, of the best ``levels`` of one side: an array each, null where there are fewer."""
+    if columns_codec.native is None:
+        return _level_arrays_by_arrow(_BookSide(tops, side), levels)
+    columns = columns_codec.native.level_arrays(tops.content(f"{side}s"), tops.content(f"{side}_levels"), levels)
     return [
-        pa.Array.from_buffers(pa.int64(), tops.rows, [held and pa.py_buffer(held), pa.py_buffer(content)])
-        for held, content in columns
+        pa.Array.from_buffers(pa.int64(), tops.rows, [valid and pa.py_buffer(valid), pa.py_buffer(content)])
+        for valid, content in columns
     ]
 
 
-def _spread_by_arrow(side: "_Side", levels: int) -> list[Any]:
+def _level_arrays_by_arrow(side: "_BookSide", levels: int) -> list[Any]:
     lists = [pc.list_slice(column, 0, levels, return_fixed_size_list=True) for column in (side.prices, side.sizes)]
     return [pc.list_element(column, level) for column in lists for level in map(_int32, range(levels))]
 
 
-class _Side:
-    """One side of books: a list of prices and one of sizes per book; ``of`` says of which book a level is."""
+class _BookSide:
+    """One side of books: lists of prices and of sizes, one per book; ``book_of_level``: index of each level's book."""
 
     def __init__(self, books: ColumnRuns, side: str) -> None:
         counts = books.column(f"{side}s", pa.int32())
@@ -243,19 +271,19 @@ class _Side:
         pairs = pa.FixedSizeListArray.from_arrays(books.column(f"{side}_levels", pa.int64()), 2)
         self.prices = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, _PRICE))
         self.sizes = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, _SIZE))
-        self.of = pc.list_parent_indices(self.prices).cast(pa.int32())
+        self.book_of_level = pc.list_parent_indices(self.prices).cast(pa.int32())
 
 
-def _row_table(dataset: Dataset, rows: Sequence[tuple[object, ...]], placing: RowPlacement) -> Any:
+def _row_table(dataset: Dataset, rows: Sequence[tuple[object, ...]], order: RecordOrder) -> Any:
     fields = _ROW_FIELDS[dataset]
     columns = zip(*rows, strict=True) if rows else ((),) * len(fields)
     arrays = [pa.array(column, kind) for column, (_, kind) in zip(columns, fields, strict=True)]
     table = pa.table(arrays, schema=pa.schema(fields))
-    return table if dataset == "coverage" else placing.place(table)
+    return table if dataset == "coverage" else order.add_times(table)
 
 
 def _drop_unknown(tables: dict[Dataset, Any], dataset: Dataset) -> int:
-    """Drop the rows whose key is unknown; return of how many records they were."""
+    """Drop the rows whose key is unknown and return how many records they belonged to."""
     table = tables[dataset]
     known = pc.greater_equal(table["key"], _int32(0))
     if pc.all(known).as_py() is not False:
@@ -265,7 +293,7 @@ def _drop_unknown(tables: dict[Dataset, Any], dataset: Dataset) -> int:
 
 
 def _days(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cut an interval at midnights: each piece belongs to one date."""
+    """Yield [``start``, ``end``) (ns UTC) split at midnight: each piece belongs to one date."""
     while start < end:
         midnight = (start // NS_DAY + 1) * NS_DAY
         yield start, min(end, midnight)

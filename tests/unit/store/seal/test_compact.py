@@ -1,4 +1,4 @@
-"""Tests of predsurv.store.seal.compact, exchange and merge."""
+"""Tests of predsurv.store.seal.compact and merge, and of swapping folders."""
 
 import shutil
 from collections import Counter
@@ -20,14 +20,13 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import Record
 from predsurv.net.clock import ManualClock
-from predsurv.store import manifest
+from predsurv.store import files, manifest
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, parse_file, segments_of
 from predsurv.store.locks import only_one
 from predsurv.store.read import cursor as cursors
 from predsurv.store.read.replay import replay
-from predsurv.store.seal import atomic_swap as exchange
 from predsurv.store.seal import compact, merge
-from predsurv.store.seal.compact import CompactOptions, compact_closed, due
+from predsurv.store.seal.compact import CompactOptions, compact_closed, mergeable_groups
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 
@@ -149,15 +148,15 @@ def test_a_file_that_comes_late_is_merged_in_under_a_new_name(recorded: Layout, 
 
 
 def test_an_hour_is_open_until_it_is_over_and_everything_of_it_is_sealed(recorded: Layout, records: Records) -> None:
-    assert due(recorded, "c0", NOON + NS_HOUR) == []
+    assert mergeable_groups(recorded, "c0", NOON + NS_HOUR) == []
     log = WriteAheadLog(recorded.state, "c0", ManualClock(NOON + 5))
-    assert due(recorded, "c0", LATER.now()) == []
+    assert mergeable_groups(recorded, "c0", LATER.now()) == []
     log.append(records(300, 1))
     path = log.close()
     assert path is not None
     seal_segment(path, recorded, LATER)
     later = WriteAheadLog(recorded.state, "c0", LATER)
-    assert [len(files) for files in due(recorded, "c0", LATER.now())[0].values()] == [6, 6, 6]
+    assert [len(files) for files in mergeable_groups(recorded, "c0", LATER.now())[0].values()] == [6, 6, 6]
     later.close()
 
 
@@ -232,7 +231,7 @@ def test_a_full_disk_changes_nothing(recorded: Layout, monkeypatch: pytest.Monke
 
 
 def test_where_folders_cannot_change_places_nothing_changes(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "_RENAME_EXCHANGE", 1 << 20)  # a flag that no kernel knows
+    monkeypatch.setattr(files, "_RENAME_EXCHANGE", 1 << 20)  # a flag that no kernel knows
     before = on_disk(recorded)
     with pytest.raises(ConfigError, match=r"storage\.compact = false"):
         compact_closed(recorded, "c0", LATER)

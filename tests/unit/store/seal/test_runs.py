@@ -6,13 +6,13 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.store.seal.runs import RowPlacement, bytes_column, is_sorted, with_nulls
+from predsurv.store.seal.runs import RecordOrder, bytes_column, is_sorted, with_nulls
 from predsurv.store.wal.columns_codec import ABSENT
 
 
 def arrivals(times: list[int]) -> list[int]:
-    placing = RowPlacement(pa.array(times, pa.int64()))
-    return list(placing.rest([])[2].to_pylist())
+    order = RecordOrder(pa.array(times, pa.int64()))
+    return list(order.except_at([]).arrival.to_pylist())
 
 
 @given(st.lists(st.integers(0, 5), min_size=1))
@@ -28,17 +28,17 @@ def test_records_with_different_times_all_arrive_first() -> None:
 
 
 @given(st.lists(st.integers(0, 5)))
-def test_order_is_seen(times: list[int]) -> None:
-    assert RowPlacement(pa.array(times, pa.int64())).ordered == (times == sorted(times))
+def test_records_out_of_order_are_detected(times: list[int]) -> None:
+    assert RecordOrder(pa.array(times, pa.int64())).ordered == (times == sorted(times))
     assert is_sorted(pa.array(times, pa.int64())) == (times == sorted(times))
 
 
 @given(st.lists(st.integers(0, 5), min_size=1), st.data())
 def test_rows_get_the_time_of_their_position_and_the_rest_has_all_others(times: list[int], data: st.DataObject) -> None:
     some = data.draw(st.lists(st.integers(0, len(times) - 1), unique=True))
-    placing = RowPlacement(pa.array(times, pa.int64()))
-    table = placing.place(pa.table({"position": pa.array(some, pa.int32())}))
-    rest, rest_times, _ = placing.rest(some)
+    order = RecordOrder(pa.array(times, pa.int64()))
+    table = order.add_times(pa.table({"position": pa.array(some, pa.int32())}))
+    rest, rest_times, _ = order.except_at(some)
     assert table["ts_recv"].to_pylist() == [times[at] for at in some]
     assert sorted(some + rest.to_pylist()) == list(range(len(times)))
     assert rest_times.to_pylist() == [times[at] for at in rest.to_pylist()]
