@@ -206,7 +206,7 @@ def _change_table(deltas: ColumnRuns, times: RecordTimes) -> Any:
 
 def _book_table(books: ColumnRuns) -> Any:
     """Return the ``clear`` rows of all books, then all bids, then all asks: a stable sort by position joins them."""
-    bids, asks = _BookSide(books, "bid"), _BookSide(books, "ask")
+    bids, asks = _SideColumns(books, "bid"), _SideColumns(books, "ask")
     book_of_row = pa.concat_arrays([pa.arange(0, books.rows).cast(pa.int32()), bids.book_of_level, asks.book_of_level])
     columns = {
         "key": books.keys(),
@@ -249,7 +249,7 @@ def _top_table(tops: ColumnRuns, levels: int) -> Any:
 def level_arrays(tops: ColumnRuns, side: str, levels: int) -> list[Any]:
     """Return prices, then sizes, of the best ``levels`` of one side: an array each, null where there are fewer."""
     if columns_codec.native is None:
-        return _level_arrays_by_arrow(_BookSide(tops, side), levels)
+        return _level_arrays_by_arrow(_SideColumns(tops, side), levels)
     columns = columns_codec.native.level_arrays(tops.content(f"{side}s"), tops.content(f"{side}_levels"), levels)
     return [
         pa.Array.from_buffers(pa.int64(), tops.rows, [valid and pa.py_buffer(valid), pa.py_buffer(content)])
@@ -257,12 +257,12 @@ def level_arrays(tops: ColumnRuns, side: str, levels: int) -> list[Any]:
     ]
 
 
-def _level_arrays_by_arrow(side: "_BookSide", levels: int) -> list[Any]:
+def _level_arrays_by_arrow(side: "_SideColumns", levels: int) -> list[Any]:
     lists = [pc.list_slice(column, 0, levels, return_fixed_size_list=True) for column in (side.prices, side.sizes)]
     return [pc.list_element(column, level) for column in lists for level in map(_int32, range(levels))]
 
 
-class _BookSide:
+class _SideColumns:
     """One side of books: lists of prices and of sizes, one per book; ``book_of_level``: index of each level's book."""
 
     def __init__(self, books: ColumnRuns, side: str) -> None:
