@@ -57,7 +57,7 @@ def targets() -> dict[str, Target]:
             [b'{"markets":[%s],"next_cursor":"x"}' % row for row in rows],
             (ValueError, RecursionError),
         ),
-        "listing rows": (lambda body: parse_market(read_row(body), 0), rows, (ValueError, WireError)),
+        "listing rows": (lambda body: parse_market(read_row(body), 0), rows, (ValueError, WireError, RecursionError)),
         "books": (read_summaries, [b"[%s]" % body for body in bodies], (ValueError, RecursionError)),
         "markets": (rest.read_market, _seeds("clob_market"), (ValueError, RecursionError)),
     }

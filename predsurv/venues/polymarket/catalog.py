@@ -109,7 +109,7 @@ class PolymarketCatalog:
             try:
                 row = read_row(raw)
                 market = parse_market(row, fetched_at)
-            except (WireError, ValueError) as error:
+            except (WireError, ValueError, RecursionError) as error:
                 self._issues.add(f"page {self._pages} row {number}", str(error))
                 self._incomplete_events |= event_ids(raw)
                 continue
