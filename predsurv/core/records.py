@@ -6,7 +6,7 @@ union that the write-ahead log holds and sealing turns into datasets.
 
 from collections.abc import Sequence
 from itertools import chain
-from struct import iter_unpack, pack
+from struct import pack
 from typing import Literal
 
 from msgspec import Struct
@@ -21,7 +21,6 @@ from predsurv.core.events import (
     Trade,
 )
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import Price, Size
 
 CoverageState = Literal["covered", "gap"]
 CoverageReason = Literal["live", "polled"] | GapReason
@@ -45,11 +44,6 @@ class BookTop(Struct, frozen=True, array_like=True, gc=False, tag="top"):
 def pack_levels(levels: Sequence[Level]) -> bytes:
     """Return levels as native 64-bit integers: price and size in turn. Raises struct.error for a larger number."""
     return pack(f"{2 * len(levels)}q", *chain.from_iterable(levels))
-
-
-def unpack_levels(packed: bytes) -> tuple[Level, ...]:
-    """Return the levels that ``pack_levels`` packed."""
-    return tuple((Price(price), Size(size)) for price, size in iter_unpack("qq", packed))
 
 
 class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):

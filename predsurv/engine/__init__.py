@@ -1,5 +1,4 @@
-"""Decisions: what strategies wish, what risk lets through, what we own and what it is worth.
+"""Trading decisions: strategies' intents, risk checks, and the account they move.
 
-Kept apart from ``trade`` because nothing here waits, reads a clock or touches a file: the same
-code decides live, on paper and in a backtest.
+Nothing here waits, reads a clock or does I/O: the same code decides live, on paper and in a backtest.
 """

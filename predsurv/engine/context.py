@@ -1,42 +1,46 @@
-"""The world as one strategy may see it.
-
-Kept apart because a strategy must neither change anything nor see the shares and orders of
-another.
-"""
+"""``state.view.View`` as the engine implements it for one strategy."""
 
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import Order, Position
 from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.books.available import AvailableBooks
 from predsurv.engine.risk.state import RiskState
-from predsurv.state.book import Book
+from predsurv.state.book import BookView
 from predsurv.state.market_cache import InstrumentState, MarketCache
 
 
 class StrategyContext:
-    """``state.view.View`` for one strategy."""
+    """What ``strategy`` can read: everything public, and only its own positions and orders."""
 
-    __slots__ = ("_cache", "_desk", "_ledger", "_strategy")
+    __slots__ = ("_account", "_books", "_cache", "_risk", "_strategy")
 
-    def __init__(self, strategy: StrategyName, cache: MarketCache, ledger: TradingAccount, desk: RiskState) -> None:
-        self._strategy, self._cache, self._ledger, self._desk = strategy, cache, ledger, desk
+    def __init__(
+        self,
+        strategy: StrategyName,
+        cache: MarketCache,
+        books: AvailableBooks,
+        account: TradingAccount,
+        risk: RiskState,
+    ) -> None:
+        self._strategy, self._cache, self._books, self._account, self._risk = strategy, cache, books, account, risk
 
     @property
     def now(self) -> int:
-        """Return the time of the event being decided on."""
-        return self._desk.now
+        """The time of the event being handled, ns UTC."""
+        return self._risk.now
 
-    def book(self, key: InstrumentKey) -> Book | None:
-        """Return the trusted book, mirrored from the first outcome where the venue keeps one."""
-        return self._desk.book(key)
+    def book(self, key: InstrumentKey) -> BookView | None:
+        """Return the book less what we consumed of it, None while it is not trusted."""
+        return self._books.book(key)
 
     def state(self, key: InstrumentKey) -> InstrumentState | None:
-        """Return quote, last trade, tick and status of an instrument."""
+        """Return quote, last trade, tick and status of an instrument, None when nothing is known of it."""
         return self._cache.state(key)
 
     def market(self, venue: VenueName, market_id: MarketId) -> Market | None:
-        """Return a market's record."""
+        """Return a market's record, None when it is not known."""
         return self._cache.market(venue, market_id)
 
     def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
@@ -44,13 +48,13 @@ class StrategyContext:
         return self._cache.siblings(venue, event_id)
 
     def position(self, key: InstrumentKey) -> Position | None:
-        """Return what this strategy holds, None when nothing."""
-        return self._ledger.portfolio.lots.held(self._strategy, key)
+        """Return the strategy's position in an instrument, None when it holds nothing."""
+        return self._account.portfolio.positions.get(self._strategy, key)
 
     def cash(self, venue: VenueName) -> Money:
-        """Return the cash at a venue that no order in flight has claimed."""
-        return self._desk.cash(venue)
+        """Return the cash at a venue that is not reserved for live orders."""
+        return self._risk.free_cash(venue)
 
     def open_orders(self, strategy: StrategyName) -> tuple[Order, ...]:
         """Return the strategy's orders that may still trade, unknown ones included."""
-        return self._ledger.blotter.live_of(strategy)
+        return self._account.orders.live_of(strategy)

@@ -1,11 +1,9 @@
-"""One event in, decisions out: the same function live, on paper and in a backtest.
+"""The trading engine: one event in, commands out; the same live, on paper and in a backtest.
 
-Kept apart from the runner because everything that decides about money is here, and none of it
-waits, reads a clock or touches a file.
+Nothing here waits, reads a clock or does I/O: time is what the events say.
 """
 
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -28,16 +26,15 @@ from predsurv.core.events import (
     Tick,
     Trade,
 )
-from predsurv.core.ids import StrategyName, VenueName
+from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.num import Money
-from predsurv.core.orders import Approved, Refused
+from predsurv.core.orders import Approved, CancelIntent, Intent, Refused
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Settlement
-from predsurv.engine.books.primary import PrimaryBooks
-from predsurv.engine.books.visible import VisibleBooks
+from predsurv.engine.books.available import AvailableBooks
 from predsurv.engine.context import StrategyContext
 from predsurv.engine.risk.checks import RiskLimits
-from predsurv.engine.risk.gate import GateDecision, RiskGate, Wish
+from predsurv.engine.risk.gate import GateDecision, RiskGate
 from predsurv.engine.risk.state import RiskState
 from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
@@ -46,7 +43,10 @@ NoteKind = Literal["halted", "resumed", "duplicate", "stale", "foreign", "day"]
 
 
 class EngineNote(Struct, frozen=True, array_like=True, tag="note"):
-    """Something a person or the journal should know; ``equity`` (micros) is set for kind ``day``."""
+    """Something for people and the journal; ``equity`` (micros) is set for kind ``day``, a new UTC day.
+
+    ``duplicate``, ``stale`` and ``foreign`` name an account event that changed nothing.
+    """
 
     ts: int
     kind: NoteKind
@@ -55,7 +55,7 @@ class EngineNote(Struct, frozen=True, array_like=True, tag="note"):
 
 
 class Step(Struct, frozen=True):
-    """What one event led to, in order. ``booked``: the event itself changed what is ours."""
+    """The outcome of one event, in order. ``booked``: the event itself changed the account."""
 
     decisions: tuple[GateDecision, ...] = ()
     refusals: tuple[Refused, ...] = ()
@@ -65,135 +65,141 @@ class Step(Struct, frozen=True):
 
     @property
     def commands(self) -> tuple[Approved, ...]:
-        """What the brokers are to be given."""
+        """The commands for the brokers."""
         return tuple(decision.approved for decision in self.decisions)
 
 
-NOTHING: Final = Step()
-
-
-class EngineSetup(Struct, frozen=True, kw_only=True):
-    """What an engine is told once: ``run`` names its orders, ``mirrored`` venues keep one book a market."""
-
-    run: str
-    limits: RiskLimits
-    mirrored: AbstractSet[VenueName] = frozenset()
+EMPTY_STEP: Final = Step()
+"""Nothing happened; returned as this very object, so that callers may compare by identity."""
 
 
 class Engine:
-    """Folds events into cache and ledger, asks the strategies, and lets the gate judge them."""
+    """Folds events into cache and account, calls the strategies and puts their intents through the risk gate.
+
+    ``cache``, ``account``, ``books`` and ``valuation`` are for reading. ``run`` is the prefix of its order ids.
+    """
 
     def __init__(
-        self, setup: EngineSetup, strategies: Sequence[Strategy], cache: MarketCache, ledger: TradingAccount
+        self,
+        *,
+        run: str,
+        limits: RiskLimits,
+        strategies: Sequence[Strategy],
+        cache: MarketCache,
+        account: TradingAccount,
     ) -> None:
-        self.cache, self.ledger = cache, ledger
-        self.mirror = PrimaryBooks(cache, setup.mirrored)
-        self._sight = VisibleBooks(cache, self.mirror)
-        self.desk = RiskState(cache, ledger, self._sight)
-        self._gate = RiskGate(setup.run, setup.limits, self.desk, ledger)
-        self._views = tuple((each, StrategyContext(each.name, cache, ledger, self.desk)) for each in strategies)
+        self.cache, self.account = cache, account
+        self.books = AvailableBooks(cache)
+        self._risk = RiskState(cache, account, self.books)
+        self.valuation = self._risk.valuation
+        self._gate = RiskGate(run, limits, self._risk, account)
+        self._strategies = tuple(
+            (each, StrategyContext(each.name, cache, self.books, account, self._risk)) for each in strategies
+        )
         self._handlers: dict[type, Callable[[Any], Step]] = {
-            BookDelta: self._on_book,
-            BookSnapshot: self._on_book,
-            Trade: self._on_print,
-            Quote: self._on_print,
-            MarketChange: self._on_change,
+            BookDelta: self._on_market_data,
+            BookSnapshot: self._on_market_data,
+            Trade: self._on_market_data,
+            Quote: self._on_market_data,
+            MarketChange: self._on_market_change,
             MarketResolved: self._on_resolved,
-            Tick: self._ask,
+            Tick: self._call_strategies,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
         }
 
-    def step(self, event: Event) -> Step:
-        """Take one event in; return what is to be done about it.
+    @property
+    def halted(self) -> bool:
+        """Return whether ``halt`` is in force."""
+        return self._risk.halted
 
-        The engine's time never goes back: an event older than the last is decided on at the last.
+    def exposure(self, key: InstrumentKey | None = None) -> Money:
+        """Return the cost of positions plus live buys: of one instrument, or of all."""
+        return self._risk.exposure(key)
+
+    def step(self, event: Event) -> Step:
+        """Fold one event in and return what to do about it.
+
+        The engine's time never goes back: an older event is handled at the time of the latest.
         """
-        self.desk.now = max(self.desk.now, event.ts_recv)
+        self._risk.now = max(self._risk.now, event.ts_recv)
         handler = self._handlers.get(type(event))
         if handler is None:
             self.cache.apply(event)  # type: ignore[arg-type]  # account events and ticks have handlers
-            done = NOTHING
+            step = EMPTY_STEP
         else:
-            done = handler(event)
-        equity = self.desk.worth.turn_day(self.desk.now)
+            step = handler(event)
+        equity = self.valuation.roll_day(self._risk.now)
         if equity is None:
-            return done
-        note = EngineNote(self.desk.now, "day", "a new UTC day", equity)
-        return replace(done, notes=(*done.notes, note))
+            return step
+        note = EngineNote(self._risk.now, "day", "a new UTC day", equity)
+        return replace(step, notes=(*step.notes, note))
 
     def halt(self, ts: int, reason: str) -> Step:
-        """Send nothing new from now on and take back every open order; sticky until ``resume``."""
-        was, self.desk.halted = self.desk.halted, True
-        self.desk.now = max(self.desk.now, ts)
-        return Step(
-            decisions=self._gate.cancel_all(), notes=() if was else (EngineNote(self.desk.now, "halted", reason),)
-        )
+        """Cancel every live order and send no new one until ``resume``."""
+        already, self._risk.halted = self._risk.halted, True
+        self._risk.now = max(self._risk.now, ts)
+        notes = () if already else (EngineNote(self._risk.now, "halted", reason),)
+        return Step(decisions=self._gate.cancel_all(), notes=notes)
 
     def resume(self, ts: int) -> Step:
-        """Trade again, unless the run is ending."""
-        was, self.desk.halted = self.desk.halted, False
-        if not was or self.desk.retired:
-            return NOTHING
-        return Step(notes=(EngineNote(max(ts, self.desk.now), "resumed", "by request"),))
+        """Lift a halt; nothing is sent any more once the engine was shut down."""
+        was_halted, self._risk.halted = self._risk.halted, False
+        if not was_halted or self._risk.shutting_down:
+            return EMPTY_STEP
+        return Step(notes=(EngineNote(max(ts, self._risk.now), "resumed", "by request"),))
 
-    def retire(self, ts: int) -> Step:
-        """Take back every open order and ask nobody any more: the run is ending, and nothing undoes that."""
-        if self.desk.retired:
-            return NOTHING
-        self.desk.retired = True
-        self.desk.now = max(self.desk.now, ts)
+    def shut_down(self, ts: int) -> Step:
+        """Cancel every live order and stop calling strategies, irreversibly: the run is ending."""
+        if self._risk.shutting_down:
+            return EMPTY_STEP
+        self._risk.shutting_down = True
+        self._risk.now = max(self._risk.now, ts)
         return Step(decisions=self._gate.cancel_all())
 
-    def _on_book(self, event: BookDelta | BookSnapshot) -> Step:
+    def _on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote) -> Step:
         self.cache.apply(event)
-        self._sight.changed(event)
-        return self._heard(event)
+        if isinstance(event, BookDelta | BookSnapshot):
+            self.books.on_book_event(event)
+        self._risk.last_recv[event.key.venue] = event.ts_recv
+        # Strategies are not called for an untrusted instrument, until a snapshot restores its book.
+        return EMPTY_STEP if self.cache.trusted_book(event.key) is None else self._call_strategies(event)
 
-    def _on_print(self, event: Trade | Quote) -> Step:
+    def _on_market_change(self, event: MarketChange) -> Step:
         self.cache.apply(event)
-        return self._heard(event)
-
-    def _heard(self, event: BookDelta | BookSnapshot | Trade | Quote) -> Step:
-        self.desk.seen[event.key.venue] = event.ts_recv
-        # Nobody decides on what cannot be believed: no callback until a snapshot has healed the book.
-        return NOTHING if self.cache.trusted_book(event.key) is None else self._ask(event)
-
-    def _on_change(self, event: MarketChange) -> Step:
-        self.cache.apply(event)
-        self.desk.seen[event.venue] = event.ts_recv
-        return self._ask(event)
+        self._risk.last_recv[event.venue] = event.ts_recv
+        return self._call_strategies(event)
 
     def _on_resolved(self, event: MarketResolved) -> Step:
         self.cache.apply(event)
-        booked = self.ledger.portfolio.traded(event.venue, event.market_id)
-        settled = self.ledger.settle(event)
-        asked = self._ask(event)
-        return Step(asked.decisions, asked.refusals, settled, booked=True) if booked else asked
+        booked = self.account.portfolio.has_traded(event.venue, event.market_id)
+        settlements = self.account.settle(event)
+        step = self._call_strategies(event)
+        return Step(step.decisions, step.refusals, settlements, booked=True) if booked else step
 
     def _on_account(self, event: AccountEvent) -> Step:
         try:
-            applied = self.ledger.apply(event)
+            result = self.account.apply(event)
         except BrokenInvariant as error:
             return self.halt(event.ts_recv, str(error))
-        order = self.ledger.blotter.order(event.client_order_id)
+        order = self.account.orders.get(event.client_order_id)
         if order is None and isinstance(event, Fill):
             return self.halt(event.ts_recv, f"fill {event.trade_id} of an order that is not ours; reconcile first")
-        if order is None or applied != "applied":
-            kind: NoteKind = "foreign" if applied == "applied" else applied
-            return Step(notes=(EngineNote(self.desk.now, kind, f"{type(event).__name__} {event.client_order_id}"),))
+        if order is None or result != "applied":
+            kind: NoteKind = "foreign" if result == "applied" else result
+            return Step(notes=(EngineNote(self._risk.now, kind, f"{type(event).__name__} {event.client_order_id}"),))
         if isinstance(event, Fill):
-            self._sight.took(event)
-        if self.desk.closed and order.state == "open":
-            asked = Step(decisions=self._gate.cancel([order.client_order_id]))  # it was unknown when we stopped
+            self.books.on_fill(event)
+        if self._risk.blocked and order.state == "open":  # it was unknown when live orders were cancelled
+            step = Step(decisions=self._gate.cancel([order.client_order_id]))
         else:
-            asked = self._ask(event, order.strategy)
-        return Step(asked.decisions, asked.refusals, booked=True)
+            step = self._call_strategies(event, order.strategy)
+        return Step(step.decisions, step.refusals, booked=True)
 
-    def _ask(self, event: Event, only: StrategyName | None = None) -> Step:
-        if self.desk.closed:
-            return NOTHING
-        wishes: list[Wish] = []
-        for strategy, view in self._views:
+    def _call_strategies(self, event: Event, only: StrategyName | None = None) -> Step:
+        if self._risk.blocked:
+            return EMPTY_STEP
+        intents: list[Intent | CancelIntent] = []
+        for strategy, view in self._strategies:
             if only is None or strategy.name == only:
-                wishes += strategy.on_event(event, view)
-        return Step(*self._gate.judge(wishes)) if wishes else NOTHING
+                intents += strategy.on_event(event, view)
+        return Step(*self._gate.evaluate(intents)) if intents else EMPTY_STEP

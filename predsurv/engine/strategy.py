@@ -1,7 +1,4 @@
-"""What a strategy is to the engine.
-
-Kept apart so that strategies need not import the engine: they fit this shape or they do not.
-"""
+"""The Protocol that strategies implement; they need not import the engine."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -13,11 +10,11 @@ from predsurv.state.view import View
 
 
 class Strategy(Protocol):
-    """Turns events into wishes; synchronous, without clock, randomness or I/O.
+    """Turns events into intents; synchronous, without clock, randomness or I/O.
 
-    It is shown book, quote and trade events of trusted instruments only, the account events of
-    its own orders, every market change and resolution, and every tick. ``view.position`` is what
-    this strategy holds: two strategies in one instrument do not see each other's shares.
+    It receives book, quote and trade events of trusted instruments only, the account events of
+    its own orders, every market change and resolution, and every tick. ``view.position`` is the
+    strategy's own position: two strategies in one instrument do not see each other's shares.
     """
 
     @property
@@ -31,5 +28,5 @@ class Strategy(Protocol):
         ...
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
-        """Return what to do now; consecutive intents of one group stand or fall together."""
+        """Return what to do now; consecutive intents of one group are approved or refused together."""
         ...

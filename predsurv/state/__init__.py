@@ -1,4 +1,4 @@
-"""What the world looks like after the events so far: ladders, books, the market cache and features of them.
+"""State folded from events: ladders, books, the market cache, coverage, and features of books.
 
-Separate from the engine because recording and research need the state without wanting any decision made on it.
+Below the engine because recording and research need the state without any decision being made on it.
 """

@@ -1,19 +1,73 @@
-"""The order book of one instrument, and whether it can be believed.
+"""The order book of one instrument, and whether it can be trusted.
 
-Kept apart because trust is part of the book: a gap makes it untrusted, only a snapshot heals it. Its core is
-the compiled twin (``csrc/``) where there was a C compiler at installation.
+A book is untrusted until its first snapshot and after every gap. What it holds is the compiled implementation of
+``PythonBookCore`` (``csrc/``) where there was a C compiler at installation.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.state.compiled import native
-from predsurv.state.ladder import PythonLadder
+from predsurv.state.ladder import LadderView, PythonLadder
+
+
+class BookView(Protocol):
+    """A book for reading: one received from the venue, or one derived from it. Prices and sizes in micros."""
+
+    @property
+    def key(self) -> InstrumentKey:
+        """The instrument."""
+        ...
+
+    @property
+    def bids(self) -> LadderView:
+        """The bid side, highest price first."""
+        ...
+
+    @property
+    def asks(self) -> LadderView:
+        """The ask side, lowest price first."""
+        ...
+
+    @property
+    def trusted(self) -> bool:
+        """Whether a snapshot was received and no gap since."""
+        ...
+
+    @property
+    def ts_recv(self) -> int:
+        """Receive time of the last event in ns UTC."""
+        ...
+
+    @property
+    def ts_venue(self) -> int | None:
+        """The venue's time of the last event in ns UTC, None when it gave none."""
+        ...
+
+    def best_bid(self) -> Level | None:
+        """Return the highest bid as (price, size), None when there is no bid."""
+        ...
+
+    def best_ask(self) -> Level | None:
+        """Return the lowest ask as (price, size), None when there is no ask."""
+        ...
+
+    def crossed(self) -> bool:
+        """Return whether the best bid is at or above the best ask."""
+        ...
+
+    def top(self, count: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return the best ``count`` bids and asks, best first."""
+        ...
 
 
 class PythonBookCore:
-    """What a book holds, and how a delta is folded in. The compiled twin does the same."""
+    """The contents of a book and how a delta changes them: specification and fallback of the compiled one (``csrc/``).
+
+    ``trusted`` and the ladders are public; the stamps of the last event are read through ``Book``. They are
+    copied from the event instead of keeping a reference to it, which would hold every book's last snapshot in memory.
+    """
 
     __slots__ = ("_epoch", "_seq", "_ts_recv", "_ts_venue", "asks", "bids", "key", "trusted")
 
@@ -22,34 +76,19 @@ class PythonBookCore:
         self.bids = PythonLadder(descending=True)
         self.asks = PythonLadder(descending=False)
         self.trusted = False
-        # Copied, though a reference to the event would be one store instead of four: it would keep
-        # every book's last snapshot in memory, and let go of cold objects at every change.
         self._ts_recv = 0
         self._ts_venue: int | None = None
         self._epoch = 0
         self._seq: int | None = None
 
     def change(self, event: BookDelta) -> bool:
-        """Apply a delta; return False when the book is untrusted and nothing was done."""
+        """Apply a delta; return False, changing nothing, when the book is untrusted."""
         if not self.trusted:
             return False
-        price, size = event.price, event.size
-        if event.side == "bid":
-            ladder = self.bids
-            touched = price >= ladder.edge
-        else:
-            ladder = self.asks
-            touched = price <= ladder.edge
-        if size:
-            ladder[price] = size
-        else:
-            ladder.pop(price, None)
-        if touched:
-            ladder.touch(price)
-        self._ts_recv = event.ts_recv
-        self._ts_venue = event.ts_venue
-        self._epoch = event.epoch
-        self._seq = event.seq
+        ladder = self.bids if event.side == "bid" else self.asks
+        ladder.set(event.price, event.size)
+        self._ts_recv, self._ts_venue = event.ts_recv, event.ts_venue
+        self._epoch, self._seq = event.epoch, event.seq
         return True
 
 
@@ -104,15 +143,15 @@ class Book(BookCore):
             self._epoch, self._seq = event.epoch, None
 
     def best_bid(self) -> Level | None:
-        """Return the highest bid as (price, size), None when nobody bids."""
+        """Return the highest bid as (price, size), None when there is no bid."""
         return self.bids.best()
 
     def best_ask(self) -> Level | None:
-        """Return the lowest ask as (price, size), None when nobody offers."""
+        """Return the lowest ask as (price, size), None when there is no ask."""
         return self.asks.best()
 
     def crossed(self) -> bool:
-        """Return whether the best bid is at or above the best ask: no venue's book stays so."""
+        """Return whether the best bid is at or above the best ask: a lasting one means a wrong book."""
         bid, ask = self.bids.best(), self.asks.best()
         return bid is not None and ask is not None and bid[0] >= ask[0]
 
@@ -121,7 +160,7 @@ class Book(BookCore):
         return self.bids.top(count), self.asks.top(count)
 
     def as_snapshot(self, ts_recv: int) -> BookSnapshot:
-        """Return the whole book as a snapshot received at ``ts_recv``; venue stamps are kept."""
+        """Return the whole book as a snapshot received at ``ts_recv``; venue time, epoch and seq are the book's."""
         return BookSnapshot(
             self.key,
             ts_recv,

@@ -1,9 +1,8 @@
-"""The latest of everything, keyed by (venue, instrument): markets, books, quotes, last trades.
+"""The latest state of markets and instruments: records, books, quotes, last trades, payouts."""
 
-Kept apart as the one place that events are merged into; everyone else only reads it.
-"""
+from collections.abc import Set as AbstractSet
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.events import (
@@ -24,7 +23,7 @@ from predsurv.state.book import Book
 
 
 class InstrumentState(Struct):
-    """What is known of an instrument beside its book; None where nothing was said yet or is there.
+    """The latest facts of an instrument beside its book; None when not known, or for an empty side of the quote.
 
     Prices and sizes in micros, times in ns UTC.
     """
@@ -39,19 +38,6 @@ class InstrumentState(Struct):
     payout: Price | None = None
 
 
-class InstrumentPatch(Struct, frozen=True):
-    """A partial update: only fields that are set overwrite; None is a value (an empty side)."""
-
-    tick_size: Price | UnsetType | None = UNSET
-    bid: Price | UnsetType | None = UNSET
-    ask: Price | UnsetType | None = UNSET
-    last_price: Price | UnsetType | None = UNSET
-    last_size: Size | UnsetType | None = UNSET
-    last_trade_ts: int | UnsetType | None = UNSET
-    status: MarketStatus | UnsetType | None = UNSET
-    payout: Price | UnsetType | None = UNSET
-
-
 _STATUS_OF: dict[str, MarketStatus] = {
     "created": "created",
     "activated": "active",
@@ -62,47 +48,42 @@ _STATUS_OF: dict[str, MarketStatus] = {
 
 
 class MarketCache:
-    """Markets by (venue, market id), books and instrument states by key."""
+    """Markets by (venue, market id), books and instrument states by key.
 
-    def __init__(self) -> None:
+    On ``mirrored_venues`` both outcomes of a binary market trade in the book of the first.
+    """
+
+    def __init__(self, mirrored_venues: AbstractSet[VenueName] = frozenset()) -> None:
+        self._mirrored_venues = mirrored_venues
+        self._primary: dict[InstrumentKey, InstrumentKey] = {}  # of instruments without a book of their own
         self._markets: dict[tuple[VenueName, MarketId], Market] = {}
-        self._listed_fees: dict[tuple[VenueName, MarketId], FeeSchedule] = {}  # of markets that had another since
+        self._listed_fees: dict[tuple[VenueName, MarketId], FeeSchedule] = {}  # where changed since
         self._groups: dict[tuple[VenueName, EventId], dict[MarketId, None]] = {}
         self._books: dict[InstrumentKey, Book] = {}
         self._states: dict[InstrumentKey, InstrumentState] = {}
 
     def add(self, market: Market) -> None:
-        """Know this market from now on; a newer record of the same market replaces it."""
+        """Add a market, or replace its record by a newer one."""
         self._listed_fees.pop((market.venue, market.market_id), None)
         self._put(market)
 
     def apply(self, event: MarketEvent) -> None:
-        """Merge one event; kinds that carry no state are ignored."""
+        """Fold one event in; kinds that carry no state are ignored."""
         if isinstance(event, BookDelta):
             book = self._books.get(event.key)
             if book is not None:
                 book.change(event)
         elif isinstance(event, BookSnapshot | Gap):
-            _fold(self._books, event)
-        elif isinstance(event, Trade | Quote):
-            self.merge(event.key, _patch(event))
+            _apply_to_book(self._books, event)
+        elif isinstance(event, Quote | Trade):
+            _apply_to_state(_state(self._states, event.key), event)
         elif isinstance(event, MarketChange):
             self._change(event)
         elif isinstance(event, MarketResolved):
             self._resolve(event)
         elif isinstance(event, Unwanted):
-            # A book that is no longer fed would go stale in place, and memory would only grow.
+            # A book that gets no more updates would look current, and memory would only grow.
             self._books.pop(event.key, None)
-
-    def merge(self, key: InstrumentKey, patch: InstrumentPatch) -> None:
-        """Overwrite just the fields that ``patch`` sets."""
-        state = self._states.get(key)
-        if state is None:
-            state = self._states[key] = InstrumentState()
-        for name in patch.__struct_fields__:
-            value = getattr(patch, name)
-            if value is not UNSET:
-                setattr(state, name, value)
 
     def market(self, venue: VenueName, market_id: MarketId) -> Market | None:
         """Return the market, or None when it is not known."""
@@ -113,12 +94,19 @@ class MarketCache:
         group = self._groups.get((venue, event_id), {})
         return tuple(self._markets[venue, market_id] for market_id in group)
 
+    def primary_of(self, key: InstrumentKey) -> InstrumentKey:
+        """Return the instrument in whose book ``key`` trades: itself, or its market's first outcome.
+
+        An instrument whose market is not known is taken for its own.
+        """
+        return self._primary.get(key, key)
+
     def book(self, key: InstrumentKey) -> Book | None:
         """Return the book, trusted or not, or None when none was ever received."""
         return self._books.get(key)
 
     def trusted_book(self, key: InstrumentKey) -> Book | None:
-        """Return the book when it can be believed: snapshot seen, no gap since, not crossed."""
+        """Return the book when it can be trusted: snapshot received, no gap since, not crossed; else None."""
         book = self._books.get(key)
         if book is None or not book.trusted or book.crossed():
             return None
@@ -131,8 +119,13 @@ class MarketCache:
     def _put(self, market: Market) -> None:
         self._markets[market.venue, market.market_id] = market
         self._groups.setdefault((market.venue, market.event_id), {})[market.market_id] = None
+        mirrored = market.venue in self._mirrored_venues
         for key in market.keys():  # noqa: SIM118 - a market is no mapping
-            self.merge(key, InstrumentPatch(tick_size=market.tick_size, status=market.status))
+            state = _state(self._states, key)
+            state.tick_size, state.status = market.tick_size, market.status
+            primary = market.primary_of(key, mirrored=mirrored)
+            if primary != key:
+                self._primary[key] = primary
 
     def _change(self, event: MarketChange) -> None:
         if event.market is not None:
@@ -156,17 +149,25 @@ class MarketCache:
             self._put(replace(market, status=status, tradable=False))
         for instrument_id, payout in event.payouts:
             key = InstrumentKey(event.venue, event.market_id, instrument_id)
-            self.merge(key, InstrumentPatch(payout=payout))
+            _state(self._states, key).payout = payout
 
 
-def _fold(books: dict[InstrumentKey, Book], event: BookSnapshot | Gap) -> None:
+def _state(states: dict[InstrumentKey, InstrumentState], key: InstrumentKey) -> InstrumentState:
+    state = states.get(key)
+    if state is None:
+        state = states[key] = InstrumentState()
+    return state
+
+
+def _apply_to_state(state: InstrumentState, event: Quote | Trade) -> None:
+    if isinstance(event, Quote):
+        state.bid, state.ask = event.bid, event.ask
+    else:
+        state.last_price, state.last_size, state.last_trade_ts = event.price, event.size, event.ts_recv
+
+
+def _apply_to_book(books: dict[InstrumentKey, Book], event: BookSnapshot | Gap) -> None:
     book = books.get(event.key)
     if book is None:
         book = books[event.key] = Book(event.key)
     book.apply(event)
-
-
-def _patch(event: Trade | Quote) -> InstrumentPatch:
-    if isinstance(event, Quote):
-        return InstrumentPatch(bid=event.bid, ask=event.ask)
-    return InstrumentPatch(last_price=event.price, last_size=event.size, last_trade_ts=event.ts_recv)

@@ -1,7 +1,4 @@
-"""What a strategy or a risk check may look at.
-
-Kept apart so that strategies depend on this alone: they can read the world and never touch it.
-"""
+"""What a strategy may read: the Protocol that strategies depend on instead of the engine."""
 
 from typing import Protocol
 
@@ -9,28 +6,28 @@ from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, Ve
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import Order, Position
-from predsurv.state.book import Book
+from predsurv.state.book import BookView
 from predsurv.state.market_cache import InstrumentState
 
 
 class View(Protocol):
-    """A read-only look at markets, trusted books and our own account; micros and ns UTC."""
+    """Read access to markets, trusted books and the strategy's own account; micros and ns UTC."""
 
     @property
     def now(self) -> int:
-        """Return the time of the event being decided on."""
+        """The time of the event being handled, ns UTC."""
         ...
 
-    def book(self, key: InstrumentKey) -> Book | None:
-        """Return the book if it is trusted right now, else None: never an untrusted one."""
+    def book(self, key: InstrumentKey) -> BookView | None:
+        """Return the book, None while it is not trusted."""
         ...
 
     def state(self, key: InstrumentKey) -> InstrumentState | None:
-        """Return quote, last trade, tick and status of an instrument."""
+        """Return quote, last trade, tick and status of an instrument, None when nothing is known of it."""
         ...
 
     def market(self, venue: VenueName, market_id: MarketId) -> Market | None:
-        """Return a market's record."""
+        """Return a market's record, None when it is not known."""
         ...
 
     def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
@@ -38,11 +35,11 @@ class View(Protocol):
         ...
 
     def position(self, key: InstrumentKey) -> Position | None:
-        """Return what is held of an instrument, None when nothing is."""
+        """Return the strategy's position in an instrument, None when it holds nothing."""
         ...
 
     def cash(self, venue: VenueName) -> Money:
-        """Return the cash at a venue that no order in flight has claimed."""
+        """Return the cash at a venue that is not reserved for live orders."""
         ...
 
     def open_orders(self, strategy: StrategyName) -> tuple[Order, ...]:

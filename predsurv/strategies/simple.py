@@ -13,7 +13,7 @@ from predsurv.core.market import next_on_grid
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import CancelIntent, Intent, Order, Position
 from predsurv.state import features
-from predsurv.state.book import Book
+from predsurv.state.book import BookView
 from predsurv.state.view import View
 
 
@@ -69,14 +69,14 @@ class Simple:
             return ()
         return self._enter(key, book, view)
 
-    def _leans(self, book: Book) -> bool:
+    def _leans(self, book: BookView) -> bool:
         spread = features.spread(book)
         if spread is None or spread < self._params.spread_min:
             return False
         leaning = features.imbalance(book, 3)
         return leaning is not None and leaning >= self._params.imbalance_min
 
-    def _enter(self, key: InstrumentKey, book: Book, view: View) -> Iterable[Intent]:
+    def _enter(self, key: InstrumentKey, book: BookView, view: View) -> Iterable[Intent]:
         best, market = book.best_bid(), view.market(key.venue, key.market_id)
         if best is None or market is None or market.status != "active":
             return ()
@@ -88,7 +88,7 @@ class Simple:
         self._busy[key] = None
         return (Intent(self.name, key, "buy", best[0], size, "gtc", "enter", post_only=True),)
 
-    def _leave(self, position: Position, book: Book, view: View) -> Iterable[Intent | CancelIntent]:
+    def _leave(self, position: Position, book: BookView, view: View) -> Iterable[Intent | CancelIntent]:
         key, cost = position.key, position.cost * MICROS // position.size
         orders = self._orders(key, view)
         bid, ask = book.best_bid(), book.best_ask()

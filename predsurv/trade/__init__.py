@@ -1,4 +1,1 @@
-"""The job that runs the engine: paper, live or backtest, chosen by feed, broker and clock.
-
-Separate because this is the only place where adapters and decisions are put together around real money.
-"""
+"""Trading runs: paper and backtest, put together from feed, broker and clock around one engine."""

@@ -1,12 +1,12 @@
-"""What each mode is made of: paper on a live or made-up feed, backtest on a recording.
+"""Assembly of trading runs: paper on a live or mock feed, backtest on a recording.
 
-Kept apart because this is the only place where configuration, adapters and engine meet: a mode is
-a choice of feed, broker and clock, and nothing else.
+The only place where configuration, adapters and engine meet: modes differ in feed, clock and journal alone.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from copy import deepcopy
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +15,13 @@ from msgspec import Struct
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.core.events import MarketEvent
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.text import path_component
+from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.valuation import DAY
-from predsurv.engine.engine import Engine, EngineSetup
+from predsurv.engine.engine import Engine
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.ports import Clock, Feed, Venue
 from predsurv.state.market_cache import MarketCache
@@ -29,22 +30,24 @@ from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.replay import replay
 from predsurv.store.universe import universes
 from predsurv.strategies.registry import build
-from predsurv.trade.controller import TradeDeps
-from predsurv.trade.journal import OrderJournal, RestoredState, RunStarted, fold
+from predsurv.trade.journal import OrderJournal, RestoredState, RunStarted, restore
 from predsurv.trade.kill_switch import HaltFlag
-from predsurv.trade.market_lists import listed_now, listed_then
+from predsurv.trade.market_lists import markets_listed_between, markets_listed_now
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
-from predsurv.trade.pipeline import PipelineObserver
+from predsurv.trade.pipeline import RunComponents, RunObserver
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.stats import RunStats
-from predsurv.trade.watchlist import VenueWatchlist, Watchlist, choose
+from predsurv.trade.watchlist import MarketSelection, Watchlist, select_markets
 
 _LOG: Final = logging.getLogger(__name__)
 
 BACKTEST_INSTRUMENTS_MAX: Final = 1_000_000
 
-_MADE_UP: Final = VenueName("mock")
+_MOCK: Final = VenueName("mock")
+
+Observe = Callable[[Engine], RunObserver]
+"""Makes the observer of a run around its engine."""
 
 
 class BacktestSpan(Struct, frozen=True):
@@ -55,36 +58,52 @@ class BacktestSpan(Struct, frozen=True):
 
 
 class TradingSession(Struct, frozen=True):
-    """A run ready to start, and what can be read from it afterwards."""
+    """A run ready to start, with the parts that can be read afterwards."""
 
     mode: str
-    trader: TradeDeps
+    components: RunComponents
     runner: TradeRunner
 
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self.components.engine
 
-class _Plan(Struct, frozen=True, kw_only=True):
-    """What two modes differ in."""
+    @property
+    def journal(self) -> OrderJournal:
+        """The journal, to be closed after the run."""
+        return self.components.journal
 
-    mode: str
+    @property
+    def stats(self) -> RunStats:
+        """The counts of the run."""
+        return self.components.stats
+
+
+class _TradingMode(Struct, frozen=True, kw_only=True):
+    """What distinguishes one mode from another. ``name`` names the journal, ``run`` the order ids.
+
+    ``span`` is None for a run on live feeds.
+    """
+
+    name: str
     run: str
     journal: OrderJournal
     clock: Clock
     halt: HaltFlag | None
     realtime: bool
     capacity: int
-    strategies: Sequence[str]
-    audience: PipelineObserver
     span: BacktestSpan | None = None
 
 
 def journal_path(data_dir: Path, mode: str) -> Path:
-    """Return where the journal of a mode is; modes never share one."""
+    """Return the path of a mode's journal; modes never share one."""
     return Layout(data_dir).state / "trading" / f"{mode}.db"
 
 
 def paper_mode(venues: Sequence[VenueName]) -> str:
-    """Return the mode's name: what was made on a made-up venue is kept apart."""
-    return "mock" if _MADE_UP in venues else "paper"
+    """Return the name of the paper mode: ``mock`` with the mock venue, whose account is kept apart, else ``paper``."""
+    return "mock" if _MOCK in venues else "paper"
 
 
 def halt_flag(data_dir: Path) -> HaltFlag:
@@ -92,10 +111,10 @@ def halt_flag(data_dir: Path) -> HaltFlag:
     return HaltFlag(Layout(data_dir).state / "trading" / "halt.json")
 
 
-def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, audience: PipelineObserver) -> TradingSession:
-    """Return a paper run on the venues' live feeds; raises ConfigError when one was never scanned.
+def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: Observe) -> TradingSession:
+    """Return a paper run on the venues' live feeds; raises ConfigError for a venue that was never scanned.
 
-    Warns of a venue that is polled: between two polls a book is not what fills are made up from.
+    Warns of a polled venue: its books are too old to simulate fills against.
     """
     for venue in venues:
         if venue.traits.polled:
@@ -104,42 +123,38 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, audience: 
                 " are heard of minutes late; set its API key to trade on the stream",
                 venue.name,
             )
-    mode = paper_mode([venue.name for venue in venues])
-    plan = _Plan(
-        mode=mode,
-        run=mode,
-        journal=_journal(config, mode, durable=True),
+    name = paper_mode([venue.name for venue in venues])
+    mode = _TradingMode(
+        name=name,
+        run=name,
+        journal=_journal(config, name, durable=True),
         clock=clock,
         halt=halt_flag(config.data_dir),
         realtime=True,
         capacity=config.collector.max_instruments,
-        strategies=config.trading.strategies,
-        audience=audience,
     )
-    return _open(config, plan, venues, {venue.name: venue.feed() for venue in venues})
+    return _open(config, mode, venues, {venue.name: venue.feed() for venue in venues}, observe)
 
 
-def open_backtest(config: Config, venue: Venue, span: BacktestSpan, audience: PipelineObserver) -> TradingSession:
-    """Return a run over what was recorded of a venue; begins with an empty account every time."""
+def open_backtest(config: Config, venue: Venue, span: BacktestSpan, observe: Observe) -> TradingSession:
+    """Return a run over the recording of a venue; it begins with an empty account every time."""
     clock = EventClock()
-    mode = f"backtest-{path_component(venue.name)}"
+    name = f"backtest-{path_component(venue.name)}"
 
     def source(want: AbstractSet[InstrumentKey]) -> Iterator[MarketEvent]:
         return replay(config.data_dir, venue.name, span.start, span.end, want)
 
-    plan = _Plan(
-        mode=mode,
-        run=f"{mode}-{date_of(span.start)}",
-        journal=_journal(config, mode, durable=False, fresh=True),
+    mode = _TradingMode(
+        name=name,
+        run=f"{name}-{date_of(span.start)}",
+        journal=_journal(config, name, durable=False, fresh=True),
         clock=clock,
         halt=None,
         realtime=False,
         capacity=BACKTEST_INSTRUMENTS_MAX,
-        strategies=config.trading.strategies,
-        audience=audience,
         span=span,
     )
-    return _open(config, plan, [venue], {venue.name: ReplayFeed(source, clock)})
+    return _open(config, mode, [venue], {venue.name: ReplayFeed(source, clock)}, observe)
 
 
 def refuse_live(config: Config) -> None:
@@ -156,51 +171,31 @@ def refuse_live(config: Config) -> None:
     )
 
 
-def _open(config: Config, plan: _Plan, venues: Sequence[Venue], feeds: Mapping[VenueName, Feed]) -> TradingSession:
-    mirrored = frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes)
-    held = [position.key for position in _restore(plan).ledger.portfolio.lots.positions()]
-    lists = {venue.name: _watchlist(config, venue, plan, held) for venue in venues}
-    strategies = build(plan.strategies)
-    now = plan.clock.now()
-    cash = tuple((venue.name, config.trading.starting_cash) for venue in venues)
-    plan.journal.append(RunStarted(now, plan.mode, plan.run, tuple(each.name for each in strategies), cash))
-    restored = _restore(plan)
-    cache = MarketCache()
-    for watchlist in lists.values():
-        for market in watchlist.markets:
-            cache.add(market)
-    engine = Engine(
-        EngineSetup(run=plan.run, limits=_limits(config), mirrored=mirrored), strategies, cache, restored.ledger
-    )
-    day = restored.day
-    if day is not None and day.equity is not None and day.ts // DAY == now // DAY:
-        engine.desk.worth.begin_day(now, Money(day.equity + restored.added))
-    # A broker's account is folded by itself: what reconciliation compares must not be one object.
-    brokers = {
-        venue.name: PaperBroker(
-            PaperSettings(venue.name, config.trading.latency),
-            cache,
-            engine.mirror,
-            _restore(plan).ledger.portfolio,
-        )
-        for venue in venues
-    }
-    tally = RunStats()
-    tally.equity_start = engine.desk.worth.equity()
-    trader = TradeDeps(
+def _open(
+    config: Config, mode: _TradingMode, venues: Sequence[Venue], feeds: Mapping[VenueName, Feed], observe: Observe
+) -> TradingSession:
+    restored = _restore(mode)
+    held = [position.key for position in restored.account.portfolio.positions.totals()]
+    selections = {venue.name: _select(config, venue, mode, held) for venue in venues}
+    strategies = build(config.trading.strategies)
+    started = _start_run(config, mode, tuple(selections), tuple(each.name for each in strategies))
+    restored.apply(started)
+    cache = _cache(venues, selections)
+    # Each broker has an account of its own: reconciliation compares it with the engine's.
+    portfolios = {venue.name: deepcopy(restored.account.portfolio) for venue in venues}
+    engine = Engine(run=mode.run, limits=_limits(config), strategies=strategies, cache=cache, account=restored.account)
+    _continue_day(engine, restored, started.ts)
+    components = RunComponents(
         engine=engine,
-        journal=plan.journal,
-        tally=tally,
-        brokers=brokers,
-        clock=plan.clock,
-        halt=plan.halt,
-        realtime=plan.realtime,
+        journal=mode.journal,
+        stats=RunStats(engine.valuation.equity()),
+        brokers={name: _broker(config, name, cache, portfolio) for name, portfolio in portfolios.items()},
+        clock=mode.clock,
+        halt=mode.halt,
+        realtime=mode.realtime,
     )
-    interests = {
-        name: VenueWatchlist(watchlist.keys, plan.capacity, mirrored=name in mirrored)
-        for name, watchlist in lists.items()
-    }
-    return TradingSession(plan.mode, trader, TradeRunner(trader, feeds, interests, plan.audience))
+    watchlists = {venue.name: _watchlist(venue, selections[venue.name], mode.capacity) for venue in venues}
+    return TradingSession(mode.name, components, TradeRunner(components, feeds, watchlists, observe(engine)))
 
 
 def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -> OrderJournal:
@@ -209,28 +204,62 @@ def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -
     return OrderJournal(path, durable=durable, fresh=fresh)
 
 
-def _restore(plan: _Plan) -> RestoredState:
-    restored = fold(plan.journal.entries())
-    if plan.mode == _MADE_UP:
-        restored.ledger.forget_payouts()  # its exchange starts anew each time
+def _restore(mode: _TradingMode) -> RestoredState:
+    restored = restore(mode.journal.entries())
+    if mode.name == _MOCK:
+        restored.account.forget_payouts()  # its exchange starts anew each time
     return restored
 
 
-def _watchlist(config: Config, venue: Venue, plan: _Plan, positions: Iterable[InstrumentKey]) -> Watchlist:
+def _select(config: Config, venue: Venue, mode: _TradingMode, positions: Iterable[InstrumentKey]) -> MarketSelection:
+    """Return the markets of a venue to know and to watch; raises ConfigError when there are none to trade."""
     name, held = venue.name, frozenset(key for key in positions if key.venue == venue.name)
     files = universes(config.data_dir, name)
     if not files:
-        flag = " --mock" if name == _MADE_UP else f" {name}"
+        flag = " --mock" if name == _MOCK else f" {name}"
         raise ConfigError(f"no universe of {name} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
     markets: Iterable[Market] = (
-        listed_now(name, files, {key.market_id for key in held})
-        if plan.span is None
-        else listed_then(name, files, date_of(plan.span.start), date_of(plan.span.end - 1))
+        markets_listed_now(name, files, {key.market_id for key in held})
+        if mode.span is None
+        else markets_listed_between(name, files, date_of(mode.span.start), date_of(mode.span.end - 1))
     )
-    watchlist = choose(markets, plan.capacity, mirrored=venue.traits.complementary_outcomes, held=held)
-    if not watchlist.keys:
+    selection = select_markets(markets, mode.capacity, mirrored=venue.traits.complementary_outcomes, held=held)
+    if not selection.keys:
         raise ConfigError(f"{files[max(files)]} has no market that can be traded; scan again")
-    return watchlist
+    return selection
+
+
+def _start_run(
+    config: Config, mode: _TradingMode, venues: Sequence[VenueName], strategies: tuple[StrategyName, ...]
+) -> RunStarted:
+    """Journal the start of the run; its cash is for venues that were never traded on before."""
+    cash = tuple((venue, config.trading.starting_cash) for venue in venues)
+    started = RunStarted(mode.clock.now(), mode.name, mode.run, strategies, cash)
+    mode.journal.append(started)
+    return started
+
+
+def _cache(venues: Sequence[Venue], selections: Mapping[VenueName, MarketSelection]) -> MarketCache:
+    cache = MarketCache(frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes))
+    for selection in selections.values():
+        for market in selection.markets:
+            cache.add(market)
+    return cache
+
+
+def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Portfolio) -> PaperBroker:
+    return PaperBroker(PaperSettings(venue, config.trading.latency), cache, portfolio)
+
+
+def _watchlist(venue: Venue, selection: MarketSelection, capacity: int) -> Watchlist:
+    return Watchlist(selection.keys, capacity, mirrored=venue.traits.complementary_outcomes)
+
+
+def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:
+    """Count losses made earlier on the UTC day of ``now`` (ns) towards its limit."""
+    day = restored.day
+    if day is not None and day.equity is not None and day.ts // DAY == now // DAY:
+        engine.valuation.begin_day(now, Money(day.equity + restored.added))
 
 
 def _limits(config: Config) -> RiskLimits:

@@ -1,128 +1,103 @@
-"""Who may move the execution, and when: one at a time, by events, by timers, by the halt flag.
-
-Kept apart from the runner so that its tasks hold no state: the turn, the flag and the end of the
-run are kept here.
-"""
+"""Serialised access to the event pipeline for feeds, brokers, timers and the halt flag, and the end of the run."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from msgspec import Struct
-
 from predsurv.core.events import Event, MarketEvent, Tick
-from predsurv.core.ids import VenueName
-from predsurv.engine.engine import Engine, Step
-from predsurv.ports import Broker, Clock
-from predsurv.trade.journal import OrderJournal
-from predsurv.trade.kill_switch import HaltFlag
-from predsurv.trade.pipeline import TICK, EventPipeline, PipelineDeps, Watcher
+from predsurv.engine.engine import Step
+from predsurv.trade.pipeline import TICK, EventPipeline, OnStep, RunComponents
 from predsurv.trade.reconciliation import reconcile
-from predsurv.trade.stats import RunStats
 
-SLACK: Final = 100_000_000
-"""A timer's tick waits this long (ns) for events of its time to arrive first."""
+TICK_SLACK: Final = 100_000_000
+"""A timer's tick is this late (ns), so that events of its time can arrive before it."""
 STOP_TICKS_MAX: Final = 25
-"""Ticks to wait for open orders to be taken back when stopping: 5 s."""
-
-
-class TradeDeps(Struct, frozen=True, kw_only=True):
-    """What trades: the engine with its journal and brokers, the clock, and the flag that stops it.
-
-    ``realtime`` False: time is what the events say. ``halt`` None: nothing but the engine can halt.
-    """
-
-    engine: Engine
-    journal: OrderJournal
-    tally: RunStats
-    brokers: Mapping[VenueName, Broker]
-    clock: Clock
-    halt: HaltFlag | None
-    realtime: bool
+"""Most ticks to wait for open orders to be cancelled when stopping: 5 s."""
 
 
 class TradeController:
-    """Moves the execution of ``trader``; ``watcher`` is shown what happens."""
+    """Drives the pipeline of a run, one caller at a time; ``on_step`` receives every step that was not empty.
 
-    def __init__(self, trader: TradeDeps, watcher: Watcher) -> None:
-        self._trader, self._watcher = trader, watcher
-        self._execution = EventPipeline(
-            PipelineDeps(trader.engine, trader.journal, trader.brokers, trader.tally, self._watch)
-        )
-        self._turn = asyncio.Lock()
-        self._until: int | None = None
-        self.over = asyncio.Event()
+    ``stopping`` is set when the run is to end: market data is ignored from then on.
+    """
 
-    async def open(self) -> None:
-        """Reconcile with every broker and obey the halt flag; raises SafetyError when they differ."""
-        for venue, broker in self._trader.brokers.items():
-            for event in reconcile(venue, self._trader.engine.ledger, await broker.snapshot()):
-                await self._execution.step(event)
-        await self.obey()
+    def __init__(self, components: RunComponents, on_step: OnStep) -> None:
+        self._components, self._on_step = components, on_step
+        self._pipeline = EventPipeline(components, self._observe)
+        self._lock = asyncio.Lock()
+        self._duration: int | None = None
+        self.stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Reconcile with every broker and apply the halt flag; raises SafetyError when an account differs."""
+        for venue, broker in self._components.brokers.items():
+            for event in reconcile(venue, self._components.engine.account, await broker.snapshot()):
+                await self._pipeline.process(event)
+        await self.apply_halt_flag()
 
     def limit(self, duration: int) -> None:
-        """End the run once events are ``duration`` ns past the first."""
-        self._until = duration
+        """End the run when events are more than ``duration`` ns past the first."""
+        self._duration = duration
 
-    async def take(self, batch: Sequence[MarketEvent]) -> None:
-        """Take a lane's batch in, up to the end of the run."""
-        async with self._turn:
-            if not self.over.is_set():
-                await self._execution.batch(self._within(batch))
+    async def on_batch(self, batch: Sequence[MarketEvent]) -> None:
+        """Process a feed's batch, up to the end of the run."""
+        async with self._lock:
+            if not self.stopping.is_set():
+                await self._pipeline.process_batch(self._within_duration(batch))
 
-    async def answer(self, event: Event) -> None:
-        """Take in what a broker said."""
-        async with self._turn:
-            await self._execution.step(event)
-            self._trader.journal.flush()
+    async def on_account_event(self, event: Event) -> None:
+        """Process an event of a broker."""
+        async with self._lock:
+            await self._pipeline.process(event)
+            self._components.journal.flush()
 
     async def tick(self) -> None:
-        """Let time pass up to now, less the slack; before the first event there is no time."""
-        async with self._turn:
-            if self._execution.next_tick:
-                await self._execution.tick_until(self._trader.clock.now() - SLACK)
+        """Process the ticks up to now less the slack; none before the first event."""
+        async with self._lock:
+            if self._pipeline.next_tick:
+                await self._pipeline.tick_until(self._components.clock.now() - TICK_SLACK)
 
-    async def obey(self) -> None:
-        """Follow the halt flag: halt when it is up, trade again when a person took it down."""
-        if self._trader.halt is None:
+    async def apply_halt_flag(self) -> None:
+        """Halt the engine when the flag is set, resume it when a person cleared the flag."""
+        if self._components.halt is None:
             return
-        async with self._turn:  # outside of it, a halt decided on just now may not have raised the flag yet
-            halt, engine, now = self._trader.halt.read(), self._trader.engine, self._trader.clock.now()
-            if (halt is not None) == engine.desk.halted:
+        async with self._lock:  # read outside of it, a halt that is being carried out may not have set the flag yet
+            halt, engine, now = self._components.halt.read(), self._components.engine, self._components.clock.now()
+            if (halt is not None) == engine.halted:
                 return
             step = engine.resume(now) if halt is None else engine.halt(now, halt.reason)
-            await self._execution.perform(step)
-            self._watch(Tick(now), step)
+            await self._pipeline.send(step)
+            self._observe(Tick(now), step)
 
-    async def retire(self) -> None:
-        """Take back every open order; nothing new is sent from now on."""
-        async with self._turn:
-            self.over.set()
-            await self._execution.perform(self._trader.engine.retire(self._execution.next_tick))
+    async def stop(self) -> None:
+        """Cancel every live order; nothing new is sent from now on."""
+        async with self._lock:
+            self.stopping.set()
+            await self._pipeline.send(self._components.engine.shut_down(self._pipeline.next_tick))
 
     async def close(self) -> None:
-        """Retire and wait for the answers, at most ``STOP_TICKS_MAX`` ticks."""
-        await self.retire()
+        """Stop and wait for the cancels to be confirmed, at most ``STOP_TICKS_MAX`` ticks."""
+        await self.stop()
         for _ in range(STOP_TICKS_MAX):
-            if not self._trader.engine.ledger.blotter.live_count():
+            if not self._components.engine.account.orders.live_count():
                 break
-            if self._trader.realtime:
-                await self._trader.clock.sleep(TICK)
-            async with self._turn:
-                await self._execution.tick_until(self._execution.next_tick)
-        self._trader.journal.flush()
+            if self._components.realtime:
+                await self._components.clock.sleep(TICK)
+            async with self._lock:
+                await self._pipeline.tick_until(self._pipeline.next_tick)
+        self._components.journal.flush()
 
-    def _within(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
-        if self._until is None or not batch:
+    def _within_duration(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
+        if self._duration is None or not batch:
             return batch
-        end = (self._trader.tally.first or batch[0].ts_recv) + self._until
+        end = (self._components.stats.first or batch[0].ts_recv) + self._duration
         if batch[-1].ts_recv <= end:
             return batch
-        self.over.set()
+        self.stopping.set()
         return [event for event in batch if event.ts_recv <= end]
 
-    def _watch(self, event: Event, step: Step) -> None:
+    def _observe(self, event: Event, step: Step) -> None:
         for note in step.notes:
-            if note.kind == "halted" and self._trader.halt is not None:
-                self._trader.halt.raise_(note.ts, note.detail)  # outlives this process
-        self._watcher(event, step)
+            if note.kind == "halted" and self._components.halt is not None:
+                self._components.halt.set(note.ts, note.detail)  # outlives this process
+        self._on_step(event, step)

@@ -1,8 +1,4 @@
-"""One lane per venue between the feeds and the engine.
-
-Kept apart because here is the only queue of a trading run: what happens when a feed is faster
-than the strategies is decided in this file and nowhere else.
-"""
+"""The bounded queues between feeds and engine, one per venue, and what happens when they overflow."""
 
 import asyncio
 from collections import deque
@@ -13,14 +9,18 @@ from typing import Final, Self
 from predsurv.core.events import Dropped, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 
-LANE_EVENTS_MAX: Final = 50_000
-"""Events that wait in one lane at most."""
+QUEUE_EVENTS_MAX: Final = 50_000
+"""Most events that wait in one venue's queue."""
 
 Process = Callable[[Sequence[MarketEvent]], Awaitable[None]]
 
 
 class _VenueQueue:
-    """A bounded queue of batches with its worker; ``lost`` is what did not fit since the last one."""
+    """One venue's batches; ``waiting`` counts their events.
+
+    ``dropped`` counts the events that did not fit since the last loss report, ``gapped`` holds their
+    instruments with the latest epoch.
+    """
 
     def __init__(self, venue: VenueName) -> None:
         self.venue = venue
@@ -28,104 +28,100 @@ class _VenueQueue:
         self.waiting = 0
         self.busy = False
         self.filled, self.drained = asyncio.Event(), asyncio.Event()
-        self.lost = 0
-        self.blind: dict[InstrumentKey, int] = {}
+        self.dropped = 0
+        self.gapped: dict[InstrumentKey, int] = {}
 
     def drop(self, batch: Sequence[MarketEvent]) -> None:
-        """Let a batch go and remember whose events it held."""
-        self.lost += len(batch)
+        """Drop a batch, remembering its size and its instruments."""
+        self.dropped += len(batch)
         for event in batch:
             key = getattr(event, "key", None)
             if key is not None:
-                self.blind[key] = getattr(event, "epoch", 0)
+                self.gapped[key] = getattr(event, "epoch", 0)
 
-    def own_up(self, ts: int) -> Sequence[MarketEvent]:
-        """Return the loss as events: how much, and from whom nothing is known now."""
-        said: list[MarketEvent] = [Dropped(self.venue, ts, self.lost)]
-        said += [Gap(key, ts, "overflow", epoch) for key, epoch in self.blind.items()]
-        self.lost, self.blind = 0, {}
-        return said
+    def take_loss(self, ts: int) -> Sequence[MarketEvent]:
+        """Return a Dropped event and an ``overflow`` Gap per affected instrument, and reset the loss."""
+        loss: list[MarketEvent] = [Dropped(self.venue, ts, self.dropped)]
+        loss += [Gap(key, ts, "overflow", epoch) for key, epoch in self.gapped.items()]
+        self.dropped, self.gapped = 0, {}
+        return loss
 
 
 class EventQueue:
-    """Sends each batch down its venue's lane; a lane's worker keeps the order of what it is given.
+    """Passes each venue's batches to ``process`` in order, by one worker per venue.
 
-    In real time a full lane drops what comes and says so with ``Dropped`` and a ``Gap`` for each
-    instrument concerned before the next batch; ``publish`` then returns those instruments, whose
-    books need a new start. Otherwise (``realtime`` False) the feed is made to wait.
-    Used as a context manager: leaving it lets every lane finish.
+    In real time a batch that does not fit is dropped: a ``Dropped`` and a ``Gap`` for each
+    instrument concerned precede the next batch, and ``publish`` then returns those instruments, whose
+    subscriptions need a restart. Otherwise (``realtime`` False) ``publish`` waits for room.
+    Used as a context manager: on exit the workers finish their queues.
     """
 
-    def __init__(self, process: Process, *, realtime: bool, capacity: int = LANE_EVENTS_MAX) -> None:
+    def __init__(self, process: Process, *, realtime: bool, capacity: int = QUEUE_EVENTS_MAX) -> None:
         self._process, self._realtime, self._capacity = process, realtime, capacity
-        self._lanes: dict[VenueName, _VenueQueue] = {}
-        self._group = asyncio.TaskGroup()
+        self._queues: dict[VenueName, _VenueQueue] = {}
+        self._workers = asyncio.TaskGroup()
         self._closing = False
 
     async def publish(self, venue: VenueName, batch: Sequence[MarketEvent]) -> frozenset[InstrumentKey]:
-        """Hand a feed's batch over; return the instruments that lost events and are to be restarted."""
-        lane = self._lane(venue)
-        while not self._realtime and lane.waiting >= self._capacity:
-            lane.drained.clear()
-            await lane.drained.wait()
-        if lane.waiting and lane.waiting + len(batch) > self._capacity:
-            lane.drop(batch)
+        """Enqueue a feed's batch; return the instruments that lost events before it and need a restart."""
+        queue = self._queue(venue)
+        while not self._realtime and queue.waiting >= self._capacity:
+            queue.drained.clear()
+            await queue.drained.wait()
+        if queue.waiting and queue.waiting + len(batch) > self._capacity:
+            queue.drop(batch)
             return frozenset()
-        blind = frozenset(lane.blind)
-        if lane.lost:
-            self._put(lane, lane.own_up(batch[0].ts_recv))
-        self._put(lane, batch)
-        return blind
+        gapped = frozenset(queue.gapped)
+        if queue.dropped:
+            self._put(queue, queue.take_loss(batch[0].ts_recv))
+        self._put(queue, batch)
+        return gapped
 
     def idle(self) -> bool:
-        """Return whether nothing waits or is being worked on."""
-        return not any(lane.waiting or lane.busy for lane in self._lanes.values())
+        """Return whether nothing waits or is being processed."""
+        return not any(queue.waiting or queue.busy for queue in self._queues.values())
 
     async def join(self) -> None:
-        """Return when everything handed over so far has been worked on."""
-        for lane in tuple(self._lanes.values()):
-            while lane.waiting or lane.busy:
-                lane.drained.clear()
-                await lane.drained.wait()
-
-    def depth(self) -> int:
-        """Return how many events wait."""
-        return sum(lane.waiting for lane in self._lanes.values())
+        """Return when everything enqueued so far has been processed."""
+        for queue in tuple(self._queues.values()):
+            while queue.waiting or queue.busy:
+                queue.drained.clear()
+                await queue.drained.wait()
 
     async def __aenter__(self) -> Self:
-        await self._group.__aenter__()
+        await self._workers.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing = True
-        for lane in self._lanes.values():
-            lane.filled.set()
-        await self._group.__aexit__(kind, error, trace)
+        for queue in self._queues.values():
+            queue.filled.set()
+        await self._workers.__aexit__(kind, error, trace)
 
-    def _lane(self, venue: VenueName) -> _VenueQueue:
-        lane = self._lanes.get(venue)
-        if lane is None:
-            lane = self._lanes[venue] = _VenueQueue(venue)
-            self._group.create_task(self._work(lane), name=f"lane-{len(self._lanes)}")
-        return lane
+    def _queue(self, venue: VenueName) -> _VenueQueue:
+        queue = self._queues.get(venue)
+        if queue is None:
+            queue = self._queues[venue] = _VenueQueue(venue)
+            self._workers.create_task(self._work(queue), name=f"queue-{len(self._queues)}")
+        return queue
 
-    def _put(self, lane: _VenueQueue, batch: Sequence[MarketEvent]) -> None:
-        lane.batches.append(batch)
-        lane.waiting += len(batch)
-        lane.filled.set()
+    def _put(self, queue: _VenueQueue, batch: Sequence[MarketEvent]) -> None:
+        queue.batches.append(batch)
+        queue.waiting += len(batch)
+        queue.filled.set()
 
-    async def _work(self, lane: _VenueQueue) -> None:
-        while lane.batches or not self._closing:
-            if not lane.batches:
-                lane.filled.clear()
-                await lane.filled.wait()
+    async def _work(self, queue: _VenueQueue) -> None:
+        while queue.batches or not self._closing:
+            if not queue.batches:
+                queue.filled.clear()
+                await queue.filled.wait()
                 continue
-            batch = lane.batches.popleft()
-            lane.waiting -= len(batch)
-            lane.busy = True
+            batch = queue.batches.popleft()
+            queue.waiting -= len(batch)
+            queue.busy = True
             await self._process(batch)
-            lane.busy = False
-            lane.drained.set()
-            await asyncio.sleep(0)  # a busy lane must not starve the feeds
+            queue.busy = False
+            queue.drained.set()
+            await asyncio.sleep(0)  # a busy worker must not starve the feeds

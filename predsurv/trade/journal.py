@@ -1,7 +1,7 @@
-"""The order journal: everything that is ours is a fold over it.
+"""The order journal: an append-only file from which the account is restored.
 
-Kept apart from the store's log because a single lost or doubled entry here is money: an order is
-on disk before its request leaves, and what cannot be read is refused, never guessed.
+An order is on disk before its request leaves, and a damaged journal is refused, never repaired: one lost or doubled
+entry is money.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from predsurv.core.errors import IntegrityError, SafetyError
 from predsurv.core.events import AccountEvent, MarketResolved
@@ -27,7 +27,7 @@ from predsurv.store.files import sync_dir
 
 VERSION: Final = 1
 PENDING_MAX: Final = 10_000
-"""Entries buffered at most; beyond it they are written without being asked to."""
+"""Most entries buffered; at this number they are flushed."""
 
 
 class RunStarted(Struct, frozen=True, array_like=True, tag="started"):
@@ -41,13 +41,13 @@ class RunStarted(Struct, frozen=True, array_like=True, tag="started"):
 
 
 class CommandSent(Struct, frozen=True, array_like=True, tag="sent"):
-    """A command, about to leave."""
+    """A command that is about to be sent."""
 
     decision: GateDecision
 
 
-class AnswerReceived(Struct, frozen=True, array_like=True, tag="answered"):
-    """What a broker said, and it changed something."""
+class AccountUpdated(Struct, frozen=True, array_like=True, tag="answered"):
+    """An event of a broker that changed the account."""
 
     event: AccountEvent
 
@@ -59,22 +59,23 @@ class MarketSettled(Struct, frozen=True, array_like=True, tag="settled"):
 
 
 class EngineNoted(Struct, frozen=True, array_like=True, tag="noted"):
-    """Trading halted or resumed, a day began."""
+    """Trading was halted or resumed, or a UTC day began."""
 
     note: EngineNote
 
 
-Entry = RunStarted | CommandSent | AnswerReceived | MarketSettled | EngineNoted
+Entry = RunStarted | CommandSent | AccountUpdated | MarketSettled | EngineNoted
 
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
 class OrderJournal:
-    """One append-only file. ``durable`` False skips the disk's own promise, ``fresh`` begins anew.
+    """The journal file at ``path``, locked against other writers unless ``readonly``.
 
-    Each entry carries a checksum chained to the one before it, so that a changed, lost or moved
-    entry is found. Raises IntegrityError for a file that is damaged or of a newer version.
+    ``durable`` False does not sync to disk, ``fresh`` replaces an existing journal by an empty one. Each
+    entry carries a checksum chained to the one before it, so that a changed, lost or moved entry is
+    detected. Raises IntegrityError for a file that is damaged or of a newer version, SafetyError for one in use.
     """
 
     def __init__(self, path: Path, *, durable: bool = True, readonly: bool = False, fresh: bool = False) -> None:
@@ -93,13 +94,13 @@ class OrderJournal:
             raise
 
     def append(self, entry: Entry) -> None:
-        """Take an entry; it is on disk after ``flush``."""
+        """Buffer an entry; it is on disk after ``flush``."""
         self._pending.append(entry)
         if len(self._pending) >= PENDING_MAX:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was appended, all or nothing, and return when it would survive a power cut."""
+        """Write the buffered entries, all or none, and return when they would survive a power cut."""
         if not self._pending:
             return
         rows = []
@@ -113,7 +114,7 @@ class OrderJournal:
             self._db.executemany("INSERT INTO entries VALUES (?, ?, ?)", rows)
 
     def entries(self) -> Iterator[Entry]:
-        """Yield every entry in order, those not flushed yet too; raises IntegrityError."""
+        """Yield every entry in order, buffered ones included; raises IntegrityError for one that cannot be decoded."""
         for body in self._rows():
             try:
                 yield _DECODER.decode(body)
@@ -121,13 +122,9 @@ class OrderJournal:
                 raise self._damaged(f"an entry cannot be read: {error}") from None
         yield from self._pending
 
-    def dump(self) -> bytes:
-        """Return the whole journal as JSON lines, the same bytes for the same entries."""
-        return b"".join(msgspec.json.encode(entry) + b"\n" for entry in self.entries())
-
     def close(self) -> None:
-        """Write what is left and close; safe to call twice."""
-        self.flush()  # nothing is pending the second time
+        """Flush and close; safe to call twice."""
+        self.flush()  # nothing is buffered the second time
         self._db.close()
         self._unlock()
 
@@ -146,7 +143,7 @@ class OrderJournal:
             yield body
 
     def _check(self) -> None:
-        """Read everything once: raises IntegrityError when that cannot be done."""
+        """Verify version and checksums; raises IntegrityError."""
         try:
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
             if version not in (0, VERSION):
@@ -163,34 +160,49 @@ class OrderJournal:
         return IntegrityError(f"{self._path}: damaged: {what}; move it away and reconcile the account by hand")
 
 
-class RestoredState(Struct, frozen=True):
-    """What a journal says: everything of ours, when the last UTC day began, and how often it was begun.
+class RestoredState(Struct):
+    """The state that a journal's entries add up to.
 
-    ``added`` is the cash that venues were first given since that day began: no gain of that day.
+    ``day`` is the note of the last UTC day that began, None before any; ``runs`` the number of runs. ``added``
+    (micros) is the starting cash of venues that were funded since that day began, which is no gain of the day.
     """
 
-    ledger: TradingAccount
+    account: TradingAccount = field(default_factory=lambda: TradingAccount({}))
     day: EngineNote | None = None
     runs: int = 0
     added: Money = ZERO_MONEY
 
+    def apply(self, entry: Entry) -> None:
+        """Fold one entry in."""
+        match entry:
+            case RunStarted():
+                self._start(entry)
+            case EngineNoted():
+                if entry.note.kind == "day":
+                    self.day, self.added = entry.note, ZERO_MONEY
+            case CommandSent():
+                approved = entry.decision.approved
+                if isinstance(approved.command, PlaceOrder):
+                    self.account.place(approved.command, approved.ts)
+            case AccountUpdated():
+                self.account.apply(entry.event)
+            case MarketSettled():
+                self.account.settle(entry.event)
 
-def fold(entries: Iterable[Entry]) -> RestoredState:
-    """Return what the entries add up to."""
-    ledger, runs, added = TradingAccount({}), 0, 0
-    day: EngineNote | None = None
+    def _start(self, entry: RunStarted) -> None:
+        self.runs += 1
+        for venue, cash in entry.cash:
+            if venue not in self.account.portfolio.venues():
+                self.added = Money(self.added + cash)
+                self.account.portfolio.fund(venue, cash)
+
+
+def restore(entries: Iterable[Entry]) -> RestoredState:
+    """Return the state that ``entries`` add up to."""
+    state = RestoredState()
     for entry in entries:
-        if isinstance(entry, RunStarted):
-            runs += 1
-            for venue, cash in entry.cash:
-                added += 0 if venue in ledger.portfolio.venues() else cash
-                ledger.portfolio.endow(venue, cash)
-        elif isinstance(entry, EngineNoted):
-            if entry.note.kind == "day":
-                day, added = entry.note, 0
-        else:
-            _apply(ledger, entry)
-    return RestoredState(ledger, day, runs, Money(added))
+        state.apply(entry)
+    return state
 
 
 def last_entry_time(entries: Iterable[Entry]) -> int | None:
@@ -199,19 +211,8 @@ def last_entry_time(entries: Iterable[Entry]) -> int | None:
     return max((ts for ts in times if ts), default=None)
 
 
-def _apply(ledger: TradingAccount, entry: CommandSent | AnswerReceived | MarketSettled) -> None:
-    if isinstance(entry, CommandSent):
-        approved = entry.decision.approved
-        if isinstance(approved.command, PlaceOrder):
-            ledger.place(approved.command, approved.ts)
-    elif isinstance(entry, AnswerReceived):
-        ledger.apply(entry.event)
-    else:
-        ledger.settle(entry.event)
-
-
 def _lock(path: Path) -> int:
-    """Return the descriptor that keeps other traders away from the journal for as long as it is open."""
+    """Return the descriptor of the journal's lock, held until it is closed; raises SafetyError when it is taken."""
     fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -222,7 +223,7 @@ def _lock(path: Path) -> int:
 
 
 def _create(path: Path) -> None:
-    """Make an empty journal under its name in one step: one that exists is always whole."""
+    """Create an empty journal, renamed into place so that one that exists is always complete."""
     for old in (path.with_suffix(".db-wal"), path.with_suffix(".db-shm")):
         old.unlink(missing_ok=True)
     draft = path.with_suffix(".new")
@@ -244,5 +245,5 @@ def _connect(path: Path, *, durable: bool, readonly: bool) -> sqlite3.Connection
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
     except sqlite3.DatabaseError:
-        return db  # whatever is wrong is found and named by reading it
+        return db  # reading it finds and names the damage
     return db

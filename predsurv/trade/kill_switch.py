@@ -1,8 +1,4 @@
-"""The halt flag: a file that says stop, and keeps saying it.
-
-Kept apart because it must work while the trader hangs, from another process, and across restarts:
-only a person takes it away.
-"""
+"""The halt flag: a file whose existence stops trading in every process, across restarts, until a person removes it."""
 
 from pathlib import Path
 from typing import Final
@@ -13,8 +9,8 @@ from msgspec import Struct
 from predsurv.core.text import sanitise
 from predsurv.store.files import make_dirs, sync_dir, write_whole
 
-POLL: Final = 100_000_000
-"""How often a running trader looks (ns): the longest it can go on after a halt."""
+POLL_INTERVAL: Final = 100_000_000
+"""How often a running trader reads the flag (ns): the longest it trades on after a halt."""
 
 
 class HaltRecord(Struct, frozen=True):
@@ -31,7 +27,7 @@ class HaltFlag:
         self._path = path
 
     def read(self) -> HaltRecord | None:
-        """Return the halt in force, None when there is none; a file that makes no sense still halts."""
+        """Return the halt in force, None when there is none; an unreadable file halts too."""
         try:
             body = self._path.read_bytes()
         except FileNotFoundError:
@@ -43,14 +39,14 @@ class HaltFlag:
         except msgspec.MsgspecError:
             return HaltRecord(0, "a halt flag that cannot be read")
 
-    def raise_(self, ts: int, reason: str) -> None:
-        """Halt from now on; the first reason stands."""
+    def set(self, ts: int, reason: str) -> None:
+        """Halt trading since ``ts`` (ns UTC); a halt in force keeps its time and reason."""
         if self.read() is None:
             make_dirs(self._path.parent, 0o700)
             write_whole(self._path, msgspec.json.encode(HaltRecord(ts, sanitise(reason, 400))))
 
     def clear(self) -> HaltRecord | None:
-        """Take the flag away; return the halt that was in force."""
+        """Remove the flag; return the halt that was in force, None when there was none."""
         halt = self.read()
         if halt is not None:
             self._path.unlink(missing_ok=True)

@@ -1,7 +1,4 @@
-"""Which markets a run knows: those listed now or held, or those that were listed in the days of a recording.
-
-Kept apart from choosing among them because it is about files and their dates.
-"""
+"""The markets of a run, from universe files: those listed now or held, or those listed in the days of a recording."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,8 +18,8 @@ from predsurv.trade.watchlist import is_open
 _LOG: Final = logging.getLogger(__name__)
 
 
-def listed_now(venue: VenueName, files: Mapping[str, Path], held: AbstractSet[MarketId]) -> Iterator[Market]:
-    """Yield the markets of the newest universe, and those ``held`` that it lacks as the latest that has them.
+def markets_listed_now(venue: VenueName, files: Mapping[str, Path], held: AbstractSet[MarketId]) -> Iterator[Market]:
+    """Yield the markets of the newest universe, and those ``held`` that it lacks from the latest one that has them.
 
     ``files`` are the universe files of ``venue`` by date, at least one.
     """
@@ -41,11 +38,11 @@ def listed_now(venue: VenueName, files: Mapping[str, Path], held: AbstractSet[Ma
         )
 
 
-def listed_then(venue: VenueName, files: Mapping[str, Path], first: str, last: str) -> Iterable[Market]:
-    """Return the markets as the universe in force on day ``first`` has them, and those listed up to ``last``.
+def markets_listed_between(venue: VenueName, files: Mapping[str, Path], first: str, last: str) -> Iterable[Market]:
+    """Return the markets of the universe in force on day ``first``, and those listed up to day ``last``.
 
     ``files`` are the universe files of ``venue`` by date, at least one. A market counts as listed once it is
-    open: one that opens only later is as the first file says in which it is.
+    open: one that opens only later has the record of the first file in which it is open.
     """
     begin = date_in_force(files, first) or first
     if begin > first:

@@ -1,7 +1,4 @@
-"""A run's facts as metrics.
-
-Kept apart so that trading works the same with nobody listening.
-"""
+"""The metrics of a trading run: counters of intents and orders, gauges of the portfolio."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -21,7 +18,7 @@ from predsurv.engine.engine import Engine, Step
 from predsurv.telemetry.metrics import Metrics
 
 REFRESH: Final = 1_000_000_000
-"""How often (ns of event time) the portfolio's figures are computed."""
+"""How often (ns of event time) the portfolio's gauges are set."""
 
 _OUTCOMES: Final[dict[type, str]] = {
     OrderAccepted: "accepted",
@@ -33,30 +30,25 @@ _OUTCOMES: Final[dict[type, str]] = {
 
 
 class TradeMetrics:
-    """An ``Audience`` that counts; ``watch`` names the engine whose portfolio to show."""
+    """A ``RunObserver`` that counts into ``metrics`` and shows the portfolio of ``engine``."""
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._engine: Engine | None = None
-        self._next = 0
+    def __init__(self, metrics: Metrics, engine: Engine) -> None:
+        self._metrics, self._engine = metrics, engine
+        self._next_refresh = 0
+        self._set_portfolio()
 
-    def watch(self, engine: Engine) -> None:
-        """Show this engine's portfolio from now on."""
-        self._engine = engine
-        self._portfolio(engine)
-
-    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         """Count a feed's batch."""
         self._metrics.observe_batch(venue, batch)
-        if self._engine is not None and batch[-1].ts_recv >= self._next:
-            self._next = batch[-1].ts_recv + REFRESH
-            self._portfolio(self._engine)
+        if batch[-1].ts_recv >= self._next_refresh:
+            self._next_refresh = batch[-1].ts_recv + REFRESH
+            self._set_portfolio()
 
-    def happened(self, event: Event, step: Step) -> None:
-        """Count signals, refusals and what became of orders."""
+    def on_step(self, event: Event, step: Step) -> None:
+        """Count signals, refusals, and the outcome of orders."""
         for decision in step.decisions:
-            if decision.wish is not None:
-                self._metrics.count_signal(decision.wish.strategy, decision.wish.signal)
+            if decision.intent is not None:
+                self._metrics.count_signal(decision.intent.strategy, decision.intent.signal)
             if isinstance(decision.approved.command, PlaceOrder):
                 self._metrics.count_order(decision.approved.command.key.venue, "submitted")
         for refused in step.refusals:
@@ -66,20 +58,20 @@ class TradeMetrics:
         if outcome is not None and step.booked:
             self._metrics.count_order(event.key.venue, outcome)  # type: ignore[union-attr]  # account events have keys
 
-    def _portfolio(self, engine: Engine) -> None:
-        portfolio, worth = engine.ledger.portfolio, engine.desk.worth
+    def _set_portfolio(self) -> None:
+        portfolio = self._engine.account.portfolio
         cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
-        cost = sum(position.cost for position in portfolio.lots.positions())
-        earnings = portfolio.earnings.values()
-        equity = worth.equity()
-        figures = {
+        cost = sum(position.cost for position in portfolio.positions.totals())
+        pnl = portfolio.pnl.values()
+        equity = self._engine.valuation.equity()
+        gauges = {
             "equity": equity,
             "cash": cash,
             "positions": equity - cash,
-            "exposure": engine.desk.exposure(),
-            "realised": sum(earned.realised for earned in earnings),
+            "exposure": self._engine.exposure(),
+            "realised": sum(each.realised for each in pnl),
             "unrealised": equity - cash - cost,
-            "fees": sum(earned.fees for earned in earnings),
+            "fees": sum(each.fees for each in pnl),
         }
-        for kind, value in figures.items():
+        for kind, value in gauges.items():
             self._metrics.set_portfolio(kind, value)

@@ -1,8 +1,4 @@
-"""A broker that trades on paper against the market events it is shown.
-
-Kept apart from the fill model, which knows no account: here is the money that a venue would hold
-for us, and the answers it would give.
-"""
+"""The paper broker: the fill simulator with the account that a venue would keep for us."""
 
 import asyncio
 from collections import deque
@@ -18,18 +14,16 @@ from predsurv.core.market import NO_FEE
 from predsurv.core.num import notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
-from predsurv.engine.books.primary import PrimaryBooks
-from predsurv.engine.fills.fill_reports import KNOWN_IDS_MAX
 from predsurv.engine.fills.queue_position import QueuePosition
-from predsurv.engine.fills.simulator import FillSimulator
+from predsurv.engine.fills.simulator import KNOWN_IDS_MAX, FillSimulator
 from predsurv.state.market_cache import MarketCache
 
-ANSWERS_MAX: Final = 10_000
-"""Answers kept for a listener of ``events``."""
+EVENTS_KEPT_MAX: Final = 10_000
+"""Account events kept for a consumer of ``events``; beyond it the oldest is dropped."""
 
 
 class PaperSettings(Struct, frozen=True):
-    """Which venue is imitated and how long a command takes to reach it (ns)."""
+    """The venue that is simulated and how long a command takes to reach it (ns)."""
 
     venue: VenueName
     latency: int
@@ -38,46 +32,46 @@ class PaperSettings(Struct, frozen=True):
 class PaperBroker:
     """``ports.Broker`` in the time of the events: nothing happens between two of them.
 
-    Whoever drives it calls ``due`` before and ``observe`` after each market event, with the event
-    merged into ``cache`` in between, and passes on what they yield; ``events`` says the same to a
-    listener that does not drive.
+    Its driver calls ``due`` before and ``observe`` after each market event, with the event applied to
+    ``cache`` in between, and processes what they yield; ``events`` yields the same to other consumers.
+    ``portfolio`` is changed by its fills and by nothing else.
     """
 
-    def __init__(self, terms: PaperSettings, cache: MarketCache, mirror: PrimaryBooks, account: Portfolio) -> None:
-        self._terms, self._cache, self._account = terms, cache, account
-        self._matching = FillSimulator(cache, mirror, terms.latency, self._admit)
-        self._owners: dict[ClientOrderId, StrategyName] = {}
-        self._said: deque[AccountEvent] = deque(maxlen=ANSWERS_MAX)
+    def __init__(self, settings: PaperSettings, cache: MarketCache, portfolio: Portfolio) -> None:
+        self._venue, self._cache, self._portfolio = settings.venue, cache, portfolio
+        self._simulator = FillSimulator(cache, settings.latency, self._check_funds)
+        self._strategies: dict[ClientOrderId, StrategyName] = {}
+        self._events: deque[AccountEvent] = deque(maxlen=EVENTS_KEPT_MAX)
         self._more = asyncio.Event()
         self._closed = False
         self._now = 0
 
     async def submit(self, command: Approved) -> None:
-        """Take a command; it arrives ``latency`` after it was approved."""
+        """Send a command; it arrives ``latency`` after it was approved."""
         if isinstance(command.command, PlaceOrder):
-            self._owners[command.command.client_order_id] = command.command.strategy
-            if len(self._owners) > KNOWN_IDS_MAX:
-                del self._owners[next(iter(self._owners))]
-        self._matching.submit(command)
+            self._strategies[command.command.client_order_id] = command.command.strategy
+            if len(self._strategies) > KNOWN_IDS_MAX:
+                del self._strategies[next(iter(self._strategies))]
+        self._simulator.submit(command)
 
     def due(self, ts: int) -> Iterator[AccountEvent]:
-        """Yield the answers to commands that have arrived by ``ts`` (ns UTC)."""
+        """Yield the outcome of commands that arrive up to ``ts`` (ns UTC)."""
         self._now = max(self._now, ts)
-        for answer in self._matching.due(ts):
-            yield self._book(answer)
+        for event in self._simulator.due(ts):
+            yield self._book(event)
 
     def observe(self, event: MarketEvent) -> Iterator[AccountEvent]:
-        """Yield what a market event, already in the cache, did to our orders."""
-        for answer in self._matching.observe(event):
-            yield self._book(answer)
+        """Yield what a market event, already in the cache, does to our orders, and settle resolved markets."""
+        for outcome in self._simulator.observe(event):
+            yield self._book(outcome)
         if isinstance(event, MarketResolved):
-            self._account.settle(event)
+            self._portfolio.settle(event)
 
     async def events(self) -> AsyncIterator[AccountEvent]:
-        """Yield every answer until closed; of those nobody asked for, the last ``ANSWERS_MAX``."""
-        while self._said or not self._closed:
-            while self._said:
-                yield self._said.popleft()
+        """Yield account events until closed; of those not consumed in time the last ``EVENTS_KEPT_MAX``."""
+        while self._events or not self._closed:
+            while self._events:
+                yield self._events.popleft()
             self._more.clear()
             if not self._closed:
                 await self._more.wait()
@@ -86,9 +80,9 @@ class PaperBroker:
         """Return the paper account."""
         return AccountSnapshot(
             self._now,
-            self._account.cash(self._terms.venue),
-            tuple(each for each in self._account.lots.positions() if each.key.venue == self._terms.venue),
-            tuple(map(_as_order, self._matching.resting())),
+            self._portfolio.cash(self._venue),
+            tuple(each for each in self._portfolio.positions.totals() if each.key.venue == self._venue),
+            tuple(map(_as_order, self._simulator.resting())),
         )
 
     async def aclose(self) -> None:
@@ -96,24 +90,25 @@ class PaperBroker:
         self._closed = True
         self._more.set()
 
-    def _book(self, answer: AccountEvent) -> AccountEvent:
-        if isinstance(answer, Fill):
-            self._account.fill(self._owners[answer.client_order_id], answer)
-        self._said.append(answer)
+    def _book(self, event: AccountEvent) -> AccountEvent:
+        if isinstance(event, Fill):
+            self._portfolio.fill(self._strategies[event.client_order_id], event)
+        self._events.append(event)
         self._more.set()
-        return answer
+        return event
 
-    def _admit(self, command: PlaceOrder) -> str | None:
-        resting = [each for each in self._matching.resting() if each.command.side == command.side]
+    def _check_funds(self, command: PlaceOrder) -> str | None:
+        resting = [each for each in self._simulator.resting() if each.command.side == command.side]
         if command.side == "sell":
-            held = self._account.lots.held(command.strategy, command.key)
+            position = self._portfolio.positions.get(command.strategy, command.key)
             selling = sum(each.remaining for each in resting if _same_shares(each.command, command))
-            return None if held is not None and held.size - selling >= command.size else "insufficient_position"
-        claimed = sum(notional_up(each.command.price, each.remaining) for each in resting)
+            enough = position is not None and position.size - selling >= command.size
+            return None if enough else "insufficient_position"
+        reserved = sum(notional_up(each.command.price, each.remaining) for each in resting)
         market = self._cache.market(command.key.venue, command.key.market_id)
         fee = taker_fee(NO_FEE if market is None else market.fee, command.price, command.size)
         cost = notional_up(command.price, command.size) + fee
-        return None if cost <= self._account.cash(self._terms.venue) - claimed else "insufficient_cash"
+        return None if cost <= self._portfolio.cash(self._venue) - reserved else "insufficient_cash"
 
 
 def _same_shares(one: PlaceOrder, other: PlaceOrder) -> bool:

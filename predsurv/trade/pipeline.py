@@ -1,7 +1,6 @@
-"""The path of one event: brokers on paper, engine, journal, brokers, in this order.
+"""The path of one event: simulated brokers, engine, journal, brokers, in this order.
 
-Kept apart from the runner, which only decides when: what an event leads to does not depend on
-how it came here, so a recording gives what the live run gave.
+What an event leads to does not depend on when or how it arrived, so a recording gives what the live run gave.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,100 +21,108 @@ from predsurv.core.events import (
     Tick,
 )
 from predsurv.core.ids import VenueName
-from predsurv.engine.engine import NOTHING, Engine, Step
-from predsurv.ports import Broker
-from predsurv.trade.journal import AnswerReceived, CommandSent, EngineNoted, MarketSettled, OrderJournal
+from predsurv.engine.engine import EMPTY_STEP, Engine, Step
+from predsurv.ports import Broker, Clock
+from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, MarketSettled, OrderJournal
+from predsurv.trade.kill_switch import HaltFlag
 from predsurv.trade.stats import RunStats
 
 TICK: Final = 200_000_000
-"""Ticks fall on multiples of this (ns), so that live and replay have the same ones."""
+"""Ticks fall on multiples of this (ns), so that a live run and its replay have the same ones."""
 TICKS_MAX: Final = 20_000
-"""Ticks made up for a silence at most; a longer one is jumped over."""
+"""Most ticks generated for one pause between events; a longer pause is skipped."""
 
-_ANSWERS: Final = (OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill)
+_ACCOUNT_EVENTS: Final = (OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill)
 _JOURNALLED_NOTES: Final = frozenset({"halted", "resumed", "day"})
 
 
 @runtime_checkable
 class SimulatedBroker(Protocol):
-    """A broker that lives in the time of the events it is shown."""
+    """A broker driven by the pipeline in the time of the events."""
 
     def due(self, ts: int) -> Iterator[AccountEvent]:
-        """Yield answers to commands that have arrived by ``ts``."""
+        """Yield the outcome of commands that arrive up to ``ts`` (ns UTC)."""
         ...
 
     def observe(self, event: MarketEvent) -> Iterator[AccountEvent]:
-        """Yield what a market event does to our orders."""
+        """Yield what a market event, already in the cache, does to our orders."""
         ...
 
 
-class PipelineObserver(Protocol):
-    """Is told what goes on; cannot change it."""
+class RunObserver(Protocol):
+    """Receives what happens in a run; cannot change it."""
 
-    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
-        """A feed yielded these events."""
+    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        """Receive the events that a feed yielded, before they are handled."""
         ...
 
-    def happened(self, event: Event, step: Step) -> None:
-        """An event led to something, and that has been journalled and sent."""
+    def on_step(self, event: Event, step: Step) -> None:
+        """Receive a step that was not empty, after it was journalled and its commands sent."""
         ...
 
 
-Watcher = Callable[[Event, Step], None]
+OnStep = Callable[[Event, Step], None]
 
 
-class PipelineDeps(Struct, frozen=True):
-    """What an execution works with; ``watcher`` is shown what happened."""
+class RunComponents(Struct, frozen=True, kw_only=True):
+    """The parts of a trading run.
+
+    ``realtime`` False: time is what the events say. ``halt`` None: only the engine itself can halt.
+    """
 
     engine: Engine
     journal: OrderJournal
+    stats: RunStats
     brokers: Mapping[VenueName, Broker]
-    tally: RunStats
-    watcher: Watcher
+    clock: Clock
+    halt: HaltFlag | None
+    realtime: bool
 
 
 class EventPipeline:
-    """Everything that one event passes through. Not to be entered twice at a time."""
+    """Takes events through engine, journal and brokers, one at a time: calls must not overlap.
 
-    def __init__(self, desk: PipelineDeps) -> None:
+    ``on_step`` receives every step that was not empty. ``next_tick`` is the time (ns UTC) of the next tick, 0 before
+    the first event.
+    """
+
+    def __init__(self, components: RunComponents, on_step: OnStep) -> None:
         self.next_tick = 0
-        self._engine, self._journal, self._brokers = desk.engine, desk.journal, desk.brokers
-        self._tally, self._watcher = desk.tally, desk.watcher
-        self._simulated = [each for each in desk.brokers.values() if isinstance(each, SimulatedBroker)]
+        self._engine, self._journal, self._stats = components.engine, components.journal, components.stats
+        self._brokers = components.brokers
+        self._on_step = on_step
+        self._simulated = [each for each in components.brokers.values() if isinstance(each, SimulatedBroker)]
 
-    async def batch(self, events: Sequence[MarketEvent]) -> None:
-        """Take market events in, with the ticks that fall between them."""
+    async def process_batch(self, events: Sequence[MarketEvent]) -> None:
+        """Process market events and the ticks that fall between them, then flush the journal."""
         for event in events:
             if event.ts_recv >= self.next_tick:
                 await self.tick_until(event.ts_recv)
-            await self._answers_due(event.ts_recv)
-            step = self._engine.step(event)
-            self._tally.seen(event)
-            if step is not NOTHING:
-                await self._follow(event, step)
+            await self._process_due(event.ts_recv)
+            await self.process(event)
             for broker in self._simulated:
-                for answer in broker.observe(event):
-                    await self.step(answer)
+                for outcome in broker.observe(event):
+                    await self.process(outcome)
         self._journal.flush()
 
     async def tick_until(self, ts: int) -> None:
-        """Let the ticks up to ``ts`` (ns UTC) happen."""
+        """Process the ticks up to ``ts`` (ns UTC), with what simulated brokers have due by each."""
         if ts - self.next_tick > TICK * TICKS_MAX:
-            self.next_tick = ts - ts % TICK  # before the first event, or after a long silence
+            self.next_tick = ts - ts % TICK  # before the first event, or after a long pause
         while self.next_tick <= ts:
             now, self.next_tick = self.next_tick, self.next_tick + TICK
-            await self._answers_due(now)
-            await self.step(Tick(now))
+            await self._process_due(now)
+            await self.process(Tick(now))
 
-    async def step(self, event: Event) -> None:
-        """Let the engine decide on one event, and do what it says."""
+    async def process(self, event: Event) -> None:
+        """Let the engine decide on one event, and carry its step out."""
         step = self._engine.step(event)
-        self._tally.seen(event)
-        if step is not NOTHING:
-            await self._follow(event, step)
+        self._stats.count_event(event)
+        if step is not EMPTY_STEP:
+            await self._carry_out(event, step)
 
-    async def perform(self, step: Step) -> None:
-        """Journal what was decided, make that durable, and only then send it."""
+    async def send(self, step: Step) -> None:
+        """Journal the step's notes and commands, make them durable, and only then submit the commands."""
         for note in step.notes:
             if note.kind in _JOURNALLED_NOTES:
                 self._journal.append(EngineNoted(note))
@@ -127,18 +134,18 @@ class EventPipeline:
             venue = decision.approved.command.key.venue
             await self._brokers[venue].submit(decision.approved)
 
-    async def _follow(self, event: Event, step: Step) -> None:
+    async def _carry_out(self, event: Event, step: Step) -> None:
         if step.booked:
             if isinstance(event, MarketResolved):
                 self._journal.append(MarketSettled(event))
-            elif isinstance(event, _ANSWERS):
-                self._journal.append(AnswerReceived(event))
-                self._tally.answered(event, self._engine.ledger)
-        self._tally.decided(step)
-        await self.perform(step)
-        self._watcher(event, step)
+            elif isinstance(event, _ACCOUNT_EVENTS):
+                self._journal.append(AccountUpdated(event))
+                self._stats.count_account_event(event, self._engine.account)
+        self._stats.count_step(step)
+        await self.send(step)
+        self._on_step(event, step)
 
-    async def _answers_due(self, ts: int) -> None:
+    async def _process_due(self, ts: int) -> None:
         for broker in self._simulated:
-            for answer in broker.due(ts):
-                await self.step(answer)
+            for outcome in broker.due(ts):
+                await self.process(outcome)

@@ -1,7 +1,6 @@
-"""The one runner: feeds, lanes and timers around an engine, until told to stop.
+"""The tasks of a trading run: feeds, queues, brokers and timers around the controller, until stopped.
 
-Kept apart from what they move because everything here is tasks. Live, paper, replay and mock
-differ in the feeds, brokers and clock they are given.
+Live, paper, replay and mock runs differ in the feeds, brokers and clock they are given.
 """
 
 import asyncio
@@ -10,103 +9,104 @@ from typing import Any, Final
 
 from predsurv.core.ids import VenueName
 from predsurv.ports import Broker, Feed
-from predsurv.trade.controller import TradeController, TradeDeps
+from predsurv.trade.controller import TradeController
 from predsurv.trade.event_queue import EventQueue
-from predsurv.trade.kill_switch import POLL
-from predsurv.trade.pipeline import TICK, PipelineObserver, SimulatedBroker
-from predsurv.trade.watchlist import VenueWatchlist
+from predsurv.trade.kill_switch import POLL_INTERVAL
+from predsurv.trade.pipeline import TICK, RunComponents, RunObserver, SimulatedBroker
+from predsurv.trade.watchlist import Watchlist
 
 CLOSE_SECONDS_MAX: Final = 2
 """Seconds that a feed may take to end after it was closed."""
 
 
 class TradeRunner:
-    """Runs once over ``feeds`` with what ``interests`` wants of each; ``audience`` is told what happens."""
+    """Runs once over ``feeds``, each with its watchlist; ``observer`` receives what happens."""
 
     def __init__(
         self,
-        trader: TradeDeps,
+        components: RunComponents,
         feeds: Mapping[VenueName, Feed],
-        interests: Mapping[VenueName, VenueWatchlist],
-        audience: PipelineObserver,
+        watchlists: Mapping[VenueName, Watchlist],
+        observer: RunObserver,
     ) -> None:
-        self._trader, self._feeds, self._interests = trader, feeds, interests
-        self._audience = audience
-        self._control = TradeController(trader, audience.happened)
+        self._components, self._feeds, self._watchlists = components, feeds, watchlists
+        self._observer = observer
+        self._controller = TradeController(components, observer.on_step)
 
     def stop(self) -> None:
         """End the run in good order; safe to call at any time."""
-        self._control.over.set()
+        self._controller.stopping.set()
 
     async def run(self, duration: int | None = None) -> None:
         """Trade until stopped, for ``duration`` ns, or until every feed has ended.
 
         Raises SafetyError before anything is sent when journal and account differ.
         """
-        await self._control.open()
-        if duration is not None and not self._trader.realtime:
-            self._control.limit(duration)
+        await self._controller.start()
+        if duration is not None and not self._components.realtime:
+            self._controller.limit(duration)
         try:
-            async with EventQueue(self._control.take, realtime=self._trader.realtime) as router:
-                await self._attend(router, duration)
+            async with EventQueue(self._controller.on_batch, realtime=self._components.realtime) as queue:
+                await self._run_tasks(queue, duration)
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
 
-    async def _attend(self, router: EventQueue, duration: int | None) -> None:
-        pumps = [asyncio.create_task(self._pump(venue, router)) for venue in self._feeds]
-        listeners = [asyncio.create_task(self._listen(each)) for each in self._trader.brokers.values()]
-        timers = self._timers(router, duration) if self._trader.realtime else []
-        stop = asyncio.create_task(self._control.over.wait())
-        fed = asyncio.gather(*pumps)
+    async def _run_tasks(self, queue: EventQueue, duration: int | None) -> None:
+        pumps = [asyncio.create_task(self._pump(venue, queue)) for venue in self._feeds]
+        listeners = [asyncio.create_task(self._listen(each)) for each in self._components.brokers.values()]
+        timers = self._start_timers(queue, duration) if self._components.realtime else []
+        stop = asyncio.create_task(self._controller.stopping.wait())
+        feeds_ended = asyncio.gather(*pumps)
         try:
-            await _first({fed, stop, *timers})
-            if self._control.over.is_set():
-                await self._control.retire()  # whoever stops us does not wait for feeds to close
+            await _first({feeds_ended, stop, *timers})
+            if self._controller.stopping.is_set():
+                await self._controller.stop()  # cancel orders before waiting for feeds to close
             for feed in self._feeds.values():
                 await feed.aclose()
             await asyncio.wait(pumps, timeout=CLOSE_SECONDS_MAX)
-            await router.join()
-            await self._control.close()
+            await queue.join()
+            await self._controller.close()
         finally:
-            await _cancel([fed, stop, *pumps, *timers, *listeners])
+            await _cancel([feeds_ended, stop, *pumps, *timers, *listeners])
 
-    def _timers(self, router: EventQueue, duration: int | None) -> list[asyncio.Task[None]]:
-        timers = [asyncio.create_task(self._tick(router)), asyncio.create_task(self._obey())]
+    def _start_timers(self, queue: EventQueue, duration: int | None) -> list[asyncio.Task[None]]:
+        timers = [asyncio.create_task(self._tick(queue)), asyncio.create_task(self._poll_halt_flag())]
         if duration is not None:
             timers.append(asyncio.create_task(self._sleep(duration)))
         return timers
 
-    async def _pump(self, venue: VenueName, router: EventQueue) -> None:
-        feed, interest = self._feeds[venue], self._interests[venue]
-        await feed.watch(interest.keys)
+    async def _pump(self, venue: VenueName, queue: EventQueue) -> None:
+        """Pass a feed's batches to its queue, and keep its subscriptions up to date."""
+        feed, watchlist = self._feeds[venue], self._watchlists[venue]
+        await feed.watch(watchlist.keys)
         async for batch in feed.batches():
-            self._audience.heard(venue, batch)
-            blind = await router.publish(venue, batch)
-            changed = interest.follow(batch)
-            if blind:
-                await feed.watch(interest.keys - blind)  # dropping and adding again is what restarts a book
-            if blind or changed:
-                await feed.watch(interest.keys)
+            self._observer.on_batch(venue, batch)
+            gapped = await queue.publish(venue, batch)
+            changed = watchlist.update(batch)
+            if gapped:
+                await feed.watch(watchlist.keys - gapped)  # unsubscribing and subscribing again restarts a book
+            if gapped or changed:
+                await feed.watch(watchlist.keys)
 
     async def _listen(self, broker: Broker) -> None:
         if isinstance(broker, SimulatedBroker):
-            return  # answers within the execution, in the order of the events
+            return  # the pipeline processes its events itself, in order with the market events
         async for event in broker.events():
-            await self._control.answer(event)
+            await self._controller.on_account_event(event)
 
-    async def _tick(self, router: EventQueue) -> None:
+    async def _tick(self, queue: EventQueue) -> None:
         while True:
-            await self._trader.clock.sleep(TICK // 2)
-            if router.idle():
-                await self._control.tick()
+            await self._components.clock.sleep(TICK // 2)
+            if queue.idle():
+                await self._controller.tick()
 
-    async def _obey(self) -> None:
+    async def _poll_halt_flag(self) -> None:
         while True:
-            await self._trader.clock.sleep(POLL)
-            await self._control.obey()
+            await self._components.clock.sleep(POLL_INTERVAL)
+            await self._controller.apply_halt_flag()
 
     async def _sleep(self, duration: int) -> None:
-        await self._trader.clock.sleep(duration)
+        await self._components.clock.sleep(duration)
 
 
 async def _first(tasks: Iterable[asyncio.Future[Any]]) -> None:

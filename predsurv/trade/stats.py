@@ -1,7 +1,4 @@
-"""What a run did, counted: the summary's numbers and the facts for metrics.
-
-Kept apart from execution because counting must not be able to change a decision.
-"""
+"""Counts of a run for its summary: events, and per strategy signals, orders, fills and baskets."""
 
 from collections import Counter
 
@@ -29,21 +26,21 @@ class StrategyStats(Struct):
 
 
 class RunStats:
-    """Counts of a run by strategy; ``first`` and ``last`` event in ns UTC, ``equity_start`` in micros."""
+    """Counts of a run by strategy; ``first`` and ``last`` event in ns UTC, 0 before any; ``equity_start`` in micros."""
 
-    def __init__(self) -> None:
+    def __init__(self, equity_start: Money = Money(0)) -> None:  # noqa: B008 - an int
         self.events = 0
         self.ticks = 0
         self.first = self.last = 0
-        self.equity_start = Money(0)
+        self.equity_start = equity_start
         self.strategies: dict[StrategyName, StrategyStats] = {}
 
     def of(self, strategy: StrategyName) -> StrategyStats:
-        """Return a strategy's counts, starting them when they are new."""
+        """Return a strategy's counts, adding them when it has none yet."""
         return self.strategies.setdefault(strategy, StrategyStats())
 
-    def seen(self, event: Event) -> None:
-        """Count an event in."""
+    def count_event(self, event: Event) -> None:
+        """Count an event or a tick."""
         if isinstance(event, Tick):
             self.ticks += 1
             return
@@ -51,40 +48,41 @@ class RunStats:
         self.first = self.first or event.ts_recv
         self.last = max(self.last, event.ts_recv)
 
-    def decided(self, step: Step) -> None:
-        """Count what a step let through and what it refused."""
+    def count_step(self, step: Step) -> None:
+        """Count the approved and refused intents of a step."""
         for decision in step.decisions:
-            command, wish = decision.approved.command, decision.wish
-            if wish is not None:
-                self._wished(wish.strategy, wish.signal)
+            command, intent = decision.approved.command, decision.intent
+            if intent is not None:
+                self._count_intent(intent.strategy, intent.signal)
             if isinstance(command, PlaceOrder):
                 self.of(command.strategy).orders += 1
         for refused in step.refusals:
-            self._wished(refused.intent.strategy, refused.intent.signal)
+            self._count_intent(refused.intent.strategy, refused.intent.signal)
             self.of(refused.intent.strategy).refusals[refused.reason] += 1
 
-    def answered(self, event: AccountEvent, ledger: TradingAccount) -> None:
-        """Count what a broker said about one of our orders."""
-        order = ledger.blotter.order(event.client_order_id)
+    def count_account_event(self, event: AccountEvent, account: TradingAccount) -> None:
+        """Count a fill or a rejection of one of our orders."""
+        order = account.orders.get(event.client_order_id)
         if order is None:
             return
-        tally = self.of(order.strategy)
+        stats = self.of(order.strategy)
         if isinstance(event, Fill):
-            tally.fills += 1
-            tally.traded += notional(event.price, event.size)
-            tally.fees += event.fee
+            stats.fills += 1
+            stats.traded += notional(event.price, event.size)
+            stats.fees += event.fee
         elif isinstance(event, OrderRejected):
-            tally.rejected += 1
+            stats.rejected += 1
 
-    def _wished(self, strategy: StrategyName, signal: str) -> None:
+    def _count_intent(self, strategy: StrategyName, signal: str) -> None:
         self.of(strategy).intents += 1
         self.of(strategy).signals[signal] += 1
 
 
-class GroupCounts(Struct):
-    """Baskets of one strategy: tried; with at least one complete set; of those, all paid out.
+class BasketStats(Struct):
+    """Baskets of one strategy: ``found`` are those it ordered, ``filled`` those of them that ever held a complete set.
 
-    ``pnl`` (micros, after fees) is of every basket that holds nothing any more, failed ones included.
+    ``settled`` are the filled ones that hold nothing any more. ``pnl`` (micros, after fees) is of every
+    basket that holds nothing any more, incomplete ones included.
     """
 
     found: int = 0
@@ -93,16 +91,16 @@ class GroupCounts(Struct):
     pnl: Money = Money(0)
 
 
-def count_baskets(ledger: TradingAccount, since: int = 0) -> dict[StrategyName, GroupCounts]:
-    """Return the basket counts by strategy of those opened at or after ``since`` (ns UTC)."""
-    counts: dict[StrategyName, GroupCounts] = {}
-    for basket in ledger.baskets.all():
-        if basket.opened < since:
+def basket_stats(account: TradingAccount, since: int = 0) -> dict[StrategyName, BasketStats]:
+    """Return the counts by strategy of the baskets opened at or after ``since`` (ns UTC)."""
+    by_strategy: dict[StrategyName, BasketStats] = {}
+    for group in account.groups.all():
+        if group.opened < since:
             continue
-        count = counts.setdefault(basket.strategy, GroupCounts())
-        count.found += 1
-        count.filled += basket.sets > 0
-        if basket.settled:
-            count.settled += basket.sets > 0
-            count.pnl = Money(count.pnl + basket.cash)
-    return counts
+        stats = by_strategy.setdefault(group.strategy, BasketStats())
+        stats.found += 1
+        stats.filled += group.sets > 0
+        if group.settled:
+            stats.settled += group.sets > 0
+            stats.pnl = Money(stats.pnl + group.cash)
+    return by_strategy

@@ -1,8 +1,4 @@
-"""Which instruments a trading run watches.
-
-Kept apart from rotation, which shares places out over time: a strategy needs all of an event or
-none of it, and keeps it.
-"""
+"""Which instruments a trading run watches: whole events, since a strategy needs all markets of an event or none."""
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,15 +10,21 @@ from predsurv.core.ids import EventId, InstrumentKey
 from predsurv.core.market import Market
 
 
-class Watchlist(Struct, frozen=True):
-    """``markets`` to know (closed siblings too, so that a set is not taken for complete), ``keys`` to watch."""
+class MarketSelection(Struct, frozen=True):
+    """What a run begins with: ``markets`` to know and instruments (``keys``) to watch.
+
+    Closed siblings are among the markets, so that a set of outcomes is not taken for complete without them.
+    """
 
     markets: tuple[Market, ...]
     keys: frozenset[InstrumentKey]
 
 
-class VenueWatchlist:
-    """The instruments wanted at one venue, following its markets' lives; at most ``capacity``."""
+class Watchlist:
+    """The instruments watched at one venue, following listings and resolutions; at most ``capacity``.
+
+    ``mirrored``: the venue keeps one book per binary market (see ``Market.primary_keys``).
+    """
 
     def __init__(self, keys: AbstractSet[InstrumentKey], capacity: int, *, mirrored: bool) -> None:
         self._keys = dict.fromkeys(sorted(keys))
@@ -30,11 +32,11 @@ class VenueWatchlist:
 
     @property
     def keys(self) -> frozenset[InstrumentKey]:
-        """What is wanted now."""
+        """The instruments watched now."""
         return frozenset(self._keys)
 
-    def follow(self, batch: Sequence[MarketEvent]) -> bool:
-        """Take in newly listed markets and let resolved ones go; return whether that changed anything."""
+    def update(self, batch: Sequence[MarketEvent]) -> bool:
+        """Add newly listed markets and remove resolved ones; return whether the feed has to be told."""
         changed = False
         for event in batch:
             if isinstance(event, MarketResolved):
@@ -43,14 +45,14 @@ class VenueWatchlist:
                     changed |= key in self._keys
                     self._keys.pop(key, None)
             elif isinstance(event, MarketChange) and event.market is not None:
-                fresh = keys_to_watch(event.market, mirrored=self._mirrored)
-                if fresh and len(self._keys) + sum(key not in self._keys for key in fresh) <= self._capacity:
-                    self._keys |= dict.fromkeys(fresh)
-                    changed = True  # also when it was wanted before: the venue may not have known it then
+                listed = keys_to_watch(event.market, mirrored=self._mirrored)
+                if listed and len(self._keys) + sum(key not in self._keys for key in listed) <= self._capacity:
+                    self._keys |= dict.fromkeys(listed)
+                    changed = True  # also when watched before: the venue may have ignored it until it was listed
         return changed
 
 
-class _Group(Struct, frozen=True):
+class _EventMarkets(Struct, frozen=True):
     event_id: EventId
     markets: tuple[Market, ...]
     keys: tuple[InstrumentKey, ...]
@@ -58,52 +60,50 @@ class _Group(Struct, frozen=True):
     volume: int
 
 
-def choose(
+def select_markets(
     markets: Iterable[Market], capacity: int, *, mirrored: bool, held: AbstractSet[InstrumentKey] = frozenset()
-) -> Watchlist:
-    """Return whole events, those with exclusive siblings first, then by volume of the last day.
+) -> MarketSelection:
+    """Return whole events, those with exclusive outcomes first, then by volume of the last day.
 
-    ``capacity`` is the number of instruments; an event that no longer fits is left out for smaller
-    ones. ``mirrored``: the venue keeps one book per binary market, so its first outcome says all.
-    What is ``held`` comes before everything else, whatever became of its market.
+    ``capacity`` is the number of instruments; an event that does not fit is skipped in favour of smaller
+    ones. ``mirrored``: see ``Market.primary_keys``. Instruments that are ``held`` come first, whatever the
+    status of their market.
     """
-    events: dict[EventId, list[Market]] = {}
+    by_event: dict[EventId, list[Market]] = {}
     for market in markets:
-        events.setdefault(market.event_id, []).append(market)
-    groups = [_group(event_id, members, mirrored=mirrored) for event_id, members in events.items()]
+        by_event.setdefault(market.event_id, []).append(market)
+    events = [_event_markets(event_id, members, mirrored=mirrored) for event_id, members in by_event.items()]
     known: list[Market] = []
-    held_markets = {key.market_id for key in held}
-    owned = {each.market_id: each for group in groups for each in group.markets if each.market_id in held_markets}
-    keys = {_primary(key, owned.get(key.market_id), mirrored=mirrored) for key in held}
-    for group in sorted(groups, key=lambda each: (not each.exclusive, -each.volume, each.event_id)):
-        if group.keys and len(keys) + sum(key not in keys for key in group.keys) <= capacity:
-            known += group.markets
-            keys.update(group.keys)
-        elif any(market.market_id in owned for market in group.markets):
-            known += group.markets
-    return Watchlist(tuple(known), frozenset(keys))
+    held_ids = {key.market_id for key in held}
+    held_markets = {each.market_id: each for event in events for each in event.markets if each.market_id in held_ids}
+    keys = {_primary(key, held_markets.get(key.market_id), mirrored=mirrored) for key in held}
+    for event in sorted(events, key=lambda each: (not each.exclusive, -each.volume, each.event_id)):
+        if event.keys and len(keys) + sum(key not in keys for key in event.keys) <= capacity:
+            known += event.markets
+            keys.update(event.keys)
+        elif any(market.market_id in held_markets for market in event.markets):
+            known += event.markets
+    return MarketSelection(tuple(known), frozenset(keys))
 
 
 def is_open(market: Market) -> bool:
-    """Return whether the market takes orders."""
+    """Return whether the market accepts orders."""
     return market.status == "active" and market.tradable
 
 
 def keys_to_watch(market: Market, *, mirrored: bool) -> tuple[InstrumentKey, ...]:
-    """Return the instruments of a market whose books say everything, none when it cannot be traded."""
-    if not is_open(market):
-        return ()
-    return market.primary_keys(mirrored=mirrored)
+    """Return the instruments with a book of their own, none when the market is not open."""
+    return market.primary_keys(mirrored=mirrored) if is_open(market) else ()
 
 
 def _primary(key: InstrumentKey, market: Market | None, *, mirrored: bool) -> InstrumentKey:
     return key if market is None else market.primary_of(key, mirrored=mirrored)
 
 
-def _group(event_id: EventId, members: Sequence[Market], *, mirrored: bool) -> _Group:
+def _event_markets(event_id: EventId, members: Sequence[Market], *, mirrored: bool) -> _EventMarkets:
     keys = tuple(key for market in members for key in keys_to_watch(market, mirrored=mirrored))
     exclusive = any(len(market.outcomes) > 2 for market in members) or (
         len(members) > 1 and all(market.mutually_exclusive for market in members)
     )
     volume = sum(market.volume_24h or 0 for market in members)
-    return _Group(event_id, tuple(members), keys, exclusive, volume)
+    return _EventMarkets(event_id, tuple(members), keys, exclusive, volume)

@@ -27,10 +27,10 @@ class PaperHarness:
 
     def __init__(self) -> None:
         self.world = World().show(book())
-        self.account = Portfolio({V: Money(1_000 * MICROS)})
+        self.portfolio = Portfolio({V: Money(1_000 * MICROS)})
 
     def broker(self) -> Broker:
-        return _Driven(PaperSettings(V, MS), self.world.cache, self.world.mirror, self.account)
+        return _Driven(PaperSettings(V, MS), self.world.cache, self.portfolio)
 
     async def stage(self) -> Stage:
         return Stage(market(), YES, (cents(49), shares(100)), (cents(51), shares(100)))

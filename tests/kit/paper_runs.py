@@ -20,16 +20,16 @@ S = 1_000_000_000
 
 
 class Recorder:
-    """An audience that keeps what the feeds yielded and what was decided."""
+    """A ``RunObserver`` that keeps what the feeds yielded and what was decided."""
 
     def __init__(self) -> None:
         self.events: list[MarketEvent] = []
         self.steps: list[tuple[Event, Step]] = []
 
-    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         self.events += batch
 
-    def happened(self, event: Event, step: Step) -> None:
+    def on_step(self, event: Event, step: Step) -> None:
         self.steps.append((event, step))
 
     def source(self, want: AbstractSet[InstrumentKey]) -> Iterator[MarketEvent]:
@@ -50,9 +50,9 @@ async def scanned(config: Config, clock: ManualClock) -> None:
         writer.commit()
 
 
-def opened(config: Config, clock: ManualClock, audience: Recorder) -> TradingSession:
+def opened(config: Config, clock: ManualClock, observer: Recorder) -> TradingSession:
     """A paper run ready to start."""
-    return open_paper(config, [MockVenue(config.mock, clock)], clock, audience)
+    return open_paper(config, [MockVenue(config.mock, clock)], clock, lambda _: observer)
 
 
 async def run(session: TradingSession, clock: ManualClock, duration: int) -> None:
@@ -61,4 +61,4 @@ async def run(session: TradingSession, clock: ManualClock, duration: int) -> Non
     while not task.done():
         await clock.advance(STEP)
     await task
-    session.trader.journal.close()
+    session.journal.close()

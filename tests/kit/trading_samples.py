@@ -20,8 +20,7 @@ from predsurv.core.market import FeeSchedule, Market, Outcome
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import Approved, CancelOrder, Intent, PlaceOrder
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.books.primary import PrimaryBooks
-from predsurv.engine.books.visible import VisibleBooks
+from predsurv.engine.books.available import AvailableBooks
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.risk.state import RiskState
 from predsurv.state.market_cache import MarketCache
@@ -143,18 +142,17 @@ def fill(name: str = "o1", size: float = 10, price: int = 51, **changes: Any) ->
 
 
 class World:
-    """Cache, ledger and desk with the market in it; mirrored like Polymarket."""
+    """Cache, account, books and risk state with the market in it; mirrored like Polymarket."""
 
     def __init__(self, markets: Sequence[Market] = (market(),), cash: int = 10_000 * MICROS) -> None:
-        self.cache = MarketCache()
+        self.cache = MarketCache({V})
         for each in markets:
             self.cache.add(each)
-        self.ledger = TradingAccount({V: Money(cash)})
-        self.mirror = PrimaryBooks(self.cache, {V})
-        self.sight = VisibleBooks(self.cache, self.mirror)
-        self.desk = RiskState(self.cache, self.ledger, self.sight)
-        self.desk.now = START
-        self.desk.seen[V] = START
+        self.account = TradingAccount({V: Money(cash)})
+        self.books = AvailableBooks(self.cache)
+        self.risk = RiskState(self.cache, self.account, self.books)
+        self.risk.now = START
+        self.risk.last_recv[V] = START
 
     def show(self, *events: Any) -> "World":
         """Put market events into the cache."""
@@ -164,7 +162,7 @@ class World:
 
     def hold(self, size: float, price: int = 50, key: InstrumentKey = YES) -> "World":
         """Own shares bought at ``price``."""
-        name = f"held{self.ledger.placed}"
-        self.ledger.place(place(name, price=price, size=size, key=key), START)
-        self.ledger.apply(fill(name, size, price, key=key))
+        name = f"held{self.account.placed}"
+        self.account.place(place(name, price=price, size=size, key=key), START)
+        self.account.apply(fill(name, size, price, key=key))
         return self

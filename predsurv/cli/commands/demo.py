@@ -14,8 +14,8 @@ from predsurv.config import load, write_back
 from predsurv.core.errors import ConfigError, PredsurvError
 from predsurv.core.text import sanitise
 from predsurv.trade.assembly import journal_path
-from predsurv.trade.journal import OrderJournal, fold
-from predsurv.trade.stats import GroupCounts, count_baskets
+from predsurv.trade.journal import OrderJournal, restore
+from predsurv.trade.stats import BasketStats, basket_stats
 
 STEPS: Final = (
     ("which markets are there", ("scan",)),
@@ -111,20 +111,20 @@ def tally(data: Path) -> list[DatasetSummary]:
     return found
 
 
-def traded(data: Path) -> dict[str, GroupCounts]:
+def traded(data: Path) -> dict[str, BasketStats]:
     """Return the order-group counts of the latest journal by strategy; empty when nothing was traded."""
     journals = sorted(journal_path(data, "x").parent.glob("*.db"), key=lambda path: path.stat().st_mtime_ns)
     if not journals:
         return {}
     journal = OrderJournal(journals[-1], readonly=True)
     try:
-        counts = count_baskets(fold(journal.entries()).ledger)
+        counts = basket_stats(restore(journal.entries()).account)
         return {str(name): count for name, count in counts.items()}
     finally:
         journal.close()
 
 
-def shortcomings(datasets: Iterable[DatasetSummary], baskets: Iterable[GroupCounts]) -> list[str]:
+def shortcomings(datasets: Iterable[DatasetSummary], baskets: Iterable[BasketStats]) -> list[str]:
     """Return a line for each thing the demo should have produced and did not."""
     missing = [f"{each.name} is empty" for each in datasets if not each.rows]
     counts = list(baskets)
@@ -149,7 +149,7 @@ def _tally_table(datasets: list[DatasetSummary], data: Path) -> Table:
     return Table("datasets", f"Recorded in {sanitise(str(data))}", _TALLY, datasets)
 
 
-def _basket_table(baskets: Mapping[str, GroupCounts]) -> Table:
+def _basket_table(baskets: Mapping[str, BasketStats]) -> Table:
     rows: list[tuple[Value, ...]] = [
         (name, count.found, count.filled, count.settled, count.pnl) for name, count in baskets.items()
     ]

@@ -38,9 +38,10 @@ from predsurv.trade.assembly import (
     open_paper,
     refuse_live,
 )
-from predsurv.trade.journal import OrderJournal, fold, last_entry_time
+from predsurv.trade.journal import OrderJournal, last_entry_time, restore
 from predsurv.trade.market_lists import newest_listings, require_recorded
 from predsurv.trade.metrics import TradeMetrics
+from predsurv.trade.pipeline import RunObserver
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
 _STOPPING: Final = "taking open orders back"
@@ -111,12 +112,13 @@ def portfolio(
         entries = list(journal.entries())
     finally:
         journal.close()
-    ledger = fold(entries).ledger
+    account = restore(entries).account
     halt = halt_flag(loaded.data_dir).read()
     if halt is not None:
         say(f"trading is halted: {halt.reason}")
-    account = portfolio_table(path.stem, ledger, last_entry_time(entries))
-    show([account, position_table(ledger, newest_listings(loaded.data_dir, ledger.portfolio.venues()), None)], format)
+    listings = newest_listings(loaded.data_dir, account.portfolio.venues())
+    summary = portfolio_table(path.stem, account, last_entry_time(entries))
+    show([summary, position_table(account, listings, None)], format)
 
 
 def halt(
@@ -125,7 +127,7 @@ def halt(
 ) -> None:
     """Halt all trading until ``resume``: running traders cancel their orders."""
     data_dir = load(config).config.data_dir
-    halt_flag(data_dir).raise_(SystemClock().now(), reason)
+    halt_flag(data_dir).set(SystemClock().now(), reason)
     say(f"trading on {data_dir} is halted; 'predsurv resume' allows it again")
 
 
@@ -142,11 +144,11 @@ async def _paper(config: Config, names: Sequence[str] | None, limit: int | None)
         opened = [open_venue(name, config, clock) for name in _venues(config, names)]
         for each in opened:
             stack.push_async_callback(each.aclose)
-        meter, announcer = TradeMetrics(_metrics(config, opened, registry)), Announcer()
-        session = open_paper(config, opened, clock, _All(meter, announcer))
-        stack.callback(session.trader.journal.close)
-        meter.watch(session.trader.engine)
-        announcer.watch(session.trader.engine)
+        metrics = _metrics(config, opened, registry)
+        session = open_paper(
+            config, opened, clock, lambda engine: _Observers(TradeMetrics(metrics, engine), Announcer(engine))
+        )
+        stack.callback(session.journal.close)
         strategies = ", ".join(config.trading.strategies)
         say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
         serving = metrics_server(
@@ -166,28 +168,28 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None) ->
         stack.push_async_callback(venue.aclose)
         await fetch(config, DownloadRequest(venue=venue.name, dates=_dates(span), universe=True))
         require_recorded(config.data_dir, venue.name, _dates(span))
-        session = open_backtest(config, venue, span, _All())
-        stack.callback(session.trader.journal.close)
+        session = open_backtest(config, venue, span, lambda _engine: _Observers())
+        stack.callback(session.journal.close)
         with stop_on_signal(session.runner.stop, _STOPPING):
             await session.runner.run(limit)
     return session
 
 
-class _All:
-    """Several observers as one."""
+class _Observers:
+    """Several observers as one ``RunObserver``."""
 
-    def __init__(self, *audience: TradeMetrics | Announcer) -> None:
-        self._audience = audience
+    def __init__(self, *observers: RunObserver) -> None:
+        self._observers = observers
 
-    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
-        """Tell each."""
-        for each in self._audience:
-            each.heard(venue, batch)
+    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        """Pass a batch to each."""
+        for each in self._observers:
+            each.on_batch(venue, batch)
 
-    def happened(self, event: Event, step: Step) -> None:
-        """Tell each."""
-        for each in self._audience:
-            each.happened(event, step)
+    def on_step(self, event: Event, step: Step) -> None:
+        """Pass a step to each."""
+        for each in self._observers:
+            each.on_step(event, step)
 
 
 def _load(config: str | None, mock: bool, strategies: Sequence[str] | None) -> Config:
@@ -199,7 +201,7 @@ def _load(config: str | None, mock: bool, strategies: Sequence[str] | None) -> C
 
 
 def _finish(session: TradingSession, form: OutputFormat) -> None:
-    tables: list[Table] = run_tables(session.mode, session.trader)
+    tables: list[Table] = run_tables(session)
     show(tables, form)
 
 
@@ -224,8 +226,8 @@ def _metrics(config: Config, venues: Sequence[Venue], registry: CollectorRegistr
 
 
 def _health(session: TradingSession) -> Mapping[str, object]:
-    halted = session.trader.engine.desk.halted
-    return {"ok": not halted, "halted": halted, "events": session.trader.tally.events}
+    halted = session.engine.halted
+    return {"ok": not halted, "halted": halted, "events": session.stats.events}
 
 
 def _span(dates: str) -> BacktestSpan:

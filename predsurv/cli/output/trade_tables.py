@@ -14,8 +14,8 @@ from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine, Step
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.universe import iso_time
-from predsurv.trade.controller import TradeDeps
-from predsurv.trade.stats import GroupCounts, RunStats, StrategyStats, count_baskets
+from predsurv.trade.assembly import TradingSession
+from predsurv.trade.stats import BasketStats, RunStats, StrategyStats, basket_stats
 
 QUESTION_CHARS: Final = 44
 
@@ -66,23 +66,18 @@ _POSITIONS: Final = (
 
 
 class Announcer:
-    """A pipeline observer that prints a line for each decision, fill and settlement."""
+    """A ``RunObserver`` that prints a line for each decision, fill and settlement of ``engine``."""
 
-    def __init__(self) -> None:
-        self._engine: Engine | None = None
-
-    def watch(self, engine: Engine) -> None:
-        """Take market and order names from ``engine``."""
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         """Print nothing for market data."""
 
-    def happened(self, event: Event, step: Step) -> None:
+    def on_step(self, event: Event, step: Step) -> None:
         """Print the lines of one event."""
-        if self._engine is not None:
-            for line in lines_of(event, step, self._engine):
-                say(line)
+        for line in lines_of(event, step, self._engine):
+            say(line)
 
 
 def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
@@ -92,7 +87,7 @@ def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
     for decision in step.decisions:
         command = decision.approved.command
         if isinstance(command, PlaceOrder):
-            signal = decision.wish.signal if decision.wish is not None else ""
+            signal = decision.intent.signal if decision.intent is not None else ""
             what = f"{command.side} {format_micros(command.size)} @ {format_micros(command.price)}"
             lines.append(f"{clock} {command.strategy:<9} {signal:<10} {what:<22} {_name(command.key, engine.cache)}")
     lines += [f"{clock} {refused.intent.strategy:<9} refused    {refused.detail}" for refused in step.refusals[:1]]
@@ -101,7 +96,7 @@ def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
 
 
 def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
-    equity = f"equity {_dollars(engine.desk.worth.equity())}"
+    equity = f"equity {_dollars(engine.valuation.equity())}"
     if isinstance(event, Fill) and step.booked:
         what = f"{event.side} {format_micros(event.size)} @ {format_micros(event.price)} fee {format_micros(event.fee)}"
         return [f"fill      {what:<33} {_name(event.key, engine.cache)} · {equity}"]
@@ -115,55 +110,55 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
     return []
 
 
-def run_tables(mode: str, trader: TradeDeps) -> list[Table]:
+def run_tables(session: TradingSession) -> list[Table]:
     """Return the summary tables of a run: account, strategies, signals and refusals, open positions."""
-    engine, tally = trader.engine, trader.tally
+    engine, stats = session.engine, session.stats
     return [
-        _account_table(mode, engine, tally),
-        strategy_table(tally, engine.ledger),
-        count_table(tally),
-        position_table(engine.ledger, engine.cache, engine),
+        _account_table(session.mode, engine, stats),
+        strategy_table(stats, engine.account),
+        count_table(stats),
+        position_table(engine.account, engine.cache, engine),
     ]
 
 
-def _account_table(mode: str, engine: Engine, tally: RunStats) -> Table:
-    equity = engine.desk.worth.equity()
-    row = _account_row(mode, engine.ledger, equity)
-    pnl = equity - tally.equity_start
-    rows: list[Sequence[Value]] = [(*row[:4], pnl, *row[5:], tally.events, tally.last - tally.first)]
-    note = f"positions at the best bid; {span(tally.last - tally.first)} of market time"
+def _account_table(mode: str, engine: Engine, stats: RunStats) -> Table:
+    equity = engine.valuation.equity()
+    row = _account_row(mode, engine.account, equity)
+    pnl = equity - stats.equity_start
+    rows: list[Sequence[Value]] = [(*row[:4], pnl, *row[5:], stats.events, stats.last - stats.first)]
+    note = f"positions at the best bid; {span(stats.last - stats.first)} of market time"
     return Table("account", "Account", _ACCOUNT, rows, note)
 
 
-def portfolio_table(mode: str, ledger: TradingAccount, since: int | None) -> Table:
+def portfolio_table(mode: str, account: TradingAccount, since: int | None) -> Table:
     """Return the account that a journal holds, positions valued at cost."""
-    portfolio = ledger.portfolio
+    portfolio = account.portfolio
     cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
-    cost = sum(position.cost for position in portfolio.lots.positions())
+    cost = sum(position.cost for position in portfolio.positions.totals())
     columns = tuple(column for column in _ACCOUNT if column.key not in ("events", "duration_s", "pnl", "unrealised"))
-    row = _account_row(mode, ledger, Money(cash + cost))
+    row = _account_row(mode, account, Money(cash + cost))
     note = "positions at cost" + (f"; last entry {iso_time(since)}" if since else "")
     return Table("account", "Account", columns, [(*row[:4], row[5], row[7])], note)
 
 
-def _account_row(mode: str, ledger: TradingAccount, equity: Money) -> tuple[Value, ...]:
-    portfolio = ledger.portfolio
+def _account_row(mode: str, account: TradingAccount, equity: Money) -> tuple[Value, ...]:
+    portfolio = account.portfolio
     cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
-    cost = sum(position.cost for position in portfolio.lots.positions())
-    realised = sum(earned.realised for earned in portfolio.earnings.values())
-    fees = sum(earned.fees for earned in portfolio.earnings.values())
+    cost = sum(position.cost for position in portfolio.positions.totals())
+    realised = sum(each.realised for each in portfolio.pnl.values())
+    fees = sum(each.fees for each in portfolio.pnl.values())
     return (mode, cash, equity - cash, equity, None, realised, equity - cash - cost, fees)
 
 
-def strategy_table(tally: RunStats, ledger: TradingAccount) -> Table:
+def strategy_table(stats: RunStats, account: TradingAccount) -> Table:
     """Return one row per strategy with what it did in this run."""
-    baskets = count_baskets(ledger, tally.first)
-    rows = [_strategy_row(name, counts, baskets.get(name, GroupCounts())) for name, counts in tally.strategies.items()]
+    baskets = basket_stats(account, stats.first)
+    rows = [_strategy_row(name, counts, baskets.get(name, BasketStats())) for name, counts in stats.strategies.items()]
     note = "a basket's PnL is after fees and counts once it holds nothing any more"
     return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy wished for anything")
 
 
-def _strategy_row(name: StrategyName, counts: StrategyStats, baskets: GroupCounts) -> Sequence[Value]:
+def _strategy_row(name: StrategyName, counts: StrategyStats, baskets: BasketStats) -> Sequence[Value]:
     return (
         name,
         counts.intents,
@@ -180,20 +175,20 @@ def _strategy_row(name: StrategyName, counts: StrategyStats, baskets: GroupCount
     )
 
 
-def count_table(tally: RunStats) -> Table:
+def count_table(stats: RunStats) -> Table:
     """Return signals by name and refusals by reason."""
     rows: list[Sequence[Value]] = []
-    for name, counts in tally.strategies.items():
+    for name, counts in stats.strategies.items():
         rows += [(name, "signal", signal, count) for signal, count in counts.signals.most_common()]
         rows += [(name, "refused", reason, count) for reason, count in counts.refusals.most_common()]
     return Table("counts", "Signals and refusals", _COUNTS, rows, empty="none")
 
 
-def position_table(ledger: TradingAccount, cache: MarketCache, engine: Engine | None) -> Table:
+def position_table(account: TradingAccount, cache: MarketCache, engine: Engine | None) -> Table:
     """Return the open positions; valued at its books with ``engine``."""
     rows: list[Sequence[Value]] = []
-    for strategy, position in ledger.portfolio.lots.holdings():
-        mark = None if engine is None else engine.desk.worth.mark(position.key)
+    for strategy, position in account.portfolio.positions.all():
+        mark = None if engine is None else engine.valuation.mark(position.key)
         rows.append(_position_row(strategy, position, mark, cache))
     return Table("positions", "Positions", _POSITIONS, rows, empty="nothing is held")
 

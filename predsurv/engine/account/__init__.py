@@ -1,1 +1,1 @@
-"""What we own: orders, positions, order groups, cash and their valuation."""
+"""The account: orders, positions and cash, order groups, and what they are worth."""

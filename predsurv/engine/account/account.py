@@ -1,7 +1,7 @@
-"""Orders, holdings and baskets moved together, so that one event changes all three or none.
+"""Orders, portfolio and order groups of all strategies, changed together: one event changes all three or none.
 
-Kept apart because the engine while trading and the journal while restarting must do exactly the
-same with the same facts.
+The engine applies live events through it and the journal applies recorded ones, so that a restart arrives at the
+same account.
 """
 
 from collections.abc import Mapping
@@ -11,47 +11,47 @@ from predsurv.core.ids import VenueName
 from predsurv.core.num import Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.groups import OrderGroups
-from predsurv.engine.account.orders import Applied, OrderStore
+from predsurv.engine.account.orders import ApplyResult, Orders
 from predsurv.engine.account.portfolio import Portfolio, Settlement
 
 
 class TradingAccount:
-    """Everything that is ours; ``cash`` is what each venue starts with."""
+    """Everything we own and have ordered; ``cash`` is what each venue starts with, ``placed`` counts orders."""
 
     def __init__(self, cash: Mapping[VenueName, Money]) -> None:
-        self.blotter = OrderStore()
+        self.orders = Orders()
         self.portfolio = Portfolio(cash)
-        self.baskets = OrderGroups()
+        self.groups = OrderGroups()
         self.placed = 0
 
     def place(self, command: PlaceOrder, ts: int) -> None:
-        """Take in an order about to be sent at ``ts``."""
-        self.blotter.place(command, ts)
-        self.baskets.place(command, ts)
+        """Add an order that is about to be sent at ``ts``; raises BrokenInvariant for an id used before."""
+        self.orders.place(command, ts)
+        self.groups.place(command, ts)
         self.placed += 1
 
-    def apply(self, event: AccountEvent) -> Applied:
-        """Fold in what a broker said; raises BrokenInvariant for a fill that cannot be."""
+    def apply(self, event: AccountEvent) -> ApplyResult:
+        """Fold a broker's event in; raises BrokenInvariant, changing nothing, for a fill that cannot be."""
         if not isinstance(event, Fill):
-            return self.blotter.apply(event)
-        order = self.blotter.order(event.client_order_id)
+            return self.orders.apply(event)
+        order = self.orders.get(event.client_order_id)
         if order is None:
             return "foreign"
-        if self.blotter.booked(event):
+        if self.orders.has_fill(event):
             return "duplicate"
-        self.portfolio.check(order.strategy, event)  # before anything moves: all or nothing
-        self.blotter.apply(event)
+        self.portfolio.check(order.strategy, event)  # before anything changes: all or nothing
+        self.orders.apply(event)
         self.portfolio.fill(order.strategy, event)
         if order.group is not None:
-            self.baskets.fill(order.group, event)
+            self.groups.fill(order.group, event)
         return "applied"
 
     def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
-        """Pay out a resolved market; returns what was turned into money."""
-        self.baskets.settle(event)
+        """Pay out a resolved market; return what was paid, by strategy and instrument."""
+        self.groups.settle(event)
         return self.portfolio.settle(event)
 
     def forget_payouts(self) -> None:
-        """Let resolved markets be traded again: only a made-up venue lists them twice."""
+        """Let resolved markets be traded again: only the mock venue lists the same markets twice."""
         self.portfolio.forget_payouts()
-        self.baskets.forget_payouts()
+        self.groups.forget_payouts()

@@ -1,7 +1,6 @@
-"""Orders of one group seen as one trade: found, filled, settled, and what it made.
+"""Orders of one group (the legs of a basket) as one trade: opened, filled, settled, and its profit.
 
-Kept apart from the portfolio because the same shares may belong to several baskets, and only
-the group says which.
+The same shares may belong to several groups, so a group's money is counted beside the portfolio's.
 """
 
 from typing import Final
@@ -13,22 +12,23 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, StrategyNam
 from predsurv.core.num import ZERO_MONEY, ZERO_SIZE, Money, Price, Size, notional, notional_up
 from predsurv.core.orders import PlaceOrder
 
-BASKETS_KEPT_MAX: Final = 10_000
-"""Baskets remembered; beyond it the oldest are forgotten."""
+GROUPS_KEPT_MAX: Final = 10_000
+"""Groups kept; beyond it the oldest is dropped."""
 
 
 class OrderGroup(Struct):
-    """One group of orders. ``cash`` is what it took in less what it paid and its fees (micros).
+    """One group of orders, opened at ``opened`` (ns UTC).
 
-    ``legs`` is what it still holds; ``wanted`` the instruments it began with; ``sets`` the largest
-    number of complete sets it ever held; ``settled`` that all it held was paid out or sold again.
+    ``instruments`` are those of the orders it began with, ``held`` its shares now by instrument.
+    ``cash`` is its proceeds less its cost and fees (micros); ``sets`` the largest number of complete sets it ever
+    held; ``filled`` that it ever traded; ``settled`` that everything it held was paid out or sold again.
     """
 
-    group: str
+    name: str
     strategy: StrategyName
     opened: int
-    wanted: dict[InstrumentKey, None]
-    legs: dict[InstrumentKey, int]
+    instruments: dict[InstrumentKey, None]
+    held: dict[InstrumentKey, int]
     cash: Money = ZERO_MONEY
     sets: Size = ZERO_SIZE
     filled: bool = False
@@ -36,77 +36,77 @@ class OrderGroup(Struct):
 
 
 class OrderGroups:
-    """Every basket by group, in the order they were found."""
+    """Order groups by name, oldest first."""
 
     def __init__(self) -> None:
-        self._baskets: dict[str, OrderGroup] = {}
-        self._open: dict[tuple[VenueName, MarketId], dict[str, None]] = {}
-        self._paid: dict[tuple[VenueName, MarketId], dict[InstrumentId, Price]] = {}
+        self._groups: dict[str, OrderGroup] = {}
+        self._by_market: dict[tuple[VenueName, MarketId], dict[str, None]] = {}
+        self._payouts: dict[tuple[VenueName, MarketId], dict[InstrumentId, Price]] = {}
 
     def place(self, command: PlaceOrder, ts: int) -> None:
-        """Count an order into its group, if it has one."""
+        """Add an order to its group, if it has one, opening the group at ``ts`` when it is new."""
         if command.group is None:
             return
-        basket = self._baskets.get(command.group)
-        if basket is None:
-            basket = OrderGroup(command.group, command.strategy, ts, {}, {})
-            self._baskets[command.group] = basket
-            if len(self._baskets) > BASKETS_KEPT_MAX:
-                del self._baskets[next(iter(self._baskets))]
-        if command.side == "buy" and not basket.filled:
-            basket.wanted[command.key] = None
-        self._open.setdefault((command.key.venue, command.key.market_id), {})[command.group] = None
+        group = self._groups.get(command.group)
+        if group is None:
+            group = OrderGroup(command.group, command.strategy, ts, {}, {})
+            self._groups[command.group] = group
+            if len(self._groups) > GROUPS_KEPT_MAX:
+                del self._groups[next(iter(self._groups))]
+        if command.side == "buy" and not group.filled:
+            group.instruments[command.key] = None
+        self._by_market.setdefault((command.key.venue, command.key.market_id), {})[command.group] = None
 
-    def fill(self, group: str, fill: Fill) -> None:
-        """Book a trade of one of the group's orders."""
-        basket = self._baskets.get(group)
-        if basket is None:
+    def fill(self, name: str, fill: Fill) -> None:
+        """Book a fill of one of the group's orders."""
+        group = self._groups.get(name)
+        if group is None:
             return
         bought = fill.side == "buy"
         amount = -notional_up(fill.price, fill.size) if bought else notional(fill.price, fill.size)
-        basket.cash = Money(basket.cash + amount - fill.fee)
-        basket.filled = True
-        basket.settled = False
-        _hold(basket, fill.key, fill.size if bought else -fill.size)
-        sets = min((basket.legs.get(key, 0) for key in basket.wanted), default=0)
-        basket.sets = Size(max(basket.sets, sets))
+        group.cash = Money(group.cash + amount - fill.fee)
+        group.filled = True
+        group.settled = False
+        _change_held(group, fill.key, fill.size if bought else -fill.size)
+        sets = min((group.held.get(key, 0) for key in group.instruments), default=0)
+        group.sets = Size(max(group.sets, sets))
         market = (fill.key.venue, fill.key.market_id)
-        if market in self._paid:  # announced after its market had resolved
-            _pay(basket, market, self._paid[market])
+        if market in self._payouts:  # a fill announced after its market had resolved
+            _pay(group, market, self._payouts[market])
 
     def settle(self, event: MarketResolved) -> None:
-        """Pay out the legs in a resolved market; idempotent."""
+        """Pay out what groups hold in a resolved market; idempotent."""
         payouts = dict(event.payouts)
         market = (event.venue, event.market_id)
-        if market in self._open:
-            self._paid[market] = payouts
-        for group in self._open.get(market, {}):
-            basket = self._baskets.get(group)
-            if basket is not None:
-                _pay(basket, market, payouts)
+        if market in self._by_market:
+            self._payouts[market] = payouts
+        for name in self._by_market.get(market, {}):
+            group = self._groups.get(name)
+            if group is not None:
+                _pay(group, market, payouts)
 
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again."""
-        self._paid.clear()
+        self._payouts.clear()
 
     def all(self) -> tuple[OrderGroup, ...]:
-        """Return every basket, oldest first."""
-        return tuple(self._baskets.values())
+        """Return every group, oldest first."""
+        return tuple(self._groups.values())
 
 
-def _pay(basket: OrderGroup, market: tuple[VenueName, MarketId], payouts: dict[InstrumentId, Price]) -> None:
-    for key in [key for key in basket.legs if (key.venue, key.market_id) == market]:
+def _pay(group: OrderGroup, market: tuple[VenueName, MarketId], payouts: dict[InstrumentId, Price]) -> None:
+    for key in [key for key in group.held if (key.venue, key.market_id) == market]:
         price = payouts.get(key.instrument_id)
         if price is not None:
-            size = basket.legs[key]
-            basket.cash = Money(basket.cash + notional(price, Size(size)))
-            _hold(basket, key, -size)
+            size = group.held[key]
+            group.cash = Money(group.cash + notional(price, Size(size)))
+            _change_held(group, key, -size)
 
 
-def _hold(basket: OrderGroup, key: InstrumentKey, change: int) -> None:
-    size = basket.legs.get(key, 0) + change
+def _change_held(group: OrderGroup, key: InstrumentKey, change: int) -> None:
+    size = group.held.get(key, 0) + change
     if size:
-        basket.legs[key] = size
+        group.held[key] = size
     else:
-        basket.legs.pop(key, None)
-    basket.settled = basket.filled and not basket.legs
+        group.held.pop(key, None)
+    group.settled = group.filled and not group.held

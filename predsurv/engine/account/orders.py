@@ -1,7 +1,6 @@
-"""Our own orders: each lives by the table in core.orders, each trade counts once.
+"""Our orders and the state each is in, by the transition table of ``core.orders``.
 
-Kept apart from the portfolio because an order's fate and the money it moved are learned from
-different messages, in any order and more than once.
+Account events may arrive in any order and more than once; every fill counts once.
 """
 
 from typing import Final, Literal, TypeVar
@@ -24,15 +23,15 @@ from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState, Pl
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
-Applied = Literal["applied", "duplicate", "stale", "foreign"]
-"""What an account event did: changed an order, was known, came too late, or is not ours."""
+ApplyResult = Literal["applied", "duplicate", "stale", "foreign"]
+"""What an account event did: changed an order; was applied before; came too late; is of an order that is not ours."""
 
 FINISHED_KEPT_MAX: Final = 10_000
-"""Finished orders remembered for late fills; older ones are forgotten."""
+"""Finished orders kept for late fills; beyond it the oldest is dropped."""
 TRADES_KEPT_MAX: Final = 100_000
-"""Trade ids remembered against duplicates; older ones are forgotten."""
+"""Trade ids kept to recognise duplicates; beyond it the oldest is dropped."""
 
-_NEXT: Final[dict[type, OrderState]] = {
+_STATE_AFTER: Final[dict[type, OrderState]] = {
     OrderAccepted: "open",
     OrderRejected: "rejected",
     OrderCancelled: "cancelled",
@@ -40,8 +39,8 @@ _NEXT: Final[dict[type, OrderState]] = {
 }
 
 
-class OrderStore:
-    """Orders by client order id, live ones apart; the result depends only on the set of events."""
+class Orders:
+    """Orders by client order id; the result depends only on the set of events, not on their order."""
 
     def __init__(self) -> None:
         self._live: dict[ClientOrderId, Order] = {}
@@ -49,8 +48,8 @@ class OrderStore:
         self._trades: dict[tuple[InstrumentKey, TradeId], None] = {}
 
     def place(self, command: PlaceOrder, ts: int) -> Order:
-        """Take in an order about to be sent; raises BrokenInvariant for an id used before."""
-        if self.order(command.client_order_id) is not None:
+        """Add an order that is about to be sent; raises BrokenInvariant for an id used before."""
+        if self.get(command.client_order_id) is not None:
             raise BrokenInvariant(f"client order id {command.client_order_id} used twice")
         order = Order(
             command.client_order_id,
@@ -70,14 +69,14 @@ class OrderStore:
         self._live[order.client_order_id] = order
         return order
 
-    def apply(self, event: AccountEvent) -> Applied:
-        """Fold one account event in; raises BrokenInvariant when a fill exceeds its order."""
-        order = self.order(event.client_order_id)
+    def apply(self, event: AccountEvent) -> ApplyResult:
+        """Fold one account event in; raises BrokenInvariant when a fill does not fit its order."""
+        order = self.get(event.client_order_id)
         if order is None:
             return "foreign"
         if isinstance(event, Fill):
             return self._fill(order, event)
-        state = _NEXT[type(event)]
+        state = _STATE_AFTER[type(event)]
         if isinstance(event, OrderAccepted) and order.order_id is None:
             order = replace(order, order_id=event.order_id)
             self._store(order)
@@ -86,12 +85,12 @@ class OrderStore:
         self._store(replace(order, state=state))
         return "applied"
 
-    def order(self, client_order_id: ClientOrderId) -> Order | None:
-        """Return the order, live or finished, None when it is not known (any more)."""
+    def get(self, client_order_id: ClientOrderId) -> Order | None:
+        """Return the order, live or finished, None when it is not known or no longer kept."""
         return self._live.get(client_order_id) or self._finished.get(client_order_id)
 
-    def booked(self, fill: Fill) -> bool:
-        """Return whether this very trade was booked before."""
+    def has_fill(self, fill: Fill) -> bool:
+        """Return whether a fill with this trade id was applied before."""
         return (fill.key, fill.trade_id) in self._trades
 
     def live(self) -> tuple[Order, ...]:
@@ -103,10 +102,10 @@ class OrderStore:
         return tuple(order for order in self._live.values() if order.strategy == strategy)
 
     def live_count(self) -> int:
-        """Return how many orders may still trade."""
+        """Return the number of orders that may still trade."""
         return len(self._live)
 
-    def _fill(self, order: Order, fill: Fill) -> Applied:
+    def _fill(self, order: Order, fill: Fill) -> ApplyResult:
         trade = (fill.key, fill.trade_id)
         if trade in self._trades:
             return "duplicate"
@@ -116,9 +115,9 @@ class OrderStore:
                 f"with {order.remaining} left; reconcile the account with the venue"
             )
         self._trades[trade] = None
-        _forget(self._trades, TRADES_KEPT_MAX)
+        _drop_oldest(self._trades, TRADES_KEPT_MAX)
         filled = Size(order.filled + fill.size)
-        self._store(replace(order, filled=filled, state=_after_fill(order, filled)))
+        self._store(replace(order, filled=filled, state=_state_after_fill(order, filled)))
         return "applied"
 
     def _store(self, order: Order) -> None:
@@ -128,16 +127,16 @@ class OrderStore:
             return
         self._live.pop(order.client_order_id, None)
         self._finished[order.client_order_id] = order
-        _forget(self._finished, FINISHED_KEPT_MAX)
+        _drop_oldest(self._finished, FINISHED_KEPT_MAX)
 
 
-def _after_fill(order: Order, filled: Size) -> OrderState:
+def _state_after_fill(order: Order, filled: Size) -> OrderState:
     if filled == order.size:
         return "filled"
-    # A fill proves that the order exists, whatever we believed; only a cancel outlasts it.
+    # A fill proves that a rejected or unknown order exists; a cancelled one stays cancelled.
     return "cancelled" if order.state == "cancelled" else "open"
 
 
-def _forget(kept: dict[_K, _V], limit: int) -> None:
+def _drop_oldest(kept: dict[_K, _V], limit: int) -> None:
     if len(kept) > limit:
         del kept[next(iter(kept))]

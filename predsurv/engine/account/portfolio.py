@@ -1,7 +1,6 @@
-"""What we hold, what it cost, and what it has earned, to the last micro-dollar.
+"""Cash, positions and realised profit, exact to a micro-dollar.
 
-Kept apart because it answers to one law: cash + cost of what is held + fees − realised = what we
-began with, whatever happens.
+Invariant: cash + cost of what is held + fees − realised profit = starting cash.
 """
 
 from collections.abc import Mapping
@@ -15,15 +14,15 @@ from predsurv.core.num import ZERO_MONEY, Money, Price, Size, notional, notional
 from predsurv.engine.account.positions import Positions
 
 
-class Earnings(Struct):
-    """What a strategy made: ``realised`` before fees, ``fees`` paid; micros of a dollar."""
+class StrategyPnl(Struct):
+    """A strategy's ``realised`` profit before fees, and the ``fees`` it paid; micros of a dollar."""
 
     realised: Money = ZERO_MONEY
     fees: Money = ZERO_MONEY
 
 
 class Settlement(Struct, frozen=True, array_like=True):
-    """One strategy's shares of one outcome turned into money: ``paid`` for what cost ``cost``."""
+    """The payout of one strategy's shares of one outcome: ``paid`` for what had cost ``cost``."""
 
     strategy: StrategyName
     key: InstrumentKey
@@ -36,47 +35,47 @@ class Portfolio:
     """Cash by venue, shares by instrument and strategy; sizes, costs and cash in micros.
 
     Costs are average costs without fees; buying rounds a fraction of a micro-dollar up, selling
-    and payouts round it down. Holdings are never negative: to be short, hold the other outcome.
+    and payouts round it down. Positions are never negative: to be short, hold the other outcome.
     """
 
     def __init__(self, cash: Mapping[VenueName, Money]) -> None:
-        self.lots = Positions()
-        self.earnings: dict[StrategyName, Earnings] = {}
+        self.positions = Positions()
+        self.pnl: dict[StrategyName, StrategyPnl] = {}
         self._cash: dict[VenueName, int] = dict(cash)
         self._payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
         self._traded: dict[tuple[VenueName, MarketId], None] = {}
 
-    def endow(self, venue: VenueName, cash: Money) -> None:
-        """Put the first cash into a venue; one that has had some keeps what it has."""
+    def fund(self, venue: VenueName, cash: Money) -> None:
+        """Give a venue its starting cash; one that had cash before keeps what it has."""
         self._cash.setdefault(venue, cash)
 
     def check(self, strategy: StrategyName, fill: Fill) -> None:
         """Raise BrokenInvariant for a sale of more than the strategy holds."""
         if fill.side == "buy":
             return
-        held = self.lots.held(strategy, fill.key)
-        if held is None or held.size < fill.size:
+        position = self.positions.get(strategy, fill.key)
+        if position is None or position.size < fill.size:
             raise BrokenInvariant(
                 f"fill {fill.trade_id} sells {fill.size} of {fill.key}, more than {strategy} holds; "
                 "reconcile the account with the venue"
             )
 
     def fill(self, strategy: StrategyName, fill: Fill) -> tuple[Settlement, ...]:
-        """Book a trade of ours; returns a settlement when its market had already resolved.
+        """Book a fill; return its settlements when its market had already resolved.
 
         Raises BrokenInvariant, changing nothing, for a sale of more than the strategy holds.
         """
         self.check(strategy, fill)
-        key, earned = fill.key, self._earned(strategy)
+        key, pnl = fill.key, self._pnl_of(strategy)
         if fill.side == "buy":
             cost = notional_up(fill.price, fill.size)
-            self.lots.add(strategy, key, fill.size, cost)
-            self._move(key.venue, -cost - fill.fee)
+            self.positions.add(strategy, key, fill.size, cost)
+            self._credit(key.venue, -cost - fill.fee)
         else:
             proceeds = notional(fill.price, fill.size)
-            earned.realised = Money(earned.realised + proceeds - self.lots.take(strategy, key, fill.size))
-            self._move(key.venue, proceeds - fill.fee)
-        earned.fees = Money(earned.fees + fill.fee)
+            pnl.realised = Money(pnl.realised + proceeds - self.positions.remove(strategy, key, fill.size))
+            self._credit(key.venue, proceeds - fill.fee)
+        pnl.fees = Money(pnl.fees + fill.fee)
         self._traded[key.venue, key.market_id] = None
         payouts = self._payouts.get((key.venue, key.market_id))
         return () if payouts is None else self._pay(key, payouts)
@@ -84,45 +83,45 @@ class Portfolio:
     def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
         """Pay out a resolved market's shares (win, loss, void or scalar); idempotent.
 
-        An outcome that the event does not name stays held: nothing is known of what it pays.
+        Shares of an outcome without a payout in the event stay held.
         """
         market = (event.venue, event.market_id)
         payouts = dict(event.payouts)
         if market in self._traded:
-            self._payouts[market] = payouts  # a fill may still be announced late
-        return tuple(done for key in self.lots.keys_of(*market) for done in self._pay(key, payouts))
+            self._payouts[market] = payouts  # for fills that are announced late
+        return tuple(done for key in self.positions.instruments(*market) for done in self._pay(key, payouts))
 
-    def traded(self, venue: VenueName, market_id: MarketId) -> bool:
+    def has_traded(self, venue: VenueName, market_id: MarketId) -> bool:
         """Return whether anything of this market was ever bought or sold."""
         return (venue, market_id) in self._traded
 
     def forget_payouts(self) -> None:
-        """Let resolved markets be traded again: only a made-up venue lists them twice."""
+        """Let resolved markets be traded again: only the mock venue lists the same markets twice."""
         self._payouts.clear()
 
     def cash(self, venue: VenueName) -> Money:
-        """Return the cash at ``venue``, claimed by orders in flight or not."""
+        """Return the cash at ``venue``, including what is reserved for live orders."""
         return Money(self._cash.get(venue, 0))
 
     def venues(self) -> tuple[VenueName, ...]:
-        """Return the venues that have cash, in the order given."""
+        """Return the venues that have cash, in the order they were funded."""
         return tuple(self._cash)
 
     def _pay(self, key: InstrumentKey, payouts: Mapping[InstrumentId, Price]) -> tuple[Settlement, ...]:
         price = payouts.get(key.instrument_id)
         if price is None:
             return ()
-        settled = []
-        for strategy, position in self.lots.holders(key):
+        settlements = []
+        for strategy, position in self.positions.by_strategy(key):
             paid = notional(price, position.size)
-            earned = self._earned(strategy)
-            earned.realised = Money(earned.realised + paid - self.lots.take(strategy, key, position.size))
-            self._move(key.venue, paid)
-            settled.append(Settlement(strategy, key, Size(position.size), position.cost, paid))
-        return tuple(settled)
+            pnl = self._pnl_of(strategy)
+            pnl.realised = Money(pnl.realised + paid - self.positions.remove(strategy, key, position.size))
+            self._credit(key.venue, paid)
+            settlements.append(Settlement(strategy, key, Size(position.size), position.cost, paid))
+        return tuple(settlements)
 
-    def _move(self, venue: VenueName, amount: int) -> None:
+    def _credit(self, venue: VenueName, amount: int) -> None:
         self._cash[venue] = self._cash.get(venue, 0) + amount
 
-    def _earned(self, strategy: StrategyName) -> Earnings:
-        return self.earnings.setdefault(strategy, Earnings())
+    def _pnl_of(self, strategy: StrategyName) -> StrategyPnl:
+        return self.pnl.setdefault(strategy, StrategyPnl())

@@ -1,8 +1,4 @@
-"""Shares by instrument and strategy with their average cost.
-
-Kept apart from the portfolio because it knows nothing of cash: it moves shares and says what
-they had cost.
-"""
+"""Shares by instrument and strategy with their average cost; knows no cash."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,64 +10,64 @@ from predsurv.core.num import Money, Size
 from predsurv.core.orders import Position
 
 
-class _Position(Struct):
+class _Holding(Struct):
     size: int
     cost: int
 
 
-_NONE: Final[dict[StrategyName, _Position]] = {}
+_NONE: Final[dict[StrategyName, _Holding]] = {}
 
 
 class Positions:
-    """Who holds how much of what; sizes and costs in micros, never negative."""
+    """How much each strategy holds of each instrument; sizes and costs in micros, never negative."""
 
     def __init__(self) -> None:
-        self._lots: dict[InstrumentKey, dict[StrategyName, _Position]] = {}
+        self._holdings: dict[InstrumentKey, dict[StrategyName, _Holding]] = {}
 
     def add(self, strategy: StrategyName, key: InstrumentKey, size: Size, cost: Money) -> None:
-        """Put ``size`` shares that cost ``cost`` with what the strategy holds."""
-        lot = self._lots.setdefault(key, {}).setdefault(strategy, _Position(0, 0))
-        lot.size += size
-        lot.cost += cost
+        """Add ``size`` shares that cost ``cost``."""
+        holding = self._holdings.setdefault(key, {}).setdefault(strategy, _Holding(0, 0))
+        holding.size += size
+        holding.cost += cost
 
-    def take(self, strategy: StrategyName, key: InstrumentKey, size: Size) -> Money:
-        """Remove ``size`` shares, which must be there; return their share of the cost."""
-        lot = self._lots[key][strategy]
-        cost = lot.cost * size // lot.size  # the last share takes what rounding left
-        lot.size -= size
-        lot.cost -= cost
-        if lot.size == 0:
-            del self._lots[key][strategy]
-            if not self._lots[key]:
-                del self._lots[key]
+    def remove(self, strategy: StrategyName, key: InstrumentKey, size: Size) -> Money:
+        """Remove ``size`` shares and return their part of the cost; raises KeyError when none are held."""
+        holding = self._holdings[key][strategy]
+        cost = holding.cost * size // holding.size  # removing the last share returns the whole rest
+        holding.size -= size
+        holding.cost -= cost
+        if holding.size == 0:
+            del self._holdings[key][strategy]
+            if not self._holdings[key]:
+                del self._holdings[key]
         return Money(cost)
 
-    def held(self, strategy: StrategyName, key: InstrumentKey) -> Position | None:
-        """Return what ``strategy`` holds of an instrument, None when nothing."""
-        lot = self._lots.get(key, _NONE).get(strategy)
-        return None if lot is None else Position(key, Size(lot.size), Money(lot.cost))
+    def get(self, strategy: StrategyName, key: InstrumentKey) -> Position | None:
+        """Return the strategy's position in an instrument, None when it holds nothing."""
+        holding = self._holdings.get(key, _NONE).get(strategy)
+        return None if holding is None else Position(key, Size(holding.size), Money(holding.cost))
 
-    def holders(self, key: InstrumentKey) -> tuple[tuple[StrategyName, Position], ...]:
-        """Return everyone's position in one instrument, first buyer first."""
-        lots = self._lots.get(key, _NONE)
-        return tuple((name, Position(key, Size(lot.size), Money(lot.cost))) for name, lot in lots.items())
+    def by_strategy(self, key: InstrumentKey) -> tuple[tuple[StrategyName, Position], ...]:
+        """Return every strategy's position in one instrument, first buyer first."""
+        holdings = self._holdings.get(key, _NONE)
+        return tuple((name, Position(key, Size(each.size), Money(each.cost))) for name, each in holdings.items())
 
-    def keys_of(self, venue: VenueName, market_id: MarketId) -> tuple[InstrumentKey, ...]:
-        """Return the instruments of a market that somebody holds."""
-        return tuple(key for key in self._lots if key.market_id == market_id and key.venue == venue)
+    def instruments(self, venue: VenueName, market_id: MarketId) -> tuple[InstrumentKey, ...]:
+        """Return the instruments of a market that any strategy holds."""
+        return tuple(key for key in self._holdings if key.market_id == market_id and key.venue == venue)
 
-    def holdings(self) -> Iterator[tuple[StrategyName, Position]]:
+    def all(self) -> Iterator[tuple[StrategyName, Position]]:
         """Yield every strategy's positions, instruments in the order they were first bought."""
-        for key in self._lots:
-            yield from self.holders(key)
+        for key in self._holdings:
+            yield from self.by_strategy(key)
 
-    def positions(self) -> tuple[Position, ...]:
-        """Return what all strategies hold together."""
+    def totals(self) -> tuple[Position, ...]:
+        """Return one position per instrument: the shares of all strategies together."""
         return tuple(
             Position(
                 key,
-                Size(sum(lot.size for lot in lots.values())),
-                Money(sum(lot.cost for lot in lots.values())),
+                Size(sum(each.size for each in holdings.values())),
+                Money(sum(each.cost for each in holdings.values())),
             )
-            for key, lots in self._lots.items()
+            for key, holdings in self._holdings.items()
         )

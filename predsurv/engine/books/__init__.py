@@ -1,1 +1,1 @@
-"""The books that strategies and risk checks see: primary, complement, less what we consumed."""
+"""The books that strategies and risk checks see: trusted, complemented, less what we consumed."""

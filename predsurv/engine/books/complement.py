@@ -1,29 +1,24 @@
-"""A book seen from the other outcome, without copying it.
+"""The book of the second outcome of a binary market, derived from the first outcome's without copying it.
 
-Kept apart from finding books because it is a lens: every question is asked of the real book and
-only the answer is turned around.
+A bid for one outcome at p is an ask of the other at 1 − p.
 """
 
 from predsurv.core.events import Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Price, Size, complement
-from predsurv.core.records import pack_levels
-from predsurv.state.book import Book
-from predsurv.state.ladder import Ladder
+from predsurv.state.book import BookView
+from predsurv.state.ladder import LadderView
 
 
-class ComplementLadder(Ladder):
-    """One side of ``source`` at 1 − price: its bids are the other outcome's asks. Not to be written to."""
+class ComplementLadder:
+    """``LadderView`` of one side of ``source`` with every price p as 1 − p; follows it as it changes."""
 
-    __slots__ = ("_source", "_turned")
+    __slots__ = ("_complemented", "_source", "_source_top")
 
-    def __init__(self, source: Ladder, *, descending: bool) -> None:
-        super().__init__(descending=descending)
+    def __init__(self, source: LadderView) -> None:
         self._source = source
-        self._turned: tuple[tuple[Level, ...], tuple[Level, ...]] = ((), ())
-
-    def __len__(self) -> int:
-        return len(self._source)
+        self._source_top: tuple[Level, ...] = ()
+        self._complemented: tuple[Level, ...] = ()
 
     def best(self) -> Level | None:
         """Return the best level, or None when the side is empty."""
@@ -33,17 +28,13 @@ class ComplementLadder(Ladder):
     def top(self, count: int) -> tuple[Level, ...]:
         """Return up to ``count`` levels best first; the same object while none of them changed."""
         levels = self._source.top(count)
-        if self._turned[0] is not levels:
-            self._turned = (levels, _turn(levels))
-        return self._turned[1]
-
-    def packed(self, count: int) -> bytes:
-        """Return ``top`` as ``core.records.pack_levels`` does."""
-        return pack_levels(self.top(count))
+        if self._source_top is not levels:
+            self._source_top, self._complemented = levels, _complement_all(levels)
+        return self._complemented
 
     def levels(self) -> tuple[Level, ...]:
         """Return every level, best first."""
-        return _turn(self._source.levels())
+        return _complement_all(self._source.levels())
 
     def size_at(self, price: Price) -> Size:
         """Return the size at ``price``, 0 when there is no level."""
@@ -54,38 +45,48 @@ class ComplementLadder(Ladder):
         return self._source.depth_until(complement(price))
 
 
-class ComplementBook(Book):
-    """``source`` seen from the other outcome; follows it as it changes. Not to be written to."""
+class ComplementBook:
+    """``BookView`` of the other outcome of ``source``: its bids are the source's asks; follows it as it changes."""
 
-    __slots__ = ("source",)
+    __slots__ = ("asks", "bids", "key", "source")
 
-    def __init__(self, key: InstrumentKey, source: Book) -> None:
-        super().__init__(key)
+    def __init__(self, key: InstrumentKey, source: BookView) -> None:
+        self.key = key
         self.source = source
-        self.trusted = True
-        self.bids = ComplementLadder(source.asks, descending=True)
-        self.asks = ComplementLadder(source.bids, descending=False)
+        self.bids = ComplementLadder(source.asks)
+        self.asks = ComplementLadder(source.bids)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the source is trusted."""
+        return self.source.trusted
 
     @property
     def ts_recv(self) -> int:
-        """Receive time of the last event in ns UTC."""
+        """Receive time of the source's last event in ns UTC."""
         return self.source.ts_recv
 
     @property
     def ts_venue(self) -> int | None:
-        """The venue's time of the last event in ns UTC, None when it gave none."""
+        """The venue's time of the source's last event in ns UTC, None when it gave none."""
         return self.source.ts_venue
 
-    @property
-    def epoch(self) -> int:
-        """Connection generation of the last event."""
-        return self.source.epoch
+    def best_bid(self) -> Level | None:
+        """Return the highest bid as (price, size), None when there is no bid."""
+        return self.bids.best()
 
-    @property
-    def seq(self) -> int | None:
-        """The venue's sequence number of the last event, None when it gave none."""
-        return self.source.seq
+    def best_ask(self) -> Level | None:
+        """Return the lowest ask as (price, size), None when there is no ask."""
+        return self.asks.best()
+
+    def crossed(self) -> bool:
+        """Return whether the best bid is at or above the best ask."""
+        return self.source.crossed()
+
+    def top(self, count: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+        """Return the best ``count`` bids and asks, best first."""
+        return self.bids.top(count), self.asks.top(count)
 
 
-def _turn(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+def _complement_all(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     return tuple((complement(price), size) for price, size in levels)

@@ -1,11 +1,9 @@
-"""What we have already taken of each level on show, for as long as there is the level.
+"""Liquidity that our fills consumed, by level, for as long as the level exists.
 
-Kept apart because public data does not know of paper trades: without this memory the same shares
-would be bought again at every update.
+Public data does not reflect simulated fills: without this record the same shares would be taken again at every update.
 
-Whatever is added to a level or taken from it, what we took stays taken: shares that come join what
-is left, and of shares that go it cannot be told whether they were those that we took. Only a level
-that is gone, and comes back, is fresh.
+Consumption outlasts any change of a level's size: size that is added joins what is left, and of size that is removed
+it cannot be known whether it was ours. Only a level that was removed, and comes back, is fresh.
 """
 
 from collections.abc import Iterator
@@ -14,70 +12,70 @@ from typing import Final
 from predsurv.core.events import BookDelta, Level
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size
-from predsurv.state.book import Book
-from predsurv.state.ladder import Ladder
+from predsurv.state.book import BookView
+from predsurv.state.ladder import LadderView
 
 INSTRUMENTS_MAX: Final = 10_000
-"""Instruments remembered at a time; beyond it the one first taken from is forgotten."""
+"""Instruments recorded at a time; beyond it the one first taken from is dropped."""
 
 _Place = tuple[Side, Price]
 
 
 class ConsumedLiquidity:
-    """Sizes taken by instrument, side and price; micros; never more than the level shows."""
+    """Sizes consumed by instrument, side and price; micros; never more than the level holds."""
 
     def __init__(self) -> None:
-        self._taken: dict[InstrumentKey, dict[_Place, int]] = {}
+        self._consumed: dict[InstrumentKey, dict[_Place, int]] = {}
 
-    def touches(self, key: InstrumentKey) -> bool:
-        """Return whether anything taken of this instrument is still remembered."""
-        return key in self._taken
+    def affects(self, key: InstrumentKey) -> bool:
+        """Return whether anything consumed of this instrument is recorded."""
+        return key in self._consumed
 
-    def left(self, book: Book, side: Side) -> Iterator[Level]:
-        """Yield the levels of one side, best first, less what we took; skips what is used up."""
-        taken = self._taken.get(book.key)
+    def remaining(self, book: BookView, side: Side) -> Iterator[Level]:
+        """Yield the levels of one side, best first, less what was consumed; skips levels with nothing left."""
+        places = self._consumed.get(book.key)
         for price, size in _ladder(book, side).levels():
-            free = size - taken.get((side, price), 0) if taken else size
-            if free > 0:
-                yield price, Size(free)
+            left = size - places.get((side, price), 0) if places else size
+            if left > 0:
+                yield price, Size(left)
 
-    def take(self, book: Book, side: Side, price: Price, size: int) -> None:
-        """Remember that we took ``size`` at ``price``."""
-        shown = _ladder(book, side).size_at(price)
-        if not shown:
+    def consume(self, book: BookView, side: Side, price: Price, size: int) -> None:
+        """Record that ``size`` was taken at ``price``; ignored where the book has no such level."""
+        level_size = _ladder(book, side).size_at(price)
+        if not level_size:
             return
-        places = self._taken.setdefault(book.key, {})
-        places[side, price] = min(places.get((side, price), 0) + size, shown)
-        if len(self._taken) > INSTRUMENTS_MAX:
-            del self._taken[next(iter(self._taken))]
+        places = self._consumed.setdefault(book.key, {})
+        places[side, price] = min(places.get((side, price), 0) + size, level_size)
+        if len(self._consumed) > INSTRUMENTS_MAX:
+            del self._consumed[next(iter(self._consumed))]
 
-    def changed(self, event: BookDelta) -> None:
-        """Follow a level: one that shrank cannot have more taken than it shows, one that is gone nothing."""
-        places = self._taken.get(event.key)
+    def on_delta(self, event: BookDelta) -> None:
+        """Limit the consumption of a level to its new size; a removed level has none."""
+        places = self._consumed.get(event.key)
         if places is not None:
-            _shrink(places, (event.side, event.price), event.size)
-            self._tidy(event.key)
+            _limit(places, (event.side, event.price), event.size)
+            self._drop_if_empty(event.key)
 
-    def reset(self, book: Book) -> None:
-        """Follow every level to a new snapshot."""
-        places = self._taken.get(book.key)
+    def on_snapshot(self, book: BookView) -> None:
+        """Limit the consumption of every level to its size in ``book``."""
+        places = self._consumed.get(book.key)
         if places is not None:
             for side, price in tuple(places):
-                _shrink(places, (side, price), _ladder(book, side).size_at(price))
-            self._tidy(book.key)
+                _limit(places, (side, price), _ladder(book, side).size_at(price))
+            self._drop_if_empty(book.key)
 
-    def _tidy(self, key: InstrumentKey) -> None:
-        if not self._taken[key]:
-            del self._taken[key]
+    def _drop_if_empty(self, key: InstrumentKey) -> None:
+        if not self._consumed[key]:
+            del self._consumed[key]
 
 
-def _ladder(book: Book, side: Side) -> Ladder:
+def _ladder(book: BookView, side: Side) -> LadderView:
     return book.bids if side == "bid" else book.asks
 
 
-def _shrink(places: dict[_Place, int], place: _Place, size: Size) -> None:
-    taken = min(places.get(place, 0), size)
-    if taken:
-        places[place] = taken
+def _limit(places: dict[_Place, int], place: _Place, size: Size) -> None:
+    consumed = min(places.get(place, 0), size)
+    if consumed:
+        places[place] = consumed
     else:
         places.pop(place, None)

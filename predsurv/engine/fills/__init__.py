@@ -1,1 +1,1 @@
-"""The fill model of paper trading and backtests: admission, taking, queue position, fill reports."""
+"""The fill model of paper trading and backtests: admission, taking, queue position, fills."""

@@ -1,8 +1,7 @@
-"""A resting order's place in the queue, as far as public data can tell.
+"""A resting order's position in the queue of its level, estimated from public data.
 
-Kept apart because it is a model, not a fact: wherever messages leave room for doubt (a trade and
-the level change it caused may arrive in either order, a cancel may have been before or behind
-us) it takes the answer that fills us less.
+Wherever the data is ambiguous the estimate is the one that fills us less: a trade and the level change it caused may
+arrive in either order, and a cancel may have been ahead of us or behind.
 """
 
 from msgspec import Struct
@@ -13,11 +12,12 @@ from predsurv.core.orders import PlaceOrder
 
 
 class QueuePosition(Struct, kw_only=True):
-    """An order of ours in the book of ``key`` (where it really trades), at ``price`` on ``side``.
+    """Our order in the book of ``key`` (its primary instrument), at ``price`` on ``side``; sizes in micros.
 
-    All sizes in micros. ``ahead``: volume that was before us less what traded since; ``floor``: the
-    smallest size the level has shown since we joined, which nothing ahead can exceed; ``shown``:
-    the level's last size; ``dropped``: shrinkage of the level not yet explained by a trade.
+    ``ahead``: volume that was ahead of us less what traded since. ``floor``: the smallest size of the
+    level since we joined, which the volume ahead cannot exceed. ``level_size``: the level's latest
+    size. ``unexplained``: shrinkage of the level that no trade has explained yet. ``arrival``
+    orders our own orders at one price.
     """
 
     command: PlaceOrder
@@ -28,33 +28,33 @@ class QueuePosition(Struct, kw_only=True):
     arrival: int
     ahead: int = 0
     floor: int = 0
-    shown: int = 0
-    dropped: int = 0
+    level_size: int = 0
+    unexplained: int = 0
 
-    def join(self, level: Size) -> None:
-        """Stand at the end of a level that shows ``level``: on arrival, and again after a gap."""
-        self.ahead = self.floor = self.shown = level
-        self.dropped = 0
+    def join(self, level_size: Size) -> None:
+        """Take the last place of a level that holds ``level_size``: on arrival, and again after a gap."""
+        self.ahead = self.floor = self.level_size = level_size
+        self.unexplained = 0
 
-    def resized(self, level: Size) -> None:
-        """Take note that our level now shows ``level``."""
-        self.dropped += max(self.shown - level, 0)
-        self.floor = min(self.floor, level)
-        self.shown = level
+    def on_level_size(self, level_size: Size) -> None:
+        """Follow a change of our level's size."""
+        self.unexplained += max(self.level_size - level_size, 0)
+        self.floor = min(self.floor, level_size)
+        self.level_size = level_size
 
-    def traded(self, volume: int) -> int:
-        """Let ``volume`` trade at our price; return what of it reaches us (we take it at most whole).
+    def on_trade(self, volume: int) -> int:
+        """Let ``volume`` trade at our price; return how much of it fills us, at most ``remaining``.
 
-        Shrinkage that this trade explains is given back first: the level's size already counted it.
+        Shrinkage that this trade explains is added back first: the level's size already reflected it.
         """
-        explained = min(volume, self.dropped)
-        self.dropped -= explained
-        before_us = min(self.ahead, self.floor + explained)
-        self.ahead = max(before_us - volume, 0)
-        return min(max(volume - before_us, 0), self.remaining)
+        explained = min(volume, self.unexplained)
+        self.unexplained -= explained
+        ahead = min(self.ahead, self.floor + explained)
+        self.ahead = max(ahead - volume, 0)
+        return min(max(volume - ahead, 0), self.remaining)
 
-    def beats(self, price: Price) -> bool:
-        """Return whether we stand at a strictly better price than ``price``: it traded through us."""
+    def better_than(self, price: Price) -> bool:
+        """Return whether our price is strictly better than ``price``: a trade there went through us."""
         return self.price > price if self.side == "bid" else self.price < price
 
     def crossed_by(self, price: Price) -> bool:

@@ -1,7 +1,6 @@
-"""An order as the book it arrives at sees it, and what it takes from there.
+"""An arriving order and its execution against the book it arrives at.
 
-Kept apart from matching because a venue with one book per market turns outcomes and sides around,
-and only here.
+The only place where orders for the second outcome are converted to the first outcome's book.
 """
 
 from collections.abc import Iterator
@@ -13,11 +12,14 @@ from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size, complement
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.books.consumed import ConsumedLiquidity
-from predsurv.state.book import Book
+from predsurv.state.book import BookView
 
 
 class Taker(Struct):
-    """An arriving order in the book of ``key``: ``side`` and ``price`` are that book's, sizes micros."""
+    """An arriving order in terms of the book of ``key``, its primary instrument.
+
+    ``side`` and ``price`` are those of that book, ``ts`` is its arrival in ns UTC; sizes and prices in micros.
+    """
 
     command: PlaceOrder
     ts: int
@@ -31,40 +33,40 @@ class Taker(Struct):
         """The side it trades with."""
         return "ask" if self.side == "bid" else "bid"
 
-    def reaches(self, price: Price) -> bool:
-        """Return whether it would trade at ``price``."""
+    def trades_at(self, price: Price) -> bool:
+        """Return whether its limit allows a trade at ``price`` of the book."""
         return price <= self.price if self.side == "bid" else price >= self.price
 
     def own_price(self, price: Price) -> Price:
-        """Return the book's price as a price of the instrument that was ordered."""
+        """Return a price of the book as a price of the instrument that was ordered."""
         return price if self.key == self.command.key else complement(price)
 
 
-def arrive(command: PlaceOrder, ts: int, key: InstrumentKey) -> Taker:
-    """Return the order as the book of ``key`` sees it: buying one outcome is selling the other."""
-    mirrored = key != command.key
-    side: Side = "bid" if (command.side == "buy") != mirrored else "ask"
-    price = complement(command.price) if mirrored else command.price
-    return Taker(command, ts, key, side, price, command.size)
+def arriving(command: PlaceOrder, ts: int, primary: InstrumentKey) -> Taker:
+    """Return the order in terms of the book of ``primary``: buying one outcome is selling the other."""
+    complemented = primary != command.key
+    side: Side = "bid" if (command.side == "buy") != complemented else "ask"
+    price = complement(command.price) if complemented else command.price
+    return Taker(command, ts, primary, side, price, command.size)
 
 
-def crosses(taker: Taker, book: Book) -> bool:
-    """Return whether it would trade at once with what the venue shows."""
+def crosses(taker: Taker, book: BookView) -> bool:
+    """Return whether it would trade on arrival with the book as published, our consumption ignored."""
     best = book.best_ask() if taker.side == "bid" else book.best_bid()
-    return best is not None and taker.reaches(best[0])
+    return best is not None and taker.trades_at(best[0])
 
 
-def reach(taker: Taker, book: Book, liquidity: ConsumedLiquidity) -> int:
-    """Return how much it could take in all."""
-    return sum(size for price, size in liquidity.left(book, taker.opposite) if taker.reaches(price))
+def fillable(taker: Taker, book: BookView, consumed: ConsumedLiquidity) -> int:
+    """Return the total size it could take within its limit."""
+    return sum(size for price, size in consumed.remaining(book, taker.opposite) if taker.trades_at(price))
 
 
-def take(taker: Taker, book: Book, liquidity: ConsumedLiquidity) -> Iterator[Level]:
-    """Yield (price in the book, size) of each trade, best first, and remember what was taken."""
-    for price, size in tuple(liquidity.left(book, taker.opposite)):
-        if not taker.remaining or not taker.reaches(price):
+def execute(taker: Taker, book: BookView, consumed: ConsumedLiquidity) -> Iterator[Level]:
+    """Yield (price in the book, size) of each trade, best first, and record the consumption."""
+    for price, size in tuple(consumed.remaining(book, taker.opposite)):
+        if not taker.remaining or not taker.trades_at(price):
             return
         traded = Size(min(size, taker.remaining))
-        liquidity.take(book, taker.opposite, price, traded)
+        consumed.consume(book, taker.opposite, price, traded)
         taker.remaining = Size(taker.remaining - traded)
         yield price, traded

@@ -1,7 +1,4 @@
-"""Where wishes become commands: groups stand or fall together, ids are counted, sums are kept.
-
-Kept apart from the checks, which only compare, and from the engine, which only folds events.
-"""
+"""The gate between intents and commands: checks each intent, assigns order ids, books approved orders as pending."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -11,82 +8,82 @@ from msgspec import Struct
 from predsurv.core.ids import ClientOrderId
 from predsurv.core.orders import Approved, CancelIntent, CancelOrder, Intent, PlaceOrder, Refused
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.risk.checks import RiskLimits, Verdict, check
+from predsurv.engine.risk.checks import RiskLimits, RiskRefusal, first_refusal
 from predsurv.engine.risk.state import RiskState
-
-Wish = Intent | CancelIntent
 
 
 class GateDecision(Struct, frozen=True, array_like=True):
-    """A command with the wish it came from (None for what the engine decided by itself)."""
+    """An approved command with the intent it came from (None for a cancel that the engine decided by itself)."""
 
     approved: Approved
-    wish: Wish | None
+    intent: Intent | CancelIntent | None
 
 
 class RiskGate:
-    """Judges wishes and books what it lets through as about to be sent.
+    """Approves or refuses intents; approved orders are pending in ``account`` when it returns.
 
-    Order ids are ``run`` and a count that goes on where the ledger's orders end.
+    Order ids are ``run`` and a number that continues where the account's orders end.
     """
 
-    def __init__(self, run: str, limits: RiskLimits, desk: RiskState, ledger: TradingAccount) -> None:
-        self._run, self._limits, self._desk, self._ledger = run, limits, desk, ledger
+    def __init__(self, run: str, limits: RiskLimits, state: RiskState, account: TradingAccount) -> None:
+        self._run, self._limits, self._state, self._account = run, limits, state, account
 
-    def judge(self, wishes: Iterable[Wish]) -> tuple[tuple[GateDecision, ...], tuple[Refused, ...]]:
-        """Return what may be sent and what may not, in the order wished."""
+    def evaluate(
+        self, intents: Iterable[Intent | CancelIntent]
+    ) -> tuple[tuple[GateDecision, ...], tuple[Refused, ...]]:
+        """Return what may be sent and what may not, in order; a group is approved or refused as a whole."""
         decisions: list[GateDecision] = []
-        refusals: list[Refused] = []
-        for _, numbered in groupby(enumerate(wishes), key=_group):
-            legs = [wish for _, wish in numbered]
-            verdicts = self._verdicts(legs)
-            if any(verdicts):
-                refusals += [self._refuse(leg, verdict) for leg, verdict in zip(legs, verdicts, strict=True)]
+        refused: list[Refused] = []
+        for _, numbered in groupby(enumerate(intents), key=_group_of):
+            legs = [intent for _, intent in numbered]
+            refusals = self._refusals(legs)
+            if any(refusals):
+                refused += [self._refuse(leg, refusal) for leg, refusal in zip(legs, refusals, strict=True)]
             else:
                 decisions += [self._approve(leg) for leg in legs]
-        return tuple(decisions), tuple(refusals)
+        return tuple(decisions), tuple(refused)
 
     def cancel(self, ids: Iterable[ClientOrderId]) -> tuple[GateDecision, ...]:
-        """Return a cancel for each live order among ``ids``; always allowed."""
-        found = (self._ledger.blotter.order(each) for each in ids)
+        """Return a cancel for each known order among ``ids``; never refused."""
+        orders = (self._account.orders.get(each) for each in ids)
         return tuple(
-            GateDecision(Approved(self._desk.now, CancelOrder(order.client_order_id, order.key)), None)
-            for order in found
+            GateDecision(Approved(self._state.now, CancelOrder(order.client_order_id, order.key)), None)
+            for order in orders
             if order is not None
         )
 
     def cancel_all(self) -> tuple[GateDecision, ...]:
-        """Return a cancel for every live order."""
-        return self.cancel(order.client_order_id for order in self._ledger.blotter.live())
+        """Return a cancel for every order that may still trade."""
+        return self.cancel(order.client_order_id for order in self._account.orders.live())
 
-    def _verdicts(self, legs: Sequence[Wish]) -> list[Verdict | None]:
-        verdicts: list[Verdict | None] = []
+    def _refusals(self, legs: Sequence[Intent | CancelIntent]) -> list[RiskRefusal | None]:
+        refusals: list[RiskRefusal | None] = []
         for leg in legs:
             if isinstance(leg, CancelIntent):
-                verdicts.append(self._cancellable(leg))
+                refusals.append(self._cancel_refusal(leg))
             else:
-                verdicts.append(check(leg, self._desk, self._limits))
-                self._desk.planned.append(leg)  # the legs that follow are judged as if this one were sent
-        self._desk.planned.clear()
-        return verdicts
+                refusals.append(first_refusal(leg, self._state, self._limits))
+                self._state.staged.append(leg)  # the legs that follow are checked as if this one were sent
+        self._state.staged.clear()
+        return refusals
 
-    def _cancellable(self, wish: CancelIntent) -> Verdict | None:
-        live = self._ledger.blotter.live_of(wish.strategy)
-        if any(order.client_order_id == wish.client_order_id for order in live):
+    def _cancel_refusal(self, intent: CancelIntent) -> RiskRefusal | None:
+        live = self._account.orders.live_of(intent.strategy)
+        if any(order.client_order_id == intent.client_order_id for order in live):
             return None
-        return Verdict("unknown_order", f"{wish.client_order_id} is no open order of {wish.strategy}")
+        return RiskRefusal("unknown_order", f"{intent.client_order_id} is no open order of {intent.strategy}")
 
-    def _refuse(self, leg: Wish, verdict: Verdict | None) -> Refused:
-        if verdict is None:
-            return Refused(self._desk.now, leg, "group", "another leg of its basket was refused")
-        return Refused(self._desk.now, leg, verdict.reason, verdict.detail)
+    def _refuse(self, leg: Intent | CancelIntent, refusal: RiskRefusal | None) -> Refused:
+        if refusal is None:
+            return Refused(self._state.now, leg, "group", "another leg of its basket was refused")
+        return Refused(self._state.now, leg, refusal.reason, refusal.detail)
 
-    def _approve(self, leg: Wish) -> GateDecision:
+    def _approve(self, leg: Intent | CancelIntent) -> GateDecision:
         if isinstance(leg, CancelIntent):
             return GateDecision(self.cancel([leg.client_order_id])[0].approved, leg)
-        now = self._desk.now
+        now = self._state.now
         command = PlaceOrder(
-            ClientOrderId(f"{self._run}-{self._ledger.placed + 1:08d}"),
+            ClientOrderId(f"{self._run}-{self._account.placed + 1:08d}"),
             leg.strategy,
             leg.key,
             leg.side,
@@ -96,13 +93,13 @@ class RiskGate:
             leg.post_only,
             leg.group,
         )
-        self._ledger.place(command, now)
-        self._desk.sent.append(now)
+        self._account.place(command, now)
+        self._state.sent.append(now)
         return GateDecision(Approved(now, command), leg)
 
 
-def _group(numbered: tuple[int, Wish]) -> tuple[int, str]:
-    number, wish = numbered
-    if isinstance(wish, CancelIntent) or wish.group is None:
-        return number, ""  # a wish without a group stands alone
-    return -1, wish.group
+def _group_of(numbered: tuple[int, Intent | CancelIntent]) -> tuple[int, str]:
+    number, intent = numbered
+    if isinstance(intent, CancelIntent) or intent.group is None:
+        return number, ""  # an intent without a group is one of its own
+    return -1, intent.group

@@ -9,20 +9,20 @@ from tests.kit.trading_samples import ME, NO, START, YES, V, World, book, gap, m
 
 def test_a_scope_is_a_view_of_ones_own() -> None:
     world = World().hold(10).show(book())
-    mine: View = StrategyContext(ME, world.cache, world.ledger, world.desk)
-    others: View = StrategyContext(StrategyName("other"), world.cache, world.ledger, world.desk)
+    mine: View = StrategyContext(ME, world.cache, world.books, world.account, world.risk)
+    others: View = StrategyContext(StrategyName("other"), world.cache, world.books, world.account, world.risk)
     position = mine.position(YES)
     assert position is not None
     assert position.cost == 5 * MICROS
     assert others.position(YES) is None
-    world.ledger.place(place("x"), START)
+    world.account.place(place("x"), START)
     assert [order.client_order_id for order in mine.open_orders(ME)] == ["x"]
     assert others.open_orders(StrategyName("other")) == ()
 
 
 def test_it_shows_markets_trusted_books_and_free_cash() -> None:
     world = World().show(book())
-    view = StrategyContext(ME, world.cache, world.ledger, world.desk)
+    view = StrategyContext(ME, world.cache, world.books, world.account, world.risk)
     assert view.now == START
     assert view.market(V, YES.market_id) == market()
     assert view.siblings(V, EventId("e-m")) == (market(),)

@@ -24,7 +24,7 @@ from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelIntent, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.valuation import DAY
-from predsurv.engine.engine import NOTHING, Engine, EngineSetup
+from predsurv.engine.engine import EMPTY_STEP, Engine
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
 from tests.kit.trading_samples import (
@@ -53,9 +53,9 @@ class Eager:
 
     signals = frozenset({"test"})
 
-    def __init__(self, name: str = "me", wishes: Sequence[Intent] = ()) -> None:
+    def __init__(self, name: str = "me", intents: Sequence[Intent] = ()) -> None:
         self.name = StrategyName(name)
-        self.wishes = list(wishes)
+        self.intents = list(intents)
         self.seen: list[Event] = []
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
@@ -65,24 +65,24 @@ class Eager:
             assert shown is None or (shown.trusted and not shown.crossed())
         if isinstance(event, BookSnapshot | BookDelta | Trade | Quote):
             assert view.book(event.key) is not None
-        return [self.wishes.pop(0)] if self.wishes and isinstance(event, BookSnapshot) else []
+        return [self.intents.pop(0)] if self.intents and isinstance(event, BookSnapshot) else []
 
 
 def engine(*strategies: Eager) -> Engine:
-    cache = MarketCache()
+    cache = MarketCache({V})
     cache.add(market())
-    setup = EngineSetup(run="run", limits=LIMITS, mirrored={V})
-    made = Engine(setup, strategies, cache, TradingAccount({V: Money(1_000 * MICROS)}))
-    made.desk.worth.begin_day(START, Money(1_000 * MICROS))
+    account = TradingAccount({V: Money(1_000 * MICROS)})
+    made = Engine(run="run", limits=LIMITS, strategies=strategies, cache=cache, account=account)
+    made.valuation.begin_day(START, Money(1_000 * MICROS))
     return made
 
 
 def test_a_wish_becomes_a_command_and_an_order() -> None:
-    made = engine(Eager(wishes=[intent()]))
+    made = engine(Eager(intents=[intent()]))
     step = made.step(book())
     assert [command.command.client_order_id for command in step.commands] == [FIRST]
-    assert made.ledger.blotter.live_count() == 1
-    assert made.step(delta("ask", 60, 1)) is NOTHING
+    assert made.account.orders.live_count() == 1
+    assert made.step(delta("ask", 60, 1)) is EMPTY_STEP
 
 
 def test_nobody_is_shown_an_untrusted_instrument() -> None:
@@ -97,38 +97,38 @@ def test_nobody_is_shown_an_untrusted_instrument() -> None:
 
 
 def test_what_was_refused_is_said() -> None:
-    (refused,) = engine(Eager(wishes=[intent(size=1)])).step(book()).refusals
+    (refused,) = engine(Eager(intents=[intent(size=1)])).step(book()).refusals
     assert (refused.reason, refused.ts) == ("below_minimum", START)
 
 
 def test_answers_go_to_the_strategy_whose_order_it_is() -> None:
-    mine, other = Eager(wishes=[intent()]), Eager("other")
+    mine, other = Eager(intents=[intent()]), Eager("other")
     made = engine(mine, other)
     made.step(book())
     step = made.step(fill(FIRST, size=4))
     assert step.booked
     assert isinstance(mine.seen[-1], type(fill()))
     assert other.seen == [book()]
-    assert made.ledger.portfolio.lots.held(ME, YES) is not None
+    assert made.account.portfolio.positions.get(ME, YES) is not None
 
 
 def test_what_we_took_disappears_from_view() -> None:
-    made = engine(Eager(wishes=[intent(size=100)]))
+    made = engine(Eager(intents=[intent(size=100)]))
     made.step(book())
     made.step(fill(FIRST, size=100))
-    shown = made.desk.book(YES)
+    shown = made.books.book(YES)
     assert shown is not None
     assert shown.best_ask() is None
     made.step(delta("ask", 51, 3))
-    shown = made.desk.book(YES)
+    shown = made.books.book(YES)
     assert shown is not None
     assert shown.best_ask() is None
     made.step(delta("ask", 51, 0))
-    assert made.desk.book(YES) is made.cache.book(YES)
+    assert made.books.book(YES) is made.cache.book(YES)
 
 
 def test_duplicates_late_and_foreign_answers_are_noted_and_change_nothing() -> None:
-    made = engine(Eager(wishes=[intent()]))
+    made = engine(Eager(intents=[intent()]))
     made.step(book())
     made.step(fill(FIRST))
     for event, kind in (
@@ -143,17 +143,17 @@ def test_duplicates_late_and_foreign_answers_are_noted_and_change_nothing() -> N
 
 def test_an_overfill_and_a_foreign_fill_halt() -> None:
     for bad in (fill(FIRST, size=99), fill("who")):
-        made = engine(Eager(wishes=[intent(), intent()]))
+        made = engine(Eager(intents=[intent(), intent()]))
         made.step(book())
         step = made.step(bad)
         assert [note.kind for note in step.notes] == ["halted"]
         assert [type(command.command) for command in step.commands] == [CancelOrder]
-        assert made.step(book()) is NOTHING
-        assert made.ledger.portfolio.lots.positions() == ()
+        assert made.step(book()) is EMPTY_STEP
+        assert made.account.portfolio.positions.totals() == ()
 
 
 def test_halting_takes_orders_back_and_asks_nobody_until_resumed() -> None:
-    eager = Eager(wishes=[intent(), intent()])
+    eager = Eager(intents=[intent(), intent()])
     made = engine(eager)
     made.step(book())
     made.step(OrderUnknown(YES, START, FIRST, "time-out"))
@@ -161,57 +161,57 @@ def test_halting_takes_orders_back_and_asks_nobody_until_resumed() -> None:
     assert [note.detail for note in step.notes] == ["by hand"]
     assert len(step.commands) == 1
     assert made.halt(START, "again").notes == ()
-    assert made.step(book()) is NOTHING
+    assert made.step(book()) is EMPTY_STEP
     found = made.step(OrderAccepted(YES, START, FIRST, OrderId("v")))
     assert [type(command.command) for command in found.commands] == [CancelOrder]
     assert [note.kind for note in made.resume(START).notes] == ["resumed"]
-    assert made.resume(START) is NOTHING
+    assert made.resume(START) is EMPTY_STEP
     assert len(made.step(book()).commands) == 1
 
 
 def test_retiring_is_a_silent_halt() -> None:
-    made = engine(Eager(wishes=[intent()]))
+    made = engine(Eager(intents=[intent()]))
     made.step(book())
-    step = made.retire(START + MS)
+    step = made.shut_down(START + MS)
     assert (len(step.commands), step.notes) == (1, ())
-    assert made.desk.now == START + MS
-    assert not made.desk.halted
-    assert made.retire(START + MS) is NOTHING
+    assert made._risk.now == START + MS
+    assert not made.halted
+    assert made.shut_down(START + MS) is EMPTY_STEP
 
 
 def test_nothing_undoes_retiring() -> None:
-    eager = Eager(wishes=[intent(), intent(), intent()])
+    eager = Eager(intents=[intent(), intent(), intent()])
     made = engine(eager)
     made.step(book())
     made.step(OrderUnknown(YES, START, FIRST, "time-out"))
-    made.retire(START)
-    assert made.resume(START) is NOTHING
-    assert made.step(book()) is NOTHING
+    made.shut_down(START)
+    assert made.resume(START) is EMPTY_STEP
+    assert made.step(book()) is EMPTY_STEP
     found = made.step(OrderAccepted(YES, START, FIRST, OrderId("v")))
     assert [type(command.command) for command in found.commands] == [CancelOrder]
     assert [note.kind for note in made.halt(START, "by hand").notes] == ["halted"]
-    assert made.resume(START) is NOTHING
-    assert made.step(book()) is NOTHING
+    assert made.resume(START) is EMPTY_STEP
+    assert made.step(book()) is EMPTY_STEP
     assert len(eager.seen) == 2
 
 
 def test_what_halts_while_retiring_is_still_said() -> None:
-    made = engine(Eager(wishes=[intent()]))
+    made = engine(Eager(intents=[intent()]))
     made.step(book())
-    made.retire(START)
+    made.shut_down(START)
     assert [note.kind for note in made.step(fill("who")).notes] == ["halted"]
 
 
 def test_settlement_is_booked_once_something_was_traded() -> None:
-    made = engine(Eager(wishes=[intent()]))
+    made = engine(Eager(intents=[intent()]))
     assert not made.step(resolved(ts=START - 1)).booked
-    made = engine(Eager(wishes=[intent()]))
+    made = engine(Eager(intents=[intent()]))
     made.step(book())
     made.step(fill(FIRST, price=50))
     step = made.step(resolved())
     assert step.booked
     assert [done.paid for done in step.settlements] == [10 * MICROS]
-    assert made.ledger.portfolio.cash(V) == 1_005 * MICROS
+    assert made.account.portfolio.cash(V) == 1_005 * MICROS
 
 
 def test_everyone_hears_of_markets_and_time() -> None:
@@ -221,16 +221,16 @@ def test_everyone_hears_of_markets_and_time() -> None:
     for event in (change, Tick(START + 1), Connected(V, START, 1, 1)):
         made.step(event)
     assert eager.seen == [change, Tick(START + 1)]
-    assert made.desk.seen[V] == START
+    assert made._risk.last_recv[V] == START
 
 
 def test_a_new_day_is_noted_with_its_equity() -> None:
     made = engine()
     (note,) = made.step(Tick(START + DAY)).notes
     assert (note.kind, note.equity) == ("day", 1_000 * MICROS)
-    assert made.step(Tick(START + DAY + 1)) is NOTHING
-    assert made.step(Tick(START)) is NOTHING
-    assert made.desk.now == START + DAY + 1
+    assert made.step(Tick(START + DAY + 1)) is EMPTY_STEP
+    assert made.step(Tick(START)) is EMPTY_STEP
+    assert made._risk.now == START + DAY + 1
 
 
 events: st.SearchStrategy[Any] = st.one_of(
@@ -246,6 +246,6 @@ events: st.SearchStrategy[Any] = st.one_of(
 def test_no_unsound_book_is_ever_seen_and_runs_repeat(stream: list[Event], prices: list[int]) -> None:
     runs = []
     for _ in range(2):
-        made = engine(Eager(wishes=[intent(price=price) for price in prices]))
+        made = engine(Eager(intents=[intent(price=price) for price in prices]))
         runs.append([made.step(event) for event in stream])
     assert runs[0] == runs[1]

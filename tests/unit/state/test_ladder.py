@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.num import Price, Size
-from predsurv.core.records import unpack_levels
 from predsurv.state.compiled import native
-from predsurv.state.ladder import STALE_MAX, Ladder, PythonLadder
+from predsurv.state.ladder import Ladder, PythonLadder
+from tests.kit.packed_levels import unpack_levels
 
 moves = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), max_size=60)
 needs_compiled = pytest.mark.skipif(native is None, reason="there was no C compiler")
@@ -64,7 +64,7 @@ def test_agrees_with_a_plain_dict_however_rarely_it_is_asked(
 
 
 @either
-@given(st.integers(1, 5 * STALE_MAX), st.booleans())
+@given(st.integers(1, 80), st.booleans())
 def test_many_changes_between_two_questions_are_all_seen(kind: Kind, changes: int, descending: bool) -> None:
     ladder = kind(descending=descending)
     ladder.replace([(Price(p), Size(1)) for p in range(1, 20)])

@@ -15,7 +15,7 @@ from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId
 from predsurv.core.ids import VenueName as V
 from predsurv.core.market import FeeSchedule, Market, Outcome, PriceBand, on_grid
 from predsurv.core.num import Price, Size
-from predsurv.state.market_cache import InstrumentPatch, MarketCache
+from predsurv.state.market_cache import MarketCache
 
 VENUE = V("mock")
 
@@ -42,15 +42,40 @@ YES = market().key(0)
 SNAPSHOT = BookSnapshot(YES, 1, None, 1, None, ((Price(50), Size(1)),), ((Price(60), Size(1)),))
 
 
-def test_only_set_fields_overwrite() -> None:
+def test_each_event_changes_its_own_fields_only() -> None:
     cache = MarketCache()
     cache.add(market())
     cache.apply(Quote(YES, 1, None, Price(40), Price(60)))
     cache.apply(Trade(YES, 2, None, Price(55), Size(7), "buy", None))
-    cache.merge(YES, InstrumentPatch(bid=None))
+    cache.apply(Quote(YES, 3, None, None, Price(60)))
     state = cache.state(YES)
     assert state is not None
     assert (state.bid, state.ask, state.last_price, state.tick_size) == (None, 60, 55, 10_000)
+
+
+THREE = replace(market("t"), outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
+
+
+def test_the_second_outcome_trades_in_the_first_ones_book_on_mirrored_venues() -> None:
+    cache, no = MarketCache({VENUE}), market().key(1)
+    cache.add(market())
+    assert cache.primary_of(no) == cache.primary_of(YES) == YES
+    unmirrored = MarketCache({V("else")})
+    unmirrored.add(market())
+    assert unmirrored.primary_of(no) == no
+
+
+def test_markets_of_many_outcomes_keep_their_books() -> None:
+    cache = MarketCache({VENUE})
+    cache.add(THREE)
+    assert cache.primary_of(THREE.key(1)) == THREE.key(1)
+
+
+def test_an_instrument_is_its_own_primary_until_its_market_is_known() -> None:
+    cache, no = MarketCache({VENUE}), market().key(1)
+    assert cache.primary_of(no) == no
+    cache.apply(MarketChange(VENUE, MarketId("m"), None, 1, None, "created", "{}", market()))
+    assert cache.primary_of(no) == YES
 
 
 def test_the_same_instrument_id_on_two_venues_stays_apart() -> None:

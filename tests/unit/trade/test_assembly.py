@@ -19,7 +19,7 @@ from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.universe import UniverseWriter
 from predsurv.trade.assembly import BacktestSpan, TradingSession, journal_path, open_backtest, open_paper
 from predsurv.trade.journal import (
-    AnswerReceived,
+    AccountUpdated,
     CommandSent,
     EngineNoted,
     Entry,
@@ -32,7 +32,7 @@ from tests.kit.trading_samples import ME, START, S, approved, fill, intent, mark
 
 ONE, OTHER = VenueName("one"), VenueName("other")
 MIDNIGHT = START - START % DAY
-NOBODY = type("Nobody", (), {"heard": lambda *_: None, "happened": lambda *_: None})()
+NOBODY = type("Nobody", (), {"on_batch": lambda *_: None, "on_step": lambda *_: None})()
 
 
 class Quiet:
@@ -96,7 +96,7 @@ def bought(key: InstrumentKey, size: float, price: int = 50) -> list[Entry]:
     filled = fill(name, size, price, key=key, client_order_id=ClientOrderId(name), trade_id=TradeId(name))
     return [
         CommandSent(GateDecision(approved(place(name, price=price, size=size, key=key)), intent(key=key))),
-        AnswerReceived(filled),
+        AccountUpdated(filled),
     ]
 
 
@@ -106,13 +106,13 @@ def lost(key: InstrumentKey) -> MarketSettled:
 
 
 def opened(folder: Path, *venues: VenueName, now: int = START + S) -> TradingSession:
-    session = open_paper(configured(folder), [Quiet(each) for each in venues], ManualClock(now), NOBODY)
-    session.trader.journal.close()
+    session = open_paper(configured(folder), [Quiet(each) for each in venues], ManualClock(now), lambda _: NOBODY)
+    session.journal.close()
     return session
 
 
 def loss(session: TradingSession) -> int:
-    return session.trader.engine.desk.worth.day_loss()
+    return session.engine.valuation.day_loss()
 
 
 def test_cash_of_a_venue_added_during_the_day_hides_no_loss(tmp_path: Path) -> None:
@@ -128,13 +128,13 @@ def test_cash_of_a_venue_added_during_the_day_hides_no_loss(tmp_path: Path) -> N
 def backtested(folder: Path, first: int, days: int) -> TradingSession:
     """A backtest of ``days`` days from day number ``first`` on."""
     span = BacktestSpan(MIDNIGHT + first * DAY, MIDNIGHT + (first + days) * DAY)
-    session = open_backtest(configured(folder), Quiet(ONE), span, NOBODY)
-    session.trader.journal.close()
+    session = open_backtest(configured(folder), Quiet(ONE), span, lambda _: NOBODY)
+    session.journal.close()
     return session
 
 
 def watched(session: TradingSession) -> set[str]:
-    return {key.market_id for key in session.runner._interests[ONE].keys}
+    return {key.market_id for key in session.runner._watchlists[ONE].keys}
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_a_backtest_knows_the_markets_of_its_days(
     assert watched(session) == set(names.split())
     assert not caplog.records
     if "dies" in names:
-        stays, dies = (session.trader.engine.cache.market(ONE, MarketId(name)) for name in ("stays", "dies"))
+        stays, dies = (session.engine.cache.market(ONE, MarketId(name)) for name in ("stays", "dies"))
         assert stays is not None
         assert dies is not None
         assert (stays.tick_size, dies.status) == (10_000, "active"), "as they were on the first day"
@@ -195,13 +195,13 @@ def test_what_is_held_is_watched_known_and_settled_after_a_restart(
     held = (closed.key(0), dropped.key(1), unheard.key(1))
     journalled(tmp_path, *began(ONE), *(each for key in held for each in bought(key, 100)))
     session = opened(tmp_path, ONE)
-    assert session.runner._interests[ONE].keys == {chosen.key(0), closed.key(0), dropped.key(0), unheard.key(1)}
-    cache = session.trader.engine.cache
+    assert session.runner._watchlists[ONE].keys == {chosen.key(0), closed.key(0), dropped.key(0), unheard.key(1)}
+    cache = session.engine.cache
     assert [cache.market(ONE, MarketId(name)) for name in names] == [chosen, ended, dropped, None]
     (record,) = caplog.records
     assert "no universe of one has market unheard" in record.getMessage()
     for key in held:
-        assert session.trader.engine.step(lost(key).event).settlements
+        assert session.engine.step(lost(key).event).settlements
 
 
 def test_what_is_held_elsewhere_is_not_asked_for_here(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -218,5 +218,5 @@ def test_who_trades_on_paper_on_a_polled_venue_is_warned(
     listed(tmp_path, at(ONE))
     venue = Quiet(ONE)
     venue.traits = replace(venue.traits, polled=polled)
-    open_paper(configured(tmp_path), [venue], ManualClock(START), NOBODY)
+    open_paper(configured(tmp_path), [venue], ManualClock(START), lambda _: NOBODY)
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["one is polled"] * polled

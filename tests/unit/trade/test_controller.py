@@ -10,16 +10,17 @@ from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.engine import Engine, EngineSetup, Step
+from predsurv.engine.engine import Engine, Step
 from predsurv.net.clock import ManualClock
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
-from predsurv.trade.controller import TradeController, TradeDeps
+from predsurv.trade.controller import TradeController
 from predsurv.trade.journal import OrderJournal
 from predsurv.trade.kill_switch import HaltFlag
+from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.stats import RunStats
-from predsurv.trade.watchlist import VenueWatchlist
+from predsurv.trade.watchlist import Watchlist
 from tests.kit.trading_samples import LIMITS, ME, MS, START, YES, S, V, book, fill, intent, market
 
 
@@ -77,21 +78,21 @@ class SlowFeed:
 class Nobody:
     """Hears of everything and says nothing."""
 
-    def heard(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         return None
 
-    def happened(self, event: Event, step: Step) -> None:
+    def on_step(self, event: Event, step: Step) -> None:
         return None
 
 
-def trader(folder: Path, broker: SlowBroker, clock: ManualClock) -> TradeDeps:
+def components(folder: Path, broker: SlowBroker, clock: ManualClock) -> RunComponents:
     cache = MarketCache()
     cache.add(market())
-    ledger = TradingAccount({V: Money(1_000 * MICROS)})
-    return TradeDeps(
-        engine=Engine(EngineSetup(run="run", limits=LIMITS), [Buyer()], cache, ledger),
+    account = TradingAccount({V: Money(1_000 * MICROS)})
+    return RunComponents(
+        engine=Engine(run="run", limits=LIMITS, strategies=[Buyer()], cache=cache, account=account),
         journal=OrderJournal(folder / "journal.db", durable=False),
-        tally=RunStats(),
+        stats=RunStats(),
         brokers={V: broker},
         clock=clock,
         halt=HaltFlag(folder / "halt.json"),
@@ -101,34 +102,34 @@ def trader(folder: Path, broker: SlowBroker, clock: ManualClock) -> TradeDeps:
 
 async def test_a_halt_is_not_taken_back_while_its_cancels_are_on_their_way(tmp_path: Path) -> None:
     broker = SlowBroker()
-    made = trader(tmp_path, broker, ManualClock(START))
-    control = TradeController(made, lambda event, step: None)
-    await control.open()
-    await control.take([book()])
-    assert made.engine.ledger.blotter.live_count() == 1
-    halting = asyncio.create_task(control.answer(fill("who")))
+    made = components(tmp_path, broker, ManualClock(START))
+    controller = TradeController(made, lambda event, step: None)
+    await controller.start()
+    await controller.on_batch([book()])
+    assert made.engine.account.orders.live_count() == 1
+    halting = asyncio.create_task(controller.on_account_event(fill("who")))
     await broker.asked.wait()  # halted, and the flag is raised only once the cancel has been sent
-    obeying = asyncio.create_task(control.obey())
+    obeying = asyncio.create_task(controller.apply_halt_flag())
     await asyncio.sleep(0)
     broker.may_answer.set()
     await asyncio.gather(halting, obeying)
-    assert made.engine.desk.halted
+    assert made.engine.halted
     made.journal.close()
 
 
 async def test_a_stop_does_not_wait_for_feeds_to_close(tmp_path: Path) -> None:
     broker, clock = SlowBroker(), ManualClock(START)
     broker.may_answer.set()
-    made = trader(tmp_path, broker, clock)
-    runner = TradeRunner(made, {V: SlowFeed(clock)}, {V: VenueWatchlist({YES}, 1, mirrored=True)}, Nobody())
+    made = components(tmp_path, broker, clock)
+    runner = TradeRunner(made, {V: SlowFeed(clock)}, {V: Watchlist({YES}, 1, mirrored=True)}, Nobody())
     running = asyncio.create_task(runner.run())
     for _ in range(10):
         await clock.advance(100 * MS)
     runner.stop()
-    placed = made.engine.ledger.placed
+    placed = made.engine.account.placed
     assert placed > 1
     while not running.done():
         await clock.advance(100 * MS)
     await running
-    assert made.engine.ledger.placed == placed
+    assert made.engine.account.placed == placed
     made.journal.close()

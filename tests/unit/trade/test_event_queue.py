@@ -32,12 +32,12 @@ class Worker:
 async def test_a_lane_keeps_its_order_and_finishes_when_left() -> None:
     worker = Worker()
     worker.gate.set()
-    async with EventQueue(worker, realtime=True) as router:
+    async with EventQueue(worker, realtime=True) as queue:
         for first in range(0, 30, 10):
-            assert not await router.publish(V, batch(first, 10))
-        await router.join()
-        assert router.idle()
-        await router.publish(V, batch(30, 1))
+            assert not await queue.publish(V, batch(first, 10))
+        await queue.join()
+        assert queue.idle()
+        await queue.publish(V, batch(30, 1))
     assert worker.taken == batch(0, 31)
 
 
@@ -51,44 +51,43 @@ async def test_lanes_do_not_wait_for_each_other() -> None:
             await first.wait()
         seen.append(len(events))
 
-    async with EventQueue(process, realtime=True) as router:
-        await router.publish(V, batch(0, 1))
+    async with EventQueue(process, realtime=True) as queue:
+        await queue.publish(V, batch(0, 1))
         await asyncio.sleep(0)
-        await router.publish(OTHER, batch(0, 2))
+        await queue.publish(OTHER, batch(0, 2))
         for _ in range(5):
             await asyncio.sleep(0)
         assert seen == [0, 2]
-        assert not router.idle()
+        assert not queue.idle()
         first.set()
 
 
 async def test_overflow_is_an_event_and_names_what_must_start_anew() -> None:
     worker = Worker()
-    async with EventQueue(worker, realtime=True, capacity=5) as router:
-        await router.publish(V, batch(0, 3))
+    async with EventQueue(worker, realtime=True, capacity=5) as queue:
+        await queue.publish(V, batch(0, 3))
         await asyncio.sleep(0)
-        await router.publish(V, batch(3, 5))
-        assert router.depth() == 5
-        assert not await router.publish(V, batch(8, 1))
-        assert not await router.publish(V, batch(9, 1))
+        await queue.publish(V, batch(3, 5))
+        assert not await queue.publish(V, batch(8, 1))
+        assert not await queue.publish(V, batch(9, 1))
         worker.gate.set()
-        await router.join()
-        assert await router.publish(V, batch(10, 1)) == {YES}
-        assert not await router.publish(V, batch(11, 1))
+        await queue.join()
+        assert await queue.publish(V, batch(10, 1)) == {YES}
+        assert not await queue.publish(V, batch(11, 1))
     at = START + 10
-    said = [event for event in worker.taken if isinstance(event, Dropped | Gap)]
-    assert said == [Dropped(V, at, 2), Gap(YES, at, "overflow", 1)]
-    assert worker.taken.index(said[0]) == 8
+    loss = [event for event in worker.taken if isinstance(event, Dropped | Gap)]
+    assert loss == [Dropped(V, at, 2), Gap(YES, at, "overflow", 1)]
+    assert worker.taken.index(loss[0]) == 8
     assert len(worker.taken) == 12
 
 
 async def test_a_recording_waits_and_nothing_is_lost() -> None:
     worker = Worker()
-    async with EventQueue(worker, realtime=False, capacity=5) as router:
-        await router.publish(V, batch(0, 5))
+    async with EventQueue(worker, realtime=False, capacity=5) as queue:
+        await queue.publish(V, batch(0, 5))
         await asyncio.sleep(0)
-        await router.publish(V, batch(5, 5))
-        waiting = asyncio.create_task(router.publish(V, batch(10, 5)))
+        await queue.publish(V, batch(5, 5))
+        waiting = asyncio.create_task(queue.publish(V, batch(10, 5)))
         for _ in range(3):
             await asyncio.sleep(0)
         assert not waiting.done()
@@ -102,9 +101,9 @@ async def test_a_failing_worker_is_heard() -> None:
         raise ValueError("bug")
 
     async def run() -> None:
-        async with EventQueue(broken, realtime=True) as router:
-            await router.publish(V, batch(0, 1))
-            await router.join()
+        async with EventQueue(broken, realtime=True) as queue:
+            await queue.publish(V, batch(0, 1))
+            await queue.join()
 
     with pytest.raises(ExceptionGroup) as caught:
         await run()

@@ -8,8 +8,8 @@ from predsurv.trade.kill_switch import HaltFlag, HaltRecord
 def test_raised_it_stays_with_its_first_reason(tmp_path: Path) -> None:
     flag = HaltFlag(tmp_path / "state" / "halt.json")
     assert flag.read() is None
-    flag.raise_(7, "by \x1b[31mhand")
-    flag.raise_(8, "again")
+    flag.set(7, "by \x1b[31mhand")
+    flag.set(8, "again")
     halt = HaltFlag(tmp_path / "state" / "halt.json").read()
     assert halt is not None
     assert halt.ts == 7

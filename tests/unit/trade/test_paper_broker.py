@@ -12,13 +12,13 @@ from predsurv.trade.pipeline import SimulatedBroker
 from tests.kit.trading_samples import MS, NO, START, YES, V, World, approved, book, place, resolved, shares, trade
 
 
-class Desk:
+class PaperTrading:
     """A paper broker and the market it watches."""
 
     def __init__(self, cash: int = 1_000 * MICROS) -> None:
         self.world = World().show(book())
-        self.account = Portfolio({V: Money(cash)})
-        self.broker = PaperBroker(PaperSettings(V, MS), self.world.cache, self.world.mirror, self.account)
+        self.portfolio = Portfolio({V: Money(cash)})
+        self.broker = PaperBroker(PaperSettings(V, MS), self.world.cache, self.portfolio)
 
     async def send(self, command: PlaceOrder) -> list[AccountEvent]:
         await self.broker.submit(approved(command))
@@ -30,57 +30,57 @@ def reasons(answers: list[AccountEvent]) -> list[str]:
 
 
 async def test_it_can_be_driven_and_keeps_the_account() -> None:
-    desk = Desk()
-    assert isinstance(desk.broker, SimulatedBroker)
-    answers = await desk.send(place("a", size=10))
+    paper = PaperTrading()
+    assert isinstance(paper.broker, SimulatedBroker)
+    answers = await paper.send(place("a", size=10))
     (fill,) = [answer for answer in answers if isinstance(answer, Fill)]
-    snapshot = await desk.broker.snapshot()
+    snapshot = await paper.broker.snapshot()
     assert snapshot.cash == 1_000 * MICROS - 5_100_000 - fill.fee
     assert [(position.key, position.size) for position in snapshot.positions] == [(YES, shares(10))]
     assert snapshot.ts == START + MS
 
 
 async def test_resting_orders_are_shown_and_their_cash_is_claimed() -> None:
-    desk = Desk(cash=6 * MICROS)
-    await desk.send(place("a", price=50, size=10))
-    (order,) = (await desk.broker.snapshot()).open_orders
+    paper = PaperTrading(cash=6 * MICROS)
+    await paper.send(place("a", price=50, size=10))
+    (order,) = (await paper.broker.snapshot()).open_orders
     assert (order.client_order_id, order.remaining) == ("a", shares(10))
-    assert reasons(await desk.send(place("b", price=50, size=10))) == ["insufficient_cash"]
+    assert reasons(await paper.send(place("b", price=50, size=10))) == ["insufficient_cash"]
 
 
 async def test_only_what_is_held_and_not_on_offer_can_be_sold() -> None:
-    desk = Desk()
-    assert reasons(await desk.send(place("n", side="sell"))) == ["insufficient_position"]
-    await desk.send(place("a", size=10))
-    await desk.send(place("b", side="sell", price=60, size=6))
-    assert reasons(await desk.send(place("c", side="sell", price=60, size=5))) == ["insufficient_position"]
-    assert reasons(await desk.send(place("d", side="sell", price=60, size=5, strategy=StrategyName("x")))) == [
+    paper = PaperTrading()
+    assert reasons(await paper.send(place("n", side="sell"))) == ["insufficient_position"]
+    await paper.send(place("a", size=10))
+    await paper.send(place("b", side="sell", price=60, size=6))
+    assert reasons(await paper.send(place("c", side="sell", price=60, size=5))) == ["insufficient_position"]
+    assert reasons(await paper.send(place("d", side="sell", price=60, size=5, strategy=StrategyName("x")))) == [
         "insufficient_position"
     ]
-    assert reasons(await desk.send(place("e", side="sell", price=60, size=5, key=NO))) == ["insufficient_position"]
+    assert reasons(await paper.send(place("e", side="sell", price=60, size=5, key=NO))) == ["insufficient_position"]
 
 
 async def test_what_the_market_does_reaches_orders_and_account() -> None:
-    desk = Desk()
-    await desk.send(place("a", price=49, size=10))
-    (fill,) = list(desk.broker.observe(trade(48, 4)))
+    paper = PaperTrading()
+    await paper.send(place("a", price=49, size=10))
+    (fill,) = list(paper.broker.observe(trade(48, 4)))
     assert isinstance(fill, Fill)
     event = resolved()
-    desk.world.show(event)
-    list(desk.broker.observe(event))
-    assert (await desk.broker.snapshot()).cash == 1_000 * MICROS - 4 * 490_000 + 4 * MICROS
+    paper.world.show(event)
+    list(paper.broker.observe(event))
+    assert (await paper.broker.snapshot()).cash == 1_000 * MICROS - 4 * 490_000 + 4 * MICROS
 
 
 async def test_a_changed_fee_is_charged() -> None:
-    desk, dearer = Desk(), FeeSchedule("kalshi", 140_000)
-    desk.world.show(MarketChange(V, YES.market_id, None, START, None, "fee", "{}", fee=dearer))
-    (fill,) = [answer for answer in await desk.send(place("a", size=10)) if isinstance(answer, Fill)]
+    paper, dearer = PaperTrading(), FeeSchedule("kalshi", 140_000)
+    paper.world.show(MarketChange(V, YES.market_id, None, START, None, "fee", "{}", fee=dearer))
+    (fill,) = [answer for answer in await paper.send(place("a", size=10)) if isinstance(answer, Fill)]
     assert fill.fee == taker_fee(dearer, fill.price, fill.size)
 
 
 async def test_listeners_hear_everything_until_closed() -> None:
-    desk = Desk()
-    answers = await desk.send(place("a"))
-    await desk.broker.aclose()
-    await desk.broker.aclose()
-    assert [event async for event in desk.broker.events()] == answers
+    paper = PaperTrading()
+    answers = await paper.send(place("a"))
+    await paper.broker.aclose()
+    await paper.broker.aclose()
+    assert [event async for event in paper.broker.events()] == answers

@@ -20,18 +20,18 @@ SAME = AccountSnapshot(START, Money(95 * MICROS), (Position(YES, shares(10), Mon
 
 
 def test_agreement_says_nothing() -> None:
-    assert reconcile(V, world().ledger, SAME) == ()
+    assert reconcile(V, world().account, SAME) == ()
 
 
 def test_orders_that_are_gone_are_closed_and_those_found_stay() -> None:
     made = world()
-    made.ledger.place(place("gone"), START)
-    made.ledger.place(place("there"), START)
-    there = made.ledger.blotter.live()[1]
-    (event,) = reconcile(V, made.ledger, replace(SAME, open_orders=(there,)))
+    made.account.place(place("gone"), START)
+    made.account.place(place("there"), START)
+    there = made.account.orders.live()[1]
+    (event,) = reconcile(V, made.account, replace(SAME, open_orders=(there,)))
     assert isinstance(event, OrderCancelled)
     assert event.client_order_id == "gone"
-    assert reconcile(VenueName("other"), made.ledger, AccountSnapshot(START, Money(0))) == ()
+    assert reconcile(VenueName("other"), made.account, AccountSnapshot(START, Money(0))) == ()
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_orders_that_are_gone_are_closed_and_those_found_stay() -> None:
 )
 def test_differences_are_refused_by_name(snapshot: AccountSnapshot, what: str) -> None:
     with pytest.raises(SafetyError, match=what):
-        reconcile(V, world().ledger, snapshot)
+        reconcile(V, world().account, snapshot)
 
 
 def test_an_order_we_do_not_know_is_refused() -> None:
     other = world()
-    other.ledger.place(place("theirs"), START)
+    other.account.place(place("theirs"), START)
     with pytest.raises(SafetyError, match="order theirs is not in the journal"):
-        reconcile(V, world().ledger, replace(SAME, open_orders=other.ledger.blotter.live()))
+        reconcile(V, world().account, replace(SAME, open_orders=other.account.orders.live()))

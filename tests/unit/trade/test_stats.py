@@ -6,27 +6,27 @@ from predsurv.core.num import Money
 from predsurv.core.orders import Refused
 from predsurv.engine.engine import Step
 from predsurv.engine.risk.gate import GateDecision
-from predsurv.trade.stats import RunStats, count_baskets
+from predsurv.trade.stats import RunStats, basket_stats
 from tests.kit.trading_samples import ME, NO, START, YES, World, approved, book, cancel, fill, intent, place, resolved
 
 
 def test_events_wishes_orders_and_answers() -> None:
-    tally, world = RunStats(), World()
-    tally.seen(Tick(START))
-    tally.seen(book(ts=START + 1))
-    tally.seen(book(ts=START + 9))
-    assert (tally.ticks, tally.events, tally.first, tally.last) == (1, 2, START + 1, START + 9)
-    tally.decided(
+    stats, world = RunStats(), World()
+    stats.count_event(Tick(START))
+    stats.count_event(book(ts=START + 1))
+    stats.count_event(book(ts=START + 9))
+    assert (stats.ticks, stats.events, stats.first, stats.last) == (1, 2, START + 1, START + 9)
+    stats.count_step(
         Step(
             (GateDecision(approved(place()), intent()), GateDecision(approved(cancel()), None)),
             (Refused(START, intent(), "cash", "no"),),
         )
     )
-    world.ledger.place(place(), START)
-    tally.answered(fill(fee=Money(3)), world.ledger)
-    tally.answered(OrderRejected(YES, START, ClientOrderId("o1"), "no"), world.ledger)
-    tally.answered(fill("who"), world.ledger)
-    counts = tally.of(ME)
+    world.account.place(place(), START)
+    stats.count_account_event(fill(fee=Money(3)), world.account)
+    stats.count_account_event(OrderRejected(YES, START, ClientOrderId("o1"), "no"), world.account)
+    stats.count_account_event(fill("who"), world.account)
+    counts = stats.of(ME)
     assert (counts.intents, counts.orders, counts.fills, counts.rejected, counts.fees) == (2, 1, 1, 1, 3)
     assert counts.traded == 5_100_000
     assert counts.signals == {"test": 2}
@@ -34,18 +34,18 @@ def test_events_wishes_orders_and_answers() -> None:
 
 
 def test_baskets_count_once_complete_and_earn_once_over() -> None:
-    ledger = World().ledger
+    account = World().account
     for group in ("good", "bad", "early"):
         ts = START - 1 if group == "early" else START
-        ledger.place(place(f"{group}1", group=group), ts)
-        ledger.place(place(f"{group}2", key=NO, group=group), ts)
-    ledger.apply(fill("good1", price=45))
-    ledger.apply(fill("good2", price=50, key=NO))
-    ledger.apply(fill("bad1", price=45))
-    count = count_baskets(ledger, START)[ME]
+        account.place(place(f"{group}1", group=group), ts)
+        account.place(place(f"{group}2", key=NO, group=group), ts)
+    account.apply(fill("good1", price=45))
+    account.apply(fill("good2", price=50, key=NO))
+    account.apply(fill("bad1", price=45))
+    count = basket_stats(account, START)[ME]
     assert (count.found, count.filled, count.settled) == (2, 1, 0)
-    ledger.settle(resolved())
-    count = count_baskets(ledger, START)[ME]
+    account.settle(resolved())
+    count = basket_stats(account, START)[ME]
     assert (count.found, count.filled, count.settled) == (2, 1, 1)
     assert count.pnl == 500_000 + 5_500_000
-    assert count_baskets(ledger)[ME].found == 3
+    assert basket_stats(account)[ME].found == 3

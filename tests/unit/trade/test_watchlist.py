@@ -9,7 +9,7 @@ from predsurv.core.events import MarketChange
 from predsurv.core.ids import EventId, InstrumentId
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Money
-from predsurv.trade.watchlist import VenueWatchlist, choose, keys_to_watch
+from predsurv.trade.watchlist import Watchlist, keys_to_watch, select_markets
 from tests.kit.trading_samples import START, YES, V, market, resolved
 
 
@@ -22,20 +22,20 @@ def event(name: str, count: int, volume: int = 0, **changes: Any) -> list[Market
 
 def test_exclusive_events_come_first_then_volume() -> None:
     race, single, big = event("race", 3, 1, mutually_exclusive=True), event("a", 1, 5), event("b", 1, 9)
-    chosen = choose([*single, *big, *race], 4, mirrored=True)
+    chosen = select_markets([*single, *big, *race], 4, mirrored=True)
     assert {key.market_id for key in chosen.keys} == {"race0", "race1", "race2", "b0"}
     assert chosen.markets[:3] == tuple(race)
 
 
 def test_an_event_that_does_not_fit_leaves_room_for_smaller_ones() -> None:
-    chosen = choose([*event("race", 3, mutually_exclusive=True), *event("a", 1)], 2, mirrored=True)
+    chosen = select_markets([*event("race", 3, mutually_exclusive=True), *event("a", 1)], 2, mirrored=True)
     assert {key.market_id for key in chosen.keys} == {"a0"}
 
 
 def test_closed_siblings_are_known_and_not_watched() -> None:
     race = event("race", 2, mutually_exclusive=True)
     closed = market("race9", event_id=EventId("race"), mutually_exclusive=True, status="closed")
-    chosen = choose([*race, closed], 10, mirrored=True)
+    chosen = select_markets([*race, closed], 10, mirrored=True)
     assert closed in chosen.markets
     assert len(chosen.keys) == 2
 
@@ -56,7 +56,7 @@ def test_capacity_holds_and_no_event_is_split(sizes: list[tuple[int, int, bool]]
         for number, (count, volume, exclusive) in enumerate(sizes)
         for each in event(f"e{number}-", count, volume, mutually_exclusive=exclusive)
     ]
-    chosen = choose(markets, capacity, mirrored=True)
+    chosen = select_markets(markets, capacity, mirrored=True)
     assert len(chosen.keys) <= capacity
     watched = {key.market_id for key in chosen.keys}
     for number, (count, *_) in enumerate(sizes):
@@ -69,25 +69,25 @@ def test_what_is_held_takes_its_places_first() -> None:
     sibling = market("sibling", event_id=EventId("e9"), status="closed")
     unknown = market("unknown").key(1)
     held = frozenset({gone.key(1), unknown})
-    chosen = choose([*race, *single, gone, sibling], 3, mirrored=True, held=held)
+    chosen = select_markets([*race, *single, gone, sibling], 3, mirrored=True, held=held)
     assert chosen.keys == {gone.key(0), unknown, single[0].key(0)}
     assert set(chosen.markets) == {gone, sibling, *single}
-    assert choose([*race, *single, gone], 3, mirrored=False, held=held).keys == held
-    assert choose([*race, gone], 1, mirrored=True, held=held).keys == {gone.key(0), unknown}, "whatever fits"
+    assert select_markets([*race, *single, gone], 3, mirrored=False, held=held).keys == held
+    assert select_markets([*race, gone], 1, mirrored=True, held=held).keys == {gone.key(0), unknown}, "whatever fits"
     own = frozenset({race[0].key(0)})
-    assert len(choose(race, 2, mirrored=True, held=own).keys) == 2, "no place is taken twice"
+    assert len(select_markets(race, 2, mirrored=True, held=own).keys) == 2, "no place is taken twice"
 
 
 def test_new_listings_join_and_resolved_markets_leave() -> None:
-    interest = VenueWatchlist({YES}, 2, mirrored=True)
+    watchlist = Watchlist({YES}, 2, mirrored=True)
 
     def listed(name: str) -> MarketChange:
         return MarketChange(V, market(name).market_id, None, START, None, "created", "{}", market(name))
 
-    assert interest.follow([listed("n")])
-    assert interest.keys == {YES, market("n").key(0)}
-    assert not interest.follow([listed("too many")])
-    assert interest.follow([listed("n")]), "it may not have been known when it was asked for"
-    assert interest.follow([resolved()])
-    assert interest.keys == {market("n").key(0)}
-    assert not interest.follow([resolved()])
+    assert watchlist.update([listed("n")])
+    assert watchlist.keys == {YES, market("n").key(0)}
+    assert not watchlist.update([listed("too many")])
+    assert watchlist.update([listed("n")]), "it may not have been known when it was asked for"
+    assert watchlist.update([resolved()])
+    assert watchlist.keys == {market("n").key(0)}
+    assert not watchlist.update([resolved()])

@@ -9,10 +9,10 @@ from predsurv.cli.commands.demo import DatasetSummary, prepare, shortcomings, ta
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, PredsurvError
 from predsurv.core.num import Money
-from predsurv.trade.stats import GroupCounts
+from predsurv.trade.stats import BasketStats
 
 FULL = [DatasetSummary("trades", 1, 1, 1)]
-GOOD = GroupCounts(found=2, filled=1, settled=1, pnl=Money(1))
+GOOD = BasketStats(found=2, filled=1, settled=1, pnl=Money(1))
 
 
 def test_its_configuration_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,13 +50,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         (FULL, [GOOD], []),
         ([DatasetSummary("trades", 0, 0, 0)], [GOOD], ["trades is empty"]),
         (FULL, [], ["no basket was found"]),
-        (FULL, [GroupCounts(found=1)], ["no basket was filled"]),
-        (FULL, [GroupCounts(found=1, filled=1)], ["no basket settled with a profit"]),
-        (FULL, [GroupCounts(found=1, filled=1, settled=1, pnl=Money(-1))], ["no basket settled with a profit"]),
+        (FULL, [BasketStats(found=1)], ["no basket was filled"]),
+        (FULL, [BasketStats(found=1, filled=1)], ["no basket settled with a profit"]),
+        (FULL, [BasketStats(found=1, filled=1, settled=1, pnl=Money(-1))], ["no basket settled with a profit"]),
     ],
 )
 def test_what_a_demo_has_to_show(
-    datasets: list[DatasetSummary], baskets: list[GroupCounts], missing: list[str]
+    datasets: list[DatasetSummary], baskets: list[BasketStats], missing: list[str]
 ) -> None:
     assert shortcomings(datasets, baskets) == missing
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, MarketResolved, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
-from predsurv.core.records import BookTop, Coverage, Record, unpack_levels
+from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.state.book import Book
+from tests.kit.packed_levels import unpack_levels
 from tests.kit.recorder_samples import (
     KEYS,
     POLICY,

@@ -2,7 +2,8 @@
 
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.collect.recording.snapshots import SnapshotSampler
-from predsurv.core.records import BookTop, Record, unpack_levels
+from predsurv.core.records import BookTop, Record
+from tests.kit.packed_levels import unpack_levels
 from tests.kit.recorder_samples import START, A, S, book, delta
 
 

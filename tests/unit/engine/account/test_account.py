@@ -10,49 +10,49 @@ from predsurv.engine.account.account import TradingAccount
 from tests.kit.trading_samples import ME, START, YES, V, fill, place, resolved
 
 
-def ledger() -> TradingAccount:
+def account() -> TradingAccount:
     made = TradingAccount({V: Money(100 * MICROS)})
     made.place(place(group="g"), START)
     return made
 
 
 def test_a_fill_moves_order_holding_and_basket() -> None:
-    made = ledger()
+    made = account()
     assert made.apply(OrderAccepted(YES, START, ClientOrderId("o1"), OrderId("v"))) == "applied"
     assert made.apply(fill(size=4, price=50)) == "applied"
     assert made.apply(fill(size=4, price=50)) == "duplicate"
     assert made.portfolio.cash(V) == 98 * MICROS
-    assert made.baskets.all()[0].cash == -2 * MICROS
+    assert made.groups.all()[0].cash == -2 * MICROS
     assert made.placed == 1
 
 
 def test_settlement_pays_holding_and_basket() -> None:
-    made = ledger()
+    made = account()
     made.apply(fill(size=4, price=50))
     (done,) = made.settle(resolved())
-    assert (done.paid, made.baskets.all()[0].cash) == (4 * MICROS, 2 * MICROS)
+    assert (done.paid, made.groups.all()[0].cash) == (4 * MICROS, 2 * MICROS)
     made.apply(fill(size=1, price=50, trade_id="late"))
-    assert made.portfolio.lots.held(ME, YES) is None
+    assert made.portfolio.positions.get(ME, YES) is None
     made.forget_payouts()
     made.apply(fill(size=1, price=50, trade_id="later"))
-    assert made.portfolio.lots.held(ME, YES) is not None
+    assert made.portfolio.positions.get(ME, YES) is not None
 
 
 def test_a_sale_of_what_is_not_held_changes_nothing() -> None:
-    made = ledger()
+    made = account()
     made.place(place("s", side="sell"), START)
-    before = made.blotter.order(ClientOrderId("s"))
+    before = made.orders.get(ClientOrderId("s"))
     with pytest.raises(BrokenInvariant):
         made.apply(fill("s", size=4, side="sell"))
-    assert made.blotter.order(ClientOrderId("s")) == before
+    assert made.orders.get(ClientOrderId("s")) == before
 
 
 def test_fills_of_orders_that_are_not_ours_are_foreign() -> None:
-    assert ledger().apply(fill("who")) == "foreign"
+    assert account().apply(fill("who")) == "foreign"
 
 
 def test_an_order_without_a_group_is_in_no_basket() -> None:
     made = TradingAccount({V: Money(100 * MICROS)})
     made.place(place(), START)
     assert made.apply(fill()) == "applied"
-    assert made.baskets.all() == ()
+    assert made.groups.all() == ()

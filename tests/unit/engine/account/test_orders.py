@@ -17,7 +17,7 @@ from predsurv.core.ids import ClientOrderId, OrderId, TradeId
 from predsurv.core.num import MICROS
 from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order
 from predsurv.engine.account import orders as module
-from predsurv.engine.account.orders import OrderStore
+from predsurv.engine.account.orders import Orders
 from tests.kit.trading_samples import ME, START, YES, fill, place, shares
 
 ID = ClientOrderId("o1")
@@ -27,25 +27,25 @@ CANCELLED = OrderCancelled(YES, START, ID, "requested")
 UNKNOWN = OrderUnknown(YES, START, ID, "time-out")
 
 
-def placed(*events: AccountEvent) -> OrderStore:
-    blotter = OrderStore()
-    blotter.place(place(), START)
+def placed(*events: AccountEvent) -> Orders:
+    orders = Orders()
+    orders.place(place(), START)
     for event in events:
-        blotter.apply(event)
-    return blotter
+        orders.apply(event)
+    return orders
 
 
-def order(blotter: OrderStore) -> Order:
-    found = blotter.order(ID)
+def order(orders: Orders) -> Order:
+    found = orders.get(ID)
     assert found is not None
     return found
 
 
 def test_a_placed_order_is_pending_and_live() -> None:
-    blotter = placed()
-    assert order(blotter).state == "pending"
-    assert blotter.live() == blotter.live_of(ME) == (order(blotter),)
-    assert blotter.live_count() == 1
+    orders = placed()
+    assert order(orders).state == "pending"
+    assert orders.live() == orders.live_of(ME) == (order(orders),)
+    assert orders.live_count() == 1
 
 
 def test_an_id_is_used_once() -> None:
@@ -54,63 +54,63 @@ def test_an_id_is_used_once() -> None:
 
 
 def test_partial_fills_add_up_to_filled() -> None:
-    blotter = placed(ACCEPTED, fill(size=4))
-    assert (order(blotter).state, order(blotter).remaining) == ("open", shares(6))
-    blotter.apply(fill(size=6, trade_id=TradeId("o1.2")))
-    assert order(blotter).state == "filled"
-    assert blotter.live() == ()
+    orders = placed(ACCEPTED, fill(size=4))
+    assert (order(orders).state, order(orders).remaining) == ("open", shares(6))
+    orders.apply(fill(size=6, trade_id=TradeId("o1.2")))
+    assert order(orders).state == "filled"
+    assert orders.live() == ()
 
 
 def test_a_fill_before_the_acknowledgement_is_proof_enough() -> None:
-    blotter = placed(fill(size=10))
-    assert blotter.apply(ACCEPTED) == "stale"
-    assert order(blotter).state == "filled"
-    assert order(blotter).order_id == "v1"
+    orders = placed(fill(size=10))
+    assert orders.apply(ACCEPTED) == "stale"
+    assert order(orders).state == "filled"
+    assert order(orders).order_id == "v1"
 
 
 def test_unknown_counts_as_live_until_proved() -> None:
-    blotter = placed(UNKNOWN)
-    assert blotter.live_count() == 1
-    blotter.apply(REJECTED)
-    assert blotter.live_count() == 0
+    orders = placed(UNKNOWN)
+    assert orders.live_count() == 1
+    orders.apply(REJECTED)
+    assert orders.live_count() == 0
 
 
 def test_a_late_fill_of_a_lost_order_counts() -> None:
-    blotter = placed(CANCELLED, fill(size=4))
-    assert (order(blotter).state, order(blotter).filled) == ("cancelled", shares(4))
+    orders = placed(CANCELLED, fill(size=4))
+    assert (order(orders).state, order(orders).filled) == ("cancelled", shares(4))
     assert order(placed(REJECTED, fill(size=4))).state == "open"
     assert order(placed(REJECTED, fill(size=10))).state == "filled"
 
 
 def test_a_trade_counts_once() -> None:
-    blotter = placed(fill(size=4))
-    assert blotter.booked(fill(size=4))
-    assert blotter.apply(fill(size=4)) == "duplicate"
-    assert order(blotter).filled == shares(4)
+    orders = placed(fill(size=4))
+    assert orders.has_fill(fill(size=4))
+    assert orders.apply(fill(size=4)) == "duplicate"
+    assert order(orders).filled == shares(4)
 
 
 @pytest.mark.parametrize("wrong", [fill(size=11), fill(size=0), fill(size=1, side="sell")])
 def test_a_fill_that_cannot_be_is_refused_whole(wrong: Fill) -> None:
-    blotter = placed(ACCEPTED)
+    orders = placed(ACCEPTED)
     with pytest.raises(BrokenInvariant, match="does not fit"):
-        blotter.apply(wrong)
-    assert order(blotter).filled == 0
+        orders.apply(wrong)
+    assert order(orders).filled == 0
 
 
 def test_what_is_not_ours_is_said_to_be_foreign() -> None:
-    assert OrderStore().apply(ACCEPTED) == "foreign"
-    assert OrderStore().apply(fill()) == "foreign"
+    assert Orders().apply(ACCEPTED) == "foreign"
+    assert Orders().apply(fill()) == "foreign"
 
 
 def test_finished_orders_and_trades_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FINISHED_KEPT_MAX", 2)
     monkeypatch.setattr(module, "TRADES_KEPT_MAX", 2)
-    blotter = OrderStore()
+    orders = Orders()
     for name in ("a", "b", "c"):
-        blotter.place(place(name), START)
-        blotter.apply(fill(name, size=10))
-    assert [blotter.order(ClientOrderId(name)) is None for name in ("a", "b", "c")] == [True, False, False]
-    assert not blotter.booked(fill("a"))
+        orders.place(place(name), START)
+        orders.apply(fill(name, size=10))
+    assert [orders.get(ClientOrderId(name)) is None for name in ("a", "b", "c")] == [True, False, False]
+    assert not orders.has_fill(fill("a"))
 
 
 answers = st.one_of(
@@ -123,26 +123,26 @@ answers = st.one_of(
 
 @given(st.lists(answers, max_size=20))
 def test_every_change_is_in_the_table_and_no_order_overfills(events: list[AccountEvent]) -> None:
-    blotter = placed()
+    orders = placed()
     for event in events:
-        before = order(blotter)
+        before = order(orders)
         try:
-            done = blotter.apply(event)
+            done = orders.apply(event)
         except BrokenInvariant:
-            assert order(blotter) == before
+            assert order(orders) == before
             continue
-        after = order(blotter)
+        after = order(orders)
         assert after.filled <= after.size
-        assert (after.state in LIVE_STATES) == bool(blotter.live())
+        assert (after.state in LIVE_STATES) == bool(orders.live())
         if done == "applied" and after.state != before.state:
             assert after.state in TRANSITIONS[before.state] or isinstance(event, Fill)
 
 
 @given(st.permutations([1, 2, 3, 4]), st.lists(st.integers(0, 3), max_size=6))
 def test_the_result_depends_on_the_set_of_trades_only(sequence: list[int], again: list[int]) -> None:
-    blotter = placed(ACCEPTED)
+    orders = placed(ACCEPTED)
     trades = [fill(size=number, trade_id=TradeId(str(number))) for number in sequence]
     for trade in [*trades, *(trades[index] for index in again)]:
-        blotter.apply(trade)
-    assert order(blotter).filled == 10 * MICROS
-    assert order(blotter).state == "filled"
+        orders.apply(trade)
+    assert order(orders).filled == 10 * MICROS
+    assert order(orders).state == "filled"

@@ -19,7 +19,7 @@ def test_buying_costs_price_and_fee() -> None:
     portfolio = Portfolio({V: CASH})
     portfolio.fill(ME, fill(size=10, price=50, fee=Money(7)))
     assert portfolio.cash(V) == CASH - 5 * MICROS - 7
-    position = portfolio.lots.held(ME, YES)
+    position = portfolio.positions.get(ME, YES)
     assert position is not None
     assert (position.size, position.cost) == (shares(10), 5 * MICROS)
 
@@ -29,8 +29,8 @@ def test_selling_realises_against_average_cost() -> None:
     portfolio.fill(ME, fill(size=10, price=40))
     portfolio.fill(ME, fill(size=10, price=60))
     portfolio.fill(ME, fill(size=5, price=70, side="sell"))
-    assert portfolio.earnings[ME].realised == 1 * MICROS
-    assert portfolio.lots.positions()[0].cost == 7_500_000
+    assert portfolio.pnl[ME].realised == 1 * MICROS
+    assert portfolio.positions.totals()[0].cost == 7_500_000
 
 
 def test_more_cannot_be_sold_than_is_held() -> None:
@@ -40,7 +40,7 @@ def test_more_cannot_be_sold_than_is_held() -> None:
         portfolio.fill(ME, fill(size=11, side="sell"))
     with pytest.raises(BrokenInvariant):
         portfolio.fill(OTHER, fill(size=1, side="sell"))
-    assert portfolio.lots.positions()[0].size == shares(10)
+    assert portfolio.positions.totals()[0].size == shares(10)
 
 
 @pytest.mark.parametrize(("payout", "realised"), [(MICROS, 5), (0, -5), (MICROS // 2, 0), (700_000, 2)])
@@ -50,16 +50,16 @@ def test_settlement_pays_win_loss_void_and_scalar(payout: int, realised: int) ->
     event = MarketResolved(V, YES.market_id, START, None, ((YES.instrument_id, Price(payout)),), payout == MICROS // 2)
     (done,) = portfolio.settle(event)
     assert done.paid == payout * 10
-    assert portfolio.earnings[ME].realised == realised * MICROS
+    assert portfolio.pnl[ME].realised == realised * MICROS
     assert portfolio.settle(event) == ()
-    assert portfolio.lots.positions() == ()
+    assert portfolio.positions.totals() == ()
 
 
 def test_an_outcome_without_a_payout_stays_held() -> None:
     portfolio = Portfolio({V: CASH})
     portfolio.fill(ME, fill(key=NO))
     assert portfolio.settle(MarketResolved(V, YES.market_id, START, None, ((YES.instrument_id, Price(0)),))) == ()
-    assert portfolio.lots.held(ME, NO) is not None
+    assert portfolio.positions.get(ME, NO) is not None
 
 
 def test_a_fill_announced_after_settlement_is_paid_at_once() -> None:
@@ -74,11 +74,11 @@ def test_a_fill_announced_after_settlement_is_paid_at_once() -> None:
 
 def test_endowing_gives_the_first_cash_only() -> None:
     portfolio = Portfolio({})
-    portfolio.endow(V, CASH)
-    portfolio.endow(V, Money(1))
+    portfolio.fund(V, CASH)
+    portfolio.fund(V, Money(1))
     assert portfolio.cash(V) == CASH
     assert portfolio.venues() == (V,)
-    assert not portfolio.traded(V, YES.market_id)
+    assert not portfolio.has_traded(V, YES.market_id)
 
 
 KEYS = (*market("m").keys(), *market("n").keys())
@@ -118,10 +118,10 @@ def test_money_is_conserved_to_the_last_unit(steps: list[tuple[StrategyName, Fil
         try:
             portfolio.fill(strategy, event)
         except BrokenInvariant:
-            held = portfolio.lots.held(strategy, event.key)
+            held = portfolio.positions.get(strategy, event.key)
             assert event.side == "sell"
             assert held is None or held.size < event.size
-    cost = sum(position.cost for position in portfolio.lots.positions())
-    earned = portfolio.earnings.values()
+    cost = sum(position.cost for position in portfolio.positions.totals())
+    earned = portfolio.pnl.values()
     assert portfolio.cash(V) + cost + sum(each.fees for each in earned) - sum(each.realised for each in earned) == CASH
-    assert all(position.size > 0 and position.cost >= 0 for position in portfolio.lots.positions())
+    assert all(position.size > 0 and position.cost >= 0 for position in portfolio.positions.totals())

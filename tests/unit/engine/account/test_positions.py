@@ -16,20 +16,20 @@ def test_strategies_hold_apart_and_add_up() -> None:
     lots.add(ME, YES, Size(3), Money(30))
     lots.add(OTHER, YES, Size(2), Money(10))
     lots.add(ME, NO, Size(1), Money(1))
-    assert [(p.size, p.cost) for p in lots.positions()] == [(5, 40), (1, 1)]
-    assert [name for name, _ in lots.holders(YES)] == [ME, OTHER]
-    assert len(list(lots.holdings())) == 3
-    assert lots.take(OTHER, YES, Size(2)) == 10
-    assert [name for name, _ in lots.holders(YES)] == [ME]
-    assert lots.keys_of(V, YES.market_id) == (YES, NO)
+    assert [(p.size, p.cost) for p in lots.totals()] == [(5, 40), (1, 1)]
+    assert [name for name, _ in lots.by_strategy(YES)] == [ME, OTHER]
+    assert len(list(lots.all())) == 3
+    assert lots.remove(OTHER, YES, Size(2)) == 10
+    assert [name for name, _ in lots.by_strategy(YES)] == [ME]
+    assert lots.instruments(V, YES.market_id) == (YES, NO)
 
 
 def test_the_last_share_takes_the_rest_of_the_cost() -> None:
     lots = Positions()
     lots.add(ME, YES, Size(3), Money(10))
-    assert [lots.take(ME, YES, Size(1)) for _ in range(3)] == [3, 3, 4]
-    assert lots.held(ME, YES) is None
-    assert lots.positions() == ()
+    assert [lots.remove(ME, YES, Size(1)) for _ in range(3)] == [3, 3, 4]
+    assert lots.get(ME, YES) is None
+    assert lots.totals() == ()
 
 
 @given(st.integers(1, 10**12), st.integers(0, 10**12), st.data())
@@ -37,7 +37,7 @@ def test_costs_never_go_negative_or_get_lost(size: int, cost: int, data: st.Data
     lots = Positions()
     lots.add(ME, YES, Size(size), Money(cost))
     taken = data.draw(st.integers(1, size))
-    removed = lots.take(ME, YES, Size(taken))
-    left = lots.held(ME, YES)
+    removed = lots.remove(ME, YES, Size(taken))
+    left = lots.get(ME, YES)
     assert 0 <= removed <= cost
     assert removed + (0 if left is None else left.cost) == cost

@@ -9,30 +9,30 @@ CASH = 10_000 * MICROS
 
 def test_holdings_are_worth_the_best_bid_or_where_it_was_or_their_cost() -> None:
     world = World().hold(10, price=50)
-    worth = world.desk.worth
-    assert worth.mark(YES) is None
-    assert worth.equity() == CASH
+    valuation = world.risk.valuation
+    assert valuation.mark(YES) is None
+    assert valuation.equity() == CASH
     world.show(book(bids=((40, 5),)))
-    assert (worth.mark(YES), worth.equity()) == (cents(40), CASH - MICROS)
+    assert (valuation.mark(YES), valuation.equity()) == (cents(40), CASH - MICROS)
     world.show(gap())
-    assert worth.equity() == CASH - MICROS
+    assert valuation.equity() == CASH - MICROS
     world.show(book(bids=()))
-    assert (worth.mark(YES), worth.equity()) == (0, CASH - 5 * MICROS)
+    assert (valuation.mark(YES), valuation.equity()) == (0, CASH - 5 * MICROS)
 
 
 def test_a_mirrored_holding_is_worth_what_the_first_outcome_asks() -> None:
     world = World().hold(10, price=50, key=NO).show(book(asks=((51, 5),)))
-    assert world.desk.worth.mark(NO) == cents(49)
+    assert world.risk.valuation.mark(NO) == cents(49)
 
 
 def test_the_loss_counts_from_the_days_first_equity() -> None:
     world = World().hold(10, price=50)
-    worth = world.desk.worth
-    assert worth.turn_day(START) == CASH
-    assert worth.turn_day(START + 1) is None
+    valuation = world.risk.valuation
+    assert valuation.roll_day(START) == CASH
+    assert valuation.roll_day(START + 1) is None
     world.show(book(bids=((40, 5),)))
-    assert worth.day_loss() == MICROS
-    assert worth.turn_day(START + DAY) == CASH - MICROS
-    assert worth.day_loss() == 0
-    worth.begin_day(START, Money(CASH + 5))
-    assert worth.day_loss() == MICROS + 5
+    assert valuation.day_loss() == MICROS
+    assert valuation.roll_day(START + DAY) == CASH - MICROS
+    assert valuation.day_loss() == 0
+    valuation.begin_day(START, Money(CASH + 5))
+    assert valuation.day_loss() == MICROS + 5

@@ -24,42 +24,42 @@ def resting(level: int, size: int = 10, side: str = "bid") -> QueuePosition:
 
 def test_trades_eat_the_queue_first() -> None:
     order = resting(100)
-    assert order.traded(60) == 0
-    order.resized(Size(40))
-    assert order.traded(45) == 5
+    assert order.on_trade(60) == 0
+    order.on_level_size(Size(40))
+    assert order.on_trade(45) == 5
 
 
 def test_the_level_change_may_come_before_its_trade() -> None:
     order = resting(100)
-    order.resized(Size(60))
-    assert order.traded(40) == 0
-    order.resized(Size(20))
-    assert order.traded(40) == 0
-    order.resized(Size(0))
-    assert order.traded(25) == 5
+    order.on_level_size(Size(60))
+    assert order.on_trade(40) == 0
+    order.on_level_size(Size(20))
+    assert order.on_trade(40) == 0
+    order.on_level_size(Size(0))
+    assert order.on_trade(25) == 5
 
 
 def test_cancels_behind_us_do_not_advance_us_and_a_shrunken_level_does() -> None:
     order = resting(100)
-    order.resized(Size(180))
-    order.resized(Size(100))
-    assert order.traded(50) == 0
+    order.on_level_size(Size(180))
+    order.on_level_size(Size(100))
+    assert order.on_trade(50) == 0
     behind = resting(100)
-    behind.resized(Size(10))
-    behind.dropped = 0  # long ago
-    assert behind.traded(15) == 5
+    behind.on_level_size(Size(10))
+    behind.unexplained = 0  # long ago
+    assert behind.on_trade(15) == 5
 
 
 def test_no_more_than_what_is_left_reaches_us() -> None:
-    assert resting(0, size=3).traded(100) == 3
+    assert resting(0, size=3).on_trade(100) == 3
 
 
 @pytest.mark.parametrize(("side", "better", "worse"), [("bid", 49, 51), ("ask", 51, 49)])
 def test_what_trades_through_and_what_crosses(side: str, better: int, worse: int) -> None:
     order = resting(0, side=side)
-    assert order.beats(cents(better))
-    assert not order.beats(cents(50))
-    assert not order.beats(cents(worse))
+    assert order.better_than(cents(better))
+    assert not order.better_than(cents(50))
+    assert not order.better_than(cents(worse))
     assert order.crossed_by(cents(50))
     assert not order.crossed_by(cents(worse))
 
@@ -79,14 +79,14 @@ def test_a_fill_needs_the_volume_ahead_to_have_traded_or_left(level: int, steps:
         surplus = volume - taken
         for say_trade in (trade_first, not trade_first):
             if say_trade:
-                filled += order.traded(taken + surplus)
+                filled += order.on_trade(taken + surplus)
             else:
-                order.resized(Size(total))
+                order.on_level_size(Size(total))
     assert filled <= max(sum(volume for _, volume in steps) - level, 0)
 
 
 def test_joining_again_means_the_end_of_the_line() -> None:
     order = resting(5)
-    order.traded(5)
+    order.on_trade(5)
     order.join(shares(1))
-    assert order.traded(1_000) == 0
+    assert order.on_trade(1_000) == 0

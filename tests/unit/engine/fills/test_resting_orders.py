@@ -3,7 +3,7 @@
 from predsurv.core.ids import ClientOrderId
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.queue_position import QueuePosition
-from predsurv.engine.fills.resting_orders import RestingFill, RestingOrders
+from predsurv.engine.fills.resting_orders import MakerFill, RestingOrders
 from predsurv.state.book import Book
 from tests.kit.trading_samples import NO, YES, V, book, cents, delta, gap, place, shares, trade
 
@@ -25,87 +25,87 @@ def shown() -> Book:
     return made
 
 
-def sizes(hits: list[RestingFill]) -> list[tuple[str, int]]:
-    return [(hit.order.command.client_order_id, hit.size) for hit in hits]
+def sizes(fills: list[MakerFill]) -> list[tuple[str, int]]:
+    return [(each.order.command.client_order_id, each.size) for each in fills]
 
 
 def test_behind_the_queue_then_at_its_front() -> None:
-    passive, source = RestingOrders(ConsumedLiquidity()), shown()
-    passive.add(order(), source)
-    assert sizes(list(passive.on_trade(trade(49, 100)))) == []
-    assert sizes(list(passive.on_trade(trade(49, 4)))) == [("o1", shares(4))]
-    assert sizes(list(passive.on_trade(trade(49, 100)))) == [("o1", shares(6))]
-    assert not passive.watches(YES)
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(order(), source)
+    assert sizes(list(resting_orders.on_trade(trade(49, 100)))) == []
+    assert sizes(list(resting_orders.on_trade(trade(49, 4)))) == [("o1", shares(4))]
+    assert sizes(list(resting_orders.on_trade(trade(49, 100)))) == [("o1", shares(6))]
+    assert resting_orders.all() == ()
 
 
 def test_a_trade_through_our_price_fills_without_waiting() -> None:
-    passive = RestingOrders(ConsumedLiquidity())
-    passive.add(order(), shown())
-    assert sizes(list(passive.on_trade(trade(48, 3)))) == [("o1", shares(3))]
+    resting_orders = RestingOrders(ConsumedLiquidity())
+    resting_orders.add(order(), shown())
+    assert sizes(list(resting_orders.on_trade(trade(48, 3)))) == [("o1", shares(3))]
 
 
 def test_trades_on_our_own_side_or_of_unknown_side_at_our_price_do_nothing() -> None:
-    passive = RestingOrders(ConsumedLiquidity())
-    passive.add(order(price=50), shown())
-    assert list(passive.on_trade(trade(50, 100, taker="buy"))) == []
-    assert list(passive.on_trade(trade(50, 100, taker=None))) == []
-    assert sizes(list(passive.on_trade(trade(49, 1, taker=None)))) == [("o1", shares(1))]
+    resting_orders = RestingOrders(ConsumedLiquidity())
+    resting_orders.add(order(price=50), shown())
+    assert list(resting_orders.on_trade(trade(50, 100, taker="buy"))) == []
+    assert list(resting_orders.on_trade(trade(50, 100, taker=None))) == []
+    assert sizes(list(resting_orders.on_trade(trade(49, 1, taker=None)))) == [("o1", shares(1))]
 
 
 def test_better_priced_orders_come_first_and_share_the_volume() -> None:
-    passive, source = RestingOrders(ConsumedLiquidity()), shown()
-    passive.add(order("late", price=50, arrival=2), source)
-    passive.add(order("first", price=50, arrival=1), source)
-    passive.add(order("worse", price=48, arrival=0), source)
-    assert sizes(list(passive.on_trade(trade(50, 15)))) == [("first", shares(10)), ("late", shares(5))]
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(order("late", price=50, arrival=2), source)
+    resting_orders.add(order("first", price=50, arrival=1), source)
+    resting_orders.add(order("worse", price=48, arrival=0), source)
+    assert sizes(list(resting_orders.on_trade(trade(50, 15)))) == [("first", shares(10)), ("late", shares(5))]
 
 
 def test_the_opposite_side_coming_to_us_trades_with_us_once() -> None:
-    passive, source = RestingOrders(ConsumedLiquidity()), shown()
-    passive.add(order(), source)
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(order(), source)
     source.apply(delta("bid", 49, 0))
     source.apply(event := delta("ask", 49, 6))
-    assert sizes(list(passive.on_delta(event, source))) == [("o1", shares(6))]
-    assert list(passive.on_delta(delta("ask", 60, 1), source)) == []
+    assert sizes(list(resting_orders.on_delta(event, source))) == [("o1", shares(6))]
+    assert list(resting_orders.on_delta(delta("ask", 60, 1), source)) == []
     asks = order("a", price=48, side="ask")
-    passive.add(asks, source)
+    resting_orders.add(asks, source)
     source.apply(event := delta("bid", 48, 2))
-    assert sizes(list(passive.on_delta(event, source))) == [("a", shares(2))]
+    assert sizes(list(resting_orders.on_delta(event, source))) == [("a", shares(2))]
 
 
 def test_a_gap_sends_us_to_the_end_of_the_queue() -> None:
-    passive, source = RestingOrders(ConsumedLiquidity()), shown()
-    passive.add(resting := order(), source)
-    list(passive.on_trade(trade(49, 90)))
-    passive.on_gap(gap(key=NO))
-    passive.on_gap(gap())
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(resting := order(), source)
+    list(resting_orders.on_trade(trade(49, 90)))
+    resting_orders.on_gap(gap(key=NO))
+    resting_orders.on_gap(gap())
     source.apply(book())
-    assert list(passive.on_book(source)) == []
+    assert list(resting_orders.on_snapshot(source)) == []
     assert resting.ahead == shares(100)
     source.apply(book(bids=((49, 30),)))
-    assert list(passive.on_book(source)) == []
+    assert list(resting_orders.on_snapshot(source)) == []
     assert resting.floor == shares(30)
 
 
 def test_an_order_that_arrives_blind_waits_for_a_snapshot() -> None:
-    passive, source = RestingOrders(ConsumedLiquidity()), shown()
-    passive.add(resting := order(), None)
-    assert list(passive.on_trade(trade(49, 1_000_000))) == []
-    list(passive.on_book(source))
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(resting := order(), None)
+    assert list(resting_orders.on_trade(trade(49, 1_000_000))) == []
+    list(resting_orders.on_snapshot(source))
     assert resting.ahead == shares(100)
 
 
 def test_level_changes_are_followed_and_removals_end_it() -> None:
-    passive, source = RestingOrders(ConsumedLiquidity()), shown()
-    passive.add(resting := order(), source)
-    list(passive.on_delta(delta("bid", 49, 20), source))
-    assert resting.shown == shares(20)
-    list(passive.on_delta(delta("bid", 49, 0), source))
-    assert passive.all() == (resting,)
-    assert passive.remove(ClientOrderId("who")) is None
-    assert passive.remove(ClientOrderId("o1")) is resting
-    passive.add(order("b"), source)
-    passive.add(order("c"), source)
-    assert passive.remove(ClientOrderId("b")) is not None
-    assert passive.remove_market(V, NO.market_id) != ()
-    assert passive.all() == ()
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(resting := order(), source)
+    list(resting_orders.on_delta(delta("bid", 49, 20), source))
+    assert resting.level_size == shares(20)
+    list(resting_orders.on_delta(delta("bid", 49, 0), source))
+    assert resting_orders.all() == (resting,)
+    assert resting_orders.remove(ClientOrderId("who")) is None
+    assert resting_orders.remove(ClientOrderId("o1")) is resting
+    resting_orders.add(order("b"), source)
+    resting_orders.add(order("c"), source)
+    assert resting_orders.remove(ClientOrderId("b")) is not None
+    assert resting_orders.remove_market(V, NO.market_id) != ()
+    assert resting_orders.all() == ()

@@ -16,10 +16,15 @@ from predsurv.core.events import (
     OrderCancelled,
     OrderRejected,
 )
+from predsurv.core.fees import taker_fee
+from predsurv.core.ids import ClientOrderId
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
-from predsurv.engine.fills.simulator import FillSimulator
+from predsurv.engine.fills import simulator as module
+from predsurv.engine.fills.simulator import FillFactory, FillSimulator
+from predsurv.state.market_cache import MarketCache
 from tests.kit.trading_samples import (
+    FEE,
     MS,
     NO,
     START,
@@ -48,7 +53,7 @@ class Venue:
     def __init__(self, *events: Any, **rules: Any) -> None:
         self.world = World((market(**rules),))
         self.poor: str | None = None
-        self.matching = FillSimulator(self.world.cache, self.world.mirror, LATENCY, lambda _: self.poor)
+        self.matching = FillSimulator(self.world.cache, LATENCY, lambda _: self.poor)
         self.show(*(events or (book(asks=((51, 100), (52, 50))),)))
 
     def show(self, *events: Any) -> list[AccountEvent]:
@@ -319,3 +324,35 @@ def test_whatever_happens_an_order_keeps_its_size_its_limit_and_one_end(steps: l
         assert filled[name] + resting.get(name, 0) <= command.size
         assert (filled[name] == command.size) + (name in ended) + (name in resting) == 1
     assert all(answer.ts_recv >= START for answer in answers)
+
+
+def fill_factory() -> FillFactory:
+    cache = MarketCache()
+    cache.add(market())
+    return FillFactory(cache)
+
+
+def test_takers_pay_a_fee_makers_do_not_and_fills_are_numbered_by_order() -> None:
+    factory = fill_factory()
+    taken = factory.make(place(), ts_recv=START, ts_venue=None, price=cents(51), size=shares(10), maker=False)
+    made = factory.make(place(), ts_recv=START, ts_venue=5, price=cents(51), size=shares(10), maker=True)
+    assert taken.fee == taker_fee(FEE, cents(51), shares(10)) > 0
+    assert (made.fee, made.ts_venue, made.maker) == (0, 5, True)
+    assert [taken.trade_id, made.trade_id] == ["o1.1", "o1.2"]
+
+
+def test_a_fill_in_a_market_that_is_not_known_has_no_fee() -> None:
+    factory = FillFactory(MarketCache())
+    filled = factory.make(place(), ts_recv=START, ts_venue=None, price=cents(51), size=shares(10), maker=False)
+    assert filled.fee == 0
+
+
+def test_an_order_id_is_new_once_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KNOWN_IDS_MAX", 1)
+    factory = fill_factory()
+    assert factory.register(ClientOrderId("a"))
+    assert not factory.register(ClientOrderId("a"))
+    assert factory.knows(ClientOrderId("a"))
+    assert factory.register(ClientOrderId("b"))
+    assert not factory.knows(ClientOrderId("a"))
+    assert factory.register(ClientOrderId("a"))

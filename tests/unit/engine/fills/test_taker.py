@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.engine.books.consumed import ConsumedLiquidity
-from predsurv.engine.fills.taker import arrive, crosses, reach, take
+from predsurv.engine.fills.taker import arriving, crosses, execute, fillable
 from predsurv.state.book import Book
 from tests.kit.trading_samples import NO, START, YES, book, cents, place, shares
 
@@ -17,30 +17,30 @@ def shown() -> Book:
 
 
 def test_a_buy_takes_asks_best_first_up_to_its_limit() -> None:
-    taker = arrive(place(price=52, size=120), START, YES)
+    taker = arriving(place(price=52, size=120), START, YES)
     assert crosses(taker, shown())
-    assert reach(taker, shown(), ConsumedLiquidity()) == shares(150)
-    assert list(take(taker, shown(), ConsumedLiquidity())) == [(cents(51), shares(100)), (cents(52), shares(20))]
+    assert fillable(taker, shown(), ConsumedLiquidity()) == shares(150)
+    assert list(execute(taker, shown(), ConsumedLiquidity())) == [(cents(51), shares(100)), (cents(52), shares(20))]
     assert taker.remaining == 0
 
 
 def test_buying_the_second_outcome_is_selling_the_first() -> None:
-    taker = arrive(place(price=52, size=120, key=NO), START, YES)
+    taker = arriving(place(price=52, size=120, key=NO), START, YES)
     assert (taker.side, taker.price, taker.opposite) == ("ask", cents(48), "bid")
-    prices = [taker.own_price(price) for price, _ in take(taker, shown(), ConsumedLiquidity())]
+    prices = [taker.own_price(price) for price, _ in execute(taker, shown(), ConsumedLiquidity())]
     assert prices == [cents(51), cents(52)]
 
 
 def test_selling_the_second_outcome_is_buying_the_first() -> None:
-    taker = arrive(place(price=49, side="sell", key=NO), START, YES)
+    taker = arriving(place(price=49, side="sell", key=NO), START, YES)
     assert (taker.side, taker.price) == ("bid", cents(51))
     assert crosses(taker, shown())
 
 
 def test_what_does_not_reach_takes_nothing() -> None:
-    taker = arrive(place(price=50), START, YES)
+    taker = arriving(place(price=50), START, YES)
     assert not crosses(taker, shown())
-    assert list(take(taker, shown(), ConsumedLiquidity())) == []
+    assert list(execute(taker, shown(), ConsumedLiquidity())) == []
     assert not crosses(taker, Book(YES))
 
 
@@ -51,9 +51,9 @@ def test_no_level_gives_more_than_it_shows_however_often_it_is_asked(
     source, liquidity = shown(), ConsumedLiquidity()
     taken: dict[Price, int] = {}
     for _ in range(4):
-        taker = arrive(place(price=price, size=size, side=side, key=NO if mirrored else YES), START, YES)
-        for at, got in take(taker, source, liquidity):
-            assert taker.reaches(at)
+        taker = arriving(place(price=price, size=size, side=side, key=NO if mirrored else YES), START, YES)
+        for at, got in execute(taker, source, liquidity):
+            assert taker.trades_at(at)
             taken[at] = taken.get(at, 0) + got
         assert 0 <= taker.remaining <= Size(size * MICROS)
     buys_first = (side == "buy") != mirrored

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Intent
-from predsurv.engine.risk.checks import CHECKS, RiskLimits, check
+from predsurv.engine.risk.checks import CHECKS, RiskLimits, first_refusal
 from tests.kit.trading_samples import LIMITS, NO, START, YES, S, V, World, book, cents, gap, intent, market, place
 
 
-def reason(world: World, wish: Intent, **limits: Any) -> str | None:
-    verdict = check(wish, world.desk, replace(LIMITS, **limits))
-    assert verdict is None or verdict.detail
-    return None if verdict is None else verdict.reason
+def reason(world: World, candidate: Intent, **limits: Any) -> str | None:
+    refusal = first_refusal(candidate, world.risk, replace(LIMITS, **limits))
+    assert refusal is None or refusal.detail
+    return None if refusal is None else refusal.reason
 
 
 def open_world() -> World:
@@ -29,7 +29,7 @@ def test_what_is_within_every_limit_passes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "limits", "expected"),
+    ("candidate", "limits", "expected"),
     [
         (intent(key=InstrumentKey(V, MarketId("x"), YES.instrument_id)), {}, "unknown_market"),
         (replace(intent(), price=Price(cents(51) + 1)), {}, "off_grid"),
@@ -45,8 +45,8 @@ def test_what_is_within_every_limit_passes() -> None:
         (intent(), {"max_orders_per_minute": 0}, "max_orders_per_minute"),
     ],
 )
-def test_each_limit(wish: Intent, limits: dict[str, Any], expected: str) -> None:
-    assert reason(open_world(), wish, **limits) == expected
+def test_each_limit(candidate: Intent, limits: dict[str, Any], expected: str) -> None:
+    assert reason(open_world(), candidate, **limits) == expected
 
 
 def test_a_low_bid_and_a_high_offer_are_nobodys_harm() -> None:
@@ -63,16 +63,16 @@ def test_without_a_middle_the_one_side_there_is_counts() -> None:
 def test_closed_halted_untrusted_and_stale() -> None:
     assert reason(World((market(status="paused"),)).show(book()), intent()) == "market_closed"
     halted = open_world()
-    halted.desk.halted = True
+    halted.risk.halted = True
     assert reason(halted, intent()) == "halted"
     ending = open_world()
-    ending.desk.retired = True
+    ending.risk.shutting_down = True
     assert reason(ending, intent()) == "halted"
     assert reason(open_world().show(gap()), intent()) == "untrusted"
     old = open_world()
-    old.desk.now = START + 5 * S + 1
+    old.risk.now = START + 5 * S + 1
     assert reason(old, intent()) == "stale"
-    old.desk.now -= 1
+    old.risk.now -= 1
     assert reason(old, intent()) is None
 
 
@@ -90,7 +90,7 @@ def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
 
 def test_orders_in_flight_count() -> None:
     world = open_world()
-    world.ledger.place(place(price=50, size=10), START)
+    world.account.place(place(price=50, size=10), START)
     assert reason(world, intent(), max_total_exposure=Money(10 * MICROS)) == "max_total_exposure"
     assert reason(world, intent(), max_position_notional=Money(10 * MICROS)) == "max_position_notional"
     assert reason(world, intent(key=NO), max_position_notional=Money(10 * MICROS)) is None
@@ -105,7 +105,7 @@ def test_cash_must_suffice_for_price_and_fee() -> None:
 
 def test_the_days_loss_stops_buying_and_not_selling() -> None:
     world = open_world().hold(10)
-    world.desk.worth.turn_day(START)
+    world.risk.valuation.roll_day(START)
     world.show(book(bids=((40, 100),), asks=((42, 100),)))
     assert reason(world, intent(price=42), max_daily_loss=Money(800_000)) == "max_daily_loss"
     assert reason(world, intent("sell", 40), max_daily_loss=Money(800_000)) is None
@@ -113,6 +113,6 @@ def test_the_days_loss_stops_buying_and_not_selling() -> None:
 
 
 def test_each_check_by_itself_needs_a_book_it_can_trust() -> None:
-    verdicts = {rule(intent(), World().desk, LIMITS) for rule in CHECKS}
-    assert {verdict.reason for verdict in verdicts if verdict is not None} == {"untrusted"}
+    refusals = {check(intent(), World().risk, LIMITS) for check in CHECKS}
+    assert {refusal.reason for refusal in refusals if refusal is not None} == {"untrusted"}
     assert isinstance(LIMITS, RiskLimits)

@@ -14,7 +14,7 @@ from tests.kit.trading_samples import LIMITS, ME, NO, START, YES, World, book, f
 
 
 def gate(world: World, **limits: Any) -> RiskGate:
-    return RiskGate("run", replace(LIMITS, **limits), world.desk, world.ledger)
+    return RiskGate("run", replace(LIMITS, **limits), world.risk, world.account)
 
 
 def open_world() -> World:
@@ -27,47 +27,47 @@ def ids(decisions: Any) -> list[str]:
 
 def test_what_passes_is_numbered_and_booked() -> None:
     world = open_world()
-    decisions, refusals = gate(world).judge([intent(), intent(key=NO)])
+    decisions, refusals = gate(world).evaluate([intent(), intent(key=NO)])
     assert ids(decisions) == ["run-00000001", "run-00000002"]
     assert refusals == ()
-    assert [order.state for order in world.ledger.blotter.live()] == ["pending", "pending"]
-    assert decisions[0].wish == intent()
+    assert [order.state for order in world.account.orders.live()] == ["pending", "pending"]
+    assert decisions[0].intent == intent()
     assert decisions[0].approved.ts == START
 
 
 def test_a_group_with_one_bad_leg_is_refused_whole() -> None:
     world = open_world()
     legs = [intent(group="g"), intent(size=1, group="g"), intent(key=NO, group="g")]
-    decisions, refusals = gate(world).judge([*legs, intent()])
+    decisions, refusals = gate(world).evaluate([*legs, intent()])
     assert [refused.reason for refused in refusals] == ["group", "below_minimum", "group"]
     assert len(decisions) == 1
-    assert world.ledger.baskets.all() == ()
+    assert world.account.groups.all() == ()
 
 
 def test_legs_are_judged_as_if_the_ones_before_were_sent() -> None:
     world = open_world()
     legs = [intent(group="g"), intent(key=NO, group="g")]
-    decisions, refusals = gate(world, max_total_exposure=Money(9 * MICROS)).judge(legs)
+    decisions, refusals = gate(world, max_total_exposure=Money(9 * MICROS)).evaluate(legs)
     assert decisions == ()
     assert [refused.reason for refused in refusals] == ["group", "max_total_exposure"]
-    assert world.desk.planned == []
+    assert world.risk.staged == []
 
 
 def test_wishes_without_a_group_stand_alone() -> None:
-    decisions, refusals = gate(open_world(), max_open_orders=1).judge([intent(), intent()])
+    decisions, refusals = gate(open_world(), max_open_orders=1).evaluate([intent(), intent()])
     assert (len(decisions), [refused.reason for refused in refusals]) == (1, ["max_open_orders"])
 
 
 def test_only_ones_own_live_orders_can_be_taken_back() -> None:
     world = open_world()
-    world.ledger.place(place(), START)
+    world.account.place(place(), START)
     mine = CancelIntent(ME, ClientOrderId("o1"), "why")
-    (decision,), _ = gate(world).judge([mine])
+    (decision,), _ = gate(world).evaluate([mine])
     assert decision.approved.command == CancelOrder(ClientOrderId("o1"), YES)
-    _, (refused,) = gate(world).judge([replace(mine, strategy=StrategyName("other"))])
+    _, (refused,) = gate(world).evaluate([replace(mine, strategy=StrategyName("other"))])
     assert refused.reason == "unknown_order"
-    world.ledger.apply(fill())
-    _, (late,) = gate(world).judge([mine])
+    world.account.apply(fill())
+    _, (late,) = gate(world).evaluate([mine])
     assert late.reason == "unknown_order"
 
 
@@ -100,9 +100,9 @@ def test_no_wish_gets_past_a_limit(rounds: list[tuple[list[Intent], int]]) -> No
         max_orders_per_minute=9,
     )
     world = World(cash=300 * MICROS).show(book())
-    judge = RiskGate("run", limits, world.desk, world.ledger).judge
+    evaluate = RiskGate("run", limits, world.risk, world.account).evaluate
     for wished, fill_every in rounds:
-        decisions, refusals = judge(wished)
+        decisions, refusals = evaluate(wished)
         assert len(decisions) + len(refusals) == len(wished)
         for decision in decisions:
             command = decision.approved.command
@@ -111,15 +111,15 @@ def test_no_wish_gets_past_a_limit(rounds: list[tuple[list[Intent], int]]) -> No
             assert abs(command.price - 500_000) <= limits.price_collar or (command.side == "buy") == (
                 command.price < 500_000
             )
-        blotter = world.ledger.blotter
-        assert blotter.live_count() <= limits.max_open_orders
-        assert world.desk.exposure() <= limits.max_total_exposure
-        assert all(world.desk.exposure(key) <= limits.max_position_notional for key in (YES, NO))
-        assert all(world.desk.free(ME, key) >= 0 for key in (YES, NO))
-        assert world.desk.cash(YES.venue) >= 0
-        assert len(world.desk.sent) <= limits.max_orders_per_minute
-        for order in blotter.live()[:fill_every]:
-            world.ledger.apply(
+        orders = world.account.orders
+        assert orders.live_count() <= limits.max_open_orders
+        assert world.risk.exposure() <= limits.max_total_exposure
+        assert all(world.risk.exposure(key) <= limits.max_position_notional for key in (YES, NO))
+        assert all(world.risk.sellable(ME, key) >= 0 for key in (YES, NO))
+        assert world.risk.free_cash(YES.venue) >= 0
+        assert len(world.risk.sent) <= limits.max_orders_per_minute
+        for order in orders.live()[:fill_every]:
+            world.account.apply(
                 fill(
                     order.client_order_id,
                     key=order.key,

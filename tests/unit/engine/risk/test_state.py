@@ -9,40 +9,42 @@ from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, World, cents, 
 CASH = 10_000 * MICROS
 
 
-def test_cash_in_flight_is_claimed_with_its_fee() -> None:
+def test_cash_in_flight_is_reserved_with_its_fee() -> None:
     world = World()
-    world.ledger.place(place(price=50, size=10), START)
-    world.desk.planned.append(intent(price=40, size=10))
-    claimed = sum(price * 10 + taker_fee(FEE, price, shares(10)) + ROUNDING_RESERVE for price in (cents(50), cents(40)))
-    assert world.desk.cash(V) == CASH - claimed
+    world.account.place(place(price=50, size=10), START)
+    world.risk.staged.append(intent(price=40, size=10))
+    reserved = sum(
+        price * 10 + taker_fee(FEE, price, shares(10)) + ROUNDING_RESERVE for price in (cents(50), cents(40))
+    )
+    assert world.risk.free_cash(V) == CASH - reserved
 
 
 def test_only_the_rest_of_an_order_is_in_flight() -> None:
     world = World()
-    world.ledger.place(place(price=50, size=10), START)
-    world.ledger.apply(fill(size=4, price=50))
-    assert world.desk.exposure() == 5 * MICROS
-    assert world.desk.exposure(YES) == 5 * MICROS
-    assert world.desk.exposure(NO) == 0
-    assert world.desk.open_count() == 1
+    world.account.place(place(price=50, size=10), START)
+    world.account.apply(fill(size=4, price=50))
+    assert world.risk.exposure() == 5 * MICROS
+    assert world.risk.exposure(YES) == 5 * MICROS
+    assert world.risk.exposure(NO) == 0
+    assert world.risk.open_order_count() == 1
 
 
 def test_shares_being_sold_are_not_free() -> None:
     world = World().hold(10)
-    world.ledger.place(place("s", side="sell", size=4), START)
-    world.desk.planned.append(intent("sell", size=5))
-    assert world.desk.free(ME, YES) == shares(1)
-    assert world.desk.free(ME, NO) == 0
-    assert world.desk.free(StrategyName("other"), YES) == 0
+    world.account.place(place("s", side="sell", size=4), START)
+    world.risk.staged.append(intent("sell", size=5))
+    assert world.risk.sellable(ME, YES) == shares(1)
+    assert world.risk.sellable(ME, NO) == 0
+    assert world.risk.sellable(StrategyName("other"), YES) == 0
 
 
 def test_orders_of_the_last_minute() -> None:
     world = World()
-    world.desk.sent.extend([START - MINUTE, START - MINUTE + 1, START])
-    assert world.desk.sent_last_minute() == 2
+    world.risk.sent.extend([START - MINUTE, START - MINUTE + 1, START])
+    assert world.risk.sent_last_minute() == 2
 
 
 def test_a_market_that_is_not_known_costs_no_fee() -> None:
     world = World(())
-    assert world.desk.market(YES) is None
-    assert world.desk.worst_cost(intent(price=50, size=10)) == 5 * MICROS + ROUNDING_RESERVE
+    assert world.risk.market(YES) is None
+    assert world.risk.max_cost(intent(price=50, size=10)) == 5 * MICROS + ROUNDING_RESERVE

@@ -1,0 +1,90 @@
+"""The books as strategies and risk checks see them: trusted, complemented, less what we consumed.
+
+The cache keeps what the venue published, where a level still looks whole after a paper trade of ours and would be
+bought twice. A venue that really executes our orders shows in its next update what is left of a level: on a live
+broker the consumption has to be dropped at that update, or it would count twice.
+"""
+
+from typing import Final, NamedTuple
+
+from predsurv.core.events import BookDelta, BookSnapshot, Fill, Level
+from predsurv.core.ids import InstrumentKey, Side
+from predsurv.core.num import complement
+from predsurv.engine.books.complement import ComplementBook
+from predsurv.engine.books.consumed import ConsumedLiquidity
+from predsurv.state.book import Book, BookView
+from predsurv.state.market_cache import MarketCache
+
+LEVELS: Final = 20
+"""Levels kept on each side of a book that we have taken from."""
+
+_SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
+
+
+class _ReducedBook(NamedTuple):
+    """A book less our consumption, and what it was made from: valid while these are the same."""
+
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+    version: int
+    book: Book
+
+
+class AvailableBooks:
+    """The book of each instrument with the liquidity that is still available to us."""
+
+    def __init__(self, cache: MarketCache) -> None:
+        self._cache = cache
+        self._consumed = ConsumedLiquidity()
+        self._version = 0  # of _consumed
+        self._reduced: dict[InstrumentKey, _ReducedBook] = {}
+        self._complements: dict[InstrumentKey, ComplementBook] = {}
+
+    def book(self, key: InstrumentKey) -> BookView | None:
+        """Return the book of ``key`` (its own or the complement of its primary's), None while not trusted."""
+        primary = self._cache.primary_of(key)
+        source = self._cache.trusted_book(primary)
+        if source is None:
+            return None
+        if self._consumed.affects(primary):
+            source = self._less_consumed(source)
+        if primary == key:
+            return source
+        complemented = self._complements.get(key)
+        if complemented is None or complemented.source is not source:
+            complemented = self._complements[key] = ComplementBook(key, source)
+        return complemented
+
+    def on_fill(self, fill: Fill) -> None:
+        """Record the liquidity that a taker fill of ours consumed; ignored while the book is untrusted."""
+        primary = self._cache.primary_of(fill.key)
+        book = self._cache.trusted_book(primary)
+        if book is None or fill.maker:
+            return
+        complemented = primary != fill.key
+        price = complement(fill.price) if complemented else fill.price
+        self._consumed.consume(book, "ask" if (fill.side == "buy") != complemented else "bid", price, fill.size)
+        self._version += 1
+
+    def on_book_event(self, event: BookDelta | BookSnapshot) -> None:
+        """Limit the consumption to what the levels hold after ``event``, which is already in the cache."""
+        if not self._consumed.affects(event.key):
+            return
+        if isinstance(event, BookDelta):
+            self._consumed.on_delta(event)
+        else:
+            book = self._cache.book(event.key)
+            if book is not None:
+                self._consumed.on_snapshot(book)
+        self._version += 1
+
+    def _less_consumed(self, source: Book) -> Book:
+        bids, asks = source.top(LEVELS)
+        reduced = self._reduced.get(source.key)
+        if reduced is not None and reduced.bids is bids and reduced.asks is asks and reduced.version == self._version:
+            return reduced.book
+        book = Book(source.key)
+        left = (tuple(self._consumed.remaining(source, side))[:LEVELS] for side in _SIDES)
+        book.apply(BookSnapshot(source.key, source.ts_recv, source.ts_venue, source.epoch, source.seq, *left))
+        self._reduced[source.key] = _ReducedBook(bids, asks, self._version, book)
+        return book

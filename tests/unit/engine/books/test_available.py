@@ -1,0 +1,72 @@
+"""What strategies see: trusted, complemented, less what we have just taken."""
+
+from predsurv.core.events import Unwanted
+from predsurv.engine.books.available import AvailableBooks
+from predsurv.state.book import BookView
+from tests.kit.trading_samples import NO, START, YES, World, book, cents, delta, fill, gap, levels, shares
+
+
+def seen(books: AvailableBooks, key: object = YES) -> BookView:
+    found = books.book(YES if key == YES else NO)
+    assert found is not None
+    return found
+
+
+def test_an_untrusted_book_is_not_seen_from_either_side() -> None:
+    world = World()
+    assert world.books.book(YES) is None
+    world.show(book())
+    assert world.books.book(YES) is world.cache.book(YES)
+    world.show(gap())
+    assert world.books.book(YES) is world.books.book(NO) is None
+
+
+def test_the_second_outcome_is_the_first_turned_around() -> None:
+    world = World().show(book(bids=((49, 100), (48, 7)), asks=((52, 5),)))
+    complemented = seen(world.books, NO)
+    assert complemented.top(5) == (levels((48, 5)), levels((51, 100), (52, 7)))
+    assert seen(world.books, NO) is complemented
+    world.show(delta("ask", 51, 1))
+    assert seen(world.books, NO).best_bid() == (cents(49), shares(1))
+
+
+def test_what_we_took_is_not_shown_until_the_level_is_gone() -> None:
+    world = World().show(book())
+    world.books.on_fill(fill(size=40))
+    assert seen(world.books).best_ask() == (cents(51), shares(60))
+    assert seen(world.books, NO).best_bid() == (cents(49), shares(60))
+    world.books.on_fill(fill(size=60))
+    assert seen(world.books).best_ask() is None
+    for size, free in ((130, 30), (30, 0), (0, 0), (25, 25)):
+        world.show(event := delta("ask", 51, size))
+        world.books.on_book_event(event)
+        assert seen(world.books).best_ask() == ((cents(51), shares(free)) if free else None)
+    assert seen(world.books) is world.cache.book(YES)
+
+
+def test_taking_the_second_outcome_takes_from_the_first() -> None:
+    world = World().show(book())
+    world.books.on_fill(fill(key=NO, side="buy", price=51, size=30))
+    assert seen(world.books).best_bid() == (cents(49), shares(70))
+    world.show(snapshot := book(bids=((49, 80),)))
+    world.books.on_book_event(snapshot)
+    assert seen(world.books).best_bid() == (cents(49), shares(50))
+
+
+def test_resting_fills_and_fills_in_a_gap_take_nothing_on_show() -> None:
+    world = World().show(book())
+    world.books.on_fill(fill(maker=True))
+    assert seen(world.books) is world.cache.book(YES)
+    world.show(gap())
+    world.books.on_fill(fill())
+    world.show(snapshot := book())
+    world.books.on_book_event(snapshot)
+    assert seen(world.books) is world.cache.book(YES)
+
+
+def test_a_book_that_is_no_longer_fed_is_gone_from_sight() -> None:
+    world = World().show(book())
+    world.books.on_fill(fill())
+    world.show(Unwanted(YES, START, "rotated_out"))
+    world.books.on_book_event(book())
+    assert world.books.book(YES) is None
