@@ -28,7 +28,7 @@ from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 
 BATCH_FRAMES = 200
 BACKLOG_BYTES = 1 << 20

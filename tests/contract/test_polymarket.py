@@ -15,9 +15,10 @@ from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.market_parser import parse_market, read_row
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
+from tests.kit.overflow import overflowing
 from tests.kit.payloads import Payloads
 from tests.kit.recorded_polymarket import RecordedPolymarket
 
@@ -27,7 +28,7 @@ POLICY = StreamPolicy(
     backoff_cap=200 * MS,
     handshake_interval=5 * MS,
     retries_per_minute=6_000,
-    ask_interval=50 * MS,
+    request_interval=50 * MS,
     waiting_frames_max=400,
 )
 
@@ -84,7 +85,7 @@ class PolymarketHarness:
                 await self.server.say(f'{{"event_type":"book","asset_id":"{token}","bids":0}}')
             case "flood":
                 assert isinstance(feed, StreamingFeed)
-                while not feed.overflowing:
+                while not overflowing(feed):
                     await self.server.say('{"event_type":"noise"}')
                     await asyncio.sleep(0)
 

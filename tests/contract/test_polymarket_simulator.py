@@ -14,9 +14,10 @@ from predsurv.simulate.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
+from tests.kit.overflow import overflowing
 
 MS = 1_000_000
 POLICY = StreamPolicy(
@@ -24,7 +25,7 @@ POLICY = StreamPolicy(
     backoff_cap=200 * MS,
     handshake_interval=5 * MS,
     retries_per_minute=6_000,
-    ask_interval=50 * MS,
+    request_interval=50 * MS,
     waiting_frames_max=400,
 )
 PAGE_ROWS = 100
@@ -86,7 +87,7 @@ class SimulatedHarness:
                 self.simulator.members.say(b'{"event_type":"book","asset_id":"%s","bids":0}' % token.encode())
             case "flood":
                 assert isinstance(feed, StreamingFeed)
-                while not feed.overflowing:
+                while not overflowing(feed):
                     self.simulator.members.say(b'{"event_type":"noise"}')
                     await asyncio.sleep(0)
 

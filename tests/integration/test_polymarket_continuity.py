@@ -100,7 +100,7 @@ async def test_connection_that_does_not_get_its_books_replaces_nothing(start: St
 
 async def test_lost_change_is_found_and_repaired(start: Start) -> None:
     venue = Venue(3)
-    run = start(venue, silence=60_000 * MS, book_patience=10_000 * MS)
+    run = start(venue, silence=60_000 * MS, book_timeout=10_000 * MS)
     await run.feed.watch(venue.keys)
     await run.opened()
     name = next(iter(venue.tokens))

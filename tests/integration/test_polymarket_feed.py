@@ -23,7 +23,8 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import SystemClock
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
+from tests.kit.overflow import overflowing
 from tests.kit.payloads import Payloads
 from tests.kit.recorded_polymarket import RecordedPolymarket
 
@@ -31,11 +32,11 @@ MS = 1_000_000
 FAST = StreamPolicy(
     tick=10 * MS,
     keepalive=50 * MS,
-    book_patience=300 * MS,
+    book_timeout=300 * MS,
     silence=300 * MS,
     silence_max=600 * MS,
     stable=50 * MS,
-    ask_interval=50 * MS,
+    request_interval=50 * MS,
     backoff_base=10 * MS,
     backoff_cap=40 * MS,
     outage_attempts=4,
@@ -273,7 +274,7 @@ async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: Record
     for _ in range(60):
         await server.say('{"event_type":"noise"}')
     async with asyncio.timeout(TIMEOUT_S):
-        while not listener.feed.overflowing:  # noqa: ASYNC110 - nothing tells when
+        while not overflowing(listener.feed):  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0)
     events = await listener.until(lambda events: gaps(events, "overflow") == set(KEYS) == live(events))
     assert all(event.count > 0 for event in events if isinstance(event, Dropped))
@@ -319,17 +320,17 @@ async def test_closing_leaves_nothing_running(listen: Listen) -> None:
     with pytest.raises(StopAsyncIteration):
         await listener.count(BookDelta)
     async with asyncio.timeout(TIMEOUT_S):
-        while {task for task in asyncio.all_tasks() - before if "lane" in task.get_name()}:  # noqa: ASYNC110
+        while {task for task in asyncio.all_tasks() - before if task.get_name().startswith("polymarket")}:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
 FAST_AND_SMALL = StreamPolicy(
     tick=10 * MS,
     keepalive=50 * MS,
-    book_patience=300 * MS,
+    book_timeout=300 * MS,
     silence=300 * MS,
     waiting_frames_max=20,
-    ask_interval=50 * MS,
+    request_interval=50 * MS,
     backoff_base=10 * MS,
     handshake_interval=5 * MS,
     retries_per_minute=6_000,

@@ -19,7 +19,7 @@ from predsurv.simulate.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings, environment
 from predsurv.simulate.server import MESSAGE_BYTES_MAX
 from predsurv.venues.polymarket.venue import PolymarketVenue
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 from tests.kit.polymarket_judge import Judge
 
 MS = 1_000_000
@@ -298,8 +298,8 @@ POLICY = StreamPolicy(
     backoff_cap=100 * MS,
     handshake_interval=MS,
     retries_per_minute=6_000,
-    ask_interval=20 * MS,
-    book_patience=500 * MS,
+    request_interval=20 * MS,
+    book_timeout=500 * MS,
 )
 STEP = 50 * MS
 

@@ -17,7 +17,7 @@ from predsurv.ports import Feed
 from predsurv.simulate.fault_log import InjectedFault
 from predsurv.state.book import Book
 from predsurv.state.coverage import CoverageReducer
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 from tests.kit.simulated_kalshi import SimulatedKalshi, key
 
 S = 1_000_000_000

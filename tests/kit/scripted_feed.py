@@ -15,24 +15,24 @@ from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 from tests.kit.oracle_polymarket import Venue
 
 MS = 1_000_000
 TIMEOUT_S = 30
 POLICY = StreamPolicy(
     tick=5 * MS,
-    book_patience=300 * MS,
+    book_timeout=300 * MS,
     silence=300 * MS,
     silence_max=600 * MS,
     stable=50 * MS,
-    ask_interval=50 * MS,
+    request_interval=50 * MS,
     backoff_base=10 * MS,
     backoff_cap=40 * MS,
     handshake_interval=MS,
     retries_per_minute=60_000,
     overlap=50 * MS,
-    catch_up_patience=1_000 * MS,
+    catch_up_timeout=1_000 * MS,
 )
 
 

@@ -16,16 +16,16 @@ from predsurv.venues.kalshi.auth import RequestSigner, load_signer
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.venue import KalshiVenue
 from predsurv.venues.mock import MockVenue
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 
 MS = 1_000_000
 FAST = StreamPolicy(
     tick=10 * MS,
-    book_patience=500 * MS,
+    book_timeout=500 * MS,
     silence=500 * MS,
     silence_max=1_000 * MS,
     stable=50 * MS,
-    ask_interval=50 * MS,
+    request_interval=50 * MS,
     backoff_base=10 * MS,
     backoff_cap=40 * MS,
     outage_attempts=4,

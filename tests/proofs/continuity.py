@@ -17,7 +17,8 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
-from predsurv.venues.streaming.session import ConnectionSession, StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
+from predsurv.venues.streaming.session import ConnectionSession
 from tests.kit.oracle_polymarket import Venue
 from tests.kit.scripted_feed import Row, Run, rows, talk
 
@@ -111,19 +112,19 @@ def freezes() -> bool:
     policy, worst = StreamPolicy(), 0
     for number in range(FREEZES):
         venue = Venue(5, seed=number)
-        talk = ConnectionSession(VENUE, 1, PolymarketCodec(1, PolymarketSharedState()), policy, 0)
-        talk.ask(venue.keys, frozenset(), 0)
+        session = ConnectionSession(VENUE, 1, PolymarketCodec(1, PolymarketSharedState()), policy, 0)
+        session.subscriptions.change(venue.keys, frozenset(), 0)
         now, frozen_at = 0, 10 * _S + number * 77 * _MS
-        talk.receive([venue.books(venue.tokens)], now, now, [])
+        session.receive([venue.books(venue.tokens)], now, now, [])
         flows = True
         while flows:
             now += policy.tick
             if now < frozen_at:
-                talk.receive(venue.burst(venue.rng.choice(list(venue.tokens))), now, now, [])
+                session.receive(venue.burst(venue.rng.choice(list(venue.tokens))), now, now, [])
             elif now // _S % 10 == 0:
-                talk.receive([b"PONG"], now, now, [])
-            flows = talk.check(now, now, [])
-            talk.outgoing.clear()
+                session.receive([b"PONG"], now, now, [])
+            flows = session.check(now, now, [])
+            session.subscriptions.take_outgoing()
         worst = max(worst, now - frozen_at)
     print(f"{FREEZES} silent freezes with PONG: all found, the slowest after {worst / _S:.1f} s")
     return worst <= 30 * _S
@@ -137,7 +138,7 @@ def rotations() -> bool:
 async def _rotations() -> bool:
     venue = Venue(6)
     venue.lag = lambda: venue.rng.random() * 0.03
-    run = Run(venue, lifetime=40 * _MS, per_connection=3, book_patience=10 * _S, silence=100 * _S)
+    run = Run(venue, lifetime=40 * _MS, per_connection=3, book_timeout=10 * _S, silence=100 * _S)
     await run.feed.watch(venue.keys)
     await run.opened()
     told: list[Row] = []

@@ -19,7 +19,7 @@ from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
 from predsurv.venues.kalshi.settlement_lookup import SettlementLookup
 from predsurv.venues.streaming.context import StreamSocket, StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 
 # Both outcomes trade in one book; with a key it is streamed with sequence numbers, without one polled.
 _STREAMED: Final = VenueTraits(complementary_outcomes=True, sequenced=True)
@@ -86,7 +86,7 @@ class KalshiVenue:
             instruments_per_connection=self._config.collector.instruments_per_connection,
             headers=lambda: signer.headers("GET", url),
             capacity=lambda: shared.capacity,
-            beside=lambda inbox: settlements.run(inbox, self._policy.book_patience),
+            background=lambda queue: settlements.run(queue, self._policy.book_timeout),
             policy=self._policy,
             connect=self._connect,
         )

@@ -23,7 +23,7 @@ from predsurv.venues.polymarket.rest_audit import AT_ONCE, RestAudit
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
 
 _S: Final = 1_000_000_000
 _TRAITS: Final = VenueTraits(complementary_outcomes=True)
@@ -83,9 +83,9 @@ class PolymarketVenue:
             venue=VENUE,
             url=self._config.venues.polymarket.ws_market_url,
             codec=lambda epoch: PolymarketCodec(epoch, memory),
-            herald=lambda epoch: PolymarketCodec(epoch, memory.for_herald(), heralds=True),
+            announcement_codec=lambda epoch: PolymarketCodec(epoch, memory.for_herald(), heralds=True),
             instruments_per_connection=self._config.collector.instruments_per_connection,
-            beside=prober.run,
+            background=prober.run,
             policy=self._policy,
         )
         return StreamingFeed(stream, self._clock, self._rand)

@@ -1,7 +1,7 @@
 """What the author of a streaming venue writes: a codec between desired instruments, bytes and events.
 
-Kept apart, without I/O, so that reconnecting, watching over and buffering exist once
-(``streaming.py``) and a venue's wire format is tested without a socket.
+Without I/O, so that a venue's wire format is tested without a socket; reconnecting, monitoring and
+buffering exist once, in the rest of this package.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,28 +13,28 @@ from predsurv.core.ids import InstrumentKey
 
 
 class Codec(Protocol):
-    """The state of one connection's conversation; it lives exactly as long as that connection.
+    """The wire state of one connection; it lives exactly as long as that connection.
 
-    A new connection gets a new codec with a new epoch, so nothing of a lost conversation can leak
+    A new connection gets a new codec with a new epoch, so no state of a lost connection can leak
     into the next one.
     """
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
         """Return the frames that make the venue send ``add`` and stop sending ``drop``.
 
-        An instrument in both is asked for anew: its book is forgotten and events that build on it
+        An instrument in both is requested anew: its book is forgotten, and events that build on it
         are withheld until the venue has sent a whole book again.
         """
         ...
 
     def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
-        """Append what ``frames`` say to ``out``, in their order; return whether any of them was data.
+        """Append the events of ``frames`` to ``out``, in order; return whether any frame was data.
 
-        They came with one read, at ``ts_recv`` (ns UTC). Answers to a keepalive are no data: they
-        prove that somebody is there, not that the stream flows. Never raises for anything a venue
-        can send: what makes no sense becomes ``Malformed`` with a ``Gap`` for each instrument it may
-        have concerned, a well-formed message of a new kind ``Unknown``. Taking all frames of a read
-        and filling a list given by the caller spares a call and an allocation per frame on the
+        The frames came with one read, at ``ts_recv`` (ns UTC). Answers to a keepalive are no data:
+        they prove that the peer is alive, not that the stream flows. Never raises for anything a
+        venue can send: an unreadable frame becomes ``Malformed`` with a ``Gap`` for each instrument
+        it may have concerned, a well-formed message of a new kind ``Unknown``. Takes all frames of
+        a read and fills the caller's list, which saves a call and an allocation per frame on the
         hottest path there is.
         """
         ...
@@ -44,24 +44,24 @@ class Codec(Protocol):
         ...
 
     def awaiting(self) -> AbstractSet[InstrumentKey]:
-        """Return the instruments that were asked for and have no book yet."""
+        """Return the instruments that were requested and have no book yet."""
         ...
 
     def take_lost(self) -> AbstractSet[InstrumentKey]:
-        """Return the instruments whose book was broken since the last call; each had its Gap."""
+        """Return the instruments whose book broke since the last call; each had its Gap."""
         ...
 
 
 @runtime_checkable
 class Auditor(Protocol):
-    """What a codec may offer besides: to check what it decoded against what the venue says of it."""
+    """Optional part of a codec: verification of decoded books against checksums from the venue."""
 
     def audit(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
-        """Append a Gap for each instrument found wrong, which ``take_lost`` then names.
+        """Append a Gap for each instrument found wrong, which ``take_lost`` then returns.
 
         Called when everything received by ``ts`` (ns UTC; ``now`` monotonic) is decoded, and every
-        tick. Return whether it is proved by other means that this connection misses nothing, so
-        that its silence is no reason for doubt.
+        tick. Return whether other evidence proves that this connection misses nothing, so that its
+        silence needs no probe.
         """
         ...
 

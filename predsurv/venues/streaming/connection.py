@@ -1,150 +1,181 @@
-"""The only reconnect loop: one place in a feed, kept up through one connection after another.
+"""One place in a feed, kept connected: reconnects after a loss, replaces connections that get old.
 
-Kept apart from venues because reconnecting right is hard and the same everywhere: a venue brings
-a codec and an address, and gets jittered reconnects, replacement without a seam and honest gaps.
+The only reconnect loop. A venue brings a codec and an address, and gets jittered reconnects,
+replacement without a gap, and honest gaps. CONNECTION_TRANSITIONS says what leads where.
 """
 
 import asyncio
-import logging
+from collections.abc import Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from enum import Enum
 from functools import partial
-from typing import Final, NoReturn
+from typing import Any, Final
 
 from msgspec import Struct
 
-from predsurv.core.errors import BrokenInvariant, PredsurvError, RateLimited, TransientError
-from predsurv.core.events import Connected, Disconnected, MarketEvent
+from predsurv.core.errors import BrokenInvariant, TransientError
+from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.text import sanitise
-from predsurv.net.backoff import Backoff
 from predsurv.venues.streaming.codec import CodecFactory
-from predsurv.venues.streaming.context import FeedContext, StreamSocket
-from predsurv.venues.streaming.session import ConnectionSession, Gate
+from predsurv.venues.streaming.connector import NOT_NEEDED, NOT_READY, REPLACED, Connector
+from predsurv.venues.streaming.context import FeedContext
+from predsurv.venues.streaming.open_connection import OpenConnection
+from predsurv.venues.streaming.session import EventFilter
+from predsurv.venues.streaming.state_machine import next_state
 from predsurv.venues.streaming.takeover import Takeover
 
-_NOT_NEEDED: Final = "not needed any more"
-_REPLACED: Final = "replaced by a new connection"
 
-_logger = logging.getLogger(__name__)
+class ConnectionState(Enum):
+    """What a ReconnectingConnection is doing."""
+
+    CONNECTING = "connecting"
+    """Nothing is open; an attempt waits for the circuit breaker or the handshake."""
+    BACKING_OFF = "backing_off"
+    """Nothing is open; the next attempt waits for the backoff."""
+    LIVE = "live"
+    """One connection is open, younger than its lifetime."""
+    RENEWING = "renewing"
+    """One connection is open and old; its replacement waits for the breaker or the handshake."""
+    TAKING_OVER = "taking_over"
+    """Both are open; the replacement waits for its books, then catches up with the old one."""
+    DISCARDING = "discarding"
+    """The old one stays; the replacement was not ready in time and is being closed."""
+    CLOSED = "closed"
+    """Everything is closed for good."""
 
 
-class FrozenError(TransientError):
-    """The connection is open and dead."""
+class ConnectionTrigger(Enum):
+    """What moves a ReconnectingConnection from one state to another."""
+
+    OPENED = "opened"
+    REFUSED = "refused"
+    RETRY = "retry"
+    EXPIRED = "expired"
+    NOT_READY = "not ready"
+    DISCARDED = "discarded"
+    TAKEN_OVER = "taken over"
+    LOST = "lost"
+    CLOSE = "close"
 
 
-class OpenConnection:
-    """One open connection: what is said on it, and the task that reads and minds it."""
-
-    def __init__(self, pool: FeedContext, talk: ConnectionSession, socket: StreamSocket) -> None:
-        self.talk = talk
-        self.task = asyncio.create_task(self._converse(), name=f"{pool.stream.venue} connection {talk.epoch}")
-        self._pool = pool
-        self._socket = socket
-        self._stirred = asyncio.Event()
-        self._proved = False
-
-    def stir(self) -> None:
-        """Send what is to be sent now and not at the next tick."""
-        self._stirred.set()
-
-    async def aclose(self) -> None:
-        """Stop reading and close."""
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-        await self._socket.aclose()
-
-    async def _converse(self) -> NoReturn:
-        """Read and mind until either ends, which raises: FrozenError or what the socket raised."""
-        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._mind())]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                if task.done():
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        raise BrokenInvariant("a connection ended without a reason")
-
-    async def _read(self) -> None:
-        """Only take and queue: a reader that does more is the slow consumer that venues drop."""
-        inbox, clock, receive = self._pool.inbox, self._pool.clock, self._socket.recv_many
-        while True:
-            frames = await receive()
-            inbox.put_frames(self.talk, clock.now(), frames)
-
-    async def _mind(self) -> None:
-        """Send what is to be sent and watch the time; raises FrozenError when nothing comes."""
-        talk, clock = self.talk, self._pool.clock
-        while True:
-            events: list[MarketEvent] = []
-            flows = talk.check(clock.now(), clock.monotonic(), events)
-            self._pool.inbox.put_events(events)
-            if not flows:
-                raise FrozenError("no data came although the connection stayed open")
-            if talk.heard and not self._proved:
-                self._proved = True
-                self._pool.admission.proved()
-            frames, talk.outgoing = talk.outgoing, []
-            for frame in frames:
-                await self._socket.send(frame)
-            await self._nap()
-
-    async def _nap(self) -> None:
-        """Wait a tick, less when something is to be sent."""
-        waits = [
-            asyncio.ensure_future(self._stirred.wait()),
-            asyncio.ensure_future(self._pool.clock.sleep(self._pool.stream.policy.tick)),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        self._stirred.clear()
+CONNECTION_TRANSITIONS: Final[Mapping[ConnectionState, Mapping[ConnectionTrigger, ConnectionState]]] = {
+    ConnectionState.CONNECTING: {
+        ConnectionTrigger.OPENED: ConnectionState.LIVE,
+        ConnectionTrigger.REFUSED: ConnectionState.BACKING_OFF,
+        ConnectionTrigger.CLOSE: ConnectionState.CLOSED,
+    },
+    ConnectionState.BACKING_OFF: {
+        ConnectionTrigger.RETRY: ConnectionState.CONNECTING,
+        ConnectionTrigger.CLOSE: ConnectionState.CLOSED,
+    },
+    ConnectionState.LIVE: {
+        ConnectionTrigger.EXPIRED: ConnectionState.RENEWING,
+        ConnectionTrigger.LOST: ConnectionState.BACKING_OFF,
+        ConnectionTrigger.CLOSE: ConnectionState.CLOSED,
+    },
+    ConnectionState.RENEWING: {
+        ConnectionTrigger.OPENED: ConnectionState.TAKING_OVER,
+        ConnectionTrigger.REFUSED: ConnectionState.LIVE,
+        ConnectionTrigger.LOST: ConnectionState.BACKING_OFF,
+        ConnectionTrigger.CLOSE: ConnectionState.CLOSED,
+    },
+    ConnectionState.TAKING_OVER: {
+        ConnectionTrigger.TAKEN_OVER: ConnectionState.LIVE,
+        ConnectionTrigger.NOT_READY: ConnectionState.DISCARDING,
+        ConnectionTrigger.LOST: ConnectionState.LIVE,
+        ConnectionTrigger.CLOSE: ConnectionState.CLOSED,
+    },
+    ConnectionState.DISCARDING: {
+        ConnectionTrigger.DISCARDED: ConnectionState.LIVE,
+        ConnectionTrigger.LOST: ConnectionState.BACKING_OFF,
+        ConnectionTrigger.CLOSE: ConnectionState.CLOSED,
+    },
+    ConnectionState.CLOSED: {},
+}
+"""Drawn in ``docs/architecture.md`` under "Connection"."""
 
 
 class ConnectionRole(Struct, frozen=True):
-    """What a lane is for; with a ``gate`` it tells only what that lets pass, and books do not matter."""
+    """What a connection is for: its codec and, for one whose books are ignored, which events it emits."""
 
     codec: CodecFactory
-    gate: Gate | None = None
+    event_filter: EventFilter | None = None
 
 
-class _Renewal(Struct):
-    """A new connection on its way to replace the present one."""
+class _Replacement(Struct):
+    """An open connection that is to replace the current one."""
 
-    link: OpenConnection
-    handover: Takeover
+    connection: OpenConnection
+    takeover: Takeover
+    context: FeedContext
+
+    async def wait_until_ready(self, current: OpenConnection) -> bool:
+        """Return True once this connection has every book and ``overlap`` has passed, False when that fails."""
+        clock, policy = self.context.clock, self.context.spec.policy
+        deadline = clock.monotonic() + policy.takeover_timeout
+        ready_at = 0
+        while not ready_at or clock.monotonic() < ready_at or not self._has_books_of(current):
+            if not ready_at and self._has_books_of(current):
+                ready_at = clock.monotonic() + policy.overlap
+            if self.connection.task.done() or self.takeover.overflowed or clock.monotonic() >= deadline:
+                return False
+            await clock.sleep(policy.tick)
+        return True
+
+    async def catch_up(self) -> None:
+        """Switch to this connection; return when it emits for every instrument, by force after a timeout."""
+        clock, policy = self.context.clock, self.context.spec.policy
+        self.request_switch()
+        deadline = clock.monotonic() + policy.catch_up_timeout
+        while not self.takeover.done and not self.connection.task.done():
+            if clock.monotonic() >= deadline:
+                self.context.queue.put_callback(partial(self.takeover.hand_over, clock.now(), force=True))
+            await clock.sleep(policy.tick)
+
+    def request_switch(self) -> None:
+        """Switch to this connection once everything queued before is decoded; safe to call twice."""
+        self.context.queue.put_callback(partial(self._switch, self.context.clock.now()))
+
+    def _has_books_of(self, current: OpenConnection) -> bool:
+        mine = self.connection.session
+        return mine.delivered and mine.codec.awaiting() <= current.session.codec.awaiting()
+
+    def _switch(self, ts: int, out: list[MarketEvent]) -> None:
+        if not self.takeover.switched:
+            session = self.connection.session
+            self.takeover.switch(session.subscriptions.keys - session.codec.awaiting())
+        self.takeover.hand_over(ts, out)
 
 
 class ReconnectingConnection:
-    """One place in the pool: the instruments it carries and the connection that it keeps up."""
+    """The instruments of one place in a feed (``keys``), and the connection that carries them."""
 
-    def __init__(self, pool: FeedContext, role: ConnectionRole) -> None:
+    def __init__(self, context: FeedContext, role: ConnectionRole) -> None:
         self.keys: set[InstrumentKey] = set()
-        self._pool = pool
-        self._role = role
-        self._policy = pool.stream.policy
-        self._venue = pool.stream.venue
-        self._backoff = Backoff(pool.rand, base=self._policy.backoff_base, cap=self._policy.backoff_cap)
-        self._flapped = False
-        self._link: OpenConnection | None = None
-        self._renewal: _Renewal | None = None
-        self._task = asyncio.create_task(self._run(), name=f"{self._venue} lane")
-        self._task.add_done_callback(self._ended)
+        self.state = ConnectionState.CONNECTING
+        self._context = context
+        self._event_filter = role.event_filter
+        self._policy = context.spec.policy
+        self._connector = Connector(context, role.codec)
+        self._current: OpenConnection | None = None
+        self._replacement: _Replacement | None = None
+        self._task = asyncio.create_task(self._run(), name=f"{context.spec.venue} reconnecting connection")
+        self._task.add_done_callback(context.task_done)
+
+    @property
+    def unanswered(self) -> AbstractSet[InstrumentKey]:
+        """The instruments whose repeated requests on the current connection were not answered."""
+        return self._current.session.subscriptions.unanswered if self._current is not None else frozenset()
 
     def change(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> None:
         """Carry ``add`` and no longer ``drop``; events of ``drop`` stop at once."""
         self.keys = (self.keys - drop) | add
-        if self._renewal is not None:
-            self._renewal.handover.drop(drop)
-        for link in (self._link, self._renewal.link if self._renewal is not None else None):
-            if link is not None:
-                link.talk.ask(add, drop, self._pool.clock.monotonic())
-                link.stir()
+        if self._current is not None:
+            self._current.request(add, drop)
+        if self._replacement is not None:
+            self._replacement.takeover.forget(drop)
+            self._replacement.connection.request(add, drop)
 
     async def aclose(self) -> None:
         """Stop; safe to call twice."""
@@ -152,161 +183,122 @@ class ReconnectingConnection:
         with suppress(asyncio.CancelledError):
             await asyncio.wait([self._task])
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._pool.fail(error)
-
     async def _run(self) -> None:
-        admission = self._pool.admission
         try:
             while True:
-                at_least: int | None = None
-                try:
-                    self._link = self._link or await self._open(self._role.gate)
-                    self._link = await self._stay(self._link)
-                    continue
-                except RateLimited as error:
-                    at_least = error.retry_after_ns
-                    admission.hold(at_least or self._policy.backoff_base)
-                    self._report(error)
-                except TransientError as error:
-                    at_least = error.retry_after_ns
-                    self._report(error)
-                self._link = None
-                await self._pool.clock.sleep(self._backoff.next_delay(at_least))
+                trigger = await self._step()
+                self.state = next_state(CONNECTION_TRANSITIONS, self.state, trigger)
+                if trigger in (ConnectionTrigger.LOST, ConnectionTrigger.TAKEN_OVER):
+                    await self._retire_current(trigger)
         finally:
-            admission.leave(self)
+            self.state = next_state(CONNECTION_TRANSITIONS, self.state, ConnectionTrigger.CLOSE)
+            replacing = self._replacement.connection if self._replacement is not None else None
+            still_open = [each for each in (self._current, replacing) if each is not None]
+            await asyncio.gather(*(self._connector.close(each, NOT_NEEDED) for each in still_open))
+            self._connector.release()
 
-    def _report(self, error: PredsurvError) -> None:
-        """Say once that this is an outage; the attempts go on."""
-        if self._backoff.failures + 1 != self._policy.outage_attempts:
-            return
-        reason = sanitise(f"outage: {self._policy.outage_attempts} attempts failed, still trying: {error}")
-        _logger.error("%s: %s", self._venue, reason)
-        now = self._pool.clock.now()
-        self._pool.inbox.put_events([Disconnected(self._venue, now, 0, self._pool.connections, reason)])
+    async def _step(self) -> ConnectionTrigger:
+        """Do the work of the present state; return the trigger that ends it."""
+        if self.state is ConnectionState.CONNECTING:
+            return await self._connect()
+        if self.state is ConnectionState.BACKING_OFF:
+            await self._connector.back_off()
+            return ConnectionTrigger.RETRY
+        current, replacement = self._current, self._replacement
+        if current is None:
+            raise BrokenInvariant(f"no connection is open while {self.state.value}")
+        if self.state is ConnectionState.LIVE:
+            return await _unless_lost(current, self._expire())
+        if self.state is ConnectionState.RENEWING:
+            return await _unless_lost(current, self._renew(current))
+        if replacement is None:
+            raise BrokenInvariant(f"no replacement is open while {self.state.value}")
+        if self.state is ConnectionState.TAKING_OVER:
+            return await _unless_lost(current, self._take_over(current, replacement))
+        return await _unless_lost(current, self._discard(current, replacement))
 
-    async def _open(self, gate: Gate | None) -> OpenConnection:
-        """Connect and ask for everything that is wanted; raises TransientError."""
-        pool, stream = self._pool, self._pool.stream
-        await pool.admission.enter(self, flapped=self._flapped)
+    async def _connect(self) -> ConnectionTrigger:
         try:
-            socket = await stream.connect(stream.url, stream.headers() if stream.headers is not None else None)
-        except TransientError:
-            pool.admission.failed(self)
-            raise
-        epoch, now = pool.next_epoch(), pool.clock.monotonic()
-        talk = ConnectionSession(self._venue, epoch, self._role.codec(epoch), self._policy, now)
-        talk.gate = gate
-        pool.connections += 1
-        pool.inbox.put_events([Connected(self._venue, pool.clock.now(), epoch, pool.connections)])
-        talk.ask(frozenset(self.keys), frozenset(), now)
-        return OpenConnection(pool, talk, socket)
-
-    async def _close(self, link: OpenConnection, why: str | Exception) -> None:
-        """Declare the end of a connection, and give it back."""
-        pool, talk = self._pool, link.talk
-        pool.connections -= 1
-        reason = sanitise(str(why))
-        farewell = Disconnected(self._venue, pool.clock.now(), talk.epoch, pool.connections, reason)
-        frozen = isinstance(why, FrozenError)
-        pool.inbox.put_end(talk, "stall" if frozen else "disconnect", farewell)
-        if isinstance(why, Exception):
-            _logger.warning("%s: connection %d is over: %s", self._venue, talk.epoch, reason)
-            if talk.stable(pool.clock.monotonic()):
-                self._backoff.reset()
-            self._flapped = talk.heard and not talk.stable(pool.clock.monotonic())
-            if not talk.heard:
-                pool.admission.failed(self)
-        await asyncio.shield(link.aclose())
-
-    async def _stay(self, link: OpenConnection) -> OpenConnection:
-        """Live with a connection; return the one that took its place, or raise TransientError with why it ended."""
-        renewing = asyncio.create_task(self._renew(link))
-        why: str | Exception = _NOT_NEEDED
-        try:
-            await asyncio.wait([link.task, renewing], return_when=asyncio.FIRST_COMPLETED)
-            if renewing.done():
-                why = _REPLACED
-                return renewing.result()
-            link.task.result()
+            connection = await self._connector.open(self._event_filter)
         except TransientError as error:
-            why = error
-            if self._renewal is None:
-                raise
-            return self._renewal.link
-        finally:
-            await self._part(link, why, renewing)
+            self._connector.attempt_failed(error)
+            return ConnectionTrigger.REFUSED
+        self._current = connection
+        connection.request(frozenset(self.keys), frozenset())
+        return ConnectionTrigger.OPENED
 
-    async def _part(self, link: OpenConnection, why: str | Exception, renewing: "asyncio.Task[OpenConnection]") -> None:
-        """Close ``link``; whatever is on its way takes over, or goes as well."""
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
-        renewal, self._renewal = self._renewal, None
-        stays = renewal is not None and why is not _NOT_NEEDED
-        self._link = renewal.link if renewal is not None and stays else None
+    async def _expire(self) -> ConnectionTrigger:
+        """Return when the current connection is old: after half to all of the lifetime, drawn evenly."""
+        lifetime = self._policy.lifetime
+        if not lifetime:
+            await asyncio.Event().wait()
+        await self._context.clock.sleep(lifetime // 2 + int(self._context.rand() * lifetime) // 2)
+        return ConnectionTrigger.EXPIRED
+
+    async def _renew(self, current: OpenConnection) -> ConnectionTrigger:
+        """Open a replacement of ``current`` that carries the same instruments."""
+        takeover = Takeover()
+        if self._event_filter is None:
+            current.session.event_filter = takeover.filter_old
         try:
-            await self._close(link, why)
+            connection = await self._connector.open(self._event_filter or takeover.filter_new)
+        except TransientError:
+            current.session.event_filter = self._event_filter
+            self._connector.release()
+            return ConnectionTrigger.REFUSED
+        self._replacement = _Replacement(connection, takeover, self._context)
+        connection.request(frozenset(self.keys), frozenset())
+        return ConnectionTrigger.OPENED
+
+    async def _take_over(self, current: OpenConnection, replacement: _Replacement) -> ConnectionTrigger:
+        """Let the replacement emit as soon as it is ready."""
+        if not await replacement.wait_until_ready(current):
+            return ConnectionTrigger.NOT_READY
+        if self._event_filter is None:
+            await replacement.catch_up()
+        return ConnectionTrigger.TAKEN_OVER
+
+    async def _discard(self, current: OpenConnection, replacement: _Replacement) -> ConnectionTrigger:
+        """Close the replacement."""
+        self._replacement = None
+        await self._connector.close(replacement.connection, NOT_READY)
+        current.session.event_filter = self._event_filter
+        self._connector.release()
+        return ConnectionTrigger.DISCARDED
+
+    async def _retire_current(self, trigger: ConnectionTrigger) -> None:
+        """Close the current connection; the replacement, if there is one, takes its place at once."""
+        retired, replacement = self._current, self._replacement
+        self._current = replacement.connection if replacement is not None else None
+        self._replacement = None
+        if retired is None:
+            raise BrokenInvariant("no connection was open")
+        error = retired.task.exception() if trigger is ConnectionTrigger.LOST else None
+        try:
+            if isinstance(error, TransientError):
+                await self._connector.close_lost(retired, error)
+            else:
+                await self._connector.close(retired, REPLACED)
         finally:
-            if renewal is not None and not stays:
-                await self._close(renewal.link, why)
-            elif renewal is not None and self._role.gate is None:
-                self._pool.inbox.put_turn(partial(_switch, renewal, self._pool.clock.now()))
-
-    async def _renew(self, link: OpenConnection) -> OpenConnection:
-        """Return a new connection that speaks for everything ``link`` carries; never when there is no need."""
-        policy, clock = self._policy, self._pool.clock
-        while True:
-            if not policy.lifetime:
-                await asyncio.Event().wait()
-            await clock.sleep(policy.lifetime // 2 + int(self._pool.rand() * policy.lifetime) // 2)
-            handover = Takeover()
-            if self._role.gate is None:
-                link.talk.gate = handover.old
-            with suppress(TransientError):
-                self._renewal = _Renewal(await self._open(self._role.gate or handover.new), handover)
-                if await self._take_over(link, self._renewal):
-                    return self._renewal.link
-                renewal, self._renewal = self._renewal, None
-                await self._close(renewal.link, "did not become ready to take over")
-            link.talk.gate = self._role.gate
-            self._pool.admission.leave(self)
-
-    async def _take_over(self, link: OpenConnection, renewal: _Renewal) -> bool:
-        """Wait until the new connection has every book, and let it speak; return False when it never has."""
-        clock, inbox, talk = self._pool.clock, self._pool.inbox, renewal.link.talk
-        deadline = clock.monotonic() + self._policy.handover_patience
-        ready = 0
-        while not ready or clock.monotonic() < ready or not _ready(talk, link.talk):
-            if not ready and _ready(talk, link.talk):
-                ready = clock.monotonic() + self._policy.overlap
-            if renewal.link.task.done() or renewal.handover.overfull or clock.monotonic() >= deadline:
-                return False
-            await clock.sleep(self._policy.tick)
-        if self._role.gate is not None:
-            return True
-        inbox.put_turn(partial(_switch, renewal, clock.now()))
-        deadline = clock.monotonic() + self._policy.catch_up_patience
-        while not renewal.handover.done and not renewal.link.task.done():
-            if clock.monotonic() >= deadline:
-                inbox.put_turn(partial(renewal.handover.settle, clock.now(), force=True))
-            await clock.sleep(self._policy.tick)
-        return True
+            if replacement is not None and self._event_filter is None:
+                replacement.request_switch()
+        if replacement is None and isinstance(error, TransientError):
+            self._connector.attempt_failed(error)
 
 
-def unanswered(lane: ReconnectingConnection) -> AbstractSet[InstrumentKey]:
-    """Return what the connection of ``lane`` was asked for in vain."""
-    link = lane._link
-    return link.talk.unanswered if link is not None else frozenset()
+async def _unless_lost(current: OpenConnection, step: Coroutine[Any, Any, ConnectionTrigger]) -> ConnectionTrigger:
+    """Return what ``step`` returns; when ``current`` ends first, cancel it and return LOST.
 
-
-def _ready(new: ConnectionSession, old: ConnectionSession) -> bool:
-    """Return whether every instrument has a book on ``new`` that has one on ``old``."""
-    return new.heard and new.codec.awaiting() <= old.codec.awaiting()
-
-
-def _switch(renewal: _Renewal, ts: int, out: list[MarketEvent]) -> None:
-    if not renewal.handover.switched:
-        talk = renewal.link.talk
-        renewal.handover.switch(talk.keys - talk.codec.awaiting())
-    renewal.handover.settle(ts, out)
+    Raises what ended ``current`` when that was no TransientError.
+    """
+    running = asyncio.create_task(step)
+    try:
+        await asyncio.wait([running, current.task], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            return running.result()
+        with suppress(TransientError):
+            current.task.result()
+        return ConnectionTrigger.LOST
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -1,8 +1,6 @@
-"""What the connections of one feed share: where to, how many, what arrived, and the numbers they get.
+"""What the connections of one feed share: specification, queue, circuit breaker, epochs."""
 
-Kept apart so that a lane, which lives through one connection after another, is only that.
-"""
-
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,14 +9,14 @@ from msgspec import Struct
 from predsurv.core.ids import VenueName
 from predsurv.net import ws
 from predsurv.ports import Clock
+from predsurv.venues.streaming.circuit_breaker import CircuitBreaker
 from predsurv.venues.streaming.codec import CodecFactory
-from predsurv.venues.streaming.connect_gate import ConnectGate
-from predsurv.venues.streaming.queue import FrameQueue
-from predsurv.venues.streaming.session import StreamPolicy
+from predsurv.venues.streaming.policy import StreamPolicy
+from predsurv.venues.streaming.queue import EventSink, FrameQueue
 
 
 class StreamSocket(Protocol):
-    """What a lane needs of a connection; ``predsurv.net.ws.Socket`` is one."""
+    """The part of a WebSocket that a connection uses; ``predsurv.net.ws.Socket`` is one."""
 
     async def recv_many(self) -> Sequence[bytes]:
         """Return every message that has arrived, waiting for the first."""
@@ -36,11 +34,12 @@ class StreamSocket(Protocol):
 class StreamSpec(Struct, frozen=True, kw_only=True):
     """Where and how a venue streams.
 
-    ``headers`` are made for each handshake (they may be signed). ``capacity`` is asked after every
-    turn: when the venue has said that connections carry fewer instruments, they are spread over
-    more. ``herald`` makes the codec of a connection of its own for what is said about the venue as
-    a whole; it carries one instrument and no books. ``beside`` runs as long as the feed watches
-    anything, and puts what it finds into the inbox. ``connect`` replaces the network in tests.
+    ``headers`` are made for each handshake (they may be signed). ``capacity`` is read after every
+    batch: when the venue announces that connections carry fewer instruments, they are spread over
+    more. ``announcement_codec`` makes the codec of one additional connection for announcements
+    about the venue as a whole; it carries one instrument and its books are ignored. ``background``
+    runs from the first watched instrument until the feed is closed; it puts events into the queue
+    that it is given. ``connect`` replaces the network in tests.
     """
 
     venue: VenueName
@@ -49,22 +48,22 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     instruments_per_connection: int
     headers: Callable[[], Mapping[str, str]] | None = None
     capacity: Callable[[], int | None] = lambda: None
-    herald: CodecFactory | None = None
-    beside: Callable[[FrameQueue], Coroutine[Any, Any, None]] | None = None
+    announcement_codec: CodecFactory | None = None
+    background: Callable[[EventSink], Coroutine[Any, Any, None]] | None = None
     policy: StreamPolicy = StreamPolicy()
     connect: Callable[[str, Mapping[str, str] | None], Awaitable[StreamSocket]] = ws.connect
 
 
 class FeedContext:
-    """The shared part of one feed; ``connections`` are open now."""
+    """State shared by the connections of one feed; ``open_connections`` counts those open now."""
 
-    def __init__(self, stream: StreamSpec, clock: Clock, rand: Callable[[], float]) -> None:
-        self.stream = stream
+    def __init__(self, spec: StreamSpec, clock: Clock, rand: Callable[[], float]) -> None:
+        self.spec = spec
         self.clock = clock
         self.rand = rand
-        self.inbox = FrameQueue(stream.policy)
-        self.admission = ConnectGate(clock, stream.policy)
-        self.connections = 0
+        self.queue = FrameQueue(spec.policy)
+        self.breaker = CircuitBreaker(clock, spec.policy)
+        self.open_connections = 0
         self.error: BaseException | None = None
         self._epoch = 0
 
@@ -73,7 +72,8 @@ class FeedContext:
         self._epoch += 1
         return self._epoch
 
-    def fail(self, error: BaseException) -> None:
-        """End the feed: ``batches`` raises ``error``."""
-        self.error = self.error or error
-        self.inbox.wake()
+    def task_done(self, task: asyncio.Task[None]) -> None:
+        """End the feed when ``task`` failed: ``batches`` raises the first such error. For ``add_done_callback``."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.error = self.error or error
+            self.queue.wake()

@@ -1,7 +1,4 @@
-"""A feed made of as many streaming connections as the desired set needs.
-
-Kept apart from ``lane`` (which keeps one connection up) because it only decides who carries what.
-"""
+"""A feed over as many streaming connections as the desired set needs: which connection carries what."""
 
 import asyncio
 from collections import deque
@@ -13,12 +10,10 @@ from predsurv.core.errors import PermanentError
 from predsurv.core.events import Gap, Malformed, MarketChange, MarketEvent, MarketResolved, Unknown
 from predsurv.core.ids import InstrumentKey
 from predsurv.ports import Clock
-from predsurv.venues.streaming.connection import ConnectionRole, ReconnectingConnection, unanswered
-from predsurv.venues.streaming.context import FeedContext, StreamSocket, StreamSpec
+from predsurv.venues.streaming.connection import ConnectionRole, ReconnectingConnection
+from predsurv.venues.streaming.context import FeedContext, StreamSpec
 
-__all__ = ["LANES_MAX", "StreamSocket", "StreamSpec", "StreamingFeed"]
-
-LANES_MAX: Final = 1_000
+CONNECTIONS_MAX: Final = 1_000
 """Most connections of one feed."""
 
 
@@ -28,129 +23,133 @@ class StreamingFeed:
     Must be made and used inside one running event loop. ``rand`` gives jitter in [0, 1).
     """
 
-    def __init__(self, stream: StreamSpec, clock: Clock, rand: Callable[[], float]) -> None:
-        self._pool = FeedContext(stream, clock, rand)
-        self._capacity = stream.instruments_per_connection
+    def __init__(self, spec: StreamSpec, clock: Clock, rand: Callable[[], float]) -> None:
+        self._context = FeedContext(spec, clock, rand)
+        self._capacity = spec.instruments_per_connection
         self._want: AbstractSet[InstrumentKey] = frozenset()
-        self._lanes: list[ReconnectingConnection] = []
+        self._connections: list[ReconnectingConnection] = []
         self._moved: set[InstrumentKey] = set()
-        self._herald: ReconnectingConnection | None = None
-        self._beside: asyncio.Task[None] | None = None
+        """Instruments that were moved to another connection because one never answered."""
+        self._announcements: ReconnectingConnection | None = None
+        self._background: asyncio.Task[None] | None = None
         self._closed = False
 
     async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
         """Set the whole desired set; raises PermanentError beyond what all connections can carry."""
         if self._closed:
             return
-        if len(want) > LANES_MAX * self._capacity:
-            raise PermanentError(f"{len(want)} instruments are more than {LANES_MAX} connections carry; want fewer")
+        if len(want) > CONNECTIONS_MAX * self._capacity:
+            raise PermanentError(
+                f"{len(want)} instruments are more than {CONNECTIONS_MAX} connections carry; want fewer"
+            )
         self._want = want
         carried: set[InstrumentKey] = set()
-        held = {key for lane in self._lanes for key in lane.keys}
-        for lane in self._lanes:
-            carried |= set(sorted(lane.keys & want)[: self._capacity])
+        carried_before = {key for connection in self._connections for key in connection.keys}
+        for connection in self._connections:
+            carried |= set(sorted(connection.keys & want)[: self._capacity])
         self._moved &= want
         missing = deque(sorted(want - carried))
-        now = self._pool.clock.now()
-        self._pool.inbox.put_events([Gap(key, now, "subscribing", 0) for key in missing if key in held])
-        for lane in list(self._lanes):
-            drop = lane.keys - carried
-            add = _take(missing, self._capacity - len(lane.keys) + len(drop))
+        now = self._context.clock.now()
+        self._context.queue.put_events([Gap(key, now, "subscribing", 0) for key in missing if key in carried_before])
+        for connection in list(self._connections):
+            drop = connection.keys - carried
+            add = _take(missing, self._capacity - len(connection.keys) + len(drop))
             if add or drop:
-                lane.change(add, drop)
-            if not lane.keys:
-                self._lanes.remove(lane)
-                await lane.aclose()
+                connection.change(add, drop)
+            if not connection.keys:
+                self._connections.remove(connection)
+                await connection.aclose()
         while missing:
-            lane = ReconnectingConnection(self._pool, ConnectionRole(self._pool.stream.codec))
-            lane.change(_take(missing, self._capacity), frozenset())
-            self._lanes.append(lane)
-        await self._accompany(want)
-
-    async def _accompany(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Keep up what runs beside the lanes as long as anything is wanted."""
-        stream = self._pool.stream
-        if stream.herald is not None:
-            if not want and self._herald is not None:
-                await self._herald.aclose()
-                self._herald = None
-            elif want and self._herald is None:
-                self._herald = ReconnectingConnection(self._pool, ConnectionRole(stream.herald, only_about_markets))
-            if self._herald is not None and self._herald.keys.isdisjoint(want):
-                self._herald.change({min(want)}, self._herald.keys)
-        if want and stream.beside is not None and self._beside is None:
-            self._beside = asyncio.create_task(stream.beside(self._pool.inbox), name=f"{stream.venue} beside")
-            self._beside.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._pool.fail(error)
-
-    @property
-    def overflowing(self) -> bool:
-        """Whether messages are being let go now because ``batches`` is not read fast enough."""
-        return self._pool.inbox.overflows > 0
+            self._new_connection().change(_take(missing, self._capacity), frozenset())
+        await self._watch_announcements(want)
+        self._start_background(want)
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
-        """Yield what arrived since the last turn; decoding happens here, in the consumer's time.
+        """Yield what arrived since the last batch; decoding happens here, in the consumer's time.
 
         Raises PermanentError when the venue refuses the handshake for good (401, 403), and
         whatever a defect raised in a connection's task.
         """
-        pool = self._pool
+        context = self._context
         while True:
-            await pool.inbox.wait()
+            await context.queue.wait()
             if self._closed:
                 return
-            events = pool.inbox.drain(pool.clock.monotonic())
+            events = context.queue.drain(context.clock.monotonic())
             if events:
                 yield events
-            if pool.error is not None:
-                raise pool.error
-            await self._shrink()
+            if context.error is not None:
+                raise context.error
+            await self._reduce_capacity()
             await self._move_unanswered()
-
-    async def _move_unanswered(self) -> None:
-        """Carry elsewhere what one connection was asked for in vain: once, as settled ones never answer."""
-        for lane in list(self._lanes):
-            if self._closed:
-                return  # while an empty one was closing
-            stuck = (unanswered(lane) & lane.keys) - self._moved
-            for key in sorted(stuck):
-                others = [each for each in self._lanes if each is not lane and len(each.keys) < self._capacity]
-                if not others and len(self._lanes) < LANES_MAX:
-                    others = [ReconnectingConnection(self._pool, ConnectionRole(self._pool.stream.codec))]
-                    self._lanes += others
-                if others:
-                    self._moved.add(key)
-                    lane.change(frozenset(), {key})
-                    min(others, key=lambda each: len(each.keys)).change({key}, frozenset())
-            if stuck and not lane.keys:
-                self._lanes.remove(lane)
-                await lane.aclose()
-
-    async def _shrink(self) -> None:
-        """Spread what is wanted over more connections when the venue wants each to carry less."""
-        capacity = self._pool.stream.capacity()
-        if capacity is not None and capacity < self._capacity and not self._closed:
-            self._capacity = capacity
-            await self.watch(self._want)
 
     async def aclose(self) -> None:
         """Close every connection and end ``batches``; safe to call twice."""
         self._closed = True
-        lanes, self._lanes = self._lanes, []
-        if self._herald is not None:
-            lanes.append(self._herald)
-        self._pool.inbox.wake()
-        if self._beside is not None:
-            self._beside.cancel()
-            await asyncio.wait([self._beside])
-        await asyncio.gather(*(lane.aclose() for lane in lanes))
+        connections, self._connections = self._connections, []
+        if self._announcements is not None:
+            connections.append(self._announcements)
+        self._context.queue.wake()
+        if self._background is not None:
+            self._background.cancel()
+            await asyncio.wait([self._background])
+        await asyncio.gather(*(connection.aclose() for connection in connections))
+
+    def _new_connection(self) -> ReconnectingConnection:
+        connection = ReconnectingConnection(self._context, ConnectionRole(self._context.spec.codec))
+        self._connections.append(connection)
+        return connection
+
+    async def _watch_announcements(self, want: AbstractSet[InstrumentKey]) -> None:
+        """Keep the connection for announcements, carrying one wanted instrument, as long as there is one."""
+        codec = self._context.spec.announcement_codec
+        if codec is None:
+            return
+        if not want and self._announcements is not None:
+            await self._announcements.aclose()
+            self._announcements = None
+        elif want and self._announcements is None:
+            self._announcements = ReconnectingConnection(self._context, ConnectionRole(codec, announcements_only))
+        if self._announcements is not None and self._announcements.keys.isdisjoint(want):
+            self._announcements.change({min(want)}, self._announcements.keys)
+
+    def _start_background(self, want: AbstractSet[InstrumentKey]) -> None:
+        spec = self._context.spec
+        if want and spec.background is not None and self._background is None:
+            background = spec.background(self._context.queue)
+            self._background = asyncio.create_task(background, name=f"{spec.venue} background")
+            self._background.add_done_callback(self._context.task_done)
+
+    async def _move_unanswered(self) -> None:
+        """Move what one connection requested without an answer to another one: once, as settled ones never answer."""
+        for connection in list(self._connections):
+            if self._closed:
+                return  # while an empty one was closing
+            stuck = (connection.unanswered & connection.keys) - self._moved
+            for key in sorted(stuck):
+                others = [
+                    each for each in self._connections if each is not connection and len(each.keys) < self._capacity
+                ]
+                if not others and len(self._connections) < CONNECTIONS_MAX:
+                    others = [self._new_connection()]
+                if others:
+                    self._moved.add(key)
+                    connection.change(frozenset(), {key})
+                    min(others, key=lambda each: len(each.keys)).change({key}, frozenset())
+            if stuck and not connection.keys:
+                self._connections.remove(connection)
+                await connection.aclose()
+
+    async def _reduce_capacity(self) -> None:
+        """Spread the desired set over more connections when the venue wants each to carry less."""
+        capacity = self._context.spec.capacity()
+        if capacity is not None and capacity < self._capacity and not self._closed:
+            self._capacity = capacity
+            await self.watch(self._want)
 
 
-def only_about_markets(events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
-    """Pass on what a herald says about markets, and what it could not read."""
+def announcements_only(events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+    """Append what the connection for announcements says about markets, and what it could not read."""
     out += (event for event in events if isinstance(event, MarketChange | MarketResolved | Malformed | Unknown))
 
 

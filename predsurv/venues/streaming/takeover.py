@@ -1,9 +1,9 @@
-"""Replace one connection by another without a seam: no change lost, none told twice.
+"""Replace one connection by another without a gap: no change lost, none emitted twice.
 
-Kept apart, pure, because it is about the order of events and not about sockets. Both connections
-carry the same instruments; the old one speaks until the new one has every book. Then the old one
-falls silent, and for each instrument the new one goes on behind the last thing that the old one
-said: with a whole book of that moment, so that what follows builds on its own generation.
+Pure, because it is about the order of events and not about sockets. Both connections carry the
+same instruments, and the old one emits until the new one has every book. Then the old one is muted,
+and for each instrument the new one continues behind the last event that the old one emitted, with
+a whole book of that moment, so that what follows builds on its own epoch.
 """
 
 from collections.abc import Sequence
@@ -16,39 +16,41 @@ from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketChange, Mar
 from predsurv.core.ids import InstrumentKey
 from predsurv.state.book import Book
 
-KEPT_MAX: Final = 200_000
-"""Events of the new connection kept at most while it waits for its turn."""
+BUFFERED_EVENTS_MAX: Final = 200_000
+"""Most events of the new connection that are buffered until it may emit."""
 
 BookChange = BookSnapshot | BookDelta
 
 
 class Takeover:
-    """One replacement: ``old`` and ``new`` are the gates of the two connections.
+    """One replacement: ``filter_old`` and ``filter_new`` are the event filters of the two connections.
 
-    Trades pass from both: whoever decodes them knows which were told. ``overfull`` when the new
-    connection brought too much before it could take over.
+    Trades pass from both: their codec suppresses duplicates. ``switched``: the old connection is
+    muted. ``overflowed``: the new one delivered too much before it could take over.
     """
 
     def __init__(self) -> None:
         self.switched = False
-        self.overfull = False
+        self.overflowed = False
         self._last: dict[InstrumentKey, BookChange | Gap] = {}
-        self._kept: dict[InstrumentKey, list[BookChange]] = {}
+        """The last book event that the old connection emitted."""
+        self._buffered: dict[InstrumentKey, list[BookChange]] = {}
+        """Book events of the new connection, from a snapshot on."""
         self._count = 0
         self._pending: set[InstrumentKey] = set()
 
     @property
     def done(self) -> bool:
-        """Whether the new connection speaks for every instrument."""
+        """Whether the new connection emits for every instrument."""
         return self.switched and not self._pending
 
     def switch(self, keys: AbstractSet[InstrumentKey]) -> None:
-        """Let the old connection say nothing more; the new one takes over ``keys`` as soon as it is as far."""
+        """Mute the old connection; the new one takes over each of ``keys`` once it has caught up."""
         self.switched = True
         self._pending = set(keys)
 
-    def old(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
-        """Pass on what the old connection says until the switch, only trades afterwards."""
+    def filter_old(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+        """Append all events of the old connection until the switch, only trades afterwards."""
         for event in events:
             if isinstance(event, BookSnapshot | BookDelta | Gap):
                 if self.switched:
@@ -58,67 +60,74 @@ class Takeover:
                 continue
             out.append(event)
 
-    def new(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
-        """Keep what the new connection says of books until it is its turn."""
+    def filter_new(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+        """Buffer book events of the new connection until it has taken over; append the others it may emit."""
         for event in events:
             if isinstance(event, BookSnapshot | BookDelta):
-                self._take(event, out)
+                self._book_changed(event, out)
             elif isinstance(event, Gap):
-                self._lose(event, out)
+                self._book_lost(event, out)
             elif self.switched or not isinstance(event, Quote | MarketChange):
                 out.append(event)
         if self._pending and events:
-            self.settle(events[-1].ts_recv, out)
+            self.hand_over(events[-1].ts_recv, out)
 
-    def drop(self, keys: AbstractSet[InstrumentKey]) -> None:
-        """Forget instruments that are not wanted any more."""
+    def forget(self, keys: AbstractSet[InstrumentKey]) -> None:
+        """Drop all state of instruments that are no longer wanted."""
         self._pending -= keys
         for key in keys:
-            self._kept.pop(key, None)
+            self._buffered.pop(key, None)
             self._last.pop(key, None)
 
-    def settle(self, ts: int, out: list[MarketEvent], *, force: bool = False) -> None:
-        """Take over what can be taken over at ``ts`` (ns UTC); with ``force`` all that has a book."""
+    def hand_over(self, ts: int, out: list[MarketEvent], *, force: bool = False) -> None:
+        """Let the new connection take over what has caught up by ``ts`` (ns UTC); with ``force`` all that has a book.
+
+        Does nothing before the switch.
+        """
         if not self.switched:
             return
-        for key in sorted(self._pending & self._kept.keys()):
-            kept = self._kept[key]
-            start = len(kept) - 1 if force else _behind(kept, self._last.get(key))
+        for key in sorted(self._pending & self._buffered.keys()):
+            buffered = self._buffered[key]
+            start = len(buffered) - 1 if force else _resume_index(buffered, self._last.get(key))
             if start is not None:
-                out += _resumed(kept, start, ts)
-                del self._kept[key]
+                out += _resumed(buffered, start, ts)
+                del self._buffered[key]
                 self._pending.discard(key)
 
-    def _take(self, event: BookChange, out: list[MarketEvent]) -> None:
+    def _book_changed(self, event: BookChange, out: list[MarketEvent]) -> None:
         if self.switched and event.key not in self._pending:
             out.append(event)
             return
         if isinstance(event, BookSnapshot):
-            # What came before is in it, but the old connection may have told less than that.
-            self._kept.setdefault(event.key, [])
-        if event.key in self._kept:
-            self._kept[event.key].append(event)
+            # It contains all earlier changes, but the old connection may not have emitted all of them.
+            self._buffered.setdefault(event.key, [])
+        if event.key in self._buffered:
+            self._buffered[event.key].append(event)
             self._count += 1
-            self.overfull = self._count > KEPT_MAX
+            self.overflowed = self._count > BUFFERED_EVENTS_MAX
 
-    def _lose(self, event: Gap, out: list[MarketEvent]) -> None:
-        self._kept.pop(event.key, None)
+    def _book_lost(self, event: Gap, out: list[MarketEvent]) -> None:
+        self._buffered.pop(event.key, None)
         if self.switched:
             self._pending.discard(event.key)
             out.append(event)
 
 
-def _behind(kept: Sequence[BookChange], last: BookChange | Gap | None) -> int | None:
-    """Return which of ``kept`` says what was said last; None while none does and one still may."""
+def _resume_index(buffered: Sequence[BookChange], last: BookChange | Gap | None) -> int | None:
+    """Return the index of the buffered event up to which the old connection has emitted.
+
+    That is the one equal to ``last``, else the last one not later in venue time; None while all are
+    earlier, because the equal one may still come.
+    """
     if last is None or isinstance(last, Gap) or last.ts_venue is None:
         return 0
-    said = last.ts_venue
-    for index in range(len(kept) - 1, -1, -1):
-        if _same(kept[index], last):
+    last_ts = last.ts_venue
+    for index in range(len(buffered) - 1, -1, -1):
+        if _same(buffered[index], last):
             return index
-    if (kept[-1].ts_venue or 0) < said:
+    if (buffered[-1].ts_venue or 0) < last_ts:
         return None
-    return max((index for index, event in enumerate(kept) if (event.ts_venue or 0) <= said), default=0)
+    return max((index for index, event in enumerate(buffered) if (event.ts_venue or 0) <= last_ts), default=0)
 
 
 def _same(one: BookChange, other: BookChange) -> bool:
@@ -129,13 +138,13 @@ def _same(one: BookChange, other: BookChange) -> bool:
     return False
 
 
-def _resumed(kept: Sequence[BookChange], start: int, ts: int) -> list[MarketEvent]:
-    """Return the book as of ``kept[start]`` and what came later, none of it as received before ``ts``.
+def _resumed(buffered: Sequence[BookChange], start: int, ts: int) -> list[MarketEvent]:
+    """Return the book as of ``buffered[start]`` and the later events, none with a receive time before ``ts``.
 
-    Until then the old connection spoke, and what is told later must not seem older.
+    The old connection emitted until then, and receive times must not go back.
     """
-    book = Book(kept[0].key)
-    for event in kept[: start + 1]:
+    book = Book(buffered[0].key)
+    for event in buffered[: start + 1]:
         book.apply(event)
-    later = (structs.replace(event, ts_recv=max(ts, event.ts_recv)) for event in kept[start + 1 :])
-    return [book.as_snapshot(max(ts, kept[start].ts_recv)), *later]
+    later = (structs.replace(event, ts_recv=max(ts, event.ts_recv)) for event in buffered[start + 1 :])
+    return [book.as_snapshot(max(ts, buffered[start].ts_recv)), *later]

@@ -1,4 +1,4 @@
-"""One connection takes over from another: nothing lost, nothing told twice."""
+"""One connection takes over from another: no change lost, none emitted twice."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketChan
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.state.book import Book
-from predsurv.venues.streaming import takeover as handover
+from predsurv.venues.streaming import takeover as module
 from predsurv.venues.streaming.takeover import Takeover
 
 VENUE = VenueName("toy")
@@ -33,158 +33,158 @@ def delta(at: int, price: int, size: int, epoch: int = OLD, ts: int = 0) -> Book
     return BookDelta(A, ts, at, epoch, None, "bid", Price(price), Size(size))
 
 
-def old(hand: Takeover, *events: MarketEvent) -> list[MarketEvent]:
+def from_old(takeover: Takeover, *events: MarketEvent) -> list[MarketEvent]:
     out: list[MarketEvent] = []
-    hand.old(events, out)
+    takeover.filter_old(events, out)
     return out
 
 
-def new(hand: Takeover, *events: MarketEvent) -> list[MarketEvent]:
+def from_new(takeover: Takeover, *events: MarketEvent) -> list[MarketEvent]:
     out: list[MarketEvent] = []
-    hand.new(events, out)
+    takeover.filter_new(events, out)
     return out
 
 
-def settled(hand: Takeover, ts: int = 9, *, force: bool = False) -> list[MarketEvent]:
+def handed_over(takeover: Takeover, ts: int = 9, *, force: bool = False) -> list[MarketEvent]:
     out: list[MarketEvent] = []
-    hand.settle(ts, out, force=force)
+    takeover.hand_over(ts, out, force=force)
     return out
 
 
-def test_new_one_goes_on_behind_what_was_said_last() -> None:
-    hand = Takeover()
-    assert old(hand, delta(1, 5, 1), delta(2, 6, 2))
-    assert new(hand, book(1, (5, 1)), delta(2, 6, 2, NEW), delta(3, 7, 3, NEW)) == []
-    assert settled(hand) == []
-    hand.switch({A})
-    assert old(hand, delta(3, 7, 3)) == []
-    assert settled(hand) == [book(2, (6, 2), (5, 1), ts=9), delta(3, 7, 3, NEW, ts=9)]
-    assert hand.done
-    assert new(hand, delta(4, 8, 1, NEW)) == [delta(4, 8, 1, NEW)]
+def test_new_connection_continues_behind_the_last_event_of_the_old_one() -> None:
+    takeover = Takeover()
+    assert from_old(takeover, delta(1, 5, 1), delta(2, 6, 2))
+    assert from_new(takeover, book(1, (5, 1)), delta(2, 6, 2, NEW), delta(3, 7, 3, NEW)) == []
+    assert handed_over(takeover) == []
+    takeover.switch({A})
+    assert from_old(takeover, delta(3, 7, 3)) == []
+    assert handed_over(takeover) == [book(2, (6, 2), (5, 1), ts=9), delta(3, 7, 3, NEW, ts=9)]
+    assert takeover.done
+    assert from_new(takeover, delta(4, 8, 1, NEW)) == [delta(4, 8, 1, NEW)]
 
 
-def test_one_that_is_behind_catches_up_first() -> None:
-    hand = Takeover()
-    old(hand, delta(2, 6, 2))
-    new(hand, book(1, (5, 1)))
-    hand.switch({A})
-    assert settled(hand) == []
-    assert not hand.done
-    assert new(hand, delta(2, 6, 2, NEW, ts=11)) == [book(2, (6, 2), (5, 1), ts=11)]
-    assert hand.done
+def test_new_connection_that_is_behind_catches_up_first() -> None:
+    takeover = Takeover()
+    from_old(takeover, delta(2, 6, 2))
+    from_new(takeover, book(1, (5, 1)))
+    takeover.switch({A})
+    assert handed_over(takeover) == []
+    assert not takeover.done
+    assert from_new(takeover, delta(2, 6, 2, NEW, ts=11)) == [book(2, (6, 2), (5, 1), ts=11)]
+    assert takeover.done
 
 
-def test_one_that_never_catches_up_is_forced() -> None:
-    hand = Takeover()
-    old(hand, delta(5, 6, 2))
-    new(hand, book(1, (5, 1)), delta(2, 5, 3, NEW))
-    hand.switch({A})
-    assert settled(hand) == []
-    assert settled(hand, force=True) == [book(2, (5, 3), ts=9)]
-    assert hand.done
+def test_new_connection_that_never_catches_up_is_forced() -> None:
+    takeover = Takeover()
+    from_old(takeover, delta(5, 6, 2))
+    from_new(takeover, book(1, (5, 1)), delta(2, 5, 3, NEW))
+    takeover.switch({A})
+    assert handed_over(takeover) == []
+    assert handed_over(takeover, force=True) == [book(2, (5, 3), ts=9)]
+    assert takeover.done
 
 
-def test_book_that_is_newer_than_all_that_was_said() -> None:
-    hand = Takeover()
-    old(hand, delta(2, 6, 2))
-    new(hand, book(5, (5, 1)), delta(6, 6, 1, NEW))
-    hand.switch({A})
-    assert settled(hand) == [book(5, (5, 1), ts=9), delta(6, 6, 1, NEW, ts=9)]
+def test_new_book_newer_than_every_old_event_is_taken() -> None:
+    takeover = Takeover()
+    from_old(takeover, delta(2, 6, 2))
+    from_new(takeover, book(5, (5, 1)), delta(6, 6, 1, NEW))
+    takeover.switch({A})
+    assert handed_over(takeover) == [book(5, (5, 1), ts=9), delta(6, 6, 1, NEW, ts=9)]
 
 
-def test_nothing_was_said_meanwhile() -> None:
-    hand = Takeover()
-    new(hand, book(5, (5, 1)))
-    hand.switch({A})
-    assert settled(hand) == [book(5, (5, 1), ts=9)]
+def test_new_book_is_taken_when_the_old_one_emitted_nothing() -> None:
+    takeover = Takeover()
+    from_new(takeover, book(5, (5, 1)))
+    takeover.switch({A})
+    assert handed_over(takeover) == [book(5, (5, 1), ts=9)]
 
 
-def test_old_book_that_broke_is_replaced_by_the_first_one() -> None:
-    hand = Takeover()
+def test_broken_old_book_is_replaced_by_the_first_new_one() -> None:
+    takeover = Takeover()
     gap = Gap(A, 3, "hash_mismatch", OLD)
-    assert old(hand, delta(9, 1, 1), gap)[-1] == gap
-    new(hand, book(5, (5, 1)))
-    hand.switch({A})
-    assert settled(hand) == [book(5, (5, 1), ts=9)]
+    assert from_old(takeover, delta(9, 1, 1), gap)[-1] == gap
+    from_new(takeover, book(5, (5, 1)))
+    takeover.switch({A})
+    assert handed_over(takeover) == [book(5, (5, 1), ts=9)]
 
 
-def test_troubles_of_the_new_one_are_its_own_until_it_speaks() -> None:
-    hand, gap = Takeover(), Gap(A, 3, "subscribing", NEW)
-    assert new(hand, book(5, (5, 1)), gap) == []
-    hand.switch({A})
-    assert settled(hand) == []
-    assert new(hand, gap) == [gap]
-    assert hand.done
-    assert new(hand, book(6, (5, 1))) == [book(6, (5, 1))]
+def test_gaps_of_the_new_connection_are_suppressed_until_it_emits() -> None:
+    takeover, gap = Takeover(), Gap(A, 3, "subscribing", NEW)
+    assert from_new(takeover, book(5, (5, 1)), gap) == []
+    takeover.switch({A})
+    assert handed_over(takeover) == []
+    assert from_new(takeover, gap) == [gap]
+    assert takeover.done
+    assert from_new(takeover, book(6, (5, 1))) == [book(6, (5, 1))]
 
 
-def test_end_of_the_old_one_is_no_gap_any_more() -> None:
-    hand = Takeover()
-    hand.switch(frozenset())
-    assert old(hand, Gap(A, 3, "disconnect", OLD), book(1), delta(2, 1, 1)) == []
+def test_old_connection_is_muted_after_the_switch() -> None:
+    takeover = Takeover()
+    takeover.switch(frozenset())
+    assert from_old(takeover, Gap(A, 3, "disconnect", OLD), book(1), delta(2, 1, 1)) == []
 
 
-def test_what_is_not_about_books() -> None:
-    hand = Takeover()
+def test_trades_pass_from_both_and_other_events_from_one() -> None:
+    takeover = Takeover()
     trade = Trade(A, 1, 1, Price(5), Size(5), "buy", None)
     quote = Quote(A, 1, 1, None, None)
     tick = MarketChange(VENUE, A.market_id, A.instrument_id, 1, 1, "tick_size", "{}")
-    assert old(hand, trade, quote, tick) == [trade, quote, tick]
-    assert new(hand, trade, quote, tick) == [trade]
-    hand.switch(frozenset())
-    assert old(hand, trade, quote, tick) == [trade]
-    assert new(hand, trade, quote, tick) == [trade, quote, tick]
+    assert from_old(takeover, trade, quote, tick) == [trade, quote, tick]
+    assert from_new(takeover, trade, quote, tick) == [trade]
+    takeover.switch(frozenset())
+    assert from_old(takeover, trade, quote, tick) == [trade]
+    assert from_new(takeover, trade, quote, tick) == [trade, quote, tick]
 
 
 def test_unwanted_instruments_are_forgotten() -> None:
-    hand = Takeover()
-    new(hand, book(1), book(1, one=B))
-    hand.switch({A, B})
-    hand.drop({B})
-    assert [event.key for event in settled(hand) if isinstance(event, BookSnapshot)] == [A]
-    assert hand.done
+    takeover = Takeover()
+    from_new(takeover, book(1), book(1, one=B))
+    takeover.switch({A, B})
+    takeover.forget({B})
+    assert [event.key for event in handed_over(takeover) if isinstance(event, BookSnapshot)] == [A]
+    assert takeover.done
 
 
-def test_too_much_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handover, "KEPT_MAX", 3)
-    hand = Takeover()
-    new(hand, book(1), *(delta(2, 1, 1, NEW) for _ in range(2)))
-    assert not hand.overfull
-    new(hand, delta(2, 1, 1, NEW))
-    assert hand.overfull
+def test_too_many_buffered_events_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUFFERED_EVENTS_MAX", 3)
+    takeover = Takeover()
+    from_new(takeover, book(1), *(delta(2, 1, 1, NEW) for _ in range(2)))
+    assert not takeover.overflowed
+    from_new(takeover, delta(2, 1, 1, NEW))
+    assert takeover.overflowed
 
 
 class Play:
-    """A venue says ``said``; the new connection asks after ``subscribed`` of it; each is heard with its own delay."""
+    """The ``changes`` of a venue on two connections with own delays; the new one subscribes after ``subscribed``."""
 
-    def __init__(self, said: Sequence[tuple[int, int, int]], subscribed: int) -> None:
-        self.said = said
+    def __init__(self, changes: Sequence[tuple[int, int, int]], subscribed: int) -> None:
+        self.changes = changes
         self.subscribed = subscribed
-        opening = _fold([book(0), *(delta(*change) for change in said[:subscribed])])
-        self.olds: list[MarketEvent] = [delta(*change) for change in said]
+        opening = _fold([book(0), *(delta(*change) for change in changes[:subscribed])])
+        self.olds: list[MarketEvent] = [delta(*change) for change in changes]
         self.news: list[MarketEvent] = [
             BookSnapshot(A, 0, subscribed, NEW, None, opening.bids.levels(), ()),
-            *(delta(*change, NEW) for change in said[subscribed:]),
+            *(delta(*change, NEW) for change in changes[subscribed:]),
         ]
-        self.hand = Takeover()
+        self.takeover = Takeover()
         self.out: list[MarketEvent] = [book(0, epoch=OLD)]
 
     def switch(self) -> None:
-        if not self.hand.switched:
-            self.hand.switch({A})
-            self.hand.settle(0, self.out)
+        if not self.takeover.switched:
+            self.takeover.switch({A})
+            self.takeover.hand_over(0, self.out)
 
     def run(self, turns: Sequence[str], switch: int) -> None:
-        """Let them be heard in turn, and switch as soon as that can be after some turns."""
-        heard = False
+        """Deliver their events in ``turns``, and switch as soon as possible after ``switch`` turns."""
+        delivered = False
         for number, who in enumerate(turns):
-            if number >= switch and heard:
+            if number >= switch and delivered:
                 self.switch()
             if who == "old":
-                self.hand.old([self.olds.pop(0)], self.out)
+                self.takeover.filter_old([self.olds.pop(0)], self.out)
             else:
-                self.hand.new([self.news.pop(0)], self.out)
-                heard = True
+                self.takeover.filter_new([self.news.pop(0)], self.out)
+                delivered = True
         self.switch()
 
 
@@ -198,16 +198,16 @@ def _fold(events: Sequence[MarketEvent]) -> Book:
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=25), st.data())
 def test_rows_and_books_are_those_of_the_venue(steps: Sequence[tuple[int, int]], data: st.DataObject) -> None:
-    said = [(index + 1, price, size) for index, (price, size) in enumerate(steps)]
-    play = Play(said, data.draw(st.integers(0, len(said))))
-    # What was told before the new one asked is in its book.
-    told = data.draw(st.integers(0, play.subscribed))
-    play.hand.old(play.olds[:told], play.out)
-    del play.olds[:told]
+    changes = [(index + 1, price, size) for index, (price, size) in enumerate(steps)]
+    play = Play(changes, data.draw(st.integers(0, len(changes))))
+    # What the old one emitted before the new one subscribed is in its book.
+    emitted = data.draw(st.integers(0, play.subscribed))
+    play.takeover.filter_old(play.olds[:emitted], play.out)
+    del play.olds[:emitted]
     turns = data.draw(st.permutations(["old"] * len(play.olds) + ["new"] * len(play.news)))
     play.run(turns, data.draw(st.integers(0, len(turns))))
-    assert play.hand.done
+    assert play.takeover.done
     rows = [(event.ts_venue, event.price, event.size) for event in play.out if isinstance(event, BookDelta)]
-    assert rows == [change for change in said if change in rows], "in order and none twice"
-    assert set(said) - set(rows) <= set(said[: play.subscribed]), "what was told as part of a book only"
-    assert _fold(play.out).bids.levels() == _fold([book(0), *(delta(*change) for change in said)]).bids.levels()
+    assert rows == [change for change in changes if change in rows], "in order and none twice"
+    assert set(changes) - set(rows) <= set(changes[: play.subscribed]), "what was emitted as part of a book only"
+    assert _fold(play.out).bids.levels() == _fold([book(0), *(delta(*change) for change in changes)]).bids.levels()
