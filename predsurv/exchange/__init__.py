@@ -1,1 +1,1 @@
-"""A deterministic exchange in miniature: markets, makers, books, orders, accounts and a tape; no I/O."""
+"""A deterministic exchange in miniature: markets, makers, books, orders, accounts and a tape; no I/O, core only."""

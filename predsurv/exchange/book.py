@@ -1,8 +1,4 @@
-"""A price-time-priority order book with real orders in it.
-
-Kept apart because it is where matching is right or wrong: it knows orders and prices, and neither
-who quotes nor why.
-"""
+"""An order book with price-time priority that holds individual orders; it knows nothing of accounts or makers."""
 
 from bisect import bisect_left, insort
 from typing import NamedTuple, Protocol
@@ -14,32 +10,32 @@ from predsurv.exchange.tape import LevelChange, Tape, TapeTrade
 
 
 class OrderOwner(Protocol):
-    """Somebody outside the simulation who wants to hear of their resting orders."""
+    """Receives what happens to resting orders that are not a maker's."""
 
-    def traded(self, order: "BookOrder", price: int, size: int, trade: int) -> None:
-        """``size`` of ``order`` traded at ``price`` in trade number ``trade``."""
+    def on_trade(self, order: "BookOrder", match: "BookMatch") -> None:
+        """Handle a match of ``order``, whose ``remaining`` is already reduced."""
         ...
 
-    def removed(self, order: "BookOrder", reason: str) -> None:
-        """``order`` was taken out of the book by the exchange."""
+    def on_removed(self, order: "BookOrder", reason: str) -> None:
+        """Handle that the exchange took ``order`` out of the book."""
         ...
 
 
 class BookOrder:
-    """An order in a queue; ``remaining`` is 0 once it is gone."""
+    """A resting order; ``remaining`` is 0 once it has left the book. ``owner``: None for a maker's."""
 
     __slots__ = ("number", "owner", "price", "remaining", "side")
 
-    def __init__(self, number: int, side: Side, price: Price, size: int) -> None:
+    def __init__(self, number: int, side: Side, price: Price, size: int, owner: OrderOwner | None = None) -> None:
         self.number = number
         self.side: Side = side
         self.price = price
         self.remaining = size
-        self.owner: OrderOwner | None = None
+        self.owner = owner
 
 
 class BookMatch(NamedTuple):
-    """One price-time match: what the taker got from one resting order."""
+    """One match of a taker with one resting order; ``trade`` is the trade's number on the tape."""
 
     price: int
     size: int
@@ -47,174 +43,175 @@ class BookMatch(NamedTuple):
 
 
 class _BookSide:
-    """One side: keys ascend to the best (``sign`` makes an ask's key minus its price)."""
+    """One side; ``keys`` ascend to the best price: a bid's key is its price, an ask's is minus its price."""
 
-    __slots__ = ("keys", "queues", "sign", "taker", "totals")
+    __slots__ = ("keys", "queues", "sign", "taker_side", "totals")
 
-    def __init__(self, sign: int, taker: OrderSide) -> None:
+    def __init__(self, sign: int, taker_side: OrderSide) -> None:
         self.sign = sign
-        self.taker: OrderSide = taker
-        """The direction of who trades against this side."""
+        self.taker_side: OrderSide = taker_side
+        """The direction of a taker that trades against this side."""
         self.keys: list[int] = []
         self.queues: dict[int, dict[int, BookOrder]] = {}
         self.totals: dict[int, int] = {}
 
 
 class MatchingBook:
-    """The orders of one tradable outcome; a binary market has one, its second outcome mirrors it.
+    """The orders of one tradable outcome; a binary market has one book, its second outcome is the mirror.
 
     Every change of a level is reported on the tape once. Prices and sizes in micros. ``side`` is
     always the side an order belongs to: a buyer is on the ``bid`` side, resting or not.
     """
 
-    __slots__ = ("_asks", "_bids", "_numbers", "index", "seq", "tape", "tick", "traded")
+    __slots__ = ("_asks", "_bids", "_order_number", "index", "seq", "tape", "tick", "traded_volume")
 
     def __init__(self, index: int, tick: int, tape: Tape) -> None:
         self.index = index
         self.tick = tick
         self.tape = tape
         self.seq = 0
-        self.traded = 0
+        self.traded_volume = 0
         """Money traded so far, in micros."""
-        self._numbers = 0
+        self._order_number = 0
         self._bids = _BookSide(1, "sell")
         self._asks = _BookSide(-1, "buy")
 
     def best(self, side: Side) -> int | None:
         """Return the best price of a side, None when it is empty."""
-        half = self._bids if side == "bid" else self._asks
-        return half.keys[-1] * half.sign if half.keys else None
+        book_side = self._bids if side == "bid" else self._asks
+        return book_side.keys[-1] * book_side.sign if book_side.keys else None
 
     def crosses(self, side: Side, price: int) -> bool:
         """Return whether an order of ``side`` at ``price`` would trade at once."""
-        against = self._asks if side == "bid" else self._bids
-        return bool(against.keys) and against.keys[-1] >= price * against.sign
+        opposite = self._asks if side == "bid" else self._bids
+        return bool(opposite.keys) and opposite.keys[-1] >= price * opposite.sign
 
     def levels(self, side: Side) -> tuple[Level, ...]:
         """Return a side's levels, best first."""
-        half = self._bids if side == "bid" else self._asks
-        return tuple((Price(abs(key)), Size(half.totals[key])) for key in reversed(half.keys))
+        book_side = self._bids if side == "bid" else self._asks
+        return tuple((Price(abs(key)), Size(book_side.totals[key])) for key in reversed(book_side.keys))
 
-    def place(self, side: Side, price: Price, size: int) -> BookOrder:
-        """Rest an order that does not cross at the back of its level's queue."""
-        half = self._bids if side == "bid" else self._asks
-        key = price * half.sign
-        self._numbers += 1
-        order = BookOrder(self._numbers, side, price, size)
-        queue = half.queues.get(key)
+    def place(self, side: Side, price: Price, size: int, owner: OrderOwner | None = None) -> BookOrder:
+        """Add an order that does not cross to the back of its level's queue; ``owner`` is told of its fills."""
+        book_side = self._bids if side == "bid" else self._asks
+        key = price * book_side.sign
+        self._order_number += 1
+        order = BookOrder(self._order_number, side, price, size, owner)
+        queue = book_side.queues.get(key)
         if queue is None:
-            insort(half.keys, key)
-            half.queues[key] = {order.number: order}
-            half.totals[key] = total = size
+            insort(book_side.keys, key)
+            book_side.queues[key] = {order.number: order}
+            book_side.totals[key] = total = size
         else:
             queue[order.number] = order
-            half.totals[key] = total = half.totals[key] + size
+            book_side.totals[key] = total = book_side.totals[key] + size
         self._report(side, price, total)
         return order
 
     def cancel(self, order: BookOrder) -> None:
-        """Take an order that is still in the book out of it."""
-        half = self._bids if order.side == "bid" else self._asks
-        key = order.price * half.sign
-        total = half.totals[key] - order.remaining
+        """Remove an order that still rests in the book."""
+        book_side = self._bids if order.side == "bid" else self._asks
+        key = order.price * book_side.sign
+        total = book_side.totals[key] - order.remaining
         order.remaining = 0
-        del half.queues[key][order.number]
-        _set_total(half, key, total)
+        del book_side.queues[key][order.number]
+        _set_total(book_side, key, total)
         self._report(order.side, order.price, total)
 
     def resize(self, order: BookOrder, size: int) -> None:
-        """Change what an order still wants; growing sends it to the back of its queue."""
-        half = self._bids if order.side == "bid" else self._asks
-        key = order.price * half.sign
+        """Set the remaining size of a resting order; an increase moves it to the back of its queue."""
+        book_side = self._bids if order.side == "bid" else self._asks
+        key = order.price * book_side.sign
         if size > order.remaining:
-            queue = half.queues[key]
+            queue = book_side.queues[key]
             del queue[order.number]
             queue[order.number] = order
-        half.totals[key] = total = half.totals[key] + size - order.remaining
+        book_side.totals[key] = total = book_side.totals[key] + size - order.remaining
         order.remaining = size
         self._report(order.side, order.price, total)
 
     def take(self, side: Side, limit: int, size: int, taker: OrderOwner | None = None) -> list[BookMatch]:
-        """Match a taker against the other side down to ``limit``; what is left is the caller's.
+        """Match a taker of ``side`` up to its ``limit`` price and return the matches; the rest does not enter the book.
 
-        A taker never meets its own resting orders: they are removed instead.
+        Self-trade prevention: the taker's own resting orders are removed instead of matched.
         """
-        half = self._asks if side == "bid" else self._bids
-        worst = limit * half.sign
+        book_side = self._asks if side == "bid" else self._bids
+        worst = limit * book_side.sign
         matches: list[BookMatch] = []
-        while size and half.keys and half.keys[-1] >= worst:
-            size -= self._take_level(half, size, taker, matches)
+        while size and book_side.keys and book_side.keys[-1] >= worst:
+            size -= self._take_level(book_side, size, taker, matches)
         return matches
 
     def clear(self, reason: str) -> None:
-        """Empty the book, telling the owners ``reason``."""
-        for half in (self._bids, self._asks):
-            for key in tuple(half.keys):
-                for order in half.queues[key].values():
+        """Remove every order; owners get ``reason``."""
+        for book_side in (self._bids, self._asks):
+            for key in tuple(book_side.keys):
+                for order in book_side.queues[key].values():
                     _remove(order, reason)
-                _set_total(half, key, 0)
-                self._report("bid" if half is self._bids else "ask", Price(abs(key)), 0)
+                _set_total(book_side, key, 0)
+                self._report("bid" if book_side is self._bids else "ask", Price(abs(key)), 0)
 
-    def _take_level(self, half: _BookSide, wanted: int, taker: OrderOwner | None, matches: list[BookMatch]) -> int:
-        key = half.keys[-1]
-        queue, left, total = half.queues[key], wanted, half.totals[key]
+    def _take_level(self, book_side: _BookSide, size: int, taker: OrderOwner | None, matches: list[BookMatch]) -> int:
+        key = book_side.keys[-1]
+        queue, unmatched, total = book_side.queues[key], size, book_side.totals[key]
         for order in tuple(queue.values()):
-            if not left:
+            if not unmatched:
                 break
-            size = min(left, order.remaining)
+            matched = min(unmatched, order.remaining)
             if taker is not None and order.owner is taker:
                 total -= order.remaining
                 _remove(order, "self-trade")
             else:
-                matches.append(self._execute(half, order, size))
-                left -= size
-                total -= size
+                matches.append(self._execute(book_side, order, matched))
+                unmatched -= matched
+                total -= matched
             if not order.remaining:
                 del queue[order.number]
-        _set_total(half, key, total)
-        self._report("bid" if half is self._bids else "ask", Price(abs(key)), total)
-        return wanted - left
+        _set_total(book_side, key, total)
+        self._report("bid" if book_side is self._bids else "ask", Price(abs(key)), total)
+        return size - unmatched
 
-    def _execute(self, half: _BookSide, order: BookOrder, size: int) -> BookMatch:
+    def _execute(self, book_side: _BookSide, order: BookOrder, size: int) -> BookMatch:
         tape, price = self.tape, order.price
         order.remaining -= size
         tape.seq += 1
         trade = tape.seq
-        tape.events.append(TapeTrade(trade, tape.now, self.index, price, Size(size), half.taker))
-        self.traded += price * size // MICROS
+        tape.events.append(TapeTrade(trade, tape.now, self.index, price, Size(size), book_side.taker_side))
+        self.traded_volume += price * size // MICROS
+        match = BookMatch(price, size, trade)
         if order.owner is not None:
-            order.owner.traded(order, price, size, trade)
-        return BookMatch(price, size, trade)
+            order.owner.on_trade(order, match)
+        return match
 
     def _report(self, side: Side, price: Price, total: int) -> None:
         tape = self.tape
         tape.seq += 1
-        tape.changes += 1
+        tape.level_changes += 1
         self.seq += 1
         tape.events.append(LevelChange(tape.seq, tape.now, self.index, self.seq, side, price, Size(total)))
 
 
-def preview(book: MatchingBook, side: Side, limit: int, size: int) -> list[Level]:
-    """Return what a taker would get now: (price, size) a level, best first."""
-    found: list[Level] = []
-    for price, there in book.levels("ask" if side == "bid" else "bid"):
+def preview_matches(book: MatchingBook, side: Side, limit: int, size: int) -> list[Level]:
+    """Return what a taker would match now: (price, size) by level, best first."""
+    matches: list[Level] = []
+    for price, available in book.levels("ask" if side == "bid" else "bid"):
         if not size or (price > limit if side == "bid" else price < limit):
             break
-        take = min(size, there)
-        found.append((price, Size(take)))
-        size -= take
-    return found
+        matched = min(size, available)
+        matches.append((price, Size(matched)))
+        size -= matched
+    return matches
 
 
 def _remove(order: BookOrder, reason: str) -> None:
     order.remaining = 0
     if order.owner is not None:
-        order.owner.removed(order, reason)
+        order.owner.on_removed(order, reason)
 
 
-def _set_total(half: _BookSide, key: int, total: int) -> None:
+def _set_total(book_side: _BookSide, key: int, total: int) -> None:
     if total:
-        half.totals[key] = total
+        book_side.totals[key] = total
         return
-    del half.totals[key], half.queues[key]
-    del half.keys[bisect_left(half.keys, key)]
+    del book_side.totals[key], book_side.queues[key]
+    del book_side.keys[bisect_left(book_side.keys, key)]

@@ -1,9 +1,7 @@
-"""Which markets an exchange lists and where each instrument trades.
-
-Kept apart from the exchange because it only answers questions: nothing in here moves.
-"""
+"""The markets that an exchange lists, and the book in which each instrument trades."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,11 +11,10 @@ from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.market import Market
 from predsurv.core.num import Money, complement
 from predsurv.exchange.book import MatchingBook
-from predsurv.exchange.orders import BookLocation
 
 
 class BookState(Struct, frozen=True):
-    """A book at ``ts`` as its instrument sees it, levels best first; ``seq`` counts its changes."""
+    """An instrument's book at ``ts`` (ns UTC), levels best first; ``seq`` counts the book's changes."""
 
     key: InstrumentKey
     ts: int
@@ -26,49 +23,64 @@ class BookState(Struct, frozen=True):
     asks: tuple[Level, ...]
 
 
+class BookLocation(NamedTuple):
+    """The number of an instrument's book; ``mirrored`` when the instrument is the complement of the book's own."""
+
+    book: int
+    mirrored: bool
+
+
+class InstrumentListing(NamedTuple):
+    """An instrument's market and book; ``mirrored`` when it is the complement of the book's own instrument."""
+
+    market: Market
+    book: MatchingBook
+    mirrored: bool
+
+
 class MarketDirectory:
     """The markets in order of listing. Unknown ids raise KeyError except where None is promised."""
 
     def __init__(self) -> None:
         self._markets: dict[MarketId, Market] = {}
-        self._places: dict[InstrumentKey, tuple[MarketId, MatchingBook, bool]] = {}
+        self._books: dict[InstrumentKey, tuple[MarketId, MatchingBook, bool]] = {}
 
-    def enter(self, market: Market, books: Sequence[MatchingBook]) -> None:
-        """List a market that trades in ``books``: one an outcome, or one for both of them."""
+    def add(self, market: Market, books: Sequence[MatchingBook]) -> None:
+        """List a market that trades in ``books``: one for each outcome, or one for both of two outcomes."""
         self._markets[market.market_id] = market
         for index, key in enumerate(market.keys()):
             mirrored = len(books) == 1 and index == 1
-            self._places[key] = (market.market_id, books[0 if mirrored else index], mirrored)
+            self._books[key] = (market.market_id, books[0 if mirrored else index], mirrored)
 
-    def change(self, market_id: MarketId, **changes: object) -> Market:
-        """Replace fields of a market's record and return it."""
+    def update(self, market_id: MarketId, **changes: object) -> Market:
+        """Replace fields of a market's record and return the record."""
         market = self._markets[market_id] = replace(self._markets[market_id], **changes)
         return market
 
     def markets(self) -> tuple[Market, ...]:
-        """Return every market there is or was, with volumes as of now."""
+        """Return every market ever listed, with its current volume."""
         return tuple(self.market(market_id) for market_id in self._markets)
 
     def market(self, market_id: MarketId) -> Market:
-        """Return one market's record with its volume as of now."""
+        """Return one market's record with its current volume."""
         market = self._markets[market_id]
-        books = {book.index: book for key in market.keys() for book in (self._places[key][1],)}  # noqa: SIM118
-        traded = sum(book.traded for book in books.values())
+        books = {book.index: book for key in market.keys() for book in (self._books[key][1],)}  # noqa: SIM118
+        traded = sum(book.traded_volume for book in books.values())
         return replace(market, volume=Money((market.volume or 0) + traded)) if traded else market
 
-    def locate(self, key: InstrumentKey) -> tuple[int, bool] | None:
-        """Return (book number, mirrored) of an instrument, None when there is no such one."""
-        place = self._places.get(key)
-        return None if place is None else (place[1].index, place[2])
+    def locate(self, key: InstrumentKey) -> BookLocation | None:
+        """Return the number of an instrument's book, None for an unknown instrument."""
+        found = self._books.get(key)
+        return None if found is None else BookLocation(found[1].index, found[2])
 
-    def place(self, key: InstrumentKey) -> BookLocation | None:
-        """Return where orders for an instrument go, None when there is no such one."""
-        place = self._places.get(key)
-        return None if place is None else BookLocation(self._markets[place[0]], place[1], place[2])
+    def listing(self, key: InstrumentKey) -> InstrumentListing | None:
+        """Return an instrument's market and book, None for an unknown instrument."""
+        found = self._books.get(key)
+        return None if found is None else InstrumentListing(self._markets[found[0]], found[1], found[2])
 
     def book(self, key: InstrumentKey, ts: int) -> BookState:
-        """Return an instrument's whole book as it is now, which is ``ts``."""
-        _, book, mirrored = self._places[key]
+        """Return an instrument's whole current book; ``ts`` is the current exchange time (ns UTC)."""
+        _, book, mirrored = self._books[key]
         bids, asks = book.levels("bid"), book.levels("ask")
         if mirrored:
             bids, asks = _mirror(asks), _mirror(bids)

@@ -1,7 +1,6 @@
-"""A market maker: quotes several levels around its own, lagging idea of the price.
+"""A market maker: quotes several levels around a lagging estimate of the fair value.
 
-Kept apart from the unit because two of them with different tempers stand in every book, and
-what a mispricing is made of is one of them being late.
+Two of them with different parameters quote in every book; a mispricing is one of them being late.
 """
 
 from typing import Final
@@ -10,121 +9,127 @@ from predsurv.core.ids import Side
 from predsurv.core.num import MICROS, Price
 from predsurv.exchange.book import BookOrder, MatchingBook
 
-_CENT: Final = 10_000  # sizes are multiples of a hundredth of a share
-_LEARNING: Final = 8
+_SIZE_STEP: Final = 10_000
+"""Sizes are multiples of a hundredth of a share (micros)."""
+_LEARNING_SCALE: Final = 8
 
 
-class MakerTraits:
-    """How a maker quotes: distance and number of levels, size in shares, eighths learnt a quote."""
+class MakerParameters:
+    """How a maker quotes.
 
-    __slots__ = ("gap", "half", "learns", "levels", "shares")
+    ``half_spread`` in micros, ``level_gap`` in ticks between levels, ``levels`` a side, ``shares`` the typical size,
+    ``learning_rate``: eighths of the distance to the fair value by which the estimate moves at each quote.
+    """
 
-    def __init__(self, half: int, gap: int, levels: int, shares: int, *, learns: int) -> None:
-        self.half = half
-        self.gap = gap
+    __slots__ = ("half_spread", "learning_rate", "level_gap", "levels", "shares")
+
+    def __init__(self, half_spread: int, level_gap: int, levels: int, shares: int, *, learning_rate: int) -> None:
+        self.half_spread = half_spread
+        self.level_gap = level_gap
         self.levels = levels
         self.shares = shares
-        self.learns = learns
+        self.learning_rate = learning_rate
 
 
 class MarketMaker:
-    """One maker in one book. ``estimate`` is what it believes the outcome is worth, micros."""
+    """One maker in one book; ``estimate`` is its estimate of the fair value, micros."""
 
-    __slots__ = ("_tops", "asks", "bids", "book", "estimate", "held", "temper")
+    __slots__ = ("_best_quotes", "asks", "bids", "book", "estimate", "parameters", "paused")
 
-    def __init__(self, book: MatchingBook, temper: MakerTraits, fair: int) -> None:
+    def __init__(self, book: MatchingBook, parameters: MakerParameters, fair_value: int) -> None:
         self.book = book
-        self.temper = temper
-        self.estimate = fair
-        self.held = False
-        """Asleep: leaves everything as it is, however wrong."""
+        self.parameters = parameters
+        self.estimate = fair_value
+        self.paused = False
+        """While set, the quotes stay as they are, however wrong."""
         self.bids: list[BookOrder] = []
         self.asks: list[BookOrder] = []
-        self._tops: tuple[int, int] | None = None
-        """The best prices of the last whole quote; None when it has to be made anew."""
+        self._best_quotes: tuple[int, int] | None = None
+        """Best bid and ask of the last complete quote; None when every order has to be checked again."""
 
-    def top(self, side: Side, fair: int) -> int:
-        """Return the best price that it would quote on ``side`` for ``fair``, in (0, 1) dollar."""
-        tick, half = self.book.tick, self.temper.half
+    def best_quote(self, side: Side, fair_value: int) -> int:
+        """Return the best price to quote on ``side`` for ``fair_value``, micros; 0 or 1 dollar is no quote."""
+        tick, half_spread = self.book.tick, self.parameters.half_spread
         if side == "bid":
-            return min(max((fair - half) // tick * tick, 0), MICROS - tick)
-        return max(min(-(-(fair + half) // tick) * tick, MICROS), tick)
+            return min(max((fair_value - half_spread) // tick * tick, 0), MICROS - tick)
+        return max(min(-(-(fair_value + half_spread) // tick) * tick, MICROS), tick)
 
-    def quote(self, fair: int, draw: int) -> None:
-        """Learn a part of ``fair`` and move the quotes there, without ever crossing the book.
+    def quote(self, fair_value: int, draw: int) -> None:
+        """Move the estimate towards ``fair_value`` and the quotes to the estimate, without ever crossing the book.
 
-        While the best prices stay, that is a change of one size.
+        While the best prices stay the same, only one level is resized. ``draw``: random bits.
         """
-        if self.held:
+        if self.paused:
             return
-        self.estimate += (fair - self.estimate) * self.temper.learns // _LEARNING
-        tops = self.top("bid", self.estimate), self.top("ask", self.estimate)
-        if tops == self._tops and self.fidget(draw):
+        self.estimate += (fair_value - self.estimate) * self.parameters.learning_rate // _LEARNING_SCALE
+        best_quotes = self.best_quote("bid", self.estimate), self.best_quote("ask", self.estimate)
+        if best_quotes == self._best_quotes and self.resize_level(draw):
             return
-        self._tops = tops
-        bids, asks = self._wanted("bid", tops[0]), self._wanted("ask", tops[1])
-        self.bids = self._keep(self.bids, bids)
-        self.asks = self._keep(self.asks, asks)
-        self._fill("bid", self.bids, bids, draw)
-        self._fill("ask", self.asks, asks, draw >> 7)
+        self._best_quotes = best_quotes
+        bids, asks = self._prices("bid", best_quotes[0]), self._prices("ask", best_quotes[1])
+        self.bids = self._cancel_others(self.bids, bids)
+        self.asks = self._cancel_others(self.asks, asks)
+        self._place_missing("bid", self.bids, bids, draw)
+        self._place_missing("ask", self.asks, asks, draw >> 7)
 
-    def believe(self, fair: int, draw: int) -> None:
-        """Take ``fair`` for granted and quote it afresh, replacing what little takers left of an order."""
-        if self.held:
+    def requote(self, fair_value: int, draw: int) -> None:
+        """Set the estimate to ``fair_value`` and quote again, replacing orders of which less than half is left."""
+        if self.paused:
             return
-        least = self.temper.shares * (MICROS // 2)
+        size_min = self.parameters.shares * (MICROS // 2)
         for order in (*self.bids, *self.asks):
-            if 0 < order.remaining < least:
+            if 0 < order.remaining < size_min:
                 self.book.cancel(order)
-        self.estimate = fair
-        self._tops = None
-        self.quote(fair, draw)
+        self.estimate = fair_value
+        self._best_quotes = None
+        self.quote(fair_value, draw)
 
-    def fidget(self, draw: int) -> bool:
-        """Change the size of one level; returns False when the quotes have to be made anew first.
+    def resize_level(self, draw: int) -> bool:
+        """Change the size of one order; return False when the quotes have to be placed again first.
 
-        Near 0 and 1 there is one side only.
+        Near 0 and 1 dollar there are quotes on one side only.
         """
-        mine = (self.bids or self.asks) if draw & 1 else (self.asks or self.bids)
-        if self.held or not mine:
+        orders = (self.bids or self.asks) if draw & 1 else (self.asks or self.bids)
+        if self.paused or not orders:
             return False
-        order = mine[(draw >> 1) % len(mine)]
+        order = orders[(draw >> 1) % len(orders)]
         if not order.remaining:
-            self._tops = None
+            self._best_quotes = None
             return False
         size = self._size(draw >> 5)
-        self.book.resize(order, size if size != order.remaining else size + _CENT)
+        self.book.resize(order, size if size != order.remaining else size + _SIZE_STEP)
         return True
 
-    def _wanted(self, side: Side, top: int) -> range:
-        temper = self.temper
-        step = self.book.tick * temper.gap
+    def _prices(self, side: Side, best: int) -> range:
+        parameters = self.parameters
+        step = self.book.tick * parameters.level_gap
         if side == "bid":
-            return range(top, max(top - step * temper.levels, 0), -step)
-        return range(top, min(top + step * temper.levels, MICROS), step)
+            return range(best, max(best - step * parameters.levels, 0), -step)
+        return range(best, min(best + step * parameters.levels, MICROS), step)
 
-    def _keep(self, mine: list[BookOrder], wanted: range) -> list[BookOrder]:
+    def _cancel_others(self, orders: list[BookOrder], prices: range) -> list[BookOrder]:
+        """Cancel the orders at other prices than ``prices`` and return those that still rest."""
         kept = []
-        for order in mine:
+        for order in orders:
             if order.remaining:
-                if order.price in wanted:
+                if order.price in prices:
                     kept.append(order)
                 else:
                     self.book.cancel(order)
         return kept
 
-    def _fill(self, side: Side, mine: list[BookOrder], wanted: range, draw: int) -> None:
-        if len(mine) == len(wanted):
+    def _place_missing(self, side: Side, orders: list[BookOrder], prices: range, draw: int) -> None:
+        if len(orders) == len(prices):
             return
-        book, present = self.book, {order.price for order in mine}
-        for depth, price in enumerate(wanted):
+        book, present = self.book, {order.price for order in orders}
+        for depth, price in enumerate(prices):
             if price not in present and not book.crosses(side, price):
-                mine.append(book.place(side, Price(price), self._size(draw + depth * 5)))
+                orders.append(book.place(side, Price(price), self._size(draw + depth * 5)))
 
     def _size(self, draw: int) -> int:
-        """Return half to one and a half times the usual size, not always in whole shares."""
-        shares = self.temper.shares
+        """Return half to one and a half times the typical size, micros; not always in whole shares."""
+        shares = self.parameters.shares
         hundredths = shares * 50 + (draw * 2_654_435_761 >> 9) % (shares * 100)
         if draw & 12:
             hundredths -= hundredths % 100
-        return hundredths * _CENT
+        return hundredths * _SIZE_STEP

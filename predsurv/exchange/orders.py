@@ -1,141 +1,134 @@
-"""Where orders from outside come in: checked, matched, rested or refused.
-
-Kept apart from accounts and books because it is the venue's rulebook, one rule a function.
-"""
+"""The gateway for outside orders: it checks them by the venue's rules, one function each, and matches or rests them."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, OrderId
-from predsurv.core.market import Market, on_grid
+from predsurv.core.market import on_grid
 from predsurv.core.num import MICROS, Price, Size, notional_up
 from predsurv.core.orders import CancelOrder, Command, PlaceOrder
 from predsurv.exchange.accounts import ExchangeAccount, WorkingOrder
-from predsurv.exchange.book import MatchingBook, preview
+from predsurv.exchange.book import MatchingBook, preview_matches
+from predsurv.exchange.directory import InstrumentListing
 from predsurv.exchange.tape import Tape
 
-
-class BookLocation(NamedTuple):
-    """Where an instrument trades; ``mirrored`` when it is the complement of the book's own."""
-
-    market: Market
-    book: MatchingBook
-    mirrored: bool
+_Check = Callable[[ExchangeAccount, WorkingOrder, InstrumentListing], str | None]
 
 
-_Check = Callable[[ExchangeAccount, WorkingOrder, BookLocation], str | None]
+class OrderGateway:
+    """Executes the commands of accounts. ``find_listing`` returns None for an unknown instrument."""
 
-
-class OrderEntry:
-    """Takes commands of accounts. ``find`` tells where an instrument trades, None if nowhere."""
-
-    def __init__(self, tape: Tape, find: Callable[[InstrumentKey], BookLocation | None]) -> None:
+    def __init__(self, tape: Tape, find_listing: Callable[[InstrumentKey], InstrumentListing | None]) -> None:
         self._tape = tape
-        self._find = find
-        self._orders = 0
+        self._find_listing = find_listing
+        self._order_count = 0
 
     def execute(self, account: ExchangeAccount, command: Command) -> None:
-        """Carry ``command`` out now; all answers go to the account."""
+        """Execute ``command`` now; the results are published as account events."""
         if isinstance(command, CancelOrder):
             self._cancel(account, command)
         elif command.client_order_id in account.orders:
-            self._repeat(account, account.orders[command.client_order_id])
+            self._repeat_response(account, account.orders[command.client_order_id])
         else:
             self._place(account, command)
 
-    def _place(self, account: ExchangeAccount, place: PlaceOrder) -> None:
-        self._orders += 1
-        working = WorkingOrder(place, OrderId(f"o{self._orders}"), self._tape.now)
-        account.remember(working)
-        where = self._find(place.key)
-        reason = "no such instrument" if where is None else _refusal(account, working, where)
-        if where is None or reason is not None:
+    def _place(self, account: ExchangeAccount, request: PlaceOrder) -> None:
+        self._order_count += 1
+        listing, order_id = self._find_listing(request.key), OrderId(f"o{self._order_count}")
+        if listing is None:
+            working = WorkingOrder(request, order_id, self._tape.now)
+        else:
+            fee, mirrored = listing.market.fee, listing.mirrored
+            working = WorkingOrder(request, order_id, self._tape.now, fee, mirrored=mirrored)
+        account.add_order(working)
+        reason = "no such instrument" if listing is None else _rejection(account, working, listing)
+        if listing is None or reason is not None:
             working.state = "rejected"
-            account.answers.rejected(place.key, place.client_order_id, reason or "")
+            account.publisher.order_rejected(request.key, request.client_order_id, reason or "")
             return
         working.state = "open"
-        account.answers.accepted(working)
-        self._match(account, working, where.book)
+        account.publisher.order_accepted(working)
+        self._match(account, working, listing.book)
 
     def _match(self, account: ExchangeAccount, working: WorkingOrder, book: MatchingBook) -> None:
-        place, side, limit = working.place, working.book_side, working.book_price
-        if place.tif == "fok" and sum(size for _, size in preview(book, side, limit, place.size)) < place.size:
-            account.finish(working, "fill-or-kill: not enough at this price")
+        request, side, limit = working.request, working.book_side, working.book_price
+        if request.tif == "fok" and sum(n for _, n in preview_matches(book, side, limit, request.size)) < request.size:
+            account.cancel_remainder(working, "fill-or-kill: not enough at this price")
             return
-        account.taken(working, book.take(side, limit, place.size, account))
+        account.add_taker_fills(working, book.take(side, limit, request.size, account))
         if not working.open_size:
             return
-        if place.tif == "gtc":
-            account.rest(working, book.place(side, limit, working.open_size))
+        if request.tif == "gtc":
+            account.add_resting(working, book.place(side, limit, working.open_size, account))
         else:
-            account.finish(working, f"{place.tif}: nothing more at this price")
+            account.cancel_remainder(working, f"{request.tif}: nothing more at this price")
 
-    def _repeat(self, account: ExchangeAccount, known: WorkingOrder) -> None:
-        """Answer a client id seen before as the first time: one id is one order."""
+    def _repeat_response(self, account: ExchangeAccount, known: WorkingOrder) -> None:
+        """Publish the response to the first order with this client id again: one id is one order."""
         if known.state == "rejected":
-            place = known.place
-            account.answers.rejected(place.key, place.client_order_id, "client order id was rejected before")
+            request = known.request
+            account.publisher.order_rejected(
+                request.key, request.client_order_id, "client order id was rejected before"
+            )
         else:
-            account.answers.accepted(known)
+            account.publisher.order_accepted(known)
 
     def _cancel(self, account: ExchangeAccount, cancel: CancelOrder) -> None:
         working = account.orders.get(cancel.client_order_id)
         if working is None or working.state == "rejected":
-            account.answers.rejected(cancel.key, cancel.client_order_id, "no such order")
+            account.publisher.order_rejected(cancel.key, cancel.client_order_id, "no such order")
             return
         if working.resting is not None and working.resting.remaining:
-            where = self._find(working.place.key)
-            if where is not None:
-                where.book.cancel(working.resting)
-            account.finish(working, "asked for")
+            listing = self._find_listing(working.request.key)
+            if listing is not None:
+                listing.book.cancel(working.resting)
+            account.cancel_remainder(working, "asked for")
         elif working.state == "cancelled":
-            account.finish(working, "already cancelled")
-        # A filled order needs no answer: its fills, which came first, are the answer.
+            account.cancel_remainder(working, "already cancelled")
+        # A filled order needs no response: its fills were published before.
 
 
-def _refusal(account: ExchangeAccount, working: WorkingOrder, where: BookLocation) -> str | None:
-    working.mirrored = where.mirrored
-    working.fee = where.market.fee
-    return next((reason for check in _CHECKS if (reason := check(account, working, where)) is not None), None)
+def _rejection(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:
+    return next((reason for check in _CHECKS if (reason := check(account, working, listing)) is not None), None)
 
 
-def _is_open(account: ExchangeAccount, working: WorkingOrder, where: BookLocation) -> str | None:  # noqa: ARG001
-    return None if where.market.status == "active" else f"market is {where.market.status}"
+def _is_open(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001
+    return None if listing.market.status == "active" else f"market is {listing.market.status}"
 
 
-def _on_grid(account: ExchangeAccount, working: WorkingOrder, where: BookLocation) -> str | None:  # noqa: ARG001
-    return None if on_grid(where.market, working.place.price) else "price is not on the market's grid"
+def _on_grid(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001
+    return None if on_grid(listing.market, working.request.price) else "price is not on the market's grid"
 
 
-def _large_enough(account: ExchangeAccount, working: WorkingOrder, where: BookLocation) -> str | None:  # noqa: ARG001
-    return None if working.place.size >= where.market.min_order_size else "size is below the market's minimum"
+def _large_enough(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001
+    return None if working.request.size >= listing.market.min_order_size else "size is below the market's minimum"
 
 
-def _passive(account: ExchangeAccount, working: WorkingOrder, where: BookLocation) -> str | None:  # noqa: ARG001
-    if working.place.post_only and where.book.crosses(working.book_side, working.book_price):
+def _passive(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001
+    if working.request.post_only and listing.book.crosses(working.book_side, working.book_price):
         return "post-only order would trade at once"
     return None
 
 
-def _funded(account: ExchangeAccount, working: WorkingOrder, where: BookLocation) -> str | None:
-    place = working.place
-    if place.side == "sell":
-        return None if account.free_shares(place.key) >= place.size else "not enough shares"
-    return None if account.free_cash() >= _cost(working, where.book) else "not enough cash"
+def _funded(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:
+    request = working.request
+    if request.side == "sell":
+        return None if account.free_shares(request.key) >= request.size else "not enough shares"
+    return None if account.free_cash() >= _cost(working, listing.book) else "not enough cash"
 
 
 def _cost(working: WorkingOrder, book: MatchingBook) -> int:
-    """Return the most that a buy may cost: what it takes now plus what it would rest for, with fees."""
-    place, cost, left = working.place, 0, int(working.place.size)
-    for price, size in preview(book, working.book_side, working.book_price, place.size):
-        own = Price(MICROS - price) if working.mirrored else price
-        cost += notional_up(own, size) + taker_fee(working.fee, own, size)
-        left -= size
-    rest = Size(left)
-    # Fees and prices are rounded once a fill, and one level may be many fills.
-    return cost + notional_up(place.price, rest) + taker_fee(working.fee, place.price, rest) + _SLACK
+    """Return the most that a buy may cost, micros: its matches now and its remainder at the limit price, with fees."""
+    request, cost, unmatched = working.request, 0, int(working.request.size)
+    for price, size in preview_matches(book, working.book_side, working.book_price, request.size):
+        own_price = Price(MICROS - price) if working.mirrored else price
+        cost += notional_up(own_price, size) + taker_fee(working.fee, own_price, size)
+        unmatched -= size
+    remainder = Size(unmatched)
+    # Costs and fees are rounded at every fill, and one level may be many fills.
+    return cost + notional_up(request.price, remainder) + taker_fee(working.fee, request.price, remainder) + _ROUNDING
 
 
-_SLACK: Final = 1_000
+_ROUNDING: Final = 1_000
 _CHECKS: Final[tuple[_Check, ...]] = (_is_open, _on_grid, _large_enough, _passive, _funded)

@@ -1,8 +1,4 @@
-"""What the exchange reports, in the order it happened.
-
-Kept apart because books, agents, accounts and the exchange all write to the one tape, and every
-server or feed reads nothing else.
-"""
+"""The tape: what the exchange reports, in order; the only thing that servers and feeds read."""
 
 from msgspec import Struct
 
@@ -39,7 +35,7 @@ class TapeTrade(Struct, frozen=True, array_like=True, tag="execution", gc=False)
 
 
 class TapeLifecycle(Struct, frozen=True, array_like=True, tag="lifecycle"):
-    """A market changed; ``market`` is the record from now on, ``value`` JSON of what changed."""
+    """A market changed; ``market`` is its record after the change, ``value`` the changed fields as JSON."""
 
     seq: int
     ts: int
@@ -49,7 +45,7 @@ class TapeLifecycle(Struct, frozen=True, array_like=True, tag="lifecycle"):
 
 
 class TapeSettlement(Struct, frozen=True, array_like=True, tag="settled"):
-    """A market paid out; ``payouts`` is what a share of each outcome is worth."""
+    """A market was settled; ``payouts`` is the value of one share of each outcome."""
 
     seq: int
     ts: int
@@ -62,15 +58,15 @@ TapeEvent = LevelChange | TapeTrade | TapeLifecycle | TapeSettlement
 
 
 class Tape:
-    """The exchange's clock, its sequence number and what was reported since the last ``cut``."""
+    """Exchange time (``now``, ns UTC), the last sequence number, and the events since the last ``take_events``."""
 
-    __slots__ = ("changes", "events", "now", "seq")
+    __slots__ = ("events", "level_changes", "now", "seq")
 
     def __init__(self, now: int) -> None:
         self.now = now
         self.seq = 0
-        self.changes = 0
-        """Level changes ever; what activity is measured in."""
+        self.level_changes = 0
+        """Level changes since the start; the unit in which activity is measured."""
         self.events: list[TapeEvent] = []
 
     def next_seq(self) -> int:
@@ -78,15 +74,15 @@ class Tape:
         self.seq += 1
         return self.seq
 
-    def lifecycle(self, market: Market, kind: MarketChangeKind, value: str) -> None:
-        """Report that ``market`` is now as given."""
+    def add_lifecycle(self, market: Market, kind: MarketChangeKind, value: str) -> None:
+        """Report a change of ``market``, which is the record after it; ``value``: the changed fields as JSON."""
         self.events.append(TapeLifecycle(self.next_seq(), self.now, market, kind, value))
 
-    def settled(self, market: Market, payouts: tuple[tuple[InstrumentId, Price], ...], *, void: bool) -> None:
-        """Report what ``market`` pays."""
+    def add_settlement(self, market: Market, payouts: tuple[tuple[InstrumentId, Price], ...], *, void: bool) -> None:
+        """Report the settlement of ``market``."""
         self.events.append(TapeSettlement(self.next_seq(), self.now, market, payouts, void))
 
-    def cut(self) -> list[TapeEvent]:
-        """Return what was reported since the last cut, and forget it."""
+    def take_events(self) -> list[TapeEvent]:
+        """Return the events since the last call and clear them."""
         events, self.events = self.events, []
         return events

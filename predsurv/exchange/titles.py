@@ -1,7 +1,6 @@
-"""What the made-up markets are called.
+"""Titles, categories, tags and fee rates of the generated markets.
 
-Kept apart because it is prose: names, places and templates, some of them hostile on purpose so
-that every surface that shows a title is honest about what venues let people write.
+Some titles are hostile (escape sequences, markup, bidirectional marks), as venues allow them.
 """
 
 import random
@@ -21,7 +20,7 @@ FEE_RATES: Final = {
     "tech": 40_000,
     "geopolitics": 0,
 }
-"""Taker fee rate in micros by category, as Polymarket charges them (venues/polymarket.md 6)."""
+"""Taker fee rate by category, micros, as Polymarket charges it (venues/polymarket.md 6)."""
 
 TAGS: Final = {
     "politics": ("elections", "mayors", "parliament", "cabinet"),
@@ -84,7 +83,7 @@ HOSTILE: Final = (
 
 
 class MarketTitle(Struct, frozen=True):
-    """The words of one unit: its headline, one question a market, one label an outcome."""
+    """The texts of one market group: its headline, one question for each market, one label for each outcome."""
 
     headline: str
     questions: tuple[str, ...]
@@ -92,14 +91,14 @@ class MarketTitle(Struct, frozen=True):
 
 
 def binary_title(rng: random.Random, category: str) -> MarketTitle:
-    """Return the words of a yes-or-no market."""
+    """Return the texts of a binary market."""
     words = _words(rng)
     text = _BINARY[category].format(**words)
     return MarketTitle(text, (text,), ("Yes", "No"))
 
 
 def exclusive_title(rng: random.Random, category: str, count: int) -> MarketTitle:
-    """Return the words of ``count`` (at most 8) candidates of which exactly one wins."""
+    """Return the texts of ``count`` (at most 8) outcomes of which exactly one wins."""
     words = _words(rng)
     headline, question = _EXCLUSIVE[category]
     labels = _labels(rng, category, count)

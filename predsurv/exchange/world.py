@@ -1,12 +1,13 @@
-"""Which markets exist, made of nothing but the seed.
+"""The generated markets, a function of the seed alone: titles, fair values, activity, closing times.
 
-Kept apart from the exchange because it is fixed before the first trade: what a unit is called,
-what it costs, how busy it is, when it ends.
+Every random choice comes from a stream named by the seed and its purpose, so that no part of the exchange takes
+another part's draws: an order sent to one market changes nothing in the others.
 """
 
 import random
-from collections.abc import Iterator
-from typing import Final, Literal
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,7 +15,6 @@ from msgspec.structs import replace
 from predsurv.core.ids import EventId, InstrumentId, MarketId, Side, VenueName
 from predsurv.core.market import FeeSchedule, Market, Outcome
 from predsurv.core.num import MICROS, Money, Price, Size
-from predsurv.exchange.rng import stream
 from predsurv.exchange.titles import (
     CATEGORIES,
     FEE_RATES,
@@ -30,13 +30,13 @@ SECOND: Final = 1_000_000_000
 DAY: Final = 86_400 * SECOND
 
 Kind = Literal["binary", "event", "multi"]
-"""A lone yes-or-no market, an exclusive and exhaustive event of them, a market of many outcomes."""
+"""A single binary market, an exclusive and exhaustive event of binary markets, a market of many outcomes."""
 
 
 class PlannedMispricing(Struct, frozen=True):
-    """A mispricing to come: ``ask``: all asks cost less than they pay; ``bid``: the mirror of it.
+    """A mispricing to come. ``ask``: all asks together cost less than they pay; ``bid``: all bids pay more.
 
-    ``edge`` micros a share after fees at least, from ``at`` for ``duration`` ns after the start.
+    ``edge``: least profit, micros a share after fees. ``at``: ns after the exchange's start; ``duration`` in ns.
     """
 
     at: int
@@ -45,11 +45,18 @@ class PlannedMispricing(Struct, frozen=True):
     edge: int
 
 
-class UnitSpec(Struct, frozen=True, kw_only=True):
-    """One thing whose prices move together. Times in ns after the exchange's start.
+class GroupShape(NamedTuple):
+    """``size``: the number of markets of an event, else of outcomes."""
 
-    ``fairs``: one a book, micros, adding up to 1 where exactly one pays. ``weight``: share of the
-    activity relative to the others, 0 never moves. ``half_spread`` micros, ``shares`` typical size.
+    kind: Kind
+    size: int
+
+
+class GroupSpec(Struct, frozen=True, kw_only=True):
+    """A group of markets whose prices move together. Times in ns after the exchange's start.
+
+    ``fair_values``: one for each book, micros, adding up to 1 dollar where exactly one pays. ``weight``: activity
+    relative to the other groups, 0 for none. ``half_spread`` in micros, ``shares`` the typical order size.
     """
 
     seed: int
@@ -57,7 +64,7 @@ class UnitSpec(Struct, frozen=True, kw_only=True):
     kind: Kind
     category: str
     title: MarketTitle
-    fairs: tuple[int, ...]
+    fair_values: tuple[int, ...]
     weight: int
     tick: int
     half_spread: int
@@ -66,59 +73,74 @@ class UnitSpec(Struct, frozen=True, kw_only=True):
     min_order_size: int
     closes_at: int
     void: bool = False
-    basket: PlannedMispricing | None = None
+    mispricing: PlannedMispricing | None = None
 
 
-# (kind, markets or outcomes, basket side, starts, lasts, closes): early, so that a session of
-# twenty seconds sees found, filled and settled. Tenths of a second.
-_SCRIPTED: Final[tuple[tuple[Kind, int, Side, int, int, int], ...]] = (
-    ("event", 4, "ask", 30, 50, 120),
-    ("event", 3, "bid", 45, 45, 140),
-    ("multi", 4, "ask", 60, 50, 155),
-    ("event", 5, "ask", 75, 50, 170),
-    ("event", 3, "ask", 95, 45, 185),
-    ("event", 4, "bid", 125, 50, 240),
+class _ScriptedGroup(NamedTuple):
+    """A group with a mispricing on ``side`` at ``starts`` for ``lasts``; times in tenths of a second."""
+
+    shape: GroupShape
+    side: Side
+    starts: int
+    lasts: int
+    closes: int
+
+
+# Early, so that a session of twenty seconds sees a mispricing found, traded and settled.
+_SCRIPTED: Final = (
+    _ScriptedGroup(GroupShape("event", 4), "ask", 30, 50, 120),
+    _ScriptedGroup(GroupShape("event", 3), "bid", 45, 45, 140),
+    _ScriptedGroup(GroupShape("multi", 4), "ask", 60, 50, 155),
+    _ScriptedGroup(GroupShape("event", 5), "ask", 75, 50, 170),
+    _ScriptedGroup(GroupShape("event", 3), "ask", 95, 45, 185),
+    _ScriptedGroup(GroupShape("event", 4), "bid", 125, 50, 240),
 )
 _RANK_SCALE: Final = 1_000_000
-_SHORT_LIVES: Final = 24
-_VOID_LIFE: Final = 2
-_BROKEN_FROM: Final = 100
+_SHORT_LIVED: Final = 24
+_VOID_MARKET: Final = 2
+_MALFORMED_FROM: Final = 100
 EXCLUSIVE_MAX: Final = 8
 
 
-def build(seed: int, markets: int) -> tuple[UnitSpec, ...]:
-    """Return the units that exist at the start: ``markets`` (at least 1) markets in all."""
-    rng = stream(seed, "world")
+def random_stream(seed: int, *names: str | int) -> random.Random:
+    """Return the generator that belongs to ``names`` under ``seed``; equal arguments give equal draws."""
+    text = "/".join(str(part) for part in (seed, *names))
+    return random.Random(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "big"))
+
+
+def build_groups(seed: int, markets: int) -> tuple[GroupSpec, ...]:
+    """Return the groups that are listed at the start; they have ``markets`` (at least 1) markets in all."""
+    rng = random_stream(seed, "world")
     shapes = list(_shapes(rng, markets))
-    ranks = _ranks(rng, shapes)
-    specs: list[UnitSpec] = []
-    lone = 0
-    for index, (kind, count, scripted) in enumerate(shapes):
-        spec = draft(seed, index, (kind, count), ranks[index])
+    ranks = _activity_ranks(rng, [scripted is not None for _, scripted in shapes])
+    specs: list[GroupSpec] = []
+    binary_markets = 0
+    for index, (shape, scripted) in enumerate(shapes):
+        spec = draft_group(seed, index, shape, ranks[index])
         if scripted is not None:
-            spec = _scripted(stream(seed, "script", index), spec, scripted)
-        elif kind == "binary":
-            spec = _lone(spec, lone, stream(seed, "life", index))
-            lone += 1
+            spec = _with_script(random_stream(seed, "script", index), spec, scripted)
+        elif shape.kind == "binary":
+            spec = _with_peculiarities(spec, binary_markets, random_stream(seed, "life", index))
+            binary_markets += 1
         specs.append(spec)
     return tuple(specs)
 
 
-def draft(seed: int, index: int, shape: tuple[Kind, int], rank: int) -> UnitSpec:
-    """Return unit ``index``: the ``rank``-th busiest, living for days to months."""
+def draft_group(seed: int, index: int, shape: GroupShape, rank: int) -> GroupSpec:
+    """Return group ``index``, the ``rank``-th busiest; it closes after days to months."""
     kind, count = shape
-    rng = stream(seed, "unit", index)
+    rng = random_stream(seed, "unit", index)
     category = rng.choice(CATEGORIES)
     title = binary_title(rng, category) if kind == "binary" else exclusive_title(rng, category, count)
     tick = rng.choices((10_000, 1_000, 5_000), (86, 8, 6))[0]
     thin = rng.randrange(100) < 25 and rank > 8
-    return UnitSpec(
+    return GroupSpec(
         seed=seed,
         index=index,
         kind=kind,
         category=category,
         title=title,
-        fairs=(_fair(rng),) if kind == "binary" else _shares_of_one(rng, count),
+        fair_values=(_fair_value(rng),) if kind == "binary" else _exclusive_fair_values(rng, count),
         weight=_weight(rng, rank, thin=thin),
         tick=tick,
         half_spread=rng.choice((25_000, 40_000, 60_000) if thin else (4_000, 6_000, 9_000)),
@@ -129,8 +151,8 @@ def draft(seed: int, index: int, shape: tuple[Kind, int], rank: int) -> UnitSpec
     )
 
 
-def records(spec: UnitSpec, origin: int) -> tuple[Market, ...]:
-    """Return the market records of a unit as of its listing; ``origin`` is ns UTC."""
+def market_records(spec: GroupSpec, origin: int) -> tuple[Market, ...]:
+    """Return the market records of a group as of its listing; ``origin`` is ns UTC."""
     name = f"{spec.category}-{spec.index:04d}"
     if spec.kind != "event":
         labels = enumerate(spec.title.labels)
@@ -143,8 +165,8 @@ def records(spec: UnitSpec, origin: int) -> tuple[Market, ...]:
     )
 
 
-def _record(spec: UnitSpec, market_id: MarketId, question: str, outcomes: tuple[Outcome, ...], origin: int) -> Market:
-    rng = stream(spec.seed, "record", market_id)
+def _record(spec: GroupSpec, market_id: MarketId, question: str, outcomes: tuple[Outcome, ...], origin: int) -> Market:
+    rng = random_stream(spec.seed, "record", market_id)
     volume = spec.weight * rng.randrange(20, 60) * MICROS // 10
     exclusive = spec.kind == "event"
     return Market(
@@ -178,86 +200,83 @@ def _yes_no(name: str) -> tuple[Outcome, ...]:
     return (Outcome(InstrumentId(f"{name}-yes"), "Yes"), Outcome(InstrumentId(f"{name}-no"), "No"))
 
 
-_Script = tuple[Kind, int, Side, int, int, int]
-
-
-def _shapes(rng: random.Random, markets: int) -> Iterator[tuple[Kind, int, _Script | None]]:
+def _shapes(rng: random.Random, markets: int) -> Iterator[tuple[GroupShape, _ScriptedGroup | None]]:
     left = markets
-    for script in _SCRIPTED:
-        size = script[1] if script[0] == "event" else 1
+    for scripted in _SCRIPTED:
+        size = scripted.shape.size if scripted.shape.kind == "event" else 1
         if markets < 2 * size or left <= size:
             continue
         left -= size
-        yield script[0], script[1], script
+        yield scripted.shape, scripted
     while left:
         draw = rng.randrange(100)
         if draw < 25 and left >= 3:
             count = rng.randrange(3, min(left, EXCLUSIVE_MAX) + 1)
             left -= count
-            yield "event", count, None
+            yield GroupShape("event", count), None
         else:
             left -= 1
-            yield ("multi", rng.randrange(3, 7), None) if draw > 92 else ("binary", 2, None)
+            yield (GroupShape("multi", rng.randrange(3, 7)) if draw > 92 else GroupShape("binary", 2)), None
 
 
-def _ranks(rng: random.Random, shapes: list[tuple[Kind, int, _Script | None]]) -> list[int]:
-    """Return each unit's place by activity; scripted units are busy enough to be picked for recording."""
-    scripted = [index for index, shape in enumerate(shapes) if shape[2] is not None]
-    others = [index for index, shape in enumerate(shapes) if shape[2] is None]
+def _activity_ranks(rng: random.Random, is_scripted: Sequence[bool]) -> list[int]:
+    """Return each group's rank by activity; scripted groups are busy enough to be selected for recording."""
+    scripted = [index for index, value in enumerate(is_scripted) if value]
+    others = [index for index, value in enumerate(is_scripted) if not value]
     rng.shuffle(others)
     order = others[:3] + scripted + others[3:]
-    ranks = [0] * len(shapes)
+    ranks = [0] * len(is_scripted)
     for rank, index in enumerate(order):
         ranks[index] = rank
     return ranks
 
 
-def _scripted(rng: random.Random, spec: UnitSpec, script: _Script) -> UnitSpec:
-    _, _, side, starts, lasts, closes = script
+def _with_script(rng: random.Random, spec: GroupSpec, scripted: _ScriptedGroup) -> GroupSpec:
     tenth = SECOND // 10
-    basket = PlannedMispricing(
-        at=(starts + rng.randrange(-4, 5)) * tenth,
-        duration=lasts * tenth,
-        side=side,
+    mispricing = PlannedMispricing(
+        at=(scripted.starts + rng.randrange(-4, 5)) * tenth,
+        duration=scripted.lasts * tenth,
+        side=scripted.side,
         edge=rng.randrange(12, 30) * 1_000,
     )
     return replace(
         spec,
-        basket=basket,
+        mispricing=mispricing,
         tick=10_000,
         half_spread=6_000,
         shares=rng.randrange(90, 260),
         levels=6,
         min_order_size=5 * MICROS,
-        fairs=_shares_of_one(rng, len(spec.fairs)),
-        closes_at=(closes + rng.randrange(-4, 5)) * tenth,
+        fair_values=_exclusive_fair_values(rng, len(spec.fair_values)),
+        closes_at=(scripted.closes + rng.randrange(-4, 5)) * tenth,
     )
 
 
-def _lone(spec: UnitSpec, number: int, rng: random.Random) -> UnitSpec:
-    """Give the ``number``-th lone market its special part, if it has one: a short life, a bad name."""
-    if number < _SHORT_LIVES:
+def _with_peculiarities(spec: GroupSpec, number: int, rng: random.Random) -> GroupSpec:
+    """Give some binary markets, by ``number``, an early closing, a hostile title or a price near 0 or 1."""
+    if number < _SHORT_LIVED:
         closes = 6 * SECOND + number * 6 * SECOND + rng.randrange(SECOND)
-        spec = replace(spec, closes_at=closes, void=number == _VOID_LIFE)
-    rude = number - _SHORT_LIVES
-    if 0 <= rude < len(HOSTILE):
-        title = MarketTitle(HOSTILE[rude], (HOSTILE[rude],), ("Yes\u202e", "No"))
+        spec = replace(spec, closes_at=closes, void=number == _VOID_MARKET)
+    hostile = number - _SHORT_LIVED
+    if 0 <= hostile < len(HOSTILE):
+        title = MarketTitle(HOSTILE[hostile], (HOSTILE[hostile],), ("Yes\u202e", "No"))
         spec = replace(spec, title=title, weight=max(spec.weight, 1))
     if number % 9 == 3:
-        edge = rng.choice((952_000, 46_000, 947_000, 50_000))
-        spec = replace(spec, fairs=(edge,), half_spread=min(spec.half_spread, 6_000))
+        extreme = rng.choice((952_000, 46_000, 947_000, 50_000))
+        spec = replace(spec, fair_values=(extreme,), half_spread=min(spec.half_spread, 6_000))
     return spec
 
 
-def _fair(rng: random.Random) -> int:
+def _fair_value(rng: random.Random) -> int:
     return rng.choice((rng.randrange(80_000, 920_000), rng.randrange(250_000, 750_000)))
 
 
-def _shares_of_one(rng: random.Random, count: int) -> tuple[int, ...]:
+def _exclusive_fair_values(rng: random.Random, count: int) -> tuple[int, ...]:
+    """Return ``count`` fair values that add up to 1 dollar."""
     weights = [rng.randrange(4, 16) for _ in range(count)]
-    fairs = [weight * MICROS // sum(weights) for weight in weights]
-    fairs[0] += MICROS - sum(fairs)
-    return tuple(fairs)
+    fair_values = [weight * MICROS // sum(weights) for weight in weights]
+    fair_values[0] += MICROS - sum(fair_values)
+    return tuple(fair_values)
 
 
 def _weight(rng: random.Random, rank: int, *, thin: bool) -> int:
@@ -267,8 +286,8 @@ def _weight(rng: random.Random, rank: int, *, thin: bool) -> int:
     return weight // 25 if thin else weight
 
 
-def broken_rows(markets: int) -> tuple[dict[str, str], ...]:
-    """Return catalogue rows that no reader can make sense of: a large venue always has some."""
-    if markets < _BROKEN_FROM:
+def malformed_rows(markets: int) -> tuple[dict[str, str], ...]:
+    """Return catalogue rows that cannot be parsed, as large venues always have some; none for few ``markets``."""
+    if markets < _MALFORMED_FROM:
         return ()
     return ({"market_id": "culture-9999", "question": "Will this row parse?", "tick_size": "NaN"},)

@@ -49,7 +49,7 @@ class MockHarness:
 
     async def lively(self, count: int) -> Sequence[InstrumentKey]:
         exchange = self.venue.session.exchange
-        busiest = sorted(exchange.units, key=lambda unit: -unit.spec.weight)[:count]
+        busiest = sorted(exchange.groups, key=lambda unit: -unit.spec.weight)[:count]
         markets = {market.event_id: market for market in exchange.markets()}
         return [markets[_event_id(unit.spec.category, unit.spec.index)].key(0) for unit in busiest]
 
@@ -68,7 +68,7 @@ class MockHarness:
 
     async def stage(self) -> Stage:
         exchange = self.venue.session.exchange
-        dead = {_event_id(u.spec.category, u.spec.index) for u in exchange.units if not u.interval}
+        dead = {_event_id(u.spec.category, u.spec.index) for u in exchange.groups if not u.interval}
         for market in exchange.markets():
             book = exchange.book(market.key(0))
             if market.event_id in dead and book.bids and book.asks and book.bids[0][0] > market.tick_size:

@@ -69,7 +69,7 @@ class SimulatedHarness:
         return found[0].market
 
     async def lively(self, count: int) -> Sequence[InstrumentKey]:
-        units = sorted(self.simulator.exchange.units, key=lambda unit: -unit.spec.weight)
+        units = sorted(self.simulator.exchange.groups, key=lambda unit: -unit.spec.weight)
         rows = [row for unit in units for book in unit.books if (row := self.simulator.listing.book(book.index))]
         return [
             InstrumentKey(VenueName("polymarket"), MarketId(row.condition), InstrumentId(row.tokens[0]))

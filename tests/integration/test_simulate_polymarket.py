@@ -55,7 +55,7 @@ async def subscribed(simulator: PolymarketSimulator, *tokens: str) -> tuple[Clie
 
 
 def tokens_of(simulator: PolymarketSimulator, count: int) -> list[str]:
-    units = sorted(simulator.exchange.units, key=lambda unit: -unit.spec.weight)
+    units = sorted(simulator.exchange.groups, key=lambda unit: -unit.spec.weight)
     rows = [row for unit in units for book in unit.books if (row := simulator.listing.book(book.index))]
     return [row.tokens[0] for row in rows[:count]]
 

@@ -111,7 +111,7 @@ class SimulatedKalshi:
 
     def busiest(self, count: int) -> Sequence[InstrumentKey]:
         """Return the instruments whose books change most, the busiest first."""
-        units = sorted(self.behind.session.exchange.units, key=lambda unit: -unit.spec.weight)
+        units = sorted(self.behind.session.exchange.groups, key=lambda unit: -unit.spec.weight)
         order = {f"KX{unit.spec.category.upper()}-{unit.spec.index:04d}": rank for rank, unit in enumerate(units)}
         listed = sorted(self.server.world.listed.values(), key=lambda each: order.get(each.event, 1 << 30))
         return [key(each.ticker) for each in listed[:count]]

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from predsurv.exchange.exchange import Exchange
 from predsurv.exchange.tape import TapeEvent, TapeTrade
-from predsurv.exchange.world import broken_rows
+from predsurv.exchange.world import malformed_rows
 from predsurv.ports import Clock
 from predsurv.simulate.fault_log import FaultLog
 from predsurv.simulate.fault_script import ScriptedFault
@@ -149,7 +149,7 @@ def environment(port: int) -> dict[str, str]:
 
 def _oddities(markets: int) -> list[Json]:
     """Return rows such as the venue lists among the others: unreadable, of no order book, not yet ready."""
-    if not broken_rows(markets):
+    if not malformed_rows(markets):
         return []
     return [
         {"id": "499998", "conditionId": "0x" + "1" * 64, "question": "Will this row parse?",

@@ -37,7 +37,7 @@ class MockBroker:
         self._session = session
         self._account = account
         self._latency = latency
-        self._outbox = account.answers.listen()
+        self._outbox = account.publisher.subscribe()
         self._timeouts = deque(sorted(fault.at for fault in faults if fault.kind == "timeout"))
         self._unanswered: set[ClientOrderId] = set()
         self._late: list[tuple[int, int, AccountEvent]] = []
@@ -84,12 +84,12 @@ class MockBroker:
     async def aclose(self) -> None:
         """Stop; resting orders stay where they are."""
         self._closed = True
-        self._account.answers.leave(self._outbox)
+        self._account.publisher.unsubscribe(self._outbox)
 
     def _due(self) -> list[AccountEvent]:
         """Return the answers that have travelled back by now."""
         origin, age = self._session.exchange.origin, self._session.age()
-        if self._outbox.lost:
+        if self._outbox.overflowed:
             raise TransientError("mock: answers were left unread for too long; reconcile through a snapshot")
         events = self._outbox.events
         while events:

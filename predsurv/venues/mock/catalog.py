@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.num import parse_price
-from predsurv.exchange.world import VENUE, broken_rows
+from predsurv.exchange.world import VENUE, malformed_rows
 from predsurv.ports import MarketQuery, ScanIssue
 from predsurv.venues.mock.clocked_exchange import ClockedExchange
 
@@ -26,7 +26,7 @@ class MockCatalog:
 
     def __init__(self, open_session: Callable[[], ClockedExchange], markets: int) -> None:
         self._open_session = open_session
-        self._broken = broken_rows(markets)
+        self._broken = malformed_rows(markets)
         self._issues: list[ScanIssue] = []
         self._pages = 0
 

@@ -1,27 +1,27 @@
-"""Matching: price first, then time; nothing is made or lost; the tape tells every level."""
+"""The book matches by price, then time; no size is created or lost; the tape reports every level change."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.ids import Side
 from predsurv.core.num import Price
-from predsurv.exchange.book import BookOrder, MatchingBook, preview
+from predsurv.exchange.book import BookMatch, BookOrder, MatchingBook, preview_matches
 from predsurv.exchange.tape import LevelChange, Tape, TapeTrade
 
 CENT = 10_000
 
 
-class Person:
-    """Somebody who remembers what they were told."""
+class RecordingOwner:
+    """Keeps the fills and removals of its orders."""
 
     def __init__(self) -> None:
         self.fills: list[tuple[int, int, int]] = []
         self.reasons: list[str] = []
 
-    def traded(self, order: BookOrder, price: int, size: int, trade: int) -> None:
-        self.fills.append((order.number, price, size))
+    def on_trade(self, order: BookOrder, match: BookMatch) -> None:
+        self.fills.append((order.number, match.price, match.size))
 
-    def removed(self, order: BookOrder, reason: str) -> None:
+    def on_removed(self, order: BookOrder, reason: str) -> None:
         self.reasons.append(reason)
 
 
@@ -30,19 +30,17 @@ def make() -> tuple[MatchingBook, Tape]:
     return MatchingBook(0, CENT, tape), tape
 
 
-def test_price_then_time() -> None:
+def test_matching_goes_by_price_then_time() -> None:
     book, _ = make()
-    person = Person()
-    orders = [book.place("ask", Price(price * CENT), 10) for price in (52, 51, 51, 53)]
-    for order in orders:
-        order.owner = person
+    owner = RecordingOwner()
+    orders = [book.place("ask", Price(price * CENT), 10, owner) for price in (52, 51, 51, 53)]
     matches = book.take("bid", 52 * CENT, 25)
     assert [(match.price, match.size) for match in matches] == [(51 * CENT, 10), (51 * CENT, 10), (52 * CENT, 5)]
-    assert [number for number, _, _ in person.fills] == [orders[1].number, orders[2].number, orders[0].number]
+    assert [number for number, _, _ in owner.fills] == [orders[1].number, orders[2].number, orders[0].number]
     assert book.levels("ask") == ((52 * CENT, 5), (53 * CENT, 10))
 
 
-def test_growing_loses_priority_and_shrinking_keeps_it() -> None:
+def test_an_order_that_grows_loses_priority_and_one_that_shrinks_keeps_it() -> None:
     book, _ = make()
     first, second = (book.place("bid", Price(CENT), 10) for _ in range(2))
     book.resize(first, 8)
@@ -53,35 +51,35 @@ def test_growing_loses_priority_and_shrinking_keeps_it() -> None:
     assert (first.remaining, second.remaining) == (9, 7)
 
 
-def test_taker_never_meets_itself() -> None:
+def test_a_taker_never_trades_with_its_own_order() -> None:
     book, _ = make()
-    person = Person()
-    mine, other = (book.place("ask", Price(50 * CENT), 10) for _ in range(2))
-    mine.owner = person
-    matches = book.take("bid", 50 * CENT, 4, person)
+    owner = RecordingOwner()
+    mine = book.place("ask", Price(50 * CENT), 10, owner)
+    other = book.place("ask", Price(50 * CENT), 10)
+    matches = book.take("bid", 50 * CENT, 4, owner)
     assert [match.size for match in matches] == [4]
     assert (mine.remaining, other.remaining) == (0, 6)
-    assert person.reasons == ["self-trade"]
+    assert owner.reasons == ["self-trade"]
 
 
-def test_clear_tells_everybody() -> None:
+def test_clear_tells_every_owner_and_reports_every_level() -> None:
     book, tape = make()
-    person = Person()
-    book.place("bid", Price(CENT), 5).owner = person
+    owner = RecordingOwner()
+    book.place("bid", Price(CENT), 5, owner)
     book.place("ask", Price(90 * CENT), 5)
-    tape.cut()
+    tape.take_events()
     book.clear("over")
-    assert person.reasons == ["over"]
+    assert owner.reasons == ["over"]
     assert book.best("bid") is None
     assert book.best("ask") is None
-    assert [event.size for event in tape.cut() if isinstance(event, LevelChange)] == [0, 0]
+    assert [event.size for event in tape.take_events() if isinstance(event, LevelChange)] == [0, 0]
 
 
-def test_preview_is_what_take_gives() -> None:
+def test_preview_is_what_take_returns() -> None:
     book, _ = make()
     for price in (50, 51, 51, 55):
         book.place("ask", Price(price * CENT), 7)
-    assert preview(book, "bid", 51 * CENT, 100) == [(50 * CENT, 7), (51 * CENT, 14)]
+    assert preview_matches(book, "bid", 51 * CENT, 100) == [(50 * CENT, 7), (51 * CENT, 14)]
     assert sum(match.size for match in book.take("bid", 51 * CENT, 100)) == 21
 
 
@@ -114,7 +112,7 @@ def test_tape_rebuilds_the_book_and_nothing_is_lost(steps: list[tuple[str, Side,
         elif action == "resize" and living:
             put += size - living[price % len(living)].remaining
             book.resize(living[price % len(living)], size)
-    events = tape.cut()
+    events = tape.take_events()
     folded: dict[tuple[str, int], int] = {}
     for event in events:
         if isinstance(event, LevelChange):

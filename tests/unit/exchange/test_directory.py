@@ -8,18 +8,18 @@ from predsurv.core.num import Price
 from predsurv.exchange.book import MatchingBook
 from predsurv.exchange.directory import MarketDirectory
 from predsurv.exchange.tape import Tape
-from predsurv.exchange.world import build, records
+from predsurv.exchange.world import build_groups, market_records
 
-MARKET = records(build(7, 1)[0], 0)[0]
+MARKET = market_records(build_groups(7, 1)[0], 0)[0]
 
 
 def make() -> tuple[MarketDirectory, MatchingBook]:
     directory, book = MarketDirectory(), MatchingBook(4, 10_000, Tape(0))
-    directory.enter(MARKET, (book,))
+    directory.add(MARKET, (book,))
     return directory, book
 
 
-def test_second_outcome_mirrors_the_first() -> None:
+def test_the_second_outcome_mirrors_the_first() -> None:
     directory, book = make()
     book.place("bid", Price(300_000), 7)
     book.place("ask", Price(320_000), 9)
@@ -30,23 +30,23 @@ def test_second_outcome_mirrors_the_first() -> None:
     assert directory.locate(MARKET.key(1)) == (4, True)
 
 
-def test_unknown_instruments() -> None:
+def test_an_unknown_instrument_has_no_book() -> None:
     directory, _ = make()
-    stranger = replace(MARKET.key(0), instrument_id=InstrumentId("?"))
-    assert directory.locate(stranger) is None
-    assert directory.place(stranger) is None
+    unknown = replace(MARKET.key(0), instrument_id=InstrumentId("?"))
+    assert directory.locate(unknown) is None
+    assert directory.listing(unknown) is None
     with pytest.raises(KeyError):
-        directory.book(stranger, 1)
+        directory.book(unknown, 1)
 
 
-def test_volume_grows_with_trades() -> None:
+def test_a_markets_volume_grows_with_trades() -> None:
     directory, book = make()
     book.place("ask", Price(500_000), 10_000_000)
     book.take("bid", 500_000, 10_000_000)
     assert (directory.market(MARKET.market_id).volume or 0) - (MARKET.volume or 0) == 5_000_000
 
 
-def test_change_replaces_the_record() -> None:
+def test_an_update_replaces_the_markets_record() -> None:
     directory, _ = make()
-    directory.change(MARKET.market_id, status="closed")
+    directory.update(MARKET.market_id, status="closed")
     assert [market.status for market in directory.markets()] == ["closed"]

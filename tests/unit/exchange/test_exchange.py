@@ -1,4 +1,4 @@
-"""The exchange: the same seed is the same world, however time is cut and whatever outsiders do elsewhere."""
+"""The exchange: the same seed gives the same tape, however time is divided and whatever is traded in other groups."""
 
 from hashlib import blake2b
 
@@ -11,9 +11,9 @@ from predsurv.core.ids import ClientOrderId, StrategyName
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.core.orders import PlaceOrder
 from predsurv.exchange.exchange import ORIGIN, Exchange
-from predsurv.exchange.mispricing import edge_of
+from predsurv.exchange.mispricing import basket_edge
 from predsurv.exchange.tape import LevelChange, TapeEvent, TapeLifecycle, TapeSettlement, TapeTrade
-from predsurv.exchange.world import SECOND, records
+from predsurv.exchange.world import SECOND, market_records
 
 
 def digest(events: list[TapeEvent]) -> str:
@@ -26,7 +26,7 @@ def test_same_seed_same_tape_and_other_seed_other_tape() -> None:
 
 
 def test_tape_is_the_one_it_always_was() -> None:
-    """A change of the world is allowed, but never by accident: documentation and demos rely on seed 7."""
+    """The generated world may change, but never by accident: documentation and demos rely on seed 7."""
     events = Exchange(7, 300, 400).advance(ORIGIN + 10 * SECOND)
     assert digest(events) == EXPECTED
 
@@ -37,7 +37,7 @@ WHOLE = digest(Exchange(3, 40, 500).advance(ORIGIN + 8 * SECOND))
 
 @settings(max_examples=15)
 @given(st.lists(st.integers(1, 3 * SECOND), max_size=30), st.integers(0, 400))
-def test_chunks_do_not_matter(steps: list[int], events_max: int) -> None:
+def test_the_tape_does_not_depend_on_how_time_is_divided(steps: list[int], events_max: int) -> None:
     exchange, events, now = Exchange(3, 40, 500), [], ORIGIN
     for step in (*steps, 8 * SECOND):
         now = min(now + step, ORIGIN + 8 * SECOND)
@@ -58,7 +58,7 @@ def test_sequence_and_time_never_go_back() -> None:
 def test_tape_rebuilds_every_book() -> None:
     exchange = Exchange(7, 80, 1_000)
     keys = {key: exchange.directory.locate(key) for market in exchange.markets() for key in market.keys()}  # noqa: SIM118
-    first = {place[0]: exchange.book(key) for key, place in keys.items() if place is not None and not place[1]}
+    first = {at.book: exchange.book(key) for key, at in keys.items() if at is not None and not at.mirrored}
     books = {n: {**{("bid", p): s for p, s in b.bids}, **{("ask", p): s for p, s in b.asks}} for n, b in first.items()}
     seqs = {number: book.seq for number, book in first.items()}
     for event in exchange.advance(ORIGIN + 20 * SECOND):
@@ -72,12 +72,12 @@ def test_tape_rebuilds_every_book() -> None:
         assert {key: size for key, size in levels.items() if size} == truth
 
 
-def test_rate_is_about_what_was_asked() -> None:
+def test_the_exchange_has_about_the_asked_rate() -> None:
     events = Exchange(7, 300, 1_000).advance(ORIGIN + 10 * SECOND)
     assert 7_000 < sum(isinstance(event, LevelChange) for event in events) < 12_000
 
 
-def test_an_order_changes_its_own_unit_only() -> None:
+def test_an_order_changes_its_own_market_group_only() -> None:
     quiet, busy = Exchange(7, 60, 500), Exchange(7, 60, 500)
     market = busy.markets()[0]
     account = busy.open_account(1_000 * MICROS)
@@ -91,7 +91,7 @@ def test_an_order_changes_its_own_unit_only() -> None:
         tif="ioc",
     )
     busy.submit_at(ORIGIN + SECOND, account, order)
-    touched = {book.index for book in busy.units[0].books}
+    touched = {book.index for book in busy.groups[0].books}
 
     def elsewhere(exchange: Exchange) -> list[tuple[object, ...]]:
         events = exchange.advance(ORIGIN + 8 * SECOND)
@@ -102,7 +102,7 @@ def test_an_order_changes_its_own_unit_only() -> None:
     assert account.holdings
 
 
-def test_first_minute_has_every_kind_of_happening() -> None:
+def test_the_first_minute_has_every_kind_of_event() -> None:
     exchange = Exchange(7, 300, 400)
     events = exchange.advance(ORIGIN + 60 * SECOND)
     kinds = {event.kind for event in events if isinstance(event, TapeLifecycle)}
@@ -123,18 +123,18 @@ def test_first_minute_has_every_kind_of_happening() -> None:
 
 @pytest.mark.parametrize("rate", [50, 5_000])
 @pytest.mark.parametrize("seed", [7, 8])
-def test_early_baskets_pay_all_the_while(seed: int, rate: int) -> None:
+def test_planned_mispricings_pay_as_long_as_they_last(seed: int, rate: int) -> None:
     exchange = Exchange(seed, 300, rate)
-    specs = [unit.spec for unit in exchange.units if unit.spec.basket is not None]
-    fees = {spec.index: records(spec, ORIGIN)[0].fee for spec in specs}
+    specs = [group.spec for group in exchange.groups if group.spec.mispricing is not None]
+    fees = {spec.index: market_records(spec, ORIGIN)[0].fee for spec in specs}
     for tenth in range(1, 180, 3):
         exchange.advance(ORIGIN + tenth * SECOND // 10)
         for spec in specs:
-            basket = spec.basket
-            if basket is None or not basket.at <= tenth * SECOND // 10 < basket.at + basket.duration:
+            planned = spec.mispricing
+            if planned is None or not planned.at <= tenth * SECOND // 10 < planned.at + planned.duration:
                 continue
-            found = edge_of(exchange.units[spec.index], fees[spec.index], basket.side)
+            found = basket_edge(exchange.groups[spec.index], fees[spec.index], planned.side)
             assert found is not None
-            assert found[0] >= 10_000
-            assert found[1] >= 20 * MICROS
+            assert found.edge >= 10_000
+            assert found.size >= 20 * MICROS
     assert len(exchange.mispricings) >= 6

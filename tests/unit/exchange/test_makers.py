@@ -1,11 +1,11 @@
-"""A maker quotes around what it believes, never crosses, and sleeps when held."""
+"""A maker quotes around its estimate, never crosses, and leaves its quotes alone while paused."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.num import Price
 from predsurv.exchange.book import MatchingBook
-from predsurv.exchange.makers import MakerTraits, MarketMaker
+from predsurv.exchange.makers import MakerParameters, MarketMaker
 from predsurv.exchange.tape import Tape
 
 CENT = 10_000
@@ -13,10 +13,10 @@ CENT = 10_000
 
 def make(fair: int, tick: int = CENT) -> tuple[MarketMaker, MatchingBook]:
     book = MatchingBook(0, tick, Tape(0))
-    return MarketMaker(book, MakerTraits(6_000, 1, 5, 100, learns=8), fair), book
+    return MarketMaker(book, MakerParameters(6_000, 1, 5, 100, learning_rate=8), fair), book
 
 
-def test_quotes_both_sides_around_the_estimate() -> None:
+def test_a_maker_quotes_both_sides_around_the_estimate() -> None:
     maker, book = make(500_000)
     maker.quote(500_000, 1)
     assert [price for price, _ in book.levels("bid")] == [490_000, 480_000, 470_000, 460_000, 450_000]
@@ -24,16 +24,16 @@ def test_quotes_both_sides_around_the_estimate() -> None:
     assert all(50_000_000 <= size <= 150_000_000 for _, size in (*book.levels("bid"), *book.levels("ask")))
 
 
-def test_moves_by_replacing_only_what_has_to_go() -> None:
+def test_a_maker_replaces_only_the_quotes_that_have_to_move() -> None:
     maker, book = make(500_000)
     maker.quote(500_000, 1)
     before = book.seq
-    maker.believe(510_000, 3)
+    maker.requote(510_000, 3)
     assert book.seq - before == 4
     assert book.best("bid") == 500_000
 
 
-def test_does_not_cross_somebody_elses_order() -> None:
+def test_a_maker_does_not_cross_another_order() -> None:
     maker, book = make(500_000)
     book.place("ask", Price(450_000), 1)
     maker.quote(500_000, 1)
@@ -41,31 +41,31 @@ def test_does_not_cross_somebody_elses_order() -> None:
     assert not book.crosses("bid", 440_000)
 
 
-def test_held_maker_leaves_everything() -> None:
+def test_a_paused_maker_leaves_its_quotes() -> None:
     maker, book = make(500_000)
     maker.quote(500_000, 1)
     before = book.levels("ask")
-    maker.held = True
-    maker.believe(800_000, 1)
-    assert not maker.fidget(2)
+    maker.paused = True
+    maker.requote(800_000, 1)
+    assert not maker.resize_level(2)
     assert book.levels("ask") == before
 
 
-def test_fidget_changes_exactly_one_level() -> None:
+def test_resize_level_changes_exactly_one_level() -> None:
     maker, book = make(500_000)
     maker.quote(500_000, 1)
     before = book.seq
-    assert maker.fidget(12_345)
+    assert maker.resize_level(12_345)
     assert book.seq == before + 1
 
 
-def test_who_quotes_one_side_fidgets_there() -> None:
+def test_a_maker_with_quotes_on_one_side_resizes_there() -> None:
     maker, book = make(4_000)
     maker.quote(4_000, 1)
     assert not maker.bids
     before = book.seq
-    assert maker.fidget(12_345)
-    assert maker.fidget(12_344)
+    assert maker.resize_level(12_345)
+    assert maker.resize_level(12_344)
     assert book.seq == before + 2
 
 

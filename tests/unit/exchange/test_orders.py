@@ -1,4 +1,4 @@
-"""The rulebook: what is accepted, what is refused and why, and a mirrored order trades the same book."""
+"""The gateway: which orders are accepted, which rejected and why; a mirrored order trades in the same book."""
 
 from typing import Any
 
@@ -12,31 +12,34 @@ from predsurv.core.orders import CancelOrder, PlaceOrder
 from predsurv.exchange.accounts import ExchangeAccount
 from predsurv.exchange.book import MatchingBook
 from predsurv.exchange.directory import MarketDirectory
-from predsurv.exchange.orders import OrderEntry
+from predsurv.exchange.orders import OrderGateway
 from predsurv.exchange.tape import Tape
-from predsurv.exchange.world import build, records
+from predsurv.exchange.world import build_groups, market_records
 
 MARKET = replace(
-    records(build(7, 1)[0], 0)[0], tick_size=Price(10_000), min_order_size=Size(5 * MICROS), status="active"
+    market_records(build_groups(7, 1)[0], 0)[0],
+    tick_size=Price(10_000),
+    min_order_size=Size(5 * MICROS),
+    status="active",
 )
 
 
-class Floor:
+class OneMarket:
     """One market with 100 shares bid at 0.40 and 100 offered at 0.42."""
 
     def __init__(self) -> None:
         self.tape = Tape(0)
         self.book = MatchingBook(0, 10_000, self.tape)
         self.directory = MarketDirectory()
-        self.directory.enter(MARKET, (self.book,))
+        self.directory.add(MARKET, (self.book,))
         self.book.place("bid", Price(400_000), 100 * MICROS)
         self.book.place("ask", Price(420_000), 100 * MICROS)
         self.account = ExchangeAccount(1_000 * MICROS, self.tape)
-        self.outbox = self.account.answers.listen()
-        self.desk = OrderEntry(self.tape, self.directory.place)
+        self.queue = self.account.publisher.subscribe()
+        self.gateway = OrderGateway(self.tape, self.directory.listing)
 
     def place(self, name: str = "a", index: int = 0, **changes: Any) -> list[AccountEvent]:
-        """Send a buy of 10 at 0.42, changed as told; returns the answers."""
+        """Send a buy of 10 at 0.42 with ``changes``; return the account events."""
         order = PlaceOrder(
             client_order_id=ClientOrderId(name),
             strategy=StrategyName("s"),
@@ -46,18 +49,18 @@ class Floor:
             size=Size(10 * MICROS),
             tif="gtc",
         )
-        self.desk.execute(self.account, replace(order, **changes))
-        return self.answers()
+        self.gateway.execute(self.account, replace(order, **changes))
+        return self.events()
 
-    def answers(self) -> list[AccountEvent]:
-        events = list(self.outbox.events)
-        self.outbox.events.clear()
+    def events(self) -> list[AccountEvent]:
+        events = list(self.queue.events)
+        self.queue.events.clear()
         return events
 
 
 @pytest.fixture
-def floor() -> Floor:
-    return Floor()
+def exchange() -> OneMarket:
+    return OneMarket()
 
 
 @pytest.mark.parametrize(
@@ -73,67 +76,67 @@ def floor() -> Floor:
         ({"key": InstrumentKey(VenueName("mock"), MarketId("?"), MARKET.outcomes[0].instrument_id)}, "no such"),
     ],
 )
-def test_refusals_name_the_rule(floor: Floor, changes: dict[str, Any], reason: str) -> None:
-    (answer,) = floor.place(**changes)
+def test_a_rejection_names_the_rule(exchange: OneMarket, changes: dict[str, Any], reason: str) -> None:
+    (answer,) = exchange.place(**changes)
     assert isinstance(answer, OrderRejected)
     assert reason in answer.reason
-    assert floor.account.cash == 1_000 * MICROS
+    assert exchange.account.cash == 1_000 * MICROS
 
 
-def test_closed_market_takes_no_order(floor: Floor) -> None:
-    floor.directory.change(MARKET.market_id, status="closed")
-    (answer,) = floor.place()
+def test_closed_market_takes_no_order(exchange: OneMarket) -> None:
+    exchange.directory.update(MARKET.market_id, status="closed")
+    (answer,) = exchange.place()
     assert isinstance(answer, OrderRejected)
 
 
-def test_fill_rest_and_cancel(floor: Floor) -> None:
-    answers = floor.place(size=Size(150 * MICROS))
+def test_an_order_fills_then_rests_and_can_be_cancelled(exchange: OneMarket) -> None:
+    answers = exchange.place(size=Size(150 * MICROS))
     assert [type(answer) for answer in answers] == [OrderAccepted, Fill]
-    assert floor.book.best("bid") == 420_000
-    floor.desk.execute(floor.account, CancelOrder(ClientOrderId("a"), MARKET.key(0)))
-    (answer,) = floor.answers()
+    assert exchange.book.best("bid") == 420_000
+    exchange.gateway.execute(exchange.account, CancelOrder(ClientOrderId("a"), MARKET.key(0)))
+    (answer,) = exchange.events()
     assert isinstance(answer, OrderCancelled)
-    assert floor.book.best("bid") == 400_000
-    assert floor.account.free_cash() == floor.account.cash
+    assert exchange.book.best("bid") == 400_000
+    assert exchange.account.free_cash() == exchange.account.cash
 
 
-def test_immediate_orders_leave_nothing(floor: Floor) -> None:
-    assert [type(a) for a in floor.place("i", size=Size(150 * MICROS), tif="ioc")] == [
+def test_immediate_orders_leave_nothing_in_the_book(exchange: OneMarket) -> None:
+    assert [type(a) for a in exchange.place("i", size=Size(150 * MICROS), tif="ioc")] == [
         OrderAccepted,
         Fill,
         OrderCancelled,
     ]
-    assert [type(a) for a in floor.place("f", tif="fok")] == [OrderAccepted, OrderCancelled]
-    assert floor.book.best("ask") is None
+    assert [type(a) for a in exchange.place("f", tif="fok")] == [OrderAccepted, OrderCancelled]
+    assert exchange.book.best("ask") is None
 
 
-def test_no_is_yes_mirrored(floor: Floor) -> None:
-    answers = floor.place(index=1, price=Price(600_000))
+def test_an_order_for_no_trades_the_mirrored_yes_book(exchange: OneMarket) -> None:
+    answers = exchange.place(index=1, price=Price(600_000))
     (fill,) = [answer for answer in answers if isinstance(answer, Fill)]
     assert (fill.price, fill.side, fill.key) == (600_000, "buy", MARKET.key(1))
-    assert floor.book.levels("bid") == ((400_000, 90 * MICROS),)
+    assert exchange.book.levels("bid") == ((400_000, 90 * MICROS),)
 
 
-def test_repeated_id_is_the_same_order(floor: Floor) -> None:
-    floor.place("twin")
-    cash = floor.account.cash
-    (answer,) = floor.place("twin", size=Size(20 * MICROS))
+def test_repeated_id_is_the_same_order(exchange: OneMarket) -> None:
+    exchange.place("same")
+    cash = exchange.account.cash
+    (answer,) = exchange.place("same", size=Size(20 * MICROS))
     assert isinstance(answer, OrderAccepted)
-    assert floor.account.cash == cash
+    assert exchange.account.cash == cash
 
 
-def test_own_orders_do_not_meet(floor: Floor) -> None:
-    floor.place("in")
-    floor.place("offer", side="sell", price=Price(410_000))
-    answers = floor.place("bid", price=Price(410_000))
+def test_orders_of_one_account_do_not_trade_with_each_other(exchange: OneMarket) -> None:
+    exchange.place("in")
+    exchange.place("offer", side="sell", price=Price(410_000))
+    answers = exchange.place("bid", price=Price(410_000))
     cancelled = [answer.client_order_id for answer in answers if isinstance(answer, OrderCancelled)]
     assert cancelled == ["offer"]
     assert not any(isinstance(answer, Fill) for answer in answers)
 
 
-def test_all_cash_can_be_spent_and_no_more(floor: Floor) -> None:
-    poor = ExchangeAccount(42 * MICROS, floor.tape)
-    outbox = poor.answers.listen()
+def test_all_cash_can_be_spent_and_no_more(exchange: OneMarket) -> None:
+    poor = ExchangeAccount(42 * MICROS, exchange.tape)
+    queue = poor.publisher.subscribe()
     order = PlaceOrder(
         client_order_id=ClientOrderId("p"),
         strategy=StrategyName("s"),
@@ -143,7 +146,7 @@ def test_all_cash_can_be_spent_and_no_more(floor: Floor) -> None:
         size=Size(100 * MICROS),
         tif="ioc",
     )
-    floor.desk.execute(poor, order)
-    assert isinstance(outbox.events[-1], OrderRejected)
-    floor.desk.execute(poor, replace(order, client_order_id=ClientOrderId("q"), size=Size(90 * MICROS)))
+    exchange.gateway.execute(poor, order)
+    assert isinstance(queue.events[-1], OrderRejected)
+    exchange.gateway.execute(poor, replace(order, client_order_id=ClientOrderId("q"), size=Size(90 * MICROS)))
     assert 0 <= poor.cash < 5 * MICROS

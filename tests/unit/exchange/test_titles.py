@@ -3,13 +3,13 @@
 import pytest
 
 from predsurv.core.text import sanitise
-from predsurv.exchange.rng import stream
 from predsurv.exchange.titles import CATEGORIES, FEE_RATES, HOSTILE, TAGS, binary_title, exclusive_title
+from predsurv.exchange.world import random_stream
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_every_category_has_words(category: str) -> None:
-    rng = stream(1, category)
+def test_every_category_has_texts(category: str) -> None:
+    rng = random_stream(1, category)
     assert "{" not in binary_title(rng, category).headline
     for count in range(3, 9):
         title = exclusive_title(rng, category, count)

@@ -9,7 +9,7 @@ S = 1_000_000_000
 def test_every_book_of_the_exchange_is_one_yes_or_no_market() -> None:
     exchange = Exchange(7, 120, 100)
     listing = SimulatedCatalog(exchange)
-    assert sorted(row.book for row in listing.rows) == list(range(sum(len(unit.books) for unit in exchange.units)))
+    assert sorted(row.book for row in listing.rows) == list(range(sum(len(unit.books) for unit in exchange.groups)))
     many = [market for market in exchange.markets() if len(market.outcomes) > 2]
     assert many
     for market in many:

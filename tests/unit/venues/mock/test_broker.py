@@ -86,6 +86,6 @@ async def test_closed_broker_says_so() -> None:
 async def test_unread_answers_are_not_hoarded() -> None:
     venue, _, _ = make()
     broker = venue.broker()
-    broker._outbox.lost = True
+    broker._outbox.overflowed = True
     with pytest.raises(TransientError, match="snapshot"):
         await anext(broker.events())

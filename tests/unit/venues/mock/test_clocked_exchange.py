@@ -1,7 +1,7 @@
 """A session follows the clock, feeds every reader, and bounds the slow one."""
 
 from predsurv.exchange.tape import LevelChange, TapeEvent, TapeLifecycle
-from predsurv.exchange.world import SECOND, build, records
+from predsurv.exchange.world import SECOND, build_groups, market_records
 from predsurv.net.clock import ManualClock
 from predsurv.venues.mock.clocked_exchange import INBOX_EVENTS_MAX, PUMP_EVENTS_MAX, ClockedExchange, TapeInbox
 
@@ -48,7 +48,7 @@ async def test_catching_up_takes_turns() -> None:
 
 
 def test_slow_reader_loses_prices_but_no_lives() -> None:
-    inbox, market = TapeInbox(), records(build(7, 1)[0], 0)[0]
+    inbox, market = TapeInbox(), market_records(build_groups(7, 1)[0], 0)[0]
     change, life = LevelChange(1, 0, 0, 1, "bid", market.tick_size, market.min_order_size), None
     life = TapeLifecycle(2, 0, market, "closed", "{}")
     inbox.put([life])
