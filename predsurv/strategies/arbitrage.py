@@ -1,7 +1,4 @@
-"""Cross-outcome arbitrage: buy a set of outcomes that must pay more than it costs.
-
-Kept apart from sizing, which is arithmetic: here is when to look and what to do about half a basket.
-"""
+"""Cross-outcome arbitrage: buy a basket of outcomes that must pay more than it costs."""
 
 from collections.abc import Iterable, Iterator
 
@@ -12,17 +9,17 @@ from predsurv.core.ids import InstrumentKey, MarketId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
 from predsurv.state.view import View
-from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improved
-from predsurv.strategies.balance import even_out, is_even
-from predsurv.strategies.baskets import Basket, baskets_of, best_sum, legs_of, narrowed
-from predsurv.strategies.sizing import SizingLimits, fit
+from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improves_best
+from predsurv.strategies.baskets import Basket, baskets_of, best_cost, legs_of, without_costly_legs
+from predsurv.strategies.rebalance import is_balanced, rebalancing_orders
+from predsurv.strategies.sizing import SizingConstraints, size_basket
 
 
 class ArbitrageParams(Struct, frozen=True, kw_only=True):
     """Money per set and in all in micros, times in ns.
 
-    ``edge_max``: what looks better than this is more likely a sibling that we do not know of.
-    ``completions_max``: tries to complete a basket before its excess is sold instead.
+    ``edge_max``: a larger edge more likely means that a sibling market is missing from our universe.
+    ``completions_max``: attempts to complete a basket before its excess is sold instead.
     """
 
     edge_min: Money = Money(5_000)
@@ -38,7 +35,7 @@ class Arbitrage:
     ``outcomes``: every outcome of one market pays 1. ``yes_basket``: YES of every market of an
     exclusive and exhaustive event pays 1. ``no_basket``: NO of n markets of an exclusive event pays
     at least n − 1. Bought with one immediate order per leg, sized by the thinnest level.
-    Exit: settlement. Risk: a leg fails (evened out at once: completed where that is worth more than
+    Exit: settlement. Risk: a leg fails (rebalanced at once: completed where that is worth more than
     selling the excess; less than a minimum order stays as it is), the market is voided, the venue's
     flags are wrong, capital is tied up until settlement.
     """
@@ -49,70 +46,73 @@ class Arbitrage:
     def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()
         self._attempts = BasketAttempts(self.name)
-        self._known: dict[MarketId, tuple[Basket, ...]] = {}  # of the markets watched, until one changes
+        self._baskets: dict[MarketId, tuple[Basket, ...]] = {}  # by watched market, until any market changes
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
-        """Look for baskets when a best price improved; follow up half-filled ones at answers and ticks."""
+        """Search for baskets when a best price improves; rebalance half-filled ones at account events and ticks."""
         if isinstance(event, BookDelta | BookSnapshot):
-            return self._look(event, view) if improved(event, view) else ()
+            return self._search(event, view) if improves_best(event, view) else ()
         if isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
             return tuple(self._follow_up(event, view))
         if isinstance(event, MarketChange):
-            self._known.clear()
+            self._baskets.clear()
         return ()
 
-    def _look(self, event: BookDelta | BookSnapshot, view: View) -> Iterable[Intent]:
-        for found in self._baskets(event.key, view):
-            basket = narrowed(found, view)
-            if basket is not None and self._worthwhile(basket, view):
-                wishes = self._try(self._attempts.chosen(basket, view), view)
-                if wishes:
-                    return wishes
+    def _search(self, event: BookDelta | BookSnapshot, view: View) -> Iterable[Intent]:
+        for candidate in self._baskets_of(event.key, view):
+            basket = without_costly_legs(candidate, view)
+            if basket is not None and self._has_edge(basket, view):
+                intents = self._buy(self._attempts.as_begun(basket, view), view)
+                if intents:
+                    return intents
         return ()
 
-    def _baskets(self, key: InstrumentKey, view: View) -> tuple[Basket, ...]:
-        known = self._known.get(key.market_id)
-        if known is None:
+    def _baskets_of(self, key: InstrumentKey, view: View) -> tuple[Basket, ...]:
+        baskets = self._baskets.get(key.market_id)
+        if baskets is None:
             market = view.market(key.venue, key.market_id)
-            known = () if market is None else tuple(baskets_of(market, view))
-            self._known[key.market_id] = known
-            for basket in known:
-                self._attempts.meet(basket, view)
-        return known
+            baskets = () if market is None else tuple(baskets_of(market, view))
+            self._baskets[key.market_id] = baskets
+            for basket in baskets:
+                self._attempts.adopt_held(basket, view)
+        return baskets
 
-    def _worthwhile(self, basket: Basket, view: View) -> bool:
-        cost = best_sum(basket, view)
+    def _has_edge(self, basket: Basket, view: View) -> bool:
+        cost = best_cost(basket, view)
         return cost is not None and self._params.edge_min <= basket.payout - cost <= self._params.edge_max
 
-    def _try(self, basket: Basket, view: View) -> tuple[Intent, ...]:
+    def _buy(self, basket: Basket, view: View) -> tuple[Intent, ...]:
         params = self._params
         if self._attempts.blocked(basket, view):
             return ()
         legs = legs_of(basket, view, "ask")
-        if legs is None or not self._worthwhile(basket, view):
+        if legs is None or not self._has_edge(basket, view):
             return ()
-        spend = Money(min(params.cost_max, view.cash(basket.keys[0].venue)))
-        offer = fit(legs, SizingLimits(basket.payout, params.edge_min, spend))
-        if offer is None:
+        cost_max = Money(min(params.cost_max, view.cash(basket.keys[0].venue)))
+        order = size_basket(legs, SizingConstraints(basket.payout, params.edge_min, cost_max))
+        if order is None:
             return ()
         group = f"{basket.name}@{view.now}"
-        self._attempts.remember(BasketAttempt(basket, group, view.now + params.cooldown))
+        self._attempts.add(BasketAttempt(basket, group, view.now + params.cooldown))
         return tuple(
-            Intent(self.name, leg.key, "buy", limit, offer.size, "ioc", basket.kind, group=group)
-            for leg, limit in zip(legs, offer.limits, strict=True)
+            Intent(self.name, leg.key, "buy", limit, order.size, "ioc", basket.kind, group=group)
+            for leg, limit in zip(legs, order.limits, strict=True)
         )
 
     def _follow_up(self, event: Event, view: View) -> Iterator[Intent]:
         filled = event.key if isinstance(event, Fill) else None
-        for tried in self._attempts.unsettled(view, filled):
-            if is_even(tried.basket, view):
-                tried.uneven, tried.completions = False, 0
-            elif view.now >= tried.retry or not isinstance(event, Tick):
-                yield from self._even_out(tried, view)
+        for attempt in self._attempts.unbalanced(view, filled):
+            if is_balanced(attempt.basket, view):
+                attempt.unbalanced, attempt.completions = False, 0
+            elif view.now >= attempt.retry_at or not isinstance(event, Tick):
+                yield from self._rebalance(attempt, view)
 
-    def _even_out(self, tried: BasketAttempt, view: View) -> Iterator[Intent]:
-        tried.retry = view.now + self._params.cooldown
-        moves = even_out(tried.basket, view, may_complete=tried.completions < self._params.completions_max)
-        tried.completions += any(move.signal == "complete" for move in moves)
-        for move in moves:
-            yield Intent(self.name, move.key, move.side, move.price, move.size, "ioc", move.signal, group=tried.group)
+    def _rebalance(self, attempt: BasketAttempt, view: View) -> Iterator[Intent]:
+        attempt.retry_at = view.now + self._params.cooldown
+        may_complete = attempt.completions < self._params.completions_max
+        orders = rebalancing_orders(attempt.basket, view, may_complete=may_complete)
+        attempt.completions += any(order.signal == "complete" for order in orders)
+        for order in orders:
+            yield Intent(
+                self.name, order.key, order.side, order.price, order.size, "ioc", order.signal, group=attempt.group
+            )

@@ -1,7 +1,7 @@
-"""What was tried lately: which baskets wait, which are uneven.
+"""The latest attempt at each basket: which ones are cooling down, which have unequal legs.
 
-Kept apart because it is the strategy's only memory: losing it in a restart may cost an attempt,
-never a position, as what is held is read from the view.
+The only memory of the arbitrage strategy. Losing it in a restart may cost an attempt, never a position: what is held
+is read from the view.
 """
 
 from typing import Final
@@ -11,19 +11,22 @@ from msgspec import Struct
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.state.view import View
-from predsurv.strategies.baskets import Basket, begun, held
+from predsurv.strategies.baskets import Basket, held_part, held_sizes
 
 BASKETS_MAX: Final = 1_000
-"""Baskets remembered at a time; beyond it the oldest is forgotten."""
+"""Baskets remembered at a time; beyond it the oldest is dropped."""
 
 
 class BasketAttempt(Struct):
-    """The last attempt at a basket; nothing more is tried before ``retry`` (ns UTC)."""
+    """The latest attempt at a basket; the next one is not before ``retry_at`` (ns UTC).
+
+    ``unbalanced``: its legs may be held in unequal sizes. ``completions``: attempts to complete it so far.
+    """
 
     basket: Basket
     group: str
-    retry: int
-    uneven: bool = True
+    retry_at: int
+    unbalanced: bool = True
     completions: int = 0
 
 
@@ -32,48 +35,50 @@ class BasketAttempts:
 
     def __init__(self, strategy: StrategyName) -> None:
         self._strategy = strategy
-        self._tried: dict[str, BasketAttempt] = {}
+        self._attempts: dict[str, BasketAttempt] = {}
 
-    def remember(self, attempt: BasketAttempt) -> None:
-        """Put an attempt in place of the basket's earlier one."""
-        self._tried.pop(attempt.basket.name, None)
-        self._tried[attempt.basket.name] = attempt
-        if len(self._tried) > BASKETS_MAX:
-            del self._tried[next(iter(self._tried))]
+    def add(self, attempt: BasketAttempt) -> None:
+        """Add an attempt in place of the basket's earlier one."""
+        self._attempts.pop(attempt.basket.name, None)
+        self._attempts[attempt.basket.name] = attempt
+        if len(self._attempts) > BASKETS_MAX:
+            del self._attempts[next(iter(self._attempts))]
 
-    def meet(self, found: Basket, view: View) -> None:
-        """Take note of a basket seen for the first time: one bought before a restart is evened out first."""
-        before = begun(found, view)
-        if before is not None and found.name not in self._tried:
-            self.remember(BasketAttempt(before, f"{before.name}@{view.now}", view.now))
+    def adopt_held(self, basket: Basket, view: View) -> None:
+        """Add an attempt for a basket seen for the first time that is held: one bought before a restart."""
+        held = held_part(basket, view)
+        if held is not None and basket.name not in self._attempts:
+            self.add(BasketAttempt(held, f"{held.name}@{view.now}", view.now))
 
-    def chosen(self, found: Basket, view: View) -> Basket:
-        """Return the basket with the legs that it was begun with, for as long as any of them is held."""
-        tried = self._tried.get(found.name)
-        return tried.basket if tried is not None and any(held(tried.basket, view)) else found
+    def as_begun(self, basket: Basket, view: View) -> Basket:
+        """Return the basket with the legs of its latest attempt while any of them is held, else unchanged."""
+        attempt = self._attempts.get(basket.name)
+        return attempt.basket if attempt is not None and any(held_sizes(attempt.basket, view)) else basket
 
     def blocked(self, basket: Basket, view: View) -> bool:
-        """Return whether to leave a basket alone: tried just now, uneven, or with orders on their way."""
-        tried = self._tried.get(basket.name)
-        if tried is None:
+        """Return whether a basket may not be bought now: cooling down, unbalanced, or with orders in flight."""
+        attempt = self._attempts.get(basket.name)
+        if attempt is None:
             return False
-        if view.now < tried.retry or (tried.uneven and any(held(tried.basket, view))):
+        if view.now < attempt.retry_at or (attempt.unbalanced and any(held_sizes(attempt.basket, view))):
             return True
-        return self._in_flight(tried, view)
+        return self._in_flight(attempt, view)
 
-    def unsettled(self, view: View, filled: InstrumentKey | None) -> tuple[BasketAttempt, ...]:
-        """Return attempts whose legs may be held unalike, with no order on its way; ``filled`` just traded."""
-        for tried in self._tried.values():
-            if filled in tried.basket.keys:
-                tried.uneven = True
-        return tuple(tried for tried in self._tried.values() if tried.uneven and not self._in_flight(tried, view))
+    def unbalanced(self, view: View, filled: InstrumentKey | None) -> tuple[BasketAttempt, ...]:
+        """Return the attempts to check for unequal legs, without those in flight; ``filled`` just traded."""
+        for attempt in self._attempts.values():
+            if filled in attempt.basket.keys:
+                attempt.unbalanced = True
+        return tuple(
+            attempt for attempt in self._attempts.values() if attempt.unbalanced and not self._in_flight(attempt, view)
+        )
 
-    def _in_flight(self, tried: BasketAttempt, view: View) -> bool:
-        return any(order.key in tried.basket.keys for order in view.open_orders(self._strategy))
+    def _in_flight(self, attempt: BasketAttempt, view: View) -> bool:
+        return any(order.key in attempt.basket.keys for order in view.open_orders(self._strategy))
 
 
-def improved(event: BookDelta | BookSnapshot, view: View) -> bool:
-    """Return whether an event may have made something cheaper: only a change of the best level can."""
+def improves_best(event: BookDelta | BookSnapshot, view: View) -> bool:
+    """Return whether an event may have improved a best price: a snapshot, or a change of the best level."""
     if isinstance(event, BookSnapshot):
         return True
     book = view.book(event.key)

@@ -1,8 +1,4 @@
-"""Which sets of instruments must pay a known sum together, and what they cost right now.
-
-Kept apart from the strategy that trades them because this is knowledge of markets: flags in,
-sets and payouts out.
-"""
+"""Baskets: sets of instruments that together must pay a known sum, by the flags of their markets, and their cost."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
@@ -18,24 +14,24 @@ from predsurv.state.view import View
 from predsurv.strategies.sizing import BasketLeg
 
 LEVELS: Final = 10
-"""How deep into each book a basket may reach."""
+"""Levels of each book that a basket may take."""
 
-Kind = Literal["outcomes", "yes_basket", "no_basket"]
+BasketKind = Literal["outcomes", "yes_basket", "no_basket"]
 
 
 class Basket(Struct, frozen=True):
-    """One share of each of ``keys`` pays at least ``payout`` (micros); ``name`` is the same every time."""
+    """One share of each of ``keys`` pays at least ``payout`` (micros); ``name`` is the same in every run."""
 
     name: str
-    kind: Kind
+    kind: BasketKind
     keys: tuple[InstrumentKey, ...]
     payout: Money
 
 
 def baskets_of(market: Market, view: View) -> Iterator[Basket]:
-    """Yield every basket that a change in ``market`` may have made worth buying.
+    """Yield every basket with an instrument of ``market``.
 
-    No instrument is in two of them, so that what is held of it says which basket it belongs to.
+    No instrument is in two of them, so that a position belongs to one basket.
     """
     if not market.mutually_exclusive:
         if len(market.outcomes) > 1:
@@ -51,8 +47,8 @@ def baskets_of(market: Market, view: View) -> Iterator[Basket]:
         yield Basket(f"no_basket:{market.event_id}", "no_basket", keys, Money((count - 1) * MICROS))
 
 
-def best_sum(basket: Basket, view: View) -> int | None:
-    """Return what one of each costs at the best asks before fees; None when a leg is not on sale."""
+def best_cost(basket: Basket, view: View) -> int | None:
+    """Return the cost of one share of each at the best asks before fees (micros); None when a leg has no ask."""
     total = 0
     for key in basket.keys:
         book = view.book(key)
@@ -76,38 +72,38 @@ def legs_of(basket: Basket, view: View, side: Side) -> tuple[BasketLeg, ...] | N
     return tuple(legs)
 
 
-def narrowed(basket: Basket, view: View) -> Basket | None:
+def without_costly_legs(basket: Basket, view: View) -> Basket | None:
     """Return a ``no_basket`` without the legs that cost more than they add, other kinds unchanged.
 
-    Of exclusive markets any n make a set that pays n − 1, so a leg earns its place when it costs
-    less than 1 with its fee. None when fewer than two are left.
+    Any n of exclusive markets make a set that pays n − 1, so a leg adds value when it costs less
+    than 1 with its fee. None when fewer than two are left.
     """
     if basket.kind != "no_basket":
         return basket
-    keys = tuple(key for key in basket.keys if _adds(key, view))
+    keys = tuple(key for key in basket.keys if _adds_value(key, view))
     if len(keys) < 2:
         return None
     return replace(basket, keys=keys, payout=Money((len(keys) - 1) * MICROS))
 
 
-def begun(basket: Basket, view: View) -> Basket | None:
-    """Return the basket as far as it seems to have been bought before, None when nothing of it is held.
+def held_part(basket: Basket, view: View) -> Basket | None:
+    """Return the basket as it seems to have been bought before, None when nothing of it is held.
 
-    A ``no_basket`` may have been bought without some legs: those held are taken for the whole.
+    A ``no_basket`` may have been bought without some legs: if at least two are held, these are taken for all of it.
     """
-    keys = tuple(key for key, size in zip(basket.keys, held(basket, view), strict=True) if size)
+    keys = tuple(key for key, size in zip(basket.keys, held_sizes(basket, view), strict=True) if size)
     if basket.kind != "no_basket" or len(keys) < 2:
         return basket if keys else None
     return replace(basket, keys=keys, payout=Money((len(keys) - 1) * MICROS))
 
 
-def held(basket: Basket, view: View) -> tuple[Size, ...]:
-    """Return how much of each leg is held."""
+def held_sizes(basket: Basket, view: View) -> tuple[Size, ...]:
+    """Return the size held of each leg, in the order of its keys."""
     positions = (view.position(key) for key in basket.keys)
     return tuple(Size(0) if position is None else position.size for position in positions)
 
 
-def _adds(key: InstrumentKey, view: View) -> bool:
+def _adds_value(key: InstrumentKey, view: View) -> bool:
     market, book = view.market(key.venue, key.market_id), view.book(key)
     if market is None or book is None or market.status != "active":
         return False

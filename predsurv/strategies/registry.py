@@ -1,7 +1,4 @@
-"""Every strategy by name.
-
-Kept apart so that configuration, commands and documentation share one list.
-"""
+"""Every strategy by name: the one list for configuration, commands and documentation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -18,11 +15,11 @@ AnyStrategy = Arbitrage | Simple
 STRATEGIES: Final[Mapping[str, Callable[[], AnyStrategy]]] = MappingProxyType(
     {str(Arbitrage.name): Arbitrage, str(Simple.name): Simple}
 )
-"""Makes a strategy with its default parameters; surest first, as they are asked in this order."""
+"""Constructors with default parameters, in the order in which strategies are called: the safest first."""
 
 
 def build(names: Sequence[str]) -> tuple[AnyStrategy, ...]:
-    """Return fresh strategies; raises ConfigError for a name that is not known or none at all."""
+    """Return new strategies in the order of ``STRATEGIES``; raises ConfigError for an unknown name or none at all."""
     for name in names:
         if name not in STRATEGIES:
             near = get_close_matches(name, STRATEGIES, n=1)

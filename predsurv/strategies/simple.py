@@ -1,7 +1,4 @@
-"""The baseline: earn the spread where the book leans our way, get out soon either way.
-
-Kept apart as the smallest complete example of a strategy: entry, exit, stop, inventory cap.
-"""
+"""The baseline strategy and smallest complete example: quote where the book is bid-heavy; entry, exit, stop, cap."""
 
 from collections.abc import Iterable
 
@@ -18,7 +15,10 @@ from predsurv.state.view import View
 
 
 class SimpleParams(Struct, frozen=True, kw_only=True):
-    """Prices and money in micros, ``imbalance_min`` in millionths, times in ns."""
+    """Prices and money in micros, ``imbalance_min`` in millionths, times in ns.
+
+    ``clip``: money per entry. ``stop``: distance of the best bid below cost at which to sell.
+    """
 
     spread_min: Price = Price(20_000)
     imbalance_min: int = 400_000
@@ -31,11 +31,11 @@ class SimpleParams(Struct, frozen=True, kw_only=True):
 
 
 class Simple:
-    """Edge: where bids outweigh offers the next move is more often up, and a bid that is filled buys
-    below the mid; selling at the offer earns the spread, and resting orders pay no taker fee.
+    """Edge: where bids outweigh asks the next move is more often up, and a bid that is filled buys
+    below the mid; selling at the ask earns the spread, and resting orders pay no taker fee.
 
-    Entry: a post-only bid at the best bid when the spread is wide and the book leans to the bids.
-    Exit: a post-only offer at the best ask, at least one tick above cost; a sale at the best bid
+    Entry: a post-only bid at the best bid when the spread is wide and the book is bid-heavy.
+    Exit: a post-only ask at the best ask, at least one tick above cost; a sale at the best bid
     when that has fallen ``stop`` below cost. Risk: adverse selection (bids fill when the price
     falls through them), gaps past the stop; capped by clip size and number of instruments.
     """
@@ -45,36 +45,36 @@ class Simple:
 
     def __init__(self, params: SimpleParams | None = None) -> None:
         self._params = params or SimpleParams()
-        self._busy: dict[InstrumentKey, None] = {}
+        self._active: dict[InstrumentKey, None] = {}  # with an order or a position
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
-        """Quote on book changes, take back what has rested too long on ticks."""
+        """Quote on book changes; on ticks cancel orders that have rested for ``order_life``."""
         if isinstance(event, Tick):
-            return self._expire(view)
+            return self._cancel_expired(view)
         if isinstance(event, BookDelta | BookSnapshot):
             return self._quote(event.key, view)
         return ()
 
     def _quote(self, key: InstrumentKey, view: View) -> Iterable[Intent | CancelIntent]:
         position = view.position(key)
-        if position is None and key not in self._busy and len(self._busy) >= self._params.instruments_max:
+        if position is None and key not in self._active and len(self._active) >= self._params.instruments_max:
             return ()
         book = view.book(key)
         if book is None:
             return ()
         if position is not None:
-            self._busy[key] = None  # also one held since before a restart
-            return self._leave(position, book, view)
-        if key in self._busy or not self._leans(book):
+            self._active[key] = None  # a position may be from before a restart
+            return self._exit(position, book, view)
+        if key in self._active or not self._is_attractive(book):
             return ()
         return self._enter(key, book, view)
 
-    def _leans(self, book: BookView) -> bool:
+    def _is_attractive(self, book: BookView) -> bool:
         spread = features.spread(book)
         if spread is None or spread < self._params.spread_min:
             return False
-        leaning = features.imbalance(book, 3)
-        return leaning is not None and leaning >= self._params.imbalance_min
+        imbalance = features.imbalance(book, 3)
+        return imbalance is not None and imbalance >= self._params.imbalance_min
 
     def _enter(self, key: InstrumentKey, book: BookView, view: View) -> Iterable[Intent]:
         best, market = book.best_bid(), view.market(key.venue, key.market_id)
@@ -85,10 +85,10 @@ class Simple:
         size = Size(self._params.clip // best[0] * MICROS)
         if size < market.min_order_size:
             return ()
-        self._busy[key] = None
+        self._active[key] = None
         return (Intent(self.name, key, "buy", best[0], size, "gtc", "enter", post_only=True),)
 
-    def _leave(self, position: Position, book: BookView, view: View) -> Iterable[Intent | CancelIntent]:
+    def _exit(self, position: Position, book: BookView, view: View) -> Iterable[Intent | CancelIntent]:
         key, cost = position.key, position.cost * MICROS // position.size
         orders = self._orders(key, view)
         bid, ask = book.best_bid(), book.best_ask()
@@ -99,16 +99,16 @@ class Simple:
         market = view.market(key.venue, key.market_id)
         if orders or ask is None or market is None or market.status != "active":
             return ()
-        least = next_on_grid(market, Price(cost))
-        if least is None:
+        lowest = next_on_grid(market, Price(cost))
+        if lowest is None:
             return ()
-        return (Intent(self.name, key, "sell", max(ask[0], least), position.size, "gtc", "exit", post_only=True),)
+        return (Intent(self.name, key, "sell", max(ask[0], lowest), position.size, "gtc", "exit", post_only=True),)
 
-    def _expire(self, view: View) -> Iterable[CancelIntent]:
+    def _cancel_expired(self, view: View) -> Iterable[CancelIntent]:
         orders = view.open_orders(self.name)
-        working = {order.key for order in orders}
-        for key in [key for key in self._busy if key not in working and view.position(key) is None]:
-            del self._busy[key]
+        quoted = {order.key for order in orders}
+        for key in [key for key in self._active if key not in quoted and view.position(key) is None]:
+            del self._active[key]
         limit = view.now - self._params.order_life
         return [CancelIntent(self.name, each.client_order_id, "cancel") for each in orders if each.submitted <= limit]
 

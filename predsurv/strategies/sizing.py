@@ -1,8 +1,4 @@
-"""How many sets of a basket can be bought for less than they pay, and what evening one out costs.
-
-Kept apart from the strategy because it is arithmetic over ladders and fees, exact to the last
-micro-dollar, and wants its own tests.
-"""
+"""Sizing of baskets: how many sets can be bought for less than they pay; exact costs and proceeds with fees."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -18,13 +14,15 @@ from predsurv.core.num import MICROS, Money, Price, Size, notional, notional_up
 LOT: Final = 10_000
 """Orders are sized in hundredths of a share, in micros."""
 
-_MANY: Final = 1_000
+_FEE_SHARES: Final = 1_000
+"""Shares over which a fee per share is averaged."""
 
 
 class BasketLeg(Struct, frozen=True):
-    """One instrument of a basket with the levels it could be taken at, best first.
+    """One instrument of a basket with the levels that could be taken, best first.
 
-    ``min_buy``: the least that an order to buy it at once has to be worth.
+    ``min_size``: the smallest order (micros of a share). ``min_buy``: the smallest value (micros of a dollar) of a
+    buy that trades on arrival.
     """
 
     key: InstrumentKey
@@ -33,13 +31,13 @@ class BasketLeg(Struct, frozen=True):
     levels: tuple[Level, ...]
     min_buy: Money = Money(0)
 
-    def takes_order(self, price: Price, size: Size) -> bool:
-        """Return whether an order to buy ``size`` up to ``price`` at once is large enough."""
+    def allows_buy(self, price: Price, size: Size) -> bool:
+        """Return whether a buy of ``size`` up to ``price`` that trades on arrival is large enough."""
         return size >= self.min_size and notional(price, size) >= self.min_buy
 
 
-class BasketOffer(Struct, frozen=True):
-    """``size`` sets with each leg bought up to its limit; ``edge`` is what all pay above their cost."""
+class BasketOrder(Struct, frozen=True):
+    """A buy of ``size`` sets with a limit price per leg; ``edge`` is their payout less ``cost``; micros."""
 
     size: Size
     limits: tuple[Price, ...]
@@ -47,18 +45,18 @@ class BasketOffer(Struct, frozen=True):
     edge: Money
 
 
-class SizingLimits(Struct, frozen=True):
-    """When a basket is worth it: what a set pays, the least edge per set, the most to spend; micros."""
+class SizingConstraints(Struct, frozen=True):
+    """The payout of a set, the least edge per set, and the most to spend in all; micros."""
 
     payout: Money
-    min_edge: Money
-    max_cost: Money
+    edge_min: Money
+    cost_max: Money
 
 
-def fit(legs: Sequence[BasketLeg], wanted: SizingLimits) -> BasketOffer | None:
-    """Return the largest offer whose every set still earns ``min_edge`` after fees, or None.
+def size_basket(legs: Sequence[BasketLeg], constraints: SizingConstraints) -> BasketOrder | None:
+    """Return the largest order of which every set earns at least ``edge_min`` after fees, or None.
 
-    Goes down all ladders at once: the thinnest level decides how far each pass reaches.
+    Walks down the levels of all legs at once, each time by the size of the thinnest level.
     """
     size, cost = 0, 0
     depth = [0] * len(legs)
@@ -66,24 +64,25 @@ def fit(legs: Sequence[BasketLeg], wanted: SizingLimits) -> BasketOffer | None:
     limits: tuple[Price, ...] = ()
     while all(at < len(leg.levels) for at, leg in zip(depth, legs, strict=True)):
         prices = tuple(leg.levels[at][0] for at, leg in zip(depth, legs, strict=True))
-        each = sum(prices) + sum(_fee_each(leg.fee, price) for leg, price in zip(legs, prices, strict=True))
-        if wanted.payout - each < wanted.min_edge:
+        set_cost = sum(prices) + sum(_fee_per_share(leg.fee, price) for leg, price in zip(legs, prices, strict=True))
+        if constraints.payout - set_cost < constraints.edge_min:
             break
-        affordable = max(wanted.max_cost - cost, 0) * MICROS // each
+        affordable = max(constraints.cost_max - cost, 0) * MICROS // set_cost
         taken = min(*left, affordable)
-        size, cost, limits = size + taken, cost + taken * each // MICROS, prices
+        size, cost, limits = size + taken, cost + taken * set_cost // MICROS, prices
         if taken == affordable:
             break
-        _descend(legs, depth, left, taken)
-    return _offer(legs, limits, Size(size - size % LOT), wanted)
+        _advance(legs, depth, left, taken)
+    return _order(legs, limits, Size(size - size % LOT), constraints)
 
 
-def _fee_each(fee: FeeSchedule, price: Price) -> int:
-    # Of many shares, so that the venue's rounding of one share's fee is not multiplied.
-    return -(-taker_fee(fee, price, Size(_MANY * MICROS)) // _MANY)
+def _fee_per_share(fee: FeeSchedule, price: Price) -> int:
+    # Averaged over many shares, so that the venue's rounding of one share's fee is not multiplied.
+    return -(-taker_fee(fee, price, Size(_FEE_SHARES * MICROS)) // _FEE_SHARES)
 
 
-def _descend(legs: Sequence[BasketLeg], depth: list[int], left: list[int], taken: int) -> None:
+def _advance(legs: Sequence[BasketLeg], depth: list[int], left: list[int], taken: int) -> None:
+    """Take ``taken`` off each leg's current level (``depth``), moving on to the next one where nothing is ``left``."""
     for index, leg in enumerate(legs):
         left[index] -= taken
         if left[index] == 0:
@@ -92,48 +91,49 @@ def _descend(legs: Sequence[BasketLeg], depth: list[int], left: list[int], taken
                 left[index] = leg.levels[depth[index]][1]
 
 
-def _offer(
-    legs: Sequence[BasketLeg], limits: tuple[Price, ...], size: Size, wanted: SizingLimits
-) -> BasketOffer | None:
-    if not size or not all(leg.takes_order(limit, size) for leg, limit in zip(legs, limits, strict=True)):
+def _order(
+    legs: Sequence[BasketLeg], limits: tuple[Price, ...], size: Size, constraints: SizingConstraints
+) -> BasketOrder | None:
+    if not size or not all(leg.allows_buy(limit, size) for leg, limit in zip(legs, limits, strict=True)):
         return None
     cost = sum(_cost(leg, size)[0] for leg in legs)
-    edge = notional(Price(wanted.payout), size) - cost
-    if edge * MICROS < wanted.min_edge * size:
+    edge = notional(Price(constraints.payout), size) - cost
+    if edge * MICROS < constraints.edge_min * size:
         return None
-    return BasketOffer(size, limits, Money(cost), Money(edge))
+    return BasketOrder(size, limits, Money(cost), Money(edge))
 
 
 def buy_cost(leg: BasketLeg, size: Size) -> tuple[Money, Price] | None:
-    """Return what buying ``size`` from the leg's levels costs with fees, and the worst price used."""
-    if sum(shown for _, shown in leg.levels) < size:
+    """Return the cost with fees of buying ``size`` from the levels, and the worst price; None when they hold less."""
+    if sum(available for _, available in leg.levels) < size:
         return None
     return _cost(leg, size)
 
 
 def _cost(leg: BasketLeg, size: Size) -> tuple[Money, Price]:
     cost, worst = 0, Price(0)
-    for price, taken in _walk(leg.levels, size):
+    for price, taken in _take(leg.levels, size):
         cost += notional_up(price, taken) + taker_fee(leg.fee, price, taken)
         worst = price
     return Money(cost), worst
 
 
-def sale(leg: BasketLeg, size: Size) -> tuple[Money, Price, Size]:
+def sale_proceeds(leg: BasketLeg, size: Size) -> tuple[Money, Price, Size]:
     """Return proceeds after fees, worst price and size of selling up to ``size`` into the levels."""
     proceeds, worst, sold = 0, Price(0), 0
-    for price, taken in _walk(leg.levels, size):
+    for price, taken in _take(leg.levels, size):
         proceeds += notional(price, taken) - taker_fee(leg.fee, price, taken)
         worst, sold = price, sold + taken
     return Money(proceeds), worst, Size(sold)
 
 
-def _walk(levels: Sequence[Level], size: Size) -> list[Level]:
-    walked: list[Level] = []
+def _take(levels: Sequence[Level], size: Size) -> list[Level]:
+    """Return the part of each level that an order of ``size`` takes, best first."""
+    taken: list[Level] = []
     left = int(size)
-    for price, shown in levels:
+    for price, available in levels:
         if left <= 0:
             break
-        walked.append((price, Size(min(shown, left))))
-        left -= shown
-    return walked
+        taken.append((price, Size(min(available, left))))
+        left -= available
+    return taken

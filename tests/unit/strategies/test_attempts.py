@@ -4,7 +4,7 @@ import pytest
 
 from predsurv.core.ids import StrategyName
 from predsurv.strategies import attempts as module
-from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improved
+from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improves_best
 from predsurv.strategies.baskets import Basket, baskets_of
 from tests.kit.manual_view import ABC, ManualView, no, yes
 from tests.kit.trading_samples import START, delta
@@ -18,7 +18,7 @@ def yes_basket(view: ManualView) -> Basket:
 
 def tried(view: ManualView) -> tuple[BasketAttempts, BasketAttempt]:
     attempts, attempt = BasketAttempts(NAME), BasketAttempt(yes_basket(view), "g", START + 5)
-    attempts.remember(attempt)
+    attempts.add(attempt)
     return attempts, attempt
 
 
@@ -37,26 +37,26 @@ def test_orders_on_their_way_and_uneven_legs_block() -> None:
     view.time = START + 5
     view.rest("o", yes(1))
     assert attempts.blocked(yes_basket(view), view)
-    assert attempts.unsettled(view, None) == ()
+    assert attempts.unbalanced(view, None) == ()
     view.orders.clear()
     view.hold(yes(0), 10)
     assert attempts.blocked(yes_basket(view), view)
-    assert attempts.unsettled(view, None) == (attempt,)
-    attempt.uneven = False
+    assert attempts.unbalanced(view, None) == (attempt,)
+    attempt.unbalanced = False
     assert not attempts.blocked(yes_basket(view), view)
-    assert attempts.unsettled(view, no(0)) == ()
-    assert attempts.unsettled(view, yes(2)) == (attempt,)
+    assert attempts.unbalanced(view, no(0)) == ()
+    assert attempts.unbalanced(view, yes(2)) == (attempt,)
 
 
 def test_a_basket_keeps_its_legs_while_any_is_held() -> None:
     view = ManualView()
     attempts = BasketAttempts(NAME)
     first = yes_basket(view)
-    assert attempts.chosen(first, view) == first
-    attempts.remember(BasketAttempt(Basket(first.name, first.kind, first.keys[:2], first.payout), "g", START))
-    assert attempts.chosen(first, view) == first
+    assert attempts.as_begun(first, view) == first
+    attempts.add(BasketAttempt(Basket(first.name, first.kind, first.keys[:2], first.payout), "g", START))
+    assert attempts.as_begun(first, view) == first
     view.hold(yes(0), 10)
-    kept = attempts.chosen(first, view)
+    kept = attempts.as_begun(first, view)
     assert kept is not None
     assert kept.keys == first.keys[:2]
 
@@ -65,28 +65,28 @@ def test_what_was_held_before_a_restart_is_taken_up() -> None:
     view = ManualView()
     view.hold(yes(0), 10)
     attempts = BasketAttempts(NAME)
-    attempts.meet(yes_basket(view), view)
-    attempts.meet(yes_basket(view), view)
-    assert len(attempts.unsettled(view, None)) == 1
-    BasketAttempts(NAME).meet(yes_basket(ManualView()), ManualView())
+    attempts.adopt_held(yes_basket(view), view)
+    attempts.adopt_held(yes_basket(view), view)
+    assert len(attempts.unbalanced(view, None)) == 1
+    BasketAttempts(NAME).adopt_held(yes_basket(ManualView()), ManualView())
 
 
 def test_the_oldest_attempt_is_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BASKETS_MAX", 1)
     view = ManualView()
     attempts, _ = tried(view)
-    attempts.remember(BasketAttempt(Basket("other", "outcomes", (no(0),), yes_basket(view).payout), "h", START))
+    attempts.add(BasketAttempt(Basket("other", "outcomes", (no(0),), yes_basket(view).payout), "h", START))
     assert not attempts.blocked(yes_basket(view), view)
 
 
 def test_only_a_best_level_makes_anything_cheaper() -> None:
     view = ManualView()
-    assert not improved(delta("ask", 30, 5, key=yes(0)), view)
+    assert not improves_best(delta("ask", 30, 5, key=yes(0)), view)
     event = view.show(yes(0), bids=((20, 5),), asks=((30, 5),))
-    assert improved(event, view)
-    assert improved(delta("ask", 30, 5, key=yes(0)), view)
-    assert improved(delta("bid", 20, 5, key=yes(0)), view)
-    assert not improved(delta("ask", 31, 5, key=yes(0)), view)
-    assert not improved(delta("ask", 30, 0, key=yes(0)), view)
+    assert improves_best(event, view)
+    assert improves_best(delta("ask", 30, 5, key=yes(0)), view)
+    assert improves_best(delta("bid", 20, 5, key=yes(0)), view)
+    assert not improves_best(delta("ask", 31, 5, key=yes(0)), view)
+    assert not improves_best(delta("ask", 30, 0, key=yes(0)), view)
     view.show(yes(0), bids=((20, 5),))
-    assert not improved(delta("ask", 30, 5, key=yes(0)), view)
+    assert not improves_best(delta("ask", 30, 5, key=yes(0)), view)

@@ -5,7 +5,15 @@ from msgspec.structs import replace
 from predsurv.core.ids import InstrumentId
 from predsurv.core.market import Outcome
 from predsurv.core.num import MICROS, Money
-from predsurv.strategies.baskets import Basket, baskets_of, begun, best_sum, held, legs_of, narrowed
+from predsurv.strategies.baskets import (
+    Basket,
+    baskets_of,
+    best_cost,
+    held_part,
+    held_sizes,
+    legs_of,
+    without_costly_legs,
+)
 from tests.kit.manual_view import ABC, ManualView, no, yes
 from tests.kit.trading_samples import market, shares
 
@@ -68,37 +76,37 @@ def test_no_legs_that_cost_more_than_they_add_are_left_out() -> None:
     basket = by_kind(view)["no_basket"]
     for index, ask in enumerate((60, 70, 99)):
         view.show(no(index), asks=((ask, 10),))
-    assert narrowed(basket, view) == basket
+    assert without_costly_legs(basket, view) == basket
     view.show(no(2), asks=())
-    smaller = narrowed(basket, view)
+    smaller = without_costly_legs(basket, view)
     assert smaller is not None
     assert (smaller.keys, smaller.payout, smaller.name) == ((no(0), no(1)), MICROS, basket.name)
     view.cache.add(replace(ABC[1], status="paused"))
-    assert narrowed(basket, view) is None
-    assert narrowed(by_kind(view)["yes_basket"], view) == by_kind(view)["yes_basket"]
+    assert without_costly_legs(basket, view) is None
+    assert without_costly_legs(by_kind(view)["yes_basket"], view) == by_kind(view)["yes_basket"]
 
 
 def test_one_of_each_costs_the_sum_of_the_best_asks() -> None:
     view = ManualView()
     basket = by_kind(view)["yes_basket"]
     for index in range(3):
-        assert best_sum(basket, view) is None
+        assert best_cost(basket, view) is None
         view.show(yes(index), asks=((30 + index, 10),))
-    assert best_sum(basket, view) == 930_000
+    assert best_cost(basket, view) == 930_000
     view.show(yes(1), bids=((10, 5),))
-    assert best_sum(basket, view) is None
+    assert best_cost(basket, view) is None
 
 
 def test_what_was_begun_before_is_read_off_the_holdings() -> None:
     view = ManualView()
     baskets = by_kind(view)
-    assert begun(baskets["no_basket"], view) is None
+    assert held_part(baskets["no_basket"], view) is None
     view.hold(no(0), 10)
-    assert begun(baskets["no_basket"], view) == baskets["no_basket"]
+    assert held_part(baskets["no_basket"], view) == baskets["no_basket"]
     view.hold(no(2), 10)
-    before = begun(baskets["no_basket"], view)
+    before = held_part(baskets["no_basket"], view)
     assert before is not None
     assert (before.keys, before.payout) == ((no(0), no(2)), MICROS)
     view.hold(yes(0), 10)
-    assert begun(baskets["yes_basket"], view) == baskets["yes_basket"]
-    assert held(baskets["yes_basket"], view) == (shares(10), 0, 0)
+    assert held_part(baskets["yes_basket"], view) == baskets["yes_basket"]
+    assert held_sizes(baskets["yes_basket"], view) == (shares(10), 0, 0)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from predsurv.core.fees import taker_fee
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import MICROS, Money, Size, notional_up
-from predsurv.strategies.sizing import LOT, BasketLeg, SizingLimits, buy_cost, fit, sale
+from predsurv.strategies.sizing import LOT, BasketLeg, SizingConstraints, buy_cost, sale_proceeds, size_basket
 from tests.kit.trading_samples import FEE, YES, cents, levels, shares
 
 ONE = Money(MICROS)
@@ -17,54 +17,54 @@ def leg(*pairs: tuple[int, float], fee: bool = False, least: float = 5) -> Baske
     return BasketLeg(YES, FEE if fee else NO_FEE, shares(least), levels(*pairs))
 
 
-def wanted(edge: int = 5_000, cost: int = 1_000) -> SizingLimits:
-    return SizingLimits(ONE, Money(edge), Money(cost * MICROS))
+def wanted(edge: int = 5_000, cost: int = 1_000) -> SizingConstraints:
+    return SizingConstraints(ONE, Money(edge), Money(cost * MICROS))
 
 
 def test_the_thinnest_level_decides() -> None:
-    offer = fit([leg((30, 50)), leg((30, 20)), leg((30, 80))], wanted())
+    offer = size_basket([leg((30, 50)), leg((30, 20)), leg((30, 80))], wanted())
     assert offer is not None
     assert (offer.size, offer.limits) == (shares(20), (cents(30),) * 3)
     assert (offer.cost, offer.edge) == (18 * MICROS, 2 * MICROS)
 
 
 def test_it_goes_deeper_while_every_set_still_earns_its_edge() -> None:
-    offer = fit([leg((30, 10), (33, 10), (60, 99)), leg((60, 100))], wanted(edge=10_000))
+    offer = size_basket([leg((30, 10), (33, 10), (60, 99)), leg((60, 100))], wanted(edge=10_000))
     assert offer is not None
     assert (offer.size, offer.limits) == (shares(20), (cents(33), cents(60)))
-    offer = fit([leg((30, 10), (33, 10), (60, 99)), leg((60, 100))], wanted(edge=80_000))
+    offer = size_basket([leg((30, 10), (33, 10), (60, 99)), leg((60, 100))], wanted(edge=80_000))
     assert offer is not None
     assert (offer.size, offer.limits) == (shares(10), (cents(30), cents(60)))
 
 
 def test_fees_can_eat_the_edge() -> None:
-    assert fit([leg((49, 50)), leg((49, 50))], wanted()) is not None
-    assert fit([leg((49, 50), fee=True), leg((49, 50), fee=True)], wanted()) is None
+    assert size_basket([leg((49, 50)), leg((49, 50))], wanted()) is not None
+    assert size_basket([leg((49, 50), fee=True), leg((49, 50), fee=True)], wanted()) is None
 
 
 def test_an_edge_that_rounding_of_the_fees_eats_is_no_edge() -> None:
     exact = 1_000_000 - 2 * (300_000 + 8_400)
-    assert fit([leg((30, 5.07), fee=True)] * 2, wanted(edge=exact)) is None
-    assert fit([leg((30, 5.07), fee=True)] * 2, wanted(edge=exact - 1)) is not None
+    assert size_basket([leg((30, 5.07), fee=True)] * 2, wanted(edge=exact)) is None
+    assert size_basket([leg((30, 5.07), fee=True)] * 2, wanted(edge=exact - 1)) is not None
 
 
 def test_money_bounds_it() -> None:
-    offer = fit([leg((30, 500)), leg((60, 500))], wanted(cost=9))
+    offer = size_basket([leg((30, 500)), leg((60, 500))], wanted(cost=9))
     assert offer is not None
     assert offer.size == shares(10)
     assert offer.cost <= 9 * MICROS
 
 
 def test_less_than_the_least_order_is_nothing() -> None:
-    assert fit([leg((30, 4.99)), leg((60, 500))], wanted()) is None
-    assert fit([leg((30, 50)), leg()], wanted()) is None
-    assert fit([leg((30, 0.001), least=0), leg((30, 50))], wanted()) is None
+    assert size_basket([leg((30, 4.99)), leg((60, 500))], wanted()) is None
+    assert size_basket([leg((30, 50)), leg()], wanted()) is None
+    assert size_basket([leg((30, 0.001), least=0), leg((30, 50))], wanted()) is None
 
 
 def test_a_leg_that_would_be_refused_is_no_basket() -> None:
     dime = replace(leg((10, 50)), min_buy=ONE)
-    assert fit([replace(dime, levels=levels((10, 9.99))), leg((80, 50))], wanted()) is None
-    offer = fit([dime, leg((80, 10))], wanted())
+    assert size_basket([replace(dime, levels=levels((10, 9.99))), leg((80, 50))], wanted()) is None
+    offer = size_basket([dime, leg((80, 10))], wanted())
     assert offer is not None
     assert offer.size == shares(10)
 
@@ -77,9 +77,9 @@ def test_what_buying_costs_and_selling_brings() -> None:
     )
     assert buy_cost(ladder, shares(21)) is None
     bids = leg((40, 10), (30, 10))
-    assert sale(bids, shares(15)) == (5_500_000, cents(30), shares(15))
-    assert sale(bids, shares(50))[2] == shares(20)
-    assert sale(leg(), shares(1)) == (0, 0, 0)
+    assert sale_proceeds(bids, shares(15)) == (5_500_000, cents(30), shares(15))
+    assert sale_proceeds(bids, shares(50))[2] == shares(20)
+    assert sale_proceeds(leg(), shares(1)) == (0, 0, 0)
 
 
 ladders = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 200)), min_size=1, max_size=4, unique_by=lambda t: t[0])
@@ -88,7 +88,7 @@ ladders = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 200)), min_size=
 @given(st.lists(st.tuples(ladders, st.booleans()), min_size=2, max_size=4), st.integers(0, 50_000), st.integers(1, 300))
 def test_an_offer_keeps_every_promise(sides: list[tuple[list[tuple[int, int]], bool]], edge: int, cost: int) -> None:
     legs = [leg(*sorted(pairs), fee=fee) for pairs, fee in sides]
-    offer = fit(legs, wanted(edge, cost))
+    offer = size_basket(legs, wanted(edge, cost))
     if offer is None:
         return
     assert offer.size % LOT == 0

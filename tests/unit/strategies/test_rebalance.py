@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from predsurv.core.num import MICROS, Money
-from predsurv.strategies.balance import even_out, is_even
 from predsurv.strategies.baskets import Basket, baskets_of
+from predsurv.strategies.rebalance import is_balanced, rebalancing_orders
 from tests.kit.manual_view import ABC, ManualView, yes
 from tests.kit.trading_samples import cents, shares
 
@@ -22,29 +22,29 @@ def basket(view: ManualView) -> Basket:
 
 def test_nothing_and_everything_alike_are_even() -> None:
     view = world()
-    assert is_even(basket(view), view)
+    assert is_balanced(basket(view), view)
     for index in range(3):
         view.hold(yes(index), 10)
-    assert is_even(basket(view), view)
+    assert is_balanced(basket(view), view)
     view.hold(yes(0), 10.005)
-    assert is_even(basket(view), view)
+    assert is_balanced(basket(view), view)
     view.hold(yes(0), 11)
-    assert not is_even(basket(view), view)
+    assert not is_balanced(basket(view), view)
 
 
 def test_nothing_can_be_done_once_a_market_is_not_open() -> None:
     view = world()
     view.hold(yes(0), 10)
     view.cache.add(replace(ABC[2], status="resolved"))
-    assert is_even(basket(view), view)
-    assert even_out(basket(view), view, may_complete=True) == ()
+    assert is_balanced(basket(view), view)
+    assert rebalancing_orders(basket(view), view, may_complete=True) == ()
 
 
 def test_a_cheap_missing_leg_is_bought() -> None:
     view = world()
     view.hold(yes(0), 10)
     view.hold(yes(1), 10)
-    (move,) = even_out(basket(view), view, may_complete=True)
+    (move,) = rebalancing_orders(basket(view), view, may_complete=True)
     assert (move.signal, move.key, move.side, move.price, move.size) == (
         "complete",
         yes(2),
@@ -58,12 +58,12 @@ def test_a_dear_missing_leg_means_selling_the_rest() -> None:
     view = world(asks=(35, 33, 60))
     view.hold(yes(0), 10)
     view.hold(yes(1), 10)
-    moves = even_out(basket(view), view, may_complete=True)
+    moves = rebalancing_orders(basket(view), view, may_complete=True)
     assert [(move.signal, move.key, move.price, move.size) for move in moves] == [
         ("unwind", yes(0), cents(31), shares(10)),
         ("unwind", yes(1), cents(31), shares(10)),
     ]
-    assert even_out(basket(world()), view, may_complete=False) == moves
+    assert rebalancing_orders(basket(world()), view, may_complete=False) == moves
 
 
 def test_a_missing_leg_too_small_to_be_bought_at_once_means_selling_the_rest() -> None:
@@ -71,16 +71,16 @@ def test_a_missing_leg_too_small_to_be_bought_at_once_means_selling_the_rest() -
     view.cache.add(replace(ABC[2], min_taker_buy=Money(MICROS)))
     view.hold(yes(0), 10)
     view.hold(yes(1), 10)
-    assert {move.signal for move in even_out(basket(view), view, may_complete=True)} == {"unwind"}
+    assert {move.signal for move in rebalancing_orders(basket(view), view, may_complete=True)} == {"unwind"}
     view.hold(yes(0), 12)
     view.hold(yes(1), 12)
-    assert {move.signal for move in even_out(basket(view), view, may_complete=True)} == {"complete"}
+    assert {move.signal for move in rebalancing_orders(basket(view), view, may_complete=True)} == {"complete"}
 
 
 def test_what_is_below_the_least_order_stays() -> None:
     view = world()
     view.hold(yes(0), 3)
-    assert even_out(basket(view), view, may_complete=True) == ()
+    assert rebalancing_orders(basket(view), view, may_complete=True) == ()
 
 
 def test_without_depth_to_complete_what_can_be_sold_is_sold() -> None:
@@ -89,5 +89,5 @@ def test_without_depth_to_complete_what_can_be_sold_is_sold() -> None:
     view.hold(yes(0), 10)
     view.hold(yes(1), 10)
     view.show(yes(1), bids=((31, 6),), asks=((33, 100),))
-    moves = even_out(basket(view), view, may_complete=True)
+    moves = rebalancing_orders(basket(view), view, may_complete=True)
     assert [(move.key, move.size) for move in moves] == [(yes(0), shares(10)), (yes(1), shares(6))]
