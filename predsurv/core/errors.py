@@ -1,6 +1,6 @@
-"""Every error the program raises on purpose, sorted by what the caller can do about it.
+"""Every error the program raises on purpose, grouped by what the caller can do about it.
 
-Kept apart so that a ``try`` names the reaction, not the library that failed.
+A ``try`` thereby names the reaction, not the library that failed.
 
     PredsurvError
     ├── ConfigError       the user must change something             exit 2
@@ -11,14 +11,14 @@ Kept apart so that a ``try`` names the reaction, not the library that failed.
     ├── WireError         one message cannot be read: counted        exit 3
     ├── IntegrityError    stored data is damaged                     exit 4
     ├── SafetyError       refused to protect money or data           exit 5
-    └── BrokenInvariant   our bug: crash                             exit 1
+    └── BrokenInvariant   a bug of ours: crash                       exit 1
 
 Every message is one line: what happened, where, and the next step.
 """
 
 
 class PredsurvError(Exception):
-    """Root of the tree; ``str(error)`` is the one line that the user reads."""
+    """Root of the tree; ``str(error)`` is the one line that is shown to the user."""
 
     exit_code = 1
 
@@ -30,9 +30,9 @@ class ConfigError(PredsurvError):
 
 
 class TransientError(PredsurvError):
-    """The venue or network failed in a way that may pass.
+    """The venue or network failed in a way that may be temporary.
 
-    ``retry_after_ns`` is the venue's own request, or None when it gave none.
+    ``retry_after_ns`` is the wait that the venue asked for, None when it asked for none.
     """
 
     exit_code = 3
@@ -47,19 +47,19 @@ class RateLimited(TransientError):
 
 
 class PermanentError(PredsurvError):
-    """The venue refused for a reason that repeating will not change."""
+    """The venue refused for a reason that a repetition will not change."""
 
     exit_code = 3
 
 
 class AmbiguousError(PredsurvError):
-    """The request left and no proof of its fate came back; the order may exist."""
+    """A request was sent and its outcome is not known; the order may exist."""
 
     exit_code = 3
 
 
 class WireError(PredsurvError):
-    """A message from a venue that breaks its documented form."""
+    """A message from a venue that is not in its documented form."""
 
     exit_code = 3
 
@@ -71,10 +71,10 @@ class IntegrityError(PredsurvError):
 
 
 class SafetyError(PredsurvError):
-    """Refused: going on would risk money or data."""
+    """Refused because going on would risk money or data."""
 
     exit_code = 5
 
 
 class BrokenInvariant(PredsurvError):
-    """Something that cannot happen did; the state is not to be trusted any more."""
+    """An impossible state was reached; nothing derived from it can be trusted."""

@@ -1,7 +1,7 @@
 """Everything that can happen, as one closed union of frozen records.
 
-Kept apart because all state is a fold over these: a disconnect, a gap or an unreadable message is
-an event like a trade is, so state resets by the path that updates it.
+All state is a fold over these. A disconnect, a gap or an unreadable message is an event like a trade is, so
+that state is reset by the same path that updates it.
 
 Two times, never overwritten: ``ts_recv`` is when this machine received it (ns UTC), ``ts_venue``
 is what the venue says (ns UTC) or None. ``epoch`` numbers the connection generation, ``seq`` is
@@ -27,7 +27,7 @@ from predsurv.core.market import FeeSchedule, Market, PriceBand
 from predsurv.core.num import Money, Price, Size
 
 Level = tuple[Price, Size]
-"""(price, size) at one step of a ladder."""
+"""(price, size) of one level of a book, micros."""
 
 GapReason = Literal[
     "subscribing",
@@ -49,7 +49,7 @@ MarketChangeKind = Literal["created", "activated", "paused", "closed", "fee", "r
 
 
 class BookSnapshot(Struct, frozen=True, array_like=True, gc=False, tag="book"):
-    """The whole book of an instrument: forget everything before. Levels best first."""
+    """The whole book of an instrument, replacing what was known of it. Levels best first."""
 
     key: InstrumentKey
     ts_recv: int
@@ -74,7 +74,7 @@ class BookDelta(Struct, frozen=True, array_like=True, gc=False, tag="delta"):
 
 
 class Quote(Struct, frozen=True, array_like=True, gc=False, tag="quote"):
-    """The venue's own statement of best bid and ask; a missing side is None."""
+    """The best bid and ask as published by the venue; an empty side is None."""
 
     key: InstrumentKey
     ts_recv: int
@@ -84,7 +84,7 @@ class Quote(Struct, frozen=True, array_like=True, gc=False, tag="quote"):
 
 
 class Trade(Struct, frozen=True, array_like=True, gc=False, tag="trade"):
-    """A public trade; ``taker_side`` is the aggressor's direction in this instrument."""
+    """A public trade; ``taker_side`` is the taker's direction in this instrument, None when the venue does not say."""
 
     key: InstrumentKey
     ts_recv: int
@@ -96,7 +96,7 @@ class Trade(Struct, frozen=True, array_like=True, gc=False, tag="trade"):
 
 
 class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market"):
-    """A market's life goes on: created, paused, closed, new tick size, new fee …
+    """A change in a market's life: created, paused, closed, new tick size, new fee …
 
     ``value`` is JSON of what changed. ``market`` is the whole new record when the venue gave one.
     ``tick_size`` is set for kind ``tick_size`` and micros, ``bands`` with it where steps differ: together
@@ -118,9 +118,9 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
 
 
 class MarketResolved(Struct, frozen=True, array_like=True, gc=False, tag="resolved"):
-    """A market settled: what each share of each outcome pays, 0 … 1 dollar in micros.
+    """A market settled: the payout per share of each outcome, 0 … 1 dollar in micros.
 
-    A void market has ``void`` set and its own payouts (often 0.5 each); scalar ones pay between.
+    A void market has ``void`` set and its own payouts (often 0.5 each); scalar markets pay between 0 and 1.
     """
 
     venue: VenueName
@@ -132,7 +132,7 @@ class MarketResolved(Struct, frozen=True, array_like=True, gc=False, tag="resolv
 
 
 class Gap(Struct, frozen=True, array_like=True, gc=False, tag="gap"):
-    """From ``ts_recv`` on nothing is known of this instrument, until its next snapshot."""
+    """From ``ts_recv`` on the instrument's book is not known, until its next snapshot."""
 
     key: InstrumentKey
     ts_recv: int
@@ -141,7 +141,7 @@ class Gap(Struct, frozen=True, array_like=True, gc=False, tag="gap"):
 
 
 class Connected(Struct, frozen=True, array_like=True, gc=False, tag="connected"):
-    """A connection is up; ``connections`` is how many the venue's feed holds now."""
+    """A connection was established; ``connections`` is the number that the venue's feed holds now."""
 
     venue: VenueName
     ts_recv: int
@@ -150,7 +150,7 @@ class Connected(Struct, frozen=True, array_like=True, gc=False, tag="connected")
 
 
 class Disconnected(Struct, frozen=True, array_like=True, gc=False, tag="disconnected"):
-    """A connection is gone; each instrument it carried has its own Gap beside this."""
+    """A connection was lost; each instrument subscribed on it has a Gap of its own."""
 
     venue: VenueName
     ts_recv: int
@@ -160,7 +160,7 @@ class Disconnected(Struct, frozen=True, array_like=True, gc=False, tag="disconne
 
 
 class Unknown(Struct, frozen=True, array_like=True, gc=False, tag="unknown"):
-    """A well-formed message of a kind we do not know; ``kind`` is sanitised."""
+    """A well-formed message of an unknown kind; ``kind`` is sanitised."""
 
     venue: VenueName
     ts_recv: int
@@ -168,7 +168,7 @@ class Unknown(Struct, frozen=True, array_like=True, gc=False, tag="unknown"):
 
 
 class Malformed(Struct, frozen=True, array_like=True, gc=False, tag="malformed"):
-    """A message that broke the documented form; ``digest`` identifies the payload in quarantine."""
+    """A message that is not in its documented form; ``digest`` identifies the payload in quarantine."""
 
     venue: VenueName
     ts_recv: int
@@ -177,7 +177,7 @@ class Malformed(Struct, frozen=True, array_like=True, gc=False, tag="malformed")
 
 
 class Dropped(Struct, frozen=True, array_like=True, gc=False, tag="dropped"):
-    """``count`` messages were let go because a bounded queue was full; Gaps stand beside this."""
+    """``count`` messages were dropped because a bounded queue was full; each instrument concerned has a Gap."""
 
     venue: VenueName
     ts_recv: int
@@ -185,7 +185,7 @@ class Dropped(Struct, frozen=True, array_like=True, gc=False, tag="dropped"):
 
 
 class Wanted(Struct, frozen=True, array_like=True, gc=False, tag="wanted"):
-    """The recorder began to want this instrument, chosen with ``inclusion`` probability (micros)."""
+    """The recorder selected this instrument, chosen with ``inclusion`` probability (micros)."""
 
     key: InstrumentKey
     ts_recv: int
@@ -193,7 +193,7 @@ class Wanted(Struct, frozen=True, array_like=True, gc=False, tag="wanted"):
 
 
 class Unwanted(Struct, frozen=True, array_like=True, gc=False, tag="unwanted"):
-    """The recorder stopped wanting this instrument: rotated out, closed or shutting down."""
+    """The recorder deselected this instrument: rotated out, closed or shutting down."""
 
     key: InstrumentKey
     ts_recv: int
@@ -210,7 +210,7 @@ class OrderAccepted(Struct, frozen=True, array_like=True, gc=False, tag="accepte
 
 
 class OrderRejected(Struct, frozen=True, array_like=True, gc=False, tag="rejected"):
-    """The venue refused the order, with proof: it does not exist."""
+    """The venue rejected the order; it certainly does not exist."""
 
     key: InstrumentKey
     ts_recv: int
@@ -219,7 +219,7 @@ class OrderRejected(Struct, frozen=True, array_like=True, gc=False, tag="rejecte
 
 
 class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="cancelled"):
-    """What was left of the order is gone: asked for, expired, or killed by its time in force."""
+    """The rest of the order was cancelled: on request, by expiry, or by its time in force."""
 
     key: InstrumentKey
     ts_recv: int
@@ -228,7 +228,7 @@ class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="cancel
 
 
 class OrderUnknown(Struct, frozen=True, array_like=True, gc=False, tag="order_unknown"):
-    """No proof of the order's fate; it counts as open at its full size until reconciled."""
+    """The order's state is not known; it counts as open at its full size until reconciled."""
 
     key: InstrumentKey
     ts_recv: int
@@ -237,7 +237,7 @@ class OrderUnknown(Struct, frozen=True, array_like=True, gc=False, tag="order_un
 
 
 class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
-    """Our order traded: ``size`` at ``price``, ``fee`` in money on top (buy) or taken off (sell)."""
+    """A trade of our order: ``size`` at ``price``; ``fee`` is added to the cost of a buy, deducted from a sale."""
 
     key: InstrumentKey
     ts_recv: int
@@ -252,7 +252,7 @@ class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
 
 
 class Tick(Struct, frozen=True, array_like=True, gc=False, tag="tick"):
-    """Time passed without anything else happening; drives time-outs."""
+    """The passing of time; drives time-outs."""
 
     ts_recv: int
 

@@ -1,8 +1,4 @@
-"""What a trade costs on top of its price, exactly as each venue computes it.
-
-Kept apart because paper trading, backtests, arbitrage detection and reconciliation must agree to
-the last unit.
-"""
+"""Trading fees, exactly as each venue computes them."""
 
 from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, ZERO_MONEY, Money, Price, Size, round_half_up
@@ -13,9 +9,8 @@ _POLYMARKET_UNIT = 10  # micros: fees are charged in steps of 0.00001 dollars
 def taker_fee(schedule: FeeSchedule, price: Price, size: Size) -> Money:
     """Return the fee in micros for taking ``size`` at ``price``.
 
-    Polymarket: size · rate · (p(1−p))^exponent rounded to 5 decimals, at least 0.00001
-    (venues/polymarket.md 6). Kalshi: size · rate · p(1−p) rounded up to a micro-dollar per fill
-    (venues/kalshi.md 7).
+    Polymarket: size · rate · (p(1−p))^exponent rounded to 5 decimals, at least 0.00001.
+    Kalshi: size · rate · p(1−p) rounded up to a micro-dollar per fill.
     """
     return _fee(schedule, schedule.rate, price, size)
 

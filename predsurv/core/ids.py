@@ -1,7 +1,4 @@
-"""Names of things: venues, markets, instruments, orders.
-
-Kept apart so that a mixed-up id is a type error and every layer spells identity the same way.
-"""
+"""Identifiers of venues, markets, instruments and orders; a type each, so that mixing them up is a type error."""
 
 from typing import Literal, NewType
 
@@ -27,7 +24,7 @@ ID_CHARS_MAX = 256
 
 
 class InstrumentKey(Struct, frozen=True, array_like=True, cache_hash=True, order=True, gc=False):
-    """One tradable outcome anywhere: what books, positions and coverage are keyed by.
+    """The key of an instrument across venues: of books, positions and coverage.
 
     Venue adapters intern one key per instrument and reuse it in every event: the hash is cached
     and no id string is copied on the hot path.

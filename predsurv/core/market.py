@@ -1,7 +1,4 @@
-"""What can be traded: markets, their outcomes, price grids and fee schedules.
-
-Kept apart from events because a market is looked up far more often than it changes.
-"""
+"""Markets with their outcomes, price grids and fee schedules."""
 
 from typing import Literal
 
@@ -16,10 +13,10 @@ FeeModel = Literal["none", "polymarket", "kalshi"]
 
 
 class FeeSchedule(Struct, frozen=True, omit_defaults=True):
-    """How a venue charges a taker (and a maker), as of a date.
+    """The fees of takers and makers in a market, as of a date.
 
-    Shapes: ``polymarket``: size · rate · (p(1−p))^exponent, taker only (venues/polymarket.md 6);
-    ``kalshi``: size · rate · p(1−p), makers at ``maker_rate`` (venues/kalshi.md 7).
+    Models: ``polymarket``: size · rate · (p(1−p))^exponent, taker only; ``kalshi``: size · rate · p(1−p), makers
+    at ``maker_rate``.
     Units: rates in millionths (0.07 is 70_000), ``since`` ns UTC or None when unknown.
     """
 
@@ -42,7 +39,7 @@ class PriceBand(Struct, frozen=True, array_like=True):
 
 
 class Outcome(Struct, frozen=True):
-    """One side of a market that can be held; pays between 0 and 1 dollar a share."""
+    """One tradable outcome of a market; pays between 0 and 1 dollar a share."""
 
     instrument_id: InstrumentId
     label: str
@@ -53,8 +50,8 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Money and sizes in micros, times in ns UTC. ``mutually_exclusive``: at most one market of the
     event pays; ``exhaustive``: at least one does (so both together mean exactly one).
-    ``min_taker_buy``: what a buy that trades on arrival has to be worth at least, 0 for anything;
-    ``taker_delay``: how long (ns) an order that would trade on arrival is held first.
+    ``min_taker_buy``: the smallest value (micros) of a buy that trades on arrival, 0 for no minimum;
+    ``taker_delay``: how long (ns) the venue delays an order that would trade on arrival.
     """
 
     venue: VenueName
@@ -110,7 +107,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def on_grid(market: Market, price: Price) -> bool:
-    """Return whether ``price`` is one the venue accepts for an order in this market."""
+    """Return whether the venue accepts orders at ``price`` in this market."""
     if not 0 < price < 1_000_000:
         return False
     if not market.bands:
@@ -132,5 +129,5 @@ def _next_in(band: PriceBand, price: Price) -> Price | None:
 
 
 def buys_enough(market: Market, price: Price, size: Size) -> bool:
-    """Return whether a buy of ``size`` up to ``price`` is one the venue lets trade on arrival."""
+    """Return whether a buy of ``size`` up to ``price`` is large enough to trade on arrival."""
     return notional(price, size) >= market.min_taker_buy

@@ -1,8 +1,7 @@
 """Fixed-point numbers: price, size and money as ``int`` millionths ("micros").
 
-Kept apart because it is the single gate through which venue text becomes a number: a pattern
-first, integer arithmetic after, so that ``NaN``, ``1e9999999``, ``1_000`` or Arabic digits never
-reach a conversion that would accept or choke on them.
+The only place where venue text becomes a number: a pattern first, integer arithmetic after, so that ``NaN``,
+``1e9999999``, ``1_000`` or Arabic digits never reach a conversion that would accept them or take forever.
 """
 
 import re
@@ -36,7 +35,7 @@ def parse_micros(text: str) -> int:
     """
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
-    # The common form without the pattern, as strict: isdigit() of ASCII text knows 0 to 9 only.
+    # The common form without the pattern, equally strict: of ASCII text isdigit() accepts 0 to 9 only.
     if len(whole) <= 12 and len(fraction) <= DECIMALS and digits.isdigit() and digits.isascii():
         return int(digits) * _SCALE[len(fraction)]
     whole, fraction = _split(text)
@@ -87,17 +86,17 @@ def format_micros(value: int) -> str:
 
 
 def notional(price: Price, size: Size) -> Money:
-    """Return price × size rounded down to a micro-dollar (what a seller is sure to receive)."""
+    """Return price × size rounded down to a micro-dollar (the least that a seller receives)."""
     return Money(price * size // MICROS)
 
 
 def notional_up(price: Price, size: Size) -> Money:
-    """Return price × size rounded up to a micro-dollar (what a buyer may have to pay)."""
+    """Return price × size rounded up to a micro-dollar (the most that a buyer pays)."""
     return Money(-(-price * size // MICROS))
 
 
 def complement(price: Price) -> Price:
-    """Return 1 − price: the same level seen from the other outcome of a binary market."""
+    """Return 1 − price: the price of the other outcome of a binary market."""
     return Price(MICROS - price)
 
 

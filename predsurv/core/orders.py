@@ -1,7 +1,6 @@
-"""What a strategy wants, what risk lets through, and how an order lives.
+"""Intents of strategies, commands for brokers, and the life cycle of an order.
 
-Kept apart because the difference between an intent and a command is the whole point of risk: a
-broker accepts ``Approved`` only, and only the risk check makes one.
+A broker accepts ``Approved`` commands only, and only the risk gate makes them.
 """
 
 from typing import Final, Literal
@@ -24,10 +23,10 @@ OrderState = Literal[
 
 
 class Intent(Struct, frozen=True, array_like=True, tag="intent"):
-    """A strategy's wish: trade ``size`` at ``price`` or better.
+    """What a strategy wants to trade: ``size`` at ``price`` or better.
 
-    Intents of one ``group`` are legs of one basket: risk lets all of them through or none.
-    ``signal`` names the reason from the strategy's closed set; ``note`` is for people.
+    Intents of one ``group`` are legs of one basket: risk approves all of them or none.
+    ``signal`` is the reason, from the strategy's closed set; ``note`` is for people.
     """
 
     strategy: StrategyName
@@ -43,7 +42,7 @@ class Intent(Struct, frozen=True, array_like=True, tag="intent"):
 
 
 class CancelIntent(Struct, frozen=True, array_like=True, tag="cancel_intent"):
-    """A strategy's wish to take a resting order back."""
+    """A resting order that a strategy wants to cancel."""
 
     strategy: StrategyName
     client_order_id: ClientOrderId
@@ -51,7 +50,7 @@ class CancelIntent(Struct, frozen=True, array_like=True, tag="cancel_intent"):
 
 
 class PlaceOrder(Struct, frozen=True, array_like=True, tag="place"):
-    """Send this order. ``client_order_id`` is a stable function of the run and its count."""
+    """Place an order. ``client_order_id`` is a function of the run and the number of its order."""
 
     client_order_id: ClientOrderId
     strategy: StrategyName
@@ -65,7 +64,7 @@ class PlaceOrder(Struct, frozen=True, array_like=True, tag="place"):
 
 
 class CancelOrder(Struct, frozen=True, array_like=True, tag="cancel"):
-    """Take back what is left of this order."""
+    """Cancel the rest of an order."""
 
     client_order_id: ClientOrderId
     key: InstrumentKey
@@ -75,14 +74,14 @@ Command = PlaceOrder | CancelOrder
 
 
 class Approved(Struct, frozen=True, array_like=True, tag="approved"):
-    """A command that passed every risk check at ``ts``; what brokers accept."""
+    """A command that passed every risk check at ``ts`` (ns UTC)."""
 
     ts: int
     command: Command
 
 
 class Refused(Struct, frozen=True, array_like=True, tag="refused"):
-    """An intent that a risk check stopped; ``reason`` is from a closed set, ``detail`` for people."""
+    """An intent that was refused at ``ts`` (ns UTC); ``reason`` is from a closed set, ``detail`` for people."""
 
     ts: int
     intent: Intent | CancelIntent
@@ -91,7 +90,7 @@ class Refused(Struct, frozen=True, array_like=True, tag="refused"):
 
 
 class Order(Struct, frozen=True, array_like=True):
-    """One of our orders as far as it is known; ``filled`` never exceeds ``size``."""
+    """The known state of one of our orders, placed at ``submitted`` (ns UTC); ``filled`` never exceeds ``size``."""
 
     client_order_id: ClientOrderId
     strategy: StrategyName
@@ -109,12 +108,12 @@ class Order(Struct, frozen=True, array_like=True):
 
     @property
     def remaining(self) -> Size:
-        """Size that may still trade."""
+        """The size that may still trade."""
         return Size(self.size - self.filled)
 
 
 class Position(Struct, frozen=True, array_like=True):
-    """Shares held in one instrument with what they cost, fees excluded; never negative."""
+    """Shares held of one instrument with their cost, fees excluded; never negative."""
 
     key: InstrumentKey
     size: Size
@@ -122,7 +121,7 @@ class Position(Struct, frozen=True, array_like=True):
 
 
 class AccountSnapshot(Struct, frozen=True, array_like=True):
-    """An account as its broker knows it at ``ts``; cash in micros of a dollar."""
+    """An account at its broker at ``ts`` (ns UTC); cash in micros of a dollar."""
 
     ts: int
     cash: Money
@@ -130,8 +129,8 @@ class AccountSnapshot(Struct, frozen=True, array_like=True):
     open_orders: tuple[Order, ...] = ()
 
 
-# From each state, the states an order may go to. A fill after `cancelled` or `rejected` is legal:
-# venues announce late fills of orders thought lost (reliability.md 2, D4).
+# The states that an order may enter from each state. A fill after `cancelled` or `rejected` is legal:
+# venues report late fills of orders believed dead.
 TRANSITIONS: Final[dict[OrderState, frozenset[OrderState]]] = {
     "pending": frozenset({"open", "filled", "cancelled", "rejected", "unknown"}),
     "open": frozenset({"open", "filled", "cancelled", "unknown"}),

@@ -1,8 +1,4 @@
-"""What the recorder writes that no venue sent: book tops and coverage.
-
-Kept apart from events because these are derived by us; with the market events they form the one
-union that the write-ahead log holds and sealing turns into datasets.
-"""
+"""Records derived by the recorder (book tops, coverage) and the union of all that the write-ahead log holds."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -29,8 +25,8 @@ CoverageReason = Literal["live", "polled"] | GapReason
 class BookTop(Struct, frozen=True, array_like=True, gc=False, tag="top"):
     """The best K levels of a book at ``ts_recv``, packed as by ``pack_levels``; ``trusted`` as the book was then.
 
-    Packed, because there is one for every other message and nobody looks into it before it is on disk: as tuples
-    they cost more than all other records together.
+    Packed because there is one for every other message and none is read before it is on disk: tuples of levels
+    cost more than all other records together.
     """
 
     key: InstrumentKey
@@ -47,7 +43,7 @@ def pack_levels(levels: Sequence[Level]) -> bytes:
 
 
 class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):
-    """What is known of an instrument from ``start`` to ``end`` (ns UTC, end exclusive).
+    """Whether an instrument was recorded from ``start`` to ``end`` (ns UTC, end exclusive), and why (not).
 
     ``inclusion``: probability (micros) with which rotation chose the instrument for this time.
     """

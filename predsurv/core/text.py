@@ -1,8 +1,4 @@
-"""Make text that a stranger wrote safe to show, log or put into a path.
-
-Kept apart because every surface needs the same answer, and one forgotten surface is a terminal
-that obeys a market's title.
-"""
+"""Make untrusted text safe to show, to log or to use in a path."""
 
 import re
 from hashlib import blake2b
@@ -28,7 +24,7 @@ def sanitise(text: str, limit: int = 512) -> str:
 
 
 def path_component(name: str) -> str:
-    """Return a file or folder name for ``name``: itself when plainly safe, else a digest of it.
+    """Return a file or folder name for ``name``: itself when safe, else a digest of it.
 
     Names differing only in case collide on some file systems, so upper case is digested too.
     """
