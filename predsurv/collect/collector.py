@@ -29,8 +29,8 @@ from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Clock, Venue
 from predsurv.store.layout import Layout
-from predsurv.store.locks import DataLock
-from predsurv.store.remote.object_store import BucketStore
+from predsurv.store.locks import CollectorLock
+from predsurv.store.remote.object_store import Bucket
 from predsurv.store.seal.recovery import RecoveryReport
 from predsurv.store.wal import quarantine
 from predsurv.telemetry.metrics import Metrics
@@ -57,7 +57,7 @@ class CollectorDeps(Struct, frozen=True):
     scores: Callable[[VenueName], Mapping[InstrumentKey, int]] = lambda _: {}
     metrics: Metrics | None = None
     gauges: RecordingMetrics | None = None
-    bucket: BucketStore | None = None
+    bucket: Bucket | None = None
 
 
 class Collector:
@@ -124,7 +124,7 @@ class Collector:
         when the disk cannot be trusted; what was committed until then is sealed by the next start.
         """
         began, collector = self._clock.monotonic(), self._config.collector.id
-        with DataLock(self._layout.state, collector):
+        with CollectorLock(self._layout.state, collector):
             if self.uploads is not None:
                 await self.uploads.begin([session.venue.name for session in self.sessions])
             started = await asyncio.to_thread(start, self._config, self.sessions, self._clock)

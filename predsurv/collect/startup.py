@@ -25,7 +25,7 @@ from predsurv.config import Config
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock, Venue
-from predsurv.store.disk_reserve import BALLAST_BYTES
+from predsurv.store.disk_reserve import RESERVE_BYTES
 from predsurv.store.layout import NS_DAY, Layout
 from predsurv.store.retraction import retract
 from predsurv.store.seal.coverage_tail import SealedInterval, last_sealed_times, sealed_coverage_ends, sealed_intervals
@@ -71,7 +71,7 @@ def open_sessions(config: Config, venues: Sequence[Venue], clock: Clock, steady:
 def start(config: Config, sessions: Sequence[RecordingSession], clock: Clock) -> PreparedRun:
     """Recover: seal what is in the log, take up what it left open, and open the next segment; the lock is held."""
     layout, collector, storage = Layout(config.data_dir), config.collector.id, config.storage
-    options = SealOptions(levels=storage.top_levels, compression=storage.compression_level, ballast=BALLAST_BYTES)
+    options = SealOptions(levels=storage.top_levels, compression=storage.compression_level, reserve_bytes=RESERVE_BYTES)
     try:
         notes = find_notes(layout, collector)
         keep_notes(layout, collector, notes)

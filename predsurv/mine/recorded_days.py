@@ -7,7 +7,7 @@ from typing import NamedTuple
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
-from predsurv.store.layout import NS_DAY, Dataset, dataset_files
+from predsurv.store.layout import NS_DAY, Dataset, day_files
 
 
 class MiningDay(NamedTuple):
@@ -30,7 +30,7 @@ class MiningDay(NamedTuple):
 
     def files(self, dataset: Dataset) -> list[Path]:
         """Return the day's files of one dataset, oldest first."""
-        return dataset_files(self.data_dir, dataset, self.venue, self.date)
+        return day_files(self.data_dir, dataset, self.venue, self.date)
 
 
 def recorded_days(data_dir: Path) -> list[tuple[str, str]]:

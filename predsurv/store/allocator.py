@@ -26,7 +26,7 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
 
-def settle() -> None:
+def limit_heaps() -> None:
     """Let the C library keep few heaps and little that is unused, in a process that is to run for months.
 
     Left alone it opens a heap for every thread and learns, from large pieces, to keep ever larger ones. Call it
@@ -39,7 +39,7 @@ def settle() -> None:
         mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Return to the operating system what Arrow and the C library hold unused.
 
     A seal takes tens of megabytes in pieces of every size, on whichever thread is free. Left alone, each thread's

@@ -11,14 +11,14 @@ from typing import Final
 
 from predsurv.store.layout import Layout
 
-BALLAST_BYTES: Final = 16_000_000
+RESERVE_BYTES: Final = 16_000_000
 """Enough for the files of one segment of the largest usual size (64 MB of log)."""
 
 _SPARE: Final = 4
 """The disk must have so many times the ballast free before it is laid down again."""
 
 
-def keep(layout: Layout, size: int) -> None:
+def allocate(layout: Layout, size: int) -> None:
     """Lay down the ballast of ``size`` bytes unless it is there or the disk is too full for it."""
     path = layout.state / "ballast"
     if path.exists():
@@ -40,7 +40,7 @@ def _lay_down(path: Path, size: int) -> None:
         os.close(fd)
 
 
-def give_up(layout: Layout) -> bool:
+def release(layout: Layout) -> bool:
     """Give the ballast back to the disk; returns whether there was any."""
     try:
         (layout.state / "ballast").unlink()

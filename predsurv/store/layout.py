@@ -198,7 +198,7 @@ def end_of(partition: Partition) -> int:
     return start_of(partition) + (NS_HOUR if partition.dataset in HOURLY else NS_DAY)
 
 
-def dataset_files(data_dir: Path, dataset: Dataset, venue: VenueName, date: str) -> list[Path]:
+def day_files(data_dir: Path, dataset: Dataset, venue: VenueName, date: str) -> list[Path]:
     """Return the data files of ``dataset`` for ``venue`` on ``date``, oldest stamp first.
 
     Empty when nothing was recorded. Each is a whole file: pass the list to any Parquet reader.

@@ -18,18 +18,18 @@ from predsurv.store.layout import segment_name
 
 
 @contextmanager
-def publishing(state_dir: Path, *, alone: bool = False) -> Iterator[None]:
+def publish_lock(state_dir: Path, *, exclusive: bool = False) -> Iterator[None]:
     """Hold the right to put files into the datasets, together with others or ``alone``.
 
     Whoever exchanges or removes a folder is alone: a file renamed into it meanwhile would be lost
     with the old one. Waits; each holds it for the time of a few renames. Raises OSError.
     """
-    with _locked(state_dir / "publishing", fcntl.LOCK_EX if alone else fcntl.LOCK_SH):
+    with _locked(state_dir / "publish_lock", fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
         yield
 
 
 @contextmanager
-def only_one(path: Path, what: str) -> Iterator[None]:
+def exclusive_lock(path: Path, what: str) -> Iterator[None]:
     """Hold the lock file ``path``; raises SafetyError, naming ``what`` runs already, and OSError."""
     with ExitStack() as stack:
         try:
@@ -50,7 +50,7 @@ def _locked(path: Path, mode: int) -> Iterator[None]:
         os.close(fd)
 
 
-class DataLock:
+class CollectorLock:
     """An exclusive lock on (state folder, collector); the kernel frees it when the process dies.
 
     ``acquire`` raises SafetyError when another process holds it. The file stays: removing it

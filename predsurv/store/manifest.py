@@ -40,7 +40,7 @@ class SealedFile(Struct, frozen=True):
 _DECODER = msgspec.json.Decoder(SealedFile)
 
 
-def record(folder: Path, collector: str, files: Iterable[SealedFile]) -> None:
+def append(folder: Path, collector: str, files: Iterable[SealedFile]) -> None:
     """Append a line for each of ``files`` to the manifests of their dates, durably; raises OSError."""
     texts: defaultdict[str, bytes] = defaultdict(bytes)
     for file in files:
@@ -57,7 +57,7 @@ class _Cutoff(Struct, frozen=True):
     cutoff: int
 
 
-def cutoff_of(folder: Path) -> int:
+def read_cutoff(folder: Path) -> int:
     """Return the instant (ns UTC) before which retention removed everything, 0 when it never did."""
     try:
         return msgspec.json.decode((folder / _CUTOFF).read_bytes(), type=_Cutoff).cutoff
@@ -65,7 +65,7 @@ def cutoff_of(folder: Path) -> int:
         return 0
 
 
-def cut_off(folder: Path, cutoff: int) -> None:
+def set_cutoff(folder: Path, cutoff: int) -> None:
     """Let everything before ``cutoff`` (ns UTC) count as removed, durably; raises OSError."""
     make_dirs(folder, PRIVATE_DIR)
     write_whole(folder / _CUTOFF, msgspec.json.encode(_Cutoff(cutoff)))
@@ -77,9 +77,9 @@ def read(folder: Path, date: str = "*", collector: str = "*") -> Iterator[Sealed
     Files that others replaced or retention removed are left out. Blank lines and a line torn by a power cut are passed
     over: its file is sealed and listed again.
     """
-    cutoff = cutoff_of(folder)
+    cutoff = read_cutoff(folder)
     for path in sorted(folder.glob(f"{collector}-{_DATE if date == '*' else date}.jsonl")):
-        latest = {file.path: file for file in lines(path.read_bytes())}
+        latest = {file.path: file for file in parse_lines(path.read_bytes())}
         gone = {name for file in latest.values() for name in file.replaces}
         for file in latest.values():
             if file.path not in gone and (not cutoff or end_of(parse_file(Path(file.path))[0]) > cutoff):
@@ -91,7 +91,7 @@ def read_by_path(folder: Path, date: str = "*") -> dict[str, SealedFile]:
     return {file.path: file for file in read(folder, date)}
 
 
-def lines(text: bytes) -> Iterator[SealedFile]:
+def parse_lines(text: bytes) -> Iterator[SealedFile]:
     """Yield what each line of a manifest says, passing over those that say nothing."""
     for line in text.splitlines():
         with suppress(msgspec.MsgspecError):

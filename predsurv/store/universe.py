@@ -341,10 +341,10 @@ def _parse(line: bytes) -> Market:
 
 def latest_universe(data_dir: Path, venue: VenueName) -> Path | None:
     """Return the newest universe file of ``venue``, None when it was never scanned."""
-    return next(reversed(universes(data_dir, venue).values()), None)
+    return next(reversed(universe_files(data_dir, venue).values()), None)
 
 
-def universes(data_dir: Path, venue: VenueName) -> dict[str, Path]:
+def universe_files(data_dir: Path, venue: VenueName) -> dict[str, Path]:
     """Return every universe file of ``venue`` by its date (YYYY-MM-DD), oldest first."""
     folder = Layout(data_dir).universe(venue, "*").parent.parent
     dated = {path.parent.name.removeprefix("date="): path for path in folder.glob("date=*/universe.jsonl")}

@@ -28,7 +28,7 @@ from predsurv.state.market_cache import MarketCache
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.replay import replay
-from predsurv.store.universe import universes
+from predsurv.store.universe import universe_files
 from predsurv.strategies.registry import build
 from predsurv.trade.journal import OrderJournal, RestoredState, RunStarted, restore
 from predsurv.trade.kill_switch import HaltFlag
@@ -214,7 +214,7 @@ def _restore(mode: _TradingMode) -> RestoredState:
 def _select(config: Config, venue: Venue, mode: _TradingMode, positions: Iterable[InstrumentKey]) -> MarketSelection:
     """Return the markets of a venue to know and to watch; raises ConfigError when there are none to trade."""
     name, held = venue.name, frozenset(key for key in positions if key.venue == venue.name)
-    files = universes(config.data_dir, name)
+    files = universe_files(config.data_dir, name)
     if not files:
         flag = " --mock" if name == _MOCK else f" {name}"
         raise ConfigError(f"no universe of {name} in {config.data_dir} yet; run 'predsurv scan{flag}' first")

@@ -11,7 +11,7 @@ from predsurv.core.ids import ID_CHARS_MAX, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.state.market_cache import MarketCache
-from predsurv.store.layout import Layout, Partition, dataset_files
+from predsurv.store.layout import Layout, Partition, day_files
 from predsurv.store.universe import date_in_force, find_markets, latest_universe, read_universe
 from predsurv.trade.watchlist import is_open
 
@@ -73,7 +73,7 @@ def newest_listings(data_dir: Path, venues: Iterable[VenueName]) -> MarketCache:
 
 def require_recorded(data_dir: Path, venue: VenueName, dates: Iterable[str]) -> None:
     """Raise ConfigError, naming the days that were recorded, when none of ``dates`` (YYYY-MM-DD) was."""
-    if any(dataset_files(data_dir, "deltas", venue, date) for date in dates):
+    if any(day_files(data_dir, "deltas", venue, date) for date in dates):
         return
     days_of_venue = Layout(data_dir).folder(Partition("deltas", venue, "", None)).parent
     days = sorted(path.name.removeprefix("date=") for path in days_of_venue.glob("date=*"))

@@ -15,10 +15,9 @@ from predsurv.ports import Clock
 from predsurv.store import manifest
 from predsurv.store.layout import FOLDERS, Layout, data_files, date_of
 from predsurv.store.read.verify import check_files, check_tiling
-from predsurv.store.remote import download as fetching
-from predsurv.store.remote import upload_journal as uploads
+from predsurv.store.remote import download, upload_journal
 from predsurv.store.remote.download import DownloadRequest
-from predsurv.store.remote.object_store import BucketStore
+from predsurv.store.remote.object_store import Bucket
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import START, FastClock, S, column, configured, scan
 from tests.kit.object_store import BUCKET, ObjectStoreServer, object_store
@@ -58,7 +57,7 @@ def job_of(config: Config, clock: Clock) -> Collector:
     return Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps(bucket=bucket(config)))
 
 
-def bucket(config: Config) -> BucketStore:
+def bucket(config: Config) -> Bucket:
     found = bucket_of(config)
     assert found is not None
     return found
@@ -78,10 +77,10 @@ def sealed(config: Config) -> dict[str, str]:
 async def assert_uploaded(config: Config) -> None:
     """Every file of the folder is in the bucket as it is here, no other is, and nothing is owed."""
     here, place = sealed(config), bucket(config)
-    there = {each.name: await place.digest(each.name) async for _, _, each in fetching.contents(place)}
+    there = {each.name: await place.digest(each.name) async for _, _, each in download.data_objects(place)}
     assert here == there != {}
-    assert uploads.owed(Layout(config.data_dir), config.collector.id) == []
-    assert uploads.first_owed(Layout(config.data_dir)) is None
+    assert upload_journal.pending_batches(Layout(config.data_dir), config.collector.id) == []
+    assert upload_journal.earliest_pending(Layout(config.data_dir)) is None
 
 
 async def test_what_is_recorded_is_in_the_bucket_when_it_ends(server: ObjectStoreServer, tmp_path: Path) -> None:
@@ -119,7 +118,7 @@ async def test_an_upload_that_died_half_way_is_completed_and_nothing_is_there_tw
     job.uploads.at = die
     with pytest.raises(DeathError):
         await job.run(30 * S)
-    assert uploads.owed(Layout(tmp_path), "c0")
+    assert upload_journal.pending_batches(Layout(tmp_path), "c0")
     await job_of(config, clock).run(4 * S)
     await assert_uploaded(config)
     assert list(check_files(Layout(tmp_path))) == []
@@ -191,7 +190,7 @@ async def test_two_shards_share_a_bucket_and_overlap_nowhere(server: ObjectStore
     own = [sealed(config) for config in shards]
     assert not own[0].keys() & own[1].keys()
     reader = placed(server, tmp_path / "reader")
-    await fetching.fetch(bucket(reader), Layout(reader.data_dir), DownloadRequest())
+    await download.fetch_missing(bucket(reader), Layout(reader.data_dir), DownloadRequest())
     assert sealed(reader) == own[0] | own[1]
     assert list(check_files(Layout(reader.data_dir))) == []
     assert list(check_tiling(Layout(reader.data_dir))) == []
@@ -200,8 +199,8 @@ async def test_two_shards_share_a_bucket_and_overlap_nowhere(server: ObjectStore
     assert instruments[1]
     assert not instruments[0] & instruments[1]
     assert instruments_of(reader) == instruments[0] | instruments[1]
-    again = await fetching.fetch(bucket(reader), Layout(reader.data_dir), DownloadRequest())
-    assert again == fetching.DownloadReport()
+    again = await download.fetch_missing(bucket(reader), Layout(reader.data_dir), DownloadRequest())
+    assert again == download.DownloadReport()
 
 
 async def test_another_machine_reads_only_whole_segments_and_notices_a_changed_object(
@@ -213,20 +212,20 @@ async def test_another_machine_reads_only_whole_segments_and_notices_a_changed_o
     place = bucket(config)
     incomplete = [file for file in sealed(config) if file.endswith("-000000000001.parquet")]
     other = placed(server, tmp_path / "two")
-    text = await place.read(uploads.manifest_name("c0", 1))
-    await bucket_delete(place, uploads.manifest_name("c0", 1))
-    fetched = await fetching.fetch(bucket(other), Layout(other.data_dir), DownloadRequest())
+    text = await place.read(upload_journal.manifest_name("c0", 1))
+    await bucket_delete(place, upload_journal.manifest_name("c0", 1))
+    fetched = await download.fetch_missing(bucket(other), Layout(other.data_dir), DownloadRequest())
     assert fetched.incomplete == len(incomplete) > 0
     assert sealed(other).keys() == sealed(config).keys() - set(incomplete)
     (tmp_path / "junk").write_bytes(b"junk")
     await place.put(incomplete[0], tmp_path / "junk", manifest.digest(tmp_path / "junk"))
-    await place.put_new(uploads.manifest_name("c0", 1), text, "")
+    await place.put_new(upload_journal.manifest_name("c0", 1), text, "")
     with pytest.raises(IntegrityError, match="is not what was stored"):
-        await fetching.fetch(bucket(other), Layout(other.data_dir), DownloadRequest())
+        await download.fetch_missing(bucket(other), Layout(other.data_dir), DownloadRequest())
     assert list(check_files(Layout(other.data_dir))) == []
 
 
-async def bucket_delete(place: BucketStore, name: str) -> None:
+async def bucket_delete(place: Bucket, name: str) -> None:
     await place._obstore.delete_async(place._store, name)
 
 

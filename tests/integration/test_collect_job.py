@@ -18,7 +18,7 @@ from predsurv.core.num import MICROS
 from predsurv.ports import MarketQuery
 from predsurv.state.book import Book
 from predsurv.store.layout import FOLDERS, Layout
-from predsurv.store.locks import DataLock
+from predsurv.store.locks import CollectorLock
 from predsurv.store.read.replay import replay
 from predsurv.store.universe import UniverseWriter
 from predsurv.store.wal.log import LogFact, LogPaused, LogResumed
@@ -182,7 +182,7 @@ async def test_without_a_universe_it_says_what_to_do(tmp_path: Path) -> None:
 async def test_a_second_collector_of_the_same_name_is_refused(tmp_path: Path) -> None:
     config, clock = configured(tmp_path), FastClock()
     await scan(config, clock)
-    with DataLock(tmp_path / "state", "c0"), pytest.raises(SafetyError, match="already writes"):
+    with CollectorLock(tmp_path / "state", "c0"), pytest.raises(SafetyError, match="already writes"):
         await record(config, clock, S)
 
 

@@ -12,7 +12,7 @@ from predsurv.core.events import BookDelta
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.net.clock import ManualClock
-from predsurv.store.disk_reserve import BALLAST_BYTES, give_up, keep
+from predsurv.store.disk_reserve import RESERVE_BYTES, allocate, release
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files
 from predsurv.store.read.replay import replay
 from predsurv.store.seal import retention
@@ -69,7 +69,7 @@ def numbers(layout: Layout) -> list[int]:
 
 def test_a_full_disk_is_given_its_ballast_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = Layout(tmp_path / "data")
-    seal_segment(log_of(layout, 0, 10), layout, CLOCK, SealOptions(ballast=100_000))
+    seal_segment(log_of(layout, 0, 10), layout, CLOCK, SealOptions(reserve_bytes=100_000))
     laid = layout.state / "ballast"
     assert laid.stat().st_size == 100_000
     path = log_of(layout, 10, 20)
@@ -82,10 +82,10 @@ def test_a_full_disk_is_given_its_ballast_back(tmp_path: Path, monkeypatch: pyte
     seal_segment(path, layout, CLOCK)
     assert numbers(layout) == list(range(20))
     assert not laid.exists()
-    assert not give_up(layout)
-    keep(layout, 10**18)  # no disk has that much to spare
+    assert not release(layout)
+    allocate(layout, 10**18)  # no disk has that much to spare
     assert not laid.exists()
-    assert BALLAST_BYTES < 64_000_000
+    assert RESERVE_BYTES < 64_000_000
 
 
 def test_what_cannot_be_read_is_no_data(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from predsurv.core.num import Price, Size
 from predsurv.net.clock import ManualClock, SystemClock
 from predsurv.store import manifest
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, segments_of
-from predsurv.store.locks import DataLock
+from predsurv.store.locks import CollectorLock
 from predsurv.store.read.replay import replay
 from predsurv.store.seal.compact import compact_closed
 from predsurv.store.seal.recovery import recover
@@ -56,7 +56,7 @@ def record(layout: Layout, first: int, told: int) -> None:
 
     Tells each step: ``r`` recovering, ``f<number>`` flushed up to there, ``s<number>:<bytes>`` synced.
     """
-    with DataLock(layout.state, "c0"):
+    with CollectorLock(layout.state, "c0"):
         os.write(told, b"r ")
         recover(layout, "c0", CLOCK)
         log = WriteAheadLog(layout.state, "c0", CLOCK)

@@ -111,7 +111,7 @@ def _seals(folder: Path, refusing: Refusing, rounds: int) -> tuple[int, list[str
     whole = {file.name: file.read_bytes() for file in segment_files(path)}
     refusing.arm("write", 0, 0)
     refusing.arm("sync", 0, 0)
-    seal_segment(path, layout, CLOCK, SealOptions(ballast=1))
+    seal_segment(path, layout, CLOCK, SealOptions(reserve_bytes=1))
     writes, syncs = refusing.calls("write"), refusing.calls("sync")
     truth = read(layout)
     found: list[str] = []

@@ -286,7 +286,7 @@ def main(minutes: float, rate: int) -> int:
         "collector.rotation_period": "30s",
         "storage.seal_interval": "20s",
     }
-    allocator.settle()  # as the command does
+    allocator.limit_heaps()  # as the command does
     age()
     with tempfile.TemporaryDirectory(prefix="predsurv-") as folder, simulated(rate, minutes) as environment:
         config = load_config(flags=flags | {"data_dir": folder}, environ=environment).config

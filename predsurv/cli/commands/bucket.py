@@ -12,10 +12,9 @@ from predsurv.collect.output.uploader import upload_universe
 from predsurv.config import Config
 from predsurv.core.errors import TransientError
 from predsurv.store.layout import FOLDERS, Dataset, Layout
-from predsurv.store.remote import download as fetching
-from predsurv.store.remote import upload_journal as uploads
+from predsurv.store.remote import download, upload_journal
 from predsurv.store.remote.download import DownloadReport, DownloadRequest
-from predsurv.store.remote.object_store import BucketLocation, BucketStore, open_bucket
+from predsurv.store.remote.object_store import Bucket, BucketLocation, open_bucket
 
 _STORED: Final = (
     Column("dataset", "Dataset", keep=9),
@@ -26,7 +25,7 @@ _STORED: Final = (
 )
 
 
-def bucket_of(config: Config) -> BucketStore | None:
+def bucket_of(config: Config) -> Bucket | None:
     """Return the bucket that ``data_dir`` names, None when it is a folder; raises ConfigError, connects to nothing."""
     if not config.bucket:
         return None
@@ -50,7 +49,7 @@ async def fetch(config: Config, wanted: DownloadRequest) -> None:
         def tell(done: int, files: int, size: int) -> None:
             update(("fetch", f"{bucket.url}: {done:,} of {files:,} files, {volume(size)}"))
 
-        fetched = await fetching.fetch(bucket, Layout(config.data_dir), wanted, tell)
+        fetched = await download.fetch_missing(bucket, Layout(config.data_dir), wanted, tell)
     _tell(config, fetched)
 
 
@@ -59,7 +58,7 @@ def fetch_day(config: Config, venue: str | None, date: str | None) -> None:
     bucket = bucket_of(config)
     if bucket is None:
         return
-    days = asyncio.run(fetching.days(bucket, venue)) if venue is None or date is None else [(date, venue)]
+    days = asyncio.run(download.recorded_days(bucket, venue)) if venue is None or date is None else [(date, venue)]
     found = [day for day in days if date in (None, day[0])]
     if found:
         chosen_date, chosen_venue = found[-1]
@@ -77,7 +76,10 @@ def bucket_table(config: Config) -> Table | None:
         [FOLDERS[dataset], venue, *totals[dataset, venue]]
         for dataset, venue in sorted(totals, key=lambda key: (key[1], order.index(key[0])))
     ]
-    waiting = sum(max(len(each.missing), 1) for each in uploads.owed(Layout(config.data_dir), config.collector.id))
+    waiting = sum(
+        max(len(each.missing), 1)
+        for each in upload_journal.pending_batches(Layout(config.data_dir), config.collector.id)
+    )
     note = f"{waiting:,} files of {config.collector.id} wait in {config.data_dir}" if waiting else ""
     return Table("bucket", f"In {bucket.url}", _STORED, rows, note, empty="nothing was uploaded yet")
 
@@ -99,9 +101,9 @@ def upload_universes(config: Config, paths: Iterable[Path]) -> None:
         say(f"warning: {error}; the next collect uploads the universe")
 
 
-async def _totals(bucket: BucketStore) -> dict[tuple[Dataset, str], list[int]]:
+async def _totals(bucket: Bucket) -> dict[tuple[Dataset, str], list[int]]:
     totals: dict[tuple[Dataset, str], list[int]] = {}
-    async for dataset, venue, each in fetching.contents(bucket):
+    async for dataset, venue, each in download.data_objects(bucket):
         total = totals.setdefault((dataset, venue), [0, 0, 0])
         total[:] = total[0] + 1, total[1] + each.bytes, max(total[2], each.modified)
     return totals

@@ -53,7 +53,7 @@ def collect(
     loaded = load(config, flags=mock_flag(mock)).config
     limit = duration_ns(duration)
     undo = logs.set_up(stream=cast(TextIO, Stderr()))
-    allocator.settle()
+    allocator.limit_heaps()
     try:
         report = asyncio.run(_run(loaded, venues, limit, None if not plan else format))
     finally:

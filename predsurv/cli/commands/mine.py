@@ -19,7 +19,7 @@ from predsurv.mine.recorded_days import MiningDay, choose_day
 from predsurv.mine.report import ReportRow, StatsReport, page
 from predsurv.mine.stats_writer import write_report
 from predsurv.store.read.verify_digests import retry_if_replaced
-from predsurv.store.universe import date_in_force, read_universe, universes
+from predsurv.store.universe import date_in_force, read_universe, universe_files
 
 PATH_BINS: Final = 24
 REPORT_BINS: Final = 80
@@ -130,7 +130,7 @@ def _cents(dollars: float | None) -> float | None:
 
 
 def _markets(day: MiningDay) -> Iterator[Market]:
-    files = universes(day.data_dir, day.venue)
+    files = universe_files(day.data_dir, day.venue)
     date = date_in_force(files, day.date)
     if date is not None:
         yield from read_universe(files[date])

@@ -20,8 +20,8 @@ from predsurv.store import manifest
 from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
 from predsurv.store.layout import Layout, parse_segment
 from predsurv.store.manifest import SealedFile
-from predsurv.store.remote import upload_journal as uploads
-from predsurv.store.remote.object_store import BucketStore, digest_of
+from predsurv.store.remote import upload_journal
+from predsurv.store.remote.object_store import Bucket, digest_of
 from predsurv.store.remote.upload_journal import UploadBatch, UploadRecord
 from predsurv.store.seal.seal import SealReport
 from predsurv.store.universe import latest_universe
@@ -52,7 +52,7 @@ class Uploader:
     ``at``: called with the name of each step before it, for fault injection.
     """
 
-    def __init__(self, layout: Layout, collector: str, clock: Clock, bucket: BucketStore) -> None:
+    def __init__(self, layout: Layout, collector: str, clock: Clock, bucket: Bucket) -> None:
         self.vitals = UploadStatus(bucket.url)
         self.at: Callable[[str], None] = lambda _: None
         self._layout = layout
@@ -83,7 +83,7 @@ class Uploader:
         if len(self._owed) >= SEGMENTS_KNOWN_MAX:
             self._more = True
         elif report.files and segment not in self._done:
-            self._owed.setdefault(segment, uploads.batch(self._collector, segment, report.files))
+            self._owed.setdefault(segment, upload_journal.new_batch(self._collector, segment, report.files))
             self._count()
 
     async def run(self) -> None:
@@ -142,7 +142,7 @@ class Uploader:
         while self._more and not self._owed:
             self._more = False  # from here on: what is sealed meanwhile may come too late to be found
             try:
-                found = await asyncio.to_thread(uploads.owed, self._layout, self._collector)
+                found = await asyncio.to_thread(upload_journal.pending_batches, self._layout, self._collector)
             except BaseException:
                 self._more = True
                 raise
@@ -187,14 +187,14 @@ class Uploader:
         self.at("journal")
         dates: dict[str, list[UploadRecord]] = {}
         for task in tasks:
-            dates.setdefault(uploads.date_of_file(task.result().path), []).append(task.result())
+            dates.setdefault(upload_journal.date_of_file(task.result().path), []).append(task.result())
         for date, lines in dates.items():
-            await asyncio.to_thread(uploads.record, self._layout, self._collector, date, lines)
+            await asyncio.to_thread(upload_journal.append, self._layout, self._collector, date, lines)
         self.at("manifest")
         whole = UploadRecord(batch.name, digest_of(batch.text), len(batch.text))
         await self._bucket.put_new(whole.path, batch.text, whole.blake2b)
         self.at("complete")
-        await asyncio.to_thread(uploads.record, self._layout, self._collector, batch.date, [whole])
+        await asyncio.to_thread(upload_journal.append, self._layout, self._collector, batch.date, [whole])
         size = self.vitals.bytes + sum(file.bytes for file in batch.missing)
         self.vitals = msgspec.structs.replace(self.vitals, bytes=size)
 
@@ -217,7 +217,7 @@ class Uploader:
         self.vitals = msgspec.structs.replace(self.vitals, trouble=reason, failures=failures, refused=refused)
 
 
-async def upload_universe(bucket: BucketStore, layout: Layout, path: Path) -> None:
+async def upload_universe(bucket: Bucket, layout: Layout, path: Path) -> None:
     """Put the universe file at ``path`` into the bucket in place of an earlier one; raises TransientError."""
     digest = await asyncio.to_thread(manifest.digest, path)
     await bucket.put(path.relative_to(layout.data_dir).as_posix(), path, digest)

@@ -37,13 +37,13 @@ _MICROS: Final = frozenset({"price", "size"})
 _FIRST: Final = -1  # as the segment of gaps: before whatever else happened in the same nanosecond
 
 
-Timed = tuple[int, int, int, MarketEvent]
+OrderedEvent = tuple[int, int, int, MarketEvent]
 """An event after its place: receive time, then segment, then arrival in the segment."""
 
-PLACE: Final = itemgetter(0, 1, 2)
+RECEPTION_ORDER: Final = itemgetter(0, 1, 2)
 
 
-class RowFilter(Struct, frozen=True):
+class ReplayQuery(Struct, frozen=True):
     """Which rows are wanted: of ``venue``, from ``start`` to before ``end``.
 
     ``instruments``, ``collector``: None for all.
@@ -56,7 +56,7 @@ class RowFilter(Struct, frozen=True):
     collector: str | None = None
 
 
-class DataFile(Struct, frozen=True):
+class ReplayFile(Struct, frozen=True):
     """A data file and the times of its rows, ns UTC.
 
     ``digest``: what the manifest says of its content, None when it is not listed. Rows of other
@@ -70,7 +70,7 @@ class DataFile(Struct, frozen=True):
     digest: str | None = None
 
 
-def unlisted_source(path: Path, dataset: Dataset) -> tuple[DataFile, int]:
+def file_from_footer(path: Path, dataset: Dataset) -> tuple[ReplayFile, int]:
     """Return what the footer of a data file says that is in no manifest, and its rows; raises IntegrityError."""
     with _open(path, dataset) as file:
         column = file.schema_arrow.get_field_index(_time_column(dataset))
@@ -78,10 +78,10 @@ def unlisted_source(path: Path, dataset: Dataset) -> tuple[DataFile, int]:
         bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups if stats.has_min_max]
         rows = file.metadata.num_rows
     lo, hi = min((lo for lo, _ in bounds), default=0), max((hi for _, hi in bounds), default=0)
-    return DataFile(path, dataset, lo, hi), rows
+    return ReplayFile(path, dataset, lo, hi), rows
 
 
-def _verify(source: DataFile) -> None:
+def _verify(source: ReplayFile) -> None:
     """Compare the file with its manifest before it is parsed.
 
     Page checksums leave out page headers and the footer, and a damaged footer can end the process
@@ -110,7 +110,7 @@ def _open(path: Path, dataset: Dataset) -> Any:
 class FileCursor:
     """The wanted rows of one file, loaded, in order of arrival; hands them out piece by piece."""
 
-    def __init__(self, source: DataFile, wanted: RowFilter, keys: dict[tuple[str, str], InstrumentKey]) -> None:
+    def __init__(self, source: ReplayFile, wanted: ReplayQuery, keys: dict[tuple[str, str], InstrumentKey]) -> None:
         """Load the file; ``keys`` is shared between cursors so that each key exists once."""
         self._dataset = source.dataset
         self._table = _load(source, wanted)
@@ -135,7 +135,7 @@ class FileCursor:
             return None
         return max(int(self._times[position].as_py()), self.time + 1)
 
-    def take(self, before: int | None) -> list[Timed]:
+    def take(self, before: int | None) -> list[OrderedEvent]:
         """Return the events of the rows before that time (None: all) and move on."""
         start = self._position
         stop = len(self._times) if before is None else _bisect(self._times, before, start)
@@ -148,16 +148,16 @@ class FileCursor:
         return list(_EVENTS[self._dataset](rows, keys, times))
 
 
-def windows(source: DataFile, rows: int) -> Iterator[DataFile]:
+def windows(source: ReplayFile, rows: int) -> Iterator[ReplayFile]:
     """Yield ``source``, or where it has too many rows to hold them, its parts by time."""
     count = -(-rows // WINDOW_ROWS_MAX) or 1
     step = (source.hi - source.lo) // count + 1
     for lo in range(source.lo, source.hi + 1, step):
         digest = source.digest if lo == source.lo else None  # comparing it once is enough
-        yield DataFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
+        yield ReplayFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
 
 
-def _load(source: DataFile, wanted: RowFilter) -> Any:
+def _load(source: ReplayFile, wanted: ReplayQuery) -> Any:
     try:
         return _read(source, wanted, None)
     except FileNotFoundError:
@@ -166,7 +166,7 @@ def _load(source: DataFile, wanted: RowFilter) -> Any:
         merged = [path for path in ours(source.path.parent.glob("*.parquet")) if _holds(path, stamp)]
         if stamp.merges or not merged:
             raise TransientError(f"{source.path} was replaced or removed while it was read: read again") from None
-        at = DataFile(merged[0], source.dataset, source.lo, source.hi)
+        at = ReplayFile(merged[0], source.dataset, source.lo, source.hi)
         return _read(at, wanted, stamp.segment)
 
 
@@ -175,7 +175,7 @@ def _holds(path: Path, stamp: FileStamp) -> bool:
     return other.merges > 0 and other.collector == stamp.collector and other.segment >= stamp.segment
 
 
-def _read(source: DataFile, wanted: RowFilter, segment: int | None) -> Any:
+def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
     time = _time_column(source.dataset)
     pieces = []
     _verify(source)
@@ -198,7 +198,7 @@ def _of(segment: int | None, table: Any) -> Any:
     return table if segment is None else table.filter(pc.equal(table["segment"], pa.scalar(segment, pa.int64())))
 
 
-def _wanted_rows(table: Any, source: DataFile, wanted: RowFilter) -> Any:
+def _wanted_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
     dataset = source.dataset
     ts = table[_time_column(dataset)].cast(pa.int64())
     first, last = max(wanted.start, source.lo), min(wanted.end - 1, source.hi)
@@ -257,7 +257,7 @@ def _list(rows: Any, name: str) -> list[Any]:
 _DELTA_FIELDS: Final = ("segment", "arrival", "ts_venue", "epoch", "seq", "kind", "side", "price", "size")
 
 
-def _book_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+def _book_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[OrderedEvent]:
     columns = [_list(rows, name) for name in _DELTA_FIELDS]
     head: tuple[Any, ...] | None = None
     sides: dict[str, list[Level]] = {"bid": [], "ask": []}
@@ -278,26 +278,26 @@ def _book_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iter
         yield _snapshot(head, sides)
 
 
-def _snapshot(head: tuple[Any, ...], sides: dict[str, list[Level]]) -> Timed:
+def _snapshot(head: tuple[Any, ...], sides: dict[str, list[Level]]) -> OrderedEvent:
     key, ts, segment, arrival, ts_venue, epoch, seq = head
     book = BookSnapshot(key, ts, ts_venue, epoch, seq, tuple(sides["bid"]), tuple(sides["ask"]))
     return ts, segment, arrival, book
 
 
-def _trade_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+def _trade_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[OrderedEvent]:
     names = ("segment", "arrival", "ts_venue", "price", "size", "taker_side", "trade_id")
     columns = [_list(rows, name) for name in names]
     for key, ts, segment, arrival, ts_venue, price, size, side, trade_id in zip(keys, times, *columns, strict=True):
         yield (ts, segment, arrival, Trade(key, ts, ts_venue, price, size, side, trade_id))
 
 
-def _gap_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+def _gap_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[OrderedEvent]:
     columns = [_list(rows, name) for name in ("reason", "epoch")]
     for key, ts, reason, epoch in zip(keys, times, *columns, strict=True):
         yield (ts, _FIRST, 0, Gap(key, ts, reason, epoch))
 
 
-def _lifecycle_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[Timed]:
+def _lifecycle_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[OrderedEvent]:
     columns = [_list(rows, name) for name in ("segment", "arrival", "ts_venue", "kind", "value")]
     for key, ts, segment, arrival, ts_venue, kind, value in zip(keys, times, *columns, strict=True):
         try:

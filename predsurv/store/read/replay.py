@@ -13,7 +13,15 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.store import manifest
 from predsurv.store.layout import NS_DAY, NS_HOUR, Dataset, Layout, date_of, ours, parse_file, partition_of
 from predsurv.store.manifest import SealedFile
-from predsurv.store.read.cursor import PLACE, DataFile, FileCursor, RowFilter, Timed, unlisted_source, windows
+from predsurv.store.read.cursor import (
+    RECEPTION_ORDER,
+    FileCursor,
+    OrderedEvent,
+    ReplayFile,
+    ReplayQuery,
+    file_from_footer,
+    windows,
+)
 
 _HOURLY: Final[tuple[Dataset, ...]] = ("deltas", "trades")
 _DAILY: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
@@ -30,7 +38,7 @@ def replay(
     file that is damaged.
     """
     reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
-    for event in recorded(Layout(data_dir), RowFilter(venue, start, end, instruments)):
+    for event in recorded(Layout(data_dir), ReplayQuery(venue, start, end, instruments)):
         if isinstance(event, Gap):
             if reasons.get(event.key) == event.reason:
                 continue  # the same gap, written in pieces
@@ -40,13 +48,13 @@ def replay(
         yield event
 
 
-def recorded(layout: Layout, wanted: RowFilter) -> Iterator[MarketEvent]:
+def recorded(layout: Layout, wanted: ReplayQuery) -> Iterator[MarketEvent]:
     """Yield as ``replay`` does, but the pieces of one gap each."""
     for _, _, _, event in _merge(_sources(layout, wanted), wanted):
         yield event
 
 
-def _merge(sources: Iterator[DataFile], wanted: RowFilter) -> Iterator[Timed]:
+def _merge(sources: Iterator[ReplayFile], wanted: ReplayQuery) -> Iterator[OrderedEvent]:
     """Merge files sorted by their first time, holding only those that overlap."""
     keys: dict[tuple[str, str], InstrumentKey] = {}
     active: list[FileCursor] = []
@@ -62,19 +70,19 @@ def _merge(sources: Iterator[DataFile], wanted: RowFilter) -> Iterator[Timed]:
         active = [cursor for cursor in active if not cursor.done]
 
 
-def _step(active: list[FileCursor], following: int | None) -> list[Timed]:
+def _step(active: list[FileCursor], following: int | None) -> list[OrderedEvent]:
     bounds = [following, *(cursor.horizon() for cursor in active)]
     before = min((bound for bound in bounds if bound is not None), default=None)
-    events: list[Timed] = []
+    events: list[OrderedEvent] = []
     for cursor in active:
         events += cursor.take(before)
-    events.sort(key=PLACE)
+    events.sort(key=RECEPTION_ORDER)
     return events
 
 
-def _sources(layout: Layout, wanted: RowFilter) -> Iterator[DataFile]:
+def _sources(layout: Layout, wanted: ReplayQuery) -> Iterator[ReplayFile]:
     """Yield the files with rows in the wanted time, by their first time, opening an hour's at once."""
-    waiting: list[DataFile] = []
+    waiting: list[ReplayFile] = []
     sealed: dict[str, SealedFile] = {}
     first = wanted.start // NS_HOUR * NS_HOUR
     for hour in range(first, wanted.end, NS_HOUR):
@@ -86,13 +94,13 @@ def _sources(layout: Layout, wanted: RowFilter) -> Iterator[DataFile]:
         waiting = [source for source in waiting if source.lo >= hour + NS_HOUR]
 
 
-def _lo(source: DataFile) -> int:
+def _lo(source: ReplayFile) -> int:
     return source.lo
 
 
 def _found(
-    layout: Layout, wanted: RowFilter, ts: int, sealed: Mapping[str, SealedFile], datasets: tuple[Dataset, ...]
-) -> Iterator[DataFile]:
+    layout: Layout, wanted: ReplayQuery, ts: int, sealed: Mapping[str, SealedFile], datasets: tuple[Dataset, ...]
+) -> Iterator[ReplayFile]:
     for dataset in datasets:
         folder = layout.folder(partition_of(dataset, wanted.venue, ts))
         for path in ours(folder.glob("*.parquet")):
@@ -100,8 +108,8 @@ def _found(
                 continue
             file = sealed.get(str(path.relative_to(layout.data_dir)))
             if file is None:
-                source, rows = unlisted_source(path, dataset)
+                source, rows = file_from_footer(path, dataset)
             else:
-                source, rows = DataFile(path, dataset, file.lo, file.hi, file.blake2b), file.rows
+                source, rows = ReplayFile(path, dataset, file.lo, file.hi, file.blake2b), file.rows
             if rows and source.lo < wanted.end and source.hi >= wanted.start:
                 yield from windows(source, rows)

@@ -96,7 +96,7 @@ def _expect_listed(layout: Layout, path: Path) -> None:
     partition, stamp = parse_file(path)
     if (layout.wal / segment_name(stamp.collector, stamp.segment)).exists() or not path.exists():
         return  # its manifest line is about to be written, or it was compacted just now
-    if end_of(partition) <= manifest.cutoff_of(layout.manifest):
+    if end_of(partition) <= manifest.read_cutoff(layout.manifest):
         return  # removed by retention, which was interrupted and goes on with its next turn
     name = layout.relative(path)
     if name not in manifest.read_by_path(layout.manifest) and name not in files_being_swapped(layout):

@@ -18,7 +18,7 @@ from predsurv.core.num import Price, Size
 from predsurv.core.text import sanitise
 from predsurv.state.book import Book
 from predsurv.store.layout import NS_HOUR, Layout, data_files, parse_file, start_of
-from predsurv.store.read.cursor import RowFilter
+from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.replay import recorded
 from predsurv.store.schema import level_columns, to_micros
 
@@ -71,7 +71,7 @@ def check_hour(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
 
 
 def _check(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
-    wanted = RowFilter(hour.venue, hour.start, hour.start + NS_HOUR, None, hour.collector)
+    wanted = ReplayQuery(hour.venue, hour.start, hour.start + NS_HOUR, None, hour.collector)
     books = _BookReplay(hour)
     snapshots = _snapshot_rows(layout, hour)
     row = next(snapshots, None)

@@ -17,10 +17,10 @@ from msgspec import Struct
 from predsurv.store import manifest
 from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
 from predsurv.store.layout import FOLDERS, NS_SECOND, Dataset, FileStamp, Layout, date_of, end_of, is_date, parse_file
-from predsurv.store.locks import publishing
+from predsurv.store.locks import publish_lock
 from predsurv.store.manifest import SealedFile
-from predsurv.store.remote import upload_journal as uploads
-from predsurv.store.remote.object_store import BucketStore, StoredObject, digest_of
+from predsurv.store.remote import upload_journal
+from predsurv.store.remote.object_store import Bucket, StoredObject, digest_of
 from predsurv.store.remote.upload_journal import UploadRecord, manifest_name
 
 AT_ONCE: Final = 8
@@ -53,8 +53,8 @@ Tell = Callable[[int, int, int], None]
 """Takes files fetched, files to fetch, and bytes fetched."""
 
 
-async def fetch(
-    bucket: BucketStore, layout: Layout, wanted: DownloadRequest, tell: Tell = lambda *_: None
+async def fetch_missing(
+    bucket: Bucket, layout: Layout, wanted: DownloadRequest, tell: Tell = lambda *_: None
 ) -> DownloadReport:
     """Fetch what ``wanted`` names and this folder lacks; safe to interrupt and to call again.
 
@@ -65,7 +65,7 @@ async def fetch(
     lacking = await _lacking(bucket, layout, wanted)
     segments = sorted({(stamp.collector, stamp.segment) for stamp in lacking.values()})
     texts = await _each(segments, lambda segment: _manifest(bucket, *segment))
-    sealed = {file.path: file for text in texts for file in manifest.lines(text)}
+    sealed = {file.path: file for text in texts for file in manifest.parse_lines(text)}
     files = [sealed[name] for name in lacking if name in sealed]
     size = await _bring(bucket, layout, [file for file in files if not (layout.data_dir / file.path).exists()], tell)
     await asyncio.to_thread(_remember, layout, files, dict(zip(segments, texts, strict=True)))
@@ -74,7 +74,7 @@ async def fetch(
     return DownloadReport(len(files), size, len(lacking) - len(files))
 
 
-async def days(bucket: BucketStore, venue: str | None = None) -> list[tuple[str, str]]:
+async def recorded_days(bucket: Bucket, venue: str | None = None) -> list[tuple[str, str]]:
     """Return the (date, venue) pairs of which the bucket has anything, oldest date first."""
     folder = FOLDERS["coverage"]
     found: list[tuple[str, str]] = []
@@ -84,7 +84,7 @@ async def days(bucket: BucketStore, venue: str | None = None) -> list[tuple[str,
     return sorted(found)
 
 
-async def contents(bucket: BucketStore) -> AsyncIterator[tuple[Dataset, str, StoredObject]]:
+async def data_objects(bucket: Bucket) -> AsyncIterator[tuple[Dataset, str, StoredObject]]:
     """Yield the dataset, the venue and the object of every data file in the bucket."""
     for dataset, folder in FOLDERS.items():
         async for each in bucket.list(folder):
@@ -95,10 +95,10 @@ async def contents(bucket: BucketStore) -> AsyncIterator[tuple[Dataset, str, Sto
             yield dataset, partition.venue, each
 
 
-async def _lacking(bucket: BucketStore, layout: Layout, wanted: DownloadRequest) -> dict[str, FileStamp]:
+async def _lacking(bucket: Bucket, layout: Layout, wanted: DownloadRequest) -> dict[str, FileStamp]:
     here = await asyncio.to_thread(lambda: {file.path for file in manifest.read(layout.manifest)})
-    replaced = await asyncio.to_thread(uploads.replaced, layout)
-    cutoff = manifest.cutoff_of(layout.manifest)
+    replaced = await asyncio.to_thread(upload_journal.replaced_files, layout)
+    cutoff = manifest.read_cutoff(layout.manifest)
     lacking: dict[str, FileStamp] = {}
     for prefix in _prefixes(wanted):
         async for each in bucket.list(prefix):
@@ -136,14 +136,14 @@ def _ours(layout: Layout, name: str, cutoff: int, wanted: DownloadRequest) -> Fi
     return stamp if same and asked and not removed and _VENUE.match(stamp.collector) else None
 
 
-async def _manifest(bucket: BucketStore, collector: str, segment: int) -> bytes:
+async def _manifest(bucket: Bucket, collector: str, segment: int) -> bytes:
     try:
         return await bucket.read(manifest_name(collector, segment))
     except FileNotFoundError:
         return b""  # the segment is still on its way up
 
 
-async def _bring(bucket: BucketStore, layout: Layout, files: Sequence[SealedFile], tell: Tell) -> int:
+async def _bring(bucket: Bucket, layout: Layout, files: Sequence[SealedFile], tell: Tell) -> int:
     size = done = 0
 
     async def one(numbered: tuple[int, SealedFile]) -> None:
@@ -158,7 +158,7 @@ async def _bring(bucket: BucketStore, layout: Layout, files: Sequence[SealedFile
     return size
 
 
-async def _place(bucket: BucketStore, layout: Layout, numbered: tuple[int, str], digest: str | None) -> int:
+async def _place(bucket: Bucket, layout: Layout, numbered: tuple[int, str], digest: str | None) -> int:
     """Fetch an object by way of staging, so that readers find it whole or not at all; return its bytes."""
     number, name = numbered
     staging = layout.staging("fetch")
@@ -174,7 +174,7 @@ async def _place(bucket: BucketStore, layout: Layout, numbered: tuple[int, str],
 
 
 def _publish(layout: Layout, draft: Path, target: Path) -> None:
-    with publishing(layout.state):
+    with publish_lock(layout.state):
         make_dirs(target.parent)
         replace(draft, target)
         sync_dir(target.parent)
@@ -192,17 +192,17 @@ def _remember(layout: Layout, files: Iterable[SealedFile], texts: dict[tuple[str
         text = texts[collector, segment]
         for file in group:
             upload = UploadRecord(file.path, file.blake2b, file.bytes)
-            dated[collector, uploads.date_of_file(file.path)].append(upload)
-        latest = max(uploads.date_of_file(file.path) for file in group)
+            dated[collector, upload_journal.date_of_file(file.path)].append(upload)
+        latest = max(upload_journal.date_of_file(file.path) for file in group)
         dated[collector, latest].append(UploadRecord(manifest_name(collector, segment), digest_of(text), len(text)))
     for (collector, date), lines in dated.items():
-        uploads.record(layout, collector, date, lines)
+        upload_journal.append(layout, collector, date, lines)
     for collector in {collector for collector, _ in groups}:
         own = [file for key, group in groups.items() if key[0] == collector for file in group]
-        manifest.record(layout.manifest, collector, [file for file in own if file.path not in listed])
+        manifest.append(layout.manifest, collector, [file for file in own if file.path not in listed])
 
 
-async def _universes(bucket: BucketStore, layout: Layout, wanted: DownloadRequest) -> None:
+async def _universes(bucket: Bucket, layout: Layout, wanted: DownloadRequest) -> None:
     """Fetch the universe of each wanted day and the newest one, where the bucket has another than this folder."""
     found = {}
     async for each in bucket.list("metadata" if wanted.venue is None else f"metadata/venue={wanted.venue}"):

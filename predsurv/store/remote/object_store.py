@@ -38,7 +38,7 @@ LISTING_BYTES: Final = 2_000_000
 _NO_BUCKET: Final = "<Code>NoSuchBucket</Code>"
 _REASON_CHARS: Final = 240
 
-Attempt = Literal["stored", "there"]
+PutResult = Literal["stored", "there"]
 
 
 class BucketLocation(Struct, frozen=True):
@@ -57,7 +57,7 @@ class StoredObject(Struct, frozen=True):
     modified: int
 
 
-def open_bucket(place: BucketLocation) -> "BucketStore":
+def open_bucket(place: BucketLocation) -> "Bucket":
     """Return the bucket at ``place``, connecting to nothing yet.
 
     Credentials come from the environment or the machine's role. Raises ConfigError when the library is not installed
@@ -93,10 +93,10 @@ def open_bucket(place: BucketLocation) -> "BucketStore":
     except BaseError as error:
         reason = f"{place.url} cannot be used: {_reason(error)}"
         raise ConfigError(f"{reason}; correct [object_store] or the AWS_ variables") from None
-    return BucketStore(store, place.url)
+    return Bucket(store, place.url)
 
 
-class BucketStore:
+class Bucket:
     """The objects under one URL. Whatever fails in a way that may pass is a TransientError within bounded time."""
 
     def __init__(self, store: "ObjectStore", url: str) -> None:
@@ -106,7 +106,7 @@ class BucketStore:
         self._obstore = obstore
         self._store = store
 
-    async def put_new(self, name: str, content: bytes, digest: str) -> Attempt:
+    async def put_new(self, name: str, content: bytes, digest: str) -> PutResult:
         """Store an object that never changes; "there" when it was stored before.
 
         Raises IntegrityError when the store has another one of this name.
@@ -126,7 +126,7 @@ class BucketStore:
             return "there"
         return "stored"
 
-    async def put(self, name: str, path: Path, digest: str) -> Attempt:
+    async def put(self, name: str, path: Path, digest: str) -> PutResult:
         """Store a file in place of an earlier object, "there" when that is the same; readers find one or the other."""
         with suppress(FileNotFoundError):
             if await self.digest(name) == digest:

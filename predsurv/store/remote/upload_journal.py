@@ -69,13 +69,13 @@ def date_of_file(name: str) -> str:
     return parse_file(Path(name))[0].date
 
 
-def batch(collector: str, segment: int, files: Iterable[SealedFile]) -> UploadBatch:
+def new_batch(collector: str, segment: int, files: Iterable[SealedFile]) -> UploadBatch:
     """Return a segment of which the bucket has nothing."""
     ordered = tuple(sorted(files, key=lambda file: file.path))
     return UploadBatch(collector, segment, ordered, ordered)
 
 
-def record(layout: Layout, collector: str, date: str, uploads: Iterable[UploadRecord]) -> None:
+def append(layout: Layout, collector: str, date: str, uploads: Iterable[UploadRecord]) -> None:
     """Append to the journal that the bucket has these objects of ``date``, durably; raises OSError."""
     text = b"".join(msgspec.json.encode(upload) + b"\n" for upload in uploads)
     make_dirs(layout.uploads, PRIVATE_DIR)
@@ -83,7 +83,7 @@ def record(layout: Layout, collector: str, date: str, uploads: Iterable[UploadRe
     sync_dir(layout.uploads)
 
 
-def uploaded(layout: Layout, collector: str) -> set[str]:
+def uploaded_names(layout: Layout, collector: str) -> set[str]:
     """Return the names that the bucket is known to have of ``collector``, without a line torn by a power cut."""
     names: set[str] = set()
     for path in _of(layout.uploads, collector):
@@ -95,16 +95,16 @@ def uploaded(layout: Layout, collector: str) -> set[str]:
     return names
 
 
-def owed(layout: Layout, collector: str) -> list[UploadBatch]:
+def pending_batches(layout: Layout, collector: str) -> list[UploadBatch]:
     """Return what ``collector`` has sealed for good and the bucket does not have whole, oldest first.
 
     A segment that the log still holds may be sealed again and is left out. So is a file made here from others of which
     the bucket has any: what it says is there already.
     """
-    known = uploaded(layout, collector)
+    known = uploaded_names(layout, collector)
     remade: set[str] = set()
     for path in _of(layout.manifest, collector):
-        for file in manifest.lines(path.read_bytes()):
+        for file in manifest.parse_lines(path.read_bytes()):
             if any(name in known or name in remade for name in file.replaces):
                 remade.add(file.path)
     unsealed = {path.name for path in segments_of(layout.wal, collector)}
@@ -113,7 +113,7 @@ def owed(layout: Layout, collector: str) -> list[UploadBatch]:
         segment = parse_file(Path(file.path))[1].segment
         if segment_name(collector, segment) not in unsealed and file.path not in remade:
             groups[segment].append(file)
-    batches = [batch(collector, segment, groups[segment]) for segment in sorted(groups)]
+    batches = [new_batch(collector, segment, groups[segment]) for segment in sorted(groups)]
     return [
         msgspec.structs.replace(each, missing=tuple(file for file in each.files if file.path not in known))
         for each in batches
@@ -121,17 +121,17 @@ def owed(layout: Layout, collector: str) -> list[UploadBatch]:
     ]
 
 
-def first_owed(layout: Layout) -> int | None:
+def earliest_pending(layout: Layout) -> int | None:
     """Return the earliest time (ns UTC) of any row that the bucket may not have, None when it has all."""
     collectors = {match["collector"] for path in layout.manifest.glob("*.jsonl") if (match := _named(path))}
-    times = (file.lo for name in collectors for each in owed(layout, name) for file in each.files)
+    times = (file.lo for name in collectors for each in pending_batches(layout, name) for file in each.files)
     return min(times, default=None)
 
 
-def replaced(layout: Layout) -> set[str]:
+def replaced_files(layout: Layout) -> set[str]:
     """Return the files of all collectors that others took the place of here."""
     paths = sorted(layout.manifest.glob("*.jsonl"))
-    return {name for path in paths for file in manifest.lines(path.read_bytes()) for name in file.replaces}
+    return {name for path in paths for file in manifest.parse_lines(path.read_bytes()) for name in file.replaces}
 
 
 def _of(folder: Path, collector: str) -> Iterator[Path]:

@@ -42,7 +42,7 @@ from predsurv.store.layout import (
     segment_name,
     segments_of,
 )
-from predsurv.store.locks import only_one, publishing
+from predsurv.store.locks import exclusive_lock, publish_lock
 from predsurv.store.manifest import SealedFile
 from predsurv.store.seal.merge import RowTransform, have_same_columns, keep_all, merge, segment_digests
 from predsurv.store.seal.parquet_writer import ParquetSink
@@ -135,7 +135,7 @@ def rewrite(
 
 
 def _compaction_lock(layout: Layout, collector: str) -> AbstractContextManager[None]:
-    return only_one(layout.merging(collector) / "lock", f"a compaction for collector {collector!r}")
+    return exclusive_lock(layout.merging(collector) / "lock", f"a compaction for collector {collector!r}")
 
 
 def mergeable_groups(
@@ -173,7 +173,7 @@ def complete_interrupted(layout: Layout, collector: str) -> None:
     home = layout.merging(collector)
     intent = home / "intent"
     if intent.exists():
-        with publishing(layout.state, alone=True):
+        with publish_lock(layout.state, exclusive=True):
             swaps = msgspec.json.decode(intent.read_bytes(), type=list[FolderSwap])
             done = [swap for swap in swaps if (layout.data_dir / swap.merged.path).exists()]
             _record_swaps(layout, collector, done)
@@ -281,7 +281,7 @@ def _swap(layout: Layout, collector: str, swaps: Sequence[FolderSwap], options: 
     options.at("intend")
     write_whole(home / "intent", msgspec.json.encode(swaps))
     options.at("intended")
-    with publishing(layout.state, alone=True):
+    with publish_lock(layout.state, exclusive=True):
         for swap in swaps:
             _link_other_files(layout, home / swap.draft, swap)
         for number, swap in enumerate(swaps):
@@ -311,7 +311,7 @@ def _record_swaps(layout: Layout, collector: str, done: Sequence[FolderSwap]) ->
         sync_dir(parent)
     if done:
         sync_dir(layout.merging(collector))
-        manifest.record(layout.manifest, collector, [swap.merged for swap in done])
+        manifest.append(layout.manifest, collector, [swap.merged for swap in done])
 
 
 def _sum_reports(one: CompactReport, other: CompactReport) -> CompactReport:

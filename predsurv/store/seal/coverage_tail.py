@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
-from predsurv.store.layout import Layout, Partition, dataset_files, date_of, ours, parse_file
+from predsurv.store.layout import Layout, Partition, date_of, day_files, ours, parse_file
 
 
 class SealedInterval(NamedTuple):
@@ -92,7 +92,7 @@ def covered_time(layout: Layout, venue: VenueName, date: str) -> int:
     An unreadable file counts as 0.
     """
     total = 0
-    for path in dataset_files(layout.data_dir, "coverage", venue, date):
+    for path in day_files(layout.data_dir, "coverage", venue, date):
         columns = ["start", "end", "state"]
         try:
             table: Any = pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)

@@ -60,7 +60,7 @@ Epilogue = Callable[[ResumeState], Sequence[Record]]
 def recover(
     layout: Layout, collector: str, clock: Clock, options: SealOptions = DEFAULTS, epilogue: Epilogue | None = None
 ) -> RecoveryReport:
-    """Seal the segments that ``collector`` left, oldest first; call with its DataLock held.
+    """Seal the segments that ``collector`` left, oldest first; call with its CollectorLock held.
 
     ``epilogue`` is asked for records to add to the newest one, such as the coverage that ends in a
     ``crash`` gap: they become durable in the same instant in which the segment is forgotten, so a

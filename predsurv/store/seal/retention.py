@@ -34,8 +34,8 @@ from predsurv.store.layout import (
     parse_file,
     segment_name,
 )
-from predsurv.store.locks import only_one, publishing
-from predsurv.store.remote.upload_journal import first_owed
+from predsurv.store.locks import exclusive_lock, publish_lock
+from predsurv.store.remote.upload_journal import earliest_pending
 from predsurv.store.schema import TIME
 from predsurv.store.seal.compact import CompactOptions, rewrite
 from predsurv.store.wal.segment import opened_at
@@ -71,12 +71,12 @@ def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireRepor
     when another call runs, TransientError when the disk refuses.
     """
     try:
-        with only_one(layout.state / "retention", "removing old data"):
-            before = manifest.cutoff_of(layout.manifest)
+        with exclusive_lock(layout.state / "retention", "removing old data"):
+            before = manifest.read_cutoff(layout.manifest)
             cutoff = max(before, _cutoff(layout, clock.now(), policy))
             if cutoff > before:
                 policy.at("intend")
-                manifest.cut_off(layout.manifest, cutoff)
+                manifest.set_cutoff(layout.manifest, cutoff)
             return _remove(layout, cutoff, policy) if cutoff else ExpireReport()
     except OSError as error:
         raise TransientError(f"cannot remove old data from {layout.data_dir}: {error}") from error
@@ -87,7 +87,7 @@ def _cutoff(layout: Layout, now: int, policy: RetentionPolicy) -> int:
     old = now - policy.max_age if policy.max_age else 0
     full = _first_that_fits(layout, policy.max_bytes) if policy.max_bytes else 0
     unsealed = [opened for path in layout.wal.glob("*.db") if (opened := opened_at(path)) is not None]
-    owed = first_owed(layout) if policy.uploaded else None
+    owed = earliest_pending(layout) if policy.uploaded else None
     return min(max(old, full), now, *unsealed, *(() if owed is None else (owed,))) // NS_HOUR * NS_HOUR
 
 
@@ -117,7 +117,7 @@ def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireRepor
     make_dirs(layout.expired, PRIVATE_DIR)
     for number, folder in enumerate(sorted(folders)):
         policy.at(f"take out {number}")
-        with publishing(layout.state, alone=True):
+        with publish_lock(layout.state, exclusive=True):
             gone.update(_take_out(folder, _free_name(layout.expired)))
     _trim_coverage(layout, cutoff, policy)
     policy.at("delete")

@@ -17,11 +17,10 @@ from msgspec import Struct
 from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
-from predsurv.store import allocator, manifest
-from predsurv.store import disk_reserve as ballast
+from predsurv.store import allocator, disk_reserve, manifest
 from predsurv.store.files import PRIVATE_DIR, clear_dir, make_dirs, replace, sync_dir
 from predsurv.store.layout import Dataset, FileStamp, Layout, parse_file, parse_segment, segment_name, stamp_time
-from predsurv.store.locks import publishing
+from predsurv.store.locks import publish_lock
 from predsurv.store.manifest import SealedFile
 from predsurv.store.retraction import retract
 from predsurv.store.seal.coverage_tail import last_sealed_times
@@ -44,7 +43,7 @@ class SealOptions(Struct, frozen=True):
 
     levels: int = 10
     compression: int = 2
-    ballast: int = 0
+    reserve_bytes: int = 0
     epilogue: Callable[[SegmentInfo, SegmentContents], Sequence[Record]] | None = None
     rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)
     at: Callable[[str], None] = lambda _step: None
@@ -85,12 +84,12 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
     try:
         report = _outcome(path, layout, options)
     except OSError as error:
-        if not ballast.give_up(layout):
+        if not disk_reserve.release(layout):
             raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
         return seal_segment(path, layout, clock, options)
-    allocator.give_back()
-    if options.ballast:
-        ballast.keep(layout, options.ballast)
+    allocator.release_memory()
+    if options.reserve_bytes:
+        disk_reserve.allocate(layout, options.reserve_bytes)
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)
 
 
@@ -179,10 +178,10 @@ def _write_files(
             draft = staging / f"{number:04d}-{target.name}"
             staged.append((draft, target, _stage(draft, target.relative_to(layout.data_dir), each, options)))
         files = tuple(file for _, _, file in staged)
-        with publishing(layout.state):
+        with publish_lock(layout.state):
             _publish(staged, options)
             options.at("manifest")
-            manifest.record(layout.manifest, stamp.collector, files)
+            manifest.append(layout.manifest, stamp.collector, files)
     except OSError:
         clear_dir(staging)
         raise

@@ -227,7 +227,7 @@ class WriteAheadLog:
     was flushed survive a power cut. ``rotate`` closes the segment, for sealing, and opens the next. All
     are safe from any thread; ``sync`` and the slow parts of ``rotate`` (about 0.1 s) do not block
     ``append`` or ``flush``, so call them in a worker. The facts returned must be acted on. Hold a
-    ``DataLock`` and run ``recover`` before making one.
+    ``CollectorLock`` and run ``recover`` before making one.
     """
 
     def __init__(self, state_dir: Path, collector: str, clock: Clock) -> None:

@@ -14,7 +14,7 @@ import ctypes, sys, threading
 from predsurv.store import allocator
 
 if sys.argv[2] == "settled":
-    allocator.settle()
+    allocator.limit_heaps()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = libc.fopen.restype = ctypes.c_void_p
 barrier = threading.Barrier(8)
@@ -49,5 +49,5 @@ def test_threads_share_few_heaps(tmp_path: Path) -> None:
 
 
 def test_giving_back_is_harmless_at_any_time() -> None:
-    allocator.give_back()
-    allocator.give_back()
+    allocator.release_memory()
+    allocator.release_memory()

@@ -15,7 +15,7 @@ from predsurv.store.layout import (
     FileStamp,
     Layout,
     Partition,
-    dataset_files,
+    day_files,
     parse_file,
     parse_segment,
     partition_of,
@@ -103,6 +103,6 @@ def test_files_of_a_day_are_found(tmp_path: Path) -> None:
             path = layout.file(partition_of(dataset, venue, ts), FileStamp(stamp_time(ts), "c0", number))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    assert [parse_file(path)[1].segment for path in dataset_files(tmp_path, "deltas", venue, "2027-01-15")] == [0, 1]
-    assert [parse_file(path)[1].segment for path in dataset_files(tmp_path, "coverage", venue, "2027-01-15")] == [0, 1]
-    assert dataset_files(tmp_path, "trades", venue, "2027-01-15") == []
+    assert [parse_file(path)[1].segment for path in day_files(tmp_path, "deltas", venue, "2027-01-15")] == [0, 1]
+    assert [parse_file(path)[1].segment for path in day_files(tmp_path, "coverage", venue, "2027-01-15")] == [0, 1]
+    assert day_files(tmp_path, "trades", venue, "2027-01-15") == []

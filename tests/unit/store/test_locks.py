@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from predsurv.core.errors import ConfigError, SafetyError
-from predsurv.store.locks import DataLock
+from predsurv.store.locks import CollectorLock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from predsurv.store.locks import DataLock
-DataLock(Path(sys.argv[1]), "c0").acquire()
+from predsurv.store.locks import CollectorLock
+CollectorLock(Path(sys.argv[1]), "c0").acquire()
 print("held", flush=True)
 time.sleep(60)
 """
@@ -23,19 +23,19 @@ time.sleep(60)
 
 def test_a_second_writer_is_refused_with_the_next_step(tmp_path: Path) -> None:
     refusal = rf"process {os.getpid()}\).*another collector\.id"
-    with DataLock(tmp_path / "state", "c0"), pytest.raises(SafetyError, match=refusal):
-        DataLock(tmp_path / "state", "c0").acquire()
-    with DataLock(tmp_path / "state", "c0"):
+    with CollectorLock(tmp_path / "state", "c0"), pytest.raises(SafetyError, match=refusal):
+        CollectorLock(tmp_path / "state", "c0").acquire()
+    with CollectorLock(tmp_path / "state", "c0"):
         pass
 
 
 def test_another_collector_may_write(tmp_path: Path) -> None:
-    with DataLock(tmp_path / "state", "c0"), DataLock(tmp_path / "state", "c1"):
+    with CollectorLock(tmp_path / "state", "c0"), CollectorLock(tmp_path / "state", "c1"):
         pass
 
 
 def test_release_may_be_repeated(tmp_path: Path) -> None:
-    lock = DataLock(tmp_path / "state", "c0")
+    lock = CollectorLock(tmp_path / "state", "c0")
     lock.acquire()
     lock.release()
     lock.release()
@@ -43,7 +43,7 @@ def test_release_may_be_repeated(tmp_path: Path) -> None:
 
 def test_an_unsafe_name_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
-        DataLock(tmp_path, "../c0")
+        CollectorLock(tmp_path, "../c0")
 
 
 def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
@@ -52,10 +52,10 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with pytest.raises(SafetyError, match=f"process {holder.pid}"):
-            DataLock(tmp_path, "c0").acquire()
+            CollectorLock(tmp_path, "c0").acquire()
         holder.send_signal(signal.SIGKILL)
     finally:
         holder.kill()
         holder.communicate()
-    with DataLock(tmp_path, "c0"):
+    with CollectorLock(tmp_path, "c0"):
         pass

@@ -13,22 +13,22 @@ def sealed(day: int, rows: int) -> SealedFile:
 
 
 def test_the_latest_line_of_a_file_counts(tmp_path: Path) -> None:
-    manifest.record(tmp_path, "c0", [sealed(15, 1), sealed(16, 2)])
-    manifest.record(tmp_path, "c0", [sealed(15, 3)])
+    manifest.append(tmp_path, "c0", [sealed(15, 1), sealed(16, 2)])
+    manifest.append(tmp_path, "c0", [sealed(15, 3)])
     assert list(manifest.read(tmp_path)) == [sealed(15, 3), sealed(16, 2)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c0-2027-01-15.jsonl", "c0-2027-01-16.jsonl"]
 
 
 def test_a_torn_line_spoils_no_other(tmp_path: Path) -> None:
-    manifest.record(tmp_path, "c0", [sealed(15, 1)])
+    manifest.append(tmp_path, "c0", [sealed(15, 1)])
     path = tmp_path / "c0-2027-01-15.jsonl"
     path.write_bytes(path.read_bytes() + b'{"path": "tr')
-    manifest.record(tmp_path, "c0", [sealed(15, 2)])
+    manifest.append(tmp_path, "c0", [sealed(15, 2)])
     assert list(manifest.read(tmp_path)) == [sealed(15, 2)]
 
 
 def test_nothing_sealed_writes_nothing(tmp_path: Path) -> None:
-    manifest.record(tmp_path / "none", "c0", [])
+    manifest.append(tmp_path / "none", "c0", [])
     assert not (tmp_path / "none").exists()
     assert list(manifest.read(tmp_path / "none")) == []
 

@@ -23,7 +23,7 @@ from predsurv.store.universe import (
     read_universe,
     to_line,
     to_market,
-    universes,
+    universe_files,
 )
 
 MOCK = VenueName("mock")
@@ -197,14 +197,14 @@ def test_the_newest_universe_is_found(tmp_path: Path) -> None:
 
 
 def test_the_files_of_a_venue_by_date(tmp_path: Path) -> None:
-    assert universes(tmp_path, MOCK) == {}
+    assert universe_files(tmp_path, MOCK) == {}
     path = write(tmp_path, MINIMAL)
     for name in ("date=2027-01-02", "date=2027-01-02 (copy)"):
         other = path.parent.parent / name / path.name
         other.parent.mkdir()
         other.write_bytes(b"")
-    assert list(universes(tmp_path, MOCK)) == ["2027-01-02", "2027-01-15"]
-    assert universes(tmp_path, MOCK)["2027-01-15"] == path
+    assert list(universe_files(tmp_path, MOCK)) == ["2027-01-02", "2027-01-15"]
+    assert universe_files(tmp_path, MOCK)["2027-01-15"] == path
 
 
 @pytest.mark.parametrize(

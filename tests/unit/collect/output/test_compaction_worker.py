@@ -11,7 +11,7 @@ from predsurv.collect.output.compaction_worker import merge_apart
 from predsurv.core.errors import SafetyError, TransientError
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, data_files
-from predsurv.store.locks import only_one
+from predsurv.store.locks import exclusive_lock
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 from tests.kit.recorder_samples import A, book
@@ -38,7 +38,7 @@ def test_an_hour_is_merged_in_another_process(layout: Layout) -> None:
 
 
 def test_what_went_wrong_there_is_raised_here(layout: Layout) -> None:
-    with only_one(layout.merging("c0") / "lock", "a test"), pytest.raises(SafetyError, match="wait for it"):
+    with exclusive_lock(layout.merging("c0") / "lock", "a test"), pytest.raises(SafetyError, match="wait for it"):
         merge_apart(layout, "c0", 3, Event())
 
 

@@ -13,7 +13,7 @@ from predsurv.collect.resume.checkpoint_file import find_notes
 from predsurv.core.errors import IntegrityError
 from predsurv.core.records import Coverage
 from predsurv.net.clock import ManualClock
-from predsurv.store.layout import Layout, dataset_files, date_of, segments_of
+from predsurv.store.layout import Layout, date_of, day_files, segments_of
 from predsurv.store.seal.seal import SealOptions
 from predsurv.store.wal.log import LogPaused
 from predsurv.store.wal.segment import SegmentWriter
@@ -143,7 +143,7 @@ async def damaged(tmp_path: Path, writer: LogWriter) -> None:
 
 def claims(tmp_path: Path) -> list[tuple[int, int, str]]:
     """The seconds of what is claimed."""
-    (path,) = dataset_files(tmp_path, "coverage", A.venue, date_of(START))
+    (path,) = day_files(tmp_path, "coverage", A.venue, date_of(START))
     table = pq.read_table(path, partitioning=None)
     starts, ends = ([(at - START) // S for at in table[name].cast("int64").to_pylist()] for name in ("start", "end"))
     return list(zip(starts, ends, table["reason"].to_pylist(), strict=True))

@@ -15,15 +15,15 @@ from predsurv.net.clock import ManualClock
 from predsurv.store import manifest
 from predsurv.store.layout import Layout
 from predsurv.store.manifest import SealedFile
-from predsurv.store.remote import upload_journal as uploads
-from predsurv.store.remote.object_store import Attempt, BucketStore, digest_of
+from predsurv.store.remote import upload_journal
+from predsurv.store.remote.object_store import Bucket, PutResult, digest_of
 from predsurv.store.seal.seal import SealReport
 from tests.kit.recorder_samples import START, S
 
 VENUE = VenueName("mock")
 
 
-class ShakyBucket(BucketStore):
+class ShakyBucket(Bucket):
     """One that is down, or never answers, while it is told to be."""
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class ShakyBucket(BucketStore):
         self.mute = False
         self.put: list[str] = []  # type: ignore[assignment]
 
-    async def put_new(self, name: str, content: bytes, digest: str) -> Attempt:
+    async def put_new(self, name: str, content: bytes, digest: str) -> PutResult:
         self.put.append(name)
         if self.mute:
             await asyncio.Event().wait()
@@ -58,11 +58,11 @@ def sealed(layout: Layout, segment: int) -> SealReport:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(f"{segment}".encode())
     file = SealedFile(name, 1, START, START, path.stat().st_size, manifest.digest(path))
-    manifest.record(layout.manifest, "c0", [file])
+    manifest.append(layout.manifest, "c0", [file])
     return SealReport(f"c0-{segment:012d}.db", files=(file,))
 
 
-def up(layout: Layout, bucket: BucketStore) -> Uploader:
+def up(layout: Layout, bucket: Bucket) -> Uploader:
     return Uploader(layout, "c0", ManualClock(START), bucket)
 
 
@@ -79,7 +79,7 @@ async def test_the_oldest_goes_first_and_its_manifest_last(layout: Layout, bucke
         f"00000000000{n}.{kind}" for n in (1, 3, 4) for kind in ("parquet", "jsonl")
     ]
     assert (work.vitals.waiting, work.vitals.bytes, work.vitals.failures) == (0, 3, 0)
-    assert uploads.owed(layout, "c0") == []
+    assert upload_journal.pending_batches(layout, "c0") == []
 
 
 async def test_of_a_long_backlog_a_part_is_kept_in_mind(
@@ -94,7 +94,7 @@ async def test_of_a_long_backlog_a_part_is_kept_in_mind(
     work.add(sealed(layout, 4))
     for _ in range(3):
         await work.finish(20)
-    assert [each.segment for each in uploads.owed(layout, "c0")] == [1]
+    assert [each.segment for each in upload_journal.pending_batches(layout, "c0")] == [1]
     assert work.vitals.waiting == 0
 
 
@@ -107,7 +107,7 @@ async def test_a_damaged_or_missing_file_is_left_out_and_the_rest_goes(
     work = up(layout, bucket)
     with caplog.at_level(logging.WARNING):
         await work.finish(20)
-    assert [each.segment for each in uploads.owed(layout, "c0")] == [1, 2]
+    assert [each.segment for each in upload_journal.pending_batches(layout, "c0")] == [1, 2]
     assert (work.vitals.failures, work.vitals.refused) == (2, False)
     assert [line.getMessage().partition(" ")[2][:12] for line in caplog.records] == ["is not what ", "is gone and "]
 
@@ -200,25 +200,25 @@ async def test_what_was_looked_up_in_vain_is_looked_up_again(
         raise OSError("unreadable")
 
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "owed", unreadable)
+        patch.setattr(upload_journal, "pending_batches", unreadable)
         await work.finish(20)
     assert work.vitals.trouble == "unreadable"
     await work.finish(20)
-    assert uploads.owed(layout, "c0") == []
+    assert upload_journal.pending_batches(layout, "c0") == []
 
 
 async def test_what_is_sealed_while_it_is_looked_up_is_not_forgotten(
     layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = up(layout, bucket)
-    found = uploads.owed
+    found = upload_journal.pending_batches
 
-    def late(*_: object) -> list[uploads.UploadBatch]:
+    def late(*_: object) -> list[upload_journal.UploadBatch]:
         before = found(layout, "c0")
         work.add(sealed(layout, 1))
         return before
 
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "owed", late)
+        patch.setattr(upload_journal, "pending_batches", late)
         await work.finish(20)
-    assert uploads.owed(layout, "c0") == []
+    assert upload_journal.pending_batches(layout, "c0") == []

@@ -24,7 +24,7 @@ from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import NS_HOUR, Layout
-from predsurv.store.read import cursor as cursors
+from predsurv.store.read import cursor
 from predsurv.store.read.replay import replay
 from predsurv.store.schema import EXACT_MAX
 from predsurv.store.seal.seal import seal_segment
@@ -125,7 +125,7 @@ def change(n: int, ts: int, size: int = 1) -> BookDelta:
 
 
 def test_a_file_longer_than_a_step_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cursors, "STEP_ROWS", 4)
+    monkeypatch.setattr(cursor, "STEP_ROWS", 4)
     books = [BookSnapshot(KEYS[0], NOON + 50, None, 1, None, ((Price(2), Size(1)), (Price(1), Size(1))), ())] * 5
     records: list[Record] = [*(change(n % 4, NOON + n // 10, n) for n in range(100)), *books]
     record(tmp_path, records[:60], records[60:])
@@ -195,6 +195,6 @@ def test_no_flipped_bit_is_read_as_a_wrong_number(tmp_path: Path, records: Calla
 
 def test_a_file_of_another_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(tmp_path, [change(0, NOON)])
-    monkeypatch.setattr(cursors, "SCHEMA_VERSION", "2")
+    monkeypatch.setattr(cursor, "SCHEMA_VERSION", "2")
     with pytest.raises(IntegrityError, match="schema version 2"):
         read(tmp_path)

@@ -14,10 +14,9 @@ from predsurv.net.clock import ManualClock
 from predsurv.store import manifest
 from predsurv.store.layout import NS_DAY, NS_HOUR, Layout
 from predsurv.store.manifest import SealedFile
-from predsurv.store.remote import download as fetching
-from predsurv.store.remote import upload_journal as uploads
-from predsurv.store.remote.download import DownloadReport, DownloadRequest, fetch
-from predsurv.store.remote.object_store import BucketStore, digest_of
+from predsurv.store.remote import download, upload_journal
+from predsurv.store.remote.download import DownloadReport, DownloadRequest, fetch_missing
+from predsurv.store.remote.object_store import Bucket, digest_of
 from predsurv.store.seal.retention import RetentionPolicy, expire
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
@@ -29,8 +28,8 @@ UNIVERSE = f"metadata/venue=mock/date={DATE}/universe.jsonl"
 
 
 @pytest.fixture
-def bucket() -> BucketStore:
-    return BucketStore(MemoryStore(), "s3://b/p")
+def bucket() -> Bucket:
+    return Bucket(MemoryStore(), "s3://b/p")
 
 
 @pytest.fixture
@@ -49,8 +48,8 @@ def reader(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "reader")
 
 
-async def upload(bucket: BucketStore, layout: Layout, *, whole: bool = True) -> None:
-    for batch in uploads.owed(layout, "c0"):
+async def upload(bucket: Bucket, layout: Layout, *, whole: bool = True) -> None:
+    for batch in upload_journal.pending_batches(layout, "c0"):
         for file in batch.files:
             await bucket.put_new(file.path, (layout.data_dir / file.path).read_bytes(), file.blake2b)
         if whole:
@@ -65,48 +64,48 @@ def here(layout: Layout) -> dict[str, str]:
 
 
 async def test_a_reader_gets_what_was_sealed_and_nothing_twice(
-    bucket: BucketStore, recorded: Layout, reader: Layout
+    bucket: Bucket, recorded: Layout, reader: Layout
 ) -> None:
     await upload(bucket, recorded)
     told: list[tuple[int, int, int]] = []
-    fetched = await fetch(bucket, reader, DownloadRequest(), lambda *each: told.append(each))
+    fetched = await fetch_missing(bucket, reader, DownloadRequest(), lambda *each: told.append(each))
     assert here(reader) == here(recorded)
     assert (fetched.files, fetched.incomplete) == (len(here(recorded)), 0)
     assert fetched.bytes == sum(path.stat().st_size for path in reader.data_dir.rglob("*.parquet"))
     assert told[0] == (0, fetched.files, 0)
     assert told[-1] == (fetched.files, fetched.files, fetched.bytes)
     assert {file.path: file.blake2b for file in manifest.read(reader.manifest)} == here(recorded)
-    assert uploads.owed(reader, "c0") == [], "what came from the bucket never goes there"
-    assert await fetch(bucket, reader, DownloadRequest()) == DownloadReport()
-    assert await fetch(bucket, recorded, DownloadRequest()) == DownloadReport()
+    assert upload_journal.pending_batches(reader, "c0") == [], "what came from the bucket never goes there"
+    assert await fetch_missing(bucket, reader, DownloadRequest()) == DownloadReport()
+    assert await fetch_missing(bucket, recorded, DownloadRequest()) == DownloadReport()
     assert not list(reader.staging("fetch").iterdir())
 
 
-async def test_only_what_is_wanted_comes(bucket: BucketStore, recorded: Layout, reader: Layout) -> None:
+async def test_only_what_is_wanted_comes(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
     await upload(bucket, recorded)
     for nothing in (
         DownloadRequest(venue="kalshi"),
         DownloadRequest(venue="../x"),
         DownloadRequest(dates=["2027-01-14"], venue="mock"),
     ):
-        assert await fetch(bucket, reader, nothing) == DownloadReport()
-    await fetch(bucket, reader, DownloadRequest(venue="mock", dates=[DATE], datasets=("coverage",)))
+        assert await fetch_missing(bucket, reader, nothing) == DownloadReport()
+    await fetch_missing(bucket, reader, DownloadRequest(venue="mock", dates=[DATE], datasets=("coverage",)))
     assert {name.partition("/")[0] for name in here(reader)} == {"coverage"}
-    await fetch(bucket, reader, DownloadRequest(venue="mock"))
+    await fetch_missing(bucket, reader, DownloadRequest(venue="mock"))
     assert here(reader) == here(recorded)
 
 
-async def test_a_segment_comes_when_it_is_there_whole(bucket: BucketStore, recorded: Layout, reader: Layout) -> None:
+async def test_a_segment_comes_when_it_is_there_whole(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
     await upload(bucket, recorded, whole=False)
-    assert await fetch(bucket, reader, DownloadRequest()) == DownloadReport(incomplete=len(here(recorded)))
+    assert await fetch_missing(bucket, reader, DownloadRequest()) == DownloadReport(incomplete=len(here(recorded)))
     assert here(reader) == {}
     await upload(bucket, recorded)
-    await fetch(bucket, reader, DownloadRequest())
+    await fetch_missing(bucket, reader, DownloadRequest())
     assert here(reader) == here(recorded)
 
 
 async def test_an_interrupted_fetch_is_completed(
-    bucket: BucketStore, recorded: Layout, reader: Layout, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket, recorded: Layout, reader: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await upload(bucket, recorded)
 
@@ -114,11 +113,11 @@ async def test_an_interrupted_fetch_is_completed(
         raise KeyError("died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(fetching, "_remember", die)
+        patch.setattr(download, "_remember", die)
         with pytest.raises(KeyError):
-            await fetch(bucket, reader, DownloadRequest())
+            await fetch_missing(bucket, reader, DownloadRequest())
     assert list(manifest.read(reader.manifest)) == []
-    assert (await fetch(bucket, reader, DownloadRequest())).bytes == 0
+    assert (await fetch_missing(bucket, reader, DownloadRequest())).bytes == 0
     assert {file.path for file in manifest.read(reader.manifest)} == set(here(recorded))
 
 
@@ -136,86 +135,82 @@ async def test_an_interrupted_fetch_is_completed(
     ],
 )
 def test_names_that_are_not_ours_are_passed_over(reader: Layout, name: str) -> None:
-    assert fetching._ours(reader, name, 0, DownloadRequest()) is None
+    assert download._ours(reader, name, 0, DownloadRequest()) is None
 
 
-async def test_a_stranger_in_the_bucket_is_left_there(bucket: BucketStore, recorded: Layout, reader: Layout) -> None:
+async def test_a_stranger_in_the_bucket_is_left_there(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
     await upload(bucket, recorded)
     for name in ("coverage/readme.txt", f"coverage/venue=mock/date={DATE}/x.parquet", "metadata/venue=mock/x.jsonl"):
         await bucket.put_new(name, b"x", digest_of(b"x"))
-    await fetch(bucket, reader, DownloadRequest(universe=True))
+    await fetch_missing(bucket, reader, DownloadRequest(universe=True))
     assert here(reader) == here(recorded)
-    assert len([each async for each in fetching.contents(bucket)]) == len(here(recorded))
-    assert await fetching.days(bucket) == await fetching.days(bucket, "mock") == [(DATE, "mock")]
+    assert len([each async for each in download.data_objects(bucket)]) == len(here(recorded))
+    assert await download.recorded_days(bucket) == await download.recorded_days(bucket, "mock") == [(DATE, "mock")]
 
 
 async def test_an_object_that_is_not_what_its_manifest_says_does_not_come(
-    bucket: BucketStore, recorded: Layout, reader: Layout
+    bucket: Bucket, recorded: Layout, reader: Layout
 ) -> None:
-    first, *_ = uploads.owed(recorded, "c0")
+    first, *_ = upload_journal.pending_batches(recorded, "c0")
     await bucket.put_new(first.files[0].path, b"other", digest_of(b"other"))
     await bucket.put_new(first.name, first.text, digest_of(first.text))
     with pytest.raises(IntegrityError, match="its digest is another"):
-        await fetch(bucket, reader, DownloadRequest())
+        await fetch_missing(bucket, reader, DownloadRequest())
     assert here(reader) == {}
 
 
-async def test_a_manifest_names_no_file_that_was_not_listed(
-    bucket: BucketStore, recorded: Layout, reader: Layout
-) -> None:
-    first, *_ = uploads.owed(recorded, "c0")
+async def test_a_manifest_names_no_file_that_was_not_listed(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
+    first, *_ = upload_journal.pending_batches(recorded, "c0")
     evil = SealedFile("../../evil", 1, 1, 1, 1, digest_of(b"x"))
     text = first.text + msgspec.json.encode(evil) + b"\n"
     for file in first.files:
         await bucket.put_new(file.path, (recorded.data_dir / file.path).read_bytes(), file.blake2b)
     await bucket.put_new(first.name, text, digest_of(text))
-    await fetch(bucket, reader, DownloadRequest())
+    await fetch_missing(bucket, reader, DownloadRequest())
     assert here(reader).keys() == {file.path for file in first.files}
     assert evil.path not in {file.path for file in manifest.read(reader.manifest)}
 
 
 async def test_what_retention_removed_here_stays_away_unless_its_day_is_asked_for(
-    bucket: BucketStore, recorded: Layout
+    bucket: Bucket, recorded: Layout
 ) -> None:
     await upload(bucket, recorded)
-    for batch in uploads.owed(recorded, "c0"):
-        done = [uploads.UploadRecord(file.path, file.blake2b, file.bytes) for file in batch.files]
-        uploads.record(recorded, "c0", batch.date, [*done, uploads.UploadRecord(batch.name, "d", 1)])
+    for batch in upload_journal.pending_batches(recorded, "c0"):
+        done = [upload_journal.UploadRecord(file.path, file.blake2b, file.bytes) for file in batch.files]
+        upload_journal.append(recorded, "c0", batch.date, [*done, upload_journal.UploadRecord(batch.name, "d", 1)])
     before = here(recorded)
     clock = ManualClock(NOON + 2 * NS_HOUR)
     expire(recorded, clock, RetentionPolicy(max_age=NS_HOUR, uploaded=True))
     trimmed = here(recorded)
     assert len(trimmed) < len(before)
-    assert await fetch(bucket, recorded, DownloadRequest()) == DownloadReport()
-    assert await fetch(bucket, recorded, DownloadRequest(venue="mock", dates=[DATE])) == DownloadReport(), (
+    assert await fetch_missing(bucket, recorded, DownloadRequest()) == DownloadReport()
+    assert await fetch_missing(bucket, recorded, DownloadRequest(venue="mock", dates=[DATE])) == DownloadReport(), (
         "its coverage was trimmed"
     )
     assert here(recorded) == trimmed
     expire(recorded, ManualClock(NOON + 2 * NS_DAY), RetentionPolicy(max_age=NS_HOUR, uploaded=True))
     assert here(recorded) == {}
-    assert await fetch(bucket, recorded, DownloadRequest()) == DownloadReport()
-    await fetch(bucket, recorded, DownloadRequest(venue="mock", dates=[DATE]))
+    assert await fetch_missing(bucket, recorded, DownloadRequest()) == DownloadReport()
+    await fetch_missing(bucket, recorded, DownloadRequest(venue="mock", dates=[DATE]))
     assert here(recorded) == before
 
 
-async def test_the_newest_universe_comes_and_that_of_the_day(
-    bucket: BucketStore, reader: Layout, tmp_path: Path
-) -> None:
+async def test_the_newest_universe_comes_and_that_of_the_day(bucket: Bucket, reader: Layout, tmp_path: Path) -> None:
     for date in ("2027-01-13", "2027-01-14", DATE):
         await bucket.put_new(f"metadata/venue=mock/date={date}/universe.jsonl", date.encode(), digest_of(date.encode()))
-    await fetch(bucket, reader, DownloadRequest(venue="mock", dates=["2027-01-13"], universe=True))
+    await fetch_missing(bucket, reader, DownloadRequest(venue="mock", dates=["2027-01-13"], universe=True))
     found = {path.parent.name: path.read_text() for path in reader.data_dir.rglob("universe.jsonl")}
     assert found == {"date=2027-01-13": "2027-01-13", f"date={DATE}": DATE}
 
 
-async def test_a_newer_universe_replaces_ours_and_an_older_does_not(bucket: BucketStore, reader: Layout) -> None:
+async def test_a_newer_universe_replaces_ours_and_an_older_does_not(bucket: Bucket, reader: Layout) -> None:
     await bucket.put_new(UNIVERSE, b"theirs", digest_of(b"theirs"))
     path = reader.data_dir / UNIVERSE
     path.parent.mkdir(parents=True)
     path.write_bytes(b"ours")
     newer = path.stat().st_mtime_ns
-    await fetch(bucket, reader, DownloadRequest(universe=True))
+    await fetch_missing(bucket, reader, DownloadRequest(universe=True))
     assert path.read_bytes() == b"ours"
     os.utime(path, ns=(newer - NS_HOUR, newer - NS_HOUR))
-    await fetch(bucket, reader, DownloadRequest(universe=True))
+    await fetch_missing(bucket, reader, DownloadRequest(universe=True))
     assert path.read_bytes() == b"theirs"

@@ -9,17 +9,17 @@ from obstore.store import MemoryStore
 
 from predsurv.core.errors import ConfigError, IntegrityError, TransientError
 from predsurv.store.remote import object_store as module
-from predsurv.store.remote.object_store import DIGEST, BucketLocation, BucketStore, digest_of, open_bucket
+from predsurv.store.remote.object_store import DIGEST, Bucket, BucketLocation, digest_of, open_bucket
 
 X = digest_of(b"x")
 
 
 @pytest.fixture
-def bucket() -> BucketStore:
-    return BucketStore(MemoryStore(), "s3://b/p")
+def bucket() -> Bucket:
+    return Bucket(MemoryStore(), "s3://b/p")
 
 
-async def test_an_object_is_stored_once(bucket: BucketStore) -> None:
+async def test_an_object_is_stored_once(bucket: Bucket) -> None:
     assert await bucket.put_new("a/b", b"x", X) == "stored"
     assert await bucket.put_new("a/b", b"x", X) == "there"
     with pytest.raises(IntegrityError, match=r"two collectors of one id"):
@@ -27,12 +27,12 @@ async def test_an_object_is_stored_once(bucket: BucketStore) -> None:
     assert await bucket.read("a/b") == b"x"
 
 
-async def test_an_object_without_a_digest_is_read_to_compare_it(bucket: BucketStore) -> None:
+async def test_an_object_without_a_digest_is_read_to_compare_it(bucket: Bucket) -> None:
     await bucket._obstore.put_async(bucket._store, "a", b"x")
     assert await bucket.put_new("a", b"x", X) == "there"
 
 
-async def test_an_object_may_be_put_over(bucket: BucketStore, tmp_path: Path) -> None:
+async def test_an_object_may_be_put_over(bucket: Bucket, tmp_path: Path) -> None:
     path = tmp_path / "universe"
     for content, expected in ((b"1", "stored"), (b"1", "there"), (b"2", "stored")):
         path.write_bytes(content)
@@ -40,7 +40,7 @@ async def test_an_object_may_be_put_over(bucket: BucketStore, tmp_path: Path) ->
         assert await bucket.read("u") == content
 
 
-async def test_what_is_not_what_it_should_be_is_not_taken(bucket: BucketStore, tmp_path: Path) -> None:
+async def test_what_is_not_what_it_should_be_is_not_taken(bucket: Bucket, tmp_path: Path) -> None:
     await bucket._obstore.put_async(bucket._store, "a", b"x", attributes={DIGEST: digest_of(b"y")})
     for number, digest in enumerate((None, digest_of(b"y"), digest_of(b"z"))):
         with pytest.raises(IntegrityError, match="its digest is another"):
@@ -51,13 +51,13 @@ async def test_what_is_not_what_it_should_be_is_not_taken(bucket: BucketStore, t
     assert (tmp_path / "right").read_bytes() == b"x"
 
 
-async def test_what_is_absent_is_said(bucket: BucketStore, tmp_path: Path) -> None:
+async def test_what_is_absent_is_said(bucket: Bucket, tmp_path: Path) -> None:
     for asked in (bucket.read("n"), bucket.digest("n"), bucket.get("n", tmp_path / "n")):
         with pytest.raises(FileNotFoundError):
             await asked
 
 
-async def test_folders_and_objects_are_listed(bucket: BucketStore) -> None:
+async def test_folders_and_objects_are_listed(bucket: Bucket) -> None:
     for name in ("c/v=1/d=1/x", "c/v=1/d=2/y", "cc/v=2/z"):
         await bucket.put_new(name, b"x", X)
     assert [(each.name, each.bytes) async for each in bucket.list("c")] == [("c/v=1/d=1/x", 1), ("c/v=1/d=2/y", 1)]

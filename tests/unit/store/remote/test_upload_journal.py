@@ -1,4 +1,4 @@
-"""What is owed follows from manifest and journal alone, and names are what they are in the bucket."""
+"""Pending uploads follow from manifest and journal alone, and names are those in the bucket."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +11,8 @@ from predsurv.net.clock import ManualClock
 from predsurv.store import manifest
 from predsurv.store.layout import Layout
 from predsurv.store.manifest import SealedFile
-from predsurv.store.remote import upload_journal as uploads
-from predsurv.store.remote.upload_journal import UploadRecord, batch, owed, record
+from predsurv.store.remote import upload_journal
+from predsurv.store.remote.upload_journal import UploadRecord, append, new_batch, pending_batches
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 
@@ -26,39 +26,39 @@ def file(segment: int, merges: str = "", replaces: tuple[str, ...] = (), collect
 
 
 def journal(layout: Layout, *names: str) -> None:
-    record(layout, "c0", DATE, [UploadRecord(name, "d", 1) for name in names])
+    append(layout, "c0", DATE, [UploadRecord(name, "d", 1) for name in names])
 
 
-def test_everything_is_owed_at_first_oldest_first(layout: Layout) -> None:
-    manifest.record(layout.manifest, "c0", [file(2), file(1)])
-    assert owed(layout, "c0") == [batch("c0", 1, [file(1)]), batch("c0", 2, [file(2)])]
-    assert owed(layout, "c") == []
-    assert uploads.first_owed(layout) == 100
+def test_at_first_every_segment_is_pending_oldest_first(layout: Layout) -> None:
+    manifest.append(layout.manifest, "c0", [file(2), file(1)])
+    assert pending_batches(layout, "c0") == [new_batch("c0", 1, [file(1)]), new_batch("c0", 2, [file(2)])]
+    assert pending_batches(layout, "c") == []
+    assert upload_journal.earliest_pending(layout) == 100
 
 
-def test_a_segment_is_owed_until_its_manifest_is_there(layout: Layout) -> None:
-    manifest.record(layout.manifest, "c0", [file(1)])
+def test_a_segment_is_pending_until_its_manifest_is_there(layout: Layout) -> None:
+    manifest.append(layout.manifest, "c0", [file(1)])
     journal(layout, file(1).path)
-    (left,) = owed(layout, "c0")
+    (left,) = pending_batches(layout, "c0")
     assert (left.missing, left.files) == ((), (file(1),))
     assert left.name == "manifest/c0-000000000001.jsonl"
-    assert list(manifest.lines(left.text)) == [file(1)]
+    assert list(manifest.parse_lines(left.text)) == [file(1)]
     journal(layout, left.name)
-    assert owed(layout, "c0") == []
-    assert uploads.first_owed(layout) is None
+    assert pending_batches(layout, "c0") == []
+    assert upload_journal.earliest_pending(layout) is None
 
 
 def test_a_torn_line_of_the_journal_counts_as_absent(layout: Layout) -> None:
-    manifest.record(layout.manifest, "c0", [file(1)])
+    manifest.append(layout.manifest, "c0", [file(1)])
     journal(layout, file(1).path)
     path = layout.uploads / f"c0-{DATE}.jsonl"
     path.write_bytes(path.read_bytes()[:-9])
-    assert owed(layout, "c0")[0].missing == (file(1),)
+    assert pending_batches(layout, "c0")[0].missing == (file(1),)
     journal(layout, file(1).path)
-    assert owed(layout, "c0")[0].missing == ()
+    assert pending_batches(layout, "c0")[0].missing == ()
 
 
-def test_a_segment_that_may_be_sealed_again_is_not_owed_yet(
+def test_a_segment_that_may_be_sealed_again_is_not_pending_yet(
     layout: Layout, clock: ManualClock, records: Records
 ) -> None:
     log = WriteAheadLog(layout.state, "c0", clock)
@@ -66,47 +66,48 @@ def test_a_segment_that_may_be_sealed_again_is_not_owed_yet(
     path = log.close()
     assert path is not None
     seal_segment(path, layout, clock)
-    (sealed,) = owed(layout, "c0")
+    (sealed,) = pending_batches(layout, "c0")
     path.touch()
-    assert owed(layout, "c0") == []
+    assert pending_batches(layout, "c0") == []
     path.unlink()
-    assert owed(layout, "c0") == [sealed]
+    assert pending_batches(layout, "c0") == [sealed]
 
 
-def test_what_was_made_here_of_files_that_are_there_is_not_owed(layout: Layout) -> None:
+def test_a_file_merged_here_from_uploaded_files_is_not_pending(layout: Layout) -> None:
     """Retention trims coverage, again and again; the bucket keeps the untrimmed files."""
     once = file(2, "m1", (file(1).path, file(2).path))
     again = file(2, "m2", (once.path,))
-    manifest.record(layout.manifest, "c0", [file(1), file(2)])
-    journal(layout, *(each for n in (1, 2) for each in (file(n).path, uploads.manifest_name("c0", n))))
-    manifest.record(layout.manifest, "c0", [once])
-    assert owed(layout, "c0") == []
-    manifest.record(layout.manifest, "c0", [again])
-    assert owed(layout, "c0") == []
-    assert uploads.replaced(layout) == {file(1).path, file(2).path, once.path}
+    manifest.append(layout.manifest, "c0", [file(1), file(2)])
+    journal(layout, *(each for n in (1, 2) for each in (file(n).path, upload_journal.manifest_name("c0", n))))
+    manifest.append(layout.manifest, "c0", [once])
+    assert pending_batches(layout, "c0") == []
+    manifest.append(layout.manifest, "c0", [again])
+    assert pending_batches(layout, "c0") == []
+    assert upload_journal.replaced_files(layout) == {file(1).path, file(2).path, once.path}
 
 
-def test_what_was_merged_before_there_was_a_bucket_is_owed_as_it_is(layout: Layout) -> None:
+def test_a_file_merged_before_any_upload_is_pending_as_it_is(layout: Layout) -> None:
     merged = file(2, "m1", (file(1).path, file(2).path))
-    manifest.record(layout.manifest, "c0", [file(1), file(2), merged])
-    assert owed(layout, "c0") == [batch("c0", 2, [merged])]
+    manifest.append(layout.manifest, "c0", [file(1), file(2), merged])
+    assert pending_batches(layout, "c0") == [new_batch("c0", 2, [merged])]
     journal(layout, merged.path)
-    (left,) = owed(layout, "c0")
+    (left,) = pending_batches(layout, "c0")
     assert (left.files, left.missing) == ((merged,), ())
 
 
 def test_collectors_whose_names_start_alike_are_kept_apart(layout: Layout) -> None:
     for name in ("c0", "c0-1", "c"):
-        manifest.record(layout.manifest, name, [file(1, collector=name)])
-    journal(layout, file(1).path, uploads.manifest_name("c0", 1))
-    assert owed(layout, "c0") == []
-    assert [each.collector for each in (*owed(layout, "c0-1"), *owed(layout, "c"))] == ["c0-1", "c"]
+        manifest.append(layout.manifest, name, [file(1, collector=name)])
+    journal(layout, file(1).path, upload_journal.manifest_name("c0", 1))
+    assert pending_batches(layout, "c0") == []
+    others = [*pending_batches(layout, "c0-1"), *pending_batches(layout, "c")]
+    assert [each.collector for each in others] == ["c0-1", "c"]
 
 
 @pytest.mark.parametrize("name", ["manifest/x.jsonl", "junk"])
 def test_an_upload_is_written_as_it_is_read(layout: Layout, name: str) -> None:
     journal(layout, name)
-    assert uploads.uploaded(layout, "c0") == {name}
+    assert upload_journal.uploaded_names(layout, "c0") == {name}
     assert (
         msgspec.json.decode((layout.uploads / f"c0-{DATE}.jsonl").read_bytes().strip(), type=UploadRecord).path == name
     )

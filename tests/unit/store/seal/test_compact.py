@@ -22,8 +22,8 @@ from predsurv.core.records import Record
 from predsurv.net.clock import ManualClock
 from predsurv.store import files, manifest
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, parse_file, segments_of
-from predsurv.store.locks import only_one
-from predsurv.store.read import cursor as cursors
+from predsurv.store.locks import exclusive_lock
+from predsurv.store.read import cursor
 from predsurv.store.read.replay import replay
 from predsurv.store.seal import compact, merge
 from predsurv.store.seal.compact import CompactOptions, compact_closed, mergeable_groups
@@ -239,7 +239,7 @@ def test_where_folders_cannot_change_places_nothing_changes(recorded: Layout, mo
 
 
 def test_one_compaction_of_a_collector_at_a_time(recorded: Layout) -> None:
-    with only_one(recorded.merging("c0") / "lock", "it"), pytest.raises(SafetyError, match="wait"):
+    with exclusive_lock(recorded.merging("c0") / "lock", "it"), pytest.raises(SafetyError, match="wait"):
         compact_closed(recorded, "c0", LATER)
 
 
@@ -258,7 +258,7 @@ def test_a_replay_under_way_goes_on_when_its_files_are_merged(recorded: Layout) 
 def test_a_large_file_is_replayed_window_by_window(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = events(recorded)
     compact_closed(recorded, "c0", LATER)
-    monkeypatch.setattr(cursors, "WINDOW_ROWS_MAX", 7)
+    monkeypatch.setattr(cursor, "WINDOW_ROWS_MAX", 7)
     assert events(recorded) == expected
 
 

@@ -10,7 +10,7 @@ import pytest
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
-from predsurv.store.layout import Layout, dataset_files
+from predsurv.store.layout import Layout, day_files
 from predsurv.store.seal.recovery import ResumeState, recover
 from predsurv.store.seal.seal import SealOptions
 from predsurv.store.wal.log import WriteAheadLog
@@ -41,14 +41,14 @@ def read(path: Path, *columns: str) -> list[dict[str, Any]]:
 
 
 def gaps(layout: Layout) -> list[tuple[str, str]]:
-    files = dataset_files(layout.data_dir, "coverage", VenueName("mock"), "2027-01-15")
+    files = day_files(layout.data_dir, "coverage", VenueName("mock"), "2027-01-15")
     rows = [row for path in files for row in read(path, "instrument_id", "state", "reason")]
     return [(row["instrument_id"], row["reason"]) for row in rows if row["state"] == "gap"]
 
 
 def tiles(layout: Layout, inclusion: float) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
-    for path in dataset_files(layout.data_dir, "coverage", VenueName("mock"), "2027-01-15"):
+    for path in day_files(layout.data_dir, "coverage", VenueName("mock"), "2027-01-15"):
         table = pq.read_table(path, partitioning=None)
         times = (table[name].cast("int64").to_pylist() for name in ("start", "end"))
         rows = zip(*times, table["reason"].to_pylist(), table["inclusion"].to_pylist(), strict=True)
@@ -57,7 +57,7 @@ def tiles(layout: Layout, inclusion: float) -> list[tuple[int, int, str]]:
 
 
 def changes(layout: Layout) -> list[int]:
-    files = dataset_files(layout.data_dir, "deltas", VenueName("mock"), "2027-01-15")
+    files = day_files(layout.data_dir, "deltas", VenueName("mock"), "2027-01-15")
     rows = [row for path in files for row in read(path, "kind", "size")]
     return sorted(round(row["size"] * 1e6) for row in rows if row["kind"] == "change")
 

@@ -15,8 +15,8 @@ from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
 from predsurv.store import manifest
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files
-from predsurv.store.locks import only_one
-from predsurv.store.remote import upload_journal as uploads
+from predsurv.store.locks import exclusive_lock
+from predsurv.store.remote import upload_journal
 from predsurv.store.seal.retention import RetentionPolicy, expire
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
@@ -187,26 +187,26 @@ def test_a_crash_at_any_step_is_made_good(recorded: Layout, tmp_path: Path) -> N
 
 
 def test_one_at_a_time(recorded: Layout) -> None:
-    with only_one(recorded.state / "retention", "it"), pytest.raises(SafetyError, match="wait"):
+    with exclusive_lock(recorded.state / "retention", "it"), pytest.raises(SafetyError, match="wait"):
         expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR))
 
 
 def test_with_a_bucket_only_hours_that_it_has_whole_are_removed(recorded: Layout) -> None:
     """Segments 1 and 2 are uploaded, of 3 the manifest is missing, 4 and later wait."""
-    for batch in uploads.owed(recorded, "c0")[:3]:
-        done = [uploads.UploadRecord(file.path, file.blake2b, file.bytes) for file in batch.files]
-        whole = [uploads.UploadRecord(batch.name, "d", 1)] if batch.segment < 3 else []
-        uploads.record(recorded, "c0", batch.date, [*done, *whole])
-    waiting = uploads.owed(recorded, "c0")
+    for batch in upload_journal.pending_batches(recorded, "c0")[:3]:
+        done = [upload_journal.UploadRecord(file.path, file.blake2b, file.bytes) for file in batch.files]
+        whole = [upload_journal.UploadRecord(batch.name, "d", 1)] if batch.segment < 3 else []
+        upload_journal.append(recorded, "c0", batch.date, [*done, *whole])
+    waiting = upload_journal.pending_batches(recorded, "c0")
     policy = RetentionPolicy(max_age=NS_HOUR, uploaded=True)
     expire(recorded, ManualClock(hour(20)), policy)
     assert kept(recorded) == [11, 12, 13, 14]
-    assert uploads.owed(recorded, "c0") == waiting
+    assert upload_journal.pending_batches(recorded, "c0") == waiting
     for batch in waiting:
-        uploads.record(recorded, "c0", batch.date, [uploads.UploadRecord(batch.name, "d", 1)])
+        upload_journal.append(recorded, "c0", batch.date, [upload_journal.UploadRecord(batch.name, "d", 1)])
     expire(recorded, ManualClock(hour(14)), policy)
     assert kept(recorded) == [13, 14]
-    assert uploads.owed(recorded, "c0") == [], "coverage that was trimmed here is not uploaded"
+    assert upload_journal.pending_batches(recorded, "c0") == [], "coverage that was trimmed here is not uploaded"
     expire(recorded, ManualClock(hour(24 * 3)), policy)
     assert not list(recorded.uploads.glob("*.jsonl"))
-    assert uploads.first_owed(recorded) is None
+    assert upload_journal.earliest_pending(recorded) is None
