@@ -1,4 +1,4 @@
-"""The paper broker keeps the laws that a broker without a network can break."""
+"""The paper broker keeps every broker law that applies without a network."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.kit.trading_samples import MS, YES, V, World, book, cents, market, sh
 
 
 class _Driven(PaperBroker):
-    """Lets the time an order takes pass at once."""
+    """Processes every command at its arrival time as soon as it is submitted."""
 
     async def submit(self, command: Approved) -> None:
         await super().submit(command)
@@ -21,7 +21,7 @@ class _Driven(PaperBroker):
 
 
 class PaperHarness:
-    """A still book and one account."""
+    """An unchanging book and one account."""
 
     rate_limits = False
 

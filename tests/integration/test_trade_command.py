@@ -159,7 +159,7 @@ def test_halt_and_resume(folder: Path) -> None:
         (("portfolio",), 2, "predsurv trade --paper"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(
+def test_every_usage_error_is_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -184,7 +184,7 @@ async def test_halting_stops_within_a_poll_and_resuming_goes_on(tmp_path: Path, 
     assert {"halted", "resumed"} <= kinds
 
 
-async def test_stopping_is_for_good(tmp_path: Path, clock: ManualClock) -> None:
+async def test_a_stopped_run_never_resumes(tmp_path: Path, clock: ManualClock) -> None:
     config, recorder = configured(tmp_path, **{"trading.latency": "1s"}), Recorder()  # answers outlast many polls
     await scanned(config, clock)
     session = opened(config, clock, recorder)
@@ -226,7 +226,7 @@ async def test_a_difference_to_the_account_stops_everything(tmp_path: Path, cloc
     session.journal.close()
 
 
-async def test_without_a_universe_the_next_step_is_told(tmp_path: Path, clock: ManualClock) -> None:
+async def test_without_a_universe_the_error_names_the_next_step(tmp_path: Path, clock: ManualClock) -> None:
     with pytest.raises(ConfigError, match="predsurv scan --mock"):
         opened(configured(tmp_path), clock, Recorder())
     assert paper_mode([]) == "paper"

@@ -1,4 +1,4 @@
-"""A paper run on the made-up venue in virtual time, for the trading tests."""
+"""A paper run on the mock venue in virtual time, for the trading tests."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -37,12 +37,12 @@ class Recorder:
 
 
 def configured(folder: Path, **flags: object) -> Config:
-    """The defaults on the made-up venue, writing into ``folder``."""
+    """The defaults on the mock venue, writing into ``folder``."""
     return load(None, flags={"mock.enabled": True, "data_dir": str(folder), **flags}, environ={}, root=folder).config
 
 
 async def scanned(config: Config, clock: ManualClock) -> None:
-    """Write the universe of the made-up venue."""
+    """Write the universe of the mock venue."""
     venue = MockVenue(config.mock, ManualClock(clock.now(), jumps=True))
     with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
         async for market in venue.catalog().markets(MarketQuery()):

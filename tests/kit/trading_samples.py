@@ -1,4 +1,4 @@
-"""A small world for engine tests: one binary market, an exclusive event of three, events by hand."""
+"""Samples for trading tests: a binary market, its events, orders and fills, and an engine's parts around it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -101,7 +101,7 @@ def trade(price: int, size: float, taker: Any = "sell", ts: int = START, key: In
 
 
 def gap(ts: int = START, key: InstrumentKey = YES) -> Gap:
-    """A loss."""
+    """A gap."""
     return Gap(key, ts, "disconnect", 1)
 
 
@@ -113,7 +113,7 @@ def resolved(winner: InstrumentKey = YES, ts: int = START) -> MarketResolved:
 
 
 def intent(side: Any = "buy", price: int = 51, size: float = 10, **changes: Any) -> Intent:
-    """A wish of ``ME`` for YES."""
+    """An intent of ``ME`` for YES."""
     return replace(Intent(ME, YES, side, cents(price), shares(size), "ioc", "test"), **changes)
 
 
@@ -124,7 +124,7 @@ def place(name: str = "o1", side: Any = "buy", price: int = 51, size: float = 10
 
 
 def approved(command: PlaceOrder | CancelOrder, ts: int = START) -> Approved:
-    """The command as risk lets it through."""
+    """The command as the gate approves it."""
     return Approved(ts, command)
 
 

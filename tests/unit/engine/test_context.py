@@ -1,4 +1,4 @@
-"""A strategy sees the world, and only its own shares and orders."""
+"""A strategy sees all market data, and only its own positions and orders."""
 
 from predsurv.core.ids import EventId, StrategyName
 from predsurv.core.num import MICROS, Money
@@ -7,7 +7,7 @@ from predsurv.state.view import View
 from tests.kit.trading_samples import ME, NO, START, YES, V, World, book, gap, market, place
 
 
-def test_a_scope_is_a_view_of_ones_own() -> None:
+def test_a_strategy_sees_its_own_positions_and_orders_only() -> None:
     world = World().hold(10).show(book())
     mine: View = StrategyContext(ME, world.cache, world.books, world.account, world.risk)
     others: View = StrategyContext(StrategyName("other"), world.cache, world.books, world.account, world.risk)
@@ -20,7 +20,7 @@ def test_a_scope_is_a_view_of_ones_own() -> None:
     assert others.open_orders(StrategyName("other")) == ()
 
 
-def test_it_shows_markets_trusted_books_and_free_cash() -> None:
+def test_a_strategy_sees_markets_trusted_books_and_free_cash() -> None:
     world = World().show(book())
     view = StrategyContext(ME, world.cache, world.books, world.account, world.risk)
     assert view.now == START

@@ -1,4 +1,4 @@
-"""One event in, decisions out: trusted books only, halting for good, the same every time."""
+"""One event in, commands out: on trusted books only, with lasting halts, the same in every run."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -49,17 +49,17 @@ FIRST = ClientOrderId("run-00000001")
 
 
 class Eager:
-    """Buys at every book event; remembers all it was shown, and that every book it sees is sound."""
+    """Emits its intents at snapshots; records the events it receives and asserts that every book it sees is trusted."""
 
     signals = frozenset({"test"})
 
     def __init__(self, name: str = "me", intents: Sequence[Intent] = ()) -> None:
         self.name = StrategyName(name)
         self.intents = list(intents)
-        self.seen: list[Event] = []
+        self.received: list[Event] = []
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
-        self.seen.append(event)
+        self.received.append(event)
         for key in (YES, NO):
             shown = view.book(key)
             assert shown is None or (shown.trusted and not shown.crossed())
@@ -77,7 +77,7 @@ def engine(*strategies: Eager) -> Engine:
     return made
 
 
-def test_a_wish_becomes_a_command_and_an_order() -> None:
+def test_an_intent_becomes_a_command_and_a_pending_order() -> None:
     made = engine(Eager(intents=[intent()]))
     step = made.step(book())
     assert [command.command.client_order_id for command in step.commands] == [FIRST]
@@ -85,34 +85,34 @@ def test_a_wish_becomes_a_command_and_an_order() -> None:
     assert made.step(delta("ask", 60, 1)) is EMPTY_STEP
 
 
-def test_nobody_is_shown_an_untrusted_instrument() -> None:
+def test_no_strategy_is_called_for_an_untrusted_instrument() -> None:
     eager = Eager()
     made = engine(eager)
     for event in (delta("bid", 40, 1), trade(40, 1), Quote(YES, START, None, None, None), book(), gap()):
         made.step(event)
-    assert eager.seen == [book()]
+    assert eager.received == [book()]
     for event in (delta("bid", 40, 1), trade(40, 1), book(bids=((52, 1),)), book()):
         made.step(event)
-    assert eager.seen == [book(), book()]
+    assert eager.received == [book(), book()]
 
 
-def test_what_was_refused_is_said() -> None:
+def test_a_step_holds_the_refused_intents() -> None:
     (refused,) = engine(Eager(intents=[intent(size=1)])).step(book()).refusals
     assert (refused.reason, refused.ts) == ("below_minimum", START)
 
 
-def test_answers_go_to_the_strategy_whose_order_it_is() -> None:
+def test_account_events_go_to_the_strategy_of_the_order() -> None:
     mine, other = Eager(intents=[intent()]), Eager("other")
     made = engine(mine, other)
     made.step(book())
     step = made.step(fill(FIRST, size=4))
     assert step.booked
-    assert isinstance(mine.seen[-1], type(fill()))
-    assert other.seen == [book()]
+    assert isinstance(mine.received[-1], type(fill()))
+    assert other.received == [book()]
     assert made.account.portfolio.positions.get(ME, YES) is not None
 
 
-def test_what_we_took_disappears_from_view() -> None:
+def test_consumed_liquidity_is_not_shown_to_strategies() -> None:
     made = engine(Eager(intents=[intent(size=100)]))
     made.step(book())
     made.step(fill(FIRST, size=100))
@@ -127,7 +127,7 @@ def test_what_we_took_disappears_from_view() -> None:
     assert made.books.book(YES) is made.cache.book(YES)
 
 
-def test_duplicates_late_and_foreign_answers_are_noted_and_change_nothing() -> None:
+def test_duplicate_late_and_foreign_account_events_are_noted_and_change_nothing() -> None:
     made = engine(Eager(intents=[intent()]))
     made.step(book())
     made.step(fill(FIRST))
@@ -142,17 +142,17 @@ def test_duplicates_late_and_foreign_answers_are_noted_and_change_nothing() -> N
 
 
 def test_an_overfill_and_a_foreign_fill_halt() -> None:
-    for bad in (fill(FIRST, size=99), fill("who")):
+    for impossible in (fill(FIRST, size=99), fill("who")):
         made = engine(Eager(intents=[intent(), intent()]))
         made.step(book())
-        step = made.step(bad)
+        step = made.step(impossible)
         assert [note.kind for note in step.notes] == ["halted"]
         assert [type(command.command) for command in step.commands] == [CancelOrder]
         assert made.step(book()) is EMPTY_STEP
         assert made.account.portfolio.positions.totals() == ()
 
 
-def test_halting_takes_orders_back_and_asks_nobody_until_resumed() -> None:
+def test_a_halt_cancels_orders_and_calls_no_strategy_until_resumed() -> None:
     eager = Eager(intents=[intent(), intent()])
     made = engine(eager)
     made.step(book())
@@ -169,7 +169,7 @@ def test_halting_takes_orders_back_and_asks_nobody_until_resumed() -> None:
     assert len(made.step(book()).commands) == 1
 
 
-def test_retiring_is_a_silent_halt() -> None:
+def test_a_shutdown_cancels_orders_without_a_note() -> None:
     made = engine(Eager(intents=[intent()]))
     made.step(book())
     step = made.shut_down(START + MS)
@@ -179,7 +179,7 @@ def test_retiring_is_a_silent_halt() -> None:
     assert made.shut_down(START + MS) is EMPTY_STEP
 
 
-def test_nothing_undoes_retiring() -> None:
+def test_a_shutdown_cannot_be_undone() -> None:
     eager = Eager(intents=[intent(), intent(), intent()])
     made = engine(eager)
     made.step(book())
@@ -192,10 +192,10 @@ def test_nothing_undoes_retiring() -> None:
     assert [note.kind for note in made.halt(START, "by hand").notes] == ["halted"]
     assert made.resume(START) is EMPTY_STEP
     assert made.step(book()) is EMPTY_STEP
-    assert len(eager.seen) == 2
+    assert len(eager.received) == 2
 
 
-def test_what_halts_while_retiring_is_still_said() -> None:
+def test_a_halt_during_shutdown_is_noted() -> None:
     made = engine(Eager(intents=[intent()]))
     made.step(book())
     made.shut_down(START)
@@ -214,13 +214,13 @@ def test_settlement_is_booked_once_something_was_traded() -> None:
     assert made.account.portfolio.cash(V) == 1_005 * MICROS
 
 
-def test_everyone_hears_of_markets_and_time() -> None:
+def test_every_strategy_receives_market_changes_and_ticks() -> None:
     eager = Eager()
     made = engine(eager)
     change = MarketChange(V, YES.market_id, None, START, None, "paused", "{}")
     for event in (change, Tick(START + 1), Connected(V, START, 1, 1)):
         made.step(event)
-    assert eager.seen == [change, Tick(START + 1)]
+    assert eager.received == [change, Tick(START + 1)]
     assert made._risk.last_recv[V] == START
 
 
@@ -243,7 +243,7 @@ events: st.SearchStrategy[Any] = st.one_of(
 
 
 @given(st.lists(events, max_size=40), st.lists(st.integers(40, 60), max_size=10))
-def test_no_unsound_book_is_ever_seen_and_runs_repeat(stream: list[Event], prices: list[int]) -> None:
+def test_no_untrusted_book_is_ever_shown_and_runs_repeat(stream: list[Event], prices: list[int]) -> None:
     runs = []
     for _ in range(2):
         made = engine(Eager(intents=[intent(price=price) for price in prices]))

@@ -1,4 +1,4 @@
-"""Every strategy there is has the shape the engine asks for."""
+"""Every registered strategy fits the Strategy protocol."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from predsurv.strategies.registry import STRATEGIES
 
 
 @pytest.mark.parametrize("name", list(STRATEGIES))
-def test_the_shape_fits(name: str) -> None:
+def test_every_registered_strategy_fits_the_protocol(name: str) -> None:
     strategy: Strategy = STRATEGIES[name]()
     assert strategy.name == name
     assert strategy.signals

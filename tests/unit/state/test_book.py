@@ -1,4 +1,4 @@
-"""A book believes snapshots, applies deltas, and distrusts itself after a gap."""
+"""A book takes snapshots, applies deltas, and is untrusted after a gap."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +31,7 @@ def test_an_empty_side_is_none() -> None:
     assert not book.crossed()
 
 
-def test_a_snapshot_forgets_everything_before() -> None:
+def test_a_snapshot_replaces_the_whole_book() -> None:
     book = Book(KEY)
     book.apply(snapshot({50: 1}, {60: 1}))
     book.apply(snapshot({40: 2}, {}))
@@ -69,7 +69,7 @@ changes = st.lists(st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 20)
 
 
 @given(changes)
-def test_its_own_snapshot_rebuilds_it(moves: list[tuple[Side, int, int]]) -> None:
+def test_a_books_own_snapshot_rebuilds_it(moves: list[tuple[Side, int, int]]) -> None:
     book = Book(KEY)
     book.apply(snapshot({}, {}))
     for side, price, size in moves:
@@ -82,7 +82,7 @@ def test_its_own_snapshot_rebuilds_it(moves: list[tuple[Side, int, int]]) -> Non
 
 
 @given(st.lists(st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 30), st.integers(0, 3), st.booleans())))
-def test_both_cores_fold_alike(moves: list[tuple[Side, int, int, bool]]) -> None:
+def test_both_book_cores_apply_deltas_alike(moves: list[tuple[Side, int, int, bool]]) -> None:
     cores = (PythonBookCore(KEY), BookCore(KEY))
     for ts, (side, price, size, trusted) in enumerate(moves):
         # A side's text may come from anywhere: equal is enough.

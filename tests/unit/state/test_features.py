@@ -1,4 +1,4 @@
-"""Features are hand-computed here, and None where a side is missing."""
+"""Features agree with values computed by hand, and are None where a side is missing."""
 
 import pytest
 
@@ -25,7 +25,7 @@ BOTH = book([(480_000, 30), (470_000, 70)], [(520_000, 10), (560_000, 90)])
 ONE_SIDED = book([(480_000, 30)], [])
 
 
-def test_two_sided() -> None:
+def test_features_of_a_two_sided_book() -> None:
     assert mid(BOTH) == 500_000
     assert spread(BOTH) == 40_000
     assert microprice(BOTH) == (480_000 * 10 + 520_000 * 30) // 40
@@ -41,7 +41,7 @@ def test_a_missing_side_is_never_invented(feature) -> None:  # type: ignore[no-u
     assert feature(ONE_SIDED) is None
 
 
-def test_one_sided_and_empty() -> None:
+def test_features_of_a_one_sided_and_an_empty_book() -> None:
     assert imbalance(ONE_SIDED, 5) == 1_000_000
     assert imbalance(book([], []), 5) is None
     assert depth_within(ONE_SIDED, "ask", 10_000) is None

@@ -1,4 +1,4 @@
-"""A ladder is a map from price to size, and its cached top never lies: the one in Python, and its compiled twin."""
+"""A ladder maps prices to sizes and its top is always current: in Python and compiled."""
 
 import pytest
 from hypothesis import given
@@ -30,7 +30,9 @@ asked = st.lists(
 
 @either
 @given(moves, st.booleans(), st.integers(1, 6))
-def test_agrees_with_a_plain_dict(kind: Kind, changes: list[tuple[int, int]], descending: bool, count: int) -> None:
+def test_a_ladder_agrees_with_a_plain_dict(
+    kind: Kind, changes: list[tuple[int, int]], descending: bool, count: int
+) -> None:
     ladder, model = kind(descending=descending), dict[int, int]()
     for price, size in changes:
         before = ladder.top(count)
@@ -47,7 +49,7 @@ def test_agrees_with_a_plain_dict(kind: Kind, changes: list[tuple[int, int]], de
 
 @either
 @given(asked, st.booleans(), st.integers(1, 4))
-def test_agrees_with_a_plain_dict_however_rarely_it_is_asked(
+def test_a_ladder_agrees_with_a_plain_dict_however_rarely_it_is_read(
     kind: Kind, changes: list[tuple[int, int, str]], descending: bool, count: int
 ) -> None:
     ladder, model = kind(descending=descending), dict[int, int]()
@@ -65,7 +67,7 @@ def test_agrees_with_a_plain_dict_however_rarely_it_is_asked(
 
 @either
 @given(st.integers(1, 80), st.booleans())
-def test_many_changes_between_two_questions_are_all_seen(kind: Kind, changes: int, descending: bool) -> None:
+def test_many_changes_between_two_reads_all_count(kind: Kind, changes: int, descending: bool) -> None:
     ladder = kind(descending=descending)
     ladder.replace([(Price(p), Size(1)) for p in range(1, 20)])
     ladder.top(5)
@@ -115,7 +117,7 @@ def test_depth_counts_from_the_best_to_the_limit(kind: Kind) -> None:
 
 
 @either
-def test_any_order_is_taken_and_the_last_word_on_a_price_counts(kind: Kind) -> None:
+def test_levels_are_replaced_in_any_order_and_the_last_size_of_a_price_counts(kind: Kind) -> None:
     ladder = kind(descending=True)
     ladder.set(Price(99), Size(9))
     ladder.replace([(Price(p), Size(s)) for p, s in ((40, 1), (50, 2), (45, 0), (50, 3))])
@@ -125,7 +127,7 @@ def test_any_order_is_taken_and_the_last_word_on_a_price_counts(kind: Kind) -> N
 
 
 @needs_compiled
-def test_the_compiled_one_refuses_what_is_no_level() -> None:
+def test_the_compiled_ladder_refuses_malformed_levels() -> None:
     ladder = Ladder(descending=True)
     for levels in ([(1,)], [(1, 2, 3)], [["1", "2"]], [("1", "2")], [(1 << 64, 1)], [None]):
         with pytest.raises((TypeError, OverflowError)):

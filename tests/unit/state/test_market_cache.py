@@ -1,4 +1,4 @@
-"""The cache merges partial updates and never serves an unbelievable book."""
+"""The cache folds events into state and serves trusted books only as trusted."""
 
 from msgspec.structs import replace
 

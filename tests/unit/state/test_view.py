@@ -1,4 +1,4 @@
-"""The view that strategies get can be read and nothing else, and the engine offers exactly it."""
+"""The view of strategies is read-only, and the engine's context implements exactly it."""
 
 import inspect
 
@@ -8,7 +8,7 @@ from predsurv.state.view import View
 OFFERED = {name: member for name, member in vars(View).items() if not name.startswith("_")}
 
 
-def test_the_engine_offers_every_part_of_it_with_the_same_parameters() -> None:
+def test_the_engines_context_implements_the_view_with_the_same_parameters() -> None:
     for name, member in OFFERED.items():
         offered = inspect.getattr_static(StrategyContext, name)
         if isinstance(member, property):
@@ -17,6 +17,6 @@ def test_the_engine_offers_every_part_of_it_with_the_same_parameters() -> None:
             assert list(inspect.signature(offered).parameters) == list(inspect.signature(member).parameters), name
 
 
-def test_there_is_nothing_in_it_to_change_the_world_with() -> None:
+def test_the_view_has_no_method_that_changes_anything() -> None:
     assert set(OFFERED) == {"now", "book", "state", "market", "siblings", "position", "cash", "open_orders"}
     assert OFFERED["now"].fset is None

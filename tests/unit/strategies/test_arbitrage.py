@@ -1,4 +1,4 @@
-"""Sets on sale for less than they pay, and what happens when only half of one is got."""
+"""Baskets on sale for less than they pay, and the rebalancing of half-filled ones."""
 
 from msgspec.structs import replace
 
@@ -49,7 +49,7 @@ def test_all_outcomes_of_one_market_are_a_basket_too() -> None:
     assert [leg.signal for leg in ask(Arbitrage(), events[-1], view)] == ["outcomes"] * 3
 
 
-def test_fees_decide() -> None:
+def test_a_basket_without_edge_after_fees_is_not_bought() -> None:
     prices = (32, 33, 33)
     view = ManualView(FREE)
     assert ask(Arbitrage(), cheap(view, prices), view)
@@ -57,7 +57,7 @@ def test_fees_decide() -> None:
     assert ask(Arbitrage(), cheap(dear, prices), dear) == []
 
 
-def test_what_looks_too_good_is_left_alone() -> None:
+def test_a_basket_with_too_large_an_edge_is_not_bought() -> None:
     view = ManualView(FREE)
     assert ask(Arbitrage(), cheap(view, (10, 31, 32)), view) == []
 
@@ -81,7 +81,7 @@ def test_no_basket_is_begun_with_a_leg_that_the_venue_would_refuse() -> None:
         assert len(ask(Arbitrage(), view.show(yes(2), asks=((10, size),)), view)) == legs
 
 
-def test_money_bounds_the_size() -> None:
+def test_free_cash_bounds_the_size_of_a_basket() -> None:
     view = ManualView(FREE)
     legs = ask(Arbitrage(ArbitrageParams(cost_max=Money(10 * MICROS))), cheap(view), view)
     assert legs[0].size < shares(11)
@@ -89,7 +89,7 @@ def test_money_bounds_the_size() -> None:
     assert ask(Arbitrage(), cheap(view), view) == []
 
 
-def test_it_is_not_tried_again_at_once_nor_while_orders_are_on_their_way() -> None:
+def test_a_basket_is_not_bought_again_during_cooldown_or_with_orders_in_flight() -> None:
     view, strategy = ManualView(FREE), Arbitrage()
     assert ask(strategy, cheap(view), view)
     assert ask(strategy, cheap(view), view) == []
@@ -100,7 +100,7 @@ def test_it_is_not_tried_again_at_once_nor_while_orders_are_on_their_way() -> No
     assert ask(strategy, cheap(view), view)
 
 
-def test_levels_behind_the_best_are_not_looked_at() -> None:
+def test_a_change_behind_the_best_level_starts_no_search() -> None:
     view = ManualView(FREE)
     cheap(view)
     assert ask(Arbitrage(), delta("ask", 40, 5, key=yes(0)), view) == []
@@ -130,7 +130,7 @@ def test_after_failing_to_complete_the_excess_is_sold() -> None:
     assert (wish.signal, wish.side, wish.key) == ("unwind", "sell", yes(0))
 
 
-def test_ticks_wait_their_turn() -> None:
+def test_ticks_rebalance_after_the_cooldown_only() -> None:
     view, strategy = ManualView(FREE), Arbitrage()
     ask(strategy, cheap(view), view)
     view.hold(yes(0), 50, 30)
@@ -139,18 +139,18 @@ def test_ticks_wait_their_turn() -> None:
     assert ask(strategy, Tick(view.time), view) != []
 
 
-def test_an_uneven_basket_of_an_earlier_run_is_evened_out_before_anything_is_bought() -> None:
+def test_an_unbalanced_basket_of_an_earlier_run_is_rebalanced_before_another_is_bought() -> None:
     view, strategy = ManualView(FREE), Arbitrage()
     view.hold(yes(0), 50, 30)
     assert ask(strategy, cheap(view), view) == []
     assert ask(strategy, Tick(START), view) != []
 
 
-def test_what_is_not_its_business_is_ignored() -> None:
+def test_other_events_are_ignored() -> None:
     assert ask(Arbitrage(), Connected(ABC[0].venue, START, 1, 1), ManualView()) == []
 
 
-def test_a_listing_makes_it_look_at_the_markets_anew() -> None:
+def test_a_new_listing_clears_the_known_baskets() -> None:
     view, strategy = ManualView(FREE), Arbitrage()
     for index, price in enumerate((30, 31)):
         assert ask(strategy, view.show(yes(index), asks=((price, 50),)), view) == []

@@ -1,4 +1,4 @@
-"""The memory of what was tried."""
+"""The record of attempts at baskets."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_basket_waits_after_an_attempt() -> None:
     assert not attempts.blocked(yes_basket(view), view)
 
 
-def test_orders_on_their_way_and_uneven_legs_block() -> None:
+def test_orders_in_flight_and_unequal_legs_block_a_basket() -> None:
     view = ManualView()
     attempts, attempt = tried(view)
     view.time = START + 5
@@ -61,7 +61,7 @@ def test_a_basket_keeps_its_legs_while_any_is_held() -> None:
     assert kept.keys == first.keys[:2]
 
 
-def test_what_was_held_before_a_restart_is_taken_up() -> None:
+def test_a_basket_held_before_a_restart_is_adopted() -> None:
     view = ManualView()
     view.hold(yes(0), 10)
     attempts = BasketAttempts(NAME)
@@ -71,7 +71,7 @@ def test_what_was_held_before_a_restart_is_taken_up() -> None:
     BasketAttempts(NAME).adopt_held(yes_basket(ManualView()), ManualView())
 
 
-def test_the_oldest_attempt_is_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_attempt_is_dropped_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BASKETS_MAX", 1)
     view = ManualView()
     attempts, _ = tried(view)
@@ -79,7 +79,7 @@ def test_the_oldest_attempt_is_forgotten_beyond_the_bound(monkeypatch: pytest.Mo
     assert not attempts.blocked(yes_basket(view), view)
 
 
-def test_only_a_best_level_makes_anything_cheaper() -> None:
+def test_only_a_change_of_the_best_level_can_improve_a_price() -> None:
     view = ManualView()
     assert not improves_best(delta("ask", 30, 5, key=yes(0)), view)
     event = view.show(yes(0), bids=((20, 5),), asks=((30, 5),))

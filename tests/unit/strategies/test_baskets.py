@@ -1,4 +1,4 @@
-"""Sets that must pay a known sum."""
+"""Baskets that must pay a known sum."""
 
 from msgspec.structs import replace
 
@@ -71,7 +71,7 @@ def test_legs_need_open_markets_and_books() -> None:
     assert legs_of(basket, view, "ask") is None
 
 
-def test_no_legs_that_cost_more_than_they_add_are_left_out() -> None:
+def test_no_basket_legs_that_cost_more_than_they_add_are_left_out() -> None:
     view = ManualView()
     basket = by_kind(view)["no_basket"]
     for index, ask in enumerate((60, 70, 99)):
@@ -97,7 +97,7 @@ def test_one_of_each_costs_the_sum_of_the_best_asks() -> None:
     assert best_cost(basket, view) is None
 
 
-def test_what_was_begun_before_is_read_off_the_holdings() -> None:
+def test_a_basket_bought_before_is_recognised_by_its_positions() -> None:
     view = ManualView()
     baskets = by_kind(view)
     assert held_part(baskets["no_basket"], view) is None

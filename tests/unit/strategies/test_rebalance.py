@@ -20,7 +20,7 @@ def basket(view: ManualView) -> Basket:
     return next(iter(baskets_of(ABC[0], view)))
 
 
-def test_nothing_and_everything_alike_are_even() -> None:
+def test_no_shares_and_equal_shares_are_balanced() -> None:
     view = world()
     assert is_balanced(basket(view), view)
     for index in range(3):
@@ -77,7 +77,7 @@ def test_a_missing_leg_too_small_to_be_bought_at_once_means_selling_the_rest() -
     assert {move.signal for move in rebalancing_orders(basket(view), view, may_complete=True)} == {"complete"}
 
 
-def test_what_is_below_the_least_order_stays() -> None:
+def test_an_excess_below_the_minimum_order_stays() -> None:
     view = world()
     view.hold(yes(0), 3)
     assert rebalancing_orders(basket(view), view, may_complete=True) == ()

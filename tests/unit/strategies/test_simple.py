@@ -11,11 +11,11 @@ from tests.kit.manual_view import ManualView
 from tests.kit.trading_samples import START, YES, S, cents, market, shares, trade
 
 
-def wishes(strategy: Simple, event: Event, view: ManualView) -> list[Intent | CancelIntent]:
+def intents(strategy: Simple, event: Event, view: ManualView) -> list[Intent | CancelIntent]:
     return list(strategy.on_event(event, view))
 
 
-def leaning(view: ManualView, bid: int = 40, ask: int = 45, sizes: tuple[int, int] = (100, 10)) -> Event:
+def bid_heavy(view: ManualView, bid: int = 40, ask: int = 45, sizes: tuple[int, int] = (100, 10)) -> Event:
     return view.show(YES, bids=((bid, sizes[0]),), asks=((ask, sizes[1]),))
 
 
@@ -25,58 +25,58 @@ def world() -> ManualView:
 
 def test_it_bids_where_the_book_leans_to_the_bids() -> None:
     view = world()
-    (wish,) = wishes(Simple(), leaning(view), view)
-    assert isinstance(wish, Intent)
-    assert (wish.signal, wish.side, wish.price, wish.size) == ("enter", "buy", cents(40), shares(50))
-    assert wish.post_only
+    (intent,) = intents(Simple(), bid_heavy(view), view)
+    assert isinstance(intent, Intent)
+    assert (intent.signal, intent.side, intent.price, intent.size) == ("enter", "buy", cents(40), shares(50))
+    assert intent.post_only
 
 
 def test_it_stays_out_of_narrow_even_extreme_empty_and_closed_books() -> None:
     view = world()
-    assert wishes(Simple(), leaning(view, 44, 45), view) == []
-    assert wishes(Simple(), leaning(view, sizes=(10, 10)), view) == []
-    assert wishes(Simple(), leaning(view, 5, 9), view) == []
-    assert wishes(Simple(), view.show(YES, bids=((40, 5),)), view) == []
+    assert intents(Simple(), bid_heavy(view, 44, 45), view) == []
+    assert intents(Simple(), bid_heavy(view, sizes=(10, 10)), view) == []
+    assert intents(Simple(), bid_heavy(view, 5, 9), view) == []
+    assert intents(Simple(), view.show(YES, bids=((40, 5),)), view) == []
     view.cache.add(replace(market(), status="paused"))
-    assert wishes(Simple(), leaning(view), view) == []
-    assert wishes(Simple(SimpleParams(clip=Money(MICROS))), leaning(world()), world()) == []
+    assert intents(Simple(), bid_heavy(view), view) == []
+    assert intents(Simple(SimpleParams(clip=Money(MICROS))), bid_heavy(world()), world()) == []
 
 
 def test_too_small_a_clip_is_no_order() -> None:
     view = world()
-    assert wishes(Simple(SimpleParams(clip=Money(MICROS))), leaning(view), view) == []
+    assert intents(Simple(SimpleParams(clip=Money(MICROS))), bid_heavy(view), view) == []
 
 
 def test_one_order_per_instrument_and_a_cap_on_instruments() -> None:
     view, strategy = world(), Simple(SimpleParams(instruments_max=1))
-    assert wishes(strategy, leaning(view), view)
-    assert wishes(strategy, leaning(view), view) == []
+    assert intents(strategy, bid_heavy(view), view)
+    assert intents(strategy, bid_heavy(view), view) == []
     other = market("n")
     view.cache.add(other)
-    assert wishes(strategy, view.show(other.key(0), bids=((40, 100),), asks=((45, 1),)), view) == []
+    assert intents(strategy, view.show(other.key(0), bids=((40, 100),), asks=((45, 1),)), view) == []
 
 
 def test_a_held_position_is_offered_above_its_cost() -> None:
     view = world()
     view.hold(YES, 50, 40)
-    (wish,) = wishes(Simple(), leaning(view), view)
-    assert isinstance(wish, Intent)
-    assert (wish.signal, wish.side, wish.price, wish.size) == ("exit", "sell", cents(45), shares(50))
-    (wish,) = wishes(Simple(), leaning(view, 38, 39), view)
-    assert isinstance(wish, Intent)
-    assert wish.price == cents(41)
+    (intent,) = intents(Simple(), bid_heavy(view), view)
+    assert isinstance(intent, Intent)
+    assert (intent.signal, intent.side, intent.price, intent.size) == ("exit", "sell", cents(45), shares(50))
+    (intent,) = intents(Simple(), bid_heavy(view, 38, 39), view)
+    assert isinstance(intent, Intent)
+    assert intent.price == cents(41)
     view.rest("o", YES, "sell", 45)
-    assert wishes(Simple(), leaning(view), view) == []
+    assert intents(Simple(), bid_heavy(view), view) == []
 
 
 def test_what_was_held_before_a_restart_is_offered_though_all_places_are_taken() -> None:
     view, strategy, other = world(), Simple(SimpleParams(instruments_max=1)), market("n")
     view.cache.add(other)
-    assert wishes(strategy, view.show(other.key(0), bids=((40, 100),), asks=((45, 1),)), view)
+    assert intents(strategy, view.show(other.key(0), bids=((40, 100),), asks=((45, 1),)), view)
     view.hold(YES, 50, 40)
-    (wish,) = wishes(strategy, leaning(view), view)
-    assert isinstance(wish, Intent)
-    assert wish.signal == "exit"
+    (intent,) = intents(strategy, bid_heavy(view), view)
+    assert isinstance(intent, Intent)
+    assert intent.signal == "exit"
 
 
 def test_an_exit_is_on_a_tapered_grid() -> None:
@@ -85,52 +85,52 @@ def test_an_exit_is_on_a_tapered_grid() -> None:
     tapered = market(tick_size=Price(1_000), bands=bands)
     view = ManualView((tapered,))
     view.hold(YES, 50, 40)
-    (wish,) = wishes(Simple(), leaning(view, 38, 39), view)
-    assert isinstance(wish, Intent)
-    assert wish.price == cents(41)
+    (intent,) = intents(Simple(), bid_heavy(view, 38, 39), view)
+    assert isinstance(intent, Intent)
+    assert intent.price == cents(41)
     view.hold(YES, 50, 92)
-    (wish,) = wishes(Simple(), leaning(view, 91, 92), view)
-    assert isinstance(wish, Intent)
-    assert wish.price == Price(921_000)
+    (intent,) = intents(Simple(), bid_heavy(view, 91, 92), view)
+    assert isinstance(intent, Intent)
+    assert intent.price == Price(921_000)
 
 
 def test_nothing_is_offered_above_one_or_without_an_offer() -> None:
     view = world()
     view.hold(YES, 50, 99)
-    assert wishes(Simple(), view.show(YES, bids=((98, 100),), asks=((99, 5),)), view) == []
-    assert wishes(Simple(), view.show(YES, bids=((98, 100),)), view) == []
+    assert intents(Simple(), view.show(YES, bids=((98, 100),), asks=((99, 5),)), view) == []
+    assert intents(Simple(), view.show(YES, bids=((98, 100),)), view) == []
 
 
 def test_the_stop_first_takes_orders_back_and_then_sells() -> None:
     view = world()
     view.hold(YES, 50, 40)
     view.rest("o", YES, "sell", 45)
-    (wish,) = wishes(Simple(), leaning(view, 36, 38), view)
-    assert isinstance(wish, CancelIntent)
-    assert wish.signal == "stop"
+    (intent,) = intents(Simple(), bid_heavy(view, 36, 38), view)
+    assert isinstance(intent, CancelIntent)
+    assert intent.signal == "stop"
     view.orders.clear()
-    (sale,) = wishes(Simple(), leaning(view, 36, 38), view)
+    (sale,) = intents(Simple(), bid_heavy(view, 36, 38), view)
     assert isinstance(sale, Intent)
     assert (sale.signal, sale.price, sale.tif) == ("stop", cents(36), "ioc")
 
 
 def test_what_rests_too_long_is_taken_back_and_its_place_freed() -> None:
     view, strategy = world(), Simple(SimpleParams(instruments_max=1, order_life=10 * S))
-    wishes(strategy, leaning(view), view)
+    intents(strategy, bid_heavy(view), view)
     order = view.rest("o", YES)
-    assert wishes(strategy, Tick(START), view) == []
+    assert intents(strategy, Tick(START), view) == []
     view.time += 10 * S
-    (wish,) = wishes(strategy, Tick(view.time), view)
-    assert wish == CancelIntent(strategy.name, order.client_order_id, "cancel")
+    (intent,) = intents(strategy, Tick(view.time), view)
+    assert intent == CancelIntent(strategy.name, order.client_order_id, "cancel")
     view.orders.clear()
-    wishes(strategy, Tick(view.time), view)
-    assert wishes(strategy, leaning(view), view)
+    intents(strategy, Tick(view.time), view)
+    assert intents(strategy, bid_heavy(view), view)
 
 
 def test_other_events_and_books_out_of_sight_mean_nothing() -> None:
     view = world()
     event = trade(40, 5)
     assert isinstance(event, Trade)
-    assert wishes(Simple(), event, view) == []
-    shown = leaning(view)
-    assert wishes(Simple(), shown, world()) == []
+    assert intents(Simple(), event, view) == []
+    shown = bid_heavy(view)
+    assert intents(Simple(), shown, world()) == []

@@ -48,14 +48,14 @@ def test_an_edge_that_rounding_of_the_fees_eats_is_no_edge() -> None:
     assert size_basket([leg((30, 5.07), fee=True)] * 2, wanted(edge=exact - 1)) is not None
 
 
-def test_money_bounds_it() -> None:
+def test_the_most_to_spend_bounds_the_size() -> None:
     offer = size_basket([leg((30, 500)), leg((60, 500))], wanted(cost=9))
     assert offer is not None
     assert offer.size == shares(10)
     assert offer.cost <= 9 * MICROS
 
 
-def test_less_than_the_least_order_is_nothing() -> None:
+def test_less_than_the_minimum_order_gives_none() -> None:
     assert size_basket([leg((30, 4.99)), leg((60, 500))], wanted()) is None
     assert size_basket([leg((30, 50)), leg()], wanted()) is None
     assert size_basket([leg((30, 0.001), least=0), leg((30, 50))], wanted()) is None
@@ -86,7 +86,9 @@ ladders = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 200)), min_size=
 
 
 @given(st.lists(st.tuples(ladders, st.booleans()), min_size=2, max_size=4), st.integers(0, 50_000), st.integers(1, 300))
-def test_an_offer_keeps_every_promise(sides: list[tuple[list[tuple[int, int]], bool]], edge: int, cost: int) -> None:
+def test_a_sized_basket_keeps_every_constraint(
+    sides: list[tuple[list[tuple[int, int]], bool]], edge: int, cost: int
+) -> None:
     legs = [leg(*sorted(pairs), fee=fee) for pairs, fee in sides]
     offer = size_basket(legs, wanted(edge, cost))
     if offer is None:

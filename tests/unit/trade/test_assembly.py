@@ -1,4 +1,4 @@
-"""What a run begins with: the day's loss, the markets of its days, and what it holds already."""
+"""The start of a run: the day's loss, the markets of its days, and what it holds already."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ NOBODY = type("Nobody", (), {"on_batch": lambda *_: None, "on_step": lambda *_: 
 
 
 class Quiet:
-    """A venue from which nothing is heard; one book tells both outcomes."""
+    """A venue without events, with one book per binary market."""
 
     def __init__(self, name: VenueName) -> None:
         self.name = name
@@ -183,7 +183,7 @@ def test_without_a_universe_of_its_days_a_backtest_takes_the_next_and_says_so(
     assert "one is from 2027-01-12 or before, so that of 2027-01-15 is used" in record.getMessage()
 
 
-def test_what_is_held_is_watched_known_and_settled_after_a_restart(
+def test_held_instruments_are_watched_known_and_settled_after_a_restart(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = ("chosen", "closed", "dropped", "unheard")
@@ -204,7 +204,9 @@ def test_what_is_held_is_watched_known_and_settled_after_a_restart(
         assert session.engine.step(lost(key).event).settlements
 
 
-def test_what_is_held_elsewhere_is_not_asked_for_here(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_instruments_held_at_another_venue_are_not_watched_here(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     listed(tmp_path, at(ONE))
     journalled(tmp_path, *began(OTHER), *bought(at(OTHER, "away").key(0), 100))
     assert watched(opened(tmp_path, ONE)) == {"m"}
@@ -212,7 +214,7 @@ def test_what_is_held_elsewhere_is_not_asked_for_here(tmp_path: Path, caplog: py
 
 
 @pytest.mark.parametrize("polled", [False, True])
-def test_who_trades_on_paper_on_a_polled_venue_is_warned(
+def test_paper_trading_on_a_polled_venue_logs_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, *, polled: bool
 ) -> None:
     listed(tmp_path, at(ONE))

@@ -1,4 +1,4 @@
-"""Who moves the execution takes turns: what one of them decides the next one sees, and a stop is at once."""
+"""Access to the pipeline is serialised, and a stop takes effect at once."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -25,7 +25,7 @@ from tests.kit.trading_samples import LIMITS, ME, MS, START, YES, S, V, book, fi
 
 
 class Buyer:
-    """Wishes at every snapshot and every tick."""
+    """Emits an intent at every snapshot and every tick."""
 
     name = StrategyName(ME)
     signals = frozenset({"test"})
@@ -35,7 +35,7 @@ class Buyer:
 
 
 class SlowBroker:
-    """Takes its time over every cancel, as a request over a network does."""
+    """Blocks in every cancel until the test allows it, like a slow network."""
 
     def __init__(self) -> None:
         self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
@@ -58,7 +58,7 @@ class SlowBroker:
 
 
 class SlowFeed:
-    """Shows a book; closing takes a second, as over a network."""
+    """Yields one book; closing it takes a second, as over a network."""
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock, self._closed = clock, asyncio.Event()
@@ -76,7 +76,7 @@ class SlowFeed:
 
 
 class Nobody:
-    """Hears of everything and says nothing."""
+    """A ``RunObserver`` that does nothing."""
 
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         return None
@@ -100,19 +100,19 @@ def components(folder: Path, broker: SlowBroker, clock: ManualClock) -> RunCompo
     )
 
 
-async def test_a_halt_is_not_taken_back_while_its_cancels_are_on_their_way(tmp_path: Path) -> None:
+async def test_a_halt_is_not_lifted_while_its_cancels_are_in_flight(tmp_path: Path) -> None:
     broker = SlowBroker()
     made = components(tmp_path, broker, ManualClock(START))
     controller = TradeController(made, lambda event, step: None)
     await controller.start()
     await controller.on_batch([book()])
     assert made.engine.account.orders.live_count() == 1
-    halting = asyncio.create_task(controller.on_account_event(fill("who")))
+    halt = asyncio.create_task(controller.on_account_event(fill("who")))
     await broker.asked.wait()  # halted, and the flag is raised only once the cancel has been sent
-    obeying = asyncio.create_task(controller.apply_halt_flag())
+    poll = asyncio.create_task(controller.apply_halt_flag())
     await asyncio.sleep(0)
     broker.may_answer.set()
-    await asyncio.gather(halting, obeying)
+    await asyncio.gather(halt, poll)
     assert made.engine.halted
     made.journal.close()
 

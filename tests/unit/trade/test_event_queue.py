@@ -1,4 +1,4 @@
-"""One lane per venue: order kept, overflow owned up to, replay made to wait."""
+"""One queue per venue: order kept, overflow reported, replay made to wait."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Worker:
         self.taken += events
 
 
-async def test_a_lane_keeps_its_order_and_finishes_when_left() -> None:
+async def test_a_queue_keeps_its_order_and_finishes_on_exit() -> None:
     worker = Worker()
     worker.gate.set()
     async with EventQueue(worker, realtime=True) as queue:
@@ -41,7 +41,7 @@ async def test_a_lane_keeps_its_order_and_finishes_when_left() -> None:
     assert worker.taken == batch(0, 31)
 
 
-async def test_lanes_do_not_wait_for_each_other() -> None:
+async def test_venues_do_not_wait_for_each_other() -> None:
     seen: list[int] = []
     first = asyncio.Event()
 
@@ -62,7 +62,7 @@ async def test_lanes_do_not_wait_for_each_other() -> None:
         first.set()
 
 
-async def test_overflow_is_an_event_and_names_what_must_start_anew() -> None:
+async def test_an_overflow_is_reported_as_events_and_names_the_instruments_to_restart() -> None:
     worker = Worker()
     async with EventQueue(worker, realtime=True, capacity=5) as queue:
         await queue.publish(V, batch(0, 3))
@@ -81,7 +81,7 @@ async def test_overflow_is_an_event_and_names_what_must_start_anew() -> None:
     assert len(worker.taken) == 12
 
 
-async def test_a_recording_waits_and_nothing_is_lost() -> None:
+async def test_a_replay_waits_for_room_and_nothing_is_dropped() -> None:
     worker = Worker()
     async with EventQueue(worker, realtime=False, capacity=5) as queue:
         await queue.publish(V, batch(0, 5))
@@ -96,7 +96,7 @@ async def test_a_recording_waits_and_nothing_is_lost() -> None:
     assert worker.taken == batch(0, 15)
 
 
-async def test_a_failing_worker_is_heard() -> None:
+async def test_an_exception_of_a_worker_is_raised_on_exit() -> None:
     async def broken(_: Sequence[MarketEvent]) -> None:
         raise ValueError("bug")
 

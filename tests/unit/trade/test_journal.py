@@ -1,4 +1,4 @@
-"""Nothing of ours is lost, doubled or guessed."""
+"""No journal entry is lost, doubled or guessed."""
 
 import sqlite3
 from pathlib import Path
@@ -51,7 +51,7 @@ def written(path: Path, *entries: Entry) -> None:
     journal.close()
 
 
-def test_every_kind_of_entry_comes_back(path: Path) -> None:
+def test_every_kind_of_entry_round_trips(path: Path) -> None:
     written(path, *ENTRIES)
     journal = OrderJournal(path)
     assert tuple(journal.entries()) == ENTRIES
@@ -193,7 +193,7 @@ def test_an_emptied_file_is_damage_and_no_new_account(path: Path) -> None:
         OrderJournal(path)
 
 
-def test_the_fold_is_the_account(path: Path) -> None:
+def test_restoring_a_journal_gives_the_account(path: Path) -> None:
     restored = restore(ENTRIES[:5])
     assert restored.runs == 1
     assert restored.day == ENTRIES[1].note  # type: ignore[union-attr]  # it is the note of the day

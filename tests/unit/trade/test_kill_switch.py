@@ -1,11 +1,11 @@
-"""The flag says stop until a person takes it down."""
+"""The halt flag stays set until it is cleared."""
 
 from pathlib import Path
 
 from predsurv.trade.kill_switch import HaltFlag, HaltRecord
 
 
-def test_raised_it_stays_with_its_first_reason(tmp_path: Path) -> None:
+def test_a_flag_that_is_set_keeps_its_first_reason(tmp_path: Path) -> None:
     flag = HaltFlag(tmp_path / "state" / "halt.json")
     assert flag.read() is None
     flag.set(7, "by \x1b[31mhand")
@@ -18,7 +18,7 @@ def test_raised_it_stays_with_its_first_reason(tmp_path: Path) -> None:
     assert flag.clear() is None
 
 
-def test_a_flag_that_makes_no_sense_halts_too(tmp_path: Path) -> None:
+def test_an_unreadable_flag_halts_too(tmp_path: Path) -> None:
     path = tmp_path / "halt.json"
     path.write_bytes(b"{")
     assert HaltFlag(path).read() == HaltRecord(0, "a halt flag that cannot be read")

@@ -1,4 +1,4 @@
-"""A paper account is as strict as a venue's."""
+"""The paper broker checks funds and keeps its account like a venue."""
 
 from predsurv.core.events import AccountEvent, Fill, MarketChange, OrderRejected
 from predsurv.core.fees import taker_fee
@@ -29,7 +29,7 @@ def reasons(answers: list[AccountEvent]) -> list[str]:
     return [answer.reason for answer in answers if isinstance(answer, OrderRejected)]
 
 
-async def test_it_can_be_driven_and_keeps_the_account() -> None:
+async def test_the_paper_broker_is_driven_by_events_and_keeps_its_account() -> None:
     paper = PaperTrading()
     assert isinstance(paper.broker, SimulatedBroker)
     answers = await paper.send(place("a", size=10))
@@ -40,7 +40,7 @@ async def test_it_can_be_driven_and_keeps_the_account() -> None:
     assert snapshot.ts == START + MS
 
 
-async def test_resting_orders_are_shown_and_their_cash_is_claimed() -> None:
+async def test_resting_orders_are_in_the_snapshot_and_their_cash_is_reserved() -> None:
     paper = PaperTrading(cash=6 * MICROS)
     await paper.send(place("a", price=50, size=10))
     (order,) = (await paper.broker.snapshot()).open_orders
@@ -48,7 +48,7 @@ async def test_resting_orders_are_shown_and_their_cash_is_claimed() -> None:
     assert reasons(await paper.send(place("b", price=50, size=10))) == ["insufficient_cash"]
 
 
-async def test_only_what_is_held_and_not_on_offer_can_be_sold() -> None:
+async def test_only_shares_held_and_not_being_sold_can_be_sold() -> None:
     paper = PaperTrading()
     assert reasons(await paper.send(place("n", side="sell"))) == ["insufficient_position"]
     await paper.send(place("a", size=10))
@@ -60,7 +60,7 @@ async def test_only_what_is_held_and_not_on_offer_can_be_sold() -> None:
     assert reasons(await paper.send(place("e", side="sell", price=60, size=5, key=NO))) == ["insufficient_position"]
 
 
-async def test_what_the_market_does_reaches_orders_and_account() -> None:
+async def test_market_events_fill_orders_and_settle_the_account() -> None:
     paper = PaperTrading()
     await paper.send(place("a", price=49, size=10))
     (fill,) = list(paper.broker.observe(trade(48, 4)))
@@ -78,7 +78,7 @@ async def test_a_changed_fee_is_charged() -> None:
     assert fill.fee == taker_fee(dearer, fill.price, fill.size)
 
 
-async def test_listeners_hear_everything_until_closed() -> None:
+async def test_events_are_yielded_until_closed() -> None:
     paper = PaperTrading()
     answers = await paper.send(place("a"))
     await paper.broker.aclose()

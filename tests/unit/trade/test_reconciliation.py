@@ -1,4 +1,4 @@
-"""What cannot be explained stops trading before it begins."""
+"""Unexplained differences stop a run before it sends anything."""
 
 import pytest
 from msgspec.structs import replace
@@ -19,11 +19,11 @@ def world() -> World:
 SAME = AccountSnapshot(START, Money(95 * MICROS), (Position(YES, shares(10), Money(0)),))
 
 
-def test_agreement_says_nothing() -> None:
+def test_equal_accounts_need_no_event() -> None:
     assert reconcile(V, world().account, SAME) == ()
 
 
-def test_orders_that_are_gone_are_closed_and_those_found_stay() -> None:
+def test_orders_missing_at_the_venue_are_cancelled_and_those_found_stay() -> None:
     made = world()
     made.account.place(place("gone"), START)
     made.account.place(place("there"), START)
@@ -47,7 +47,7 @@ def test_differences_are_refused_by_name(snapshot: AccountSnapshot, what: str) -
         reconcile(V, world().account, snapshot)
 
 
-def test_an_order_we_do_not_know_is_refused() -> None:
+def test_an_unknown_order_at_the_venue_is_refused() -> None:
     other = world()
     other.account.place(place("theirs"), START)
     with pytest.raises(SafetyError, match="order theirs is not in the journal"):

@@ -1,4 +1,4 @@
-"""Counts say what happened."""
+"""The counts of a run."""
 
 from predsurv.core.events import OrderRejected, Tick
 from predsurv.core.ids import ClientOrderId
@@ -10,7 +10,7 @@ from predsurv.trade.stats import RunStats, basket_stats
 from tests.kit.trading_samples import ME, NO, START, YES, World, approved, book, cancel, fill, intent, place, resolved
 
 
-def test_events_wishes_orders_and_answers() -> None:
+def test_events_intents_orders_and_fills_are_counted() -> None:
     stats, world = RunStats(), World()
     stats.count_event(Tick(START))
     stats.count_event(book(ts=START + 1))

@@ -1,4 +1,4 @@
-"""Whole events or none, exclusive ones first."""
+"""Events are watched whole or not at all, exclusive ones first."""
 
 from typing import Any
 
@@ -22,25 +22,25 @@ def event(name: str, count: int, volume: int = 0, **changes: Any) -> list[Market
 
 def test_exclusive_events_come_first_then_volume() -> None:
     race, single, big = event("race", 3, 1, mutually_exclusive=True), event("a", 1, 5), event("b", 1, 9)
-    chosen = select_markets([*single, *big, *race], 4, mirrored=True)
-    assert {key.market_id for key in chosen.keys} == {"race0", "race1", "race2", "b0"}
-    assert chosen.markets[:3] == tuple(race)
+    selection = select_markets([*single, *big, *race], 4, mirrored=True)
+    assert {key.market_id for key in selection.keys} == {"race0", "race1", "race2", "b0"}
+    assert selection.markets[:3] == tuple(race)
 
 
 def test_an_event_that_does_not_fit_leaves_room_for_smaller_ones() -> None:
-    chosen = select_markets([*event("race", 3, mutually_exclusive=True), *event("a", 1)], 2, mirrored=True)
-    assert {key.market_id for key in chosen.keys} == {"a0"}
+    selection = select_markets([*event("race", 3, mutually_exclusive=True), *event("a", 1)], 2, mirrored=True)
+    assert {key.market_id for key in selection.keys} == {"a0"}
 
 
 def test_closed_siblings_are_known_and_not_watched() -> None:
     race = event("race", 2, mutually_exclusive=True)
     closed = market("race9", event_id=EventId("race"), mutually_exclusive=True, status="closed")
-    chosen = select_markets([*race, closed], 10, mirrored=True)
-    assert closed in chosen.markets
-    assert len(chosen.keys) == 2
+    selection = select_markets([*race, closed], 10, mirrored=True)
+    assert closed in selection.markets
+    assert len(selection.keys) == 2
 
 
-def test_what_to_watch_of_a_market() -> None:
+def test_the_instruments_to_watch_of_a_market() -> None:
     three = market("t", outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
     assert keys_to_watch(market(), mirrored=True) == (YES,)
     assert keys_to_watch(market(), mirrored=False) == market().keys()
@@ -56,22 +56,22 @@ def test_capacity_holds_and_no_event_is_split(sizes: list[tuple[int, int, bool]]
         for number, (count, volume, exclusive) in enumerate(sizes)
         for each in event(f"e{number}-", count, volume, mutually_exclusive=exclusive)
     ]
-    chosen = select_markets(markets, capacity, mirrored=True)
-    assert len(chosen.keys) <= capacity
-    watched = {key.market_id for key in chosen.keys}
+    selection = select_markets(markets, capacity, mirrored=True)
+    assert len(selection.keys) <= capacity
+    watched = {key.market_id for key in selection.keys}
     for number, (count, *_) in enumerate(sizes):
         assert len([name for name in watched if name.startswith(f"e{number}-")]) in (0, count)
 
 
-def test_what_is_held_takes_its_places_first() -> None:
+def test_held_instruments_are_watched_first() -> None:
     race, single = event("race", 2, mutually_exclusive=True), event("a", 1)
     gone = market("gone", event_id=EventId("e9"), status="closed")
     sibling = market("sibling", event_id=EventId("e9"), status="closed")
     unknown = market("unknown").key(1)
     held = frozenset({gone.key(1), unknown})
-    chosen = select_markets([*race, *single, gone, sibling], 3, mirrored=True, held=held)
-    assert chosen.keys == {gone.key(0), unknown, single[0].key(0)}
-    assert set(chosen.markets) == {gone, sibling, *single}
+    selection = select_markets([*race, *single, gone, sibling], 3, mirrored=True, held=held)
+    assert selection.keys == {gone.key(0), unknown, single[0].key(0)}
+    assert set(selection.markets) == {gone, sibling, *single}
     assert select_markets([*race, *single, gone], 3, mirrored=False, held=held).keys == held
     assert select_markets([*race, gone], 1, mirrored=True, held=held).keys == {gone.key(0), unknown}, "whatever fits"
     own = frozenset({race[0].key(0)})

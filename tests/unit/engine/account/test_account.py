@@ -1,4 +1,4 @@
-"""Orders, holdings and baskets move together or not at all."""
+"""Orders, positions and groups change together or not at all."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def account() -> TradingAccount:
     return made
 
 
-def test_a_fill_moves_order_holding_and_basket() -> None:
+def test_a_fill_changes_order_position_and_group() -> None:
     made = account()
     assert made.apply(OrderAccepted(YES, START, ClientOrderId("o1"), OrderId("v"))) == "applied"
     assert made.apply(fill(size=4, price=50)) == "applied"
@@ -26,7 +26,7 @@ def test_a_fill_moves_order_holding_and_basket() -> None:
     assert made.placed == 1
 
 
-def test_settlement_pays_holding_and_basket() -> None:
+def test_settlement_pays_position_and_group() -> None:
     made = account()
     made.apply(fill(size=4, price=50))
     (done,) = made.settle(resolved())
@@ -51,7 +51,7 @@ def test_fills_of_orders_that_are_not_ours_are_foreign() -> None:
     assert account().apply(fill("who")) == "foreign"
 
 
-def test_an_order_without_a_group_is_in_no_basket() -> None:
+def test_an_order_without_a_group_opens_none() -> None:
     made = TradingAccount({V: Money(100 * MICROS)})
     made.place(place(), START)
     assert made.apply(fill()) == "applied"

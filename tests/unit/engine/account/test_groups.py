@@ -22,13 +22,13 @@ def only(groups: OrderGroups) -> OrderGroup:
     return group
 
 
-def test_orders_without_a_group_are_no_basket() -> None:
+def test_orders_without_a_group_open_none() -> None:
     groups = OrderGroups()
     groups.place(place(), START)
     assert groups.all() == ()
 
 
-def test_found_filled_settled() -> None:
+def test_a_group_is_opened_filled_and_settled() -> None:
     groups = found()
     assert (only(groups).opened, only(groups).filled) == (START, False)
     groups.fill("g", fill(size=10, price=45, fee=Money(5)))
@@ -42,7 +42,7 @@ def test_found_filled_settled() -> None:
     assert only(groups).cash == 1_499_995
 
 
-def test_selling_the_excess_settles_a_failed_basket() -> None:
+def test_selling_the_excess_settles_an_incomplete_group() -> None:
     groups = found()
     groups.fill("g", fill(size=10, price=45))
     groups.fill("g", fill(size=10, price=44, side="sell"))
@@ -60,7 +60,7 @@ def test_a_fill_after_the_resolution_is_paid_too() -> None:
     assert not only(groups).settled
 
 
-def test_an_outcome_without_a_payout_keeps_the_basket_open() -> None:
+def test_an_outcome_without_a_payout_keeps_the_group_open() -> None:
     groups = found()
     groups.fill("g", fill(size=1))
     groups.fill("g", fill(size=1, key=NO))
@@ -75,7 +75,7 @@ def test_a_group_of_sales_alone_is_held_negatively_and_harmless() -> None:
     assert only(groups).held == {YES: -shares(1)}
 
 
-def test_the_oldest_baskets_are_forgotten_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_groups_are_dropped_beyond_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GROUPS_KEPT_MAX", 1)
     groups = found()
     groups.place(place("c", group="h", strategy=StrategyName("x")), START)

@@ -1,4 +1,4 @@
-"""An order lives by the table, a trade counts once."""
+"""An order changes state by the transition table, and a fill counts once."""
 
 import pytest
 from hypothesis import given
@@ -48,7 +48,7 @@ def test_a_placed_order_is_pending_and_live() -> None:
     assert orders.live_count() == 1
 
 
-def test_an_id_is_used_once() -> None:
+def test_a_client_order_id_is_used_once() -> None:
     with pytest.raises(BrokenInvariant, match="used twice"):
         placed().place(place(), START)
 
@@ -68,7 +68,7 @@ def test_a_fill_before_the_acknowledgement_is_proof_enough() -> None:
     assert order(orders).order_id == "v1"
 
 
-def test_unknown_counts_as_live_until_proved() -> None:
+def test_an_unknown_order_is_live_until_its_state_is_known() -> None:
     orders = placed(UNKNOWN)
     assert orders.live_count() == 1
     orders.apply(REJECTED)
@@ -82,7 +82,7 @@ def test_a_late_fill_of_a_lost_order_counts() -> None:
     assert order(placed(REJECTED, fill(size=10))).state == "filled"
 
 
-def test_a_trade_counts_once() -> None:
+def test_a_fill_counts_once() -> None:
     orders = placed(fill(size=4))
     assert orders.has_fill(fill(size=4))
     assert orders.apply(fill(size=4)) == "duplicate"
@@ -97,12 +97,12 @@ def test_a_fill_that_cannot_be_is_refused_whole(wrong: Fill) -> None:
     assert order(orders).filled == 0
 
 
-def test_what_is_not_ours_is_said_to_be_foreign() -> None:
+def test_events_of_orders_that_are_not_ours_are_foreign() -> None:
     assert Orders().apply(ACCEPTED) == "foreign"
     assert Orders().apply(fill()) == "foreign"
 
 
-def test_finished_orders_and_trades_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_orders_and_trade_ids_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FINISHED_KEPT_MAX", 2)
     monkeypatch.setattr(module, "TRADES_KEPT_MAX", 2)
     orders = Orders()

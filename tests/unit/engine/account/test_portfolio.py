@@ -72,7 +72,7 @@ def test_a_fill_announced_after_settlement_is_paid_at_once() -> None:
     assert portfolio.fill(ME, fill(size=2, price=50)) == ()
 
 
-def test_endowing_gives_the_first_cash_only() -> None:
+def test_funding_gives_the_starting_cash_once() -> None:
     portfolio = Portfolio({})
     portfolio.fund(V, CASH)
     portfolio.fund(V, Money(1))

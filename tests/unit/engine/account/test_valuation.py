@@ -1,4 +1,4 @@
-"""Worth, and the day's loss."""
+"""The value of positions, and the loss of the day."""
 
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.account.valuation import DAY
@@ -7,7 +7,7 @@ from tests.kit.trading_samples import NO, START, YES, World, book, cents, gap
 CASH = 10_000 * MICROS
 
 
-def test_holdings_are_worth_the_best_bid_or_where_it_was_or_their_cost() -> None:
+def test_positions_are_valued_at_the_best_bid_or_the_last_one_or_at_cost() -> None:
     world = World().hold(10, price=50)
     valuation = world.risk.valuation
     assert valuation.mark(YES) is None
@@ -20,7 +20,7 @@ def test_holdings_are_worth_the_best_bid_or_where_it_was_or_their_cost() -> None
     assert (valuation.mark(YES), valuation.equity()) == (0, CASH - 5 * MICROS)
 
 
-def test_a_mirrored_holding_is_worth_what_the_first_outcome_asks() -> None:
+def test_the_second_outcome_is_valued_at_the_complement_of_the_first_ones_ask() -> None:
     world = World().hold(10, price=50, key=NO).show(book(asks=((51, 5),)))
     assert world.risk.valuation.mark(NO) == cents(49)
 

@@ -1,4 +1,4 @@
-"""What strategies see: trusted, complemented, less what we have just taken."""
+"""The books that strategies see: trusted, complemented, less what we consumed."""
 
 from predsurv.core.events import Unwanted
 from predsurv.engine.books.available import AvailableBooks
@@ -12,7 +12,7 @@ def seen(books: AvailableBooks, key: object = YES) -> BookView:
     return found
 
 
-def test_an_untrusted_book_is_not_seen_from_either_side() -> None:
+def test_an_untrusted_book_is_shown_for_neither_outcome() -> None:
     world = World()
     assert world.books.book(YES) is None
     world.show(book())
@@ -21,7 +21,7 @@ def test_an_untrusted_book_is_not_seen_from_either_side() -> None:
     assert world.books.book(YES) is world.books.book(NO) is None
 
 
-def test_the_second_outcome_is_the_first_turned_around() -> None:
+def test_the_second_outcomes_book_is_the_complement_of_the_first() -> None:
     world = World().show(book(bids=((49, 100), (48, 7)), asks=((52, 5),)))
     complemented = seen(world.books, NO)
     assert complemented.top(5) == (levels((48, 5)), levels((51, 100), (52, 7)))
@@ -30,7 +30,7 @@ def test_the_second_outcome_is_the_first_turned_around() -> None:
     assert seen(world.books, NO).best_bid() == (cents(49), shares(1))
 
 
-def test_what_we_took_is_not_shown_until_the_level_is_gone() -> None:
+def test_consumed_size_is_not_shown_until_the_level_is_removed() -> None:
     world = World().show(book())
     world.books.on_fill(fill(size=40))
     assert seen(world.books).best_ask() == (cents(51), shares(60))
@@ -44,7 +44,7 @@ def test_what_we_took_is_not_shown_until_the_level_is_gone() -> None:
     assert seen(world.books) is world.cache.book(YES)
 
 
-def test_taking_the_second_outcome_takes_from_the_first() -> None:
+def test_taking_the_second_outcome_consumes_the_first_ones_book() -> None:
     world = World().show(book())
     world.books.on_fill(fill(key=NO, side="buy", price=51, size=30))
     assert seen(world.books).best_bid() == (cents(49), shares(70))
@@ -53,7 +53,7 @@ def test_taking_the_second_outcome_takes_from_the_first() -> None:
     assert seen(world.books).best_bid() == (cents(49), shares(50))
 
 
-def test_resting_fills_and_fills_in_a_gap_take_nothing_on_show() -> None:
+def test_maker_fills_and_fills_in_a_gap_consume_nothing() -> None:
     world = World().show(book())
     world.books.on_fill(fill(maker=True))
     assert seen(world.books) is world.cache.book(YES)
@@ -64,7 +64,7 @@ def test_resting_fills_and_fills_in_a_gap_take_nothing_on_show() -> None:
     assert seen(world.books) is world.cache.book(YES)
 
 
-def test_a_book_that_is_no_longer_fed_is_gone_from_sight() -> None:
+def test_a_book_without_a_subscription_is_not_shown() -> None:
     world = World().show(book())
     world.books.on_fill(fill())
     world.show(Unwanted(YES, START, "rotated_out"))

@@ -1,4 +1,4 @@
-"""The other outcome's book is the same book turned around, at every moment."""
+"""The complement of a book is exact at every moment."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ def pair() -> tuple[Book, ComplementBook]:
     return source, ComplementBook(NO, source)
 
 
-def test_bids_are_the_others_asks() -> None:
+def test_the_complements_bids_are_the_sources_asks() -> None:
     source, complemented = pair()
     assert complemented.best_bid() == (cents(48), shares(5))
     assert complemented.best_ask() == (cents(51), shares(100))
@@ -28,7 +28,7 @@ def test_bids_are_the_others_asks() -> None:
     assert complemented.source is source
 
 
-def test_it_follows_and_keeps_its_top_while_nothing_changes() -> None:
+def test_the_complement_follows_its_source_and_keeps_its_top_while_unchanged() -> None:
     source, complemented = pair()
     top = complemented.asks.top(2)
     assert complemented.asks.top(2) is top
@@ -38,7 +38,7 @@ def test_it_follows_and_keeps_its_top_while_nothing_changes() -> None:
     assert complemented.best_bid() is None
 
 
-def test_its_stamps_are_the_sources() -> None:
+def test_the_complements_times_and_trust_are_the_sources() -> None:
     source, complemented = pair()
     assert (complemented.key, complemented.ts_recv, complemented.ts_venue) == (NO, START, None)
     assert source.trusted is complemented.trusted is True
@@ -51,12 +51,12 @@ changes = st.builds(delta, st.sampled_from(["bid", "ask"]), st.integers(1, 99), 
 
 
 @given(st.lists(changes, max_size=30), st.integers(1, 5))
-def test_it_is_always_exactly_the_other_side(events: list[BookDelta], count: int) -> None:
+def test_the_complement_is_exact_after_any_changes(events: list[BookDelta], count: int) -> None:
     source, complemented = pair()
     for event in events:
         source.apply(event)
         for side, other in ((complemented.bids, source.asks), (complemented.asks, source.bids)):
-            turned = tuple((complement(price), size) for price, size in other.levels())
-            assert side.levels() == turned
-            assert side.top(count) == turned[:count]
-            assert side.best() == (turned[0] if turned else None)
+            expected = tuple((complement(price), size) for price, size in other.levels())
+            assert side.levels() == expected
+            assert side.top(count) == expected[:count]
+            assert side.best() == (expected[0] if expected else None)

@@ -1,4 +1,4 @@
-"""What is let in on arrival, and what has to wait; the refusals as orders meet them are in test_matching."""
+"""Rejections and delays of arriving orders; their effect on the order is tested in test_simulator."""
 
 import pytest
 
@@ -8,14 +8,14 @@ from predsurv.engine.fills.admission import AdmissionRules
 from predsurv.engine.fills.taker import Taker, arriving
 from tests.kit.trading_samples import NO, START, YES, World, book, market, place
 
-HOLD = 3_000_000_000
+DELAY = 3_000_000_000
 
 
 class Rules:
-    """The rules of one market with a bid of 49 and an ask of 51."""
+    """The admission rules of one market with a bid of 49 and an ask of 51."""
 
     def __init__(self) -> None:
-        self.world = World((market(taker_delay=HOLD, min_taker_buy=Money(MICROS)),))
+        self.world = World((market(taker_delay=DELAY, min_taker_buy=Money(MICROS)),))
         self.world.show(book(bids=((49, 100),), asks=((51, 100),)))
         self.admission = AdmissionRules(
             self.world.cache, lambda command: "insufficient_cash" if command.size > 10**9 else None
@@ -31,28 +31,28 @@ class Rules:
 @pytest.mark.parametrize(
     ("command", "delay"),
     [
-        (place(price=51), HOLD),
+        (place(price=51), DELAY),
         (place(price=50), 0),
-        (place(side="sell", price=49), HOLD),
+        (place(side="sell", price=49), DELAY),
         (place(side="sell", price=50), 0),
-        (place(key=NO, price=51), HOLD),
+        (place(key=NO, price=51), DELAY),
         (place(key=NO, price=50), 0),
-        (place(price=52, tif="ioc"), HOLD),
+        (place(price=52, tif="ioc"), DELAY),
         (place(price=50, tif="fok"), 0),
     ],
 )
-def test_only_what_would_trade_on_arrival_is_held(command: PlaceOrder, delay: int) -> None:
+def test_only_an_order_that_would_trade_on_arrival_is_delayed(command: PlaceOrder, delay: int) -> None:
     assert Rules().delay(command) == delay
 
 
-def test_where_nothing_is_known_nothing_is_held() -> None:
+def test_without_a_book_or_a_market_no_order_is_delayed() -> None:
     rules = Rules()
     assert rules.admission.delay(rules.taker(place(price=51)), None) == 0
-    stranger = place(key=market("x").key(0), price=51)
-    assert rules.admission.delay(rules.taker(stranger), rules.world.cache.trusted_book(YES)) == 0
+    unlisted = place(key=market("x").key(0), price=51)
+    assert rules.admission.delay(rules.taker(unlisted), rules.world.cache.trusted_book(YES)) == 0
 
 
-def test_the_market_is_asked_before_the_account() -> None:
+def test_the_markets_rules_are_checked_before_the_accounts_funds() -> None:
     rules = Rules()
     assert rules.admission.rejection(place(price=51)) is None
     assert rules.admission.rejection(place(price=51, size=10_000)) == "insufficient_cash"
@@ -60,7 +60,7 @@ def test_the_market_is_asked_before_the_account() -> None:
     assert rules.admission.rejection(place(key=market("x").key(0), price=51, size=10_000)) == "market_closed"
 
 
-def test_what_it_would_meet_decides_the_rest() -> None:
+def test_minimum_value_and_post_only_depend_on_the_book() -> None:
     rules = Rules()
     known = rules.world.cache.trusted_book(YES)
     small = rules.taker(place(price=51, size=1.9))

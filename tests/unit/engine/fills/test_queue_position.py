@@ -1,4 +1,4 @@
-"""The queue in front of us shrinks by trades and by what the level shows, never by both for one trade."""
+"""The volume ahead shrinks by trades and by level changes, never by both for one trade."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ def resting(level: int, size: int = 10, side: str = "bid") -> QueuePosition:
     return made
 
 
-def test_trades_eat_the_queue_first() -> None:
+def test_trades_consume_the_queue_ahead_first() -> None:
     order = resting(100)
     assert order.on_trade(60) == 0
     order.on_level_size(Size(40))
@@ -50,12 +50,12 @@ def test_cancels_behind_us_do_not_advance_us_and_a_shrunken_level_does() -> None
     assert behind.on_trade(15) == 5
 
 
-def test_no_more_than_what_is_left_reaches_us() -> None:
+def test_a_trade_fills_at_most_the_remaining_size() -> None:
     assert resting(0, size=3).on_trade(100) == 3
 
 
 @pytest.mark.parametrize(("side", "better", "worse"), [("bid", 49, 51), ("ask", 51, 49)])
-def test_what_trades_through_and_what_crosses(side: str, better: int, worse: int) -> None:
+def test_a_better_price_trades_through_us_and_an_opposite_one_crosses_us(side: str, better: int, worse: int) -> None:
     order = resting(0, side=side)
     assert order.better_than(cents(better))
     assert not order.better_than(cents(50))
@@ -85,7 +85,7 @@ def test_a_fill_needs_the_volume_ahead_to_have_traded_or_left(level: int, steps:
     assert filled <= max(sum(volume for _, volume in steps) - level, 0)
 
 
-def test_joining_again_means_the_end_of_the_line() -> None:
+def test_joining_again_loses_the_place_in_the_queue() -> None:
     order = resting(5)
     order.on_trade(5)
     order.join(shares(1))

@@ -1,4 +1,4 @@
-"""Resting orders fill when the market comes to them."""
+"""Resting orders fill by trades and crossing levels, in price-time priority."""
 
 from predsurv.core.ids import ClientOrderId
 from predsurv.engine.books.consumed import ConsumedLiquidity
@@ -29,7 +29,7 @@ def sizes(fills: list[MakerFill]) -> list[tuple[str, int]]:
     return [(each.order.command.client_order_id, each.size) for each in fills]
 
 
-def test_behind_the_queue_then_at_its_front() -> None:
+def test_an_order_fills_once_the_queue_ahead_has_traded() -> None:
     resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
     resting_orders.add(order(), source)
     assert sizes(list(resting_orders.on_trade(trade(49, 100)))) == []
@@ -87,7 +87,7 @@ def test_a_gap_sends_us_to_the_end_of_the_queue() -> None:
     assert resting.floor == shares(30)
 
 
-def test_an_order_that_arrives_blind_waits_for_a_snapshot() -> None:
+def test_an_order_that_arrives_without_a_book_waits_for_a_snapshot() -> None:
     resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
     resting_orders.add(resting := order(), None)
     assert list(resting_orders.on_trade(trade(49, 1_000_000))) == []
@@ -95,7 +95,7 @@ def test_an_order_that_arrives_blind_waits_for_a_snapshot() -> None:
     assert resting.ahead == shares(100)
 
 
-def test_level_changes_are_followed_and_removals_end_it() -> None:
+def test_resting_orders_follow_their_level_until_they_are_removed() -> None:
     resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
     resting_orders.add(resting := order(), source)
     list(resting_orders.on_delta(delta("bid", 49, 20), source))

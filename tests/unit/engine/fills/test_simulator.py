@@ -1,4 +1,4 @@
-"""How our orders would have fared at the venue."""
+"""The simulated fate of our orders: fills, cancels and rejections."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -48,25 +48,25 @@ LATENCY = 150 * MS
 
 
 class Venue:
-    """Matching with its world; ``show`` does what the execution does with a market event."""
+    """The simulator with its market data; ``show`` drives it with events as the pipeline does."""
 
     def __init__(self, *events: Any, **rules: Any) -> None:
         self.world = World((market(**rules),))
-        self.poor: str | None = None
-        self.matching = FillSimulator(self.world.cache, LATENCY, lambda _: self.poor)
+        self.rejection: str | None = None
+        self.simulator = FillSimulator(self.world.cache, LATENCY, lambda _: self.rejection)
         self.show(*(events or (book(asks=((51, 100), (52, 50))),)))
 
     def show(self, *events: Any) -> list[AccountEvent]:
         answers: list[AccountEvent] = []
         for event in events:
-            answers += self.matching.due(event.ts_recv)
+            answers += self.simulator.due(event.ts_recv)
             self.world.cache.apply(event)
-            answers += self.matching.observe(event)
+            answers += self.simulator.observe(event)
         return answers
 
     def send(self, command: Any, ts: int = START) -> list[AccountEvent]:
-        self.matching.submit(approved(command, ts))
-        return list(self.matching.due(ts + LATENCY))
+        self.simulator.submit(approved(command, ts))
+        return list(self.simulator.due(ts + LATENCY))
 
 
 def kinds(answers: Sequence[AccountEvent]) -> list[str]:
@@ -79,17 +79,17 @@ def fills(answers: Sequence[AccountEvent]) -> list[tuple[int, int]]:
 
 def test_an_order_takes_what_it_finds_when_it_arrives() -> None:
     venue = Venue()
-    venue.matching.submit(approved(place(size=150, price=52)))
-    assert list(venue.matching.due(START + LATENCY - 1)) == []
+    venue.simulator.submit(approved(place(size=150, price=52)))
+    assert list(venue.simulator.due(START + LATENCY - 1)) == []
     assert venue.show(delta("ask", 51, 20, START + MS)) == []
-    answers = list(venue.matching.due(START + LATENCY))
+    answers = list(venue.simulator.due(START + LATENCY))
     assert kinds(answers) == ["OrderAccepted", "Fill", "Fill"]
     assert fills(answers) == [(cents(51), shares(20)), (cents(52), shares(50))]
     assert {answer.ts_recv for answer in answers} == {START + LATENCY}
-    assert venue.matching.resting()[0].remaining == shares(80)
+    assert venue.simulator.resting()[0].remaining == shares(80)
 
 
-def test_what_we_took_is_gone_for_as_long_as_there_is_the_level() -> None:
+def test_consumed_size_stays_consumed_while_the_level_exists() -> None:
     venue = Venue()
     assert fills(venue.send(place("a", size=100, tif="ioc"))) == [(cents(51), shares(100))]
     assert kinds(venue.send(place("b", tif="ioc"))) == ["OrderAccepted", "OrderCancelled"]
@@ -124,16 +124,16 @@ def test_immediate_orders_never_rest() -> None:
     assert isinstance(taken, Fill)
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.reason == "ioc"
-    assert venue.matching.resting() == ()
+    assert venue.simulator.resting() == ()
 
 
-def test_all_or_nothing() -> None:
+def test_a_fok_order_fills_whole_or_not_at_all() -> None:
     venue = Venue()
     assert kinds(venue.send(place("a", size=101, tif="fok"))) == ["OrderAccepted", "OrderCancelled"]
     assert fills(venue.send(place("b", size=100, tif="fok"))) == [(cents(51), shares(100))]
 
 
-def test_post_only_rests_or_is_refused() -> None:
+def test_a_post_only_order_rests_or_is_rejected() -> None:
     venue = Venue()
     (refused,) = venue.send(place("a", post_only=True))
     assert isinstance(refused, OrderRejected)
@@ -147,12 +147,12 @@ def refusal(answers: Sequence[AccountEvent]) -> str:
     return refused.reason
 
 
-def test_the_venues_rules() -> None:
+def test_orders_against_the_venues_rules_are_rejected() -> None:
     venue = Venue()
     assert refusal(venue.send(place("a", size=4))) == "below_minimum"
     assert refusal(venue.send(replace(place("b"), price=Price(cents(51) + 1)))) == "off_grid"
     assert refusal(venue.send(place("c", key=market("x").key(0)))) == "market_closed"
-    venue.poor = "insufficient_cash"
+    venue.rejection = "insufficient_cash"
     assert refusal(venue.send(place("d"))) == "insufficient_cash"
     venue.show(MarketChange(V, YES.market_id, None, START, None, "paused", "{}"))
     assert refusal(venue.send(place("e"))) == "market_closed"
@@ -174,53 +174,53 @@ def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
 HOLD = 3_000 * MS
 
 
-def test_what_would_trade_on_arrival_is_held_where_the_venue_holds_it() -> None:
+def test_an_order_that_would_trade_on_arrival_is_delayed_where_the_venue_delays_it() -> None:
     venue = Venue(taker_delay=HOLD)
     assert kinds(venue.send(place(price=51, size=30, tif="ioc"))) == ["OrderAccepted"]
     assert venue.send(place(price=51, size=30, tif="ioc"), START + MS) == [], "one id is one order, held or not"
     assert venue.show(delta("ask", 51, 20, START + LATENCY + HOLD - 1)) == []
-    answers = list(venue.matching.due(START + LATENCY + HOLD))
+    answers = list(venue.simulator.due(START + LATENCY + HOLD))
     assert fills(answers) == [(cents(51), shares(20))]
     assert kinds(answers) == ["Fill", "OrderCancelled"]
 
 
-def test_what_rests_is_not_held() -> None:
+def test_a_resting_order_is_not_delayed() -> None:
     venue = Venue(taker_delay=HOLD)
     venue.send(place(price=50))
     assert fills(venue.show(delta("ask", 50, 5, START + MS)))
 
 
-def test_a_held_order_cannot_be_cancelled_only_what_is_left_of_it() -> None:
+def test_a_delayed_order_cannot_be_cancelled_only_its_rest() -> None:
     venue = Venue(taker_delay=HOLD)
     venue.send(place(price=51, size=150))
     assert venue.send(cancel(), START + MS) == []
-    answers = list(venue.matching.due(START + LATENCY + HOLD))
+    answers = list(venue.simulator.due(START + LATENCY + HOLD))
     assert kinds(answers) == ["Fill", "OrderCancelled"]
     assert fills(answers) == [(cents(51), shares(100))]
-    assert venue.matching.resting() == ()
+    assert venue.simulator.resting() == ()
 
 
-def test_a_held_order_does_not_trade_in_a_market_that_closed() -> None:
+def test_a_delayed_order_does_not_trade_in_a_market_that_closed() -> None:
     venue = Venue(taker_delay=HOLD)
     venue.send(place(price=51))
     venue.show(MarketChange(V, YES.market_id, None, START + LATENCY, None, "closed", "{}"))
-    (cancelled,) = venue.matching.due(START + LATENCY + HOLD)
+    (cancelled,) = venue.simulator.due(START + LATENCY + HOLD)
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.reason == "market_closed"
 
 
-def test_one_id_is_one_order() -> None:
+def test_a_client_order_id_sent_twice_is_one_order() -> None:
     venue = Venue()
     venue.send(place(tif="ioc"))
     assert venue.send(place(tif="ioc")) == []
 
 
-def test_cancelling_takes_as_long_as_ordering() -> None:
+def test_a_cancel_has_the_latency_of_an_order() -> None:
     venue = Venue()
     venue.send(place(price=40))
-    venue.matching.submit(approved(cancel(), START + LATENCY))
+    venue.simulator.submit(approved(cancel(), START + LATENCY))
     assert venue.show(trade(41, 1, ts=START + LATENCY)) == []
-    (cancelled,) = venue.matching.due(START + 2 * LATENCY)
+    (cancelled,) = venue.simulator.due(START + 2 * LATENCY)
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.reason == "requested"
     assert venue.send(cancel()) == []
@@ -265,13 +265,13 @@ def test_a_snapshot_that_crosses_us_trades_with_us() -> None:
 
 
 @pytest.mark.parametrize("end", [resolved(), MarketChange(V, YES.market_id, None, START, None, "closed", "{}")])
-def test_the_end_of_a_market_takes_our_orders_out(end: Any) -> None:
+def test_the_end_of_a_market_cancels_our_orders(end: Any) -> None:
     venue = Venue()
     venue.send(place(price=40))
     (cancelled,) = venue.show(end)
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.reason == "market_closed"
-    assert venue.matching.resting() == ()
+    assert venue.simulator.resting() == ()
 
 
 orders = st.builds(
@@ -294,7 +294,7 @@ happenings = st.one_of(changes, trades, st.just(gap()), st.just(book()))
 
 
 @given(st.lists(st.one_of(orders, happenings), max_size=40))
-def test_whatever_happens_an_order_keeps_its_size_its_limit_and_one_end(steps: list[Any]) -> None:
+def test_an_order_never_exceeds_size_or_limit_and_ends_once(steps: list[Any]) -> None:
     venue = Venue()
     sent: dict[str, PlaceOrder] = {}
     answers: list[AccountEvent] = []
@@ -319,7 +319,7 @@ def test_whatever_happens_an_order_keeps_its_size_its_limit_and_one_end(steps: l
         elif isinstance(answer, OrderCancelled | OrderRejected):
             assert answer.client_order_id not in ended
             ended.add(answer.client_order_id)
-    resting: dict[str, int] = {order.command.client_order_id: order.remaining for order in venue.matching.resting()}
+    resting: dict[str, int] = {order.command.client_order_id: order.remaining for order in venue.simulator.resting()}
     for name, command in sent.items():
         assert filled[name] + resting.get(name, 0) <= command.size
         assert (filled[name] == command.size) + (name in ended) + (name in resting) == 1

@@ -1,4 +1,4 @@
-"""An order as its book sees it."""
+"""An arriving order in terms of the book it arrives at."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +37,7 @@ def test_selling_the_second_outcome_is_buying_the_first() -> None:
     assert crosses(taker, shown())
 
 
-def test_what_does_not_reach_takes_nothing() -> None:
+def test_an_order_that_does_not_cross_takes_nothing() -> None:
     taker = arriving(place(price=50), START, YES)
     assert not crosses(taker, shown())
     assert list(execute(taker, shown(), ConsumedLiquidity())) == []
@@ -45,14 +45,12 @@ def test_what_does_not_reach_takes_nothing() -> None:
 
 
 @given(st.integers(1, 99), st.integers(1, 400), st.sampled_from(["buy", "sell"]), st.booleans())
-def test_no_level_gives_more_than_it_shows_however_often_it_is_asked(
-    price: int, size: int, side: str, mirrored: bool
-) -> None:
-    source, liquidity = shown(), ConsumedLiquidity()
+def test_repeated_orders_never_take_more_than_a_level_holds(price: int, size: int, side: str, mirrored: bool) -> None:
+    source, consumed = shown(), ConsumedLiquidity()
     taken: dict[Price, int] = {}
     for _ in range(4):
         taker = arriving(place(price=price, size=size, side=side, key=NO if mirrored else YES), START, YES)
-        for at, got in execute(taker, source, liquidity):
+        for at, got in execute(taker, source, consumed):
             assert taker.trades_at(at)
             taken[at] = taken.get(at, 0) + got
         assert 0 <= taker.remaining <= Size(size * MICROS)

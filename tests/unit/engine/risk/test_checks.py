@@ -1,4 +1,4 @@
-"""Each limit stops what it names, and nothing else does."""
+"""Each limit refuses the intents that exceed it, and no others."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def open_world() -> World:
     return World().show(book())
 
 
-def test_what_is_within_every_limit_passes() -> None:
+def test_an_intent_within_every_limit_passes() -> None:
     assert reason(open_world(), intent()) is None
     assert reason(open_world(), intent(key=NO)) is None
     assert reason(open_world().hold(10), intent("sell", 49)) is None
@@ -45,22 +45,22 @@ def test_what_is_within_every_limit_passes() -> None:
         (intent(), {"max_orders_per_minute": 0}, "max_orders_per_minute"),
     ],
 )
-def test_each_limit(candidate: Intent, limits: dict[str, Any], expected: str) -> None:
+def test_each_limit_refuses_what_exceeds_it(candidate: Intent, limits: dict[str, Any], expected: str) -> None:
     assert reason(open_world(), candidate, **limits) == expected
 
 
-def test_a_low_bid_and_a_high_offer_are_nobodys_harm() -> None:
+def test_the_collar_ignores_a_low_bid_and_a_high_offer() -> None:
     assert reason(open_world(), intent(price=10)) is None
     assert reason(open_world().hold(10), intent("sell", 90)) is None
 
 
-def test_without_a_middle_the_one_side_there_is_counts() -> None:
+def test_the_collar_of_a_one_sided_book_is_around_its_best_price() -> None:
     assert reason(World().show(book(bids=())), intent(price=61)) is None
     assert reason(World().show(book(bids=())), intent(price=62)) == "price_collar"
     assert reason(World().show(book(bids=(), asks=())), intent()) == "no_reference"
 
 
-def test_closed_halted_untrusted_and_stale() -> None:
+def test_intents_are_refused_when_closed_halted_untrusted_or_stale() -> None:
     assert reason(World((market(status="paused"),)).show(book()), intent()) == "market_closed"
     halted = open_world()
     halted.risk.halted = True
@@ -88,7 +88,7 @@ def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
     assert reason(World().show(book(bids=((9, 100),), asks=((10, 100),))), intent(price=10, size=5)) is None
 
 
-def test_orders_in_flight_count() -> None:
+def test_live_orders_count_towards_the_limits() -> None:
     world = open_world()
     world.account.place(place(price=50, size=10), START)
     assert reason(world, intent(), max_total_exposure=Money(10 * MICROS)) == "max_total_exposure"
@@ -103,7 +103,7 @@ def test_cash_must_suffice_for_price_and_fee() -> None:
     assert reason(World(cash=5_300_000).show(book()), intent()) is None
 
 
-def test_the_days_loss_stops_buying_and_not_selling() -> None:
+def test_the_daily_loss_limit_stops_buying_and_not_selling() -> None:
     world = open_world().hold(10)
     world.risk.valuation.roll_day(START)
     world.show(book(bids=((40, 100),), asks=((42, 100),)))
@@ -112,7 +112,7 @@ def test_the_days_loss_stops_buying_and_not_selling() -> None:
     assert reason(world, intent(price=42), max_daily_loss=Money(900_001)) is None
 
 
-def test_each_check_by_itself_needs_a_book_it_can_trust() -> None:
+def test_each_check_alone_refuses_an_untrusted_book() -> None:
     refusals = {check(intent(), World().risk, LIMITS) for check in CHECKS}
     assert {refusal.reason for refusal in refusals if refusal is not None} == {"untrusted"}
     assert isinstance(LIMITS, RiskLimits)

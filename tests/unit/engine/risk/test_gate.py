@@ -1,4 +1,4 @@
-"""Groups stand or fall together, limits hold whatever is wished, ids count on."""
+"""Groups are approved or refused whole, limits hold for any intents, order ids count on."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def ids(decisions: Any) -> list[str]:
     return [decision.approved.command.client_order_id for decision in decisions]
 
 
-def test_what_passes_is_numbered_and_booked() -> None:
+def test_approved_intents_are_numbered_and_pending() -> None:
     world = open_world()
     decisions, refusals = gate(world).evaluate([intent(), intent(key=NO)])
     assert ids(decisions) == ["run-00000001", "run-00000002"]
@@ -44,7 +44,7 @@ def test_a_group_with_one_bad_leg_is_refused_whole() -> None:
     assert world.account.groups.all() == ()
 
 
-def test_legs_are_judged_as_if_the_ones_before_were_sent() -> None:
+def test_legs_are_checked_as_if_the_earlier_ones_were_sent() -> None:
     world = open_world()
     legs = [intent(group="g"), intent(key=NO, group="g")]
     decisions, refusals = gate(world, max_total_exposure=Money(9 * MICROS)).evaluate(legs)
@@ -53,12 +53,12 @@ def test_legs_are_judged_as_if_the_ones_before_were_sent() -> None:
     assert world.risk.staged == []
 
 
-def test_wishes_without_a_group_stand_alone() -> None:
+def test_intents_without_a_group_are_checked_alone() -> None:
     decisions, refusals = gate(open_world(), max_open_orders=1).evaluate([intent(), intent()])
     assert (len(decisions), [refused.reason for refused in refusals]) == (1, ["max_open_orders"])
 
 
-def test_only_ones_own_live_orders_can_be_taken_back() -> None:
+def test_a_strategy_can_cancel_its_own_live_orders_only() -> None:
     world = open_world()
     world.account.place(place(), START)
     mine = CancelIntent(ME, ClientOrderId("o1"), "why")
@@ -71,11 +71,11 @@ def test_only_ones_own_live_orders_can_be_taken_back() -> None:
     assert late.reason == "unknown_order"
 
 
-def test_cancelling_what_is_not_known_is_nothing() -> None:
+def test_cancelling_an_unknown_order_gives_no_command() -> None:
     assert gate(open_world()).cancel([ClientOrderId("who")]) == ()
 
 
-wishes = st.lists(
+intent_lists = st.lists(
     st.builds(
         lambda side, price, size, key, group: intent(side, price, size, key=key, group=group),
         st.sampled_from(["buy", "buy", "sell"]),
@@ -89,8 +89,8 @@ wishes = st.lists(
 
 
 @settings(max_examples=150)
-@given(st.lists(st.tuples(wishes, st.integers(0, 2)), max_size=6))
-def test_no_wish_gets_past_a_limit(rounds: list[tuple[list[Intent], int]]) -> None:
+@given(st.lists(st.tuples(intent_lists, st.integers(0, 2)), max_size=6))
+def test_no_intents_get_past_a_limit(rounds: list[tuple[list[Intent], int]]) -> None:
     limits = replace(
         LIMITS,
         max_order_notional=Money(100 * MICROS),
@@ -101,9 +101,9 @@ def test_no_wish_gets_past_a_limit(rounds: list[tuple[list[Intent], int]]) -> No
     )
     world = World(cash=300 * MICROS).show(book())
     evaluate = RiskGate("run", limits, world.risk, world.account).evaluate
-    for wished, fill_every in rounds:
-        decisions, refusals = evaluate(wished)
-        assert len(decisions) + len(refusals) == len(wished)
+    for intents, fill_every in rounds:
+        decisions, refusals = evaluate(intents)
+        assert len(decisions) + len(refusals) == len(intents)
         for decision in decisions:
             command = decision.approved.command
             assert isinstance(command, PlaceOrder)

@@ -1,4 +1,4 @@
-"""The sums behind the limits count what is in flight at its worst."""
+"""The sums behind the limits count live and staged orders at their worst."""
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
@@ -9,7 +9,7 @@ from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, World, cents, 
 CASH = 10_000 * MICROS
 
 
-def test_cash_in_flight_is_reserved_with_its_fee() -> None:
+def test_cash_is_reserved_for_live_and_staged_buys_with_their_fees() -> None:
     world = World()
     world.account.place(place(price=50, size=10), START)
     world.risk.staged.append(intent(price=40, size=10))
@@ -19,7 +19,7 @@ def test_cash_in_flight_is_reserved_with_its_fee() -> None:
     assert world.risk.free_cash(V) == CASH - reserved
 
 
-def test_only_the_rest_of_an_order_is_in_flight() -> None:
+def test_only_the_rest_of_a_live_order_is_exposure() -> None:
     world = World()
     world.account.place(place(price=50, size=10), START)
     world.account.apply(fill(size=4, price=50))
@@ -29,7 +29,7 @@ def test_only_the_rest_of_an_order_is_in_flight() -> None:
     assert world.risk.open_order_count() == 1
 
 
-def test_shares_being_sold_are_not_free() -> None:
+def test_shares_being_sold_are_not_sellable() -> None:
     world = World().hold(10)
     world.account.place(place("s", side="sell", size=4), START)
     world.risk.staged.append(intent("sell", size=5))
@@ -38,13 +38,13 @@ def test_shares_being_sold_are_not_free() -> None:
     assert world.risk.sellable(StrategyName("other"), YES) == 0
 
 
-def test_orders_of_the_last_minute() -> None:
+def test_orders_are_counted_over_the_last_minute() -> None:
     world = World()
     world.risk.sent.extend([START - MINUTE, START - MINUTE + 1, START])
     assert world.risk.sent_last_minute() == 2
 
 
-def test_a_market_that_is_not_known_costs_no_fee() -> None:
+def test_the_maximum_cost_in_an_unknown_market_has_no_fee() -> None:
     world = World(())
     assert world.risk.market(YES) is None
     assert world.risk.max_cost(intent(price=50, size=10)) == 5 * MICROS + ROUNDING_RESERVE
