@@ -33,8 +33,8 @@ demo: $(RUN) ## the whole chain on invented markets: no network, no account
 test: $(DEV) ## the whole test suite, on every core
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
-test-fast: $(DEV) ## unit and architecture tests without the slow ones: under a minute
-	@$(BIN)/python -m pytest -n auto -q -m "not slow and not live" tests/unit tests/architecture $(ARGS)
+test-fast: $(DEV) ## unit and architecture tests without the slow ones, fewer examples: under a minute
+	@$(BIN)/python -m pytest -n auto -q -m "not slow and not live" --hypothesis-profile=fast tests/unit tests/architecture $(ARGS)
 
 cov: $(DEV) ## the whole test suite with branch coverage, subprocesses included; fails below the gate
 	@$(BIN)/python -m pytest -n auto -q --cov --cov-report=term $(ARGS)

@@ -16,6 +16,7 @@ _CI = bool(os.environ.get("CI"))
 # A shared machine is slow now and then, which is no finding; in CI a failure has to be the same failure twice.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("ci" if _CI else "local")
 
 

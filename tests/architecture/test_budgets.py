@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -109,6 +110,7 @@ def _assigned(node: ast.Assign | ast.AnnAssign) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
+@cache
 def _sources() -> dict[str, str]:
     folders = ("predsurv", "tests", "benchmarks")
     files = sorted(file for folder in folders for file in (_ROOT / folder).rglob("*.py"))

@@ -117,6 +117,7 @@ def run(tmp_path: Path, *arguments: str, **variables: str) -> subprocess.Complet
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "with workers"])
 def test_one_line_says_what_missing_recordings_cost(tmp_path: Path, workers: list[str]) -> None:
     done = run(tmp_path, *workers)
@@ -127,6 +128,7 @@ def test_one_line_says_what_missing_recordings_cost(tmp_path: Path, workers: lis
     assert str(tmp_path / "absent") in said[0]
 
 
+@pytest.mark.slow
 def test_ci_refuses_to_run_without_recordings(tmp_path: Path) -> None:
     done = run(tmp_path, CI="true")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR

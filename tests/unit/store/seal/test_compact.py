@@ -166,6 +166,7 @@ def test_only_the_wanted_venue_and_day_are_merged(recorded: Layout) -> None:
     assert compact_closed(recorded, "c0", LATER, CompactOptions(venue=MOCK, date="2027-01-15")).hours == 2
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_step_loses_and_doubles_nothing(recorded: Layout, tmp_path: Path) -> None:
     steps: list[str] = []
     before = rows(recorded)
@@ -275,6 +276,7 @@ changes = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.lists(st.lists(changes, min_size=1, max_size=12), min_size=2, max_size=4), st.integers(1, 4))
 def test_the_order_of_arrival_survives_merging(segments: list[list[Record]], step: int) -> None:

@@ -200,6 +200,7 @@ def test_every_loss_is_noticed_and_no_book_is_ever_wrong(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_many_losses_and_a_long_quiet_time() -> None:
     assert LossyWire(random.Random(1)).run(frames=40_000, losses=2_000, compare_every=10) == 2_000
     assert LossyWire(random.Random(2)).run(frames=100_000, losses=0, compare_every=1_000) == 0
