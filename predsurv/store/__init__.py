@@ -1,4 +1,4 @@
 """Durable recording: write-ahead log, sealed Parquet, time-ordered reading, the universe file.
 
-Kept apart so that one place decides what a file on disk means and when it counts as written.
+One place decides what a file on disk means and when it counts as written.
 """

@@ -1,7 +1,4 @@
-"""Give memory back to the machine after work that took much of it for a moment.
-
-Kept apart because every piece of big work needs it and none should know which allocators there are.
-"""
+"""Memory allocators: limit what glibc and Arrow keep unused in a process that runs for months."""
 
 import ctypes
 from collections.abc import Callable
@@ -12,12 +9,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 HEAPS_MAX: Final = 2
-"""One for the event loop, one that all workers share: what one of them leaves unused the next one takes."""
+"""One for the event loop, one shared by all worker threads, which reuse each other's free memory."""
 
 LARGE_BYTES: Final = 1 << 20
-"""Pieces from here on are mapped one by one, and given back as soon as they are free.
+"""Allocations of this size and more are mapped separately and unmapped when freed.
 
-Above the 256 KB that the event loop reads at once: mapping each read would cost more than it saves.
+Above the 256 KB that the event loop reads at once: mapping every read would cost more than it saves.
 """
 
 # <malloc.h> of glibc
@@ -27,10 +24,10 @@ _M_ARENA_MAX: Final = -8
 
 
 def limit_heaps() -> None:
-    """Let the C library keep few heaps and little that is unused, in a process that is to run for months.
+    """Limit the number of heaps of the C library and the unused memory it keeps.
 
-    Left alone it opens a heap for every thread and learns, from large pieces, to keep ever larger ones. Call it
-    before threads start; without glibc nothing happens.
+    By default glibc opens a heap for every thread and raises its mapping threshold with every large allocation.
+    Call it before threads start; without glibc nothing happens.
     """
     with suppress(OSError, AttributeError):
         mallopt = _libc().mallopt
@@ -40,10 +37,10 @@ def limit_heaps() -> None:
 
 
 def release_memory() -> None:
-    """Return to the operating system what Arrow and the C library hold unused.
+    """Return unused memory of Arrow and the C library to the operating system; call it after a large task.
 
-    A seal takes tens of megabytes in pieces of every size, on whichever thread is free. Left alone, each thread's
-    heap keeps its most fragmented state: some megabytes more with every hour.
+    A seal allocates tens of megabytes in pieces of every size on some worker thread. Without this, fragmentation
+    of the threads' heaps grows by some megabytes an hour.
     """
     pa.default_memory_pool().release_unused()
     trim = _trim()

@@ -1,7 +1,6 @@
-"""Some disk kept back for the moment when there is none left.
+"""Reserve file, released when the disk is full so that one more segment can be sealed.
 
-Kept apart because whoever finds the disk full must be able to make room without deciding anything:
-sealing needs a little space to give back a lot.
+Sealing needs a little space to free a lot: the files of a segment take a fifth of its log.
 """
 
 import os
@@ -14,22 +13,22 @@ from predsurv.store.layout import Layout
 RESERVE_BYTES: Final = 16_000_000
 """Enough for the files of one segment of the largest usual size (64 MB of log)."""
 
-_SPARE: Final = 4
-"""The disk must have so many times the ballast free before it is laid down again."""
+_FREE_FACTOR: Final = 4
+"""The disk must have this many times the reserve free before it is allocated again."""
 
 
 def allocate(layout: Layout, size: int) -> None:
-    """Lay down the ballast of ``size`` bytes unless it is there or the disk is too full for it."""
+    """Allocate the reserve of ``size`` bytes unless it exists or the disk is too full for it."""
     path = layout.state / "ballast"
     if path.exists():
         return
     with suppress(OSError):
         disk = os.statvfs(layout.state)
-        if disk.f_bavail * disk.f_frsize >= _SPARE * size:
-            _lay_down(path, size)
+        if disk.f_bavail * disk.f_frsize >= _FREE_FACTOR * size:
+            _allocate(path, size)
 
 
-def _lay_down(path: Path, size: int) -> None:
+def _allocate(path: Path, size: int) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(fd, 0, size)
@@ -41,7 +40,7 @@ def _lay_down(path: Path, size: int) -> None:
 
 
 def release(layout: Layout) -> bool:
-    """Give the ballast back to the disk; returns whether there was any."""
+    """Delete the reserve file; returns whether there was one."""
     try:
         (layout.state / "ballast").unlink()
     except FileNotFoundError:

@@ -1,7 +1,4 @@
-"""Where every file lives, and what a file's path says about it.
-
-Kept apart because the layout is a promise to every other program that reads the data folder.
-"""
+"""The paths of all files below the data folder, built and parsed; the layout of the datasets is public."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -9,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -39,6 +36,10 @@ _STAMP = re.compile(
     r"(?P<opened>[0-9]{8}T[0-9]{6}Z)-(?P<collector>.+)-(?P<segment>[0-9]{12})(?:m(?P<merges>[0-9]{1,6}))?\Z"
 )
 _SEGMENT = re.compile(r"(?P<collector>.+)-(?P<segment>[0-9]{12})\.db\Z")
+_DAILY_LOG = re.compile(r"(?P<collector>.+)-(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\.jsonl\Z")
+_UNIVERSE = re.compile(
+    r"metadata/venue=(?P<venue>[a-z0-9_-]{1,64})/date=(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})/universe\.jsonl\Z"
+)
 _DATASET_OF: Final = {folder: dataset for dataset, folder in FOLDERS.items()}
 
 
@@ -52,9 +53,10 @@ class Partition(Struct, frozen=True, order=True):
 
 
 class FileStamp(Struct, frozen=True):
-    """What makes a data file's name unique: when its segment was opened, by whom, its number.
+    """The unique part of a data file's name: when its segment was ``opened``, by which collector, its number.
 
-    A file merged of several has the first opening, the last number, and how often it was ``merged``.
+    A file merged from several has the earliest ``opened`` and the greatest ``segment``; ``merges`` counts
+    how often, 0 for a sealed file.
     """
 
     opened: str
@@ -68,13 +70,13 @@ class FileStamp(Struct, frozen=True):
 
 
 class Layout(Struct, frozen=True):
-    """The folders under one data folder."""
+    """The folders and files below one data folder."""
 
     data_dir: Path
 
     @property
     def state(self) -> Path:
-        """Everything that is not a dataset."""
+        """Folder of everything that is not a dataset."""
         return self.data_dir / "state"
 
     @property
@@ -84,7 +86,7 @@ class Layout(Struct, frozen=True):
 
     @property
     def quarantine(self) -> Path:
-        """Damaged segments and torn tails, kept for people to look at."""
+        """Damaged segments and torn tails, for manual inspection."""
         return self.state / "quarantine"
 
     @property
@@ -94,20 +96,20 @@ class Layout(Struct, frozen=True):
 
     @property
     def uploads(self) -> Path:
-        """One line per object that a bucket is known to have."""
+        """One line per object that the bucket is known to have."""
         return self.state / "uploads"
 
     def staging(self, collector: str) -> Path:
-        """Files being written by ``collector``; emptied at start."""
+        """Files that ``collector`` is writing; emptied at start."""
         return self.state / "staging" / collector
 
     def merging(self, collector: str) -> Path:
-        """Folders that ``collector`` is about to exchange for those of closed hours, and what it intends."""
+        """Drafts of merged partitions of ``collector``, its compaction lock and the intent file of a swap."""
         return self.state / "merging" / collector
 
     @property
     def expired(self) -> Path:
-        """Folders taken out of the datasets by retention, on their way out."""
+        """Folders that retention moved out of the datasets, to be deleted."""
         return self.state / "expired"
 
     def folder(self, partition: Partition) -> Path:
@@ -131,7 +133,7 @@ class Layout(Struct, frozen=True):
 
 @lru_cache(1 << 10)
 def is_date(text: str) -> bool:
-    """Return whether ``text`` is a date as partitions are named, YYYY-MM-DD."""
+    """Return whether ``text`` is a valid date of the form YYYY-MM-DD."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).strftime("%Y-%m-%d") == text
     except ValueError:
@@ -144,7 +146,7 @@ def date_of(ts: int) -> str:
 
 
 def stamp_time(ts: int) -> str:
-    """Return ``ts`` (ns UTC) as file names show it: YYYYMMDDTHHMMSSZ."""
+    """Return ``ts`` (ns UTC) in the form of file names: YYYYMMDDTHHMMSSZ."""
     return _utc(ts).strftime("%Y%m%dT%H%M%SZ")
 
 
@@ -155,7 +157,7 @@ def partition_of(dataset: Dataset, venue: VenueName, ts: int) -> Partition:
 
 
 def parse_file(path: Path) -> tuple[Partition, FileStamp]:
-    """Return what the path of a data file says; raises ValueError when it is not one of ours."""
+    """Return the partition and stamp in the path of a data file; raises ValueError for any other path."""
     parts = [part.partition("=") for part in path.parts]
     keys = {name: value for name, equals, value in parts if equals}
     folder = next(iter(path.parts[-5 if "hour" in keys else -4 :]), "")
@@ -174,11 +176,11 @@ def parse_file(path: Path) -> tuple[Partition, FileStamp]:
 def data_files(layout: Layout, dataset: Dataset) -> list[Path]:
     """Return every data file of ``dataset``, of all venues and collectors, in the order of their paths."""
     depth = "*/*/*" if dataset in HOURLY else "*/*"
-    return ours((layout.data_dir / FOLDERS[dataset]).glob(f"{depth}/*.parquet"))
+    return select_data_files((layout.data_dir / FOLDERS[dataset]).glob(f"{depth}/*.parquet"))
 
 
-def ours(paths: Iterable[Path]) -> list[Path]:
-    """Return the data files among ``paths``, sorted; what somebody else put beside them is none of anybody's rows."""
+def select_data_files(paths: Iterable[Path]) -> list[Path]:
+    """Return ``paths`` that match the data-file naming scheme, sorted; all others are ignored."""
     found = []
     for path in sorted(paths):
         with suppress(ValueError):
@@ -194,28 +196,55 @@ def start_of(partition: Partition) -> int:
 
 
 def end_of(partition: Partition) -> int:
-    """Return when ``partition`` is over, ns UTC."""
+    """Return when ``partition`` ends, ns UTC, exclusive."""
     return start_of(partition) + (NS_HOUR if partition.dataset in HOURLY else NS_DAY)
 
 
 def day_files(data_dir: Path, dataset: Dataset, venue: VenueName, date: str) -> list[Path]:
     """Return the data files of ``dataset`` for ``venue`` on ``date``, oldest stamp first.
 
-    Empty when nothing was recorded. Each is a whole file: pass the list to any Parquet reader.
+    Empty when nothing was recorded. Every file is complete: pass the list to any Parquet reader.
     """
     folder = Layout(data_dir).folder(Partition(dataset, venue, date, None))
-    return ours(folder.glob("hour=*/*.parquet" if dataset in HOURLY else "*.parquet"))
+    return select_data_files(folder.glob("hour=*/*.parquet" if dataset in HOURLY else "*.parquet"))
+
+
+class DailyLog(NamedTuple):
+    """A file with one JSON line per object of a day, ``{collector}-{date}.jsonl``: manifests and upload journals."""
+
+    path: Path
+    collector: str
+    date: str
+
+
+def daily_log_path(folder: Path, collector: str, date: str) -> Path:
+    """Return the path of the daily log of ``collector`` for ``date`` (YYYY-MM-DD) in ``folder``."""
+    return folder / f"{collector}-{date}.jsonl"
+
+
+def daily_logs(folder: Path, collector: str | None = None, date: str | None = None) -> Iterator[DailyLog]:
+    """Yield the daily logs in ``folder`` of ``collector`` and ``date``, None for all, sorted by path."""
+    for path in sorted(folder.glob("*.jsonl")):
+        match = _DAILY_LOG.match(path.name)
+        if match is not None and collector in (None, match["collector"]) and date in (None, match["date"]):
+            yield DailyLog(path, match["collector"], match["date"])
+
+
+def universe_date(name: str) -> str | None:
+    """Return the date (YYYY-MM-DD) in the path of a universe file relative to the data folder, None for any other."""
+    match = _UNIVERSE.match(name)
+    return None if match is None else match["date"]
 
 
 def segment_name(collector: str, segment: int) -> str:
-    """Return the file name of a log segment; raises ConfigError when the collector's id is unsafe."""
+    """Return the file name of a log segment; raises ConfigError when ``collector`` is not a safe file name."""
     if path_component(collector) != collector:
         raise ConfigError(f"collector.id {collector!r} must be 1-64 of a-z, 0-9, '_' or '-': choose another")
     return f"{collector}-{segment:012d}.db"
 
 
 def parse_segment(path: Path) -> tuple[str, int]:
-    """Return (collector, segment) of a log segment's path; raises ValueError when it is not one."""
+    """Return the collector and number in the path of a log segment; raises ValueError for any other path."""
     match = _SEGMENT.match(path.name)
     if match is None:
         raise ValueError(f"not a log segment: {path.name[:100]!r}")
@@ -223,7 +252,7 @@ def parse_segment(path: Path) -> tuple[str, int]:
 
 
 def segments_of(wal: Path, collector: str) -> Iterator[Path]:
-    """Yield the log segments of ``collector`` found in ``wal``, oldest first."""
+    """Yield the paths of the log segments of ``collector`` in the folder ``wal``, oldest first."""
     for path in sorted(wal.glob("*.db")):
         match = _SEGMENT.match(path.name)
         if match is not None and match["collector"] == collector:

@@ -1,10 +1,9 @@
-"""The ``value`` column of the lifecycle dataset: what changed in a market, as JSON, and back.
+"""The ``value`` column of the lifecycle dataset: market events as JSON, and back.
 
-Kept apart because this JSON is read by people and by replay alike. Forms: a change is
-``{"change": …, "tick_size": "0.01", "bands": […], "fee": {…}, "market": {…}}`` with only what the
-event had, where ``change`` is the venue adapter's own JSON, ``bands``, ``fee`` and ``market`` are as
-in universe.jsonl; ``text`` replaces ``change`` when that was no JSON. A settlement is
-``{"payouts": {"<instrument_id>": "1"}}``.
+A change is ``{"change": …, "tick_size": "0.01", "bands": […], "fee": {…}, "market": {…}}`` with only
+the fields that the event had. ``change`` is the venue adapter's own JSON; ``text`` replaces it when that
+was not JSON. ``bands``, ``fee`` and ``market`` are as in universe.jsonl. A settlement is
+``{"payouts": {"<instrument_id>": "1"}}``, prices as decimals.
 """
 
 import msgspec

@@ -1,7 +1,4 @@
-"""One writer per data folder and collector id.
-
-Kept apart because the lock must be held before anything else of the store is touched.
-"""
+"""File locks: one writer per collector id, one compaction at a time, and publishing into the datasets."""
 
 import fcntl
 import os
@@ -19,10 +16,10 @@ from predsurv.store.layout import segment_name
 
 @contextmanager
 def publish_lock(state_dir: Path, *, exclusive: bool = False) -> Iterator[None]:
-    """Hold the right to put files into the datasets, together with others or ``alone``.
+    """Hold the lock for changing the datasets, shared with others or ``exclusive``.
 
-    Whoever exchanges or removes a folder is alone: a file renamed into it meanwhile would be lost
-    with the old one. Waits; each holds it for the time of a few renames. Raises OSError.
+    Renaming a file into a dataset takes it shared; swapping or removing a folder takes it exclusively, since
+    a file renamed into the folder meanwhile would be lost. Blocks, for the time of a few renames. Raises OSError.
     """
     with _locked(state_dir / "publish_lock", fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
         yield
@@ -30,7 +27,7 @@ def publish_lock(state_dir: Path, *, exclusive: bool = False) -> Iterator[None]:
 
 @contextmanager
 def exclusive_lock(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file ``path``; raises SafetyError, naming ``what`` runs already, and OSError."""
+    """Hold the lock file ``path``; raises SafetyError saying that ``what`` runs already, and OSError."""
     with ExitStack() as stack:
         try:
             stack.enter_context(_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
@@ -51,14 +48,14 @@ def _locked(path: Path, mode: int) -> Iterator[None]:
 
 
 class CollectorLock:
-    """An exclusive lock on (state folder, collector); the kernel frees it when the process dies.
+    """Exclusive lock on (state folder, collector id), taken before anything else of the store is touched.
 
-    ``acquire`` raises SafetyError when another process holds it. The file stays: removing it
-    would let two processes lock two different files of the same name.
+    The kernel releases it when the process dies. ``acquire`` raises SafetyError when another process holds it.
+    The file stays: removing it would let two processes lock two different files of the same name.
     """
 
     def __init__(self, state_dir: Path, collector: str) -> None:
-        segment_name(collector, 0)  # refuses an id that is no file name
+        segment_name(collector, 0)  # raises ConfigError for an id that is not a safe file name
         self._path = state_dir / f"{collector}.lock"
         self._collector = collector
         self._fd: int | None = None
@@ -78,11 +75,11 @@ class CollectorLock:
             ) from None
         self._fd = fd
         os.ftruncate(fd, 0)
-        with suppress(OSError):  # a full disk: who holds it is only told to people
+        with suppress(OSError):  # a full disk: the process id is informative only
             os.pwrite(fd, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
-        """Give the lock back; safe to call twice."""
+        """Release the lock; idempotent."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -1,7 +1,4 @@
-"""The manifest: what each sealed file must contain, written down beside the datasets.
-
-Kept apart because it is what a later verification trusts, and nothing else reads it.
-"""
+"""The manifest: rows, times and digest of every sealed file, one JSON line each in ``state/manifest``."""
 
 import hashlib
 from collections import defaultdict
@@ -14,18 +11,17 @@ import msgspec
 from msgspec import Struct
 
 from predsurv.store.files import PRIVATE_DIR, append_lines, make_dirs, sync_dir, write_whole
-from predsurv.store.layout import end_of, parse_file
+from predsurv.store.layout import daily_log_path, daily_logs, end_of, parse_file
 
 _READ_BYTES: Final = 1 << 20
 _CUTOFF: Final = "cutoff.json"
-_DATE: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 
 class SealedFile(Struct, frozen=True):
     """A file of a dataset as it was sealed; ``path`` is relative to the data folder.
 
     ``lo``, ``hi``: least and greatest time of its rows, ns UTC. ``blake2b``: of the whole file.
-    ``replaces``: files whose rows it holds and that are gone for good.
+    ``replaces``: files whose rows it holds and that were deleted.
     """
 
     path: str
@@ -49,7 +45,7 @@ def append(folder: Path, collector: str, files: Iterable[SealedFile]) -> None:
         return
     make_dirs(folder, PRIVATE_DIR)
     for date, text in texts.items():
-        append_lines(folder / f"{collector}-{date}.jsonl", b"\n" + text)
+        append_lines(daily_log_path(folder, collector, date), b"\n" + text)
     sync_dir(folder)
 
 
@@ -58,7 +54,7 @@ class _Cutoff(Struct, frozen=True):
 
 
 def read_cutoff(folder: Path) -> int:
-    """Return the instant (ns UTC) before which retention removed everything, 0 when it never did."""
+    """Return the time (ns UTC) before which retention removed everything, 0 when it never did."""
     try:
         return msgspec.json.decode((folder / _CUTOFF).read_bytes(), type=_Cutoff).cutoff
     except FileNotFoundError:
@@ -66,33 +62,33 @@ def read_cutoff(folder: Path) -> int:
 
 
 def set_cutoff(folder: Path, cutoff: int) -> None:
-    """Let everything before ``cutoff`` (ns UTC) count as removed, durably; raises OSError."""
+    """Durably record that everything before ``cutoff`` (ns UTC) is removed; raises OSError."""
     make_dirs(folder, PRIVATE_DIR)
     write_whole(folder / _CUTOFF, msgspec.json.encode(_Cutoff(cutoff)))
 
 
-def read(folder: Path, date: str = "*", collector: str = "*") -> Iterator[SealedFile]:
-    """Yield the latest line of every file in the manifests of ``date`` (YYYY-MM-DD), or of all days, by all or one.
+def read(folder: Path, date: str | None = None, collector: str | None = None) -> Iterator[SealedFile]:
+    """Yield the latest entry of every file in the manifests of ``date`` (YYYY-MM-DD) and ``collector``, None for all.
 
-    Files that others replaced or retention removed are left out. Blank lines and a line torn by a power cut are passed
-    over: its file is sealed and listed again.
+    Files that were replaced by others or removed by retention are left out. Blank lines and a line torn by a power
+    cut are skipped: its file is sealed and listed again. A missing ``folder`` is an empty manifest.
     """
     cutoff = read_cutoff(folder)
-    for path in sorted(folder.glob(f"{collector}-{_DATE if date == '*' else date}.jsonl")):
-        latest = {file.path: file for file in parse_lines(path.read_bytes())}
+    for log in daily_logs(folder, collector, date):
+        latest = {file.path: file for file in parse_lines(log.path.read_bytes())}
         gone = {name for file in latest.values() for name in file.replaces}
         for file in latest.values():
             if file.path not in gone and (not cutoff or end_of(parse_file(Path(file.path))[0]) > cutoff):
                 yield file
 
 
-def read_by_path(folder: Path, date: str = "*") -> dict[str, SealedFile]:
+def read_by_path(folder: Path, date: str | None = None) -> dict[str, SealedFile]:
     """Return what ``read`` yields by the path of each file (relative to the data folder)."""
     return {file.path: file for file in read(folder, date)}
 
 
 def parse_lines(text: bytes) -> Iterator[SealedFile]:
-    """Yield what each line of a manifest says, passing over those that say nothing."""
+    """Yield the entry of each line of a manifest, skipping blank and unreadable lines."""
     for line in text.splitlines():
         with suppress(msgspec.MsgspecError):
             yield _DECODER.decode(line)

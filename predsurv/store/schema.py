@@ -1,10 +1,9 @@
-"""The Arrow schemas of the data files and how they are encoded.
+"""The Arrow schemas of the data files and their Parquet encodings; column names, types and units are public.
 
-Kept apart because a column's name, type and unit are a promise to every reader of the data.
 Prices and sizes are float64 on disk because every tool reads them; up to ``EXACT_MAX`` micros they
 convert to micros and back exactly. ``segment`` is the number of the log segment that the row came
-from and ``arrival`` its place among rows of the same time there: (ts_recv, segment, arrival) is the
-order in which a collector received things, whichever file they are in.
+from and ``arrival`` its number among the records of the same time there: (ts_recv, segment, arrival)
+is the order in which a collector received its records, across files.
 """
 
 from typing import Any, Final
@@ -25,7 +24,7 @@ EXACT_MAX: Final = 2**52
 
 TIME: Final = pa.timestamp("ns", tz="UTC")
 _TEXT: Final = pa.string()
-_SCALE: Final = pa.scalar(float(MICROS))  # a Python number would cost a failing import at every call
+_SCALE: Final = pa.scalar(float(MICROS))  # a Python number would attempt a failing import in every call
 _NUMBER: Final = pa.float64()
 
 
@@ -93,19 +92,18 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
     ],
 }
 
-_PACKED: Final = {"seq", "epoch", "segment"}
-_SPLIT: Final = {"arrival"}
-_PLAIN: Final = {"ts_recv", "ts_venue", "trade_id", "value", "size"}  # zstd finds a frame's repeats best unpacked
-_SOUGHT: Final = {"ts_recv", "start", "end"}
-_IDS_SOUGHT: Final = {"market_id", "instrument_id"}
+_DELTA_PACKED: Final = {"seq", "epoch", "segment"}
+_BYTE_STREAM_SPLIT: Final = {"arrival"}
+_PLAIN: Final = {"ts_recv", "ts_venue", "trade_id", "value", "size"}  # repeats within a frame compress best unpacked
+_FILTER_TIMES: Final = {"ts_recv", "start", "end"}
+_FILTER_IDS: Final = {"market_id", "instrument_id"}
 
 
 class ColumnEncoding(Struct, frozen=True):
-    """Parquet encodings by column: ``dictionary`` names, and the encoding of some others.
+    """Parquet encodings: columns with a ``dictionary``, and the encoding by name of some other ``column``s.
 
-    ``statistics``: columns with bounds in the footer. Only those that readers look for rows by: bounds
-    of all columns cost as much as all the rest of writing. Of ids only where a file has several
-    groups of rows, each with some of them: a merged hour, not a sealed minute.
+    ``statistics``: columns with bounds in the footer, only those that readers filter by: bounds of all
+    columns cost as much as all other writing. Ids only in merged files, which have several row groups.
     """
 
     dictionary: list[str]
@@ -114,12 +112,12 @@ class ColumnEncoding(Struct, frozen=True):
 
 
 def encoding_of(schema: Any, *, merged: bool = False) -> ColumnEncoding:
-    """Return how each column of ``schema`` is best stored (measured in benchmarks/seal.py), ``merged`` or sealed."""
-    sought = _SOUGHT | _IDS_SOUGHT if merged else _SOUGHT
-    column = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _PACKED}
-    column |= {name: "BYTE_STREAM_SPLIT" for name in schema.names if name in _SPLIT}
+    """Return the best encoding of each column of ``schema`` (measured by benchmarks/seal.py), ``merged`` or sealed."""
+    filtered = _FILTER_TIMES | _FILTER_IDS if merged else _FILTER_TIMES
+    column = {name: "DELTA_BINARY_PACKED" for name in schema.names if name in _DELTA_PACKED}
+    column |= {name: "BYTE_STREAM_SPLIT" for name in schema.names if name in _BYTE_STREAM_SPLIT}
     dictionary = [name for name in schema.names if name not in column.keys() | _PLAIN]
-    return ColumnEncoding(dictionary, column, [name for name in schema.names if name in sought])
+    return ColumnEncoding(dictionary, column, [name for name in schema.names if name in filtered])
 
 
 def to_float(micros: Any) -> Any:

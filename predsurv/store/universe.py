@@ -1,7 +1,6 @@
 """The universe file: every market of a venue on a day, one JSON object per line.
 
-Kept apart because people and other programs read and write it too, so its form is a promise:
-decimals are strings, times ISO 8601 UTC, absent optional fields are left out.
+The format is public: decimals are strings, times ISO 8601 UTC, absent optional fields are left out.
 """
 
 import os
@@ -27,7 +26,7 @@ from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
 from predsurv.store.layout import NS_SECOND, Layout, date_of, is_date
 
 LINE_BYTES_MAX: Final = 1 << 20
-"""Longest line that is read."""
+"""Longest line that is read; a longer one is an error."""
 
 _ISO = re.compile(
     r"(?P<seconds>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?Z\Z"
@@ -52,7 +51,7 @@ class BandLine(Struct, frozen=True):
     step: str
 
 
-class _Required(Struct, frozen=True, kw_only=True):
+class _RequiredFields(Struct, frozen=True, kw_only=True):
     venue: str
     market_id: str
     event_id: str
@@ -76,7 +75,7 @@ class _Required(Struct, frozen=True, kw_only=True):
     fetched_at: str
 
 
-class MarketLine(_Required, frozen=True, kw_only=True, omit_defaults=True):
+class MarketLine(_RequiredFields, frozen=True, kw_only=True, omit_defaults=True):
     """One line of universe.jsonl; also the ``market`` of a lifecycle row."""
 
     series_id: str | None = None
@@ -88,13 +87,13 @@ class MarketLine(_Required, frozen=True, kw_only=True, omit_defaults=True):
     taker_delay_ms: int = 0
 
 
-class _Named(Struct, frozen=True):
+class _MarketIdField(Struct, frozen=True):
     market_id: MarketId
 
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(MarketLine)
-_NAME_DECODER = msgspec.json.Decoder(_Named)
+_ID_DECODER = msgspec.json.Decoder(_MarketIdField)
 _MS: Final = 1_000_000
 _UNREADABLE: Final = (ValueError, OverflowError, msgspec.MsgspecError)
 
@@ -217,7 +216,7 @@ def iso_time(ts: int) -> str:
 
 
 def parse_iso(text: str) -> int:
-    """Return the ns UTC of what ``iso_time`` wrote, exactly; raises ValueError for anything else."""
+    """Return the ns UTC of a text in the form of ``iso_time``, exactly; raises ValueError for any other text."""
     match = _ISO.match(text)
     if match is None:
         raise ValueError(f"not a UTC time: {text[:40]!r}")
@@ -226,10 +225,10 @@ def parse_iso(text: str) -> int:
 
 
 class UniverseWriter:
-    """Writes the universe of ``venue`` for the day of ``now`` (ns UTC), all of it or nothing.
+    """Writes the universe of ``venue`` for the day of ``now`` (ns UTC) atomically.
 
-    ``commit`` puts it in place of the day's earlier one; leaving the ``with`` block without a
-    commit, or with an error, leaves the earlier file as it was. Raises OSError.
+    ``commit`` replaces the earlier file of the day; leaving the ``with`` block without a commit, or with
+    an error, leaves that unchanged. Raises OSError.
     """
 
     def __init__(self, data_dir: Path, venue: VenueName, now: int) -> None:
@@ -244,7 +243,7 @@ class UniverseWriter:
         self._file = os.fdopen(fd, "wb")
 
     def write(self, market: Market) -> None:
-        """Add ``market`` as the next line, without its description when that makes it too long to read."""
+        """Append ``market`` as a line, without its description when the line would exceed LINE_BYTES_MAX."""
         line = _ENCODER.encode(to_line(market))
         if len(line) >= LINE_BYTES_MAX:
             line = _ENCODER.encode(to_line(msgspec.structs.replace(market, description=None)))
@@ -268,7 +267,7 @@ class UniverseWriter:
             old.unlink()
 
     def commit(self) -> Path:
-        """Make the file the day's universe, durably, and return its path."""
+        """Durably replace the universe of the day by this file and return its path."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -279,7 +278,7 @@ class UniverseWriter:
         return self.path
 
     def abort(self) -> None:
-        """Throw the unfinished file away; nothing happens after a commit."""
+        """Delete the unfinished file; does nothing after a commit."""
         self._file.close()
         self._draft.unlink(missing_ok=True)
 
@@ -310,9 +309,9 @@ def read_universe(path: Path) -> Iterator[Market]:
 
 
 def find_markets(paths: Iterable[Path], wanted: AbstractSet[MarketId]) -> dict[MarketId, Market]:
-    """Return each of the ``wanted`` markets as the first of the universe files ``paths`` that has it says.
+    """Return the ``wanted`` markets by id, each from the first of the universe files ``paths`` that has it.
 
-    Files that are gone and lines that cannot be read are passed over: nobody depends on the whole of them.
+    Missing files and unreadable lines are skipped.
     """
     found: dict[MarketId, Market] = {}
     for path in paths:
@@ -321,9 +320,9 @@ def find_markets(paths: Iterable[Path], wanted: AbstractSet[MarketId]) -> dict[M
         with suppress(FileNotFoundError):
             for line in _lines(path):
                 with suppress(*_UNREADABLE):
-                    name = _NAME_DECODER.decode(line).market_id
-                    if name in wanted and name not in found:
-                        found[name] = _parse(line)
+                    market_id = _ID_DECODER.decode(line).market_id
+                    if market_id in wanted and market_id not in found:
+                        found[market_id] = _parse(line)
     return found
 
 
@@ -344,8 +343,13 @@ def latest_universe(data_dir: Path, venue: VenueName) -> Path | None:
     return next(reversed(universe_files(data_dir, venue).values()), None)
 
 
+def universe_venues(data_dir: Path) -> list[VenueName]:
+    """Return the venues that have a folder of universe files, sorted."""
+    return [VenueName(folder.name.removeprefix("venue=")) for folder in sorted((data_dir / "metadata").glob("venue=*"))]
+
+
 def universe_files(data_dir: Path, venue: VenueName) -> dict[str, Path]:
-    """Return every universe file of ``venue`` by its date (YYYY-MM-DD), oldest first."""
+    """Return the universe files of ``venue`` by date (YYYY-MM-DD), oldest first."""
     folder = Layout(data_dir).universe(venue, "*").parent.parent
     dated = {path.parent.name.removeprefix("date="): path for path in folder.glob("date=*/universe.jsonl")}
     return {date: dated[date] for date in sorted(dated) if is_date(date)}
@@ -354,6 +358,6 @@ def universe_files(data_dir: Path, venue: VenueName) -> dict[str, Path]:
 def date_in_force(dates: Collection[str], day: str) -> str | None:
     """Return the latest of ``dates`` up to ``day``, or else the earliest, None when there is none.
 
-    A universe of a later day lacks what had ended by then: it makes a poor guide to the days before.
+    The universe of a later day lacks the markets that had ended by then.
     """
     return max((date for date in dates if date <= day), default=min(dates, default=None))

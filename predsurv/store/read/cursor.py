@@ -1,7 +1,4 @@
-"""One data file as market events in the order they were received.
-
-Kept apart from the merge because this knows columns and the merge knows only time.
-"""
+"""The rows of one data file as market events in order of reception."""
 
 from collections.abc import Iterator, Set
 from operator import itemgetter
@@ -17,15 +14,15 @@ from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
-from predsurv.store.layout import Dataset, FileStamp, ours, parse_file
+from predsurv.store.layout import Dataset, FileStamp, parse_file, select_data_files
 from predsurv.store.lifecycle import LifecycleRow, to_event
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, to_micros
 
 STEP_ROWS: Final = 16_384
-"""Rows of a file that are Python objects at a time (plus those sharing the last one's time)."""
+"""Rows of a file that are converted to Python objects at a time (plus those sharing the last one's time)."""
 
 WINDOW_ROWS_MAX: Final = 4_000_000
-"""Rows of a file that are held at a time: a merged file has an hour's, and is read once for each so many."""
+"""Rows of a file that are held in memory; a merged file with more is read several times, window by window."""
 
 _TEXTS: Final[dict[Dataset, list[str]]] = {
     "deltas": ["market_id", "instrument_id", "kind", "side"],
@@ -34,17 +31,17 @@ _TEXTS: Final[dict[Dataset, list[str]]] = {
     "lifecycle": ["market_id", "instrument_id", "kind"],
 }
 _MICROS: Final = frozenset({"price", "size"})
-_FIRST: Final = -1  # as the segment of gaps: before whatever else happened in the same nanosecond
+_GAP_SEGMENT: Final = -1  # sorts gaps before all other events of the same nanosecond
 
 
 OrderedEvent = tuple[int, int, int, MarketEvent]
-"""An event after its place: receive time, then segment, then arrival in the segment."""
+"""Receive time (ns UTC), segment, arrival in the segment, and the event."""
 
 RECEPTION_ORDER: Final = itemgetter(0, 1, 2)
 
 
 class ReplayQuery(Struct, frozen=True):
-    """Which rows are wanted: of ``venue``, from ``start`` to before ``end``.
+    """Which rows to read: of ``venue``, in [``start``, ``end``) ns UTC.
 
     ``instruments``, ``collector``: None for all.
     """
@@ -57,10 +54,9 @@ class ReplayQuery(Struct, frozen=True):
 
 
 class ReplayFile(Struct, frozen=True):
-    """A data file and the times of its rows, ns UTC.
+    """A data file to read the rows from ``lo`` to ``hi`` (ns UTC, inclusive) of.
 
-    ``digest``: what the manifest says of its content, None when it is not listed. Rows of other
-    times than ``lo`` to ``hi`` are left alone.
+    ``digest``: BLAKE2b of its content by the manifest, None to skip the check.
     """
 
     path: Path
@@ -71,7 +67,10 @@ class ReplayFile(Struct, frozen=True):
 
 
 def file_from_footer(path: Path, dataset: Dataset) -> tuple[ReplayFile, int]:
-    """Return what the footer of a data file says that is in no manifest, and its rows; raises IntegrityError."""
+    """Return a file that no manifest lists, with the times in its footer, and its number of rows.
+
+    Raises IntegrityError when it is damaged.
+    """
     with _open(path, dataset) as file:
         column = file.schema_arrow.get_field_index(_time_column(dataset))
         groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
@@ -82,9 +81,9 @@ def file_from_footer(path: Path, dataset: Dataset) -> tuple[ReplayFile, int]:
 
 
 def _verify(source: ReplayFile) -> None:
-    """Compare the file with its manifest before it is parsed.
+    """Compare the file with its digest before it is parsed; raises IntegrityError.
 
-    Page checksums leave out page headers and the footer, and a damaged footer can end the process
+    Page checksums do not cover page headers and the footer, and a damaged footer can crash the process
     inside the Parquet library.
     """
     if source.digest is not None and manifest.digest(source.path) != source.digest:
@@ -108,10 +107,10 @@ def _open(path: Path, dataset: Dataset) -> Any:
 
 
 class FileCursor:
-    """The wanted rows of one file, loaded, in order of arrival; hands them out piece by piece."""
+    """The selected rows of one file, loaded and sorted by reception, converted to events piece by piece."""
 
     def __init__(self, source: ReplayFile, wanted: ReplayQuery, keys: dict[tuple[str, str], InstrumentKey]) -> None:
-        """Load the file; ``keys`` is shared between cursors so that each key exists once."""
+        """Load the file; ``keys`` interns instrument keys across cursors."""
         self._dataset = source.dataset
         self._table = _load(source, wanted)
         self._times = self._table[_time_column(source.dataset)].cast(pa.int64()).combine_chunks()
@@ -120,23 +119,23 @@ class FileCursor:
 
     @property
     def done(self) -> bool:
-        """Whether every row was handed out."""
+        """Whether all rows were taken."""
         return self._position >= len(self._times)
 
     @property
     def time(self) -> int:
-        """The time of the next row."""
+        """Time of the next row, ns UTC."""
         return int(self._times[self._position].as_py())
 
     def horizon(self) -> int | None:
-        """A time before which this file has a bounded number of rows left; None: it has few left."""
+        """Return a time (ns UTC) before which about STEP_ROWS rows are left, None when no more are left in all."""
         position = self._position + STEP_ROWS
         if position >= len(self._times):
             return None
         return max(int(self._times[position].as_py()), self.time + 1)
 
     def take(self, before: int | None) -> list[OrderedEvent]:
-        """Return the events of the rows before that time (None: all) and move on."""
+        """Remove and return the events before the time ``before`` (ns UTC; None: all)."""
         start = self._position
         stop = len(self._times) if before is None else _bisect(self._times, before, start)
         self._position = stop
@@ -148,12 +147,12 @@ class FileCursor:
         return list(_EVENTS[self._dataset](rows, keys, times))
 
 
-def windows(source: ReplayFile, rows: int) -> Iterator[ReplayFile]:
-    """Yield ``source``, or where it has too many rows to hold them, its parts by time."""
+def split_by_time(source: ReplayFile, rows: int) -> Iterator[ReplayFile]:
+    """Yield ``source``, split by time where it has more than WINDOW_ROWS_MAX rows."""
     count = -(-rows // WINDOW_ROWS_MAX) or 1
     step = (source.hi - source.lo) // count + 1
     for lo in range(source.lo, source.hi + 1, step):
-        digest = source.digest if lo == source.lo else None  # comparing it once is enough
+        digest = source.digest if lo == source.lo else None  # one comparison is enough
         yield ReplayFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
 
 
@@ -161,16 +160,18 @@ def _load(source: ReplayFile, wanted: ReplayQuery) -> Any:
     try:
         return _read(source, wanted, None)
     except FileNotFoundError:
-        # Compacted since it was listed: its rows are in the merged file, under its segment's number.
+        # It was compacted since it was listed: its rows are in the merged file, by segment number.
         _, stamp = parse_file(source.path)
-        merged = [path for path in ours(source.path.parent.glob("*.parquet")) if _holds(path, stamp)]
+        merged = [
+            path for path in select_data_files(source.path.parent.glob("*.parquet")) if _is_merged_from(path, stamp)
+        ]
         if stamp.merges or not merged:
             raise TransientError(f"{source.path} was replaced or removed while it was read: read again") from None
-        at = ReplayFile(merged[0], source.dataset, source.lo, source.hi)
-        return _read(at, wanted, stamp.segment)
+        merged_file = ReplayFile(merged[0], source.dataset, source.lo, source.hi)
+        return _read(merged_file, wanted, stamp.segment)
 
 
-def _holds(path: Path, stamp: FileStamp) -> bool:
+def _is_merged_from(path: Path, stamp: FileStamp) -> bool:
     other = parse_file(path)[1]
     return other.merges > 0 and other.collector == stamp.collector and other.segment >= stamp.segment
 
@@ -183,7 +184,7 @@ def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
         names = [name for name in file.schema_arrow.names if name != "inclusion"]
         try:
             for batch in file.iter_batches(batch_size=STEP_ROWS * 4, columns=names):
-                piece = _wanted_rows(_of(segment, pa.table(batch)), source, wanted)
+                piece = _select_rows(_rows_of_segment(segment, pa.table(batch)), source, wanted)
                 if piece.num_rows:
                     pieces.append(piece)
             empty = pa.table(file.schema_arrow.empty_table()).select(names)
@@ -194,11 +195,11 @@ def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
     return table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
 
 
-def _of(segment: int | None, table: Any) -> Any:
+def _rows_of_segment(segment: int | None, table: Any) -> Any:
     return table if segment is None else table.filter(pc.equal(table["segment"], pa.scalar(segment, pa.int64())))
 
 
-def _wanted_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
+def _select_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
     dataset = source.dataset
     ts = table[_time_column(dataset)].cast(pa.int64())
     first, last = max(wanted.start, source.lo), min(wanted.end - 1, source.hi)
@@ -213,7 +214,7 @@ def _wanted_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
 
 
 def _keys(table: Any, venue: VenueName, known: dict[tuple[str, str], InstrumentKey]) -> tuple[list[InstrumentKey], Any]:
-    """Return the distinct keys of ``table`` and, for each row, which of them is its own."""
+    """Return the distinct keys of ``table`` and the index of each row's key."""
     markets, instruments = (_codes(table[name]) for name in ("market_id", "instrument_id"))
     width = len(instruments.dictionary) + 1
     instrument = pc.fill_null(instruments.indices.cast(pa.int64()), width - 1)
@@ -247,8 +248,8 @@ def _list(rows: Any, name: str) -> list[Any]:
     if name in _MICROS:
         return list(to_micros(column).to_pylist())
     if pa.types.is_dictionary(column.type):
-        words = [*column.dictionary.to_pylist(), None]
-        return [words[code] for code in pc.fill_null(column.indices, len(words) - 1).to_pylist()]
+        texts = [*column.dictionary.to_pylist(), None]
+        return [texts[code] for code in pc.fill_null(column.indices, len(texts) - 1).to_pylist()]
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.int64())
     return list(column.to_pylist())
@@ -294,7 +295,7 @@ def _trade_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Ite
 def _gap_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[OrderedEvent]:
     columns = [_list(rows, name) for name in ("reason", "epoch")]
     for key, ts, reason, epoch in zip(keys, times, *columns, strict=True):
-        yield (ts, _FIRST, 0, Gap(key, ts, reason, epoch))
+        yield (ts, _GAP_SEGMENT, 0, Gap(key, ts, reason, epoch))
 
 
 def _lifecycle_events(rows: Any, keys: list[InstrumentKey], times: list[int]) -> Iterator[OrderedEvent]:

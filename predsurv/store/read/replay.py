@@ -1,7 +1,7 @@
-"""What was recorded, replayed: every market event of a venue in the order it was received.
+"""Replay: every recorded market event of a venue in order of reception, merged from all its files.
 
-Kept apart from the files because a merge needs only times: files are opened when the merge reaches
-their first row and dropped after their last, so memory holds a few sealed segments, not a day.
+Files are opened when the merge reaches their first row and dropped after their last, so memory holds a
+few sealed segments, not a day.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -11,7 +11,7 @@ from typing import Final
 from predsurv.core.events import BookSnapshot, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.store import manifest
-from predsurv.store.layout import NS_DAY, NS_HOUR, Dataset, Layout, date_of, ours, parse_file, partition_of
+from predsurv.store.layout import NS_DAY, NS_HOUR, Dataset, Layout, date_of, parse_file, partition_of, select_data_files
 from predsurv.store.manifest import SealedFile
 from predsurv.store.read.cursor import (
     RECEPTION_ORDER,
@@ -20,7 +20,7 @@ from predsurv.store.read.cursor import (
     ReplayFile,
     ReplayQuery,
     file_from_footer,
-    windows,
+    split_by_time,
 )
 
 _HOURLY: Final[tuple[Dataset, ...]] = ("deltas", "trades")
@@ -30,47 +30,47 @@ _DAILY: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
 def replay(
     data_dir: Path, venue: VenueName, start: int, end: int, instruments: Set[InstrumentKey] | None = None
 ) -> Iterator[MarketEvent]:
-    """Yield the events received from ``start`` to before ``end`` (ns UTC), of ``instruments`` or all.
+    """Yield the events received in [``start``, ``end``) (ns UTC), of ``instruments`` or all.
 
     BookSnapshot, BookDelta, Trade, MarketChange, MarketResolved, and a Gap where one began. Order:
-    receive time, then order of arrival; gaps before anything else of their time. Each file is
+    receive time, then order of arrival; gaps before any other event of their time. Each file is
     compared with its manifest, and page checksums are verified. Raises IntegrityError naming the
-    file that is damaged.
+    damaged file, TransientError when a file was removed meanwhile.
     """
     reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
-    for event in recorded(Layout(data_dir), ReplayQuery(venue, start, end, instruments)):
+    for event in read_events(Layout(data_dir), ReplayQuery(venue, start, end, instruments)):
         if isinstance(event, Gap):
             if reasons.get(event.key) == event.reason:
-                continue  # the same gap, written in pieces
+                continue  # the next piece of the same gap
             reasons[event.key] = event.reason
         elif reasons and isinstance(event, BookSnapshot):
             reasons.pop(event.key, None)
         yield event
 
 
-def recorded(layout: Layout, wanted: ReplayQuery) -> Iterator[MarketEvent]:
-    """Yield as ``replay`` does, but the pieces of one gap each."""
-    for _, _, _, event in _merge(_sources(layout, wanted), wanted):
+def read_events(layout: Layout, wanted: ReplayQuery) -> Iterator[MarketEvent]:
+    """Yield events as ``replay``, but a Gap for every piece of a gap."""
+    for _, _, _, event in _merge(_files(layout, wanted), wanted):
         yield event
 
 
-def _merge(sources: Iterator[ReplayFile], wanted: ReplayQuery) -> Iterator[OrderedEvent]:
-    """Merge files sorted by their first time, holding only those that overlap."""
+def _merge(files: Iterator[ReplayFile], wanted: ReplayQuery) -> Iterator[OrderedEvent]:
+    """Merge files that are sorted by their first time, holding only those that overlap."""
     keys: dict[tuple[str, str], InstrumentKey] = {}
     active: list[FileCursor] = []
-    following = next(sources, None)
+    following = next(files, None)
     while active or following is not None:
         now = min((cursor.time for cursor in active), default=None)
         while following is not None and (now is None or following.lo <= now):
             now = following.lo if now is None else now
             active.append(FileCursor(following, wanted, keys))
-            following = next(sources, None)
+            following = next(files, None)
         active = [cursor for cursor in active if not cursor.done]
-        yield from _step(active, None if following is None else following.lo)
+        yield from _take_step(active, None if following is None else following.lo)
         active = [cursor for cursor in active if not cursor.done]
 
 
-def _step(active: list[FileCursor], following: int | None) -> list[OrderedEvent]:
+def _take_step(active: list[FileCursor], following: int | None) -> list[OrderedEvent]:
     bounds = [following, *(cursor.horizon() for cursor in active)]
     before = min((bound for bound in bounds if bound is not None), default=None)
     events: list[OrderedEvent] = []
@@ -80,16 +80,16 @@ def _step(active: list[FileCursor], following: int | None) -> list[OrderedEvent]
     return events
 
 
-def _sources(layout: Layout, wanted: ReplayQuery) -> Iterator[ReplayFile]:
-    """Yield the files with rows in the wanted time, by their first time, opening an hour's at once."""
+def _files(layout: Layout, wanted: ReplayQuery) -> Iterator[ReplayFile]:
+    """Yield the files with rows in the queried time by their first time, listing hour by hour."""
     waiting: list[ReplayFile] = []
     sealed: dict[str, SealedFile] = {}
     first = wanted.start // NS_HOUR * NS_HOUR
     for hour in range(first, wanted.end, NS_HOUR):
         if hour == first or hour % NS_DAY == 0:
-            sealed = {file.path: file for file in manifest.read(layout.manifest, date_of(hour))}
-            waiting += _found(layout, wanted, hour, sealed, _DAILY)
-        waiting += _found(layout, wanted, hour, sealed, _HOURLY)
+            sealed = manifest.read_by_path(layout.manifest, date_of(hour))
+            waiting += _partition_files(layout, wanted, hour, sealed, _DAILY)
+        waiting += _partition_files(layout, wanted, hour, sealed, _HOURLY)
         yield from sorted((source for source in waiting if source.lo < hour + NS_HOUR), key=_lo)
         waiting = [source for source in waiting if source.lo >= hour + NS_HOUR]
 
@@ -98,18 +98,18 @@ def _lo(source: ReplayFile) -> int:
     return source.lo
 
 
-def _found(
+def _partition_files(
     layout: Layout, wanted: ReplayQuery, ts: int, sealed: Mapping[str, SealedFile], datasets: tuple[Dataset, ...]
 ) -> Iterator[ReplayFile]:
     for dataset in datasets:
         folder = layout.folder(partition_of(dataset, wanted.venue, ts))
-        for path in ours(folder.glob("*.parquet")):
+        for path in select_data_files(folder.glob("*.parquet")):
             if wanted.collector not in (None, parse_file(path)[1].collector):
                 continue
-            file = sealed.get(str(path.relative_to(layout.data_dir)))
+            file = sealed.get(layout.relative(path))
             if file is None:
                 source, rows = file_from_footer(path, dataset)
             else:
                 source, rows = ReplayFile(path, dataset, file.lo, file.hi, file.blake2b), file.rows
             if rows and source.lo < wanted.end and source.hi >= wanted.start:
-                yield from windows(source, rows)
+                yield from split_by_time(source, rows)

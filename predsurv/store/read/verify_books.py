@@ -19,7 +19,7 @@ from predsurv.core.text import sanitise
 from predsurv.state.book import Book
 from predsurv.store.layout import NS_HOUR, Layout, data_files, parse_file, start_of
 from predsurv.store.read.cursor import ReplayQuery
-from predsurv.store.read.replay import recorded
+from predsurv.store.read.replay import read_events
 from predsurv.store.schema import level_columns, to_micros
 
 STEP_ROWS: Final = 16_384
@@ -75,7 +75,7 @@ def _check(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
     books = _BookReplay(hour)
     snapshots = _snapshot_rows(layout, hour)
     row = next(snapshots, None)
-    for event in recorded(layout, wanted):
+    for event in read_events(layout, wanted):
         while row is not None and row.ts < event.ts_recv:
             yield from books.compare(row)
             row = next(snapshots, None)

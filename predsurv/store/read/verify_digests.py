@@ -22,7 +22,7 @@ TRIES_MAX: Final = 5
 _Result = TypeVar("_Result")
 
 
-def check_intact(layout: Layout, files: Iterable[Path], date: str = "*") -> None:
+def check_intact(layout: Layout, files: Iterable[Path], date: str | None = None) -> None:
     """Raise IntegrityError naming the first of ``files``, all of ``date`` (YYYY-MM-DD), that is damaged.
 
     A file that no manifest lists yet is read completely and its page checksums are compared. Raises

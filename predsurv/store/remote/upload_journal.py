@@ -1,12 +1,11 @@
-"""What a bucket has of a folder's sealed files, and what it still has to get.
+"""The upload journal: which objects the bucket is known to have, and which sealed files are pending.
 
-Kept apart from speaking to the bucket because this alone decides what is uploaded: what the manifest lists, less what
-the journal of uploads lists. Nothing else remembers it, so whatever interrupts an upload is made good by looking again.
+Pending is what the manifest lists less what the journal lists. There is no other state, so an interrupted upload
+resumes from the two files.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +14,11 @@ from msgspec import Struct
 
 from predsurv.store import manifest
 from predsurv.store.files import PRIVATE_DIR, append_lines, make_dirs, sync_dir
-from predsurv.store.layout import Layout, parse_file, segment_name, segments_of
+from predsurv.store.layout import Layout, daily_log_path, daily_logs, parse_file, segment_name, segments_of
 from predsurv.store.manifest import SealedFile
 
 MANIFESTS: Final = "manifest"
 """Folder of the bucket with one object per segment, stored after its files: without it a segment is incomplete."""
-
-_MANIFEST_FILE = re.compile(r"(?P<collector>.+)-[0-9]{4}-[0-9]{2}-[0-9]{2}\.jsonl\Z")
 
 
 class UploadRecord(Struct, frozen=True):
@@ -33,7 +30,7 @@ class UploadRecord(Struct, frozen=True):
 
 
 class UploadBatch(Struct, frozen=True):
-    """A sealed segment that the bucket does not have whole: all its ``files``, and those that are ``missing``."""
+    """A sealed segment that is not completely uploaded: all its ``files``, and those that are ``missing``."""
 
     collector: str
     segment: int
@@ -42,17 +39,17 @@ class UploadBatch(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """Return the name of the object that completes the segment."""
+        """Name of the manifest object, which completes the segment."""
         return manifest_name(self.collector, self.segment)
 
     @property
     def text(self) -> bytes:
-        """Return what that object holds: the manifest lines of the segment."""
+        """Content of the manifest object: the manifest lines of the segment."""
         return b"".join(msgspec.json.encode(file) + b"\n" for file in self.files)
 
     @property
     def date(self) -> str:
-        """Return the latest date of its files, YYYY-MM-DD."""
+        """Latest date of its files, YYYY-MM-DD."""
         return max(date_of_file(file.path) for file in self.files)
 
 
@@ -70,24 +67,24 @@ def date_of_file(name: str) -> str:
 
 
 def new_batch(collector: str, segment: int, files: Iterable[SealedFile]) -> UploadBatch:
-    """Return a segment of which the bucket has nothing."""
+    """Return the batch of a segment of which nothing is uploaded."""
     ordered = tuple(sorted(files, key=lambda file: file.path))
     return UploadBatch(collector, segment, ordered, ordered)
 
 
 def append(layout: Layout, collector: str, date: str, uploads: Iterable[UploadRecord]) -> None:
-    """Append to the journal that the bucket has these objects of ``date``, durably; raises OSError."""
+    """Durably append ``uploads`` of ``date`` (YYYY-MM-DD) to the journal; raises OSError."""
     text = b"".join(msgspec.json.encode(upload) + b"\n" for upload in uploads)
     make_dirs(layout.uploads, PRIVATE_DIR)
-    append_lines(layout.uploads / f"{collector}-{date}.jsonl", b"\n" + text)
+    append_lines(daily_log_path(layout.uploads, collector, date), b"\n" + text)
     sync_dir(layout.uploads)
 
 
 def uploaded_names(layout: Layout, collector: str) -> set[str]:
-    """Return the names that the bucket is known to have of ``collector``, without a line torn by a power cut."""
+    """Return the names of the objects of ``collector`` in the journal, skipping a line torn by a power cut."""
     names: set[str] = set()
-    for path in _of(layout.uploads, collector):
-        for line in path.read_bytes().splitlines():
+    for log in daily_logs(layout.uploads, collector):
+        for line in log.path.read_bytes().splitlines():
             try:
                 names.add(_DECODER.decode(line).path)
             except msgspec.MsgspecError:
@@ -96,22 +93,22 @@ def uploaded_names(layout: Layout, collector: str) -> set[str]:
 
 
 def pending_batches(layout: Layout, collector: str) -> list[UploadBatch]:
-    """Return what ``collector`` has sealed for good and the bucket does not have whole, oldest first.
+    """Return the sealed segments of ``collector`` that are not completely uploaded, oldest first.
 
-    A segment that the log still holds may be sealed again and is left out. So is a file made here from others of which
-    the bucket has any: what it says is there already.
+    A segment that the log still holds may be sealed again and is left out. So is a file merged here from others of
+    which the bucket has any: it has their rows.
     """
     known = uploaded_names(layout, collector)
-    remade: set[str] = set()
-    for path in _of(layout.manifest, collector):
-        for file in manifest.parse_lines(path.read_bytes()):
-            if any(name in known or name in remade for name in file.replaces):
-                remade.add(file.path)
+    merged: set[str] = set()
+    for log in daily_logs(layout.manifest, collector):
+        for file in manifest.parse_lines(log.path.read_bytes()):
+            if any(name in known or name in merged for name in file.replaces):
+                merged.add(file.path)
     unsealed = {path.name for path in segments_of(layout.wal, collector)}
     groups: defaultdict[int, list[SealedFile]] = defaultdict(list)
     for file in manifest.read(layout.manifest, collector=collector):
         segment = parse_file(Path(file.path))[1].segment
-        if segment_name(collector, segment) not in unsealed and file.path not in remade:
+        if segment_name(collector, segment) not in unsealed and file.path not in merged:
             groups[segment].append(file)
     batches = [new_batch(collector, segment, groups[segment]) for segment in sorted(groups)]
     return [
@@ -122,24 +119,13 @@ def pending_batches(layout: Layout, collector: str) -> list[UploadBatch]:
 
 
 def earliest_pending(layout: Layout) -> int | None:
-    """Return the earliest time (ns UTC) of any row that the bucket may not have, None when it has all."""
-    collectors = {match["collector"] for path in layout.manifest.glob("*.jsonl") if (match := _named(path))}
+    """Return the earliest time (ns UTC) of any row that may not be uploaded, None when all are."""
+    collectors = {log.collector for log in daily_logs(layout.manifest)}
     times = (file.lo for name in collectors for each in pending_batches(layout, name) for file in each.files)
     return min(times, default=None)
 
 
 def replaced_files(layout: Layout) -> set[str]:
-    """Return the files of all collectors that others took the place of here."""
-    paths = sorted(layout.manifest.glob("*.jsonl"))
-    return {name for path in paths for file in manifest.parse_lines(path.read_bytes()) for name in file.replaces}
-
-
-def _of(folder: Path, collector: str) -> Iterator[Path]:
-    for path in sorted(folder.glob(f"{collector}-*.jsonl")):
-        match = _named(path)
-        if match is not None and match["collector"] == collector:
-            yield path
-
-
-def _named(path: Path) -> re.Match[str] | None:
-    return _MANIFEST_FILE.match(path.name)
+    """Return the files of all collectors that were replaced by merged ones in this folder."""
+    texts = (log.path.read_bytes() for log in daily_logs(layout.manifest))
+    return {name for text in texts for file in manifest.parse_lines(text) for name in file.replaces}

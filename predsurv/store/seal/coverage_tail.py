@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
-from predsurv.store.layout import Layout, Partition, date_of, day_files, ours, parse_file
+from predsurv.store.layout import Layout, Partition, date_of, day_files, parse_file, select_data_files
 
 
 class SealedInterval(NamedTuple):
@@ -34,7 +34,7 @@ def sealed_intervals(layout: Layout, collector: str, venue: VenueName, since: in
     """
     first = date_of(since)
     folder = layout.folder(Partition("coverage", venue, first, None)).parent
-    for path in ours(folder.glob("date=*/*.parquet")):
+    for path in select_data_files(folder.glob("date=*/*.parquet")):
         partition, stamp = parse_file(path)
         if partition.date < first or stamp.collector != collector:
             continue
@@ -56,7 +56,7 @@ def sealed_coverage_ends(layout: Layout, collector: str, venue: VenueName, befor
     first = date_of(before)
     ends: dict[InstrumentKey, int] = {}
     folder = layout.folder(Partition("coverage", venue, first, None)).parent
-    for path in ours(folder.glob("date=*/*.parquet")):
+    for path in select_data_files(folder.glob("date=*/*.parquet")):
         partition, stamp = parse_file(path)
         if partition.date >= first or stamp.collector != collector:
             continue

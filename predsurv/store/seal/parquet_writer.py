@@ -1,7 +1,4 @@
-"""How a data file is written: encodings, checksums, version; nothing of where and when.
-
-Kept apart because sealing and merging must write the same kind of file.
-"""
+"""The Parquet writer of sealing and merging: encodings, page checksums, schema version."""
 
 from pathlib import Path
 from types import TracebackType
@@ -13,19 +10,19 @@ from predsurv.store.files import sync_file
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, encoding_of
 
 ROW_GROUP_ROWS: Final = 1 << 20
-"""Rows of one Parquet row group: large, because each repeats the dictionaries of ids."""
+"""Rows of one Parquet row group; large, because every group repeats the dictionaries of ids."""
 
 PAGE_BYTES: Final = 1 << 16
-"""Bytes of a column in one page: what a reader of many files at once has to hold of each."""
+"""Bytes of a column in one page: a reader of many files at once holds one page per column and file."""
 
 FILE_MODE: Final = 0o644
 
 
 class ParquetSink:
-    """Takes tables of one schema and leaves a durable file; on an exception what is there is no file."""
+    """Context manager that writes tables of one schema to a file, durable on exit; invalid after an exception."""
 
     def __init__(self, path: Path, compression: int, *, merged: bool = False) -> None:
-        """``compression``: zstd level. ``merged``: the file holds what several did."""
+        """``compression``: zstd level. ``merged``: the file holds the rows of several."""
         self._path = path
         self._compression = compression
         self._merged = merged
@@ -49,7 +46,7 @@ class ParquetSink:
             write_statistics=encoding.statistics,
             write_page_checksum=True,
             data_page_size=PAGE_BYTES,
-            store_schema=False,  # else a reader is told to make dictionaries of the id columns
+            store_schema=False,  # else readers would decode the id columns as dictionaries
         )
         writer.add_key_value_metadata({VERSION_KEY: SCHEMA_VERSION})
         return writer

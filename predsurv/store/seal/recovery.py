@@ -1,8 +1,4 @@
-"""Start-up: seal whatever segments an earlier run left, exactly as that run would have.
-
-Kept apart only for what is special at start: finding the segments, and giving the caller what it
-needs to account for the time after the last record.
-"""
+"""Recovery at start: seal the segments that an earlier run left, and report how that run ended."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -24,9 +20,9 @@ from predsurv.store.wal.segment import SegmentInfo
 
 
 class ResumeState(Struct, frozen=True):
-    """What the newest segment of an earlier run says about its end. Times in ns UTC.
+    """State of an earlier run at its end, from its newest segment. Times in ns UTC.
 
-    ``clean``: it was closed on purpose. ``last_ts``: its latest record, 0 when it has none.
+    ``clean``: the segment was closed. ``last_ts``: time of its latest record, 0 when it has none.
     ``last_seen``: the latest book, change or trade of each instrument. ``last_coverage``: the last
     coverage record of each instrument. ``metadata``: the payloads appended with the log's records, by kind.
     """
@@ -39,10 +35,10 @@ class ResumeState(Struct, frozen=True):
 
 
 class RecoveryReport(Struct, frozen=True):
-    """What was found at start: a report per segment, and the last state when there was one.
+    """Result of recovery: a report per segment, and the state of the earlier run.
 
-    ``last`` is None on a first start, after a clean stop that sealed everything, and when the
-    newest segment was too damaged to read (then ``damaged`` of its report says so).
+    ``last`` is None on a first start, after a clean stop that sealed everything, and when the newest
+    segment was too damaged to read (``damaged`` of its report tells).
     """
 
     seals: tuple[SealReport, ...]
@@ -50,7 +46,7 @@ class RecoveryReport(Struct, frozen=True):
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """Everything that could not be read, over all segments."""
+        """Names of everything that could not be read, over all segments."""
         return tuple(f"{seal.segment}: {what}" for seal in self.seals for what in seal.damaged)
 
 
@@ -62,10 +58,10 @@ def recover(
 ) -> RecoveryReport:
     """Seal the segments that ``collector`` left, oldest first; call with its CollectorLock held.
 
-    ``epilogue`` is asked for records to add to the newest one, such as the coverage that ends in a
-    ``crash`` gap: they become durable in the same instant in which the segment is forgotten, so a
-    crash during recovery neither loses nor doubles them. What was claimed, in whole segments, of time
-    whose records were in a damaged one before them is sealed as a ``crash``. Raises as ``seal_segment`` does.
+    ``epilogue`` returns records to add to the newest segment, such as the coverage that ends in a
+    ``crash`` gap: they are sealed in the same step, so a crash during recovery neither loses nor doubles
+    them. Coverage in intact segments of time whose records were in a damaged one before them is sealed
+    as ``crash`` gaps. Raises as ``seal_segment``.
     """
     clear_dir(layout.staging(collector))
     _remove_orphans(layout, collector)
@@ -77,20 +73,20 @@ def recover(
 
     paths = list(segments_of(layout.wal, collector))
     losses, seals = CoverageRetraction(), list[SealReport]()
-    for number in quarantine.damaged_segments(layout, collector) or ():  # by an earlier call that was not completed
+    for number in quarantine.damaged_segments(layout, collector) or ():  # by an earlier call that was interrupted
         losses.add(last_sealed_times(layout, collector, number))
     options = msgspec.structs.replace(options, rewrite_coverage=losses.apply)
     closing = msgspec.structs.replace(options, epilogue=ending)
     for path in paths:
         seals.append(seal_segment(path, layout, clock, closing if path == paths[-1] else options))
         if seals[-1].damaged:
-            # Later segments hold changes of books that nobody can begin with any more.
+            # Later segments hold changes of books whose snapshots are lost.
             losses.add(last_sealed_times(layout, collector, parse_segment(path)[1]))
     return RecoveryReport(tuple(seals), found[-1] if found else None)
 
 
 def _remove_orphans(layout: Layout, collector: str) -> None:
-    """Delete what SQLite kept beside segments that are gone: a crash came between the two."""
+    """Delete SQLite's companion files of segments that are gone, left by a crash between the two deletions."""
     for suffix in ("-wal", "-shm", "-journal"):
         for path in layout.wal.glob(f"{collector}-*.db{suffix}"):
             if not path.with_name(path.name.removesuffix(suffix)).exists():

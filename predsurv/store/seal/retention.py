@@ -1,10 +1,8 @@
-"""Remove what is too old or too much, oldest hours first.
+"""Retention: delete the oldest hours by age or total size; the only place that deletes recorded data.
 
-Kept apart from compaction because this is the one place that destroys data.
-
-Everything before one instant goes, of all venues and kinds of data, so that what is left is one
-unbroken stretch of time: a day's coverage never speaks of hours that are gone. The instant is
-written down before anything is removed, and what lies before it counts as gone from then on.
+Everything before one cutoff is deleted, of all venues and datasets, so the rest is one contiguous
+period and coverage never describes hours that are gone. The cutoff is recorded before anything is
+deleted, and everything before it counts as removed from then on.
 """
 
 import shutil
@@ -27,26 +25,27 @@ from predsurv.store.layout import (
     NS_HOUR,
     Layout,
     Partition,
+    daily_logs,
     data_files,
     date_of,
     end_of,
-    ours,
     parse_file,
     segment_name,
+    select_data_files,
 )
 from predsurv.store.locks import exclusive_lock, publish_lock
 from predsurv.store.remote.upload_journal import earliest_pending
 from predsurv.store.schema import TIME
 from predsurv.store.seal.compact import CompactOptions, rewrite
+from predsurv.store.universe import universe_files, universe_venues
 from predsurv.store.wal.segment import opened_at
 
 
 class RetentionPolicy(Struct, frozen=True):
-    """What may stay: nothing older than ``max_age`` (ns), no more than ``max_bytes``; 0 is no limit.
+    """Limits of what is kept: ``max_age`` in ns, ``max_bytes`` in total; 0 is no limit.
 
-    ``uploaded``: only what a bucket has too may go, by the journal of uploads.
-    ``compression``: zstd level of what is written anew. ``at``: called with the name of each step
-    before it, for fault injection.
+    ``uploaded``: delete only what the bucket has too, according to the upload journal. ``compression``: zstd
+    level of rewritten coverage. ``at``: called with the name of each step before it, for fault injection.
     """
 
     max_age: int = 0
@@ -57,7 +56,7 @@ class RetentionPolicy(Struct, frozen=True):
 
 
 class ExpireReport(Struct, frozen=True):
-    """What was removed: everything before ``cutoff`` (ns UTC); 0 when nothing ever was."""
+    """Everything before ``cutoff`` (ns UTC; 0: nothing ever) is deleted; ``files`` and ``bytes`` were by this call."""
 
     cutoff: int = 0
     files: int = 0
@@ -65,9 +64,9 @@ class ExpireReport(Struct, frozen=True):
 
 
 def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireReport:
-    """Remove the oldest hours until ``policy`` is kept; safe beside collectors, and to call again.
+    """Delete the oldest hours until the limits of ``policy`` hold; safe while collectors run, idempotent.
 
-    Hours that a log segment may still hold rows of stay, and the running hour. Raises SafetyError
+    The current hour stays, and hours that an unsealed log segment may hold rows of. Raises SafetyError
     when another call runs, TransientError when the disk refuses.
     """
     try:
@@ -83,12 +82,12 @@ def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireRepor
 
 
 def _cutoff(layout: Layout, now: int, policy: RetentionPolicy) -> int:
-    """Return the start of the first hour that stays."""
+    """Return the start (ns UTC) of the first hour to keep."""
     old = now - policy.max_age if policy.max_age else 0
     full = _first_that_fits(layout, policy.max_bytes) if policy.max_bytes else 0
     unsealed = [opened for path in layout.wal.glob("*.db") if (opened := opened_at(path)) is not None]
-    owed = earliest_pending(layout) if policy.uploaded else None
-    return min(max(old, full), now, *unsealed, *(() if owed is None else (owed,))) // NS_HOUR * NS_HOUR
+    pending = earliest_pending(layout) if policy.uploaded else None
+    return min(max(old, full), now, *unsealed, *(() if pending is None else (pending,))) // NS_HOUR * NS_HOUR
 
 
 def _first_that_fits(layout: Layout, bytes_max: int) -> int:
@@ -118,18 +117,18 @@ def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireRepor
     for number, folder in enumerate(sorted(folders)):
         policy.at(f"take out {number}")
         with publish_lock(layout.state, exclusive=True):
-            gone.update(_take_out(folder, _free_name(layout.expired)))
+            gone.update(_move_out(folder, _free_name(layout.expired)))
     _trim_coverage(layout, cutoff, policy)
     policy.at("delete")
     for folder in layout.expired.iterdir():
         shutil.rmtree(folder)
-    _forget_days(layout, date_of(cutoff))
+    _remove_old_metadata(layout, date_of(cutoff))
     return ExpireReport(cutoff, gone["files"], gone["bytes"])
 
 
-def _take_out(folder: Path, home: Path) -> dict[str, int]:
-    """Move all files of ours in ``folder`` to ``home``; what somebody else put beside them stays. Count what went."""
-    paths = ours(folder.iterdir())
+def _move_out(folder: Path, home: Path) -> dict[str, int]:
+    """Move the data files in ``folder`` to ``home``, leave all others, and return the moved ``files`` and ``bytes``."""
+    paths = select_data_files(folder.iterdir())
     counts = {"files": len(paths), "bytes": sum(path.stat().st_size for path in paths)}
     if set(paths) == set(folder.iterdir()):
         replace(folder, home)
@@ -143,16 +142,16 @@ def _take_out(folder: Path, home: Path) -> dict[str, int]:
     return counts
 
 
-def _forget_days(layout: Layout, first: str) -> None:
-    """Remove manifests, then journals, and universes of days before ``first``, but each venue's newest universe."""
-    for path in (*layout.manifest.glob("*.jsonl"), *layout.uploads.glob("*.jsonl")):
-        if path.stem[-len(first) :] < first:
-            path.unlink()
-    for venue in (layout.data_dir / "metadata").glob("venue=*"):
-        for universe in sorted(venue.glob("date=*/universe.jsonl"))[:-1]:
-            if universe.parent.name.removeprefix("date=") < first:
-                universe.unlink()
-                _remove_if_empty(universe.parent)
+def _remove_old_metadata(layout: Layout, first: str) -> None:
+    """Delete manifests, then journals, and universes of days before ``first``; each venue keeps its newest universe."""
+    for log in (*daily_logs(layout.manifest), *daily_logs(layout.uploads)):
+        if log.date < first:
+            log.path.unlink()
+    for venue in universe_venues(layout.data_dir):
+        for date, path in list(universe_files(layout.data_dir, venue).items())[:-1]:
+            if date < first:
+                path.unlink()
+                _remove_if_empty(path.parent)
 
 
 def _free_name(folder: Path) -> Path:
@@ -166,7 +165,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _trim_coverage(layout: Layout, cutoff: int, policy: RetentionPolicy) -> None:
-    """Take the removed hours out of the coverage of the day that they were part of."""
+    """Rewrite the coverage of the day of ``cutoff`` without the removed hours."""
     early = {file.path for file in manifest.read(layout.manifest, date_of(cutoff)) if file.lo < cutoff}
     groups: defaultdict[tuple[str, Partition], list[Path]] = defaultdict(list)
     for path in data_files(layout, "coverage"):
@@ -181,7 +180,7 @@ def _trim_coverage(layout: Layout, cutoff: int, policy: RetentionPolicy) -> None
 
 
 def _since(cutoff: int, table: Any) -> Any:
-    """Return the coverage rows that end after ``cutoff``, none of them starting before it."""
+    """Return the coverage rows that end after ``cutoff`` (ns UTC), their starts limited to it."""
     instant = pa.scalar(cutoff, pa.int64()).cast(TIME)
     table = table.filter(pc.greater(table["end"], instant))
     start = pc.if_else(pc.less(table["start"], instant), instant, table["start"])

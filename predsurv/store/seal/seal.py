@@ -1,8 +1,7 @@
-"""Sealing: a closed log segment becomes Parquet files, once, whatever interrupts it.
+"""Sealing: turn a closed log segment into Parquet files, exactly once whatever interrupts it.
 
-Kept apart from the log because recovery is nothing but sealing what is found. The file's name
-comes from the segment's number, so sealing again after a crash rewrites the same files; the
-segment is forgotten only when all of them are durably in place.
+File names come from the segment's number, so sealing again after a crash rewrites the same files; the
+segment is deleted only when all of them are durably in place. Recovery at start is sealing what is found.
 """
 
 from collections import Counter
@@ -34,18 +33,17 @@ from predsurv.store.wal.segment import IncompleteSegment, SegmentInfo, SegmentRe
 class SealOptions(Struct, frozen=True):
     """How to seal.
 
-    ``levels``: a side of a snapshot row. ``compression``: zstd level. ``epilogue``: asked, with what
-    the segment says and holds, for records to add to it. ``rewrite_coverage``: maps each coverage record
-    to those to store. ``ballast``: bytes of disk kept back, and given up when a seal finds the disk full: its
-    files take a fifth of the log that they replace, so one seal makes room for the next. ``at``:
-    called with the name of each step before it, for fault injection.
+    ``levels``: per side of a snapshot row. ``compression``: zstd level. ``reserve_bytes``: size of the disk
+    reserve, which is released when a seal finds the disk full. ``epilogue``: called with the segment's
+    header and contents, returns records to add. ``rewrite_coverage``: maps each coverage record to those to
+    store. ``at``: called with the name of each step before it, for fault injection.
     """
 
     levels: int = 10
     compression: int = 2
     reserve_bytes: int = 0
     epilogue: Callable[[SegmentInfo, SegmentContents], Sequence[Record]] | None = None
-    rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda claim: (claim,)
+    rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda coverage: (coverage,)
     at: Callable[[str], None] = lambda _step: None
 
 
@@ -54,11 +52,11 @@ _QUARANTINED: Final = "it was put into quarantine before"
 
 
 class SealReport(Struct, frozen=True):
-    """What became of one segment.
+    """Result of sealing one segment.
 
-    ``rows`` and ``bytes`` by dataset; ``records`` read from the log. ``damaged`` names what could
-    not be read and ``torn`` counts bytes that were no whole commit: both are in quarantine.
-    ``opened`` and ``latest``: when the segment was opened and its latest record, ns UTC, 0 unknown.
+    ``rows`` and ``bytes`` by dataset; ``records`` read from the log. ``damaged`` names what could not be
+    read, ``torn`` counts bytes after the last complete commit: both are in quarantine. ``opened`` and
+    ``latest``: when the segment was opened and the time of its latest record, ns UTC, 0 when unknown.
     """
 
     segment: str
@@ -74,15 +72,15 @@ class SealReport(Struct, frozen=True):
 
 
 def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions = DEFAULTS) -> SealReport:
-    """Turn the segment at ``path``, which nobody writes to any more, into data files and forget it.
+    """Turn the closed segment at ``path`` into data files and delete it.
 
-    Segments of a collector are sealed in the order of their numbers, one at a time. What cannot
-    be read is reported and kept in quarantine. Raises TransientError when the disk refuses (full):
-    nothing is lost and nothing half-done is visible, seal it again later.
+    Segments of a collector must be sealed in the order of their numbers, one at a time. What cannot be
+    read is reported and moved to quarantine. Raises TransientError when the disk refuses (full): nothing
+    is lost and nothing partial is visible, seal it again later.
     """
     started = clock.monotonic()
     try:
-        report = _outcome(path, layout, options)
+        report = _seal_or_quarantine(path, layout, options)
     except OSError as error:
         if not disk_reserve.release(layout):
             raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
@@ -93,8 +91,8 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - started)
 
 
-def _outcome(path: Path, layout: Layout, options: SealOptions) -> SealReport:
-    if not path.exists():  # forgotten by an earlier call, which then could not make that durable
+def _seal_or_quarantine(path: Path, layout: Layout, options: SealOptions) -> SealReport:
+    if not path.exists():  # removed by an earlier call, which then could not make that durable
         remove_segment(path)
         return SealReport(path.name, damaged=(_QUARANTINED,) if quarantine.holds_segment(path, layout) else ())
     try:
@@ -111,7 +109,7 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     options.at("read")
     segment, contents, damaged = _read(path, options)
     if damaged:
-        segment, contents, damaged = _read(path, _doubting(path, layout, options))
+        segment, contents, damaged = _read(path, _retracting(path, layout, options))
     stamp = FileStamp(stamp_time(segment.header.opened), segment.header.collector, segment.header.segment)
     files = _write_files(file_tables(contents, options.levels, stamp.segment), layout, stamp, options)
     options.at("forget")
@@ -136,8 +134,8 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     )
 
 
-def _doubting(path: Path, layout: Layout, options: SealOptions) -> SealOptions:
-    """Return ``options`` for a segment that is damaged: its claims speak of rows that were in it, too."""
+def _retracting(path: Path, layout: Layout, options: SealOptions) -> SealOptions:
+    """Return ``options`` for a damaged segment: its own coverage is retracted too, since its rows may be lost."""
     since = last_sealed_times(layout, *parse_segment(path))
 
     def retracted(coverage: Coverage) -> Sequence[Coverage]:
@@ -150,16 +148,16 @@ def _read(path: Path, options: SealOptions) -> tuple[SegmentInfo, SegmentContent
     collector, number = parse_segment(path)
     successor = path.with_name(segment_name(collector, number + 1))
     limit = predecessor_limit(successor)
-    collected = SegmentTables(options.levels, options.rewrite_coverage)
+    tables = SegmentTables(options.levels, options.rewrite_coverage)
     with closing(SegmentReader(path)) as reader:
         for batch in reader.batches(limit):
-            collected.add(batch)
+            tables.add(batch)
         segment, damaged = reader.segment, reader.damaged
     if segment.torn and limit is None and successor.exists():
         damaged.append(f"{segment.torn} bytes at its end, and another segment follows")
     if options.epilogue is not None:
-        collected.add_records(options.epilogue(segment, collected.contents()))
-    contents = collected.contents()
+        tables.add_records(options.epilogue(segment, tables.contents()))
+    contents = tables.contents()
     if contents.lost:
         damaged.append(f"{contents.lost} records whose instrument was named in a damaged batch")
     return segment, contents, tuple(damaged)

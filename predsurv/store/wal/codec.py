@@ -1,7 +1,7 @@
-"""One batch of records as bytes, and back.
+"""The format of a batch of records: MessagePack around columns of native integers.
 
-Kept apart from the log because this is the hot path: level changes and books are held as columns
-with instrument keys numbered, so that neither logging nor sealing handles them one by one.
+Level changes and books are stored as columns, their instrument keys as numbers, so that neither logging
+nor sealing handles them one by one.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from msgspec import Struct
 
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
-from predsurv.store.wal import columns_codec as packing
+from predsurv.store.wal import columns_codec
 
 KEY_BATCHES_MAX: Final = 256
-"""Batches that share one key table: a damaged batch can cost the records of no more than these."""
+"""Batches that share one key table: a damaged batch can make the records of at most these unreadable."""
 
 SIDES: Final = ("bid", "ask")
 
 
 class DeltaColumns(Struct, frozen=True, array_like=True):
-    """Level changes, one run of native integers per field, little or big endian as the machine is.
+    """Level changes: one run of native integers per field, in the machine's byte order.
 
-    int32: ``key``, an index into the key table. int64: the rest, where ABSENT stands for None; a
-    run of one item says the same for every row. ``size`` is that of a bid, or the one's complement
-    of that of an ask.
+    int32: ``key``, an index into the key table. int64: the others, ABSENT for None. A run of a single item
+    of ``ts_venue``, ``epoch`` or ``seq`` is the value of every row. ``size``: of a bid; of an ask its one's
+    complement, which is negative.
     """
 
     key: bytes
@@ -38,11 +38,11 @@ class DeltaColumns(Struct, frozen=True, array_like=True):
 
 
 class BookColumns(Struct, frozen=True, array_like=True):
-    """Whole books or their tops, one run per field as in DeltaColumns.
+    """Whole books or their tops: one run per field as in DeltaColumns.
 
-    int32: ``position`` in the batch, ``key``, and how many levels each side has: ``bids``, ``asks``.
-    int64: the rest; levels are price and size in turn, book after book. ``mark`` is the epoch of a
-    book, or whether the book of a top was trusted.
+    int32: ``position`` in the batch, ``key``, and the number of levels per side, ``bids`` and ``asks``.
+    int64: the others; levels alternate price and size, book after book. ``mark``: the epoch of a book,
+    or whether the book of a top was trusted (0, 1).
     """
 
     position: bytes
@@ -57,10 +57,10 @@ class BookColumns(Struct, frozen=True, array_like=True):
 
 
 class LogBatch(Struct, frozen=True, array_like=True):
-    """What one commit holds: ``keys`` join the table at ``first_key``; 0 starts a new table.
+    """A batch: ``keys`` are appended to the key table at ``first_key``; 0 starts a new table.
 
-    ``times``: int64, the local time of each record in order of arrival. Records that are not at the
-    position of a book, a top or one of the ``others`` are the changes.
+    ``times``: int64, the local time (ns UTC) of each record in order of arrival. ``others``: all other
+    records with their positions. The records at the remaining positions are the changes.
     """
 
     first_key: int
@@ -73,7 +73,7 @@ class LogBatch(Struct, frozen=True, array_like=True):
 
 
 class EncodedBatch(Struct, frozen=True):
-    """A batch as bytes, and how many records it holds."""
+    """A batch as bytes, and its number of records."""
 
     records: int
     body: bytes
@@ -84,7 +84,7 @@ _DECODER = msgspec.msgpack.Decoder(LogBatch)
 
 
 class BatchEncoder:
-    """Turns records into batches of one segment; holds the key table."""
+    """Encoder of the batches of one segment, with its key table."""
 
     def __init__(self) -> None:
         self._table: dict[InstrumentKey, int] = {}
@@ -93,34 +93,35 @@ class BatchEncoder:
     def encode(self, records: Sequence[Record]) -> EncodedBatch:
         """Return ``records`` (not empty) as one batch.
 
-        A venue's time or sequence number beyond 64 bits becomes None: it cannot be true. Any other
-        such int is refused by the venue's decoder long before.
+        A venue's time or sequence number beyond 64 bits becomes None: it cannot be valid. The venue's
+        decoder rejects any other such integer.
         """
         if self._batches % KEY_BATCHES_MAX == 0:
             self._table.clear()
         self._batches += 1
         first_key = len(self._table)
         listed = records if isinstance(records, list) else list(records)
-        times, deltas, books, tops, places = packing.columns_of(listed, self._table)
-        others = [(place, _bounded(listed[place])) for place in places]
+        times, deltas, books, tops, positions = columns_codec.columns_of(listed, self._table)
+        others = [(position, _bounded(listed[position])) for position in positions]
         keys = list(islice(self._table, first_key, None))
-        # As a ``LogBatch`` is written, without making one.
+        # The encoding of a ``LogBatch``, without constructing one.
         return EncodedBatch(len(listed), _ENCODER.encode((first_key, keys, times, deltas, books, tops, others)))
 
     def restart(self) -> None:
-        """Begin a new key table: what the last call returned was not written."""
+        """Begin a new key table, because the last batch was not written."""
         self._batches = 0
 
 
 def _bounded(record: Record) -> Record:
+    """Return ``record`` with None for a venue's time or sequence number that 64 bits do not hold."""
     changes = {
         name: None
         for name in ("ts_venue", "seq")
-        if (value := getattr(record, name, None)) is not None and not packing.fits(value)
+        if (value := getattr(record, name, None)) is not None and not columns_codec.fits_int64(value)
     }
     return msgspec.structs.replace(record, **changes) if changes else record
 
 
 def decode(body: bytes) -> LogBatch:
-    """Return the batch in ``body``; raises msgspec.MsgspecError when it is not one."""
+    """Return the batch in ``body``; raises msgspec.MsgspecError when it is malformed."""
     return _DECODER.decode(body)

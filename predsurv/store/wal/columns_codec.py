@@ -1,7 +1,6 @@
-"""Records as columns of native integers.
+"""Records as columns of native integers: the hot path of the log, every record passes here.
 
-Kept apart from the batches they make up because this is what logging costs: every record passes here. There is one
-function in Python and its compiled twin (``csrc/``) where there was a C compiler at installation.
+``columns_of`` is the compiled twin of ``python_columns`` (``csrc/``) where there was a C compiler at installation.
 """
 
 import struct
@@ -26,7 +25,7 @@ ABSENT: Final = -(2**63)
 
 Runs = tuple[bytes, ...]
 Columns = tuple[bytes, Runs | None, Runs | None, Runs | None, list[int]]
-"""Times; the runs of ``DeltaColumns``, of ``BookColumns`` for books and for tops; places of all other records."""
+"""Times; the runs of ``DeltaColumns``, of ``BookColumns`` for books and for tops; positions of all other records."""
 
 _Books = Sequence[BookSnapshot] | Sequence[BookTop]
 _COLUMNS: Final = frozenset({BookSnapshot, BookTop})
@@ -34,25 +33,25 @@ _Kind = TypeVar("_Kind", BookSnapshot, BookTop)
 
 
 def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Columns:
-    """Return the columns of ``records`` (not empty); keys not in ``table`` are numbered and join it.
+    """Return the columns of ``records`` (not empty); new keys are numbered and added to ``table``.
 
-    A venue's time or sequence number beyond 64 bits becomes ABSENT: it cannot be true. Raises struct.error for any
-    other such int.
+    A venue's time or sequence number beyond 64 bits becomes ABSENT: it cannot be valid. Raises struct.error for
+    any other such integer.
     """
     kinds = list(map(type, records))
     changes: Sequence[BookDelta] = cast("Sequence[BookDelta]", records)
     books = tops = None
     others: list[int] = []
     if kinds.count(BookDelta) < len(kinds):
-        # Sorted out by C loops: they pass over every record.
+        # Selected by loops in C: they visit every record.
         others_than_changes = list(map(is_not, kinds, repeat(BookDelta)))
         rest = list(compress(range(len(records)), others_than_changes))
         changes = cast("Sequence[BookDelta]", list(compress(records, map(not_, others_than_changes))))
-        books = _book_runs(*_taken(BookSnapshot, records, rest), table)
-        tops = _top_runs(*_taken(BookTop, records, rest), table)
+        books = _book_runs(*_select(BookSnapshot, records, rest), table)
+        tops = _top_runs(*_select(BookTop, records, rest), table)
         others = [i for i in rest if type(records[i]) not in _COLUMNS]
     deltas = _delta_runs(changes, table) if changes else None
-    return _times(records), deltas, books, tops, others
+    return _time_run(records), deltas, books, tops, others
 
 
 ColumnsOf = Callable[[list[Record], dict[InstrumentKey, int]], Columns]
@@ -61,9 +60,9 @@ columns_of: ColumnsOf = python_columns if native is None else native.columns_of
 
 
 def _delta_runs(deltas: Sequence[BookDelta], table: dict[InstrumentKey, int]) -> Runs:
-    # One comprehension per field costs half of anything that makes a tuple per record.
+    # One comprehension per field costs half of what a tuple per record does.
     return (
-        _numbers([each.key for each in deltas], table),
+        _key_numbers([each.key for each in deltas], table),
         _run([each.ts_venue for each in deltas]),
         _run([each.epoch for each in deltas]),
         _run([each.seq for each in deltas]),
@@ -76,7 +75,7 @@ def _book_runs(positions: Sequence[int], books: Sequence[BookSnapshot], table: d
     if not books:
         return None
     return (
-        *_book_facts(positions, books, table),
+        *_common_runs(positions, books, table),
         _run([book.epoch for book in books]),
         _run([book.seq for book in books]),
         _pack("i", [len(book.bids) for book in books]),
@@ -90,7 +89,7 @@ def _top_runs(positions: Sequence[int], tops: Sequence[BookTop], table: dict[Ins
     if not tops:
         return None
     return (
-        *_book_facts(positions, tops, table),
+        *_common_runs(positions, tops, table),
         _run([top.trusted for top in tops]),
         _run([None]),
         _pack("i", [len(top.bids) // LEVEL_BYTES for top in tops]),
@@ -100,12 +99,12 @@ def _top_runs(positions: Sequence[int], tops: Sequence[BookTop], table: dict[Ins
     )
 
 
-def _book_facts(positions: Sequence[int], books: _Books, table: dict[InstrumentKey, int]) -> Runs:
-    keys = _numbers([book.key for book in books], table)
+def _common_runs(positions: Sequence[int], books: _Books, table: dict[InstrumentKey, int]) -> Runs:
+    keys = _key_numbers([book.key for book in books], table)
     return _pack("i", positions), keys, _run([book.ts_venue for book in books])
 
 
-def _numbers(keys: Sequence[InstrumentKey], table: dict[InstrumentKey, int]) -> bytes:
+def _key_numbers(keys: Sequence[InstrumentKey], table: dict[InstrumentKey, int]) -> bytes:
     try:
         numbers = [table[key] for key in keys]
     except KeyError:
@@ -115,17 +114,17 @@ def _numbers(keys: Sequence[InstrumentKey], table: dict[InstrumentKey, int]) -> 
     return _pack("i", numbers)
 
 
-def _taken(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
+def _select(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
     at = [i for i in places if type(records[i]) is kind]
     return at, cast("list[_Kind]", [records[i] for i in at])
 
 
 def _time_of(record: Record) -> int:
-    """Return the local time (ns UTC) that places ``record`` in the log."""
+    """Return the local time of ``record``, ns UTC."""
     return record.start if isinstance(record, Coverage) else record.ts_recv
 
 
-def _times(records: Sequence[Record]) -> bytes:
+def _time_run(records: Sequence[Record]) -> bytes:
     try:
         return _pack("q", [record.ts_recv for record in records])  # type: ignore[union-attr]
     except AttributeError:  # a coverage record, as there are once a minute
@@ -146,10 +145,10 @@ def _run(values: Sequence[int | None]) -> bytes:
         values = values[:1]
     try:
         return _pack("q", cast("Sequence[int]", values))
-    except struct.error:  # something is absent, or cannot be true
-        return _pack("q", [ABSENT if value is None or not fits(value) else value for value in values])
+    except struct.error:  # a value is None, or beyond 64 bits
+        return _pack("q", [ABSENT if value is None or not fits_int64(value) else value for value in values])
 
 
-def fits(value: int) -> bool:
-    """Return whether ``value`` can be held: 64 bits, less the one that says ABSENT."""
+def fits_int64(value: int) -> bool:
+    """Return whether ``value`` can be stored: 64 bits, except the value of ABSENT."""
     return -INT64_MAX <= value <= INT64_MAX

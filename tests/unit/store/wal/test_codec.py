@@ -11,18 +11,18 @@ from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
-from predsurv.store.wal import columns_codec as packing
+from predsurv.store.wal import columns_codec
 from predsurv.store.wal.codec import KEY_BATCHES_MAX, BatchEncoder, decode
 from predsurv.store.wal.columns_codec import ABSENT, INT64_MAX
 
-needs_compiled = pytest.mark.skipif(packing.native is None, reason="there was no C compiler")
+needs_compiled = pytest.mark.skipif(columns_codec.native is None, reason="there was no C compiler")
 
 
 @pytest.fixture(scope="module", params=["Python", pytest.param("compiled", marks=needs_compiled)], autouse=True)
 def _packer(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "Python":
-            patch.setattr(packing, "columns_of", packing.python_columns)
+            patch.setattr(columns_codec, "columns_of", columns_codec.python_columns)
         yield
 
 
@@ -101,7 +101,7 @@ records = st.lists(
 )
 
 
-def unpacked(columns: packing.Columns, table: dict[InstrumentKey, int]) -> tuple[object, ...]:
+def unpacked(columns: columns_codec.Columns, table: dict[InstrumentKey, int]) -> tuple[object, ...]:
     """Return ``columns`` with their keys instead of numbers, which differ with the order of numbering."""
     by_number = list(table)
     out: list[object] = [columns[0], columns[4]]
@@ -119,10 +119,10 @@ def unpacked(columns: packing.Columns, table: dict[InstrumentKey, int]) -> tuple
 @needs_compiled
 @given(records)
 def test_both_packers_make_the_same_columns(listed: list[Record]) -> None:
-    assert packing.native is not None
+    assert columns_codec.native is not None
     known = {key(3): 0, key(9): 1}
     tables = (dict(known), dict(known))
-    made = (packing.python_columns(listed, tables[0]), packing.native.columns_of(listed, tables[1]))
+    made = (columns_codec.python_columns(listed, tables[0]), columns_codec.native.columns_of(listed, tables[1]))
     assert unpacked(made[0], tables[0]) == unpacked(made[1], tables[1])
     assert sorted(tables[0].values()) == list(range(len(tables[0])))
     assert sorted(tables[1].items()) == sorted((k, n) for n, k in enumerate(tables[1]))
@@ -146,6 +146,6 @@ def test_both_packers_make_the_same_columns(listed: list[Record]) -> None:
     ],
 )
 def test_the_compiled_packer_refuses_what_it_cannot_hold(record: Record) -> None:
-    assert packing.native is not None
+    assert columns_codec.native is not None
     with pytest.raises((OverflowError, TypeError, AttributeError)):
-        packing.native.columns_of([delta(1), record], {})
+        columns_codec.native.columns_of([delta(1), record], {})
