@@ -63,7 +63,7 @@ def record(load: Load, folder: Path) -> Made:
     codec.witness.books.lose_sight()
     codec.audit(0, 0, [])
     recorder.advance(load.arrivals[0])
-    records = recorder.want(dict.fromkeys(keys, MICROS))
+    records = recorder.want(dict.fromkeys(keys, MICROS), dict.fromkeys(keys))
     log, flushed, clock = WriteAheadLog(layout.state, "c0", SystemClock()), load.arrivals[0], time.process_time
     for start in range(0, len(load.frames), TURN_FRAMES):
         events: list[MarketEvent] = []
@@ -72,10 +72,10 @@ def record(load: Load, folder: Path) -> Made:
         decoded = clock()
         records += recorder.apply(events)
         folded = clock()
-        if recorder.mark - flushed >= FLUSH_NS:
+        if recorder.watermark - flushed >= FLUSH_NS:
             log.append(records)
             log.flush()
-            records, flushed = [], recorder.mark
+            records, flushed = [], recorder.watermark
         made.decode += decoded - began
         made.fold += folded - decoded
         made.log += clock() - folded

@@ -75,7 +75,7 @@ async def _collect(load: Load, folder: Path, port: int) -> Figures:
         writer.commit()
     job = Collector(config, [BlastVenue(port, len(load.tokens))], clock, CollectorDeps())
     running = asyncio.create_task(job.run())
-    tally = job.sessions[0].recorder.tally
+    tally = job.sessions[0].recorder.counters
     await _until(lambda: tally.events > 0 or running.done())
     wall, cpu = time.perf_counter(), time.process_time()
     await _until(lambda: tally.unknown > 0 or running.done())

@@ -1,8 +1,7 @@
-"""A wall clock that never goes back, and the news that the machine's own jumped.
+"""A wall clock that never goes back, and detection of jumps of the machine's own.
 
-Kept apart because rows are stamped with wall time while intervals run on the monotonic clock: the
-two together are the only witness of a jump, and a recording in which time ran twice could not be
-put in order again by anybody.
+A jump shows as a change of wall against monotonic time. Rows are stamped with wall time, so a recording
+in which it ran twice could not be sorted any more.
 """
 
 from collections.abc import Sequence
@@ -14,17 +13,17 @@ from predsurv.core.events import MarketEvent
 from predsurv.ports import Clock
 
 STEP_MAX: Final = 1_000_000_000
-"""A change of wall against monotonic time by more than this (ns) at once is a jump; less is the clock being steered."""
+"""A change of wall against monotonic time by more than this (ns) at once is a jump; less is the clock being slewed."""
 
 SLEW: Final = 10
-"""After a step back time runs slower by one part in this many, until the wall clock has caught up."""
+"""After a step back this clock runs slower by one part in this many, until the wall clock has caught up."""
 
 TOLERANCE: Final = 50_000_000
-"""Steps back below this (ns) are waited out instead."""
+"""For steps back below this (ns) this clock stands still instead."""
 
 
 class SteadyClock:
-    """Wall time for recording: it follows jumps forward, and answers jumps back by going slower."""
+    """Wall time that never decreases: follows jumps forward at once, and runs slower after jumps back."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -33,7 +32,7 @@ class SteadyClock:
         self._jumped = False
 
     def not_before(self, floor: int) -> None:
-        """Go on after ``floor`` (ns UTC): an earlier run has accounted for the time up to there."""
+        """Return no time before ``floor`` (ns UTC): an earlier run has accounted for the time up to there."""
         self._now = max(self._now, floor)
 
     def now(self) -> int:
@@ -49,7 +48,7 @@ class SteadyClock:
 
     @property
     def ahead(self) -> int:
-        """How far (ns) the last answer was ahead of the machine's clock; 0 unless that stepped back."""
+        """Return how far (ns) the last time returned was ahead of the machine's clock; 0 unless that stepped back."""
         return self._now - self._wall
 
     def jumped(self) -> bool:
@@ -59,7 +58,7 @@ class SteadyClock:
         return jumped
 
     def stamp(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
-        """Return events that were stamped by the machine's clock with this one's time."""
+        """Return events stamped by the machine's clock with this clock's time instead."""
         now, ahead = self.now(), self.ahead
         if not ahead:
             return batch
@@ -67,5 +66,5 @@ class SteadyClock:
 
 
 def _moved(ts: int, now: int, ahead: int) -> int:
-    # Nobody receives in the future: such a stamp is from before the step back.
+    # A receive time in the future is from before the step back.
     return now if ts > now - ahead else ts + ahead

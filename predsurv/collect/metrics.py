@@ -1,7 +1,4 @@
-"""Count what was written and pass every fact on to the metrics.
-
-Kept apart so that recording does not care whether anybody measures it.
-"""
+"""Count what was sealed and update the metrics, where there are any."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +13,7 @@ from predsurv.telemetry.recording import RecordingMetrics
 
 
 class CollectMetrics:
-    """Totals of the files sealed so far, by dataset; metrics and gauges None when nobody listens. One thread only."""
+    """Totals of the files sealed so far, by dataset, and the metrics (None: not measured). One thread only."""
 
     def __init__(self, metrics: Metrics | None = None, gauges: RecordingMetrics | None = None) -> None:
         self.rows: Counter[Dataset] = Counter()
@@ -26,35 +23,35 @@ class CollectMetrics:
         self._metrics = metrics
         self._gauges = gauges
 
-    def batch(self, venue: VenueName, events: Sequence[MarketEvent]) -> None:
-        """Take what a feed yielded."""
+    def observe_batch(self, venue: VenueName, events: Sequence[MarketEvent]) -> None:
+        """Count the events of a batch."""
         if self._metrics is not None:
             self._metrics.observe_batch(venue, events)
 
-    def gaps(self, venue: VenueName, reason: GapReason, count: int) -> None:
-        """Take gaps that no feed told of."""
+    def count_gaps(self, venue: VenueName, reason: GapReason, count: int) -> None:
+        """Count gaps that are not events of the feed."""
         if self._metrics is not None and count:
             self._metrics.count_gaps(venue, reason, count)
 
-    def levels(self, vitals: CollectorStatus, records: int) -> None:
-        """Take how the recording is doing, and how many records wait for the log."""
+    def set_status(self, status: CollectorStatus, records: int) -> None:
+        """Set the gauges to ``status``, with ``records`` waiting for the log."""
         if self._metrics is not None:
-            for venue in vitals.venues:
+            for venue in status.venues:
                 self._metrics.set_subscriptions(venue.venue, venue.wanted)
             self._metrics.set_queue_depth("records", records)
-            self._metrics.set_queue_depth("seal", vitals.waiting)
+            self._metrics.set_queue_depth("seal", status.waiting)
         if self._gauges is not None:
-            for venue in vitals.venues:
-                age = vitals.now - venue.last_data if venue.last_data else None
+            for venue in status.venues:
+                age = status.now - venue.last_data if venue.last_data else None
                 self._gauges.set_venue(venue.venue, trusted=venue.trusted, data_age=age, all_seen=venue.all_seen)
                 self._gauges.set_checks(venue.venue, venue.proofs)
-            self._gauges.set_disk(vitals.disk_free, paused=vitals.paused is not None)
-            self._gauges.set_lag(vitals.lag_p50, vitals.lag_p99)
-            if vitals.bucket is not None:
-                self._gauges.set_uploads(vitals.bucket.waiting, vitals.bucket.bytes, vitals.bucket.failures)
+            self._gauges.set_disk(status.disk_free, paused=status.paused is not None)
+            self._gauges.set_lag(status.lag_p50, status.lag_p99)
+            if status.bucket is not None:
+                self._gauges.set_uploads(status.bucket.waiting, status.bucket.bytes, status.bucket.failures)
 
-    def sealed(self, report: SealReport) -> None:
-        """Take what sealing a segment made."""
+    def count_sealed(self, report: SealReport) -> None:
+        """Count a sealed segment and its files."""
         self.seals += 1
         self.rows.update(report.rows)
         self.bytes.update(report.bytes)

@@ -1,42 +1,37 @@
-"""Turn two looks at a recording into what a person wants to see while it runs.
-
-Kept apart and pure so that the live panel, the log line and their tests share the arithmetic, and
-drawing stays in the command line.
-"""
+"""Rates of a running recording, computed from successive readings of its counters."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct, field
 
-from predsurv.collect.latency import LatencyHistogram
-from predsurv.collect.status import CollectorStatus, total_gaps
+from predsurv.collect.status import CollectorStatus, LatencyHistogram, total_gaps
 from predsurv.core.events import GapReason
 
 SECOND: Final = 1_000_000_000
 
 
 class CounterReading(Struct, frozen=True, kw_only=True):
-    """The running totals: ``rows`` and ``bytes`` sealed so far, ``lags`` since the last reading."""
+    """The running totals: ``rows`` and ``bytes`` sealed so far, ``latency`` since the last reading."""
 
-    vitals: CollectorStatus
+    status: CollectorStatus
     rows: int = 0
     bytes: int = 0
-    lags: LatencyHistogram = field(default_factory=LatencyHistogram)
+    latency: LatencyHistogram = field(default_factory=LatencyHistogram)
 
     @property
     def events(self) -> int:
         """Return the events received so far."""
-        return sum(venue.events for venue in self.vitals.venues)
+        return sum(venue.events for venue in self.status.venues)
 
 
 class RateFacts(Struct, frozen=True, kw_only=True):
-    """What is shown: rates a second, lags in ns since the last look, the rest as of now.
+    """What is shown of a recording: rates a second, latency in ns since the last reading, the rest as of now.
 
-    ``running`` ns since the first look. ``next_rotation`` and ``all_seen`` in ns from now.
+    ``running``: ns since the first reading. ``next_rotation`` and ``all_seen`` in ns from now, None when unknown.
     """
 
-    vitals: CollectorStatus
+    status: CollectorStatus
     running: int
     events_per_s: int
     bytes_per_s: int
@@ -54,29 +49,29 @@ class RateFacts(Struct, frozen=True, kw_only=True):
 
 
 class RateMeter:
-    """Compares each reading with the one before."""
+    """Computes rates from each reading and those before."""
 
     def __init__(self, first: CounterReading) -> None:
         self._first = self._last = first
 
-    def look(self, reading: CounterReading) -> RateFacts:
-        """Return the facts as of ``reading``."""
-        vitals, last, lags = reading.vitals, self._last, reading.lags
-        elapsed = max(1, vitals.at - last.vitals.at)
-        running = max(1, vitals.at - self._first.vitals.at)
+    def update(self, reading: CounterReading) -> RateFacts:
+        """Return the rates as of ``reading``, which is compared with the one before."""
+        status, last, latency = reading.status, self._last, reading.latency
+        elapsed = max(1, status.at - last.status.at)
+        running = max(1, status.at - self._first.status.at)
         self._last = reading
-        venues = vitals.venues
+        venues = status.venues
         return RateFacts(
-            vitals=vitals,
+            status=status,
             running=running,
             events_per_s=(reading.events - last.events) * SECOND // elapsed,
             bytes_per_s=(reading.bytes - self._first.bytes) * SECOND // running,
             wanted=sum(venue.wanted for venue in venues),
             trusted=sum(venue.trusted for venue in venues),
-            connections=sum(len(venue.links) for venue in venues),
-            lag_p50=lags.quantile(50),
-            lag_p90=lags.quantile(90),
-            lag_p99=lags.quantile(99),
+            connections=sum(len(venue.connections) for venue in venues),
+            lag_p50=latency.quantile(50),
+            lag_p90=latency.quantile(90),
+            lag_p99=latency.quantile(99),
             gaps=total_gaps(venues),
             rows=reading.rows,
             bytes=reading.bytes,

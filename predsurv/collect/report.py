@@ -1,7 +1,4 @@
-"""What a recording came to, as one record.
-
-Kept apart from the job so that commands, tests and later runs read the same figures.
-"""
+"""The result of a recording, as one record for commands and tests."""
 
 from collections.abc import Mapping
 
@@ -15,10 +12,10 @@ from predsurv.store.layout import Dataset
 
 
 class VenueReport(Struct, frozen=True, kw_only=True):
-    """One venue's share. Times in ns, summed over instruments where named ``*_ns``.
+    """The result of one venue. Times in ns, summed over instruments where named ``*_ns``.
 
-    ``covered_ns``: time in which books were known; ``gap_ns``: wanted time in which they were not,
-    by reason. ``failure``: the last thing that went wrong with the feed, None when nothing did.
+    ``covered_ns``: covered time; ``gap_ns``: gaps in wanted time, by reason. ``lag_p50``, ``lag_p99``: latency,
+    None when the venue sends no times. ``failure``: the last fault of the feed, None when there was none.
     """
 
     venue: VenueName
@@ -38,10 +35,10 @@ class VenueReport(Struct, frozen=True, kw_only=True):
 
 
 class CollectReport(Struct, frozen=True, kw_only=True):
-    """The whole recording. ``rows`` and ``bytes`` by dataset are of the files sealed; ``duration`` in ns.
+    """The result of a recording. ``rows`` and ``bytes`` by dataset are of the files sealed; ``duration`` in ns.
 
     ``recovered``: segments of an earlier run that were sealed at start. ``damaged``: what could not
-    be read and was put aside. ``bucket``: what went there and what has to wait, None when there is none.
+    be read and is in quarantine. ``bucket``: what was uploaded and what waits, None when there is no bucket.
     """
 
     venues: tuple[VenueReport, ...]
@@ -55,21 +52,21 @@ class CollectReport(Struct, frozen=True, kw_only=True):
 
 
 def venue_report(session: RecordingSession) -> VenueReport:
-    """Return what the recording of one venue came to."""
-    tally, steering = session.recorder.tally, session.steering
+    """Return the result of recording one venue."""
+    counters, scheduler = session.recorder.counters, session.scheduler
     return VenueReport(
         venue=session.venue.name,
-        instruments=len(steering.recorded) + steering.closed,
-        events=tally.events,
-        orphans=tally.orphans,
-        malformed=tally.malformed,
-        unknown=tally.unknown,
-        dropped=tally.dropped,
-        gaps=dict(tally.gaps),
-        covered_ns=session.balance.covered,
-        gap_ns=dict(session.balance.gaps),
-        lag_p50=session.lags.quantile(50),
-        lag_p99=session.lags.quantile(99),
-        lag_peak=session.lags.peak,
+        instruments=len(scheduler.recorded) + scheduler.closed,
+        events=counters.events,
+        orphans=counters.orphans,
+        malformed=counters.malformed,
+        unknown=counters.unknown,
+        dropped=counters.dropped,
+        gaps=dict(counters.gaps),
+        covered_ns=session.totals.covered,
+        gap_ns=dict(session.totals.gaps),
+        lag_p50=session.latency.quantile(50),
+        lag_p99=session.latency.quantile(99),
+        lag_peak=session.latency.peak,
         failure=session.failure,
     )

@@ -1,38 +1,40 @@
-"""Keep a feed's desired set in step with the plan and with markets that come and go.
+"""Which instruments of a venue are recorded over time: the feed's set follows the plan and the markets.
 
-Kept apart from the session because it decides what is asked of the venue, and the session only
-takes what the venue sends.
+The scheduler decides what is asked of the feed; the session takes what the feed sends.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct, structs
 
 from predsurv.collect.recording.recorder import Recorder
+from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.candidates import CandidateSet
 from predsurv.collect.selection.planner import EXPLORING, Plan, RotationHistory, SelectionRequest, plan
 from predsurv.collect.transition import SubscriptionTransition
 from predsurv.core.events import MarketChange, MarketResolved, Unwanted
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
-from predsurv.core.records import Coverage, Record
+from predsurv.core.records import Record
 from predsurv.ports import Clock, Feed
 
 Scores = Callable[[], Mapping[InstrumentKey, int]]
-"""Measured interestingness in micros by instrument; may be empty."""
+"""Measured interestingness in micros by instrument; may be empty. Called from a worker thread."""
+
+Keep = Callable[[list[Record]], None]
 
 CHECK_INTERVAL: Final = 250_000_000
-"""How often (ns) it is looked whether the set has to change."""
+"""How often (ns) the recorded set is compared with the target."""
 
 _LISTED: Final = frozenset({"created", "activated"})
 _LOG: Final = logging.getLogger(__name__)
 
 
 class SelectionSettings(Struct, frozen=True, kw_only=True):
-    """How many instruments a venue may take and how they are chosen; ``period`` in ns.
+    """How many instruments of a venue are recorded and how they are chosen; ``period`` in ns.
 
     ``seed`` makes the draws of one run different from another's.
     """
@@ -44,184 +46,155 @@ class SelectionSettings(Struct, frozen=True, kw_only=True):
     seed: int = 0
 
 
-class ResumePoints(Protocol):
-    """Where earlier turns ended (ns UTC); ``Ledger`` is one. Called from worker threads."""
-
-    def ends(self, keys: Iterable[InstrumentKey]) -> Mapping[InstrumentKey, int]:
-        """Return where the accounts of ``keys`` ended, without those that never had one."""
-        ...
-
-    def every(self, venue: VenueName) -> Mapping[InstrumentKey, int]:
-        """Return where all accounts of ``venue`` ended."""
-        ...
-
-
-class NoResumePoints:
-    """Nobody was recorded before."""
-
-    def ends(self, keys: Iterable[InstrumentKey]) -> Mapping[InstrumentKey, int]:  # noqa: ARG002
-        """Return nothing."""
-        return {}
-
-    def every(self, venue: VenueName) -> Mapping[InstrumentKey, int]:  # noqa: ARG002
-        """Return nothing."""
-        return {}
-
-
 class RotationScheduler:
-    """What is wanted of one venue, now and next. ``past`` is to be set before the run begins."""
+    """The recorded set of one venue, now and next.
 
-    def __init__(self, recorder: Recorder, roster: CandidateSet, places: SelectionSettings, clock: Clock) -> None:
+    ``plan``: the current one, None before the first. ``next_rotation``: monotonic ns. ``recorded``: what was
+    recorded so far, without the ``closed`` instruments whose markets are gone.
+    """
+
+    def __init__(self, recorder: Recorder, candidates: CandidateSet, settings: SelectionSettings, clock: Clock) -> None:
         self.plan: Plan | None = None
         self.next_rotation = 0
         self.rotations = 0
         self.recorded: set[InstrumentKey] = set()
-        self.closed = 0  # recorded ones whose market is gone
-        self.past: ResumePoints = NoResumePoints()
+        self.closed = 0
         self._recorder = recorder
-        self._roster = roster
-        self._places = places
+        self._candidates = candidates
+        self._settings = settings
         self._clock = clock
-        self._history = RotationHistory(seed=places.seed)
-        self._taken_up: list[InstrumentKey] = []
-        self._handover = SubscriptionTransition({}, places.capacity)
+        self._history = RotationHistory(seed=settings.seed)
+        self._resumed: list[InstrumentKey] = []
+        self._transition = SubscriptionTransition({}, settings.capacity)
         self._admitted: list[InstrumentKey] = []  # since the last plan
-        self._told = False  # the feed knows what is recorded
-        self._anew = False  # books were lost on our side: ask for them again
+        self._feed_is_current = False  # the feed watches what is recorded
+        self._snapshots_wanted = False
 
     @property
     def period(self) -> int:
-        """Return how long (ns) a choice stands."""
-        return self._places.period
+        """Return how long (ns) a plan is in force."""
+        return self._settings.period
 
-    def take_up(self, keys: Iterable[InstrumentKey]) -> None:
-        """Remember what an earlier run recorded: whatever the first plan leaves out was rotated out."""
-        self._taken_up += keys
+    def resume(self, keys: Iterable[InstrumentKey]) -> None:
+        """Take over what an earlier run recorded: what the first plan leaves out of it is rotated out."""
+        self._resumed += keys
 
     def follow(self, events: Iterable[MarketChange | MarketResolved]) -> list[Record]:
         """Let markets join and leave; return the records of those that left."""
         records: list[Record] = []
         for event in events:
-            gone = self._roster.apply(event)
+            gone = self._candidates.apply(event)
             for key in gone:
-                self._handover.forget(key)
+                self._transition.remove(key)
             self.closed += len(self.recorded.intersection(gone))
             self.recorded.difference_update(gone)
             if gone:
-                records += self._recorder.release(gone)
-                # One that had its place only in an earlier run, and would have it again in a moment.
-                self._recorder.account.lay_off([key for key in gone if key not in self._recorder.fold.lines])
-                self._told = False
+                records += self._recorder.drop(gone)
+                # Resumed ones that have no place yet would otherwise stay open gaps for ever.
+                unplaced = [key for key in gone if key not in self._recorder.instruments]
+                self._recorder.coverage.set_rotated_out(unplaced)
+                self._feed_is_current = False
             elif isinstance(event, MarketChange) and event.kind in _LISTED:
-                self._admit(self._roster.tradable(event.market_id))
+                self._admit(self._candidates.tradable(event.market_id))
         return records
 
     def _admit(self, keys: Iterable[InstrumentKey]) -> None:
-        """Let markets just listed have places that others left, without waiting for the next rotation."""
-        strangers = [key for key in keys if key not in self._history.since]
+        """Give free places to markets just listed, without waiting for the next rotation."""
+        new = [key for key in keys if key not in self._history.since]
         if self.plan is not None:
-            self._admitted += self._handover.admit(strangers, MICROS)
+            self._admitted += self._transition.admit(new, MICROS)
 
-    def refresh(self) -> None:
-        """Ask anew for all books that are not trusted: what the feed sent meanwhile was not kept."""
-        self._anew = True
+    def request_snapshots(self) -> None:
+        """Subscribe anew to all books that are not trusted: snapshots sent meanwhile were not kept."""
+        self._snapshots_wanted = True
 
-    def demand(self, scores: Mapping[InstrumentKey, int]) -> SelectionRequest:
-        """Return what the planner is asked."""
+    def selection_request(self, scores: Mapping[InstrumentKey, int]) -> SelectionRequest:
+        """Return what the planner is given."""
         return SelectionRequest(
-            universe=self._roster.candidates(),
-            capacity=self._places.capacity,
-            explore_share=self._places.explore_share,
-            pinned=self._places.pinned,
+            universe=self._candidates.candidates(),
+            capacity=self._settings.capacity,
+            explore_share=self._settings.explore_share,
+            pinned=self._settings.pinned,
             scores=scores,
         )
 
-    async def run(self, feed: Feed, scores: Scores, keep: Callable[[list[Record]], None]) -> None:
+    async def run(self, feed: Feed, index: CoverageIndex, scores: Scores, keep: Keep) -> None:
         """Tell ``feed`` what to watch, at once and whenever that changes, until cancelled."""
-        self._told = False
+        self._feed_is_current = False
         while True:
             now = self._clock.monotonic()
             if self.plan is None or now >= self.next_rotation:
-                self.next_rotation = now + self._places.period
-                await self._rotate(scores, keep)
-            await self._move(keep)
-            await self._tell(feed)
+                self.next_rotation = now + self._settings.period
+                await self._rotate(index, scores, keep)
+            await self._advance(index, keep)
+            await self._update(feed)
             await self._clock.sleep(CHECK_INTERVAL)
 
-    async def _rotate(self, scores: Scores, keep: Callable[[list[Record]], None]) -> None:
-        demand, admitted = self.demand({}), dict.fromkeys(self._admitted, self._history.period)
+    async def _rotate(self, index: CoverageIndex, scores: Scores, keep: Keep) -> None:
+        request, admitted = self.selection_request({}), dict.fromkeys(self._admitted, self._history.period)
         history = structs.replace(self._history, since={**self._history.since, **admitted})
         self._admitted = []
         if self.plan is None:
-            history = await asyncio.to_thread(_remembered, history, demand, self.past, (self._clock.now(), self.period))
-        made = await asyncio.to_thread(lambda: plan(structs.replace(demand, scores=scores()), history))
+            ends = await asyncio.to_thread(_earlier_ends, index, request)
+            history = seeded(history, ends, now=self._clock.now(), period=self.period)
+        made = await asyncio.to_thread(lambda: plan(structs.replace(request, scores=scores()), history))
         self.plan, self._history = made, made.history
         self.rotations += 1
         # A market that closed while the plan was made is still in it.
-        want = {key: chance for key, chance in made.want.items() if self._roster.has(key)}
-        self._handover = SubscriptionTransition(want, self._places.capacity)
-        others = [key for key in self._taken_up if key not in want]
-        self._taken_up = []
-        keep(_left_out(others, self._recorder, self._roster))
+        target = {key: chance for key, chance in made.want.items() if self._candidates.has(key)}
+        self._transition = SubscriptionTransition(target, self._settings.capacity)
+        left_out = [key for key in self._resumed if key not in target]
+        self._resumed = []
+        keep(self._leave_out(left_out))
         _LOG.info("rotation %d: %s", self.rotations, _described(made))
 
-    async def _move(self, keep: Callable[[list[Record]], None]) -> None:
-        """Take the next step towards the plan."""
-        known: dict[InstrumentKey, int] = {}
-        while True:
-            step = self._handover.step(self._recorder.fold.lines, self._clock.monotonic())
-            if step is None:
-                return
-            asked = self._strangers(step, known)
-            if not asked:
-                break
-            found = await asyncio.to_thread(self.past.ends, asked)
-            known |= dict.fromkeys(asked, -1) | dict(found)
-        account = self._recorder.account
-        account.resume(
-            Coverage(key, known[key], known[key], "gap", "rotated_out", 0)
-            for key in self._strangers(step, {})
-            if known[key] >= 0
-        )
+    def _leave_out(self, keys: Iterable[InstrumentKey]) -> list[Record]:
+        """Rotate out the instruments of an earlier run that have no place now; those of closed markets silently."""
+        listed, gone = list[InstrumentKey](), list[InstrumentKey]()
+        for key in keys:
+            (listed if self._candidates.has(key) else gone).append(key)
+        recorder, records = self._recorder, list[Record]()
+        for key in listed:
+            records += recorder.coverage.apply(Unwanted(key, recorder.watermark, "rotated_out"))
+        recorder.coverage.set_rotated_out(gone)
+        return records
+
+    async def _advance(self, index: CoverageIndex, keep: Keep) -> None:
+        """Take the next step of the transition, if one is due."""
+        recorder, transition = self._recorder, self._transition
+        step = transition.next_set(recorder.instruments, self._clock.monotonic())
+        if step is None:
+            return
+        resume_points = await asyncio.to_thread(index.lookup, recorder.coverage.untracked(step))
+        now = self._clock.monotonic()
+        step = transition.next_set(recorder.instruments, now)  # markets may have closed meanwhile
+        if step is None or not resume_points.keys() >= set(recorder.coverage.untracked(step)):
+            return  # the next check takes it
+        transition.request(step.keys() - recorder.instruments.keys(), now)
         self.recorded |= step.keys()
-        keep(self._recorder.want(step))
-        self._told = False
+        keep(recorder.want(step, resume_points))
+        self._feed_is_current = False
 
-    def _strangers(self, keys: Iterable[InstrumentKey], known: Collection[InstrumentKey]) -> list[InstrumentKey]:
-        """Return those of whose past neither the account nor ``known`` tells."""
-        lines, account = self._recorder.fold.lines, self._recorder.account
-        return [key for key in keys if key not in lines and key not in known and not account.tracks(key)]
-
-    async def _tell(self, feed: Feed) -> None:
-        lines = self._recorder.fold.lines
-        if self._anew:
-            await feed.watch(frozenset(key for key, line in lines.items() if line.book.trusted))
-        if self._anew or not self._told:
-            self._anew, self._told = False, True
-            await feed.watch(frozenset(lines))
+    async def _update(self, feed: Feed) -> None:
+        instruments = self._recorder.instruments
+        if self._snapshots_wanted:
+            await feed.watch(frozenset(key for key, each in instruments.items() if each.book.trusted))
+        if self._snapshots_wanted or not self._feed_is_current:
+            self._snapshots_wanted, self._feed_is_current = False, True
+            await feed.watch(frozenset(instruments))
 
 
-def _remembered(
-    history: RotationHistory, demand: SelectionRequest, past: ResumePoints, time: tuple[int, int]
-) -> RotationHistory:
-    """Let the sweep go on where earlier runs left it: periods of theirs are negative. ``time``: now and period, ns."""
-    now, period = time
-    venues = {candidate.key.venue for candidate in demand.universe[:1]}
-    ends = {key: ended for venue in venues for key, ended in past.every(venue).items()}
+def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int], *, now: int, period: int) -> RotationHistory:
+    """Seed rotation history from earlier runs: an instrument last recorded n periods before ``now`` gets period -n.
+
+    ``ends``: where its coverage ended, ns UTC, as ``now``; ``period`` in ns.
+    """
     return structs.replace(history, since={key: min(0, (ended - now) // period) for key, ended in ends.items()})
 
 
-def _left_out(others: Iterable[InstrumentKey], recorder: Recorder, roster: CandidateSet) -> list[Record]:
-    """Say what became of the instruments of an earlier run that have no place now."""
-    records: list[Record] = []
-    gone: list[InstrumentKey] = []
-    for key in others:
-        if roster.has(key):
-            records += recorder.account.apply(Unwanted(key, recorder.mark, "rotated_out"))
-        else:
-            gone.append(key)
-    recorder.account.lay_off(gone)
-    return records
+def _earlier_ends(index: CoverageIndex, request: SelectionRequest) -> Mapping[InstrumentKey, int]:
+    venues = {candidate.key.venue for candidate in request.universe[:1]}
+    return {key: ended for venue in venues for key, ended in index.all_of(venue).items()}
 
 
 def _described(made: Plan) -> str:

@@ -1,31 +1,81 @@
-"""How a recording is doing right now, as one record that can be read from any thread.
+"""The current status of a recording, as frozen records that can be read from any thread.
 
-Kept apart because panel, health check, metrics and log lines must agree, and none of them may
-touch what the event loop is changing.
+Panel, health check, metrics and log lines read these alone, so they agree with one another and none of
+them reads what the event loop is changing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from predsurv.collect.recording.reducer import EventReducer
-from predsurv.core.events import GapReason
+from predsurv.collect.recording.instrument import RecordedInstrument
+from predsurv.core.events import GapReason, MarketEvent
 from predsurv.core.ids import VenueName
+from predsurv.core.records import Coverage
 
 State = Literal["starting", "recording", "degraded", "blind", "idle"]
-"""``recording``: most wanted books are known. ``degraded``: fewer than half. ``blind``: none, though
+"""``recording``: most wanted books are trusted. ``degraded``: fewer than half. ``blind``: none, though
 some were. ``starting``: none yet. ``idle``: nothing is wanted."""
 
 DEGRADED_BELOW: Final = 500_000
-"""A venue of which less than this share (micros) of the wanted books is known is degraded."""
+"""A venue of which less than this share (micros) of the wanted books is trusted is degraded."""
 
 STARTING_MAX: Final = 60_000_000_000
-"""Starting for longer than this (ns) is being blind."""
+"""A venue that is starting for longer than this (ns) is blind."""
+
+# Bucket b holds latencies below 2**b microseconds; the last one everything beyond an hour.
+_BUCKETS: Final = 33
+
+
+class LatencyHistogram(Struct):
+    """A bounded histogram of latencies in ns, precise to a factor of two within a bucket."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * _BUCKETS)
+    total: int = 0
+    peak: int = 0
+
+    def add(self, latency: int) -> None:
+        """Count a latency in ns; a negative one (clocks differ) counts as 0."""
+        self.counts[min(_BUCKETS - 1, (max(latency, 0) // 1_000).bit_length())] += 1
+        self.total += 1
+        self.peak = max(self.peak, latency)
+
+    def quantile(self, percent: int) -> int | None:
+        """Return the latency in ns that ``percent`` of all stayed below, None when there was none."""
+        if not self.total:
+            return None
+        target, seen = -(-self.total * percent // 100), 0
+        for bucket, number in enumerate(self.counts):
+            if number and seen + number >= target:
+                low, high = (1 << bucket >> 1) * 1_000, (1 << bucket) * 1_000
+                return min(low + (high - low) * (target - seen) // number, max(self.peak, 0))
+            seen += number
+        return self.peak
+
+    def merge(self, other: "LatencyHistogram") -> "LatencyHistogram":
+        """Return both histograms as one."""
+        counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        return LatencyHistogram(counts, self.total + other.total, max(self.peak, other.peak))
+
+
+class CoverageTotals(Struct):
+    """Time in ns, summed over instruments: covered, and gaps by reason."""
+
+    covered: int = 0
+    gaps: Counter[GapReason] = field(default_factory=Counter)
+
+    def add(self, interval: Coverage) -> None:
+        """Add the length of one interval."""
+        if interval.reason == "live" or interval.reason == "polled":
+            self.covered += interval.end - interval.start
+        else:
+            self.gaps[interval.reason] += interval.end - interval.start
 
 
 class ConnectionStatus(Struct, frozen=True):
-    """One connection: up ``since`` (ns UTC), carrying ``books`` of which ``trusted`` are known now.
+    """One connection, open ``since`` (ns UTC), with ``books`` of which ``trusted`` are trusted now.
 
     ``last_data`` (ns UTC) is when the latest of them changed, 0 before any did.
     """
@@ -40,8 +90,9 @@ class ConnectionStatus(Struct, frozen=True):
 class VenueStatus(Struct, frozen=True, kw_only=True):
     """One venue. ``next_rotation``, ``all_seen`` and ``revisit`` in ns from now, None when nothing is due.
 
-    ``all_seen``: until about when nobody is left that was never recorded. ``revisit``: within which
-    time each market has a turn. ``proofs``: how checks of what the feed said came out, where there are any.
+    ``all_seen``: until about when every instrument has been recorded once. ``revisit``: the time within which
+    each is recorded again. ``last_data``: ns UTC, 0 when no book changed yet. ``proofs``: counts of the checks
+    of the feed's data by result, where the venue has any.
     """
 
     venue: VenueName
@@ -50,7 +101,7 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     trusted: int
     events: int
     connects: int
-    links: tuple[ConnectionStatus, ...]
+    connections: tuple[ConnectionStatus, ...]
     gaps: Mapping[GapReason, int]
     last_data: int
     next_rotation: int | None = None
@@ -61,9 +112,9 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
 
 
 class UploadStatus(Struct, frozen=True):
-    """The way to the bucket at ``url``: sealed files ``waiting``, objects' ``bytes`` that went, ``failures`` so far.
+    """Uploads to the bucket at ``url``: files ``waiting``, ``bytes`` uploaded and ``failures`` so far.
 
-    ``trouble``: why nothing goes there right now, None when all is well; ``refused`` when that is for good.
+    ``trouble``: why nothing is uploaded now, None when all is well; ``refused`` when that is permanent.
     """
 
     url: str
@@ -75,11 +126,11 @@ class UploadStatus(Struct, frozen=True):
 
 
 class CollectorStatus(Struct, frozen=True, kw_only=True):
-    """Everything at ``at`` (monotonic ns, ``now`` the same in ns UTC). Sizes in bytes.
+    """The whole recording at ``at`` (monotonic ns, ``now`` the same in ns UTC). Sizes in bytes.
 
-    ``paused``: why nothing can be written, None when it can. ``waiting``: closed log segments.
-    ``lag_p50``, ``lag_p99``: delays from venue to here in ns, of late, None when none is known.
-    ``bucket`` is None when files stay on this machine.
+    ``paused``: why nothing can be written, None when it can. ``unsealed``: size of the open log segment.
+    ``waiting``: closed log segments. ``lag_p50``, ``lag_p99``: recent latency from venue to here in ns, None
+    when none is known. ``bucket`` is None when files stay on this machine.
     """
 
     at: int
@@ -94,21 +145,35 @@ class CollectorStatus(Struct, frozen=True, kw_only=True):
     bucket: UploadStatus | None = None
 
 
-def links_of(fold: EventReducer) -> tuple[ConnectionStatus, ...]:
-    """Return every open connection with what it carries, the one silent for longest first."""
-    carried: dict[int, list[int]] = {epoch: [0, 0, 0] for epoch in fold.tally.up}
-    for line in fold.lines.values():
-        counts = carried.get(line.epoch)
+def latency_of(batch: Sequence[MarketEvent]) -> int | None:
+    """Return the latency in ns of the first event with a venue time among the first four of a batch, None without."""
+    for event in batch[:4]:
+        sent: int | None = getattr(event, "ts_venue", None)
+        if sent is not None:
+            return event.ts_recv - sent
+    return None
+
+
+def connections_of(
+    connected_since: Mapping[int, int], instruments: Iterable[RecordedInstrument]
+) -> tuple[ConnectionStatus, ...]:
+    """Return every open connection with its books, the one without data for longest first.
+
+    ``connected_since``: ns UTC by epoch.
+    """
+    carried: dict[int, list[int]] = {epoch: [0, 0, 0] for epoch in connected_since}
+    for instrument in instruments:
+        counts = carried.get(instrument.epoch)
         if counts is not None:
             counts[0] += 1
-            counts[1] += line.book.trusted
-            counts[2] = max(counts[2], line.changed_at)
-    links = [ConnectionStatus(epoch, fold.tally.up[epoch], *counts) for epoch, counts in carried.items()]
-    return tuple(sorted(links, key=lambda link: (link.last_data, link.epoch)))
+            counts[1] += instrument.book.trusted
+            counts[2] = max(counts[2], instrument.changed_at)
+    found = [ConnectionStatus(epoch, connected_since[epoch], *counts) for epoch, counts in carried.items()]
+    return tuple(sorted(found, key=lambda each: (each.last_data, each.epoch)))
 
 
 def state_of(before: State, wanted: int, trusted: int, age: int) -> State:
-    """Return the state after ``before`` of a venue that was started ``age`` ns ago."""
+    """Return the state that follows ``before``, of a venue that was started ``age`` ns ago."""
     if not wanted:
         return "idle"
     if not trusted:
@@ -117,19 +182,19 @@ def state_of(before: State, wanted: int, trusted: int, age: int) -> State:
     return "recording" if trusted * 1_000_000 >= wanted * DEGRADED_BELOW else "degraded"
 
 
-def health_of(vitals: CollectorStatus) -> dict[str, object]:
-    """Return what /healthz says; not ok while nothing can be written, or nothing that is wanted can be seen."""
-    wanting = [venue for venue in vitals.venues if venue.state != "idle"]
+def health_of(status: CollectorStatus) -> dict[str, object]:
+    """Return the body of /healthz; not ok while nothing can be written, or no wanted book of any venue is trusted."""
+    wanting = [venue for venue in status.venues if venue.state != "idle"]
     seen = not wanting or any(venue.state not in ("blind", "starting") for venue in wanting)
     return {
-        "ok": vitals.paused is None and seen,
-        "paused": vitals.paused,
-        "wanted": sum(venue.wanted for venue in vitals.venues),
-        "trusted": {venue.venue: venue.trusted for venue in vitals.venues},
-        "disk_free_bytes": vitals.disk_free,
-        "segments_waiting": vitals.waiting,
-        "uploads_waiting": vitals.bucket.waiting if vitals.bucket is not None else 0,
-        "venues": {venue.venue: _venue_health(venue, vitals.now) for venue in vitals.venues},
+        "ok": status.paused is None and seen,
+        "paused": status.paused,
+        "wanted": sum(venue.wanted for venue in status.venues),
+        "trusted": {venue.venue: venue.trusted for venue in status.venues},
+        "disk_free_bytes": status.disk_free,
+        "segments_waiting": status.waiting,
+        "uploads_waiting": status.bucket.waiting if status.bucket is not None else 0,
+        "venues": {venue.venue: _venue_health(venue, status.now) for venue in status.venues},
     }
 
 
@@ -138,7 +203,7 @@ def _venue_health(venue: VenueStatus, now: int) -> dict[str, object]:
         "state": venue.state,
         "wanted": venue.wanted,
         "trusted": venue.trusted,
-        "connections": len(venue.links),
+        "connections": len(venue.connections),
         "last_data_age_s": _seconds(now - venue.last_data) if venue.last_data else None,
         "gaps": dict(venue.gaps),
         "all_seen_in_s": None if venue.all_seen is None else _seconds(venue.all_seen),
@@ -147,7 +212,7 @@ def _venue_health(venue: VenueStatus, now: int) -> dict[str, object]:
 
 
 def total_gaps(venues: Iterable[VenueStatus]) -> dict[GapReason, int]:
-    """Return the gaps so far by reason, most first."""
+    """Return the number of gaps so far by reason, most frequent first."""
     totals: dict[GapReason, int] = {}
     for venue in venues:
         for reason, count in venue.gaps.items():

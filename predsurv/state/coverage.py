@@ -1,14 +1,61 @@
-"""Turn subscription and integrity events into intervals that tile every instrument's wanted time.
+"""Coverage intervals: the only module that constructs them, and the reducer that makes them tile time.
 
-Kept apart because it carries the promise that each second is either data or a gap with a reason:
-every interval that closes opens the next at the same instant, so there can be no hole or overlap.
+Every second from the first time an instrument was wanted is either covered or a gap with a reason: an
+interval that closes opens the next at the same instant, so there is neither a hole nor an overlap.
 """
 
-from msgspec import Struct
+from collections.abc import Iterable
+from typing import Final
 
-from predsurv.core.events import BookSnapshot, Gap, MarketEvent, Unwanted, Wanted
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.core.events import BookSnapshot, Gap, GapReason, MarketEvent, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, CoverageReason, CoverageState
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(list[Coverage])
+
+
+def gap(key: InstrumentKey, start: int, end: int, reason: GapReason) -> Coverage:
+    """Return the gap of ``key`` from ``start`` to ``end`` (ns UTC, exclusive), chosen with certainty, of no epoch."""
+    return Coverage(key, start, end, "gap", reason, 0, MICROS)
+
+
+def open_gap(key: InstrumentKey, start: int, reason: GapReason) -> Coverage:
+    """Return a gap that is open since ``start`` (ns UTC): as every open interval it ends where it starts."""
+    return gap(key, start, start, reason)
+
+
+def between(interval: Coverage, start: int, end: int) -> Coverage:
+    """Return ``interval`` with other bounds (ns UTC, ``end`` exclusive)."""
+    return replace(interval, start=start, end=end)
+
+
+def retracted(interval: Coverage, since: int, until: int, reason: GapReason) -> list[Coverage]:
+    """Return ``interval`` in pieces, covered time in [``since``, ``until``) (ns UTC) replaced by a gap of ``reason``.
+
+    Gaps stay as they are; together the pieces span the same time as before.
+    """
+    begin, end = max(interval.start, since), min(interval.end, until)
+    if interval.state == "gap" or begin >= end:
+        return [interval]
+    lost = Coverage(interval.key, begin, end, "gap", reason, interval.epoch, interval.inclusion)
+    pieces = [between(interval, interval.start, begin), lost, between(interval, end, interval.end)]
+    return [piece for piece in pieces if piece.start < piece.end]
+
+
+def encode_intervals(intervals: Iterable[Coverage]) -> bytes:
+    """Return ``intervals`` as ``decode_intervals`` reads them."""
+    return _ENCODER.encode(list(intervals))
+
+
+def decode_intervals(payload: bytes) -> list[Coverage]:
+    """Return the intervals in ``payload``; raises msgspec.DecodeError when it holds anything else."""
+    return _DECODER.decode(payload)
 
 
 class _OpenInterval(Struct):
@@ -20,40 +67,69 @@ class _OpenInterval(Struct):
 
 
 class CoverageReducer:
-    """Folds events into closed ``Coverage`` intervals, per instrument from its first ``Wanted``.
+    """Folds events into closed ``Coverage`` intervals, per instrument from the first time it is wanted.
 
     ``covered`` is the reason given to covered time: ``live``, or ``polled`` for a polled feed.
-    An instrument rotated out stays tracked as a gap, so that the tiles reach to its next turn.
-    A ``Gap`` may lie in the past (a stall is found out later than it began): it takes covered time
-    back, down to the start of the open interval. ``cut`` with ``held`` leaves room for that.
+    An instrument rotated out stays tracked as a gap, so that its intervals reach to the next time it is
+    recorded, until ``release`` hands the end of its coverage over to somebody who stores it. Because
+    ``want`` requires that end of every instrument that is not tracked, no time in between can be lost.
+    A ``Gap`` may lie in the past (a stall is detected later than it began): it retracts covered time,
+    down to the start of the open interval. ``cut`` with ``held`` leaves room for that.
     """
 
     def __init__(self, covered: CoverageReason = "live") -> None:
         self._covered = covered
         self._open: dict[InstrumentKey, _OpenInterval] = {}
 
+    def want(self, event: Wanted, resume_from: int | None) -> list[Coverage]:
+        """Start or go on recording an instrument; return the intervals this closed.
+
+        ``resume_from``: where the coverage of an instrument that is not tracked ended (ns UTC), None when it
+        was never recorded before; ignored for one that is tracked. The time since is ``rotated_out``.
+        """
+        state = self._open.get(event.key)
+        if state is None:
+            if resume_from is None:
+                self._open[event.key] = _OpenInterval(event.ts_recv, "gap", "subscribing", 0, event.inclusion)
+                return []
+            state = self._open[event.key] = _OpenInterval(resume_from, "gap", "rotated_out", 0, MICROS)
+        closed: list[Coverage] = []
+        if state.reason == "rotated_out" or state.inclusion != event.inclusion:
+            # Another inclusion probability is another interval.
+            closed = _close(event.key, state, event.ts_recv)
+            state.start = max(state.start, event.ts_recv)
+            state.inclusion = event.inclusion
+        if state.reason == "rotated_out":
+            state.reason = "subscribing"
+        return closed
+
     def apply(self, event: MarketEvent) -> list[Coverage]:
-        """Fold one event; return the intervals it closed (none or one)."""
+        """Fold one event other than ``Wanted``, which is for ``want``; return the intervals it closed (none or one)."""
         if type(event) is BookSnapshot:
             return self._snapshot(event)
         if type(event) is Gap:
             return self._gap(event)
-        if type(event) is Wanted:
-            return self._wanted(event)
         if type(event) is Unwanted:
             return self._unwanted(event)
+        if type(event) is Wanted:
+            raise TypeError("Wanted is for want(), which requires the end of earlier coverage")
         return []
 
     def resume(self, key: InstrumentKey, start: int, reason: CoverageReason) -> None:
-        """Track ``key`` as a gap since ``start``: the time a stopped or dead recorder left open."""
-        self._open[key] = _OpenInterval(start, "gap", reason, 0, 1_000_000)
+        """Track ``key`` as a gap since ``start``: the time that a stopped or crashed recorder left open.
+
+        Raises ValueError when ``key`` is tracked: its time is accounted for up to now.
+        """
+        if key in self._open:
+            raise ValueError(f"{key} is tracked already")
+        self._open[key] = _OpenInterval(start, "gap", reason, 0, MICROS)
 
     def release(self, key: InstrumentKey) -> None:
-        """Track ``key`` no more; whoever ``resume``s it must know since when."""
+        """Stop tracking ``key``; its ``open_interval`` must have been stored, for ``want`` or ``resume``."""
         self._open.pop(key, None)
 
     def split(self, key: InstrumentKey, at: int) -> list[Coverage]:
-        """End the open interval of ``key`` at ``at`` and go on with another of the same kind."""
+        """Close the open interval of ``key`` at ``at`` and open another of the same kind there."""
         state = self._open.get(key)
         if state is None:
             return []
@@ -62,10 +138,10 @@ class CoverageReducer:
         return closed
 
     def cut(self, now: int, *, idle: bool = False, held: int = 0) -> list[Coverage]:
-        """Return all open time up to ``now`` as closed intervals and go on from there.
+        """Close every open interval at ``now`` and open another of the same kind there.
 
-        Rotated-out instruments are cut only with ``idle``: there are many, and nothing happens to
-        them until their next turn. The last ``held`` ns of covered time stay open.
+        Instruments rotated out are cut only with ``idle``: there are many, and nothing happens to
+        them until they are recorded again. The last ``held`` ns of covered time stay open.
         """
         closed: list[Coverage] = []
         for key, state in self._open.items():
@@ -75,38 +151,20 @@ class CoverageReducer:
                 state.start = max(state.start, until)
         return closed
 
-    def tracked(self) -> dict[InstrumentKey, tuple[CoverageState, CoverageReason]]:
-        """Return what each tracked instrument is in right now."""
-        return {key: (state.state, state.reason) for key, state in self._open.items()}
+    def open_interval(self, key: InstrumentKey) -> Coverage | None:
+        """Return the open interval of ``key``, ending where it starts; None when it is not tracked."""
+        state = self._open.get(key)
+        return None if state is None else _opened(key, state)
+
+    def open_intervals(self) -> list[Coverage]:
+        """Return every open interval, ending where it starts."""
+        return [_opened(key, state) for key, state in self._open.items()]
 
     def _snapshot(self, event: BookSnapshot) -> list[Coverage]:
         state = self._open.get(event.key)
         if state is None or state.reason == "rotated_out":
-            return []  # what was still on the wire when we left is not recorded
+            return []  # sent before the venue knew that we unsubscribed
         return _switch(event.key, state, event.ts_recv, ("covered", self._covered, event.epoch))
-
-    def opened(self, key: InstrumentKey) -> Coverage | None:
-        """Return the interval of ``key`` that is still open, ending where it starts; None when not tracked."""
-        state = self._open.get(key)
-        if state is None:
-            return None
-        return Coverage(key, state.start, state.start, state.state, state.reason, state.epoch, state.inclusion)
-
-    def _wanted(self, event: Wanted) -> list[Coverage]:
-        state = self._open.get(event.key)
-        if state is None:
-            opened = _OpenInterval(event.ts_recv, "gap", "subscribing", 0, event.inclusion)
-            self._open[event.key] = opened
-            return []
-        closed: list[Coverage] = []
-        if state.reason == "rotated_out" or state.inclusion != event.inclusion:
-            # Another chance of being chosen weighs differently: it is another interval.
-            closed = _close(event.key, state, event.ts_recv)
-            state.start = max(state.start, event.ts_recv)
-            state.inclusion = event.inclusion
-        if state.reason == "rotated_out":
-            state.reason = "subscribing"
-        return closed
 
     def _unwanted(self, event: Unwanted) -> list[Coverage]:
         state = self._open.get(event.key)
@@ -122,12 +180,12 @@ class CoverageReducer:
         if state is None:
             return []
         if state.state == "gap" and state.reason != "subscribing":
-            return []  # the first cause stands until data is back
+            return []  # the first cause stands until there is data again
         return _switch(event.key, state, event.ts_recv, ("gap", event.reason, event.epoch))
 
 
 _Kind = tuple[CoverageState, CoverageReason, int]
-"""State, reason and epoch: what makes an interval differ from the one before."""
+"""State, reason and epoch: what distinguishes an interval from the one before."""
 
 
 def _switch(key: InstrumentKey, state: _OpenInterval, now: int, kind: _Kind) -> list[Coverage]:
@@ -139,8 +197,12 @@ def _switch(key: InstrumentKey, state: _OpenInterval, now: int, kind: _Kind) -> 
     return closed
 
 
+def _opened(key: InstrumentKey, state: _OpenInterval) -> Coverage:
+    return Coverage(key, state.start, state.start, state.state, state.reason, state.epoch, state.inclusion)
+
+
 def _close(key: InstrumentKey, state: _OpenInterval, now: int) -> list[Coverage]:
-    # A gap found out late may lie before the interval: what was written down stays.
+    # A gap that is detected late may begin before the interval: what was closed stays closed.
     if now <= state.start:
         return []
     return [Coverage(key, state.start, now, state.state, state.reason, state.epoch, state.inclusion)]

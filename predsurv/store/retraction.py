@@ -8,11 +8,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from msgspec.structs import replace
-
 from predsurv.core.events import GapReason
 from predsurv.core.ids import VenueName
 from predsurv.core.records import Coverage
+from predsurv.state.coverage import retracted
 
 FOREVER: Final = 2**63 - 1
 
@@ -51,15 +50,4 @@ def retract(
 
     Gaps stay as they are; together the pieces span the same time as before.
     """
-    kept: list[Coverage] = []
-    for each in coverage:
-        begin, end = max(each.start, since), min(each.end, until)
-        if each.state == "gap" or begin >= end:
-            kept.append(each)
-            continue
-        if each.start < begin:
-            kept.append(replace(each, end=begin))
-        kept.append(Coverage(each.key, begin, end, "gap", reason, each.epoch, each.inclusion))
-        if end < each.end:
-            kept.append(replace(each, start=end))
-    return kept
+    return [piece for each in coverage for piece in retracted(each, since, until, reason)]

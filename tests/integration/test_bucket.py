@@ -114,8 +114,8 @@ async def test_an_upload_that_died_half_way_is_completed_and_nothing_is_there_tw
         if at == step:
             raise DeathError
 
-    assert job.uploads is not None
-    job.uploads.at = die
+    assert job.uploader is not None
+    job.uploader.at = die
     with pytest.raises(DeathError):
         await job.run(30 * S)
     assert upload_journal.pending_batches(Layout(tmp_path), "c0")
@@ -134,13 +134,13 @@ async def test_recording_goes_on_while_the_store_is_down(
         job = job_of(config, clock)
         with caplog.at_level(logging.WARNING, "predsurv.collect.output.uploader"):
             running = asyncio.create_task(job.run())
-            await until(lambda: job.vitals.bucket is not None and job.vitals.bucket.waiting >= 8)
-            assert job.vitals.bucket is not None
-            assert job.vitals.bucket.trouble is not None
+            await until(lambda: job.status.bucket is not None and job.status.bucket.waiting >= 8)
+            assert job.status.bucket is not None
+            assert job.status.bucket.trouble is not None
     finally:
         server.on()
     with caplog.at_level(logging.WARNING, "predsurv.collect.output.uploader"):
-        await until(lambda: job.vitals.bucket is not None and job.vitals.bucket.trouble is None)
+        await until(lambda: job.status.bucket is not None and job.status.bucket.trouble is None)
         job.stop()
         report = await running
     lost, back = [line.getMessage() for line in caplog.records if "uploader" in line.name]

@@ -239,7 +239,7 @@ def test_statistics_decide_who_is_recorded_next(tmp_path: Path, capsys: pytest.C
         SystemClock(),
         CollectorDeps(lambda name: latest_scores(config.data_dir, name)),
     )
-    made = job.preview()[VenueName("mock")]
+    made = job.preview()[VenueName("mock")].plan
     exploited = {key for key, why in made.reasons.items() if why == "exploited"}
     waiting = [score for key, score in scores.items() if key not in exploited]
     held = [scores[key] for key in exploited if key in scores]

@@ -93,7 +93,7 @@ async def test_damage_while_instruments_rotate_leaves_no_hole_and_no_overlap(
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="2s"), FastClock()
     await scan(config, clock)
     segments = await die(
-        config, clock, lambda job, found: len(found) >= 3 and job.sessions[0].steering.rotations >= 2, sealing=False
+        config, clock, lambda job, found: len(found) >= 3 and job.sessions[0].scheduler.rotations >= 2, sealing=False
     )
     damage(segments[which])
     clock.wall += 100 * S
@@ -107,7 +107,7 @@ async def test_damage_while_instruments_rotate_leaves_no_hole_and_no_overlap(
 async def test_a_damaged_newest_segment_after_others_were_sealed(tmp_path: Path) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="3s"), FastClock()
     await scan(config, clock)
-    segments = await die(config, clock, lambda job, _: sum(job._meter.rows.values()) > 500)
+    segments = await die(config, clock, lambda job, _: sum(job._metrics.rows.values()) > 500)
     wipe(segments[-1])
     clock.wall += 100 * S
     await record(config, clock)
@@ -138,11 +138,14 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WriteAheadLog, "rotate", rotting)
-        patch.setattr("predsurv.collect.output.committer.quarantine", SimpleNamespace(mark_retracted=marking))
+        patch.setattr(
+            "predsurv.collect.resume.damage.quarantine",
+            SimpleNamespace(mark_retracted=marking, damaged_segments=quarantine.damaged_segments),
+        )
         running = asyncio.create_task(job.run())
-        await until(lambda: job._meter.damaged)
-        seals = job._meter.seals
-        await until(lambda: known(job) >= KNOWN and job._meter.seals > seals + 3)
+        await until(lambda: job._metrics.damaged)
+        seals = job._metrics.seals
+        await until(lambda: known(job) >= KNOWN and job._metrics.seals > seals + 3)
         job.stop()
         report = await running
     assert report.venues[0].gap_ns["crash"] > 0
@@ -157,7 +160,7 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
 async def test_notes_that_are_gone_leave_no_overlap(tmp_path: Path) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="3s"), FastClock()
     await scan(config, clock)
-    segments = await die(config, clock, lambda job, _: sum(job._meter.rows.values()) > 500)
+    segments = await die(config, clock, lambda job, _: sum(job._metrics.rows.values()) > 500)
     wipe(segments[-1])
     (tmp_path / "state" / "c0.notes").unlink()
     clock.wall += 100 * S

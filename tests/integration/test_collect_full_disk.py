@@ -33,7 +33,7 @@ async def test_what_comes_and_goes_while_the_disk_is_full_is_not_claimed(tmp_pat
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="2s"), FastClock()
     await scan(config, clock)
     job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
-    steering = job.sessions[0].steering
+    steering = job.sessions[0].scheduler
     running = asyncio.create_task(job.run())
     await until(lambda: known(job) >= KNOWN)
     disk.full = True

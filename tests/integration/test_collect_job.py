@@ -9,8 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.output.committer import Committer
-from predsurv.collect.recording.checkpoint import left_open
-from predsurv.collect.resume.checkpoint_file import find_notes
+from predsurv.collect.resume.checkpoint import find_checkpoint, open_intervals
 from predsurv.collect.startup import start
 from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.core.events import BookDelta, BookSnapshot
@@ -141,7 +140,7 @@ async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, mo
     async def with_facts(self: Committer) -> None:
         await commit(self)
         if told:
-            self.react(told.pop(0), [session.recorder.mark for session in job.sessions])
+            self.react(told.pop(0), [session.recorder.watermark for session in job.sessions])
 
     monkeypatch.setattr(Committer, "commit", with_facts)
     running = asyncio.create_task(job.run(12 * S))
@@ -153,7 +152,7 @@ async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, mo
     (venue,) = report.venues
     assert venue.gaps["disk_full"] >= 35
     assert venue.gap_ns["disk_full"] > 35 * 2 * S
-    assert job.reading().vitals.venues[0].trusted == 0
+    assert job.reading().status.venues[0].trusted == 0
     assert venue.covered_ns > 35 * 6 * S
     assert_whole(tmp_path)
 
@@ -162,12 +161,12 @@ async def test_a_run_that_died_between_recovery_and_its_first_commit_is_not_forg
     config, clock = configured(tmp_path), FastClock()
     await scan(config, clock)
     await record(config, clock, 3 * S)  # before the first rotation: nobody is on the way in or out
-    notes = find_notes(Layout(tmp_path), "c0")
-    gaps = left_open(MOCK, notes).gaps
+    notes = find_checkpoint(Layout(tmp_path), "c0")
+    gaps = open_intervals(MOCK, notes).gaps
     assert sum(gap.reason == "shutdown" for gap in gaps) == 40
     job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     start(config, job.sessions, clock).writer._log.close()  # as far as it came
-    assert find_notes(Layout(tmp_path), "c0") == notes
+    assert find_checkpoint(Layout(tmp_path), "c0") == notes
     await record(config, clock, 4 * S)
     assert_whole(tmp_path)
 

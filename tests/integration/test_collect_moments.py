@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -12,19 +13,21 @@ import pytest
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.output.committer import Committer
 from predsurv.collect.output.log_writer import LogWriter
-from predsurv.collect.output.sealer import Since
-from predsurv.collect.resume import coverage_index as ledger
-from predsurv.collect.resume.checkpoint_file import find_notes
+from predsurv.collect.output.sealer import FirstTimes
+from predsurv.collect.resume import coverage_index
+from predsurv.collect.resume.checkpoint import find_checkpoint, open_intervals
+from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.session import RecordingSession
 from predsurv.config import Config
 from predsurv.core.events import MarketEvent
+from predsurv.core.ids import VenueName
 from predsurv.ports import MarketQuery, Venue
 from predsurv.store.layout import Layout, segments_of
 from predsurv.store.read.verify import check_tiling
 from predsurv.store.universe import UniverseWriter
 from predsurv.store.wal import quarantine
 from predsurv.venues.mock.venue import MockVenue
-from tests.kit.collect_runs import START, BrokenVenue, FastClock, S, column, configured, scan
+from tests.kit.collect_runs import BrokenVenue, FastClock, S, column, configured, scan
 from tests.kit.disk import Disk
 from tests.kit.killed_collector import (
     KNOWN,
@@ -51,7 +54,7 @@ def started(config: Config, clock: FastClock) -> tuple[Collector, asyncio.Task[o
 
 
 async def killed(job: Collector, running: asyncio.Task[object], patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Committer, "finish", Committer.sealed)
+    patch.setattr(Committer, "finish", Committer.process_sealed)
     job.stop()
     await running
 
@@ -79,7 +82,7 @@ async def test_a_venue_that_is_left_out_of_a_run_keeps_its_account(tmp_path: Pat
     runs: list[list[Venue]] = [[other, mock], [mock], [other, mock]]
     for venues in runs:
         await Collector(config, venues, clock, CollectorDeps()).run(3 * S)
-        assert {kind.split(":")[1] for kind in find_notes(Layout(tmp_path), "c0")} == {"mock", BrokenVenue.name}
+        assert {kind.split(":")[1] for kind in find_checkpoint(Layout(tmp_path), "c0")} == {"mock", BrokenVenue.name}
         clock.wall += 100 * S
     assert list(check_tiling(Layout(tmp_path))) == []
 
@@ -92,25 +95,41 @@ async def left_out(config: Config, clock: FastClock) -> None:
     await record(config, clock)
 
 
-async def test_a_venue_left_out_after_a_kill_owes_what_it_owed(tmp_path: Path) -> None:
+def coverage_ends(config: Config) -> dict[object, int]:
+    """Return by instrument where the time begins that is open after a run: in the checkpoint, or in the index."""
+    layout, venue = Layout(config.data_dir), VenueName("mock")
+    with closing(CoverageIndex(layout.state, "c0")) as index:
+        ends: dict[object, int] = {key.instrument_id: end for key, end in index.all_of(venue).items()}
+    checkpoint = open_intervals(venue, find_checkpoint(layout, "c0"))
+    assert checkpoint.written == []
+    return ends | {gap.key.instrument_id: gap.start for gap in checkpoint.gaps}
+
+
+async def test_a_venue_left_out_after_a_kill_is_accounted_for_when_it_is_back(tmp_path: Path) -> None:
     config, clock = await prepared(tmp_path, storage__seal_interval="1h")
     await know_another_venue(config, clock)
-    end = clock.monotonic() + 8 * S
-    await die(config, clock, lambda *_: clock.monotonic() > end)
+    await die(config, clock, lambda job, _: job.sessions[0].scheduler.closed >= 3)
+    killed_at = clock.now()
     await left_out(config, clock)
-    tiles: dict[object, list[range]] = defaultdict(list)
+    written: dict[object, list[range]] = defaultdict(list)
     for instrument, start, stop in column(tmp_path, "coverage", "instrument_id", "start", "end"):
-        tiles[instrument].append(range(int(str(start)), int(str(stop))))
-    first = [
-        row for row in column(tmp_path, "deltas", "instrument_id", "ts_recv") if int(str(row[1])) < START + 100 * S
-    ]
+        written[instrument].append(range(int(str(start)), int(str(stop))))
+    open_since = coverage_ends(config)
+    assert {instrument: max(span.stop for span in spans) for instrument, spans in written.items()} == {
+        instrument: open_since[instrument] for instrument in written
+    }
+    rows = [(instrument, int(str(ts))) for instrument, ts in column(tmp_path, "deltas", "instrument_id", "ts_recv")]
+    first = [(instrument, ts) for instrument, ts in rows if ts <= killed_at]
     assert len(first) > 100
-    assert all(any(int(str(ts)) in tile for tile in tiles[instrument]) for instrument, ts in first)
+    # A market that closes empties its book at the very time at which its coverage ends: these rows are in the
+    # interval that is open from then on, which is written when (and if) the instrument is recorded again.
+    outside = [(instrument, ts) for instrument, ts in first if not any(ts in span for span in written[instrument])]
+    assert [(instrument, ts) for instrument, ts in outside if ts != open_since[instrument]] == []
     assert list(check_tiling(Layout(tmp_path))) == []
 
 
 @pytest.mark.parametrize("which", [0, 1, -1])
-async def test_damage_found_while_its_venue_is_left_out_is_mended_then(tmp_path: Path, which: int) -> None:
+async def test_damage_found_while_its_venue_is_left_out_is_repaired_then(tmp_path: Path, which: int) -> None:
     config, clock = await prepared(tmp_path)
     await know_another_venue(config, clock)
     segments = await die(config, clock, lambda _, left: len(left) >= 5, sealing=False)
@@ -180,7 +199,7 @@ async def test_time_never_goes_back_behind_a_run_that_recorded_nothing(
     job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     with monkeypatch.context() as patch:
         if ends == "killed":
-            patch.setattr(Committer, "finish", Committer.sealed)
+            patch.setattr(Committer, "finish", Committer.process_sealed)
         job.stop()
         await job.run()
     before = len(stamps(tmp_path))
@@ -194,8 +213,8 @@ async def test_time_never_goes_back_behind_a_run_that_recorded_nothing(
 async def test_a_ledger_that_cannot_be_read_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, clock = await prepared(tmp_path, collector__rotation_period="2s")
     job, running = started(config, clock)
-    await until(lambda: known(job) >= KNOWN and job.sessions[0].steering.rotations >= 3)
-    monkeypatch.setattr(ledger, "_ASK", "SELECT ended FROM nowhere WHERE ? = ? AND ? = ''")
+    await until(lambda: known(job) >= KNOWN and job.sessions[0].scheduler.rotations >= 3)
+    monkeypatch.setattr(coverage_index, "_LOOKUP", "SELECT ended FROM nowhere WHERE ? = ? AND ? = ''")
     await until(lambda: job.sessions[0].failure)
     assert not running.done()
     monkeypatch.undo()
@@ -213,8 +232,8 @@ async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
     loop, rotate, take_in = asyncio.get_running_loop(), LogWriter._rotate, RecordingSession._take_in
     rotated, broken = threading.Event(), threading.Event()
 
-    def slow(self: LogWriter, marks: Since) -> object:
-        facts = rotate(self, marks)
+    def slow(self: LogWriter, watermarks: FirstTimes) -> object:
+        facts = rotate(self, watermarks)
         if known(job) >= KNOWN:
             rotated.set()
             assert broken.wait(PATIENCE_S)
@@ -255,8 +274,8 @@ async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypat
         await until(lambda: stuck)
         await elapse(clock, 3)
         job.rescue()
-        patch.setattr(Committer, "_heard", waiting)
-        patch.setattr(Committer, "finish", Committer.sealed)
+        patch.setattr(Committer, "_complete", waiting)
+        patch.setattr(Committer, "finish", Committer.process_sealed)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await asyncio.wait([running], timeout=5)

@@ -56,7 +56,7 @@ class Judge:
         self._since: dict[InstrumentKey, tuple[int, str]] = {}
         self._connected = 0
         for each in self.books:
-            self.closed += self.coverage.apply(Wanted(each, now))
+            self.closed += self.coverage.want(Wanted(each, now), None)
 
     def take(self, batch: Iterable[MarketEvent]) -> None:
         """Take in what the feed said."""

@@ -33,7 +33,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def known(job: Collector) -> int:
-    return job.sessions[0].recorder.tally.trusted
+    return job.sessions[0].recorder.counters.trusted
 
 
 async def record(config: Config, clock: FastClock) -> None:
@@ -58,17 +58,18 @@ async def die(
 
     folder = Layout(config.data_dir).wal
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Committer, "finish", Committer.sealed)
+        patch.setattr(Committer, "finish", Committer.process_sealed)
         patch.setattr("predsurv.store.wal.log.create_segment", lambda a, b, opened: create_segment(a, b, opened + S))
         if not sealing:
             patch.setattr(Sealer, "run", nothing)
         job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
         running = asyncio.create_task(job.run())
         await until(lambda: known(job) >= KNOWN and enough(job, list(segments_of(folder, config.collector.id))))
+        assert job._committer is not None
+        sealer = job._committer.writer.sealer
         job.stop()
         await running
-        assert job._keeper is not None
-        await asyncio.to_thread(job._keeper.writer.sealing._turn.acquire)  # death would end a seal under way, too
+        await asyncio.to_thread(sealer._sealing.acquire)  # a kill would end a seal in progress, too
     return list(segments_of(folder, config.collector.id))
 
 

@@ -93,7 +93,7 @@ class Judge:
                 raise ValueError("the simulator has to keep a ledger, and to list what is judged")
             row, outcome = found
             self.cases[key] = Case(key, simulator.ledger.stories[row.condition], mirrored=bool(outcome))
-            self._cover(Wanted(key, now()))
+            self._reducer.want(Wanted(key, now()), None)
 
     def hear(self, events: Iterable[MarketEvent]) -> None:
         """Judge what the reader says, in order."""

@@ -47,7 +47,7 @@ def recording(*keys: InstrumentKey, at: int = START) -> Recorder:
     """Return a recorder that wants ``keys`` from ``at`` on."""
     recorder = Recorder(POLICY)
     recorder.advance(at)
-    recorder.want(dict.fromkeys(keys, MICROS))
+    recorder.want(dict.fromkeys(keys, MICROS), dict.fromkeys(keys))
     return recorder
 
 

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from msgspec import Struct, field
 
 from predsurv.collect.clock import SteadyClock
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
+from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.scheduler import RotationScheduler, SelectionSettings
 from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
 from predsurv.collect.session import RecordingSession
@@ -49,60 +53,45 @@ async def rotate(count: int, *, markets: int = 120, rate: int = 400, capacity: i
     clock = ManualClock()
     venue = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), clock)
     tape = venue.session.listen()
-    recorder, roster = Recorder(RecordingPolicy()), CandidateSet(ShardFilter(mirrored=True))
-    steering = RotationScheduler(
-        recorder, roster, SelectionSettings(capacity=capacity, explore_share=700_000, period=PERIOD), clock
+    recorder, candidates = Recorder(RecordingPolicy()), CandidateSet(ShardFilter(mirrored=True))
+    settings = SelectionSettings(capacity=capacity, explore_share=700_000, period=PERIOD)
+    scheduler = RotationScheduler(recorder, candidates, settings, clock)
+    session = RecordingSession(
+        venue, recorder, scheduler, clock=clock, steady_clock=SteadyClock(clock), on_batch=lambda *_: None
     )
-    session = RecordingSession(venue, recorder, steering, clock, SteadyClock(clock))
-    scanning = asyncio.create_task(_scan(venue, roster))
+    scanning = asyncio.create_task(_scan(venue, candidates))
     while not scanning.done():
         await clock.advance(STEP)
     judge = Judge()
-    running = asyncio.create_task(session.run(dict))
-    while steering.rotations < count:
-        await clock.advance(STEP)
-        session.settle()
-        _forget(session)
-        judge.take(session.records, tape, venue)
-        session.records = []
+    with TemporaryDirectory() as folder, closing(CoverageIndex(Path(folder), "c0")) as index:
+        running = asyncio.create_task(session.run(index, dict))
+        while scheduler.rotations < count:
+            await clock.advance(STEP)
+            session.settle()
+            _move_to_index(session, index)
+            judge.take(session.records, tape, venue)
+            session.records = []
+        running.cancel()
+        await asyncio.wait([running])
     session.records += recorder.stop()
     judge.take(session.records, tape, venue)
-    running.cancel()
-    await asyncio.wait([running])
     verdict = judge.verdict()
-    verdict.rotations, verdict.swaps = steering.rotations, judge.swaps
-    verdict.orphans, verdict.strays = recorder.tally.orphans, recorder.tally.strays
+    verdict.rotations, verdict.swaps = scheduler.rotations, judge.swaps
+    verdict.orphans, verdict.strays = recorder.counters.orphans, recorder.counters.strays
     return verdict
 
 
-async def _scan(venue: MockVenue, roster: CandidateSet) -> None:
+async def _scan(venue: MockVenue, candidates: CandidateSet) -> None:
     async for market in venue.catalog().markets(MarketQuery()):
-        roster.add(market)
+        candidates.add(market)
 
 
-def _forget(session: RecordingSession) -> None:
-    """Do as the ledger would, in memory."""
-    account, past = session.recorder.account, session.steering.past
-    if not isinstance(past, Memory):
-        past = session.steering.past = Memory()
-    ends = account.idle()
-    past.ended.update(ends)
-    account.hand_over(ends)
-
-
-class Memory:
-    """A ledger without a disk."""
-
-    def __init__(self) -> None:
-        self.ended: dict[InstrumentKey, int] = {}
-
-    def ends(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int]:
-        """Return where the accounts of ``keys`` ended."""
-        return {key: self.ended[key] for key in keys if key in self.ended}
-
-    def every(self, venue: str) -> dict[InstrumentKey, int]:
-        """Return where all accounts of ``venue`` ended."""
-        return {key: ended for key, ended in self.ended.items() if key.venue == venue}
+def _move_to_index(session: RecordingSession, index: CoverageIndex) -> None:
+    """Store the ends of rotated-out instruments and stop tracking them, as the committer does."""
+    ends = session.coverage.rotated_out()
+    if ends:
+        index.store(ends)
+        session.coverage.release(ends)
 
 
 class Judge:

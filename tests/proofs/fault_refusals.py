@@ -19,11 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from predsurv.collect.output.log_writer import CommitTiming, LogWriter
+from predsurv.collect.output.sealer import Sealer
 from predsurv.core.errors import PredsurvError
 from predsurv.core.events import BookDelta
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, segments_of
 from predsurv.store.read.verify import check_files
+from predsurv.store.retraction import CoverageRetraction
 from predsurv.store.seal.compact import compact_closed
 from predsurv.store.seal.recovery import recover
 from predsurv.store.seal.seal import SealOptions, seal_segment
@@ -196,19 +198,21 @@ def _live(layout: Layout) -> Layout:
     _REFUSED.clear()
     _keep_trying(lambda: recover(layout, "c0", CLOCK))
     timing = CommitTiming(fsync_interval=0, seal_interval=1, seal_bytes=1)
-    writer = _keep_trying(lambda: LogWriter(layout, "c0", CLOCK, timing, SealOptions()))
+    writer = _keep_trying(
+        lambda: LogWriter(layout, "c0", CLOCK, timing, Sealer(layout, CLOCK, SealOptions(), CoverageRetraction()))
+    )
     held: list[int] = []
     for turn in range(TURNS):
         numbers = [int(record.size) for record in records(turn) if isinstance(record, BookDelta)]
         if writer.paused is not None:
             _REFUSED.update(numbers)
-        writer.take(records(turn), list(NOTES.items()))
+        writer.buffer(records(turn), list(NOTES.items()))
         writer.flush()
         held = held + numbers if writer.paused is not None else []
         CLOCK.turn(2_000_000_000)
         if turn % 2:
             writer._rotate({})
-        _try(writer.sealing.finish)
+        _try(writer.sealer.finish)
     if _try(writer.finish) is not None:
         _REFUSED.update(held)
     _keep_trying(lambda: recover(layout, "c0", CLOCK))

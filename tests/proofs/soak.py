@@ -143,7 +143,7 @@ async def soak(config: Config, minutes: float) -> tuple[list[Sample], Collector]
 
 
 def _sample(job: Collector, at: float) -> Sample:
-    tally = job.sessions[0].recorder.tally
+    tally = job.sessions[0].recorder.counters
     rss, files = (int(pages) * PAGE / 1e6 for pages in Path("/proc/self/statm").read_text().split()[1:3])
     return Sample(
         at,
@@ -231,11 +231,11 @@ def judge(samples: Sequence[Sample], job: Collector) -> int:
     late = samples[int(len(samples) * WARM_UP) :]
     memory, own = slope(floor(late, lambda sample: sample.rss)), slope(floor(late, lambda sample: sample.own))
     span = late[-1].at - late[0].at
-    tally = job.sessions[0].recorder.tally
+    tally = job.sessions[0].recorder.counters
     messages, events = late[-1].messages - late[0].messages, late[-1].events - late[0].events
     rates = f"{messages / span:,.0f} messages ({events / span:,.0f} events) a second"
     print(f"{rates} over {span / 60:.1f} min after warm-up;")
-    print(f"  {job.sessions[0].steering.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
+    print(f"  {job.sessions[0].scheduler.rotations} rotations, {tally.connects} connects, gaps {dict(tally.gaps)}")
     least, most = min(sample.rss for sample in late), max(sample.rss for sample in late)
     print(f"  RSS {least:.0f} to {most:.0f} MB, its least of each minute {memory}; without mapped files {own}")
     grown = memory.per_hour > SLOPE_MB_MAX

@@ -198,8 +198,10 @@ async def _collect(config: Config, witness: Witness, commits: int) -> None:
 def _tell_commits(witness: Witness, commits: int) -> None:
     write: Any = LogWriter.write
 
-    async def told(self: LogWriter, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
-        facts: Sequence[LogFact] = await write(self, records, notes)
+    async def told(
+        self: LogWriter, records: Sequence[Record], entries: Sequence[tuple[str, bytes]]
+    ) -> Sequence[LogFact]:
+        facts: Sequence[LogFact] = await write(self, records, entries)
         latest = max((record.ts_recv for record in records if isinstance(record, BookDelta)), default=0)
         paused = self.paused is not None
         if latest or paused:

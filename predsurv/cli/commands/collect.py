@@ -73,16 +73,18 @@ async def _run(
         for venue in opened:
             stack.push_async_callback(venue.aclose)
         monitor = Monitor([venue.name for venue in opened])
-        aids = CollectorDeps(lambda name: _scores(config, name), monitor.metrics, monitor.recording, bucket_of(config))
-        job = await asyncio.to_thread(Collector, config, opened, clock, aids)
+        deps = CollectorDeps(lambda name: _scores(config, name), monitor.metrics, monitor.recording, bucket_of(config))
+        job = await asyncio.to_thread(Collector, config, opened, clock, deps)
         if plan_only is not None:
-            universes = {each.venue.name: each.steering.demand({}).universe for each in job.sessions}
-            show(plan_table(job.preview(), universes, config), plan_only)
+            previews = job.preview()
+            plans = {name: preview.plan for name, preview in previews.items()}
+            universes = {name: preview.candidates for name, preview in previews.items()}
+            show(plan_table(plans, universes, config), plan_only)
             return None
         panel = live_panel() if sys.stderr.isatty() else nullcontext(_log)
         stopping = stop_on_signal(job.stop, "writing what was recorded", lambda: _rescue(job))
         serving = metrics_server(
-            lambda: monitor.serve(lambda: health_of(job.vitals), config.metrics.host, config.metrics.port)
+            lambda: monitor.serve(lambda: health_of(job.status), config.metrics.host, config.metrics.port)
         )
         with stopping, serving, panel as draw:
             watching = asyncio.create_task(_watch(job, clock, draw))
@@ -93,11 +95,11 @@ async def _run(
 
 
 async def _watch(job: Collector, clock: SystemClock, draw: Show) -> None:
-    panel = RateMeter(job.reading())
+    meter = RateMeter(job.reading())
     interval = REPORT_INTERVAL if draw is _log else PANEL_INTERVAL
     while True:
         await clock.sleep(interval)
-        draw(panel.look(job.reading()))
+        draw(meter.update(job.reading()))
 
 
 def _log(facts: RateFacts) -> None:

@@ -46,11 +46,11 @@ class Stderr(TextIOBase):
 def lines_of(facts: RateFacts, width: int) -> list[Text]:
     """Return the panel for a terminal of ``width`` cells; no line is longer."""
     lines = [_headline(facts), *_overview(facts)]
-    for venue in facts.vitals.venues:
+    for venue in facts.status.venues:
         lines.append(_venue_line(venue, facts))
-        lines += (_link_line(link, facts) for link in venue.links[:LINKS_SHOWN_MAX])
-        if len(venue.links) > LINKS_SHOWN_MAX:
-            more = _some(len(venue.links) - LINKS_SHOWN_MAX, "more connection")
+        lines += (_link_line(link, facts) for link in venue.connections[:LINKS_SHOWN_MAX])
+        if len(venue.connections) > LINKS_SHOWN_MAX:
+            more = _some(len(venue.connections) - LINKS_SHOWN_MAX, "more connection")
             lines.append(Text(f"    and {more} with fresher data", style="dim"))
         if venue.failure:
             lines.append(Text(f"    {sanitise(venue.failure, 300)}", style="yellow"))
@@ -69,7 +69,7 @@ def status_line(facts: RateFacts) -> str:
     """Return the running totals as one line for people and logs."""
     lag = NOTHING if facts.lag_p50 is None else f"{span(facts.lag_p50)}/{span(facts.lag_p99 or 0)}"
     rotation = "" if facts.next_rotation is None else f" · rotation in {span(facts.next_rotation)}"
-    bucket = facts.vitals.bucket
+    bucket = facts.status.bucket
     rest = rotation if bucket is None else f"{rotation} · bucket: {_some(bucket.waiting, 'file')} waiting"
     return (
         f"{facts.events_per_s:,} events/s · books {facts.trusted:,}/{facts.wanted:,} · lag p50/p99 {lag} · "
@@ -78,8 +78,8 @@ def status_line(facts: RateFacts) -> str:
 
 
 def _headline(facts: RateFacts) -> Text:
-    if facts.vitals.paused is not None:
-        return Text(f"recording is PAUSED: {sanitise(facts.vitals.paused, 200)}", style="bold red")
+    if facts.status.paused is not None:
+        return Text(f"recording is PAUSED: {sanitise(facts.status.paused, 200)}", style="bold red")
     return Text(f"recording for {span(facts.running)} · {facts.events_per_s:,} events/s", style="bold")
 
 
@@ -92,19 +92,19 @@ def _overview(facts: RateFacts) -> Iterator[Text]:
     gaps = [f"{reason} {count:,}" for reason, count in facts.gaps.items()]
     yield _labelled("gaps", " · ".join(gaps) or "none")
     yield _disk(facts)
-    if facts.vitals.bucket is not None:
-        yield _bucket(facts.vitals.bucket)
+    if facts.status.bucket is not None:
+        yield _bucket(facts.status.bucket)
     if facts.next_rotation is not None:
         yield _labelled("rotation", _rotation(facts))
 
 
 def _disk(facts: RateFacts) -> Text:
-    vitals = facts.vitals
+    status = facts.status
     text = f"{volume(facts.bytes)} in {facts.rows:,} rows · {volume(facts.bytes_per_s * 86_400)}/day"
-    text += f" · {volume(vitals.disk_free)} free"
-    if vitals.waiting:
-        text += f" · {_some(vitals.waiting, 'segment')} to seal"
-    return _labelled("disk", text, "yellow" if vitals.disk_free < DISK_LOW else "")
+    text += f" · {volume(status.disk_free)} free"
+    if status.waiting:
+        text += f" · {_some(status.waiting, 'segment')} to seal"
+    return _labelled("disk", text, "yellow" if status.disk_free < DISK_LOW else "")
 
 
 def _bucket(bucket: UploadStatus) -> Text:
@@ -118,7 +118,7 @@ def _rotation(facts: RateFacts) -> str:
     parts = [f"next in {span(facts.next_rotation or 0)}"]
     if facts.all_seen is not None:
         parts.append(f"all seen in {span(facts.all_seen)}")
-    revisits = [venue.revisit for venue in facts.vitals.venues if venue.revisit is not None]
+    revisits = [venue.revisit for venue in facts.status.venues if venue.revisit is not None]
     if revisits:
         parts.append(f"each within {span(max(revisits))}")
     return " · ".join(parts)
@@ -129,25 +129,25 @@ _STYLES: Final = {"recording": "green", "starting": "cyan", "idle": "dim", "degr
 
 def _venue_line(venue: VenueStatus, facts: RateFacts) -> Text:
     age = f" · data {_age(venue.last_data, facts)} ago" if venue.last_data else ""
-    reconnects = max(0, venue.connects - len(venue.links))
+    reconnects = max(0, venue.connects - len(venue.connections))
     return Text.assemble(
         (sanitise(venue.venue, 40), "bold"),
         ": ",
         (venue.state, _STYLES[venue.state]),
-        f" · {_some(len(venue.links), 'connection')}, {_some(reconnects, 'reconnect')}{age}",
+        f" · {_some(len(venue.connections), 'connection')}, {_some(reconnects, 'reconnect')}{age}",
     )
 
 
 def _link_line(link: ConnectionStatus, facts: RateFacts) -> Text:
-    quiet = link.last_data and facts.vitals.now - link.last_data > QUIET_AFTER
+    quiet = link.last_data and facts.status.now - link.last_data > QUIET_AFTER
     missing = link.trusted < link.books
-    text = f"    #{link.epoch} up {span(max(0, facts.vitals.now - link.since))} · {link.trusted:,}/{link.books:,} books"
+    text = f"    #{link.epoch} up {span(max(0, facts.status.now - link.since))} · {link.trusted:,}/{link.books:,} books"
     text += f" · data {_age(link.last_data, facts)} ago" if link.last_data else " · no data yet"
     return Text(text, style="yellow" if quiet or missing else "dim")
 
 
 def _age(ts: int, facts: RateFacts) -> str:
-    return span(max(0, facts.vitals.now - ts))
+    return span(max(0, facts.status.now - ts))
 
 
 def _labelled(label: str, text: str, style: str = "") -> Text:

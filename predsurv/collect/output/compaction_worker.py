@@ -1,7 +1,7 @@
-"""Merge closed hours in a process of their own.
+"""Compaction of closed hours in a process of its own.
 
-Kept apart from upkeep because of what it keeps from the recording: merging an hour takes hundreds of
-megabytes for half a minute, which an allocator gives back late or never, and holds the interpreter now and then.
+Merging an hour takes hundreds of megabytes for half a minute, which the allocator returns late or never, and
+holds the interpreter lock now and then: neither may happen in the recording process.
 """
 
 import os
@@ -17,26 +17,26 @@ from predsurv.net.clock import SystemClock
 from predsurv.store.layout import Layout
 from predsurv.store.seal.compact import CompactOptions, CompactReport, compact_closed
 
-LOOK_SECONDS: Final = 0.1
-"""How often it is looked whether the recording stops."""
+POLL_SECONDS: Final = 0.1
+"""How often to check whether the recording stops."""
 
 NICENESS: Final = 10
-"""How much the recording goes before."""
+"""Increment of the process's nice value: recording has priority."""
 
 
-def merge_apart(layout: Layout, collector: str, compression: int, stopping: Event) -> CompactReport:
-    """Do as ``compact_closed`` and wait for it; when ``stopping`` is set it is killed, which it survives like a crash.
+def compact_in_process(layout: Layout, collector: str, compression: int, stopping: Event) -> CompactReport:
+    """Run ``compact_closed`` in a process and wait for it; kill it, as a crash would, when ``stopping`` is set.
 
-    Raises as ``compact_closed``, and TransientError when the process dies or cannot be had.
+    Raises as ``compact_closed``, and TransientError when the process dies or cannot be started.
     """
     context = get_context("spawn")
     try:
-        answers, telling = context.Pipe(duplex=False)
-        with answers:
-            child = context.Process(target=_work, args=(layout, collector, compression, telling), daemon=True)
-            with telling:
+        receiver, sender = context.Pipe(duplex=False)
+        with receiver:
+            child = context.Process(target=_work, args=(layout, collector, compression, sender), daemon=True)
+            with sender:
                 child.start()
-            outcome = _heard(answers, child, stopping)
+            outcome = _result_of(child, receiver, stopping)
     except OSError as error:
         raise TransientError(f"cannot merge closed hours now ({error}): it is tried again in an hour") from error
     if isinstance(outcome, PredsurvError):
@@ -44,12 +44,12 @@ def merge_apart(layout: Layout, collector: str, compression: int, stopping: Even
     return outcome
 
 
-def _heard(answers: Connection, child: BaseProcess, stopping: Event) -> CompactReport | PredsurvError:
-    """Return what ``child`` says, or nothing done when it is time to stop; it is dead afterwards."""
+def _result_of(child: BaseProcess, receiver: Connection, stopping: Event) -> CompactReport | PredsurvError:
+    """Return the result that ``child`` sends, an empty report when ``stopping`` is set first; kill the child."""
     try:
         while not stopping.is_set():
-            if answers.poll(LOOK_SECONDS):
-                outcome: CompactReport | PredsurvError = answers.recv()
+            if receiver.poll(POLL_SECONDS):
+                outcome: CompactReport | PredsurvError = receiver.recv()
                 return outcome
     except EOFError:
         return TransientError("merging closed hours ended without a word: it is tried again in an hour")
@@ -60,10 +60,10 @@ def _heard(answers: Connection, child: BaseProcess, stopping: Event) -> CompactR
     return CompactReport()
 
 
-def _work(layout: Layout, collector: str, compression: int, telling: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the recording decides
+def _work(layout: Layout, collector: str, compression: int, sender: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the recorder decides
     os.nice(NICENESS)
     try:
-        telling.send(compact_closed(layout, collector, SystemClock(), CompactOptions(compression=compression)))
+        sender.send(compact_closed(layout, collector, SystemClock(), CompactOptions(compression=compression)))
     except PredsurvError as error:
-        telling.send(error)
+        sender.send(error)

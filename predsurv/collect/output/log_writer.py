@@ -1,7 +1,7 @@
-"""Bring records to the log, off the event loop.
+"""Write records to the log, off the event loop.
 
-Kept apart from the job because the order matters here: records and the notes that belong to them
-go into one commit, so every call to the log comes from one place, one after the other.
+Records and their checkpoint entries go into one commit, and commits into one order: every call to the log
+is made here, one after the other.
 """
 
 import asyncio
@@ -13,20 +13,19 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.collect.output.sealer import SEGMENTS_WAITING_MAX, Sealer, Since
-from predsurv.collect.resume.checkpoint_file import keep_notes
+from predsurv.collect.output.sealer import SEGMENTS_WAITING_MAX, FirstTimes, Sealer
+from predsurv.collect.resume.checkpoint import CheckpointEntry, store_checkpoint
 from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
 from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.layout import Layout, parse_segment
-from predsurv.store.seal.seal import SealOptions
 from predsurv.store.wal.log import LogFact, SegmentReplaced, WriteAheadLog
 
 _LOG: Final = logging.getLogger(__name__)
 
 
 class CommitTiming(Struct, frozen=True, kw_only=True):
-    """When what is written reaches which state: intervals in ns, size in bytes."""
+    """When records become durable and when the open segment is closed: intervals in ns, size in bytes."""
 
     fsync_interval: int
     seal_interval: int
@@ -34,30 +33,31 @@ class CommitTiming(Struct, frozen=True, kw_only=True):
 
 
 class LogWriter:
-    """The log of a collector, ``opened`` at a time in ns UTC; ``sealing`` takes what it closes."""
+    """The log of a collector, opened at ``opened`` (ns UTC); ``sealer`` takes the segments it closes.
 
-    def __init__(
-        self, layout: Layout, collector: str, clock: Clock, timing: CommitTiming, options: SealOptions
-    ) -> None:
+    ``closed``: number of the last segment that a rotation closed, 0 before the first; it is durable.
+    """
+
+    def __init__(self, layout: Layout, collector: str, clock: Clock, timing: CommitTiming, sealer: Sealer) -> None:
         """Open the log; the lock must be held and recovery done."""
-        self.layout = layout
-        self.collector = collector
-        self.sealing = Sealer(layout, clock, options)
+        self.sealer = sealer
+        self._layout = layout
+        self._collector = collector
         self._clock = clock
         self._timing = timing
         self._log = WriteAheadLog(layout.state, collector, clock)
         self.opened = clock.now()
-        self.closed = 0  # the number of the last segment closed by a rotation, which is durable
-        self._since: Since = {}
-        self._notes: dict[str, bytes] = {}
+        self.closed = 0
+        self._first_times: FirstTimes = {}
+        self._checkpoint: dict[str, bytes] = {}
         self._rotated = clock.monotonic()
-        self._synced = self._rotated - timing.fsync_interval  # what mends damage comes first, and must be durable
+        self._synced = self._rotated - timing.fsync_interval  # the first commit may repair damage: it must be durable
 
     @property
     def seal_due(self) -> bool:
         """Return whether the open segment should be closed now."""
-        if self.sealing.waiting >= SEGMENTS_WAITING_MAX or self._log.paused is not None:
-            return False  # while nothing can be written there is nothing to write down either
+        if self.sealer.waiting >= SEGMENTS_WAITING_MAX or self._log.paused is not None:
+            return False  # while nothing can be written, coverage cannot be cut either
         old = self._clock.monotonic() - self._rotated >= self._timing.seal_interval
         return old or self._log.size >= self._timing.seal_bytes
 
@@ -68,80 +68,81 @@ class LogWriter:
 
     @property
     def paused(self) -> str | None:
-        """Return why nothing can be written right now, None when all is well."""
+        """Return why nothing can be written right now, None when it can."""
         paused = self._log.paused
         return None if paused is None else paused.reason
 
-    async def write(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> Sequence[LogFact]:
-        """Commit ``records`` with ``notes``; return what the recorders must know."""
-        # Taken in before anything is waited for: a rescue must not bring later ones to the log without these.
-        self.take(records, notes)
+    async def write(self, records: Sequence[Record], entries: Sequence[CheckpointEntry]) -> Sequence[LogFact]:
+        """Commit ``records`` with ``entries``; return what changed about the log."""
+        # Buffered before anything is awaited: a rescue must not commit later records without these.
+        self.buffer(records, entries)
         return await asyncio.to_thread(self.flush)
 
-    def take(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> None:
-        """Buffer ``records`` with ``notes`` for the next flush; one commit will hold both."""
-        self._notes.update(notes)
-        self._log.append(records, dict(notes))
+    def buffer(self, records: Sequence[Record], entries: Sequence[CheckpointEntry]) -> None:
+        """Buffer ``records`` with ``entries`` for the next flush; one commit will hold both."""
+        self._checkpoint.update(entries)
+        self._log.append(records, dict(entries))
 
-    def rescue(self, records: Sequence[Record], notes: Sequence[tuple[str, bytes]]) -> None:
-        """Commit at once, from any thread, for a process that is about to die; a closed log takes nothing."""
+    def rescue(self, records: Sequence[Record], entries: Sequence[CheckpointEntry]) -> None:
+        """Commit at once, from any thread, before the process dies; does nothing when the log is closed."""
         with suppress(PredsurvError, sqlite3.Error, OSError):
-            self._log.append(records, dict(notes))
+            self._log.append(records, dict(entries))
             self._log.flush()
 
-    async def rotate(self, marks: Since) -> Sequence[LogFact]:
+    async def rotate(self, watermarks: FirstTimes) -> Sequence[LogFact]:
         """Close the open segment for sealing; when the disk refuses, that is tried again later.
 
-        ``marks``: by venue, how far (ns UTC) what was written before reaches: the next segment begins
-        there. Returns what the recorders must know, for the disk may be full from then on.
+        ``watermarks``: by venue, how far (ns UTC) the records committed before reach: the next segment begins
+        there. Returns what changed about the log.
         """
         self._rotated = self._clock.monotonic()
-        return await asyncio.to_thread(self._rotate, marks)
+        return await asyncio.to_thread(self._rotate, watermarks)
 
     def finish(self) -> None:
-        """Close the log for good and seal everything; raises TransientError when the disk refuses.
+        """Close the log and seal everything; raises TransientError when the disk refuses.
 
-        Whatever is not sealed then stays in the log: the next start seals it.
+        What is not sealed then stays in the log, and the next start seals it.
         """
-        self._heeded(self._log.sync())
-        path = self._log.close() or self._log.path  # an empty one is forgotten by sealing it
+        self._queue_replaced(self._log.sync())
+        path = self._log.close() or self._log.path  # sealing an empty segment removes it
         try:
-            keep_notes(self.layout, self.collector, self._notes)
-        except OSError as error:  # they are in the last segment: it has to stay
-            raise TransientError(f"cannot write in {self.layout.state} ({error}): free disk space") from error
-        self.sealing.add(path, self._since)
-        self.sealing.finish()
+            store_checkpoint(self._layout, self._collector, self._checkpoint)
+        except OSError as error:  # the checkpoint is in the last segment only: it has to stay
+            raise TransientError(f"cannot write in {self._layout.state} ({error}): free disk space") from error
+        self.sealer.add(path, self._first_times)
+        self.sealer.finish()
 
-    def _rotate(self, marks: Since) -> Sequence[LogFact]:
-        # While the log is paused the notes are ahead of it: nothing they say may be on disk before its records.
+    def _rotate(self, watermarks: FirstTimes) -> Sequence[LogFact]:
+        # While the log is paused the checkpoint is ahead of it: it must not be on disk before its records.
         if self._log.paused is None:
             try:
-                # Should the next segment be damaged, these are its notes: they agree with what is sealed by then.
-                keep_notes(self.layout, self.collector, self._notes)
+                # Should the next segment be damaged, this is the checkpoint to resume from: it agrees with what is
+                # sealed by then.
+                store_checkpoint(self._layout, self._collector, self._checkpoint)
                 path = self._log.rotate()
             except IntegrityError:
                 raise
             except (PredsurvError, OSError) as error:
                 _LOG.warning("the log segment stays open: %s", error)
             else:
-                if path is not None:  # queued here: whoever waits for this may be gone by now
-                    self.sealing.add(path, self._since)
-                    self._since = marks
+                if path is not None:  # queued here, since the task that awaits this may have been cancelled
+                    self.sealer.add(path, self._first_times)
+                    self._first_times = watermarks
                     _, self.closed = parse_segment(path)
-        return self._heeded(self._log.flush())
+        return self._queue_replaced(self._log.flush())
 
     def flush(self) -> Sequence[LogFact]:
-        """Commit what is buffered, durably when that is due; return what the recorders must know."""
+        """Commit what is buffered, durably when that is due; return what changed about the log."""
         now = self._clock.monotonic()
         if now - self._synced < self._timing.fsync_interval:
             facts = self._log.flush()
         else:
             self._synced = now
             facts = self._log.sync()
-        return self._heeded(facts)
+        return self._queue_replaced(facts)
 
-    def _heeded(self, facts: Sequence[LogFact]) -> Sequence[LogFact]:
+    def _queue_replaced(self, facts: Sequence[LogFact]) -> Sequence[LogFact]:
         for fact in facts:
             if isinstance(fact, SegmentReplaced):
-                self.sealing.add(fact.path, self._since)  # its successor takes over what was not synced
+                self.sealer.add(fact.path, self._first_times)  # what was not synced is in its successor as well
         return facts

@@ -1,7 +1,6 @@
-"""Merge closed hours and remove what is too old, beside the recording.
+"""Merge closed hours and remove expired files, beside the recording.
 
-Kept apart because recording must go on whatever becomes of it: it is put off, or given up, but
-never ends a run.
+A failure is logged and retried an hour later; it never ends a run.
 """
 
 import asyncio
@@ -9,7 +8,7 @@ import logging
 from threading import Event
 from typing import Final
 
-from predsurv.collect.output.compaction_worker import merge_apart
+from predsurv.collect.output.compaction_worker import compact_in_process
 from predsurv.config import StorageConfig
 from predsurv.core.errors import ConfigError, PredsurvError, SafetyError
 from predsurv.ports import Clock
@@ -19,19 +18,19 @@ from predsurv.store.seal.retention import RetentionPolicy, expire
 HOUR: Final = 3_600 * 1_000_000_000
 
 SETTLED_AFTER: Final = 300_000_000_000
-"""How long (ns) after a full hour, and after the start, upkeep begins: by then the hour is sealed, its claims too."""
+"""Maintenance begins so long (ns) after a full hour, and after the start: the hour is sealed then, coverage too."""
 
 CHECK_INTERVAL: Final = 10_000_000_000
-"""How often (ns) it is looked whether something is due."""
+"""How often (ns) to check whether something is due."""
 
 _LOG: Final = logging.getLogger(__name__)
 
 
 class Maintenance:
-    """The upkeep of one collector's files; ``storage`` says what is wanted.
+    """Maintenance of one collector's files as configured in ``storage``.
 
-    With a ``bucket`` nothing is merged, as objects there could not change places in one step, and nothing is removed
-    that is not uploaded.
+    With a ``bucket`` nothing is merged, since objects there cannot be swapped atomically, and nothing is removed
+    before it is uploaded.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Maintenance:
         self._stopping = Event()
 
     async def run(self) -> None:
-        """Do what is due, hour by hour, until cancelled."""
+        """Do what is due every hour, until cancelled."""
         done = -1
         began = self._clock.monotonic()
         try:
@@ -61,12 +60,12 @@ class Maintenance:
 
     def _attempt(self) -> None:
         try:
-            self.once()
-        except Exception:  # a mistake of ours here must not cost what is being recorded
+            self.run_once()
+        except Exception:  # a defect here must not end the recording
             _LOG.exception("upkeep of the files failed: it is tried again in an hour")
 
-    def once(self) -> None:
-        """Merge and remove what is due now; what cannot be done is logged and left for the next hour."""
+    def run_once(self) -> None:
+        """Merge and remove what is due now; what fails is logged and retried in the next hour."""
         if self._compacts:
             self._compact()
         if (self._storage.max_age or self._storage.max_bytes) and not self._stopping.is_set():
@@ -75,9 +74,9 @@ class Maintenance:
     def _compact(self) -> None:
         level = self._storage.compression_level
         try:
-            report = merge_apart(self._layout, self._collector, level, self._stopping)
+            report = compact_in_process(self._layout, self._collector, level, self._stopping)
         except SafetyError:
-            return  # somebody else does it right now
+            return  # another process is doing it
         except ConfigError as error:
             self._compacts = False
             _LOG.warning("hours stay in many files: %s", error)

@@ -1,6 +1,6 @@
 """Turn closed log segments into files, one after the other, beside the recording.
 
-Kept apart from the writer because the log must take records whether or not sealing keeps up.
+The log takes records whether or not sealing keeps up.
 """
 
 import asyncio
@@ -21,60 +21,60 @@ from predsurv.store.retraction import CoverageRetraction
 from predsurv.store.seal.seal import SealOptions, SealReport, seal_segment
 
 SEGMENTS_WAITING_MAX: Final = 8
-"""Closed segments waiting to be sealed; with more, the open one just grows."""
+"""Closed segments waiting to be sealed; with more, the open one is not closed and just grows."""
 
 RETRY_INTERVAL: Final = 5_000_000_000
 _IDLE_INTERVAL: Final = 50_000_000
 _LOG: Final = logging.getLogger(__name__)
 
 
-Since = Mapping[VenueName, int]
-"""From when on (ns UTC) a segment can hold what a venue sent; nothing of it when the venue is not named."""
+FirstTimes = Mapping[VenueName, int]
+"""The earliest time (ns UTC) that rows of a venue in a segment can have; any time for a venue not in it."""
 
 
 class SealedSegment(NamedTuple):
-    """What became of a segment; ``since`` as it was added with."""
+    """The result of sealing a segment, and the first times that it was queued with."""
 
     report: SealReport
-    since: Since
+    first_times: FirstTimes
 
 
 class Sealer:
-    """The queue of closed segments. Only ``run`` may go on beside the other calls."""
+    """The queue of closed segments. Only ``run`` may be in progress during the other calls.
 
-    def __init__(self, layout: Layout, clock: Clock, options: SealOptions) -> None:
+    From the rows of a damaged segment on, covered time is ``crash`` in every later one, until ``retraction``
+    is closed by whoever owns it.
+    """
+
+    def __init__(self, layout: Layout, clock: Clock, options: SealOptions, retraction: CoverageRetraction) -> None:
         self._layout = layout
         self._clock = clock
-        self._losses = CoverageRetraction()
-        self._options = replace(options, rewrite_coverage=self._losses.apply)
-        self._waiting: deque[tuple[Path, Since]] = deque()
-        self._turn = Lock()  # a seal that is under way when the job stops is waited for
-        self._done: deque[SealedSegment] = deque()
+        self._retraction = retraction
+        self._options = replace(options, rewrite_coverage=retraction.apply)
+        self._waiting: deque[tuple[Path, FirstTimes]] = deque()
+        self._sealing = Lock()  # a seal in progress when the run ends is waited for
+        self._sealed: deque[SealedSegment] = deque()
 
     @property
     def waiting(self) -> int:
         """Return how many closed segments wait."""
         return len(self._waiting)
 
-    def add(self, path: Path, since: Since) -> None:
-        """Queue a segment that nobody writes to any more; ``since`` comes back with what became of it."""
-        self._waiting.append((path, since))
+    def add(self, path: Path, first_times: FirstTimes) -> None:
+        """Queue a segment that nobody writes to any more; ``first_times`` is returned with the result."""
+        self._waiting.append((path, first_times))
 
-    def done(self) -> list[SealedSegment]:
+    def take_sealed(self) -> list[SealedSegment]:
         """Return what was sealed since the last call."""
-        return [self._done.popleft() for _ in range(len(self._done))]
-
-    def heard(self, mark: int) -> None:
-        """Believe claims of time from ``mark`` (ns UTC) on again: the recording takes back the others itself by now."""
-        self._losses.close(mark)
+        return [self._sealed.popleft() for _ in range(len(self._sealed))]
 
     async def run(self) -> None:
-        """Seal segments as they come, until cancelled."""
+        """Seal segments as they are queued, until cancelled."""
         while True:
             pause = _IDLE_INTERVAL
             if self._waiting:
                 try:
-                    await asyncio.to_thread(self._next)
+                    await asyncio.to_thread(self._seal_next)
                     pause = 0
                 except TransientError as error:
                     _LOG.warning("%s", error)
@@ -82,17 +82,17 @@ class Sealer:
             await self._clock.sleep(pause)
 
     def finish(self) -> None:
-        """Seal everything; raises TransientError when the disk refuses: the next start seals the rest."""
+        """Seal everything queued; raises TransientError when the disk refuses: the next start seals the rest."""
         while self._waiting:
-            self._next()
+            self._seal_next()
 
-    def _next(self) -> None:
-        with self._turn:
+    def _seal_next(self) -> None:
+        with self._sealing:
             if not self._waiting:
                 return
-            path, since = self._waiting[0]
+            path, first_times = self._waiting[0]
             report = seal_segment(path, self._layout, self._clock, self._options)
             if report.damaged:
-                self._losses.add(since)
+                self._retraction.add(first_times)
             self._waiting.popleft()
-            self._done.append(SealedSegment(report, since))
+            self._sealed.append(SealedSegment(report, first_times))

@@ -1,6 +1,6 @@
-"""Bring sealed files to the bucket, beside the recording.
+"""Upload sealed files to the bucket, beside the recording.
 
-Kept apart because recording must go on whatever becomes of it: the store may be slow, gone for days, or refuse.
+Recording goes on whatever happens here: the object store may be slow, unreachable for days, or refuse.
 """
 
 import asyncio
@@ -27,135 +27,135 @@ from predsurv.store.seal.seal import SealReport
 from predsurv.store.universe import latest_universe
 
 FILES_AT_ONCE: Final = 4
-"""Files on their way up at the same time; each is in memory meanwhile."""
+"""Files uploaded at the same time; each is in memory meanwhile."""
 
-LOOK_INTERVAL: Final = 500_000_000
-"""How often (ns) it is looked whether something was sealed."""
+POLL_INTERVAL: Final = 500_000_000
+"""How often (ns) the queue of sealed segments is checked."""
 
-SEGMENTS_KNOWN_MAX: Final = 10_000
-"""Segments that are kept in mind while they wait; the rest is looked up again when these are uploaded."""
+SEGMENTS_QUEUED_MAX: Final = 10_000
+"""Waiting segments held in memory; the rest is read from disk again once these are uploaded."""
 
 RETRY_INTERVAL: Final = 1_000_000_000
 RETRY_INTERVAL_MAX: Final = 60_000_000_000
-"""How long (ns) to wait after the first failure; twice as long after each further one, up to this."""
+"""Backoff (ns): RETRY_INTERVAL after the first failure, twice as long after each further one, up to this."""
 
 CLAIM_SECONDS_MAX: Final = 3.0
-"""How long the start waits to hear whether another folder uses the same collector.id."""
+"""How long the start waits for the check that no other folder uses the same collector.id."""
 
 _REFUSED: Final = "nothing more is uploaded, files stay"
 _LOG: Final = logging.getLogger(__name__)
 
 
 class Uploader:
-    """The way of one collector's files to ``bucket``, segment by segment, oldest first. One event loop only.
+    """Uploads one collector's files to ``bucket``, segment by segment, oldest first. One event loop only.
 
-    ``at``: called with the name of each step before it, for fault injection.
+    ``status`` is replaced with every change. ``at``: called with the name of each step before it, for fault injection.
     """
 
     def __init__(self, layout: Layout, collector: str, clock: Clock, bucket: Bucket) -> None:
-        self.vitals = UploadStatus(bucket.url)
+        self.status = UploadStatus(bucket.url)
         self.at: Callable[[str], None] = lambda _: None
         self._layout = layout
         self._collector = collector
         self._clock = clock
         self._bucket = bucket
         self._universes: list[VenueName] = []
-        self._owed: dict[int, UploadBatch] = {}
-        self._done: set[int] = set()
-        self._more = True  # than is in mind: what an earlier run left
+        self._queue: dict[int, UploadBatch] = {}
+        self._uploaded: set[int] = set()
+        self._more_on_disk = True  # than is queued: what an earlier run left
         self._claimed = False
 
     async def begin(self, venues: Sequence[VenueName]) -> None:
-        """Claim the collector's id in the bucket, once for all; the universes of ``venues`` are uploaded later.
+        """Claim the collector's id in the bucket; the universes of ``venues`` are uploaded later.
 
-        Raises SafetyError when another folder has it. A store that cannot be reached is asked again later.
+        Raises SafetyError when another folder has claimed it. When the store cannot be reached that is retried later.
         """
         self._universes = list(venues)
         try:
             async with asyncio.timeout(CLAIM_SECONDS_MAX):
                 await self._claim()
         except (TransientError, TimeoutError) as error:
-            self._failed(str(error) or f"{self._bucket.url} does not answer")
+            self._set_failed(str(error) or f"{self._bucket.url} does not answer")
 
     def add(self, report: SealReport) -> None:
-        """Take note of a segment that was sealed and forgotten just now."""
+        """Queue a segment that was just sealed."""
         segment = parse_segment(Path(report.segment))[1]
-        if len(self._owed) >= SEGMENTS_KNOWN_MAX:
-            self._more = True
-        elif report.files and segment not in self._done:
-            self._owed.setdefault(segment, upload_journal.new_batch(self._collector, segment, report.files))
-            self._count()
+        if len(self._queue) >= SEGMENTS_QUEUED_MAX:
+            self._more_on_disk = True
+        elif report.files and segment not in self._uploaded:
+            self._queue.setdefault(segment, upload_journal.new_batch(self._collector, segment, report.files))
+            self._set_waiting()
 
     async def run(self) -> None:
-        """Upload what is sealed as it comes, until cancelled; what the store refuses for good ends it, and is said."""
+        """Upload segments as they are sealed until cancelled; a permanent refusal ends it and is kept in ``status``."""
         pause = RETRY_INTERVAL
         while True:
             try:
-                await self._catch_up()
+                await self._upload_queued()
             except (TransientError, OSError) as error:
-                self._failed(str(error))
+                self._set_failed(str(error))
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, RETRY_INTERVAL_MAX)
             except (IntegrityError, SafetyError) as error:
-                self._failed(str(error), _REFUSED)
+                self._set_failed(str(error), _REFUSED)
                 return
             else:
                 pause = RETRY_INTERVAL
-                await self._clock.sleep(LOOK_INTERVAL)
+                await self._clock.sleep(POLL_INTERVAL)
 
     async def finish(self, seconds: float) -> None:
-        """Try once more, for so long at most; whatever is left then goes with the next start."""
-        if self.vitals.refused:
+        """Try once more, for ``seconds`` at most; what is left then is uploaded by the next start."""
+        if self.status.refused:
             return
         try:
             async with asyncio.timeout(max(seconds, 0)):
-                await self._catch_up()
+                await self._upload_queued()
         except (TransientError, OSError) as error:  # a timeout is among these
-            self._failed(str(error) or f"{self._bucket.url} did not take everything in time", "files wait")
+            self._set_failed(str(error) or f"{self._bucket.url} did not take everything in time", "files wait")
         except (IntegrityError, SafetyError) as error:
-            self._failed(str(error), _REFUSED)
+            self._set_failed(str(error), _REFUSED)
 
-    async def _catch_up(self) -> None:
-        await self._look_up()
+    async def _upload_queued(self) -> None:
+        await self._refill()
         await self._claim()
         while self._universes:
             path = await asyncio.to_thread(latest_universe, self._layout.data_dir, self._universes[-1])
             if path is not None:
                 await upload_universe(self._bucket, self._layout, path)
-                self._reached()
+                self._set_reachable()
             self._universes.pop()
-        while self._owed:
-            segment = min(self._owed)
+        while self._queue:
+            segment = min(self._queue)
             try:
-                await self._upload(self._owed[segment])
+                await self._upload(self._queue[segment])
             except PermanentError as error:
                 _LOG.warning("%s; its segment is left out until the next start", error)
-                self.vitals = msgspec.structs.replace(self.vitals, failures=self.vitals.failures + 1)
-            self._done.add(segment)
-            self._owed.pop(segment)
-            self._reached()
-            if not self._owed:
-                await self._look_up()
+                self.status = msgspec.structs.replace(self.status, failures=self.status.failures + 1)
+            self._uploaded.add(segment)
+            self._queue.pop(segment)
+            self._set_reachable()
+            if not self._queue:
+                await self._refill()
 
-    async def _look_up(self) -> None:
-        """Call to mind what waits and is not known to, as far as there is room."""
-        while self._more and not self._owed:
-            self._more = False  # from here on: what is sealed meanwhile may come too late to be found
+    async def _refill(self) -> None:
+        """Queue what waits on disk, as far as there is room."""
+        while self._more_on_disk and not self._queue:
+            self._more_on_disk = False  # before reading: what is sealed meanwhile may not be found
             try:
                 found = await asyncio.to_thread(upload_journal.pending_batches, self._layout, self._collector)
             except BaseException:
-                self._more = True
+                self._more_on_disk = True
                 raise
             for each in found:
-                if len(self._owed) >= SEGMENTS_KNOWN_MAX:
-                    self._more = True
+                if len(self._queue) >= SEGMENTS_QUEUED_MAX:
+                    self._more_on_disk = True
                     break
-                if each.segment not in self._done:
-                    self._owed.setdefault(each.segment, each)
-            self._count()
+                if each.segment not in self._uploaded:
+                    self._queue.setdefault(each.segment, each)
+            self._set_waiting()
 
     async def _claim(self) -> None:
-        """Store who this folder is, unless somebody else was first: ids of segments are counted in one folder only."""
+        """Store this folder's identity, unless another was first: segment numbers are unique within one folder only."""
         if self._claimed:
             return
         content = await asyncio.to_thread(_identity, self._layout, self._collector, self._clock.now())
@@ -167,21 +167,21 @@ class Uploader:
                 "two collectors of one id would mix their files; give this one another collector.id"
             ) from None
         self._claimed = True
-        self._reached()
+        self._set_reachable()
 
     async def _upload(self, batch: UploadBatch) -> None:
         """Upload a segment: its files, the journal line of each, then the manifest object that completes it."""
-        turnstile = asyncio.Semaphore(FILES_AT_ONCE)
+        limit = asyncio.Semaphore(FILES_AT_ONCE)
 
-        async def one(file: SealedFile) -> UploadRecord:
-            async with turnstile:
+        async def upload(file: SealedFile) -> UploadRecord:
+            async with limit:
                 content = await asyncio.to_thread(_content, self._layout.data_dir / file.path, file)
                 await self._bucket.put_new(file.path, content, file.blake2b)
             return UploadRecord(file.path, file.blake2b, file.bytes)
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(one(file)) for file in batch.missing]
+                tasks = [group.create_task(upload(file)) for file in batch.missing]
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         self.at("journal")
@@ -195,26 +195,26 @@ class Uploader:
         await self._bucket.put_new(whole.path, batch.text, whole.blake2b)
         self.at("complete")
         await asyncio.to_thread(upload_journal.append, self._layout, self._collector, batch.date, [whole])
-        size = self.vitals.bytes + sum(file.bytes for file in batch.missing)
-        self.vitals = msgspec.structs.replace(self.vitals, bytes=size)
+        size = self.status.bytes + sum(file.bytes for file in batch.missing)
+        self.status = msgspec.structs.replace(self.status, bytes=size)
 
-    def _count(self) -> None:
-        waiting = sum(max(len(each.missing), 1) for each in self._owed.values())
-        self.vitals = msgspec.structs.replace(self.vitals, waiting=waiting)
+    def _set_waiting(self) -> None:
+        waiting = sum(max(len(each.missing), 1) for each in self._queue.values())
+        self.status = msgspec.structs.replace(self.status, waiting=waiting)
 
-    def _reached(self) -> None:
-        self._count()
-        if self.vitals.trouble is not None:
-            _LOG.warning("%s can be reached again; %d files wait", self._bucket.url, self.vitals.waiting)
-            self.vitals = msgspec.structs.replace(self.vitals, trouble=None)
+    def _set_reachable(self) -> None:
+        self._set_waiting()
+        if self.status.trouble is not None:
+            _LOG.warning("%s can be reached again; %d files wait", self._bucket.url, self.status.waiting)
+            self.status = msgspec.structs.replace(self.status, trouble=None)
 
-    def _failed(self, reason: str, outlook: str = "recording goes on, files wait") -> None:
+    def _set_failed(self, reason: str, outlook: str = "recording goes on, files wait") -> None:
         refused = outlook == _REFUSED
-        if self.vitals.trouble is None or refused:
+        if self.status.trouble is None or refused:
             level = logging.ERROR if refused else logging.WARNING
             _LOG.log(level, "%s; %s in %s", reason, outlook, self._layout.data_dir)
-        failures = self.vitals.failures + 1
-        self.vitals = msgspec.structs.replace(self.vitals, trouble=reason, failures=failures, refused=refused)
+        failures = self.status.failures + 1
+        self.status = msgspec.structs.replace(self.status, trouble=reason, failures=failures, refused=refused)
 
 
 async def upload_universe(bucket: Bucket, layout: Layout, path: Path) -> None:
@@ -224,7 +224,7 @@ async def upload_universe(bucket: Bucket, layout: Layout, path: Path) -> None:
 
 
 def _identity(layout: Layout, collector: str, now: int) -> bytes:
-    """Return what tells this folder from any other with a collector of this name; made when first asked for."""
+    """Return the identity of this folder among those with a collector of this id; created when first needed."""
     path = layout.uploads / f"{collector}.claim"
     if not path.exists():
         make_dirs(layout.uploads, PRIVATE_DIR)

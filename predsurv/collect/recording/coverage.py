@@ -1,7 +1,6 @@
-"""Account for every instrument's time, and remember what a restart has to know of it.
+"""Coverage of one feed's instruments, and which open intervals changed since the last checkpoint.
 
-Kept apart from the reducer in ``state`` because the notes for a restart are the recorder's own
-need: nobody else outlives a crash.
+On top of the reducer in ``state`` this knows what a restart needs: a checkpoint of every open interval.
 """
 
 from collections.abc import Iterable
@@ -10,101 +9,104 @@ from typing import Final
 from predsurv.core.events import BookSnapshot, Gap, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage, CoverageReason
-from predsurv.state.coverage import CoverageReducer
+from predsurv.state.coverage import CoverageReducer, open_gap
 
-CLAIM_HELD: Final = 150_000_000_000
-"""For how long (ns) time is not claimed as covered in writing: so late may a feed find out that it had stalled."""
+COVERED_DELAY: Final = 150_000_000_000
+"""Covered time is written this late (ns): so long after its beginning may a feed detect a stall."""
 
-Note = tuple[InstrumentKey, Coverage | None]
-"""What is open for an instrument from now on (an interval that ends where it starts), None when nothing is."""
+OpenIntervalChange = tuple[InstrumentKey, Coverage | None]
+"""The open interval that an instrument has from now on (it ends where it starts), None when it has none."""
+
+CoverageEnd = tuple[InstrumentKey, int]
+"""An instrument and where its coverage ended, ns UTC."""
 
 
 class CoverageTracker:
-    """Coverage of one feed's instruments with a list of what changed since it was last noted down."""
+    """A coverage reducer with a list of the open intervals that changed since ``take_changes``."""
 
     def __init__(self, covered: CoverageReason) -> None:
         self._reducer = CoverageReducer(covered)
-        self._touched: dict[InstrumentKey, Coverage | None] = {}
-        self._idle: dict[InstrumentKey, None] = {}
+        self._changed: dict[InstrumentKey, Coverage | None] = {}
 
-    def apply(self, event: BookSnapshot | Gap | Wanted | Unwanted) -> list[Coverage]:
-        """Fold an event; return the intervals it closed."""
-        before = self._reducer.opened(event.key)
-        closed = self._reducer.apply(event)
-        after = self._reducer.opened(event.key)
-        if after != before:
-            self._touched[event.key] = after
-            if after is not None and after.reason == "rotated_out":
-                self._idle[event.key] = None
+    def want(self, event: Wanted, resume_from: int | None) -> list[Coverage]:
+        """Start or go on recording an instrument; return the intervals this closed.
+
+        ``resume_from``: where the coverage of an instrument that is not tracked ended (ns UTC), None when it
+        was never recorded; ignored for one that is tracked.
+        """
+        closed = self._reducer.want(event, resume_from)
+        self._changed[event.key] = self._reducer.open_interval(event.key)
         return closed
 
-    def resume(self, intervals: Iterable[Coverage]) -> None:
-        """Take up gaps that an earlier run, or an earlier turn, left open."""
-        for interval in intervals:
+    def apply(self, event: BookSnapshot | Gap | Unwanted) -> list[Coverage]:
+        """Fold an event; return the intervals it closed."""
+        before = self._reducer.open_interval(event.key)
+        closed = self._reducer.apply(event)
+        after = self._reducer.open_interval(event.key)
+        if after != before:
+            self._changed[event.key] = after
+        return closed
+
+    def resume(self, gaps: Iterable[Coverage]) -> None:
+        """Track the open ``gaps`` that an earlier run left; raises ValueError for an instrument tracked already."""
+        for interval in gaps:
             self._reducer.resume(interval.key, interval.start, interval.reason)
-            self._touched[interval.key] = self._reducer.opened(interval.key)
-            if interval.reason == "rotated_out":
-                self._idle[interval.key] = None
+            self._changed[interval.key] = self._reducer.open_interval(interval.key)
 
     def split(self, key: InstrumentKey, at: int) -> list[Coverage]:
-        """End the open interval at ``at`` and go on with another of the same kind."""
+        """Close the open interval at ``at`` and open another of the same kind there."""
         closed = self._reducer.split(key, at)
-        self._touched[key] = self._reducer.opened(key)
+        self._changed[key] = self._reducer.open_interval(key)
         return closed
 
-    def cut(self, mark: int) -> list[Coverage]:
-        """Write down all time that is settled at ``mark``, except that of instruments rotated out.
+    def cut(self, watermark: int) -> list[Coverage]:
+        """Close all time that is final at ``watermark``, except that of instruments rotated out.
 
-        The last CLAIM_HELD of covered time is not settled yet.
+        The last COVERED_DELAY of covered time is not final yet.
         """
-        closed = self._reducer.cut(mark, held=CLAIM_HELD)
-        # Also who is not wanted yet, such as what a crash left open before the first plan.
-        self._touched |= {interval.key: self._reducer.opened(interval.key) for interval in closed}
+        closed = self._reducer.cut(watermark, held=COVERED_DELAY)
+        # Also of instruments that are not wanted yet, such as those a crash left open before the first plan.
+        self._changed |= {interval.key: self._reducer.open_interval(interval.key) for interval in closed}
         return closed
 
-    def shut(self, key: InstrumentKey, mark: int) -> list[Coverage]:
-        """Close an instrument's time because the recorder stops; the next run takes it up from here."""
-        interval = self._reducer.opened(key)
+    def close(self, key: InstrumentKey, watermark: int) -> list[Coverage]:
+        """Close an instrument's coverage because the recorder stops; the next run resumes it from there."""
+        interval = self._reducer.open_interval(key)
         if interval is None:
             return []
-        closed = self._reducer.apply(Unwanted(key, mark, "shutdown"))
-        at = max(mark, interval.start)
-        self._touched[key] = Coverage(key, at, at, "gap", "shutdown", 0)
+        closed = self._reducer.apply(Unwanted(key, watermark, "shutdown"))
+        self._changed[key] = open_gap(key, max(watermark, interval.start), "shutdown")
         return closed
 
-    def tracks(self, key: InstrumentKey) -> bool:
-        """Return whether it is known here how far the time of ``key`` is accounted for."""
-        return self._reducer.opened(key) is not None
+    def untracked(self, keys: Iterable[InstrumentKey]) -> list[InstrumentKey]:
+        """Return those of ``keys`` without an open interval: the end of their coverage, if any, is stored elsewhere."""
+        return [key for key in keys if self._reducer.open_interval(key) is None]
 
-    def lay_off(self, keys: Iterable[InstrumentKey]) -> None:
-        """Treat instruments of which nothing is to be written for now as rotated out since their last tile."""
+    def set_rotated_out(self, keys: Iterable[InstrumentKey]) -> None:
+        """Count the open interval of each of ``keys`` as ``rotated_out`` from its start: nothing is written of it."""
         for key in keys:
-            interval = self._reducer.opened(key)
+            interval = self._reducer.open_interval(key)
             if interval is not None:
                 self.apply(Unwanted(key, interval.start, "rotated_out"))
 
-    def idle(self) -> list[tuple[InstrumentKey, int]]:
-        """Return who is rotated out and since when (ns UTC): somebody else may remember that."""
-        found: list[tuple[InstrumentKey, int]] = []
-        for key in list(self._idle):
-            interval = self._reducer.opened(key)
-            if interval is None or interval.reason != "rotated_out":
-                del self._idle[key]
-            else:
-                found.append((key, interval.start))
-        return found
+    def rotated_out(self) -> list[CoverageEnd]:
+        """Return the instruments that are rotated out and since when (ns UTC)."""
+        intervals = self._reducer.open_intervals()
+        return [(each.key, each.start) for each in intervals if each.reason == "rotated_out"]
 
-    def hand_over(self, ends: Iterable[tuple[InstrumentKey, int]]) -> None:
-        """Forget those of ``ends`` that are still rotated out since then: they are remembered elsewhere now."""
+    def release(self, ends: Iterable[CoverageEnd]) -> None:
+        """Stop tracking those of ``ends`` that are still rotated out since then: they are stored elsewhere now.
+
+        ``want`` asks for the stored end when one of them is recorded again.
+        """
         for key, since in ends:
-            interval = self._reducer.opened(key)
+            interval = self._reducer.open_interval(key)
             if interval is not None and (interval.reason, interval.start) == ("rotated_out", since):
                 self._reducer.release(key)
-                self._idle.pop(key, None)
-                self._touched[key] = None
+                self._changed[key] = None
 
-    def drain(self) -> list[Note]:
+    def take_changes(self) -> list[OpenIntervalChange]:
         """Return what changed in the open intervals since the last call."""
-        notes = list(self._touched.items())
-        self._touched = {}
-        return notes
+        changes = list(self._changed.items())
+        self._changed = {}
+        return changes

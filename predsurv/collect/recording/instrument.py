@@ -1,41 +1,40 @@
-"""What the recorder holds of each instrument.
-
-Kept apart because folding changes it, showing reads it, and the compiled twin of both does either.
-"""
+"""State of one recorded instrument, as reducer and sampler share it (in Python and in C, by slot)."""
 
 from predsurv.core.ids import InstrumentKey
 from predsurv.state.book import Book
 
 
 class RecordedInstrument:
-    """One recorded instrument: its book, what was last written of it, and when it is due again.
+    """A book, the snapshot row last written of it, and when the next is due; times in ns UTC.
 
-    ``changed_at`` and ``epoch`` are those of the last event applied to the book.
+    ``changed_at`` and ``epoch`` are those of the last event applied to the book. ``shown_at`` is the time
+    of the last row, ``bids`` and ``asks`` its packed levels (None: no row, or one of an untrusted book).
+    ``due``: when the next row may be written, while ``pending``: the book changed since the last one.
     """
 
     __slots__ = (
-        "alive",
         "asks",
-        "beating",
         "bids",
         "book",
         "changed_at",
         "due",
         "epoch",
+        "heartbeat_queued",
         "inclusion",
         "pending",
+        "recorded",
         "shown_at",
     )
 
     def __init__(self, key: InstrumentKey, inclusion: int) -> None:
         self.book = Book(key)
-        self.inclusion = inclusion
-        self.alive = True
-        self.bids: bytes | None = None  # packed levels; None: unknown to whoever reads the rows
+        self.inclusion = inclusion  # probability of having been chosen, micros
+        self.recorded = True  # False once it was dropped
+        self.bids: bytes | None = None
         self.asks: bytes | None = None
         self.changed_at = 0
         self.epoch = 0
         self.shown_at = 0
         self.due = 0
-        self.pending = False  # changed since it was shown
-        self.beating = False  # has an entry among the heartbeats
+        self.pending = False
+        self.heartbeat_queued = False

@@ -1,11 +1,10 @@
-"""Steer the recording of one feed: what is wanted, where time stands, how it ends.
+"""The recording of one feed: which instruments are recorded, how far its time is known, how it ends.
 
-Kept apart from the job because it decides what is true about the recording: it is synchronous,
-has no clock and does no I/O, so every claim it makes can be tested event by event.
+Synchronous, without a clock and without I/O, so that every interval it produces can be tested event by event.
 
-Time is what the events say. ``mark`` is the moment up to which everything is known: the latest
-event, or what ``advance`` was told when the feed had nothing to say. What is wanted, dropped and
-cut changes at the mark: a later time would claim what is still in the queue.
+Time is that of the events. ``watermark`` is the time up to which every event has been applied: that of
+the latest event, or what ``advance`` was given while the feed was silent. Whatever is wanted, dropped or
+cut changes at the watermark: a later time would cover events that are still queued.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +16,16 @@ from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.collect.recording.reducer import EventCounters, EventReducer
 from predsurv.collect.recording.snapshots import SnapshotSampler
-from predsurv.core.events import Gap, GapReason, MarketChange, MarketEvent, MarketResolved, Unwanted, Wanted
+from predsurv.core.events import Gap, GapReason, MarketChange, MarketEvent, MarketResolved, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
 
+ResumePoints = Mapping[InstrumentKey, int | None]
+"""Where the coverage of instruments that are not tracked ended (ns UTC), None for one that was never recorded."""
+
 
 class RecordingPolicy(Struct, frozen=True, kw_only=True):
-    """How books are written down; intervals in ns."""
+    """How books are recorded; intervals in ns."""
 
     top_levels: int = 10
     snapshot_interval: int = 1_000_000_000
@@ -34,119 +36,122 @@ class RecordingPolicy(Struct, frozen=True, kw_only=True):
 class Recorder:
     """The recording of one feed. Methods that return records return those to keep, in order.
 
-    ``account`` holds the open intervals: take up an earlier run's first, note its changes down often.
+    ``instruments``: what is recorded now. ``coverage``: the open intervals; resume those of an earlier run
+    before anything else, and checkpoint the changes with the records.
     """
 
     def __init__(self, policy: RecordingPolicy) -> None:
         self._policy = policy
-        self.account = CoverageTracker(policy.covered)
-        self.fold = EventReducer(_tops(policy), self.account)
+        self.coverage = CoverageTracker(policy.covered)
+        self._reducer = EventReducer(_sampler(policy), self.coverage)
+        self.counters: EventCounters = self._reducer.counters
+        self.instruments: Mapping[InstrumentKey, RecordedInstrument] = self._reducer.instruments
 
     @property
-    def tally(self) -> EventCounters:
-        """Return the running counts."""
-        return self.fold.tally
+    def watermark(self) -> int:
+        """Return the time (ns UTC) up to which every event has been applied."""
+        return self._reducer.watermark
 
-    @property
-    def mark(self) -> int:
-        """Return the moment up to which everything is known (ns UTC)."""
-        return self.fold.mark
+    def want(self, want: Mapping[InstrumentKey, int], resume_points: ResumePoints) -> list[Record]:
+        """Make ``want`` (inclusion probability in micros by instrument) the whole set that is recorded.
 
-    def want(self, want: Mapping[InstrumentKey, int]) -> list[Record]:
-        """Make ``want`` (inclusion probability in micros by instrument) the whole set that is recorded."""
+        ``resume_points`` must contain every instrument of ``want`` that ``coverage`` does not track; raises KeyError
+        before anything changes when one is missing, since the time since its last recording would be lost.
+        """
+        resume_from = {key: resume_points[key] for key in self.coverage.untracked(want)}
         out: list[Record] = []
-        lines = self.fold.lines
-        _drop(self.fold, self.account, [key for key in lines if key not in want], out)
+        instruments = self._reducer.instruments
+        self._reducer.drop([key for key in instruments if key not in want], out)
         for key, inclusion in want.items():
-            line = lines.get(key)
-            if line is None:
-                lines[key] = RecordedInstrument(key, inclusion)
-            elif line.inclusion == inclusion:
+            instrument = instruments.get(key)
+            if instrument is None:
+                instruments[key] = RecordedInstrument(key, inclusion)
+            elif instrument.inclusion == inclusion:
                 continue
             else:
-                line.inclusion = inclusion
-            out += self.account.apply(Wanted(key, self.mark, inclusion))
+                instrument.inclusion = inclusion
+            out += self.coverage.want(Wanted(key, self.watermark, inclusion), resume_from.get(key))
         return out
 
-    def release(self, keys: Sequence[InstrumentKey]) -> list[Record]:
-        """Give up the places of instruments whose markets closed."""
+    def drop(self, keys: Iterable[InstrumentKey]) -> list[Record]:
+        """Stop recording those of ``keys`` that are recorded."""
         out: list[Record] = []
-        _drop(self.fold, self.account, [key for key in keys if key in self.fold.lines], out)
+        self._reducer.drop([key for key in keys if key in self.instruments], out)
         return out
 
     def apply(self, events: Sequence[MarketEvent]) -> list[Record]:
         """Fold a batch from the feed."""
         out: list[Record] = []
-        self.fold.apply(events, out)
+        self._reducer.apply(events, out)
         return out
 
     def advance(self, until: int) -> list[Record]:
-        """Let time pass: the caller vouches that no event before ``until`` is still to come."""
+        """Move the watermark to ``until`` (ns UTC); the caller guarantees that no event before it will follow."""
         out: list[Record] = []
-        if until > self.mark:
-            self.fold.pass_time(until, out)
-            self.fold.tops.until(until, out)
+        if until > self.watermark:
+            self._reducer.advance(until, out)
+            self._reducer.sampler.sample_until(until, out)
         return out
 
     def cut(self) -> list[Record]:
-        """Write down the coverage of everything that is recorded, up to the mark."""
-        return list(self.account.cut(self.mark))
+        """Close and reopen every recorded instrument's coverage at the watermark."""
+        return list(self.coverage.cut(self.watermark))
 
-    def interrupt(self, reason: GapReason, since: int | None = None) -> list[Record]:
-        """Declare everything unknown from ``since`` on, by default the mark: what came later is not kept."""
+    def interrupt(self, reason: GapReason, since: int | None = None, *, mute: bool = False) -> list[Record]:
+        """Make everything a gap of ``reason`` from ``since`` (ns UTC, by default the watermark) to its next snapshot.
+
+        With ``mute`` snapshots do not end the gap before ``unmute``.
+        """
         out: list[Record] = []
-        at = self.mark if since is None else since
-        for line in self.fold.lines.values():
-            self.fold.gap(Gap(line.book.key, at, reason, line.epoch), out)
+        at = self.watermark if since is None else since
+        for instrument in self.instruments.values():
+            self._reducer.gap(Gap(instrument.book.key, at, reason, instrument.epoch), out)
+        if mute:
+            self._reducer.muted_reason = reason
         return out
 
+    def unmute(self) -> None:
+        """Trust the books whose snapshots come from now on."""
+        self._reducer.muted_reason = None
+
     def stop(self) -> list[Record]:
-        """End the recording in good order at the mark; nothing may follow."""
+        """Close all coverage at the watermark; nothing may follow."""
         out: list[Record] = []
-        for key in self.fold.lines:
-            out += self.account.shut(key, self.mark)
-        self.fold.lines.clear()
-        self.fold.tally.trusted = 0
+        for key in self._reducer.instruments:
+            out += self.coverage.close(key, self.watermark)
+        self._reducer.instruments.clear()
+        self.counters.trusted = 0
         return out
 
     def step_clock(self, now: int) -> list[Record]:
-        """Go on at ``now`` after the wall clock jumped: time has a gap, but the books are still right.
+        """Go on at ``now`` (ns UTC) after the wall clock jumped: a gap in time, while the books are still right.
 
-        ``now`` is never before the mark (see ``SteadyClock``): a step back leaves the shortest possible
-        gap as its trace.
+        ``now`` is never before the watermark (see ``SteadyClock``): a step back leaves the shortest possible gap.
         """
-        fold, before = self.fold, self.mark
+        reducer, before = self._reducer, self.watermark
         at = max(now, before + 1)
-        fold.tops = _tops(self._policy)
-        fold.hour_end = 0
+        reducer.sampler = _sampler(self._policy)
+        reducer.hour_end = 0
         out: list[Record] = []
-        fold.pass_time(at, out)
-        for line in fold.lines.values():
-            out += self.account.apply(Gap(line.book.key, before, "clock_step", line.epoch))
-            line.beating = line.pending = False
-            line.bids = line.asks = None
-            if line.book.trusted:
-                whole = line.book.as_snapshot(at)
-                out += self.account.apply(whole)
-                line.changed_at = at
-                out.append(whole)
-                fold.tops.opened(line, at)
-        fold.tally.gaps["clock_step"] += len(fold.lines)
+        reducer.advance(at, out)
+        for instrument in reducer.instruments.values():
+            out += self.coverage.apply(Gap(instrument.book.key, before, "clock_step", instrument.epoch))
+            instrument.heartbeat_queued = instrument.pending = False
+            instrument.bids = instrument.asks = None
+            if instrument.book.trusted:
+                snapshot = instrument.book.as_snapshot(at)
+                out += self.coverage.apply(snapshot)
+                instrument.changed_at = at
+                out.append(snapshot)
+                reducer.sampler.book_trusted(instrument, at)
+        self.counters.gaps["clock_step"] += len(reducer.instruments)
         return out
 
-    def lifecycle(self) -> list[MarketChange | MarketResolved]:
+    def take_lifecycle(self) -> list[MarketChange | MarketResolved]:
         """Return the market changes since the last call."""
-        seen, self.fold.lifecycle = self.fold.lifecycle, []
+        seen, self._reducer.lifecycle = self._reducer.lifecycle, []
         return seen
 
 
-def _tops(policy: RecordingPolicy) -> SnapshotSampler:
+def _sampler(policy: RecordingPolicy) -> SnapshotSampler:
     return SnapshotSampler(policy.top_levels, policy.snapshot_interval, policy.heartbeat_interval)
-
-
-def _drop(fold: EventReducer, account: CoverageTracker, keys: Iterable[InstrumentKey], out: list[Record]) -> None:
-    for key in keys:
-        line = fold.lines.pop(key)
-        line.alive = line.pending = False
-        fold.tally.trusted -= line.book.trusted
-        out += account.apply(Unwanted(key, fold.mark, "rotated_out"))

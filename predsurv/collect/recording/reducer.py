@@ -1,11 +1,11 @@
 """Fold a feed's events into books and records, one event at a time.
 
-Kept apart from the recorder that steers it because this is the hot path: thousands of events a
-second pass here, so it awaits nothing, logs nothing and looks each instrument up once.
+This is the hot path, thousands of events a second: nothing here awaits or logs, and each event costs
+one lookup of its instrument.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -28,6 +28,7 @@ from predsurv.core.events import (
     MarketResolved,
     Trade,
     Unknown,
+    Unwanted,
 )
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
@@ -38,11 +39,11 @@ HOUR: Final = 3_600 * 1_000_000_000
 
 
 class EventCounters(Struct):
-    """What happened so far, counted.
+    """Running counts of what the feed sent.
 
-    ``orphans``: deltas without a trusted book of their epoch; ``strays``: events of instruments
-    that are not wanted (any more); ``trusted``: books that are right now; ``up``: since when (ns UTC)
-    each open connection, by epoch.
+    ``orphans``: deltas without a trusted book of their epoch; ``strays``: events of instruments that
+    are not recorded (any more); ``trusted``: books trusted now; ``connected_since``: ns UTC of each
+    open connection, by epoch.
     """
 
     events: int = 0
@@ -56,167 +57,184 @@ class EventCounters(Struct):
     connections: int = 0
     trusted: int = 0
     gaps: Counter[GapReason] = field(default_factory=Counter)
-    up: dict[int, int] = field(default_factory=dict)
+    connected_since: dict[int, int] = field(default_factory=dict)
 
 
 class EventReducer:
-    """Books of the instruments in ``lines`` and what is to be recorded of them.
+    """The books of ``instruments`` and the records that events make of them.
 
-    While it is ``deaf``, for the reason given, no book becomes known: what is said of it is not kept.
+    ``watermark``: the latest time (ns UTC) up to which all events have been applied. While
+    ``muted_reason`` is set no book becomes trusted: snapshots count as gaps of that reason.
     """
 
-    def __init__(self, tops: SnapshotSampler, account: CoverageTracker) -> None:
-        self.lines: dict[InstrumentKey, RecordedInstrument] = {}
-        self.tally = EventCounters()
-        self.deaf: GapReason | None = None
-        self.mark = 0
+    def __init__(self, sampler: SnapshotSampler, coverage: CoverageTracker) -> None:
+        self.instruments: dict[InstrumentKey, RecordedInstrument] = {}
+        self.counters = EventCounters()
+        self.muted_reason: GapReason | None = None
+        self.watermark = 0
         self.hour_end = 0
-        self.tops = tops
+        self.sampler = sampler
         self.lifecycle: list[MarketChange | MarketResolved] = []
-        self._account = account
-        self._others: Mapping[type, Callable[[Any, list[Record]], None]] = {
+        self._coverage = coverage
+        self._handlers: Mapping[type, Callable[[Any, list[Record]], None]] = {
             BookSnapshot: self.snapshot,
             Gap: self.gap,
             Trade: self._trade,
-            MarketChange: self._life,
-            MarketResolved: self._life,
+            MarketChange: self._lifecycle,
+            MarketResolved: self._lifecycle,
         }
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
         """Fold a batch and append its records to ``out``."""
         native = compiled.native
         if native is None:
-            self._patiently(events, out)
+            self._apply_each(events, out)
         else:
-            self._quickly(native.fold_changes, events if isinstance(events, list) else list(events), out)
-        self.tally.events += len(events)
-        self.tops.until(self.mark, out)
+            self._apply_compiled(native.fold_changes, events if isinstance(events, list) else list(events), out)
+        self.counters.events += len(events)
+        self.sampler.sample_until(self.watermark, out)
 
-    def _patiently(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
-        mark, hour_end = self.mark, self.hour_end
-        others, delta = self._others, self._delta
+    def _apply_each(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
+        watermark, hour_end = self.watermark, self.hour_end
+        handlers, delta = self._handlers, self._delta
         for event in events:
             ts = event.ts_recv
-            if ts > mark:
-                mark = ts
+            if ts > watermark:
+                watermark = ts
                 if ts >= hour_end:
-                    self.pass_time(ts, out)
+                    self.advance(ts, out)
                     hour_end = self.hour_end
             if type(event) is BookDelta:
                 delta(event, ts, out)
                 continue
-            handler = others.get(type(event))
+            handler = handlers.get(type(event))
             if handler is None:
-                count(self.tally, event)
+                count_event(self.counters, event)
             else:
                 handler(event, out)
-        self.mark = mark
+        self.watermark = watermark
 
-    def _quickly(self, fold: FoldChanges, events: list[MarketEvent], out: list[Record]) -> None:
-        """Do the same with the compiled twin, which leaves to the patient what is no plain change of a known book."""
-        at, tops = 0, self.tops
+    def _apply_compiled(self, fold_changes: FoldChanges, events: list[MarketEvent], out: list[Record]) -> None:
+        """Do the same with the compiled function, which stops at each event that is no delta of a trusted book."""
+        at, sampler = 0, self.sampler
         while True:
-            at, self.mark = fold(
-                events, at, self.mark, self.hour_end, self.lines, out, tops.due, tops.order, tops.interval
+            at, self.watermark = fold_changes(
+                events,
+                at,
+                self.watermark,
+                self.hour_end,
+                self.instruments,
+                out,
+                sampler.due,
+                sampler.sequence,
+                sampler.interval,
             )
             if at == len(events):
                 break
-            self._patiently(events[at : at + 1], out)
+            self._apply_each(events[at : at + 1], out)
             at += 1
 
-    def pass_time(self, ts: int, out: list[Record]) -> None:
-        """Move the mark; a new hour begins with the whole book of every live instrument."""
-        self.mark = ts
+    def advance(self, ts: int, out: list[Record]) -> None:
+        """Move the watermark to ``ts`` (ns UTC); a new hour begins with a snapshot of every trusted book."""
+        self.watermark = ts
         if ts < self.hour_end:
             return
         start = ts - ts % HOUR
         if self.hour_end:
-            out += (line.book.as_snapshot(start) for line in self.lines.values() if line.book.trusted)
+            out += (each.book.as_snapshot(start) for each in self.instruments.values() if each.book.trusted)
         self.hour_end = start + HOUR
 
     def snapshot(self, event: BookSnapshot, out: list[Record]) -> None:
-        """Take a whole book: it is trusted from here on."""
-        line = self.lines.get(event.key)
-        if line is None:
-            self.tally.strays += 1
+        """Replace a book, which is trusted from here on."""
+        instrument = self.instruments.get(event.key)
+        if instrument is None:
+            self.counters.strays += 1
             return
-        if self.deaf is not None:
-            self.gap(Gap(event.key, event.ts_recv, self.deaf, event.epoch), out)
+        if self.muted_reason is not None:
+            self.gap(Gap(event.key, event.ts_recv, self.muted_reason, event.epoch), out)
             return
-        fresh = not line.book.trusted
-        if line.pending and line.due < event.ts_recv and line.changed_at < event.ts_recv:
-            self.tops.show(line, out)
-        line.book.apply(event)
-        line.changed_at, line.epoch = event.ts_recv, event.epoch
-        out += self._account.apply(event)
+        fresh = not instrument.book.trusted
+        if instrument.pending and instrument.due < event.ts_recv and instrument.changed_at < event.ts_recv:
+            self.sampler.sample(instrument, out)
+        instrument.book.apply(event)
+        instrument.changed_at, instrument.epoch = event.ts_recv, event.epoch
+        out += self._coverage.apply(event)
         out.append(event)
         if fresh:
-            self.tally.trusted += 1
-            self.tops.opened(line, event.ts_recv)
-        elif not line.pending:
-            self.tops.changed(line, event.ts_recv)
+            self.counters.trusted += 1
+            self.sampler.book_trusted(instrument, event.ts_recv)
+        elif not instrument.pending:
+            self.sampler.book_changed(instrument, event.ts_recv)
 
     def gap(self, event: Gap, out: list[Record]) -> None:
-        """Lose a book: nothing is known of it from then, which may be past, until its next snapshot."""
-        line = self.lines.get(event.key)
-        if line is None:
+        """Stop trusting a book from the time of ``event`` on, which may be in the past, until its next snapshot."""
+        instrument = self.instruments.get(event.key)
+        if instrument is None:
             return
         since = event.ts_recv
-        self.tally.gaps[event.reason] += 1
-        if line.book.trusted:
-            self.tally.trusted -= 1
-            if line.pending and line.due < since and line.changed_at < since:
-                self.tops.show(line, out)
-            out.append(self.tops.lost(line, max(since, line.shown_at + 1)))
-        line.book.apply(event)
-        out += self._account.apply(event)
+        self.counters.gaps[event.reason] += 1
+        if instrument.book.trusted:
+            self.counters.trusted -= 1
+            if instrument.pending and instrument.due < since and instrument.changed_at < since:
+                self.sampler.sample(instrument, out)
+            out.append(self.sampler.book_lost(instrument, max(since, instrument.shown_at + 1)))
+        instrument.book.apply(event)
+        out += self._coverage.apply(event)
         hour = self.hour_end - HOUR
         if since < hour:
-            # Meanwhile the hour began with this book, and a reader would believe it again from there.
-            out += self._account.split(event.key, hour + 1)
+            # The hour began with a snapshot of this book meanwhile: a reader would trust it again from there.
+            out += self._coverage.split(event.key, hour + 1)
+
+    def drop(self, keys: Iterable[InstrumentKey], out: list[Record]) -> None:
+        """Stop recording ``keys`` at the watermark."""
+        for key in keys:
+            instrument = self.instruments.pop(key)
+            instrument.recorded = instrument.pending = False
+            self.counters.trusted -= instrument.book.trusted
+            out += self._coverage.apply(Unwanted(key, self.watermark, "rotated_out"))
 
     def _delta(self, event: BookDelta, ts: int, out: list[Record]) -> None:
-        line = self.lines.get(event.key)
-        if line is None:
-            self.tally.strays += 1
+        instrument = self.instruments.get(event.key)
+        if instrument is None:
+            self.counters.strays += 1
             return
-        if line.pending and line.due < ts and line.changed_at < ts:
-            self.tops.show(line, out)
-        if event.epoch != line.epoch or not line.book.change(event):
-            self.tally.orphans += 1
+        if instrument.pending and instrument.due < ts and instrument.changed_at < ts:
+            self.sampler.sample(instrument, out)
+        if event.epoch != instrument.epoch or not instrument.book.change(event):
+            self.counters.orphans += 1
             return
-        line.changed_at = ts
+        instrument.changed_at = ts
         out.append(event)
-        if not line.pending:
-            self.tops.changed(line, ts)
+        if not instrument.pending:
+            self.sampler.book_changed(instrument, ts)
 
     def _trade(self, event: Trade, out: list[Record]) -> None:
-        if event.key in self.lines:
+        if event.key in self.instruments:
             out.append(event)
         else:
-            self.tally.strays += 1
+            self.counters.strays += 1
 
-    def _life(self, event: MarketChange | MarketResolved, out: list[Record]) -> None:
+    def _lifecycle(self, event: MarketChange | MarketResolved, out: list[Record]) -> None:
         out.append(event)
         self.lifecycle.append(event)
 
 
-def count(tally: EventCounters, event: MarketEvent) -> None:
-    """Count an event that leaves no record; a venue's own quotes are not even counted."""
+def count_event(counters: EventCounters, event: MarketEvent) -> None:
+    """Count an event that makes no record; a venue's own quotes are not counted."""
     match event:
         case Connected():
-            tally.connects += 1
-            tally.connections = event.connections
-            tally.up[event.epoch] = event.ts_recv
+            counters.connects += 1
+            counters.connections = event.connections
+            counters.connected_since[event.epoch] = event.ts_recv
         case Disconnected():
-            tally.disconnects += 1
-            tally.connections = event.connections
-            tally.up.pop(event.epoch, None)
+            counters.disconnects += 1
+            counters.connections = event.connections
+            counters.connected_since.pop(event.epoch, None)
         case Unknown():
-            tally.unknown += 1
+            counters.unknown += 1
         case Malformed():
-            tally.malformed += 1
+            counters.malformed += 1
         case Dropped():
-            tally.dropped += event.count
+            counters.dropped += event.count
         case _:
             pass

@@ -1,10 +1,8 @@
-"""Decide when an instrument's best levels are written down.
-
-Kept apart from the recorder because the rule has two clocks (not too often, not too rarely) and
-must cost nothing for books that do not move: due times wait in a heap, nobody scans all books.
+"""When a snapshot row of an instrument's best levels is written.
 
 A row's time is exact: it shows the book after every event up to and including its ``ts_recv``, so
-folding the recorded deltas up to there gives the same levels.
+applying the recorded deltas up to there gives the same levels. Due times are kept in a heap, so a book
+that does not change costs nothing.
 """
 
 from heapq import heappop, heappush
@@ -16,86 +14,88 @@ from predsurv.core.records import BookTop, Record
 
 
 class SnapshotSampler:
-    """The rule: a row when the best ``levels`` changed, one per ``interval`` at most and per ``heartbeat`` at least.
+    """Samples the best ``levels`` when they change, at most every ``interval``, at least every ``heartbeat`` (ns).
 
-    ``due`` is a heap of (time, number in ``order``, line).
+    ``due`` is a heap of (time, number from ``sequence``, instrument).
     """
 
     def __init__(self, levels: int, interval: int, heartbeat: int) -> None:
         self._levels = levels
         self.interval = interval
         self._heartbeat = heartbeat
-        self.order = count()
+        self.sequence = count()
         self.due: list[tuple[int, int, RecordedInstrument]] = []
-        self._beats: list[tuple[int, int, RecordedInstrument]] = []
+        self._heartbeats: list[tuple[int, int, RecordedInstrument]] = []
 
-    def opened(self, line: RecordedInstrument, ts: int) -> None:
-        """Note that a book became trusted at ``ts``: it is due at once, whatever it holds."""
-        line.pending = True
-        line.due = ts
-        heappush(self.due, (ts, next(self.order), line))
-        if not line.beating:
-            line.beating = True
-            heappush(self._beats, (ts + self._heartbeat, next(self.order), line))
+    def book_trusted(self, instrument: RecordedInstrument, ts: int) -> None:
+        """Make a row due at ``ts``, when the book became trusted, whatever it holds."""
+        instrument.pending = True
+        instrument.due = ts
+        heappush(self.due, (ts, next(self.sequence), instrument))
+        if not instrument.heartbeat_queued:
+            instrument.heartbeat_queued = True
+            heappush(self._heartbeats, (ts + self._heartbeat, next(self.sequence), instrument))
 
-    def lost(self, line: RecordedInstrument, ts: int) -> BookTop:
-        """Return the row that says a book is no longer known: no levels, not trusted."""
-        line.bids = line.asks = None
-        line.pending = False
-        line.shown_at = ts
-        return BookTop(line.book.key, ts, None, b"", b"", trusted=False)
+    def book_lost(self, instrument: RecordedInstrument, ts: int) -> BookTop:
+        """Return the row that says the book is unknown from ``ts`` on: no levels, not trusted."""
+        instrument.bids = instrument.asks = None
+        instrument.pending = False
+        instrument.shown_at = ts
+        return BookTop(instrument.book.key, ts, None, b"", b"", trusted=False)
 
-    def changed(self, line: RecordedInstrument, ts: int) -> None:
-        """Note that the book changed at ``ts``; call it when ``line.pending`` is not set yet."""
-        line.pending = True
-        due = line.shown_at + self.interval
+    def book_changed(self, instrument: RecordedInstrument, ts: int) -> None:
+        """Make a row due after a change at ``ts``; call it only while ``pending`` is not set."""
+        instrument.pending = True
+        due = instrument.shown_at + self.interval
         if due < ts:
             due = ts
-        line.due = due
-        heappush(self.due, (due, next(self.order), line))
+        instrument.due = due
+        heappush(self.due, (due, next(self.sequence), instrument))
 
-    def show(self, line: RecordedInstrument, out: list[Record]) -> None:
-        """Append the row of a pending book as of its due time, none when its best levels are the same."""
-        line.pending = False
-        ts = line.due if line.due > line.changed_at else line.changed_at
-        book, levels = line.book, self._levels
+    def sample(self, instrument: RecordedInstrument, out: list[Record]) -> None:
+        """Append the row of a pending book as of its due time, none when its best levels are unchanged."""
+        instrument.pending = False
+        ts = instrument.due if instrument.due > instrument.changed_at else instrument.changed_at
+        book, levels = instrument.book, self._levels
         bids, asks = book.bids.packed(levels), book.asks.packed(levels)
         # An unchanged ladder returns the same object: most comparisons end at the identity.
-        same = (bids is line.bids or bids == line.bids) and (asks is line.asks or asks == line.asks)
-        if same and ts < line.shown_at + self._heartbeat:
+        same = (bids is instrument.bids or bids == instrument.bids) and (
+            asks is instrument.asks or asks == instrument.asks
+        )
+        if same and ts < instrument.shown_at + self._heartbeat:
             return
-        line.bids, line.asks, line.shown_at = bids, asks, ts
+        instrument.bids, instrument.asks, instrument.shown_at = bids, asks, ts
         out.append(BookTop(book.key, ts, book.ts_venue, bids, asks, True))  # noqa: FBT003 - the hot path
 
-    def until(self, mark: int, out: list[Record]) -> None:
-        """Append the rows due before ``mark``; no event before ``mark`` may follow."""
+    def sample_until(self, watermark: int, out: list[Record]) -> None:
+        """Append the rows due before ``watermark`` (ns UTC); no event before it may follow."""
         if compiled.native is None:
-            self._until_patiently(mark, out)
+            self._sample_due(watermark, out)
         else:
-            compiled.native.show_due(self.due, mark, self.order, self._levels, self._heartbeat, out)
-        beats = self._beats
-        while beats and beats[0][0] < mark:
-            self._beat(heappop(beats)[2], mark, out)
+            compiled.native.show_due(self.due, watermark, self.sequence, self._levels, self._heartbeat, out)
+        heartbeats = self._heartbeats
+        while heartbeats and heartbeats[0][0] < watermark:
+            self._sample_heartbeat(heappop(heartbeats)[2], watermark, out)
 
-    def _until_patiently(self, mark: int, out: list[Record]) -> None:
+    def _sample_due(self, watermark: int, out: list[Record]) -> None:
         queue = self.due
-        while queue and queue[0][0] < mark:
-            entered, _, line = heappop(queue)
-            if not line.pending or entered < line.due:  # shown already; it may be due again later
+        while queue and queue[0][0] < watermark:
+            entered, _, instrument = heappop(queue)
+            if not instrument.pending or entered < instrument.due:  # sampled since; it may have another entry
                 continue
-            if line.changed_at >= mark:  # more may come at this very instant
-                heappush(queue, (line.changed_at, next(self.order), line))
+            if instrument.changed_at >= watermark:  # more may arrive with this very timestamp
+                heappush(queue, (instrument.changed_at, next(self.sequence), instrument))
             else:
-                self.show(line, out)
+                self.sample(instrument, out)
 
-    def _beat(self, line: RecordedInstrument, mark: int, out: list[Record]) -> None:
-        line.beating = line.alive and line.book.trusted
-        if not line.beating:
+    def _sample_heartbeat(self, instrument: RecordedInstrument, watermark: int, out: list[Record]) -> None:
+        instrument.heartbeat_queued = instrument.recorded and instrument.book.trusted
+        if not instrument.heartbeat_queued:
             return
-        ready = max(line.shown_at + self._heartbeat, line.changed_at)
-        if ready < mark:
-            line.pending, line.due = False, ready
-            line.bids = None  # whatever it holds: it is time
-            self.show(line, out)
-            ready = line.shown_at + self._heartbeat
-        heappush(self._beats, (max(ready, mark), next(self.order), line))
+        ready = max(instrument.shown_at + self._heartbeat, instrument.changed_at)
+        if ready < watermark:
+            instrument.pending, instrument.due = False, ready
+            instrument.bids = None  # so that the row is written even when nothing changed
+            self.sample(instrument, out)
+            ready = instrument.shown_at + self._heartbeat
+        heappush(self._heartbeats, (max(ready, watermark), next(self.sequence), instrument))

@@ -1,8 +1,8 @@
-"""Where the account of every instrument that is not recorded now ended, on disk.
+"""On disk: where the coverage of every instrument that is not recorded now ended.
 
-Kept apart from the notes in the log, which are written again and again and must stay small: this
-grows with the universe, is asked only when an instrument has its next turn, and remembers closed
-markets and earlier runs for ever. Thus coverage has no hole however long somebody was away.
+The checkpoint is rewritten all the time and must stay small. This index grows with the universe, is read
+only when an instrument is recorded again, and keeps closed markets and earlier runs for ever, so coverage
+has no hole however long an instrument was not recorded.
 """
 
 import logging
@@ -14,12 +14,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from predsurv.collect.recording.coverage import CoverageEnd
 from predsurv.core.errors import TransientError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store.files import PRIVATE_DIR, make_dirs
-
-Ends = list[tuple[InstrumentKey, int]]
-"""(instrument, ns UTC up to which its time is accounted for)."""
 
 _LOG: Final = logging.getLogger(__name__)
 _SCHEMA: Final = """
@@ -28,16 +26,16 @@ CREATE TABLE IF NOT EXISTS ends (
     PRIMARY KEY (venue, instrument_id, market_id)
 ) WITHOUT ROWID
 """
-# One question in one form: the driver keeps every statement that it prepared, and one for many
-# instruments would be another for each number of them.
-_ASK: Final = "SELECT ended FROM ends WHERE venue = ? AND instrument_id = ? AND market_id = ?"
+# One statement for one instrument: the driver caches every statement that it prepared, and a statement
+# for many instruments would be another for each number of them.
+_LOOKUP: Final = "SELECT ended FROM ends WHERE venue = ? AND instrument_id = ? AND market_id = ?"
 
 
 class CoverageIndex:
     """One collector's ``state/{collector}.ledger.db``; safe from any thread, one call at a time."""
 
     def __init__(self, state_dir: Path, collector: str) -> None:
-        """Open it, the lock held; a damaged one is put aside. Raises TransientError when the disk refuses."""
+        """Open it, the lock held; a damaged file is renamed and replaced. Raises TransientError on a disk error."""
         make_dirs(state_dir, PRIVATE_DIR)
         self._path = state_dir / f"{collector}.ledger.db"
         self._lock = Lock()
@@ -47,13 +45,13 @@ class CoverageIndex:
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
-                _put_aside(self._path, error)
+                _rename_damaged(self._path, error)
                 self._db = _open(self._path)
         except (sqlite3.Error, OSError) as error:
             raise TransientError(f"cannot open {self._path} ({error}): check the disk and start again") from error
 
-    def leave(self, ends: Iterable[tuple[InstrumentKey, int]]) -> None:
-        """Remember ``ends``, durably when this returns; raises TransientError, and then none of them."""
+    def store(self, ends: Iterable[CoverageEnd]) -> None:
+        """Store ``ends``, durably when this returns; raises TransientError, and then stores none of them."""
         rows = [(key.venue, _text(key.instrument_id), _text(key.market_id), ended) for key, ended in ends]
         try:
             with self._lock, self._db:
@@ -61,18 +59,20 @@ class CoverageIndex:
         except sqlite3.Error as error:
             raise TransientError(f"cannot write {self._path} ({error}): free disk space") from error
 
-    def ends(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int]:
-        """Return where the accounts of ``keys`` ended, without those that never had one; raises TransientError."""
-        found: dict[InstrumentKey, int] = {}
+    def lookup(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int | None]:
+        """Return where the coverage of each of ``keys`` ended (ns UTC), None when it never had any.
+
+        Raises TransientError.
+        """
+        found: dict[InstrumentKey, int | None] = {}
         with self._reading() as db:
             for key in keys:
-                row = db.execute(_ASK, (key.venue, _text(key.instrument_id), _text(key.market_id))).fetchone()
-                if row:
-                    (found[key],) = row
+                row = db.execute(_LOOKUP, (key.venue, _text(key.instrument_id), _text(key.market_id))).fetchone()
+                found[key] = row[0] if row else None
         return found
 
-    def every(self, venue: VenueName) -> dict[InstrumentKey, int]:
-        """Return where all accounts of ``venue`` ended; raises TransientError."""
+    def all_of(self, venue: VenueName) -> dict[InstrumentKey, int]:
+        """Return where the coverage of every instrument of ``venue`` ended (ns UTC); raises TransientError."""
         query = "SELECT market_id, instrument_id, ended FROM ends WHERE venue = ?"
         with self._reading() as db:
             rows = db.execute(query, (venue,)).fetchall()
@@ -87,7 +87,7 @@ class CoverageIndex:
             raise TransientError(f"cannot read {self._path} ({error}): check the disk") from error
 
     def close(self) -> None:
-        """Let go of the file; safe to call twice."""
+        """Close the file; safe to call twice."""
         with self._lock:
             self._db.close()
 
@@ -97,7 +97,7 @@ def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")  # what is in here is forgotten elsewhere
+        db.execute("PRAGMA synchronous=FULL")  # what is stored here is dropped from the checkpoint
         db.execute(_SCHEMA)
         with closing(db.execute("PRAGMA quick_check(1)")) as answer:
             (verdict,) = answer.fetchone()
@@ -109,7 +109,7 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _put_aside(path: Path, error: Exception) -> None:
+def _rename_damaged(path: Path, error: Exception) -> None:
     _LOG.warning("%s is damaged (%s); kept as %s.damaged, some rotated-out time stays unexplained", path, error, path)
     path.replace(path.with_name(path.name + ".damaged"))
     for suffix in ("-wal", "-shm"):
@@ -117,5 +117,5 @@ def _put_aside(path: Path, error: Exception) -> None:
 
 
 def _text(name: str) -> str:
-    """Spell a name so that SQLite takes it: a lone surrogate has no UTF-8."""
+    """Return ``name`` in a form that SQLite accepts: a lone surrogate has no UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -20,7 +20,7 @@ VITALS = CollectorStatus(
             trusted=6,
             events=0,
             connects=1,
-            links=(),
+            connections=(),
             gaps={},
             last_data=START,
             all_seen=90 * S,
@@ -35,8 +35,8 @@ VITALS = CollectorStatus(
 
 def test_seals_add_up() -> None:
     meter = CollectMetrics()
-    meter.sealed(SEAL)
-    meter.sealed(SEAL)
+    meter.count_sealed(SEAL)
+    meter.count_sealed(SEAL)
     assert (meter.seals, meter.rows["deltas"], meter.bytes["coverage"]) == (2, 10, 60)
     assert meter.damaged == ["c0-000000000001.db: batch 3"] * 2
 
@@ -44,11 +44,11 @@ def test_seals_add_up() -> None:
 def test_every_fact_reaches_the_metrics() -> None:
     monitor = Monitor([VENUE])
     meter = CollectMetrics(monitor.metrics, monitor.recording)
-    meter.batch(VENUE, [book(A, START), gap(A, START)])
-    meter.gaps(VENUE, "crash", 3)
-    meter.gaps(VENUE, "disk_full", 0)
-    meter.levels(VITALS, 11)
-    meter.sealed(SEAL)
+    meter.observe_batch(VENUE, [book(A, START), gap(A, START)])
+    meter.count_gaps(VENUE, "crash", 3)
+    meter.count_gaps(VENUE, "disk_full", 0)
+    meter.set_status(VITALS, 11)
+    meter.count_sealed(SEAL)
 
     def value(name: str, **labels: str) -> float | None:
         return monitor.registry.get_sample_value(name, labels)
@@ -73,8 +73,8 @@ def test_every_fact_reaches_the_metrics() -> None:
 
 def test_nobody_has_to_listen() -> None:
     meter = CollectMetrics()
-    meter.batch(VENUE, [book(A, START)])
-    meter.gaps(VENUE, "crash", 3)
-    meter.levels(VITALS, 11)
-    meter.sealed(SEAL)
+    meter.observe_batch(VENUE, [book(A, START)])
+    meter.count_gaps(VENUE, "crash", 3)
+    meter.set_status(VITALS, 11)
+    meter.count_sealed(SEAL)
     assert meter.seals == 1

@@ -1,12 +1,11 @@
 """The live figures are what a person would compute by hand."""
 
-from predsurv.collect.latency import LatencyHistogram
 from predsurv.collect.rates import CounterReading, RateMeter
-from predsurv.collect.status import CollectorStatus, ConnectionStatus, VenueStatus
+from predsurv.collect.status import CollectorStatus, ConnectionStatus, LatencyHistogram, VenueStatus
 from tests.kit.recorder_samples import START, VENUE, S
 
 
-def reading(at: int, events: int, size: int = 0, lags: LatencyHistogram | None = None) -> CounterReading:
+def reading(at: int, events: int, size: int = 0, latency: LatencyHistogram | None = None) -> CounterReading:
     venue = VenueStatus(
         venue=VENUE,
         state="recording",
@@ -14,29 +13,32 @@ def reading(at: int, events: int, size: int = 0, lags: LatencyHistogram | None =
         trusted=8,
         events=events,
         connects=3,
-        links=(ConnectionStatus(1, START, 9, 8, START),),
+        connections=(ConnectionStatus(1, START, 9, 8, START),),
         gaps={"stall": 1, "disconnect": 5},
         last_data=START,
         next_rotation=7 * S,
         all_seen=70 * S,
     )
     return CounterReading(
-        vitals=CollectorStatus(at=at, now=START, venues=(venue,)), rows=7, bytes=size, lags=lags or LatencyHistogram()
+        status=CollectorStatus(at=at, now=START, venues=(venue,)),
+        rows=7,
+        bytes=size,
+        latency=latency or LatencyHistogram(),
     )
 
 
 def test_rates_are_per_second_since_the_last_look_and_growth_since_the_first() -> None:
     panel = RateMeter(reading(0, 100, 1_000))
-    facts = panel.look(reading(2 * S, 1_100, 5_000))
+    facts = panel.update(reading(2 * S, 1_100, 5_000))
     assert (facts.events_per_s, facts.bytes_per_s, facts.running) == (500, 2_000, 2 * S)
-    facts = panel.look(reading(4 * S, 1_100, 5_000))
+    facts = panel.update(reading(4 * S, 1_100, 5_000))
     assert (facts.events_per_s, facts.bytes_per_s, facts.running) == (0, 1_000, 4 * S)
 
 
 def test_venues_add_up() -> None:
     both = reading(S, 10)
-    both = CounterReading(vitals=CollectorStatus(at=S, now=START, venues=both.vitals.venues * 2), rows=7)
-    facts = RateMeter(both).look(both)
+    both = CounterReading(status=CollectorStatus(at=S, now=START, venues=both.status.venues * 2), rows=7)
+    facts = RateMeter(both).update(both)
     assert (facts.wanted, facts.trusted, facts.connections, both.events) == (18, 16, 2, 20)
     assert list(facts.gaps.items()) == [("disconnect", 10), ("stall", 2)]
     assert (facts.next_rotation, facts.all_seen, facts.rows) == (7 * S, 70 * S, 7)
@@ -45,15 +47,15 @@ def test_venues_add_up() -> None:
 def test_delays_are_shown_when_there_are_any() -> None:
     lags = LatencyHistogram()
     panel = RateMeter(reading(0, 0))
-    assert panel.look(reading(S, 0, lags=lags)).lag_p50 is None
+    assert panel.update(reading(S, 0, latency=lags)).lag_p50 is None
     for _ in range(100):
         lags.add(3_000_000)
-    facts = panel.look(reading(2 * S, 0, lags=lags))
+    facts = panel.update(reading(2 * S, 0, latency=lags))
     assert facts.lag_p50 is not None
     assert 2_000_000 <= facts.lag_p50 <= facts.lag_p99 <= 3_000_000  # type: ignore[operator]
 
 
 def test_nothing_is_shown_as_nothing() -> None:
-    empty = CounterReading(vitals=CollectorStatus(at=0, now=START))
-    facts = RateMeter(empty).look(empty)
+    empty = CounterReading(status=CollectorStatus(at=0, now=START))
+    facts = RateMeter(empty).update(empty)
     assert (facts.wanted, facts.next_rotation, facts.all_seen, facts.gaps) == (0, None, None, {})

@@ -8,8 +8,8 @@ from predsurv.collect.status import (
     ConnectionStatus,
     State,
     VenueStatus,
+    connections_of,
     health_of,
-    links_of,
     state_of,
     total_gaps,
 )
@@ -22,12 +22,14 @@ def test_every_connection_says_what_it_carries_the_silent_one_first() -> None:
     recorder.apply([Connected(VENUE, START, 1, 1), Connected(VENUE, START + S, 2, 2)])
     recorder.apply([book(A, START + S), book(B, START + 2 * S, epoch=2), book(C, START + 2 * S, epoch=2)])
     recorder.apply([delta(B, START + 5 * S, 41, 1, epoch=2), gap(C, START + 6 * S, epoch=2)])
-    assert links_of(recorder.fold) == (
+    assert connections_of(recorder.counters.connected_since, recorder.instruments.values()) == (
         ConnectionStatus(1, START, 1, 1, START + S),
         ConnectionStatus(2, START + S, 2, 1, START + 5 * S),
     )
     recorder.apply([Disconnected(VENUE, START + 7 * S, 1, 1, "reset")])
-    assert [link.epoch for link in links_of(recorder.fold)] == [2]
+    assert [
+        link.epoch for link in connections_of(recorder.counters.connected_since, recorder.instruments.values())
+    ] == [2]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_the_state_follows_what_is_known(before: State, wanted: int, trusted: in
     assert state_of(before, wanted, trusted, age) == expected
 
 
-def vitals(*states: State, paused: str | None = None) -> CollectorStatus:
+def status(*states: State, paused: str | None = None) -> CollectorStatus:
     venues = tuple(
         VenueStatus(
             venue=VENUE.__class__(f"v{number}"),
@@ -56,7 +58,7 @@ def vitals(*states: State, paused: str | None = None) -> CollectorStatus:
             trusted=0,
             events=0,
             connects=0,
-            links=(),
+            connections=(),
             gaps={"stall": number + 1},
             last_data=START,
         )
@@ -68,14 +70,14 @@ def vitals(*states: State, paused: str | None = None) -> CollectorStatus:
 @pytest.mark.parametrize(
     ("given", "ok"),
     [
-        (vitals(), True),
-        (vitals("idle"), True),
-        (vitals("recording"), True),
-        (vitals("degraded"), True),
-        (vitals("blind", "recording"), True),
-        (vitals("blind", "idle"), False),
-        (vitals("starting"), False),
-        (vitals("recording", paused="disk full"), False),
+        (status(), True),
+        (status("idle"), True),
+        (status("recording"), True),
+        (status("degraded"), True),
+        (status("blind", "recording"), True),
+        (status("blind", "idle"), False),
+        (status("starting"), False),
+        (status("recording", paused="disk full"), False),
     ],
 )
 def test_it_is_healthy_while_it_writes_and_sees(given: CollectorStatus, ok: bool) -> None:
@@ -84,10 +86,10 @@ def test_it_is_healthy_while_it_writes_and_sees(given: CollectorStatus, ok: bool
 
 
 def test_health_says_how_old_the_data_is() -> None:
-    venues = health_of(vitals("recording"))["venues"]
+    venues = health_of(status("recording"))["venues"]
     assert venues["v0"]["last_data_age_s"] == 2.0  # type: ignore[index]
     assert venues["v0"]["gaps"] == {"stall": 1}  # type: ignore[index]
 
 
 def test_gaps_of_all_venues_add_up_most_first() -> None:
-    assert total_gaps(vitals("blind", "blind").venues) == {"stall": 3}
+    assert total_gaps(status("blind", "blind").venues) == {"stall": 3}

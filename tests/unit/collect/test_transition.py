@@ -1,9 +1,9 @@
-"""Nobody leaves before somebody else is there, within the spare places, and it always ends at the plan."""
+"""A transition makes before it breaks, within the spare places, and always ends at its target."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.transition import BOOKS_PATIENCE, SubscriptionTransition
+from predsurv.collect.transition import BOOKS_WAIT_MAX, SubscriptionTransition
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.num import MICROS
 from tests.kit.recorder_samples import START, VENUE, S, book, recording
@@ -17,54 +17,71 @@ def want(*numbers: int, chance: int = MICROS) -> dict[InstrumentKey, int]:
     return {key(number): chance for number in numbers}
 
 
-def test_the_first_set_comes_at_once() -> None:
-    handover = SubscriptionTransition(want(*range(20)), 20)
-    step = handover.step(recording().fold.lines, 0)
+def test_the_first_set_is_recorded_at_once() -> None:
+    transition = SubscriptionTransition(want(*range(20)), 20)
+    step = transition.next_set(recording().instruments, 0)
     assert step == want(*range(20))
 
 
 def test_the_old_ones_stay_until_the_new_books_are_there() -> None:
     recorder = recording(key(0), key(1))
-    handover = SubscriptionTransition(want(1, 2), 2)
-    step = handover.step(recorder.fold.lines, 0)
+    transition = SubscriptionTransition(want(1, 2), 2)
+    step = transition.next_set(recorder.instruments, 0)
     assert step == want(0, 1, 2)
-    recorder.want(step)
-    assert handover.step(recorder.fold.lines, S) is None
+    transition.request(step.keys() - recorder.instruments.keys(), 0)
+    recorder.want(step, dict.fromkeys(step))
+    assert transition.next_set(recorder.instruments, S) is None
     recorder.apply([book(key(2), START + S)])
-    assert handover.step(recorder.fold.lines, S) == want(1, 2)
+    assert transition.next_set(recorder.instruments, S) == want(1, 2)
 
 
 def test_a_book_that_never_comes_is_not_waited_for_for_ever() -> None:
     recorder = recording(key(0))
-    handover = SubscriptionTransition(want(1), 1)
-    step = handover.step(recorder.fold.lines, 0)
+    transition = SubscriptionTransition(want(1), 1)
+    step = transition.next_set(recorder.instruments, 0)
     assert step is not None
-    recorder.want(step)
-    assert handover.step(recorder.fold.lines, BOOKS_PATIENCE - 1) is None
-    assert handover.step(recorder.fold.lines, BOOKS_PATIENCE) == want(1)
+    transition.request(step.keys() - recorder.instruments.keys(), 0)
+    recorder.want(step, dict.fromkeys(step))
+    assert transition.next_set(recorder.instruments, BOOKS_WAIT_MAX - 1) is None
+    assert transition.next_set(recorder.instruments, BOOKS_WAIT_MAX) == want(1)
 
 
-def test_a_market_that_closes_on_the_way_is_left_out() -> None:
-    handover = SubscriptionTransition(want(1, 2), 2)
-    handover.forget(key(1))
-    handover.forget(key(9))
-    assert handover.step(recording().fold.lines, 0) == want(2)
+def test_asking_for_the_next_set_changes_nothing() -> None:
+    recorder = recording(*map(key, range(20)))
+    recorder.apply([book(key(n), START) for n in range(20)])
+    transition = SubscriptionTransition(want(*range(20, 40)), 20)
+    first = transition.next_set(recorder.instruments, 0)
+    assert first is not None
+    transition.request(first.keys() - recorder.instruments.keys(), 0)
+    recorder.want(first, dict.fromkeys(first))
+    assert transition.next_set(recorder.instruments, BOOKS_WAIT_MAX - 1) is None
+    late = transition.next_set(recorder.instruments, BOOKS_WAIT_MAX)
+    assert late is not None
+    assert transition.next_set(recorder.instruments, BOOKS_WAIT_MAX) == late, "asked again after a look at the index"
 
 
-def test_free_places_go_to_who_asks_first() -> None:
-    handover = SubscriptionTransition(want(1), 3)
-    assert handover.admit([key(1), key(4), key(5), key(6)], MICROS) == [key(4), key(5)]
-    assert handover.admit([key(7)], MICROS) == []
-    assert handover.step(recording().fold.lines, 0) == want(1, 4, 5)
+def test_a_market_that_closes_during_a_transition_is_left_out() -> None:
+    transition = SubscriptionTransition(want(1, 2), 2)
+    transition.remove(key(1))
+    transition.remove(key(9))
+    assert transition.next_set(recording().instruments, 0) == want(2)
+
+
+def test_free_places_go_to_the_first_to_be_admitted() -> None:
+    transition = SubscriptionTransition(want(1), 3)
+    assert transition.admit([key(1), key(4), key(5), key(6)], MICROS) == [key(4), key(5)]
+    assert transition.admit([key(7)], MICROS) == []
+    assert transition.next_set(recording().instruments, 0) == want(1, 4, 5)
 
 
 def test_a_changed_inclusion_alone_is_a_step() -> None:
     recorder = recording(key(0))
-    handover = SubscriptionTransition(want(0, chance=250_000), 5)
-    step = handover.step(recorder.fold.lines, 0)
+    transition = SubscriptionTransition(want(0, chance=250_000), 5)
+    step = transition.next_set(recorder.instruments, 0)
     assert step == want(0, chance=250_000)
-    recorder.want(step)
-    assert handover.step(recorder.fold.lines, 0) is None
+    transition.request(step.keys() - recorder.instruments.keys(), 0)
+    recorder.want(step, dict.fromkeys(step))
+    assert transition.next_set(recorder.instruments, 0) is None
 
 
 @given(
@@ -73,26 +90,27 @@ def test_a_changed_inclusion_alone_is_a_step() -> None:
     st.sets(st.integers(0, 60), max_size=30),
     st.lists(st.booleans(), min_size=80, max_size=80),
 )
-def test_it_ends_at_the_plan_and_the_dark_never_outnumber_the_spare(
+def test_it_ends_at_the_target_and_books_not_yet_there_never_outnumber_the_spare(
     capacity: int, before: set[int], after: set[int], answers: list[bool]
 ) -> None:
     old, new = sorted(before)[:capacity], sorted(after)[:capacity]
     recorder = recording(*map(key, old))
     recorder.apply([book(key(number), START) for number in old])
-    handover, now = SubscriptionTransition(want(*new), capacity), 0
+    transition, now = SubscriptionTransition(want(*new), capacity), 0
     least = min(len(old), len(new))
     for answered in answers:
-        step = handover.step(recorder.fold.lines, now)
+        step = transition.next_set(recorder.instruments, now)
         if step is not None:
-            assert len(step) <= capacity + handover.spare
-            recorder.want(step)
-        # Whoever is dark was asked for on top of those that are known.
-        known = [k for k, line in recorder.fold.lines.items() if line.book.trusted]
+            assert len(step) <= capacity + transition.spare
+            transition.request(step.keys() - recorder.instruments.keys(), now)
+            recorder.want(step, dict.fromkeys(step))
+        # Instruments without a book are recorded on top of those that have one.
+        trusted = [k for k, each in recorder.instruments.items() if each.book.trusted]
         if all(answers):
-            assert len(known) >= least - handover.spare
+            assert len(trusted) >= least - transition.spare
         now += S
         if answered:
-            recorder.apply([book(k, START + now) for k, line in recorder.fold.lines.items() if not line.book.trusted])
+            recorder.apply([book(k, START + now) for k, each in recorder.instruments.items() if not each.book.trusted])
         else:
-            now += BOOKS_PATIENCE
-    assert recorder.fold.lines.keys() == set(map(key, new))
+            now += BOOKS_WAIT_MAX
+    assert recorder.instruments.keys() == set(map(key, new))

@@ -2,6 +2,8 @@
 
 import itertools
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +11,15 @@ from predsurv.core.events import BookSnapshot, Gap, MarketEvent, Unwanted, Wante
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.ids import VenueName as V
 from predsurv.core.records import Coverage
-from predsurv.state.coverage import CoverageReducer
+from predsurv.state.coverage import (
+    CoverageReducer,
+    between,
+    decode_intervals,
+    encode_intervals,
+    gap,
+    open_gap,
+    retracted,
+)
 
 KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
 
@@ -19,7 +29,12 @@ def book(ts: int, epoch: int = 1) -> BookSnapshot:
 
 
 def fold(reducer: CoverageReducer, events: list[MarketEvent]) -> list[Coverage]:
-    return [row for event in events for row in reducer.apply(event)]
+    """Apply ``events`` to a reducer from which nothing was released."""
+    return [
+        row
+        for event in events
+        for row in (reducer.want(event, None) if isinstance(event, Wanted) else reducer.apply(event))
+    ]
 
 
 def spans(rows: list[Coverage]) -> list[tuple[int, int, str]]:
@@ -69,7 +84,7 @@ def test_polled_time_says_so() -> None:
 def test_a_frame_that_was_still_on_the_wire_covers_nothing() -> None:
     reducer = CoverageReducer()
     fold(reducer, [Wanted(KEY, 1), book(2), Unwanted(KEY, 3, "rotated_out"), book(4)])
-    assert reducer.tracked() == {KEY: ("gap", "rotated_out")}
+    assert [(each.state, each.reason) for each in reducer.open_intervals()] == [("gap", "rotated_out")]
 
 
 def test_time_of_a_dead_recorder_is_a_gap() -> None:
@@ -117,14 +132,51 @@ def test_held_claims_are_written_down_late_and_gaps_at_once() -> None:
     assert spans(reducer.cut(31, held=10)) == [(22, 31, "stall")]
 
 
-def test_who_is_released_is_not_tracked_until_resumed() -> None:
+def test_an_instrument_that_was_released_is_not_tracked_until_it_is_wanted_from_its_end_on() -> None:
     reducer = CoverageReducer()
     fold(reducer, [Wanted(KEY, 1), Unwanted(KEY, 3, "rotated_out")])
     reducer.release(KEY)
     reducer.release(KEY)
-    assert reducer.opened(KEY) is None
-    reducer.resume(KEY, 3, "rotated_out")
-    assert spans(fold(reducer, [Wanted(KEY, 9)])) == [(3, 9, "rotated_out")]
+    assert reducer.open_interval(KEY) is None
+    assert spans(reducer.want(Wanted(KEY, 9), 3)) == [(3, 9, "rotated_out")]
+    assert reducer.want(Wanted(KEY, 9), 3) == [], "of a tracked instrument the end is known here"
+
+
+def test_an_instrument_is_wanted_and_resumed_only_in_ways_that_leave_no_hole() -> None:
+    reducer = CoverageReducer()
+    with pytest.raises(TypeError, match="end of earlier coverage"):
+        reducer.apply(Wanted(KEY, 1))
+    reducer.resume(KEY, 3, "crash")
+    with pytest.raises(ValueError, match="tracked already"):
+        reducer.resume(KEY, 5, "crash")
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        (0, 99, [(10, 20, "crash")]),
+        (12, 15, [(10, 12, "live"), (12, 15, "crash"), (15, 20, "live")]),
+        (12, 99, [(10, 12, "live"), (12, 20, "crash")]),
+        (0, 10, [(10, 20, "live")]),
+        (20, 99, [(10, 20, "live")]),
+    ],
+)
+def test_covered_time_is_retracted_in_pieces_that_span_the_same(
+    since: int, until: int, expected: list[tuple[int, int, str]]
+) -> None:
+    covered = Coverage(KEY, 10, 20, "covered", "live", 7, 250_000)
+    pieces = retracted(covered, since, until, "crash")
+    assert spans(pieces) == expected
+    assert {(piece.epoch, piece.inclusion) for piece in pieces} == {(7, 250_000)}
+    assert all(retracted(piece, 0, 99, "stall") == [piece] for piece in pieces if piece.state == "gap")
+
+
+def test_stored_intervals_are_read_back() -> None:
+    intervals = [gap(KEY, 1, 2, "crash"), open_gap(KEY, 2, "shutdown"), between(gap(KEY, 1, 2, "stall"), 3, 4)]
+    assert decode_intervals(encode_intervals(intervals)) == intervals
+    assert spans(intervals) == [(1, 2, "crash"), (2, 2, "shutdown"), (3, 4, "stall")]
+    with pytest.raises(msgspec.DecodeError):
+        decode_intervals(b"\xc1")
 
 
 def test_an_open_interval_can_be_split() -> None:
@@ -150,7 +202,7 @@ steps = st.lists(
 def act(reducer: CoverageReducer, now: int, kind: str, variant: int, epoch: int) -> list[Coverage]:
     match kind:
         case "wanted":
-            return reducer.apply(Wanted(KEY, now, 500_000 * variant))
+            return reducer.want(Wanted(KEY, now, 500_000 * variant), None)
         case "book":
             return reducer.apply(book(now, epoch))
         case "gap":
@@ -185,7 +237,7 @@ def test_tiles_have_no_hole_and_no_overlap(moves: list[tuple[str, int, int, int]
 def test_late_gaps_cover_exactly_what_they_say_while_claims_are_held(stalls: list[tuple[int, int]]) -> None:
     """However often claims are written, a stall of at most the held time is never covered."""
     reducer, now, rows, stalled = CoverageReducer(), 100, list[Coverage](), set[int]()
-    reducer.apply(Wanted(KEY, now))
+    reducer.want(Wanted(KEY, now), None)
     rows += reducer.apply(book(now))
     for calm, late in stalls:
         now += calm + late

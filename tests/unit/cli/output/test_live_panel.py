@@ -18,7 +18,7 @@ NOW = 1_800_000_000 * S
 def facts(
     *,
     state: State = "recording",
-    links: int = 2,
+    connections: int = 2,
     failure: str | None = None,
     paused: str | None = None,
     bucket: UploadStatus | None = None,
@@ -29,8 +29,10 @@ def facts(
         wanted=200,
         trusted=150,
         events=10_000,
-        connects=links + 1,
-        links=tuple(ConnectionStatus(n, NOW - 3_700 * S, 100, 75, NOW - n * S) for n in range(1, links + 1)),
+        connects=connections + 1,
+        connections=tuple(
+            ConnectionStatus(n, NOW - 3_700 * S, 100, 75, NOW - n * S) for n in range(1, connections + 1)
+        ),
         gaps={"disconnect": 1_200, "stall": 7},
         last_data=NOW - S,
         next_rotation=90 * S,
@@ -38,11 +40,11 @@ def facts(
         revisit=20_000 * S,
         failure=failure,
     )
-    vitals = CollectorStatus(
+    status = CollectorStatus(
         at=10 * S, now=NOW, venues=(venue,), disk_free=50_000_000_000, waiting=1, paused=paused, bucket=bucket
     )
-    first = CounterReading(vitals=CollectorStatus(at=0, now=NOW))
-    return RateMeter(first).look(CounterReading(vitals=vitals, rows=12_345, bytes=6_000_000))
+    first = CounterReading(status=CollectorStatus(at=0, now=NOW))
+    return RateMeter(first).update(CounterReading(status=status, rows=12_345, bytes=6_000_000))
 
 
 def text(shown: RateFacts, width: int = 140) -> str:
@@ -51,7 +53,7 @@ def text(shown: RateFacts, width: int = 140) -> str:
 
 @pytest.mark.parametrize("width", [20, 80, 100, 140])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    shown = facts(links=9, failure="x" * 400)
+    shown = facts(connections=9, failure="x" * 400)
     assert all(cell_len(line.plain) <= width for line in lines_of(shown, width))
 
 
@@ -86,7 +88,7 @@ def test_the_way_to_the_bucket_is_shown_when_there_is_one() -> None:
 
 
 def test_only_the_connections_silent_for_longest_are_shown() -> None:
-    said = text(facts(links=7))
+    said = text(facts(connections=7))
     assert said.count("#") == 4
     assert "and 3 more connections with fresher data" in said
 

@@ -1,4 +1,4 @@
-"""Records, notes, ledger and the mark of damage never say different things, whatever the disk does."""
+"""Records, checkpoint, coverage index and damage marker agree at every moment, whatever the disk does."""
 
 import asyncio
 from pathlib import Path
@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from predsurv.collect.clock import SteadyClock
+from predsurv.collect.metrics import CollectMetrics
 from predsurv.collect.output.committer import Committer
 from predsurv.collect.output.log_writer import CommitTiming, LogWriter
-from predsurv.collect.recording.checkpoint import OpenIntervals, left_open
+from predsurv.collect.output.sealer import Sealer
 from predsurv.collect.recording.recorder import Recorder
-from predsurv.collect.resume.checkpoint_file import find_notes
+from predsurv.collect.resume.checkpoint import OpenIntervals, find_checkpoint, open_intervals
 from predsurv.collect.resume.coverage_index import CoverageIndex
+from predsurv.collect.resume.damage import DamageTracker, StartupRepair
 from predsurv.collect.session import RecordingSession
-from predsurv.collect.startup import _mended
 from predsurv.core.events import MarketEvent
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage
@@ -31,114 +32,125 @@ TIMING = CommitTiming(fsync_interval=S, seal_interval=60 * S, seal_bytes=10**9)
 DAY = 86_400 * S
 
 
-class Desk(NamedTuple):
-    """A keeper with everything around it, recording B."""
+class Setup(NamedTuple):
+    """A committer with everything around it, recording B."""
 
     layout: Layout
     clock: ManualClock
-    ledger: CoverageIndex
+    coverage_index: CoverageIndex
     recorder: Recorder
     session: RecordingSession
-    keeper: Committer
+    committer: Committer
 
     async def take(self, *events: MarketEvent) -> None:
         self.session.records += self.recorder.apply(events)
-        await self.keeper.commit()
+        await self.committer.commit()
 
     def want(self, *keys: Any) -> None:
-        self.session.records += self.recorder.want(dict.fromkeys(keys, MICROS))
+        self.session.records += self.recorder.want(dict.fromkeys(keys, MICROS), self.coverage_index.lookup(keys))
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def setup(tmp_path: Path) -> Setup:
     layout, clock, recorder = Layout(tmp_path), ManualClock(START, jumps=True), Recorder(POLICY)
-    ledger = CoverageIndex(layout.state, "c0")
-    feed: Any = SimpleNamespace(name=A.venue)
-    steering: Any = SimpleNamespace(refresh=lambda: None)
-    meter: Any = SimpleNamespace(gaps=lambda *_: None, sealed=lambda _: None)
-    session = RecordingSession(feed, recorder, steering, clock, SteadyClock(clock))
-    writer = LogWriter(layout, "c0", clock, TIMING, SealOptions())
+    index = CoverageIndex(layout.state, "c0")
+    venue: Any = SimpleNamespace(name=A.venue)
+    scheduler: Any = SimpleNamespace(request_snapshots=lambda: None)
+    session = RecordingSession(
+        venue, recorder, scheduler, clock=clock, steady_clock=SteadyClock(clock), on_batch=lambda *_: None
+    )
+    damage = DamageTracker(layout, "c0")
+    writer = LogWriter(layout, "c0", clock, TIMING, Sealer(layout, clock, SealOptions(), damage.retraction))
     recorder.advance(START)
-    made = Desk(layout, clock, ledger, recorder, session, Committer([session], writer, ledger, meter))
+    committer = Committer(
+        [session],
+        writer=writer,
+        index=index,
+        damage=damage,
+        metrics=CollectMetrics(),
+        on_sealed=lambda _: None,
+    )
+    made = Setup(layout, clock, index, recorder, session, committer)
     made.want(B)
     return made
 
 
-async def test_a_long_full_disk_takes_no_memory(desk: Desk, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_disk_that_is_full_for_long_takes_no_memory(
+    setup: Setup, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(wal_log, "BUFFER_RECORDS_MAX", 100)
-    await desk.take(book(B, START))
+    await setup.take(book(B, START))
     disk.full = True
-    await desk.take(delta(B, START + S, 41, 1))
-    assert desk.keeper.writer.paused
+    await setup.take(delta(B, START + S, 41, 1))
+    assert setup.committer.writer.paused
     for minute in range(1, 200):
-        desk.recorder.advance(START + minute * 60 * S)
-        await desk.clock.sleep(60 * S)
-        await desk.keeper.commit()
-        if desk.keeper.writer.seal_due:
-            await desk.keeper.rotate()
+        setup.recorder.advance(START + minute * 60 * S)
+        await setup.clock.sleep(60 * S)
+        await setup.committer.commit()
+        if setup.committer.writer.seal_due:
+            await setup.committer.rotate()
     disk.full = False
-    await desk.clock.sleep(2 * S)
-    await desk.keeper.commit()
-    assert desk.keeper.writer.seal_due
-    await desk.keeper.rotate()
-    assert desk.keeper.writer.paused is None
+    await setup.clock.sleep(2 * S)
+    await setup.committer.commit()
+    assert setup.committer.writer.seal_due
+    await setup.committer.rotate()
+    assert setup.committer.writer.paused is None
 
 
 @pytest.mark.parametrize("ends", ["rotation", "stop"])
-async def test_the_ledger_is_never_ahead_of_a_paused_log(desk: Desk, disk: Disk, ends: str) -> None:
+async def test_the_coverage_index_is_never_ahead_of_a_paused_log(setup: Setup, disk: Disk, ends: str) -> None:
     since = START - 100 * S
-    desk.ledger.leave([(A, since)])
-    await desk.take(book(B, START))
+    setup.coverage_index.store([(A, since)])
+    await setup.take(book(B, START))
     disk.full = True
-    await desk.take(delta(B, START + S, 41, 1))
-    desk.recorder.account.resume([Coverage(A, since, since, "gap", "rotated_out", 0)])  # as it takes its turn
-    desk.recorder.advance(START + 2 * S)
-    desk.want(A, B)
-    desk.recorder.advance(START + 30 * S)
-    desk.want(B)
-    await desk.keeper.commit()
+    await setup.take(delta(B, START + S, 41, 1))
+    setup.recorder.advance(START + 2 * S)
+    setup.want(A, B)
+    setup.recorder.advance(START + 30 * S)
+    setup.want(B)
+    await setup.committer.commit()
     if ends == "rotation":
-        await desk.keeper.rotate()
+        await setup.committer.rotate()
     else:
-        await desk.keeper._hand_over()
-    assert A not in {gap.key for gap in left_open(A.venue, find_notes(desk.layout, "c0")).gaps}
-    assert desk.ledger.ends([A]) == {A: since}, "nobody would know of the time until then"
+        await setup.committer._index_rotated_out()
+    assert A not in {gap.key for gap in open_intervals(A.venue, find_checkpoint(setup.layout, "c0")).gaps}
+    assert setup.coverage_index.lookup([A]) == {A: since}, "the time until then would be lost"
     disk.full = False
-    await desk.clock.sleep(2 * S)
-    await desk.keeper.rotate()
-    assert desk.ledger.ends([A]) == {A: START + 30 * S}
+    await setup.clock.sleep(2 * S)
+    await setup.committer.rotate()
+    assert setup.coverage_index.lookup([A]) == {A: START + 30 * S}
 
 
-async def test_damage_is_settled_when_the_claims_that_take_it_back_are_sealed(desk: Desk) -> None:
-    keeper, layout = desk.keeper, desk.layout
-    await desk.take(book(B, START))
-    await keeper.rotate()
+async def test_damage_is_corrected_when_the_gaps_that_retract_coverage_are_sealed(setup: Setup) -> None:
+    committer, layout = setup.committer, setup.layout
+    await setup.take(book(B, START))
+    await committer.rotate()
     (path,) = list(segments_of(layout.wal, "c0"))[:1]
     path.write_bytes(b"x" * 9_000)
-    await asyncio.to_thread(keeper.writer.sealing.finish)
-    await keeper.sealed()
+    await asyncio.to_thread(committer.writer.sealer.finish)
+    await committer.process_sealed()
     assert quarantine.damaged_segments(layout, "c0") == [1]
-    await desk.take(book(B, START + S))
-    await keeper.rotate()
-    assert quarantine.damaged_segments(layout, "c0") == [1], "killed now, the next start has to mend it"
-    await asyncio.to_thread(keeper.writer.sealing.finish)
-    await keeper.sealed()
+    await setup.take(book(B, START + S))
+    await committer.rotate()
+    assert quarantine.damaged_segments(layout, "c0") == [1], "killed now, the next start has to repair it"
+    await asyncio.to_thread(committer.writer.sealer.finish)
+    await committer.process_sealed()
     assert quarantine.damaged_segments(layout, "c0") == []
 
 
-async def test_what_was_lost_reaches_back_to_the_last_turn_however_long_ago(desk: Desk) -> None:
-    writer, turn, end = desk.keeper.writer, START + 3 * DAY, START + 3 * DAY + 9 * S
-    for claim in (
+async def test_repair_finds_lost_coverage_back_to_the_last_recording_however_long_ago(setup: Setup) -> None:
+    writer, resumed, end = setup.committer.writer, START + 3 * DAY, START + 3 * DAY + 9 * S
+    for interval in (
         Coverage(A, START, START + 60 * S, "covered", "live", 1),
-        Coverage(A, START + 60 * S, turn, "gap", "rotated_out", 0),
-        Coverage(A, turn, end, "covered", "live", 1),
+        Coverage(A, START + 60 * S, resumed, "gap", "rotated_out", 0),
+        Coverage(A, resumed, end, "covered", "live", 1),
     ):
-        await writer.write([claim], [])
+        await writer.write([interval], [])
         await writer.rotate({})
-    list(segments_of(desk.layout.wal, "c0"))[1].write_bytes(b"x" * 9_000)
-    desk.ledger.leave([(A, START + 60 * S)])
+    list(segments_of(setup.layout.wal, "c0"))[1].write_bytes(b"x" * 9_000)
+    setup.coverage_index.store([(A, START + 60 * S)])
     await asyncio.to_thread(writer.finish)
-    owed = OpenIntervals([], [Coverage(A, end, end, "gap", "crash", 0)], end)
-    made = _mended(A.venue, owed, desk.layout, desk.ledger, "c0")
-    lost = [(piece.start, piece.end, piece.reason) for piece in made.written if piece.end <= turn]
-    assert lost == [(START + 60 * S, turn, "crash")]
+    left = OpenIntervals([], [Coverage(A, end, end, "gap", "crash", 0)], end)
+    made = StartupRepair(setup.layout, "c0", ()).repaired(A.venue, left, setup.coverage_index)
+    lost = [(piece.start, piece.end, piece.reason) for piece in made.written if piece.end <= resumed]
+    assert lost == [(START + 60 * S, resumed, "crash")]

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from predsurv.collect.output.compaction_worker import merge_apart
+from predsurv.collect.output.compaction_worker import compact_in_process
 from predsurv.core.errors import SafetyError, TransientError
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, data_files
@@ -32,14 +32,14 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def test_an_hour_is_merged_in_another_process(layout: Layout) -> None:
-    report = merge_apart(layout, "c0", 3, Event())
+    report = compact_in_process(layout, "c0", 3, Event())
     assert (report.hours, report.files) == (1, 3)
     assert len(list(data_files(layout, "deltas"))) == 1
 
 
 def test_what_went_wrong_there_is_raised_here(layout: Layout) -> None:
     with exclusive_lock(layout.merging("c0") / "lock", "a test"), pytest.raises(SafetyError, match="wait for it"):
-        merge_apart(layout, "c0", 3, Event())
+        compact_in_process(layout, "c0", 3, Event())
 
 
 def test_a_process_that_cannot_be_had_is_tried_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,12 +48,12 @@ def test_a_process_that_cannot_be_had_is_tried_again(layout: Layout, monkeypatch
 
     monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", refuse)
     with pytest.raises(TransientError, match="tried again in an hour"):
-        merge_apart(layout, "c0", 3, Event())
+        compact_in_process(layout, "c0", 3, Event())
     assert len(list(data_files(layout, "deltas"))) == 3
 
 
 def test_a_recording_that_stops_does_not_wait(layout: Layout) -> None:
     stopping = Event()
     stopping.set()
-    assert merge_apart(layout, "c0", 3, stopping).hours == 0
+    assert compact_in_process(layout, "c0", 3, stopping).hours == 0
     assert len(list(data_files(layout, "deltas"))) == 3

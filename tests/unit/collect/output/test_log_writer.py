@@ -9,11 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from predsurv.collect.output.log_writer import CommitTiming, LogWriter
-from predsurv.collect.resume.checkpoint_file import find_notes
+from predsurv.collect.output.sealer import Sealer
+from predsurv.collect.resume.checkpoint import find_checkpoint
 from predsurv.core.errors import IntegrityError
 from predsurv.core.records import Coverage
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, date_of, day_files, segments_of
+from predsurv.store.retraction import CoverageRetraction
 from predsurv.store.seal.seal import SealOptions
 from predsurv.store.wal.log import LogPaused
 from predsurv.store.wal.segment import SegmentWriter
@@ -30,13 +32,15 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def writer(tmp_path: Path, clock: ManualClock) -> LogWriter:
-    return LogWriter(Layout(tmp_path), "c0", clock, TIMING, SealOptions())
+    return LogWriter(
+        Layout(tmp_path), "c0", clock, TIMING, Sealer(Layout(tmp_path), clock, SealOptions(), CoverageRetraction())
+    )
 
 
 async def until_sealed(writer: LogWriter) -> None:
-    sealing = asyncio.create_task(writer.sealing.run())
+    sealing = asyncio.create_task(writer.sealer.run())
     async with asyncio.timeout(20):
-        while writer.sealing.waiting:  # noqa: ASYNC110 - the writer has no event to wait for
+        while writer.sealer.waiting:  # noqa: ASYNC110 - the writer has no event to wait for
             await asyncio.sleep(0.001)
     sealing.cancel()
     await asyncio.wait([sealing])
@@ -46,10 +50,10 @@ async def test_what_is_written_is_in_the_log_with_its_notes(tmp_path: Path, writ
     await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [("alive:mock", b"1")])
     (path,) = segments_of(Layout(tmp_path).wal, "c0")
     assert path.exists()
-    assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"1"}
+    assert find_checkpoint(Layout(tmp_path), "c0") == {"alive:mock": b"1"}
     assert writer.paused is None
     writer.finish()
-    ((report, _),) = writer.sealing.done()
+    ((report, _),) = writer.sealer.take_sealed()
     assert report.records == 2
 
 
@@ -59,7 +63,7 @@ async def test_a_segment_is_due_by_size_and_by_age(writer: LogWriter, clock: Man
     assert writer.seal_due
     await writer.rotate({})
     assert not writer.seal_due
-    assert writer.sealing.waiting == 1
+    assert writer.sealer.waiting == 1
     await clock.sleep(60 * S)
     assert writer.seal_due
     writer.finish()
@@ -69,14 +73,14 @@ async def test_a_closed_segment_is_sealed_once_and_its_beginning_is_known(tmp_pa
     await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [])
     await writer.rotate({A.venue: START + 1})
     await until_sealed(writer)
-    ((report, since),) = writer.sealing.done()
+    ((report, since),) = writer.sealer.take_sealed()
     assert report.rows["deltas"] == 4
     assert since == {}
     await writer.write([delta(A, START + 2, 41, 2)], [])
     writer.finish()
-    ((_, since),) = writer.sealing.done()
+    ((_, since),) = writer.sealer.take_sealed()
     assert since == {A.venue: START + 1}, "what came while the log was rotated is in the next segment"
-    assert writer.sealing.done() == []
+    assert writer.sealer.take_sealed() == []
     assert len(list((tmp_path / "book_deltas").rglob("*.parquet"))) == 2
 
 
@@ -85,17 +89,17 @@ async def test_notes_outlive_the_log(tmp_path: Path, writer: LogWriter) -> None:
     await writer.write([], [("alive:mock", b"2"), ("open:mock:03", b"x")])
     writer.finish()
     assert not list(segments_of(Layout(tmp_path).wal, "c0"))
-    assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"2", "open:mock:03": b"x"}
+    assert find_checkpoint(Layout(tmp_path), "c0") == {"alive:mock": b"2", "open:mock:03": b"x"}
 
 
 async def test_a_rescue_commits_from_any_thread_and_a_closed_log_takes_nothing(
     tmp_path: Path, writer: LogWriter
 ) -> None:
     await asyncio.to_thread(writer.rescue, [book(A, START)], [("alive:mock", b"7")])
-    assert find_notes(Layout(tmp_path), "c0") == {"alive:mock": b"7"}
+    assert find_checkpoint(Layout(tmp_path), "c0") == {"alive:mock": b"7"}
     writer.finish()
     writer.rescue([book(A, START)], [])
-    ((report, _),) = writer.sealing.done()
+    ((report, _),) = writer.sealer.take_sealed()
     assert report.records == 1
 
 
@@ -126,7 +130,7 @@ async def test_a_stop_forgets_an_empty_segment_and_seals_one_that_was_replaced(
     failing = [fail]
     monkeypatch.setattr(SegmentWriter, "sync", lambda self: failing.pop()(self) if failing else sync(self))
     writer.finish()
-    reports = [report for report, _ in writer.sealing.done()]
+    reports = [report for report, _ in writer.sealer.take_sealed()]
     assert sum(report.rows.get("deltas", 0) for report in reports) == 4, "nothing is there twice"
     assert not list(segments_of(Layout(tmp_path).wal, "c0"))
 
@@ -153,7 +157,7 @@ async def test_claims_of_what_was_in_a_damaged_segment_are_taken_back(tmp_path: 
     await damaged(tmp_path, writer)
     await writer.write([Coverage(A, START, START + 60 * S, "covered", "live", 1)], [])
     writer.finish()
-    assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
+    assert [bool(report.damaged) for report, _ in writer.sealer.take_sealed()] == [False, True, False]
     assert claims(tmp_path) == [(0, 1, "live"), (1, 60, "crash")]
 
 
@@ -163,7 +167,7 @@ async def test_a_sync_that_fails_while_the_log_is_rotated_doubles_nothing(writer
     disk.syncs_to_fail = 1
     await writer.rotate({A.venue: START + 1})
     writer.finish()
-    assert sum(report.rows.get("deltas", 0) for report, _ in writer.sealing.done()) == 4
+    assert sum(report.rows.get("deltas", 0) for report, _ in writer.sealer.take_sealed()) == 4
 
 
 async def test_a_second_failed_sync_ends_it_in_a_rotation_too(
@@ -187,7 +191,7 @@ async def test_a_damaged_segment_takes_back_its_own_claims(tmp_path: Path, write
     with closing(sqlite3.connect(next(segments_of(Layout(tmp_path).wal, "c0")))) as db, db:
         db.execute("UPDATE batches SET crc = crc + 1 WHERE id = 1")
     writer.finish()
-    assert [bool(report.damaged) for report, _ in writer.sealing.done()] == [False, True, False]
+    assert [bool(report.damaged) for report, _ in writer.sealer.take_sealed()] == [False, True, False]
     assert claims(tmp_path) == [(0, 4, "crash")]
 
 
@@ -214,11 +218,12 @@ async def test_what_is_lost_is_bounded_by_the_time_of_the_recording_and_not_of_t
     tmp_path: Path, hours: int
 ) -> None:
     clock = WoundClock(START, jumps=True)
-    writer = LogWriter(Layout(tmp_path), "c0", clock, TIMING, SealOptions())
+    layout, lost = Layout(tmp_path), CoverageRetraction()
+    writer = LogWriter(layout, "c0", clock, TIMING, Sealer(layout, clock, SealOptions(), lost))
     await damaged(tmp_path, writer)
     clock.wound = hours * 3_600 * S
     await until_sealed(writer)
-    writer.sealing.heard(START + 4 * S)
+    lost.close(START + 4 * S)
     await writer.write([Coverage(A, START, START + 60 * S, "covered", "live", 1)], [])
     writer.finish()
     assert claims(tmp_path) == [(0, 1, "live"), (1, 4, "crash"), (4, 60, "live")]

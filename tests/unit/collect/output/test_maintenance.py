@@ -1,4 +1,4 @@
-"""Upkeep does what is due, hour by hour, and whatever fails is put off."""
+"""Maintenance does what is due, hour by hour, and whatever fails is put off."""
 
 import logging
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append("expire")
         return ExpireReport(1, 2, 3)
 
-    monkeypatch.setattr(upkeep, "merge_apart", compacted)
+    monkeypatch.setattr(upkeep, "compact_in_process", compacted)
     monkeypatch.setattr(upkeep, "expire", expired)
     return made
 
@@ -58,7 +58,7 @@ def layout(tmp_path: object) -> Layout:
 def test_only_what_is_wanted_is_done(
     layout: Layout, calls: list[str], storage: dict[str, object], expected: list[str]
 ) -> None:
-    keeping(layout, ManualClock(START), **storage).once()
+    keeping(layout, ManualClock(START), **storage).run_once()
     assert calls == expected
 
 
@@ -72,7 +72,7 @@ def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
         return ExpireReport()
 
     monkeypatch.setattr(upkeep, "expire", expired)
-    Maintenance(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=True).once()
+    Maintenance(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=True).run_once()
     assert calls == []
     assert [policy.uploaded for policy in policies] == [True]
 
@@ -90,7 +90,7 @@ async def test_it_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layou
         return once
 
     work = keeping(layout, clock)
-    work.once = stop_after(3)  # type: ignore[method-assign]
+    work.run_once = stop_after(3)  # type: ignore[method-assign]
     with pytest.raises(EndError):
         await work.run()
     assert [-(-at // SETTLED_AFTER) for at in times] == [7, 13, 25]
@@ -103,7 +103,7 @@ async def test_whatever_goes_wrong_it_goes_on(layout: Layout, caplog: pytest.Log
         raise wrongs.pop(0)
 
     work = keeping(layout, ManualClock(START, jumps=True))
-    work.once = once  # type: ignore[method-assign]
+    work.run_once = once  # type: ignore[method-assign]
     with pytest.raises(EndError):
         await work.run()
     assert [record.exc_info is not None for record in caplog.records] == [True, True]
@@ -128,11 +128,11 @@ def test_what_fails_is_said_and_put_off(
         tried += 1
         raise error
 
-    monkeypatch.setattr(upkeep, "merge_apart", fail)
+    monkeypatch.setattr(upkeep, "compact_in_process", fail)
     work = keeping(layout, ManualClock(START))
     with caplog.at_level(logging.WARNING):
-        work.once()
-        work.once()
+        work.run_once()
+        work.run_once()
     assert (tried, len(caplog.records)) == (again, said)
 
 
@@ -144,5 +144,5 @@ def test_data_that_cannot_be_removed_is_said(
 
     monkeypatch.setattr(upkeep, "expire", fail)
     with caplog.at_level(logging.WARNING):
-        keeping(layout, ManualClock(START), compact=False, max_age=1).once()
+        keeping(layout, ManualClock(START), compact=False, max_age=1).run_once()
     assert [line.getMessage() for line in caplog.records] == ["nothing was removed: read-only"]

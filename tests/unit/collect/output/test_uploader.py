@@ -73,19 +73,19 @@ async def test_the_oldest_goes_first_and_its_manifest_last(layout: Layout, bucke
     await work.finish(20)
     work.add(sealed(layout, 4))
     work.add(sealed(layout, 1))  # known already
-    assert work.vitals.waiting == 1
+    assert work.status.waiting == 1
     await work.finish(20)
     assert [name.rpartition("-")[2] for name in bucket.put[1:]] == [
         f"00000000000{n}.{kind}" for n in (1, 3, 4) for kind in ("parquet", "jsonl")
     ]
-    assert (work.vitals.waiting, work.vitals.bytes, work.vitals.failures) == (0, 3, 0)
+    assert (work.status.waiting, work.status.bytes, work.status.failures) == (0, 3, 0)
     assert upload_journal.pending_batches(layout, "c0") == []
 
 
 async def test_of_a_long_backlog_a_part_is_kept_in_mind(
     layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploading, "SEGMENTS_KNOWN_MAX", 2)
+    monkeypatch.setattr(uploading, "SEGMENTS_QUEUED_MAX", 2)
     for segment in (1, 2, 3):
         sealed(layout, segment)
     (layout.data_dir / sealed(layout, 1).files[0].path).unlink()
@@ -95,7 +95,7 @@ async def test_of_a_long_backlog_a_part_is_kept_in_mind(
     for _ in range(3):
         await work.finish(20)
     assert [each.segment for each in upload_journal.pending_batches(layout, "c0")] == [1]
-    assert work.vitals.waiting == 0
+    assert work.status.waiting == 0
 
 
 async def test_a_damaged_or_missing_file_is_left_out_and_the_rest_goes(
@@ -108,7 +108,7 @@ async def test_a_damaged_or_missing_file_is_left_out_and_the_rest_goes(
     with caplog.at_level(logging.WARNING):
         await work.finish(20)
     assert [each.segment for each in upload_journal.pending_batches(layout, "c0")] == [1, 2]
-    assert (work.vitals.failures, work.vitals.refused) == (2, False)
+    assert (work.status.failures, work.status.refused) == (2, False)
     assert [line.getMessage().partition(" ")[2][:12] for line in caplog.records] == ["is not what ", "is gone and "]
 
 
@@ -125,14 +125,14 @@ async def test_failures_are_said_once_and_come_further_and_further_apart(
         while len(clock.slept) < 5:  # noqa: ASYNC110 - files are read in threads
             await asyncio.sleep(0.001)
         bucket.down = False
-        while work.vitals.waiting:  # noqa: ASYNC110
+        while work.status.waiting:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         running.cancel()
         await asyncio.wait([running])
     assert [pause // S for pause in clock.slept[:5]] == [1, 2, 4, 4, 4]
     assert ["again" in line.getMessage() for line in caplog.records] == [False, True]
-    assert work.vitals.failures >= 5
-    assert work.vitals.trouble is None
+    assert work.status.failures >= 5
+    assert work.status.trouble is None
 
 
 async def test_a_stop_waits_no_longer_than_it_may(layout: Layout, bucket: ShakyBucket) -> None:
@@ -142,8 +142,8 @@ async def test_a_stop_waits_no_longer_than_it_may(layout: Layout, bucket: ShakyB
     async with asyncio.timeout(20):
         await work.finish(0.05)
         await work.finish(-1)
-    assert work.vitals.waiting == 1
-    assert work.vitals.trouble == "s3://b/p did not take everything in time"
+    assert work.status.waiting == 1
+    assert work.status.trouble == "s3://b/p did not take everything in time"
 
 
 async def test_a_start_waits_no_longer_than_it_may_for_a_store_that_is_mute(
@@ -154,10 +154,10 @@ async def test_a_start_waits_no_longer_than_it_may_for_a_store_that_is_mute(
     work = up(layout, bucket)
     async with asyncio.timeout(20):
         await work.begin([VENUE])
-    assert work.vitals.trouble == "s3://b/p does not answer"
+    assert work.status.trouble == "s3://b/p does not answer"
     bucket.mute = False
     await work.finish(20)
-    assert work.vitals.trouble is None
+    assert work.status.trouble is None
 
 
 async def test_an_id_that_another_folder_has_is_refused_also_when_that_comes_out_late(
@@ -174,7 +174,7 @@ async def test_an_id_that_another_folder_has_is_refused_also_when_that_comes_out
         await late.run()
         await late.finish(20)
     assert len(caplog.records) == 1
-    assert late.vitals.refused
+    assert late.status.refused
     assert bucket.put == ["collectors/c0.json"] * 4
     assert await bucket.read("collectors/c0.json") == (one.uploads / "c0.claim").read_bytes()
 
@@ -184,9 +184,9 @@ async def test_a_segment_of_another_content_in_the_bucket_is_refused(layout: Lay
     await bucket.put_new(file.path, b"theirs", digest_of(b"theirs"))
     work = up(layout, bucket)
     await work.run()
-    assert work.vitals.refused
-    assert work.vitals.trouble is not None
-    assert "two collectors of one id" in work.vitals.trouble
+    assert work.status.refused
+    assert work.status.trouble is not None
+    assert "two collectors of one id" in work.status.trouble
     assert await bucket.read(file.path) == b"theirs"
 
 
@@ -202,7 +202,7 @@ async def test_what_was_looked_up_in_vain_is_looked_up_again(
     with monkeypatch.context() as patch:
         patch.setattr(upload_journal, "pending_batches", unreadable)
         await work.finish(20)
-    assert work.vitals.trouble == "unreadable"
+    assert work.status.trouble == "unreadable"
     await work.finish(20)
     assert upload_journal.pending_batches(layout, "c0") == []
 

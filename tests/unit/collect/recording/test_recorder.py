@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,7 +85,7 @@ def test_a_lost_book_is_shown_as_unknown_and_its_deltas_are_dropped_until_the_ne
     records += recorder.advance(START + 3 * S + 1)
     assert tops(records) == [(0.0, True), (1.0, False), (3.0, True)]
     assert sum(isinstance(r, BookDelta) for r in records) == 1
-    assert (recorder.tally.orphans, recorder.tally.gaps) == (1, {"seq_gap": 1})
+    assert (recorder.counters.orphans, recorder.counters.gaps) == (1, {"seq_gap": 1})
     assert spans(records) == [(0, 1, "live"), (1, 3, "seq_gap")]
 
 
@@ -97,16 +98,16 @@ def test_a_delta_of_another_connection_is_not_believed() -> None:
 def test_events_of_instruments_that_are_not_wanted_leave_nothing() -> None:
     recorder = recording(A)
     assert recorder.apply([book(B, START), delta(B, START, 1, 1), trade(B, START), gap(B, START)]) == []
-    assert recorder.tally.strays == 3
+    assert recorder.counters.strays == 3
 
 
 def test_rotation_closes_one_account_and_opens_another() -> None:
     recorder = recording(A)
     records = recorder.apply([book(A, START + S)])
     records += recorder.advance(START + 5 * S)
-    records += recorder.want({B: 250_000})
+    records += recorder.want({B: 250_000}, {B: None})
     records += recorder.apply([book(B, START + 6 * S)]) + recorder.advance(START + 8 * S)
-    records += recorder.want({A: MICROS})
+    records += recorder.want({A: MICROS}, {})
     records += recorder.apply([book(A, START + 9 * S)]) + recorder.stop()
     by_key = {key: [r for r in records if isinstance(r, Coverage) and r.key == key] for key in (A, B)}
     assert spans(by_key[A]) == [(0, 1, "subscribing"), (1, 5, "live"), (5, 8, "rotated_out"), (8, 9, "subscribing")]
@@ -117,19 +118,44 @@ def test_rotation_closes_one_account_and_opens_another() -> None:
 def test_wanting_the_same_set_again_changes_nothing() -> None:
     recorder = recording(A, B)
     recorder.apply([book(A, START)])
-    recorder.account.drain()
-    assert recorder.want({A: MICROS, B: MICROS}) == []
-    assert recorder.account.drain() == []
+    recorder.coverage.take_changes()
+    assert recorder.want({A: MICROS, B: MICROS}, {}) == []
+    assert recorder.coverage.take_changes() == []
 
 
 def test_a_closed_market_gives_up_its_place_and_can_come_back() -> None:
     recorder = recording(A)
     recorder.apply([book(A, START)])
     recorder.advance(START + 2 * S)
-    assert spans(recorder.release([A, B])) == [(0, 2, "live")]
-    assert recorder.tally.trusted == 0
+    assert spans(recorder.drop([A, B])) == [(0, 2, "live")]
+    assert recorder.counters.trusted == 0
     assert recorder.advance(START + 100 * S) == []
-    assert spans(recorder.want({A: MICROS})) == [(2, 100, "rotated_out")]
+    assert spans(recorder.want({A: MICROS}, {})) == [(2, 100, "rotated_out")]
+
+
+def test_rows_of_the_instant_in_which_a_market_closes_are_in_the_interval_that_is_open_from_then_on() -> None:
+    recorder, closed_at = recording(A), START + 5 * S
+    recorder.apply([book(A, START)])
+    records = recorder.apply(
+        [
+            delta(A, closed_at, 40, 0),
+            delta(A, closed_at, 60, 0, "ask"),
+            MarketChange(VENUE, A.market_id, None, closed_at, None, "closed", "{}"),
+        ]
+    )
+    assert [record.ts_recv for record in records if isinstance(record, BookDelta)] == [closed_at, closed_at]
+    assert spans(recorder.drop([A])) == [(0, 5, "live")], "more of this instant may be queued: it is not covered"
+    assert recorder.coverage.rotated_out() == [(A, closed_at)]
+    recorder.coverage.release([(A, closed_at)])
+    recorder.advance(START + 9 * S)
+    assert spans(recorder.want({A: MICROS}, {A: closed_at})) == [(5, 9, "rotated_out")]
+
+
+def test_an_instrument_whose_earlier_coverage_was_not_looked_up_is_not_recorded() -> None:
+    recorder = recording(A)
+    with pytest.raises(KeyError):
+        recorder.want({A: MICROS, B: MICROS}, {})
+    assert list(recorder.instruments) == [A]
 
 
 def test_lifecycle_is_kept_and_handed_on_once() -> None:
@@ -139,8 +165,8 @@ def test_lifecycle_is_kept_and_handed_on_once() -> None:
         MarketResolved(VENUE, A.market_id, START, None, ()),
     ]
     assert recorder.apply(events) == events
-    assert recorder.lifecycle() == events
-    assert recorder.lifecycle() == []
+    assert recorder.take_lifecycle() == events
+    assert recorder.take_lifecycle() == []
 
 
 def test_every_hour_begins_with_the_whole_book_of_every_live_instrument() -> None:
@@ -217,25 +243,24 @@ def test_a_full_disk_makes_everything_unknown_from_the_mark_on() -> None:
     recorder.advance(START + 3 * S)
     records = recorder.interrupt("disk_full") + recorder.apply([delta(A, START + 4 * S, 42, 1)])
     assert spans(records) == [(0, 3, "live"), (0, 3, "subscribing")]
-    assert recorder.tally.trusted == 0
+    assert recorder.counters.trusted == 0
     assert not any(isinstance(r, BookDelta) for r in records)
 
 
 def test_a_book_that_comes_while_nothing_is_written_stays_unknown() -> None:
     recorder = recording(A, B)
     recorder.apply([book(A, START)])
-    recorder.interrupt("disk_full")
-    recorder.fold.deaf = "disk_full"
+    recorder.interrupt("disk_full", mute=True)
     records = recorder.apply([book(A, START + S), book(B, START + S), delta(B, START + 2 * S, 42, 1)])
-    recorder.fold.deaf = None
-    assert (records, recorder.tally.trusted) == ([], 0)
+    recorder.unmute()
+    assert (records, recorder.counters.trusted) == ([], 0)
     assert spans(recorder.apply([book(A, START + 3 * S), book(B, START + 3 * S)])) == [(0, 3, "disk_full")] * 2
 
 
 def test_notes_say_what_is_open_and_a_stop_says_until_when() -> None:
     recorder = recording(A, B)
     recorder.apply([book(A, START + S)])
-    notes = dict(recorder.account.drain())
+    notes = dict(recorder.coverage.take_changes())
     assert (notes[A], notes[B]) == (
         Coverage(A, START + S, START + S, "covered", "live", 1),
         Coverage(B, START, START, "gap", "subscribing", 0),
@@ -243,13 +268,15 @@ def test_notes_say_what_is_open_and_a_stop_says_until_when() -> None:
     recorder.advance(START + 4 * S)
     recorder.stop()
     end = START + 4 * S
-    assert dict(recorder.account.drain()) == {key: Coverage(key, end, end, "gap", "shutdown", 0) for key in (A, B)}
+    assert dict(recorder.coverage.take_changes()) == {
+        key: Coverage(key, end, end, "gap", "shutdown", 0) for key in (A, B)
+    }
 
 
 def test_an_earlier_runs_gap_is_taken_up() -> None:
     recorder = recording()
-    recorder.account.resume([Coverage(A, START - 9 * S, START - 9 * S, "gap", "crash", 0)])
-    records = recorder.want({A: MICROS}) + recorder.apply([book(A, START + S)])
+    recorder.coverage.resume([Coverage(A, START - 9 * S, START - 9 * S, "gap", "crash", 0)])
+    records = recorder.want({A: MICROS}, {}) + recorder.apply([book(A, START + S)])
     assert spans(records) == [(-9, 1, "crash")]
 
 
@@ -264,13 +291,13 @@ def test_time_is_tiled_whatever_happens(
     records: list[Record] = []
     wanted_at: dict[InstrumentKey, int] = {}
     for number, batch in enumerate(batches):
-        plan = plans[number] if number < len(plans) else dict.fromkeys(recorder.fold.lines, MICROS)
-        records += recorder.want(plan)
-        wanted_at = dict.fromkeys(plan, recorder.mark) | wanted_at
+        plan = plans[number] if number < len(plans) else dict.fromkeys(recorder.instruments, MICROS)
+        records += recorder.want(plan, dict.fromkeys(plan))
+        wanted_at = dict.fromkeys(plan, recorder.watermark) | wanted_at
         records += recorder.apply(batch)
         if data.draw(st.booleans()):
             records += recorder.cut()
-    still_wanted = list(recorder.fold.lines)
+    still_wanted = list(recorder.instruments)
     records += recorder.stop()
     rows = {key: [r for r in records if isinstance(r, Coverage) and r.key == key] for key in wanted_at}
     for key, tiles in rows.items():
@@ -279,7 +306,7 @@ def test_time_is_tiled_whatever_happens(
         assert not tiles or tiles[0].start == wanted_at[key]
     for key in still_wanted:
         # A gap from before a full hour ends the nanosecond after it, which may be the one after the mark.
-        assert (rows[key][-1].end if rows[key] else wanted_at[key]) - recorder.mark in (0, 1)
+        assert (rows[key][-1].end if rows[key] else wanted_at[key]) - recorder.watermark in (0, 1)
 
 
 @given(streams())
@@ -288,7 +315,7 @@ def test_folding_everything_up_to_a_top_gives_that_top(batches: list[list[Market
     records: list[Record] = []
     for batch in batches:
         records += recorder.apply(batch)
-    records += recorder.advance(recorder.mark + 100 * S)
+    records += recorder.advance(recorder.watermark + 100 * S)
     books = {key: Book(key) for key in KEYS}
     shown = [r for r in records if isinstance(r, BookTop) and r.trusted]
     changes = [r for r in records if isinstance(r, BookSnapshot | BookDelta)]
@@ -321,7 +348,7 @@ def test_deltas_are_kept_once_and_in_order(batches: list[list[MarketEvent]]) -> 
     recorder = recording(*KEYS)
     sent = [event for batch in batches for event in batch if isinstance(event, BookDelta)]
     kept = [r for batch in batches for r in recorder.apply(batch) if isinstance(r, BookDelta)]
-    assert len(kept) + recorder.tally.orphans == len(sent)
+    assert len(kept) + recorder.counters.orphans == len(sent)
     remaining = iter(sent)
     assert all(any(record is event for event in remaining) for record in kept)
 

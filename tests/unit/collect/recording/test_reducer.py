@@ -1,4 +1,4 @@
-"""The fold keeps what belongs to wanted, trusted books and counts everything else."""
+"""The reducer keeps what belongs to wanted, trusted books and counts everything else."""
 
 import pytest
 from hypothesis import given
@@ -24,17 +24,17 @@ from tests.kit.recorder_samples import START, VENUE, A, B, S, book, delta, gap, 
 
 
 def folded(*events: MarketEvent) -> tuple[EventReducer, list[Record]]:
-    account = CoverageTracker("live")
-    account.apply(Wanted(A, START))
-    fold = EventReducer(SnapshotSampler(2, S, 10 * S), account)
-    fold.lines[A] = RecordedInstrument(A, 1_000_000)
+    coverage = CoverageTracker("live")
+    coverage.want(Wanted(A, START), None)
+    reducer = EventReducer(SnapshotSampler(2, S, 10 * S), coverage)
+    reducer.instruments[A] = RecordedInstrument(A, 1_000_000)
     out: list[Record] = []
-    fold.apply(events, out)
-    return fold, out
+    reducer.apply(events, out)
+    return reducer, out
 
 
 def test_facts_without_records_are_counted() -> None:
-    fold, out = folded(
+    reducer, out = folded(
         Connected(VENUE, START, 7, 1),
         Connected(VENUE, START, 8, 2),
         Disconnected(VENUE, START + S, 7, 1, "reset"),
@@ -43,14 +43,14 @@ def test_facts_without_records_are_counted() -> None:
         Dropped(VENUE, START, 5),
         Quote(A, START, None, None, None),
     )
-    tally = fold.tally
+    counters = reducer.counters
     assert out == []
-    assert (tally.events, tally.connects, tally.disconnects, tally.connections) == (7, 2, 1, 1)
-    assert (tally.unknown, tally.malformed, tally.dropped, tally.up) == (1, 1, 5, {8: START})
+    assert (counters.events, counters.connects, counters.disconnects, counters.connections) == (7, 2, 1, 1)
+    assert (counters.unknown, counters.malformed, counters.dropped, counters.connected_since) == (1, 1, 5, {8: START})
 
 
 def test_deltas_need_a_trusted_book_of_their_own_connection() -> None:
-    fold, out = folded(
+    reducer, out = folded(
         delta(A, START, 41, 1),
         book(A, START + 1),
         delta(A, START + 2, 41, 1),
@@ -58,35 +58,35 @@ def test_deltas_need_a_trusted_book_of_their_own_connection() -> None:
         gap(A, START + 3),
         delta(A, START + 4, 43, 1),
     )
-    assert fold.tally.orphans == 3
+    assert reducer.counters.orphans == 3
     assert [row for row in out if row == delta(A, START + 2, 41, 1)]
-    assert (fold.tally.trusted, fold.tally.gaps) == (0, {"disconnect": 1})
+    assert (reducer.counters.trusted, reducer.counters.gaps) == (0, {"disconnect": 1})
 
 
 def test_strangers_are_counted_and_left_out() -> None:
-    fold, out = folded(book(B, START), delta(B, START, 1, 1), trade(B, START), gap(B, START))
-    assert (out, fold.tally.strays) == ([], 3)
+    reducer, out = folded(book(B, START), delta(B, START, 1, 1), trade(B, START), gap(B, START))
+    assert (out, reducer.counters.strays) == ([], 3)
 
 
 def test_a_market_change_is_kept_and_handed_on() -> None:
     event = MarketChange(VENUE, A.market_id, None, START, None, "paused", "{}")
-    fold, out = folded(event)
-    assert out == fold.lifecycle == [event]
+    reducer, out = folded(event)
+    assert out == reducer.lifecycle == [event]
 
 
 def test_the_mark_is_the_latest_event_and_never_goes_back() -> None:
-    fold, _ = folded(trade(A, START + 5 * S), gap(A, START + 2 * S, "stall"))
-    assert fold.mark == START + 5 * S
+    reducer, _ = folded(trade(A, START + 5 * S), gap(A, START + 2 * S, "stall"))
+    assert reducer.watermark == START + 5 * S
 
 
 def told(batches: list[list[MarketEvent]]) -> tuple[object, ...]:
     """Return everything a recorder says of ``batches`` and all that it then knows."""
     recorder = recording(A, B)
     records = [record for batch in batches for record in recorder.apply(batch)]
-    records += recorder.advance(recorder.mark + 100 * S)
-    tops = recorder.fold.tops
-    waiting = [(due, line.book.key, line.due, line.pending, line.changed_at) for due, _, line in sorted(tops.due)]
-    return records, recorder.mark, recorder.tally, waiting, recorder.stop()
+    records += recorder.advance(recorder.watermark + 100 * S)
+    sampler = recorder._reducer.sampler
+    waiting = [(due, line.book.key, line.due, line.pending, line.changed_at) for due, _, line in sorted(sampler.due)]
+    return records, recorder.watermark, recorder.counters, waiting, recorder.stop()
 
 
 @pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
@@ -103,34 +103,42 @@ def test_the_compiled_twin_says_the_same(batches: list[list[MarketEvent]]) -> No
 @pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
 def test_the_compiled_twin_folds_what_is_plain() -> None:
     assert compiled.native is not None
-    fold, out = folded(book(A, START), delta(A, START + 1, 40, 1))
-    tops = fold.tops
+    reducer, out = folded(book(A, START), delta(A, START + 1, 40, 1))
+    sampler = reducer.sampler
     events: list[MarketEvent] = [delta(A, START + 2, 41, 1), delta(A, START + 3, 42, 1), trade(A, START + 4)]
     at, mark = compiled.native.fold_changes(
-        events, 0, START + 1, START + S, fold.lines, out, tops.due, tops.order, tops.interval
+        events, 0, START + 1, START + S, reducer.instruments, out, sampler.due, sampler.sequence, sampler.interval
     )
     assert (at, mark) == (2, START + 3)
     assert out[-2:] == events[:2]
-    assert fold.lines[A].changed_at == START + 3
-    assert fold.lines[A].book.best_bid() == level(42, 1)
+    assert reducer.instruments[A].changed_at == START + 3
+    assert reducer.instruments[A].book.best_bid() == level(42, 1)
 
 
 @pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
 def test_the_compiled_twin_refuses_what_is_no_fold() -> None:
     assert compiled.native is not None
-    fold, out = folded(book(A, START))
-    tops = fold.tops
+    reducer, out = folded(book(A, START))
+    sampler = reducer.sampler
     with pytest.raises(TypeError):
-        compiled.native.fold_changes([], 0, START, START, fold.lines, out, tops.due, 7, 1)
+        compiled.native.fold_changes([], 0, START, START, reducer.instruments, out, sampler.due, 7, 1)
     with pytest.raises(TypeError):
-        compiled.native.show_due([(1, 1, "no line")], 2, tops.order, 2, S, out)
+        compiled.native.show_due([(1, 1, "no line")], 2, sampler.sequence, 2, S, out)
     with pytest.raises(TypeError):
-        compiled.native.show_due([1], 2, tops.order, 2, S, out)
-    del fold.lines[A].changed_at
-    fold.lines[A].pending, fold.lines[A].due = True, START - S
+        compiled.native.show_due([1], 2, sampler.sequence, 2, S, out)
+    del reducer.instruments[A].changed_at
+    reducer.instruments[A].pending, reducer.instruments[A].due = True, START - S
     with pytest.raises(AttributeError):
         compiled.native.fold_changes(
-            [delta(A, START + 1, 41, 1)], 0, START, START + S, fold.lines, out, tops.due, tops.order, tops.interval
+            [delta(A, START + 1, 41, 1)],
+            0,
+            START,
+            START + S,
+            reducer.instruments,
+            out,
+            sampler.due,
+            sampler.sequence,
+            sampler.interval,
         )
 
 
@@ -138,9 +146,9 @@ def test_the_compiled_twin_refuses_what_is_no_fold() -> None:
 def test_the_compiled_twin_needs_a_book_and_its_times() -> None:
     assert compiled.native is not None
     for missing in ("book", "due", "changed_at", "shown_at"):
-        fold, out = folded(book(A, START))
-        line = fold.lines[A]
+        reducer, out = folded(book(A, START))
+        line = reducer.instruments[A]
         line.pending, line.due = True, START
         delattr(line, missing)
         with pytest.raises((AttributeError, TypeError)):
-            compiled.native.show_due([(START, 0, line)], START + S, fold.tops.order, 2, S, out)
+            compiled.native.show_due([(START, 0, line)], START + S, reducer.sampler.sequence, 2, S, out)

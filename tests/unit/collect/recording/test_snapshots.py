@@ -11,13 +11,13 @@ def opened() -> tuple[SnapshotSampler, RecordedInstrument]:
     tops, line = SnapshotSampler(2, S, 10 * S), RecordedInstrument(A, 1_000_000)
     line.book.apply(book(A, START))
     line.changed_at = START
-    tops.opened(line, START)
+    tops.book_trusted(line, START)
     return tops, line
 
 
 def shown(tops: SnapshotSampler, mark: int) -> list[BookTop]:
     out: list[Record] = []
-    tops.until(mark, out)
+    tops.sample_until(mark, out)
     return [row for row in out if isinstance(row, BookTop)]
 
 
@@ -29,7 +29,7 @@ def change(tops: SnapshotSampler, line: RecordedInstrument, ts: int, price: int)
     line.book.apply(delta(A, ts, price, 3))
     line.changed_at = ts
     if not line.pending:
-        tops.changed(line, ts)
+        tops.book_changed(line, ts)
 
 
 def test_a_new_book_is_shown_as_soon_as_its_instant_is_over() -> None:
@@ -61,13 +61,13 @@ def test_a_quiet_book_has_its_heartbeats_and_a_dead_line_none() -> None:
     tops, line = opened()
     assert times(shown(tops, START + 25 * S)) == [0, 10]
     assert times(shown(tops, START + 26 * S)) == [20]
-    line.alive = False
+    line.recorded = False
     assert times(shown(tops, START + 90 * S)) == []
 
 
 def test_a_lost_book_is_shown_as_unknown() -> None:
     tops, line = opened()
     shown(tops, START + 1)
-    row = tops.lost(line, START + 3 * S)
+    row = tops.book_lost(line, START + 3 * S)
     assert (row.trusted, row.bids, row.asks, row.ts_recv) == (False, b"", b"", START + 3 * S)
     assert line.bids is None

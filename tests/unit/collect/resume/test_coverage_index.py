@@ -1,4 +1,4 @@
-"""The ledger remembers every account's end across restarts, crashes, odd names and damage."""
+"""The index keeps where coverage ended across restarts, crashes, odd names and damage."""
 
 import gc
 import logging
@@ -15,46 +15,46 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from tests.kit.recorder_samples import START, VENUE, A, B, C
 
 
-def test_what_is_left_in_it_is_found_again_after_a_restart(tmp_path: Path) -> None:
-    ledger = CoverageIndex(tmp_path, "c0")
-    ledger.leave([(A, START), (B, START + 1)])
-    ledger.leave([(A, START + 5)])
-    ledger.close()
-    ledger = CoverageIndex(tmp_path, "c0")
-    assert ledger.ends([A, B, C]) == {A: START + 5, B: START + 1}
-    assert ledger.every(VENUE) == {A: START + 5, B: START + 1}
-    assert ledger.every(VenueName("elsewhere")) == {}
-    assert ledger.ends([]) == {}
-    ledger.close()
-    ledger.close()
+def test_stored_ends_are_found_again_after_a_restart(tmp_path: Path) -> None:
+    index = CoverageIndex(tmp_path, "c0")
+    index.store([(A, START), (B, START + 1)])
+    index.store([(A, START + 5)])
+    index.close()
+    index = CoverageIndex(tmp_path, "c0")
+    assert index.lookup([A, B, C]) == {A: START + 5, B: START + 1, C: None}
+    assert index.all_of(VENUE) == {A: START + 5, B: START + 1}
+    assert index.all_of(VenueName("elsewhere")) == {}
+    assert index.lookup([]) == {}
+    index.close()
+    index.close()
 
 
-def test_what_was_left_survives_the_death_of_the_process(tmp_path: Path) -> None:
-    ledger = CoverageIndex(tmp_path, "c0")
-    ledger.leave([(A, START)])
+def test_stored_ends_survive_a_killed_process(tmp_path: Path) -> None:
+    index = CoverageIndex(tmp_path, "c0")
+    index.store([(A, START)])
     other = CoverageIndex(tmp_path, "c0")  # nothing was closed
-    assert other.ends([A]) == {A: START}
-    ledger.close()
+    assert other.lookup([A]) == {A: START}
+    index.close()
     other.close()
 
 
-def test_many_are_asked_for_at_once(tmp_path: Path) -> None:
+def test_many_instruments_are_looked_up_at_once(tmp_path: Path) -> None:
     keys = [InstrumentKey(VENUE, MarketId(f"m{n}"), InstrumentId(f"i{n}")) for n in range(1_003)]
-    ledger = CoverageIndex(tmp_path, "c0")
-    ledger.leave([(key, START + n) for n, key in enumerate(keys)])
-    assert ledger.ends(keys) == {key: START + n for n, key in enumerate(keys)}
-    ledger.close()
+    index = CoverageIndex(tmp_path, "c0")
+    index.store([(key, START + n) for n, key in enumerate(keys)])
+    assert index.lookup(keys) == {key: START + n for n, key in enumerate(keys)}
+    index.close()
 
 
-def test_asking_for_ever_other_numbers_of_instruments_keeps_nothing(tmp_path: Path) -> None:
+def test_lookups_of_different_numbers_of_instruments_cache_no_statements(tmp_path: Path) -> None:
     keys = [InstrumentKey(VENUE, MarketId("m"), InstrumentId(f"i{n}")) for n in range(40)]
-    ledger = CoverageIndex(tmp_path, "c0")
-    ledger.ends(keys)
+    index = CoverageIndex(tmp_path, "c0")
+    index.lookup(keys)
     before = _statements_prepared()
     for count in range(40):
-        ledger.ends(keys[:count])
+        index.lookup(keys[:count])
     assert _statements_prepared() == before
-    ledger.close()
+    index.close()
 
 
 def _statements_prepared() -> int:
@@ -68,43 +68,45 @@ def _statements_prepared() -> int:
 @settings(max_examples=25, deadline=None)
 def test_any_name_works(tmp_path_factory: pytest.TempPathFactory, names: dict[tuple[str, str], int]) -> None:
     ends = {InstrumentKey(VENUE, MarketId(m), InstrumentId(i)): ended for (m, i), ended in names.items()}
-    ledger = CoverageIndex(tmp_path_factory.mktemp("state"), "c0")
-    ledger.leave(ends.items())
-    assert ledger.ends(ends) == ends
-    ledger.close()
+    index = CoverageIndex(tmp_path_factory.mktemp("state"), "c0")
+    index.store(ends.items())
+    assert index.lookup(ends) == ends
+    index.close()
 
 
 def test_a_lone_surrogate_is_a_name_too(tmp_path: Path) -> None:
     odd = InstrumentKey(VENUE, MarketId("\ud800"), InstrumentId("\udfff"))
-    ledger = CoverageIndex(tmp_path, "c0")
-    ledger.leave([(odd, START)])
-    assert ledger.ends([odd]) == {odd: START}
-    ledger.close()
+    index = CoverageIndex(tmp_path, "c0")
+    index.store([(odd, START)])
+    assert index.lookup([odd]) == {odd: START}
+    index.close()
 
 
 @pytest.mark.parametrize("content", [b"not a database at all, but long enough to have a header" * 50, b"\0" * 8_192])
-def test_a_damaged_ledger_is_put_aside(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_index_is_renamed_and_replaced(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "c0.ledger.db"
     path.write_bytes(content)
     with caplog.at_level(logging.WARNING):
-        ledger = CoverageIndex(tmp_path, "c0")
-    ledger.leave([(A, START)])
-    assert ledger.ends([A]) == {A: START}
-    ledger.close()
+        index = CoverageIndex(tmp_path, "c0")
+    index.store([(A, START)])
+    assert index.lookup([A]) == {A: START}
+    index.close()
     assert (tmp_path / "c0.ledger.db.damaged").read_bytes() == content
     assert len(caplog.records) == 1
 
 
-def test_a_disk_that_refuses_is_said_and_nothing_is_half_done(tmp_path: Path) -> None:
+def test_a_disk_error_is_raised_and_nothing_is_half_stored(tmp_path: Path) -> None:
     (tmp_path / "c0.ledger.db").mkdir()
     with pytest.raises(TransientError, match="start again"):
         CoverageIndex(tmp_path, "c0")
-    ledger = CoverageIndex(tmp_path, "c1")
-    ledger.close()
+    index = CoverageIndex(tmp_path, "c1")
+    index.close()
     with pytest.raises(TransientError, match="free disk space"):
-        ledger.leave([(A, START)])
+        index.store([(A, START)])
 
 
-def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+def test_only_the_owner_may_read_the_index(tmp_path: Path) -> None:
     CoverageIndex(tmp_path, "c0").close()
     assert (tmp_path / "c0.ledger.db").stat().st_mode & 0o077 == 0

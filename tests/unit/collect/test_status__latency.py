@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.latency import LatencyHistogram, lag_of
+from predsurv.collect.status import LatencyHistogram, latency_of
 from tests.kit.recorder_samples import START, A, S, book, delta
 
 MS = 1_000_000
@@ -40,4 +40,4 @@ def test_merging_is_adding_to_one(left: list[int], right: list[int]) -> None:
     [([], None), ([book(A, START)], None), ([book(A, START), delta(A, START, 1, 1)], 5 * MS)],
 )
 def test_the_delay_of_a_batch_is_that_of_its_first_dated_event(batch: list[object], expected: int | None) -> None:
-    assert lag_of(batch) == expected  # type: ignore[arg-type]
+    assert latency_of(batch) == expected  # type: ignore[arg-type]

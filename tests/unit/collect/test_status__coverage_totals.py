@@ -1,6 +1,6 @@
 """Observed and lost time add up by reason."""
 
-from predsurv.collect.coverage_totals import CoverageTotals
+from predsurv.collect.status import CoverageTotals
 from predsurv.core.records import Coverage
 from tests.kit.recorder_samples import A, B
 

@@ -5,8 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.resume.repair import mend
+from predsurv.collect.resume.damage import fitted
 from predsurv.core.records import Coverage, CoverageReason
+from predsurv.store.seal.coverage_tail import SealedInterval
 from tests.kit.recorder_samples import A, B
 
 
@@ -23,32 +24,32 @@ def spans(rows: list[Coverage]) -> list[tuple[int, int, str]]:
 
 
 def test_what_joins_is_left_as_it_is() -> None:
-    made = mend([(A, 1, 5), (A, 5, 8)], [covered(8, 12)], [opened(12)], {})
+    made = fitted([SealedInterval(A, 1, 5), SealedInterval(A, 5, 8)], [covered(8, 12)], [opened(12)], {})
     assert (spans(made.written), made.gaps) == ([(8, 12, "live")], [opened(12)])
 
 
 def test_a_lost_tile_becomes_a_crash() -> None:
-    made = mend([(A, 1, 5), (A, 7, 8)], [covered(10, 12)], [opened(12)], {})
+    made = fitted([SealedInterval(A, 1, 5), SealedInterval(A, 7, 8)], [covered(10, 12)], [opened(12)], {})
     assert spans(made.written) == [(5, 7, "crash"), (8, 10, "crash"), (10, 12, "live")]
     assert made.gaps == [opened(12)]
 
 
 def test_notes_older_than_what_is_sealed_do_not_claim_it_twice() -> None:
-    made = mend([(A, 1, 5), (A, 5, 20)], [covered(3, 12)], [opened(12)], {})
+    made = fitted([SealedInterval(A, 1, 5), SealedInterval(A, 5, 20)], [covered(3, 12)], [opened(12)], {})
     assert (made.written, made.gaps) == ([], [opened(20)])
-    made = mend([(A, 1, 5)], [covered(3, 12)], [opened(12)], {})
+    made = fitted([SealedInterval(A, 1, 5)], [covered(3, 12)], [opened(12)], {})
     assert (spans(made.written), made.gaps) == ([(5, 12, "live")], [opened(12)])
 
 
 def test_somebody_whose_notes_are_lost_is_taken_up_from_the_last_tile() -> None:
-    assert mend([(A, 1, 5)], [], [], {}).gaps == [opened(5)]
-    assert mend([(A, 1, 5)], [], [], {A: 5}).gaps == []
-    assert spans(mend([(A, 1, 5)], [], [], {A: 9}).written) == [(5, 9, "crash")]
-    assert mend([(A, 1, 5)], [], [], {A: 3}).gaps == [opened(5)]
+    assert fitted([SealedInterval(A, 1, 5)], [], [], {}).gaps == [opened(5)]
+    assert fitted([SealedInterval(A, 1, 5)], [], [], {A: 5}).gaps == []
+    assert spans(fitted([SealedInterval(A, 1, 5)], [], [], {A: 9}).written) == [(5, 9, "crash")]
+    assert fitted([SealedInterval(A, 1, 5)], [], [], {A: 3}).gaps == [opened(5)]
 
 
 def test_gaps_of_which_no_tile_is_known_stay() -> None:
-    assert mend([], [], [opened(3, "rotated_out")], {B: 4}).gaps == [opened(3, "rotated_out")]
+    assert fitted([], [], [opened(3, "rotated_out")], {B: 4}).gaps == [opened(3, "rotated_out")]
 
 
 @given(
@@ -57,14 +58,14 @@ def test_gaps_of_which_no_tile_is_known_stay() -> None:
     st.none() | st.integers(0, 60),
 )
 def test_the_whole_is_tiled(steps: list[tuple[int, int]], open_: tuple[int, int] | None, ended: int | None) -> None:
-    now, tiles = 0, []
+    now, tiles = 0, list[SealedInterval]()
     for pause, length in steps:
         now += pause
-        tiles.append((A, now, now + length))
+        tiles.append(SealedInterval(A, now, now + length))
         now += length
     written = [covered(open_[0], sum(open_))] if open_ else []
     gaps = [opened(sum(open_))] if open_ else []
-    made = mend(tiles, written, gaps, {} if ended is None else {A: ended})
+    made = fitted(tiles, written, gaps, {} if ended is None else {A: ended})
     rows = sorted([(start, end) for _, start, end in tiles] + [(row.start, row.end) for row in made.written])
     assert all(before[1] == after[0] for before, after in pairwise(rows))
     assert all(start < end for start, end in rows)
