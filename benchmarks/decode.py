@@ -74,7 +74,7 @@ class Pipeline:
     """What the recorder does with a frame up to the row: decode, fold into the book, hand on the row.
 
     ``flush`` gets the rows of each read, as the log does; without one they are let go. All frames of
-    a read carry the time of the first. Hashes are not noted, as when there is no time for checks: what
+    a read carry the time of the first. Hashes are not verified, as when there is no time for it: what
     those cost is measured apart (``benchmarks.hash_checks``).
     """
 
@@ -97,7 +97,7 @@ class Pipeline:
         """Process every frame from an empty state."""
         codec = PolymarketCodec(epoch=1, readers=self.readers)
         codec.requests(frozenset(self.keys), frozenset())
-        codec.witness.books.lose_sight()
+        codec.verifier.venue_books.suspend()
         codec.audit(0, 0, [])
         self.books = books = {key: Book(key) for key in self.keys}
         for start in range(0, len(self.frames), self.read_frames):

@@ -17,7 +17,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.state.book import Book
 from predsurv.venues.polymarket.decoder import PolymarketCodec
-from predsurv.venues.polymarket.hash_verifier import HashCheckCounts
+from predsurv.venues.polymarket.hash_budget import HashCheckCounts
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 
@@ -109,7 +109,7 @@ class VerifyingPipeline:
             _take(codec, self.frames[start : start + READ_FRAMES], books, rows)
             if interval is not None:
                 codec.audit(start, start * interval, rows)
-        self.checks = memory.checks
+        self.checks = memory.counts
 
 
 def _take(

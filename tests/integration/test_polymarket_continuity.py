@@ -42,7 +42,7 @@ async def test_replaced_connections_lose_and_double_nothing(start: Start, lag_s:
         assert [row for row in rows(run.events) if row[0] == name] == [row for row in told if row[0] == name]
     received = [event.ts_recv for event in run.events]
     assert received == sorted(received)
-    assert run.memory.checks.alarms == 0
+    assert run.memory.counts.alarms == 0
 
 
 async def test_replacing_goes_on_after_either_end_is_lost(start: Start) -> None:
@@ -112,7 +112,7 @@ async def test_lost_change_is_found_and_repaired(start: Start) -> None:
     }
     await run.opened()
     assert run.equal()
-    assert run.memory.checks.alarms == 1
+    assert run.memory.counts.alarms == 1
 
 
 async def test_frozen_time_is_not_covered(start: Start) -> None:

@@ -56,7 +56,7 @@ class Ear:
 
     def line(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         """Return our book in the venue's words."""
-        found = self.codec.witness.lines[name]
+        found = self.codec.verifier.books[name]
         return found.bids.levels, found.asks.levels
 
 
@@ -69,11 +69,11 @@ def losses() -> bool:
     for _ in range(TRIALS):
         ear.hear(venue.burst(name, venue.rng.randrange(1, 3)))
         venue.burst(name)
-        before = ear.memory.checks.mismatched
+        before = ear.memory.counts.mismatched
         ear.hear(venue.burst(name))
         token = venue.tokens[name]
         right = ear.line(name) == _texts(token.sides)
-        seen += ear.memory.checks.mismatched > before
+        seen += ear.memory.counts.mismatched > before
         healed += right
         ear.open(venue.keys, venue.keys)
     wrong = TRIALS - healed
@@ -103,7 +103,7 @@ def clean() -> bool:
         cut = venue.rng.randrange(len(frames)) if draw < 0.2 else 0
         for part in (frames[:cut], frames[cut:]):
             gaps += sum(isinstance(event, Gap) for event in ear.hear(part, venue.rng.randrange(3 * _MS)))
-    print(f"{told:,} clean messages: {gaps} false alarms; {ear.memory.checks}")
+    print(f"{told:,} clean messages: {gaps} false alarms; {ear.memory.counts}")
     return gaps == 0
 
 

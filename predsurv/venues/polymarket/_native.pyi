@@ -1,14 +1,19 @@
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.venues.polymarket import wire
-from predsurv.venues.polymarket.fast_decoder import PlainBook
+from predsurv.venues.polymarket.fast_decoder import Pending, PlainBook
 
 ABI_VERSION: int
 
 class NativeChangeReader:
     def __init__(self, live: dict[str, InstrumentKey], epoch: int, /) -> None: ...
     def read(
-        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], noted: list[wire.Noted] | None, /
+        self,
+        frames: list[bytes],
+        at: int,
+        ts_recv: int,
+        out: list[MarketEvent],
+        pending: Pending | None,
+        /,
     ) -> int: ...
     def before(self) -> bytes | None: ...
     def remember(self, frame: bytes, /) -> bool: ...

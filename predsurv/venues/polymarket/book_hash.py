@@ -1,8 +1,7 @@
-"""One token's book in the venue's own words, and the hash that the venue would state of it.
+"""One token's book as the texts that the venue sent, and the hash that the venue would state of it.
 
-Kept apart from ``continuity``, which judges, because the recipe has changed before and will again:
-then this is the file to change. Recipe: SHA-1 of the book summary as compact JSON with an empty
-``hash``, every number as the text that the venue sent.
+The recipe is not documented and has changed before. It is the SHA-1 of the book summary as compact
+JSON with an empty ``hash``, every number as the text that the venue sent.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from predsurv.venues.polymarket import wire
+from predsurv.venues.polymarket.hash_states import PROVEN, SUSPECTS, TRANSITIONS, UNVERIFIABLE, BookState, Evidence
 
 _ORDER_SIZES: Final = ("5", "15", "1", "10", "20", "50", "100")
 _ENDS: Final = tuple(f'{price}"}}'.encode() for price in ("", *(f"0.{n:03}" for n in range(1_000)), "1.000"))
@@ -27,161 +27,181 @@ class HashInputs(NamedTuple):
 
 
 class HashedSide:
-    """One side of a book: size texts by price text, worst price first, and that as JSON while it is known."""
+    """One side of a book: size texts by price text, worst price first.
 
-    __slots__ = ("_descending", "levels", "loose", "text")
+    ``unsorted``: a level was added out of order. ``json``: the levels as they are hashed, None when
+    they changed since.
+    """
+
+    __slots__ = ("_descending", "json", "levels", "unsorted")
 
     def __init__(self, *, descending: bool) -> None:
         self.levels: dict[str, str] = {}
-        self.loose = False  # a level was added: they are not in order
-        self.text: str | None = None
+        self.unsorted = False
+        self.json: str | None = None
         self._descending = descending
 
-    def replace(self, steps: Sequence[wire.WireLevel]) -> None:
-        """Hold ``steps`` and nothing else."""
-        self.levels = {step.price: step.size for step in steps}
-        if not wire.NOTHING.isdisjoint(self.levels.values()):
-            self.levels = {price: size for price, size in self.levels.items() if size not in wire.NOTHING}
-        self.loose, self.text = False, None
+    def replace(self, levels: Sequence[wire.WireLevel]) -> None:
+        """Hold ``levels`` and nothing else."""
+        self.levels = {level.price: level.size for level in levels}
+        if not wire.ZERO_SIZES.isdisjoint(self.levels.values()):
+            self.levels = {price: size for price, size in self.levels.items() if size not in wire.ZERO_SIZES}
+        self.unsorted, self.json = False, None
 
     def render(self) -> str:
         """Return the levels as the venue hashes them."""
-        if self.text is None:
-            if self.loose:
+        if self.json is None:
+            if self.unsorted:
                 # Texts of prices below 1 sort as their numbers do.
                 self.levels = dict(sorted(self.levels.items(), reverse=self._descending))
-                self.loose = False
-            self.text = _json(self.levels)
-        return self.text
+                self.unsorted = False
+            self.json = _json(self.levels)
+        return self.json
 
 
 class HashedBook:
-    """One token's book in the venue's own words.
+    """One token's book as the venue writes it, with the state of its verification.
 
-    ``stated`` is the last change, or nothing of one after a whole book; ``stamp`` is that of the
-    last message. ``proven``: the recipe has held for this token; ``hopeless``: it does not hold for
-    the present whole book. ``sure_ts`` (ns UTC): nothing spoke against it then. ``trail`` collects
-    hashes while somebody compares. ``calm``: a change is to be told to whoever checks.
+    ``last_change``: the last change since the snapshot; ``timestamp``: that of the last message (ms);
+    ``previous_tick``: the tick size before the last change of it, "" for none. ``suspect_since`` and
+    ``searched_at`` (ns, monotonic): when a suspect failed its first check and was last searched.
+    ``verified_ts`` (ns UTC): when nothing contradicted the book last. ``quotes_proven``: best prices
+    matched once. ``queued``: a check is due. ``recent_hashes``: the stated hashes since a comparison
+    with REST began, None without one. ``notify``: ``VenueBooks`` must hear of the next change, because
+    the book is not queued or its hashes are recorded.
     """
 
     __slots__ = (
         "asks",
-        "best_proven",
         "bids",
-        "calm",
-        "dirty",
-        "doubted_at",
-        "hopeless",
         "inputs",
+        "last_change",
         "market",
-        "old_tick",
-        "proven",
+        "notify",
+        "previous_tick",
+        "queued",
+        "quotes_proven",
+        "recent_hashes",
         "searched_at",
-        "stamp",
-        "stated",
-        "sure_ts",
+        "snapshot_hash",
+        "state",
+        "suspect_since",
+        "timestamp",
         "token",
-        "trail",
-        "whole_hash",
+        "verified_ts",
     )
 
     def __init__(self, token: str) -> None:
         self.token = token
+        self.state = BookState.UNPROVEN
         self.inputs = HashInputs()
         self.market = ""
         self.bids = HashedSide(descending=False)
         self.asks = HashedSide(descending=True)
-        self.whole_hash = ""
-        self.calm = True
-        self.dirty = False
-        self.stamp = 0
-        self.stated = _NO_CHANGE
-        self.proven = False
-        self.hopeless = False
-        self.best_proven = False
-        self.old_tick = ""
-        self.doubted_at: int | None = None
+        self.snapshot_hash = ""
+        self.last_change = _NO_CHANGE
+        self.timestamp = 0
+        self.previous_tick = ""
+        self.quotes_proven = False
+        self.suspect_since = 0
         self.searched_at = 0
-        self.sure_ts = 0
-        self.trail: list[str] | None = None
+        self.verified_ts = 0
+        self.queued = False
+        self.recent_hashes: list[str] | None = None
+        self.notify = True
 
     def replace(self, book: wire.WireBook) -> None:
-        """Hold ``book`` and nothing else."""
+        """Hold the snapshot ``book`` and nothing else."""
         self.market = book.market
         self.bids.replace(book.bids)
         self.asks.replace(book.asks)
-        self.whole_hash, self.stamp, self.stated = book.hash, book.timestamp, _NO_CHANGE
-        self.hopeless = False
-        self.doubted_at = None
-        if book.tick_size:  # only opening books say these
+        self.snapshot_hash, self.timestamp, self.last_change = book.hash, book.timestamp, _NO_CHANGE
+        self.apply(Evidence.SNAPSHOT)
+        if book.tick_size:  # only the first snapshot of a subscription has these
             self.inputs = self.inputs._replace(tick_size=book.tick_size, last_trade=book.last_trade_price)
+
+    def apply(self, evidence: Evidence) -> None:
+        """Change the state as ``TRANSITIONS`` says."""
+        self.state = TRANSITIONS[self.state].get(evidence, self.state)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the last check failed."""
+        return self.state in SUSPECTS
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether what the hash covers besides the levels is known."""
+        return self.state in PROVEN
 
     @property
     def hash(self) -> str:
-        """What the venue says this book hashes to."""
-        return self.whole_hash if self.stated is _NO_CHANGE else self.stated.hash
+        """The hash that the venue stated of this book last, "" for none."""
+        return self.snapshot_hash if self.last_change is _NO_CHANGE else self.last_change.hash
 
     @property
-    def whole(self) -> bool:
+    def is_snapshot(self) -> bool:
         """Whether the book is as it was sent, without a change since."""
-        return self.stated is _NO_CHANGE
+        return self.last_change is _NO_CHANGE
 
     @property
     def verifiable(self) -> bool:
-        """Whether there is a hash that we can hope to reproduce."""
-        return bool(self.hash) and not self.hopeless
+        """Whether there is a hash, and the recipe may give it."""
+        return bool(self.hash) and self.state not in UNVERIFIABLE
 
     @property
-    def levels(self) -> int:
+    def level_count(self) -> int:
         """How many levels there are, which is what hashing costs."""
         return len(self.bids.levels) + len(self.asks.levels)
 
-    def fits(self) -> bool | None:
-        """Return whether the book reproduces what is stated of it; None when nothing can be said."""
+    def check(self) -> Evidence | None:
+        """Compare the book with what the venue stated last; None when nothing can be compared."""
         if not self.verifiable:
-            return self._best_fits()
-        sizes = dict.fromkeys((self.inputs.min_order_size, *(() if self.proven else _ORDER_SIZES)))
-        risks = (self.inputs.neg_risk,) if self.proven else (False, True)
-        return self._reproduces(product(sizes, (self.inputs.tick_size,), risks), (_end(self.inputs.last_trade),))
+            return self._check_quotes()
+        sizes = dict.fromkeys((self.inputs.min_order_size, *(() if self.is_proven else _ORDER_SIZES)))
+        risks = (self.inputs.neg_risk,) if self.is_proven else (False, True)
+        return self._check_hash(product(sizes, (self.inputs.tick_size,), risks), (_end(self.inputs.last_trade),))
 
-    def fits_somehow(self) -> bool | None:
-        """Return the same, trying every last trade price there can be."""
+    def search(self) -> Evidence | None:
+        """Compare as ``check`` does, with every possible last trade price and the previous tick size."""
         if not self.verifiable:
-            return self._best_fits()
-        ticks = dict.fromkeys((self.inputs.tick_size, self.old_tick or self.inputs.tick_size))
-        risks = (self.inputs.neg_risk,) if self.proven else (False, True)
-        return self._reproduces(product((self.inputs.min_order_size,), ticks, risks), _ENDS)
+            return self._check_quotes()
+        ticks = dict.fromkeys((self.inputs.tick_size, self.previous_tick or self.inputs.tick_size))
+        risks = (self.inputs.neg_risk,) if self.is_proven else (False, True)
+        return self._check_hash(product((self.inputs.min_order_size,), ticks, risks), _ENDS)
 
-    def _reproduces(self, facts: Iterable[tuple[str, str, bool]], ends: Iterable[bytes]) -> bool:
-        wanted, levels = self.hash, sha1(self._head(), usedforsecurity=False)
-        for size, tick, risk in facts:
+    def _check_hash(self, inputs: Iterable[tuple[str, str, bool]], ends: Iterable[bytes]) -> Evidence:
+        """Hash with each of ``inputs`` and ``ends``, and keep those that give the stated hash."""
+        stated, levels = self.hash, sha1(self._head(), usedforsecurity=False)
+        for size, tick, risk in inputs:
             start = levels.copy()
             start.update(_tail(size, tick, neg_risk=risk))
             for end in ends:
                 tried = start.copy()
                 tried.update(end)
-                if tried.hexdigest() == wanted:
+                if tried.hexdigest() == stated:
                     if tick != self.inputs.tick_size:
-                        self.old_tick = self.inputs.tick_size
+                        self.previous_tick = self.inputs.tick_size
                     self.inputs = HashInputs(size, tick, risk, end[:-2].decode())
-                    self.proven = True
-                    return True
-        return False
+                    return Evidence.HASH_MATCH
+        return Evidence.MISMATCH
 
     def _head(self) -> bytes:
-        """Return what is hashed first: all up to the levels."""
-        start = f'{{"market":"{self.market}","asset_id":"{self.token}","timestamp":"{self.stamp}","hash":"","bids":['
-        return f'{start}{self.bids.render()}],"asks":[{self.asks.render()}],"min_order_size":"'.encode()
+        """Return the first part of what is hashed, up to the levels."""
+        ids = f'"market":"{self.market}","asset_id":"{self.token}","timestamp":"{self.timestamp}"'
+        sides = f'"bids":[{self.bids.render()}],"asks":[{self.asks.render()}]'
+        return f'{{{ids},"hash":"",{sides},"min_order_size":"'.encode()
 
-    def _best_fits(self) -> bool | None:
-        """Return whether the best prices are those of the last change; None while that was never so."""
-        said = self.stated
-        if not isinstance(said, wire.QuotedChange) or not said.best_bid or not said.best_ask:
+    def _check_quotes(self) -> Evidence | None:
+        """Compare the best prices with those of the last change; None until they matched once."""
+        stated = self.last_change
+        if not isinstance(stated, wire.QuotedChange) or not stated.best_bid or not stated.best_ask:
             return None
         bid, ask = max(self.bids.levels, default="0"), min(self.asks.levels, default="1")
-        fits = _same(said.best_bid, bid) and _same(said.best_ask, ask)
-        self.best_proven = self.best_proven or fits
-        return fits if self.best_proven else None
+        if _same(stated.best_bid, bid) and _same(stated.best_ask, ask):
+            self.quotes_proven = True
+            return Evidence.QUOTES_MATCH
+        return Evidence.MISMATCH if self.quotes_proven else None
 
 
 def _tail(size: str, tick: str, *, neg_risk: bool) -> bytes:

@@ -1,8 +1,4 @@
-"""Polymarket's market channel: desired tokens to requests, frames to events.
-
-Kept apart from ``wire`` because this is where the venue's words end and ours begin; it holds what
-one connection knows: which tokens it asked for and which of them have a book.
-"""
+"""Polymarket's market channel: desired tokens to requests, frames to events."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,7 +12,6 @@ from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
     Level,
-    Malformed,
     MarketChange,
     MarketEvent,
     MarketResolved,
@@ -25,22 +20,18 @@ from predsurv.core.events import (
     Unknown,
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide, Side, TradeId
-from predsurv.core.market import Market
 from predsurv.core.num import MICROS, ONE, Price, parse_micros, parse_size
 from predsurv.core.text import sanitise
-from predsurv.venues.parsing import checked_id
-from predsurv.venues.polymarket import fast_decoder as changes
-from predsurv.venues.polymarket import wire
-from predsurv.venues.polymarket.fast_decoder import ChangeReaders, venue_time
+from predsurv.venues.parsing import DETAIL_CHARS_MAX, Stamp, checked_id, malformed, venue_time
+from predsurv.venues.polymarket import fast_decoder, wire
+from predsurv.venues.polymarket.fast_decoder import ChangeReaders
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.market_parser import VENUE, announced_row, parse_market
-from predsurv.venues.polymarket.shared_state import PolymarketSharedState, PriceCache, SeenIds, SizeCache, announcement
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState, SeenIds, announcement_id
 from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
 
-DETAIL_CHARS_MAX: Final = 120
-
 SEARCHED_BYTES_MAX: Final = 1 << 18
-"""A broken message up to this long is searched for the tokens it names."""
+"""A malformed message up to this long is searched for the tokens it names."""
 
 _TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
 
@@ -48,44 +39,43 @@ _TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
 class PolymarketCodec:
     """One connection to the market channel; see ``predsurv.venues.streaming.codec.Codec``.
 
-    With ``heralds`` it asks for the extra kinds: every new market of the venue, best prices and
-    settlements. One connection does that for all, so that their flood meets no books. ``carried``
-    are the wanted instruments by token, ``witness`` holds the books as the venue writes them; ``readers`` are
-    the best there are by default.
+    With ``announcements`` it subscribes the extra kinds as well: every new market of the venue, best
+    prices and settlements. One connection does that for all, so that they do not delay any book.
+    ``subscribed``: the wanted instruments by token. ``verifier`` holds the books as the venue writes
+    them. ``readers`` are the fastest there are by default.
     """
 
     def __init__(
         self,
         epoch: int,
-        memory: PolymarketSharedState | None = None,
+        shared: PolymarketSharedState | None = None,
         *,
-        heralds: bool = False,
+        announcements: bool = False,
         readers: ChangeReaders | None = None,
     ) -> None:
-        memory = memory or PolymarketSharedState()
+        shared = shared or PolymarketSharedState()
         self._epoch = epoch
-        self._prices = memory.prices
-        self._sizes = memory.sizes
-        self._trades = memory.trades
-        self._announced = memory.announced
-        self.witness = HashVerifier(memory.budget, memory.checks)
-        memory.codecs.add(self)
-        self._note = self.witness.note
-        self._heralds = heralds
+        self._shared = shared
+        self._prices = shared.prices
+        self._sizes = shared.sizes
+        self.verifier = HashVerifier(shared.budget, shared.counts)
+        shared.codecs.add(self)
+        self._enqueue = self.verifier.enqueue
+        self._announcements = announcements
         self._opened = False
-        self._tokens = TokenSubscriptions(epoch, self.witness)
-        self.carried = self._tokens.carried
-        self._live = self._tokens.live
-        readers = readers or changes.BEST
-        self._reader = readers.changes(self._live, epoch, memory, self.witness)
+        self._subscriptions = TokenSubscriptions(epoch, self.verifier)
+        self.subscribed = self._subscriptions.subscribed
+        self._live = self._subscriptions.live
+        readers = readers or fast_decoder.BEST
+        self._reader = readers.changes(self._live, epoch, shared, self.verifier)
         self._read_book = readers.book
-        self.witness.books.raw = readers.raw
+        self.verifier.venue_books.raw_frames = readers.raw
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
         """Return the opening frame, or an ``unsubscribe`` and a ``subscribe`` where needed."""
-        self._tokens.change(add, drop)
+        self._subscriptions.change(add, drop)
         # The flag belongs into every request: a later one without it switches the extra kinds off.
-        flag: dict[str, object] = {"custom_feature_enabled": True} if self._heralds else {}
+        flag: dict[str, object] = {"custom_feature_enabled": True} if self._announcements else {}
         frames = []
         if drop and self._opened:
             frames.append(_request({"operation": "unsubscribe"}, drop, flag))
@@ -99,210 +89,213 @@ class PolymarketCodec:
         return b"PING"
 
     def awaiting(self) -> AbstractSet[InstrumentKey]:
-        """Return the tokens without a book yet; a settled token never gets one."""
-        return self._tokens.awaiting
+        """Return the instruments without a valid book; a settled token never gets one."""
+        return self._subscriptions.awaiting
 
     def take_lost(self) -> AbstractSet[InstrumentKey]:
-        """Return the tokens whose book was broken since the last call."""
-        return self._tokens.take_lost()
+        """Return the instruments whose book became invalid since the last call."""
+        return self._subscriptions.take_lost()
 
     def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of ``frames``; see the protocol.
 
-        Price changes in their present form (nineteen frames in twenty) take a reader made for them; every
-        other frame, and every one that this refuses, takes the patient way.
+        Price changes in their present form (nineteen frames in twenty) go through a reader made for
+        them; every other frame, and every one that it refuses, through ``_decode_frame``.
         """
         frames = frames if isinstance(frames, list) else list(frames)
-        read, books = self._reader.read, self.witness.books
-        at, data, noted = 0, False, books.noted if books.noting else None
+        read, books = self._reader.read, self.verifier.venue_books
+        at, data, pending = 0, False, books.pending if books.following else None
         while True:
-            start, at = at, read(frames, at, ts_recv, out, noted)
+            start, at = at, read(frames, at, ts_recv, out, pending)
             data |= at > start
             if at == len(frames):
                 break
-            data |= self._one_or_several(frames[at], ts_recv, out)
+            data |= self._decode_frame(frames[at], ts_recv, out)
             self._reader.forget()
-            at, noted = at + 1, books.noted if books.noting else None
-        books.limit()
+            at, pending = at + 1, books.pending if books.following else None
+        books.bound()
         return data
 
-    def _changes(self, message: wire.PriceChange, ts_recv: int, out: list[MarketEvent]) -> None:
-        stamp = venue_time(message.timestamp)
-        for change in message.price_changes:
-            key = self._live.get(change.asset_id)
-            if key is not None:
-                side: Side = "bid" if change.side == "BUY" else "ask"
-                price, size = self._prices[change.price], self._sizes[change.size]
-                out.append(BookDelta(key, ts_recv, stamp, self._epoch, None, side, price, size))
-
     def audit(self, ts: int, now: int, out: list[MarketEvent]) -> bool:
-        """Check the books against what the venue says of them; see ``predsurv.venues.streaming.codec.Auditor``."""
-        for token, since, reason in self.witness.settle(ts, now):
+        """Compare the books with the stated hashes; see ``predsurv.venues.streaming.codec.Auditor``."""
+        for token, since, reason in self.verifier.verify(ts, now):
             if token in self._live:
-                out.append(self._tokens.lose(self._live[token], since, reason))
-        vouched, self.witness.vouched = self.witness.vouched, False
-        return vouched and len(self.witness.lines) == len(self._live)
+                out.append(self._subscriptions.invalidate(self._live[token], since, reason))
+        confirmed, self.verifier.silence_confirmed = self.verifier.silence_confirmed, False
+        return confirmed and len(self.verifier.books) == len(self._live)
 
-    def _one_or_several(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
+    def _decode_frame(self, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
+        """Append the events of a frame in any form, one message or an array; return whether any could be read."""
         if frame == wire.PONG:
             return False
         if frame.lstrip(b" \r\n\t")[:1] != b"[":
-            return self._message(frame, ts_recv, out)
+            return self._decode_message(frame, ts_recv, out)
         try:
             messages = wire.split(frame)
         except (WireError, ValueError) as error:
-            self._malformed(frame, error, ts_recv, out)
+            self._report_malformed(frame, error, ts_recv, out)
             return False
-        understood = [self._message(bytes(message), ts_recv, out) for message in messages]
-        return any(understood) or not understood
+        read = [self._decode_message(bytes(message), ts_recv, out) for message in messages]
+        return any(read) or not read
 
-    def _message(self, message: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
-        """Append what ``message`` says; return whether it could be understood."""
+    def _decode_message(self, message: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
+        """Append the events of ``message``; return whether it could be read."""
         start = len(out)
         plain = self._read_book(message)
         if plain is not None:
-            token, bids, asks, stamp = plain
-            key = self.carried.get(token)
+            token, bids, asks, ts_ms = plain
+            key = self.subscribed.get(token)
             if key is not None:
-                out.append(BookSnapshot(key, ts_recv, venue_time(stamp), self._epoch, None, bids, asks))
-                self._tokens.opened(key)
-                self._note(message)
+                out.append(BookSnapshot(key, ts_recv, venue_time(ts_ms), self._epoch, None, bids, asks))
+                self._subscriptions.restore(key)
+                self._enqueue(message)
             return True
         try:
             kind, content = wire.read(message)
             if content is None:
                 out.append(Unknown(VENUE, ts_recv, sanitise(kind, DETAIL_CHARS_MAX)))
             elif isinstance(content, wire.PriceChange):
-                self._changes(content, ts_recv, out)
-                self._note(content)
+                self._append_changes(content, ts_recv, out)
+                self._enqueue(content)
             else:
-                event = self._single(content, ts_recv)
+                event = self._event_of(content, ts_recv)
                 if event is not None:
                     out.append(event)
         except (WireError, ValueError) as error:
             del out[start:]
-            self._malformed(message, error, ts_recv, out)
+            self._report_malformed(message, error, ts_recv, out)
             return False
         return True
 
-    def _single(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
-        """Return what ``message`` says, None when it says nothing new or concerns nobody here."""
+    def _append_changes(self, message: wire.PriceChange[wire.WireChange], ts_recv: int, out: list[MarketEvent]) -> None:
+        ts_venue = venue_time(message.timestamp)
+        for change in message.price_changes:
+            key = self._live.get(change.asset_id)
+            if key is not None:
+                side: Side = "bid" if change.side == "BUY" else "ask"
+                price, size = self._prices[change.price], self._sizes[change.size]
+                out.append(BookDelta(key, ts_recv, ts_venue, self._epoch, None, side, price, size))
+
+    def _event_of(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
+        """Return the event of ``message``, None when it is not new or of no subscribed token."""
         if isinstance(message, wire.NewMarketMessage):
-            return _once(_created(message, ts_recv), self._announced)
+            return _if_new(_created(message, ts_recv), self._shared.announcement_ids)
         if isinstance(message, wire.ResolvedMessage):
-            ours = self._heralds or not self.carried.keys().isdisjoint(message.assets_ids)
-            return _once(_resolved(message, ts_recv), self._announced) if ours else None
-        key = self.carried.get(message.asset_id)
+            if not self._announcements and self.subscribed.keys().isdisjoint(message.assets_ids):
+                return None
+            return _if_new(_resolved(message, ts_recv), self._shared.announcement_ids)
+        key = self.subscribed.get(message.asset_id)
         if key is None:
             return None
         if isinstance(message, wire.BestBidAsk):
-            bid, ask = _best(message.best_bid, self._prices), _best(message.best_ask, self._prices)
+            bid, ask = _best(message.best_bid, self._shared), _best(message.best_ask, self._shared)
             return Quote(key, ts_recv, venue_time(message.timestamp), bid, ask)
         event: MarketEvent | None
         if isinstance(message, wire.WireBook):
-            event = _book(key, message, (ts_recv, self._epoch), self._prices, self._sizes)
-            self._tokens.opened(key)
+            event = _snapshot(key, message, Stamp(ts_recv, self._epoch), self._shared)
+            self._subscriptions.restore(key)
         elif isinstance(message, wire.LastTrade):
-            trade_id = _trade_id(message)
-            # What was traded is rarely traded again: remembering such sizes would fill memory and serve nobody.
-            price, size, stamp = self._prices[message.price], parse_size(message.size), venue_time(message.timestamp)
-            fresh = self._trades.add(trade_id)
-            event = Trade(key, ts_recv, stamp, price, size, _TAKER.get(message.side), trade_id) if fresh else None
+            event = _trade(key, message, ts_recv, self._shared)
         else:
-            event = _tick_size(key, message, ts_recv, self._prices)
-        self._note(message)
+            event = _tick_size(key, message, ts_recv, self._shared)
+        self._enqueue(message)
         return event
 
-    def _malformed(self, message: bytes, error: Exception, ts_recv: int, out: list[MarketEvent]) -> None:
-        """Report a broken message and stop believing the books that it may have been about."""
-        digest = blake2b(message, digest_size=16).hexdigest()
-        out.append(Malformed(VENUE, ts_recv, sanitise(str(error), DETAIL_CHARS_MAX), digest))
-        concerned = _concerned(message, self._live, cut=type(error) is msgspec.DecodeError)
-        out += [self._tokens.lose(key, ts_recv, "decode_error") for key in concerned]
+    def _report_malformed(self, message: bytes, error: Exception, ts_recv: int, out: list[MarketEvent]) -> None:
+        """Report a malformed message and invalidate the books that it may have been about."""
+        out.append(malformed(VENUE, message, error, ts_recv))
+        affected = _affected(message, self._live, truncated=type(error) is msgspec.DecodeError)
+        out += [self._subscriptions.invalidate(key, ts_recv, "decode_error") for key in affected]
 
 
-def _once(event: MarketChange | MarketResolved, announced: SeenIds) -> MarketChange | MarketResolved | None:
-    return event if announced.add(announcement(event)) else None
+def _if_new(event: MarketChange | MarketResolved, published: SeenIds) -> MarketChange | MarketResolved | None:
+    return event if published.add(announcement_id(event)) else None
 
 
-def _concerned(message: bytes, live: Mapping[str, InstrumentKey], *, cut: bool) -> list[InstrumentKey]:
-    """Return whose books a broken ``message`` may have been about: all when it is too long to search.
+def _affected(message: bytes, live: Mapping[str, InstrumentKey], *, truncated: bool) -> list[InstrumentKey]:
+    """Return the instruments that a malformed ``message`` may have been about: all when it is too long to search.
 
-    What is no JSON at all was ``cut``, and may have gone on to name the other tokens of its market.
+    One that is no JSON may be ``truncated`` and may have named the other tokens of its market.
     """
     if len(message) > SEARCHED_BYTES_MAX:
         return list(live.values())
     named = [key for token, key in live.items() if token.encode() in message]
-    if not cut:
+    if not truncated:
         return named
     markets = {key.market_id for key in named}
     return [key for key in live.values() if key.market_id in markets or key.market_id.encode() in message]
 
 
-def _request(what: Mapping[str, object], keys: Iterable[InstrumentKey], flag: Mapping[str, object]) -> bytes:
-    return msgspec.json.encode({**what, "assets_ids": sorted(key.instrument_id for key in keys), **flag})
+def _request(params: Mapping[str, object], keys: Iterable[InstrumentKey], flag: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode({**params, "assets_ids": sorted(key.instrument_id for key in keys), **flag})
 
 
-def _levels(
-    steps: Sequence[wire.WireLevel], prices: PriceCache, sizes: SizeCache, *, descending: bool
-) -> tuple[Level, ...]:
+def _levels(side: Sequence[wire.WireLevel], shared: PolymarketSharedState, *, descending: bool) -> tuple[Level, ...]:
     """Return the levels of one side, best first, without empty ones; the wire's order is not promised.
 
-    Whole sides at a time, so that looking up, pairing and sorting happen outside the interpreter's loop.
+    Works on whole columns, so that looking up, pairing and sorting happen outside the interpreter's loop.
     """
-    if len(steps) > wire.LEVELS_MAX:
-        raise WireError(f"book side of {len(steps)} levels")
-    at, held = [prices[step.price] for step in steps], [sizes[step.size] for step in steps]
-    if len(set(at)) != len(at):
+    if len(side) > wire.LEVELS_MAX:
+        raise WireError(f"book side of {len(side)} levels")
+    cached_prices, cached_sizes = shared.prices, shared.sizes
+    prices, sizes = [cached_prices[level.price] for level in side], [cached_sizes[level.size] for level in side]
+    if len(set(prices)) != len(prices):
         raise WireError("book names a price twice")
     # The venue has always sent the worst level first. Sorting numbers to see whether it still does is
     # cheaper than sorting levels.
-    at.reverse()
-    held.reverse()
-    pairs = zip(at, held, strict=True)
-    levels = tuple(pairs if at == sorted(at, reverse=descending) else sorted(pairs, reverse=descending))
-    return levels if all(held) else tuple([level for level in levels if level[1]])
+    prices.reverse()
+    sizes.reverse()
+    pairs = zip(prices, sizes, strict=True)
+    levels = tuple(pairs if prices == sorted(prices, reverse=descending) else sorted(pairs, reverse=descending))
+    return levels if all(sizes) else tuple([level for level in levels if level[1]])
 
 
-def _book(
-    key: InstrumentKey, message: wire.WireBook, when: tuple[int, int], prices: PriceCache, sizes: SizeCache
-) -> BookSnapshot:
-    """Return a book received at a time and in an epoch."""
-    bids = _levels(message.bids, prices, sizes, descending=True)
-    asks = _levels(message.asks, prices, sizes, descending=False)
-    ts_recv, epoch = when
-    return BookSnapshot(key, ts_recv, venue_time(message.timestamp), epoch, None, bids, asks)
+def _snapshot(key: InstrumentKey, message: wire.WireBook, stamp: Stamp, shared: PolymarketSharedState) -> BookSnapshot:
+    bids = _levels(message.bids, shared, descending=True)
+    asks = _levels(message.asks, shared, descending=False)
+    return BookSnapshot(key, stamp.ts_recv, venue_time(message.timestamp), stamp.epoch, stamp.seq, bids, asks)
 
 
-def _best(text: str, prices: PriceCache) -> Price | None:
-    """Return a best price; ``0``, ``1`` and nothing stand for an empty side."""
+def _best(text: str, shared: PolymarketSharedState) -> Price | None:
+    """Return a best price, None for an empty side: ``0``, ``1`` or no text."""
     if not text or parse_micros(text) in (0, MICROS):
         return None
-    return prices[text]
+    return shared.prices[text]
+
+
+def _trade(key: InstrumentKey, message: wire.LastTrade, ts_recv: int, shared: PolymarketSharedState) -> Trade | None:
+    """Return a trade, None when it was published before."""
+    trade_id = _trade_id(message)
+    # Sizes of trades hardly ever repeat, so they are not cached.
+    price, size, ts_venue = shared.prices[message.price], parse_size(message.size), venue_time(message.timestamp)
+    if not shared.trade_ids.add(trade_id):
+        return None
+    return Trade(key, ts_recv, ts_venue, price, size, _TAKER.get(message.side), trade_id)
 
 
 def _trade_id(message: wire.LastTrade) -> TradeId:
-    """Return an id made of all that the venue says of a trade, as it gives none.
+    """Return an id made of all fields of a trade, as the venue gives none.
 
     One transaction can hold several trades, so its hash alone would merge them.
     """
-    said = (
+    fields = (
         f"{message.asset_id}|{message.side}|{message.price}|{message.size}"
         f"|{message.timestamp}|{message.transaction_hash}"
     )
-    return TradeId(blake2b(said.encode(), digest_size=16).hexdigest())
+    return TradeId(blake2b(fields.encode(), digest_size=16).hexdigest())
 
 
 def _tick_size(
-    key: InstrumentKey, message: wire.TickSizeChange, ts_recv: int, prices: PriceCache
+    key: InstrumentKey, message: wire.TickSizeChange, ts_recv: int, shared: PolymarketSharedState
 ) -> MarketChange | None:
-    tick = prices[message.new_tick_size]
-    old = prices[message.old_tick_size] if message.old_tick_size else None
+    """Return a change of the tick size, None when it changes nothing."""
+    tick = shared.prices[message.new_tick_size]
+    old = shared.prices[message.old_tick_size] if message.old_tick_size else None
     if tick == old:
         return None
     value = msgspec.json.encode({"old": message.old_tick_size, "new": message.new_tick_size}).decode()
-    stamp = venue_time(message.timestamp)
-    return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, stamp, "tick_size", value, None, tick)
+    ts_venue = venue_time(message.timestamp)
+    return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, ts_venue, "tick_size", value, None, tick)
 
 
 def _resolved(message: wire.ResolvedMessage, ts_recv: int) -> MarketResolved:
@@ -316,7 +309,7 @@ def _resolved(message: wire.ResolvedMessage, ts_recv: int) -> MarketResolved:
 
 
 def _created(message: wire.NewMarketMessage, ts_recv: int) -> MarketChange:
-    market: Market | None = parse_market(announced_row(message.fields), ts_recv)
+    market = parse_market(announced_row(message.fields), ts_recv)
     name = wire.text(message.fields, "condition_id", "") or wire.text(message.fields, "market")
     market_id = MarketId(checked_id(name, "market"))
     value = msgspec.json.encode({"slug": wire.text(message.fields, "slug", "")}).decode()

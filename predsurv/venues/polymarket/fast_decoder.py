@@ -1,9 +1,8 @@
-"""The frequent messages, read for speed: price changes, and whole books.
+"""Fast readers of the two frequent messages: price changes, nineteen frames in twenty, and snapshots.
 
-Kept apart from ``decode``, which is patient, because here every instruction counts: nineteen frames in twenty
-are price changes. There are two sets of readers that say the same: one in Python, and its compiled twin
-(``csrc/``) where there was a C compiler at installation. Both take a message in its present form only and
-leave every other to ``decode``.
+There are two sets of readers with the same results: one in Python, and one in C (``csrc/``) where
+there was a C compiler at installation. Both take a message in its present form only and leave every
+other to ``decoder``.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from predsurv.core.events import BookDelta, Level, MarketEvent
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.native import usable
+from predsurv.venues.parsing import EARLIEST_MS, LATEST_MS
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
@@ -23,12 +23,10 @@ except ImportError:  # there was no compiler
 
 native = usable(_native)
 
-
 _CHANGE_TAIL: Final = wire.CHANGE_TAIL
 _MS: Final = 1_000_000
-_EARLIEST: Final = 1_420_070_400_000  # 2015, in ms as the venue counts
-_LATEST: Final = 4_102_444_800_000  # 2100
 
+Pending = list[wire.BookMessage]
 Levels = tuple[Level, ...]
 PlainBook = tuple[str, Levels, Levels, int]
 """Token, bids and asks (best first, none empty), and the venue's ms."""
@@ -38,25 +36,27 @@ class ChangeReader(Protocol):
     """Reads the price changes of one connection."""
 
     def read(
-        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], noted: list[wire.Noted] | None, /
+        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], pending: Pending | None, /
     ) -> int:
-        """Append the deltas of ``frames`` from number ``at`` on, until one is no price change in its present form.
+        """Append the deltas of ``frames`` from number ``at`` on, up to the first that is not a usual price change.
 
-        Return the number of that one, or how many there are. Deltas of tokens without a book are left out, and
-        a message that says what the one before said, perhaps the other way round, says nothing. What is read
-        goes into ``noted`` when that is a list.
+        Return the number of that one, or how many frames there are. Deltas of tokens without a book are left
+        out, and so is a message that repeats the previous one, in whatever order. What is read is appended to
+        ``pending`` when that is a list.
         """
         ...
 
     def forget(self) -> None:
-        """Take it that what follows repeats nothing."""
+        """Forget the previous message: the next one is no repetition."""
         ...
 
 
 class ChangeReaders(NamedTuple):
-    """A set of readers: ``changes`` makes one from the tokens with a book and the epoch; ``book`` may know a book.
+    """A set of readers.
 
-    ``raw``: what is noted are the frames themselves.
+    ``changes`` makes the reader of a connection from the instruments with a book by token, and the
+    epoch; ``book`` reads a snapshot, None when it is not in its present form. ``raw``: frames are queued
+    for verification as they came.
     """
 
     changes: Callable[[dict[str, InstrumentKey], int, PolymarketSharedState, HashVerifier], ChangeReader]
@@ -65,24 +65,24 @@ class ChangeReaders(NamedTuple):
 
 
 class PythonChangeReader:
-    """See ``ChangeReader``. ``live`` is looked into at every frame; ``witness`` says how much of it is wanted."""
+    """See ``ChangeReader``; ``live`` and ``verifier`` change under it."""
 
     def __init__(
-        self, live: Mapping[str, InstrumentKey], epoch: int, memory: PolymarketSharedState, witness: HashVerifier
+        self, live: Mapping[str, InstrumentKey], epoch: int, shared: PolymarketSharedState, verifier: HashVerifier
     ) -> None:
         self._live = live
         self._epoch = epoch
-        self._prices = memory.prices
-        self._sizes = memory.sizes
-        self._witness = witness
-        self._before: wire.PriceChange | None = None
+        self._prices = shared.prices
+        self._sizes = shared.sizes
+        self._verifier = verifier
+        self._previous: wire.PriceChange[wire.WireChange] | None = None
 
     def read(
-        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], noted: list[wire.Noted] | None, /
+        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], pending: Pending | None, /
     ) -> int:
         """Read as the protocol says."""
-        live, prices, sizes, epoch, before = self._live, self._prices, self._sizes, self._epoch, self._before
-        read = _decoder(wanted=noted is not None, blind=self._witness.blind)
+        live, prices, sizes, epoch, previous = self._live, self._prices, self._sizes, self._epoch, self._previous
+        read = _decoder(hashes=pending is not None, quotes=self._verifier.needs_quotes)
         for number in range(at, len(frames)):
             frame = frames[number]
             if not frame.endswith(_CHANGE_TAIL):
@@ -91,10 +91,10 @@ class PythonChangeReader:
             try:
                 message = read(frame)
                 stamp = message.timestamp
-                if before is not None and before.timestamp == stamp and _repeats(message, before):
+                if previous is not None and previous.timestamp == stamp and _repeats(message, previous):
                     continue
-                # Written out here as well as in the codec: the call alone was a tenth of all decoding.
-                ts_venue = stamp * _MS if _EARLIEST < stamp < _LATEST else None
+                # The codec has the same loop for other forms; a shared function costs a tenth of all decoding.
+                ts_venue = stamp * _MS if EARLIEST_MS < stamp < LATEST_MS else None
                 for change in message.price_changes:
                     key = live.get(change.asset_id)
                     if key is not None:
@@ -104,91 +104,87 @@ class PythonChangeReader:
             except (ValueError, RecursionError):
                 del out[start:]
                 break
-            if noted is not None:
-                noted.append(message)
-            before = message
+            if pending is not None:
+                pending.append(message)
+            previous = message
         else:
             number = len(frames)
-        self._before = before
+        self._previous = previous
         return number
 
-    def follow(self, frame: bytes | None) -> None:
-        """Take ``frame``, a price change, for the message before; None for nothing."""
-        self._before = None if frame is None else wire.read_change(frame)
+    def set_previous(self, frame: bytes | None) -> None:
+        """Take ``frame``, a price change, for the previous message; None for none."""
+        self._previous = None if frame is None else wire.read_change(frame)
 
     def forget(self) -> None:
-        """Take it that what follows repeats nothing."""
-        self._before = None
+        """Forget the previous message: the next one is no repetition."""
+        self._previous = None
 
 
 class CompiledChangeReader:
-    """See ``ChangeReader``. What the compiled twin refuses, Python reads, each knowing what the other read last."""
+    """See ``ChangeReader``. What C refuses, Python reads; either knows what the other read last."""
 
-    def __init__(self, twin: "_native.NativeChangeReader", python: PythonChangeReader) -> None:
-        self._native = twin
+    def __init__(self, native_reader: "_native.NativeChangeReader", python: PythonChangeReader) -> None:
+        self._native = native_reader
         self._python = python
         self._unusual = False
 
     def read(
-        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], noted: list[wire.Noted] | None, /
+        self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], pending: Pending | None, /
     ) -> int:
         """Read as the protocol says."""
         native, python = self._native, self._python
         while True:
             if not self._unusual:
-                at = native.read(frames, at, ts_recv, out, noted)
+                at = native.read(frames, at, ts_recv, out, pending)
             if at == len(frames) or not frames[at].endswith(_CHANGE_TAIL):
                 return at
             if not self._unusual:
-                python.follow(native.before())
-            if not python.read(frames[at : at + 1], 0, ts_recv, out, noted):
+                python.set_previous(native.before())
+            if not python.read(frames[at : at + 1], 0, ts_recv, out, pending):
                 return at
             self._unusual = not native.remember(frames[at])
             at += 1
 
     def forget(self) -> None:
-        """Take it that what follows repeats nothing."""
+        """Forget the previous message: the next one is no repetition."""
         self._native.forget()
         self._python.forget()
         self._unusual = False
 
 
-def _decoder(*, wanted: bool, blind: bool) -> Callable[[bytes], wire.PriceChange]:
-    if not wanted:
+def _decoder(*, hashes: bool, quotes: bool) -> Callable[[bytes], wire.PriceChange[wire.WireChange]]:
+    """Return the decoder that leaves out what is not needed."""
+    if not hashes:
         return wire.read_bare_change
-    return wire.read_quoted_change if blind else wire.read_change
+    return wire.read_quoted_change if quotes else wire.read_change
 
 
-def venue_time(stamp_ms: int) -> int | None:
-    """Return the venue's ms as ns UTC, None when they make no sense."""
-    return stamp_ms * _MS if _EARLIEST < stamp_ms < _LATEST else None
-
-
-def _repeats(message: wire.PriceChange, before: wire.PriceChange) -> bool:
-    """Return whether ``message`` says again what ``before`` said, perhaps the other way round."""
-    if len(message.price_changes) != len(before.price_changes):
+def _repeats(message: wire.PriceChange[wire.WireChange], previous: wire.PriceChange[wire.WireChange]) -> bool:
+    """Return whether ``message`` repeats ``previous``, in whatever order."""
+    if len(message.price_changes) != len(previous.price_changes):
         return False
-    said, again = (
-        sorted((c.asset_id, c.side, c.price, c.size) for c in each.price_changes) for each in (before, message)
+    first, second = (
+        sorted((c.asset_id, c.side, c.price, c.size) for c in each.price_changes) for each in (previous, message)
     )
-    return said == again
+    return first == second
 
 
 PYTHON: Final = ChangeReaders(PythonChangeReader, lambda _frame: None, raw=False)
 
 
 def _compiled() -> ChangeReaders | None:
-    twin = native
-    if twin is None:
+    compiled = native
+    if compiled is None:
         return None
 
     def reader(
-        live: dict[str, InstrumentKey], epoch: int, memory: PolymarketSharedState, witness: HashVerifier
+        live: dict[str, InstrumentKey], epoch: int, shared: PolymarketSharedState, verifier: HashVerifier
     ) -> ChangeReader:
-        python = PythonChangeReader(live, epoch, memory, witness)
-        return CompiledChangeReader(twin.NativeChangeReader(live, epoch), python)
+        python = PythonChangeReader(live, epoch, shared, verifier)
+        return CompiledChangeReader(compiled.NativeChangeReader(live, epoch), python)
 
-    return ChangeReaders(reader, twin.read_book, raw=True)
+    return ChangeReaders(reader, compiled.read_book, raw=True)
 
 
 COMPILED: Final = _compiled()

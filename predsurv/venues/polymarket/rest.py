@@ -1,6 +1,6 @@
-"""The few questions that are put to the CLOB's public REST while recording.
+"""The requests to the CLOB's public REST interface: books and the state of a market.
 
-Kept apart from ``probing``, which decides what to ask, so that a test answers in its place.
+Separate from ``rest_audit``, which decides what to ask, so that tests can answer in its place.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from predsurv.core.num import ONE, Price
 from predsurv.core.text import sanitise
 from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
+from predsurv.venues.parsing import DETAIL_CHARS_MAX
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.rest_comparison import BookSummary, read_summaries
 
-DETAIL_CHARS_MAX: Final = 120
 _HALF: Final = Price(ONE // 2)
 
 
@@ -42,7 +42,7 @@ read_market = msgspec.json.Decoder(ClobMarket).decode
 
 
 def settlement(market: ClobMarket, key: InstrumentKey, ts_recv: int) -> MarketResolved | None:
-    """Return what the market of ``key`` pays, None while that is not known."""
+    """Return the settlement of the market of ``key``, None while its payouts are not known."""
     names = [token.token_id for token in market.tokens]
     winners = [token.token_id for token in market.tokens if token.winner]
     if not market.closed or key.instrument_id not in names:
@@ -58,7 +58,7 @@ def settlement(market: ClobMarket, key: InstrumentKey, ts_recv: int) -> MarketRe
 
 
 class ClobRest:
-    """Asks at ``clob_url``; ``http`` belongs to the venue."""
+    """The interface at ``clob_url``; ``http`` belongs to the venue."""
 
     def __init__(self, clob_url: str, http: Http, limiter: TokenBucket) -> None:
         self._url = clob_url.rstrip("/")
@@ -66,7 +66,7 @@ class ClobRest:
         self._limiter = limiter
 
     async def books(self, tokens: Sequence[str]) -> dict[str, BookSummary]:
-        """Return the books there are of ``tokens``; settled ones have none. Raises PredsurvError."""
+        """Return the books of ``tokens`` by token; settled tokens have none. Raises PredsurvError."""
         body = msgspec.json.encode([{"token_id": token} for token in tokens])
         reply = await self._http.exchange("POST", f"{self._url}/books", body=body, limiter=self._limiter)
         if reply.status != 200:

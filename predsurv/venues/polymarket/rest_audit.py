@@ -1,9 +1,9 @@
-"""Ask REST what it thinks of our books, all the time and a few at a time.
+"""Compares the books with REST's, all the time and a few at a time.
 
-Kept apart from ``trials`` (what the answers mean) because this is the part that waits. Every book
-is asked about once in ``CYCLE``, the liveliest more often, and all of a connection that fell
-silent: when they agree, the silence is no reason for doubt. Tokens without a book get the prices
-that REST knows; those that REST does not know any more are asked about as markets.
+Every book is requested once in ``CYCLE``, the most active ones in every round, and all of a
+connection that fell silent: when they agree, the silence is no sign of a fault. Tokens without a
+book get the best prices that REST has; the markets of those that REST does not have are asked for
+their settlement.
 """
 
 import asyncio
@@ -21,37 +21,40 @@ from predsurv.ports import Clock
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.rest import ClobMarket, settlement
 from predsurv.venues.polymarket.rest_comparison import BookSummary, RestComparisons
-from predsurv.venues.polymarket.shared_state import PolymarketSharedState, announcement
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState, announcement_id
 from predsurv.venues.streaming.queue import EventSink
 
 _MS: Final = 1_000_000
 _S: Final = 1_000 * _MS
 
-ROUND: Final = 5 * _S
+ROUND_INTERVAL: Final = 5 * _S
 LEAD: Final = _S
-"""How long (ns) states are remembered before REST is asked: it may be behind the stream."""
+"""How long (ns) states are recorded before REST is asked: it may be behind the stream."""
 CYCLE: Final = 60 * _S
 SILENCE: Final = 8 * _S
-LIVELIEST: Final = 5
+MOST_ACTIVE: Final = 5
 TOKENS_MAX: Final = 100
-"""Tokens of one question; ten questions are on their way at most."""
-AT_ONCE: Final = 10
+"""Tokens of one request."""
+CONCURRENCY: Final = 10
+"""Requests in flight at most."""
 ROUND_MAX: Final = 2_000
 """Tokens of one round; with more, a cycle takes longer."""
 MISSING_ROUNDS: Final = 2
-"""Rounds in which REST has no book of a token before its market is asked about."""
+"""Rounds in which REST has no book of a token before its market is asked for."""
+MISSING_PERIOD: Final = 12
+"""Rounds until it is asked for again."""
 MARKETS_MAX: Final = 5
-"""Markets asked about in a round."""
+"""Markets asked for in a round."""
 
 _MARKET = re.compile(r"0x[0-9a-fA-F]{1,128}\Z")
 _logger = logging.getLogger(__name__)
 
 
 class AuditRequests(Protocol):
-    """What is asked; ``predsurv.venues.polymarket.rest.Rest`` does it."""
+    """The requests of an audit; ``predsurv.venues.polymarket.rest.ClobRest`` makes them."""
 
     async def books(self, tokens: Sequence[str]) -> Mapping[str, BookSummary]:
-        """Return the books there are of ``tokens``; raises PredsurvError."""
+        """Return the books of ``tokens`` by token, where there are any; raises PredsurvError."""
         ...
 
     async def market(self, market_id: str) -> ClobMarket:
@@ -60,116 +63,117 @@ class AuditRequests(Protocol):
 
 
 class RestAudit:
-    """Probes every connection whose codec shares ``memory``. ``rand`` gives numbers in [0, 1)."""
+    """Audits every connection whose codec shares ``shared``; ``rand`` gives numbers in [0, 1)."""
 
     def __init__(
-        self, rest: AuditRequests, memory: PolymarketSharedState, clock: Clock, rand: Callable[[], float]
+        self, rest: AuditRequests, shared: PolymarketSharedState, clock: Clock, rand: Callable[[], float]
     ) -> None:
         self._rest = rest
-        self._memory = memory
+        self._shared = shared
         self._clock = clock
         self._rand = rand
-        self._trials = RestComparisons(memory.checks)
-        self._waiting: deque[str] = deque()
+        self._comparisons = RestComparisons(shared.counts)
+        self._cycle: deque[str] = deque()
         self._missing: Counter[str] = Counter()
 
     async def run(self, events: EventSink) -> None:
-        """Ask until cancelled; nothing that REST does ends it."""
-        while not self._memory.codecs:
+        """Audit until cancelled; no error of REST ends it."""
+        while not self._shared.codecs:
             await self._clock.sleep(_S // 10)
         while True:
             await self.round(events)
-            rest = ROUND - LEAD
-            while rest > 0:
+            remaining = ROUND_INTERVAL - LEAD
+            while remaining > 0:
                 await self._clock.sleep(_S)
-                rest -= _S
-                self._trials.settle(self._clock.monotonic())
+                remaining -= _S
+                self._comparisons.decide(self._clock.monotonic())
 
     async def round(self, events: EventSink) -> None:
-        """Ask about some books, and about everything that has none."""
-        carried = {token: key for codec in self._memory.codecs for token, key in codec.carried.items()}
-        followed = {token: codec.witness for codec in self._memory.codecs for token in codec.witness.lines}
-        silent = [codec.witness for codec in self._memory.codecs if self._is_silent(codec.witness)]
+        """Request some of the books, and everything without a book."""
+        subscribed = {token: key for codec in self._shared.codecs for token, key in codec.subscribed.items()}
+        followed = {token: codec.verifier for codec in self._shared.codecs for token in codec.verifier.books}
+        silent = [codec.verifier for codec in self._shared.codecs if self._is_silent(codec.verifier)]
         chosen = self._choose(followed, silent)
-        started = [token for token in chosen if self._trials.begin(followed[token], token)]
+        started = [token for token in chosen if self._comparisons.begin(followed[token], token)]
         if started:
             await self._clock.sleep(LEAD)
-        asked_at = self._clock.monotonic()
-        without = [token for token in carried if token not in followed][: ROUND_MAX - len(started)]
-        summaries = await self._books([*started, *without])
-        agreed = self._trials.answer(summaries, asked_at)
-        self._trials.abandon()
-        for witness in silent:
-            if witness.lines and witness.lines.keys() <= agreed:
-                witness.vouch(asked_at)
-        self._tell_prices([carried[token] for token in without], summaries, events)
-        await self._ask_about_markets([carried[token] for token in without if token not in summaries], events)
-        self._missing = Counter({token: count for token, count in self._missing.items() if token in carried})
+        requested_at = self._clock.monotonic()
+        bookless = [token for token in subscribed if token not in followed][: ROUND_MAX - len(started)]
+        summaries = await self._books([*started, *bookless])
+        agreed = self._comparisons.answer(summaries, requested_at)
+        self._comparisons.close_unanswered()
+        for verifier in silent:
+            if verifier.books and verifier.books.keys() <= agreed:
+                verifier.confirm(requested_at)
+        self._publish_quotes([subscribed[token] for token in bookless], summaries, events)
+        await self._publish_settlements([subscribed[token] for token in bookless if token not in summaries], events)
+        self._missing = Counter({token: count for token, count in self._missing.items() if token in subscribed})
 
-    def _is_silent(self, witness: HashVerifier) -> bool:
-        return bool(witness.lines) and witness.silent_for(self._clock.monotonic()) >= SILENCE
+    def _is_silent(self, verifier: HashVerifier) -> bool:
+        return bool(verifier.books) and verifier.silent_for(self._clock.monotonic()) >= SILENCE
 
     def _choose(self, followed: Mapping[str, HashVerifier], silent: Iterable[HashVerifier]) -> list[str]:
-        """Return all of the silent ones, the liveliest, and the next of the cycle."""
-        chosen = dict.fromkeys(token for witness in silent for token in witness.lines)
-        lively = sorted(followed, key=lambda token: followed[token].lines[token].stamp, reverse=True)
-        chosen |= dict.fromkeys(lively[:LIVELIEST])
-        share = -(-len(followed) * ROUND // CYCLE)
+        """Return all tokens of the ``silent`` verifiers, the most active ones, and the next ones of the cycle."""
+        chosen = dict.fromkeys(token for verifier in silent for token in verifier.books)
+        by_activity = sorted(followed, key=lambda token: followed[token].books[token].timestamp, reverse=True)
+        chosen |= dict.fromkeys(by_activity[:MOST_ACTIVE])
+        share = -(-len(followed) * ROUND_INTERVAL // CYCLE)
         while share > 0 and followed:
-            if not self._waiting:
-                self._waiting.extend(sorted(followed, key=lambda _: self._rand()))
-            token = self._waiting.popleft()
+            if not self._cycle:
+                self._cycle.extend(sorted(followed, key=lambda _: self._rand()))
+            token = self._cycle.popleft()
             if token in followed:
                 chosen[token] = None
             share -= 1
         return list(chosen)[:ROUND_MAX]
 
     async def _books(self, tokens: Sequence[str]) -> dict[str, BookSummary]:
-        """Return what REST says of ``tokens``, asking for many at a time."""
-        places = asyncio.Semaphore(AT_ONCE)
+        """Return REST's books of ``tokens``, ``TOKENS_MAX`` to a request; a failed request is counted."""
+        slots = asyncio.Semaphore(CONCURRENCY)
 
-        async def ask(some: Sequence[str]) -> Mapping[str, BookSummary]:
-            async with places:
+        async def request(chunk: Sequence[str]) -> Mapping[str, BookSummary]:
+            async with slots:
                 try:
-                    return await self._rest.books(some)
+                    return await self._rest.books(chunk)
                 except PredsurvError as error:
-                    self._memory.checks.unanswered += 1
+                    self._shared.counts.unanswered += 1
                     _logger.debug("books were not compared: %s", error)
                     return {}
 
-        parts = [tokens[start : start + TOKENS_MAX] for start in range(0, len(tokens), TOKENS_MAX)]
+        chunks = [tokens[start : start + TOKENS_MAX] for start in range(0, len(tokens), TOKENS_MAX)]
         found: dict[str, BookSummary] = {}
-        for answer in await asyncio.gather(*map(ask, parts)):
+        for answer in await asyncio.gather(*map(request, chunks)):
             found |= answer
         return found
 
-    def _tell_prices(
+    def _publish_quotes(
         self, keys: Iterable[InstrumentKey], summaries: Mapping[str, BookSummary], events: EventSink
     ) -> None:
-        """Tell the best prices of what has no book yet: better than nothing, and never recorded as a book."""
+        """Publish the best prices of instruments without a book; they are never recorded as books."""
         now = self._clock.now()
         quotes = [_quote(key, summaries[key.instrument_id], now) for key in keys if key.instrument_id in summaries]
         events.put_events([quote for quote in quotes if quote is not None])
 
-    async def _ask_about_markets(self, keys: Collection[InstrumentKey], events: EventSink) -> None:
-        """Tell what settled: the stream does not always say so."""
+    async def _publish_settlements(self, keys: Collection[InstrumentKey], events: EventSink) -> None:
+        """Publish the settlement of instruments that REST has no book of: the stream does not always have it."""
         self._missing.update(key.instrument_id for key in keys)
-        due = [key for key in keys if self._missing[key.instrument_id] % 12 == MISSING_ROUNDS]
+        due = [key for key in keys if self._missing[key.instrument_id] % MISSING_PERIOD == MISSING_ROUNDS]
         for key in [key for key in due if _MARKET.match(key.market_id)][:MARKETS_MAX]:
             try:
                 resolved = settlement(await self._rest.market(key.market_id), key, self._clock.now())
             except PredsurvError as error:
                 _logger.debug("whether %s settled is not known: %s", key, error)
                 continue
-            if resolved is not None and self._memory.announced.add(announcement(resolved)):
+            if resolved is not None and self._shared.announcement_ids.add(announcement_id(resolved)):
                 events.put_events([resolved])
 
 
 def _quote(key: InstrumentKey, summary: BookSummary, now: int) -> Quote | None:
+    """Return the best prices of ``summary``, None when it is unreadable."""
     try:
-        bids = [parse_price(step.price) for step in summary.bids]
-        asks = [parse_price(step.price) for step in summary.asks]
+        bids = [parse_price(level.price) for level in summary.bids]
+        asks = [parse_price(level.price) for level in summary.asks]
     except ValueError:
         return None
-    stamp = summary.timestamp * _MS if 0 < summary.timestamp < now // _MS + 1_000_000 else None
-    return Quote(key, now, stamp, max(bids, default=None), min(asks, default=None))
+    ts_venue = summary.timestamp * _MS if 0 < summary.timestamp < now // _MS + 1_000_000 else None
+    return Quote(key, now, ts_venue, max(bids, default=None), min(asks, default=None))

@@ -1,8 +1,7 @@
-"""Books compared with what REST says of them, as both move.
+"""Comparisons of our books with REST's, while both move.
 
-Kept apart from asking (``probing``) because the join of a snapshot with a stream that is ahead of
-it or behind it is the hard part, and can be tested without either. A snapshot is found again by its
-hash among the states that the stream went through: one that never turns up was missed.
+REST may be ahead of the stream or behind it. Its snapshot is identified by its hash among the states
+that the stream went through: a state that never turns up on the stream was missed.
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from predsurv.venues.polymarket.book_hash import HashedBook, HashInputs
-from predsurv.venues.polymarket.hash_verifier import HashCheckCounts, HashVerifier
+from predsurv.venues.polymarket.hash_budget import HashCheckCounts
+from predsurv.venues.polymarket.hash_states import Evidence
+from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.wire import WireLevel
 
 _S: Final = 1_000_000_000
@@ -46,87 +47,90 @@ def read_summaries(body: bytes) -> dict[str, BookSummary]:
 
 
 class _Comparison(Struct):
-    witness: HashVerifier
-    line: HashedBook
+    """One book under comparison; ``since``: its venue timestamp (ms) at the start."""
+
+    verifier: HashVerifier
+    book: HashedBook
     since: int
-    asked_at: int = 0
+    requested_at: int = 0
     summary: BookSummary | None = None
 
 
 class RestComparisons:
-    """The comparisons under way; times are monotonic, ns."""
+    """The open comparisons by token; times are monotonic, ns."""
 
-    def __init__(self, checks: HashCheckCounts) -> None:
-        self._checks = checks
+    def __init__(self, counts: HashCheckCounts) -> None:
+        self._counts = counts
         self._open: dict[str, _Comparison] = {}
 
     def __contains__(self, token: str) -> bool:
         return token in self._open
 
-    def begin(self, witness: HashVerifier, token: str) -> bool:
-        """Remember every state of ``token`` from now on; return False when its book is not followed."""
-        line = witness.lines.get(token)
-        if line is None or token in self._open:
+    def begin(self, verifier: HashVerifier, token: str) -> bool:
+        """Record every state of ``token`` from now on; return False when it has no book or is compared already."""
+        book = verifier.books.get(token)
+        if book is None or token in self._open:
             return False
-        line.trail, line.calm = [line.hash], True
-        self._open[token] = _Comparison(witness, line, line.stamp)
+        book.recent_hashes, book.notify = [book.hash], True
+        self._open[token] = _Comparison(verifier, book, book.timestamp)
         return True
 
-    def answer(self, summaries: Mapping[str, BookSummary], asked_at: int) -> set[str]:
-        """Take what REST said to a question of ``asked_at``; return the tokens that it agrees about at once."""
+    def answer(self, summaries: Mapping[str, BookSummary], requested_at: int) -> set[str]:
+        """Take REST's answer to a request at ``requested_at``; return the tokens whose books agree at once."""
         agreed = set()
         for token, summary in summaries.items():
-            trial = self._open.get(token)
-            if trial is not None and trial.summary is None:
-                trial.summary, trial.asked_at = summary, asked_at
-                if self._agrees(trial):
+            comparison = self._open.get(token)
+            if comparison is not None and comparison.summary is None:
+                comparison.summary, comparison.requested_at = summary, requested_at
+                if _agrees(comparison, summary):
                     agreed.add(token)
-                    self._learn(trial)
-                    self._end(token, trial)
-                    self._checks.probed += 1
+                    _learn_inputs(comparison.book, summary)
+                    self._end(token, comparison)
+                    self._counts.probed += 1
         return agreed
 
-    def settle(self, now: int) -> None:
-        """Judge what can be judged by now; who is wrong beyond doubt is accused before its witness."""
-        for token, trial in list(self._open.items()):
-            if trial.witness.lines.get(token) is not trial.line:
-                self._end(token, trial)
-            elif trial.summary is not None and self._agrees(trial):
-                self._end(token, trial)
-                self._checks.probed += 1
-            elif trial.summary is not None and now - trial.asked_at >= GRACE:
-                self._end(token, trial)
-                if trial.summary.timestamp < trial.since:
-                    self._checks.stale += 1
+    def decide(self, now: int) -> None:
+        """Close the comparisons that are decided by ``now``; flag the books that differ to their verifier."""
+        for token, comparison in list(self._open.items()):
+            summary = comparison.summary
+            if comparison.verifier.books.get(token) is not comparison.book:
+                self._end(token, comparison)
+            elif summary is not None and _agrees(comparison, summary):
+                self._end(token, comparison)
+                self._counts.probed += 1
+            elif summary is not None and now - comparison.requested_at >= GRACE:
+                self._end(token, comparison)
+                if summary.timestamp < comparison.since:
+                    self._counts.stale += 1
                 else:
-                    self._checks.differed += 1
-                    trial.witness.accuse(token, "probe_mismatch")
+                    self._counts.differed += 1
+                    comparison.verifier.flag(token, "probe_mismatch")
 
-    def abandon(self) -> None:
-        """End what was begun and not answered: settled tokens have no book any more."""
-        for token, trial in list(self._open.items()):
-            if trial.summary is None:
-                self._end(token, trial)
+    def close_unanswered(self) -> None:
+        """Close the comparisons without an answer: settled tokens have no book any more."""
+        for token, comparison in list(self._open.items()):
+            if comparison.summary is None:
+                self._end(token, comparison)
 
-    def _agrees(self, trial: _Comparison) -> bool:
-        summary, line = trial.summary, trial.line
-        if summary is None:
-            return False
-        if summary.hash and line.trail is not None and summary.hash in line.trail:
-            return True
-        return _sides(summary) == (line.bids.levels, line.asks.levels)
-
-    def _learn(self, trial: _Comparison) -> None:
-        """Take what the stream does not say, when it is about the very state that the stream is in."""
-        said, line = trial.summary, trial.line
-        if said is not None and said.min_order_size and said.tick_size and said.hash == line.hash and not line.proven:
-            line.inputs = HashInputs(said.min_order_size, said.tick_size, said.neg_risk, said.last_trade_price)
-            line.hopeless = False
-
-    def _end(self, token: str, trial: _Comparison) -> None:
+    def _end(self, token: str, comparison: _Comparison) -> None:
         del self._open[token]
-        trial.line.trail = None
+        comparison.book.recent_hashes = None
+
+
+def _agrees(comparison: _Comparison, summary: BookSummary) -> bool:
+    """Return whether REST's book is one of ours since the start, or equals the present one."""
+    book = comparison.book
+    if summary.hash and book.recent_hashes is not None and summary.hash in book.recent_hashes:
+        return True
+    return _sides(summary) == (book.bids.levels, book.asks.levels)
+
+
+def _learn_inputs(book: HashedBook, summary: BookSummary) -> None:
+    """Take from REST what the hash covers besides the levels, if REST's book is in the very state of ours."""
+    if summary.min_order_size and summary.tick_size and summary.hash == book.hash and not book.is_proven:
+        book.inputs = HashInputs(summary.min_order_size, summary.tick_size, summary.neg_risk, summary.last_trade_price)
+        book.apply(Evidence.REST_INPUTS)
 
 
 def _sides(summary: BookSummary) -> tuple[dict[str, str], dict[str, str]]:
-    return ({step.price: step.size for step in summary.bids}, {step.price: step.size for step in summary.asks})
+    return ({each.price: each.size for each in summary.bids}, {each.price: each.size for each in summary.asks})

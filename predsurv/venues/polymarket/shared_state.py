@@ -1,7 +1,4 @@
-"""What the connections of a feed remember in common.
-
-Kept apart from ``decode`` because a codec lives as long as its connection, and this longer.
-"""
+"""State that the connections of one feed share; it outlives each of them."""
 
 from collections import deque
 from typing import Final, Protocol
@@ -9,35 +6,23 @@ from weakref import WeakSet
 
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import MICROS, ONE, Price, Size, parse_micros
-from predsurv.venues.polymarket.hash_verifier import HashBudget, HashCheckCounts, HashVerifier
+from predsurv.core.num import MICROS, Size, parse_micros
+from predsurv.venues.parsing import PRICES_MAX, ParseCache, parse_open_price
+from predsurv.venues.polymarket.hash_budget import HashBudget, HashCheckCounts
+from predsurv.venues.polymarket.hash_verifier import HashVerifier
 
-PRICES_MAX: Final = 1 << 14
 SIZES_MAX: Final = 1 << 17
 """Every level of some 1,600 books of forty levels a side; 20 MB when full."""
 PARTS_MAX: Final = 1 << 15
 SEEN_MAX: Final = 1 << 13
-"""Trades and announcements remembered to tell a repeated message from a new one."""
-
-
-class PriceCache(dict[str, Price]):
-    """Price texts already parsed; holds prices strictly between 0 and 1 only."""
-
-    def __missing__(self, text: str) -> Price:
-        price = Price(parse_micros(text))
-        if not 0 < price < ONE:
-            raise ValueError(f"price outside 0 … 1: {text[:32]!r}")
-        if len(self) >= PRICES_MAX:
-            self.clear()
-        self[text] = price
-        return price
+"""Ids of trades and of announcements remembered to recognise repeated messages."""
 
 
 class SizeCache(dict[str, Size]):
-    """Size texts already parsed: most levels of a book that is sent again have not changed.
+    """Size texts already parsed: most levels of a repeated snapshot have not changed.
 
-    A new one is mostly made of a whole and a fraction that were seen before; and two parts that
-    both passed the gate make a number that would, at half the cost.
+    A new text mostly consists of a whole part and a fraction that were parsed before; adding those up
+    costs half of parsing it.
     """
 
     def __init__(self) -> None:
@@ -47,7 +32,7 @@ class SizeCache(dict[str, Size]):
     def __missing__(self, text: str) -> Size:
         whole, _, fraction = text.partition(".")
         try:
-            # Naming the type would be a call, at a place that is passed for every second size.
+            # Size() would be a call, here where every second size is parsed.
             size: Size = self._wholes[whole] + self._fractions[fraction]  # type: ignore[assignment]
         except KeyError:
             size = self._parse(text, whole, fraction)
@@ -58,7 +43,7 @@ class SizeCache(dict[str, Size]):
 
     def _parse(self, text: str, whole: str, fraction: str) -> Size:
         size = Size(parse_micros(text))
-        # ".5" is a number, its parts are not.
+        # ".5" is a number, but its whole part is none.
         if whole:
             if len(self._wholes) + len(self._fractions) >= PARTS_MAX:
                 self._wholes.clear()
@@ -76,7 +61,7 @@ class SeenIds:
         self._order: deque[str] = deque()
 
     def add(self, name: str) -> bool:
-        """Remember ``name``; return whether it is new."""
+        """Add ``name``; return whether it is new."""
         if name in self._known:
             return False
         if len(self._order) >= SEEN_MAX:
@@ -86,35 +71,36 @@ class SeenIds:
         return True
 
 
-def announcement(event: MarketChange | MarketResolved) -> str:
-    """Return what an announcement is remembered by; a market is created once and settles once."""
+def announcement_id(event: MarketChange | MarketResolved) -> str:
+    """Return the id of an announcement; a market is created once and settles once."""
     return f"{'resolved' if isinstance(event, MarketResolved) else 'created'} {event.market_id}"
 
 
-class TokenCarrier(Protocol):
-    """What can be known of a connection from outside: what it carries by token, and its books."""
+class VerifiedConnection(Protocol):
+    """A connection as ``rest_audit`` sees it: its subscribed instruments by token, and the verifier of its books."""
 
-    carried: dict[str, InstrumentKey]
-    witness: HashVerifier
+    subscribed: dict[str, InstrumentKey]
+    verifier: HashVerifier
 
 
 class PolymarketSharedState:
-    """What all connections of a feed may share: parsed texts, what was told already, and the checks.
+    """Parsed texts, ids of published events, verification budget and counters, and the open connections.
 
-    Two connections carry the same instruments while one takes over, so what was told spans them.
+    Two connections carry the same instruments while one takes over from the other, so an event counts
+    as published for both.
     """
 
-    def __init__(self, checks: HashCheckCounts | None = None) -> None:
-        self.prices = PriceCache()
+    def __init__(self, counts: HashCheckCounts | None = None) -> None:
+        self.prices = ParseCache(parse_open_price, PRICES_MAX)
         self.sizes = SizeCache()
-        self.trades = SeenIds()
-        self.announced = SeenIds()
+        self.trade_ids = SeenIds()
+        self.announcement_ids = SeenIds()
         self.budget = HashBudget()
-        self.checks = checks or HashCheckCounts()
-        self.codecs: WeakSet[TokenCarrier] = WeakSet()
+        self.counts = counts or HashCheckCounts()
+        self.codecs: WeakSet[VerifiedConnection] = WeakSet()
 
-    def for_herald(self) -> "PolymarketSharedState":
-        """Return a memory that shares the announcements only: trades that a herald hears are not told."""
+    def for_announcements(self) -> "PolymarketSharedState":
+        """Return the state for the announcement connection, which shares only their ids: its trades are dropped."""
         other = PolymarketSharedState()
-        other.announced = self.announced
+        other.announcement_ids = self.announcement_ids
         return other

@@ -1,7 +1,4 @@
-"""Polymarket as the program sees it: a catalogue and feeds made from the configuration.
-
-Kept apart because it is the only place that knows the addresses and all parts of the adapter.
-"""
+"""The Polymarket venue: makes its catalogues and feeds from the configuration."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -16,10 +13,10 @@ from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Broker, Clock, VenueTraits
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.decoder import PolymarketCodec
-from predsurv.venues.polymarket.hash_verifier import HashCheckCounts
+from predsurv.venues.polymarket.hash_budget import HashCheckCounts
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.rest import ClobRest
-from predsurv.venues.polymarket.rest_audit import AT_ONCE, RestAudit
+from predsurv.venues.polymarket.rest_audit import CONCURRENCY, RestAudit
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
@@ -29,13 +26,13 @@ _S: Final = 1_000_000_000
 _TRAITS: Final = VenueTraits(complementary_outcomes=True)
 
 POLICY: Final = StreamPolicy(lifetime=30 * 60 * _S)
-"""Connections that stay open and fall silent have been seen after 14 minutes to hours: none gets old."""
+"""Connections were seen to stay open and fall silent after 14 minutes to hours, so none is kept for longer."""
 
-# The venue allows 300 listing requests in 10 s for an address; a scan is not alone there.
+# The venue allows 300 listing requests in 10 s for an address, which may be shared.
 _GAMMA_TOKENS: Final = 200
 _GAMMA_BURST: Final = 20
 
-# It allows 500 questions for books, of which a recorder needs a handful.
+# It allows 500 requests for books in 10 s, of which a recorder needs a handful.
 _CLOB_TOKENS: Final = 100
 _CLOB_BURST: Final = 20
 
@@ -43,7 +40,7 @@ _CLOB_BURST: Final = 20
 class PolymarketVenue:
     """Polymarket; ``rand`` gives jitter in [0, 1). Nothing is opened before it is used.
 
-    ``checks`` counts what proofs of its feeds found; ``gamma_limiter`` paces its catalogues.
+    ``counts``: what verification of its feeds found. ``gamma_limiter`` limits the requests of its catalogues.
     """
 
     def __init__(
@@ -56,7 +53,7 @@ class PolymarketVenue:
         self._http: Http | None = None
         self.gamma_limiter = TokenBucket(clock, tokens=_GAMMA_TOKENS, period=10 * _S, burst=_GAMMA_BURST)
         self._clob_limiter = TokenBucket(clock, tokens=_CLOB_TOKENS, period=10 * _S, burst=_CLOB_BURST)
-        self.checks = HashCheckCounts()
+        self.counts = HashCheckCounts()
 
     @property
     def name(self) -> VenueName:
@@ -65,27 +62,27 @@ class PolymarketVenue:
 
     @property
     def traits(self) -> VenueTraits:
-        """The two books of a market mirror each other; messages are not numbered."""
+        """The two books of a market mirror each other; messages have no sequence numbers."""
         return _TRAITS
 
     def catalog(self) -> PolymarketCatalog:
-        """Return a new reading of the market list."""
+        """Return a catalogue, for one reading of the market list."""
         return PolymarketCatalog(
             self._config.venues.polymarket.gamma_url, self._opened(), self.gamma_limiter, self._clock
         )
 
     def feed(self) -> StreamingFeed:
         """Return a new feed; call it inside the running event loop."""
-        memory = PolymarketSharedState(self.checks)
+        shared = PolymarketSharedState(self.counts)
         rest = ClobRest(self._config.venues.polymarket.clob_url, self._opened(), self._clob_limiter)
-        prober = RestAudit(rest, memory, self._clock, self._rand)
+        audit = RestAudit(rest, shared, self._clock, self._rand)
         stream = StreamSpec(
             venue=VENUE,
             url=self._config.venues.polymarket.ws_market_url,
-            codec=lambda epoch: PolymarketCodec(epoch, memory),
-            announcement_codec=lambda epoch: PolymarketCodec(epoch, memory.for_herald(), heralds=True),
+            codec=lambda epoch: PolymarketCodec(epoch, shared),
+            announcement_codec=lambda epoch: PolymarketCodec(epoch, shared.for_announcements(), announcements=True),
             instruments_per_connection=self._config.collector.instruments_per_connection,
-            background=prober.run,
+            background=audit.run,
             policy=self._policy,
         )
         return StreamingFeed(stream, self._clock, self._rand)
@@ -95,16 +92,16 @@ class PolymarketVenue:
         raise SafetyError("polymarket: live trading is not available in this version; run with --paper")
 
     def proofs(self) -> Mapping[str, int]:
-        """Return what the checks of all feeds found."""
-        return asdict(self.checks)
+        """Return the verification counters of all feeds, by name."""
+        return asdict(self.counts)
 
     def _opened(self) -> Http:
         if self._http is None:
-            self._http = Http(self._clock, self._rand, limits=HttpLimits(concurrency=AT_ONCE))
+            self._http = Http(self._clock, self._rand, limits=HttpLimits(concurrency=CONCURRENCY))
         return self._http
 
     async def aclose(self) -> None:
-        """Give back the connections of catalogues; feeds are closed by whoever opened them."""
+        """Close the connections of catalogues; a feed is closed by its owner."""
         http, self._http = self._http, None
         if http is not None:
             await http.aclose()

@@ -1,12 +1,11 @@
-"""The payloads of Polymarket's market channel as msgspec structs, and the two ways to read them.
+"""The payloads of Polymarket's market channel as msgspec structs, and their decoders.
 
-Kept apart from ``decode`` because a changed wire format changes this file and nothing that events
-depend on. Source: Polymarket's market channel documentation and the messages recorded from it.
-Fields that nobody reads are left out: decoding is the hottest path of the recorder.
+A changed wire format changes this file only. Source: Polymarket's market channel documentation and
+messages recorded from it. Unused fields are left out: decoding is the hottest path of the recorder.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, cast
+from typing import Final, Generic, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -19,43 +18,39 @@ PONG: Final = b"PONG"
 LEVELS_MAX: Final = 10_000
 """Most levels a side of a book may have; more is a malformed message."""
 
-NOTHING: Final = frozenset({"0", "0.0", "0.00", "0.000", "0.0000", "0.00000", "0.000000"})
-"""How a size of nothing, which removes a level, may be written."""
+ZERO_SIZES: Final = frozenset({"0", "0.0", "0.00", "0.000", "0.0000", "0.00000", "0.000000"})
+"""How a size of 0, which removes a level, may be written."""
 
 WireSide = Literal["BUY", "SELL"]
 Fields = Mapping[str, Raw]
 
 
-class WireChange(Struct, gc=False):
-    """One entry of ``price_change``: the new absolute size at a price of one token.
-
-    ``hash`` is that of the token's book after the last entry of the same burst.
-    """
+class BareChange(Struct, gc=False):
+    """One entry of ``price_change``: the new absolute size at a price of one token."""
 
     asset_id: str
     price: str
     size: str
     side: WireSide
+
+
+class WireChange(BareChange, gc=False):
+    """An entry with the ``hash`` of the token's book after the last entry of the same burst."""
+
     hash: str = ""
 
 
-class BareChange(Struct, gc=False):
-    """The same without its hash, for when there is no time for proofs."""
-
-    asset_id: str
-    price: str
-    size: str
-    side: WireSide
-
-
 class QuotedChange(WireChange, gc=False):
-    """The same with the best prices after it, which are read only where hashes prove nothing."""
+    """An entry with the best prices after it as well, which are decoded only where hashes prove nothing."""
 
     best_bid: str = ""
     best_ask: str = ""
 
 
-class PriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
+Change = TypeVar("Change", bound=BareChange, covariant=True)
+
+
+class PriceChange(Struct, Generic[Change], gc=False, tag_field="event_type", tag="price_change"):
     """Levels changed; a real change names the token and its complement.
 
     ``{"market":"0x15…","price_changes":[{"asset_id":"99…","price":"0.85","size":"503.32",
@@ -63,21 +58,8 @@ class PriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
     "timestamp":"1778204225252","event_type":"price_change"}``
     """
 
-    price_changes: Sequence[WireChange]
+    price_changes: Sequence[Change]
     timestamp: int
-
-
-class BarePriceChange(Struct, gc=False, tag_field="event_type", tag="price_change"):
-    """The same without hashes."""
-
-    price_changes: Sequence[BareChange]
-    timestamp: int
-
-
-class QuotedPriceChange(PriceChange, gc=False, tag_field="event_type", tag="price_change"):
-    """The same, read in full."""
-
-    price_changes: Sequence[QuotedChange]
 
 
 class WireLevel(Struct, gc=False):
@@ -148,7 +130,7 @@ class TickSizeChange(Struct, gc=False):
 
 
 class ResolvedMessage(Struct, gc=False):
-    """A market settled. Not reliable: one of two settlements came without it.
+    """A market settled. Not reliable: half of the observed settlements came without it.
 
     ``{"id":"5234673","market":"0x0c…","assets_ids":["10…","10…"],"winning_asset_id":"10…",
     "winning_outcome":"Down","event_message":null,"timestamp":"1791124648409",
@@ -175,28 +157,30 @@ class NewMarketMessage(Struct, gc=False):
     timestamp: int
 
 
-Frequent = PriceChange | WireBook | LastTrade | BestBidAsk
+Frequent = PriceChange[WireChange] | WireBook | LastTrade | BestBidAsk
 AboutToken = WireBook | LastTrade | BestBidAsk | TickSizeChange
 Single = AboutToken | ResolvedMessage | NewMarketMessage
-Message = Single | PriceChange
-Noted = PriceChange | WireBook | LastTrade | TickSizeChange | bytes
-"""What says something about the state of a book; the two frequent ones perhaps as they came."""
+Message = Single | PriceChange[WireChange]
+BookMessage = PriceChange[WireChange] | WireBook | LastTrade | TickSizeChange | bytes
+"""A message about the state of a book; the two frequent kinds perhaps as the frames they came in."""
 
 # The venue writes its tag last, so a decoder of the union reads an object twice; most frames are
 # price changes, and one that ends like this cannot be anything else.
 CHANGE_TAIL: Final = b'"event_type":"price_change"}'
 
 # strict=False reads the digits of "timestamp" as an int; every other field stays as it is.
-read_change = msgspec.json.Decoder(PriceChange, strict=False).decode
+read_change = msgspec.json.Decoder(PriceChange[WireChange], strict=False).decode
 """Bytes to ``PriceChange`` in its present form; raises ValueError for all else."""
 
-read_bare_change = cast("Callable[[bytes], PriceChange]", msgspec.json.Decoder(BarePriceChange, strict=False).decode)
-"""The same without hashes, for whoever does not ask for them: a sixteenth faster."""
+read_bare_change = cast(
+    "Callable[[bytes], PriceChange[WireChange]]", msgspec.json.Decoder(PriceChange[BareChange], strict=False).decode
+)
+"""The same without hashes, for when books are not verified: a sixteenth faster."""
 
-read_quoted_change = msgspec.json.Decoder(QuotedPriceChange, strict=False).decode
+read_quoted_change = msgspec.json.Decoder(PriceChange[QuotedChange], strict=False).decode
 """The same with best prices, a sixth slower."""
 
-# The same for books: a message with this inside is a book or nothing that fits one.
+# A message that contains this is a book, or fits none of the frequent kinds.
 _BOOK_SIGN: Final = b'"bids":['
 _read_book = msgspec.json.Decoder(WireBook, strict=False).decode
 _frequent = msgspec.json.Decoder(Frequent, strict=False).decode
@@ -208,11 +192,11 @@ _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def read(message: bytes) -> tuple[str, Message | None]:
-    """Return a message with its kind; None for a kind we do not know.
+    """Return the kind of a message and the message, None for an unknown kind.
 
     Tries the present form of the frequent kinds first, then every form ever seen: JSON numbers for
-    texts, time stamps that make no sense (as 0), the flat and the ``changes`` form of
-    ``price_change``. Raises WireError (or ValueError from the JSON reader) when none fits.
+    texts, unreadable timestamps (as 0), the flat and the ``changes`` form of ``price_change``.
+    Raises WireError (or ValueError from the JSON decoder) when none fits.
     """
     try:
         try:
@@ -223,7 +207,7 @@ def read(message: bytes) -> tuple[str, Message | None]:
         raise WireError("nested too deeply") from error
 
 
-def read_noted(frame: bytes, *, quoted: bool) -> PriceChange | WireBook:
+def read_pending(frame: bytes, *, quoted: bool) -> PriceChange[WireChange] | WireBook:
     """Return a price change or book in its present form; ``quoted`` with best prices. Raises ValueError otherwise."""
     if frame.endswith(CHANGE_TAIL):
         return read_quoted_change(frame) if quoted else read_change(frame)
@@ -239,10 +223,10 @@ def split(frame: bytes) -> list[Raw]:
 
 
 def kind_of(fields: Fields) -> str:
-    """Return the kind of a message: its ``event_type``, or what its keys say when that is missing.
+    """Return the kind of a message: its ``event_type``, or the one that its keys imply when that is missing.
 
-    Archives and REST answers hold the same objects without the tag. Raises WireError when neither
-    tells.
+    Archives and REST answers hold the same objects without the tag. Raises WireError when the kind
+    cannot be told.
     """
     if "event_type" in fields:
         return text(fields, "event_type")
@@ -301,7 +285,7 @@ def _wire_side(fields: Fields) -> WireSide:
             raise WireError("side is neither BUY nor SELL")
 
 
-def _price_change(fields: Fields) -> PriceChange:
+def _price_change(fields: Fields) -> PriceChange[WireChange]:
     for key in ("price_changes", "changes"):
         if key in fields:
             entries = _list_of_fields(fields[key])
@@ -327,10 +311,10 @@ def _book(fields: Fields) -> WireBook:
     if "bids" not in fields and "asks" not in fields:
         raise WireError("book without bids and asks")
     facts = (text(fields, key, "") for key in ("market", "hash", "tick_size", "last_trade_price"))
-    return WireBook(text(fields, "asset_id"), _steps(fields, "bids"), _steps(fields, "asks"), _stamp(fields), *facts)
+    return WireBook(text(fields, "asset_id"), _levels(fields, "bids"), _levels(fields, "asks"), _stamp(fields), *facts)
 
 
-def _steps(fields: Fields, key: str) -> list[WireLevel]:
+def _levels(fields: Fields, key: str) -> list[WireLevel]:
     raw = fields.get(key)
     if raw is None or bytes(raw) == b"null":
         return []
@@ -366,7 +350,7 @@ def _resolved(fields: Fields) -> ResolvedMessage:
     )
 
 
-def _listed(fields: Fields) -> NewMarketMessage:
+def _new_market(fields: Fields) -> NewMarketMessage:
     return NewMarketMessage(dict(fields), _stamp(fields))
 
 
@@ -377,5 +361,5 @@ _READERS: Final[dict[str, Callable[[Fields], Message]]] = {
     "best_bid_ask": _best,
     "tick_size_change": _tick_size,
     "market_resolved": _resolved,
-    "new_market": _listed,
+    "new_market": _new_market,
 }

@@ -16,6 +16,7 @@ from predsurv.core.events import (
     MarketEvent,
     Trade,
 )
+from predsurv.venues.parsing import DETAIL_CHARS_MAX
 from predsurv.venues.polymarket import decoder as decode
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
@@ -65,10 +66,10 @@ def test_opening_books_against_a_plain_reading(payloads: Payloads) -> None:
     assert event.epoch == 3
 
 
-@pytest.mark.parametrize("heralds", [True, False])
-def test_requests(heralds: bool) -> None:
-    made = PolymarketCodec(1, heralds=heralds)
-    flag = {"custom_feature_enabled": True} if heralds else {}
+@pytest.mark.parametrize("announcements", [True, False])
+def test_requests(announcements: bool) -> None:
+    made = PolymarketCodec(1, announcements=announcements)
+    flag = {"custom_feature_enabled": True} if announcements else {}
     (opening,) = made.requests({key("2"), key("1")}, frozenset())
     assert json.loads(opening) == {"type": "market", "assets_ids": ["1", "2"], **flag}
     assert made.awaiting() == {key("1"), key("2")}
@@ -217,14 +218,14 @@ def test_detail_is_safe_to_print() -> None:
     malformed = decoded(codec("11"), wire(change("11", side="\x1b[31m" * 99)))[0]
     assert isinstance(malformed, Malformed)
     assert "\x1b" not in malformed.detail
-    assert len(malformed.detail) <= decode.DETAIL_CHARS_MAX
+    assert len(malformed.detail) <= DETAIL_CHARS_MAX
 
 
 def test_announcement_is_told_once_for_all_connections() -> None:
-    memory = PolymarketSharedState()
+    shared = PolymarketSharedState()
     frame = wire(next(case["wire"] for case in MESSAGES if case["name"] == "new market"))
-    assert len(decoded(PolymarketCodec(1, memory), frame)) == 1
-    assert decoded(PolymarketCodec(2, memory), frame) == []
+    assert len(decoded(PolymarketCodec(1, shared), frame)) == 1
+    assert decoded(PolymarketCodec(2, shared), frame) == []
 
 
 def test_trades_that_differ_are_all_kept() -> None:

@@ -49,10 +49,10 @@ def decoded(readers: changes.ChangeReaders, frames: list[bytes]) -> tuple[Any, .
     """Return all that a codec with ``readers`` makes of ``frames``, and what is noted of it."""
     made, out = codec(readers), list[MarketEvent]()
     said = made.decode(frames, NOW, out)
-    made.witness.books.absorb(quoted=True)
+    made.verifier.venue_books.apply_pending(quoted=True)
     books = {
-        token: (line.bids.levels, line.asks.levels, line.stamp, line.hash)
-        for token, line in made.witness.books.lines.items()
+        token: (book.bids.levels, book.asks.levels, book.timestamp, book.hash)
+        for token, book in made.verifier.books.items()
     }
     return said, out, made.awaiting(), made.take_lost(), books
 

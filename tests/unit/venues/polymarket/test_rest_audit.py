@@ -1,4 +1,4 @@
-"""What REST is asked, and what becomes of the answers."""
+"""What is requested of REST, and what the answers lead to."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from predsurv.core.errors import TransientError
 from predsurv.core.events import MarketEvent, MarketResolved, Quote
 from predsurv.core.ids import InstrumentKey
 from predsurv.net.clock import ManualClock
-from predsurv.venues.polymarket import rest_audit as probing
+from predsurv.venues.polymarket import rest_audit
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.rest import ClobMarket, ClobToken, settlement
 from predsurv.venues.polymarket.rest_audit import RestAudit
@@ -20,32 +20,32 @@ from tests.kit.oracle_polymarket import Venue, key
 S = 1_000_000_000
 
 
-class Desk:
-    """A prober, the venue it asks, and a codec that follows it."""
+class Bench:
+    """An audit, the venue whose REST it asks, and a codec that follows that venue."""
 
     def __init__(self, count: int, *, opened: bool = True) -> None:
         self.venue = Venue(count)
-        self.memory = PolymarketSharedState()
+        self.shared = PolymarketSharedState()
         self.clock = ManualClock(jumps=True)
-        self.codec = PolymarketCodec(1, self.memory)
+        self.codec = PolymarketCodec(1, self.shared)
         self.codec.requests(self.venue.keys, frozenset())
         if opened:
-            self.hear([self.venue.books(self.venue.tokens)])
-        self.asked: list[list[str]] = []
+            self.receive([self.venue.books(self.venue.tokens)])
+        self.requested: list[list[str]] = []
         self.markets: list[str] = []
         self.settled = ClobMarket()
         self.down = False
-        self.told: list[MarketEvent] = []
-        self.prober = RestAudit(self, self.memory, self.clock, self.venue.rng.random)
+        self.events: list[MarketEvent] = []
+        self.audit = RestAudit(self, self.shared, self.clock, self.venue.rng.random)
 
-    def hear(self, frames: list[bytes]) -> bool:
+    def receive(self, frames: list[bytes]) -> bool:
         out: list[MarketEvent] = []
         for frame in frames:
             self.codec.decode([frame], 0, out)
         return self.codec.audit(0, self.clock.monotonic(), out)
 
     async def books(self, tokens: Sequence[str]) -> Mapping[str, BookSummary]:
-        self.asked.append(list(tokens))
+        self.requested.append(list(tokens))
         if self.down:
             raise TransientError("down")
         known = [self.venue.tokens[token].summary() for token in tokens if token in self.venue.tokens]
@@ -56,79 +56,79 @@ class Desk:
         return self.settled
 
     def put_events(self, events: Sequence[MarketEvent]) -> None:
-        self.told += events
+        self.events += events
 
     async def rounds(self, count: int) -> None:
         for _ in range(count):
-            await self.prober.round(self)
+            await self.audit.round(self)
             await self.clock.sleep(4 * S)
 
 
-async def test_every_book_is_asked_about_in_a_minute() -> None:
-    desk = Desk(400)
-    desk.hear(desk.venue.burst("100000"))
+async def test_every_book_is_compared_within_a_minute() -> None:
+    bench = Bench(400)
+    bench.receive(bench.venue.burst("100000"))
     for _ in range(12):
-        await desk.rounds(1)
-        desk.hear(desk.venue.burst("100000"))
-    assert {token for tokens in desk.asked for token in tokens} == set(desk.venue.tokens)
-    assert all(len(tokens) <= probing.TOKENS_MAX for tokens in desk.asked)
-    assert desk.memory.checks.differed == 0
-    assert desk.memory.checks.probed >= 400
+        await bench.rounds(1)
+        bench.receive(bench.venue.burst("100000"))
+    assert {token for tokens in bench.requested for token in tokens} == set(bench.venue.tokens)
+    assert all(len(tokens) <= rest_audit.TOKENS_MAX for tokens in bench.requested)
+    assert bench.shared.counts.differed == 0
+    assert bench.shared.counts.probed >= 400
 
 
-async def test_the_liveliest_are_asked_about_every_time() -> None:
-    desk = Desk(300)
+async def test_the_most_active_book_is_compared_in_every_round() -> None:
+    bench = Bench(300)
     for _ in range(5):
-        desk.hear(desk.venue.burst("100042"))
-        await desk.rounds(1)
-    assert all("100042" in tokens for tokens in desk.asked)
+        bench.receive(bench.venue.burst("100042"))
+        await bench.rounds(1)
+    assert all("100042" in tokens for tokens in bench.requested)
 
 
-async def test_silence_is_vouched_for_when_all_agree() -> None:
-    desk = Desk(30)
-    await desk.clock.sleep(10 * S)
-    await desk.rounds(1)
-    assert sorted(desk.asked[0]) == sorted(desk.venue.tokens)
-    assert desk.hear([])
-    assert not desk.hear([]), "once"
+async def test_silence_is_confirmed_when_all_books_agree() -> None:
+    bench = Bench(30)
+    await bench.clock.sleep(10 * S)
+    await bench.rounds(1)
+    assert sorted(bench.requested[0]) == sorted(bench.venue.tokens)
+    assert bench.receive([])
+    assert not bench.receive([]), "once"
 
 
-async def test_silence_is_not_vouched_for_when_one_differs() -> None:
-    desk = Desk(30)
-    await desk.clock.sleep(10 * S)
-    desk.venue.burst("100007")
-    await desk.rounds(1)
-    assert not desk.hear([])
+async def test_silence_is_not_confirmed_when_one_book_differs() -> None:
+    bench = Bench(30)
+    await bench.clock.sleep(10 * S)
+    bench.venue.burst("100007")
+    await bench.rounds(1)
+    assert not bench.receive([])
 
 
-async def test_what_has_no_book_gets_prices() -> None:
-    desk = Desk(2, opened=False)
-    await desk.rounds(1)
-    assert {(event.key, event.bid, event.ask) for event in desk.told if isinstance(event, Quote)} == {
-        (each, 490_000, 510_000) for each in desk.venue.keys
+async def test_an_instrument_without_a_book_gets_best_prices() -> None:
+    bench = Bench(2, opened=False)
+    await bench.rounds(1)
+    assert {(event.key, event.bid, event.ask) for event in bench.events if isinstance(event, Quote)} == {
+        (each, 490_000, 510_000) for each in bench.venue.keys
     }
 
 
-async def test_failures_are_counted_and_nothing_else() -> None:
-    desk = Desk(250)
-    await desk.clock.sleep(10 * S)
-    desk.down = True
-    await desk.rounds(2)
-    assert desk.memory.checks.unanswered >= 3
-    assert desk.told == []
-    assert not desk.hear([])
+async def test_failed_requests_are_counted_and_nothing_else() -> None:
+    bench = Bench(250)
+    await bench.clock.sleep(10 * S)
+    bench.down = True
+    await bench.rounds(2)
+    assert bench.shared.counts.unanswered >= 3
+    assert bench.events == []
+    assert not bench.receive([])
 
 
-async def test_settlement_that_the_stream_kept_to_itself_is_told_once() -> None:
-    desk = Desk(2, opened=False)
+async def test_a_settlement_missing_on_the_stream_is_published_once() -> None:
+    bench = Bench(2, opened=False)
     gone = key("100000")
-    del desk.venue.tokens["100000"]
-    desk.settled = ClobMarket(True, None, [ClobToken("100000", True), ClobToken("x", False)])
-    await desk.rounds(30)
-    (resolved,) = [event for event in desk.told if isinstance(event, MarketResolved)]
+    del bench.venue.tokens["100000"]
+    bench.settled = ClobMarket(True, None, [ClobToken("100000", True), ClobToken("x", False)])
+    await bench.rounds(30)
+    (resolved,) = [event for event in bench.events if isinstance(event, MarketResolved)]
     assert resolved.market_id == gone.market_id
     assert dict(resolved.payouts) == {"100000": 1_000_000, "x": 0}
-    assert len(desk.markets) <= 4
+    assert len(bench.markets) <= 4
 
 
 KEY: InstrumentKey = key("1")

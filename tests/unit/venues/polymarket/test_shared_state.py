@@ -1,4 +1,4 @@
-"""What is remembered is remembered within bounds."""
+"""What the connections of a feed share is bounded."""
 
 import msgspec
 import pytest
@@ -11,31 +11,31 @@ from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 
 
-def test_memories_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PRICES_MAX", "SIZES_MAX", "SEEN_MAX"):
         monkeypatch.setattr(module, name, 4)
-    memory = PolymarketSharedState()
+    shared = PolymarketSharedState()
     for number in range(1, 30):
-        assert memory.prices[f"0.{number:02}"] == number * 10_000
-        assert memory.sizes[str(number)] == number * 1_000_000
-        assert memory.trades.add(str(number))
-        assert max(len(memory.prices), len(memory.sizes)) <= 4
-    assert memory.trades.add("1")
-    assert not memory.trades.add("29")
+        assert shared.prices[f"0.{number:02}"] == number * 10_000
+        assert shared.sizes[str(number)] == number * 1_000_000
+        assert shared.trade_ids.add(str(number))
+        assert max(len(shared.prices), len(shared.sizes)) <= 4
+    assert shared.trade_ids.add("1")
+    assert not shared.trade_ids.add("29")
 
 
-def test_herald_shares_announcements_only() -> None:
-    memory = PolymarketSharedState()
-    other = memory.for_herald()
-    assert memory.announced.add("created 0x1")
-    assert not other.announced.add("created 0x1")
-    assert memory.trades.add("t")
-    assert other.trades.add("t")
+def test_the_announcement_connection_shares_announcements_only() -> None:
+    shared = PolymarketSharedState()
+    other = shared.for_announcements()
+    assert shared.announcement_ids.add("created 0x1")
+    assert not other.announcement_ids.add("created 0x1")
+    assert shared.trade_ids.add("t")
+    assert other.trade_ids.add("t")
 
 
-def test_sizes_traded_are_not_remembered() -> None:
-    memory = PolymarketSharedState()
-    codec = PolymarketCodec(1, memory)
+def test_sizes_of_trades_are_not_cached() -> None:
+    shared = PolymarketSharedState()
+    codec = PolymarketCodec(1, shared)
     codec.requests({InstrumentKey(VENUE, MarketId("0x1"), InstrumentId("11"))}, frozenset())
     trade = {"asset_id": "11", "price": "0.5", "side": "BUY", "event_type": "last_trade_price"}
     trades = [
@@ -44,4 +44,4 @@ def test_sizes_traded_are_not_remembered() -> None:
     out: list[MarketEvent] = []
     codec.decode([msgspec.json.encode(trades)], 1_791_199_971_000_000_000, out)
     assert [event.size for event in out if isinstance(event, Trade)] == [n * 1_000_000 + 500_000 for n in range(9)]
-    assert memory.sizes == {}
+    assert shared.sizes == {}

@@ -1,0 +1,77 @@
+"""How much CPU time hash verification may take, and what it found.
+
+Time is accounted by estimated costs instead of a clock, so that the same messages at the same times
+are always verified the same way.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+_MS: Final = 1_000_000
+
+# Estimated costs in ns on a slow machine.
+MESSAGE_COST: Final = 5_000
+"""Applying a message to the venue's books."""
+PARSE_COST: Final = 7_000
+"""Parsing a message that was kept as a frame, for each KiB begun."""
+CHECK_COST: Final = 8_000
+"""Hashing a book, without its levels."""
+LEVEL_COST: Final = 250
+"""Hashing a level."""
+SEARCH_COST: Final = 2_000_000
+"""Hashing a book with every possible last trade price."""
+
+BUDGET_SHARE: Final = 8
+"""One part in this many of all time may be spent, over all connections of a feed."""
+BUDGET_MAX: Final = 100 * _MS
+"""Most time (ns) that can be saved up."""
+
+
+class HashCheckCounts(Struct):
+    """Counters of one feed's verification.
+
+    ``matched``: hashes reproduced; ``searched``: those of them with a last trade price that was not
+    announced yet. ``mismatched``: books that did not match at the first attempt. ``unverifiable``:
+    books whose hash the recipe does not give. ``postponed``: calls that left books for the next one.
+    ``alarms``: books reported as wrong. ``overloads``: times that verification was suspended for lack
+    of time. ``probed``: books equal to REST's; ``stale``: books newer than REST's; ``differed``: books
+    unlike REST's; ``unanswered``: failed REST requests.
+    """
+
+    matched: int = 0
+    searched: int = 0
+    mismatched: int = 0
+    unverifiable: int = 0
+    postponed: int = 0
+    alarms: int = 0
+    overloads: int = 0
+    probed: int = 0
+    stale: int = 0
+    differed: int = 0
+    unanswered: int = 0
+
+
+class HashBudget:
+    """CPU time for verification, earned as time passes and shared by all connections of a feed."""
+
+    def __init__(self) -> None:
+        self._left = BUDGET_MAX
+        self._at = 0
+
+    def earn(self, now: int) -> None:
+        """Add the share of the time that passed until ``now`` (ns, monotonic)."""
+        self._left = min(self._left + (now - self._at) // BUDGET_SHARE, BUDGET_MAX)
+        self._at = now
+
+    @property
+    def ample(self) -> bool:
+        """Whether at least half of the maximum is left: enough to resume after a suspension."""
+        return self._left >= BUDGET_MAX // 2
+
+    def spend(self, cost: int) -> bool:
+        """Take ``cost`` ns if they are left; return whether they were."""
+        if cost > self._left:
+            return False
+        self._left -= cost
+        return True

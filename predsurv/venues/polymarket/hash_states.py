@@ -1,0 +1,85 @@
+"""What is known about one book from the hashes that the venue states of it: states, evidence, transitions.
+
+The diagram under "Hash verification" in ``docs/architecture.md`` shows the same table.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class BookState(StrEnum):
+    """State of a book; a suspect did not match at its last check."""
+
+    UNPROVEN = "unproven"
+    """No stated hash was reproduced yet: what it covers besides the levels is a guess."""
+    PROVEN = "proven"
+    """A stated hash was reproduced: what it covers besides the levels is known."""
+    UNVERIFIABLE = "unverifiable"
+    """The recipe does not give the hash of the present snapshot: only best prices are compared."""
+    UNPROVEN_SUSPECT = "unproven_suspect"
+    PROVEN_SUSPECT = "proven_suspect"
+    UNVERIFIABLE_SUSPECT = "unverifiable_suspect"
+    MISMATCHED = "mismatched"
+    """Reported as wrong; its owner forgets the book and requests a snapshot."""
+
+
+class Evidence(StrEnum):
+    """What bears on the state of a book."""
+
+    SNAPSHOT = "snapshot"
+    """The venue sent the book whole."""
+    HASH_MATCH = "hash matches"
+    """Our book gives the hash that the venue stated."""
+    QUOTES_MATCH = "best prices match"
+    """No hash can be compared, and our best prices are those that the venue stated."""
+    MISMATCH = "mismatch"
+    """The stated hash, or the stated best prices, differ from ours."""
+    RECIPE_FAILED = "recipe fails"
+    """No possible input gives the hash of a book that was never reproduced, or of a snapshot as it was sent."""
+    TIMED_OUT = "still differs"
+    """A suspect did not match for as long as it is given."""
+    REST_INPUTS = "inputs from REST"
+    """REST stated what the hash of the present book covers besides the levels."""
+
+
+TRANSITIONS: Final[Mapping[BookState, Mapping[Evidence, BookState]]] = {
+    BookState.UNPROVEN: {
+        Evidence.HASH_MATCH: BookState.PROVEN,
+        Evidence.MISMATCH: BookState.UNPROVEN_SUSPECT,
+    },
+    BookState.PROVEN: {
+        Evidence.MISMATCH: BookState.PROVEN_SUSPECT,
+    },
+    BookState.UNVERIFIABLE: {
+        Evidence.SNAPSHOT: BookState.UNPROVEN,
+        Evidence.REST_INPUTS: BookState.UNPROVEN,
+        Evidence.MISMATCH: BookState.UNVERIFIABLE_SUSPECT,
+    },
+    BookState.UNPROVEN_SUSPECT: {
+        Evidence.SNAPSHOT: BookState.UNPROVEN,
+        Evidence.HASH_MATCH: BookState.PROVEN,
+        Evidence.QUOTES_MATCH: BookState.UNPROVEN,
+        Evidence.RECIPE_FAILED: BookState.UNVERIFIABLE,
+        Evidence.TIMED_OUT: BookState.MISMATCHED,
+    },
+    BookState.PROVEN_SUSPECT: {
+        Evidence.SNAPSHOT: BookState.PROVEN,
+        Evidence.HASH_MATCH: BookState.PROVEN,
+        Evidence.QUOTES_MATCH: BookState.PROVEN,
+        Evidence.RECIPE_FAILED: BookState.UNVERIFIABLE,
+        Evidence.TIMED_OUT: BookState.MISMATCHED,
+    },
+    BookState.UNVERIFIABLE_SUSPECT: {
+        Evidence.SNAPSHOT: BookState.UNPROVEN,
+        Evidence.REST_INPUTS: BookState.UNPROVEN_SUSPECT,
+        Evidence.QUOTES_MATCH: BookState.UNVERIFIABLE,
+        Evidence.TIMED_OUT: BookState.MISMATCHED,
+    },
+    BookState.MISMATCHED: {},
+}
+"""The next state by state and evidence; evidence that is not listed leaves the state as it is."""
+
+SUSPECTS: Final = frozenset({BookState.UNPROVEN_SUSPECT, BookState.PROVEN_SUSPECT, BookState.UNVERIFIABLE_SUSPECT})
+PROVEN: Final = frozenset({BookState.PROVEN, BookState.PROVEN_SUSPECT})
+UNVERIFIABLE: Final = frozenset({BookState.UNVERIFIABLE, BookState.UNVERIFIABLE_SUSPECT})
