@@ -10,7 +10,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from predsurv.venues.polymarket import wire
-from predsurv.venues.polymarket.hash_states import PROVEN, SUSPECTS, TRANSITIONS, UNVERIFIABLE, BookState, Evidence
+from predsurv.venues.polymarket.hash_states import PROVEN, TRANSITIONS, UNVERIFIABLE, Evidence, VerificationState
 
 _ORDER_SIZES: Final = ("5", "15", "1", "10", "20", "50", "100")
 _ENDS: Final = tuple(f'{price}"}}'.encode() for price in ("", *(f"0.{n:03}" for n in range(1_000)), "1.000"))
@@ -93,7 +93,7 @@ class HashedBook:
 
     def __init__(self, token: str) -> None:
         self.token = token
-        self.state = BookState.UNPROVEN
+        self.state = VerificationState.UNPROVEN
         self.inputs = HashInputs()
         self.market = ""
         self.bids = HashedSide(descending=False)
@@ -125,16 +125,6 @@ class HashedBook:
         self.state = TRANSITIONS[self.state].get(evidence, self.state)
 
     @property
-    def is_suspect(self) -> bool:
-        """Whether the last check failed."""
-        return self.state in SUSPECTS
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether what the hash covers besides the levels is known."""
-        return self.state in PROVEN
-
-    @property
     def hash(self) -> str:
         """The hash that the venue stated of this book last, "" for none."""
         return self.snapshot_hash if self.last_change is _NO_CHANGE else self.last_change.hash
@@ -158,8 +148,9 @@ class HashedBook:
         """Compare the book with what the venue stated last; None when nothing can be compared."""
         if not self.verifiable:
             return self._check_quotes()
-        sizes = dict.fromkeys((self.inputs.min_order_size, *(() if self.is_proven else _ORDER_SIZES)))
-        risks = (self.inputs.neg_risk,) if self.is_proven else (False, True)
+        known = self.state in PROVEN
+        sizes = dict.fromkeys((self.inputs.min_order_size, *(() if known else _ORDER_SIZES)))
+        risks = (self.inputs.neg_risk,) if known else (False, True)
         return self._check_hash(product(sizes, (self.inputs.tick_size,), risks), (_end(self.inputs.last_trade),))
 
     def search(self) -> Evidence | None:
@@ -167,7 +158,7 @@ class HashedBook:
         if not self.verifiable:
             return self._check_quotes()
         ticks = dict.fromkeys((self.inputs.tick_size, self.previous_tick or self.inputs.tick_size))
-        risks = (self.inputs.neg_risk,) if self.is_proven else (False, True)
+        risks = (self.inputs.neg_risk,) if self.state in PROVEN else (False, True)
         return self._check_hash(product((self.inputs.min_order_size,), ticks, risks), _ENDS)
 
     def _check_hash(self, inputs: Iterable[tuple[str, str, bool]], ends: Iterable[bytes]) -> Evidence:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class BookState(StrEnum):
+class VerificationState(StrEnum):
     """State of a book; a suspect did not match at its last check."""
 
     UNPROVEN = "unproven"
@@ -43,43 +43,45 @@ class Evidence(StrEnum):
     """REST stated what the hash of the present book covers besides the levels."""
 
 
-TRANSITIONS: Final[Mapping[BookState, Mapping[Evidence, BookState]]] = {
-    BookState.UNPROVEN: {
-        Evidence.HASH_MATCH: BookState.PROVEN,
-        Evidence.MISMATCH: BookState.UNPROVEN_SUSPECT,
+TRANSITIONS: Final[Mapping[VerificationState, Mapping[Evidence, VerificationState]]] = {
+    VerificationState.UNPROVEN: {
+        Evidence.HASH_MATCH: VerificationState.PROVEN,
+        Evidence.MISMATCH: VerificationState.UNPROVEN_SUSPECT,
     },
-    BookState.PROVEN: {
-        Evidence.MISMATCH: BookState.PROVEN_SUSPECT,
+    VerificationState.PROVEN: {
+        Evidence.MISMATCH: VerificationState.PROVEN_SUSPECT,
     },
-    BookState.UNVERIFIABLE: {
-        Evidence.SNAPSHOT: BookState.UNPROVEN,
-        Evidence.REST_INPUTS: BookState.UNPROVEN,
-        Evidence.MISMATCH: BookState.UNVERIFIABLE_SUSPECT,
+    VerificationState.UNVERIFIABLE: {
+        Evidence.SNAPSHOT: VerificationState.UNPROVEN,
+        Evidence.REST_INPUTS: VerificationState.UNPROVEN,
+        Evidence.MISMATCH: VerificationState.UNVERIFIABLE_SUSPECT,
     },
-    BookState.UNPROVEN_SUSPECT: {
-        Evidence.SNAPSHOT: BookState.UNPROVEN,
-        Evidence.HASH_MATCH: BookState.PROVEN,
-        Evidence.QUOTES_MATCH: BookState.UNPROVEN,
-        Evidence.RECIPE_FAILED: BookState.UNVERIFIABLE,
-        Evidence.TIMED_OUT: BookState.MISMATCHED,
+    VerificationState.UNPROVEN_SUSPECT: {
+        Evidence.SNAPSHOT: VerificationState.UNPROVEN,
+        Evidence.HASH_MATCH: VerificationState.PROVEN,
+        Evidence.QUOTES_MATCH: VerificationState.UNPROVEN,
+        Evidence.RECIPE_FAILED: VerificationState.UNVERIFIABLE,
+        Evidence.TIMED_OUT: VerificationState.MISMATCHED,
     },
-    BookState.PROVEN_SUSPECT: {
-        Evidence.SNAPSHOT: BookState.PROVEN,
-        Evidence.HASH_MATCH: BookState.PROVEN,
-        Evidence.QUOTES_MATCH: BookState.PROVEN,
-        Evidence.RECIPE_FAILED: BookState.UNVERIFIABLE,
-        Evidence.TIMED_OUT: BookState.MISMATCHED,
+    VerificationState.PROVEN_SUSPECT: {
+        Evidence.SNAPSHOT: VerificationState.PROVEN,
+        Evidence.HASH_MATCH: VerificationState.PROVEN,
+        Evidence.QUOTES_MATCH: VerificationState.PROVEN,
+        Evidence.RECIPE_FAILED: VerificationState.UNVERIFIABLE,
+        Evidence.TIMED_OUT: VerificationState.MISMATCHED,
     },
-    BookState.UNVERIFIABLE_SUSPECT: {
-        Evidence.SNAPSHOT: BookState.UNPROVEN,
-        Evidence.REST_INPUTS: BookState.UNPROVEN_SUSPECT,
-        Evidence.QUOTES_MATCH: BookState.UNVERIFIABLE,
-        Evidence.TIMED_OUT: BookState.MISMATCHED,
+    VerificationState.UNVERIFIABLE_SUSPECT: {
+        Evidence.SNAPSHOT: VerificationState.UNPROVEN,
+        Evidence.REST_INPUTS: VerificationState.UNPROVEN_SUSPECT,
+        Evidence.QUOTES_MATCH: VerificationState.UNVERIFIABLE,
+        Evidence.TIMED_OUT: VerificationState.MISMATCHED,
     },
-    BookState.MISMATCHED: {},
+    VerificationState.MISMATCHED: {},
 }
 """The next state by state and evidence; evidence that is not listed leaves the state as it is."""
 
-SUSPECTS: Final = frozenset({BookState.UNPROVEN_SUSPECT, BookState.PROVEN_SUSPECT, BookState.UNVERIFIABLE_SUSPECT})
-PROVEN: Final = frozenset({BookState.PROVEN, BookState.PROVEN_SUSPECT})
-UNVERIFIABLE: Final = frozenset({BookState.UNVERIFIABLE, BookState.UNVERIFIABLE_SUSPECT})
+SUSPECTS: Final = frozenset(
+    {VerificationState.UNPROVEN_SUSPECT, VerificationState.PROVEN_SUSPECT, VerificationState.UNVERIFIABLE_SUSPECT}
+)
+PROVEN: Final = frozenset({VerificationState.PROVEN, VerificationState.PROVEN_SUSPECT})
+UNVERIFIABLE: Final = frozenset({VerificationState.UNVERIFIABLE, VerificationState.UNVERIFIABLE_SUSPECT})

@@ -13,7 +13,7 @@ from predsurv.core.events import GapReason
 from predsurv.venues.polymarket import hash_budget
 from predsurv.venues.polymarket.book_hash import HashedBook
 from predsurv.venues.polymarket.hash_budget import HashBudget, HashCheckCounts
-from predsurv.venues.polymarket.hash_states import BookState, Evidence
+from predsurv.venues.polymarket.hash_states import SUSPECTS, Evidence, VerificationState
 from predsurv.venues.polymarket.venue_books import VenueBooks
 
 _MS: Final = 1_000_000
@@ -123,7 +123,7 @@ class HashVerifier:
                 self._clear(book, evidence)
 
     def _suspect(self, book: HashedBook, now: int) -> None:
-        if book.is_suspect:
+        if book.state in SUSPECTS:
             return
         book.apply(Evidence.MISMATCH)
         self._counts.mismatched += 1
@@ -143,7 +143,7 @@ class HashVerifier:
         found = []
         while self._suspects:
             token, book = next(iter(self._suspects.items()))
-            if not book.is_suspect or self.books.get(token) is not book:  # a snapshot came meanwhile
+            if book.state not in SUSPECTS or self.books.get(token) is not book:  # a snapshot came meanwhile
                 del self._suspects[token]
                 continue
             if now - book.searched_at < SEARCH_INTERVAL or not self._budget.spend(hash_budget.SEARCH_COST):
@@ -155,7 +155,7 @@ class HashVerifier:
                 book.verified_ts = ts
                 self._counts.searched += evidence is Evidence.HASH_MATCH
                 self._clear(book, evidence)
-            elif book.verifiable and book.state is BookState.UNPROVEN_SUSPECT:
+            elif book.verifiable and book.state is VerificationState.UNPROVEN_SUSPECT:
                 self._give_up(book)
             elif now - book.suspect_since >= self._patience.get(token, PATIENCE):
                 if book.is_snapshot:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from predsurv.venues.polymarket.book_hash import HashedBook, HashInputs
 from predsurv.venues.polymarket.hash_budget import HashCheckCounts
-from predsurv.venues.polymarket.hash_states import Evidence
+from predsurv.venues.polymarket.hash_states import PROVEN, Evidence
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.wire import WireLevel
 
@@ -127,7 +127,7 @@ def _agrees(comparison: _Comparison, summary: BookSummary) -> bool:
 
 def _learn_inputs(book: HashedBook, summary: BookSummary) -> None:
     """Take from REST what the hash covers besides the levels, if REST's book is in the very state of ours."""
-    if summary.min_order_size and summary.tick_size and summary.hash == book.hash and not book.is_proven:
+    if summary.min_order_size and summary.tick_size and summary.hash == book.hash and book.state not in PROVEN:
         book.inputs = HashInputs(summary.min_order_size, summary.tick_size, summary.neg_risk, summary.last_trade_price)
         book.apply(Evidence.REST_INPUTS)
 

@@ -10,6 +10,7 @@ from typing import Final
 from predsurv.core.events import GapReason
 from predsurv.venues.polymarket import hash_budget, wire
 from predsurv.venues.polymarket.book_hash import HashedBook, three_decimals
+from predsurv.venues.polymarket.hash_states import SUSPECTS
 
 PENDING_MAX: Final = 1 << 13
 """Messages queued at most; they are applied after every read."""
@@ -101,7 +102,7 @@ class VenueBooks:
             return
         elif isinstance(message, wire.LastTrade):
             book.inputs = book.inputs._replace(last_trade=three_decimals(message.price))
-            if book.is_suspect:
+            if book.state in SUSPECTS:
                 self._mark_changed(book)
         elif message.new_tick_size != book.inputs.tick_size:
             book.previous_tick = book.inputs.tick_size
