@@ -1,7 +1,7 @@
-"""Bring what is recorded in a bucket into the folder on this machine, so that everything that reads files can.
+"""Download of recorded files from a bucket into the local data folder.
 
-Kept apart from reading because readers know files only. Only whole segments come: one whose manifest is not there yet
-is still on its way up. What is here already stays as it is.
+Only complete segments are fetched: one without its manifest object is still being uploaded. Local files are never
+overwritten.
 """
 
 import asyncio
@@ -16,7 +16,18 @@ from msgspec import Struct
 
 from predsurv.store import manifest
 from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
-from predsurv.store.layout import FOLDERS, NS_SECOND, Dataset, FileStamp, Layout, date_of, end_of, is_date, parse_file
+from predsurv.store.layout import (
+    FOLDERS,
+    NS_SECOND,
+    Dataset,
+    FileStamp,
+    Layout,
+    date_of,
+    end_of,
+    is_date,
+    parse_file,
+    universe_date,
+)
 from predsurv.store.locks import publish_lock
 from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal
@@ -24,16 +35,15 @@ from predsurv.store.remote.object_store import Bucket, StoredObject, digest_of
 from predsurv.store.remote.upload_journal import UploadRecord, manifest_name
 
 AT_ONCE: Final = 8
-"""Requests under way at the same time."""
+"""Concurrent requests."""
 
-_UNIVERSE = re.compile(r"metadata/venue=[a-z0-9_-]{1,64}/date=(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})/universe\.jsonl\Z")
 _VENUE = re.compile(r"[a-z0-9_-]{1,64}\Z")
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
 class DownloadRequest(Struct, frozen=True, kw_only=True):
-    """What to fetch: of ``venue`` or of all, the ``dates`` (YYYY-MM-DD) or all, these datasets."""
+    """What to download: ``venue`` and ``dates`` (YYYY-MM-DD; None for all), the datasets, and the universe files."""
 
     venue: str | None = None
     dates: Sequence[str] | None = None
@@ -42,40 +52,41 @@ class DownloadRequest(Struct, frozen=True, kw_only=True):
 
 
 class DownloadReport(Struct, frozen=True):
-    """What came: ``files`` of ``bytes`` together; ``incomplete`` are there and not to be read yet."""
+    """How many ``files`` of how many ``bytes`` were fetched; ``incomplete``: files of segments still being uploaded."""
 
     files: int = 0
     bytes: int = 0
     incomplete: int = 0
 
 
-Tell = Callable[[int, int, int], None]
-"""Takes files fetched, files to fetch, and bytes fetched."""
+OnProgress = Callable[[int, int, int], None]
+"""Called with files fetched, files to fetch, and bytes fetched."""
 
 
 async def fetch_missing(
-    bucket: Bucket, layout: Layout, wanted: DownloadRequest, tell: Tell = lambda *_: None
+    bucket: Bucket, layout: Layout, wanted: DownloadRequest, on_progress: OnProgress = lambda *_: None
 ) -> DownloadReport:
-    """Fetch what ``wanted`` names and this folder lacks; safe to interrupt and to call again.
+    """Download what ``wanted`` names and this folder lacks; safe to interrupt and to repeat.
 
-    Raises TransientError when the store cannot be reached, IntegrityError when an object is not what its manifest says.
+    Raises TransientError when the store cannot be reached, IntegrityError when an object differs from its manifest.
     """
     if wanted.venue is not None and not _VENUE.match(wanted.venue):
         return DownloadReport()
-    lacking = await _lacking(bucket, layout, wanted)
-    segments = sorted({(stamp.collector, stamp.segment) for stamp in lacking.values()})
-    texts = await _each(segments, lambda segment: _manifest(bucket, *segment))
+    missing = await _missing_files(bucket, layout, wanted)
+    segments = sorted({(stamp.collector, stamp.segment) for stamp in missing.values()})
+    texts = await _map_bounded(segments, lambda segment: _read_manifest(bucket, *segment))
     sealed = {file.path: file for text in texts for file in manifest.parse_lines(text)}
-    files = [sealed[name] for name in lacking if name in sealed]
-    size = await _bring(bucket, layout, [file for file in files if not (layout.data_dir / file.path).exists()], tell)
-    await asyncio.to_thread(_remember, layout, files, dict(zip(segments, texts, strict=True)))
+    files = [sealed[name] for name in missing if name in sealed]
+    absent = [file for file in files if not (layout.data_dir / file.path).exists()]
+    size = await _fetch_files(bucket, layout, absent, on_progress)
+    await asyncio.to_thread(_record_downloads, layout, files, dict(zip(segments, texts, strict=True)))
     if wanted.universe:
-        await _universes(bucket, layout, wanted)
-    return DownloadReport(len(files), size, len(lacking) - len(files))
+        await _fetch_universes(bucket, layout, wanted)
+    return DownloadReport(len(files), size, len(missing) - len(files))
 
 
 async def recorded_days(bucket: Bucket, venue: str | None = None) -> list[tuple[str, str]]:
-    """Return the (date, venue) pairs of which the bucket has anything, oldest date first."""
+    """Return the (date, venue) pairs that the bucket has coverage of, oldest date first; ``venue``: None for all."""
     folder = FOLDERS["coverage"]
     found: list[tuple[str, str]] = []
     for name in await bucket.folders(folder) if venue is None else [f"venue={venue}"]:
@@ -85,7 +96,7 @@ async def recorded_days(bucket: Bucket, venue: str | None = None) -> list[tuple[
 
 
 async def data_objects(bucket: Bucket) -> AsyncIterator[tuple[Dataset, str, StoredObject]]:
-    """Yield the dataset, the venue and the object of every data file in the bucket."""
+    """Yield dataset, venue and object of every data file in the bucket."""
     for dataset, folder in FOLDERS.items():
         async for each in bucket.list(folder):
             try:
@@ -95,19 +106,20 @@ async def data_objects(bucket: Bucket) -> AsyncIterator[tuple[Dataset, str, Stor
             yield dataset, partition.venue, each
 
 
-async def _lacking(bucket: Bucket, layout: Layout, wanted: DownloadRequest) -> dict[str, FileStamp]:
-    here = await asyncio.to_thread(lambda: {file.path for file in manifest.read(layout.manifest)})
+async def _missing_files(bucket: Bucket, layout: Layout, wanted: DownloadRequest) -> dict[str, FileStamp]:
+    """Return the stamps of the data files to fetch, by name."""
+    listed = await asyncio.to_thread(lambda: {file.path for file in manifest.read(layout.manifest)})
     replaced = await asyncio.to_thread(upload_journal.replaced_files, layout)
     cutoff = manifest.read_cutoff(layout.manifest)
-    lacking: dict[str, FileStamp] = {}
+    missing: dict[str, FileStamp] = {}
     for prefix in _prefixes(wanted):
         async for each in bucket.list(prefix):
-            stamp = _ours(layout, each.name, cutoff, wanted)
+            stamp = _fetchable_stamp(layout, each.name, cutoff, wanted)
             if stamp is None or each.name in replaced:
                 continue
-            if each.name not in here or not (layout.data_dir / each.name).exists():
-                lacking[each.name] = stamp
-    return lacking
+            if each.name not in listed or not (layout.data_dir / each.name).exists():
+                missing[each.name] = stamp
+    return missing
 
 
 def _prefixes(wanted: DownloadRequest) -> Iterable[str]:
@@ -120,11 +132,11 @@ def _prefixes(wanted: DownloadRequest) -> Iterable[str]:
             yield from (f"{folder}/venue={wanted.venue}/date={date}" for date in wanted.dates)
 
 
-def _ours(layout: Layout, name: str, cutoff: int, wanted: DownloadRequest) -> FileStamp | None:
-    """Return the stamp of a data file that may be fetched: its name is exactly as ours are, whoever stored it.
+def _fetchable_stamp(layout: Layout, name: str, cutoff: int, wanted: DownloadRequest) -> FileStamp | None:
+    """Return the stamp of the object ``name``, None unless it is exactly the name of a data file to fetch.
 
-    What retention removed here comes back only by a whole day that was asked for: of a day that is here in part,
-    coverage speaks of that part alone.
+    Files before ``cutoff``, which retention removed here, are fetched only for whole days requested by date: the
+    coverage of a day that is partly here describes that part alone.
     """
     try:
         partition, stamp = parse_file(Path(name))
@@ -136,30 +148,31 @@ def _ours(layout: Layout, name: str, cutoff: int, wanted: DownloadRequest) -> Fi
     return stamp if same and asked and not removed and _VENUE.match(stamp.collector) else None
 
 
-async def _manifest(bucket: Bucket, collector: str, segment: int) -> bytes:
+async def _read_manifest(bucket: Bucket, collector: str, segment: int) -> bytes:
     try:
         return await bucket.read(manifest_name(collector, segment))
     except FileNotFoundError:
-        return b""  # the segment is still on its way up
+        return b""  # the segment is still being uploaded
 
 
-async def _bring(bucket: Bucket, layout: Layout, files: Sequence[SealedFile], tell: Tell) -> int:
+async def _fetch_files(bucket: Bucket, layout: Layout, files: Sequence[SealedFile], on_progress: OnProgress) -> int:
+    """Download ``files`` and return their size in bytes."""
     size = done = 0
 
     async def one(numbered: tuple[int, SealedFile]) -> None:
         nonlocal size, done
         number, file = numbered
-        got = await _place(bucket, layout, (number, file.path), file.blake2b)
-        size, done = size + got, done + 1  # after the await: the others add to these meanwhile
-        tell(done, len(files), size)
+        fetched = await _fetch_object(bucket, layout, (number, file.path), file.blake2b)
+        size, done = size + fetched, done + 1  # after the await: other tasks change these meanwhile
+        on_progress(done, len(files), size)
 
-    tell(0, len(files), 0)
-    await _each(list(enumerate(files)), one)
+    on_progress(0, len(files), 0)
+    await _map_bounded(list(enumerate(files)), one)
     return size
 
 
-async def _place(bucket: Bucket, layout: Layout, numbered: tuple[int, str], digest: str | None) -> int:
-    """Fetch an object by way of staging, so that readers find it whole or not at all; return its bytes."""
+async def _fetch_object(bucket: Bucket, layout: Layout, numbered: tuple[int, str], digest: str | None) -> int:
+    """Download an object through the staging folder, so that it appears atomically; return its size in bytes."""
     number, name = numbered
     staging = layout.staging("fetch")
     make_dirs(staging, PRIVATE_DIR)
@@ -180,8 +193,8 @@ def _publish(layout: Layout, draft: Path, target: Path) -> None:
         sync_dir(target.parent)
 
 
-def _remember(layout: Layout, files: Iterable[SealedFile], texts: dict[tuple[str, int], bytes]) -> None:
-    """List what came in the manifests, and in the journals as what the bucket has."""
+def _record_downloads(layout: Layout, files: Iterable[SealedFile], texts: dict[tuple[str, int], bytes]) -> None:
+    """Add the downloaded files to the manifests, and to the upload journals as present in the bucket."""
     listed = {file.path for file in manifest.read(layout.manifest)}
     groups: defaultdict[tuple[str, int], list[SealedFile]] = defaultdict(list)
     for file in files:
@@ -202,32 +215,32 @@ def _remember(layout: Layout, files: Iterable[SealedFile], texts: dict[tuple[str
         manifest.append(layout.manifest, collector, [file for file in own if file.path not in listed])
 
 
-async def _universes(bucket: Bucket, layout: Layout, wanted: DownloadRequest) -> None:
-    """Fetch the universe of each wanted day and the newest one, where the bucket has another than this folder."""
+async def _fetch_universes(bucket: Bucket, layout: Layout, wanted: DownloadRequest) -> None:
+    """Download the universe of each wanted day and the newest one, where the bucket has a later version."""
     found = {}
     async for each in bucket.list("metadata" if wanted.venue is None else f"metadata/venue={wanted.venue}"):
-        match = _UNIVERSE.match(each.name)
-        if match is not None:
-            found[each.name] = (match["date"], each)
+        date = universe_date(each.name)
+        if date is not None:
+            found[each.name] = (date, each)
     newest = max((date for date, _ in found.values()), default="")
     for number, (name, (date, each)) in enumerate(found.items()):
         if date == newest or wanted.dates is None or date in wanted.dates:
             path = layout.data_dir / name
             if not path.exists() or path.stat().st_mtime_ns < each.modified // NS_SECOND * NS_SECOND:
-                await _place(bucket, layout, (number, name), None)
+                await _fetch_object(bucket, layout, (number, name), None)
 
 
-async def _each(items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Result]]) -> list[_Result]:
-    """Return what ``work`` makes of each item, a few at a time; the first failure ends it."""
-    turnstile = asyncio.Semaphore(AT_ONCE)
+async def _map_bounded(items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Result]]) -> list[_Result]:
+    """Return the result of ``work`` for each item, AT_ONCE at a time; raises the first failure."""
+    slots = asyncio.Semaphore(AT_ONCE)
 
-    async def turn(item: _Item) -> _Result:
-        async with turnstile:
+    async def run(item: _Item) -> _Result:
+        async with slots:
             return await work(item)
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(turn(item)) for item in items]
+            tasks = [group.create_task(run(item)) for item in items]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     return [task.result() for task in tasks]

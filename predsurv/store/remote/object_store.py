@@ -1,7 +1,4 @@
-"""An object store, as far as recordings need one: put once, put over, list, get.
-
-Kept apart because it is the one place that speaks to the library, which is only there when somebody asked for it.
-"""
+"""The object-store client: put new, put over, list, get; the only user of ``obstore``, an optional dependency."""
 
 import asyncio
 import hashlib
@@ -28,11 +25,11 @@ DIGEST: Final = "blake2b"
 CONNECT_SECONDS_MAX: Final = 5
 RETRIES_MAX: Final = 2
 RETRY_SECONDS_MAX: Final = 10
-SECONDS_LEAST: Final = 30.0
-"""What every request may take, and as much more as its bytes take at the slowest line that is put up with."""
-BYTES_PER_SECOND_LEAST: Final = 50_000
+REQUEST_SECONDS_MIN: Final = 30.0
+"""Time limit of every request, plus the time of its bytes at BYTES_PER_SECOND_MIN."""
+BYTES_PER_SECOND_MIN: Final = 50_000
 OBJECT_BYTES_MAX: Final = 4_000_000_000
-"""No object of ours is larger; a store takes no more than 5 GB in one request."""
+"""Larger than any object of a recording; a store accepts at most 5 GB in one request."""
 CHUNK_BYTES: Final = 4 << 20
 LISTING_BYTES: Final = 2_000_000
 _NO_BUCKET: Final = "<Code>NoSuchBucket</Code>"
@@ -42,7 +39,7 @@ PutResult = Literal["stored", "there"]
 
 
 class BucketLocation(Struct, frozen=True):
-    """Where the objects are: ``url`` is ``s3://bucket/prefix``; "" for ``endpoint`` and ``region`` means the usual."""
+    """Address of the objects: ``url`` is ``s3://bucket/prefix``; "" for ``endpoint`` or ``region``: the default."""
 
     url: str
     endpoint: str = ""
@@ -50,7 +47,7 @@ class BucketLocation(Struct, frozen=True):
 
 
 class StoredObject(Struct, frozen=True):
-    """An object of the store; ``modified`` in ns UTC."""
+    """An object in a listing; ``modified`` in ns UTC."""
 
     name: str
     bytes: int
@@ -58,10 +55,10 @@ class StoredObject(Struct, frozen=True):
 
 
 def open_bucket(place: BucketLocation) -> "Bucket":
-    """Return the bucket at ``place``, connecting to nothing yet.
+    """Return the bucket at ``place`` without connecting.
 
     Credentials come from the environment or the machine's role. Raises ConfigError when the library is not installed
-    or refuses what it is told.
+    or rejects the settings.
     """
     try:
         from obstore.exceptions import BaseError
@@ -69,16 +66,16 @@ def open_bucket(place: BucketLocation) -> "Bucket":
     except ImportError:
         raise ConfigError(f"data_dir {place.url} needs a library more: run pip install 'predsurv[s3]'") from None
     name, _, prefix = place.url.removeprefix("s3://").partition("/")
-    known = {"endpoint": place.endpoint, "region": place.region}
+    settings = {"endpoint": place.endpoint, "region": place.region}
     try:
         store = S3Store(
             name,
             prefix=prefix or None,
-            config={key: value for key, value in known.items() if value},  # type: ignore[arg-type]
+            config={key: value for key, value in settings.items() if value},  # type: ignore[arg-type]
             client_options={
                 "allow_http": place.endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=CONNECT_SECONDS_MAX),
-                "timeout": timedelta(seconds=_allowance(OBJECT_BYTES_MAX)),
+                "timeout": timedelta(seconds=_time_limit(OBJECT_BYTES_MAX)),
             },
             retry_config={
                 "max_retries": RETRIES_MAX,
@@ -97,23 +94,23 @@ def open_bucket(place: BucketLocation) -> "Bucket":
 
 
 class Bucket:
-    """The objects under one URL. Whatever fails in a way that may pass is a TransientError within bounded time."""
+    """The objects under one URL; every temporary failure is a TransientError within bounded time."""
 
     def __init__(self, store: "ObjectStore", url: str) -> None:
-        import obstore  # loaded by open_bucket, which says what to do without it
+        import obstore  # open_bucket has imported it, or raised ConfigError
 
         self.url = url
         self._obstore = obstore
         self._store = store
 
     async def put_new(self, name: str, content: bytes, digest: str) -> PutResult:
-        """Store an object that never changes; "there" when it was stored before.
+        """Store an immutable object; "there" when it exists already.
 
-        Raises IntegrityError when the store has another one of this name.
+        Raises IntegrityError when the store has a different object of this name.
         """
         attributes = {DIGEST: digest}
         try:
-            async with self._reaching(name, len(content)):
+            async with self._bucket_request(name, len(content)):
                 await self._obstore.put_async(
                     self._store, name, content, attributes=attributes, mode="create", use_multipart=False
                 )
@@ -127,25 +124,25 @@ class Bucket:
         return "stored"
 
     async def put(self, name: str, path: Path, digest: str) -> PutResult:
-        """Store a file in place of an earlier object, "there" when that is the same; readers find one or the other."""
+        """Store the file ``path``, replacing an earlier object atomically; "there" when that is the same already."""
         with suppress(FileNotFoundError):
             if await self.digest(name) == digest:
                 return "there"
         attributes = {DIGEST: digest}
-        async with self._reaching(name, await asyncio.to_thread(os.path.getsize, path)):
+        async with self._bucket_request(name, await asyncio.to_thread(os.path.getsize, path)):
             await self._obstore.put_async(self._store, name, path, attributes=attributes)
         return "stored"
 
     async def digest(self, name: str) -> str:
-        """Return the digest of an object: as it was told, or of what it holds; raises FileNotFoundError."""
-        async with self._asking(name, 0):
+        """Return the digest of an object from its metadata, else of its content; raises FileNotFoundError."""
+        async with self._request(name, 0):
             found = await self._obstore.get_async(self._store, name)
-        told = found.attributes.get(DIGEST)
-        return told if told is not None else digest_of(await self._content(name, found))
+        stated = found.attributes.get(DIGEST)
+        return stated if stated is not None else digest_of(await self._content(name, found))
 
     async def read(self, name: str) -> bytes:
-        """Return what a small object holds; raises FileNotFoundError, and IntegrityError when it was changed."""
-        async with self._asking(name, 0):
+        """Return the content of a small object; raises FileNotFoundError, IntegrityError when its digest differs."""
+        async with self._request(name, 0):
             found = await self._obstore.get_async(self._store, name)
         content = await self._content(name, found)
         if found.attributes.get(DIGEST, digest_of(content)) != digest_of(content):
@@ -153,32 +150,32 @@ class Bucket:
         return content
 
     async def get(self, name: str, draft: Path, digest: str | None = None) -> int:
-        """Fetch an object into the new file ``draft``, durably, and return its bytes.
+        """Download an object into the new file ``draft``, durably, and return its size in bytes.
 
-        Raises FileNotFoundError, and IntegrityError when it is not what ``digest``, or what was told with it, says.
+        Raises FileNotFoundError, IntegrityError when it does not match ``digest`` (None: that of its metadata).
         """
-        async with self._asking(name, 0):
+        async with self._request(name, 0):
             found = await self._obstore.get_async(self._store, name)
         expected = digest or found.attributes.get(DIGEST)
         state = hashlib.blake2b(digest_size=32)
         size = 0
         with draft.open("xb") as file:
-            async with self._asking(name, found.meta["size"]):
+            async with self._request(name, found.meta["size"]):
                 async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
                     block = bytes(chunk)
                     size += len(block)
-                    await asyncio.to_thread(_take, block, state, file)
+                    await asyncio.to_thread(_append_block, block, state, file)
             await asyncio.to_thread(os.fsync, file.fileno())
         if expected is not None and state.hexdigest() != expected:
             raise IntegrityError(f"{self.url}/{name} is not what was stored: its digest is another")
         return size
 
     async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Yield every object in the folder ``prefix`` and in those below."""
+        """Yield every object below the folder ``prefix``."""
         pages = self._obstore.list(self._store, prefix)
         while True:
             page = None
-            async with self._reaching(prefix, 0):
+            async with self._bucket_request(prefix, 0):
                 page = await anext(pages, None)
             if page is None:
                 return
@@ -187,29 +184,29 @@ class Bucket:
 
     async def folders(self, prefix: str) -> Sequence[str]:
         """Return the names of the folders in ``prefix``, sorted."""
-        async with self._reaching(prefix, LISTING_BYTES):
+        async with self._bucket_request(prefix, LISTING_BYTES):
             found = await self._obstore.list_with_delimiter_async(self._store, prefix)
         return sorted(name.rpartition("/")[2] for name in found["common_prefixes"])
 
     async def _content(self, name: str, found: "GetResult") -> bytes:
-        async with self._asking(name, found.meta["size"]):
+        async with self._request(name, found.meta["size"]):
             return bytes(await found.bytes_async())
 
     @asynccontextmanager
-    async def _reaching(self, name: str, size: int) -> AsyncIterator[None]:
-        """Ask for what needs nothing but the bucket to be there."""
+    async def _bucket_request(self, name: str, size: int) -> AsyncIterator[None]:
+        """Make a request that a missing bucket alone can answer with "not found"; raises TransientError then."""
         try:
-            async with self._asking(name, size):
+            async with self._request(name, size):
                 yield
         except FileNotFoundError:
             raise TransientError(f"{self.url}: there is no such bucket; create it, or correct data_dir") from None
 
     @asynccontextmanager
-    async def _asking(self, name: str, size: int) -> AsyncIterator[None]:
-        """Bound the time of a request about ``size`` bytes and give its failure a name of ours."""
+    async def _request(self, name: str, size: int) -> AsyncIterator[None]:
+        """Limit the time of a request about ``size`` bytes and translate the library's errors."""
         errors = self._obstore.exceptions
         try:
-            async with asyncio.timeout(_allowance(size)):
+            async with asyncio.timeout(_time_limit(size)):
                 yield
         except errors.AlreadyExistsError:
             raise FileExistsError(name) from None
@@ -223,22 +220,22 @@ class Bucket:
             raise TransientError(f"{self.url} cannot be used: {_reason(error)}") from None
 
 
-def _allowance(size: int) -> float:
-    """Return the seconds that a request about ``size`` bytes may take."""
-    return SECONDS_LEAST + size / BYTES_PER_SECOND_LEAST
+def _time_limit(size: int) -> float:
+    """Return the time limit in seconds of a request about ``size`` bytes."""
+    return REQUEST_SECONDS_MIN + size / BYTES_PER_SECOND_MIN
 
 
 def digest_of(content: bytes) -> str:
-    """Return the BLAKE2b-256 of ``content``, in hex, as manifests have it of files."""
+    """Return the BLAKE2b-256 of ``content`` in hex, as manifests hold it of files."""
     return hashlib.blake2b(content, digest_size=32).hexdigest()
 
 
-def _take(block: bytes, state: hashlib.blake2b, file: BinaryIO) -> None:
+def _append_block(block: bytes, state: hashlib.blake2b, file: BinaryIO) -> None:
     state.update(block)
     file.write(block)
     file.flush()
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of what the library said; it goes on with its own source."""
+    """Return the first line of the library's message; the others show its source code."""
     return sanitise((str(error).splitlines() or [type(error).__name__])[0], _REASON_CHARS)

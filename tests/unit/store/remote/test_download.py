@@ -113,7 +113,7 @@ async def test_an_interrupted_fetch_is_completed(
         raise KeyError("died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(download, "_remember", die)
+        patch.setattr(download, "_record_downloads", die)
         with pytest.raises(KeyError):
             await fetch_missing(bucket, reader, DownloadRequest())
     assert list(manifest.read(reader.manifest)) == []
@@ -135,7 +135,7 @@ async def test_an_interrupted_fetch_is_completed(
     ],
 )
 def test_names_that_are_not_ours_are_passed_over(reader: Layout, name: str) -> None:
-    assert download._ours(reader, name, 0, DownloadRequest()) is None
+    assert download._fetchable_stamp(reader, name, 0, DownloadRequest()) is None
 
 
 async def test_a_stranger_in_the_bucket_is_left_there(bucket: Bucket, recorded: Layout, reader: Layout) -> None:

@@ -87,8 +87,8 @@ async def test_a_store_that_never_answers_is_given_up(silent: str, monkeypatch: 
 
 
 def test_the_slowest_line_decides_how_long_is_waited() -> None:
-    assert module._allowance(0) == module.SECONDS_LEAST
-    assert module._allowance(64_000_000) > 1_000
+    assert module._time_limit(0) == module.REQUEST_SECONDS_MIN
+    assert module._time_limit(64_000_000) > 1_000
 
 
 def test_what_the_library_refuses_is_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
