@@ -78,7 +78,7 @@ def silent() -> Iterator[str]:
 async def test_a_store_that_never_answers_is_given_up(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
-    monkeypatch.setattr(module, "SECONDS_LEAST", 0.1)
+    monkeypatch.setattr(module, "REQUEST_SECONDS_MIN", 0.1)
     monkeypatch.setattr(module, "LISTING_BYTES", 0)
     mute = open_bucket(BucketLocation("s3://bucket/p", silent))
     for asked in (mute.put_new("a", b"", X), mute.read("a"), mute.folders("")):
