@@ -30,7 +30,7 @@ from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.replay import replay
 from predsurv.store.universe import universe_files
 from predsurv.strategies.registry import build
-from predsurv.trade.journal import OrderJournal, RestoredState, RunStarted, restore
+from predsurv.trade.journal import MOCK_MODE, OrderJournal, RestoredState, RunStarted, restore
 from predsurv.trade.kill_switch import HaltFlag
 from predsurv.trade.market_lists import markets_listed_between, markets_listed_now
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
@@ -103,7 +103,7 @@ def journal_path(data_dir: Path, mode: str) -> Path:
 
 def paper_mode(venues: Sequence[VenueName]) -> str:
     """Return the name of the paper mode: ``mock`` with the mock venue, whose account is kept apart, else ``paper``."""
-    return "mock" if _MOCK in venues else "paper"
+    return MOCK_MODE if _MOCK in venues else "paper"
 
 
 def halt_flag(data_dir: Path) -> HaltFlag:
@@ -174,7 +174,7 @@ def refuse_live(config: Config) -> None:
 def _open(
     config: Config, mode: _TradingMode, venues: Sequence[Venue], feeds: Mapping[VenueName, Feed], observe: Observe
 ) -> TradingSession:
-    restored = _restore(mode)
+    restored = restore(mode.journal.entries())
     held = [position.key for position in restored.account.portfolio.positions.totals()]
     selections = {venue.name: _select(config, venue, mode, held) for venue in venues}
     strategies = build(config.trading.strategies)
@@ -202,13 +202,6 @@ def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -
     path = journal_path(config.data_dir, mode)
     make_dirs(path.parent, PRIVATE_DIR)
     return OrderJournal(path, durable=durable, fresh=fresh)
-
-
-def _restore(mode: _TradingMode) -> RestoredState:
-    restored = restore(mode.journal.entries())
-    if mode.name == _MOCK:
-        restored.account.forget_payouts()  # its exchange starts anew each time
-    return restored
 
 
 def _select(config: Config, venue: Venue, mode: _TradingMode, positions: Iterable[InstrumentKey]) -> MarketSelection:

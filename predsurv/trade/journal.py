@@ -28,6 +28,8 @@ from predsurv.store.files import sync_dir
 VERSION: Final = 1
 PENDING_MAX: Final = 10_000
 """Most entries buffered; at this number they are flushed."""
+MOCK_MODE: Final = "mock"
+"""The mode of runs on the mock venue, whose exchange starts anew with every run."""
 
 
 class RunStarted(Struct, frozen=True, array_like=True, tag="started"):
@@ -191,6 +193,8 @@ class RestoredState(Struct):
 
     def _start(self, entry: RunStarted) -> None:
         self.runs += 1
+        if entry.mode == MOCK_MODE:
+            self.account.forget_payouts()  # it lists the same markets again
         for venue, cash in entry.cash:
             if venue not in self.account.portfolio.venues():
                 self.added = Money(self.added + cash)

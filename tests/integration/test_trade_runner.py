@@ -70,11 +70,11 @@ async def test_the_journal_alone_gives_the_account_back(tmp_path: Path, clock: M
 
 async def test_a_second_run_goes_on_where_the_first_ended(tmp_path: Path, clock: ManualClock) -> None:
     first, _ = await traded(tmp_path, clock)
-    before = first.components.engine.account
+    before = first.engine.account
     second = opened(configured(tmp_path), clock, Recorder())
-    assert second.components.engine.account.placed == before.placed
+    assert second.engine.account.placed == before.placed
     venue = before.portfolio.venues()[0]
-    assert second.components.engine.account.portfolio.cash(venue) == before.portfolio.cash(venue)
+    assert second.engine.account.portfolio.cash(venue) == before.portfolio.cash(venue)
     await run(second, clock, 3 * S)
 
 

@@ -213,6 +213,15 @@ def test_a_later_run_adds_cash_for_new_venues_only() -> None:
     assert [portfolio.cash(venue) for venue in portfolio.venues()] == [100 * MICROS, 9]
 
 
+@pytest.mark.parametrize(("mode", "held"), [("mock", True), ("paper", False)])
+def test_a_new_run_on_the_mock_venue_trades_resolved_markets_again(*, mode: str, held: bool) -> None:
+    """Its exchange lists the same markets in every run; elsewhere a late fill is settled at the known payout."""
+    started = RunStarted(START, mode, mode, (ME,), ((V, Money(100 * MICROS)),))
+    again = (CommandSent(GateDecision(approved(place("b", price=50)), intent())), AccountUpdated(fill("b", size=4)))
+    account = restore((started, *ENTRIES[2:], started, *again)).account
+    assert (account.portfolio.positions.get(ME, YES) is not None) == held
+
+
 def test_cash_given_since_the_day_began_is_known() -> None:
     other = type(V)("other")
     again = RunStarted(START, "paper", "paper", (ME,), ((V, Money(5)), (other, Money(9))))
