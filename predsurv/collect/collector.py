@@ -95,7 +95,7 @@ class Collector:
         previews: dict[VenueName, SelectionPreview] = {}
         for session in self.sessions:
             request = session.scheduler.selection_request(self._scores(session.venue.name))
-            previews[session.venue.name] = SelectionPreview(plan(request, RotationHistory()), request.universe)
+            previews[session.venue.name] = SelectionPreview(plan(request, RotationHistory()), request.candidates)
         return previews
 
     def stop(self) -> None:

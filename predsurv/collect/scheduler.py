@@ -111,7 +111,7 @@ class RotationScheduler:
     def selection_request(self, scores: Mapping[InstrumentKey, int]) -> SelectionRequest:
         """Return what the planner is given."""
         return SelectionRequest(
-            universe=self._candidates.candidates(),
+            candidates=self._candidates.candidates(),
             capacity=self._settings.capacity,
             explore_share=self._settings.explore_share,
             pinned=self._settings.pinned,
@@ -193,7 +193,7 @@ def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int], *, now: 
 
 
 def _earlier_ends(index: CoverageIndex, request: SelectionRequest) -> Mapping[InstrumentKey, int]:
-    venues = {candidate.key.venue for candidate in request.universe[:1]}
+    venues = {candidate.key.venue for candidate in request.candidates[:1]}
     return {key: ended for venue in venues for key, ended in index.all_of(venue).items()}
 
 

@@ -71,7 +71,7 @@ class CoverageReducer:
 
     ``covered`` is the reason given to covered time: ``live``, or ``polled`` for a polled feed.
     An instrument rotated out stays tracked as a gap, so that its intervals reach to the next time it is
-    recorded, until ``release`` hands the end of its coverage over to somebody who stores it. Because
+    recorded, until ``release``, for which the end of its coverage has to be stored elsewhere. Because
     ``want`` requires that end of every instrument that is not tracked, no time in between can be lost.
     A ``Gap`` may lie in the past (a stall is detected later than it began): it retracts covered time,
     down to the start of the open interval. ``cut`` with ``held`` leaves room for that.

@@ -43,7 +43,7 @@ class Sealer:
     """The queue of closed segments. Only ``run`` may be in progress during the other calls.
 
     From the rows of a damaged segment on, covered time is ``crash`` in every later one, until ``retraction``
-    is closed by whoever owns it.
+    is closed by the damage tracker.
     """
 
     def __init__(self, layout: Layout, clock: Clock, options: SealOptions, retraction: CoverageRetraction) -> None:

@@ -2,26 +2,27 @@
 
 A damaged segment takes rows with it. The coverage that describes these rows may be in the segment
 itself, in later segments that are intact, in the checkpoint, or still open in the running recorder. A
-damaged segment goes through these states; each is entered only when what it says is true on disk:
+damaged segment goes through these states:
 
-==========  ==================================  ===========================================================
-state       kept in                             what holds
-==========  ==================================  ===========================================================
-lost        marker ``state/{collector}.damaged``  The segment is in quarantine, its number in the marker.
-                                                Covered time since the rows sealed before it is sealed as
-                                                ``crash`` from now on (``DamageTracker.retraction``).
-retracted   memory                              The recorder's open intervals are ``crash`` gaps since then,
-                                                and it asked for new snapshots; intervals that begin later
-                                                are sealed as they are.
-correcting  memory                              The segment with these gaps is closed and will be sealed.
-corrected   marker, without the number          That segment is sealed: the files no longer claim the rows.
-cleared     no marker                           The start after it compared checkpoint, index and sealed
-                                                coverage, and committed ``crash`` gaps for every hole.
-==========  ==================================  ===========================================================
+==========  ======================================  ==========================================================
+state       kept in                                 meaning
+==========  ======================================  ==========================================================
+lost        marker ``state/{collector}.damaged``,   The segment is in quarantine. Covered time since the rows
+            with the number of the segment          sealed before it is sealed as ``crash`` from now on
+                                                    (``DamageTracker.retraction``).
+retracted   memory; the marker still has it         The recorder's open intervals are ``crash`` gaps since then,
+                                                    and it asked for new snapshots; intervals that begin later
+                                                    are sealed as they are.
+correcting  memory; the marker still has it         The segment with these gaps is closed and will be sealed.
+corrected   marker, without the number              That segment is sealed: no file has covered time whose rows
+                                                    were lost.
+cleared     no marker                               A start compared checkpoint, index and sealed coverage, and
+                                                    committed ``crash`` gaps for every hole.
+==========  ======================================  ==========================================================
 
 A run that ends in ``retracted`` or ``correcting`` leaves the segment ``lost``: the next start finds its
 number in the marker and retracts covered time in the checkpoint as well. Every start that finds a
-marker, empty or not, does the comparison. A marker is cleared only by a start, after its first commit.
+marker, empty or not, does the comparison. Only a start clears the marker, after its first commit.
 """
 
 import asyncio

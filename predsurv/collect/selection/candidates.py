@@ -1,8 +1,4 @@
-"""Every instrument of one venue that could be recorded, kept up to date by what the venue says.
-
-Kept apart from rotation so that the choice stays a pure function of a list, while markets come
-and go in here.
-"""
+"""The instruments of one venue that could be recorded, updated by the venue's market events."""
 
 from collections.abc import Collection, Iterator, Mapping
 from hashlib import blake2b
@@ -17,19 +13,19 @@ from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.market import Market
 
 MARKETS_MAX: Final = 1_000_000
-"""Markets remembered per venue; later ones are left out and counted."""
+"""Markets kept per venue; later ones are refused and counted."""
 
 _TRADABLE_AFTER: Final[Mapping[str, bool]] = {"activated": True, "paused": False}
 _GONE: Final = frozenset({"closed"})
 
 
 class ShardFilter(Struct, frozen=True):
-    """Which instruments of a market are this recorder's business.
+    """Which instruments of a market this recorder may record.
 
-    ``mirrored``: the second outcome of a binary market tells nothing new. ``shard`` of ``shards``
-    counts from 1 and goes by market, so that all outcomes of one stay together. Shards draw lots for
-    each market (rendezvous hashing): they agree without talking, and one more takes its part from
-    all others while nothing moves between these.
+    ``mirrored``: the second outcome of a binary market is the complement of the first and is left out.
+    ``shard`` of ``shards`` counts from 1 and goes by market, so that all outcomes of one stay together.
+    Markets are assigned by rendezvous hashing: shards agree without communicating, and an additional one takes
+    an equal part of the markets of each other while none moves between these.
     """
 
     mirrored: bool = False
@@ -41,18 +37,18 @@ class ShardFilter(Struct, frozen=True):
         if self.shards == 1:
             return True
         name = market_id.encode("utf-8", "replace")
-        return self.shard == max(range(1, self.shards + 1), key=lambda number: (_lot(name, number), number))
+        return self.shard == max(range(1, self.shards + 1), key=lambda number: (_weight(name, number), number))
 
 
-def _lot(name: bytes, shard: int) -> bytes:
+def _weight(name: bytes, shard: int) -> bytes:
     return blake2b(name, digest_size=8, person=shard.to_bytes(4)).digest()
 
 
 class CandidateSet:
-    """Candidates by market; markets join when listed and leave when they close."""
+    """Candidates by market; markets join when listed and leave when they close. ``refused``: beyond MARKETS_MAX."""
 
-    def __init__(self, scope: ShardFilter = ShardFilter()) -> None:  # noqa: B008 - frozen, without state
-        self.scope = scope
+    def __init__(self, shard_filter: ShardFilter = ShardFilter()) -> None:  # noqa: B008 - frozen, without state
+        self._filter = shard_filter
         self.refused = 0
         self._markets: dict[MarketId, tuple[Candidate, ...]] = {}
 
@@ -60,19 +56,19 @@ class CandidateSet:
         return len(self._markets)
 
     def add(self, market: Market) -> None:
-        """Take a market in, or its newer record; one of another shard is ignored."""
-        if not self.scope.includes(market.market_id):
+        """Add a market, or replace it by its newer record; one of another shard is ignored."""
+        if not self._filter.includes(market.market_id):
             return
         if len(self._markets) >= MARKETS_MAX and market.market_id not in self._markets:
             self.refused += 1
             return
         self._markets[market.market_id] = tuple(
             Candidate(key, market.tradable, market.volume_24h or 0, market.liquidity or 0, market.close_time)
-            for key in market.primary_keys(mirrored=self.scope.mirrored)
+            for key in market.primary_keys(mirrored=self._filter.mirrored)
         )
 
     def apply(self, event: MarketChange | MarketResolved) -> tuple[InstrumentKey, ...]:
-        """Follow a market's life; return the instruments that are gone for good by it."""
+        """Apply a market event; return the instruments that it removed for good."""
         if isinstance(event, MarketResolved) or event.kind in _GONE:
             return tuple(candidate.key for candidate in self._markets.pop(event.market_id, ()))
         if event.market is not None:
@@ -85,19 +81,19 @@ class CandidateSet:
         return ()
 
     def tradable(self, market_id: MarketId) -> list[InstrumentKey]:
-        """Return a market's instruments that can be recorded now."""
+        """Return the instruments of a market that are tradable now."""
         return [candidate.key for candidate in self._markets.get(market_id, ()) if candidate.tradable]
 
     def has(self, key: InstrumentKey) -> bool:
-        """Return whether the instrument's market is still here."""
+        """Return whether the instrument's market has not closed."""
         return key.market_id in self._markets
 
     def candidates(self) -> list[Candidate]:
-        """Return every candidate, in the order their markets became known."""
+        """Return every candidate, in the order in which the markets were added."""
         return list(self._all())
 
     def named(self, names: Collection[str]) -> frozenset[InstrumentKey]:
-        """Return the instruments that ``venue:id`` names pin; an id may be a market's or an instrument's."""
+        """Return the instruments among ``names`` of the form ``venue:id``, the id of a market or of an instrument."""
         if not names:
             return frozenset()
         return frozenset(

@@ -1,7 +1,6 @@
-"""Say what a recording will take before anything is connected.
+"""Estimate the resources of a recording before anything is connected.
 
-Kept apart and pure so that the figures can be checked: they follow from the plan, from what an
-earlier day cost, and where there is none from guesses that are all named here.
+The figures follow from the plan and from an earlier recorded day, or, without one, from the constants here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,22 +16,22 @@ DAY_S: Final = 86_400
 SECOND: Final = 1_000_000_000
 
 GUESSED_QUIET: Final = 0.02
-"""Messages a second of an instrument that nobody trades."""
+"""Messages a second of an instrument without trades."""
 GUESSED_PER_DOLLAR: Final = 2e-6
 """Messages a second more for each dollar traded in 24 hours: 2 a second for a million."""
 GUESSED_BUSY: Final = 50.0
-"""Messages a second that no instrument is guessed to exceed."""
+"""Upper bound of the messages a second of one instrument."""
 GUESSED_MESSAGE_BYTES: Final = 10.0
-"""What a message takes on disk."""
+"""Bytes on disk of a message."""
 GUESSED_SNAPSHOT_BYTES: Final = 40.0
-"""What a snapshot row takes on disk."""
+"""Bytes on disk of a snapshot row."""
 
 HOURLY_DATASETS: Final = 3
 DAILY_DATASETS: Final = 2
 
 
 class RecordedDay(Struct, frozen=True):
-    """What an earlier day of the venue took: ``seconds`` observed over all instruments, messages and bytes in them."""
+    """An earlier day (YYYY-MM-DD): ``seconds`` covered, summed over instruments; messages and bytes in them."""
 
     date: str
     seconds: float
@@ -41,7 +40,7 @@ class RecordedDay(Struct, frozen=True):
 
 
 class WriteSettings(Struct, frozen=True, kw_only=True):
-    """How things are written and connected; times in ns. ``compact``: hours become one file each."""
+    """Settings that determine the resources; times in ns. ``compact``: the files of an hour are merged into one."""
 
     rotation_period: int
     seal_interval: int
@@ -52,7 +51,10 @@ class WriteSettings(Struct, frozen=True, kw_only=True):
 
 
 class ResourceEstimate(Struct, frozen=True, kw_only=True):
-    """What a venue will take. ``revisit`` in ns; ``guessed``: there was no earlier day to go by."""
+    """The resources of recording a venue.
+
+    ``revisit``: ns within which each instrument is recorded again. ``guessed``: no earlier day was available.
+    """
 
     connections: int
     instruments: int
@@ -64,41 +66,41 @@ class ResourceEstimate(Struct, frozen=True, kw_only=True):
 
 
 def forecast(
-    made: Plan, universe: Iterable[Candidate], pace: WriteSettings, experience: RecordedDay | None
+    made: Plan, candidates: Iterable[Candidate], settings: WriteSettings, recorded: RecordedDay | None
 ) -> ResourceEstimate:
-    """Return what recording ``made`` and its successors will take."""
+    """Return the resources of recording ``made`` and the plans after it, from the ``recorded`` day if there is one."""
     count = len(made.want)
-    volumes = {each.key: each.volume_24h for each in universe if each.key in made.want}
-    if experience is not None and experience.seconds:
-        messages = experience.messages / experience.seconds * count
-        size = experience.bytes / experience.seconds * count * DAY_S
+    volumes = {each.key: each.volume_24h for each in candidates if each.key in made.want}
+    if recorded is not None and recorded.seconds:
+        messages = recorded.messages / recorded.seconds * count
+        size = recorded.bytes / recorded.seconds * count * DAY_S
     else:
         messages = sum(guessed_rate(volume) for volume in volumes.values())
-        size = _guessed_bytes(volumes, messages, pace)
+        size = _guessed_bytes(volumes, messages, settings)
     return ResourceEstimate(
-        connections=-(-count // pace.instruments_per_connection),
+        connections=-(-count // settings.instruments_per_connection),
         instruments=count,
         messages_per_s=messages,
         bytes_per_day=round(size),
-        files_per_day=_files(pace) if count else 0,
-        revisit=max(1, made.revisit) * pace.rotation_period,
-        guessed=experience is None or not experience.seconds,
+        files_per_day=_files(settings) if count else 0,
+        revisit=max(1, made.revisit) * settings.rotation_period,
+        guessed=recorded is None or not recorded.seconds,
     )
 
 
 def guessed_rate(volume_24h: int) -> float:
-    """Return the messages a second expected of an instrument that traded ``volume_24h`` micros."""
+    """Return the messages a second expected of an instrument with a volume of ``volume_24h`` micros."""
     return min(GUESSED_QUIET + volume_24h / MICROS * GUESSED_PER_DOLLAR, GUESSED_BUSY)
 
 
-def _guessed_bytes(volumes: Mapping[InstrumentKey, int], messages: float, pace: WriteSettings) -> float:
-    most = SECOND / max(pace.snapshot_interval, SECOND // 10)
-    least = SECOND / pace.heartbeat_interval
+def _guessed_bytes(volumes: Mapping[InstrumentKey, int], messages: float, settings: WriteSettings) -> float:
+    most = SECOND / max(settings.snapshot_interval, SECOND // 10)
+    least = SECOND / settings.heartbeat_interval
     rows = sum(min(most, max(least, guessed_rate(volume))) for volume in volumes.values())
     return (messages * GUESSED_MESSAGE_BYTES + rows * GUESSED_SNAPSHOT_BYTES) * DAY_S
 
 
-def _files(pace: WriteSettings) -> int:
-    seals = -(-DAY_S * SECOND // pace.seal_interval)
-    hourly, daily = (24, 1) if pace.compact else (seals, seals)
+def _files(settings: WriteSettings) -> int:
+    seals = -(-DAY_S * SECOND // settings.seal_interval)
+    hourly, daily = (24, 1) if settings.compact else (seals, seals)
     return hourly * HOURLY_DATASETS + daily * DAILY_DATASETS

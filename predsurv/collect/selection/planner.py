@@ -1,24 +1,21 @@
-"""Choose which instruments to record in the coming period.
-
-Kept apart and pure because fairness, capacity and unbiased weights are promises about the choice
-alone: they are proved on this module without a feed.
+"""Choose which instruments to record in the coming period: a pure function, so its fairness can be proved.
 
 Pinned instruments come first. Of the places that they leave, ``explore_share`` explores; the rest
-goes to the most interesting instruments, and whoever holds such a place keeps it until a challenger
+goes to the most interesting instruments, and an instrument with such a place keeps it until another
 is better by a margin, because each change costs a gap in two recordings. Exploring has three parts:
 
 - new: markets listed since the first period that were never recorded, the newest first, so that
   their first hours are not spent at the end of a long queue;
-- swept: those who waited longest, so that each is seen within ``revisit_periods``;
-- drawn: a simple random sample of everybody else.
+- swept: those not recorded for longest, so that each is recorded within ``revisit`` periods;
+- drawn: a simple random sample of all others.
 
 The inclusion probability of an instrument is the probability, given everything known before the
 draw, that it is recorded in this period: 1 for all but the drawn, and for these places over those
-who took part in the draw. Summing ``value / inclusion`` over what was recorded in a period is
+that took part in the draw. Summing ``value / inclusion`` over what was recorded in a period is
 therefore an unbiased estimate of the sum over every open market of that period (Horvitz and
-Thompson), whatever earlier periods chose and learnt. Chosen by turns alone, the probability would
+Thompson), whatever earlier periods chose and learnt. In a round robin the probability would
 be places over queue length only on average over a whole cycle, and wrong as soon as what was
-recorded decides who stays in the queue.
+recorded decides what stays in the queue.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,23 +34,23 @@ PINNED: Final[Reason] = "pinned"
 EVERYTHING: Final[Reason] = "everything"
 
 INCUMBENT_BONUS: Final = 250_000
-"""A challenger must be more interesting than a recorded instrument by this share (micros)."""
+"""An instrument must be more interesting than a recorded one by this share (micros) to replace it."""
 
 DRAWN_SHARE: Final = 500_000
 """Share (micros) of the exploring places that is drawn at random."""
 
 NEW_SHARE: Final = 250_000
-"""Share (micros) of the exploring places that new markets may take; what they do not need is swept."""
+"""Share (micros) of the exploring places that new markets may take; the rest is for the sweep."""
 
 NEVER: Final = -(1 << 40)
-"""The period in which an instrument was last recorded of which that is not known."""
+"""Stands for the period in which an instrument was last recorded when that is unknown."""
 
 _VOLUME_HALF: Final = 10_000 * MICROS
 _LIQUIDITY_HALF: Final = 5_000 * MICROS
 
 
 class Candidate(Struct, frozen=True, array_like=True):
-    """An instrument that could be recorded; money in micros, light enough for 200,000 of them."""
+    """An instrument that could be recorded; money in micros, ``close_time`` in ns UTC. There are up to 200,000."""
 
     key: InstrumentKey
     tradable: bool
@@ -63,11 +60,11 @@ class Candidate(Struct, frozen=True, array_like=True):
 
 
 class RotationHistory(Struct, frozen=True):
-    """What the next choice has to know of the earlier ones.
+    """State carried from one plan to the next.
 
-    ``since``: the period in which an instrument was last recorded, or first seen when it never
-    was: the order of the sweep; periods of an earlier run are negative. ``fresh``: who was listed
-    since the first period and not recorded yet. ``exploited``: who holds a place for being
+    ``since``: the period in which an instrument was last recorded, or first listed when it never
+    was: the order of the sweep; periods of an earlier run are negative. ``fresh``: instruments listed
+    since the first period and not recorded yet. ``exploited``: those with a place for being
     interesting. ``seed`` makes the draws of one run different from another's.
     """
 
@@ -79,13 +76,13 @@ class RotationHistory(Struct, frozen=True):
 
 
 class SelectionRequest(Struct, frozen=True, kw_only=True):
-    """What there is and what is asked for.
+    """The input of a plan.
 
     ``scores``: interestingness in micros, 0 … 1_000_000, where measured. ``explore_share`` in
     micros of the places that pinned instruments leave.
     """
 
-    universe: Sequence[Candidate]
+    candidates: Sequence[Candidate]
     capacity: int
     explore_share: int
     pinned: Collection[InstrumentKey] = ()
@@ -93,11 +90,11 @@ class SelectionRequest(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True):
-    """What to record now: each instrument with its inclusion probability in micros, and why.
+    """What to record now: each instrument with its inclusion probability in micros, and the reason.
 
     ``pool`` is how many instruments share the exploring places, ``unseen`` how many of them were
-    not recorded by this run nor, as far as is known, before it. Within ``revisit`` periods each of
-    them has a turn (0: nobody waits). ``left_out`` is how many pinned ones found no place.
+    not recorded by this run nor, as far as is known, before it. Each of them is recorded within
+    ``revisit`` periods (0: none waits). ``left_out`` is how many pinned ones found no place.
     """
 
     want: Mapping[InstrumentKey, int]
@@ -113,30 +110,30 @@ class Plan(Struct, frozen=True):
         return sum(1 for given in self.reasons.values() if given in reasons)
 
     def unseen_periods(self) -> int:
-        """Return after about how many periods nobody is left that was never recorded."""
+        """Return after about how many periods every instrument will have been recorded once."""
         return _turns(self.unseen, self.count(*EXPLORING))
 
 
 class _Shares(Struct, frozen=True):
-    """How the exploring places are shared out."""
+    """The exploring places by purpose."""
 
     new: int
     swept: int
     drawn: int
 
 
-def plan(demand: SelectionRequest, history: RotationHistory) -> Plan:
+def plan(request: SelectionRequest, history: RotationHistory) -> Plan:
     """Return the choice for the period after ``history``; the same input gives the same choice."""
-    open_now = [candidate for candidate in demand.universe if candidate.tradable]
-    pinned, left_out = _pinned(open_now, demand)
+    open_now = [candidate for candidate in request.candidates if candidate.tradable]
+    pinned, left_out = _pinned(open_now, request)
     others = [candidate for candidate in open_now if candidate.key not in pinned]
     first_seen = history.period or NEVER
-    since = {each.key: history.since.get(each.key, first_seen) for each in demand.universe}
-    places = demand.capacity - len(pinned)
+    since = {each.key: history.since.get(each.key, first_seen) for each in request.candidates}
+    places = request.capacity - len(pinned)
     if len(others) <= places:
         return _everything(pinned, others, since, history, left_out)
-    explore = _explore_places(places, demand.explore_share)
-    worth = {candidate.key: interest(candidate, demand.scores) for candidate in others}
+    explore = _explore_places(places, request.explore_share)
+    worth = {candidate.key: interest(candidate, request.scores) for candidate in others}
     exploited = _most_interesting(worth, history.exploited, places - explore)
     order = _Order(worth, since, _fresh(worth, history))
     pool = [key for key in worth if key not in exploited]
@@ -159,9 +156,9 @@ def plan(demand: SelectionRequest, history: RotationHistory) -> Plan:
 
 
 def interest(candidate: Candidate, scores: Mapping[InstrumentKey, int]) -> int:
-    """Return how interesting a candidate is, in micros: as measured, else guessed from its size.
+    """Return how interesting a candidate is, in micros: as measured, else estimated from its size.
 
-    The guess grows with volume and liquidity and saturates: half at 10,000 and 5,000 dollars.
+    The estimate grows with volume and liquidity and saturates: half at 10,000 and 5,000 dollars.
     """
     measured = scores.get(candidate.key)
     if measured is not None:
@@ -172,10 +169,10 @@ def interest(candidate: Candidate, scores: Mapping[InstrumentKey, int]) -> int:
 
 
 def allot(capacity: int, sizes: Mapping[VenueName, int]) -> dict[VenueName, int]:
-    """Share ``capacity`` places out over venues with ``sizes`` candidates each.
+    """Divide ``capacity`` places among venues with ``sizes`` candidates each.
 
     Equal parts; what a small venue does not need goes to the others. Never more in sum than
-    ``capacity``; every venue that has candidates gets a place while there are enough.
+    ``capacity``; every venue with candidates gets a place while there are enough.
     """
     result: dict[VenueName, int] = {}
     left = capacity
@@ -203,14 +200,14 @@ def _everything(
     return Plan(dict.fromkeys(reasons, MICROS), reasons, after, left_out=left_out)
 
 
-def _pinned(open_now: Iterable[Candidate], demand: SelectionRequest) -> tuple[dict[InstrumentKey, None], int]:
-    wanted = frozenset(demand.pinned)
+def _pinned(open_now: Iterable[Candidate], request: SelectionRequest) -> tuple[dict[InstrumentKey, None], int]:
+    wanted = frozenset(request.pinned)
     keys = sorted(candidate.key for candidate in open_now if candidate.key in wanted)
-    return dict.fromkeys(keys[: demand.capacity]), max(0, len(keys) - demand.capacity)
+    return dict.fromkeys(keys[: request.capacity]), max(0, len(keys) - request.capacity)
 
 
 def _explore_places(places: int, share: int) -> int:
-    """Return how many places to explore with: the share rounded up, so that a small one still explores."""
+    """Return the number of exploring places: the share rounded up, so that a small one still explores."""
     return min(places, -(-places * share // MICROS))
 
 
@@ -225,14 +222,14 @@ def _most_interesting(
 
 
 def _fresh(worth: Mapping[InstrumentKey, int], history: RotationHistory) -> frozenset[InstrumentKey]:
-    """Return who was listed since the first period and was never recorded."""
+    """Return the instruments listed since the first period that were never recorded."""
     if not history.period:
         return frozenset()
     return frozenset(key for key in worth if key in history.fresh or key not in history.since)
 
 
 class _Order(Struct, frozen=True):
-    """What decides who is next: how interesting, waiting since when, never recorded."""
+    """What decides the order: interest in micros, period of the last recording, never recorded."""
 
     worth: Mapping[InstrumentKey, int]
     since: Mapping[InstrumentKey, int]
@@ -249,8 +246,8 @@ def _explored(
     queue = ((since[key], -worth[key], key) for key in pool if key not in chosen)
     chosen |= {key: "swept" for _, _, key in nsmallest(shares.swept, queue)}
     salt = f"{history.seed}/{history.period}".encode()
-    lots = ((_lot(key, salt), key) for key in pool if key not in chosen)
-    return chosen | {key: "drawn" for _, key in nsmallest(shares.drawn, lots)}
+    draws = ((_draw(key, salt), key) for key in pool if key not in chosen)
+    return chosen | {key: "drawn" for _, key in nsmallest(shares.drawn, draws)}
 
 
 def _share_out(places: int, fresh: int) -> _Shares:
@@ -259,8 +256,8 @@ def _share_out(places: int, fresh: int) -> _Shares:
     return _Shares(new, places - drawn - new, drawn)
 
 
-def _lot(key: InstrumentKey, salt: bytes) -> bytes:
-    """Return a number that nobody chose: the lowest are drawn. Independent of the order of the universe."""
+def _draw(key: InstrumentKey, salt: bytes) -> bytes:
+    """Return a pseudo-random number: the lowest are drawn. It does not depend on the order of the candidates."""
     return blake2b(key.instrument_id.encode("utf-8", "replace"), digest_size=8, key=salt).digest()
 
 

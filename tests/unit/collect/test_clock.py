@@ -27,7 +27,7 @@ class TwoHands:
         self.wall += duration + step
 
 
-def test_while_the_clock_runs_as_it_should_it_is_just_that_clock() -> None:
+def test_while_the_machines_clock_is_right_it_is_followed() -> None:
     hands = TwoHands()
     clock = SteadyClock(hands)
     for duration in (S, 0, 5, 1_000 * S):
@@ -37,7 +37,7 @@ def test_while_the_clock_runs_as_it_should_it_is_just_that_clock() -> None:
     assert clock.stamp(batch) is batch
 
 
-def test_a_jump_forward_is_followed_and_told_once() -> None:
+def test_a_jump_forward_is_followed_and_reported_once() -> None:
     hands = TwoHands()
     clock = SteadyClock(hands)
     hands.run(S, step=2 * S)
@@ -57,7 +57,7 @@ def test_after_a_step_back_time_goes_on_slower_until_the_clock_has_caught_up() -
     assert (clock.now(), clock.ahead) == (hands.wall, 0)
 
 
-def test_a_small_step_back_is_waited_out() -> None:
+def test_during_a_small_step_back_time_stands_still() -> None:
     hands = TwoHands()
     clock = SteadyClock(hands)
     hands.run(0, step=-TOLERANCE // 2)
@@ -91,7 +91,7 @@ def test_a_run_goes_on_after_the_time_that_an_earlier_one_accounted_for() -> Non
 
 
 @given(st.lists(st.tuples(st.integers(0, 10 * S), st.sampled_from([0, 0, -1, -S, -7_200 * S, S, 7_200 * S]))))
-def test_it_never_goes_back_and_is_never_behind_by_more_than_the_tolerance(moves: list[tuple[int, int]]) -> None:
+def test_time_never_goes_back_and_is_never_behind_by_more_than_the_tolerance(moves: list[tuple[int, int]]) -> None:
     hands = TwoHands()
     clock = SteadyClock(hands)
     last = clock.now()

@@ -1,4 +1,4 @@
-"""Totals and metrics say the same."""
+"""Totals and metrics agree."""
 
 from predsurv.collect.metrics import CollectMetrics
 from predsurv.collect.status import CollectorStatus, VenueStatus
@@ -41,7 +41,7 @@ def test_seals_add_up() -> None:
     assert meter.damaged == ["c0-000000000001.db: batch 3"] * 2
 
 
-def test_every_fact_reaches_the_metrics() -> None:
+def test_every_figure_reaches_the_metrics() -> None:
     monitor = Monitor([VENUE])
     meter = CollectMetrics(monitor.metrics, monitor.recording)
     meter.observe_batch(VENUE, [book(A, START), gap(A, START)])
@@ -71,7 +71,7 @@ def test_every_fact_reaches_the_metrics() -> None:
     assert value("predsurv_lag_seconds", quantile="0.99") is None
 
 
-def test_nobody_has_to_listen() -> None:
+def test_metrics_are_optional() -> None:
     meter = CollectMetrics()
     meter.observe_batch(VENUE, [book(A, START)])
     meter.count_gaps(VENUE, "crash", 3)

@@ -1,4 +1,4 @@
-"""The live figures are what a person would compute by hand."""
+"""Rates are computed from two readings, totals from the last."""
 
 from predsurv.collect.rates import CounterReading, RateMeter
 from predsurv.collect.status import CollectorStatus, ConnectionStatus, LatencyHistogram, VenueStatus
@@ -27,7 +27,7 @@ def reading(at: int, events: int, size: int = 0, latency: LatencyHistogram | Non
     )
 
 
-def test_rates_are_per_second_since_the_last_look_and_growth_since_the_first() -> None:
+def test_rates_are_per_second_since_the_last_reading_and_growth_since_the_first() -> None:
     panel = RateMeter(reading(0, 100, 1_000))
     facts = panel.update(reading(2 * S, 1_100, 5_000))
     assert (facts.events_per_s, facts.bytes_per_s, facts.running) == (500, 2_000, 2 * S)
@@ -44,7 +44,7 @@ def test_venues_add_up() -> None:
     assert (facts.next_rotation, facts.all_seen, facts.rows) == (7 * S, 70 * S, 7)
 
 
-def test_delays_are_shown_when_there_are_any() -> None:
+def test_latency_is_shown_when_there_is_any() -> None:
     lags = LatencyHistogram()
     panel = RateMeter(reading(0, 0))
     assert panel.update(reading(S, 0, latency=lags)).lag_p50 is None
@@ -55,7 +55,7 @@ def test_delays_are_shown_when_there_are_any() -> None:
     assert 2_000_000 <= facts.lag_p50 <= facts.lag_p99 <= 3_000_000  # type: ignore[operator]
 
 
-def test_nothing_is_shown_as_nothing() -> None:
+def test_without_events_every_rate_is_zero_and_latency_is_none() -> None:
     empty = CounterReading(status=CollectorStatus(at=0, now=START))
     facts = RateMeter(empty).update(empty)
     assert (facts.wanted, facts.next_rotation, facts.all_seen, facts.gaps) == (0, None, None, {})

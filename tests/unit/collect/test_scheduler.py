@@ -1,4 +1,4 @@
-"""The feed is told the whole set, and what becomes of markets that close is accounted for."""
+"""The feed is given the whole set, and the time of markets that close is accounted for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -98,7 +98,7 @@ def until(count: int, then: Callable[[int], None] = lambda _: None) -> Callable[
     return after
 
 
-async def test_everyone_has_a_turn_within_the_promised_periods(index: CoverageIndex) -> None:
+async def test_every_instrument_is_recorded_within_the_promised_periods(index: CoverageIndex) -> None:
     world = World(index, "a", "b", "c", "d")
     told: list[set[str]] = []
 
@@ -145,7 +145,7 @@ async def test_a_new_market_without_a_free_place_joins_with_the_next_plan(index:
     assert world.clock.monotonic() == PERIOD
 
 
-async def test_books_lost_on_our_side_are_asked_for_anew(index: CoverageIndex) -> None:
+async def test_untrusted_books_are_subscribed_anew_on_request(index: CoverageIndex) -> None:
     world = World(index, "a", "b")
     told = await world.run(until(3, lambda told: world.scheduler.request_snapshots() if told == 1 else None))
     assert told == [{"a", "b"}, set(), {"a", "b"}]

@@ -1,4 +1,4 @@
-"""Panel, health check and metrics are told the truth about connections and venues."""
+"""Panel, health check and metrics read the right figures of connections and venues."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from predsurv.core.events import Connected, Disconnected
 from tests.kit.recorder_samples import START, VENUE, A, B, C, S, book, delta, gap, recording
 
 
-def test_every_connection_says_what_it_carries_the_silent_one_first() -> None:
+def test_every_connection_lists_its_books_the_one_without_data_for_longest_first() -> None:
     recorder = recording(A, B, C)
     recorder.apply([Connected(VENUE, START, 1, 1), Connected(VENUE, START + S, 2, 2)])
     recorder.apply([book(A, START + S), book(B, START + 2 * S, epoch=2), book(C, START + 2 * S, epoch=2)])
@@ -45,7 +45,9 @@ def test_every_connection_says_what_it_carries_the_silent_one_first() -> None:
         ("blind", 5, 0, 0, "blind"),
     ],
 )
-def test_the_state_follows_what_is_known(before: State, wanted: int, trusted: int, age: int, expected: State) -> None:
+def test_the_state_of_a_venue_follows_its_trusted_books(
+    before: State, wanted: int, trusted: int, age: int, expected: State
+) -> None:
     assert state_of(before, wanted, trusted, age) == expected
 
 
@@ -80,7 +82,7 @@ def status(*states: State, paused: str | None = None) -> CollectorStatus:
         (status("recording", paused="disk full"), False),
     ],
 )
-def test_it_is_healthy_while_it_writes_and_sees(given: CollectorStatus, ok: bool) -> None:
+def test_a_recording_is_healthy_while_it_writes_and_has_trusted_books(given: CollectorStatus, ok: bool) -> None:
     health = health_of(given)
     assert health["ok"] is ok
 
@@ -91,5 +93,5 @@ def test_health_says_how_old_the_data_is() -> None:
     assert venues["v0"]["gaps"] == {"stall": 1}  # type: ignore[index]
 
 
-def test_gaps_of_all_venues_add_up_most_first() -> None:
+def test_gaps_of_all_venues_add_up_most_frequent_first() -> None:
     assert total_gaps(status("blind", "blind").venues) == {"stall": 3}

@@ -1,4 +1,4 @@
-"""Percentiles are what a person would compute by hand, within the promised precision."""
+"""Percentiles of latency are right within the documented precision."""
 
 import pytest
 from hypothesis import given
@@ -26,12 +26,12 @@ def test_quantiles_are_right_within_a_factor_of_two(values: list[int], percent: 
     assert found <= max(values)
 
 
-def test_a_negative_delay_counts_as_none() -> None:
+def test_a_negative_latency_counts_as_zero() -> None:
     assert lags(-5 * S).quantile(50) == 0
 
 
 @given(st.lists(st.integers(0, 10**10)), st.lists(st.integers(0, 10**10)))
-def test_merging_is_adding_to_one(left: list[int], right: list[int]) -> None:
+def test_merged_histograms_are_those_of_all_values(left: list[int], right: list[int]) -> None:
     assert lags(*left).merge(lags(*right)) == lags(*left, *right)
 
 
@@ -39,5 +39,7 @@ def test_merging_is_adding_to_one(left: list[int], right: list[int]) -> None:
     ("batch", "expected"),
     [([], None), ([book(A, START)], None), ([book(A, START), delta(A, START, 1, 1)], 5 * MS)],
 )
-def test_the_delay_of_a_batch_is_that_of_its_first_dated_event(batch: list[object], expected: int | None) -> None:
+def test_the_latency_of_a_batch_is_that_of_its_first_event_with_a_venue_time(
+    batch: list[object], expected: int | None
+) -> None:
     assert latency_of(batch) == expected  # type: ignore[arg-type]

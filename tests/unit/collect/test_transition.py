@@ -23,7 +23,7 @@ def test_the_first_set_is_recorded_at_once() -> None:
     assert step == want(*range(20))
 
 
-def test_the_old_ones_stay_until_the_new_books_are_there() -> None:
+def test_leaving_instruments_stay_until_the_new_books_are_there() -> None:
     recorder = recording(key(0), key(1))
     transition = SubscriptionTransition(want(1, 2), 2)
     step = transition.next_set(recorder.instruments, 0)
@@ -35,7 +35,7 @@ def test_the_old_ones_stay_until_the_new_books_are_there() -> None:
     assert transition.next_set(recorder.instruments, S) == want(1, 2)
 
 
-def test_a_book_that_never_comes_is_not_waited_for_for_ever() -> None:
+def test_a_book_that_never_comes_is_waited_for_for_a_limited_time() -> None:
     recorder = recording(key(0))
     transition = SubscriptionTransition(want(1), 1)
     step = transition.next_set(recorder.instruments, 0)
@@ -90,7 +90,7 @@ def test_a_changed_inclusion_alone_is_a_step() -> None:
     st.sets(st.integers(0, 60), max_size=30),
     st.lists(st.booleans(), min_size=80, max_size=80),
 )
-def test_it_ends_at_the_target_and_books_not_yet_there_never_outnumber_the_spare(
+def test_a_transition_ends_at_its_target_and_books_not_yet_there_never_outnumber_the_spare(
     capacity: int, before: set[int], after: set[int], answers: list[bool]
 ) -> None:
     old, new = sorted(before)[:capacity], sorted(after)[:capacity]

@@ -1,4 +1,4 @@
-"""Merging apart does what merging does, tells what went wrong, and ends with the recording."""
+"""Compaction in a process does the same as in this one, raises the same errors, and ends with the recording."""
 
 import errno
 import multiprocessing.process
@@ -37,12 +37,12 @@ def test_an_hour_is_merged_in_another_process(layout: Layout) -> None:
     assert len(list(data_files(layout, "deltas"))) == 1
 
 
-def test_what_went_wrong_there_is_raised_here(layout: Layout) -> None:
+def test_an_error_in_the_process_is_raised_by_its_caller(layout: Layout) -> None:
     with exclusive_lock(layout.merging("c0") / "lock", "a test"), pytest.raises(SafetyError, match="wait for it"):
         compact_in_process(layout, "c0", 3, Event())
 
 
-def test_a_process_that_cannot_be_had_is_tried_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_be_started_is_tried_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
@@ -52,7 +52,7 @@ def test_a_process_that_cannot_be_had_is_tried_again(layout: Layout, monkeypatch
     assert len(list(data_files(layout, "deltas"))) == 3
 
 
-def test_a_recording_that_stops_does_not_wait(layout: Layout) -> None:
+def test_a_recording_that_stops_does_not_wait_for_compaction(layout: Layout) -> None:
     stopping = Event()
     stopping.set()
     assert compact_in_process(layout, "c0", 3, stopping).hours == 0

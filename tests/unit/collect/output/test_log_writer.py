@@ -1,4 +1,4 @@
-"""Records reach the log in one commit with their notes, and closed segments reach the data folder."""
+"""Records reach the log in one commit with their checkpoint, and closed segments reach the data folder."""
 
 import asyncio
 import sqlite3
@@ -46,7 +46,7 @@ async def until_sealed(writer: LogWriter) -> None:
     await asyncio.wait([sealing])
 
 
-async def test_what_is_written_is_in_the_log_with_its_notes(tmp_path: Path, writer: LogWriter) -> None:
+async def test_records_are_in_the_log_with_their_checkpoint(tmp_path: Path, writer: LogWriter) -> None:
     await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [("alive:mock", b"1")])
     (path,) = segments_of(Layout(tmp_path).wal, "c0")
     assert path.exists()
@@ -84,7 +84,7 @@ async def test_a_closed_segment_is_sealed_once_and_its_beginning_is_known(tmp_pa
     assert len(list((tmp_path / "book_deltas").rglob("*.parquet"))) == 2
 
 
-async def test_notes_outlive_the_log(tmp_path: Path, writer: LogWriter) -> None:
+async def test_the_checkpoint_outlives_the_log(tmp_path: Path, writer: LogWriter) -> None:
     await writer.write([book(A, START)], [("alive:mock", b"1")])
     await writer.write([], [("alive:mock", b"2"), ("open:mock:03", b"x")])
     writer.finish()
@@ -103,7 +103,7 @@ async def test_a_rescue_commits_from_any_thread_and_a_closed_log_takes_nothing(
     assert report.records == 1
 
 
-async def test_a_disk_that_is_full_for_the_next_segment_is_told_at_once(
+async def test_a_disk_that_is_full_for_the_next_segment_is_reported_at_once(
     writer: LogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await writer.write([book(A, START)], [("alive:mock", b"1")])
@@ -118,7 +118,7 @@ async def test_a_disk_that_is_full_for_the_next_segment_is_told_at_once(
     assert writer.paused == "database or disk is full"
 
 
-async def test_a_stop_forgets_an_empty_segment_and_seals_one_that_was_replaced(
+async def test_a_stop_removes_an_empty_segment_and_seals_one_that_was_replaced(
     tmp_path: Path, writer: LogWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await writer.write([book(A, START), delta(A, START + 1, 41, 1)], [])
@@ -153,7 +153,9 @@ def claims(tmp_path: Path) -> list[tuple[int, int, str]]:
     return list(zip(starts, ends, table["reason"].to_pylist(), strict=True))
 
 
-async def test_claims_of_what_was_in_a_damaged_segment_are_taken_back(tmp_path: Path, writer: LogWriter) -> None:
+async def test_coverage_of_rows_in_a_damaged_segment_is_retracted_in_later_ones(
+    tmp_path: Path, writer: LogWriter
+) -> None:
     await damaged(tmp_path, writer)
     await writer.write([Coverage(A, START, START + 60 * S, "covered", "live", 1)], [])
     writer.finish()
@@ -170,7 +172,7 @@ async def test_a_sync_that_fails_while_the_log_is_rotated_doubles_nothing(writer
     assert sum(report.rows.get("deltas", 0) for report, _ in writer.sealer.take_sealed()) == 4
 
 
-async def test_a_second_failed_sync_ends_it_in_a_rotation_too(
+async def test_a_second_failed_sync_ends_the_log_in_a_rotation_too(
     writer: LogWriter, clock: ManualClock, disk: Disk
 ) -> None:
     await writer.write([book(A, START)], [])
@@ -181,7 +183,7 @@ async def test_a_second_failed_sync_ends_it_in_a_rotation_too(
         await writer.rotate({})
 
 
-async def test_a_damaged_segment_takes_back_its_own_claims(tmp_path: Path, writer: LogWriter) -> None:
+async def test_coverage_in_a_damaged_segment_itself_is_retracted(tmp_path: Path, writer: LogWriter) -> None:
     await writer.write([book(A, START)], [])
     await writer.rotate({A.venue: START})
     await until_sealed(writer)
@@ -214,7 +216,7 @@ class WoundClock(ManualClock):
 
 
 @pytest.mark.parametrize("hours", [-1, 0, 1])
-async def test_what_is_lost_is_bounded_by_the_time_of_the_recording_and_not_of_the_machine(
+async def test_retraction_is_bounded_by_the_time_of_the_recording_and_not_of_the_machine(
     tmp_path: Path, hours: int
 ) -> None:
     clock = WoundClock(START, jumps=True)

@@ -1,4 +1,4 @@
-"""Maintenance does what is due, hour by hour, and whatever fails is put off."""
+"""Maintenance does what is due every hour, and retries what fails an hour later."""
 
 import logging
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def layout(tmp_path: object) -> Layout:
         ({"compact": False, "max_bytes": 5}, ["expire"]),
     ],
 )
-def test_only_what_is_wanted_is_done(
+def test_only_configured_maintenance_is_done(
     layout: Layout, calls: list[str], storage: dict[str, object], expected: list[str]
 ) -> None:
     keeping(layout, ManualClock(START), **storage).run_once()
@@ -77,7 +77,7 @@ def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
     assert [policy.uploaded for policy in policies] == [True]
 
 
-async def test_it_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layout, calls: list[str]) -> None:
+async def test_maintenance_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layout, calls: list[str]) -> None:
     clock = ManualClock(START + HOUR // 2, jumps=True)
     times: list[int] = []
 
@@ -96,7 +96,7 @@ async def test_it_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layou
     assert [-(-at // SETTLED_AFTER) for at in times] == [7, 13, 25]
 
 
-async def test_whatever_goes_wrong_it_goes_on(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
+async def test_maintenance_goes_on_after_any_failure(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
     wrongs: list[BaseException] = [ValueError("strange"), ZeroDivisionError(), EndError()]
 
     def once() -> None:
@@ -113,7 +113,7 @@ async def test_whatever_goes_wrong_it_goes_on(layout: Layout, caplog: pytest.Log
     ("error", "again", "said"),
     [(SafetyError("busy"), 2, 0), (TransientError("full"), 2, 2), (ConfigError("no exchange"), 1, 1)],
 )
-def test_what_fails_is_said_and_put_off(
+def test_maintenance_that_fails_is_logged_and_retried(
     layout: Layout,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -136,7 +136,7 @@ def test_what_fails_is_said_and_put_off(
     assert (tried, len(caplog.records)) == (again, said)
 
 
-def test_data_that_cannot_be_removed_is_said(
+def test_data_that_cannot_be_removed_is_logged(
     layout: Layout, calls: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> ExpireReport:

@@ -1,4 +1,4 @@
-"""Uploads give way to the recording: what fails is put off, a refusal is said once, and a stop never waits long."""
+"""Uploads never delay the recording: failures are retried later, a refusal is logged once, a stop waits briefly."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ def up(layout: Layout, bucket: Bucket) -> Uploader:
     return Uploader(layout, "c0", ManualClock(START), bucket)
 
 
-async def test_the_oldest_goes_first_and_its_manifest_last(layout: Layout, bucket: ShakyBucket) -> None:
+async def test_the_oldest_segment_is_uploaded_first_and_its_manifest_last(layout: Layout, bucket: ShakyBucket) -> None:
     for segment in (3, 1):
         sealed(layout, segment)
     work = up(layout, bucket)
@@ -82,7 +82,7 @@ async def test_the_oldest_goes_first_and_its_manifest_last(layout: Layout, bucke
     assert upload_journal.pending_batches(layout, "c0") == []
 
 
-async def test_of_a_long_backlog_a_part_is_kept_in_mind(
+async def test_of_a_long_backlog_a_part_is_queued(
     layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploading, "SEGMENTS_QUEUED_MAX", 2)
@@ -98,7 +98,7 @@ async def test_of_a_long_backlog_a_part_is_kept_in_mind(
     assert work.status.waiting == 0
 
 
-async def test_a_damaged_or_missing_file_is_left_out_and_the_rest_goes(
+async def test_a_segment_with_a_damaged_or_missing_file_is_left_out_and_the_rest_is_uploaded(
     layout: Layout, bucket: ShakyBucket, caplog: pytest.LogCaptureFixture
 ) -> None:
     damaged, gone, _ = (sealed(layout, n).files[0].path for n in (1, 2, 3))
@@ -112,7 +112,7 @@ async def test_a_damaged_or_missing_file_is_left_out_and_the_rest_goes(
     assert [line.getMessage().partition(" ")[2][:12] for line in caplog.records] == ["is not what ", "is gone and "]
 
 
-async def test_failures_are_said_once_and_come_further_and_further_apart(
+async def test_failures_are_logged_once_and_retried_with_backoff(
     layout: Layout, bucket: ShakyBucket, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed(layout, 1)
@@ -146,7 +146,7 @@ async def test_a_stop_waits_no_longer_than_it_may(layout: Layout, bucket: ShakyB
     assert work.status.trouble == "s3://b/p did not take everything in time"
 
 
-async def test_a_start_waits_no_longer_than_it_may_for_a_store_that_is_mute(
+async def test_a_start_waits_no_longer_than_it_may_for_a_store_that_does_not_answer(
     layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploading, "CLAIM_SECONDS_MAX", 0.05)
@@ -190,7 +190,7 @@ async def test_a_segment_of_another_content_in_the_bucket_is_refused(layout: Lay
     assert await bucket.read(file.path) == b"theirs"
 
 
-async def test_what_was_looked_up_in_vain_is_looked_up_again(
+async def test_a_failed_read_of_the_backlog_is_repeated(
     layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed(layout, 1)
@@ -207,7 +207,7 @@ async def test_what_was_looked_up_in_vain_is_looked_up_again(
     assert upload_journal.pending_batches(layout, "c0") == []
 
 
-async def test_what_is_sealed_while_it_is_looked_up_is_not_forgotten(
+async def test_a_segment_sealed_while_the_backlog_is_read_is_not_forgotten(
     layout: Layout, bucket: ShakyBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = up(layout, bucket)

@@ -1,4 +1,4 @@
-"""What the recorder keeps is true: time is tiled, tops equal the folded deltas, every hour stands alone."""
+"""Recorded time is tiled, snapshot rows equal the applied deltas, and every hour can be read alone."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -89,7 +89,7 @@ def test_a_lost_book_is_shown_as_unknown_and_its_deltas_are_dropped_until_the_ne
     assert spans(records) == [(0, 1, "live"), (1, 3, "seq_gap")]
 
 
-def test_a_delta_of_another_connection_is_not_believed() -> None:
+def test_a_delta_of_another_connection_is_not_applied() -> None:
     recorder = recording(A)
     records = recorder.apply([book(A, START, epoch=2), delta(A, START + 1, 41, 1, epoch=1)])
     assert not any(isinstance(r, BookDelta) for r in records)
@@ -101,7 +101,7 @@ def test_events_of_instruments_that_are_not_wanted_leave_nothing() -> None:
     assert recorder.counters.strays == 3
 
 
-def test_rotation_closes_one_account_and_opens_another() -> None:
+def test_rotation_ends_the_coverage_of_one_instrument_and_begins_that_of_another() -> None:
     recorder = recording(A)
     records = recorder.apply([book(A, START + S)])
     records += recorder.advance(START + 5 * S)
@@ -208,7 +208,7 @@ def test_a_clock_that_jumps_back_leaves_a_trace_and_time_goes_on() -> None:
     assert [at for at, _ in tops(records)] == [60.000000001, 62.0]
 
 
-def test_a_stall_found_out_late_takes_covered_time_back() -> None:
+def test_a_stall_detected_late_retracts_covered_time() -> None:
     recorder = recording(A)
     records = recorder.apply([book(A, START + S)])
     records += recorder.advance(START + 40 * S) + recorder.cut()
@@ -217,7 +217,7 @@ def test_a_stall_found_out_late_takes_covered_time_back() -> None:
     assert spans(records) == [(0, 1, "subscribing"), (1, 25, "live"), (25, 42, "stall"), (42, 50, "live")]
 
 
-def test_after_a_stall_found_out_late_no_later_row_says_that_the_book_is_known() -> None:
+def test_after_a_stall_detected_late_no_later_row_says_that_the_book_is_trusted() -> None:
     recorder = recording(A)
     records = recorder.apply([book(A, START)])
     records += recorder.advance(START + 15 * S)  # shows a heartbeat at ten seconds
@@ -237,7 +237,7 @@ def test_a_stall_over_the_full_hour_is_a_gap_on_both_sides_of_it() -> None:
     assert tiles == [(-20 * S, -10 * S, "live"), (-10 * S, 1, "stall"), (1, 9 * S, "stall")]
 
 
-def test_a_full_disk_makes_everything_unknown_from_the_mark_on() -> None:
+def test_a_full_disk_makes_everything_a_gap_from_the_watermark_on() -> None:
     recorder = recording(A, B)
     recorder.apply([book(A, START)])
     recorder.advance(START + 3 * S)
@@ -247,7 +247,7 @@ def test_a_full_disk_makes_everything_unknown_from_the_mark_on() -> None:
     assert not any(isinstance(r, BookDelta) for r in records)
 
 
-def test_a_book_that_comes_while_nothing_is_written_stays_unknown() -> None:
+def test_a_snapshot_that_comes_while_muted_is_not_trusted() -> None:
     recorder = recording(A, B)
     recorder.apply([book(A, START)])
     recorder.interrupt("disk_full", mute=True)
@@ -257,7 +257,7 @@ def test_a_book_that_comes_while_nothing_is_written_stays_unknown() -> None:
     assert spans(recorder.apply([book(A, START + 3 * S), book(B, START + 3 * S)])) == [(0, 3, "disk_full")] * 2
 
 
-def test_notes_say_what_is_open_and_a_stop_says_until_when() -> None:
+def test_changes_contain_what_is_open_and_after_a_stop_until_when() -> None:
     recorder = recording(A, B)
     recorder.apply([book(A, START + S)])
     notes = dict(recorder.coverage.take_changes())
@@ -273,7 +273,7 @@ def test_notes_say_what_is_open_and_a_stop_says_until_when() -> None:
     }
 
 
-def test_an_earlier_runs_gap_is_taken_up() -> None:
+def test_a_gap_of_an_earlier_run_is_resumed() -> None:
     recorder = recording()
     recorder.coverage.resume([Coverage(A, START - 9 * S, START - 9 * S, "gap", "crash", 0)])
     records = recorder.want({A: MICROS}, {}) + recorder.apply([book(A, START + S)])
@@ -354,7 +354,7 @@ def test_deltas_are_kept_once_and_in_order(batches: list[list[MarketEvent]]) -> 
 
 
 @given(streams())
-def test_tops_keep_their_distance(batches: list[list[MarketEvent]]) -> None:
+def test_snapshot_rows_keep_their_distance(batches: list[list[MarketEvent]]) -> None:
     recorder = recording(*KEYS)
     last: dict[InstrumentKey, BookTop] = {}
     for record in [r for batch in batches for r in recorder.apply(batch)]:

@@ -63,7 +63,7 @@ def test_deltas_need_a_trusted_book_of_their_own_connection() -> None:
     assert (reducer.counters.trusted, reducer.counters.gaps) == (0, {"disconnect": 1})
 
 
-def test_strangers_are_counted_and_left_out() -> None:
+def test_events_of_other_instruments_are_counted_and_left_out() -> None:
     reducer, out = folded(book(B, START), delta(B, START, 1, 1), trade(B, START), gap(B, START))
     assert (out, reducer.counters.strays) == ([], 3)
 
@@ -74,7 +74,7 @@ def test_a_market_change_is_kept_and_handed_on() -> None:
     assert out == reducer.lifecycle == [event]
 
 
-def test_the_mark_is_the_latest_event_and_never_goes_back() -> None:
+def test_the_watermark_is_the_latest_event_and_never_goes_back() -> None:
     reducer, _ = folded(trade(A, START + 5 * S), gap(A, START + 2 * S, "stall"))
     assert reducer.watermark == START + 5 * S
 
@@ -91,7 +91,7 @@ def told(batches: list[list[MarketEvent]]) -> tuple[object, ...]:
 
 @pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
 @given(streams())
-def test_the_compiled_twin_says_the_same(batches: list[list[MarketEvent]]) -> None:
+def test_the_compiled_function_gives_the_same_records(batches: list[list[MarketEvent]]) -> None:
     seen = []
     for native in (compiled.native, None):
         with pytest.MonkeyPatch.context() as patch:
@@ -101,7 +101,7 @@ def test_the_compiled_twin_says_the_same(batches: list[list[MarketEvent]]) -> No
 
 
 @pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
-def test_the_compiled_twin_folds_what_is_plain() -> None:
+def test_the_compiled_function_folds_plain_deltas() -> None:
     assert compiled.native is not None
     reducer, out = folded(book(A, START), delta(A, START + 1, 40, 1))
     sampler = reducer.sampler
@@ -116,7 +116,7 @@ def test_the_compiled_twin_folds_what_is_plain() -> None:
 
 
 @pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
-def test_the_compiled_twin_refuses_what_is_no_fold() -> None:
+def test_the_compiled_functions_refuse_arguments_of_other_types() -> None:
     assert compiled.native is not None
     reducer, out = folded(book(A, START))
     sampler = reducer.sampler
@@ -143,7 +143,7 @@ def test_the_compiled_twin_refuses_what_is_no_fold() -> None:
 
 
 @pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
-def test_the_compiled_twin_needs_a_book_and_its_times() -> None:
+def test_the_compiled_function_needs_a_book_and_its_times() -> None:
     assert compiled.native is not None
     for missing in ("book", "due", "changed_at", "shown_at"):
         reducer, out = folded(book(A, START))

@@ -1,4 +1,4 @@
-"""A row of best levels is due when they changed, not too often, and not too rarely."""
+"""A row of best levels is due when they changed, within the configured bounds of frequency."""
 
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.collect.recording.snapshots import SnapshotSampler
@@ -57,7 +57,7 @@ def test_a_change_of_no_shown_level_is_not_shown() -> None:
     assert times(shown(tops, START + 5 * S)) == []
 
 
-def test_a_quiet_book_has_its_heartbeats_and_a_dead_line_none() -> None:
+def test_a_quiet_book_has_its_heartbeats_and_a_dropped_instrument_none() -> None:
     tops, line = opened()
     assert times(shown(tops, START + 25 * S)) == [0, 10]
     assert times(shown(tops, START + 26 * S)) == [20]

@@ -1,4 +1,4 @@
-"""Notes carry exactly what a restart owes: no second is lost, none is accounted for twice."""
+"""A checkpoint holds exactly what a restart needs: no second is lost, none is accounted for twice."""
 
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ def tile(key: InstrumentKey, start: int, state: CoverageState, reason: CoverageR
     return Coverage(key, START + start * S, START + start * S, state, reason, 1, 250_000)
 
 
-def test_what_was_open_counts_until_the_last_sign_of_life_and_is_a_crash_from_there() -> None:
+def test_what_was_open_counts_until_the_watermark_and_is_a_crash_from_there() -> None:
     writer = CheckpointWriter(VENUE)
     checkpoint = dict(
         writer.update(
@@ -44,14 +44,14 @@ def test_what_was_open_counts_until_the_last_sign_of_life_and_is_a_crash_from_th
 
 
 @pytest.mark.parametrize(("last_record", "expected"), [(0, 5), (START + 7 * S, 7)])
-def test_a_record_later_than_the_note_is_a_sign_of_life_too(last_record: int, expected: int) -> None:
+def test_a_record_later_than_the_checkpointed_watermark_moves_it(last_record: int, expected: int) -> None:
     writer = CheckpointWriter(VENUE)
     checkpoint = dict([*writer.update([(A, tile(A, 1, "covered", "live"))]), writer.alive(START + 5 * S)])
     left = open_intervals(VENUE, checkpoint, last_record)
     assert [row.end for row in left.written] == [gap.start for gap in left.gaps] == [START + expected * S]
 
 
-def test_what_is_owed_can_be_written_down_and_owed_again() -> None:
+def test_a_venue_left_out_of_a_run_keeps_its_open_gaps_and_writes_nothing_twice() -> None:
     writer = CheckpointWriter(VENUE)
     checkpoint = dict(writer.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 2, "gap", "rotated_out"))]))
     checkpoint |= dict([writer.alive(START + 9 * S)])
@@ -63,7 +63,7 @@ def test_what_is_owed_can_be_written_down_and_owed_again() -> None:
     assert gone == OpenIntervals([], [], 7)
 
 
-def test_the_latest_note_of_an_instrument_counts_and_other_venues_do_not() -> None:
+def test_the_latest_entry_of_an_instrument_counts_and_other_venues_do_not() -> None:
     writer = CheckpointWriter(VENUE)
     checkpoint = dict(writer.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 1, "covered", "live"))]))
     checkpoint |= dict(writer.update([(A, None)]))
@@ -71,7 +71,7 @@ def test_the_latest_note_of_an_instrument_counts_and_other_venues_do_not() -> No
     assert open_intervals(KEYS[0].venue.__class__("elsewhere"), checkpoint) == OpenIntervals([], [], 0)
 
 
-def test_a_change_rewrites_one_note_only() -> None:
+def test_a_change_rewrites_one_entry_only() -> None:
     writer = CheckpointWriter(VENUE)
     writer.update([(key, tile(key, 1, "covered", "live")) for key in KEYS])
     assert len(writer.update([(A, tile(A, 2, "gap", "stall"))])) == 1
@@ -79,7 +79,7 @@ def test_a_change_rewrites_one_note_only() -> None:
 
 
 @given(streams(), streams(RESTART), st.integers(0, 8), st.booleans())
-def test_time_is_tiled_across_a_death_at_any_commit(
+def test_time_is_tiled_across_a_kill_or_stop_after_any_commit(
     before: list[list[MarketEvent]], after: list[list[MarketEvent]], death: int, stopped: bool
 ) -> None:
     kept: list[Record] = []

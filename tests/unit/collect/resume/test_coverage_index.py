@@ -66,7 +66,7 @@ def _statements_prepared() -> int:
 
 @given(st.dictionaries(st.tuples(st.text(max_size=6), st.text(max_size=6)), st.integers(0, 2**62), max_size=8))
 @settings(max_examples=25, deadline=None)
-def test_any_name_works(tmp_path_factory: pytest.TempPathFactory, names: dict[tuple[str, str], int]) -> None:
+def test_any_name_can_be_stored(tmp_path_factory: pytest.TempPathFactory, names: dict[tuple[str, str], int]) -> None:
     ends = {InstrumentKey(VENUE, MarketId(m), InstrumentId(i)): ended for (m, i), ended in names.items()}
     index = CoverageIndex(tmp_path_factory.mktemp("state"), "c0")
     index.store(ends.items())
@@ -74,7 +74,7 @@ def test_any_name_works(tmp_path_factory: pytest.TempPathFactory, names: dict[tu
     index.close()
 
 
-def test_a_lone_surrogate_is_a_name_too(tmp_path: Path) -> None:
+def test_a_lone_surrogate_in_a_name_can_be_stored(tmp_path: Path) -> None:
     odd = InstrumentKey(VENUE, MarketId("\ud800"), InstrumentId("\udfff"))
     index = CoverageIndex(tmp_path, "c0")
     index.store([(odd, START)])

@@ -1,4 +1,4 @@
-"""After damage, what is written and taken up joins the sealed tiles without hole or overlap."""
+"""After damage, what is written and resumed joins the sealed intervals without hole or overlap."""
 
 from itertools import pairwise
 
@@ -23,32 +23,32 @@ def spans(rows: list[Coverage]) -> list[tuple[int, int, str]]:
     return sorted((row.start, row.end, row.reason) for row in rows)
 
 
-def test_what_joins_is_left_as_it_is() -> None:
+def test_sealed_coverage_that_joins_the_checkpoint_is_left_as_it_is() -> None:
     made = fitted([SealedInterval(A, 1, 5), SealedInterval(A, 5, 8)], [covered(8, 12)], [opened(12)], {})
     assert (spans(made.written), made.gaps) == ([(8, 12, "live")], [opened(12)])
 
 
-def test_a_lost_tile_becomes_a_crash() -> None:
+def test_a_hole_in_sealed_coverage_becomes_a_crash() -> None:
     made = fitted([SealedInterval(A, 1, 5), SealedInterval(A, 7, 8)], [covered(10, 12)], [opened(12)], {})
     assert spans(made.written) == [(5, 7, "crash"), (8, 10, "crash"), (10, 12, "live")]
     assert made.gaps == [opened(12)]
 
 
-def test_notes_older_than_what_is_sealed_do_not_claim_it_twice() -> None:
+def test_a_checkpoint_older_than_sealed_coverage_does_not_write_it_twice() -> None:
     made = fitted([SealedInterval(A, 1, 5), SealedInterval(A, 5, 20)], [covered(3, 12)], [opened(12)], {})
     assert (made.written, made.gaps) == ([], [opened(20)])
     made = fitted([SealedInterval(A, 1, 5)], [covered(3, 12)], [opened(12)], {})
     assert (spans(made.written), made.gaps) == ([(5, 12, "live")], [opened(12)])
 
 
-def test_somebody_whose_notes_are_lost_is_taken_up_from_the_last_tile() -> None:
+def test_an_instrument_without_checkpoint_is_resumed_from_its_last_sealed_interval() -> None:
     assert fitted([SealedInterval(A, 1, 5)], [], [], {}).gaps == [opened(5)]
     assert fitted([SealedInterval(A, 1, 5)], [], [], {A: 5}).gaps == []
     assert spans(fitted([SealedInterval(A, 1, 5)], [], [], {A: 9}).written) == [(5, 9, "crash")]
     assert fitted([SealedInterval(A, 1, 5)], [], [], {A: 3}).gaps == [opened(5)]
 
 
-def test_gaps_of_which_no_tile_is_known_stay() -> None:
+def test_open_gaps_without_sealed_intervals_stay() -> None:
     assert fitted([], [], [opened(3, "rotated_out")], {B: 4}).gaps == [opened(3, "rotated_out")]
 
 
@@ -57,16 +57,18 @@ def test_gaps_of_which_no_tile_is_known_stay() -> None:
     st.none() | st.tuples(st.integers(0, 60), st.integers(1, 20)),
     st.none() | st.integers(0, 60),
 )
-def test_the_whole_is_tiled(steps: list[tuple[int, int]], open_: tuple[int, int] | None, ended: int | None) -> None:
-    now, tiles = 0, list[SealedInterval]()
+def test_sealed_and_repaired_intervals_tile_time(
+    steps: list[tuple[int, int]], open_: tuple[int, int] | None, ended: int | None
+) -> None:
+    now, sealed = 0, list[SealedInterval]()
     for pause, length in steps:
         now += pause
-        tiles.append(SealedInterval(A, now, now + length))
+        sealed.append(SealedInterval(A, now, now + length))
         now += length
     written = [covered(open_[0], sum(open_))] if open_ else []
     gaps = [opened(sum(open_))] if open_ else []
-    made = fitted(tiles, written, gaps, {} if ended is None else {A: ended})
-    rows = sorted([(start, end) for _, start, end in tiles] + [(row.start, row.end) for row in made.written])
+    made = fitted(sealed, written, gaps, {} if ended is None else {A: ended})
+    rows = sorted([(start, end) for _, start, end in sealed] + [(row.start, row.end) for row in made.written])
     assert all(before[1] == after[0] for before, after in pairwise(rows))
     assert all(start < end for start, end in rows)
     if rows and made.gaps:

@@ -1,4 +1,4 @@
-"""The roster follows markets as they are listed, pause, and close."""
+"""Candidates follow markets as they are listed, pause, and close."""
 
 from collections import Counter
 
@@ -10,8 +10,8 @@ from predsurv.core.ids import InstrumentKey, MarketId
 from tests.kit.candidate_samples import VENUE, change, market
 
 
-def ids(roster: CandidateSet) -> list[str]:
-    return [candidate.key.instrument_id for candidate in roster.candidates()]
+def ids(candidates: CandidateSet) -> list[str]:
+    return [candidate.key.instrument_id for candidate in candidates.candidates()]
 
 
 @pytest.mark.parametrize(
@@ -21,45 +21,45 @@ def ids(roster: CandidateSet) -> list[str]:
 def test_only_the_second_of_two_mirrored_outcomes_is_left_out(
     mirrored: bool, outcomes: int, expected: list[str]
 ) -> None:
-    roster = CandidateSet(ShardFilter(mirrored=mirrored))
-    roster.add(market("a", outcomes))
-    assert ids(roster) == expected
+    candidates = CandidateSet(ShardFilter(mirrored=mirrored))
+    candidates.add(market("a", outcomes))
+    assert ids(candidates) == expected
 
 
 def test_markets_join_pause_and_leave() -> None:
-    roster = CandidateSet()
-    roster.add(market("a"))
-    assert roster.apply(change("created", "b", market("b"))) == ()
-    assert ids(roster) == ["a-0", "a-1", "b-0", "b-1"]
-    roster.apply(change("paused", "a"))
-    assert [candidate.tradable for candidate in roster.candidates()] == [False, False, True, True]
-    roster.apply(change("activated", "a"))
-    assert all(candidate.tradable for candidate in roster.candidates())
-    gone = roster.apply(change("closed", "a"))
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    assert candidates.apply(change("created", "b", market("b"))) == ()
+    assert ids(candidates) == ["a-0", "a-1", "b-0", "b-1"]
+    candidates.apply(change("paused", "a"))
+    assert [candidate.tradable for candidate in candidates.candidates()] == [False, False, True, True]
+    candidates.apply(change("activated", "a"))
+    assert all(candidate.tradable for candidate in candidates.candidates())
+    gone = candidates.apply(change("closed", "a"))
     assert [key.instrument_id for key in gone] == ["a-0", "a-1"]
-    assert roster.apply(change("closed", "a")) == ()
-    gone = roster.apply(MarketResolved(VENUE, MarketId("b"), 1, None, ()))
+    assert candidates.apply(change("closed", "a")) == ()
+    gone = candidates.apply(MarketResolved(VENUE, MarketId("b"), 1, None, ()))
     assert [key.instrument_id for key in gone] == ["b-0", "b-1"]
-    assert len(roster) == 0
+    assert len(candidates) == 0
 
 
 def test_changes_that_do_not_concern_recording_change_nothing() -> None:
-    roster = CandidateSet()
-    roster.add(market("a"))
-    before = roster.candidates()
-    roster.apply(change("fee", "a"))
-    roster.apply(change("paused", "unheard-of"))
-    assert roster.candidates() == before
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    before = candidates.candidates()
+    candidates.apply(change("fee", "a"))
+    candidates.apply(change("paused", "unheard-of"))
+    assert candidates.candidates() == before
 
 
 def test_shards_part_the_markets_without_overlap_and_keep_outcomes_together() -> None:
-    rosters = [CandidateSet(ShardFilter(shard=part, shards=3)) for part in (1, 2, 3)]
-    for roster in rosters:
+    candidatess = [CandidateSet(ShardFilter(shard=part, shards=3)) for part in (1, 2, 3)]
+    for candidates in candidatess:
         for number in range(60):
-            roster.add(market(f"m{number}"))
-    found = [name for roster in rosters for name in ids(roster)]
+            candidates.add(market(f"m{number}"))
+    found = [name for candidates in candidatess for name in ids(candidates)]
     assert len(found) == len(set(found)) == 120
-    assert all(len(roster) > 5 and len(ids(roster)) == 2 * len(roster) for roster in rosters)
+    assert all(len(candidates) > 5 and len(ids(candidates)) == 2 * len(candidates) for candidates in candidatess)
 
 
 @pytest.mark.parametrize(
@@ -72,21 +72,21 @@ def test_shards_part_the_markets_without_overlap_and_keep_outcomes_together() ->
     ],
 )
 def test_a_pin_names_a_market_or_an_instrument(names: set[str], expected: set[str]) -> None:
-    roster = CandidateSet()
-    roster.add(market("a"))
-    roster.add(market("b"))
-    found: frozenset[InstrumentKey] = roster.named(names)
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    candidates.add(market("b"))
+    found: frozenset[InstrumentKey] = candidates.named(names)
     assert {key.instrument_id for key in found} == expected
 
 
 def test_the_number_of_markets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("predsurv.collect.selection.candidates.MARKETS_MAX", 1)
-    roster = CandidateSet()
-    roster.add(market("a"))
-    roster.add(market("b"))
-    roster.add(market("a", tradable=False))
-    assert (len(roster), roster.refused) == (1, 1)
-    assert not roster.candidates()[0].tradable
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    candidates.add(market("b"))
+    candidates.add(market("a", tradable=False))
+    assert (len(candidates), candidates.refused) == (1, 1)
+    assert not candidates.candidates()[0].tradable
 
 
 SHARDS = 4

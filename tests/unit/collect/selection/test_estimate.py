@@ -1,4 +1,4 @@
-"""What --plan says follows from the plan and an earlier day, or from guesses that grow with volume."""
+"""Estimates follow from the plan and an earlier day, or from guesses that grow with volume."""
 
 import pytest
 
@@ -20,7 +20,7 @@ PACE = WriteSettings(
     instruments_per_connection=15,
     compact=True,
 )
-MADE = plan(SelectionRequest(universe=UNIVERSE, capacity=40, explore_share=500_000), RotationHistory())
+MADE = plan(SelectionRequest(candidates=UNIVERSE, capacity=40, explore_share=500_000), RotationHistory())
 
 
 def test_an_earlier_day_is_scaled_to_the_instruments_of_the_plan() -> None:
@@ -32,7 +32,7 @@ def test_an_earlier_day_is_scaled_to_the_instruments_of_the_plan() -> None:
     assert expected.revisit == MADE.revisit * 300 * S
 
 
-def test_without_one_it_is_guessed_from_the_volume() -> None:
+def test_without_an_earlier_day_resources_are_guessed_from_the_volume() -> None:
     expected = forecast(MADE, UNIVERSE, PACE, None)
     assert expected.guessed
     assert expected.messages_per_s == pytest.approx(
@@ -47,7 +47,7 @@ def test_a_guess_grows_with_volume_up_to_a_bound() -> None:
 
 
 @pytest.mark.parametrize(("compact", "hourly"), [(True, 24), (False, 1_440)])
-def test_files_are_counted_as_they_stay(compact: bool, hourly: int) -> None:
+def test_files_are_counted_as_they_are_after_compaction(compact: bool, hourly: int) -> None:
     pace = WriteSettings(
         rotation_period=S,
         seal_interval=60 * S,
@@ -59,7 +59,7 @@ def test_files_are_counted_as_they_stay(compact: bool, hourly: int) -> None:
     assert forecast(MADE, UNIVERSE, pace, None).files_per_day == 3 * hourly + 2 * (1 if compact else 1_440)
 
 
-def test_nothing_takes_nothing() -> None:
-    empty = plan(SelectionRequest(universe=[], capacity=40, explore_share=0), RotationHistory())
+def test_an_empty_plan_takes_no_resources() -> None:
+    empty = plan(SelectionRequest(candidates=[], capacity=40, explore_share=0), RotationHistory())
     expected = forecast(empty, [], PACE, None)
     assert (expected.connections, expected.instruments, expected.files_per_day) == (0, 0, 0)

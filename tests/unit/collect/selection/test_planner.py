@@ -34,18 +34,18 @@ def universe(count: int, *, closed: frozenset[int] = frozenset()) -> list[Candid
     return [Candidate(key(n), n not in closed, n * 1_000 * MICROS, n * 100 * MICROS) for n in range(count)]
 
 
-def run(demand: SelectionRequest, periods: int, history: RotationHistory | None = None) -> list[Plan]:
+def run(selection: SelectionRequest, periods: int, history: RotationHistory | None = None) -> list[Plan]:
     plans = []
     history = history or RotationHistory()
     for _ in range(periods):
-        plans.append(plan(demand, history))
+        plans.append(plan(selection, history))
         history = plans[-1].history
     return plans
 
 
-demands = st.builds(
+selections = st.builds(
     lambda size, capacity, share, pins, closed, scores: SelectionRequest(
-        universe=universe(size, closed=closed),
+        candidates=universe(size, closed=closed),
         capacity=capacity,
         explore_share=share,
         pinned=frozenset(map(key, pins)),
@@ -60,51 +60,53 @@ demands = st.builds(
 )
 
 
-@given(demands)
-def test_capacity_is_never_exceeded_and_never_wasted(demand: SelectionRequest) -> None:
-    tradable = sum(candidate.tradable for candidate in demand.universe)
-    for made in run(demand, 4):
-        assert len(made.want) == min(demand.capacity, tradable)
+@given(selections)
+def test_capacity_is_never_exceeded_and_never_wasted(selection: SelectionRequest) -> None:
+    tradable = sum(candidate.tradable for candidate in selection.candidates)
+    for made in run(selection, 4):
+        assert len(made.want) == min(selection.capacity, tradable)
         assert made.want.keys() == made.reasons.keys()
 
 
-@given(demands)
-def test_pinned_instruments_are_always_recorded(demand: SelectionRequest) -> None:
-    pinned = {candidate.key for candidate in demand.universe if candidate.tradable and candidate.key in demand.pinned}
-    for made in run(demand, 4):
-        assert len(made.want.keys() & pinned) == min(len(pinned), demand.capacity)
-        assert made.left_out == max(0, len(pinned) - demand.capacity)
+@given(selections)
+def test_pinned_instruments_are_always_recorded(selection: SelectionRequest) -> None:
+    pinned = {
+        candidate.key for candidate in selection.candidates if candidate.tradable and candidate.key in selection.pinned
+    }
+    for made in run(selection, 4):
+        assert len(made.want.keys() & pinned) == min(len(pinned), selection.capacity)
+        assert made.left_out == max(0, len(pinned) - selection.capacity)
 
 
-@given(demands)
-def test_closed_markets_are_never_chosen(demand: SelectionRequest) -> None:
-    closed = {candidate.key for candidate in demand.universe if not candidate.tradable}
-    assert not any(made.want.keys() & closed for made in run(demand, 3))
+@given(selections)
+def test_closed_markets_are_never_chosen(selection: SelectionRequest) -> None:
+    closed = {candidate.key for candidate in selection.candidates if not candidate.tradable}
+    assert not any(made.want.keys() & closed for made in run(selection, 3))
 
 
-@given(demands)
+@given(selections)
 @settings(max_examples=60, deadline=None)
-def test_everyone_has_a_turn_within_the_promised_periods(demand: SelectionRequest) -> None:
-    first = plan(demand, RotationHistory())
+def test_every_instrument_is_recorded_within_the_promised_periods(selection: SelectionRequest) -> None:
+    first = plan(selection, RotationHistory())
     if first.pool and not first.revisit:
         return  # nothing was given to exploring: explore_share 0, or pins hold every place
-    tradable = {candidate.key for candidate in demand.universe if candidate.tradable}
-    seen = {each for made in run(demand, max(1, first.revisit)) for each in made.want}
+    tradable = {candidate.key for candidate in selection.candidates if candidate.tradable}
+    seen = {each for made in run(selection, max(1, first.revisit)) for each in made.want}
     assert first.revisit <= 4 * -(-len(tradable) // max(1, first.count(*EXPLORING)))
     assert len(tradable - seen) == first.left_out
 
 
-@given(demands, st.lists(st.frozensets(st.integers(0, 60), max_size=40), min_size=1, max_size=12))
+@given(selections, st.lists(st.frozensets(st.integers(0, 60), max_size=40), min_size=1, max_size=12))
 @settings(deadline=None)
 def test_new_markets_never_delay_the_sweep_beyond_the_promise(
-    demand: SelectionRequest, listings: list[frozenset[int]]
+    selection: SelectionRequest, listings: list[frozenset[int]]
 ) -> None:
-    history, capacity = RotationHistory(), demand.capacity
+    history, capacity = RotationHistory(), selection.capacity
     for listed in listings:
         grown = SelectionRequest(
-            universe=[*demand.universe, *(Candidate(key(100 + n), True) for n in sorted(listed))],
+            candidates=[*selection.candidates, *(Candidate(key(100 + n), True) for n in sorted(listed))],
             capacity=capacity,
-            explore_share=demand.explore_share,
+            explore_share=selection.explore_share,
         )
         made = plan(grown, history)
         exploring = made.count(*EXPLORING)
@@ -113,29 +115,29 @@ def test_new_markets_never_delay_the_sweep_beyond_the_promise(
         history = made.history
 
 
-@given(demands)
-def test_places_held_for_interest_do_not_churn_without_reason(demand: SelectionRequest) -> None:
-    plans = run(demand, 5)
+@given(selections)
+def test_places_held_for_interest_do_not_churn_without_reason(selection: SelectionRequest) -> None:
+    plans = run(selection, 5)
     assert len({made.history.exploited for made in plans}) == 1
 
 
-@given(demands)
-def test_the_same_input_gives_the_same_plan_in_any_order(demand: SelectionRequest) -> None:
+@given(selections)
+def test_the_same_input_gives_the_same_plan_in_any_order(selection: SelectionRequest) -> None:
     turned = SelectionRequest(
-        universe=demand.universe[::-1],
-        capacity=demand.capacity,
-        explore_share=demand.explore_share,
-        pinned=demand.pinned,
-        scores=demand.scores,
+        candidates=selection.candidates[::-1],
+        capacity=selection.capacity,
+        explore_share=selection.explore_share,
+        pinned=selection.pinned,
+        scores=selection.scores,
     )
-    for one, other in zip(run(demand, 3), run(turned, 3), strict=True):
+    for one, other in zip(run(selection, 3), run(turned, 3), strict=True):
         assert one.want == other.want
         assert one.reasons == other.reasons
 
 
-@given(demands, st.integers(0, 3))
-def test_inclusion_is_the_chance_of_everybody_who_took_part_in_the_draw(demand: SelectionRequest, periods: int) -> None:
-    made = run(demand, periods + 1)[-1]
+@given(selections, st.integers(0, 3))
+def test_inclusion_is_the_chance_of_every_instrument_in_the_draw(selection: SelectionRequest, periods: int) -> None:
+    made = run(selection, periods + 1)[-1]
     drawn = made.count("drawn")
     for each, reason in made.reasons.items():
         if reason == "drawn":
@@ -169,7 +171,7 @@ def test_weighted_sums_are_unbiased_although_what_was_seen_decides_what_is_seen_
             # A market is listed in the third period; it is part of the sum from then on.
             universe = candidates if turn >= 2 or period < 3 else candidates[:-1]
             made = plan(
-                SelectionRequest(universe=universe, capacity=12, explore_share=600_000, scores=scores),
+                SelectionRequest(candidates=universe, capacity=12, explore_share=600_000, scores=scores),
                 history,
             )
             history = made.history
@@ -181,15 +183,15 @@ def test_weighted_sums_are_unbiased_although_what_was_seen_decides_what_is_seen_
 
 
 def test_runs_draw_differently_and_the_same_run_the_same() -> None:
-    demand = SelectionRequest(universe=universe(40), capacity=10, explore_share=MICROS)
-    drawn = [plan(demand, RotationHistory(seed=seed)).want.keys() for seed in (1, 1, 2)]
+    selection = SelectionRequest(candidates=universe(40), capacity=10, explore_share=MICROS)
+    drawn = [plan(selection, RotationHistory(seed=seed)).want.keys() for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_a_slightly_better_challenger_does_not_take_a_place_but_a_much_better_one_does() -> None:
     def ask(challenger: int) -> SelectionRequest:
         scores = {key(0): 400_000, key(1): challenger}
-        return SelectionRequest(universe=universe(2), capacity=1, explore_share=0, scores=scores)
+        return SelectionRequest(candidates=universe(2), capacity=1, explore_share=0, scores=scores)
 
     held = plan(ask(0), RotationHistory())
     assert plan(ask(499_999), held.history).want.keys() == {key(0)}
@@ -197,9 +199,9 @@ def test_a_slightly_better_challenger_does_not_take_a_place_but_a_much_better_on
 
 
 def test_a_new_market_is_recorded_soon_and_not_after_the_whole_queue() -> None:
-    demand = SelectionRequest(universe=universe(400), capacity=8, explore_share=MICROS)
-    history = run(demand, 2)[-1].history
-    grown = SelectionRequest(universe=universe(403), capacity=8, explore_share=MICROS)
+    selection = SelectionRequest(candidates=universe(400), capacity=8, explore_share=MICROS)
+    history = run(selection, 2)[-1].history
+    grown = SelectionRequest(candidates=universe(403), capacity=8, explore_share=MICROS)
     first, second = run(grown, 2, history)
     assert {key(400), key(401), key(402)} <= first.want.keys() | second.want.keys()
     assert first.count("new") == 2
@@ -207,26 +209,26 @@ def test_a_new_market_is_recorded_soon_and_not_after_the_whole_queue() -> None:
 
 
 def test_the_newest_market_comes_first_and_the_others_keep_their_place_in_the_queue() -> None:
-    demand = SelectionRequest(universe=universe(40), capacity=4, explore_share=MICROS)
-    history = run(demand, 2)[-1].history
-    one, two = run(SelectionRequest(universe=universe(43), capacity=4, explore_share=MICROS), 2, history)
+    selection = SelectionRequest(candidates=universe(40), capacity=4, explore_share=MICROS)
+    history = run(selection, 2)[-1].history
+    one, two = run(SelectionRequest(candidates=universe(43), capacity=4, explore_share=MICROS), 2, history)
     (first,) = [each for each, why in one.reasons.items() if why == "new"]
-    latest = plan(SelectionRequest(universe=universe(44), capacity=4, explore_share=MICROS), two.history)
+    latest = plan(SelectionRequest(candidates=universe(44), capacity=4, explore_share=MICROS), two.history)
     assert [each for each, why in latest.reasons.items() if why == "new"] == [key(43)]
     assert first not in latest.history.fresh
 
 
-def test_the_sweep_goes_on_after_a_restart_with_those_who_waited_longest() -> None:
-    demand = SelectionRequest(universe=universe(40), capacity=4, explore_share=MICROS)
+def test_the_sweep_goes_on_after_a_restart_with_those_that_waited_longest() -> None:
+    selection = SelectionRequest(candidates=universe(40), capacity=4, explore_share=MICROS)
     since = {key(n): -n for n in range(40) if n != 7}
-    made = plan(demand, RotationHistory(since=since))
+    made = plan(selection, RotationHistory(since=since))
     assert [each for each, why in made.reasons.items() if why == "swept"] == [key(7), key(39)]
     assert made.unseen == 0
 
 
-def test_it_says_how_many_were_never_seen() -> None:
-    demand = SelectionRequest(universe=universe(40), capacity=4, explore_share=MICROS)
-    plans = run(demand, 30)
+def test_a_plan_counts_the_instruments_never_recorded() -> None:
+    selection = SelectionRequest(candidates=universe(40), capacity=4, explore_share=MICROS)
+    plans = run(selection, 30)
     assert [made.unseen for made in plans[:2]] == [36, 40 - len(plans[0].want.keys() | plans[1].want.keys())]
     assert plans[0].unseen_periods() == 9
     assert plans[-1].unseen == 0
@@ -235,7 +237,7 @@ def test_it_says_how_many_were_never_seen() -> None:
 def test_a_paused_market_keeps_its_place_in_the_queue() -> None:
     def ask(*, paused: bool) -> SelectionRequest:
         return SelectionRequest(
-            universe=universe(9, closed=frozenset({3} if paused else ())), capacity=2, explore_share=MICROS
+            candidates=universe(9, closed=frozenset({3} if paused else ())), capacity=2, explore_share=MICROS
         )
 
     history = run(ask(paused=False), 3)[-1].history
@@ -245,9 +247,9 @@ def test_a_paused_market_keeps_its_place_in_the_queue() -> None:
 
 
 def test_a_closed_market_is_forgotten() -> None:
-    demand = SelectionRequest(universe=universe(6), capacity=2, explore_share=MICROS)
-    history = plan(demand, RotationHistory()).history
-    after = plan(SelectionRequest(universe=universe(3), capacity=2, explore_share=MICROS), history)
+    selection = SelectionRequest(candidates=universe(6), capacity=2, explore_share=MICROS)
+    history = plan(selection, RotationHistory()).history
+    after = plan(SelectionRequest(candidates=universe(3), capacity=2, explore_share=MICROS), history)
     assert set(after.history.since) == {key(0), key(1), key(2)}
 
 
@@ -259,7 +261,7 @@ def test_measured_interest_beats_the_guess() -> None:
 
 
 @given(st.integers(0, 1_000), st.dictionaries(st.sampled_from(["a", "b", "c", "d"]), st.integers(0, 500)))
-def test_allotted_places_fit_and_none_is_left_while_somebody_needs_it(capacity: int, sizes: dict[str, int]) -> None:
+def test_allotted_places_fit_and_none_is_left_while_a_venue_needs_it(capacity: int, sizes: dict[str, int]) -> None:
     result = allot(capacity, {VenueName(name): size for name, size in sizes.items()})
     assert sum(result.values()) == min(capacity, sum(sizes.values()))
     assert all(result[VenueName(name)] <= size for name, size in sizes.items())
