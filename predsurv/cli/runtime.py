@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from predsurv.cli.output.render import say
-from predsurv.config.units import parse_duration
+from predsurv.core.durations import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.telemetry.server import MetricsServer

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from msgspec import Meta, convert
 
 from predsurv.config.hosts import clean_url, is_loopback
-from predsurv.config.units import format_bytes, format_duration, parse_bytes, parse_duration
+from predsurv.config.units import format_bytes, parse_bytes
+from predsurv.core.durations import format_duration, parse_duration
 from predsurv.core.num import MICROS, format_micros, parse_signed_micros
 
 Toml = str | int | bool | list[str] | dict[str, str]

@@ -63,7 +63,7 @@ class KalshiHarness:
         return [len(member.talk.tickers()) for member in self.simulated.server.hall.members.values()]
 
     async def let_one_close(self) -> None:
-        exchange = self.simulated.behind.session.exchange
+        exchange = self.simulated.behind.clocked_exchange.exchange
         await self.simulated.clock.sleep(max(exchange.origin + 8_000_000_000 - exchange.now, 0))
 
 

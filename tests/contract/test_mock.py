@@ -33,7 +33,7 @@ class MockHarness:
         self.clock = ManualClock(jumps=True)
         self.venue = MockVenue(MockConfig(enabled=True, markets=MARKETS, rate=rate), self.clock)
         self.traits = self.venue.traits
-        self.started = self.venue.session.exchange.now
+        self.started = self.venue.clocked_exchange.exchange.now
 
     def catalog(self) -> MockCatalog:
         return self.venue.catalog()
@@ -45,10 +45,10 @@ class MockHarness:
         return self.venue.broker()
 
     def market(self, key: InstrumentKey) -> Market:
-        return self.venue.session.exchange.directory.market(key.market_id)
+        return self.venue.clocked_exchange.exchange.directory.market(key.market_id)
 
     async def lively(self, count: int) -> Sequence[InstrumentKey]:
-        exchange = self.venue.session.exchange
+        exchange = self.venue.clocked_exchange.exchange
         busiest = sorted(exchange.groups, key=lambda unit: -unit.spec.weight)[:count]
         markets = {market.event_id: market for market in exchange.markets()}
         return [markets[_event_id(unit.spec.category, unit.spec.index)].key(0) for unit in busiest]
@@ -56,9 +56,9 @@ class MockHarness:
     async def misbehave(self, feed: Feed, how: Misdeed) -> None:
         assert isinstance(feed, MockFeed)
         if how == "flood":
-            feed.misbehave("overflow")
+            feed.inject("overflow")
         else:
-            feed.misbehave(how, 300_000_000)
+            feed.inject(how, 300_000_000)
 
     def loads(self) -> Sequence[int]:
         return ()
@@ -67,7 +67,7 @@ class MockHarness:
         await self.clock.sleep(15_000_000_000)
 
     async def stage(self) -> Stage:
-        exchange = self.venue.session.exchange
+        exchange = self.venue.clocked_exchange.exchange
         dead = {_event_id(u.spec.category, u.spec.index) for u in exchange.groups if not u.interval}
         for market in exchange.markets():
             book = exchange.book(market.key(0))
@@ -77,7 +77,7 @@ class MockHarness:
 
     async def lose_next_answer(self, broker: Broker) -> None:
         assert isinstance(broker, MockBroker)
-        broker.lose_next_answer()
+        broker.inject("timeout")
 
     async def limit_rate(self, broker: Broker) -> None:
         raise NotImplementedError

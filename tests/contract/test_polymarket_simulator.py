@@ -8,9 +8,9 @@ import pytest
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Catalog, Feed
-from predsurv.simulate.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed

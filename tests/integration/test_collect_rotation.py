@@ -95,7 +95,11 @@ async def test_three_shards_record_everything_once_into_one_folder(tmp_path: Pat
         for (instrument,) in set(column_of(path)):
             owners[instrument].add(path.name.split("-")[1])
     assert all(len(names) == 1 for names in owners.values())
-    known = {market.keys()[0].instrument_id for market in venue.session.exchange.markets() if len(market.keys()) == 2}
+    known = {
+        market.keys()[0].instrument_id
+        for market in venue.clocked_exchange.exchange.markets()
+        if len(market.keys()) == 2
+    }
     assert known <= owners.keys()
 
 

@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.net.clock import SystemClock
-from predsurv.simulate.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings, environment
 from predsurv.simulate.server import MESSAGE_BYTES_MAX
 from predsurv.venues.polymarket.venue import PolymarketVenue

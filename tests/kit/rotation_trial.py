@@ -23,7 +23,7 @@ from predsurv.core.records import Coverage, Record
 from predsurv.exchange.tape import LevelChange
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery
-from predsurv.venues.mock.clocked_exchange import TapeInbox
+from predsurv.venues.mock.clocked_exchange import TapeBuffer
 from predsurv.venues.mock.feed import TURN_NS
 from predsurv.venues.mock.venue import MockVenue
 
@@ -52,7 +52,7 @@ async def rotate(count: int, *, markets: int = 120, rate: int = 400, capacity: i
     """Record through ``count`` rotations and compare with the tape."""
     clock = ManualClock()
     venue = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), clock)
-    tape = venue.session.listen()
+    tape = venue.clocked_exchange.subscribe()
     recorder, candidates = Recorder(RecordingPolicy()), CandidateSet(ShardFilter(mirrored=True))
     settings = SelectionSettings(capacity=capacity, explore_share=700_000, period=PERIOD)
     scheduler = RotationScheduler(recorder, candidates, settings, clock)
@@ -105,9 +105,9 @@ class Judge:
         self._happened: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
         self._books: dict[InstrumentKey, int] = {}
 
-    def take(self, records: Sequence[Record], tape: TapeInbox, venue: MockVenue) -> None:
+    def take(self, records: Sequence[Record], tape: TapeBuffer, venue: MockVenue) -> None:
         """Take what was recorded and what happened since the last time."""
-        locate = venue.session.exchange.directory.locate
+        locate = venue.clocked_exchange.exchange.directory.locate
         for record in records:
             if isinstance(record, Coverage):
                 self._tiles[record.key].append(record)

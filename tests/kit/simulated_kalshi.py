@@ -6,9 +6,9 @@ from pathlib import Path
 
 from predsurv.config import CollectorConfig, Config, KalshiConfig, MockConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
-from predsurv.simulate.fault_script import ScriptedFault
 from predsurv.simulate.kalshi.simulator import KalshiSimulator, KalshiSimulatorSettings, environment
 from predsurv.simulate.kalshi.throwaway_key import KeyType, ThrowawayKey
 from predsurv.state.book import Book
@@ -111,7 +111,7 @@ class SimulatedKalshi:
 
     def busiest(self, count: int) -> Sequence[InstrumentKey]:
         """Return the instruments whose books change most, the busiest first."""
-        units = sorted(self.behind.session.exchange.groups, key=lambda unit: -unit.spec.weight)
+        units = sorted(self.behind.clocked_exchange.exchange.groups, key=lambda unit: -unit.spec.weight)
         order = {f"KX{unit.spec.category.upper()}-{unit.spec.index:04d}": rank for rank, unit in enumerate(units)}
         listed = sorted(self.server.world.listed.values(), key=lambda each: order.get(each.event, 1 << 30))
         return [key(each.ticker) for each in listed[:count]]

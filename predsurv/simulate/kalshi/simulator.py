@@ -11,9 +11,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from predsurv.exchange.fault_script import FaultKinds, ScriptedFault
 from predsurv.ports import Clock, MarketQuery, Venue
 from predsurv.simulate.fault_log import FaultLog, InjectedFault
-from predsurv.simulate.fault_script import FaultKinds, FaultScript, ScriptedFault
+from predsurv.simulate.fault_script import read_script
 from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, AccessControl
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets
 from predsurv.simulate.kalshi.session import ClientSession
@@ -161,7 +162,7 @@ class KalshiSimulator:
         self.server = LoopbackServer(self.hall)
         self._venue = venue
         self._clock = clock
-        self._script = FaultScript(terms.faults, KINDS, terms.seed)
+        self._script = read_script(terms.faults, KINDS, terms.seed)
         self._began: int | None = None
         self._feed = venue.feed()
 
@@ -204,7 +205,7 @@ class KalshiSimulator:
 
     def stop_faults(self) -> None:
         """Let nothing more go wrong that has not begun."""
-        self._script = FaultScript("", KINDS, 0)
+        self._script = read_script("", KINDS, 0)
 
     async def _follow(self) -> None:
         async for batch in self._feed.batches():

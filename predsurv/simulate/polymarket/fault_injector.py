@@ -6,8 +6,9 @@ Kept apart because the venue itself is honest: everything in here is asked for, 
 from collections.abc import Callable, Collection
 from typing import Final
 
+from predsurv.exchange.fault_script import FaultKinds, ScriptedFault
 from predsurv.simulate.fault_log import FaultLog, InjectedFault
-from predsurv.simulate.fault_script import FaultKinds, FaultScript, ScriptedFault
+from predsurv.simulate.fault_script import read_script
 from predsurv.simulate.polymarket.subscribers import Subscriber
 from predsurv.simulate.server import ServerReply
 
@@ -55,7 +56,7 @@ class FaultInjector:
     def __init__(self, text: str, seed: int, truth: FaultLog, now: Callable[[], int]) -> None:
         """Raises ConfigError when a fault of the script is none."""
         self.truth = truth
-        self._script = FaultScript(text, KINDS, seed)
+        self._script = read_script(text, KINDS, seed)
         self._now = now
         self._until: dict[str, int] = {}
         self._elapsed = 0
@@ -63,7 +64,7 @@ class FaultInjector:
 
     def stop(self) -> None:
         """Let nothing more go wrong that has not begun."""
-        self._script = FaultScript("", KINDS, 0)
+        self._script = read_script("", KINDS, 0)
 
     def turn(self, elapsed: int, members: Collection[Subscriber]) -> None:
         """Do what is due ``elapsed`` ns after the start."""

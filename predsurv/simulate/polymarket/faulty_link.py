@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from predsurv.simulate.fault_script import ScriptedFault
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.messages import PONG
 from predsurv.simulate.server import ClientLink
 

@@ -10,11 +10,11 @@ from typing import Final
 from msgspec import Struct
 
 from predsurv.exchange.exchange import Exchange
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.exchange.tape import TapeEvent, TapeTrade
 from predsurv.exchange.world import malformed_rows
 from predsurv.ports import Clock
 from predsurv.simulate.fault_log import FaultLog
-from predsurv.simulate.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.app import WS_PATH, PolymarketApp
 from predsurv.simulate.polymarket.books import TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog

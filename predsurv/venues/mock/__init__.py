@@ -1,8 +1,4 @@
-"""A whole exchange made of a seed: markets, agents, accounts, a feed that can misbehave, a broker.
-
-Kept apart because it replaces the real venues wherever there is no network, with nothing else in
-the program noticing.
-"""
+"""The mock venue: a whole exchange made of a seed, a feed that can be made to fail, and a broker."""
 
 from predsurv.venues.mock.venue import MockVenue
 

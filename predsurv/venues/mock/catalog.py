@@ -1,7 +1,4 @@
-"""The mock venue's catalogue: its markets in pages, and a row that cannot be read.
-
-Kept apart because a scan must be able to run without a feed or an account.
-"""
+"""The mock venue's catalogue: its markets in pages, and rows that cannot be read."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,34 +15,34 @@ from predsurv.venues.mock.clocked_exchange import ClockedExchange
 
 PAGE_ROWS_MAX: Final = 100
 _PAGE_NS: Final = 5_000_000
-_OVER: Final = frozenset({"closed", "resolved", "void"})
+_CLOSED: Final = frozenset({"closed", "resolved", "void"})
 
 
 class MockCatalog:
-    """One reading of the market list as it is when the reading begins."""
+    """One reading of the market list, as it is when the reading begins; ``start`` starts the exchange."""
 
-    def __init__(self, open_session: Callable[[], ClockedExchange], markets: int) -> None:
-        self._open_session = open_session
-        self._broken = malformed_rows(markets)
+    def __init__(self, start: Callable[[], ClockedExchange], markets: int) -> None:
+        self._start = start
+        self._malformed_rows = malformed_rows(markets)
         self._issues: list[ScanIssue] = []
         self._pages = 0
 
     async def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
         """Yield each matching market once, in order of listing."""
-        session = self._open_session()
-        while session.pump():
-            await session.clock.sleep(0)
-        rows = session.exchange.markets()
+        clocked = self._start()
+        while clocked.pump():
+            await clocked.clock.sleep(0)
+        rows = clocked.exchange.markets()
         left = query.limit or len(rows)
         for start in range(0, len(rows), PAGE_ROWS_MAX):
-            await session.clock.sleep(_PAGE_NS)
+            await clocked.clock.sleep(_PAGE_NS)
             self._pages += 1
             if not start:
-                self._read_broken()
+                self._read_malformed_rows()
             for market in rows[start : start + PAGE_ROWS_MAX]:
                 if left and _matches(market, query):
                     left -= 1
-                    yield replace(market, fetched_at=session.clock.now())
+                    yield replace(market, fetched_at=clocked.clock.now())
             if not left:
                 return
 
@@ -56,7 +53,7 @@ class MockCatalog:
 
     @property
     def incomplete_events(self) -> AbstractSet[EventId]:
-        """None: the rows that cannot be read are events of their own."""
+        """Empty: the rows that cannot be read are events of their own."""
         return frozenset()
 
     @property
@@ -67,8 +64,8 @@ class MockCatalog:
     async def aclose(self) -> None:
         """Nothing is held open."""
 
-    def _read_broken(self) -> None:
-        for number, row in enumerate(self._broken):
+    def _read_malformed_rows(self) -> None:
+        for number, row in enumerate(self._malformed_rows):
             try:
                 parse_price(row["tick_size"])
             except ValueError as error:
@@ -78,7 +75,7 @@ class MockCatalog:
 
 def _matches(market: Market, query: MarketQuery) -> bool:
     return (
-        (query.include_closed or market.status not in _OVER)
+        (query.include_closed or market.status not in _CLOSED)
         and (market.volume or 0) >= query.min_volume
         and (market.liquidity or 0) >= query.min_liquidity
     )

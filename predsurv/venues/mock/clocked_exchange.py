@@ -1,7 +1,6 @@
 """One run of the exchange against a clock, shared by feeds, catalogue and brokers.
 
-Kept apart because exactly one of its users may move exchange time on, and all of them must see
-what happened.
+Any of its users may advance exchange time, and all of them see what happened.
 """
 
 from collections import deque
@@ -12,13 +11,13 @@ from predsurv.exchange.tape import TapeEvent, TapeLifecycle, TapeSettlement
 from predsurv.ports import Clock
 
 PUMP_EVENTS_MAX: Final = 5_000
-"""Events that one turn lets happen; a session that fell behind catches up over several."""
-INBOX_EVENTS_MAX: Final = 50_000
-"""Events that a slow reader may leave lying; beyond that they are dropped, and the reader told."""
+"""Most events of one ``pump``; an exchange that fell behind the clock catches up over several."""
+BUFFERED_EVENTS_MAX: Final = 50_000
+"""Most unread events of one reader; beyond that, events are dropped and counted."""
 
 
-class TapeInbox:
-    """What one reader of the tape has not read yet. ``dropped`` counts what it never will."""
+class TapeBuffer:
+    """The tape events that one reader has not read yet. ``dropped`` counts those it never will."""
 
     __slots__ = ("_chunks", "_waiting", "dropped")
 
@@ -28,10 +27,10 @@ class TapeInbox:
         self.dropped = 0
 
     def put(self, events: list[TapeEvent]) -> None:
-        """Append a chunk; when that is too much, keep only what no snapshot could restore."""
+        """Append a chunk; when there are too many events, keep only those that no snapshot could restore."""
         self._chunks.append(events)
         self._waiting += len(events)
-        if self._waiting > INBOX_EVENTS_MAX:
+        if self._waiting > BUFFERED_EVENTS_MAX:
             kept: list[TapeEvent] = [
                 event for chunk in self._chunks for event in chunk if isinstance(event, TapeLifecycle | TapeSettlement)
             ]
@@ -40,7 +39,7 @@ class TapeInbox:
             self._waiting = len(kept)
 
     def get(self) -> list[TapeEvent]:
-        """Return the oldest chunk and forget it; empty when there is none."""
+        """Return and remove the oldest chunk; empty when there is none."""
         if not self._chunks:
             return []
         events = self._chunks.popleft()
@@ -61,31 +60,31 @@ class ClockedExchange:
         self._start = clock.monotonic()
         self.clock = clock
         self.exchange = Exchange(seed, markets, rate, clock.now())
-        self._inboxes: list[TapeInbox] = []
+        self._buffers: list[TapeBuffer] = []
 
-    def listen(self) -> TapeInbox:
-        """Return a new inbox that gets everything from now on."""
-        inbox = TapeInbox()
-        self._inboxes.append(inbox)
-        return inbox
+    def subscribe(self) -> TapeBuffer:
+        """Return a new buffer that gets every event from now on."""
+        buffer = TapeBuffer()
+        self._buffers.append(buffer)
+        return buffer
 
-    def leave(self, inbox: TapeInbox) -> None:
-        """Stop filling ``inbox``."""
-        if inbox in self._inboxes:
-            self._inboxes.remove(inbox)
+    def unsubscribe(self, buffer: TapeBuffer) -> None:
+        """Stop filling ``buffer``; does nothing the second time."""
+        if buffer in self._buffers:
+            self._buffers.remove(buffer)
 
     def age(self) -> int:
-        """Return ns since the session began, by the clock."""
+        """Return ns since the start, by the clock."""
         return self.clock.monotonic() - self._start
 
     def pump(self) -> bool:
-        """Let the exchange catch up with the clock; returns whether it is still behind."""
+        """Advance the exchange towards the clock; return whether it is still behind."""
         exchange = self.exchange
         target = exchange.origin + self.age()
         if target <= exchange.now:
             return False
         events = exchange.advance(target, PUMP_EVENTS_MAX)
         if events:
-            for inbox in self._inboxes:
-                inbox.put(events)
+            for buffer in self._buffers:
+                buffer.put(events)
         return exchange.now < target

@@ -1,34 +1,30 @@
-"""The script of what goes wrong: ``drop@5s``, ``freeze@12s:3s`` …
+"""The faults of the mock venue (``mock.faults``): ``drop@5s``, ``freeze@12s:3s`` …
 
-Kept apart because it is a little language of its own, read from the configuration before anything
-starts.
+The words are those of ``predsurv.exchange.fault_script``, without repetition: everything happens once.
 """
 
-import re
 from collections.abc import Iterable
-from typing import Final, Literal, get_args
+from typing import Final
 
-from msgspec import Struct
-
-from predsurv.config.units import parse_duration
 from predsurv.core.errors import ConfigError
+from predsurv.exchange.fault_script import FaultEntry, FaultKinds, FaultSchedule, ScriptedFault, parse_entry
 
-FaultKind = Literal["drop", "gap", "freeze", "malformed", "overflow", "unknown", "timeout"]
-
-_FORM = re.compile(r"([a-z]+)@([0-9.a-z]+)(?::([0-9.a-z]+))?\Z", re.ASCII)
-_LASTS: Final[dict[FaultKind, int]] = {"drop": 500_000_000, "freeze": 3_000_000_000}
 FAULTS_MAX: Final = 1_000
 
+FAULT_KINDS: Final = FaultKinds(
+    {
+        "drop": 500_000_000,  # the connection is reset, and refused for that long
+        "gap": 0,  # some changes of one book are lost
+        "freeze": 3_000_000_000,  # the connection stays open and delivers nothing for that long
+        "malformed": 0,  # a message cannot be read
+        "overflow": 0,  # messages are dropped
+        "unknown": 0,  # a message of a new kind arrives
+        "timeout": 0,  # the answer to the next order is lost; of interest to brokers only
+    }
+)
 
-class MockFault(Struct, frozen=True, order=True):
-    """``kind`` happens ``at`` ns after the session's start; ``lasts`` ns where that means anything."""
 
-    at: int
-    kind: FaultKind
-    lasts: int = 0
-
-
-def parse_faults(texts: Iterable[str]) -> tuple[MockFault, ...]:
+def parse_faults(texts: Iterable[str]) -> tuple[ScriptedFault, ...]:
     """Return the faults in order of time; raises ConfigError naming the text that is none."""
     faults = sorted(_parse(text) for text in texts)
     if len(faults) > FAULTS_MAX:
@@ -36,19 +32,21 @@ def parse_faults(texts: Iterable[str]) -> tuple[MockFault, ...]:
     return tuple(faults)
 
 
-def _parse(text: str) -> MockFault:
-    match = _FORM.match(text.strip())
-    kind = next((known for known in get_args(FaultKind) if match is not None and known == match[1]), None)
-    if match is None or kind is None or (match[3] is not None and kind not in _LASTS):
-        raise _wrong(text)
+def schedule(faults: Iterable[ScriptedFault]) -> FaultSchedule:
+    """Return a schedule of ``faults``, each of which happens once."""
+    return FaultSchedule(FaultEntry(fault) for fault in faults)
+
+
+def _parse(text: str) -> ScriptedFault:
     try:
-        at = parse_duration(match[2])
-        lasts = parse_duration(match[3]) if match[3] is not None else _LASTS.get(kind, 0)
+        entry = parse_entry(text.strip(), FAULT_KINDS)
     except ValueError:
-        raise _wrong(text) from None
-    return MockFault(at, kind, lasts)
+        raise _refused(text) from None
+    if "/" in text or entry.drawn or entry.fault.everywhere:
+        raise _refused(text)
+    return entry.fault
 
 
-def _wrong(text: str) -> ConfigError:
-    forms = ", ".join(f'"{kind}@5s:3s"' if kind in _LASTS else f'"{kind}@5s"' for kind in get_args(FaultKind))
+def _refused(text: str) -> ConfigError:
+    forms = ", ".join(f'"{kind}@5s:3s"' if lasts else f'"{kind}@5s"' for kind, lasts in FAULT_KINDS.lasting.items())
     return ConfigError(f"mock.faults: {text[:64]!r} is not a fault; write one of {forms} (the part after ':' may go)")

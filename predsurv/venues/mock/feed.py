@@ -1,7 +1,4 @@
-"""The mock venue's feed: the exchange's tape, a clock's turn at a time.
-
-Kept apart from the link because waiting is all it adds.
-"""
+"""The mock venue's feed: tape events of the exchange, delivered every 20 ms of the clock."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -9,53 +6,52 @@ from typing import Final
 
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.venues.mock.clocked_exchange import ClockedExchange
 from predsurv.venues.mock.delivery import FaultyDelivery
-from predsurv.venues.mock.faults import FaultKind, MockFault
 
 TURN_NS: Final = 20_000_000
 """How long events gather before they are delivered."""
 SNAPSHOTS_MAX: Final = 500
-"""Opening books in one batch; the rest come with the next."""
+"""Most opening books in one batch; the rest come with the next ones."""
 
 
 class MockFeed:
-    """Market events of a session. Faults count from the session's start."""
+    """Market events of a running exchange. The times of ``faults`` count from its start."""
 
-    def __init__(self, session: ClockedExchange, faults: Iterable[MockFault]) -> None:
-        self._session = session
-        self._inbox = session.listen()
-        self._link = FaultyDelivery(session.exchange, faults)
+    def __init__(self, clocked_exchange: ClockedExchange, faults: Iterable[ScriptedFault]) -> None:
+        self._clocked_exchange = clocked_exchange
+        self._buffer = clocked_exchange.subscribe()
+        self._delivery = FaultyDelivery(clocked_exchange.exchange, faults)
         self._closed = False
-        self._recv = 0
+        self._ts_recv = 0
 
     async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
         """Set the whole desired set; opening books come with the next batches."""
         if not self._closed:
-            self._link.watch(want)
+            self._delivery.watch(want)
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
-        """Yield what arrived since the last turn, in order, about every 20 ms."""
-        clock = self._session.clock
+        """Yield what arrived since the last batch, in order, about every 20 ms."""
+        clock = self._clocked_exchange.clock
         while not self._closed:
-            behind = self._session.pump()
-            batch = self._turn()
+            behind = self._clocked_exchange.pump()
+            batch = self._next_batch()
             if batch:
                 yield batch
-            await clock.sleep(0 if behind or self._inbox else TURN_NS)
+            await clock.sleep(0 if behind or self._buffer else TURN_NS)
 
-    def misbehave(self, kind: FaultKind, lasts: int = 0) -> None:
-        """Let ``kind`` go wrong at the next turn, for ``lasts`` ns where that means anything."""
-        exchange = self._session.exchange
-        self._link.inject(MockFault(exchange.now - exchange.origin, kind, lasts))
+    def inject(self, kind: str, lasts: int = 0) -> None:
+        """Let a fault of ``kind`` happen at the next batch, for ``lasts`` ns where it has a length."""
+        self._delivery.inject(kind, lasts)
 
     async def aclose(self) -> None:
-        """Stop; a waiting ``batches`` ends at its next turn."""
+        """Stop; a waiting ``batches`` ends at its next batch."""
         self._closed = True
-        self._session.leave(self._inbox)
-        self._link.watch(frozenset())
+        self._clocked_exchange.unsubscribe(self._buffer)
+        self._delivery.watch(frozenset())
 
-    def _turn(self) -> list[MarketEvent]:
-        self._recv = max(self._recv, self._session.clock.now())
-        dropped, self._inbox.dropped = self._inbox.dropped, 0
-        return self._link.turn(self._recv, self._inbox.get(), dropped, SNAPSHOTS_MAX)
+    def _next_batch(self) -> list[MarketEvent]:
+        self._ts_recv = max(self._ts_recv, self._clocked_exchange.clock.now())
+        dropped, self._buffer.dropped = self._buffer.dropped, 0
+        return self._delivery.deliver(self._ts_recv, self._buffer.get(), dropped, SNAPSHOTS_MAX)

@@ -1,8 +1,4 @@
-"""What one subscriber watches, and what of the tape it gets to see.
-
-Kept apart from the link because a subscription is exact by itself: snapshot, then every change
-once and in order, or a gap.
-"""
+"""The subscriptions of one simulated connection: snapshot, then every change once and in order, or a gap."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -18,120 +14,121 @@ RESYNC_NS: Final = 100_000_000
 """How long after a loss a new snapshot comes."""
 
 
-class DeliveryQueue:
-    """One batch in the making: receive time (ns UTC), connection epoch, events so far."""
+class DeliveryBatch:
+    """One batch being made: receive time (ns UTC), connection epoch, events so far."""
 
-    __slots__ = ("epoch", "events", "recv")
+    __slots__ = ("epoch", "events", "ts_recv")
 
     def __init__(self) -> None:
-        self.recv = 0
+        self.ts_recv = 0
         self.epoch = 0
         self.events: list[MarketEvent] = []
 
 
 class WatchedInstrument:
-    """One subscription: ``live`` between its snapshot and the next loss, ``seen`` its last change."""
+    """One subscription: ``live`` from its snapshot to the next loss, ``last_seq`` of the last delivered change.
 
-    __slots__ = ("due", "key", "live", "mirrored", "seen")
+    While it is not live, its next snapshot comes at ``due`` (exchange time, ns UTC).
+    """
+
+    __slots__ = ("due", "key", "last_seq", "live", "mirrored")
 
     def __init__(self, key: InstrumentKey, *, mirrored: bool) -> None:
         self.key = key
         self.mirrored = mirrored
         self.live = False
-        self.seen = 0
+        self.last_seq = 0
         self.due = 0
 
 
 class MockSubscriptions:
-    """The watched instruments of one link. A line hears nothing between a loss and its snapshot."""
+    """The watched instruments of one connection; none gets events between a loss and its next snapshot."""
 
-    def __init__(self, exchange: Exchange, delivery: DeliveryQueue) -> None:
+    def __init__(self, exchange: Exchange, batch: DeliveryBatch) -> None:
         self._exchange = exchange
-        self._delivery = delivery
-        self._lines: dict[InstrumentKey, WatchedInstrument] = {}
+        self._batch = batch
+        self._watched: dict[InstrumentKey, WatchedInstrument] = {}
         self._by_book: dict[int, tuple[WatchedInstrument, ...]] = {}
         self._waiting: dict[InstrumentKey, WatchedInstrument] = {}
 
     def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set what is watched; an instrument that the exchange does not know is never heard of."""
+        """Set what is watched; an instrument unknown to the exchange never gets events."""
         locate = self._exchange.directory.locate
-        for key in self._lines.keys() - want:
-            del self._lines[key]
+        for key in self._watched.keys() - want:
+            del self._watched[key]
             self._waiting.pop(key, None)
-        for key in sorted(want - self._lines.keys()):
-            place = locate(key)
-            if place is not None:
-                self._lines[key] = self._waiting[key] = WatchedInstrument(key, mirrored=place[1])
+        for key in sorted(want - self._watched.keys()):
+            location = locate(key)
+            if location is not None:
+                self._watched[key] = self._waiting[key] = WatchedInstrument(key, mirrored=location.mirrored)
         books: dict[int, list[WatchedInstrument]] = {}
-        for key, line in self._lines.items():
-            place = locate(key)
-            if place is not None:
-                books.setdefault(place[0], []).append(line)
-        self._by_book = {book: tuple(lines) for book, lines in books.items()}
+        for key, watched in self._watched.items():
+            location = locate(key)
+            if location is not None:
+                books.setdefault(location.book, []).append(watched)
+        self._by_book = {book: tuple(instruments) for book, instruments in books.items()}
 
-    def hears(self, event: LevelChange) -> bool:
-        """Return whether any line would get this change."""
-        return any(line.live and line.seen < event.book_seq for line in self._by_book.get(event.book, ()))
+    def is_live(self, event: LevelChange) -> bool:
+        """Return whether any watched instrument would get this change."""
+        return any(each.live and each.last_seq < event.book_seq for each in self._by_book.get(event.book, ()))
 
     def lose_all(self, reason: GapReason) -> None:
-        """Break every line."""
-        self._lose(self._lines.values(), reason)
+        """Break every subscription."""
+        self._lose(self._watched.values(), reason)
 
     def lose_book(self, book: int, reason: GapReason) -> None:
-        """Break the lines of one book."""
+        """Break the subscriptions to one book."""
         self._lose(self._by_book.get(book, ()), reason)
 
-    def hasten(self) -> None:
-        """Let every waiting line have its snapshot at once: a new connection brings them."""
-        for line in self._waiting.values():
-            line.due = 0
+    def open_now(self) -> None:
+        """Make every pending snapshot due at once, as on a new connection."""
+        for watched in self._waiting.values():
+            watched.due = 0
 
     def open_books(self, snapshots_max: int) -> None:
-        """Deliver snapshots to lines that wait for one."""
-        exchange, delivery = self._exchange, self._delivery
-        due = [key for key, line in self._waiting.items() if line.due <= exchange.now]
+        """Deliver the snapshots that are due, at most ``snapshots_max``."""
+        exchange, batch = self._exchange, self._batch
+        due = [key for key, watched in self._waiting.items() if watched.due <= exchange.now]
         for key in due[:snapshots_max]:
-            line, book = self._waiting.pop(key), exchange.book(key)
-            line.live = True
-            line.seen = book.seq
-            delivery.events.append(
-                BookSnapshot(key, delivery.recv, book.ts, delivery.epoch, book.seq, book.bids, book.asks)
-            )
+            watched, book = self._waiting.pop(key), exchange.book(key)
+            watched.live = True
+            watched.last_seq = book.seq
+            batch.events.append(BookSnapshot(key, batch.ts_recv, book.ts, batch.epoch, book.seq, book.bids, book.asks))
 
     def change(self, event: LevelChange) -> None:
-        """Deliver a change of a level; a line that missed one before it breaks."""
-        delivery, seq = self._delivery, event.book_seq
-        for line in self._by_book.get(event.book, ()):
-            if not line.live or seq <= line.seen:
+        """Deliver a level change; a subscription that missed one before it breaks."""
+        batch, seq = self._batch, event.book_seq
+        for watched in self._by_book.get(event.book, ()):
+            if not watched.live or seq <= watched.last_seq:
                 continue
-            if seq != line.seen + 1:
-                self._lose((line,), "seq_gap")
+            if seq != watched.last_seq + 1:
+                self._lose((watched,), "seq_gap")
                 continue
-            line.seen = seq
+            watched.last_seq = seq
             side, price = event.side, event.price
-            if line.mirrored:
+            if watched.mirrored:
                 side, price = "ask" if side == "bid" else "bid", complement(price)
-            delivery.events.append(
-                BookDelta(line.key, delivery.recv, event.ts, delivery.epoch, seq, side, price, event.size)
+            batch.events.append(
+                BookDelta(watched.key, batch.ts_recv, event.ts, batch.epoch, seq, side, price, event.size)
             )
 
     def trade(self, event: TapeTrade) -> None:
         """Deliver a public trade."""
-        delivery = self._delivery
-        for line in self._by_book.get(event.book, ()):
-            if not line.live:
+        batch = self._batch
+        for watched in self._by_book.get(event.book, ()):
+            if not watched.live:
                 continue
             side, price = event.taker_side, event.price
-            if line.mirrored:
+            if watched.mirrored:
                 side, price = "sell" if side == "buy" else "buy", complement(price)
             trade_id = TradeId(f"t{event.seq}")
-            delivery.events.append(Trade(line.key, delivery.recv, event.ts, price, event.size, side, trade_id))
+            batch.events.append(Trade(watched.key, batch.ts_recv, event.ts, price, event.size, side, trade_id))
 
-    def _lose(self, lines: Iterable[WatchedInstrument], reason: GapReason) -> None:
-        delivery = self._delivery
-        for line in lines:
-            if line.live:
-                line.live = False
-                line.due = self._exchange.now + RESYNC_NS
-                delivery.events.append(Gap(line.key, delivery.recv, reason, delivery.epoch))
-                self._waiting[line.key] = line
+    def _lose(self, instruments: Iterable[WatchedInstrument], reason: GapReason) -> None:
+        batch = self._batch
+        for watched in instruments:
+            if watched.live:
+                watched.live = False
+                watched.due = self._exchange.now + RESYNC_NS
+                batch.events.append(Gap(watched.key, batch.ts_recv, reason, batch.epoch))
+                self._waiting[watched.key] = watched

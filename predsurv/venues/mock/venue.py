@@ -1,7 +1,4 @@
-"""The mock venue as the program sees it: a catalogue, feeds and brokers over one exchange.
-
-Kept apart because it is the only place that knows all of them.
-"""
+"""The mock venue: a catalogue, feeds and brokers over one exchange."""
 
 from typing import Final
 
@@ -22,16 +19,16 @@ _TRAITS: Final = VenueTraits(complementary_outcomes=True, sequenced=True, tradin
 
 
 class MockVenue:
-    """One made-up venue. Its exchange starts at the first use; everything here shares it.
+    """A simulated venue. Its exchange starts at the first use and is shared by everything made here.
 
-    Raises ConfigError when a fault of the configuration is none.
+    Raises ConfigError when ``mock.faults`` names no fault.
     """
 
     def __init__(self, config: MockConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
         self._faults = parse_faults(config.faults)
-        self._session: ClockedExchange | None = None
+        self._clocked_exchange: ClockedExchange | None = None
         self._account: ExchangeAccount | None = None
 
     @property
@@ -41,30 +38,30 @@ class MockVenue:
 
     @property
     def traits(self) -> VenueTraits:
-        """Binary books mirror each other, messages are numbered, trading works."""
+        """Binary books mirror each other, messages carry sequence numbers, orders are accepted."""
         return _TRAITS
 
     @property
-    def session(self) -> ClockedExchange:
+    def clocked_exchange(self) -> ClockedExchange:
         """The running exchange and its clock; starts it."""
-        if self._session is None:
+        if self._clocked_exchange is None:
             config = self._config
-            self._session = ClockedExchange(config.seed, config.markets, config.rate, self._clock)
-        return self._session
+            self._clocked_exchange = ClockedExchange(config.seed, config.markets, config.rate, self._clock)
+        return self._clocked_exchange
 
     def catalog(self) -> MockCatalog:
         """Return a new reading of the market list."""
-        return MockCatalog(lambda: self.session, self._config.markets)
+        return MockCatalog(lambda: self.clocked_exchange, self._config.markets)
 
     def feed(self) -> MockFeed:
         """Return a new feed."""
-        return MockFeed(self.session, self._faults)
+        return MockFeed(self.clocked_exchange, self._faults)
 
     def broker(self) -> MockBroker:
         """Return a broker; all brokers of one venue trade for the same account."""
         if self._account is None:
-            self._account = self.session.exchange.open_account(STARTING_CASH)
-        return MockBroker(self.session, self._account, self._faults)
+            self._account = self.clocked_exchange.exchange.open_account(STARTING_CASH)
+        return MockBroker(self.clocked_exchange, self._account, self._faults)
 
     async def aclose(self) -> None:
-        """Nothing is held open; feeds and brokers are closed by whoever opened them."""
+        """Do nothing: feeds and brokers are closed by their owners."""

@@ -1,32 +1,37 @@
 import pytest
 
 from predsurv.core.errors import ConfigError
-from predsurv.simulate.fault_script import FaultKinds, FaultScript, ScriptedFault
+from predsurv.exchange.fault_script import FaultKinds, ScriptedFault
+from predsurv.simulate.fault_script import read_script
 
 S = 1_000_000_000
 KINDS = FaultKinds({"drop": 0, "freeze": 3 * S}, {"mixed": "drop@1s freeze~2s"})
 
 
 def due(text: str, until: int, seed: int = 1) -> list[ScriptedFault]:
-    return list(FaultScript(text, KINDS, seed).due(until))
+    return list(read_script(text, KINDS, seed).due(until))
 
 
 def test_faults_come_in_order_once_and_not_early() -> None:
-    script = FaultScript("drop@5s, freeze@2s:1s drop-all@3s", KINDS, 1)
-    assert list(script.due(2 * S - 1)) == []
-    assert list(script.due(3 * S)) == [
+    schedule = read_script("drop@5s, freeze@2s:1s drop-all@3s", KINDS, 1)
+    assert list(schedule.due(2 * S - 1)) == []
+    assert list(schedule.due(3 * S)) == [
         ScriptedFault(2 * S, "freeze", S),
         ScriptedFault(3 * S, "drop", 0, everywhere=True),
     ]
-    assert list(script.due(10 * S)) == [ScriptedFault(5 * S, "drop")]
-    assert list(script.due(100 * S)) == []
+    assert list(schedule.due(10 * S)) == [ScriptedFault(5 * S, "drop")]
+    assert list(schedule.due(100 * S)) == []
 
 
 def test_a_lasting_fault_has_a_default_length() -> None:
     assert due("freeze@1s", S) == [ScriptedFault(S, "freeze", 3 * S)]
 
 
-def test_repetition_goes_on() -> None:
+def test_a_length_of_zero_is_the_default_one() -> None:
+    assert due("freeze@1s:0s", S) == [ScriptedFault(S, "freeze", 3 * S)]
+
+
+def test_a_repeated_fault_goes_on() -> None:
     assert [fault.at for fault in due("drop@1s/2s", 6 * S)] == [S, 3 * S, 5 * S]
 
 
@@ -59,11 +64,11 @@ def test_presets_are_scripts() -> None:
         "DROP@1s",
     ],
 )
-def test_what_is_no_fault_is_named(text: str) -> None:
+def test_a_word_that_is_no_fault_is_named(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a fault"):
-        FaultScript(text, KINDS, 1)
+        read_script(text, KINDS, 1)
 
 
 def test_a_script_has_a_bound() -> None:
     with pytest.raises(ConfigError, match="at most"):
-        FaultScript("drop@1s " * 1_001, KINDS, 1)
+        read_script("drop@1s " * 1_001, KINDS, 1)

@@ -1,6 +1,6 @@
 import pytest
 
-from predsurv.simulate.fault_script import ScriptedFault
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.faulty_link import BACKLOG_BYTES_MAX, REPEATED_EVERY, FaultyLink, nonsense, swapped
 from predsurv.simulate.polymarket.messages import change, entry
 from tests.kit.recording_link import RecordingLink

@@ -18,7 +18,7 @@ from tests.kit.broker_answers import answers
 def make(*faults: str) -> tuple[MockVenue, ManualClock, InstrumentKey]:
     clock = ManualClock(jumps=True)
     venue = MockVenue(MockConfig(enabled=True, markets=60, faults=faults), clock)
-    return venue, clock, venue.session.exchange.markets()[0].key(0)
+    return venue, clock, venue.clocked_exchange.exchange.markets()[0].key(0)
 
 
 def order(key: InstrumentKey, name: str = "a") -> Approved:
@@ -34,7 +34,7 @@ def order(key: InstrumentKey, name: str = "a") -> Approved:
     return Approved(0, place)
 
 
-async def test_answers_take_the_way_there_and_back() -> None:
+async def test_answers_take_one_latency_each_way() -> None:
     venue, clock, key = make()
     broker, sent = venue.broker(), clock.now()
     await broker.submit(order(key))
@@ -60,7 +60,7 @@ async def test_settlement_reaches_the_snapshot() -> None:
     await broker.aclose()
 
 
-async def test_scripted_timeout_spoils_one_answer() -> None:
+async def test_scripted_timeout_loses_one_answer() -> None:
     venue, clock, key = make("timeout@1s")
     broker = venue.broker()
     events = broker.events()
@@ -73,7 +73,7 @@ async def test_scripted_timeout_spoils_one_answer() -> None:
     await broker.aclose()
 
 
-async def test_closed_broker_says_so() -> None:
+async def test_closed_broker_refuses_orders() -> None:
     venue, _, key = make()
     broker = venue.broker()
     await broker.aclose()
@@ -83,9 +83,9 @@ async def test_closed_broker_says_so() -> None:
     assert [event async for event in broker.events()] == []
 
 
-async def test_unread_answers_are_not_hoarded() -> None:
+async def test_too_many_unread_answers_are_an_error() -> None:
     venue, _, _ = make()
     broker = venue.broker()
-    broker._outbox.overflowed = True
+    broker._answers.overflowed = True
     with pytest.raises(TransientError, match="snapshot"):
         await anext(broker.events())

@@ -1,4 +1,4 @@
-"""Everything that can befall the wire: each fault is declared, and the books are right again after it."""
+"""Each fault of the simulated connection is declared, and the books are right again after it."""
 
 from collections import Counter
 
@@ -29,13 +29,13 @@ TURN = SECOND // 50
 def run(*faults: str, seconds: int = 8) -> tuple[list[MarketEvent], Exchange, set[InstrumentKey]]:
     """Watch every market for some seconds, checking that books and exchange agree at the end."""
     exchange = Exchange(7, 60, 400)
-    link = FaultyDelivery(exchange, parse_faults(faults))
+    delivery = FaultyDelivery(exchange, parse_faults(faults))
     keys = {market.key(0) for market in exchange.markets()}
-    link.watch(keys)
+    delivery.watch(keys)
     events: list[MarketEvent] = []
     for turn in range(seconds * 50):
         now = ORIGIN + turn * TURN
-        events += link.turn(now, exchange.advance(now), 0, 1_000)
+        events += delivery.deliver(now, exchange.advance(now), 0, 1_000)
     books = {key: Book(key) for key in keys}
     for event in events:
         if isinstance(event, BookSnapshot | BookDelta | Gap):
@@ -55,7 +55,7 @@ def gaps(events: list[MarketEvent]) -> Counter[str]:
     return Counter(event.reason for event in events if isinstance(event, Gap))
 
 
-def test_quiet_wire_loses_nothing() -> None:
+def test_connection_without_faults_loses_nothing() -> None:
     events, _, keys = run()
     assert not gaps(events)
     assert kinds(events)[BookSnapshot] == len(keys)
@@ -70,7 +70,7 @@ def test_quiet_wire_loses_nothing() -> None:
         ("overflow@2s", "overflow", Dropped),
     ],
 )
-def test_loss_of_everything_is_declared_for_everything(fault: str, reason: str, sign: type) -> None:
+def test_loss_on_every_instrument_is_declared_for_every_instrument(fault: str, reason: str, sign: type) -> None:
     events, _, keys = run(fault)
     assert gaps(events) == {reason: len(keys)}
     assert kinds(events)[sign] == 1
@@ -80,7 +80,7 @@ def test_loss_of_everything_is_declared_for_everything(fault: str, reason: str, 
 
 
 @pytest.mark.parametrize(("fault", "reason"), [("gap@2s", "seq_gap"), ("malformed@2s", "decode_error")])
-def test_loss_of_one_is_declared_for_one(fault: str, reason: str) -> None:
+def test_loss_on_one_instrument_is_declared_for_one(fault: str, reason: str) -> None:
     events, _, _ = run(fault)
     assert gaps(events) == {reason: 1}
     assert kinds(events)[Malformed] == (reason == "decode_error")
@@ -112,11 +112,11 @@ def test_settlements_survive_a_drop() -> None:
     assert paid[0] == paid[1] != []
 
 
-def test_lost_before_the_turn_is_declared() -> None:
+def test_tape_events_lost_before_the_batch_are_declared() -> None:
     exchange = Exchange(7, 30, 400)
-    link, keys = FaultyDelivery(exchange, ()), {exchange.markets()[0].key(0)}
-    link.watch(keys)
-    link.turn(ORIGIN, [], 0, 10)
-    events = link.turn(ORIGIN + 1, [], 123, 10)
+    delivery, keys = FaultyDelivery(exchange, ()), {exchange.markets()[0].key(0)}
+    delivery.watch(keys)
+    delivery.deliver(ORIGIN, [], 0, 10)
+    events = delivery.deliver(ORIGIN + 1, [], 123, 10)
     assert [event.count for event in events if isinstance(event, Dropped)] == [123]
     assert gaps(events) == {"overflow": 1}

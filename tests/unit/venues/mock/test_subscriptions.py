@@ -5,7 +5,7 @@ from predsurv.core.num import Price, Size
 from predsurv.exchange.exchange import ORIGIN, Exchange
 from predsurv.exchange.tape import LevelChange, TapeTrade
 from predsurv.exchange.world import SECOND
-from predsurv.venues.mock.subscriptions import RESYNC_NS, DeliveryQueue, MockSubscriptions
+from predsurv.venues.mock.subscriptions import RESYNC_NS, DeliveryBatch, MockSubscriptions
 
 
 class Bench:
@@ -14,9 +14,9 @@ class Bench:
     def __init__(self) -> None:
         self.exchange = Exchange(7, 30, 1)
         self.market = self.exchange.markets()[0]
-        self.delivery = DeliveryQueue()
-        self.delivery.recv = ORIGIN + 5
-        self.subscriptions = MockSubscriptions(self.exchange, self.delivery)
+        self.batch = DeliveryBatch()
+        self.batch.ts_recv = ORIGIN + 5
+        self.subscriptions = MockSubscriptions(self.exchange, self.batch)
         self.yes, self.no = self.market.key(0), self.market.key(1)
         place = self.exchange.directory.locate(self.yes)
         assert place is not None
@@ -31,12 +31,12 @@ def test_snapshot_then_deltas_in_both_frames() -> None:
     bench = Bench()
     bench.subscriptions.watch({bench.yes, bench.no})
     bench.change(bench.seq + 1)
-    assert not bench.delivery.events
+    assert not bench.batch.events
     bench.subscriptions.open_books(10)
     bench.change(bench.seq)
     bench.change(bench.seq + 1)
     bench.subscriptions.trade(TapeTrade(9, ORIGIN, bench.book, Price(300_000), Size(5), "buy"))
-    events = bench.delivery.events
+    events = bench.batch.events
     assert [type(event) for event in events] == [BookSnapshot] * 2 + [BookDelta] * 2 + [Trade] * 2
     deltas = {event.key: (event.side, event.price) for event in events if isinstance(event, BookDelta)}
     assert deltas == {bench.yes: ("bid", 300_000), bench.no: ("ask", 700_000)}
@@ -44,16 +44,16 @@ def test_snapshot_then_deltas_in_both_frames() -> None:
     assert trades == {bench.yes: ("buy", 300_000), bench.no: ("sell", 700_000)}
 
 
-def test_missed_change_is_a_gap_healed_later() -> None:
+def test_missed_change_is_a_gap_until_the_next_snapshot() -> None:
     bench = Bench()
     bench.subscriptions.watch({bench.yes})
     bench.subscriptions.open_books(10)
     bench.change(bench.seq + 3)
     bench.subscriptions.open_books(10)
-    assert [type(event) for event in bench.delivery.events] == [BookSnapshot, Gap]
+    assert [type(event) for event in bench.batch.events] == [BookSnapshot, Gap]
     bench.exchange.advance(ORIGIN + RESYNC_NS)
     bench.subscriptions.open_books(10)
-    assert isinstance(bench.delivery.events[-1], BookSnapshot)
+    assert isinstance(bench.batch.events[-1], BookSnapshot)
 
 
 def test_snapshots_come_a_few_at_a_time() -> None:
@@ -61,12 +61,12 @@ def test_snapshots_come_a_few_at_a_time() -> None:
     keys = {key for market in bench.exchange.markets() for key in market.keys()}  # noqa: SIM118
     bench.subscriptions.watch(keys)
     bench.subscriptions.open_books(10)
-    assert len(bench.delivery.events) == 10
+    assert len(bench.batch.events) == 10
     bench.subscriptions.open_books(1_000)
-    assert {event.key for event in bench.delivery.events if isinstance(event, BookSnapshot)} == keys
+    assert {event.key for event in bench.batch.events if isinstance(event, BookSnapshot)} == keys
 
 
-def test_unwatched_and_unknown_are_silent() -> None:
+def test_instruments_no_longer_watched_get_no_events() -> None:
     bench = Bench()
     bench.subscriptions.watch({bench.yes})
     bench.subscriptions.open_books(10)
@@ -75,4 +75,4 @@ def test_unwatched_and_unknown_are_silent() -> None:
     bench.change(bench.seq + 1)
     bench.subscriptions.lose_all("disconnect")
     bench.subscriptions.open_books(10)
-    assert len(bench.delivery.events) == 1
+    assert len(bench.batch.events) == 1

@@ -1,4 +1,4 @@
-"""The venue's three faces share one exchange that starts with the first use."""
+"""Catalogue, feed and broker share one exchange that starts with the first use."""
 
 import pytest
 
@@ -11,20 +11,20 @@ from predsurv.venues.mock import MockVenue
 
 
 def ports_of(venue: Venue) -> tuple[Catalog, Feed, Broker]:
-    """Return the faces as the program sees them; mypy checks that they fit."""
+    """Return them as the ports that they implement; mypy checks that they do."""
     return venue.catalog(), venue.feed(), venue.broker()
 
 
-async def test_faces_share_an_exchange() -> None:
+async def test_catalogue_feed_and_broker_share_an_exchange() -> None:
     clock = ManualClock()
     venue = MockVenue(MockConfig(enabled=True, markets=20), clock)
     await clock.advance(5 * SECOND)
-    assert venue.session.exchange.origin == clock.now()
+    assert venue.clocked_exchange.exchange.origin == clock.now()
     catalog, feed, broker = ports_of(venue)
-    assert venue.session is venue.session
-    for face in (catalog, feed, broker, venue):
-        await face.aclose()
-        await face.aclose()
+    assert venue.clocked_exchange is venue.clocked_exchange
+    for each in (catalog, feed, broker, venue):
+        await each.aclose()
+        await each.aclose()
     assert (venue.name, venue.traits.complementary_outcomes, venue.traits.trading) == ("mock", True, True)
 
 
