@@ -28,6 +28,17 @@ _SCALE: Final = pa.scalar(float(MICROS))  # a Python number would attempt a fail
 _NUMBER: Final = pa.float64()
 
 
+def time_column(dataset: Dataset) -> str:
+    """Return the column by which the rows of ``dataset`` are partitioned and sorted."""
+    return "start" if dataset == "coverage" else "ts_recv"
+
+
+def dictionary_array(column: Any) -> Any:
+    """Return a text column (chunked) as one Arrow dictionary array."""
+    array = column.combine_chunks()
+    return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+
+
 def level_columns(levels: int) -> list[str]:
     """Return the price and size columns of a snapshot row: bid px, bid sz, ask px, ask sz, best first."""
     return [f"{side}_{what}_{i:02d}" for side in ("bid", "ask") for what in ("px", "sz") for i in range(levels)]

@@ -16,7 +16,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
 from predsurv.store.layout import Dataset, FileStamp, parse_file, select_data_files
 from predsurv.store.lifecycle import LifecycleRow, to_event
-from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, to_micros
+from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, dictionary_array, time_column, to_micros
 
 STEP_ROWS: Final = 16_384
 """Rows of a file that are converted to Python objects at a time (plus those sharing the last one's time)."""
@@ -72,7 +72,7 @@ def file_from_footer(path: Path, dataset: Dataset) -> tuple[ReplayFile, int]:
     Raises IntegrityError when it is damaged.
     """
     with _open(path, dataset) as file:
-        column = file.schema_arrow.get_field_index(_time_column(dataset))
+        column = file.schema_arrow.get_field_index(time_column(dataset))
         groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
         bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups if stats.has_min_max]
         rows = file.metadata.num_rows
@@ -88,10 +88,6 @@ def _verify(source: ReplayFile) -> None:
     """
     if source.digest is not None and manifest.digest(source.path) != source.digest:
         raise IntegrityError(f"{source.path} is damaged (not what was sealed): run `predsurv verify`")
-
-
-def _time_column(dataset: Dataset) -> str:
-    return "start" if dataset == "coverage" else "ts_recv"
 
 
 def _open(path: Path, dataset: Dataset) -> Any:
@@ -113,7 +109,7 @@ class FileCursor:
         """Load the file; ``keys`` interns instrument keys across cursors."""
         self._dataset = source.dataset
         self._table = _load(source, wanted)
-        self._times = self._table[_time_column(source.dataset)].cast(pa.int64()).combine_chunks()
+        self._times = self._table[time_column(source.dataset)].cast(pa.int64()).combine_chunks()
         self._keys, self._key_of_row = _keys(self._table, wanted.venue, keys)
         self._position = 0
 
@@ -177,7 +173,7 @@ def _is_merged_from(path: Path, stamp: FileStamp) -> bool:
 
 
 def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
-    time = _time_column(source.dataset)
+    time = time_column(source.dataset)
     pieces = []
     _verify(source)
     with _open(source.path, source.dataset) as file:
@@ -201,7 +197,7 @@ def _rows_of_segment(segment: int | None, table: Any) -> Any:
 
 def _select_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
     dataset = source.dataset
-    ts = table[_time_column(dataset)].cast(pa.int64())
+    ts = table[time_column(dataset)].cast(pa.int64())
     first, last = max(wanted.start, source.lo), min(wanted.end - 1, source.hi)
     mask = pc.and_(pc.greater_equal(ts, first), pc.less_equal(ts, last))
     if dataset == "coverage":
@@ -215,7 +211,7 @@ def _select_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
 
 def _keys(table: Any, venue: VenueName, known: dict[tuple[str, str], InstrumentKey]) -> tuple[list[InstrumentKey], Any]:
     """Return the distinct keys of ``table`` and the index of each row's key."""
-    markets, instruments = (_codes(table[name]) for name in ("market_id", "instrument_id"))
+    markets, instruments = (dictionary_array(table[name]) for name in ("market_id", "instrument_id"))
     width = len(instruments.dictionary) + 1
     instrument = pc.fill_null(instruments.indices.cast(pa.int64()), width - 1)
     pairs = pc.add(pc.multiply(markets.indices.cast(pa.int64()), width), instrument).dictionary_encode()
@@ -225,11 +221,6 @@ def _keys(table: Any, venue: VenueName, known: dict[tuple[str, str], InstrumentK
         ids = market_ids[pair // width], instrument_ids[pair % width]
         keys.append(known.setdefault(ids, InstrumentKey(venue, MarketId(ids[0]), InstrumentId(ids[1]))))
     return keys, pairs.indices
-
-
-def _codes(column: Any) -> Any:
-    array = column.combine_chunks()
-    return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
 
 
 def _bisect(times: Any, before: int, lo: int) -> int:

@@ -35,6 +35,7 @@ from predsurv.store.layout import (
 from predsurv.store.manifest import SealedFile
 from predsurv.store.read.verify_books import RecordedHour, VerifyFinding, check_hour, recorded_hours
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
+from predsurv.store.schema import time_column
 from predsurv.store.seal.compact import files_being_swapped
 
 STEP_ROWS: Final = 65_536
@@ -122,7 +123,7 @@ def check_order(path: Path, rows: int) -> None:
     """
     partition, _ = parse_file(path)
     file: Any = pq.ParquetFile(path, page_checksum_verification=True)
-    time = "start" if partition.dataset == "coverage" else "ts_recv"
+    time = time_column(partition.dataset)
     names = ["instrument_id", "market_id", time, "segment", "arrival"]
     names = [name for name in names if name in file.schema_arrow.names]
     count, last = 0, None

@@ -59,9 +59,9 @@ def recorded_hours(layout: Layout) -> list[RecordedHour]:
 def check_hour(layout: Layout, hour: RecordedHour) -> Iterator[VerifyFinding]:
     """Yield what is inconsistent in ``hour``, FINDINGS_MAX findings at most.
 
-    Three rules: every change follows a whole book of the same hour (so that an hour can be replayed
-    alone); the venue's sequence numbers of an instrument rise from one whole book to the next; each
-    snapshot row shows the book as of its time. Raises IntegrityError when a file is damaged,
+    Three rules: every change follows a BookSnapshot of the same hour (so that an hour can be replayed
+    alone); the venue's sequence numbers of an instrument rise between two of them; each row of the
+    dataset ``snapshots`` shows the book as of its time. Raises IntegrityError when a file is damaged,
     FileNotFoundError when one was replaced meanwhile.
     """
     for number, finding in enumerate(_check(layout, hour)):

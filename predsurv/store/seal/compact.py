@@ -258,7 +258,7 @@ def _expect_mergeable(layout: Layout, partition: Partition, parts: Sequence[Path
 
     Unlike a file, a folder cannot be linked into the draft, so a swap would remove it.
     """
-    sealed = {file.path: file for file in manifest.read(layout.manifest, partition.date)}
+    sealed = manifest.read_by_path(layout.manifest, partition.date)
     for part in parts:
         listed = sealed.get(layout.relative(part))
         if listed is not None and manifest.digest(part) != listed.blake2b:

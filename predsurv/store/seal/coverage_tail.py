@@ -1,6 +1,6 @@
 """Sealed coverage, read back: up to which time each instrument of a collector is accounted for.
 
-Needed after damage, when the log is incomplete and only the sealed files tell.
+Needed after damage, when the log is incomplete and the sealed files are the only record.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
-from predsurv.store.layout import Layout, Partition, date_of, day_files, parse_file, select_data_files
+from predsurv.store.layout import Layout, data_files, date_of, day_files, parse_file
 
 
 class SealedInterval(NamedTuple):
@@ -33,14 +33,9 @@ def sealed_intervals(layout: Layout, collector: str, venue: VenueName, since: in
     An unreadable file is skipped: its time appears as a hole, which ``verify`` reports together with the file.
     """
     first = date_of(since)
-    folder = layout.folder(Partition("coverage", venue, first, None)).parent
-    for path in select_data_files(folder.glob("date=*/*.parquet")):
-        partition, stamp = parse_file(path)
-        if partition.date < first or stamp.collector != collector:
-            continue
-        try:
-            table: Any = pq.read_table(path, columns=_COLUMNS, partitioning=None, page_checksum_verification=True)
-        except (OSError, pa.ArrowException):
+    for date, path in _coverage_files(layout, collector, venue):
+        table = _read_columns(path, _COLUMNS) if date >= first else None
+        if table is None:
             continue
         times = (table[name].cast(pa.int64()).to_pylist() for name in ("start", "end"))
         ids = (table[name].to_pylist() for name in ("market_id", "instrument_id"))
@@ -55,14 +50,9 @@ def sealed_coverage_ends(layout: Layout, collector: str, venue: VenueName, befor
     """
     first = date_of(before)
     ends: dict[InstrumentKey, int] = {}
-    folder = layout.folder(Partition("coverage", venue, first, None)).parent
-    for path in select_data_files(folder.glob("date=*/*.parquet")):
-        partition, stamp = parse_file(path)
-        if partition.date >= first or stamp.collector != collector:
-            continue
-        try:
-            table: Any = pq.read_table(path, columns=_COLUMNS, partitioning=None, page_checksum_verification=True)
-        except (OSError, pa.ArrowException):
+    for date, path in _coverage_files(layout, collector, venue):
+        table = _read_columns(path, _COLUMNS) if date < first else None
+        if table is None:
             continue
         latest = table.group_by(["market_id", "instrument_id"]).aggregate([("end", "max")])
         columns = (latest[name].to_pylist() for name in ("market_id", "instrument_id"))
@@ -93,12 +83,26 @@ def covered_time(layout: Layout, venue: VenueName, date: str) -> int:
     """
     total = 0
     for path in day_files(layout.data_dir, "coverage", venue, date):
-        columns = ["start", "end", "state"]
-        try:
-            table: Any = pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
-        except (OSError, pa.ArrowException):
+        table = _read_columns(path, ["start", "end", "state"])
+        if table is None:
             continue
         covered = table.filter(pc.equal(table["state"], "covered"))
         span = pc.subtract(covered["end"].cast(pa.int64()), covered["start"].cast(pa.int64()))
         total += pc.sum(span).as_py() or 0
     return total
+
+
+def _coverage_files(layout: Layout, collector: str, venue: VenueName) -> Iterator[tuple[str, Path]]:
+    """Yield the coverage files of ``collector`` and ``venue`` with their dates (YYYY-MM-DD), sorted by path."""
+    for path in data_files(layout, "coverage"):
+        partition, stamp = parse_file(path)
+        if partition.venue == venue and stamp.collector == collector:
+            yield partition.date, path
+
+
+def _read_columns(path: Path, columns: list[str]) -> Any:
+    """Return these columns of a data file, None when it cannot be read."""
+    try:
+        return pq.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
+    except (OSError, pa.ArrowException):
+        return None

@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError
+from predsurv.store.schema import dictionary_array
 from predsurv.store.seal.parquet_writer import ROW_GROUP_ROWS, ParquetSink
 from predsurv.store.seal.runs import is_sorted
 
@@ -195,7 +196,7 @@ def _sort_rows(pieces: Sequence[Any]) -> Any:
 
 def _key_ranks(table: Any) -> Any:
     """Return for each row the rank of its (instrument, market) in the order of files, int32."""
-    instruments, markets = (_codes(table[name]) for name in _IDS)
+    instruments, markets = (dictionary_array(table[name]) for name in _IDS)
     width = pa.scalar(max(1, len(markets.dictionary)), pa.int64())
     no_instrument = pa.scalar(len(instruments.dictionary), pa.int64())
     instrument = pc.fill_null(instruments.indices.cast(pa.int64()), no_instrument)
@@ -207,11 +208,6 @@ def _key_ranks(table: Any) -> Any:
     ]
     rank = {key: number for number, key in enumerate(sorted(keys))}
     return pa.array([rank[key] for key in keys], pa.int32()).take(pairs.indices)
-
-
-def _codes(column: Any) -> Any:
-    array = column.combine_chunks()
-    return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
 
 
 def _time_of(table: Any) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from predsurv.core.ids import VenueName
 from predsurv.store.layout import HOURLY, NS_DAY, NS_HOUR, Dataset, Partition, partition_of
-from predsurv.store.schema import TIME, schema_of, to_float
+from predsurv.store.schema import TIME, schema_of, time_column, to_float
 from predsurv.store.seal.runs import is_sorted
 from predsurv.store.seal.tables import KINDS, TAKER_SIDES, SegmentContents
 from predsurv.store.wal.codec import SIDES
@@ -78,7 +78,7 @@ class _IdColumn:
 
 
 def _split(dataset: Dataset, table: Any, index: _KeyIndex, levels: int) -> Iterator[FileTable]:
-    slots = pc.divide(table[_time_of(dataset)], _HOUR if dataset in HOURLY else _DAY)
+    slots = pc.divide(table[time_column(dataset)], _HOUR if dataset in HOURLY else _DAY)
     for _, slot_rows in _groups(table, slots):
         venues = index.venue.take(slot_rows["key"].combine_chunks())
         for code, rows in _groups(slot_rows, venues):
@@ -92,12 +92,8 @@ def _groups(table: Any, codes: Any) -> Iterator[tuple[int, Any]]:
         yield code, table if len(found) == 1 else table.filter(pc.equal(codes, pa.scalar(code, codes.type)))
 
 
-def _time_of(dataset: Dataset) -> str:
-    return "start" if dataset == "coverage" else "ts_recv"
-
-
 def _file_table(dataset: Dataset, venue: VenueName, rows: Any, index: _KeyIndex, levels: int) -> FileTable:
-    time = _time_of(dataset)
+    time = time_column(dataset)
     rows = rows.take(_order(dataset, rows, index)).combine_chunks()
     bounds = pc.min_max(rows[time]).as_py()
     schema = schema_of(dataset, levels)

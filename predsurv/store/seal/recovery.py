@@ -38,7 +38,7 @@ class RecoveryReport(Struct, frozen=True):
     """Result of recovery: a report per segment, and the state of the earlier run.
 
     ``last`` is None on a first start, after a clean stop that sealed everything, and when the newest
-    segment was too damaged to read (``damaged`` of its report tells).
+    segment was too damaged to read (see ``damaged`` of its report).
     """
 
     seals: tuple[SealReport, ...]

@@ -131,9 +131,9 @@ class LogBuffer:
         return self.paused is not None and any(isinstance(fact, SegmentReplaced) for fact in self._facts)
 
     def take_facts(self) -> tuple[LogFact, ...]:
-        """Return the facts since the last call and forget them.
+        """Remove and return the facts since the last call.
 
-        SegmentReplaced is withheld during a pause: until the successor says, on disk, how many batches of the
+        SegmentReplaced is withheld during a pause: until the successor states, on disk, how many batches of the
         replaced segment count, sealing that one would double the records that were put back.
         """
         facts, self._facts = self._facts, []
@@ -197,7 +197,7 @@ class OpenSegment:
         return SyncPoint(len(self._unsynced), self.writer.batches)
 
     def mark_synced(self, point: SyncPoint) -> None:
-        """Forget the records that a sync started at ``point`` has made durable."""
+        """Drop the records that a sync started at ``point`` has made durable."""
         self._synced_batches = point.batches
         del self._unsynced[: point.chunks]
 

@@ -172,7 +172,7 @@ def create_segment(layout: Layout, collector: str, opened: int) -> SegmentWriter
 def last_segment_number(layout: Layout, collector: str) -> int:
     """Return the highest segment number ever reserved by ``collector``, 0 when none was.
 
-    It is recorded in ``{collector}.last``; where that is missing or unreadable, the sealed files tell.
+    It is recorded in ``{collector}.last``; where that is missing or unreadable, the names of sealed files are used.
     """
     found = max((parse_segment(path)[1] for path in segments_of(layout.wal, collector)), default=0)
     try:
