@@ -9,7 +9,7 @@ from predsurv.core.num import Money
 from predsurv.core.orders import Approved, PlaceOrder
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery
 from tests.contract.feed import opened, read
-from tests.kit.broker_answers import answers
+from tests.kit.account_events import events_until
 
 OVER = {"closed", "resolved", "void"}
 
@@ -105,7 +105,7 @@ class CatalogLaws:
             tif="gtc",
         )
         await broker.submit(Approved(0, order))
-        (answer, *_) = await answers(broker.events(), bool)
+        (answer, *_) = await events_until(broker.events(), bool)
         assert isinstance(answer, OrderAccepted)
         await broker.aclose()
 

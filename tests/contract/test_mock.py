@@ -13,7 +13,7 @@ from predsurv.venues.mock import MockVenue
 from predsurv.venues.mock.broker import MockBroker
 from predsurv.venues.mock.catalog import MockCatalog
 from predsurv.venues.mock.feed import MockFeed
-from tests.contract.broker import BrokerLaws, Stage
+from tests.contract.broker import BrokerLaws, StillMarket
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
 
@@ -66,16 +66,16 @@ class MockHarness:
     async def let_one_close(self) -> None:
         await self.clock.sleep(15_000_000_000)
 
-    async def stage(self) -> Stage:
+    async def still_market(self) -> StillMarket:
         exchange = self.venue.clocked_exchange.exchange
         dead = {_event_id(u.spec.category, u.spec.index) for u in exchange.groups if not u.interval}
         for market in exchange.markets():
             book = exchange.book(market.key(0))
             if market.event_id in dead and book.bids and book.asks and book.bids[0][0] > market.tick_size:
-                return Stage(market, market.key(0), book.bids[0], book.asks[0])
+                return StillMarket(market, market.key(0), book.bids[0], book.asks[0])
         raise AssertionError("no market stands still")
 
-    async def lose_next_answer(self, broker: Broker) -> None:
+    async def lose_next_response(self, broker: Broker) -> None:
         assert isinstance(broker, MockBroker)
         broker.inject("timeout")
 

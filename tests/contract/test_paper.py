@@ -7,7 +7,7 @@ from predsurv.core.orders import Approved
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.ports import Broker
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
-from tests.contract.broker import BrokerHarness, BrokerLaws, Stage
+from tests.contract.broker import BrokerHarness, BrokerLaws, StillMarket
 from tests.kit.trading_samples import MS, YES, V, World, book, cents, market, shares
 
 
@@ -32,11 +32,11 @@ class PaperHarness:
     def broker(self) -> Broker:
         return _Driven(PaperSettings(V, MS), self.world.cache, self.portfolio)
 
-    async def stage(self) -> Stage:
-        return Stage(market(), YES, (cents(49), shares(100)), (cents(51), shares(100)))
+    async def still_market(self) -> StillMarket:
+        return StillMarket(market(), YES, (cents(49), shares(100)), (cents(51), shares(100)))
 
-    async def lose_next_answer(self, broker: Broker) -> None:
-        pytest.skip("there is no way for an answer to get lost")
+    async def lose_next_response(self, broker: Broker) -> None:
+        pytest.skip("a response of the paper broker cannot be lost")
 
     async def limit_rate(self, broker: Broker) -> None:
         raise NotImplementedError

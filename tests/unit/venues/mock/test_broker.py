@@ -12,7 +12,7 @@ from predsurv.exchange.world import SECOND
 from predsurv.net.clock import ManualClock
 from predsurv.venues.mock import MockVenue
 from predsurv.venues.mock.broker import LATENCY_NS
-from tests.kit.broker_answers import answers
+from tests.kit.account_events import events_until
 
 
 def make(*faults: str) -> tuple[MockVenue, ManualClock, InstrumentKey]:
@@ -38,7 +38,7 @@ async def test_answers_take_one_latency_each_way() -> None:
     venue, clock, key = make()
     broker, sent = venue.broker(), clock.now()
     await broker.submit(order(key))
-    (accepted, *_) = await answers(broker.events(), bool)
+    (accepted, *_) = await events_until(broker.events(), bool)
     assert isinstance(accepted, OrderAccepted)
     assert sent + 2 * LATENCY_NS <= accepted.ts_recv < sent + 3 * LATENCY_NS
     await broker.aclose()
@@ -49,7 +49,7 @@ async def test_settlement_reaches_the_snapshot() -> None:
     broker = venue.broker()
     events = broker.events()
     await broker.submit(order(key))
-    await answers(events, lambda got: any(isinstance(event, Fill) for event in got))
+    await events_until(events, lambda got: any(isinstance(event, Fill) for event in got))
     before = await broker.snapshot()
     assert [position.key for position in before.positions] == [key]
     await clock.sleep(20 * SECOND)
@@ -65,10 +65,10 @@ async def test_scripted_timeout_loses_one_answer() -> None:
     broker = venue.broker()
     events = broker.events()
     await broker.submit(order(key, "early"))
-    assert isinstance((await answers(events, bool))[0], OrderAccepted)
+    assert isinstance((await events_until(events, bool))[0], OrderAccepted)
     await clock.sleep(SECOND)
     await broker.submit(order(key, "late"))
-    got = await answers(events, lambda all_: type(all_[-1]).__name__ == "OrderUnknown" if all_ else False)
+    got = await events_until(events, lambda all_: type(all_[-1]).__name__ == "OrderUnknown" if all_ else False)
     assert not any(isinstance(event, OrderAccepted) and event.client_order_id == "late" for event in got)
     await broker.aclose()
 
