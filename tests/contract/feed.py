@@ -20,9 +20,9 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import Market
 from predsurv.ports import Feed, VenueTraits
 from predsurv.state.book import Book
+from tests.kit.patience import PATIENCE_S
 
 Misdeed = Literal["drop", "unknown", "malformed", "flood"]
-TIMEOUT_S = 20
 EVENTS_MAX = 200_000
 
 
@@ -60,7 +60,7 @@ async def read(
 ) -> list[MarketEvent]:
     """Return what arrives until ``until`` is satisfied with all of it; fails when that takes too long."""
     events: list[MarketEvent] = []
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not until(events):
             assert len(events) < EVENTS_MAX, "enough events, and still not what was expected"
             events.extend(await anext(batches))
@@ -203,7 +203,7 @@ class FeedLaws:
 
         reading = asyncio.create_task(drain())
         await asyncio.sleep(0)
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await feed.aclose()
             await reading
             await feed.aclose()

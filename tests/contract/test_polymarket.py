@@ -9,7 +9,6 @@ import pytest
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import Market
-from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Feed
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.market_parser import parse_market, read_row
@@ -18,6 +17,7 @@ from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
+from tests.kit.given_clock import GivenClock
 from tests.kit.overflow import overflowing
 from tests.kit.payloads import Payloads
 from tests.kit.recorded_polymarket import RecordedPolymarket
@@ -51,7 +51,7 @@ class PolymarketHarness:
             ),
             collector=CollectorConfig(instruments_per_connection=self.instruments_per_connection),
         )
-        self.venue = PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
+        self.venue = PolymarketVenue(config, GivenClock(), lambda: 0.5, POLICY)
         self.traits = self.venue.traits
         self._markets: dict[InstrumentKey, Market] = {}
         for row in server.recordings.markets:

@@ -9,7 +9,6 @@ from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesCon
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.exchange.fault_script import ScriptedFault
-from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Catalog, Feed
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.venues.polymarket.venue import PolymarketVenue
@@ -17,6 +16,7 @@ from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedLaws, Misdeed
+from tests.kit.given_clock import GivenClock
 from tests.kit.overflow import overflowing
 
 MS = 1_000_000
@@ -47,7 +47,7 @@ class SimulatedHarness:
             ),
             collector=CollectorConfig(instruments_per_connection=self.instruments_per_connection),
         )
-        self.venue = PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
+        self.venue = PolymarketVenue(config, GivenClock(), lambda: 0.5, POLICY)
         self.traits = self.venue.traits
 
     @property
@@ -100,7 +100,7 @@ class SimulatedHarness:
 
 @pytest.fixture
 async def harness() -> AsyncIterator[SimulatedHarness]:
-    simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=250, rate=2_000), SystemClock())
+    simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=250, rate=2_000), GivenClock())
     await simulator.start()
     running = asyncio.create_task(simulator.run())
     made = SimulatedHarness(simulator)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,9 +21,9 @@ from predsurv.store.remote.object_store import Bucket
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import START, FastClock, S, column, configured, scan
 from tests.kit.object_store import BUCKET, ObjectStoreServer, object_store
+from tests.kit.patience import until
 
 URL = f"s3://{BUCKET}/pred/surv"
-PATIENCE_S = 40
 
 
 @pytest.fixture(scope="module")
@@ -227,12 +227,6 @@ async def test_another_machine_reads_only_whole_segments_and_notices_a_changed_o
 
 async def bucket_delete(place: Bucket, name: str) -> None:
     await place._obstore.delete_async(place._store, name)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - what is waited for is a process of its own
-            await asyncio.sleep(0.02)
 
 
 def instruments_of(config: Config) -> set[object]:

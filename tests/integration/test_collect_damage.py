@@ -28,9 +28,9 @@ from tests.kit.killed_collector import (
     known,
     record,
     scratch,
-    until,
     wipe,
 )
+from tests.kit.patience import until
 
 
 class Left:

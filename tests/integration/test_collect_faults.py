@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,7 +20,7 @@ def battery(folder: Path, name: str, rounds: int) -> str:
     """Run a battery; return what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.proofs.faults", name, "--rounds", str(rounds), "--dir", str(folder)],
-        capture_output=True, text=True, timeout=110, check=False, cwd=ROOT,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -13,13 +13,8 @@ from predsurv.store.wal.segment import SegmentWriter, create_segment
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import FastClock, S, column, configured, scan
 from tests.kit.disk import Disk
-from tests.kit.killed_collector import (
-    KNOWN,
-    assert_nothing_is_claimed_without_its_rows,
-    known,
-    record,
-    until,
-)
+from tests.kit.killed_collector import KNOWN, assert_nothing_is_claimed_without_its_rows, known, record
+from tests.kit.patience import until
 
 
 def assert_whole(data_dir: Path, end: int) -> None:

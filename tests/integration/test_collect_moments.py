@@ -29,16 +29,8 @@ from predsurv.store.wal import quarantine
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import BrokenVenue, FastClock, S, column, configured, scan
 from tests.kit.disk import Disk
-from tests.kit.killed_collector import (
-    KNOWN,
-    PATIENCE_S,
-    assert_nothing_is_claimed_without_its_rows,
-    die,
-    known,
-    record,
-    until,
-    wipe,
-)
+from tests.kit.killed_collector import KNOWN, assert_nothing_is_claimed_without_its_rows, die, known, record, wipe
+from tests.kit.patience import PATIENCE_S, until
 
 
 async def prepared(folder: Path, **flags: object) -> tuple[Config, FastClock]:
@@ -278,7 +270,7 @@ async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypat
         patch.setattr(Committer, "finish", Committer.process_sealed)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
-        await asyncio.wait([running], timeout=5)
+        await asyncio.wait([running], timeout=PATIENCE_S)
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(Layout(tmp_path))) == []

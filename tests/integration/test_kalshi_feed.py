@@ -20,13 +20,13 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Price
-from predsurv.net.clock import SystemClock
 from predsurv.ports import Feed
 from predsurv.state.book import Book
 from predsurv.venues.kalshi.polling_feed import PollingFeed
+from tests.kit.given_clock import GivenClock
+from tests.kit.patience import PATIENCE_S
 from tests.kit.simulated_kalshi import SimulatedKalshi
 
-TIMEOUT_S = 30
 QUIET_S = 0.4
 
 
@@ -58,7 +58,7 @@ class Listener:
 
     async def until(self, reached: Callable[[], bool]) -> None:
         """Wait until ``reached``; raises what ended the feed."""
-        async with asyncio.timeout(TIMEOUT_S), self.changed:
+        async with asyncio.timeout(PATIENCE_S), self.changed:
             await self.changed.wait_for(lambda: reached() or self.task.done())
         if self.task.done():
             self.task.result()
@@ -238,10 +238,8 @@ async def test_polled_books_are_exact_too(simulated: SimulatedKalshi) -> None:
     await venue.aclose()
 
 
-class AheadClock(SystemClock):
+class AheadClock(GivenClock):
     """A machine whose clock is a minute ahead."""
-
-    __slots__ = ()
 
     def now(self) -> int:
         return super().now() + 60_000_000_000

@@ -20,11 +20,12 @@ from predsurv.core.events import (
     Unknown,
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.net.clock import SystemClock
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
+from tests.kit.given_clock import GivenClock
 from tests.kit.overflow import overflowing
+from tests.kit.patience import PATIENCE_S
 from tests.kit.payloads import Payloads
 from tests.kit.recorded_polymarket import RecordedPolymarket
 
@@ -43,7 +44,6 @@ FAST = StreamPolicy(
     handshake_interval=5 * MS,
     retries_per_minute=6_000,
 )
-TIMEOUT_S = 20
 
 
 def key(token: str) -> InstrumentKey:
@@ -70,7 +70,7 @@ async def listen(server: RecordedPolymarket) -> AsyncIterator[Callable[..., "Lis
             venues=VenuesConfig(polymarket=PolymarketConfig(clob_url=server.http_url, ws_market_url=server.ws_url)),
             collector=CollectorConfig(instruments_per_connection=per_connection),
         )
-        opened.append(Listener(PolymarketVenue(config, SystemClock(), lambda: 1.0, policy).feed()))
+        opened.append(Listener(PolymarketVenue(config, GivenClock(), lambda: 1.0, policy).feed()))
         return opened[-1]
 
     yield make
@@ -89,7 +89,7 @@ class Listener:
     async def until(self, satisfied: Callable[[Sequence[MarketEvent]], bool]) -> list[MarketEvent]:
         """Return what comes until ``satisfied`` with it."""
         fresh: list[MarketEvent] = []
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not satisfied(fresh):
                 fresh += await anext(self._batches)
         self.events += fresh
@@ -273,7 +273,7 @@ async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: Record
     await listener.opened(*KEYS)
     for _ in range(60):
         await server.say('{"event_type":"noise"}')
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not overflowing(listener.feed):  # noqa: ASYNC110 - nothing tells when
             await asyncio.sleep(0)
     events = await listener.until(lambda events: gaps(events, "overflow") == set(KEYS) == live(events))
@@ -285,10 +285,10 @@ async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: Record
 async def test_refused_for_load_waits_as_told(listen: Listen, server: RecordedPolymarket) -> None:
     server.refuse = [(429, {"Retry-After": "1"})]
     listener = listen()
-    began = SystemClock().monotonic()
+    began = GivenClock().monotonic()
     await listener.feed.watch({KEYS[0]})
     await listener.opened(KEYS[0])
-    assert SystemClock().monotonic() - began >= 1_000 * MS
+    assert GivenClock().monotonic() - began >= 1_000 * MS
     assert server.openings == 1
 
 
@@ -319,7 +319,7 @@ async def test_closing_leaves_nothing_running(listen: Listen) -> None:
     await listener.feed.aclose()
     with pytest.raises(StopAsyncIteration):
         await listener.count(BookDelta)
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while {task for task in asyncio.all_tasks() - before if task.get_name().startswith("polymarket")}:  # noqa: ASYNC110
             await asyncio.sleep(0)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 COMMANDS = sorted(
@@ -22,7 +24,7 @@ def predsurv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PREDSURV_METRICS__PORT": "0"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -39,7 +41,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
 def test_a_reader_snippet_prints_rows(recorded: Path, number: int) -> None:
     result = subprocess.run(
-        [sys.executable, "-c", SNIPPETS[number]], cwd=recorded, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SNIPPETS[number]],
+        cwd=recorded,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert result.returncode == 0, result.stderr
     assert re.search(r"\d", result.stdout)

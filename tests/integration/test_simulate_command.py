@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-TIMEOUT_S = 60
+from tests.kit.patience import PATIENCE_S
 
 
 def predsurv(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,7 +20,7 @@ def predsurv(folder: Path, environment: dict[str, str], *arguments: str) -> subp
         env={**os.environ, "PREDSURV_METRICS__PORT": "0", **environment},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -56,7 +56,7 @@ def test_a_user_can_scan_record_and_trade_against_it(
     assert datasets >= {"book_deltas", "orderbook_snapshots", "trades", "coverage"}
     assert '"drop"' in (tmp_path / "truth.jsonl").read_text()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(TIMEOUT_S) == 0
+    assert process.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(

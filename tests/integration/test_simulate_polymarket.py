@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from hashlib import sha1
 from typing import Any
 
@@ -15,21 +15,21 @@ from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesCon
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.exchange.fault_script import ScriptedFault
-from predsurv.net.clock import SystemClock
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings, environment
 from predsurv.simulate.server import MESSAGE_BYTES_MAX
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.policy import StreamPolicy
+from tests.kit.given_clock import GivenClock
+from tests.kit.patience import PATIENCE_S, until
 from tests.kit.polymarket_judge import Judge
 
 MS = 1_000_000
 S = 1_000 * MS
-DEADLINE = 30
 
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[PolymarketSimulator]:
-    made = PolymarketSimulator(PolymarketSimulatorSettings(markets=150, rate=1_000, keep=True), SystemClock())
+    made = PolymarketSimulator(PolymarketSimulatorSettings(markets=150, rate=1_000, keep=True), GivenClock())
     await made.start()
     yield made
     await made.aclose()
@@ -39,12 +39,6 @@ async def simulator() -> AsyncIterator[PolymarketSimulator]:
 async def rest(simulator: PolymarketSimulator) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=simulator.http_url, trust_env=False) as client:
         yield client
-
-
-async def eventually(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not true():
-            await SystemClock().sleep(5 * MS)
 
 
 async def subscribed(simulator: PolymarketSimulator, *tokens: str) -> tuple[ClientConnection, list[Any]]:
@@ -134,7 +128,7 @@ async def test_prices_and_trades_have_a_past(simulator: PolymarketSimulator, res
 
 async def pages(rest: httpx.AsyncClient, path: str, name: str, **query: str) -> list[list[Any]]:
     got, cursor = [], None
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             params = {**query, **({"after_cursor": cursor} if cursor else {})}
             page = (await rest.get(path, params=params)).json()
@@ -206,7 +200,7 @@ async def test_a_stream_has_opening_books_then_changes_and_rest_agrees(
     assert opening["hash"] == (await rest.get("/book", params={"token_id": token})).json()["hash"]
     await simulator.advance(2 * S)
     last = ""
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(PATIENCE_S):
         while last != (await rest.get("/book", params={"token_id": token})).json()["hash"]:
             message = json.loads(await link.recv())
             entries = [*message.get("price_changes", ()), message]
@@ -214,7 +208,7 @@ async def test_a_stream_has_opening_books_then_changes_and_rest_agrees(
                 (entry["hash"] for entry in entries if entry.get("asset_id") == token and "hash" in entry), last
             )
     await link.send("PING")
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(PATIENCE_S):
         while await link.recv() != "PONG":
             pass
     await link.close()
@@ -227,7 +221,7 @@ async def test_connections_end_as_scripted(simulator: PolymarketSimulator) -> No
         with pytest.raises(ConnectionClosedError) as caught:
             await link.recv()
         assert (1006 if caught.value.rcvd is None else caught.value.rcvd.code) == code
-        await eventually(lambda: not simulator.members.all)
+        await until(lambda: not simulator.members.all)
     assert [deed.kind for deed in simulator.truth.deeds] == ["drop", "1013"]
 
 
@@ -271,7 +265,7 @@ async def test_only_this_machine_is_answered_and_only_what_is_asked_well(simulat
         await writer.wait_closed()
         return first
 
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(PATIENCE_S):
         assert b"403" in await answer(b"GET /ok HTTP/1.1\r\nHost: evil.example\r\n\r\n")
         assert b"400" in await answer(b"nonsense\r\n\r\n")
         assert b"404" in await answer(
@@ -280,7 +274,7 @@ async def test_only_this_machine_is_answered_and_only_what_is_asked_well(simulat
 
 
 async def test_a_taken_port_is_one_clear_line(simulator: PolymarketSimulator) -> None:
-    other = PolymarketSimulator(PolymarketSimulatorSettings(markets=1), SystemClock())
+    other = PolymarketSimulator(PolymarketSimulatorSettings(markets=1), GivenClock())
     with pytest.raises(ConfigError, match="choose another --port"):
         await other.start(simulator.port)
     await other.aclose()
@@ -308,7 +302,7 @@ def venue_of(simulator: PolymarketSimulator) -> PolymarketVenue:
     rest = simulator.http_url
     urls = PolymarketConfig(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
     config = Config(venues=VenuesConfig(polymarket=urls), collector=CollectorConfig(instruments_per_connection=20))
-    return PolymarketVenue(config, SystemClock(), lambda: 0.5, POLICY)
+    return PolymarketVenue(config, GivenClock(), lambda: 0.5, POLICY)
 
 
 async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) -> Judge:
@@ -321,7 +315,7 @@ async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) ->
         for place, token in enumerate(tokens_of(simulator, 60))
         if (found := simulator.listing.token(token)) is not None
     ]
-    judge, feed = Judge(simulator, want, SystemClock().now), venue.feed()
+    judge, feed = Judge(simulator, want, GivenClock().now), venue.feed()
     await feed.watch(frozenset(want))
 
     async def listen() -> None:
@@ -334,15 +328,15 @@ async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) ->
         return len(live) == len(want) and all(case.at == len(case.story.items) for case in live)
 
     listening = asyncio.create_task(listen())
-    await eventually(caught_up)
+    await until(caught_up)
     for fault in [None, *faults]:
         if fault is not None:
             simulator.inject(fault)
         for _ in range(S // STEP):
             await simulator.advance(STEP)
-            await SystemClock().sleep(5 * MS)
+            await GivenClock().sleep(5 * MS)
     await simulator.advance(2 * S)
-    await eventually(caught_up)
+    await until(caught_up)
     judge.finish()
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)

@@ -19,6 +19,7 @@ from predsurv.store.seal import retention
 from predsurv.store.seal.compact import compact_closed
 from predsurv.store.seal.seal import SealOptions, seal_segment
 from predsurv.store.wal.log import WriteAheadLog
+from tests.kit.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 MOCK = VenueName("mock")
@@ -35,7 +36,7 @@ def battery(folder: Path, name: str, rounds: int) -> str:
     folder = SHARED_MEMORY if SHARED_MEMORY.is_dir() else folder
     done = subprocess.run(
         [sys.executable, "-m", "tests.proofs.faults", name, "--rounds", str(rounds), "--dir", str(folder)],
-        capture_output=True, text=True, timeout=110, check=False, cwd=ROOT,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

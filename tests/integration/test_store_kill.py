@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.kit.patience import PATIENCE_S
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -16,7 +18,7 @@ def test_killed_recorders_lose_double_and_invent_nothing(tmp_path: Path) -> None
         [sys.executable, "-m", "tests.kit.killed_store", "torture", str(tmp_path / "data"), "25"],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=PATIENCE_S,
         check=False,
         cwd=_ROOT,
     )
@@ -30,7 +32,7 @@ def test_files_that_may_not_grow_pause_the_log_and_lose_nothing(tmp_path: Path) 
         [sys.executable, "-m", "tests.kit.killed_store", "fill", str(tmp_path / "data")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
         cwd=_ROOT,
     )

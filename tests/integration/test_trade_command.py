@@ -17,9 +17,9 @@ import pytest
 from predsurv.cli.app import main
 from predsurv.trade.assembly import journal_path
 from predsurv.trade.journal import OrderJournal
+from tests.kit.patience import PATIENCE_S
 
 _ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 90
 
 
 def environment(folder: Path, seed: int = 0) -> dict[str, str]:
@@ -40,7 +40,7 @@ def predsurv(folder: Path, *words: str, seed: int = 0) -> subprocess.CompletedPr
         env=environment(folder, seed),
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -113,7 +113,7 @@ def test_an_interrupted_run_ends_well_and_its_account_remains(folder: Path) -> N
     with started(folder, "--format", "json", "trade", "--paper") as process:
         wait_for(process, "fill ")
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=15)
+        out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     account = json.loads(out)["account"][0]
     shown = tables(predsurv(folder, "--format", "json", "portfolio"))

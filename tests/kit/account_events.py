@@ -4,16 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from predsurv.core.events import AccountEvent, Fill
-
-TIMEOUT_S = 20
+from tests.kit.patience import PATIENCE_S
 
 Condition = Callable[[list[AccountEvent]], bool]
 
 
 async def events_until(events: AsyncIterator[AccountEvent], condition: Condition) -> list[AccountEvent]:
-    """Return the events up to the one that satisfies ``condition``; fails after ``TIMEOUT_S``."""
+    """Return the events up to the one that satisfies ``condition``; fails after ``PATIENCE_S``."""
     received: list[AccountEvent] = []
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition(received):
             received.append(await anext(events))
     return received

@@ -1,7 +1,6 @@
 """A collector on the mock venue in fast time, and its files read back."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -19,6 +18,7 @@ from predsurv.store.layout import FOLDERS, Dataset, Layout
 from predsurv.store.read.verify import check_files, check_tiling
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
+from tests.kit.given_clock import GivenClock
 
 S = 1_000_000_000
 
@@ -31,22 +31,11 @@ START = 1_799_999_990 * S  # ten seconds before a full hour
 LEVELS = 5
 
 
-class FastClock:
-    """Real time, several times as fast; adding to ``wall`` makes the wall clock jump."""
+class FastClock(GivenClock):
+    """Time given to this process, several times as fast; begins ten seconds before a full hour."""
 
     def __init__(self, wall: int = START, factor: int = 6) -> None:
-        self.wall = wall
-        self._factor = factor
-        self._start = time.monotonic_ns()
-
-    def monotonic(self) -> int:
-        return (time.monotonic_ns() - self._start) * self._factor
-
-    def now(self) -> int:
-        return self.wall + self.monotonic()
-
-    async def sleep(self, duration: int) -> None:
-        await asyncio.sleep(max(duration, 0) / self._factor / S)
+        super().__init__(wall, factor)
 
 
 def configured(data_dir: Path, /, **flags: object) -> Config:

@@ -18,18 +18,10 @@ from predsurv.store.read.replay import replay
 from predsurv.store.wal.segment import create_segment
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import MOCK, START, FastClock, S, column
-
-PATIENCE_S = 60.0
+from tests.kit.patience import until
 
 KNOWN = 30
 """Books of 40 that are known before anything is broken."""
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Look again and again until ``condition`` holds: how long a busy machine takes says nothing."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.005)
 
 
 def known(job: Collector) -> int:

@@ -8,7 +8,6 @@ import msgspec
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.net.clock import SystemClock
 from predsurv.state.book import Book
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.market_parser import VENUE
@@ -16,10 +15,11 @@ from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
+from tests.kit.given_clock import GivenClock
 from tests.kit.oracle_polymarket import Venue
+from tests.kit.patience import PATIENCE_S
 
 MS = 1_000_000
-TIMEOUT_S = 30
 POLICY = StreamPolicy(
     tick=5 * MS,
     book_timeout=300 * MS,
@@ -51,7 +51,7 @@ class Run:
             policy=policy,
             connect=venue.connect,
         )
-        self.feed = StreamingFeed(stream, SystemClock(), venue.rng.random)
+        self.feed = StreamingFeed(stream, GivenClock(), venue.rng.random)
         self.events: list[MarketEvent] = []
         self.books: dict[InstrumentKey, Book] = {each: Book(each) for each in venue.keys}
         self._reading = asyncio.create_task(self._read())
@@ -65,7 +65,7 @@ class Run:
 
     async def until(self, satisfied: Callable[[], bool]) -> None:
         """Return when ``satisfied``; fails when the feed does or it takes too long."""
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not satisfied():
                 if self._reading.done():
                     self._reading.result()

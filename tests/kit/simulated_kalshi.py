@@ -7,7 +7,6 @@ from pathlib import Path
 from predsurv.config import CollectorConfig, Config, KalshiConfig, MockConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.exchange.fault_script import ScriptedFault
-from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
 from predsurv.simulate.kalshi.simulator import KalshiSimulator, KalshiSimulatorSettings, environment
 from predsurv.simulate.kalshi.throwaway_key import KeyType, ThrowawayKey
@@ -17,6 +16,7 @@ from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.venue import KalshiVenue
 from predsurv.venues.mock import MockVenue
 from predsurv.venues.streaming.policy import StreamPolicy
+from tests.kit.given_clock import GivenClock
 
 MS = 1_000_000
 FAST = StreamPolicy(
@@ -50,7 +50,7 @@ class SimulatedKalshi:
         self.key = ThrowawayKey(key_type)
         self.file = folder / "key.pem"
         self.key.write(self.file)
-        self.clock = SystemClock()
+        self.clock = GivenClock()
         self.behind = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), self.clock)
         terms = KalshiSimulatorSettings(
             key=self.key, faults=faults, seed=seed, markets_per_subscription=markets_per_subscription

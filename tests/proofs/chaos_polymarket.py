@@ -14,11 +14,12 @@ from collections.abc import Sequence
 
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.net.clock import SystemClock, system_random
+from predsurv.net.clock import system_random
 from predsurv.ports import Feed
 from predsurv.simulate.polymarket.fault_injector import KINDS
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.venues.polymarket.venue import PolymarketVenue
+from tests.kit.given_clock import GivenClock
 from tests.kit.polymarket_judge import Judge
 
 VENUE = VenueName("polymarket")
@@ -49,7 +50,7 @@ def venue_of(simulator: PolymarketSimulator, per_connection: int = 150) -> Polym
         venues=VenuesConfig(polymarket=urls),
         collector=CollectorConfig(instruments_per_connection=per_connection),
     )
-    return PolymarketVenue(config, SystemClock(), system_random)
+    return PolymarketVenue(config, GivenClock(), system_random)
 
 
 async def listen(feed: Feed, judge: Judge) -> None:
@@ -79,10 +80,10 @@ async def chaos(arguments: argparse.Namespace) -> Judge:
     terms = PolymarketSimulatorSettings(
         seed=arguments.seed, markets=arguments.tokens, rate=arguments.rate, faults=arguments.faults, keep=True
     )
-    simulator = PolymarketSimulator(terms, SystemClock())
+    simulator = PolymarketSimulator(terms, GivenClock())
     await simulator.start()
     want = keys_of(simulator, arguments.tokens)
-    venue, judge = venue_of(simulator), Judge(simulator, want, SystemClock().now)
+    venue, judge = venue_of(simulator), Judge(simulator, want, GivenClock().now)
     feed = venue.feed()
     await feed.watch(frozenset(want))
     running = asyncio.create_task(simulator.run())

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from predsurv.core.errors import ConfigError
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import CLIENTS_MAX, MetricsServer, exposure
+from tests.kit.patience import PATIENCE_S
 
 
 class Program:
@@ -43,7 +44,7 @@ def server(program: Program) -> Iterator[MetricsServer]:
 
 
 def ask(port: int, path: str, method: str = "GET", host: str | None = None) -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     try:
         connection.request(method, path, headers={"Host": host} if host else {})
         response = connection.getresponse()
@@ -149,7 +150,7 @@ def test_stuck_clients_delay_neither_others_nor_closing(server: MetricsServer) -
 
 def test_clients_beyond_the_maximum_are_turned_away(server: MetricsServer) -> None:
     clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(CLIENTS_MAX + 4)]
-    clients[-1].settimeout(5)
+    clients[-1].settimeout(PATIENCE_S)
     assert clients[-1].recv(1) == b""
     for client in clients:
         client.close()
@@ -164,6 +165,6 @@ def test_a_running_server_does_not_keep_the_program_alive() -> None:
         "client = socket.create_connection(('127.0.0.1', server.port))\n"
         "client.sendall(b'GET')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0
     assert b"Traceback" not in done.stderr

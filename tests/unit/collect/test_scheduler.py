@@ -19,6 +19,7 @@ from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
 from tests.kit.candidate_samples import change, market
+from tests.kit.patience import PATIENCE_S
 from tests.kit.recorder_samples import START, S, book
 
 PERIOD = 60 * S
@@ -218,7 +219,7 @@ async def test_a_market_that_closes_while_the_first_plan_is_carried_out_is_no_cr
     def closing_first(keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int | None]:
         asked.append(keys)
         if len(asked) == 1:  # asked about b, which is not tracked, while a, which is, is to be recorded as well
-            asyncio.run_coroutine_threadsafe(close(), loop).result(timeout=10)
+            asyncio.run_coroutine_threadsafe(close(), loop).result(timeout=PATIENCE_S)
         return lookup(keys)
 
     monkeypatch.setattr(index, "lookup", closing_first)

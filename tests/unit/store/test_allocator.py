@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from predsurv.store import allocator
+from tests.kit.patience import PATIENCE_S
 
 _HEAPS = """
 import ctypes, sys, threading
@@ -38,7 +39,7 @@ libc.fclose(file)
 
 def heaps(folder: Path, how: str) -> int:
     report = folder / f"{how}.xml"
-    subprocess.run([sys.executable, "-c", _HEAPS, str(report), how], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", _HEAPS, str(report), how], check=True, timeout=PATIENCE_S)
     return report.read_text().count("<heap nr=")
 
 

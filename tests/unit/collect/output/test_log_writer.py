@@ -20,6 +20,7 @@ from predsurv.store.seal.seal import SealOptions
 from predsurv.store.wal.log import LogPaused
 from predsurv.store.wal.segment import SegmentWriter
 from tests.kit.disk import Disk
+from tests.kit.patience import PATIENCE_S
 from tests.kit.recorder_samples import START, A, S, book, delta
 
 TIMING = CommitTiming(fsync_interval=S, seal_interval=60 * S, seal_bytes=1_000)
@@ -39,7 +40,7 @@ def writer(tmp_path: Path, clock: ManualClock) -> LogWriter:
 
 async def until_sealed(writer: LogWriter) -> None:
     sealing = asyncio.create_task(writer.sealer.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while writer.sealer.waiting:  # noqa: ASYNC110 - the writer has no event to wait for
             await asyncio.sleep(0.001)
     sealing.cancel()

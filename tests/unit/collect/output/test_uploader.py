@@ -18,6 +18,7 @@ from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal
 from predsurv.store.remote.object_store import Bucket, PutResult, digest_of
 from predsurv.store.seal.seal import SealReport
+from tests.kit.patience import PATIENCE_S
 from tests.kit.recorder_samples import START, S
 
 VENUE = VenueName("mock")
@@ -139,7 +140,7 @@ async def test_a_stop_waits_no_longer_than_it_may(layout: Layout, bucket: ShakyB
     sealed(layout, 1)
     bucket.mute = True
     work = up(layout, bucket)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await work.finish(0.05)
         await work.finish(-1)
     assert work.status.waiting == 1
@@ -152,7 +153,7 @@ async def test_a_start_waits_no_longer_than_it_may_for_a_store_that_does_not_ans
     monkeypatch.setattr(uploading, "CLAIM_SECONDS_MAX", 0.05)
     bucket.mute = True
     work = up(layout, bucket)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         await work.begin([VENUE])
     assert work.status.trouble == "s3://b/p does not answer"
     bucket.mute = False
