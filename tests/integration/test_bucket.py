@@ -83,7 +83,7 @@ async def assert_uploaded(config: Config) -> None:
     assert upload_journal.earliest_pending(Layout(config.data_dir)) is None
 
 
-async def test_what_is_recorded_is_in_the_bucket_when_it_ends(server: ObjectStoreServer, tmp_path: Path) -> None:
+async def test_everything_recorded_is_in_the_bucket_at_the_end(server: ObjectStoreServer, tmp_path: Path) -> None:
     config, clock = placed(server, tmp_path), FastClock()
     await scan(config, clock)
     job = job_of(config, clock)
@@ -103,7 +103,7 @@ class DeathError(Exception):
 
 
 @pytest.mark.parametrize("step", ["journal", "manifest", "complete"])
-async def test_an_upload_that_died_half_way_is_completed_and_nothing_is_there_twice(
+async def test_an_interrupted_upload_is_completed_without_duplicates(
     server: ObjectStoreServer, tmp_path: Path, step: str
 ) -> None:
     config, clock = placed(server, tmp_path), FastClock()
@@ -203,7 +203,7 @@ async def test_two_shards_share_a_bucket_and_overlap_nowhere(server: ObjectStore
     assert again == download.DownloadReport()
 
 
-async def test_another_machine_reads_only_whole_segments_and_notices_a_changed_object(
+async def test_another_machine_downloads_only_complete_segments_and_detects_a_changed_object(
     server: ObjectStoreServer, tmp_path: Path
 ) -> None:
     config, clock = placed(server, tmp_path / "one"), FastClock()

@@ -66,7 +66,7 @@ def rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, list[
     return found if isinstance(found, dict) else {arguments[0]: found}
 
 
-def test_hours_are_shown_by_reason(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_hours_by_reason(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     found = rows(capsys, "status", "--hours", "5")["hours"]
     assert [(row["state"], row["reason"], row["share"]) for row in found] == [
         ("gap", "stall", 1.0),
@@ -89,7 +89,7 @@ def test_a_whole_recording_is_verified_before_and_after_compaction(
     assert rows(capsys, "compact")["compact"] == []
 
 
-def test_limits_of_storage_are_kept(
+def test_compact_enforces_the_storage_limits(
     recorded: Layout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREDSURV_STORAGE__MAX_AGE", "1h")
@@ -99,7 +99,7 @@ def test_limits_of_storage_are_kept(
     assert "0 files" in capsys.readouterr().out
 
 
-def test_no_date_is_a_usage_error(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compact_with_an_invalid_date_is_a_usage_error(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compact", "mock", "yesterday"]) == 2
     assert "YYYY-MM-DD" in capsys.readouterr().err
 
@@ -131,7 +131,7 @@ def test_a_book_that_does_not_add_up_is_a_finding_of_the_deep_check(
 
 
 @pytest.mark.parametrize("dataset", list(FOLDERS))
-def test_what_somebody_put_beside_the_data_disturbs_nobody_and_is_found(
+def test_a_foreign_file_beside_the_data_is_ignored_by_readers_and_found_by_verify(
     recorded: Layout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, dataset: Dataset
 ) -> None:
     own = data_files(recorded, dataset)
@@ -160,7 +160,7 @@ def latest_number(layout: Layout) -> int:
 
 @pytest.mark.parametrize("dataset", ["snapshots", "deltas", "coverage"])
 @pytest.mark.parametrize("flipped", [True, False])
-def test_a_damaged_file_is_named_by_whoever_needs_it(
+def test_every_command_that_needs_a_damaged_file_names_it(
     recorded: Layout, capsys: pytest.CaptureFixture[str], dataset: Dataset, *, flipped: bool
 ) -> None:
     path = data_files(recorded, dataset)[0]

@@ -1,4 +1,4 @@
-"""A disk that says no, and flipped bits: a small share of ``tests/proofs/faults.py``, and what it does not reach."""
+"""A refusing disk, and flipped bits: a small share of ``tests/proofs/faults.py``, and what it does not reach."""
 
 import shutil
 import subprocess
@@ -68,7 +68,7 @@ def numbers(layout: Layout) -> list[int]:
     return [event.size for event in events if isinstance(event, BookDelta)]
 
 
-def test_a_full_disk_is_given_its_ballast_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seal_on_a_full_disk_releases_the_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = Layout(tmp_path / "data")
     seal_segment(log_of(layout, 0, 10), layout, CLOCK, SealOptions(reserve_bytes=100_000))
     laid = layout.state / "ballast"
@@ -89,7 +89,7 @@ def test_a_full_disk_is_given_its_ballast_back(tmp_path: Path, monkeypatch: pyte
     assert RESERVE_BYTES < 64_000_000
 
 
-def test_what_cannot_be_read_is_no_data(tmp_path: Path) -> None:
+def test_unreadable_files_count_as_no_data(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "data")
     seal_segment(log_of(layout, 0, 50), layout, CLOCK)
     (path,) = [path for dataset in FOLDERS for path in data_files(layout, dataset)]
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_no_data(tmp_path: Path) -> None:
         numbers(layout)
 
 
-def test_upkeep_that_finds_no_room_for_its_lock_can_be_put_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_maintenance_without_room_for_its_lock_can_be_deferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = Layout(tmp_path / "data")
 
     def full(*_: object) -> int:

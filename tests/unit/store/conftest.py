@@ -1,4 +1,4 @@
-"""A data folder, a clock that stands still, and recordings to put into them."""
+"""Fixtures: a data folder, a clock that stands still, and records of four instruments."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The C library keeps few heaps once it is told to, and trimming works wherever there is something to trim."""
+"""Threads share few heaps after ``limit_heaps``, and ``release_memory`` is safe anywhere."""
 
 import ctypes
 import subprocess
@@ -49,6 +49,6 @@ def test_threads_share_few_heaps(tmp_path: Path) -> None:
     assert heaps(tmp_path, "settled") <= allocator.HEAPS_MAX
 
 
-def test_giving_back_is_harmless_at_any_time() -> None:
+def test_releasing_memory_is_harmless_at_any_time() -> None:
     allocator.release_memory()
     allocator.release_memory()

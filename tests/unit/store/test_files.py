@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.store.files import append_lines, clear_dir, make_dirs, sync_file, write_whole
+from predsurv.store.files import append_lines, clear_dir, exchange_dirs, make_dirs, sync_file, write_whole
 
 
 def test_a_failed_replacement_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,7 @@ def test_a_short_append_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         append_lines(tmp_path / "log", b"two\n")
 
 
-def test_a_folder_is_emptied_and_a_missing_one_is_fine(tmp_path: Path) -> None:
+def test_clearing_empties_a_folder_and_accepts_a_missing_one(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     clear_dir(tmp_path)
     clear_dir(tmp_path / "none")
@@ -47,3 +47,14 @@ def test_a_folder_is_emptied_and_a_missing_one_is_fine(tmp_path: Path) -> None:
 def test_syncing_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         sync_file(tmp_path / "none")
+
+
+def test_folders_are_swapped_with_their_content(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    exchange_dirs(one, other)
+    assert ((one / "other").exists(), (other / "one").exists()) == (True, True)
+    with pytest.raises(OSError, match="No such file"):
+        exchange_dirs(one, tmp_path / "missing")

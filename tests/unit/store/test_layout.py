@@ -15,6 +15,8 @@ from predsurv.store.layout import (
     FileStamp,
     Layout,
     Partition,
+    daily_log_path,
+    daily_logs,
     day_files,
     parse_file,
     parse_segment,
@@ -22,6 +24,7 @@ from predsurv.store.layout import (
     segment_name,
     segments_of,
     stamp_time,
+    universe_date,
 )
 
 NOON = 1_800_014_400 * NS_SECOND
@@ -38,13 +41,13 @@ DATASETS: list[Dataset] = ["snapshots", "deltas", "trades", "coverage", "lifecyc
         ("lifecycle", "lifecycle/venue=mock/date=2027-01-15/lifecycle_S.parquet"),
     ],
 )
-def test_files_lie_where_the_documentation_says(dataset: Dataset, expected: str) -> None:
+def test_paths_of_data_files_are_as_documented(dataset: Dataset, expected: str) -> None:
     stamp = FileStamp(stamp_time(NOON), "c0", 42)
     path = Layout(Path("data")).file(partition_of(dataset, VenueName("mock"), NOON + 1), stamp)
     assert str(path) == "data/" + expected.replace("_S.", "_20270115T120000Z-c0-000000000042.")
 
 
-def test_the_universe_lies_where_the_documentation_says() -> None:
+def test_the_path_of_the_universe_is_as_documented() -> None:
     path = Layout(Path("data")).universe(VenueName("mock"), "2027-01-15")
     assert str(path) == "data/metadata/venue=mock/date=2027-01-15/universe.jsonl"
 
@@ -56,7 +59,7 @@ def test_the_universe_lies_where_the_documentation_says() -> None:
     st.from_regex(r"[a-z0-9_-]{1,64}", fullmatch=True),
     st.integers(0, 10**12 - 1),
 )
-def test_a_path_says_what_it_was_made_from(dataset: Dataset, venue: str, ts: int, collector: str, segment: int) -> None:
+def test_a_data_file_path_is_parsed_back(dataset: Dataset, venue: str, ts: int, collector: str, segment: int) -> None:
     partition = partition_of(dataset, VenueName(venue), ts)
     stamp = FileStamp(stamp_time(ts), collector, segment)
     assert parse_file(Layout(Path("/data")).file(partition, stamp)) == (partition, stamp)
@@ -106,3 +109,21 @@ def test_files_of_a_day_are_found(tmp_path: Path) -> None:
     assert [parse_file(path)[1].segment for path in day_files(tmp_path, "deltas", venue, "2027-01-15")] == [0, 1]
     assert [parse_file(path)[1].segment for path in day_files(tmp_path, "coverage", venue, "2027-01-15")] == [0, 1]
     assert day_files(tmp_path, "trades", venue, "2027-01-15") == []
+
+
+def test_daily_logs_are_found_by_collector_and_date(tmp_path: Path) -> None:
+    days = [("a", "2027-01-15"), ("a", "2027-01-16"), ("a-1", "2027-01-15")]
+    paths = [daily_log_path(tmp_path, collector, date) for collector, date in days]
+    for path in (*paths, tmp_path / "cutoff.json", tmp_path / "a-today.jsonl"):
+        path.touch()
+    assert [log.path for log in daily_logs(tmp_path)] == sorted(paths)
+    assert [(log.collector, log.date) for log in daily_logs(tmp_path, "a")] == days[:2]
+    assert [log.collector for log in daily_logs(tmp_path, date="2027-01-15")] == ["a-1", "a"]
+    assert list(daily_logs(tmp_path / "none")) == []
+
+
+def test_the_date_of_a_universe_file_is_in_its_path() -> None:
+    layout = Layout(Path("/data"))
+    assert universe_date(layout.relative(layout.universe(VenueName("mock"), "2027-01-15"))) == "2027-01-15"
+    assert universe_date("metadata/venue=mock/date=2027-01-15/other.jsonl") is None
+    assert universe_date("../metadata/venue=mock/date=2027-01-15/universe.jsonl") is None

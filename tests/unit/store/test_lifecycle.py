@@ -62,7 +62,7 @@ def test_a_settlement_comes_back_as_it_was(payouts: dict[InstrumentId, Price], v
     assert to_event(row) == event
 
 
-def test_the_value_is_for_people_too() -> None:
+def test_the_lifecycle_value_is_readable_json() -> None:
     event = MarketChange(
         VENUE, MarketId("m"), InstrumentId("y"), 5, None, "tick_size", '{"new":"0.01"}', None, Price(10_000)
     )
@@ -76,7 +76,7 @@ def test_the_value_is_for_people_too() -> None:
     assert msgspec.json.decode(to_row(finer).value)["bands"] == [{"start": "0", "end": "0.1", "step": "0.001"}]
 
 
-def test_what_was_stored_before_fees_and_bands_were_is_readable() -> None:
+def test_lifecycle_values_without_fee_and_bands_are_readable() -> None:
     key = InstrumentKey(VENUE, MarketId("m"), InstrumentId(""))
     told = to_event(LifecycleRow(key, 1, None, "fee", '{"change":{"rate":"0.035"}}'))
     assert told == MarketChange(VENUE, MarketId("m"), None, 1, None, "fee", '{"rate":"0.035"}')

@@ -27,7 +27,7 @@ def test_a_torn_line_spoils_no_other(tmp_path: Path) -> None:
     assert list(manifest.read(tmp_path)) == [sealed(15, 2)]
 
 
-def test_nothing_sealed_writes_nothing(tmp_path: Path) -> None:
+def test_an_empty_append_writes_no_manifest(tmp_path: Path) -> None:
     manifest.append(tmp_path / "none", "c0", [])
     assert not (tmp_path / "none").exists()
     assert list(manifest.read(tmp_path / "none")) == []

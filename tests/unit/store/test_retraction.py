@@ -36,7 +36,7 @@ def test_time_after_the_loss_stays_covered() -> None:
     assert retract([covered(6, 9)], 3, until=6) == [covered(6, 9)]
 
 
-def test_a_loss_concerns_the_venues_that_it_may_hold_records_of() -> None:
+def test_a_lost_interval_starts_at_its_own_time_for_each_venue() -> None:
     losses = CoverageRetraction()
     losses.add({MOCK: 5, OTHER: 20})
     assert spans(losses.apply(covered(1, 9))) == [(1, 5, "live"), (5, 9, "crash")]

@@ -131,7 +131,7 @@ def test_other_times_are_refused(text: str) -> None:
         parse_iso(text)
 
 
-def test_a_doubt_takes_back_what_was_vouched_for(tmp_path: Path) -> None:
+def test_marking_an_event_inexhaustive_changes_its_written_lines(tmp_path: Path) -> None:
     sure = msgspec.structs.replace(FULL, market_id=MarketId("sure"), event_id=EventId("sure"))
     with UniverseWriter(tmp_path, MOCK, NOON) as writer:
         writer.write(FULL)

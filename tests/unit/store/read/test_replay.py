@@ -113,7 +113,7 @@ def test_what_was_recorded_is_replayed_exactly_in_order(segments: list[list[Reco
 
 @settings(max_examples=10)
 @given(st.lists(events, max_size=40), times, times)
-def test_a_window_holds_what_was_received_in_it(records: list[Record], start: int, end: int) -> None:
+def test_a_replay_of_a_time_range_has_the_events_received_in_it(records: list[Record], start: int, end: int) -> None:
     with TemporaryDirectory() as folder:
         record(Path(folder), records)
         expected = [each for each in sorted(records, key=ts_recv) if start <= ts_recv(each) < end]
@@ -140,7 +140,7 @@ def test_only_wanted_instruments_are_read(tmp_path: Path) -> None:
     assert list(replay(tmp_path, MOCK, NOON, NOON + 9, frozenset())) == []
 
 
-def test_a_gap_is_told_once_where_it_began(tmp_path: Path) -> None:
+def test_a_gap_is_replayed_once_where_it_began(tmp_path: Path) -> None:
     def gap(start: int, end: int, reason: GapReason = "disconnect") -> Coverage:
         return Coverage(KEYS[0], NOON + start, NOON + end, "gap", reason, 3)
 
@@ -158,7 +158,7 @@ def test_a_gap_is_told_once_where_it_began(tmp_path: Path) -> None:
     ]
 
 
-def test_tops_are_no_events(tmp_path: Path) -> None:
+def test_book_tops_are_not_replayed(tmp_path: Path) -> None:
     record(tmp_path, [BookTop(KEYS[0], NOON, None, b"", b"", trusted=True)])
     assert read(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""What comes from a bucket is what was asked for, whole, under names that are ours, and once."""
+"""Downloads are exactly what was requested: complete segments, valid names, each file once."""
 
 import os
 from collections.abc import Callable
@@ -81,7 +81,7 @@ async def test_a_reader_gets_what_was_sealed_and_nothing_twice(
     assert not list(reader.staging("fetch").iterdir())
 
 
-async def test_only_what_is_wanted_comes(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
+async def test_only_requested_files_are_downloaded(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
     await upload(bucket, recorded)
     for nothing in (
         DownloadRequest(venue="kalshi"),
@@ -95,7 +95,7 @@ async def test_only_what_is_wanted_comes(bucket: Bucket, recorded: Layout, reade
     assert here(reader) == here(recorded)
 
 
-async def test_a_segment_comes_when_it_is_there_whole(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
+async def test_a_segment_is_downloaded_once_it_is_complete(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
     await upload(bucket, recorded, whole=False)
     assert await fetch_missing(bucket, reader, DownloadRequest()) == DownloadReport(incomplete=len(here(recorded)))
     assert here(reader) == {}
@@ -104,7 +104,7 @@ async def test_a_segment_comes_when_it_is_there_whole(bucket: Bucket, recorded: 
     assert here(reader) == here(recorded)
 
 
-async def test_an_interrupted_fetch_is_completed(
+async def test_an_interrupted_download_is_completed(
     bucket: Bucket, recorded: Layout, reader: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await upload(bucket, recorded)
@@ -134,11 +134,13 @@ async def test_an_interrupted_fetch_is_completed(
         "/coverage/venue=mock/date=2027-01-15/coverage_20270115T120000Z-c0-000000000001.parquet",
     ],
 )
-def test_names_that_are_not_ours_are_passed_over(reader: Layout, name: str) -> None:
+def test_object_names_outside_the_layout_are_skipped(reader: Layout, name: str) -> None:
     assert download._fetchable_stamp(reader, name, 0, DownloadRequest()) is None
 
 
-async def test_a_stranger_in_the_bucket_is_left_there(bucket: Bucket, recorded: Layout, reader: Layout) -> None:
+async def test_a_foreign_object_in_the_bucket_is_not_downloaded(
+    bucket: Bucket, recorded: Layout, reader: Layout
+) -> None:
     await upload(bucket, recorded)
     for name in ("coverage/readme.txt", f"coverage/venue=mock/date={DATE}/x.parquet", "metadata/venue=mock/x.jsonl"):
         await bucket.put_new(name, b"x", digest_of(b"x"))
@@ -148,7 +150,7 @@ async def test_a_stranger_in_the_bucket_is_left_there(bucket: Bucket, recorded: 
     assert await download.recorded_days(bucket) == await download.recorded_days(bucket, "mock") == [(DATE, "mock")]
 
 
-async def test_an_object_that_is_not_what_its_manifest_says_does_not_come(
+async def test_an_object_that_differs_from_its_manifest_is_not_published(
     bucket: Bucket, recorded: Layout, reader: Layout
 ) -> None:
     first, *_ = upload_journal.pending_batches(recorded, "c0")
@@ -171,7 +173,7 @@ async def test_a_manifest_names_no_file_that_was_not_listed(bucket: Bucket, reco
     assert evil.path not in {file.path for file in manifest.read(reader.manifest)}
 
 
-async def test_what_retention_removed_here_stays_away_unless_its_day_is_asked_for(
+async def test_files_removed_by_retention_are_downloaded_only_for_a_requested_day(
     bucket: Bucket, recorded: Layout
 ) -> None:
     await upload(bucket, recorded)
@@ -195,7 +197,9 @@ async def test_what_retention_removed_here_stays_away_unless_its_day_is_asked_fo
     assert here(recorded) == before
 
 
-async def test_the_newest_universe_comes_and_that_of_the_day(bucket: Bucket, reader: Layout, tmp_path: Path) -> None:
+async def test_the_newest_universe_and_that_of_the_day_are_downloaded(
+    bucket: Bucket, reader: Layout, tmp_path: Path
+) -> None:
     for date in ("2027-01-13", "2027-01-14", DATE):
         await bucket.put_new(f"metadata/venue=mock/date={date}/universe.jsonl", date.encode(), digest_of(date.encode()))
     await fetch_missing(bucket, reader, DownloadRequest(venue="mock", dates=["2027-01-13"], universe=True))
@@ -203,7 +207,7 @@ async def test_the_newest_universe_comes_and_that_of_the_day(bucket: Bucket, rea
     assert found == {"date=2027-01-13": "2027-01-13", f"date={DATE}": DATE}
 
 
-async def test_a_newer_universe_replaces_ours_and_an_older_does_not(bucket: Bucket, reader: Layout) -> None:
+async def test_a_newer_universe_replaces_the_local_one_and_an_older_does_not(bucket: Bucket, reader: Layout) -> None:
     await bucket.put_new(UNIVERSE, b"theirs", digest_of(b"theirs"))
     path = reader.data_dir / UNIVERSE
     path.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Objects are put once, compared when they are there, and never taken for something they are not."""
+"""Objects are stored once, compared when they exist, and checked by digest when they are read."""
 
 import asyncio
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ async def test_an_object_may_be_put_over(bucket: Bucket, tmp_path: Path) -> None
         assert await bucket.read("u") == content
 
 
-async def test_what_is_not_what_it_should_be_is_not_taken(bucket: Bucket, tmp_path: Path) -> None:
+async def test_an_object_with_a_wrong_digest_is_refused(bucket: Bucket, tmp_path: Path) -> None:
     await bucket._obstore.put_async(bucket._store, "a", b"x", attributes={DIGEST: digest_of(b"y")})
     for number, digest in enumerate((None, digest_of(b"y"), digest_of(b"z"))):
         with pytest.raises(IntegrityError, match="its digest is another"):
@@ -51,7 +51,7 @@ async def test_what_is_not_what_it_should_be_is_not_taken(bucket: Bucket, tmp_pa
     assert (tmp_path / "right").read_bytes() == b"x"
 
 
-async def test_what_is_absent_is_said(bucket: Bucket, tmp_path: Path) -> None:
+async def test_a_missing_object_or_bucket_is_reported(bucket: Bucket, tmp_path: Path) -> None:
     for asked in (bucket.read("n"), bucket.digest("n"), bucket.get("n", tmp_path / "n")):
         with pytest.raises(FileNotFoundError):
             await asked
@@ -86,12 +86,12 @@ async def test_a_store_that_never_answers_is_given_up(silent: str, monkeypatch: 
             await asyncio.wait_for(asked, 20)
 
 
-def test_the_slowest_line_decides_how_long_is_waited() -> None:
+def test_the_time_limit_grows_with_the_size_of_a_request() -> None:
     assert module._time_limit(0) == module.REQUEST_SECONDS_MIN
     assert module._time_limit(64_000_000) > 1_000
 
 
-def test_what_the_library_refuses_is_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_that_the_library_rejects_are_a_configuration_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONDITIONAL_PUT", "rubbish")
     with pytest.raises(ConfigError, match="correct"):
         open_bucket(BucketLocation("s3://bucket"))

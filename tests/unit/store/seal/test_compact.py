@@ -128,7 +128,7 @@ def test_a_merged_file_is_sorted_by_instrument_time_segment_and_arrival(recorded
         assert manifest.digest(recorded.data_dir / file.path) == file.blake2b
 
 
-def test_what_is_merged_stays_as_it_is(recorded: Layout) -> None:
+def test_a_merged_hour_is_not_merged_again(recorded: Layout) -> None:
     compact_closed(recorded, "c0", LATER)
     before = {path: path.stat().st_ino for path in own(recorded, "c0")}
     assert compact_closed(recorded, "c0", LATER).hours == 0
@@ -208,7 +208,7 @@ def test_a_damaged_part_leaves_its_hour_as_it_is_and_the_others_go_on(recorded: 
     }  # fmt: skip
 
 
-def test_a_merged_file_with_other_rows_never_goes_in(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_merged_file_with_other_rows_is_never_published(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = merge._sorted_pieces
     monkeypatch.setattr(merge, "_sorted_pieces", lambda *args: (piece.slice(1) for piece in pieces(*args)))
     before = on_disk(recorded)
@@ -231,7 +231,7 @@ def test_a_full_disk_changes_nothing(recorded: Layout, monkeypatch: pytest.Monke
     assert compact_closed(recorded, "c0", LATER).hours == 2
 
 
-def test_where_folders_cannot_change_places_nothing_changes(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_folders_cannot_be_swapped_nothing_changes(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_RENAME_EXCHANGE", 1 << 20)  # a flag that no kernel knows
     before = on_disk(recorded)
     with pytest.raises(ConfigError, match=r"storage\.compact = false"):
@@ -239,16 +239,16 @@ def test_where_folders_cannot_change_places_nothing_changes(recorded: Layout, mo
     assert on_disk(recorded) == before
 
 
-def test_one_compaction_of_a_collector_at_a_time(recorded: Layout) -> None:
+def test_a_second_compaction_of_a_collector_is_refused(recorded: Layout) -> None:
     with exclusive_lock(recorded.merging("c0") / "lock", "it"), pytest.raises(SafetyError, match="wait"):
         compact_closed(recorded, "c0", LATER)
 
 
-def test_it_can_be_stopped_between_hours(recorded: Layout) -> None:
+def test_compaction_can_be_stopped_between_hours(recorded: Layout) -> None:
     assert compact_closed(recorded, "c0", LATER, CompactOptions(stop=lambda: True)).hours == 0
 
 
-def test_a_replay_under_way_goes_on_when_its_files_are_merged(recorded: Layout) -> None:
+def test_a_replay_in_progress_continues_when_its_files_are_merged(recorded: Layout) -> None:
     expected = events(recorded)
     running = replay(recorded.data_dir, MOCK, NOON - NS_HOUR, NOON + 2 * NS_HOUR)
     found = [next(running) for _ in range(3)]

@@ -1,4 +1,4 @@
-"""What is sealed says where the account of an instrument stands, and where a lost segment begins."""
+"""Tests of predsurv.store.seal.coverage_tail."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from predsurv.store.wal.log import WriteAheadLog
 MOCK = VenueName("mock")
 
 
-def test_a_segment_begins_where_the_rows_of_those_before_it_end(
+def test_last_sealed_times_are_those_of_earlier_segments(
     layout: Layout, clock: ManualClock, records: Callable[[int, int], list[Record]]
 ) -> None:
     assert last_sealed_times(layout, "c0", 5) == {}

@@ -30,11 +30,11 @@ def tables(records: Sequence[Record]) -> list[FileTable]:
     return list(file_tables(collected.contents(), 2, 7))
 
 
-def test_nothing_makes_no_file() -> None:
+def test_empty_contents_make_no_file() -> None:
     assert list(file_tables(SegmentTables(2).contents(), 2, 7)) == []
 
 
-def test_rows_go_where_their_receive_time_and_venue_say() -> None:
+def test_rows_are_partitioned_by_receive_time_and_venue() -> None:
     last = NOON + NS_HOUR - 1
     found = tables([delta("a", NOON), delta("a", last), delta("a", last + 1), delta("a", NOON, 0, "kalshi")])
     assert [(each.partition, each.table.num_rows, each.lo, each.hi) for each in found] == [

@@ -90,7 +90,7 @@ def test_the_last_state_is_that_of_the_newest_segment(layout: Layout, clock: Man
     ]
 
 
-def test_a_clean_end_is_told(layout: Layout, clock: ManualClock, records: Records) -> None:
+def test_a_clean_end_is_reported(layout: Layout, clock: ManualClock, records: Records) -> None:
     log = WriteAheadLog(layout.state, "c0", clock)
     log.append(records(0, 1))
     log.close()
@@ -135,7 +135,7 @@ def test_damage_does_not_stop_the_start(layout: Layout, clock: ManualClock, reco
     assert changes(layout) == [*range(10), *range(20, 30)]
 
 
-def test_what_a_later_segment_claims_of_the_damaged_time_is_a_crash(
+def test_coverage_of_damaged_time_in_a_later_segment_becomes_a_crash_gap(
     layout: Layout, clock: ManualClock, key: InstrumentKey, records: Records
 ) -> None:
     log = WriteAheadLog(layout.state, "c0", clock)
@@ -151,7 +151,7 @@ def test_what_a_later_segment_claims_of_the_damaged_time_is_a_crash(
     assert tiles(layout, 0.5) == [(NOON, begin, "live"), (begin, end, "crash")]
 
 
-def test_leftovers_are_cleared_and_other_collectors_left_alone(
+def test_leftover_files_are_removed_and_those_of_other_collectors_kept(
     layout: Layout, clock: ManualClock, records: Records
 ) -> None:
     other = WriteAheadLog(layout.state, "c0-b", clock)

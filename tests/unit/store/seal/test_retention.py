@@ -84,12 +84,12 @@ def size_of(layout: Layout, *hours: int) -> int:
     return sum(path.stat().st_size for path in paths if path not in trades)
 
 
-def test_without_limits_everything_stays(recorded: Layout) -> None:
+def test_retention_without_limits_removes_nothing(recorded: Layout) -> None:
     assert expire(recorded, ManualClock(hour(500)), RetentionPolicy()).files == 0
     assert kept(recorded) == list(HOURS)
 
 
-def test_hours_older_than_the_limit_go_and_coverage_with_them(recorded: Layout) -> None:
+def test_hours_older_than_the_limit_are_removed_with_their_coverage(recorded: Layout) -> None:
     report = expire(recorded, ManualClock(hour(15) + 5), RetentionPolicy(max_age=3 * NS_HOUR))
     assert (report.cutoff, report.files) == (hour(12), 3)
     assert kept(recorded) == [12, 13, 14]
@@ -99,7 +99,7 @@ def test_hours_older_than_the_limit_go_and_coverage_with_them(recorded: Layout) 
     assert expire(recorded, ManualClock(hour(15) + 5), RetentionPolicy(max_age=3 * NS_HOUR)).files == 0
 
 
-def test_an_interval_across_the_limit_is_cut(layout: Layout, key: InstrumentKey) -> None:
+def test_a_coverage_interval_across_the_cutoff_is_shortened(layout: Layout, key: InstrumentKey) -> None:
     log = WriteAheadLog(layout.state, "c0", ManualClock(hour(9)))
     log.append([Coverage(key, hour(9) + 7, hour(13) + 9, "gap", "stall", 1)])
     path = log.close()
@@ -110,14 +110,14 @@ def test_an_interval_across_the_limit_is_cut(layout: Layout, key: InstrumentKey)
     whole(layout)
 
 
-def test_the_oldest_hours_go_until_the_rest_fits(recorded: Layout) -> None:
+def test_the_oldest_hours_are_removed_until_the_rest_fits(recorded: Layout) -> None:
     report = expire(recorded, ManualClock(hour(20)), RetentionPolicy(max_bytes=size_of(recorded, 13, 14)))
     assert report.cutoff == hour(13)
     assert kept(recorded) == [13, 14]
     whole(recorded)
 
 
-def test_a_day_that_is_gone_leaves_nothing_but_the_newest_universe(recorded: Layout) -> None:
+def test_a_removed_day_leaves_only_the_newest_universe(recorded: Layout) -> None:
     older, newest = (recorded.universe(VenueName("mock"), date) for date in ("2027-01-14", "2027-01-15"))
     for path in (older, newest):
         path.parent.mkdir(parents=True)
@@ -128,7 +128,7 @@ def test_a_day_that_is_gone_leaves_nothing_but_the_newest_universe(recorded: Lay
     assert list(manifest.read(recorded.manifest)) == []
 
 
-def test_what_somebody_else_put_there_stays(recorded: Layout) -> None:
+def test_retention_keeps_foreign_files(recorded: Layout) -> None:
     universe = recorded.universe(VenueName("mock"), "2027-01-15")
     later = recorded.universe(VenueName("mock"), "2027-01-17")
     hours = {path.parent for path in data_files(recorded, "trades")}
@@ -147,19 +147,19 @@ def test_what_somebody_else_put_there_stays(recorded: Layout) -> None:
     whole(recorded)
 
 
-def test_what_a_segment_may_still_hold_stays(recorded: Layout) -> None:
+def test_retention_keeps_hours_of_unsealed_segments(recorded: Layout) -> None:
     log = WriteAheadLog(recorded.state, "c1", ManualClock(hour(11) + 5))
     expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR, max_bytes=1))
     assert kept(recorded) == [11, 12, 13, 14]
     log.close()
 
 
-def test_the_running_hour_stays(recorded: Layout) -> None:
+def test_retention_keeps_the_current_hour(recorded: Layout) -> None:
     expire(recorded, ManualClock(hour(14) + 5), RetentionPolicy(max_bytes=1))
     assert kept(recorded) == [14]
 
 
-def test_a_crash_at_any_step_is_made_good(recorded: Layout, tmp_path: Path) -> None:
+def test_retention_is_completed_after_a_crash_at_any_step(recorded: Layout, tmp_path: Path) -> None:
     policy, clock = RetentionPolicy(max_age=3 * NS_HOUR), ManualClock(hour(15) + 5)
     steps: list[str] = []
     trial = Layout(tmp_path / "trial")
@@ -186,12 +186,12 @@ def test_a_crash_at_any_step_is_made_good(recorded: Layout, tmp_path: Path) -> N
         assert not list(again.expired.iterdir())
 
 
-def test_one_at_a_time(recorded: Layout) -> None:
+def test_a_second_retention_run_is_refused(recorded: Layout) -> None:
     with exclusive_lock(recorded.state / "retention", "it"), pytest.raises(SafetyError, match="wait"):
         expire(recorded, ManualClock(hour(60)), RetentionPolicy(max_age=NS_HOUR))
 
 
-def test_with_a_bucket_only_hours_that_it_has_whole_are_removed(recorded: Layout) -> None:
+def test_with_a_bucket_only_completely_uploaded_hours_are_removed(recorded: Layout) -> None:
     """Segments 1 and 2 are uploaded, of 3 the manifest is missing, 4 and later wait."""
     for batch in upload_journal.pending_batches(recorded, "c0")[:3]:
         done = [upload_journal.UploadRecord(file.path, file.blake2b, file.bytes) for file in batch.files]

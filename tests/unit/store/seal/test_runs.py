@@ -16,14 +16,14 @@ def arrivals(times: list[int]) -> list[int]:
 
 
 @given(st.lists(st.integers(0, 5), min_size=1))
-def test_time_and_arrival_name_each_record_once_and_in_order(times: list[int]) -> None:
+def test_time_and_arrival_identify_each_record_and_are_in_order(times: list[int]) -> None:
     places = list(zip(times, arrivals(times), strict=True))
     assert len(set(places)) == len(places)
     for time in set(times):
         assert all(a < b for a, b in pairwise([place for place in places if place[0] == time]))
 
 
-def test_records_with_different_times_all_arrive_first() -> None:
+def test_records_with_different_times_all_have_arrival_zero() -> None:
     assert arrivals(list(range(5))) == [0] * 5
 
 

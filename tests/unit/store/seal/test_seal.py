@@ -68,7 +68,7 @@ def placed(data_dir: Path, name: str, content: bytes) -> tuple[Layout, Path]:
     return layout, layout.wal / name
 
 
-def test_a_segment_becomes_files_and_is_forgotten(layout: Layout, clock: ManualClock, segment: Path) -> None:
+def test_a_segment_becomes_files_and_is_removed(layout: Layout, clock: ManualClock, segment: Path) -> None:
     report = seal_segment(segment, layout, clock)
     assert report.rows == {"deltas": 60 + 6 * 3, "trades": 6, "snapshots": 6, "coverage": 6}
     assert report.records == 60 + 4 * 6
@@ -79,7 +79,7 @@ def test_a_segment_becomes_files_and_is_forgotten(layout: Layout, clock: ManualC
     assert all(name.endswith("_20270115T120000Z-c0-000000000001.parquet") for name in data_files(layout))
 
 
-def test_the_manifest_says_what_is_in_the_files(layout: Layout, clock: ManualClock, segment: Path) -> None:
+def test_the_manifest_describes_the_files(layout: Layout, clock: ManualClock, segment: Path) -> None:
     report = seal_segment(segment, layout, clock)
     assert tuple(sorted(manifest.read(layout.manifest), key=str)) == tuple(sorted(report.files, key=str))
     for file in report.files:
@@ -146,7 +146,9 @@ def test_a_full_disk_leaves_the_log_and_nothing_visible(
     assert numbers(layout) == list(range(60))
 
 
-def test_damage_is_reported_kept_and_costs_nothing_else(layout: Layout, clock: ManualClock, segment: Path) -> None:
+def test_damage_is_reported_and_quarantined_and_the_rest_is_sealed(
+    layout: Layout, clock: ManualClock, segment: Path
+) -> None:
     with closing(sqlite3.connect(segment)) as db:
         (body,) = db.execute("SELECT body FROM batches WHERE id = 2").fetchone()
     content = bytearray(segment.read_bytes())
@@ -159,7 +161,7 @@ def test_damage_is_reported_kept_and_costs_nothing_else(layout: Layout, clock: M
     assert (layout.quarantine / segment.name).read_bytes() == bytes(content)
 
 
-def test_an_unreadable_segment_is_set_aside(layout: Layout, clock: ManualClock, segment: Path) -> None:
+def test_an_unreadable_segment_is_quarantined(layout: Layout, clock: ManualClock, segment: Path) -> None:
     segment.write_bytes(b"x" * 50_000)
     report = seal_segment(segment, layout, clock)
     assert report == SealReport(segment.name, damaged=report.damaged, duration_ns=report.duration_ns)
@@ -168,7 +170,7 @@ def test_an_unreadable_segment_is_set_aside(layout: Layout, clock: ManualClock, 
     assert data_files(layout) == {}
 
 
-def test_a_segment_without_records_just_goes(layout: Layout, clock: ManualClock) -> None:
+def test_a_segment_without_records_is_removed(layout: Layout, clock: ManualClock) -> None:
     layout.wal.mkdir(parents=True)
     path = layout.wal / "c0-000000000009.db"
     path.touch()
@@ -197,7 +199,7 @@ def test_added_records_are_sealed_with_the_segment(
     assert numbers(layout) == [*range(60), 100]
 
 
-def test_what_a_failed_sync_moved_is_sealed_once(
+def test_records_moved_by_a_failed_sync_are_sealed_once(
     layout: Layout, clock: ManualClock, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = WriteAheadLog(layout.state, "c0", clock)

@@ -73,7 +73,7 @@ def without(lost: int) -> SegmentContents:
 @pytest.mark.parametrize(
     ("lost", "rows", "unnamed"), [(0, [1, 1], 2), (1, [0, 0], 1), (2, [0, 0, 1], 0), (3, [0, 0, 1, 0, 1], 0)]
 )
-def test_changes_named_in_a_lost_batch_are_counted_and_no_other_is_touched(
+def test_changes_whose_key_is_in_a_lost_batch_are_counted_and_no_other_is_dropped(
     lost: int, rows: list[int], unnamed: int
 ) -> None:
     contents = without(lost)
@@ -88,7 +88,7 @@ sides = st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**62)),
 
 @pytest.mark.skipif(columns_codec.native is None, reason="there was no C compiler")
 @given(st.lists(st.tuples(sides, sides), min_size=1, max_size=20), st.integers(1, 4))
-def test_levels_are_spread_alike(books: list[tuple[Any, Any]], levels: int) -> None:
+def test_level_arrays_of_both_implementations_are_equal(books: list[tuple[Any, Any]], levels: int) -> None:
     tops: list[Record] = [
         BookTop(key(0), ts, None, pack_levels(bids), pack_levels(asks), trusted=True)
         for ts, (bids, asks) in enumerate(books)

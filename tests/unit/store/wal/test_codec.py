@@ -47,7 +47,7 @@ def test_each_key_is_written_once_until_the_table_starts_anew() -> None:
     assert [batch.first_key for batch in batches] == [0, *[2] * (KEY_BATCHES_MAX - 1), 0]
 
 
-def test_a_batch_that_was_not_written_costs_no_keys() -> None:
+def test_after_a_failed_write_the_key_table_starts_anew() -> None:
     encoder = BatchEncoder()
     encoder.encode([delta(1)])
     encoder.restart()
@@ -63,7 +63,7 @@ def test_every_record_has_its_time_in_order_of_arrival() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 2**63, 2**70, -(2**63)])
-def test_what_cannot_be_a_time_or_a_number_is_absent(value: int | None) -> None:
+def test_a_time_or_sequence_number_beyond_64_bits_is_absent(value: int | None) -> None:
     trade = Trade(key(0), 1, value, Price(1), Size(1), None, None)
     batch = decode(BatchEncoder().encode([delta(1, 0, value, value), delta(1, 0, INT64_MAX, 7), trade]).body)
     assert batch.deltas is not None
@@ -118,7 +118,7 @@ def unpacked(columns: columns_codec.Columns, table: dict[InstrumentKey, int]) ->
 
 @needs_compiled
 @given(records)
-def test_both_packers_make_the_same_columns(listed: list[Record]) -> None:
+def test_both_implementations_make_the_same_columns(listed: list[Record]) -> None:
     assert columns_codec.native is not None
     known = {key(3): 0, key(9): 1}
     tables = (dict(known), dict(known))
@@ -145,7 +145,7 @@ def test_both_packers_make_the_same_columns(listed: list[Record]) -> None:
         "no record",
     ],
 )
-def test_the_compiled_packer_refuses_what_it_cannot_hold(record: Record) -> None:
+def test_the_compiled_codec_refuses_values_beyond_64_bits(record: Record) -> None:
     assert columns_codec.native is not None
     with pytest.raises((OverflowError, TypeError, AttributeError)):
         columns_codec.native.columns_of([delta(1), record], {})

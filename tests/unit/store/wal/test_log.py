@@ -48,7 +48,7 @@ def metadata(path: Path) -> dict[str, bytes]:
         return reader.segment.metadata
 
 
-def test_what_is_flushed_can_be_read_by_another(log: WriteAheadLog, records: Records) -> None:
+def test_flushed_records_can_be_read_by_another_reader(log: WriteAheadLog, records: Records) -> None:
     log.append(records(0, 5))
     assert sizes(log.path) == []
     assert log.flush() == ()
@@ -91,7 +91,7 @@ def test_a_clean_end_without_data_leaves_nothing_to_seal(log: WriteAheadLog) -> 
     assert log.close() is None
 
 
-async def test_a_full_disk_is_a_fact_and_loses_nothing_taken_before(
+async def test_a_full_disk_is_reported_and_loses_no_buffered_record(
     log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records, key: InstrumentKey
 ) -> None:
     log.append(records(0, 3))
@@ -157,7 +157,7 @@ def test_the_buffer_is_bounded(log: WriteAheadLog, records: Records, monkeypatch
     assert sizes(log.path) == list(range(13))
 
 
-def test_a_failed_sync_moves_what_it_did_not_cover(
+def test_a_failed_sync_moves_the_uncovered_records_to_a_new_segment(
     log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
 ) -> None:
     log.append((), {"wanted": b"1"})
@@ -177,7 +177,7 @@ def test_a_failed_sync_moves_what_it_did_not_cover(
     assert metadata(log.path)["wanted"] == b"1"
 
 
-def test_what_a_failed_sync_moved_is_not_closed_before_what_it_moved_from(
+def test_the_segment_after_a_failed_sync_is_not_closed_before_its_predecessor(
     log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
 ) -> None:
     log.append(records(0, 3))
@@ -189,7 +189,7 @@ def test_what_a_failed_sync_moved_is_not_closed_before_what_it_moved_from(
     assert log.rotate() is not None
 
 
-def test_two_failed_syncs_in_a_row_end_it(log: WriteAheadLog, disk: Disk, records: Records) -> None:
+def test_two_failed_syncs_in_a_row_raise(log: WriteAheadLog, disk: Disk, records: Records) -> None:
     disk.syncs_to_fail = 2
     log.append(records(0, 3))
     log.sync()
@@ -197,7 +197,7 @@ def test_two_failed_syncs_in_a_row_end_it(log: WriteAheadLog, disk: Disk, record
         log.sync()
 
 
-async def test_a_failed_sync_is_not_believed_the_second_time(
+async def test_a_failed_sync_is_never_retried_on_the_same_segment(
     log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.append(records(0, 3))
@@ -225,7 +225,7 @@ async def test_a_failed_sync_is_not_believed_the_second_time(
     assert sizes(old, log.path) == [0, 1, 2, 3]
 
 
-def test_a_replaced_segment_is_not_named_as_predecessor_for_long(
+def test_only_the_segment_after_a_failed_sync_limits_its_predecessor(
     log: WriteAheadLog, disk: Disk, records: Records
 ) -> None:
     """Only the segment right after a failed sync cuts the one before it."""

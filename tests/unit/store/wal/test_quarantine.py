@@ -1,4 +1,4 @@
-"""Damage leaves a mark until it is mended, and the mark says whether anybody has heard of it."""
+"""Quarantine of damaged segments, and the marker of segments whose coverage is not retracted yet."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ def damage(layout: Layout, collector: str, segment: int) -> None:
     assert (layout.quarantine / path.name).read_bytes() == b"nothing"
 
 
-def test_damage_is_marked_until_it_is_mended(layout: Layout) -> None:
+def test_the_damage_marker_stays_until_it_is_cleared(layout: Layout) -> None:
     assert quarantine.damaged_segments(layout, "c0") is None
     damage(layout, "c0", 12)
     damage(layout, "c0", 3)
@@ -39,7 +39,7 @@ def test_damage_is_marked_until_it_is_mended(layout: Layout) -> None:
     assert quarantine.damaged_segments(layout, "c0") is None
 
 
-def test_a_move_into_quarantine_that_stops_half_way_is_whole_and_not_forgotten(
+def test_an_interrupted_move_into_quarantine_is_completed_by_the_next_seal(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk refuses when the database is out of the log already, but not yet what SQLite kept beside it."""
@@ -67,7 +67,7 @@ def test_a_move_into_quarantine_that_stops_half_way_is_whole_and_not_forgotten(
     assert (layout.quarantine / beside.name).read_bytes() == b"all of it"
 
 
-def test_where_links_are_unknown_the_segment_is_moved(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hard_links_the_segment_is_moved(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     def refusing(*_: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
@@ -76,7 +76,7 @@ def test_where_links_are_unknown_the_segment_is_moved(layout: Layout, monkeypatc
     assert quarantine.damaged_segments(layout, "c0") == [3]
 
 
-def test_what_was_heard_of_is_still_to_be_mended(layout: Layout) -> None:
+def test_retracted_segments_leave_the_marker_in_place(layout: Layout) -> None:
     damage(layout, "c0", 3)
     damage(layout, "c0", 4)
     quarantine.mark_retracted(layout, "c0", {3})
@@ -85,7 +85,7 @@ def test_what_was_heard_of_is_still_to_be_mended(layout: Layout) -> None:
     assert quarantine.damaged_segments(layout, "c0") == []
 
 
-def test_a_mark_of_another_version_or_with_a_flipped_bit_is_still_a_mark(layout: Layout) -> None:
+def test_an_unreadable_damage_marker_is_still_a_marker(layout: Layout) -> None:
     layout.state.mkdir(parents=True)
     (layout.state / "c0.damaged").write_bytes(b"\xff12 7 x")
     assert quarantine.damaged_segments(layout, "c0") == [7]

@@ -75,7 +75,7 @@ def test_a_closed_segment_is_one_complete_file(path: Path, writer: SegmentWriter
         assert reader.segment.metadata == {"n": b"2"}
 
 
-def test_commits_of_a_killed_writer_are_there(killed: Path) -> None:
+def test_commits_of_a_killed_writer_are_readable(killed: Path) -> None:
     assert read(killed) == (12, [], 0, False)
 
 
@@ -123,7 +123,7 @@ def test_a_flipped_bit_costs_one_batch_and_is_named(path: Path, writer: SegmentW
     assert damaged[0].startswith("batch ")
 
 
-def test_a_lost_batch_of_a_closed_segment_is_missed(path: Path, writer: SegmentWriter, records: Records) -> None:
+def test_a_lost_batch_of_a_closed_segment_is_reported(path: Path, writer: SegmentWriter, records: Records) -> None:
     fill(writer, records, 3)
     writer.close()
     with closing(sqlite3.connect(path)) as db, db:
@@ -153,7 +153,7 @@ def test_no_bit_flip_is_silent(path: Path, writer: SegmentWriter, records: Recor
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 20_000])
-def test_what_is_no_segment_is_refused(path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_segment_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(IntegrityError, match="quarantine"):
         SegmentReader(path)
@@ -165,7 +165,7 @@ def test_another_format_is_refused(path: Path) -> None:
         SegmentReader(path)
 
 
-def test_a_segment_that_never_took_a_record_is_no_damage(path: Path) -> None:
+def test_an_incompletely_created_segment_is_not_damage(path: Path) -> None:
     path.touch()
     with pytest.raises(IncompleteSegment):
         SegmentReader(path)
@@ -209,7 +209,7 @@ def test_the_limit_of_a_predecessor_is_read_beside_the_writer(path: Path, writer
     assert predecessor_limit(path) == 7
 
 
-def test_a_removed_segment_is_gone_whole(killed: Path) -> None:
+def test_removing_a_segment_removes_all_its_files(killed: Path) -> None:
     remove_segment(killed)
     assert segment_files(killed) == []
 
@@ -220,14 +220,14 @@ def spoil(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(content.replace(old, new, 1))
 
 
-def test_a_segment_that_says_that_it_is_another_is_damaged(path: Path, writer: SegmentWriter) -> None:
+def test_a_segment_whose_header_names_another_is_damaged(path: Path, writer: SegmentWriter) -> None:
     writer.close()
     spoil(path, b'"segment":1', b'"segment":3')
     with pytest.raises(IntegrityError, match="another"):
         SegmentReader(path)
 
 
-def test_a_note_under_another_name_is_damaged(path: Path, writer: SegmentWriter) -> None:
+def test_metadata_under_another_kind_is_damaged(path: Path, writer: SegmentWriter) -> None:
     writer.commit([], {"open:03": b"three"})
     writer.close()
     content = path.read_bytes()
@@ -244,7 +244,7 @@ def test_a_limit_that_is_damaged_is_none(path: Path, writer: SegmentWriter) -> N
     assert predecessor_limit(path) is None
 
 
-def test_batches_that_a_successor_counts_on_are_missed(killed: Path) -> None:
+def test_batches_that_the_successor_requires_are_reported_missing(killed: Path) -> None:
     assert read(killed, 14) == (12, ["batches 13 to 14"], 0, False)
 
 
