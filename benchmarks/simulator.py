@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 
 from predsurv.net.clock import SystemClock
-from predsurv.simulate.polymarket.faulty_link import FaultyLink
+from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
-from predsurv.simulate.server import ClientLink
+from predsurv.simulate.server import WebSocketConnection
 
 TOKENS = 1_000
 RATE = 50_000
@@ -19,8 +19,8 @@ MARKET_NS = 4_000_000_000
 SUBSCRIBE_TOKENS = 100
 
 
-class CountingLink(ClientLink):
-    """A link that counts what it is given."""
+class CountingWebSocket(WebSocketConnection):
+    """Counts the messages that it is sent."""
 
     def __init__(self) -> None:
         self.number = 1
@@ -38,18 +38,19 @@ class CountingLink(ClientLink):
 def main(tokens: int) -> int:
     """Let four seconds of market time pass and print the messages that took."""
     simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=tokens, rate=RATE), SystemClock())
-    link = CountingLink()
-    simulator.members.join(FaultyLink(link, lambda *_: None))
-    names = [row.tokens[0] for row in simulator.listing.rows[:tokens]]
+    websocket = CountingWebSocket()
+    simulator.subscribers.add(FaultyConnection(websocket, lambda *_: None))
+    names = [row.tokens[0] for row in simulator.catalog.rows[:tokens]]
     for start in range(0, len(names), SUBSCRIBE_TOKENS):
         text = ",".join(f'"{name}"' for name in names[start : start + SUBSCRIBE_TOKENS])
-        simulator.members.hear(1, f'{{"type":"market","assets_ids":[{text}]}}'.encode())
-    simulator.members.flush(0)
-    link.count = link.bytes = 0
+        simulator.subscribers.on_message(1, f'{{"type":"market","assets_ids":[{text}]}}'.encode())
+    simulator.subscribers.flush(0)
+    websocket.count = websocket.bytes = 0
     began = time.process_time()
     asyncio.run(simulator.advance(MARKET_NS))
     spent = time.process_time() - began
-    print(f"{link.count / spent:,.0f} messages/s of CPU, {link.bytes / link.count:.0f} B each ({spent:.1f} s)")
+    rate, size = websocket.count / spent, websocket.bytes / websocket.count
+    print(f"{rate:,.0f} messages/s of CPU, {size:.0f} B each ({spent:.1f} s)")
     return 0
 
 

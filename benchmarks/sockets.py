@@ -23,7 +23,7 @@ from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Price, Size
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Broker, Catalog, VenueTraits
-from predsurv.simulate.server import ClientLink, LoopbackServer, ServerReply, ServerRequest
+from predsurv.simulate.server import LoopbackServer, ServerReply, ServerRequest, WebSocketConnection
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.streaming.context import StreamSpec
@@ -152,27 +152,27 @@ class _Blaster:
         self._frames = frames
         self._sending: asyncio.Task[None] | None = None
 
-    def answer(self, request: ServerRequest) -> ServerReply | None:  # noqa: ARG002
+    def respond(self, request: ServerRequest) -> ServerReply | None:  # noqa: ARG002
         return None
 
-    def opened(self, link: ClientLink) -> None:
+    def on_open(self, websocket: WebSocketConnection) -> None:
         pass
 
-    def heard(self, link: ClientLink, message: bytes) -> None:
+    def on_message(self, websocket: WebSocketConnection, message: bytes) -> None:
         if self._sending is None and message.startswith(b"{"):
             json.loads(message)
-            self._sending = asyncio.create_task(self._send(link))
+            self._sending = asyncio.create_task(self._send(websocket))
 
-    def closed(self, link: ClientLink) -> None:
+    def on_close(self, websocket: WebSocketConnection) -> None:
         pass
 
-    async def _send(self, link: ClientLink) -> None:
+    async def _send(self, websocket: WebSocketConnection) -> None:
         for start in range(0, len(self._frames), BATCH_FRAMES):
-            while link.backlog > BACKLOG_BYTES:  # noqa: ASYNC110 - nobody tells
+            while websocket.backlog > BACKLOG_BYTES:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.001)
-            link.send(self._frames[start : start + BATCH_FRAMES])
+            websocket.send(self._frames[start : start + BATCH_FRAMES])
             await asyncio.sleep(0)
-        link.send([LAST])
+        websocket.send([LAST])
 
 
 def _serve(frames: Sequence[bytes], pipe: Any) -> None:

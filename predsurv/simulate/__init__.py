@@ -1,5 +1,4 @@
-"""Venues on this machine: servers that speak a real venue's wire protocol over the made-up exchange.
+"""Local servers that speak a real venue's wire protocol over the generated exchange, faults included.
 
-Kept apart from the adapters because it plays the other side: nothing that reads a venue may know
-that it can be simulated.
+An adapter does not know that its venue can be simulated; the two agree on nothing but the wire.
 """

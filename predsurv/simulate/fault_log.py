@@ -1,8 +1,4 @@
-"""What the simulator did wrong on purpose, and when: what a recording is judged by.
-
-Kept apart because judging must not look at the wire: it compares what a reader says with what is
-written here.
-"""
+"""The log of injected faults and their times, by which tests judge a recording of a simulated venue."""
 
 import json
 from pathlib import Path
@@ -12,15 +8,15 @@ from msgspec import Struct, to_builtins
 
 from predsurv.core.errors import ConfigError
 
-DEEDS_MAX: Final = 100_000
-"""So many are remembered; the file gets all of them."""
+FAULTS_KEPT_MAX: Final = 100_000
+"""Most faults kept in memory; the file gets all of them."""
 
 
 class InjectedFault(Struct, frozen=True, omit_defaults=True):
-    """One thing done wrong from ``start`` to ``end`` (ns UTC, time of day).
+    """One fault from ``start`` to ``end`` (ns UTC).
 
-    ``link``: number of the connection, 0 for all or none. ``tokens``: what it concerned, without
-    what another connection carried as well.
+    ``link``: number of the connection, 0 for all or none. ``tokens``: the instruments concerned, without those that an
+    unaffected connection carried as well.
     """
 
     kind: str
@@ -31,27 +27,27 @@ class InjectedFault(Struct, frozen=True, omit_defaults=True):
 
 
 class FaultLog:
-    """The list of deeds, and a file of it where one is wanted: one JSON line a deed."""
+    """The injected faults in order; with ``path`` they are also appended to that file, one JSON line each."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Raises ConfigError when the file cannot be written."""
-        self.deeds: list[InjectedFault] = []
+        self.faults: list[InjectedFault] = []
         try:
             self._file: TextIO | None = None if path is None else path.open("a", encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"--truth: cannot write {path}: {error.strerror}; name another file") from None
 
-    def note(self, deed: InjectedFault) -> None:
-        """Remember ``deed``; in the file before anybody can notice."""
+    def add(self, fault: InjectedFault) -> None:
+        """Log ``fault``; it is in the file when this returns."""
         if self._file is not None:
-            self._file.write(json.dumps(to_builtins(deed)) + "\n")
+            self._file.write(json.dumps(to_builtins(fault)) + "\n")
             self._file.flush()
-        if len(self.deeds) < DEEDS_MAX:
-            self.deeds.append(deed)
+        if len(self.faults) < FAULTS_KEPT_MAX:
+            self.faults.append(fault)
 
-    def of(self, kind: str) -> list[InjectedFault]:
-        """Return the deeds of one kind, in order."""
-        return [deed for deed in self.deeds if deed.kind == kind]
+    def of_kind(self, kind: str) -> list[InjectedFault]:
+        """Return the faults of one kind, in order."""
+        return [fault for fault in self.faults if fault.kind == kind]
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

@@ -1,8 +1,7 @@
-"""HTTP/1.1 and WebSocket on one loopback port, for simulators.
+"""HTTP/1.1 and WebSocket on one loopback port, for simulators of any venue.
 
-Kept apart because it knows no venue: an application answers requests and hears links, all
-synchronously. It writes whole batches of WebSocket frames itself (a simulator sends far more than
-it hears) and leaves everything else about them to the websockets library.
+An application answers requests and handles messages synchronously. The server writes batches of WebSocket frames
+itself, because a simulator sends far more than it receives; the websockets library does the rest of the protocol.
 """
 
 import asyncio
@@ -24,11 +23,11 @@ from predsurv.core.errors import ConfigError
 HEAD_BYTES_MAX: Final = 65_536
 BODY_BYTES_MAX: Final = 4 * 2**20
 MESSAGE_BYTES_MAX: Final = 4 * 2**20
-LINKS_MAX: Final = 2_000
-"""Connections served at a time; more are dropped at once."""
-CLOSE_SECONDS: Final = 1
-"""How long a closed link may take to say goodbye."""
-_COMPRESSED_FROM: Final = 1_024
+CONNECTIONS_MAX: Final = 2_000
+"""Most TCP connections at a time; further ones are dropped at once."""
+CLOSE_TIMEOUT_S: Final = 1
+"""Time for the client to answer a close frame, seconds."""
+_COMPRESSED_BYTES_MIN: Final = 1_024
 _HEAD_END: Final = b"\r\n\r\n"
 _JSON: Final = {"content-type": "application/json"}
 
@@ -37,7 +36,7 @@ _LOGGER.setLevel(logging.WARNING)  # the library logs every frame below that
 
 
 class ServerRequest(NamedTuple):
-    """One request; names of ``headers`` in lower case. ``upgrade``: it asks for a WebSocket."""
+    """One HTTP request; header names in lower case. ``upgrade``: whether it asks for a WebSocket."""
 
     method: str
     path: str
@@ -46,40 +45,40 @@ class ServerRequest(NamedTuple):
     body: bytes
     upgrade: bool
     target: str
-    """The path and query as sent; what some venues sign."""
+    """The path and query as sent, which some venues sign."""
 
 
 class ServerReply(NamedTuple):
-    """One answer. ``cut``: promise the whole body, send half of it and drop the connection."""
+    """One HTTP response. ``truncated``: announce the whole body, send half of it and drop the connection."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = _JSON
-    cut: bool = False
+    truncated: bool = False
 
 
 class ServerApplication(Protocol):
-    """The venue: everything here returns at once."""
+    """A simulated venue; no method blocks."""
 
-    def answer(self, request: ServerRequest) -> ServerReply | None:
-        """Return the answer; None accepts a request for a WebSocket (and only that)."""
+    def respond(self, request: ServerRequest) -> ServerReply | None:
+        """Return the response; None accepts a request for a WebSocket (for other requests it means 404)."""
         ...
 
-    def opened(self, link: "ClientLink") -> None:
-        """A WebSocket is open."""
+    def on_open(self, websocket: "WebSocketConnection") -> None:
+        """Handle a new WebSocket."""
         ...
 
-    def heard(self, link: "ClientLink", message: bytes) -> None:
-        """The client sent a message."""
+    def on_message(self, websocket: "WebSocketConnection", message: bytes) -> None:
+        """Handle a message from the client."""
         ...
 
-    def closed(self, link: "ClientLink") -> None:
-        """A WebSocket is gone; every opened one ends here once."""
+    def on_close(self, websocket: "WebSocketConnection") -> None:
+        """Handle the end of a WebSocket; called once for every ``on_open``."""
         ...
 
 
-class ClientLink:
-    """One open WebSocket; ``number`` counts them."""
+class WebSocketConnection:
+    """The server's end of one open WebSocket; ``number`` counts the handshakes."""
 
     __slots__ = ("_protocol", "_transport", "number", "request")
 
@@ -92,29 +91,29 @@ class ClientLink:
         self._transport = transport
 
     @property
-    def open(self) -> bool:
-        """Whether anything sent now can still arrive."""
+    def is_open(self) -> bool:
+        """Whether a message sent now can still arrive."""
         return self._protocol.state is OPEN and not self._transport.is_closing()
 
     @property
     def backlog(self) -> int:
-        """Bytes that the other side has not taken yet."""
+        """Bytes that the client has not read yet."""
         return self._transport.get_write_buffer_size()
 
     def send(self, messages: Sequence[bytes]) -> None:
-        """Send each of ``messages`` as a text frame; nothing when the link is over."""
-        if messages and self.open:
+        """Send each of ``messages`` as a text frame; does nothing once the connection is closed."""
+        if messages and self.is_open:
             self._transport.write(b"".join([part for message in messages for part in (frame_head(message), message)]))
 
     def close(self, code: int, reason: str = "") -> None:
-        """Say goodbye with a close frame; cut off who does not answer it."""
-        if self.open:
+        """Send a close frame; drop the connection if the client does not answer in time."""
+        if self.is_open:
             self._protocol.send_close(code, reason)
             flush(self._protocol, self._transport)
-            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._transport.abort)
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._transport.abort)
 
     def abort(self) -> None:
-        """Drop the connection without a word."""
+        """Drop the TCP connection without a close frame."""
         self._transport.abort()
 
 
@@ -123,14 +122,15 @@ class LoopbackServer:
 
     def __init__(self, application: ServerApplication) -> None:
         self.application = application
-        self.links: dict[int, ClientLink] = {}
+        self.websockets: dict[int, WebSocketConnection] = {}
         self.handshakes = 0
-        self._connections: set[asyncio.Transport] = set()
-        self._gone = asyncio.Event()
+        """Requests for a WebSocket so far."""
+        self._transports: set[asyncio.Transport] = set()
+        self._all_closed = asyncio.Event()
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> None:
-        """Listen; raises ConfigError when the port cannot be had."""
+        """Start listening (port 0: any free port); raises ConfigError when the port cannot be bound."""
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port)
@@ -140,53 +140,53 @@ class LoopbackServer:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port the server listens on; raises ConfigError before ``start``."""
         if self._server is None:
             raise ConfigError("the simulator is not listening; start it first")
         return int(self._server.sockets[0].getsockname()[1])
 
-    def entered(self, transport: asyncio.Transport) -> bool:
-        """Note a connection; returns False when there are too many."""
-        self._connections.add(transport)
-        return len(self._connections) <= LINKS_MAX
+    def register(self, transport: asyncio.Transport) -> bool:
+        """Add a TCP connection; return False when there are too many."""
+        self._transports.add(transport)
+        return len(self._transports) <= CONNECTIONS_MAX
 
-    def left(self, transport: asyncio.Transport) -> None:
-        """Forget a connection."""
-        self._connections.discard(transport)
-        if not self._connections:
-            self._gone.set()
+    def unregister(self, transport: asyncio.Transport) -> None:
+        """Remove a TCP connection."""
+        self._transports.discard(transport)
+        if not self._transports:
+            self._all_closed.set()
 
     async def aclose(self) -> None:
-        """Stop listening and drop everybody; safe to call twice."""
+        """Stop listening and drop every connection; safe to call twice."""
         if self._server is not None:
             self._server.close()
-        for transport in tuple(self._connections):
+        for transport in tuple(self._transports):
             transport.abort()
-        if self._connections:
-            self._gone.clear()
-            await self._gone.wait()
+        if self._transports:
+            self._all_closed.clear()
+            await self._all_closed.wait()
 
 
 class _Connection(asyncio.Protocol):
-    """One TCP connection: requests one after the other until one of them becomes a WebSocket."""
+    """One TCP connection: HTTP requests one after the other until one of them becomes a WebSocket."""
 
     def __init__(self, server: LoopbackServer) -> None:
         self._server = server
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
-        self._socket: ServerProtocol | None = None
-        self._link: ClientLink | None = None
-        self._parts: list[bytes] = []
+        self._protocol: ServerProtocol | None = None
+        self._websocket: WebSocketConnection | None = None
+        self._fragments: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
-            if not self._server.entered(transport):
+            if not self._server.register(transport):
                 transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        if self._socket is not None:
-            self._socket_received(data)
+        if self._protocol is not None:
+            self._websocket_received(data)
             return
         self._buffer += data
         while self._transport is not None and not self._transport.is_closing():
@@ -194,16 +194,16 @@ class _Connection(asyncio.Protocol):
             if request is None:
                 return
             self._serve(request)
-            if self._socket is not None:
+            if self._protocol is not None:
                 data, self._buffer = self._buffer, b""
-                self._socket_received(data)
+                self._websocket_received(data)
                 return
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         if self._transport is not None:
-            self._server.left(self._transport)
-        if self._link is not None and self._server.links.pop(self._link.number, None) is not None:
-            self._server.application.closed(self._link)
+            self._server.unregister(self._transport)
+        if self._websocket is not None and self._server.websockets.pop(self._websocket.number, None) is not None:
+            self._server.application.on_close(self._websocket)
 
     def _next_request(self) -> ServerRequest | None:
         end = self._buffer.find(_HEAD_END)
@@ -224,13 +224,13 @@ class _Connection(asyncio.Protocol):
         return request._replace(body=body)
 
     def _serve(self, request: ServerRequest) -> None:
-        if not _asked_locally(request):
-            # A web page that points its own name at this machine must not reach us through a browser.
+        if not _has_local_host(request):
+            # DNS rebinding: a web page whose name resolves to this machine must not reach the simulator.
             self._write(ServerReply(403, b'{"error":"ask by the name of this machine: localhost or 127.0.0.1"}'))
             return
         if request.upgrade:
             self._server.handshakes += 1
-        reply = self._server.application.answer(request)
+        reply = self._server.application.respond(request)
         if reply is not None:
             self._write(_compressed(reply, request), drop=request.upgrade)
         elif request.upgrade and self._transport is not None:
@@ -241,11 +241,11 @@ class _Connection(asyncio.Protocol):
     def _write(self, reply: ServerReply, *, drop: bool = False) -> None:
         if self._transport is None:
             return
-        drop = drop or reply.cut or reply.status in (400, 431)
+        drop = drop or reply.truncated or reply.status in (400, 431)
         fields = {"content-length": str(len(reply.body)), "connection": "close" if drop else "keep-alive"}
         lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in {**reply.headers, **fields}.items()]
-        body = reply.body[: len(reply.body) // 2] if reply.cut else reply.body
+        body = reply.body[: len(reply.body) // 2] if reply.truncated else reply.body
         self._transport.write("\r\n".join(lines).encode("latin-1") + _HEAD_END + body)
         if drop:
             self._transport.close()
@@ -257,29 +257,29 @@ class _Connection(asyncio.Protocol):
         for event in protocol.events_received():
             if isinstance(event, Handshake):
                 protocol.send_response(protocol.accept(event))
-        self._socket = protocol
+        self._protocol = protocol
         flush(protocol, transport)
         if protocol.state is OPEN:
             server = self._server
-            self._link = ClientLink(server.handshakes, request, protocol, transport)
-            server.links[self._link.number] = self._link
-            server.application.opened(self._link)
+            self._websocket = WebSocketConnection(server.handshakes, request, protocol, transport)
+            server.websockets[self._websocket.number] = self._websocket
+            server.application.on_open(self._websocket)
 
-    def _socket_received(self, data: bytes) -> None:
-        if self._socket is None or self._transport is None:
+    def _websocket_received(self, data: bytes) -> None:
+        if self._protocol is None or self._transport is None:
             return
-        self._socket.receive_data(data)
-        flush(self._socket, self._transport)
-        for event in self._socket.events_received():
+        self._protocol.receive_data(data)
+        flush(self._protocol, self._transport)
+        for event in self._protocol.events_received():
             if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-                self._parts.append(bytes(event.data))
-                if event.fin and self._link is not None:
-                    message, self._parts = b"".join(self._parts), []
-                    self._server.application.heard(self._link, message)
+                self._fragments.append(bytes(event.data))
+                if event.fin and self._websocket is not None:
+                    message, self._fragments = b"".join(self._fragments), []
+                    self._server.application.on_message(self._websocket, message)
 
 
 def read_head(head: bytes) -> tuple[ServerRequest, int]:
-    """Return a request without its body and the body's size; raises ValueError when it is none."""
+    """Return a request without its body, and the body's size in bytes; raises ValueError for an invalid request."""
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, version = first.split(" ")
     if not version.startswith("HTTP/1.") or not target.startswith("/"):
@@ -300,7 +300,7 @@ def read_head(head: bytes) -> tuple[ServerRequest, int]:
 
 
 def frame_head(message: bytes) -> bytes:
-    """Return what goes before ``message`` in an unmasked text frame."""
+    """Return the header of an unmasked text frame with ``message``."""
     size = len(message)
     if size < 126:
         return b"\x81" + size.to_bytes(1, "big")
@@ -310,7 +310,7 @@ def frame_head(message: bytes) -> bytes:
 
 
 def flush(protocol: ServerProtocol, transport: asyncio.Transport) -> None:
-    """Write what the library wants written; an empty piece means that nothing will follow."""
+    """Write the bytes that the library has ready; an empty piece ends the connection."""
     for piece in protocol.data_to_send():
         if piece:
             transport.write(piece)
@@ -319,13 +319,13 @@ def flush(protocol: ServerProtocol, transport: asyncio.Transport) -> None:
 
 
 def _compressed(reply: ServerReply, request: ServerRequest) -> ServerReply:
-    if len(reply.body) < _COMPRESSED_FROM or "gzip" not in request.headers.get("accept-encoding", ""):
+    if len(reply.body) < _COMPRESSED_BYTES_MIN or "gzip" not in request.headers.get("accept-encoding", ""):
         return reply
     headers = {**reply.headers, "content-encoding": "gzip"}
     return reply._replace(body=gzip.compress(reply.body, 1, mtime=0), headers=headers)
 
 
-def _asked_locally(request: ServerRequest) -> bool:
+def _has_local_host(request: ServerRequest) -> bool:
     host = request.headers.get("host", "localhost").lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if name == "localhost":

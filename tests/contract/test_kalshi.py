@@ -53,17 +53,17 @@ class KalshiHarness:
 
     async def misbehave(self, feed: Feed, how: Misdeed) -> None:
         if how == "flood":
-            self.simulated.server.hall.say([b'{"type":"ok","id":1}'] * FLOOD_FRAMES)
+            self.simulated.server.app.broadcast([b'{"type":"ok","id":1}'] * FLOOD_FRAMES)
         elif self.traits.polled:
-            self.simulated.afflict("rest500" if how == "drop" else "resthtml", 2_500_000_000)
+            self.simulated.inject("rest500" if how == "drop" else "resthtml", 2_500_000_000)
         else:
-            self.simulated.afflict(how)
+            self.simulated.inject(how)
 
     def loads(self) -> Sequence[int]:
-        return [len(member.talk.tickers()) for member in self.simulated.server.hall.members.values()]
+        return [len(client.session.tickers()) for client in self.simulated.server.app.clients.values()]
 
     async def let_one_close(self) -> None:
-        exchange = self.simulated.behind.clocked_exchange.exchange
+        exchange = self.simulated.underlying.clocked_exchange.exchange
         await self.simulated.clock.sleep(max(exchange.origin + 8_000_000_000 - exchange.now, 0))
 
 

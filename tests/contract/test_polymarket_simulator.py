@@ -52,7 +52,7 @@ class SimulatedHarness:
 
     @property
     def pages(self) -> int:
-        return -(-(len(self.simulator.listing.rows) + 3) // PAGE_ROWS)  # three rows are of no market
+        return -(-(len(self.simulator.catalog.rows) + 3) // PAGE_ROWS)  # three rows are of no market
 
     def catalog(self) -> Catalog:
         return self.venue.catalog()
@@ -64,13 +64,13 @@ class SimulatedHarness:
         return None
 
     def market(self, key: InstrumentKey) -> Market:
-        found = self.simulator.listing.token(key.instrument_id)
+        found = self.simulator.catalog.by_token(key.instrument_id)
         assert found is not None
         return found[0].market
 
     async def lively(self, count: int) -> Sequence[InstrumentKey]:
         units = sorted(self.simulator.exchange.groups, key=lambda unit: -unit.spec.weight)
-        rows = [row for unit in units for book in unit.books if (row := self.simulator.listing.book(book.index))]
+        rows = [row for unit in units for book in unit.books if (row := self.simulator.catalog.by_book(book.index))]
         return [
             InstrumentKey(VenueName("polymarket"), MarketId(row.condition), InstrumentId(row.tokens[0]))
             for row in rows[:count]
@@ -81,18 +81,20 @@ class SimulatedHarness:
             case "drop":
                 self.simulator.inject(ScriptedFault(0, "drop", everywhere=True))
             case "unknown":
-                self.simulator.members.say(b'{"event_type":"dance"}')
+                self.simulator.subscribers.broadcast(b'{"event_type":"dance"}')
             case "malformed":
-                token = next(token for member in self.simulator.members.all.values() for token in member.tokens)
-                self.simulator.members.say(b'{"event_type":"book","asset_id":"%s","bids":0}' % token.encode())
+                token = next(
+                    token for member in self.simulator.subscribers.by_number.values() for token in member.tokens
+                )
+                self.simulator.subscribers.broadcast(b'{"event_type":"book","asset_id":"%s","bids":0}' % token.encode())
             case "flood":
                 assert isinstance(feed, StreamingFeed)
                 while not overflowing(feed):
-                    self.simulator.members.say(b'{"event_type":"noise"}')
+                    self.simulator.subscribers.broadcast(b'{"event_type":"noise"}')
                     await asyncio.sleep(0)
 
     def loads(self) -> Sequence[int]:
-        return [len(member.tokens) for member in self.simulator.members.all.values()]
+        return [len(member.tokens) for member in self.simulator.subscribers.by_number.values()]
 
     async def let_one_close(self) -> None:
         await self.simulator.advance(15_000 * MS)

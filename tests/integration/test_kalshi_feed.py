@@ -140,8 +140,8 @@ async def test_a_fault_is_told_and_healed(
     simulated: SimulatedKalshi, listener: Listener, kind: str, reason: str
 ) -> None:
     await listener.watch(simulated.busiest(50))
-    assert len(simulated.server.hall.members) == 3
-    simulated.afflict(kind)
+    assert len(simulated.server.app.clients) == 3
+    simulated.inject(kind)
     await listener.until(lambda: reason in listener.gaps())
     await listener.until(listener.all_trusted)
     await assert_exact(simulated, listener)
@@ -149,7 +149,7 @@ async def test_a_fault_is_told_and_healed(
 
 async def test_a_frozen_connection_is_given_up(simulated: SimulatedKalshi, listener: Listener) -> None:
     await listener.watch(simulated.busiest(10))
-    simulated.afflict("freeze", 60_000_000_000)
+    simulated.inject("freeze", 60_000_000_000)
     await listener.until(lambda: any(isinstance(event, Disconnected) for event in listener.events))
     await listener.until(listener.all_trusted)
     assert "stall" in listener.gaps()
@@ -158,8 +158,8 @@ async def test_a_frozen_connection_is_given_up(simulated: SimulatedKalshi, liste
 
 async def test_refused_handshakes_are_tried_again(simulated: SimulatedKalshi, listener: Listener) -> None:
     await listener.watch(simulated.busiest(10))
-    simulated.afflict("handshake429", 300_000_000)
-    simulated.afflict("drop")
+    simulated.inject("handshake429", 300_000_000)
+    simulated.inject("drop")
     await listener.until(lambda: sum(isinstance(event, Connected) for event in listener.events) >= 2)
     await listener.until(listener.all_trusted)
     await assert_exact(simulated, listener)
@@ -171,7 +171,7 @@ async def test_a_smaller_limit_is_learnt(tmp_path: Path) -> None:
     venue = simulated.venue(per_connection=20)
     listener = Listener(venue.feed())
     await listener.watch(simulated.busiest(40))
-    loads = [len(member.talk.tickers()) for member in simulated.server.hall.members.values()]
+    loads = [len(client.session.tickers()) for client in simulated.server.app.clients.values()]
     assert max(loads) <= 7
     assert sum(loads) == 40
     await assert_exact(simulated, listener)
@@ -183,7 +183,7 @@ async def test_a_smaller_limit_is_learnt(tmp_path: Path) -> None:
 async def test_a_refusal_in_passing_costs_little(simulated: SimulatedKalshi, listener: Listener) -> None:
     keys = simulated.busiest(30)
     await listener.watch(keys[:10])
-    simulated.afflict("error26")
+    simulated.inject("error26")
     await listener.watch(keys)
     await assert_exact(simulated, listener)
 
@@ -211,7 +211,7 @@ async def test_trades_come_with_a_key(simulated: SimulatedKalshi, listener: List
 @pytest.mark.parametrize("keyed", [True, False])
 async def test_what_settled_while_nobody_listened_is_asked_for(simulated: SimulatedKalshi, *, keyed: bool) -> None:
     settled, other = simulated.busiest(2)
-    market = simulated.server.world.listed[settled.market_id]
+    market = simulated.server.markets.listed[settled.market_id]
     market.result, market.payout = "yes", Price(1_000_000)
     venue = simulated.venue(keyed=keyed)
     listener = Listener(venue.feed())
@@ -228,8 +228,8 @@ async def test_polled_books_are_exact_too(simulated: SimulatedKalshi) -> None:
     listener = Listener(venue.feed())
     assert isinstance(listener.feed, PollingFeed)
     await listener.watch(simulated.busiest(150))
-    assert list(simulated.server.door.requests).count("/trade-api/v2/markets/orderbooks") >= 2
-    simulated.afflict("rest429", 500_000_000)
+    assert list(simulated.server.access.requests).count("/trade-api/v2/markets/orderbooks") >= 2
+    simulated.inject("rest429", 500_000_000)
     await asyncio.sleep(1)
     await simulated.pause()
     await listener.until(lambda: listener.all_trusted() and all(map(simulated.is_exact, listener.books.values())))
@@ -256,7 +256,7 @@ async def test_a_wrong_clock_ends_the_stream_with_its_cause(simulated: Simulated
 
 async def test_a_refused_key_ends_the_stream_with_its_cause(simulated: SimulatedKalshi) -> None:
     venue = simulated.venue()
-    simulated.afflict("handshake401", 10_000_000_000)
+    simulated.inject("handshake401", 10_000_000_000)
     listener = Listener(venue.feed())
     with pytest.raises(PermanentError, match="the API key was refused"):
         await listener.watch(simulated.busiest(1))

@@ -29,7 +29,7 @@ S = 1_000 * MS
 
 @pytest.fixture
 async def simulator() -> AsyncIterator[PolymarketSimulator]:
-    made = PolymarketSimulator(PolymarketSimulatorSettings(markets=150, rate=1_000, keep=True), GivenClock())
+    made = PolymarketSimulator(PolymarketSimulatorSettings(markets=150, rate=1_000, keep_published=True), GivenClock())
     await made.start()
     yield made
     await made.aclose()
@@ -50,7 +50,7 @@ async def subscribed(simulator: PolymarketSimulator, *tokens: str) -> tuple[Clie
 
 def tokens_of(simulator: PolymarketSimulator, count: int) -> list[str]:
     units = sorted(simulator.exchange.groups, key=lambda unit: -unit.spec.weight)
-    rows = [row for unit in units for book in unit.books if (row := simulator.listing.book(book.index))]
+    rows = [row for unit in units for book in unit.books if (row := simulator.catalog.by_book(book.index))]
     return [row.tokens[0] for row in rows[:count]]
 
 
@@ -60,7 +60,7 @@ def hash_of(summary: dict[str, Any]) -> str:
 
 
 async def test_every_address_of_the_public_api_answers(simulator: PolymarketSimulator, rest: httpx.AsyncClient) -> None:
-    row = simulator.listing.rows[0]
+    row = simulator.catalog.rows[0]
     token, other = row.tokens
     gets: dict[str, Any] = {
         "/ok": "OK",
@@ -116,9 +116,13 @@ async def test_batches_are_limited_and_checked(rest: httpx.AsyncClient) -> None:
 
 async def test_prices_and_trades_have_a_past(simulator: PolymarketSimulator, rest: httpx.AsyncClient) -> None:
     await simulator.advance(20 * S)
-    assert simulator.ledger is not None
-    row = next(row for row in simulator.listing.rows if simulator.ledger.stories[row.condition].deals and not row.over)
-    last = simulator.ledger.stories[row.condition].deals[-1]
+    assert simulator.published_log is not None
+    row = next(
+        row
+        for row in simulator.catalog.rows
+        if simulator.published_log.histories[row.condition].trades and not row.is_settled
+    )
+    last = simulator.published_log.histories[row.condition].trades[-1]
     said = [(await rest.get("/last-trade-price", params={"token_id": token})).json() for token in row.tokens]
     assert [float(each["price"]) for each in said] == [last.price / 1e6, pytest.approx(1 - last.price / 1e6)]
     assert {each["side"] for each in said} == {"BUY", "SELL"}
@@ -145,11 +149,11 @@ async def test_the_listing_is_paged_clamped_and_complete(
     got = await pages(rest, "/markets/keyset", "markets", limit="500")
     assert [len(page) for page in got[:-1]] == [100] * (len(got) - 1)
     numbers = [row["id"] for page in got for row in page]
-    assert len(numbers) == len(set(numbers)) == len(simulator.listing.rows) + 3  # of which three are of no market
+    assert len(numbers) == len(set(numbers)) == len(simulator.catalog.rows) + 3  # of which three are of no market
     stuck = (await rest.get("/markets/keyset", params={"cursor": "anything"})).json()
     assert stuck["markets"] == got[0][:20]
     events = await pages(rest, "/events/keyset", "events", limit="100")
-    assert sum(len(page) for page in events) == len(simulator.listing.groups)
+    assert sum(len(page) for page in events) == len(simulator.catalog.events)
 
 
 async def test_the_listing_filters_and_orders(simulator: PolymarketSimulator, rest: httpx.AsyncClient) -> None:
@@ -160,7 +164,7 @@ async def test_the_listing_filters_and_orders(simulator: PolymarketSimulator, re
     bar = volumes[30]
     rows = await pages(rest, "/markets/keyset", "markets", volume_num_min=str(bar), limit="100")
     assert sum("volumeNum" in row for page in rows for row in page) == sum(volume >= bar for volume in volumes)
-    wanted = simulator.listing.rows[5]
+    wanted = simulator.catalog.rows[5]
     for name, value in (
         ("condition_ids", wanted.condition),
         ("clob_token_ids", wanted.tokens[1]),
@@ -172,12 +176,12 @@ async def test_the_listing_filters_and_orders(simulator: PolymarketSimulator, re
     for closed in ("true", "false"):
         rows = await pages(rest, "/markets/keyset", "markets", closed=closed, limit="100")
         numbers = {row["id"] for page in rows for row in page}
-        for row in simulator.listing.rows:
+        for row in simulator.catalog.rows:
             assert (str(row.number) in numbers) == ((closed == "true") == (row.market.status != "active"))
 
 
 async def test_rows_are_the_venues(simulator: PolymarketSimulator, rest: httpx.AsyncClient) -> None:
-    row = simulator.listing.rows[0]
+    row = simulator.catalog.rows[0]
     said = (await rest.get(f"/markets/{row.number}", params={"include_tag": "true"})).json()
     assert json.loads(said["clobTokenIds"]) == list(row.tokens)
     assert json.loads(said["outcomes"]) == ["Yes", "No"]
@@ -185,7 +189,7 @@ async def test_rows_are_the_venues(simulator: PolymarketSimulator, rest: httpx.A
     assert said["volumeNum"] == float(said["volume"])
     assert (await rest.get(f"/markets/slug/{row.slug}")).json()["id"] == said["id"]
     assert (await rest.get(f"/markets/{row.number}/tags")).json() == said["tags"]
-    event = (await rest.get(f"/events/{row.group.number}")).json()
+    event = (await rest.get(f"/events/{row.event.number}")).json()
     assert said["id"] in {market["id"] for market in event["markets"]}
     assert (await rest.get("/tags", params={"limit": "1"})).json()[0]["label"]
     assert (await rest.get("/markets/1")).status_code == 404
@@ -221,8 +225,8 @@ async def test_connections_end_as_scripted(simulator: PolymarketSimulator) -> No
         with pytest.raises(ConnectionClosedError) as caught:
             await link.recv()
         assert (1006 if caught.value.rcvd is None else caught.value.rcvd.code) == code
-        await until(lambda: not simulator.members.all)
-    assert [deed.kind for deed in simulator.truth.deeds] == ["drop", "1013"]
+        await until(lambda: not simulator.subscribers.by_number)
+    assert [fault.kind for fault in simulator.fault_log.faults] == ["drop", "1013"]
 
 
 async def test_a_frozen_connection_answers_pings_and_nothing_else(simulator: PolymarketSimulator) -> None:
@@ -313,7 +317,7 @@ async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) ->
             VenueName("polymarket"), MarketId(found[0].condition), InstrumentId(found[0].tokens[place % 4 == 0])
         )
         for place, token in enumerate(tokens_of(simulator, 60))
-        if (found := simulator.listing.token(token)) is not None
+        if (found := simulator.catalog.by_token(token)) is not None
     ]
     judge, feed = Judge(simulator, want, GivenClock().now), venue.feed()
     await feed.watch(frozenset(want))
@@ -325,7 +329,7 @@ async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) ->
 
     def caught_up() -> bool:
         live = [case for case in judge.cases.values() if case.live]
-        return len(live) == len(want) and all(case.at == len(case.story.items) for case in live)
+        return len(live) == len(want) and all(case.at == len(case.history.messages) for case in live)
 
     listening = asyncio.create_task(listen())
     await until(caught_up)

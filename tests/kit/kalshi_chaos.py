@@ -129,8 +129,8 @@ async def rest(simulated: SimulatedKalshi, judge: Judge, quiet_s: float = QUIET_
     while count != judge.counts.total() and time.monotonic() - began < QUIET_MAX_S:
         count = judge.counts.total()
         await asyncio.sleep(quiet_s)
-    members = simulated.server.hall.members.values()
-    stale = frozenset(ticker for each in members if each.talk.mischief.frozen for ticker in each.talk.tickers())
+    members = simulated.server.app.clients.values()
+    stale = frozenset(ticker for each in members if each.session.faults.frozen for ticker in each.session.tickers())
     judge.look(simulated, stale)
     simulated.resume()
 
@@ -163,7 +163,7 @@ async def chaos(args: ChaosSettings) -> ChaosReport:
         await simulated.start()
         venue = simulated.venue(keyed=not args.keyless, policy=StreamPolicy(), rand=random.Random(args.seed).random)
         feed, quiet = venue.feed(), QUIET_POLLED_S if args.keyless else QUIET_S
-        keys = [key(ticker) for ticker in [*simulated.server.world.listed][: args.tickers]]
+        keys = [key(ticker) for ticker in [*simulated.server.markets.listed][: args.tickers]]
         judge = Judge(keys, simulated.clock.now(), polled=args.keyless)
         listening = asyncio.create_task(listen(feed, judge))
         await feed.watch(frozenset(keys))
@@ -181,7 +181,7 @@ async def chaos(args: ChaosSettings) -> ChaosReport:
         await asyncio.gather(listening, return_exceptions=True)
         await venue.aclose()
         await simulated.aclose()
-    return report(judge, simulated.server.hall.truth.deeds, (ran, cpu, untrusted))
+    return report(judge, simulated.server.fault_log.faults, (ran, cpu, untrusted))
 
 
 async def recover(judge: Judge) -> int:

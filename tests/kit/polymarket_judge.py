@@ -13,7 +13,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEven
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import complement
 from predsurv.core.records import Coverage
-from predsurv.simulate.polymarket.published_log import MarketLog, PublishedTrade, digest_of
+from predsurv.simulate.polymarket.published_log import PublishedHistory, PublishedTrade, levels_digest
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator
 from predsurv.state.book import Book
 from predsurv.state.coverage import CoverageReducer
@@ -28,11 +28,11 @@ REACH = 60_000 * NS_PER_MS
 
 
 class Case:
-    """One instrument: its story, and how far the reader has come in it (``at``, while ``live``)."""
+    """One instrument: its history, and how far the reader has come in it (``at``, while ``live``)."""
 
-    def __init__(self, key: InstrumentKey, story: MarketLog, *, mirrored: bool) -> None:
+    def __init__(self, key: InstrumentKey, history: PublishedHistory, *, mirrored: bool) -> None:
         self.key = key
-        self.story = story
+        self.history = history
         self.mirrored = mirrored
         self.book = Book(key)
         self.at = 0
@@ -46,27 +46,27 @@ class Case:
         self.deals: Counter[PublishedTrade] = Counter()
 
     def says(self, event: BookDelta) -> tuple[int, str, int, int]:
-        """Return the change as the ledger writes it."""
+        """Return the change as the published log has it."""
         side, price = event.side, event.price
         if self.mirrored:
             side, price = ("ask" if side == "bid" else "bid"), complement(price)
         return (event.ts_venue or 0) // NS_PER_MS, side, price, event.size
 
     def digest(self, book: BookSnapshot | Book) -> int:
-        """Return the digest of a book on the ledger's scale."""
+        """Return the digest of a book, on the published log's scale."""
         if isinstance(book, Book):
             bids, asks = book.top(len(book.bids) + len(book.asks) + 1)
         else:
             bids, asks = book.bids, book.asks
         if self.mirrored:
             bids, asks = _mirror(asks), _mirror(bids)
-        return digest_of(bids, asks)
+        return levels_digest(bids, asks)
 
     def truth(self) -> int | None:
         """Return the digest of the true state where the reader is; None in the middle of a burst."""
-        items, at = self.story.items, self.at
+        items, at = self.history.messages, self.at
         if not at:
-            return self.story.opening
+            return self.history.opening
         if at < len(items) and items[at].stamp == items[at - 1].stamp:
             return None
         return items[at - 1].digest
@@ -86,13 +86,13 @@ class Judge:
         self._simulator = simulator
         self._now = now
         self._reducer = CoverageReducer()
-        self._deeds = 0
+        self._faults_seen = 0
         for key in want:
-            found = simulator.listing.token(key.instrument_id)
-            if simulator.ledger is None or found is None:
-                raise ValueError("the simulator has to keep a ledger, and to list what is judged")
+            found = simulator.catalog.by_token(key.instrument_id)
+            if simulator.published_log is None or found is None:
+                raise ValueError("the simulator has to keep its published log, and to list what is judged")
             row, outcome = found
-            self.cases[key] = Case(key, simulator.ledger.stories[row.condition], mirrored=bool(outcome))
+            self.cases[key] = Case(key, simulator.published_log.histories[row.condition], mirrored=bool(outcome))
             self._reducer.want(Wanted(key, now()), None)
 
     def hear(self, events: Iterable[MarketEvent]) -> None:
@@ -122,7 +122,7 @@ class Judge:
                 self.counts["probes_mid_burst"] += 1
             elif case.digest(case.book) != truth:
                 self.counts["unequal" if case.tainted is None else "unequal_tainted"] += 1
-            behind = case.story.items[case.at : case.at + 1]
+            behind = case.history.messages[case.at : case.at + 1]
             if behind and now - behind[0].at > LAG_MAX and not self._held_up(case, behind[0].at):
                 self.counts["stale" if case.tainted is None else "stale_tainted"] += 1
 
@@ -136,15 +136,15 @@ class Judge:
             if case.live and case.tainted is None:
                 self.counts["final_books"] += 1
                 self.counts["final_equal"] += (
-                    case.at == len(case.story.items) and case.digest(case.book) == case.truth()
+                    case.at == len(case.history.messages) and case.digest(case.book) == case.truth()
                 )
         for kind in ("drop", "1013", "freeze"):
-            for deed in self._simulator.truth.of(kind):
-                for token in deed.tokens:
+            for fault in self._simulator.fault_log.of_kind(kind):
+                for token in fault.tokens:
                     key = next((key for key in self.coverage if key.instrument_id == token), None)
                     if key is not None:
                         self.counts["outages"] += 1
-                        self.counts["outages_covered"] += self._has_gap(key, deed.start, deed.end)
+                        self.counts["outages_covered"] += self._has_gap(key, fault.start, fault.end)
 
     def _book(self, case: Case, event: BookDelta | BookSnapshot | Gap) -> None:
         case.book.apply(event)
@@ -167,9 +167,9 @@ class Judge:
 
     def _snapshot(self, case: Case, event: BookSnapshot) -> None:
         self.counts["snapshots"] += 1
-        story = case.story
-        end = story.ends.get((event.ts_venue or 0) // NS_PER_MS)
-        state = None if end is None else story.items[end - 1].digest if end else story.opening
+        history = case.history
+        end = history.burst_ends.get((event.ts_venue or 0) // NS_PER_MS)
+        state = None if end is None else history.messages[end - 1].digest if end else history.opening
         if end is None or state != case.digest(event):
             self.counts["strange_snapshots"] += 1
             return
@@ -179,7 +179,7 @@ class Judge:
             pass
         elif end == case.at:
             self.counts["repeated_snapshots"] += 1
-        elif end != case.at + 1 or story.items[case.at].side is not None:
+        elif end != case.at + 1 or history.messages[case.at].side is not None:
             self.counts["missing"] += end - case.at - 1
         case.at, case.live, case.gap_since = end, True, None
         if case.tainted is not None and end >= case.taint_end:
@@ -187,7 +187,7 @@ class Judge:
             case.tainted = None
 
     def _delta(self, case: Case, event: BookDelta) -> None:
-        items, says = case.story.items, case.says(event)
+        items, says = case.history.messages, case.says(event)
         self.counts["rows"] += 1
         if case.at < len(items) and items[case.at][:4] == says:
             case.at += 1
@@ -206,7 +206,7 @@ class Judge:
     def _lost(self, case: Case, end: int) -> None:
         """Judge what was published between the last row and the snapshot that ended a gap."""
         since = case.gap_since
-        lost = case.story.items[case.at : end]
+        lost = case.history.messages[case.at : end]
         if since is None or not lost:
             return
         self.counts["rows_in_gaps"] += len(lost)
@@ -223,11 +223,11 @@ class Judge:
         case.deals[PublishedTrade((event.ts_venue or 0) // NS_PER_MS, price, event.size, side)] += 1
 
     def _trades(self, case: Case) -> None:
-        published = Counter(case.story.deals)
+        published = Counter(case.history.trades)
         self.counts["trades"] += sum(case.deals.values())
         self.counts["trades_doubled"] += (case.deals - published).total()
         missing = published - case.deals
-        for deal, told in zip(case.story.deals, case.story.told, strict=True):
+        for deal, told in zip(case.history.trades, case.history.trade_times, strict=True):
             if deal in missing and self._is_covered(case.key, told):
                 self.counts["trades_missing"] += 1
 
@@ -237,23 +237,23 @@ class Judge:
 
     def _taint(self) -> None:
         """Note the losses that were planted since the last look."""
-        deeds = self._simulator.truth.deeds
-        for deed in deeds[self._deeds :]:
-            if deed.kind in ("skip", "cut"):
+        faults = self._simulator.fault_log.faults
+        for fault in faults[self._faults_seen :]:
+            if fault.kind in ("skip", "cut"):
                 for case in self.cases.values():
-                    if case.key.instrument_id in deed.tokens:
-                        self.counts[f"planted_{deed.kind}"] += 1
+                    if case.key.instrument_id in fault.tokens:
+                        self.counts[f"planted_{fault.kind}"] += 1
                         case.declared = case.declared and case.tainted is not None
-                        case.tainted = deed.start if case.tainted is None else case.tainted
+                        case.tainted = fault.start if case.tainted is None else case.tainted
                         # What is on its way now may have been sent before the loss: only later books heal.
-                        case.taint_end = len(case.story.items)
-        self._deeds = len(deeds)
+                        case.taint_end = len(case.history.messages)
+        self._faults_seen = len(faults)
 
     def _held_up(self, case: Case, since: int) -> bool:
         """Return whether the connection of this instrument was frozen or delayed at ``since``."""
         token = case.key.instrument_id
-        deeds = [*self._simulator.truth.of("freeze"), *self._simulator.truth.of("delay")]
-        return any(deed.start - LAG_MAX <= since <= deed.end + LAG_MAX and token in deed.tokens for deed in deeds)
+        faults = [*self._simulator.fault_log.of_kind("freeze"), *self._simulator.fault_log.of_kind("delay")]
+        return any(fault.start - LAG_MAX <= since <= fault.end + LAG_MAX and token in fault.tokens for fault in faults)
 
     def _has_gap(self, key: InstrumentKey, start: int, end: int) -> bool:
         return any(

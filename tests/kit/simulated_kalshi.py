@@ -51,11 +51,11 @@ class SimulatedKalshi:
         self.file = folder / "key.pem"
         self.key.write(self.file)
         self.clock = GivenClock()
-        self.behind = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), self.clock)
+        self.underlying = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), self.clock)
         terms = KalshiSimulatorSettings(
             key=self.key, faults=faults, seed=seed, markets_per_subscription=markets_per_subscription
         )
-        self.server = KalshiSimulator(self.behind, self.clock, terms)
+        self.server = KalshiSimulator(self.underlying, self.clock, terms)
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -68,7 +68,7 @@ class SimulatedKalshi:
         self._running = asyncio.create_task(self.server.run())
 
     async def pause(self) -> None:
-        """Let no more time pass behind; what clients ask for is still answered."""
+        """Stop the time of the underlying venue; clients are still served."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
@@ -111,18 +111,18 @@ class SimulatedKalshi:
 
     def busiest(self, count: int) -> Sequence[InstrumentKey]:
         """Return the instruments whose books change most, the busiest first."""
-        units = sorted(self.behind.clocked_exchange.exchange.groups, key=lambda unit: -unit.spec.weight)
+        units = sorted(self.underlying.clocked_exchange.exchange.groups, key=lambda unit: -unit.spec.weight)
         order = {f"KX{unit.spec.category.upper()}-{unit.spec.index:04d}": rank for rank, unit in enumerate(units)}
-        listed = sorted(self.server.world.listed.values(), key=lambda each: order.get(each.event, 1 << 30))
+        listed = sorted(self.server.markets.listed.values(), key=lambda each: order.get(each.event, 1 << 30))
         return [key(each.ticker) for each in listed[:count]]
 
-    def afflict(self, kind: str, lasts: int = 0) -> None:
-        """Let something go wrong now, everywhere."""
+    def inject(self, kind: str, lasts: int = 0) -> None:
+        """Inject a fault into every connection now."""
         self.server.inject(ScriptedFault(0, kind, lasts, everywhere=True))
 
     def is_exact(self, book: Book) -> bool:
         """Return whether ``book`` is what the venue has."""
-        bids, asks = self.server.world.books[book.key.market_id].levels()
+        bids, asks = self.server.markets.books[book.key.market_id].levels()
         return dict(book.bids.levels()) == bids and dict(book.asks.levels()) == asks
 
 

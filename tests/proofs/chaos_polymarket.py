@@ -37,8 +37,8 @@ FAILURES = (
 def keys_of(simulator: PolymarketSimulator, count: int) -> list[InstrumentKey]:
     """Return ``count`` tokens, mostly first outcomes and some of their mirrors."""
     mirrored = count // MIRRORED_SHARE
-    names = [(row.condition, row.tokens[0]) for row in simulator.listing.rows[: count - mirrored]]
-    names += [(row.condition, row.tokens[1]) for row in simulator.listing.rows[:mirrored]]
+    names = [(row.condition, row.tokens[0]) for row in simulator.catalog.rows[: count - mirrored]]
+    names += [(row.condition, row.tokens[1]) for row in simulator.catalog.rows[:mirrored]]
     return [InstrumentKey(VENUE, MarketId(market), InstrumentId(token)) for market, token in names]
 
 
@@ -68,7 +68,7 @@ async def settle(simulator: PolymarketSimulator, judge: Judge) -> None:
     deadline = time.monotonic() + RECOVER_SECONDS
     while time.monotonic() < deadline:
         await asyncio.sleep(PROBE_SECONDS)
-        open_books = {row.condition for row in simulator.listing.rows if not row.over}
+        open_books = {row.condition for row in simulator.catalog.rows if not row.is_settled}
         if all(case.live for case in judge.cases.values() if case.key.market_id in open_books):
             break
     simulator.paused = True
@@ -78,7 +78,7 @@ async def settle(simulator: PolymarketSimulator, judge: Judge) -> None:
 async def chaos(arguments: argparse.Namespace) -> Judge:
     """Run, judge, and return the judge."""
     terms = PolymarketSimulatorSettings(
-        seed=arguments.seed, markets=arguments.tokens, rate=arguments.rate, faults=arguments.faults, keep=True
+        seed=arguments.seed, markets=arguments.tokens, rate=arguments.rate, faults=arguments.faults, keep_published=True
     )
     simulator = PolymarketSimulator(terms, GivenClock())
     await simulator.start()
@@ -90,7 +90,7 @@ async def chaos(arguments: argparse.Namespace) -> Judge:
     listening = asyncio.create_task(listen(feed, judge))
     try:
         await asyncio.sleep(arguments.seconds)
-        simulator.mischief.stop()
+        simulator.faults.stop()
         await settle(simulator, judge)
     finally:
         for task in (listening, running):
@@ -112,10 +112,10 @@ def report(simulator: PolymarketSimulator, judge: Judge, arguments: argparse.Nam
     elapsed = (simulator.exchange.now - simulator.exchange.origin) / 1e9
     spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     deeds: dict[str, int] = {}
-    for deed in simulator.truth.deeds:
+    for deed in simulator.fault_log.faults:
         deeds[deed.kind] = deeds.get(deed.kind, 0) + 1
     print(f"{arguments.tokens} tokens, {elapsed:.0f} s of market time, faults {arguments.faults!r}: {deeds}")
-    sent = simulator.members.sent
+    sent = simulator.subscribers.sent
     print(f"{sent:,} messages sent ({sent / elapsed:,.0f}/s), {spent:.1f} s CPU in all")
     for name, count in sorted(judge.counts.items()):
         print(f"  {name:<24}{count:>12,}")

@@ -1,4 +1,1 @@
-"""Kalshi's protocol over any venue, faults included.
-
-Separate from the adapter because neither may know the other: what both agree on is the wire.
-"""
+"""A local Kalshi: the REST API and WebSocket channels over any venue, faults included."""

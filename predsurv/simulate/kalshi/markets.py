@@ -1,8 +1,4 @@
-"""The markets and books behind the simulator, in Kalshi's words.
-
-Kept apart from who is listening because a venue has one truth however many connections it has: it
-is what the books of a client are compared with.
-"""
+"""The markets and books of the underlying venue in Kalshi's terms; a client's books are compared with these."""
 
 import re
 from collections import deque
@@ -18,15 +14,19 @@ from predsurv.core.market import Market, Outcome
 from predsurv.core.num import MICROS, Price
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
-TRADES_KEPT: Final = 10_000
+TRADES_KEPT_MAX: Final = 10_000
 _HUNDREDTH: Final = 10_000
+"""Micros in a hundredth of a contract."""
 _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
-_ODD = re.compile(r"[^A-Z0-9.-]")
+_INVALID_IN_TICKER = re.compile(r"[^A-Z0-9.-]")
 
 
 class ChannelMessage(NamedTuple):
-    """Something to tell: ``body`` is the ``msg`` of a frame of type ``kind``; ``ticker`` None is for all."""
+    """A message to the subscribers of ``channel``; ``ticker`` None: of all markets.
+
+    ``body`` is the ``msg`` of a frame of type ``kind``, and ``encoded`` its JSON.
+    """
 
     channel: str
     ticker: str | None
@@ -35,25 +35,34 @@ class ChannelMessage(NamedTuple):
     encoded: bytes
 
 
-class KalshiMarketState(Struct):
-    """One market of ours: an outcome of a market of the venue behind. ``bands`` follow its tick."""
+class KalshiListing(Struct):
+    """A listed market: one ``outcome`` of a ``market`` of the underlying venue."""
 
     ticker: str
     event: str
     series: str
     market: Market
     outcome: Outcome
-    several: bool
-    """Whether its event is what the venue behind calls a market."""
+    is_multi_outcome: bool
+    """Whether the market has several outcomes, which makes it an event here."""
     result: str = ""
     payout: Price | None = None
-    settled: int | None = None
-    traded: int = 0
-    """Contracts since the start, in hundredths."""
+    settled_at: int | None = None
+    """ns UTC."""
+    contracts_traded: int = 0
+    """Since the start, in hundredths."""
+
+
+class BidLevel(NamedTuple):
+    """A level of one side's bids: all ``sizes`` of the side, its ``name`` (``yes`` or ``no``) and the price."""
+
+    sizes: dict[int, int]
+    name: str
+    price: int
 
 
 class KalshiBook:
-    """Bids of both sides, hundredths of contracts by price in micros; NO bids at NO prices."""
+    """YES and NO bids: hundredths of contracts by price in micros, NO bids at NO prices."""
 
     __slots__ = ("no", "yes")
 
@@ -61,12 +70,12 @@ class KalshiBook:
         self.yes: dict[int, int] = {}
         self.no: dict[int, int] = {}
 
-    def side(self, side: Side, price: int) -> tuple[dict[int, int], str, int]:
-        """Return where a level of the YES scale is kept: the side's sizes, its name and its own price."""
-        return (self.yes, "yes", price) if side == "bid" else (self.no, "no", MICROS - price)
+    def bid_level(self, side: Side, price: int) -> BidLevel:
+        """Return the bid that a level of the YES instrument (``side``, ``price`` in micros) corresponds to."""
+        return BidLevel(self.yes, "yes", price) if side == "bid" else BidLevel(self.no, "no", MICROS - price)
 
     def levels(self) -> tuple[dict[int, int], dict[int, int]]:
-        """Return bids and asks of YES in micros: what a client's book has to be."""
+        """Return bids and asks of YES, sizes by price in micros, as they have to be in a client's book."""
         bids = {price: size * _HUNDREDTH for price, size in self.yes.items()}
         asks = {MICROS - price: size * _HUNDREDTH for price, size in self.no.items()}
         return bids, asks
@@ -76,16 +85,16 @@ class KalshiMarkets:
     """All markets by ticker, their books, and the last trades (newest first)."""
 
     def __init__(self) -> None:
-        self.listed: dict[str, KalshiMarketState] = {}
+        self.listed: dict[str, KalshiListing] = {}
         self.books: dict[str, KalshiBook] = {}
-        self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT)
+        self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT_MAX)
         self._tickers: dict[InstrumentKey, str] = {}
-        self._of_market: dict[str, list[str]] = {}
-        self._printed = 0
+        self._tickers_by_market: dict[str, list[str]] = {}
+        self._trade_count = 0
 
     def add(self, market: Market) -> None:
-        """List a market, or take its newer record; of two outcomes the second mirrors the first."""
-        known = self._of_market.get(market.market_id)
+        """List a market, or update its record; of two outcomes only the first is listed, as its YES."""
+        known = self._tickers_by_market.get(market.market_id)
         if known is not None:
             for ticker in known:
                 self.listed[ticker].market = market
@@ -93,44 +102,44 @@ class KalshiMarkets:
         keys = market.primary_keys(mirrored=True)
         event = "KX" + _upper(market.event_id)
         for key, outcome in zip(keys, market.outcomes, strict=False):
-            several = len(keys) > 1
-            ticker = "KX" + _upper(outcome.instrument_id if several else market.market_id)
+            is_multi_outcome = len(keys) > 1
+            ticker = "KX" + _upper(outcome.instrument_id if is_multi_outcome else market.market_id)
             self._tickers[key] = ticker
-            self._of_market.setdefault(market.market_id, []).append(ticker)
-            self.listed[ticker] = KalshiMarketState(ticker, event, event.partition("-")[0], market, outcome, several)
+            self._tickers_by_market.setdefault(market.market_id, []).append(ticker)
+            series = event.partition("-")[0]
+            self.listed[ticker] = KalshiListing(ticker, event, series, market, outcome, is_multi_outcome)
             self.books[ticker] = KalshiBook()
 
     def keys(self) -> frozenset[InstrumentKey]:
-        """Return the instruments of the venue behind whose books are ours."""
+        """Return the instruments of the underlying venue whose books are listed."""
         return frozenset(self._tickers)
 
     def book(self, ticker: str) -> KalshiBook | None:
-        """Return the book of a market that is known and not settled."""
+        """Return the book of a market, None for an unknown or settled one."""
         listed = self.listed.get(ticker)
         return None if listed is None or listed.result else self.books[ticker]
 
     def apply(self, event: MarketEvent) -> Iterator[ChannelMessage]:
-        """Take in what happened behind and yield what is to be told."""
+        """Apply an event of the underlying venue and yield the resulting messages."""
         match event:
             case BookDelta():
                 ticker = self._tickers.get(event.key)
                 if ticker is not None:
                     stamp = event.ts_venue or event.ts_recv
-                    yield from self._level(ticker, (event.side, event.price, event.size), stamp)
+                    yield from self._set_level(ticker, event.side, event.price, event.size, stamp)
             case BookSnapshot():
-                yield from self._whole(event)
+                yield from self._replace_book(event)
             case Trade():
-                yield from self._trade(event)
+                yield from self._add_trade(event)
             case MarketChange():
-                yield from self._changed(event)
+                yield from self._change_market(event)
             case MarketResolved():
-                yield from self._resolved(event)
+                yield from self._settle(event)
             case _:
                 pass
 
-    def _level(self, ticker: str, level: tuple[Side, int, int], ts: int) -> Iterator[ChannelMessage]:
-        side, at, size = level
-        sizes, name, price = self.books[ticker].side(side, at)
+    def _set_level(self, ticker: str, side: Side, yes_price: int, size: int, ts: int) -> Iterator[ChannelMessage]:
+        sizes, name, price = self.books[ticker].bid_level(side, yes_price)
         new, old = size // _HUNDREDTH, sizes.get(price, 0)
         if new == old:
             return
@@ -141,114 +150,121 @@ class KalshiMarkets:
         body = {
             "market_ticker": ticker,
             "market_id": ticker.lower(),
-            "price_dollars": dollars(price),
-            "delta_fp": contracts(new - old),
+            "price_dollars": dollars_text(price),
+            "delta_fp": contracts_text(new - old),
             "side": name,
             "ts_ms": ts // _MS,
         }
-        yield news(BOOKS, ticker, "orderbook_delta", body)
+        yield channel_message(BOOKS, ticker, "orderbook_delta", body)
 
-    def _whole(self, event: BookSnapshot) -> Iterator[ChannelMessage]:
+    def _replace_book(self, event: BookSnapshot) -> Iterator[ChannelMessage]:
         ticker = self._tickers.get(event.key)
         if ticker is None:
             return
         book = self.books[ticker]
-        told: dict[tuple[Side, int], int] = {("bid", price): size for price, size in event.bids}
-        told |= {("ask", price): size for price, size in event.asks}
-        had: list[tuple[Side, int]] = [("bid", price) for price in book.yes]
-        had += [("ask", MICROS - price) for price in book.no]
-        for side, price in had:
-            if (side, price) not in told:
-                yield from self._level(ticker, (side, price, 0), event.ts_recv)
-        for (side, price), size in told.items():
-            yield from self._level(ticker, (side, price, size), event.ts_recv)
+        new: dict[tuple[Side, int], int] = {("bid", price): size for price, size in event.bids}
+        new |= {("ask", price): size for price, size in event.asks}
+        old: list[tuple[Side, int]] = [("bid", price) for price in book.yes]
+        old += [("ask", MICROS - price) for price in book.no]
+        for side, price in old:
+            if (side, price) not in new:
+                yield from self._set_level(ticker, side, price, 0, event.ts_recv)
+        for (side, price), size in new.items():
+            yield from self._set_level(ticker, side, price, size, event.ts_recv)
 
-    def _trade(self, event: Trade) -> Iterator[ChannelMessage]:
+    def _add_trade(self, event: Trade) -> Iterator[ChannelMessage]:
         ticker = self._tickers.get(event.key)
         size = event.size // _HUNDREDTH
         if ticker is None or not size:
             return
-        self._printed += 1
-        self.listed[ticker].traded += size
+        self._trade_count += 1
+        self.listed[ticker].contracts_traded += size
         ts = event.ts_venue or event.ts_recv
         body = {
-            "trade_id": f"{self._printed:08x}-0000-4000-8000-000000000000",
+            "trade_id": f"{self._trade_count:08x}-0000-4000-8000-000000000000",
             "market_ticker": ticker,
-            "yes_price_dollars": dollars(event.price),
-            "no_price_dollars": dollars(MICROS - event.price),
-            "count_fp": contracts(size),
-            **_taker(event.taker_side),
+            "yes_price_dollars": dollars_text(event.price),
+            "no_price_dollars": dollars_text(MICROS - event.price),
+            "count_fp": contracts_text(size),
+            **_taker_fields(event.taker_side),
             "is_block_trade": False,
             "ts": ts // _S,
             "ts_ms": ts // _MS,
         }
         self.trades.appendleft(body)
-        yield news(TRADES, ticker, "trade", body)
+        yield channel_message(TRADES, ticker, "trade", body)
 
-    def _changed(self, event: MarketChange) -> Iterator[ChannelMessage]:
+    def _change_market(self, event: MarketChange) -> Iterator[ChannelMessage]:
         if event.market is None:
             return
         self.add(event.market)
-        for ticker in self._of_market[event.market_id]:
-            body = _told(self.listed[ticker], event)
+        for ticker in self._tickers_by_market[event.market_id]:
+            body = _lifecycle_body(self.listed[ticker], event)
             if body is None:
                 continue
             kind = "event_fee_update" if event.kind == "fee" else "market_lifecycle_v2"
-            yield news(LIFECYCLE, None, kind, body)
+            yield channel_message(LIFECYCLE, None, kind, body)
 
-    def _resolved(self, event: MarketResolved) -> Iterator[ChannelMessage]:
+    def _settle(self, event: MarketResolved) -> Iterator[ChannelMessage]:
         ts = (event.ts_venue or event.ts_recv) // _S
         payouts = dict(event.payouts)
-        for ticker in self._of_market.get(event.market_id, ()):
+        for ticker in self._tickers_by_market.get(event.market_id, ()):
             listed = self.listed[ticker]
             payout = payouts.get(InstrumentId(listed.outcome.instrument_id), Price(0))
-            listed.payout, listed.settled = payout, ts * _S
+            listed.payout, listed.settled_at = payout, ts * _S
             listed.result = "scalar" if event.void or payout not in (0, MICROS) else "yes" if payout else "no"
             determined = {
                 "market_ticker": ticker,
                 "event_type": "determined",
                 "determination_ts": ts,
                 "result": listed.result,
-                "settlement_value": dollars(payout),
+                "settlement_value": dollars_text(payout),
             }
-            yield news(LIFECYCLE, None, "market_lifecycle_v2", determined)
+            yield channel_message(LIFECYCLE, None, "market_lifecycle_v2", determined)
             settled = {"market_ticker": ticker, "event_type": "settled", "settled_ts": ts}
-            yield news(LIFECYCLE, None, "market_lifecycle_v2", settled)
+            yield channel_message(LIFECYCLE, None, "market_lifecycle_v2", settled)
 
 
-def news(channel: str, ticker: str | None, kind: str, body: dict[str, Any]) -> ChannelMessage:
-    """Return something to tell, encoded once for everybody."""
+def channel_message(channel: str, ticker: str | None, kind: str, body: dict[str, Any]) -> ChannelMessage:
+    """Return a message, encoded once for all subscribers."""
     return ChannelMessage(channel, ticker, kind, body, msgspec.json.encode(body))
 
 
-def dollars(price: int) -> str:
-    """Return micros as the venue writes prices: ``0.4400``."""
+def dollars_text(price: int) -> str:
+    """Return a price (micros) as the venue writes it: ``0.4400``."""
     return f"{price // MICROS}.{price % MICROS // 100:04d}"
 
 
-def contracts(hundredths: int) -> str:
+def contracts_text(hundredths: int) -> str:
     """Return hundredths of contracts as the venue writes them: ``-12.50``."""
     sign = "-" if hundredths < 0 else ""
     return f"{sign}{abs(hundredths) // 100}.{abs(hundredths) % 100:02d}"
 
 
-def ranges(tick: int) -> list[dict[str, str]]:
-    """Return the price grid of a market whose steps are ``tick`` micros."""
-    return [{"start": "0.0000", "end": "1.0000", "step": dollars(tick)}]
+def price_ranges(tick_size: int) -> list[dict[str, str]]:
+    """Return the price grid with steps of ``tick_size`` micros."""
+    return [{"start": "0.0000", "end": "1.0000", "step": dollars_text(tick_size)}]
 
 
-def fee_kind(listed: KalshiMarketState) -> tuple[str, str]:
-    """Return fee type and multiplier of a market's series; some charge makers, some nobody."""
+class SeriesFee(NamedTuple):
+    """The fee of a series, as the venue writes it."""
+
+    fee_type: str
+    multiplier: str
+
+
+def series_fee(listed: KalshiListing) -> SeriesFee:
+    """Return the fee of a market's series: some series charge makers too, some charge no fee."""
     if listed.market.category == "sports":
-        return "quadratic_with_maker_fees", "1"
-    return "quadratic", "0" if listed.market.category == "geopolitics" else "1"
+        return SeriesFee("quadratic_with_maker_fees", "1")
+    return SeriesFee("quadratic", "0" if listed.market.category == "geopolitics" else "1")
 
 
 def _upper(name: str) -> str:
-    return _ODD.sub("-", name.upper())
+    return _INVALID_IN_TICKER.sub("-", name.upper())
 
 
-def _taker(side: OrderSide | None) -> dict[str, str]:
+def _taker_fields(side: OrderSide | None) -> dict[str, str]:
     if side is None:
         return {}
     outcome = "yes" if side == "buy" else "no"
@@ -259,27 +275,27 @@ def _taker(side: OrderSide | None) -> dict[str, str]:
     }
 
 
-def _told(listed: KalshiMarketState, event: MarketChange) -> dict[str, Any] | None:
-    """Return how the venue announces a change, None when it says nothing (as of a market that closes)."""
+def _lifecycle_body(listed: KalshiListing, event: MarketChange) -> dict[str, Any] | None:
+    """Return the announcement of a change, None for changes that the venue does not announce (such as closing)."""
     market = listed.market
-    about: dict[str, Any] = {"market_ticker": listed.ticker}
+    ticker: dict[str, Any] = {"market_ticker": listed.ticker}
     match event.kind:
         case "created":
             metadata = {"name": listed.outcome.label, "title": market.question, "event_ticker": listed.event}
-            grid = {"price_level_structure": "linear_cent", "price_ranges": ranges(market.tick_size)}
+            grid = {"price_level_structure": "linear_cent", "price_ranges": price_ranges(market.tick_size)}
             close = (market.close_time or 0) // _S
-            more = {"event_type": "created", "open_ts": event.ts_recv // _S, "close_ts": close}
-            return {**about, **more, "additional_metadata": metadata, **grid}
+            times = {"event_type": "created", "open_ts": event.ts_recv // _S, "close_ts": close}
+            return {**ticker, **times, "additional_metadata": metadata, **grid}
         case "activated":
-            return {**about, "event_type": "activated"}
+            return {**ticker, "event_type": "activated"}
         case "paused":
-            return {**about, "event_type": "deactivated", "is_deactivated": True}
+            return {**ticker, "event_type": "deactivated", "is_deactivated": True}
         case "tick_size":
-            grid = {"price_level_structure": "deci_cent", "price_ranges": ranges(market.tick_size)}
-            return {**about, "event_type": "price_level_structure_updated", **grid}
+            grid = {"price_level_structure": "deci_cent", "price_ranges": price_ranges(market.tick_size)}
+            return {**ticker, "event_type": "price_level_structure_updated", **grid}
         case "fee":
             return {"event_ticker": listed.event, "fee_type_override": "quadratic", "fee_multiplier_override": 1}
         case "rules":
-            return {**about, "event_type": "metadata_updated"}
+            return {**ticker, "event_type": "metadata_updated"}
         case _:
             return None

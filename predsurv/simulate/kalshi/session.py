@@ -1,8 +1,4 @@
-"""One connection of the simulator: commands in, numbered frames out.
-
-Kept apart from the server because it has no socket: what is numbered, what a fault swallows and
-what the client was never told is exact and testable.
-"""
+"""One client's session without I/O: commands in, numbered frames out, with fault injection."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -11,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from predsurv.core.num import MICROS
-from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiBook, KalshiMarkets, contracts, dollars
+from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiBook, KalshiMarkets, contracts_text, dollars_text
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
 CHANNELS: Final = frozenset({BOOKS, TRADES, LIFECYCLE, "ticker"})
@@ -28,14 +24,14 @@ _ERRORS: Final = {
     26: "Market limit of the subscription reached",
 }
 
-_NONSENSE: Final = {
+_UNREADABLE_FRAMES: Final = {
     "malformed": b'{"type":"orderbook_delta","sid":',
     "unknown": b'{"type":"mood_change","msg":{}}',
 }
 
 
 class ClientSubscription(Struct):
-    """One channel of one connection; ``yes_scale`` tells NO levels at YES prices."""
+    """One channel of one connection; ``yes_scale``: NO levels are sent at YES prices."""
 
     sid: int
     channel: str
@@ -43,21 +39,21 @@ class ClientSubscription(Struct):
     yes_scale: bool = False
     seq: int = 0
 
-    def frame(self, kind: str, body: bytes, number: int | None = None) -> bytes:
-        """Return the next numbered frame; ``number`` is that of the command it answers."""
+    def frame(self, kind: str, body: bytes, command_id: int | None = None) -> bytes:
+        """Return the next frame; ``command_id``: of the command that it responds to."""
         self.seq += 1
         head = f'{{"type":"{kind}","sid":{self.sid},"seq":{self.seq},'
-        head += f'"id":{number},' if number is not None else ""
+        head += f'"id":{command_id},' if command_id is not None else ""
         return b'%b"msg":%b}' % (head.encode(), body)
 
-    def ok(self, number: int) -> bytes:
-        """Return that command ``number`` was carried out."""
+    def ok(self, command_id: int) -> bytes:
+        """Return the confirmation of a command."""
         self.seq += 1
         body = {"market_tickers": [*self.tickers]}
-        return _encode({"id": number, "sid": self.sid, "seq": self.seq, "type": "ok", "msg": body})
+        return _encode({"id": command_id, "sid": self.sid, "seq": self.seq, "type": "ok", "msg": body})
 
-    def corrupt(self) -> list[bytes]:
-        """Return a change that takes more from a level than was ever there."""
+    def negative_delta(self) -> list[bytes]:
+        """Return a change that reduces a level by more than its size; none without markets."""
         if not self.tickers:
             return []
         ticker = next(iter(self.tickers))
@@ -66,198 +62,203 @@ class ClientSubscription(Struct):
 
 
 class SessionFaults:
-    """What is to go wrong with a connection's next books and changes; ``note`` is told when it did."""
+    """Faults of a connection's next book frames: ``pending`` counts them by kind; ``log_fault`` when one applies."""
 
-    def __init__(self, note: Callable[[str], None]) -> None:
-        self.next = {"gap": 0, "duplicate": 0, "reorder": 0, "error26": 0}
+    def __init__(self, log_fault: Callable[[str], None]) -> None:
+        self.pending = {"gap": 0, "duplicate": 0, "reorder": 0, "error26": 0}
         self.frozen = False
-        self._note = note
+        self._log_fault = log_fault
         self._held: bytes | None = None
 
-    def takes(self, kind: str) -> bool:
-        """Return whether the next frame suffers ``kind``; it is over then."""
-        due = self.next[kind] > 0
-        self.next[kind] -= due
-        return due
+    def take(self, kind: str) -> bool:
+        """Return whether a fault of ``kind`` is pending, and remove one."""
+        is_pending = self.pending[kind] > 0
+        self.pending[kind] -= is_pending
+        return is_pending
 
-    def through(self, frame: bytes) -> list[bytes]:
-        """Return what becomes of a numbered frame."""
+    def apply(self, frame: bytes) -> list[bytes]:
+        """Return the frames to send instead of ``frame``."""
         if self.frozen:
             return []
         if self._held is not None:
             held, self._held = self._held, None
-            self._note("reorder")
+            self._log_fault("reorder")
             return [frame, held]
-        if self._befalls("gap"):
+        if self._take_and_log("gap"):
             return []
-        if self._befalls("duplicate"):
+        if self._take_and_log("duplicate"):
             return [frame, frame]
-        if self.takes("reorder"):
+        if self.take("reorder"):
             self._held = frame
             return []
         return [frame]
 
-    def _befalls(self, kind: str) -> bool:
-        due = self.takes(kind)
-        if due:
-            self._note(kind)
-        return due
+    def _take_and_log(self, kind: str) -> bool:
+        is_pending = self.take(kind)
+        if is_pending:
+            self._log_fault(kind)
+        return is_pending
 
 
 class ClientSession:
-    """The subscriptions of one connection; at most ``limit`` markets a subscription (0: any number).
+    """The subscriptions of one connection, each with at most ``markets_per_subscription`` markets (0: any number).
 
-    ``note`` is told when something befell a frame.
+    ``log_fault`` is called with the kind of each fault that applies to a frame.
     """
 
-    def __init__(self, world: KalshiMarkets, limit: int = 0, note: Callable[[str], None] = lambda _: None) -> None:
-        self.mischief = SessionFaults(note)
-        self._world = world
-        self._limit = limit
+    def __init__(
+        self,
+        markets: KalshiMarkets,
+        markets_per_subscription: int = 0,
+        log_fault: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.faults = SessionFaults(log_fault)
+        self._markets = markets
+        self._markets_max = markets_per_subscription
         self._subscriptions: dict[str, ClientSubscription] = {}
-        self._sids = 0
+        self._last_sid = 0
 
     def tickers(self) -> Sequence[str]:
-        """Return the markets whose books this connection carries."""
+        """Return the markets whose books this connection is subscribed to."""
         books = self._subscriptions.get(BOOKS)
         return [*books.tickers] if books else []
 
-    def command(self, frame: str | bytes) -> list[bytes]:
-        """Return the answers to a command; nothing while frozen."""
-        if self.mischief.frozen:
+    def on_command(self, frame: str | bytes) -> list[bytes]:
+        """Execute a command and return the response frames; nothing happens while frozen."""
+        if self.faults.frozen:
             return []
         try:
-            said = msgspec.json.decode(frame, type=dict[str, Any])
-            number, name, params = int(said.get("id", 0)), str(said.get("cmd")), dict(said.get("params") or {})
+            command = msgspec.json.decode(frame, type=dict[str, Any])
+            command_id, name = int(command.get("id", 0)), str(command.get("cmd"))
+            params = dict(command.get("params") or {})
         except (ValueError, TypeError):
             return [error(0, 1)]
         if name == "subscribe":
-            return [*self._subscribe(number, params)]
+            return [*self._subscribe(command_id, params)]
         if name == "update_subscription":
-            return [*self._update(number, params)]
+            return [*self._update(command_id, params)]
         if name == "unsubscribe":
-            return [*self._unsubscribe(number, params)]
-        return [error(number, 5)]
+            return [*self._unsubscribe(command_id, params)]
+        return [error(command_id, 5)]
 
-    def tell(self, told: ChannelMessage) -> list[bytes]:
-        """Return the frames that bring ``told``, if this connection wants it; faults included."""
-        subscription = self._subscriptions.get(told.channel)
-        if subscription is None or (told.ticker is not None and told.ticker not in subscription.tickers):
+    def publish(self, message: ChannelMessage) -> list[bytes]:
+        """Return the frames for ``message``, faults applied; none when this connection is not subscribed to it."""
+        subscription = self._subscriptions.get(message.channel)
+        if subscription is None or (message.ticker is not None and message.ticker not in subscription.tickers):
             return []
-        body = told.encoded
-        if subscription.yes_scale and told.body.get("side") == "no":
-            yes = dollars(MICROS - round_micros(told.body["price_dollars"]))
-            body = msgspec.json.encode({**told.body, "price_dollars": yes})
-        frame = subscription.frame(told.kind, body)
-        return self.mischief.through(frame) if told.channel == BOOKS or self.mischief.frozen else [frame]
+        body = message.encoded
+        if subscription.yes_scale and message.body.get("side") == "no":
+            yes = dollars_text(MICROS - parse_dollars(message.body["price_dollars"]))
+            body = msgspec.json.encode({**message.body, "price_dollars": yes})
+        frame = subscription.frame(message.kind, body)
+        return self.faults.apply(frame) if message.channel == BOOKS or self.faults.frozen else [frame]
 
-    def afflict(self, kind: str) -> list[bytes]:
-        """Let ``kind`` go wrong; return the frames that come of it at once."""
-        if kind in self.mischief.next:
-            self.mischief.next[kind] += 1
+    def inject(self, kind: str) -> list[bytes]:
+        """Inject a fault; return the frames that it sends at once."""
+        if kind in self.faults.pending:
+            self.faults.pending[kind] += 1
             return []
         books = self._subscriptions.get(BOOKS)
         if books is not None and kind == "negative":
-            return books.corrupt()
+            return books.negative_delta()
         if books is not None and kind in ("error10", "error25"):
-            # The client has to subscribe anew.
+            # The subscription ends: the client has to subscribe again.
             del self._subscriptions[BOOKS]
             return [error(0, int(kind.removeprefix("error")), books)]
-        return [_NONSENSE[kind]] if kind in _NONSENSE else []
+        return [_UNREADABLE_FRAMES[kind]] if kind in _UNREADABLE_FRAMES else []
 
-    def _subscribe(self, number: int, params: dict[str, Any]) -> Iterator[bytes]:
+    def _subscribe(self, command_id: int, params: dict[str, Any]) -> Iterator[bytes]:
         channels, tickers = params.get("channels") or [], _tickers(params)
         if not channels or not set(channels) <= CHANNELS:
-            yield error(number, 8)
+            yield error(command_id, 8)
             return
-        if self._refuses(tickers):
-            yield error(number, 26)
+        if self._exceeds_limit(tickers):
+            yield error(command_id, 26)
             return
         for channel in channels:
             known = self._subscriptions.get(channel)
             if channel == BOOKS and not tickers:
-                yield error(number, 14)
+                yield error(command_id, 14)
             elif known is not None:
-                yield from self._add(number, known, tickers)
+                yield from self._add(command_id, known, tickers)
             else:
-                yield from self._open(number, channel, (tickers, bool(params.get("use_yes_price"))))
+                yield from self._open(command_id, channel, tickers, yes_scale=bool(params.get("use_yes_price")))
 
-    def _open(self, number: int, channel: str, what: tuple[Sequence[str], bool]) -> Iterator[bytes]:
-        tickers, yes_scale = what
-        self._sids += 1
-        subscription = ClientSubscription(self._sids, channel, dict.fromkeys(tickers), yes_scale)
+    def _open(self, command_id: int, channel: str, tickers: Sequence[str], *, yes_scale: bool) -> Iterator[bytes]:
+        self._last_sid += 1
+        subscription = ClientSubscription(self._last_sid, channel, dict.fromkeys(tickers), yes_scale)
         self._subscriptions[channel] = subscription
-        yield _encode({"id": number, "type": "subscribed", "msg": {"channel": channel, "sid": self._sids}})
+        yield _encode({"id": command_id, "type": "subscribed", "msg": {"channel": channel, "sid": self._last_sid}})
         if channel == BOOKS:
             yield from self._snapshots(subscription, tickers)
 
-    def _update(self, number: int, params: dict[str, Any]) -> Iterator[bytes]:
+    def _update(self, command_id: int, params: dict[str, Any]) -> Iterator[bytes]:
         sid = params.get("sid") or next(iter(params.get("sids") or [0]))
         subscription = next((each for each in self._subscriptions.values() if each.sid == sid), None)
         tickers, action = _tickers(params), params.get("action")
         if subscription is None:
-            yield error(number, 7)
+            yield error(command_id, 7)
         elif action == "add_markets":
-            if self._refuses(tickers, subscription):
-                yield error(number, 26, subscription)
+            if self._exceeds_limit(tickers, subscription):
+                yield error(command_id, 26, subscription)
                 return
-            yield from self._add(number, subscription, tickers)
+            yield from self._add(command_id, subscription, tickers)
         elif action == "delete_markets":
             for ticker in tickers:
                 subscription.tickers.pop(ticker, None)
-            yield subscription.ok(number)
+            yield subscription.ok(command_id)
         elif action == "get_snapshot" and subscription.channel == BOOKS:
-            yield from self._snapshots(subscription, tickers, number)
+            yield from self._snapshots(subscription, tickers, command_id)
         else:
-            yield error(number, 13, subscription)
+            yield error(command_id, 13, subscription)
 
-    def _unsubscribe(self, number: int, params: dict[str, Any]) -> Iterator[bytes]:
+    def _unsubscribe(self, command_id: int, params: dict[str, Any]) -> Iterator[bytes]:
         for sid in params.get("sids") or []:
             channel = next((each.channel for each in self._subscriptions.values() if each.sid == sid), None)
             if channel is None:
-                yield error(number, 7)
+                yield error(command_id, 7)
                 continue
-            gone = self._subscriptions.pop(channel)
-            gone.seq += 1
-            yield _encode({"id": number, "sid": sid, "seq": gone.seq, "type": "unsubscribed"})
+            ended = self._subscriptions.pop(channel)
+            ended.seq += 1
+            yield _encode({"id": command_id, "sid": sid, "seq": ended.seq, "type": "unsubscribed"})
 
-    def _add(self, number: int, subscription: ClientSubscription, tickers: Sequence[str]) -> Iterator[bytes]:
-        fresh = [ticker for ticker in tickers if ticker not in subscription.tickers]
-        subscription.tickers.update(dict.fromkeys(fresh))
-        yield subscription.ok(number)
+    def _add(self, command_id: int, subscription: ClientSubscription, tickers: Sequence[str]) -> Iterator[bytes]:
+        new = [ticker for ticker in tickers if ticker not in subscription.tickers]
+        subscription.tickers.update(dict.fromkeys(new))
+        yield subscription.ok(command_id)
         if subscription.channel == BOOKS:
-            yield from self._snapshots(subscription, fresh)
+            yield from self._snapshots(subscription, new)
 
-    def _refuses(self, tickers: Sequence[str], known: ClientSubscription | None = None) -> bool:
+    def _exceeds_limit(self, tickers: Sequence[str], known: ClientSubscription | None = None) -> bool:
         known = known or self._subscriptions.get(BOOKS)
-        have = known.tickers if known else {}
-        if tickers and self.mischief.takes("error26"):
+        present = known.tickers if known else {}
+        if tickers and self.faults.take("error26"):
             return True
-        return bool(self._limit) and len({*have, *tickers}) > self._limit
+        return bool(self._markets_max) and len({*present, *tickers}) > self._markets_max
 
     def _snapshots(
-        self, subscription: ClientSubscription, tickers: Iterable[str], number: int | None = None
+        self, subscription: ClientSubscription, tickers: Iterable[str], command_id: int | None = None
     ) -> Iterator[bytes]:
         for ticker in tickers:
-            book = self._world.book(ticker)
+            book = self._markets.book(ticker)
             body: dict[str, Any] = {"market_ticker": ticker, "market_id": ticker.lower() if book else ""}
-            body |= _sides(book, yes_scale=subscription.yes_scale) if book else {}
-            frame = subscription.frame("orderbook_snapshot", msgspec.json.encode(body), number)
-            yield from self.mischief.through(frame)
+            body |= _side_fields(book, yes_scale=subscription.yes_scale) if book else {}
+            frame = subscription.frame("orderbook_snapshot", msgspec.json.encode(body), command_id)
+            yield from self.faults.apply(frame)
 
 
-def error(number: int, code: int, subscription: ClientSubscription | None = None) -> bytes:
-    """Return a refusal of command ``number`` (0: of none); one about a subscription is numbered."""
-    answer: dict[str, Any] = {"id": number} if number else {}
+def error(command_id: int, code: int, subscription: ClientSubscription | None = None) -> bytes:
+    """Return the error response to a command (0: to none); one about a subscription takes a sequence number."""
+    response: dict[str, Any] = {"id": command_id} if command_id else {}
     if subscription is not None:
         subscription.seq += 1
-        answer |= {"sid": subscription.sid, "seq": subscription.seq}
-    said = _ERRORS.get(code, "Unable to process message")
-    return _encode({**answer, "type": "error", "msg": {"code": code, "msg": said}})
+        response |= {"sid": subscription.sid, "seq": subscription.seq}
+    text = _ERRORS.get(code, "Unable to process message")
+    return _encode({**response, "type": "error", "msg": {"code": code, "msg": text}})
 
 
-def round_micros(text: str) -> int:
-    """Return a price that the world wrote, in micros."""
+def parse_dollars(text: str) -> int:
+    """Return a price text of ``dollars_text`` in micros."""
     whole, _, fraction = text.partition(".")
     return int(whole) * MICROS + int(fraction.ljust(6, "0"))
 
@@ -267,13 +268,13 @@ def _tickers(params: dict[str, Any]) -> list[str]:
     return [str(one)] if one else [str(each) for each in params.get("market_tickers") or []]
 
 
-def _sides(book: KalshiBook, *, yes_scale: bool) -> dict[str, Any]:
-    """Return both sides, ascending; an empty one is left out."""
+def _side_fields(book: KalshiBook, *, yes_scale: bool) -> dict[str, Any]:
+    """Return the levels of both sides, prices ascending; an empty side is omitted."""
     no = {MICROS - price: size for price, size in book.no.items()} if yes_scale else book.no
-    told = {"yes_dollars_fp": book.yes, "no_dollars_fp": no}
+    sides = {"yes_dollars_fp": book.yes, "no_dollars_fp": no}
     return {
-        name: [[dollars(price), contracts(sizes[price])] for price in sorted(sizes)]
-        for name, sizes in told.items()
+        name: [[dollars_text(price), contracts_text(sizes[price])] for price in sorted(sizes)]
+        for name, sizes in sides.items()
         if sizes
     }
 

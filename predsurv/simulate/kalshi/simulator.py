@@ -1,7 +1,6 @@
-"""The simulated Kalshi as a whole: one port, one venue behind it, one clock, and a script of faults.
+"""The simulated Kalshi as a whole: one port, one underlying venue, one clock and a script of faults.
 
-Kept apart from its parts because only here does time pass: a venue that goes on, connections that
-come and go, and windows in which REST or handshakes fail.
+Only here does time pass: the underlying venue runs on, and faults begin and end.
 """
 
 import asyncio
@@ -19,34 +18,34 @@ from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, Access
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets
 from predsurv.simulate.kalshi.session import ClientSession
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
-from predsurv.simulate.server import ClientLink, LoopbackServer, ServerReply, ServerRequest
+from predsurv.simulate.server import LoopbackServer, ServerReply, ServerRequest, WebSocketConnection
 
 BACKLOG_BYTES_MAX: Final = 16 * 2**20
-"""A client for whom more waits than this is too slow: error 25."""
+"""Most unread bytes of a client; a slower one gets error 25."""
 
 _MS: Final = 1_000_000
 _S: Final = 1_000 * _MS
-_TURN: Final = 10 * _MS
+_FAULT_INTERVAL: Final = 10 * _MS
 
 KINDS: Final = FaultKinds(
     lasting={
-        "drop": 0,  # the connection ends without a word
-        "freeze": 30 * _S,  # it stays open and says nothing more
-        "gap": 0,  # its next numbered frame never arrives
-        "duplicate": 0,  # … arrives twice
-        "reorder": 0,  # … arrives after the one that follows it
-        "negative": 0,  # a change that takes more than there is
-        "malformed": 0,  # a frame that is no JSON
-        "unknown": 0,  # a frame of a kind that nobody knows
-        "error10": 0,  # the books' subscription ends: channel error
-        "error25": 0,  # … ends: the client is too slow
-        "error26": 0,  # the next subscription is refused: too many markets
+        "drop": 0,  # TCP connection dropped without a close frame
+        "freeze": 30 * _S,  # connection open, but nothing is sent any more
+        "gap": 0,  # the next numbered frame is lost
+        "duplicate": 0,  # … is sent twice
+        "reorder": 0,  # … is sent after the one that follows it
+        "negative": 0,  # a change that makes a size negative
+        "malformed": 0,  # a frame that is not JSON
+        "unknown": 0,  # a frame of an unknown type
+        "error10": 0,  # the book subscription ends: channel error
+        "error25": 0,  # … ends: slow client
+        "error26": 0,  # the next subscription is rejected: too many markets
         "handshake401": 3 * _S,
         "handshake429": 3 * _S,
         "rest429": 3 * _S,  # without Retry-After, as the venue does
         "rest500": 3 * _S,
-        "resthtml": 3 * _S,  # a page, and 200
-        "restcut": 3 * _S,  # answers end in the middle
+        "resthtml": 3 * _S,  # an HTML page with status 200
+        "restcut": 3 * _S,  # responses are truncated
     },
     presets={
         "none": "",
@@ -55,21 +54,21 @@ KINDS: Final = FaultKinds(
         "restcut~19s:2s",
     },
 )
-"""What can go wrong, how long it lasts, and scripts by name."""
+"""The kinds of faults, their default durations (ns), and scripts by name."""
 
-_CONNECTION: Final = frozenset(
+_CONNECTION_KINDS: Final = frozenset(
     {"drop", "freeze", "gap", "duplicate", "reorder", "negative", "malformed", "unknown"}
     | {"error10", "error25", "error26"}
 )
 
-_LATE: Final = frozenset({"gap", "duplicate", "reorder"})
-"""Noted when there was a frame to befall."""
+_LOGGED_WHEN_APPLIED: Final = frozenset({"gap", "duplicate", "reorder"})
+"""Faults that are logged once they apply to a frame."""
 
 
 class KalshiSimulatorSettings(Struct, frozen=True, kw_only=True):
-    """How the simulator behaves: the key it knows, what goes wrong when and where that is noted.
+    """How the simulator behaves. ``key``: the one API key it accepts. ``faults``: a script of faults.
 
-    ``markets_per_subscription``: 0 for any number.
+    ``truth``: file for the fault log. ``markets_per_subscription``: 0 for any number.
     """
 
     key: ThrowawayKey
@@ -82,149 +81,159 @@ class KalshiSimulatorSettings(Struct, frozen=True, kw_only=True):
 class ConnectedClient(Struct):
     """One client; frozen until a monotonic time (ns)."""
 
-    link: ClientLink
-    talk: ClientSession
+    websocket: WebSocketConnection
+    session: ClientSession
     frozen_until: int = 0
 
 
-class ClientRegistry:
-    """The connections: what the server calls; ``members`` by the number of their link."""
+class KalshiApp:
+    """Implements ``predsurv.simulate.server.ServerApplication``; ``clients`` by the number of their connection."""
 
-    def __init__(self, door: AccessControl, world: KalshiMarkets, clock: Clock, terms: KalshiSimulatorSettings) -> None:
-        self.members: dict[int, ConnectedClient] = {}
-        self.truth = FaultLog(terms.truth)
-        self._door = door
-        self._world = world
+    def __init__(
+        self,
+        access: AccessControl,
+        markets: KalshiMarkets,
+        clock: Clock,
+        fault_log: FaultLog,
+        markets_per_subscription: int,
+    ) -> None:
+        self.clients: dict[int, ConnectedClient] = {}
+        self._access = access
+        self._markets = markets
         self._clock = clock
-        self._limit = terms.markets_per_subscription
+        self._fault_log = fault_log
+        self._markets_per_subscription = markets_per_subscription
 
-    def answer(self, request: ServerRequest) -> ServerReply | None:
-        """Answer a request; None lets a WebSocket open."""
-        return self._door.answer(request)
+    def respond(self, request: ServerRequest) -> ServerReply | None:
+        """Return the response to a request; None accepts a WebSocket."""
+        return self._access.respond(request)
 
-    def opened(self, link: ClientLink) -> None:
-        """Take in a connection."""
-        talk = ClientSession(self._world, self._limit, lambda kind: self.note(member, kind))
-        member = self.members[link.number] = ConnectedClient(link, talk)
+    def on_open(self, websocket: WebSocketConnection) -> None:
+        """Add a client."""
+        session = ClientSession(
+            self._markets, self._markets_per_subscription, lambda kind: self.log_fault(client, kind)
+        )
+        client = self.clients[websocket.number] = ConnectedClient(websocket, session)
 
-    def heard(self, link: ClientLink, message: bytes) -> None:
-        """Do what a connection asks for, and answer at once."""
-        link.send(self.members[link.number].talk.command(message))
+    def on_message(self, websocket: WebSocketConnection, message: bytes) -> None:
+        """Execute a client's command and send the response at once."""
+        websocket.send(self.clients[websocket.number].session.on_command(message))
 
-    def closed(self, link: ClientLink) -> None:
-        """Forget a connection."""
-        self.members.pop(link.number, None)
+    def on_close(self, websocket: WebSocketConnection) -> None:
+        """Remove a client."""
+        self.clients.pop(websocket.number, None)
 
-    def say(self, frames: Sequence[bytes]) -> None:
+    def broadcast(self, frames: Sequence[bytes]) -> None:
         """Send ``frames`` to every client as they are."""
-        for member in self.members.values():
-            member.link.send(frames)
+        for client in self.clients.values():
+            client.websocket.send(frames)
 
-    def tell(self, news: Sequence[ChannelMessage]) -> None:
-        """Tell every client what it subscribed to."""
-        for member in self.members.values():
-            if member.link.backlog > BACKLOG_BYTES_MAX:
-                member.link.send(member.talk.afflict("error25"))
-            member.link.send([frame for told in news for frame in member.talk.tell(told)])
+    def publish(self, messages: Sequence[ChannelMessage]) -> None:
+        """Send every client the messages that it subscribed to."""
+        for client in self.clients.values():
+            if client.websocket.backlog > BACKLOG_BYTES_MAX:
+                client.websocket.send(client.session.inject("error25"))
+            client.websocket.send([frame for message in messages for frame in client.session.publish(message)])
 
-    def befall(self, member: ConnectedClient, fault: ScriptedFault) -> None:
-        """Let something go wrong with a connection."""
-        if fault.kind not in _LATE:
-            self.note(member, fault.kind, fault.lasts)
+    def inject(self, client: ConnectedClient, fault: ScriptedFault) -> None:
+        """Inject a fault into a connection."""
+        if fault.kind not in _LOGGED_WHEN_APPLIED:
+            self.log_fault(client, fault.kind, fault.lasts)
         if fault.kind == "drop":
-            member.link.abort()
+            client.websocket.abort()
         elif fault.kind == "freeze":
-            member.frozen_until, member.talk.mischief.frozen = self._clock.monotonic() + fault.lasts, True
+            client.frozen_until, client.session.faults.frozen = self._clock.monotonic() + fault.lasts, True
         else:
-            member.link.send(member.talk.afflict(fault.kind))
+            client.websocket.send(client.session.inject(fault.kind))
 
-    def thaw(self) -> None:
-        """Let connections speak again whose time is over."""
+    def unfreeze(self) -> None:
+        """End the freezes whose time is over."""
         now = self._clock.monotonic()
-        for member in self.members.values():
-            if member.talk.mischief.frozen and now >= member.frozen_until:
-                member.talk.mischief.frozen = False
+        for client in self.clients.values():
+            if client.session.faults.frozen and now >= client.frozen_until:
+                client.session.faults.frozen = False
 
-    def note(self, member: ConnectedClient, kind: str, lasts: int = 0) -> None:
-        """Write down what was done to a connection."""
-        now = self._clock.now()
-        self.truth.note(InjectedFault(kind, now, now + lasts, member.link.number, tuple(member.talk.tickers())))
+    def log_fault(self, client: ConnectedClient, kind: str, lasts: int = 0) -> None:
+        """Log a fault of a connection that begins now and lasts ``lasts`` ns."""
+        now, tickers = self._clock.now(), tuple(client.session.tickers())
+        self._fault_log.add(InjectedFault(kind, now, now + lasts, client.websocket.number, tickers))
 
 
 class KalshiSimulator:
-    """Serves ``venue`` in Kalshi's protocol. ``world`` is what is true, ``hall`` has the clients."""
+    """Serves ``venue`` in Kalshi's protocol. ``markets`` has the true books, ``app`` the clients."""
 
-    def __init__(self, venue: Venue, clock: Clock, terms: KalshiSimulatorSettings) -> None:
-        """Raises ConfigError when a fault of the script is none."""
-        self.world = KalshiMarkets()
-        self.door = AccessControl(self.world, terms.key, clock)
-        self.hall = ClientRegistry(self.door, self.world, clock, terms)
-        self.server = LoopbackServer(self.hall)
+    def __init__(self, venue: Venue, clock: Clock, settings: KalshiSimulatorSettings) -> None:
+        """Raises ConfigError when the script has an invalid fault or the fault log cannot be written."""
+        self.markets = KalshiMarkets()
+        self.access = AccessControl(self.markets, settings.key, clock)
+        self.fault_log = FaultLog(settings.truth)
+        self.app = KalshiApp(self.access, self.markets, clock, self.fault_log, settings.markets_per_subscription)
+        self.server = LoopbackServer(self.app)
         self._venue = venue
         self._clock = clock
-        self._script = read_script(terms.faults, KINDS, terms.seed)
-        self._began: int | None = None
+        self._script = read_script(settings.faults, KINDS, settings.seed)
+        self._started: int | None = None
         self._feed = venue.feed()
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port the server listens on."""
         return self.server.port
 
     async def start(self, port: int = 0) -> None:
-        """Read the markets behind and listen on loopback; raises ConfigError when that fails."""
+        """Read the underlying markets and listen on loopback; raises ConfigError when the port cannot be bound."""
         catalog = self._venue.catalog()
         async for market in catalog.markets(MarketQuery(include_closed=True)):
-            self.world.add(market)
+            self.markets.add(market)
         await catalog.aclose()
-        await self._feed.watch(self.world.keys())
+        await self._feed.watch(self.markets.keys())
         await self.server.start(port)
 
     async def run(self) -> None:
-        """Let the venue behind go on and faults happen, until cancelled."""
+        """Follow the underlying venue and inject the scripted faults, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
-            group.create_task(self._misbehave())
+            group.create_task(self._inject_faults())
 
     async def aclose(self) -> None:
-        """Stop and drop everybody; safe to call twice."""
+        """Stop the server, drop every connection and close the fault log; safe to call twice."""
         await self._feed.aclose()
         await self.server.aclose()
-        self.hall.truth.close()
+        self.fault_log.close()
 
     def inject(self, fault: ScriptedFault) -> None:
-        """Let something go wrong now, whatever its time."""
-        if fault.kind not in _CONNECTION:
+        """Inject a fault now, whatever its scripted time."""
+        if fault.kind not in _CONNECTION_KINDS:
             now = self._clock.now()
-            self.door.fail(fault.kind, fault.lasts)
-            self.hall.truth.note(InjectedFault(fault.kind, now, now + fault.lasts))
+            self.access.start_fault(fault.kind, fault.lasts)
+            self.fault_log.add(InjectedFault(fault.kind, now, now + fault.lasts))
             return
-        members = [member for _, member in sorted(self.hall.members.items())]
-        for member in members if fault.everywhere else members and [self._script.rng.choice(members)]:
-            self.hall.befall(member, fault)
+        clients = [client for _, client in sorted(self.app.clients.items())]
+        for client in clients if fault.everywhere else clients and [self._script.rng.choice(clients)]:
+            self.app.inject(client, fault)
 
     def stop_faults(self) -> None:
-        """Let nothing more go wrong that has not begun."""
+        """Drop the rest of the script; faults that have begun go on."""
         self._script = read_script("", KINDS, 0)
 
     async def _follow(self) -> None:
         async for batch in self._feed.batches():
-            before = len(self.world.listed)
-            self.hall.tell([told for event in batch for told in self.world.apply(event)])
-            if len(self.world.listed) > before:
-                await self._feed.watch(self.world.keys())
+            listed_before = len(self.markets.listed)
+            self.app.publish([message for event in batch for message in self.markets.apply(event)])
+            if len(self.markets.listed) > listed_before:
+                await self._feed.watch(self.markets.keys())
 
-    async def _misbehave(self) -> None:
-        self._began = self._clock.monotonic() if self._began is None else self._began
+    async def _inject_faults(self) -> None:
+        self._started = self._clock.monotonic() if self._started is None else self._started
         while True:
-            for fault in self._script.due(self._clock.monotonic() - self._began):
+            for fault in self._script.due(self._clock.monotonic() - self._started):
                 self.inject(fault)
-            self.hall.thaw()
-            await self._clock.sleep(_TURN)
+            self.app.unfreeze()
+            await self._clock.sleep(_FAULT_INTERVAL)
 
 
 def environment(port: int, key: ThrowawayKey, file: Path) -> dict[str, str]:
-    """Return the variables that point the program at a simulator on ``port``, and at its key in ``file``."""
+    """Return the environment variables that point predsurv at a simulator on ``port`` with its key in ``file``."""
     return {
         "PREDSURV_VENUES__KALSHI__REST_URL": f"http://127.0.0.1:{port}{REST_PREFIX}",
         "PREDSURV_VENUES__KALSHI__WS_URL": f"ws://127.0.0.1:{port}{WS_PATH}",

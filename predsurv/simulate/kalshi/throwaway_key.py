@@ -1,7 +1,6 @@
-"""A throw-away API key: made, written to a private file, and used to check signatures for real.
+"""A generated API key that is written to a private file and verifies signatures.
 
-Kept apart because it is the far side of ``signing`` and must not share its code: a mistake in both
-would look right.
+It shares no code with the adapter's ``auth``, because a mistake in both would cancel out.
 """
 
 import os
@@ -19,13 +18,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 TOLERANCE: Final = 30_000_000_000
-"""How far (ns) a request's time may be from ours; the venue's own tolerance is not published."""
+"""Most difference (ns) between a request's timestamp and the clock; the venue does not publish its own."""
 
 KeyType = Literal["rsa", "ed25519"]
 
 
 class ThrowawayKey:
-    """A new key pair and the id it goes by."""
+    """A new key pair and its key id."""
 
     def __init__(self, kind: KeyType = "rsa") -> None:
         self._key: RSAPrivateKey | Ed25519PrivateKey
@@ -43,9 +42,9 @@ class ThrowawayKey:
             file.write(body)
 
     def accepts(self, headers: Mapping[str, str], method: str, path: str, now: int) -> bool:
-        """Return whether ``headers`` sign ``method`` and ``path`` with this key, about ``now`` (ns UTC).
+        """Return whether ``headers`` have a valid signature of ``method`` and ``path`` at ``now`` (ns UTC).
 
-        Names of ``headers`` in lower case.
+        Header names in lower case; the signed timestamp may differ from ``now`` by ``TOLERANCE``.
         """
         stamp = headers.get("kalshi-access-timestamp", "")
         if headers.get("kalshi-access-key") != self.key_id or not (stamp.isascii() and stamp.isdigit()):

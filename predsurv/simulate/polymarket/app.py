@@ -1,16 +1,13 @@
-"""What the outside reaches: requests go to Gamma or CLOB, WebSockets to the market channel.
-
-Kept apart from the simulator because it is only told things; time passes elsewhere.
-"""
+"""The application behind the port: routes requests to Gamma or CLOB and WebSockets to the market channel."""
 
 from typing import Final
 
 from predsurv.simulate.polymarket.clob_api import ClobApi
 from predsurv.simulate.polymarket.fault_injector import FaultInjector
-from predsurv.simulate.polymarket.faulty_link import FaultyLink
+from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
 from predsurv.simulate.polymarket.gamma_api import GammaApi
 from predsurv.simulate.polymarket.subscribers import Subscribers
-from predsurv.simulate.server import ClientLink, ServerReply, ServerRequest
+from predsurv.simulate.server import ServerReply, ServerRequest, WebSocketConnection
 
 WS_PATH: Final = "/ws/market"
 _NOT_FOUND: Final = ServerReply(404, b'{"error":"not found"}')
@@ -18,35 +15,35 @@ _TOO_MANY: Final = ServerReply(429, b'{"error":"too many connections"}', {"retry
 
 
 class PolymarketApp:
-    """The application behind the port; see ``predsurv.simulate.server.Application``."""
+    """Implements ``predsurv.simulate.server.ServerApplication``."""
 
-    def __init__(self, gamma: GammaApi, clob: ClobApi, members: Subscribers, mischief: FaultInjector) -> None:
+    def __init__(self, gamma: GammaApi, clob: ClobApi, subscribers: Subscribers, faults: FaultInjector) -> None:
         self._gamma = gamma
         self._clob = clob
-        self._members = members
-        self._mischief = mischief
+        self._subscribers = subscribers
+        self._faults = faults
 
-    def answer(self, request: ServerRequest) -> ServerReply | None:
-        """Answer a request; None lets a WebSocket open."""
-        mischief = self._mischief
+    def respond(self, request: ServerRequest) -> ServerReply | None:
+        """Return the response to a request; None accepts a WebSocket."""
+        faults = self._faults
         if request.upgrade:
             if request.path != WS_PATH:
                 return _NOT_FOUND
-            return _TOO_MANY if mischief.is_on("handshake429") else None
-        refusal = mischief.refusal()
+            return _TOO_MANY if faults.is_active("handshake429") else None
+        refusal = faults.refusal()
         if refusal is not None:
             return refusal
-        reply = self._gamma.answer(request) or self._clob.answer(request) or _NOT_FOUND
-        return reply._replace(cut=True) if mischief.is_on("restcut") else reply
+        reply = self._gamma.respond(request) or self._clob.respond(request) or _NOT_FOUND
+        return reply._replace(truncated=True) if faults.is_active("restcut") else reply
 
-    def opened(self, link: ClientLink) -> None:
-        """Take in a connection."""
-        self._members.join(FaultyLink(link, self._mischief.note))
+    def on_open(self, websocket: WebSocketConnection) -> None:
+        """Add a connection."""
+        self._subscribers.add(FaultyConnection(websocket, self._faults.log))
 
-    def heard(self, link: ClientLink, message: bytes) -> None:
-        """Do what a connection asks for, and answer at once."""
-        self._members.hear(link.number, message)
+    def on_message(self, websocket: WebSocketConnection, message: bytes) -> None:
+        """Execute a client's request and send the response at once."""
+        self._subscribers.on_message(websocket.number, message)
 
-    def closed(self, link: ClientLink) -> None:
-        """Forget a connection."""
-        self._members.leave(link.number)
+    def on_close(self, websocket: WebSocketConnection) -> None:
+        """Remove a connection."""
+        self._subscribers.remove(websocket.number)

@@ -1,11 +1,10 @@
 """The exchange's markets under Polymarket's names: numbers, condition ids, tokens, events.
 
-Kept apart because REST and the stream must agree about every name. The exchange also has markets
-of many outcomes; here, as on the venue, each outcome is a yes-or-no market of one neg-risk event.
+Each outcome of a market with many outcomes is, as on the venue, a binary market of one neg-risk event.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -22,18 +21,19 @@ _FIRST_EVENT: Final = 30_001
 
 
 class SimulatedEvent(Struct):
-    """An event: its number, its address and the markets in it."""
+    """An event as Gamma lists it."""
 
     number: int
     slug: str
     title: str
-    members: list["SimulatedMarket"]
+    markets: list["SimulatedMarket"]
 
 
 class SimulatedMarket(Struct, kw_only=True):
-    """One yes-or-no market as the venue lists it; ``market`` is the exchange's record as of now.
+    """A binary market as Gamma lists it; ``market`` is the exchange's latest record, ``book`` the number of its book.
 
-    ``payout`` is what a share of the first token paid (micros), None before settlement.
+    ``label``: its outcome of an exchange market with many outcomes, else "". ``listed_at`` in ns UTC. ``payout``:
+    value of a share of the first token (micros), None before settlement.
     """
 
     number: int
@@ -41,7 +41,7 @@ class SimulatedMarket(Struct, kw_only=True):
     tokens: tuple[str, str]
     book: int
     key: InstrumentKey
-    group: SimulatedEvent
+    event: SimulatedEvent
     market: Market
     question: str
     outcomes: tuple[str, str]
@@ -53,123 +53,126 @@ class SimulatedMarket(Struct, kw_only=True):
     void: bool = False
 
     @property
-    def over(self) -> bool:
-        """Whether it is settled: no order book any more."""
+    def is_settled(self) -> bool:
+        """Whether the market is settled and has no order book any more."""
         return self.payout is not None
 
 
+class ListedToken(NamedTuple):
+    """A token: its market, and whether it is the first or second token of that."""
+
+    row: SimulatedMarket
+    outcome: Outcome
+
+
 class SimulatedCatalog:
-    """Every market there is or was, in order of listing."""
+    """Every market and event ever listed, in order of listing (``rows``, ``events``)."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.rows: list[SimulatedMarket] = []
-        self.groups: list[SimulatedEvent] = []
+        self.events: list[SimulatedEvent] = []
         self._exchange = exchange
         self._by_market: dict[MarketId, list[SimulatedMarket]] = {}
         self._by_condition: dict[str, SimulatedMarket] = {}
-        self._by_token: dict[str, tuple[SimulatedMarket, Outcome]] = {}
+        self._by_token: dict[str, ListedToken] = {}
         self._by_event: dict[EventId, SimulatedEvent] = {}
         self._by_book: dict[int, SimulatedMarket] = {}
         for market in exchange.markets():
             self.add(market)
 
     def add(self, market: Market) -> list[SimulatedMarket]:
-        """List a market of the exchange; returns what it became, nothing when it is listed already."""
+        """List a market of the exchange; return its rows, none when it is listed already."""
         if market.market_id in self._by_market:
             return []
-        group = self._by_event.get(market.event_id)
-        if group is None:
-            number = _FIRST_EVENT + len(self.groups)
+        event = self._by_event.get(market.event_id)
+        if event is None:
+            number = _FIRST_EVENT + len(self.events)
             title = market.description or market.question
-            group = self._by_event[market.event_id] = SimulatedEvent(number, ids.slug(title, number), title, [])
-            self.groups.append(group)
-        rows = [self._row(market, index, group) for index in _outcomes(market)]
+            event = self._by_event[market.event_id] = SimulatedEvent(number, ids.slug(title, number), title, [])
+            self.events.append(event)
+        primary_keys = market.primary_keys(mirrored=True)
+        rows = [self._new_row(market, index, event) for index in range(len(primary_keys))]
         self._by_market[market.market_id] = rows
         for row in rows:
-            self._enter(row)
+            self._index(row)
         return rows
 
-    def of(self, market: Market) -> list[SimulatedMarket]:
-        """Return the rows of a market of the exchange, with its record brought up to date."""
+    def update(self, market: Market) -> list[SimulatedMarket]:
+        """Give the rows of a market of the exchange its latest record and return them."""
         rows = self._by_market.get(market.market_id, [])
         for row in rows:
             row.market = market
         return rows
 
     def settle(self, event: TapeSettlement) -> list[SimulatedMarket]:
-        """Note what a market paid; returns its rows."""
-        rows = self.of(event.market)
+        """Set the payouts of a settled market and return its rows."""
+        rows = self.update(event.market)
         for row, (_, payout) in zip(rows, event.payouts, strict=False):
             row.payout = payout
             row.void = event.void
         return rows
 
-    def condition(self, name: str) -> SimulatedMarket | None:
-        """Return the market with a condition id."""
+    def by_condition(self, name: str) -> SimulatedMarket | None:
+        """Return the market with a condition id, None for an unknown one."""
         return self._by_condition.get(name)
 
-    def token(self, name: str) -> tuple[SimulatedMarket, Outcome] | None:
-        """Return the market of a token and which of the two it is."""
+    def by_token(self, name: str) -> ListedToken | None:
+        """Return the market of a token and the token's outcome, None for an unknown one."""
         return self._by_token.get(name)
 
-    def book(self, number: int) -> SimulatedMarket | None:
-        """Return the market that trades in a book of the exchange."""
+    def by_book(self, number: int) -> SimulatedMarket | None:
+        """Return the market that trades in a book of the exchange, None for an unknown one."""
         return self._by_book.get(number)
 
-    def number(self, name: str) -> SimulatedMarket | None:
-        """Return the market with a Gamma number."""
+    def by_number(self, name: str) -> SimulatedMarket | None:
+        """Return the market with a Gamma number, None for an unknown one."""
         index = int(name) - _FIRST_MARKET if name.isascii() and name.isdigit() and len(name) < 12 else -1
         return self.rows[index] if 0 <= index < len(self.rows) else None
 
-    def group(self, name: str) -> SimulatedEvent | None:
-        """Return the event with a Gamma number."""
+    def event_by_number(self, name: str) -> SimulatedEvent | None:
+        """Return the event with a Gamma number, None for an unknown one."""
         index = int(name) - _FIRST_EVENT if name.isascii() and name.isdigit() and len(name) < 12 else -1
-        return self.groups[index] if 0 <= index < len(self.groups) else None
+        return self.events[index] if 0 <= index < len(self.events) else None
 
     def current(self, row: SimulatedMarket) -> Market:
-        """Return the exchange's record with volumes as of now."""
+        """Return the exchange's record of a market with its current volume."""
         return self._exchange.directory.market(row.market.market_id)
 
-    def _row(self, market: Market, index: int, group: SimulatedEvent) -> SimulatedMarket:
+    def _new_row(self, market: Market, index: int, event: SimulatedEvent) -> SimulatedMarket:
         seed, number = self._exchange.seed, _FIRST_MARKET + len(self.rows)
-        many = len(market.outcomes) > 2
+        has_many_outcomes = len(market.outcomes) > 2
         name = market.outcomes[index].instrument_id
         label = market.outcomes[index].label
-        question = f"{market.question.rstrip('?')}: {label}?" if many else market.question
-        place = self._exchange.directory.locate(market.key(index))
+        question = f"{market.question.rstrip('?')}: {label}?" if has_many_outcomes else market.question
+        location = self._exchange.directory.locate(market.key(index))
         row = SimulatedMarket(
             number=number,
             condition=ids.condition_id(seed, name),
             tokens=(ids.token_id(seed, name), ids.token_id(seed, f"not {name}")),
-            book=-1 if place is None else place[0],
+            book=-1 if location is None else location.book,
             key=market.key(index),
-            group=group,
+            event=event,
             market=market,
             question=question,
-            outcomes=("Yes", "No") if many else (label, market.outcomes[1].label),
-            label=label if many else "",
+            outcomes=("Yes", "No") if has_many_outcomes else (label, market.outcomes[1].label),
+            label=label if has_many_outcomes else "",
             slug=ids.slug(question, number),
-            neg_risk=market.neg_risk or many,
+            neg_risk=market.neg_risk or has_many_outcomes,
             listed_at=self._exchange.now,
         )
         self.rows.append(row)
-        group.members.append(row)
+        event.markets.append(row)
         return row
 
-    def _enter(self, row: SimulatedMarket) -> None:
+    def _index(self, row: SimulatedMarket) -> None:
         self._by_condition[row.condition] = row
         self._by_book[row.book] = row
-        self._by_token[row.tokens[0]] = (row, 0)
-        self._by_token[row.tokens[1]] = (row, 1)
+        self._by_token[row.tokens[0]] = ListedToken(row, 0)
+        self._by_token[row.tokens[1]] = ListedToken(row, 1)
 
 
-def _outcomes(market: Market) -> Iterable[int]:
-    """Return which outcomes are markets of their own here: the first of two, each of many."""
-    return range(len(market.outcomes)) if len(market.outcomes) > 2 else (0,)
-
-
-def paid(row: SimulatedMarket) -> Iterator[Price]:
-    """Yield what a share of each token paid."""
+def payouts(row: SimulatedMarket) -> Iterator[Price]:
+    """Yield the value of a share of each token of a settled market."""
     payout = row.payout or 0
     yield Price(payout)
     yield Price(MICROS - payout)

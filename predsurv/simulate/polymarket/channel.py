@@ -1,24 +1,23 @@
-"""The market channel: what happens on the exchange, told to whoever subscribed to it.
+"""The market channel: turns tape events into the messages of each subscriber.
 
-Kept apart from connections and faults because it is synchronous and exact: given the tape it says
-which messages each connection should get, in order, with true hashes.
+Synchronous and exact: a tape determines the messages of each connection, their order and their book hashes.
 
-Changes of one market within one millisecond are a burst: each level is told once, every entry
-carries the hash of the state after the last of them. A burst with trades is told as whole books,
-then the trades.
+The changes of one market within one millisecond are a burst: each changed level is sent once, and every entry carries
+the hash of the book after the burst. A burst with trades is sent as whole books, followed by the trades.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from predsurv.core.ids import OrderSide, Side
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.exchange.exchange import Exchange
 from predsurv.exchange.tape import LevelChange, TapeEvent, TapeLifecycle, TapeTrade
 from predsurv.simulate.polymarket import ids, messages
-from predsurv.simulate.polymarket.books import Outcome, TokenPairBook
+from predsurv.simulate.polymarket.books import BestPrices, Outcome, TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket
+from predsurv.simulate.polymarket.messages import AggregatedTrade
 from predsurv.simulate.polymarket.published_log import PublishedLog, PublishedTrade
 from predsurv.simulate.polymarket.subscribers import Subscriber, Subscribers
 
@@ -28,49 +27,61 @@ _SIDES: Final[dict[Side, tuple[bytes, bytes]]] = {"bid": (b"BUY", b"SELL"), "ask
 _FIRST: Final[Outcome] = 0
 _SECOND: Final[Outcome] = 1
 
+BookSubscribers = Mapping[int, Subscriber]
+"""The subscribers of a book by connection number."""
 
-Readers = Mapping[int, Subscriber]
-"""Who hears of a book, by number of their connection."""
 
-_Step = tuple[Side, Price, Size, tuple[bytes, bytes], tuple[bytes, bytes]]
-"""A change and the best prices after it, as each token sees them."""
+class _LevelUpdate(NamedTuple):
+    """A changed level of the first token, and the best prices of both tokens after it."""
+
+    side: Side
+    price: Price
+    size: Size
+    best: BestPrices
+    second_best: BestPrices
 
 
 class _PendingBurst:
-    __slots__ = ("deals", "levels", "seq")
+    """The levels and trades of the present millisecond; ``seq``: of the first event."""
+
+    __slots__ = ("levels", "seq", "trades")
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
         self.levels: dict[tuple[Side, Price], Size] = {}
-        self.deals: dict[tuple[Price, OrderSide], int] = {}
+        self.trades: dict[tuple[Price, OrderSide], int] = {}
+
+    def aggregated_trades(self) -> Iterable[AggregatedTrade]:
+        """Return the trades, one for each price and taker side."""
+        return (AggregatedTrade(price, size, side) for (price, side), size in self.trades.items())
 
 
 class MarketChannel:
-    """Tells ``members`` what happens; ``books`` are the live ones by book number."""
+    """Sends ``subscribers`` what happens. ``books`` has the books of unsettled markets by number; it is filled here."""
 
     def __init__(
         self,
         exchange: Exchange,
-        listing: SimulatedCatalog,
-        members: Subscribers,
+        catalog: SimulatedCatalog,
+        subscribers: Subscribers,
         books: dict[int, TokenPairBook],
-        ledger: PublishedLog | None = None,
+        published_log: PublishedLog | None = None,
     ) -> None:
         self._exchange = exchange
-        self._listing = listing
-        self._members = members
+        self._catalog = catalog
+        self._subscribers = subscribers
         self._books = books
-        self._ledger = ledger
+        self._published_log = published_log
         self._bursts: dict[int, _PendingBurst] = {}
         self._stamp = exchange.now // NS_PER_MS
-        for row in listing.rows:
+        for row in catalog.rows:
             state = exchange.book(row.key)
-            self._open(row).load(state.bids, state.asks)
-            if ledger is not None:
-                ledger.open(row.condition, books[row.book])
+            self._add_book(row).load(state.bids, state.asks)
+            if published_log is not None:
+                published_log.add_market(row.condition, books[row.book])
 
-    def fold(self, events: Iterable[TapeEvent]) -> None:
-        """Tell what happened; ``events`` end where a millisecond does."""
+    def publish(self, events: Iterable[TapeEvent]) -> None:
+        """Queue the messages of ``events``, which end where a millisecond does."""
         for event in events:
             stamp = event.ts // NS_PER_MS
             if stamp != self._stamp:
@@ -81,14 +92,14 @@ class MarketChannel:
                 burst.levels.pop((event.side, event.price), None)
                 burst.levels[event.side, event.price] = event.size
             elif isinstance(event, TapeTrade):
-                deals = self._burst(event.book, event.seq).deals
-                deal = (event.price, event.taker_side)
-                deals[deal] = deals.get(deal, 0) + event.size
+                trades = self._burst(event.book, event.seq).trades
+                trade = (event.price, event.taker_side)
+                trades[trade] = trades.get(trade, 0) + event.size
             elif isinstance(event, TapeLifecycle):
-                self._changed(event)
+                self._publish_lifecycle(event)
             else:
                 self._end_bursts()
-                self._settled(self._listing.settle(event))
+                self._publish_settlement(self._catalog.settle(event))
         self._end_bursts()
 
     def _burst(self, book: int, seq: int) -> _PendingBurst:
@@ -100,118 +111,138 @@ class MarketChannel:
     def _end_bursts(self) -> None:
         bursts, self._bursts = self._bursts, {}
         for number, burst in bursts.items():
-            row = self._listing.book(number)
+            row = self._catalog.by_book(number)
             book = self._books.get(number)
             if row is not None and book is not None:
-                self._tell(row, book, burst)
+                self._publish_burst(row, book, burst)
 
-    def _tell(self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst) -> None:
-        before = book.best(_FIRST)
-        changes = [(side, price, size) for (side, price), size in burst.levels.items()]
-        audience = self._members.audience(row.book)
-        steps = [(*change, *_bests(book)) for change in changes if book.set(*change)]
-        if not steps and not burst.deals:
+    def _publish_burst(self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst) -> None:
+        best_before = book.best(_FIRST)
+        subscribers = self._subscribers.of_book(row.book)
+        updates = [
+            _LevelUpdate(side, price, size, book.best(_FIRST), book.best(_SECOND))
+            for (side, price), size in burst.levels.items()
+            if book.set(side, price, size)
+        ]
+        if not updates and not burst.trades:
             return
-        for price, _ in burst.deals:
-            book.traded(price)
-        book.settle(self._stamp)
-        if self._ledger is not None:
-            _write(self._ledger, row, book, steps, burst)
-        if audience:
-            if burst.deals:
-                self._tell_trades(row, book, burst, audience)
+        for price, _ in burst.trades:
+            book.set_last_price(price)
+        book.end_burst(self._stamp)
+        if self._published_log is not None:
+            _log_burst(self._published_log, row, book, updates, burst)
+        if subscribers:
+            if burst.trades:
+                self._send_trades(row, book, burst, subscribers)
             else:
-                self._tell_changes(row, book, steps, audience)
-            if book.best(_FIRST) != before:
-                _announce(audience, row, lambda outcome: messages.best(book, outcome), custom=True)
+                self._send_changes(row, book, updates, subscribers)
+            if book.best(_FIRST) != best_before:
+                _send(subscribers, row, lambda outcome: messages.best_bid_ask(book, outcome), custom_features=True)
 
-    def _tell_changes(
-        self, row: SimulatedMarket, book: TokenPairBook, steps: Sequence[_Step], audience: Readers
+    def _send_changes(
+        self, row: SimulatedMarket, book: TokenPairBook, updates: Sequence[_LevelUpdate], subscribers: BookSubscribers
     ) -> None:
-        first, second = book.hash(_FIRST), book.hash(_SECOND)
-        for side, price, size, best, mirrored in steps:
-            names = _SIDES[side]
+        first_hash, second_hash = book.hash(_FIRST), book.hash(_SECOND)
+        (first, second), entry = row.tokens, messages.price_change_entry
+        for side, price, size, best, second_best in updates:
+            names, mirrored = _SIDES[side], MICROS - price
             entries = (
-                messages.entry(row.tokens[0], (price, size, names[0]), first, best),
-                messages.entry(row.tokens[1], (MICROS - price, size, names[1]), second, mirrored),
+                entry(first, side=names[0], price=price, size=size, book_hash=first_hash, best=best),
+                entry(second, side=names[1], price=mirrored, size=size, book_hash=second_hash, best=second_best),
             )
-            frame = messages.change(row.condition, entries, self._stamp)
-            for member in audience.values():
-                member.wire.put(frame)
+            frame = messages.price_change(row.condition, entries, self._stamp)
+            for subscriber in subscribers.values():
+                subscriber.connection.put(frame)
 
-    def _tell_trades(self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst, audience: Readers) -> None:
-        _announce(audience, row, lambda outcome: messages.later_book(book, outcome))
+    def _send_trades(
+        self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst, subscribers: BookSubscribers
+    ) -> None:
+        _send(subscribers, row, lambda outcome: messages.book_after_trade(book, outcome))
         transaction = ids.transaction_hash(self._exchange.seed, burst.seq)
-        for (price, side), size in burst.deals.items():
-            _announce(audience, row, partial(_trade, book, (price, size, side), transaction))
+        for trade in burst.aggregated_trades():
+            _send(subscribers, row, partial(_last_trade_price, book, trade, transaction))
 
-    def _changed(self, event: TapeLifecycle) -> None:
+    def _publish_lifecycle(self, event: TapeLifecycle) -> None:
         if event.kind == "created":
-            for row in self._listing.add(event.market):
-                book = self._open(row)
-                if self._ledger is not None:
-                    self._ledger.open(row.condition, book)
+            for row in self._catalog.add(event.market):
+                book = self._add_book(row)
+                if self._published_log is not None:
+                    self._published_log.add_market(row.condition, book)
                 frame = messages.new_market(row, self._stamp)
-                for member in self._members.all.values():
-                    if member.custom:
-                        member.wire.put(frame)
+                for subscriber in self._subscribers.by_number.values():
+                    if subscriber.custom_features:
+                        subscriber.connection.put(frame)
             return
-        for row in self._listing.of(event.market):
-            live = self._books.get(row.book)
-            if event.kind == "tick_size" and live is not None:
-                self._retick(row, live)
+        for row in self._catalog.update(event.market):
+            known = self._books.get(row.book)
+            if event.kind == "tick_size" and known is not None:
+                self._change_tick_size(row, known)
 
-    def _retick(self, row: SimulatedMarket, book: TokenPairBook) -> None:
-        old = book.tick
-        book.retick(row.market.tick_size)
-        audience = self._members.audience(row.book)
-        _announce(audience, row, lambda outcome: messages.tick_size(book, outcome, old, self._stamp))
+    def _change_tick_size(self, row: SimulatedMarket, book: TokenPairBook) -> None:
+        old = book.tick_size
+        book.set_tick_size(row.market.tick_size)
+        subscribers = self._subscribers.of_book(row.book)
+        _send(subscribers, row, lambda outcome: messages.tick_size_change(book, outcome, old, self._stamp))
 
-    def _settled(self, rows: Iterable[SimulatedMarket]) -> None:
+    def _publish_settlement(self, rows: Iterable[SimulatedMarket]) -> None:
         for row in rows:
             self._books.pop(row.book, None)
-            audience = self._members.disband(row.book)
+            subscribers = self._subscribers.pop_book(row.book)
             if row.void:
-                continue  # the message can only name one winner, and here there is none
+                continue  # the message names exactly one winner, and a void market has none
             frame = messages.resolved(row, self._stamp)
-            for member in audience.values():
-                if member.custom:
-                    member.wire.put(frame)
+            for subscriber in subscribers.values():
+                if subscriber.custom_features:
+                    subscriber.connection.put(frame)
 
-    def _open(self, row: SimulatedMarket) -> TokenPairBook:
+    def _add_book(self, row: SimulatedMarket) -> TokenPairBook:
         market = row.market
-        facts = (market.min_order_size, market.tick_size, row.neg_risk)
-        book = self._books[row.book] = TokenPairBook(row.condition, row.tokens, self._stamp, facts)
+        book = self._books[row.book] = TokenPairBook(
+            row.condition,
+            row.tokens,
+            self._stamp,
+            min_order_size=market.min_order_size,
+            tick_size=market.tick_size,
+            neg_risk=row.neg_risk,
+        )
         return book
 
 
-def _bests(book: TokenPairBook) -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
-    return book.best(_FIRST), book.best(_SECOND)
-
-
-def _write(
-    ledger: PublishedLog, row: SimulatedMarket, book: TokenPairBook, steps: Sequence[_Step], burst: _PendingBurst
+def _log_burst(
+    published_log: PublishedLog,
+    row: SimulatedMarket,
+    book: TokenPairBook,
+    updates: Sequence[_LevelUpdate],
+    burst: _PendingBurst,
 ) -> None:
-    if not burst.deals:
-        ledger.burst(row.condition, book, [step[:3] for step in steps])
+    if not burst.trades:
+        published_log.add_burst(row.condition, book, [(update.side, update.price, update.size) for update in updates])
         return
-    ledger.book(row.condition, book)
-    for (price, side), size in burst.deals.items():
-        ledger.deal(row.condition, PublishedTrade(book.stamp, price, Size(size), side))
+    published_log.add_book(row.condition, book)
+    for (price, side), size in burst.trades.items():
+        published_log.add_trade(row.condition, PublishedTrade(book.stamp, price, Size(size), side))
 
 
-def _trade(book: TokenPairBook, deal: tuple[int, int, OrderSide], transaction: str, outcome: Outcome) -> bytes:
-    return messages.trade(book, outcome, deal, transaction)
+def _last_trade_price(book: TokenPairBook, trade: AggregatedTrade, transaction: str, outcome: Outcome) -> bytes:
+    return messages.last_trade_price(book, outcome, trade, transaction)
 
 
-def _announce(
-    audience: Readers, row: SimulatedMarket, frame: Callable[[Outcome], bytes], *, custom: bool = False
+def _send(
+    subscribers: BookSubscribers,
+    row: SimulatedMarket,
+    message: Callable[[Outcome], bytes],
+    *,
+    custom_features: bool = False,
 ) -> None:
-    """Send each token's message to whoever asked for that token; ``custom``: and for extras."""
+    """Queue each token's message for its subscribers; ``custom_features``: only for those that asked for these."""
     for outcome in (_FIRST, _SECOND):
         token = row.tokens[outcome]
-        readers = [m for m in audience.values() if token in m.tokens and (m.custom or not custom)]
-        if readers:
-            made = frame(outcome)
-            for member in readers:
-                member.wire.put(made)
+        recipients = [
+            each
+            for each in subscribers.values()
+            if token in each.tokens and (each.custom_features or not custom_features)
+        ]
+        if recipients:
+            frame = message(outcome)
+            for subscriber in recipients:
+                subscriber.connection.put(frame)

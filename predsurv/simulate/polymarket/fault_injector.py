@@ -1,7 +1,4 @@
-"""What the simulated Polymarket can do wrong, and doing it: to connections, handshakes and requests.
-
-Kept apart because the venue itself is honest: everything in here is asked for, and noted.
-"""
+"""The faults of the simulated Polymarket: their kinds, and their injection into connections and requests."""
 
 from collections.abc import Callable, Collection
 from typing import Final
@@ -17,16 +14,16 @@ _OMITTED_EVERY: Final = 3
 
 KINDS: Final = FaultKinds(
     lasting={
-        "drop": 0,  # gone without a close frame
-        "1013": 0,  # told to be a slow consumer
-        "freeze": 30 * _S,  # open, answering PING, and nothing else; then dropped
-        "delay": 2 * _S,  # everything late, then all at once
+        "drop": 0,  # TCP connection dropped without a close frame
+        "1013": 0,  # closed as a slow consumer
+        "freeze": 30 * _S,  # open, answers PING and sends nothing else; then dropped
+        "delay": 2 * _S,  # messages held back, then sent at once
         "duplicate": 2 * _S,  # every message twice
-        "garbage": 0,  # a message no one can make sense of
-        "cut": 0,  # a message cut short
-        "skip": 0,  # one price change lost without a sign
-        "badhash": 3 * _S,  # hashes that do not fit
-        "nobook": 5 * _S,  # subscriptions are answered without every third opening book
+        "garbage": 0,  # an unreadable message
+        "cut": 0,  # a truncated message
+        "skip": 0,  # one price change lost silently
+        "badhash": 3 * _S,  # wrong book hashes
+        "nobook": 5 * _S,  # every third opening book is missing
         "handshake429": 3 * _S,
         "rest429": 3 * _S,
         "rest500": 3 * _S,
@@ -40,72 +37,74 @@ KINDS: Final = FaultKinds(
         "quiet-loss": "skip~4s badhash~31s:3s",
     },
 )
-"""What can go wrong, how long it lasts, and scripts by name. ``mixed`` leaves out what only hashes can tell."""
+"""The kinds of faults, their default durations (ns), and scripts by name; hashes are not needed to detect ``mixed``."""
 
-_REST: Final[dict[str, ServerReply]] = {
+_REST_REPLIES: Final[dict[str, ServerReply]] = {
     "rest429": ServerReply(429, b'{"error":"rate limited"}', {"content-type": "application/json", "retry-after": "1"}),
     "rest500": ServerReply(500, b'{"error":"internal server error"}'),
     "resthtml": ServerReply(502, b"<html><head><title>502</title></head><body>cloudflare</body></html>"),
 }
-_CONNECTION: Final = frozenset({"drop", "1013", "freeze", "delay", "duplicate", "garbage", "cut", "skip", "badhash"})
+_CONNECTION_KINDS: Final = frozenset(
+    {"drop", "1013", "freeze", "delay", "duplicate", "garbage", "cut", "skip", "badhash"}
+)
 
 
 class FaultInjector:
-    """The script and what of it lasts at the moment. ``now`` is the time of day, for notes (ns UTC)."""
+    """Injects the faults of a script and logs them; ``now`` returns the time of day for the log (ns UTC)."""
 
-    def __init__(self, text: str, seed: int, truth: FaultLog, now: Callable[[], int]) -> None:
-        """Raises ConfigError when a fault of the script is none."""
-        self.truth = truth
+    def __init__(self, text: str, seed: int, fault_log: FaultLog, now: Callable[[], int]) -> None:
+        """Raises ConfigError when the script has an invalid fault."""
+        self._fault_log = fault_log
         self._script = read_script(text, KINDS, seed)
         self._now = now
         self._until: dict[str, int] = {}
         self._elapsed = 0
-        self._asked = 0
+        self._opening_books = 0
 
     def stop(self) -> None:
-        """Let nothing more go wrong that has not begun."""
+        """Drop the rest of the script; faults that have begun go on."""
         self._script = read_script("", KINDS, 0)
 
-    def turn(self, elapsed: int, members: Collection[Subscriber]) -> None:
-        """Do what is due ``elapsed`` ns after the start."""
+    def inject_due(self, elapsed: int, subscribers: Collection[Subscriber]) -> None:
+        """Inject the faults that are due ``elapsed`` ns after the start."""
         self._elapsed = elapsed
         for fault in self._script.due(elapsed):
-            self.strike(fault, members)
+            self.inject(fault, subscribers)
 
-    def strike(self, fault: ScriptedFault, members: Collection[Subscriber]) -> None:
-        """Let something go wrong now, whatever its time."""
-        if fault.kind not in _CONNECTION:
+    def inject(self, fault: ScriptedFault, subscribers: Collection[Subscriber]) -> None:
+        """Inject a fault now, whatever its scripted time."""
+        if fault.kind not in _CONNECTION_KINDS:
             self._until[fault.kind] = self._elapsed + fault.lasts
-            self.note(fault.kind, 0, (), fault.lasts)
+            self.log(fault.kind, 0, (), fault.lasts)
             return
-        carrying = [member for member in members if member.tokens]
-        hit = carrying if fault.everywhere else carrying and [self._script.rng.choice(carrying)]
-        spared = {token for member in carrying if member not in hit for token in member.tokens}
-        for member in hit:
-            if fault.kind not in ("skip", "cut"):  # these are noted when it is known what they hit
-                concerned = tuple(token for token in member.tokens if token not in spared)
-                self.note(fault.kind, member.wire.link.number, concerned, fault.lasts)
-            member.wire.befall(fault, next(iter(member.tokens)))
+        candidates = [subscriber for subscriber in subscribers if subscriber.tokens]
+        affected = candidates if fault.everywhere else candidates and [self._script.rng.choice(candidates)]
+        unaffected = {token for each in candidates if each not in affected for token in each.tokens}
+        for subscriber in affected:
+            if fault.kind not in ("skip", "cut"):  # these are logged once they have found their message
+                concerned = tuple(token for token in subscriber.tokens if token not in unaffected)
+                self.log(fault.kind, subscriber.connection.websocket.number, concerned, fault.lasts)
+            subscriber.connection.apply_fault(fault, next(iter(subscriber.tokens)))
 
-    def note(self, kind: str, link: int, tokens: tuple[str, ...], lasts: int = 0) -> None:
-        """Write down what was done just now."""
+    def log(self, kind: str, link: int, tokens: tuple[str, ...], lasts: int = 0) -> None:
+        """Log a fault that begins now and lasts ``lasts`` ns; ``link``: number of the connection, 0 for all or none."""
         now = self._now()
-        self.truth.note(InjectedFault(kind, now, now + lasts, link, tokens))
+        self._fault_log.add(InjectedFault(kind, now, now + lasts, link, tokens))
 
-    def is_on(self, kind: str) -> bool:
-        """Return whether something that lasts is going on."""
+    def is_active(self, kind: str) -> bool:
+        """Return whether a lasting fault is active."""
         return self._until.get(kind, 0) > self._elapsed
 
     def refusal(self) -> ServerReply | None:
-        """Return how requests are refused at the moment, None when they are not."""
-        return next((reply for kind, reply in _REST.items() if self.is_on(kind)), None)
+        """Return the response to every REST request while a fault refuses them, else None."""
+        return next((reply for kind, reply in _REST_REPLIES.items() if self.is_active(kind)), None)
 
-    def omits(self, token: str) -> bool:
-        """Return whether the opening book of ``token`` gets lost."""
-        if not self.is_on("nobook"):
+    def is_book_omitted(self, token: str) -> bool:
+        """Return whether to omit the opening book of ``token``, and log it if so."""
+        if not self.is_active("nobook"):
             return False
-        self._asked += 1
-        if self._asked % _OMITTED_EVERY:
+        self._opening_books += 1
+        if self._opening_books % _OMITTED_EVERY:
             return False
-        self.note("omitted", 0, (token,))
+        self.log("omitted", 0, (token,))
         return True

@@ -1,7 +1,6 @@
 """Gamma: markets, events and tags as JSON rows, in pages.
 
-Kept apart from CLOB because it is another service with other habits: numbers as texts inside
-texts, clamped limits, parameters that are ignored in silence.
+As on the venue, some numbers and lists are strings, limits are clamped and unknown parameters ignored.
 """
 
 import base64
@@ -16,7 +15,7 @@ from msgspec import Raw
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, format_micros, parse_micros
 from predsurv.simulate.polymarket.books import TokenPairBook
-from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedEvent, SimulatedMarket, paid
+from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedEvent, SimulatedMarket, payouts
 from predsurv.simulate.polymarket.messages import fee_schedule
 from predsurv.simulate.server import ServerReply, ServerRequest
 
@@ -33,38 +32,38 @@ Query = Mapping[str, list[str]]
 
 
 class _Cursor(NamedTuple):
-    """Where a page ends: what rows are ordered by, and the number that breaks ties."""
+    """The last row of a page: the value that rows are ordered by, and its number as the tie-break."""
 
     value: int
     number: int
 
 
-_read_mark = msgspec.json.Decoder(_Cursor).decode
+_read_cursor = msgspec.json.Decoder(_Cursor).decode
 
 
 class GammaApi:
-    """The listing; ``books`` are the live ones by book number, ``oddities`` rows no market is behind."""
+    """Lists the catalogue; ``books`` of unsettled markets by number, ``invalid_rows`` to list that are no market's."""
 
     def __init__(
-        self, listing: SimulatedCatalog, books: Mapping[int, TokenPairBook], oddities: Sequence[Json] = ()
+        self, catalog: SimulatedCatalog, books: Mapping[int, TokenPairBook], invalid_rows: Sequence[Json] = ()
     ) -> None:
-        self._listing = listing
+        self._catalog = catalog
         self._books = books
-        self._oddities = oddities
-        self._lists: dict[tuple[str, ...], Callable[[Query], ServerReply]] = {
+        self._invalid_rows = invalid_rows
+        self._list_routes: dict[tuple[str, ...], Callable[[Query], ServerReply]] = {
             ("markets", "keyset"): self._markets,
             ("events", "keyset"): self._events,
-            ("markets",): lambda query: self._legacy("markets", query),
-            ("events",): lambda query: self._legacy("events", query),
+            ("markets",): lambda query: self._offset_page("markets", query),
+            ("events",): lambda query: self._offset_page("events", query),
             ("tags",): self._tags,
         }
 
-    def answer(self, request: ServerRequest) -> ServerReply | None:
-        """Return the answer to a GET, None when it asks for something of another service."""
+    def respond(self, request: ServerRequest) -> ServerReply | None:
+        """Return the response to a GET request, None for a path that is not Gamma's."""
         parts = tuple(request.path.strip("/").split("/"))
-        listing = self._lists.get(parts)
-        if listing is not None:
-            return listing(request.query)
+        list_route = self._list_routes.get(parts)
+        if list_route is not None:
+            return list_route(request.query)
         match parts:
             case ["markets", *rest] if not rest or not rest[0].startswith("0x"):
                 return self._one_market(rest, request)
@@ -73,33 +72,33 @@ class GammaApi:
             case _:
                 return None
 
-    def market(self, row: SimulatedMarket, *, tagged: bool = True, grouped: bool = True) -> Json:
-        """Return a market's row."""
-        made = _facts(row, self._listing.current(row)) | self._prices(row)
-        if grouped:
-            made["events"] = [self.event(row.group, markets=False)]
-        if tagged:
-            made["tags"] = tags(row.market.tags)
-        return made
+    def market(self, row: SimulatedMarket, *, with_tags: bool = True, with_event: bool = True) -> Json:
+        """Return a market's JSON row."""
+        fields = _market_fields(row, self._catalog.current(row)) | self._price_fields(row)
+        if with_event:
+            fields["events"] = [self.event(row.event, with_markets=False)]
+        if with_tags:
+            fields["tags"] = tags(row.market.tags)
+        return fields
 
-    def event(self, group: SimulatedEvent, *, markets: bool = True) -> Json:
-        """Return an event's row; on events volume and liquidity are numbers, on markets texts."""
-        first = group.members[0].market
-        current = [self._listing.current(row) for row in group.members]
-        closed = all(_is_closed(row) for row in group.members)
-        made: Json = {
-            "id": str(group.number),
-            "ticker": group.slug,
-            "slug": group.slug,
-            "title": group.title,
+    def event(self, event: SimulatedEvent, *, with_markets: bool = True) -> Json:
+        """Return an event's JSON row; volume and liquidity are numbers here, strings in markets."""
+        first = event.markets[0].market
+        current = [self._catalog.current(row) for row in event.markets]
+        closed = all(_is_closed(row) for row in event.markets)
+        fields: Json = {
+            "id": str(event.number),
+            "ticker": event.slug,
+            "slug": event.slug,
+            "title": event.title,
             "description": first.description or "",
-            "startDate": iso(group.members[0].listed_at),
+            "startDate": iso(event.markets[0].listed_at),
             "endDate": None if first.close_time is None else iso(first.close_time),
             "active": True,
             "closed": closed,
             "archived": False,
             "restricted": True,
-            "negRisk": group.members[0].neg_risk,
+            "negRisk": event.markets[0].neg_risk,
             "negRiskAugmented": False,
             "enableOrderBook": True,
             "volume": Raw(_number(sum(each.volume or 0 for each in current))),
@@ -107,121 +106,124 @@ class GammaApi:
             "openInterest": Raw(_number(sum(each.open_interest or 0 for each in current))),
             "tags": tags(first.tags),
         }
-        if markets:
-            made["markets"] = [self.market(row, tagged=False, grouped=False) for row in group.members]
-        return made
+        if with_markets:
+            fields["markets"] = [self.market(row, with_tags=False, with_event=False) for row in event.markets]
+        return fields
 
-    def _prices(self, row: SimulatedMarket) -> Json:
+    def _price_fields(self, row: SimulatedMarket) -> Json:
         book = self._books.get(row.book)
         if book is None:
-            return {"outcomePrices": _inside([_text(price) for price in paid(row)])}
+            return {"outcomePrices": _json_string([format_micros(price) for price in payouts(row)])}
         bid, ask = book.bids.best(), book.asks.best()
-        middle = ((bid or 0) + (MICROS if ask is None else ask)) // 2
+        midpoint = ((bid or 0) + (MICROS if ask is None else ask)) // 2
         return {
-            "outcomePrices": _inside([_text(middle), _text(MICROS - middle)]),
+            "outcomePrices": _json_string([format_micros(midpoint), format_micros(MICROS - midpoint)]),
             "bestBid": Raw(_number(bid or 0)),
             "bestAsk": Raw(_number(MICROS if ask is None else ask)),
             "spread": Raw(_number((MICROS if ask is None else ask) - (bid or 0))),
-            "lastTradePrice": Raw(book.last[0] or b"0"),
+            "lastTradePrice": Raw(book.last_prices[0] or b"0"),
         }
 
     def _markets(self, query: Query) -> ServerReply:
-        wanted = self._filter(query)
-        order = _order(query, self._listing)
-        odd = [] if "after_cursor" in query or _names(query) else self._oddities
-        odd = [row for row in odd if _agrees(query, "closed", value=bool(row.get("closed")))]
+        matches = self._market_filter(query)
+        position = _market_position(query, self._catalog)
+        invalid = [] if "after_cursor" in query or _identifiers(query) else self._invalid_rows
+        invalid = [row for row in invalid if _flag_matches(query, "closed", value=bool(row.get("closed")))]
         limit = _limit(query)
-        odd = odd[: max(limit - 1, 0)]  # a page never ends before a real row: its number is the cursor
-        rows, cursor = _page(self._listing.rows, query, wanted, order, limit=limit - len(odd))
-        tagged = query.get("include_tag") == ["true"]
-        made = [self.market(row, tagged=tagged) for row in rows]
-        made[1:1] = odd
-        return _json(_paged("markets", "Market", made, cursor))
+        invalid = invalid[: max(limit - 1, 0)]  # a page ends with a market, whose number becomes the cursor
+        rows, cursor = _page(self._catalog.rows, query, matches, position, limit=limit - len(invalid))
+        with_tags = query.get("include_tag") == ["true"]
+        markets = [self.market(row, with_tags=with_tags) for row in rows]
+        markets[1:1] = invalid
+        return _json(_page_fields("markets", "Market", markets, cursor))
 
     def _events(self, query: Query) -> ServerReply:
-        bare = query.get("include_markets") == ["false"]
+        with_markets = query.get("include_markets") != ["false"]
         numbers = {*query.get("id", ())}
         slugs = {*query.get("slug", ())}
 
-        def wanted(group: SimulatedEvent) -> bool:
-            if (numbers and str(group.number) not in numbers) or (slugs and group.slug not in slugs):
+        def matches(event: SimulatedEvent) -> bool:
+            if (numbers and str(event.number) not in numbers) or (slugs and event.slug not in slugs):
                 return False
-            return _agrees(query, "closed", value=all(_is_closed(row) for row in group.members), default="false")
+            return _flag_matches(query, "closed", value=all(_is_closed(row) for row in event.markets), default="false")
 
-        groups, cursor = _page(
-            self._listing.groups, query, wanted, lambda group: _Cursor(0, group.number), limit=_limit(query)
+        events, cursor = _page(
+            self._catalog.events, query, matches, lambda event: _Cursor(0, event.number), limit=_limit(query)
         )
-        return _json(_paged("events", "Event", [self.event(group, markets=not bare) for group in groups], cursor))
+        rows = [self.event(event, with_markets=with_markets) for event in events]
+        return _json(_page_fields("events", "Event", rows, cursor))
 
-    def _legacy(self, kind: str, query: Query) -> ServerReply:
-        start = _whole(query, "offset", 0)
+    def _offset_page(self, kind: str, query: Query) -> ServerReply:
+        start = _integer(query, "offset", 0)
         if start > DEEPEST_OFFSET:
             return ServerReply(422, _TOO_DEEP)
         stop = start + _limit(query)
         if kind == "events":
-            return _json([self.event(group) for group in self._listing.groups[start:stop]])
-        wanted = self._filter(query)
-        return _json([self.market(row) for row in [each for each in self._listing.rows if wanted(each)][start:stop]])
+            return _json([self.event(event) for event in self._catalog.events[start:stop]])
+        matches = self._market_filter(query)
+        return _json([self.market(row) for row in [each for each in self._catalog.rows if matches(each)][start:stop]])
 
-    def _filter(self, query: Query) -> Callable[[SimulatedMarket], bool]:
-        names = _names(query)
+    def _market_filter(self, query: Query) -> Callable[[SimulatedMarket], bool]:
+        identifiers = _identifiers(query)
         bounds = [bound for bound in (_bound(query, *each) for each in _BOUNDS) if bound is not None]
         tag = query.get("tag_id", [""])[0]
 
-        def wanted(row: SimulatedMarket) -> bool:
-            if names and names.isdisjoint((str(row.number), row.condition, row.slug, *row.tokens)):
+        def matches(row: SimulatedMarket) -> bool:
+            if identifiers and identifiers.isdisjoint((str(row.number), row.condition, row.slug, *row.tokens)):
                 return False
             if tag and tag not in {each["id"] for each in tags(row.market.tags)}:
                 return False
-            if not (_agrees(query, "closed", value=_is_closed(row)) and _agrees(query, "active", value=True)):
+            if not (
+                _flag_matches(query, "closed", value=_is_closed(row)) and _flag_matches(query, "active", value=True)
+            ):
                 return False
             if not bounds:
                 return True
-            market = self._listing.current(row)
+            market = self._catalog.current(row)
             return all(bound(market) for bound in bounds)
 
-        return wanted
+        return matches
 
     def _tags(self, query: Query) -> ServerReply:
-        every = dict.fromkeys(tag for row in self._listing.rows for tag in row.market.tags)
-        start = _whole(query, "offset", 0)
-        return _json(tags(every)[start : start + _limit(query)])
+        labels = dict.fromkeys(tag for row in self._catalog.rows for tag in row.market.tags)
+        start = _integer(query, "offset", 0)
+        return _json(tags(labels)[start : start + _limit(query)])
 
     def _one_market(self, path: Sequence[str], request: ServerRequest) -> ServerReply:
         """Return ``/markets/{number}``, ``/markets/slug/{slug}`` or ``/markets/{number}/tags``."""
         if path[0] == "slug":
-            row = next((each for each in self._listing.rows if each.slug == path[-1]), None)
+            row = next((each for each in self._catalog.rows if each.slug == path[-1]), None)
         else:
-            row = self._listing.number(path[0])
+            row = self._catalog.by_number(path[0])
         if row is None:
             return _NOT_FOUND
         if path[-1] == "tags":
             return _json(tags(row.market.tags))
-        tagged = request.query.get("include_tag") == ["true"]
-        return _json({"$schema": f"{_SCHEMAS}/Market.json", **self.market(row, tagged=tagged)})
+        with_tags = request.query.get("include_tag") == ["true"]
+        return _json({"$schema": f"{_SCHEMAS}/Market.json", **self.market(row, with_tags=with_tags)})
 
     def _one_event(self, path: Sequence[str]) -> ServerReply:
         """Return ``/events/{number}`` or ``/events/slug/{slug}``."""
         if path[0] == "slug":
-            group = next((each for each in self._listing.groups if each.slug == path[-1]), None)
+            event = next((each for each in self._catalog.events if each.slug == path[-1]), None)
         else:
-            group = self._listing.group(path[0])
-        if group is None:
+            event = self._catalog.event_by_number(path[0])
+        if event is None:
             return _NOT_FOUND
-        return _json({"$schema": f"{_SCHEMAS}/Event.json", **self.event(group)})
+        return _json({"$schema": f"{_SCHEMAS}/Event.json", **self.event(event)})
 
 
 def tags(labels: Iterable[str]) -> list[dict[str, str]]:
-    """Return tag objects; a tag's number is made of its letters."""
+    """Return tag objects; a tag's id is computed from its label."""
     return [{"id": str(1_000 + sum(label.encode()) * len(label)), "label": label, "slug": label} for label in labels]
 
 
-def iso(moment: int) -> str:
-    """Return a time (ns UTC) as Gamma writes it."""
-    return (_EPOCH + timedelta(microseconds=moment // 1_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def iso(ts: int) -> str:
+    """Return a time (ns UTC) in Gamma's format, ``2025-01-31T12:00:00Z``."""
+    return (_EPOCH + timedelta(microseconds=ts // 1_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _facts(row: SimulatedMarket, market: Market) -> Json:
+def _market_fields(row: SimulatedMarket, market: Market) -> Json:
     closed = _is_closed(row)
     return {
         "id": str(row.number),
@@ -232,13 +234,13 @@ def _facts(row: SimulatedMarket, market: Market) -> Json:
         "endDate": None if market.close_time is None else iso(market.close_time),
         "startDate": iso(row.listed_at),
         "description": market.description or "",
-        "outcomes": _inside(row.outcomes),
-        "clobTokenIds": _inside(row.tokens),
+        "outcomes": _json_string(row.outcomes),
+        "clobTokenIds": _json_string(row.tokens),
         "positionIds": [],
-        "volume": _text(market.volume or 0),
+        "volume": format_micros(market.volume or 0),
         "volumeNum": Raw(_number(market.volume or 0)),
         "volume24hr": Raw(_number(market.volume_24h or 0)),
-        "liquidity": _text(market.liquidity or 0),
+        "liquidity": format_micros(market.liquidity or 0),
         "liquidityNum": Raw(_number(market.liquidity or 0)),
         "active": True,
         "closed": closed,
@@ -252,8 +254,8 @@ def _facts(row: SimulatedMarket, market: Market) -> Json:
         "makerBaseFee": 1000,
         "takerBaseFee": 1000,
         "negRisk": row.neg_risk,
-        "umaResolutionStatus": "resolved" if row.over else "",
-        "umaResolutionStatuses": _inside(["resolved"] if row.over else []),
+        "umaResolutionStatus": "resolved" if row.is_settled else "",
+        "umaResolutionStatuses": _json_string(["resolved"] if row.is_settled else []),
         "feesEnabled": bool(market.fee.rate),
         "feeType": f"{market.category}_fees" if market.fee.rate else None,
         "feeSchedule": fee_schedule(row),
@@ -271,7 +273,7 @@ _ORDERS: Final[dict[str, Callable[[Market], int]]] = {
     "volume24hr": lambda market: market.volume_24h or 0,
     "endDate": lambda market: market.close_time or 0,
 }
-_NAMES: Final = ("id", "condition_ids", "slug", "clob_token_ids")
+_IDENTIFIERS: Final = ("id", "condition_ids", "slug", "clob_token_ids")
 
 
 _Row = TypeVar("_Row")
@@ -280,85 +282,85 @@ _Row = TypeVar("_Row")
 def _page(
     rows: Sequence[_Row],
     query: Query,
-    wanted: Callable[[_Row], bool],
-    mark: Callable[[_Row], _Cursor],
+    matches: Callable[[_Row], bool],
+    position: Callable[[_Row], _Cursor],
     *,
     limit: int,
 ) -> tuple[list[_Row], str | None]:
-    """Return the rows after the cursor and the cursor of the next page, None when there is none.
+    """Return the matching rows after the query's cursor, and the cursor of the next page (None after the last).
 
-    Rows are in order of their numbers, so in that order nothing but the page has to be looked at.
+    ``rows`` are in order of their numbers; without another order only the rows of the page are visited.
     """
-    after = _after(query)
-    down = query.get("ascending", ["true"]) == ["false"]
-    chosen: list[_Row] = []
+    after = _cursor_of(query)
+    descending = query.get("ascending", ["true"]) == ["false"]
+    page: list[_Row] = []
     if "order" in query:
-        rows = sorted(rows, key=mark, reverse=down)
+        rows = sorted(rows, key=position, reverse=descending)
     elif after is not None:
-        rows = rows[bisect_right(rows, after, key=mark) :]
+        rows = rows[bisect_right(rows, after, key=position) :]
     for row in rows:
-        if after is not None and (mark(row) >= after if down else mark(row) <= after):
+        if after is not None and (position(row) >= after if descending else position(row) <= after):
             continue
-        if wanted(row):
-            if len(chosen) == limit:
-                return chosen, _cursor(mark(chosen[-1]))
-            chosen.append(row)
-    return chosen, None
+        if matches(row):
+            if len(page) == limit:
+                return page, _encode_cursor(position(page[-1]))
+            page.append(row)
+    return page, None
 
 
-def _order(query: Query, listing: SimulatedCatalog) -> Callable[[SimulatedMarket], _Cursor]:
+def _market_position(query: Query, catalog: SimulatedCatalog) -> Callable[[SimulatedMarket], _Cursor]:
     value = _ORDERS.get(query.get("order", [""])[0])
     if value is None:
         return lambda row: _Cursor(0, row.number)
-    return lambda row: _Cursor(value(listing.current(row)), row.number)
+    return lambda row: _Cursor(value(catalog.current(row)), row.number)
 
 
-def _cursor(mark: _Cursor) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode(mark)).decode()
+def _encode_cursor(cursor: _Cursor) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode()
 
 
-def _after(query: Query) -> _Cursor | None:
-    text = query.get("after_cursor", [""])[0]  # a parameter called "cursor" is ignored: the first page for ever
+def _cursor_of(query: Query) -> _Cursor | None:
+    text = query.get("after_cursor", [""])[0]  # a parameter "cursor" is ignored: the first page again
     try:
-        return _read_mark(base64.urlsafe_b64decode(text)) if text else None
+        return _read_cursor(base64.urlsafe_b64decode(text)) if text else None
     except ValueError:
         return None
 
 
 def _limit(query: Query) -> int:
-    return min(max(_whole(query, "limit", ROWS_DEFAULT), 1), ROWS_MAX)
+    return min(max(_integer(query, "limit", ROWS_DEFAULT), 1), ROWS_MAX)
 
 
-def _whole(query: Query, name: str, default: int) -> int:
+def _integer(query: Query, name: str, default: int) -> int:
     digits = query.get(name, [""])[0]
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else default
 
 
-def _names(query: Query) -> set[str]:
-    return {name for key in _NAMES for name in query.get(key, ())}
+def _identifiers(query: Query) -> set[str]:
+    return {value for name in _IDENTIFIERS for value in query.get(name, ())}
 
 
-def _agrees(query: Query, name: str, *, value: bool, default: str = "") -> bool:
-    asked = query.get(name, [default])[0]
-    return asked not in ("true", "false") or (asked == "true") == value
+def _flag_matches(query: Query, name: str, *, value: bool, default: str = "") -> bool:
+    wanted = query.get(name, [default])[0]
+    return wanted not in ("true", "false") or (wanted == "true") == value
 
 
 def _bound(query: Query, low: str, high: str, value: Callable[[Market], int]) -> Callable[[Market], bool] | None:
     if low not in query and high not in query:
         return None
     try:
-        least = parse_micros(query.get(low, ["0"])[0])
-        most = parse_micros(query[high][0]) if high in query else None
+        lower = parse_micros(query.get(low, ["0"])[0])
+        upper = parse_micros(query[high][0]) if high in query else None
     except ValueError:
         return None
-    return lambda market: least <= value(market) and (most is None or value(market) <= most)
+    return lambda market: lower <= value(market) and (upper is None or value(market) <= upper)
 
 
 def _is_closed(row: SimulatedMarket) -> bool:
     return row.market.status in ("closed", "resolved", "void")
 
 
-def _paged(name: str, schema: str, rows: Sequence[Json], cursor: str | None) -> Json:
+def _page_fields(name: str, schema: str, rows: Sequence[Json], cursor: str | None) -> Json:
     page: Json = {"$schema": f"{_SCHEMAS}/{schema}Page.json", name: rows}
     return page if cursor is None else {**page, "next_cursor": cursor}
 
@@ -367,13 +369,9 @@ def _json(value: object) -> ServerReply:
     return ServerReply(200, msgspec.json.encode(value))
 
 
-def _inside(items: Sequence[str]) -> str:
-    """Return a list as JSON inside a text, as Gamma writes its lists."""
+def _json_string(items: Sequence[str]) -> str:
+    """Return a list as a string of JSON, as Gamma writes lists."""
     return msgspec.json.encode(items).decode()
-
-
-def _text(micros: int) -> str:
-    return format_micros(micros)
 
 
 def _number(micros: int) -> bytes:

@@ -1,11 +1,8 @@
-"""The prices of the last hours, one a minute and token, and which side took last.
-
-Kept apart because it is the only thing the simulator remembers of the past.
-"""
+"""Price history of each market: one point a minute, and the taker side of the last trade."""
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from predsurv.core.ids import OrderSide
 
@@ -14,27 +11,34 @@ _SECONDS_PER_POINT: Final = 60
 _NS_PER_S: Final = 1_000_000_000
 
 
+class PricePoint(NamedTuple):
+    """``price`` in micros at ``second`` (s UTC)."""
+
+    second: int
+    price: int
+
+
 class PriceHistory:
-    """Trades by first token, prices in micros on its scale."""
+    """The trades by first token, prices of that token in micros."""
 
     def __init__(self) -> None:
-        self._points: dict[str, deque[tuple[int, int]]] = {}
-        self._sides: dict[str, OrderSide] = {}
+        self._points: dict[str, deque[PricePoint]] = {}
+        self._taker_sides: dict[str, OrderSide] = {}
 
-    def add(self, token: str, ts: int, price: int, side: OrderSide) -> None:
-        """Note a trade at ``ts`` (ns UTC); the last one of a minute stands for it."""
+    def add(self, token: str, ts: int, price: int, taker_side: OrderSide) -> None:
+        """Add a trade at ``ts`` (ns UTC); the last trade of a minute replaces the earlier ones."""
         second = ts // _NS_PER_S
         points = self._points.setdefault(token, deque(maxlen=POINTS_MAX))
-        if points and points[-1][0] // _SECONDS_PER_POINT == second // _SECONDS_PER_POINT:
+        if points and points[-1].second // _SECONDS_PER_POINT == second // _SECONDS_PER_POINT:
             points.pop()
-        points.append((second, price))
-        self._sides[token] = side
+        points.append(PricePoint(second, price))
+        self._taker_sides[token] = taker_side
 
-    def points(self, token: str) -> Sequence[tuple[int, int]]:
-        """Return (second, price) pairs, oldest first."""
+    def points(self, token: str) -> Sequence[PricePoint]:
+        """Return at most ``POINTS_MAX`` points, oldest first."""
         return tuple(self._points.get(token, ()))
 
     def last_side(self, token: str) -> str:
-        """Return ``BUY`` or ``SELL``, "" before the first trade."""
-        side = self._sides.get(token)
+        """Return the taker side of the last trade, ``BUY`` or ``SELL``; "" before the first trade."""
+        side = self._taker_sides.get(token)
         return side.upper() if side else ""

@@ -1,7 +1,4 @@
-"""Names as Polymarket gives them, made of the exchange's names and the seed.
-
-Kept apart because both sides of every table need the same ones: they are derived, never drawn.
-"""
+"""Polymarket's ids and slugs, derived from the exchange's names and the seed."""
 
 import re
 from hashlib import sha256
@@ -25,12 +22,12 @@ def token_id(seed: int, name: str) -> str:
 
 
 def transaction_hash(seed: int, seq: int) -> str:
-    """Return the hash of the transaction that begins with trade number ``seq``."""
+    """Return the hash of the transaction whose first tape event has sequence number ``seq``."""
     return "0x" + _digest(seed, "transaction", str(seq))
 
 
 def slug(text: str, number: int) -> str:
-    """Return ``text`` as part of an address; ``number`` keeps two markets of one title apart."""
+    """Return ``text`` as a URL slug; ``number`` distinguishes markets of the same title."""
     words = _NOT_SLUG.sub("-", text.lower()).strip("-")[:_SLUG_CHARS_MAX].strip("-")
     return f"{words}-{number}" if words else f"market-{number}"
 

@@ -1,25 +1,30 @@
-"""The market channel's messages, byte for byte as the venue writes them.
-
-Kept apart from the channel because these are facts about a wire and not about what happens.
-"""
+"""The market channel's messages, byte for byte as the venue writes them."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from predsurv.core.ids import OrderSide
 from predsurv.core.num import MICROS
-from predsurv.simulate.polymarket.books import Outcome, TokenPairBook, text
-from predsurv.simulate.polymarket.catalog import SimulatedMarket, paid
+from predsurv.simulate.polymarket.books import BestPrices, Outcome, TokenPairBook, decimal_text
+from predsurv.simulate.polymarket.catalog import SimulatedMarket, payouts
 
 PONG: Final = b"PONG"
 
 _SIDES: Final[dict[OrderSide, tuple[bytes, bytes]]] = {"buy": (b"BUY", b"SELL"), "sell": (b"SELL", b"BUY")}
 
 
-def change(market: str, entries: Sequence[bytes], stamp: int) -> bytes:
-    """Return a ``price_change`` of ``entries``."""
+class AggregatedTrade(NamedTuple):
+    """Trades of one burst at one price, as the first token's; price and size in micros."""
+
+    price: int
+    size: int
+    taker_side: OrderSide
+
+
+def price_change(market: str, entries: Sequence[bytes], stamp: int) -> bytes:
+    """Return a ``price_change`` with ``entries`` (see ``price_change_entry``); ``stamp`` in ms UTC."""
     return b'{"market":"%s","price_changes":[%s],"timestamp":"%d","event_type":"price_change"}' % (
         market.encode(),
         b",".join(entries),
@@ -27,45 +32,51 @@ def change(market: str, entries: Sequence[bytes], stamp: int) -> bytes:
     )
 
 
-def entry(token: str, level: tuple[int, int, bytes], digest: bytes, best: tuple[bytes, bytes]) -> bytes:
-    """Return one entry of a ``price_change``; ``level``: price and size in micros, and the side."""
-    price, size, side = level
+def price_change_entry(token: str, *, side: bytes, price: int, size: int, book_hash: bytes, best: BestPrices) -> bytes:
+    """Return one entry of a ``price_change``; ``side`` is ``BUY`` or ``SELL``, price and size in micros."""
     return b'{"asset_id":"%s","price":"%s","size":"%s","side":"%s","hash":"%s","best_bid":"%s","best_ask":"%s"}' % (
         token.encode(),
-        text(price),
-        text(size),
+        decimal_text(price),
+        decimal_text(size),
         side,
-        digest,
+        book_hash,
         *best,
     )
 
 
 def opening_book(book: TokenPairBook, outcome: Outcome) -> bytes:
-    """Return the book that answers a subscription; only these tell tick size and last trade."""
-    extra = b',"tick_size":"%s"' % book.tick
-    return _book(book, outcome, extra, b',"last_trade_price":"%s"' % book.last[outcome])
+    """Return the ``book`` that follows a subscription; only this one has tick size and last trade price."""
+    tick_size = b',"tick_size":"%s"' % book.tick_size
+    return _book(book, outcome, tick_size, b',"last_trade_price":"%s"' % book.last_prices[outcome])
 
 
-def later_book(book: TokenPairBook, outcome: Outcome) -> bytes:
-    """Return the book that follows a trade."""
+def book_after_trade(book: TokenPairBook, outcome: Outcome) -> bytes:
+    """Return the ``book`` that follows a trade."""
     return _book(book, outcome, b"", b"")
 
 
-def trade(book: TokenPairBook, outcome: Outcome, deal: tuple[int, int, OrderSide], transaction: str) -> bytes:
-    """Return ``last_trade_price``; ``deal`` as the first token sees it: price, size, taker's side."""
-    price, size, side = deal
+def last_trade_price(book: TokenPairBook, outcome: Outcome, trade: AggregatedTrade, transaction: str) -> bytes:
+    """Return ``last_trade_price`` of one token; ``transaction`` is the transaction hash."""
+    price, size, side = trade
     if outcome:
         price = MICROS - price
     return (
         b'%s,"price":"%s","size":"%s","fee_rate_bps":"0","side":"%s","timestamp":"%d",'
         b'"event_type":"last_trade_price","transaction_hash":"%s"}'
-    ) % (book.head(outcome), text(price), text(size), _SIDES[side][outcome], book.stamp, transaction.encode())
+    ) % (
+        book.head(outcome),
+        decimal_text(price),
+        decimal_text(size),
+        _SIDES[side][outcome],
+        book.stamp,
+        transaction.encode(),
+    )
 
 
-def best(book: TokenPairBook, outcome: Outcome) -> bytes:
+def best_bid_ask(book: TokenPairBook, outcome: Outcome) -> bytes:
     """Return ``best_bid_ask``."""
     bid, ask = book.bids.best(), book.asks.best()
-    spread = text((MICROS if ask is None else ask) - (bid or 0))
+    spread = decimal_text((MICROS if ask is None else ask) - (bid or 0))
     return b'%s,"best_bid":"%s","best_ask":"%s","spread":"%s","timestamp":"%d","event_type":"best_bid_ask"}' % (
         book.head(outcome),
         *book.best(outcome),
@@ -74,19 +85,19 @@ def best(book: TokenPairBook, outcome: Outcome) -> bytes:
     )
 
 
-def tick_size(book: TokenPairBook, outcome: Outcome, old: bytes, stamp: int) -> bytes:
-    """Return ``tick_size_change`` to the book's present tick."""
+def tick_size_change(book: TokenPairBook, outcome: Outcome, old_tick_size: bytes, stamp: int) -> bytes:
+    """Return ``tick_size_change`` to the book's present tick size; ``stamp`` in ms UTC."""
     return b'%s,"old_tick_size":"%s","new_tick_size":"%s","timestamp":"%d","event_type":"tick_size_change"}' % (
         book.head(outcome),
-        old,
-        book.tick,
+        old_tick_size,
+        book.tick_size,
         stamp,
     )
 
 
 def new_market(row: SimulatedMarket, stamp: int) -> bytes:
-    """Return ``new_market``."""
-    group, market = row.group, row.market
+    """Return ``new_market``; ``stamp`` in ms UTC."""
+    event, market = row.event, row.market
     fee = market.fee
     return msgspec.json.encode(
         {
@@ -98,10 +109,10 @@ def new_market(row: SimulatedMarket, stamp: int) -> bytes:
             "assets_ids": row.tokens,
             "outcomes": row.outcomes,
             "event_message": {
-                "id": str(group.number),
-                "ticker": group.slug,
-                "slug": group.slug,
-                "title": group.title,
+                "id": str(event.number),
+                "ticker": event.slug,
+                "slug": event.slug,
+                "title": event.title,
                 "description": market.description or "",
             },
             "timestamp": str(stamp),
@@ -113,7 +124,7 @@ def new_market(row: SimulatedMarket, stamp: int) -> bytes:
             "sports_market_type": "",
             "line": "",
             "game_start_time": "",
-            "order_price_min_tick_size": text(market.tick_size).decode(),
+            "order_price_min_tick_size": decimal_text(market.tick_size).decode(),
             "group_item_title": row.label,
             "taker_base_fee": "0",
             "fees_enabled": bool(fee.rate),
@@ -123,15 +134,15 @@ def new_market(row: SimulatedMarket, stamp: int) -> bytes:
 
 
 def resolved(row: SimulatedMarket, stamp: int) -> bytes:
-    """Return ``market_resolved``; the row must be settled."""
-    wins = next(index for index, payout in enumerate(paid(row)) if payout)
+    """Return ``market_resolved`` of a settled market; ``stamp`` in ms UTC."""
+    winner = next(index for index, payout in enumerate(payouts(row)) if payout)
     return msgspec.json.encode(
         {
             "id": str(row.number),
             "market": row.condition,
             "assets_ids": row.tokens,
-            "winning_asset_id": row.tokens[wins],
-            "winning_outcome": row.outcomes[wins],
+            "winning_asset_id": row.tokens[winner],
+            "winning_outcome": row.outcomes[winner],
             "event_message": None,
             "timestamp": str(stamp),
             "event_type": "market_resolved",
@@ -141,20 +152,25 @@ def resolved(row: SimulatedMarket, stamp: int) -> bytes:
 
 
 def fee_schedule(row: SimulatedMarket) -> dict[str, object] | None:
-    """Return Gamma's ``feeSchedule``; None where trading is free."""
+    """Return Gamma's ``feeSchedule``; None for a market without fees."""
     rate = row.market.fee.rate
     if not rate:
         return None
-    exact = msgspec.Raw(text(rate))
-    return {"exponent": row.market.fee.exponent, "rate": exact, "takerOnly": True, "rebateRate": msgspec.Raw(b"0.25")}
+    rate_json = msgspec.Raw(decimal_text(rate))
+    return {
+        "exponent": row.market.fee.exponent,
+        "rate": rate_json,
+        "takerOnly": True,
+        "rebateRate": msgspec.Raw(b"0.25"),
+    }
 
 
-def _book(book: TokenPairBook, outcome: Outcome, middle: bytes, tail: bytes) -> bytes:
+def _book(book: TokenPairBook, outcome: Outcome, tick_size: bytes, last_trade: bytes) -> bytes:
     return b'%s,"timestamp":"%d","hash":"%s","bids":[%s],"asks":[%s]%s,"event_type":"book"%s}' % (
         book.head(outcome),
         book.stamp,
         book.hash(outcome),
-        *book.sides(outcome),
-        middle,
-        tail,
+        *book.sides_json(outcome),
+        tick_size,
+        last_trade,
     )

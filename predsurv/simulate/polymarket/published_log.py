@@ -1,6 +1,6 @@
-"""Everything the venue published about each market, in order: the truth a recording is held against.
+"""Everything that the venue published about each market, in order; a recording is compared with it.
 
-Kept apart from the channel because only tests and benchmarks keep it: it grows without end.
+Only tests and benchmarks keep this log: it grows without bound.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,9 @@ from predsurv.simulate.polymarket.books import TokenPairBook, levels
 
 
 class PublishedMessage(NamedTuple):
-    """A level change, or (``side`` None) a whole book; ``digest``: the state when its burst was over.
+    """A level change or (``side`` None) a whole book; ``digest``: of the book after its burst.
 
-    Prices on the first token's scale, ``stamp`` the venue's ms, ``at`` the time of day (ns UTC) when
-    it was handed to the connections.
+    Prices are the first token's. ``stamp``: the venue's time, ms UTC. ``at``: time of sending, ns UTC.
     """
 
     stamp: int
@@ -28,7 +27,7 @@ class PublishedMessage(NamedTuple):
 
 
 class PublishedTrade(NamedTuple):
-    """A trade as the first token sees it."""
+    """A trade of the first token; ``stamp`` in ms UTC, ``side`` the taker's."""
 
     stamp: int
     price: Price
@@ -36,58 +35,58 @@ class PublishedTrade(NamedTuple):
     side: OrderSide
 
 
-class MarketLog:
-    """What was published about one market."""
+class PublishedHistory:
+    """What was published about one market; ``opening`` is the digest of the book before the first message."""
 
-    __slots__ = ("deals", "ends", "items", "opening", "told")
+    __slots__ = ("burst_ends", "messages", "opening", "trade_times", "trades")
 
     def __init__(self, opening: int) -> None:
         self.opening = opening
-        """Digest of the book before the first item."""
-        self.items: list[PublishedMessage] = []
-        self.deals: list[PublishedTrade] = []
-        self.told: list[int] = []
-        """When each of the deals was handed to the connections, ns UTC."""
-        self.ends: dict[int, int] = {}
-        """Number of items when the burst of a stamp was over."""
+        self.messages: list[PublishedMessage] = []
+        self.trades: list[PublishedTrade] = []
+        self.trade_times: list[int] = []
+        """Time of sending of each trade, ns UTC."""
+        self.burst_ends: dict[int, int] = {}
+        """Number of messages up to the end of the burst with a stamp."""
 
 
 class PublishedLog:
-    """The stories by condition id; ``now`` gives the time of day (ns UTC)."""
+    """The published history by condition id; ``now`` returns the time of day (ns UTC)."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
-        self.stories: dict[str, MarketLog] = {}
+        self.histories: dict[str, PublishedHistory] = {}
 
-    def open(self, market: str, book: TokenPairBook) -> None:
-        """Begin a story with the book as it is."""
-        story = self.stories[market] = MarketLog(state_of(book))
-        story.ends[book.stamp] = 0
+    def add_market(self, market: str, book: TokenPairBook) -> None:
+        """Begin the history of a market with its present book."""
+        history = self.histories[market] = PublishedHistory(book_digest(book))
+        history.burst_ends[book.stamp] = 0
 
-    def burst(self, market: str, book: TokenPairBook, changes: Sequence[tuple[Side, Price, Size]]) -> None:
-        """Add a burst of changes that is over; ``book`` is the state after it."""
-        story, digest, at = self.stories[market], state_of(book), self._now()
-        story.items += [PublishedMessage(book.stamp, *change, digest, at) for change in changes]
-        story.ends[book.stamp] = len(story.items)
+    def add_burst(self, market: str, book: TokenPairBook, changes: Sequence[tuple[Side, Price, Size]]) -> None:
+        """Add the level changes of a burst; ``book`` is the state after it."""
+        history, digest, at = self.histories[market], book_digest(book), self._now()
+        history.messages += [PublishedMessage(book.stamp, *change, digest, at) for change in changes]
+        history.burst_ends[book.stamp] = len(history.messages)
 
-    def book(self, market: str, book: TokenPairBook) -> None:
+    def add_book(self, market: str, book: TokenPairBook) -> None:
         """Add a whole book."""
-        story = self.stories[market]
-        story.items.append(PublishedMessage(book.stamp, None, Price(0), Size(0), state_of(book), self._now()))
-        story.ends[book.stamp] = len(story.items)
+        history = self.histories[market]
+        message = PublishedMessage(book.stamp, None, Price(0), Size(0), book_digest(book), self._now())
+        history.messages.append(message)
+        history.burst_ends[book.stamp] = len(history.messages)
 
-    def deal(self, market: str, deal: PublishedTrade) -> None:
+    def add_trade(self, market: str, trade: PublishedTrade) -> None:
         """Add a trade."""
-        story = self.stories[market]
-        story.deals.append(deal)
-        story.told.append(self._now())
+        history = self.histories[market]
+        history.trades.append(trade)
+        history.trade_times.append(self._now())
 
 
-def digest_of(bids: Sequence[Level], asks: Sequence[Level]) -> int:
-    """Return a number that two books share only if they are equal; order does not matter."""
+def levels_digest(bids: Sequence[Level], asks: Sequence[Level]) -> int:
+    """Return a number that is equal for equal books, whatever the order of their levels."""
     return hash((frozenset(bids), frozenset(asks)))
 
 
-def state_of(book: TokenPairBook) -> int:
-    """Return the digest of a book as its first token sees it."""
+def book_digest(book: TokenPairBook) -> int:
+    """Return the ``levels_digest`` of the first token's book."""
     return hash((frozenset(levels(book.bids)), frozenset(levels(book.asks))))

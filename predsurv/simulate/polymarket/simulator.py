@@ -1,7 +1,6 @@
-"""The simulated Polymarket as a whole: one port, one exchange, one clock, and a script of faults.
+"""The simulated Polymarket as a whole: one port, one exchange, one clock and a script of faults.
 
-Kept apart from its parts because only here does time pass: an exchange that follows a clock (or a
-test's hand), connections that come and go, and windows in which REST or handshakes fail.
+Only here does time pass: the exchange follows a clock, or a test's calls of ``advance``.
 """
 
 from pathlib import Path
@@ -27,16 +26,16 @@ from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import Subscribers
 from predsurv.simulate.server import LoopbackServer
 
-TURN: Final = 5 * NS_PER_MS
-"""How often the exchange moves on when it follows a clock."""
+ADVANCE_INTERVAL: Final = 5 * NS_PER_MS
+"""Interval between advances when the exchange follows a clock (ns)."""
 STEP_MAX: Final = 50 * NS_PER_MS
-"""Most exchange time between two looks at the connections: a simulator that fell behind catches up."""
+"""Most exchange time (ns) advanced before connections are served again, when the simulator has fallen behind."""
 
 
 class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
-    """What to simulate. ``rate``: level changes a second over all books.
+    """What to simulate. ``rate``: level changes a second over all books. ``faults``: a script of faults.
 
-    ``truth``: file for what was done wrong. ``keep``: remember everything published (for tests).
+    ``truth``: file for the fault log. ``keep_published``: keep everything that was published, for tests.
     """
 
     seed: int = 7
@@ -44,100 +43,100 @@ class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
     rate: int = 400
     faults: str = ""
     truth: Path | None = None
-    keep: bool = False
+    keep_published: bool = False
 
 
 class PolymarketSimulator:
     """Gamma, CLOB and the market channel on one loopback port.
 
-    Time passes in ``run`` by the clock, or in ``advance`` by hand; at no other time.
+    Time passes in ``run`` by the clock and in ``advance`` as told; at no other time.
     """
 
-    def __init__(self, terms: PolymarketSimulatorSettings, clock: Clock) -> None:
-        """Raises ConfigError when a fault of the script is none."""
+    def __init__(self, settings: PolymarketSimulatorSettings, clock: Clock) -> None:
+        """Raises ConfigError when the script has an invalid fault or the fault log cannot be written."""
         self._clock = clock
         self._last = clock.monotonic()
-        self.exchange = Exchange(terms.seed, terms.markets, terms.rate, clock.now())
-        self.listing = SimulatedCatalog(self.exchange)
-        self.ledger = PublishedLog(clock.now) if terms.keep else None
-        self.truth = FaultLog(terms.truth)
-        self.mischief = FaultInjector(terms.faults, terms.seed, self.truth, clock.now)
+        self.exchange = Exchange(settings.seed, settings.markets, settings.rate, clock.now())
+        self.catalog = SimulatedCatalog(self.exchange)
+        self.published_log = PublishedLog(clock.now) if settings.keep_published else None
+        self.fault_log = FaultLog(settings.truth)
+        self.faults = FaultInjector(settings.faults, settings.seed, self.fault_log, clock.now)
         self.books: dict[int, TokenPairBook] = {}
-        self.members = Subscribers(self.listing, self.books, self.mischief.omits)
+        self.subscribers = Subscribers(self.catalog, self.books, self.faults.is_book_omitted)
         self.paused = False
-        """While set, ``run`` lets no time pass, not even what it has to catch up."""
-        self._channel = MarketChannel(self.exchange, self.listing, self.members, self.books, self.ledger)
+        """While set, no time passes in ``run``, nor does it catch up."""
+        self._channel = MarketChannel(self.exchange, self.catalog, self.subscribers, self.books, self.published_log)
         self._history = PriceHistory()
-        gamma = GammaApi(self.listing, self.books, _oddities(terms.markets))
-        clob = ClobApi(self.exchange, self.listing, self.books, self._history)
-        self._server = LoopbackServer(PolymarketApp(gamma, clob, self.members, self.mischief))
-        self._at = self.exchange.origin
+        gamma = GammaApi(self.catalog, self.books, _invalid_rows(settings.markets))
+        clob = ClobApi(self.exchange, self.catalog, self.books, self._history)
+        self._server = LoopbackServer(PolymarketApp(gamma, clob, self.subscribers, self.faults))
+        self._target_time = self.exchange.origin
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """The port the server listens on."""
         return self._server.port
 
     @property
     def http_url(self) -> str:
-        """Address of Gamma and of CLOB."""
+        """Base URL of Gamma and CLOB."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def ws_url(self) -> str:
-        """Address of the market channel."""
+        """URL of the market channel."""
         return f"ws://127.0.0.1:{self.port}{WS_PATH}"
 
     async def start(self, port: int = 0) -> None:
-        """Listen on loopback; port 0 takes any free one. Raises ConfigError when that fails."""
+        """Listen on loopback (port 0: any free port); raises ConfigError when the port cannot be bound."""
         await self._server.start(port)
 
     async def run(self) -> None:
-        """Let the exchange follow the clock, which it began with, until cancelled."""
+        """Let the exchange follow the clock until cancelled."""
         while True:
-            await self._clock.sleep(TURN)
+            await self._clock.sleep(ADVANCE_INTERVAL)
             now = self._clock.monotonic()
-            passed, self._last = now - self._last, now
+            elapsed, self._last = now - self._last, now
             if not self.paused:
-                await self.advance(passed)
+                await self.advance(elapsed)
 
     async def advance(self, duration: int) -> None:
-        """Let ``duration`` ns pass on the exchange, as far as they are whole milliseconds in all."""
-        self._at += duration
+        """Advance exchange time by ``duration`` ns, rounded down so that it ends with a whole millisecond."""
+        self._target_time += duration
         while True:
-            # A millisecond is told as a whole: the next one begins where this one ends.
-            end = self._at // NS_PER_MS * NS_PER_MS - 1
+            # A millisecond is published as a whole: the next one begins where this one ends.
+            end = self._target_time // NS_PER_MS * NS_PER_MS - 1
             step = min(end, self.exchange.now + STEP_MAX)
             if step > self.exchange.now:
-                self.turn(self.exchange.advance(step))
+                self.publish(self.exchange.advance(step))
             if step >= end or self.paused:
                 return
             await self._clock.sleep(0)
 
-    def turn(self, events: list[TapeEvent]) -> None:
-        """Tell what happened and let go wrong what is due."""
+    def publish(self, events: list[TapeEvent]) -> None:
+        """Publish tape events, inject the faults that are due, and send the messages."""
         for event in events:
             if isinstance(event, TapeTrade):
-                row = self.listing.book(event.book)
+                row = self.catalog.by_book(event.book)
                 if row is not None:
                     self._history.add(row.tokens[0], event.ts, event.price, event.taker_side)
-        self._channel.fold(events)
-        now = self.exchange.now - self.exchange.origin
-        self.mischief.turn(now, self.members.all.values())
-        self.members.flush(now)
+        self._channel.publish(events)
+        elapsed = self.exchange.now - self.exchange.origin
+        self.faults.inject_due(elapsed, self.subscribers.by_number.values())
+        self.subscribers.flush(elapsed)
 
     def inject(self, fault: ScriptedFault) -> None:
-        """Let something go wrong now, whatever its time."""
-        self.mischief.strike(fault, self.members.all.values())
+        """Inject a fault now, whatever its scripted time."""
+        self.faults.inject(fault, self.subscribers.by_number.values())
 
     async def aclose(self) -> None:
-        """Stop and drop everybody; safe to call twice."""
+        """Stop the server, drop every connection and close the fault log; safe to call twice."""
         await self._server.aclose()
-        self.truth.close()
+        self.fault_log.close()
 
 
 def environment(port: int) -> dict[str, str]:
-    """Return the variables that point the program at a simulator on ``port``."""
+    """Return the environment variables that point predsurv at a simulator on ``port``."""
     prefix, rest = "PREDSURV_VENUES__POLYMARKET__", f"http://127.0.0.1:{port}"
     return {
         f"{prefix}GAMMA_URL": rest,
@@ -147,8 +146,8 @@ def environment(port: int) -> dict[str, str]:
     }
 
 
-def _oddities(markets: int) -> list[Json]:
-    """Return rows such as the venue lists among the others: unreadable, of no order book, not yet ready."""
+def _invalid_rows(markets: int) -> list[Json]:
+    """Return rows that no market is behind, as the venue lists some: unreadable, not binary, without tokens yet."""
     if not malformed_rows(markets):
         return []
     return [

@@ -1,7 +1,7 @@
-"""Who is connected to the market channel and what each of them asked for.
+"""The connections to the market channel and their subscriptions.
 
-Kept apart from the channel because subscribing is a conversation of its own, with habits that
-readers have to survive: silent omissions, a limit nobody announces, duplicates that are ignored.
+Subscribing behaves as on the venue: unknown tokens are omitted without an error, opening books stop beyond a limit,
+repeated subscriptions are ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,24 +13,25 @@ from msgspec import Struct
 from predsurv.simulate.polymarket import messages
 from predsurv.simulate.polymarket.books import TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog
-from predsurv.simulate.polymarket.faulty_link import FaultyLink
+from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
 
 OPENING_TOKENS_MAX: Final = 500
-"""A connection that carries more gets no opening books any more, and is not told."""
+"""A connection with more tokens gets no further opening books, and no error."""
 
-Omits = Callable[[str], bool]
+IsBookOmitted = Callable[[str], bool]
+"""Returns whether the opening book of a token is omitted, as a fault."""
 
 
 class Subscriber:
-    """One connection: the tokens it asked for, and whether it wants the extra messages."""
+    """One connection: its tokens, and whether it asked for the additional messages (``custom_features``)."""
 
-    __slots__ = ("custom", "greeted", "tokens", "wire")
+    __slots__ = ("connection", "custom_features", "has_subscribed", "tokens")
 
-    def __init__(self, wire: FaultyLink) -> None:
-        self.wire = wire
+    def __init__(self, connection: FaultyConnection) -> None:
+        self.connection = connection
         self.tokens: dict[str, None] = {}
-        self.custom = False
-        self.greeted = False
+        self.custom_features = False
+        self.has_subscribed = False
 
 
 class SubscribeRequest(Struct):
@@ -42,98 +43,99 @@ class SubscribeRequest(Struct):
     initial_dump: bool = True
 
 
-_read_wish = msgspec.json.Decoder(SubscribeRequest).decode
+_read_request = msgspec.json.Decoder(SubscribeRequest).decode
 
 
 class Subscribers:
-    """The connections by number. ``books`` are the live ones by book number.
+    """The connections by number (``by_number``). ``books`` are the books of unsettled markets by book number."""
 
-    ``omits``: whether the opening book of a token gets lost.
-    """
-
-    def __init__(self, listing: SimulatedCatalog, books: Mapping[int, TokenPairBook], omits: Omits) -> None:
-        self.all: dict[int, Subscriber] = {}
-        self._listing = listing
+    def __init__(
+        self, catalog: SimulatedCatalog, books: Mapping[int, TokenPairBook], is_book_omitted: IsBookOmitted
+    ) -> None:
+        self.by_number: dict[int, Subscriber] = {}
+        self._catalog = catalog
         self._books = books
-        self._omits = omits
-        self._audience: dict[int, dict[int, Subscriber]] = {}
-        self._sent = 0
+        self._is_book_omitted = is_book_omitted
+        self._by_book: dict[int, dict[int, Subscriber]] = {}
+        self._sent_before = 0
+        """Messages sent on connections that are closed."""
 
     @property
     def sent(self) -> int:
-        """Messages sent so far on all connections that there are or were."""
-        return self._sent + sum(member.wire.sent for member in self.all.values())
+        """Messages sent so far on all connections, closed ones included."""
+        return self._sent_before + sum(subscriber.connection.sent for subscriber in self.by_number.values())
 
-    def audience(self, book: int) -> Mapping[int, Subscriber]:
-        """Return who hears of a book, by number."""
-        return self._audience.get(book, {})
+    def of_book(self, book: int) -> Mapping[int, Subscriber]:
+        """Return the subscribers of a book by connection number."""
+        return self._by_book.get(book, {})
 
-    def disband(self, book: int) -> Mapping[int, Subscriber]:
-        """Forget who hears of a book, and return them."""
-        return self._audience.pop(book, {})
+    def pop_book(self, book: int) -> Mapping[int, Subscriber]:
+        """Remove a book and return its subscribers by connection number."""
+        return self._by_book.pop(book, {})
 
-    def join(self, wire: FaultyLink) -> None:
-        """Take in a connection."""
-        self.all[wire.link.number] = Subscriber(wire)
+    def add(self, connection: FaultyConnection) -> None:
+        """Add a connection without subscriptions."""
+        self.by_number[connection.websocket.number] = Subscriber(connection)
 
-    def leave(self, number: int) -> None:
-        """Forget a connection."""
-        member = self.all.pop(number)
-        tokens, member.tokens = member.tokens, {}
+    def remove(self, number: int) -> None:
+        """Remove a connection."""
+        subscriber = self.by_number.pop(number)
+        tokens, subscriber.tokens = subscriber.tokens, {}
         for token in tokens:
-            self._unhear(member, token)
-        self._sent += member.wire.sent
+            self._remove_from_book(subscriber, token)
+        self._sent_before += subscriber.connection.sent
 
-    def hear(self, number: int, message: bytes) -> None:
-        """Do what a connection asks for; nonsense is ignored, as the venue does."""
-        member = self.all[number]
+    def on_message(self, number: int, message: bytes) -> None:
+        """Execute a client's request; unreadable ones are ignored, as by the venue."""
+        subscriber = self.by_number[number]
         if message == b"PING":
-            member.wire.pong()
+            subscriber.connection.pong()
             return
         try:
-            wish = _read_wish(message)
+            request = _read_request(message)
         except ValueError:
             return
-        if wish.operation == "unsubscribe":
-            for token in wish.assets_ids:
-                if member.tokens.pop(token, "") is None:
-                    self._unhear(member, token)
+        if request.operation == "unsubscribe":
+            for token in request.assets_ids:
+                if subscriber.tokens.pop(token, "") is None:
+                    self._remove_from_book(subscriber, token)
             return
-        if wish.custom_feature_enabled is not None:
-            member.custom = wish.custom_feature_enabled
-        self._subscribe(member, wish)
-        member.wire.flush()
+        if request.custom_feature_enabled is not None:
+            subscriber.custom_features = request.custom_feature_enabled
+        self._subscribe(subscriber, request)
+        subscriber.connection.flush()
 
-    def say(self, message: bytes) -> None:
-        """Send ``message`` on every connection as it is, at once."""
-        for member in self.all.values():
-            member.wire.link.send([message])
+    def broadcast(self, message: bytes) -> None:
+        """Send ``message`` on every connection at once, without faults."""
+        for subscriber in self.by_number.values():
+            subscriber.connection.websocket.send([message])
 
     def flush(self, now: int) -> None:
-        """Hand over everything to the connections, ``now`` ns after the start."""
-        for member in tuple(self.all.values()):
-            member.wire.now = now
-            member.wire.flush()
+        """Send the queued messages of every connection; ``now`` in ns since the start."""
+        for subscriber in tuple(self.by_number.values()):
+            subscriber.connection.now = now
+            subscriber.connection.flush()
 
-    def _subscribe(self, member: Subscriber, wish: SubscribeRequest) -> None:
-        fresh = [token for token in dict.fromkeys(wish.assets_ids) if token not in member.tokens]
-        member.tokens.update(dict.fromkeys(fresh))
+    def _subscribe(self, subscriber: Subscriber, request: SubscribeRequest) -> None:
+        new_tokens = [token for token in dict.fromkeys(request.assets_ids) if token not in subscriber.tokens]
+        subscriber.tokens.update(dict.fromkeys(new_tokens))
         frames: list[bytes] = []
-        for token in fresh:
-            found = self._listing.token(token)
-            if found is None or found[0].book not in self._books:
-                continue  # settled or unknown: left out without a word
+        for token in new_tokens:
+            found = self._catalog.by_token(token)
+            if found is None or found.row.book not in self._books:
+                continue  # settled or unknown: omitted without an error
             row, outcome = found
-            self._audience.setdefault(row.book, {})[member.wire.link.number] = member
-            if wish.initial_dump and len(member.tokens) <= OPENING_TOKENS_MAX and not self._omits(token):
+            self._by_book.setdefault(row.book, {})[subscriber.connection.websocket.number] = subscriber
+            within_limit = len(subscriber.tokens) <= OPENING_TOKENS_MAX
+            if request.initial_dump and within_limit and not self._is_book_omitted(token):
                 frames.append(messages.opening_book(self._books[row.book], outcome))
-        if not member.greeted:
-            member.greeted = True
+        if not subscriber.has_subscribed:
+            subscriber.has_subscribed = True
             frames = [b"[%s]" % b",".join(frames)]
         for frame in frames:
-            member.wire.put(frame)
+            subscriber.connection.put(frame)
 
-    def _unhear(self, member: Subscriber, token: str) -> None:
-        found = self._listing.token(token)
-        if found is not None and member.tokens.keys().isdisjoint(found[0].tokens):
-            self._audience.get(found[0].book, {}).pop(member.wire.link.number, None)
+    def _remove_from_book(self, subscriber: Subscriber, token: str) -> None:
+        found = self._catalog.by_token(token)
+        if found is not None and subscriber.tokens.keys().isdisjoint(found.row.tokens):
+            self._by_book.get(found.row.book, {}).pop(subscriber.connection.websocket.number, None)

@@ -14,7 +14,7 @@ def test_a_request_is_read() -> None:
     assert not request.upgrade
 
 
-def test_an_upgrade_is_seen() -> None:
+def test_a_request_for_a_websocket_is_recognised() -> None:
     request, size = read_head(b"GET /ws/market HTTP/1.1\r\nHost: localhost\r\nUpgrade: WebSocket")
     assert request.upgrade
     assert size == 0
@@ -34,12 +34,12 @@ def test_an_upgrade_is_seen() -> None:
         b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked",
     ],
 )
-def test_what_is_no_request_is_refused(head: bytes) -> None:
+def test_an_invalid_request_is_refused(head: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         read_head(head)
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 100_000])
-def test_frames_are_those_of_the_library(size: int) -> None:
+def test_frame_heads_equal_those_of_the_websockets_library(size: int) -> None:
     message = b"x" * size
     assert frame_head(message) + message == Frame(Opcode.TEXT, message).serialize(mask=False)

@@ -1,4 +1,4 @@
-"""The simulated connection numbers, refuses and forgets as Kalshi's does."""
+"""The simulated session numbers frames and rejects commands as Kalshi's does."""
 
 import json
 from collections.abc import Iterator
@@ -15,37 +15,37 @@ from tests.kit.simulated_kalshi_samples import KEY, NOW, TICKER, VENUE, market
 
 
 @pytest.fixture
-def world() -> KalshiMarkets:
-    made = KalshiMarkets()
-    made.add(market())
-    made.add(market("sports-2", ("a", "b", "c")))
+def markets() -> KalshiMarkets:
+    markets = KalshiMarkets()
+    markets.add(market())
+    markets.add(market("sports-2", ("a", "b", "c")))
     bids = ((Price(400_000), Size(12_345_678)), (Price(390_000), Size(9_999)))
-    list(made.apply(BookSnapshot(KEY, NOW, NOW, 1, 1, bids, ((Price(450_000), Size(1_000_000)),))))
-    return made
+    list(markets.apply(BookSnapshot(KEY, NOW, NOW, 1, 1, bids, ((Price(450_000), Size(1_000_000)),))))
+    return markets
 
 
-def said(frames: list[bytes]) -> list[dict[str, Any]]:
+def decoded(frames: list[bytes]) -> list[dict[str, Any]]:
     return [json.loads(frame) for frame in frames]
 
 
-def command(talk: ClientSession, name: str, **params: Any) -> list[dict[str, Any]]:
-    return said(talk.command(json.dumps({"id": 5, "cmd": name, "params": params})))
+def command(session: ClientSession, name: str, **params: Any) -> list[dict[str, Any]]:
+    return decoded(session.on_command(json.dumps({"id": 5, "cmd": name, "params": params})))
 
 
-def change(world: KalshiMarkets, price: int = 400_000, size: int = 20_000_000) -> Iterator[Any]:
-    return world.apply(BookDelta(KEY, NOW, NOW, 1, 2, "bid", Price(price), Size(size)))
+def change(markets: KalshiMarkets, price: int = 400_000, size: int = 20_000_000) -> Iterator[Any]:
+    return markets.apply(BookDelta(KEY, NOW, NOW, 1, 2, "bid", Price(price), Size(size)))
 
 
-def test_outcomes_become_markets(world: KalshiMarkets) -> None:
-    assert [*world.books] == [TICKER, "KXSPORTS-2-A", "KXSPORTS-2-B", "KXSPORTS-2-C"]
-    assert world.listed["KXSPORTS-2-A"].event == "KXSPORTS-2"
-    assert world.books[TICKER].levels() == ({400_000: 12_340_000}, {450_000: 1_000_000}), "hundredths, rounded down"
+def test_outcomes_of_one_market_become_markets(markets: KalshiMarkets) -> None:
+    assert [*markets.books] == [TICKER, "KXSPORTS-2-A", "KXSPORTS-2-B", "KXSPORTS-2-C"]
+    assert markets.listed["KXSPORTS-2-A"].event == "KXSPORTS-2"
+    assert markets.books[TICKER].levels() == ({400_000: 12_340_000}, {450_000: 1_000_000}), "hundredths, rounded down"
 
 
-def test_subscribing_brings_numbered_books(world: KalshiMarkets) -> None:
-    talk = ClientSession(world)
+def test_a_subscription_gets_numbered_snapshots(markets: KalshiMarkets) -> None:
+    session = ClientSession(markets)
     names = {"channels": ["orderbook_delta", "trade"], "market_tickers": [TICKER, "KXNONE"]}
-    opened, book, unknown, trades = command(talk, "subscribe", **names)
+    opened, book, unknown, trades = command(session, "subscribe", **names)
     assert opened == {"id": 5, "type": "subscribed", "msg": {"channel": "orderbook_delta", "sid": 1}}
     assert (book["sid"], book["seq"], book["msg"]["market_ticker"]) == (1, 1, TICKER)
     assert book["msg"]["yes_dollars_fp"] == [["0.4000", "12.34"]]
@@ -55,42 +55,42 @@ def test_subscribing_brings_numbered_books(world: KalshiMarkets) -> None:
     assert trades["msg"]["sid"] == 2
 
 
-def test_the_yes_scale_on_request(world: KalshiMarkets) -> None:
-    talk = ClientSession(world)
-    _, book = command(talk, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER], use_yes_price=True)
+def test_no_levels_are_sent_at_yes_prices_on_request(markets: KalshiMarkets) -> None:
+    session = ClientSession(markets)
+    _, book = command(session, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER], use_yes_price=True)
     assert book["msg"]["no_dollars_fp"] == [["0.4500", "1.00"]]
-    (told,) = world.apply(BookDelta(KEY, NOW, NOW, 1, 2, "ask", Price(450_000), Size(0)))
-    (frame,) = said(talk.tell(told))
+    (message,) = markets.apply(BookDelta(KEY, NOW, NOW, 1, 2, "ask", Price(450_000), Size(0)))
+    (frame,) = decoded(session.publish(message))
     assert (frame["msg"]["price_dollars"], frame["msg"]["delta_fp"]) == ("0.4500", "-1.00")
 
 
-def test_changes_are_signed_differences(world: KalshiMarkets) -> None:
-    talk = ClientSession(world)
-    command(talk, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
-    (told,) = change(world)
-    (frame,) = said(talk.tell(told))
+def test_book_changes_are_signed_differences(markets: KalshiMarkets) -> None:
+    session = ClientSession(markets)
+    command(session, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
+    (message,) = change(markets)
+    (frame,) = decoded(session.publish(message))
     assert frame["seq"] == 2
     assert frame["msg"]["delta_fp"] == "7.66"
-    assert not list(change(world)), "nothing changed"
+    assert not list(change(markets)), "nothing changed"
 
 
-def test_answers_use_numbers_up(world: KalshiMarkets) -> None:
-    talk = ClientSession(world)
-    command(talk, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
+def test_responses_take_sequence_numbers(markets: KalshiMarkets) -> None:
+    session = ClientSession(markets)
+    command(session, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
     ok, book = command(
-        talk, "update_subscription", sid=1, action="add_markets", market_tickers=["KXSPORTS-2-A", TICKER]
+        session, "update_subscription", sid=1, action="add_markets", market_tickers=["KXSPORTS-2-A", TICKER]
     )
     assert (ok["type"], ok["seq"]) == ("ok", 2)
     assert (book["type"], book["seq"], book["msg"]["market_ticker"]) == ("orderbook_snapshot", 3, "KXSPORTS-2-A")
-    (refused,) = command(talk, "update_subscription", sid=1, action="dance")
+    (refused,) = command(session, "update_subscription", sid=1, action="dance")
     assert (refused["msg"]["code"], refused["seq"]) == (13, 4)
-    (again,) = command(talk, "update_subscription", sid=1, action="get_snapshot", market_tickers=[TICKER])
-    assert (again["id"], again["seq"]) == (5, 5)
-    (gone,) = command(talk, "update_subscription", sids=[1], action="delete_markets", market_tickers=[TICKER])
+    (snapshot,) = command(session, "update_subscription", sid=1, action="get_snapshot", market_tickers=[TICKER])
+    assert (snapshot["id"], snapshot["seq"]) == (5, 5)
+    (gone,) = command(session, "update_subscription", sids=[1], action="delete_markets", market_tickers=[TICKER])
     assert gone["msg"]["market_tickers"] == ["KXSPORTS-2-A"]
-    (left,) = command(talk, "unsubscribe", sids=[1])
+    (left,) = command(session, "unsubscribe", sids=[1])
     assert (left["type"], left["seq"]) == ("unsubscribed", 7)
-    assert command(talk, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])[0]["msg"]["sid"] == 2
+    assert command(session, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])[0]["msg"]["sid"] == 2
 
 
 @pytest.mark.parametrize(
@@ -103,51 +103,58 @@ def test_answers_use_numbers_up(world: KalshiMarkets) -> None:
         ("dance", {}, 5),
     ],
 )
-def test_refusals(world: KalshiMarkets, name: str, params: dict[str, Any], code: int) -> None:
-    assert command(ClientSession(world), name, **params)[0]["msg"]["code"] == code
+def test_rejected_commands_have_the_venues_codes(
+    markets: KalshiMarkets, name: str, params: dict[str, Any], code: int
+) -> None:
+    assert command(ClientSession(markets), name, **params)[0]["msg"]["code"] == code
 
 
-def test_nonsense_is_refused(world: KalshiMarkets) -> None:
-    assert said(ClientSession(world).command(b"{"))[0]["msg"]["code"] == 1
+def test_an_unreadable_command_is_rejected(markets: KalshiMarkets) -> None:
+    assert decoded(ClientSession(markets).on_command(b"{"))[0]["msg"]["code"] == 1
 
 
-def test_the_limit_of_a_subscription(world: KalshiMarkets) -> None:
-    talk = ClientSession(world, limit=1)
-    command(talk, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
-    (refused,) = command(talk, "update_subscription", sid=1, action="add_markets", market_tickers=["KXSPORTS-2-A"])
+def test_a_subscription_has_a_limit_of_markets(markets: KalshiMarkets) -> None:
+    session = ClientSession(markets, markets_per_subscription=1)
+    command(session, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
+    (refused,) = command(session, "update_subscription", sid=1, action="add_markets", market_tickers=["KXSPORTS-2-A"])
     assert refused["msg"]["code"] == 26
-    assert talk.tickers() == [TICKER]
+    assert session.tickers() == [TICKER]
 
 
 @pytest.mark.parametrize(("kind", "seqs"), [("gap", [3]), ("duplicate", [2, 2, 3]), ("reorder", [3, 2])])
-def test_what_befalls_numbered_frames(world: KalshiMarkets, kind: str, seqs: list[int]) -> None:
-    talk = ClientSession(world)
-    command(talk, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
-    assert not talk.afflict(kind)
+def test_faults_of_numbered_frames(markets: KalshiMarkets, kind: str, seqs: list[int]) -> None:
+    session = ClientSession(markets)
+    command(session, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
+    assert not session.inject(kind)
     frames = [
-        frame for size in (1_000_000, 2_000_000) for told in change(world, size=size) for frame in talk.tell(told)
+        frame
+        for size in (1_000_000, 2_000_000)
+        for message in change(markets, size=size)
+        for frame in session.publish(message)
     ]
-    assert [frame["seq"] for frame in said(frames)] == seqs
+    assert [frame["seq"] for frame in decoded(frames)] == seqs
 
 
 @pytest.mark.parametrize("code", [10, 25])
-def test_an_ended_subscription(world: KalshiMarkets, code: int) -> None:
-    talk = ClientSession(world)
-    command(talk, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
-    (error,) = said(talk.afflict(f"error{code}"))
+def test_a_subscription_can_be_ended_by_an_error(markets: KalshiMarkets, code: int) -> None:
+    session = ClientSession(markets)
+    command(session, "subscribe", channels=["orderbook_delta"], market_tickers=[TICKER])
+    (error,) = decoded(session.inject(f"error{code}"))
     assert (error["msg"]["code"], error["sid"], error["seq"]) == (code, 1, 2)
-    assert not [frame for told in change(world) for frame in talk.tell(told)]
+    assert not [frame for message in change(markets) for frame in session.publish(message)]
 
 
-def test_trades_and_settlement_are_told(world: KalshiMarkets) -> None:
-    talk = ClientSession(world)
-    command(talk, "subscribe", channels=["trade", "market_lifecycle_v2"], market_tickers=[TICKER])
+def test_trades_and_settlement_are_published(markets: KalshiMarkets) -> None:
+    session = ClientSession(markets)
+    command(session, "subscribe", channels=["trade", "market_lifecycle_v2"], market_tickers=[TICKER])
     events: list[MarketEvent] = [
         Trade(KEY, NOW, NOW, Price(400_000), Size(2_500_000), "sell", None),
         MarketChange(VENUE, MarketId("crypto-1"), None, NOW, NOW, "tick_size", "{}", market(), Price(1_000)),
         MarketResolved(VENUE, MarketId("crypto-1"), NOW, NOW, ((KEY.instrument_id, Price(1_000_000)),)),
     ]
-    frames = said([frame for event in events for told in world.apply(event) for frame in talk.tell(told)])
+    frames = decoded(
+        [frame for event in events for message in markets.apply(event) for frame in session.publish(message)]
+    )
     trade, grid, determined, settled = (frame["msg"] for frame in frames)
     assert (trade["yes_price_dollars"], trade["count_fp"], trade["taker_book_side"]) == ("0.4000", "2.50", "ask")
     assert grid["event_type"] == "price_level_structure_updated"

@@ -1,60 +1,65 @@
 from predsurv.core.num import MICROS
 from predsurv.exchange.exchange import Exchange
 from predsurv.exchange.tape import TapeLifecycle, TapeSettlement
-from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket, paid
+from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket, payouts
 
 S = 1_000_000_000
 
 
-def test_every_book_of_the_exchange_is_one_yes_or_no_market() -> None:
+def test_every_book_of_the_exchange_is_one_binary_market() -> None:
     exchange = Exchange(7, 120, 100)
-    listing = SimulatedCatalog(exchange)
-    assert sorted(row.book for row in listing.rows) == list(range(sum(len(unit.books) for unit in exchange.groups)))
+    catalog = SimulatedCatalog(exchange)
+    assert sorted(row.book for row in catalog.rows) == list(range(sum(len(group.books) for group in exchange.groups)))
     many = [market for market in exchange.markets() if len(market.outcomes) > 2]
     assert many
     for market in many:
-        rows = listing.of(market)
+        rows = catalog.update(market)
         assert [row.label for row in rows] == [outcome.label for outcome in market.outcomes]
         assert all(row.neg_risk and row.outcomes == ("Yes", "No") for row in rows)
-        assert len({row.group.number for row in rows}) == 1
+        assert len({row.event.number for row in rows}) == 1
 
 
-def test_every_name_leads_back() -> None:
-    listing = SimulatedCatalog(Exchange(7, 60, 100))
-    for row in listing.rows:
-        assert listing.condition(row.condition) is row
-        assert [listing.token(token) for token in row.tokens] == [(row, 0), (row, 1)]
-        assert listing.book(row.book) is row
-        assert listing.number(str(row.number)) is row
-        assert listing.group(str(row.group.number)) is row.group
+def test_every_id_leads_back_to_its_market() -> None:
+    catalog = SimulatedCatalog(Exchange(7, 60, 100))
+    for row in catalog.rows:
+        assert catalog.by_condition(row.condition) is row
+        assert [catalog.by_token(token) for token in row.tokens] == [(row, 0), (row, 1)]
+        assert catalog.by_book(row.book) is row
+        assert catalog.by_number(str(row.number)) is row
+        assert catalog.event_by_number(str(row.event.number)) is row.event
     for name in ("", "0", "x", "٣", "9" * 30, "-1"):
-        found = [listing.number(name), listing.group(name), listing.token(name), listing.condition(name)]
+        found = [
+            catalog.by_number(name),
+            catalog.event_by_number(name),
+            catalog.by_token(name),
+            catalog.by_condition(name),
+        ]
         assert found == [None] * 4
 
 
-def test_listing_twice_changes_nothing() -> None:
+def test_listing_a_market_twice_changes_nothing() -> None:
     exchange = Exchange(7, 10, 100)
-    listing = SimulatedCatalog(exchange)
-    count = len(listing.rows)
-    assert all(listing.add(market) == [] for market in exchange.markets())
-    assert len(listing.rows) == count
+    catalog = SimulatedCatalog(exchange)
+    count = len(catalog.rows)
+    assert all(catalog.add(market) == [] for market in exchange.markets())
+    assert len(catalog.rows) == count
 
 
 def test_what_the_exchange_pays_is_what_the_tokens_pay() -> None:
     exchange = Exchange(7, 120, 100)
-    listing = SimulatedCatalog(exchange)
+    catalog = SimulatedCatalog(exchange)
     settled: list[SimulatedMarket] = []
     for event in exchange.advance(exchange.origin + 30 * S):
         if isinstance(event, TapeLifecycle) and event.kind == "created":
-            listing.add(event.market)
+            catalog.add(event.market)
         if isinstance(event, TapeSettlement):
-            settled += listing.settle(event)
+            settled += catalog.settle(event)
     assert {row.void for row in settled} == {True, False}
     assert any(len(row.key.market_id) and row.label for row in settled)
     for row in settled:
-        assert row.over
-        assert sum(paid(row)) == MICROS
-        assert row.void == (set(paid(row)) == {MICROS // 2})
-    groups = {row.group.number: row.group for row in settled if row.neg_risk}
-    for group in groups.values():
-        assert sum(row.payout or 0 for row in group.members) == MICROS  # exactly one of them pays
+        assert row.is_settled
+        assert sum(payouts(row)) == MICROS
+        assert row.void == (set(payouts(row)) == {MICROS // 2})
+    events = {row.event.number: row.event for row in settled if row.neg_risk}
+    for event_row in events.values():
+        assert sum(row.payout or 0 for row in event_row.markets) == MICROS  # exactly one of them pays

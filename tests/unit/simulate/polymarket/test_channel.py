@@ -1,4 +1,4 @@
-"""What each connection is told, against the exchange and an independent reading of the messages."""
+"""Each connection's messages agree with the exchange, by an independent reader."""
 
 import json
 from collections import Counter
@@ -11,62 +11,62 @@ from predsurv.exchange.exchange import Exchange
 from predsurv.simulate.polymarket.books import TokenPairBook, levels
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog
 from predsurv.simulate.polymarket.channel import MarketChannel
-from predsurv.simulate.polymarket.faulty_link import FaultyLink
+from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
 from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import OPENING_TOKENS_MAX, Subscribers
 from tests.kit.oracle_polymarket import book_hash
-from tests.kit.recording_link import RecordingLink
+from tests.kit.recording_websocket import RecordingWebSocket
 
 S = 1_000_000_000
 MS = 1_000_000
 
 
-class Stage:
-    """An exchange, its channel, and links to it."""
+class Simulation:
+    """An exchange, its market channel and connections to it."""
 
     def __init__(self, markets: int = 60, rate: int = 700) -> None:
         self.exchange = Exchange(7, markets, rate)
-        self.listing = SimulatedCatalog(self.exchange)
+        self.catalog = SimulatedCatalog(self.exchange)
         self.omitted: set[str] = set()
-        self.ledger = PublishedLog(lambda: 0)
+        self.published_log = PublishedLog(lambda: 0)
         self.books: dict[int, TokenPairBook] = {}
-        self.members = Subscribers(self.listing, self.books, self.omitted.__contains__)
-        self.channel = MarketChannel(self.exchange, self.listing, self.members, self.books, self.ledger)
+        self.subscribers = Subscribers(self.catalog, self.books, self.omitted.__contains__)
+        self.channel = MarketChannel(self.exchange, self.catalog, self.subscribers, self.books, self.published_log)
 
-    def link(self, number: int = 1) -> RecordingLink:
-        link = RecordingLink(number)
-        self.members.join(FaultyLink(link, lambda kind, number, tokens: None))
-        return link
+    def connect(self, number: int = 1) -> RecordingWebSocket:
+        websocket = RecordingWebSocket(number)
+        self.subscribers.add(FaultyConnection(websocket, lambda kind, number, tokens: None))
+        return websocket
 
-    def ask(self, link: RecordingLink, **wish: object) -> list[Any]:
-        """Send a request and return what answers it."""
-        self.members.hear(link.number, json.dumps(wish).encode())
-        self.members.flush(self.exchange.now)
-        return link.take()
+    def ask(self, websocket: RecordingWebSocket, **request: object) -> list[Any]:
+        """Send a request and return the messages it brings."""
+        self.subscribers.on_message(websocket.number, json.dumps(request).encode())
+        self.subscribers.flush(self.exchange.now)
+        return websocket.take()
 
-    def subscribe(self, link: RecordingLink, *tokens: str, custom: bool = True) -> list[Any]:
-        return self.ask(link, type="market", assets_ids=list(tokens), custom_feature_enabled=custom)
+    def subscribe(self, websocket: RecordingWebSocket, *tokens: str, custom: bool = True) -> list[Any]:
+        return self.ask(websocket, type="market", assets_ids=list(tokens), custom_feature_enabled=custom)
 
     def pass_time(self, seconds: int) -> None:
         until = (self.exchange.now + seconds * S) // MS * MS - 1
-        self.channel.fold(self.exchange.advance(until))
-        self.members.flush(self.exchange.now)
+        self.channel.publish(self.exchange.advance(until))
+        self.subscribers.flush(self.exchange.now)
 
     def tokens(self) -> list[str]:
-        return [token for row in self.listing.rows for token in row.tokens]
+        return [token for row in self.catalog.rows for token in row.tokens]
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def simulation() -> Simulation:
+    return Simulation()
 
 
 class Reader:
     """An independent client: keeps the books as texts and checks the last hash of every burst."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, simulation: Simulation) -> None:
         self.books: dict[str, dict[str, Any]] = {}
-        self.rows = {token: row for row in stage.listing.rows for token in row.tokens}
+        self.rows = {token: row for row in simulation.catalog.rows for token in row.tokens}
         self.pending: dict[str, tuple[str, str]] = {}
         self.kinds: Counter[str] = Counter()
         self.checked = 0
@@ -78,8 +78,8 @@ class Reader:
             getattr(self, "_" + message["event_type"], lambda message: None)(message)
 
     def check(self, token: str) -> None:
-        said, stamp = self.pending.pop(token, (None, ""))
-        if said is None:
+        received, stamp = self.pending.pop(token, (None, ""))
+        if received is None:
             return
         book, row = self.books[token], self.rows[token]
         made = {
@@ -94,7 +94,7 @@ class Reader:
             "neg_risk": row.neg_risk,
             "last_trade_price": book["last"],
         }
-        assert book_hash(made) == said
+        assert book_hash(made) == received
         self.checked += 1
 
     def _book(self, message: Any) -> None:
@@ -147,79 +147,81 @@ def best(book: dict[str, dict[str, str]]) -> tuple[str, str]:
     return max(book["bids"], key=parse_micros, default="0"), min(book["asks"], key=parse_micros, default="1")
 
 
-def test_every_hash_and_best_price_of_a_stream_is_true() -> None:
-    stage = Stage(rate=2_000)
-    link, reader = stage.link(), Reader(stage)
-    reader.read(stage.subscribe(link, *[token for row in stage.listing.rows for token in row.tokens]))
+def test_every_hash_and_best_price_of_a_stream_is_right() -> None:
+    simulation = Simulation(rate=2_000)
+    websocket, reader = simulation.connect(), Reader(simulation)
+    reader.read(simulation.subscribe(websocket, *[token for row in simulation.catalog.rows for token in row.tokens]))
     for _ in range(200):
-        until = (stage.exchange.now + 50 * MS) // MS * MS - 1
-        stage.channel.fold(stage.exchange.advance(until))
-        stage.members.flush(until)
-        reader.read(link.take())
+        until = (simulation.exchange.now + 50 * MS) // MS * MS - 1
+        simulation.channel.publish(simulation.exchange.advance(until))
+        simulation.subscribers.flush(until)
+        reader.read(websocket.take())
         for token in list(reader.pending):
             reader.check(token)
     assert reader.checked > 2_000
     assert reader.bests > 2_000
     for kind in ("book", "price_change", "last_trade_price", "best_bid_ask", "tick_size_change", "new_market"):
         assert reader.kinds[kind], kind
-    for row in stage.listing.rows:
-        book = stage.books.get(row.book)
+    for row in simulation.catalog.rows:
+        book = simulation.books.get(row.book)
         if book is not None and row.tokens[0] in reader.books:
             read = reader.books[row.tokens[0]]["bids"].items()
             assert {parse_micros(price): parse_micros(size) for price, size in read} == dict(levels(book.bids))
 
 
-def test_the_channel_follows_the_exchange(stage: Stage) -> None:
-    stage.pass_time(5)
-    for row in stage.listing.rows:
-        state, book = stage.exchange.book(row.key), stage.books.get(row.book)
+def test_the_channel_follows_the_exchange(simulation: Simulation) -> None:
+    simulation.pass_time(5)
+    for row in simulation.catalog.rows:
+        state, book = simulation.exchange.book(row.key), simulation.books.get(row.book)
         if book is not None:
             assert list(state.bids) == list(reversed(levels(book.bids)))
             assert list(state.asks) == list(reversed(levels(book.asks)))
 
 
-def test_the_first_answer_is_an_array_the_later_ones_are_single(stage: Stage) -> None:
-    link, (a, b, c) = stage.link(), stage.tokens()[:3]
-    stage.members.hear(1, json.dumps({"type": "market", "assets_ids": [a, b]}).encode())
-    stage.members.hear(1, json.dumps({"operation": "subscribe", "assets_ids": [b, c]}).encode())
-    stage.members.flush(0)
-    first, second = (json.loads(message) for message in link.got)
+def test_the_first_response_is_an_array_and_later_ones_are_single(simulation: Simulation) -> None:
+    websocket, (a, b, c) = simulation.connect(), simulation.tokens()[:3]
+    simulation.subscribers.on_message(1, json.dumps({"type": "market", "assets_ids": [a, b]}).encode())
+    simulation.subscribers.on_message(1, json.dumps({"operation": "subscribe", "assets_ids": [b, c]}).encode())
+    simulation.subscribers.flush(0)
+    first, second = (json.loads(message) for message in websocket.got)
     assert [book["asset_id"] for book in first] == [a, b]
     assert second["asset_id"] == c  # b is subscribed already: no second book
     assert {"tick_size", "last_trade_price"} <= second.keys()
 
 
-def test_unsubscribing_ends_a_token(stage: Stage) -> None:
-    link, row = stage.link(), stage.listing.rows[0]
-    stage.subscribe(link, *row.tokens)
-    stage.ask(link, operation="unsubscribe", assets_ids=[row.tokens[0]])
-    stage.pass_time(3)
-    tokens = {m["asset_id"] for m in link.take() if m["event_type"] in ("book", "last_trade_price", "best_bid_ask")}
+def test_unsubscribing_ends_a_token(simulation: Simulation) -> None:
+    websocket, row = simulation.connect(), simulation.catalog.rows[0]
+    simulation.subscribe(websocket, *row.tokens)
+    simulation.ask(websocket, operation="unsubscribe", assets_ids=[row.tokens[0]])
+    simulation.pass_time(3)
+    tokens = {
+        m["asset_id"] for m in websocket.take() if m["event_type"] in ("book", "last_trade_price", "best_bid_ask")
+    }
     assert tokens <= {row.tokens[1]}
-    stage.ask(link, operation="unsubscribe", assets_ids=[row.tokens[1]], custom_feature_enabled=False)
-    stage.pass_time(3)
-    assert {m["event_type"] for m in link.take()} <= {"new_market"}
+    simulation.ask(websocket, operation="unsubscribe", assets_ids=[row.tokens[1]], custom_feature_enabled=False)
+    simulation.pass_time(3)
+    assert {m["event_type"] for m in websocket.take()} <= {"new_market"}
 
 
-def test_too_many_tokens_get_no_opening_books(stage: Stage) -> None:
-    tokens = stage.tokens()
-    link = stage.link()
+def test_too_many_tokens_get_no_opening_books(simulation: Simulation) -> None:
+    tokens = simulation.tokens()
+    websocket = simulation.connect()
     made_up = [str(number) for number in range(OPENING_TOKENS_MAX)]
-    assert stage.subscribe(link, *made_up, *tokens[:4]) == []
-    stage.pass_time(3)
-    assert any(m["event_type"] == "price_change" for m in link.take())
+    assert simulation.subscribe(websocket, *made_up, *tokens[:4]) == []
+    simulation.pass_time(3)
+    assert any(m["event_type"] == "price_change" for m in websocket.take())
 
 
-def test_settled_and_unknown_tokens_are_left_out_without_a_word(stage: Stage) -> None:
-    watching = stage.link(2)
-    stage.subscribe(watching, *stage.tokens())
-    stage.pass_time(20)
-    over = [row for row in stage.listing.rows if row.over]
+def test_settled_and_unknown_tokens_are_omitted_without_an_error(simulation: Simulation) -> None:
+    watching = simulation.connect(2)
+    simulation.subscribe(watching, *simulation.tokens())
+    simulation.pass_time(20)
+    over = [row for row in simulation.catalog.rows if row.is_settled]
     assert over
-    link = stage.link()
-    assert stage.subscribe(link, *over[0].tokens, "12345") == []
-    said = watching.take()
-    settled = [m for m in said if m["event_type"] == "market_resolved"]
+    websocket = simulation.connect()
+    assert simulation.subscribe(websocket, *over[0].tokens, "12345") == []
+    received = watching.take()
+    settled = [m for m in received if m["event_type"] == "market_resolved"]
     assert {m["market"] for m in settled} == {row.condition for row in over if not row.void}
     for message in settled:
         row = next(row for row in over if row.condition == message["market"])
@@ -227,50 +229,50 @@ def test_settled_and_unknown_tokens_are_left_out_without_a_word(stage: Stage) ->
         assert (message["winning_asset_id"], message["winning_outcome"]) == (row.tokens[wins], row.outcomes[wins])
 
 
-def test_extras_are_for_those_who_asked(stage: Stage) -> None:
-    plain, custom = stage.link(1), stage.link(2)
-    stage.subscribe(plain, *stage.tokens(), custom=False)
-    stage.subscribe(custom, *stage.tokens()[:2])
-    stage.pass_time(10)
+def test_additional_messages_go_only_to_connections_that_asked_for_them(simulation: Simulation) -> None:
+    plain, custom = simulation.connect(1), simulation.connect(2)
+    simulation.subscribe(plain, *simulation.tokens(), custom=False)
+    simulation.subscribe(custom, *simulation.tokens()[:2])
+    simulation.pass_time(10)
     extras = {"best_bid_ask", "new_market", "market_resolved"}
     assert not extras & {message["event_type"] for message in plain.take()}
     assert {"best_bid_ask", "new_market"} <= {message["event_type"] for message in custom.take()}
 
 
-def test_an_opening_book_can_get_lost(stage: Stage) -> None:
-    a, b = stage.tokens()[:2]
-    stage.omitted.add(a)
-    assert [book["asset_id"] for book in stage.subscribe(stage.link(), a, b)] == [b]
+def test_an_opening_book_can_be_omitted(simulation: Simulation) -> None:
+    a, b = simulation.tokens()[:2]
+    simulation.omitted.add(a)
+    assert [book["asset_id"] for book in simulation.subscribe(simulation.connect(), a, b)] == [b]
 
 
-def test_pings_are_answered_and_nonsense_is_not(stage: Stage) -> None:
-    link = stage.link()
+def test_pings_are_answered_and_garbage_is_ignored(simulation: Simulation) -> None:
+    websocket = simulation.connect()
     for message in (b"PING", b"hello", b"[1]", b'{"assets_ids":7}'):
-        stage.members.hear(1, message)
-    assert link.got == [b"PONG"]
+        simulation.subscribers.on_message(1, message)
+    assert websocket.got == [b"PONG"]
 
 
-def test_who_left_is_told_nothing(stage: Stage) -> None:
-    link = stage.link()
-    stage.subscribe(link, *stage.tokens())
-    stage.members.leave(1)
-    stage.pass_time(2)
-    assert link.take() == []
-    assert not stage.members.all
+def test_a_closed_connection_is_sent_nothing(simulation: Simulation) -> None:
+    websocket = simulation.connect()
+    simulation.subscribe(websocket, *simulation.tokens())
+    simulation.subscribers.remove(1)
+    simulation.pass_time(2)
+    assert websocket.take() == []
+    assert not simulation.subscribers.by_number
 
 
-def test_the_same_seed_says_the_same_however_time_is_cut() -> None:
-    said = []
+def test_the_same_seed_gives_the_same_messages_however_time_is_divided() -> None:
+    received = []
     for step in (7, 50):
-        stage = Stage(20)
-        link = stage.link()
-        stage.subscribe(link, *stage.tokens())
-        while stage.exchange.now < stage.exchange.origin + 3 * S:
-            until = min(stage.exchange.now + 1 + step * MS, stage.exchange.origin + 3 * S + MS) // MS * MS - 1
-            stage.channel.fold(stage.exchange.advance(until))
-            stage.members.flush(0)
-        said.append([m for m in link.take() if int(m["timestamp"]) < stage.exchange.origin // MS + 2_900])
-    first, second = ({unordered(message) for message in each} for each in said)
+        simulation = Simulation(20)
+        websocket = simulation.connect()
+        simulation.subscribe(websocket, *simulation.tokens())
+        while simulation.exchange.now < simulation.exchange.origin + 3 * S:
+            until = min(simulation.exchange.now + 1 + step * MS, simulation.exchange.origin + 3 * S + MS) // MS * MS - 1
+            simulation.channel.publish(simulation.exchange.advance(until))
+            simulation.subscribers.flush(0)
+        received.append([m for m in websocket.take() if int(m["timestamp"]) < simulation.exchange.origin // MS + 2_900])
+    first, second = ({unordered(message) for message in each} for each in received)
     assert len(first) > 500
     assert first == second
 

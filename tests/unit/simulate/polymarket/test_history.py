@@ -12,7 +12,7 @@ def test_the_last_trade_of_a_minute_stands_for_it() -> None:
     assert (history.last_side("11"), history.last_side("22")) == ("BUY", "")
 
 
-def test_history_is_bounded() -> None:
+def test_price_history_is_bounded() -> None:
     history = PriceHistory()
     for minute in range(POINTS_MAX + 5):
         history.add("11", minute * 60 * S, minute, "sell")

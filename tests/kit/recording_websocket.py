@@ -1,15 +1,15 @@
-"""A link that keeps what it was given."""
+"""A WebSocket that keeps the messages sent to it."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from predsurv.simulate.server import ClientLink
+from predsurv.simulate.server import WebSocketConnection
 
 
-class RecordingLink(ClientLink):
-    """No socket behind it; ``ended`` says how it was closed."""
+class RecordingWebSocket(WebSocketConnection):
+    """No socket behind it; ``ended``: the code and reason of its closing."""
 
     def __init__(self, number: int = 1) -> None:
         self.number = number
@@ -18,7 +18,7 @@ class RecordingLink(ClientLink):
         self.waiting = 0
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         return self.ended is None
 
     @property
