@@ -154,7 +154,7 @@ def test_one_id_on_two_machines_is_refused_before_anything_is_recorded(
         (["status"], 2, "run 'predsurv collect' first"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(
+def test_an_impossible_command_is_refused_in_one_line(
     machine: Machine, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, says: str
 ) -> None:
     machine("one")

@@ -1,4 +1,4 @@
-"""``predsurv collect``, ``status`` and ``verify`` as processes: signals, sudden death, what is printed."""
+"""``predsurv collect``, ``status`` and ``verify`` as processes: signals, kills, and what is printed."""
 
 import json
 import os
@@ -99,7 +99,7 @@ def test_a_killed_recording_is_recovered_with_a_crash_gap_and_nothing_twice(tmp_
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_in_good_order(tmp_path: Path, start: Start, number: signal.Signals) -> None:
+def test_a_signal_ends_the_recording_in_an_orderly_way(tmp_path: Path, start: Start, number: signal.Signals) -> None:
     assert main(["scan"]) == 0
     process = start("collect", "--format", "json")
     eventually(lambda: sealed(tmp_path / "data") > 0)
@@ -140,7 +140,9 @@ def test_the_plan_goes_by_what_an_earlier_day_took(tmp_path: Path, capsys: pytes
     assert row["bytes_per_day"] > 1_000_000
 
 
-def test_status_says_how_much_of_the_wanted_time_was_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_shows_how_much_of_the_wanted_time_was_covered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["status"]) == 2
     assert "collect" in capsys.readouterr().err
     assert main(["scan"]) == 0
@@ -176,7 +178,7 @@ def test_verify_finds_damage(
     assert "1 finding " in captured.err
 
 
-def test_verify_finds_time_that_nobody_accounts_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_finds_time_that_no_interval_accounts_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan"]) == 0
     assert main(["collect", "--duration", "2s"]) == 0
     latest = max((tmp_path / "data" / "coverage").rglob("*.parquet"))
@@ -196,7 +198,7 @@ def test_verify_finds_time_that_nobody_accounts_for(tmp_path: Path, capsys: pyte
         (["collect", "nowhere"], 2, "nowhere"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(
+def test_an_impossible_command_is_refused_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, says: str
 ) -> None:
     assert main(arguments) == code
@@ -218,7 +220,9 @@ def test_two_signals_leave_at_once_and_lose_nothing_that_was_received(tmp_path: 
     assert_whole(tmp_path / "data")
 
 
-def test_statistics_decide_who_is_recorded_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_statistics_decide_which_instruments_are_recorded_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["scan"]) == 0
     assert main(["collect", "--duration", "4s"]) == 0
     assert main(["mine"]) == 0

@@ -1,4 +1,4 @@
-"""After any damage to the log time is still tiled: what nobody can account for is a crash, nothing counts twice."""
+"""After any damage to the log time is still tiled: what is lost is a crash gap, and nothing counts twice."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import FastClock, S, column, configured, scan
 from tests.kit.killed_collector import (
     KNOWN,
-    assert_nothing_is_claimed_without_its_rows,
+    assert_covered_time_has_all_its_rows,
     die,
     known,
     record,
@@ -83,7 +83,7 @@ async def test_a_damaged_segment_leaves_no_hole_and_no_overlap(
         assert any("quarantine" in line.message for line in caplog.records)
     crashed = [row for row in column(tmp_path, "coverage", "start", "end", "reason") if row[2] == "crash"]
     assert len(crashed) >= 20
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())
 
 
 @pytest.mark.parametrize(("damage", "which"), [(wipe, 0), (wipe, 1), (scratch, 1), (wipe, -1)])
@@ -101,7 +101,7 @@ async def test_damage_while_instruments_rotate_leaves_no_hole_and_no_overlap(
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(Layout(tmp_path))) == []
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())
 
 
 async def test_a_damaged_newest_segment_after_others_were_sealed(tmp_path: Path) -> None:
@@ -154,10 +154,10 @@ async def test_a_segment_that_rots_before_it_is_sealed_is_a_gap_in_the_running_r
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(Layout(tmp_path))) == []
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())
 
 
-async def test_notes_that_are_gone_leave_no_overlap(tmp_path: Path) -> None:
+async def test_a_missing_checkpoint_leaves_no_overlap(tmp_path: Path) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="3s"), FastClock()
     await scan(config, clock)
     segments = await die(config, clock, lambda job, _: sum(job._metrics.rows.values()) > 500)
@@ -182,7 +182,7 @@ async def test_damage_found_by_a_start_that_dies_is_not_forgotten(
     )  # and nothing after it
     await record(config, clock)
     assert list(check_tiling(Layout(tmp_path))) == []
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -206,4 +206,4 @@ async def test_damage_found_by_a_recovery_that_dies_is_not_forgotten(
             start(config, Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps()).sessions, clock)
     await record(config, clock)
     assert list(check_tiling(Layout(tmp_path))) == []
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())

@@ -35,11 +35,11 @@ def may_mount(folder: Path) -> bool:
     return mounted.returncode == 0
 
 
-def test_killed_collectors_claim_nothing_that_is_not_there(tmp_path: Path) -> None:
+def test_killed_collectors_cover_no_time_whose_rows_are_missing(tmp_path: Path) -> None:
     assert "findings: 0" in battery(tmp_path, "kill", 3)
 
 
-def test_a_disk_that_fills_up_costs_what_its_gaps_say(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_loses_rows_in_its_gaps_only(tmp_path: Path) -> None:
     if not may_mount(tmp_path):
         pytest.skip("takes the right to mount a file system")
     assert "findings: 0" in battery(tmp_path, "full", 3)

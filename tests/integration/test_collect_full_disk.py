@@ -1,4 +1,4 @@
-"""A recording whose log takes nothing for a while: only what its gaps say is missing, whatever happens meanwhile."""
+"""A recording whose log takes nothing for a while loses rows within its gaps only, whatever happens meanwhile."""
 
 import asyncio
 from pathlib import Path
@@ -13,7 +13,7 @@ from predsurv.store.wal.segment import SegmentWriter, create_segment
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import FastClock, S, column, configured, scan
 from tests.kit.disk import Disk
-from tests.kit.killed_collector import KNOWN, assert_nothing_is_claimed_without_its_rows, known, record
+from tests.kit.killed_collector import KNOWN, assert_covered_time_has_all_its_rows, known, record
 from tests.kit.patience import until
 
 
@@ -21,25 +21,25 @@ def assert_whole(data_dir: Path, end: int) -> None:
     layout = Layout(data_dir)
     assert [*check_files(layout), *check_tiling(Layout(data_dir))] == []
     assert list(check_books(layout)) == []
-    assert_nothing_is_claimed_without_its_rows(data_dir, end)
+    assert_covered_time_has_all_its_rows(data_dir, end)
 
 
-async def test_what_comes_and_goes_while_the_disk_is_full_is_not_claimed(tmp_path: Path, disk: Disk) -> None:
+async def test_instruments_that_come_and_go_while_the_disk_is_full_are_not_covered(tmp_path: Path, disk: Disk) -> None:
     config, clock = configured(tmp_path, storage__seal_interval="1s", collector__rotation_period="2s"), FastClock()
     await scan(config, clock)
     job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
-    steering = job.sessions[0].scheduler
+    scheduler = job.sessions[0].scheduler
     running = asyncio.create_task(job.run())
     await until(lambda: known(job) >= KNOWN)
     disk.full = True
     await until(lambda: disk.refused)
-    turns = steering.rotations
-    await until(lambda: steering.rotations >= turns + 2)
+    rotations = scheduler.rotations
+    await until(lambda: scheduler.rotations >= rotations + 2)
     assert known(job) == 0, "nobody writes down what is learned now"
     disk.full = False
     await until(lambda: known(job) >= KNOWN)
-    turns = steering.rotations
-    await until(lambda: steering.rotations >= turns + 2)
+    rotations = scheduler.rotations
+    await until(lambda: scheduler.rotations >= rotations + 2)
     job.stop()
     report = await running
     assert report.venues[0].gap_ns["disk_full"] > 0

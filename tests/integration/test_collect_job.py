@@ -62,7 +62,7 @@ def flat(book: Book) -> list[float | None]:
     return cells
 
 
-async def test_a_recording_with_faults_is_whole_and_says_where_it_has_gaps(tmp_path: Path) -> None:
+async def test_a_recording_with_faults_is_whole_and_has_gaps_where_they_were(tmp_path: Path) -> None:
     faults = ["drop@4s", "gap@7s", "malformed@9s", "overflow@13s", "unknown@14s"]
     config, clock = configured(tmp_path, mock__faults=faults), FastClock()
     await scan(config, clock)
@@ -171,7 +171,7 @@ async def test_a_run_that_died_between_recovery_and_its_first_commit_is_not_forg
     assert_whole(tmp_path)
 
 
-async def test_without_a_universe_it_says_what_to_do(tmp_path: Path) -> None:
+async def test_a_recording_without_a_universe_is_refused_with_advice(tmp_path: Path) -> None:
     config, clock = configured(tmp_path), FastClock()
     with pytest.raises(ConfigError, match="run 'predsurv scan'"):
         Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())

@@ -1,4 +1,4 @@
-"""What only happens at unlucky moments leaves no hole, no overlap and no claim without its rows either."""
+"""Kills, stops and failures at unlucky moments leave no hole, no overlap and no covered time without its rows."""
 
 import asyncio
 import threading
@@ -29,7 +29,7 @@ from predsurv.store.wal import quarantine
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import BrokenVenue, FastClock, S, column, configured, scan
 from tests.kit.disk import Disk
-from tests.kit.killed_collector import KNOWN, assert_nothing_is_claimed_without_its_rows, die, known, record, wipe
+from tests.kit.killed_collector import KNOWN, assert_covered_time_has_all_its_rows, die, known, record, wipe
 from tests.kit.patience import PATIENCE_S, until
 
 
@@ -67,7 +67,7 @@ async def know_another_venue(config: Config, clock: FastClock) -> None:
         writer.commit()
 
 
-async def test_a_venue_that_is_left_out_of_a_run_keeps_its_account(tmp_path: Path) -> None:
+async def test_a_venue_that_is_left_out_of_a_run_keeps_its_coverage(tmp_path: Path) -> None:
     config, clock = await prepared(tmp_path)
     await know_another_venue(config, clock)
     mock, other = MockVenue(config.mock, clock), BrokenVenue()
@@ -129,7 +129,7 @@ async def test_damage_found_while_its_venue_is_left_out_is_repaired_then(tmp_pat
     await left_out(config, clock)
     assert list(check_tiling(Layout(tmp_path))) == []
     assert quarantine.damaged_segments(Layout(tmp_path), "c0") is None
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())
 
 
 @pytest.mark.parametrize("kill", [False, True])
@@ -158,10 +158,10 @@ async def test_a_sync_that_fails_on_a_disk_that_is_full_doubles_nothing(
     rows = column(tmp_path, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
     assert [row for row, count in Counter(rows).items() if count > 1] == []
     assert list(check_tiling(Layout(tmp_path))) == []
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())
 
 
-async def test_notes_are_never_ahead_of_a_log_that_is_paused(
+async def test_the_checkpoint_is_never_ahead_of_a_paused_log(
     tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, clock = await prepared(tmp_path)
@@ -202,7 +202,9 @@ async def test_time_never_goes_back_behind_a_run_that_recorded_nothing(
     assert sum(ts > last for ts in after) == len(after) - before
 
 
-async def test_a_ledger_that_cannot_be_read_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_coverage_index_that_cannot_be_read_does_not_end_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config, clock = await prepared(tmp_path, collector__rotation_period="2s")
     job, running = started(config, clock)
     await until(lambda: known(job) >= KNOWN and job.sessions[0].scheduler.rotations >= 3)
@@ -250,7 +252,7 @@ async def test_a_mistake_while_the_log_is_rotated_orphans_no_segment(
     assert list(check_tiling(Layout(tmp_path))) == []
 
 
-async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_rescue_commits_what_waits_for_a_worker_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, clock = await prepared(tmp_path, storage__seal_interval="1h")
     job, running = started(config, clock)
     await until(lambda: known(job) >= KNOWN)
@@ -274,4 +276,4 @@ async def test_a_rescue_brings_what_waits_for_a_worker(tmp_path: Path, monkeypat
     clock.wall += 100 * S
     await record(config, clock)
     assert list(check_tiling(Layout(tmp_path))) == []
-    assert_nothing_is_claimed_without_its_rows(tmp_path, clock.now())
+    assert_covered_time_has_all_its_rows(tmp_path, clock.now())

@@ -1,4 +1,4 @@
-"""Rotation, restarts and shards: nobody's time is lost, doubled or recorded twice."""
+"""Rotation, restarts and shards: no instrument's time is lost or recorded twice."""
 
 import asyncio
 import logging
@@ -55,9 +55,9 @@ async def test_a_market_that_comes_back_after_restarts_without_it_leaves_no_hole
     await scan_part(config, clock, 0, 40)
     await record(config, clock, 9 * S)
     assert list(check_tiling(Layout(tmp_path))) == []
-    tiles = column(tmp_path, "coverage", "instrument_id", "start", "end", "reason")
-    long = [row for row in tiles if row[3] == "rotated_out" and int(str(row[2])) - int(str(row[1])) > 3_600 * S]
-    assert long, "somebody was away for more than an hour"
+    intervals = column(tmp_path, "coverage", "instrument_id", "start", "end", "reason")
+    long = [row for row in intervals if row[3] == "rotated_out" and int(str(row[2])) - int(str(row[1])) > 3_600 * S]
+    assert long, "an instrument was not recorded for more than an hour"
     assert_whole(tmp_path)
 
 

@@ -21,7 +21,7 @@ from tests.kit.collect_runs import MOCK, START, FastClock, S, column
 from tests.kit.patience import until
 
 KNOWN = 30
-"""Books of 40 that are known before anything is broken."""
+"""Books of 40 that are trusted before anything is damaged."""
 
 
 def known(job: Collector) -> int:
@@ -29,7 +29,7 @@ def known(job: Collector) -> int:
 
 
 async def record(config: Config, clock: FastClock) -> None:
-    """Record until books are known, and stop in good order."""
+    """Record until books are trusted, and stop in an orderly way."""
     job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     running = asyncio.create_task(job.run())
     await until(lambda: running.done() or known(job) >= KNOWN)
@@ -40,9 +40,9 @@ async def record(config: Config, clock: FastClock) -> None:
 async def die(
     config: Config, clock: FastClock, enough: Callable[[Collector, list[Path]], object], *, sealing: bool = True
 ) -> list[Path]:
-    """Record until it is ``enough`` and end as suddenly as a killed process does; return the log segments left.
+    """Record until ``enough`` and end as a killed process does; return the log segments left.
 
-    When a segment says that it was opened is late by a second: so much had arrived and was not committed yet.
+    Segments are stamped as opened a second late, as if records of that second had arrived and waited to be committed.
     """
 
     async def nothing(_: object) -> None:
@@ -66,7 +66,7 @@ async def die(
 
 
 def wipe(path: Path) -> None:
-    """Leave nothing of a segment that can be read."""
+    """Overwrite a segment so that nothing of it can be read."""
     for file in path.parent.glob(path.name + "*"):
         file.write_bytes(b"\0" * 100_000)
 
@@ -81,11 +81,11 @@ def scratch(path: Path) -> None:
             file.write_bytes(content)
 
 
-def assert_nothing_is_claimed_without_its_rows(data_dir: Path, end: int) -> None:
+def assert_covered_time_has_all_its_rows(data_dir: Path, end: int) -> None:
     """The venue numbers its changes: within covered time none may be missing."""
-    tiles = column(data_dir, "coverage", "instrument_id", "start", "end", "state", "reason")
+    intervals = column(data_dir, "coverage", "instrument_id", "start", "end", "state", "reason")
     gaps: dict[object, list[tuple[int, int]]] = defaultdict(list)
-    for instrument, begin, stop, state, _ in tiles:
+    for instrument, begin, stop, state, _ in intervals:
         if state == "gap":
             gaps[instrument].append((int(str(begin)), int(str(stop))))
     seen: dict[InstrumentKey, int] = {}

@@ -99,7 +99,7 @@ class Judge:
 
     def __init__(self) -> None:
         self.swaps = 0
-        self._tiles: defaultdict[InstrumentKey, list[Coverage]] = defaultdict(list)
+        self._intervals: defaultdict[InstrumentKey, list[Coverage]] = defaultdict(list)
         self._rows: defaultdict[InstrumentKey, list[tuple[int, int, bool]]] = defaultdict(list)
         self._trades: Counter[tuple[InstrumentKey, str | None]] = Counter()
         self._happened: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -110,7 +110,7 @@ class Judge:
         locate = venue.clocked_exchange.exchange.directory.locate
         for record in records:
             if isinstance(record, Coverage):
-                self._tiles[record.key].append(record)
+                self._intervals[record.key].append(record)
                 self.swaps += record.reason == "subscribing"
             elif isinstance(record, BookSnapshot | BookDelta) and record.seq is not None:
                 self._rows[record.key].append((record.ts_recv, record.seq, isinstance(record, BookSnapshot)))
@@ -126,27 +126,27 @@ class Judge:
     def verdict(self) -> Verdict:
         """Return what is wrong with it all."""
         verdict = Verdict(doubled=sum(count - 1 for count in self._trades.values()))
-        for key, tiles in self._tiles.items():
-            verdict.untiled += sum(a.end != b.start for a, b in pairwise(tiles))
+        for key, intervals in self._intervals.items():
+            verdict.untiled += sum(a.end != b.start for a, b in pairwise(intervals))
             expected = ("subscribing", "rotated_out", "live")
-            verdict.unexplained.update(tile.reason for tile in tiles if tile.reason not in expected)
+            verdict.unexplained.update(interval.reason for interval in intervals if interval.reason not in expected)
             rows = self._rows[key]
             deltas = Counter(seq for _, seq, whole in rows if not whole)
             verdict.changes += len(deltas)
             verdict.doubled += deltas.total() - len(deltas)
             happened = self._happened[self._books.get(key, -1)]
-            for tile in tiles:
-                if tile.state == "covered":
-                    verdict.lost += _lost(tile, rows, happened)
+            for interval in intervals:
+                if interval.state == "covered":
+                    verdict.lost += _lost(interval, rows, happened)
         return verdict
 
 
-def _lost(tile: Coverage, rows: Sequence[tuple[int, int, bool]], happened: Sequence[tuple[int, int]]) -> int:
-    """Return how many changes of a covered tile were not recorded."""
-    own = [(seq, whole) for ts, seq, whole in rows if tile.start <= ts <= tile.end]
+def _lost(interval: Coverage, rows: Sequence[tuple[int, int, bool]], happened: Sequence[tuple[int, int]]) -> int:
+    """Return how many changes of a covered interval were not recorded."""
+    own = [(seq, whole) for ts, seq, whole in rows if interval.start <= ts <= interval.end]
     have = {seq for seq, whole in own if not whole}
-    # A tile that goes on where another ended has no book of its own: everything in it is due.
+    # A interval that goes on where another ended has no book of its own: everything in it is due.
     known = min((seq for seq, whole in own if whole), default=-1)
     # What happened less than a turn before the end was not delivered yet.
-    due = {seq for ts, seq in happened if tile.start <= ts < tile.end - 2 * TURN_NS and seq > known}
+    due = {seq for ts, seq in happened if interval.start <= ts < interval.end - 2 * TURN_NS and seq > known}
     return len(due - have)

@@ -9,7 +9,7 @@ from tests.kit.recorder_samples import START, VENUE, A, S, book, gap
 SEAL = SealReport(
     "c0-000000000001.db", rows={"deltas": 5, "coverage": 2}, bytes={"deltas": 70, "coverage": 30}, damaged=("batch 3",)
 )
-VITALS = CollectorStatus(
+STATUS = CollectorStatus(
     at=0,
     now=START + 3 * S,
     venues=(
@@ -34,21 +34,21 @@ VITALS = CollectorStatus(
 
 
 def test_seals_add_up() -> None:
-    meter = CollectMetrics()
-    meter.count_sealed(SEAL)
-    meter.count_sealed(SEAL)
-    assert (meter.seals, meter.rows["deltas"], meter.bytes["coverage"]) == (2, 10, 60)
-    assert meter.damaged == ["c0-000000000001.db: batch 3"] * 2
+    metrics = CollectMetrics()
+    metrics.count_sealed(SEAL)
+    metrics.count_sealed(SEAL)
+    assert (metrics.seals, metrics.rows["deltas"], metrics.bytes["coverage"]) == (2, 10, 60)
+    assert metrics.damaged == ["c0-000000000001.db: batch 3"] * 2
 
 
 def test_every_figure_reaches_the_metrics() -> None:
     monitor = Monitor([VENUE])
-    meter = CollectMetrics(monitor.metrics, monitor.recording)
-    meter.observe_batch(VENUE, [book(A, START), gap(A, START)])
-    meter.count_gaps(VENUE, "crash", 3)
-    meter.count_gaps(VENUE, "disk_full", 0)
-    meter.set_status(VITALS, 11)
-    meter.count_sealed(SEAL)
+    metrics = CollectMetrics(monitor.metrics, monitor.recording)
+    metrics.observe_batch(VENUE, [book(A, START), gap(A, START)])
+    metrics.count_gaps(VENUE, "crash", 3)
+    metrics.count_gaps(VENUE, "disk_full", 0)
+    metrics.set_status(STATUS, 11)
+    metrics.count_sealed(SEAL)
 
     def value(name: str, **labels: str) -> float | None:
         return monitor.registry.get_sample_value(name, labels)
@@ -72,9 +72,9 @@ def test_every_figure_reaches_the_metrics() -> None:
 
 
 def test_metrics_are_optional() -> None:
-    meter = CollectMetrics()
-    meter.observe_batch(VENUE, [book(A, START)])
-    meter.count_gaps(VENUE, "crash", 3)
-    meter.set_status(VITALS, 11)
-    meter.count_sealed(SEAL)
-    assert meter.seals == 1
+    metrics = CollectMetrics()
+    metrics.observe_batch(VENUE, [book(A, START)])
+    metrics.count_gaps(VENUE, "crash", 3)
+    metrics.set_status(STATUS, 11)
+    metrics.count_sealed(SEAL)
+    assert metrics.seals == 1

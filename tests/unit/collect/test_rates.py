@@ -45,12 +45,12 @@ def test_venues_add_up() -> None:
 
 
 def test_latency_is_shown_when_there_is_any() -> None:
-    lags = LatencyHistogram()
+    histogram = LatencyHistogram()
     panel = RateMeter(reading(0, 0))
-    assert panel.update(reading(S, 0, latency=lags)).lag_p50 is None
+    assert panel.update(reading(S, 0, latency=histogram)).lag_p50 is None
     for _ in range(100):
-        lags.add(3_000_000)
-    facts = panel.update(reading(2 * S, 0, latency=lags))
+        histogram.add(3_000_000)
+    facts = panel.update(reading(2 * S, 0, latency=histogram))
     assert facts.lag_p50 is not None
     assert 2_000_000 <= facts.lag_p50 <= facts.lag_p99 <= 3_000_000  # type: ignore[operator]
 

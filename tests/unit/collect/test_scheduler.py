@@ -199,7 +199,7 @@ async def test_a_closed_market_that_returns_leaves_no_hole(index: CoverageIndex)
             world.happen(change("created", "a", market("a", 1)))
 
     await world.run(until(3, life))
-    assert [tile for tile in world.intervals() if tile[0] == "a"] == [("a", 0, PERIOD // S, "rotated_out")]
+    assert [interval for interval in world.intervals() if interval[0] == "a"] == [("a", 0, PERIOD // S, "rotated_out")]
 
 
 async def test_a_market_that_closes_while_the_first_plan_is_carried_out_is_no_crash_for_ever(

@@ -10,7 +10,7 @@ from tests.kit.recorder_samples import START, A, S, book, delta
 MS = 1_000_000
 
 
-def lags(*values: int) -> LatencyHistogram:
+def histogram(*values: int) -> LatencyHistogram:
     result = LatencyHistogram()
     for value in values:
         result.add(value)
@@ -20,19 +20,19 @@ def lags(*values: int) -> LatencyHistogram:
 @given(st.lists(st.integers(1_000, 10**12), min_size=1, max_size=50), st.sampled_from([1, 50, 99, 100]))
 def test_quantiles_are_right_within_a_factor_of_two(values: list[int], percent: int) -> None:
     exact = sorted(values)[-(-len(values) * percent // 100) - 1]
-    found = lags(*values).quantile(percent)
+    found = histogram(*values).quantile(percent)
     assert found is not None
     assert exact / 2 <= found <= exact * 2
     assert found <= max(values)
 
 
 def test_a_negative_latency_counts_as_zero() -> None:
-    assert lags(-5 * S).quantile(50) == 0
+    assert histogram(-5 * S).quantile(50) == 0
 
 
 @given(st.lists(st.integers(0, 10**10)), st.lists(st.integers(0, 10**10)))
 def test_merged_histograms_are_those_of_all_values(left: list[int], right: list[int]) -> None:
-    assert lags(*left).merge(lags(*right)) == lags(*left, *right)
+    assert histogram(*left).merge(histogram(*right)) == histogram(*left, *right)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from predsurv.collect.output import maintenance as upkeep
+from predsurv.collect.output import maintenance
 from predsurv.collect.output.maintenance import HOUR, SETTLED_AFTER, Maintenance
 from predsurv.config import StorageConfig
 from predsurv.core.errors import ConfigError, SafetyError, TransientError
@@ -17,7 +17,7 @@ from tests.kit.recorder_samples import START
 
 
 class EndError(BaseException):
-    """Enough was seen; not one of the mistakes that upkeep survives."""
+    """Enough was seen; not one of the mistakes that maintenance survives."""
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append("expire")
         return ExpireReport(1, 2, 3)
 
-    monkeypatch.setattr(upkeep, "compact_in_process", compacted)
-    monkeypatch.setattr(upkeep, "expire", expired)
+    monkeypatch.setattr(maintenance, "compact_in_process", compacted)
+    monkeypatch.setattr(maintenance, "expire", expired)
     return made
 
 
@@ -71,7 +71,7 @@ def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
         policies.append(policy)
         return ExpireReport()
 
-    monkeypatch.setattr(upkeep, "expire", expired)
+    monkeypatch.setattr(maintenance, "expire", expired)
     Maintenance(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=True).run_once()
     assert calls == []
     assert [policy.uploaded for policy in policies] == [True]
@@ -128,7 +128,7 @@ def test_maintenance_that_fails_is_logged_and_retried(
         tried += 1
         raise error
 
-    monkeypatch.setattr(upkeep, "compact_in_process", fail)
+    monkeypatch.setattr(maintenance, "compact_in_process", fail)
     work = keeping(layout, ManualClock(START))
     with caplog.at_level(logging.WARNING):
         work.run_once()
@@ -142,7 +142,7 @@ def test_data_that_cannot_be_removed_is_logged(
     def fail(*_: object) -> ExpireReport:
         raise TransientError("read-only")
 
-    monkeypatch.setattr(upkeep, "expire", fail)
+    monkeypatch.setattr(maintenance, "expire", fail)
     with caplog.at_level(logging.WARNING):
         keeping(layout, ManualClock(START), compact=False, max_age=1).run_once()
     assert [line.getMessage() for line in caplog.records] == ["nothing was removed: read-only"]

@@ -14,8 +14,8 @@ from predsurv.state.coverage import between, open_gap
 from tests.kit.recorder_samples import START, A, B, C, S, book, gap
 
 
-def rows(tiles: list[Coverage]) -> list[tuple[int, int, str]]:
-    return [((row.start - START) // S, (row.end - START) // S, row.reason) for row in tiles]
+def rows(intervals: list[Coverage]) -> list[tuple[int, int, str]]:
+    return [((row.start - START) // S, (row.end - START) // S, row.reason) for row in intervals]
 
 
 def live() -> CoverageTracker:

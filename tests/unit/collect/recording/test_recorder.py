@@ -232,9 +232,9 @@ def test_a_stall_over_the_full_hour_is_a_gap_on_both_sides_of_it() -> None:
     assert sum(isinstance(r, BookSnapshot) and r.ts_recv == START for r in records) == 1
     records += recorder.apply([gap(A, START - 10 * S, "stall")])
     records += recorder.apply([book(A, START + 9 * S)])
-    tiles = [(r.start - START, r.end - START, r.reason) for r in records if isinstance(r, Coverage)]
+    intervals = [(r.start - START, r.end - START, r.reason) for r in records if isinstance(r, Coverage)]
     # A reader that meets the hour's snapshot is told again, right behind it.
-    assert tiles == [(-20 * S, -10 * S, "live"), (-10 * S, 1, "stall"), (1, 9 * S, "stall")]
+    assert intervals == [(-20 * S, -10 * S, "live"), (-10 * S, 1, "stall"), (1, 9 * S, "stall")]
 
 
 def test_a_full_disk_makes_everything_a_gap_from_the_watermark_on() -> None:
@@ -300,10 +300,10 @@ def test_time_is_tiled_whatever_happens(
     still_wanted = list(recorder.instruments)
     records += recorder.stop()
     rows = {key: [r for r in records if isinstance(r, Coverage) and r.key == key] for key in wanted_at}
-    for key, tiles in rows.items():
-        assert all(tile.start < tile.end for tile in tiles)
-        assert all(left.end == right.start for left, right in pairwise(tiles))
-        assert not tiles or tiles[0].start == wanted_at[key]
+    for key, intervals in rows.items():
+        assert all(interval.start < interval.end for interval in intervals)
+        assert all(left.end == right.start for left, right in pairwise(intervals))
+        assert not intervals or intervals[0].start == wanted_at[key]
     for key in still_wanted:
         # A gap from before a full hour ends the nanosecond after it, which may be the one after the mark.
         assert (rows[key][-1].end if rows[key] else wanted_at[key]) - recorder.watermark in (0, 1)

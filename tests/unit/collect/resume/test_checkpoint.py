@@ -17,7 +17,7 @@ from tests.kit.recorder_samples import KEYS, POLICY, START, VENUE, A, B, C, S, b
 RESTART = START + 1_000_000 * S  # after anything that a stream can contain
 
 
-def tile(key: InstrumentKey, start: int, state: CoverageState, reason: CoverageReason) -> Coverage:
+def interval(key: InstrumentKey, start: int, state: CoverageState, reason: CoverageReason) -> Coverage:
     return Coverage(key, START + start * S, START + start * S, state, reason, 1, 250_000)
 
 
@@ -26,9 +26,9 @@ def test_what_was_open_counts_until_the_watermark_and_is_a_crash_from_there() ->
     checkpoint = dict(
         writer.update(
             [
-                (A, tile(A, 1, "covered", "live")),
-                (B, tile(B, 2, "gap", "rotated_out")),
-                (C, tile(C, 3, "gap", "shutdown")),
+                (A, interval(A, 1, "covered", "live")),
+                (B, interval(B, 2, "gap", "rotated_out")),
+                (C, interval(C, 3, "gap", "shutdown")),
             ]
         )
     )
@@ -46,14 +46,16 @@ def test_what_was_open_counts_until_the_watermark_and_is_a_crash_from_there() ->
 @pytest.mark.parametrize(("last_record", "expected"), [(0, 5), (START + 7 * S, 7)])
 def test_a_record_later_than_the_checkpointed_watermark_moves_it(last_record: int, expected: int) -> None:
     writer = CheckpointWriter(VENUE)
-    checkpoint = dict([*writer.update([(A, tile(A, 1, "covered", "live"))]), writer.alive(START + 5 * S)])
+    checkpoint = dict([*writer.update([(A, interval(A, 1, "covered", "live"))]), writer.alive(START + 5 * S)])
     left = open_intervals(VENUE, checkpoint, last_record)
     assert [row.end for row in left.written] == [gap.start for gap in left.gaps] == [START + expected * S]
 
 
 def test_a_venue_left_out_of_a_run_keeps_its_open_gaps_and_writes_nothing_twice() -> None:
     writer = CheckpointWriter(VENUE)
-    checkpoint = dict(writer.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 2, "gap", "rotated_out"))]))
+    checkpoint = dict(
+        writer.update([(A, interval(A, 1, "covered", "live")), (B, interval(B, 2, "gap", "rotated_out"))])
+    )
     checkpoint |= dict([writer.alive(START + 9 * S)])
     left = open_intervals(VENUE, checkpoint)
     assert left.written
@@ -65,7 +67,7 @@ def test_a_venue_left_out_of_a_run_keeps_its_open_gaps_and_writes_nothing_twice(
 
 def test_the_latest_entry_of_an_instrument_counts_and_other_venues_do_not() -> None:
     writer = CheckpointWriter(VENUE)
-    checkpoint = dict(writer.update([(A, tile(A, 1, "covered", "live")), (B, tile(B, 1, "covered", "live"))]))
+    checkpoint = dict(writer.update([(A, interval(A, 1, "covered", "live")), (B, interval(B, 1, "covered", "live"))]))
     checkpoint |= dict(writer.update([(A, None)]))
     assert [gap.key for gap in open_intervals(VENUE, checkpoint).gaps] == [B]
     assert open_intervals(KEYS[0].venue.__class__("elsewhere"), checkpoint) == OpenIntervals([], [], 0)
@@ -73,8 +75,8 @@ def test_the_latest_entry_of_an_instrument_counts_and_other_venues_do_not() -> N
 
 def test_a_change_rewrites_one_entry_only() -> None:
     writer = CheckpointWriter(VENUE)
-    writer.update([(key, tile(key, 1, "covered", "live")) for key in KEYS])
-    assert len(writer.update([(A, tile(A, 2, "gap", "stall"))])) == 1
+    writer.update([(key, interval(key, 1, "covered", "live")) for key in KEYS])
+    assert len(writer.update([(A, interval(A, 2, "gap", "stall"))])) == 1
     assert writer.update([]) == []
 
 
@@ -108,9 +110,9 @@ def test_time_is_tiled_across_a_kill_or_stop_after_any_commit(
     commit(second, writer, second.stop())
 
     for key in KEYS:
-        tiles = [row for row in kept if isinstance(row, Coverage) and row.key == key]
-        assert tiles[0].start == START
-        assert all(left.end == right.start for left, right in pairwise(tiles))
-        assert tiles[-1].end == second.watermark
-        lost = [row for row in tiles if row.reason == ("shutdown" if stopped else "crash")]
+        intervals = [row for row in kept if isinstance(row, Coverage) and row.key == key]
+        assert intervals[0].start == START
+        assert all(left.end == right.start for left, right in pairwise(intervals))
+        assert intervals[-1].end == second.watermark
+        lost = [row for row in intervals if row.reason == ("shutdown" if stopped else "crash")]
         assert sum(row.end - row.start for row in lost) >= RESTART - first.watermark
