@@ -114,6 +114,10 @@ def test_depth_counts_from_the_best_to_the_limit(kind: Kind) -> None:
     ladder.replace([(Price(50), Size(1)), (Price(49), Size(2)), (Price(40), Size(4))])
     assert ladder.depth_until(Price(49)) == 3
     assert ladder.depth_until(Price(51)) == 0
+    asks = kind(descending=False)
+    asks.replace([(Price(50), Size(1)), (Price(51), Size(2)), (Price(60), Size(4))])
+    assert asks.depth_until(Price(51)) == 3
+    assert asks.depth_until(Price(49)) == 0
 
 
 @either

@@ -117,6 +117,19 @@ async def test_a_halt_is_not_lifted_while_its_cancels_are_in_flight(tmp_path: Pa
     made.journal.close()
 
 
+async def test_a_run_ends_with_the_last_event_within_its_duration(tmp_path: Path) -> None:
+    made = components(tmp_path, SlowBroker(), ManualClock(START))
+    controller = TradeController(made, lambda event, step: None)
+    controller.limit(2 * S)
+    await controller.on_batch([book(ts=START)])
+    assert not controller.stopping.is_set()
+    await controller.on_batch([book(ts=START + 2 * S), book(ts=START + 2 * S + 1)])
+    assert controller.stopping.is_set()
+    await controller.on_batch([book(ts=START + S)])
+    assert (made.stats.events, made.stats.last) == (2, START + 2 * S)
+    made.journal.close()
+
+
 async def test_a_stop_does_not_wait_for_feeds_to_close(tmp_path: Path) -> None:
     broker, clock = SlowBroker(), ManualClock(START)
     broker.may_answer.set()
