@@ -1,7 +1,7 @@
-"""The ports: what the jobs need from a venue, a clock and a store, and nothing more.
+"""The ports: the Protocols through which jobs use a venue and a clock.
 
-Kept apart, owned by the consumers, so that mock, simulator, replay and real venues are
-interchangeable without a base class.
+Owned by the consumers, so that mock, simulated, replayed and real venues are interchangeable
+without a base class.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,11 +15,10 @@ from predsurv.core.ids import EventId, InstrumentKey, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import AccountSnapshot, Approved
-from predsurv.core.records import Record
 
 
 class Clock(Protocol):
-    """The only source of time; ns everywhere."""
+    """The only source of time; everything in ns."""
 
     def now(self) -> int:
         """Return wall time in ns UTC; may step."""
@@ -35,9 +34,9 @@ class Clock(Protocol):
 
 
 class MarketQuery(Struct, frozen=True):
-    """Which markets a scan wants. Money in micros; ``limit`` 0 means all.
+    """Which markets a scan selects. Money in micros; ``limit`` 0 means all.
 
-    ``tradable_only`` leaves out those that take no orders now.
+    ``tradable_only`` leaves out markets that accept no orders now.
     """
 
     min_volume: Money = Money(0)
@@ -48,11 +47,12 @@ class MarketQuery(Struct, frozen=True):
 
 
 class VenueTraits(Struct, frozen=True):
-    """What a venue can and cannot do, so that differences are data and not surprises.
+    """The capabilities of a venue.
 
-    ``complementary_outcomes``: the two outcomes' books of a binary market mirror each other, so
-    one of them says all. ``sequenced``: the feed numbers its messages. ``polled``: the feed is
-    derived from polls. ``realtime`` is False for a feed that replays as fast as it is read.
+    ``complementary_outcomes``: the books of a binary market's two outcomes mirror each other, so
+    one of them contains all information. ``sequenced``: messages of the feed carry sequence
+    numbers. ``polled``: the feed is derived from polls. ``realtime`` is False for a feed that
+    replays as fast as it is read. ``trading``: orders can be sent.
     """
 
     complementary_outcomes: bool = False
@@ -63,7 +63,7 @@ class VenueTraits(Struct, frozen=True):
 
 
 class ScanIssue(Struct, frozen=True):
-    """A catalogue row that could not be read: counted, shown, never fatal."""
+    """A catalogue row that could not be read: counted and shown, never fatal."""
 
     venue: VenueName
     where: str
@@ -71,7 +71,7 @@ class ScanIssue(Struct, frozen=True):
 
 
 class Catalog(Protocol):
-    """Every market of a venue."""
+    """The market list of a venue."""
 
     def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
         """Yield each matching market once; raises TransientError or PermanentError.
@@ -96,7 +96,7 @@ class Catalog(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Give back connections; safe to call twice."""
+        """Close connections; safe to call twice."""
         ...
 
 
@@ -104,11 +104,11 @@ class Feed(Protocol):
     """Live (or replayed) market events for a desired set of instruments."""
 
     async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set the WHOLE desired set; the feed diffs. Idempotent."""
+        """Set the WHOLE desired set; the feed subscribes and unsubscribes by itself. Idempotent."""
         ...
 
     def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
-        """Yield what arrived since the last turn, in order; ends when the feed is closed or over.
+        """Yield what arrived since the last batch, in order; ends when the feed is closed or at its end.
 
         The first book event of an instrument is a snapshot. After any loss a Gap precedes the
         next snapshot. Never more than one iteration at a time.
@@ -121,14 +121,14 @@ class Feed(Protocol):
 
 
 class Broker(Protocol):
-    """Takes approved commands; answers arrive as events."""
+    """Sends approved commands to a venue; answers arrive as events."""
 
     async def submit(self, command: Approved) -> None:
-        """Send a command; never raises for a refusal by the venue, that is an event."""
+        """Send a command; a refusal by the venue is an event, not an exception."""
         ...
 
     def events(self) -> AsyncIterator[AccountEvent]:
-        """Yield what happens to our orders, in order; ends when closed."""
+        """Yield the events of our orders, in order; ends when closed."""
         ...
 
     async def snapshot(self) -> AccountSnapshot:
@@ -141,16 +141,16 @@ class Broker(Protocol):
 
 
 @runtime_checkable
-class Proving(Protocol):
-    """What a venue may offer besides: how often its feeds checked what they were told."""
+class Verifying(Protocol):
+    """Optional part of a venue: counts of the checks by which its feeds verified their books."""
 
-    def proofs(self) -> Mapping[str, int]:
-        """Return how many checks came out how, by outcome, since the venue was opened."""
+    def verification_counts(self) -> Mapping[str, int]:
+        """Return the number of checks since the venue was opened, by outcome."""
         ...
 
 
 class Venue(Protocol):
-    """One venue's three faces."""
+    """One venue: its catalogue, feed and broker."""
 
     @property
     def name(self) -> VenueName:
@@ -159,7 +159,7 @@ class Venue(Protocol):
 
     @property
     def traits(self) -> VenueTraits:
-        """What this venue can do."""
+        """The capabilities of this venue."""
         ...
 
     def catalog(self) -> Catalog:
@@ -167,7 +167,7 @@ class Venue(Protocol):
         ...
 
     def feed(self) -> Feed:
-        """Return a new feed; what it needs to know of a market it learns from the venue."""
+        """Return a new feed; it gets what it needs to know of a market from the venue."""
         ...
 
     def broker(self) -> Broker:
@@ -175,13 +175,5 @@ class Venue(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Give back everything; safe to call twice."""
-        ...
-
-
-class Sink(Protocol):
-    """Where records go to stay."""
-
-    def append(self, records: Sequence[Record]) -> None:
-        """Take records in order; they are durable as the sink's own documentation says."""
+        """Close everything; safe to call twice."""
         ...

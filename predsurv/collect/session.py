@@ -26,7 +26,7 @@ from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.core.records import Coverage, Record
-from predsurv.ports import Clock, Feed, Proving, Venue
+from predsurv.ports import Clock, Feed, Venue, Verifying
 from predsurv.store.retraction import retract
 
 RETRY_INTERVAL: Final = 30_000_000_000
@@ -165,7 +165,7 @@ class RecordingSession:
             all_seen=None if made is None or not made.unseen else made.unseen_periods() * period,
             revisit=None if made is None or not made.revisit else made.revisit * period,
             failure=self.failure,
-            proofs=self.venue.proofs() if isinstance(self.venue, Proving) else {},
+            proofs=self.venue.verification_counts() if isinstance(self.venue, Verifying) else {},
         )
 
     async def run(self, index: CoverageIndex, scores: Scores) -> None:

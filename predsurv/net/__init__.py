@@ -1,4 +1,4 @@
-"""The network and the clock: HTTP, WebSocket, limits and delays; knows no venue.
+"""The network and the clock: HTTP, WebSocket, rate limits and delays; knows no venue.
 
-Kept apart so that every byte from outside enters through two small files with explicit bounds.
+Every byte from outside enters through ``http.py`` and ``ws.py``, with explicit bounds.
 """

@@ -1,8 +1,4 @@
-"""How long to wait before trying again: exponential with full jitter, capped.
-
-Kept apart because HTTP and streaming must share the same manners: a venue that drops everyone at
-once must not be met by everyone at once.
-"""
+"""Exponential backoff with full jitter, capped; the same for HTTP and for streaming connections."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,9 +11,8 @@ _DOUBLINGS_MAX: Final = 62
 class Backoff:
     """The delays of one endpoint, in ns.
 
-    The n-th delay is drawn evenly from 0 to ``base`` · 2ⁿ (at most ``cap``). Only the caller
-    knows when things are well again, which is when valid data arrives, not when a connection
-    opens: it calls ``reset`` then and at no other time.
+    The n-th delay is drawn evenly from 0 to ``base`` · 2ⁿ (at most ``cap``); ``rand`` gives numbers
+    in [0, 1). The caller calls ``reset`` when valid data arrives, not when a connection opens.
     """
 
     __slots__ = ("_base", "_cap", "_failures", "_rand")
@@ -30,11 +25,11 @@ class Backoff:
 
     @property
     def failures(self) -> int:
-        """Delays handed out since the last reset."""
+        """Number of delays returned since the last reset."""
         return self._failures
 
     def next_delay(self, at_least: int | None = None) -> int:
-        """Return the next delay; not shorter than ``at_least``, the venue's own request."""
+        """Return the next delay (ns), at least ``at_least``, which is what the venue asked for."""
         ceiling = min(self._cap, self._base << min(self._failures, _DOUBLINGS_MAX))
         self._failures += 1
         return max(int(self._rand() * ceiling), at_least or 0)

@@ -1,6 +1,6 @@
-"""Time and randomness: the only module that reads the machine's own.
+"""Clocks and jitter: the only module that reads the machine's time and randomness.
 
-Kept apart so that everything else can be run again, faster, or at any moment of the past.
+Everything else takes a ``Clock``, so it can be run again, faster, or at any moment of the past.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from itertools import count
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The clock of this machine."""
 
     __slots__ = ()
 
@@ -29,10 +29,10 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told; wall and monotonic time move together.
+    """A clock that moves only when told to; wall and monotonic time move together.
 
     With ``jumps`` each sleep moves the clock to its own end instead of waiting for ``advance``,
-    which suits one task that sleeps. ``slept`` lists every duration asked for.
+    which suits a single sleeping task. ``slept`` lists the duration of every sleep (ns).
     """
 
     __slots__ = ("_jumps", "_now", "_order", "_sleepers", "_start", "slept")
@@ -45,7 +45,7 @@ class ManualClock:
         self.slept: list[int] = []
 
     def now(self) -> int:
-        """Return the wall time it was told, in ns UTC."""
+        """Return the wall time in ns UTC."""
         return self._now
 
     def monotonic(self) -> int:
@@ -77,13 +77,13 @@ class ManualClock:
 
 
 async def _settle() -> None:
-    """Let every task run as far as it gets without time passing."""
+    """Let every task run as far as it can without time passing."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 def system_random() -> float:
-    """Return a number in [0, 1) that nobody can foresee; for jitter."""
+    """Return an unpredictable number in [0, 1); for jitter."""
     return _SYSTEM_RANDOM.random()
 
 

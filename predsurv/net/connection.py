@@ -1,7 +1,7 @@
-"""A websockets client connection that hands over whole batches of messages.
+"""A websockets client connection that returns whole batches of messages.
 
-Kept apart from the port because it leans on the library's seams: it overrides the methods by
-which asyncio delivers bytes, cuts plain messages out itself and leaves everything else to it.
+Depends on the library's internals: it overrides the methods by which asyncio delivers bytes,
+extracts plain messages itself and leaves everything else to the library.
 """
 
 from enum import Enum, auto
@@ -15,17 +15,17 @@ from websockets.protocol import OPEN, Event
 from predsurv.core.errors import TransientError
 from predsurv.core.text import sanitise
 from predsurv.net.frame_scanner import frame_size, plain_messages
-from predsurv.net.http_errors import cause
+from predsurv.net.http_errors import error_text
 from predsurv.net.receive_buffer import ReceiveBuffer
 
-_HEAD_END: Final = b"\r\n\r\n"
-_HEAD_BYTES_MAX: Final = 65_536
+_HANDSHAKE_END: Final = b"\r\n\r\n"
+_HANDSHAKE_BYTES_MAX: Final = 65_536
 _FRAGMENTS_MAX: Final = 4_096
 _QUEUED_MESSAGES_OF_FULL_SIZE: Final = 4
 
 
 class SocketClosedError(TransientError):
-    """The connection is over. ``code``, ``reason``: the peer's; None and "" without a close frame."""
+    """The connection ended. ``code`` and ``reason`` are from the peer's close frame, None and "" without one."""
 
     def __init__(self, message: str, code: int | None = None, reason: str = "") -> None:
         super().__init__(message)
@@ -40,12 +40,12 @@ class _Mode(Enum):
 
 
 class BatchingConnection(ClientConnection):
-    """Made by ``connect(create_connection=Connection)``; ``max_queue`` bounds the inbox."""
+    """Made by ``connect(create_connection=BatchingConnection)``; ``max_queue`` bounds the buffer."""
 
     def __init__(self, protocol: ClientProtocol, **options: Any) -> None:
         super().__init__(protocol, **options)
         self._message_max = protocol.max_message_size or 0
-        self.inbox = ReceiveBuffer(
+        self.buffer = ReceiveBuffer(
             frames_max=self.max_queue_high or 0,
             bytes_max=_QUEUED_MESSAGES_OF_FULL_SIZE * self._message_max,
             pause=self._pause,
@@ -58,22 +58,22 @@ class BatchingConnection(ClientConnection):
         self._stopped = False
 
     async def stop(self) -> None:
-        """Close, throwing away what arrives meanwhile so that the peer's answer gets through."""
+        """Close; discards what arrives meanwhile, so that the peer's answer gets through."""
         self._stopped = True
-        self.inbox.clear()
+        self.buffer.clear()
         await self.close()
 
-    def closed(self) -> SocketClosedError:
-        """Return the error that says why the connection is over."""
+    def closed_error(self) -> SocketClosedError:
+        """Return an error with the reason why the connection ended."""
         received, sent = self.protocol.close_rcvd, self.protocol.close_sent
         if received is not None:
             reason = sanitise(received.reason, 120)
-            said = f"connection closed by the other side: code {int(received.code)}"
-            return SocketClosedError(f"{said}, {reason}" if reason else said, int(received.code), reason)
+            message = f"connection closed by the other side: code {int(received.code)}"
+            return SocketClosedError(f"{message}, {reason}" if reason else message, int(received.code), reason)
         if sent is not None:
-            said = f"connection closed on this side: code {int(sent.code)}"
-            return SocketClosedError(f"{said}, {sanitise(sent.reason, 120)}" if sent.reason else said)
-        why = f": {cause(self.connection_exc)}" if self.connection_exc else ""
+            message = f"connection closed on this side: code {int(sent.code)}"
+            return SocketClosedError(f"{message}, {sanitise(sent.reason, 120)}" if sent.reason else message)
+        why = f": {error_text(self.connection_exc)}" if self.connection_exc else ""
         return SocketClosedError(f"connection lost without a close frame{why}")
 
     def data_received(self, data: bytes) -> None:
@@ -89,21 +89,21 @@ class BatchingConnection(ClientConnection):
                 self._rest.clear()
             self._need = 0
             if self._mode is _Mode.HANDSHAKE:
-                data = self._head_received(data)
+                data = self._handshake_received(data)
             if data:
                 self._frames_received(data)
-        self.inbox.notify(received)
+        self.buffer.notify(received)
 
     def eof_received(self) -> None:
-        """Let the library say what was cut short (called by asyncio)."""
+        """Let the library report what was cut short (called by asyncio)."""
         if self._rest:
-            self._leave(bytes(self._rest))
+            self._delegate(bytes(self._rest))
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake whoever waits for a message that will not come (called by asyncio)."""
+        """Wake a receiver that waits for a message (called by asyncio)."""
         super().connection_lost(exc)
-        self.inbox.end()
+        self.buffer.end()
 
     def process_event(self, event: Event) -> None:
         """Take a frame that the library parsed."""
@@ -115,21 +115,21 @@ class BatchingConnection(ClientConnection):
             message = b"".join(self._parts)
             self._parts.clear()
             if not self._stopped:
-                self.inbox.messages.append(message)
+                self.buffer.messages.append(message)
         elif len(self._parts) > _FRAGMENTS_MAX:
             self.protocol.fail(CloseCode.MESSAGE_TOO_BIG, "too many fragments")
             self.send_data()
 
-    def _head_received(self, data: bytes) -> bytes:
-        """Give the library the response to the handshake; return the frames that follow it."""
-        found = data.find(_HEAD_END)
-        if found < 0 and len(data) <= _HEAD_BYTES_MAX:
+    def _handshake_received(self, data: bytes) -> bytes:
+        """Pass the response to the handshake to the library; return the bytes that follow it."""
+        found = data.find(_HANDSHAKE_END)
+        if found < 0 and len(data) <= _HANDSHAKE_BYTES_MAX:
             self._rest += data
             return b""
-        end = found + len(_HEAD_END)
+        end = found + len(_HANDSHAKE_END)
         super().data_received(data[:end])
         if self.protocol.state is not OPEN:
-            self._leave(data[end:])
+            self._delegate(data[end:])
             return b""
         self._mode = _Mode.PLAIN
         return data[end:]
@@ -138,22 +138,22 @@ class BatchingConnection(ClientConnection):
         pos = 0
         while self.protocol.state is OPEN:
             if not self._parts:
-                pos, self._need = plain_messages(data, pos, self._message_max, self.inbox.messages)
+                pos, self._need = plain_messages(data, pos, self._message_max, self.buffer.messages)
                 if self._need:
                     break
-            size, payload = frame_size(data, pos)
-            if payload > self._message_max:
-                # Not worth waiting for: the library refuses it by its header.
+            frame = frame_size(data, pos)
+            if frame.payload > self._message_max:
+                # Do not wait for the payload: the library refuses it by its header.
                 break
-            if pos + size > len(data):
-                self._need = size
+            if pos + frame.size > len(data):
+                self._need = frame.size
                 break
-            super().data_received(data[pos : pos + size])
-            pos += size
+            super().data_received(data[pos : pos + frame.size])
+            pos += frame.size
         if self._need:
             self._rest += data[pos:]
         else:
-            self._leave(data[pos:])
+            self._delegate(data[pos:])
 
     def _pause(self) -> None:
         self.transport.pause_reading()
@@ -161,8 +161,8 @@ class BatchingConnection(ClientConnection):
     def _resume(self) -> None:
         self.transport.resume_reading()
 
-    def _leave(self, data: bytes) -> None:
-        """Leave the connection to the library from here on: it is failing, closing or too odd."""
+    def _delegate(self, data: bytes) -> None:
+        """Pass all bytes to the library from here on: the connection is failing, closing or unusual."""
         self._mode = _Mode.LIBRARY
         self._rest.clear()
         self._need = 0

@@ -1,8 +1,8 @@
 """Find plain messages in a WebSocket byte stream, without I/O.
 
-Kept apart because it is the hottest loop that venues feed: a whole unfragmented text or binary
-frame is cut out here, and everything else (control frames, fragments, errors) is left to the
-websockets library, which parses one frame about six times slower but knows every rule.
+The hottest loop of reading: a whole unfragmented text or binary frame is extracted here, and
+everything else (control frames, fragments, errors) is left to the websockets library, which parses
+a frame about six times slower but knows every rule.
 """
 
 from collections.abc import MutableSequence
@@ -16,7 +16,7 @@ _HEADER_64: Final = 10
 class FrameScan(NamedTuple):
     """Where the scan stopped.
 
-    ``need`` is how many bytes from ``pos`` on must be there to go further; 0 means that what
+    ``need``: number of bytes from ``pos`` on that must be there to continue; 0 when the frame that
     starts at ``pos`` is not a plain message.
     """
 
@@ -53,19 +53,30 @@ def plain_messages(data: bytes, pos: int, bytes_max: int, out: MutableSequence[b
     return FrameScan(pos, 2)
 
 
-def frame_size(data: bytes, pos: int) -> tuple[int, int]:
-    """Return how many bytes the frame at ``pos`` has (or takes to tell), and of these how many are payload.
+class FrameSize(NamedTuple):
+    """Length of a frame and of its payload in bytes.
+
+    While the header is incomplete, ``size`` is the number of bytes needed to read on, and
+    ``payload`` is 0.
+    """
+
+    size: int
+    payload: int
+
+
+def frame_size(data: bytes, pos: int) -> FrameSize:
+    """Return the size of the frame at ``pos``.
 
     A masked frame is counted without its mask: servers must not send any, so the library closes
     the connection as soon as it sees the header.
     """
     if len(data) - pos < 2:
-        return 2, 0
+        return FrameSize(2, 0)
     length = data[pos + 1] & 0x7F
     if length < 126:
-        return 2 + length, length
+        return FrameSize(2 + length, length)
     header = 4 if length == 126 else _HEADER_64
     if len(data) - pos < header:
-        return header, 0
+        return FrameSize(header, 0)
     length = int.from_bytes(data[pos + 2 : pos + header], "big")
-    return header + length, length
+    return FrameSize(header + length, length)

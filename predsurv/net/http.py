@@ -1,7 +1,6 @@
-"""The HTTP port: fetch with retries, or send once; every bound explicit, every outcome an error of ours.
+"""The HTTP client: fetch with retries, or send once; every bound explicit, every failure a ``PredsurvError``.
 
-Kept apart because it is the only file that knows httpx, and the only one that decides what may be
-sent twice.
+The only module that uses httpx, and the only one that decides what may be sent twice.
 """
 
 import asyncio
@@ -15,18 +14,18 @@ from msgspec import Struct
 from predsurv import __version__
 from predsurv.core.errors import AmbiguousError, PermanentError, PredsurvError, RateLimited, TransientError, WireError
 from predsurv.net.backoff import Backoff
-from predsurv.net.http_errors import cause, place, retry_after, summary
+from predsurv.net.http_errors import display_url, error_text, retry_after, summary
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock
 
 _NS: Final = 1_000_000_000
-_HOLD: Final = _NS
-"""How long everyone holds back after a 429 that names no time."""
+_DEFAULT_HOLD: Final = _NS
+"""How long all requests wait after a 429 without ``Retry-After``."""
 
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
-"""The query; a URL that has parameters brings none of its own."""
+"""Query parameters; a URL with parameters has no query of its own."""
 Sign = Callable[[], Mapping[str, str]]
-"""Makes the headers of one attempt, so that no attempt reuses another's timestamp."""
+"""Makes the signed headers of one attempt, so that no attempt reuses the timestamp of another."""
 
 
 class HttpLimits(Struct, frozen=True):
@@ -44,7 +43,7 @@ DEFAULT_LIMITS: Final = HttpLimits()
 
 
 class HttpReply(NamedTuple):
-    """What the server answered, whatever it was."""
+    """The server's answer, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,7 +51,7 @@ class HttpReply(NamedTuple):
 
 
 class StatusError(PermanentError):
-    """The server answered with a status that repeating will not change."""
+    """The server answered with a status for which a retry is useless."""
 
     def __init__(self, message: str, status: int, body: bytes) -> None:
         super().__init__(message)
@@ -65,7 +64,7 @@ class _NotSentError(TransientError):
 
 
 class Http:
-    """One client per venue: pooled connections, no redirects, no proxy or credentials of the environment.
+    """The client of one venue: pooled connections, no redirects, no proxy or credentials from the environment.
 
     ``rand`` is the jitter source. ``transport`` replaces the network in tests.
     """
@@ -81,7 +80,7 @@ class Http:
         self._clock = clock
         self._rand = rand
         self._limits = limits
-        self._places = asyncio.Semaphore(limits.concurrency)
+        self._slots = asyncio.Semaphore(limits.concurrency)
         self._client = httpx.AsyncClient(
             transport=transport,
             trust_env=False,
@@ -98,24 +97,24 @@ class Http:
     async def get(
         self, url: str, *, params: Params | None = None, sign: Sign | None = None, limiter: TokenBucket | None = None
     ) -> bytes:
-        """Return the body of a 2xx answer, trying again while that can help.
+        """Return the body of a 2xx answer, retrying while that can help.
 
         Raises RateLimited or TransientError when it still fails after ``attempts``, StatusError for
-        any other status, WireError for a body that is too large or not decodable.
+        any other status, WireError for a body that is too large or cannot be decoded.
         """
         backoff = Backoff(self._rand)
         while True:
             try:
-                reply = await self._once("GET", url, params=params, sign=sign, limiter=limiter)
+                reply = await self._attempt("GET", url, params=params, sign=sign, limiter=limiter)
                 return _body_or_error(reply, url, self._clock.now())
             except TransientError as error:
-                _hold_back(limiter, error)
+                _hold_limiter(limiter, error)
                 delay = backoff.next_delay(error.retry_after_ns)
                 if backoff.failures >= self._limits.attempts:
                     raise
             await self._clock.sleep(delay)
 
-    async def exchange(
+    async def send_once(
         self,
         method: Literal["GET", "POST", "PUT", "DELETE"],
         url: str,
@@ -125,31 +124,31 @@ class Http:
         sign: Sign | None = None,
         limiter: TokenBucket | None = None,
     ) -> HttpReply:
-        """Send once, never again, and return the answer with its status, refusals included.
+        """Send once, without a retry, and return the answer whatever its status.
 
         Raises TransientError when the request cannot have arrived, RateLimited for 429 (it was
         not carried out), and AmbiguousError when it may have been: time-out, lost connection,
         408, 5xx or an unreadable answer.
         """
         try:
-            reply = await self._once(method, url, body=body, params=params, sign=sign, limiter=limiter)
+            reply = await self._attempt(method, url, body=body, params=params, sign=sign, limiter=limiter)
         except _NotSentError:
             raise
         except (TransientError, WireError) as error:
             raise AmbiguousError(f"{method} {error}; it may have been carried out") from None
         if reply.status == 429:
             refusal = _error(reply, url, self._clock.now())
-            _hold_back(limiter, refusal)
+            _hold_limiter(limiter, refusal)
             raise refusal
         if reply.status == 408 or reply.status >= 500:
-            raise AmbiguousError(f"{method} {_said(reply, url)}; it may have been carried out")
+            raise AmbiguousError(f"{method} {_describe(reply, url)}; it may have been carried out")
         return reply
 
     async def aclose(self) -> None:
-        """Give back all connections; safe to call twice."""
+        """Close all connections; safe to call twice."""
         await self._client.aclose()
 
-    async def _once(
+    async def _attempt(
         self,
         method: str,
         url: str,
@@ -159,7 +158,7 @@ class Http:
         sign: Sign | None,
         limiter: TokenBucket | None,
     ) -> HttpReply:
-        async with self._places:
+        async with self._slots:
             if limiter is not None:
                 await limiter.acquire()
             headers = dict(sign()) if sign is not None else {}
@@ -168,16 +167,16 @@ class Http:
                     method, url, params=_query(params), headers=headers, content=body or None
                 )
                 async with asyncio.timeout(self._limits.total_timeout / _NS):
-                    return await self._answer(request)
+                    return await self._send(request)
             except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-                raise PermanentError(f"{place(url)}: {cause(error)}; check the configuration") from None
+                raise PermanentError(f"{display_url(url)}: {error_text(error)}; check the configuration") from None
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-                said = f"cannot connect to {place(url)}: {cause(error)}"
-                raise _NotSentError(f"{said}; check the network or try later") from None
+                message = f"cannot connect to {display_url(url)}: {error_text(error)}"
+                raise _NotSentError(f"{message}; check the network or try later") from None
             except (httpx.TransportError, TimeoutError) as error:
-                raise TransientError(f"{place(url)} gave no complete answer: {cause(error)}") from None
+                raise TransientError(f"{display_url(url)} gave no complete answer: {error_text(error)}") from None
 
-    async def _answer(self, request: httpx.Request) -> HttpReply:
+    async def _send(self, request: httpx.Request) -> HttpReply:
         response = await self._client.send(request, stream=True)
         try:
             body = await _read(response, self._limits.body_bytes_max)
@@ -194,22 +193,22 @@ def _query(params: Params | None) -> httpx.QueryParams | None:
 
 
 async def _read(response: httpx.Response, bytes_max: int) -> bytes:
-    """Return the decompressed body; raises WireError as soon as it passes ``bytes_max``."""
-    where = place(str(response.url))
-    parts: list[bytes] = []
+    """Return the decompressed body; raises WireError as soon as it exceeds ``bytes_max``."""
+    where = display_url(str(response.url))
+    chunks: list[bytes] = []
     total = 0
-    async for part in _decoded(response, bytes_max, where):
-        total += len(part)
+    async for chunk in _decompressed(response, bytes_max, where):
+        total += len(chunk)
         if total > bytes_max:
             raise WireError(f"{where} answered with more than {bytes_max} bytes; not read further")
-        parts.append(part)
-    return b"".join(parts)
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
-def _decoded(response: httpx.Response, bytes_max: int, where: str) -> AsyncIterator[bytes]:
-    """Return the pieces of the body; none is much longer than ``bytes_max``, bomb or not."""
+def _decompressed(response: httpx.Response, bytes_max: int, where: str) -> AsyncIterator[bytes]:
+    """Return the decompressed chunks of the body; none is much longer than ``bytes_max``, even of a zip bomb."""
     if response.is_stream_consumed:
-        # A test transport that was given a whole body: httpx has decoded it already.
+        # A test transport with a complete body: httpx has decompressed it already.
         return response.aiter_bytes()
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("", "identity"):
@@ -219,12 +218,12 @@ def _decoded(response: httpx.Response, bytes_max: int, where: str) -> AsyncItera
     raise WireError(f"{where} answered in an encoding that was not asked for")
 
 
-async def _inflated(pieces: AsyncIterator[bytes], bytes_max: int, where: str) -> AsyncIterator[bytes]:
-    # httpx would inflate a whole piece at once, a thousand times its size; this stops on the way.
+async def _inflated(chunks: AsyncIterator[bytes], bytes_max: int, where: str) -> AsyncIterator[bytes]:
+    # httpx would inflate a whole chunk at once, up to a thousand times its size; this stops earlier.
     inflater = zlib.decompressobj(wbits=31)
     try:
-        async for piece in pieces:
-            rest = piece
+        async for chunk in chunks:
+            rest = chunk
             while rest:
                 yield inflater.decompress(rest, bytes_max + 1)
                 rest = inflater.unconsumed_tail
@@ -236,9 +235,9 @@ async def _inflated(pieces: AsyncIterator[bytes], bytes_max: int, where: str) ->
         raise TransientError(f"{where} gave no complete answer: gzip data cut short")
 
 
-def _hold_back(limiter: TokenBucket | None, error: PredsurvError) -> None:
+def _hold_limiter(limiter: TokenBucket | None, error: PredsurvError) -> None:
     if limiter is not None and isinstance(error, RateLimited):
-        limiter.hold(error.retry_after_ns or _HOLD)
+        limiter.hold(error.retry_after_ns or _DEFAULT_HOLD)
 
 
 def _body_or_error(reply: HttpReply, url: str, now: int) -> bytes:
@@ -248,16 +247,16 @@ def _body_or_error(reply: HttpReply, url: str, now: int) -> bytes:
 
 
 def _error(reply: HttpReply, url: str, now: int) -> PredsurvError:
-    said = _said(reply, url)
+    message = _describe(reply, url)
     wait = retry_after(reply.headers.get("Retry-After"), now)
     if reply.status == 429:
-        return RateLimited(f"{said}; too many requests", wait)
+        return RateLimited(f"{message}; too many requests", wait)
     if reply.status in (408, 425) or reply.status >= 500:
-        return TransientError(f"{said}; try later", wait)
+        return TransientError(f"{message}; try later", wait)
     if 300 <= reply.status < 400:
-        said += "; redirects are not followed"
-    return StatusError(said, reply.status, reply.body)
+        message += "; redirects are not followed"
+    return StatusError(message, reply.status, reply.body)
 
 
-def _said(reply: HttpReply, url: str) -> str:
-    return f"{place(url)} answered HTTP {reply.status}: {summary(reply.body)}"
+def _describe(reply: HttpReply, url: str) -> str:
+    return f"{display_url(url)} answered HTTP {reply.status}: {summary(reply.body)}"

@@ -1,7 +1,4 @@
-"""Stay below a venue's request limit: a token bucket that makes callers wait their turn.
-
-Kept apart from HTTP because connection attempts and subscriptions are limited the same way.
-"""
+"""A token bucket that makes callers wait, for requests and for connection attempts."""
 
 import asyncio
 
@@ -44,7 +41,7 @@ class TokenBucket:
         self._waiting = 0
 
     async def acquire(self, cost: int = 1) -> None:
-        """Return when ``cost`` tokens were taken; raises RateLimited when too many wait.
+        """Take ``cost`` tokens, waiting for them; raises RateLimited when too many callers wait.
 
         A cancelled caller takes nothing.
         """
@@ -62,11 +59,11 @@ class TokenBucket:
             self._waiting -= 1
 
     def hold(self, duration: int) -> None:
-        """Let nobody pass for ``duration`` ns, waiting or new: the venue asked for it."""
+        """Admit no caller, waiting or new, for ``duration`` ns, as the venue asked."""
         self._held_until = max(self._held_until, self._clock.monotonic() + duration)
 
     def _shortage(self, cost: int) -> int:
-        """Return ns until ``cost`` tokens are there."""
+        """Return ns until ``cost`` tokens are available."""
         now = self._clock.monotonic()
         self._level = min(self._burst * self._period, self._level + (now - self._updated) * self._tokens)
         self._updated = now

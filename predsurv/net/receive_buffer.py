@@ -1,7 +1,6 @@
 """Messages that have arrived and not been taken: bounded, and taken many at a time.
 
-Kept apart from the connection because pausing and waking are easy to get wrong and easy to test
-without a socket.
+Without a socket, so that pausing and waking are tested without one.
 """
 
 import asyncio
@@ -12,10 +11,10 @@ from predsurv.core.errors import BrokenInvariant
 
 
 class ReceiveBuffer:
-    """One producer puts into ``messages`` and calls ``notify``; one consumer takes.
+    """One producer appends to ``messages`` and calls ``notify``; one consumer takes them.
 
     ``pause`` is called when more than ``frames_max`` messages or ``bytes_max`` bytes wait, and
-    ``resume`` once they are taken. ``pauses`` counts how often that happened.
+    ``resume`` once they are taken. ``pauses`` counts the calls of ``pause``.
     """
 
     __slots__ = (
@@ -23,8 +22,8 @@ class ReceiveBuffer:
         "_bytes_max",
         "_ended",
         "_frames_max",
-        "_held",
         "_pause",
+        "_paused",
         "_resume",
         "_waiter",
         "messages",
@@ -41,29 +40,29 @@ class ReceiveBuffer:
         self._pause = pause
         self._resume = resume
         self._bytes = 0
-        self._held = False
+        self._paused = False
         self._ended = False
         self._waiter: asyncio.Future[None] | None = None
 
     def notify(self, received: int) -> None:
-        """Tell that ``received`` bytes came in; wakes the consumer when there are messages."""
+        """Account for ``received`` bytes; wakes the consumer when there are messages."""
         if not self.messages:
             return
         self._bytes += received
         self._wake()
         full = len(self.messages) > self._frames_max or self._bytes > self._bytes_max
-        if full and not self._held:
-            self._held = True
+        if full and not self._paused:
+            self._paused = True
             self.pauses += 1
             self._pause()
 
     def end(self) -> None:
-        """Tell that nothing will come any more."""
+        """Record that no more messages will come."""
         self._ended = True
         self._wake()
 
     def clear(self) -> None:
-        """Throw away what waits."""
+        """Discard the waiting messages."""
         self.messages.clear()
         self._emptied()
 
@@ -86,8 +85,8 @@ class ReceiveBuffer:
 
     def _emptied(self) -> None:
         self._bytes = 0
-        if self._held:
-            self._held = False
+        if self._paused:
+            self._paused = False
             self._resume()
 
     def _wake(self) -> None:

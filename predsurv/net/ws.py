@@ -1,6 +1,6 @@
-"""The WebSocket port: connect, receive many messages at a time, send, close; all bounds explicit.
+"""The WebSocket client: connect, receive many messages at a time, send, close; all bounds explicit.
 
-Kept apart so that codecs and the reconnect loop know bytes and our own errors, not a library.
+The only module that callers need: they see bytes and errors of ``predsurv.core``, not the library.
 """
 
 import logging
@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from predsurv import __version__
 from predsurv.core.errors import PermanentError, PredsurvError, RateLimited, TransientError
 from predsurv.net.connection import BatchingConnection, SocketClosedError
-from predsurv.net.http_errors import cause, place, retry_after, summary
+from predsurv.net.http_errors import display_url, error_text, retry_after, summary
 
 __all__ = ["DEFAULT_LIMITS", "Socket", "SocketClosedError", "WsLimits", "connect"]
 
@@ -55,27 +55,27 @@ class Socket:
     async def recv_many(self) -> Sequence[bytes]:
         """Return every message that has arrived, waiting for the first; raises SocketClosedError.
 
-        Never empty; what came before the connection ended is still delivered. Bounded by the
+        Never empty; messages from before the end of the connection are still delivered. Bounded by the
         queue limits plus one read from the operating system. Safe to cancel.
         """
         try:
-            return await self._connection.inbox.take_all()
+            return await self._connection.buffer.take_all()
         except EOFError:
-            raise self._connection.closed() from None
+            raise self._connection.closed_error() from None
 
     async def recv(self) -> bytes:
         """Return the next message, waiting for it; raises SocketClosedError. Safe to cancel."""
         try:
-            return await self._connection.inbox.take_one()
+            return await self._connection.buffer.take_one()
         except EOFError:
-            raise self._connection.closed() from None
+            raise self._connection.closed_error() from None
 
     async def send(self, message: bytes) -> None:
         """Send ``message`` as a text frame; raises SocketClosedError."""
         try:
             await self._connection.send(message, text=True)
         except ConnectionClosed:
-            raise self._connection.closed() from None
+            raise self._connection.closed_error() from None
 
     async def aclose(self) -> None:
         """Close, waiting at most the close time-out. Safe to call twice and while receiving."""
@@ -83,13 +83,13 @@ class Socket:
 
     @property
     def pauses(self) -> int:
-        """How often reading had to pause because nobody took what had arrived."""
-        return self._connection.inbox.pauses
+        """How often reading was paused because too many messages waited."""
+        return self._connection.buffer.pauses
 
 
 class _Connect(websockets_connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
-        # Signed headers must not follow a redirect to whoever answered with one.
+        # Signed headers must not be sent to the target of a redirect.
         return exc
 
 
@@ -115,12 +115,12 @@ async def connect(url: str, headers: Mapping[str, str] | None = None, limits: Ws
             create_connection=BatchingConnection,
         )
     except (InvalidURI, ValueError):
-        raise PermanentError(f"not a WebSocket address: {place(url)}; check the configuration") from None
+        raise PermanentError(f"not a WebSocket address: {display_url(url)}; check the configuration") from None
     except InvalidStatus as error:
         raise _refused(url, error) from None
     except (InvalidHandshake, OSError) as error:
         host = urlsplit(url).netloc
-        raise TransientError(f"cannot connect to {host}: {cause(error)}; check the network or try later") from None
+        raise TransientError(f"cannot connect to {host}: {error_text(error)}; check the network or try later") from None
     if not isinstance(connection, BatchingConnection):
         raise TypeError(f"expected our own connection class, got {type(connection).__name__}")
     return Socket(connection)
@@ -129,12 +129,12 @@ async def connect(url: str, headers: Mapping[str, str] | None = None, limits: Ws
 def _refused(url: str, error: InvalidStatus) -> PredsurvError:
     response = error.response
     status = response.status_code
-    said = f"{place(url)} refused the connection: HTTP {status}, {summary(bytes(response.body))}"
+    message = f"{display_url(url)} refused the connection: HTTP {status}, {summary(bytes(response.body))}"
     if status == 429:
         wait = response.headers.get_all("Retry-After")
-        return RateLimited(f"{said}; too many connections or requests", retry_after(wait[0], 0) if wait else None)
+        return RateLimited(f"{message}; too many connections or requests", retry_after(wait[0], 0) if wait else None)
     if status in (401, 403):
-        return PermanentError(f"{said}; check the credentials and whether this account may connect")
+        return PermanentError(f"{message}; check the credentials and whether this account may connect")
     if 300 <= status < 400:
-        return TransientError(f"{said}; redirects are not followed")
-    return TransientError(said)
+        return TransientError(f"{message}; redirects are not followed")
+    return TransientError(message)

@@ -1,8 +1,4 @@
-"""Which venues there are, and how each is opened.
-
-Kept apart as the one place that knows the adapters; each is imported when it is opened, so that
-nobody pays for a venue that is not used.
-"""
+"""The venue adapters by name; each is imported only when it is opened."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -42,11 +38,11 @@ _ADAPTERS: Final[dict[str, Callable[[Config, Clock, Rand], Venue]]] = {
 }
 
 VENUES: Final = tuple(_ADAPTERS)
-"""Every venue name that a user may write."""
+"""Every venue name that the configuration and the command line accept."""
 
 
 def enabled_venues(config: Config) -> Sequence[str]:
-    """Return the venues to use when none is named: the mock one alone when it is enabled."""
+    """Return the venues to use when the user names none: the mock one alone when it is enabled."""
     if config.mock.enabled:
         return ("mock",)
     enabled = {"polymarket": config.venues.polymarket.enabled, "kalshi": config.venues.kalshi.enabled}
@@ -54,9 +50,9 @@ def enabled_venues(config: Config) -> Sequence[str]:
 
 
 def open_venue(name: str, config: Config, clock: Clock, rand: Rand = system_random) -> Venue:
-    """Return the venue called ``name``; with the mock enabled every real name means the mock.
+    """Return the venue called ``name``; while the mock is enabled, every name opens the mock.
 
-    Raises ConfigError when there is no such venue, or a key of it is unfit.
+    ``rand`` gives jitter in [0, 1). Raises ConfigError when there is no such venue, or its credentials are unusable.
     """
     if name not in VENUES:
         raise ConfigError(f"no venue is called {sanitise(name, 40)!r}; there are: {', '.join(VENUES)}")

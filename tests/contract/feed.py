@@ -22,12 +22,12 @@ from predsurv.ports import Feed, VenueTraits
 from predsurv.state.book import Book
 from tests.kit.patience import PATIENCE_S
 
-Misdeed = Literal["drop", "unknown", "malformed", "flood"]
+FeedFault = Literal["drop", "unknown", "malformed", "flood"]
 EVENTS_MAX = 200_000
 
 
 class FeedHarness(Protocol):
-    """A feed under test and the far side of its wire."""
+    """A feed under test and control over the venue it listens to."""
 
     traits: VenueTraits
     instruments_per_connection: int
@@ -46,8 +46,8 @@ class FeedHarness(Protocol):
         """Return ``count`` instruments whose books change all the time."""
         ...
 
-    async def misbehave(self, feed: Feed, how: Misdeed) -> None:
-        """Make the far side do ``how`` next."""
+    async def inject_fault(self, feed: Feed, how: FeedFault) -> None:
+        """Let the venue do ``how`` next."""
         ...
 
     def loads(self) -> Sequence[int]:
@@ -68,31 +68,31 @@ async def read(
 
 
 def opened(keys: Sequence[InstrumentKey]) -> Callable[[list[MarketEvent]], bool]:
-    """Return the question whether each of ``keys`` has had a snapshot."""
+    """Return a predicate: each of ``keys`` has had a snapshot."""
     return lambda events: set(keys) <= {event.key for event in events if isinstance(event, BookSnapshot)}
 
 
 def deltas(count: int) -> Callable[[list[MarketEvent]], bool]:
-    """Return the question whether ``count`` deltas came."""
+    """Return a predicate: ``count`` deltas came."""
     return lambda events: sum(isinstance(event, BookDelta) for event in events) >= count
 
 
 def has(kind: type) -> Callable[[list[MarketEvent]], bool]:
-    """Return the question whether an event of ``kind`` came."""
+    """Return a predicate: an event of ``kind`` came."""
     return lambda events: any(isinstance(event, kind) for event in events)
 
 
 def reopened(keys: Sequence[InstrumentKey], after: type) -> Callable[[list[MarketEvent]], bool]:
-    """Return the question whether each of ``keys`` has had a snapshot since an event of kind ``after``."""
+    """Return a predicate: each of ``keys`` has had a snapshot since an event of kind ``after``."""
 
-    def ask(events: list[MarketEvent]) -> bool:
+    def satisfied(events: list[MarketEvent]) -> bool:
         marks = [index for index, event in enumerate(events) if isinstance(event, after)]
         return bool(marks) and opened(keys)(events[marks[-1] :])
 
-    return ask
+    return satisfied
 
 
-def assert_snapshot_heals(events: Sequence[MarketEvent]) -> None:
+def assert_deltas_follow_snapshots(events: Sequence[MarketEvent]) -> None:
     """A delta only ever follows a snapshot, with no gap between them."""
     live: set[InstrumentKey] = set()
     for event in events:
@@ -104,8 +104,8 @@ def assert_snapshot_heals(events: Sequence[MarketEvent]) -> None:
             assert event.key in live
 
 
-def assert_every_book_is_news(books: dict[InstrumentKey, Book], events: Sequence[MarketEvent]) -> None:
-    """No gap, and no book that says what is known: venues send whole books after trades, too."""
+def assert_every_snapshot_is_new(books: dict[InstrumentKey, Book], events: Sequence[MarketEvent]) -> None:
+    """No gap, and no snapshot that repeats the known book: venues send whole books after trades, too."""
     for event in events:
         assert not isinstance(event, Gap)
         if isinstance(event, BookSnapshot | BookDelta):
@@ -123,19 +123,19 @@ class FeedLaws:
         await feed.watch(frozenset(keys))
         batches = feed.batches()
         events = await read(batches, opened(keys)) + await read(batches, deltas(20))
-        assert_snapshot_heals(events)
+        assert_deltas_follow_snapshots(events)
         assert {event.key for event in events if isinstance(event, BookDelta)} <= set(keys)
         await feed.aclose()
 
-    async def test_f2_a_drop_is_told_before_the_next_snapshot(self, harness: FeedHarness) -> None:
+    async def test_f2_a_drop_is_declared_before_the_next_snapshot(self, harness: FeedHarness) -> None:
         keys, feed = await harness.lively(3), harness.feed()
         await feed.watch(frozenset(keys))
         batches = feed.batches()
         events = await read(batches, opened(keys))
-        await harness.misbehave(feed, "drop")
+        await harness.inject_fault(feed, "drop")
         events += await read(batches, reopened(keys, Disconnected))
         events += await read(batches, deltas(5))
-        assert_snapshot_heals(events)
+        assert_deltas_follow_snapshots(events)
         assert {event.key for event in events if isinstance(event, Gap) and event.reason == "disconnect"} == set(keys)
         epochs = [event.epoch for event in events if isinstance(event, Connected)]
         assert len(epochs) >= 2
@@ -146,9 +146,9 @@ class FeedLaws:
         keys, feed = await harness.lively(3), harness.feed()
         await feed.watch(frozenset(keys))
         batches, books = feed.batches(), {key: Book(key) for key in keys}
-        assert_every_book_is_news(books, await read(batches, opened(keys)))
+        assert_every_snapshot_is_new(books, await read(batches, opened(keys)))
         await feed.watch(frozenset(keys))
-        assert_every_book_is_news(books, await read(batches, deltas(10)))
+        assert_every_snapshot_is_new(books, await read(batches, deltas(10)))
         await feed.watch(frozenset(keys[:1]))
         events = await read(batches, deltas(10))
         assert {event.key for event in events if isinstance(event, BookDelta | BookSnapshot | Trade)} == {keys[0]}
@@ -165,17 +165,17 @@ class FeedLaws:
         assert not told or any(event.ts_venue != event.ts_recv for event in told)
         await feed.aclose()
 
-    async def test_f5_nonsense_is_counted_and_survived(self, harness: FeedHarness) -> None:
+    async def test_f5_unreadable_messages_are_counted_and_survived(self, harness: FeedHarness) -> None:
         keys, feed = await harness.lively(2), harness.feed()
         await feed.watch(frozenset(keys))
         batches = feed.batches()
         events = await read(batches, opened(keys))
-        await harness.misbehave(feed, "unknown")
+        await harness.inject_fault(feed, "unknown")
         events += await read(batches, has(Unknown))
-        await harness.misbehave(feed, "malformed")
+        await harness.inject_fault(feed, "malformed")
         events += await read(batches, has(Malformed))
         events += await read(batches, deltas(20))
-        assert_snapshot_heals(events)
+        assert_deltas_follow_snapshots(events)
         await feed.aclose()
 
     async def test_f6_books_are_possible(self, harness: FeedHarness) -> None:
@@ -214,11 +214,11 @@ class FeedLaws:
         await feed.watch(frozenset(keys))
         batches = feed.batches()
         events = await read(batches, opened(keys))
-        await harness.misbehave(feed, "flood")
+        await harness.inject_fault(feed, "flood")
         events += await read(batches, reopened(keys, Dropped))
         assert all(event.count > 0 for event in events if isinstance(event, Dropped))
         assert {event.key for event in events if isinstance(event, Gap) and event.reason == "overflow"} == set(keys)
-        assert_snapshot_heals(events)
+        assert_deltas_follow_snapshots(events)
         await feed.aclose()
 
     async def test_f9_all_wanted_instruments_arrive(self, harness: FeedHarness) -> None:
@@ -235,7 +235,7 @@ class FeedLaws:
         batches = feed.batches()
         await read(batches, opened(keys))
         for _ in range(3):
-            await harness.misbehave(feed, "drop")
+            await harness.inject_fault(feed, "drop")
             events = await read(batches, reopened(keys, Disconnected))
             gone = max(event.ts_recv for event in events if isinstance(event, Disconnected))
             back = max(event.ts_recv for event in events if isinstance(event, Connected))

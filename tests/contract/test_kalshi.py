@@ -12,7 +12,16 @@ from predsurv.core.market import Market
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, VenueTraits
 from predsurv.venues.kalshi.venue import KalshiVenue
 from tests.contract.catalog import CatalogLaws
-from tests.contract.feed import FeedHarness, FeedLaws, Misdeed, assert_snapshot_heals, deltas, has, opened, read
+from tests.contract.feed import (
+    FeedFault,
+    FeedHarness,
+    FeedLaws,
+    assert_deltas_follow_snapshots,
+    deltas,
+    has,
+    opened,
+    read,
+)
 from tests.kit.simulated_kalshi import FAST, SimulatedKalshi
 
 PER_CONNECTION = 12
@@ -51,7 +60,7 @@ class KalshiHarness:
             self.markets[market.market_id] = market
         return self.simulated.busiest(count)
 
-    async def misbehave(self, feed: Feed, how: Misdeed) -> None:
+    async def inject_fault(self, feed: Feed, how: FeedFault) -> None:
         if how == "flood":
             self.simulated.server.app.broadcast([b'{"type":"ok","id":1}'] * FLOOD_FRAMES)
         elif self.traits.polled:
@@ -94,16 +103,16 @@ class TestKalshiPolls(FeedLaws):
         yield made
         await made.venue.aclose()
 
-    async def test_f5_nonsense_is_counted_and_survived(self, harness: FeedHarness) -> None:
+    async def test_f5_unreadable_messages_are_counted_and_survived(self, harness: FeedHarness) -> None:
         """An answer has no kinds that could be unknown; nonsense is malformed."""
         keys, feed = await harness.lively(2), harness.feed()
         await feed.watch(frozenset(keys))
         batches = feed.batches()
         events = await read(batches, opened(keys))
-        await harness.misbehave(feed, "malformed")
+        await harness.inject_fault(feed, "malformed")
         events += await read(batches, has(Malformed))
         events += await read(batches, deltas(20))
-        assert_snapshot_heals(events)
+        assert_deltas_follow_snapshots(events)
         await feed.aclose()
 
     @pytest.mark.skip(reason="a slow reader slows the polls: nothing can overflow")

@@ -15,7 +15,7 @@ from predsurv.venues.mock.catalog import MockCatalog
 from predsurv.venues.mock.feed import MockFeed
 from tests.contract.broker import BrokerLaws, StillMarket
 from tests.contract.catalog import CatalogLaws
-from tests.contract.feed import FeedLaws, Misdeed
+from tests.contract.feed import FeedFault, FeedLaws
 
 MARKETS = 250
 
@@ -53,7 +53,7 @@ class MockHarness:
         markets = {market.event_id: market for market in exchange.markets()}
         return [markets[_event_id(unit.spec.category, unit.spec.index)].key(0) for unit in busiest]
 
-    async def misbehave(self, feed: Feed, how: Misdeed) -> None:
+    async def inject_fault(self, feed: Feed, how: FeedFault) -> None:
         assert isinstance(feed, MockFeed)
         if how == "flood":
             feed.inject("overflow")

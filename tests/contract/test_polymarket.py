@@ -16,7 +16,7 @@ from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
 from tests.contract.catalog import CatalogLaws
-from tests.contract.feed import FeedLaws, Misdeed
+from tests.contract.feed import FeedFault, FeedLaws
 from tests.kit.given_clock import GivenClock
 from tests.kit.overflow import overflowing
 from tests.kit.payloads import Payloads
@@ -74,7 +74,7 @@ class PolymarketHarness:
     async def lively(self, count: int) -> Sequence[InstrumentKey]:
         return list(self._markets)[:count]
 
-    async def misbehave(self, feed: Feed, how: Misdeed) -> None:
+    async def inject_fault(self, feed: Feed, how: FeedFault) -> None:
         match how:
             case "drop":
                 await self.server.drop()

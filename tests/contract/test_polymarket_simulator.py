@@ -15,7 +15,7 @@ from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
 from tests.contract.catalog import CatalogLaws
-from tests.contract.feed import FeedLaws, Misdeed
+from tests.contract.feed import FeedFault, FeedLaws
 from tests.kit.given_clock import GivenClock
 from tests.kit.overflow import overflowing
 
@@ -76,7 +76,7 @@ class SimulatedHarness:
             for row in rows[:count]
         ]
 
-    async def misbehave(self, feed: Feed, how: Misdeed) -> None:
+    async def inject_fault(self, feed: Feed, how: FeedFault) -> None:
         match how:
             case "drop":
                 self.simulator.inject(ScriptedFault(0, "drop", everywhere=True))

@@ -109,7 +109,7 @@ class KalshiRest:
     async def _skew(self) -> int | None:
         """Return how far this clock is ahead of the venue's in ns, to a second; None when unknown."""
         try:
-            reply = await self._http.exchange("GET", f"{self._base}/exchange/status")
+            reply = await self._http.send_once("GET", f"{self._base}/exchange/status")
             moment = parsedate_to_datetime(reply.headers.get("Date", ""))
         except (TransientError, AmbiguousError, PermanentError, ValueError):
             return None

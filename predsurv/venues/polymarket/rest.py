@@ -68,7 +68,7 @@ class ClobRest:
     async def books(self, tokens: Sequence[str]) -> dict[str, BookSummary]:
         """Return the books of ``tokens`` by token; settled tokens have none. Raises PredsurvError."""
         body = msgspec.json.encode([{"token_id": token} for token in tokens])
-        reply = await self._http.exchange("POST", f"{self._url}/books", body=body, limiter=self._limiter)
+        reply = await self._http.send_once("POST", f"{self._url}/books", body=body, limiter=self._limiter)
         if reply.status != 200:
             raise TransientError(f"{VENUE}: /books answered HTTP {reply.status}")
         try:

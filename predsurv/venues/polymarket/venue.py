@@ -91,7 +91,7 @@ class PolymarketVenue:
         """Raise SafetyError: orders cannot be sent yet."""
         raise SafetyError("polymarket: live trading is not available in this version; run with --paper")
 
-    def proofs(self) -> Mapping[str, int]:
+    def verification_counts(self) -> Mapping[str, int]:
         """Return the verification counters of all feeds, by name."""
         return asdict(self.counts)
 

@@ -28,7 +28,7 @@ def ok(body: bytes, headers: str = "", status: str = "200 OK") -> bytes:
 
 
 class Site:
-    """A server that answers each request with the next step, and what it was asked."""
+    """A server that answers each request with the next step and records the requests."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -114,7 +114,7 @@ async def test_gzip_is_inflated(site: Site, clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize("status", ["500 Oops", "502 Bad Gateway", "503 Busy", "408 Slow", "425 Early"])
-async def test_a_failing_server_is_asked_again(site: Site, clock: ManualClock, status: str) -> None:
+async def test_a_request_to_a_failing_server_is_retried(site: Site, clock: ManualClock, status: str) -> None:
     site.steps = [ok(HTML, status=status), ok(HTML, status=status), ok(b"fine")]
     async with client(clock) as http:
         assert await http.get(site.url) == b"fine"
@@ -129,7 +129,7 @@ async def test_each_attempt_is_signed_anew(site: Site, clock: ManualClock) -> No
     assert ["X-Stamp: 1" in site.requests[0], "X-Stamp: 2" in site.requests[1]] == [True, True]
 
 
-async def test_a_failure_that_persists_is_told_in_one_harmless_line(site: Site, clock: ManualClock) -> None:
+async def test_a_persisting_failure_is_reported_in_one_harmless_line(site: Site, clock: ManualClock) -> None:
     site.steps = [ok(HTML, status="503 Busy")] * 3
     async with client(clock, attempts=3) as http:
         with pytest.raises(TransientError) as caught:
@@ -155,12 +155,12 @@ async def test_429_that_persists_is_rate_limited(site: Site, clock: ManualClock)
     assert caught.value.retry_after_ns == 2 * S
 
 
-async def test_429_holds_everybody_who_shares_the_limiter(site: Site, clock: ManualClock) -> None:
+async def test_429_holds_every_request_that_shares_the_limiter(site: Site, clock: ManualClock) -> None:
     bucket = TokenBucket(clock, tokens=100, period=S, burst=100)
     site.steps = [ok(b"", "Retry-After: 7\r\n", "429 Too Many"), ok(b"", status="429 Too Many"), ok(b"fine")]
     async with client(clock) as http:
         with pytest.raises(RateLimited):
-            await http.exchange("POST", site.url, limiter=bucket)
+            await http.send_once("POST", site.url, limiter=bucket)
         before = clock.monotonic()
         assert await http.get(site.url, limiter=bucket) == b"fine"
     assert before == 0
@@ -168,7 +168,7 @@ async def test_429_holds_everybody_who_shares_the_limiter(site: Site, clock: Man
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410])
-async def test_a_refusal_is_not_repeated(site: Site, clock: ManualClock, status: int) -> None:
+async def test_a_refused_request_is_not_retried(site: Site, clock: ManualClock, status: int) -> None:
     site.steps = [ok(b'{"error":"no"}', status=f"{status} No")]
     async with client(clock) as http:
         with pytest.raises(StatusError, match=f'answered HTTP {status}: {{"error":"no"}}') as caught:
@@ -199,14 +199,14 @@ async def test_a_redirect_is_not_followed(site: Site, clock: ManualClock) -> Non
         hang,
     ],
 )
-async def test_an_incomplete_answer_is_fetched_again(site: Site, clock: ManualClock, step: Step) -> None:
+async def test_a_request_with_an_incomplete_answer_is_retried(site: Site, clock: ManualClock, step: Step) -> None:
     site.steps = [step, ok(b"fine")]
     async with client(clock, read_timeout=100 * MS) as http:
         assert await http.get(site.url) == b"fine"
     assert clock.slept == [BASE]
 
 
-async def test_a_trickle_ends_at_the_total_timeout(site: Site, clock: ManualClock) -> None:
+async def test_a_trickling_answer_ends_at_the_total_timeout(site: Site, clock: ManualClock) -> None:
     async def trickle(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         while True:
@@ -243,7 +243,7 @@ async def test_a_body_that_cannot_be_read_is_a_wire_error(
     assert clock.slept == []
 
 
-async def test_a_gzip_bomb_stays_small(site: Site, clock: ManualClock) -> None:
+async def test_a_gzip_bomb_is_not_inflated_beyond_the_bound(site: Site, clock: ManualClock) -> None:
     bomb = gzip.compress(bytes(200 * 2**20), 9)
     site.steps = [ok(bomb, "Content-Encoding: gzip\r\n")]
     async with client(clock, body_bytes_max=2**20) as http:
@@ -265,18 +265,18 @@ async def test_a_port_where_nobody_listens(clock: ManualClock) -> None:
         with pytest.raises(TransientError, match=rf"cannot connect to 127\.0\.0\.1:{port}/x: .*; check the network"):
             await http.get(f"http://127.0.0.1:{port}/x")
         with pytest.raises(TransientError, match="cannot connect"):
-            await http.exchange("POST", f"http://127.0.0.1:{port}/x")
+            await http.send_once("POST", f"http://127.0.0.1:{port}/x")
     assert clock.slept == [BASE]
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "nonsense", "http://[::1", "http://"])
-async def test_what_is_not_a_url_is_permanent(clock: ManualClock, url: str) -> None:
+async def test_an_invalid_url_is_a_permanent_error(clock: ManualClock, url: str) -> None:
     async with client(clock) as http:
         with pytest.raises(PermanentError, match="check the configuration"):
             await http.get(url)
 
 
-async def test_no_more_requests_at_once_than_allowed(site: Site, clock: ManualClock) -> None:
+async def test_concurrent_requests_are_limited(site: Site, clock: ManualClock) -> None:
     at_once = 0
     most = 0
 
@@ -316,11 +316,11 @@ async def test_cookies_and_the_environment_are_ignored(
     assert "ookie" not in site.requests[1]
 
 
-async def test_exchange_returns_whatever_the_answer_is(site: Site, clock: ManualClock) -> None:
+async def test_send_once_returns_the_answer_whatever_its_status(site: Site, clock: ManualClock) -> None:
     site.steps = [ok(b'{"code":"invalid_order"}', "X-Id: 7\r\n", "400 Bad"), ok(b"{}", status="201 Created")]
     async with client(clock) as http:
-        refused = await http.exchange("POST", site.url, body=b'{"a":1}', sign=lambda: {"X-Sign": "s"})
-        made = await http.exchange("DELETE", site.url)
+        refused = await http.send_once("POST", site.url, body=b'{"a":1}', sign=lambda: {"X-Sign": "s"})
+        made = await http.send_once("DELETE", site.url)
     assert (refused.status, refused.body, refused.headers["x-id"]) == (400, b'{"code":"invalid_order"}', "7")
     assert made.status == 201
     assert site.requests[0].endswith('\r\n\r\n{"a":1}')
@@ -339,22 +339,22 @@ async def test_exchange_returns_whatever_the_answer_is(site: Site, clock: Manual
         ok(b"x" * 2_000),
     ],
 )
-async def test_an_exchange_without_proof_is_ambiguous_and_never_repeated(
+async def test_send_once_without_a_certain_answer_is_ambiguous_and_never_retried(
     site: Site, clock: ManualClock, step: Step
 ) -> None:
     site.steps = [step, ok(b"twice")]
     async with client(clock, read_timeout=100 * MS, body_bytes_max=1_000) as http:
         with pytest.raises(AmbiguousError, match=r"^POST 127\.0\.0\.1.*; it may have been carried out$"):
-            await http.exchange("POST", site.url, body=b"{}")
+            await http.send_once("POST", site.url, body=b"{}")
     assert len(site.requests) == 1
     assert clock.slept == []
 
 
-async def test_an_exchange_that_was_rate_limited_was_not_carried_out(site: Site, clock: ManualClock) -> None:
+async def test_send_once_that_was_rate_limited_was_not_carried_out(site: Site, clock: ManualClock) -> None:
     site.steps = [ok(b"", "Retry-After: 3\r\n", "429 Too Many")]
     async with client(clock) as http:
         with pytest.raises(RateLimited) as caught:
-            await http.exchange("POST", site.url)
+            await http.send_once("POST", site.url)
     assert caught.value.retry_after_ns == 3 * S
 
 

@@ -31,16 +31,16 @@ async def venue(handler: Handler, hook: Hook | None = None) -> AsyncIterator[str
 
 @asynccontextmanager
 async def raw_venue(after_head: Raw, *, answer: bytes | None = None) -> AsyncIterator[str]:
-    """Serve bytes: read the request, answer it (well by default), then do ``after_head``."""
+    """Serve bytes: read the request, send ``answer`` (by default, accept it), then do ``after_head``."""
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         key = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("sec-websocket-key"))
         good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         writer.write(answer or f"{good}Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode())
         await after_head(reader, writer)
 
-    async with serve_raw(talk) as port:
+    async with serve_raw(serve_client) as port:
         yield f"ws://127.0.0.1:{port}/ws"
 
 
@@ -83,7 +83,7 @@ async def test_text_and_binary_arrive_as_bytes_in_order() -> None:
         assert rest == [b"second", b"", "ü".encode(), b"x" * 70_000, b"fragmented"]
 
 
-async def test_thousands_of_frames_come_in_few_turns() -> None:
+async def test_thousands_of_frames_are_received_in_few_calls() -> None:
     async def handler(connection: ServerConnection) -> None:
         for number in range(20_000):
             await connection.send(str(number))
@@ -99,7 +99,7 @@ async def test_thousands_of_frames_come_in_few_turns() -> None:
     assert turns < 5_000
 
 
-async def test_what_is_sent_arrives_as_text() -> None:
+async def test_sent_messages_arrive_as_text() -> None:
     received: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     async def handler(connection: ServerConnection) -> None:
@@ -125,7 +125,7 @@ async def test_headers_are_sent_and_compression_is_not_offered() -> None:
     assert seen[0].headers["User-Agent"].startswith("predsurv/")
 
 
-async def test_a_close_frame_is_told_after_the_last_message() -> None:
+async def test_a_close_frame_is_reported_after_the_last_message() -> None:
     async def handler(connection: ServerConnection) -> None:
         await connection.send("last")
         await connection.close(1013, "slow consumer: send buffer full")
@@ -164,7 +164,7 @@ async def test_a_close_without_a_frame_has_no_code() -> None:
     assert (caught.value.code, caught.value.reason) == (None, "")
 
 
-async def test_a_reset_is_a_close_too() -> None:
+async def test_a_connection_reset_closes_the_socket() -> None:
     async def after(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -191,7 +191,7 @@ async def test_a_message_that_is_too_long_ends_the_connection() -> None:
         assert (await answered)[0] == 0x88
 
 
-async def test_a_peer_that_never_closes_its_end_cannot_keep_us() -> None:
+async def test_a_peer_that_never_closes_its_end_does_not_block_closing() -> None:
     async def after(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\x83\x00")
         await reader.read()
@@ -201,7 +201,7 @@ async def test_a_peer_that_never_closes_its_end_cannot_keep_us() -> None:
             await asyncio.wait_for(client.recv(), 5)
 
 
-async def test_a_consumer_that_takes_nothing_stops_the_reading_not_the_program() -> None:
+async def test_a_slow_consumer_pauses_reading() -> None:
     flood = b"\x82\x7e\x03\xe8" + bytes(1_000)
     blocked = asyncio.Event()
 
@@ -239,7 +239,7 @@ async def test_a_consumer_that_takes_nothing_stops_the_reading_not_the_program()
         (302, "Location: ws://127.0.0.1:1/elsewhere\r\n", TransientError, None),
     ],
 )
-async def test_a_refused_handshake_is_mapped(
+async def test_a_refused_handshake_is_mapped_to_an_error(
     status: int, headers: str, kind: type[Exception], wait: int | None
 ) -> None:
     body = "<html><title>Attention\x1b[2J required</title></html>"
@@ -257,7 +257,7 @@ async def test_a_refused_handshake_is_mapped(
 @pytest.mark.parametrize(
     "answer", [b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 101 x\r\n\r\n"]
 )
-async def test_what_is_not_a_websocket_server_is_transient(answer: bytes) -> None:
+async def test_a_server_that_does_not_speak_websocket_is_a_transient_error(answer: bytes) -> None:
     async with raw_venue(nothing, answer=answer) as url:
         with pytest.raises(TransientError):
             await connect(url)
@@ -283,7 +283,7 @@ async def test_a_server_that_does_not_answer_the_handshake_times_out() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "ws://", "nonsense", "ws://[::1"])
-async def test_what_is_not_a_websocket_url_is_permanent(url: str) -> None:
+async def test_an_invalid_websocket_url_is_a_permanent_error(url: str) -> None:
     with pytest.raises(PermanentError, match="not a WebSocket address"):
         await connect(url)
 

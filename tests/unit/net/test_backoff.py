@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from predsurv.net.backoff import BASE, CAP, Backoff
 
 
-def test_ceilings_double_up_to_the_cap() -> None:
+def test_ceilings_of_delays_double_up_to_the_cap() -> None:
     backoff = Backoff(lambda: 1.0)
     delays = [backoff.next_delay() for _ in range(100)]
     assert delays[:8] == [BASE << n for n in range(7)] + [CAP]
@@ -16,7 +16,7 @@ def test_ceilings_double_up_to_the_cap() -> None:
     assert all(a <= b for a, b in pairwise(delays))
 
 
-def test_only_reset_starts_again() -> None:
+def test_only_reset_restarts_the_backoff() -> None:
     backoff = Backoff(lambda: 0.5)
     for _ in range(5):
         backoff.next_delay()
@@ -34,7 +34,7 @@ def test_every_delay_is_within_its_range(draws: list[float]) -> None:
         assert 0 <= backoff.next_delay() <= min(CAP, BASE * 2**n)
 
 
-def test_the_venues_wish_is_a_lower_bound() -> None:
+def test_the_delay_a_venue_asks_for_is_a_lower_bound() -> None:
     backoff = Backoff(lambda: 0.0)
     assert backoff.next_delay(7) == 7
     assert Backoff(lambda: 1.0).next_delay(7) == BASE

@@ -17,8 +17,8 @@ from predsurv.net.connection import BatchingConnection
 MAX = 300
 
 
-class Wire(asyncio.Transport):
-    """A transport that remembers."""
+class FakeTransport(asyncio.Transport):
+    """A transport that records what is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,22 +51,22 @@ class Wire(asyncio.Transport):
 
 
 def answer(key: str) -> bytes:
-    """Return the good answer to a handshake."""
+    """Return the response that accepts a handshake."""
     head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     return f"{head}Sec-WebSocket-Accept: {accept_key(key)}\r\n\r\n".encode()
 
 
-def opened(kind: type[ClientConnection]) -> tuple[ClientConnection, Wire, bytes]:
-    """Return a connection that has sent its request, its wire, and the server's good answer."""
+def opened(kind: type[ClientConnection]) -> tuple[ClientConnection, FakeTransport, bytes]:
+    """Return a connection that has sent its request, its transport, and the server's response."""
     protocol = ClientProtocol(parse_uri("ws://x/"), max_size=MAX)
     connection = kind(protocol, max_queue=10_000, close_timeout=1)
-    wire = Wire()
-    connection.connection_made(wire)
+    transport = FakeTransport()
+    connection.connection_made(transport)
     request = protocol.connect()
     protocol.send_request(request)
     connection.send_data()
-    wire.sent.clear()
-    return connection, wire, answer(request.headers["Sec-WebSocket-Key"])
+    transport.sent.clear()
+    return connection, transport, answer(request.headers["Sec-WebSocket-Key"])
 
 
 def library_messages(connection: ClientConnection) -> list[bytes]:
@@ -106,35 +106,35 @@ FRAMES = st.one_of(
 )
 
 
-def feed(kind: type[ClientConnection], stream: bytes, cuts: Sequence[int]) -> tuple[ClientConnection, Wire]:
-    connection, wire, head = opened(kind)
+def feed(kind: type[ClientConnection], stream: bytes, cuts: Sequence[int]) -> tuple[ClientConnection, FakeTransport]:
+    connection, transport, head = opened(kind)
     stream = head + stream
     places = [cut % (len(stream) + 1) for cut in cuts]
     for start, stop in zip([0, *sorted(places)], [*sorted(places), len(stream)], strict=True):
         if start < stop:
             connection.data_received(stream[start:stop])
-    return connection, wire
+    return connection, transport
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(FRAMES, max_size=8), st.lists(st.integers(0, 3_000), max_size=12))
-def test_both_see_the_same(frames: list[bytes], cuts: list[int]) -> None:
+def test_our_connection_and_the_librarys_see_the_same(frames: list[bytes], cuts: list[int]) -> None:
     async def scenario() -> None:
         stream = b"".join(frames)
-        library, library_wire = feed(ClientConnection, stream, cuts)
-        ours, our_wire = feed(BatchingConnection, stream, cuts)
+        library, library_transport = feed(ClientConnection, stream, cuts)
+        ours, our_transport = feed(BatchingConnection, stream, cuts)
         assert isinstance(ours, BatchingConnection)
-        assert list(ours.inbox.messages) == library_messages(library)
+        assert list(ours.buffer.messages) == library_messages(library)
         assert ours.protocol.state is library.protocol.state
         assert ours.protocol.close_rcvd == library.protocol.close_rcvd
         assert ours.protocol.close_sent == library.protocol.close_sent
-        assert [len(data) for data in our_wire.sent] == [len(data) for data in library_wire.sent]
+        assert [len(data) for data in our_transport.sent] == [len(data) for data in library_transport.sent]
         for connection in (library, ours):
             connection.eof_received()
             connection.connection_lost(None)
         assert ours.protocol.close_code == library.protocol.close_code
-        assert ours.closed().code == (ours.protocol.close_rcvd.code if ours.protocol.close_rcvd else None)
-        assert "\x1b" not in str(ours.closed())
+        assert ours.closed_error().code == (ours.protocol.close_rcvd.code if ours.protocol.close_rcvd else None)
+        assert "\x1b" not in str(ours.closed_error())
 
     asyncio.run(scenario())
 
@@ -160,20 +160,20 @@ async def test_a_handshake_without_end_is_refused() -> None:
 async def test_many_small_pieces_of_a_large_message_are_not_joined_each_time() -> None:
     protocol = ClientProtocol(parse_uri("ws://x/"), max_size=2**22)
     connection = BatchingConnection(protocol, max_queue=10)
-    connection.connection_made(Wire())
+    connection.connection_made(FakeTransport())
     request = protocol.connect()
     protocol.send_request(request)
     connection.data_received(answer(request.headers["Sec-WebSocket-Key"]))
     stream = Frame(Opcode.TEXT, bytes(2**20)).serialize(mask=False)
     for start in range(0, len(stream), 10):
         connection.data_received(stream[start : start + 10])
-    assert [len(message) for message in connection.inbox.messages] == [2**20]
+    assert [len(message) for message in connection.buffer.messages] == [2**20]
 
 
 async def test_too_many_fragments_end_the_connection() -> None:
-    connection, wire = feed(BatchingConnection, Frame(Opcode.TEXT, b"", False).serialize(mask=False), [])
+    connection, transport = feed(BatchingConnection, Frame(Opcode.TEXT, b"", False).serialize(mask=False), [])
     for _ in range(5_000):
         connection.data_received(Frame(Opcode.CONT, b"", False).serialize(mask=False))
     assert connection.protocol.close_sent is not None
     assert connection.protocol.close_sent.code == 1009
-    assert len(wire.sent) >= 1
+    assert len(transport.sent) >= 1

@@ -48,7 +48,7 @@ def test_any_cut_of_any_messages_gives_the_same_messages(
         b"\x83\x00",
     ],
 )
-def test_the_scan_stops_at_what_is_not_plain(frame: bytes) -> None:
+def test_the_scan_stops_at_a_frame_that_is_not_plain(frame: bytes) -> None:
     first = raw(Opcode.TEXT, b"first")
     out: list[bytes] = []
     assert plain_messages(first + frame, 0, MAX, out) == FrameScan(len(first), 0)
@@ -56,7 +56,7 @@ def test_the_scan_stops_at_what_is_not_plain(frame: bytes) -> None:
 
 
 @given(PAYLOADS, st.integers(0, 20))
-def test_frame_size_is_the_size_or_what_it_takes_to_tell(payload: bytes, seen: int) -> None:
+def test_frame_size_is_exact_or_the_bytes_needed_to_know_it(payload: bytes, seen: int) -> None:
     frame = raw(Opcode.TEXT, payload)
     size, length = frame_size(frame[:seen], 0)
     assert length in (0, len(payload))

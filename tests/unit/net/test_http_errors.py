@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.net.http_errors import RETRY_AFTER_MAX, cause, place, retry_after, summary
+from predsurv.net.http_errors import RETRY_AFTER_MAX, display_url, error_text, retry_after, summary
 
 S = 1_000_000_000
 NOW = 1_445_412_480 * S  # Wed, 21 Oct 2015 07:28:00 GMT
@@ -22,7 +22,7 @@ NOW = 1_445_412_480 * S  # Wed, 21 Oct 2015 07:28:00 GMT
         (b"\xff\xfe\x00", "no text"),
     ],
 )
-def test_a_body_is_summed_up(body: bytes, expected: str) -> None:
+def test_a_body_is_summarised(body: bytes, expected: str) -> None:
     assert summary(body) == expected
 
 
@@ -64,13 +64,13 @@ def test_any_retry_after_is_a_bounded_wait_or_none(value: str) -> None:
     assert wait is None or 0 <= wait <= RETRY_AFTER_MAX
 
 
-def test_a_place_has_no_query_and_no_password() -> None:
-    assert place("https://user:pass@host:1/path?signature=abc#x") == "host:1/path"
-    assert place("https://[::1") == "a malformed URL"
+def test_a_displayed_url_has_no_query_and_no_password() -> None:
+    assert display_url("https://user:pass@host:1/path?signature=abc#x") == "host:1/path"
+    assert display_url("https://[::1") == "a malformed URL"
 
 
-def test_a_cause_is_never_empty() -> None:
-    assert cause(OSError(111, "Connection refused")) == "[Errno 111] Connection refused"
-    assert cause(TimeoutError()) == "timed out"
-    assert cause(KeyError()) == "KeyError"
-    assert cause(ValueError("a\nb\x1b")) == "a b"
+def test_an_error_text_is_never_empty() -> None:
+    assert error_text(OSError(111, "Connection refused")) == "[Errno 111] Connection refused"
+    assert error_text(TimeoutError()) == "timed out"
+    assert error_text(KeyError()) == "KeyError"
+    assert error_text(ValueError("a\nb\x1b")) == "a b"

@@ -23,7 +23,7 @@ async def test_a_burst_passes_and_the_next_waits_its_share() -> None:
     assert clock.monotonic() == S // 10
 
 
-async def test_first_come_first_served() -> None:
+async def test_waiting_callers_are_served_in_order() -> None:
     clock = ManualClock()
     bucket = TokenBucket(clock, tokens=1, period=S, burst=5)
     await bucket.acquire(5)
@@ -41,7 +41,7 @@ async def test_first_come_first_served() -> None:
     await asyncio.gather(*tasks)
 
 
-async def test_one_waiter_too_many_is_turned_away_with_a_time() -> None:
+async def test_one_waiter_too_many_is_refused_with_a_time() -> None:
     clock = ManualClock()
     bucket = TokenBucket(clock, tokens=1, period=S, burst=1, waiters_max=2)
     await bucket.acquire()
@@ -65,7 +65,7 @@ async def test_a_cancelled_waiter_takes_nothing() -> None:
     assert second.done()
 
 
-async def test_hold_stops_everyone_waiting_or_new() -> None:
+async def test_a_hold_stops_every_caller_waiting_or_new() -> None:
     clock = ManualClock()
     bucket = TokenBucket(clock, tokens=1, period=S, burst=2)
     bucket.hold(10 * S)

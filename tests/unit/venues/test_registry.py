@@ -13,7 +13,7 @@ def config(*, mock: bool = False, polymarket: bool = True, kalshi: bool = False)
     return Config(mock=MockConfig(enabled=mock), venues=venues)
 
 
-def test_polymarket_opens_and_is_no_broker() -> None:
+def test_polymarket_opens_without_a_broker() -> None:
     venue = open_venue("polymarket", config(), ManualClock())
     assert venue.name == "polymarket"
     assert venue.traits.complementary_outcomes
@@ -42,7 +42,7 @@ def test_kalshi_is_polled_without_a_key() -> None:
         venue.broker()
 
 
-def test_kalshi_refuses_half_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kalshi_refuses_a_key_id_without_a_key_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREDSURV_KALSHI_KEY_ID", "a952bcbe-ec3b-4b5b-b8f9-11dae589608c")
     with pytest.raises(ConfigError, match="PREDSURV_KALSHI_PRIVATE_KEY_FILE is not"):
         open_venue("kalshi", config(), ManualClock())
