@@ -1,5 +1,6 @@
 """``predsurv simulate`` as a user meets it: one terminal serves, another one works against it."""
 
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.kit.patience import PATIENCE_S
@@ -37,21 +39,32 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, st
         process.kill()
 
 
+def listed(environment: dict[str, str]) -> set[str]:
+    """Return the ids of the open markets that the simulator lists now; it closes some as time passes."""
+    address = environment["PREDSURV_VENUES__POLYMARKET__GAMMA_URL"]
+    answer = httpx.get(f"{address}/markets/keyset", params={"limit": "100", "closed": "false"}, trust_env=False)
+    return {row["conditionId"] for row in answer.raise_for_status().json()["markets"] if "conditionId" in row}
+
+
 @pytest.mark.slow
 def test_a_user_can_scan_record_and_trade_against_it(
     tmp_path: Path, served: tuple[subprocess.Popen[str], dict[str, str]]
 ) -> None:
     process, environment = served
     assert len(environment) == 4
+    before = listed(environment)
+    assert predsurv(tmp_path, environment, "scan", "polymarket").returncode == 0
+    always = before & listed(environment)
     for arguments in (
-        ("scan", "polymarket"),
         ("collect", "polymarket", "--duration", "4s"),
         ("trade", "--paper", "--venue", "polymarket", "--duration", "3s"),
     ):
         result = predsurv(tmp_path, environment, *arguments)
         assert result.returncode == 0, result.stderr
     (universe,) = tmp_path.rglob("universe.jsonl")
-    assert len(universe.read_text().splitlines()) > 50
+    scanned = {json.loads(line)["market_id"] for line in universe.read_text().splitlines()}
+    assert len(always - scanned) < 10  # unreadable on purpose
+    assert len(scanned & before) > 0
     datasets = {part for path in tmp_path.rglob("*.parquet") for part in path.parts}
     assert datasets >= {"book_deltas", "orderbook_snapshots", "trades", "coverage"}
     assert '"drop"' in (tmp_path / "truth.jsonl").read_text()

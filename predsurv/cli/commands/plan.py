@@ -37,14 +37,13 @@ def plan_table(
     for name, made in plans.items():
         experience = _experience(Layout(config.data_dir), name)
         expected = forecast(made, universes[name], pace, experience)
-        rows.append(_row(name, made, expected, (_tradable(universes[name]), experience)))
+        rows.append(_row(name, made, expected, candidates=_tradable(universes[name]), experience=experience))
     return Table("plan", "What recording would take", _PLAN, rows, _note(plans, rows, config))
 
 
 def _row(
-    name: VenueName, made: Plan, expected: ResourceEstimate, known: tuple[int, RecordedDay | None]
+    name: VenueName, made: Plan, expected: ResourceEstimate, *, candidates: int, experience: RecordedDay | None
 ) -> Sequence[Value]:
-    candidates, experience = known
     return (
         name,
         candidates,

@@ -72,7 +72,7 @@ class OrderGroups:
         group.sets = Size(max(group.sets, sets))
         market = (fill.key.venue, fill.key.market_id)
         if market in self._payouts:  # a fill announced after its market had resolved
-            _pay(group, market, self._payouts[market])
+            _pay(group, self._payouts[market], venue=fill.key.venue, market_id=fill.key.market_id)
 
     def settle(self, event: MarketResolved) -> None:
         """Pay out what groups hold in a resolved market; idempotent."""
@@ -83,7 +83,7 @@ class OrderGroups:
         for name in self._by_market.get(market, {}):
             group = self._groups.get(name)
             if group is not None:
-                _pay(group, market, payouts)
+                _pay(group, payouts, venue=event.venue, market_id=event.market_id)
 
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again."""
@@ -94,8 +94,8 @@ class OrderGroups:
         return tuple(self._groups.values())
 
 
-def _pay(group: OrderGroup, market: tuple[VenueName, MarketId], payouts: dict[InstrumentId, Price]) -> None:
-    for key in [key for key in group.held if (key.venue, key.market_id) == market]:
+def _pay(group: OrderGroup, payouts: dict[InstrumentId, Price], *, venue: VenueName, market_id: MarketId) -> None:
+    for key in [key for key in group.held if key.venue == venue and key.market_id == market_id]:
         price = payouts.get(key.instrument_id)
         if price is not None:
             size = group.held[key]

@@ -34,7 +34,7 @@ class RiskGate:
         """Return what may be sent and what may not, in order; a group is approved or refused as a whole."""
         decisions: list[GateDecision] = []
         refused: list[Refused] = []
-        for _, numbered in groupby(enumerate(intents), key=_group_of):
+        for _, numbered in groupby(enumerate(intents), key=lambda numbered: _group_of(*numbered)):
             legs = [intent for _, intent in numbered]
             refusals = self._refusals(legs)
             if any(refusals):
@@ -98,8 +98,7 @@ class RiskGate:
         return GateDecision(Approved(now, command), leg)
 
 
-def _group_of(numbered: tuple[int, Intent | CancelIntent]) -> tuple[int, str]:
-    number, intent = numbered
+def _group_of(number: int, intent: Intent | CancelIntent) -> tuple[int, str]:
     if isinstance(intent, CancelIntent) or intent.group is None:
         return number, ""  # an intent without a group is one of its own
     return -1, intent.group

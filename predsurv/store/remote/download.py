@@ -9,6 +9,7 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -158,22 +159,24 @@ async def _read_manifest(bucket: Bucket, collector: str, segment: int) -> bytes:
 async def _fetch_files(bucket: Bucket, layout: Layout, files: Sequence[SealedFile], on_progress: OnProgress) -> int:
     """Download ``files`` and return their size in bytes."""
     size = done = 0
+    numbers = count()
 
-    async def one(numbered: tuple[int, SealedFile]) -> None:
+    async def one(file: SealedFile) -> None:
         nonlocal size, done
-        number, file = numbered
-        fetched = await _fetch_object(bucket, layout, (number, file.path), file.blake2b)
+        fetched = await _fetch_object(bucket, layout, next(numbers), file.path, file.blake2b)
         size, done = size + fetched, done + 1  # after the await: other tasks change these meanwhile
         on_progress(done, len(files), size)
 
     on_progress(0, len(files), 0)
-    await _map_bounded(list(enumerate(files)), one)
+    await _map_bounded(files, one)
     return size
 
 
-async def _fetch_object(bucket: Bucket, layout: Layout, numbered: tuple[int, str], digest: str | None) -> int:
-    """Download an object through the staging folder, so that it appears atomically; return its size in bytes."""
-    number, name = numbered
+async def _fetch_object(bucket: Bucket, layout: Layout, number: int, name: str, digest: str | None) -> int:
+    """Download an object through the staging folder, so that it appears atomically; return its size in bytes.
+
+    ``number`` tells the drafts of one process apart.
+    """
     staging = layout.staging("fetch")
     make_dirs(staging, PRIVATE_DIR)
     draft = staging / f"{os.getpid()}-{number}"
@@ -227,7 +230,7 @@ async def _fetch_universes(bucket: Bucket, layout: Layout, wanted: DownloadReque
         if date == newest or wanted.dates is None or date in wanted.dates:
             path = layout.data_dir / name
             if not path.exists() or path.stat().st_mtime_ns < each.modified // NS_SECOND * NS_SECOND:
-                await _fetch_object(bucket, layout, (number, name), None)
+                await _fetch_object(bucket, layout, number, name, None)
 
 
 async def _map_bounded(items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Result]]) -> list[_Result]:
