@@ -86,7 +86,9 @@ def start(config: Config, sessions: Sequence[RecordingSession], clock: Clock) ->
     Raises TransientError when the disk refuses, IntegrityError when the checkpoint cannot be decoded.
     """
     layout, collector, storage = Layout(config.data_dir), config.collector.id, config.storage
-    options = SealOptions(levels=storage.top_levels, compression=storage.compression_level, reserve_bytes=RESERVE_BYTES)
+    options = SealOptions(
+        top_levels=storage.top_levels, compression_level=storage.compression_level, reserve_bytes=RESERVE_BYTES
+    )
     try:
         checkpoint = find_checkpoint(layout, collector)
         store_checkpoint(layout, collector, checkpoint)

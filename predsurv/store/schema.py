@@ -39,20 +39,20 @@ def dictionary_array(column: Any) -> Any:
     return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
 
 
-def level_columns(levels: int) -> list[str]:
+def level_columns(top_levels: int) -> list[str]:
     """Return the price and size columns of a snapshot row: bid px, bid sz, ask px, ask sz, best first."""
-    return [f"{side}_{what}_{i:02d}" for side in ("bid", "ask") for what in ("px", "sz") for i in range(levels)]
+    return [f"{side}_{what}_{i:02d}" for side in ("bid", "ask") for what in ("px", "sz") for i in range(top_levels)]
 
 
-def schema_of(dataset: Dataset, levels: int) -> Any:
+def schema_of(dataset: Dataset, top_levels: int) -> Any:
     """Return the Arrow schema of ``dataset``."""
-    return pa.schema(_FIELDS[dataset] + _level_fields(dataset, levels))
+    return pa.schema(_FIELDS[dataset] + _level_fields(dataset, top_levels))
 
 
-def _level_fields(dataset: Dataset, levels: int) -> list[tuple[str, Any]]:
+def _level_fields(dataset: Dataset, top_levels: int) -> list[tuple[str, Any]]:
     if dataset != "snapshots":
         return []
-    return [*((name, _NUMBER) for name in level_columns(levels)), ("trusted", pa.bool_()), ("segment", pa.int64())]
+    return [*((name, _NUMBER) for name in level_columns(top_levels)), ("trusted", pa.bool_()), ("segment", pa.int64())]
 
 
 _IDS: Final = [("market_id", _TEXT), ("instrument_id", _TEXT)]

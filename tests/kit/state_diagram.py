@@ -19,8 +19,8 @@ _END = "[*]"
 
 def drawn(heading: str) -> list[Transition]:
     """Return the transitions of the mermaid diagram under ``heading``, with "" as the trigger of start and end."""
-    _, _, section = DOCUMENT.read_text().partition(f"\n## {heading}\n")
-    _, _, diagram = section.partition("\n## ")[0].partition("```mermaid\nstateDiagram-v2\n")
+    _, _, section = DOCUMENT.read_text().partition(f"\n### {heading}\n")
+    _, _, diagram = section.partition("\n##")[0].partition("```mermaid\nstateDiagram-v2\n")
     return [(source, trigger, target) for source, target, trigger in _ARROW.findall(diagram.partition("```")[0])]
 
 

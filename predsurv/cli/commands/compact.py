@@ -52,7 +52,7 @@ def compact(
     if date is not None and not is_date(date):
         raise ConfigError(f"{date[:40]!r} is no date: write it as YYYY-MM-DD")
     options = CompactOptions(
-        compression=settings.storage.compression_level,
+        compression_level=settings.storage.compression_level,
         venue=None if venue is None else VenueName(venue),
         date=date,
     )

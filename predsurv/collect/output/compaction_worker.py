@@ -24,7 +24,7 @@ NICENESS: Final = 10
 """Increment of the process's nice value: recording has priority."""
 
 
-def compact_in_process(layout: Layout, collector: str, compression: int, stopping: Event) -> CompactReport:
+def compact_in_process(layout: Layout, collector: str, compression_level: int, stopping: Event) -> CompactReport:
     """Run ``compact_closed`` in a process and wait for it; kill it, as a crash would, when ``stopping`` is set.
 
     Raises as ``compact_closed``, and TransientError when the process dies or cannot be started.
@@ -33,7 +33,7 @@ def compact_in_process(layout: Layout, collector: str, compression: int, stoppin
     try:
         receiver, sender = context.Pipe(duplex=False)
         with receiver:
-            child = context.Process(target=_work, args=(layout, collector, compression, sender), daemon=True)
+            child = context.Process(target=_work, args=(layout, collector, compression_level, sender), daemon=True)
             with sender:
                 child.start()
             outcome = _result_of(child, receiver, stopping)
@@ -60,10 +60,12 @@ def _result_of(child: BaseProcess, receiver: Connection, stopping: Event) -> Com
     return CompactReport()
 
 
-def _work(layout: Layout, collector: str, compression: int, sender: Connection) -> None:
+def _work(layout: Layout, collector: str, compression_level: int, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the recorder decides
     os.nice(NICENESS)
     try:
-        sender.send(compact_closed(layout, collector, SystemClock(), CompactOptions(compression=compression)))
+        sender.send(
+            compact_closed(layout, collector, SystemClock(), CompactOptions(compression_level=compression_level))
+        )
     except PredsurvError as error:
         sender.send(error)

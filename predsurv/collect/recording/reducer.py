@@ -127,7 +127,7 @@ class EventReducer:
                 out,
                 sampler.due,
                 sampler.sequence,
-                sampler.interval,
+                sampler.snapshot_interval,
             )
             if at == len(events):
                 break

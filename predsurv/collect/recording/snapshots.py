@@ -14,15 +14,17 @@ from predsurv.core.records import BookTop, Record
 
 
 class SnapshotSampler:
-    """Samples the best ``levels`` when they change, at most every ``interval``, at least every ``heartbeat`` (ns).
+    """Samples the best ``top_levels`` of each side when they change.
+
+    At most every ``snapshot_interval`` and at least every ``heartbeat_interval`` (ns).
 
     ``due`` is a heap of (time, number from ``sequence``, instrument).
     """
 
-    def __init__(self, levels: int, interval: int, heartbeat: int) -> None:
-        self._levels = levels
-        self.interval = interval
-        self._heartbeat = heartbeat
+    def __init__(self, top_levels: int, snapshot_interval: int, heartbeat_interval: int) -> None:
+        self._top_levels = top_levels
+        self.snapshot_interval = snapshot_interval
+        self._heartbeat_interval = heartbeat_interval
         self.sequence = count()
         self.due: list[tuple[int, int, RecordedInstrument]] = []
         self._heartbeats: list[tuple[int, int, RecordedInstrument]] = []
@@ -34,7 +36,7 @@ class SnapshotSampler:
         heappush(self.due, (ts, next(self.sequence), instrument))
         if not instrument.heartbeat_queued:
             instrument.heartbeat_queued = True
-            heappush(self._heartbeats, (ts + self._heartbeat, next(self.sequence), instrument))
+            heappush(self._heartbeats, (ts + self._heartbeat_interval, next(self.sequence), instrument))
 
     def book_lost(self, instrument: RecordedInstrument, ts: int) -> BookTop:
         """Return the row that says the book is unknown from ``ts`` on: no levels, not trusted."""
@@ -46,7 +48,7 @@ class SnapshotSampler:
     def book_changed(self, instrument: RecordedInstrument, ts: int) -> None:
         """Make a row due after a change at ``ts``; call it only while ``pending`` is not set."""
         instrument.pending = True
-        due = instrument.shown_at + self.interval
+        due = instrument.shown_at + self.snapshot_interval
         if due < ts:
             due = ts
         instrument.due = due
@@ -56,13 +58,13 @@ class SnapshotSampler:
         """Append the row of a pending book as of its due time, none when its best levels are unchanged."""
         instrument.pending = False
         ts = instrument.due if instrument.due > instrument.changed_at else instrument.changed_at
-        book, levels = instrument.book, self._levels
-        bids, asks = book.bids.packed(levels), book.asks.packed(levels)
+        book, top_levels = instrument.book, self._top_levels
+        bids, asks = book.bids.packed(top_levels), book.asks.packed(top_levels)
         # An unchanged ladder returns the same object: most comparisons end at the identity.
         same = (bids is instrument.bids or bids == instrument.bids) and (
             asks is instrument.asks or asks == instrument.asks
         )
-        if same and ts < instrument.shown_at + self._heartbeat:
+        if same and ts < instrument.shown_at + self._heartbeat_interval:
             return
         instrument.bids, instrument.asks, instrument.shown_at = bids, asks, ts
         out.append(BookTop(book.key, ts, book.ts_venue, bids, asks, True))  # noqa: FBT003 - the hot path
@@ -72,7 +74,9 @@ class SnapshotSampler:
         if compiled.native is None:
             self._sample_due(watermark, out)
         else:
-            compiled.native.show_due(self.due, watermark, self.sequence, self._levels, self._heartbeat, out)
+            compiled.native.show_due(
+                self.due, watermark, self.sequence, self._top_levels, self._heartbeat_interval, out
+            )
         heartbeats = self._heartbeats
         while heartbeats and heartbeats[0][0] < watermark:
             self._sample_heartbeat(heappop(heartbeats)[2], watermark, out)
@@ -92,10 +96,10 @@ class SnapshotSampler:
         instrument.heartbeat_queued = instrument.recorded and instrument.book.trusted
         if not instrument.heartbeat_queued:
             return
-        ready = max(instrument.shown_at + self._heartbeat, instrument.changed_at)
+        ready = max(instrument.shown_at + self._heartbeat_interval, instrument.changed_at)
         if ready < watermark:
             instrument.pending, instrument.due = False, ready
             instrument.bids = None  # so that the row is written even when nothing changed
             self.sample(instrument, out)
-            ready = instrument.shown_at + self._heartbeat
+            ready = instrument.shown_at + self._heartbeat_interval
         heappush(self._heartbeats, (max(ready, watermark), next(self.sequence), instrument))

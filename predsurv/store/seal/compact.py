@@ -53,13 +53,13 @@ GRACE: Final = 60_000_000_000
 
 
 class CompactOptions(Struct, frozen=True):
-    """What to merge and how. ``compression``: zstd level. ``venue``, ``date`` (YYYY-MM-DD): None for all.
+    """What to merge and how. ``compression_level``: zstd level. ``venue``, ``date`` (YYYY-MM-DD): None for all.
 
     ``stop``: called between hours, True ends early. ``transform``: applied to the rows, see ``merge``.
     ``at``: called with the name of each step before it, for fault injection.
     """
 
-    compression: int = 2
+    compression_level: int = 2
     venue: VenueName | None = None
     date: str | None = None
     stop: Callable[[], bool] = lambda: False
@@ -243,7 +243,7 @@ def _draft(
     merges = max(stamp.merges for stamp in stamps) + 1
     stamp = FileStamp(stamps[0].opened, stamps[0].collector, max(stamp.segment for stamp in stamps), merges)
     target = layout.file(partition, stamp)
-    with ParquetSink(draft / target.name, options.compression, merged=True) as sink:
+    with ParquetSink(draft / target.name, options.compression_level, merged=True) as sink:
         summary = merge(parts, sink, options.transform)
     options.at("compare")
     _compare(parts, draft / target.name, options.transform)

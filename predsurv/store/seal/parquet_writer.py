@@ -21,10 +21,10 @@ FILE_MODE: Final = 0o644
 class ParquetSink:
     """Context manager that writes tables of one schema to a file, durable on exit; invalid after an exception."""
 
-    def __init__(self, path: Path, compression: int, *, merged: bool = False) -> None:
-        """``compression``: zstd level. ``merged``: the file holds the rows of several."""
+    def __init__(self, path: Path, compression_level: int, *, merged: bool = False) -> None:
+        """``compression_level``: zstd level. ``merged``: the file holds the rows of several."""
         self._path = path
-        self._compression = compression
+        self._compression_level = compression_level
         self._merged = merged
         self._writer: Any = None
 
@@ -40,7 +40,7 @@ class ParquetSink:
             self._path,
             schema,
             compression="zstd",
-            compression_level=self._compression,
+            compression_level=self._compression_level,
             use_dictionary=encoding.dictionary,
             column_encoding=encoding.column,
             write_statistics=encoding.statistics,

@@ -29,16 +29,16 @@ class FileTable(Struct, frozen=True):
     hi: int
 
 
-def file_tables(contents: SegmentContents, levels: int, segment: int) -> Iterator[FileTable]:
+def file_tables(contents: SegmentContents, top_levels: int, segment: int) -> Iterator[FileTable]:
     """Yield a table for every partition that has rows in ``contents``, in a fixed order.
 
-    ``levels``: per side of a snapshot row. ``segment``: the number stored with every row.
+    ``top_levels``: per side of a snapshot row. ``segment``: the number stored with every row.
     """
     if not contents.keys:
         return
     index = _KeyIndex(contents, segment)
     for dataset, table in contents.tables.items():
-        yield from _split(dataset, table, index, levels)
+        yield from _split(dataset, table, index, top_levels)
 
 
 class _KeyIndex:
@@ -77,12 +77,12 @@ class _IdColumn:
         return pc.if_else(absent.take(codes), None, self._values.take(codes))
 
 
-def _split(dataset: Dataset, table: Any, index: _KeyIndex, levels: int) -> Iterator[FileTable]:
+def _split(dataset: Dataset, table: Any, index: _KeyIndex, top_levels: int) -> Iterator[FileTable]:
     slots = pc.divide(table[time_column(dataset)], _HOUR if dataset in HOURLY else _DAY)
     for _, slot_rows in _groups(table, slots):
         venues = index.venue.take(slot_rows["key"].combine_chunks())
         for code, rows in _groups(slot_rows, venues):
-            yield _file_table(dataset, index.venues[code], rows, index, levels)
+            yield _file_table(dataset, index.venues[code], rows, index, top_levels)
 
 
 def _groups(table: Any, codes: Any) -> Iterator[tuple[int, Any]]:
@@ -92,11 +92,11 @@ def _groups(table: Any, codes: Any) -> Iterator[tuple[int, Any]]:
         yield code, table if len(found) == 1 else table.filter(pc.equal(codes, pa.scalar(code, codes.type)))
 
 
-def _file_table(dataset: Dataset, venue: VenueName, rows: Any, index: _KeyIndex, levels: int) -> FileTable:
+def _file_table(dataset: Dataset, venue: VenueName, rows: Any, index: _KeyIndex, top_levels: int) -> FileTable:
     time = time_column(dataset)
     rows = rows.take(_order(dataset, rows, index)).combine_chunks()
     bounds = pc.min_max(rows[time]).as_py()
-    schema = schema_of(dataset, levels)
+    schema = schema_of(dataset, top_levels)
     columns = [
         _on_disk(name, field_type, rows, index) for name, field_type in zip(schema.names, schema.types, strict=True)
     ]

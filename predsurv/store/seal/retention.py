@@ -44,13 +44,13 @@ from predsurv.store.wal.segment import opened_at
 class RetentionPolicy(Struct, frozen=True):
     """Limits of what is kept: ``max_age`` in ns, ``max_bytes`` in total; 0 is no limit.
 
-    ``uploaded``: delete only what the bucket has too, according to the upload journal. ``compression``: zstd
+    ``uploaded``: delete only what the bucket has too, according to the upload journal. ``compression_level``: zstd
     level of rewritten coverage. ``at``: called with the name of each step before it, for fault injection.
     """
 
     max_age: int = 0
     max_bytes: int = 0
-    compression: int = 2
+    compression_level: int = 2
     uploaded: bool = False
     at: Callable[[str], None] = lambda _step: None
 
@@ -176,7 +176,9 @@ def _trim_coverage(layout: Layout, cutoff: int, policy: RetentionPolicy) -> None
     for (collector, partition), paths in groups.items():
         policy.at(f"trim {collector}")
         paths.sort(key=lambda path: parse_file(path)[1].segment)
-        rewrite(layout, collector, {partition: paths}, CompactOptions(policy.compression), partial(_since, cutoff))
+        rewrite(
+            layout, collector, {partition: paths}, CompactOptions(policy.compression_level), partial(_since, cutoff)
+        )
 
 
 def _since(cutoff: int, table: Any) -> Any:

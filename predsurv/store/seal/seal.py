@@ -33,14 +33,14 @@ from predsurv.store.wal.segment import IncompleteSegment, SegmentInfo, SegmentRe
 class SealOptions(Struct, frozen=True):
     """How to seal.
 
-    ``levels``: per side of a snapshot row. ``compression``: zstd level. ``reserve_bytes``: size of the disk
-    reserve, which is released when a seal finds the disk full. ``epilogue``: called with the segment's
+    ``top_levels``: levels per side of a snapshot row. ``compression_level``: of zstd. ``reserve_bytes``: size of the
+    disk reserve, which is released when a seal finds the disk full. ``epilogue``: called with the segment's
     header and contents, returns records to add. ``rewrite_coverage``: maps each coverage record to those to
     store. ``at``: called with the name of each step before it, for fault injection.
     """
 
-    levels: int = 10
-    compression: int = 2
+    top_levels: int = 10
+    compression_level: int = 2
     reserve_bytes: int = 0
     epilogue: Callable[[SegmentInfo, SegmentContents], Sequence[Record]] | None = None
     rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda coverage: (coverage,)
@@ -111,7 +111,7 @@ def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
     if damaged:
         segment, contents, damaged = _read(path, _retracting(path, layout, options))
     stamp = FileStamp(stamp_time(segment.header.opened), segment.header.collector, segment.header.segment)
-    files = _write_files(file_tables(contents, options.levels, stamp.segment), layout, stamp, options)
+    files = _write_files(file_tables(contents, options.top_levels, stamp.segment), layout, stamp, options)
     options.at("forget")
     if segment.torn:
         quarantine.copy_torn_tail(path, segment.torn, layout.quarantine)
@@ -148,7 +148,7 @@ def _read(path: Path, options: SealOptions) -> tuple[SegmentInfo, SegmentContent
     collector, number = parse_segment(path)
     successor = path.with_name(segment_name(collector, number + 1))
     limit = predecessor_limit(successor)
-    tables = SegmentTables(options.levels, options.rewrite_coverage)
+    tables = SegmentTables(options.top_levels, options.rewrite_coverage)
     with closing(SegmentReader(path)) as reader:
         for batch in reader.batches(limit):
             tables.add(batch)
@@ -187,7 +187,7 @@ def _write_files(
 
 
 def _stage(draft: Path, target: Path, each: FileTable, options: SealOptions) -> SealedFile:
-    with ParquetSink(draft, options.compression) as sink:
+    with ParquetSink(draft, options.compression_level) as sink:
         sink.write(each.table)
     return SealedFile(str(target), each.table.num_rows, each.lo, each.hi, draft.stat().st_size, manifest.digest(draft))
 

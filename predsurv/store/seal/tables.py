@@ -101,11 +101,11 @@ class SegmentTables:
 
     def __init__(
         self,
-        levels: int,
+        top_levels: int,
         rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda coverage: (coverage,),
     ) -> None:
-        """``levels``: per side of a snapshot row. ``rewrite_coverage``: maps a coverage record to those to store."""
-        self._levels = levels
+        """``top_levels``: levels per side of a snapshot row. ``rewrite_coverage``: maps a record to those stored."""
+        self._top_levels = top_levels
         self._rewrite_coverage = rewrite_coverage
         self._numbers: dict[InstrumentKey, int] = {}  # number in the segment
         self._key_table: list[int] = []  # the log's current key table, as numbers in the segment; -1 unknown
@@ -148,7 +148,7 @@ class SegmentTables:
         changes = _change_table(self._deltas, order.except_at(others))
         books = order.add_times(_book_table(self._books)).select(changes.column_names)
         tables: dict[Dataset, Any] = {
-            "snapshots": order.add_times(_top_table(self._tops, self._levels)),
+            "snapshots": order.add_times(_top_table(self._tops, self._top_levels)),
             "deltas": pa.concat_tables([changes, books]).combine_chunks(),
             **{dataset: _row_table(dataset, rows, order) for dataset, rows in self._rows.items()},
         }
@@ -232,34 +232,34 @@ def _book_table(books: ColumnRuns) -> Any:
     )
 
 
-def _top_table(tops: ColumnRuns, levels: int) -> Any:
-    """Return a row per top: the first ``levels`` of each side as columns, null where there are fewer."""
-    numbers = [column for side in ("bid", "ask") for column in level_arrays(tops, side, levels)]
+def _top_table(tops: ColumnRuns, top_levels: int) -> Any:
+    """Return a row per top: the first ``top_levels`` of each side as columns, null where there are fewer."""
+    numbers = [column for side in ("bid", "ask") for column in level_arrays(tops, side, top_levels)]
     return pa.table(
         {
             "key": tops.keys(),
             "position": pa.array(tops.positions, pa.int32()),
             "ts_venue": tops.nullable("ts_venue"),
-            **dict(zip(level_columns(levels), numbers, strict=True)),
+            **dict(zip(level_columns(top_levels), numbers, strict=True)),
             "trusted": tops.column("mark", pa.int64()).cast(pa.bool_()),
         }
     )
 
 
-def level_arrays(tops: ColumnRuns, side: str, levels: int) -> list[Any]:
-    """Return prices, then sizes, of the best ``levels`` of one side: an array each, null where there are fewer."""
+def level_arrays(tops: ColumnRuns, side: str, top_levels: int) -> list[Any]:
+    """Return prices, then sizes, of the best ``top_levels`` of one side: an array each, null where there are fewer."""
     if columns_codec.native is None:
-        return _level_arrays_by_arrow(_SideColumns(tops, side), levels)
-    columns = columns_codec.native.level_arrays(tops.content(f"{side}s"), tops.content(f"{side}_levels"), levels)
+        return _level_arrays_by_arrow(_SideColumns(tops, side), top_levels)
+    columns = columns_codec.native.level_arrays(tops.content(f"{side}s"), tops.content(f"{side}_levels"), top_levels)
     return [
         pa.Array.from_buffers(pa.int64(), tops.rows, [valid and pa.py_buffer(valid), pa.py_buffer(content)])
         for valid, content in columns
     ]
 
 
-def _level_arrays_by_arrow(side: "_SideColumns", levels: int) -> list[Any]:
-    lists = [pc.list_slice(column, 0, levels, return_fixed_size_list=True) for column in (side.prices, side.sizes)]
-    return [pc.list_element(column, level) for column in lists for level in map(_int32, range(levels))]
+def _level_arrays_by_arrow(side: "_SideColumns", top_levels: int) -> list[Any]:
+    lists = [pc.list_slice(column, 0, top_levels, return_fixed_size_list=True) for column in (side.prices, side.sizes)]
+    return [pc.list_element(column, level) for column in lists for level in map(_int32, range(top_levels))]
 
 
 class _SideColumns:

@@ -107,7 +107,15 @@ def test_the_compiled_function_folds_plain_deltas() -> None:
     sampler = reducer.sampler
     events: list[MarketEvent] = [delta(A, START + 2, 41, 1), delta(A, START + 3, 42, 1), trade(A, START + 4)]
     at, mark = compiled.native.fold_changes(
-        events, 0, START + 1, START + S, reducer.instruments, out, sampler.due, sampler.sequence, sampler.interval
+        events,
+        0,
+        START + 1,
+        START + S,
+        reducer.instruments,
+        out,
+        sampler.due,
+        sampler.sequence,
+        sampler.snapshot_interval,
     )
     assert (at, mark) == (2, START + 3)
     assert out[-2:] == events[:2]
@@ -138,7 +146,7 @@ def test_the_compiled_functions_refuse_arguments_of_other_types() -> None:
             out,
             sampler.due,
             sampler.sequence,
-            sampler.interval,
+            sampler.snapshot_interval,
         )
 
 

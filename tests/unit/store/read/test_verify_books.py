@@ -35,7 +35,7 @@ def found(layout: Layout, key: InstrumentKey) -> Recorder:
         log.append(records)
         path = log.close()
         assert path is not None
-        seal_segment(path, layout, ManualClock(NOON), SealOptions(levels=2))
+        seal_segment(path, layout, ManualClock(NOON), SealOptions(top_levels=2))
         return [(each.check, each.what) for hour in recorded_hours(layout) for each in check_hour(layout, hour)]
 
     return run
