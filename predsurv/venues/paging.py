@@ -70,7 +70,7 @@ class ScanIssues:
 class MarketFilter:
     """The markets that match ``query``, each once; rows move between pages while a list is read.
 
-    ``identity`` is what markets are told apart by. ``full``: the query's limit is reached.
+    ``identity`` returns the key of a market. ``full``: the query's limit is reached.
     """
 
     def __init__(self, query: MarketQuery, identity: Callable[[Market], object]) -> None:

@@ -16,7 +16,7 @@ from predsurv.core.num import MICROS, ONE, Price, parse_micros
 from predsurv.core.text import sanitise
 
 DETAIL_CHARS_MAX: Final = 120
-"""Longest detail of an event; venues and their errors are quoted in it."""
+"""Longest detail of an event, which may quote the venue."""
 ISSUE_CHARS_MAX: Final = 200
 """Longest detail of a scan issue or a log line."""
 
@@ -24,9 +24,9 @@ PRICES_MAX: Final = 1 << 14
 """Entries of a price cache."""
 
 EARLIEST_MS: Final = 1_420_070_400_000
-"""Earliest venue timestamp that is believed: 2015, ms since 1970."""
+"""Earliest plausible venue timestamp: 2015, ms since 1970."""
 LATEST_MS: Final = 4_102_444_800_000
-"""Latest venue timestamp that is believed: 2100, ms since 1970."""
+"""Latest plausible venue timestamp: 2100, ms since 1970."""
 
 _MS: Final = 1_000_000
 _NS_MAX: Final = 2**63 - 1

@@ -1,4 +1,4 @@
-"""The feeds against the simulator, misbehaving in every way it can: what is trusted is exact, what is lost is told."""
+"""The feeds against a misbehaving simulator: trusted books are exact, and every loss is a gap."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -53,7 +53,7 @@ class Listener:
         return all(book.trusted for book in self.books.values())
 
     def gaps(self) -> set[str]:
-        """Return the reasons told so far."""
+        """Return the gap reasons so far."""
         return {event.reason for event in self.events if isinstance(event, Gap)}
 
     async def until(self, reached: Callable[[], bool]) -> None:
@@ -136,7 +136,7 @@ async def assert_exact(simulated: SimulatedKalshi, listener: Listener) -> None:
         ("drop", "disconnect"),
     ],
 )
-async def test_a_fault_is_told_and_healed(
+async def test_a_fault_is_a_gap_until_the_next_snapshot(
     simulated: SimulatedKalshi, listener: Listener, kind: str, reason: str
 ) -> None:
     await listener.watch(simulated.busiest(50))
@@ -165,7 +165,7 @@ async def test_refused_handshakes_are_tried_again(simulated: SimulatedKalshi, li
     await assert_exact(simulated, listener)
 
 
-async def test_a_smaller_limit_is_learnt(tmp_path: Path) -> None:
+async def test_the_limit_of_a_connection_is_learnt(tmp_path: Path) -> None:
     simulated = SimulatedKalshi(tmp_path, rate=500, markets_per_subscription=7)
     await simulated.start()
     venue = simulated.venue(per_connection=20)
@@ -180,7 +180,7 @@ async def test_a_smaller_limit_is_learnt(tmp_path: Path) -> None:
     await simulated.aclose()
 
 
-async def test_a_refusal_in_passing_costs_little(simulated: SimulatedKalshi, listener: Listener) -> None:
+async def test_every_book_is_exact_after_a_transient_refusal(simulated: SimulatedKalshi, listener: Listener) -> None:
     keys = simulated.busiest(30)
     await listener.watch(keys[:10])
     simulated.inject("error26")
@@ -194,12 +194,12 @@ async def test_rotation_brings_new_books_and_stops_old_ones(simulated: Simulated
     await listener.watch(keys[10:])
     listener.events.clear()
     await listener.until(lambda: len(listener.events) > 200)
-    told = {event.key for event in listener.events if isinstance(event, BookDelta | Trade)}
-    assert told <= set(keys[10:])
+    published = {event.key for event in listener.events if isinstance(event, BookDelta | Trade)}
+    assert published <= set(keys[10:])
     await assert_exact(simulated, listener)
 
 
-async def test_trades_come_with_a_key(simulated: SimulatedKalshi, listener: Listener) -> None:
+async def test_a_keyed_feed_has_trades(simulated: SimulatedKalshi, listener: Listener) -> None:
     await listener.watch(simulated.busiest(40))
     await listener.until(lambda: any(isinstance(event, Trade) for event in listener.events))
     (trade, *_) = (event for event in listener.events if isinstance(event, Trade))
@@ -209,7 +209,7 @@ async def test_trades_come_with_a_key(simulated: SimulatedKalshi, listener: List
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-async def test_what_settled_while_nobody_listened_is_asked_for(simulated: SimulatedKalshi, *, keyed: bool) -> None:
+async def test_a_settlement_during_a_disconnect_is_looked_up(simulated: SimulatedKalshi, *, keyed: bool) -> None:
     settled, other = simulated.busiest(2)
     market = simulated.server.markets.listed[settled.market_id]
     market.result, market.payout = "yes", Price(1_000_000)

@@ -47,8 +47,8 @@ async def recorded(server: RecordedPolymarket) -> AsyncIterator[PolymarketCatalo
 
 def scripted(answer: Callable[[dict[str, list[str]]], httpx.Response | dict[str, Any]]) -> PolymarketCatalog:
     def respond(request: httpx.Request) -> httpx.Response:
-        said = answer(parse_qs(urlsplit(str(request.url)).query))
-        return said if isinstance(said, httpx.Response) else httpx.Response(200, json=said)
+        reply = answer(parse_qs(urlsplit(str(request.url)).query))
+        return reply if isinstance(reply, httpx.Response) else httpx.Response(200, json=reply)
 
     clock = ManualClock(jumps=True)
     http = Http(clock, lambda: 0.0, transport=httpx.MockTransport(respond))
@@ -64,7 +64,7 @@ async def read(catalog: Catalog, query: MarketQuery = EVERYTHING) -> list[Market
     return [market async for market in catalog.markets(query)]
 
 
-async def test_recorded_listing_is_complete(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:
+async def test_a_recorded_listing_is_read_to_its_end(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:
     markets = await read(recorded)
     assert [market.market_id for market in markets] == [row["conditionId"] for row in server.recordings.markets]
     assert recorded.pages == 3
@@ -74,7 +74,7 @@ async def test_recorded_listing_is_complete(recorded: PolymarketCatalog, server:
     assert parse_qs(urlsplit(server.requests[1]).query)["after_cursor"] == ["c4"]
 
 
-async def test_events_with_a_market_that_is_not_given_are_doubted() -> None:
+async def test_events_with_a_market_left_out_are_incomplete() -> None:
     def of(event: str) -> list[dict[str, Any]]:
         return [{"id": event, "negRisk": True, "negRiskAugmented": False}]
 
@@ -92,7 +92,7 @@ async def test_events_with_a_market_that_is_not_given_are_doubted() -> None:
     assert len(catalog.issues) == 3
 
 
-async def test_query_is_passed_on_and_checked(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:
+async def test_the_query_is_passed_on_and_checked(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:
     least = Money(10_000_000 * 1_000_000)
     markets = await read(recorded, MarketQuery(min_volume=least, min_liquidity=Money(500_000)))
     assert {market.status for market in markets} == {"active"}
@@ -101,11 +101,11 @@ async def test_query_is_passed_on_and_checked(recorded: PolymarketCatalog, serve
     assert (asked["closed"], asked["volume_num_min"], asked["liquidity_num_min"]) == (["false"], ["10000000"], ["0.5"])
 
 
-async def test_limit(recorded: PolymarketCatalog) -> None:
+async def test_a_limit_ends_the_listing(recorded: PolymarketCatalog) -> None:
     assert len(await read(recorded, MarketQuery(limit=3, include_closed=True))) == 3
 
 
-async def test_rows_that_moved_between_pages_count_once() -> None:
+async def test_a_row_on_two_pages_counts_once() -> None:
     pages: dict[str, dict[str, Any]] = {
         "": {"markets": [row(1), row(2)], "next_cursor": "x"},
         "x": {"markets": [row(2), row(3)]},
@@ -125,12 +125,12 @@ async def test_short_and_empty_pages_are_not_the_end() -> None:
     assert catalog.pages == 3
 
 
-async def test_circle_of_cursors_is_refused() -> None:
+async def test_a_repeated_cursor_is_an_error() -> None:
     with pytest.raises(PermanentError, match="circles"):
         await read(scripted(lambda _: {"markets": [row(1)], "next_cursor": "x"}))
 
 
-async def test_bad_row_costs_one_row() -> None:
+async def test_an_unreadable_row_is_an_issue() -> None:
     rows = [row(1), row(2, clobTokenIds="[1"), {"conditionId": 5}, "text", row(3, conditionId="a\x1bb"), row(4)]
     catalog = scripted(lambda _: {"markets": rows})
     assert [market.market_id for market in await read(catalog)] == ["0xc1", "0xc4"]
@@ -145,19 +145,19 @@ async def test_unreadable_page_is_an_error(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(422, PermanentError), (403, PermanentError), (503, TransientError)])
-async def test_refusals_are_told(status: int, kind: type[PredsurvError]) -> None:
+async def test_refusals_are_raised(status: int, kind: type[PredsurvError]) -> None:
     with pytest.raises(kind, match=str(status)):
         await read(scripted(lambda _: httpx.Response(status, json={"error": "no"})))
 
 
-async def test_passing_trouble_is_passed_over() -> None:
+async def test_transient_failures_are_retried() -> None:
     answers: Iterator[httpx.Response | dict[str, Any]] = iter(
         [httpx.Response(500), httpx.Response(429), {"markets": [row(1)]}]
     )
     assert len(await read(scripted(lambda _: next(answers)))) == 1
 
 
-async def test_scan_that_fails_half_way_leaves_the_old_universe(server: RecordedPolymarket, tmp_path: Path) -> None:
+async def test_a_scan_that_fails_half_way_leaves_the_old_universe(server: RecordedPolymarket, tmp_path: Path) -> None:
     config = Config(
         venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=server.http_url, clob_url=server.http_url))
     )

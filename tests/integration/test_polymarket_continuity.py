@@ -27,19 +27,19 @@ async def start() -> AsyncIterator[Start]:
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.03])
-async def test_replaced_connections_lose_and_double_nothing(start: Start, lag_s: float) -> None:
+async def test_replaced_connections_lose_and_double_no_change(start: Start, lag_s: float) -> None:
     venue = Venue(6)
     venue.lag = lambda: venue.rng.random() * lag_s
     run = start(venue, lifetime=60 * MS, per_connection=3)
     await run.feed.watch(venue.keys)
     await run.opened()
-    told: list[Row] = []
-    await talk(venue, told, bursts=3_000)
+    sent: list[Row] = []
+    await talk(venue, sent, bursts=3_000)
     await run.until(run.equal)
     await run.until(lambda: len(run.of(Connected)) >= 12)
     assert run.of(Gap) == []
     for name in venue.tokens:
-        assert [row for row in rows(run.events) if row[0] == name] == [row for row in told if row[0] == name]
+        assert [row for row in rows(run.events) if row[0] == name] == [row for row in sent if row[0] == name]
     received = [event.ts_recv for event in run.events]
     assert received == sorted(received)
     assert run.memory.counts.alarms == 0
@@ -50,9 +50,9 @@ async def test_replacing_goes_on_after_either_end_is_lost(start: Start) -> None:
     run = start(venue, lifetime=30 * MS)
     await run.feed.watch(venue.keys)
     await run.opened()
-    told: list[Row] = []
+    sent: list[Row] = []
     for number in range(60):
-        await talk(venue, told, bursts=20, pause=0.001)
+        await talk(venue, sent, bursts=20, pause=0.001)
         if venue.sockets:
             venue.sockets[number % len(venue.sockets)].fail()
     await run.opened()
@@ -68,14 +68,14 @@ async def test_replacing_goes_on_after_either_end_is_lost(start: Start) -> None:
             assert event.key in live
 
 
-async def test_what_is_wanted_can_change_while_connections_are_replaced(start: Start) -> None:
+async def test_the_wanted_set_can_change_while_connections_are_replaced(start: Start) -> None:
     venue = Venue(8)
     run = start(venue, lifetime=20 * MS, per_connection=4)
-    told: list[Row] = []
+    sent: list[Row] = []
     for _ in range(40):
         wanted = frozenset(venue.rng.sample(sorted(venue.keys), 5))
         await run.feed.watch(wanted)
-        await talk(venue, told, bursts=10, pause=0.001)
+        await talk(venue, sent, bursts=10, pause=0.001)
     await run.feed.watch(venue.keys)
     for book in run.books.values():
         book.trusted = False
@@ -85,7 +85,7 @@ async def test_what_is_wanted_can_change_while_connections_are_replaced(start: S
     await run.until(run.equal)
 
 
-async def test_connection_that_does_not_get_its_books_replaces_nothing(start: Start) -> None:
+async def test_a_connection_without_its_books_replaces_nothing(start: Start) -> None:
     venue = Venue(3)
     run = start(venue, lifetime=40 * MS)
     await run.feed.watch(venue.keys)
@@ -98,7 +98,7 @@ async def test_connection_that_does_not_get_its_books_replaces_nothing(start: St
     assert {event.epoch for event in run.events if isinstance(event, BookSnapshot)} == {1}
 
 
-async def test_lost_change_is_found_and_repaired(start: Start) -> None:
+async def test_a_lost_change_is_found_and_repaired(start: Start) -> None:
     venue = Venue(3)
     run = start(venue, silence=60_000 * MS, book_timeout=10_000 * MS)
     await run.feed.watch(venue.keys)

@@ -79,7 +79,7 @@ async def listen(server: RecordedPolymarket) -> AsyncIterator[Callable[..., "Lis
 
 
 class Listener:
-    """A feed and all it has said."""
+    """A feed and its events so far."""
 
     def __init__(self, feed: StreamingFeed) -> None:
         self.feed = feed
@@ -140,7 +140,7 @@ OPENING_BOOKS = {
 }
 
 
-async def test_books_then_changes_and_trades(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_snapshots_come_before_changes_and_trades(listen: Listen, server: RecordedPolymarket) -> None:
     listener, token = listen(), key(server.recordings.token)
     await listener.feed.watch({token})
     await listener.opened(token)
@@ -151,7 +151,7 @@ async def test_books_then_changes_and_trades(listen: Listen, server: RecordedPol
     assert_deltas_build_on_books(listener.events)
 
 
-async def test_spread_over_connections(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_instruments_are_spread_over_connections(listen: Listen, server: RecordedPolymarket) -> None:
     listener = listen(per_connection=2)
     await listener.feed.watch(set(KEYS))
     events = await listener.opened(*KEYS)
@@ -159,7 +159,7 @@ async def test_spread_over_connections(listen: Listen, server: RecordedPolymarke
     assert {event.connections for event in events if isinstance(event, Connected)} >= {1, 2, 3}
 
 
-async def test_changes_of_mind(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_the_wanted_set_can_change_at_any_time(listen: Listen, server: RecordedPolymarket) -> None:
     listener = listen(per_connection=2)
     await listener.feed.watch(set(KEYS[:2]))
     await listener.opened(*KEYS[:2])
@@ -171,14 +171,16 @@ async def test_changes_of_mind(listen: Listen, server: RecordedPolymarket) -> No
     await listener.count(Disconnected)
 
 
-async def test_keepalive_is_sent(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_a_keepalive_is_sent(listen: Listen, server: RecordedPolymarket) -> None:
     listener = listen()
     await listener.feed.watch({KEYS[0]})
     await listener.until(lambda _: server.received.count("PING") >= 3)
 
 
 @pytest.mark.parametrize("code", [None, 1000, 1013])
-async def test_lost_connection(listen: Listen, server: RecordedPolymarket, code: int | None) -> None:
+async def test_a_lost_connection_is_a_gap_until_the_next_snapshots(
+    listen: Listen, server: RecordedPolymarket, code: int | None
+) -> None:
     listener = listen()
     await listener.feed.watch(set(KEYS))
     await listener.opened(*KEYS)
@@ -192,7 +194,7 @@ async def test_lost_connection(listen: Listen, server: RecordedPolymarket, code:
     assert_deltas_build_on_books(listener.events)
 
 
-async def test_freeze_with_pong_is_found(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_a_freeze_with_pongs_is_found(listen: Listen, server: RecordedPolymarket) -> None:
     listener = listen()
     await listener.feed.watch(set(KEYS))
     await listener.opened(*KEYS)
@@ -207,7 +209,7 @@ async def test_freeze_with_pong_is_found(listen: Listen, server: RecordedPolymar
     assert_deltas_build_on_books(listener.events)
 
 
-async def test_quiet_is_not_a_freeze(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_a_quiet_market_is_not_a_freeze(listen: Listen, server: RecordedPolymarket) -> None:
     server.interval = 3600
     listener = listen()
     await listener.feed.watch({KEYS[0]})
@@ -216,7 +218,7 @@ async def test_quiet_is_not_a_freeze(listen: Listen, server: RecordedPolymarket)
     assert gaps(events, "stall") == {KEYS[0]}
 
 
-async def test_missing_book_is_asked_for_again(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_a_missing_snapshot_is_requested_again(listen: Listen, server: RecordedPolymarket) -> None:
     server.withhold = {KEYS[0].instrument_id}
     listener = listen()
     await listener.feed.watch(set(KEYS[:2]))
@@ -227,7 +229,7 @@ async def test_missing_book_is_asked_for_again(listen: Listen, server: RecordedP
     assert server.openings == 1
 
 
-async def test_what_one_connection_never_gets_is_asked_for_on_another(
+async def test_a_snapshot_that_one_connection_never_gets_is_requested_on_another(
     listen: Listen, server: RecordedPolymarket
 ) -> None:
     server.withhold = {KEYS[0].instrument_id}
@@ -240,14 +242,14 @@ async def test_what_one_connection_never_gets_is_asked_for_on_another(
     assert sorted(map(sorted, carried)) == [[KEYS[0].instrument_id], [KEYS[1].instrument_id]]
 
 
-async def test_server_that_never_sends_a_book(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_a_server_that_sends_no_books_is_a_stall(listen: Listen, server: RecordedPolymarket) -> None:
     server.frozen = True
     listener = listen()
     await listener.feed.watch({KEYS[0]})
     await listener.until(lambda events: gaps(events, "stall") == {KEYS[0]})
 
 
-async def test_garbage_is_survived(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_garbage_does_not_end_the_feed(listen: Listen, server: RecordedPolymarket) -> None:
     listener = listen()
     await listener.feed.watch(set(KEYS))
     await listener.opened(*KEYS)
@@ -267,7 +269,7 @@ async def test_garbage_is_survived(listen: Listen, server: RecordedPolymarket) -
     assert_deltas_build_on_books(listener.events)
 
 
-async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_a_slow_consumer_gets_a_declared_loss(listen: Listen, server: RecordedPolymarket) -> None:
     listener = listen(FAST_AND_SMALL)
     await listener.feed.watch(set(KEYS))
     await listener.opened(*KEYS)
@@ -282,7 +284,7 @@ async def test_slow_consumer_gets_a_declared_loss(listen: Listen, server: Record
     assert_deltas_build_on_books(listener.events)
 
 
-async def test_refused_for_load_waits_as_told(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_a_handshake_refused_for_load_waits_as_long_as_asked(listen: Listen, server: RecordedPolymarket) -> None:
     server.refuse = [(429, {"Retry-After": "1"})]
     listener = listen()
     began = GivenClock().monotonic()
@@ -293,7 +295,7 @@ async def test_refused_for_load_waits_as_told(listen: Listen, server: RecordedPo
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_refused_for_good_is_said(listen: Listen, server: RecordedPolymarket, status: int) -> None:
+async def test_a_handshake_refused_for_good_raises(listen: Listen, server: RecordedPolymarket, status: int) -> None:
     server.refuse = [(status, {})]
     listener = listen()
     await listener.feed.watch({KEYS[0]})
@@ -301,7 +303,7 @@ async def test_refused_for_good_is_said(listen: Listen, server: RecordedPolymark
         await listener.opened(KEYS[0])
 
 
-async def test_outage_is_declared_once_and_attempts_go_on(listen: Listen, server: RecordedPolymarket) -> None:
+async def test_an_outage_is_declared_once_and_attempts_go_on(listen: Listen, server: RecordedPolymarket) -> None:
     server.refuse = [(503, {})] * 7
     listener = listen()
     await listener.feed.watch({KEYS[0]})
@@ -310,7 +312,7 @@ async def test_outage_is_declared_once_and_attempts_go_on(listen: Listen, server
     assert server.handshakes == 8
 
 
-async def test_closing_leaves_nothing_running(listen: Listen) -> None:
+async def test_closing_the_feed_leaves_nothing_running(listen: Listen) -> None:
     before = asyncio.all_tasks()
     listener = listen(per_connection=2)
     await listener.feed.watch(set(KEYS))

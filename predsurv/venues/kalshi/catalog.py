@@ -72,7 +72,7 @@ class KalshiCatalog:
     """One reading of the venue's lists; ``rest`` belongs to the venue."""
 
     incomplete_events: AbstractSet[EventId] = frozenset()
-    """Always empty: the venue does not say which events list all of their outcomes."""
+    """Always empty: no event of the venue is taken to list all of its outcomes."""
 
     def __init__(self, rest: KalshiRest, clock: Clock) -> None:
         self._rest = rest

@@ -25,7 +25,7 @@ SEARCHED_BYTES_MAX: Final = 1 << 16
 """A malformed message up to this long is searched for the tickers it names."""
 
 SIZE_MAX: Final = 10**18
-"""Most that a level may hold, micros: as much as one number of the venue's can say. Deltas can add up to more."""
+"""Largest size of a level, micros: the largest number that the venue can send. Deltas can add up to more."""
 
 _MS: Final = 1_000_000
 
@@ -208,7 +208,7 @@ class KalshiCodec:
         elif size == 0:
             sizes.pop(price, None)
         else:
-            # A negative or absurd sum: a change was missed, nobody knows when.
+            # A negative or absurd sum: a change was missed; it is not known when.
             self._book_set.invalidate([book], "hash_mismatch", Stamp(ts_recv, self._epoch), out)
             return
         ts_ms = body.ts_ms or 0

@@ -121,7 +121,7 @@ class HashedBook:
             self.inputs = self.inputs._replace(tick_size=book.tick_size, last_trade=book.last_trade_price)
 
     def apply(self, evidence: Evidence) -> None:
-        """Change the state as ``TRANSITIONS`` says."""
+        """Change the state according to ``TRANSITIONS``."""
         self.state = TRANSITIONS[self.state].get(evidence, self.state)
 
     @property

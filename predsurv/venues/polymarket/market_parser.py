@@ -27,14 +27,14 @@ QUESTION_CHARS_MAX: Final = 512
 DESCRIPTION_CHARS_MAX: Final = 8_192
 TAGS_MAX: Final = 32
 
-_TICK_DEFAULT: Final = Price(10_000)  # legacy rows carry none; 86 % of live markets say 0.01
+_TICK_DEFAULT: Final = Price(10_000)  # legacy rows have none; 86 % of live markets have 0.01
 _ORDER_SIZE_DEFAULT: Final = Size(5 * MICROS)
 _TAKER_DELAY_MAX: Final = 3_600 * MICROS
-_TAKER_BUY_MIN: Final = Money(MICROS)  # said in no row, only when an order is refused
+_TAKER_BUY_MIN: Final = Money(MICROS)  # in no row; known from refused orders
 _NULL: Final = Raw(b"null")
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
 
-# The site's own top navigation; a market's tags name one of these among many narrower ones.
+# The top navigation of the site; the tags of a market contain one of these among many narrower ones.
 _CATEGORIES: Final = frozenset(
     {"politics", "sports", "crypto", "finance", "economy", "tech", "culture", "world", "geopolitics", "weather"}
     | {"mentions", "elections", "science"}
@@ -136,7 +136,7 @@ _read_events: Final = msgspec.json.Decoder(_Events).decode
 
 
 def event_ids(row: Raw) -> set[EventId]:
-    """Return the events that a row says it belongs to, also where the rest of it is unreadable."""
+    """Return the events that a row belongs to, also where the rest of it is unreadable."""
     try:
         return {EventId(event.id) for event in _read_events(row).events or () if event.id}
     except (ValueError, RecursionError):
@@ -268,7 +268,7 @@ def _taker_delay(row: GammaMarket) -> int:
 
 
 def _fee(row: GammaMarket, fetched_at: int) -> FeeSchedule:
-    """Return what is charged as of ``fetched_at``: schedules change, and past fills keep theirs."""
+    """Return the fees as of ``fetched_at``: schedules change, and past fills keep theirs."""
     if row.fees_enabled is False:
         return FeeSchedule(since=fetched_at)
     if row.fee_schedule is None:

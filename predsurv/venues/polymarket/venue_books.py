@@ -62,7 +62,7 @@ class VenueBooks:
         self._pending_kib = 0
 
     def apply_pending(self, *, quoted: bool) -> None:
-        """Apply the pending messages, decoding best prices where ``quoted``; raises nothing.
+        """Apply the pending messages, decoding best prices where ``quoted``.
 
         One loop without calls, as this is done for every frame.
         """

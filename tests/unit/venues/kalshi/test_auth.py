@@ -92,7 +92,7 @@ async def test_every_request_is_signed_anew(auth: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("not a key", "not a private key in PEM form"),
         ("-----BEGIN X-----\nQUJD\n-----END X-----", "not a private key in PEM form"),
@@ -100,11 +100,11 @@ async def test_every_request_is_signed_anew(auth: Path) -> None:
         (pem(password=b"pw"), "password"),
     ],
 )
-def test_unfit_keys_are_refused_without_showing_them(body: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=said) as refused:
+def test_unfit_keys_are_refused_without_showing_them(body: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refused:
         signer(body)
-    told = "".join(traceback.format_exception(refused.value))
-    assert not [line for line in body.splitlines() if len(line) > 8 and not line.startswith("-") and line in told]
+    shown = "".join(traceback.format_exception(refused.value))
+    assert not [line for line in body.splitlines() if len(line) > 8 and not line.startswith("-") and line in shown]
 
 
 @pytest.mark.parametrize("key_id", ["x", "a" * 200, "a952bcbe\r\nX: y", "ä" * 20])

@@ -1,4 +1,4 @@
-"""The catalogue reads all lists to their end, once, and survives what is wrong with them."""
+"""The catalogue reads all lists to their end, once, and reports unreadable rows as issues."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ async def read(pages: Pages, query: MarketQuery | None = None) -> tuple[list[Mar
     return [market async for market in catalog.markets(query or MarketQuery())], catalog
 
 
-async def test_every_page_until_the_cursor_is_empty() -> None:
+async def test_pages_are_read_until_the_cursor_is_empty() -> None:
     pages = Pages(
         markets=[
             {"markets": [row("KXA-1-X"), row("KXA-1-Y")], "cursor": "one"},
@@ -40,14 +40,14 @@ async def test_every_page_until_the_cursor_is_empty() -> None:
     assert catalog.pages == 5, "series, events, and three of markets"
 
 
-async def test_closed_markets_on_request() -> None:
+async def test_closed_markets_are_listed_on_request() -> None:
     pages = Pages(markets=[{"markets": [row("KXA-1-X"), row("KXA-1-Y", status="finalized")], "cursor": ""}])
     assert len((await read(pages))[0]) == 1
     assert len((await read(pages, MarketQuery(include_closed=True)))[0]) == 2
     assert "status" not in pages.requests[-1].url.params
 
 
-async def test_limits_of_the_query() -> None:
+async def test_the_query_limits_count_and_volume() -> None:
     rows = [row(f"KXA-1-{number}", volume_fp=f"{number}.00") for number in range(6)]
     pages = Pages(markets=[{"markets": rows, "cursor": "more"}])
     assert len((await read(pages, MarketQuery(limit=2)))[0]) == 2
@@ -55,13 +55,13 @@ async def test_limits_of_the_query() -> None:
     assert [market.market_id for market in busy] == ["KXA-1-4", "KXA-1-5"]
 
 
-async def test_a_listing_in_circles_is_refused() -> None:
+async def test_a_repeated_cursor_is_an_error() -> None:
     pages = Pages(markets=[{"markets": [], "cursor": "one"}, {"markets": [], "cursor": "one"}])
     with pytest.raises(PermanentError, match="circles"):
         await read(pages)
 
 
-async def test_events_and_series_say_what_markets_share() -> None:
+async def test_markets_get_the_terms_of_their_event_and_series() -> None:
     pages = Pages(
         series=[
             {
@@ -112,7 +112,7 @@ async def test_events_and_series_say_what_markets_share() -> None:
     assert len(catalog.issues) == 3
 
 
-async def test_one_bad_row_costs_one_row() -> None:
+async def test_an_unreadable_row_is_an_issue() -> None:
     bad = [
         row("a b"),
         {"ticker": "KXA-1-Q"},
@@ -134,7 +134,7 @@ async def test_an_unreadable_page_is_one_error(body: bytes) -> None:
         await read(Pages(markets=[body]))
 
 
-async def test_refusals_are_waited_out_and_then_told() -> None:
+async def test_refusals_are_retried_and_then_raised() -> None:
     busy = httpx.Response(429, json={"error": "too many requests"})
     pages = Pages(markets=[busy, busy, {"markets": [row("KXA-1-X")], "cursor": ""}])
     assert len((await read(pages))[0]) == 1

@@ -100,7 +100,7 @@ def test_events_and_series_give_the_terms_they_should(payloads: Payloads) -> Non
 
 
 @pytest.mark.parametrize(
-    ("said", "result", "status"),
+    ("listed", "result", "status"),
     [
         ("initialized", "", "created"),
         ("active", "", "active"),
@@ -114,13 +114,13 @@ def test_events_and_series_give_the_terms_they_should(payloads: Payloads) -> Non
         ("something new", "", "paused"),
     ],
 )
-def test_status(said: str, result: str, status: str) -> None:
-    made = market(status=said, result=result)
+def test_the_listed_status_gives_ours(listed: str, result: str, status: str) -> None:
+    made = market(status=listed, result=result)
     assert made.status == status
     assert made.tradable == (status == "active")
 
 
-def test_siblings_are_told_apart() -> None:
+def test_the_question_names_the_outcome_of_an_event() -> None:
     assert market(title="Who wins?", yes_sub_title="Ann").question == "Who wins? – Ann"
     assert market(title="Ann wins", yes_sub_title="ann").question == "Ann wins"
     assert market(SeriesTerms(title="Who wins?"), title=None).question == "Who wins?"
@@ -135,7 +135,7 @@ def test_siblings_are_told_apart() -> None:
         ({"yes_bid_dollars": "0.4000", "yes_bid_size_fp": "10.00"}, 4_000_000),
     ],
 )
-def test_sentinels_are_no_quotes(more: dict[str, Any], liquidity: int) -> None:
+def test_sentinel_prices_add_no_liquidity(more: dict[str, Any], liquidity: int) -> None:
     assert market(**more).liquidity == liquidity
 
 
@@ -176,7 +176,7 @@ def test_impossible_tickers_are_refused(ticker: str) -> None:
         (None, None, 70_000, 70_000),
     ],
 )
-def test_fees(kind: str | None, times: int | None, rate: int, maker: int) -> None:
+def test_fees_by_kind_and_multiplier(kind: str | None, times: int | None, rate: int, maker: int) -> None:
     assert fee_schedule(kind, times) == FeeSchedule("kalshi", rate, maker_rate=maker)
     assert is_known_fee(kind) == (kind is not None and kind.startswith("quadratic"))
 
@@ -211,10 +211,10 @@ def test_ids_of_the_outcomes() -> None:
 @pytest.mark.parametrize(
     "date", [None, "", "soon", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
 )
-def test_dates_that_make_no_sense(date: str | None) -> None:
+def test_unreadable_dates_are_none(date: str | None) -> None:
     assert parse_time(date) is None
 
 
-def test_dates() -> None:
+def test_a_date_needs_a_time_zone() -> None:
     assert parse_time("2026-08-24T17:10:58.365638Z") == 1_787_591_458_365_638_000
     assert parse_time("2026-08-24T17:10:58") is None, "no zone, no time"

@@ -1,4 +1,4 @@
-"""What two answers in a row say about a book, and what a missing one says."""
+"""Two answers in a row give the changes of a book; a missing one is a gap."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def kinds(events: list[MarketEvent]) -> list[str]:
     return [type(event).__name__ for event in events]
 
 
-def test_first_answers_are_whole_books() -> None:
+def test_first_answers_are_snapshots() -> None:
     feed = polls(A, B)
     body = answer(KXA_26=([["0.0100", "5.00"], ["0.4000", "1.00"]], [["0.5000", "2.00"]]), KXB_26=([], []))
     events = feed.apply_answer([A, B], body, NOW)
@@ -67,7 +67,7 @@ def test_later_answers_are_differences_and_add_up() -> None:
     assert not len(book.asks)
 
 
-def test_a_new_outcome_gets_a_whole_book_of_its_own() -> None:
+def test_a_new_outcome_gets_a_snapshot_of_its_own() -> None:
     feed = polls(A)
     state = ([["0.4000", "1.00"]], [["0.5000", "2.00"]])
     feed.apply_answer([A], answer(KXA_26=state), NOW)
@@ -93,7 +93,7 @@ def test_a_failed_poll_is_a_gap_and_a_new_connection() -> None:
     assert [event.epoch for event in back if isinstance(event, Connected | BookSnapshot)] == [2, 2]
 
 
-def test_a_book_that_is_left_out_is_not_known() -> None:
+def test_a_book_missing_in_an_answer_is_a_gap() -> None:
     feed = polls(A, B)
     feed.apply_answer([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
     (gap,) = feed.apply_answer([A, B], answer(KXA_26=([], [])), NOW)
@@ -101,7 +101,7 @@ def test_a_book_that_is_left_out_is_not_known() -> None:
     assert (gap.key, gap.reason) == (key(B), "stall")
 
 
-def test_a_refused_request_concerns_its_own_books() -> None:
+def test_a_refused_request_invalidates_its_own_books_only() -> None:
     feed = polls(A, B)
     feed.apply_answer([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
     assert [event.key for event in feed.apply_refusal([B], NOW) if isinstance(event, Gap)] == [key(B)]
@@ -116,7 +116,7 @@ def test_an_unreadable_answer_is_a_gap(body: bytes) -> None:
     assert kinds(feed.apply_answer([A], body, NOW)) == ["Malformed", "Gap"]
 
 
-def test_a_broken_book_costs_itself_only() -> None:
+def test_a_malformed_book_invalidates_itself_only() -> None:
     feed = polls(A, B)
     whole: Any = ([["0.4000", "1.00"]], [])
     feed.apply_answer([A, B], answer(KXA_26=whole, KXB_26=whole), NOW)
@@ -133,7 +133,7 @@ def test_requests_hold_a_hundred_books() -> None:
     assert [len(chunk) for chunk in feed.ticker_chunks()] == [TICKERS_MAX, TICKERS_MAX, 50]
 
 
-def test_what_is_not_wanted_any_more_is_not_told() -> None:
+def test_an_unwanted_book_gets_no_events() -> None:
     feed = polls(A, B)
     feed.apply_answer([A, B], answer(KXA_26=([], []), KXB_26=([], [])), NOW)
     feed.watch({key(A)})

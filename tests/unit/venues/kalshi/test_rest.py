@@ -71,19 +71,19 @@ async def test_without_an_answer_the_anonymous_limit_stays(env: dict[str, str], 
 
 async def test_a_refused_key_is_one_clear_line(env: dict[str, str]) -> None:
     pages = Pages(account__limits=[REFUSED])
-    with pytest.raises(PermanentError, match="the API key was refused; check PREDSURV_KALSHI_KEY_ID") as told:
+    with pytest.raises(PermanentError, match="the API key was refused; check PREDSURV_KALSHI_KEY_ID") as raised:
         await pages.rest(load_signer(pages.clock, env)).get("/markets")
-    assert env["PREDSURV_KALSHI_KEY_ID"] not in str(told.value)
+    assert env["PREDSURV_KALSHI_KEY_ID"] not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("date", "said"),
+    ("date", "message"),
     [("Fri, 15 Jan 2027 07:59:00 GMT", "60 s ahead of"), ("Fri, 15 Jan 2027 08:01:00 GMT", "60 s behind")],
 )
-async def test_a_wrong_clock_is_told_from_a_wrong_key(env: dict[str, str], date: str, said: str) -> None:
+async def test_a_wrong_clock_is_told_from_a_wrong_key(env: dict[str, str], date: str, message: str) -> None:
     status = httpx.Response(200, json={}, headers={"Date": date})
     pages = Pages(account__limits=[REFUSED], exchange__status=[status])
-    with pytest.raises(PermanentError, match=said):
+    with pytest.raises(PermanentError, match=message):
         await pages.rest(load_signer(pages.clock, env)).get("/markets")
 
 

@@ -72,8 +72,8 @@ async def test_status_changes_of_polled_markets_are_published() -> None:
     for kind in kinds:
         bench.rows[A] = row(A, kind, result="no" if kind in ("determined", "finalized") else "")
         await bench.rounds(1)
-    told = [each.kind if isinstance(each, MarketChange) else type(each).__name__ for each in bench.events]
-    assert told == ["paused", "activated", "closed", "MarketResolved"]
+    kinds_published = [each.kind if isinstance(each, MarketChange) else type(each).__name__ for each in bench.events]
+    assert kinds_published == ["paused", "activated", "closed", "MarketResolved"]
 
 
 async def test_many_tickers_take_turns() -> None:

@@ -1,4 +1,4 @@
-"""Frames of Polymarket's market channel to events: recorded ones, our own zoo, and mutations."""
+"""Frames of Polymarket's market channel to events: recorded ones, made-up ones, and mutations."""
 
 import json
 from decimal import Decimal
@@ -17,8 +17,7 @@ from predsurv.core.events import (
     Trade,
 )
 from predsurv.venues.parsing import DETAIL_CHARS_MAX
-from predsurv.venues.polymarket import decoder as decode
-from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.decoder import SEARCHED_BYTES_MAX, PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from tests.kit.payloads import OWN, SOURCES, Payloads, required
 from tests.kit.polymarket_frames import NOW, book, change, codec, decoded, frame_lines, key, readable, wire
@@ -28,7 +27,7 @@ MESSAGES = OWN.load("polymarket/messages.json")
 
 @pytest.mark.parametrize("case", MESSAGES, ids=[case["name"] for case in MESSAGES])
 @pytest.mark.parametrize("compact", [True, False])
-def test_messages(case: dict[str, Any], compact: bool) -> None:
+def test_made_up_messages_give_their_events(case: dict[str, Any], compact: bool) -> None:
     frame = wire(case["wire"]) if compact else json.dumps(case["wire"], indent=1).encode()
     events = decoded(codec("11", "12"), frame)
     assert [readable(event) for event in events] == case["events"]
@@ -67,7 +66,7 @@ def test_opening_books_against_a_plain_reading(payloads: Payloads) -> None:
 
 
 @pytest.mark.parametrize("announcements", [True, False])
-def test_requests(announcements: bool) -> None:
+def test_requests_name_the_tokens_and_the_extra_kinds(announcements: bool) -> None:
     made = PolymarketCodec(1, announcements=announcements)
     flag = {"custom_feature_enabled": True} if announcements else {}
     (opening,) = made.requests({key("2"), key("1")}, frozenset())
@@ -85,7 +84,7 @@ def test_first_request_only_subscribes() -> None:
     assert PolymarketCodec(1).requests(frozenset(), {key("1")}) == []
 
 
-def test_deltas_wait_for_a_book_and_stop_when_it_is_asked_for_anew() -> None:
+def test_deltas_wait_for_a_snapshot_and_stop_when_a_new_one_is_requested() -> None:
     made = codec("11", live=False)
     assert decoded(made, wire(change("11"))) == []
     decoded(made, wire(book("11")))
@@ -95,13 +94,13 @@ def test_deltas_wait_for_a_book_and_stop_when_it_is_asked_for_anew() -> None:
     assert made.awaiting() == {key("11")}
 
 
-def test_dropped_token_is_silent() -> None:
+def test_a_dropped_token_gets_no_events() -> None:
     made = codec("11", "12")
     made.requests(frozenset(), {key("11")})
     assert decoded(made, wire([book("11"), change("11")])) == []
 
 
-def test_keepalive_answer_is_no_data() -> None:
+def test_an_answer_to_the_keepalive_is_no_data() -> None:
     out: list[MarketEvent] = []
     assert not codec("11").decode([b"PONG"], NOW, out)
     assert out == []
@@ -138,7 +137,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("frame", BROKEN, ids=[frame[:90].decode("utf-8", "replace") for frame in BROKEN])
-def test_broken_message_costs_its_token_and_no_other(frame: bytes) -> None:
+def test_a_malformed_message_invalidates_the_book_of_its_token_only(frame: bytes) -> None:
     made = codec("11")
     made.requests({key("88", "0xm2")}, frozenset())
     made.decode([wire(book("88"))], NOW, [])
@@ -155,31 +154,31 @@ def test_broken_message_costs_its_token_and_no_other(frame: bytes) -> None:
 @pytest.mark.parametrize(
     "frame", [b"", b"null", b"42", b'"PONG"', b"pong", b"\xff\xfe", b"{}", b"[" * 200_000, b'{"a":' * 200_000]
 )
-def test_nonsense_is_malformed_and_harmless(frame: bytes) -> None:
+def test_decoding_goes_on_after_an_unreadable_frame(frame: bytes) -> None:
     made = codec("11")
     assert all(isinstance(event, Malformed) for event in decoded(made, frame) if not isinstance(event, Gap))
     assert len(decoded(made, wire(change("11")))) == (0 if made.awaiting() else 1)
 
 
-def test_a_change_said_twice_in_a_row_is_told_once() -> None:
-    made, said = codec("11", "12"), change("11")
-    said["price_changes"] += change("12", price="0.6", side="SELL")["price_changes"]
-    again = {**said, "price_changes": said["price_changes"][::-1]}
+def test_a_repeated_change_is_decoded_once() -> None:
+    made, message = codec("11", "12"), change("11")
+    message["price_changes"] += change("12", price="0.6", side="SELL")["price_changes"]
+    again = {**message, "price_changes": message["price_changes"][::-1]}
     other = change("11", size="7")
-    assert len(decoded(made, wire(said))) == 2
-    assert decoded(made, wire(said)) == []
+    assert len(decoded(made, wire(message))) == 2
+    assert decoded(made, wire(message)) == []
     assert decoded(made, wire(again)) == []
     assert len(decoded(made, wire(other))) == 1
     # In between the level was something else: now it counts.
-    assert len(decoded(made, wire(said))) == 2
+    assert len(decoded(made, wire(message))) == 2
     by_number = change("11", size="9")
     by_number["price_changes"][0]["size"] = 9
-    assert [len(decoded(made, wire(each))) for each in (said, by_number, said)] == [0, 1, 2]
-    later = {**said, "timestamp": str(int(said["timestamp"]) + 1)}
+    assert [len(decoded(made, wire(each))) for each in (message, by_number, message)] == [0, 1, 2]
+    later = {**message, "timestamp": str(int(message["timestamp"]) + 1)}
     assert len(decoded(made, wire(later))) == 2
 
 
-def test_what_was_cut_short_costs_its_whole_market() -> None:
+def test_a_truncated_message_invalidates_its_whole_market() -> None:
     frame = wire(change("11"))
     assert {
         event.key for event in decoded(codec("11", "12"), frame[: len(frame) * 2 // 3]) if isinstance(event, Gap)
@@ -194,19 +193,19 @@ def test_one_bad_message_of_an_array_leaves_the_others() -> None:
     assert [type(event) for event in events] == [BookDelta, Malformed, Gap, BookDelta]
 
 
-def test_half_good_change_is_not_half_applied() -> None:
+def test_a_change_that_is_malformed_in_part_is_not_applied_in_part() -> None:
     both = change("11")
     both["price_changes"] += change("12", size="x")["price_changes"]
     events = decoded(codec("11", "12"), wire(both))
     assert [type(event) for event in events] == [Malformed, Gap, Gap]
 
 
-def test_huge_broken_message_costs_all_tokens() -> None:
-    events = decoded(codec("11", "12"), b'{"x":"' + b"y" * (decode.SEARCHED_BYTES_MAX + 1))
+def test_a_huge_malformed_message_invalidates_every_book() -> None:
+    events = decoded(codec("11", "12"), b'{"x":"' + b"y" * (SEARCHED_BYTES_MAX + 1))
     assert [type(event) for event in events] == [Malformed, Gap, Gap]
 
 
-def test_books_have_a_most_levels() -> None:
+def test_a_book_with_too_many_levels_is_malformed() -> None:
     levels = [{"price": f"0.{number:06}", "size": "1"} for number in range(1, 10_002)]
     (opened,) = decoded(codec("11"), wire(book("11", asks=levels[:-1])))
     assert isinstance(opened, BookSnapshot)
@@ -221,14 +220,14 @@ def test_detail_is_safe_to_print() -> None:
     assert len(malformed.detail) <= DETAIL_CHARS_MAX
 
 
-def test_announcement_is_told_once_for_all_connections() -> None:
+def test_an_announcement_is_published_once_for_all_connections() -> None:
     shared = PolymarketSharedState()
     frame = wire(next(case["wire"] for case in MESSAGES if case["name"] == "new market"))
     assert len(decoded(PolymarketCodec(1, shared), frame)) == 1
     assert decoded(PolymarketCodec(2, shared), frame) == []
 
 
-def test_trades_that_differ_are_all_kept() -> None:
+def test_different_trades_of_one_transaction_are_all_kept() -> None:
     trade = {"asset_id": "11", "price": "0.5", "size": "1", "side": "BUY", "event_type": "last_trade_price"}
     frames = [{**trade, "timestamp": str(1791199970000 + n), "transaction_hash": f"0x{n % 3}"} for n in range(50)]
     events = decoded(codec("11"), wire(frames + frames))
@@ -240,7 +239,7 @@ SEEDS = [wire(case["wire"]) for case in MESSAGES]
 
 
 @given(st.data())
-def test_mutations_never_escape(data: st.DataObject) -> None:
+def test_mutated_frames_raise_nothing(data: st.DataObject) -> None:
     frame = bytearray(data.draw(st.sampled_from(SEEDS)))
     for _ in range(data.draw(st.integers(1, 4))):
         where = data.draw(st.integers(0, len(frame)))
@@ -258,7 +257,7 @@ def test_mutations_never_escape(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_bytes_never_escape(frame: bytes) -> None:
+def test_arbitrary_bytes_raise_nothing(frame: bytes) -> None:
     codec("11").decode([frame], NOW, [])
 
 
@@ -270,7 +269,7 @@ _values = st.recursive(
 
 
 @given(st.sampled_from(MESSAGES), st.data())
-def test_any_value_in_any_field_never_escapes(case: dict[str, Any], data: st.DataObject) -> None:
+def test_any_value_in_any_field_raises_nothing(case: dict[str, Any], data: st.DataObject) -> None:
     messages = case["wire"] if isinstance(case["wire"], list) else [case["wire"]]
     if not messages:
         return

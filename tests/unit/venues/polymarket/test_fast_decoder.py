@@ -1,4 +1,4 @@
-"""The readers made for speed: both sets say the same of everything, and take what is frequent."""
+"""The fast readers: both sets give the same events for everything, and read the frequent messages."""
 
 import json
 from typing import Any
@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.venues.polymarket import fast_decoder as changes
+from predsurv.venues.polymarket import fast_decoder
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 
 TOKENS = ("1234567890", "9", "71" * 38 + "1")
 NOW = 1_800_000_000_000_000_000
 STAMP = "1791199970000"
 
-needs_compiled = pytest.mark.skipif(changes.COMPILED is None, reason="there was no C compiler")
+needs_compiled = pytest.mark.skipif(fast_decoder.COMPILED is None, reason="there was no C compiler")
 
 
-def codec(readers: changes.ChangeReaders) -> PolymarketCodec:
+def codec(readers: fast_decoder.ChangeReaders) -> PolymarketCodec:
     made = PolymarketCodec(3, readers=readers)
     key = (InstrumentKey(VenueName("polymarket"), MarketId("0x1"), InstrumentId(token)) for token in TOKENS)
     made.requests(frozenset(key), frozenset())
@@ -45,21 +45,21 @@ def change(*entries: dict[str, Any], stamp: Any = STAMP) -> dict[str, Any]:
     return {"market": "0x1", "price_changes": list(entries), "timestamp": stamp, "event_type": "price_change"}
 
 
-def decoded(readers: changes.ChangeReaders, frames: list[bytes]) -> tuple[Any, ...]:
-    """Return all that a codec with ``readers`` makes of ``frames``, and what is noted of it."""
+def decoded(readers: fast_decoder.ChangeReaders, frames: list[bytes]) -> tuple[Any, ...]:
+    """Return the results of a codec with ``readers`` for ``frames``, and the books it keeps for verification."""
     made, out = codec(readers), list[MarketEvent]()
-    said = made.decode(frames, NOW, out)
+    data = made.decode(frames, NOW, out)
     made.verifier.venue_books.apply_pending(quoted=True)
     books = {
         token: (book.bids.levels, book.asks.levels, book.timestamp, book.hash)
         for token, book in made.verifier.books.items()
     }
-    return said, out, made.awaiting(), made.take_lost(), books
+    return data, out, made.awaiting(), made.take_lost(), books
 
 
 def assert_same(frames: list[bytes]) -> None:
-    assert changes.COMPILED is not None
-    assert decoded(changes.PYTHON, frames) == decoded(changes.COMPILED, frames)
+    assert fast_decoder.COMPILED is not None
+    assert decoded(fast_decoder.PYTHON, frames) == decoded(fast_decoder.COMPILED, frames)
 
 
 numbers = st.one_of(
@@ -80,14 +80,14 @@ frames_of = st.lists(messages.map(wire), max_size=6)
 
 @needs_compiled
 @given(frames_of)
-def test_both_sets_say_the_same(frames: list[bytes]) -> None:
+def test_both_sets_agree(frames: list[bytes]) -> None:
     opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS[:2]]
     assert_same(opening + frames)
 
 
 @needs_compiled
 @given(frames_of, st.data())
-def test_both_sets_say_the_same_of_what_is_broken(frames: list[bytes], data: st.DataObject) -> None:
+def test_both_sets_agree_on_broken_frames(frames: list[bytes], data: st.DataObject) -> None:
     opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS]
     broken = []
     for frame in frames:
@@ -116,7 +116,7 @@ def test_both_sets_say_the_same_of_what_is_broken(frames: list[bytes], data: st.
         book(TOKENS[0], [], [], event_type="price_change"),
     ],
 )
-def test_both_sets_say_the_same_of_the_unusual(message: dict[str, Any]) -> None:
+def test_both_sets_agree_on_unusual_messages(message: dict[str, Any]) -> None:
     opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS]
     assert_same([*opening, wire(message), wire(change(entry()))])
 
@@ -141,37 +141,37 @@ def unusual() -> list[bytes]:
 
 @needs_compiled
 @pytest.mark.parametrize("frame", unusual())
-def test_what_only_python_reads_is_said_once_too(frame: bytes) -> None:
+def test_a_repeated_message_that_only_python_reads_is_decoded_once(frame: bytes) -> None:
     opening = [wire(book(token, [], [])) for token in TOKENS[:2]]
     usual = wire(change(entry(), entry(TOKENS[1])))
     for order in ([frame, frame], [usual, frame, frame, usual], [frame, usual, usual, frame], [frame, b"PONG", frame]):
         assert_same(opening + order)
-    assert changes.COMPILED is not None
-    _, out, *_ = decoded(changes.COMPILED, [*opening, frame, frame])
+    assert fast_decoder.COMPILED is not None
+    _, out, *_ = decoded(fast_decoder.COMPILED, [*opening, frame, frame])
     assert out[2:], "Python reads it"
-    assert len(out) == len(decoded(changes.COMPILED, [*opening, frame])[1])
+    assert len(out) == len(decoded(fast_decoder.COMPILED, [*opening, frame])[1])
 
 
-@pytest.mark.parametrize("readers", [changes.PYTHON, pytest.param(changes.COMPILED, marks=needs_compiled)])
-def test_nesting_without_end_is_malformed(readers: changes.ChangeReaders) -> None:
+@pytest.mark.parametrize("readers", [fast_decoder.PYTHON, pytest.param(fast_decoder.COMPILED, marks=needs_compiled)])
+def test_nesting_without_end_is_malformed(readers: fast_decoder.ChangeReaders) -> None:
     deep = wire(change(entry())).replace(b'{"market"', b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b',"market"', 1)
     _, out, *_ = decoded(readers, [wire(book(TOKENS[0], [], [])), deep])
     assert [type(event).__name__ for event in out] == ["BookSnapshot", "Malformed", "Gap"]
 
 
 @needs_compiled
-def test_tokens_of_any_length_are_known_and_only_ids_remembered() -> None:
+def test_tokens_of_any_length_are_read() -> None:
     long = "7" * 300
     key = InstrumentKey(VenueName("polymarket"), MarketId("0x1"), InstrumentId(long))
-    assert changes.COMPILED is not None
-    made, out = PolymarketCodec(3, readers=changes.COMPILED), list[MarketEvent]()
+    assert fast_decoder.COMPILED is not None
+    made, out = PolymarketCodec(3, readers=fast_decoder.COMPILED), list[MarketEvent]()
     made.requests(frozenset({key}), frozenset())
     made.decode([wire(book(long, [], [])), wire(change(entry(long), entry("9" * 100_000)))], NOW, out)
     assert [type(event) for event in out] == [BookSnapshot, BookDelta]
 
 
 @needs_compiled
-def test_said_twice_and_a_key_twice() -> None:
+def test_both_sets_agree_on_repeated_messages_and_keys() -> None:
     opening = wire(book(TOKENS[0], [], []))
     one, other = entry(size="1"), entry(size="2")
     repeated = [wire(change(one, other)), wire(change(other, one)), wire(change(one, one)), wire(change(other, other))]
@@ -180,12 +180,12 @@ def test_said_twice_and_a_key_twice() -> None:
 
 
 @needs_compiled
-def test_what_is_frequent_is_taken_by_the_compiled_set() -> None:
-    assert changes.COMPILED is not None
-    made, out = codec(changes.COMPILED), list[MarketEvent]()
+def test_the_compiled_set_reads_the_frequent_messages() -> None:
+    assert fast_decoder.COMPILED is not None
+    made, out = codec(fast_decoder.COMPILED), list[MarketEvent]()
     made.decode([wire(book(TOKENS[0], [("0.01", "0"), ("0.4", "5.25")], [("0.6", "7")]))], NOW, out)
-    assert changes.native is not None
-    reader = changes.native.NativeChangeReader(made._live, 3)
+    assert fast_decoder.native is not None
+    reader = fast_decoder.native.NativeChangeReader(made._live, 3)
     frames = [wire(change(entry(), entry(side="SELL", price="0.999", size="503.32")))] * 2 + [b"PONG"]
     assert reader.read(frames, 0, NOW, out, None) == 2
     assert reader.before() == frames[0]
@@ -201,14 +201,14 @@ def test_what_is_frequent_is_taken_by_the_compiled_set() -> None:
 
 
 @needs_compiled
-def test_it_refuses_what_is_no_list_of_frames() -> None:
-    assert changes.COMPILED is not None
-    assert changes.native is not None
-    kind = changes.native.NativeChangeReader
+def test_the_compiled_set_refuses_what_is_no_list_of_frames() -> None:
+    assert fast_decoder.COMPILED is not None
+    assert fast_decoder.native is not None
+    kind = fast_decoder.native.NativeChangeReader
     reader = kind({}, 3)
     with pytest.raises(TypeError):
         reader.read((), 0, NOW, [], None)
     with pytest.raises(TypeError):
         kind.__new__(kind).read([], 0, NOW, [], None)
     assert reader.read(["text", None], 0, NOW, [], None) == 0
-    assert changes.COMPILED.book("text") is None  # type: ignore[arg-type]
+    assert fast_decoder.COMPILED.book("text") is None  # type: ignore[arg-type]

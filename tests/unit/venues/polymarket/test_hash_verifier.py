@@ -1,4 +1,4 @@
-"""Books proved by the hashes that the venue states: recorded ones, and a venue that can lose what it says."""
+"""Books verified by the stated hashes: recorded ones, and a scripted venue whose messages can be lost."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ class VerifiedStream:
         self.receive([self.venue.books(each.instrument_id for each in add)])
 
     def receive(self, frames: list[bytes], ms: int = 1) -> list[Gap]:
-        """Decode and check ``frames``; return the gaps they tore."""
+        """Decode and check ``frames``; return the gaps."""
         out: list[MarketEvent] = []
         for frame in frames:
             self.codec.decode([frame], self.now * MS, out)
@@ -54,7 +54,7 @@ class VerifiedStream:
         return found
 
     def wait(self, ms: int, step: int = 100) -> list[Gap]:
-        """Let time pass in silence."""
+        """Let time pass without messages."""
         return [gap for _ in range(0, ms, step) for gap in self.receive([], step)]
 
     @property
@@ -82,7 +82,7 @@ def venue() -> Venue:
 NAME = "100000"
 
 
-def test_recipe_of_the_vectors(payloads: Payloads) -> None:
+def test_the_recipe_gives_the_hashes_of_the_vectors(payloads: Payloads) -> None:
     for vector in payloads.load("polymarket/book_hash_vectors.json"):
         vector.pop("source")
         stated = vector.pop("hash")
@@ -98,7 +98,7 @@ def test_recipe_of_the_vectors(payloads: Payloads) -> None:
         assert book.check() is Evidence.MISMATCH
 
 
-def test_recorded_book_and_the_change_after_it(payloads: Payloads) -> None:
+def test_a_recorded_book_and_the_change_after_it_match(payloads: Payloads) -> None:
     opening, change = (path.read_bytes() for path in payloads.opening_and_change())
     shared = PolymarketSharedState()
     codec = PolymarketCodec(1, shared)
@@ -110,7 +110,7 @@ def test_recorded_book_and_the_change_after_it(payloads: Payloads) -> None:
 
 
 @pytest.mark.parametrize("facts", [{}, {"neg_risk": True}, {"min_order_size": "15", "last_trade_price": "0.420"}])
-def test_clean_stream_raises_no_doubt(facts: dict[str, Any]) -> None:
+def test_a_clean_stream_has_no_suspects(facts: dict[str, Any]) -> None:
     connection = VerifiedStream(Venue(1, **facts))
     for _ in range(300):
         connection.receive(connection.venue.burst(NAME, connection.venue.rng.randrange(1, 4)))
@@ -118,7 +118,7 @@ def test_clean_stream_raises_no_doubt(facts: dict[str, Any]) -> None:
     assert connection.equal(NAME)
 
 
-def test_lost_change_is_seen_with_the_next_and_told_after_two_seconds(venue: Venue) -> None:
+def test_a_lost_change_mismatches_with_the_next_and_is_reported_after_two_seconds(venue: Venue) -> None:
     connection = VerifiedStream(venue)
     connection.receive(venue.burst(NAME))
     sure = connection.now * MS
@@ -138,7 +138,7 @@ def test_lost_change_is_seen_with_the_next_and_told_after_two_seconds(venue: Ven
     assert connection.counts.alarms == 1
 
 
-def test_burst_in_two_reads_is_doubted_for_a_moment_only(venue: Venue) -> None:
+def test_a_burst_in_two_reads_is_a_suspect_in_between_only(venue: Venue) -> None:
     connection = VerifiedStream(venue)
     first, second = venue.burst(NAME, 2)
     connection.receive([first])
@@ -148,7 +148,7 @@ def test_burst_in_two_reads_is_doubted_for_a_moment_only(venue: Venue) -> None:
     assert connection.counts.matched == 2
 
 
-def test_trade_price_that_is_announced_later(venue: Venue) -> None:
+def test_a_trade_price_that_is_announced_later_matches_then(venue: Venue) -> None:
     connection = VerifiedStream(venue)
     book, trade = venue.trade(NAME, "0.51")
     connection.receive([book])
@@ -159,7 +159,7 @@ def test_trade_price_that_is_announced_later(venue: Venue) -> None:
     assert connection.counts.matched == 3
 
 
-def test_trade_price_that_is_never_announced_is_found(venue: Venue) -> None:
+def test_a_trade_price_that_is_never_announced_is_searched(venue: Venue) -> None:
     connection = VerifiedStream(venue)
     connection.receive(venue.trade(NAME, "0.487")[:1])
     assert connection.wait(1_000) == []
@@ -168,7 +168,7 @@ def test_trade_price_that_is_never_announced_is_found(venue: Venue) -> None:
     assert connection.counts.matched == 3
 
 
-def test_recipe_that_changed_costs_nothing_but_proof(venue: Venue) -> None:
+def test_a_changed_recipe_reports_no_book(venue: Venue) -> None:
     venue.tokens[NAME].facts["new_field"] = "1"
     connection = VerifiedStream(venue)
     for _ in range(100):
@@ -178,7 +178,7 @@ def test_recipe_that_changed_costs_nothing_but_proof(venue: Venue) -> None:
     assert connection.equal(NAME)
 
 
-def test_best_prices_prove_where_hashes_do_not(venue: Venue) -> None:
+def test_best_prices_are_compared_where_hashes_prove_nothing(venue: Venue) -> None:
     venue.tokens[NAME].facts["new_field"] = "1"
     connection = VerifiedStream(venue)
     connection.wait(1_000)
@@ -190,7 +190,7 @@ def test_best_prices_prove_where_hashes_do_not(venue: Venue) -> None:
     assert gap.reason == "hash_mismatch"
 
 
-def test_recipe_that_changes_on_the_way_alarms_once_then_less_and_less(venue: Venue) -> None:
+def test_a_recipe_that_changes_on_the_way_alarms_less_and_less(venue: Venue) -> None:
     connection = VerifiedStream(venue)
     connection.receive(venue.burst(NAME))
     alarms = []
@@ -204,17 +204,17 @@ def test_recipe_that_changes_on_the_way_alarms_once_then_less_and_less(venue: Ve
     assert alarms[-1] - alarms[-2] > 4 * (alarms[1] - alarms[0])
 
 
-def test_whole_book_that_does_not_fit_is_no_loss(venue: Venue) -> None:
+def test_a_snapshot_that_does_not_match_is_no_loss(venue: Venue) -> None:
     connection = VerifiedStream(venue)
     connection.receive([venue.trade(NAME, "0.5")[0].replace(b'"hash":"', b'"hash":"f')])
     assert connection.wait(10_000) == []
     assert connection.counts.unverifiable == 1
 
 
-def test_tick_size_may_be_the_old_or_the_new_one(venue: Venue) -> None:
+def test_a_hash_may_have_the_previous_tick_size(venue: Venue) -> None:
     connection = VerifiedStream(venue)
-    told = {"event_type": "tick_size_change", "asset_id": NAME, "old_tick_size": "0.01", "new_tick_size": "0.001"}
-    connection.receive([json.dumps({**told, "timestamp": str(venue.now_ms)}).encode()])
+    message = {"event_type": "tick_size_change", "asset_id": NAME, "old_tick_size": "0.01", "new_tick_size": "0.001"}
+    connection.receive([json.dumps({**message, "timestamp": str(venue.now_ms)}).encode()])
     connection.receive(venue.burst(NAME))  # still hashed with the old one
     assert connection.wait(1_000) == []
     venue.tokens[NAME].facts["tick_size"] = "0.001"
@@ -223,12 +223,12 @@ def test_tick_size_may_be_the_old_or_the_new_one(venue: Venue) -> None:
     assert connection.counts.matched == 3
 
 
-def test_new_tick_size_is_not_believed_where_hashes_prove_nothing(venue: Venue) -> None:
+def test_a_new_tick_size_invalidates_a_book_whose_hashes_prove_nothing(venue: Venue) -> None:
     venue.tokens[NAME].facts["new_field"] = "1"
     connection = VerifiedStream(venue)
     connection.wait(1_000)
-    told = {"event_type": "tick_size_change", "asset_id": NAME, "old_tick_size": "0.01", "new_tick_size": "0.001"}
-    assert len(connection.receive([json.dumps({**told, "timestamp": str(venue.now_ms)}).encode()])) == 1
+    message = {"event_type": "tick_size_change", "asset_id": NAME, "old_tick_size": "0.01", "new_tick_size": "0.001"}
+    assert len(connection.receive([json.dumps({**message, "timestamp": str(venue.now_ms)}).encode()])) == 1
 
 
 def test_unsubscribed_tokens_are_not_followed() -> None:
@@ -241,7 +241,7 @@ def test_unsubscribed_tokens_are_not_followed() -> None:
     assert connection.counts == HashCheckCounts(matched=3)
 
 
-def test_budget_postpones_and_forgets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exhausted_budget_postpones_checks_and_loses_none(monkeypatch: pytest.MonkeyPatch) -> None:
     venue = Venue(20)
     connection = VerifiedStream(venue)
     monkeypatch.setattr(hash_budget, "MESSAGE_COST", 0)
@@ -256,7 +256,7 @@ def test_budget_postpones_and_forgets_nothing(monkeypatch: pytest.MonkeyPatch) -
     assert {gap.key for gap in connection.wait(3_000)} == {key(lost)}
 
 
-def test_too_much_to_follow_is_let_go_and_taken_up_again(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verification_is_suspended_for_lack_of_time_and_resumed(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = VerifiedStream(venue)
     monkeypatch.setattr(hash_budget, "MESSAGE_COST", hash_budget.BUDGET_MAX // 20)
     connection.receive([frame for _ in range(50) for frame in venue.burst(NAME)])
@@ -273,7 +273,7 @@ def test_too_much_to_follow_is_let_go_and_taken_up_again(venue: Venue, monkeypat
     assert connection.equal(NAME)
 
 
-def test_messages_are_not_kept_when_nobody_asks(venue: Venue) -> None:
+def test_pending_messages_are_bounded_without_an_audit(venue: Venue) -> None:
     codec = PolymarketCodec(1)
     codec.requests(venue.keys, frozenset())
     frame = venue.books(venue.tokens)
@@ -283,9 +283,7 @@ def test_messages_are_not_kept_when_nobody_asks(venue: Venue) -> None:
 
 
 @given(st.integers(0, 2**32), st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), max_size=30))
-def test_a_book_that_differs_is_found_and_one_that_is_right_is_left_alone(
-    seed: int, steps: list[tuple[int, bool, bool]]
-) -> None:
+def test_a_wrong_book_is_reported_and_a_right_one_is_not(seed: int, steps: list[tuple[int, bool, bool]]) -> None:
     venue = Venue(1, seed=seed)
     (name,) = venue.tokens
     connection = VerifiedStream(venue)

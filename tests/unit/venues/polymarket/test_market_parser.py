@@ -65,7 +65,7 @@ def test_a_broken_list_is_an_issue(value: Any) -> None:
         market(clobTokenIds=value)
 
 
-def test_second_protocol_uses_position_ids() -> None:
+def test_the_second_protocol_uses_position_ids() -> None:
     assert one(version="v2", clobTokenIds="[]", positionIds=["21", "22"]).key(0).instrument_id == "21"
     assert one(version="v1", positionIds=["21", "22"]).key(0).instrument_id == "11"
 
@@ -80,7 +80,7 @@ def test_second_protocol_uses_position_ids() -> None:
         {"archived": True},
     ],
 )
-def test_tradable_needs_everything(flags: dict[str, Any]) -> None:
+def test_a_market_is_tradable_when_every_flag_is_set(flags: dict[str, Any]) -> None:
     assert one().tradable
     assert not one(**flags).tradable
 
@@ -98,7 +98,7 @@ def test_tradable_needs_everything(flags: dict[str, Any]) -> None:
         ({"closed": True, "umaResolutionStatus": "resolved"}, "resolved"),
     ],
 )
-def test_status(flags: dict[str, Any], status: str) -> None:
+def test_flags_give_the_status(flags: dict[str, Any], status: str) -> None:
     assert one(**flags).status == status
 
 
@@ -116,7 +116,7 @@ def test_status(flags: dict[str, Any], status: str) -> None:
         (1.5e-3, 1_500),
     ],
 )
-def test_volume(value: Any, micros: int | None) -> None:
+def test_volumes_are_cut_to_micros(value: Any, micros: int | None) -> None:
     assert one(volumeNum=value).volume == micros
 
 
@@ -124,7 +124,7 @@ def test_volume_falls_back_to_the_text() -> None:
     assert one(volumeNum=None, volume="9.999997").volume == 9_999_997
 
 
-def test_tick_and_size() -> None:
+def test_tick_size_and_order_size_have_defaults() -> None:
     assert (one().tick_size, one().min_order_size, one().min_taker_buy) == (1_000, 5_000_000, 1_000_000)
     assert (one().taker_delay, one(secondsDelay=3).taker_delay) == (0, 3_000_000_000)
     assert (one(orderPriceMinTickSize=None).tick_size, one(orderMinSize=None).min_order_size) == (10_000, 5_000_000)
@@ -139,7 +139,7 @@ def test_an_absurd_delay_is_refused(delay: Any) -> None:
         market(secondsDelay=delay)
 
 
-def test_fees() -> None:
+def test_fee_schedules_are_read_and_checked() -> None:
     assert one().fee == NO_FEE
     schedule = {"exponent": 1, "rate": 0.04, "takerOnly": True, "rebateRate": 0.25}
     assert one(feeSchedule=schedule).fee == FeeSchedule("polymarket", 40_000, 1, since=7)
@@ -166,7 +166,7 @@ def test_exactly_one_pays_only_where_no_outcome_can_be_added(flags: dict[str, bo
     assert found.url == "https://polymarket.com/event/ev/will-it"
 
 
-def test_a_market_without_an_event_has_no_siblings() -> None:
+def test_a_market_without_an_event_is_an_event_of_its_own() -> None:
     assert one().event_id == "0xc1"
     assert not one(negRisk=True).exhaustive
 
@@ -182,7 +182,7 @@ def test_an_odd_id_is_an_issue(name: str) -> None:
         market(conditionId=name)
 
 
-def test_tags_and_category() -> None:
+def test_the_category_is_the_first_known_tag() -> None:
     tags = [{"label": "Hide From New"}, {"label": "Crypto"}, {"label": None}]
     assert one(tags=tags).tags == ("Hide From New", "Crypto")
     assert one(tags=tags).category == "Crypto"
@@ -212,7 +212,7 @@ def test_rules_hash_is_of_the_whole_rules() -> None:
         (None, None),
     ],
 )
-def test_dates(date: str | None, nanos: int | None) -> None:
+def test_dates_in_any_shape_are_read(date: str | None, nanos: int | None) -> None:
     assert one(endDate=date).close_time == nanos
 
 

@@ -144,6 +144,6 @@ KEY: InstrumentKey = key("1")
         (ClobMarket(True, True, [ClobToken("1"), ClobToken("2")]), (500_000, 500_000, True)),
     ],
 )
-def test_settlement(market: ClobMarket, pays: tuple[int, int, bool] | None) -> None:
+def test_a_settlement_needs_one_winner_or_an_even_split(market: ClobMarket, pays: tuple[int, int, bool] | None) -> None:
     resolved = settlement(market, KEY, 7)
     assert (resolved and (*(price for _, price in resolved.payouts), resolved.void)) == pays
