@@ -56,7 +56,7 @@ class CompactOptions(Struct, frozen=True):
     """What to merge and how. ``compression_level``: zstd level. ``venue``, ``date`` (YYYY-MM-DD): None for all.
 
     ``stop``: called between hours, True ends early. ``transform``: applied to the rows, see ``merge``.
-    ``at``: called with the name of each step before it, for fault injection.
+    ``on_step``: called with the name of each step before it, for fault injection.
     """
 
     compression_level: int = 2
@@ -64,7 +64,7 @@ class CompactOptions(Struct, frozen=True):
     date: str | None = None
     stop: Callable[[], bool] = lambda: False
     transform: RowTransform = keep_all
-    at: Callable[[str], None] = lambda _step: None
+    on_step: Callable[[str], None] = lambda _step: None
 
 
 DEFAULTS: Final = CompactOptions()
@@ -206,7 +206,7 @@ def _compact_group(
     damaged: list[str] = []
     before = files = 0
     for number, (partition, parts) in enumerate(group.items()):
-        options.at(f"merge {number}")
+        options.on_step(f"merge {number}")
         try:
             _expect_mergeable(layout, partition, parts)
             if not have_same_columns(parts):
@@ -221,7 +221,7 @@ def _compact_group(
         before += sum(part.stat().st_size for part in parts)
     if swaps:
         _swap(layout, collector, swaps, options)
-    options.at("done")
+    options.on_step("done")
     return CompactReport(
         hours=1 if swaps else 0,
         files=files,
@@ -245,7 +245,7 @@ def _draft(
     target = layout.file(partition, stamp)
     with ParquetSink(draft / target.name, options.compression_level, merged=True) as sink:
         summary = merge(parts, sink, options.transform)
-    options.at("compare")
+    options.on_step("compare")
     _compare(parts, draft / target.name, options.transform)
     size, digest = (draft / target.name).stat().st_size, manifest.digest(draft / target.name)
     replaced = tuple(layout.relative(part) for part in parts)
@@ -278,22 +278,22 @@ def _compare(parts: Iterable[Path], merged: Path, transform: RowTransform) -> No
 
 def _swap(layout: Layout, collector: str, swaps: Sequence[FolderSwap], options: CompactOptions) -> None:
     home = layout.merging(collector)
-    options.at("intend")
+    options.on_step("intend")
     write_whole(home / "intent", msgspec.json.encode(swaps))
-    options.at("intended")
+    options.on_step("intended")
     with publish_lock(layout.state, exclusive=True):
         for swap in swaps:
             _link_other_files(layout, home / swap.draft, swap)
         for number, swap in enumerate(swaps):
-            options.at(f"exchange {number}")
+            options.on_step(f"exchange {number}")
             exchange_dirs(home / swap.draft, layout.data_dir / swap.folder)
-        options.at("exchanged")
+        options.on_step("exchanged")
         _record_swaps(layout, collector, swaps)
-    options.at("listed")
+    options.on_step("listed")
     (home / "intent").unlink()
     sync_dir(home)
     for swap in swaps:
-        options.at(f"remove {swap.draft}")
+        options.on_step(f"remove {swap.draft}")
         shutil.rmtree(home / swap.draft)
 
 

@@ -45,14 +45,14 @@ class RetentionPolicy(Struct, frozen=True):
     """Limits of what is kept: ``max_age`` in ns, ``max_bytes`` in total; 0 is no limit.
 
     ``uploaded``: delete only what the bucket has too, according to the upload journal. ``compression_level``: zstd
-    level of rewritten coverage. ``at``: called with the name of each step before it, for fault injection.
+    level of rewritten coverage. ``on_step``: called with the name of each step before it, for fault injection.
     """
 
     max_age: int = 0
     max_bytes: int = 0
     compression_level: int = 2
     uploaded: bool = False
-    at: Callable[[str], None] = lambda _step: None
+    on_step: Callable[[str], None] = lambda _step: None
 
 
 class ExpireReport(Struct, frozen=True):
@@ -74,7 +74,7 @@ def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireRepor
             before = manifest.read_cutoff(layout.manifest)
             cutoff = max(before, _cutoff(layout, clock.now(), policy))
             if cutoff > before:
-                policy.at("intend")
+                policy.on_step("intend")
                 manifest.set_cutoff(layout.manifest, cutoff)
             return _remove(layout, cutoff, policy) if cutoff else ExpireReport()
     except OSError as error:
@@ -110,16 +110,16 @@ def _sealed(layout: Layout) -> Iterator[tuple[Partition, Path]]:
 
 
 def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy) -> ExpireReport:
-    policy.at("remove")
+    policy.on_step("remove")
     gone = Counter[str]()
     folders = {path.parent for partition, path in _sealed(layout) if end_of(partition) <= cutoff}
     make_dirs(layout.expired, PRIVATE_DIR)
     for number, folder in enumerate(sorted(folders)):
-        policy.at(f"take out {number}")
+        policy.on_step(f"take out {number}")
         with publish_lock(layout.state, exclusive=True):
             gone.update(_move_out(folder, _free_name(layout.expired)))
     _trim_coverage(layout, cutoff, policy)
-    policy.at("delete")
+    policy.on_step("delete")
     for folder in layout.expired.iterdir():
         shutil.rmtree(folder)
     _remove_old_metadata(layout, date_of(cutoff))
@@ -174,7 +174,7 @@ def _trim_coverage(layout: Layout, cutoff: int, policy: RetentionPolicy) -> None
         if sealed and layout.relative(path) in early:
             groups[stamp.collector, partition].append(path)
     for (collector, partition), paths in groups.items():
-        policy.at(f"trim {collector}")
+        policy.on_step(f"trim {collector}")
         paths.sort(key=lambda path: parse_file(path)[1].segment)
         rewrite(
             layout, collector, {partition: paths}, CompactOptions(policy.compression_level), partial(_since, cutoff)

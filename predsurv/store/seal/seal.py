@@ -36,7 +36,7 @@ class SealOptions(Struct, frozen=True):
     ``top_levels``: levels per side of a snapshot row. ``compression_level``: of zstd. ``reserve_bytes``: size of the
     disk reserve, which is released when a seal finds the disk full. ``epilogue``: called with the segment's
     header and contents, returns records to add. ``rewrite_coverage``: maps each coverage record to those to
-    store. ``at``: called with the name of each step before it, for fault injection.
+    store. ``on_step``: called with the name of each step before it, for fault injection.
     """
 
     top_levels: int = 10
@@ -44,7 +44,7 @@ class SealOptions(Struct, frozen=True):
     reserve_bytes: int = 0
     epilogue: Callable[[SegmentInfo, SegmentContents], Sequence[Record]] | None = None
     rewrite_coverage: Callable[[Coverage], Sequence[Coverage]] = lambda coverage: (coverage,)
-    at: Callable[[str], None] = lambda _step: None
+    on_step: Callable[[str], None] = lambda _step: None
 
 
 DEFAULTS: Final = SealOptions()
@@ -106,20 +106,20 @@ def _seal_or_quarantine(path: Path, layout: Layout, options: SealOptions) -> Sea
 
 
 def _seal(path: Path, layout: Layout, options: SealOptions) -> SealReport:
-    options.at("read")
+    options.on_step("read")
     segment, contents, damaged = _read(path, options)
     if damaged:
         segment, contents, damaged = _read(path, _retracting(path, layout, options))
     stamp = FileStamp(stamp_time(segment.header.opened), segment.header.collector, segment.header.segment)
     files = _write_files(file_tables(contents, options.top_levels, stamp.segment), layout, stamp, options)
-    options.at("forget")
+    options.on_step("forget")
     if segment.torn:
         quarantine.copy_torn_tail(path, segment.torn, layout.quarantine)
     if damaged:
         quarantine.move_segment(path, layout)
     else:
         remove_segment(path)
-    options.at("forgotten")
+    options.on_step("forgotten")
     rows, size = _totals(files)
     return SealReport(
         segment=path.name,
@@ -171,14 +171,14 @@ def _write_files(
     staged: list[tuple[Path, Path, SealedFile]] = []
     try:
         for number, each in enumerate(tables):
-            options.at(f"stage {number}")
+            options.on_step(f"stage {number}")
             target = layout.file(each.partition, stamp)
             draft = staging / f"{number:04d}-{target.name}"
             staged.append((draft, target, _stage(draft, target.relative_to(layout.data_dir), each, options)))
         files = tuple(file for _, _, file in staged)
         with publish_lock(layout.state):
             _publish(staged, options)
-            options.at("manifest")
+            options.on_step("manifest")
             manifest.append(layout.manifest, stamp.collector, files)
     except OSError:
         clear_dir(staging)
@@ -194,10 +194,10 @@ def _stage(draft: Path, target: Path, each: FileTable, options: SealOptions) -> 
 
 def _publish(staged: Sequence[tuple[Path, Path, SealedFile]], options: SealOptions) -> None:
     for number, (draft, target, _) in enumerate(staged):
-        options.at(f"publish {number}")
+        options.on_step(f"publish {number}")
         make_dirs(target.parent)
         replace(draft, target)
-    options.at("published")
+    options.on_step("published")
     for folder in sorted({target.parent for _, target, _ in staged}):
         sync_dir(folder)
 

@@ -172,7 +172,7 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(recorded: Layout, tmp_pat
     before = rows(recorded)
     trial = Layout(tmp_path / "trial")
     shutil.copytree(recorded.data_dir, trial.data_dir)
-    compact_closed(trial, "c0", LATER, CompactOptions(at=steps.append))
+    compact_closed(trial, "c0", LATER, CompactOptions(on_step=steps.append))
     expected = on_disk(trial)
     assert len(steps) > 15
     for number, step in enumerate(steps):
@@ -186,7 +186,7 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(recorded: Layout, tmp_pat
                 raise Crash(now)
 
         with pytest.raises(Crash):
-            compact_closed(again, "c0", LATER, CompactOptions(at=crash))
+            compact_closed(again, "c0", LATER, CompactOptions(on_step=crash))
         assert rows(again) == before, step
         compact_closed(again, "c0", LATER)
         assert rows(again) == before, step

@@ -116,7 +116,7 @@ def test_the_epilogue_is_recorded_once_whatever_happens(
             raise Crash
 
     with pytest.raises(Crash):
-        recover(layout, "c0", clock, SealOptions(at=crash), epilogue)
+        recover(layout, "c0", clock, SealOptions(on_step=crash), epilogue)
     recover(layout, "c0", clock, epilogue=epilogue)
     assert changes(layout) == list(range(30))
     assert sorted(gaps(layout)) == [(f"m{number}:yes", "crash") for number in range(4)]

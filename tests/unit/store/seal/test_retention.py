@@ -164,7 +164,7 @@ def test_retention_is_completed_after_a_crash_at_any_step(recorded: Layout, tmp_
     steps: list[str] = []
     trial = Layout(tmp_path / "trial")
     shutil.copytree(recorded.data_dir, trial.data_dir)
-    expire(trial, clock, RetentionPolicy(max_age=3 * NS_HOUR, at=steps.append))
+    expire(trial, clock, RetentionPolicy(max_age=3 * NS_HOUR, on_step=steps.append))
     assert len(steps) > 5
     for number in range(len(steps)):
         again = Layout(tmp_path / str(number))
@@ -177,7 +177,7 @@ def test_retention_is_completed_after_a_crash_at_any_step(recorded: Layout, tmp_
                 raise Crash(now)
 
         with pytest.raises(Crash):
-            expire(again, clock, RetentionPolicy(max_age=3 * NS_HOUR, at=crash))
+            expire(again, clock, RetentionPolicy(max_age=3 * NS_HOUR, on_step=crash))
         assert set(kept(again)) >= {12, 13, 14}
         expire(again, clock, policy)
         assert kept(again) == [12, 13, 14]

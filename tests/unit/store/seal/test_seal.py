@@ -104,7 +104,7 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(
 ) -> None:
     whole = segment.read_bytes()
     steps: list[str] = []
-    seal_segment(segment, layout, clock, SealOptions(at=steps.append))
+    seal_segment(segment, layout, clock, SealOptions(on_step=steps.append))
     expected = data_files(layout)
     assert len(steps) >= 12
     for step in steps:
@@ -115,7 +115,7 @@ def test_a_crash_at_any_step_loses_and_doubles_nothing(
                 raise Crash(at)
 
         with pytest.raises(Crash):
-            seal_segment(path, again, clock, SealOptions(at=crash))
+            seal_segment(path, again, clock, SealOptions(on_step=crash))
         assert set(data_files(again)) <= set(expected)
         if path.exists():
             seal_segment(path, again, clock)
