@@ -21,7 +21,7 @@ def publish_lock(state_dir: Path, *, exclusive: bool = False) -> Iterator[None]:
     Renaming a file into a dataset takes it shared; swapping or removing a folder takes it exclusively, since
     a file renamed into the folder meanwhile would be lost. Blocks, for the time of a few renames. Raises OSError.
     """
-    with _locked(state_dir / "publish_lock", fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
+    with _locked(state_dir / "publishing", fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
         yield
 
 

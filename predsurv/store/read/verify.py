@@ -98,13 +98,14 @@ def _expect_listed(layout: Layout, path: Path) -> None:
     if (layout.wal / segment_name(stamp.collector, stamp.segment)).exists() or not path.exists():
         return  # its manifest line is about to be written, or it was compacted just now
     if end_of(partition) <= manifest.read_cutoff(layout.manifest):
-        return  # removed by retention, which was interrupted and goes on with its next turn
+        return  # before the cutoff: an interrupted retention run deletes it the next time
     name = layout.relative(path)
     if name not in manifest.read_by_path(layout.manifest) and name not in files_being_swapped(layout):
         raise ValueError("no manifest knows this file")
 
 
 def _is_expected(layout: Layout, name: str) -> bool:
+    """Return whether the file ``name`` is listed and is not being replaced by compaction."""
     return name in manifest.read_by_path(layout.manifest) and name not in files_being_swapped(layout)
 
 

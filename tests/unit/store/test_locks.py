@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from predsurv.core.errors import ConfigError, SafetyError
-from predsurv.store.locks import CollectorLock
+from predsurv.store.locks import CollectorLock, publish_lock
 
 HOLDER = """
 import sys, time
@@ -59,3 +59,8 @@ def test_a_killed_holder_leaves_no_lock(tmp_path: Path) -> None:
         holder.communicate()
     with CollectorLock(tmp_path, "c0"):
         pass
+
+
+def test_programs_of_all_versions_take_the_same_publish_lock(tmp_path: Path) -> None:
+    with publish_lock(tmp_path), publish_lock(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["publishing"]
