@@ -1,14 +1,18 @@
-"""After damage, what is written and resumed joins the sealed intervals without hole or overlap."""
+"""A damaged segment goes through its states, and repaired coverage has neither hole nor overlap."""
 
 from itertools import pairwise
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.resume.damage import fitted
+from predsurv.collect.resume.damage import DamageTracker, find_damage, fitted
 from predsurv.core.records import Coverage, CoverageReason
+from predsurv.store.layout import Layout, segment_name
 from predsurv.store.seal.coverage_tail import SealedInterval
-from tests.kit.recorder_samples import A, B
+from predsurv.store.wal import quarantine
+from tests.kit.recorder_samples import START, A, B
 
 
 def covered(start: int, end: int) -> Coverage:
@@ -75,3 +79,69 @@ def test_sealed_and_repaired_intervals_tile_time(
         assert [gap.start for gap in made.gaps] == [rows[-1][1]]
     elif rows:
         assert rows[-1][1] == ended
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A folder whose segments 1 and 2 are in quarantine: ``lost``."""
+    layout = Layout(tmp_path)
+    layout.wal.mkdir(parents=True)
+    for number in (1, 2):
+        path = layout.wal / segment_name("c0", number)
+        path.write_bytes(b"x")
+        quarantine.move_segment(path, layout)
+    return layout
+
+
+async def test_a_damaged_segment_is_corrected_once_the_segment_with_its_correction_is_sealed(layout: Layout) -> None:
+    tracker = DamageTracker(layout, "c0")
+    assert tracker.to_correct() == frozenset()
+    tracker.retracted(1, START)
+    assert tracker.to_correct() == {1}
+    tracker.correction_closed(4, tracker.to_correct())
+    tracker.retracted(2, START)
+    await tracker.segment_sealed(3)
+    assert quarantine.damaged_segments(layout, "c0") == [1, 2]
+    await tracker.segment_sealed(4)
+    assert quarantine.damaged_segments(layout, "c0") == [2]
+    assert tracker.to_correct() == {2}
+    tracker.correction_closed(5, tracker.to_correct())
+    await tracker.segment_sealed(5)
+    assert quarantine.damaged_segments(layout, "c0") == [], "the marker stays until a start has compared everything"
+    repair = find_damage(layout, "c0")
+    assert repair is not None
+    repair.clear()
+    assert find_damage(layout, "c0") is None
+
+
+async def test_a_marker_that_cannot_be_written_is_written_with_the_next_correction(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = DamageTracker(layout, "c0")
+    tracker.retracted(1, START)
+    tracker.correction_closed(4, tracker.to_correct())
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(quarantine, "mark_retracted", full)
+        await tracker.segment_sealed(4)
+    assert quarantine.damaged_segments(layout, "c0") == [1, 2]
+    assert tracker.to_correct() == {1}
+    tracker.correction_closed(6, tracker.to_correct())
+    await tracker.segment_sealed(6)
+    assert quarantine.damaged_segments(layout, "c0") == [2]
+
+
+def test_covered_time_is_sealed_as_a_crash_from_the_loss_until_the_recorder_retracted_it(layout: Layout) -> None:
+    tracker = DamageTracker(layout, "c0")
+    tracker.retraction.add({A.venue: 5})
+    before = tracker.retraction.apply(covered(0, 10))
+    assert spans(before) == [(0, 5, "live"), (5, 10, "crash")]
+    tracker.retracted(1, 8)
+    assert spans(tracker.retraction.apply(covered(0, 10))) == [(0, 5, "live"), (5, 8, "crash"), (8, 10, "live")]
+
+
+def test_a_start_without_a_marker_has_nothing_to_repair(tmp_path: Path) -> None:
+    assert find_damage(Layout(tmp_path), "c0") is None
