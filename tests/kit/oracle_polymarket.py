@@ -164,7 +164,6 @@ class ScriptedSocket:
 
     def __init__(self, venue: Venue, lag: float) -> None:
         self.tokens: set[str] = set()
-        self.herald = False
         self.frozen = False
         self.closed = False
         self._venue = venue
@@ -207,7 +206,6 @@ class ScriptedSocket:
             self._arrive([b"PONG"])
             return
         request = json.loads(message)
-        self.herald = bool(request.get("custom_feature_enabled"))
         names = request["assets_ids"]
         if request.get("operation") == "unsubscribe":
             self.tokens.difference_update(names)

@@ -69,7 +69,7 @@ class RecordedPolymarket:
 
     What it can do wrong: ``refuse`` handshakes with a status, ``withhold`` opening books, be
     ``frozen`` (answering PING only), ``drop`` or ``say`` anything. ``links`` are the connections
-    with their tokens, ``heralds`` those that asked for the extra kinds, ``openings`` how many were
+    with their tokens, ``announcement_links`` those that asked for the extra kinds, ``openings`` how many were
     opened that did not.
     """
 
@@ -83,7 +83,7 @@ class RecordedPolymarket:
         self.requests: list[str] = []
         self.handshakes = 0
         self.links: dict[ServerConnection, set[str]] = {}
-        self.heralds: dict[ServerConnection, set[str]] = {}
+        self.announcement_links: dict[ServerConnection, set[str]] = {}
         self.openings = 0
         self.received: list[dict[str, Any] | str] = []
         self._server: Server | None = None
@@ -118,7 +118,7 @@ class RecordedPolymarket:
 
     async def drop(self, code: int | None = None, reason: str = "") -> None:
         """End every connection: with a close frame, or without one."""
-        for link in [*self.links, *self.heralds]:
+        for link in [*self.links, *self.announcement_links]:
             if code is None:
                 link.transport.abort()
             else:
@@ -169,7 +169,7 @@ class RecordedPolymarket:
             pushing.cancel()
             await asyncio.gather(pushing, return_exceptions=True)
             self.links.pop(link, None)
-            self.heralds.pop(link, None)
+            self.announcement_links.pop(link, None)
 
     async def _hear(self, link: ServerConnection, tokens: set[str], message: str) -> None:
         if message == "PING":
@@ -179,7 +179,7 @@ class RecordedPolymarket:
         request = json.loads(message)
         self.received.append(request)
         if request.get("custom_feature_enabled"):
-            self.heralds[link] = self.links.pop(link, tokens)
+            self.announcement_links[link] = self.links.pop(link, tokens)
         elif "type" in request:
             self.openings += 1
         if request.get("operation") == "unsubscribe":

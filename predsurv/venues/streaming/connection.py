@@ -194,8 +194,10 @@ class ReconnectingConnection:
             self.state = next_state(CONNECTION_TRANSITIONS, self.state, ConnectionTrigger.CLOSE)
             replacing = self._replacement.connection if self._replacement is not None else None
             still_open = [each for each in (self._current, replacing) if each is not None]
-            await asyncio.gather(*(self._connector.close(each, NOT_NEEDED) for each in still_open))
-            self._connector.release()
+            try:
+                await asyncio.gather(*(self._connector.close(each, NOT_NEEDED) for each in still_open))
+            finally:
+                self._connector.release()
 
     async def _step(self) -> ConnectionTrigger:
         """Do the work of the present state; return the trigger that ends it."""
