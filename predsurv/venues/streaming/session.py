@@ -136,10 +136,11 @@ class ConnectionSession:
 
     def _decode(self, frames: Sequence[bytes], ts: int, now: int, out: list[MarketEvent]) -> None:
         if self.codec.decode(frames, ts, out):
-            self.delivered = True
+            if not self.delivered:
+                self.delivered = True
+                if self.state is SessionState.AWAITING_DATA:
+                    self.state = next_state(SESSION_TRANSITIONS, self.state, SessionTrigger.DATA)
             self._liveness.data_received(ts, now)
-            if self.state is SessionState.AWAITING_DATA:
-                self.state = next_state(SESSION_TRANSITIONS, self.state, SessionTrigger.DATA)
         self._verify(ts, now, out)
 
     def _verify(self, ts: int, now: int, out: list[MarketEvent]) -> None:
