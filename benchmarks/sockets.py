@@ -23,7 +23,7 @@ from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Price, Size
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Broker, Catalog, VenueTraits
-from predsurv.simulate.server import LoopbackServer, ServerReply, ServerRequest, WebSocketConnection
+from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse, WebSocketConnection
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.streaming.context import StreamSpec
@@ -152,7 +152,7 @@ class _Blaster:
         self._frames = frames
         self._sending: asyncio.Task[None] | None = None
 
-    def respond(self, request: ServerRequest) -> ServerReply | None:  # noqa: ARG002
+    def respond(self, request: ServerRequest) -> ServerResponse | None:  # noqa: ARG002
         return None
 
     def on_open(self, websocket: WebSocketConnection) -> None:

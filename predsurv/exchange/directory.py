@@ -38,19 +38,25 @@ class InstrumentListing(NamedTuple):
     mirrored: bool
 
 
+class _Entry(NamedTuple):
+    market_id: MarketId
+    book: MatchingBook
+    mirrored: bool
+
+
 class MarketDirectory:
     """The markets in order of listing. Unknown ids raise KeyError except where None is promised."""
 
     def __init__(self) -> None:
         self._markets: dict[MarketId, Market] = {}
-        self._books: dict[InstrumentKey, tuple[MarketId, MatchingBook, bool]] = {}
+        self._entries: dict[InstrumentKey, _Entry] = {}
 
     def add(self, market: Market, books: Sequence[MatchingBook]) -> None:
         """List a market that trades in ``books``: one for each outcome, or one for both of two outcomes."""
         self._markets[market.market_id] = market
         for index, key in enumerate(market.keys()):
             mirrored = len(books) == 1 and index == 1
-            self._books[key] = (market.market_id, books[0 if mirrored else index], mirrored)
+            self._entries[key] = _Entry(market.market_id, books[0 if mirrored else index], mirrored)
 
     def update(self, market_id: MarketId, **changes: object) -> Market:
         """Replace fields of a market's record and return the record."""
@@ -64,23 +70,23 @@ class MarketDirectory:
     def market(self, market_id: MarketId) -> Market:
         """Return one market's record with its current volume."""
         market = self._markets[market_id]
-        books = {book.index: book for key in market.keys() for book in (self._books[key][1],)}  # noqa: SIM118
+        books = {book.index: book for key in market.keys() for book in (self._entries[key].book,)}  # noqa: SIM118
         traded = sum(book.traded_volume for book in books.values())
         return replace(market, volume=Money((market.volume or 0) + traded)) if traded else market
 
     def locate(self, key: InstrumentKey) -> BookLocation | None:
         """Return the number of an instrument's book, None for an unknown instrument."""
-        found = self._books.get(key)
-        return None if found is None else BookLocation(found[1].index, found[2])
+        entry = self._entries.get(key)
+        return None if entry is None else BookLocation(entry.book.index, entry.mirrored)
 
     def listing(self, key: InstrumentKey) -> InstrumentListing | None:
         """Return an instrument's market and book, None for an unknown instrument."""
-        found = self._books.get(key)
-        return None if found is None else InstrumentListing(self._markets[found[0]], found[1], found[2])
+        entry = self._entries.get(key)
+        return None if entry is None else InstrumentListing(self._markets[entry.market_id], entry.book, entry.mirrored)
 
     def book(self, key: InstrumentKey, ts: int) -> BookState:
         """Return an instrument's whole current book; ``ts`` is the current exchange time (ns UTC)."""
-        _, book, mirrored = self._books[key]
+        _, book, mirrored = self._entries[key]
         bids, asks = book.levels("bid"), book.levels("ask")
         if mirrored:
             bids, asks = _mirror(asks), _mirror(bids)

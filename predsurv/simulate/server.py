@@ -48,7 +48,7 @@ class ServerRequest(NamedTuple):
     """The path and query as sent, which some venues sign."""
 
 
-class ServerReply(NamedTuple):
+class ServerResponse(NamedTuple):
     """One HTTP response. ``truncated``: announce the whole body, send half of it and drop the connection."""
 
     status: int
@@ -60,7 +60,7 @@ class ServerReply(NamedTuple):
 class ServerApplication(Protocol):
     """A simulated venue; no method blocks."""
 
-    def respond(self, request: ServerRequest) -> ServerReply | None:
+    def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response; None accepts a request for a WebSocket (for other requests it means 404)."""
         ...
 
@@ -209,13 +209,13 @@ class _Connection(asyncio.Protocol):
         end = self._buffer.find(_HEAD_END)
         if end < 0:
             if len(self._buffer) > HEAD_BYTES_MAX:
-                self._write(ServerReply(431))
+                self._write(ServerResponse(431))
             return None
         try:
             request, size = read_head(self._buffer[:end])
         except ValueError:
             self._buffer = b""
-            self._write(ServerReply(400, b'{"error":"not a request"}'))
+            self._write(ServerResponse(400, b'{"error":"not a request"}'))
             return None
         start = end + len(_HEAD_END)
         if len(self._buffer) < start + size:
@@ -226,26 +226,26 @@ class _Connection(asyncio.Protocol):
     def _serve(self, request: ServerRequest) -> None:
         if not _has_local_host(request):
             # DNS rebinding: a web page whose name resolves to this machine must not reach the simulator.
-            self._write(ServerReply(403, b'{"error":"ask by the name of this machine: localhost or 127.0.0.1"}'))
+            self._write(ServerResponse(403, b'{"error":"ask by the name of this machine: localhost or 127.0.0.1"}'))
             return
         if request.upgrade:
             self._server.handshakes += 1
-        reply = self._server.application.respond(request)
-        if reply is not None:
-            self._write(_compressed(reply, request), drop=request.upgrade)
+        response = self._server.application.respond(request)
+        if response is not None:
+            self._write(_compressed(response, request), drop=request.upgrade)
         elif request.upgrade and self._transport is not None:
             self._upgrade(request, self._transport)
         else:
-            self._write(ServerReply(404, b'{"error":"not found"}'))
+            self._write(ServerResponse(404, b'{"error":"not found"}'))
 
-    def _write(self, reply: ServerReply, *, drop: bool = False) -> None:
+    def _write(self, response: ServerResponse, *, drop: bool = False) -> None:
         if self._transport is None:
             return
-        drop = drop or reply.truncated or reply.status in (400, 431)
-        fields = {"content-length": str(len(reply.body)), "connection": "close" if drop else "keep-alive"}
-        lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in {**reply.headers, **fields}.items()]
-        body = reply.body[: len(reply.body) // 2] if reply.truncated else reply.body
+        drop = drop or response.truncated or response.status in (400, 431)
+        fields = {"content-length": str(len(response.body)), "connection": "close" if drop else "keep-alive"}
+        lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in {**response.headers, **fields}.items()]
+        body = response.body[: len(response.body) // 2] if response.truncated else response.body
         self._transport.write("\r\n".join(lines).encode("latin-1") + _HEAD_END + body)
         if drop:
             self._transport.close()
@@ -318,11 +318,11 @@ def flush(protocol: ServerProtocol, transport: asyncio.Transport) -> None:
             transport.close()
 
 
-def _compressed(reply: ServerReply, request: ServerRequest) -> ServerReply:
-    if len(reply.body) < _COMPRESSED_BYTES_MIN or "gzip" not in request.headers.get("accept-encoding", ""):
-        return reply
-    headers = {**reply.headers, "content-encoding": "gzip"}
-    return reply._replace(body=gzip.compress(reply.body, 1, mtime=0), headers=headers)
+def _compressed(response: ServerResponse, request: ServerRequest) -> ServerResponse:
+    if len(response.body) < _COMPRESSED_BYTES_MIN or "gzip" not in request.headers.get("accept-encoding", ""):
+        return response
+    headers = {**response.headers, "content-encoding": "gzip"}
+    return response._replace(body=gzip.compress(response.body, 1, mtime=0), headers=headers)
 
 
 def _has_local_host(request: ServerRequest) -> bool:

@@ -49,9 +49,9 @@ class MockHarness:
 
     async def lively(self, count: int) -> Sequence[InstrumentKey]:
         exchange = self.venue.clocked_exchange.exchange
-        busiest = sorted(exchange.groups, key=lambda unit: -unit.spec.weight)[:count]
+        busiest = sorted(exchange.groups, key=lambda group: -group.spec.weight)[:count]
         markets = {market.event_id: market for market in exchange.markets()}
-        return [markets[_event_id(unit.spec.category, unit.spec.index)].key(0) for unit in busiest]
+        return [markets[_event_id(group.spec.category, group.spec.index)].key(0) for group in busiest]
 
     async def inject_fault(self, feed: Feed, how: FeedFault) -> None:
         assert isinstance(feed, MockFeed)

@@ -69,8 +69,8 @@ class SimulatedHarness:
         return found[0].market
 
     async def lively(self, count: int) -> Sequence[InstrumentKey]:
-        units = sorted(self.simulator.exchange.groups, key=lambda unit: -unit.spec.weight)
-        rows = [row for unit in units for book in unit.books if (row := self.simulator.catalog.by_book(book.index))]
+        groups = sorted(self.simulator.exchange.groups, key=lambda group: -group.spec.weight)
+        rows = [row for group in groups for book in group.books if (row := self.simulator.catalog.by_book(book.index))]
         return [
             InstrumentKey(VenueName("polymarket"), MarketId(row.condition), InstrumentId(row.tokens[0]))
             for row in rows[:count]

@@ -29,13 +29,13 @@ def predsurv(folder: Path, environment: dict[str, str], *arguments: str) -> subp
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """A simulated Polymarket and the variables that it told its user to set."""
+    """Start a simulated Polymarket; yield its process and the environment variables that it prints."""
     command = [sys.executable, "-m", "predsurv", "simulate", "polymarket", "--markets", "60", "--truth", "truth.jsonl"]
     faults = ["--faults", "drop@1s/3s garbage~1s"]
     with subprocess.Popen([*command, *faults], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = [re.fullmatch(r"export (\w+)=(\S+)\n", process.stdout.readline()) for _ in range(4)]
-        yield process, {match[1]: match[2] for match in told if match is not None}
+        printed = [re.fullmatch(r"export (\w+)=(\S+)\n", process.stdout.readline()) for _ in range(4)]
+        yield process, {match[1]: match[2] for match in printed if match is not None}
         process.kill()
 
 

@@ -49,8 +49,8 @@ async def subscribed(simulator: PolymarketSimulator, *tokens: str) -> tuple[Clie
 
 
 def tokens_of(simulator: PolymarketSimulator, count: int) -> list[str]:
-    units = sorted(simulator.exchange.groups, key=lambda unit: -unit.spec.weight)
-    rows = [row for unit in units for book in unit.books if (row := simulator.catalog.by_book(book.index))]
+    groups = sorted(simulator.exchange.groups, key=lambda group: -group.spec.weight)
+    rows = [row for group in groups for book in group.books if (row := simulator.catalog.by_book(book.index))]
     return [row.tokens[0] for row in rows[:count]]
 
 
@@ -324,7 +324,7 @@ async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) ->
 
     async def listen() -> None:
         async for batch in feed.batches():
-            judge.hear(batch)
+            judge.take(batch)
             judge.probe()
 
     def caught_up() -> bool:

@@ -1,8 +1,7 @@
-"""Hold what a reader says of a simulated Polymarket against what the simulator published.
+"""Compare the events of a feed with what the simulated Polymarket published, for short tests and long proofs alike.
 
-Kept apart from the runs because short tests and long benchmarks are judged by the same rules:
-every row in order, none missing or twice outside declared gaps; every trusted book equal to the
-true one; every outage covered by a gap.
+The rules: every row in order, none missing or doubled outside declared gaps; every trusted book equal to the published
+one; every outage covered by a gap.
 """
 
 from bisect import bisect_right
@@ -20,15 +19,15 @@ from predsurv.state.coverage import CoverageReducer
 
 NS_PER_MS = 1_000_000
 IN_FLIGHT = 300 * NS_PER_MS
-"""Rows published so shortly before a gap begins were on the wire when the connection broke."""
+"""Rows published this long (ns) before the begin of a gap may have been in flight when the connection broke."""
 LAG_MAX = 2_000 * NS_PER_MS
-"""A trusted book that has not caught up after this long is called stale."""
+"""A trusted book that has not caught up after this long (ns) is stale."""
 REACH = 60_000 * NS_PER_MS
-"""A gap that begins this long after an outage is not about it."""
+"""A gap that begins later than this (ns) after an outage does not cover it."""
 
 
 class Case:
-    """One instrument: its history, and how far the reader has come in it (``at``, while ``live``)."""
+    """One instrument: its published history and the feed's position in it (``at``, while ``live``)."""
 
     def __init__(self, key: InstrumentKey, history: PublishedHistory, *, mirrored: bool) -> None:
         self.key = key
@@ -39,13 +38,13 @@ class Case:
         self.live = False
         self.gap_since: int | None = None
         self.tainted: int | None = None
-        """When a loss was planted that no later book has healed yet."""
+        """Time of an injected loss that no later book has repaired yet."""
         self.declared = False
         """Whether a gap was declared since then."""
         self.taint_end = 0
-        self.deals: Counter[PublishedTrade] = Counter()
+        self.trades: Counter[PublishedTrade] = Counter()
 
-    def says(self, event: BookDelta) -> tuple[int, str, int, int]:
+    def change_of(self, event: BookDelta) -> tuple[int, str, int, int]:
         """Return the change as the published log has it."""
         side, price = event.side, event.price
         if self.mirrored:
@@ -62,20 +61,20 @@ class Case:
             bids, asks = _mirror(asks), _mirror(bids)
         return levels_digest(bids, asks)
 
-    def truth(self) -> int | None:
-        """Return the digest of the true state where the reader is; None in the middle of a burst."""
-        items, at = self.history.messages, self.at
+    def published_digest(self) -> int | None:
+        """Return the digest of the published book at the feed's position; None in the middle of a burst."""
+        messages, at = self.history.messages, self.at
         if not at:
             return self.history.opening
-        if at < len(items) and items[at].stamp == items[at - 1].stamp:
+        if at < len(messages) and messages[at].stamp == messages[at - 1].stamp:
             return None
-        return items[at - 1].digest
+        return messages[at - 1].digest
 
 
 class Judge:
-    """Counts what is right and wrong in ``counts``; ``worst`` keeps the worst delays (ns) by name.
+    """Counts right and wrong in ``counts``; ``worst`` has the longest delays (ns) by name.
 
-    ``now`` is the clock of both reader and simulator.
+    ``now`` is the clock of both feed and simulator.
     """
 
     def __init__(self, simulator: PolymarketSimulator, want: Sequence[InstrumentKey], now: Callable[[], int]) -> None:
@@ -95,8 +94,8 @@ class Judge:
             self.cases[key] = Case(key, simulator.published_log.histories[row.condition], mirrored=bool(outcome))
             self._reducer.want(Wanted(key, now()), None)
 
-    def hear(self, events: Iterable[MarketEvent]) -> None:
-        """Judge what the reader says, in order."""
+    def take(self, events: Iterable[MarketEvent]) -> None:
+        """Compare events of the feed, in order."""
         self._taint()
         for event in events:
             if not isinstance(event, BookDelta | BookSnapshot | Gap | Trade):
@@ -111,23 +110,23 @@ class Judge:
                 self._book(case, event)
 
     def probe(self) -> None:
-        """Compare every trusted book with the true one, now."""
+        """Compare every trusted book with the published one, now."""
         now = self._now()
         for case in self.cases.values():
             if not case.live or not case.book.trusted:
                 continue
             self.counts["probes"] += 1
-            truth = case.truth()
-            if truth is None:
+            published = case.published_digest()
+            if published is None:
                 self.counts["probes_mid_burst"] += 1
-            elif case.digest(case.book) != truth:
+            elif case.digest(case.book) != published:
                 self.counts["unequal" if case.tainted is None else "unequal_tainted"] += 1
             behind = case.history.messages[case.at : case.at + 1]
             if behind and now - behind[0].at > LAG_MAX and not self._held_up(case, behind[0].at):
                 self.counts["stale" if case.tainted is None else "stale_tainted"] += 1
 
     def finish(self) -> None:
-        """Judge the end: the simulator stands still and the reader has heard everything."""
+        """Compare the final state; the simulator is stopped and the feed has received everything."""
         for coverage in self._reducer.cut(self._now()):
             self.coverage[coverage.key].append(coverage)
         for case in self.cases.values():
@@ -136,7 +135,7 @@ class Judge:
             if case.live and case.tainted is None:
                 self.counts["final_books"] += 1
                 self.counts["final_equal"] += (
-                    case.at == len(case.history.messages) and case.digest(case.book) == case.truth()
+                    case.at == len(case.history.messages) and case.digest(case.book) == case.published_digest()
                 )
         for kind in ("drop", "1013", "freeze"):
             for fault in self._simulator.fault_log.of_kind(kind):
@@ -187,15 +186,15 @@ class Judge:
             case.tainted = None
 
     def _delta(self, case: Case, event: BookDelta) -> None:
-        items, says = case.history.messages, case.says(event)
+        messages, change = case.history.messages, case.change_of(event)
         self.counts["rows"] += 1
-        if case.at < len(items) and items[case.at][:4] == says:
+        if case.at < len(messages) and messages[case.at][:4] == change:
             case.at += 1
             return
-        if case.at and items[case.at - 1][:4] == says:
+        if case.at and messages[case.at - 1][:4] == change:
             self.counts["doubled"] += 1
             return
-        ahead = next((n for n in range(case.at, min(case.at + 500, len(items))) if items[n][:4] == says), None)
+        ahead = next((n for n in range(case.at, min(case.at + 500, len(messages))) if messages[n][:4] == change), None)
         tainted = "_tainted" if case.tainted is not None else ""
         if ahead is None:
             self.counts[f"wrong{tainted}"] += 1
@@ -204,7 +203,7 @@ class Judge:
             case.at = ahead + 1
 
     def _lost(self, case: Case, end: int) -> None:
-        """Judge what was published between the last row and the snapshot that ended a gap."""
+        """Count what was published between the last row and the snapshot that ended a gap."""
         since = case.gap_since
         lost = case.history.messages[case.at : end]
         if since is None or not lost:
@@ -220,15 +219,15 @@ class Judge:
         side, price = event.taker_side or "buy", event.price
         if case.mirrored:
             side, price = ("sell" if side == "buy" else "buy"), complement(price)
-        case.deals[PublishedTrade((event.ts_venue or 0) // NS_PER_MS, price, event.size, side)] += 1
+        case.trades[PublishedTrade((event.ts_venue or 0) // NS_PER_MS, price, event.size, side)] += 1
 
     def _trades(self, case: Case) -> None:
         published = Counter(case.history.trades)
-        self.counts["trades"] += sum(case.deals.values())
-        self.counts["trades_doubled"] += (case.deals - published).total()
-        missing = published - case.deals
-        for deal, told in zip(case.history.trades, case.history.trade_times, strict=True):
-            if deal in missing and self._is_covered(case.key, told):
+        self.counts["trades"] += sum(case.trades.values())
+        self.counts["trades_doubled"] += (case.trades - published).total()
+        missing = published - case.trades
+        for trade, sent_at in zip(case.history.trades, case.history.trade_times, strict=True):
+            if trade in missing and self._is_covered(case.key, sent_at):
                 self.counts["trades_missing"] += 1
 
     def _cover(self, event: MarketEvent) -> None:
@@ -236,7 +235,7 @@ class Judge:
             self.coverage[coverage.key].append(coverage)
 
     def _taint(self) -> None:
-        """Note the losses that were planted since the last look."""
+        """Mark the instruments of the losses injected since the last call."""
         faults = self._simulator.fault_log.faults
         for fault in faults[self._faults_seen :]:
             if fault.kind in ("skip", "cut"):
@@ -245,7 +244,7 @@ class Judge:
                         self.counts[f"planted_{fault.kind}"] += 1
                         case.declared = case.declared and case.tainted is not None
                         case.tainted = fault.start if case.tainted is None else case.tainted
-                        # What is on its way now may have been sent before the loss: only later books heal.
+                        # Messages in flight may have been sent before the loss: only later books repair it.
                         case.taint_end = len(case.history.messages)
         self._faults_seen = len(faults)
 
@@ -261,7 +260,7 @@ class Judge:
         )
 
     def _is_covered(self, key: InstrumentKey, moment: int) -> bool:
-        """Return whether ``moment`` lies well inside time that is claimed as covered."""
+        """Return whether ``moment`` lies well inside covered time."""
         spans = self.coverage[key]
         index = bisect_right(spans, moment, key=lambda each: each.start) - 1
         if index < 0 or spans[index].state == "gap":

@@ -34,7 +34,7 @@ FAST = StreamPolicy(
 
 
 class SimulatedKalshi:
-    """A running simulator over ``markets`` made-up markets with ``rate`` changes a second."""
+    """A running simulator over ``markets`` generated markets with ``rate`` changes a second."""
 
     def __init__(
         self,
@@ -52,19 +52,19 @@ class SimulatedKalshi:
         self.key.write(self.file)
         self.clock = GivenClock()
         self.underlying = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), self.clock)
-        terms = KalshiSimulatorSettings(
+        settings = KalshiSimulatorSettings(
             key=self.key, faults=faults, seed=seed, markets_per_subscription=markets_per_subscription
         )
-        self.server = KalshiSimulator(self.underlying, self.clock, terms)
+        self.server = KalshiSimulator(self.underlying, self.clock, settings)
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listen and let time pass."""
+        """Start the server and the underlying venue."""
         await self.server.start()
         self.resume()
 
     def resume(self) -> None:
-        """Let time pass again."""
+        """Let the underlying venue run on."""
         self._running = asyncio.create_task(self.server.run())
 
     async def pause(self) -> None:
@@ -79,16 +79,16 @@ class SimulatedKalshi:
         await self.server.aclose()
 
     def environ(self) -> Mapping[str, str]:
-        """Return the variables that name the key."""
+        """Return the environment variables for the key."""
         return {"PREDSURV_KALSHI_KEY_ID": self.key.key_id, "PREDSURV_KALSHI_PRIVATE_KEY_FILE": str(self.file)}
 
     def urls(self) -> Mapping[str, str]:
-        """Return the variables that name the addresses."""
+        """Return the environment variables for the addresses."""
         every = environment(self.server.port, self.key, self.file)
         return {name: value for name, value in every.items() if "URL" in name}
 
     def config(self, per_connection: int = 150) -> Config:
-        """Return a configuration that points here."""
+        """Return a configuration with the simulator's addresses."""
         rest, ws = self.urls().values()
         return Config(
             venues=VenuesConfig(kalshi=KalshiConfig(rest_url=rest, ws_url=ws)),
@@ -104,15 +104,15 @@ class SimulatedKalshi:
         clock: Clock | None = None,
         rand: Callable[[], float] = lambda: 1.0,
     ) -> KalshiVenue:
-        """Return the adapter, with the right key or without any."""
+        """Return the adapter, with the accepted key or without a key."""
         clock = clock or self.clock
         signer: RequestSigner | None = load_signer(clock, self.environ()) if keyed else None
         return KalshiVenue(self.config(per_connection), clock, rand, signer, policy)
 
     def busiest(self, count: int) -> Sequence[InstrumentKey]:
         """Return the instruments whose books change most, the busiest first."""
-        units = sorted(self.underlying.clocked_exchange.exchange.groups, key=lambda unit: -unit.spec.weight)
-        order = {f"KX{unit.spec.category.upper()}-{unit.spec.index:04d}": rank for rank, unit in enumerate(units)}
+        groups = sorted(self.underlying.clocked_exchange.exchange.groups, key=lambda group: -group.spec.weight)
+        order = {f"KX{group.spec.category.upper()}-{group.spec.index:04d}": rank for rank, group in enumerate(groups)}
         listed = sorted(self.server.markets.listed.values(), key=lambda each: order.get(each.event, 1 << 30))
         return [key(each.ticker) for each in listed[:count]]
 
@@ -121,7 +121,7 @@ class SimulatedKalshi:
         self.server.inject(ScriptedFault(0, kind, lasts, everywhere=True))
 
     def is_exact(self, book: Book) -> bool:
-        """Return whether ``book`` is what the venue has."""
+        """Return whether ``book`` equals the venue's."""
         bids, asks = self.server.markets.books[book.key.market_id].levels()
         return dict(book.bids.levels()) == bids and dict(book.asks.levels()) == asks
 

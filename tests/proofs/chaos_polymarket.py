@@ -57,7 +57,7 @@ async def listen(feed: Feed, judge: Judge) -> None:
     """Judge what the feed says, and the books every quarter of a second."""
     probed = time.monotonic()
     async for batch in feed.batches():
-        judge.hear(batch)
+        judge.take(batch)
         if time.monotonic() - probed >= PROBE_SECONDS:
             judge.probe()
             probed = time.monotonic()
@@ -77,10 +77,10 @@ async def settle(simulator: PolymarketSimulator, judge: Judge) -> None:
 
 async def chaos(arguments: argparse.Namespace) -> Judge:
     """Run, judge, and return the judge."""
-    terms = PolymarketSimulatorSettings(
+    settings = PolymarketSimulatorSettings(
         seed=arguments.seed, markets=arguments.tokens, rate=arguments.rate, faults=arguments.faults, keep_published=True
     )
-    simulator = PolymarketSimulator(terms, GivenClock())
+    simulator = PolymarketSimulator(settings, GivenClock())
     await simulator.start()
     want = keys_of(simulator, arguments.tokens)
     venue, judge = venue_of(simulator), Judge(simulator, want, GivenClock().now)

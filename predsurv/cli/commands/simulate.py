@@ -80,10 +80,10 @@ def _polymarket(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[S
     from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings, environment
 
     mock = options.mock
-    terms = PolymarketSimulatorSettings(
+    settings = PolymarketSimulatorSettings(
         seed=mock.seed, markets=mock.markets, rate=mock.rate, faults=" ".join(options.faults), truth=options.truth
     )
-    return PolymarketSimulator(terms, clock), environment
+    return PolymarketSimulator(settings, clock), environment
 
 
 def _kalshi(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[SimulatorServer, Environment]:
@@ -93,8 +93,8 @@ def _kalshi(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[Simul
 
     mock, key, path = options.mock, ThrowawayKey(options.key_type), folder / "kalshi.pem"
     key.write(path)
-    terms = KalshiSimulatorSettings(key=key, faults=" ".join(options.faults), seed=mock.seed, truth=options.truth)
-    return KalshiSimulator(MockVenue(mock, clock), clock, terms), lambda port: environment(port, key, path)
+    settings = KalshiSimulatorSettings(key=key, faults=" ".join(options.faults), seed=mock.seed, truth=options.truth)
+    return KalshiSimulator(MockVenue(mock, clock), clock, settings), lambda port: environment(port, key, path)
 
 
 async def _serve(

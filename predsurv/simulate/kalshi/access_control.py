@@ -11,7 +11,7 @@ from predsurv.ports import Clock
 from predsurv.simulate.kalshi.markets import KalshiMarkets
 from predsurv.simulate.kalshi.rest_api import RestResponse, error_response, respond
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
-from predsurv.simulate.server import ServerReply, ServerRequest
+from predsurv.simulate.server import ServerRequest, ServerResponse
 
 REST_PREFIX: Final = "/trade-api/v2"
 WS_PATH: Final = "/trade-api/ws/v2"
@@ -35,7 +35,7 @@ class AccessControl:
         """Apply a fault to requests or handshakes for ``lasts`` ns from now."""
         self._until[kind] = self._clock.monotonic() + lasts
 
-    def respond(self, request: ServerRequest) -> ServerReply | None:
+    def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a request; None accepts a WebSocket."""
         path = urlsplit(request.target).path
         self.requests.append(path)
@@ -43,31 +43,31 @@ class AccessControl:
         if request.upgrade:
             return self._handshake(path, signed=signed)
         if not path.startswith(REST_PREFIX):
-            return self._reply(error_response(404))
+            return self._to_server_response(error_response(404))
         path = path.removeprefix(REST_PREFIX)
         has_key = "kalshi-access-key" in request.headers
         if not signed and (has_key or path.startswith(("/account", "/portfolio"))):
-            return self._reply(error_response(401))
+            return self._to_server_response(error_response(401))
         return self._rest(path, request.query)
 
-    def _handshake(self, path: str, *, signed: bool) -> ServerReply | None:
+    def _handshake(self, path: str, *, signed: bool) -> ServerResponse | None:
         if path != WS_PATH:
-            return self._reply(error_response(404))
+            return self._to_server_response(error_response(404))
         if self._is_active("handshake429"):
-            return self._reply(error_response(429))
-        return None if signed and not self._is_active("handshake401") else self._reply(error_response(401))
+            return self._to_server_response(error_response(429))
+        return None if signed and not self._is_active("handshake401") else self._to_server_response(error_response(401))
 
-    def _rest(self, path: str, query: Mapping[str, Sequence[str]]) -> ServerReply:
+    def _rest(self, path: str, query: Mapping[str, Sequence[str]]) -> ServerResponse:
         for kind, status in (("rest429", 429), ("rest500", 500)):
             if self._is_active(kind):
-                return self._reply(error_response(status))
+                return self._to_server_response(error_response(status))
         if self._is_active("resthtml"):
-            return ServerReply(200, _HTML, {"content-type": "text/html"})
-        return self._reply(respond(self._markets, path, query), truncated=self._is_active("restcut"))
+            return ServerResponse(200, _HTML, {"content-type": "text/html"})
+        return self._to_server_response(respond(self._markets, path, query), truncated=self._is_active("restcut"))
 
-    def _reply(self, response: RestResponse, *, truncated: bool = False) -> ServerReply:
+    def _to_server_response(self, response: RestResponse, *, truncated: bool = False) -> ServerResponse:
         date = format_datetime(datetime.fromtimestamp(self._clock.now() // _S, UTC), usegmt=True)
-        return ServerReply(*response, {"date": date, "content-type": "application/json"}, truncated)
+        return ServerResponse(*response, {"date": date, "content-type": "application/json"}, truncated)
 
     def _is_active(self, kind: str) -> bool:
         return self._clock.monotonic() < self._until.get(kind, 0)

@@ -18,7 +18,7 @@ from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, Access
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets
 from predsurv.simulate.kalshi.session import ClientSession
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
-from predsurv.simulate.server import LoopbackServer, ServerReply, ServerRequest, WebSocketConnection
+from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse, WebSocketConnection
 
 BACKLOG_BYTES_MAX: Final = 16 * 2**20
 """Most unread bytes of a client; a slower one gets error 25."""
@@ -104,7 +104,7 @@ class KalshiApp:
         self._fault_log = fault_log
         self._markets_per_subscription = markets_per_subscription
 
-    def respond(self, request: ServerRequest) -> ServerReply | None:
+    def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a request; None accepts a WebSocket."""
         return self._access.respond(request)
 

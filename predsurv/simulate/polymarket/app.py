@@ -7,11 +7,11 @@ from predsurv.simulate.polymarket.fault_injector import FaultInjector
 from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
 from predsurv.simulate.polymarket.gamma_api import GammaApi
 from predsurv.simulate.polymarket.subscribers import Subscribers
-from predsurv.simulate.server import ServerReply, ServerRequest, WebSocketConnection
+from predsurv.simulate.server import ServerRequest, ServerResponse, WebSocketConnection
 
 WS_PATH: Final = "/ws/market"
-_NOT_FOUND: Final = ServerReply(404, b'{"error":"not found"}')
-_TOO_MANY: Final = ServerReply(429, b'{"error":"too many connections"}', {"retry-after": "1"})
+_NOT_FOUND: Final = ServerResponse(404, b'{"error":"not found"}')
+_TOO_MANY: Final = ServerResponse(429, b'{"error":"too many connections"}', {"retry-after": "1"})
 
 
 class PolymarketApp:
@@ -23,7 +23,7 @@ class PolymarketApp:
         self._subscribers = subscribers
         self._faults = faults
 
-    def respond(self, request: ServerRequest) -> ServerReply | None:
+    def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a request; None accepts a WebSocket."""
         faults = self._faults
         if request.upgrade:
@@ -33,8 +33,8 @@ class PolymarketApp:
         refusal = faults.refusal()
         if refusal is not None:
             return refusal
-        reply = self._gamma.respond(request) or self._clob.respond(request) or _NOT_FOUND
-        return reply._replace(truncated=True) if faults.is_active("restcut") else reply
+        response = self._gamma.respond(request) or self._clob.respond(request) or _NOT_FOUND
+        return response._replace(truncated=True) if faults.is_active("restcut") else response
 
     def on_open(self, websocket: WebSocketConnection) -> None:
         """Add a connection."""

@@ -12,15 +12,15 @@ from predsurv.simulate.polymarket.books import Outcome, TokenPairBook, decimal_t
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket, payouts
 from predsurv.simulate.polymarket.gamma_api import iso
 from predsurv.simulate.polymarket.history import PriceHistory
-from predsurv.simulate.server import ServerReply, ServerRequest
+from predsurv.simulate.server import ServerRequest, ServerResponse
 
 TOKENS_MAX: Final = 500
 NS_PER_S: Final = 1_000_000_000
-_NO_BOOK: Final = ServerReply(404, b'{"error":"No orderbook exists for the requested token id"}')
-_BAD_TOKEN: Final = ServerReply(400, b'{"error":"Invalid token id"}')
-_BAD_BODY: Final = ServerReply(400, b'{"error":"Invalid payload"}')
-_TOO_MANY: Final = ServerReply(400, b'{"error":"Payload exceeds the limit"}')
-_NO_MARKET: Final = ServerReply(404, b'{"error":"market not found"}')
+_NO_BOOK: Final = ServerResponse(404, b'{"error":"No orderbook exists for the requested token id"}')
+_BAD_TOKEN: Final = ServerResponse(400, b'{"error":"Invalid token id"}')
+_BAD_BODY: Final = ServerResponse(400, b'{"error":"Invalid payload"}')
+_TOO_MANY: Final = ServerResponse(400, b'{"error":"Payload exceeds the limit"}')
+_NO_MARKET: Final = ServerResponse(404, b'{"error":"market not found"}')
 
 
 class TokenBook(NamedTuple):
@@ -49,10 +49,10 @@ class ClobApi:
         self._catalog = catalog
         self._books = books
         self._history = history
-        self._plain_routes: dict[str, Callable[[ServerRequest], ServerReply]] = {
-            "time": lambda _: ServerReply(200, b"%d" % (exchange.now // NS_PER_S)),
-            "ok": lambda _: ServerReply(200, b'"OK"'),
-            "version": lambda _: ServerReply(200, b'{"version":2}'),
+        self._plain_routes: dict[str, Callable[[ServerRequest], ServerResponse]] = {
+            "time": lambda _: ServerResponse(200, b"%d" % (exchange.now // NS_PER_S)),
+            "ok": lambda _: ServerResponse(200, b'"OK"'),
+            "version": lambda _: ServerResponse(200, b'{"version":2}'),
             "prices-history": self._prices_history,
         }
         self._token_routes: dict[str, Callable[[TokenBook, ServerRequest], bytes]] = {
@@ -73,7 +73,7 @@ class ClobApi:
             "last-trades-prices": self._last_trades,
         }
 
-    def respond(self, request: ServerRequest) -> ServerReply | None:
+    def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a request, None for a path that is not CLOB's."""
         name, *rest = request.path.strip("/").split("/")
         if not rest and name in self._plain_routes:
@@ -81,7 +81,9 @@ class ClobApi:
         if not rest and name in self._token_routes:
             found = self._find(request.query.get("token_id", [""])[0])
             return (
-                found if isinstance(found, ServerReply) else ServerReply(200, self._token_routes[name](found, request))
+                found
+                if isinstance(found, ServerResponse)
+                else ServerResponse(200, self._token_routes[name](found, request))
             )
         if not rest and name in self._batch_routes:
             return self._batch(name, request)
@@ -94,14 +96,14 @@ class ClobApi:
             return self._token_info(name, rest[0] if rest else request.query.get("token_id", [""])[0])
         return None
 
-    def _find(self, token: str) -> TokenBook | ServerReply:
+    def _find(self, token: str) -> TokenBook | ServerResponse:
         if not (token.isascii() and token.isdigit()):
             return _BAD_TOKEN
         found = self._catalog.by_token(token)
         book = None if found is None else self._books.get(found.row.book)
         return _NO_BOOK if found is None or book is None else TokenBook(book, found.outcome)
 
-    def _batch(self, name: str, request: ServerRequest) -> ServerReply:
+    def _batch(self, name: str, request: ServerRequest) -> ServerResponse:
         if request.method == "GET":
             tokens = ",".join(request.query.get("token_ids", ())).split(",")
             requests = [ClobRequest(token) for token in tokens if token]
@@ -110,12 +112,12 @@ class ClobApi:
                 requests = _read_requests(request.body)
             except ValueError:
                 return _BAD_BODY
-        return _TOO_MANY if len(requests) > TOKENS_MAX else ServerReply(200, self._batch_routes[name](requests))
+        return _TOO_MANY if len(requests) > TOKENS_MAX else ServerResponse(200, self._batch_routes[name](requests))
 
     def _with_books(self, requests: Sequence[ClobRequest]) -> list[tuple[ClobRequest, TokenBook]]:
         """Return the requests for tokens that have a book, with that."""
         pairs = [(each, self._find(each.token_id)) for each in requests]
-        return [(each, found) for each, found in pairs if not isinstance(found, ServerReply)]
+        return [(each, found) for each, found in pairs if not isinstance(found, ServerResponse)]
 
     def _prices(self, requests: Sequence[ClobRequest]) -> bytes:
         prices: dict[str, dict[str, str]] = {}
@@ -144,7 +146,7 @@ class ClobApi:
             side = "SELL" if side == "BUY" else "BUY"
         return b'{"price":"%s","side":"%s"}' % (book.last_prices[outcome], side.encode())
 
-    def _token_info(self, kind: str, token: str) -> ServerReply:
+    def _token_info(self, kind: str, token: str) -> ServerResponse:
         found = self._catalog.by_token(token)
         if found is None:
             return _NO_MARKET if token.isdigit() else _BAD_TOKEN
@@ -158,7 +160,7 @@ class ClobApi:
                 first, second = row.tokens
                 return _json({"condition_id": row.condition, "primary_token_id": first, "secondary_token_id": second})
 
-    def _prices_history(self, request: ServerRequest) -> ServerReply:
+    def _prices_history(self, request: ServerRequest) -> ServerResponse:
         found = self._catalog.by_token(request.query.get("market", [""])[0])
         if found is None:
             return _json({"history": []})
@@ -248,5 +250,5 @@ def _spread(found: TokenBook) -> bytes:
     return decimal_text((MICROS if ask is None else ask) - (book.bids.best() or 0))
 
 
-def _json(value: object) -> ServerReply:
-    return ServerReply(200, msgspec.json.encode(value))
+def _json(value: object) -> ServerResponse:
+    return ServerResponse(200, msgspec.json.encode(value))

@@ -7,7 +7,7 @@ from predsurv.exchange.fault_script import FaultKinds, ScriptedFault
 from predsurv.simulate.fault_log import FaultLog, InjectedFault
 from predsurv.simulate.fault_script import read_script
 from predsurv.simulate.polymarket.subscribers import Subscriber
-from predsurv.simulate.server import ServerReply
+from predsurv.simulate.server import ServerResponse
 
 _S: Final = 1_000_000_000
 _OMITTED_EVERY: Final = 3
@@ -39,10 +39,12 @@ KINDS: Final = FaultKinds(
 )
 """The kinds of faults, their default durations (ns), and scripts by name; hashes are not needed to detect ``mixed``."""
 
-_REST_REPLIES: Final[dict[str, ServerReply]] = {
-    "rest429": ServerReply(429, b'{"error":"rate limited"}', {"content-type": "application/json", "retry-after": "1"}),
-    "rest500": ServerReply(500, b'{"error":"internal server error"}'),
-    "resthtml": ServerReply(502, b"<html><head><title>502</title></head><body>cloudflare</body></html>"),
+_REST_RESPONSES: Final[dict[str, ServerResponse]] = {
+    "rest429": ServerResponse(
+        429, b'{"error":"rate limited"}', {"content-type": "application/json", "retry-after": "1"}
+    ),
+    "rest500": ServerResponse(500, b'{"error":"internal server error"}'),
+    "resthtml": ServerResponse(502, b"<html><head><title>502</title></head><body>cloudflare</body></html>"),
 }
 _CONNECTION_KINDS: Final = frozenset(
     {"drop", "1013", "freeze", "delay", "duplicate", "garbage", "cut", "skip", "badhash"}
@@ -95,9 +97,9 @@ class FaultInjector:
         """Return whether a lasting fault is active."""
         return self._until.get(kind, 0) > self._elapsed
 
-    def refusal(self) -> ServerReply | None:
+    def refusal(self) -> ServerResponse | None:
         """Return the response to every REST request while a fault refuses them, else None."""
-        return next((reply for kind, reply in _REST_REPLIES.items() if self.is_active(kind)), None)
+        return next((response for kind, response in _REST_RESPONSES.items() if self.is_active(kind)), None)
 
     def is_book_omitted(self, token: str) -> bool:
         """Return whether to omit the opening book of ``token``, and log it if so."""

@@ -17,7 +17,7 @@ from predsurv.core.num import MICROS, format_micros, parse_micros
 from predsurv.simulate.polymarket.books import TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedEvent, SimulatedMarket, payouts
 from predsurv.simulate.polymarket.messages import fee_schedule
-from predsurv.simulate.server import ServerReply, ServerRequest
+from predsurv.simulate.server import ServerRequest, ServerResponse
 
 ROWS_MAX: Final = 100
 ROWS_DEFAULT: Final = 20
@@ -25,7 +25,7 @@ DEEPEST_OFFSET: Final = 2_000
 _SCHEMAS: Final = "https://gamma-api.polymarket.com/schemas"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TOO_DEEP: Final = b'{"type":"validation error","error":"offset too large, use /markets/keyset for deeper pagination"}'
-_NOT_FOUND: Final = ServerReply(404, b'{"type":"not found error","error":"id not found"}')
+_NOT_FOUND: Final = ServerResponse(404, b'{"type":"not found error","error":"id not found"}')
 
 Json = dict[str, object]
 Query = Mapping[str, list[str]]
@@ -50,7 +50,7 @@ class GammaApi:
         self._catalog = catalog
         self._books = books
         self._invalid_rows = invalid_rows
-        self._list_routes: dict[tuple[str, ...], Callable[[Query], ServerReply]] = {
+        self._list_routes: dict[tuple[str, ...], Callable[[Query], ServerResponse]] = {
             ("markets", "keyset"): self._markets,
             ("events", "keyset"): self._events,
             ("markets",): lambda query: self._offset_page("markets", query),
@@ -58,7 +58,7 @@ class GammaApi:
             ("tags",): self._tags,
         }
 
-    def respond(self, request: ServerRequest) -> ServerReply | None:
+    def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a GET request, None for a path that is not Gamma's."""
         parts = tuple(request.path.strip("/").split("/"))
         list_route = self._list_routes.get(parts)
@@ -124,7 +124,7 @@ class GammaApi:
             "lastTradePrice": Raw(book.last_prices[0] or b"0"),
         }
 
-    def _markets(self, query: Query) -> ServerReply:
+    def _markets(self, query: Query) -> ServerResponse:
         matches = self._market_filter(query)
         position = _market_position(query, self._catalog)
         invalid = [] if "after_cursor" in query or _identifiers(query) else self._invalid_rows
@@ -137,7 +137,7 @@ class GammaApi:
         markets[1:1] = invalid
         return _json(_page_fields("markets", "Market", markets, cursor))
 
-    def _events(self, query: Query) -> ServerReply:
+    def _events(self, query: Query) -> ServerResponse:
         with_markets = query.get("include_markets") != ["false"]
         numbers = {*query.get("id", ())}
         slugs = {*query.get("slug", ())}
@@ -153,10 +153,10 @@ class GammaApi:
         rows = [self.event(event, with_markets=with_markets) for event in events]
         return _json(_page_fields("events", "Event", rows, cursor))
 
-    def _offset_page(self, kind: str, query: Query) -> ServerReply:
+    def _offset_page(self, kind: str, query: Query) -> ServerResponse:
         start = _integer(query, "offset", 0)
         if start > DEEPEST_OFFSET:
-            return ServerReply(422, _TOO_DEEP)
+            return ServerResponse(422, _TOO_DEEP)
         stop = start + _limit(query)
         if kind == "events":
             return _json([self.event(event) for event in self._catalog.events[start:stop]])
@@ -184,12 +184,12 @@ class GammaApi:
 
         return matches
 
-    def _tags(self, query: Query) -> ServerReply:
+    def _tags(self, query: Query) -> ServerResponse:
         labels = dict.fromkeys(tag for row in self._catalog.rows for tag in row.market.tags)
         start = _integer(query, "offset", 0)
         return _json(tags(labels)[start : start + _limit(query)])
 
-    def _one_market(self, path: Sequence[str], request: ServerRequest) -> ServerReply:
+    def _one_market(self, path: Sequence[str], request: ServerRequest) -> ServerResponse:
         """Return ``/markets/{number}``, ``/markets/slug/{slug}`` or ``/markets/{number}/tags``."""
         if path[0] == "slug":
             row = next((each for each in self._catalog.rows if each.slug == path[-1]), None)
@@ -202,7 +202,7 @@ class GammaApi:
         with_tags = request.query.get("include_tag") == ["true"]
         return _json({"$schema": f"{_SCHEMAS}/Market.json", **self.market(row, with_tags=with_tags)})
 
-    def _one_event(self, path: Sequence[str]) -> ServerReply:
+    def _one_event(self, path: Sequence[str]) -> ServerResponse:
         """Return ``/events/{number}`` or ``/events/slug/{slug}``."""
         if path[0] == "slug":
             event = next((each for each in self._catalog.events if each.slug == path[-1]), None)
@@ -365,8 +365,8 @@ def _page_fields(name: str, schema: str, rows: Sequence[Json], cursor: str | Non
     return page if cursor is None else {**page, "next_cursor": cursor}
 
 
-def _json(value: object) -> ServerReply:
-    return ServerReply(200, msgspec.json.encode(value))
+def _json(value: object) -> ServerResponse:
+    return ServerResponse(200, msgspec.json.encode(value))
 
 
 def _json_string(items: Sequence[str]) -> str:

@@ -26,7 +26,7 @@ def test_same_seed_same_tape_and_other_seed_other_tape() -> None:
 
 
 def test_tape_is_the_one_it_always_was() -> None:
-    """The generated world may change, but never by accident: documentation and demos rely on seed 7."""
+    """The generated markets may change, but never by accident: documentation and demos rely on seed 7."""
     events = Exchange(7, 300, 400).advance(ORIGIN + 10 * SECOND)
     assert digest(events) == EXPECTED
 
@@ -68,8 +68,8 @@ def test_tape_rebuilds_every_book() -> None:
             assert event.book_seq == seqs[event.book]
     for number, levels in books.items():
         now = exchange.book(first[number].key)
-        truth = {**{("bid", p): s for p, s in now.bids}, **{("ask", p): s for p, s in now.asks}}
-        assert {key: size for key, size in levels.items() if size} == truth
+        expected = {**{("bid", p): s for p, s in now.bids}, **{("ask", p): s for p, s in now.asks}}
+        assert {key: size for key, size in levels.items() if size} == expected
 
 
 def test_the_exchange_has_about_the_asked_rate() -> None:
