@@ -7,7 +7,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha1
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from msgspec import Struct
 
 from predsurv.core.events import Level
 from predsurv.core.ids import Side
@@ -31,7 +33,7 @@ def _level_json(price: int, size: int) -> bytes:
     return b'{"price":"%s","size":"%s"}' % (decimal_text(price), decimal_text(size))
 
 
-class BestPrices(NamedTuple):
+class BestPrices(Struct, frozen=True, gc=False):
     """Best bid and ask as text; ``0`` and ``1`` for an empty side."""
 
     bid: bytes

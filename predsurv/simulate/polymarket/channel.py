@@ -8,37 +8,26 @@ the hash of the book after the burst. A burst with trades is sent as whole books
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from predsurv.core.ids import OrderSide, Side
-from predsurv.core.num import MICROS, Price, Size
+from predsurv.core.num import Price, Size
 from predsurv.exchange.exchange import Exchange
 from predsurv.exchange.tape import LevelChange, TapeEvent, TapeLifecycle, TapeTrade
 from predsurv.simulate.polymarket import ids, messages
-from predsurv.simulate.polymarket.books import BestPrices, Outcome, TokenPairBook
+from predsurv.simulate.polymarket.books import Outcome, TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket
-from predsurv.simulate.polymarket.messages import AggregatedTrade
+from predsurv.simulate.polymarket.messages import AggregatedTrade, LevelUpdate
 from predsurv.simulate.polymarket.published_log import PublishedLog, PublishedTrade
 from predsurv.simulate.polymarket.subscribers import Subscriber, Subscribers
 
 NS_PER_MS: Final = 1_000_000
 
-_SIDES: Final[dict[Side, tuple[bytes, bytes]]] = {"bid": (b"BUY", b"SELL"), "ask": (b"SELL", b"BUY")}
 _FIRST: Final[Outcome] = 0
 _SECOND: Final[Outcome] = 1
 
 BookSubscribers = Mapping[int, Subscriber]
 """The subscribers of a book by connection number."""
-
-
-class _LevelUpdate(NamedTuple):
-    """A changed level of the first token, and the best prices of both tokens after it."""
-
-    side: Side
-    price: Price
-    size: Size
-    best: BestPrices
-    second_best: BestPrices
 
 
 class _PendingBurst:
@@ -120,7 +109,7 @@ class MarketChannel:
         best_before = book.best(_FIRST)
         subscribers = self._subscribers.of_book(row.book)
         updates = [
-            _LevelUpdate(side, price, size, book.best(_FIRST), book.best(_SECOND))
+            LevelUpdate(side, price, size, book.best(_FIRST), book.best(_SECOND))
             for (side, price), size in burst.levels.items()
             if book.set(side, price, size)
         ]
@@ -135,24 +124,9 @@ class MarketChannel:
             if burst.trades:
                 self._send_trades(row, book, burst, subscribers)
             else:
-                self._send_changes(row, book, updates, subscribers)
+                _send_changes(row, book, updates, subscribers)
             if book.best(_FIRST) != best_before:
                 _send(subscribers, row, lambda outcome: messages.best_bid_ask(book, outcome), custom_features=True)
-
-    def _send_changes(
-        self, row: SimulatedMarket, book: TokenPairBook, updates: Sequence[_LevelUpdate], subscribers: BookSubscribers
-    ) -> None:
-        first_hash, second_hash = book.hash(_FIRST), book.hash(_SECOND)
-        (first, second), entry = row.tokens, messages.price_change_entry
-        for side, price, size, best, second_best in updates:
-            names, mirrored = _SIDES[side], MICROS - price
-            entries = (
-                entry(first, side=names[0], price=price, size=size, book_hash=first_hash, best=best),
-                entry(second, side=names[1], price=mirrored, size=size, book_hash=second_hash, best=second_best),
-            )
-            frame = messages.price_change(row.condition, entries, self._stamp)
-            for subscriber in subscribers.values():
-                subscriber.connection.put(frame)
 
     def _send_trades(
         self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst, subscribers: BookSubscribers
@@ -208,11 +182,20 @@ class MarketChannel:
         return book
 
 
+def _send_changes(
+    row: SimulatedMarket, book: TokenPairBook, updates: Sequence[LevelUpdate], subscribers: BookSubscribers
+) -> None:
+    for update in updates:
+        frame = messages.price_change(row.condition, book, update)
+        for subscriber in subscribers.values():
+            subscriber.connection.put(frame)
+
+
 def _log_burst(
     published_log: PublishedLog,
     row: SimulatedMarket,
     book: TokenPairBook,
-    updates: Sequence[_LevelUpdate],
+    updates: Sequence[LevelUpdate],
     burst: _PendingBurst,
 ) -> None:
     if not burst.trades:

@@ -231,7 +231,8 @@ def _compact_market(row: SimulatedMarket) -> dict[str, object]:
 
 def _price(found: TokenBook, side: str) -> bytes:
     book, outcome = found
-    return book.best(outcome)[side.upper() == "SELL"]
+    best = book.best(outcome)
+    return best.ask if side.upper() == "SELL" else best.bid
 
 
 def _midpoint_micros(book: TokenPairBook, outcome: Outcome) -> int:

@@ -1,18 +1,33 @@
 """The market channel's messages, byte for byte as the venue writes them."""
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
-from predsurv.core.ids import OrderSide
-from predsurv.core.num import MICROS
+from predsurv.core.ids import OrderSide, Side
+from predsurv.core.num import MICROS, Price, Size
 from predsurv.simulate.polymarket.books import BestPrices, Outcome, TokenPairBook, decimal_text
 from predsurv.simulate.polymarket.catalog import SimulatedMarket, payouts
 
 PONG: Final = b"PONG"
 
-_SIDES: Final[dict[OrderSide, tuple[bytes, bytes]]] = {"buy": (b"BUY", b"SELL"), "sell": (b"SELL", b"BUY")}
+_BOOK_SIDES: Final[dict[Side, tuple[bytes, bytes]]] = {"bid": (b"BUY", b"SELL"), "ask": (b"SELL", b"BUY")}
+_TRADE_SIDES: Final[dict[OrderSide, tuple[bytes, bytes]]] = {"buy": (b"BUY", b"SELL"), "sell": (b"SELL", b"BUY")}
+_ENTRY: Final = b'{"asset_id":"%s","price":"%s","size":"%s","side":"%s","hash":"%s","best_bid":"%s","best_ask":"%s"}'
+_PRICE_CHANGE: Final = (
+    b'{"market":"%s","price_changes":[' + _ENTRY + b"," + _ENTRY + b'],"timestamp":"%d","event_type":"price_change"}'
+)
+
+
+class LevelUpdate(Struct, frozen=True, gc=False):
+    """A changed level of the first token (price and size in micros), and the best prices of both tokens after it."""
+
+    side: Side
+    price: Price
+    size: Size
+    best: BestPrices
+    second_best: BestPrices
 
 
 class AggregatedTrade(NamedTuple):
@@ -23,24 +38,28 @@ class AggregatedTrade(NamedTuple):
     taker_side: OrderSide
 
 
-def price_change(market: str, entries: Sequence[bytes], stamp: int) -> bytes:
-    """Return a ``price_change`` with ``entries`` (see ``price_change_entry``); ``stamp`` in ms UTC."""
-    return b'{"market":"%s","price_changes":[%s],"timestamp":"%d","event_type":"price_change"}' % (
+def price_change(market: str, book: TokenPairBook, update: LevelUpdate) -> bytes:
+    """Return ``price_change`` of one level, with an entry for each token; ``book`` as after its burst."""
+    size, best, second_best = decimal_text(update.size), update.best, update.second_best
+    first, second = book.tokens
+    side, second_side = _BOOK_SIDES[update.side]
+    return _PRICE_CHANGE % (
         market.encode(),
-        b",".join(entries),
-        stamp,
-    )
-
-
-def price_change_entry(token: str, *, side: bytes, price: int, size: int, book_hash: bytes, best: BestPrices) -> bytes:
-    """Return one entry of a ``price_change``; ``side`` is ``BUY`` or ``SELL``, price and size in micros."""
-    return b'{"asset_id":"%s","price":"%s","size":"%s","side":"%s","hash":"%s","best_bid":"%s","best_ask":"%s"}' % (
-        token.encode(),
-        decimal_text(price),
-        decimal_text(size),
+        first.encode(),
+        decimal_text(update.price),
+        size,
         side,
-        book_hash,
-        *best,
+        book.hash(0),
+        best.bid,
+        best.ask,
+        second.encode(),
+        decimal_text(MICROS - update.price),
+        size,
+        second_side,
+        book.hash(1),
+        second_best.bid,
+        second_best.ask,
+        book.stamp,
     )
 
 
@@ -67,7 +86,7 @@ def last_trade_price(book: TokenPairBook, outcome: Outcome, trade: AggregatedTra
         book.head(outcome),
         decimal_text(price),
         decimal_text(size),
-        _SIDES[side][outcome],
+        _TRADE_SIDES[side][outcome],
         book.stamp,
         transaction.encode(),
     )
@@ -75,11 +94,12 @@ def last_trade_price(book: TokenPairBook, outcome: Outcome, trade: AggregatedTra
 
 def best_bid_ask(book: TokenPairBook, outcome: Outcome) -> bytes:
     """Return ``best_bid_ask``."""
-    bid, ask = book.bids.best(), book.asks.best()
+    bid, ask, best = book.bids.best(), book.asks.best(), book.best(outcome)
     spread = decimal_text((MICROS if ask is None else ask) - (bid or 0))
     return b'%s,"best_bid":"%s","best_ask":"%s","spread":"%s","timestamp":"%d","event_type":"best_bid_ask"}' % (
         book.head(outcome),
-        *book.best(outcome),
+        best.bid,
+        best.ask,
         spread,
         book.stamp,
     )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.ids import Side
 from predsurv.core.num import MICROS, Price, Size, parse_micros
-from predsurv.simulate.polymarket.books import TokenPairBook, levels
+from predsurv.simulate.polymarket.books import BestPrices, TokenPairBook, levels
 from tests.kit.oracle_polymarket import book_hash
 from tests.kit.payloads import Payloads
 
@@ -74,9 +74,9 @@ def test_a_finer_tick_changes_the_hash() -> None:
 
 def test_best_prices_say_zero_and_one_for_an_empty_side() -> None:
     book = empty_book()
-    assert (book.best(0), book.best(1)) == ((b"0", b"1"), (b"0", b"1"))
+    assert (book.best(0), book.best(1)) == (BestPrices(b"0", b"1"), BestPrices(b"0", b"1"))
     book.set("bid", Price(480_000), 1)
-    assert (book.best(0), book.best(1)) == ((b"0.48", b"1"), (b"0", b"0.52"))
+    assert (book.best(0), book.best(1)) == (BestPrices(b"0.48", b"1"), BestPrices(b"0", b"0.52"))
 
 
 CHANGES = st.lists(

@@ -1,7 +1,6 @@
 import pytest
 
 from predsurv.exchange.fault_script import ScriptedFault
-from predsurv.simulate.polymarket.books import BestPrices
 from predsurv.simulate.polymarket.faulty_connection import (
     BACKLOG_BYTES_MAX,
     REPEATED_EVERY,
@@ -9,15 +8,18 @@ from predsurv.simulate.polymarket.faulty_connection import (
     garbage,
     swap_entries,
 )
-from predsurv.simulate.polymarket.messages import price_change, price_change_entry
 from tests.kit.recording_websocket import RecordingWebSocket
 
-BEST = BestPrices(b"0", b"1")
-ENTRIES = [
-    price_change_entry(token, side=b"BUY", price=500_000, size=1, book_hash=b"a" * 40, best=BEST)
-    for token in ("11", "22")
-]
-CHANGE = price_change("0xa", ENTRIES, 5)
+ENTRY = b'{"asset_id":"%s","price":"0.5","size":"0.000001","side":"BUY","hash":"%s","best_bid":"0","best_ask":"1"}'
+ENTRIES = [ENTRY % (token, b"a" * 40) for token in (b"11", b"22")]
+
+
+def price_change(entries: list[bytes]) -> bytes:
+    changes = b",".join(entries)
+    return b'{"market":"0xa","price_changes":[%s],"timestamp":"5","event_type":"price_change"}' % changes
+
+
+CHANGE = price_change(ENTRIES)
 
 
 @pytest.fixture
@@ -118,11 +120,11 @@ def test_one_message_in_many_is_repeated_as_it_was_or_swapped(connection: Faulty
     assert first[-2:] == [CHANGE, CHANGE]
     assert len(first) == REPEATED_EVERY + 1
     second = flushed(connection, 2, *[CHANGE] * REPEATED_EVERY)
-    assert second[-1] == price_change("0xa", ENTRIES[::-1], 5)
+    assert second[-1] == price_change(ENTRIES[::-1])
 
 
 def test_only_two_entries_are_swapped() -> None:
-    assert swap_entries(CHANGE) == price_change("0xa", ENTRIES[::-1], 5)
+    assert swap_entries(CHANGE) == price_change(ENTRIES[::-1])
     assert swap_entries(swap_entries(CHANGE)) == CHANGE
     assert swap_entries(b'{"event_type":"book"}') == b'{"event_type":"book"}'
 
