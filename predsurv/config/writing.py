@@ -22,17 +22,23 @@ _HEADER: Final = "# Written by predsurv. config/surveillance.toml explains every
 
 
 class ConfigRow(NamedTuple):
-    """One line of ``config show``: the dotted key, its value as text, and its origin."""
+    """One line of ``config show``: the dotted key, its value as text, its origin, and a note ("" without one)."""
 
     key: str
     value: str
     origin: str
+    note: str
 
 
 def as_rows(loaded: LoadedConfig) -> Sequence[ConfigRow]:
     """Return every key with its value and origin; values of keys that look like secrets are redacted."""
     return [
-        ConfigRow(key.name, _cell(key.name, key.value_type.render(key.value)), _origin(loaded, key.name))
+        ConfigRow(
+            key.name,
+            _cell(key.name, key.value_type.render(key.value)),
+            _origin(loaded, key.name),
+            f"no effect yet: {RESERVED[key.name]}" if key.name in RESERVED else "",
+        )
         for key in walk(loaded.config)
     ]
 
@@ -82,7 +88,7 @@ def _origin(loaded: LoadedConfig, key: str) -> str:
         origin = f"env {ENV_PREFIX}{key.upper().replace('.', '__')}"
     elif origin == "file":
         origin = f"file {loaded.path}"
-    return f"{origin} (no effect yet: {RESERVED[key]})" if key in RESERVED else origin
+    return origin
 
 
 def _cell(key: str, value: Toml) -> str:

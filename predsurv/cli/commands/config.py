@@ -12,6 +12,7 @@ _COLUMNS = (
     Column("key", "Key", keep=9),
     Column("value", "Value", keep=9),
     Column("origin", "From", keep=9),
+    Column("note", "Note", keep=5),
 )
 
 

@@ -257,10 +257,10 @@ def test_config_show_says_the_origin_of_each_value(write: Write) -> None:
 
 def test_config_show_says_which_keys_have_no_effect_yet(write: Write) -> None:
     path = write("[venues.polymarket]\nsignature_type = 2")
-    rows = {row.key: row.origin for row in as_rows(load(path, environ={}))}
-    assert rows["venues.polymarket.signature_type"] == f"file {path} (no effect yet: for live trading)"
-    assert rows["venues.polymarket.funder"] == "default (no effect yet: for live trading)"
-    assert {key for key, origin in rows.items() if "no effect yet" in origin} == set(RESERVED)
+    rows = {row.key: row for row in as_rows(load(path, environ={}))}
+    assert rows["venues.polymarket.signature_type"].origin == f"file {path}"
+    assert rows["venues.polymarket.funder"].note == "no effect yet: for live trading"
+    assert {key for key, row in rows.items() if row.note} == set(RESERVED)
 
 
 def test_the_shipped_file_says_which_keys_have_no_effect_yet() -> None:
