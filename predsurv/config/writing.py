@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import tomli_w
 
 from predsurv.config.loading import ENV_PREFIX, LoadedConfig, load
-from predsurv.config.schema import RESERVED, Config, walk
+from predsurv.config.schema import Config, walk
 from predsurv.config.secrets import looks_secret
 from predsurv.config.value_types import Toml
 from predsurv.core.errors import ConfigError
@@ -22,23 +22,17 @@ _HEADER: Final = "# Written by predsurv. config/surveillance.toml explains every
 
 
 class ConfigRow(NamedTuple):
-    """One line of ``config show``: the dotted key, its value as text, its origin, and a note ("" without one)."""
+    """One line of ``config show``: the dotted key, its value as text, and its origin."""
 
     key: str
     value: str
     origin: str
-    note: str
 
 
 def as_rows(loaded: LoadedConfig) -> Sequence[ConfigRow]:
     """Return every key with its value and origin; values of keys that look like secrets are redacted."""
     return [
-        ConfigRow(
-            key.name,
-            _cell(key.name, key.value_type.render(key.value)),
-            _origin(loaded, key.name),
-            f"no effect yet: {RESERVED[key.name]}" if key.name in RESERVED else "",
-        )
+        ConfigRow(key.name, _cell(key.name, key.value_type.render(key.value)), _origin(loaded, key.name))
         for key in walk(loaded.config)
     ]
 

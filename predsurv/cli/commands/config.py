@@ -7,12 +7,12 @@ import typer
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.render import Column, Table, show
 from predsurv.config import LoadedConfig, as_rows, load
+from predsurv.config.schema import RESERVED
 
 _COLUMNS = (
     Column("key", "Key", keep=9),
     Column("value", "Value", keep=9),
     Column("origin", "From", keep=9),
-    Column("note", "Note", keep=5),
 )
 
 
@@ -32,4 +32,8 @@ def settings(loaded: LoadedConfig, *, changed: bool = False) -> Table:
     """Return the settings as rows; with ``changed`` only those that somebody set."""
     rows = [tuple(row) for row in as_rows(loaded) if not (changed and loaded.origins[row.key] == "default")]
     title = f"Configuration: {loaded.path}" if loaded.path else "Configuration: built-in defaults"
-    return Table("settings", title, _COLUMNS, rows, "flag beats environment beats file beats default")
+    reserved = [key for key, *_ in rows if key in RESERVED]
+    note = "flag beats environment beats file beats default"
+    if reserved:
+        note += f"; accepted, but without effect yet: {', '.join(reserved)}"
+    return Table("settings", title, _COLUMNS, rows, note)

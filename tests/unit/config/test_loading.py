@@ -255,14 +255,6 @@ def test_config_show_says_the_origin_of_each_value(write: Write) -> None:
     assert rows["storage.heartbeat_interval"] == ("1m", "default")
 
 
-def test_config_show_says_which_keys_have_no_effect_yet(write: Write) -> None:
-    path = write("[venues.polymarket]\nsignature_type = 2")
-    rows = {row.key: row for row in as_rows(load(path, environ={}))}
-    assert rows["venues.polymarket.signature_type"].origin == f"file {path}"
-    assert rows["venues.polymarket.funder"].note == "no effect yet: for live trading"
-    assert {key for key, row in rows.items() if row.note} == set(RESERVED)
-
-
 def test_the_shipped_file_says_which_keys_have_no_effect_yet() -> None:
     text = (CONFIG / "surveillance.toml").read_text()
     reserved = re.findall(r"Reserved[^\n]*\n(?:#[^\n]*\n)*([a-z_]+) = ", text)

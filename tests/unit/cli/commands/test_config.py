@@ -8,6 +8,7 @@ import pytest
 from predsurv.cli.app import main
 from predsurv.cli.commands.config import settings
 from predsurv.config import load
+from predsurv.config.schema import RESERVED
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +38,11 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     captured = capsys.readouterr()
     assert json.loads(captured.out)
     assert "canary" not in captured.out + captured.err
+
+
+def test_the_note_names_the_keys_without_effect(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text("[venues.polymarket]\nsignature_type = 2\n")
+    note = settings(load(path, environ={}), changed=True).note
+    assert note.endswith("without effect yet: venues.polymarket.signature_type")
+    assert all(key in settings(load(path, environ={})).note for key in RESERVED)
