@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from predsurv.cli.app import main
+from tests.kit.collect_runs import collect_until, covered_seconds
 from tests.kit.object_store import BUCKET, ObjectStoreServer, object_store
 
 URL = f"s3://{BUCKET}/field"
@@ -74,7 +75,7 @@ def test_another_machine_sees_what_one_recorded(
 ) -> None:
     here = machine("one")
     assert main(["scan"]) == 0
-    assert main(["collect", "--duration", "4s"]) == 0
+    collect_until("4s", lambda: len(covered_seconds(here)) >= 10)
     assert "bucket: nothing is waiting; " in capsys.readouterr().out
     mined = printed(capsys, "mine")
     assert isinstance(mined, list)
@@ -111,7 +112,7 @@ def test_another_machine_sees_what_one_recorded(
 def test_a_backtest_fetches_its_days(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     here = machine("one")
     assert main(["scan"]) == 0
-    assert main(["collect", "--duration", "3s"]) == 0
+    collect_until("3s", lambda: covered_seconds(here))
     (day,) = {path.name.removeprefix("date=") for path in (here / "coverage").rglob("date=*")}
     ran = printed(capsys, "backtest", "mock", day, "--strategy", "simple")
     machine("two")

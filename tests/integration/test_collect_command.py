@@ -19,7 +19,7 @@ from predsurv.mine.previous_scores import latest_scores
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import Layout
 from predsurv.venues.mock.venue import MockVenue
-from tests.kit.collect_runs import assert_whole, column
+from tests.kit.collect_runs import assert_whole, collect_until, column, covered_seconds
 from tests.kit.patience import eventually, finish
 
 CONFIG = """
@@ -74,25 +74,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def sealed(data_dir: Path) -> int:
     return len(list((data_dir / "book_deltas").rglob("*.parquet")))
-
-
-def collect_until(duration: str, enough: Callable[[], object]) -> None:
-    """Record for ``duration``, on a machine too busy for that again, until there is ``enough``."""
-
-    def recorded_enough() -> object:
-        assert main(["collect", "--duration", duration]) == 0
-        return enough()
-
-    eventually(recorded_enough)
-
-
-def covered_seconds(data_dir: Path) -> dict[object, float]:
-    """Return for how long each instrument was covered, where it was."""
-    seconds: dict[object, float] = {}
-    for instrument, start, end, state in column(data_dir, "coverage", "instrument_id", "start", "end", "state"):
-        if state == "covered":
-            seconds[instrument] = seconds.get(instrument, 0) + (int(str(end)) - int(str(start))) / 1e9
-    return seconds
 
 
 def test_a_killed_recording_is_recovered_with_a_crash_gap_and_nothing_twice(tmp_path: Path, start: Start) -> None:

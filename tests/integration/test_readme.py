@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.patience import PATIENCE_S
+from tests.kit.patience import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -32,9 +32,15 @@ def predsurv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
-    for arguments in (["scan", "--mock"], ["collect", "--mock", "--duration", "3s"]):
-        result = predsurv(folder, *arguments)
+    assert predsurv(folder, "scan", "--mock").returncode == 0
+
+    def recorded_enough() -> bool:
+        result = predsurv(folder, "collect", "--mock", "--duration", "3s")
         assert result.returncode == 0, result.stderr
+        datasets = ("orderbook_snapshots", "book_deltas", "trades", "coverage")
+        return all(any((folder / "data" / name).rglob("*.parquet")) for name in datasets)
+
+    eventually(recorded_enough)
     return folder
 
 

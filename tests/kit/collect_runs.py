@@ -1,12 +1,13 @@
 """A collector on the mock venue in fast time, and its files read back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from predsurv.cli.app import main
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.report import CollectReport
 from predsurv.config import Config, load
@@ -19,6 +20,7 @@ from predsurv.store.read.verify import check_files, check_tiling
 from predsurv.store.universe import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.given_clock import GivenClock
+from tests.kit.patience import eventually
 
 S = 1_000_000_000
 
@@ -84,6 +86,25 @@ def assert_whole(data_dir: Path) -> None:
     assert list(check_tiling(Layout(data_dir))) == []
     changes = column(data_dir, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
     assert len(changes) == len(set(changes)) > 0
+
+
+def collect_until(duration: str, enough: Callable[[], object], *arguments: str) -> None:
+    """Run ``predsurv collect`` for ``duration``, on a machine too busy for that again, until there is ``enough``."""
+
+    def recorded_enough() -> object:
+        assert main(["collect", *arguments, "--duration", duration]) == 0
+        return enough()
+
+    eventually(recorded_enough)
+
+
+def covered_seconds(data_dir: Path) -> dict[object, float]:
+    """Return for how long each instrument was covered, where it was."""
+    seconds: dict[object, float] = {}
+    for instrument, start, end, state in column(data_dir, "coverage", "instrument_id", "start", "end", "state"):
+        if state == "covered":
+            seconds[instrument] = seconds.get(instrument, 0) + (int(str(end)) - int(str(start))) / 1e9
+    return seconds
 
 
 class BrokenFeed:
