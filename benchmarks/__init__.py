@@ -1,4 +1,5 @@
 """Speed and size, as ratios against a named peer or limit measured in the same run.
 
-Kept apart from tests: a machine that is busy makes a benchmark slow, never wrong.
+A busy machine makes a benchmark slow, never wrong. ``python -m benchmarks`` runs the comparison; the other modules with
+a command line run alone: ``collect``, ``hash_checks``, ``kalshi``, ``scan``, ``simulator``.
 """

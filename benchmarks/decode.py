@@ -1,8 +1,4 @@
-"""Polymarket frames to events, books and delta rows, against bare decoding of the same frames.
-
-Kept apart from the other benchmarks because it measures the recorder's hot path, and because its
-peer (NautilusTrader) is optional.
-"""
+"""Polymarket frames to events, books and delta rows, against bare decoding of the same frames."""
 
 import json
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Synthetic Polymarket market-channel frames in the documented mix, from a seed.
 
-Kept apart so that every contender reads exactly the same bytes. Not a capture: field values and
+Every contender reads exactly the same bytes. Not a capture: field values and
 mix follow the venue's documentation (95 % price_change with two complementary entries, 3 %
 last_trade_price, 2 % book with 40 levels a side; activity by Zipf's law; 30 % of markets on the
 0.001 tick), after one opening book per token.

@@ -1,6 +1,6 @@
 """The optional peer: NautilusTrader's own Polymarket data client, fed the same frames.
 
-Kept apart so that nothing else imports it. Its websocket handler decodes, builds
+Its websocket handler decodes, builds
 ``OrderBookDeltas`` and applies them to its ``OrderBook``; what it would hand on to its data
 engine is dropped, which favours it.
 """

@@ -1,6 +1,6 @@
 """Run contenders interleaved on one pinned core and compare their medians.
 
-Kept apart because the comparison is only fair when every contender meets the same busy moments.
+Interleaved, so that every contender meets the same busy moments.
 """
 
 import gc

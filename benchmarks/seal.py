@@ -1,6 +1,6 @@
 """What logging, sealing, recovering and replaying cost, on a synthetic recording.
 
-Kept apart because its figures are rates and sizes of our own, not a comparison. Not a capture:
+The figures are rates and sizes of our own, not a comparison. Not a capture:
 2,000 instruments with cubic activity, 1 to 4 changes a frame (2.4 on average) that share both
 times, prices near a still mid, sizes of 1 in 4 changes zero and half the others round lots; one
 trade in 50 frames and one book top in 20.

@@ -1,7 +1,4 @@
-"""A whole collector behind a real socket whose other end, a process of its own, always has more to say.
-
-Kept apart from what is compared in memory: this one has sockets, threads and files.
-"""
+"""A whole collector behind a real socket whose other end, a process of its own, always has more to say."""
 
 import asyncio
 import json

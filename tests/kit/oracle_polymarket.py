@@ -1,7 +1,7 @@
 """A Polymarket without a network: books that change at a word, told to any number of sockets.
 
-Kept apart from the recorded one because here the truth is known: every socket hears the same
-changes, each with the hash that the venue would state, until told to lose one.
+An independent oracle: it computes hashes by the venue's plain recipe, so the true books are known. Every socket gets
+the same changes, each with the hash that the venue would state, until told to lose one.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Polymarket on this machine, made of recordings: Gamma pages, CLOB books and the market channel.
 
-Kept apart from tests because end-to-end tests and people run it as a program too:
+Also a program, for end-to-end tests and for people:
 ``python -m tests.kit.recorded_polymarket --port 8800``.
 
 Tokens that were recorded get their own book; every other token gets a recorded book of another

@@ -1,6 +1,6 @@
 """Battery: single bits flipped in sealed files and in log segments, one at a time.
 
-Kept apart because what is read back is compared value by value with what was there before.
+What is read back is compared value by value with what was there before.
 """
 
 import random

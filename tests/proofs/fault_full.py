@@ -1,6 +1,6 @@
 """Battery: the disk of a running collector is filled up at random moments, and freed again.
 
-Kept apart because it needs a small file system of its own: a tmpfs, which takes the right to mount.
+It needs a small file system of its own: a tmpfs, which takes the right to mount.
 """
 
 import asyncio

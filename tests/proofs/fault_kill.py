@@ -1,6 +1,6 @@
 """Battery: collectors killed at random moments, some while they recover; then everything is compared.
 
-Kept apart because it must fork before anything that has threads is loaded.
+It has to fork before anything that has threads is loaded.
 """
 
 import asyncio

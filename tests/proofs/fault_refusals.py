@@ -1,6 +1,6 @@
 """Battery: every write of a seal, and every sync of a recording's life, is refused once, and from there on.
 
-Kept apart because it runs with a library before the C library (``refusing.c``), so that SQLite and Arrow are refused
+It runs with a library before the C library (``refusing.c``), so that SQLite and Arrow are refused
 as well: it takes a C compiler.
 """
 

@@ -1,7 +1,7 @@
 """Break everything that a recording stands on, and compare what is left with what was told.
 
 ``python -m tests.proofs.faults full|refusals|flips|kill [--rounds N] [--seed N] [--dir D]`` prints one line of figures
-for each battery and exits with 1 when anything was found. Kept apart from the tests because it takes minutes.
+for each battery and exits with 1 when anything was found.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Plain scan loops of other programs beside a recording that seals and compacts: is any count ever wrong?
 
-Kept apart because it runs for minutes and takes both cores. ``python -m tests.proofs.readers --seconds 600``.
+``python -m tests.proofs.readers [--seconds 600]``; it takes both cores.
 
 The recorder numbers its changes 0, 1, 2 … and seals them in order, a few segments to an hour of its own
 invention, and compacts each hour when it is over. So whatever a reader sees has to be the numbers from 0 to some

@@ -1,7 +1,4 @@
-"""Judge a recording by what its witness wrote down: nothing doubled, invented, or missing from time that is claimed.
-
-Kept apart from the batteries because all of them end with it.
-"""
+"""Judge a recording by what its witness wrote down: nothing doubled, invented, or missing from time that is claimed."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

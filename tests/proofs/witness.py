@@ -1,6 +1,6 @@
 """A collector in a process of its own, and a witness of what it was told: the truth of the fault batteries.
 
-Kept apart because the truth must lie outside of what the faults can reach: every batch of the venue is written to a
+The truth lies outside of what the faults can reach: every batch of the venue is written to a
 file elsewhere before the collector sees it, and so is how far its commits came.
 """
 
