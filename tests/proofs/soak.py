@@ -93,7 +93,8 @@ class Samples:
     def all(self) -> list[Sample]:
         ends = range(0, self._count * self._FIELDS, self._FIELDS)
         rows = (self._numbers[at : at + self._FIELDS] for at in ends)
-        return [convert(dict(zip(Sample.__struct_fields__, row, strict=True)), Sample) for row in rows]
+        # Not strict: the array holds all of them as floats.
+        return [convert(dict(zip(Sample.__struct_fields__, row, strict=True)), Sample, strict=False) for row in rows]
 
 
 class Counting(PolymarketCodec):
