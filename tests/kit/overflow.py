@@ -1,9 +1,15 @@
 """Whether a streaming feed is dropping frames, which only tests need to know while they make it do so."""
 
-from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.feed import StreamingFeed, announcements_only
 from predsurv.venues.streaming.queue import _QueuedOverflow
 
 
 def overflowing(feed: StreamingFeed) -> bool:
-    """Return whether frames of some connection are being dropped because ``batches`` is not read fast enough."""
-    return any(isinstance(item, _QueuedOverflow) for item in feed._context.queue._items)
+    """Return whether frames of some connection with books are being dropped: ``batches`` is not read fast enough.
+
+    The connection for announcements may overflow first; there is no book that would be requested anew.
+    """
+    items = feed._context.queue._items
+    return any(
+        isinstance(item, _QueuedOverflow) and item.session.event_filter is not announcements_only for item in items
+    )

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from predsurv.core.errors import PermanentError
-from predsurv.core.events import Gap, Malformed, MarketChange, MarketEvent, MarketResolved, Unknown
+from predsurv.core.events import Dropped, Gap, Malformed, MarketChange, MarketEvent, MarketResolved, Unknown
 from predsurv.core.ids import InstrumentKey
 from predsurv.ports import Clock
 from predsurv.venues.streaming.connection import ConnectionRole, ReconnectingConnection
@@ -15,6 +15,7 @@ from predsurv.venues.streaming.context import FeedContext, StreamSpec
 
 CONNECTIONS_MAX: Final = 1_000
 """Most connections of one feed."""
+_ANNOUNCEMENTS: Final = (MarketChange, MarketResolved, Malformed, Unknown, Dropped)
 
 
 class StreamingFeed:
@@ -149,8 +150,8 @@ class StreamingFeed:
 
 
 def announcements_only(events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
-    """Append what the connection for announcements says about markets, and what it could not read."""
-    out += (event for event in events if isinstance(event, MarketChange | MarketResolved | Malformed | Unknown))
+    """Append what the connection for announcements says about markets, and what it could not read or keep up with."""
+    out += (event for event in events if isinstance(event, _ANNOUNCEMENTS))
 
 
 def _take(keys: deque[InstrumentKey], count: int) -> set[InstrumentKey]:
