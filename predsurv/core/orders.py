@@ -8,7 +8,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, OrderSide, StrategyName
-from predsurv.core.num import Money, Price, Size
+from predsurv.core.num import ZERO_SIZE, Money, Price, Size
 
 TimeInForce = Literal["gtc", "ioc", "fok"]
 
@@ -110,6 +110,25 @@ class Order(Struct, frozen=True, array_like=True):
     def remaining(self) -> Size:
         """The size that may still trade."""
         return Size(self.size - self.filled)
+
+
+def order_of(command: PlaceOrder, state: OrderState, *, filled: Size = ZERO_SIZE, submitted: int = 0) -> Order:
+    """Return the order that ``command`` places, in ``state``; ``submitted`` in ns UTC, 0 when that does not matter."""
+    return Order(
+        command.client_order_id,
+        command.strategy,
+        command.key,
+        command.side,
+        command.price,
+        command.size,
+        command.tif,
+        state,
+        filled,
+        submitted,
+        None,
+        command.group,
+        command.post_only,
+    )
 
 
 class Position(Struct, frozen=True, array_like=True):

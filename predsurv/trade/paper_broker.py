@@ -11,8 +11,8 @@ from predsurv.core.events import AccountEvent, Fill, MarketEvent, MarketResolved
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
 from predsurv.core.market import NO_FEE
-from predsurv.core.num import notional_up
-from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
+from predsurv.core.num import Size, notional_up
+from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder, order_of
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.fills.queue_position import QueuePosition
 from predsurv.engine.fills.simulator import KNOWN_IDS_MAX, FillSimulator
@@ -117,18 +117,4 @@ def _same_shares(one: PlaceOrder, other: PlaceOrder) -> bool:
 
 def _as_order(resting: QueuePosition) -> Order:
     command = resting.command
-    return Order(
-        command.client_order_id,
-        command.strategy,
-        command.key,
-        command.side,
-        command.price,
-        command.size,
-        command.tif,
-        "open",
-        type(command.size)(command.size - resting.remaining),
-        0,
-        None,
-        command.group,
-        command.post_only,
-    )
+    return order_of(command, "open", filled=Size(command.size - resting.remaining))

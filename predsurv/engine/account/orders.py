@@ -17,8 +17,8 @@ from predsurv.core.events import (
     OrderUnknown,
 )
 from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, TradeId
-from predsurv.core.num import ZERO_SIZE, Size
-from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState, PlaceOrder
+from predsurv.core.num import Size
+from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState, PlaceOrder, order_of
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -51,21 +51,7 @@ class Orders:
         """Add an order that is about to be sent; raises BrokenInvariant for an id used before."""
         if self.get(command.client_order_id) is not None:
             raise BrokenInvariant(f"client order id {command.client_order_id} used twice")
-        order = Order(
-            command.client_order_id,
-            command.strategy,
-            command.key,
-            command.side,
-            command.price,
-            command.size,
-            command.tif,
-            "pending",
-            ZERO_SIZE,
-            ts,
-            None,
-            command.group,
-            command.post_only,
-        )
+        order = order_of(command, "pending", submitted=ts)
         self._live[order.client_order_id] = order
         return order
 

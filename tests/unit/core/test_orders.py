@@ -5,7 +5,7 @@ from typing import get_args
 from predsurv.core.ids import ClientOrderId, InstrumentId, InstrumentKey, MarketId, StrategyName
 from predsurv.core.ids import VenueName as V
 from predsurv.core.num import Price, Size
-from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState
+from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState, PlaceOrder, order_of
 
 KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
 
@@ -43,3 +43,22 @@ def test_remaining_is_what_was_not_filled() -> None:
         0,
     )
     assert order.remaining == 6
+
+
+def test_an_order_is_what_its_command_asks_for() -> None:
+    command = PlaceOrder(
+        ClientOrderId("c1"),
+        StrategyName("s"),
+        KEY,
+        "buy",
+        Price(500_000),
+        Size(7_000_000),
+        "gtc",
+        post_only=True,
+        group="g",
+    )
+    order = order_of(command, "open", filled=Size(2_000_000), submitted=9)
+    shared = {name for name in PlaceOrder.__struct_fields__ if name in Order.__struct_fields__}
+    assert len(shared) >= 8
+    assert all(getattr(order, name) == getattr(command, name) for name in shared)
+    assert (order.state, order.filled, order.remaining, order.submitted) == ("open", 2_000_000, 5_000_000, 9)
