@@ -43,7 +43,7 @@ proofs: $(DEV) ## list the long proofs, or run one: make proofs ARGS='faults kil
 	@$(BIN)/python -m tests.proofs $(ARGS)
 
 test-pure: $(DEV) ## what has a compiled implementation, tested without it
-	@PREDSURV_PURE_PYTHON=1 $(BIN)/python -m pytest -n auto -q $(COMPILED_TESTS) $(ARGS)
+	@PREDSURV_PURE_PYTHON=1 $(BIN)/python -m pytest -n auto -q -rfE $(COMPILED_TESTS) $(ARGS)
 
 asan: $(DEV) ## the same with the C code under AddressSanitizer and UBSan (needs gcc and its sanitizers)
 	@rm -rf build/asan && mkdir -p build/asan
