@@ -64,7 +64,7 @@ class SubscriptionTransition(Struct):
         return stays | {key: self.target[key] for key in wave}
 
     def request(self, arriving: Iterable[InstrumentKey], now: int) -> None:
-        """Wait from ``now`` (monotonic ns) on for the books of ``arriving``, which are being subscribed."""
+        """Note that ``arriving`` are being subscribed; from ``now`` (monotonic ns) on their books are waited for."""
         keys = frozenset(arriving)
         if keys:
             self.requested, self.wait_until = self.requested | keys, now + BOOKS_WAIT_MAX

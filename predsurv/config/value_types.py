@@ -247,7 +247,7 @@ class UrlType(ValueType):
 
 
 class EndpointType(ValueType):
-    """The URL of an object store, or ""; unencrypted on this machine only."""
+    """The URL of an object store, or ""; ``http`` is accepted for this machine only."""
 
     expected = 'a URL that starts with "https://" ("http://" on this machine only), without user, or "" for none'
 

@@ -44,7 +44,7 @@ def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFram
 
 
 def covered(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
-    """Return the covered intervals (``instrument_id, start, end``), sorted, those that touch made one."""
+    """Return the covered intervals (``instrument_id, start, end``), sorted, with touching ones merged."""
     joins = (pl.col("start") <= pl.col("end").cum_max().shift(1).over("instrument_id")).fill_null(value=False)
     return (
         _clipped(coverage, start, end)

@@ -38,7 +38,7 @@ _STEP_REACH: Final = "check the network and any firewall; 'predsurv demo' needs 
 _PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
 
-_KALSHI_UNSET: Final = "not set; without it Kalshi's books are polled instead of streamed"
+_KALSHI_UNSET: Final = "not set; Kalshi's books are polled instead of streamed"
 _UNSET: Final = {KEY_ID: _KALSHI_UNSET, PRIVATE_KEY: _KALSHI_UNSET}
 
 

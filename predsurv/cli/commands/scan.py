@@ -9,6 +9,7 @@ import typer
 
 from predsurv.cli.commands.bucket import upload_universes
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, Venues, mock_flag
+from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.progress import progress_line
 from predsurv.cli.output.render import Column, Table, Value, near, say, show
 from predsurv.config import Config, load
@@ -42,7 +43,7 @@ _VENUES: Final = (
     Column("issues", "Unreadable", "int", keep=3),
     Column("pages", "Pages", "int", keep=1),
     Column("duration_s", "Took", "duration", keep=2),
-    Column("path", "Universe file", keep=0),
+    Column("path", "Universe file", keep=0, width_max=TEXT_CHARS_MAX),
 )
 _CATEGORIES: Final = (
     Column("venue", "Venue", keep=5),

@@ -10,6 +10,7 @@ import typer
 
 from predsurv.cli.commands.bucket import bucket_table, fetch_first
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.render import Column, Table, Value, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
@@ -47,7 +48,11 @@ _LOGS: Final = (
     Column("last_seal", "Last seal", "time", "UTC", keep=9),
     Column("quarantined", "In quarantine", "int", "files", keep=6),
 )
-_FINDINGS: Final = (Column("check", "Check", keep=9), Column("where", "Where", keep=8), Column("what", "What", keep=9))
+_FINDINGS: Final = (
+    Column("check", "Check", keep=9),
+    Column("where", "Where", keep=8, width_max=TEXT_CHARS_MAX),
+    Column("what", "What", keep=9),
+)
 
 
 _HOURS: Final = (

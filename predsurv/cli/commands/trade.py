@@ -128,7 +128,7 @@ def halt(
     """Halt all trading until ``resume``: running traders cancel their orders."""
     data_dir = load(config).config.data_dir
     halt_flag(data_dir).set(SystemClock().now(), reason)
-    say(f"trading on {data_dir} is halted; 'predsurv resume' allows it again")
+    say(f"all trading with data folder {data_dir} is halted; 'predsurv resume' allows it again")
 
 
 def resume(config: ConfigFile = None) -> None:

@@ -35,7 +35,7 @@ _FILES: Final = (
 
 def venue_table(report: CollectReport) -> Table:
     """Return one row per venue with how much of the wanted time was observed."""
-    note = f"recorded for {span(report.duration)}; {report.seals:,} seals"
+    note = f"recorded for {span(report.duration)}; log segments sealed: {report.seals:,}"
     if report.recovered:
         note += f"; {report.recovered:,} log segments of an earlier run were recovered first"
     return Table("venues", "Recording", _VENUES, [_venue_row(each) for each in report.venues], note)

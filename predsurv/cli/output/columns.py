@@ -35,13 +35,15 @@ _BLOCKS: Final = " ▏▎▍▌▋▊▉█"
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _S: Final = 1_000_000_000
+TEXT_WIDTH_MAX: Final = 60
 
 
 class Column(Struct, frozen=True):
     """One column: ``key`` names it for programs, ``title`` and ``unit`` for people.
 
     ``places``: decimals shown to people (programs get all of them). ``keep``: when the terminal is too
-    narrow, the columns with the lowest ``keep`` are left out first; those with 9 never are.
+    narrow, the columns with the lowest ``keep`` are left out first; those with 9 never are. ``width_max``:
+    cells of a text that are shown where there is room.
     """
 
     key: str
@@ -50,6 +52,7 @@ class Column(Struct, frozen=True):
     unit: str = ""
     places: int = 2
     keep: int = 5
+    width_max: int = TEXT_WIDTH_MAX
 
     @property
     def heading(self) -> str:

@@ -22,7 +22,6 @@ from predsurv.core.text import sanitise
 __all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "near", "render", "say", "show"]
 
 TEXT_WIDTH_MIN: Final = 12
-TEXT_WIDTH_MAX: Final = 60
 UNBOUNDED_WIDTH: Final = 10_000
 _GAP: Final = 2  # one cell of padding and one that the box draws between columns
 
@@ -168,7 +167,7 @@ def _fit(columns: Sequence[Column], texts: Sequence[Sequence[str]], available: i
 
 def _natural(column: Column, texts: Sequence[str]) -> int:
     width = max(cell_len(column.heading), *map(cell_len, texts))
-    return min(width, TEXT_WIDTH_MAX) if _flexible(column) else width
+    return min(width, column.width_max) if _flexible(column) else width
 
 
 def _least(columns: Sequence[Column], natural: Sequence[int], shown: set[int]) -> int:

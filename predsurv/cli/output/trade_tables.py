@@ -155,7 +155,7 @@ def strategy_table(stats: RunStats, account: TradingAccount) -> Table:
     baskets = basket_stats(account, stats.first)
     rows = [_strategy_row(name, counts, baskets.get(name, BasketStats())) for name, counts in stats.strategies.items()]
     note = "a basket's PnL is after fees and counts once it holds nothing any more"
-    return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy wished for anything")
+    return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy had an intent")
 
 
 def _strategy_row(name: StrategyName, counts: StrategyStats, baskets: BasketStats) -> Sequence[Value]:
@@ -226,4 +226,4 @@ def _name(key: InstrumentKey, cache: MarketCache) -> str:
 
 
 def _dollars(value: Money) -> str:
-    return f"${value / MICROS:,.2f}"
+    return f"{'-' if value < 0 else ''}${abs(value) / MICROS:,.2f}"

@@ -62,7 +62,10 @@ class ClientSubscription(Struct):
 
 
 class SessionFaults:
-    """Faults of a connection's next book frames: ``pending`` counts them by kind; ``log_fault`` when one applies."""
+    """Faults that the next book frames of a connection get.
+
+    ``pending``: how many of each kind are still to come; ``log_fault`` is called with the kind when one is applied.
+    """
 
     def __init__(self, log_fault: Callable[[str], None]) -> None:
         self.pending = {"gap": 0, "duplicate": 0, "reorder": 0, "error26": 0}

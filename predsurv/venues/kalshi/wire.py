@@ -23,7 +23,7 @@ Cents = list[tuple[int, int]]
 
 
 class DeltaBody(Struct, gc=False):
-    """See ``DeltaMessage``; ``price`` and ``delta`` are cents and whole contracts, until 2026-03-12."""
+    """The ``msg`` of a ``DeltaMessage``; until 2026-03-12 it had ``price`` (cents) and ``delta`` (whole contracts)."""
 
     market_ticker: str
     side: WireSide

@@ -212,7 +212,7 @@ def _json(side: dict[str, str]) -> str:
 
 
 def three_decimals(price: str) -> str:
-    """Return a price as hashes spell it; how one with more decimals is spelt is not known."""
+    """Return a price with three decimals, as the hash input spells it; one with more is returned as it is, a guess."""
     whole, _, fraction = price.partition(".")
     return f"{whole or '0'}.{fraction:0<3}" if len(fraction) <= 3 else price
 

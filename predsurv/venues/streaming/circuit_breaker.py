@@ -32,7 +32,7 @@ class CircuitBreaker:
         self._changed = asyncio.Event()
 
     async def acquire(self, caller: object, *, flapped: bool) -> None:
-        """Return when ``caller`` may connect; ``flapped``: its last connection worked, but broke too soon."""
+        """Wait until ``caller`` may connect; ``flapped``: its last connection worked, but broke too soon."""
         while True:
             if self._half_open:
                 if self._trial not in (None, caller):

@@ -1,7 +1,7 @@
 """One place in a feed, kept connected: reconnects after a loss, replaces connections that get old.
 
 The only reconnect loop. A venue brings a codec and an address, and gets jittered reconnects,
-replacement without a gap, and honest gaps. CONNECTION_TRANSITIONS says what leads where.
+replacement without a gap, and a Gap for what was missed. CONNECTION_TRANSITIONS says what leads where.
 """
 
 import asyncio

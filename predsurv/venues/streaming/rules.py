@@ -241,7 +241,7 @@ class SilenceRule:
 
 
 class OverdueBookRule:
-    """Armed until frozen. Requests each book again that is overdue, and emits a Gap for it."""
+    """Requests each overdue book again, and emits a Gap for it; armed until the session is frozen."""
 
     armed_in: ClassVar[AbstractSet[SessionState]] = frozenset(SessionState) - {SessionState.FROZEN}
 

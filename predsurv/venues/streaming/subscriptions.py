@@ -84,7 +84,7 @@ class Subscriptions:
         return self._codec.awaiting()
 
     def send(self, frame: bytes) -> None:
-        """Put a frame that requests nothing among those to send."""
+        """Queue a frame that subscribes to nothing, such as a ping."""
         self._outgoing.append(frame)
 
     def take_outgoing(self) -> Sequence[bytes]:

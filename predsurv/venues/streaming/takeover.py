@@ -80,9 +80,9 @@ class Takeover:
             self._last.pop(key, None)
 
     def hand_over(self, ts: int, out: list[MarketEvent], *, force: bool = False) -> None:
-        """Let the new connection take over what has caught up by ``ts`` (ns UTC); with ``force`` all that has a book.
+        """Let the new connection take over the instruments that have caught up by ``ts`` (ns UTC).
 
-        Does nothing before the switch.
+        ``force``: also those that have a book but have not caught up. Does nothing before the switch.
         """
         if not self.switched:
             return

@@ -107,6 +107,14 @@ def test_no_colour_where_there_is_no_terminal() -> None:
     assert "\x1b" not in shown("table", table(("a", 1, 0.5)))
 
 
+def test_a_path_is_shown_whole_where_a_title_is_cut() -> None:
+    path = "data/" + "x" * 100
+    columns = (Column("t", "Title"), Column("p", "Path", width_max=200))
+    text = shown("table", Table("files", "Files", columns, ((path, path),)))
+    assert text.count(path) == 1
+    assert "…" in text
+
+
 def test_an_empty_table_says_so() -> None:
     assert "nothing to show" in shown("table", table())
 
