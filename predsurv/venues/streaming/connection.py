@@ -178,10 +178,10 @@ class ReconnectingConnection:
             self._replacement.connection.request(add, drop)
 
     async def aclose(self) -> None:
-        """Stop; safe to call twice."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([self._task])
+        """Stop; safe to call twice. When the caller is cancelled meanwhile, closing goes on without it."""
+        if not self._task.cancelling():  # a second cancel would stop waiting for the socket to close
+            self._task.cancel()
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         try:

@@ -29,6 +29,7 @@ class StreamingFeed:
         self._capacity = spec.instruments_per_connection
         self._want: AbstractSet[InstrumentKey] = frozenset()
         self._connections: list[ReconnectingConnection] = []
+        self._closing: set[ReconnectingConnection] = set()
         self._moved: set[InstrumentKey] = set()
         """Instruments that were moved to another connection because one never answered."""
         self._announcements: ReconnectingConnection | None = None
@@ -58,8 +59,7 @@ class StreamingFeed:
             if add or drop:
                 connection.change(add, drop)
             if not connection.keys:
-                self._connections.remove(connection)
-                await connection.aclose()
+                await self._remove(connection)
         while missing:
             self._new_connection().change(_take(missing, self._capacity), frozenset())
         await self._watch_announcements(want)
@@ -87,7 +87,7 @@ class StreamingFeed:
     async def aclose(self) -> None:
         """Close every connection and end ``batches``; safe to call twice."""
         self._closed = True
-        connections, self._connections = self._connections, []
+        connections, self._connections = [*self._connections, *self._closing], []
         if self._announcements is not None:
             connections.append(self._announcements)
         self._context.queue.wake()
@@ -100,6 +100,12 @@ class StreamingFeed:
         connection = ReconnectingConnection(self._context, ConnectionRole(self._context.spec.codec))
         self._connections.append(connection)
         return connection
+
+    async def _remove(self, connection: ReconnectingConnection) -> None:
+        self._connections.remove(connection)
+        self._closing.add(connection)  # whoever waits here may be cancelled: ``aclose`` waits for it, too
+        await connection.aclose()
+        self._closing.discard(connection)
 
     async def _watch_announcements(self, want: AbstractSet[InstrumentKey]) -> None:
         """Keep the connection for announcements, carrying one wanted instrument, as long as there is one."""
@@ -138,8 +144,7 @@ class StreamingFeed:
                     connection.change(frozenset(), {key})
                     min(others, key=lambda each: len(each.keys)).change({key}, frozenset())
             if stuck and not connection.keys:
-                self._connections.remove(connection)
-                await connection.aclose()
+                await self._remove(connection)
 
     async def _reduce_capacity(self) -> None:
         """Spread the desired set over more connections when the venue wants each to carry less."""
