@@ -178,9 +178,10 @@ class RotationScheduler:
     async def _update(self, feed: Feed) -> None:
         instruments = self._recorder.instruments
         if self._snapshots_wanted:
+            self._snapshots_wanted = self._feed_is_current = False  # wanted again meanwhile: the next check does it
             await feed.watch(frozenset(key for key, each in instruments.items() if each.book.trusted))
-        if self._snapshots_wanted or not self._feed_is_current:
-            self._snapshots_wanted, self._feed_is_current = False, True
+        if not self._feed_is_current:
+            self._feed_is_current = True
             await feed.watch(frozenset(instruments))
 
 

@@ -152,6 +152,12 @@ async def test_untrusted_books_are_subscribed_anew_on_request(index: CoverageInd
     assert told == [{"a", "b"}, set(), {"a", "b"}]
 
 
+async def test_a_request_that_comes_while_books_are_subscribed_anew_is_served_after_it(index: CoverageIndex) -> None:
+    world = World(index, "a", "b")
+    told = await world.run(until(5, lambda told: world.scheduler.request_snapshots() if told in (1, 2) else None))
+    assert told == [{"a", "b"}, set(), {"a", "b"}, set(), {"a", "b"}]
+
+
 async def test_a_swap_makes_before_it_breaks(index: CoverageIndex) -> None:
     world = World(index, "a", "b", "c", "d")
     old, both, new = await world.run(until(3))
