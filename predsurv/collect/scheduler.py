@@ -188,7 +188,7 @@ class RotationScheduler:
 def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int], *, now: int, period: int) -> RotationHistory:
     """Seed rotation history from earlier runs: an instrument last recorded n periods before ``now`` gets period -n.
 
-    ``ends``: where its coverage ended, ns UTC, as ``now``; ``period`` in ns.
+    ``ends``: when each instrument's coverage ended; ``ends`` and ``now`` in ns UTC, ``period`` in ns.
     """
     return structs.replace(history, since={key: min(0, (ended - now) // period) for key, ended in ends.items()})
 

@@ -98,7 +98,7 @@ def mine(
     return MiningResult(day, stats, write_stats(stats, day.data_dir, day.venue, day.date), rows)
 
 
-def paths(
+def mids_over_day(
     day: MiningDay, instruments: Sequence[str], bins: int, rows_per_step: int = ROWS_PER_STEP
 ) -> dict[str, list[float | None]]:
     """Return the mid (dollars) of each instrument in ``bins`` equal steps of the observed time, None if unknown."""

@@ -30,8 +30,8 @@ from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.replay import replay
 from predsurv.store.universe import universe_files
 from predsurv.strategies.registry import build
+from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import MOCK_MODE, OrderJournal, RestoredState, RunStarted, restore
-from predsurv.trade.kill_switch import HaltFlag
 from predsurv.trade.market_lists import markets_listed_between, markets_listed_now
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from predsurv.trade.pipeline import RunComponents, RunObserver

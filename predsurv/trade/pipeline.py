@@ -23,8 +23,8 @@ from predsurv.core.events import (
 from predsurv.core.ids import VenueName
 from predsurv.engine.engine import EMPTY_STEP, Engine, Step
 from predsurv.ports import Broker, Clock
+from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, MarketSettled, OrderJournal
-from predsurv.trade.kill_switch import HaltFlag
 from predsurv.trade.stats import RunStats
 
 TICK: Final = 200_000_000

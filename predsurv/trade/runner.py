@@ -11,7 +11,7 @@ from predsurv.core.ids import VenueName
 from predsurv.ports import Broker, Feed
 from predsurv.trade.controller import TradeController
 from predsurv.trade.event_queue import EventQueue
-from predsurv.trade.kill_switch import POLL_INTERVAL
+from predsurv.trade.halt_flag import POLL_INTERVAL
 from predsurv.trade.pipeline import TICK, RunComponents, RunObserver, SimulatedBroker
 from predsurv.trade.watchlist import Watchlist
 

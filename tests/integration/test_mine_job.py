@@ -15,7 +15,7 @@ from predsurv.core.market import PriceBand
 from predsurv.core.num import Price
 from predsurv.core.records import Coverage
 from predsurv.mine import scores
-from predsurv.mine.job import MiningResult, mine, paths
+from predsurv.mine.job import MiningResult, mids_over_day, mine
 from predsurv.mine.recorded_days import MiningDay, choose_day, recorded_days
 from tests.kit.market_samples import market
 from tests.kit.mining_samples import DATE, HOUR, KEY, QUIET, START, S, covered, record, session, top
@@ -72,7 +72,7 @@ def test_what_two_collectors_saw_of_one_market_counts_once(tmp_path: Path) -> No
     assert row(both) == pytest.approx(alone.row(0, named=True))
     assert row(both, "m2-yes")["observed_s"] == 400
     assert both.stats.height == 2
-    lines = paths(both.day, ["m1-yes", "m2-yes"], 10, rows_per_step=1)
+    lines = mids_over_day(both.day, ["m1-yes", "m2-yes"], 10, rows_per_step=1)
     assert {name: sum(mid is not None for mid in line) for name, line in lines.items()} == {"m1-yes": 8, "m2-yes": 10}
 
 
@@ -120,7 +120,7 @@ def test_mining_again_replaces_the_statistics(tmp_path: Path) -> None:
 
 def test_mid_over_time_has_holes_where_nothing_is_known(tmp_path: Path) -> None:
     day = record(tmp_path, [session()])
-    lines = paths(day, ["m1-yes"], 15)  # parts of 20 s; nothing is known from 120 to 140 s
+    lines = mids_over_day(day, ["m1-yes"], 15)  # parts of 20 s; nothing is known from 120 to 140 s
     assert list(lines) == ["m1-yes"]
     assert [index for index, value in enumerate(lines["m1-yes"]) if value is None] == [6]
 

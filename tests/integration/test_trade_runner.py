@@ -11,8 +11,8 @@ from predsurv.core.num import Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.net.clock import ManualClock
 from predsurv.trade.assembly import TradingSession, halt_flag, journal_path, paper_mode
+from predsurv.trade.halt_flag import POLL_INTERVAL
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, OrderJournal, restore
-from predsurv.trade.kill_switch import POLL_INTERVAL
 from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import TradeRunner

@@ -13,7 +13,7 @@ from predsurv.cli.output.render import Column, Table, Value, near, say, show
 from predsurv.config import load
 from predsurv.core.market import Market
 from predsurv.mine import scores
-from predsurv.mine.job import MiningResult, paths
+from predsurv.mine.job import MiningResult, mids_over_day
 from predsurv.mine.job import mine as mine_day
 from predsurv.mine.recorded_days import MiningDay, choose_day
 from predsurv.mine.report import ReportRow, StatsReport, page
@@ -71,10 +71,10 @@ def mine(
     mined = retry_if_replaced(lambda: mine_day(day, _markets(day), weight))
     best = observed(mined).head(loaded.miner.top).to_dicts()
     labels = _labels(day, {row["instrument_id"] for row in best})
-    show(top_table(mined, best, labels, retry_if_replaced(lambda: paths(day, list(labels), PATH_BINS))), format)
+    show(top_table(mined, best, labels, retry_if_replaced(lambda: mids_over_day(day, list(labels), PATH_BINS))), format)
     say(f"statistics of {observed(mined).height:,} instruments: {near(mined.path)}")
     if html:
-        lines = retry_if_replaced(lambda: paths(day, [row["instrument_id"] for row in best], REPORT_BINS))
+        lines = retry_if_replaced(lambda: mids_over_day(day, [row["instrument_id"] for row in best], REPORT_BINS))
         report = _report(mined, [_entry(row, labels, lines) for row in best], weight)
         say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
 

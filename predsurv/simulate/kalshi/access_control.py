@@ -22,7 +22,10 @@ _HTML: Final = b"<!DOCTYPE html><html><head><title>Just a moment...</title></hea
 
 
 class AccessControl:
-    """Responds to authenticated requests; ``requests`` has the last paths."""
+    """Checks signatures and applies the faults of access before a request is served.
+
+    ``requests``: the last paths asked for.
+    """
 
     def __init__(self, markets: KalshiMarkets, key: ThrowawayKey, clock: Clock) -> None:
         self.requests: deque[str] = deque(maxlen=REQUESTS_KEPT_MAX)

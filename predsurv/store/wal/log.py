@@ -127,7 +127,7 @@ class LogBuffer:
 
     @property
     def withholds_facts(self) -> bool:
-        """Whether there is a fact that must not be reported yet."""
+        """Whether there is a fact that must not be reported yet: a ``SegmentReplaced`` while the log is paused."""
         return self.paused is not None and any(isinstance(fact, SegmentReplaced) for fact in self._facts)
 
     def take_facts(self) -> tuple[LogFact, ...]:

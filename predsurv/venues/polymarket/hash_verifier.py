@@ -55,7 +55,7 @@ class HashVerifier:
         self._last_message_at = 0
 
     def forget(self, token: str, *, unsubscribed: bool) -> None:
-        """Drop the book of ``token``; unless it was ``unsubscribed``, its snapshot is about to come."""
+        """Drop the book of ``token``. ``unsubscribed``: nothing more will come; else a snapshot is expected."""
         self.books.pop(token, None)
         self._suspects.pop(token, None)
         if unsubscribed:

@@ -15,8 +15,8 @@ from predsurv.net.clock import ManualClock
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
 from predsurv.trade.controller import TradeController
+from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import OrderJournal
-from predsurv.trade.kill_switch import HaltFlag
 from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.stats import RunStats

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from predsurv.trade.kill_switch import HaltFlag, HaltRecord
+from predsurv.trade.halt_flag import HaltFlag, HaltRecord
 
 
 def test_a_flag_that_is_set_keeps_its_first_reason(tmp_path: Path) -> None:
