@@ -34,14 +34,14 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class SelectionSettings(Struct, frozen=True, kw_only=True):
-    """How many instruments of a venue are recorded and how they are chosen; ``period`` in ns.
+    """How many instruments of a venue are recorded and how they are chosen; ``rotation_period`` in ns.
 
     ``seed`` makes the draws of one run different from another's.
     """
 
     capacity: int
     explore_share: int
-    period: int
+    rotation_period: int
     pinned: frozenset[InstrumentKey] = frozenset()
     seed: int = 0
 
@@ -71,9 +71,9 @@ class RotationScheduler:
         self._snapshots_wanted = False
 
     @property
-    def period(self) -> int:
+    def rotation_period(self) -> int:
         """Return how long (ns) a plan is in force."""
-        return self._settings.period
+        return self._settings.rotation_period
 
     def resume(self, keys: Iterable[InstrumentKey]) -> None:
         """Take over what an earlier run recorded: what the first plan leaves out of it is rotated out."""
@@ -124,7 +124,7 @@ class RotationScheduler:
         while True:
             now = self._clock.monotonic()
             if self.plan is None or now >= self.next_rotation:
-                self.next_rotation = now + self._settings.period
+                self.next_rotation = now + self._settings.rotation_period
                 await self._rotate(index, scores, keep)
             await self._advance(index, keep)
             await self._update(feed)
@@ -136,7 +136,7 @@ class RotationScheduler:
         self._admitted = []
         if self.plan is None:
             ends = await asyncio.to_thread(_earlier_ends, index, request)
-            history = seeded(history, ends, now=self._clock.now(), period=self.period)
+            history = seeded(history, ends, now=self._clock.now(), period=self.rotation_period)
         made = await asyncio.to_thread(lambda: plan(structs.replace(request, scores=scores()), history))
         self.plan, self._history = made, made.history
         self.rotations += 1

@@ -150,7 +150,7 @@ class RecordingSession:
             _LOG.log(level, "%s: %s: %d of %d wanted books are known", self.venue.name, state, counters.trusted, wanted)
         self._state = state
         connections = connections_of(counters.connected_since, recorder.instruments.values())
-        period = scheduler.period
+        period = scheduler.rotation_period
         return VenueStatus(
             venue=self.venue.name,
             state=state,

@@ -143,7 +143,7 @@ def _settings(config: Config, candidates: CandidateSet, capacity: int, seed: int
     return SelectionSettings(
         capacity=min(capacity, CONNECTIONS_MAX * collector.instruments_per_connection),
         explore_share=collector.explore_share,
-        period=collector.rotation_period,
+        rotation_period=collector.rotation_period,
         pinned=candidates.named(collector.pinned),
         seed=seed,
     )

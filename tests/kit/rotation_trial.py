@@ -54,7 +54,7 @@ async def rotate(count: int, *, markets: int = 120, rate: int = 400, capacity: i
     venue = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), clock)
     tape = venue.clocked_exchange.subscribe()
     recorder, candidates = Recorder(RecordingPolicy()), CandidateSet(ShardFilter(mirrored=True))
-    settings = SelectionSettings(capacity=capacity, explore_share=700_000, period=PERIOD)
+    settings = SelectionSettings(capacity=capacity, explore_share=700_000, rotation_period=PERIOD)
     scheduler = RotationScheduler(recorder, candidates, settings, clock)
     session = RecordingSession(
         venue, recorder, scheduler, clock=clock, steady_clock=SteadyClock(clock), on_batch=lambda *_: None

@@ -58,7 +58,7 @@ class World:
         self.candidates = CandidateSet()
         for name in names:
             self.candidates.add(market(name, 1))
-        settings = SelectionSettings(capacity=capacity, explore_share=MICROS, period=period)
+        settings = SelectionSettings(capacity=capacity, explore_share=MICROS, rotation_period=period)
         self.scheduler = RotationScheduler(self.recorder, self.candidates, settings, self.clock)
         self.records: list[Record] = []
 
