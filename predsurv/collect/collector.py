@@ -114,7 +114,7 @@ class Collector:
         """Return the running totals; latency is that since the last call."""
         latency = LatencyHistogram()
         for session in self.sessions:
-            latency, session.recent_latency = latency.merge(session.recent_latency), LatencyHistogram()
+            latency = latency.merge(session.recent_latency.take())
         if latency.total:
             self._latency = latency
         return CounterReading(

@@ -46,8 +46,8 @@ _LOG: Final = logging.getLogger(__name__)
 class RecordingSession:
     """One venue's recording. Records gather in ``records`` until ``take``; ``totals`` sum up what was taken.
 
-    ``coverage``: the recorder's open intervals. ``latency`` is of the whole run, ``recent_latency`` since the
-    caller last replaced it. ``failure``: the last fault of the feed, None when there was none. ``crash_gaps``:
+    ``coverage``: the recorder's open intervals. ``latency`` is of the whole run, ``recent_latency`` since
+    it was taken last. ``failure``: the last fault of the feed, None when there was none. ``crash_gaps``:
     number of resumed gaps that a crash left.
     """
 

@@ -59,6 +59,12 @@ class LatencyHistogram(Struct):
         counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         return LatencyHistogram(counts, self.total + other.total, max(self.peak, other.peak))
 
+    def take(self) -> "LatencyHistogram":
+        """Return what was counted since the last call, and start again at nothing."""
+        taken = LatencyHistogram(self.counts, self.total, self.peak)
+        self.counts, self.total, self.peak = [0] * _BUCKETS, 0, 0
+        return taken
+
 
 class CoverageTotals(Struct):
     """Time in ns, summed over instruments: covered, and gaps by reason."""

@@ -1,9 +1,10 @@
 """Frames as Kalshi sends them, for the tests of what reads them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from predsurv.core.events import BookSnapshot, MarketEvent
+from predsurv.core.events import BookSnapshot, Gap, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
@@ -11,6 +12,7 @@ from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 NOW = 1_800_000_000_000_000_000
 EPOCH = 3
 SIDS = {BOOKS: 1, TRADES: 2, LIFECYCLE: 3}
+A, B = "KXA-26-T4615.99", "KXB-26"
 
 
 def key(ticker: str, *, no: bool = False) -> InstrumentKey:
@@ -37,6 +39,22 @@ def delta(ticker: str, seq: int, price: str = "0.4000", change: str = "1.00", si
 
 def error(code: int, **more: Any) -> bytes:
     return wire({"type": "error", **more, "msg": {"code": code, "msg": "said so"}})
+
+
+def trade(seq: int | None, sid: int = 2, **more: Any) -> bytes:
+    body = {"trade_id": "t1", "market_ticker": A, "yes_price_dollars": "0.4200", "count_fp": "3.50"}
+    frame = {"type": "trade", "sid": sid, "msg": {**body, "taker_book_side": "ask", "ts_ms": 1_780_096_775_004, **more}}
+    return wire(frame if seq is None else {**frame, "seq": seq})
+
+
+def life(seq: int, event_type: str, **more: Any) -> bytes:
+    body = {"market_ticker": A, "event_type": event_type, **more}
+    return wire({"type": "market_lifecycle_v2", "sid": 3, "seq": seq, "msg": body})
+
+
+def gaps(events: Iterable[MarketEvent]) -> list[tuple[str, str]]:
+    """Return ticker and reason of each gap."""
+    return [(event.key.instrument_id, event.reason) for event in events if isinstance(event, Gap)]
 
 
 class CodecConnection:

@@ -43,3 +43,12 @@ def test_the_latency_of_a_batch_is_that_of_its_first_event_with_a_venue_time(
     batch: list[object], expected: int | None
 ) -> None:
     assert latency_of(batch) == expected  # type: ignore[arg-type]
+
+
+def test_what_is_taken_is_not_counted_again() -> None:
+    histogram = LatencyHistogram()
+    histogram.add(5_000_000)
+    taken = histogram.take()
+    histogram.add(1_000)
+    assert (taken.total, taken.peak, sum(taken.counts)) == (1, 5_000_000, 1)
+    assert (histogram.total, histogram.peak, sum(histogram.counts)) == (1, 1_000, 1)

@@ -1,7 +1,6 @@
 """The codec keeps its books right, or reports at once that they are not."""
 
 import random
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -24,26 +23,9 @@ from predsurv.core.num import Price, complement
 from predsurv.state.book import Book
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
-from tests.kit.kalshi_frames import EPOCH, NOW, CodecConnection, delta, key, snapshot, wire
+from tests.kit.kalshi_frames import EPOCH, NOW, A, B, CodecConnection, delta, gaps, key, life, snapshot, trade, wire
 from tests.kit.kalshi_mutants import fed, mutants, samples
 from tests.kit.payloads import Payloads
-
-A, B = "KXA-26-T4615.99", "KXB-26"
-
-
-def gaps(events: Iterable[MarketEvent]) -> list[tuple[str, str]]:
-    return [(event.key.instrument_id, event.reason) for event in events if isinstance(event, Gap)]
-
-
-def trade(seq: int | None, sid: int = 2, **more: Any) -> bytes:
-    body = {"trade_id": "t1", "market_ticker": A, "yes_price_dollars": "0.4200", "count_fp": "3.50"}
-    frame = {"type": "trade", "sid": sid, "msg": {**body, "taker_book_side": "ask", "ts_ms": 1_780_096_775_004, **more}}
-    return wire(frame if seq is None else {**frame, "seq": seq})
-
-
-def life(seq: int, event_type: str, **more: Any) -> bytes:
-    body = {"market_ticker": A, "event_type": event_type, **more}
-    return wire({"type": "market_lifecycle_v2", "sid": 3, "seq": seq, "msg": body})
 
 
 def test_opening_commands() -> None:

@@ -1,8 +1,6 @@
 """Missing frames are noticed, and their books requested again without a flood of commands."""
 
 import random
-from collections.abc import Iterable
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,32 +10,28 @@ from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
     Dropped,
-    Gap,
     MarketEvent,
     Trade,
     Unknown,
 )
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
-from tests.kit.kalshi_frames import EPOCH, NOW, CodecConnection, delta, error, key, snapshot, wire
+from tests.kit.kalshi_frames import (
+    EPOCH,
+    NOW,
+    A,
+    B,
+    CodecConnection,
+    delta,
+    error,
+    gaps,
+    key,
+    life,
+    snapshot,
+    trade,
+    wire,
+)
 from tests.kit.lossy_kalshi import LossyWire
-
-A, B = "KXA-26-T4615.99", "KXB-26"
-
-
-def gaps(events: Iterable[MarketEvent]) -> list[tuple[str, str]]:
-    return [(event.key.instrument_id, event.reason) for event in events if isinstance(event, Gap)]
-
-
-def trade(seq: int | None, sid: int = 2, **more: Any) -> bytes:
-    body = {"trade_id": "t1", "market_ticker": A, "yes_price_dollars": "0.4200", "count_fp": "3.50"}
-    frame = {"type": "trade", "sid": sid, "msg": {**body, "taker_book_side": "ask", "ts_ms": 1_780_096_775_004, **more}}
-    return wire(frame if seq is None else {**frame, "seq": seq})
-
-
-def life(seq: int, event_type: str, **more: Any) -> bytes:
-    body = {"market_ticker": A, "event_type": event_type, **more}
-    return wire({"type": "market_lifecycle_v2", "sid": 3, "seq": seq, "msg": body})
 
 
 @pytest.mark.parametrize("jump", [2, 3, 50, 0, -1])
