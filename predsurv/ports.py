@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from predsurv.core.events import AccountEvent, MarketEvent
+from predsurv.core.events import AccountEvent, CoverageReason, MarketEvent
 from predsurv.core.ids import EventId, InstrumentKey, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
@@ -52,7 +52,9 @@ class VenueTraits(Struct, frozen=True):
     ``complementary_outcomes``: the books of a binary market's two outcomes mirror each other, so
     one of them contains all information. ``sequenced``: messages of the feed carry sequence
     numbers. ``polled``: the feed is derived from polls. ``realtime`` is False for a feed that
-    replays as fast as it is read. ``trading``: orders can be sent.
+    replays as fast as it is read. ``trading``: orders can be sent. ``trades`` and ``lifecycle``: how a feed
+    observes these channels from its start (``live``, ``polled``), or why it does not; it tells a change of that by
+    a ``ChannelChange``.
     """
 
     complementary_outcomes: bool = False
@@ -60,6 +62,8 @@ class VenueTraits(Struct, frozen=True):
     polled: bool = False
     realtime: bool = True
     trading: bool = False
+    trades: CoverageReason = "live"
+    lifecycle: CoverageReason = "live"
 
 
 class ScanIssue(Struct, frozen=True):

@@ -43,9 +43,27 @@ GapReason = Literal[
     "crash",
     "clock_step",
     "shutdown",
+    "no_capacity",
+    "not_offered",
+    "file_missing",
+]
+"""Why an instrument, or a channel of it, was not observed.
+
+``no_capacity``: its market opened while recording and there was no place. ``not_offered``: the feed has no such
+channel. ``file_missing``: it was recorded, and the file is gone (found by readers, never recorded).
+"""
+
+CoverageReason = Literal["live", "polled"] | GapReason
+
+Channel = Literal["book", "trades", "lifecycle"]
+"""What a feed tells of an instrument: its book, its trades, and the changes and settlement of its market."""
+
+MarketChangeKind = Literal[
+    "created", "activated", "paused", "closed", "fee", "rules", "disputed", "tick_size", "listed"
 ]
 
-MarketChangeKind = Literal["created", "activated", "paused", "closed", "fee", "rules", "disputed", "tick_size"]
+TradingPhase = Literal["open", "post_only", "cancel_only", "closed"]
+"""What a whole venue accepts: everything, orders that rest, cancels, or nothing."""
 
 
 class BookSnapshot(Struct, frozen=True, array_like=True, gc=False, tag="book"):
@@ -98,10 +116,11 @@ class Trade(Struct, frozen=True, array_like=True, gc=False, tag="trade"):
 class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market"):
     """A change in a market's life: created, paused, closed, new tick size, new fee …
 
-    ``value`` is JSON of what changed. ``market`` is the whole new record when the venue gave one.
-    ``tick_size`` is set for kind ``tick_size`` and micros, ``bands`` with it where steps differ: together
-    they replace the grid. ``fee`` is set for kind ``fee``, None there when the market has the fee of its
-    listing again.
+    ``value`` is JSON of what changed. ``market`` is the whole new record when the venue gave one; kind ``listed``
+    says no more than that. ``tick_size`` is set for kind ``tick_size`` and micros, ``bands`` with it where steps
+    differ: together they replace the grid. ``fee`` is set for kind ``fee``, None there when the market has the fee
+    of its listing again. ``close_time`` (ns UTC) is set for kind ``rules`` where that was moved. ``effective``: from
+    when the change holds (ns UTC) where it was announced ahead, None when it holds at once.
     """
 
     venue: VenueName
@@ -115,6 +134,8 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
     tick_size: Price | None = None
     fee: FeeSchedule | None = None
     bands: tuple[PriceBand, ...] = ()
+    close_time: int | None = None
+    effective: int | None = None
 
 
 class MarketResolved(Struct, frozen=True, array_like=True, gc=False, tag="resolved"):
@@ -129,6 +150,32 @@ class MarketResolved(Struct, frozen=True, array_like=True, gc=False, tag="resolv
     ts_venue: int | None
     payouts: tuple[tuple[InstrumentId, Price], ...]
     void: bool = False
+
+
+class VenuePhase(Struct, frozen=True, array_like=True, gc=False, tag="phase"):
+    """The whole venue entered a phase of trading; ``resumes``: when it expects to be open again (ns UTC), or None.
+
+    ``value`` is JSON of what the venue said.
+    """
+
+    venue: VenueName
+    ts_recv: int
+    ts_venue: int | None
+    phase: TradingPhase
+    value: str
+    resumes: int | None = None
+
+
+class ChannelChange(Struct, frozen=True, array_like=True, gc=False, tag="channel"):
+    """From ``ts_recv`` on a feed observes ``channel`` of all its instruments as ``reason`` says, books aside.
+
+    ``live`` or ``polled`` when it is observed, else why it is not.
+    """
+
+    venue: VenueName
+    ts_recv: int
+    channel: Channel
+    reason: CoverageReason
 
 
 class Gap(Struct, frozen=True, array_like=True, gc=False, tag="gap"):
@@ -265,6 +312,8 @@ MarketEvent = (
     | Trade
     | MarketChange
     | MarketResolved
+    | VenuePhase
+    | ChannelChange
     | Gap
     | Connected
     | Disconnected
@@ -274,5 +323,7 @@ MarketEvent = (
     | Wanted
     | Unwanted
 )
+MarketFact = MarketChange | MarketResolved
+"""What is stated of a market; see ``predsurv.state.market_facts``."""
 AccountEvent = OrderAccepted | OrderRejected | OrderCancelled | OrderUnknown | Fill
 Event = MarketEvent | AccountEvent | Tick

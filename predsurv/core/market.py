@@ -1,6 +1,7 @@
 """Markets with their outcomes, price grids and fee schedules."""
 
-from typing import Literal
+from decimal import Decimal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -17,17 +18,23 @@ class FeeSchedule(Struct, frozen=True, omit_defaults=True):
 
     Models: ``polymarket``: size · rate · (p(1−p))^exponent, taker only; ``kalshi``: size · rate · p(1−p), makers
     at ``maker_rate``.
-    Units: rates in millionths (0.07 is 70_000), ``since`` ns UTC or None when unknown.
+    Units: rates in millionths (0.07 is 70_000), ``since`` ns UTC or None when unknown. ``exponent`` is positive;
+    a Decimal only where it is no whole number.
     """
 
     model: FeeModel = "none"
     rate: int = 0
-    exponent: int = 1
+    exponent: int | Decimal = 1
     maker_rate: int = 0
     since: int | None = None
 
 
 NO_FEE = FeeSchedule()
+
+BINARY: Final = "binary"
+"""``Market.market_type`` of a market whose outcomes each pay a dollar or nothing."""
+
+_TIMETABLED: Final = frozenset({VenueName("kalshi")})  # of the others markets trade on after their close time
 
 
 class PriceBand(Struct, frozen=True, array_like=True):
@@ -52,6 +59,9 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     event pays; ``exhaustive``: at least one does (so both together mean exactly one).
     ``min_taker_buy``: the smallest value (micros) of a buy that trades on arrival, 0 for no minimum;
     ``taker_delay``: how long (ns) the venue delays an order that would trade on arrival.
+    ``market_type``: ``binary``, or how it pays otherwise in the venue's words; others are recorded and not traded.
+    ``assumed``: the fields that nobody stated; each holds what is safe to assume and gives way to any statement.
+    ``last_seen``: when the venue's list had it last (ns UTC), None while it still has it.
     """
 
     venue: VenueName
@@ -82,6 +92,20 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str | None = None
     rules_hash: str | None = None
     tradable: bool = False
+    market_type: str = BINARY
+    game_start: int | None = None
+    assumed: tuple[str, ...] = ()
+    last_seen: int | None = None
+
+    @property
+    def trading_ends(self) -> int | None:
+        """When trading ends by the venue's timetable (ns UTC), which no message announces; None where nothing does."""
+        return self.close_time if self.venue in _TIMETABLED else None
+
+    def open_at(self, ts: int) -> bool:
+        """Return whether the market trades at ``ts`` (ns UTC), as far as its status and timetable say."""
+        ends = self.trading_ends
+        return self.status == "active" and (ends is None or ts < ends)
 
     def key(self, index: int) -> InstrumentKey:
         """Return the key of outcome number ``index``; raises IndexError when there is none."""

@@ -10,16 +10,16 @@ from msgspec import Struct
 from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
-    GapReason,
+    CoverageReason,
     Level,
     MarketChange,
     MarketResolved,
     Trade,
+    VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey
 
 CoverageState = Literal["covered", "gap"]
-CoverageReason = Literal["live", "polled"] | GapReason
 
 
 class BookTop(Struct, frozen=True, array_like=True, gc=False, tag="top"):
@@ -43,9 +43,11 @@ def pack_levels(levels: Sequence[Level]) -> bytes:
 
 
 class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):
-    """Whether an instrument was recorded from ``start`` to ``end`` (ns UTC, end exclusive), and why (not).
+    """Whether an instrument's book was recorded from ``start`` to ``end`` (ns UTC, end exclusive), and why (not).
 
-    ``inclusion``: probability (micros) with which rotation chose the instrument for this time.
+    ``inclusion``: probability (micros) with which rotation chose the instrument for this time. ``trades`` and
+    ``lifecycle``: how these channels were observed in covered time, or why not; None in gaps and in records of
+    versions that did not tell channels apart.
     """
 
     key: InstrumentKey
@@ -55,7 +57,9 @@ class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):
     reason: CoverageReason
     epoch: int
     inclusion: int = 1_000_000
+    trades: CoverageReason | None = None
+    lifecycle: CoverageReason | None = None
 
 
-Record = BookSnapshot | BookDelta | Trade | MarketChange | MarketResolved | BookTop | Coverage
+Record = BookSnapshot | BookDelta | Trade | MarketChange | MarketResolved | BookTop | Coverage | VenuePhase
 """One entry of the write-ahead log."""

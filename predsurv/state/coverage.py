@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.core.events import BookSnapshot, Gap, GapReason, MarketEvent, Unwanted, Wanted
+from predsurv.core.events import BookSnapshot, CoverageReason, Gap, GapReason, MarketEvent, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
-from predsurv.core.records import Coverage, CoverageReason, CoverageState
+from predsurv.core.records import Coverage, CoverageState
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(list[Coverage])

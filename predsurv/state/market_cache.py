@@ -3,7 +3,6 @@
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from predsurv.core.events import (
     BookDelta,
@@ -14,12 +13,16 @@ from predsurv.core.events import (
     MarketResolved,
     Quote,
     Trade,
+    TradingPhase,
     Unwanted,
+    VenuePhase,
 )
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import FeeSchedule, Market, MarketStatus
+from predsurv.core.market import Market, MarketStatus
 from predsurv.core.num import Price, Size
 from predsurv.state.book import Book
+from predsurv.state.known_markets import KnownMarkets
+from predsurv.state.market_facts import KnownMarket
 
 
 class InstrumentState(Struct):
@@ -38,37 +41,35 @@ class InstrumentState(Struct):
     payout: Price | None = None
 
 
-_STATUS_OF: dict[str, MarketStatus] = {
-    "created": "created",
-    "activated": "active",
-    "paused": "paused",
-    "closed": "closed",
-    "disputed": "disputed",
-}
-
-
 class MarketCache:
     """Markets by (venue, market id), books and instrument states by key.
 
-    On ``mirrored_venues`` both outcomes of a binary market trade in the book of the first.
+    On ``mirrored_venues`` both outcomes of a binary market trade in the book of the first. A change that was
+    announced ahead takes effect with the first event, or the first call of ``advance``, at its time or later.
     """
 
     def __init__(self, mirrored_venues: AbstractSet[VenueName] = frozenset()) -> None:
         self._mirrored_venues = mirrored_venues
         self._primary: dict[InstrumentKey, InstrumentKey] = {}  # of instruments without a book of their own
-        self._markets: dict[tuple[VenueName, MarketId], Market] = {}
-        self._listed_fees: dict[tuple[VenueName, MarketId], FeeSchedule] = {}  # where changed since
-        self._groups: dict[tuple[VenueName, EventId], dict[MarketId, None]] = {}
+        self._markets = KnownMarkets()
+        self._phases: dict[VenueName, VenuePhase] = {}
         self._books: dict[InstrumentKey, Book] = {}
         self._states: dict[InstrumentKey, InstrumentState] = {}
 
     def add(self, market: Market) -> None:
-        """Add a market, or replace its record by a newer one."""
-        self._listed_fees.pop((market.venue, market.market_id), None)
-        self._put(market)
+        """Add a market as known so far, replacing what was known of it."""
+        self._markets.add(KnownMarket(market, market))
+        self._show(market)
+
+    def advance(self, ts: int) -> None:
+        """Let the changes take effect that were announced for ``ts`` (ns UTC) or before."""
+        while (change := self._markets.due(ts)) is not None:
+            self._apply_statement(change)
 
     def apply(self, event: MarketEvent) -> None:
         """Fold one event in; kinds that carry no state are ignored."""
+        if event.ts_recv >= self._markets.next_due:
+            self.advance(event.ts_recv)
         if isinstance(event, BookDelta):
             book = self._books.get(event.key)
             if book is not None:
@@ -77,22 +78,24 @@ class MarketCache:
             _apply_to_book(self._books, event)
         elif isinstance(event, Quote | Trade):
             _apply_to_state(_state(self._states, event.key), event)
-        elif isinstance(event, MarketChange):
-            self._change(event)
-        elif isinstance(event, MarketResolved):
-            self._resolve(event)
         elif isinstance(event, Unwanted):
             # A book that gets no more updates would look current, and memory would only grow.
             self._books.pop(event.key, None)
+        else:
+            self._apply_statement(event)
 
     def market(self, venue: VenueName, market_id: MarketId) -> Market | None:
         """Return the market, or None when it is not known."""
-        return self._markets.get((venue, market_id))
+        return self._markets.market(venue, market_id)
+
+    def phase(self, venue: VenueName) -> TradingPhase:
+        """Return the phase of trading of a whole venue, ``open`` while it has said nothing else."""
+        told = self._phases.get(venue)
+        return "open" if told is None else told.phase
 
     def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
         """Return every known market of an event, in the order they became known."""
-        group = self._groups.get((venue, event_id), {})
-        return tuple(self._markets[venue, market_id] for market_id in group)
+        return self._markets.siblings(venue, event_id)
 
     def primary_of(self, key: InstrumentKey) -> InstrumentKey:
         """Return the instrument in whose book ``key`` trades: itself, or its market's first outcome.
@@ -116,9 +119,19 @@ class MarketCache:
         """Return quote, last trade, tick and status of the instrument, or None when unknown."""
         return self._states.get(key)
 
-    def _put(self, market: Market) -> None:
-        self._markets[market.venue, market.market_id] = market
-        self._groups.setdefault((market.venue, market.event_id), {})[market.market_id] = None
+    def _apply_statement(self, event: MarketEvent) -> None:
+        if isinstance(event, VenuePhase):
+            self._phases[event.venue] = event
+        elif isinstance(event, MarketChange | MarketResolved):
+            market = self._markets.fold(event)
+            if market is not None:
+                self._show(market)
+            for instrument_id, payout in event.payouts if isinstance(event, MarketResolved) else ():
+                key = InstrumentKey(event.venue, event.market_id, instrument_id)
+                _state(self._states, key).payout = payout
+
+    def _show(self, market: Market) -> None:
+        """Put a market's record into the states of its instruments."""
         mirrored = market.venue in self._mirrored_venues
         for key in market.keys():  # noqa: SIM118 - a market is no mapping
             state = _state(self._states, key)
@@ -126,30 +139,6 @@ class MarketCache:
             primary = market.primary_of(key, mirrored=mirrored)
             if primary != key:
                 self._primary[key] = primary
-
-    def _change(self, event: MarketChange) -> None:
-        if event.market is not None:
-            self.add(event.market)
-            return
-        market = self.market(event.venue, event.market_id)
-        if market is None:
-            return
-        if event.tick_size is not None:
-            self._put(replace(market, tick_size=event.tick_size, bands=event.bands))
-        elif event.kind == "fee":
-            listed = self._listed_fees.setdefault((event.venue, event.market_id), market.fee)
-            self._put(replace(market, fee=listed if event.fee is None else event.fee))
-        elif event.kind in _STATUS_OF:
-            self._put(replace(market, status=_STATUS_OF[event.kind]))
-
-    def _resolve(self, event: MarketResolved) -> None:
-        market = self.market(event.venue, event.market_id)
-        if market is not None:
-            status: MarketStatus = "void" if event.void else "resolved"
-            self._put(replace(market, status=status, tradable=False))
-        for instrument_id, payout in event.payouts:
-            key = InstrumentKey(event.venue, event.market_id, instrument_id)
-            _state(self._states, key).payout = payout
 
 
 def _state(states: dict[InstrumentKey, InstrumentState], key: InstrumentKey) -> InstrumentState:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,7 +20,7 @@ from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import EventId, MarketId, VenueName
-from predsurv.core.market import FeeModel, FeeSchedule, Market, MarketStatus, Outcome, PriceBand
+from predsurv.core.market import BINARY, FeeModel, FeeSchedule, Market, MarketStatus, Outcome, PriceBand
 from predsurv.core.num import Money, Price, Size, format_micros, parse_micros
 from predsurv.core.text import path_component
 from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
@@ -34,11 +35,11 @@ _ISO = re.compile(
 
 
 class FeeLine(Struct, frozen=True, omit_defaults=True):
-    """``{"model": "polymarket", "rate": "0.07", "exponent": 1}``"""
+    """``{"model": "polymarket", "rate": "0.07", "exponent": 1}``; an exponent that is not whole is a decimal text."""
 
     model: FeeModel
     rate: str
-    exponent: int | None = None
+    exponent: int | str | None = None
     maker_rate: str | None = None
     since: str | None = None
 
@@ -85,6 +86,10 @@ class MarketLine(_RequiredFields, frozen=True, kw_only=True, omit_defaults=True)
     bands: tuple[BandLine, ...] = ()
     min_taker_buy: str | None = None
     taker_delay_ms: int = 0
+    market_type: str = BINARY
+    game_start: str | None = None
+    assumed: tuple[str, ...] = ()
+    last_seen: str | None = None
 
 
 class _MarketIdField(Struct, frozen=True):
@@ -129,6 +134,10 @@ def to_line(market: Market) -> MarketLine:
         bands=to_band_lines(market.bands),
         min_taker_buy=_decimal(market.min_taker_buy or None),
         taker_delay_ms=-(-market.taker_delay // _MS),
+        market_type=market.market_type,
+        game_start=None if market.game_start is None else iso_time(market.game_start),
+        assumed=market.assumed,
+        last_seen=None if market.last_seen is None else iso_time(market.last_seen),
     )
 
 
@@ -163,6 +172,10 @@ def to_market(line: MarketLine) -> Market:
         url=line.url,
         rules_hash=line.rules_hash,
         tradable=line.tradable,
+        market_type=line.market_type,
+        game_start=None if line.game_start is None else parse_iso(line.game_start),
+        assumed=line.assumed,
+        last_seen=None if line.last_seen is None else parse_iso(line.last_seen),
     )
 
 
@@ -183,7 +196,7 @@ def to_fee_line(fee: FeeSchedule) -> FeeLine:
     return FeeLine(
         fee.model,
         format_micros(fee.rate),
-        None if fee.exponent == 1 else fee.exponent,
+        _exponent_line(fee.exponent),
         format_micros(fee.maker_rate) if fee.maker_rate else None,
         None if fee.since is None else iso_time(fee.since),
     )
@@ -194,10 +207,22 @@ def to_fee(line: FeeLine) -> FeeSchedule:
     return FeeSchedule(
         model=line.model,
         rate=parse_micros(line.rate),
-        exponent=1 if line.exponent is None else line.exponent,
+        exponent=_exponent(line.exponent),
         maker_rate=0 if line.maker_rate is None else parse_micros(line.maker_rate),
         since=None if line.since is None else parse_iso(line.since),
     )
+
+
+def _exponent_line(exponent: int | Decimal) -> int | str | None:
+    if exponent == 1:
+        return None
+    return exponent if isinstance(exponent, int) else format_micros(int(exponent.scaleb(6)))
+
+
+def _exponent(line: int | str | None) -> int | Decimal:
+    if line is None:
+        return 1
+    return line if isinstance(line, int) else Decimal(parse_micros(line)).scaleb(-6)
 
 
 def _decimal(value: int | None) -> str | None:

@@ -6,9 +6,9 @@ On top of the reducer in ``state`` this knows what a restart needs: a checkpoint
 from collections.abc import Iterable
 from typing import Final
 
-from predsurv.core.events import BookSnapshot, Gap, Unwanted, Wanted
+from predsurv.core.events import BookSnapshot, CoverageReason, Gap, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import Coverage, CoverageReason
+from predsurv.core.records import Coverage
 from predsurv.state.coverage import CoverageReducer, open_gap
 
 COVERED_DELAY: Final = 150_000_000_000

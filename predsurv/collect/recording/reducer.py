@@ -29,6 +29,7 @@ from predsurv.core.events import (
     Trade,
     Unknown,
     Unwanted,
+    VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
@@ -82,6 +83,7 @@ class EventReducer:
             Trade: self._trade,
             MarketChange: self._lifecycle,
             MarketResolved: self._lifecycle,
+            VenuePhase: lambda event, out: out.append(event),
         }
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:

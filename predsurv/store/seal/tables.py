@@ -32,7 +32,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from predsurv.core.errors import BrokenInvariant
-from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketResolved, Trade
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketResolved, Trade, VenuePhase
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.store import lifecycle
@@ -170,7 +170,7 @@ class SegmentTables:
             case Coverage():
                 for coverage in self._rewrite_coverage(record):
                     self._add_coverage(coverage)
-            case MarketChange() | MarketResolved():
+            case MarketChange() | MarketResolved() | VenuePhase():
                 stored = lifecycle.to_row(record)
                 head = (self._number(stored.key), position, stored.ts_venue)
                 self._rows["lifecycle"].append((*head, stored.kind, stored.value))

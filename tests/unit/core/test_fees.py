@@ -1,12 +1,14 @@
 """Fees equal the venues' own worked examples to the last unit."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.fees import maker_fee, taker_fee
 from predsurv.core.market import NO_FEE, FeeSchedule
-from predsurv.core.num import Price, Size, parse_micros
+from predsurv.core.num import MICROS, Price, Size, parse_micros
 
 shares = st.integers(1, 10**12)
 prices = st.integers(1, 999_999)
@@ -28,9 +30,24 @@ def test_polymarket_examples(rate: str, exponent: int, price: str, size: str, fe
     assert charged == parse_micros(fee)
 
 
-def test_polymarket_charges_at_least_a_hundred_thousandth() -> None:
-    schedule = FeeSchedule("polymarket", parse_micros("0.04"))
-    assert taker_fee(schedule, Price(10_000), Size(10_000)) == 10
+@pytest.mark.parametrize(
+    ("size", "price", "fee"), [(10_000, 10_000, 0), (1_000_000, 100, 0), (1_000_000, 500_000, 12_500)]
+)
+def test_polymarket_charges_nothing_below_half_of_its_unit(size: int, price: int, fee: int) -> None:
+    assert taker_fee(FeeSchedule("polymarket", 50_000), Price(price), Size(size)) == fee
+
+
+@pytest.mark.parametrize(("exponent", "fee"), [("0.5", "1.25"), ("1.5", "0.3125"), ("0.75", "0.88388")])
+def test_polymarket_exponents_need_not_be_whole(exponent: str, fee: str) -> None:
+    schedule = FeeSchedule("polymarket", parse_micros("0.025"), Decimal(exponent))
+    assert taker_fee(schedule, Price(500_000), Size(100 * MICROS)) == parse_micros(fee)
+
+
+@given(st.sampled_from([1, 2, 3]), prices, shares)
+def test_polymarket_whole_exponents_give_the_same_as_decimals(exponent: int, price: int, size: int) -> None:
+    whole = FeeSchedule("polymarket", 25_000, exponent)
+    decimal = FeeSchedule("polymarket", 25_000, Decimal(exponent))
+    assert taker_fee(whole, Price(price), Size(size)) == taker_fee(decimal, Price(price), Size(size))
 
 
 def test_polymarket_makers_pay_nothing() -> None:
@@ -38,10 +55,27 @@ def test_polymarket_makers_pay_nothing() -> None:
     assert maker_fee(schedule, Price(500_000), Size(10**8)) == 0
 
 
-def test_kalshi_example() -> None:
-    # venues/kalshi.md 7: 1 contract at 0.055 costs 0.00363825, charged 0.003639
-    schedule = FeeSchedule("kalshi", 70_000)
-    assert taker_fee(schedule, Price(55_000), Size(1_000_000)) == 3_639
+@pytest.mark.parametrize(
+    ("count", "price", "rate", "fee"),
+    [  # real fills, August 2026: what is paid is a multiple of $0.0001
+        ("227.27", "0.0010", "0.07", "0.015930"),
+        ("28.32", "0.0330", "0.07", "0.063340"),
+        ("4.15", "0.2280", "0.07", "0.051200"),
+        ("15", "0.74", "0.07", "0.202100"),
+        ("1", "0.13", "0.035", "0.004000"),
+        ("0.27", "0.27", "0.035", "0.001900"),
+    ],
+)
+def test_kalshi_fees_fill_what_is_paid_up_to_a_hundredth_of_a_cent(count: str, price: str, rate: str, fee: str) -> None:
+    schedule = FeeSchedule("kalshi", parse_micros(rate))
+    assert taker_fee(schedule, Price(parse_micros(price)), Size(parse_micros(count))) == parse_micros(fee)
+
+
+def test_kalshi_sales_pay_the_fee_of_buying_the_other_outcome() -> None:
+    schedule, size = FeeSchedule("kalshi", 70_000), Size(parse_micros("227.27"))
+    sale = taker_fee(schedule, Price(1_000), size, "sell")
+    assert sale == taker_fee(schedule, Price(999_000), size)
+    assert (227_270 - sale) % 100 == 0  # what is received is a multiple of $0.0001
 
 
 def test_kalshi_maker_rate_is_its_own() -> None:
@@ -54,11 +88,17 @@ def test_no_schedule_no_fee(price: int, size: int) -> None:
     assert taker_fee(NO_FEE, Price(price), Size(size)) == 0
 
 
-@given(st.sampled_from(["polymarket", "kalshi"]), prices, shares)
-def test_fees_are_symmetric_around_one_half(model: str, price: int, size: int) -> None:
-    schedule = FeeSchedule(model, 70_000)  # type: ignore[arg-type]
-    mirrored = taker_fee(schedule, Price(1_000_000 - price), Size(size))
-    assert taker_fee(schedule, Price(price), Size(size)) == mirrored > 0
+@given(prices, shares)
+def test_polymarket_fees_are_symmetric_around_one_half(price: int, size: int) -> None:
+    schedule = FeeSchedule("polymarket", 70_000)
+    assert taker_fee(schedule, Price(price), Size(size)) == taker_fee(schedule, Price(MICROS - price), Size(size))
+
+
+@given(prices, shares)
+def test_kalshi_charges_the_formula_and_less_than_a_unit_more(price: int, size: int) -> None:
+    fee = taker_fee(FeeSchedule("kalshi", 70_000), Price(price), Size(size))
+    exact = -(-size * 70_000 * price * (MICROS - price) // MICROS**3)
+    assert exact <= fee <= exact + 100
 
 
 @given(prices, shares, shares)
@@ -66,4 +106,4 @@ def test_kalshi_splitting_a_fill_never_costs_less(price: int, a: int, b: int) ->
     schedule = FeeSchedule("kalshi", 70_000)
     whole = taker_fee(schedule, Price(price), Size(a + b))
     parts = taker_fee(schedule, Price(price), Size(a)) + taker_fee(schedule, Price(price), Size(b))
-    assert whole <= parts <= whole + 1
+    assert whole <= parts + 1 <= whole + 203

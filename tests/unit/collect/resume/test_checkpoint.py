@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.checkpoint import CheckpointWriter, OpenIntervals, entries_after, open_intervals
-from predsurv.core.events import MarketEvent
+from predsurv.core.events import CoverageReason, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
-from predsurv.core.records import Coverage, CoverageReason, CoverageState, Record
+from predsurv.core.records import Coverage, CoverageState, Record
 from tests.kit.recorder_samples import KEYS, POLICY, START, VENUE, A, B, C, S, book, recording, streams
 
 RESTART = START + 1_000_000 * S  # after anything that a stream can contain

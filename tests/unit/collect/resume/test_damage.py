@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.collect.resume.damage import DamageTracker, find_damage, fitted
-from predsurv.core.records import Coverage, CoverageReason
+from predsurv.core.events import CoverageReason
+from predsurv.core.records import Coverage
 from predsurv.store.layout import Layout, segment_name
 from predsurv.store.seal.coverage_tail import SealedInterval
 from predsurv.store.wal import quarantine
