@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from predsurv.core.events import AccountEvent, CoverageReason, MarketEvent
+from predsurv.core.events import AccountEvent, CoverageReason, MarketEvent, VenuePhase
 from predsurv.core.ids import EventId, InstrumentKey, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
@@ -150,6 +150,26 @@ class Verifying(Protocol):
 
     def verification_counts(self) -> Mapping[str, int]:
         """Return the number of checks since the venue was opened, by outcome."""
+        ...
+
+
+class PlannedPause(Struct, frozen=True):
+    """Trading on the whole venue pauses from ``start`` to ``end`` (ns UTC) by the venue's own timetable."""
+
+    start: int
+    end: int
+
+
+@runtime_checkable
+class Phased(Protocol):
+    """Optional part of a venue: what the venue as a whole accepts now, and its next planned pause."""
+
+    async def current_phase(self) -> VenuePhase:
+        """Ask the venue for its phase; raises TransientError, PermanentError or WireError."""
+        ...
+
+    async def next_pause(self) -> PlannedPause | None:
+        """Return the pause in progress or the next one, None when none is planned; raises as ``current_phase``."""
         ...
 
 
