@@ -6,7 +6,7 @@ without a base class.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -67,11 +67,20 @@ class VenueTraits(Struct, frozen=True):
 
 
 class ScanIssue(Struct, frozen=True):
-    """A catalogue row that could not be read: counted and shown, never fatal."""
+    """What of a catalogue could not be read: counted and shown, never fatal.
+
+    ``kept``: how many markets are listed all the same, with a safe assumption in its place; 0 for a row that is left
+    out.
+    """
 
     venue: VenueName
     where: str
     detail: str
+    kept: int = 0
+
+
+UNREADABLE: Final = "unreadable"
+"""The reason in ``Catalog.left_out`` of rows that could not be read."""
 
 
 class Catalog(Protocol):
@@ -86,7 +95,12 @@ class Catalog(Protocol):
 
     @property
     def issues(self) -> Sequence[ScanIssue]:
-        """The unreadable rows of the scan so far."""
+        """The unreadable rows and fields of the scan so far."""
+        ...
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Rows of the list that are no markets of the scan so far, by reason; ``UNREADABLE`` is one."""
         ...
 
     @property

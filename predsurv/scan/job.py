@@ -1,6 +1,7 @@
 """Read the catalogues of the venues and write each one's universe file."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -12,15 +13,17 @@ from msgspec.structs import replace
 from predsurv.core.errors import IntegrityError, PermanentError, TransientError, WireError
 from predsurv.core.ids import EventId, VenueName
 from predsurv.core.market import Market
-from predsurv.ports import Catalog, Clock, MarketQuery, ScanIssue, Venue
+from predsurv.ports import UNREADABLE, Catalog, Clock, MarketQuery, ScanIssue, Venue
 from predsurv.scan.eligibility import OVER, eligible
 from predsurv.scan.totals import ScanCounter, ScanTotals
 
 VENUES_AT_ONCE: Final = 4
 ISSUES_KEPT_MAX: Final = 20
 UNREADABLE_MAX: Final = 100
-UNREADABLE_SHARE_MAX: Final = 0.05
+UNREADABLE_SHARE_MAX: Final = 0.5
 """With more unreadable rows than both of these the format has changed: the old file is kept."""
+FILTERED: Final = "filtered"
+"""Why a market is left out that the query excludes."""
 
 PROGRESS_EVERY: Final = 100
 """Markets between two calls of the progress callback."""
@@ -59,19 +62,22 @@ class VenueScan(Struct, frozen=True):
     """Result of one venue's scan.
 
     ``path`` is the new universe file; None with ``failure``, the one line that says why the old file was kept.
-    ``left_out``: markets the query excludes. ``issues``: the first rows that could not be read of ``issues_count``.
+    ``left_out``: rows that are not in it, by reason: ``filtered`` where the query excludes a market, ``unreadable``,
+    and the venue's own. ``fields``: the fields that could not be read of some markets in it. ``issues``: the first rows
+    that could not be read, of ``issues_count``.
     """
 
     venue: VenueName
     totals: ScanTotals
     categories: Mapping[str, ScanTotals]
-    left_out: int
+    left_out: Mapping[str, int]
     pages: int
     issues_count: int
     issues: tuple[ScanIssue, ...]
     duration: int
     path: Path | None
     failure: str | None = None
+    fields: tuple[ScanIssue, ...] = ()
 
 
 class ScanJob(NamedTuple):
@@ -103,9 +109,9 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
     began = job.clock.monotonic()
     catalog, sink = venue.catalog(), job.sink(venue.name)
     counter = ScanCounter(job.clock.now())
-    left_out, path, failure = 0, None, None
+    filtered, path, failure = 0, None, None
     try:
-        left_out = await _stream(catalog, sink, counter, venue.name, job)
+        filtered = await _stream(catalog, sink, counter, venue.name, job)
         path = sink.commit()
     except (TransientError, PermanentError, WireError, IntegrityError) as error:
         failure = str(error)
@@ -113,32 +119,34 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
         sink.abort()
         await catalog.aclose()
     job.progress(ScanProgress(venue.name, counter.total.markets, catalog.pages, done=True))
+    rows = [issue for issue in catalog.issues if not issue.kept]
     return VenueScan(
         venue=venue.name,
         totals=counter.total,
         categories=counter.by_category(),
-        left_out=left_out,
+        left_out=_with_filtered(catalog.left_out, filtered),
         pages=catalog.pages,
-        issues_count=len(catalog.issues),
-        issues=tuple(catalog.issues[:ISSUES_KEPT_MAX]),
+        issues_count=max(len(rows), catalog.left_out.get(UNREADABLE, 0)),
+        issues=tuple(rows[:ISSUES_KEPT_MAX]),
         duration=job.clock.monotonic() - began,
         path=path,
         failure=failure,
+        fields=tuple(issue for issue in catalog.issues if issue.kept)[:ISSUES_KEPT_MAX],
     )
 
 
 async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, venue: VenueName, job: ScanJob) -> int:
-    """Write each eligible market as it arrives; return how many were left out.
+    """Write each eligible market as it arrives; return how many the query excludes.
 
     Raises PermanentError when the venue listed nothing, or too many rows could not be read.
     """
-    query, left_out = job.queries[venue], 0
+    query, filtered = job.queries[venue], 0
     # A filtered or truncated list may lack a market of an event, so that the rest need not contain the one that pays.
     whole = not (query.min_volume or query.min_liquidity or query.limit)
     incomplete: set[EventId] = set()
     async for market in catalog.markets(query):
         if not eligible(market, query):
-            left_out += 1
+            filtered += 1
             if market.status not in OVER:
                 incomplete.add(market.event_id)
             continue
@@ -148,12 +156,18 @@ async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, ve
             job.progress(ScanProgress(venue, counter.total.markets, catalog.pages, done=False))
         if counter.total.markets == query.limit:
             break
-    if counter.total.markets + left_out == 0:
+    if counter.total.markets + filtered == 0:
         raise PermanentError("the venue listed no readable market, which cannot be right; try again later")
-    unreadable, rows = len(catalog.issues), counter.total.markets + left_out + len(catalog.issues)
+    unreadable, rows = catalog.left_out.get(UNREADABLE, 0), counter.total.markets + sum(catalog.left_out.values())
+    rows += filtered
     if unreadable > UNREADABLE_MAX and unreadable > rows * UNREADABLE_SHARE_MAX:
-        raise PermanentError(
-            f"{unreadable:,} of {rows:,} rows cannot be read ({catalog.issues[0].detail}); report this"
-        )
+        detail = next((issue.detail for issue in catalog.issues if not issue.kept), "unknown")
+        raise PermanentError(f"{unreadable:,} of {rows:,} rows cannot be read ({detail}); report this")
     sink.mark_inexhaustive(incomplete | catalog.incomplete_events)
-    return left_out
+    return filtered
+
+
+def _with_filtered(left_out: Mapping[str, int], filtered: int) -> Mapping[str, int]:
+    counts = Counter(left_out)
+    counts[FILTERED] += filtered
+    return {reason: count for reason, count in sorted(counts.items()) if count}

@@ -4,8 +4,11 @@ Adapters must not import one another, so what their catalogues have in common li
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace
 
 from predsurv.core.errors import PermanentError
 from predsurv.core.ids import VenueName
@@ -15,6 +18,8 @@ from predsurv.ports import MarketQuery, ScanIssue
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 
 ISSUES_MAX: Final = 10_000
+FIELDS_MAX: Final = 100
+"""Most fields of which issues are kept."""
 
 _OVER: Final = frozenset({"closed", "resolved", "void"})
 
@@ -54,17 +59,36 @@ async def cursor_pages(
 
 
 class ScanIssues:
-    """The first ``ISSUES_MAX`` unreadable rows of one reading of a venue's lists, in ``found``."""
+    """What could not be read in one reading of a venue's lists, and how many rows were left out of it by reason.
+
+    The first ``ISSUES_MAX`` rows are kept, and of each field that was unreadable in a market the first one.
+    """
 
     def __init__(self, venue: VenueName) -> None:
-        self.found: list[ScanIssue] = []
+        self.left_out: Counter[str] = Counter()
         self._venue = venue
+        self._rows: list[ScanIssue] = []
+        self._fields: dict[str, ScanIssue] = {}
+
+    @property
+    def found(self) -> list[ScanIssue]:
+        """The issues so far, those of fields first."""
+        return [*self._fields.values(), *self._rows]
 
     def add(self, where: str, detail: str) -> None:
         """Record that what stands at ``where`` could not be read."""
-        if len(self.found) < ISSUES_MAX:
+        if len(self._rows) < ISSUES_MAX:
             where, detail = sanitise(where, ISSUE_CHARS_MAX), sanitise(detail, ISSUE_CHARS_MAX)
-            self.found.append(ScanIssue(self._venue, where, detail))
+            self._rows.append(ScanIssue(self._venue, where, detail))
+
+    def add_field(self, name: str, where: str, detail: str) -> None:
+        """Record that field ``name`` of the market at ``where``, which is listed all the same, could not be read."""
+        known = self._fields.get(name)
+        if known is not None:
+            self._fields[name] = replace(known, kept=known.kept + 1)
+        elif len(self._fields) < FIELDS_MAX:
+            detail = sanitise(f"first at {where}: {detail}", ISSUE_CHARS_MAX)
+            self._fields[name] = ScanIssue(self._venue, sanitise(f"field {name}", ISSUE_CHARS_MAX), detail, 1)
 
 
 class MarketFilter:

@@ -18,7 +18,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.num import Money, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
-from predsurv.ports import MarketQuery
+from predsurv.ports import UNREADABLE, MarketQuery
 from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
 from predsurv.scan.totals import ScanTotals
 from predsurv.store.universe import UniverseWriter
@@ -53,6 +53,13 @@ _CATEGORIES: Final = (
 )
 
 
+_LEFT_OUT: Final = (
+    Column("venue", "Venue"),
+    Column("reason", "Reason"),
+    Column("rows", "Rows", "int"),
+)
+
+
 class ScanFilters(NamedTuple):
     """Least volume and liquidity of a market, micros; None for no limit."""
 
@@ -83,7 +90,7 @@ def scan(
     least = ScanFilters(_dollars("--min-volume", min_volume), _dollars("--min-liquidity", min_liquidity))
     results = asyncio.run(_run(loaded, venues, least))
     upload_universes(loaded, [result.path for result in results if result.path is not None])
-    show([venue_table(results), category_table(results)], format)
+    show([venue_table(results), category_table(results), left_out_table(results)], format)
     _tell(results)
 
 
@@ -93,7 +100,7 @@ def venue_table(results: Sequence[VenueScan]) -> Table:
         (
             result.venue,
             *_totals(result.totals),
-            result.left_out,
+            sum(count for reason, count in result.left_out.items() if reason != UNREADABLE),
             result.issues_count,
             result.pages,
             result.duration,
@@ -116,6 +123,17 @@ def category_table(results: Sequence[VenueScan]) -> Table:
             rows += [_category(result, name) for name in names[:CATEGORIES_SHOWN]]
     note = f"{hidden} smaller categories not shown" if hidden else ""
     return Table("categories", "By category", _CATEGORIES, rows, note, empty="no category")
+
+
+def left_out_table(results: Sequence[VenueScan]) -> Table:
+    """Return one row per venue and reason for which rows of its list are not in the universe file."""
+    rows: list[Sequence[Value]] = [
+        (result.venue, reason, count)
+        for result in results
+        if result.failure is None
+        for reason, count in sorted(result.left_out.items(), key=lambda each: (-each[1], each[0]))
+    ]
+    return Table("left_out", "Left out", _LEFT_OUT, rows, empty="nothing was left out")
 
 
 def _category(result: VenueScan, name: str) -> tuple[Value, ...]:
@@ -184,8 +202,10 @@ def _progress(step: ScanProgress) -> tuple[str, str]:
 
 
 def _tell(results: Sequence[VenueScan]) -> None:
-    """Warn of unreadable rows; raise TransientError (exit 3) when a whole venue failed."""
+    """Warn of unreadable rows and fields; raise TransientError (exit 3) when a whole venue failed."""
     for result in results:
+        for field in result.fields:
+            say(f"warning: {result.venue}: {field.where} of {field.kept:,} markets is unreadable, {field.detail}")
         for issue in result.issues[:ISSUES_SHOWN]:
             say(f"warning: {result.venue}: {issue.where}: {issue.detail}")
         if result.issues_count > ISSUES_SHOWN:

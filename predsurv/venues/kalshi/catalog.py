@@ -13,7 +13,7 @@ from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
-from predsurv.ports import Clock, MarketQuery, ScanIssue
+from predsurv.ports import UNREADABLE, Clock, MarketQuery, ScanIssue
 from predsurv.venues.kalshi.market_parser import (
     VENUE,
     SeriesTerms,
@@ -84,6 +84,11 @@ class KalshiCatalog:
     def issues(self) -> Sequence[ScanIssue]:
         """What was unreadable so far, at most ``ISSUES_MAX``."""
         return self._issues.found
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Rows that are no markets so far, by reason."""
+        return self._issues.left_out
 
     @property
     def pages(self) -> int:
@@ -181,6 +186,7 @@ class KalshiCatalog:
                 market = parse_market(row, directory.terms(row.event_ticker), fetched_at)
             except _UNREADABLE as error:
                 self._issues.add(f"markets, page {self._pages} row {number}", str(error))
+                self._issues.left_out[UNREADABLE] += 1
                 continue
             if market is not None:
                 markets.append(market)

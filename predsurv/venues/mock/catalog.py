@@ -1,6 +1,6 @@
 """The mock venue's catalogue: its markets in pages, and rows that cannot be read."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -10,7 +10,7 @@ from predsurv.core.ids import EventId
 from predsurv.core.market import Market
 from predsurv.core.num import parse_price
 from predsurv.exchange.world import VENUE, malformed_rows
-from predsurv.ports import MarketQuery, ScanIssue
+from predsurv.ports import UNREADABLE, MarketQuery, ScanIssue
 from predsurv.venues.mock.clocked_exchange import ClockedExchange
 
 PAGE_ROWS_MAX: Final = 100
@@ -50,6 +50,11 @@ class MockCatalog:
     def issues(self) -> Sequence[ScanIssue]:
         """The unreadable rows so far."""
         return tuple(self._issues)
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """The number of unreadable rows so far."""
+        return {UNREADABLE: len(self._issues)} if self._issues else {}
 
     @property
     def incomplete_events(self) -> AbstractSet[EventId]:

@@ -5,7 +5,7 @@ while the last one is read. Splitting the chain by volume would fetch in paralle
 between parts while they are read and would be lost without a trace.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from typing import Final
@@ -20,7 +20,7 @@ from predsurv.core.num import format_micros
 from predsurv.core.text import sanitise
 from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
-from predsurv.ports import Clock, MarketQuery, ScanIssue
+from predsurv.ports import UNREADABLE, Clock, MarketQuery, ScanIssue
 from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 from predsurv.venues.polymarket.market_parser import VENUE, event_ids, parse_market, read_row
@@ -55,6 +55,11 @@ class PolymarketCatalog:
     def issues(self) -> Sequence[ScanIssue]:
         """The unreadable rows so far, at most ``ISSUES_MAX``."""
         return self._issues.found
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Rows that are no markets so far, by reason."""
+        return self._issues.left_out
 
     @property
     def incomplete_events(self) -> AbstractSet[EventId]:
@@ -111,6 +116,7 @@ class PolymarketCatalog:
                 market = parse_market(row, fetched_at)
             except (WireError, ValueError, RecursionError) as error:
                 self._issues.add(f"page {self._pages} row {number}", str(error))
+                self._issues.left_out[UNREADABLE] += 1
                 self._incomplete_events |= event_ids(raw)
                 continue
             if market is not None:

@@ -1,7 +1,7 @@
 """A scan writes each venue's universe whole or not at all, and one venue's trouble is its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from predsurv.core.ids import EventId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.net.clock import ManualClock
-from predsurv.ports import MarketQuery, ScanIssue, Venue
+from predsurv.ports import UNREADABLE, MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
 from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
 from predsurv.store.universe import UniverseWriter, latest_universe, read_universe
@@ -31,6 +31,7 @@ class FakeCatalog:
     items: Sequence[Market | Exception]
     issues: Sequence[ScanIssue] = ()
     incomplete_events: AbstractSet[EventId] = frozenset()
+    left_out: Mapping[str, int] = field(default_factory=dict)
     pages: int = 1
     closed: int = 0
     running: list[int] = field(default_factory=lambda: [0, 0])
@@ -90,7 +91,7 @@ async def test_a_scan_writes_what_is_eligible(tmp_path: Path) -> None:
     done = await run(tmp_path, {"mock": catalog})
     (result,) = done.results
     assert universe(tmp_path, "mock") == ["m1", "m3"]
-    assert (result.totals.markets, result.left_out, result.failure) == (2, 1, None)
+    assert (result.totals.markets, result.left_out, result.failure) == (2, {"filtered": 1}, None)
     assert result.path == latest_universe(tmp_path, VenueName("mock"))
     assert catalog.closed == 1
     assert done.told[-1] == ScanProgress(VenueName("mock"), 2, 1, done=True)
@@ -155,13 +156,17 @@ async def test_an_event_of_which_a_market_is_missing_is_not_vouched_for(tmp_path
     assert list((tmp_path / "state").rglob("*.jsonl")) == []
 
 
+def unreadable_rows(count: int, detail: str) -> FakeCatalog:
+    issues = [ScanIssue(VenueName("mock"), f"row {number}", detail) for number in range(count)]
+    return FakeCatalog([market(2)], issues, left_out={UNREADABLE: count})
+
+
 @pytest.mark.parametrize(("unreadable", "believed"), [(100, True), (101, False), (5_000, False)])
 async def test_a_list_that_can_hardly_be_read_leaves_the_old_file(
     tmp_path: Path, unreadable: int, believed: bool
 ) -> None:
     await run(tmp_path, {"mock": FakeCatalog([market(1)])})
-    issues = [ScanIssue(VenueName("mock"), f"row {number}", "no such price") for number in range(unreadable)]
-    (result,) = (await run(tmp_path, {"mock": FakeCatalog([market(2)], issues)})).results
+    (result,) = (await run(tmp_path, {"mock": unreadable_rows(unreadable, "no such price")})).results
     assert universe(tmp_path, "mock") == (["m2"] if believed else ["m1"])
     if not believed:
         assert (
@@ -169,15 +174,26 @@ async def test_a_list_that_can_hardly_be_read_leaves_the_old_file(
         )
 
 
-async def test_a_few_unreadable_rows_among_many_are_no_reason_to_keep_the_old_file(tmp_path: Path) -> None:
-    issues = [ScanIssue(VenueName("mock"), f"row {number}", "bad") for number in range(150)]
-    done = await run(tmp_path, {"mock": FakeCatalog([market(number) for number in range(3_000)], issues)})
-    assert done.results[0].failure is None
+@pytest.mark.parametrize("unreadable", [150, 2_900])
+async def test_a_list_that_can_mostly_be_read_replaces_the_old_file(tmp_path: Path, unreadable: int) -> None:
+    catalog = unreadable_rows(unreadable, "bad")
+    catalog.items = [market(number) for number in range(3_000)]
+    (result,) = (await run(tmp_path, {"mock": catalog})).results
+    assert (result.failure, result.left_out) == (None, {UNREADABLE: unreadable})
+    assert len(universe(tmp_path, "mock")) == 3_000
+
+
+async def test_unreadable_fields_and_rows_that_are_no_markets_never_cost_a_scan(tmp_path: Path) -> None:
+    field = ScanIssue(VenueName("mock"), "field tick", "first at page 1 row 1: no number", 5_000)
+    catalog = FakeCatalog([market(1)], [field], left_out={"one outcome": 5_000})
+    (result,) = (await run(tmp_path, {"mock": catalog})).results
+    assert (result.failure, result.fields, result.issues, result.issues_count) == (None, (field,), (), 0)
+    assert result.left_out == {"one outcome": 5_000}
+    assert universe(tmp_path, "mock") == ["m1"]
 
 
 async def test_unreadable_rows_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:
-    issues = [ScanIssue(VenueName("mock"), f"row {number}", "bad") for number in range(100)]
-    done = await run(tmp_path, {"mock": FakeCatalog([market(1)], issues)})
+    done = await run(tmp_path, {"mock": unreadable_rows(100, "bad")})
     assert (done.results[0].issues_count, len(done.results[0].issues)) == (100, job.ISSUES_KEPT_MAX)
 
 

@@ -131,3 +131,22 @@ def test_markets_match_by_status_volume_and_liquidity(
 ) -> None:
     matching = paging.MarketFilter(query, lambda market: market.market_id)
     assert bool([*matching.select(markets("a", **changes))]) == matches
+
+
+def test_a_field_unreadable_in_many_markets_is_one_issue_with_their_number() -> None:
+    issues = paging.ScanIssues(VenueName("mock"))
+    issues.add("page 1 row 1", "bad")
+    for number in range(2, 5):
+        issues.add_field("tick", f"page 1 row {number}", "\x1b no number")
+    field, row = issues.found
+    assert (field.where, field.kept, row.kept) == ("field tick", 3, 0)
+    assert field.detail.startswith("first at page 1 row 2: ")
+    assert "\x1b" not in field.detail
+
+
+def test_fields_with_issues_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paging, "FIELDS_MAX", 2)
+    issues = paging.ScanIssues(VenueName("mock"))
+    for name in ("a", "b", "c", "a"):
+        issues.add_field(name, "page 1 row 1", "bad")
+    assert [(issue.where, issue.kept) for issue in issues.found] == [("field a", 2), ("field b", 1)]

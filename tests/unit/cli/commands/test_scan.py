@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.cli.commands import scan as command
-from predsurv.cli.commands.scan import CATEGORIES_SHOWN, category_table, venue_table
+from predsurv.cli.commands.scan import CATEGORIES_SHOWN, category_table, left_out_table, venue_table
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import ScanIssue
@@ -20,7 +21,7 @@ def result(categories: int = 2, failure: str | None = None, issues: int = 0) -> 
         venue=MOCK,
         totals=ScanTotals(markets=10, tradable=9, instruments=20, closing_soon=1, volume=2_500_000, volume_24h=500_000),
         categories={f"c{number}": ScanTotals(markets=5) for number in range(categories)},
-        left_out=3,
+        left_out={"one outcome": 2, "filtered": 1, "unreadable": issues},
         pages=2,
         issues_count=issues,
         issues=tuple(ScanIssue(MOCK, f"row {number}", "bad \x1b[2J") for number in range(min(issues, 20))),
@@ -39,6 +40,19 @@ def test_one_row_per_venue() -> None:
 def test_a_failed_venue_has_no_row() -> None:
     assert venue_table([result(failure="down")]).rows == []
     assert category_table([result(failure="down")]).rows == []
+
+
+def test_what_was_left_out_is_told_by_reason() -> None:
+    table = left_out_table([result(issues=9), result(failure="down")])
+    assert list(table.rows) == [(MOCK, "unreadable", 9), (MOCK, "one outcome", 2), (MOCK, "filtered", 1)]
+
+
+def test_a_field_that_could_not_be_read_is_one_line_for_all_its_markets(capsys: pytest.CaptureFixture[str]) -> None:
+    field = ScanIssue(MOCK, "field orderMinSize", "first at page 1 row 7: no number", 4_000)
+    command._tell([replace(result(), fields=(field,))])
+    assert capsys.readouterr().err == (
+        "warning: mock: field orderMinSize of 4,000 markets is unreadable, first at page 1 row 7: no number\n"
+    )
 
 
 def test_many_categories_are_cut_and_counted() -> None:
