@@ -1,8 +1,11 @@
 """Trading fees, exactly as each venue computes them.
 
 Kalshi rounds what is paid, cost and fee together, up to $0.0001 (32 of 33 fills reported by users in August 2026;
-another user's 2,857 fills: 91 to 97 % exact). Polymarket rounds the fee to $0.00001 and charges nothing below half of
-that; how it rounds an exact half is not documented, and up is assumed.
+another user's 2,857 fills: 91 to 97 % exact). It does so where the rate is 0 as well, for makers as for takers
+(docs.kalshi.com/getting_started/fee_rounding: a rounding fee keeps every balance a multiple of the unit), and gives
+back what several fills of one order rounded too much, always less than a unit for each: that is not modelled.
+Polymarket rounds the fee to $0.00001 and charges nothing below half of that; how it rounds an exact half is not
+documented, and up is assumed.
 """
 
 from decimal import Context, Decimal
@@ -36,7 +39,7 @@ def maker_fee(schedule: FeeSchedule, price: Price, size: Size, side: OrderSide =
 
 
 def _fee(schedule: FeeSchedule, rate: int, price: Price, size: Size) -> Money:
-    if schedule.model == "none" or rate == 0 or size == 0:
+    if schedule.model == "none" or size == 0:
         return ZERO_MONEY
     if schedule.model == "kalshi":
         return _kalshi(rate, price, size)

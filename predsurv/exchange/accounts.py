@@ -209,7 +209,7 @@ class ExchangeAccount:
     def _add_fill(self, working: WorkingOrder, match: BookMatch, *, maker: bool) -> None:
         request, size = working.request, Size(match.size)
         price = Price(MICROS - match.price if working.mirrored else match.price)
-        fee = (maker_fee if maker else taker_fee)(working.fee, price, size)
+        fee = (maker_fee if maker else taker_fee)(working.fee, price, size, request.side)
         holding = self.holdings.setdefault(request.key, Holding())
         if request.side == "buy":
             cost = notional_up(price, size)

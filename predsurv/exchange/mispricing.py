@@ -47,7 +47,7 @@ def basket_edge(group: MarketGroup, fee: FeeSchedule, side: Side) -> BasketEdge 
         if not levels:
             return None
         price, shares = levels[0]
-        cost += (price if side == "ask" else -price) + _fee(fee, price)
+        cost += (price if side == "ask" else -price) + _fee(fee, price, side)
         size = shares if size is None else min(size, shares)
     return BasketEdge((MICROS if side == "ask" else -MICROS) - cost, size or 0)
 
@@ -108,10 +108,11 @@ def _mispriced_fair_values(
 
 
 def _edge(fee: FeeSchedule, side: Side, prices: list[int]) -> int:
-    fees = sum(_fee(fee, price) for price in prices)
+    fees = sum(_fee(fee, price, side) for price in prices)
     total = sum(prices)
     return (MICROS - total if side == "ask" else total - MICROS) - fees
 
 
-def _fee(fee: FeeSchedule, price: int) -> int:
-    return taker_fee(fee, Price(price), _REFERENCE_SIZE) * MICROS // _REFERENCE_SIZE
+def _fee(fee: FeeSchedule, price: int, side: Side) -> int:
+    taker = taker_fee(fee, Price(price), _REFERENCE_SIZE, "buy" if side == "ask" else "sell")
+    return taker * MICROS // _REFERENCE_SIZE

@@ -122,7 +122,7 @@ def sale_proceeds(leg: BasketLeg, size: Size) -> tuple[Money, Price, Size]:
     """Return proceeds after fees, worst price and size of selling up to ``size`` into the levels."""
     proceeds, worst, sold = 0, Price(0), 0
     for price, taken in _take(leg.levels, size):
-        proceeds += notional(price, taken) - taker_fee(leg.fee, price, taken)
+        proceeds += notional(price, taken) - taker_fee(leg.fee, price, taken, "sell")
         worst, sold = price, sold + taken
     return Money(proceeds), worst, Size(sold)
 

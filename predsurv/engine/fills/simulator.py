@@ -87,7 +87,7 @@ class FillFactory:
             command.side,
             price,
             size,
-            fee(schedule, price, size),
+            fee(schedule, price, size, command.side),
             maker,
         )
 

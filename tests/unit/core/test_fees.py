@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.fees import maker_fee, taker_fee
+from predsurv.core.ids import OrderSide
 from predsurv.core.market import NO_FEE, FeeSchedule
-from predsurv.core.num import MICROS, Price, Size, parse_micros
+from predsurv.core.num import MICROS, Price, Size, complement, notional, parse_micros
 
 shares = st.integers(1, 10**12)
 prices = st.integers(1, 999_999)
@@ -62,6 +63,10 @@ def test_polymarket_makers_pay_nothing() -> None:
         ("28.32", "0.0330", "0.07", "0.063340"),
         ("4.15", "0.2280", "0.07", "0.051200"),
         ("15", "0.74", "0.07", "0.202100"),
+        ("3", "0.52", "0.07", "0.052500"),
+        ("10", "0.08", "0.07", "0.051600"),
+        ("1", "0.28", "0.07", "0.014200"),
+        ("1", "0.51", "0.035", "0.008800"),
         ("1", "0.13", "0.035", "0.004000"),
         ("0.27", "0.27", "0.035", "0.001900"),
     ],
@@ -107,3 +112,45 @@ def test_kalshi_splitting_a_fill_never_costs_less(price: int, a: int, b: int) ->
     whole = taker_fee(schedule, Price(price), Size(a + b))
     parts = taker_fee(schedule, Price(price), Size(a)) + taker_fee(schedule, Price(price), Size(b))
     assert whole <= parts + 1 <= whole + 203
+
+
+kalshi_prices = st.integers(1, 9_999).map(lambda ten_thousandths: Price(ten_thousandths * 100))
+kalshi_counts = st.integers(1, 10**8).map(lambda hundredths: Size(hundredths * 10_000))
+rates = st.integers(0, 140_000)
+sides: st.SearchStrategy[OrderSide] = st.sampled_from(["buy", "sell"])
+
+
+@given(kalshi_prices, kalshi_counts, rates, rates, sides)
+def test_kalshi_leaves_every_balance_a_multiple_of_its_unit(
+    price: Price, count: Size, taker_rate: int, maker_rate: int, side: OrderSide
+) -> None:
+    schedule = FeeSchedule("kalshi", taker_rate, maker_rate=maker_rate)
+    value = notional(price, count)
+    for fee in (taker_fee(schedule, price, count, side), maker_fee(schedule, price, count, side)):
+        assert fee >= 0
+        assert (value + fee if side == "buy" else value - fee) % 100 == 0
+
+
+@given(kalshi_prices, kalshi_counts, rates)
+def test_kalshi_charges_more_for_no_side_than_the_unit(price: Price, count: Size, rate: int) -> None:
+    schedule = FeeSchedule("kalshi", rate)
+    bought, sold = taker_fee(schedule, price, count), taker_fee(schedule, price, count, "sell")
+    assert abs(bought - sold) < 100
+    assert sold == taker_fee(schedule, complement(price), count)
+
+
+def test_kalshi_rounds_what_is_paid_where_the_rate_is_zero_too() -> None:
+    free = FeeSchedule("kalshi", 0)
+    price, count = Price(parse_micros("0.013")), Size(parse_micros("0.27"))  # worth $0.00351
+    assert taker_fee(free, price, count) == maker_fee(free, price, count) == parse_micros("0.00009")
+    assert taker_fee(free, price, count, "sell") == parse_micros("0.00001")
+    assert taker_fee(free, Price(parse_micros("0.13")), Size(parse_micros("27"))) == 0
+
+
+@given(prices, shares, sides)
+def test_polymarket_charges_both_sides_alike_and_makers_nothing(price: int, size: int, side: OrderSide) -> None:
+    schedule = FeeSchedule("polymarket", 50_000)
+    fee = taker_fee(schedule, Price(price), Size(size), side)
+    assert fee == taker_fee(schedule, Price(price), Size(size))
+    assert fee % 10 == 0
+    assert maker_fee(schedule, Price(price), Size(size), side) == 0

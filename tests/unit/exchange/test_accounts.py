@@ -15,7 +15,7 @@ MARKET = market_records(build_groups(7, 1)[0], 0)[0]
 FEE = FeeSchedule(model="polymarket", rate=50_000)
 
 
-def working(name: str, side: OrderSide, price: int, size: int) -> WorkingOrder:
+def working(name: str, side: OrderSide, price: int, size: int, fee: FeeSchedule = FEE) -> WorkingOrder:
     request = PlaceOrder(
         client_order_id=ClientOrderId(name),
         strategy=StrategyName("s"),
@@ -25,7 +25,7 @@ def working(name: str, side: OrderSide, price: int, size: int) -> WorkingOrder:
         size=Size(size),
         tif="gtc",
     )
-    order = WorkingOrder(request, OrderId(name), 0, FEE)
+    order = WorkingOrder(request, OrderId(name), 0, fee)
     order.state = "open"
     return order
 
@@ -50,6 +50,15 @@ def test_a_sale_reduces_the_cost_of_the_position_in_proportion() -> None:
     account.add_taker_fills(working("b", "sell", 500_000, 4 * MICROS), [BookMatch(500_000, 4 * MICROS, 2)])
     (position,) = account.snapshot(0).positions
     assert (position.size, position.cost) == (6 * MICROS, 2_400_000)
+
+
+def test_a_sale_is_charged_the_fee_of_a_sale() -> None:
+    account, kalshi, size = ExchangeAccount(100 * MICROS, Tape(0)), FeeSchedule("kalshi", 70_000), 227_270_000
+    account.add_taker_fills(working("a", "buy", 1_000, size, kalshi), [BookMatch(1_000, size, 1)])
+    bought = account.fees
+    account.add_taker_fills(working("b", "sell", 1_000, size, kalshi), [BookMatch(1_000, size, 2)])
+    assert account.fees - bought == taker_fee(kalshi, Price(1_000), Size(size), "sell") != bought
+    assert account.cash % 100 == 0
 
 
 def test_resting_orders_reserve_cash_and_shares() -> None:

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.fees import taker_fee
-from predsurv.core.market import NO_FEE
-from predsurv.core.num import MICROS, Money, Size, notional_up
+from predsurv.core.market import NO_FEE, FeeSchedule
+from predsurv.core.num import MICROS, Money, Price, Size, notional_up
 from predsurv.strategies.sizing import LOT, BasketLeg, SizingConstraints, buy_cost, sale_proceeds, size_basket
 from tests.kit.trading_samples import FEE, YES, cents, levels, shares
 
@@ -80,6 +80,15 @@ def test_what_buying_costs_and_selling_brings() -> None:
     assert sale_proceeds(bids, shares(15)) == (5_500_000, cents(30), shares(15))
     assert sale_proceeds(bids, shares(50))[2] == shares(20)
     assert sale_proceeds(leg(), shares(1)) == (0, 0, 0)
+
+
+def test_a_sale_pays_the_fee_of_a_sale() -> None:
+    kalshi = FeeSchedule("kalshi", 70_000)
+    ladder = replace(leg((10, 227.27)), fee=kalshi, levels=((Price(1_000), shares(227.27)),))
+    sale, purchase = (taker_fee(kalshi, Price(1_000), shares(227.27), side) for side in ("sell", "buy"))
+    assert sale != purchase
+    assert sale_proceeds(ladder, shares(227.27))[0] == 227_270 - sale
+    assert buy_cost(ladder, shares(227.27)) == (227_270 + purchase, Price(1_000))
 
 
 ladders = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 200)), min_size=1, max_size=4, unique_by=lambda t: t[0])

@@ -16,8 +16,9 @@ from predsurv.core.events import (
     OrderCancelled,
     OrderRejected,
 )
-from predsurv.core.fees import taker_fee
+from predsurv.core.fees import maker_fee, taker_fee
 from predsurv.core.ids import ClientOrderId
+from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.fills import simulator as module
@@ -339,6 +340,19 @@ def test_takers_pay_a_fee_makers_do_not_and_fills_are_numbered_by_order() -> Non
     assert taken.fee == taker_fee(FEE, cents(51), shares(10)) > 0
     assert (made.fee, made.ts_venue, made.maker) == (0, 5, True)
     assert [taken.trade_id, made.trade_id] == ["o1.1", "o1.2"]
+
+
+@pytest.mark.parametrize("maker", [False, True])
+def test_a_fill_is_charged_the_fee_of_its_side(maker: bool) -> None:
+    schedule = FeeSchedule("kalshi", 70_000, maker_rate=17_500)
+    cache = MarketCache()
+    cache.add(market(fee=schedule))
+    fee_of = maker_fee if maker else taker_fee
+    for side in ("buy", "sell"):
+        filled = FillFactory(cache).make(
+            place(side=side), ts_recv=START, ts_venue=None, price=Price(1_000), size=shares(227.27), maker=maker
+        )
+        assert filled.fee == fee_of(schedule, Price(1_000), shares(227.27), filled.side)
 
 
 def test_a_fill_in_a_market_that_is_not_known_has_no_fee() -> None:
