@@ -21,7 +21,7 @@ from predsurv.core.num import Price, Size
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Broker, Catalog, VenueTraits
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse, WebSocketConnection
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed

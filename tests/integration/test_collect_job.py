@@ -19,7 +19,7 @@ from predsurv.state.book import Book
 from predsurv.store.layout import FOLDERS, Layout
 from predsurv.store.locks import CollectorLock
 from predsurv.store.read.replay import replay
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal.log import LogFact, LogPaused, LogResumed
 from predsurv.telemetry.metrics import Metrics
 from predsurv.venues.mock.venue import MockVenue

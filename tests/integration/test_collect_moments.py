@@ -24,7 +24,7 @@ from predsurv.core.ids import VenueName
 from predsurv.ports import MarketQuery, Venue
 from predsurv.store.layout import Layout, segments_of
 from predsurv.store.read.verify import check_tiling
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal import quarantine
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import BrokenVenue, FastClock, S, column, configured, scan

@@ -17,7 +17,7 @@ from predsurv.core.market import Market
 from predsurv.ports import MarketQuery
 from predsurv.store.layout import Layout
 from predsurv.store.read.verify import check_tiling
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import MOCK, FastClock, S, assert_whole, column, configured, record, scan
 from tests.kit.patience import until

@@ -7,7 +7,7 @@ import pytest
 
 from predsurv.cli.app import main
 from predsurv.core.ids import VenueName
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from tests.kit.market_samples import market
 from tests.kit.mining_samples import DATE, START, record, session
 

@@ -18,7 +18,7 @@ from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Catalog, MarketQuery
 from predsurv.scan.job import ScanJob, VenueScan, scan_venues
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue

@@ -17,7 +17,7 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue, VenueTraits
 from predsurv.store.layout import FOLDERS, Dataset, Layout
 from predsurv.store.read.verify import check_files, check_tiling
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.given_clock import GivenClock
 from tests.kit.patience import eventually

@@ -11,7 +11,7 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.engine.engine import Step
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.trade.assembly import TradingSession, open_paper
 from predsurv.venues.mock.venue import MockVenue
 

@@ -35,7 +35,7 @@ from predsurv.core.events import MarketEvent
 from predsurv.net.clock import SystemClock
 from predsurv.ports import MarketQuery
 from predsurv.store import allocator
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.polymarket import venue as polymarket
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.registry import open_venue

@@ -27,7 +27,7 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Record
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Catalog, Feed, MarketQuery, VenueTraits
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal.log import LogFact
 from predsurv.venues.mock.venue import MockVenue
 

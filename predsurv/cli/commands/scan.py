@@ -21,7 +21,7 @@ from predsurv.net.clock import SystemClock
 from predsurv.ports import UNREADABLE, MarketQuery
 from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
 from predsurv.scan.totals import ScanTotals
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.registry import enabled_venues, open_venue
 
 CATEGORIES_SHOWN: Final = 12

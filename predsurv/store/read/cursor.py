@@ -15,7 +15,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEven
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
 from predsurv.store.layout import Dataset, FileStamp, parse_file, select_data_files
-from predsurv.store.lifecycle import LifecycleRow, to_event
+from predsurv.store.lifecycle import WHOLE_VENUE, LifecycleRow, to_event
 from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, dictionary_array, time_column, to_micros
 
 STEP_ROWS: Final = 16_384
@@ -43,7 +43,8 @@ RECEPTION_ORDER: Final = itemgetter(0, 1, 2)
 class ReplayQuery(Struct, frozen=True):
     """Which rows to read: of ``venue``, in [``start``, ``end``) ns UTC.
 
-    ``instruments``, ``collector``: None for all.
+    ``instruments``, ``collector``: None for all. Of the lifecycle dataset those of the instruments' markets and those
+    about the whole venue.
     """
 
     venue: VenueName
@@ -51,6 +52,7 @@ class ReplayQuery(Struct, frozen=True):
     end: int
     instruments: Set[InstrumentKey] | None = None
     collector: str | None = None
+    datasets: tuple[Dataset, ...] = ("deltas", "trades", "coverage", "lifecycle")
 
 
 class ReplayFile(Struct, frozen=True):
@@ -204,9 +206,15 @@ def _select_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
         mask = pc.and_(mask, pc.equal(table["state"].cast(pa.string()), "gap"))
     if wanted.instruments is not None:
         name = "market_id" if dataset == "lifecycle" else "instrument_id"
-        values = {key.market_id if dataset == "lifecycle" else key.instrument_id for key in wanted.instruments}
-        mask = pc.and_(mask, pc.is_in(table[name].cast(pa.string()), value_set=pa.array(sorted(values), pa.string())))
+        values = pa.array(_wanted_ids(dataset, wanted.instruments), pa.string())
+        mask = pc.and_(mask, pc.is_in(table[name].cast(pa.string()), value_set=values))
     return table.filter(mask)
+
+
+def _wanted_ids(dataset: Dataset, instruments: Set[InstrumentKey]) -> list[str | None]:
+    if dataset == "lifecycle":
+        return [None, *sorted({key.market_id for key in instruments})]  # null: rows about the whole venue
+    return [*sorted({key.instrument_id for key in instruments})]
 
 
 def _keys(table: Any, venue: VenueName, known: dict[tuple[str, str], InstrumentKey]) -> tuple[list[InstrumentKey], Any]:
@@ -214,8 +222,10 @@ def _keys(table: Any, venue: VenueName, known: dict[tuple[str, str], InstrumentK
     markets, instruments = (dictionary_array(table[name]) for name in ("market_id", "instrument_id"))
     width = len(instruments.dictionary) + 1
     instrument = pc.fill_null(instruments.indices.cast(pa.int64()), width - 1)
-    pairs = pc.add(pc.multiply(markets.indices.cast(pa.int64()), width), instrument).dictionary_encode()
-    market_ids, instrument_ids = markets.dictionary.to_pylist(), [*instruments.dictionary.to_pylist(), ""]
+    market = pc.fill_null(markets.indices.cast(pa.int64()), len(markets.dictionary))
+    pairs = pc.add(pc.multiply(market, width), instrument).dictionary_encode()
+    market_ids = [*markets.dictionary.to_pylist(), WHOLE_VENUE]
+    instrument_ids = [*instruments.dictionary.to_pylist(), ""]
     keys = []
     for pair in pairs.dictionary.to_pylist():
         ids = market_ids[pair // width], instrument_ids[pair % width]

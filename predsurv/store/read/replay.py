@@ -102,6 +102,8 @@ def _partition_files(
     layout: Layout, wanted: ReplayQuery, ts: int, sealed: Mapping[str, SealedFile], datasets: tuple[Dataset, ...]
 ) -> Iterator[ReplayFile]:
     for dataset in datasets:
+        if dataset not in wanted.datasets:
+            continue
         folder = layout.folder(partition_of(dataset, wanted.venue, ts))
         for path in select_data_files(folder.glob("*.parquet")):
             if wanted.collector not in (None, parse_file(path)[1].collector):

@@ -18,7 +18,8 @@ from predsurv.net.clock import ManualClock
 from predsurv.ports import UNREADABLE, MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
 from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
-from predsurv.store.universe import UniverseWriter, latest_universe, read_universe
+from predsurv.store.universe import latest_universe, read_universe
+from predsurv.store.universe_writer import UniverseWriter
 from tests.kit.market_samples import market
 
 EVERYTHING = MarketQuery()

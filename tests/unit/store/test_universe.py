@@ -14,7 +14,6 @@ from predsurv.core.num import Money, Price, Size
 from predsurv.store.layout import Layout
 from predsurv.store.universe import (
     LINE_BYTES_MAX,
-    UniverseWriter,
     date_in_force,
     find_markets,
     iso_time,
@@ -25,6 +24,7 @@ from predsurv.store.universe import (
     to_market,
     universe_files,
 )
+from predsurv.store.universe_writer import UniverseWriter
 
 MOCK = VenueName("mock")
 NOON = 1_800_014_400_000_000_000

@@ -16,7 +16,7 @@ from predsurv.engine.risk.gate import GateDecision
 from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.files import PRIVATE_DIR, make_dirs
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.trade.assembly import BacktestSpan, TradingSession, journal_path, open_backtest, open_paper
 from predsurv.trade.journal import (
     AccountUpdated,

@@ -8,7 +8,7 @@ from predsurv.cli.commands.mine import InstrumentLabels, _labels, top_table
 from predsurv.core.ids import VenueName
 from predsurv.mine.job import MiningResult
 from predsurv.mine.recorded_days import MiningDay
-from predsurv.store.universe import UniverseWriter
+from predsurv.store.universe_writer import UniverseWriter
 from tests.kit.market_samples import NOW, market
 
 DAY = MiningDay(Path("data"), VenueName("mock"), "2026-11-20")

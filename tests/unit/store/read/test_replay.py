@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,8 @@ from predsurv.core.events import (
     MarketEvent,
     MarketResolved,
     Trade,
+    TradingPhase,
+    VenuePhase,
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.num import Price, Size
@@ -120,6 +123,9 @@ def test_a_replay_of_a_time_range_has_the_events_received_in_it(records: list[Re
         assert read(Path(folder), start, end) == expected
 
 
+_PHASES: Final[tuple[TradingPhase, ...]] = ("closed", "open")
+
+
 def change(n: int, ts: int, size: int = 1) -> BookDelta:
     return BookDelta(KEYS[n], ts, None, 1, None, "bid", Price(1), Size(size))
 
@@ -138,6 +144,13 @@ def test_only_wanted_instruments_are_read(tmp_path: Path) -> None:
     found = list(replay(tmp_path, MOCK, NOON, NOON + 9, frozenset({KEYS[1]})))
     assert found == [change(1, NOON), pause[0]]
     assert list(replay(tmp_path, MOCK, NOON, NOON + 9, frozenset())) == []
+
+
+def test_a_phase_of_the_whole_venue_is_replayed_whatever_is_wanted(tmp_path: Path) -> None:
+    phases = [VenuePhase(MOCK, NOON + n, None, phase, "{}") for n, phase in enumerate(_PHASES)]
+    record(tmp_path, [*phases, MarketChange(MOCK, MarketId("m0"), None, NOON + 9, None, "paused", "{}")])
+    assert list(replay(tmp_path, MOCK, NOON, NOON + 99, frozenset())) == phases
+    assert len(list(replay(tmp_path, MOCK, NOON, NOON + 99))) == 3
 
 
 def test_a_gap_is_replayed_once_where_it_began(tmp_path: Path) -> None:

@@ -1,0 +1,243 @@
+"""What universe files and recordings state of markets, as statements with a time.
+
+Every reader of recordings asks here: which name, tick, fee and status a market had at an instant is a fold of these
+(see ``predsurv.state.market_facts``).
+"""
+
+from array import array
+from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, suppress
+from hashlib import blake2b
+from heapq import merge
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.core.errors import IntegrityError
+from predsurv.core.events import MarketChange, MarketFact, MarketResolved
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.state.market_facts import MarketFacts
+from predsurv.store.layout import NS_DAY, Layout, Partition, date_of, start_of
+from predsurv.store.listing_history import facts_of_line, statement, versions
+from predsurv.store.read.cursor import ReplayQuery
+from predsurv.store.read.replay import read_events
+from predsurv.store.universe import (
+    LINE_BYTES_MAX,
+    UNREADABLE,
+    date_in_force,
+    line_ids,
+    parse_line,
+    universe_files,
+)
+
+NEIGHBOUR_FILES_MAX: Final = 7
+"""Universe files before and after those of the span in which a market is looked for that none of them has."""
+
+LOOKBACK_DAYS_MAX: Final = 31
+"""Days before the span in whose lifecycle rows such a market is looked for."""
+
+_DIGEST_BYTES: Final = 8
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+class FactsQuery(Struct, frozen=True):
+    """Which statements to read: of ``markets`` of ``venue`` (None: all), from ``start`` to before ``end`` (ns UTC)."""
+
+    venue: VenueName
+    start: int
+    end: int
+    markets: AbstractSet[MarketId] | None = None
+
+
+class ListingCount(Struct, frozen=True):
+    """How many of the ``recorded`` instruments are ``unlisted``: nothing ever stated the record of their market."""
+
+    recorded: int
+    unlisted: int
+
+    def __str__(self) -> str:
+        """``12 of 369 recorded instruments have no listing``"""
+        verb = "has" if self.unlisted == 1 else "have"
+        return f"{self.unlisted:,} of {self.recorded:,} recorded instruments {verb} no listing"
+
+
+def count_unlisted(recorded: Iterable[InstrumentKey], known: Container[MarketId]) -> ListingCount:
+    """Return how many of the ``recorded`` instruments belong to none of the ``known`` markets."""
+    keys = frozenset(recorded)
+    return ListingCount(len(keys), sum(key.market_id not in known for key in keys))
+
+
+def known_markets(facts: MarketFacts) -> frozenset[MarketId]:
+    """Return the markets whose whole record something stated."""
+    return frozenset(market_id for market_id in facts.market_ids() if facts.at(market_id, 0) is not None)
+
+
+def read_facts(data_dir: Path, query: FactsQuery) -> Iterator[MarketFact]:
+    """Yield what is stated of markets, in the order of receipt.
+
+    Everything stated from ``query.start`` to before its end, and before it as far back as is needed to know what held
+    then: from the newest universe file of an earlier day on. Where no file is that old, and for ``query.markets``
+    that none of these has, also what the nearest other files say (``NEIGHBOUR_FILES_MAX``): their statements may be
+    of a time after the end. A list that repeats itself states nothing.
+
+    Raises IntegrityError naming a damaged line or file.
+    """
+    layout = Layout(data_dir)
+    files = universe_files(data_dir, query.venue)
+    needed = _needed_dates(files, query)
+    begin = min(query.start, _day_start(query.venue, needed[0])) if needed else query.start
+    span = replace(query, start=begin)
+    with ExitStack() as stack:
+        index = _ListingIndex(query.markets, stack)
+        for date in needed:
+            index.add(files[date])
+        missing = _without_record(layout, span, index.found)
+        if missing:
+            for date in _neighbours(files, needed):
+                index.add(files[date], missing)
+        still = frozenset(missing - index.found)
+        earlier = replace(query, start=begin - LOOKBACK_DAYS_MAX * NS_DAY, end=begin, markets=still)
+        yield from merge(
+            index.facts(),
+            _lifecycle(layout, span),
+            _lifecycle(layout, earlier) if still else (),
+            key=lambda fact: fact.ts_recv,
+        )
+
+
+def related_markets(data_dir: Path, query: FactsQuery) -> frozenset[MarketId]:
+    """Return ``query.markets`` and every market that belongs to an event of theirs, as far as anything states it.
+
+    Raises IntegrityError naming a damaged file.
+    """
+    wanted = frozenset(query.markets or ())
+    events: set[EventId] = set()
+    for ids in _ids_of_records(data_dir, query):
+        if ids.market_id in wanted:
+            events.add(ids.event_id)
+    related = {ids.market_id for ids in _ids_of_records(data_dir, query) if ids.event_id in events}
+    return wanted | related
+
+
+class _RecordIds(NamedTuple):
+    market_id: MarketId
+    event_id: EventId
+
+
+def _ids_of_records(data_dir: Path, query: FactsQuery) -> Iterator[_RecordIds]:
+    files = universe_files(data_dir, query.venue)
+    needed = _needed_dates(files, query)
+    for date in needed:
+        with files[date].open("rb") as file:
+            while line := file.readline(LINE_BYTES_MAX + 1):
+                with suppress(*UNREADABLE):  # named when it is read as a whole
+                    ids = line_ids(line)
+                    yield _RecordIds(ids.market_id, ids.event_id)
+    begin = min(query.start, _day_start(query.venue, needed[0])) if needed else query.start
+    for fact in _lifecycle(Layout(data_dir), replace(query, start=begin, markets=None)):
+        if isinstance(fact, MarketChange) and fact.market is not None:
+            yield _RecordIds(fact.market_id, fact.market.event_id)
+
+
+def _needed_dates(dates: Collection[str], query: FactsQuery) -> list[str]:
+    """Return the dates of the universe files to read, oldest first."""
+    first, last = date_of(query.start), date_of(max(query.end - 1, query.start))
+    before = max((date for date in dates if date < first), default=None)
+    within = sorted(date for date in dates if first <= date <= last)
+    if before is not None:
+        return [before, *within]
+    nearest = date_in_force(dates, last)
+    return within or ([] if nearest is None else [nearest])
+
+
+def _neighbours(dates: Iterable[str], needed: Collection[str]) -> list[str]:
+    """Return the dates beside those ``needed``, the nearest first and later ones before earlier ones."""
+    ordered = sorted(dates)
+    if not needed:
+        return []
+    later = [date for date in ordered if date > max(needed)][:NEIGHBOUR_FILES_MAX]
+    earlier = [date for date in ordered if date < min(needed)][-NEIGHBOUR_FILES_MAX:]
+    return [*later, *reversed(earlier)]
+
+
+def _day_start(venue: VenueName, date: str) -> int:
+    return start_of(Partition("lifecycle", venue, date, None))
+
+
+def _without_record(layout: Layout, span: FactsQuery, listed: AbstractSet[MarketId]) -> frozenset[MarketId]:
+    """Return which of the wanted markets neither ``listed`` nor a lifecycle row of the span has the record of."""
+    missing = set((span.markets or frozenset()) - listed)
+    if missing:
+        for fact in _lifecycle(layout, replace(span, markets=frozenset(missing))):
+            if isinstance(fact, MarketChange) and fact.market is not None:
+                missing.discard(fact.market_id)
+    return frozenset(missing)
+
+
+def _lifecycle(layout: Layout, query: FactsQuery) -> Iterator[MarketFact]:
+    keys = None
+    if query.markets is not None:
+        keys = {InstrumentKey(query.venue, market_id, InstrumentId("")) for market_id in query.markets}
+    wanted = ReplayQuery(query.venue, query.start, query.end, keys, datasets=("lifecycle",))
+    for event in read_events(layout, wanted):
+        if isinstance(event, MarketChange | MarketResolved):
+            yield event
+
+
+class _ListingIndex:
+    """Where universe files state something new: 24 bytes a statement and a digest a market, not the records.
+
+    ``wanted``: None for all markets. ``found``: the markets with a line in a file that was added. The files stay
+    open on ``stack``, so that one that a scan replaces meanwhile is read to its end.
+    """
+
+    def __init__(self, wanted: AbstractSet[MarketId] | None, stack: ExitStack) -> None:
+        self.found: set[MarketId] = set()
+        self._wanted, self._stack = wanted, stack
+        self._files: list[BinaryIO] = []
+        self._said: dict[MarketId, bytes] = {}
+        self._since, self._place, self._version = array("q"), array("q"), array("i")
+
+    def add(self, path: Path, only: AbstractSet[MarketId] | None = None) -> None:
+        """Enter the statements of a universe file, of ``only`` those markets; raises IntegrityError for a bad line."""
+        try:
+            file = self._stack.enter_context(path.open("rb"))
+        except FileNotFoundError:
+            return  # retention removed it since it was listed
+        wanted = self._wanted if only is None else only
+        number, offset = len(self._files) << 40, 0
+        self._files.append(file)
+        count = 0
+        while line := file.readline(LINE_BYTES_MAX + 1):
+            count += 1
+            try:
+                if wanted is None or line_ids(line).market_id in wanted:
+                    self._enter(line, number | offset)
+            except UNREADABLE as error:
+                raise IntegrityError(f"{path}, line {count}: {error}; run `predsurv scan` again") from error
+            offset += len(line)
+
+    def facts(self) -> Iterator[MarketChange]:
+        """Yield the statements in the order of their time."""
+        for number in sorted(range(len(self._since)), key=self._since.__getitem__):
+            place = self._place[number]
+            file = self._files[place >> 40]
+            file.seek(place & ((1 << 40) - 1))
+            yield statement(versions(parse_line(file.readline(LINE_BYTES_MAX + 1)))[self._version[number]])
+
+    def _enter(self, line: bytes, place: int) -> None:
+        parsed = parse_line(line)
+        market_id = MarketId(parsed.market_id)
+        self.found.add(market_id)
+        for version, each in enumerate(versions(parsed)):
+            says = blake2b(_ENCODER.encode(facts_of_line(each)), digest_size=_DIGEST_BYTES).digest()
+            if self._said.get(market_id) == says:
+                continue
+            self._said[market_id] = says
+            self._since.append(statement(each).ts_recv)
+            self._place.append(place)
+            self._version.append(version)
