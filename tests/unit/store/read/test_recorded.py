@@ -1,0 +1,62 @@
+"""Tests of predsurv.store.read.recorded."""
+
+from pathlib import Path
+
+import pytest
+
+from predsurv.core.errors import IntegrityError
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.records import Coverage
+from predsurv.store.layout import NS_DAY, Layout, data_files, date_of
+from predsurv.store.read.recorded import recorded_days
+from tests.kit.recordings import record
+
+MOCK = VenueName("mock")
+DAY = 1_800_014_400_000_000_000 // NS_DAY * NS_DAY
+DATES = [date_of(DAY), date_of(DAY + NS_DAY)]
+KEYS = [InstrumentKey(MOCK, MarketId(f"m{n}"), InstrumentId(f"i{n}")) for n in range(3)]
+
+
+def covered(n: int, start: int, end: int) -> Coverage:
+    return Coverage(KEYS[n], DAY + start, DAY + end, "covered", "live", 1)
+
+
+def gap(n: int, start: int, end: int) -> Coverage:
+    return Coverage(KEYS[n], DAY + start, DAY + end, "gap", "rotated_out", 1)
+
+
+def test_an_instrument_was_recorded_from_its_first_covered_moment_to_its_last(tmp_path: Path) -> None:
+    rows = [gap(0, 0, 5), covered(0, 5, 9), gap(0, 9, 20), covered(0, 20, 30), gap(1, 0, 30)]
+    record(tmp_path, DAY, rows, [covered(0, 30, 40), covered(2, 3, NS_DAY), covered(2, NS_DAY, NS_DAY + 1)])
+    found = recorded_days(tmp_path, MOCK, DATES)
+    assert [(each.key, each.first - DAY, each.last - DAY) for each in found.spans] == [
+        (KEYS[0], 5, 40),
+        (KEYS[2], 3, NS_DAY + 1),
+    ]
+    assert found.keys() == {KEYS[0], KEYS[2]}
+    assert found.dates == set(DATES)
+
+
+def test_collectors_are_told_apart(tmp_path: Path) -> None:
+    record(tmp_path, DAY, [covered(0, 1, 2)], collector="a")
+    record(tmp_path, DAY, [covered(0, 1, 9)], collector="b")
+    assert [(each.collector, each.last - DAY) for each in recorded_days(tmp_path, MOCK, DATES).spans] == [
+        ("a", 2),
+        ("b", 9),
+    ]
+
+
+def test_days_without_coverage_rows_are_not_among_the_recorded(tmp_path: Path) -> None:
+    assert recorded_days(tmp_path, MOCK, DATES).dates == frozenset()
+    record(tmp_path, DAY, [gap(0, NS_DAY, NS_DAY + 1)])
+    found = recorded_days(tmp_path, MOCK, DATES)
+    assert not found.spans
+    assert found.dates == {DATES[1]}
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    record(tmp_path, DAY, [covered(0, 1, 2)])
+    [path] = data_files(Layout(tmp_path), "coverage")
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(IntegrityError, match=path.name):
+        recorded_days(tmp_path, MOCK, DATES)
