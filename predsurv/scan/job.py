@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -36,12 +37,19 @@ class UniverseSink(Protocol):
         """Append one market; raises OSError."""
         ...
 
+    def update(self, market: Market) -> None:
+        """Update a market that an earlier scan of the day wrote, add no other; raises OSError."""
+        ...
+
     def mark_inexhaustive(self, events: AbstractSet[EventId]) -> None:
         """Mark ``events`` as not exhaustive, also in rows already written; raises OSError."""
         ...
 
-    def commit(self) -> Path:
-        """Replace the old file with the new one and return its path; raises OSError."""
+    def commit(self, *, whole: bool) -> Path:
+        """Add the scan to the universe of the day and return its path; raises OSError.
+
+        ``whole``: the list was read to its end and unfiltered, so that what was not written is no longer listed.
+        """
         ...
 
     def abort(self) -> None:
@@ -112,7 +120,8 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
     filtered, path, failure = 0, None, None
     try:
         filtered = await _stream(catalog, sink, counter, venue.name, job)
-        path = sink.commit()
+        # In a thread: a process that also records has no second to spare.
+        path = await asyncio.to_thread(partial(sink.commit, whole=_is_whole(job.queries[venue.name])))
     except (TransientError, PermanentError, WireError, IntegrityError) as error:
         failure = str(error)
     finally:
@@ -142,13 +151,14 @@ async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, ve
     """
     query, filtered = job.queries[venue], 0
     # A filtered or truncated list may lack a market of an event, so that the rest need not contain the one that pays.
-    whole = not (query.min_volume or query.min_liquidity or query.limit)
+    whole = _is_whole(query)
     incomplete: set[EventId] = set()
     async for market in catalog.markets(query):
         if not eligible(market, query):
             filtered += 1
             if market.status not in OVER:
                 incomplete.add(market.event_id)
+            sink.update(replace(market, exhaustive=False))
             continue
         sink.write(market if whole else replace(market, exhaustive=False))
         counter.add(market)
@@ -165,6 +175,10 @@ async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, ve
         raise PermanentError(f"{unreadable:,} of {rows:,} rows cannot be read ({detail}); report this")
     sink.mark_inexhaustive(incomplete | catalog.incomplete_events)
     return filtered
+
+
+def _is_whole(query: MarketQuery) -> bool:
+    return not (query.min_volume or query.min_liquidity or query.limit)
 
 
 def _with_filtered(left_out: Mapping[str, int], filtered: int) -> Mapping[str, int]:

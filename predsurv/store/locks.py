@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from predsurv.core.errors import SafetyError
-from predsurv.core.text import sanitise
+from predsurv.core.ids import VenueName
+from predsurv.core.text import path_component, sanitise
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import segment_name
 
@@ -22,6 +23,13 @@ def publish_lock(state_dir: Path, *, exclusive: bool = False) -> Iterator[None]:
     a file renamed into the folder meanwhile would be lost. Blocks, for the time of a few renames. Raises OSError.
     """
     with _locked(state_dir / "publishing", fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def universe_lock(state_dir: Path, venue: VenueName) -> Iterator[None]:
+    """Hold the lock for adding a scan to a universe file of ``venue``; blocks meanwhile. Raises OSError."""
+    with _locked(state_dir / f"universe-{path_component(venue)}", fcntl.LOCK_EX):
         yield
 
 

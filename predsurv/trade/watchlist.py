@@ -87,8 +87,8 @@ def select_markets(
 
 
 def is_open(market: Market) -> bool:
-    """Return whether the market accepts orders."""
-    return market.status == "active" and market.tradable
+    """Return whether the market accepts orders, and is still listed."""
+    return market.status == "active" and market.tradable and market.last_seen is None
 
 
 def keys_to_watch(market: Market, *, mirrored: bool) -> tuple[InstrumentKey, ...]:

@@ -63,7 +63,13 @@ class CandidateSet:
             self.refused += 1
             return
         self._markets[market.market_id] = tuple(
-            Candidate(key, market.tradable, market.volume_24h or 0, market.liquidity or 0, market.close_time)
+            Candidate(
+                key,
+                market.tradable and market.last_seen is None,
+                market.volume_24h or 0,
+                market.liquidity or 0,
+                market.close_time,
+            )
             for key in market.primary_keys(mirrored=self._filter.mirrored)
         )
 

@@ -1,5 +1,6 @@
 """Tests of predsurv.store.universe."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,9 @@ from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
 from predsurv.core.market import FeeSchedule, Market, Outcome, PriceBand
 from predsurv.core.num import Money, Price, Size
-from predsurv.store.layout import Layout
 from predsurv.store.universe import (
     LINE_BYTES_MAX,
+    MarketLine,
     date_in_force,
     find_markets,
     iso_time,
@@ -71,7 +72,8 @@ def write(data_dir: Path, *markets: Market) -> Path:
 
 
 def test_markets_come_back_as_they_were(tmp_path: Path) -> None:
-    assert list(read_universe(write(tmp_path, MINIMAL, FULL))) == [MINIMAL, FULL]
+    other = msgspec.structs.replace(MINIMAL, market_id=MarketId("other"))
+    assert list(read_universe(write(tmp_path, other, FULL))) == [other, FULL]
 
 
 def test_the_form_of_a_line() -> None:
@@ -129,41 +131,6 @@ def test_times_come_back_to_the_nanosecond(ts: int) -> None:
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a UTC time"):
         parse_iso(text)
-
-
-def test_marking_an_event_inexhaustive_changes_its_written_lines(tmp_path: Path) -> None:
-    sure = msgspec.structs.replace(FULL, market_id=MarketId("sure"), event_id=EventId("sure"))
-    with UniverseWriter(tmp_path, MOCK, NOON) as writer:
-        writer.write(FULL)
-        writer.write(sure)
-        writer.write(MINIMAL)
-        writer.mark_inexhaustive(frozenset())
-        writer.mark_inexhaustive({FULL.event_id, MINIMAL.event_id})
-        path = writer.commit()
-    assert list(read_universe(path)) == [msgspec.structs.replace(FULL, exhaustive=False), sure, MINIMAL]
-    assert list(Layout(tmp_path).staging("scan").iterdir()) == []
-
-
-def test_a_scan_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
-    path = write(tmp_path, FULL)
-    before = path.read_bytes()
-    bad = msgspec.structs.replace(MINIMAL, fetched_at=10**30)
-    with pytest.raises(OverflowError):
-        write(tmp_path, MINIMAL, bad)
-    assert path.read_bytes() == before
-    assert not list((tmp_path / "state" / "staging" / "scan").iterdir())
-
-
-def test_a_new_scan_replaces_the_old_one(tmp_path: Path) -> None:
-    write(tmp_path, FULL)
-    path = write(tmp_path, MINIMAL)
-    assert list(read_universe(path)) == [MINIMAL]
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_line_that_would_be_too_long_goes_without_description(tmp_path: Path) -> None:
-    market = msgspec.structs.replace(MINIMAL, description="x" * LINE_BYTES_MAX)
-    assert list(read_universe(write(tmp_path, market))) == [MINIMAL]
 
 
 @pytest.mark.parametrize(
@@ -227,3 +194,10 @@ def test_single_markets_are_found_in_the_first_file_that_has_them(tmp_path: Path
     assert find_markets([paths[0], tmp_path / "is not opened"], {MarketId("both")}) == {"both": late}
     assert find_markets([tmp_path / "is gone", *paths], set(wanted)) == find_markets(paths, wanted)
     assert find_markets(paths, set()) == {}
+
+
+def test_every_field_of_a_line_is_documented() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "universe.md").read_text()
+    rows = (row.split("|")[1] for row in text.splitlines() if row.startswith("| `"))
+    documented = {name for row in rows for name in re.findall("`([a-z0-9_]+)`", row)}
+    assert documented == set(MarketLine.__struct_fields__)
