@@ -113,6 +113,18 @@ def parse_date(text: str | None, *, zone: tzinfo | None = None) -> int | None:
     return nanos if 0 <= nanos <= _NS_MAX else None
 
 
+def shortened(text: str, chars_max: int) -> str:
+    """Return ``text``, cut in the middle to ``chars_max`` characters where it is longer.
+
+    A digest stands for what was cut, so that two texts that differ anywhere still differ.
+    """
+    if len(text) <= chars_max:
+        return text
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
+    middle, tail = f" …{digest}… ", chars_max // 4
+    return f"{text[: chars_max - tail - len(middle)]}{middle}{text[-tail:]}"
+
+
 def malformed(venue: VenueName, payload: bytes, error: Exception, ts_recv: int) -> Malformed:
     """Return the event that reports an unreadable ``payload``: what is wrong with it, and its digest."""
     digest = blake2b(payload, digest_size=16).hexdigest()

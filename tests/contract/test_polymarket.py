@@ -11,7 +11,8 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import Market
 from predsurv.ports import Broker, Feed
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
-from predsurv.venues.polymarket.market_parser import parse_market, read_row
+from predsurv.venues.polymarket.gamma_row import read_row
+from predsurv.venues.polymarket.market_parser import parse_market
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
@@ -55,7 +56,7 @@ class PolymarketHarness:
         self.traits = self.venue.traits
         self._markets: dict[InstrumentKey, Market] = {}
         for row in server.recordings.markets:
-            market = parse_market(read_row(json.dumps(row)), 0)
+            market = parse_market(read_row(json.dumps(row).encode()), 0).market
             if market is not None:
                 self._markets |= dict.fromkeys(market.keys(), market)
 

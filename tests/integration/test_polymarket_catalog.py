@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -80,16 +81,57 @@ async def test_events_with_a_market_left_out_are_incomplete() -> None:
 
     rows = [
         row(1, events=of("whole")),
-        row(2, events=of("unread"), orderMinSize="many"),
-        row(3, events=of("strange"), question=7),
+        row(2, events=of("unread"), outcomes=7),
+        row(3, events=[{"id": 31, "negRisk": True}], conditionId=7),
         row(4, events=of("early"), clobTokenIds="[]"),
         row(5, events=of("over"), clobTokenIds="[]", closed=True),
-        row(6, events="?"),
+        row(6, events=of("three"), outcomes='["A","B","C"]', clobTokenIds='["61","62","63"]'),
+        row(7, events=of("one"), outcomes='["A"]', clobTokenIds='["71"]'),
+        row(8, events=of("later"), version="v3"),
     ]
     catalog = scripted(lambda _: {"markets": rows})
     assert [market.event_id for market in await read(catalog)] == ["whole"]
-    assert catalog.incomplete_events == {"unread", "strange", "early"}
-    assert len(catalog.issues) == 3
+    assert catalog.incomplete_events == {"unread", "31", "early", "three", "one", "later"}
+    assert len(catalog.issues) == 2
+
+
+async def test_every_row_of_the_listing_is_a_market_or_counted_with_its_reason() -> None:
+    rows = [
+        row(1, outcomes='["A","B","C"]', clobTokenIds='["1","2","3"]'),
+        row(2, outcomes='["Only"]', clobTokenIds='["5"]'),
+        row(3),
+        row(4, clobTokenIds=None),
+        row(5, clobTokenIds=None, closed=True),
+        row(6, version="v7"),
+        row(7, outcomes=5),
+    ]
+    catalog = scripted(lambda _: {"markets": rows})
+    assert len(await read(catalog, MarketQuery())) == 1
+    assert catalog.left_out == {
+        "more than two outcomes": 1,
+        "fewer than two outcomes": 1,
+        "no tokens yet": 1,
+        "unknown version": 1,
+        "unreadable": 1,
+    }
+
+
+async def test_unreadable_fields_are_counted_and_cost_no_market() -> None:
+    schedule = {"exponent": 0.5, "rate": 0.025, "takerOnly": True}
+    odd = {"orderMinSize": "many", "endDate": "soon", "feesEnabled": True, "feeSchedule": schedule}
+    rows = [row(number, feesEnabled=False) for number in range(180)] + [
+        row(number, **odd) for number in range(180, 380)
+    ]
+    catalog = scripted(lambda _: {"markets": rows})
+    markets = await read(catalog)
+    assert len(markets) == 380
+    assert not catalog.left_out
+    assert {(issue.where, issue.kept) for issue in catalog.issues} == {
+        ("field orderMinSize", 200),
+        ("field endDate", 200),
+    }
+    assert markets[-1].assumed == ("close_time", "min_order_size", "tick_size")
+    assert markets[-1].fee.exponent == Decimal("0.5")
 
 
 async def test_the_query_is_passed_on_and_checked(recorded: PolymarketCatalog, server: RecordedPolymarket) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from predsurv.venues.polymarket.market_parser import parse_market, read_row
+from predsurv.venues.polymarket.gamma_row import read_row
+from predsurv.venues.polymarket.market_parser import parse_market
 from tests.kit.payloads import Payloads
 
 
@@ -26,7 +27,7 @@ def markets_of(payloads: Payloads) -> dict[str, Any]:
     """Return the market of each row, with the start of its description, None where it is none."""
     found = {}
     for name, row in rows_of(payloads):
-        shown = json.loads(msgspec.json.encode(parse_market(read_row(json.dumps(row)), 7)))
+        shown = json.loads(msgspec.json.encode(parse_market(read_row(json.dumps(row).encode()), 7).market))
         if shown is not None and "description" in shown:
             shown["description"] = shown["description"][:40]
         found[name] = shown

@@ -20,7 +20,8 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.venues.polymarket import catalog, rest
 from predsurv.venues.polymarket import fast_decoder as changes
 from predsurv.venues.polymarket.decoder import PolymarketCodec
-from predsurv.venues.polymarket.market_parser import parse_market, read_row
+from predsurv.venues.polymarket.gamma_row import read_row
+from predsurv.venues.polymarket.market_parser import parse_market
 from predsurv.venues.polymarket.rest_comparison import read_summaries
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from tests.kit.payloads import OWN, available

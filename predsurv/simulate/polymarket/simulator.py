@@ -152,7 +152,7 @@ def _invalid_rows(markets: int) -> list[Json]:
         return []
     return [
         {"id": "499998", "conditionId": "0x" + "1" * 64, "question": "Will this row parse?",
-         "clobTokenIds": '["11","12"]', "outcomes": '["Yes","No"]', "orderPriceMinTickSize": "NaN"},
+         "clobTokenIds": '["11","12"', "outcomes": '["Yes","No"]', "orderPriceMinTickSize": "0.01"},
         {"id": "499999", "conditionId": "0x" + "2" * 64, "question": "Which of three?", "closed": True,
          "clobTokenIds": '["21","22","23"]', "outcomes": '["A","B","C"]'},
         {"id": "500000", "conditionId": "0x" + "3" * 64, "question": "Will tokens come?", "active": True,

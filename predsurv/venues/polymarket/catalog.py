@@ -23,7 +23,8 @@ from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import UNREADABLE, Clock, MarketQuery, ScanIssue
 from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
-from predsurv.venues.polymarket.market_parser import VENUE, event_ids, parse_market, read_row
+from predsurv.venues.polymarket.gamma_row import event_ids, read_row
+from predsurv.venues.polymarket.market_parser import VENUE, is_over, parse_market
 
 PAGE_ROWS: Final = 100  # asking for more is answered with 100, without an error
 PAGES_MAX: Final = 50_000
@@ -82,7 +83,7 @@ class PolymarketCatalog:
         async with aclosing(self._listing(query)) as pages:
             async for page in pages:
                 self._pages += 1
-                for market in matching.select(self._read(page)):
+                for market in matching.select(self._read(page, query)):
                     yield market
                 if matching.full:
                     return
@@ -106,23 +107,28 @@ class PolymarketCatalog:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1} of the listing is unreadable: {detail}") from None
 
-    def _read(self, page: GammaPage) -> list[Market]:
-        """Return the markets of ``page``; its unreadable rows become issues."""
+    def _read(self, page: GammaPage, query: MarketQuery) -> list[Market]:
+        """Return the markets of ``page``; its unreadable rows and fields become issues."""
         fetched_at = self._clock.now()
         markets = []
         for number, raw in enumerate(page.markets, start=1):
+            where = f"page {self._pages} row {number}"
             try:
-                row = read_row(raw)
-                market = parse_market(row, fetched_at)
+                read = read_row(raw)
+                parsed = parse_market(read, fetched_at)
             except (WireError, ValueError, RecursionError) as error:
-                self._issues.add(f"page {self._pages} row {number}", str(error))
+                self._issues.add(where, str(error))
                 self._issues.left_out[UNREADABLE] += 1
                 self._incomplete_events |= event_ids(raw)
                 continue
-            if market is not None:
-                markets.append(market)
-            elif not (row.closed or row.archived):
+            for name, detail in parsed.unreadable.items():
+                self._issues.add_field(name, where, detail)
+            if parsed.market is not None:
+                markets.append(parsed.market)
+            elif not is_over(read.row):
                 self._incomplete_events |= event_ids(raw)
+            if parsed.left_out and (query.include_closed or not is_over(read.row)):
+                self._issues.left_out[parsed.left_out] += 1
         return markets
 
 

@@ -25,8 +25,9 @@ from predsurv.core.text import sanitise
 from predsurv.venues.parsing import DETAIL_CHARS_MAX, Stamp, checked_id, malformed, venue_time
 from predsurv.venues.polymarket import fast_decoder, wire
 from predsurv.venues.polymarket.fast_decoder import ChangeReaders
+from predsurv.venues.polymarket.gamma_row import announced_row
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
-from predsurv.venues.polymarket.market_parser import VENUE, announced_row, parse_market
+from predsurv.venues.polymarket.market_parser import VENUE, parse_market
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState, SeenIds, announcement_id
 from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
 
@@ -309,7 +310,7 @@ def _resolved(message: wire.ResolvedMessage, ts_recv: int) -> MarketResolved:
 
 
 def _created(message: wire.NewMarketMessage, ts_recv: int) -> MarketChange:
-    market = parse_market(announced_row(message.fields), ts_recv)
+    market = parse_market(announced_row(message.fields), ts_recv, partial=True).market
     name = wire.text(message.fields, "condition_id", "") or wire.text(message.fields, "market")
     market_id = MarketId(checked_id(name, "market"))
     value = msgspec.json.encode({"slug": wire.text(message.fields, "slug", "")}).decode()

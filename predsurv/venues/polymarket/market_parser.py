@@ -1,25 +1,29 @@
 """Parser for one market as Gamma describes it: a row at a time, without I/O.
 
-Separate from ``catalog``, which fetches pages, because the stream announces new markets with the
-same fields and must not depend on HTTP.
+Separate from ``catalog``, which fetches pages, because the stream announces new markets with the same fields and REST
+completes them.
+
+A field that is missing or unreadable never costs a market: something safe is assumed in its place, and the market says
+so (``Market.assumed``). Only ids and outcomes are indispensable.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
+from msgspec.structs import replace
 
 from predsurv.core.errors import WireError
 from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
-from predsurv.core.market import NO_FEE, FeeSchedule, Market, MarketStatus, Outcome
+from predsurv.core.market import FeeSchedule, Market, MarketStatus, Outcome
 from predsurv.core.num import MICROS, Money, Price, Size
-from predsurv.venues.parsing import checked_id, parse_date
-from predsurv.venues.polymarket.wire import Fields, text
+from predsurv.venues.parsing import checked_id, parse_date, shortened
+from predsurv.venues.polymarket.fee_terms import assumed_fee, decimal_of, stated_fee
+from predsurv.venues.polymarket.gamma_row import NULL, GammaEvent, GammaMarket, ReadRow, texts
 
 VENUE: Final = VenueName("polymarket")
 
@@ -27,191 +31,181 @@ QUESTION_CHARS_MAX: Final = 512
 DESCRIPTION_CHARS_MAX: Final = 8_192
 TAGS_MAX: Final = 32
 
-_TICK_DEFAULT: Final = Price(10_000)  # legacy rows have none; 86 % of live markets have 0.01
+NO_TOKENS: Final = "no tokens yet"
+TOO_FEW_OUTCOMES: Final = "fewer than two outcomes"
+TOO_MANY_OUTCOMES: Final = "more than two outcomes"
+UNPAIRED: Final = "outcomes and tokens do not pair up"
+UNKNOWN_VERSION: Final = "unknown version"
+NO_PUBLIC_BOOK: Final = "combination or perpetual, without a public book"
+
+_TICK_DEFAULT: Final = Price(
+    10_000
+)  # legacy rows have none; 86 % of live markets have 0.01, and finer grids contain it
 _ORDER_SIZE_DEFAULT: Final = Size(5 * MICROS)
-_TAKER_DELAY_MAX: Final = 3_600 * MICROS
+_TAKER_DELAY_MAX: Final = 3_600_000_000_000
+_TAKER_DELAY_DEFAULT: Final = 1_000_000_000
+"""Assumed (ns) where a delay is there whose length is not known; longer than that of crypto, shorter than of sports."""
 _TAKER_BUY_MIN: Final = Money(MICROS)  # in no row; known from refused orders
-_NULL: Final = Raw(b"null")
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
+_VERSIONS: Final = frozenset({None, "", "v1", "v2"})
+_IN_SECONDS: Final = re.compile(r"(?<!milli)sec|\Asd\Z", re.IGNORECASE)
+_MS: Final = 1_000_000
+_S: Final = 1_000_000_000
 
 # The top navigation of the site; the tags of a market contain one of these among many narrower ones.
 _CATEGORIES: Final = frozenset(
     {"politics", "sports", "crypto", "finance", "economy", "tech", "culture", "world", "geopolitics", "weather"}
     | {"mentions", "elections", "science"}
 )
+_NO_BOOK_TYPES: Final = re.compile(r"combo|combination|parlay|perp", re.IGNORECASE)
+
+_FIELDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "question": ("question",),
+    "description": ("description", "rules_hash"),
+    "resolutionSource": ("rules_hash",),
+    "category": ("category",),
+    "umaResolutionStatus": ("status",),
+    "active": ("status", "tradable"),
+    "closed": ("status", "tradable"),
+    "archived": ("status", "tradable"),
+    "enableOrderBook": ("tradable",),
+    "acceptingOrders": ("status", "tradable"),
+    "negRisk": ("neg_risk", "mutually_exclusive", "exhaustive"),
+    "negRiskAugmented": ("exhaustive",),
+    "feesEnabled": ("fee",),
+    "feeSchedule": ("fee",),
+    "feeType": (),
+    "events": ("event_id", "mutually_exclusive", "exhaustive"),
+    "tags": ("tags", "category"),
+    "endDate": ("close_time",),
+    "gameStartTime": ("game_start",),
+}
+"""The fields of a market that an unreadable field of a row leaves unknown."""
+
+_UNTOLD: Final = frozenset(
+    {"status", "tradable", "tick_size", "min_order_size", "fee", "neg_risk", "mutually_exclusive", "exhaustive"}
+    | {"series_id", "category", "tags", "taker_delay", "volume", "volume_24h", "liquidity", "open_interest"}
+    | {"close_time", "game_start", "rules_hash", "description"}
+)
+"""What a partial row leaves unknown unless it has the field; a row of the listing without a field says "none"."""
 
 
-class GammaTag(Struct, gc=False):
-    """``{"id":"100265","label":"Geopolitics","slug":"geopolitics",…}``."""
+class ParsedMarket(NamedTuple):
+    """The market in a row, or None and why it is ``left_out``; ``unreadable``: its unreadable fields, and in what."""
 
-    label: str | None = None
-
-
-class GammaSeries(Struct, gc=False):
-    """``{"id":"10684","slug":"btc-up-or-down-5m","recurrence":"5m",…}``."""
-
-    id: str | None = None
+    market: Market | None
+    left_out: str = ""
+    unreadable: Mapping[str, str] = {}
 
 
-class GammaEvent(Struct, rename="camel", gc=False):
-    """A group of markets, as embedded in each of them.
+class _Notes:
+    """What of a row was unreadable, by field of the row, and which fields of the market are ``assumed`` for that."""
 
-    ``{"id":"260654","slug":"btc-updown-5m-1773307200","title":"…","negRisk":false,
-    "negRiskAugmented":false,"series":[{"id":"10684",…}],"tags":[…],…}``
+    def __init__(self, unreadable: Mapping[str, str]) -> None:
+        self.unreadable = dict(unreadable)
+        self.assumed = {name for field in unreadable for name in _FIELDS_OF.get(field, ())}
+
+    def report(self, field: str, detail: str, *names: str) -> None:
+        """Note that ``field`` of the row cannot be read, so that the market's fields ``names`` are assumed."""
+        self.unreadable.setdefault(field, detail)
+        self.assumed.update(names)
+
+    def number(self, raw: Raw, field: str, *names: str) -> Decimal | None:
+        """Return a number, None where the row has none or an unreadable one."""
+        try:
+            return decimal_of(raw, field)
+        except WireError as error:
+            self.report(field, str(error), *names)
+            return None
+
+    def micros(self, raw: Raw, field: str, name: str, below: int) -> int | None:
+        """Return a positive number in micros that is exact and less than ``below``; else it is noted and None."""
+        value = self.number(raw, field, name)
+        if not value:
+            self.assumed.add(name)
+            return None
+        scaled = value.scaleb(6)
+        if scaled != int(scaled) or scaled >= below:
+            self.report(field, f"{field} is out of range", name)
+            return None
+        return int(scaled)
+
+    def date(self, text: str | None, field: str) -> int | None:
+        """Return a date in ns UTC, None where the row has none or an unreadable one."""
+        ts = parse_date(text, zone=UTC)
+        if text and ts is None:
+            self.report(field, f"{field} is not a date", *_FIELDS_OF[field])
+        return ts
+
+
+def parse_market(read: ReadRow, fetched_at: int, *, partial: bool = False) -> ParsedMarket:
+    """Return the market in a row, read at ``fetched_at`` (ns UTC); ``partial`` when absent fields may exist elsewhere.
+
+    Raises WireError when the ids or outcomes cannot be read.
     """
-
-    id: str | None = None
-    slug: str | None = None
-    title: str | None = None
-    neg_risk: bool | None = None
-    neg_risk_augmented: bool | None = None
-    series: list[GammaSeries] | None = None
-    tags: list[GammaTag] | None = None
-
-
-class GammaFee(Struct, rename="camel", gc=False):
-    """``{"exponent":1,"rate":0.04,"takerOnly":true,"rebateRate":0.25}``."""
-
-    rate: Raw = _NULL
-    exponent: Raw = _NULL
-
-
-class GammaMarket(Struct, rename="camel", gc=False):
-    """One market; every key may be missing or null, lists may be JSON inside a text.
-
-    ``{"id":"559651","question":"Xi Jinping out before 2027?","conditionId":"0xa467…",
-    "slug":"xi-jinping-out-before-2027","endDate":"2026-12-31T00:00:00Z","outcomes":"[\\"Yes\\", \\"No\\"]",
-    "clobTokenIds":"[\\"3233…\\", \\"2565…\\"]","volumeNum":12071015.216477996,"orderPriceMinTickSize":0.001,
-    "orderMinSize":5,"negRisk":false,"acceptingOrders":true,
-    "feeSchedule":{"exponent":1,"rate":0.04,"takerOnly":true,"rebateRate":0.25},…}``
-    """
-
-    condition_id: str | None = None
-    question: str | None = None
-    slug: str | None = None
-    description: str | None = None
-    resolution_source: str | None = None
-    category: str | None = None
-    version: str | None = None
-    uma_resolution_status: str | None = None
-    end_date: str | None = None
-    outcomes: Raw = _NULL
-    clob_token_ids: Raw = _NULL
-    position_ids: Raw = _NULL
-    volume: Raw = _NULL
-    volume_num: Raw = _NULL
-    volume24hr: Raw = _NULL
-    liquidity: Raw = _NULL
-    liquidity_num: Raw = _NULL
-    order_price_min_tick_size: Raw = _NULL
-    order_min_size: Raw = _NULL
-    seconds_delay: Raw = _NULL
-    active: bool | None = None
-    closed: bool | None = None
-    archived: bool | None = None
-    enable_order_book: bool | None = None
-    accepting_orders: bool | None = None
-    neg_risk: bool | None = None
-    fees_enabled: bool | None = None
-    fee_schedule: GammaFee | None = None
-    events: list[GammaEvent] | None = None
-    tags: list[GammaTag] | None = None
+    row = read.row
+    if "conditionId" in read.unreadable:
+        raise WireError(f"conditionId is not an id: {read.unreadable['conditionId']}")
+    tokens, labels = _tokens(row), texts(row.outcomes)
+    reason = UNKNOWN_VERSION if "version" in read.unreadable else _reason_to_leave_out(row, tokens, labels)
+    if reason:
+        return ParsedMarket(None, reason)
+    if len(set(tokens)) != len(tokens):
+        raise WireError("a token stands for two outcomes")
+    outcomes = tuple(
+        Outcome(InstrumentId(checked_id(token, "token id")), shortened(label, QUESTION_CHARS_MAX))
+        for token, label in zip(tokens, labels, strict=True)
+    )
+    notes = _Notes(read.unreadable)
+    market = _market(read, outcomes, fetched_at, notes)
+    if partial:
+        notes.assumed |= _UNTOLD - _told(read)
+        market = replace(market, status=_early_status(row, market.status))
+    if notes.assumed:
+        market = replace(market, assumed=tuple(sorted(notes.assumed)))
+    return ParsedMarket(market, "", notes.unreadable)
 
 
-read_row = msgspec.json.Decoder(GammaMarket).decode
-"""Bytes of one row to ``GammaMarket``; raises ValueError."""
-
-
-class _Id(Struct, gc=False):
-    id: str | None = None
-
-
-class _Events(Struct, gc=False):
-    """The events of a row; decodes also where the rest of the row does not."""
-
-    events: list[_Id] | None = None
-
-
-_read_events: Final = msgspec.json.Decoder(_Events).decode
-
-
-def event_ids(row: Raw) -> set[EventId]:
-    """Return the events that a row belongs to, also where the rest of it is unreadable."""
-    try:
-        return {EventId(event.id) for event in _read_events(row).events or () if event.id}
-    except (ValueError, RecursionError):
-        return set()
-
-
-def parse_market(row: GammaMarket, fetched_at: int) -> Market | None:
-    """Return the market in ``row``, or None for one without two tokens yet and for non-binary legacy ones.
-
-    Raises WireError when a value that matters is unreadable or out of range.
-    """
-    tokens = _tokens(row)
-    labels = texts(row.outcomes)
-    if len(tokens) != 2 or len(labels) != 2:
-        return None
-    event = row.events[0] if row.events else GammaEvent()
+def _market(read: ReadRow, outcomes: tuple[Outcome, ...], fetched_at: int, notes: _Notes) -> Market:
+    row = read.row
     market_id = checked_id(row.condition_id or "", "conditionId")
+    event = row.events[0] if row.events else GammaEvent()
     tags = _tags(row, event)
+    category = _category(row, tags)
     # The event takes precedence: the markets of one event have to agree on whether they exclude each other.
     exclusive = bool(row.neg_risk if event.neg_risk is None else event.neg_risk)
+    tick = notes.micros(row.order_price_min_tick_size, "orderPriceMinTickSize", "tick_size", MICROS)
+    least = notes.micros(row.order_min_size, "orderMinSize", "min_order_size", MICROS**2)
     return Market(
         venue=VENUE,
         market_id=MarketId(market_id),
-        # A market without an event is an event of its own, so that unrelated markets are not grouped.
-        event_id=EventId(checked_id(event.id or market_id, "event id")),
-        question=(row.question or "")[:QUESTION_CHARS_MAX],
-        outcomes=tuple(
-            Outcome(InstrumentId(checked_id(token, "token id")), label[:QUESTION_CHARS_MAX])
-            for token, label in zip(tokens, labels, strict=True)
-        ),
+        event_id=_event_id(event, market_id, notes),
+        question=shortened(row.question or row.slug or "", QUESTION_CHARS_MAX),
+        outcomes=outcomes,
         status=_status(row),
-        tick_size=_tick_size(row),
-        min_order_size=Size(_micros(row.order_min_size, "orderMinSize") or _ORDER_SIZE_DEFAULT),
+        tick_size=Price(tick or _TICK_DEFAULT),
+        min_order_size=Size(least or _ORDER_SIZE_DEFAULT),
         fetched_at=fetched_at,
         series_id=event.series[0].id if event.series else None,
         description=(row.description or "")[:DESCRIPTION_CHARS_MAX] or None,
-        category=_category(row, tags),
+        category=category,
         tags=tags,
         neg_risk=bool(row.neg_risk),
         mutually_exclusive=exclusive,
         # Exactly one market of a plain neg-risk event pays. An augmented one can grow outcomes
         # that are not listed yet, so only an explicit "not augmented" counts.
         exhaustive=exclusive and event.neg_risk_augmented is False,
-        fee=_fee(row, fetched_at),
+        fee=_fee(row, (category, *tags), fetched_at, notes),
         min_taker_buy=_TAKER_BUY_MIN,
-        taker_delay=_taker_delay(row),
-        volume=_money(row.volume_num, row.volume),
-        volume_24h=_money(row.volume24hr),
-        liquidity=_money(row.liquidity_num, row.liquidity),
-        close_time=parse_date(row.end_date, zone=UTC),
+        taker_delay=_taker_delay(read.delays, notes),
+        volume=_money("volume", {"volumeNum": row.volume_num, "volume": row.volume}, notes),
+        volume_24h=_money("volume_24h", {"volume24hr": row.volume24hr}, notes),
+        liquidity=_money("liquidity", {"liquidityNum": row.liquidity_num, "liquidity": row.liquidity}, notes),
+        close_time=notes.date(row.end_date, "endDate"),
         url=_url(row, event),
         rules_hash=_rules_hash(row),
         tradable=is_tradable(row),
-    )
-
-
-def announced_row(fields: Fields) -> GammaMarket:
-    """Return the row in a ``new_market`` message, which has the same keys in snake case.
-
-    Raises ValueError or WireError when a value is not of its type.
-    """
-    group = msgspec.json.decode(fields.get("event_message", _NULL), type=GammaEvent | None)
-    return GammaMarket(
-        condition_id=text(fields, "condition_id", "") or text(fields, "market"),
-        question=text(fields, "question", ""),
-        slug=text(fields, "slug", ""),
-        description=text(fields, "description", ""),
-        outcomes=fields.get("outcomes", _NULL),
-        clob_token_ids=fields.get("clob_token_ids") or fields.get("assets_ids", _NULL),
-        order_price_min_tick_size=fields.get("order_price_min_tick_size", _NULL),
-        active=bytes(fields.get("active", _NULL)) == b"true",
-        fees_enabled=bytes(fields.get("fees_enabled", _NULL)) != b"false",
-        fee_schedule=msgspec.json.decode(fields.get("fee_schedule", _NULL), type=GammaFee | None),
-        events=None if group is None else [group],
-        tags=[GammaTag(label) for label in texts(fields.get("tags", _NULL))],
+        game_start=notes.date(row.game_start_time, "gameStartTime"),
     )
 
 
@@ -220,29 +214,56 @@ def is_tradable(row: GammaMarket) -> bool:
     return bool(row.enable_order_book and row.accepting_orders and row.active and not row.closed and not row.archived)
 
 
-def texts(raw: Raw) -> tuple[str, ...]:
-    """Return a list that may come as JSON, as JSON inside a text, as "" or as null.
+def is_over(row: GammaMarket) -> bool:
+    """Return whether the row says that trading ended for good."""
+    return bool(row.closed or row.archived)
 
-    Raises WireError for anything else.
-    """
-    data = bytes(raw)
-    try:
-        if data[:1] == b'"':
-            data = msgspec.json.decode(data, type=str).encode() or b"null"
-        return msgspec.json.decode(data, type=tuple[str, ...] | None) or ()
-    except ValueError as error:
-        raise WireError(f"not a list of texts: {error}") from error
+
+def _reason_to_leave_out(row: GammaMarket, tokens: Sequence[str], labels: Sequence[str]) -> str:
+    """Return why a row is no market that can be recorded, "" when it is one."""
+    if row.version not in _VERSIONS:
+        return UNKNOWN_VERSION
+    if (row.rfq_enabled and row.enable_order_book is False) or _NO_BOOK_TYPES.search(row.market_type or ""):
+        return NO_PUBLIC_BOOK
+    if labels and len(labels) != 2:
+        return TOO_FEW_OUTCOMES if len(labels) < 2 else TOO_MANY_OUTCOMES
+    if not tokens or not all(tokens):
+        return NO_TOKENS
+    return "" if len(tokens) == len(labels) else UNPAIRED
 
 
 def _tokens(row: GammaMarket) -> tuple[str, ...]:
-    tokens = texts(row.clob_token_ids)
-    if row.version == "v2" and not any(tokens):
-        tokens = texts(row.position_ids)
-    return tokens if all(tokens) else ()
+    """Return the ids that trade, which the version decides even where a row has both kinds."""
+    return texts(row.position_ids if row.version == "v2" else row.clob_token_ids)
+
+
+def _told(read: ReadRow) -> set[str]:
+    """Return which of ``_UNTOLD`` a partial row has; tick, smallest order and fee are noted where they are read."""
+    row = read.row
+    event = row.events[0] if row.events else GammaEvent()
+    known = {
+        "status": row.accepting_orders is not None or is_over(row),
+        "tradable": row.accepting_orders is not None or is_over(row),
+        "neg_risk": row.neg_risk is not None,
+        "mutually_exclusive": row.neg_risk is not None or event.neg_risk is not None,
+        "exhaustive": event.neg_risk_augmented is not None,
+        "series_id": bool(event.series),
+        "category": bool(row.tags),
+        "tags": row.tags is not None,
+        "taker_delay": bool(read.delays),
+        "volume": row.volume_num != NULL or row.volume != NULL,
+        "volume_24h": row.volume24hr != NULL,
+        "liquidity": row.liquidity_num != NULL or row.liquidity != NULL,
+        "close_time": row.end_date is not None,
+        "game_start": row.game_start_time is not None,
+        "rules_hash": row.resolution_source is not None,
+        "description": row.description is not None,
+    }
+    return {"tick_size", "min_order_size", "fee"} | {name for name, told in known.items() if told}
 
 
 def _status(row: GammaMarket) -> MarketStatus:
-    if row.closed or row.archived:
+    if is_over(row):
         return "resolved" if row.uma_resolution_status in ("resolved", "settled") else "closed"
     if row.uma_resolution_status == "disputed":
         return "disputed"
@@ -251,68 +272,65 @@ def _status(row: GammaMarket) -> MarketStatus:
     return "active" if row.accepting_orders is not False else "paused"
 
 
-def _tick_size(row: GammaMarket) -> Price:
-    tick = _micros(row.order_price_min_tick_size, "orderPriceMinTickSize")
-    if not tick:
-        return _TICK_DEFAULT
-    if tick >= MICROS:
-        raise WireError("orderPriceMinTickSize is not below 1")
-    return Price(tick)
+def _early_status(row: GammaMarket, status: MarketStatus) -> MarketStatus:
+    """Return the status in an announcement, where "active" does not say that orders are accepted yet."""
+    return "created" if status == "active" and row.accepting_orders is None else status
 
 
-def _taker_delay(row: GammaMarket) -> int:
-    delay = _micros(row.seconds_delay, "secondsDelay") or 0
-    if delay > _TAKER_DELAY_MAX:
-        raise WireError("secondsDelay is more than an hour")
-    return delay * 1_000
-
-
-def _fee(row: GammaMarket, fetched_at: int) -> FeeSchedule:
-    """Return the fees as of ``fetched_at``: schedules change, and past fills keep theirs."""
-    if row.fees_enabled is False:
-        return FeeSchedule(since=fetched_at)
-    if row.fee_schedule is None:
-        return NO_FEE
-    rate = _micros(row.fee_schedule.rate, "fee rate") or 0
-    exponent = _micros(row.fee_schedule.exponent, "fee exponent")
-    if exponent is None:
-        exponent = MICROS
-    if rate > MICROS or exponent % MICROS or exponent > 8 * MICROS:
-        raise WireError("feeSchedule out of range")
-    return FeeSchedule(model="polymarket", rate=rate, exponent=exponent // MICROS, since=fetched_at)
-
-
-def _decimal(raw: Raw) -> Decimal | None:
-    """Return a JSON number or a text that holds one; None when absent, "", negative or absurd."""
-    digits = bytes(raw).strip(b'"').decode("ascii", "replace")
-    if digits in ("", "null") or len(digits) > 64 or "_" in digits:
-        return None
+def _event_id(event: GammaEvent, market_id: str, notes: _Notes) -> EventId:
+    """Return the event; a market without one is an event of its own, so that unrelated ones are not grouped."""
     try:
-        value = Decimal(digits)
-    except InvalidOperation:
-        return None
-    return value if value.is_finite() and value >= 0 and value.adjusted() < 18 else None
+        return EventId(checked_id(event.id or market_id, "event id"))
+    except WireError as error:
+        notes.report("events", str(error), *_FIELDS_OF["events"])
+        return EventId(market_id)
 
 
-def _micros(raw: Raw, what: str) -> int | None:
-    """Return an exact number in micros; None when absent; raises WireError when not exact."""
-    value = _decimal(raw)
-    if value is None:
-        if bytes(raw) in (b"null", b'""'):
-            return None
-        raise WireError(f"{what} is not a number")
-    scaled = value.scaleb(6)
-    if scaled != int(scaled):
-        raise WireError(f"{what} has more than six decimals")
-    return int(scaled)
+def _taker_delay(delays: Mapping[str, Raw], notes: _Notes) -> int:
+    """Return the longest delay (ns) that a row states, whatever its field is called."""
+    longest, unknown = 0, False
+    for name, raw in delays.items():
+        if bytes(raw) in (b"true", b"false", b"null"):
+            unknown |= bytes(raw) == b"true"
+            continue
+        delay = int((notes.number(raw, name, "taker_delay") or 0) * (_S if _IN_SECONDS.search(name) else _MS))
+        if delay > _TAKER_DELAY_MAX:
+            notes.report(name, f"{name} is more than an hour", "taker_delay")
+        else:
+            longest = max(longest, delay)
+    if unknown and not longest:
+        notes.assumed.add("taker_delay")
+    if not longest and "taker_delay" in notes.assumed:
+        return _TAKER_DELAY_DEFAULT
+    return longest
 
 
-def _money(*choices: Raw) -> Money | None:
+def _fee(row: GammaMarket, categories: Sequence[str | None], fetched_at: int, notes: _Notes) -> FeeSchedule:
+    """Return the fees as of ``fetched_at``: schedules change, and past fills keep theirs."""
+    try:
+        fee = stated_fee(row, fetched_at)
+    except WireError as error:
+        notes.report("feeSchedule", str(error), "fee")
+        fee = None
+    if fee is not None:
+        return fee
+    notes.assumed.add("fee")
+    return assumed_fee(row.fee_type, categories, fetched_at)
+
+
+def _money(name: str, choices: Mapping[str, Raw], notes: _Notes) -> Money | None:
     """Return the first of ``choices`` that is a number, cut to micros: statistics, never traded on."""
-    for raw in choices:
-        value = _decimal(raw)
+    broken = {}
+    for field, raw in choices.items():
+        try:
+            value = decimal_of(raw, field)
+        except WireError as error:
+            broken[field] = str(error)
+            continue
         if value is not None:
             return Money(int(value.scaleb(6)))
+    for field, detail in broken.items():
+        notes.report(field, detail, name)
     return None
 
 
