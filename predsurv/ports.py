@@ -118,11 +118,23 @@ class Catalog(Protocol):
         ...
 
 
+Mirrors = Mapping[InstrumentKey, InstrumentKey]
+"""Instruments with the other outcome of their market (see ``Market.mirror_of``)."""
+
+NO_MIRRORS: Final[Mirrors] = {}
+
+
 class Feed(Protocol):
     """Live (or replayed) market events for a desired set of instruments."""
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set the WHOLE desired set; the feed subscribes and unsubscribes by itself. Idempotent."""
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
+        """Set the WHOLE desired set; the feed subscribes and unsubscribes by itself. Idempotent.
+
+        ``mirrors``: of instruments of ``want`` the other outcome, whose trades are wanted without its book. A venue
+        that tells a trade on the taker's instrument alone then tells those of the other one, too, as trades of that
+        one; a venue that tells every trade on whatever is wanted has nothing to add. The mirror of an instrument
+        does not change while it is wanted.
+        """
         ...
 
     def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:

@@ -172,17 +172,18 @@ class RotationScheduler:
             return  # the next check takes it
         transition.request(step.keys() - recorder.instruments.keys(), now)
         self.recorded |= step.keys()
-        keep(recorder.want(step, resume_points))
+        keep(recorder.want(step, resume_points, self._candidates.mirrors(step.keys())))
         self._feed_is_current = False
 
     async def _update(self, feed: Feed) -> None:
-        instruments = self._recorder.instruments
+        instruments, mirrors = self._recorder.instruments, self._recorder.mirrors
         if self._snapshots_wanted:
             self._snapshots_wanted = self._feed_is_current = False  # wanted again meanwhile: the next check does it
-            await feed.watch(frozenset(key for key, each in instruments.items() if each.book.trusted))
+            trusted = frozenset(key for key, each in instruments.items() if each.book.trusted)
+            await feed.watch(trusted, {key: mirror for key, mirror in mirrors.items() if key in trusted})
         if not self._feed_is_current:
             self._feed_is_current = True
-            await feed.watch(frozenset(instruments))
+            await feed.watch(frozenset(instruments), dict(mirrors))
 
 
 def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int], *, now: int, period: int) -> RotationHistory:

@@ -131,8 +131,14 @@ def _candidates(config: Config, venue: Venue) -> CandidateSet:
             f"{venue.name}: no universe in {config.data_dir}; run 'predsurv scan' with the same options first"
         )
     collector = config.collector
-    mirrored = venue.traits.complementary_outcomes and not collector.both_outcomes
-    candidates = CandidateSet(ShardFilter(mirrored=mirrored, shard=collector.shard.index, shards=collector.shard.count))
+    complementary = venue.traits.complementary_outcomes
+    shard_filter = ShardFilter(
+        mirrored=complementary and not collector.both_outcomes,
+        shard=collector.shard.index,
+        shards=collector.shard.count,
+        complementary=complementary,
+    )
+    candidates = CandidateSet(shard_filter)
     for market in read_universe(path):
         candidates.add(market)
     return candidates

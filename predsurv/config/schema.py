@@ -107,7 +107,7 @@ class CollectorConfig(Struct, frozen=True, kw_only=True):
 
     id: Name = "c0"
     max_instruments: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
-    instruments_per_connection: Annotated[int, Meta(ge=1, le=500)] = 150
+    instruments_per_connection: Annotated[int, Meta(ge=1, le=250)] = 150
     rotation_period: Annotated[int, DurationType(S, 24 * H)] = 5 * M
     explore_share: Annotated[int, AmountType(0, MICROS)] = 300_000
     pinned: _Names = ()

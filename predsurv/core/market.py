@@ -125,6 +125,14 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
         keys = self.keys()
         return keys[:1] if mirrored and len(keys) == 2 else keys
 
+    def mirror_of(self, key: InstrumentKey) -> InstrumentKey | None:
+        """Return the other outcome of a binary market, None where there is no other, or more than one.
+
+        On a venue that keeps one book per binary market its book mirrors that of ``key``.
+        """
+        others = [each for each in self.keys() if each != key]
+        return others[0] if len(self.outcomes) == 2 and len(others) == 1 else None
+
     def primary_of(self, key: InstrumentKey, *, mirrored: bool) -> InstrumentKey:
         """Return the instrument among ``primary_keys`` in whose book ``key``, one of this market's, trades."""
         return self.key(0) if mirrored and len(self.outcomes) == 2 else key

@@ -19,7 +19,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market, MarketStatus
-from predsurv.core.num import Price, Size
+from predsurv.core.num import Price, Size, complement
 from predsurv.state.book import Book
 from predsurv.state.known_markets import KnownMarkets
 from predsurv.state.market_facts import KnownMarket
@@ -76,8 +76,11 @@ class MarketCache:
                 book.change(event)
         elif isinstance(event, BookSnapshot | Gap):
             _apply_to_book(self._books, event)
-        elif isinstance(event, Quote | Trade):
-            _apply_to_state(_state(self._states, event.key), event)
+        elif isinstance(event, Quote):
+            state = _state(self._states, event.key)
+            state.bid, state.ask = event.bid, event.ask
+        elif isinstance(event, Trade):
+            self._trade(event)
         elif isinstance(event, Unwanted):
             # A book that gets no more updates would look current, and memory would only grow.
             self._books.pop(event.key, None)
@@ -119,6 +122,15 @@ class MarketCache:
         """Return quote, last trade, tick and status of the instrument, or None when unknown."""
         return self._states.get(key)
 
+    def _trade(self, event: Trade) -> None:
+        """Take a trade for the last one of its instrument, and of the mirror of that, on which it need not be told."""
+        key = event.key
+        _apply_trade(_state(self._states, key), event, event.price)
+        market = self._markets.market(key.venue, key.market_id)
+        mirror = market.mirror_of(key) if market is not None and key.venue in self._mirrored_venues else None
+        if mirror is not None:
+            _apply_trade(_state(self._states, mirror), event, complement(event.price))
+
     def _apply_statement(self, event: MarketEvent) -> None:
         if isinstance(event, VenuePhase):
             self._phases[event.venue] = event
@@ -148,11 +160,8 @@ def _state(states: dict[InstrumentKey, InstrumentState], key: InstrumentKey) -> 
     return state
 
 
-def _apply_to_state(state: InstrumentState, event: Quote | Trade) -> None:
-    if isinstance(event, Quote):
-        state.bid, state.ask = event.bid, event.ask
-    else:
-        state.last_price, state.last_size, state.last_trade_ts = event.price, event.size, event.ts_recv
+def _apply_trade(state: InstrumentState, event: Trade, price: Price) -> None:
+    state.last_price, state.last_size, state.last_trade_ts = price, event.size, event.ts_recv
 
 
 def _apply_to_book(books: dict[InstrumentKey, Book], event: BookSnapshot | Gap) -> None:

@@ -4,6 +4,12 @@ Prices and sizes are float64 on disk because every tool reads them; up to ``EXAC
 convert to micros and back exactly. ``segment`` is the number of the log segment that the row came
 from and ``arrival`` its number among the records of the same time there: (ts_recv, segment, arrival)
 is the order in which a collector received its records, across files.
+
+Rows of ``trades`` stand as they were told: ``instrument_id`` is the outcome on which the venue told the trade, and
+price and taker's side are that outcome's. Polymarket tells a trade once, on the taker's outcome, so the trades of a
+binary market are the rows of both its outcomes, by ``market_id``; as one of the other outcome, a trade at p is one at
+1 - p with the opposite side. Where only the first outcome's book is recorded its coverage holds for the trades of
+both. Kalshi tells a trade once for its market; it stands on each outcome that is recorded, under the same ``trade_id``.
 """
 
 from typing import Any, Final

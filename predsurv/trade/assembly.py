@@ -245,7 +245,8 @@ def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Por
 
 
 def _watchlist(venue: Venue, selection: MarketSelection, capacity: int) -> Watchlist:
-    return Watchlist(selection.keys, capacity, mirrored=venue.traits.complementary_outcomes)
+    mirrored = venue.traits.complementary_outcomes
+    return Watchlist(selection.keys, capacity, mirrored=mirrored, mirrors=selection.mirrors)
 
 
 def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
+from predsurv.ports import NO_MIRRORS, Mirrors
 
 BATCH_EVENTS: Final = 1_000
 """Events per batch."""
@@ -48,8 +49,11 @@ class ReplayFeed:
         self._want: frozenset[InstrumentKey] = frozenset()
         self._closed = False
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set the instruments to read; without effect once reading has begun."""
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:  # noqa: ARG002
+        """Set the instruments to read; without effect once reading has begun.
+
+        All trades of their markets are read, so nothing is asked for ``mirrors``.
+        """
         self._want = frozenset(want)
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:

@@ -78,15 +78,16 @@ class TradeRunner:
     async def _pump(self, venue: VenueName, queue: EventQueue) -> None:
         """Pass a feed's batches to its queue, and keep its subscriptions up to date."""
         feed, watchlist = self._feeds[venue], self._watchlists[venue]
-        await feed.watch(watchlist.keys)
+        await feed.watch(watchlist.keys, watchlist.mirrors_of(watchlist.keys))
         async for batch in feed.batches():
             self._observer.on_batch(venue, batch)
             gapped = await queue.publish(venue, batch)
             changed = watchlist.update(batch)
             if gapped:
-                await feed.watch(watchlist.keys - gapped)  # unsubscribing and subscribing again restarts a book
+                kept = watchlist.keys - gapped  # unsubscribing and subscribing again restarts a book
+                await feed.watch(kept, watchlist.mirrors_of(kept))
             if gapped or changed:
-                await feed.watch(watchlist.keys)
+                await feed.watch(watchlist.keys, watchlist.mirrors_of(watchlist.keys))
 
     async def _listen(self, broker: Broker) -> None:
         if isinstance(broker, SimulatedBroker):

@@ -1,6 +1,6 @@
 """Which instruments a trading run watches: whole events, since a strategy needs all markets of an event or none."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
@@ -8,32 +8,41 @@ from msgspec import Struct
 from predsurv.core.events import MarketChange, MarketEvent, MarketResolved
 from predsurv.core.ids import EventId, InstrumentKey
 from predsurv.core.market import Market
+from predsurv.ports import NO_MIRRORS, Mirrors
 
 
 class MarketSelection(Struct, frozen=True):
-    """What a run begins with: ``markets`` to know and instruments (``keys``) to watch.
+    """What a run begins with: ``markets`` to know and instruments (``keys``) to watch, with their ``mirrors``.
 
     Closed siblings are among the markets, so that a set of outcomes is not taken for complete without them.
     """
 
     markets: tuple[Market, ...]
     keys: frozenset[InstrumentKey]
+    mirrors: Mirrors = NO_MIRRORS
 
 
 class Watchlist:
     """The instruments watched at one venue, following listings and resolutions; at most ``capacity``.
 
-    ``mirrored``: the venue keeps one book per binary market (see ``Market.primary_keys``).
+    ``mirrored``: the venue keeps one book per binary market (see ``Market.primary_keys``). ``mirrors``: those of
+    ``keys``, whose trades are heard as well; they need no place of their own.
     """
 
-    def __init__(self, keys: AbstractSet[InstrumentKey], capacity: int, *, mirrored: bool) -> None:
+    def __init__(
+        self, keys: AbstractSet[InstrumentKey], capacity: int, *, mirrored: bool, mirrors: Mirrors = NO_MIRRORS
+    ) -> None:
         self._keys = dict.fromkeys(sorted(keys))
-        self._capacity, self._mirrored = capacity, mirrored
+        self._capacity, self._mirrored, self._mirrors = capacity, mirrored, dict(mirrors)
 
     @property
     def keys(self) -> frozenset[InstrumentKey]:
         """The instruments watched now."""
         return frozenset(self._keys)
+
+    def mirrors_of(self, keys: AbstractSet[InstrumentKey]) -> Mirrors:
+        """Return the mirrors of those of ``keys`` that are watched and have one."""
+        return {key: mirror for key, mirror in self._mirrors.items() if key in keys}
 
     def update(self, batch: Sequence[MarketEvent]) -> bool:
         """Add newly listed markets and remove resolved ones; return whether the feed has to be told."""
@@ -44,10 +53,12 @@ class Watchlist:
                     key = InstrumentKey(event.venue, event.market_id, instrument_id)
                     changed |= key in self._keys
                     self._keys.pop(key, None)
+                    self._mirrors.pop(key, None)
             elif isinstance(event, MarketChange) and event.market is not None:
                 listed = keys_to_watch(event.market, mirrored=self._mirrored)
                 if listed and len(self._keys) + sum(key not in self._keys for key in listed) <= self._capacity:
                     self._keys |= dict.fromkeys(listed)
+                    self._mirrors |= _mirrors((event.market,), listed) if self._mirrored else {}
                     changed = True  # also when watched before: the venue may have ignored it until it was listed
         return changed
 
@@ -83,7 +94,7 @@ def select_markets(
             keys.update(event.keys)
         elif any(market.market_id in held_markets for market in event.markets):
             known += event.markets
-    return MarketSelection(tuple(known), frozenset(keys))
+    return MarketSelection(tuple(known), frozenset(keys), _mirrors(known, keys) if mirrored else NO_MIRRORS)
 
 
 def is_open(market: Market) -> bool:
@@ -98,6 +109,12 @@ def keys_to_watch(market: Market, *, mirrored: bool) -> tuple[InstrumentKey, ...
 
 def _primary(key: InstrumentKey, market: Market | None, *, mirrored: bool) -> InstrumentKey:
     return key if market is None else market.primary_of(key, mirrored=mirrored)
+
+
+def _mirrors(markets: Iterable[Market], keys: Collection[InstrumentKey]) -> dict[InstrumentKey, InstrumentKey]:
+    """Return the mirrors of those of ``keys`` that are outcomes of ``markets`` and have one."""
+    found = ((key, market.mirror_of(key)) for market in markets for key in market.keys() if key in keys)  # noqa: SIM118
+    return {key: mirror for key, mirror in found if mirror is not None}
 
 
 def _event_markets(event_id: EventId, members: Sequence[Market], *, mirrored: bool) -> _EventMarkets:

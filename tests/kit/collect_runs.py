@@ -14,7 +14,7 @@ from predsurv.config import Config, load
 from predsurv.core.errors import PermanentError
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.ports import Broker, Catalog, Feed, MarketQuery, Venue, VenueTraits
+from predsurv.ports import NO_MIRRORS, Broker, Catalog, Feed, MarketQuery, Mirrors, Venue, VenueTraits
 from predsurv.store.layout import FOLDERS, Dataset, Layout
 from predsurv.store.read.verify import check_files, check_tiling
 from predsurv.store.universe_writer import UniverseWriter
@@ -110,7 +110,7 @@ def covered_seconds(data_dir: Path) -> dict[object, float]:
 class BrokenFeed:
     """A feed that the venue refuses for good."""
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
         raise PermanentError("broken: the venue refused us (401); check the key")
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:

@@ -26,7 +26,7 @@ from predsurv.core.events import BookDelta, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Record
 from predsurv.net.clock import SystemClock
-from predsurv.ports import Broker, Catalog, Feed, MarketQuery, VenueTraits
+from predsurv.ports import NO_MIRRORS, Broker, Catalog, Feed, MarketQuery, Mirrors, VenueTraits
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal.log import LogFact
 from predsurv.venues.mock.venue import MockVenue
@@ -87,8 +87,8 @@ class _Feed:
         self._feed = feed
         self._witness = witness
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        await self._feed.watch(want)
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
+        await self._feed.watch(want, mirrors)
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         async for batch in self._feed.batches():

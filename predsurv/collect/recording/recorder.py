@@ -19,6 +19,7 @@ from predsurv.collect.recording.snapshots import SnapshotSampler
 from predsurv.core.events import Gap, GapReason, MarketChange, MarketEvent, MarketResolved, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
+from predsurv.ports import NO_MIRRORS, Mirrors
 
 ResumePoints = Mapping[InstrumentKey, int | None]
 """Where the coverage of instruments that are not tracked ended (ns UTC), None for one that was never recorded."""
@@ -36,8 +37,9 @@ class RecordingPolicy(Struct, frozen=True, kw_only=True):
 class Recorder:
     """The recording of one feed. Methods that return records return those to keep, in order.
 
-    ``instruments``: what is recorded now. ``coverage``: the open intervals; resume those of an earlier run
-    before anything else, and checkpoint the changes with the records.
+    ``instruments``: what is recorded now; ``mirrors``: the other outcomes whose trades are recorded with
+    it. ``coverage``: the open intervals; resume those of an earlier run before anything else, and
+    checkpoint the changes with the records.
     """
 
     def __init__(self, policy: RecordingPolicy) -> None:
@@ -46,15 +48,20 @@ class Recorder:
         self._reducer = EventReducer(_sampler(policy), self.coverage)
         self.counters: EventCounters = self._reducer.counters
         self.instruments: Mapping[InstrumentKey, RecordedInstrument] = self._reducer.instruments
+        self.mirrors: Mirrors = self._reducer.mirrors
 
     @property
     def watermark(self) -> int:
         """Return the time (ns UTC) up to which every event has been applied."""
         return self._reducer.watermark
 
-    def want(self, want: Mapping[InstrumentKey, int], resume_points: ResumePoints) -> list[Record]:
+    def want(
+        self, want: Mapping[InstrumentKey, int], resume_points: ResumePoints, mirrors: Mirrors = NO_MIRRORS
+    ) -> list[Record]:
         """Make ``want`` (inclusion probability in micros by instrument) the whole set that is recorded.
 
+        ``mirrors``: of instruments of ``want`` the other outcomes whose trades are recorded as well. They have no
+        coverage: that of the instrument holds for the trades of both.
         ``resume_points`` must contain every instrument of ``want`` that ``coverage`` does not track; raises KeyError
         before anything changes when one is missing, since the time since its last recording would be lost.
         """
@@ -71,6 +78,7 @@ class Recorder:
             else:
                 instrument.inclusion = inclusion
             out += self.coverage.want(Wanted(key, self.watermark, inclusion), resume_from.get(key))
+        self._reducer.set_mirrors({key: mirror for key, mirror in mirrors.items() if key in want})
         return out
 
     def drop(self, keys: Iterable[InstrumentKey]) -> list[Record]:
@@ -120,6 +128,7 @@ class Recorder:
         for key in self._reducer.instruments:
             out += self.coverage.close(key, self.watermark)
         self._reducer.instruments.clear()
+        self._reducer.set_mirrors(NO_MIRRORS)
         self.counters.trusted = 0
         return out
 

@@ -33,6 +33,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
+from predsurv.ports import Mirrors
 
 FoldChanges = Callable[..., tuple[int, int]]
 
@@ -64,12 +65,15 @@ class EventCounters(Struct):
 class EventReducer:
     """The books of ``instruments`` and the records that events make of them.
 
+    ``mirrors``: the other outcomes whose trades are recorded as well, by instrument.
     ``watermark``: the latest time (ns UTC) up to which all events have been applied. While
     ``muted_reason`` is set no book becomes trusted: snapshots count as gaps of that reason.
     """
 
     def __init__(self, sampler: SnapshotSampler, coverage: CoverageTracker) -> None:
         self.instruments: dict[InstrumentKey, RecordedInstrument] = {}
+        self.mirrors: dict[InstrumentKey, InstrumentKey] = {}
+        self._mirrored_by: dict[InstrumentKey, InstrumentKey] = {}
         self.counters = EventCounters()
         self.muted_reason: GapReason | None = None
         self.watermark = 0
@@ -191,6 +195,7 @@ class EventReducer:
         """Stop recording ``keys`` at the watermark."""
         for key in keys:
             instrument = self.instruments.pop(key)
+            self._mirrored_by.pop(self.mirrors.pop(key, key), None)
             instrument.recorded = instrument.pending = False
             self.counters.trusted -= instrument.book.trusted
             out += self._coverage.apply(Unwanted(key, self.watermark, "rotated_out"))
@@ -210,8 +215,14 @@ class EventReducer:
         if not instrument.pending:
             self.sampler.book_changed(instrument, ts)
 
+    def set_mirrors(self, mirrors: Mirrors) -> None:
+        """Record the trades of ``mirrors``, each as long as its instrument is recorded."""
+        self.mirrors.clear()
+        self.mirrors.update(mirrors)
+        self._mirrored_by = {mirror: key for key, mirror in mirrors.items()}
+
     def _trade(self, event: Trade, out: list[Record]) -> None:
-        if event.key in self.instruments:
+        if event.key in self.instruments or event.key in self._mirrored_by:
             out.append(event)
         else:
             self.counters.strays += 1

@@ -1,6 +1,7 @@
 """The instruments of one venue that could be recorded, updated by the venue's market events."""
 
 from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
 
@@ -11,6 +12,7 @@ from predsurv.collect.selection.planner import Candidate
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.market import Market
+from predsurv.ports import Mirrors
 
 MARKETS_MAX: Final = 1_000_000
 """Markets kept per venue; later ones are refused and counted."""
@@ -22,7 +24,8 @@ _GONE: Final = frozenset({"closed"})
 class ShardFilter(Struct, frozen=True):
     """Which instruments of a market this recorder may record.
 
-    ``mirrored``: the second outcome of a binary market is the complement of the first and is left out.
+    ``complementary``: the outcomes of a binary market are complements, so each has the other as its mirror.
+    ``mirrored``: the second one is left out for that reason.
     ``shard`` of ``shards`` counts from 1 and goes by market, so that all outcomes of one stay together.
     Markets are assigned by rendezvous hashing: shards agree without communicating, and an additional one takes
     an equal part of the markets of each other while none moves between these.
@@ -31,6 +34,7 @@ class ShardFilter(Struct, frozen=True):
     mirrored: bool = False
     shard: int = 1
     shards: int = 1
+    complementary: bool = False
 
     def includes(self, market_id: MarketId) -> bool:
         """Return whether a market belongs to this recorder's shard."""
@@ -69,6 +73,7 @@ class CandidateSet:
                 market.volume_24h or 0,
                 market.liquidity or 0,
                 market.close_time,
+                market.mirror_of(key) if self._filter.complementary else None,
             )
             for key in market.primary_keys(mirrored=self._filter.mirrored)
         )
@@ -93,6 +98,12 @@ class CandidateSet:
     def has(self, key: InstrumentKey) -> bool:
         """Return whether the instrument's market has not closed."""
         return key.market_id in self._markets
+
+    def mirrors(self, keys: AbstractSet[InstrumentKey]) -> Mirrors:
+        """Return the mirrors of those of ``keys`` that have one."""
+        markets = dict.fromkeys(key.market_id for key in keys)
+        every = (candidate for market_id in markets for candidate in self._markets.get(market_id, ()))
+        return {each.key: each.mirror for each in every if each.mirror is not None and each.key in keys}
 
     def candidates(self) -> list[Candidate]:
         """Return every candidate, in the order in which the markets were added."""

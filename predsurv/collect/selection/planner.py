@@ -50,13 +50,17 @@ _LIQUIDITY_HALF: Final = 5_000 * MICROS
 
 
 class Candidate(Struct, frozen=True, array_like=True):
-    """An instrument that could be recorded; money in micros, ``close_time`` in ns UTC. There are up to 200,000."""
+    """An instrument that could be recorded; money in micros, ``close_time`` in ns UTC. There are up to 200,000.
+
+    ``mirror``: the other outcome of its market, whose trades are recorded with it; None where there is none.
+    """
 
     key: InstrumentKey
     tradable: bool
     volume_24h: int = 0
     liquidity: int = 0
     close_time: int | None = None
+    mirror: InstrumentKey | None = None
 
 
 class RotationHistory(Struct, frozen=True):

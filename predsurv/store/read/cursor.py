@@ -30,6 +30,8 @@ _TEXTS: Final[dict[Dataset, list[str]]] = {
     "coverage": ["market_id", "instrument_id", "state", "reason"],
     "lifecycle": ["market_id", "instrument_id", "kind"],
 }
+_OF_MARKETS: Final[frozenset[Dataset]] = frozenset({"trades", "lifecycle"})
+"""Of these a reader of an instrument gets all rows of its market."""
 _MICROS: Final = frozenset({"price", "size"})
 _GAP_SEGMENT: Final = -1  # sorts gaps before all other events of the same nanosecond
 
@@ -44,7 +46,8 @@ class ReplayQuery(Struct, frozen=True):
     """Which rows to read: of ``venue``, in [``start``, ``end``) ns UTC.
 
     ``instruments``, ``collector``: None for all. Of the lifecycle dataset those of the instruments' markets and those
-    about the whole venue.
+    about the whole venue. Of an instrument's market all trades are read: a venue whose outcomes are complements tells
+    a trade on the taker's outcome only, which need not be the recorded one.
     """
 
     venue: VenueName
@@ -189,6 +192,8 @@ def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
         except (OSError, pa.ArrowException) as error:
             raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
     table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else empty
+    if source.dataset == "trades" and wanted.instruments is not None:
+        table = _without_repeats(table, wanted.instruments)
     order = [(name, "ascending") for name in (time, "segment", "arrival") if name in names]
     return table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
 
@@ -205,16 +210,29 @@ def _select_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
     if dataset == "coverage":
         mask = pc.and_(mask, pc.equal(table["state"].cast(pa.string()), "gap"))
     if wanted.instruments is not None:
-        name = "market_id" if dataset == "lifecycle" else "instrument_id"
+        name = "market_id" if dataset in _OF_MARKETS else "instrument_id"
         values = pa.array(_wanted_ids(dataset, wanted.instruments), pa.string())
         mask = pc.and_(mask, pc.is_in(table[name].cast(pa.string()), value_set=values))
     return table.filter(mask)
 
 
 def _wanted_ids(dataset: Dataset, instruments: Set[InstrumentKey]) -> list[str | None]:
-    if dataset == "lifecycle":
-        return [None, *sorted({key.market_id for key in instruments})]  # null: rows about the whole venue
-    return [*sorted({key.instrument_id for key in instruments})]
+    if dataset not in _OF_MARKETS:
+        return [*sorted({key.instrument_id for key in instruments})]
+    markets = sorted({key.market_id for key in instruments})
+    return [None, *markets] if dataset == "lifecycle" else [*markets]  # null: rows about the whole venue
+
+
+def _without_repeats(trades: Any, instruments: Set[InstrumentKey]) -> Any:
+    """Leave out what another outcome repeats of a trade of ``instruments``, under the same id.
+
+    A feed that tells a trade as every wanted outcome sees it gives all of these the venue's id of the trade.
+    """
+    names = pa.array(sorted({key.instrument_id for key in instruments}), pa.string())
+    own = pc.is_in(trades["instrument_id"].cast(pa.string()), value_set=names)
+    ids = trades["trade_id"].cast(pa.string())
+    known = pc.is_in(ids, value_set=pc.drop_null(ids.filter(own)).unique())
+    return trades.filter(pc.or_(own, pc.invert(known)))
 
 
 def _keys(table: Any, venue: VenueName, known: dict[tuple[str, str], InstrumentKey]) -> tuple[list[InstrumentKey], Any]:

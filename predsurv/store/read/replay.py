@@ -32,6 +32,8 @@ def replay(
 ) -> Iterator[MarketEvent]:
     """Yield the events received in [``start``, ``end``) (ns UTC), of ``instruments`` or all.
 
+    Of an instrument's market all trades and changes are its events, those told on the other outcome included.
+
     BookSnapshot, BookDelta, Trade, MarketChange, MarketResolved, and a Gap where one began. Order:
     receive time, then order of arrival; gaps before any other event of their time. Each file is
     compared with its manifest, and page checksums are verified. Raises IntegrityError naming the

@@ -17,7 +17,7 @@ from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size, complement
 from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
-from predsurv.ports import Clock
+from predsurv.ports import NO_MIRRORS, Clock, Mirrors
 from predsurv.venues.kalshi.books import BookSet, MarketBook, NumberCache, Sizes, snapshot
 from predsurv.venues.kalshi.lifecycle import LifecycleReader
 from predsurv.venues.kalshi.market_parser import VENUE
@@ -150,8 +150,11 @@ class PollingFeed:
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set the whole desired set; events of what is no longer wanted stop at once."""
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:  # noqa: ARG002
+        """Set the whole desired set; events of what is no longer wanted stop at once.
+
+        A trade is told once for its market, not for one of its outcomes, so there is nothing to add for ``mirrors``.
+        """
         if self._closed:
             return
         self._books.watch(want)

@@ -7,6 +7,7 @@ from typing import Final
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.exchange.fault_script import ScriptedFault
+from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.venues.mock.clocked_exchange import ClockedExchange
 from predsurv.venues.mock.delivery import FaultyDelivery
 
@@ -26,8 +27,11 @@ class MockFeed:
         self._closed = False
         self._ts_recv = 0
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set the whole desired set; opening books come with the next batches."""
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:  # noqa: ARG002
+        """Set the whole desired set; opening books come with the next batches.
+
+        Each trade of a market is told on whatever is watched of it, so there is nothing to add for ``mirrors``.
+        """
         if not self._closed:
             self._delivery.watch(want)
 

@@ -62,13 +62,15 @@ class HashedSide:
 class HashedBook:
     """One token's book as the venue writes it, with the state of its verification.
 
-    ``last_change``: the last change since the snapshot; ``timestamp``: that of the last message (ms);
-    ``previous_tick``: the tick size before the last change of it, "" for none. ``suspect_since`` and
-    ``searched_at`` (ns, monotonic): when a suspect failed its first check and was last searched.
-    ``verified_ts`` (ns UTC): when nothing contradicted the book last. ``quotes_proven``: best prices
-    matched once. ``queued``: a check is due. ``recent_hashes``: the stated hashes since a comparison
-    with REST began, None without one. ``notify``: ``VenueBooks`` must hear of the next change, because
-    the book is not queued or its hashes are recorded.
+    ``mirror_trade``: the price of the last trade told on the other token, as this one's; "" for none.
+    Whether the venue counts it as this token's last trade is not known. ``last_change``: the last
+    change since the snapshot; ``timestamp``: that of the last message (ms); ``previous_tick``: the tick
+    size before the last change of it, "" for none. ``suspect_since`` and ``searched_at`` (ns,
+    monotonic): when a suspect failed its first check and was last searched. ``verified_ts`` (ns UTC):
+    when nothing contradicted the book last. ``quotes_proven``: best prices matched once. ``queued``: a
+    check is due. ``recent_hashes``: the stated hashes since a comparison with REST began, None without
+    one. ``notify``: ``VenueBooks`` must hear of the next change, because the book is not queued or its
+    hashes are recorded.
     """
 
     __slots__ = (
@@ -77,6 +79,7 @@ class HashedBook:
         "inputs",
         "last_change",
         "market",
+        "mirror_trade",
         "notify",
         "previous_tick",
         "queued",
@@ -96,6 +99,7 @@ class HashedBook:
         self.state = VerificationState.UNPROVEN
         self.inputs = HashInputs()
         self.market = ""
+        self.mirror_trade = ""
         self.bids = HashedSide(descending=False)
         self.asks = HashedSide(descending=True)
         self.snapshot_hash = ""
@@ -151,7 +155,8 @@ class HashedBook:
         known = self.state in PROVEN
         sizes = dict.fromkeys((self.inputs.min_order_size, *(() if known else _ORDER_SIZES)))
         risks = (self.inputs.neg_risk,) if known else (False, True)
-        return self._check_hash(product(sizes, (self.inputs.tick_size,), risks), (_end(self.inputs.last_trade),))
+        prices = dict.fromkeys((self.inputs.last_trade, self.mirror_trade or self.inputs.last_trade))
+        return self._check_hash(product(sizes, (self.inputs.tick_size,), risks), [_end(price) for price in prices])
 
     def search(self) -> Evidence | None:
         """Compare as ``check`` does, with every possible last trade price and the previous tick size."""

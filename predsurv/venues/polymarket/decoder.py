@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -16,17 +15,17 @@ from predsurv.core.events import (
     MarketEvent,
     MarketResolved,
     Quote,
-    Trade,
     Unknown,
 )
-from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide, Side, TradeId
-from predsurv.core.num import MICROS, ONE, Price, parse_micros, parse_size
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side
+from predsurv.core.num import MICROS, ONE, Price, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.parsing import DETAIL_CHARS_MAX, Stamp, checked_id, malformed, venue_time
 from predsurv.venues.polymarket import fast_decoder, wire
 from predsurv.venues.polymarket.fast_decoder import ChangeReaders
 from predsurv.venues.polymarket.gamma_row import announced_row
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
+from predsurv.venues.polymarket.market_facts import MirrorReader, ToldTicks, read_trade
 from predsurv.venues.polymarket.market_parser import VENUE, parse_market
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState, SeenIds, announcement_id
 from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
@@ -34,7 +33,9 @@ from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
 SEARCHED_BYTES_MAX: Final = 1 << 18
 """A malformed message up to this long is searched for the tokens it names."""
 
-_TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
+_TOKEN_SIGN: Final = b'"asset_id":"'
+_HEAD_BYTES: Final = 512
+"""Where the token of a message stands; after its market."""
 
 
 class PolymarketCodec:
@@ -42,8 +43,9 @@ class PolymarketCodec:
 
     With ``announcements`` it subscribes the extra kinds as well: every new market of the venue, best
     prices and settlements. One connection does that for all, so that they do not delay any book.
-    ``subscribed``: the wanted instruments by token. ``verifier`` holds the books as the venue writes
-    them. ``readers`` are the fastest there are by default.
+    The mirrors in ``shared`` are subscribed with their instruments, for their trades. ``subscribed``: the
+    wanted instruments by token. ``verifier`` holds the books as the venue writes them. ``readers`` are
+    the fastest there are by default.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class PolymarketCodec:
         self._announcements = announcements
         self._opened = False
         self._subscriptions = TokenSubscriptions(epoch, self.verifier)
+        self._ticks_told = ToldTicks()
+        self._mirrors = MirrorReader(shared, self._ticks_told, self.verifier)
         self.subscribed = self._subscriptions.subscribed
         self._live = self._subscriptions.live
         readers = readers or fast_decoder.BEST
@@ -74,14 +78,15 @@ class PolymarketCodec:
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
         """Return the opening frame, or an ``unsubscribe`` and a ``subscribe`` where needed."""
-        self._subscriptions.change(add, drop)
+        change = self._subscriptions.change(add, drop, self._shared.mirrors)
         # The flag belongs into every request: a later one without it switches the extra kinds off.
         flag: dict[str, object] = {"custom_feature_enabled": True} if self._announcements else {}
         frames = []
-        if drop and self._opened:
-            frames.append(_request({"operation": "unsubscribe"}, drop, flag))
-        if add:
-            frames.append(_request({"operation": "subscribe"} if self._opened else {"type": "market"}, add, flag))
+        if change.unsubscribe and self._opened:
+            frames.append(_request({"operation": "unsubscribe"}, change.unsubscribe, flag))
+        if change.subscribe:
+            opening = {"operation": "subscribe"} if self._opened else {"type": "market"}
+            frames.append(_request(opening, change.subscribe, flag))
             self._opened = True
         return frames
 
@@ -141,6 +146,9 @@ class PolymarketCodec:
 
     def _decode_message(self, message: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of ``message``; return whether it could be read."""
+        heard = self._subscriptions.heard_names
+        if heard and _is_book_of(heard, message):
+            return True
         start = len(out)
         plain = self._read_book(message)
         if plain is not None:
@@ -182,12 +190,12 @@ class PolymarketCodec:
         if isinstance(message, wire.NewMarketMessage):
             return _if_new(_created(message, ts_recv), self._shared.announcement_ids)
         if isinstance(message, wire.ResolvedMessage):
-            if not self._announcements and self.subscribed.keys().isdisjoint(message.assets_ids):
-                return None
-            return _if_new(_resolved(message, ts_recv), self._shared.announcement_ids)
+            concerned = self._announcements or self._subscriptions.have_any(message.assets_ids)
+            return _if_new(_resolved(message, ts_recv), self._shared.announcement_ids) if concerned else None
         key = self.subscribed.get(message.asset_id)
         if key is None:
-            return None
+            heard = self._subscriptions.heard.get(message.asset_id)
+            return None if heard is None else self._mirrors.read(heard, message, ts_recv)
         if isinstance(message, wire.BestBidAsk):
             bid, ask = _best(message.best_bid, self._shared), _best(message.best_ask, self._shared)
             return Quote(key, ts_recv, venue_time(message.timestamp), bid, ask)
@@ -196,16 +204,16 @@ class PolymarketCodec:
             event = _snapshot(key, message, Stamp(ts_recv, self._epoch), self._shared)
             self._subscriptions.restore(key)
         elif isinstance(message, wire.LastTrade):
-            event = _trade(key, message, ts_recv, self._shared)
+            event = read_trade(key, message, ts_recv, self._shared)
         else:
-            event = _tick_size(key, message, ts_recv, self._shared)
+            event = self._ticks_told.read(key, message, ts_recv, self._shared)
         self._enqueue(message)
         return event
 
     def _report_malformed(self, message: bytes, error: Exception, ts_recv: int, out: list[MarketEvent]) -> None:
         """Report a malformed message and invalidate the books that it may have been about."""
         out.append(malformed(VENUE, message, error, ts_recv))
-        affected = _affected(message, self._live, truncated=type(error) is msgspec.DecodeError)
+        affected = _affected(message, self._subscriptions, truncated=type(error) is msgspec.DecodeError)
         out += [self._subscriptions.invalidate(key, ts_recv, "decode_error") for key in affected]
 
 
@@ -213,22 +221,32 @@ def _if_new(event: MarketChange | MarketResolved, published: SeenIds) -> MarketC
     return event if published.add(announcement_id(event)) else None
 
 
-def _affected(message: bytes, live: Mapping[str, InstrumentKey], *, truncated: bool) -> list[InstrumentKey]:
+def _is_book_of(tokens: AbstractSet[bytes], message: bytes) -> bool:
+    """Return whether ``message``, as it usually is, is the book of one of ``tokens``; False when that takes longer."""
+    at = message.find(_TOKEN_SIGN, 0, _HEAD_BYTES) + len(_TOKEN_SIGN)
+    return message[at : message.find(b'"', at)] in tokens and wire.SIDE_SIGN in message
+
+
+def _affected(message: bytes, subscriptions: TokenSubscriptions, *, truncated: bool) -> list[InstrumentKey]:
     """Return the instruments that a malformed ``message`` may have been about: all when it is too long to search.
 
-    One that is no JSON may be ``truncated`` and may have named the other tokens of its market.
+    One that is no JSON may be ``truncated`` and may have named the other tokens of its market. What may have been
+    a trade told on a mirror is missing in the recording of its instrument.
     """
+    live = subscriptions.live
     if len(message) > SEARCHED_BYTES_MAX:
         return list(live.values())
-    named = [key for token, key in live.items() if token.encode() in message]
+    hit = {token for token in live if token.encode() in message}
+    hit |= {heard.wanted.instrument_id for token, heard in subscriptions.heard.items() if token.encode() in message}
+    named = [key for token, key in live.items() if token in hit]
     if not truncated:
         return named
     markets = {key.market_id for key in named}
     return [key for key in live.values() if key.market_id in markets or key.market_id.encode() in message]
 
 
-def _request(params: Mapping[str, object], keys: Iterable[InstrumentKey], flag: Mapping[str, object]) -> bytes:
-    return msgspec.json.encode({**params, "assets_ids": sorted(key.instrument_id for key in keys), **flag})
+def _request(params: Mapping[str, object], tokens: Iterable[str], flag: Mapping[str, object]) -> bytes:
+    return msgspec.json.encode({**params, "assets_ids": sorted(tokens), **flag})
 
 
 def _levels(side: Sequence[wire.WireLevel], shared: PolymarketSharedState, *, descending: bool) -> tuple[Level, ...]:
@@ -262,41 +280,6 @@ def _best(text: str, shared: PolymarketSharedState) -> Price | None:
     if not text or parse_micros(text) in (0, MICROS):
         return None
     return shared.prices[text]
-
-
-def _trade(key: InstrumentKey, message: wire.LastTrade, ts_recv: int, shared: PolymarketSharedState) -> Trade | None:
-    """Return a trade, None when it was published before."""
-    trade_id = _trade_id(message)
-    # Sizes of trades hardly ever repeat, so they are not cached.
-    price, size, ts_venue = shared.prices[message.price], parse_size(message.size), venue_time(message.timestamp)
-    if not shared.trade_ids.add(trade_id):
-        return None
-    return Trade(key, ts_recv, ts_venue, price, size, _TAKER.get(message.side), trade_id)
-
-
-def _trade_id(message: wire.LastTrade) -> TradeId:
-    """Return an id made of all fields of a trade, as the venue gives none.
-
-    One transaction can hold several trades, so its hash alone would merge them.
-    """
-    fields = (
-        f"{message.asset_id}|{message.side}|{message.price}|{message.size}"
-        f"|{message.timestamp}|{message.transaction_hash}"
-    )
-    return TradeId(blake2b(fields.encode(), digest_size=16).hexdigest())
-
-
-def _tick_size(
-    key: InstrumentKey, message: wire.TickSizeChange, ts_recv: int, shared: PolymarketSharedState
-) -> MarketChange | None:
-    """Return a change of the tick size, None when it changes nothing."""
-    tick = shared.prices[message.new_tick_size]
-    old = shared.prices[message.old_tick_size] if message.old_tick_size else None
-    if tick == old:
-        return None
-    value = msgspec.json.encode({"old": message.old_tick_size, "new": message.new_tick_size}).decode()
-    ts_venue = venue_time(message.timestamp)
-    return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, ts_venue, "tick_size", value, None, tick)
 
 
 def _resolved(message: wire.ResolvedMessage, ts_recv: int) -> MarketResolved:

@@ -1,12 +1,13 @@
 """State that the connections of one feed share; it outlives each of them."""
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from weakref import WeakSet
 
-from predsurv.core.events import MarketChange, MarketResolved
-from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import MICROS, Size, parse_micros
+from predsurv.core.events import MarketChange, MarketResolved, Trade
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide
+from predsurv.core.num import MICROS, Price, Size, complement, parse_micros
+from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.venues.parsing import PRICES_MAX, ParseCache, parse_open_price
 from predsurv.venues.polymarket.hash_budget import HashBudget, HashCheckCounts
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
@@ -71,6 +72,53 @@ class SeenIds:
         return True
 
 
+_OPPOSITE: Final[dict[OrderSide | None, OrderSide | None]] = {"buy": "sell", "sell": "buy", None: None}
+
+
+class _Telling(NamedTuple):
+    """What two messages about one trade on the two tokens of a market have in common, once one of them is mirrored."""
+
+    market_id: MarketId
+    ts_venue: int | None
+    transaction: str
+    size: Size
+    price: Price
+    taker_side: OrderSide | None
+
+
+class ToldTrades:
+    """The last ``SEEN_MAX`` trades, to recognise one that is told again.
+
+    The venue tells a trade once, on the taker's token; messages are repeated now and then, and by other accounts a
+    trade is told on both tokens. Told again means: all fields are the same; or on the other token of the market
+    transaction, time and size are the same, the price is the complement and the side the opposite. That holds
+    without a transaction, too, as archives lack it: then two trades of exactly opposite terms in one millisecond
+    would count as one, where otherwise every trade of such an archive might count twice. Without a transaction
+    and a time nothing is recognised on the other token.
+    """
+
+    def __init__(self) -> None:
+        self._ids = SeenIds()
+        self._mirrored: dict[_Telling, frozenset[InstrumentId]] = {}
+
+    def add(self, trade: Trade, transaction: str) -> bool:
+        """Add a trade with an id of all its fields, and its transaction ("" for none); return whether it is new."""
+        if not self._ids.add(trade.trade_id or ""):
+            return False
+        if trade.ts_venue is None and not transaction:
+            return True
+        key, side = trade.key, trade.taker_side
+        facts = (key.market_id, trade.ts_venue, transaction, trade.size)
+        if self._mirrored.get(_Telling(*facts, trade.price, side), frozenset()) - {key.instrument_id}:
+            return False
+        mirrored = _Telling(*facts, complement(trade.price), _OPPOSITE[side])
+        told_on = self._mirrored.pop(mirrored, frozenset())
+        if len(self._mirrored) >= SEEN_MAX:
+            del self._mirrored[next(iter(self._mirrored))]
+        self._mirrored[mirrored] = told_on | {key.instrument_id}
+        return True
+
+
 def announcement_id(event: MarketChange | MarketResolved) -> str:
     """Return the id of an announcement; a market is created once and settles once."""
     return f"{'resolved' if isinstance(event, MarketResolved) else 'created'} {event.market_id}"
@@ -87,17 +135,22 @@ class PolymarketSharedState:
     """Parsed texts, ids of published events, verification budget and counters, and the open connections.
 
     Two connections carry the same instruments while one takes over from the other, so an event counts
-    as published for both.
+    as published for both. ``mirrors``: of wanted tokens the other one of their market.
     """
 
     def __init__(self, counts: HashCheckCounts | None = None) -> None:
         self.prices = ParseCache(parse_open_price, PRICES_MAX)
         self.sizes = SizeCache()
-        self.trade_ids = SeenIds()
+        self.told_trades = ToldTrades()
         self.announcement_ids = SeenIds()
+        self.mirrors: Mirrors = NO_MIRRORS
         self.budget = HashBudget()
         self.counts = counts or HashCheckCounts()
         self.codecs: WeakSet[VerifiedConnection] = WeakSet()
+
+    def set_mirrors(self, mirrors: Mirrors) -> None:
+        """Set ``mirrors``; connections subscribe those of the tokens that they are asked for from now on."""
+        self.mirrors = mirrors
 
     def for_announcements(self) -> "PolymarketSharedState":
         """Return the state for the announcement connection, which shares only their ids: its trades are dropped."""

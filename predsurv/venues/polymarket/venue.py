@@ -82,6 +82,7 @@ class PolymarketVenue:
             codec=lambda epoch: PolymarketCodec(epoch, shared),
             announcement_codec=lambda epoch: PolymarketCodec(epoch, shared.for_announcements(), announcements=True),
             instruments_per_connection=self._config.collector.instruments_per_connection,
+            set_mirrors=shared.set_mirrors,
             background=audit.run,
             policy=self._policy,
         )

@@ -91,7 +91,7 @@ class VenueBooks:
         self.pending.clear()
         self._pending_kib = 0
 
-    def _apply(self, message: wire.WireBook | wire.LastTrade | wire.TickSizeChange) -> None:
+    def _apply(self, message: wire.WireBook | wire.LastTrade | wire.MirrorTrade | wire.TickSizeChange) -> None:
         book = self.by_token.get(message.asset_id)
         if isinstance(message, wire.WireBook):
             if book is None:
@@ -100,16 +100,23 @@ class VenueBooks:
             self._mark_changed(book)
         elif book is None:
             return
-        elif isinstance(message, wire.LastTrade):
-            book.inputs = book.inputs._replace(last_trade=three_decimals(message.price))
-            if book.state in SUSPECTS:
-                self._mark_changed(book)
+        elif isinstance(message, wire.LastTrade | wire.MirrorTrade):
+            self._traded(book, message)
         elif message.new_tick_size != book.inputs.tick_size:
             book.previous_tick = book.inputs.tick_size
             book.inputs = book.inputs._replace(tick_size=message.new_tick_size)
             if not book.verifiable:
                 # Levels off the new grid may vanish without a message; only a hash would show it.
                 self.flagged.append((book.token, "hash_mismatch"))
+
+    def _traded(self, book: HashedBook, message: wire.LastTrade | wire.MirrorTrade) -> None:
+        price = three_decimals(message.price)
+        if isinstance(message, wire.LastTrade):
+            book.inputs = book.inputs._replace(last_trade=price)
+        else:
+            book.mirror_trade = price
+        if book.state in SUSPECTS:
+            self._mark_changed(book)
 
     def _mark_changed(self, book: HashedBook) -> None:
         if book.recent_hashes is not None:

@@ -157,11 +157,18 @@ class NewMarketMessage(Struct, gc=False):
     timestamp: int
 
 
+class MirrorTrade(Struct, gc=False):
+    """A trade told on the other token of its market: ``price`` as one of ``asset_id``, in decimals. No message."""
+
+    asset_id: str
+    price: str
+
+
 Frequent = PriceChange[WireChange] | WireBook | LastTrade | BestBidAsk
 AboutToken = WireBook | LastTrade | BestBidAsk | TickSizeChange
 Single = AboutToken | ResolvedMessage | NewMarketMessage
 Message = Single | PriceChange[WireChange]
-BookMessage = PriceChange[WireChange] | WireBook | LastTrade | TickSizeChange | bytes
+BookMessage = PriceChange[WireChange] | WireBook | LastTrade | MirrorTrade | TickSizeChange | bytes
 """A message about the state of a book; the two frequent kinds perhaps as the frames they came in."""
 
 # The venue writes its tag last, so a decoder of the union reads an object twice; most frames are
@@ -179,6 +186,9 @@ read_bare_change = cast(
 
 read_quoted_change = msgspec.json.Decoder(PriceChange[QuotedChange], strict=False).decode
 """The same with best prices, a sixth slower."""
+
+SIDE_SIGN: Final = b'"bids"'
+"""The name of a side of a book: every book has it, and no other message of the market channel."""
 
 # A message that contains this is a book, or fits none of the frequent kinds.
 _BOOK_SIGN: Final = b'"bids":['

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from predsurv.core.ids import VenueName
 from predsurv.net import ws
-from predsurv.ports import Clock
+from predsurv.ports import Clock, Mirrors
 from predsurv.venues.streaming.circuit_breaker import CircuitBreaker
 from predsurv.venues.streaming.codec import CodecFactory
 from predsurv.venues.streaming.policy import StreamPolicy
@@ -37,7 +37,8 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     ``headers`` are made for each handshake (they may be signed). ``capacity`` is read after every
     batch: when the venue announces that connections carry fewer instruments, they are spread over
     more. ``announcement_codec`` makes the codec of one additional connection for announcements
-    about the venue as a whole; it carries one instrument and its books are ignored. ``background``
+    about the venue as a whole; it carries one instrument and its books are ignored. ``set_mirrors``
+    takes the mirrors of everything wanted before any codec is asked for it. ``background``
     runs from the first watched instrument until the feed is closed; it puts events into the queue
     that it is given. ``connect`` replaces the network in tests.
     """
@@ -49,6 +50,7 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     headers: Callable[[], Mapping[str, str]] | None = None
     capacity: Callable[[], int | None] = lambda: None
     announcement_codec: CodecFactory | None = None
+    set_mirrors: Callable[[Mirrors], None] = lambda _: None
     background: Callable[[EventSink], Coroutine[Any, Any, None]] | None = None
     policy: StreamPolicy = StreamPolicy()
     connect: Callable[[str, Mapping[str, str] | None], Awaitable[StreamSocket]] = ws.connect

@@ -9,7 +9,7 @@ from typing import Final
 from predsurv.core.errors import PermanentError
 from predsurv.core.events import Dropped, Gap, Malformed, MarketChange, MarketEvent, MarketResolved, Unknown
 from predsurv.core.ids import InstrumentKey
-from predsurv.ports import Clock
+from predsurv.ports import NO_MIRRORS, Clock, Mirrors
 from predsurv.venues.streaming.connection import ConnectionRole, ReconnectingConnection
 from predsurv.venues.streaming.context import FeedContext, StreamSpec
 
@@ -36,10 +36,17 @@ class StreamingFeed:
         self._background: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
-        """Set the whole desired set; raises PermanentError beyond what all connections can carry."""
-        if self._closed:
-            return
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
+        """Set the whole desired set; raises PermanentError beyond what all connections can carry.
+
+        An instrument and its mirror are one for this purpose: whether to request both is the codec's business.
+        """
+        if not self._closed:
+            self._context.spec.set_mirrors(mirrors)
+            await self._assign(want)
+
+    async def _assign(self, want: AbstractSet[InstrumentKey]) -> None:
+        """Spread ``want`` over the connections."""
         if len(want) > CONNECTIONS_MAX * self._capacity:
             raise PermanentError(
                 f"{len(want)} instruments are more than {CONNECTIONS_MAX} connections carry; want fewer"
@@ -151,7 +158,7 @@ class StreamingFeed:
         capacity = self._context.spec.capacity()
         if capacity is not None and capacity < self._capacity and not self._closed:
             self._capacity = capacity
-            await self.watch(self._want)
+            await self._assign(self._want)
 
 
 def announcements_only(events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:

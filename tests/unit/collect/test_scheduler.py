@@ -11,13 +11,14 @@ import pytest
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.scheduler import RotationScheduler, SelectionSettings
-from predsurv.collect.selection.candidates import CandidateSet
+from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
 from predsurv.collect.transition import BOOKS_WAIT_MAX
 from predsurv.core.events import MarketChange, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
+from predsurv.ports import NO_MIRRORS, Mirrors
 from tests.kit.candidate_samples import change, market
 from tests.kit.patience import PATIENCE_S
 from tests.kit.recorder_samples import START, S, book
@@ -34,10 +35,12 @@ class WatchedFeed:
 
     def __init__(self, after: Callable[[int], None]) -> None:
         self.told: list[set[str]] = []
+        self.mirrors: list[Mirrors] = []
         self._after = after
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
         self.told.append({key.market_id for key in want})
+        self.mirrors.append(dict(mirrors))
         self._after(len(self.told))
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
@@ -97,6 +100,22 @@ def until(count: int, then: Callable[[int], None] = lambda _: None) -> Callable[
             raise EndError
 
     return after
+
+
+async def test_the_feed_is_told_the_mirrors_of_what_is_recorded(index: CoverageIndex) -> None:
+    world = World(index)
+    world.candidates = CandidateSet(ShardFilter(mirrored=True, complementary=True))
+    settings = SelectionSettings(capacity=2, explore_share=MICROS, rotation_period=PERIOD)
+    world.scheduler = RotationScheduler(world.recorder, world.candidates, settings, world.clock)
+    world.candidates.add(market("a", 2))
+    world.candidates.add(market("b", 1))
+    feed = WatchedFeed(until(1))
+    with suppress(EndError):
+        await world.scheduler.run(feed, index, world.scores, world.keep)
+    a = market("a")
+    assert world.recorder.instruments.keys() == {a.key(0), market("b", 1).key(0)}
+    assert feed.mirrors == [{a.key(0): a.key(1)}] == [dict(world.recorder.mirrors)]
+    assert not any(record.key == a.key(1) for record in world.records if isinstance(record, Coverage))
 
 
 async def test_every_instrument_is_recorded_within_the_promised_periods(index: CoverageIndex) -> None:

@@ -47,6 +47,16 @@ def test_keys_follow_the_outcomes() -> None:
         MARKET.key(2)
 
 
+def test_the_outcomes_of_a_binary_market_are_mirrors_of_each_other() -> None:
+    yes, no = MARKET.keys()
+    assert (MARKET.mirror_of(yes), MARKET.mirror_of(no)) == (no, yes)
+    assert MARKET.mirror_of(InstrumentKey(VenueName("mock"), MarketId("m"), InstrumentId("x"))) is None
+    for count in (1, 3):
+        outcomes = tuple(Outcome(InstrumentId(f"o{number}"), "?") for number in range(count))
+        market = replace(MARKET, outcomes=outcomes)
+        assert market.mirror_of(market.key(0)) is None
+
+
 def test_the_first_outcome_of_a_binary_market_stands_for_both_where_books_are_mirrored() -> None:
     yes, no = MARKET.keys()
     assert MARKET.primary_keys(mirrored=True) == (yes,)

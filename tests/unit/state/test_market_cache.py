@@ -53,6 +53,19 @@ def test_each_event_changes_its_own_fields_only() -> None:
     assert (state.bid, state.ask, state.last_price, state.tick_size) == (None, 60, 55, 10_000)
 
 
+def test_a_trade_is_the_last_one_of_both_outcomes_on_mirrored_venues() -> None:
+    no = market().key(1)
+    for mirrored, last in (({VENUE}, 400_000), (frozenset[V](), None)):
+        cache = MarketCache(mirrored)
+        cache.add(market())
+        cache.apply(Trade(no, 2, None, Price(600_000), Size(7), "buy", None))
+        yes_state, no_state = cache.state(YES), cache.state(no)
+        assert yes_state is not None
+        assert no_state is not None
+        assert (no_state.last_price, no_state.last_size) == (600_000, 7)
+        assert yes_state.last_price == last
+
+
 THREE = replace(market("t"), outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
 
 

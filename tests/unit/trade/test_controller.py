@@ -12,6 +12,7 @@ from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine, Step
 from predsurv.net.clock import ManualClock
+from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
 from predsurv.trade.controller import TradeController
@@ -63,7 +64,7 @@ class SlowFeed:
     def __init__(self, clock: ManualClock) -> None:
         self._clock, self._closed = clock, asyncio.Event()
 
-    async def watch(self, want: AbstractSet[InstrumentKey]) -> None:
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
         return None
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:

@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.events import MarketChange
+from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import EventId, InstrumentId
 from predsurv.core.market import Market, Outcome
-from predsurv.core.num import Money
+from predsurv.core.num import ONE, Money
 from predsurv.trade.watchlist import Watchlist, keys_to_watch, select_markets
 from tests.kit.trading_samples import START, YES, V, market, resolved
 
@@ -76,6 +76,23 @@ def test_held_instruments_are_watched_first() -> None:
     assert select_markets([*race, gone], 1, mirrored=True, held=held).keys == {gone.key(0), unknown}, "whatever fits"
     own = frozenset({race[0].key(0)})
     assert len(select_markets(race, 2, mirrored=True, held=own).keys) == 2, "no place is taken twice"
+
+
+def test_the_trades_of_the_other_outcome_are_heard_with_every_watched_one() -> None:
+    race = event("race", 2, mutually_exclusive=True)
+    selection = select_markets(race, 2, mirrored=True)
+    assert selection.mirrors == {each.key(0): each.key(1) for each in race}
+    assert select_markets(race, 4, mirrored=False).mirrors == {}
+    held = select_markets([race[0]], 1, mirrored=True, held=frozenset({race[0].key(1)}))
+    assert held.mirrors == {race[0].key(0): race[0].key(1)}
+    watchlist = Watchlist(selection.keys, 3, mirrored=True, mirrors=selection.mirrors)
+    new = market("n")
+    watchlist.update([MarketChange(V, new.market_id, None, START, None, "created", "{}", new)])
+    assert watchlist.mirrors_of(watchlist.keys) == {**selection.mirrors, new.key(0): new.key(1)}
+    assert watchlist.mirrors_of(frozenset({new.key(0)})) == {new.key(0): new.key(1)}
+    ended = MarketResolved(V, new.market_id, START, None, tuple((each.instrument_id, ONE) for each in new.keys()))  # noqa: SIM118
+    watchlist.update([ended])
+    assert watchlist.mirrors_of(watchlist.keys) == selection.mirrors
 
 
 def test_new_listings_join_and_resolved_markets_leave() -> None:

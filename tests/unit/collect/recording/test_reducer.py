@@ -6,6 +6,7 @@ from hypothesis import given
 from predsurv.collect.recording import compiled
 from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
+from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.recording.reducer import EventReducer
 from predsurv.collect.recording.snapshots import SnapshotSampler
 from predsurv.core.events import (
@@ -19,8 +20,23 @@ from predsurv.core.events import (
     Unknown,
     Wanted,
 )
-from predsurv.core.records import Record
-from tests.kit.recorder_samples import START, VENUE, A, B, S, book, delta, gap, level, recording, streams, trade
+from predsurv.core.records import Coverage, Record
+from tests.kit.recorder_samples import (
+    POLICY,
+    START,
+    VENUE,
+    A,
+    B,
+    C,
+    S,
+    book,
+    delta,
+    gap,
+    level,
+    recording,
+    streams,
+    trade,
+)
 
 
 def folded(*events: MarketEvent) -> tuple[EventReducer, list[Record]]:
@@ -66,6 +82,27 @@ def test_deltas_need_a_trusted_book_of_their_own_connection() -> None:
 def test_events_of_other_instruments_are_counted_and_left_out() -> None:
     reducer, out = folded(book(B, START), delta(B, START, 1, 1), trade(B, START), gap(B, START))
     assert (out, reducer.counters.strays) == ([], 3)
+
+
+def test_trades_of_a_mirror_are_kept_as_told_as_long_as_its_instrument_is_recorded() -> None:
+    recorder = Recorder(POLICY)
+    recorder.advance(START)
+    recorder.want({A: 1_000_000}, {A: None}, {A: B, C: A})
+    told = [trade(A, START + 1), trade(B, START + 2), trade(C, START + 3)]
+    assert recorder.apply(told) == told[:2]
+    assert (recorder.counters.strays, recorder.mirrors) == (1, {A: B})
+    recorder.drop([A])
+    assert recorder.apply([trade(B, START + 4)]) == []
+    assert recorder.mirrors == {}
+    assert all(record.key != B for record in recorder.stop() if isinstance(record, Coverage))
+
+
+def test_books_of_a_mirror_are_not_recorded() -> None:
+    recorder = Recorder(POLICY)
+    recorder.advance(START)
+    recorder.want({A: 1_000_000}, {A: None}, {A: B})
+    assert recorder.apply([book(B, START + 1), delta(B, START + 2, 41, 1), gap(B, START + 3)]) == []
+    assert recorder.counters.strays == 2
 
 
 def test_a_market_change_is_kept_and_handed_on() -> None:

@@ -26,6 +26,26 @@ def test_only_the_second_of_two_mirrored_outcomes_is_left_out(
     assert ids(candidates) == expected
 
 
+def test_the_other_outcome_of_a_binary_market_is_the_mirror_of_what_is_recorded() -> None:
+    candidates = CandidateSet(ShardFilter(mirrored=True, complementary=True))
+    for name, outcomes in (("a", 2), ("b", 3), ("c", 1), ("d", 2)):
+        candidates.add(market(name, outcomes))
+    keys = {candidate.key for candidate in candidates.candidates()}
+    a, d = market("a"), market("d")
+    assert candidates.mirrors(keys) == {a.key(0): a.key(1), d.key(0): d.key(1)}
+    assert candidates.mirrors(keys - {a.key(0)}) == {d.key(0): d.key(1)}
+    candidates.apply(change("paused", "a"))
+    assert candidates.mirrors({a.key(0)}) == {a.key(0): a.key(1)}
+    candidates.apply(change("closed", "a"))
+    assert candidates.mirrors({a.key(0)}) == {}
+    both = CandidateSet(ShardFilter(complementary=True))
+    both.add(a)
+    assert both.mirrors({a.key(0)}) == {a.key(0): a.key(1)}, "one of the two may find no place"
+    unlike = CandidateSet(ShardFilter())
+    unlike.add(a)
+    assert unlike.mirrors({a.key(0)}) == {}
+
+
 def test_markets_join_pause_and_leave() -> None:
     candidates = CandidateSet()
     candidates.add(market("a"))

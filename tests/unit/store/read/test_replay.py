@@ -106,6 +106,31 @@ def ts_recv(record: Record) -> int:
     return record.ts_recv
 
 
+def told(number: int, name: str | None, ts: int = NOON) -> Trade:
+    """Return a trade with an id on instrument ``number``."""
+    return Trade(KEYS[number], ts, None, Price(500_000), Size(7), "buy", None if name is None else TradeId(name))
+
+
+def test_a_reader_of_an_instrument_gets_the_trades_told_on_the_other_outcome_of_its_market(tmp_path: Path) -> None:
+    trades = [told(0, "a"), told(1, "b", NOON + 1), told(1, None, NOON + 2), told(2, "c", NOON + 3)]
+    levels = ((Price(1), Size(1)),)
+    books: list[Record] = [BookSnapshot(KEYS[n], NOON, None, 1, None, levels, ()) for n in range(2)]
+    record(tmp_path, [*books, *trades])
+    seen = list(replay(tmp_path, MOCK, NOON, NOON + NS_HOUR, {KEYS[0]}))
+    assert [event for event in seen if isinstance(event, Trade)] == trades[:3]
+    assert [event.key for event in seen if isinstance(event, BookSnapshot)] == [KEYS[0]]
+
+
+def test_a_trade_that_was_told_on_every_outcome_under_one_id_is_read_once(tmp_path: Path) -> None:
+    trades = [told(0, "a"), told(1, "a"), told(1, "b"), told(0, "c"), told(0, None), told(1, None)]
+    record(tmp_path, trades)
+    for wanted in (0, 1):
+        seen = list(replay(tmp_path, MOCK, NOON, NOON + NS_HOUR, {KEYS[wanted]}))
+        assert sorted(str(event.trade_id) for event in seen if isinstance(event, Trade)) == ["None", "None", *"abc"]
+        assert [event.key for event in seen if isinstance(event, Trade) and event.trade_id == "a"] == [KEYS[wanted]]
+    assert list(replay(tmp_path, MOCK, NOON, NOON + NS_HOUR, set(KEYS[:2]))) == trades
+
+
 @settings(max_examples=15)
 @given(st.lists(st.lists(events, max_size=20), max_size=3))
 def test_what_was_recorded_is_replayed_exactly_in_order(segments: list[list[Record]]) -> None:

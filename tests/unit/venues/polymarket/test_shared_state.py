@@ -4,11 +4,18 @@ import msgspec
 import pytest
 
 from predsurv.core.events import MarketEvent, Trade
-from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide, TradeId
+from predsurv.core.num import Price, Size
 from predsurv.venues.polymarket import shared_state as module
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+
+
+def told(number: int, on: str = "11", side: OrderSide = "buy") -> Trade:
+    """Return trade ``number`` at a half, as told on a token of the market."""
+    key = InstrumentKey(VENUE, MarketId("0x1"), InstrumentId(on))
+    return Trade(key, 1, number, Price(500_000), Size(number), side, TradeId(f"{number}/{on}"))
 
 
 def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,10 +25,12 @@ def test_caches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, 30):
         assert shared.prices[f"0.{number:02}"] == number * 10_000
         assert shared.sizes[str(number)] == number * 1_000_000
-        assert shared.trade_ids.add(str(number))
+        assert shared.told_trades.add(told(number), "0x")
         assert max(len(shared.prices), len(shared.sizes)) <= 4
-    assert shared.trade_ids.add("1")
-    assert not shared.trade_ids.add("29")
+    assert shared.told_trades.add(told(1), "0x")
+    assert not shared.told_trades.add(told(29), "0x")
+    assert shared.told_trades.add(told(2, on="12", side="sell"), "0x")
+    assert not shared.told_trades.add(told(28, on="12", side="sell"), "0x")
 
 
 def test_the_announcement_connection_shares_announcements_only() -> None:
@@ -29,8 +38,8 @@ def test_the_announcement_connection_shares_announcements_only() -> None:
     other = shared.for_announcements()
     assert shared.announcement_ids.add("created 0x1")
     assert not other.announcement_ids.add("created 0x1")
-    assert shared.trade_ids.add("t")
-    assert other.trade_ids.add("t")
+    assert shared.told_trades.add(told(1), "0x")
+    assert other.told_trades.add(told(1), "0x")
 
 
 def test_sizes_of_trades_are_not_cached() -> None:

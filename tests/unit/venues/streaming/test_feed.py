@@ -8,7 +8,7 @@ from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed, announcements_only
 from predsurv.venues.streaming.policy import StreamPolicy
 from predsurv.venues.streaming.session import ConnectionSession, DroppedFrames
-from tests.kit.toy_stream import VENUE, A, ToyCodec, ToyVenue
+from tests.kit.toy_stream import VENUE, A, B, ToyCodec, ToyVenue
 
 
 def test_announcements_that_were_dropped_are_declared_and_books_are_not() -> None:
@@ -20,6 +20,33 @@ def test_announcements_that_were_dropped_are_declared_and_books_are_not() -> Non
     session.overflow = DroppedFrames(7)
     session.resync(session.overflow, 9, 9, out)
     assert out == [Dropped(VENUE, 9, 7)], "a market may have been announced or settled unheard"
+
+
+async def test_mirrors_are_known_before_their_instruments_are_requested_and_need_no_place() -> None:
+    clock, venue, seen = ManualClock(), ToyVenue(), list[str]()
+    made: list[ToyCodec] = []
+
+    def codec(_: int) -> ToyCodec:
+        seen.append("codec")
+        made.append(ToyCodec())
+        return made[-1]
+
+    spec = StreamSpec(
+        venue=VENUE,
+        url="",
+        codec=codec,
+        instruments_per_connection=1,
+        set_mirrors=lambda mirrors: seen.append(f"{len(mirrors)} mirrors"),
+        connect=venue.connect,
+    )
+    feed = StreamingFeed(spec, clock, lambda: 1.0)
+    await feed.watch({A}, {A: B})
+    await clock.advance(1_000_000_000)
+    assert seen == ["1 mirrors", "codec"]
+    assert [each.awaiting() for each in made] == [{A}]
+    await feed.aclose()
+    await feed.watch({A}, {A: B})
+    assert seen == ["1 mirrors", "codec"]
 
 
 async def test_who_waits_for_an_empty_connection_to_close_can_be_cancelled() -> None:
