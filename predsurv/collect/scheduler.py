@@ -5,19 +5,19 @@ The scheduler decides what is asked of the feed; the session takes what the feed
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct, structs
 
+from predsurv.collect.admission import Admission
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.coverage_index import CoverageIndex
-from predsurv.collect.selection.candidates import CandidateSet
+from predsurv.collect.selection.candidates import CandidateSet, Membership
 from predsurv.collect.selection.planner import EXPLORING, Plan, RotationHistory, SelectionRequest, plan
 from predsurv.collect.transition import SubscriptionTransition
-from predsurv.core.events import MarketChange, MarketResolved, Unwanted
+from predsurv.core.events import MarketFact, Unwanted
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import MICROS
 from predsurv.core.records import Record
 from predsurv.ports import Clock, Feed
 
@@ -29,7 +29,6 @@ Keep = Callable[[list[Record]], None]
 CHECK_INTERVAL: Final = 250_000_000
 """How often (ns) the recorded set is compared with the target."""
 
-_LISTED: Final = frozenset({"created", "activated"})
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -42,7 +41,6 @@ class SelectionSettings(Struct, frozen=True, kw_only=True):
     capacity: int
     explore_share: int
     rotation_period: int
-    pinned: frozenset[InstrumentKey] = frozenset()
     seed: int = 0
 
 
@@ -50,7 +48,8 @@ class RotationScheduler:
     """The recorded set of one venue, now and next.
 
     ``plan``: the current one, None before the first. ``next_rotation``: monotonic ns. ``recorded``: what was
-    recorded so far, without the ``closed`` instruments whose markets are gone.
+    recorded so far, without the ``closed`` instruments whose markets are gone. ``admission``: what becomes tradable
+    between two plans. ``candidates``: what plans choose from.
     """
 
     def __init__(self, recorder: Recorder, candidates: CandidateSet, settings: SelectionSettings, clock: Clock) -> None:
@@ -59,50 +58,64 @@ class RotationScheduler:
         self.rotations = 0
         self.recorded: set[InstrumentKey] = set()
         self.closed = 0
+        self.admission = Admission(recorder.coverage)
         self._recorder = recorder
-        self._candidates = candidates
-        self._settings = settings
+        self.candidates = candidates
+        self.settings = settings
         self._clock = clock
         self._history = RotationHistory(seed=settings.seed)
         self._resumed: list[InstrumentKey] = []
         self._transition = SubscriptionTransition({}, settings.capacity)
-        self._admitted: list[InstrumentKey] = []  # since the last plan
+        self._early: dict[InstrumentKey, int] = {}  # opened (ns UTC) before there was a plan
         self._feed_is_current = False  # the feed watches what is recorded
         self._snapshots_wanted = False
 
-    @property
-    def rotation_period(self) -> int:
-        """Return how long (ns) a plan is in force."""
-        return self._settings.rotation_period
+    def resume(
+        self, keys: Iterable[InstrumentKey], waiting: Mapping[InstrumentKey, int], watermark: int
+    ) -> list[Record]:
+        """Take over what an earlier run recorded: what the first plan leaves out of it is rotated out.
 
-    def resume(self, keys: Iterable[InstrumentKey]) -> None:
-        """Take over what an earlier run recorded: what the first plan leaves out of it is rotated out."""
+        ``waiting``: the instruments that it left waiting for a place, by when they began to (ns UTC). Those whose
+        markets are not listed now stop waiting at ``watermark`` (ns UTC), where that run's records end.
+        """
         self._resumed += keys
+        self.admission.waiting.restore(waiting)
+        unlisted = [key for key in waiting if not self.candidates.has(key)]
+        return [*self.admission.waiting.leave(unlisted, watermark)]
 
-    def follow(self, events: Iterable[MarketChange | MarketResolved]) -> list[Record]:
+    def follow(self, events: Iterable[MarketFact]) -> list[Record]:
         """Let markets join and leave; return the records of those that left."""
         records: list[Record] = []
         for event in events:
-            gone = self._candidates.apply(event)
-            for key in gone:
-                self._transition.remove(key)
-            self.closed += len(self.recorded.intersection(gone))
-            self.recorded.difference_update(gone)
-            if gone:
-                records += self._recorder.drop(gone)
-                # Resumed ones that have no place yet would otherwise stay open gaps for ever.
-                unplaced = [key for key in gone if key not in self._recorder.instruments]
-                self._recorder.coverage.set_rotated_out(unplaced)
-                self._feed_is_current = False
-            elif isinstance(event, MarketChange) and event.kind in _LISTED:
-                self._admit(self._candidates.tradable(event.market_id))
+            changed = self.candidates.apply(event)
+            if changed.gone:
+                records += self.let_go(changed.gone)
+            elif changed.opened:
+                self._admit(changed, event.ts_recv)
         return records
 
-    def _admit(self, keys: Iterable[InstrumentKey]) -> None:
-        """Give free places to markets just listed, without waiting for the next rotation."""
-        new = [key for key in keys if key not in self._history.since]
-        if self.plan is not None:
-            self._admitted += self._transition.admit(new, MICROS)
+    def let_go(self, gone: Sequence[InstrumentKey]) -> list[Record]:
+        """Let instruments leave whose markets are over; return the records of that."""
+        recorder, admission = self._recorder, self.admission
+        for key in gone:
+            self._transition.remove(key)
+        self.closed += len(self.recorded.intersection(gone))
+        self.recorded.difference_update(gone)
+        admission.forget(gone)
+        records: list[Record] = [*recorder.drop(gone), *admission.waiting.leave(gone, recorder.watermark)]
+        # Resumed ones that have no place yet would otherwise stay open gaps for ever.
+        recorder.coverage.set_rotated_out(key for key in gone if key not in recorder.instruments)
+        self._feed_is_current = False
+        return records
+
+    def _admit(self, changed: Membership, since: int) -> None:
+        """Give places to instruments that are tradable from ``since`` (ns UTC) on, without a new plan."""
+        if self.plan is None:
+            self._early |= dict.fromkeys(changed.opened, since)
+            return
+        left = self.admission.place(changed.opened, self.candidates.pinned, self._transition)
+        if changed.first:
+            self.admission.wait(left, since)
 
     def request_snapshots(self) -> None:
         """Subscribe anew to all books that are not trusted: snapshots sent meanwhile were not kept."""
@@ -111,10 +124,10 @@ class RotationScheduler:
     def selection_request(self, scores: Mapping[InstrumentKey, int]) -> SelectionRequest:
         """Return what the planner is given."""
         return SelectionRequest(
-            candidates=self._candidates.candidates(),
-            capacity=self._settings.capacity,
-            explore_share=self._settings.explore_share,
-            pinned=self._settings.pinned,
+            candidates=self.candidates.candidates(),
+            capacity=self.settings.capacity,
+            explore_share=self.settings.explore_share,
+            pinned=frozenset(self.candidates.pinned),
             scores=scores,
         )
 
@@ -124,25 +137,33 @@ class RotationScheduler:
         while True:
             now = self._clock.monotonic()
             if self.plan is None or now >= self.next_rotation:
-                self.next_rotation = now + self._settings.rotation_period
+                self.next_rotation = now + self.settings.rotation_period
                 await self._rotate(index, scores, keep)
+            await self.admission.account(index)
+            self.admission.fill(self._transition, self.candidates.tradable)
             await self._advance(index, keep)
             await self._update(feed)
             await self._clock.sleep(CHECK_INTERVAL)
 
     async def _rotate(self, index: CoverageIndex, scores: Scores, keep: Keep) -> None:
-        request, admitted = self.selection_request({}), dict.fromkeys(self._admitted, self._history.period)
-        history = structs.replace(self._history, since={**self._history.since, **admitted})
-        self._admitted = []
+        request, admission, first = self.selection_request({}), self.admission, self.plan is None
+        placed = dict.fromkeys(admission.placed, self._history.period)
+        history = structs.replace(self._history, since={**self._history.since, **placed, **admission.displaced})
         if self.plan is None:
             ends = await asyncio.to_thread(_earlier_ends, index, request)
-            history = seeded(history, ends, now=self._clock.now(), period=self.rotation_period)
+            history = seeded(history, ends, now=self._clock.now(), period=self.settings.rotation_period)
         made = await asyncio.to_thread(lambda: plan(structs.replace(request, scores=scores()), history))
         self.plan, self._history = made, made.history
         self.rotations += 1
         # A market that closed while the plan was made is still in it.
-        target = {key: chance for key, chance in made.want.items() if self._candidates.has(key)}
-        self._transition = SubscriptionTransition(target, self._settings.capacity)
+        target = {key: chance for key, chance in made.want.items() if self.candidates.has(key)}
+        self._transition = SubscriptionTransition(target, self.settings.capacity)
+        late = {key: self._recorder.watermark for key in admission.placed if key not in placed}
+        admission.begin(made, history)
+        for key, since in (self._early if first else late).items():
+            if self.candidates.has(key):
+                self._admit(Membership(opened=(key,), first=True), since)
+        self._early = {}
         left_out = [key for key in self._resumed if key not in target]
         self._resumed = []
         keep(self._leave_out(left_out))
@@ -152,7 +173,7 @@ class RotationScheduler:
         """Rotate out the instruments of an earlier run that have no place now; those of closed markets silently."""
         listed, gone = list[InstrumentKey](), list[InstrumentKey]()
         for key in keys:
-            (listed if self._candidates.has(key) else gone).append(key)
+            (listed if self.candidates.has(key) else gone).append(key)
         recorder, records = self._recorder, list[Record]()
         for key in listed:
             records += recorder.coverage.apply(Unwanted(key, recorder.watermark, "rotated_out"))
@@ -170,9 +191,12 @@ class RotationScheduler:
         step = transition.next_set(recorder.instruments, now)  # markets may have closed meanwhile
         if step is None or not resume_points.keys() >= set(recorder.coverage.untracked(step)):
             return  # the next check takes it
-        transition.request(step.keys() - recorder.instruments.keys(), now)
+        arriving = step.keys() - recorder.instruments.keys()
+        transition.request(arriving, now)
+        self.admission.forget(arriving)
+        self.admission.waiting.place(arriving)
         self.recorded |= step.keys()
-        keep(recorder.want(step, resume_points, self._candidates.mirrors(step.keys())))
+        keep(recorder.want(step, resume_points, self.candidates.mirrors(step.keys())))
         self._feed_is_current = False
 
     async def _update(self, feed: Feed) -> None:
@@ -195,8 +219,9 @@ def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int], *, now: 
 
 
 def _earlier_ends(index: CoverageIndex, request: SelectionRequest) -> Mapping[InstrumentKey, int]:
+    listed = {candidate.key for candidate in request.candidates}
     venues = {candidate.key.venue for candidate in request.candidates[:1]}
-    return {key: ended for venue in venues for key, ended in index.all_of(venue).items()}
+    return {key: ended for venue in venues for key, ended in index.all_of(venue, listed.__contains__).items()}
 
 
 def _described(made: Plan) -> str:

@@ -5,8 +5,10 @@ Sessions are independent: a venue that cannot be reached does not stop the other
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
+
+from msgspec.structs import replace
 
 from predsurv.collect.clock import SteadyClock
 from predsurv.collect.recording.recorder import Recorder
@@ -23,8 +25,8 @@ from predsurv.collect.status import (
     state_of,
 )
 from predsurv.core.errors import PermanentError, TransientError
-from predsurv.core.events import MarketEvent
-from predsurv.core.ids import VenueName
+from predsurv.core.events import MarketChange, MarketEvent
+from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Venue, Verifying
 from predsurv.store.retraction import retract
@@ -81,14 +83,17 @@ class RecordingSession:
         self._checkpointed = 0
         self._quiet_since = (0, 0)  # batches so far, and when (ns UTC) that was so
 
-    def resume(self, left: OpenIntervals) -> None:
-        """Take over what an earlier run left open."""
+    def resume(self, left: OpenIntervals, waiting: Mapping[InstrumentKey, int]) -> None:
+        """Take over what an earlier run left open; ``waiting``: what the index has as waiting, since when (ns UTC)."""
         self._steady_clock.not_before(left.watermark)
         self.recorder.advance(left.watermark)  # the first checkpoint must not be behind the earlier run's last
         self.crash_gaps = sum(gap.reason == "crash" for gap in left.gaps)
         self.coverage.resume(left.gaps)
         self.records += left.written
-        self.scheduler.resume(gap.key for gap in left.gaps)
+        since = {key: waiting[key] for key in self.coverage.untracked(waiting)}
+        since |= {gap.key: gap.start for gap in left.gaps if gap.reason == "no_capacity"}
+        recorded = [gap.key for gap in left.gaps if gap.key not in since]
+        self.records += self.scheduler.resume(recorded, since, left.watermark)
 
     def take(self) -> tuple[list[Record], list[CheckpointEntry]]:
         """Return the records since the last call and the checkpoint entries that belong into the same commit."""
@@ -104,7 +109,7 @@ class RecordingSession:
         return records, entries
 
     def pause(self, watermark: int) -> None:
-        """Make all time after ``watermark`` (ns UTC) a ``disk_full`` gap until ``unpause``: the log took none of it.
+        """Make all time after ``watermark`` (ns UTC), which the log did not take, a ``disk_full`` gap until ``unmute``.
 
         Covered time since then in records not yet taken, of instruments that left meanwhile, is retracted.
         """
@@ -112,11 +117,6 @@ class RecordingSession:
         for record in self.records:
             kept += retract([record], watermark, "disk_full") if type(record) is Coverage else [record]
         self.records = kept + self.recorder.interrupt("disk_full", watermark, mute=True)
-
-    def unpause(self) -> None:
-        """Record again, from new snapshots on: the disk has room."""
-        self.recorder.unmute()
-        self.scheduler.request_snapshots()
 
     def retract_since(self, since: int) -> None:
         """Make everything from ``since`` (ns UTC) on a ``crash`` gap until new snapshots: its records were lost."""
@@ -150,7 +150,7 @@ class RecordingSession:
             _LOG.log(level, "%s: %s: %d of %d wanted books are known", self.venue.name, state, counters.trusted, wanted)
         self._state = state
         connections = connections_of(counters.connected_since, recorder.instruments.values())
-        period = scheduler.rotation_period
+        period = scheduler.settings.rotation_period
         return VenueStatus(
             venue=self.venue.name,
             state=state,
@@ -209,6 +209,14 @@ class RecordingSession:
         for task in (scheduling, reading):
             if not task.cancelled():
                 task.result()
+
+    def learn(self, listed: Iterable[MarketChange], delisted: Iterable[MarketId] = ()) -> None:
+        """Take in what a listing says: records of markets, and those that it has no more; call while a feed runs."""
+        at = self.recorder.watermark
+        self.records += self.recorder.learn(replace(each, ts_recv=at) for each in listed)
+        self.records += self.scheduler.follow(self.recorder.take_lifecycle())
+        for market_id in delisted:
+            self.records += self.scheduler.let_go(self.scheduler.candidates.remove(market_id))
 
     def _take_in(self, batch: Sequence[MarketEvent]) -> None:
         latency = latency_of(batch)

@@ -1,7 +1,7 @@
 """Prepare one run: sessions from the universe and configuration, and what an earlier run left behind."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -9,6 +9,7 @@ from msgspec import Struct
 from predsurv.collect.clock import SteadyClock
 from predsurv.collect.output.log_writer import CommitTiming, LogWriter
 from predsurv.collect.output.sealer import Sealer
+from predsurv.collect.pins import PinnedNames, malformed_pins
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.collect.resume.checkpoint import (
     OpenIntervals,
@@ -36,6 +37,10 @@ from predsurv.store.universe import latest_universe, read_universe
 
 CONNECTIONS_MAX: Final = 1_000
 """Connections of one venue; instruments beyond what they can carry are not planned."""
+
+GROWTH_PART: Final = 4
+GROWTH_LEAST: Final = 100
+"""Places that a venue gets beyond its markets at the start: one in GROWTH_PART of these, at least GROWTH_LEAST."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -66,13 +71,14 @@ def open_sessions(
             f"collector.shard is {collector.shard} and collector.id is still {collector.id!r}: "
             "give each shard its own collector.id, their files go into one folder"
         )
+    if malformed := malformed_pins(collector.pinned):
+        raise ConfigError("; ".join(malformed))
     candidates = {venue.name: _candidates(config, venue) for venue in venues}
-    sizes = {name: sum(each.tradable for each in found.candidates()) for name, found in candidates.items()}
-    capacities = allot(collector.max_instruments, sizes)
+    capacities = _capacities(collector.max_instruments, candidates)
     sessions = []
     for venue in venues:
-        recorder, found = Recorder(_policy(config, venue)), candidates[venue.name]
-        settings = _settings(config, found, capacities[venue.name], clock.now())
+        recorder, found = Recorder(_policy(config, venue), candidates[venue.name].fold), candidates[venue.name]
+        settings = _settings(config, capacities[venue.name], clock.now())
         scheduler = RotationScheduler(recorder, found, settings, clock)
         sessions.append(
             RecordingSession(venue, recorder, scheduler, clock=clock, steady_clock=steady_clock, on_batch=on_batch)
@@ -105,7 +111,7 @@ def start(config: Config, sessions: Sequence[RecordingSession], clock: Clock) ->
         return left if repair is None else repair.repaired(venue, left, index)
 
     for session in sessions:
-        session.resume(left_open(session.venue.name))
+        session.resume(left_open(session.venue.name), index.waiting(session.venue.name))
     timing = CommitTiming(
         fsync_interval=storage.fsync_interval, seal_interval=storage.seal_interval, seal_bytes=storage.seal_bytes
     )
@@ -138,19 +144,30 @@ def _candidates(config: Config, venue: Venue) -> CandidateSet:
         shards=collector.shard.count,
         complementary=complementary,
     )
-    candidates = CandidateSet(shard_filter)
+    candidates, names = CandidateSet(shard_filter, collector.pinned), PinnedNames(collector.pinned, venue.name)
     for market in read_universe(path):
         candidates.add(market)
+        names.see(market)
+    if unknown := list(names.complaints(path)):
+        raise ConfigError("; ".join(unknown))
     return candidates
 
 
-def _settings(config: Config, candidates: CandidateSet, capacity: int, seed: int) -> SelectionSettings:
+def _capacities(capacity: int, candidates: Mapping[VenueName, CandidateSet]) -> dict[VenueName, int]:
+    """Divide the places among venues, with room for the markets that each will list while recording."""
+    tradable = {name: sum(each.tradable for each in found.candidates()) for name, found in candidates.items()}
+    needed = {name: size + max(size // GROWTH_PART, GROWTH_LEAST) for name, size in tradable.items()}
+    places = allot(capacity, needed)
+    spare = (capacity - sum(places.values())) // max(len(places), 1)
+    return {name: number + spare for name, number in places.items()}
+
+
+def _settings(config: Config, capacity: int, seed: int) -> SelectionSettings:
     collector = config.collector
     return SelectionSettings(
         capacity=min(capacity, CONNECTIONS_MAX * collector.instruments_per_connection),
         explore_share=collector.explore_share,
         rotation_period=collector.rotation_period,
-        pinned=candidates.named(collector.pinned),
         seed=seed,
     )
 

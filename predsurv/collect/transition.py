@@ -36,14 +36,18 @@ class SubscriptionTransition(Struct):
         """How many may be recorded beyond the capacity while the transition lasts."""
         return max(1, self.capacity // SPARE_PART)
 
+    @property
+    def free(self) -> int:
+        """How many places the target leaves."""
+        return max(0, self.capacity - len(self.target))
+
     def remove(self, key: InstrumentKey) -> None:
-        """Take an instrument whose market closed off the target."""
+        """Take an instrument off the target: its market closed, or another needs the place."""
         self.target.pop(key, None)
 
     def admit(self, keys: Iterable[InstrumentKey], inclusion: int) -> list[InstrumentKey]:
         """Add ``keys`` to the target while it has free places; return those that were added."""
-        free = max(0, self.capacity - len(self.target))
-        admitted = [key for key in keys if key not in self.target][:free]
+        admitted = [key for key in keys if key not in self.target][: self.free]
         self.target |= dict.fromkeys(admitted, inclusion)
         return admitted
 

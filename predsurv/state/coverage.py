@@ -16,6 +16,9 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, CoverageState
 
+IDLE: Final = frozenset[CoverageReason]({"rotated_out", "no_capacity"})
+"""Reasons of gaps that last until an instrument is recorded (again), and in which nothing happens."""
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(list[Coverage])
 
@@ -70,8 +73,9 @@ class CoverageReducer:
     """Folds events into closed ``Coverage`` intervals, per instrument from the first time it is wanted.
 
     ``covered`` is the reason given to covered time: ``live``, or ``polled`` for a polled feed.
-    An instrument rotated out stays tracked as a gap, so that its intervals reach to the next time it is
-    recorded, until ``release``, for which the end of its coverage has to be stored elsewhere. Because
+    An instrument rotated out, or one whose market opened while there was no place (``resume`` as ``no_capacity``),
+    stays tracked as a gap, so that its intervals reach to the next time it is recorded, until ``release``, for
+    which the end of its coverage has to be stored elsewhere. Because
     ``want`` requires that end of every instrument that is not tracked, no time in between can be lost.
     A ``Gap`` may lie in the past (a stall is detected later than it began): it retracts covered time,
     down to the start of the open interval. ``cut`` with ``held`` leaves room for that.
@@ -94,12 +98,12 @@ class CoverageReducer:
                 return []
             state = self._open[event.key] = _OpenInterval(resume_from, "gap", "rotated_out", 0, MICROS)
         closed: list[Coverage] = []
-        if state.reason == "rotated_out" or state.inclusion != event.inclusion:
+        if state.reason in IDLE or state.inclusion != event.inclusion:
             # Another inclusion probability is another interval.
             closed = _close(event.key, state, event.ts_recv)
             state.start = max(state.start, event.ts_recv)
             state.inclusion = event.inclusion
-        if state.reason == "rotated_out":
+        if state.reason in IDLE:
             state.reason = "subscribing"
         return closed
 
@@ -116,7 +120,7 @@ class CoverageReducer:
         return []
 
     def resume(self, key: InstrumentKey, start: int, reason: CoverageReason) -> None:
-        """Track ``key`` as a gap since ``start``: the time that a stopped or crashed recorder left open.
+        """Track ``key`` as a gap since ``start``: time that a recorder left open, or that it had no place for.
 
         Raises ValueError when ``key`` is tracked: its time is accounted for up to now.
         """
@@ -140,12 +144,12 @@ class CoverageReducer:
     def cut(self, now: int, *, idle: bool = False, held: int = 0) -> list[Coverage]:
         """Close every open interval at ``now`` and open another of the same kind there.
 
-        Instruments rotated out are cut only with ``idle``: there are many, and nothing happens to
-        them until they are recorded again. The last ``held`` ns of covered time stay open.
+        ``IDLE`` instruments are cut only with ``idle``: there are many, and nothing happens to
+        them until they are recorded. The last ``held`` ns of covered time stay open.
         """
         closed: list[Coverage] = []
         for key, state in self._open.items():
-            if idle or state.reason != "rotated_out":
+            if idle or state.reason not in IDLE:
                 until = now - held if state.state == "covered" else now
                 closed += _close(key, state, until)
                 state.start = max(state.start, until)
@@ -162,7 +166,7 @@ class CoverageReducer:
 
     def _snapshot(self, event: BookSnapshot) -> list[Coverage]:
         state = self._open.get(event.key)
-        if state is None or state.reason == "rotated_out":
+        if state is None or state.reason in IDLE:
             return []  # sent before the venue knew that we unsubscribed
         return _switch(event.key, state, event.ts_recv, ("covered", self._covered, event.epoch))
 

@@ -88,7 +88,7 @@ async def _scan(venue: MockVenue, candidates: CandidateSet) -> None:
 
 def _move_to_index(session: RecordingSession, index: CoverageIndex) -> None:
     """Store the ends of rotated-out instruments and stop tracking them, as the committer does."""
-    ends = session.coverage.rotated_out()
+    ends = session.coverage.idle("rotated_out")
     if ends:
         index.store(ends)
         session.coverage.release(ends)

@@ -55,9 +55,9 @@ class Committer:
 
     async def rotate(self) -> None:
         """Cut coverage, close the open segment for sealing and go on in the next."""
-        await self._index_rotated_out()
+        await self._index_idle()
         for session in self._sessions:
-            session.records += session.recorder.cut()
+            session.records += session.coverage.cut(session.recorder.watermark)
         watermarks = self._watermarks()
         await self.commit()
         names = [session.venue.name for session in self._sessions]
@@ -70,8 +70,9 @@ class Committer:
         """Close all coverage, seal everything and close; the sessions record no more."""
         for session in self._sessions:
             session.records += session.recorder.stop()
+            session.records += session.scheduler.admission.waiting.cut(session.recorder.watermark)
         try:
-            await self._index_rotated_out()
+            await self._index_idle()
             await self.commit()
             await asyncio.to_thread(self.writer.finish)
         finally:
@@ -102,7 +103,8 @@ class Committer:
         elif isinstance(fact, LogResumed):
             _LOG.warning("the disk has room again; %d records were let go", fact.refused)
             for session in self._sessions:
-                session.unpause()
+                session.recorder.unmute()
+                session.scheduler.request_snapshots()  # those sent meanwhile were not kept
 
     async def _complete(self, writing: Coroutine[Any, Any, Sequence[LogFact]], watermarks: Sequence[int]) -> None:
         """Await ``writing`` and apply its facts to the sessions, even when this is cancelled meanwhile."""
@@ -121,16 +123,17 @@ class Committer:
         taken = [session.take() for session in self._sessions]
         return [record for kept, _ in taken for record in kept], [entry for _, entries in taken for entry in entries]
 
-    async def _index_rotated_out(self) -> None:
-        """Commit, and move rotated-out instruments from checkpoint to index; on failure they stay in the checkpoint."""
-        ends = [end for session in self._sessions for end in session.coverage.rotated_out()]
+    async def _index_idle(self) -> None:
+        """Commit, and move idle instruments from checkpoint to index; on failure they stay in the checkpoint."""
+        ends = [end for session in self._sessions for end in session.coverage.idle("rotated_out")]
+        waiting = [end for session in self._sessions for end in session.coverage.idle("no_capacity")]
         await self.commit()
-        if not ends or self.writer.paused is not None:  # the index must not be ahead of the log
+        if not (ends or waiting) or self.writer.paused is not None:  # the index must not be ahead of the log
             return
         try:
-            await asyncio.to_thread(self._index.store, ends)
+            await asyncio.to_thread(self._index.store, ends, waiting)
         except TransientError as error:
             _LOG.warning("%s", error)
             return
         for session in self._sessions:
-            session.coverage.release(ends)
+            session.coverage.release(ends + waiting)

@@ -6,10 +6,10 @@ On top of the reducer in ``state`` this knows what a restart needs: a checkpoint
 from collections.abc import Iterable
 from typing import Final
 
-from predsurv.core.events import BookSnapshot, CoverageReason, Gap, Unwanted, Wanted
+from predsurv.core.events import BookSnapshot, CoverageReason, Gap, GapReason, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
-from predsurv.state.coverage import CoverageReducer, open_gap
+from predsurv.state.coverage import IDLE, CoverageReducer, open_gap
 
 COVERED_DELAY: Final = 150_000_000_000
 """Covered time is written this late (ns): so long after its beginning may a feed detect a stall."""
@@ -60,7 +60,7 @@ class CoverageTracker:
         return closed
 
     def cut(self, watermark: int) -> list[Coverage]:
-        """Close all time that is final at ``watermark``, except that of instruments rotated out.
+        """Close all time that is final at ``watermark``, except that of ``IDLE`` instruments.
 
         The last COVERED_DELAY of covered time is not final yet.
         """
@@ -89,19 +89,19 @@ class CoverageTracker:
             if interval is not None:
                 self.apply(Unwanted(key, interval.start, "rotated_out"))
 
-    def rotated_out(self) -> list[CoverageEnd]:
-        """Return the instruments that are rotated out and since when (ns UTC)."""
+    def idle(self, reason: GapReason) -> list[CoverageEnd]:
+        """Return the instruments that are ``IDLE`` for ``reason``, and since when (ns UTC)."""
         intervals = self._reducer.open_intervals()
-        return [(each.key, each.start) for each in intervals if each.reason == "rotated_out"]
+        return [(each.key, each.start) for each in intervals if each.reason == reason]
 
     def release(self, ends: Iterable[CoverageEnd]) -> None:
-        """Stop tracking those of ``ends`` that are still rotated out since then: they are stored elsewhere now.
+        """Stop tracking those of ``ends`` that are still ``IDLE`` since then: they are stored elsewhere now.
 
         ``want`` asks for the stored end when one of them is recorded again.
         """
         for key, since in ends:
             interval = self._reducer.open_interval(key)
-            if interval is not None and (interval.reason, interval.start) == ("rotated_out", since):
+            if interval is not None and interval.reason in IDLE and interval.start == since:
                 self._reducer.release(key)
                 self._changed[key] = None
 

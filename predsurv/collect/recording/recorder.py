@@ -14,9 +14,9 @@ from msgspec import Struct
 
 from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
-from predsurv.collect.recording.reducer import EventCounters, EventReducer
+from predsurv.collect.recording.reducer import EventCounters, EventReducer, FoldFact
 from predsurv.collect.recording.snapshots import SnapshotSampler
-from predsurv.core.events import Gap, GapReason, MarketChange, MarketEvent, MarketResolved, Wanted
+from predsurv.core.events import Gap, GapReason, MarketEvent, MarketFact, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
 from predsurv.ports import NO_MIRRORS, Mirrors
@@ -39,13 +39,14 @@ class Recorder:
 
     ``instruments``: what is recorded now; ``mirrors``: the other outcomes whose trades are recorded with
     it. ``coverage``: the open intervals; resume those of an earlier run before anything else, and
-    checkpoint the changes with the records.
+    checkpoint the changes with the records. ``fold`` returns whether a statement about a market is news; what is none
+    is not recorded.
     """
 
-    def __init__(self, policy: RecordingPolicy) -> None:
+    def __init__(self, policy: RecordingPolicy, fold: FoldFact = lambda _: True) -> None:
         self._policy = policy
         self.coverage = CoverageTracker(policy.covered)
-        self._reducer = EventReducer(_sampler(policy), self.coverage)
+        self._reducer = EventReducer(_sampler(policy), self.coverage, fold)
         self.counters: EventCounters = self._reducer.counters
         self.instruments: Mapping[InstrumentKey, RecordedInstrument] = self._reducer.instruments
         self.mirrors: Mirrors = self._reducer.mirrors
@@ -101,9 +102,12 @@ class Recorder:
             self._reducer.sampler.sample_until(until, out)
         return out
 
-    def cut(self) -> list[Record]:
-        """Close and reopen every recorded instrument's coverage at the watermark."""
-        return list(self.coverage.cut(self.watermark))
+    def learn(self, statements: Iterable[MarketFact]) -> list[Record]:
+        """Record statements that did not come from the feed; their times must not be after the watermark."""
+        out: list[Record] = []
+        for statement in statements:
+            self._reducer.statement(statement, out)
+        return out
 
     def interrupt(self, reason: GapReason, since: int | None = None, *, mute: bool = False) -> list[Record]:
         """Make everything a gap of ``reason`` from ``since`` (ns UTC, by default the watermark) to its next snapshot.
@@ -156,8 +160,8 @@ class Recorder:
         self.counters.gaps["clock_step"] += len(reducer.instruments)
         return out
 
-    def take_lifecycle(self) -> list[MarketChange | MarketResolved]:
-        """Return the market changes since the last call."""
+    def take_lifecycle(self) -> list[MarketFact]:
+        """Return the statements about markets that were recorded since the last call."""
         seen, self._reducer.lifecycle = self._reducer.lifecycle, []
         return seen
 

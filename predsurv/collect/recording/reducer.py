@@ -25,6 +25,7 @@ from predsurv.core.events import (
     Malformed,
     MarketChange,
     MarketEvent,
+    MarketFact,
     MarketResolved,
     Trade,
     Unknown,
@@ -37,6 +38,9 @@ from predsurv.ports import Mirrors
 
 FoldChanges = Callable[..., tuple[int, int]]
 
+FoldFact = Callable[[MarketFact], bool]
+"""Folds a statement into what is known of its market; returns whether it is news."""
+
 HOUR: Final = 3_600 * 1_000_000_000
 
 
@@ -45,7 +49,7 @@ class EventCounters(Struct):
 
     ``orphans``: deltas without a trusted book of their epoch; ``strays``: events of instruments that
     are not recorded (any more); ``trusted``: books trusted now; ``connected_since``: ns UTC of each
-    open connection, by epoch.
+    open connection, by epoch; ``phase``: what the venue said last about trading as a whole.
     """
 
     events: int = 0
@@ -60,6 +64,7 @@ class EventCounters(Struct):
     trusted: int = 0
     gaps: Counter[GapReason] = field(default_factory=Counter)
     connected_since: dict[int, int] = field(default_factory=dict)
+    phase: VenuePhase | None = None
 
 
 class EventReducer:
@@ -67,10 +72,11 @@ class EventReducer:
 
     ``mirrors``: the other outcomes whose trades are recorded as well, by instrument.
     ``watermark``: the latest time (ns UTC) up to which all events have been applied. While
-    ``muted_reason`` is set no book becomes trusted: snapshots count as gaps of that reason.
+    ``muted_reason`` is set no book becomes trusted: snapshots count as gaps of that reason. ``fold`` returns whether
+    a statement about a market is news; what is none is not recorded.
     """
 
-    def __init__(self, sampler: SnapshotSampler, coverage: CoverageTracker) -> None:
+    def __init__(self, sampler: SnapshotSampler, coverage: CoverageTracker, fold: FoldFact = lambda _: True) -> None:
         self.instruments: dict[InstrumentKey, RecordedInstrument] = {}
         self.mirrors: dict[InstrumentKey, InstrumentKey] = {}
         self._mirrored_by: dict[InstrumentKey, InstrumentKey] = {}
@@ -79,15 +85,16 @@ class EventReducer:
         self.watermark = 0
         self.hour_end = 0
         self.sampler = sampler
-        self.lifecycle: list[MarketChange | MarketResolved] = []
+        self.lifecycle: list[MarketFact] = []
         self._coverage = coverage
+        self._fold = fold
         self._handlers: Mapping[type, Callable[[Any, list[Record]], None]] = {
             BookSnapshot: self.snapshot,
             Gap: self.gap,
             Trade: self._trade,
-            MarketChange: self._lifecycle,
-            MarketResolved: self._lifecycle,
-            VenuePhase: lambda event, out: out.append(event),
+            MarketChange: self.statement,
+            MarketResolved: self.statement,
+            VenuePhase: lambda event, out: out.extend(new_phase(self.counters, event)),
         }
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
@@ -227,9 +234,11 @@ class EventReducer:
         else:
             self.counters.strays += 1
 
-    def _lifecycle(self, event: MarketChange | MarketResolved, out: list[Record]) -> None:
-        out.append(event)
-        self.lifecycle.append(event)
+    def statement(self, event: MarketFact, out: list[Record]) -> None:
+        """Record a statement about a market, unless it says what is known already."""
+        if self._fold(event):
+            out.append(event)
+            self.lifecycle.append(event)
 
 
 def count_event(counters: EventCounters, event: MarketEvent) -> None:
@@ -251,3 +260,11 @@ def count_event(counters: EventCounters, event: MarketEvent) -> None:
             counters.dropped += event.count
         case _:
             pass
+
+
+def new_phase(counters: EventCounters, event: VenuePhase) -> Sequence[VenuePhase]:
+    """Return the phase of a venue unless the last one said the same."""
+    before, counters.phase = counters.phase, event
+    if before is not None and (event.phase, event.resumes) == (before.phase, before.resumes):
+        return ()
+    return (event,)

@@ -31,7 +31,7 @@ BUCKETS: Final = 64
 CheckpointEntry = tuple[str, bytes]
 """Kind and payload; ``open:{venue}:{bucket}`` or ``alive:{venue}``."""
 
-_STAYS_OPEN: Final = frozenset({"rotated_out", "shutdown", "crash"})
+_STAYS_OPEN: Final = frozenset({"rotated_out", "no_capacity", "shutdown", "crash"})
 _FILE_DECODER: Final = msgspec.msgpack.Decoder(dict[str, bytes])
 
 

@@ -8,7 +8,7 @@ has no hole however long an instrument was not recorded.
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
@@ -16,6 +16,7 @@ from typing import Final
 
 from predsurv.collect.recording.coverage import CoverageEnd
 from predsurv.core.errors import TransientError
+from predsurv.core.events import GapReason
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 
@@ -23,9 +24,13 @@ _LOG: Final = logging.getLogger(__name__)
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS ends (
     venue TEXT NOT NULL, instrument_id TEXT NOT NULL, market_id TEXT NOT NULL, ended INTEGER NOT NULL,
+    reason TEXT NOT NULL DEFAULT 'rotated_out',
     PRIMARY KEY (venue, instrument_id, market_id)
 ) WITHOUT ROWID
 """
+# Files of versions before there was ``no_capacity`` lack the column.
+_ADD_REASON: Final = "ALTER TABLE ends ADD COLUMN reason TEXT NOT NULL DEFAULT 'rotated_out'"
+_STORE: Final = "INSERT OR REPLACE INTO ends (venue, instrument_id, market_id, ended, reason) VALUES (?, ?, ?, ?, ?)"
 # One statement for one instrument: the driver caches every statement that it prepared, and a statement
 # for many instruments would be another for each number of them.
 _LOOKUP: Final = "SELECT ended FROM ends WHERE venue = ? AND instrument_id = ? AND market_id = ?"
@@ -50,12 +55,20 @@ class CoverageIndex:
         except (sqlite3.Error, OSError) as error:
             raise TransientError(f"cannot open {self._path} ({error}): check the disk and start again") from error
 
-    def store(self, ends: Iterable[CoverageEnd]) -> None:
-        """Store ``ends``, durably when this returns; raises TransientError, and then stores none of them."""
-        rows = [(key.venue, _text(key.instrument_id), _text(key.market_id), ended) for key, ended in ends]
+    def store(self, ends: Iterable[CoverageEnd], waiting: Iterable[CoverageEnd] = ()) -> None:
+        """Store ``ends``, durably when this returns; raises TransientError, and then stores none of them.
+
+        ``waiting``: those whose time since then is ``no_capacity`` instead of ``rotated_out``.
+        """
+        reasons: Sequence[GapReason] = ("rotated_out", "no_capacity")
+        rows = [
+            (key.venue, _text(key.instrument_id), _text(key.market_id), ended, reason)
+            for reason, each in zip(reasons, (ends, waiting), strict=True)
+            for key, ended in each
+        ]
         try:
             with self._lock, self._db:
-                self._db.executemany("INSERT OR REPLACE INTO ends VALUES (?,?,?,?)", rows)
+                self._db.executemany(_STORE, rows)
         except sqlite3.Error as error:
             raise TransientError(f"cannot write {self._path} ({error}): free disk space") from error
 
@@ -71,9 +84,24 @@ class CoverageIndex:
                 found[key] = row[0] if row else None
         return found
 
-    def all_of(self, venue: VenueName) -> dict[InstrumentKey, int]:
-        """Return where the coverage of every instrument of ``venue`` ended (ns UTC); raises TransientError."""
+    def all_of(
+        self, venue: VenueName, keep: Callable[[InstrumentKey], bool] = lambda _: True
+    ) -> dict[InstrumentKey, int]:
+        """Return where the coverage of each instrument of ``venue`` ended (ns UTC); raises TransientError.
+
+        ``keep``: which of them; the index holds every instrument ever recorded, most of them long closed.
+        """
         query = "SELECT market_id, instrument_id, ended FROM ends WHERE venue = ?"
+        with self._reading() as db:
+            found = (
+                (InstrumentKey(venue, MarketId(m), InstrumentId(i)), ended)
+                for m, i, ended in db.execute(query, (venue,))
+            )
+            return {key: ended for key, ended in found if keep(key)}
+
+    def waiting(self, venue: VenueName) -> dict[InstrumentKey, int]:
+        """Return the instruments of ``venue`` that wait for a place, and since when (ns UTC); raises TransientError."""
+        query = "SELECT market_id, instrument_id, ended FROM ends WHERE venue = ? AND reason = 'no_capacity'"
         with self._reading() as db:
             rows = db.execute(query, (venue,)).fetchall()
         return {InstrumentKey(venue, MarketId(m), InstrumentId(i)): ended for m, i, ended in rows}
@@ -99,6 +127,8 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # what is stored here is dropped from the checkpoint
         db.execute(_SCHEMA)
+        if "reason" not in {row[1] for row in db.execute("PRAGMA table_info(ends)")}:
+            db.execute(_ADD_REASON)
         with closing(db.execute("PRAGMA quick_check(1)")) as answer:
             (verdict,) = answer.fetchone()
         if verdict != "ok":

@@ -1,6 +1,6 @@
-"""The instruments of one venue that could be recorded, updated by the venue's market events."""
+"""The instruments of one venue that could be recorded, and the facts of their markets, as the statements so far say."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
@@ -9,16 +9,28 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.collect.selection.planner import Candidate
-from predsurv.core.events import MarketChange, MarketResolved
-from predsurv.core.ids import InstrumentKey, MarketId
+from predsurv.core.events import MarketChange, MarketFact, MarketResolved
+from predsurv.core.ids import EventId, InstrumentKey, MarketId
 from predsurv.core.market import Market
 from predsurv.ports import Mirrors
+from predsurv.state.market_facts import FINAL, KnownMarket, apply_fact, holds_from
 
 MARKETS_MAX: Final = 1_000_000
 """Markets kept per venue; later ones are refused and counted."""
 
-_TRADABLE_AFTER: Final[Mapping[str, bool]] = {"activated": True, "paused": False}
+SHAPES_MAX: Final = 10_000
+"""Distinct sets of facts that are shared by the markets that have them; there are some hundred."""
+
+OVER_MAX: Final = 1 << 17
+"""Markets remembered that are over; a day has some 74,000."""
+
+LATER: Final = "?"
+"""Ends the name of a pinned market or instrument that the venue may list only later."""
+
+_OVER: Final = FINAL | {"closed"}
 _GONE: Final = frozenset({"closed"})
+_REPEATED: Final = frozenset({"tick_size", "listed"})
+"""Kinds of statements that a venue repeats without news, such as at each subscription."""
 
 
 class ShardFilter(Struct, frozen=True):
@@ -48,52 +60,125 @@ def _weight(name: bytes, shard: int) -> bytes:
     return blake2b(name, digest_size=8, person=shard.to_bytes(4)).digest()
 
 
-class CandidateSet:
-    """Candidates by market; markets join when listed and leave when they close. ``refused``: beyond MARKETS_MAX."""
+class Membership(Struct, frozen=True):
+    """What a statement changed: instruments that are ``gone`` for good, and those ``opened``: tradable from now on.
 
-    def __init__(self, shard_filter: ShardFilter = ShardFilter()) -> None:  # noqa: B008 - frozen, without state
-        self._filter = shard_filter
+    ``first``: their market was not open before, as far as is known.
+    """
+
+    gone: tuple[InstrumentKey, ...] = ()
+    opened: tuple[InstrumentKey, ...] = ()
+    first: bool = False
+
+
+class _KnownCandidates(Struct):
+    """A market: its instruments as of the last ``apply``, what is known of it, and the digest of its last whole record.
+
+    ``known`` has no field that tells one market from another, so that markets share it: there are 200,000 of them.
+    ``stated`` is when it was last listed or announced (ns UTC), ``was_open`` whether it was open at any time.
+    """
+
+    candidates: tuple[Candidate, ...]
+    known: KnownMarket
+    digest: int
+    stated: int
+    was_open: bool = False
+
+
+class _SharedRecords:
+    """One record for all markets with the same facts."""
+
+    def __init__(self) -> None:
+        self._records: dict[KnownMarket, KnownMarket] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def of(self, known: KnownMarket) -> KnownMarket:
+        """Return a record equal to ``known``, one that other markets have as well where there is one."""
+        if len(self._records) >= SHAPES_MAX:
+            self._records.clear()
+        return self._records.setdefault(known, known)
+
+
+class CandidateSet:
+    """Candidates by market; markets join when listed and leave when they close.
+
+    ``pins``: names of markets and instruments, ``venue:id``; ``pinned``: those of them that are known so far.
+    ``refused``: markets beyond MARKETS_MAX.
+    """
+
+    def __init__(
+        self,
+        shard_filter: ShardFilter = ShardFilter(),  # noqa: B008 - frozen, without state
+        pins: Collection[str] = (),
+    ) -> None:
         self.refused = 0
-        self._markets: dict[MarketId, tuple[Candidate, ...]] = {}
+        self.pinned: set[InstrumentKey] = set()
+        self._filter = shard_filter
+        self._pins = frozenset(name.removesuffix(LATER) for name in pins)
+        self._markets: dict[MarketId, _KnownCandidates] = {}
+        self._shapes = _SharedRecords()
+        self._over: dict[int, None] = {}  # hashes of the ids of markets that are over, the oldest first
 
     def __len__(self) -> int:
         return len(self._markets)
 
     def add(self, market: Market) -> None:
-        """Add a market, or replace it by its newer record; one of another shard is ignored."""
-        if not self._filter.includes(market.market_id):
-            return
-        if len(self._markets) >= MARKETS_MAX and market.market_id not in self._markets:
-            self.refused += 1
-            return
-        self._markets[market.market_id] = tuple(
-            Candidate(
-                key,
-                market.tradable and market.last_seen is None,
-                market.volume_24h or 0,
-                market.liquidity or 0,
-                market.close_time,
-                market.mirror_of(key) if self._filter.complementary else None,
-            )
-            for key in market.primary_keys(mirrored=self._filter.mirrored)
-        )
+        """Add a market as listed before the recording, or replace what is known of it by its newer record.
 
-    def apply(self, event: MarketChange | MarketResolved) -> tuple[InstrumentKey, ...]:
-        """Apply a market event; return the instruments that it removed for good."""
-        if isinstance(event, MarketResolved) or event.kind in _GONE:
-            return tuple(candidate.key for candidate in self._markets.pop(event.market_id, ()))
-        if event.market is not None:
-            self.add(event.market)
-        elif event.kind in _TRADABLE_AFTER:
-            tradable = _TRADABLE_AFTER[event.kind]
-            known = self._markets.get(event.market_id, ())
-            if known:
-                self._markets[event.market_id] = tuple(replace(each, tradable=tradable) for each in known)
-        return ()
+        One that its list had no more, as its ``last_seen`` says, is left out.
+        """
+        if market.last_seen is not None:
+            return
+        known = self._markets.get(market.market_id)
+        self.apply(MarketChange(market.venue, market.market_id, None, market.fetched_at, None, "listed", "", market))
+        entry = self._markets.get(market.market_id)
+        if known is None and entry is not None:
+            entry.was_open = market.status != "created"
 
-    def tradable(self, market_id: MarketId) -> list[InstrumentKey]:
-        """Return the instruments of a market that are tradable now."""
-        return [candidate.key for candidate in self._markets.get(market_id, ()) if candidate.tradable]
+    def fold(self, fact: MarketFact) -> bool:
+        """Fold a statement in; return whether it is news, which only what venues repeat may not be.
+
+        Who is tradable changes with ``apply`` alone, for which this may have been called before.
+        """
+        if isinstance(fact, MarketChange) and fact.market is not None:
+            return self._record(fact, fact.market) or fact.kind not in _REPEATED
+        entry = self._markets.get(fact.market_id)
+        if entry is None or holds_from(fact) > fact.ts_recv:
+            return True
+        known = apply_fact(entry.known, fact)
+        if known is None or (_repeats(fact) and known == entry.known):
+            return False
+        entry.known = self._shapes.of(known)
+        return True
+
+    def apply(self, fact: MarketFact) -> Membership:
+        """Let the market of a statement join or leave."""
+        self.fold(fact)
+        entry = self._markets.get(fact.market_id)
+        if isinstance(fact, MarketResolved) or fact.kind in _GONE or (entry and entry.known.market.status in _OVER):
+            return Membership(gone=self.remove(fact.market_id))
+        if entry is None:
+            return Membership()
+        tradable, first = entry.known.market.tradable, not entry.was_open
+        opened = tuple(each.key for each in entry.candidates if tradable and not each.tradable)
+        if any(each.tradable != tradable for each in entry.candidates):
+            entry.candidates = tuple(replace(each, tradable=tradable) for each in entry.candidates)
+        entry.was_open |= tradable
+        return Membership(opened=opened, first=first)
+
+    def remove(self, market_id: MarketId) -> tuple[InstrumentKey, ...]:
+        """Remove a market that is over; return its instruments. A list that still has it does not bring it back."""
+        if not self._filter.includes(market_id):
+            return ()
+        entry = self._markets.pop(market_id, None)
+        while len(self._over) >= OVER_MAX:
+            del self._over[next(iter(self._over))]
+        self._over[hash(market_id)] = None
+        keys = () if entry is None else tuple(candidate.key for candidate in entry.candidates)
+        self.pinned.difference_update(keys)
+        return keys
 
     def has(self, key: InstrumentKey) -> bool:
         """Return whether the instrument's market has not closed."""
@@ -101,25 +186,102 @@ class CandidateSet:
 
     def mirrors(self, keys: AbstractSet[InstrumentKey]) -> Mirrors:
         """Return the mirrors of those of ``keys`` that have one."""
-        markets = dict.fromkeys(key.market_id for key in keys)
-        every = (candidate for market_id in markets for candidate in self._markets.get(market_id, ()))
+        markets = (self._markets.get(market_id) for market_id in dict.fromkeys(key.market_id for key in keys))
+        every = (candidate for entry in markets if entry is not None for candidate in entry.candidates)
         return {each.key: each.mirror for each in every if each.mirror is not None and each.key in keys}
+
+    def tradable(self, key: InstrumentKey) -> bool:
+        """Return whether the instrument can be traded, and so recorded, now."""
+        entry = self._markets.get(key.market_id)
+        return entry is not None and any(each.tradable for each in entry.candidates[:1])
 
     def candidates(self) -> list[Candidate]:
         """Return every candidate, in the order in which the markets were added."""
-        return list(self._all())
+        return [candidate for entry in self._markets.values() for candidate in entry.candidates]
 
-    def named(self, names: Collection[str]) -> frozenset[InstrumentKey]:
-        """Return the instruments among ``names`` of the form ``venue:id``, the id of a market or of an instrument."""
-        if not names:
-            return frozenset()
-        return frozenset(
-            each.key
-            for each in self._all()
-            if f"{each.key.venue}:{each.key.market_id}" in names
-            or f"{each.key.venue}:{each.key.instrument_id}" in names
+    def stated_before(self, ts: int) -> list[MarketId]:
+        """Return the markets that were last listed or announced before ``ts`` (ns UTC)."""
+        return [market_id for market_id, entry in self._markets.items() if entry.stated < ts]
+
+    def _record(self, fact: MarketChange, market: Market) -> bool:
+        """Fold in a whole record; return whether it says anything new beside volumes."""
+        entry = self._markets.get(market.market_id)
+        if not self._filter.includes(market.market_id):
+            return fact.kind not in _REPEATED
+        if entry is None and fact.kind == "listed" and (_is_over(market) or hash(market.market_id) in self._over):
+            return False
+        if entry is None and len(self._markets) >= MARKETS_MAX:
+            self.refused += 1
+            return True
+        steady = _without_volumes(market)
+        digest = hash(steady)
+        known = None if entry is None else entry.known
+        if entry is None or digest != entry.digest:
+            known = apply_fact(known, replace(fact, market=_shape(steady)))
+        assert known is not None  # noqa: S101 - the statement has the whole record
+        candidates = tuple(
+            Candidate(
+                key,
+                tradable=False,
+                volume_24h=market.volume_24h or 0,
+                liquidity=market.liquidity or 0,
+                close_time=market.close_time,
+                mirror=market.mirror_of(key) if self._filter.complementary else None,
+            )
+            for key in market.primary_keys(mirrored=self._filter.mirrored)
         )
+        news = entry is None or digest != entry.digest
+        if entry is None:
+            entry = self._markets[market.market_id] = _KnownCandidates(candidates, self._shapes.of(known), digest, 0)
+            if self._pins:
+                self.pinned |= _pinned_of(market, self._pins, mirrored=self._filter.mirrored)
+        elif candidates[:1] and entry.candidates[:1]:
+            tradable = entry.candidates[0].tradable
+            entry.candidates = tuple(replace(each, tradable=tradable) for each in candidates)
+        entry.known, entry.digest, entry.stated = self._shapes.of(known), digest, max(entry.stated, fact.ts_recv)
+        return news
 
-    def _all(self) -> Iterator[Candidate]:
-        for candidates in self._markets.values():
-            yield from candidates
+
+def names_of(key: InstrumentKey) -> tuple[str, str]:
+    """Return the names under which an instrument can be pinned: that of its market and its own."""
+    return f"{key.venue}:{key.market_id}", f"{key.venue}:{key.instrument_id}"
+
+
+def _pinned_of(market: Market, pins: AbstractSet[str], *, mirrored: bool) -> frozenset[InstrumentKey]:
+    """Return the instruments of ``market`` that are recorded and named; a complement names the first outcome."""
+    named = [key for key in market.keys() if not pins.isdisjoint(names_of(key))]  # noqa: SIM118 - no mapping
+    return frozenset(market.primary_of(key, mirrored=mirrored) for key in named)
+
+
+def _is_over(market: Market) -> bool:
+    return market.status in _OVER or market.last_seen is not None
+
+
+def _repeats(fact: MarketFact) -> bool:
+    """Return whether a statement is of a kind that venues repeat without news."""
+    return isinstance(fact, MarketChange) and fact.kind in _REPEATED
+
+
+def _shape(market: Market) -> Market:
+    """Return ``market``, which is without volumes, also without what else tells it from others with the same facts."""
+    return replace(
+        market,
+        market_id=MarketId(""),
+        event_id=EventId(""),
+        question="",
+        outcomes=(),
+        series_id=None,
+        description=None,
+        category=None,
+        tags=(),
+        close_time=None,
+        game_start=None,
+        url=None,
+        rules_hash=None,
+    )
+
+
+def _without_volumes(market: Market) -> Market:
+    return replace(
+        market, fetched_at=0, last_seen=None, volume=None, volume_24h=None, liquidity=None, open_interest=None
+    )

@@ -1,90 +1,23 @@
 """The feed is given the whole set, and the time of markets that close is accounted for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.scheduler import RotationScheduler, SelectionSettings
 from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
 from predsurv.collect.transition import BOOKS_WAIT_MAX
-from predsurv.core.events import MarketChange, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
-from predsurv.core.records import Coverage, Record
-from predsurv.net.clock import ManualClock
-from predsurv.ports import NO_MIRRORS, Mirrors
+from predsurv.core.records import Coverage
 from tests.kit.candidate_samples import change, market
 from tests.kit.patience import PATIENCE_S
 from tests.kit.recorder_samples import START, S, book
-
-PERIOD = 60 * S
-
-
-class EndError(Exception):
-    """Enough was seen."""
-
-
-class WatchedFeed:
-    """Remembers every set it was told; ``after`` is called with how many that are."""
-
-    def __init__(self, after: Callable[[int], None]) -> None:
-        self.told: list[set[str]] = []
-        self.mirrors: list[Mirrors] = []
-        self._after = after
-
-    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
-        self.told.append({key.market_id for key in want})
-        self.mirrors.append(dict(mirrors))
-        self._after(len(self.told))
-
-    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
-        yield []
-
-    async def aclose(self) -> None:
-        pass
-
-
-class World:
-    """A scheduler with everything around it, on a clock that jumps from sleep to sleep."""
-
-    def __init__(self, index: CoverageIndex, *names: str, period: int = PERIOD, capacity: int = 2) -> None:
-        self.index = index
-        self.clock = ManualClock(START, jumps=True)
-        self.recorder = Recorder(RecordingPolicy())
-        self.recorder.advance(START)
-        self.candidates = CandidateSet()
-        for name in names:
-            self.candidates.add(market(name, 1))
-        settings = SelectionSettings(capacity=capacity, explore_share=MICROS, rotation_period=period)
-        self.scheduler = RotationScheduler(self.recorder, self.candidates, settings, self.clock)
-        self.records: list[Record] = []
-
-    async def run(self, after: Callable[[int], None]) -> list[set[str]]:
-        feed = WatchedFeed(after)
-        with suppress(EndError):
-            await self.scheduler.run(feed, self.index, self.scores, self.keep)
-        return feed.told
-
-    def scores(self) -> dict[InstrumentKey, int]:
-        self.recorder.advance(self.clock.now())  # time passes until the next plan
-        return {}
-
-    def keep(self, records: list[Record]) -> None:
-        self.records += records
-
-    def happen(self, event: MarketChange) -> None:
-        self.recorder.advance(self.clock.now())
-        self.records += self.scheduler.follow([event])
-
-    def intervals(self) -> list[tuple[str, int, int, str]]:
-        rows = [row for row in self.records if isinstance(row, Coverage)]
-        return [(r.key.market_id, (r.start - START) // S, (r.end - START) // S, r.reason) for r in rows]
+from tests.kit.scheduled_recorder import PERIOD, EndError, ScheduledRecorder, WatchedFeed, until
 
 
 @pytest.fixture
@@ -93,17 +26,8 @@ def index(tmp_path: Path) -> Iterator[CoverageIndex]:
         yield opened
 
 
-def until(count: int, then: Callable[[int], None] = lambda _: None) -> Callable[[int], None]:
-    def after(told: int) -> None:
-        then(told)
-        if told == count:
-            raise EndError
-
-    return after
-
-
 async def test_the_feed_is_told_the_mirrors_of_what_is_recorded(index: CoverageIndex) -> None:
-    world = World(index)
+    world = ScheduledRecorder(index)
     world.candidates = CandidateSet(ShardFilter(mirrored=True, complementary=True))
     settings = SelectionSettings(capacity=2, explore_share=MICROS, rotation_period=PERIOD)
     world.scheduler = RotationScheduler(world.recorder, world.candidates, settings, world.clock)
@@ -119,7 +43,7 @@ async def test_the_feed_is_told_the_mirrors_of_what_is_recorded(index: CoverageI
 
 
 async def test_every_instrument_is_recorded_within_the_promised_periods(index: CoverageIndex) -> None:
-    world = World(index, "a", "b", "c", "d")
+    world = ScheduledRecorder(index, "a", "b", "c", "d")
     told: list[set[str]] = []
 
     def look(_: int) -> None:
@@ -137,11 +61,10 @@ async def test_every_instrument_is_recorded_within_the_promised_periods(index: C
 
 
 async def test_a_closed_market_leaves_at_once_and_a_new_one_takes_its_place(index: CoverageIndex) -> None:
-    world = World(index, "a", "b")
+    world = ScheduledRecorder(index, "a", "b")
 
     def life(told: int) -> None:
         if told == 1:
-            world.happen(change("created", "m", market("m", 1)))  # finds no place
             world.happen(change("closed", "a"))
         if told == 2:
             world.happen(change("created", "n", market("n", 1)))
@@ -152,7 +75,7 @@ async def test_a_closed_market_leaves_at_once_and_a_new_one_takes_its_place(inde
 
 
 async def test_a_new_market_without_a_free_place_joins_with_the_next_plan(index: CoverageIndex) -> None:
-    world = World(index, "a")
+    world = ScheduledRecorder(index, "a")
 
     def life(told: int) -> None:
         if told == 1:
@@ -166,19 +89,19 @@ async def test_a_new_market_without_a_free_place_joins_with_the_next_plan(index:
 
 
 async def test_untrusted_books_are_subscribed_anew_on_request(index: CoverageIndex) -> None:
-    world = World(index, "a", "b")
+    world = ScheduledRecorder(index, "a", "b")
     told = await world.run(until(3, lambda told: world.scheduler.request_snapshots() if told == 1 else None))
     assert told == [{"a", "b"}, set(), {"a", "b"}]
 
 
 async def test_a_request_that_comes_while_books_are_subscribed_anew_is_served_after_it(index: CoverageIndex) -> None:
-    world = World(index, "a", "b")
+    world = ScheduledRecorder(index, "a", "b")
     told = await world.run(until(5, lambda told: world.scheduler.request_snapshots() if told in (1, 2) else None))
     assert told == [{"a", "b"}, set(), {"a", "b"}, set(), {"a", "b"}]
 
 
 async def test_a_swap_makes_before_it_breaks(index: CoverageIndex) -> None:
-    world = World(index, "a", "b", "c", "d")
+    world = ScheduledRecorder(index, "a", "b", "c", "d")
     old, both, new = await world.run(until(3))
     assert (len(old), len(both), len(new)) == (2, 3, 2)
     assert both == old | new
@@ -187,22 +110,22 @@ async def test_a_swap_makes_before_it_breaks(index: CoverageIndex) -> None:
 async def test_an_instrument_that_an_earlier_run_recorded_and_this_one_leaves_out_is_rotated_out(
     index: CoverageIndex,
 ) -> None:
-    world = World(index, "a", "b", "c")
+    world = ScheduledRecorder(index, "a", "b", "c")
     keys = {key.market_id: key for key in (each.key for each in world.candidates.candidates())}
     gone = market("gone", 1).key(0)
     gaps = [Coverage(key, START - 9 * S, START - 9 * S, "gap", "crash", 0) for key in (*keys.values(), gone)]
     world.recorder.coverage.resume(gaps)
-    world.scheduler.resume(gap.key for gap in gaps)
+    world.scheduler.resume((gap.key for gap in gaps), {}, 0)
     (told,) = await world.run(until(1))
     (left_out,) = keys.keys() - told
     assert (left_out, -9, 0, "crash") in world.intervals()
-    assert dict(world.recorder.coverage.rotated_out()) == {keys[left_out]: START, gone: START - 9 * S}
+    assert dict(world.recorder.coverage.idle("rotated_out")) == {keys[left_out]: START, gone: START - 9 * S}
 
 
 async def test_an_instrument_that_comes_back_after_any_time_is_accounted_for_since_its_last_coverage(
     index: CoverageIndex,
 ) -> None:
-    world = World(index, "a", "b")
+    world = ScheduledRecorder(index, "a", "b")
     key = market("a", 1).key(0)
     index.store([(key, START - 40 * 24 * 3_600 * S)])
     await world.run(until(1))
@@ -210,13 +133,13 @@ async def test_an_instrument_that_comes_back_after_any_time_is_accounted_for_sin
 
 
 async def test_a_closed_market_that_returns_leaves_no_hole(index: CoverageIndex) -> None:
-    world = World(index, "a", "b")
+    world = ScheduledRecorder(index, "a", "b")
     key = market("a", 1).key(0)
 
     def life(told: int) -> None:
         if told == 1:
             world.happen(change("closed", "a"))
-            ends = world.recorder.coverage.rotated_out()
+            ends = world.recorder.coverage.idle("rotated_out")
             index.store(ends)
             world.recorder.coverage.release(ends)
             assert world.recorder.coverage.untracked([key]) == [key]
@@ -224,16 +147,18 @@ async def test_a_closed_market_that_returns_leaves_no_hole(index: CoverageIndex)
             world.happen(change("created", "a", market("a", 1)))
 
     await world.run(until(3, life))
-    assert [interval for interval in world.intervals() if interval[0] == "a"] == [("a", 0, PERIOD // S, "rotated_out")]
+    (interval,) = [row for row in world.records if isinstance(row, Coverage) and row.key == key]
+    assert (interval.start, interval.reason) == (START, "rotated_out")
+    assert START < interval.end < START + S  # its place was still free
 
 
 async def test_a_market_that_closes_while_the_first_plan_is_carried_out_is_no_crash_for_ever(
     index: CoverageIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, loop = World(index, "a", "b"), asyncio.get_running_loop()
+    world, loop = ScheduledRecorder(index, "a", "b"), asyncio.get_running_loop()
     a = market("a", 1).key(0)
     world.recorder.coverage.resume([Coverage(a, START - 9 * S, START - 9 * S, "gap", "crash", 0)])
-    world.scheduler.resume([a])
+    world.scheduler.resume([a], {}, 0)
 
     async def close() -> None:
         world.happen(change("closed", "a"))
@@ -251,12 +176,12 @@ async def test_a_market_that_closes_while_the_first_plan_is_carried_out_is_no_cr
     assert await world.run(until(1)) == [{"b"}]
     assert asked
     assert world.intervals() == []
-    assert dict(world.recorder.coverage.rotated_out()) == {a: START - 9 * S}
+    assert dict(world.recorder.coverage.idle("rotated_out")) == {a: START - 9 * S}
 
 
 async def test_the_sweep_goes_on_where_the_earlier_run_left_it(index: CoverageIndex) -> None:
     names = "abcdefgh"
-    world = World(index, *names)
+    world = ScheduledRecorder(index, *names)
     index.store((market(name, 1).key(0), START - PERIOD * (9 - n)) for n, name in enumerate(names[:7]))
     told = await world.run(until(1))
     assert {"h"} <= told[0]  # never recorded
@@ -266,7 +191,7 @@ async def test_the_sweep_goes_on_where_the_earlier_run_left_it(index: CoverageIn
 
 async def test_books_that_never_come_do_not_hold_up_instruments_looked_up_in_the_index(index: CoverageIndex) -> None:
     names = [f"m{number:02d}" for number in range(48)]
-    world = World(index, *names, capacity=20, period=1_000 * S)
+    world = ScheduledRecorder(index, *names, capacity=20, period=1_000 * S)
     await world.run(until(1))
     world.recorder.apply([book(key, START) for key in world.recorder.instruments])
     world.scheduler.next_rotation = 0

@@ -112,7 +112,7 @@ async def test_the_coverage_index_is_never_ahead_of_a_paused_log(setup: Setup, d
     if ends == "rotation":
         await setup.committer.rotate()
     else:
-        await setup.committer._index_rotated_out()
+        await setup.committer._index_idle()
     assert A not in {gap.key for gap in open_intervals(A.venue, find_checkpoint(setup.layout, "c0")).gaps}
     assert setup.coverage_index.lookup([A]) == {A: since}, "the time until then would be lost"
     disk.full = False

@@ -53,32 +53,32 @@ def test_a_gap_that_a_crash_left_is_checkpointed_when_it_is_cut_before_anything_
 def test_a_rotated_out_instrument_is_tracked_until_its_end_is_stored() -> None:
     coverage = live()
     coverage.apply(Unwanted(A, START + 5 * S, "rotated_out"))
-    assert coverage.rotated_out() == [(A, START + 5 * S)]
+    assert coverage.idle("rotated_out") == [(A, START + 5 * S)]
     coverage.take_changes()
     coverage.release([(A, START + 5 * S), (B, START)])
     assert coverage.untracked([A, B]) == [A, B]
     assert coverage.take_changes() == [(A, None)]
-    assert coverage.rotated_out() == []
+    assert coverage.idle("rotated_out") == []
 
 
 def test_an_instrument_that_came_back_meanwhile_stays_tracked() -> None:
     coverage = live()
     coverage.apply(Unwanted(A, START + 5 * S, "rotated_out"))
-    ends = coverage.rotated_out()
+    ends = coverage.idle("rotated_out")
     coverage.want(Wanted(A, START + 6 * S), None)
     coverage.release(ends)
     assert coverage.untracked([A]) == []
-    assert coverage.rotated_out() == []
+    assert coverage.idle("rotated_out") == []
     coverage.apply(Unwanted(A, START + 7 * S, "rotated_out"))
     coverage.release(ends)  # of an earlier turn
-    assert coverage.rotated_out() == [(A, START + 7 * S)]
+    assert coverage.idle("rotated_out") == [(A, START + 7 * S)]
 
 
 def test_an_instrument_set_rotated_out_is_accounted_for_up_to_its_last_interval_only() -> None:
     coverage = CoverageTracker("live")
     coverage.resume([Coverage(A, START, START, "gap", "shutdown", 0)])
     coverage.set_rotated_out([A, B])
-    assert coverage.rotated_out() == [(A, START)]
+    assert coverage.idle("rotated_out") == [(A, START)]
     assert rows(coverage.want(Wanted(A, START + 9 * S), None)) == [(0, 9, "rotated_out")]
 
 
@@ -118,7 +118,7 @@ class Model:
         return tracker.apply(events[what]) if what in events else others[what]() or []
 
     def _move_to_index(self, count: int) -> None:
-        ends = self.tracker.rotated_out()
+        ends = self.tracker.idle("rotated_out")
         self.index |= dict(ends)
         self.tracker.release(ends[:count])
 

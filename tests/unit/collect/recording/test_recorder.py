@@ -145,7 +145,7 @@ def test_rows_of_the_instant_in_which_a_market_closes_are_in_the_interval_that_i
     )
     assert [record.ts_recv for record in records if isinstance(record, BookDelta)] == [closed_at, closed_at]
     assert spans(recorder.drop([A])) == [(0, 5, "live")], "more of this instant may be queued: it is not covered"
-    assert recorder.coverage.rotated_out() == [(A, closed_at)]
+    assert recorder.coverage.idle("rotated_out") == [(A, closed_at)]
     recorder.coverage.release([(A, closed_at)])
     recorder.advance(START + 9 * S)
     assert spans(recorder.want({A: MICROS}, {A: closed_at})) == [(5, 9, "rotated_out")]
@@ -211,7 +211,8 @@ def test_a_clock_that_jumps_back_leaves_a_trace_and_time_goes_on() -> None:
 def test_a_stall_detected_late_retracts_covered_time() -> None:
     recorder = recording(A)
     records = recorder.apply([book(A, START + S)])
-    records += recorder.advance(START + 40 * S) + recorder.cut()
+    records += recorder.advance(START + 40 * S)
+    records += recorder.coverage.cut(recorder.watermark)
     records += recorder.apply([gap(A, START + 25 * S, "stall"), book(A, START + 42 * S)])
     records += recorder.advance(START + 50 * S) + recorder.stop()
     assert spans(records) == [(0, 1, "subscribing"), (1, 25, "live"), (25, 42, "stall"), (42, 50, "live")]
@@ -296,7 +297,7 @@ def test_time_is_tiled_whatever_happens(
         wanted_at = dict.fromkeys(plan, recorder.watermark) | wanted_at
         records += recorder.apply(batch)
         if data.draw(st.booleans()):
-            records += recorder.cut()
+            records += recorder.coverage.cut(recorder.watermark)
     still_wanted = list(recorder.instruments)
     records += recorder.stop()
     rows = {key: [r for r in records if isinstance(r, Coverage) and r.key == key] for key in wanted_at}

@@ -2,11 +2,13 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 
-from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
-from predsurv.core.events import MarketResolved
-from predsurv.core.ids import InstrumentKey, MarketId
+from predsurv.collect.selection.candidates import CandidateSet, Membership, ShardFilter
+from predsurv.core.events import MarketChange, MarketResolved
+from predsurv.core.ids import MarketId
+from predsurv.core.num import Money, Price
 from tests.kit.candidate_samples import VENUE, change, market
 
 
@@ -46,20 +48,23 @@ def test_the_other_outcome_of_a_binary_market_is_the_mirror_of_what_is_recorded(
     assert unlike.mirrors({a.key(0)}) == {}
 
 
+def keys(changed: Membership) -> tuple[list[str], list[str]]:
+    return [key.instrument_id for key in changed.gone], [key.instrument_id for key in changed.opened]
+
+
 def test_markets_join_pause_and_leave() -> None:
     candidates = CandidateSet()
     candidates.add(market("a"))
-    assert candidates.apply(change("created", "b", market("b"))) == ()
+    assert keys(candidates.apply(change("created", "b", market("b")))) == ([], ["b-0", "b-1"])
     assert ids(candidates) == ["a-0", "a-1", "b-0", "b-1"]
-    candidates.apply(change("paused", "a"))
+    assert candidates.apply(change("paused", "a")) == Membership()
     assert [candidate.tradable for candidate in candidates.candidates()] == [False, False, True, True]
-    candidates.apply(change("activated", "a"))
+    again = candidates.apply(change("activated", "a"))
+    assert (keys(again), again.first) == (([], ["a-0", "a-1"]), False)
     assert all(candidate.tradable for candidate in candidates.candidates())
-    gone = candidates.apply(change("closed", "a"))
-    assert [key.instrument_id for key in gone] == ["a-0", "a-1"]
-    assert candidates.apply(change("closed", "a")) == ()
-    gone = candidates.apply(MarketResolved(VENUE, MarketId("b"), 1, None, ()))
-    assert [key.instrument_id for key in gone] == ["b-0", "b-1"]
+    assert keys(candidates.apply(change("closed", "a"))) == (["a-0", "a-1"], [])
+    assert candidates.apply(change("closed", "a")) == Membership()
+    assert keys(candidates.apply(MarketResolved(VENUE, MarketId("b"), 1, None, ()))) == (["b-0", "b-1"], [])
     assert len(candidates) == 0
 
 
@@ -88,15 +93,23 @@ def test_shards_part_the_markets_without_overlap_and_keep_outcomes_together() ->
         ({"mock:a"}, {"a-0", "a-1"}),
         ({"mock:b-1"}, {"b-1"}),
         ({"other:a", "mock:nothing"}, set()),
+        ({"mock:b-0?"}, {"b-0"}),
         (set(), set()),
     ],
 )
 def test_a_pin_names_a_market_or_an_instrument(names: set[str], expected: set[str]) -> None:
-    candidates = CandidateSet()
+    candidates = CandidateSet(pins=names)
     candidates.add(market("a"))
-    candidates.add(market("b"))
-    found: frozenset[InstrumentKey] = candidates.named(names)
-    assert {key.instrument_id for key in found} == expected
+    candidates.apply(change("created", "b", market("b")))
+    assert {key.instrument_id for key in candidates.pinned} == expected
+    candidates.apply(change("closed", "b"))
+    assert {key.instrument_id for key in candidates.pinned} == expected - {"b-0", "b-1"}
+
+
+def test_a_pin_on_the_complement_names_the_book_that_both_outcomes_have() -> None:
+    candidates = CandidateSet(ShardFilter(mirrored=True), pins=["mock:a-1"])
+    candidates.add(market("a"))
+    assert {key.instrument_id for key in candidates.pinned} == {"a-0"}
 
 
 def test_the_number_of_markets_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +147,75 @@ def test_one_shard_more_takes_its_part_and_nothing_moves_between_the_others() ->
 
 def test_the_same_market_is_given_to_the_same_shard_for_ever() -> None:
     assert owners(SHARDS, ["a", "b", "c", "d", "e"]) == {"a": 4, "b": 4, "c": 1, "d": 4, "e": 3}
+
+
+def tick(name: str, size: int) -> MarketChange:
+    return msgspec.structs.replace(change("tick_size", name), tick_size=Price(size))
+
+
+def test_what_a_venue_repeats_is_no_news() -> None:
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    assert not candidates.fold(tick("a", 10_000))
+    assert candidates.fold(tick("a", 1_000))
+    assert not candidates.fold(tick("a", 1_000))
+    assert not candidates.fold(change("listed", "a", market("a")))
+    assert not candidates.fold(tick("a", 1_000)), "a list that lags behind takes nothing back"
+    new = msgspec.structs.replace(market("a"), question="Another?", volume_24h=Money(7))
+    assert candidates.fold(change("listed", "a", new))
+    assert not candidates.fold(change("listed", "a", msgspec.structs.replace(new, volume_24h=Money(8), fetched_at=9)))
+    assert candidates.candidates()[0].volume_24h == 8
+    assert candidates.fold(change("rules", "a")), "only what venues repeat is ever left out"
+    assert candidates.fold(tick("unheard-of", 1_000))
+
+
+def test_a_statement_says_the_same_to_every_market_and_each_keeps_its_own_facts() -> None:
+    candidates = CandidateSet()
+    for name in "abc":
+        candidates.add(market(name))
+    assert candidates.fold(tick("b", 1_000))
+    assert not candidates.fold(tick("a", 10_000))
+    assert not candidates.fold(tick("b", 1_000))
+    assert candidates.fold(tick("c", 1_000))
+
+
+def test_what_was_announced_ahead_is_not_taken_for_what_holds() -> None:
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    ahead = msgspec.structs.replace(tick("a", 1_000), effective=9_000)
+    assert candidates.fold(ahead)
+    assert not candidates.fold(tick("a", 10_000))
+
+
+def test_an_announcement_on_assumptions_becomes_tradable_with_the_whole_record() -> None:
+    candidates = CandidateSet()
+    partial = msgspec.structs.replace(
+        market("m", tradable=False), status="created", assumed=("tick_size", "min_order_size")
+    )
+    assert keys(candidates.apply(change("created", "m", partial))) == ([], [])
+    assert candidates.candidates()[0].tradable is False
+    opened = candidates.apply(change("activated", "m", market("m")))
+    assert (keys(opened), opened.first) == (([], ["m-0", "m-1"]), True)
+
+
+def test_a_list_that_lags_does_not_bring_a_closed_market_back() -> None:
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    candidates.apply(change("closed", "a"))
+    assert candidates.apply(change("listed", "a", market("a"))) == Membership()
+    assert len(candidates) == 0
+    assert keys(candidates.apply(change("created", "a", market("a")))) == ([], ["a-0", "a-1"])
+
+
+def test_a_market_of_another_shard_is_neither_a_candidate_nor_news_when_listed() -> None:
+    shards = [CandidateSet(ShardFilter(shard=number, shards=2)) for number in (1, 2)]
+    results = [each.fold(change("listed", "a", market("a"))) for each in shards]
+    assert sorted(results) == [False, True]
+    assert sorted(len(each) for each in shards) == [0, 1]
+
+
+def test_a_hundred_thousand_markets_share_the_facts_they_have_in_common() -> None:
+    candidates = CandidateSet()
+    for number in range(1_000):
+        candidates.add(market(f"m{number}"))
+    assert len(candidates._shapes) == 1

@@ -1,0 +1,114 @@
+"""What happens to instruments that become tradable while recording: a place at once, or an entry in the ledger.
+
+A place is free where the plan leaves one, and where an instrument is that has its turn in the sweep: it was not
+recorded for a while and can wait for longer, while a market of five minutes is over before the next plan. Drawn
+instruments keep their places, since the probability with which they were chosen is what totals are estimated by.
+For a pinned instrument everything else yields.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain, islice
+from typing import Final
+
+from predsurv.collect.recording.coverage import CoverageTracker
+from predsurv.collect.recording.waiting import WaitingInstruments
+from predsurv.collect.resume.coverage_index import CoverageIndex
+from predsurv.collect.selection.planner import NEVER, Plan, Reason, RotationHistory
+from predsurv.collect.transition import SubscriptionTransition
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import MICROS
+
+YIELDING_PART: Final = 2
+"""One in this many swept instruments gives its place away, those recorded most lately first: the sweep goes on."""
+
+YIELDS_TO_PINNED: Final[Sequence[Reason]] = ("new", "drawn", "exploited", "swept")
+"""Why instruments were chosen that give their places to pinned ones once no other does, in this order."""
+
+
+FILLED_MAX: Final = 1_000
+"""Instruments that are looked at to fill places, at a time."""
+
+
+class Admission:
+    """The instruments that became tradable since the last plan.
+
+    ``placed``: those that got a place without a plan. ``displaced``: those that gave it to them, with the period in
+    which each was last recorded before this plan. ``waiting``: those that have had no place at all so far.
+    """
+
+    def __init__(self, coverage: CoverageTracker) -> None:
+        self.placed: dict[InstrumentKey, None] = {}
+        self.displaced: dict[InstrumentKey, int] = {}
+        self.waiting = WaitingInstruments(coverage)
+        self._coverage = coverage
+        self._reasons: Mapping[InstrumentKey, Reason] = {}
+        self._turns: dict[InstrumentKey, int] = {}  # of those that yield, in this order
+        self._unplaced: dict[InstrumentKey, int] = {}  # since when (ns UTC), not looked up in the index yet
+
+    def begin(self, made: Plan, before: RotationHistory) -> None:
+        """Begin a period with a new plan; ``before`` is the history it was made of."""
+        self._reasons, self.placed, self.displaced = made.reasons, {}, {}
+        swept = [(before.since.get(key, NEVER), key) for key, reason in made.reasons.items() if reason == "swept"]
+        swept.sort(key=lambda each: each[0], reverse=True)
+        self._turns = {key: since for since, key in swept[: len(swept) // YIELDING_PART]}
+
+    def place(
+        self, opened: Sequence[InstrumentKey], pinned: AbstractSet[InstrumentKey], transition: SubscriptionTransition
+    ) -> list[InstrumentKey]:
+        """Give places to ``opened`` instruments, pinned ones first; return those for which there is none."""
+        for keys, by_pin in (
+            ([key for key in opened if key in pinned], True),
+            ([key for key in opened if key not in pinned], False),
+        ):
+            missing = sum(key not in transition.target for key in keys) - transition.free
+            for key in self._yielding(transition, pinned, missing, by_pin=by_pin) if missing > 0 else ():
+                transition.remove(key)
+                if key in self._turns:
+                    self.displaced[key] = self._turns.pop(key)
+            self.placed |= dict.fromkeys(transition.admit(keys, MICROS))
+        return [key for key in opened if key not in transition.target]
+
+    def fill(self, transition: SubscriptionTransition, tradable: Callable[[InstrumentKey], bool]) -> None:
+        """Give places that became free to those that wait, the first that came, then to those that gave theirs away."""
+        if not transition.free:
+            return
+        first = islice(chain(self.waiting, self.displaced), FILLED_MAX)
+        found = [key for key in first if key not in transition.target and tradable(key)]
+        self.placed |= dict.fromkeys(transition.admit(found, MICROS))
+
+    def wait(self, keys: Iterable[InstrumentKey], since: int) -> None:
+        """Account for ``keys``, which have no place from ``since`` (ns UTC) on, unless they were recorded before."""
+        for key in keys:
+            if key not in self.waiting:
+                self._unplaced.setdefault(key, since)
+
+    async def account(self, index: CoverageIndex) -> None:
+        """Let those wait that no earlier run has recorded: of the others the time is ``rotated_out`` already."""
+        if not self._unplaced:
+            return
+        asked = self._coverage.untracked(self._unplaced)
+        found = await asyncio.to_thread(index.lookup, asked)
+        unplaced, self._unplaced = self._unplaced, {}
+        for key in self._coverage.untracked(unplaced):
+            if key not in found:
+                self._unplaced[key] = unplaced[key]  # came meanwhile
+            elif found[key] is None:
+                self.waiting.add(key, unplaced[key])
+
+    def forget(self, keys: Iterable[InstrumentKey]) -> None:
+        """Take ``keys`` off what is to be accounted for: they have a place now."""
+        for key in keys:
+            self._unplaced.pop(key, None)
+
+    def _yielding(
+        self, transition: SubscriptionTransition, pinned: AbstractSet[InstrumentKey], missing: int, *, by_pin: bool
+    ) -> list[InstrumentKey]:
+        """Return up to ``missing`` instruments of the target that give their places away."""
+        found = [key for key in self._turns if key in transition.target]
+        if by_pin and len(found) < missing:
+            others = [key for key in transition.target if key not in self._turns and key not in pinned]
+            rank = {reason: place for place, reason in enumerate(YIELDS_TO_PINNED)}
+            found += sorted(others, key=lambda key: rank.get(self._reasons.get(key, "new"), 0))
+        return found[:missing]
