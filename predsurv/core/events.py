@@ -8,7 +8,7 @@ is what the venue says (ns UTC) or None. ``epoch`` numbers the connection genera
 the venue's own sequence number where it has one. Prices and sizes are micros.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -64,6 +64,9 @@ MarketChangeKind = Literal[
 
 TradingPhase = Literal["open", "post_only", "cancel_only", "closed"]
 """What a whole venue accepts: everything, orders that rest, cancels, or nothing."""
+
+NO_ORDERS: Final = frozenset[TradingPhase]({"cancel_only", "closed"})
+"""Phases in which a venue accepts no order and nothing trades."""
 
 
 class BookSnapshot(Struct, frozen=True, array_like=True, gc=False, tag="book"):
@@ -284,7 +287,10 @@ class OrderUnknown(Struct, frozen=True, array_like=True, gc=False, tag="order_un
 
 
 class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
-    """A trade of our order: ``size`` at ``price``; ``fee`` is added to the cost of a buy, deducted from a sale."""
+    """A trade of our order: ``size`` at ``price``; ``fee`` is added to the cost of a buy, deducted from a sale.
+
+    ``fee_assumed``: nobody stated the market's fees, so ``fee`` is what is safe to assume.
+    """
 
     key: InstrumentKey
     ts_recv: int
@@ -296,6 +302,7 @@ class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
     size: Size
     fee: Money
     maker: bool
+    fee_assumed: bool = False
 
 
 class Tick(Struct, frozen=True, array_like=True, gc=False, tag="tick"):

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, OrderSide, VenueName
 from predsurv.core.num import Money, Price, Size, notional
 
 MarketStatus = Literal["created", "active", "paused", "closed", "resolved", "void", "disputed"]
@@ -35,6 +35,9 @@ BINARY: Final = "binary"
 """``Market.market_type`` of a market whose outcomes each pay a dollar or nothing."""
 
 _TIMETABLED: Final = frozenset({VenueName("kalshi")})  # of the others markets trade on after their close time
+# docs.polymarket.com/concepts/markets-events: outstanding limit orders of sports markets are cancelled at game start
+_CLEARED_AT_START: Final = frozenset({VenueName("polymarket")})
+_CLEARED_ON_REOPENING: Final = frozenset({VenueName("kalshi")})  # inactive to active cancels resting orders
 
 
 class PriceBand(Struct, frozen=True, array_like=True):
@@ -57,6 +60,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Money and sizes in micros, times in ns UTC. ``mutually_exclusive``: at most one market of the
     event pays; ``exhaustive``: at least one does (so both together mean exactly one).
+    ``min_order_size``: see ``size_allowed``.
     ``min_taker_buy``: the smallest value (micros) of a buy that trades on arrival, 0 for no minimum;
     ``taker_delay``: how long (ns) the venue delays an order that would trade on arrival.
     ``market_type``: ``binary``, or how it pays otherwise in the venue's words; others are recorded and not traded.
@@ -101,6 +105,16 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def trading_ends(self) -> int | None:
         """When trading ends by the venue's timetable (ns UTC), which no message announces; None where nothing does."""
         return self.close_time if self.venue in _TIMETABLED else None
+
+    @property
+    def orders_cleared_at(self) -> int | None:
+        """When the venue cancels whatever rests and trades on (ns UTC): a game's start; None where it does not."""
+        return self.game_start if self.venue in _CLEARED_AT_START else None
+
+    @property
+    def reopening_clears(self) -> bool:
+        """Whether the venue cancels whatever rests when the market trades again after a pause."""
+        return self.venue in _CLEARED_ON_REOPENING
 
     def open_at(self, ts: int) -> bool:
         """Return whether the market trades at ``ts`` (ns UTC), as far as its status and timetable say."""
@@ -160,6 +174,21 @@ def _next_in(band: PriceBand, price: Price) -> Price | None:
     return above if above <= band.end else None
 
 
+def size_allowed(market: Market, price: Price, size: Size, *, side: OrderSide, rests: bool) -> bool:
+    """Return whether the venue takes an order of this size; ``rests``: it may rest, others only take.
+
+    Where orders that trade on arrival have a smallest worth (``min_taker_buy``), ``min_order_size`` holds for those
+    that may rest only, whether or not they happen to trade on arrival: the order's type decides. Of orders that only
+    take, a buy has to be worth enough (``buys_enough``); which of the two holds for sales is reported either way, so a
+    sale passes by size or by worth. Source: users' reports of March to May 2026, no document of a venue.
+    """
+    if size >= max(market.min_order_size, 1):
+        return True
+    if rests or size < 1 or not market.min_taker_buy:
+        return False
+    return side == "buy" or buys_enough(market, price, size)
+
+
 def buys_enough(market: Market, price: Price, size: Size) -> bool:
-    """Return whether a buy of ``size`` up to ``price`` is large enough to trade on arrival."""
+    """Return whether an order of ``size`` at ``price`` is worth enough to trade on arrival."""
     return notional(price, size) >= market.min_taker_buy

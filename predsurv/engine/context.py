@@ -1,5 +1,6 @@
 """``state.view.View`` as the engine implements it for one strategy."""
 
+from predsurv.core.events import TradingPhase
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
@@ -46,6 +47,10 @@ class StrategyContext:
     def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
         """Return the known markets of one event."""
         return self._cache.siblings(venue, event_id)
+
+    def phase(self, venue: VenueName) -> TradingPhase:
+        """Return what the whole venue accepts now, ``open`` while it has said nothing else."""
+        return self._cache.phase(venue)
 
     def position(self, key: InstrumentKey) -> Position | None:
         """Return the strategy's position in an instrument, None when it holds nothing."""

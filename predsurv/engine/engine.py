@@ -25,6 +25,7 @@ from predsurv.core.events import (
     Quote,
     Tick,
     Trade,
+    VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.num import Money
@@ -102,6 +103,7 @@ class Engine:
             Trade: self._on_market_data,
             Quote: self._on_market_data,
             MarketChange: self._on_market_change,
+            VenuePhase: self._on_market_change,
             MarketResolved: self._on_resolved,
             Tick: self._call_strategies,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
@@ -122,6 +124,7 @@ class Engine:
         The engine's time never goes back: an older event is handled at the time of the latest.
         """
         self._risk.now = max(self._risk.now, event.ts_recv)
+        self.cache.advance(self._risk.now)
         handler = self._handlers.get(type(event))
         if handler is None:
             self.cache.apply(event)  # type: ignore[arg-type]  # account events and ticks have handlers
@@ -162,11 +165,14 @@ class Engine:
             self.books.on_book_event(event)
         self._risk.last_recv[event.key.venue] = event.ts_recv
         # Strategies are not called for an untrusted instrument, until a snapshot restores its book.
-        return EMPTY_STEP if self.cache.trusted_book(event.key) is None else self._call_strategies(event)
+        # A trade may be told on an outcome whose book is the mirror of the other's.
+        trusted = self.cache.trusted_book(self.cache.primary_of(event.key)) is not None
+        return self._call_strategies(event) if trusted else EMPTY_STEP
 
-    def _on_market_change(self, event: MarketChange) -> Step:
+    def _on_market_change(self, event: MarketChange | VenuePhase) -> Step:
         self.cache.apply(event)
-        self._risk.last_recv[event.venue] = event.ts_recv
+        if isinstance(event, MarketChange):  # a phase is asked for, which says nothing of the stream of books
+            self._risk.last_recv[event.venue] = event.ts_recv
         return self._call_strategies(event)
 
     def _on_resolved(self, event: MarketResolved) -> Step:

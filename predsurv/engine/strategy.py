@@ -13,8 +13,8 @@ class Strategy(Protocol):
     """Turns events into intents; synchronous, without clock, randomness or I/O.
 
     It receives book, quote and trade events of trusted instruments only, the account events of
-    its own orders, every market change and resolution, and every tick. ``view.position`` is the
-    strategy's own position: two strategies in one instrument do not see each other's shares.
+    its own orders, every market change and resolution, every change of a venue's phase, and every tick.
+    ``view.position`` is the strategy's own position: two strategies in one instrument do not see each other's shares.
     """
 
     @property

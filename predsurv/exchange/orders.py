@@ -5,7 +5,7 @@ from typing import Final
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, OrderId
-from predsurv.core.market import on_grid
+from predsurv.core.market import on_grid, size_allowed
 from predsurv.core.num import MICROS, Price, Size, notional_up
 from predsurv.core.orders import CancelOrder, Command, PlaceOrder
 from predsurv.exchange.accounts import ExchangeAccount, WorkingOrder
@@ -102,7 +102,9 @@ def _on_grid(account: ExchangeAccount, working: WorkingOrder, listing: Instrumen
 
 
 def _large_enough(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001
-    return None if working.request.size >= listing.market.min_order_size else "size is below the market's minimum"
+    request = working.request
+    allowed = size_allowed(listing.market, request.price, request.size, side=request.side, rests=request.tif == "gtc")
+    return None if allowed else "size is below the market's minimum"
 
 
 def _passive(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001

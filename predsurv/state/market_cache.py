@@ -51,6 +51,7 @@ class MarketCache:
     def __init__(self, mirrored_venues: AbstractSet[VenueName] = frozenset()) -> None:
         self._mirrored_venues = mirrored_venues
         self._primary: dict[InstrumentKey, InstrumentKey] = {}  # of instruments without a book of their own
+        self._mirrors: dict[InstrumentKey, InstrumentKey] = {}  # of instruments that share a book, the other one
         self._markets = KnownMarkets()
         self._phases: dict[VenueName, VenuePhase] = {}
         self._books: dict[InstrumentKey, Book] = {}
@@ -96,6 +97,11 @@ class MarketCache:
         told = self._phases.get(venue)
         return "open" if told is None else told.phase
 
+    def is_trading(self, key: InstrumentKey, ts: int) -> bool:
+        """Return whether anything can trade in an instrument's market at ``ts`` (ns UTC): market and venue are open."""
+        market = self._markets.market(key.venue, key.market_id)
+        return market is not None and market.open_at(ts) and self.phase(key.venue) == "open"
+
     def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
         """Return every known market of an event, in the order they became known."""
         return self._markets.siblings(venue, event_id)
@@ -106,6 +112,13 @@ class MarketCache:
         An instrument whose market is not known is taken for its own.
         """
         return self._primary.get(key, key)
+
+    def mirror_of(self, key: InstrumentKey) -> InstrumentKey | None:
+        """Return the other outcome where a market's two outcomes share one book, else None.
+
+        A trade told on one of them is a trade of the other at 1 − price.
+        """
+        return self._mirrors.get(key)
 
     def book(self, key: InstrumentKey) -> Book | None:
         """Return the book, trusted or not, or None when none was ever received."""
@@ -124,10 +137,8 @@ class MarketCache:
 
     def _trade(self, event: Trade) -> None:
         """Take a trade for the last one of its instrument, and of the mirror of that, on which it need not be told."""
-        key = event.key
-        _apply_trade(_state(self._states, key), event, event.price)
-        market = self._markets.market(key.venue, key.market_id)
-        mirror = market.mirror_of(key) if market is not None and key.venue in self._mirrored_venues else None
+        _apply_trade(_state(self._states, event.key), event, event.price)
+        mirror = self._mirrors.get(event.key)
         if mirror is not None:
             _apply_trade(_state(self._states, mirror), event, complement(event.price))
 
@@ -151,6 +162,7 @@ class MarketCache:
             primary = market.primary_of(key, mirrored=mirrored)
             if primary != key:
                 self._primary[key] = primary
+                self._mirrors[key], self._mirrors[primary] = primary, key
 
 
 def _state(states: dict[InstrumentKey, InstrumentState], key: InstrumentKey) -> InstrumentState:

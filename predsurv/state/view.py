@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from predsurv.core.events import TradingPhase
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
@@ -32,6 +33,10 @@ class View(Protocol):
 
     def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
         """Return the known markets of one event."""
+        ...
+
+    def phase(self, venue: VenueName) -> TradingPhase:
+        """Return what the whole venue accepts now, ``open`` while it has said nothing else."""
         ...
 
     def position(self, key: InstrumentKey) -> Position | None:

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, Side
-from predsurv.core.market import Market
+from predsurv.core.market import BINARY, Market
 from predsurv.core.num import MICROS, Money, Size
 from predsurv.state.view import View
 from predsurv.strategies.sizing import BasketLeg
+from predsurv.strategies.tradable import is_tradable
 
 LEVELS: Final = 10
 """Levels of each book that a basket may take."""
@@ -29,17 +30,21 @@ class Basket(Struct, frozen=True):
 
 
 def baskets_of(market: Market, view: View) -> Iterator[Basket]:
-    """Yield every basket with an instrument of ``market``.
+    """Yield every basket with an instrument of ``market``, none of one that is not binary.
 
-    No instrument is in two of them, so that a position belongs to one basket.
+    No instrument is in two of them, so that a position belongs to one basket. A sibling that pays otherwise than a
+    dollar or nothing is in no basket; the others are exclusive without it, and not exhaustive.
     """
+    if market.market_type != BINARY:
+        return
     if not market.mutually_exclusive:
         if len(market.outcomes) > 1:
             yield Basket(f"outcomes:{market.market_id}", "outcomes", market.keys(), Money(MICROS))
         return
-    siblings = view.siblings(market.venue, market.event_id)
+    listed = view.siblings(market.venue, market.event_id)
+    siblings = tuple(each for each in listed if each.market_type == BINARY)
     count = len(siblings)
-    if count > 1 and all(each.exhaustive for each in siblings):
+    if count > 1 and count == len(listed) and all(each.exhaustive for each in siblings):
         keys = tuple(each.key(0) for each in siblings)
         yield Basket(f"yes_basket:{market.event_id}", "yes_basket", keys, Money(MICROS))
     if count > 1 and all(len(each.outcomes) == 2 for each in siblings):
@@ -65,10 +70,10 @@ def legs_of(basket: Basket, view: View, side: Side) -> tuple[BasketLeg, ...] | N
     for key in basket.keys:
         market = view.market(key.venue, key.market_id)
         book = view.book(key)
-        if market is None or market.status != "active" or book is None:
+        if market is None or book is None or not is_tradable(market, view):
             return None
         levels = book.asks.top(LEVELS) if side == "ask" else book.bids.top(LEVELS)
-        legs.append(BasketLeg(key, market.fee, market.min_order_size, levels, market.min_taker_buy))
+        legs.append(BasketLeg(key, market, levels))
     return tuple(legs)
 
 
@@ -105,7 +110,7 @@ def held_sizes(basket: Basket, view: View) -> tuple[Size, ...]:
 
 def _adds_value(key: InstrumentKey, view: View) -> bool:
     market, book = view.market(key.venue, key.market_id), view.book(key)
-    if market is None or book is None or market.status != "active":
+    if market is None or book is None or not is_tradable(market, view):
         return False
     best = book.best_ask()
     return best is not None and best[0] + taker_fee(market.fee, best[0], Size(MICROS)) < MICROS

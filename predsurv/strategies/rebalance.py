@@ -13,6 +13,7 @@ from predsurv.core.num import Price, Size, notional
 from predsurv.state.view import View
 from predsurv.strategies.baskets import Basket, held_sizes, legs_of
 from predsurv.strategies.sizing import LOT, BasketLeg, buy_cost, sale_proceeds
+from predsurv.strategies.tradable import has_ended
 
 
 class RebalancingOrder(Struct, frozen=True):
@@ -26,12 +27,12 @@ class RebalancingOrder(Struct, frozen=True):
 
 
 def is_balanced(basket: Basket, view: View) -> bool:
-    """Return whether all legs are held in equal sizes, or cannot be made so: a market is not open."""
+    """Return whether all legs are held in equal sizes, or cannot be made so: a market has ended."""
     sizes = held_sizes(basket, view)
     if max(sizes) - min(sizes) < LOT:
         return True
     markets = (view.market(key.venue, key.market_id) for key in basket.keys)
-    return any(market is None or market.status != "active" for market in markets)
+    return any(market is None or has_ended(market, view) for market in markets)
 
 
 def rebalancing_orders(basket: Basket, view: View, *, may_complete: bool) -> tuple[RebalancingOrder, ...]:
@@ -57,7 +58,7 @@ def _completing_orders(
         if missing < LOT:
             continue
         bought = buy_cost(leg, missing)
-        if bought is None or not leg.allows_buy(bought[1], missing):
+        if bought is None or not leg.allows("buy", bought[1], missing):
             return (), 0
         gain -= bought[0]
         orders.append(RebalancingOrder("complete", leg.key, "buy", bought[1], missing))
@@ -71,7 +72,7 @@ def _unwinding_orders(legs: Sequence[BasketLeg], sizes: Sequence[Size]) -> tuple
     for leg, size in zip(legs, sizes, strict=True):
         received, worst, sold = sale_proceeds(leg, Size(size - low))
         sold = Size(sold - sold % LOT)
-        if sold and sold >= leg.min_size:
+        if leg.allows("sell", worst, sold):
             proceeds += received
             orders.append(RebalancingOrder("unwind", leg.key, "sell", worst, sold))
     return tuple(orders), proceeds

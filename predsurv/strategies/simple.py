@@ -6,12 +6,13 @@ from msgspec import Struct
 
 from predsurv.core.events import BookDelta, BookSnapshot, Event, Tick
 from predsurv.core.ids import InstrumentKey, StrategyName
-from predsurv.core.market import next_on_grid
+from predsurv.core.market import next_on_grid, size_allowed
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import CancelIntent, Intent, Order, Position
 from predsurv.state import features
 from predsurv.state.book import BookView
 from predsurv.state.view import View
+from predsurv.strategies.tradable import is_tradable
 
 
 class SimpleParams(Struct, frozen=True, kw_only=True):
@@ -78,12 +79,12 @@ class Simple:
 
     def _enter(self, key: InstrumentKey, book: BookView, view: View) -> Iterable[Intent]:
         best, market = book.best_bid(), view.market(key.venue, key.market_id)
-        if best is None or market is None or market.status != "active":
+        if best is None or market is None or not is_tradable(market, view):
             return ()
         if not self._params.price_min <= best[0] <= self._params.price_max:
             return ()
         size = Size(self._params.clip // best[0] * MICROS)
-        if size < market.min_order_size:
+        if not size_allowed(market, best[0], size, side="buy", rests=True):
             return ()
         self._active[key] = None
         return (Intent(self.name, key, "buy", best[0], size, "gtc", "enter", post_only=True),)
@@ -91,17 +92,18 @@ class Simple:
     def _exit(self, position: Position, book: BookView, view: View) -> Iterable[Intent | CancelIntent]:
         key, cost = position.key, position.cost * MICROS // position.size
         orders = self._orders(key, view)
-        bid, ask = book.best_bid(), book.best_ask()
+        bid, ask, market = book.best_bid(), book.best_ask(), view.market(key.venue, key.market_id)
+        if market is None or not is_tradable(market, view):
+            return ()
         if bid is not None and bid[0] <= cost - self._params.stop:
             if orders:
                 return (CancelIntent(self.name, order.client_order_id, "stop") for order in orders)
             return (Intent(self.name, key, "sell", bid[0], position.size, "ioc", "stop"),)
-        market = view.market(key.venue, key.market_id)
-        if orders or ask is None or market is None or market.status != "active":
+        if orders or ask is None:
             return ()
         lowest = next_on_grid(market, Price(cost))
-        if lowest is None:
-            return ()
+        if lowest is None or not size_allowed(market, ask[0], position.size, side="sell", rests=True):
+            return ()  # what is too small to rest waits for the stop or for settlement
         return (Intent(self.name, key, "sell", max(ask[0], lowest), position.size, "gtc", "exit", post_only=True),)
 
     def _cancel_expired(self, view: View) -> Iterable[CancelIntent]:
@@ -110,7 +112,11 @@ class Simple:
         for key in [key for key in self._active if key not in quoted and view.position(key) is None]:
             del self._active[key]
         limit = view.now - self._params.order_life
-        return [CancelIntent(self.name, each.client_order_id, "cancel") for each in orders if each.submitted <= limit]
+        return [
+            CancelIntent(self.name, each.client_order_id, "cancel")
+            for each in orders
+            if each.submitted <= limit and view.phase(each.key.venue) != "closed"
+        ]
 
     def _orders(self, key: InstrumentKey, view: View) -> tuple[Order, ...]:
         return tuple(order for order in view.open_orders(self.name) if order.key == key)

@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from predsurv.core.events import Level
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import InstrumentKey
-from predsurv.core.market import FeeSchedule
+from predsurv.core.ids import InstrumentKey, OrderSide
+from predsurv.core.market import FeeSchedule, Market, buys_enough, size_allowed
 from predsurv.core.num import MICROS, Money, Price, Size, notional, notional_up
 
 LOT: Final = 10_000
@@ -19,21 +19,22 @@ _FEE_SHARES: Final = 1_000
 
 
 class BasketLeg(Struct, frozen=True):
-    """One instrument of a basket with the levels that could be taken, best first.
-
-    ``min_size``: the smallest order (micros of a share). ``min_buy``: the smallest value (micros of a dollar) of a
-    buy that trades on arrival.
-    """
+    """One instrument of ``market`` in a basket with the levels that could be taken, best first."""
 
     key: InstrumentKey
-    fee: FeeSchedule
-    min_size: Size
+    market: Market
     levels: tuple[Level, ...]
-    min_buy: Money = Money(0)
 
-    def allows_buy(self, price: Price, size: Size) -> bool:
-        """Return whether a buy of ``size`` up to ``price`` that trades on arrival is large enough."""
-        return size >= self.min_size and notional(price, size) >= self.min_buy
+    @property
+    def fee(self) -> FeeSchedule:
+        """The fees of its market."""
+        return self.market.fee
+
+    def allows(self, side: OrderSide, price: Price, size: Size) -> bool:
+        """Return whether an order of ``size`` up to ``price`` that only takes is large enough."""
+        if not size_allowed(self.market, price, size, side=side, rests=False):
+            return False
+        return side == "sell" or buys_enough(self.market, price, size)
 
 
 class BasketOrder(Struct, frozen=True):
@@ -94,7 +95,7 @@ def _advance(legs: Sequence[BasketLeg], depth: list[int], left: list[int], taken
 def _order(
     legs: Sequence[BasketLeg], limits: tuple[Price, ...], size: Size, constraints: SizingConstraints
 ) -> BasketOrder | None:
-    if not size or not all(leg.allows_buy(limit, size) for leg, limit in zip(legs, limits, strict=True)):
+    if not size or not all(leg.allows("buy", limit, size) for leg, limit in zip(legs, limits, strict=True)):
         return None
     cost = sum(_cost(leg, size)[0] for leg in legs)
     edge = notional(Price(constraints.payout), size) - cost

@@ -14,8 +14,9 @@ from predsurv.core.market import NO_FEE
 from predsurv.core.num import Size, notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder, order_of
 from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.queue_position import QueuePosition
-from predsurv.engine.fills.simulator import KNOWN_IDS_MAX, FillSimulator
+from predsurv.engine.fills.simulator import FillSimulator
 from predsurv.state.market_cache import MarketCache
 
 EVENTS_KEPT_MAX: Final = 10_000

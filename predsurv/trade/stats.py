@@ -13,7 +13,10 @@ from predsurv.engine.engine import Step
 
 
 class StrategyStats(Struct):
-    """One strategy's counts; ``traded`` and ``fees`` in micros of a dollar."""
+    """One strategy's counts; ``traded`` and ``fees`` in micros of a dollar.
+
+    ``fees_assumed``: fills whose fee nobody stated, see ``Fill.fee_assumed``.
+    """
 
     signals: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
@@ -23,6 +26,7 @@ class StrategyStats(Struct):
     rejected: int = 0
     traded: int = 0
     fees: int = 0
+    fees_assumed: int = 0
 
 
 class RunStats:
@@ -70,6 +74,7 @@ class RunStats:
             stats.fills += 1
             stats.traded += notional(event.price, event.size)
             stats.fees += event.fee
+            stats.fees_assumed += event.fee_assumed
         elif isinstance(event, OrderRejected):
             stats.rejected += 1
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from predsurv.core.events import MarketChange, MarketEvent, MarketResolved
 from predsurv.core.ids import EventId, InstrumentKey
-from predsurv.core.market import Market
+from predsurv.core.market import BINARY, Market
 from predsurv.ports import NO_MIRRORS, Mirrors
 
 
@@ -98,8 +98,8 @@ def select_markets(
 
 
 def is_open(market: Market) -> bool:
-    """Return whether the market accepts orders, and is still listed."""
-    return market.status == "active" and market.tradable and market.last_seen is None
+    """Return whether the market accepts orders of ours, and is still listed."""
+    return market.status == "active" and market.tradable and market.last_seen is None and market.market_type == BINARY
 
 
 def keys_to_watch(market: Market, *, mirrored: bool) -> tuple[InstrumentKey, ...]:
@@ -119,8 +119,9 @@ def _mirrors(markets: Iterable[Market], keys: Collection[InstrumentKey]) -> dict
 
 def _event_markets(event_id: EventId, members: Sequence[Market], *, mirrored: bool) -> _EventMarkets:
     keys = tuple(key for market in members for key in keys_to_watch(market, mirrored=mirrored))
-    exclusive = any(len(market.outcomes) > 2 for market in members) or (
-        len(members) > 1 and all(market.mutually_exclusive for market in members)
+    binary = [market for market in members if market.market_type == BINARY]
+    exclusive = any(len(market.outcomes) > 2 for market in binary) or (
+        len(binary) > 1 and all(market.mutually_exclusive for market in binary)
     )
     volume = sum(market.volume_24h or 0 for market in members)
     return _EventMarkets(event_id, tuple(members), keys, exclusive, volume)

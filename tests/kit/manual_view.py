@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from predsurv.core.events import BookSnapshot
+from predsurv.core.events import BookSnapshot, TradingPhase
 from predsurv.core.ids import ClientOrderId, EventId, InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Size
@@ -75,6 +75,9 @@ class ManualView:
 
     def siblings(self, venue: VenueName, event_id: EventId) -> tuple[Market, ...]:
         return self.cache.siblings(venue, event_id)
+
+    def phase(self, venue: VenueName) -> TradingPhase:
+        return self.cache.phase(venue)
 
     def position(self, key: InstrumentKey) -> Position | None:
         return self.held.get(key)

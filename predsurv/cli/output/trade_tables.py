@@ -40,6 +40,7 @@ _STRATEGIES: Final = (
     Column("fills", "Fills", "int", keep=8),
     Column("traded", "Traded", "micros", "$", keep=5),
     Column("fees", "Fees", "micros", "$", keep=6),
+    Column("fees_assumed", "Fee assumed", "int", keep=2),
     Column("baskets_found", "Baskets found", "int", keep=9),
     Column("baskets_filled", "filled", "int", keep=9),
     Column("baskets_settled", "settled", "int", keep=9),
@@ -99,6 +100,7 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
     equity = f"equity {_dollars(engine.valuation.equity())}"
     if isinstance(event, Fill) and step.booked:
         what = f"{event.side} {format_micros(event.size)} @ {format_micros(event.price)} fee {format_micros(event.fee)}"
+        what += " assumed" if event.fee_assumed else ""
         return [f"fill      {what:<33} {_name(event.key, engine.cache)} · {equity}"]
     if isinstance(event, OrderRejected) and step.booked:
         return [f"rejected  {sanitise(event.reason, 40):<33} {_name(event.key, engine.cache)}"]
@@ -155,6 +157,8 @@ def strategy_table(stats: RunStats, account: TradingAccount) -> Table:
     baskets = basket_stats(account, stats.first)
     rows = [_strategy_row(name, counts, baskets.get(name, BasketStats())) for name, counts in stats.strategies.items()]
     note = "a basket's PnL is after fees and counts once it holds nothing any more"
+    if assumed := sum(counts.fees_assumed for counts in stats.strategies.values()):
+        note += f"; {assumed} fills at an assumed fee: nobody stated the fees of their markets"
     return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy had an intent")
 
 
@@ -168,6 +172,7 @@ def _strategy_row(name: StrategyName, counts: StrategyStats, baskets: BasketStat
         counts.fills,
         counts.traded,
         counts.fees,
+        counts.fees_assumed,
         baskets.found,
         baskets.filled,
         baskets.settled,

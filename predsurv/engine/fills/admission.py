@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from predsurv.core.market import buys_enough, on_grid
-from predsurv.core.orders import PlaceOrder
+from predsurv.core.events import NO_ORDERS
+from predsurv.core.market import buys_enough, on_grid, size_allowed
+from predsurv.core.orders import CancelOrder, PlaceOrder
 from predsurv.engine.fills.taker import Taker, crosses
 from predsurv.state.book import BookView
 from predsurv.state.market_cache import MarketCache
@@ -18,23 +19,33 @@ class AdmissionRules:
     def __init__(self, cache: MarketCache, check_funds: FundsCheck) -> None:
         self._cache, self._check_funds = cache, check_funds
 
-    def rejection(self, command: PlaceOrder) -> str | None:
-        """Return why the order is rejected whatever the book is, None when it is not."""
+    def rejection(self, command: PlaceOrder, ts: int) -> str | None:
+        """Return why the order is rejected at ``ts`` (ns UTC) whatever the book is, None when it is not."""
         market = self._cache.market(command.key.venue, command.key.market_id)
-        if market is None or market.status != "active":
+        if market is None or not market.open_at(ts):
             return "market_closed"
+        if self._cache.phase(command.key.venue) in NO_ORDERS:
+            return "venue_paused"
         if not on_grid(market, command.price):
             return "off_grid"
-        if command.size < max(market.min_order_size, 1):
+        if not size_allowed(market, command.price, command.size, side=command.side, rests=command.tif == "gtc"):
             return "below_minimum"
         return self._check_funds(command)
+
+    def cancel_rejection(self, command: CancelOrder) -> str | None:
+        """Return why a cancel is rejected, None when it is not."""
+        return "venue_paused" if self._cache.phase(command.key.venue) == "closed" else None
 
     def rejection_by_book(self, taker: Taker, book: BookView | None) -> str | None:
         """Return why the order is rejected given ``book`` (None while untrusted), None when it is not."""
         command, crossing = taker.command, book is not None and crosses(taker, book)
         if command.post_only:
             return "would_cross" if crossing else None
-        if command.side == "sell" or not (crossing or command.tif != "gtc"):
+        if not (crossing or command.tif != "gtc"):
+            return None
+        if self._cache.phase(command.key.venue) == "post_only":
+            return "venue_post_only"
+        if command.side == "sell":
             return None
         market = self._cache.market(command.key.venue, command.key.market_id)
         if market is None or buys_enough(market, command.price, command.size):

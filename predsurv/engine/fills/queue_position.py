@@ -17,7 +17,7 @@ class QueuePosition(Struct, kw_only=True):
     ``ahead``: volume that was ahead of us less what traded since. ``floor``: the smallest size of the
     level since we joined, which the volume ahead cannot exceed. ``level_size``: the level's latest
     size. ``unexplained``: shrinkage of the level that no trade has explained yet. ``arrival``
-    orders our own orders at one price.
+    orders our own orders at one price, ``since`` is when it came to rest (ns UTC).
     """
 
     command: PlaceOrder
@@ -30,6 +30,7 @@ class QueuePosition(Struct, kw_only=True):
     floor: int = 0
     level_size: int = 0
     unexplained: int = 0
+    since: int = 0
 
     def join(self, level_size: Size) -> None:
         """Take the last place of a level that holds ``level_size``: on arrival, and again after a gap."""

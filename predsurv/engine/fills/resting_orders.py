@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.core.events import BookDelta, Gap, Trade
+from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, Side, VenueName
 from predsurv.core.num import Size
 from predsurv.engine.books.consumed import ConsumedLiquidity
@@ -57,39 +57,47 @@ class RestingOrders:
                     return order
         return None
 
-    def remove_market(self, venue: VenueName, market_id: MarketId) -> tuple[QueuePosition, ...]:
-        """Remove and return every order of a market."""
+    def of_market(self, venue: VenueName, market_id: MarketId) -> tuple[QueuePosition, ...]:
+        """Return every order of a market."""
         keys = [key for key in self._orders if key.venue == venue and key.market_id == market_id]
-        return tuple(order for key in keys for order in self._orders.pop(key))
+        return tuple(order for key in keys for order in self._orders[key])
+
+    def holds(self, key: InstrumentKey) -> bool:
+        """Return whether any order rests in this book."""
+        return key in self._orders
+
+    def rejoin(self, key: InstrumentKey, book: BookView | None) -> None:
+        """Send the orders in a book to the ends of their levels: now, or with its next snapshot when there is none."""
+        if book is None:
+            if key in self._orders:
+                self._gapped.add(key)
+            return
+        self._gapped.discard(key)
+        for order in self._orders.get(key, ()):
+            order.join(_level_size(book, order))
 
     def all(self) -> tuple[QueuePosition, ...]:
         """Return every resting order."""
         return tuple(order for orders in self._orders.values() for order in orders)
 
-    def on_gap(self, event: Gap) -> None:
-        """Mark that the orders in this book lost their places."""
-        if event.key in self._orders:
-            self._gapped.add(event.key)
-
-    def on_delta(self, event: BookDelta, book: BookView) -> Iterator[MakerFill]:
-        """Follow a level change and yield the fills by an opposite level that crosses us."""
+    def on_delta(self, event: BookDelta, book: BookView, *, trading: bool = True) -> Iterator[MakerFill]:
+        """Follow a level change and yield the fills by an opposite level that crosses us, none unless ``trading``."""
         for order in self._orders.get(event.key, ()):
             if order.side == event.side and order.price == event.price:
                 order.on_level_size(event.size)
-        if event.size:
+        if event.size and trading:
             yield from self._on_crossing(book, event.side)
 
-    def on_snapshot(self, book: BookView) -> Iterator[MakerFill]:
-        """Follow a snapshot; after a gap our orders rejoin their levels at the end."""
-        gapped = book.key in self._gapped
-        self._gapped.discard(book.key)
-        for order in self._orders.get(book.key, ()):
-            if gapped:
-                order.join(_level_size(book, order))
-            else:
+    def on_snapshot(self, book: BookView, *, trading: bool = True) -> Iterator[MakerFill]:
+        """Follow a snapshot; after a gap our orders rejoin their levels at the end. No fills unless ``trading``."""
+        if book.key in self._gapped:
+            self.rejoin(book.key, book)
+        else:
+            for order in self._orders.get(book.key, ()):
                 order.on_level_size(_level_size(book, order))
-        yield from self._on_crossing(book, "ask")
-        yield from self._on_crossing(book, "bid")
+        if trading:
+            yield from self._on_crossing(book, "ask")
+            yield from self._on_crossing(book, "bid")
 
     def on_trade(self, event: Trade) -> Iterator[MakerFill]:
         """Yield the fills by a public trade: its volume goes to our orders by price-time priority."""

@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from predsurv.core.market import buys_enough, on_grid
+from predsurv.core.events import NO_ORDERS
+from predsurv.core.market import BINARY, buys_enough, on_grid, size_allowed
 from predsurv.core.num import Money, Price, format_micros, notional, notional_up
 from predsurv.core.orders import Intent
 from predsurv.engine.risk.state import RiskState
@@ -15,6 +16,8 @@ RefusalReason = Literal[
     "halted",
     "unknown_market",
     "market_closed",
+    "not_binary",
+    "venue_paused",
     "off_grid",
     "below_minimum",
     "below_taker_minimum",
@@ -80,12 +83,26 @@ def _valid(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal
         return RiskRefusal("unknown_market", "not in the universe; scan again")
     if market.status != "active":
         return RiskRefusal("market_closed", f"market is {market.status}")
+    if not market.open_at(state.now):
+        return RiskRefusal("market_closed", "its time of trading has ended")
+    if market.market_type != BINARY:
+        return RiskRefusal("not_binary", f"market is {market.market_type}: it is recorded and not traded")
     if not on_grid(market, intent.price):
         return RiskRefusal("off_grid", f"{format_micros(intent.price)} is no price step of this market")
-    if intent.size < max(market.min_order_size, 1):
+    if not size_allowed(market, intent.price, intent.size, side=intent.side, rests=intent.tif == "gtc"):
         return RiskRefusal(
             "below_minimum", f"{format_micros(intent.size)} < {format_micros(market.min_order_size)} shares"
         )
+    return None
+
+
+def _phase(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    venue = intent.key.venue
+    phase = state.phase(venue)
+    if phase in NO_ORDERS:
+        return RiskRefusal("venue_paused", f"{venue} accepts no orders now")
+    if phase == "post_only" and _trades_on_arrival(intent, state):
+        return RiskRefusal("venue_paused", f"{venue} accepts only orders that rest now")
     return None
 
 
@@ -132,8 +149,12 @@ def _taker_minimum(intent: Intent, state: RiskState, _limits: RiskLimits) -> Ris
 
 def _trades_on_arrival(intent: Intent, state: RiskState) -> bool:
     book = state.books.book(intent.key)
-    best = None if book is None else book.best_ask()
-    return intent.tif != "gtc" or (best is not None and intent.price >= best[0])
+    if intent.tif != "gtc" or book is None:
+        return intent.tif != "gtc"
+    best = book.best_ask() if intent.side == "buy" else book.best_bid()
+    if best is None:
+        return False
+    return intent.price >= best[0] if intent.side == "buy" else intent.price <= best[0]
 
 
 def _held(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
@@ -199,6 +220,7 @@ def _above(reason: RefusalReason, value: int, limit: Money) -> RiskRefusal | Non
 CHECKS: Final[tuple[Check, ...]] = (
     _halted,
     _valid,
+    _phase,
     _fresh,
     _collar,
     _taker_minimum,

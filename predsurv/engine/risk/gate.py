@@ -69,9 +69,12 @@ class RiskGate:
 
     def _cancel_refusal(self, intent: CancelIntent) -> RiskRefusal | None:
         live = self._account.orders.live_of(intent.strategy)
-        if any(order.client_order_id == intent.client_order_id for order in live):
-            return None
-        return RiskRefusal("unknown_order", f"{intent.client_order_id} is no open order of {intent.strategy}")
+        order = next((each for each in live if each.client_order_id == intent.client_order_id), None)
+        if order is None:
+            return RiskRefusal("unknown_order", f"{intent.client_order_id} is no open order of {intent.strategy}")
+        if self._state.phase(order.key.venue) == "closed":
+            return RiskRefusal("venue_paused", f"{order.key.venue} accepts no cancels now")
+        return None
 
     def _refuse(self, leg: Intent | CancelIntent, refusal: RiskRefusal | None) -> Refused:
         if refusal is None:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+from predsurv.core.events import TradingPhase
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, OrderSide, StrategyName, VenueName
 from predsurv.core.market import NO_FEE, Market
@@ -47,6 +48,10 @@ class RiskState:
     def market(self, key: InstrumentKey) -> Market | None:
         """Return the market that ``key`` belongs to, None when it is not known."""
         return self._cache.market(key.venue, key.market_id)
+
+    def phase(self, venue: VenueName) -> TradingPhase:
+        """Return what the whole venue accepts now."""
+        return self._cache.phase(venue)
 
     def free_cash(self, venue: VenueName) -> Money:
         """Return the cash at ``venue`` less the maximum cost of its live and staged buys."""

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import Market, Outcome, PriceBand, buys_enough, next_on_grid, on_grid
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, OrderSide, VenueName
+from predsurv.core.market import Market, Outcome, PriceBand, buys_enough, next_on_grid, on_grid, size_allowed
 from predsurv.core.num import Money, Price, Size
 
 MARKET = Market(
@@ -98,3 +98,32 @@ def test_banded_grid(price: int, valid: bool) -> None:
 def test_the_next_price_is_the_lowest_valid_one_above(market: Market, price: int) -> None:
     valid = (each for each in range(1_000, 1_000_000, 1_000) if each > price and on_grid(market, Price(each)))
     assert next_on_grid(market, Price(price)) == next(valid, None)
+
+
+def test_orders_that_rest_are_measured_by_size_and_takers_by_worth_where_the_venue_does() -> None:
+    by_worth = replace(MARKET, min_order_size=Size(5_000_000), min_taker_buy=Money(1_000_000))
+    by_size = replace(by_worth, min_taker_buy=Money(0))
+
+    def allowed(one: Market, price: int, size: int, side: OrderSide = "buy", *, rests: bool = False) -> bool:
+        return size_allowed(one, Price(price), Size(size), side=side, rests=rests)
+
+    assert allowed(by_worth, 600_000, 2_000_000)
+    assert not allowed(by_worth, 600_000, 2_000_000, rests=True)
+    assert not allowed(by_size, 600_000, 2_000_000)
+    assert allowed(by_size, 600_000, 5_000_000, rests=True)
+    assert allowed(by_worth, 100_000, 1), "whether a buy is worth enough depends on the book"
+    assert allowed(by_worth, 100_000, 5_000_000, "sell")
+    assert allowed(by_worth, 500_000, 2_000_000, "sell")
+    assert not allowed(by_worth, 499_999, 2_000_000, "sell")
+    assert not allowed(replace(by_worth, min_order_size=Size(0)), 500_000, 0)
+
+
+def test_each_venue_has_its_own_timetable() -> None:
+    timed = replace(MARKET, close_time=5, game_start=3)
+    kalshi, polymarket = (replace(timed, venue=VenueName(name)) for name in ("kalshi", "polymarket"))
+    assert [(each.trading_ends, each.orders_cleared_at) for each in (kalshi, polymarket, timed)] == [
+        (5, None),
+        (None, 3),
+        (None, None),
+    ]
+    assert [each.reopening_clears for each in (kalshi, polymarket, timed)] == [True, False, False]

@@ -1,5 +1,6 @@
 """A strategy sees all market data, and only its own positions and orders."""
 
+from predsurv.core.events import VenuePhase
 from predsurv.core.ids import EventId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.context import StrategyContext
@@ -33,3 +34,11 @@ def test_a_strategy_sees_markets_trusted_books_and_free_cash() -> None:
     assert view.book(NO) is not None
     world.show(gap())
     assert view.book(YES) is view.book(NO) is None
+
+
+def test_a_strategy_sees_what_its_venue_accepts() -> None:
+    world = World()
+    view = StrategyContext(ME, world.cache, world.books, world.account, world.risk)
+    assert view.phase(V) == "open"
+    world.show(VenuePhase(V, START, None, "post_only", "{}"))
+    assert view.phase(V) == "post_only"

@@ -18,8 +18,10 @@ from predsurv.core.events import (
     Quote,
     Tick,
     Trade,
+    VenuePhase,
 )
 from predsurv.core.ids import ClientOrderId, OrderId, StrategyName
+from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelIntent, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
@@ -249,3 +251,42 @@ def test_no_untrusted_book_is_ever_shown_and_runs_repeat(stream: list[Event], pr
         made = engine(Eager(intents=[intent(price=price) for price in prices]))
         runs.append([made.step(event) for event in stream])
     assert runs[0] == runs[1]
+
+
+def test_trades_told_on_the_mirrored_outcome_reach_the_strategies() -> None:
+    eager = Eager()
+    made = engine(eager)
+    told = trade(55, 3, "buy", START, NO)
+    made.step(told)
+    assert eager.received == [], "nothing is known of the book"
+    made.step(book())
+    made.step(told)
+    assert eager.received[-1] == told
+    made.step(gap())
+    made.step(told)
+    assert len(eager.received) == 2
+
+
+def test_a_pause_of_the_venue_reaches_the_strategies_and_stops_orders() -> None:
+    eager = Eager(intents=[intent(), intent()])
+    made = engine(eager)
+    paused = VenuePhase(V, START, None, "cancel_only", "{}")
+    made.step(paused)
+    step = made.step(book())
+    assert eager.received[0] == paused
+    assert [refused.reason for refused in step.refusals] == ["venue_paused"]
+    made.step(VenuePhase(V, START, None, "open", "{}"))
+    assert made.step(book()).commands
+
+
+def test_a_change_announced_ahead_holds_with_the_passing_of_time_alone() -> None:
+    made = engine()
+    dearer = FeeSchedule("polymarket", 70_000)
+    change = MarketChange(V, YES.market_id, None, START, None, "fee", "{}", fee=dearer, effective=START + 10 * MS)
+    made.step(change)
+    made.step(Tick(START + 9 * MS))
+    assert made.cache.market(V, YES.market_id) == market()
+    made.step(Tick(START + 10 * MS))
+    known = made.cache.market(V, YES.market_id)
+    assert known is not None
+    assert known.fee == dearer

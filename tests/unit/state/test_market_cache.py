@@ -9,7 +9,9 @@ from predsurv.core.events import (
     MarketResolved,
     Quote,
     Trade,
+    TradingPhase,
     Unwanted,
+    VenuePhase,
 )
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId
 from predsurv.core.ids import VenueName as V
@@ -202,3 +204,37 @@ def test_a_book_no_longer_fed_is_forgotten() -> None:
     cache.apply(SNAPSHOT)
     cache.apply(Unwanted(YES, 2, "rotated_out"))
     assert cache.book(YES) is None
+
+
+def test_a_trade_on_one_outcome_of_a_mirrored_market_is_one_of_the_other_at_the_complement() -> None:
+    cache, no = MarketCache({VENUE}), market().key(1)
+    cache.add(market())
+    cache.add(THREE)
+    for told, other in ((YES, no), (no, YES)):
+        cache.apply(Trade(told, 2, None, Price(550_000), Size(7), "buy", None))
+        states = [cache.state(key) for key in (told, other)]
+        assert [state and (state.last_price, state.last_size, state.last_trade_ts) for state in states] == [
+            (550_000, 7, 2),
+            (450_000, 7, 2),
+        ]
+        assert cache.mirror_of(told) == other
+    assert cache.mirror_of(THREE.key(0)) is None
+    unmirrored = MarketCache()
+    unmirrored.add(market())
+    unmirrored.apply(Trade(no, 2, None, Price(550_000), Size(7), "buy", None))
+    state = unmirrored.state(YES)
+    assert state is not None
+    assert state.last_price is None
+
+
+def test_a_market_trades_while_it_and_its_venue_are_open() -> None:
+    cache = MarketCache()
+    cache.add(market())
+    assert cache.is_trading(YES, 1)
+    assert not cache.is_trading(market("x").key(0), 1)
+    phases: tuple[TradingPhase, ...] = ("post_only", "cancel_only", "closed", "open")
+    for phase in phases:
+        cache.apply(VenuePhase(VENUE, 1, None, phase, "{}"))
+        assert cache.is_trading(YES, 1) is (phase == "open")
+    cache.apply(MarketChange(VENUE, YES.market_id, None, 2, None, "paused", "{}"))
+    assert not cache.is_trading(YES, 2)

@@ -18,5 +18,15 @@ def test_the_engines_context_implements_the_view_with_the_same_parameters() -> N
 
 
 def test_the_view_has_no_method_that_changes_anything() -> None:
-    assert set(OFFERED) == {"now", "book", "state", "market", "siblings", "position", "cash", "open_orders"}
+    assert set(OFFERED) == {
+        "now",
+        "book",
+        "state",
+        "market",
+        "siblings",
+        "phase",
+        "position",
+        "cash",
+        "open_orders",
+    }
     assert OFFERED["now"].fset is None

@@ -2,9 +2,10 @@
 
 from msgspec.structs import replace
 
-from predsurv.core.ids import InstrumentId
+from predsurv.core.events import VenuePhase
+from predsurv.core.ids import InstrumentId, VenueName
 from predsurv.core.market import Outcome
-from predsurv.core.num import MICROS, Money
+from predsurv.core.num import MICROS
 from predsurv.strategies.baskets import (
     Basket,
     baskets_of,
@@ -15,7 +16,7 @@ from predsurv.strategies.baskets import (
     without_costly_legs,
 )
 from tests.kit.manual_view import ABC, ManualView, no, yes
-from tests.kit.trading_samples import market, shares
+from tests.kit.trading_samples import START, S, market, shares
 
 THREE = market("t", outcomes=tuple(Outcome(InstrumentId(name), name) for name in "abc"))
 
@@ -63,10 +64,7 @@ def test_legs_need_open_markets_and_books() -> None:
     legs = legs_of(basket, view, "bid")
     assert legs is not None
     assert legs[0].levels == ((200_000, shares(5)),)
-    assert {leg.min_buy for leg in legs} == {0}
-    for each in ABC:
-        view.cache.add(replace(each, min_taker_buy=Money(MICROS)))
-    assert {leg.min_buy for leg in legs_of(basket, view, "ask") or ()} == {MICROS}
+    assert [leg.market for leg in legs] == list(ABC)
     view.cache.add(replace(ABC[1], status="paused"))
     assert legs_of(basket, view, "ask") is None
 
@@ -110,3 +108,27 @@ def test_a_basket_bought_before_is_recognised_by_its_positions() -> None:
     view.hold(yes(0), 10)
     assert held_part(baskets["yes_basket"], view) == baskets["yes_basket"]
     assert held_sizes(baskets["yes_basket"], view) == (shares(10), 0, 0)
+
+
+def test_a_market_that_is_not_binary_is_in_no_basket() -> None:
+    scalar = replace(ABC[2], market_type="scalar")
+    view = ManualView((ABC[0], ABC[1], scalar))
+    assert list(baskets_of(scalar, view)) == []
+    (basket,) = baskets_of(ABC[0], view)
+    assert (basket.kind, basket.keys, basket.payout) == ("no_basket", (no(0), no(1)), MICROS)
+    alone = replace(THREE, market_type="scalar")
+    assert list(baskets_of(alone, ManualView((alone,)))) == []
+
+
+def test_legs_need_a_venue_that_trades_and_a_market_that_has_not_ended() -> None:
+    timed = tuple(replace(each, venue=VenueName("kalshi"), close_time=START + S) for each in ABC)
+    view = ManualView(timed)
+    basket = next(iter(baskets_of(timed[0], view)))
+    for each in timed:
+        view.show(each.key(0), bids=((20, 5),), asks=((30, 10),))
+    assert legs_of(basket, view, "ask") is not None
+    view.time = START + S
+    assert legs_of(basket, view, "ask") is None
+    view.time = START
+    view.cache.apply(VenuePhase(timed[0].venue, START, None, "post_only", "{}"))
+    assert legs_of(basket, view, "ask") is None

@@ -2,11 +2,12 @@
 
 from msgspec.structs import replace
 
+from predsurv.core.events import VenuePhase
 from predsurv.core.num import MICROS, Money
 from predsurv.strategies.baskets import Basket, baskets_of
 from predsurv.strategies.rebalance import is_balanced, rebalancing_orders
 from tests.kit.manual_view import ABC, ManualView, yes
-from tests.kit.trading_samples import cents, shares
+from tests.kit.trading_samples import START, V, cents, shares
 
 
 def world(asks: tuple[int, int, int] = (35, 33, 32), bids: tuple[int, int, int] = (31, 31, 30)) -> ManualView:
@@ -91,3 +92,26 @@ def test_without_depth_to_complete_what_can_be_sold_is_sold() -> None:
     view.show(yes(1), bids=((31, 6),), asks=((33, 100),))
     moves = rebalancing_orders(basket(view), view, may_complete=True)
     assert [(move.key, move.size) for move in moves] == [(yes(0), shares(10)), (yes(1), shares(6))]
+
+
+def test_in_a_pause_what_is_unequal_waits_to_be_rebalanced() -> None:
+    view = world()
+    view.hold(yes(0), 10)
+    view.cache.apply(VenuePhase(V, START, None, "cancel_only", "{}"))
+    assert not is_balanced(basket(view), view)
+    assert rebalancing_orders(basket(view), view, may_complete=True) == ()
+    view.cache.apply(VenuePhase(V, START, None, "open", "{}"))
+    assert rebalancing_orders(basket(view), view, may_complete=True) != ()
+    view.cache.add(replace(ABC[2], status="paused"))
+    assert not is_balanced(basket(view), view)
+
+
+def test_a_small_excess_is_sold_where_taking_is_measured_by_worth() -> None:
+    view = world()
+    for each in ABC:
+        view.cache.add(replace(each, min_taker_buy=Money(MICROS)))
+    view.hold(yes(0), 3)
+    assert rebalancing_orders(basket(view), view, may_complete=False) == (), "neither five shares nor a dollar"
+    view.hold(yes(0), 4)
+    (move,) = rebalancing_orders(basket(view), view, may_complete=False)
+    assert (move.signal, move.size) == ("unwind", shares(4))

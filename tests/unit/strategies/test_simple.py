@@ -2,13 +2,13 @@
 
 from msgspec.structs import replace
 
-from predsurv.core.events import Event, Tick, Trade
+from predsurv.core.events import Event, Tick, Trade, VenuePhase
 from predsurv.core.market import PriceBand
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import CancelIntent, Intent
 from predsurv.strategies.simple import Simple, SimpleParams
 from tests.kit.manual_view import ManualView
-from tests.kit.trading_samples import START, YES, S, cents, market, shares, trade
+from tests.kit.trading_samples import START, YES, S, V, cents, market, shares, trade
 
 
 def intents(strategy: Simple, event: Event, view: ManualView) -> list[Intent | CancelIntent]:
@@ -134,3 +134,25 @@ def test_other_events_and_books_out_of_sight_mean_nothing() -> None:
     assert intents(Simple(), event, view) == []
     shown = bid_heavy(view)
     assert intents(Simple(), shown, world()) == []
+
+
+def test_it_waits_while_the_venue_pauses() -> None:
+    view, strategy = world(), Simple()
+    view.cache.apply(VenuePhase(V, START, None, "closed", "{}"))
+    assert intents(strategy, bid_heavy(view), view) == []
+    view.hold(YES, 10, 50)
+    assert intents(strategy, bid_heavy(view, 30, 35), view) == [], "no stop either"
+    view.rest("old", YES)
+    view.time += 60 * S
+    assert intents(strategy, Tick(view.time), view) == []
+    view.cache.apply(VenuePhase(V, START, None, "cancel_only", "{}"))
+    assert [each.signal for each in intents(strategy, Tick(view.time), view)] == ["cancel"]
+
+
+def test_what_is_too_small_to_rest_is_not_offered() -> None:
+    view = world()
+    view.hold(YES, 4, 40)
+    assert intents(Simple(), bid_heavy(view), view) == []
+    (sale,) = intents(Simple(), bid_heavy(view, 30, 45), view)
+    assert isinstance(sale, Intent)
+    assert (sale.signal, sale.tif, sale.size) == ("stop", "ioc", shares(4))

@@ -8,13 +8,13 @@ from predsurv.core.fees import taker_fee
 from predsurv.core.market import NO_FEE, FeeSchedule
 from predsurv.core.num import MICROS, Money, Price, Size, notional_up
 from predsurv.strategies.sizing import LOT, BasketLeg, SizingConstraints, buy_cost, sale_proceeds, size_basket
-from tests.kit.trading_samples import FEE, YES, cents, levels, shares
+from tests.kit.trading_samples import FEE, YES, cents, levels, market, shares
 
 ONE = Money(MICROS)
 
 
 def leg(*pairs: tuple[int, float], fee: bool = False, least: float = 5) -> BasketLeg:
-    return BasketLeg(YES, FEE if fee else NO_FEE, shares(least), levels(*pairs))
+    return BasketLeg(YES, market(fee=FEE if fee else NO_FEE, min_order_size=shares(least)), levels(*pairs))
 
 
 def wanted(edge: int = 5_000, cost: int = 1_000) -> SizingConstraints:
@@ -62,11 +62,20 @@ def test_less_than_the_minimum_order_gives_none() -> None:
 
 
 def test_a_leg_that_would_be_refused_is_no_basket() -> None:
-    dime = replace(leg((10, 50)), min_buy=ONE)
+    dime = BasketLeg(YES, market(fee=NO_FEE, min_taker_buy=ONE), levels((10, 50)))
     assert size_basket([replace(dime, levels=levels((10, 9.99))), leg((80, 50))], wanted()) is None
     offer = size_basket([dime, leg((80, 10))], wanted())
     assert offer is not None
     assert offer.size == shares(10)
+
+
+def test_legs_below_the_resting_minimum_are_bought_where_taking_is_measured_by_worth() -> None:
+    penny_minimum = market(fee=NO_FEE, min_taker_buy=ONE)
+    legs = [BasketLeg(YES, penny_minimum, levels((cents_, 2.5))) for cents_ in (42, 50)]
+    offer = size_basket(legs, wanted())
+    assert offer is not None
+    assert offer.size == shares(2.5)
+    assert size_basket([replace(each, market=market(fee=NO_FEE)) for each in legs], wanted()) is None
 
 
 def test_what_buying_costs_and_selling_brings() -> None:
@@ -84,7 +93,7 @@ def test_what_buying_costs_and_selling_brings() -> None:
 
 def test_a_sale_pays_the_fee_of_a_sale() -> None:
     kalshi = FeeSchedule("kalshi", 70_000)
-    ladder = replace(leg((10, 227.27)), fee=kalshi, levels=((Price(1_000), shares(227.27)),))
+    ladder = BasketLeg(YES, market(fee=kalshi), ((Price(1_000), shares(227.27)),))
     sale, purchase = (taker_fee(kalshi, Price(1_000), shares(227.27), side) for side in ("sell", "buy"))
     assert sale != purchase
     assert sale_proceeds(ladder, shares(227.27))[0] == 227_270 - sale

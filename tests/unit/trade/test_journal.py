@@ -66,10 +66,15 @@ def test_tags_and_field_order_on_disk_stay_as_they_are() -> None:
         '["noted",["note",1800000000000000000,"day","a new UTC day",100000000]]',
         '["sent",[["approved",1800000000000000000,["place","a","me",["mock","m","m-yes"],"buy",500000,10000000,"gtc",false,"g"]],["intent","me",["mock","m","m-yes"],"buy",510000,10000000,"ioc","test",false,null,""]]]',
         '["answered",["accepted",["mock","m","m-yes"],1800000000000000000,"a","v"]]',
-        '["answered",["fill",["mock","m","m-yes"],1800000000000000000,null,"a","a.1","buy",500000,4000000,7,false]]',
+        '["answered",["fill",["mock","m","m-yes"],1800000000000000000,null,"a","a.1","buy",500000,4000000,7,false,false]]',
         '["sent",[["approved",1800000000000000000,["cancel","a",["mock","m","m-yes"]]],null]]',
         '["settled",["resolved","mock","m",1800000000000000000,null,[["m-yes",1000000],["m-no",0]],false]]',
     ]
+
+
+def test_a_fill_journalled_before_fees_could_be_assumed_is_read_as_one_of_a_stated_fee() -> None:
+    body = b'["answered",["fill",["mock","m","m-yes"],1800000000000000000,null,"a","a.1","buy",500000,4000000,7,false]]'
+    assert msgspec.json.decode(body, type=AccountUpdated) == ENTRIES[4]
 
 
 def test_entries_not_flushed_yet_are_there_too_and_survive_a_second_run(path: Path) -> None:

@@ -33,6 +33,14 @@ def test_events_intents_orders_and_fills_are_counted() -> None:
     assert counts.refusals == {"cash": 1}
 
 
+def test_fills_at_a_fee_that_nobody_stated_are_counted() -> None:
+    stats, world = RunStats(), World()
+    world.account.place(place(), START)
+    stats.count_account_event(fill("o1", size=4), world.account)
+    stats.count_account_event(fill("o1", size=4, fee=Money(3), fee_assumed=True), world.account)
+    assert (stats.of(ME).fills, stats.of(ME).fees_assumed) == (2, 1)
+
+
 def test_baskets_count_once_complete_and_earn_once_over() -> None:
     account = World().account
     for group in ("good", "bad", "early"):

@@ -108,3 +108,17 @@ def test_new_listings_join_and_resolved_markets_leave() -> None:
     assert watchlist.update([resolved()])
     assert watchlist.keys == {market("n").key(0)}
     assert not watchlist.update([resolved()])
+
+
+def test_markets_that_are_not_binary_are_known_and_not_watched() -> None:
+    race = event("race", 3, mutually_exclusive=True)
+    scalar = market("race9", event_id=EventId("race"), mutually_exclusive=True, market_type="scalar")
+    selection = select_markets([*event("big", 1, 9), *race, scalar], 3, mirrored=True)
+    assert {key.market_id for key in selection.keys} == {"race0", "race1", "race2"}
+    assert scalar in selection.markets
+    assert keys_to_watch(scalar, mirrored=True) == ()
+    lone = [
+        event("lone", 1, mutually_exclusive=True)[0],
+        market("lone9", event_id=EventId("lone"), mutually_exclusive=True, market_type="scalar"),
+    ]
+    assert {key.market_id for key in select_markets([*lone, *event("big", 1, 9)], 1, mirrored=True).keys} == {"big0"}

@@ -2,11 +2,12 @@
 
 import pytest
 
-from predsurv.core.num import MICROS, Money
+from predsurv.core.events import TradingPhase, VenuePhase
+from predsurv.core.num import MICROS, Money, Size
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.fills.admission import AdmissionRules
 from predsurv.engine.fills.taker import Taker, arriving
-from tests.kit.trading_samples import NO, START, YES, World, book, market, place
+from tests.kit.trading_samples import NO, START, YES, V, World, book, cancel, market, place
 
 DELAY = 3_000_000_000
 
@@ -54,10 +55,10 @@ def test_without_a_book_or_a_market_no_order_is_delayed() -> None:
 
 def test_the_markets_rules_are_checked_before_the_accounts_funds() -> None:
     rules = Rules()
-    assert rules.admission.rejection(place(price=51)) is None
-    assert rules.admission.rejection(place(price=51, size=10_000)) == "insufficient_cash"
-    assert rules.admission.rejection(place(price=51, size=1)) == "below_minimum"
-    assert rules.admission.rejection(place(key=market("x").key(0), price=51, size=10_000)) == "market_closed"
+    assert rules.admission.rejection(place(price=51), START) is None
+    assert rules.admission.rejection(place(price=51, size=10_000), START) == "insufficient_cash"
+    assert rules.admission.rejection(place(price=51, size=1), START) == "below_minimum"
+    assert rules.admission.rejection(place(key=market("x").key(0), price=51, size=10_000), START) == "market_closed"
 
 
 def test_minimum_value_and_post_only_depend_on_the_book() -> None:
@@ -68,3 +69,52 @@ def test_minimum_value_and_post_only_depend_on_the_book() -> None:
     assert rules.admission.rejection_by_book(small, None) is None
     assert rules.admission.rejection_by_book(rules.taker(place(price=51, post_only=True)), known) == "would_cross"
     assert rules.admission.rejection_by_book(rules.taker(place(price=50, post_only=True)), known) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (place(price=60, size=2, tif="ioc"), None),  # worth $1.20
+        (place(price=60, size=2, tif="fok"), None),
+        (place(price=60, size=2), "below_minimum"),
+        (place(price=60, size=2, post_only=True), "below_minimum"),
+        (place(side="sell", price=49, size=2, tif="ioc"), "below_minimum"),  # neither five shares nor $1
+        (place(side="sell", price=49, size=2.1, tif="ioc"), None),
+        (place(side="sell", price=10, size=5, tif="ioc"), None),
+    ],
+)
+def test_the_smallest_size_holds_for_what_may_rest_where_taking_is_measured_by_worth(
+    command: PlaceOrder, reason: str | None
+) -> None:
+    assert Rules().admission.rejection(command, START) == reason
+
+
+def test_the_smallest_size_holds_for_every_order_where_no_worth_is_asked() -> None:
+    world = World((market(min_order_size=Size(10_000)),))
+    admission = AdmissionRules(world.cache, lambda _: None)
+    assert admission.rejection(place(size=0.01, tif="ioc"), START) is None
+    assert admission.rejection(place(size=0.009, tif="ioc"), START) == "below_minimum"
+
+
+def phase(value: TradingPhase) -> VenuePhase:
+    return VenuePhase(V, START, None, value, "{}")
+
+
+def test_a_venue_that_pauses_accepts_what_its_phase_allows() -> None:
+    rules = Rules()
+    known = rules.world.cache.trusted_book(YES)
+    taking, resting = rules.taker(place(price=51)), rules.taker(place(price=50))
+    rules.world.show(phase("cancel_only"))
+    assert rules.admission.rejection(place(price=50), START) == "venue_paused"
+    assert rules.admission.cancel_rejection(cancel()) is None
+    rules.world.show(phase("closed"))
+    assert rules.admission.rejection(place(price=50), START) == "venue_paused"
+    assert rules.admission.cancel_rejection(cancel()) == "venue_paused"
+    rules.world.show(phase("post_only"))
+    assert rules.admission.rejection(place(price=51), START) is None
+    assert rules.admission.rejection_by_book(taking, known) == "venue_post_only"
+    assert rules.admission.rejection_by_book(rules.taker(place(side="sell", price=49)), known) == "venue_post_only"
+    assert rules.admission.rejection_by_book(rules.taker(place(price=50, tif="ioc")), known) == "venue_post_only"
+    assert rules.admission.rejection_by_book(resting, known) is None
+    rules.world.show(phase("open"))
+    assert rules.admission.rejection_by_book(taking, known) is None

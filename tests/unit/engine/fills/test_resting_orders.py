@@ -1,11 +1,11 @@
 """Resting orders fill by trades and crossing levels, in price-time priority."""
 
-from predsurv.core.ids import ClientOrderId
+from predsurv.core.ids import ClientOrderId, MarketId
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.queue_position import QueuePosition
 from predsurv.engine.fills.resting_orders import MakerFill, RestingOrders
 from predsurv.state.book import Book
-from tests.kit.trading_samples import NO, YES, V, book, cents, delta, gap, place, shares, trade
+from tests.kit.trading_samples import NO, YES, V, book, cents, delta, place, shares, trade
 
 
 def order(name: str = "o1", price: int = 49, size: float = 10, side: str = "bid", arrival: int = 1) -> QueuePosition:
@@ -77,8 +77,8 @@ def test_a_gap_sends_us_to_the_end_of_the_queue() -> None:
     resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
     resting_orders.add(resting := order(), source)
     list(resting_orders.on_trade(trade(49, 90)))
-    resting_orders.on_gap(gap(key=NO))
-    resting_orders.on_gap(gap())
+    resting_orders.rejoin(NO, None)
+    resting_orders.rejoin(YES, None)
     source.apply(book())
     assert list(resting_orders.on_snapshot(source)) == []
     assert resting.ahead == shares(100)
@@ -107,5 +107,21 @@ def test_resting_orders_follow_their_level_until_they_are_removed() -> None:
     resting_orders.add(order("b"), source)
     resting_orders.add(order("c"), source)
     assert resting_orders.remove(ClientOrderId("b")) is not None
-    assert resting_orders.remove_market(V, NO.market_id) != ()
-    assert resting_orders.all() == ()
+    assert resting_orders.of_market(V, NO.market_id) == resting_orders.all() != ()
+    assert resting_orders.of_market(V, MarketId("x")) == ()
+    assert resting_orders.holds(YES)
+    assert not resting_orders.holds(NO)
+
+
+def test_a_book_that_does_not_trade_is_followed_and_fills_nothing() -> None:
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(resting := order(), source)
+    source.apply(event := delta("bid", 49, 30))
+    assert list(resting_orders.on_delta(event, source, trading=False)) == []
+    assert resting.floor == shares(30)
+    source.apply(book(bids=((40, 1),), asks=((45, 6),)))
+    assert list(resting_orders.on_snapshot(source, trading=False)) == []
+    assert list(resting_orders.on_delta(delta("ask", 45, 6), source, trading=False)) == []
+    assert sizes(list(resting_orders.on_snapshot(source))) == [("o1", shares(6))]
+    resting_orders.rejoin(YES, source)
+    assert (resting.ahead, resting.floor) == (0, 0)

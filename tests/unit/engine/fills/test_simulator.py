@@ -1,6 +1,5 @@
 """The simulated fate of our orders: fills, cancels and rejections."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,22 +15,15 @@ from predsurv.core.events import (
     OrderCancelled,
     OrderRejected,
 )
-from predsurv.core.fees import maker_fee, taker_fee
-from predsurv.core.ids import ClientOrderId
-from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
-from predsurv.engine.fills import simulator as module
-from predsurv.engine.fills.simulator import FillFactory, FillSimulator
-from predsurv.state.market_cache import MarketCache
+from tests.kit.paper_venue import LATENCY, PaperVenue, fills, kinds, refusal
 from tests.kit.trading_samples import (
-    FEE,
     MS,
     NO,
     START,
     YES,
     V,
-    World,
     approved,
     book,
     cancel,
@@ -45,41 +37,9 @@ from tests.kit.trading_samples import (
     trade,
 )
 
-LATENCY = 150 * MS
-
-
-class Venue:
-    """The simulator with its market data; ``show`` drives it with events as the pipeline does."""
-
-    def __init__(self, *events: Any, **rules: Any) -> None:
-        self.world = World((market(**rules),))
-        self.rejection: str | None = None
-        self.simulator = FillSimulator(self.world.cache, LATENCY, lambda _: self.rejection)
-        self.show(*(events or (book(asks=((51, 100), (52, 50))),)))
-
-    def show(self, *events: Any) -> list[AccountEvent]:
-        answers: list[AccountEvent] = []
-        for event in events:
-            answers += self.simulator.due(event.ts_recv)
-            self.world.cache.apply(event)
-            answers += self.simulator.observe(event)
-        return answers
-
-    def send(self, command: Any, ts: int = START) -> list[AccountEvent]:
-        self.simulator.submit(approved(command, ts))
-        return list(self.simulator.due(ts + LATENCY))
-
-
-def kinds(answers: Sequence[AccountEvent]) -> list[str]:
-    return [type(answer).__name__ for answer in answers]
-
-
-def fills(answers: Sequence[AccountEvent]) -> list[tuple[int, int]]:
-    return [(answer.price, answer.size) for answer in answers if isinstance(answer, Fill)]
-
 
 def test_an_order_takes_what_it_finds_when_it_arrives() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.simulator.submit(approved(place(size=150, price=52)))
     assert list(venue.simulator.due(START + LATENCY - 1)) == []
     assert venue.show(delta("ask", 51, 20, START + MS)) == []
@@ -91,7 +51,7 @@ def test_an_order_takes_what_it_finds_when_it_arrives() -> None:
 
 
 def test_consumed_size_stays_consumed_while_the_level_exists() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     assert fills(venue.send(place("a", size=100, tif="ioc"))) == [(cents(51), shares(100))]
     assert kinds(venue.send(place("b", tif="ioc"))) == ["OrderAccepted", "OrderCancelled"]
     venue.show(book(asks=((51, 100), (52, 50))))
@@ -103,7 +63,7 @@ def test_consumed_size_stays_consumed_while_the_level_exists() -> None:
 
 
 def test_a_level_that_flickers_is_not_bought_again_and_again() -> None:
-    venue = Venue(book(bids=((40, 100),), asks=((45, 100),)))
+    venue = PaperVenue(book(bids=((40, 100),), asks=((45, 100),)))
     bought = fills(venue.send(place("o0", price=45, size=100, tif="ioc")))
     for number, size in enumerate((101, 100, 101, 100), 1):
         ts = START + number * LATENCY
@@ -113,13 +73,13 @@ def test_a_level_that_flickers_is_not_bought_again_and_again() -> None:
 
 
 def test_the_two_outcomes_share_one_book() -> None:
-    venue = Venue(book(bids=((49, 100),)))
+    venue = PaperVenue(book(bids=((49, 100),)))
     assert fills(venue.send(place("a", key=NO, price=51, size=60, tif="ioc"))) == [(cents(51), shares(60))]
     assert fills(venue.send(place("b", side="sell", price=49, size=60, tif="ioc"))) == [(cents(49), shares(40))]
 
 
 def test_immediate_orders_never_rest() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     (accepted, taken, cancelled) = venue.send(place(size=120, tif="ioc"))
     assert isinstance(accepted, OrderAccepted)
     assert isinstance(taken, Fill)
@@ -129,27 +89,21 @@ def test_immediate_orders_never_rest() -> None:
 
 
 def test_a_fok_order_fills_whole_or_not_at_all() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     assert kinds(venue.send(place("a", size=101, tif="fok"))) == ["OrderAccepted", "OrderCancelled"]
     assert fills(venue.send(place("b", size=100, tif="fok"))) == [(cents(51), shares(100))]
 
 
 def test_a_post_only_order_rests_or_is_rejected() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     (refused,) = venue.send(place("a", post_only=True))
     assert isinstance(refused, OrderRejected)
     assert refused.reason == "would_cross"
     assert kinds(venue.send(place("b", price=50, post_only=True))) == ["OrderAccepted"]
 
 
-def refusal(answers: Sequence[AccountEvent]) -> str:
-    (refused,) = answers
-    assert isinstance(refused, OrderRejected)
-    return refused.reason
-
-
 def test_orders_against_the_venues_rules_are_rejected() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     assert refusal(venue.send(place("a", size=4))) == "below_minimum"
     assert refusal(venue.send(replace(place("b"), price=Price(cents(51) + 1)))) == "off_grid"
     assert refusal(venue.send(place("c", key=market("x").key(0)))) == "market_closed"
@@ -160,7 +114,7 @@ def test_orders_against_the_venues_rules_are_rejected() -> None:
 
 
 def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
-    venue = Venue(book(bids=((9, 100),), asks=((10, 100),)), min_taker_buy=Money(MICROS))
+    venue = PaperVenue(book(bids=((9, 100),), asks=((10, 100),)), min_taker_buy=Money(MICROS))
     assert refusal(venue.send(place("a", price=10, size=9.99))) == "below_taker_minimum"
     assert refusal(venue.send(place("b", price=9, size=10, tif="ioc"))) == "below_taker_minimum"
     assert refusal(venue.send(place("c", price=9, size=10, tif="fok"))) == "below_taker_minimum"
@@ -176,7 +130,7 @@ HOLD = 3_000 * MS
 
 
 def test_an_order_that_would_trade_on_arrival_is_delayed_where_the_venue_delays_it() -> None:
-    venue = Venue(taker_delay=HOLD)
+    venue = PaperVenue(taker_delay=HOLD)
     assert kinds(venue.send(place(price=51, size=30, tif="ioc"))) == ["OrderAccepted"]
     assert venue.send(place(price=51, size=30, tif="ioc"), START + MS) == [], "one id is one order, held or not"
     assert venue.show(delta("ask", 51, 20, START + LATENCY + HOLD - 1)) == []
@@ -186,13 +140,13 @@ def test_an_order_that_would_trade_on_arrival_is_delayed_where_the_venue_delays_
 
 
 def test_a_resting_order_is_not_delayed() -> None:
-    venue = Venue(taker_delay=HOLD)
+    venue = PaperVenue(taker_delay=HOLD)
     venue.send(place(price=50))
     assert fills(venue.show(delta("ask", 50, 5, START + MS)))
 
 
 def test_a_delayed_order_cannot_be_cancelled_only_its_rest() -> None:
-    venue = Venue(taker_delay=HOLD)
+    venue = PaperVenue(taker_delay=HOLD)
     venue.send(place(price=51, size=150))
     assert venue.send(cancel(), START + MS) == []
     answers = list(venue.simulator.due(START + LATENCY + HOLD))
@@ -202,22 +156,22 @@ def test_a_delayed_order_cannot_be_cancelled_only_its_rest() -> None:
 
 
 def test_a_delayed_order_does_not_trade_in_a_market_that_closed() -> None:
-    venue = Venue(taker_delay=HOLD)
+    venue = PaperVenue(taker_delay=HOLD)
     venue.send(place(price=51))
-    venue.show(MarketChange(V, YES.market_id, None, START + LATENCY, None, "closed", "{}"))
-    (cancelled,) = venue.simulator.due(START + LATENCY + HOLD)
+    (cancelled,) = venue.show(MarketChange(V, YES.market_id, None, START + LATENCY, None, "closed", "{}"))
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.reason == "market_closed"
+    assert list(venue.simulator.due(START + LATENCY + HOLD)) == []
 
 
 def test_a_client_order_id_sent_twice_is_one_order() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.send(place(tif="ioc"))
     assert venue.send(place(tif="ioc")) == []
 
 
 def test_a_cancel_has_the_latency_of_an_order() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.send(place(price=40))
     venue.simulator.submit(approved(cancel(), START + LATENCY))
     assert venue.show(trade(41, 1, ts=START + LATENCY)) == []
@@ -229,7 +183,7 @@ def test_a_cancel_has_the_latency_of_an_order() -> None:
 
 
 def test_a_resting_order_waits_its_turn_and_fills_at_its_price_without_a_fee() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.send(place(price=49))
     assert venue.show(trade(49, 100)) == []
     (filled,) = venue.show(trade(49, 4))
@@ -238,7 +192,7 @@ def test_a_resting_order_waits_its_turn_and_fills_at_its_price_without_a_fee() -
 
 
 def test_a_resting_order_on_the_second_outcome_fills_at_its_own_price() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.send(place(key=NO, price=48))  # an offer of the first at 52
     (filled,) = venue.show(trade(53, 7, taker="buy"))
     assert isinstance(filled, Fill)
@@ -246,7 +200,7 @@ def test_a_resting_order_on_the_second_outcome_fills_at_its_own_price() -> None:
 
 
 def test_nothing_fills_while_the_book_is_not_to_be_trusted() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.send(place("r", price=49))
     venue.show(gap())
     assert venue.show(trade(40, 100), delta("ask", 45, 100)) == []
@@ -260,14 +214,14 @@ def test_nothing_fills_while_the_book_is_not_to_be_trusted() -> None:
 
 
 def test_a_snapshot_that_crosses_us_trades_with_us() -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.send(place(price=49))
     assert fills(venue.show(book(bids=((40, 1),), asks=((45, 6), (60, 9))))) == [(cents(49), shares(6))]
 
 
 @pytest.mark.parametrize("end", [resolved(), MarketChange(V, YES.market_id, None, START, None, "closed", "{}")])
 def test_the_end_of_a_market_cancels_our_orders(end: Any) -> None:
-    venue = Venue()
+    venue = PaperVenue()
     venue.send(place(price=40))
     (cancelled,) = venue.show(end)
     assert isinstance(cancelled, OrderCancelled)
@@ -296,7 +250,7 @@ happenings = st.one_of(changes, trades, st.just(gap()), st.just(book()))
 
 @given(st.lists(st.one_of(orders, happenings), max_size=40))
 def test_an_order_never_exceeds_size_or_limit_and_ends_once(steps: list[Any]) -> None:
-    venue = Venue()
+    venue = PaperVenue()
     sent: dict[str, PlaceOrder] = {}
     answers: list[AccountEvent] = []
     for number, step in enumerate(steps):
@@ -325,48 +279,3 @@ def test_an_order_never_exceeds_size_or_limit_and_ends_once(steps: list[Any]) ->
         assert filled[name] + resting.get(name, 0) <= command.size
         assert (filled[name] == command.size) + (name in ended) + (name in resting) == 1
     assert all(answer.ts_recv >= START for answer in answers)
-
-
-def fill_factory() -> FillFactory:
-    cache = MarketCache()
-    cache.add(market())
-    return FillFactory(cache)
-
-
-def test_takers_pay_a_fee_makers_do_not_and_fills_are_numbered_by_order() -> None:
-    factory = fill_factory()
-    taken = factory.make(place(), ts_recv=START, ts_venue=None, price=cents(51), size=shares(10), maker=False)
-    made = factory.make(place(), ts_recv=START, ts_venue=5, price=cents(51), size=shares(10), maker=True)
-    assert taken.fee == taker_fee(FEE, cents(51), shares(10)) > 0
-    assert (made.fee, made.ts_venue, made.maker) == (0, 5, True)
-    assert [taken.trade_id, made.trade_id] == ["o1.1", "o1.2"]
-
-
-@pytest.mark.parametrize("maker", [False, True])
-def test_a_fill_is_charged_the_fee_of_its_side(maker: bool) -> None:
-    schedule = FeeSchedule("kalshi", 70_000, maker_rate=17_500)
-    cache = MarketCache()
-    cache.add(market(fee=schedule))
-    fee_of = maker_fee if maker else taker_fee
-    for side in ("buy", "sell"):
-        filled = FillFactory(cache).make(
-            place(side=side), ts_recv=START, ts_venue=None, price=Price(1_000), size=shares(227.27), maker=maker
-        )
-        assert filled.fee == fee_of(schedule, Price(1_000), shares(227.27), filled.side)
-
-
-def test_a_fill_in_a_market_that_is_not_known_has_no_fee() -> None:
-    factory = FillFactory(MarketCache())
-    filled = factory.make(place(), ts_recv=START, ts_venue=None, price=cents(51), size=shares(10), maker=False)
-    assert filled.fee == 0
-
-
-def test_an_order_id_is_new_once_within_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "KNOWN_IDS_MAX", 1)
-    factory = fill_factory()
-    assert factory.register(ClientOrderId("a"))
-    assert not factory.register(ClientOrderId("a"))
-    assert factory.knows(ClientOrderId("a"))
-    assert factory.register(ClientOrderId("b"))
-    assert not factory.knows(ClientOrderId("a"))
-    assert factory.register(ClientOrderId("a"))

@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from predsurv.core.ids import InstrumentKey, MarketId
+from predsurv.core.events import TradingPhase, VenuePhase
+from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Intent
 from predsurv.engine.risk.checks import CHECKS, RiskLimits, first_refusal
 from tests.kit.trading_samples import LIMITS, NO, START, YES, S, V, World, book, cents, gap, intent, market, place
+
+KALSHI = VenueName("kalshi")
 
 
 def reason(world: World, candidate: Intent, **limits: Any) -> str | None:
@@ -116,3 +119,52 @@ def test_each_check_alone_refuses_an_untrusted_book() -> None:
     refusals = {check(intent(), World().risk, LIMITS) for check in CHECKS}
     assert {refusal.reason for refusal in refusals if refusal is not None} == {"untrusted"}
     assert isinstance(LIMITS, RiskLimits)
+
+
+def test_nothing_is_sent_once_trading_has_ended_by_the_timetable() -> None:
+    timed = market(venue=KALSHI, close_time=START + S)
+    world = World((timed,)).show(book(key=timed.key(0)))
+    world.risk.last_recv[KALSHI] = START
+    assert reason(world, intent(key=timed.key(0))) != "market_closed"
+    world.risk.now = START + S
+    assert reason(world, intent(key=timed.key(0))) == "market_closed"
+
+
+def test_markets_that_are_not_binary_are_not_traded() -> None:
+    assert reason(World((market(market_type="scalar"),)).show(book()), intent()) == "not_binary"
+
+
+@pytest.mark.parametrize(
+    ("phase", "candidate", "expected"),
+    [
+        ("cancel_only", intent(price=49, tif="gtc"), "venue_paused"),
+        ("closed", intent(price=49, tif="gtc"), "venue_paused"),
+        ("post_only", intent(), "venue_paused"),
+        ("post_only", intent(tif="gtc"), "venue_paused"),
+        ("post_only", intent("sell", 49, tif="gtc"), "venue_paused"),
+        ("post_only", intent("sell", 50, tif="gtc"), None),
+        ("post_only", intent(price=50, tif="gtc"), None),
+        ("open", intent(), None),
+    ],
+)
+def test_nothing_is_sent_into_a_pause_of_the_venue(
+    phase: TradingPhase, candidate: Intent, expected: str | None
+) -> None:
+    world = open_world().hold(10).show(VenuePhase(V, START, None, phase, "{}"))
+    assert reason(world, candidate) == expected
+
+
+def test_in_a_phase_for_resting_orders_an_empty_side_takes_nothing() -> None:
+    world = World().show(book(asks=()), VenuePhase(V, START, None, "post_only", "{}"))
+    assert reason(world, intent(price=50, tif="gtc")) is None
+
+
+def test_the_smallest_size_holds_for_what_may_rest_where_taking_is_measured_by_worth() -> None:
+    world = World((market(min_taker_buy=Money(MICROS)),)).hold(10)
+    world.show(book(bids=((58, 100),), asks=((60, 100),)))
+    assert reason(world, intent(price=60, size=2)) is None
+    assert reason(world, intent(price=60, size=2, tif="fok")) is None
+    assert reason(world, intent(price=60, size=2, tif="gtc")) == "below_minimum"
+    assert reason(world, intent(price=60, size=1.6)) == "below_taker_minimum"
+    assert reason(world, intent("sell", 58, size=2)) is None
+    assert reason(world, intent("sell", 58, size=1.7)) == "below_minimum"

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from predsurv.core.events import VenuePhase
 from predsurv.core.ids import ClientOrderId, StrategyName
 from predsurv.core.num import MICROS, Money, notional_up
 from predsurv.core.orders import CancelIntent, CancelOrder, Intent, PlaceOrder
 from predsurv.engine.risk.gate import RiskGate
-from tests.kit.trading_samples import LIMITS, ME, NO, START, YES, World, book, fill, intent, place
+from tests.kit.trading_samples import LIMITS, ME, NO, START, YES, V, World, book, fill, intent, place
 
 
 def gate(world: World, **limits: Any) -> RiskGate:
@@ -128,3 +129,15 @@ def test_no_intents_get_past_a_limit(rounds: list[tuple[list[Intent], int]]) -> 
                     size=order.size / MICROS,
                 )
             )
+
+
+def test_no_cancel_is_sent_while_the_venue_takes_none() -> None:
+    world = open_world()
+    world.account.place(place(), START)
+    mine = CancelIntent(ME, ClientOrderId("o1"), "why")
+    world.show(VenuePhase(V, START, None, "closed", "{}"))
+    _, (refused,) = gate(world).evaluate([mine])
+    assert refused.reason == "venue_paused"
+    world.show(VenuePhase(V, START, None, "cancel_only", "{}"))
+    (decision,), _ = gate(world).evaluate([mine])
+    assert decision.intent == mine
