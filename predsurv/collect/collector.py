@@ -19,6 +19,7 @@ from predsurv.collect.output.maintenance import Maintenance
 from predsurv.collect.output.uploader import Uploader
 from predsurv.collect.rates import CounterReading
 from predsurv.collect.report import CollectReport, venue_report
+from predsurv.collect.rescan import Rescanner, ScanVenue
 from predsurv.collect.selection.planner import Candidate, Plan, RotationHistory, plan
 from predsurv.collect.startup import PreparedRun, open_sessions, start
 from predsurv.collect.status import CollectorStatus, LatencyHistogram
@@ -48,12 +49,16 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class CollectorDeps(Struct, frozen=True):
-    """Optional dependencies: measured interestingness (micros) by venue, metrics, gauges, a bucket."""
+    """Optional dependencies: measured interestingness (micros) by venue, metrics, gauges, a bucket, a venue's scan.
+
+    Without ``scan``, or when ``scanner.refresh`` is 0, the venues' lists are not read again while recording.
+    """
 
     scores: Callable[[VenueName], Mapping[InstrumentKey, int]] = lambda _: {}
     metrics: Metrics | None = None
     gauges: RecordingMetrics | None = None
     bucket: Bucket | None = None
+    scan: ScanVenue | None = None
 
 
 class SelectionPreview(NamedTuple):
@@ -87,6 +92,11 @@ class Collector:
         self._latency = LatencyHistogram()
         self.sessions = open_sessions(
             config, venues, clock=clock, steady_clock=self._steady_clock, on_batch=self._observe_batch
+        )
+        self._rescanner = (
+            Rescanner(self.sessions, deps.scan, clock, interval=config.scanner.refresh, data_dir=config.data_dir)
+            if deps.scan is not None and config.scanner.refresh
+            else None
         )
         self.status = CollectorStatus(at=clock.monotonic(), now=clock.now())
 
@@ -151,6 +161,7 @@ class Collector:
             damaged=(*prepared.recovery.damaged, *self._metrics.damaged),
             duration=self._clock.monotonic() - began,
             bucket=self.uploader.status if self.uploader is not None else None,
+            rescans=self._rescanner.status if self._rescanner is not None else None,
         )
 
     async def _record(self, prepared: PreparedRun, deadline: int | None) -> None:
@@ -180,8 +191,8 @@ class Collector:
                     for session in self.sessions
                 ]
                 others = [group.create_task(prepared.writer.sealer.run()), group.create_task(self._maintenance.run())]
-                if self.uploader is not None:
-                    others.append(group.create_task(self.uploader.run()))
+                jobs = [job for job in (self.uploader, self._rescanner) if job is not None]
+                others += [group.create_task(job.run()) for job in jobs]
                 while not (self._stopping.is_set() or all(task.done() for task in feeds)):
                     await self._turn(committer)
                     if deadline is not None and self._clock.monotonic() >= deadline:
@@ -236,4 +247,5 @@ class Collector:
             lag_p50=self._latency.quantile(50),
             lag_p99=self._latency.quantile(99),
             bucket=self.uploader.status if self.uploader is not None else None,
+            rescans=self._rescanner.status if self._rescanner is not None else None,
         )

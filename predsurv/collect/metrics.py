@@ -45,6 +45,11 @@ class CollectMetrics:
                 age = status.now - venue.last_data if venue.last_data else None
                 self._gauges.set_venue(venue.venue, trusted=venue.trusted, data_age=age, all_seen=venue.all_seen)
                 self._gauges.set_checks(venue.venue, venue.proofs)
+                self._gauges.set_waiting(venue.venue, venue.waiting)
+                if venue.phase is not None:
+                    self._gauges.set_phase(venue.venue, venue.phase.phase)
+            if status.rescans is not None:
+                self._gauges.set_rescans(status.rescans.completed, status.rescans.failed)
             self._gauges.set_disk(status.disk_free, paused=status.paused is not None)
             self._gauges.set_lag(status.lag_p50, status.lag_p99)
             if status.bucket is not None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from predsurv.collect.session import RecordingSession
-from predsurv.collect.status import UploadStatus
+from predsurv.collect.status import RescanStatus, UploadStatus
 from predsurv.core.events import GapReason
 from predsurv.core.ids import VenueName
 from predsurv.store.layout import Dataset
@@ -39,6 +39,7 @@ class CollectReport(Struct, frozen=True, kw_only=True):
 
     ``recovered``: segments of an earlier run that were sealed at start. ``damaged``: what could not
     be read and is in quarantine. ``bucket``: what was uploaded and what waits, None when there is no bucket.
+    ``rescans``: how often the venues' lists were read again, None when that is off.
     """
 
     venues: tuple[VenueReport, ...]
@@ -49,6 +50,7 @@ class CollectReport(Struct, frozen=True, kw_only=True):
     damaged: tuple[str, ...]
     duration: int
     bucket: UploadStatus | None = None
+    rescans: RescanStatus | None = None
 
 
 def venue_report(session: RecordingSession) -> VenueReport:

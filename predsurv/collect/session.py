@@ -22,11 +22,12 @@ from predsurv.collect.status import (
     VenueStatus,
     connections_of,
     latency_of,
+    phase_text,
     state_of,
 )
 from predsurv.core.errors import PermanentError, TransientError
-from predsurv.core.events import MarketChange, MarketEvent
-from predsurv.core.ids import InstrumentKey, MarketId, VenueName
+from predsurv.core.events import MarketChange, MarketEvent, VenuePhase
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Venue, Verifying
 from predsurv.store.retraction import retract
@@ -79,6 +80,7 @@ class RecordingSession:
         self._steady_clock = steady_clock
         self._began = clock.monotonic()
         self._state: State = "idle"
+        self._phase: VenuePhase | None = None  # as logged
         self._batches = 0
         self._checkpointed = 0
         self._quiet_since = (0, 0)  # batches so far, and when (ns UTC) that was so
@@ -149,6 +151,9 @@ class RecordingSession:
             level = logging.WARNING if state in ("degraded", "blind") else logging.INFO
             _LOG.log(level, "%s: %s: %d of %d wanted books are known", self.venue.name, state, counters.trusted, wanted)
         self._state = state
+        if counters.phase is not None and counters.phase != self._phase:
+            self._phase = counters.phase
+            _LOG.warning("%s: %s", self.venue.name, phase_text(counters.phase))
         connections = connections_of(counters.connected_since, recorder.instruments.values())
         period = scheduler.settings.rotation_period
         return VenueStatus(
@@ -165,6 +170,8 @@ class RecordingSession:
             all_seen=None if made is None or not made.unseen else made.unseen_periods() * period,
             revisit=None if made is None or not made.revisit else made.revisit * period,
             failure=self.failure,
+            phase=counters.phase,
+            waiting=len(scheduler.admission.waiting),
             proofs=self.venue.verification_counts() if isinstance(self.venue, Verifying) else {},
         )
 
@@ -210,13 +217,13 @@ class RecordingSession:
             if not task.cancelled():
                 task.result()
 
-    def learn(self, listed: Iterable[MarketChange], delisted: Iterable[MarketId] = ()) -> None:
-        """Take in what a listing says: records of markets, and those that it has no more; call while a feed runs."""
+    def learn(self, listed: Iterable[MarketChange]) -> int:
+        """Take in what a list says of markets while a feed runs; return the number of those with news."""
         at = self.recorder.watermark
-        self.records += self.recorder.learn(replace(each, ts_recv=at) for each in listed)
+        records = self.recorder.learn(replace(each, ts_recv=at) for each in listed)
+        self.records += records
         self.records += self.scheduler.follow(self.recorder.take_lifecycle())
-        for market_id in delisted:
-            self.records += self.scheduler.let_go(self.scheduler.candidates.remove(market_id))
+        return len(records)
 
     def _take_in(self, batch: Sequence[MarketEvent]) -> None:
         latency = latency_of(batch)

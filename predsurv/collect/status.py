@@ -11,9 +11,10 @@ from typing import Final, Literal
 from msgspec import Struct, field
 
 from predsurv.collect.recording.instrument import RecordedInstrument
-from predsurv.core.events import GapReason, MarketEvent
+from predsurv.core.events import GapReason, MarketEvent, VenuePhase
 from predsurv.core.ids import VenueName
 from predsurv.core.records import Coverage
+from predsurv.store.universe import iso_time
 
 State = Literal["starting", "recording", "degraded", "blind", "idle"]
 """``recording``: most wanted books are trusted. ``degraded``: fewer than half. ``blind``: none, though
@@ -98,7 +99,8 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
 
     ``all_seen``: until about when every instrument has been recorded once. ``revisit``: the time within which
     each is recorded again. ``last_data``: ns UTC, 0 when no book changed yet. ``proofs``: counts of the checks
-    of the feed's data by result, where the venue has any.
+    of the feed's data by result, where the venue has any. ``phase``: what the venue said last about trading as a
+    whole, None before it did. ``waiting``: instruments that became tradable while there was no place.
     """
 
     venue: VenueName
@@ -115,6 +117,8 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     revisit: int | None = None
     failure: str | None = None
     proofs: Mapping[str, int] = {}
+    phase: VenuePhase | None = None
+    waiting: int = 0
 
 
 class UploadStatus(Struct, frozen=True):
@@ -131,12 +135,28 @@ class UploadStatus(Struct, frozen=True):
     refused: bool = False
 
 
+class RescanStatus(Struct, frozen=True, kw_only=True):
+    """Readings of the venues' lists while recording: how many were ``completed`` and ``failed``, one per venue.
+
+    ``last`` and ``due``: when the last one ended and the next begins (ns UTC), 0 before any. ``news``: markets that
+    were new or changed in them. ``trouble``: why the last one failed, None when it did not.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    news: int = 0
+    last: int = 0
+    due: int = 0
+    running: bool = False
+    trouble: str | None = None
+
+
 class CollectorStatus(Struct, frozen=True, kw_only=True):
     """The whole recording at ``at`` (monotonic ns, ``now`` the same in ns UTC). Sizes in bytes.
 
     ``paused``: why nothing can be written, None when it can. ``unsealed``: size of the open log segment.
     ``waiting``: closed log segments. ``lag_p50``, ``lag_p99``: recent latency from venue to here in ns, None
-    when none is known. ``bucket`` is None when files stay on this machine.
+    when none is known. ``bucket`` is None when files stay on this machine, ``rescans`` when lists are not read again.
     """
 
     at: int
@@ -149,6 +169,7 @@ class CollectorStatus(Struct, frozen=True, kw_only=True):
     lag_p50: int | None = None
     lag_p99: int | None = None
     bucket: UploadStatus | None = None
+    rescans: RescanStatus | None = None
 
 
 def latency_of(batch: Sequence[MarketEvent]) -> int | None:
@@ -214,6 +235,7 @@ def _venue_health(venue: VenueStatus, now: int) -> dict[str, object]:
         "gaps": dict(venue.gaps),
         "all_seen_in_s": None if venue.all_seen is None else _seconds(venue.all_seen),
         "failure": venue.failure,
+        "phase": venue.phase.phase if venue.phase is not None else None,
     }
 
 
@@ -224,6 +246,15 @@ def total_gaps(venues: Iterable[VenueStatus]) -> dict[GapReason, int]:
         for reason, count in venue.gaps.items():
             totals[reason] = totals.get(reason, 0) + count
     return dict(sorted(totals.items(), key=lambda item: -item[1]))
+
+
+def phase_text(phase: VenuePhase) -> str:
+    """Return what a venue accepts as a whole, in words: ``trading paused (cancel only), resumes 05:00 UTC``."""
+    if phase.phase == "open":
+        return "trading is open"
+    words = {"post_only": "orders that rest only", "cancel_only": "cancel only", "closed": "closed"}
+    resumes = "" if phase.resumes is None else f", resumes {iso_time(phase.resumes)[:16].replace('T', ' ')} UTC"
+    return f"trading paused ({words[phase.phase]}){resumes}"
 
 
 def _seconds(duration: int) -> float:

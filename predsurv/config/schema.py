@@ -94,12 +94,16 @@ class MockConfig(Struct, frozen=True, kw_only=True):
 
 
 class ScannerConfig(Struct, frozen=True, kw_only=True):
-    """Which markets of a catalogue are listed; ``max_markets`` 0 means no limit."""
+    """Which markets of a catalogue are listed; ``max_markets`` 0 means no limit.
+
+    ``refresh``: how often (ns) ``collect`` reads the lists again, 0 for never.
+    """
 
     concurrency: Annotated[int, Meta(ge=1, le=64)] = 4
     max_markets: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
     include_closed: bool = False
     tradable_only: bool = False
+    refresh: Annotated[int, DurationType(0, 24 * H)] = 15 * M
 
 
 class CollectorConfig(Struct, frozen=True, kw_only=True):

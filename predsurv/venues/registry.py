@@ -12,26 +12,26 @@ from predsurv.ports import Clock, Venue
 Rand = Callable[[], float]
 
 
-def _mock(config: Config, clock: Clock, _rand: Rand) -> Venue:
+def _mock(config: Config, clock: Clock, _rand: Rand, _share: int) -> Venue:
     from predsurv.venues.mock.venue import MockVenue
 
     return MockVenue(config.mock, clock)
 
 
-def _polymarket(config: Config, clock: Clock, rand: Rand) -> Venue:
+def _polymarket(config: Config, clock: Clock, rand: Rand, share: int) -> Venue:
     from predsurv.venues.polymarket.venue import PolymarketVenue
 
-    return PolymarketVenue(config, clock, rand)
+    return PolymarketVenue(config, clock, rand, share=share)
 
 
-def _kalshi(config: Config, clock: Clock, rand: Rand) -> Venue:
+def _kalshi(config: Config, clock: Clock, rand: Rand, share: int) -> Venue:
     from predsurv.venues.kalshi.auth import load_signer
     from predsurv.venues.kalshi.venue import KalshiVenue
 
-    return KalshiVenue(config, clock, rand, load_signer(clock))
+    return KalshiVenue(config, clock, rand, load_signer(clock), share=share)
 
 
-_ADAPTERS: Final[dict[str, Callable[[Config, Clock, Rand], Venue]]] = {
+_ADAPTERS: Final[dict[str, Callable[[Config, Clock, Rand, int], Venue]]] = {
     "polymarket": _polymarket,
     "kalshi": _kalshi,
     "mock": _mock,
@@ -49,11 +49,12 @@ def enabled_venues(config: Config) -> Sequence[str]:
     return tuple(name for name in enabled if enabled[name])
 
 
-def open_venue(name: str, config: Config, clock: Clock, rand: Rand = system_random) -> Venue:
+def open_venue(name: str, config: Config, clock: Clock, rand: Rand = system_random, *, share: int = 1) -> Venue:
     """Return the venue called ``name``; while the mock is enabled, every name opens the mock.
 
-    ``rand`` gives jitter in [0, 1). Raises ConfigError when there is no such venue, or its credentials are unusable.
+    ``rand`` gives jitter in [0, 1). Listings take one part in ``share`` of the venue's request limit, so that another
+    process may take the rest. Raises ConfigError when there is no such venue, or its credentials are unusable.
     """
     if name not in VENUES:
         raise ConfigError(f"no venue is called {sanitise(name, 40)!r}; there are: {', '.join(VENUES)}")
-    return _ADAPTERS["mock" if config.mock.enabled else name](config, clock, rand)
+    return _ADAPTERS["mock" if config.mock.enabled else name](config, clock, rand, share)

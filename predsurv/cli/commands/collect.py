@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, nullcontext
+from functools import partial
 from threading import Thread
 from typing import Annotated, Final, TextIO, cast
 
@@ -12,6 +13,7 @@ import typer
 
 from predsurv.cli.commands.bucket import bucket_of
 from predsurv.cli.commands.plan import plan_table
+from predsurv.cli.commands.rescan import rescan
 from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.output.collect_tables import file_table, venue_table
 from predsurv.cli.output.live_panel import Show, Stderr, live_panel, status_line
@@ -73,7 +75,13 @@ async def _run(
         for venue in opened:
             stack.push_async_callback(venue.aclose)
         monitor = Monitor([venue.name for venue in opened])
-        deps = CollectorDeps(lambda name: _scores(config, name), monitor.metrics, monitor.recording, bucket_of(config))
+        deps = CollectorDeps(
+            scores=lambda name: _scores(config, name),
+            metrics=monitor.metrics,
+            gauges=monitor.recording,
+            bucket=bucket_of(config),
+            scan=partial(rescan, config, {venue.name: venue for venue in opened}),
+        )
         job = await asyncio.to_thread(Collector, config, opened, clock, deps)
         if plan_only is not None:
             previews = job.preview()

@@ -1,7 +1,7 @@
 """``predsurv scan``: read the catalogues, write the universe, say what is in it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated, Final, NamedTuple
 
@@ -18,7 +18,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.num import Money, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
-from predsurv.ports import UNREADABLE, MarketQuery
+from predsurv.ports import UNREADABLE, Clock, MarketQuery
 from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
 from predsurv.scan.totals import ScanTotals
 from predsurv.store.universe_writer import UniverseWriter
@@ -65,6 +65,10 @@ class ScanFilters(NamedTuple):
 
     volume: Money | None
     liquidity: Money | None
+
+
+NO_LIMITS: Final = ScanFilters(None, None)
+"""Limits are those of the configuration."""
 
 
 def scan(
@@ -162,15 +166,18 @@ async def _run(config: Config, names: Sequence[str] | None, least: ScanFilters) 
         for venue in opened:
             stack.push_async_callback(venue.aclose)
         with progress_line() as update:
-            return await scan_venues(
-                opened,
-                ScanJob(
-                    queries={venue.name: _query(config, venue.name, least) for venue in opened},
-                    sink=lambda name: UniverseWriter(config.data_dir, name, clock.now()),
-                    clock=clock,
-                    progress=lambda step: update(_progress(step)),
-                ),
-            )
+            job = scan_job(config, [venue.name for venue in opened], least, clock)
+            return await scan_venues(opened, job._replace(progress=lambda step: update(_progress(step))))
+
+
+def scan_job(config: Config, venues: Iterable[VenueName], least: ScanFilters, clock: Clock) -> ScanJob:
+    """Return the scan that the configuration asks for, ``least`` preferred to its limits, without progress."""
+    return ScanJob(
+        queries={name: _query(config, name, least) for name in venues},
+        sink=lambda name: UniverseWriter(config.data_dir, name, clock.now()),
+        clock=clock,
+        progress=lambda _: None,
+    )
 
 
 def _query(config: Config, venue: VenueName, least: ScanFilters) -> MarketQuery:

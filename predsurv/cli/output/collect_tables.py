@@ -38,6 +38,9 @@ def venue_table(report: CollectReport) -> Table:
     note = f"recorded for {span(report.duration)}; log segments sealed: {report.seals:,}"
     if report.recovered:
         note += f"; {report.recovered:,} log segments of an earlier run were recovered first"
+    if report.rescans is not None and (report.rescans.completed or report.rescans.failed):
+        note += f"; lists read again: {report.rescans.completed:,}, with {report.rescans.news:,} markets new or changed"
+        note += f", {report.rescans.failed:,} failed" if report.rescans.failed else ""
     return Table("venues", "Recording", _VENUES, [_venue_row(each) for each in report.venues], note)
 
 

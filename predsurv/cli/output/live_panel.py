@@ -14,7 +14,7 @@ from rich.text import Text
 from predsurv.cli.output.columns import NOTHING, bar, span, volume
 from predsurv.cli.output.render import console
 from predsurv.collect.rates import RateFacts
-from predsurv.collect.status import ConnectionStatus, UploadStatus, VenueStatus
+from predsurv.collect.status import ConnectionStatus, RescanStatus, UploadStatus, VenueStatus, phase_text
 from predsurv.core.text import sanitise
 
 REFRESHES_PER_SECOND: Final = 4
@@ -52,6 +52,8 @@ def lines_of(facts: RateFacts, width: int) -> list[Text]:
         if len(venue.connections) > LINKS_SHOWN_MAX:
             more = _some(len(venue.connections) - LINKS_SHOWN_MAX, "more connection")
             lines.append(Text(f"    and {more} with fresher data", style="dim"))
+        if venue.phase is not None and venue.phase.phase != "open":
+            lines.append(Text(f"    {phase_text(venue.phase)}", style="yellow"))
         if venue.failure:
             lines.append(Text(f"    {sanitise(venue.failure, 300)}", style="yellow"))
     return [_fitted(line, width) for line in lines]
@@ -71,6 +73,11 @@ def status_line(facts: RateFacts) -> str:
     rotation = "" if facts.next_rotation is None else f" · rotation in {span(facts.next_rotation)}"
     bucket = facts.status.bucket
     rest = rotation if bucket is None else f"{rotation} · bucket: {_some(bucket.waiting, 'file')} waiting"
+    for venue in facts.status.venues:
+        if venue.phase is not None and venue.phase.phase != "open":
+            rest += f" · {sanitise(venue.venue, 40)}: {phase_text(venue.phase)}"
+    if facts.status.rescans is not None and facts.status.rescans.trouble is not None:
+        rest += " · the last rescan failed"
     return (
         f"{facts.events_per_s:,} events/s · books {facts.trusted:,}/{facts.wanted:,} · lag p50/p99 {lag} · "
         f"{sum(facts.gaps.values()):,} gaps · {facts.rows:,} rows sealed · {volume(facts.bytes)} written{rest}"
@@ -96,6 +103,8 @@ def _overview(facts: RateFacts) -> Iterator[Text]:
         yield _bucket(facts.status.bucket)
     if facts.next_rotation is not None:
         yield _labelled("rotation", _rotation(facts))
+    if facts.status.rescans is not None:
+        yield _rescans(facts.status.rescans, facts.status.now)
 
 
 def _disk(facts: RateFacts) -> Text:
@@ -114,10 +123,23 @@ def _bucket(bucket: UploadStatus) -> Text:
     return _labelled("bucket", text, "yellow" if bucket.trouble is not None else "")
 
 
+def _rescans(rescans: RescanStatus, now: int) -> Text:
+    """Return how often the lists were read again, and when the next time is."""
+    text = "reading the lists again" if rescans.running else f"lists read again in {span(max(0, rescans.due - now))}"
+    if rescans.completed:
+        text += f" · {rescans.completed:,} read so far, {_some(rescans.news, 'market')} new or changed"
+    if rescans.trouble is not None:
+        text += f" · {rescans.failed:,} failed: {sanitise(rescans.trouble, 200)}"
+    return _labelled("rescan", text, "yellow" if rescans.trouble is not None else "")
+
+
 def _rotation(facts: RateFacts) -> str:
     parts = [f"next in {span(facts.next_rotation or 0)}"]
     if facts.all_seen is not None:
         parts.append(f"all seen in {span(facts.all_seen)}")
+    waiting = sum(venue.waiting for venue in facts.status.venues)
+    if waiting:
+        parts.append(f"{waiting:,} new without a place")
     revisits = [venue.revisit for venue in facts.status.venues if venue.revisit is not None]
     if revisits:
         parts.append(f"each within {span(max(revisits))}")

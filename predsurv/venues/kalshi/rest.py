@@ -34,11 +34,12 @@ _logger = logging.getLogger(__name__)
 class RequestBudget:
     """Request limit of one account (or, without a key, of this machine), shared by all requests.
 
-    ``is_known``: the account's own limit was asked for.
+    ``is_known``: the account's own limit was asked for. ``share``: one part in so many of the limit is taken.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self.limiter = _bucket(clock, ANONYMOUS_PER_SECOND, ANONYMOUS_PER_SECOND)
+    def __init__(self, clock: Clock, share: int = 1) -> None:
+        self.share = share
+        self.limiter = _bucket(clock, max(ANONYMOUS_PER_SECOND // share, 1), max(ANONYMOUS_PER_SECOND // share, 1))
         self.lock = asyncio.Lock()
         self.is_known = False
 
@@ -104,7 +105,8 @@ class KalshiRest:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             _logger.warning("%s: the account's request limit is not known (%s); using the anonymous one", VENUE, detail)
             return
-        self._budget.limiter = _bucket(self._clock, rate, burst)
+        share = self._budget.share
+        self._budget.limiter = _bucket(self._clock, max(rate // share, 1), max(burst // share, 1))
 
     async def _skew(self) -> int | None:
         """Return how far this clock is ahead of the venue's in ns, to a second; None when unknown."""

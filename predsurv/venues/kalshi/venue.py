@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 class KalshiVenue:
     """Kalshi; ``rand`` gives jitter in [0, 1), ``signer`` is None without a key.
 
-    Nothing is opened before it is used.
+    Nothing is opened before it is used. Its requests take one part in ``share`` of what the venue allows.
     """
 
     def __init__(
@@ -44,13 +44,15 @@ class KalshiVenue:
         rand: Callable[[], float],
         signer: RequestSigner | None,
         policy: StreamPolicy | None = None,
+        *,
+        share: int = 1,
     ) -> None:
         self._config = config
         self._clock = clock
         self._rand = rand
         self._signer = signer
         self._policy = policy or StreamPolicy()
-        self._budget = RequestBudget(clock)
+        self._budget = RequestBudget(clock, share)
         self._opened: list[KalshiRest] = []
 
     @property

@@ -40,18 +40,27 @@ _CLOB_BURST: Final = 20
 class PolymarketVenue:
     """Polymarket; ``rand`` gives jitter in [0, 1). Nothing is opened before it is used.
 
-    ``counts``: what verification of its feeds found. ``gamma_limiter`` limits the requests of its catalogues.
+    ``counts``: what verification of its feeds found. ``gamma_limiter`` limits the requests of its catalogues to
+    one part in ``share`` of what the venue allows.
     """
 
     def __init__(
-        self, config: Config, clock: Clock, rand: Callable[[], float], policy: StreamPolicy | None = None
+        self,
+        config: Config,
+        clock: Clock,
+        rand: Callable[[], float],
+        policy: StreamPolicy | None = None,
+        *,
+        share: int = 1,
     ) -> None:
         self._config = config
         self._clock = clock
         self._rand = rand
         self._policy = policy or POLICY
         self._http: Http | None = None
-        self.gamma_limiter = TokenBucket(clock, tokens=_GAMMA_TOKENS, period=10 * _S, burst=_GAMMA_BURST)
+        self.gamma_limiter = TokenBucket(
+            clock, tokens=_GAMMA_TOKENS // share, period=10 * _S, burst=_GAMMA_BURST // share
+        )
         self._clob_limiter = TokenBucket(clock, tokens=_CLOB_TOKENS, period=10 * _S, burst=_CLOB_BURST)
         self.counts = HashCheckCounts()
 
