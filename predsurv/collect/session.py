@@ -26,7 +26,7 @@ from predsurv.collect.status import (
     state_of,
 )
 from predsurv.core.errors import PermanentError, TransientError
-from predsurv.core.events import MarketChange, MarketEvent, VenuePhase
+from predsurv.core.events import ChannelChange, MarketChange, MarketEvent, VenuePhase
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Venue, Verifying
@@ -104,6 +104,7 @@ class RecordingSession:
             if type(record) is Coverage:
                 self.totals.add(record)
         entries = self._checkpoint.update(self.coverage.take_changes())
+        entries += self._checkpoint.channels(self.coverage.channels.states)
         now = self._clock.monotonic()
         if entries or now - self._checkpointed >= ALIVE_INTERVAL:
             self._checkpointed = now
@@ -205,6 +206,8 @@ class RecordingSession:
                 self._batches += 1
                 self._take_in(batch)
 
+        for channel in channels_at_start(self.venue, self.recorder.watermark):
+            self.records += self.coverage.apply(channel)
         feed = self.venue.feed()
         scheduling = asyncio.create_task(self.scheduler.run(feed, index, scores, keep))
         reading = asyncio.create_task(read())
@@ -232,6 +235,15 @@ class RecordingSession:
             self.recent_latency.add(latency)
         self.records += self.recorder.apply(self._steady_clock.stamp(batch))
         self.records += self.scheduler.follow(self.recorder.take_lifecycle())
+
+
+def channels_at_start(venue: Venue, ts: int) -> list[ChannelChange]:
+    """Return what says, at ``ts`` (ns UTC), how a new feed of ``venue`` observes the channels beside books."""
+    traits = venue.traits
+    return [
+        ChannelChange(venue.name, ts, "trades", traits.trades),
+        ChannelChange(venue.name, ts, "lifecycle", traits.lifecycle),
+    ]
 
 
 async def _end(feed: Feed, *tasks: asyncio.Task[None]) -> bool:

@@ -4,14 +4,24 @@ Every second from the first time an instrument was wanted is either covered or a
 interval that closes opens the next at the same instant, so there is neither a hole nor an overlap.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.core.events import BookSnapshot, CoverageReason, Gap, GapReason, MarketEvent, Unwanted, Wanted
+from predsurv.core.events import (
+    BookSnapshot,
+    ChannelChange,
+    CoverageReason,
+    Gap,
+    GapReason,
+    MarketEvent,
+    Unwanted,
+    Wanted,
+)
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, CoverageState
@@ -61,6 +71,84 @@ def decode_intervals(payload: bytes) -> list[Coverage]:
     return _DECODER.decode(payload)
 
 
+class ChannelStates(Struct, frozen=True):
+    """How a feed observes the channels beside the books (``live``, ``polled``), or why not, from ``since`` (ns UTC) on.
+
+    None where that was not recorded.
+    """
+
+    since: int = 0
+    trades: CoverageReason | None = "live"
+    lifecycle: CoverageReason | None = "live"
+
+
+class ChannelHistory:
+    """How a feed observed the channels beside the books, by time.
+
+    Kept apart from the intervals until these are closed: a change must not close them, because a ``Gap`` that is
+    detected late has to find them open.
+    """
+
+    def __init__(self, states: Iterable[ChannelStates]) -> None:
+        """``states``: in the order of time."""
+        self.states = tuple(states)
+
+    def add(self, event: ChannelChange) -> None:
+        """Observe a channel as ``event`` says from its time on, whatever was said of later times before."""
+        if event.channel == "book":
+            return
+        at = bisect_right(self.states, event.ts_recv, key=_since)
+        said: dict[str, Any] = {event.channel: event.reason}
+        until_then = self.states[at - 1] if at else ChannelStates(0, None, None)
+        begins = replace(until_then, since=event.ts_recv, **said)
+        before = self.states[: bisect_left(self.states, event.ts_recv, key=_since)]
+        later = (replace(each, **said) for each in self.states[at:])
+        states: list[ChannelStates] = []
+        for each in (*before, begins, *later):
+            if not states or _channels(each) != _channels(states[-1]):
+                states.append(each)
+        if len(states) > CHANGES_MAX:
+            first, second = states[:2]
+            states[:2] = [ChannelStates(first.since, *map(_worse, _channels(first), _channels(second)))]
+        self.states = tuple(states)
+
+    def forget(self, before: int) -> None:
+        """Keep only what tells of time from ``before`` (ns UTC) on."""
+        self.states = self.states[max(0, bisect_right(self.states, before, key=_since) - 1) :]
+
+    def told(self, interval: Coverage) -> list[Coverage]:
+        """Return ``interval`` in pieces that tell how the channels were observed; a gap as it is."""
+        if interval.state == "gap":
+            return [interval]
+        known = [each for each in self.states if each.since < interval.end]
+        known = known[max(0, bisect_right(known, interval.start, key=_since) - 1) :]
+        if not known:
+            return [interval]
+        starts = [interval.start, *(each.since for each in known[1:])]
+        return [
+            replace(interval, start=start, end=end, trades=each.trades, lifecycle=each.lifecycle)
+            for each, start, end in zip(known, starts, [*starts[1:], interval.end], strict=True)
+        ]
+
+
+CHANGES_MAX: Final = 4_096
+"""Changes of channels that are kept while no interval is closed; the oldest two become one, observed by neither."""
+
+OBSERVED: Final = frozenset({"live", "polled"})
+
+
+def _since(states: ChannelStates) -> int:
+    return states.since
+
+
+def _channels(states: ChannelStates) -> tuple[CoverageReason | None, CoverageReason | None]:
+    return states.trades, states.lifecycle
+
+
+def _worse(one: CoverageReason | None, other: CoverageReason | None) -> CoverageReason | None:
+    return other if one in OBSERVED else one
+
+
 class _OpenInterval(Struct):
     start: int
     state: CoverageState
@@ -72,7 +160,8 @@ class _OpenInterval(Struct):
 class CoverageReducer:
     """Folds events into closed ``Coverage`` intervals, per instrument from the first time it is wanted.
 
-    ``covered`` is the reason given to covered time: ``live``, or ``polled`` for a polled feed.
+    ``covered`` is the reason given to covered time: ``live``, or ``polled`` for a polled feed. ``channels``: how the
+    feed observes its other channels, which closed intervals tell too.
     An instrument rotated out, or one whose market opened while there was no place (``resume`` as ``no_capacity``),
     stays tracked as a gap, so that its intervals reach to the next time it is recorded, until ``release``, for
     which the end of its coverage has to be stored elsewhere. Because
@@ -81,8 +170,9 @@ class CoverageReducer:
     down to the start of the open interval. ``cut`` with ``held`` leaves room for that.
     """
 
-    def __init__(self, covered: CoverageReason = "live") -> None:
+    def __init__(self, covered: CoverageReason = "live", channels: ChannelStates | None = None) -> None:
         self._covered = covered
+        self.channels = ChannelHistory([channels or ChannelStates()])
         self._open: dict[InstrumentKey, _OpenInterval] = {}
 
     def want(self, event: Wanted, resume_from: int | None) -> list[Coverage]:
@@ -100,21 +190,21 @@ class CoverageReducer:
         closed: list[Coverage] = []
         if state.reason in IDLE or state.inclusion != event.inclusion:
             # Another inclusion probability is another interval.
-            closed = _close(event.key, state, event.ts_recv)
-            state.start = max(state.start, event.ts_recv)
+            closed = self._split(event.key, state, event.ts_recv)
             state.inclusion = event.inclusion
         if state.reason in IDLE:
             state.reason = "subscribing"
         return closed
 
     def apply(self, event: MarketEvent) -> list[Coverage]:
-        """Fold one event other than ``Wanted``, which is for ``want``; return the intervals it closed (none or one)."""
-        if type(event) is BookSnapshot:
-            return self._snapshot(event)
-        if type(event) is Gap:
-            return self._gap(event)
-        if type(event) is Unwanted:
-            return self._unwanted(event)
+        """Fold one event other than ``Wanted``, which is for ``want``; return the intervals it closed.
+
+        None or one, in as many pieces as the other channels were observed in different ways.
+        """
+        if type(event) is BookSnapshot or type(event) is Gap or type(event) is Unwanted:
+            return self._fold(event)
+        if type(event) is ChannelChange:
+            self.channels.add(event)
         if type(event) is Wanted:
             raise TypeError("Wanted is for want(), which requires the end of earlier coverage")
         return []
@@ -137,9 +227,7 @@ class CoverageReducer:
         state = self._open.get(key)
         if state is None:
             return []
-        closed = _close(key, state, at)
-        state.start = max(state.start, at)
-        return closed
+        return self._split(key, state, at)
 
     def cut(self, now: int, *, idle: bool = False, held: int = 0) -> list[Coverage]:
         """Close every open interval at ``now`` and open another of the same kind there.
@@ -151,62 +239,58 @@ class CoverageReducer:
         for key, state in self._open.items():
             if idle or state.reason not in IDLE:
                 until = now - held if state.state == "covered" else now
-                closed += _close(key, state, until)
-                state.start = max(state.start, until)
+                closed += self._split(key, state, until)
+        covered = (state.start for state in self._open.values() if state.state == "covered")
+        self.channels.forget(min(covered, default=now))
         return closed
 
     def open_interval(self, key: InstrumentKey) -> Coverage | None:
         """Return the open interval of ``key``, ending where it starts; None when it is not tracked."""
         state = self._open.get(key)
-        return None if state is None else _opened(key, state)
+        return None if state is None else _row(key, state, state.start)
 
     def open_intervals(self) -> list[Coverage]:
         """Return every open interval, ending where it starts."""
-        return [_opened(key, state) for key, state in self._open.items()]
+        return [_row(key, state, state.start) for key, state in self._open.items()]
 
-    def _snapshot(self, event: BookSnapshot) -> list[Coverage]:
-        state = self._open.get(event.key)
-        if state is None or state.reason in IDLE:
-            return []  # sent before the venue knew that we unsubscribed
-        return _switch(event.key, state, event.ts_recv, ("covered", self._covered, event.epoch))
-
-    def _unwanted(self, event: Unwanted) -> list[Coverage]:
+    def _fold(self, event: BookSnapshot | Gap | Unwanted) -> list[Coverage]:
         state = self._open.get(event.key)
         if state is None:
             return []
-        if event.reason == "rotated_out":
-            return _switch(event.key, state, event.ts_recv, ("gap", "rotated_out", 0))
-        del self._open[event.key]
-        return _close(event.key, state, event.ts_recv)
-
-    def _gap(self, event: Gap) -> list[Coverage]:
-        state = self._open.get(event.key)
-        if state is None:
+        if type(event) is Unwanted and event.reason != "rotated_out":
+            del self._open[event.key]
+            return self._split(event.key, state, event.ts_recv)
+        kind = _kind_after(state, event, self._covered)
+        if kind == (state.state, state.reason, state.epoch):
             return []
-        if state.state == "gap" and state.reason != "subscribing":
-            return []  # the first cause stands until there is data again
-        return _switch(event.key, state, event.ts_recv, ("gap", event.reason, event.epoch))
+        closed = self._split(event.key, state, event.ts_recv)
+        state.state, state.reason, state.epoch = kind
+        return closed
+
+    def _split(self, key: InstrumentKey, state: _OpenInterval, at: int) -> list[Coverage]:
+        """Close ``state`` at ``at`` and let it begin there anew."""
+        if at <= state.start:
+            return []  # a gap that is detected late may begin before the interval: what was closed stays closed
+        closed = self.channels.told(_row(key, state, at))
+        state.start = at
+        return closed
 
 
 _Kind = tuple[CoverageState, CoverageReason, int]
 """State, reason and epoch: what distinguishes an interval from the one before."""
 
 
-def _switch(key: InstrumentKey, state: _OpenInterval, now: int, kind: _Kind) -> list[Coverage]:
-    if (state.state, state.reason, state.epoch) == kind:
-        return []
-    closed = _close(key, state, now)
-    state.start = max(state.start, now)
-    state.state, state.reason, state.epoch = kind
-    return closed
+def _kind_after(state: _OpenInterval, event: BookSnapshot | Gap | Unwanted, covered: CoverageReason) -> _Kind:
+    unchanged = (state.state, state.reason, state.epoch)
+    if isinstance(event, BookSnapshot):
+        # One that was sent before the venue knew that we unsubscribed covers nothing.
+        return unchanged if state.reason in IDLE else ("covered", covered, event.epoch)
+    if isinstance(event, Unwanted):
+        return ("gap", "rotated_out", 0)
+    if state.state == "gap" and state.reason != "subscribing":
+        return unchanged  # the first cause stands until there is data again
+    return ("gap", event.reason, event.epoch)
 
 
-def _opened(key: InstrumentKey, state: _OpenInterval) -> Coverage:
-    return Coverage(key, state.start, state.start, state.state, state.reason, state.epoch, state.inclusion)
-
-
-def _close(key: InstrumentKey, state: _OpenInterval, now: int) -> list[Coverage]:
-    # A gap that is detected late may begin before the interval: what was closed stays closed.
-    if now <= state.start:
-        return []
-    return [Coverage(key, state.start, now, state.state, state.reason, state.epoch, state.inclusion)]
+def _row(key: InstrumentKey, state: _OpenInterval, end: int) -> Coverage:
+    return Coverage(key, state.start, end, state.state, state.reason, state.epoch, state.inclusion)

@@ -1,5 +1,7 @@
 """The Arrow schemas of the data files and their Parquet encodings; column names, types and units are public.
 
+What each column means, its unit and when it is null: docs/data-files.md, which a test compares with this.
+
 Prices and sizes are float64 on disk because every tool reads them; up to ``EXACT_MAX`` micros they
 convert to micros and back exactly. ``segment`` is the number of the log segment that the row came
 from and ``arrival`` its number among the records of the same time there: (ts_recv, segment, arrival)
@@ -27,6 +29,9 @@ VERSION_KEY: Final = "predsurv.schema"
 
 EXACT_MAX: Final = 2**52
 """Largest micros that float64 holds exactly through division by 10**6: 4.5 thousand million shares."""
+
+ADDED: Final = frozenset({"segment", "arrival", "inclusion", "trades", "lifecycle"})
+"""Columns that a file may lack: readers take them for null, and ``segment`` from its name."""
 
 TIME: Final = pa.timestamp("ns", tz="UTC")
 _TEXT: Final = pa.string()
@@ -97,6 +102,8 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("epoch", pa.int64()),
         ("inclusion", _NUMBER),
         ("segment", pa.int64()),
+        ("trades", _TEXT),
+        ("lifecycle", _TEXT),
     ],
     "lifecycle": [
         ("ts_recv", TIME),

@@ -1,6 +1,7 @@
 """Whether a streaming feed is dropping frames, which only tests need to know while they make it do so."""
 
-from predsurv.venues.streaming.feed import StreamingFeed, announcements_only
+from predsurv.venues.streaming.announcements import AnnouncementFilter
+from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.queue import _QueuedOverflow
 
 
@@ -11,5 +12,6 @@ def overflowing(feed: StreamingFeed) -> bool:
     """
     items = feed._context.queue._items
     return any(
-        isinstance(item, _QueuedOverflow) and item.session.event_filter is not announcements_only for item in items
+        isinstance(item, _QueuedOverflow) and not isinstance(item.session.event_filter, AnnouncementFilter)
+        for item in items
     )

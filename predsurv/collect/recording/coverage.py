@@ -6,7 +6,7 @@ On top of the reducer in ``state`` this knows what a restart needs: a checkpoint
 from collections.abc import Iterable
 from typing import Final
 
-from predsurv.core.events import BookSnapshot, CoverageReason, Gap, GapReason, Unwanted, Wanted
+from predsurv.core.events import BookSnapshot, ChannelChange, CoverageReason, Gap, GapReason, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
 from predsurv.state.coverage import IDLE, CoverageReducer, open_gap
@@ -22,11 +22,15 @@ CoverageEnd = tuple[InstrumentKey, int]
 
 
 class CoverageTracker:
-    """A coverage reducer with a list of the open intervals that changed since ``take_changes``."""
+    """A coverage reducer with a list of the open intervals that changed since ``take_changes``.
+
+    ``channels``: how the other channels were observed in the time that is still open.
+    """
 
     def __init__(self, covered: CoverageReason) -> None:
         self._reducer = CoverageReducer(covered)
         self._changed: dict[InstrumentKey, Coverage | None] = {}
+        self.channels = self._reducer.channels
 
     def want(self, event: Wanted, resume_from: int | None) -> list[Coverage]:
         """Start or go on recording an instrument; return the intervals this closed.
@@ -38,8 +42,10 @@ class CoverageTracker:
         self._changed[event.key] = self._reducer.open_interval(event.key)
         return closed
 
-    def apply(self, event: BookSnapshot | Gap | Unwanted) -> list[Coverage]:
+    def apply(self, event: BookSnapshot | Gap | Unwanted | ChannelChange) -> list[Coverage]:
         """Fold an event; return the intervals it closed."""
+        if isinstance(event, ChannelChange):
+            return self._reducer.apply(event)
         before = self._reducer.open_interval(event.key)
         closed = self._reducer.apply(event)
         after = self._reducer.open_interval(event.key)

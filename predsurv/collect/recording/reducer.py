@@ -17,6 +17,7 @@ from predsurv.collect.recording.snapshots import SnapshotSampler
 from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
+    ChannelChange,
     Connected,
     Disconnected,
     Dropped,
@@ -95,6 +96,7 @@ class EventReducer:
             MarketChange: self.statement,
             MarketResolved: self.statement,
             VenuePhase: lambda event, out: out.extend(new_phase(self.counters, event)),
+            ChannelChange: lambda event, out: out.extend(coverage.apply(event)),
         }
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:

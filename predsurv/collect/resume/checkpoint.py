@@ -20,7 +20,14 @@ from predsurv.collect.recording.coverage import OpenIntervalChange
 from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Coverage
-from predsurv.state.coverage import between, decode_intervals, encode_intervals, open_gap
+from predsurv.state.coverage import (
+    ChannelHistory,
+    ChannelStates,
+    between,
+    decode_intervals,
+    encode_intervals,
+    open_gap,
+)
 from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
 from predsurv.store.layout import Layout, segments_of
 from predsurv.store.wal.segment import IncompleteSegment, SegmentReader
@@ -29,10 +36,11 @@ BUCKETS: Final = 64
 """Entries per venue that the open intervals are spread over: a change rewrites one of them only."""
 
 CheckpointEntry = tuple[str, bytes]
-"""Kind and payload; ``open:{venue}:{bucket}`` or ``alive:{venue}``."""
+"""Kind and payload; ``open:{venue}:{bucket}``, ``channels:{venue}`` or ``alive:{venue}``."""
 
 _STAYS_OPEN: Final = frozenset({"rotated_out", "no_capacity", "shutdown", "crash"})
 _FILE_DECODER: Final = msgspec.msgpack.Decoder(dict[str, bytes])
+_CHANNELS: Final = msgspec.msgpack.Decoder(tuple[ChannelStates, ...])
 
 
 class CheckpointWriter:
@@ -41,6 +49,7 @@ class CheckpointWriter:
     def __init__(self, venue: VenueName) -> None:
         self._venue = venue
         self._buckets: list[dict[InstrumentKey, Coverage]] = [{} for _ in range(BUCKETS)]
+        self._channels: tuple[ChannelStates, ...] = ()
 
     def update(self, changes: Sequence[OpenIntervalChange]) -> list[CheckpointEntry]:
         """Return the entries to write after ``changes``."""
@@ -49,6 +58,13 @@ class CheckpointWriter:
             (f"open:{self._venue}:{number:02d}", encode_intervals(self._buckets[number].values()))
             for number in sorted(buckets)
         ]
+
+    def channels(self, states: tuple[ChannelStates, ...]) -> list[CheckpointEntry]:
+        """Return the entry to write when ``states`` (how the channels were observed) are not the last ones written."""
+        if states == self._channels:
+            return []
+        self._channels = states
+        return [(f"channels:{self._venue}", msgspec.msgpack.encode(states))]
 
     def alive(self, watermark: int) -> CheckpointEntry:
         """Return the entry that says that everything up to ``watermark`` (ns UTC) is in the log."""
@@ -86,13 +102,15 @@ def open_intervals(venue: VenueName, checkpoint: Mapping[str, bytes], last_recor
     watermark = max(last_record, int(checkpoint.get(f"alive:{venue}", b"0")))
     written: list[Coverage] = []
     gaps: list[Coverage] = []
+    stored = checkpoint.get(f"channels:{venue}")  # None in checkpoints of versions that did not tell channels apart
+    channels = ChannelHistory(() if stored is None else _CHANNELS.decode(stored))
     for interval in _decoded(venue, checkpoint):
         if interval.reason in _STAYS_OPEN:
             gaps.append(interval)
             continue
         end = max(watermark, interval.start)
         if end > interval.start:
-            written.append(between(interval, interval.start, end))
+            written += channels.told(between(interval, interval.start, end))
         gaps.append(open_gap(interval.key, end, "crash"))
     return OpenIntervals(written, gaps, watermark)
 

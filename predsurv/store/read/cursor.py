@@ -14,9 +14,10 @@ from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store import manifest
+from predsurv.store.conform import conformed, expect_columns, present_schema
 from predsurv.store.layout import Dataset, FileStamp, parse_file, select_data_files
 from predsurv.store.lifecycle import WHOLE_VENUE, LifecycleRow, to_event
-from predsurv.store.schema import SCHEMA_VERSION, VERSION_KEY, dictionary_array, time_column, to_micros
+from predsurv.store.schema import SCHEMA_VERSION, TIME, VERSION_KEY, dictionary_array, time_column, to_micros
 
 STEP_ROWS: Final = 16_384
 """Rows of a file that are converted to Python objects at a time (plus those sharing the last one's time)."""
@@ -32,7 +33,11 @@ _TEXTS: Final[dict[Dataset, list[str]]] = {
 }
 _OF_MARKETS: Final[frozenset[Dataset]] = frozenset({"trades", "lifecycle"})
 """Of these a reader of an instrument gets all rows of its market."""
+_NOT_REPLAYED: Final[dict[Dataset, frozenset[str]]] = {
+    "coverage": frozenset({"end", "inclusion", "trades", "lifecycle"}),
+}
 _MICROS: Final = frozenset({"price", "size"})
+_FIRST: Final = pa.scalar(0, pa.int32())
 _GAP_SEGMENT: Final = -1  # sorts gaps before all other events of the same nanosecond
 
 
@@ -77,10 +82,15 @@ def file_from_footer(path: Path, dataset: Dataset) -> tuple[ReplayFile, int]:
     Raises IntegrityError when it is damaged.
     """
     with _open(path, dataset) as file:
-        column = file.schema_arrow.get_field_index(time_column(dataset))
+        time, rows = time_column(dataset), file.metadata.num_rows
+        expect_columns(path, file.schema_arrow.names, [time])
+        column = file.schema_arrow.get_field_index(time)
         groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
-        bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups if stats.has_min_max]
-        rows = file.metadata.num_rows
+        if file.schema_arrow.field(time).type == TIME and all(stats and stats.has_min_max for stats in groups):
+            bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups]
+        else:  # another program wrote it: the footer tells nothing, or in another unit
+            found = pc.min_max(file.read(columns=[time])[time].cast(TIME).cast(pa.int64())).as_py()
+            bounds = [(found["min"], found["max"])] if rows else []
     lo, hi = min((lo for lo, _ in bounds), default=0), max((hi for _, hi in bounds), default=0)
     return ReplayFile(path, dataset, lo, hi), rows
 
@@ -102,7 +112,7 @@ def _open(path: Path, dataset: Dataset) -> Any:
         raise
     except (OSError, KeyError, pa.ArrowException) as error:
         raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
-    if (file.metadata.metadata or {}).get(VERSION_KEY.encode()) != SCHEMA_VERSION.encode():
+    if (file.metadata.metadata or {}).get(VERSION_KEY.encode(), SCHEMA_VERSION.encode()) != SCHEMA_VERSION.encode():
         raise IntegrityError(f"{path} is not of schema version {SCHEMA_VERSION}: read it with another predsurv")
     return file
 
@@ -178,24 +188,33 @@ def _is_merged_from(path: Path, stamp: FileStamp) -> bool:
 
 
 def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
-    time = time_column(source.dataset)
+    time, stamp = time_column(source.dataset), parse_file(source.path)[1]
     pieces = []
     _verify(source)
+    schema = _replayed(source.dataset)
     with _open(source.path, source.dataset) as file:
-        names = [name for name in file.schema_arrow.names if name != "inclusion"]
+        expect_columns(source.path, file.schema_arrow.names, schema.names)
+        names = [name for name in schema.names if name in file.schema_arrow.names]
         try:
             for batch in file.iter_batches(batch_size=STEP_ROWS * 4, columns=names):
-                piece = _select_rows(_rows_of_segment(segment, pa.table(batch)), source, wanted)
+                rows = conformed(pa.table(batch), schema, stamp.segment)
+                piece = _select_rows(_rows_of_segment(segment, rows), source, wanted)
                 if piece.num_rows:
                     pieces.append(piece)
-            empty = pa.table(file.schema_arrow.empty_table()).select(names)
         except (OSError, pa.ArrowException) as error:
             raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
-    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else empty
+    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else schema.empty_table()
     if source.dataset == "trades" and wanted.instruments is not None:
         table = _without_repeats(table, wanted.instruments)
-    order = [(name, "ascending") for name in (time, "segment", "arrival") if name in names]
+    order = [(name, "ascending") for name in (time, "segment", "arrival") if name in schema.names]
     return table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
+
+
+def _replayed(dataset: Dataset) -> Any:
+    """Return the schema of what is read of a file."""
+    schema = present_schema(dataset, _TEXTS[dataset])
+    unread = _NOT_REPLAYED.get(dataset, frozenset())
+    return pa.schema([field for field in schema if field.name not in unread])
 
 
 def _rows_of_segment(segment: int | None, table: Any) -> Any:
@@ -264,6 +283,8 @@ def _bisect(times: Any, before: int, lo: int) -> int:
 
 def _list(rows: Any, name: str) -> list[Any]:
     column = rows[name].combine_chunks()
+    if name == "arrival":
+        column = pc.fill_null(column, _FIRST)  # without it rows of one time are in the order of the file
     if name in _MICROS:
         return list(to_micros(column).to_pylist())
     if pa.types.is_dictionary(column.type):

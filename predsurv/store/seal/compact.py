@@ -44,7 +44,7 @@ from predsurv.store.layout import (
 )
 from predsurv.store.locks import exclusive_lock, publish_lock
 from predsurv.store.manifest import SealedFile
-from predsurv.store.seal.merge import RowTransform, have_same_columns, keep_all, merge, segment_digests
+from predsurv.store.seal.merge import RowTransform, in_schema, keep_all, merge, merged_schema, segment_digests
 from predsurv.store.seal.parquet_writer import ParquetSink
 from predsurv.store.wal.segment import opened_at
 
@@ -209,7 +209,7 @@ def _compact_group(
         options.on_step(f"merge {number}")
         try:
             _expect_mergeable(layout, partition, parts)
-            if not have_same_columns(parts):
+            if merged_schema(parts) is None:
                 continue  # recorded with different top_levels: no table has the columns of both
             swap = _draft(layout, home / f"draft-{number}", partition, parts, options)
         except IntegrityError as error:
@@ -268,12 +268,16 @@ def _expect_mergeable(layout: Layout, partition: Partition, parts: Sequence[Path
         raise IntegrityError(f"{sanitise(subfolder.name, 80)} in it is a folder: move it elsewhere")
 
 
-def _compare(parts: Iterable[Path], merged: Path, transform: RowTransform) -> None:
+def _compare(parts: Sequence[Path], merged: Path, transform: RowTransform) -> None:
     expected: dict[int, str] = {}
+    schema = merged_schema(parts)
     for part in parts:
-        expected |= segment_digests(part, transform)
+        expected |= segment_digests(part, in_schema(part, schema, transform))
     if segment_digests(merged) != expected:
-        raise IntegrityError(f"{merged.name} would not hold the rows of its parts: this is a bug, report it")
+        raise IntegrityError(
+            f"{merged.name} would not hold the rows of its parts in their order: `predsurv verify` says whether these "
+            "are sorted; if they are, this is a bug, report it"
+        )
 
 
 def _swap(layout: Layout, collector: str, swaps: Sequence[FolderSwap], options: CompactOptions) -> None:

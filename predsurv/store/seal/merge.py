@@ -17,6 +17,7 @@ Two parts, a letter for the key, a digit for the time, two rows a piece:
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +29,8 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError
+from predsurv.store.conform import common_schema, conformed
+from predsurv.store.layout import parse_file
 from predsurv.store.schema import dictionary_array
 from predsurv.store.seal.parquet_writer import ROW_GROUP_ROWS, ParquetSink
 from predsurv.store.seal.runs import is_sorted
@@ -46,7 +49,7 @@ GROUP_BYTES_MAX: Final = 64 << 20
 """Most bytes of rows collected for one row group."""
 
 _IDS: Final = ("instrument_id", "market_id")
-_DICTIONARY_COLUMNS: Final = ("kind", "side", "taker_side", "state", "reason")
+_DICTIONARY_COLUMNS: Final = ("kind", "side", "taker_side", "state", "reason", "trades", "lifecycle")
 _Key = tuple[str, str]
 _EMPTY: Final = pa.scalar("")
 RowTransform = Callable[[Any], Any]
@@ -58,13 +61,16 @@ def keep_all(table: Any) -> Any:
     return table
 
 
-def have_same_columns(parts: Sequence[Path]) -> bool:
-    """Return whether ``parts`` have the same schema; raises IntegrityError when one is damaged."""
+def merged_schema(parts: Sequence[Path]) -> Any:
+    """Return the schema of a file with the rows of ``parts``, None when no table has the columns of all.
+
+    Raises IntegrityError when one is damaged or lacks a column.
+    """
     schemas = []
     for part in parts:
         with _open(part) as file:
             schemas.append(file.schema_arrow)
-    return all(schema.equals(schemas[0]) for schema in schemas)
+    return common_schema(parts, schemas, (*_IDS, *_DICTIONARY_COLUMNS))
 
 
 class MergeSummary(Struct, frozen=True):
@@ -132,7 +138,8 @@ def merge(parts: Sequence[Path], sink: ParquetSink, transform: RowTransform = ke
     """
     rows, times = 0, list[int]()
     group: list[Any] = []
-    for piece in _sorted_pieces(parts, transform):
+    schema = merged_schema(parts)
+    for piece in _sorted_pieces(parts, schema, transform):
         rows += piece.num_rows
         times += _time_bounds(piece)
         group.append(piece)
@@ -140,25 +147,23 @@ def merge(parts: Sequence[Path], sink: ParquetSink, transform: RowTransform = ke
             sink.write(pa.concat_tables(group))
             group.clear()
     if group or not rows:
-        sink.write(pa.concat_tables(group or [_empty_table(parts[0])]))
+        sink.write(pa.concat_tables(group or [schema.empty_table()]))
     return MergeSummary(rows, min(times, default=0), max(times, default=0))
-
-
-def _empty_table(part: Path) -> Any:
-    with _open(part) as file:
-        return file.schema_arrow.empty_table()
 
 
 def _bytes(tables: Sequence[Any]) -> int:
     return sum(int(table.get_total_buffer_size()) for table in tables)
 
 
-def _sorted_pieces(paths: Sequence[Path], transform: RowTransform) -> Iterator[Any]:
+def _sorted_pieces(paths: Sequence[Path], schema: Any, transform: RowTransform) -> Iterator[Any]:
     """Yield the rows of all files in order, table by table; see the module's docstring."""
     with ExitStack() as files:
         opened = [files.enter_context(_open(path)) for path in paths]
         step = _step_rows(opened)
-        parts = [_SortedPart(file, transform, step) for file in opened]
+        parts = [
+            _SortedPart(file, in_schema(path, schema, transform), step)
+            for path, file in zip(paths, opened, strict=True)
+        ]
         while parts:
             for part in parts:  # all of them, else every turn advances only the part that ends first
                 part.fill()
@@ -247,11 +252,17 @@ def _batches(file: Any, transform: RowTransform, step: int = STEP_ROWS_MAX) -> I
             yield piece
 
 
+def in_schema(path: Path, schema: Any, transform: RowTransform) -> RowTransform:
+    """Return ``transform`` for pieces of the data file ``path``, which get the columns of ``schema`` first."""
+    conform = partial(conformed, schema=schema, segment=parse_file(path)[1].segment)
+    return lambda table: transform(conform(table))
+
+
 def segment_digests(path: Path, transform: RowTransform = keep_all) -> dict[int, str]:
     """Return by log segment the digest of its rows in ``path``, in the order they have there.
 
-    Equal for a file and for the file it was merged into, since merging keeps the order of a segment's
-    rows. Raises IntegrityError when the file is damaged.
+    Equal for a file, given the schema of the file that it was merged into, and for that file, since merging keeps
+    the order of a segment's rows. Raises IntegrityError when the file is damaged.
     """
     states: dict[int, _RowDigest] = {}
     with _open(path) as file:

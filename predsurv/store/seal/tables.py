@@ -74,6 +74,8 @@ _ROW_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("reason", pa.string()),
         ("epoch", pa.int64()),
         ("inclusion", pa.int64()),
+        ("trades", pa.string()),
+        ("lifecycle", pa.string()),
     ],
     "lifecycle": [*_RECORD_FIELDS, ("kind", pa.string()), ("value", pa.string())],
 }
@@ -181,8 +183,8 @@ class SegmentTables:
         self._last_coverage[record.key] = record
         number = self._number(record.key)
         for start, end in _days(record.start, record.end):
-            row = (number, start, end, record.state, record.reason, record.epoch, record.inclusion)
-            self._rows["coverage"].append(row)
+            what = (record.state, record.reason, record.epoch, record.inclusion, record.trades, record.lifecycle)
+            self._rows["coverage"].append((number, start, end, *what))
 
 
 def _change_table(deltas: ColumnRuns, times: RecordTimes) -> Any:

@@ -23,7 +23,7 @@ from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
 
 _S: Final = 1_000_000_000
-_TRAITS: Final = VenueTraits(complementary_outcomes=True)
+_TRAITS: Final = VenueTraits(complementary_outcomes=True, lifecycle="subscribing")
 
 POLICY: Final = StreamPolicy(lifetime=30 * 60 * _S)
 """Connections were seen to stay open and fall silent after 14 minutes to hours, so none is kept for longer."""

@@ -37,7 +37,8 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     ``headers`` are made for each handshake (they may be signed). ``capacity`` is read after every
     batch: when the venue announces that connections carry fewer instruments, they are spread over
     more. ``announcement_codec`` makes the codec of one additional connection for announcements
-    about the venue as a whole; it carries one instrument and its books are ignored. ``set_mirrors``
+    about the venue as a whole; it carries one instrument, and its books only show that it works: the feed tells by
+    ``ChannelChange`` of ``lifecycle`` since when it does and when it was lost. ``set_mirrors``
     takes the mirrors of everything wanted before any codec is asked for it. ``background``
     runs from the first watched instrument until the feed is closed; it puts events into the queue
     that it is given. ``connect`` replaces the network in tests.

@@ -7,15 +7,15 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from predsurv.core.errors import PermanentError
-from predsurv.core.events import Dropped, Gap, Malformed, MarketChange, MarketEvent, MarketResolved, Unknown
+from predsurv.core.events import Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.ports import NO_MIRRORS, Clock, Mirrors
+from predsurv.venues.streaming.announcements import AnnouncementFilter
 from predsurv.venues.streaming.connection import ConnectionRole, ReconnectingConnection
 from predsurv.venues.streaming.context import FeedContext, StreamSpec
 
 CONNECTIONS_MAX: Final = 1_000
 """Most connections of one feed."""
-_ANNOUNCEMENTS: Final = (MarketChange, MarketResolved, Malformed, Unknown, Dropped)
 
 
 class StreamingFeed:
@@ -123,7 +123,9 @@ class StreamingFeed:
             await self._announcements.aclose()
             self._announcements = None
         elif want and self._announcements is None:
-            self._announcements = ReconnectingConnection(self._context, ConnectionRole(codec, announcements_only))
+            self._announcements = ReconnectingConnection(
+                self._context, ConnectionRole(codec, AnnouncementFilter(self._context.spec.venue))
+            )
         if self._announcements is not None and self._announcements.keys.isdisjoint(want):
             self._announcements.change({min(want)}, self._announcements.keys)
 
@@ -159,11 +161,6 @@ class StreamingFeed:
         if capacity is not None and capacity < self._capacity and not self._closed:
             self._capacity = capacity
             await self._assign(self._want)
-
-
-def announcements_only(events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
-    """Append what the connection for announcements says about markets, and what it could not read or keep up with."""
-    out += (event for event in events if isinstance(event, _ANNOUNCEMENTS))
 
 
 def _take(keys: deque[InstrumentKey], count: int) -> set[InstrumentKey]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.events import BookSnapshot, Gap, MarketEvent, Unwanted, Wanted
+from predsurv.core.events import BookSnapshot, ChannelChange, CoverageReason, Gap, MarketEvent, Unwanted, Wanted
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.ids import VenueName as V
 from predsurv.core.records import Coverage
@@ -26,6 +26,10 @@ KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
 
 def book(ts: int, epoch: int = 1) -> BookSnapshot:
     return BookSnapshot(KEY, ts, None, epoch, None, (), ())
+
+
+def change(ts: int, reason: CoverageReason) -> ChannelChange:
+    return ChannelChange(V("mock"), ts, "trades", reason)
 
 
 def fold(reducer: CoverageReducer, events: list[MarketEvent]) -> list[Coverage]:
@@ -188,9 +192,13 @@ def test_an_open_interval_can_be_split() -> None:
     assert spans(reducer.cut(9)) == [(5, 9, "live")]
 
 
+_CHANNEL_REASONS: tuple[CoverageReason, ...] = ("live", "disconnect", "polled")
+
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["wanted", "book", "gap", "late_gap", "out", "cut", "cut_held", "cut_idle", "split"]),
+        st.sampled_from(
+            ["wanted", "book", "gap", "late_gap", "out", "cut", "cut_held", "cut_idle", "split", "channel"]
+        ),
         st.integers(-2, 5),  # clocks may step back
         st.integers(0, 2),
         st.integers(1, 3),
@@ -213,6 +221,8 @@ def act(reducer: CoverageReducer, now: int, kind: str, variant: int, epoch: int)
             return reducer.apply(Unwanted(KEY, now, "rotated_out"))
         case "split":
             return reducer.split(KEY, now - variant)
+        case "channel":
+            return reducer.apply(change(now - variant, _CHANNEL_REASONS[epoch - 1]))
         case _:
             return reducer.cut(now, idle=kind == "cut_idle", held=7 if kind == "cut_held" else 0)
 

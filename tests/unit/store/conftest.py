@@ -53,7 +53,7 @@ def records() -> Callable[[int, int], list[Record]]:
                 made.append(BookSnapshot(key, ts, None, 1, None, levels, ()))
                 made.append(Trade(key, ts, ts, Price(510_000), Size(3), "buy", TradeId(str(number))))
                 made.append(BookTop(key, ts, None, pack_levels(levels), b"", trusted=True))
-                made.append(Coverage(key, ts, ts + 1_000, "covered", "live", 1))
+                made.append(Coverage(key, ts, ts + 1_000, "covered", "live", 1, trades="live", lifecycle="polled"))
         return made
 
     return make

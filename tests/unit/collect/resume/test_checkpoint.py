@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.checkpoint import CheckpointWriter, OpenIntervals, entries_after, open_intervals
-from predsurv.core.events import CoverageReason, MarketEvent
+from predsurv.core.events import ChannelChange, CoverageReason, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, CoverageState, Record
@@ -78,6 +78,22 @@ def test_a_change_rewrites_one_entry_only() -> None:
     writer.update([(key, interval(key, 1, "covered", "live")) for key in KEYS])
     assert len(writer.update([(A, interval(A, 2, "gap", "stall"))])) == 1
     assert writer.update([]) == []
+
+
+def test_a_crash_loses_nothing_of_what_is_known_of_the_channels() -> None:
+    recorder, writer = recording(A), CheckpointWriter(VENUE)
+    recorder.apply([book(A, START), ChannelChange(VENUE, START + 4 * S, "trades", "disconnect")])
+    checkpoint = dict(writer.update(recorder.coverage.take_changes()))
+    checkpoint |= dict([*writer.channels(recorder.coverage.channels.states), writer.alive(START + 9 * S)])
+    assert writer.channels(recorder.coverage.channels.states) == [], "written when it changed only"
+    rows = open_intervals(VENUE, checkpoint).written
+    assert [((row.end - START) // S, row.trades, row.lifecycle) for row in rows] == [
+        (4, "live", "live"),
+        (9, "disconnect", "live"),
+    ]
+    del checkpoint[f"channels:{VENUE}"]
+    rows = open_intervals(VENUE, checkpoint).written
+    assert [(row.trades, row.lifecycle) for row in rows] == [(None, None)], "of a version that did not know"
 
 
 @given(streams(), streams(RESTART), st.integers(0, 8), st.booleans())

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predsurv.core.errors import ConfigError, SafetyError, TransientError
+from predsurv.core.errors import ConfigError, IntegrityError, SafetyError, TransientError
 from predsurv.core.events import BookDelta, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
@@ -25,10 +25,12 @@ from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, parse_fi
 from predsurv.store.locks import exclusive_lock
 from predsurv.store.read import cursor
 from predsurv.store.read.replay import replay
+from predsurv.store.read.verify import check_files
 from predsurv.store.seal import compact, merge
 from predsurv.store.seal.compact import CompactOptions, compact_closed, mergeable_groups
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
+from tests.kit.older_files import make_foreign, make_older, rewrite_files, without
 
 Records = Callable[[int, int], list[Record]]
 NOON = 1_800_014_400_000_000_000
@@ -242,6 +244,55 @@ def test_where_folders_cannot_be_swapped_nothing_changes(recorded: Layout, monke
 def test_a_second_compaction_of_a_collector_is_refused(recorded: Layout) -> None:
     with exclusive_lock(recorded.merging("c0") / "lock", "it"), pytest.raises(SafetyError, match="wait"):
         compact_closed(recorded, "c0", LATER)
+
+
+def test_an_hour_of_files_of_two_versions_becomes_one_file_with_the_columns_of_the_newer(recorded: Layout) -> None:
+    make_older(recorded, lambda path: parse_file(path)[1].segment <= 3)
+    replayed = events(recorded)
+    report = compact_closed(recorded, "c0", LATER)
+    assert (len(report.merged), report.damaged) == (4, ())
+    assert events(recorded) == replayed
+    (path,) = [path for path in own(recorded, "c0") if path.name.startswith("coverage")]
+    told = [(row["segment"] > 3, row["trades"]) for row in pq.read_table(path, partitioning=None).to_pylist()]
+    assert set(told) == {(False, None), (True, "live")}
+    assert list(check_files(recorded)) == []
+
+
+def test_files_with_only_the_columns_of_the_contract_are_merged_and_replayed(recorded: Layout) -> None:
+    before = [(event.ts_recv, type(event)) for event in events(recorded)]
+    make_foreign(recorded)
+    replayed = events(recorded)
+    assert sorted(map(str, [(event.ts_recv, type(event)) for event in replayed])) == sorted(map(str, before))
+    report = compact_closed(recorded, "c0", LATER)
+    assert (len(report.merged), report.damaged) == (4, ())
+    assert events(recorded) == replayed
+    assert {row["segment"] for row in pq.read_table(own(recorded, "c0")[0], partitioning=None).to_pylist()} == {
+        1, 2, 3, 4, 5,
+    }  # fmt: skip
+
+
+def test_a_file_that_lacks_a_column_of_the_contract_is_refused_by_name(recorded: Layout) -> None:
+    rewrite_files(recorded, without({"price"}), lambda path: path.name.startswith("trades"))
+    make_foreign(recorded)
+    (damaged,) = compact_closed(recorded, "c0", LATER).damaged
+    assert "has no column 'price'" in damaged
+    with pytest.raises(IntegrityError, match="has no column 'price'"):
+        events(recorded)
+
+
+def test_columns_of_other_arrow_types_are_read_as_those_of_the_contract(recorded: Layout) -> None:
+    replayed = events(recorded)
+
+    def wider(table: Any) -> Any:
+        kinds = {pa.string(): pa.large_string(), pa.int32(): pa.int64()}
+        return table.cast(pa.schema([field.with_type(kinds.get(field.type, field.type)) for field in table.schema]))
+
+    rewrite_files(recorded, wider)
+    for path in recorded.manifest.iterdir():
+        path.unlink()
+    assert events(recorded) == replayed
+    assert compact_closed(recorded, "c0", LATER).damaged == ()
+    assert events(recorded) == replayed
 
 
 def test_compaction_can_be_stopped_between_hours(recorded: Layout) -> None:

@@ -1,25 +1,11 @@
-"""What the connection for announcements may say; the rest of a feed is tested over sockets and by the contract laws."""
+"""How a feed is closed; the rest of it is tested over sockets and by the contract laws."""
 
 import asyncio
 
-from predsurv.core.events import Dropped, MarketEvent
 from predsurv.net.clock import ManualClock
 from predsurv.venues.streaming.context import StreamSpec
-from predsurv.venues.streaming.feed import StreamingFeed, announcements_only
-from predsurv.venues.streaming.policy import StreamPolicy
-from predsurv.venues.streaming.session import ConnectionSession, DroppedFrames
+from predsurv.venues.streaming.feed import StreamingFeed
 from tests.kit.toy_stream import VENUE, A, B, ToyCodec, ToyVenue
-
-
-def test_announcements_that_were_dropped_are_declared_and_books_are_not() -> None:
-    session = ConnectionSession(VENUE, 1, ToyCodec(), StreamPolicy(), 0, event_filter=announcements_only)
-    session.subscriptions.change({A}, frozenset(), 0)
-    out: list[MarketEvent] = []
-    session.receive([b"book a"], 0, 0, out)
-    assert out == [], "its books are those of other connections"
-    session.overflow = DroppedFrames(7)
-    session.resync(session.overflow, 9, 9, out)
-    assert out == [Dropped(VENUE, 9, 7)], "a market may have been announced or settled unheard"
 
 
 async def test_mirrors_are_known_before_their_instruments_are_requested_and_need_no_place() -> None:

@@ -1,0 +1,49 @@
+"""docs/data-files.md lists every column of every dataset, in order, with its type and what null means."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from predsurv.core.events import CoverageReason
+from predsurv.store.layout import FOLDERS, Dataset
+from predsurv.store.schema import ADDED, schema_of
+
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-files.md"
+_ALWAYS = frozenset({"market_id", "start", "end", "state", "reason", "epoch", "segment", "ts_recv", "trusted", "kind"})
+"""Columns that are never null."""
+
+
+def rows_of(section: str, cells: int = 4) -> list[Sequence[str]]:
+    """Return the rows of the tables with so many columns below the heading ``section``."""
+    (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")]
+    return [row for row in rows if len(row) == cells]
+
+
+@pytest.mark.parametrize("dataset", FOLDERS)
+def test_every_column_is_documented_with_its_type(dataset: Dataset) -> None:
+    written = [
+        (f"`{field.name}`" + (" +" if field.name in ADDED else ""), str(field.type)) for field in schema_of(dataset, 1)
+    ]
+    assert [(name, kind) for name, kind, _, _ in rows_of(FOLDERS[dataset])] == written
+
+
+@pytest.mark.parametrize("dataset", FOLDERS)
+def test_every_column_that_may_be_null_says_when(dataset: Dataset) -> None:
+    for name, kind, unit, meaning in rows_of(FOLDERS[dataset]):
+        assert meaning.endswith("."), name
+        assert unit == "ns" if "timestamp" in kind else unit != "ns", name
+    silent = {
+        name.strip("`+ ") for name, _, _, meaning in rows_of(FOLDERS[dataset]) if not re.search("Null:|As in", meaning)
+    }
+    assert silent - _ALWAYS <= {"instrument_id", "price", "size", "value"}
+
+
+def test_every_reason_of_coverage_is_explained() -> None:
+    def members(kind: object) -> set[str]:
+        return {word for each in get_args(kind) for word in (members(each) or {each})}
+
+    assert {row[0].strip("`") for row in rows_of("coverage", 2)} == members(CoverageReason)
