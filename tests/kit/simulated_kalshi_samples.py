@@ -24,5 +24,5 @@ def market(name: str = "crypto-1", labels: tuple[str, ...] = ("yes", "no")) -> M
         tick_size=Price(10_000),
         min_order_size=Size(1_000_000),
         fetched_at=NOW,
-        close_time=NOW,
+        close_time=NOW + 3_600_000_000_000,
     )

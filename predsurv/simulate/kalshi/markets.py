@@ -12,6 +12,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEv
 from predsurv.core.ids import InstrumentId, InstrumentKey, OrderSide, Side
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import MICROS, Price
+from predsurv.simulate.kalshi.trading_state import TradingState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
 TRADES_KEPT_MAX: Final = 10_000
@@ -51,6 +52,10 @@ class KalshiListing(Struct):
     """ns UTC."""
     contracts_traded: int = 0
     """Since the start, in hundredths."""
+    created_at: int = 0
+    """ns UTC."""
+    updated_at: int = 0
+    """When anything but quotes and trades changed last, ns UTC."""
 
 
 class BidLevel(NamedTuple):
@@ -82,9 +87,16 @@ class KalshiBook:
 
 
 class KalshiMarkets:
-    """All markets by ticker, their books, and the last trades (newest first)."""
+    """All markets by ticker, their books, and the last trades (newest first).
+
+    While ``trading`` is not open, books stay as they are and there are no trades. So they do in a market whose close
+    time has passed: the venue says nothing then, and the last quotes stand until it settles.
+    """
 
     def __init__(self) -> None:
+        self.trading = TradingState()
+        self.fee_changes: list[dict[str, Any]] = []
+        """The rows of ``/series/fee_changes``."""
         self.listed: dict[str, KalshiListing] = {}
         self.books: dict[str, KalshiBook] = {}
         self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT_MAX)
@@ -92,12 +104,16 @@ class KalshiMarkets:
         self._tickers_by_market: dict[str, list[str]] = {}
         self._trade_count = 0
 
-    def add(self, market: Market) -> None:
-        """List a market, or update its record; of two outcomes only the first is listed, as its YES."""
+    def add(self, market: Market, at: int = 0) -> None:
+        """List a market, or update its record, ``at`` (ns UTC, 0: when it was fetched).
+
+        Of two outcomes only the first is listed, as its YES.
+        """
         known = self._tickers_by_market.get(market.market_id)
         if known is not None:
             for ticker in known:
                 self.listed[ticker].market = market
+                self.listed[ticker].updated_at = at or market.fetched_at
             return
         keys = market.primary_keys(mirrored=True)
         event = "KX" + _upper(market.event_id)
@@ -107,7 +123,9 @@ class KalshiMarkets:
             self._tickers[key] = ticker
             self._tickers_by_market.setdefault(market.market_id, []).append(ticker)
             series = event.partition("-")[0]
-            self.listed[ticker] = KalshiListing(ticker, event, series, market, outcome, is_multi_outcome)
+            listing = KalshiListing(ticker, event, series, market, outcome, is_multi_outcome)
+            listing.created_at = listing.updated_at = at or market.fetched_at
+            self.listed[ticker] = listing
             self.books[ticker] = KalshiBook()
 
     def keys(self) -> frozenset[InstrumentKey]:
@@ -121,6 +139,8 @@ class KalshiMarkets:
 
     def apply(self, event: MarketEvent) -> Iterator[ChannelMessage]:
         """Apply an event of the underlying venue and yield the resulting messages."""
+        if isinstance(event, BookDelta | BookSnapshot | Trade) and not self._trades(event):
+            return
         match event:
             case BookDelta():
                 ticker = self._tickers.get(event.key)
@@ -137,6 +157,14 @@ class KalshiMarkets:
                 yield from self._settle(event)
             case _:
                 pass
+
+    def _trades(self, event: BookDelta | BookSnapshot | Trade) -> bool:
+        """Return whether the market of ``event`` was open at its time."""
+        ticker = self._tickers.get(event.key)
+        if ticker is None or not self.trading.is_open:
+            return False
+        ends = self.listed[ticker].market.close_time
+        return ends is None or (event.ts_venue or event.ts_recv) < ends
 
     def _set_level(self, ticker: str, side: Side, yes_price: int, size: int, ts: int) -> Iterator[ChannelMessage]:
         sizes, name, price = self.books[ticker].bid_level(side, yes_price)
@@ -197,7 +225,7 @@ class KalshiMarkets:
     def _change_market(self, event: MarketChange) -> Iterator[ChannelMessage]:
         if event.market is None:
             return
-        self.add(event.market)
+        self.add(event.market, event.ts_venue or event.ts_recv)
         for ticker in self._tickers_by_market[event.market_id]:
             body = _lifecycle_body(self.listed[ticker], event)
             if body is None:
@@ -211,7 +239,7 @@ class KalshiMarkets:
         for ticker in self._tickers_by_market.get(event.market_id, ()):
             listed = self.listed[ticker]
             payout = payouts.get(InstrumentId(listed.outcome.instrument_id), Price(0))
-            listed.payout, listed.settled_at = payout, ts * _S
+            listed.payout, listed.settled_at, listed.updated_at = payout, ts * _S, ts * _S
             listed.result = "scalar" if event.void or payout not in (0, MICROS) else "yes" if payout else "no"
             determined = {
                 "market_ticker": ticker,

@@ -56,6 +56,8 @@ def respond(markets: KalshiMarkets, path: str, query: Query) -> RestResponse:
     match path.split("/"):
         case ["", "markets", ticker, "orderbook"] if ticker in markets.books:
             return _ok({"orderbook_fp": _book_levels(markets.books[ticker])})
+        case ["", "series", name] if rows := [row for row in _series(markets) if row["ticker"] == name]:
+            return _ok({"series": rows[0]})
         case _:
             return _error(404, "not_found")
 
@@ -79,8 +81,11 @@ def _books(markets: KalshiMarkets, query: Query) -> RestResponse:
 def _markets(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
     wanted = _STATUS_FILTERS.get(next(iter(query.get("status", ("",)))))
     named = {ticker for names in query.get("tickers", ()) for ticker in names.split(",") if ticker}
+    updated_since, created_since = _seconds(query, "min_updated_ts"), _seconds(query, "min_created_ts")
     for ticker, listed in markets.listed.items():
         if named and ticker not in named:
+            continue
+        if listed.updated_at < updated_since or listed.created_at < created_since:
             continue
         status = "finalized" if listed.result else _STATUS_OF[listed.market.status]
         if wanted is None or status in wanted:
@@ -99,6 +104,8 @@ def _market(listed: KalshiListing, book: KalshiBook, status: str) -> dict[str, A
         "status": status,
         "title": market.question,
         "yes_sub_title": listed.outcome.label if listed.is_multi_outcome else "",
+        "created_time": _iso(listed.created_at),
+        "updated_time": _iso(listed.updated_at),
         "open_time": _iso(market.fetched_at),
         "close_time": _iso(market.close_time),
         "yes_bid_dollars": dollars_text(bid),
@@ -121,17 +128,19 @@ def _market(listed: KalshiListing, book: KalshiBook, status: str) -> dict[str, A
 
 
 def _trades(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
-    ticker = next(iter(query.get("ticker", ("",))))
+    ticker, since = next(iter(query.get("ticker", ("",)))), _seconds(query, "min_ts") // 1_000_000
     for body in markets.trades:
+        if body["ts_ms"] < since:
+            break
         if not ticker or body["market_ticker"] == ticker:
             row = {key: value for key, value in body.items() if key not in ("market_ticker", "ts", "ts_ms")}
-            yield {**row, "ticker": body["market_ticker"], "created_time": _iso(body["ts_ms"] * 1_000_000)}
+            yield {**row, "ticker": body["market_ticker"], "created_time": _precise(body["ts_ms"])}
 
 
-def _events(markets: KalshiMarkets) -> Iterable[dict[str, Any]]:
-    seen = set()
+def _events(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
+    seen, named = set(), {each for names in query.get("tickers", ()) for each in names.split(",") if each}
     for listed in markets.listed.values():
-        if listed.event not in seen and not listed.result:
+        if listed.event not in seen and (listed.event in named if named else not listed.result):
             seen.add(listed.event)
             yield {
                 "event_ticker": listed.event,
@@ -181,6 +190,17 @@ def _iso(ns: int | None) -> str | None:
     return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _precise(ms: int) -> str:
+    moment = datetime.fromtimestamp(ms // 1_000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{ms % 1_000:03d}000Z"
+
+
+def _seconds(query: Query, name: str) -> int:
+    """Return a parameter in unix seconds as ns UTC, 0 without it."""
+    text = next(iter(query.get(name, ("0",))))
+    return int(text) * 10**9 if text.isdigit() else 0
+
+
 def _ok(value: Mapping[str, Any]) -> RestResponse:
     return RestResponse(200, msgspec.json.encode(value))
 
@@ -193,9 +213,11 @@ _ROUTES: Final[dict[str, Callable[[KalshiMarkets, Query], RestResponse]]] = {
     "/markets": lambda markets, query: _page("markets", [*_markets(markets, query)], query),
     "/markets/trades": lambda markets, query: _page("trades", [*_trades(markets, query)], query),
     "/markets/orderbooks": _books,
-    "/events": lambda markets, query: _page("events", [*_events(markets)], query),
+    "/events": lambda markets, query: _page("events", [*_events(markets, query)], query),
     "/series": lambda markets, _: _ok({"series": [*_series(markets)]}),
-    "/series/fee_changes": lambda *_: _ok({"series_fee_change_arr": []}),
-    "/exchange/status": lambda *_: _ok({"exchange_active": True, "trading_active": True}),
+    "/series/fee_changes": lambda markets, _: _ok({"series_fee_change_arr": markets.fee_changes}),
+    "/events/fee_changes": lambda *_: _ok({"event_fee_changes": [], "cursor": ""}),
+    "/exchange/status": lambda markets, _: _ok(markets.trading.status()),
+    "/exchange/schedule": lambda markets, _: _ok(markets.trading.schedule()),
     "/account/limits": lambda *_: _ok({"usage_tier": "basic", "read": _BUCKET, "write": _BUCKET, "grants": []}),
 }

@@ -18,6 +18,7 @@ from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, Access
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets
 from predsurv.simulate.kalshi.session import ClientSession
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
+from predsurv.simulate.kalshi.trading_state import PAUSES
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse, WebSocketConnection
 
 BACKLOG_BYTES_MAX: Final = 16 * 2**20
@@ -46,6 +47,8 @@ KINDS: Final = FaultKinds(
         "rest500": 3 * _S,
         "resthtml": 3 * _S,  # an HTML page with status 200
         "restcut": 3 * _S,  # responses are truncated
+        "pause": 30 * _S,  # the exchange pauses trading: books stay as they are
+        "halt": 30 * _S,  # the exchange as a whole is not active
     },
     presets={
         "none": "",
@@ -205,7 +208,10 @@ class KalshiSimulator:
         """Inject a fault now, whatever its scripted time."""
         if fault.kind not in _CONNECTION_KINDS:
             now = self._clock.now()
-            self.access.start_fault(fault.kind, fault.lasts)
+            if fault.kind in PAUSES:
+                self.markets.trading.begin(fault.kind, now, fault.lasts)
+            else:
+                self.access.start_fault(fault.kind, fault.lasts)
             self.fault_log.add(InjectedFault(fault.kind, now, now + fault.lasts))
             return
         clients = [client for _, client in sorted(self.app.clients.items())]
@@ -229,7 +235,14 @@ class KalshiSimulator:
             for fault in self._script.due(self._clock.monotonic() - self._started):
                 self.inject(fault)
             self.app.unfreeze()
+            await self._end_pauses()
             await self._clock.sleep(_FAULT_INTERVAL)
+
+    async def _end_pauses(self) -> None:
+        """Let trading resume when a pause is over: with the books that the underlying venue has then."""
+        if self.markets.trading.end(self._clock.now()):
+            await self._feed.watch(frozenset())
+            await self._feed.watch(self.markets.keys())
 
 
 def environment(port: int, key: ThrowawayKey, file: Path) -> dict[str, str]:
