@@ -40,7 +40,7 @@ class KalshiHarness:
         self.venue: KalshiVenue = simulated.venue(keyed=keyed, per_connection=per_connection, policy=self.policy)
         self.traits: VenueTraits = self.venue.traits
         self.instruments_per_connection = per_connection if keyed else 0
-        self.reconnect_ns_max = 2_000_000_000 if keyed else 10_000_000_000
+        self.reconnect_ns_max = 2_000_000_000 if keyed else 15_000_000_000
         self.markets: dict[str, Market] = {}
 
     def catalog(self) -> Catalog:
@@ -64,7 +64,7 @@ class KalshiHarness:
         if how == "flood":
             self.simulated.server.app.broadcast([b'{"type":"ok","id":1}'] * FLOOD_FRAMES)
         elif self.traits.polled:
-            self.simulated.inject("rest500" if how == "drop" else "resthtml", 2_500_000_000)
+            self.simulated.inject("rest500" if how == "drop" else "resthtml", 5_000_000_000)
         else:
             self.simulated.inject(how)
 

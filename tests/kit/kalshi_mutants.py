@@ -9,8 +9,10 @@ from typing import Any, Final
 from predsurv.core.errors import WireError
 from predsurv.venues.kalshi import rest_wire as rows
 from predsurv.venues.kalshi.decoder import KalshiCodec
-from predsurv.venues.kalshi.market_parser import SeriesTerms, event_terms, parse_market
+from predsurv.venues.kalshi.market_parser import parse_market
 from predsurv.venues.kalshi.polling_feed import PolledBooks
+from predsurv.venues.kalshi.rows import read_event, read_market, read_series
+from predsurv.venues.kalshi.series_terms import SeriesTerms, event_terms
 from tests.kit.kalshi_frames import EPOCH, NOW, key, wire
 from tests.kit.payloads import Payloads
 
@@ -78,10 +80,10 @@ def _frame(body: bytes) -> None:
 
 
 _READERS: Final[dict[str, Callable[[bytes], object]]] = {
-    "market": lambda body: parse_market(rows.read_market(body), SeriesTerms(), NOW),
+    "market": lambda body: parse_market(read_market(body), SeriesTerms(), NOW),
     "listing": rows.read_listing,
-    "event": lambda body: event_terms(rows.read_event(body), None),
-    "series": lambda body: event_terms(rows.EventRow("KXA-1"), rows.read_series(body)),
+    "event": lambda body: event_terms(read_event(body), None),
+    "series": lambda body: event_terms(rows.EventRow("KXA-1"), read_series(body)),
     "limits": rows.read_limits,
     "fees": rows.read_fee_changes,
 }

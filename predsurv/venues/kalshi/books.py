@@ -131,16 +131,18 @@ class BookSet:
         self.awaiting.difference_update(book.keys)
         self.lost.difference_update(book.keys)
 
-    def load(self, body: BookBody, numbers: NumberCache, stamp: Stamp) -> list[BookSnapshot]:
-        """Load a snapshot message; return it as each wanted outcome sees it; raises WireError or ValueError.
+    def load(
+        self, body: BookBody, numbers: NumberCache, stamp: Stamp, ts_venue: int | None = None
+    ) -> list[BookSnapshot]:
+        """Load a snapshot message, sent at ``ts_venue`` (ns UTC); return it as each wanted outcome sees it.
 
-        One of an expired or unknown market, which is no empty book, returns nothing.
+        Raises WireError or ValueError. One of an expired or unknown market, which is no empty book, returns nothing.
         """
         book, (yes, no) = self.by_ticker.get(body.market_ticker), sides(body)
         if book is None or (body.market_id == "" and not yes and not no):
             return []
         self.replace(book, *numbers.book(yes, no))
-        return [snapshot(key, book, stamp, mirrored=mirrored) for key, mirrored in book.live]
+        return [snapshot(key, book, stamp, ts_venue, mirrored=mirrored) for key, mirrored in book.live]
 
 
 def levels(sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
@@ -148,11 +150,13 @@ def levels(sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
     return tuple((price, Size(sizes[price])) for price in sorted(sizes, reverse=descending))
 
 
-def snapshot(key: InstrumentKey, book: MarketBook, stamp: Stamp, *, mirrored: bool) -> BookSnapshot:
+def snapshot(
+    key: InstrumentKey, book: MarketBook, stamp: Stamp, ts_venue: int | None = None, *, mirrored: bool
+) -> BookSnapshot:
     """Return the whole ``book`` as ``key`` sees it; ``mirrored`` for the NO outcome."""
     bids, asks = (_mirror(book.asks), _mirror(book.bids)) if mirrored else (book.bids, book.asks)
     best_bids, best_asks = levels(bids, descending=True), levels(asks, descending=False)
-    return BookSnapshot(key, stamp.ts_recv, None, stamp.epoch, stamp.seq, best_bids, best_asks)
+    return BookSnapshot(key, stamp.ts_recv, ts_venue, stamp.epoch, stamp.seq, best_bids, best_asks)
 
 
 def _mirror(sizes: Sizes) -> Sizes:

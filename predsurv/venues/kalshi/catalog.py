@@ -14,26 +14,12 @@ from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
 from predsurv.ports import UNREADABLE, Clock, MarketQuery, ScanIssue
-from predsurv.venues.kalshi.market_parser import (
-    VENUE,
-    SeriesTerms,
-    event_terms,
-    is_known_fee,
-    parse_market,
-    parse_time,
-    series_ticker,
-)
+from predsurv.venues.kalshi.market_parser import VENUE, event_of_row, parse_market, parse_time, remember_market
 from predsurv.venues.kalshi.rest import KalshiRest
-from predsurv.venues.kalshi.rest_wire import (
-    EventRow,
-    MarketsPage,
-    SeriesRow,
-    read_event,
-    read_fee_changes,
-    read_listing,
-    read_market,
-    read_series,
-)
+from predsurv.venues.kalshi.rest_wire import MarketsPage, SeriesRow, read_fee_changes, read_listing
+from predsurv.venues.kalshi.rows import read_event, read_fee_change, read_market, read_series
+from predsurv.venues.kalshi.series_terms import EventDirectory, is_known_fee, parse_multiplier
+from predsurv.venues.kalshi.tolerant_reader import ROW_ERRORS, FieldProblem, read_field
 from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 
@@ -41,31 +27,10 @@ MARKET_ROWS: Final = 1_000
 EVENT_ROWS: Final = 200
 PAGES_MAX: Final = 20_000
 
-_UNREADABLE: Final = (WireError, ValueError, RecursionError)
+COMBINATION: Final = "combination of markets"
+"""The reason in ``left_out`` of markets that are combinations of others."""
 
 Query = Sequence[tuple[str, str]]
-
-
-class EventDirectory:
-    """The terms that markets share: their event's, or their series' where the event is not listed."""
-
-    def __init__(self, series: Mapping[str, SeriesRow], fee_since: Mapping[str, int]) -> None:
-        self._series = series
-        self._fee_since = fee_since
-        self._terms: dict[str, SeriesTerms] = {}
-
-    def add(self, row: EventRow) -> None:
-        """Add an event; raises WireError."""
-        self._terms[row.event_ticker] = self._parse(row)
-
-    def terms(self, event_ticker: str) -> SeriesTerms:
-        """Return the terms of an event's markets; raises WireError."""
-        known = self._terms.get(event_ticker)
-        return self._parse(EventRow(event_ticker)) if known is None else known
-
-    def _parse(self, row: EventRow) -> SeriesTerms:
-        name = row.series_ticker or series_ticker(row.event_ticker)
-        return event_terms(row, self._series.get(name), self._fee_since.get(name))
 
 
 class KalshiCatalog:
@@ -74,9 +39,11 @@ class KalshiCatalog:
     incomplete_events: AbstractSet[EventId] = frozenset()
     """Always empty: no event of the venue is taken to list all of its outcomes."""
 
-    def __init__(self, rest: KalshiRest, clock: Clock) -> None:
+    def __init__(self, rest: KalshiRest, clock: Clock, known: EventDirectory | None = None) -> None:
+        """``known`` takes over the terms of events and series, once they are read."""
         self._rest = rest
         self._clock = clock
+        self._known = EventDirectory() if known is None else known
         self._issues = ScanIssues(VENUE)
         self._pages = 0
 
@@ -124,10 +91,15 @@ class KalshiCatalog:
             async for page in pages:
                 self._pages += 1
                 for number, raw in enumerate(page.events, start=1):
+                    problems: list[FieldProblem] = []
                     try:
-                        directory.add(read_event(raw))
-                    except _UNREADABLE as error:
+                        row = read_event(raw, problems)
+                    except ROW_ERRORS as error:
                         self._issues.add(f"events, page {self._pages} row {number}", str(error))
+                        continue
+                    directory.add(row, problems)
+                    self._add_problems(f"event {row.event_ticker}", problems)
+        self._known.replace(directory)
         return directory
 
     async def _series(self) -> dict[str, SeriesRow]:
@@ -136,29 +108,39 @@ class KalshiCatalog:
         self._pages += 1
         series: dict[str, SeriesRow] = {}
         for number, raw in enumerate(page.series, start=1):
+            problems: list[FieldProblem] = []
             try:
-                row = read_series(raw)
-            except _UNREADABLE as error:
+                row = read_series(raw, problems)
+            except ROW_ERRORS as error:
                 self._issues.add(f"series, row {number}", str(error))
                 continue
             series[row.ticker] = row
             if not is_known_fee(row.fee_type):
-                self._issues.add(
-                    f"series {row.ticker}", f"fee type {row.fee_type} is not known; makers are taken to pay too"
-                )
+                detail = f"fee type {row.fee_type} is not known; makers are taken to pay too"
+                problems.append(FieldProblem("fee_type", detail))
+            read_field(parse_multiplier, row.fee_multiplier, "fee_multiplier", problems, None)
+            self._add_problems(f"series {row.ticker}", problems)
         return series
 
     async def _fee_dates(self) -> dict[str, int]:
         """Return since when (ns UTC) each series has its fees, where they ever changed."""
         try:
             body = await self._rest.get("/series/fee_changes", [("show_historical", "true")])
-            changes = read_fee_changes(body).series_fee_change_arr
-        except (StatusError, *_UNREADABLE) as error:
+            rows = read_fee_changes(body).series_fee_change_arr
+        except (StatusError, *ROW_ERRORS) as error:
             self._issues.add("fee changes", str(error))
             return {}
-        now = self._clock.now()
-        dates = [(change.series_ticker, parse_time(change.scheduled_ts)) for change in changes]
-        return dict(sorted((name, at) for name, at in dates if at is not None and at <= now))
+        now, dates = self._clock.now(), []
+        for number, raw in enumerate(rows, start=1):
+            try:
+                change = read_fee_change(raw)
+            except ROW_ERRORS as error:
+                self._issues.add(f"fee changes, row {number}", str(error))
+                continue
+            at = parse_time(change.scheduled_ts)
+            if at is not None and at <= now:
+                dates.append((change.series_ticker, at))
+        return dict(sorted(dates))
 
     def _listing(self, path: str, params: Query) -> AsyncGenerator[MarketsPage, None]:
         return cursor_pages(
@@ -177,17 +159,27 @@ class KalshiCatalog:
             raise WireError(f"{VENUE}: page {self._pages + 1}, of {path}, is unreadable: {detail}") from None
 
     def _read(self, page: MarketsPage, directory: EventDirectory) -> list[Market]:
-        """Return the markets of ``page``; its unreadable rows become issues."""
+        """Return the markets of ``page``; its unreadable rows and fields become issues."""
         fetched_at = self._clock.now()
         markets = []
         for number, raw in enumerate(page.markets, start=1):
+            problems: list[FieldProblem] = []
             try:
-                row = read_market(raw)
-                market = parse_market(row, directory.terms(row.event_ticker), fetched_at)
-            except _UNREADABLE as error:
+                row = read_market(raw, problems)
+                terms = directory.terms(event_of_row(row))
+                market = parse_market(row, terms, fetched_at, problems)
+            except ROW_ERRORS as error:
                 self._issues.add(f"markets, page {self._pages} row {number}", str(error))
                 self._issues.left_out[UNREADABLE] += 1
                 continue
-            if market is not None:
-                markets.append(market)
+            if market is None:
+                self._issues.left_out[COMBINATION] += 1
+                continue
+            self._add_problems(row.ticker, problems)
+            remember_market(self._known, row, fetched_at)
+            markets.append(market)
         return markets
+
+    def _add_problems(self, where: str, problems: Sequence[FieldProblem]) -> None:
+        for problem in problems:
+            self._issues.add_field(problem.field, where, problem.detail)

@@ -10,14 +10,16 @@ from typing import Final, Protocol
 from weakref import WeakSet
 
 from predsurv.core.errors import WireError
-from predsurv.core.events import BookDelta, Dropped, GapReason, MarketEvent, Quote, Trade, Unknown
-from predsurv.core.ids import ID_CHARS_MAX, InstrumentKey, OrderSide, Side, TradeId
+from predsurv.core.events import BookDelta, Dropped, GapReason, MarketEvent, Quote, Unknown
+from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import MICROS, Price, Size, complement, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.kalshi import wire
 from predsurv.venues.kalshi.books import BookSet, MarketBook, NumberCache
 from predsurv.venues.kalshi.lifecycle import LifecycleReader
 from predsurv.venues.kalshi.market_parser import VENUE
+from predsurv.venues.kalshi.public_trades import trade_events
+from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES, KalshiSubscriptions, SequenceTracker
 from predsurv.venues.parsing import DETAIL_CHARS_MAX, EARLIEST_MS, LATEST_MS, Stamp, malformed, venue_time
 
@@ -29,9 +31,7 @@ SIZE_MAX: Final = 10**18
 
 _MS: Final = 1_000_000
 
-_TAKER: Final[dict[str, OrderSide]] = {"bid": "buy", "ask": "sell", "yes": "buy", "no": "sell"}
 _OPPOSITE: Final[dict[Side, Side]] = {"bid": "ask", "ask": "bid"}
-_FLIPPED: Final[dict[OrderSide, OrderSide]] = {"buy": "sell", "sell": "buy"}
 _CHANNELS: Final[dict[type, str]] = {
     wire.DeltaMessage: BOOKS,
     wire.SnapshotMessage: BOOKS,
@@ -64,9 +64,9 @@ class KalshiSharedState:
     ``capacity``: how many instruments a connection carries as far as the venue has said, None before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: EventDirectory | None = None) -> None:
         self.numbers = NumberCache()
-        self.lifecycle = LifecycleReader()
+        self.lifecycle = LifecycleReader(directory)
         self.capacity: int | None = None
         self.book_sets: WeakSet[BookSet] = WeakSet()
         self._accepted_max = 0
@@ -76,6 +76,10 @@ class KalshiSharedState:
         unpaid = self.lifecycle.awaiting_payout
         books = [book for each in self.book_sets for book in each.by_ticker.values()]
         return {book.ticker for book in books if not book.live or book.ticker in unpaid}
+
+    def tickers(self) -> set[str]:
+        """Return the tickers of every wanted market."""
+        return {ticker for each in self.book_sets for ticker in each.by_ticker}
 
     def record_accepted(self, count: int) -> None:
         """Record that the venue accepted ``count`` instruments on one connection."""
@@ -211,7 +215,7 @@ class KalshiCodec:
             # A negative or absurd sum: a change was missed; it is not known when.
             self._book_set.invalidate([book], "hash_mismatch", Stamp(ts_recv, self._epoch), out)
             return
-        ts_ms = body.ts_ms or 0
+        ts_ms = body.ts_ms or message.sending_ts_ms or 0
         ts_venue = ts_ms * _MS if EARLIEST_MS < ts_ms < LATEST_MS else None  # venue_time() without the call
         for key, mirrored in book.live:
             shown = (_OPPOSITE[side], Price(MICROS - price)) if mirrored else (side, price)
@@ -222,7 +226,8 @@ class KalshiCodec:
         match message:
             case wire.SnapshotMessage():
                 stamp = Stamp(ts_recv, self._epoch, message.seq)
-                out += self._book_set.load(message.msg, self._shared.numbers, stamp)
+                ts_venue = venue_time(message.sending_ts_ms)
+                out += self._book_set.load(message.msg, self._shared.numbers, stamp, ts_venue)
             case wire.Subscribed():
                 self._subscriptions.subscribed(message.msg.channel, message.msg.sid)
                 self._last.setdefault(message.msg.sid, 0)
@@ -293,44 +298,28 @@ def _market_events(
     """Return the events of a message that changes no book; raises WireError or ValueError."""
     match message:
         case wire.TradeMessage():
-            return _trades(message.msg, books.get(message.msg.market_ticker), shared.numbers, ts_recv)
+            book, ts_venue = books.get(message.msg.market_ticker), _venue_time(message)
+            return [*trade_events(message.msg, book, shared.numbers, ts_recv, ts_venue)]
         case wire.TickerMessage():
-            return _quotes(message.msg, books.get(message.msg.market_ticker), shared.numbers, ts_recv)
+            return _quotes(message, books.get(message.msg.market_ticker), shared.numbers, ts_recv)
         case wire.LifecycleMessage():
-            return shared.lifecycle.market_events(message.msg, ts_recv)
+            return shared.lifecycle.market_events(message.msg, ts_recv, venue_time(message.sending_ts_ms))
         case wire.EventFee():
-            return shared.lifecycle.fee_changes(message.msg, books, ts_recv)
+            return shared.lifecycle.fee_changes(message.msg, books, ts_recv, venue_time(message.sending_ts_ms))
         case _:
             return []
 
 
-def _trades(body: wire.TradeBody, book: MarketBook | None, numbers: NumberCache, ts_recv: int) -> list[MarketEvent]:
-    """Return a public trade as each wanted outcome of its market sees it; raises WireError or ValueError."""
-    if book is None:
-        return []
-    yes_price = numbers.prices[body.yes_price_dollars or wire.cents(body.yes_price)]
-    size = numbers.sizes[body.count_fp or str(body.count)]
-    if size <= 0:
-        raise WireError("trade of nothing")
-    taker = _TAKER.get(body.taker_book_side or body.taker_outcome_side or body.taker_side or "")
-    ts_venue = venue_time(_ts_ms(body))
-    trade_id = TradeId(body.trade_id[:ID_CHARS_MAX]) if body.trade_id else None
-    events: list[MarketEvent] = []
-    for key, mirrored in book.keys.items():
-        price = complement(yes_price) if mirrored else yes_price
-        side = _FLIPPED[taker] if mirrored and taker else taker
-        events.append(Trade(key, ts_recv, ts_venue, price, Size(size), side, trade_id))
-    return events
-
-
-def _quotes(body: wire.TickerBody, book: MarketBook | None, numbers: NumberCache, ts_recv: int) -> list[MarketEvent]:
+def _quotes(
+    message: wire.TickerMessage, book: MarketBook | None, numbers: NumberCache, ts_recv: int
+) -> list[MarketEvent]:
     """Return the venue's best prices as each wanted outcome sees them; raises ValueError."""
     if book is None:
         return []
+    body, ts_venue = message.msg, _venue_time(message)
     bid = _best(body.yes_bid_dollars, body.yes_bid_size_fp, numbers)
     ask = _best(body.yes_ask_dollars, body.yes_ask_size_fp, numbers)
     no_bid, no_ask = (None if price is None else complement(price) for price in (ask, bid))
-    ts_venue = venue_time(_ts_ms(body))
     return [
         Quote(key, ts_recv, ts_venue, no_bid, no_ask) if mirrored else Quote(key, ts_recv, ts_venue, bid, ask)
         for key, mirrored in book.keys.items()
@@ -344,9 +333,11 @@ def _best(price: str | None, size: str | None, numbers: NumberCache) -> Price | 
     return numbers.prices[price]
 
 
-def _ts_ms(body: wire.TradeBody | wire.TickerBody) -> int | None:
-    """Return the ms since 1970 of a message; older ones have seconds instead."""
-    return body.ts * 1_000 if body.ts_ms is None and isinstance(body.ts, int) else body.ts_ms
+def _venue_time(message: wire.TradeMessage | wire.TickerMessage) -> int | None:
+    """Return the time of a message in ns UTC: its own (older ones have seconds), else that of its sending."""
+    body = message.msg
+    own = body.ts * 1_000 if body.ts_ms is None and isinstance(body.ts, int) else body.ts_ms
+    return venue_time(message.sending_ts_ms if own is None else own)
 
 
 def _named_books(frame: bytes, books: Iterable[MarketBook]) -> list[MarketBook]:

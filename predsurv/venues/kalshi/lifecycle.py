@@ -12,6 +12,7 @@ import msgspec
 from predsurv.core.errors import WireError
 from predsurv.core.events import MarketChange, MarketChangeKind, MarketEvent, MarketResolved, Unknown
 from predsurv.core.ids import InstrumentId, MarketId
+from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Price, format_micros, parse_price
 from predsurv.core.text import sanitise
 from predsurv.venues.kalshi.market_parser import (
@@ -20,13 +21,14 @@ from predsurv.venues.kalshi.market_parser import (
     VENUE,
     announced_market,
     checked_ticker,
-    fee_schedule,
+    event_of,
+    is_scalar,
     parse_bands,
-    parse_multiplier,
     parse_time,
     unix_seconds_ns,
 )
 from predsurv.venues.kalshi.rest_wire import MarketRow
+from predsurv.venues.kalshi.series_terms import EventDirectory, parse_multiplier
 from predsurv.venues.kalshi.wire import FeeBody, LifecycleBody
 from predsurv.venues.parsing import DETAIL_CHARS_MAX
 
@@ -42,32 +44,44 @@ Payout = tuple[Price, bool]
 class LifecycleReader:
     """The announcements of one feed, each an event once however many connections receive it.
 
-    ``awaiting_payout``: tickers of markets that are over while it is not known what they pay.
+    ``awaiting_payout``: tickers of markets that are over while it is not known what they pay. ``unlisted``: those that
+    were announced, of which no list has told the whole record yet. ``directory``: the terms of series and events.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: EventDirectory | None = None) -> None:
         self.awaiting_payout: dict[str, None] = {}
+        self.unlisted: dict[str, None] = {}
+        self.directory = directory or EventDirectory()
         self._published: dict[tuple[str, object], object] = {}  # the last value by ticker and subject
         self._payouts: dict[str, Payout] = {}
 
-    def market_events(self, body: LifecycleBody, ts_recv: int) -> list[MarketEvent]:
-        """Return the event of a life-cycle message, none when it is not new; raises WireError or ValueError."""
+    def market_events(self, body: LifecycleBody, ts_recv: int, sent: int | None = None) -> list[MarketEvent]:
+        """Return the event of a life-cycle message, none when it is not new; raises WireError or ValueError.
+
+        ``sent``: when the venue sent it (ns UTC), which is its time where it has no other.
+        """
+        return [_sent(event, sent) for event in self._announced(body, ts_recv)]
+
+    def _announced(self, body: LifecycleBody, ts_recv: int) -> list[MarketEvent]:
         if body.market_ticker.startswith(COMBO_PREFIX):
             return []
         checked_ticker(body.market_ticker, "market_ticker")
         change = _CHANGES.get(body.event_type)
-        if change is None:
+        if change is None and body.event_type != "created":
             return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", DETAIL_CHARS_MAX))]
         if not self._is_new(body.market_ticker, *_subject_and_value(body, ts_recv)):
             return []
+        if body.event_type in ("created", "activated") and (body.market_ticker, "listed") not in self._published:
+            self._note_unlisted(body.market_ticker)
         if body.event_type == "determined":
-            self._store_payout(body.market_ticker, _payout(body.result, body.settlement_value))
+            scalar = body.market_ticker in self.directory.scalars
+            self._store_payout(body.market_ticker, _payout(body.result, body.settlement_value, scalar=scalar))
         elif body.event_type == "settled" and body.market_ticker in self._payouts:
             payout = self._payouts.pop(body.market_ticker)
             return self._resolved(body.market_ticker, payout, ts_recv, unix_seconds_ns(body.settled_ts))
         elif body.event_type == "settled" and (body.market_ticker, "resolved") not in self._published:
             self._await_payout(body.market_ticker)
-        return [change(body, ts_recv)]
+        return [_created(body, ts_recv, self.directory) if change is None else change(body, ts_recv)]
 
     def settlement(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
         """Return the settlement of a listed market, none before it settles and when it is not new.
@@ -76,33 +90,69 @@ class LifecycleReader:
         """
         if row.status not in ("determined", "finalized"):
             return []
-        ticker, payout = checked_ticker(row.ticker, "ticker"), _payout(row.result, row.settlement_value_dollars)
+        ticker = checked_ticker(row.ticker, "ticker")
+        payout = _payout(row.result, row.settlement_value_dollars, scalar=is_scalar(row))
         if row.status == "finalized":
             return self._resolved(ticker, payout, ts_recv, parse_time(row.settlement_ts))
         self._store_payout(ticker, payout)
         return []
 
-    def status_changes(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
+    def status_changes(self, row: MarketRow, ts_recv: int, *, follow: bool = True) -> list[MarketEvent]:
         """Return the settlement of a listed market and its status where that is new, for feeds without announcements.
 
-        An active market is no news unless its last event was a pause. Raises WireError or ValueError.
+        An active market is no news unless its last event was a pause. With ``follow`` a closed one awaits its payout.
+        Raises WireError or ValueError.
         """
         resolved, kind = self.settlement(row, ts_recv), _STATUS_CHANGES.get(row.status)
         if kind is None:
             return resolved
         ticker = checked_ticker(row.ticker, "ticker")
-        if kind == "closed":
+        if kind == "closed" and follow:
             self._await_payout(ticker)  # it may not be wanted any more when it settles
         was = self._published.get((ticker, "trading"))
         if not self._is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
             return []
         return [MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, kind, _json({"status": row.status}))]
 
-    def fee_changes(self, body: FeeBody, tickers: Iterable[str], ts_recv: int) -> list[MarketEvent]:
-        """Return the new fee of each of ``tickers`` of the event, None when it is withdrawn; raises WireError."""
+    def listed(self, market: Market, ts_recv: int) -> list[MarketEvent]:
+        """Return the whole record of a listed market, none when it is not new."""
+        self.unlisted.pop(market.market_id, None)
+        if not self._is_new(market.market_id, "listed", _digest(market)):
+            return []
+        return [_record("listed", market, ts_recv)]
+
+    def updated(self, row: MarketRow, market: Market, ts_recv: int, since: int) -> list[MarketEvent]:
+        """Return what is new in a row of a market that the venue says has changed, for feeds without announcements.
+
+        A market made after ``since`` (ns UTC) is announced. Raises WireError or ValueError.
+        """
+        ticker = market.market_id
+        is_first, was = (ticker, "listed") not in self._published, self._published.get((ticker, "trading"))
+        if is_first and row.status in ("initialized", "active"):
+            made = (parse_time(row.created_time) or 0) >= since
+            told: MarketChangeKind = "created" if row.status == "initialized" else "activated" if made else "listed"
+            self._is_new(ticker, "trading", "created" if told == "created" else "activated")
+            self._is_new(ticker, "listed", _digest(market))
+            return [_record(told, market, ts_recv)]
+        events = self.status_changes(row, ts_recv, follow=False)
+        if market.status not in ("created", "active", "paused"):
+            return events
+        if was == "created" and row.status == "active":
+            self._is_new(ticker, "listed", _digest(market))
+            return [_record("activated", market, ts_recv)]
+        return [*events, *self.listed(market, ts_recv)]
+
+    def fee_changes(
+        self, body: FeeBody, tickers: Iterable[str], ts_recv: int, sent: int | None = None
+    ) -> list[MarketEvent]:
+        """Return the new fee of each of ``tickers`` of the event; raises WireError.
+
+        Where it is withdrawn, that of the series, or None when that is not known.
+        """
         multiplier = parse_multiplier(body.fee_multiplier_override)
-        fee = fee_schedule(body.fee_type_override, multiplier)
+        fee = self.directory.event_fee(body.event_ticker, body.fee_type_override, multiplier)
         own = body.fee_type_override is not None or multiplier is not None
+        stated = fee if own else self.directory.series_fee(body.event_ticker)
         value = _json(
             {
                 "event_ticker": body.event_ticker,
@@ -113,7 +163,7 @@ class LifecycleReader:
             }
         )
         return [
-            MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, "fee", value, fee=fee if own else None)
+            MarketChange(VENUE, MarketId(ticker), None, ts_recv, sent, "fee", value, fee=stated)
             for ticker in sorted(tickers)
             if ticker == body.event_ticker or ticker.startswith(f"{body.event_ticker}-")
         ]
@@ -126,6 +176,10 @@ class LifecycleReader:
     def _await_payout(self, ticker: str) -> None:
         _forget_oldest(self.awaiting_payout, SEEN_MAX)
         self.awaiting_payout[ticker] = None
+
+    def _note_unlisted(self, ticker: str) -> None:
+        _forget_oldest(self.unlisted, SEEN_MAX)
+        self.unlisted[ticker] = None
 
     def _resolved(self, ticker: str, payout: Payout, ts_recv: int, ts_venue: int | None) -> list[MarketEvent]:
         """Return the settlement of a market unless it was returned before."""
@@ -169,10 +223,34 @@ def _change(kind: MarketChangeKind, body: LifecycleBody, ts_recv: int, fields: M
     return MarketChange(VENUE, MarketId(body.market_ticker), None, ts_recv, stamp, kind, value)
 
 
-def _created(body: LifecycleBody, ts_recv: int) -> MarketChange:
-    market = announced_market(body, ts_recv)
+def _record(kind: MarketChangeKind, market: Market, ts_recv: int) -> MarketChange:
+    value = _json({"status": market.status})
+    return MarketChange(VENUE, market.market_id, None, ts_recv, None, kind, value, market=market)
+
+
+def _digest(market: Market) -> int:
+    """Return a digest of what makes a record news: not its volumes, nor when it was fetched."""
+    facts = market.status, market.close_time, market.tick_size, market.bands, market.fee, market.market_type
+    return hash((*facts, market.question, market.rules_hash, market.category, market.assumed))
+
+
+def _sent(event: MarketEvent, sent: int | None) -> MarketEvent:
+    if sent is None or not isinstance(event, MarketChange | MarketResolved) or event.ts_venue is not None:
+        return event
+    return msgspec.structs.replace(event, ts_venue=sent)
+
+
+def _created(body: LifecycleBody, ts_recv: int, directory: EventDirectory) -> MarketChange:
+    told = body.additional_metadata.event_ticker if body.additional_metadata else None
+    event = told or event_of(body.market_ticker)
+    market = announced_market(body, ts_recv, directory.terms(event))
     change = _change("created", body, ts_recv, {"open_ts": body.open_ts, "close_ts": body.close_ts})
     return msgspec.structs.replace(change, market=market)
+
+
+def _close_moved(body: LifecycleBody, ts_recv: int) -> MarketChange:
+    change = _change("rules", body, ts_recv, {"close_ts": body.close_ts})
+    return msgspec.structs.replace(change, close_time=unix_seconds_ns(body.close_ts))
 
 
 def _new_price_grid(body: LifecycleBody, ts_recv: int) -> MarketChange:
@@ -191,11 +269,12 @@ def _deactivated(body: LifecycleBody, ts_recv: int) -> MarketChange:
     return _change("activated" if body.is_deactivated is False else "paused", body, ts_recv, {})
 
 
-def _payout(result: str | None, value: str | None) -> Payout:
+def _payout(result: str | None, value: str | None, *, scalar: bool) -> Payout:
+    """Return what a contract pays; a ``scalar`` market pays as designed whatever it pays."""
     if not value and result not in ("yes", "no"):
         raise WireError("determined without a result")
     price = parse_price(value) if value else Price(MICROS if result == "yes" else 0)
-    return price, result == "scalar"
+    return price, result == "scalar" and not scalar
 
 
 def _forget_oldest(known: dict[Any, Any], entries_max: int) -> None:
@@ -213,14 +292,13 @@ _STATUS_CHANGES: Final[dict[str, MarketChangeKind]] = {
     "inactive": "paused",
     "closed": "closed",
     "determined": "closed",
-    "disputed": "closed",
+    "disputed": "disputed",
     "amended": "closed",
 }
 _CHANGES: Final[dict[str, Callable[[LifecycleBody, int], MarketEvent]]] = {
-    "created": _created,
     "activated": lambda body, ts_recv: _change("activated", body, ts_recv, {}),
     "deactivated": _deactivated,
-    "close_date_updated": lambda body, ts_recv: _change("rules", body, ts_recv, {"close_ts": body.close_ts}),
+    "close_date_updated": _close_moved,
     "metadata_updated": lambda body, ts_recv: _change("rules", body, ts_recv, {}),
     "determined": _outcome_determined,
     "settled": lambda body, ts_recv: _change("closed", body, ts_recv, {"settled_ts": body.settled_ts}),

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
-from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from predsurv.core.errors import WireError
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import FeeSchedule, Market, MarketStatus, Outcome, PriceBand
+from predsurv.core.market import BINARY, Market, MarketStatus, Outcome, PriceBand
 from predsurv.core.num import MICROS, ONE, Money, Price, Size, parse_micros, parse_micros_floor, parse_price
-from predsurv.venues.kalshi.rest_wire import EventRow, MarketRow, SeriesRow
+from predsurv.core.text import sanitise
+from predsurv.venues.kalshi.rest_wire import MarketRow
+from predsurv.venues.kalshi.series_terms import TEXT_CHARS_MAX, EventDirectory, SeriesTerms, series_ticker
+from predsurv.venues.kalshi.tolerant_reader import FieldProblem, read_field
 from predsurv.venues.kalshi.wire import LifecycleBody, Metadata, WireBand
 from predsurv.venues.parsing import checked_id, parse_date
 
@@ -24,22 +26,31 @@ VENUE: Final = VenueName("kalshi")
 NO_SUFFIX: Final = ":no"
 """What makes a ticker the id of its NO outcome; no ticker has a colon."""
 
-TEXT_CHARS_MAX: Final = 512
 DESCRIPTION_CHARS_MAX: Final = 8_192
-TAGS_MAX: Final = 32
 BANDS_MAX: Final = 16
 ORDER_SIZE_MIN: Final = Size(10_000)
 COMBO_PREFIX: Final = "KXMVE"
 
-TAKER_RATE: Final = 70_000
-"""0.07 in micros: what takers of the general fee table pay, times the multiplier of their series."""
+TYPE_CHARS_MAX: Final = 64
+UNKNOWN_TYPE: Final = "unknown"
+"""``Market.market_type`` where the venue's own statement cannot be read."""
 
-_MAKER_SHARES: Final = {
-    "quadratic": 0,
-    "quadratic_with_maker_fees": MICROS // 4,
-    "quadratic_with_combo_maker_fees": MICROS // 2,
+_TYPED: Final = frozenset({"market_type", "settlement_bounds_type", "settlement_floor_dollars"})
+# Fields of a market that are assumed when a field of its row cannot be read.
+_ASSUMED: Final[dict[str, tuple[str, ...]]] = {
+    "price_ranges": ("tick_size", "bands"),
+    "status": ("status", "tradable"),
+    "close_time": ("close_time",),
+    "fee_waiver_expiration_time": ("fee",),
+    "volume_fp": ("volume",),
+    "volume_24h_fp": ("volume_24h",),
+    "open_interest_fp": ("open_interest",),
+    "liquidity": ("liquidity",),
 }
-_CENT_BANDS: Final = (PriceBand(Price(0), ONE, Price(10_000)),)
+# What a ``created`` message does not tell.
+_UNANNOUNCED: Final = ("liquidity", "open_interest", "volume", "volume_24h")
+Bands = tuple[PriceBand, ...]
+_CENT_BANDS: Final[Bands] = (PriceBand(Price(0), ONE, Price(10_000)),)
 _STATUS: Final[dict[str, MarketStatus]] = {
     "initialized": "created",
     "active": "active",
@@ -54,31 +65,25 @@ _SLUG = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
 _NS_MAX: Final = 2**63 - 1
 
 
-class SeriesTerms(Struct, frozen=True, gc=False):
-    """What the markets of an event share. Of an unknown series makers are taken to pay as much as takers."""
+def parse_market(
+    row: MarketRow, terms: SeriesTerms, fetched_at: int, problems: list[FieldProblem] | None = None
+) -> Market | None:
+    """Return the market in ``row``, None for a combination of other markets; raises WireError without an identity.
 
-    title: str = ""
-    series: str | None = None
-    category: str | None = None
-    tags: tuple[str, ...] = ()
-    mutually_exclusive: bool = False
-    fee: FeeSchedule = FeeSchedule("kalshi", TAKER_RATE, maker_rate=TAKER_RATE)
-
-
-def parse_market(row: MarketRow, terms: SeriesTerms, fetched_at: int) -> Market | None:
-    """Return the market in ``row``, None for a combination of other markets; raises WireError or ValueError.
-
-    Volumes are contracts, each worth one dollar when it pays. The venue's best prices may be
+    What else cannot be read is assumed, and appended to ``problems``; so it is where ``problems`` names fields that
+    could not be decoded. Volumes are contracts, each worth one dollar when it pays. The venue's best prices may be
     sentinels of an empty side: they count for ``liquidity`` only with a size.
     """
     ticker = checked_ticker(row.ticker, "ticker")
-    if row.mve_collection_ticker or ticker.startswith(COMBO_PREFIX):
+    if is_combination(row):
         return None
-    event = checked_ticker(row.event_ticker, "event_ticker")
-    bands = parse_bands(row.price_ranges)
-    status = _STATUS.get(row.status, "paused")
-    if status == "resolved" and row.result == "scalar":
-        status = "void"
+    found = [] if problems is None else problems
+    event = read_field(_event, row, "event_ticker", found, event_of(ticker))
+    bands: Bands = read_field(parse_bands, row.price_ranges, "price_ranges", found, _CENT_BANDS)
+    status: MarketStatus = read_field(_status, row, "status", found, "paused")
+    close_time = read_field(_date, row.close_time, "close_time", found, None)
+    waived = _waived_until(row, found)
+    fee = terms.fee if waived is None or waived <= fetched_at else replace(terms.fee, rate=0, maker_rate=0)
     return Market(
         venue=VENUE,
         market_id=MarketId(ticker),
@@ -94,25 +99,27 @@ def parse_market(row: MarketRow, terms: SeriesTerms, fetched_at: int) -> Market 
         category=terms.category,
         tags=terms.tags,
         mutually_exclusive=terms.mutually_exclusive,
-        fee=terms.fee,
+        fee=fee,
         bands=bands,
-        volume=_contracts(row.volume_fp),
-        volume_24h=_contracts(row.volume_24h_fp),
-        liquidity=_liquidity(row),
-        open_interest=_contracts(row.open_interest_fp),
-        close_time=parse_time(row.close_time),
+        volume=read_field(_contracts, row.volume_fp, "volume_fp", found, None),
+        volume_24h=read_field(_contracts, row.volume_24h_fp, "volume_24h_fp", found, None),
+        liquidity=read_field(_liquidity, row, "liquidity", found, None),
+        open_interest=read_field(_contracts, row.open_interest_fp, "open_interest_fp", found, None),
+        close_time=close_time,
         url=_url(terms.series or series_ticker(event)),
         rules_hash=sha256(f"{row.rules_primary or ''}\n{row.rules_secondary or ''}".encode()).hexdigest(),
         tradable=status == "active",
+        market_type=UNKNOWN_TYPE if any(each.field in _TYPED for each in found) else _market_type(row),
+        assumed=_assumed(row, terms, found, waived=fee is not terms.fee),
     )
 
 
-def announced_market(body: LifecycleBody, ts_recv: int) -> Market | None:
-    """Return the market in a ``created`` message; its series and fees are not known yet."""
+def announced_market(body: LifecycleBody, ts_recv: int, terms: SeriesTerms | None = None) -> Market | None:
+    """Return the market in a ``created`` message; ``terms`` where its series is known, else its fees are assumed."""
     about = body.additional_metadata or Metadata()
     row = MarketRow(
         ticker=body.market_ticker,
-        event_ticker=about.event_ticker or body.market_ticker.rpartition("-")[0] or body.market_ticker,
+        event_ticker=about.event_ticker or event_of(body.market_ticker),
         status="initialized",
         title=about.title,
         yes_sub_title=about.yes_sub_title,
@@ -120,51 +127,41 @@ def announced_market(body: LifecycleBody, ts_recv: int) -> Market | None:
         rules_primary=about.rules_primary,
         rules_secondary=about.rules_secondary,
     )
-    market = parse_market(row, SeriesTerms(), ts_recv)
-    return None if market is None else replace(market, close_time=unix_seconds_ns(body.close_ts))
-
-
-def event_terms(row: EventRow, series: SeriesRow | None, since: int | None = None) -> SeriesTerms:
-    """Return the terms of an event's markets; the event's own fee takes precedence over its series'."""
-    name = row.series_ticker or series_ticker(row.event_ticker)
-    kind = row.fee_type_override or (series.fee_type if series else None)
-    own = parse_multiplier(row.fee_multiplier_override)
-    if own is None and series is not None:
-        own = parse_multiplier(series.fee_multiplier)
-    return SeriesTerms(
-        title=row.title or "",
-        series=name,
-        category=row.category or (series.category if series else None),
-        tags=tuple(tag[:TEXT_CHARS_MAX] for tag in ((series.tags if series else None) or ())[:TAGS_MAX]),
-        mutually_exclusive=bool(row.mutually_exclusive),
-        fee=fee_schedule(kind, own, since),
-    )
-
-
-def fee_schedule(kind: str | None, times: int | None, since: int | None = None) -> FeeSchedule:
-    """Return the fees of ``kind`` (``quadratic`` …) times a multiplier in micros (None: 1).
-
-    Makers of a kind that is not known are taken to pay what takers pay: too much, never too little.
-    """
-    rate = -(-TAKER_RATE * (MICROS if times is None else times) // MICROS)
-    share = MICROS if kind is None else _MAKER_SHARES.get(kind, MICROS)
-    return FeeSchedule("kalshi", rate, maker_rate=-(-rate * share // MICROS), since=since)
-
-
-def is_known_fee(kind: str | None) -> bool:
-    """Return whether ``fee_schedule`` knows what makers pay."""
-    return kind in _MAKER_SHARES
-
-
-def parse_multiplier(raw: Raw) -> int | None:
-    """Return a fee multiplier (a JSON number) in micros, None for null; raises WireError."""
-    digits = bytes(raw).strip(b'"').decode("ascii", "replace")
-    if digits == "null":
+    market = parse_market(row, terms or SeriesTerms(), ts_recv)
+    if market is None:
         return None
-    try:
-        return parse_micros(digits)
-    except ValueError as error:
-        raise WireError(f"fee multiplier: {error}") from None
+    close_time = unix_seconds_ns(body.close_ts)
+    assumed = {*market.assumed, *_UNANNOUNCED} - ({"close_time"} if close_time is not None else set())
+    return replace(market, close_time=close_time, assumed=tuple(sorted(assumed)))
+
+
+def is_combination(row: MarketRow) -> bool:
+    """Return whether a market is a combination of other markets."""
+    return bool(row.mve_collection_ticker) or row.ticker.startswith(COMBO_PREFIX)
+
+
+def is_scalar(row: MarketRow) -> bool:
+    """Return whether a market is made to pay any amount up to a dollar."""
+    return row.market_type not in (None, "", BINARY)
+
+
+def remember_market(directory: EventDirectory, row: MarketRow, now: int) -> None:
+    """Tell ``directory`` what a listed market has of its own: how it pays, and until when its fee is waived."""
+    if is_scalar(row):
+        directory.add_scalar(row.ticker)
+    ends = _waived_until(row, [])
+    if ends is not None and ends > now:
+        directory.add_waiver(row.ticker, ends)
+
+
+def event_of_row(row: MarketRow) -> str:
+    """Return the ticker of a market's event, by its own ticker where the row has none that can be one."""
+    return read_field(_event, row, "event_ticker", [], event_of(row.ticker))
+
+
+def event_of(ticker: str) -> str:
+    """Return the ticker of the event that a market's ticker begins with."""
+    return ticker.rpartition("-")[0] or ticker
 
 
 def parse_bands(ranges: Sequence[WireBand] | None) -> tuple[PriceBand, ...]:
@@ -182,11 +179,6 @@ def parse_bands(ranges: Sequence[WireBand] | None) -> tuple[PriceBand, ...]:
 def ticker_of(key: InstrumentKey) -> tuple[str, bool]:
     """Return the ticker that ``key`` trades under and whether it is the NO outcome."""
     return key.market_id, key.instrument_id.endswith(NO_SUFFIX)
-
-
-def series_ticker(event_ticker: str) -> str:
-    """Return the ticker of the series that an event's ticker begins with."""
-    return event_ticker.partition("-")[0]
 
 
 def unix_seconds_ns(stamp: int | None) -> int | None:
@@ -209,6 +201,51 @@ def _question(title: str, subtitle: str | None) -> str:
     if subtitle and subtitle.casefold() not in title.casefold():
         title = f"{title} – {subtitle}"
     return title[:TEXT_CHARS_MAX]
+
+
+def _assumed(row: MarketRow, terms: SeriesTerms, problems: list[FieldProblem], *, waived: bool) -> tuple[str, ...]:
+    """Return the fields that nobody stated: absent, unreadable, or inferred as a waived fee is."""
+    assumed = {*terms.assumed, *(name for each in problems for name in _ASSUMED.get(each.field, ()))}
+    if waived:
+        assumed.add("fee")
+    if not row.close_time:
+        assumed.add("close_time")
+    if not row.price_ranges:
+        assumed.update(("tick_size", "bands"))
+    return tuple(sorted(assumed))
+
+
+def _event(row: MarketRow) -> str:
+    return checked_ticker(row.event_ticker or event_of(row.ticker), "event_ticker")
+
+
+def _status(row: MarketRow) -> MarketStatus:
+    status = _STATUS.get(row.status)
+    if status is None:
+        raise WireError(f"status {row.status!r} is not known")
+    return "void" if status == "resolved" and row.result == "scalar" and not is_scalar(row) else status
+
+
+def _market_type(row: MarketRow) -> str:
+    """Return how a market pays, in the venue's words: ``scalar``, or ``binary, floor 0.10``."""
+    kind, bounds = row.market_type or BINARY, row.settlement_bounds_type or "default"
+    floor = row.settlement_floor_dollars if row.settlement_floor_dollars not in (None, "") else None
+    if bounds == "floor" and floor is not None:
+        kind = f"{kind}, floor {floor.rstrip('0').ljust(4, '0') if '.' in floor else floor}"
+    elif bounds != "default":
+        kind = f"{kind}, {bounds}"
+    return sanitise(kind, TYPE_CHARS_MAX)
+
+
+def _date(text: str | None) -> int | None:
+    at = parse_time(text)
+    if at is None and text:
+        raise WireError(f"no date: {text[:40]!r}")
+    return at
+
+
+def _waived_until(row: MarketRow, problems: list[FieldProblem]) -> int | None:
+    return read_field(_date, row.fee_waiver_expiration_time, "fee_waiver_expiration_time", problems, None)
 
 
 def _contracts(text: str | None) -> Money | None:

@@ -1,29 +1,37 @@
-"""Order books without an API key: polled over REST, their changes between two answers as deltas.
+"""A feed without an API key: books polled over REST, their changes between two answers as deltas.
 
-What happened between two polls is not known, so time covered by this feed is ``polled``, never ``live``.
+What happened to a book between two polls is not known, so time covered by this feed is ``polled``, never ``live``.
+Trades, changes of markets, settlements and the exchange's status are polled beside the books, within one request limit.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from predsurv.core.errors import PredsurvError, TransientError, WireError
-from predsurv.core.events import BookDelta, Connected, Disconnected, GapReason, MarketEvent
+from predsurv.core.events import BookDelta, Connected, Disconnected, GapReason, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size, complement
 from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
 from predsurv.ports import NO_MIRRORS, Clock, Mirrors
+from predsurv.venues.kalshi.background import BackgroundJob, run_together
 from predsurv.venues.kalshi.books import BookSet, MarketBook, NumberCache, Sizes, snapshot
+from predsurv.venues.kalshi.exchange_status import ExchangeMonitor
+from predsurv.venues.kalshi.fee_calendar import FeeCalendarPoller
 from predsurv.venues.kalshi.lifecycle import LifecycleReader
 from predsurv.venues.kalshi.market_parser import VENUE
+from predsurv.venues.kalshi.market_updates import MarketUpdates
 from predsurv.venues.kalshi.rest import KalshiRest
 from predsurv.venues.kalshi.rest_wire import RestBook, read_books
+from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.settlement_lookup import ROUND_INTERVAL, SettlementLookup
+from predsurv.venues.kalshi.terms_lookup import TermsLookup
+from predsurv.venues.kalshi.trade_poller import TradePoller
 from predsurv.venues.parsing import Stamp, malformed
 
 TICKERS_MAX: Final = 100
@@ -89,6 +97,16 @@ class PolledBooks:
         self._invalidate([ticker for ticker in requested if ticker not in answered], "stall", ts_recv, out)
         return out
 
+    def still_wanted(self, events: Sequence[MarketEvent]) -> list[MarketEvent]:
+        """Return ``events`` without the trades of instruments that are not wanted any more."""
+        by_ticker = self.book_set.by_ticker
+        return [
+            event
+            for event in events
+            if not isinstance(event, Trade)
+            or ((book := by_ticker.get(event.key.market_id)) is not None and event.key in book.keys)
+        ]
+
     def apply_failure(self, reason: str, ts_recv: int) -> list[MarketEvent]:
         """Return the events of a failed poll: every book is invalid until the next answer."""
         out: list[MarketEvent] = []
@@ -129,15 +147,28 @@ class PolledBooks:
 class PollingFeed:
     """A ``Feed`` that polls every wanted book in turn, as fast as the request limit allows.
 
-    In between it asks for the status of the markets, the only source of pauses and settlements.
-    Must be made and used inside one running event loop. A slow consumer slows the polls.
+    In between it asks for the status of the markets, which tells of pauses and settlements. ``directory``: what is
+    known of the terms of series and events; ``aside``: for everything but books, by default ``rest``. Must be made and
+    used inside one running event loop. A slow consumer slows the polls of books.
     """
 
-    def __init__(self, rest: KalshiRest, clock: Clock) -> None:
+    def __init__(
+        self,
+        rest: KalshiRest,
+        clock: Clock,
+        directory: EventDirectory | None = None,
+        aside: KalshiRest | None = None,
+    ) -> None:
         self._rest = rest
+        aside = aside or rest
         self._clock = clock
         self._books = PolledBooks()
-        lifecycle = LifecycleReader()
+        directory = directory or EventDirectory()
+        lifecycle, tickers = LifecycleReader(directory), self._books.book_set.by_ticker
+        self._trades = TradePoller(aside, clock, lambda: tickers)
+        updates = MarketUpdates(aside, TermsLookup(aside, clock, directory), clock, lifecycle)
+        fees = FeeCalendarPoller(aside, clock, directory, lambda: tickers)
+        self._jobs: list[BackgroundJob] = [ExchangeMonitor(aside, clock).run, updates.run, fees.run]
         self._settlements = SettlementLookup(
             rest,
             lambda: (*self._books.book_set.by_ticker, *lifecycle.awaiting_payout),
@@ -147,7 +178,7 @@ class PollingFeed:
         self._answers: deque[Callable[[], list[MarketEvent]]] = deque()
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
 
     async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:  # noqa: ARG002
@@ -158,9 +189,9 @@ class PollingFeed:
         if self._closed:
             return
         self._books.watch(want)
-        if want and self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"{VENUE} polling")
-            self._task.add_done_callback(lambda _: self._filled.set())
+        if want and not self._tasks:
+            self._start(self._run(), "polling")
+            self._start(run_together(self._jobs, self), "polling beside books")
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         """Yield the events of each answer, parsed when the consumer asks for them.
@@ -176,24 +207,34 @@ class PollingFeed:
                 self._room.set()
                 if batch:
                     yield batch
-            elif self._task is not None and self._task.done():
-                self._task.result()
             else:
+                for task in self._tasks:
+                    if task.done():
+                        task.result()
                 self._filled.clear()
 
     def put_events(self, events: Sequence[MarketEvent]) -> None:
         """Queue events about markets."""
-        self._put(lambda: [*events])
+        if events:
+            self._put(partial(self._books.still_wanted, events))
 
     async def aclose(self) -> None:
         """Stop polling and end ``batches``; safe to call twice."""
         self._closed = True
         self._filled.set()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, job: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(job, name=f"{VENUE} {name}")
+        task.add_done_callback(lambda _: self._filled.set())
+        self._tasks.append(task)
 
     async def _run(self) -> None:
+        # Trades come first: their first answer says where they begin, and from the first book on they are complete.
+        if await self._trades.round(self):
+            self._start(self._trades.run(self), "polling trades")
         due = self._clock.monotonic()
         while True:
             began = self._clock.monotonic()

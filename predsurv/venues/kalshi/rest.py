@@ -21,6 +21,8 @@ from predsurv.venues.parsing import ISSUE_CHARS_MAX
 
 ANONYMOUS_PER_SECOND: Final = 3
 """The venue publishes no limit for requests without a key; at 4 to 5 a second some were refused."""
+ASIDE_PER_SECOND: Final = 1
+"""How many of those are left to what is not polled as fast as possible, so that books keep the rest."""
 
 TOKENS_PER_REQUEST: Final = 10
 REQUESTS_PER_SECOND_MAX: Final = 200
@@ -34,22 +36,35 @@ _logger = logging.getLogger(__name__)
 class RequestBudget:
     """Request limit of one account (or, without a key, of this machine), shared by all requests.
 
-    ``is_known``: the account's own limit was asked for. ``share``: one part in so many of the limit is taken.
+    ``share``: one part in so many of the limit is taken. ``aside``: the part of the anonymous limit that requests
+    beside the books share. ``is_known``: the account's own limit was asked for.
     """
 
     def __init__(self, clock: Clock, share: int = 1) -> None:
         self.share = share
         self.limiter = _bucket(clock, max(ANONYMOUS_PER_SECOND // share, 1), max(ANONYMOUS_PER_SECOND // share, 1))
+        self.aside = _bucket(clock, ASIDE_PER_SECOND, ASIDE_PER_SECOND)
         self.lock = asyncio.Lock()
         self.is_known = False
 
 
 class KalshiRest:
-    """The REST interface at ``base_url``; ``signer`` is None without a key."""
+    """The REST interface at ``base_url``; ``signer`` is None without a key.
+
+    ``aside``: requests without a key keep to ``ASIDE_PER_SECOND`` as well.
+    """
 
     def __init__(
-        self, base_url: str, http: Http, clock: Clock, budget: RequestBudget, *, signer: RequestSigner | None = None
+        self,
+        base_url: str,
+        http: Http,
+        clock: Clock,
+        budget: RequestBudget,
+        *,
+        signer: RequestSigner | None = None,
+        aside: bool = False,
     ) -> None:
+        self._aside = budget.aside if aside and signer is None else None
         self._base = base_url.rstrip("/")
         self._http = http
         self._clock = clock
@@ -66,6 +81,8 @@ class KalshiRest:
                 if not self._budget.is_known:
                     await self._read_limits()
                     self._budget.is_known = True
+        if self._aside is not None:
+            await self._aside.acquire()
         return await self._get(path, params)
 
     async def refusal(self) -> PermanentError:

@@ -30,6 +30,35 @@ class RestBooks(Struct, gc=False):
     orderbooks: list[RestBook]
 
 
+class TradeRow(Struct, gc=False):
+    """A row of ``/markets/trades``, newest first; ``yes_price`` and ``count`` as until 2026-03-12.
+
+    ``{"trade_id":"0720e50a","ticker":"KXBTC15M-26AUG241130-30","yes_price_dollars":"0.5100",
+    "no_price_dollars":"0.4900","count_fp":"0.01","taker_side":"no","taker_outcome_side":"no",
+    "taker_book_side":"ask","created_time":"2026-08-24T15:15:38.595587Z","is_block_trade":false}``
+    """
+
+    ticker: str
+    trade_id: str
+    created_time: str
+    yes_price_dollars: str | None = None
+    no_price_dollars: str | None = None
+    count_fp: str | None = None
+    taker_side: str | None = None
+    taker_outcome_side: str | None = None
+    taker_book_side: str | None = None
+    is_block_trade: bool | None = None
+    yes_price: int | None = None
+    count: int | None = None
+
+
+class TradesPage(Struct, gc=False):
+    """A page of ``/markets/trades``: undecoded rows, and the cursor of the next, older page."""
+
+    trades: list[Raw]
+    cursor: str | None = None
+
+
 class MarketsPage(Struct, gc=False):
     """A page of ``/markets``, ``/events`` or ``/series``: undecoded rows, and the cursor of the next page."""
 
@@ -49,7 +78,7 @@ class MarketRow(Struct, gc=False):
     """
 
     ticker: str
-    event_ticker: str
+    event_ticker: str = ""
     status: str = ""
     title: str | None = None
     yes_sub_title: str | None = None
@@ -68,6 +97,13 @@ class MarketRow(Struct, gc=False):
     rules_primary: str | None = None
     rules_secondary: str | None = None
     mve_collection_ticker: str | None = None
+    market_type: str | None = None
+    settlement_bounds_type: str | None = None
+    settlement_floor_dollars: str | None = None
+    open_time: str | None = None
+    created_time: str | None = None
+    fee_waiver_expiration_time: str | None = None
+    exchange_index: int | None = None
 
 
 class EventRow(Struct, gc=False):
@@ -105,12 +141,40 @@ class FeeChange(Struct, gc=False):
 
     series_ticker: str
     scheduled_ts: str
+    fee_type: str | None = None
+    fee_multiplier: Raw = NULL
 
 
 class FeeChanges(Struct, gc=False):
-    """The answer to ``/series/fee_changes``."""
+    """The answer to ``/series/fee_changes``: undecoded rows."""
 
-    series_fee_change_arr: list[FeeChange] = []
+    series_fee_change_arr: list[Raw] = []
+
+
+class EventFeeChange(Struct, gc=False):
+    """An event's own fees from a time on; null gives back those of its series.
+
+    ``{"id":"…","event_ticker":"KXMLBGAME-26","series_ticker":"KXMLBGAME","fee_type_override":"quadratic",
+    "fee_multiplier_override":0.5,"scheduled_ts":"2026-12-03T00:00:00Z"}``
+    """
+
+    event_ticker: str
+    scheduled_ts: str
+    fee_type_override: str | None = None
+    fee_multiplier_override: Raw = NULL
+
+
+class EventFeeChanges(Struct, gc=False):
+    """A page of ``/events/fee_changes``: undecoded rows."""
+
+    event_fee_changes: list[Raw] = []
+    cursor: str | None = None
+
+
+class SeriesAnswer(Struct, gc=False):
+    """The answer to ``/series/{ticker}``: an undecoded row."""
+
+    series: Raw
 
 
 class RateLimitRow(Struct, gc=False):
@@ -126,10 +190,75 @@ class AccountLimits(Struct, gc=False):
     read: RateLimitRow
 
 
+class ShardStatus(Struct, gc=False):
+    """The state of one shard; sharding divides orders and collateral, not market data."""
+
+    exchange_index: int
+    exchange_active: bool = True
+    trading_active: bool = True
+
+
+class ExchangeStatus(Struct, gc=False):
+    """The answer to ``/exchange/status``.
+
+    ``{"exchange_active":true,"trading_active":false,"exchange_estimated_resume_time":"2026-12-03T10:00:00Z",
+    "exchange_index_statuses":[{"exchange_index":0,"exchange_active":true,"trading_active":false,…},…]}``
+    """
+
+    exchange_active: bool
+    trading_active: bool
+    exchange_estimated_resume_time: str | None = None
+    exchange_index_statuses: list[ShardStatus] | None = None
+
+
+class Session(Struct, gc=False):
+    """``{"open_time":"05:00","close_time":"00:00"}``: New York time; midnight as the close is that of the next day."""
+
+    open_time: str
+    close_time: str
+
+
+class WeekHours(Struct, gc=False):
+    """The sessions of each day, from ``start_time`` to ``end_time`` (RFC 3339)."""
+
+    start_time: str | None = None
+    end_time: str | None = None
+    monday: list[Session] = []
+    tuesday: list[Session] = []
+    wednesday: list[Session] = []
+    thursday: list[Session] = []
+    friday: list[Session] = []
+    saturday: list[Session] = []
+    sunday: list[Session] = []
+
+
+class MaintenanceWindow(Struct, gc=False):
+    """``{"start_datetime":"2026-12-03T08:00:00Z","end_datetime":"2026-12-03T10:00:00Z"}``."""
+
+    start_datetime: str
+    end_datetime: str
+
+
+class Timetable(Struct, gc=False):
+    """See ``ScheduleAnswer``."""
+
+    standard_hours: list[WeekHours] = []
+    maintenance_windows: list[MaintenanceWindow] = []
+
+
+class ScheduleAnswer(Struct, gc=False):
+    """The answer to ``/exchange/schedule``: ``{"schedule":{"standard_hours":[…],"maintenance_windows":[…]}}``."""
+
+    schedule: Timetable
+
+
 read_books = msgspec.json.Decoder(RestBooks).decode
+read_trades = msgspec.json.Decoder(TradesPage).decode
+read_trade = msgspec.json.Decoder(TradeRow).decode
 read_listing = msgspec.json.Decoder(MarketsPage).decode
-read_market = msgspec.json.Decoder(MarketRow).decode
-read_event = msgspec.json.Decoder(EventRow).decode
-read_series = msgspec.json.Decoder(SeriesRow).decode
 read_fee_changes = msgspec.json.Decoder(FeeChanges).decode
+read_event_fee_changes = msgspec.json.Decoder(EventFeeChanges).decode
+read_series_answer = msgspec.json.Decoder(SeriesAnswer).decode
 read_limits = msgspec.json.Decoder(AccountLimits).decode
+read_status = msgspec.json.Decoder(ExchangeStatus).decode
+read_schedule = msgspec.json.Decoder(ScheduleAnswer).decode

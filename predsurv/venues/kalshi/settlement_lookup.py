@@ -14,7 +14,8 @@ from predsurv.core.text import sanitise
 from predsurv.ports import Clock
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.rest import KalshiRest
-from predsurv.venues.kalshi.rest_wire import MarketRow, read_listing, read_market
+from predsurv.venues.kalshi.rest_wire import MarketRow, read_listing
+from predsurv.venues.kalshi.rows import read_market
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 from predsurv.venues.streaming.queue import EventSink
 

@@ -6,27 +6,37 @@ from typing import Final
 
 from predsurv.config import Config
 from predsurv.core.errors import PermanentError, SafetyError
+from predsurv.core.events import VenuePhase
 from predsurv.core.ids import VenueName
 from predsurv.net import ws
 from predsurv.net.http import Http, HttpLimits
-from predsurv.ports import Broker, Clock, Feed, VenueTraits
+from predsurv.ports import Broker, Clock, Feed, PlannedPause, VenueTraits
 from predsurv.venues.kalshi.auth import RequestSigner
+from predsurv.venues.kalshi.background import BackgroundJob, run_together
 from predsurv.venues.kalshi.catalog import KalshiCatalog
 from predsurv.venues.kalshi.decoder import KalshiCodec, KalshiSharedState
+from predsurv.venues.kalshi.exchange_status import ExchangeMonitor
+from predsurv.venues.kalshi.fee_calendar import FeeCalendarPoller
+from predsurv.venues.kalshi.market_lookup import MarketLookup
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.polling_feed import PollingFeed
 from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
+from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.settlement_lookup import SettlementLookup
+from predsurv.venues.kalshi.terms_lookup import TermsLookup
 from predsurv.venues.streaming.context import StreamSocket, StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
 
 # Both outcomes trade in one book; with a key it is streamed with sequence numbers, without one polled.
 _STREAMED: Final = VenueTraits(complementary_outcomes=True, sequenced=True)
-_POLLED: Final = VenueTraits(complementary_outcomes=True, polled=True)
+_POLLED: Final = VenueTraits(complementary_outcomes=True, polled=True, trades="polled", lifecycle="polled")
 
 # A failed poll becomes a gap soon, so it has fewer attempts and shorter time-outs than a page of a list.
 _POLL_LIMITS: Final = HttpLimits(read_timeout=5_000_000_000, total_timeout=10_000_000_000, attempts=3)
+
+# What is asked for again and again needs no attempts of its own.
+_ASIDE_LIMITS: Final = HttpLimits(read_timeout=5_000_000_000, total_timeout=10_000_000_000, attempts=1)
 
 _logger = logging.getLogger(__name__)
 
@@ -53,6 +63,8 @@ class KalshiVenue:
         self._signer = signer
         self._policy = policy or StreamPolicy()
         self._budget = RequestBudget(clock, share)
+        self._directory = EventDirectory()
+        self._monitor: ExchangeMonitor | None = None
         self._opened: list[KalshiRest] = []
 
     @property
@@ -67,20 +79,25 @@ class KalshiVenue:
 
     def catalog(self) -> KalshiCatalog:
         """Return a catalogue, for one reading of the market list."""
-        return KalshiCatalog(self._rest(HttpLimits()), self._clock)
+        return KalshiCatalog(self._rest(HttpLimits()), self._clock, self._directory)
 
     def feed(self) -> Feed:
         """Return a new feed; call it inside the running event loop."""
         signer = self._signer
         if signer is None:
-            _logger.info(
-                "%s: no API key, so order books are polled; with one they are streamed, trades included", VENUE
-            )
-            return PollingFeed(self._rest(_POLL_LIMITS), self._clock)
-        shared, url = KalshiSharedState(), self._config.venues.kalshi.ws_url
-        settlements = SettlementLookup(
-            self._rest(HttpLimits()), shared.unsettled_tickers, shared.lifecycle.settlement, self._clock
-        )
+            _logger.info("%s: no API key, so books, trades and changes of markets are polled, not streamed", VENUE)
+            aside = self._rest(_ASIDE_LIMITS, aside=True)
+            return PollingFeed(self._rest(_POLL_LIMITS), self._clock, self._directory, aside)
+        shared, url = KalshiSharedState(self._directory), self._config.venues.kalshi.ws_url
+        rest = self._rest(HttpLimits())
+        settlements = SettlementLookup(rest, shared.unsettled_tickers, shared.lifecycle.settlement, self._clock)
+        lookup = MarketLookup(TermsLookup(rest, self._clock, self._directory), self._clock, shared.lifecycle)
+        jobs: list[BackgroundJob] = [
+            lambda events: settlements.run(events, self._policy.book_timeout),
+            ExchangeMonitor(self._rest(_POLL_LIMITS), self._clock).run,
+            FeeCalendarPoller(rest, self._clock, self._directory, shared.tickers).run,
+            lookup.run,
+        ]
         stream = StreamSpec(
             venue=VENUE,
             url=url,
@@ -88,11 +105,19 @@ class KalshiVenue:
             instruments_per_connection=self._config.collector.instruments_per_connection,
             headers=lambda: signer.headers("GET", url),
             capacity=lambda: shared.capacity,
-            background=lambda queue: settlements.run(queue, self._policy.book_timeout),
+            background=lambda queue: run_together(jobs, queue),
             policy=self._policy,
             connect=self._connect,
         )
         return StreamingFeed(stream, self._clock, self._rand)
+
+    async def current_phase(self) -> VenuePhase:
+        """Ask the exchange for its phase; raises TransientError, PermanentError or WireError."""
+        return await self._exchange().current()
+
+    async def next_pause(self) -> PlannedPause | None:
+        """Return the pause in progress or the next one of the exchange's timetable; raises as ``current_phase``."""
+        return await self._exchange().next_pause()
 
     def broker(self) -> Broker:
         """Raise SafetyError: orders cannot be sent yet."""
@@ -100,13 +125,18 @@ class KalshiVenue:
 
     async def aclose(self) -> None:
         """Close the connections of catalogues and polls; a feed is closed by its owner."""
-        opened, self._opened = self._opened, []
+        opened, self._opened, self._monitor = self._opened, [], None
         for rest in opened:
             await rest.aclose()
 
-    def _rest(self, limits: HttpLimits) -> KalshiRest:
-        http = Http(self._clock, self._rand, limits=limits)
-        rest = KalshiRest(self._config.venues.kalshi.rest_url, http, self._clock, self._budget, signer=self._signer)
+    def _exchange(self) -> ExchangeMonitor:
+        if self._monitor is None:
+            self._monitor = ExchangeMonitor(self._rest(_POLL_LIMITS), self._clock)
+        return self._monitor
+
+    def _rest(self, limits: HttpLimits, *, aside: bool = False) -> KalshiRest:
+        http, url = Http(self._clock, self._rand, limits=limits), self._config.venues.kalshi.rest_url
+        rest = KalshiRest(url, http, self._clock, self._budget, signer=self._signer, aside=aside)
         self._opened.append(rest)
         return rest
 

@@ -1,7 +1,8 @@
 """The frames of Kalshi's WebSocket as msgspec structs.
 
 A changed wire format changes this file only. Source: Kalshi's AsyncAPI 2.0 and recorded frames.
-Unused fields are left out; unknown ones are skipped.
+Unused fields are left out; unknown ones are skipped. ``sending_ts_ms`` of an envelope: when the venue queued the
+message (ms since 1970), in frames since October 2026.
 """
 
 from typing import Final, Literal
@@ -45,6 +46,7 @@ class DeltaMessage(Struct, gc=False, tag_field="type", tag="orderbook_delta"):
     msg: DeltaBody
     sid: int | None = None
     seq: int | None = None
+    sending_ts_ms: int | None = None
 
 
 class BookBody(Struct, gc=False):
@@ -70,6 +72,7 @@ class SnapshotMessage(Struct, gc=False, tag_field="type", tag="orderbook_snapsho
     msg: BookBody
     sid: int | None = None
     seq: int | None = None
+    sending_ts_ms: int | None = None
 
 
 class TradeBody(Struct, gc=False):
@@ -78,6 +81,7 @@ class TradeBody(Struct, gc=False):
     market_ticker: str
     trade_id: str | None = None
     yes_price_dollars: str | None = None
+    no_price_dollars: str | None = None
     count_fp: str | None = None
     taker_side: str | None = None
     taker_outcome_side: str | None = None
@@ -100,6 +104,7 @@ class TradeMessage(Struct, gc=False, tag_field="type", tag="trade"):
     msg: TradeBody
     sid: int | None = None
     seq: int | None = None
+    sending_ts_ms: int | None = None
 
 
 class TickerBody(Struct, gc=False):
@@ -123,6 +128,7 @@ class TickerMessage(Struct, gc=False, tag_field="type", tag="ticker"):
 
     msg: TickerBody
     sid: int | None = None
+    sending_ts_ms: int | None = None
 
 
 class WireBand(Struct, gc=False):
@@ -170,6 +176,7 @@ class LifecycleMessage(Struct, gc=False, tag_field="type", tag="market_lifecycle
     msg: LifecycleBody
     sid: int | None = None
     seq: int | None = None
+    sending_ts_ms: int | None = None
 
 
 class FeeBody(Struct, gc=False):
@@ -190,6 +197,7 @@ class EventFee(Struct, gc=False, tag_field="type", tag="event_fee_update"):
     msg: FeeBody
     sid: int | None = None
     seq: int | None = None
+    sending_ts_ms: int | None = None
 
 
 class EventLifecycle(Struct, gc=False, tag_field="type", tag="event_lifecycle"):

@@ -11,6 +11,7 @@ from predsurv.core.num import Price, Size
 from predsurv.simulate.kalshi.markets import KalshiMarkets
 from predsurv.simulate.kalshi.rest_api import error_response, respond
 from predsurv.venues.kalshi import rest_wire as rows
+from predsurv.venues.kalshi.rows import read_market
 from tests.kit.simulated_kalshi_samples import KEY, NOW, TICKER, VENUE, market
 
 
@@ -45,10 +46,10 @@ def test_listings_are_paged_until_the_cursor_is_empty(markets: KalshiMarkets) ->
 
 
 def test_rows_can_be_read_by_the_adapter(markets: KalshiMarkets) -> None:
-    row = rows.read_market(json.dumps(get(markets, "/markets")["markets"][0]))
+    row = read_market(json.dumps(get(markets, "/markets")["markets"][0]))
     assert (row.yes_bid_dollars, row.yes_bid_size_fp) == ("0.4000", "1.50")
     assert (row.yes_ask_dollars, row.yes_ask_size_fp) == ("0.4500", "2.00")
-    empty = rows.read_market(json.dumps(get(markets, "/markets")["markets"][1]))
+    empty = read_market(json.dumps(get(markets, "/markets")["markets"][1]))
     assert (empty.yes_bid_dollars, empty.yes_ask_dollars) == ("0.0000", "1.0000"), "the venue's sentinels"
     assert get(markets, "/events")["events"][0]["series_ticker"] == "KXCRYPTO"
     assert get(markets, "/series")["series"][0]["fee_type"] == "quadratic"

@@ -109,21 +109,109 @@ async def test_markets_get_the_terms_of_their_event_and_series() -> None:
     assert two.fee == FeeSchedule("kalshi", 35_000, maker_rate=8_750, since=since)
     assert nine.fee == one.fee, "an event that is not listed has its series' fees"
     assert odd.fee.maker_rate == 70_000
-    assert len(catalog.issues) == 3
-
-
-async def test_an_unreadable_row_is_an_issue() -> None:
-    bad = [
-        row("a b"),
-        {"ticker": "KXA-1-Q"},
-        row("KXA-1-R", price_ranges=[{"start": "0", "end": "1", "step": "NaN"}]),
-        7,
+    assert sorted(issue.where for issue in catalog.issues) == [
+        "events, page 2 row 3",
+        "field fee_type",
+        "series, row 3",
     ]
+
+
+async def test_a_row_without_an_identity_is_an_issue() -> None:
+    bad = [row("a b"), {"event_ticker": "KXA-1"}, {"ticker": 5, "event_ticker": "KXA-1"}, 7]
     pages = Pages(markets=[{"markets": [row("KXA-1-X"), *bad, row("KXA-1-Y")], "cursor": ""}])
     markets, catalog = await read(pages)
     assert [market.market_id for market in markets] == ["KXA-1-X", "KXA-1-Y"]
     assert len(catalog.issues) == 4
-    assert all("markets, page" in issue.where for issue in catalog.issues)
+    assert all("markets, page" in issue.where and not issue.kept for issue in catalog.issues)
+    assert catalog.left_out == {"unreadable": 4}
+
+
+NAN_GRID = [{"start": "0", "end": "1", "step": "NaN"}]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "assumed"),
+    [
+        ("price_ranges", NAN_GRID, {"tick_size", "bands"}),
+        ("price_ranges", [{"start": "0"}], {"tick_size", "bands"}),
+        ("price_ranges", "linear", {"tick_size", "bands"}),
+        ("status", "hibernating", {"status", "tradable"}),
+        ("status", 3, {"status", "tradable"}),
+        ("close_time", "next Thursday", {"close_time"}),
+        ("close_time", 1_800_000_000, {"close_time"}),
+        ("volume_fp", "1e9", {"volume"}),
+        ("volume_fp", 12, {"volume"}),
+        ("yes_bid_dollars", "7.5", {"liquidity"}),
+        ("fee_waiver_expiration_time", "soon", {"fee"}),
+        ("settlement_value_dollars", 1, set()),
+        ("event_ticker", "a b", set()),
+    ],
+)
+async def test_an_unreadable_field_never_costs_a_market(field: str, value: Any, assumed: set[str]) -> None:
+    known = {"close_time": "2027-01-01T00:00:00Z", "price_ranges": [{"start": "0", "end": "1", "step": "0.01"}]}
+    page = {"markets": [row("KXA-1-X", **{**known, field: value})], "cursor": ""}
+    series = {"series": [{"ticker": "KXA", "fee_type": "quadratic", "fee_multiplier": 1}]}
+    events = {"events": [{"event_ticker": "KXA-1", "series_ticker": "KXA"}], "cursor": ""}
+    (market,), catalog = await read(Pages(markets=[page], series=[series], events=[events]))
+    assert set(market.assumed) == assumed, "and nothing else"
+    assert (market.market_id, market.event_id, market.tick_size) == ("KXA-1-X", "KXA-1", 10_000)
+    (issue,) = catalog.issues
+    assert issue.kept == 1
+    assert issue.where.startswith("field ")
+    assert not catalog.left_out
+
+
+async def test_an_unreadable_fee_is_assumed_to_be_dear() -> None:
+    series = [
+        {"ticker": "KXA", "fee_type": "quadratic", "fee_multiplier": "x"},
+        {"ticker": "KXB", "fee_type": "mystery", "fee_multiplier": 1},
+        {"ticker": "KXC", "fee_type": ["quadratic"], "fee_multiplier": 0.5},
+    ]
+    events = [{"event_ticker": "KXD-1", "series_ticker": "KXD", "fee_multiplier_override": "free"}]
+    rows = [row(f"KX{name}-1-X") for name in "ABCD"]
+    pages = Pages(series=[{"series": series}], events=[{"events": events, "cursor": ""}], markets=[{"markets": rows}])
+    markets, catalog = await read(pages)
+    assert [market.market_id for market in markets] == [each["ticker"] for each in rows]
+    assert all("fee" in market.assumed for market in markets)
+    assert [market.fee.maker_rate for market in markets] == [70_000, 70_000, 35_000, 70_000]
+    assert all(issue.kept for issue in catalog.issues)
+
+
+async def test_combinations_are_counted_as_left_out() -> None:
+    rows = [row("KXA-1-X"), row("KXMVE-1"), row("KXB-2", mve_collection_ticker="c")]
+    _, catalog = await read(Pages(markets=[{"markets": rows, "cursor": ""}]))
+    assert catalog.left_out == {"combination of markets": 2}
+    assert not catalog.issues
+
+
+async def test_how_a_market_pays_stands_in_the_words_of_the_venue() -> None:
+    rows = [
+        row("KXA-1-A", market_type="binary", settlement_bounds_type="default"),
+        row("KXA-1-B", market_type="scalar"),
+        row("KXA-1-C", market_type="binary", settlement_bounds_type="floor", settlement_floor_dollars="0.1000"),
+        row("KXA-1-D", market_type="binary", settlement_bounds_type="collar"),
+        row("KXA-1-E", market_type=7),
+        row("KXA-1-F"),
+    ]
+    markets, _ = await read(Pages(markets=[{"markets": rows, "cursor": ""}]))
+    types = [market.market_type for market in markets]
+    assert types == ["binary", "scalar", "binary, floor 0.10", "binary, collar", "unknown", "binary"]
+    assert all(market.tradable for market in markets), "recorded all the same"
+
+
+async def test_a_waived_fee_is_zero_by_assumption_until_it_begins() -> None:
+    pages = Pages()
+    waived = [
+        row("KXA-1-A", fee_waiver_expiration_time="2126-01-01T00:00:00Z"),
+        row("KXA-1-B", fee_waiver_expiration_time="2016-01-01T00:00:00Z"),
+    ]
+    series = {"series": [{"ticker": "KXA", "fee_type": "quadratic", "fee_multiplier": 1}]}
+    pages.set(markets=[{"markets": waived, "cursor": ""}], series=[series])
+    (free, charged), _ = await read(pages)
+    assert free.fee.rate == 0
+    assert "fee" in free.assumed
+    assert charged.fee.rate == 70_000
+    assert "fee" not in charged.assumed
 
 
 @pytest.mark.parametrize(

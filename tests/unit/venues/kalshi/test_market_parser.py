@@ -11,18 +11,16 @@ from predsurv.core.fees import maker_fee, taker_fee
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import FeeSchedule, Market, on_grid
 from predsurv.core.num import Price, Size
-from predsurv.venues.kalshi.market_parser import (
+from predsurv.venues.kalshi.market_parser import parse_bands, parse_market, parse_time, ticker_of
+from predsurv.venues.kalshi.rest_wire import EventRow, SeriesRow, read_listing
+from predsurv.venues.kalshi.rows import read_event, read_market
+from predsurv.venues.kalshi.series_terms import (
     SeriesTerms,
     event_terms,
     fee_schedule,
     is_known_fee,
-    parse_bands,
-    parse_market,
     parse_multiplier,
-    parse_time,
-    ticker_of,
 )
-from predsurv.venues.kalshi.rest_wire import EventRow, SeriesRow, read_event, read_listing, read_market
 from predsurv.venues.kalshi.wire import WireBand
 from tests.kit.payloads import Payloads
 

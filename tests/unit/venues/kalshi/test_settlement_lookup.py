@@ -42,6 +42,8 @@ class Bench:
         )
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        if "tickers" not in request.url.params:  # the changes of all markets
+            return httpx.Response(200, content=b'{"markets":[],"cursor":""}')
         names = request.url.params["tickers"].split(",")
         self.requested.append(names)
         found = [self.rows[name] for name in names if name in self.rows]
