@@ -98,7 +98,7 @@ class KalshiCatalog:
                         self._issues.add(f"events, page {self._pages} row {number}", str(error))
                         continue
                     directory.add(row, problems)
-                    self._add_problems(f"event {row.event_ticker}", problems)
+                    _add_problems(self._issues, f"event {row.event_ticker}", problems)
         self._known.replace(directory)
         return directory
 
@@ -119,7 +119,7 @@ class KalshiCatalog:
                 detail = f"fee type {row.fee_type} is not known; makers are taken to pay too"
                 problems.append(FieldProblem("fee_type", detail))
             read_field(parse_multiplier, row.fee_multiplier, "fee_multiplier", problems, None)
-            self._add_problems(f"series {row.ticker}", problems)
+            _add_problems(self._issues, f"series {row.ticker}", problems)
         return series
 
     async def _fee_dates(self) -> dict[str, int]:
@@ -175,11 +175,12 @@ class KalshiCatalog:
             if market is None:
                 self._issues.left_out[COMBINATION] += 1
                 continue
-            self._add_problems(row.ticker, problems)
+            _add_problems(self._issues, row.ticker, problems)
             remember_market(self._known, row, fetched_at)
             markets.append(market)
         return markets
 
-    def _add_problems(self, where: str, problems: Sequence[FieldProblem]) -> None:
-        for problem in problems:
-            self._issues.add_field(problem.field, where, problem.detail)
+
+def _add_problems(issues: ScanIssues, where: str, problems: Sequence[FieldProblem]) -> None:
+    for problem in problems:
+        issues.add_field(problem.field, where, problem.detail)

@@ -19,9 +19,9 @@ from predsurv.venues.kalshi.market_parser import VENUE, parse_time
 from predsurv.venues.kalshi.rest import KalshiRest
 from predsurv.venues.kalshi.rest_wire import (
     ExchangeStatus,
+    ExchangeTimetable,
     Session,
     ShardStatus,
-    Timetable,
     WeekHours,
     read_schedule,
     read_status,
@@ -113,7 +113,7 @@ class ExchangeMonitor:
             events.put_events([phase])
 
 
-def next_pause(timetable: Timetable, now: int) -> PlannedPause | None:
+def next_pause(timetable: ExchangeTimetable, now: int) -> PlannedPause | None:
     """Return the first pause of ``timetable`` that ends after ``now`` (ns UTC), None when there is none in a week.
 
     Trading pauses between the sessions of the week, and in windows of maintenance.
@@ -132,7 +132,7 @@ def _plainly_open(phase: VenuePhase) -> bool:
     return phase.phase == "open" and "paused_shards" not in phase.value
 
 
-def _maintenance(timetable: Timetable) -> Iterator[PlannedPause]:
+def _maintenance(timetable: ExchangeTimetable) -> Iterator[PlannedPause]:
     for window in timetable.maintenance_windows[:WINDOWS_MAX]:
         start, end = parse_time(window.start_datetime), parse_time(window.end_datetime)
         if start is not None and end is not None and start < end:

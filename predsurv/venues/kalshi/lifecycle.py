@@ -72,7 +72,8 @@ class LifecycleReader:
         if not self._is_new(body.market_ticker, *_subject_and_value(body, ts_recv)):
             return []
         if body.event_type in ("created", "activated") and (body.market_ticker, "listed") not in self._published:
-            self._note_unlisted(body.market_ticker)
+            _forget_oldest(self.unlisted, SEEN_MAX)
+            self.unlisted[body.market_ticker] = None
         if body.event_type == "determined":
             scalar = body.market_ticker in self.directory.scalars
             self._store_payout(body.market_ticker, _payout(body.result, body.settlement_value, scalar=scalar))
@@ -176,10 +177,6 @@ class LifecycleReader:
     def _await_payout(self, ticker: str) -> None:
         _forget_oldest(self.awaiting_payout, SEEN_MAX)
         self.awaiting_payout[ticker] = None
-
-    def _note_unlisted(self, ticker: str) -> None:
-        _forget_oldest(self.unlisted, SEEN_MAX)
-        self.unlisted[ticker] = None
 
     def _resolved(self, ticker: str, payout: Payout, ts_recv: int, ts_venue: int | None) -> list[MarketEvent]:
         """Return the settlement of a market unless it was returned before."""

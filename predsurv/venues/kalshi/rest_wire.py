@@ -239,7 +239,7 @@ class MaintenanceWindow(Struct, gc=False):
     end_datetime: str
 
 
-class Timetable(Struct, gc=False):
+class ExchangeTimetable(Struct, gc=False):
     """See ``ScheduleAnswer``."""
 
     standard_hours: list[WeekHours] = []
@@ -249,7 +249,7 @@ class Timetable(Struct, gc=False):
 class ScheduleAnswer(Struct, gc=False):
     """The answer to ``/exchange/schedule``: ``{"schedule":{"standard_hours":[…],"maintenance_windows":[…]}}``."""
 
-    schedule: Timetable
+    schedule: ExchangeTimetable
 
 
 read_books = msgspec.json.Decoder(RestBooks).decode

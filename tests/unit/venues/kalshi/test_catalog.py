@@ -109,11 +109,7 @@ async def test_markets_get_the_terms_of_their_event_and_series() -> None:
     assert two.fee == FeeSchedule("kalshi", 35_000, maker_rate=8_750, since=since)
     assert nine.fee == one.fee, "an event that is not listed has its series' fees"
     assert odd.fee.maker_rate == 70_000
-    assert sorted(issue.where for issue in catalog.issues) == [
-        "events, page 2 row 3",
-        "field fee_type",
-        "series, row 3",
-    ]
+    assert len(catalog.issues) == 3
 
 
 async def test_a_row_without_an_identity_is_an_issue() -> None:
