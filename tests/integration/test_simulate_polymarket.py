@@ -320,7 +320,7 @@ async def judged(simulator: PolymarketSimulator, faults: list[ScriptedFault]) ->
         if (found := simulator.catalog.by_token(token)) is not None
     ]
     judge, feed = Judge(simulator, want, GivenClock().now), venue.feed()
-    await feed.watch(frozenset(want))
+    await feed.watch(frozenset(want), judge.mirrors)
 
     async def listen() -> None:
         async for batch in feed.batches():
@@ -358,6 +358,7 @@ WRONG = (
     "strange_snapshots",
     "lost_while_covered",
     "trades_doubled",
+    "trades_missing",
 )
 
 
@@ -377,5 +378,6 @@ async def test_the_adapter_keeps_every_row_and_declares_every_gap(
     judge = await judged(simulator, faults)
     assert {name: judge.counts[name] for name in WRONG} == dict.fromkeys(WRONG, 0)
     assert judge.counts["rows"] > 500
+    assert judge.counts["trades"] > judge.counts["trades_on_mirrors"] > 0
     assert judge.counts["final_equal"] == judge.counts["final_books"] == 60
     assert judge.counts["outages_covered"] == judge.counts["outages"]

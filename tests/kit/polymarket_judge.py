@@ -7,11 +7,13 @@ one; every outage covered by a gap.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade, Wanted
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentId, InstrumentKey
 from predsurv.core.num import complement
 from predsurv.core.records import Coverage
+from predsurv.simulate.polymarket.books import Outcome
 from predsurv.simulate.polymarket.published_log import PublishedHistory, PublishedTrade, levels_digest
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator
 from predsurv.state.book import Book
@@ -42,6 +44,8 @@ class Case:
         self.declared = False
         """Whether a gap was declared since then."""
         self.taint_end = 0
+        self.told_on: set[Outcome] = {1 if mirrored else 0}
+        """The outcomes whose trades belong to this instrument's recording."""
         self.trades: Counter[PublishedTrade] = Counter()
 
     def change_of(self, event: BookDelta) -> tuple[int, str, int, int]:
@@ -71,10 +75,18 @@ class Case:
         return messages[at - 1].digest
 
 
+class Teller(NamedTuple):
+    """A token on which trades of a case are told."""
+
+    case: Case
+    outcome: Outcome
+
+
 class Judge:
     """Counts right and wrong in ``counts``; ``worst`` has the longest delays (ns) by name.
 
-    ``now`` is the clock of both feed and simulator.
+    ``now`` is the clock of both feed and simulator. ``mirrors``: the other tokens of what is wanted, where they are
+    not wanted themselves; the feed has to be told.
     """
 
     def __init__(self, simulator: PolymarketSimulator, want: Sequence[InstrumentKey], now: Callable[[], int]) -> None:
@@ -82,6 +94,8 @@ class Judge:
         self.worst: Counter[str] = Counter()
         self.coverage: dict[InstrumentKey, list[Coverage]] = {key: [] for key in want}
         self.cases: dict[InstrumentKey, Case] = {}
+        self.mirrors: dict[InstrumentKey, InstrumentKey] = {}
+        self._tellers: dict[InstrumentKey, Teller] = {}
         self._simulator = simulator
         self._now = now
         self._reducer = CoverageReducer()
@@ -91,7 +105,14 @@ class Judge:
             if simulator.published_log is None or found is None:
                 raise ValueError("the simulator has to keep its published log, and to list what is judged")
             row, outcome = found
-            self.cases[key] = Case(key, simulator.published_log.histories[row.condition], mirrored=bool(outcome))
+            case = Case(key, simulator.published_log.histories[row.condition], mirrored=bool(outcome))
+            self.cases[key] = case
+            self._tellers[key] = Teller(case, outcome)
+            mirror = InstrumentKey(key.venue, key.market_id, InstrumentId(row.tokens[1 - outcome]))
+            if mirror not in want:
+                self.mirrors[key] = mirror
+                self._tellers[mirror] = Teller(case, 0 if outcome else 1)
+                case.told_on = {0, 1}
             self._reducer.want(Wanted(key, now()), None)
 
     def take(self, events: Iterable[MarketEvent]) -> None:
@@ -101,11 +122,11 @@ class Judge:
             if not isinstance(event, BookDelta | BookSnapshot | Gap | Trade):
                 self.counts[type(event).__name__.lower()] += 1
                 continue
-            case = self.cases.get(event.key)
-            if case is None:
+            case, teller = self.cases.get(event.key), self._tellers.get(event.key)
+            if isinstance(event, Trade) and teller is not None:
+                self._trade(teller, event)
+            elif case is None or isinstance(event, Trade):
                 self.counts["stranger"] += 1
-            elif isinstance(event, Trade):
-                self._trade(case, event)
             else:
                 self._book(case, event)
 
@@ -215,14 +236,16 @@ class Judge:
         self.counts["in_flight"] += sum(item.at >= since - IN_FLIGHT for item in early)
         self.counts["lost_while_covered"] += sum(item.at < since - IN_FLIGHT for item in early)
 
-    def _trade(self, case: Case, event: Trade) -> None:
+    def _trade(self, teller: Teller, event: Trade) -> None:
         side, price = event.taker_side or "buy", event.price
-        if case.mirrored:
+        if teller.outcome:
             side, price = ("sell" if side == "buy" else "buy"), complement(price)
-        case.trades[PublishedTrade((event.ts_venue or 0) // NS_PER_MS, price, event.size, side)] += 1
+        trade = PublishedTrade((event.ts_venue or 0) // NS_PER_MS, price, event.size, side, teller.outcome)
+        teller.case.trades[trade] += 1
+        self.counts["trades_on_mirrors"] += event.key not in self.cases
 
     def _trades(self, case: Case) -> None:
-        published = Counter(case.history.trades)
+        published = Counter(trade for trade in case.history.trades if trade.outcome in case.told_on)
         self.counts["trades"] += sum(case.trades.values())
         self.counts["trades_doubled"] += (case.trades - published).total()
         missing = published - case.trades

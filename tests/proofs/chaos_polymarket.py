@@ -85,7 +85,7 @@ async def chaos(arguments: argparse.Namespace) -> Judge:
     want = keys_of(simulator, arguments.tokens)
     venue, judge = venue_of(simulator), Judge(simulator, want, GivenClock().now)
     feed = venue.feed()
-    await feed.watch(frozenset(want))
+    await feed.watch(frozenset(want), judge.mirrors)
     running = asyncio.create_task(simulator.run())
     listening = asyncio.create_task(listen(feed, judge))
     try:

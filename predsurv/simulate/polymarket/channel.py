@@ -3,11 +3,11 @@
 Synchronous and exact: a tape determines the messages of each connection, their order and their book hashes.
 
 The changes of one market within one millisecond are a burst: each changed level is sent once, and every entry carries
-the hash of the book after the burst. A burst with trades is sent as whole books, followed by the trades.
+the hash of the book after the burst. A burst with trades is sent as whole books of both tokens, followed by the
+trades, each on its taker's token only.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Final
 
 from predsurv.core.ids import OrderSide, Side
@@ -40,9 +40,13 @@ class _PendingBurst:
         self.levels: dict[tuple[Side, Price], Size] = {}
         self.trades: dict[tuple[Price, OrderSide], int] = {}
 
-    def aggregated_trades(self) -> Iterable[AggregatedTrade]:
-        """Return the trades, one for each price and taker side."""
-        return (AggregatedTrade(price, size, side) for (price, side), size in self.trades.items())
+    def aggregated_trades(self, seed: int) -> list[AggregatedTrade]:
+        """Return the trades, one for each price and taker side; those of one side are one transaction."""
+        trades = []
+        for (price, side), size in self.trades.items():
+            transaction = ids.transaction_hash(seed, self.seq, side)
+            trades.append(AggregatedTrade(price, size, side, ids.taker_outcome(transaction, side), transaction))
+        return trades
 
 
 class MarketChannel:
@@ -118,23 +122,16 @@ class MarketChannel:
         for price, _ in burst.trades:
             book.set_last_price(price)
         book.end_burst(self._stamp)
+        trades = burst.aggregated_trades(self._exchange.seed)
         if self._published_log is not None:
-            _log_burst(self._published_log, row, book, updates, burst)
+            _log_burst(self._published_log, row, book, updates, trades)
         if subscribers:
-            if burst.trades:
-                self._send_trades(row, book, burst, subscribers)
+            if trades:
+                _send_trades(row, book, trades, subscribers)
             else:
                 _send_changes(row, book, updates, subscribers)
             if book.best(_FIRST) != best_before:
                 _send(subscribers, row, lambda outcome: messages.best_bid_ask(book, outcome), custom_features=True)
-
-    def _send_trades(
-        self, row: SimulatedMarket, book: TokenPairBook, burst: _PendingBurst, subscribers: BookSubscribers
-    ) -> None:
-        _send(subscribers, row, lambda outcome: messages.book_after_trade(book, outcome))
-        transaction = ids.transaction_hash(self._exchange.seed, burst.seq)
-        for trade in burst.aggregated_trades():
-            _send(subscribers, row, partial(_last_trade_price, book, trade, transaction))
 
     def _publish_lifecycle(self, event: TapeLifecycle) -> None:
         if event.kind == "created":
@@ -191,23 +188,32 @@ def _send_changes(
             subscriber.connection.put(frame)
 
 
+def _send_trades(
+    row: SimulatedMarket, book: TokenPairBook, trades: Sequence[AggregatedTrade], subscribers: BookSubscribers
+) -> None:
+    """Send both tokens' books, and each trade on the takers' token only."""
+    _send(subscribers, row, lambda outcome: messages.book_after_trade(book, outcome))
+    for trade in trades:
+        frame = messages.last_trade_price(book, trade)
+        for subscriber in subscribers.values():
+            if row.tokens[trade.outcome] in subscriber.tokens:
+                subscriber.connection.put(frame)
+
+
 def _log_burst(
     published_log: PublishedLog,
     row: SimulatedMarket,
     book: TokenPairBook,
     updates: Sequence[LevelUpdate],
-    burst: _PendingBurst,
+    trades: Sequence[AggregatedTrade],
 ) -> None:
-    if not burst.trades:
+    if not trades:
         published_log.add_burst(row.condition, book, [(update.side, update.price, update.size) for update in updates])
         return
     published_log.add_book(row.condition, book)
-    for (price, side), size in burst.trades.items():
-        published_log.add_trade(row.condition, PublishedTrade(book.stamp, price, Size(size), side))
-
-
-def _last_trade_price(book: TokenPairBook, trade: AggregatedTrade, transaction: str, outcome: Outcome) -> bytes:
-    return messages.last_trade_price(book, outcome, trade, transaction)
+    for trade in trades:
+        published = PublishedTrade(book.stamp, Price(trade.price), Size(trade.size), trade.taker_side, trade.outcome)
+        published_log.add_trade(row.condition, published)
 
 
 def _send(

@@ -4,6 +4,9 @@ import re
 from hashlib import sha256
 from typing import Final
 
+from predsurv.core.ids import OrderSide
+from predsurv.simulate.polymarket.books import Outcome
+
 _TOKEN_DIGITS: Final = 77
 _SLUG_CHARS_MAX: Final = 80
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
@@ -21,9 +24,18 @@ def token_id(seed: int, name: str) -> str:
     return str(low + number % (9 * low))
 
 
-def transaction_hash(seed: int, seq: int) -> str:
-    """Return the hash of the transaction whose first tape event has sequence number ``seq``."""
-    return "0x" + _digest(seed, "transaction", str(seq))
+def transaction_hash(seed: int, seq: int, taker_side: OrderSide) -> str:
+    """Return the hash of a transaction: of the burst whose first tape event is number ``seq``, and its takers' side."""
+    return "0x" + _digest(seed, "transaction", f"{seq} {taker_side}")
+
+
+def taker_outcome(transaction: str, taker_side: OrderSide) -> Outcome:
+    """Return the token of a transaction's taker, who buys (sells) the first one or sells (buys) the second one.
+
+    Three in four buy a token, as most takers do on the venue.
+    """
+    buys = int(transaction[-1], 16) % 4 != 0
+    return 0 if (taker_side == "buy") == buys else 1
 
 
 def slug(text: str, number: int) -> str:

@@ -31,11 +31,16 @@ class LevelUpdate(Struct, frozen=True, gc=False):
 
 
 class AggregatedTrade(NamedTuple):
-    """Trades of one burst at one price, as the first token's; price and size in micros."""
+    """Trades of one burst at one price, as the first token's; price and size in micros.
+
+    ``outcome``: the takers' token, on which alone they are told. ``transaction``: the transaction hash.
+    """
 
     price: int
     size: int
     taker_side: OrderSide
+    outcome: Outcome
+    transaction: str
 
 
 def price_change(market: str, book: TokenPairBook, update: LevelUpdate) -> bytes:
@@ -74,9 +79,9 @@ def book_after_trade(book: TokenPairBook, outcome: Outcome) -> bytes:
     return _book(book, outcome, b"", b"")
 
 
-def last_trade_price(book: TokenPairBook, outcome: Outcome, trade: AggregatedTrade, transaction: str) -> bytes:
-    """Return ``last_trade_price`` of one token; ``transaction`` is the transaction hash."""
-    price, size, side = trade
+def last_trade_price(book: TokenPairBook, trade: AggregatedTrade) -> bytes:
+    """Return ``last_trade_price``, the only message about ``trade``."""
+    price, size, side, outcome, transaction = trade
     if outcome:
         price = MICROS - price
     return (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from predsurv.core.events import Level
 from predsurv.core.ids import OrderSide, Side
 from predsurv.core.num import Price, Size
-from predsurv.simulate.polymarket.books import TokenPairBook, levels
+from predsurv.simulate.polymarket.books import Outcome, TokenPairBook, levels
 
 
 class PublishedMessage(NamedTuple):
@@ -27,12 +27,13 @@ class PublishedMessage(NamedTuple):
 
 
 class PublishedTrade(NamedTuple):
-    """A trade of the first token; ``stamp`` in ms UTC, ``side`` the taker's."""
+    """A trade as the first token's; ``stamp`` in ms UTC, ``side`` the taker's. Told on token ``outcome`` only."""
 
     stamp: int
     price: Price
     size: Size
     side: OrderSide
+    outcome: Outcome
 
 
 class PublishedHistory:

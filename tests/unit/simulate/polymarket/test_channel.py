@@ -69,6 +69,7 @@ class Reader:
         self.rows = {token: row for row in simulation.catalog.rows for token in row.tokens}
         self.pending: dict[str, tuple[str, str]] = {}
         self.kinds: Counter[str] = Counter()
+        self.trades: list[Any] = []
         self.checked = 0
         self.bests = 0
 
@@ -127,7 +128,11 @@ class Reader:
             self.pending[token] = (each["hash"], message["timestamp"])
 
     def _last_trade_price(self, message: Any) -> None:
-        self.books[message["asset_id"]]["last"] = f"{parse_micros(message['price']) / 1e6:.3f}"
+        price = parse_micros(message["price"])
+        self.trades.append(message)
+        for token in self.rows[message["asset_id"]].tokens:  # it is the last trade of both
+            shown = price if token == message["asset_id"] else 1_000_000 - price
+            self.books[token]["last"] = f"{shown / 1e6:.3f}"
 
     def _tick_size_change(self, message: Any) -> None:
         self.check(message["asset_id"])
@@ -167,6 +172,30 @@ def test_every_hash_and_best_price_of_a_stream_is_right() -> None:
         if book is not None and row.tokens[0] in reader.books:
             read = reader.books[row.tokens[0]]["bids"].items()
             assert {parse_micros(price): parse_micros(size) for price, size in read} == dict(levels(book.bids))
+
+
+def test_each_trade_is_told_once_on_the_takers_token_to_its_subscribers() -> None:
+    simulation = Simulation(rate=500)
+    both, first_only = simulation.connect(1), simulation.connect(2)
+    reader = Reader(simulation)
+    rows = tuple(simulation.catalog.rows)
+    reader.read(simulation.subscribe(both, *(token for row in rows for token in row.tokens)))
+    simulation.subscribe(first_only, *(row.tokens[0] for row in rows))
+    simulation.pass_time(5)
+    reader.read(both.take())
+    published = [trade for row in rows for trade in simulation.published_log.histories[row.condition].trades]
+    assert len(reader.trades) == len(published) > 50
+    firsts = {row.tokens[0] for row in rows}
+    told = Counter((trade["asset_id"] in firsts, trade["side"]) for trade in reader.trades)
+    assert all(told[first, side] for first in (True, False) for side in ("BUY", "SELL")), told
+    assert told[True, "BUY"] + told[False, "BUY"] > told[True, "SELL"] + told[False, "SELL"]
+    heard = [message for message in first_only.take() if message["event_type"] == "last_trade_price"]
+    assert heard == [trade for trade in reader.trades if trade["asset_id"] in firsts]
+    expected = Counter((str(each.stamp), str(bool(each.outcome)), each.size) for each in published)
+    assert expected == Counter(
+        (trade["timestamp"], str(trade["asset_id"] not in firsts), parse_micros(trade["size"]))
+        for trade in reader.trades
+    )
 
 
 def test_the_channel_follows_the_exchange(simulation: Simulation) -> None:
