@@ -116,7 +116,7 @@ def assert_every_snapshot_is_new(books: dict[InstrumentKey, Book], events: Seque
 
 
 class FeedLaws:
-    """F1 … F10 of every feed."""
+    """F1 … F11 of every feed."""
 
     async def test_f1_first_book_event_is_a_snapshot(self, harness: FeedHarness) -> None:
         keys, feed = await harness.lively(3), harness.feed()
@@ -240,4 +240,19 @@ class FeedLaws:
             gone = max(event.ts_recv for event in events if isinstance(event, Disconnected))
             back = max(event.ts_recv for event in events if isinstance(event, Connected))
             assert 0 <= back - gone <= harness.reconnect_ns_max
+        await feed.aclose()
+
+    async def test_f11_a_mirror_is_heard_for_trades_and_nothing_else(self, harness: FeedHarness) -> None:
+        keys, feed = await harness.lively(3), harness.feed()
+        others = {key: harness.market(key).mirror_of(key) for key in keys}
+        mirrors = {key: other for key, other in others.items() if other is not None and other not in keys}
+        await feed.watch(frozenset(keys), mirrors)
+        batches = feed.batches()
+        events = await read(batches, opened(keys)) + await read(batches, deltas(50))
+        assert_deltas_follow_snapshots(events)
+        books = {event.key for event in events if isinstance(event, BookSnapshot | BookDelta | Gap)}
+        assert books == set(keys)
+        trades = {event.key for event in events if isinstance(event, Trade)}
+        assert trades <= set(keys) | set(mirrors.values())
+        await feed.watch(frozenset(), {})
         await feed.aclose()

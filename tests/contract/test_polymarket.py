@@ -109,7 +109,7 @@ async def harness(payloads: Payloads) -> AsyncIterator[PolymarketHarness]:
 
 
 class TestPolymarketFeed(FeedLaws):
-    """F1 … F10."""
+    """F1 … F11."""
 
 
 class TestPolymarketCatalog(CatalogLaws):

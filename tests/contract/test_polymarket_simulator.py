@@ -114,7 +114,7 @@ async def harness() -> AsyncIterator[SimulatedHarness]:
 
 
 class TestSimulatedPolymarketFeed(FeedLaws):
-    """F1 … F10."""
+    """F1 … F11."""
 
 
 class TestSimulatedPolymarketCatalog(CatalogLaws):
