@@ -13,6 +13,7 @@ from predsurv.telemetry.metrics import VENUES
 CHECK_OUTCOMES: Final = (
     "matched", "searched", "mismatched", "unverifiable", "postponed", "alarms", "overloads",
     "probed", "stale", "differed", "unanswered",
+    "lookups_unanswered", "lookups_dropped", "lookups_given_up",
 )  # fmt: skip
 """Outcomes of the checks of books, as the venue adapters count them; ``docs/metrics-reference.md`` explains each."""
 

@@ -11,23 +11,21 @@ from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
     Level,
-    MarketChange,
     MarketEvent,
-    MarketResolved,
     Quote,
     Unknown,
 )
-from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side
-from predsurv.core.num import MICROS, ONE, Price, parse_micros
+from predsurv.core.ids import InstrumentKey, Side
+from predsurv.core.num import MICROS, Price, parse_micros
 from predsurv.core.text import sanitise
-from predsurv.venues.parsing import DETAIL_CHARS_MAX, Stamp, checked_id, malformed, venue_time
+from predsurv.venues.parsing import DETAIL_CHARS_MAX, Stamp, malformed, venue_time
 from predsurv.venues.polymarket import fast_decoder, wire
+from predsurv.venues.polymarket.announcements import read_new_market, read_resolution
 from predsurv.venues.polymarket.fast_decoder import ChangeReaders
-from predsurv.venues.polymarket.gamma_row import announced_row
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
-from predsurv.venues.polymarket.market_facts import MirrorReader, ToldTicks, read_trade
-from predsurv.venues.polymarket.market_parser import VENUE, parse_market
-from predsurv.venues.polymarket.shared_state import PolymarketSharedState, SeenIds, announcement_id
+from predsurv.venues.polymarket.market_facts import MirrorReader, append_stated_tick, read_tick_change, read_trade
+from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
 
 SEARCHED_BYTES_MAX: Final = 1 << 18
@@ -67,8 +65,7 @@ class PolymarketCodec:
         self._announcements = announcements
         self._opened = False
         self._subscriptions = TokenSubscriptions(epoch, self.verifier)
-        self._ticks_told = ToldTicks()
-        self._mirrors = MirrorReader(shared, self._ticks_told, self.verifier)
+        self._mirrors = MirrorReader(shared, self.verifier)
         self.subscribed = self._subscriptions.subscribed
         self._live = self._subscriptions.live
         readers = readers or fast_decoder.BEST
@@ -155,6 +152,7 @@ class PolymarketCodec:
             token, bids, asks, ts_ms = plain
             key = self.subscribed.get(token)
             if key is not None:
+                append_stated_tick(key, wire.opening_tick(message), ts_recv, out, self._shared)
                 out.append(BookSnapshot(key, ts_recv, venue_time(ts_ms), self._epoch, None, bids, asks))
                 self._subscriptions.restore(key)
                 self._enqueue(message)
@@ -167,7 +165,7 @@ class PolymarketCodec:
                 self._append_changes(content, ts_recv, out)
                 self._enqueue(content)
             else:
-                event = self._event_of(content, ts_recv)
+                event = self._event_of(content, ts_recv, out)
                 if event is not None:
                     out.append(event)
         except (WireError, ValueError) as error:
@@ -185,13 +183,16 @@ class PolymarketCodec:
                 price, size = self._prices[change.price], self._sizes[change.size]
                 out.append(BookDelta(key, ts_recv, ts_venue, self._epoch, None, side, price, size))
 
-    def _event_of(self, message: wire.Single, ts_recv: int) -> MarketEvent | None:
-        """Return the event of ``message``, None when it is not new or of no subscribed token."""
+    def _event_of(self, message: wire.Single, ts_recv: int, out: list[MarketEvent]) -> MarketEvent | None:
+        """Return the event of ``message``, None when it is not new or of no subscribed token.
+
+        Append before it to ``out`` what a book states besides.
+        """
         if isinstance(message, wire.NewMarketMessage):
-            return _if_new(_created(message, ts_recv), self._shared.announcement_ids)
+            return read_new_market(message, ts_recv, self._shared)
         if isinstance(message, wire.ResolvedMessage):
             concerned = self._announcements or self._subscriptions.have_any(message.assets_ids)
-            return _if_new(_resolved(message, ts_recv), self._shared.announcement_ids) if concerned else None
+            return read_resolution(message, ts_recv, self._shared) if concerned else None
         key = self.subscribed.get(message.asset_id)
         if key is None:
             heard = self._subscriptions.heard.get(message.asset_id)
@@ -202,11 +203,12 @@ class PolymarketCodec:
         event: MarketEvent | None
         if isinstance(message, wire.WireBook):
             event = _snapshot(key, message, Stamp(ts_recv, self._epoch), self._shared)
+            append_stated_tick(key, message.tick_size, ts_recv, out, self._shared)
             self._subscriptions.restore(key)
         elif isinstance(message, wire.LastTrade):
             event = read_trade(key, message, ts_recv, self._shared)
         else:
-            event = self._ticks_told.read(key, message, ts_recv, self._shared)
+            event = read_tick_change(key, message, ts_recv, self._shared)
         self._enqueue(message)
         return event
 
@@ -215,10 +217,6 @@ class PolymarketCodec:
         out.append(malformed(VENUE, message, error, ts_recv))
         affected = _affected(message, self._subscriptions, truncated=type(error) is msgspec.DecodeError)
         out += [self._subscriptions.invalidate(key, ts_recv, "decode_error") for key in affected]
-
-
-def _if_new(event: MarketChange | MarketResolved, published: SeenIds) -> MarketChange | MarketResolved | None:
-    return event if published.add(announcement_id(event)) else None
 
 
 def _is_book_of(tokens: AbstractSet[bytes], message: bytes) -> bool:
@@ -280,21 +278,3 @@ def _best(text: str, shared: PolymarketSharedState) -> Price | None:
     if not text or parse_micros(text) in (0, MICROS):
         return None
     return shared.prices[text]
-
-
-def _resolved(message: wire.ResolvedMessage, ts_recv: int) -> MarketResolved:
-    if message.winning_asset_id not in message.assets_ids:
-        raise WireError("winning_asset_id is none of assets_ids")
-    payouts = tuple(
-        (InstrumentId(token), ONE if token == message.winning_asset_id else Price(0)) for token in message.assets_ids
-    )
-    market_id = MarketId(checked_id(message.market, "market"))
-    return MarketResolved(VENUE, market_id, ts_recv, venue_time(message.timestamp), payouts)
-
-
-def _created(message: wire.NewMarketMessage, ts_recv: int) -> MarketChange:
-    market = parse_market(announced_row(message.fields), ts_recv, partial=True).market
-    name = wire.text(message.fields, "condition_id", "") or wire.text(message.fields, "market")
-    market_id = MarketId(checked_id(name, "market"))
-    value = msgspec.json.encode({"slug": wire.text(message.fields, "slug", "")}).decode()
-    return MarketChange(VENUE, market_id, None, ts_recv, venue_time(message.timestamp), "created", value, market)

@@ -6,9 +6,9 @@ from typing import Final
 import msgspec
 
 from predsurv.core.events import MarketChange, MarketEvent, Trade
-from predsurv.core.ids import InstrumentKey, MarketId, OrderSide, TradeId
-from predsurv.core.num import Price, complement, format_micros, parse_price, parse_size
-from predsurv.venues.parsing import venue_time
+from predsurv.core.ids import InstrumentKey, OrderSide, TradeId
+from predsurv.core.num import complement, format_micros, parse_price, parse_size
+from predsurv.venues.parsing import malformed, venue_time
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.market_parser import VENUE
@@ -41,25 +41,45 @@ def _trade_id(message: wire.LastTrade) -> TradeId:
     return TradeId(blake2b(fields.encode(), digest_size=16).hexdigest())
 
 
-class ToldTicks:
-    """The last change of each market's tick size: it is one for both tokens, and may be told on either or both."""
+def read_tick_change(
+    key: InstrumentKey, message: wire.TickSizeChange, ts_recv: int, shared: PolymarketSharedState
+) -> MarketChange | None:
+    """Return a change of the tick size, None when it changes nothing: it may be told on either token or both."""
+    tick = shared.prices[message.new_tick_size]
+    old = shared.prices[message.old_tick_size] if message.old_tick_size else None
+    known = shared.ticks.get(key.market_id)
+    if not shared.ticks.state(key.market_id, tick, ts_recv, message.timestamp) or (known is None and tick == old):
+        return None
+    value = msgspec.json.encode({"old": message.old_tick_size, "new": message.new_tick_size}).decode()
+    ts_venue = venue_time(message.timestamp)
+    return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, ts_venue, "tick_size", value, None, tick)
 
-    def __init__(self) -> None:
-        self._last: dict[MarketId, tuple[int, Price]] = {}
 
-    def read(
-        self, key: InstrumentKey, message: wire.TickSizeChange, ts_recv: int, shared: PolymarketSharedState
-    ) -> MarketChange | None:
-        """Return a change of the tick size, None when it changes nothing or was told before."""
-        tick = shared.prices[message.new_tick_size]
-        old = shared.prices[message.old_tick_size] if message.old_tick_size else None
-        told = (message.timestamp, tick)
-        if tick == old or self._last.get(key.market_id) == told:
-            return None
-        self._last[key.market_id] = told
-        value = msgspec.json.encode({"old": message.old_tick_size, "new": message.new_tick_size}).decode()
-        ts_venue = venue_time(message.timestamp)
-        return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, ts_venue, "tick_size", value, None, tick)
+def read_stated_tick(
+    key: InstrumentKey, text: str, ts_recv: int, shared: PolymarketSharedState, *, stated_in: str = "book"
+) -> MarketChange | None:
+    """Return a change to the tick size that a book states, None when it states none or the one known before.
+
+    Raises ValueError when it is no price.
+    """
+    tick = shared.prices[text] if text else None
+    if tick is None or not shared.ticks.state(key.market_id, tick, ts_recv):
+        return None
+    value = msgspec.json.encode({"new": text, "stated_in": stated_in}).decode()
+    return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, None, "tick_size", value, None, tick)
+
+
+def append_stated_tick(
+    key: InstrumentKey, text: str, ts_recv: int, out: list[MarketEvent], shared: PolymarketSharedState
+) -> None:
+    """Append what a book states of the tick size, where that is news; an unreadable tick costs no book."""
+    try:
+        change = read_stated_tick(key, text, ts_recv, shared)
+    except ValueError as error:
+        out.append(malformed(VENUE, text.encode(), error, ts_recv))
+        return
+    if change is not None:
+        out.append(change)
 
 
 class MirrorReader:
@@ -68,9 +88,8 @@ class MirrorReader:
     ``verifier`` follows the books of the wanted tokens, of which the same facts are part.
     """
 
-    def __init__(self, shared: PolymarketSharedState, told_ticks: ToldTicks, verifier: HashVerifier) -> None:
+    def __init__(self, shared: PolymarketSharedState, verifier: HashVerifier) -> None:
         self._shared = shared
-        self._told_ticks = told_ticks
         self._enqueue = verifier.enqueue
 
     def read(self, heard: HeardToken, message: wire.AboutToken, ts_recv: int) -> MarketEvent | None:
@@ -79,7 +98,7 @@ class MirrorReader:
         if isinstance(message, wire.LastTrade):
             event = read_trade(heard.key, message, ts_recv, self._shared)
         elif isinstance(message, wire.TickSizeChange):
-            event = self._told_ticks.read(heard.key, message, ts_recv, self._shared)
+            event = read_tick_change(heard.key, message, ts_recv, self._shared)
         else:
             return None
         self._enqueue(_of_wanted(heard, message))

@@ -8,19 +8,22 @@ their settlement.
 
 import asyncio
 import logging
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from predsurv.core.errors import PredsurvError
-from predsurv.core.events import Quote
+from predsurv.core.events import MarketChange, MarketResolved, Quote
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import parse_price
 from predsurv.ports import Clock
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
-from predsurv.venues.polymarket.rest import ClobMarket, settlement
+from predsurv.venues.polymarket.market_facts import read_stated_tick
+from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.open_questions import Unsettled
+from predsurv.venues.polymarket.rest import MARKET_ID, ClobMarket
 from predsurv.venues.polymarket.rest_comparison import BookSummary, RestComparisons
+from predsurv.venues.polymarket.settlement import settlement
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState, announcement_id
 from predsurv.venues.streaming.queue import EventSink
 
@@ -43,10 +46,11 @@ MISSING_ROUNDS: Final = 2
 """Rounds in which REST has no book of a token before its market is asked for."""
 MISSING_PERIOD: Final = 12
 """Rounds until it is asked for again."""
+TICK_LAG: Final = 60 * _S
+"""How long (ns) REST may show an older tick size than the stream has told."""
 MARKETS_MAX: Final = 5
 """Markets asked for in a round."""
 
-_MARKET = re.compile(r"0x[0-9a-fA-F]{1,128}\Z")
 _logger = logging.getLogger(__name__)
 
 
@@ -105,6 +109,7 @@ class RestAudit:
         for verifier in silent:
             if verifier.books and verifier.books.keys() <= agreed:
                 verifier.confirm(requested_at)
+        self._publish_ticks(subscribed, summaries, events)
         self._publish_quotes([subscribed[token] for token in bookless], summaries, events)
         await self._publish_settlements([subscribed[token] for token in bookless if token not in summaries], events)
         self._missing = Counter({token: count for token, count in self._missing.items() if token in subscribed})
@@ -146,6 +151,24 @@ class RestAudit:
             found |= answer
         return found
 
+    def _publish_ticks(
+        self, subscribed: Mapping[str, InstrumentKey], summaries: Mapping[str, BookSummary], events: EventSink
+    ) -> None:
+        """Publish tick sizes that the stream did not tell; REST may lag behind what it told a moment ago."""
+        now = self._clock.now()
+        for token, summary in summaries.items():
+            key = subscribed.get(token)
+            known = None if key is None else self._shared.ticks.get(key.market_id)
+            if key is None or (known is not None and now - known.ts_recv < TICK_LAG):
+                continue
+            try:
+                change = read_stated_tick(key, summary.tick_size, now, self._shared, stated_in="rest")
+            except ValueError as error:
+                _logger.debug("the tick size of %s in REST's book is not known: %s", key, error)
+                continue
+            if change is not None:
+                events.put_events([change])
+
     def _publish_quotes(
         self, keys: Iterable[InstrumentKey], summaries: Mapping[str, BookSummary], events: EventSink
     ) -> None:
@@ -155,17 +178,25 @@ class RestAudit:
         events.put_events([quote for quote in quotes if quote is not None])
 
     async def _publish_settlements(self, keys: Collection[InstrumentKey], events: EventSink) -> None:
-        """Publish the settlement of instruments that REST has no book of: the stream does not always have it."""
+        """Publish the ends of markets of whose instruments REST has no book: the stream does not always have them."""
         self._missing.update(key.instrument_id for key in keys)
         due = [key for key in keys if self._missing[key.instrument_id] % MISSING_PERIOD == MISSING_ROUNDS]
-        for key in [key for key in due if _MARKET.match(key.market_id)][:MARKETS_MAX]:
+        for key in [key for key in due if MARKET_ID.match(key.market_id)][:MARKETS_MAX]:
             try:
-                resolved = settlement(await self._rest.market(key.market_id), key, self._clock.now())
+                market = await self._rest.market(key.market_id)
             except PredsurvError as error:
                 _logger.debug("whether %s settled is not known: %s", key, error)
                 continue
-            if resolved is not None and self._shared.announcement_ids.add(announcement_id(resolved)):
-                events.put_events([resolved])
+            now = self._clock.now()
+            ended: MarketChange | MarketResolved | None
+            ended = settlement(market, key.market_id, [key.instrument_id], now)
+            if ended is not None:
+                self._shared.questions.close(key.market_id)
+            elif market.closed:
+                self._shared.questions.ask_payouts(Unsettled(key.market_id, (key.instrument_id,)))
+                ended = MarketChange(VENUE, key.market_id, None, now, None, "closed", '{"source":"rest"}')
+            if ended is not None and self._shared.announcement_ids.add(announcement_id(ended)):
+                events.put_events([ended])
 
 
 def _quote(key: InstrumentKey, summary: BookSummary, now: int) -> Quote | None:

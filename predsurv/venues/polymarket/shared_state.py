@@ -11,6 +11,8 @@ from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.venues.parsing import PRICES_MAX, ParseCache, parse_open_price
 from predsurv.venues.polymarket.hash_budget import HashBudget, HashCheckCounts
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
+from predsurv.venues.polymarket.open_questions import LookupCounts, OpenQuestions
+from predsurv.venues.polymarket.stated_ticks import StatedTicks
 
 SIZES_MAX: Final = 1 << 17
 """Every level of some 1,600 books of forty levels a side; 20 MB when full."""
@@ -120,8 +122,8 @@ class ToldTrades:
 
 
 def announcement_id(event: MarketChange | MarketResolved) -> str:
-    """Return the id of an announcement; a market is created once and settles once."""
-    return f"{'resolved' if isinstance(event, MarketResolved) else 'created'} {event.market_id}"
+    """Return the id of an announcement; a market is created, closes and settles once."""
+    return f"{'resolved' if isinstance(event, MarketResolved) else event.kind} {event.market_id}"
 
 
 class VerifiedConnection(Protocol):
@@ -132,18 +134,21 @@ class VerifiedConnection(Protocol):
 
 
 class PolymarketSharedState:
-    """Parsed texts, ids of published events, verification budget and counters, and the open connections.
+    """Parsed texts, ids of published events, stated ticks, questions that announcements leave open, verification
+    budget and counters, and the open connections.
 
     Two connections carry the same instruments while one takes over from the other, so an event counts
     as published for both. ``mirrors``: of wanted tokens the other one of their market.
     """
 
-    def __init__(self, counts: HashCheckCounts | None = None) -> None:
+    def __init__(self, counts: HashCheckCounts | None = None, lookups: LookupCounts | None = None) -> None:
         self.prices = ParseCache(parse_open_price, PRICES_MAX)
         self.sizes = SizeCache()
         self.told_trades = ToldTrades()
         self.announcement_ids = SeenIds()
         self.mirrors: Mirrors = NO_MIRRORS
+        self.ticks = StatedTicks()
+        self.questions = OpenQuestions(lookups)
         self.budget = HashBudget()
         self.counts = counts or HashCheckCounts()
         self.codecs: WeakSet[VerifiedConnection] = WeakSet()
@@ -153,7 +158,7 @@ class PolymarketSharedState:
         self.mirrors = mirrors
 
     def for_announcements(self) -> "PolymarketSharedState":
-        """Return the state for the announcement connection, which shares only their ids: its trades are dropped."""
+        """Return the state for the announcement connection: it shares what is known of markets, and no trades."""
         other = PolymarketSharedState()
-        other.announcement_ids = self.announcement_ids
+        other.announcement_ids, other.ticks, other.questions = self.announcement_ids, self.ticks, self.questions
         return other

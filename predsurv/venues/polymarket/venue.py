@@ -1,5 +1,6 @@
 """The Polymarket venue: makes its catalogues and feeds from the configuration."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,16 +12,20 @@ from predsurv.core.ids import VenueName
 from predsurv.net.http import Http, HttpLimits
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Broker, Clock, VenueTraits
+from predsurv.venues.polymarket import market_lookup
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.hash_budget import HashCheckCounts
+from predsurv.venues.polymarket.market_lookup import MarketLookup
 from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.open_questions import LookupCounts
 from predsurv.venues.polymarket.rest import ClobRest
 from predsurv.venues.polymarket.rest_audit import CONCURRENCY, RestAudit
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
+from predsurv.venues.streaming.queue import EventSink
 
 _S: Final = 1_000_000_000
 _TRAITS: Final = VenueTraits(complementary_outcomes=True, lifecycle="subscribing")
@@ -35,6 +40,11 @@ _GAMMA_BURST: Final = 20
 # It allows 500 requests for books in 10 s, of which a recorder needs a handful.
 _CLOB_TOKENS: Final = 100
 _CLOB_BURST: Final = 20
+
+
+# Of the same allowance: five new markets a second were seen, each asked for twice at once and then ever more rarely.
+_LOOKUP_TOKENS: Final = 200
+_LOOKUP_BURST: Final = 40
 
 
 class PolymarketVenue:
@@ -63,6 +73,8 @@ class PolymarketVenue:
         )
         self._clob_limiter = TokenBucket(clock, tokens=_CLOB_TOKENS, period=10 * _S, burst=_CLOB_BURST)
         self.counts = HashCheckCounts()
+        self._lookup_limiter = TokenBucket(clock, tokens=_LOOKUP_TOKENS, period=10 * _S, burst=_LOOKUP_BURST)
+        self._lookups = LookupCounts()
 
     @property
     def name(self) -> VenueName:
@@ -82,9 +94,16 @@ class PolymarketVenue:
 
     def feed(self) -> StreamingFeed:
         """Return a new feed; call it inside the running event loop."""
-        shared = PolymarketSharedState(self.counts)
-        rest = ClobRest(self._config.venues.polymarket.clob_url, self._opened(), self._clob_limiter)
-        audit = RestAudit(rest, shared, self._clock, self._rand)
+        shared = PolymarketSharedState(self.counts, self._lookups)
+        url, http = self._config.venues.polymarket.clob_url, self._opened()
+        audit = RestAudit(ClobRest(url, http, self._clob_limiter), shared, self._clock, self._rand)
+        lookup = MarketLookup(ClobRest(url, http, self._lookup_limiter), shared, self._clock)
+
+        async def background(events: EventSink) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(audit.run(events))
+                group.create_task(lookup.run(events))
+
         stream = StreamSpec(
             venue=VENUE,
             url=self._config.venues.polymarket.ws_market_url,
@@ -92,7 +111,7 @@ class PolymarketVenue:
             announcement_codec=lambda epoch: PolymarketCodec(epoch, shared.for_announcements(), announcements=True),
             instruments_per_connection=self._config.collector.instruments_per_connection,
             set_mirrors=shared.set_mirrors,
-            background=audit.run,
+            background=background,
             policy=self._policy,
         )
         return StreamingFeed(stream, self._clock, self._rand)
@@ -102,12 +121,14 @@ class PolymarketVenue:
         raise SafetyError("polymarket: live trading is not available in this version; run with --paper")
 
     def verification_counts(self) -> Mapping[str, int]:
-        """Return the verification counters of all feeds, by name."""
-        return asdict(self.counts)
+        """Return the counters of verification and of market lookups of all feeds, by name."""
+        return asdict(self.counts) | asdict(self._lookups)
 
     def _opened(self) -> Http:
         if self._http is None:
-            self._http = Http(self._clock, self._rand, limits=HttpLimits(concurrency=CONCURRENCY))
+            self._http = Http(
+                self._clock, self._rand, limits=HttpLimits(concurrency=CONCURRENCY + market_lookup.CONCURRENCY)
+            )
         return self._http
 
     async def aclose(self) -> None:

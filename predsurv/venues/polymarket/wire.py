@@ -4,6 +4,7 @@ A changed wire format changes this file only. Source: Polymarket's market channe
 messages recorded from it. Unused fields are left out: decoding is the hottest path of the recorder.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, Literal, TypeVar, cast
 
@@ -130,7 +131,8 @@ class TickSizeChange(Struct, gc=False):
 
 
 class ResolvedMessage(Struct, gc=False):
-    """A market settled. Not reliable: half of the observed settlements came without it.
+    """A market settled. Not reliable: half of the observed settlements came without it. One without a single winner
+    names none.
 
     ``{"id":"5234673","market":"0x0c…","assets_ids":["10…","10…"],"winning_asset_id":"10…",
     "winning_outcome":"Down","event_message":null,"timestamp":"1791124648409",
@@ -141,6 +143,7 @@ class ResolvedMessage(Struct, gc=False):
     assets_ids: tuple[str, ...]
     winning_asset_id: str
     timestamp: int
+    winning_outcome: str = ""
 
 
 class NewMarketMessage(Struct, gc=False):
@@ -190,6 +193,10 @@ read_quoted_change = msgspec.json.Decoder(PriceChange[QuotedChange], strict=Fals
 SIDE_SIGN: Final = b'"bids"'
 """The name of a side of a book: every book has it, and no other message of the market channel."""
 
+# The tick follows the levels, so it is looked for at the end only.
+_TICK: Final = re.compile(rb'"tick_size":"([0-9.]{1,24})"')
+_TICK_FROM_END: Final = 200
+
 # A message that contains this is a book, or fits none of the frequent kinds.
 _BOOK_SIGN: Final = b'"bids":['
 _read_book = msgspec.json.Decoder(WireBook, strict=False).decode
@@ -230,6 +237,12 @@ def split(frame: bytes) -> list[Raw]:
         return _several(frame)
     except RecursionError as error:
         raise WireError("nested too deeply") from error
+
+
+def opening_tick(book: bytes) -> str:
+    """Return the tick size that a book in its present form states, "" for one that does not: one after a trade."""
+    match = _TICK.search(book, max(len(book) - _TICK_FROM_END, 0))
+    return "" if match is None else match[1].decode()
 
 
 def kind_of(fields: Fields) -> str:
@@ -356,7 +369,11 @@ def _tick_size(fields: Fields) -> TickSizeChange:
 
 def _resolved(fields: Fields) -> ResolvedMessage:
     return ResolvedMessage(
-        text(fields, "market"), texts(fields, "assets_ids"), text(fields, "winning_asset_id"), _stamp(fields)
+        text(fields, "market"),
+        texts(fields, "assets_ids"),
+        text(fields, "winning_asset_id", ""),
+        _stamp(fields),
+        text(fields, "winning_outcome", ""),
     )
 
 

@@ -13,6 +13,7 @@ from predsurv.core.events import (
     BookSnapshot,
     Gap,
     Malformed,
+    MarketChange,
     MarketEvent,
     Trade,
 )
@@ -54,7 +55,8 @@ def test_market_messages_give_the_events_they_should(source: Payloads, name: str
 def test_opening_books_against_a_plain_reading(payloads: Payloads) -> None:
     frame = payloads.opening_and_change()[0].read_bytes()
     (raw,) = json.loads(frame)
-    (event,) = decoded(codec(raw["asset_id"], live=False), frame)
+    tick, event = decoded(codec(raw["asset_id"], live=False), frame)
+    assert isinstance(tick, MarketChange)
     assert isinstance(event, BookSnapshot)
     for side, levels, best_first in (("bids", event.bids, -1), ("asks", event.asks, 1)):
         plain = sorted(

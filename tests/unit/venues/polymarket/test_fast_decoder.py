@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.venues.polymarket import fast_decoder
 from predsurv.venues.polymarket.decoder import PolymarketCodec
@@ -156,7 +156,7 @@ def test_a_repeated_message_that_only_python_reads_is_decoded_once(frame: bytes)
 def test_nesting_without_end_is_malformed(readers: fast_decoder.ChangeReaders) -> None:
     deep = wire(change(entry())).replace(b'{"market"', b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b',"market"', 1)
     _, out, *_ = decoded(readers, [wire(book(TOKENS[0], [], [])), deep])
-    assert [type(event).__name__ for event in out] == ["BookSnapshot", "Malformed", "Gap"]
+    assert [type(event).__name__ for event in out] == ["MarketChange", "BookSnapshot", "Malformed", "Gap"]
 
 
 @needs_compiled
@@ -167,7 +167,7 @@ def test_tokens_of_any_length_are_read() -> None:
     made, out = PolymarketCodec(3, readers=fast_decoder.COMPILED), list[MarketEvent]()
     made.requests(frozenset({key}), frozenset())
     made.decode([wire(book(long, [], [])), wire(change(entry(long), entry("9" * 100_000)))], NOW, out)
-    assert [type(event) for event in out] == [BookSnapshot, BookDelta]
+    assert [type(event) for event in out] == [MarketChange, BookSnapshot, BookDelta]
 
 
 @needs_compiled
@@ -193,6 +193,7 @@ def test_the_compiled_set_reads_the_frequent_messages() -> None:
     assert reader.before() is None
     (key,) = made._live.values()
     stamp = int(STAMP) * 1_000_000
+    assert isinstance(out.pop(0), MarketChange)
     assert out == [
         BookSnapshot(key, NOW, stamp, 3, None, ((400_000, 5_250_000),), ((600_000, 7_000_000),)),  # type: ignore[arg-type]
         BookDelta(key, NOW, stamp, 3, None, "bid", 500_000, 1_000_000),  # type: ignore[arg-type]

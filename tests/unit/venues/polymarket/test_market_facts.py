@@ -276,3 +276,65 @@ class TestOtherFacts:
         decoded(made, wire(trade("12", price="0.45")))
         made.verifier.verify(NOW, 0)
         assert made.verifier.books["11"].mirror_trade == "0.550"
+
+
+def opening(token: str, tick: str, **more: Any) -> dict[str, Any]:
+    return {**book(token, tick_size=tick, last_trade_price=""), **more}
+
+
+def ticks(events: list[MarketEvent]) -> list[int | None]:
+    return [event.tick_size for event in events if isinstance(event, MarketChange)]
+
+
+class TestStatedTicks:
+    @pytest.mark.parametrize("compact", [True, False])
+    def test_the_tick_size_of_an_opening_book_is_told_before_the_book(self, compact: bool) -> None:
+        made = PolymarketCodec(1)
+        made.requests({YES}, frozenset())
+        frame = wire([opening("11", "0.001")]) if compact else json.dumps([opening("11", "0.001")]).encode()
+        tick, snapshot = decoded(made, frame)
+        assert isinstance(tick, MarketChange)
+        assert isinstance(snapshot, BookSnapshot)
+        assert (tick.kind, tick.tick_size, tick.market_id) == ("tick_size", 1_000, "0xm1")
+
+    def test_it_is_told_once_for_both_tokens_and_all_connections(self) -> None:
+        shared = PolymarketSharedState()
+        events: list[MarketEvent] = []
+        for epoch in (1, 2):
+            made = PolymarketCodec(epoch, shared, announcements=epoch == 2)
+            made.requests({YES, NO}, frozenset())
+            for token in ("11", "12", "11"):
+                events += decoded(made, wire(opening(token, "0.001")))
+        assert ticks(events) == [1_000]
+
+    def test_a_book_after_a_trade_states_none(self) -> None:
+        assert ticks(decoded(mirrored(), wire(book("11")))) == []
+
+    def test_a_subscription_after_a_change_that_was_missed_tells_it(self) -> None:
+        made = mirrored()
+        assert ticks(decoded(made, wire(opening("11", "0.01")))) == [10_000]
+        assert ticks(decoded(made, wire(opening("11", "0.001")))) == [1_000]
+        assert ticks(decoded(made, wire(opening("11", "0.01")))) == [10_000]
+
+    def test_a_change_told_on_either_token_late_or_twice_is_one(self) -> None:
+        made = mirrored()
+        assert ticks(decoded(made, wire(opening("11", "0.01")))) == [10_000]
+
+        def told(token: str, new: str, stamp: int) -> list[int | None]:
+            message = {"event_type": "tick_size_change", "asset_id": token, "old_tick_size": "", "new_tick_size": new}
+            return ticks(decoded(made, wire({**message, "timestamp": str(stamp)})))
+
+        assert told("11", "0.001", STAMP) == [1_000]
+        assert told("12", "0.001", STAMP) == []
+        assert told("12", "0.01", STAMP + 5) == [10_000]
+        assert told("11", "0.001", STAMP) == [], "a repetition that comes late changes nothing back"
+        assert ticks(decoded(made, wire(opening("11", "0.01")))) == []
+
+    @pytest.mark.parametrize("tick", ["1", "0", "many", "-0.01"])
+    def test_an_unreadable_tick_costs_no_book(self, tick: str) -> None:
+        made = PolymarketCodec(1)
+        made.requests({YES}, frozenset())
+        events = decoded(made, wire(opening("11", tick)))
+        assert isinstance(events[-1], BookSnapshot)
+        assert ticks(events) == []
+        assert not made.awaiting()

@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
-import pytest
 
 from predsurv.core.errors import TransientError
-from predsurv.core.events import MarketEvent, MarketResolved, Quote
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.events import MarketChange, MarketEvent, MarketResolved, Quote
 from predsurv.net.clock import ManualClock
 from predsurv.venues.polymarket import rest_audit
 from predsurv.venues.polymarket.decoder import PolymarketCodec
-from predsurv.venues.polymarket.rest import ClobMarket, ClobToken, settlement
+from predsurv.venues.polymarket.rest import ClobMarket, ClobToken
 from predsurv.venues.polymarket.rest_audit import RestAudit
 from predsurv.venues.polymarket.rest_comparison import BookSummary
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
@@ -131,19 +129,47 @@ async def test_a_settlement_missing_on_the_stream_is_published_once() -> None:
     assert len(bench.markets) <= 4
 
 
-KEY: InstrumentKey = key("1")
+async def test_a_closed_market_without_a_winner_is_over_and_its_payout_an_open_question() -> None:
+    bench = Bench(2, opened=False)
+    del bench.venue.tokens["100000"]
+    bench.settled = ClobMarket(True, None, [ClobToken("100000", False), ClobToken("x", False)])
+    await bench.rounds(30)
+    (closed,) = [event for event in bench.events if isinstance(event, MarketChange) and event.kind == "closed"]
+    assert closed.market_id == key("100000").market_id
+    assert list(bench.shared.questions.unsettled) == [closed.market_id]
 
 
-@pytest.mark.parametrize(
-    ("market", "pays"),
-    [
-        (ClobMarket(False, None, [ClobToken("1", True), ClobToken("2", False)]), None),
-        (ClobMarket(True, None, [ClobToken("1", False), ClobToken("2", False)]), None),
-        (ClobMarket(True, None, [ClobToken("3", True), ClobToken("2", False)]), None),
-        (ClobMarket(True, None, [ClobToken("1", False), ClobToken("2", True)]), (0, 1_000_000, False)),
-        (ClobMarket(True, True, [ClobToken("1"), ClobToken("2")]), (500_000, 500_000, True)),
-    ],
-)
-def test_a_settlement_needs_one_winner_or_an_even_split(market: ClobMarket, pays: tuple[int, int, bool] | None) -> None:
-    resolved = settlement(market, KEY, 7)
-    assert (resolved and (*(price for _, price in resolved.payouts), resolved.void)) == pays
+def ticks(bench: Bench) -> list[int | None]:
+    return [event.tick_size for event in bench.events if isinstance(event, MarketChange) and event.kind == "tick_size"]
+
+
+async def test_a_tick_size_that_only_rest_states_is_told_once() -> None:
+    bench = Bench(1, opened=False)
+    bench.venue.tokens["100000"].facts["tick_size"] = "0.001"
+    await bench.rounds(3)
+    assert ticks(bench) == [1_000]
+
+
+async def test_rest_does_not_take_back_a_tick_size_that_the_stream_has_just_told() -> None:
+    bench = Bench(1)
+    message = {
+        "event_type": "tick_size_change",
+        "asset_id": "100000",
+        "old_tick_size": "0.01",
+        "new_tick_size": "0.001",
+    }
+    out: list[MarketEvent] = []
+    bench.codec.decode([msgspec.json.encode({**message, "timestamp": "1"})], bench.clock.now(), out)
+    assert [event.tick_size for event in out if isinstance(event, MarketChange)] == [1_000]
+    await bench.rounds(10)
+    assert ticks(bench) == []
+    await bench.rounds(10)
+    assert ticks(bench) == [10_000], "after a minute REST is no longer behind"
+
+
+async def test_an_unreadable_tick_size_of_rest_is_passed_over() -> None:
+    bench = Bench(1, opened=False)
+    bench.venue.tokens["100000"].facts["tick_size"] = "fine"
+    await bench.rounds(3)
+    assert [tick for tick in ticks(bench) if tick is None] == []
+    assert len({event.key for event in bench.events if isinstance(event, Quote)}) == 1

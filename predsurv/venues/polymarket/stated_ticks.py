@@ -1,0 +1,39 @@
+"""The tick sizes that the venue stated: with every subscription, in changes on either token, and in REST's books."""
+
+from typing import Final, NamedTuple
+
+from predsurv.core.ids import MarketId
+from predsurv.core.num import Price
+
+TICKS_MAX: Final = 1 << 18
+"""Markets whose tick is remembered: more than the venue has open; beyond, all are forgotten and may be told again."""
+
+
+class StatedTick(NamedTuple):
+    """A tick size (micros), when it was stated last (ns UTC), and since when it holds (``changed``, ms; 0: unknown)."""
+
+    tick: Price
+    ts_recv: int
+    changed: int = 0
+
+
+class StatedTicks:
+    """The last stated tick size of each market: one for both of its tokens, and on all connections."""
+
+    def __init__(self) -> None:
+        self._ticks: dict[MarketId, StatedTick] = {}
+
+    def get(self, market_id: MarketId) -> StatedTick | None:
+        """Return what was stated last, None when nothing was."""
+        return self._ticks.get(market_id)
+
+    def state(self, market_id: MarketId, tick: Price, ts_recv: int, changed: int = 0) -> bool:
+        """Remember a statement; return whether it is news. A change (at ``changed``, ms) before the last one is not."""
+        known = self._ticks.get(market_id)
+        if known is None:
+            if len(self._ticks) >= TICKS_MAX:
+                self._ticks.clear()
+        elif changed and changed < known.changed:
+            return False
+        self._ticks[market_id] = StatedTick(tick, ts_recv, changed or (0 if known is None else known.changed))
+        return known is None or known.tick != tick
