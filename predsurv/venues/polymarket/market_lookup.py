@@ -55,7 +55,7 @@ class LookupRequests(Protocol):
         ...
 
 
-class MarketLookup:
+class AnnouncedMarketLookup:
     """Answers the open questions of the feed that has ``shared``."""
 
     def __init__(self, rest: LookupRequests, shared: PolymarketSharedState, clock: Clock) -> None:

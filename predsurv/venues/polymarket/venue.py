@@ -16,7 +16,7 @@ from predsurv.venues.polymarket import market_lookup
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.hash_budget import HashCheckCounts
-from predsurv.venues.polymarket.market_lookup import MarketLookup
+from predsurv.venues.polymarket.market_lookup import AnnouncedMarketLookup
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.open_questions import LookupCounts
 from predsurv.venues.polymarket.rest import ClobRest
@@ -97,7 +97,7 @@ class PolymarketVenue:
         shared = PolymarketSharedState(self.counts, self._lookups)
         url, http = self._config.venues.polymarket.clob_url, self._opened()
         audit = RestAudit(ClobRest(url, http, self._clob_limiter), shared, self._clock, self._rand)
-        lookup = MarketLookup(ClobRest(url, http, self._lookup_limiter), shared, self._clock)
+        lookup = AnnouncedMarketLookup(ClobRest(url, http, self._lookup_limiter), shared, self._clock)
 
         async def background(events: EventSink) -> None:
             async with asyncio.TaskGroup() as group:

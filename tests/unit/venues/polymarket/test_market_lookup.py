@@ -14,7 +14,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.state.market_facts import MarketFacts
 from predsurv.venues.polymarket import market_lookup
 from predsurv.venues.polymarket.decoder import PolymarketCodec
-from predsurv.venues.polymarket.market_lookup import MarketLookup
+from predsurv.venues.polymarket.market_lookup import AnnouncedMarketLookup
 from predsurv.venues.polymarket.rest import ClobMarket, ClobTerms, read_market, read_terms
 from predsurv.venues.polymarket.rest_comparison import BookSummary
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
@@ -60,7 +60,7 @@ class Bench:
         self.clock = ManualClock(jumps=True)
         self.codec = PolymarketCodec(1, self.shared, announcements=True)
         self.codec.requests({key("1")}, frozenset())
-        self.lookup = MarketLookup(self, self.shared, self.clock)
+        self.lookup = AnnouncedMarketLookup(self, self.shared, self.clock)
         self.down = False
         self.known_terms: dict[str, ClobTerms] = {}
         self.states: dict[str, ClobMarket] = {}
