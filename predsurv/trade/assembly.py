@@ -4,19 +4,17 @@ The only place where configuration, adapters and engine meet: modes differ in fe
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError, SafetyError
-from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
-from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.text import path_component
 from predsurv.engine.account.portfolio import Portfolio
@@ -27,14 +25,14 @@ from predsurv.ports import Clock, Feed, Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
-from predsurv.store.read.replay import replay
 from predsurv.store.universe import universe_files
 from predsurv.strategies.registry import build
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import MOCK_MODE, OrderJournal, RestoredState, RunStarted, restore
-from predsurv.trade.market_lists import markets_listed_between, markets_listed_now
+from predsurv.trade.market_lists import fold_recorded, markets_listed_now
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from predsurv.trade.pipeline import RunComponents, RunObserver
+from predsurv.trade.recording import BacktestSpan, RecordingSummary, open_recording
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.stats import RunStats
@@ -50,19 +48,13 @@ Observe = Callable[[Engine], RunObserver]
 """Makes the observer of a run around its engine."""
 
 
-class BacktestSpan(Struct, frozen=True):
-    """The part of a recording to go through: from ``start`` to before ``end``, ns UTC."""
-
-    start: int
-    end: int
-
-
 class TradingSession(Struct, frozen=True):
-    """A run ready to start, with the parts that can be read afterwards."""
+    """A run ready to start, with the parts that can be read afterwards; ``recording`` of a backtest."""
 
     mode: str
     components: RunComponents
     runner: TradeRunner
+    recording: RecordingSummary | None = None
 
     @property
     def engine(self) -> Engine:
@@ -81,10 +73,7 @@ class TradingSession(Struct, frozen=True):
 
 
 class _TradingMode(Struct, frozen=True, kw_only=True):
-    """What distinguishes one mode from another. ``name`` names the journal, ``run`` the order ids.
-
-    ``span`` is None for a run on live feeds.
-    """
+    """What distinguishes one mode from another. ``name`` names the journal, ``run`` the order ids."""
 
     name: str
     run: str
@@ -93,7 +82,18 @@ class _TradingMode(Struct, frozen=True, kw_only=True):
     halt: HaltFlag | None
     realtime: bool
     capacity: int
-    span: BacktestSpan | None = None
+    know: "_Know"
+
+
+class _KnownToRun(Struct, frozen=True):
+    """The markets that a run knows when it begins, and what it watches of each venue."""
+
+    cache: MarketCache
+    watched: Mapping[VenueName, MarketSelection]
+
+
+_Know = Callable[[Sequence[InstrumentKey]], _KnownToRun]
+"""Returns what a run knows that holds positions in some instruments."""
 
 
 def journal_path(data_dir: Path, mode: str) -> Path:
@@ -132,18 +132,20 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: O
         halt=halt_flag(config.data_dir),
         realtime=True,
         capacity=config.collector.max_instruments,
+        know=lambda held: _known_now(config, venues, held, clock.now()),
     )
     return _open(config, mode, venues, {venue.name: venue.feed() for venue in venues}, observe)
 
 
 def open_backtest(config: Config, venue: Venue, span: BacktestSpan, observe: Observe) -> TradingSession:
-    """Return a run over the recording of a venue; it begins with an empty account every time."""
+    """Return a run over the recording of a venue; it begins with an empty account every time.
+
+    Raises IntegrityError when there is no coverage of ``span``, ConfigError when none of its instruments has a listing.
+    """
     clock = EventClock()
+    cache = _empty_cache([venue])
+    recording = open_recording(config.data_dir, venue, span, cache)
     name = f"backtest-{path_component(venue.name)}"
-
-    def source(want: AbstractSet[InstrumentKey]) -> Iterator[MarketEvent]:
-        return replay(config.data_dir, venue.name, span.start, span.end, want)
-
     mode = _TradingMode(
         name=name,
         run=f"{name}-{date_of(span.start)}",
@@ -152,9 +154,10 @@ def open_backtest(config: Config, venue: Venue, span: BacktestSpan, observe: Obs
         halt=None,
         realtime=False,
         capacity=BACKTEST_INSTRUMENTS_MAX,
-        span=span,
+        know=lambda _: _KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
     )
-    return _open(config, mode, [venue], {venue.name: ReplayFeed(source, clock)}, observe)
+    session = _open(config, mode, [venue], {venue.name: ReplayFeed(recording.events, clock)}, observe)
+    return replace(session, recording=recording.summary)
 
 
 def refuse_live(config: Config) -> None:
@@ -176,11 +179,11 @@ def _open(
 ) -> TradingSession:
     restored = restore(mode.journal.entries())
     held = [position.key for position in restored.account.portfolio.positions.totals()]
-    selections = {venue.name: _select(config, venue, mode, held) for venue in venues}
+    known = mode.know(held)
     strategies = build(config.trading.strategies)
-    started = _start_run(config, mode, tuple(selections), tuple(each.name for each in strategies))
+    started = _start_run(config, mode, tuple(known.watched), tuple(each.name for each in strategies))
     restored.apply(started)
-    cache = _cache(venues, selections)
+    cache = known.cache
     # Each broker has an account of its own: reconciliation compares it with the engine's.
     portfolios = {venue.name: deepcopy(restored.account.portfolio) for venue in venues}
     engine = Engine(run=mode.run, limits=_limits(config), strategies=strategies, cache=cache, account=restored.account)
@@ -194,7 +197,7 @@ def _open(
         halt=mode.halt,
         realtime=mode.realtime,
     )
-    watchlists = {venue.name: _watchlist(venue, selections[venue.name], mode.capacity) for venue in venues}
+    watchlists = {venue.name: _watchlist(venue, known.watched[venue.name], mode.capacity) for venue in venues}
     return TradingSession(mode.name, components, TradeRunner(components, feeds, watchlists, observe(engine)))
 
 
@@ -204,19 +207,30 @@ def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -
     return OrderJournal(path, durable=durable, fresh=fresh)
 
 
-def _select(config: Config, venue: Venue, mode: _TradingMode, positions: Iterable[InstrumentKey]) -> MarketSelection:
+def _known_now(config: Config, venues: Sequence[Venue], positions: Iterable[InstrumentKey], now: int) -> _KnownToRun:
+    """Return the markets that are listed now or held, as known at ``now`` (ns UTC), and the instruments to watch."""
+    cache, held = _empty_cache(venues), frozenset(positions)
+    watched = {}
+    for venue in venues:
+        selection = _select(config, venue, frozenset(key for key in held if key.venue == venue.name))
+        fold_recorded(config.data_dir, venue.name, {market.market_id for market in selection.markets}, now, cache)
+        for market in selection.markets:
+            if cache.market(venue.name, market.market_id) is None:
+                cache.add(market)
+        watched[venue.name] = selection
+    return _KnownToRun(cache, watched)
+
+
+def _select(config: Config, venue: Venue, held: frozenset[InstrumentKey]) -> MarketSelection:
     """Return the markets of a venue to know and to watch; raises ConfigError when there are none to trade."""
-    name, held = venue.name, frozenset(key for key in positions if key.venue == venue.name)
+    name = venue.name
     files = universe_files(config.data_dir, name)
     if not files:
         flag = " --mock" if name == _MOCK else f" {name}"
         raise ConfigError(f"no universe of {name} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
-    markets: Iterable[Market] = (
-        markets_listed_now(name, files, {key.market_id for key in held})
-        if mode.span is None
-        else markets_listed_between(name, files, date_of(mode.span.start), date_of(mode.span.end - 1))
-    )
-    selection = select_markets(markets, mode.capacity, mirrored=venue.traits.complementary_outcomes, held=held)
+    markets = markets_listed_now(name, files, {key.market_id for key in held})
+    capacity = config.collector.max_instruments
+    selection = select_markets(markets, capacity, mirrored=venue.traits.complementary_outcomes, held=held)
     if not selection.keys:
         raise ConfigError(f"{files[max(files)]} has no market that can be traded; scan again")
     return selection
@@ -232,12 +246,8 @@ def _start_run(
     return started
 
 
-def _cache(venues: Sequence[Venue], selections: Mapping[VenueName, MarketSelection]) -> MarketCache:
-    cache = MarketCache(frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes))
-    for selection in selections.values():
-        for market in selection.markets:
-            cache.add(market)
-    return cache
+def _empty_cache(venues: Sequence[Venue]) -> MarketCache:
+    return MarketCache(frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes))
 
 
 def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Portfolio) -> PaperBroker:

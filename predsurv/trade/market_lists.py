@@ -6,14 +6,14 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
-from predsurv.core.errors import ConfigError
-from predsurv.core.ids import ID_CHARS_MAX, MarketId, VenueName
+from predsurv.core.errors import ConfigError, IntegrityError, TransientError
+from predsurv.core.ids import ID_CHARS_MAX, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.layout import Layout, Partition, day_files
-from predsurv.store.universe import date_in_force, find_markets, latest_universe, read_universe
-from predsurv.trade.watchlist import is_open
+from predsurv.store.read.facts import FactsQuery, read_facts
+from predsurv.store.universe import find_markets, read_universe, universe_files
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -38,35 +38,34 @@ def markets_listed_now(venue: VenueName, files: Mapping[str, Path], held: Abstra
         )
 
 
-def markets_listed_between(venue: VenueName, files: Mapping[str, Path], first: str, last: str) -> Iterable[Market]:
-    """Return the markets of the universe in force on day ``first``, and those listed up to day ``last``.
+def fold_recorded(
+    data_dir: Path, venue: VenueName, markets: AbstractSet[MarketId], now: int, cache: MarketCache
+) -> None:
+    """Fold into ``cache`` what recordings in ``data_dir`` say of ``markets`` up to ``now`` (ns UTC).
 
-    ``files`` are the universe files of ``venue`` by date, at least one. A market counts as listed once it is
-    open: one that opens only later has the record of the first file in which it is open.
+    A recording that cannot be read is passed over with a warning: a run on live feeds does not need it.
     """
-    begin = date_in_force(files, first) or first
-    if begin > first:
-        _LOG.warning(
-            "no universe of %s is from %s or before, so that of %s is used: markets that ended before it are missing",
-            venue,
-            first,
-            begin,
-        )
-    known: dict[MarketId, Market] = {}
-    for path in [files[begin], *(files[date] for date in files if begin < date <= last)]:
-        for market in read_universe(path):
-            before = known.get(market.market_id)
-            if before is None or (is_open(market) and not is_open(before)):
-                known[market.market_id] = market
-    return known.values()
+    try:
+        for fact in read_facts(data_dir, FactsQuery(venue, now, now, markets)):
+            if fact.ts_recv <= now:
+                cache.apply(fact)
+    except (IntegrityError, TransientError) as error:
+        _LOG.warning("what was recorded of %s is not used: %s", venue, error)
 
 
-def newest_listings(data_dir: Path, venues: Iterable[VenueName]) -> MarketCache:
-    """Return the markets of each venue's newest universe file, for their names; empty without any."""
+def known_markets_of(data_dir: Path, keys: Iterable[InstrumentKey], now: int) -> MarketCache:
+    """Return the markets of ``keys`` as known at ``now`` (ns UTC), for their names; without those that nothing states.
+
+    A market that the latest lists lack is looked for in all older ones.
+    """
+    wanted: dict[VenueName, set[MarketId]] = {}
+    for key in keys:
+        wanted.setdefault(key.venue, set()).add(key.market_id)
     cache = MarketCache()
-    for venue in venues:
-        path = latest_universe(data_dir, venue)
-        for market in read_universe(path) if path is not None else ():
+    for venue, markets in wanted.items():
+        fold_recorded(data_dir, venue, markets, now, cache)
+        missing = {market_id for market_id in markets if cache.market(venue, market_id) is None}
+        for market in find_markets(reversed(universe_files(data_dir, venue).values()), missing).values():
             cache.add(market)
     return cache
 

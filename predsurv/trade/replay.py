@@ -13,8 +13,8 @@ from predsurv.ports import NO_MIRRORS, Mirrors
 BATCH_EVENTS: Final = 1_000
 """Events per batch."""
 
-Source = Callable[[AbstractSet[InstrumentKey]], Iterator[MarketEvent]]
-"""Opens the recording of some instruments; may raise IntegrityError while it is read."""
+Source = Callable[[], Iterator[MarketEvent]]
+"""Opens the recording; may raise IntegrityError while it is read."""
 
 
 class EventClock:
@@ -42,23 +42,18 @@ class EventClock:
 
 
 class ReplayFeed:
-    """``ports.Feed`` over a recording, opened once for the instruments watched by then; advances ``clock``."""
+    """``ports.Feed`` over a recording, which has the instruments that it has; advances ``clock``."""
 
     def __init__(self, source: Source, clock: EventClock) -> None:
         self._source, self._clock = source, clock
-        self._want: frozenset[InstrumentKey] = frozenset()
         self._closed = False
 
-    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:  # noqa: ARG002
-        """Set the instruments to read; without effect once reading has begun.
-
-        All trades of their markets are read, so nothing is asked for ``mirrors``.
-        """
-        self._want = frozenset(want)
+    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
+        """Do nothing: the source was opened for what the run is to hear of, whenever it enters the watch list."""
 
     async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
         """Yield the recording in order, ``BATCH_EVENTS`` at a time, and end with it."""
-        events = self._source(self._want)
+        events = self._source()
         while not self._closed and (batch := tuple(islice(events, BATCH_EVENTS))):
             self._clock.advance(batch[0].ts_recv)
             yield batch

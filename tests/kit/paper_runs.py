@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from predsurv.config import Config, load
 from predsurv.core.events import Event, MarketEvent
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.ids import VenueName
 from predsurv.engine.engine import Step
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery
@@ -32,7 +31,7 @@ class Recorder:
     def on_step(self, event: Event, step: Step) -> None:
         self.steps.append((event, step))
 
-    def source(self, want: AbstractSet[InstrumentKey]) -> Iterator[MarketEvent]:
+    def source(self) -> Iterator[MarketEvent]:
         return iter(self.events)
 
 

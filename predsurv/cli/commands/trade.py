@@ -24,13 +24,12 @@ from predsurv.core.text import sanitise
 from predsurv.engine.engine import Step
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Venue
-from predsurv.store.layout import NS_DAY, date_of
+from predsurv.store.layout import NS_DAY
 from predsurv.store.remote.download import DownloadRequest
 from predsurv.strategies.registry import build
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
 from predsurv.trade.assembly import (
-    BacktestSpan,
     TradingSession,
     halt_flag,
     journal_path,
@@ -39,9 +38,10 @@ from predsurv.trade.assembly import (
     refuse_live,
 )
 from predsurv.trade.journal import OrderJournal, last_entry_time, restore
-from predsurv.trade.market_lists import newest_listings, require_recorded
+from predsurv.trade.market_lists import known_markets_of, require_recorded
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.pipeline import RunObserver
+from predsurv.trade.recording import BacktestSpan
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
 _STOPPING: Final = "taking open orders back"
@@ -116,7 +116,8 @@ def portfolio(
     halt = halt_flag(loaded.data_dir).read()
     if halt is not None:
         say(f"trading is halted: {halt.reason}")
-    listings = newest_listings(loaded.data_dir, account.portfolio.venues())
+    held = [position.key for position in account.portfolio.positions.totals()]
+    listings = known_markets_of(loaded.data_dir, held, SystemClock().now())
     summary = portfolio_table(path.stem, account, last_entry_time(entries))
     show([summary, position_table(account, listings, None)], format)
 
@@ -166,10 +167,12 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None) ->
     async with AsyncExitStack() as stack:
         venue = open_venue(name, config, SystemClock())
         stack.push_async_callback(venue.aclose)
-        await fetch(config, DownloadRequest(venue=venue.name, dates=_dates(span), universe=True))
-        require_recorded(config.data_dir, venue.name, _dates(span))
+        await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True))
+        require_recorded(config.data_dir, venue.name, span.dates())
         session = open_backtest(config, venue, span, lambda _engine: _Observers())
         stack.callback(session.journal.close)
+        for note in () if session.recording is None else session.recording.notes():
+            say(note)
         with stop_on_signal(session.runner.stop, _STOPPING):
             await session.runner.run(limit)
     return session
@@ -246,10 +249,6 @@ def _day(text: str) -> int:
         raise ConfigError(
             f"expected a day such as 2026-01-31 or 2026-01-31..2026-02-02; got {sanitise(text, 40)!r}"
         ) from None
-
-
-def _dates(span: BacktestSpan) -> tuple[str, ...]:
-    return tuple(date_of(day) for day in range(span.start, span.end, NS_DAY))
 
 
 def _journal_to_show(data_dir: Path, mode: str | None) -> Path:

@@ -15,6 +15,7 @@ from predsurv.engine.engine import Engine, Step
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.universe import iso_time
 from predsurv.trade.assembly import TradingSession
+from predsurv.trade.recording import RecordingSummary
 from predsurv.trade.stats import BasketStats, RunStats, StrategyStats, basket_stats
 
 QUESTION_CHARS: Final = 44
@@ -51,6 +52,14 @@ _COUNTS: Final = (
     Column("kind", "Kind", keep=9),
     Column("name", "Name", keep=9),
     Column("count", "Count", "int", keep=9),
+)
+_RECORDING: Final = (
+    Column("instruments", "Instruments", "int", "recorded", keep=9),
+    Column("unlisted", "Unlisted", "int", keep=8),
+    Column("assumed", "Listed later", "int", keep=7),
+    Column("files_missing", "Files gone", "int", keep=8),
+    Column("days_missing", "Days missing", "int", keep=6),
+    Column("not_recorded", "Not recorded", keep=5),
 )
 _POSITIONS: Final = (
     Column("strategy", "Strategy", keep=6),
@@ -113,14 +122,31 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
 
 
 def run_tables(session: TradingSession) -> list[Table]:
-    """Return the summary tables of a run: account, strategies, signals and refusals, open positions."""
+    """Return the summary tables of a run: account, strategies, signals and refusals, open positions.
+
+    A backtest has one more, about its recording.
+    """
     engine, stats = session.engine, session.stats
-    return [
+    tables = [
         _account_table(session.mode, engine, stats),
         strategy_table(stats, engine.account),
         count_table(stats),
         position_table(engine.account, engine.cache, engine),
     ]
+    return tables if session.recording is None else [*tables, recording_table(session.recording)]
+
+
+def recording_table(summary: RecordingSummary) -> Table:
+    """Return one row with what a backtest had to go by: instruments, files and days."""
+    row: Sequence[Value] = (
+        summary.listed.recorded,
+        summary.listed.unlisted,
+        summary.assumed,
+        len(summary.missing),
+        len(summary.not_recorded),
+        ", ".join(summary.not_recorded) or None,
+    )
+    return Table("recording", "Recording", _RECORDING, [row], "; ".join(summary.notes()))
 
 
 def _account_table(mode: str, engine: Engine, stats: RunStats) -> Table:

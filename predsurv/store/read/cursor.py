@@ -52,7 +52,8 @@ class ReplayQuery(Struct, frozen=True):
 
     ``instruments``, ``collector``: None for all. Of the lifecycle dataset those of the instruments' markets and those
     about the whole venue. Of an instrument's market all trades are read: a venue whose outcomes are complements tells
-    a trade on the taker's outcome only, which need not be the recorded one.
+    a trade on the taker's outcome only, which need not be the recorded one. ``life_of``: further markets whose
+    lifecycle rows are read.
     """
 
     venue: VenueName
@@ -61,6 +62,7 @@ class ReplayQuery(Struct, frozen=True):
     instruments: Set[InstrumentKey] | None = None
     collector: str | None = None
     datasets: tuple[Dataset, ...] = ("deltas", "trades", "coverage", "lifecycle")
+    life_of: Set[MarketId] = frozenset()
 
 
 class ReplayFile(Struct, frozen=True):
@@ -230,16 +232,18 @@ def _select_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
         mask = pc.and_(mask, pc.equal(table["state"].cast(pa.string()), "gap"))
     if wanted.instruments is not None:
         name = "market_id" if dataset in _OF_MARKETS else "instrument_id"
-        values = pa.array(_wanted_ids(dataset, wanted.instruments), pa.string())
+        values = pa.array(_wanted_ids(dataset, wanted.instruments, wanted.life_of), pa.string())
         mask = pc.and_(mask, pc.is_in(table[name].cast(pa.string()), value_set=values))
     return table.filter(mask)
 
 
-def _wanted_ids(dataset: Dataset, instruments: Set[InstrumentKey]) -> list[str | None]:
+def _wanted_ids(dataset: Dataset, instruments: Set[InstrumentKey], life_of: Set[MarketId]) -> list[str | None]:
     if dataset not in _OF_MARKETS:
         return [*sorted({key.instrument_id for key in instruments})]
-    markets = sorted({key.market_id for key in instruments})
-    return [None, *markets] if dataset == "lifecycle" else [*markets]  # null: rows about the whole venue
+    markets = {key.market_id for key in instruments}
+    if dataset == "lifecycle":
+        return [None, *sorted(markets | life_of)]  # null: rows about the whole venue
+    return [*sorted(markets)]
 
 
 def _without_repeats(trades: Any, instruments: Set[InstrumentKey]) -> Any:

@@ -5,7 +5,7 @@ Every reader of recordings asks here: which name, tick, fee and status a market 
 """
 
 from array import array
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
 from hashlib import blake2b
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from predsurv.core.errors import IntegrityError
 from predsurv.core.events import MarketChange, MarketFact, MarketResolved
-from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
 from predsurv.state.market_facts import MarketFacts
 from predsurv.store.layout import NS_DAY, Layout, Partition, date_of, start_of
 from predsurv.store.listing_history import facts_of_line, statement, versions
@@ -33,6 +33,13 @@ from predsurv.store.universe import (
     parse_line,
     universe_files,
 )
+
+LISTS_BEFORE: Final = 3 * NS_DAY
+"""How long (ns) before the span lists and rows are read although a newer list is older than the span.
+
+A list that repeats itself leaves what a row has stated since, so that a change is forgotten when all lists that are
+read are later: a venue's list has caught up by then.
+"""
 
 NEIGHBOUR_FILES_MAX: Final = 7
 """Universe files before and after those of the span in which a market is looked for that none of them has."""
@@ -80,16 +87,17 @@ def read_facts(data_dir: Path, query: FactsQuery) -> Iterator[MarketFact]:
     """Yield what is stated of markets, in the order of receipt.
 
     Everything stated from ``query.start`` to before its end, and before it as far back as is needed to know what held
-    then: from the newest universe file of an earlier day on. Where no file is that old, and for ``query.markets``
-    that none of these has, also what the nearest other files say (``NEIGHBOUR_FILES_MAX``): their statements may be
-    of a time after the end. A list that repeats itself states nothing.
+    then: from the newest universe file of an earlier day on, and at least ``LISTS_BEFORE``. Where no file is that
+    old, and for ``query.markets`` that none of these has, also what the nearest other files say
+    (``NEIGHBOUR_FILES_MAX``): their statements may be of a time after the end. A list that repeats itself states
+    nothing.
 
     Raises IntegrityError naming a damaged line or file.
     """
     layout = Layout(data_dir)
     files = universe_files(data_dir, query.venue)
     needed = _needed_dates(files, query)
-    begin = min(query.start, _day_start(query.venue, needed[0])) if needed else query.start
+    begin = _begin(query, needed)
     span = replace(query, start=begin)
     with ExitStack() as stack:
         index = _ListingIndex(query.markets, stack)
@@ -137,8 +145,7 @@ def _ids_of_records(data_dir: Path, query: FactsQuery) -> Iterator[_RecordIds]:
                 with suppress(*UNREADABLE):  # named when it is read as a whole
                     ids = line_ids(line)
                     yield _RecordIds(ids.market_id, ids.event_id)
-    begin = min(query.start, _day_start(query.venue, needed[0])) if needed else query.start
-    for fact in _lifecycle(Layout(data_dir), replace(query, start=begin, markets=None)):
+    for fact in _lifecycle(Layout(data_dir), replace(query, start=_begin(query, needed), markets=None)):
         if isinstance(fact, MarketChange) and fact.market is not None:
             yield _RecordIds(fact.market_id, fact.market.event_id)
 
@@ -146,10 +153,11 @@ def _ids_of_records(data_dir: Path, query: FactsQuery) -> Iterator[_RecordIds]:
 def _needed_dates(dates: Collection[str], query: FactsQuery) -> list[str]:
     """Return the dates of the universe files to read, oldest first."""
     first, last = date_of(query.start), date_of(max(query.end - 1, query.start))
-    before = max((date for date in dates if date < first), default=None)
+    before = [date for date in dates if date < first]
+    recent = [date for date in before if date >= date_of(query.start - LISTS_BEFORE)]
     within = sorted(date for date in dates if first <= date <= last)
-    if before is not None:
-        return [before, *within]
+    if before:
+        return [*(sorted(recent) or [max(before)]), *within]
     nearest = date_in_force(dates, last)
     return within or ([] if nearest is None else [nearest])
 
@@ -164,8 +172,12 @@ def _neighbours(dates: Iterable[str], needed: Collection[str]) -> list[str]:
     return [*later, *reversed(earlier)]
 
 
-def _day_start(venue: VenueName, date: str) -> int:
-    return start_of(Partition("lifecycle", venue, date, None))
+def _begin(query: FactsQuery, needed: Sequence[str]) -> int:
+    """Return from when on (ns UTC) rows are read: the day of the oldest of the ``needed`` universe files."""
+    recent = (query.start - LISTS_BEFORE) // NS_DAY * NS_DAY
+    if not needed:
+        return recent
+    return min(recent, start_of(Partition("lifecycle", query.venue, needed[0], None)))
 
 
 def _without_record(layout: Layout, span: FactsQuery, listed: AbstractSet[MarketId]) -> frozenset[MarketId]:
@@ -179,10 +191,10 @@ def _without_record(layout: Layout, span: FactsQuery, listed: AbstractSet[Market
 
 
 def _lifecycle(layout: Layout, query: FactsQuery) -> Iterator[MarketFact]:
-    keys = None
-    if query.markets is not None:
-        keys = {InstrumentKey(query.venue, market_id, InstrumentId("")) for market_id in query.markets}
-    wanted = ReplayQuery(query.venue, query.start, query.end, keys, datasets=("lifecycle",))
+    none = None if query.markets is None else frozenset[InstrumentKey]()
+    wanted = ReplayQuery(
+        query.venue, query.start, query.end, none, datasets=("lifecycle",), life_of=query.markets or frozenset()
+    )
     for event in read_events(layout, wanted):
         if isinstance(event, MarketChange | MarketResolved):
             yield event

@@ -1,6 +1,5 @@
 """What was recorded of a venue, by its coverage: which instruments, by whom, and from when to when."""
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.store.layout import Layout, day_files, parse_file
+from predsurv.store.layout import NS_DAY, Layout, date_of, day_files, parse_file
 from predsurv.store.read.verify_digests import check_intact, retry_if_replaced
 
 _COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "state"]
@@ -27,8 +26,8 @@ class RecordedSpan(Struct):
     last: int
 
 
-class RecordedDays(Struct, frozen=True):
-    """What the coverage of some days says.
+class RecordedTime(Struct, frozen=True):
+    """What the coverage of some time says.
 
     ``spans``: of every instrument and collector with any covered time. ``dates``: the days (YYYY-MM-DD) that have
     coverage rows at all; on the others nothing was recorded, or what was cannot be trusted.
@@ -42,30 +41,42 @@ class RecordedDays(Struct, frozen=True):
         return frozenset(each.key for each in self.spans)
 
 
-def recorded_days(data_dir: Path, venue: VenueName, dates: Iterable[str]) -> RecordedDays:
-    """Return what was recorded of ``venue`` on ``dates`` (YYYY-MM-DD); raises IntegrityError for a damaged file."""
+def recorded_time(data_dir: Path, venue: VenueName, start: int, end: int) -> RecordedTime:
+    """Return what was recorded of ``venue`` from ``start`` to before ``end`` (ns UTC).
+
+    Raises IntegrityError for a damaged file.
+    """
+    first = start // NS_DAY * NS_DAY
+    days = range(first - NS_DAY, end, NS_DAY)  # a row that began the day before may reach into the first
     spans: dict[tuple[str, InstrumentKey], RecordedSpan] = {}
-    found = [date for date in dates if retry_if_replaced(partial(_add_day, spans, data_dir, venue, date))]
-    return RecordedDays(tuple(spans.values()), frozenset(found))
+    dates: set[str] = set()
+    for day in days:
+        rows = retry_if_replaced(partial(_rows_of_day, data_dir, venue, date_of(day)))
+        for collector, table in rows:
+            within = table.filter(pc.and_(pc.less(table["start"], end), pc.greater(table["end"], start)))
+            if within.num_rows:
+                dates.add(date_of(max(day, first)))
+            _add(spans, venue, collector, within)
+    for span in spans.values():
+        span.first, span.last = max(span.first, start), min(span.last, end)
+    return RecordedTime(tuple(spans.values()), frozenset(dates))
 
 
-def _add_day(spans: dict[tuple[str, InstrumentKey], RecordedSpan], data_dir: Path, venue: VenueName, date: str) -> bool:
-    """Add the spans of one day and return whether it has coverage rows; may be called again."""
+def _rows_of_day(data_dir: Path, venue: VenueName, date: str) -> list[tuple[str, Any]]:
+    """Return the coverage rows of each file of one day with its collector."""
     paths = day_files(data_dir, "coverage", venue, date)
     check_intact(Layout(data_dir), paths, date)
-    rows = 0
-    for path in paths:
-        table = _read(path)
-        rows += table.num_rows
-        collector = parse_file(path)[1].collector
-        covered = table.filter(pc.equal(table["state"].cast(pa.string()), "covered"))
-        grouped = covered.group_by(["market_id", "instrument_id"]).aggregate([("start", "min"), ("end", "max")])
-        names = ("market_id", "instrument_id", "start_min", "end_max")
-        for market, instrument, first, last in zip(*(grouped[name].to_pylist() for name in names), strict=True):
-            key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
-            span = spans.setdefault((collector, key), RecordedSpan(key, collector, first, last))
-            span.first, span.last = min(span.first, first), max(span.last, last)
-    return rows > 0
+    return [(parse_file(path)[1].collector, _read(path)) for path in paths]
+
+
+def _add(spans: dict[tuple[str, InstrumentKey], RecordedSpan], venue: VenueName, collector: str, rows: Any) -> None:
+    covered = rows.filter(pc.equal(rows["state"].cast(pa.string()), "covered"))
+    grouped = covered.group_by(["market_id", "instrument_id"]).aggregate([("start", "min"), ("end", "max")])
+    names = ("market_id", "instrument_id", "start_min", "end_max")
+    for market, instrument, first, last in zip(*(grouped[name].to_pylist() for name in names), strict=True):
+        key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
+        span = spans.setdefault((collector, key), RecordedSpan(key, collector, first, last))
+        span.first, span.last = min(span.first, first), max(span.last, last)
 
 
 def _read(path: Path) -> Any:

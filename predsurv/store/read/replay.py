@@ -39,8 +39,13 @@ def replay(
     compared with its manifest, and page checksums are verified. Raises IntegrityError naming the
     damaged file, TransientError when a file was removed meanwhile.
     """
+    return replay_query(Layout(data_dir), ReplayQuery(venue, start, end, instruments))
+
+
+def replay_query(layout: Layout, wanted: ReplayQuery) -> Iterator[MarketEvent]:
+    """Yield events as ``replay``."""
     reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
-    for event in read_events(Layout(data_dir), ReplayQuery(venue, start, end, instruments)):
+    for event in read_events(layout, wanted):
         if isinstance(event, Gap):
             if reasons.get(event.key) == event.reason:
                 continue  # the next piece of the same gap

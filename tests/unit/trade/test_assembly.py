@@ -17,7 +17,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import BacktestSpan, TradingSession, journal_path, open_backtest, open_paper
+from predsurv.trade.assembly import TradingSession, journal_path, open_paper
 from predsurv.trade.journal import (
     AccountUpdated,
     CommandSent,
@@ -46,7 +46,7 @@ class Quiet:
         raise NotImplementedError
 
     def feed(self) -> Feed:
-        return ReplayFeed(lambda _: iter(()), EventClock())
+        return ReplayFeed(lambda: iter(()), EventClock())
 
     def broker(self) -> Broker:
         raise NotImplementedError
@@ -125,62 +125,8 @@ def test_cash_of_a_venue_added_during_the_day_hides_no_loss(tmp_path: Path) -> N
     assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS, "nor in the runs after it"
 
 
-def backtested(folder: Path, first: int, days: int) -> TradingSession:
-    """A backtest of ``days`` days from day number ``first`` on."""
-    span = BacktestSpan(MIDNIGHT + first * DAY, MIDNIGHT + (first + days) * DAY)
-    session = open_backtest(configured(folder), Quiet(ONE), span, lambda _: NOBODY)
-    session.journal.close()
-    return session
-
-
 def watched(session: TradingSession) -> set[str]:
     return {key.market_id for key in session.runner._watchlists[ONE].keys}
-
-
-@pytest.fixture
-def years(tmp_path: Path) -> Path:
-    """A venue scanned on day 0, 2, 3 and 5: some markets end, some are new, some open late."""
-    late = at(ONE, "late", status="created", tradable=False)
-    ended, void = (at(ONE, name, status="closed", tradable=False) for name in ("dies", "void"))
-    listed(tmp_path, at(ONE, "stays"), at(ONE, "dies"), at(ONE, "gone"), late, void, ts=MIDNIGHT)
-    listed(tmp_path, at(ONE, "stays", tick_size=Price(1_000)), ended, at(ONE, "new"), late, ts=MIDNIGHT + 2 * DAY)
-    listed(tmp_path, at(ONE, "stays"), at(ONE, "late"), ts=MIDNIGHT + 3 * DAY)
-    listed(tmp_path, at(ONE, "future"), ts=MIDNIGHT + 5 * DAY)
-    return tmp_path
-
-
-@pytest.mark.parametrize(
-    ("first", "days", "names"),
-    [
-        (0, 1, "stays dies gone"),
-        (1, 1, "stays dies gone"),
-        (1, 2, "stays dies gone new"),
-        (1, 3, "stays dies gone new late"),
-        (2, 2, "stays new late"),
-        (4, 1, "stays late"),
-        (9, 1, "future"),
-    ],
-)
-def test_a_backtest_knows_the_markets_of_its_days(
-    years: Path, caplog: pytest.LogCaptureFixture, first: int, days: int, names: str
-) -> None:
-    session = backtested(years, first, days)
-    assert watched(session) == set(names.split())
-    assert not caplog.records
-    if "dies" in names:
-        stays, dies = (session.engine.cache.market(ONE, MarketId(name)) for name in ("stays", "dies"))
-        assert stays is not None
-        assert dies is not None
-        assert (stays.tick_size, dies.status) == (10_000, "active"), "as they were on the first day"
-
-
-def test_without_a_universe_of_its_days_a_backtest_takes_the_next_and_says_so(
-    years: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert watched(backtested(years, -3, 2)) == {"stays", "dies", "gone"}
-    (record,) = caplog.records
-    assert record.levelname == "WARNING"
-    assert "one is from 2027-01-12 or before, so that of 2027-01-15 is used" in record.getMessage()
 
 
 def test_held_instruments_are_watched_known_and_settled_after_a_restart(

@@ -113,12 +113,24 @@ def test_without_an_earlier_list_the_next_one_names_the_market_and_the_rest_is_a
 
 def test_a_wanted_market_that_the_lists_of_the_span_lack_is_looked_for_beside_it(tmp_path: Path) -> None:
     universe(tmp_path, 0, listed(1, DAY), listed(2, DAY))
-    universe(tmp_path, 1, listed(1, DAY + NS_DAY))
-    universe(tmp_path, 2, listed(1, DAY + 2 * NS_DAY))
-    universe(tmp_path, 3, listed(1, DAY + 3 * NS_DAY), listed(3, DAY + 3 * NS_DAY))
-    found = known_markets(MarketFacts(read_facts(tmp_path, query(2, 1, 1, 2, 3, 4))))
+    universe(tmp_path, 8, listed(1, DAY + 8 * NS_DAY))
+    universe(tmp_path, 9, listed(1, DAY + 9 * NS_DAY))
+    universe(tmp_path, 10, listed(1, DAY + 10 * NS_DAY), listed(3, DAY + 10 * NS_DAY))
+    found = known_markets(MarketFacts(read_facts(tmp_path, query(9, 1, 1, 2, 3, 4))))
     assert found == {"m1", "m2", "m3"}
-    assert known_markets(MarketFacts(read_facts(tmp_path, query(2, 1)))) == {"m1"}
+    assert known_markets(MarketFacts(read_facts(tmp_path, query(9, 1)))) == {"m1"}
+
+
+def test_a_recorded_change_is_not_forgotten_while_the_list_has_not_caught_up(tmp_path: Path) -> None:
+    for day in range(4):
+        universe(tmp_path, day, listed(1, DAY + day * NS_DAY))
+    record(tmp_path, DAY + NS_DAY, [tick(1, DAY + 5 * HOUR, 1_000)])
+    ticks = [
+        found.tick_size
+        for day in (0, 1, 2, 3)
+        if (found := known(tmp_path, 1, DAY + (day + 1) * NS_DAY - 1, query(day)))
+    ]
+    assert ticks == [1_000] * 4
 
 
 def test_a_wanted_market_announced_days_before_is_found_in_the_recording(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.records import Coverage
 from predsurv.store.layout import NS_DAY, Layout, data_files, date_of
-from predsurv.store.read.recorded import recorded_days
+from predsurv.store.read.recorded import recorded_time
 from tests.kit.recordings import record
 
 MOCK = VenueName("mock")
@@ -28,7 +28,7 @@ def gap(n: int, start: int, end: int) -> Coverage:
 def test_an_instrument_was_recorded_from_its_first_covered_moment_to_its_last(tmp_path: Path) -> None:
     rows = [gap(0, 0, 5), covered(0, 5, 9), gap(0, 9, 20), covered(0, 20, 30), gap(1, 0, 30)]
     record(tmp_path, DAY, rows, [covered(0, 30, 40), covered(2, 3, NS_DAY), covered(2, NS_DAY, NS_DAY + 1)])
-    found = recorded_days(tmp_path, MOCK, DATES)
+    found = recorded_time(tmp_path, MOCK, DAY, DAY + 2 * NS_DAY)
     assert [(each.key, each.first - DAY, each.last - DAY) for each in found.spans] == [
         (KEYS[0], 5, 40),
         (KEYS[2], 3, NS_DAY + 1),
@@ -40,16 +40,18 @@ def test_an_instrument_was_recorded_from_its_first_covered_moment_to_its_last(tm
 def test_collectors_are_told_apart(tmp_path: Path) -> None:
     record(tmp_path, DAY, [covered(0, 1, 2)], collector="a")
     record(tmp_path, DAY, [covered(0, 1, 9)], collector="b")
-    assert [(each.collector, each.last - DAY) for each in recorded_days(tmp_path, MOCK, DATES).spans] == [
+    assert [
+        (each.collector, each.last - DAY) for each in recorded_time(tmp_path, MOCK, DAY, DAY + 2 * NS_DAY).spans
+    ] == [
         ("a", 2),
         ("b", 9),
     ]
 
 
 def test_days_without_coverage_rows_are_not_among_the_recorded(tmp_path: Path) -> None:
-    assert recorded_days(tmp_path, MOCK, DATES).dates == frozenset()
+    assert recorded_time(tmp_path, MOCK, DAY, DAY + 2 * NS_DAY).dates == frozenset()
     record(tmp_path, DAY, [gap(0, NS_DAY, NS_DAY + 1)])
-    found = recorded_days(tmp_path, MOCK, DATES)
+    found = recorded_time(tmp_path, MOCK, DAY, DAY + 2 * NS_DAY)
     assert not found.spans
     assert found.dates == {DATES[1]}
 
@@ -59,4 +61,15 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     [path] = data_files(Layout(tmp_path), "coverage")
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(IntegrityError, match=path.name):
-        recorded_days(tmp_path, MOCK, DATES)
+        recorded_time(tmp_path, MOCK, DAY, DAY + 2 * NS_DAY)
+
+
+def test_time_outside_does_not_count(tmp_path: Path) -> None:
+    record(tmp_path, DAY, [covered(0, -5, 3), covered(1, -9, -5), gap(2, -9, 9), covered(2, NS_DAY - 1, NS_DAY + 5)])
+    found = recorded_time(tmp_path, MOCK, DAY, DAY + NS_DAY)
+    assert [(each.key, each.first - DAY, each.last - DAY) for each in found.spans] == [
+        (KEYS[0], 0, 3),
+        (KEYS[2], NS_DAY - 1, NS_DAY),
+    ]
+    assert found.dates == {DATES[0]}
+    assert recorded_time(tmp_path, MOCK, DAY - 2 * NS_DAY, DAY - NS_DAY).dates == frozenset()

@@ -1,0 +1,291 @@
+"""The recording that a backtest goes through: its events, what was stated meanwhile, and what it lacks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.core.errors import ConfigError, IntegrityError
+from predsurv.core.events import Gap, MarketChange, MarketEvent, MarketFact
+from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market
+from predsurv.ports import Venue
+from predsurv.state.market_cache import MarketCache
+from predsurv.state.market_facts import MarketFacts
+from predsurv.store.layout import NS_DAY, Dataset, Layout, date_of
+from predsurv.store.read.cursor import ReplayQuery
+from predsurv.store.read.facts import FactsQuery, ListingCount, count_unlisted, read_facts, related_markets
+from predsurv.store.read.missing import MissingFile, missing_files
+from predsurv.store.read.recorded import RecordedTime, recorded_time
+from predsurv.store.read.replay import read_events, replay_query
+
+PHASE_LOOKBACK: Final = NS_DAY
+"""How long (ns) before the recording a phase of the whole venue may have begun that still holds: pauses last hours."""
+
+_READ: Final[tuple[Dataset, ...]] = ("deltas", "trades", "coverage", "lifecycle")
+
+
+class BacktestSpan(Struct, frozen=True):
+    """The part of a recording to go through: from ``start`` to before ``end``, ns UTC."""
+
+    start: int
+    end: int
+
+    def dates(self) -> tuple[str, ...]:
+        """Return its days, YYYY-MM-DD."""
+        return tuple(date_of(day) for day in range(self.start // NS_DAY * NS_DAY, self.end, NS_DAY))
+
+
+class RecordingSummary(Struct, frozen=True):
+    """What a backtest had to go by.
+
+    ``listed`` counts the recorded instruments, and those of which nothing was ever stated: these are not traded.
+    ``assumed``: instruments recorded before the first statement about their market; what it says is assumed of the
+    time before. ``not_recorded``: days without coverage, which are left out. ``missing``: files that are gone, whose
+    time is a gap.
+    """
+
+    listed: ListingCount
+    assumed: int
+    not_recorded: tuple[str, ...]
+    missing: tuple[MissingFile, ...]
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a sentence for each thing that it lacked."""
+        found = []
+        if self.listed.unlisted:
+            found.append(f"{self.listed}: they are not traded")
+        if self.assumed:
+            found.append(
+                f"{self.assumed:,} of {self.listed.recorded:,} instruments were recorded before their first listing: "
+                "until then its tick, fee and minimum are assumed"
+            )
+        if self.not_recorded:
+            found.append(f"not recorded: {', '.join(self.not_recorded)}")
+        if self.missing:
+            files = "a file is" if len(self.missing) == 1 else f"{len(self.missing):,} files are"
+            found.append(f"{files} gone, whose time counts as a gap: see 'predsurv verify'")
+        return tuple(found)
+
+
+class Recording(Struct, frozen=True, kw_only=True):
+    """What to replay.
+
+    ``begin`` (ns UTC): when the first instrument was recorded. ``books``: the instruments with books; ``markets``:
+    those whose changes are told. ``stretches``: the recorded days. ``statements``: what was stated after ``begin`` and
+    is no row of the recording, and the gaps of missing files, in order.
+    """
+
+    layout: Layout
+    venue: VenueName
+    begin: int
+    books: frozenset[InstrumentKey]
+    markets: frozenset[MarketId]
+    stretches: tuple[BacktestSpan, ...]
+    statements: tuple[MarketEvent, ...]
+    summary: RecordingSummary
+
+    def events(self) -> Iterator[MarketEvent]:
+        """Yield what was recorded and stated, in order; raises IntegrityError and TransientError as ``replay``."""
+        return _merged(self._recorded(), self.statements)
+
+    def _recorded(self) -> Iterator[MarketEvent]:
+        for each in self.stretches:
+            wanted = ReplayQuery(self.venue, each.start, each.end, self.books, life_of=self.markets)
+            yield from replay_query(self.layout, wanted)
+
+
+def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: MarketCache) -> Recording:
+    """Return what was recorded of ``venue`` in ``span``, and fold into ``cache`` what was known when it began.
+
+    Raises IntegrityError when there is no coverage, or a file is damaged, and ConfigError when nothing ever stated
+    a market that was recorded.
+    """
+    layout, dates = Layout(data_dir), span.dates()
+    recorded = recorded_time(data_dir, venue.name, span.start, span.end)
+    if not recorded.dates:
+        raise IntegrityError(
+            f"{venue.name}: no coverage of {dates[0]} to {dates[-1]} in {data_dir}, so that quiet time cannot be told "
+            "from time that was not observed; see 'predsurv verify'"
+        )
+    first = _first_recorded(recorded)
+    begin = min(first.values(), default=span.start)
+    known = _know(data_dir, FactsQuery(venue.name, begin, span.end, frozenset(first)), cache)
+    assumed = known.assumed(first)
+    for each in assumed:
+        if each.ts_recv <= begin:
+            cache.apply(each)
+    missing = missing_files(layout, venue.name, dates, _READ)
+    keys = recorded.keys()
+    books = _books(venue, keys, known)
+    if not books:
+        raise ConfigError(
+            f"{venue.name}: of the {len(keys):,} instruments recorded from {dates[0]} to {dates[-1]} none has a "
+            f"listing; run 'predsurv scan {venue.name}'"
+        )
+    told: list[MarketEvent] = [*known.later, *(each for each in assumed if each.ts_recv > begin)]
+    gaps = [*_gaps(missing, recorded, books), *_gaps_of_days(span, recorded, books)]
+    told += [replace(each, ts_recv=max(each.ts_recv, begin)) for each in gaps]
+    last = max(each.last for each in recorded.spans)
+    before = {each.market_id for each in assumed}
+    return Recording(
+        layout=layout,
+        venue=venue.name,
+        begin=begin,
+        books=books,
+        markets=frozenset(known.markets),
+        stretches=tuple(_stretches(span, begin, recorded.dates)),
+        statements=tuple(sorted((each for each in told if each.ts_recv <= last), key=_time)),
+        summary=RecordingSummary(
+            listed=count_unlisted(keys, known.markets),
+            assumed=sum(key.market_id in before for key in keys),
+            not_recorded=tuple(date for date in dates if date not in recorded.dates),
+            missing=tuple(missing),
+        ),
+    )
+
+
+def _first_recorded(recorded: RecordedTime) -> dict[MarketId, int]:
+    first: dict[MarketId, int] = {}
+    for each in recorded.spans:
+        first[each.key.market_id] = min(each.first, first.get(each.key.market_id, each.first))
+    return first
+
+
+def _time(event: MarketEvent) -> int:
+    return event.ts_recv
+
+
+def _know(data_dir: Path, query: FactsQuery, cache: MarketCache) -> "_KnownAtBegin":
+    """Fold what is stated of the recorded markets and the others of their events into ``cache``."""
+    known = _KnownAtBegin(cache, query.start)
+    for fact in read_facts(data_dir, replace(query, markets=related_markets(data_dir, query))):
+        known.add(fact)
+    phases = ReplayQuery(query.venue, query.start - PHASE_LOOKBACK, query.start, frozenset(), datasets=("lifecycle",))
+    for event in read_events(Layout(data_dir), phases):
+        cache.apply(event)
+    cache.advance(query.start)
+    return known
+
+
+def _books(venue: Venue, recorded: Iterable[InstrumentKey], known: "_KnownAtBegin") -> frozenset[InstrumentKey]:
+    """Return the recorded instruments of known markets that have a book of their own."""
+    mirrored = venue.traits.complementary_outcomes
+    found = ((key, known.markets.get(key.market_id)) for key in recorded)
+    return frozenset(
+        key for key, market in found if market is not None and market.primary_of(key, mirrored=mirrored) == key
+    )
+
+
+class _KnownAtBegin:
+    """Folds statements into ``cache`` up to ``begin`` (ns UTC), and keeps what is stated later.
+
+    ``markets``: those that anything stated, as it first did. ``later``: listings after ``begin``, in order. What the
+    recording itself states later is told by its replay.
+    """
+
+    def __init__(self, cache: MarketCache, begin: int) -> None:
+        self.markets: dict[MarketId, Market] = {}
+        self.later: list[MarketChange] = []
+        self._cache, self._begin = cache, begin
+        self._unknown = MarketFacts()  # of markets that were not known at the beginning
+        self._born: dict[MarketId, MarketChange] = {}  # their first whole records
+
+    def add(self, fact: MarketFact) -> None:
+        """Add a statement; call in the order of receipt."""
+        if isinstance(fact, MarketChange) and fact.market is not None:
+            self.markets.setdefault(fact.market_id, fact.market)
+        if fact.ts_recv <= self._begin:
+            self._cache.apply(fact)
+        elif isinstance(fact, MarketChange) and fact.kind == "listed":
+            self.later.append(fact)
+        if self._cache.market(fact.venue, fact.market_id) is None:
+            self._unknown.add(fact)
+            if isinstance(fact, MarketChange) and fact.market is not None:
+                self._born.setdefault(fact.market_id, fact)
+
+    def assumed(self, recorded: Mapping[MarketId, int]) -> list[MarketChange]:
+        """Return what is assumed of markets that were ``recorded`` (since when, ns UTC) before they were stated.
+
+        Where nothing was stated of any market of an event before it was recorded, its other markets come along: a
+        set of outcomes must not be taken for complete without them.
+        """
+        events: dict[EventId, int] = {}
+        for market_id, born in self._born.items():
+            since, event_id = recorded.get(market_id), _event_of(born)
+            if born.kind == "listed" and since is not None and not self._cache.siblings(born.venue, event_id):
+                events[event_id] = min(since, events.get(event_id, since))
+        assumed = []
+        for market_id, born in self._born.items():
+            times = [recorded.get(market_id), events.get(_event_of(born)) if born.kind == "listed" else None]
+            since = min((each for each in times if each is not None), default=born.ts_recv)
+            if since < born.ts_recv:
+                assumed.append(self._assume(born, since, was_recorded=market_id in recorded))
+        return assumed
+
+    def _assume(self, born: MarketChange, since: int, *, was_recorded: bool) -> MarketChange:
+        known = self._unknown.at(born.market_id, since)
+        assert known is not None  # noqa: S101 - born has a whole record
+        market = known.market
+        if was_recorded and "status" in market.assumed:
+            market = replace(market, status="active", tradable=True)
+        return MarketChange(born.venue, born.market_id, None, since, None, "listed", "", market)
+
+
+def _event_of(born: MarketChange) -> EventId:
+    assert born.market is not None  # noqa: S101 - only whole records are kept
+    return born.market.event_id
+
+
+def _gaps(missing: Iterable[MissingFile], recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
+    """Yield a gap of every instrument that a missing file may have been about, from its first row on."""
+    for file in missing:
+        if file.dataset == "lifecycle":
+            continue
+        keys = {
+            span.key
+            for span in recorded.spans
+            if span.collector == file.collector and span.first <= file.hi and span.last >= file.lo
+        }
+        if file.dataset == "coverage" or not keys:
+            keys = set(books)  # who was recorded by whom is not known
+        for key in sorted(keys & books):
+            yield Gap(key, file.lo, "file_missing", 0)
+
+
+def _gaps_of_days(span: BacktestSpan, recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
+    """Yield a gap of every instrument where a day begins of which nothing is known."""
+    for day in range(span.start // NS_DAY * NS_DAY, span.end, NS_DAY):
+        if date_of(day) not in recorded.dates:
+            for key in sorted(books):
+                yield Gap(key, day, "file_missing", 0)
+
+
+def _stretches(span: BacktestSpan, begin: int, dates: frozenset[str]) -> Iterator[BacktestSpan]:
+    """Yield the recorded days of ``span``, adjacent ones in one piece."""
+    pieces: list[BacktestSpan] = []
+    for day in range(span.start // NS_DAY * NS_DAY, span.end, NS_DAY):
+        if date_of(day) in dates:
+            start, end = max(day, begin), min(day + NS_DAY, span.end)
+            if pieces and pieces[-1].end == start:
+                start = pieces.pop().start
+            pieces.append(BacktestSpan(start, end))
+    return iter(pieces)
+
+
+def _merged(events: Iterator[MarketEvent], statements: Iterable[MarketEvent]) -> Iterator[MarketEvent]:
+    """Yield ``events`` with ``statements``, both in order; at the same time statements come first."""
+    waiting = iter(statements)
+    statement = next(waiting, None)
+    for event in events:
+        while statement is not None and statement.ts_recv <= event.ts_recv:
+            yield statement
+            statement = next(waiting, None)
+        yield event
+        if statement is None:
+            yield from events
+    if statement is not None:
+        yield statement
+    yield from waiting

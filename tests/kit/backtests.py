@@ -1,0 +1,127 @@
+"""Recordings of some days at a made-up venue, and a strategy that takes whatever it sees: for tests of backtests."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from predsurv.config import load
+from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, MarketEvent
+from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
+from predsurv.core.market import Market
+from predsurv.core.num import MICROS, Size
+from predsurv.core.orders import Intent
+from predsurv.core.records import Coverage
+from predsurv.engine.engine import Step
+from predsurv.ports import Broker, Catalog, Feed, VenueTraits
+from predsurv.state.view import View
+from predsurv.store.layout import NS_DAY, NS_HOUR, date_of
+from predsurv.trade.assembly import TradingSession, open_backtest
+from predsurv.trade.recording import BacktestSpan
+from tests.kit.recordings import write_universe
+from tests.kit.trading_samples import S, V, levels
+
+MIDNIGHT = 1_800_000_000_000_000_000 // NS_DAY * NS_DAY
+TAKER = StrategyName("taker")
+
+
+class RecordedVenue:
+    """A venue that is only read from its recording; ``mirrored``: one book per binary market."""
+
+    def __init__(self, name: VenueName = V, *, mirrored: bool = True) -> None:
+        self.name = name
+        self.traits = VenueTraits(complementary_outcomes=mirrored)
+
+    def catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    def feed(self) -> Feed:
+        raise NotImplementedError
+
+    def broker(self) -> Broker:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+class Taker:
+    """Buys ten shares at the best ask of every book that it is shown whole."""
+
+    name = TAKER
+    signals = frozenset({"take"})
+
+    def on_event(self, event: Event, view: View) -> Iterable[Intent]:
+        if not isinstance(event, BookSnapshot) or not event.asks:
+            return ()
+        return (Intent(self.name, event.key, "buy", event.asks[0][0], Size(10 * MICROS), "ioc", "take"),)
+
+
+class Seen:
+    """A ``RunObserver`` that keeps what was told and filled."""
+
+    def __init__(self) -> None:
+        self.events: list[MarketEvent] = []
+        self.fills: list[Fill] = []
+        self.refused: list[str] = []
+
+    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+        self.events += batch
+
+    def on_step(self, event: Event, step: Step) -> None:
+        if isinstance(event, Fill):
+            self.fills.append(event)
+        self.refused += [refused.reason for refused in step.refusals]
+
+
+class Backtest(Struct):
+    """A backtest that has ended."""
+
+    session: TradingSession
+    seen: Seen
+
+    def fills(self) -> list[tuple[int, str, int, int]]:
+        """Return (time, instrument, price, fee) of each fill; prices and fees in micros."""
+        return [(each.ts_recv, str(each.key.instrument_id), each.price, each.fee) for each in self.seen.fills]
+
+
+def hours(number: float, day: int = 0) -> int:
+    """Return a time in ns UTC."""
+    return MIDNIGHT + day * NS_DAY + round(number * NS_HOUR)
+
+
+def books(key: InstrumentKey, ts: int, ask: int = 60, count: int = 1) -> list[BookSnapshot | BookDelta]:
+    """Return ``count`` times a second a whole book that asks ``ask`` (tenths of a cent ×10: cents), and quiet."""
+    return [
+        BookSnapshot(key, ts + n * S, None, 1, None, levels((ask - 20, 1_000)), levels((ask, 1_000)))
+        for n in range(count)
+    ]
+
+
+def covered(key: InstrumentKey, start: int, end: int) -> Coverage:
+    """Return covered time."""
+    return Coverage(key, start, end, "covered", "live", 1)
+
+
+def listed_on(data_dir: Path, day: int, *markets: Market) -> None:
+    """Write the universe of day number ``day``."""
+    write_universe(data_dir, markets[0].venue, date_of(MIDNIGHT + day * NS_DAY), markets)
+
+
+def backtest(
+    data_dir: Path, first: int = 0, days: int = 1, venue: RecordedVenue | None = None, strategy: object | None = None
+) -> Backtest:
+    """Run ``strategy`` (a ``Taker``) over ``days`` days from day number ``first`` on."""
+    seen = Seen()
+    config = load(None, flags={"data_dir": str(data_dir)}, environ={}, root=data_dir).config
+    span = BacktestSpan(MIDNIGHT + first * NS_DAY, MIDNIGHT + (first + days) * NS_DAY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("predsurv.trade.assembly.build", lambda _: (strategy or Taker(),))
+        session = open_backtest(config, venue or RecordedVenue(), span, lambda _: seen)
+        try:
+            asyncio.run(session.runner.run())
+        finally:
+            session.journal.close()
+    return Backtest(session, seen)
