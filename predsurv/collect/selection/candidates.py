@@ -204,7 +204,7 @@ class CandidateSet:
         return [market_id for market_id, entry in self._markets.items() if entry.stated < ts]
 
     def _record(self, fact: MarketChange, market: Market) -> bool:
-        """Fold in a whole record; return whether it says anything new beside volumes."""
+        """Fold in a whole record; return whether any of its dated facts is new."""
         entry = self._markets.get(market.market_id)
         if not self._filter.includes(market.market_id):
             return fact.kind not in _REPEATED
@@ -213,11 +213,11 @@ class CandidateSet:
         if entry is None and len(self._markets) >= MARKETS_MAX:
             self.refused += 1
             return True
-        steady = _without_volumes(market)
-        digest = hash(steady)
+        dated = _dated_facts(market)
+        digest = hash(dated)
         known = None if entry is None else entry.known
         if entry is None or digest != entry.digest:
-            known = apply_fact(known, replace(fact, market=_shape(steady)))
+            known = apply_fact(known, replace(fact, market=_shape(dated)))
         assert known is not None  # noqa: S101 - the statement has the whole record
         candidates = tuple(
             Candidate(
@@ -263,7 +263,7 @@ def _repeats(fact: MarketFact) -> bool:
 
 
 def _shape(market: Market) -> Market:
-    """Return ``market``, which is without volumes, also without what else tells it from others with the same facts."""
+    """Return a market's dated facts without what tells it from others that have the same."""
     return replace(
         market,
         market_id=MarketId(""),
@@ -271,17 +271,24 @@ def _shape(market: Market) -> Market:
         question="",
         outcomes=(),
         series_id=None,
-        description=None,
-        category=None,
-        tags=(),
         close_time=None,
         game_start=None,
-        url=None,
         rules_hash=None,
     )
 
 
-def _without_volumes(market: Market) -> Market:
+def _dated_facts(market: Market) -> Market:
+    """Return ``market`` without what changes all the time, and without how the venue describes and sorts it."""
     return replace(
-        market, fetched_at=0, last_seen=None, volume=None, volume_24h=None, liquidity=None, open_interest=None
+        market,
+        fetched_at=0,
+        last_seen=None,
+        volume=None,
+        volume_24h=None,
+        liquidity=None,
+        open_interest=None,
+        description=None,
+        category=None,
+        tags=(),
+        url=None,
     )

@@ -1,0 +1,165 @@
+"""Markets that are born while a recording runs, over the venue's own protocol: recorded, or accounted for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.report import CollectReport
+from predsurv.collect.rescan import ListedUniverse
+from predsurv.config import CollectorConfig, Config, StorageConfig
+from predsurv.config.schema import ScannerConfig
+from predsurv.core.ids import VenueName
+from predsurv.ports import MarketQuery, Venue
+from predsurv.store.universe_writer import UniverseWriter
+from tests.kit.collect_runs import assert_whole, column
+from tests.kit.given_clock import GivenClock
+from tests.kit.patience import until
+from tests.kit.simulated_kalshi import SimulatedKalshi
+
+S = 1_000_000_000
+PLACES = 8
+
+
+@pytest.fixture
+async def simulated(tmp_path: Path) -> AsyncIterator[SimulatedKalshi]:
+    server = SimulatedKalshi(tmp_path, markets=40, rate=400)
+    await server.start()
+    yield server
+    await server.aclose()
+
+
+def configured(server: SimulatedKalshi, data_dir: Path, **collector: object) -> Config:
+    return replace(
+        server.config(),
+        data_location=data_dir,
+        collector=CollectorConfig(**collector),  # type: ignore[arg-type]
+        scanner=ScannerConfig(refresh=S),
+        storage=StorageConfig(seal_interval=S),
+    )
+
+
+async def scanned(config: Config, venue: Venue, clock: GivenClock) -> ListedUniverse:
+    with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
+        async for market in venue.catalog().markets(MarketQuery()):
+            writer.write(market)
+        return ListedUniverse(writer.commit(), whole=True)
+
+
+async def record(
+    config: Config, venue: Venue, clock: GivenClock, enough: Callable[[Collector], bool], *, rescans: bool = False
+) -> CollectReport:
+    """Record until there is ``enough``; the list is read again every second with ``rescans``."""
+
+    async def scan(_: VenueName) -> ListedUniverse:
+        return await scanned(config, venue, clock)
+
+    job = Collector(config, [venue], clock, CollectorDeps(scan=scan if rescans else None))
+    running = asyncio.create_task(job.run())
+    await until(lambda: enough(job) or running.done())
+    job.stop()
+    return await running
+
+
+def lifecycle(data_dir: Path, kind: str) -> dict[str, int]:
+    """Return the markets that have a row of ``kind`` with their question, and when it was."""
+    rows = column(data_dir, "lifecycle", "market_id", "kind", "ts_recv", "value")
+    return {
+        str(market): int(str(ts))
+        for market, each, ts, value in rows
+        if each == kind and json.loads(str(value))["market"]["question"]
+    }
+
+
+def intervals(data_dir: Path) -> dict[str, list[tuple[int, int, str]]]:
+    found: dict[str, list[tuple[int, int, str]]] = {}
+    for market, start, end, reason in column(data_dir, "coverage", "market_id", "start", "end", "reason"):
+        found.setdefault(str(market), []).append((int(str(start)), int(str(end)), str(reason)))
+    return {market: sorted(rows) for market, rows in found.items()}
+
+
+def trusted_newcomers(job: Collector) -> int:
+    """Return of how many markets that are not in the universe the run began with the book is known for some time."""
+    (session,) = job.sessions
+    new = [each for key, each in session.recorder.instruments.items() if key.market_id not in KNOWN]
+    return sum(each.book.trusted and each.shown_at + S < session.recorder.watermark for each in new)
+
+
+KNOWN: set[str] = set()
+
+
+async def begin(config: Config, venue: Venue, clock: GivenClock) -> None:
+    """Write the universe of the start."""
+    await scanned(config, venue, clock)
+    KNOWN.clear()
+    async for market in venue.catalog().markets(MarketQuery()):
+        KNOWN.add(market.market_id)
+
+
+async def test_a_market_born_while_there_is_a_free_place_is_recorded_and_named(
+    simulated: SimulatedKalshi, tmp_path: Path
+) -> None:
+    config, clock, venue = configured(simulated, tmp_path / "data"), simulated.clock, simulated.venue()
+    await begin(config, venue, clock)
+    await record(config, venue, clock, lambda job: trusted_newcomers(job) > 0)
+    await venue.aclose()
+    born = lifecycle(config.data_dir, "created")
+    covered = {market: rows for market, rows in intervals(config.data_dir).items() if market in born}
+    assert covered, "in coverage"
+    recorded = {market for (market,) in column(config.data_dir, "deltas", "market_id")}
+    assert recorded & covered.keys(), "and recorded"
+    for market, rows in covered.items():
+        assert rows[0][2] == "subscribing"
+        assert 0 <= rows[0][0] - born[market] < 10 * S
+    assert_whole(config.data_dir)
+
+
+async def test_a_market_born_without_a_free_place_is_in_the_ledger(simulated: SimulatedKalshi, tmp_path: Path) -> None:
+    config = configured(simulated, tmp_path / "data", max_instruments=PLACES, explore_share=0)
+    clock, venue = simulated.clock, simulated.venue()
+    await begin(config, venue, clock)
+
+    def waits(job: Collector) -> bool:
+        return len(job.sessions[0].scheduler.admission.waiting) > 0
+
+    await record(config, venue, clock, waits)
+    born = lifecycle(config.data_dir, "created")
+    ledger = {market: rows for market, rows in intervals(config.data_dir).items() if market in born}
+    assert ledger
+    assert all(rows[0][2] == "no_capacity" and rows[0][0] - born[market] < 10 * S for market, rows in ledger.items())
+    await begin(config, venue, clock)
+    larger = configured(simulated, tmp_path / "data")
+
+    def has_places(job: Collector) -> bool:
+        return bool(job.status.venues) and job.status.venues[0].trusted > PLACES and not job.status.venues[0].waiting
+
+    await record(larger, venue, clock, has_places)
+    await venue.aclose()
+    for market, rows in intervals(config.data_dir).items():
+        if market in ledger:
+            assert rows[0][2] == "no_capacity"
+            assert all(before[1] == after[0] for before, after in pairwise(rows)), "without a hole"
+    assert_whole(config.data_dir)
+
+
+async def test_a_market_that_only_the_list_tells_of_is_taken_up_after_the_next_rescan(
+    simulated: SimulatedKalshi, tmp_path: Path
+) -> None:
+    # Without a key there are no announcements.
+    config, clock, venue = configured(simulated, tmp_path / "data"), simulated.clock, simulated.venue(keyed=False)
+    await begin(config, venue, clock)
+    report = await record(config, venue, clock, lambda job: trusted_newcomers(job) > 0, rescans=True)
+    await venue.aclose()
+    listed = lifecycle(config.data_dir, "listed")
+    covered = {market for market, rows in intervals(config.data_dir).items() if "polled" in {row[2] for row in rows}}
+    assert listed.keys() & covered
+    assert not KNOWN & listed.keys(), "what was known is not told again"
+    assert report.rescans is not None
+    assert report.rescans.completed > 0
+    assert report.rescans.trouble is None
+    assert_whole(config.data_dir)
