@@ -83,11 +83,18 @@ def intervals(data_dir: Path) -> dict[str, list[tuple[int, int, str]]]:
     return {market: sorted(rows) for market, rows in found.items()}
 
 
-def trusted_newcomers(job: Collector) -> int:
-    """Return of how many markets that are not in the universe the run began with the book is known for some time."""
-    (session,) = job.sessions
-    new = [each for key, each in session.recorder.instruments.items() if key.market_id not in KNOWN]
-    return sum(each.book.trusted and each.shown_at + S < session.recorder.watermark for each in new)
+def a_newcomer_is_recorded() -> Callable[[Collector], bool]:
+    """Return whether a market that is not in the universe the run began with has had a known book for a second."""
+    since: list[int] = []
+
+    def enough(job: Collector) -> bool:
+        (session,) = job.sessions
+        recorded = session.recorder.instruments.items()
+        if any(each.book.trusted for key, each in recorded if key.market_id not in KNOWN):
+            since.append(session.recorder.watermark)
+        return bool(since) and session.recorder.watermark > since[0] + S
+
+    return enough
 
 
 KNOWN: set[str] = set()
@@ -106,7 +113,7 @@ async def test_a_market_born_while_there_is_a_free_place_is_recorded_and_named(
 ) -> None:
     config, clock, venue = configured(simulated, tmp_path / "data"), simulated.clock, simulated.venue()
     await begin(config, venue, clock)
-    await record(config, venue, clock, lambda job: trusted_newcomers(job) > 0)
+    await record(config, venue, clock, a_newcomer_is_recorded())
     await venue.aclose()
     born = lifecycle(config.data_dir, "created")
     covered = {market: rows for market, rows in intervals(config.data_dir).items() if market in born}
@@ -153,7 +160,7 @@ async def test_a_market_that_only_the_list_tells_of_is_taken_up_after_the_next_r
     # Without a key there are no announcements.
     config, clock, venue = configured(simulated, tmp_path / "data"), simulated.clock, simulated.venue(keyed=False)
     await begin(config, venue, clock)
-    report = await record(config, venue, clock, lambda job: trusted_newcomers(job) > 0, rescans=True)
+    report = await record(config, venue, clock, a_newcomer_is_recorded(), rescans=True)
     await venue.aclose()
     listed = lifecycle(config.data_dir, "listed")
     covered = {market for market, rows in intervals(config.data_dir).items() if "polled" in {row[2] for row in rows}}

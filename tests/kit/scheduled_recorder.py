@@ -52,9 +52,9 @@ class ScheduledRecorder:
     ) -> None:
         self.index = index
         self.clock = ManualClock(START, jumps=True)
-        self.recorder = Recorder(RecordingPolicy())
-        self.recorder.advance(START)
         self.candidates = CandidateSet(pins=pins)
+        self.recorder = Recorder(RecordingPolicy(), self.candidates.fold)
+        self.recorder.advance(START)
         for name in names:
             self.candidates.add(market(name, 1))
         settings = SelectionSettings(capacity=capacity, explore_share=MICROS, rotation_period=period)
