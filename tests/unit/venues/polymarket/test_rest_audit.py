@@ -74,6 +74,19 @@ async def test_every_book_is_compared_within_a_minute() -> None:
     assert bench.shared.counts.probed >= 400
 
 
+async def test_nothing_is_asked_about_tokens_that_are_heard_for_their_trades() -> None:
+    bench = Bench(3)
+    mirrors = {each: key(f"9{each.instrument_id}") for each in bench.venue.keys}
+    bench.shared.set_mirrors(mirrors)
+    bench.codec.requests(bench.venue.keys, bench.venue.keys)
+    bench.receive([bench.venue.books(bench.venue.tokens)])
+    await bench.rounds(20)
+    asked = {token for tokens in bench.requested for token in tokens}
+    assert asked == set(bench.venue.tokens)
+    assert bench.markets == []
+    assert bench.events == []
+
+
 async def test_the_most_active_book_is_compared_in_every_round() -> None:
     bench = Bench(300)
     for _ in range(5):
