@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import structs
 
-from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketChange, MarketEvent, Quote
+from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketEvent, Quote
 from predsurv.core.ids import InstrumentKey
 from predsurv.state.book import Book
 
@@ -25,8 +25,9 @@ BookChange = BookSnapshot | BookDelta
 class Takeover:
     """One replacement: ``filter_old`` and ``filter_new`` are the event filters of the two connections.
 
-    Trades pass from both: their codec suppresses duplicates. ``switched``: the old connection is
-    muted. ``overflowed``: the new one delivered too much before it could take over.
+    Trades and changes of markets pass from both: their codecs, which share what was told, suppress
+    duplicates. ``switched``: the old connection is muted. ``overflowed``: the new one delivered too
+    much before it could take over.
     """
 
     def __init__(self) -> None:
@@ -50,13 +51,13 @@ class Takeover:
         self._pending = set(keys)
 
     def filter_old(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
-        """Append all events of the old connection until the switch, only trades afterwards."""
+        """Append all events of the old connection until the switch, those without a book or quote afterwards."""
         for event in events:
             if isinstance(event, BookSnapshot | BookDelta | Gap):
                 if self.switched:
                     continue
                 self._last[event.key] = event
-            elif self.switched and isinstance(event, Quote | MarketChange):
+            elif self.switched and isinstance(event, Quote):
                 continue
             out.append(event)
 
@@ -67,7 +68,7 @@ class Takeover:
                 self._book_changed(event, out)
             elif isinstance(event, Gap):
                 self._book_lost(event, out)
-            elif self.switched or not isinstance(event, Quote | MarketChange):
+            elif self.switched or not isinstance(event, Quote):
                 out.append(event)
         if self._pending and events:
             self.hand_over(events[-1].ts_recv, out)

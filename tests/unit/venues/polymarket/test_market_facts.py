@@ -12,6 +12,7 @@ from predsurv.core.events import Trade as TradeEvent
 from predsurv.core.num import format_micros
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+from predsurv.venues.streaming.takeover import Takeover
 from tests.kit.polymarket_frames import NOW, book, change, decoded, key, wire
 
 YES, NO = key("11"), key("12")
@@ -241,6 +242,21 @@ def _without_time(facts: tuple[str, str, int, int]) -> tuple[str, str, int, int]
 
 
 class TestOtherFacts:
+    @pytest.mark.parametrize("hears_first", ["old", "new"])
+    @pytest.mark.parametrize("switched", [False, True])
+    def test_a_tick_size_is_told_once_while_one_connection_replaces_another(
+        self, hears_first: str, switched: bool
+    ) -> None:
+        shared, takeover = PolymarketSharedState(), Takeover()
+        old, new = mirrored(1, shared), mirrored(2, shared)
+        if switched:
+            takeover.switch(frozenset())
+        both = [(old, takeover.filter_old), (new, takeover.filter_new)]
+        out: list[MarketEvent] = []
+        for made, passes in both if hears_first == "old" else both[::-1]:
+            passes(decoded(made, wire(self.tick("12"))), out)
+        assert [event.kind for event in out if isinstance(event, MarketChange)] == ["tick_size"]
+
     def tick(self, token: str, old: str = "0.01", new: str = "0.001", after: int = 0) -> dict[str, Any]:
         facts = {"asset_id": token, "old_tick_size": old, "new_tick_size": new, "timestamp": str(STAMP + after)}
         return {"market": "0xm1", **facts, "event_type": "tick_size_change"}

@@ -124,15 +124,15 @@ def test_old_connection_is_muted_after_the_switch() -> None:
     assert from_old(takeover, Gap(A, 3, "disconnect", OLD), book(1), delta(2, 1, 1)) == []
 
 
-def test_trades_pass_from_both_and_other_events_from_one() -> None:
+def test_trades_and_changes_of_markets_pass_from_both_and_quotes_from_one() -> None:
     takeover = Takeover()
     trade = Trade(A, 1, 1, Price(5), Size(5), "buy", None)
     quote = Quote(A, 1, 1, None, None)
     tick = MarketChange(VENUE, A.market_id, A.instrument_id, 1, 1, "tick_size", "{}")
     assert from_old(takeover, trade, quote, tick) == [trade, quote, tick]
-    assert from_new(takeover, trade, quote, tick) == [trade]
+    assert from_new(takeover, trade, quote, tick) == [trade, tick]
     takeover.switch(frozenset())
-    assert from_old(takeover, trade, quote, tick) == [trade]
+    assert from_old(takeover, trade, quote, tick) == [trade, tick]
     assert from_new(takeover, trade, quote, tick) == [trade, quote, tick]
 
 
