@@ -184,7 +184,7 @@ def strategy_table(stats: RunStats, account: TradingAccount) -> Table:
     rows = [_strategy_row(name, counts, baskets.get(name, BasketStats())) for name, counts in stats.strategies.items()]
     note = "a basket's PnL is after fees and counts once it holds nothing any more"
     if assumed := sum(counts.fees_assumed for counts in stats.strategies.values()):
-        note += f"; {assumed} fills at an assumed fee: nobody stated the fees of their markets"
+        note += f"; fills at an assumed fee, because nobody stated their markets' fees: {assumed}"
     return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy had an intent")
 
 

@@ -16,8 +16,8 @@ from predsurv.engine.books.available import AvailableBooks
 from predsurv.state.market_cache import MarketCache
 
 MINUTE: Final = 60 * 1_000_000_000
-ROUNDING_RESERVE: Final = 2_000
-"""Micros reserved per buy order: each of its fills may round its cost and fee up."""
+ROUNDING_RESERVE: Final = 10_000
+"""Micros reserved per buy order: each of its fills rounds up what is paid, by less than $0.0001 where that is most."""
 
 
 class RiskState:
