@@ -1,6 +1,8 @@
 """Commands arrive in the order of their arrival times; what becomes of orders is tested in test_simulator."""
 
-from predsurv.core.events import AccountEvent
+from predsurv.core.events import AccountEvent, Fill, MarketChange
+from predsurv.core.fees import taker_fee
+from predsurv.core.market import FeeSchedule
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.admission import AdmissionRules
 from predsurv.engine.fills.fill_factory import FillFactory
@@ -8,7 +10,7 @@ from predsurv.engine.fills.order_entry import OrderEntry
 from predsurv.engine.fills.resting_orders import RestingOrders
 from predsurv.engine.fills.working_orders import WorkingOrders
 from tests.kit.paper_venue import kinds
-from tests.kit.trading_samples import START, World, book, cancel, place
+from tests.kit.trading_samples import FEE, START, YES, V, World, book, cancel, place
 
 
 class Entry:
@@ -51,3 +53,18 @@ def test_a_cancel_of_an_order_never_seen_is_rejected() -> None:
     made = Entry()
     made.entry.send(cancel(), START)
     assert kinds(made.execute()) == ["OrderRejected"]
+
+
+def test_an_order_is_charged_the_fee_that_holds_when_it_arrives() -> None:
+    made = Entry()
+    dearer = FeeSchedule("polymarket", 70_000)
+    made.cache.apply(MarketChange(V, YES.market_id, None, START, None, "fee", "{}", fee=dearer, effective=START + 5))
+    for arrival, name in ((START + 4, "before"), (START + 5, "after")):
+        made.entry.send(place(name), arrival)
+    _, before = made.execute()
+    _, after = made.execute()
+    assert isinstance(before, Fill)
+    assert isinstance(after, Fill)
+    assert (before.fee, after.fee) == tuple(
+        taker_fee(schedule, before.price, before.size) for schedule in (FEE, dearer)
+    )

@@ -22,6 +22,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import VenueName
 from predsurv.core.market import MarketStatus
+from predsurv.core.num import Price
 from tests.kit.paper_venue import LATENCY, PaperVenue, cancels, fills, kinds, refusal
 from tests.kit.trading_samples import (
     MS,
@@ -96,6 +97,13 @@ def test_resting_orders_are_cancelled_at_the_close_without_any_event() -> None:
     ended = cancels(list(venue.simulator.due(CLOSE + 5 * S)))
     assert sorted(ended) == [(name, "market_closed", CLOSE) for name in ("ask", "bid", "no")]
     assert venue.simulator.resting() == ()
+
+
+def test_a_cancel_that_arrives_with_the_close_comes_too_late() -> None:
+    venue = kalshi()
+    venue.send(order(price=50))
+    venue.simulator.submit(approved(cancel(key=KALSHI_YES), CLOSE - LATENCY))
+    assert cancels(list(venue.simulator.due(CLOSE))) == [("o1", "market_closed", CLOSE)]
 
 
 def test_quotes_and_trades_after_the_close_fill_nothing() -> None:
@@ -198,6 +206,14 @@ def test_what_rests_when_a_game_starts_is_cancelled_and_trading_goes_on() -> Non
     assert fills(venue.show(trade(49, 4, ts=START + 95 * S, key=GAME_YES))) == [(500_000, shares(4))]
 
 
+def test_orders_placed_after_the_start_of_a_game_stay() -> None:
+    venue = PaperVenue(venue=POLYMARKET, game_start=START + 60 * S)
+    venue.send(place(key=GAME_YES, price=50), START + 61 * S)
+    finer = change("tick_size", START + 70 * S, POLYMARKET, tick_size=Price(1_000))
+    assert venue.show(finer) == []
+    assert len(venue.simulator.resting()) == 1
+
+
 def test_a_game_that_starts_later_than_listed_clears_the_book_then() -> None:
     venue = PaperVenue(venue=POLYMARKET, game_start=START + 60 * S)
     venue.send(place(key=GAME_YES, price=50))
@@ -276,6 +292,13 @@ def test_a_delayed_order_whose_delay_ends_in_a_pause_is_cancelled() -> None:
     venue.send(place(price=51))
     venue.show(phase("cancel_only", START + S))
     assert cancels(list(venue.simulator.due(START + 10 * S))) == [("o1", "venue_paused", START + LATENCY + 3 * S)]
+
+
+def test_a_delayed_order_does_not_take_while_only_resting_orders_are_accepted() -> None:
+    venue = PaperVenue(taker_delay=3 * S)
+    venue.send(place(price=51))
+    venue.show(phase("post_only", START + S))
+    assert cancels(list(venue.simulator.due(START + 10 * S))) == [("o1", "venue_post_only", START + LATENCY + 3 * S)]
 
 
 def test_a_paused_market_fills_nothing_and_goes_on_from_the_end_of_its_queues() -> None:
