@@ -256,7 +256,7 @@ def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Por
 
 def _watchlist(venue: Venue, selection: MarketSelection, capacity: int) -> Watchlist:
     mirrored = venue.traits.complementary_outcomes
-    return Watchlist(selection.keys, capacity, mirrored=mirrored, mirrors=selection.mirrors)
+    return Watchlist(selection.keys, capacity, mirrored=mirrored, mirrors=selection.mirrors, known=selection.markets)
 
 
 def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:

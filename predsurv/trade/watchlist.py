@@ -9,6 +9,7 @@ from predsurv.core.events import MarketChange, MarketEvent, MarketResolved
 from predsurv.core.ids import EventId, InstrumentKey
 from predsurv.core.market import BINARY, Market
 from predsurv.ports import NO_MIRRORS, Mirrors
+from predsurv.state.market_facts import KnownMarket, apply_fact, holds_from
 
 
 class MarketSelection(Struct, frozen=True):
@@ -26,14 +27,21 @@ class Watchlist:
     """The instruments watched at one venue, following listings and resolutions; at most ``capacity``.
 
     ``mirrored``: the venue keeps one book per binary market (see ``Market.primary_keys``). ``mirrors``: those of
-    ``keys``, whose trades are heard as well; they need no place of their own.
+    ``keys``, whose trades are heard as well; they need no place of their own. ``known``: markets that may open later.
     """
 
     def __init__(
-        self, keys: AbstractSet[InstrumentKey], capacity: int, *, mirrored: bool, mirrors: Mirrors = NO_MIRRORS
+        self,
+        keys: AbstractSet[InstrumentKey],
+        capacity: int,
+        *,
+        mirrored: bool,
+        mirrors: Mirrors = NO_MIRRORS,
+        known: Iterable[Market] = (),
     ) -> None:
         self._keys = dict.fromkeys(sorted(keys))
         self._capacity, self._mirrored, self._mirrors = capacity, mirrored, dict(mirrors)
+        self._known = {market.market_id: KnownMarket(market, market) for market in known}
 
     @property
     def keys(self) -> frozenset[InstrumentKey]:
@@ -45,7 +53,7 @@ class Watchlist:
         return {key: mirror for key, mirror in self._mirrors.items() if key in keys}
 
     def update(self, batch: Sequence[MarketEvent]) -> bool:
-        """Add newly listed markets and remove resolved ones; return whether the feed has to be told."""
+        """Add markets that open and remove resolved ones; return whether the feed has to be told."""
         changed = False
         for event in batch:
             if isinstance(event, MarketResolved):
@@ -54,13 +62,26 @@ class Watchlist:
                     changed |= key in self._keys
                     self._keys.pop(key, None)
                     self._mirrors.pop(key, None)
-            elif isinstance(event, MarketChange) and event.market is not None:
-                listed = keys_to_watch(event.market, mirrored=self._mirrored)
-                if listed and len(self._keys) + sum(key not in self._keys for key in listed) <= self._capacity:
-                    self._keys |= dict.fromkeys(listed)
-                    self._mirrors |= _mirrors((event.market,), listed) if self._mirrored else {}
-                    changed = True  # also when watched before: the venue may have ignored it until it was listed
+                self._known.pop(event.market_id, None)
+            elif isinstance(event, MarketChange) and holds_from(event) <= event.ts_recv:
+                changed |= self._follow(event)
         return changed
+
+    def _follow(self, change: MarketChange) -> bool:
+        """Fold a change in; return whether the feed has to be told of the market, because it is open now."""
+        known = apply_fact(self._known.get(change.market_id), change)
+        if known is None:
+            return False
+        market = known.market
+        self._known[change.market_id] = known
+        listed = keys_to_watch(market, mirrored=self._mirrored) if market.open_at(change.ts_recv) else ()
+        new = sum(key not in self._keys for key in listed)
+        # Also when all are watched: the venue may have ignored a market until it was announced.
+        if not listed or len(self._keys) + new > self._capacity or not (new or change.market is not None):
+            return False
+        self._keys |= dict.fromkeys(listed)
+        self._mirrors |= _mirrors((market,), listed) if self._mirrored else {}
+        return True
 
 
 class _EventMarkets(Struct, frozen=True):
@@ -92,8 +113,8 @@ def select_markets(
         if event.keys and len(keys) + sum(key not in keys for key in event.keys) <= capacity:
             known += event.markets
             keys.update(event.keys)
-        elif any(market.market_id in held_markets for market in event.markets):
-            known += event.markets
+        elif any(market.market_id in held_markets or market.status == "created" for market in event.markets):
+            known += event.markets  # those that are only announced may open later
     return MarketSelection(tuple(known), frozenset(keys), _mirrors(known, keys) if mirrored else NO_MIRRORS)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.events import MarketChange, MarketResolved
-from predsurv.core.ids import EventId, InstrumentId
+from predsurv.core.events import MarketChange, MarketChangeKind, MarketResolved
+from predsurv.core.ids import EventId, InstrumentId, VenueName
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import ONE, Money
 from predsurv.trade.watchlist import Watchlist, keys_to_watch, select_markets
@@ -122,3 +122,54 @@ def test_markets_that_are_not_binary_are_known_and_not_watched() -> None:
         market("lone9", event_id=EventId("lone"), mutually_exclusive=True, market_type="scalar"),
     ]
     assert {key.market_id for key in select_markets([*lone, *event("big", 1, 9)], 1, mirrored=True).keys} == {"big0"}
+
+
+def told(kind: MarketChangeKind, name: str, new: Market | None = None, ts: int = START) -> MarketChange:
+    return MarketChange(V, market(name).market_id, None, ts, None, kind, "{}", new)
+
+
+def test_a_market_that_was_only_announced_is_watched_once_it_is_activated() -> None:
+    watchlist = Watchlist(frozenset(), 2, mirrored=True)
+    assert not watchlist.update([told("created", "n", market("n", status="created", tradable=False))])
+    assert watchlist.update([told("activated", "n")])
+    assert watchlist.keys == {market("n").key(0)}
+    assert not watchlist.update([told("paused", "n"), told("activated", "n")]), "it was never given up"
+
+
+def test_an_announcement_on_assumptions_is_watched_with_the_whole_record() -> None:
+    watchlist = Watchlist(frozenset(), 2, mirrored=True)
+    partial = market("n", status="created", tradable=False, assumed=("tick_size",))
+    assert not watchlist.update([told("created", "n", partial)])
+    assert watchlist.update([told("activated", "n", market("n"))])
+
+
+def test_a_market_listed_before_the_run_is_watched_once_it_opens() -> None:
+    ahead = market("n", event_id=EventId("later"), status="created", tradable=False)
+    selection = select_markets([*event("a", 1), ahead], 2, mirrored=True)
+    assert ahead in selection.markets
+    watchlist = Watchlist(selection.keys, 2, mirrored=True, known=selection.markets)
+    assert watchlist.update([told("activated", "n")])
+    assert ahead.key(0) in watchlist.keys
+    assert not Watchlist(frozenset(), 2, mirrored=True).update([told("activated", "n")]), "nothing is known of it"
+
+
+def test_capacity_holds_for_markets_that_open() -> None:
+    watchlist = Watchlist({YES}, 1, mirrored=True, known=[market("n", status="created", tradable=False)])
+    assert not watchlist.update([told("activated", "n")])
+    assert watchlist.keys == {YES}
+
+
+def test_a_market_past_its_close_time_is_not_watched_where_trading_ends_by_it() -> None:
+    kalshi = VenueName("kalshi")
+    ended = market("n", venue=kalshi, close_time=START - 1)
+    watchlist = Watchlist(frozenset(), 2, mirrored=True)
+    change = MarketChange(kalshi, ended.market_id, None, START, None, "created", "{}", ended)
+    assert not watchlist.update([change])
+    moved = MarketChange(kalshi, ended.market_id, None, START, None, "rules", "{}", close_time=START + 9)
+    assert watchlist.update([moved]), "its close time was moved"
+
+
+def test_what_is_announced_for_later_does_not_open_a_market_now() -> None:
+    watchlist = Watchlist(frozenset(), 2, mirrored=True, known=[market("n", status="created", tradable=False)])
+    ahead = MarketChange(V, market("n").market_id, None, START, None, "activated", "{}", effective=START + 9)
+    assert not watchlist.update([ahead])
