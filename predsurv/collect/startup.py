@@ -25,7 +25,7 @@ from predsurv.collect.scheduler import RotationScheduler, SelectionSettings
 from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
 from predsurv.collect.selection.planner import allot
 from predsurv.collect.session import BatchObserver, RecordingSession
-from predsurv.config import Config
+from predsurv.config import CollectorConfig, Config
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock, Venue
@@ -66,11 +66,7 @@ def open_sessions(
     Raises ConfigError when a venue has no universe, or a shard has no collector.id of its own.
     """
     collector = config.collector
-    if collector.shard.count > 1 and collector.id == Config().collector.id:
-        raise ConfigError(
-            f"collector.shard is {collector.shard} and collector.id is still {collector.id!r}: "
-            "give each shard its own collector.id, their files go into one folder"
-        )
+    check_shard(collector)
     if malformed := malformed_pins(collector.pinned):
         raise ConfigError("; ".join(malformed))
     candidates = {venue.name: _candidates(config, venue) for venue in venues}
@@ -84,6 +80,15 @@ def open_sessions(
             RecordingSession(venue, recorder, scheduler, clock=clock, steady_clock=steady_clock, on_batch=on_batch)
         )
     return sessions
+
+
+def check_shard(collector: CollectorConfig) -> None:
+    """Raise ConfigError when one of several shards has the name that every recorder has by default."""
+    if collector.shard.count > 1 and collector.id == CollectorConfig().id:
+        raise ConfigError(
+            f"collector.shard is {collector.shard} and collector.id is still {collector.id!r}: "
+            "give each shard its own collector.id, their files go into one folder"
+        )
 
 
 def start(config: Config, sessions: Sequence[RecordingSession], clock: Clock) -> PreparedRun:

@@ -180,7 +180,7 @@ class NamesType(ValueType):
 class WeightsType(ValueType):
     """A table of decimals by name; ``name=decimal`` pairs in an environment variable. The values are micros."""
 
-    expected = 'a table of decimals, such as {spread = "0.5"}'
+    expected = 'a table of decimals, such as {tightness = "0.5"}'
 
     def parse(self, raw: object) -> dict[str, int]:
         if not isinstance(raw, Mapping) or len(raw) > LIST_ITEMS_MAX:

@@ -1,6 +1,7 @@
 """The venue adapters by name; each is imported only when it is opened."""
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from predsurv.config import Config
@@ -49,12 +50,19 @@ def enabled_venues(config: Config) -> Sequence[str]:
     return tuple(name for name in enabled if enabled[name])
 
 
+def check_venue(name: str) -> None:
+    """Raise ConfigError when there is no venue called ``name``."""
+    if name not in VENUES:
+        near = get_close_matches(name, VENUES, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ConfigError(f"no venue is called {sanitise(name, 40)!r}; {hint}there are: {', '.join(VENUES)}")
+
+
 def open_venue(name: str, config: Config, clock: Clock, rand: Rand = system_random, *, share: int = 1) -> Venue:
     """Return the venue called ``name``; while the mock is enabled, every name opens the mock.
 
     ``rand`` gives jitter in [0, 1). Listings take one part in ``share`` of the venue's request limit, so that another
     process may take the rest. Raises ConfigError when there is no such venue, or its credentials are unusable.
     """
-    if name not in VENUES:
-        raise ConfigError(f"no venue is called {sanitise(name, 40)!r}; there are: {', '.join(VENUES)}")
+    check_venue(name)
     return _ADAPTERS["mock" if config.mock.enabled else name](config, clock, rand, share)

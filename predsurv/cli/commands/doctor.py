@@ -20,6 +20,7 @@ from predsurv.cli.commands.checks import (
     venue_urls,
     worst,
 )
+from predsurv.cli.commands.config_checks import name_checks, phase_checks
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.render import Column, Table, show
 from predsurv.config import Config, load
@@ -68,5 +69,12 @@ def _configured(config: Config, *, offline: bool) -> list[HealthCheck]:
         checks.append(kalshi_check())
     if config.bucket:
         checks.append(bucket_check(config, offline=offline))
-    urls = {} if offline else venue_urls(config)
-    return checks + asyncio.run(reach_checks(urls))
+    checks += name_checks(config)
+    if offline:
+        return checks
+    return checks + asyncio.run(_online(config))
+
+
+async def _online(config: Config) -> list[HealthCheck]:
+    reached = await reach_checks(venue_urls(config))
+    return reached + await phase_checks(config)

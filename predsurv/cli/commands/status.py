@@ -14,8 +14,11 @@ from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.render import Column, Table, Value, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
+from predsurv.core.events import VenuePhase
+from predsurv.core.ids import InstrumentId, InstrumentKey, VenueName
 from predsurv.store import manifest
-from predsurv.store.layout import FOLDERS, Dataset, Layout, data_files, parse_file, parse_segment
+from predsurv.store.layout import FOLDERS, Dataset, Layout, data_files, parse_file, parse_segment, select_data_files
+from predsurv.store.lifecycle import WHOLE_VENUE, LifecycleRow, to_event
 from predsurv.store.read.verify import verify_recording
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
 from predsurv.store.remote.download import DownloadRequest
@@ -64,6 +67,14 @@ _HOURS: Final = (
     Column("seconds", "Time", "duration", "sum", keep=8),
     Column("share", "Share", "bar", places=4, keep=9),
 )
+_PHASES: Final = (
+    Column("venue", "Venue", keep=9),
+    Column("phase", "Accepts", keep=9),
+    Column("since", "Since", "time", "UTC", keep=8),
+    Column("resumes", "Resumes", "time", "UTC", keep=7),
+)
+PHASE_DAYS_MAX: Final = 8
+"""Recorded days that are searched for what a venue said last; the planned pauses are weekly."""
 Hours = Annotated[
     int, typer.Option("--hours", min=0, max=HOURS_SHOWN_MAX, help="Also show the last so many hours, one by one.")
 ]
@@ -82,6 +93,8 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
     tables = retry_if_replaced(partial(coverage_tables, data_dir, hours))
     tables += [stored_table(layout), log_table(layout)]
+    if (phases := phase_table(layout)).rows:
+        tables.append(phases)
     if (there := bucket_table(settings)) is not None:
         tables.append(there)
     show(tables, format)
@@ -199,6 +212,28 @@ def stored_table(layout: Layout) -> Table:
         for dataset, venue in sorted(totals, key=lambda key: (key[1], order.index(key[0])))
     ]
     return Table("stored", "On disk", _STORED, rows, empty="no file was sealed yet")
+
+
+def phase_table(layout: Layout) -> Table:
+    """Return what each venue said last about trading as a whole, of those that said anything of late."""
+    rows: list[Sequence[Value]] = []
+    for folder in sorted((layout.data_dir / FOLDERS["lifecycle"]).glob("venue=*")):
+        for day in sorted(folder.glob("date=*"), reverse=True)[:PHASE_DAYS_MAX]:
+            intact, _ = split_damaged(layout, select_data_files(day.glob("*.parquet")))
+            found = [event for path in intact for event in _phases(path, VenueName(folder.name.partition("=")[2]))]
+            if found:
+                last = max(found, key=lambda event: event.ts_recv)
+                rows.append((last.venue, last.phase, last.ts_recv, last.resumes))
+                break
+    return Table("phases", "Trading on the venue as a whole", _PHASES, rows)
+
+
+def _phases(path: Path, venue: VenueName) -> list[VenuePhase]:
+    whole = pl.scan_parquet(path, hive_partitioning=False).filter(pl.col("market_id") == WHOLE_VENUE)
+    columns = whole.select(pl.col("ts_recv").dt.epoch("ns"), pl.col("ts_venue").dt.epoch("ns"), "kind", "value")
+    key = InstrumentKey(venue, WHOLE_VENUE, InstrumentId(""))
+    events = [to_event(LifecycleRow(key, *row)) for row in columns.collect().iter_rows()]
+    return [event for event in events if isinstance(event, VenuePhase)]
 
 
 def log_table(layout: Layout) -> Table:
