@@ -14,16 +14,20 @@ QUEUE_EVENTS_MAX: Final = 50_000
 
 Process = Callable[[Sequence[MarketEvent]], Awaitable[None]]
 
+PrimaryOf = Callable[[InstrumentKey], InstrumentKey]
+"""Returns the instrument in whose book one trades: a trade may be told on the other outcome."""
+
 
 class _VenueQueue:
     """One venue's batches; ``waiting`` counts their events.
 
-    ``dropped`` counts the events that did not fit since the last loss report, ``gapped`` holds their
-    instruments with the latest epoch.
+    ``dropped`` counts the events that did not fit since the last loss report, ``gapped`` holds the
+    instruments whose books miss something, with the latest epoch.
     """
 
-    def __init__(self, venue: VenueName) -> None:
+    def __init__(self, venue: VenueName, primary_of: PrimaryOf) -> None:
         self.venue = venue
+        self._primary_of = primary_of
         self.batches: deque[Sequence[MarketEvent]] = deque()
         self.waiting = 0
         self.busy = False
@@ -37,7 +41,8 @@ class _VenueQueue:
         for event in batch:
             key = getattr(event, "key", None)
             if key is not None:
-                self.gapped[key] = getattr(event, "epoch", 0)
+                key = self._primary_of(key)
+                self.gapped[key] = getattr(event, "epoch", self.gapped.get(key, 0))
 
     def take_loss(self, ts: int) -> Sequence[MarketEvent]:
         """Return a Dropped event and an ``overflow`` Gap per affected instrument, and reset the loss."""
@@ -56,8 +61,15 @@ class EventQueue:
     Used as a context manager: on exit the workers finish their queues.
     """
 
-    def __init__(self, process: Process, *, realtime: bool, capacity: int = QUEUE_EVENTS_MAX) -> None:
-        self._process, self._realtime, self._capacity = process, realtime, capacity
+    def __init__(
+        self,
+        process: Process,
+        *,
+        realtime: bool,
+        capacity: int = QUEUE_EVENTS_MAX,
+        primary_of: PrimaryOf = lambda key: key,
+    ) -> None:
+        self._process, self._realtime, self._capacity, self._primary_of = process, realtime, capacity, primary_of
         self._queues: dict[VenueName, _VenueQueue] = {}
         self._workers = asyncio.TaskGroup()
         self._closing = False
@@ -103,7 +115,7 @@ class EventQueue:
     def _queue(self, venue: VenueName) -> _VenueQueue:
         queue = self._queues.get(venue)
         if queue is None:
-            queue = self._queues[venue] = _VenueQueue(venue)
+            queue = self._queues[venue] = _VenueQueue(venue, self._primary_of)
             self._workers.create_task(self._work(queue), name=f"queue-{len(self._queues)}")
         return queue
 

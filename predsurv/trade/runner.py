@@ -46,7 +46,8 @@ class TradeRunner:
         if duration is not None and not self._components.realtime:
             self._controller.limit(duration)
         try:
-            async with EventQueue(self._controller.on_batch, realtime=self._components.realtime) as queue:
+            primary_of, realtime = self._components.engine.cache.primary_of, self._components.realtime
+            async with EventQueue(self._controller.on_batch, realtime=realtime, primary_of=primary_of) as queue:
                 await self._run_tasks(queue, duration)
         except ExceptionGroup as group:
             raise group.exceptions[0] from group

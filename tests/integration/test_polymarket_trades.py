@@ -11,13 +11,14 @@ from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import Config, load
 from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import Price
+from predsurv.core.num import Price, complement
 from predsurv.ports import MarketQuery
 from predsurv.store.layout import Layout
 from predsurv.store.read.replay import replay
 from predsurv.store.read.verify import verify_recording
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import open_paper
+from predsurv.trade.assembly import open_backtest, open_paper
+from predsurv.trade.recording import BacktestSpan
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.policy import StreamPolicy
@@ -167,5 +168,22 @@ async def test_a_paper_run_hears_the_trades_of_both_tokens(tmp_path: Path, serve
     assert not any(event.key == NO for event in observer.events if isinstance(event, BookSnapshot | BookDelta))
     session.runner.stop()
     await running
+    session.journal.close()
+    await venue.aclose()
+
+
+async def test_a_backtest_hears_the_trades_of_both_tokens(tmp_path: Path, server: TradedPolymarket) -> None:
+    await record(tmp_path, server, ten_of_each)
+    config, venue = await scanned(tmp_path, server)
+    times = [int(str(ts)) for (ts,) in column(tmp_path, "coverage", "start")]
+    span = BacktestSpan(min(times), min(times) + 3_600_000 * MS)
+    observer = Recorder()
+    session = open_backtest(config, venue, span, lambda _: observer)
+    await session.runner.run()
+    trades = [event for event in observer.events if isinstance(event, Trade)]
+    assert Counter((event.key, event.size // MS) for event in trades) == {(YES, 20): 10, (NO, 30): 10}
+    state = session.engine.cache.state(YES)
+    assert state is not None
+    assert state.last_price == complement(Price(550_000)), "the last one was told on NO"
     session.journal.close()
     await venue.aclose()

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from predsurv.core.events import Dropped, Gap, MarketEvent
-from predsurv.core.ids import VenueName
+from predsurv.core.events import Dropped, Gap, MarketEvent, Trade
+from predsurv.core.ids import InstrumentId, InstrumentKey, VenueName
+from predsurv.core.num import Price, Size
 from predsurv.trade.event_queue import EventQueue
 from tests.kit.trading_samples import START, YES, V, delta
 
@@ -79,6 +80,20 @@ async def test_an_overflow_is_reported_as_events_and_names_the_instruments_to_re
     assert loss == [Dropped(V, at, 2), Gap(YES, at, "overflow", 1)]
     assert worker.taken.index(loss[0]) == 8
     assert len(worker.taken) == 12
+
+
+async def test_a_trade_that_is_dropped_is_missing_in_the_book_in_which_it_happened() -> None:
+    worker, no = Worker(), InstrumentKey(V, YES.market_id, InstrumentId("no"))
+    told = Trade(no, START + 5, None, Price(600_000), Size(1), "buy", None)
+    async with EventQueue(worker, realtime=True, capacity=3, primary_of=lambda _: YES) as queue:
+        await queue.publish(V, batch(0, 3))
+        await asyncio.sleep(0)
+        await queue.publish(V, batch(3, 3))
+        await queue.publish(V, [*batch(6, 1), told])
+        worker.gate.set()
+        await queue.join()
+        assert await queue.publish(V, batch(10, 1)) == {YES}
+    assert [event for event in worker.taken if isinstance(event, Gap)] == [Gap(YES, START + 10, "overflow", 1)]
 
 
 async def test_a_replay_waits_for_room_and_nothing_is_dropped() -> None:

@@ -354,3 +354,28 @@ class TestStatedTicks:
         assert isinstance(events[-1], BookSnapshot)
         assert ticks(events) == []
         assert not made.awaiting()
+
+
+_SEEDS = [
+    wire(message)
+    for message in (
+        trade("11"),
+        trade("12", "SELL", "0.45"),
+        book("11", bids=[{"price": "0.4", "size": "5"}]),
+        book("12", bids=[{"price": "0.4", "size": "5"}]),
+        {**change("11"), "price_changes": [*change("11")["price_changes"], *change("12")["price_changes"]]},
+        TestOtherFacts().tick("12"),
+    )
+]
+
+
+@given(st.data())
+def test_mutated_messages_about_either_token_raise_nothing_and_give_no_book_of_the_mirror(data: st.DataObject) -> None:
+    frame = bytearray(data.draw(st.sampled_from(_SEEDS)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        where = data.draw(st.integers(0, len(frame)))
+        frame[where : where + data.draw(st.integers(0, 6))] = data.draw(st.binary(max_size=6))
+    made, out = mirrored(), list[MarketEvent]()
+    made.decode([bytes(frame)], NOW, out)
+    assert not any(event.key == NO for event in out if isinstance(event, BookSnapshot | BookDelta | Gap))
+    assert made.awaiting() <= {YES}
