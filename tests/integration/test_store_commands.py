@@ -7,11 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from predsurv.cli.app import main
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import Market
+from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.mine.job import MiningResult, mine
@@ -23,6 +24,8 @@ from predsurv.store.seal.coverage_tail import covered_time
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 from predsurv.store.wal.segment import last_segment_number
+from tests.kit.market_samples import market
+from tests.kit.recordings import write_universe
 
 NOON = 1_700_049_600_000_000_000  # 2023-11-15T12:00:00Z
 KEY = InstrumentKey(VenueName("mock"), MarketId("m0"), InstrumentId("i0"))
@@ -74,6 +77,40 @@ def test_status_shows_hours_by_reason(recorded: Layout, capsys: pytest.CaptureFi
     ]
     assert len(rows(capsys, "status", "--hours", "1")["hours"]) == 1
     assert "hours" not in rows(capsys, "status")
+
+
+def test_status_counts_the_time_of_a_file_that_is_gone_as_a_gap(
+    recorded: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def times() -> Mapping[str, float]:
+        assert main(["status", "--format", "json"]) == 0
+        return {row["reason"]: row["seconds"] for row in json.loads(capsys.readouterr().out)["coverage"]}
+
+    assert times() == {"live": 3600, "stall": 3600}
+    data_files(recorded, "deltas")[0].unlink()
+    found = times()
+    assert found.keys() == {"live", "stall", "file_missing"}
+    assert 0 < found["file_missing"] < 1
+    assert sum(found.values()) == pytest.approx(7200)
+    assert main(["status"]) == 0
+    assert "a sealed file is gone" in capsys.readouterr().out
+
+
+def test_status_counts_recorded_instruments_without_a_listing(
+    recorded: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listings() -> list[Mapping[str, object]]:
+        assert main(["status", "--format", "json"]) == 0
+        found: list[Mapping[str, object]] = json.loads(capsys.readouterr().out)["listings"]
+        return found
+
+    day = {"venue": "mock", "date": "2023-11-15", "recorded": 1}
+    assert listings() == [{**day, "unlisted": 1}]
+    assert main(["status"]) == 0
+    assert "1 of 1 recorded instruments has no listing" in capsys.readouterr().out
+    listed = replace(market(0), market_id=KEY.market_id, outcomes=(Outcome(KEY.instrument_id, "Yes"),))
+    write_universe(recorded.data_dir, KEY.venue, "2023-11-14", [listed])
+    assert listings() == [{**day, "unlisted": 0}]
 
 
 def test_a_whole_recording_is_verified_before_and_after_compaction(

@@ -1,9 +1,9 @@
 """``predsurv status`` and ``predsurv verify``: what was recorded, and whether it is whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import polars as pl
 import typer
@@ -15,10 +15,23 @@ from predsurv.cli.output.render import Column, Table, Value, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.events import VenuePhase
-from predsurv.core.ids import InstrumentId, InstrumentKey, VenueName
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.mine.missing_time import PATH, without_missing
 from predsurv.store import manifest
-from predsurv.store.layout import FOLDERS, Dataset, Layout, data_files, parse_file, parse_segment, select_data_files
+from predsurv.store.layout import (
+    FOLDERS,
+    NS_DAY,
+    Dataset,
+    Layout,
+    data_files,
+    date_of,
+    parse_file,
+    parse_segment,
+    select_data_files,
+)
 from predsurv.store.lifecycle import WHOLE_VENUE, LifecycleRow, to_event
+from predsurv.store.read.facts import FactsQuery, count_unlisted, listed_markets
+from predsurv.store.read.missing import missing_files
 from predsurv.store.read.verify import verify_recording
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
 from predsurv.store.remote.download import DownloadRequest
@@ -35,6 +48,12 @@ _COVERAGE: Final = (
     Column("share", "Share", "bar", places=4, keep=9),
     Column("first", "From", "time", "UTC", keep=3),
     Column("last", "To", "time", "UTC", keep=4),
+)
+_LISTINGS: Final = (
+    Column("venue", "Venue", keep=9),
+    Column("date", "Day", keep=5),
+    Column("recorded", "Instruments", "int", "recorded", keep=8),
+    Column("unlisted", "Without listing", "int", keep=7),
 )
 _STORED: Final = (
     Column("dataset", "Dataset", keep=9),
@@ -83,6 +102,12 @@ Deep = Annotated[
 ]
 
 
+class _RecordedDay(NamedTuple):
+    venue: VenueName
+    start: int
+    keys: Sequence[InstrumentKey]
+
+
 def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
     """Show how much of the wanted time was recorded, and what is on disk."""
     settings = load(config, flags=mock_flag(mock)).config
@@ -128,14 +153,46 @@ def coverage_tables(data_dir: Path, hours: int) -> list[Table]:
     The files are digested once, for both.
     """
     frame, damaged = coverage_of(data_dir)
-    tables = [coverage_table(frame, damaged)]
+    missing = missing_files(Layout(data_dir))
+    if frame is not None:
+        frame = without_missing(frame, missing)
+    tables = [coverage_table(frame, damaged, len(missing)), listings_table(data_dir, frame)]
     if hours:
         tables.append(hours_table(frame, hours))
     return tables
 
 
-def coverage_table(frame: pl.LazyFrame | None, damaged: Sequence[Path]) -> Table:
-    """Return recorded time by venue and reason, observed time first, of what ``coverage_of`` found."""
+def listings_table(data_dir: Path, frame: pl.LazyFrame | None) -> Table:
+    """Return for each venue how many of the instruments recorded on its latest day nothing ever stated."""
+    rows: list[Sequence[Value]] = []
+    notes: list[str] = []
+    for venue, start, keys in () if frame is None else _recorded_on_latest_day(frame):
+        query = FactsQuery(venue, start, start + NS_DAY, frozenset(key.market_id for key in keys))
+        count = count_unlisted(keys, listed_markets(data_dir, query))
+        rows.append((venue, date_of(start), count.recorded, count.unlisted))
+        if count.unlisted:
+            notes.append(f"{venue}: {count}, so that their names are not known")
+    return Table("listings", "Latest day", _LISTINGS, rows, "; ".join(notes), empty="nothing was recorded yet")
+
+
+def _recorded_on_latest_day(frame: pl.LazyFrame) -> Iterator[_RecordedDay]:
+    covered = frame.filter(pl.col("state").cast(pl.String) == "covered")
+    last = covered.group_by("venue").agg(pl.col("start").max().dt.truncate("1d").alias("day"))
+    ids = pl.col("venue", "market_id", "instrument_id").cast(pl.String)
+    found = covered.join(last, on="venue").filter(pl.col("end") > pl.col("day"))
+    distinct = found.select(ids, pl.col("day").dt.epoch("ns")).unique().sort("venue", "instrument_id").collect()
+    for (venue, day), rows in distinct.group_by("venue", "day", maintain_order=True):
+        name = VenueName(str(venue))
+        pairs = rows.select("market_id", "instrument_id").iter_rows()
+        keys = [InstrumentKey(name, MarketId(market), InstrumentId(instrument)) for market, instrument in pairs]
+        yield _RecordedDay(name, int(str(day)), keys)
+
+
+def coverage_table(frame: pl.LazyFrame | None, damaged: Sequence[Path], missing: int = 0) -> Table:
+    """Return recorded time by venue and reason, observed time first, of what ``coverage_of`` found.
+
+    ``missing``: the number of files that are gone.
+    """
     rows: list[Sequence[Value]] = []
     if frame is not None:
         length = (pl.col("end") - pl.col("start")).dt.total_nanoseconds()
@@ -168,6 +225,9 @@ def coverage_table(frame: pl.LazyFrame | None, damaged: Sequence[Path]) -> Table
     if damaged:
         files = "a damaged file" if len(damaged) == 1 else f"{len(damaged):,} damaged files"
         notes.append(f"without {files}: see 'predsurv verify'")
+    if missing:
+        files = "a sealed file is" if missing == 1 else f"{missing:,} sealed files are"
+        notes.append(f"{files} gone, whose time counts as file_missing: see 'predsurv verify'")
     return Table("coverage", "Wanted time", _COVERAGE, rows, "; ".join(notes), empty="no time is accounted for yet")
 
 
@@ -254,4 +314,4 @@ def coverage_of(data_dir: Path) -> tuple[pl.LazyFrame | None, Sequence[Path]]:
     """Return the coverage rows of all intact files with their ``venue``, None without any, and the damaged files."""
     layout = Layout(data_dir)
     intact, damaged = split_damaged(layout, data_files(layout, "coverage"))
-    return (pl.scan_parquet(intact, hive_partitioning=True) if intact else None), damaged
+    return (pl.scan_parquet(intact, hive_partitioning=True, include_file_paths=PATH) if intact else None), damaged

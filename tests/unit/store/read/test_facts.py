@@ -13,7 +13,14 @@ from predsurv.core.num import Price
 from predsurv.state.market_facts import MarketFacts
 from predsurv.store.layout import NS_DAY, date_of
 from predsurv.store.listing_history import merge_lines
-from predsurv.store.read.facts import FactsQuery, count_unlisted, known_markets, read_facts, related_markets
+from predsurv.store.read.facts import (
+    FactsQuery,
+    count_unlisted,
+    known_markets,
+    listed_markets,
+    read_facts,
+    related_markets,
+)
 from predsurv.store.universe import to_line, universe_files
 from tests.kit.market_samples import market
 from tests.kit.recordings import record, write_universe
@@ -149,6 +156,16 @@ def test_a_recording_alone_is_enough(tmp_path: Path) -> None:
 def test_rows_about_the_venue_are_no_statements_about_a_market(tmp_path: Path) -> None:
     record(tmp_path, DAY + NS_DAY, [VenuePhase(MOCK, DAY + HOUR, None, "closed", "{}")])
     assert list(read_facts(tmp_path, query())) == []
+
+
+def test_the_markets_that_anything_states_are_found_without_reading_their_records(tmp_path: Path) -> None:
+    universe(tmp_path, 0, listed(1, DAY))
+    universe(tmp_path, 8, listed(2, DAY + 8 * NS_DAY))
+    universe(tmp_path, 10, listed(3, DAY + 10 * NS_DAY))
+    record(tmp_path, DAY + NS_DAY, [created(7, DAY + HOUR), tick(8, DAY + HOUR, 1_000)])
+    assert listed_markets(tmp_path, query(9, 1, 1, 2, 3, 7, 8, 9)) == {"m1", "m2", "m3", "m7"}
+    assert listed_markets(tmp_path, query(9, 1, 2)) == {"m2"}
+    assert listed_markets(tmp_path / "nothing", query(9, 1, 2)) == frozenset()
 
 
 def test_related_markets_are_those_of_the_same_events(tmp_path: Path) -> None:
