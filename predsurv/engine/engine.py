@@ -40,13 +40,13 @@ from predsurv.engine.risk.state import RiskState
 from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
 
-NoteKind = Literal["halted", "resumed", "duplicate", "stale", "foreign", "day"]
+NoteKind = Literal["halted", "resumed", "duplicate", "stale", "foreign", "day", "phase"]
 
 
 class EngineNote(Struct, frozen=True, array_like=True, tag="note"):
     """Something for people and the journal; ``equity`` (micros) is set for kind ``day``, a new UTC day.
 
-    ``duplicate``, ``stale`` and ``foreign`` name an account event that changed nothing.
+    ``duplicate``, ``stale`` and ``foreign`` name an account event that changed nothing, ``phase`` a venue's phase.
     """
 
     ts: int
@@ -170,10 +170,18 @@ class Engine:
         return self._call_strategies(event) if trusted else EMPTY_STEP
 
     def _on_market_change(self, event: MarketChange | VenuePhase) -> Step:
-        self.cache.apply(event)
-        if isinstance(event, MarketChange):  # a phase is asked for, which says nothing of the stream of books
+        if isinstance(event, MarketChange):
+            self.cache.apply(event)
             self._risk.last_recv[event.venue] = event.ts_recv
-        return self._call_strategies(event)
+            return self._call_strategies(event)
+        # A phase is asked for: that the venue answered says nothing of the stream of books, hence no ``last_recv``.
+        before = self.cache.phase(event.venue)
+        self.cache.apply(event)
+        if before == event.phase:
+            return EMPTY_STEP
+        again = self._risk.blocked and before == "closed"  # cancels sent in that phase were rejected
+        step = Step(decisions=self._gate.cancel_all()) if again else self._call_strategies(event)
+        return replace(step, notes=(EngineNote(self._risk.now, "phase", f"{event.venue} is {event.phase}"),))
 
     def _on_resolved(self, event: MarketResolved) -> Step:
         self.cache.apply(event)

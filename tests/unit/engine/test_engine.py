@@ -290,3 +290,22 @@ def test_a_change_announced_ahead_holds_with_the_passing_of_time_alone() -> None
     known = made.cache.market(V, YES.market_id)
     assert known is not None
     assert known.fee == dearer
+
+
+def test_a_phase_is_told_once_to_people_and_strategies() -> None:
+    eager = Eager()
+    made = engine(eager)
+    (note,) = made.step(VenuePhase(V, START, None, "closed", "{}")).notes
+    assert (note.kind, note.detail) == ("phase", "mock is closed")
+    assert made.step(VenuePhase(V, START + MS, None, "closed", "{}")) is EMPTY_STEP
+    assert len(eager.received) == 1
+
+
+def test_what_could_not_be_cancelled_while_the_venue_was_closed_is_cancelled_afterwards() -> None:
+    made = engine(Eager(intents=[intent()]))
+    made.step(book())
+    made.step(VenuePhase(V, START, None, "closed", "{}"))
+    made.halt(START, "by hand")
+    step = made.step(VenuePhase(V, START, None, "cancel_only", "{}"))
+    assert [command.command for command in step.commands] == [CancelOrder(FIRST, YES)]
+    assert made.step(VenuePhase(V, START, None, "open", "{}")).commands == ()
