@@ -11,11 +11,10 @@ from predsurv.core.events import AccountEvent, Fill, MarketEvent, MarketResolved
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
 from predsurv.core.market import NO_FEE
-from predsurv.core.num import Size, notional_up
-from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder, order_of
+from predsurv.core.num import notional_up
+from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
-from predsurv.engine.fills.queue_position import QueuePosition
 from predsurv.engine.fills.simulator import FillSimulator
 from predsurv.state.market_cache import MarketCache
 
@@ -83,7 +82,7 @@ class PaperBroker:
             self._now,
             self._portfolio.cash(self._venue),
             tuple(each for each in self._portfolio.positions.totals() if each.key.venue == self._venue),
-            tuple(map(_as_order, self._simulator.resting())),
+            self._simulator.open_orders(),
         )
 
     async def aclose(self) -> None:
@@ -99,23 +98,18 @@ class PaperBroker:
         return event
 
     def _check_funds(self, command: PlaceOrder) -> str | None:
-        resting = [each for each in self._simulator.resting() if each.command.side == command.side]
+        open_orders = [each for each in self._simulator.open_orders() if each.side == command.side]
         if command.side == "sell":
             position = self._portfolio.positions.get(command.strategy, command.key)
-            selling = sum(each.remaining for each in resting if _same_shares(each.command, command))
+            selling = sum(each.remaining for each in open_orders if _same_shares(each, command))
             enough = position is not None and position.size - selling >= command.size
             return None if enough else "insufficient_position"
-        reserved = sum(notional_up(each.command.price, each.remaining) for each in resting)
+        reserved = sum(notional_up(each.price, each.remaining) for each in open_orders)
         market = self._cache.market(command.key.venue, command.key.market_id)
         fee = taker_fee(NO_FEE if market is None else market.fee, command.price, command.size)
         cost = notional_up(command.price, command.size) + fee
         return None if cost <= self._portfolio.cash(self._venue) - reserved else "insufficient_cash"
 
 
-def _same_shares(one: PlaceOrder, other: PlaceOrder) -> bool:
+def _same_shares(one: Order, other: PlaceOrder) -> bool:
     return one.key == other.key and one.strategy == other.strategy
-
-
-def _as_order(resting: QueuePosition) -> Order:
-    command = resting.command
-    return order_of(command, "open", filled=Size(command.size - resting.remaining))

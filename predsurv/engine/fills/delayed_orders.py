@@ -34,5 +34,8 @@ class DelayedOrders:
 
     def of_market(self, venue: VenueName, market_id: MarketId) -> tuple[PlaceOrder, ...]:
         """Return every delayed order of a market."""
-        orders = (each.command for each in self._orders.values())
-        return tuple(each for each in orders if each.key.venue == venue and each.key.market_id == market_id)
+        return tuple(each for each in self.all() if each.key.venue == venue and each.key.market_id == market_id)
+
+    def all(self) -> tuple[PlaceOrder, ...]:
+        """Return every delayed order."""
+        return tuple(each.command for each in self._orders.values())

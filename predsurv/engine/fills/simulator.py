@@ -23,7 +23,8 @@ from predsurv.core.events import (
     Trade,
     VenuePhase,
 )
-from predsurv.core.orders import Approved
+from predsurv.core.num import Size
+from predsurv.core.orders import Approved, Order, order_of
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.admission import AdmissionRules, FundsCheck
 from predsurv.engine.fills.fill_factory import FillFactory
@@ -81,6 +82,14 @@ class FillSimulator:
     def resting(self) -> tuple[QueuePosition, ...]:
         """Return every resting order of ours."""
         return self._resting.all()
+
+    def open_orders(self) -> tuple[Order, ...]:
+        """Return every order of ours that may still trade: those that rest, and those that are delayed."""
+        resting = (
+            order_of(each.command, "open", filled=Size(each.command.size - each.remaining))
+            for each in self._resting.all()
+        )
+        return (*resting, *(order_of(each, "open") for each in self._working.delayed.all()))
 
     def _on_book(self, event: BookDelta | BookSnapshot) -> Iterator[AccountEvent]:
         if isinstance(event, BookDelta):

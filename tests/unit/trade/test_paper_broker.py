@@ -1,5 +1,7 @@
 """The paper broker checks funds and keeps its account like a venue."""
 
+from typing import Any
+
 from predsurv.core.events import AccountEvent, Fill, MarketChange, OrderRejected
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
@@ -9,14 +11,29 @@ from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from predsurv.trade.pipeline import SimulatedBroker
-from tests.kit.trading_samples import MS, NO, START, YES, V, World, approved, book, place, resolved, shares, trade
+from tests.kit.trading_samples import (
+    MS,
+    NO,
+    START,
+    YES,
+    S,
+    V,
+    World,
+    approved,
+    book,
+    market,
+    place,
+    resolved,
+    shares,
+    trade,
+)
 
 
 class PaperTrading:
     """A paper broker and the market it watches."""
 
-    def __init__(self, cash: int = 1_000 * MICROS) -> None:
-        self.world = World().show(book())
+    def __init__(self, cash: int = 1_000 * MICROS, **rules: Any) -> None:
+        self.world = World((market(**rules),)).show(book())
         self.portfolio = Portfolio({V: Money(cash)})
         self.broker = PaperBroker(PaperSettings(V, MS), self.world.cache, self.portfolio)
 
@@ -46,6 +63,15 @@ async def test_resting_orders_are_in_the_snapshot_and_their_cash_is_reserved() -
     (order,) = (await paper.broker.snapshot()).open_orders
     assert (order.client_order_id, order.remaining) == ("a", shares(10))
     assert reasons(await paper.send(place("b", price=50, size=10))) == ["insufficient_cash"]
+
+
+async def test_what_the_venue_holds_back_is_open_and_reserved_too() -> None:
+    paper = PaperTrading(cash=6 * MICROS, taker_delay=3 * S)
+    await paper.send(place("a", price=51, size=10))
+    (order,) = (await paper.broker.snapshot()).open_orders
+    assert (order.client_order_id, order.remaining) == ("a", shares(10))
+    assert reasons(await paper.send(place("b", price=50, size=10))) == ["insufficient_cash"]
+    assert [type(each) for each in paper.broker.due(START + 4 * S)] == [Fill], "its own funds are not in its way"
 
 
 async def test_only_shares_held_and_not_being_sold_can_be_sold() -> None:
