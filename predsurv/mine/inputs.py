@@ -4,15 +4,23 @@ Collectors account for their time independently, so the rows of two of them woul
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import polars as pl
 
 from predsurv.mine import statistics as frames
+from predsurv.mine.lost_time import LostTime
 from predsurv.mine.recorded_days import MiningDay
-from predsurv.store.layout import parse_file
+from predsurv.store.conform import expect_columns
+from predsurv.store.layout import Dataset, parse_file
+from predsurv.store.schema import schema_of
+
+_TIME: Final = pl.Datetime("ns", "UTC")
+_MAY_LACK: Final[Mapping[Dataset, Mapping[str, pl.DataType]]] = {
+    "coverage": {"inclusion": pl.Float64(), "trades": pl.String()}
+}
 
 
 class CollectorFilter(NamedTuple):
@@ -27,26 +35,45 @@ class CollectorFilter(NamedTuple):
         """Return the rows of ``files`` that count, in the order of the files."""
         if self.owners is None:
             return scan(list(files))
-        parts = []
-        for collector, own in _by_collector(files).items():
-            names = self.owners.filter(pl.col("collector") == collector)["instrument_id"]
-            parts.append(scan(own).filter(pl.col("instrument_id").is_in(names.implode())))
-        return pl.concat(parts, how="diagonal_relaxed")
+        return pl.concat([self._own(*each) for each in _by_collector(files).items()], how="diagonal_relaxed")
+
+    def coverage(self, day: MiningDay) -> pl.LazyFrame:
+        """Return the coverage rows of ``day`` that count, with their ``collector``."""
+        parts = [
+            self._own(collector, own).with_columns(pl.lit(collector).alias("collector"))
+            for collector, own in _by_collector(day.files("coverage")).items()
+        ]
+        return frames.clipped(pl.concat(parts, how="diagonal_relaxed"), day.start, day.end)
+
+    def with_mirrors(self, mirrors: pl.DataFrame) -> "CollectorFilter":
+        """Return the filter that also selects rows of instruments without coverage: those of their ``primary``.
+
+        ``mirrors``: columns ``instrument_id, primary``.
+        """
+        if self.owners is None:
+            return self
+        added = mirrors.join(self.owners, left_on="primary", right_on="instrument_id")
+        added = added.join(self.owners, on="instrument_id", how="anti").select("instrument_id", "collector")
+        return CollectorFilter(pl.concat([self.owners, added]))
+
+    def _own(self, collector: str, files: list[Path]) -> pl.LazyFrame:
+        rows = scan(files)
+        if self.owners is None:
+            return rows
+        names = self.owners.filter(pl.col("collector") == collector)["instrument_id"]
+        return rows.filter(pl.col("instrument_id").is_in(names.implode()))
 
 
-def collector_filter(day: MiningDay) -> CollectorFilter:
-    """Return the collector whose rows count for each instrument of ``day``, chosen by recorded coverage."""
-    groups = _by_collector(day.files("coverage"))
-    if len(groups) < 2:
+def collector_filter(day: MiningDay, lost: LostTime) -> CollectorFilter:
+    """Return the collector whose rows count for each instrument of ``day``: who observed it longest."""
+    if len(_by_collector(day.files("coverage"))) < 2:
         return CollectorFilter()
-    seen = [
-        frames.coverage_totals(scan(files), day.start, day.end).select(
-            "instrument_id", "observed_s", pl.lit(collector).alias("collector")
-        )
-        for collector, files in groups.items()
-    ]
-    best = pl.concat(seen).sort("observed_s", "collector", descending=[True, False])
-    owners = best.group_by("instrument_id", maintain_order=True).agg(pl.col("collector").first())
+    rows = lost.without_books(CollectorFilter().coverage(day), day)
+    seen = rows.filter(pl.col("state") == "covered").group_by("instrument_id", "collector")
+    best = seen.agg((pl.col("end") - pl.col("start")).sum().alias("observed"))
+    every = rows.select("instrument_id", "collector").unique().join(best, on=["instrument_id", "collector"], how="left")
+    ordered = every.sort(pl.col("observed").fill_null(0), "collector", descending=[True, False])
+    owners = ordered.group_by("instrument_id", maintain_order=True).agg(pl.col("collector").first())
     return CollectorFilter(owners.collect(engine="streaming"))
 
 
@@ -57,7 +84,36 @@ def _by_collector(files: Iterable[Path]) -> dict[str, list[Path]]:
     return dict(groups)
 
 
-def scan(files: list[Path]) -> pl.LazyFrame:
-    """Return the rows of all ``files`` (at least one) as one frame."""
-    # The number of recorded levels may change during a day: columns that the first file lacks are not read.
-    return pl.scan_parquet(files, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
+def scan(files: Sequence[Path]) -> pl.LazyFrame:
+    """Return the rows of all ``files`` (at least one, of one dataset) as one frame.
+
+    They may be of different versions and programs: what a file lacks is null. Raises IntegrityError naming a file
+    that lacks a column of its dataset.
+    """
+    dataset = parse_file(files[0])[0].dataset
+    wanted = schema_of(dataset, 1).names
+    groups: dict[tuple[tuple[str, pl.DataType], ...], list[Path]] = {}
+    for path in files:
+        schema = pl.read_parquet_schema(path)
+        expect_columns(path, schema, wanted)
+        groups.setdefault(tuple(schema.items()), []).append(path)
+    parts = [
+        _conformed(pl.scan_parquet(own, hive_partitioning=False), dict(kind), dataset) for kind, own in groups.items()
+    ]
+    return parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal_relaxed")
+
+
+def levels_in(files: Sequence[Path]) -> int:
+    """Return how many levels a side every one of the snapshot ``files`` has: their number may change during a day."""
+    return min(sum(name.startswith("bid_px_") for name in pl.read_parquet_schema(path)) for path in files)
+
+
+def _conformed(rows: pl.LazyFrame, schema: Mapping[str, pl.DataType], dataset: Dataset) -> pl.LazyFrame:
+    changes = [
+        pl.col(name).cast(_TIME if isinstance(kind, pl.Datetime) else pl.String)
+        for name, kind in schema.items()
+        if (isinstance(kind, pl.Datetime) and kind != _TIME) or isinstance(kind, pl.Categorical | pl.Enum)
+    ]
+    lacking = _MAY_LACK.get(dataset, {})
+    changes += [pl.lit(None, kind).alias(name) for name, kind in lacking.items() if name not in schema]
+    return rows.with_columns(changes) if changes else rows

@@ -47,7 +47,7 @@ class ReportRow(Struct, frozen=True):
 
 
 class StatsReport(Struct, frozen=True):
-    """The content of the page; ``facts`` are the (label, text) figures at its top."""
+    """The content of the page; ``facts`` are the (label, text) figures at its top, ``notes`` what is not known."""
 
     venue: str
     date: str
@@ -55,6 +55,7 @@ class StatsReport(Struct, frozen=True):
     entries: Sequence[ReportRow]
     weights: Mapping[str, float]
     span: str
+    notes: Sequence[str] = ()
 
 
 def page(report: StatsReport) -> str:
@@ -69,12 +70,16 @@ def page(report: StatsReport) -> str:
 <body><h1>Most interesting markets: {name}</h1>
 <p>Every rate and average is over the time that was observed; gaps count as nothing, not as quiet.
 Mid over the recorded time: {_safe(report.span)}; where the line breaks, nothing is known.</p>
-<dl>{facts}</dl>
+<dl>{facts}</dl>{_notes(report.notes)}
 <div class="wide"><table><thead><tr>{_header()}</tr></thead><tbody>{rows}</tbody></table></div>
 <h2>What the score is made of</h2><p class="key">{_key(report.weights)}</p>
 <p>Each part is between 0 and 1 and is multiplied by its weight; a full bar would be a score of 1.</p>
 </body></html>
 """
+
+
+def _notes(phrases: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(sanitise(phrase))}</li>' for phrase in phrases)}</ul>" if phrases else ""
 
 
 def line_chart(path: Sequence[float | None]) -> str:

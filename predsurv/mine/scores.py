@@ -2,7 +2,8 @@
 
 Every component of the score is between 0 and 1, grows (or only falls) with what it measures, and approaches 1 without
 reaching it: ``x / (x + half)`` where ``half`` is the value that scores one half. The score is their weighted mean;
-an unknown component counts as 0. An instrument that was never observed has no score (null).
+an unknown component counts as 0 and is named in ``unknown_scores``. An instrument that was never observed has no score
+(null).
 """
 
 from collections.abc import Mapping
@@ -63,14 +64,16 @@ def weights(chosen: Mapping[str, int]) -> dict[str, float]:
 
 
 def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the statistics of each instrument from its sums joined with coverage totals and ``tick_size``.
+    """Return the statistics of each instrument from its sums joined with coverage totals and ``spread_ticks``.
 
-    Null where there is nothing to measure; rates are per observed second. ``inclusion``: the probability
-    with which rotation selected the observed time; sums over instruments are unbiased for the venue once each is
-    divided by it. ``depth_cut_share``: share of the time in which the recorded levels ended within 5 cents, so that
-    depths are lower bounds.
+    Null where there is nothing to measure; rates are per observed second, those of trades per second in which trades
+    were observed (``trades_observed_s``; ``trades_missing`` says why they were not for the rest). ``inclusion``: the
+    probability with which rotation selected the observed time; sums over instruments are unbiased for the venue once
+    each is divided by it. ``depth_cut_share``: share of the time in which the recorded levels ended within 5 cents, so
+    that depths are lower bounds.
     """
     two_sided = _over("two_sided_s")
+    heard = pl.col("trades_observed_s") > 0
     return sums.select(
         "market_id",
         "instrument_id",
@@ -80,26 +83,27 @@ def statistics(sums: pl.LazyFrame) -> pl.LazyFrame:
         "updates",
         (pl.col("updates") / _over("observed_s")).alias("updates_per_s"),
         (pl.col("spread_s") / two_sided).alias("spread"),
-        (pl.col("spread_s") / two_sided / pl.col("tick_size")).alias("spread_ticks"),
+        "spread_ticks",
         (pl.col("mid_s") / two_sided).alias("mid"),
         (pl.col("moved") / _over("moved_s")).sqrt().alias("volatility"),
         *((pl.col(f"{name}_s") / _over("held_s")).alias(name) for name in _depths()),
         (pl.col("depth_cut_s") / _over("held_s")).clip(0.0, 1.0).alias("depth_cut_share"),
         (pl.col("imbalance_s") / _over("imbalance_known_s")).alias("imbalance"),
-        "trades",
-        "volume",
-        "notional",
-        (pl.col("notional") / _over("observed_s") * 3_600).alias("notional_per_hour"),
+        *(pl.when(heard).then(pl.col(name)).alias(name) for name in ("trades", "volume", "notional")),
+        (pl.col("notional") / _over("trades_observed_s") * 3_600).alias("notional_per_hour"),
         (pl.col("stale_s") / _over("observed_s")).clip(0.0, 1.0).alias("stale_share"),
         "median_wait_s",
         (pl.col("two_sided_s") / _over("held_s")).clip(0.0, 1.0).alias("two_sided_share"),
+        pl.col("trades_observed_s").fill_null(0.0),
+        "trades_missing",
     )
 
 
 def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
     """Return ``stats`` with a ``score_<component>`` column each and their weighted mean ``score``, best first.
 
-    ``score`` is null for an instrument that was never observed.
+    ``score`` is null for an instrument that was never observed. ``unknown_scores``: the components that nothing is
+    known of and that count as 0, separated by spaces; null when there are none.
     """
     mid = pl.col("mid").clip(0.0, 1.0)
     components = {
@@ -112,11 +116,16 @@ def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
         "freshness": 1.0 - pl.col("stale_share"),
         "uncertainty": 4.0 * mid * (1.0 - mid),
     }
+    unknown = [pl.when(part.fill_nan(None).is_null()).then(pl.lit(name)) for name, part in components.items()]
+    named = pl.concat_str(unknown, separator=" ", ignore_nulls=True)
     known = {f"score_{name}": _known(component) for name, component in components.items()}
     mean = pl.sum_horizontal(pl.col(f"score_{name}") * weight[name] for name in components)
     return (
         stats.with_columns(**known)
-        .with_columns(pl.when(pl.col("observed_s") > 0).then(mean.clip(0.0, 1.0)).alias("score"))
+        .with_columns(
+            pl.when(pl.col("observed_s") > 0).then(mean.clip(0.0, 1.0)).alias("score"),
+            pl.when(named != "").then(named).alias("unknown_scores"),
+        )
         .sort("score", "observed_s", "instrument_id", descending=[True, True, False], nulls_last=True)
     )
 

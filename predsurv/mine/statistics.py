@@ -22,6 +22,18 @@ _ROUNDING: Final = 1e-9  # prices are stored as float64: 0.50 − 0.45 is slight
 DEPTHS: Final = ("bid_depth_1c", "ask_depth_1c", "bid_depth_5c", "ask_depth_5c")
 
 
+def clipped(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
+    """Return coverage rows with times in int64 ns, limited to ``start`` … ``end``; none is empty."""
+    return coverage.with_columns(
+        pl.col("market_id").cast(pl.String),
+        pl.col("start").cast(pl.Int64).clip(start, end),
+        pl.col("end").cast(pl.Int64).clip(start, end),
+        pl.col("state").cast(pl.String),
+        pl.col("reason").cast(pl.String),
+        pl.col("inclusion").cast(pl.Float64),
+    ).filter(pl.col("end") > pl.col("start"))
+
+
 def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     """Return per instrument the seconds observed and missed from ``start`` to ``end``.
 
@@ -33,7 +45,7 @@ def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFram
     seen = pl.col("state") == "covered"
     chance = pl.when(pl.col("inclusion").is_between(0.0, 1.0, closed="right")).then(pl.col("inclusion")).otherwise(1.0)
     return (
-        _clipped(coverage, start, end)
+        clipped(coverage, start, end)
         .group_by("market_id", "instrument_id")
         .agg(
             (length.filter(seen).sum() / _S).alias("observed_s"),
@@ -47,7 +59,7 @@ def covered(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     """Return the covered intervals (``instrument_id, start, end``), sorted, with touching ones merged."""
     joins = (pl.col("start") <= pl.col("end").cum_max().shift(1).over("instrument_id")).fill_null(value=False)
     return (
-        _clipped(coverage, start, end)
+        clipped(coverage, start, end)
         .filter(pl.col("state") == "covered")
         .sort("instrument_id", "start")
         .with_columns((~joins).cum_sum().alias("run"))
@@ -111,7 +123,7 @@ def held(rows: pl.LazyFrame, intervals: pl.LazyFrame, ahead: str) -> pl.LazyFram
     inside = pl.col("ts") < pl.col("end")
     until = pl.min_horizontal("next_ts", "end")
     return (
-        _in_interval(
+        in_interval(
             rows.sort("instrument_id", "ts", maintain_order=True).with_columns(
                 pl.when(same).then(pl.col("ts").shift(-1)).alias("next_ts"),
                 pl.when(same).then(pl.col(ahead).shift(-1)).alias(f"next_{ahead}"),
@@ -177,25 +189,10 @@ def median_wait(histogram: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def trade_sums(trades: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
-    """Return per instrument the number, shares and dollars of trades in observed time."""
-    rows = trades.select("instrument_id", pl.col("ts_recv").cast(pl.Int64).alias("ts"), "price", "size")
-    return (
-        _in_interval(rows.sort("instrument_id", "ts"), intervals)
-        .filter(pl.col("ts") < pl.col("end"))
-        .group_by("instrument_id")
-        .agg(
-            pl.len().cast(pl.Int64).alias("trades"),
-            pl.col("size").sum().alias("volume"),
-            (pl.col("price") * pl.col("size")).sum().alias("notional"),
-        )
-    )
-
-
 def added(parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
-    """Return the total of several parts' sums per instrument (and bucket, where there is one)."""
+    """Return the total of several parts' sums per instrument (and bucket or piece, where there is one)."""
     stacked = pl.concat(parts)
-    keys = [name for name in ("instrument_id", "bucket") if name in stacked.collect_schema()]
+    keys = [name for name in ("instrument_id", "bucket", "piece") if name in stacked.collect_schema()]
     return stacked.group_by(keys).agg(pl.all().sum())
 
 
@@ -217,38 +214,51 @@ def mid_paths(rows: pl.LazyFrame, start: int, end: int, bins: int) -> pl.LazyFra
     )
 
 
-def ticks(sums: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``tick_size`` per instrument, the one that applies at its mean mid.
+def piece_sums(rows: pl.LazyFrame, pieces: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the sums of spread and mid per instrument and piece of time with the same ticks, of held book rows.
 
-    ``steps``: columns ``instrument_id, begin, tick_size``; each tick applies from price ``begin`` (dollars) on.
+    ``pieces``: columns ``instrument_id, piece, since, until``; of other instruments there are no sums. A row that held
+    longer than a piece counts in each for the part that it held there.
     """
-    mean = pl.col("mid_s") / pl.col("two_sided_s")
+    until = pl.col("ts") + (pl.col("seconds") * _S).cast(pl.Int64)
+    part = (pl.min_horizontal(until, "until") - pl.max_horizontal("ts", "since")) / _S
     return (
-        steps.join(sums.select("instrument_id", mean.alias("mean")), on="instrument_id")
-        .filter(pl.col("begin") <= pl.col("mean") + _ROUNDING)
-        .sort("instrument_id", "begin")
-        .group_by("instrument_id")
-        .agg(pl.col("tick_size").last())
+        rows.filter(pl.col("trusted") & (pl.col("seconds") > 0) & pl.col("mid").is_not_null())
+        .join(pieces, on="instrument_id")
+        .with_columns(part.alias("part"))
+        .filter(pl.col("part") > 0)
+        .group_by("instrument_id", "piece")
+        .agg(
+            pl.col("part").sum().alias("two_sided_s"),
+            (pl.col("spread") * pl.col("part")).sum().alias("spread_s"),
+            (pl.col("mid") * pl.col("part")).sum().alias("mid_s"),
+        )
     )
 
 
-def _in_interval(rows: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
+def spreads_in_ticks(sums: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
+    """Return ``spread_ticks`` per instrument: the spread in ticks of its time, weighted by how long it held.
+
+    ``sums``: as ``piece_sums`` gives them. ``steps``: columns ``instrument_id, piece, begin, tick_size``; in each piece
+    the tick is that of the mean mid, a tick applies from price ``begin`` (dollars) on. Pieces without one, because
+    nobody stated it, weigh nothing.
+    """
+    ticks = (
+        steps.join(sums, on=["instrument_id", "piece"])
+        .filter(pl.col("begin") <= pl.col("mid_s") / pl.col("two_sided_s") + _ROUNDING)
+        .sort("instrument_id", "piece", "begin")
+        .group_by("instrument_id", "piece")
+        .agg(pl.col("tick_size", "spread_s", "two_sided_s").last())
+    )
+    in_ticks = (pl.col("spread_s") / pl.col("tick_size")).sum() / pl.col("two_sided_s").sum()
+    return ticks.group_by("instrument_id").agg(in_ticks.alias("spread_ticks"))
+
+
+def in_interval(rows: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
     """Return sorted ``rows`` with ``start`` and ``end`` of the last covered interval begun by then, null if none."""
     return rows.join_asof(
         intervals, left_on="ts", right_on="start", by="instrument_id", coalesce=False, check_sortedness=False
     )
-
-
-def _clipped(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
-    return coverage.select(
-        pl.col("market_id").cast(pl.String),
-        "instrument_id",
-        pl.col("start").cast(pl.Int64).clip(start, end),
-        pl.col("end").cast(pl.Int64).clip(start, end),
-        pl.col("state").cast(pl.String),
-        pl.col("reason").cast(pl.String),
-        pl.col("inclusion").cast(pl.Float64),
-    ).filter(pl.col("end") > pl.col("start"))
 
 
 def _cut(side: str, levels: int) -> pl.Expr:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.cli.app import main
 from predsurv.core.ids import VenueName
@@ -17,8 +18,8 @@ def _recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     record(tmp_path / "data", [session()])
     with UniverseWriter(tmp_path / "data", VenueName("mock"), START) as writer:
-        writer.write(market(1))
-        writer.write(market(2))
+        for number in (1, 2):
+            writer.write(replace(market(number), fetched_at=START))
         writer.commit()
 
 

@@ -18,7 +18,7 @@ from predsurv.mine import scores
 from predsurv.mine.job import MiningResult, mids_over_day, mine
 from predsurv.mine.recorded_days import MiningDay, choose_day, recorded_days
 from tests.kit.market_samples import market
-from tests.kit.mining_samples import DATE, HOUR, KEY, QUIET, START, S, covered, record, session, top
+from tests.kit.mining_samples import DATE, HOUR, KEY, QUIET, START, S, covered, listed, record, session, top
 
 EVEN = scores.weights({})
 
@@ -29,7 +29,7 @@ def row(mined: MiningResult, instrument: str = "m1-yes") -> dict[str, float]:
 
 def test_the_statistics_of_a_recorded_session(tmp_path: Path) -> None:
     day = record(tmp_path, [session()])
-    found = row(mine(day, [market(1)], EVEN))
+    found = row(mine(listed(day, market(1)), EVEN))
     assert (found["observed_s"], found["gap_s"]) == (280, 20)
     assert found["updates"] == 5
     assert found["updates_per_s"] == pytest.approx(5 / 280)
@@ -43,7 +43,7 @@ def test_the_statistics_of_a_recorded_session(tmp_path: Path) -> None:
 
 
 def test_one_that_never_changed_is_mined_too_and_ranks_lower(tmp_path: Path) -> None:
-    mined = mine(record(tmp_path, [session()]), [market(1), market(2)], EVEN)
+    mined = mine(listed(record(tmp_path, [session()]), market(1), market(2)), EVEN)
     quiet = row(mined, "m2-yes")
     assert (quiet["updates"], quiet["trades"], quiet["observed_s"]) == (0, 0, 300)
     assert quiet["spread"] == pytest.approx(0.40)
@@ -56,8 +56,8 @@ def test_one_that_never_changed_is_mined_too_and_ranks_lower(tmp_path: Path) -> 
 def test_cuts_into_segments_and_steps_change_nothing(tmp_path: Path, cuts: list[int], rows_per_step: int) -> None:
     records = session()
     parts = [records[low:high] for low, high in pairwise([0, *cuts, len(records)])]
-    whole = mine(record(tmp_path / "whole", [records]), [market(1)], EVEN).stats
-    cut = mine(record(tmp_path / "cut", parts), [market(1)], EVEN, rows_per_step).stats
+    whole = mine(listed(record(tmp_path / "whole", [records]), market(1)), EVEN).stats
+    cut = mine(listed(record(tmp_path / "cut", parts), market(1)), EVEN, rows_per_step).stats
     for left, right in zip(whole.rows(), cut.rows(), strict=True):
         assert left == pytest.approx(right)
 
@@ -66,9 +66,9 @@ def test_what_two_collectors_saw_of_one_market_counts_once(tmp_path: Path) -> No
     """The other one saw all of the quiet market and less of the busy one, with more levels."""
     less = [replace(each, end=START + 200 * S) if each == covered(140, 300) else each for each in session()]
     less += [covered(300, 400, QUIET)]
-    alone = mine(record(tmp_path / "alone", [session()]), [market(1), market(2)], EVEN).stats
+    alone = mine(listed(record(tmp_path / "alone", [session()]), market(1), market(2)), EVEN).stats
     record(tmp_path / "both", [session()])
-    both = mine(record(tmp_path / "both", [less], "c1"), [market(1), market(2)], EVEN)
+    both = mine(listed(record(tmp_path / "both", [less], "c1"), market(1), market(2)), EVEN)
     assert row(both) == pytest.approx(alone.row(0, named=True))
     assert row(both, "m2-yes")["observed_s"] == 400
     assert both.stats.height == 2
@@ -76,34 +76,35 @@ def test_what_two_collectors_saw_of_one_market_counts_once(tmp_path: Path) -> No
     assert {name: sum(mid is not None for mid in line) for name, line in lines.items()} == {"m1-yes": 8, "m2-yes": 10}
 
 
-def test_a_spread_in_ticks_is_in_those_of_its_price_and_unknown_when_they_changed(tmp_path: Path) -> None:
+def test_a_spread_in_ticks_is_in_those_of_its_price_and_of_its_time(tmp_path: Path) -> None:
     bands = (
         PriceBand(Price(0), Price(100_000), Price(1_000)),
         PriceBand(Price(100_000), Price(900_000), Price(10_000)),
         PriceBand(Price(900_000), Price(1_000_000), Price(1_000)),
     )
     tapered = replace(market(1), tick_size=Price(1_000), bands=bands)
-    found = row(mine(record(tmp_path / "a", [session()]), [tapered], EVEN))
+    found = row(mine(listed(record(tmp_path / "a", [session()]), tapered), EVEN))
     assert found["spread_ticks"] == pytest.approx(found["spread"] / 0.01)
     finer = MarketChange(
         KEY.venue, KEY.market_id, None, START + 90 * S, None, "tick_size", "{}", tick_size=Price(1_000)
     )
-    changed = mine(record(tmp_path / "b", [[*session(), finer]]), [market(1), market(2)], EVEN)
-    assert row(changed)["spread_ticks"] is None
+    changed = mine(listed(record(tmp_path / "b", [[*session(), finer]]), market(1), market(2)), EVEN)
+    # 2 c for 50 s and 4 c for 40 s in ticks of 1 c, then 4 c for 30 s and 6 c for 160 s in ticks of 0.1 c
+    assert row(changed)["spread_ticks"] == pytest.approx((2 * 50 + 4 * 40 + 40 * 30 + 60 * 160) / 280)
     assert row(changed, "m2-yes")["spread_ticks"] == pytest.approx(40.0)
 
 
 def test_who_was_never_observed_has_no_score(tmp_path: Path) -> None:
     rotated = Coverage(QUIET, START, START + 300 * S, "gap", "rotated_out", 0)
     records = [each for each in session() if each not in (top(0, 20, 60, QUIET), covered(0, 300, QUIET))]
-    mined = mine(record(tmp_path, [[*records, rotated]]), [market(1), market(2)], EVEN)
+    mined = mine(listed(record(tmp_path, [[*records, rotated]]), market(1), market(2)), EVEN)
     assert row(mined)["score"] > 0
     assert row(mined, "m2-yes")["score"] is None
     assert list(mined.stats["instrument_id"]) == ["m1-yes", "m2-yes"]
 
 
 def test_the_file_is_whole_checked_and_outside_of_staging(tmp_path: Path) -> None:
-    mined = mine(record(tmp_path, [session()]), [market(1)], EVEN)
+    mined = mine(listed(record(tmp_path, [session()]), market(1)), EVEN)
     assert mined.path == tmp_path / "stats" / "venue=mock" / f"date={DATE}" / "stats.parquet"
     table = pq.read_table(mined.path, partitioning=None, page_checksum_verification=True)
     assert table.num_rows == mined.stats.height == 2
@@ -114,8 +115,8 @@ def test_the_file_is_whole_checked_and_outside_of_staging(tmp_path: Path) -> Non
 
 def test_mining_again_replaces_the_statistics(tmp_path: Path) -> None:
     day = record(tmp_path, [session()])
-    assert mine(day, [], EVEN).stats["spread_ticks"].to_list() == [None, None]
-    assert mine(day, [market(1)], EVEN).path == mine(day, [market(1)], EVEN).path
+    assert mine(day, EVEN).stats["spread_ticks"].to_list() == [None, None]
+    assert mine(listed(day, market(1)), EVEN).path == mine(listed(day, market(1)), EVEN).path
 
 
 def test_mid_over_time_has_holes_where_nothing_is_known(tmp_path: Path) -> None:
@@ -156,11 +157,11 @@ def test_without_any_recording_the_next_step_is_to_collect(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="run 'predsurv collect' first"):
         choose_day(tmp_path, None, None)
     with pytest.raises(ConfigError, match="nothing recorded for mock"):
-        mine(MiningDay(tmp_path, VenueName("mock"), DATE), [], EVEN)
+        mine(MiningDay(tmp_path, VenueName("mock"), DATE), EVEN)
 
 
 def test_a_recording_without_any_book_still_has_its_coverage(tmp_path: Path) -> None:
-    stats = mine(record(tmp_path, [[covered(0, 10)]]), [market(1)], EVEN).stats
+    stats = mine(listed(record(tmp_path, [[covered(0, 10)]]), market(1)), EVEN).stats
     assert stats["observed_s"].to_list() == [10.0]
     assert stats["spread"].to_list() == [None]
     assert stats["score"].item() < 0.1

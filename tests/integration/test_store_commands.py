@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from predsurv.cli.app import main
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.market import Market, Outcome
+from predsurv.core.market import Outcome
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.mine.job import MiningResult, mine
@@ -220,12 +220,12 @@ def test_every_command_that_needs_a_damaged_file_names_it(
 def test_a_day_is_mined_while_its_hours_are_merged(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def merging_first(day: MiningDay, markets: Iterable[Market], weight: Mapping[str, float]) -> MiningResult:
+    def merging_first(day: MiningDay, weight: Mapping[str, float]) -> MiningResult:
         files = day.files("deltas")
         tries.append(len(files))
         assert main(["compact"]) == 0
         pl.scan_parquet(files).collect()
-        return mine(day, markets, weight)
+        return mine(day, weight)
 
     monkeypatch.setattr("predsurv.cli.commands.mine.mine_day", merging_first)
     assert main(["mine", "mock", "2023-11-15"]) == 0

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from predsurv.core.events import BookDelta, Level, Trade
+from msgspec.structs import replace
+
+from predsurv.core.events import BookDelta, CoverageReason, Level, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.mine.recorded_days import MiningDay
@@ -12,6 +15,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
+from tests.kit.recordings import write_universe
 
 S = 1_000_000_000
 
@@ -40,8 +44,16 @@ def change(second: int) -> BookDelta:
     return BookDelta(KEY, START + second * S, None, 1, None, "bid", Price(490_000), Size(1_000_000))
 
 
-def covered(start: int, end: int, key: InstrumentKey = KEY) -> Coverage:
-    return Coverage(key, START + start * S, START + end * S, "covered", "live", 1)
+def covered(
+    start: int,
+    end: int,
+    key: InstrumentKey = KEY,
+    trades: CoverageReason | None = "live",
+    reason: CoverageReason = "live",
+) -> Coverage:
+    return Coverage(
+        key, START + start * S, START + end * S, "covered", reason, 1, trades=trades, lifecycle=trades and "live"
+    )
 
 
 def gap(start: int, end: int) -> Coverage:
@@ -82,3 +94,9 @@ def record(folder: Path, parts: Sequence[Sequence[Record]], collector: str = "c0
         seal_segment(path, Layout(folder), clock)
     log.close()
     return MiningDay(folder, VenueName("mock"), DATE)
+
+
+def listed(day: MiningDay, *markets: Market) -> MiningDay:
+    """Write a universe that has listed ``markets`` since before the session; return ``day``."""
+    write_universe(day.data_dir, day.venue, day.date, [replace(each, fetched_at=T0) for each in markets])
+    return day

@@ -1,7 +1,7 @@
 """``predsurv mine``: compute a recorded day's statistics and rank its instruments."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 
 import polars as pl
 import typer
@@ -11,15 +11,15 @@ from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import span, volume
 from predsurv.cli.output.render import Column, Table, Value, near, say, show
 from predsurv.config import load
-from predsurv.core.market import Market
 from predsurv.mine import scores
 from predsurv.mine.job import MiningResult, mids_over_day
 from predsurv.mine.job import mine as mine_day
-from predsurv.mine.recorded_days import MiningDay, choose_day
-from predsurv.mine.report import ReportRow, StatsReport, page
+from predsurv.mine.listed import InstrumentLabels
+from predsurv.mine.notes import notes
+from predsurv.mine.recorded_days import choose_day
+from predsurv.mine.report import UNKNOWN, ReportRow, StatsReport, page
 from predsurv.mine.stats_writer import write_report
 from predsurv.store.read.verify_digests import retry_if_replaced
-from predsurv.store.universe import date_in_force, read_universe, universe_files
 
 PATH_BINS: Final = 24
 REPORT_BINS: Final = 80
@@ -43,15 +43,11 @@ _COLUMNS: Final = (
     Column("observed_s", "Observed", "duration", keep=7),
     Column("gap_s", "Gaps", "duration", keep=5),
     Column("instrument_id", "Instrument", keep=0),
+    Column("trades_observed_s", "Trades observed", "duration", keep=0),
+    Column("trades_missing", "Trades not observed", keep=0),
+    Column("unknown_scores", "Unknown scores", keep=0),
+    Column("listed", "Listed", "int", keep=0),
 )
-
-
-class InstrumentLabels(NamedTuple):
-    """Display names of an instrument."""
-
-    question: str
-    outcome: str
-    category: str
 
 
 def mine(
@@ -68,14 +64,17 @@ def mine(
     weight = scores.weights(loaded.miner.weights)
     fetch_day(loaded, venue, date)
     day = choose_day(loaded.data_dir, venue, date)
-    mined = retry_if_replaced(lambda: mine_day(day, _markets(day), weight))
+    mined = retry_if_replaced(lambda: mine_day(day, weight))
     best = observed(mined).head(loaded.miner.top).to_dicts()
-    labels = _labels(day, {row["instrument_id"] for row in best})
-    show(top_table(mined, best, labels, retry_if_replaced(lambda: mids_over_day(day, list(labels), PATH_BINS))), format)
+    names = [row["instrument_id"] for row in best]
+    show(top_table(mined, best, retry_if_replaced(lambda: mids_over_day(day, names, PATH_BINS))), format)
+    if format != "table":
+        for note in notes(mined):
+            say(note)
     say(f"statistics of {observed(mined).height:,} instruments: {near(mined.path)}")
     if html:
-        lines = retry_if_replaced(lambda: mids_over_day(day, [row["instrument_id"] for row in best], REPORT_BINS))
-        report = _report(mined, [_entry(row, labels, lines) for row in best], weight)
+        lines = retry_if_replaced(lambda: mids_over_day(day, names, REPORT_BINS))
+        report = _report(mined, [_entry(row, mined, lines) for row in best], weight)
         say(f"report: {near(write_report(page(report), day.data_dir, day.venue, day.date))}")
 
 
@@ -84,25 +83,18 @@ def observed(mined: MiningResult) -> pl.DataFrame:
     return mined.stats.filter(mined.stats["observed_s"] > 0)
 
 
-def top_table(
-    mined: MiningResult,
-    best: Sequence[Mapping[str, Any]],
-    labels: Mapping[str, InstrumentLabels],
-    lines: Mapping[str, list[float | None]],
-) -> Table:
-    """Return the top instruments as a table with their display names."""
-    rows = [
-        _cells(rank, row, labels[row["instrument_id"]], lines.get(row["instrument_id"], []))
-        for rank, row in enumerate(best, 1)
-    ]
+def top_table(mined: MiningResult, best: Sequence[Mapping[str, Any]], lines: Mapping[str, list[float | None]]) -> Table:
+    """Return the top instruments as a table with their display names, the id where nothing names one."""
+    rows = [_cells(rank, row, mined, lines.get(row["instrument_id"], [])) for rank, row in enumerate(best, 1)]
     title = f"Most interesting markets: {mined.day.venue}, {mined.day.date} (UTC)"
     note = f"{len(rows)} of {observed(mined).height:,} observed instruments; every rate is per observed second"
     if cut := sum(bool(row["depth_cut_share"]) for row in best):
         note += f"; depth of {cut} is at least what it says: the recorded levels (storage.top_levels) end within 5 ¢"
-    return Table("top", title, _COLUMNS, rows, note, empty="no instrument was observed")
+    return Table("top", title, _COLUMNS, rows, "; ".join([note, *notes(mined)]), empty="no instrument was observed")
 
 
-def _cells(rank: int, row: Mapping[str, Any], labels: InstrumentLabels, line: list[float | None]) -> Sequence[Value]:
+def _cells(rank: int, row: Mapping[str, Any], mined: MiningResult, line: list[float | None]) -> Sequence[Value]:
+    labels = _labels(mined, row["instrument_id"])
     depth = None if row["bid_depth_5c"] is None else row["bid_depth_5c"] + row["ask_depth_5c"]
     return (
         rank,
@@ -122,6 +114,10 @@ def _cells(rank: int, row: Mapping[str, Any], labels: InstrumentLabels, line: li
         row["observed_s"] * NS_SECOND,
         row["gap_s"] * NS_SECOND,
         row["instrument_id"],
+        row["trades_observed_s"] * NS_SECOND,
+        row["trades_missing"],
+        row["unknown_scores"],
+        row["instrument_id"] in mined.labels,
     )
 
 
@@ -129,42 +125,28 @@ def _cents(dollars: float | None) -> float | None:
     return None if dollars is None else dollars * 100
 
 
-def _markets(day: MiningDay) -> Iterator[Market]:
-    files = universe_files(day.data_dir, day.venue)
-    date = date_in_force(files, day.date)
-    if date is not None:
-        yield from read_universe(files[date])
+def _labels(mined: MiningResult, instrument: str) -> InstrumentLabels:
+    return mined.labels.get(instrument) or InstrumentLabels(instrument, "", "")
 
 
-def _labels(day: MiningDay, instruments: set[str]) -> dict[str, InstrumentLabels]:
-    """Return the display names of ``instruments``; the id where no universe file lists one."""
-    known = {
-        str(outcome.instrument_id): InstrumentLabels(market.question, outcome.label, market.category or "")
-        for market in _markets(day)
-        for outcome in market.outcomes
-        if outcome.instrument_id in instruments
-    }
-    return {name: known[name] if name in known else InstrumentLabels(name, "", "") for name in instruments}
-
-
-def _entry(
-    row: Mapping[str, Any], labels: Mapping[str, InstrumentLabels], lines: Mapping[str, list[float | None]]
-) -> ReportRow:
+def _entry(row: Mapping[str, Any], mined: MiningResult, lines: Mapping[str, list[float | None]]) -> ReportRow:
     instrument = row["instrument_id"]
-    return ReportRow(row, *labels[instrument], path=lines.get(instrument, []))
+    return ReportRow(row, *_labels(mined, instrument), path=lines.get(instrument, []))
 
 
 def _report(mined: MiningResult, entries: Sequence[ReportRow], weight: Mapping[str, float]) -> StatsReport:
     sums = mined.stats.sum().row(0, named=True)
+    heard = sums["trades_observed_s"] > 0
     seen, wanted = sums["observed_s"], sums["observed_s"] + sums["gap_s"]
     facts = [
         ("Instruments observed", f"{observed(mined).height:,}"),
         ("Observed time, summed", span(seen * NS_SECOND)),
         ("Observed share of wanted time", f"{seen / wanted:.2%}" if wanted else "–"),
         ("Book updates", f"{sums['updates']:,}"),
-        ("Trades", f"{sums['trades']:,}"),
-        ("Notional", f"${sums['notional']:,.0f}"),
+        ("Trades", f"{sums['trades']:,}" if heard else UNKNOWN),
+        ("Notional", f"${sums['notional']:,.0f}" if heard else UNKNOWN),
         ("Statistics file", volume(mined.path.stat().st_size)),
     ]
     longest = span(max(mined.stats["observed_s"].to_list(), default=0.0) * NS_SECOND)
-    return StatsReport(mined.day.venue, mined.day.date, facts, entries, weight, f"the longest observation is {longest}")
+    span_text = f"the longest observation is {longest}"
+    return StatsReport(mined.day.venue, mined.day.date, facts, entries, weight, span_text, tuple(notes(mined)))

@@ -1,5 +1,7 @@
 """Scores stay in their bounds, grow with what they measure, and survive knowing nothing."""
 
+from typing import Any
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -33,7 +35,9 @@ SUMS = {
     "notional": 20.0,
     "stale_s": 25.0,
     "median_wait_s": 2.0,
-    "tick_size": 0.01,
+    "spread_ticks": 2.0,
+    "trades_observed_s": 50.0,
+    "trades_missing": None,
 }
 EVEN = scores.weights({})
 
@@ -42,7 +46,7 @@ def stats(**changed: float | None) -> dict[str, float]:
     return scores.statistics(pl.LazyFrame([SUMS | changed])).collect().row(0, named=True)
 
 
-def score(**changed: float | None) -> dict[str, float]:
+def score(**changed: float | None) -> dict[str, Any]:
     frame = scores.statistics(pl.LazyFrame([SUMS | changed], schema_overrides=dict.fromkeys(changed, pl.Float64)))
     return scores.scored(frame, EVEN).collect().row(0, named=True)
 
@@ -56,7 +60,7 @@ def test_statistics_divide_by_the_time_they_were_seen_in() -> None:
     assert row["volatility"] == pytest.approx(0.01)
     assert (row["bid_depth_1c"], row["ask_depth_5c"]) == (10.0, 40.0)
     assert row["imbalance"] == pytest.approx(0.2)
-    assert row["notional_per_hour"] == pytest.approx(720.0)
+    assert row["notional_per_hour"] == pytest.approx(1440.0), "per hour in which trades were observed"
     assert row["stale_share"] == 0.25
     assert row["two_sided_share"] == 0.5
     assert row["inclusion"] == 0.25
@@ -69,6 +73,14 @@ def test_nothing_observed_is_nothing_known_and_never_interesting() -> None:
     assert row["score"] == 0.0
     assert row["spread"] is None
     assert score(observed_s=0.0)["score"] is None, "of who was not observed nothing is known, not even that"
+
+
+def test_what_is_not_known_counts_as_nothing_and_is_named() -> None:
+    assert score()["unknown_scores"] is None
+    silent = score(trades_observed_s=0.0)
+    assert [silent[name] for name in ("trades", "volume", "notional", "notional_per_hour")] == [None] * 4
+    assert (silent["score_trading"], silent["unknown_scores"]) == (0.0, "trading")
+    assert score(mid_s=None, two_sided_s=0.0)["unknown_scores"] == "tightness uncertainty"
 
 
 def test_the_score_is_the_weighted_mean_of_its_components() -> None:
@@ -92,10 +104,10 @@ def test_a_wider_spread_scores_lower() -> None:
 
 
 @given(
-    st.lists(st.one_of(st.none(), st.floats(allow_nan=True, width=32)), min_size=len(SUMS) - 2, max_size=len(SUMS) - 2)
+    st.lists(st.one_of(st.none(), st.floats(allow_nan=True, width=32)), min_size=len(SUMS) - 3, max_size=len(SUMS) - 3)
 )
 def test_every_score_is_between_zero_and_one(values: list[float | None]) -> None:
-    names = [name for name in SUMS if name not in ("market_id", "instrument_id")]
+    names = [name for name in SUMS if name not in ("market_id", "instrument_id", "trades_missing")]
     row = score(**dict(zip(names, values, strict=True)))
     scored = {name: value for name, value in row.items() if name.startswith("score")}
     if scored["score"] is None:

@@ -103,16 +103,43 @@ def test_a_book_that_crosses_itself_says_nothing_of_its_spread() -> None:
 
 def test_the_tick_is_that_of_the_band_in_which_the_mid_lies() -> None:
     steps = pl.LazyFrame(
-        [("a", 0.0, 0.001), ("a", 0.1, 0.01), ("a", 0.9, 0.001), ("b", 0.0, 0.1), ("c", 0.0, 0.01)],
-        schema=["instrument_id", "begin", "tick_size"],
+        [("a", 0, 0.0, 0.001), ("a", 0, 0.1, 0.01), ("a", 0, 0.9, 0.001), ("b", 0, 0.0, 0.1), ("c", 0, 0.0, 0.01)],
+        schema=["instrument_id", "piece", "begin", "tick_size"],
         orient="row",
     )
     table = pl.LazyFrame(
-        {"instrument_id": ["a", "b", "c"], "mid_s": [20.0, 4.0, None], "two_sided_s": [40.0, 40.0, None]}
+        {
+            "instrument_id": ["a", "b", "c"],
+            "piece": [0, 0, 0],
+            "mid_s": [20.0, 4.0, None],
+            "spread_s": [0.8, 4.0, None],
+            "two_sided_s": [40.0, 40.0, None],
+        }
     )
-    assert dict(frames.ticks(table, steps).collect().rows()) == {"a": 0.01, "b": 0.1}
+    found = dict(frames.spreads_in_ticks(table, steps).collect().rows())
+    assert found == pytest.approx({"a": 2.0, "b": 1.0})
     low = table.with_columns(pl.col("mid_s") / 10)
-    assert dict(frames.ticks(low, steps).collect().rows()) == {"a": 0.001, "b": 0.1}
+    assert dict(frames.spreads_in_ticks(low, steps).collect().rows()) == pytest.approx({"a": 20.0, "b": 1.0})
+
+
+def test_a_spread_is_in_the_ticks_of_its_time_and_time_without_a_known_tick_weighs_nothing() -> None:
+    # 2 c for 60 s, 4 c for 40 s; ticks of 1 c to 30 s, unknown to 50 s, 0.1 c from there on
+    pieces = pl.LazyFrame(
+        [("a", 0, T0, T0 + 30 * S), ("a", 1, T0 + 30 * S, T0 + 50 * S), ("a", 2, T0 + 50 * S, T0 + DAY)],
+        schema=["instrument_id", "piece", "since", "until"],
+        orient="row",
+    )
+    steps = pl.LazyFrame(
+        [("a", 0, 0.0, 0.01), ("a", 2, 0.0, 0.001)],
+        schema=["instrument_id", "piece", "begin", "tick_size"],
+        orient="row",
+    )
+    rows = frames.book_rows(tops(("a", 0, 0.49, 0.51), ("a", 60, 0.48, 0.52), ("b", 0, 0.1, 0.2)), 1)
+    found = frames.piece_sums(frames.held(rows, intervals(("a", 0, 100), ("b", 0, 100)), "mid"), pieces)
+    seconds = found.sort("piece").select("piece", "two_sided_s").collect().rows()
+    assert seconds == [(0, pytest.approx(30.0)), (1, pytest.approx(20.0)), (2, pytest.approx(50.0))]
+    (row,) = frames.spreads_in_ticks(found, steps).collect().rows()
+    assert row == ("a", pytest.approx((2 * 30 + 20 * 10 + 40 * 40) / 80))
 
 
 def test_a_spread_weighs_as_long_as_it_held() -> None:
@@ -208,19 +235,6 @@ def test_an_instrument_that_never_changes_is_stale_from_its_first_minute_on() ->
     spans = intervals(("a", 0, 160))
     held = frames.held(frames.interval_starts(spans, T0, T0 + DAY), spans, "levels")
     assert frames.update_sums(held).collect().row(0, named=True)["stale_s"] == 100
-
-
-def test_trades_count_in_observed_time_only() -> None:
-    trades = pl.LazyFrame(
-        {
-            "instrument_id": ["a", "a", "a", "b"],
-            "ts_recv": time_column([5, 15, 25, 5]),
-            "price": [0.5, 0.6, 0.7, 0.1],
-            "size": [10.0, 100.0, 20.0, 1.0],
-        }
-    )
-    table = frames.trade_sums(trades, intervals(("a", 0, 10), ("a", 20, 30))).collect()
-    assert table.rows() == [("a", 2, 30.0, pytest.approx(0.5 * 10 + 0.7 * 20))]
 
 
 def test_mid_paths_hold_the_last_mid_of_each_part_and_nothing_where_nothing_was_known() -> None:

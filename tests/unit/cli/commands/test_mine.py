@@ -1,15 +1,15 @@
-"""What ``mine`` prints: cents, ticks and shares, and an id where no universe file knows the words."""
+"""What ``mine`` prints: cents, ticks and shares, and the id where nothing knows the words."""
 
 from pathlib import Path
 
 import polars as pl
 
-from predsurv.cli.commands.mine import InstrumentLabels, _labels, top_table
+from predsurv.cli.commands.mine import top_table
+from predsurv.cli.output.columns import people
 from predsurv.core.ids import VenueName
 from predsurv.mine.job import MiningResult
+from predsurv.mine.listed import InstrumentLabels
 from predsurv.mine.recorded_days import MiningDay
-from predsurv.store.universe_writer import UniverseWriter
-from tests.kit.market_samples import NOW, market
 
 DAY = MiningDay(Path("data"), VenueName("mock"), "2026-11-20")
 ROW = {
@@ -28,16 +28,21 @@ ROW = {
     "stale_share": 0.1,
     "observed_s": 60.0,
     "gap_s": 0.0,
+    "trades_observed_s": 60.0,
+    "trades_missing": None,
+    "unknown_scores": None,
 }
 
 
+LABELS = {"m1-yes": InstrumentLabels("Who?", "Yes", "")}
+
+
+def result(*rows: dict[str, object], labels: dict[str, InstrumentLabels] = LABELS) -> MiningResult:
+    return MiningResult(DAY, pl.DataFrame(rows), Path("x"), {}, labels)
+
+
 def test_prices_are_in_cents_and_depth_is_both_sides() -> None:
-    table = top_table(
-        MiningResult(DAY, pl.DataFrame([ROW]), Path("x"), {}),
-        [ROW],
-        {"m1-yes": InstrumentLabels("Who?", "Yes", "")},
-        {},
-    )
+    table = top_table(result(ROW), [ROW], {})
     row = dict(zip([column.key for column in table.columns], table.rows[0], strict=True))
     assert (row["mid"], row["spread"], row["depth_5c"], row["observed_s"]) == (50.0, 2.0, 150.0, 60e9)
     assert (row["rank"], row["question"], row["mid_path"]) == (1, "Who?", [])
@@ -45,18 +50,20 @@ def test_prices_are_in_cents_and_depth_is_both_sides() -> None:
 
 def test_who_was_never_observed_is_not_counted_and_cut_depths_are_named() -> None:
     never = ROW | {"instrument_id": "m2-yes", "score": None, "observed_s": 0.0}
-    mined = MiningResult(DAY, pl.DataFrame([ROW, never]), Path("x"), {})
-    table = top_table(mined, [ROW | {"depth_cut_share": 0.25}], {"m1-yes": InstrumentLabels("Who?", "Yes", "")}, {})
+    table = top_table(result(ROW, never), [ROW | {"depth_cut_share": 0.25}], {})
     assert "1 of 1 observed instruments" in table.note
     assert "depth of 1 is at least what it says" in table.note
 
 
-def test_words_come_from_the_universe_and_else_the_id_stands(tmp_path: Path) -> None:
-    with UniverseWriter(tmp_path, VenueName("mock"), NOW) as writer:
-        writer.write(market(1))
-        writer.commit()
-    words = _labels(MiningDay(tmp_path, VenueName("mock"), "2026-11-20"), {"m1-yes", "gone"})
-    assert words == {
-        "m1-yes": InstrumentLabels("Question 1?", "Yes", "sports"),
-        "gone": InstrumentLabels("gone", "", ""),
-    }
+def test_the_id_stands_where_nothing_names_an_instrument() -> None:
+    table = top_table(result(ROW, labels={}), [ROW], {})
+    row = dict(zip([column.key for column in table.columns], table.rows[0], strict=True))
+    assert (row["question"], row["outcome"], row["listed"]) == ("m1-yes", "", False)
+
+
+def test_trades_that_were_not_recorded_are_a_dash_and_a_note() -> None:
+    silent = ROW | {"trades": None, "notional": None, "trades_observed_s": 0.0, "trades_missing": "not_offered"}
+    table = top_table(result(silent), [silent], {})
+    cells = {column.key: people(column, value) for column, value in zip(table.columns, table.rows[0], strict=True)}
+    assert (cells["trades"], cells["notional"]) == ("–", "–")
+    assert "trades were not recorded: not_offered" in table.note

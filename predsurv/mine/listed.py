@@ -1,0 +1,122 @@
+"""What is known of the mined instruments: names, the ticks that held at each time, the outcome that mirrors another.
+
+From the market facts by time: an instrument that was listed between two scans is known by what the recording heard.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+import polars as pl
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.core.events import MarketChange, MarketFact
+from predsurv.core.ids import MarketId
+from predsurv.core.market import Market, PriceBand
+from predsurv.core.num import MICROS, Price
+from predsurv.mine.recorded_days import MiningDay
+from predsurv.state.market_facts import MarketFacts, MarketTimeline
+from predsurv.store.read.facts import FactsQuery, read_facts
+
+MARKETS_PER_STEP: Final = 20_000
+"""Markets whose statements are in memory at a time."""
+
+_STEPS: Final = {"instrument_id": pl.String, "piece": pl.Int32, "begin": pl.Float64, "tick_size": pl.Float64}
+_PIECES: Final = {"instrument_id": pl.String, "piece": pl.Int32, "since": pl.Int64, "until": pl.Int64}
+_MIRRORS: Final = {"instrument_id": pl.String, "primary": pl.String}
+
+
+class InstrumentLabels(NamedTuple):
+    """Display names of an instrument."""
+
+    question: str
+    outcome: str
+    category: str
+
+
+class ListedInstruments(Struct, frozen=True):
+    """What is known of the outcomes of the recorded markets.
+
+    ``labels``: by instrument id, those of outcomes that something named. ``steps``: the price ``begin`` (dollars) from
+    which each ``tick_size`` applies, in each ``piece`` of the day with the same ticks. ``pieces``: from ``since`` to
+    ``until`` (ns UTC), of instruments with more than one. ``mirrors``: second outcomes of markets with two, each with
+    the first one (``primary``).
+    """
+
+    labels: Mapping[str, InstrumentLabels]
+    steps: pl.DataFrame
+    pieces: pl.DataFrame
+    mirrors: pl.DataFrame
+
+
+class _TickPiece(NamedTuple):
+    since: int
+    bands: tuple[PriceBand, ...] | None
+    """None: nobody stated the tick that held then."""
+
+
+def listed_instruments(day: MiningDay, markets: Iterable[str]) -> ListedInstruments:
+    """Return what is known of the outcomes of ``markets`` on ``day``; raises IntegrityError for a damaged file."""
+    labels: dict[str, InstrumentLabels] = {}
+    steps: list[tuple[object, ...]] = []
+    pieces: list[tuple[object, ...]] = []
+    mirrors: list[tuple[str, str]] = []
+    for timeline in _timelines(day, sorted(set(markets))):
+        known = timeline.at(day.end - 1)
+        if known is None:
+            continue
+        market, ticks = known.market, _tick_pieces(timeline, day)
+        for outcome in market.outcomes:
+            name = outcome.instrument_id
+            labels[name] = InstrumentLabels(market.question, outcome.label, market.category or "")
+            for number, piece in enumerate(ticks):
+                until = ticks[number + 1].since if number + 1 < len(ticks) else day.end
+                pieces += [(name, number, piece.since, until)] if len(ticks) > 1 else []
+                steps += [(name, number, band.start / MICROS, band.step / MICROS) for band in piece.bands or ()]
+        mirrors += _mirrors(market)
+    return ListedInstruments(
+        labels,
+        pl.DataFrame(steps, schema=_STEPS, orient="row"),
+        pl.DataFrame(pieces, schema=_PIECES, orient="row"),
+        pl.DataFrame(mirrors, schema=_MIRRORS, orient="row"),
+    )
+
+
+def _timelines(day: MiningDay, markets: list[str]) -> Iterator[MarketTimeline]:
+    for begin in range(0, len(markets), MARKETS_PER_STEP):
+        some = frozenset(map(MarketId, markets[begin : begin + MARKETS_PER_STEP]))
+        query = FactsQuery(day.venue, day.start, day.end, some)
+        facts = MarketFacts(map(_without_text, read_facts(day.data_dir, query)))
+        for market_id in facts.market_ids():
+            timeline = facts.timeline(market_id)
+            if timeline is not None:
+                yield timeline
+
+
+def _without_text(fact: MarketFact) -> MarketFact:
+    """Leave out the venue's description of a market, which is most of a statement."""
+    if isinstance(fact, MarketChange) and fact.market is not None and fact.market.description is not None:
+        return replace(fact, market=replace(fact.market, description=None))
+    return fact
+
+
+def _tick_pieces(timeline: MarketTimeline, day: MiningDay) -> list[_TickPiece]:
+    pieces: list[_TickPiece] = []
+    instants = sorted({day.start, *(each.since for each in timeline.pieces() if day.start < each.since < day.end)})
+    for since in instants:
+        known = timeline.at(since)
+        bands = None if known is None else _bands(known.market)
+        if not pieces or pieces[-1].bands != bands:
+            pieces.append(_TickPiece(since, bands))
+    return pieces
+
+
+def _bands(market: Market) -> tuple[PriceBand, ...] | None:
+    if "tick_size" in market.assumed:
+        return None
+    return market.bands or (PriceBand(Price(0), Price(MICROS), market.tick_size),)
+
+
+def _mirrors(market: Market) -> list[tuple[str, str]]:
+    other = market.mirror_of(market.key(0)) if market.outcomes else None
+    return [] if other is None else [(other.instrument_id, market.key(0).instrument_id)]

@@ -1,0 +1,63 @@
+"""Which instrument a trade counts for: its own where that was observed, else the one whose book it works in.
+
+A venue whose outcomes are complements tells a trade on the taker's outcome. Where only the first outcome's book is
+recorded, a trade of the second one at p is one of the first at 1 − p, the other way round, of the same size. Each
+counts once: for its own outcome in time in which that was observed, for the first one otherwise, and there not at all
+when that has a trade of the same id. Without a listing two instruments of a market may be two of many: such trades
+count nowhere, and are said to.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from predsurv.mine import statistics as frames
+
+_DIGITS: Final = 6  # prices are stored as float64: 1 − 0.48 is slightly more than 0.52
+
+
+def placed_trades(trades: pl.LazyFrame, intervals: pl.LazyFrame, mirrors: pl.DataFrame) -> pl.LazyFrame:
+    """Return the trades in observed time, ``instrument_id, ts, price, size``, each for the instrument it counts for.
+
+    ``mirrors``: columns ``instrument_id, primary``. The ids of all three are of one type.
+    """
+    rows = trades.select(
+        "instrument_id",
+        pl.col("ts_recv").cast(pl.Int64).alias("ts"),
+        "price",
+        "size",
+        pl.col("trade_id").cast(pl.String),
+    )
+    columns = ("instrument_id", "ts", "price", "size")
+    own = _located(rows, intervals).filter("observed").select(columns)
+    if mirrors.is_empty():
+        return own
+    known = rows.filter(pl.col("trade_id").is_not_null()).select("instrument_id", "trade_id").unique()
+    others = (
+        _located(rows.join(mirrors.lazy(), on="instrument_id"), intervals)
+        .filter(~pl.col("observed"))
+        .select(
+            pl.col("primary").alias("instrument_id"),
+            "ts",
+            (1 - pl.col("price")).round(_DIGITS).alias("price"),
+            "size",
+            "trade_id",
+        )
+        .join(known, on=["instrument_id", "trade_id"], how="anti")
+    )
+    return pl.concat([own, _located(others, intervals).filter("observed").select(columns)])
+
+
+def trade_sums(placed: pl.LazyFrame) -> pl.LazyFrame:
+    """Return per instrument the number, shares and dollars of ``placed`` trades."""
+    return placed.group_by("instrument_id").agg(
+        pl.len().cast(pl.Int64).alias("trades"),
+        pl.col("size").sum().alias("volume"),
+        (pl.col("price") * pl.col("size")).sum().alias("notional"),
+    )
+
+
+def _located(rows: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
+    """Return ``rows`` with the column ``observed``: whether they lie in an interval of their instrument."""
+    inside = (pl.col("ts") < pl.col("end")).fill_null(value=False).alias("observed")
+    return frames.in_interval(rows.sort("instrument_id", "ts"), intervals).with_columns(inside).drop("start", "end")
