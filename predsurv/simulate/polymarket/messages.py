@@ -159,15 +159,15 @@ def new_market(row: SimulatedMarket, stamp: int) -> bytes:
 
 
 def resolved(row: SimulatedMarket, stamp: int) -> bytes:
-    """Return ``market_resolved`` of a settled market; ``stamp`` in ms UTC."""
+    """Return ``market_resolved`` of a settled market, which names no winner where it is void; ``stamp`` in ms UTC."""
     winner = next(index for index, payout in enumerate(payouts(row)) if payout)
     return msgspec.json.encode(
         {
             "id": str(row.number),
             "market": row.condition,
             "assets_ids": row.tokens,
-            "winning_asset_id": row.tokens[winner],
-            "winning_outcome": row.outcomes[winner],
+            "winning_asset_id": "" if row.void else row.tokens[winner],
+            "winning_outcome": "" if row.void else row.outcomes[winner],
             "event_message": None,
             "timestamp": str(stamp),
             "event_type": "market_resolved",

@@ -17,7 +17,7 @@ from predsurv.venues.streaming.queue import EventSink
 
 _S: Final = 1_000_000_000
 
-PATIENCE: Final = 4 * _S
+PATIENCE: Final = 2 * _S
 """How long (ns) REST may say nothing of a market that was announced as active, before it is taken at its word."""
 
 
