@@ -126,7 +126,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
             f"listing; run 'predsurv scan {venue.name}'"
         )
     told: list[MarketEvent] = [*known.later, *(each for each in assumed if each.ts_recv > begin)]
-    gaps = [*_gaps(missing, recorded, books), *_gaps_of_days(span, recorded, books)]
+    gaps = [*_gaps(missing, recorded, books), *_gaps_of_days(BacktestSpan(begin, span.end), recorded, books)]
     told += [replace(each, ts_recv=max(each.ts_recv, begin)) for each in gaps]
     last = max(each.last for each in recorded.spans)
     before = {each.market_id for each in assumed}

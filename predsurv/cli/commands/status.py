@@ -111,7 +111,8 @@ class _RecordedDay(NamedTuple):
 def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
     """Show how much of the wanted time was recorded, and what is on disk."""
     settings = load(config, flags=mock_flag(mock)).config
-    fetch_first(settings, DownloadRequest(datasets=("coverage",)))
+    fetch_first(settings, DownloadRequest(datasets=("coverage", "lifecycle")))
+    fetch_first(settings, DownloadRequest(dates=(), datasets=(), universe=True))  # the newest
     data_dir = settings.data_dir
     layout = Layout(data_dir)
     if not layout.state.is_dir():

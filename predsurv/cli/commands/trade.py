@@ -24,7 +24,8 @@ from predsurv.core.text import sanitise
 from predsurv.engine.engine import Step
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Venue
-from predsurv.store.layout import NS_DAY
+from predsurv.store.layout import NS_DAY, Dataset
+from predsurv.store.read.facts import LISTS_BEFORE
 from predsurv.store.remote.download import DownloadRequest
 from predsurv.strategies.registry import build
 from predsurv.telemetry.metrics import Metrics
@@ -43,6 +44,9 @@ from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.recording import BacktestSpan
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
+
+_FACTS: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
+"""What is read of the days before a backtest: what held when it begins."""
 
 _STOPPING: Final = "taking open orders back"
 
@@ -167,6 +171,8 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None) ->
     async with AsyncExitStack() as stack:
         venue = open_venue(name, config, SystemClock())
         stack.push_async_callback(venue.aclose)
+        before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
+        await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
         await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True))
         require_recorded(config.data_dir, venue.name, span.dates())
         session = open_backtest(config, venue, span, lambda _engine: _Observers())

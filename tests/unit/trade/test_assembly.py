@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.config import Config, load
-from predsurv.core.events import MarketResolved
-from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, TradeId, VenueName
+from predsurv.core.events import MarketChange, MarketResolved
+from predsurv.core.ids import ClientOrderId, EventId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.engine.account.valuation import DAY
@@ -16,6 +16,7 @@ from predsurv.engine.risk.gate import GateDecision
 from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.files import PRIVATE_DIR, make_dirs
+from predsurv.store.layout import Layout, data_files
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.trade.assembly import TradingSession, journal_path, open_paper
 from predsurv.trade.journal import (
@@ -28,6 +29,7 @@ from predsurv.trade.journal import (
     RunStarted,
 )
 from predsurv.trade.replay import EventClock, ReplayFeed
+from tests.kit.recordings import record
 from tests.kit.trading_samples import ME, START, S, approved, fill, intent, market, place
 
 ONE, OTHER = VenueName("one"), VenueName("other")
@@ -168,3 +170,32 @@ def test_paper_trading_on_a_polled_venue_logs_a_warning(
     venue.traits = replace(venue.traits, polled=polled)
     open_paper(configured(tmp_path), [venue], ManualClock(START), lambda _: NOBODY)
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["one is polled"] * polled
+
+
+def test_a_market_that_is_no_longer_listed_is_known_and_not_watched(tmp_path: Path) -> None:
+    gone = at(ONE, "gone", event_id=EventId("e-m"))
+    listed(tmp_path, at(ONE), gone)
+    listed(tmp_path, at(ONE, fetched_at=START + S), ts=START + S)
+    session = opened(tmp_path, ONE)
+    assert watched(session) == {"m"}
+    assert len(session.engine.cache.siblings(ONE, EventId("e-m"))) == 2
+
+
+def test_a_run_begins_with_what_was_recorded_since_the_scan(tmp_path: Path) -> None:
+    listed(tmp_path, at(ONE))
+    tick = MarketChange(ONE, MarketId("m"), None, START + S, None, "tick_size", "{}", tick_size=Price(1_000))
+    record(tmp_path, START, [tick, replace(tick, ts_recv=START + 3 * S, tick_size=Price(2_000))])
+    known = opened(tmp_path, ONE, now=START + 2 * S).engine.cache.market(ONE, MarketId("m"))
+    assert known is not None
+    assert known.tick_size == 1_000
+
+
+def test_a_recording_that_cannot_be_read_does_not_keep_a_run_on_live_feeds_from_starting(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed(tmp_path, at(ONE))
+    record(tmp_path, START, [MarketChange(ONE, MarketId("m"), None, START, None, "paused", "{}")])
+    (path,) = data_files(Layout(tmp_path), "lifecycle")
+    path.write_bytes(b"damaged")
+    assert watched(opened(tmp_path, ONE)) == {"m"}
+    assert "what was recorded of one is not used" in caplog.text
