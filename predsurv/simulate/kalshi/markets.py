@@ -90,10 +90,13 @@ class KalshiMarkets:
     """All markets by ticker, their books, and the last trades (newest first).
 
     While ``trading`` is not open, books stay as they are and there are no trades. So they do in a market whose close
-    time has passed: the venue says nothing then, and the last quotes stand until it settles.
+    time has passed: the venue says nothing then, and the last quotes stand until it settles, which it does
+    ``settles_after`` (ns) after its outcome was determined.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settles_after: int = 0) -> None:
+        self._settles_after = settles_after
+        self._settling: deque[tuple[int, str]] = deque()  # time (ns UTC) and ticker, in order
         self.trading = TradingState()
         self.fee_changes: list[dict[str, Any]] = []
         """The rows of ``/series/fee_changes``."""
@@ -135,7 +138,7 @@ class KalshiMarkets:
     def book(self, ticker: str) -> KalshiBook | None:
         """Return the book of a market, None for an unknown or settled one."""
         listed = self.listed.get(ticker)
-        return None if listed is None or listed.result else self.books[ticker]
+        return None if listed is None or listed.settled_at is not None else self.books[ticker]
 
     def apply(self, event: MarketEvent) -> Iterator[ChannelMessage]:
         """Apply an event of the underlying venue and yield the resulting messages."""
@@ -239,7 +242,7 @@ class KalshiMarkets:
         for ticker in self._tickers_by_market.get(event.market_id, ()):
             listed = self.listed[ticker]
             payout = payouts.get(InstrumentId(listed.outcome.instrument_id), Price(0))
-            listed.payout, listed.settled_at, listed.updated_at = payout, ts * _S, ts * _S
+            listed.payout, listed.updated_at = payout, ts * _S
             listed.result = "scalar" if event.void or payout not in (0, MICROS) else "yes" if payout else "no"
             determined = {
                 "market_ticker": ticker,
@@ -249,7 +252,16 @@ class KalshiMarkets:
                 "settlement_value": dollars_text(payout),
             }
             yield channel_message(LIFECYCLE, None, "market_lifecycle_v2", determined)
-            settled = {"market_ticker": ticker, "event_type": "settled", "settled_ts": ts}
+            self._settling.append((ts * _S + self._settles_after, ticker))
+        if not self._settles_after:
+            yield from self.settle(ts * _S)
+
+    def settle(self, now: int) -> Iterator[ChannelMessage]:
+        """Settle the markets whose time has come at ``now`` (ns UTC) and yield the messages."""
+        while self._settling and self._settling[0][0] <= now:
+            at, ticker = self._settling.popleft()
+            self.listed[ticker].settled_at = self.listed[ticker].updated_at = at
+            settled = {"market_ticker": ticker, "event_type": "settled", "settled_ts": at // _S}
             yield channel_message(LIFECYCLE, None, "market_lifecycle_v2", settled)
 
 

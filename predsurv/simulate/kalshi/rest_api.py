@@ -87,7 +87,9 @@ def _markets(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
             continue
         if listed.updated_at < updated_since or listed.created_at < created_since:
             continue
-        status = "finalized" if listed.result else _STATUS_OF[listed.market.status]
+        status = _STATUS_OF[listed.market.status]
+        if listed.result:
+            status = "determined" if listed.settled_at is None else "finalized"
         if wanted is None or status in wanted:
             yield _market(listed, markets.books[ticker], status)
 

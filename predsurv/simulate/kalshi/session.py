@@ -31,19 +31,24 @@ _UNREADABLE_FRAMES: Final = {
 
 
 class ClientSubscription(Struct):
-    """One channel of one connection; ``yes_scale``: NO levels are sent at YES prices."""
+    """One channel of one connection; ``yes_scale``: NO levels are sent at YES prices.
+
+    ``now`` returns the time of sending (ns UTC), which every frame has; without it none has one.
+    """
 
     sid: int
     channel: str
     tickers: dict[str, None]
     yes_scale: bool = False
     seq: int = 0
+    now: Callable[[], int] | None = None
 
     def frame(self, kind: str, body: bytes, command_id: int | None = None) -> bytes:
         """Return the next frame; ``command_id``: of the command that it responds to."""
         self.seq += 1
         head = f'{{"type":"{kind}","sid":{self.sid},"seq":{self.seq},'
         head += f'"id":{command_id},' if command_id is not None else ""
+        head += f'"sending_ts_ms":{self.now() // 1_000_000},' if self.now is not None else ""
         return b'%b"msg":%b}' % (head.encode(), body)
 
     def ok(self, command_id: int) -> bytes:
@@ -106,7 +111,7 @@ class SessionFaults:
 class ClientSession:
     """The subscriptions of one connection, each with at most ``markets_per_subscription`` markets (0: any number).
 
-    ``log_fault`` is called with the kind of each fault that applies to a frame.
+    ``log_fault`` is called with the kind of each fault that applies to a frame; ``now``: see ``ClientSubscription``.
     """
 
     def __init__(
@@ -114,7 +119,9 @@ class ClientSession:
         markets: KalshiMarkets,
         markets_per_subscription: int = 0,
         log_fault: Callable[[str], None] = lambda _: None,
+        now: Callable[[], int] | None = None,
     ) -> None:
+        self._now = now
         self.faults = SessionFaults(log_fault)
         self._markets = markets
         self._markets_max = markets_per_subscription
@@ -189,7 +196,7 @@ class ClientSession:
 
     def _open(self, command_id: int, channel: str, tickers: Sequence[str], *, yes_scale: bool) -> Iterator[bytes]:
         self._last_sid += 1
-        subscription = ClientSubscription(self._last_sid, channel, dict.fromkeys(tickers), yes_scale)
+        subscription = ClientSubscription(self._last_sid, channel, dict.fromkeys(tickers), yes_scale, now=self._now)
         self._subscriptions[channel] = subscription
         yield _encode({"id": command_id, "type": "subscribed", "msg": {"channel": channel, "sid": self._last_sid}})
         if channel == BOOKS:

@@ -71,7 +71,8 @@ _LOGGED_WHEN_APPLIED: Final = frozenset({"gap", "duplicate", "reorder"})
 class KalshiSimulatorSettings(Struct, frozen=True, kw_only=True):
     """How the simulator behaves. ``key``: the one API key it accepts. ``faults``: a script of faults.
 
-    ``truth``: file for the fault log. ``markets_per_subscription``: 0 for any number.
+    ``truth``: file for the fault log. ``markets_per_subscription``: 0 for any number. ``settles_after``: time (ns) from
+    the outcome of a market to its settlement.
     """
 
     key: ThrowawayKey
@@ -79,6 +80,7 @@ class KalshiSimulatorSettings(Struct, frozen=True, kw_only=True):
     seed: int = 7
     truth: Path | None = None
     markets_per_subscription: int = 0
+    settles_after: int = 500 * _MS
 
 
 class ConnectedClient(Struct):
@@ -114,7 +116,7 @@ class KalshiApp:
     def on_open(self, websocket: WebSocketConnection) -> None:
         """Add a client."""
         session = ClientSession(
-            self._markets, self._markets_per_subscription, lambda kind: self.log_fault(client, kind)
+            self._markets, self._markets_per_subscription, lambda kind: self.log_fault(client, kind), self._clock.now
         )
         client = self.clients[websocket.number] = ConnectedClient(websocket, session)
 
@@ -167,7 +169,7 @@ class KalshiSimulator:
 
     def __init__(self, venue: Venue, clock: Clock, settings: KalshiSimulatorSettings) -> None:
         """Raises ConfigError when the script has an invalid fault or the fault log cannot be written."""
-        self.markets = KalshiMarkets()
+        self.markets = KalshiMarkets(settings.settles_after)
         self.access = AccessControl(self.markets, settings.key, clock)
         self.fault_log = FaultLog(settings.truth)
         self.app = KalshiApp(self.access, self.markets, clock, self.fault_log, settings.markets_per_subscription)
@@ -236,6 +238,7 @@ class KalshiSimulator:
                 self.inject(fault)
             self.app.unfreeze()
             await self._end_pauses()
+            self.app.publish([*self.markets.settle(self._clock.now())])
             await self._clock.sleep(_FAULT_INTERVAL)
 
     async def _end_pauses(self) -> None:
