@@ -5,6 +5,7 @@ from typing import Any, Final
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ALL_DAY: Final = [{"open_time": "00:00", "close_time": "00:00"}]
+_S: Final = 1_000_000_000
 _MIDNIGHT_1970: Final = "1970-01-01T00:00:00Z"
 _MIDNIGHT_2100: Final = "2100-01-01T00:00:00Z"
 
@@ -44,7 +45,10 @@ class TradingState:
     def schedule(self) -> dict[str, Any]:
         """Return the body of ``/exchange/schedule``: open all week, but for the pauses in progress."""
         week = {"start_time": _MIDNIGHT_1970, "end_time": _MIDNIGHT_2100, **dict.fromkeys(_DAYS, _ALL_DAY)}
-        windows = [{"start_datetime": _iso(start), "end_datetime": _iso(end)} for start, end in self._pauses.values()]
+        windows = [
+            {"start_datetime": _iso(start // _S * _S), "end_datetime": _iso(end)}
+            for start, end in self._pauses.values()
+        ]
         return {"schedule": {"standard_hours": [week], "maintenance_windows": windows}}
 
 
