@@ -71,7 +71,7 @@ class Membership(Struct, frozen=True):
     first: bool = False
 
 
-class _KnownCandidates(Struct):
+class _KnownCandidates(Struct, gc=False):
     """A market: its instruments as of the last ``apply``, what is known of it, and the digest of its last whole record.
 
     ``known`` has no field that tells one market from another, so that markets share it: there are 200,000 of them.

@@ -49,7 +49,7 @@ _VOLUME_HALF: Final = 10_000 * MICROS
 _LIQUIDITY_HALF: Final = 5_000 * MICROS
 
 
-class Candidate(Struct, frozen=True, array_like=True):
+class Candidate(Struct, frozen=True, array_like=True, gc=False):
     """An instrument that could be recorded; money in micros, ``close_time`` in ns UTC. There are up to 200,000.
 
     ``mirror``: the other outcome of its market, whose trades are recorded with it; None where there is none.
