@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.cli.app import main
-from predsurv.core.events import BookDelta, BookSnapshot
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, TradingPhase, VenuePhase
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Outcome
 from predsurv.core.num import Price, Size
@@ -20,6 +20,7 @@ from predsurv.mine.recorded_days import MiningDay
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import FOLDERS, NS_HOUR, Dataset, Layout, Partition, data_files
 from predsurv.store.read.replay import replay
+from predsurv.store.seal import merge
 from predsurv.store.seal.coverage_tail import covered_time
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
@@ -230,3 +231,51 @@ def test_a_day_is_mined_while_its_hours_are_merged(recorded: Layout, monkeypatch
     monkeypatch.setattr("predsurv.cli.commands.mine.mine_day", merging_first)
     assert main(["mine", "mock", "2023-11-15"]) == 0
     assert tries == [4, 2]
+
+
+def whole_venue(ts: int, name: TradingPhase, resumes: int | None = None) -> VenuePhase:
+    return VenuePhase(VenueName("mock"), ts, None, name, '{"said": 1}', resumes)
+
+
+def test_rows_about_a_whole_venue_are_sealed_shown_verified_compacted_and_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(tmp_path / "data")
+    told = [whole_venue(NOON + MINUTE, "cancel_only", NOON + 90 * MINUTE), whole_venue(NOON + 35 * MINUTE, "open")]
+    for number, event in enumerate(told):
+        start = NOON + number * 30 * MINUTE
+        log = WriteAheadLog(layout.state, "c0", ManualClock(start))
+        closed = MarketChange(KEY.venue, KEY.market_id, None, event.ts_recv + 1, None, "closed", "{}")
+        log.append([*segment(start, "covered"), event, closed])
+        path = log.close()
+        assert path is not None
+        seal_segment(path, layout, ManualClock(start))
+    shown = rows(capsys, "status")["phases"]
+    assert [(row["venue"], row["phase"], row["resumes"]) for row in shown] == [("mock", "open", None)]
+    for _ in range(2):
+        assert main(["verify", "--deep"]) == 0
+        for wanted in (None, frozenset({KEY}), frozenset[InstrumentKey]()):
+            events = replay(layout.data_dir, VenueName("mock"), NOON, NOON + 2 * NS_HOUR, wanted)
+            assert [event for event in events if isinstance(event, VenuePhase)] == told
+        for name in ("STEP_ROWS_MIN", "STEP_ROWS_MAX"):
+            monkeypatch.setattr(merge, name, 1)  # files far larger than a piece
+        assert main(["compact"]) == 0
+
+
+def test_status_shows_what_a_paused_venue_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(tmp_path / "data")
+    log = WriteAheadLog(layout.state, "c0", ManualClock(NOON))
+    log.append([*segment(NOON, "covered"), whole_venue(NOON + 1, "cancel_only", NOON + 90 * MINUTE)])
+    path = log.close()
+    assert path is not None
+    seal_segment(path, layout, ManualClock(NOON))
+    (row,) = rows(capsys, "status")["phases"]
+    assert (row["phase"], row["since"], row["resumes"]) == (
+        "cancel_only",
+        "2023-11-15T12:00:00.000000Z",
+        "2023-11-15T13:30:00.000000Z",
+    )

@@ -290,7 +290,9 @@ def phase_table(layout: Layout) -> Table:
 
 
 def _phases(path: Path, venue: VenueName) -> list[VenuePhase]:
-    whole = pl.scan_parquet(path, hive_partitioning=False).filter(pl.col("market_id") == WHOLE_VENUE)
+    whole = pl.scan_parquet(path, hive_partitioning=False).filter(
+        pl.col("market_id").fill_null(WHOLE_VENUE) == WHOLE_VENUE
+    )
     columns = whole.select(pl.col("ts_recv").dt.epoch("ns"), pl.col("ts_venue").dt.epoch("ns"), "kind", "value")
     key = InstrumentKey(venue, WHOLE_VENUE, InstrumentId(""))
     events = [to_event(LifecycleRow(key, *row)) for row in columns.collect().iter_rows()]

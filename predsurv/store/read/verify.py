@@ -152,7 +152,7 @@ def _is_ascending(table: Any, names: list[str]) -> bool:
     equal = pa.array([True] * (table.num_rows - 1))
     for name in names:
         column = table[name].combine_chunks()
-        if name == "instrument_id":
+        if name in ("instrument_id", "market_id"):
             column = pc.fill_null(column, pa.scalar(""))
         above, below = column[:-1], column[1:]
         less = pc.or_(less, pc.and_(equal, pc.less(above, below)))

@@ -109,7 +109,7 @@ class _SortedPart:
         return 0 if self.rows is None else int(self.rows.num_rows)
 
     def key(self, row: int) -> _Key:
-        return self.rows["instrument_id"][row].as_py() or "", self.rows["market_id"][row].as_py()
+        return self.rows["instrument_id"][row].as_py() or "", self.rows["market_id"][row].as_py() or ""
 
     def take_below(self, safe_key: _Key | None) -> Any:
         """Remove and return the buffered rows of keys less than ``safe_key`` (None: all); None when there are none."""
@@ -202,11 +202,13 @@ def _sort_rows(pieces: Sequence[Any]) -> Any:
 def _key_ranks(table: Any) -> Any:
     """Return for each row the rank of its (instrument, market) in the order of files, int32."""
     instruments, markets = (dictionary_array(table[name]) for name in _IDS)
-    width = pa.scalar(max(1, len(markets.dictionary)), pa.int64())
-    no_instrument = pa.scalar(len(instruments.dictionary), pa.int64())
+    # Rows about a whole market have no instrument, those about the whole venue no market either.
+    no_instrument, no_market = (pa.scalar(len(each.dictionary), pa.int64()) for each in (instruments, markets))
+    width = pa.scalar(len(markets.dictionary) + 1, pa.int64())
     instrument = pc.fill_null(instruments.indices.cast(pa.int64()), no_instrument)
-    pairs = pc.add(pc.multiply(instrument, width), markets.indices.cast(pa.int64())).dictionary_encode()
-    instrument_ids, market_ids = [*instruments.dictionary.to_pylist(), ""], markets.dictionary.to_pylist()
+    market = pc.fill_null(markets.indices.cast(pa.int64()), no_market)
+    pairs = pc.add(pc.multiply(instrument, width), market).dictionary_encode()
+    instrument_ids, market_ids = [*instruments.dictionary.to_pylist(), ""], [*markets.dictionary.to_pylist(), ""]
     keys = [
         (instrument_ids[pair // len(market_ids)], market_ids[pair % len(market_ids)])
         for pair in pairs.dictionary.to_pylist()

@@ -8,7 +8,8 @@ from rich.cells import cell_len
 
 from predsurv.cli.output.live_panel import Stderr, lines_of, status_line
 from predsurv.collect.rates import CounterReading, RateFacts, RateMeter
-from predsurv.collect.status import CollectorStatus, ConnectionStatus, State, UploadStatus, VenueStatus
+from predsurv.collect.status import CollectorStatus, ConnectionStatus, RescanStatus, State, UploadStatus, VenueStatus
+from predsurv.core.events import VenuePhase
 from predsurv.core.ids import VenueName
 
 S = 1_000_000_000
@@ -22,6 +23,8 @@ def facts(
     failure: str | None = None,
     paused: str | None = None,
     bucket: UploadStatus | None = None,
+    rescans: RescanStatus | None = None,
+    phase: VenuePhase | None = None,
 ) -> RateFacts:
     venue = VenueStatus(
         venue=VenueName("mock"),
@@ -39,9 +42,18 @@ def facts(
         all_seen=7_000 * S,
         revisit=20_000 * S,
         failure=failure,
+        phase=phase,
+        waiting=12 if phase is not None else 0,
     )
     status = CollectorStatus(
-        at=10 * S, now=NOW, venues=(venue,), disk_free=50_000_000_000, waiting=1, paused=paused, bucket=bucket
+        at=10 * S,
+        now=NOW,
+        venues=(venue,),
+        disk_free=50_000_000_000,
+        waiting=1,
+        paused=paused,
+        bucket=bucket,
+        rescans=rescans,
     )
     first = CounterReading(status=CollectorStatus(at=0, now=NOW))
     return RateMeter(first).update(CounterReading(status=status, rows=12_345, bytes=6_000_000))
@@ -114,3 +126,23 @@ def test_log_lines_go_to_whatever_stderr_is_at_the_moment(monkeypatch: pytest.Mo
     stream.flush()
     assert shown.getvalue() == "a line\n"
     assert not stream.isatty()
+
+
+def test_the_phase_of_a_venue_is_shown_while_it_is_not_open() -> None:
+    paused = VenuePhase(VenueName("mock"), NOW, None, "cancel_only", "{}", NOW + 600 * S)
+    shown = text(facts(phase=paused))
+    assert "trading paused (cancel only), resumes 2027-01-15 08:10 UTC" in shown
+    assert "12 new without a place" in shown
+    assert "mock: trading paused (cancel only)" in status_line(facts(phase=paused))
+    opened = VenuePhase(VenueName("mock"), NOW, None, "open", "{}")
+    assert "paused" not in text(facts(phase=opened)) + status_line(facts(phase=opened))
+
+
+def test_rescans_are_shown_and_a_failure_stands_out() -> None:
+    assert "lists read again in 5m" in text(facts(rescans=RescanStatus(due=NOW + 300 * S)))
+    assert "reading the lists again" in text(facts(rescans=RescanStatus(running=True)))
+    done = RescanStatus(completed=3, news=1, last=NOW, due=NOW + S)
+    assert "3 read so far, 1 market new or changed" in text(facts(rescans=done))
+    failed = RescanStatus(failed=1, trouble="mock: no answer", due=NOW + S)
+    assert "1 failed: mock: no answer" in text(facts(rescans=failed))
+    assert "the last rescan failed" in status_line(facts(rescans=failed))

@@ -3,6 +3,7 @@
 import gc
 import logging
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,31 @@ def test_stored_ends_are_found_again_after_a_restart(tmp_path: Path) -> None:
     assert index.lookup([]) == {}
     index.close()
     index.close()
+
+
+def test_those_that_wait_for_a_place_are_told_from_those_that_had_one(tmp_path: Path) -> None:
+    index = CoverageIndex(tmp_path, "c0")
+    index.store([(A, START)], [(B, START + 1)])
+    assert index.waiting(VENUE) == {B: START + 1}
+    assert index.lookup([A, B]) == {A: START, B: START + 1}
+    assert index.all_of(VENUE, keep=lambda key: key == B) == {B: START + 1}
+    index.store([(B, START + 9)])
+    assert index.waiting(VENUE) == {}
+    index.close()
+
+
+def test_the_index_of_an_earlier_version_is_read_and_written(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "c0.ledger.db")) as db, db:
+        db.execute(
+            "CREATE TABLE ends (venue TEXT NOT NULL, instrument_id TEXT NOT NULL, market_id TEXT NOT NULL, "
+            "ended INTEGER NOT NULL, PRIMARY KEY (venue, instrument_id, market_id)) WITHOUT ROWID"
+        )
+        db.execute("INSERT INTO ends VALUES (?, ?, ?, ?)", (VENUE, A.instrument_id, A.market_id, START))
+    for _ in range(2):
+        index = CoverageIndex(tmp_path, "c0")
+        index.store([], [(B, START)])
+        assert (index.lookup([A]), index.waiting(VENUE)) == ({A: START}, {B: START})
+        index.close()
 
 
 def test_stored_ends_survive_a_killed_process(tmp_path: Path) -> None:
