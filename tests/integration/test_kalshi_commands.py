@@ -89,7 +89,7 @@ def test_doctor_says_what_a_key_adds(monkeypatch: pytest.MonkeyPatch, capsys: py
     for name in KEY_NAMES:
         monkeypatch.delenv(name)
     main(["doctor", "--offline", "--format", "jsonl"])
-    assert "an API key adds every change, numbered, and all trades" in capsys.readouterr().out
+    assert "an API key adds every change of a book, numbered" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("env")

@@ -212,7 +212,7 @@ async def test_a_keyed_feed_has_trades(simulated: SimulatedKalshi, listener: Lis
 async def test_a_settlement_during_a_disconnect_is_looked_up(simulated: SimulatedKalshi, *, keyed: bool) -> None:
     settled, other = simulated.busiest(2)
     market = simulated.server.markets.listed[settled.market_id]
-    market.result, market.payout = "yes", Price(1_000_000)
+    market.result, market.payout, market.settled_at = "yes", Price(1_000_000), simulated.clock.now()
     venue = simulated.venue(keyed=keyed)
     listener = Listener(venue.feed())
     await listener.feed.watch({settled, other})

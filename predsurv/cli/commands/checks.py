@@ -38,7 +38,7 @@ _STEP_REACH: Final = "check the network and any firewall; 'predsurv demo' needs 
 _PORTS: Final = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
 
-_KALSHI_UNSET: Final = "not set; Kalshi's books are polled instead of streamed"
+_KALSHI_UNSET: Final = "not set; Kalshi's books and trades are polled instead of streamed"
 _UNSET: Final = {KEY_ID: _KALSHI_UNSET, PRIVATE_KEY: _KALSHI_UNSET}
 
 
@@ -131,7 +131,7 @@ def kalshi_check(environ: dict[str, str] | None = None) -> HealthCheck:
     except ConfigError as error:
         return HealthCheck("kalshi feed", "fail", str(error), "correct that, or unset both to go without a key")
     if signer is None:
-        return HealthCheck("kalshi feed", "ok", "polled; an API key adds every change, numbered, and all trades")
+        return HealthCheck("kalshi feed", "ok", "polled, trades included; an API key adds every change of a book, numbered")
     return HealthCheck("kalshi feed", "ok", "streamed with the API key")
 
 
