@@ -121,9 +121,10 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
 
     ``value`` is JSON of what changed. ``market`` is the whole new record when the venue gave one; kind ``listed``
     says no more than that. ``tick_size`` is set for kind ``tick_size`` and micros, ``bands`` with it where steps
-    differ: together they replace the grid. ``fee`` is set for kind ``fee``, None there when the market has the fee
-    of its listing again. ``close_time`` (ns UTC) is set for kind ``rules`` where that was moved. ``effective``: from
-    when the change holds (ns UTC) where it was announced ahead, None when it holds at once.
+    differ: together they replace the grid; ``min_order_size`` is set with it where that was stated besides. ``fee`` is
+    set for kind ``fee``, None there when the market has the fee of its listing again. ``close_time`` (ns UTC) is set
+    for kind ``rules`` where that was moved. ``effective``: from when the change holds (ns UTC) where it was announced
+    ahead, None when it holds at once.
     """
 
     venue: VenueName
@@ -139,6 +140,7 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
     bands: tuple[PriceBand, ...] = ()
     close_time: int | None = None
     effective: int | None = None
+    min_order_size: Size | None = None
 
 
 class MarketResolved(Struct, frozen=True, array_like=True, gc=False, tag="resolved"):

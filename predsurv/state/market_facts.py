@@ -120,7 +120,8 @@ def merged(known: KnownMarket, stated: Market) -> Market:
 def _changed(known: KnownMarket, fact: MarketChange) -> Market:
     market = known.market
     if fact.tick_size is not None:
-        return _stated(market, tick_size=fact.tick_size, bands=fact.bands)
+        least = {} if fact.min_order_size is None else {"min_order_size": fact.min_order_size}
+        return _stated(market, tick_size=fact.tick_size, bands=fact.bands, **least)
     if fact.kind == "fee":
         if fact.fee is not None:
             return _stated(market, fee=fact.fee)

@@ -1,10 +1,11 @@
 """The ``value`` column of the lifecycle dataset: market events as JSON, and back.
 
 A change is ``{"change": …, "tick_size": "0.01", "bands": […], "fee": {…}, "market": {…}, "close_time": "…",
-"effective": "…"}`` with only the fields that the event had. ``change`` is the venue adapter's own JSON; ``text``
-replaces it when that was not JSON. ``bands``, ``fee`` and ``market`` are as in universe.jsonl. A settlement is
-``{"payouts": {"<instrument_id>": "1"}}``, prices as decimals. A row about the whole venue has an empty market id,
-kind ``activated`` or ``paused``, and ``{"phase": "cancel_only", "resumes": "…", "change": …}``.
+"effective": "…", "min_order_size": "5"}`` with only the fields that the event had. ``change`` is the venue
+adapter's own JSON; ``text`` replaces it when that was not JSON. ``bands``, ``fee`` and ``market`` are as in
+universe.jsonl. A settlement is ``{"payouts": {"<instrument_id>": "1"}}``, prices as decimals. A row about the whole
+venue has an empty market id, kind ``activated`` or ``paused``, and
+``{"phase": "cancel_only", "resumes": "…", "change": …}``.
 """
 
 from typing import Final
@@ -14,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from predsurv.core.events import MarketChange, MarketChangeKind, MarketResolved, TradingPhase, VenuePhase
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
-from predsurv.core.num import Price, format_micros, parse_micros
+from predsurv.core.num import Price, Size, format_micros, parse_micros
 from predsurv.store.universe import (
     BandLine,
     FeeLine,
@@ -39,6 +40,7 @@ class _Change(Struct, frozen=True):
     market: MarketLine | UnsetType = UNSET
     close_time: str | UnsetType = UNSET
     effective: str | UnsetType = UNSET
+    min_order_size: str | UnsetType = UNSET
 
 
 class _Settlement(Struct, frozen=True):
@@ -147,6 +149,7 @@ def _changed(row: LifecycleRow) -> MarketChange:
         bands=() if stored.bands is UNSET else to_bands(stored.bands),
         close_time=None if stored.close_time is UNSET else parse_iso(stored.close_time),
         effective=None if stored.effective is UNSET else parse_iso(stored.effective),
+        min_order_size=None if stored.min_order_size is UNSET else Size(parse_micros(stored.min_order_size)),
     )
 
 
@@ -161,6 +164,7 @@ def _change(event: MarketChange) -> _Change:
         market=UNSET if event.market is None else to_line(event.market),
         close_time=UNSET if event.close_time is None else iso_time(event.close_time),
         effective=UNSET if event.effective is None else iso_time(event.effective),
+        min_order_size=UNSET if event.min_order_size is None else format_micros(event.min_order_size),
     )
 
 

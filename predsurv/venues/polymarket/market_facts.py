@@ -12,8 +12,12 @@ from predsurv.venues.parsing import malformed, venue_time
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.rest_comparison import BookSummary
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.polymarket.subscriptions import HeardToken
+
+TICK_LAG: Final = 60_000_000_000
+"""How long (ns) REST may show an older tick size than the stream has told."""
 
 _TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
 
@@ -55,9 +59,7 @@ def read_tick_change(
     return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, ts_venue, "tick_size", value, None, tick)
 
 
-def read_stated_tick(
-    key: InstrumentKey, text: str, ts_recv: int, shared: PolymarketSharedState, *, stated_in: str = "book"
-) -> MarketChange | None:
+def read_stated_tick(key: InstrumentKey, text: str, ts_recv: int, shared: PolymarketSharedState) -> MarketChange | None:
     """Return a change to the tick size that a book states, None when it states none or the one known before.
 
     Raises ValueError when it is no price.
@@ -65,8 +67,32 @@ def read_stated_tick(
     tick = shared.prices[text] if text else None
     if tick is None or not shared.ticks.state(key.market_id, tick, ts_recv):
         return None
-    value = msgspec.json.encode({"new": text, "stated_in": stated_in}).decode()
+    value = msgspec.json.encode({"new": text, "stated_in": "book"}).decode()
     return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, None, "tick_size", value, None, tick)
+
+
+def read_rest_book(
+    key: InstrumentKey, summary: BookSummary, ts_recv: int, shared: PolymarketSharedState
+) -> MarketChange | None:
+    """Return a change to what REST's book states of its market, None when it states nothing new.
+
+    REST may be behind the stream: within ``TICK_LAG`` the tick that the stream told holds. Raises ValueError when a
+    value is unreadable.
+    """
+    market_id, known = key.market_id, shared.ticks.get(key.market_id)
+    tick = shared.prices[summary.tick_size] if summary.tick_size else None
+    least = parse_size(summary.min_order_size) if summary.min_order_size else None
+    if known is not None and ts_recv - known.ts_recv < TICK_LAG:
+        tick = known.tick
+    if tick is None:
+        return None
+    news = shared.ticks.state(market_id, tick, ts_recv) if known is None or known.tick != tick else False
+    news |= least is not None and shared.ticks.state_least(market_id, least)
+    if not news:
+        return None
+    value = msgspec.json.encode({"new": format_micros(tick), "stated_in": "rest"}).decode()
+    change = MarketChange(VENUE, market_id, key.instrument_id, ts_recv, None, "tick_size", value, None, tick)
+    return msgspec.structs.replace(change, min_order_size=least)
 
 
 def append_stated_tick(

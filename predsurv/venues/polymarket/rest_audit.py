@@ -18,7 +18,7 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import parse_price
 from predsurv.ports import Clock
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
-from predsurv.venues.polymarket.market_facts import read_stated_tick
+from predsurv.venues.polymarket.market_facts import read_rest_book
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.open_questions import Unsettled
 from predsurv.venues.polymarket.rest import MARKET_ID, ClobMarket
@@ -46,8 +46,6 @@ MISSING_ROUNDS: Final = 2
 """Rounds in which REST has no book of a token before its market is asked for."""
 MISSING_PERIOD: Final = 12
 """Rounds until it is asked for again."""
-TICK_LAG: Final = 60 * _S
-"""How long (ns) REST may show an older tick size than the stream has told."""
 MARKETS_MAX: Final = 5
 """Markets asked for in a round."""
 
@@ -109,7 +107,7 @@ class RestAudit:
         for verifier in silent:
             if verifier.books and verifier.books.keys() <= agreed:
                 verifier.confirm(requested_at)
-        self._publish_ticks(subscribed, summaries, events)
+        self._publish_facts(subscribed, summaries, events)
         self._publish_quotes([subscribed[token] for token in bookless], summaries, events)
         await self._publish_settlements([subscribed[token] for token in bookless if token not in summaries], events)
         self._missing = Counter({token: count for token, count in self._missing.items() if token in subscribed})
@@ -151,20 +149,16 @@ class RestAudit:
             found |= answer
         return found
 
-    def _publish_ticks(
+    def _publish_facts(
         self, subscribed: Mapping[str, InstrumentKey], summaries: Mapping[str, BookSummary], events: EventSink
     ) -> None:
-        """Publish tick sizes that the stream did not tell; REST may lag behind what it told a moment ago."""
+        """Publish tick sizes and smallest orders in REST's books where they are news."""
         now = self._clock.now()
-        for token, summary in summaries.items():
-            key = subscribed.get(token)
-            known = None if key is None else self._shared.ticks.get(key.market_id)
-            if key is None or (known is not None and now - known.ts_recv < TICK_LAG):
-                continue
+        for token in summaries.keys() & subscribed.keys():
             try:
-                change = read_stated_tick(key, summary.tick_size, now, self._shared, stated_in="rest")
+                change = read_rest_book(subscribed[token], summaries[token], now, self._shared)
             except ValueError as error:
-                _logger.debug("the tick size of %s in REST's book is not known: %s", key, error)
+                _logger.debug("the terms of %s in REST's book are not known: %s", subscribed[token], error)
                 continue
             if change is not None:
                 events.put_events([change])

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from predsurv.core.ids import MarketId
-from predsurv.core.num import Price
+from predsurv.core.num import Price, Size
 
 TICKS_MAX: Final = 1 << 18
 """Markets whose tick is remembered: more than the venue has open; beyond, all are forgotten and may be told again."""
@@ -18,10 +18,11 @@ class StatedTick(NamedTuple):
 
 
 class StatedTicks:
-    """The last stated tick size of each market: one for both of its tokens, and on all connections."""
+    """The last stated tick size and smallest order of each market: for both of its tokens, and on all connections."""
 
     def __init__(self) -> None:
         self._ticks: dict[MarketId, StatedTick] = {}
+        self._least: dict[MarketId, Size] = {}
 
     def get(self, market_id: MarketId) -> StatedTick | None:
         """Return what was stated last, None when nothing was."""
@@ -37,3 +38,10 @@ class StatedTicks:
             return False
         self._ticks[market_id] = StatedTick(tick, ts_recv, changed or (0 if known is None else known.changed))
         return known is None or known.tick != tick
+
+    def state_least(self, market_id: MarketId, least: Size) -> bool:
+        """Remember the smallest order that was stated; return whether it is news."""
+        if market_id not in self._least and len(self._least) >= TICKS_MAX:
+            self._least.clear()
+        known, self._least[market_id] = self._least.get(market_id), least
+        return known != least

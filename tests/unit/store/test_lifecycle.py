@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
@@ -74,6 +75,9 @@ def test_the_lifecycle_value_is_readable_json() -> None:
     bands = (PriceBand(Price(0), Price(100_000), Price(1_000)),)
     finer = MarketChange(VENUE, MarketId("m"), None, 5, None, "tick_size", "{}", None, Price(1_000), bands=bands)
     assert msgspec.json.decode(to_row(finer).value)["bands"] == [{"start": "0", "end": "0.1", "step": "0.001"}]
+    larger = replace(event, min_order_size=Size(15_000_000))
+    assert msgspec.json.decode(to_row(larger).value)["min_order_size"] == "15"
+    assert to_event(to_row(larger)) == larger
 
 
 def test_lifecycle_values_without_fee_and_bands_are_readable() -> None:

@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Malformed, MarketChange, MarketEvent, MarketResolved
 from predsurv.core.events import Trade as TradeEvent
-from predsurv.core.num import format_micros
+from predsurv.core.market import on_grid
+from predsurv.core.num import Price, format_micros
+from predsurv.state.market_cache import MarketCache
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.takeover import Takeover
+from tests.kit.market_samples import market
 from tests.kit.polymarket_frames import NOW, book, change, decoded, key, wire
 
 YES, NO = key("11"), key("12")
@@ -322,6 +326,18 @@ class TestStatedTicks:
             for token in ("11", "12", "11"):
                 events += decoded(made, wire(opening(token, "0.001")))
         assert ticks(events) == [1_000]
+
+    def test_a_stale_listing_gives_way_to_the_opening_book(self) -> None:
+        listed = replace(market(1), venue=YES.venue, market_id=YES.market_id, tick_size=Price(10_000))
+        made, cache = PolymarketCodec(1), MarketCache()
+        cache.add(listed)
+        made.requests({YES}, frozenset())
+        assert not on_grid(listed, Price(953_000))
+        for event in decoded(made, wire([opening("11", "0.001")])):
+            cache.apply(event)
+        known = cache.market(YES.venue, YES.market_id)
+        assert known is not None
+        assert on_grid(known, Price(953_000))
 
     def test_a_book_after_a_trade_states_none(self) -> None:
         assert ticks(decoded(mirrored(), wire(book("11")))) == []
