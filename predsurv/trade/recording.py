@@ -43,12 +43,13 @@ class RecordingSummary(Struct, frozen=True):
 
     ``listed`` counts the recorded instruments, and those of which nothing was ever stated: these are not traded.
     ``assumed``: instruments recorded before the first statement about their market; what it says is assumed of the
-    time before. ``not_recorded``: days without coverage, which are left out. ``missing``: files that are gone, whose
-    time is a gap.
+    time before. ``without_trades``: instruments whose trades were not observed. ``not_recorded``: days without
+    coverage, which are left out. ``missing``: files that are gone, whose time is a gap.
     """
 
     listed: ListingCount
     assumed: int
+    without_trades: int
     not_recorded: tuple[str, ...]
     missing: tuple[MissingFile, ...]
 
@@ -61,6 +62,11 @@ class RecordingSummary(Struct, frozen=True):
             found.append(
                 f"{self.assumed:,} of {self.listed.recorded:,} instruments were recorded before their first listing: "
                 "until then its tick, fee and minimum are assumed"
+            )
+        if self.without_trades:
+            found.append(
+                f"the trades of {self.without_trades:,} of {self.listed.recorded:,} recorded instruments were not "
+                "observed: orders that rest there fill on quotes alone"
             )
         if self.not_recorded:
             found.append(f"not recorded: {', '.join(self.not_recorded)}")
@@ -141,6 +147,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
         summary=RecordingSummary(
             listed=count_unlisted(keys, known.markets),
             assumed=sum(key.market_id in before for key in keys),
+            without_trades=len(recorded.without_trades()),
             not_recorded=tuple(date for date in dates if date not in recorded.dates),
             missing=tuple(missing),
         ),

@@ -14,16 +14,21 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store.layout import NS_DAY, Layout, date_of, day_files, parse_file
 from predsurv.store.read.verify_digests import check_intact, retry_if_replaced
 
+_OBSERVED: Final = pa.array(["live", "polled"])
 _COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "state"]
 
 
 class RecordedSpan(Struct):
-    """The time from the ``first`` covered moment of an instrument to its ``last`` (ns UTC), by one collector."""
+    """The time from the ``first`` covered moment of an instrument to its ``last`` (ns UTC), by one collector.
+
+    ``trades``: whether its trades were observed in any of it, None when that was not recorded.
+    """
 
     key: InstrumentKey
     collector: str
     first: int
     last: int
+    trades: bool | None = None
 
 
 class RecordedTime(Struct, frozen=True):
@@ -39,6 +44,11 @@ class RecordedTime(Struct, frozen=True):
     def keys(self) -> frozenset[InstrumentKey]:
         """Return the instruments that were recorded."""
         return frozenset(each.key for each in self.spans)
+
+    def without_trades(self) -> frozenset[InstrumentKey]:
+        """Return the instruments of which no collector observed trades at any time."""
+        heard = {each.key for each in self.spans if each.trades is not False}
+        return self.keys() - heard
 
 
 def recorded_time(data_dir: Path, venue: VenueName, start: int, end: int) -> RecordedTime:
@@ -71,17 +81,21 @@ def _rows_of_day(data_dir: Path, venue: VenueName, date: str) -> list[tuple[str,
 
 def _add(spans: dict[tuple[str, InstrumentKey], RecordedSpan], venue: VenueName, collector: str, rows: Any) -> None:
     covered = rows.filter(pc.equal(rows["state"].cast(pa.string()), "covered"))
-    grouped = covered.group_by(["market_id", "instrument_id"]).aggregate([("start", "min"), ("end", "max")])
-    names = ("market_id", "instrument_id", "start_min", "end_max")
-    for market, instrument, first, last in zip(*(grouped[name].to_pylist() for name in names), strict=True):
+    functions = [("start", "min"), ("end", "max"), ("heard", "max")]
+    grouped = covered.group_by(["market_id", "instrument_id"]).aggregate(functions)
+    names = ("market_id", "instrument_id", "start_min", "end_max", "heard_max")
+    for market, instrument, first, last, heard in zip(*(grouped[name].to_pylist() for name in names), strict=True):
         key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
         span = spans.setdefault((collector, key), RecordedSpan(key, collector, first, last))
         span.first, span.last = min(span.first, first), max(span.last, last)
+        span.trades = span.trades if heard is None else bool(heard) or bool(span.trades)
 
 
 def _read(path: Path) -> Any:
     try:
-        table = pq.read_table(path, columns=_COLUMNS, partitioning=None)
+        with pq.ParquetFile(path) as file:
+            known = [*_COLUMNS, *({"trades"} & set(file.schema_arrow.names))]
+            table = file.read(known).select(known)
     except FileNotFoundError:
         raise
     except (OSError, KeyError, pa.ArrowException) as error:
@@ -89,4 +103,13 @@ def _read(path: Path) -> Any:
     for name in ("start", "end"):
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, table[name].cast(pa.int64()))
-    return table
+    return table.append_column("heard", _heard(table))
+
+
+def _heard(table: Any) -> Any:
+    """Return for each row whether trades were observed: 1 or 0, null where that was not recorded."""
+    if "trades" not in table.column_names:
+        return pa.nulls(table.num_rows, pa.int8())
+    reasons = table["trades"].cast(pa.string())
+    heard = pc.is_in(reasons, value_set=_OBSERVED).cast(pa.int8())
+    return pc.if_else(pc.is_null(reasons), pa.scalar(None, pa.int8()), heard)

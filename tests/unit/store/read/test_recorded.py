@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from predsurv.core.errors import IntegrityError
+from predsurv.core.events import CoverageReason
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.records import Coverage
 from predsurv.store.layout import NS_DAY, Layout, data_files, date_of
@@ -73,3 +76,23 @@ def test_time_outside_does_not_count(tmp_path: Path) -> None:
     ]
     assert found.dates == {DATES[0]}
     assert recorded_time(tmp_path, MOCK, DAY - 2 * NS_DAY, DAY - NS_DAY).dates == frozenset()
+
+
+def test_whether_trades_were_observed_is_told_where_it_was_recorded(tmp_path: Path) -> None:
+    def heard(n: int, start: int, trades: CoverageReason | None) -> Coverage:
+        return replace(covered(n, start, start + 5), trades=trades)
+
+    rows = [heard(0, 0, "not_offered"), heard(0, 5, "polled"), heard(1, 0, "not_offered"), heard(2, 0, None)]
+    record(tmp_path, DAY, rows, [heard(1, 5, "not_offered")])
+    found = recorded_time(tmp_path, MOCK, DAY, DAY + NS_DAY)
+    assert {each.key: each.trades for each in found.spans} == {KEYS[0]: True, KEYS[1]: False, KEYS[2]: None}
+    assert found.without_trades() == {KEYS[1]}
+
+
+def test_files_without_the_column_do_not_tell(tmp_path: Path) -> None:
+    record(tmp_path, DAY, [replace(covered(0, 0, 5), trades="live")])
+    [path] = data_files(Layout(tmp_path), "coverage")
+    pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["trades", "lifecycle"]), path)
+    (tmp_path / "state" / "manifest").rename(tmp_path / "elsewhere")
+    [span] = recorded_time(tmp_path, MOCK, DAY, DAY + NS_DAY).spans
+    assert (span.key, span.trades) == (KEYS[0], None)
