@@ -213,7 +213,8 @@ def _known_now(config: Config, venues: Sequence[Venue], positions: Iterable[Inst
     watched = {}
     for venue in venues:
         selection = _select(config, venue, frozenset(key for key in held if key.venue == venue.name))
-        fold_recorded(config.data_dir, venue.name, {market.market_id for market in selection.markets}, now, cache)
+        if venue.name != _MOCK:  # its world begins anew with every process, settled markets included
+            fold_recorded(config.data_dir, venue.name, {market.market_id for market in selection.markets}, now, cache)
         for market in selection.markets:
             if cache.market(venue.name, market.market_id) is None:
                 cache.add(market)

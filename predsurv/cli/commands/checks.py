@@ -131,7 +131,9 @@ def kalshi_check(environ: dict[str, str] | None = None) -> HealthCheck:
     except ConfigError as error:
         return HealthCheck("kalshi feed", "fail", str(error), "correct that, or unset both to go without a key")
     if signer is None:
-        return HealthCheck("kalshi feed", "ok", "polled, trades included; an API key adds every change of a book, numbered")
+        return HealthCheck(
+            "kalshi feed", "ok", "polled, trades included; an API key adds every change of a book, numbered"
+        )
     return HealthCheck("kalshi feed", "ok", "streamed with the API key")
 
 

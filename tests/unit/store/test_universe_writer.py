@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -210,3 +211,18 @@ def test_old_lines_without_the_new_fields_are_updated(tmp_path: Path) -> None:
     scan(tmp_path, 9, at(9, 1, status="paused"))
     told = versions(lines(path)["m1"])
     assert [(each.status, MarketId(each.market_id)) for each in told] == [("active", "m1"), ("paused", "m1")]
+
+
+def test_memory_does_not_grow_with_the_size_of_the_lines(tmp_path: Path) -> None:
+    lines_of_day, text, path = 1_000, "x" * 20_000, Layout(tmp_path).universe(MOCK, "2027-01-15")
+    for minute in (0, 9):
+        tracemalloc.start()
+        with UniverseWriter(tmp_path, MOCK, NOW + minute * MINUTE) as writer:
+            for number in range(lines_of_day):
+                writer.write(at(minute, number + minute, description=text, tick_size=Price(1_000 * (1 + minute))))
+            writer.commit()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert path.stat().st_size > lines_of_day * len(text)
+        assert peak < lines_of_day * len(text) // 10
+    assert sum(1 for _ in read_universe(path)) == lines_of_day + 9

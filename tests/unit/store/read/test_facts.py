@@ -1,5 +1,6 @@
 """Tests of predsurv.store.read.facts."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,16 @@ def test_instruments_without_a_listing_are_counted() -> None:
     assert (count.recorded, count.unlisted) == (4, 2)
     assert str(count) == "2 of 4 recorded instruments have no listing"
     assert str(count_unlisted(keys[:1], ())) == "1 of 1 recorded instruments has no listing"
+
+
+def test_memory_does_not_grow_with_the_size_of_the_records(tmp_path: Path) -> None:
+    text, count = "x" * 20_000, 500
+    for day in range(3):
+        stated = (listed(n, DAY + day * NS_DAY + n, description=text, close_time=n + day // 2) for n in range(count))
+        universe(tmp_path, day, *stated)
+    tracemalloc.start()
+    told = sum(1 for _ in read_facts(tmp_path, query(0, 3)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told == 2 * count
+    assert peak < count * len(text) // 5
