@@ -60,6 +60,7 @@ def targets() -> dict[str, Target]:
         ),
         "listing rows": (lambda body: parse_market(read_row(body), 0), rows, (ValueError, WireError, RecursionError)),
         "books": (read_summaries, [b"[%s]" % body for body in bodies], (ValueError, RecursionError)),
+        "terms": (rest.read_terms, _seeds("clob_markets"), (ValueError, RecursionError)),
         "markets": (rest.read_market, _seeds("clob_market"), (ValueError, RecursionError)),
     }
 

@@ -20,7 +20,7 @@ from predsurv.venues.kalshi.rest_wire import MarketRow
 from predsurv.venues.kalshi.series_terms import TEXT_CHARS_MAX, EventDirectory, SeriesTerms, series_ticker
 from predsurv.venues.kalshi.tolerant_reader import FieldProblem, read_field
 from predsurv.venues.kalshi.wire import LifecycleBody, Metadata, WireBand
-from predsurv.venues.parsing import checked_id, parse_date
+from predsurv.venues.parsing import checked_id, parse_date, shortened
 
 VENUE: Final = VenueName("kalshi")
 NO_SUFFIX: Final = ":no"
@@ -200,7 +200,7 @@ def _question(title: str, subtitle: str | None) -> str:
     """Return the title, with the subtitle that tells this market from others of its event."""
     if subtitle and subtitle.casefold() not in title.casefold():
         title = f"{title} – {subtitle}"
-    return title[:TEXT_CHARS_MAX]
+    return shortened(title, TEXT_CHARS_MAX)
 
 
 def _assumed(row: MarketRow, terms: SeriesTerms, problems: list[FieldProblem], *, waived: bool) -> tuple[str, ...]:

@@ -88,3 +88,12 @@ def test_a_malformed_payload_is_reported_by_its_digest_and_a_printable_reason() 
     assert (event.ts_recv, len(event.digest)) == (7, 32)
     assert len(event.detail) <= parsing.DETAIL_CHARS_MAX
     assert "\x1b" not in event.detail
+
+
+def test_texts_that_differ_anywhere_differ_after_they_are_shortened() -> None:
+    long = "x" * 400
+    texts = [f"a{long}", f"b{long}", f"{long}a", f"{long}b", f"{long}a{long}", f"{long}b{long}"]
+    assert len({parsing.shortened(text, 100) for text in texts}) == len(texts)
+    assert {len(parsing.shortened(text, 100)) for text in texts} == {100}
+    assert parsing.shortened("Will it?", 100) == "Will it?"
+    assert parsing.shortened("\ud800" * 200, 100).endswith("\ud800")

@@ -124,6 +124,13 @@ def test_the_question_names_the_outcome_of_an_event() -> None:
     assert market(SeriesTerms(title="Who wins?"), title=None).question == "Who wins?"
 
 
+def test_long_titles_of_different_outcomes_look_different() -> None:
+    ann, bob = (market(title="Who " * 300, yes_sub_title=name).question for name in ("Ann", "Bob"))
+    assert ann != bob
+    assert len(ann) == 512
+    assert ann.endswith("– Ann")
+
+
 @pytest.mark.parametrize(
     ("more", "liquidity"),
     [
