@@ -26,6 +26,7 @@ from predsurv.venues.kalshi.rest_wire import (
     read_schedule,
     read_status,
 )
+from predsurv.venues.kalshi.shard_pauses import ShardPauses
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 from predsurv.venues.streaming.queue import EventSink
 
@@ -68,10 +69,12 @@ def read_phase(body: bytes, ts_recv: int) -> VenuePhase:
 class ExchangeMonitor:
     """Asks for the exchange's status and publishes each change, and the first status when that is not plainly open.
 
-    A status that cannot be had is no pause: the last one stands.
+    A status that cannot be had is no pause: the last one stands. ``shards`` pauses the markets of a shard that pauses
+    alone.
     """
 
-    def __init__(self, rest: KalshiRest, clock: Clock) -> None:
+    def __init__(self, rest: KalshiRest, clock: Clock, shards: ShardPauses | None = None) -> None:
+        self._shards = shards
         self._rest = rest
         self._clock = clock
         self._told: tuple[TradingPhase, int | None, str] | None = None
@@ -111,6 +114,8 @@ class ExchangeMonitor:
         if self._told != before and (before is not None or not _plainly_open(phase)):
             _logger.info("%s: the exchange is %s now: %s", VENUE, phase.phase, sanitise(phase.value, ISSUE_CHARS_MAX))
             events.put_events([phase])
+        if self._shards is not None:
+            await self._shards.apply(_paused_shards(phase), events)
 
 
 def next_pause(timetable: ExchangeTimetable, now: int) -> PlannedPause | None:
@@ -126,6 +131,11 @@ def _phase(status: ExchangeStatus | ShardStatus) -> TradingPhase:
     if not status.exchange_active:
         return "closed"
     return "open" if status.trading_active else "cancel_only"
+
+
+def _paused_shards(phase: VenuePhase) -> frozenset[int]:
+    """Return the shards that pause while the venue as a whole does not."""
+    return frozenset(msgspec.json.decode(phase.value).get("paused_shards", ()) if phase.phase == "open" else ())
 
 
 def _plainly_open(phase: VenuePhase) -> bool:

@@ -30,6 +30,7 @@ from predsurv.venues.kalshi.rest import KalshiRest
 from predsurv.venues.kalshi.rest_wire import RestBook, read_books
 from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.settlement_lookup import ROUND_INTERVAL, SettlementLookup
+from predsurv.venues.kalshi.shard_pauses import ShardPauses
 from predsurv.venues.kalshi.terms_lookup import TermsLookup
 from predsurv.venues.kalshi.trade_poller import TradePoller
 from predsurv.venues.parsing import Stamp, malformed
@@ -166,9 +167,11 @@ class PollingFeed:
         directory = directory or EventDirectory()
         lifecycle, tickers = LifecycleReader(directory), self._books.book_set.by_ticker
         self._trades = TradePoller(aside, clock, lambda: tickers)
-        updates = MarketUpdates(aside, TermsLookup(aside, clock, directory), clock, lifecycle)
+        terms = TermsLookup(aside, clock, directory)
+        updates = MarketUpdates(aside, terms, clock, lifecycle)
+        monitor = ExchangeMonitor(aside, clock, ShardPauses(terms, clock, lambda: tickers))
         fees = FeeCalendarPoller(aside, clock, directory, lambda: tickers)
-        self._jobs: list[BackgroundJob] = [ExchangeMonitor(aside, clock).run, updates.run, fees.run]
+        self._jobs: list[BackgroundJob] = [monitor.run, updates.run, fees.run]
         self._settlements = SettlementLookup(
             rest,
             lambda: (*self._books.book_set.by_ticker, *lifecycle.awaiting_payout),

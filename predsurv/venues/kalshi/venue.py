@@ -23,6 +23,7 @@ from predsurv.venues.kalshi.polling_feed import PollingFeed
 from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
 from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.settlement_lookup import SettlementLookup
+from predsurv.venues.kalshi.shard_pauses import ShardPauses
 from predsurv.venues.kalshi.terms_lookup import TermsLookup
 from predsurv.venues.streaming.context import StreamSocket, StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
@@ -91,10 +92,12 @@ class KalshiVenue:
         shared, url = KalshiSharedState(self._directory), self._config.venues.kalshi.ws_url
         rest = self._rest(HttpLimits())
         settlements = SettlementLookup(rest, shared.unsettled_tickers, shared.lifecycle.settlement, self._clock)
-        lookup = MarketLookup(TermsLookup(rest, self._clock, self._directory), self._clock, shared.lifecycle)
+        terms = TermsLookup(rest, self._clock, self._directory)
+        lookup = MarketLookup(terms, self._clock, shared.lifecycle)
+        shards = ShardPauses(terms, self._clock, shared.tickers)
         jobs: list[BackgroundJob] = [
             lambda events: settlements.run(events, self._policy.book_timeout),
-            ExchangeMonitor(self._rest(_POLL_LIMITS), self._clock).run,
+            ExchangeMonitor(self._rest(_POLL_LIMITS), self._clock, shards).run,
             FeeCalendarPoller(rest, self._clock, self._directory, shared.tickers).run,
             lookup.run,
         ]

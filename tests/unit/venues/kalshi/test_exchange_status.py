@@ -12,6 +12,10 @@ from predsurv.core.events import MarketEvent, VenuePhase
 from predsurv.ports import PlannedPause
 from predsurv.venues.kalshi.exchange_status import ExchangeMonitor, next_pause, read_phase
 from predsurv.venues.kalshi.rest_wire import ExchangeTimetable, read_schedule
+from predsurv.venues.kalshi.series_terms import EventDirectory
+from predsurv.venues.kalshi.shard_pauses import ShardPauses
+from predsurv.venues.kalshi.terms_lookup import TermsLookup
+from tests.kit.event_list import EventList
 from tests.kit.kalshi_frames import NOW, wire
 from tests.kit.scripted_kalshi_rest import Pages
 
@@ -149,3 +153,68 @@ def test_a_venue_that_is_always_open_has_no_pause() -> None:
 def test_unreadable_sessions_are_left_out() -> None:
     odd = [{"open_time": "noon", "close_time": "03:00"}, {"open_time": "05:00", "close_time": "99:99"}]
     assert next_pause(week(thursday=[*odd, *NIGHT]), 1_796_000_000_000_000_000) is not None
+
+
+class Shards:
+    """A venue with markets on shards, and a monitor that pauses those of ``tickers``."""
+
+    def __init__(self, **shards: int) -> None:
+        self.status = dict.fromkeys(shards, "active")
+        self.shards = shards
+        self.pages = Pages(markets=[self.rows])
+        clock, rest = self.pages.clock, self.pages.rest()
+        self.tickers = [f"KX{name}-26-X" for name in shards]
+        pauses = ShardPauses(TermsLookup(rest, clock, EventDirectory()), clock, lambda: self.tickers)
+        self.monitor = ExchangeMonitor(rest, clock, pauses)
+        self.sink = EventList()
+
+    def rows(self, request: httpx.Request) -> httpx.Response:
+        names = [name for name in self.shards if f"KX{name}-26-X" in request.url.params["tickers"].split(",")]
+        found = [
+            {
+                "ticker": f"KX{name}-26-X",
+                "event_ticker": f"KX{name}-26",
+                "status": self.status[name],
+                "exchange_index": self.shards[name],
+            }
+            for name in names
+        ]
+        return httpx.Response(200, content=json.dumps({"markets": found}).encode())
+
+    async def round(self, *trading: bool) -> list[tuple[str, str]]:
+        """Ask while shards trade or do not; return the changes of markets."""
+        self.pages.set(exchange__status=[{**OPEN, "exchange_index_statuses": shards(*trading)}])
+        await self.monitor.round(self.sink)
+        return self.sink.changes()
+
+
+async def test_the_markets_of_a_shard_that_pauses_alone_are_paused() -> None:
+    venue = Shards(A=0, B=2, C=2)
+    assert await venue.round(True, True, True) == []
+    assert "/markets" not in venue.pages.paths(), "nobody asks while all trade"
+    assert await venue.round(True, True, False) == [("paused", "KXB-26-X"), ("paused", "KXC-26-X")]
+    assert await venue.round(True, True, False) == []
+    venue.status["C"] = "closed"
+    assert await venue.round(True, True, True) == [("activated", "KXB-26-X")], "what closed meanwhile stays closed"
+    assert await venue.round(True, True, True) == []
+
+
+async def test_a_market_that_is_watched_while_its_shard_pauses_is_paused_too() -> None:
+    venue = Shards(A=1, B=1)
+    late = venue.tickers.pop()
+    assert await venue.round(True, False) == [("paused", "KXA-26-X")]
+    venue.tickers.append(late)
+    assert await venue.round(True, False) == [("paused", "KXB-26-X")]
+
+
+async def test_a_shard_that_cannot_be_asked_for_is_asked_for_again() -> None:
+    venue = Shards(A=1)
+    venue.pages.set(markets=[httpx.Response(400), venue.rows])
+    assert await venue.round(True, False) == []
+    assert await venue.round(True, False) == [("paused", "KXA-26-X")]
+
+
+async def test_a_whole_venue_that_pauses_needs_no_pause_of_each_market() -> None:
+    venue = Shards(A=0, B=1)
+    assert await venue.round(False, False) == []
+    assert "/markets" not in venue.pages.paths()
