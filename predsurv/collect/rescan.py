@@ -39,7 +39,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class ListedUniverse(Struct, frozen=True):
-    """The universe file that a scan wrote. ``whole``: what the scan did not list is not listed by the venue."""
+    """The universe file that a scan wrote. ``whole``: what the scan did not list is not listed, or not asked for."""
 
     path: Path
     whole: bool
@@ -119,7 +119,8 @@ class Rescanner:
             recorded = {key.market_id for key in session.recorder.instruments}  # of their end the feed tells
             for market_id in some:
                 if market_id not in recorded:
-                    session.records += session.scheduler.let_go(session.scheduler.candidates.remove(market_id))
+                    gone = session.scheduler.candidates.remove(market_id, over=False)
+                    session.records += session.scheduler.let_go(gone)
             await self._clock.sleep(PAUSE)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -51,8 +52,10 @@ def finish(process: "subprocess.Popen[str]") -> tuple[str, str, float]:
 
 def _waited_ns(tasks: str) -> float:
     """Return how long the threads below ``tasks`` have been ready without a core, 0 where that is not known."""
-    total = 0
-    for path in Path(tasks).glob("*/schedstat"):
+    total, paths = 0, list[Path]()
+    with suppress(OSError):  # the process has ended
+        paths += Path(tasks).glob("*/schedstat")
+    for path in paths:
         try:
             total += int(path.read_text().split()[1])
         except (OSError, IndexError, ValueError):

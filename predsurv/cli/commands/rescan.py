@@ -60,8 +60,7 @@ def _listed(config: Config, outcome: ScanOutcome) -> ListedUniverse:
     if outcome.scan is None or outcome.scan.path is None:
         raise TransientError(outcome.failure)
     query: MarketQuery = scan_job(config, [outcome.scan.venue], NO_LIMITS, SystemClock()).queries[outcome.scan.venue]
-    filtered = query.min_volume or query.min_liquidity or query.limit or query.tradable_only
-    return ListedUniverse(outcome.scan.path, whole=not filtered and not outcome.scan.issues_count)
+    return ListedUniverse(outcome.scan.path, whole=not query.limit)
 
 
 def _in_process(config: Config, name: VenueName, stopping: Event) -> ScanOutcome:

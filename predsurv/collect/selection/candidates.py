@@ -168,14 +168,15 @@ class CandidateSet:
         entry.was_open |= tradable
         return Membership(opened=opened, first=first)
 
-    def remove(self, market_id: MarketId) -> tuple[InstrumentKey, ...]:
-        """Remove a market that is over; return its instruments. A list that still has it does not bring it back."""
+    def remove(self, market_id: MarketId, *, over: bool = True) -> tuple[InstrumentKey, ...]:
+        """Remove a market; return its instruments. A list does not bring it back when it is ``over``: lists lag."""
         if not self._filter.includes(market_id):
             return ()
         entry = self._markets.pop(market_id, None)
         while len(self._over) >= OVER_MAX:
             del self._over[next(iter(self._over))]
-        self._over[hash(market_id)] = None
+        if over:
+            self._over[hash(market_id)] = None
         keys = () if entry is None else tuple(candidate.key for candidate in entry.candidates)
         self.pinned.difference_update(keys)
         return keys

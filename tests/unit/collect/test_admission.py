@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from predsurv.collect.clock import SteadyClock
+from predsurv.collect.resume.checkpoint import CheckpointWriter, open_intervals
 from predsurv.collect.resume.coverage_index import CoverageIndex
+from predsurv.collect.selection.candidates import ShardFilter
+from predsurv.collect.session import RecordingSession
+from predsurv.config import MockConfig
 from predsurv.core.events import MarketChange
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, MarketId
+from predsurv.venues.mock.venue import MockVenue
 from tests.kit.candidate_samples import VENUE, change, market
 from tests.kit.recorder_samples import START, S
 from tests.kit.scheduled_recorder import EndError, ScheduledRecorder, until
@@ -148,3 +154,110 @@ async def test_what_waits_is_taken_over_by_the_next_run(index: CoverageIndex) ->
     world.records += written
     await world.run(until(1))
     assert sorted(world.intervals()) == [("gone", -9, -5, "no_capacity"), ("m", -9, 0, "no_capacity")]
+
+
+async def test_a_day_of_markets_without_a_place_leaves_a_row_each_and_nothing_in_memory(index: CoverageIndex) -> None:
+    world = ScheduledRecorder(index, "a", capacity=1)
+    await world.run(until(1))
+    coverage, waiting = world.recorder.coverage, world.scheduler.admission.waiting
+    for hour in range(10):
+        names = [f"m{hour}-{number}" for number in range(100)]
+        for name in names:
+            world.happen(structs.replace(born(name), ts_recv=world.clock.now()))
+        await world.scheduler.admission.account(index)
+        assert len(waiting) == len(names)
+        ends = coverage.idle("no_capacity"), coverage.idle("rotated_out")
+        index.store(ends[1], ends[0])  # as each seal does
+        coverage.release([*ends[0], *ends[1]])
+        assert len(coverage.untracked(waiting)) == len(names), "the checkpoint stays small"
+        await world.clock.advance(3_600 * S)
+        for name in names:
+            world.happen(change("closed", name))
+        assert len(waiting) == 0
+    rows = [row for row in world.intervals() if row[3] == "no_capacity"]
+    assert len(rows) == 1_000
+    assert {end - start for _, start, end, _ in rows} == {3_600}
+    assert len(world.candidates) == 1
+
+
+async def test_a_market_that_reopens_gets_a_free_place_and_is_not_taken_for_new(index: CoverageIndex) -> None:
+    world = ScheduledRecorder(index, "a", "b", capacity=1)
+
+    def life(told: int) -> None:
+        if told == 1:
+            (left_out,) = {"a", "b"} - {key.market_id for key in world.recorder.instruments}
+            world.happen(change("paused", left_out))
+            world.happen(change("activated", left_out))
+
+    await world.run(until(1, life))
+    await world.scheduler.admission.account(index)
+    assert len(world.scheduler.admission.waiting) == 0
+
+
+async def test_a_market_born_while_the_plan_is_made_is_not_forgotten(
+    index: CoverageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = ScheduledRecorder(index, "a", capacity=2)
+
+    def scores() -> dict[InstrumentKey, int]:
+        world.recorder.advance(world.clock.now())
+        if world.scheduler.rotations == 1:
+            world.happen(structs.replace(born("m"), ts_recv=world.clock.now()))
+        return {}
+
+    monkeypatch.setattr(world, "scores", scores)
+    told = await world.run(until(2))
+    assert told[-1] == {"a", "m"}
+    assert world.scheduler.rotations == 2
+
+
+async def test_another_shard_s_market_is_neither_recorded_nor_in_the_ledger(index: CoverageIndex) -> None:
+    world = ScheduledRecorder(index, "a", capacity=5)
+    world.candidates._filter = ShardFilter(shard=1, shards=2)
+    await world.run(until(1))
+    for number in range(20):
+        world.happen(born(f"m{number}"))
+    await world.scheduler.admission.account(index)
+    taken = {key.market_id for key in world.scheduler.admission.placed}
+    waiting = {key.market_id for key in world.scheduler.admission.waiting}
+    assert taken
+    assert all(world.candidates._filter.includes(MarketId(name)) for name in taken | waiting)
+
+
+def session_of(world: ScheduledRecorder) -> RecordingSession:
+    venue = MockVenue(MockConfig(enabled=True, markets=1), world.clock)
+    steady = SteadyClock(world.clock)
+    return RecordingSession(
+        venue, world.recorder, world.scheduler, clock=world.clock, steady_clock=steady, on_batch=lambda *_: None
+    )
+
+
+async def test_what_waited_before_a_crash_goes_on_waiting_after_it(index: CoverageIndex) -> None:
+    first = ScheduledRecorder(index, "a", capacity=1)
+    await first.run(until(1))
+    for name in ("indexed", "new", "gone"):
+        first.happen(structs.replace(born(name), ts_recv=START))
+        await first.scheduler.admission.account(index)
+        if name == "indexed":
+            ends = first.recorder.coverage.idle("no_capacity")
+            index.store([], ends)
+            first.recorder.coverage.release(ends)
+    writer = CheckpointWriter(VENUE)
+    checkpoint = dict(writer.update(first.recorder.coverage.take_changes()))
+    checkpoint |= dict([writer.alive(START + 5 * S)])
+
+    second = ScheduledRecorder(index, "a", "indexed", "new", capacity=1)
+    session = session_of(second)
+    session.resume(open_intervals(VENUE, checkpoint), index.waiting(VENUE))
+    second.recorder.advance(START + 60 * S)
+    waiting = second.scheduler.admission.waiting
+    assert {key.market_id for key in waiting} == {"indexed", "new"}
+    for name in ("indexed", "new"):
+        session.records += second.scheduler.follow([change("closed", name)])
+    second.records = session.records
+    rows = [row for row in second.intervals() if row[3] == "no_capacity"]
+    assert sorted(rows) == [
+        ("gone", 0, 5, "no_capacity"),
+        ("indexed", 0, 60, "no_capacity"),
+        ("new", 0, 60, "no_capacity"),
+    ]

@@ -135,6 +135,9 @@ async def test_what_has_ended_leaves_unless_it_is_being_recorded(index: Coverage
         lists.listed.append(market("x", 1))
         await lists.run(2)
         assert lists.candidates() == recorded | {"x"}
+        lists.listed += [market(name, 1) for name in "abcd"]
+        await lists.run(1)
+        assert lists.candidates() == {"a", "b", "c", "d", "x"}, "one that is listed again is back"
 
 
 async def test_a_list_that_is_not_whole_ends_nothing(index: CoverageIndex, tmp_path: Path) -> None:
