@@ -84,10 +84,11 @@ def _by_collector(files: Iterable[Path]) -> dict[str, list[Path]]:
     return dict(groups)
 
 
-def scan(files: Sequence[Path]) -> pl.LazyFrame:
+def scan(files: Sequence[Path], *, partitions: bool = False, paths_as: str | None = None) -> pl.LazyFrame:
     """Return the rows of all ``files`` (at least one, of one dataset) as one frame.
 
-    They may be of different versions and programs: what a file lacks is null. Raises IntegrityError naming a file
+    They may be of different versions and programs: what a file lacks is null. ``partitions``: with the columns that
+    are in the path only. ``paths_as``: a column for the path of each row's file. Raises IntegrityError naming a file
     that lacks a column of its dataset.
     """
     dataset = parse_file(files[0])[0].dataset
@@ -97,9 +98,10 @@ def scan(files: Sequence[Path]) -> pl.LazyFrame:
         schema = pl.read_parquet_schema(path)
         expect_columns(path, schema, wanted)
         groups.setdefault(tuple(schema.items()), []).append(path)
-    parts = [
-        _conformed(pl.scan_parquet(own, hive_partitioning=False), dict(kind), dataset) for kind, own in groups.items()
-    ]
+    parts = []
+    for kind, own in groups.items():
+        rows = pl.scan_parquet(own, hive_partitioning=partitions, include_file_paths=paths_as)
+        parts.append(_conformed(rows, dict(kind), dataset))
     return parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal_relaxed")
 
 

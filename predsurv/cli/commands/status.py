@@ -16,6 +16,7 @@ from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.events import VenuePhase
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.mine.inputs import scan
 from predsurv.mine.missing_time import PATH, without_missing
 from predsurv.store import manifest
 from predsurv.store.layout import (
@@ -317,4 +318,4 @@ def coverage_of(data_dir: Path) -> tuple[pl.LazyFrame | None, Sequence[Path]]:
     """Return the coverage rows of all intact files with their ``venue``, None without any, and the damaged files."""
     layout = Layout(data_dir)
     intact, damaged = split_damaged(layout, data_files(layout, "coverage"))
-    return (pl.scan_parquet(intact, hive_partitioning=True, include_file_paths=PATH) if intact else None), damaged
+    return (scan(intact, partitions=True, paths_as=PATH) if intact else None), damaged

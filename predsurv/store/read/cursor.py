@@ -112,7 +112,10 @@ def _open(path: Path, dataset: Dataset) -> Any:
         file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=_TEXTS[dataset])
     except FileNotFoundError:
         raise
-    except (OSError, KeyError, pa.ArrowException) as error:
+    except KeyError:
+        expect_columns(path, pq.read_schema(path).names, _TEXTS[dataset])
+        raise
+    except (OSError, pa.ArrowException) as error:
         raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
     if (file.metadata.metadata or {}).get(VERSION_KEY.encode(), SCHEMA_VERSION.encode()) != SCHEMA_VERSION.encode():
         raise IntegrityError(f"{path} is not of schema version {SCHEMA_VERSION}: read it with another predsurv")

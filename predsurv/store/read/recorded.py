@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.store.conform import expect_columns
 from predsurv.store.layout import NS_DAY, Layout, date_of, day_files, parse_file
 from predsurv.store.read.verify_digests import check_intact, retry_if_replaced
+from predsurv.store.schema import TIME
 
 _OBSERVED: Final = pa.array(["live", "polled"])
 _COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "state"]
@@ -94,6 +96,7 @@ def _add(spans: dict[tuple[str, InstrumentKey], RecordedSpan], venue: VenueName,
 def _read(path: Path) -> Any:
     try:
         with pq.ParquetFile(path) as file:
+            expect_columns(path, file.schema_arrow.names, _COLUMNS)
             known = [*_COLUMNS, *({"trades"} & set(file.schema_arrow.names))]
             table = file.read(known).select(known)
     except FileNotFoundError:
@@ -102,7 +105,7 @@ def _read(path: Path) -> Any:
         raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
     for name in ("start", "end"):
         at = table.schema.get_field_index(name)
-        table = table.set_column(at, name, table[name].cast(pa.int64()))
+        table = table.set_column(at, name, table[name].cast(TIME).cast(pa.int64()))
     return table.append_column("heard", _heard(table))
 
 

@@ -154,6 +154,8 @@ def _is_ascending(table: Any, names: list[str]) -> bool:
         column = table[name].combine_chunks()
         if name in ("instrument_id", "market_id"):
             column = pc.fill_null(column, pa.scalar(""))
+        elif name == "arrival":
+            column = pc.fill_null(column, pa.scalar(0, column.type))
         above, below = column[:-1], column[1:]
         less = pc.or_(less, pc.and_(equal, pc.less(above, below)))
         equal = pc.and_(equal, pc.equal(above, below))
