@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predsurv.core.errors import ConfigError, IntegrityError, SafetyError, TransientError
-from predsurv.core.events import BookDelta, MarketEvent
+from predsurv.core.events import BookDelta, MarketChange, MarketEvent, VenuePhase
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import Record
@@ -244,6 +244,21 @@ def test_where_folders_cannot_be_swapped_nothing_changes(recorded: Layout, monke
 def test_a_second_compaction_of_a_collector_is_refused(recorded: Layout) -> None:
     with exclusive_lock(recorded.merging("c0") / "lock", "it"), pytest.raises(SafetyError, match="wait"):
         compact_closed(recorded, "c0", LATER)
+
+
+def test_rows_about_the_whole_venue_are_merged_with_those_of_its_markets(layout: Layout) -> None:
+    def lives(second: int) -> list[Record]:
+        ts = NOON + second * 1_000_000_000
+        paused = MarketChange(MOCK, MarketId("m1"), None, ts, None, "paused", "")
+        return [VenuePhase(MOCK, ts, None, "closed", ""), paused, VenuePhase(MOCK, ts + 1, None, "open", "")]
+
+    record(layout, "c0", lives(0), lives(5), lives(9))
+    replayed = events(layout)
+    assert len(replayed) == 9
+    report = compact_closed(layout, "c0", LATER)
+    assert (len(report.merged), report.damaged) == (1, ())
+    assert events(layout) == replayed
+    assert list(check_files(layout)) == []
 
 
 def test_an_hour_of_files_of_two_versions_becomes_one_file_with_the_columns_of_the_newer(recorded: Layout) -> None:
