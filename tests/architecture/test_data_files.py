@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+import pyarrow.parquet as pq
 import pytest
 
 from predsurv.core.events import CoverageReason
+from predsurv.mine import scores
+from predsurv.mine.job import mine
 from predsurv.store.layout import FOLDERS, Dataset
 from predsurv.store.schema import ADDED, schema_of
+from tests.kit.mining_samples import record, session
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-files.md"
 _ALWAYS = frozenset({"market_id", "start", "end", "state", "reason", "epoch", "segment", "ts_recv", "trusted", "kind"})
@@ -40,6 +44,12 @@ def test_every_column_that_may_be_null_says_when(dataset: Dataset) -> None:
         name.strip("`+ ") for name, _, _, meaning in rows_of(FOLDERS[dataset]) if not re.search("Null:|As in", meaning)
     }
     assert silent - _ALWAYS <= {"instrument_id", "price", "size", "value"}
+
+
+def test_every_column_of_the_statistics_is_documented_with_its_type(tmp_path: Path) -> None:
+    mined = mine(record(tmp_path, [session()]), scores.weights({}))
+    written = [(f"`{field.name}`", str(field.type)) for field in pq.read_schema(mined.path)]
+    assert [(name, kind) for name, kind, _, _ in rows_of("stats")] == written
 
 
 def test_every_reason_of_coverage_is_explained() -> None:
