@@ -35,7 +35,7 @@ class Exchange:
     divided into ``advance`` calls. ``rate``: level changes a second, over all books.
     """
 
-    def __init__(self, seed: int, markets: int, rate: int, origin: int = ORIGIN) -> None:
+    def __init__(self, seed: int, markets: int, rate: int, origin: int = ORIGIN, *, fine_grids: bool = False) -> None:
         self.seed = seed
         self.origin = origin
         self.directory = MarketDirectory()
@@ -50,7 +50,7 @@ class Exchange:
         self._book_count = 0
         self._accounts: list[ExchangeAccount] = []
         self._gateway = OrderGateway(self.tape, self.directory.listing)
-        specs = build_groups(seed, markets)
+        specs = build_groups(seed, markets, fine_grids=fine_grids)
         self._interval_of_weight_1 = max(sum(spec.weight for spec in specs), 1) * SECOND // rate
         self._schedule = EventSchedule(self, len(specs), len(specs) + GROUPS_ADDED_MAX)
         for spec in specs:

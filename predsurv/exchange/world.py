@@ -99,6 +99,9 @@ _RANK_SCALE: Final = 1_000_000
 _SHORT_LIVED: Final = 24
 _VOID_MARKET: Final = 2
 _MALFORMED_FROM: Final = 100
+_FINE_GRID_PERIOD: Final = 7
+_FINE_GRIDS: Final = {3: 2_500, 5: 100}
+"""Tick sizes (micros) off the 0.001 grid by number in each period of groups."""
 EXCLUSIVE_MAX: Final = 8
 
 
@@ -108,8 +111,11 @@ def random_stream(seed: int, *names: str | int) -> random.Random:
     return random.Random(int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "big"))
 
 
-def build_groups(seed: int, markets: int) -> tuple[GroupSpec, ...]:
-    """Return the groups that are listed at the start; they have ``markets`` (at least 1) markets in all."""
+def build_groups(seed: int, markets: int, *, fine_grids: bool = False) -> tuple[GroupSpec, ...]:
+    """Return the groups that are listed at the start; they have ``markets`` (at least 1) markets in all.
+
+    ``fine_grids``: some have prices off the 0.001 grid, as only one venue has them; all else is the same.
+    """
     rng = random_stream(seed, "world")
     shapes = list(_shapes(rng, markets))
     ranks = _activity_ranks(rng, [scripted is not None for _, scripted in shapes])
@@ -122,6 +128,8 @@ def build_groups(seed: int, markets: int) -> tuple[GroupSpec, ...]:
         elif shape.kind == "binary":
             spec = _with_peculiarities(spec, binary_markets, random_stream(seed, "life", index))
             binary_markets += 1
+        if fine_grids and scripted is None:
+            spec = replace(spec, tick=_FINE_GRIDS.get(index % _FINE_GRID_PERIOD, spec.tick))
         specs.append(spec)
     return tuple(specs)
 

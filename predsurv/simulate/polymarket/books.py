@@ -4,7 +4,7 @@ The hot path of the simulator: the JSON of a level is made once for both tokens,
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha1
 from typing import Final, Literal
@@ -17,6 +17,12 @@ from predsurv.core.num import MICROS, Price, format_micros
 
 Outcome = Literal[0, 1]
 """Index of a token: the first (prices as on the exchange) or the second, its mirror."""
+
+LastTradeForm = Literal["rounded", "cut", "four_decimals", "shortest"]
+"""How the price of the last trade is written: with three decimals, rounded or cut off, with four, or as prices are.
+
+On the 0.001 grid the venue writes three decimals; what it does with finer prices is not known.
+"""
 
 _TEXTS_MAX: Final = 1 << 16
 _EMPTY_HASH: Final = b'"hash":"",'
@@ -91,6 +97,7 @@ class TokenPairBook:
     __slots__ = (
         "_hashes",
         "_heads",
+        "_last_trade_text",
         "_min_order_size",
         "_neg_risk",
         "asks",
@@ -102,13 +109,22 @@ class TokenPairBook:
     )
 
     def __init__(
-        self, market: str, tokens: tuple[str, str], stamp: int, *, min_order_size: int, tick_size: int, neg_risk: bool
+        self,
+        market: str,
+        tokens: tuple[str, str],
+        stamp: int,
+        *,
+        min_order_size: int,
+        tick_size: int,
+        neg_risk: bool,
+        last_trade_form: LastTradeForm = "cut",
     ) -> None:
         self.tokens = tokens
         self.stamp = stamp
         self.tick_size = decimal_text(tick_size)
         self.last_prices: list[bytes] = [b"", b""]
-        """Price of the last trade of each token with three decimals; empty before the first trade."""
+        """Price of the last trade of each token, as ``last_trade_form`` says; empty before the first trade."""
+        self._last_trade_text = _LAST_TRADE_TEXTS[last_trade_form]
         self.bids = SerializedBookSide(1)
         self.asks = SerializedBookSide(-1)
         self._heads = tuple(b'{"market":"%s","asset_id":"%s"' % (market.encode(), token.encode()) for token in tokens)
@@ -130,7 +146,7 @@ class TokenPairBook:
 
     def set_last_price(self, price: int) -> None:
         """Set the price of the last trade, in micros of the first token."""
-        self.last_prices = [_three_decimals(price), _three_decimals(MICROS - price)]
+        self.last_prices = [self._last_trade_text(price), self._last_trade_text(MICROS - price)]
 
     def end_burst(self, stamp: int) -> None:
         """End a burst of changes at ``stamp`` (ms UTC): the hashes cover the present state."""
@@ -191,6 +207,14 @@ def levels(side: SerializedBookSide) -> Sequence[tuple[int, int]]:
     return [(key * side.sign, side.sizes[key]) for key in side.keys]
 
 
-def _three_decimals(price: int) -> bytes:
-    whole, fraction = divmod(price // 1_000, 1_000)
-    return b"%d.%03d" % (whole, fraction)
+def _with_decimals(value: int, decimals: int) -> bytes:
+    """Return ``value`` units of the last of ``decimals`` decimals as text."""
+    return b"%d.%0*d" % (value // 10**decimals, decimals, value % 10**decimals)
+
+
+_LAST_TRADE_TEXTS: Final[Mapping[LastTradeForm, Callable[[int], bytes]]] = {
+    "rounded": lambda price: _with_decimals((price + 500) // 1_000, 3),
+    "cut": lambda price: _with_decimals(price // 1_000, 3),
+    "four_decimals": lambda price: _with_decimals(price // 100, 4),
+    "shortest": decimal_text,
+}

@@ -15,7 +15,7 @@ from predsurv.core.num import Price, Size
 from predsurv.exchange.exchange import Exchange
 from predsurv.exchange.tape import LevelChange, TapeEvent, TapeLifecycle, TapeTrade
 from predsurv.simulate.polymarket import ids, messages
-from predsurv.simulate.polymarket.books import Outcome, TokenPairBook
+from predsurv.simulate.polymarket.books import LastTradeForm, Outcome, TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket
 from predsurv.simulate.polymarket.messages import AggregatedTrade, LevelUpdate
 from predsurv.simulate.polymarket.published_log import PublishedLog, PublishedTrade
@@ -50,7 +50,10 @@ class _PendingBurst:
 
 
 class MarketChannel:
-    """Sends ``subscribers`` what happens. ``books`` has the books of unsettled markets by number; it is filled here."""
+    """Sends ``subscribers`` what happens. ``books`` has the books of unsettled markets by number; it is filled here.
+
+    ``last_trade_form`` is that of all books.
+    """
 
     def __init__(
         self,
@@ -59,12 +62,15 @@ class MarketChannel:
         subscribers: Subscribers,
         books: dict[int, TokenPairBook],
         published_log: PublishedLog | None = None,
+        *,
+        last_trade_form: LastTradeForm = "cut",
     ) -> None:
         self._exchange = exchange
         self._catalog = catalog
         self._subscribers = subscribers
         self._books = books
         self._published_log = published_log
+        self._last_trade_form = last_trade_form
         self._bursts: dict[int, _PendingBurst] = {}
         self._stamp = exchange.now // NS_PER_MS
         for row in catalog.rows:
@@ -175,6 +181,7 @@ class MarketChannel:
             min_order_size=market.min_order_size,
             tick_size=market.tick_size,
             neg_risk=row.neg_risk,
+            last_trade_form=self._last_trade_form,
         )
         return book
 

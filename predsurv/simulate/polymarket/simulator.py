@@ -15,7 +15,7 @@ from predsurv.exchange.world import malformed_rows
 from predsurv.ports import Clock
 from predsurv.simulate.fault_log import FaultLog
 from predsurv.simulate.polymarket.app import WS_PATH, PolymarketApp
-from predsurv.simulate.polymarket.books import TokenPairBook
+from predsurv.simulate.polymarket.books import LastTradeForm, TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog
 from predsurv.simulate.polymarket.channel import NS_PER_MS, MarketChannel
 from predsurv.simulate.polymarket.clob_api import ClobApi
@@ -36,6 +36,7 @@ class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
     """What to simulate. ``rate``: level changes a second over all books. ``faults``: a script of faults.
 
     ``truth``: file for the fault log. ``keep_published``: keep everything that was published, for tests.
+    ``last_trade_form``: how books write the price of their last trade.
     """
 
     seed: int = 7
@@ -44,6 +45,7 @@ class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
     faults: str = ""
     truth: Path | None = None
     keep_published: bool = False
+    last_trade_form: LastTradeForm = "cut"
 
 
 class PolymarketSimulator:
@@ -56,7 +58,7 @@ class PolymarketSimulator:
         """Raises ConfigError when the script has an invalid fault or the fault log cannot be written."""
         self._clock = clock
         self._last = clock.monotonic()
-        self.exchange = Exchange(settings.seed, settings.markets, settings.rate, clock.now())
+        self.exchange = Exchange(settings.seed, settings.markets, settings.rate, clock.now(), fine_grids=True)
         self.catalog = SimulatedCatalog(self.exchange)
         self.published_log = PublishedLog(clock.now) if settings.keep_published else None
         self.fault_log = FaultLog(settings.truth)
@@ -65,7 +67,14 @@ class PolymarketSimulator:
         self.subscribers = Subscribers(self.catalog, self.books, self.faults.is_book_omitted)
         self.paused = False
         """While set, no time passes in ``run``, nor does it catch up."""
-        self._channel = MarketChannel(self.exchange, self.catalog, self.subscribers, self.books, self.published_log)
+        self._channel = MarketChannel(
+            self.exchange,
+            self.catalog,
+            self.subscribers,
+            self.books,
+            self.published_log,
+            last_trade_form=settings.last_trade_form,
+        )
         self._history = PriceHistory()
         gamma = GammaApi(self.catalog, self.books, _invalid_rows(settings.markets))
         clob = ClobApi(self.exchange, self.catalog, self.books, self._history)

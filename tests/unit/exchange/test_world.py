@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from predsurv.core.market import on_grid
 from predsurv.core.num import MICROS, Price
@@ -36,6 +37,16 @@ def test_the_default_size_has_every_kind_of_group(seed: int) -> None:
     assert {spec.tick for spec in specs} == {1_000, 5_000, 10_000}
     assert any(not spec.weight for spec in specs)
     assert sum(spec.closes_at < 180 * SECOND for spec in specs) > 20
+
+
+@pytest.mark.parametrize("seed", [1, 7, 99])
+def test_fine_grids_change_nothing_but_the_tick_size_of_some_groups(seed: int) -> None:
+    plain, fine = build_groups(seed, 300), build_groups(seed, 300, fine_grids=True)
+    assert {spec.tick for spec in fine} >= {100, 2_500, 10_000}
+    changed = [spec for spec, other in zip(fine, plain, strict=True) if spec.tick != other.tick]
+    assert {spec.tick for spec in changed} == {100, 2_500}
+    assert all(spec.mispricing is None for spec in changed)
+    assert [replace(spec, tick=other.tick) for spec, other in zip(fine, plain, strict=True)] == list(plain)
 
 
 @pytest.mark.parametrize("seed", [1, 7, 99])

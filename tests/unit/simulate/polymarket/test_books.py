@@ -1,4 +1,5 @@
 import json
+from typing import get_args
 
 import msgspec
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.ids import Side
 from predsurv.core.num import MICROS, Price, Size, parse_micros
-from predsurv.simulate.polymarket.books import BestPrices, TokenPairBook, levels
+from predsurv.simulate.polymarket.books import BestPrices, LastTradeForm, TokenPairBook, levels
 from tests.kit.oracle_polymarket import book_hash
 from tests.kit.payloads import Payloads
 
@@ -70,6 +71,23 @@ def test_a_finer_tick_changes_the_hash() -> None:
     book.set_tick_size(1_000)
     assert book.hash(0) != before
     assert json.loads(book.summary(0))["tick_size"] == "0.001"
+
+
+def test_a_book_writes_its_last_trade_price_in_the_form_asked_for() -> None:
+    written: dict[str, list[str]] = {}
+    for form in get_args(LastTradeForm):
+        book = TokenPairBook(
+            "0xa1", ("11", "22"), 1_000, min_order_size=5, tick_size=2_500, neg_risk=False, last_trade_form=form
+        )
+        book.set_last_price(422_500)
+        book.end_burst(1_001)
+        written[form] = [msgspec.json.decode(book.summary(outcome))["last_trade_price"] for outcome in (0, 1)]
+    assert written == {
+        "rounded": ["0.423", "0.578"],
+        "cut": ["0.422", "0.577"],
+        "four_decimals": ["0.4225", "0.5775"],
+        "shortest": ["0.4225", "0.5775"],
+    }
 
 
 def test_best_prices_say_zero_and_one_for_an_empty_side() -> None:
