@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any
 
@@ -16,6 +17,20 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 
 MARKET = "0x" + "ab" * 32
 START_MS = 1_790_000_000_000
+
+TICK_SIZES = ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")
+
+TEXT_FORMS: Mapping[str, Callable[[str], str]] = {
+    "rounded to three decimals": lambda price: str(Decimal(price).quantize(Decimal("0.001"), ROUND_HALF_UP)),
+    "cut to three decimals": lambda price: str(Decimal(price).quantize(Decimal("0.001"), ROUND_DOWN)),
+    "three decimals of a float": lambda price: f"{float(price):.3f}",
+    "four decimals": lambda price: f"{Decimal(price):.4f}",
+    "shortest": lambda price: price.rstrip("0").rstrip(".") if "." in price else price,
+}
+"""How a venue may write the price of the last trade in what it hashes, by name."""
+
+_REACH = 49
+"""How many ticks from the middle a price may be."""
 
 
 def key(token: str) -> InstrumentKey:
@@ -30,16 +45,29 @@ def book_hash(summary: Mapping[str, Any]) -> str:
 
 
 class Token:
-    """One token's book in the venue's words, with 100 ticks."""
+    """One token's book in the venue's words: sizes by number of ticks, on both sides of ``middle``."""
 
     def __init__(self, name: str, rng: Random, levels: int, facts: Mapping[str, Any]) -> None:
         self.name = name
-        self.sides: dict[str, dict[int, str]] = {
-            "BUY": {tick: _size(rng) for tick in range(50 - levels, 50)},
-            "SELL": {tick: _size(rng) for tick in range(51, 51 + levels)},
-        }
         self.facts = {"min_order_size": "5", "tick_size": "0.01", "neg_risk": False, "last_trade_price": "", **facts}
+        self.tick = int(Decimal(self.facts["tick_size"]) * 1_000_000)
+        self.middle = 500_000 // self.tick
+        self.reach = min(_REACH, self.middle - 1)
+        levels = min(levels, self.reach)
+        self.sides: dict[str, dict[int, str]] = {
+            "BUY": {tick: _size(rng) for tick in range(self.middle - levels, self.middle)},
+            "SELL": {tick: _size(rng) for tick in range(self.middle + 1, self.middle + 1 + levels)},
+        }
         self.stamp = START_MS
+
+    def price(self, tick: int) -> str:
+        """Return a price as the venue writes it."""
+        return f"{tick * self.tick / 1_000_000:.6f}".rstrip("0")
+
+    def levels(self, side: str) -> list[dict[str, str]]:
+        """Return one side, worst level first."""
+        levels = sorted(self.sides[side].items(), reverse=side == "SELL")
+        return [{"price": self.price(tick), "size": size} for tick, size in levels]
 
     def summary(self) -> dict[str, Any]:
         """Return the book as REST has it, with its hash."""
@@ -48,8 +76,8 @@ class Token:
             "asset_id": self.name,
             "timestamp": str(self.stamp),
             "hash": "",
-            "bids": [_level(tick, size) for tick, size in sorted(self.sides["BUY"].items())],
-            "asks": [_level(tick, size) for tick, size in sorted(self.sides["SELL"].items(), reverse=True)],
+            "bids": self.levels("BUY"),
+            "asks": self.levels("SELL"),
             **self.facts,
         }
         return {**made, "hash": book_hash(made)}
@@ -62,20 +90,32 @@ class Token:
     def best(self) -> tuple[str, str]:
         """Return the best prices as changes state them."""
         bids, asks = self.sides["BUY"], self.sides["SELL"]
-        return (_price(max(bids)) if bids else "0", _price(min(asks)) if asks else "1")
+        return (self.price(max(bids)) if bids else "0", self.price(min(asks)) if asks else "1")
 
 
 class Venue:
     """Tokens and whoever listens; ``told`` is every frame about a token in order.
 
-    ``lag`` gives the seconds a socket is behind; 0 delivers at once.
+    ``lag`` gives the seconds a socket is behind; 0 delivers at once. ``form``, one of ``TEXT_FORMS`` or another,
+    writes last trade prices in what is hashed. ``facts`` of every token; ``tick_sizes`` go round.
     """
 
-    def __init__(self, count: int, *, seed: int = 1, levels: int = 12, **facts: Any) -> None:
+    def __init__(
+        self,
+        count: int,
+        *,
+        seed: int = 1,
+        levels: int = 12,
+        form: Callable[[str], str] = TEXT_FORMS["rounded to three decimals"],
+        tick_sizes: Sequence[str] = ("0.01",),
+        **facts: Any,
+    ) -> None:
         self.rng = Random(seed)
-        self.tokens = {
-            f"{seed}{number:05}": Token(f"{seed}{number:05}", self.rng, levels, facts) for number in range(count)
-        }
+        self.form = form
+        self.tokens: dict[str, Token] = {}
+        for number in range(count):
+            made = {"tick_size": tick_sizes[number % len(tick_sizes)], **facts}
+            self.tokens[f"{seed}{number:05}"] = Token(f"{seed}{number:05}", self.rng, levels, made)
         self.now_ms = START_MS
         self.sockets: list[ScriptedSocket] = []
         self.refuse: Callable[[], bool] = lambda: False
@@ -118,13 +158,19 @@ class Venue:
     def _change(self, token: Token) -> dict[str, str]:
         side = self.rng.choice(("BUY", "SELL"))
         levels = token.sides[side]
-        tick = self.rng.randrange(1, 50) if side == "BUY" else self.rng.randrange(51, 100)
+        distance = self.rng.randrange(1, token.reach + 1)
+        tick = token.middle - token.reach - 1 + distance if side == "BUY" else token.middle + distance
         if tick in levels and len(levels) > 3 and self.rng.random() < 0.4:
             del levels[tick]
         else:
             levels[tick] = _size(self.rng)
         size = levels.get(tick, "0")
-        return {"asset_id": token.name, "price": _price(tick), "size": size, "side": side}
+        return {"asset_id": token.name, "price": token.price(tick), "size": size, "side": side}
+
+    def draw_price(self, name: str) -> str:
+        """Return a price at which a token may trade."""
+        token = self.tokens[name]
+        return token.price(token.middle + self.rng.randrange(-token.reach, token.reach + 1))
 
     def trade(self, name: str, price: str) -> list[bytes]:
         """Trade at ``price``: the book is sent whole, then the trade is announced; return both frames."""
@@ -132,7 +178,7 @@ class Venue:
         self.now_ms += 1
         token.stamp = self.now_ms
         self._change(token)
-        token.facts["last_trade_price"] = f"{price:0<5}"
+        token.facts["last_trade_price"] = self.form(price)
         summary = token.summary()
         book = {name: summary[name] for name in ("market", "asset_id", "timestamp", "hash", "bids", "asks")}
         trade = {
@@ -146,6 +192,13 @@ class Venue:
             "transaction_hash": f"0x{self.rng.getrandbits(64):x}",
         }
         return [_wire({**book, "event_type": "book"}), _wire(trade)]
+
+    def tick_size_change(self, name: str, tick_size: str) -> bytes:
+        """Give a token another tick size, which its hashes cover; return the frame that says so."""
+        facts = self.tokens[name].facts
+        old, facts["tick_size"] = facts["tick_size"], tick_size
+        said = {"asset_id": name, "old_tick_size": old, "new_tick_size": tick_size, "timestamp": str(self.now_ms)}
+        return _wire({"market": MARKET, **said, "event_type": "tick_size_change"})
 
     def tell(self, frames: Iterable[bytes], name: str) -> None:
         """Send ``frames`` to whoever asked for the token."""
@@ -224,14 +277,6 @@ class ScriptedSocket:
 
 def _wire(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _price(tick: int) -> str:
-    return f"{tick / 100:.2f}".rstrip("0")
-
-
-def _level(tick: int, size: str) -> dict[str, str]:
-    return {"price": _price(tick), "size": size}
 
 
 def _size(rng: Random) -> str:

@@ -95,7 +95,7 @@ def _sides(book: Book) -> list[dict[int, int]]:
 def _truth(venue: Venue, one: InstrumentKey) -> list[dict[int, int]]:
     token = venue.tokens[one.instrument_id]
     return [
-        {tick * 10_000: round(float(size) * 1_000_000) for tick, size in token.sides[side].items()}
+        {tick * token.tick: round(float(size) * 1_000_000) for tick, size in token.sides[side].items()}
         for side in ("BUY", "SELL")
     ]
 

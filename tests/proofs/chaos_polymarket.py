@@ -1,6 +1,6 @@
 """The real Polymarket adapter against a simulated Polymarket that misbehaves.
 
-``python -m tests.proofs.chaos_polymarket [--seconds 60] [--rate 4000] [--tokens 1000] [--faults mixed]``
+``python -m tests.proofs.chaos_polymarket [--seconds 60] [--rate 4000] [--tokens 1000] [--faults mixed] [--form cut]``
 prints what was right and wrong.
 """
 
@@ -11,11 +11,13 @@ import resource
 import sys
 import time
 from collections.abc import Sequence
+from typing import get_args
 
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import system_random
 from predsurv.ports import Feed
+from predsurv.simulate.polymarket.books import LastTradeForm
 from predsurv.simulate.polymarket.fault_injector import KINDS
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.venues.polymarket.venue import PolymarketVenue
@@ -78,7 +80,12 @@ async def settle(simulator: PolymarketSimulator, judge: Judge) -> None:
 async def chaos(arguments: argparse.Namespace) -> Judge:
     """Run, judge, and return the judge."""
     settings = PolymarketSimulatorSettings(
-        seed=arguments.seed, markets=arguments.tokens, rate=arguments.rate, faults=arguments.faults, keep_published=True
+        seed=arguments.seed,
+        markets=arguments.tokens,
+        rate=arguments.rate,
+        faults=arguments.faults,
+        keep_published=True,
+        last_trade_form=arguments.form,
     )
     simulator = PolymarketSimulator(settings, GivenClock())
     await simulator.start()
@@ -130,6 +137,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--rate", type=int, default=4_000)
     parser.add_argument("--tokens", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--form", default="cut", choices=get_args(LastTradeForm), help="of last trade prices")
     parser.add_argument("--faults", default="mixed", help=f"a script; by name: {', '.join(KINDS.presets)}")
     arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.ERROR)

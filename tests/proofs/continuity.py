@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct, field
+
 from predsurv.core.events import Connected, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.venues.polymarket.decoder import PolymarketCodec
@@ -19,13 +21,19 @@ from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.policy import StreamPolicy
 from predsurv.venues.streaming.session import ConnectionSession
-from tests.kit.oracle_polymarket import Venue
+from tests.kit.oracle_polymarket import TEXT_FORMS, TICK_SIZES, Token, Venue
 from tests.kit.scripted_feed import Row, Run, rows, talk
 
 TRIALS = 10_000
 CLEAN = 1_000_000
 FREEZES = 200
 ROTATIONS = 1_000
+TRADES = 0.03
+"""Share of the bursts that are trades."""
+NEVER_ANNOUNCED = 0.003
+"""Share of the bursts that are trades told by their books only."""
+SPLIT = 0.2
+"""Share of the bursts that arrive in two parts."""
 
 _MS = 1_000_000
 _S = 1_000 * _MS
@@ -61,50 +69,78 @@ class Ear:
 
 
 def losses() -> bool:
-    """Lose one change and see whether the next burst of the token shows it."""
-    venue = Venue(1)
+    """Lose one change and see whether the next burst of the token shows it, for every tick size."""
+    shown = [_losses(tick_size, TRIALS // len(TICK_SIZES)) for tick_size in TICK_SIZES]
+    return all(shown)
+
+
+def _losses(tick_size: str, trials: int) -> bool:
+    venue = Venue(1, tick_sizes=(tick_size,))
     (name,) = venue.tokens
     ear = Ear(venue)
     seen = healed = 0
-    for _ in range(TRIALS):
+    for _ in range(trials):
         ear.hear(venue.burst(name, venue.rng.randrange(1, 3)))
         venue.burst(name)
         before = ear.memory.counts.mismatched
         ear.hear(venue.burst(name))
         token = venue.tokens[name]
-        right = ear.line(name) == _texts(token.sides)
+        right = ear.line(name) == _texts(token)
         seen += ear.memory.counts.mismatched > before
         healed += right
         ear.open(venue.keys, venue.keys)
-    wrong = TRIALS - healed
-    print(f"{TRIALS:,} lost changes, {healed:,} overwritten by the next burst; seen with it: {seen:,} of {wrong:,}")
+    wrong = trials - healed
+    overwritten = f"{trials:,} lost changes, {healed:,} overwritten by the next burst"
+    print(f"tick size {tick_size}: {overwritten}; seen with it: {seen:,} of {wrong:,}")
     return seen >= wrong * 999 // 1000
 
 
-def _texts(sides: dict[str, dict[int, str]]) -> tuple[dict[str, str], dict[str, str]]:
-    bids, asks = (
-        {f"{tick / 100:.2f}".rstrip("0"): size for tick, size in sides[side].items()} for side in ("BUY", "SELL")
-    )
+def _texts(token: Token) -> tuple[dict[str, str], dict[str, str]]:
+    bids, asks = ({token.price(tick): size for tick, size in token.sides[side].items()} for side in ("BUY", "SELL"))
     return bids, asks
 
 
+class Clean(Struct):
+    """What came of clean books: changes told and false alarms by tick size, books that hashes could not prove."""
+
+    told: Counter[str] = field(default_factory=Counter)
+    alarms: Counter[str] = field(default_factory=Counter)
+    unproved: int = 0
+
+
 def clean() -> bool:
-    """Follow a venue that loses nothing, with trades announced late and bursts in two reads."""
-    venue = Venue(20, levels=6)
-    ear, names = Ear(venue), list(venue.tokens)
-    told = gaps = 0
-    while told < CLEAN:
-        name, draw = venue.rng.choice(names), venue.rng.random()
-        if draw < 0.03:
-            frames = venue.trade(name, f"0.{venue.rng.randrange(10, 90)}")
+    """Follow venues that lose nothing; every tick size, and every form of last trade prices that is plausible."""
+    found = Clean()
+    for seed, form in enumerate(TEXT_FORMS, 1):
+        _follow(form, seed, -(-CLEAN // len(TEXT_FORMS)), found)
+    for tick_size in TICK_SIZES:
+        print(f"  tick size {tick_size:6}: {found.told[tick_size]:>9,} changes, {found.alarms[tick_size]} false alarms")
+    told, alarms = found.told.total(), found.alarms.total()
+    print(f"{told:,} clean changes: {alarms} false alarms, {found.unproved} books whose hashes proved nothing")
+    return told >= CLEAN and not alarms and not found.unproved
+
+
+def _follow(form: str, seed: int, changes: int, found: Clean) -> None:
+    """Follow one venue for so many changes: bursts come in two reads, trades are announced late or never."""
+    count = 3 * len(TICK_SIZES)
+    venue = Venue(count, seed=seed, levels=6, form=TEXT_FORMS[form], tick_sizes=TICK_SIZES)
+    ear, names, rng, told = Ear(venue), list(venue.tokens), venue.rng, 0
+    while told < changes:
+        name, draw = rng.choice(names), rng.random()
+        if draw < TRADES:
+            frames = venue.trade(name, venue.draw_price(name))[: 1 if draw < NEVER_ANNOUNCED else 2]
         else:
-            frames = venue.burst(name, venue.rng.randrange(1, 4))
-        told += len(frames)
-        cut = venue.rng.randrange(len(frames)) if draw < 0.2 else 0
+            frames = venue.burst(name, rng.randrange(1, 4))
+            told += len(frames)
+            found.told[venue.tokens[name].facts["tick_size"]] += len(frames)
+        cut = rng.randrange(len(frames)) if draw < SPLIT else 0
         for part in (frames[:cut], frames[cut:]):
-            gaps += sum(isinstance(event, Gap) for event in ear.hear(part, venue.rng.randrange(3 * _MS)))
-    print(f"{told:,} clean messages: {gaps} false alarms; {ear.memory.counts}")
-    return gaps == 0
+            for event in ear.hear(part, rng.randrange(3 * _MS)):
+                if isinstance(event, Gap):
+                    found.alarms[venue.tokens[event.key.instrument_id].facts["tick_size"]] += 1
+                    ear.open(frozenset({event.key}), frozenset({event.key}))
+    found.unproved += ear.memory.counts.unverifiable
+    print(f"  {form}: {ear.memory.counts}")
 
 
 def freezes() -> bool:

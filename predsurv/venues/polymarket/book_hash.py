@@ -4,16 +4,22 @@ The recipe is not documented and has changed before. It is the SHA-1 of the book
 JSON with an empty ``hash``, every number as the text that the venue sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from hashlib import sha1
 from itertools import product
 from typing import Final, NamedTuple
 
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.hash_states import PROVEN, TRANSITIONS, UNVERIFIABLE, Evidence, VerificationState
+from predsurv.venues.polymarket.last_trade_texts import end_of, fine_part
+
+OTHER_TEXTS_MAX: Final = 8
+"""Texts that the last trade price may have besides the likeliest one."""
+RECENT_LEVELS_MAX: Final = 64
+"""States whose levels are kept while a book that no hash proves is compared with REST."""
 
 _ORDER_SIZES: Final = ("5", "15", "1", "10", "20", "50", "100")
-_ENDS: Final = tuple(f'{price}"}}'.encode() for price in ("", *(f"0.{n:03}" for n in range(1_000)), "1.000"))
 _NO_CHANGE: Final = wire.WireChange("", "", "", "BUY")
 
 
@@ -59,36 +65,69 @@ class HashedSide:
         return self.json
 
 
+class BookLevels(NamedTuple):
+    """The levels of a book: size texts by price text."""
+
+    bids: dict[str, str]
+    asks: dict[str, str]
+
+    def same(self, other: "BookLevels") -> bool:
+        """Return whether these are the same prices and sizes, however they are written."""
+        return self == other or _shortened(self) == _shortened(other)
+
+
+class RecentStates:
+    """The states of a book since a comparison with REST began, as the hashes that the venue stated of them.
+
+    A hash says what REST's book is, not that ours is the same: of books that no hash proves, the levels are
+    kept as well, those of the last ``RECENT_LEVELS_MAX`` states.
+    """
+
+    __slots__ = ("hashes", "levels")
+
+    def __init__(self) -> None:
+        self.hashes: list[str] = []
+        self.levels: deque[tuple[str, BookLevels]] = deque(maxlen=RECENT_LEVELS_MAX)
+
+    def add(self, book: "HashedBook") -> None:
+        """Add the present state of ``book``."""
+        self.hashes.append(book.hash)
+        if book.state not in PROVEN:
+            self.levels.append((book.hash, BookLevels(book.bids.levels.copy(), book.asks.levels.copy())))
+
+    def contains(self, stated: str, levels: BookLevels) -> bool:
+        """Return whether one of the states had this hash, and these levels where levels were kept."""
+        kept = [ours for known, ours in self.levels if known == stated]
+        return stated in self.hashes and (not kept or any(ours.same(levels) for ours in kept))
+
+
 class HashedBook:
     """One token's book as the venue writes it, with the state of its verification.
 
-    ``mirror_trade``: the price of the last trade told on the other token, as this one's; "" for none.
-    Whether the venue counts it as this token's last trade is not known. ``last_change``: the last
-    change since the snapshot; ``timestamp``: that of the last message (ms); ``previous_tick``: the tick
-    size before the last change of it, "" for none. ``suspect_since`` and ``searched_at`` (ns,
-    monotonic): when a suspect failed its first check and was last searched. ``verified_ts`` (ns UTC):
-    when nothing contradicted the book last. ``quotes_proven``: best prices matched once. ``queued``: a
-    check is due. ``recent_hashes``: the stated hashes since a comparison with REST began, None without
-    one. ``notify``: ``VenueBooks`` must hear of the next change, because the book is not queued or its
-    hashes are recorded.
+    ``last_change``: the last change since the snapshot; ``timestamp``: that of the last message (ms);
+    ``previous_tick``: the tick size before the last change of it, "" for none. ``other_texts``: what
+    ``inputs.last_trade`` may be as well; ``fine_price``: the last trade price announced, if it is off the
+    0.001 grid and no text known before could be its own, else "". ``verified_ts`` (ns UTC): when nothing
+    contradicted the book last. ``quotes_proven``: best prices matched once. ``queued``: a check is due.
+    ``recent``: the states since a comparison with REST began, None without one. ``notify``: ``VenueBooks``
+    must hear of the next change, because the book is not queued or its states are recorded.
     """
 
     __slots__ = (
         "asks",
         "bids",
+        "fine_price",
         "inputs",
         "last_change",
         "market",
-        "mirror_trade",
         "notify",
+        "other_texts",
         "previous_tick",
         "queued",
         "quotes_proven",
-        "recent_hashes",
-        "searched_at",
+        "recent",
         "snapshot_hash",
         "state",
-        "suspect_since",
         "timestamp",
         "token",
         "verified_ts",
@@ -98,8 +137,9 @@ class HashedBook:
         self.token = token
         self.state = VerificationState.UNPROVEN
         self.inputs = HashInputs()
+        self.other_texts: tuple[str, ...] = ()
+        self.fine_price = ""
         self.market = ""
-        self.mirror_trade = ""
         self.bids = HashedSide(descending=False)
         self.asks = HashedSide(descending=True)
         self.snapshot_hash = ""
@@ -107,11 +147,9 @@ class HashedBook:
         self.timestamp = 0
         self.previous_tick = ""
         self.quotes_proven = False
-        self.suspect_since = 0
-        self.searched_at = 0
         self.verified_ts = 0
         self.queued = False
-        self.recent_hashes: list[str] | None = None
+        self.recent: RecentStates | None = None
         self.notify = True
 
     def replace(self, book: wire.WireBook) -> None:
@@ -122,7 +160,7 @@ class HashedBook:
         self.snapshot_hash, self.timestamp, self.last_change = book.hash, book.timestamp, _NO_CHANGE
         self.apply(Evidence.SNAPSHOT)
         if book.tick_size:  # only the first snapshot of a subscription has these
-            self.inputs = self.inputs._replace(tick_size=book.tick_size, last_trade=book.last_trade_price)
+            self.inputs, self.other_texts = self.inputs._replace(tick_size=book.tick_size, last_trade=""), ()
 
     def apply(self, evidence: Evidence) -> None:
         """Change the state according to ``TRANSITIONS``."""
@@ -148,65 +186,82 @@ class HashedBook:
         """How many levels there are, which is what hashing costs."""
         return len(self.bids.levels) + len(self.asks.levels)
 
+    def expect(self, price: str, texts: Sequence[str], *, mirrored: bool = False) -> None:
+        """Take it that the last trade was at ``price``, which is one of ``texts`` in the hashes to come.
+
+        ``mirrored``: it was told on the other token; whether the venue counts it as this one's is not known.
+        """
+        known, kept = self.inputs.last_trade, self.other_texts if mirrored else ()
+        self.fine_price, self.other_texts = "" if known in texts else fine_part(price), ()
+        self._set_texts((known, *texts, *kept) if mirrored or known in texts else (*texts, known))
+
+    def accept(self, inputs: HashInputs) -> None:
+        """Hold ``inputs``, which gave a stated hash; the last trade price may change back to what it was."""
+        if inputs.tick_size != self.inputs.tick_size:
+            self.previous_tick = self.inputs.tick_size
+        former, self.inputs = self.inputs, inputs
+        self._set_texts((inputs.last_trade, former.last_trade))
+
+    def _set_texts(self, texts: Sequence[str]) -> None:
+        first, *others = dict.fromkeys((*texts, *self.other_texts))
+        self.inputs = self.inputs._replace(last_trade=first)
+        self.other_texts = tuple(others[:OTHER_TEXTS_MAX])
+
     def check(self) -> Evidence | None:
         """Compare the book with what the venue stated last; None when nothing can be compared."""
         if not self.verifiable:
-            return self._check_quotes()
-        known = self.state in PROVEN
-        sizes = dict.fromkeys((self.inputs.min_order_size, *(() if known else _ORDER_SIZES)))
-        risks = (self.inputs.neg_risk,) if known else (False, True)
-        prices = dict.fromkeys((self.inputs.last_trade, self.mirror_trade or self.inputs.last_trade))
-        return self._check_hash(product(sizes, (self.inputs.tick_size,), risks), [_end(price) for price in prices])
-
-    def search(self) -> Evidence | None:
-        """Compare as ``check`` does, with every possible last trade price and the previous tick size."""
-        if not self.verifiable:
-            return self._check_quotes()
-        ticks = dict.fromkeys((self.inputs.tick_size, self.previous_tick or self.inputs.tick_size))
-        risks = (self.inputs.neg_risk,) if self.state in PROVEN else (False, True)
-        return self._check_hash(product((self.inputs.min_order_size,), ticks, risks), _ENDS)
-
-    def _check_hash(self, inputs: Iterable[tuple[str, str, bool]], ends: Iterable[bytes]) -> Evidence:
-        """Hash with each of ``inputs`` and ``ends``, and keep those that give the stated hash."""
-        stated, levels = self.hash, sha1(self._head(), usedforsecurity=False)
-        for size, tick, risk in inputs:
-            start = levels.copy()
-            start.update(_tail(size, tick, neg_risk=risk))
-            for end in ends:
-                tried = start.copy()
-                tried.update(end)
-                if tried.hexdigest() == stated:
-                    if tick != self.inputs.tick_size:
-                        self.previous_tick = self.inputs.tick_size
-                    self.inputs = HashInputs(size, tick, risk, end[:-2].decode())
-                    return Evidence.HASH_MATCH
+            return check_quotes(self)
+        stated, levels = self.hash, sha1(self.head(), usedforsecurity=False)
+        tried = levels.copy()
+        tried.update(tail_of(self.inputs) + end_of(self.inputs.last_trade))
+        if tried.hexdigest() == stated:
+            return Evidence.HASH_MATCH
+        for inputs in _alternatives(self):
+            tried = levels.copy()
+            tried.update(tail_of(inputs) + end_of(inputs.last_trade))
+            if tried.hexdigest() == stated:
+                self.accept(inputs)
+                return Evidence.HASH_MATCH
         return Evidence.MISMATCH
 
-    def _head(self) -> bytes:
+    def head(self) -> bytes:
         """Return the first part of what is hashed, up to the levels."""
         ids = f'"market":"{self.market}","asset_id":"{self.token}","timestamp":"{self.timestamp}"'
         sides = f'"bids":[{self.bids.render()}],"asks":[{self.asks.render()}]'
         return f'{{{ids},"hash":"",{sides},"min_order_size":"'.encode()
 
-    def _check_quotes(self) -> Evidence | None:
-        """Compare the best prices with those of the last change; None until they matched once."""
-        stated = self.last_change
-        if not isinstance(stated, wire.QuotedChange) or not stated.best_bid or not stated.best_ask:
-            return None
-        bid, ask = max(self.bids.levels, default="0"), min(self.asks.levels, default="1")
-        if _same(stated.best_bid, bid) and _same(stated.best_ask, ask):
-            self.quotes_proven = True
-            return Evidence.QUOTES_MATCH
-        return Evidence.MISMATCH if self.quotes_proven else None
+
+def tick_sizes_of(book: HashedBook) -> Sequence[str]:
+    """Return the tick size, and the previous one if it ever changed: a hash may have either."""
+    return (book.inputs.tick_size, book.previous_tick) if book.previous_tick else (book.inputs.tick_size,)
 
 
-def _tail(size: str, tick: str, *, neg_risk: bool) -> bytes:
-    risk = "true" if neg_risk else "false"
-    return f'{size}","tick_size":"{tick}","neg_risk":{risk},"last_trade_price":"'.encode()
+def tail_of(inputs: HashInputs) -> bytes:
+    """Return what is hashed after the levels, up to the last trade price."""
+    risk = "true" if inputs.neg_risk else "false"
+    return f'{inputs.min_order_size}","tick_size":"{inputs.tick_size}","neg_risk":{risk},"last_trade_price":"'.encode()
 
 
-def _end(price: str) -> bytes:
-    return f'{price}"}}'.encode()
+def check_quotes(book: HashedBook) -> Evidence | None:
+    """Compare the best prices with those of the last change; None until they matched once."""
+    stated = book.last_change
+    if not isinstance(stated, wire.QuotedChange) or not stated.best_bid or not stated.best_ask:
+        return None
+    bid, ask = max(book.bids.levels, default="0"), min(book.asks.levels, default="1")
+    if _same(stated.best_bid, bid) and _same(stated.best_ask, ask):
+        book.quotes_proven = True
+        return Evidence.QUOTES_MATCH
+    return Evidence.MISMATCH if book.quotes_proven else None
+
+
+def _alternatives(book: HashedBook) -> Iterator[HashInputs]:
+    """Yield what the hash may cover instead of ``book.inputs``, as far as it is known."""
+    known, texts = book.inputs, (book.inputs.last_trade, *book.other_texts)
+    if book.state in PROVEN:
+        yield from (known._replace(last_trade=text) for text in book.other_texts)
+        return
+    for size, risk, text in product(dict.fromkeys((known.min_order_size, *_ORDER_SIZES)), (False, True), texts):
+        yield HashInputs(size, known.tick_size, risk, text)
 
 
 _between = '","size":"'.join
@@ -216,11 +271,13 @@ def _json(side: dict[str, str]) -> str:
     return '{"price":"' + '"},{"price":"'.join(map(_between, side.items())) + '"}' if side else ""
 
 
-def three_decimals(price: str) -> str:
-    """Return a price with three decimals, as the hash input spells it; one with more is returned as it is, a guess."""
-    whole, _, fraction = price.partition(".")
-    return f"{whole or '0'}.{fraction:0<3}" if len(fraction) <= 3 else price
-
-
 def _same(one: str, other: str) -> bool:
     return one.strip("0").rstrip(".") == other.strip("0").rstrip(".")
+
+
+def _shortened(levels: BookLevels) -> list[dict[str, str]]:
+    return [{_shortest(price): _shortest(size) for price, size in side.items()} for side in levels]
+
+
+def _shortest(number: str) -> str:
+    return number.rstrip("0").rstrip(".") if "." in number else number

@@ -59,7 +59,7 @@ class PolymarketCodec:
         self._shared = shared
         self._prices = shared.prices
         self._sizes = shared.sizes
-        self.verifier = HashVerifier(shared.budget, shared.counts)
+        self.verifier = HashVerifier(shared.budget, shared.counts, shared.last_trade_texts)
         shared.codecs.add(self)
         self._enqueue = self.verifier.enqueue
         self._announcements = announcements

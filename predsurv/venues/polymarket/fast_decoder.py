@@ -82,7 +82,7 @@ class PythonChangeReader:
     ) -> int:
         """Read as the protocol says."""
         live, prices, sizes, epoch, previous = self._live, self._prices, self._sizes, self._epoch, self._previous
-        read = _decoder(hashes=pending is not None, quotes=self._verifier.needs_quotes)
+        read = _decoder(hashes=pending is not None, quotes=self._verifier.suspects.need_quotes)
         for number in range(at, len(frames)):
             frame = frames[number]
             if not frame.endswith(_CHANGE_TAIL):

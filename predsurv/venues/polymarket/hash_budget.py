@@ -19,13 +19,17 @@ CHECK_COST: Final = 8_000
 """Hashing a book, without its levels."""
 LEVEL_COST: Final = 250
 """Hashing a level."""
-SEARCH_COST: Final = 2_000_000
-"""Hashing a book with every possible last trade price."""
+TRY_COST: Final = 1_000
+"""Hashing one more text of the last trade price."""
 
 BUDGET_SHARE: Final = 8
 """One part in this many of all time may be spent, over all connections of a feed."""
 BUDGET_MAX: Final = 100 * _MS
 """Most time (ns) that can be saved up."""
+RESERVE: Final = BUDGET_MAX // 2
+"""Time (ns) that searches leave: without it messages could not be applied, and all books would be dropped."""
+SEARCH_MAX: Final = 12 * _MS
+"""Most time (ns) for searches in one turn: one search with the finest tick size."""
 
 
 class HashCheckCounts(Struct):
@@ -58,16 +62,23 @@ class HashBudget:
     def __init__(self) -> None:
         self._left = BUDGET_MAX
         self._at = 0
+        self._searchable = SEARCH_MAX
 
     def earn(self, now: int) -> None:
-        """Add the share of the time that passed until ``now`` (ns, monotonic)."""
+        """Begin a turn: add the share of the time that passed until ``now`` (ns, monotonic)."""
         self._left = min(self._left + (now - self._at) // BUDGET_SHARE, BUDGET_MAX)
         self._at = now
+        self._searchable = SEARCH_MAX
 
     @property
     def ample(self) -> bool:
-        """Whether at least half of the maximum is left: enough to resume after a suspension."""
-        return self._left >= BUDGET_MAX // 2
+        """Whether at least the reserve is left: enough to resume after a suspension."""
+        return self._left >= RESERVE
+
+    @property
+    def tries(self) -> int:
+        """How many texts may be tried now."""
+        return max(min(self._left - RESERVE, self._searchable), 0) // TRY_COST
 
     def spend(self, cost: int) -> bool:
         """Take ``cost`` ns if they are left; return whether they were."""
@@ -75,3 +86,8 @@ class HashBudget:
             return False
         self._left -= cost
         return True
+
+    def spend_tries(self, count: int) -> None:
+        """Take the time of ``count`` tries, at most ``tries``."""
+        self._left -= count * TRY_COST
+        self._searchable -= count * TRY_COST

@@ -74,7 +74,7 @@ class RestAudit:
         self._shared = shared
         self._clock = clock
         self._rand = rand
-        self._comparisons = RestComparisons(shared.counts)
+        self._comparisons = RestComparisons(shared.counts, shared.last_trade_texts)
         self._cycle: deque[str] = deque()
         self._missing: Counter[str] = Counter()
 

@@ -10,11 +10,12 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.venues.polymarket.book_hash import HashedBook, HashInputs
+from predsurv.venues.polymarket.book_hash import BookLevels, HashedBook, HashInputs, RecentStates
 from predsurv.venues.polymarket.hash_budget import HashCheckCounts
 from predsurv.venues.polymarket.hash_states import PROVEN, Evidence
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
-from predsurv.venues.polymarket.wire import WireLevel
+from predsurv.venues.polymarket.last_trade_texts import LastTradeTexts, fine_part
+from predsurv.venues.polymarket.wire import WireBook, WireLevel
 
 _S: Final = 1_000_000_000
 
@@ -31,6 +32,7 @@ class BookSummary(Struct, gc=False):
     timestamp: int
     bids: list[WireLevel]
     asks: list[WireLevel]
+    market: str = ""
     hash: str = ""
     min_order_size: str = ""
     tick_size: str = ""
@@ -59,8 +61,9 @@ class _Comparison(Struct):
 class RestComparisons:
     """The open comparisons by token; times are monotonic, ns."""
 
-    def __init__(self, counts: HashCheckCounts) -> None:
+    def __init__(self, counts: HashCheckCounts, texts: LastTradeTexts) -> None:
         self._counts = counts
+        self._texts = texts
         self._open: dict[str, _Comparison] = {}
 
     def __contains__(self, token: str) -> bool:
@@ -71,7 +74,8 @@ class RestComparisons:
         book = verifier.books.get(token)
         if book is None or token in self._open:
             return False
-        book.recent_hashes, book.notify = [book.hash], True
+        book.recent, book.notify = RecentStates(), True
+        book.recent.add(book)
         self._open[token] = _Comparison(verifier, book, book.timestamp)
         return True
 
@@ -79,6 +83,8 @@ class RestComparisons:
         """Take REST's answer to a request at ``requested_at``; return the tokens whose books agree at once."""
         agreed = set()
         for token, summary in summaries.items():
+            if summary.tick_size and summary.tick_size not in self._texts.settled:
+                _learn_text(summary, self._texts)
             comparison = self._open.get(token)
             if comparison is not None and comparison.summary is None:
                 comparison.summary, comparison.requested_at = summary, requested_at
@@ -114,15 +120,15 @@ class RestComparisons:
 
     def _end(self, token: str, comparison: _Comparison) -> None:
         del self._open[token]
-        comparison.book.recent_hashes = None
+        comparison.book.recent = None
 
 
 def _agrees(comparison: _Comparison, summary: BookSummary) -> bool:
     """Return whether REST's book is one of ours since the start, or equals the present one."""
-    book = comparison.book
-    if summary.hash and book.recent_hashes is not None and summary.hash in book.recent_hashes:
+    book, levels = comparison.book, _levels(summary)
+    if summary.hash and book.recent is not None and book.recent.contains(summary.hash, levels):
         return True
-    return _sides(summary) == (book.bids.levels, book.asks.levels)
+    return BookLevels(book.bids.levels, book.asks.levels).same(levels)
 
 
 def _learn_inputs(book: HashedBook, summary: BookSummary) -> None:
@@ -132,5 +138,18 @@ def _learn_inputs(book: HashedBook, summary: BookSummary) -> None:
         book.apply(Evidence.REST_INPUTS)
 
 
-def _sides(summary: BookSummary) -> tuple[dict[str, str], dict[str, str]]:
-    return ({each.price: each.size for each in summary.bids}, {each.price: each.size for each in summary.asks})
+def _learn_text(summary: BookSummary, texts: LastTradeTexts) -> None:
+    """Take from REST's book and its own hash how the venue writes its last trade price."""
+    tick, price = summary.tick_size, summary.last_trade_price
+    bids, asks = summary.bids, summary.asks
+    book = HashedBook(summary.asset_id)
+    book.replace(WireBook(summary.asset_id, bids, asks, summary.timestamp, summary.market, summary.hash))
+    book.inputs = HashInputs(summary.min_order_size, tick, summary.neg_risk, price)
+    book.other_texts = texts.renderings(price, tick)
+    if book.check() is Evidence.HASH_MATCH:
+        texts.learn(tick, book.inputs.last_trade, fine_part(price))
+
+
+def _levels(summary: BookSummary) -> BookLevels:
+    sides = (summary.bids, summary.asks)
+    return BookLevels(*({level.price: level.size for level in side} for side in sides))

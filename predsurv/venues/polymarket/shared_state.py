@@ -11,6 +11,7 @@ from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.venues.parsing import PRICES_MAX, ParseCache, parse_open_price
 from predsurv.venues.polymarket.hash_budget import HashBudget, HashCheckCounts
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
+from predsurv.venues.polymarket.last_trade_texts import LastTradeTexts
 from predsurv.venues.polymarket.open_questions import LookupCounts, OpenQuestions
 from predsurv.venues.polymarket.stated_ticks import StatedTicks
 
@@ -134,8 +135,8 @@ class VerifiedConnection(Protocol):
 
 
 class PolymarketSharedState:
-    """Parsed texts, ids of published events, stated ticks, questions that announcements leave open, verification
-    budget and counters, and the open connections.
+    """Parsed texts, ids of published events, stated ticks, questions that announcements leave open, what verification
+    spends, counts and learned, and the open connections.
 
     Two connections carry the same instruments while one takes over from the other, so an event counts
     as published for both. ``mirrors``: of wanted tokens the other one of their market.
@@ -151,6 +152,7 @@ class PolymarketSharedState:
         self.questions = OpenQuestions(lookups)
         self.budget = HashBudget()
         self.counts = counts or HashCheckCounts()
+        self.last_trade_texts = LastTradeTexts()
         self.codecs: WeakSet[VerifiedConnection] = WeakSet()
 
     def set_mirrors(self, mirrors: Mirrors) -> None:

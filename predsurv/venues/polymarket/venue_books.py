@@ -9,8 +9,9 @@ from typing import Final
 
 from predsurv.core.events import GapReason
 from predsurv.venues.polymarket import hash_budget, wire
-from predsurv.venues.polymarket.book_hash import HashedBook, three_decimals
+from predsurv.venues.polymarket.book_hash import HashedBook
 from predsurv.venues.polymarket.hash_states import SUSPECTS
+from predsurv.venues.polymarket.last_trade_texts import LastTradeTexts
 
 PENDING_MAX: Final = 1 << 13
 """Messages queued at most; they are applied after every read."""
@@ -24,7 +25,7 @@ class VenueBooks:
     then every book waits for its next snapshot. ``flagged``: tokens to report as wrong, with the reason.
     """
 
-    def __init__(self, counts: hash_budget.HashCheckCounts) -> None:
+    def __init__(self, counts: hash_budget.HashCheckCounts, texts: LastTradeTexts) -> None:
         self.pending: list[wire.BookMessage] = []
         self.raw_frames = False
         self.following = True
@@ -32,6 +33,7 @@ class VenueBooks:
         self.changed: deque[HashedBook] = deque()
         self.flagged: list[tuple[str, GapReason]] = []
         self._counts = counts
+        self._texts = texts
         self._pending_kib = 0
 
     def enqueue(self, message: wire.BookMessage) -> None:
@@ -94,10 +96,7 @@ class VenueBooks:
     def _apply(self, message: wire.WireBook | wire.LastTrade | wire.MirrorTrade | wire.TickSizeChange) -> None:
         book = self.by_token.get(message.asset_id)
         if isinstance(message, wire.WireBook):
-            if book is None:
-                book = self.by_token[message.asset_id] = HashedBook(message.asset_id)
-            book.replace(message)
-            self._mark_changed(book)
+            self._replace(book or HashedBook(message.asset_id), message)
         elif book is None:
             return
         elif isinstance(message, wire.LastTrade | wire.MirrorTrade):
@@ -110,18 +109,24 @@ class VenueBooks:
                 self.flagged.append((book.token, "hash_mismatch"))
 
     def _traded(self, book: HashedBook, message: wire.LastTrade | wire.MirrorTrade) -> None:
-        price = three_decimals(message.price)
-        if isinstance(message, wire.LastTrade):
-            book.inputs = book.inputs._replace(last_trade=price)
-        else:
-            book.mirror_trade = price
+        texts = self._texts.renderings(message.price, book.inputs.tick_size)
+        book.expect(message.price, texts, mirrored=isinstance(message, wire.MirrorTrade))
         if book.state in SUSPECTS:
             self._mark_changed(book)
 
+    def _replace(self, book: HashedBook, message: wire.WireBook) -> None:
+        self.by_token[book.token] = book
+        book.replace(message)
+        price = message.last_trade_price
+        if message.tick_size and price:
+            # As it is stated here it is mostly hashed too.
+            book.expect(price, (price, *self._texts.renderings(price, message.tick_size)))
+        self._mark_changed(book)
+
     def _mark_changed(self, book: HashedBook) -> None:
-        if book.recent_hashes is not None:
-            book.recent_hashes.append(book.hash)
+        if book.recent is not None:
+            book.recent.add(book)
         if not book.queued:
             book.queued = True
             self.changed.append(book)
-        book.notify = book.recent_hashes is not None
+        book.notify = book.recent is not None

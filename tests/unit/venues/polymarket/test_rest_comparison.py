@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from predsurv.core.events import Gap, MarketEvent
+from predsurv.venues.polymarket.book_hash import RECENT_LEVELS_MAX
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.rest_comparison import GRACE, RestComparisons, read_summaries
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
-from tests.kit.oracle_polymarket import Venue
+from tests.kit.oracle_polymarket import TEXT_FORMS, Venue
 
 S = 1_000_000_000
 NAME = "100000"
@@ -23,8 +24,9 @@ class Bench:
         self.venue = Venue(1, **facts)
         self.shared = PolymarketSharedState()
         self.codec = PolymarketCodec(1, self.shared)
-        self.comparisons = RestComparisons(self.shared.counts)
+        self.comparisons = RestComparisons(self.shared.counts, self.shared.last_trade_texts)
         self.codec.requests(self.venue.keys, frozenset())
+        self.now = 0
         self.receive([self.venue.books(self.venue.tokens)])
 
     def receive(self, frames: list[bytes]) -> list[str]:
@@ -32,7 +34,7 @@ class Bench:
         out: list[MarketEvent] = []
         for frame in frames:
             self.codec.decode([frame], 0, out)
-        self.codec.audit(0, 0, out)
+        self.codec.audit(0, self.now, out)
         return [event.reason for event in out if isinstance(event, Gap)]
 
     def begin(self) -> bool:
@@ -50,7 +52,7 @@ def test_equal_books_agree_at_once() -> None:
     assert bench.begin()
     assert bench.answer(bench.rest()) == {NAME}
     assert bench.shared.counts.probed == 1
-    assert bench.codec.verifier.books[NAME].recent_hashes is None
+    assert bench.codec.verifier.books[NAME].recent is None
 
 
 def test_rest_that_is_behind_agrees_with_an_earlier_state() -> None:
@@ -141,6 +143,91 @@ def test_inputs_from_rest_make_hashes_verifiable() -> None:
     assert bench.answer(bench.rest()) == {NAME}
     bench.receive(bench.venue.burst(NAME))
     assert bench.shared.counts.matched == 1
+
+
+UNPROVED: dict[str, Any] = {"form": lambda price: f"{price} USD", "tick_sizes": ("0.0025",)}
+
+
+def unproved() -> Bench:
+    """Return a bench whose book no hash proves, since the form of its last trade price is unknown."""
+    bench = Bench(**UNPROVED)
+    bench.receive(bench.venue.trade(NAME, "0.4975"))
+    for _ in range(20):
+        bench.now += S
+        bench.receive(bench.venue.burst(NAME))
+    assert not bench.codec.verifier.books[NAME].verifiable
+    assert not bench.shared.counts.alarms
+    return bench
+
+
+@pytest.mark.parametrize("behind", [0, 1, 5])
+def test_a_change_that_was_lost_before_is_found_in_a_book_that_no_hash_proves(behind: int) -> None:
+    bench = unproved()
+    bench.venue.tokens[NAME].sides["BUY"][170] = "7"  # lost on the way, deep in the book
+    bench.receive(bench.venue.burst(NAME))
+    bench.begin()
+    bodies = [bench.rest()]
+    for _ in range(5):
+        bench.receive(bench.venue.burst(NAME))
+        bodies.append(bench.rest())
+    assert bench.answer(bodies[-1 - behind]) == set()
+    bench.comparisons.decide(10 * S + GRACE)
+    assert bench.receive([]) == ["probe_mismatch"]
+
+
+@pytest.mark.parametrize("behind", [0, 1, 5])
+def test_a_clean_book_that_no_hash_proves_agrees(behind: int) -> None:
+    bench = unproved()
+    bench.begin()
+    bodies = [bench.rest()]
+    for _ in range(5):
+        bench.receive(bench.venue.burst(NAME, 2))
+        bodies.append(bench.rest())
+    assert bench.answer(bodies[-1 - behind]) == {NAME}
+
+
+def test_numbers_that_rest_writes_otherwise_are_the_same() -> None:
+    bench = unproved()
+    bench.begin()
+    levels = bench.venue.tokens[NAME].levels("BUY")
+    price = levels[-1]["price"]
+    body = bench.rest().replace(f'"price": "{price}"'.encode(), f'"price": "{price}00"'.encode())
+    assert body != bench.rest()
+    assert bench.answer(body) == {NAME}
+
+
+def test_levels_of_few_states_are_kept() -> None:
+    bench = unproved()
+    bench.begin()
+    first = bench.rest()
+    for _ in range(3 * RECENT_LEVELS_MAX):
+        bench.receive(bench.venue.burst(NAME))
+    recent = bench.codec.verifier.books[NAME].recent
+    assert recent is not None
+    assert len(recent.levels) == RECENT_LEVELS_MAX
+    assert bench.answer(first) == {NAME}, "as far as the hashes say"
+
+
+@pytest.mark.parametrize("form", TEXT_FORMS)
+@pytest.mark.parametrize("tick_size", ["0.0025", "0.0001"])
+def test_a_book_of_rest_proves_how_its_last_trade_price_is_written(tick_size: str, form: str) -> None:
+    bench = Bench(form=TEXT_FORMS[form], tick_sizes=(tick_size,))
+    bench.begin()
+    bench.venue.trade(NAME, "0.4975")  # not seen on the stream
+    body = bench.rest()
+    bench.answer(body)
+    # Of the finest grid three decimals may be a whole price, unless REST states the price itself.
+    assert (tick_size in bench.shared.last_trade_texts.settled) == (tick_size == "0.0025" or b'"0.4975"' in body)
+    stated = bench.venue.tokens[NAME].facts["last_trade_price"]
+    bench.answer(body.replace(f'"{stated}"'.encode(), b'"0.4975"'))
+    assert tick_size in bench.shared.last_trade_texts.settled
+
+
+def test_a_book_of_rest_that_its_own_hash_contradicts_proves_nothing() -> None:
+    bench = Bench(tick_sizes=("0.0025",))
+    bench.venue.trade(NAME, "0.4975")
+    bench.answer(bench.rest().replace(b'"hash": "', b'"hash": "f'))
+    assert "0.0025" not in bench.shared.last_trade_texts.settled
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'[{"asset_id":1}]', b"[" * 100_000, b"<html>"])
