@@ -19,16 +19,16 @@ CHECK_COST: Final = 8_000
 """Hashing a book, without its levels."""
 LEVEL_COST: Final = 250
 """Hashing a level."""
-TRY_COST: Final = 1_000
+TRY_COST: Final = 500
 """Hashing one more text of the last trade price."""
 
 BUDGET_SHARE: Final = 8
 """One part in this many of all time may be spent, over all connections of a feed."""
 BUDGET_MAX: Final = 100 * _MS
 """Most time (ns) that can be saved up."""
-RESERVE: Final = BUDGET_MAX // 2
+RESERVE: Final = BUDGET_MAX // 4
 """Time (ns) that searches leave: without it messages could not be applied, and all books would be dropped."""
-SEARCH_MAX: Final = 12 * _MS
+SEARCH_MAX: Final = 6 * _MS
 """Most time (ns) for searches in one turn: one search with the finest tick size."""
 
 
@@ -72,8 +72,8 @@ class HashBudget:
 
     @property
     def ample(self) -> bool:
-        """Whether at least the reserve is left: enough to resume after a suspension."""
-        return self._left >= RESERVE
+        """Whether at least half of the maximum is left: enough to resume after a suspension."""
+        return self._left >= BUDGET_MAX // 2
 
     @property
     def tries(self) -> int:

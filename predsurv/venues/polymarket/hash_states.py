@@ -16,7 +16,8 @@ class VerificationState(StrEnum):
     PROVEN = "proven"
     """A stated hash was reproduced: what it covers besides the levels is known."""
     UNVERIFIABLE = "unverifiable"
-    """The recipe does not give the hash of the present snapshot: only best prices are compared."""
+    """The recipe does not give the hash of the present snapshot, or lacks the form of its last trade price: only best
+    prices are compared."""
     UNPROVEN_SUSPECT = "unproven_suspect"
     PROVEN_SUSPECT = "proven_suspect"
     UNVERIFIABLE_SUSPECT = "unverifiable_suspect"
@@ -36,7 +37,8 @@ class Evidence(StrEnum):
     MISMATCH = "mismatch"
     """The stated hash, or the stated best prices, differ from ours."""
     RECIPE_FAILED = "recipe fails"
-    """No possible input gives the hash of a book that was never reproduced, or of a snapshot as it was sent."""
+    """No possible input gives the hash of a book that was never reproduced, of a snapshot as it was sent, or of a book
+    with a tick size for which it is not known how last trade prices are written."""
     TIMED_OUT = "still differs"
     """A suspect did not match for as long as it is given."""
     REST_INPUTS = "inputs from REST"

@@ -12,6 +12,7 @@ from predsurv.venues.polymarket.hash_budget import HashBudget, HashCheckCounts
 from predsurv.venues.polymarket.hash_search import HashSearch
 from predsurv.venues.polymarket.hash_states import SUSPECTS, Evidence, VerificationState
 from predsurv.venues.polymarket.last_trade_texts import LastTradeTexts
+from predsurv.venues.polymarket.wire import WireChange
 
 _MS: Final = 1_000_000
 _S: Final = 1_000 * _MS
@@ -22,14 +23,15 @@ PATIENCE_MAX: Final = 320 * _S
 SEARCH_INTERVAL: Final = 200 * _MS
 """Time (ns) between two searches for the last trade price of a suspect."""
 SEARCHES_MIN: Final = 3
-"""Searches that found nothing before a suspect is reported: one may have begun in the middle of a burst."""
+"""Searches of a changing suspect that find nothing before it is reported: one may begin in the middle of a burst."""
 
 
 class Suspect(Struct):
     """A book that did not match at its last check.
 
     ``since`` and ``searched_at`` (ns, monotonic): when nothing contradicted it last, and when the last search
-    ended. ``failed``: searches without success; ``search``: the one that is under way, begun at ``begun_at``.
+    ended. ``search``: the one that is under way, begun at ``begun_at`` after ``last_change`` and with ``tick_size``.
+    ``failed``: searches without success.
     """
 
     book: HashedBook
@@ -37,7 +39,15 @@ class Suspect(Struct):
     searched_at: int
     failed: int = 0
     begun_at: int = 0
+    last_change: WireChange | None = None
+    tick_size: str = ""
     search: HashSearch | None = None
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether a search of the present state failed: another one would find no more."""
+        is_same = self.last_change is self.book.last_change and self.tick_size == self.book.inputs.tick_size
+        return is_same and self.failed > 0 and self.search is None
 
 
 class HashSuspects:
@@ -128,8 +138,9 @@ class HashSuspects:
             cost = hash_budget.CHECK_COST + hash_budget.LEVEL_COST * book.level_count
             if now - suspect.searched_at < SEARCH_INTERVAL or not self._budget.tries or not self._budget.spend(cost):
                 return False
-            if book.verifiable:
+            if book.verifiable and not suspect.is_searched:
                 search, suspect.begun_at = HashSearch(book, self._texts), now
+                suspect.last_change, suspect.tick_size = book.last_change, book.inputs.tick_size
         if search is not None:
             inputs = search.run(self._budget.tries)
             self._budget.spend_tries(search.tried)
@@ -145,7 +156,7 @@ class HashSuspects:
         return True
 
     def _is_overdue(self, suspect: Suspect, now: int) -> bool:
-        searched = suspect.failed >= SEARCHES_MIN or not suspect.book.verifiable
+        searched = suspect.failed >= SEARCHES_MIN or suspect.is_searched or not suspect.book.verifiable
         return searched and now - suspect.since >= self._patience.get(suspect.book.token, PATIENCE)
 
     def _is_hopeless(self, suspect: Suspect, now: int) -> bool:

@@ -12,6 +12,7 @@ from predsurv.venues.polymarket import hash_budget, venue_books
 from predsurv.venues.polymarket.book_hash import HashedBook, HashInputs
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.hash_budget import HashCheckCounts
+from predsurv.venues.polymarket.hash_search import HashSearch
 from predsurv.venues.polymarket.hash_states import Evidence
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from tests.kit.oracle_polymarket import Venue, key
@@ -159,6 +160,34 @@ def test_a_snapshot_that_does_not_match_is_no_loss(venue: Venue) -> None:
     assert connection.counts.unverifiable == 1
 
 
+@pytest.mark.parametrize("stated", ["", "zz", "f" * 40])
+def test_a_snapshot_ends_a_suspicion_whatever_hash_it_states(venue: Venue, stated: str) -> None:
+    connection = VerifiedStream(venue)
+    venue.burst(NAME)  # lost on the way
+    connection.receive(venue.burst(NAME))
+    assert connection.counts.mismatched == 1
+    book = json.loads(venue.trade(NAME, "0.5")[0])
+    connection.receive([json.dumps({**book, "hash": stated}).encode()])
+    assert connection.wait(10_000) == []
+    assert connection.equal(NAME)
+
+
+def test_a_suspect_that_is_not_wanted_any_more_is_not_reported(venue: Venue) -> None:
+    connection = VerifiedStream(venue)
+    venue.burst(NAME)  # lost on the way
+    connection.receive(venue.burst(NAME))
+    connection.codec.requests(frozenset(), venue.keys)
+    assert connection.wait(10_000) == []
+
+
+def test_prices_that_are_none_do_not_stop_a_search(venue: Venue) -> None:
+    connection = VerifiedStream(venue)
+    verifier = connection.codec.verifier
+    verifier.books[NAME].bids.levels["x"] = "1"
+    connection.receive(venue.burst(NAME))
+    assert [gap.reason for gap in connection.wait(3_000)] == ["hash_mismatch"]
+
+
 def test_a_hash_may_have_the_previous_tick_size(venue: Venue) -> None:
     connection = VerifiedStream(venue)
     message = {"event_type": "tick_size_change", "asset_id": NAME, "old_tick_size": "0.01", "new_tick_size": "0.001"}
@@ -169,6 +198,36 @@ def test_a_hash_may_have_the_previous_tick_size(venue: Venue) -> None:
     connection.receive(venue.burst(NAME))
     assert connection.wait(5_000) == []
     assert connection.counts.matched == 3
+
+
+@pytest.mark.parametrize("price", ["", "0.487"])
+def test_a_tick_size_that_is_announced_after_the_hashes_have_it_matches_then(venue: Venue, price: str) -> None:
+    connection = VerifiedStream(venue)
+    connection.receive(venue.burst(NAME))
+    announced = venue.tick_size_change(NAME, "0.001")
+    connection.receive(venue.trade(NAME, price)[:1] if price else [])
+    connection.receive(venue.burst(NAME))
+    assert connection.wait(1_000) == []
+    connection.receive([announced])
+    assert connection.wait(5_000) == []
+    assert connection.codec.verifier.books[NAME].inputs == HashInputs(tick_size="0.001", last_trade=price)
+
+
+def test_a_book_that_stays_as_it_is_is_searched_once(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[HashSearch] = []
+    run = HashSearch.run
+
+    def watch(search: HashSearch, tries: int) -> HashInputs | None:
+        searches.append(search)
+        return run(search, tries)
+
+    monkeypatch.setattr(HashSearch, "run", watch)
+    connection = VerifiedStream(venue)
+    venue.burst(NAME)  # lost on the way
+    connection.receive(venue.burst(NAME))
+    assert connection.wait(1_900) == []
+    assert len(connection.wait(300)) == 1
+    assert len(searches) == 1
 
 
 def test_a_new_tick_size_invalidates_a_book_whose_hashes_prove_nothing(venue: Venue) -> None:

@@ -96,6 +96,7 @@ def test_hashes_are_evidence_on_the_coarse_grid_and_elsewhere_when_a_form_is_pro
         ("0.0025", "0.42", "", False),
         ("0.0025", "", "", False),
         ("0.0025", "?", "", False),
+        ("0.0025", "0.x23", "", False),
         ("0.0001", "0.423", "", False),
         ("0.0001", "0.423", "0.4234", True),
         ("0.0001", "0.424", "0.4234", True),
