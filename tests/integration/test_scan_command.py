@@ -69,7 +69,7 @@ def test_every_name_means_the_mock_when_it_is_enabled(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["polymaket"], "no venue is called 'polymaket'; there are: polymarket, kalshi, mock"),
+        (["polymaket"], "no venue is called 'polymaket'; did you mean polymarket? there are: polymarket, kalshi, mock"),
         (["--min-volume", "lots", "--mock"], "--min-volume: expected dollars"),
         (["--limit", "0"], "see 'predsurv scan --help'"),
     ],
