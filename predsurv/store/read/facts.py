@@ -8,12 +8,16 @@ from array import array
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, suppress
+from functools import partial
 from hashlib import blake2b
 from heapq import merge
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -21,10 +25,11 @@ from predsurv.core.errors import IntegrityError
 from predsurv.core.events import MarketChange, MarketFact, MarketResolved
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
 from predsurv.state.market_facts import MarketFacts
-from predsurv.store.layout import NS_DAY, Layout, Partition, date_of, start_of
+from predsurv.store.layout import NS_DAY, Layout, Partition, date_of, day_files, start_of
 from predsurv.store.listing_history import facts_of_line, statement, versions
 from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.replay import read_events
+from predsurv.store.read.verify_digests import retry_if_replaced
 from predsurv.store.universe import (
     LINE_BYTES_MAX,
     UNREADABLE,
@@ -47,6 +52,9 @@ NEIGHBOUR_FILES_MAX: Final = 7
 LOOKBACK_DAYS_MAX: Final = 31
 """Days before the span in whose lifecycle rows such a market is looked for."""
 
+_EVENT_OF_RECORD: Final = (
+    r'"market":\{"venue":"[^"]*","market_id":"(?:[^"\\]|\\.)*","event_id":"(?P<event>(?:[^"\\]|\\.)*)"'
+)
 _DIGEST_BYTES: Final = 8
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -140,12 +148,10 @@ def related_markets(data_dir: Path, query: FactsQuery) -> frozenset[MarketId]:
     Raises IntegrityError naming a damaged file.
     """
     wanted = frozenset(query.markets or ())
-    events: set[EventId] = set()
-    for ids in _ids_of_records(data_dir, query):
-        if ids.market_id in wanted:
-            events.add(ids.event_id)
-    related = {ids.market_id for ids in _ids_of_records(data_dir, query) if ids.event_id in events}
-    return wanted | related
+    members: dict[EventId, set[MarketId]] = {}
+    for market_id, event_id in _ids_of_records(data_dir, query):
+        members.setdefault(event_id, set()).add(market_id)
+    return wanted.union(*(each for each in members.values() if not wanted.isdisjoint(each)))
 
 
 class _RecordIds(NamedTuple):
@@ -158,9 +164,21 @@ def _ids_of_records(data_dir: Path, query: FactsQuery) -> Iterator[_RecordIds]:
     needed = _needed_dates(files, query)
     for date in needed:
         yield from _ids_of_lines(files[date])
-    for fact in _lifecycle(Layout(data_dir), replace(query, start=_begin(query, needed), markets=None)):
-        if isinstance(fact, MarketChange) and fact.market is not None:
-            yield _RecordIds(fact.market_id, fact.market.event_id)
+    for day in range(_begin(query, needed), query.end, NS_DAY):
+        yield from retry_if_replaced(partial(_ids_of_rows, data_dir, query.venue, date_of(day)))
+
+
+def _ids_of_rows(data_dir: Path, venue: VenueName, date: str) -> list[_RecordIds]:
+    """Return the markets of which a lifecycle row of a day has the record; a damaged file is left to ``read_facts``."""
+    found = []
+    for path in day_files(data_dir, "lifecycle", venue, date):
+        with suppress(pa.ArrowInvalid, KeyError):
+            rows = pq.read_table(path, columns=["market_id", "value"], partitioning=None)
+            rows = rows.filter(pc.match_substring(rows["value"], '"market":{'))
+            events = pc.struct_field(pc.extract_regex(rows["value"], _EVENT_OF_RECORD), "event").to_pylist()
+            pairs = zip(rows["market_id"].to_pylist(), events, strict=True)
+            found += [_RecordIds(market, msgspec.json.decode(f'"{event}"')) for market, event in pairs if event]
+    return found
 
 
 def _ids_of_lines(path: Path) -> Iterator[_RecordIds]:

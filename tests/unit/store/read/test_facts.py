@@ -12,7 +12,7 @@ from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, Ve
 from predsurv.core.market import FeeSchedule, Market
 from predsurv.core.num import Price
 from predsurv.state.market_facts import MarketFacts
-from predsurv.store.layout import NS_DAY, date_of
+from predsurv.store.layout import NS_DAY, Layout, data_files, date_of
 from predsurv.store.listing_history import merge_lines
 from predsurv.store.read.facts import (
     FactsQuery,
@@ -174,6 +174,24 @@ def test_related_markets_are_those_of_the_same_events(tmp_path: Path) -> None:
     universe(tmp_path, 0, listed(1, DAY, event_id=shared), listed(2, DAY, event_id=shared), listed(3, DAY))
     record(tmp_path, DAY + NS_DAY, [created(7, DAY + HOUR, event_id=shared), created(8, DAY + HOUR)])
     assert related_markets(tmp_path, query(0, 1, 7, 9)) == {"m1", "m2", "m7", "m9"}
+
+
+@pytest.mark.parametrize("name", ["plain", 'quo"ted', "back\\slash", "uni\u2028code", '"event_id":"x"'])
+def test_related_markets_are_found_whatever_an_event_is_called(tmp_path: Path, name: str) -> None:
+    change = created(8, DAY + HOUR, event_id=EventId(name))
+    change = replace(change, value='{"event_id":"other","market":{"venue":"v","event_id":"another"}}')
+    record(tmp_path, DAY + NS_DAY, [created(7, DAY + HOUR, event_id=EventId(name)), change, tick(9, DAY, 1_000)])
+    assert related_markets(tmp_path, query(0, 1, 7)) == {"m7", "m8"}
+    assert related_markets(tmp_path, query(0, 1, 9)) == {"m9"}
+
+
+def test_a_damaged_recording_is_named_when_it_is_read(tmp_path: Path) -> None:
+    record(tmp_path, DAY + NS_DAY, [created(7, DAY + HOUR)])
+    [path] = data_files(Layout(tmp_path), "lifecycle")
+    path.write_bytes(b"damaged")
+    assert related_markets(tmp_path, query(0, 1, 7)) == {"m7"}
+    with pytest.raises(IntegrityError, match=path.name):
+        list(read_facts(tmp_path, query()))
 
 
 def test_a_line_that_is_damaged_is_named(tmp_path: Path) -> None:
