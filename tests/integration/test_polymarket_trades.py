@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.config import Config, load
@@ -29,7 +30,9 @@ from tests.kit.patience import until
 from tests.kit.traded_polymarket import NO, YES, TradedPolymarket
 
 MS = 1_000_000
-POLICY = StreamPolicy(tick=20 * MS, handshake_interval=MS, backoff_base=20 * MS, backoff_cap=100 * MS)
+POLICY = StreamPolicy(
+    tick=20 * MS, handshake_interval=MS, backoff_base=20 * MS, backoff_cap=100 * MS, retries_per_minute=6_000
+)
 LAST = 77
 """The size that the offer at 55 cents has in the end."""
 
@@ -42,13 +45,15 @@ async def server() -> AsyncIterator[TradedPolymarket]:
         yield made
 
 
-async def scanned(data_dir: Path, server: TradedPolymarket, **flags: object) -> tuple[Config, PolymarketVenue]:
+async def scanned(
+    data_dir: Path, server: TradedPolymarket, policy: StreamPolicy = POLICY, /, **flags: object
+) -> tuple[Config, PolymarketVenue]:
     """Return the configuration of a data folder that has the venue's universe, and the venue."""
     urls = {f"venues.polymarket.{name}_url": f"http://{server.address}" for name in ("gamma", "clob", "data")}
     urls["venues.polymarket.ws_market_url"] = f"ws://{server.address}/ws/market"
     config = load(flags={"data_dir": str(data_dir), **urls, **flags}, environ={}).config
     clock = GivenClock()
-    venue = PolymarketVenue(config, clock, lambda: 0.5, POLICY)
+    venue = PolymarketVenue(config, clock, lambda: 0.5, policy)
     with UniverseWriter(config.data_dir, VENUE, clock.now()) as writer:
         async for market in venue.catalog().markets(MarketQuery()):
             writer.write(market)
@@ -56,9 +61,11 @@ async def scanned(data_dir: Path, server: TradedPolymarket, **flags: object) -> 
     return config, venue
 
 
-async def record(data_dir: Path, server: TradedPolymarket, tell: Telling, **flags: object) -> None:
+async def record(
+    data_dir: Path, server: TradedPolymarket, tell: Telling, policy: StreamPolicy = POLICY, /, **flags: object
+) -> None:
     """Record what ``tell`` tells, all of it."""
-    config, venue = await scanned(data_dir, server, **flags)
+    config, venue = await scanned(data_dir, server, policy, **flags)
     collector = Collector(config, [venue], GivenClock(), CollectorDeps())
     running = asyncio.create_task(collector.run())
     instruments = collector.sessions[0].recorder.instruments
@@ -187,3 +194,43 @@ async def test_a_backtest_hears_the_trades_of_both_tokens(tmp_path: Path, server
     assert state.last_price == complement(Price(550_000)), "the last one was told on NO"
     session.journal.close()
     await venue.aclose()
+
+
+async def test_a_lost_connection_is_followed_by_one_that_hears_both_tokens_again(
+    tmp_path: Path, server: TradedPolymarket
+) -> None:
+    async def tell(server: TradedPolymarket) -> None:
+        for number in range(3):
+            await server.trade(NO, 55, 30 + number)
+            before = server.opened
+            server.drop()
+            await until(lambda: server.opened > before and server.subscribed(NO))  # noqa: B023 - waited for here
+        await server.trade(NO, 55, 40)
+
+    await record(tmp_path, server, tell)
+    sizes = [size for name, size in column(tmp_path, "trades", "instrument_id", "size") if name == NO.instrument_id]
+    assert 40.0 in sizes
+    assert len(sizes) == len(set(sizes)) <= 4
+    assert "disconnect" in {reason for (reason,) in column(tmp_path, "coverage", "reason")}
+    assert verify_recording(Layout(tmp_path), deep=True).findings == ()
+
+
+async def test_connections_that_replace_each_other_lose_and_double_no_trade(
+    tmp_path: Path, server: TradedPolymarket
+) -> None:
+    sizes = iter(range(1, 1_000_000))
+    told: list[tuple[str, float]] = []
+
+    async def tell(server: TradedPolymarket) -> None:
+        while server.opened < 6 or len(told) < 100:
+            for key in (YES, NO):
+                size = next(sizes)
+                await server.change(55, size)
+                await server.trade(key, 55, size, transaction_hash=f"0x{size}")
+                told.append((key.instrument_id, float(size)))
+            await asyncio.sleep(0)
+
+    policy = structs.replace(POLICY, lifetime=60 * MS, overlap=20 * MS)
+    await record(tmp_path, server, tell, policy)
+    assert Counter(column(tmp_path, "trades", "instrument_id", "size")) == Counter(told)
+    assert {reason for (reason,) in column(tmp_path, "coverage", "reason")} <= {"live", "subscribing"}

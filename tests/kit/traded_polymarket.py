@@ -1,6 +1,7 @@
 """A Polymarket with one binary market, whose trades are told as a test says: on which token, how often, with what."""
 
 import json
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,11 +20,15 @@ START_MS = 1_795_000_000_000
 
 
 class TradedPolymarket:
-    """The server. ``stamp``: the venue's time of the last message (ms UTC), one ms later with each."""
+    """The server. ``stamp``: the venue's time of the last message (ms UTC), one ms later with each.
+
+    ``opened``: how many connections asked for books so far.
+    """
 
     def __init__(self) -> None:
         self.stamp = START_MS
         self.links: dict[ServerConnection, set[str]] = {}
+        self.opened = 0
         self._server: Server | None = None
 
     async def __aenter__(self) -> "TradedPolymarket":
@@ -44,6 +49,11 @@ class TradedPolymarket:
     def subscribed(self, key: InstrumentKey) -> bool:
         """Return whether anybody hears the trades of ``key``."""
         return any(key.instrument_id in tokens for tokens in self.links.values())
+
+    def drop(self) -> None:
+        """End every connection without a close frame."""
+        for link in [*self.links]:
+            link.transport.abort()
 
     async def change(self, cents: int, size: int) -> None:
         """Offer ``size`` shares of YES at ``cents``, told as the venue does: one message with both tokens."""
@@ -67,7 +77,8 @@ class TradedPolymarket:
     async def _send(self, message: dict[str, Any], *about: InstrumentKey) -> None:
         names = {key.instrument_id for key in about}
         for link in [link for link, tokens in self.links.items() if tokens & names]:
-            await link.send(_json(message), text=True)
+            with suppress(ConnectionClosed):
+                await link.send(_json(message), text=True)
 
     def _book(self, token: str) -> dict[str, Any]:
         bids = [{"price": "0.45", "size": "1000"}]
@@ -91,10 +102,11 @@ class TradedPolymarket:
                     await link.send("PONG")
                     continue
                 request = json.loads(message)
-                if request.get("custom_feature_enabled"):
-                    self.links[link] = tokens = set()  # it carries announcements; there are none
-                    continue
                 names = request["assets_ids"]
+                if request.get("custom_feature_enabled"):  # it carries announcements; there are none
+                    await link.send(_json([self._book(name) for name in names]))
+                    continue
+                self.opened += "type" in request
                 if request.get("operation") == "unsubscribe":
                     tokens.difference_update(names)
                 else:
