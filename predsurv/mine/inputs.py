@@ -5,6 +5,7 @@ Collectors account for their time independently, so the rows of two of them woul
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -16,6 +17,9 @@ from predsurv.mine.recorded_days import MiningDay
 from predsurv.store.conform import expect_columns
 from predsurv.store.layout import Dataset, parse_file
 from predsurv.store.schema import schema_of
+
+SCHEMAS_MAX: Final = 1 << 13
+"""Files whose columns are remembered."""
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _MAY_LACK: Final[Mapping[Dataset, Mapping[str, pl.DataType]]] = {
@@ -95,7 +99,7 @@ def scan(files: Sequence[Path], *, partitions: bool = False, paths_as: str | Non
     wanted = schema_of(dataset, 1).names
     groups: dict[tuple[tuple[str, pl.DataType], ...], list[Path]] = {}
     for path in files:
-        schema = pl.read_parquet_schema(path)
+        schema = _schema_of(path)
         expect_columns(path, schema, wanted)
         groups.setdefault(tuple(schema.items()), []).append(path)
     parts = []
@@ -107,7 +111,18 @@ def scan(files: Sequence[Path], *, partitions: bool = False, paths_as: str | Non
 
 def levels_in(files: Sequence[Path]) -> int:
     """Return how many levels a side every one of the snapshot ``files`` has: their number may change during a day."""
-    return min(sum(name.startswith("bid_px_") for name in pl.read_parquet_schema(path)) for path in files)
+    return min(sum(name.startswith("bid_px_") for name in _schema_of(path)) for path in files)
+
+
+def _schema_of(path: Path) -> Mapping[str, pl.DataType]:
+    state = path.stat()
+    return _read_schema(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(SCHEMAS_MAX)
+def _read_schema(path: Path, _changed: int, _bytes: int) -> Mapping[str, pl.DataType]:
+    """Return the columns of a file; each is scanned several times, and reading its footer is what that costs."""
+    return pl.read_parquet_schema(path)
 
 
 def _conformed(rows: pl.LazyFrame, schema: Mapping[str, pl.DataType], dataset: Dataset) -> pl.LazyFrame:

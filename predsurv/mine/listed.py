@@ -15,7 +15,7 @@ from predsurv.core.ids import MarketId
 from predsurv.core.market import Market, PriceBand
 from predsurv.core.num import MICROS, Price
 from predsurv.mine.recorded_days import MiningDay
-from predsurv.state.market_facts import MarketFacts, MarketTimeline
+from predsurv.state.market_facts import MarketFacts, MarketTimeline, StatedFrom
 from predsurv.store.read.facts import FactsQuery, read_facts
 
 MARKETS_PER_STEP: Final = 20_000
@@ -61,16 +61,17 @@ def listed_instruments(day: MiningDay, markets: Iterable[str]) -> ListedInstrume
     steps: list[tuple[object, ...]] = []
     pieces: list[tuple[object, ...]] = []
     mirrors: list[tuple[str, str]] = []
+    start, end = day.start, day.end
     for timeline in _timelines(day, sorted(set(markets))):
-        known = timeline.at(day.end - 1)
-        if known is None:
+        stated = _stated(timeline, start, end)
+        if not stated:
             continue
-        market, ticks = known.market, _tick_pieces(timeline, day)
+        market, ticks = stated[-1].known.market, _tick_pieces(stated)
         for outcome in market.outcomes:
             name = outcome.instrument_id
             labels[name] = InstrumentLabels(market.question, outcome.label, market.category or "")
             for number, piece in enumerate(ticks):
-                until = ticks[number + 1].since if number + 1 < len(ticks) else day.end
+                until = ticks[number + 1].since if number + 1 < len(ticks) else end
                 pieces += [(name, number, piece.since, until)] if len(ticks) > 1 else []
                 steps += [(name, number, band.start / MICROS, band.step / MICROS) for band in piece.bands or ()]
         mirrors += _mirrors(market)
@@ -100,12 +101,19 @@ def _without_text(fact: MarketFact) -> MarketFact:
     return fact
 
 
-def _tick_pieces(timeline: MarketTimeline, day: MiningDay) -> list[_TickPiece]:
+def _stated(timeline: MarketTimeline, start: int, end: int) -> list[StatedFrom]:
+    """Return what is known from ``start`` on, and after each statement before ``end`` (ns UTC); empty without any."""
+    pieces = list(timeline.pieces())
+    before = [each for each in pieces if each.since <= start]
+    first = before[-1].known if before else timeline.at(start)
+    within = [each for each in pieces if start < each.since < end]
+    return [] if first is None else [StatedFrom(start, first), *within]
+
+
+def _tick_pieces(stated: Iterable[StatedFrom]) -> list[_TickPiece]:
     pieces: list[_TickPiece] = []
-    instants = sorted({day.start, *(each.since for each in timeline.pieces() if day.start < each.since < day.end)})
-    for since in instants:
-        known = timeline.at(since)
-        bands = None if known is None else _bands(known.market)
+    for since, known in stated:
+        bands = _bands(known.market)
         if not pieces or pieces[-1].bands != bands:
             pieces.append(_TickPiece(since, bands))
     return pieces
