@@ -20,7 +20,7 @@ KEY_NAMES = ("PREDSURV_KALSHI_KEY_ID", "PREDSURV_KALSHI_PRIVATE_KEY_FILE")
 @pytest.fixture(scope="module")
 def served() -> Iterator[dict[str, str]]:
     """A running simulator; the variables it prints."""
-    command = [sys.executable, "-m", "predsurv", "simulate", "kalshi", "--markets", "60", "--duration", "120s"]
+    command = [sys.executable, "-m", "predsurv", "simulate", "kalshi", "--markets", "60", "--duration", "240s"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
@@ -71,6 +71,25 @@ def test_scan_and_collect_with_a_key(env: dict[str, str], capsys: pytest.Capture
     shown = capsys.readouterr()
     secret = Path(env[KEY_NAMES[1]]).read_text().splitlines()[1:-1]
     assert not [line for line in secret if line in shown.out + shown.err]
+
+
+@pytest.mark.usefixtures("keyless")
+def test_the_list_is_read_again_in_a_process_of_its_own_while_recording(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PREDSURV_SCANNER__REFRESH", "1s")
+    assert main(["scan", "kalshi"]) == 0
+    (universe,) = Path("data/metadata").rglob("universe.jsonl")
+    before = {market.market_id for market in read_universe(universe)}
+
+    def newly_listed() -> set[str]:
+        files = Path("data/lifecycle").rglob("*.parquet")
+        rows = [row for file in files for row in pq.read_table(file, columns=["kind", "market_id"]).to_pylist()]
+        return {row["market_id"] for row in rows if row["kind"] == "listed"} - before
+
+    collect_until("12s", newly_listed, "kalshi")
+    assert newly_listed() <= {market.market_id for market in read_universe(universe)}
+    assert "lists read again" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("keyless")
