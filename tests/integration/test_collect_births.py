@@ -3,8 +3,10 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from msgspec.structs import replace
@@ -12,12 +14,16 @@ from msgspec.structs import replace
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.report import CollectReport
 from predsurv.collect.rescan import ListedUniverse
-from predsurv.config import CollectorConfig, Config, StorageConfig
+from predsurv.config import CollectorConfig, Config, PolymarketConfig, StorageConfig, VenuesConfig
 from predsurv.config.schema import ScannerConfig
 from predsurv.core.ids import VenueName
 from predsurv.ports import MarketQuery, Venue
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
+from predsurv.store.layout import Layout
+from predsurv.store.read.verify import check_files, check_tiling
 from predsurv.store.universe_writer import UniverseWriter
-from tests.kit.collect_runs import assert_whole, column
+from predsurv.venues.polymarket.venue import PolymarketVenue
+from tests.kit.collect_runs import column
 from tests.kit.given_clock import GivenClock
 from tests.kit.patience import until
 from tests.kit.simulated_kalshi import SimulatedKalshi
@@ -25,18 +31,49 @@ from tests.kit.simulated_kalshi import SimulatedKalshi
 S = 1_000_000_000
 PLACES = 8
 
+Simulated = Callable[[Path], AbstractAsyncContextManager["Served"]]
 
-@pytest.fixture
-async def simulated(tmp_path: Path) -> AsyncIterator[SimulatedKalshi]:
-    server = SimulatedKalshi(tmp_path, markets=40, rate=400)
+
+class Served(NamedTuple):
+    """A simulated venue: its adapter, the configuration with its addresses, and the clock of both."""
+
+    config: Config
+    venue: Venue
+    clock: GivenClock
+
+
+@asynccontextmanager
+async def kalshi(folder: Path, *, keyed: bool = True) -> AsyncIterator[Served]:
+    server = SimulatedKalshi(folder, markets=40, rate=400)
     await server.start()
-    yield server
+    venue = server.venue(keyed=keyed)
+    yield Served(server.config(), venue, server.clock)
+    await venue.aclose()
     await server.aclose()
 
 
-def configured(server: SimulatedKalshi, data_dir: Path, **collector: object) -> Config:
+@asynccontextmanager
+async def polymarket(_: Path) -> AsyncIterator[Served]:
+    clock = GivenClock()
+    server = PolymarketSimulator(PolymarketSimulatorSettings(markets=40, rate=400), clock)
+    await server.start()
+    running = asyncio.create_task(server.run())
+    http, ws = server.http_url, server.ws_url
+    config = Config(venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=http, clob_url=http, ws_market_url=ws)))
+    venue = PolymarketVenue(config, clock, lambda: 1.0)
+    yield Served(config, venue, clock)
+    await venue.aclose()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await server.aclose()
+
+
+both_venues = pytest.mark.parametrize("simulated", [kalshi, polymarket], ids=["kalshi", "polymarket"])
+
+
+def configured(served: Served, data_dir: Path, **collector: object) -> Config:
     return replace(
-        server.config(),
+        served.config,
         data_location=data_dir,
         collector=CollectorConfig(**collector),  # type: ignore[arg-type]
         scanner=ScannerConfig(refresh=S),
@@ -76,6 +113,17 @@ def lifecycle(data_dir: Path, kind: str) -> dict[str, int]:
     }
 
 
+def assert_tiled(data_dir: Path) -> None:
+    assert list(check_files(Layout(data_dir))) == []
+    assert list(check_tiling(Layout(data_dir))) == []
+
+
+def changes(data_dir: Path, kind: str) -> dict[str, int]:
+    """Return the markets that have a row of ``kind``, and when the first was."""
+    rows = column(data_dir, "lifecycle", "market_id", "kind", "ts_recv")
+    return {str(market): int(str(ts)) for market, each, ts in sorted(rows, reverse=True, key=str) if each == kind}
+
+
 def intervals(data_dir: Path) -> dict[str, list[tuple[int, int, str]]]:
     found: dict[str, list[tuple[int, int, str]]] = {}
     for market, start, end, reason in column(data_dir, "coverage", "market_id", "start", "end", "reason"):
@@ -108,60 +156,62 @@ async def begin(config: Config, venue: Venue, clock: GivenClock) -> None:
         KNOWN.add(market.market_id)
 
 
+@both_venues
 async def test_a_market_born_while_there_is_a_free_place_is_recorded_and_named(
-    simulated: SimulatedKalshi, tmp_path: Path
+    simulated: Simulated, tmp_path: Path
 ) -> None:
-    config, clock, venue = configured(simulated, tmp_path / "data"), simulated.clock, simulated.venue()
-    await begin(config, venue, clock)
-    await record(config, venue, clock, a_newcomer_is_recorded())
-    await venue.aclose()
-    born = lifecycle(config.data_dir, "created")
+    async with simulated(tmp_path) as served:
+        config = configured(served, tmp_path / "data")
+        await begin(config, served.venue, served.clock)
+        await record(config, served.venue, served.clock, a_newcomer_is_recorded())
+    born, tradable = lifecycle(config.data_dir, "created"), changes(config.data_dir, "activated")
     covered = {market: rows for market, rows in intervals(config.data_dir).items() if market in born}
     assert covered, "in coverage"
     recorded = {market for (market,) in column(config.data_dir, "deltas", "market_id")}
     assert recorded & covered.keys(), "and recorded"
     for market, rows in covered.items():
         assert rows[0][2] in ("subscribing", "live")  # the book may be there at once
-        assert 0 <= rows[0][0] - born[market] < 10 * S
-    assert_whole(config.data_dir)
+        assert 0 <= rows[0][0] - tradable[market] < 10 * S
+    assert_tiled(config.data_dir)
 
 
-async def test_a_market_born_without_a_free_place_is_in_the_ledger(simulated: SimulatedKalshi, tmp_path: Path) -> None:
-    config = configured(simulated, tmp_path / "data", max_instruments=PLACES, explore_share=0)
-    clock, venue = simulated.clock, simulated.venue()
-    await begin(config, venue, clock)
+@both_venues
+async def test_a_market_born_without_a_free_place_is_in_the_ledger(simulated: Simulated, tmp_path: Path) -> None:
+    async with simulated(tmp_path) as served:
+        config = configured(served, tmp_path / "data", max_instruments=PLACES, explore_share=0)
+        _, venue, clock = served
+        await begin(config, venue, clock)
 
-    def waits(job: Collector) -> bool:
-        return len(job.sessions[0].scheduler.admission.waiting) > 0
+        def waits(job: Collector) -> bool:
+            return len(job.sessions[0].scheduler.admission.waiting) > 0
 
-    await record(config, venue, clock, waits)
-    born = lifecycle(config.data_dir, "created")
-    ledger = {market: rows for market, rows in intervals(config.data_dir).items() if market in born}
-    assert ledger
-    assert all(rows[0][2] == "no_capacity" and rows[0][0] - born[market] < 10 * S for market, rows in ledger.items())
-    await begin(config, venue, clock)
-    larger = configured(simulated, tmp_path / "data")
+        await record(config, venue, clock, waits)
+        tradable = changes(config.data_dir, "activated")
+        ledger = {market: rows for market, rows in intervals(config.data_dir).items() if market in tradable}
+        assert ledger
+        for market, rows in ledger.items():
+            assert rows[0][2] == "no_capacity"
+            assert 0 <= rows[0][0] - tradable[market] < 10 * S
+        await begin(config, venue, clock)
 
-    def has_places(job: Collector) -> bool:
-        return bool(job.status.venues) and job.status.venues[0].trusted > PLACES and not job.status.venues[0].waiting
+        def has_places(job: Collector) -> bool:
+            return (
+                bool(job.status.venues) and job.status.venues[0].trusted > PLACES and not job.status.venues[0].waiting
+            )
 
-    await record(larger, venue, clock, has_places)
-    await venue.aclose()
+        await record(configured(served, tmp_path / "data"), venue, clock, has_places)
     for market, rows in intervals(config.data_dir).items():
         if market in ledger:
             assert rows[0][2] == "no_capacity"
             assert all(before[1] == after[0] for before, after in pairwise(rows)), "without a hole"
-    assert_whole(config.data_dir)
+    assert_tiled(config.data_dir)
 
 
-async def test_a_market_that_only_the_list_tells_of_is_taken_up_after_the_next_rescan(
-    simulated: SimulatedKalshi, tmp_path: Path
-) -> None:
-    # Without a key there are no announcements.
-    config, clock, venue = configured(simulated, tmp_path / "data"), simulated.clock, simulated.venue(keyed=False)
-    await begin(config, venue, clock)
-    report = await record(config, venue, clock, a_newcomer_is_recorded(), rescans=True)
-    await venue.aclose()
+async def test_a_market_that_only_the_list_tells_of_is_taken_up_after_the_next_rescan(tmp_path: Path) -> None:
+    async with kalshi(tmp_path, keyed=False) as served:  # without a key there are no announcements
+        config = configured(served, tmp_path / "data")
+        await begin(config, served.venue, served.clock)
+        report = await record(config, served.venue, served.clock, a_newcomer_is_recorded(), rescans=True)
     listed = lifecycle(config.data_dir, "listed")
     covered = {market for market, rows in intervals(config.data_dir).items() if "polled" in {row[2] for row in rows}}
     assert listed.keys() & covered
@@ -169,4 +219,4 @@ async def test_a_market_that_only_the_list_tells_of_is_taken_up_after_the_next_r
     assert report.rescans is not None
     assert report.rescans.completed > 0
     assert report.rescans.trouble is None
-    assert_whole(config.data_dir)
+    assert_tiled(config.data_dir)
