@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from predsurv.core.events import BookDelta, MarketChange, MarketEvent, MarketResolved, Trade, VenuePhase
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, MarketResolved, Trade, VenuePhase
 from predsurv.ports import Feed, MarketQuery, Phased
+from predsurv.state.market_facts import MarketTimeline
 from predsurv.venues.kalshi import exchange_status, market_lookup, market_updates, trade_poller
 from tests.kit.patience import PATIENCE_S
 from tests.kit.simulated_kalshi import SimulatedKalshi
 
 MS = 1_000_000
+S = 1_000 * MS
 
 
 @pytest.fixture(autouse=True)
@@ -131,5 +134,48 @@ async def test_polled_trades_are_those_of_the_venue(simulated: SimulatedKalshi) 
     if last not in told():
         await reader.until(lambda events: any(isinstance(e, Trade) and e.trade_id == last for e in events))
     assert told() == made[made.index(told()[0]) :], "each once, in order, those of the outage included"
+    await reader.aclose()
+    await venue.aclose()
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_a_moved_close_time_and_a_fee_to_come_are_facts_of_both_feeds(
+    simulated: SimulatedKalshi, keyed: bool
+) -> None:
+    watched = simulated.busiest(3)[0]
+    markets, now = simulated.server.markets, simulated.clock.now()
+    close_time = (now // S + 7_200) * S
+    market_of = MarketTimeline()
+    markets.fee_changes.append(
+        {
+            "series_ticker": markets.listed[watched.market_id].series,
+            "fee_type": "quadratic_with_maker_fees",
+            "fee_multiplier": 2,
+            "scheduled_ts": datetime.fromtimestamp(now // S + 3_600, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+    )
+    venue = simulated.venue(keyed=keyed)
+    async for market in venue.catalog().markets(MarketQuery()):
+        if market.market_id == watched.market_id:
+            market_of.add(MarketChange(venue.name, market.market_id, None, now, None, "listed", "", market=market))
+    reader = Reader(feed := venue.feed())
+    await feed.watch(frozenset({watched}))
+    await reader.until(lambda events: any(isinstance(event, BookSnapshot) for event in events))
+    simulated.server.move_close(watched.market_id, close_time)
+
+    def known(events: Sequence[MarketEvent]) -> bool:
+        for event in events:
+            if isinstance(event, MarketChange) and event.market_id == watched.market_id:
+                market_of.add(event)
+        later, soon = market_of.at(now + 4_000 * S), market_of.at(simulated.clock.now())
+        return (
+            later is not None
+            and soon is not None
+            and later.market.close_time == soon.market.close_time == close_time
+            and (later.market.fee.rate, later.market.fee.maker_rate) == (140_000, 35_000)
+            and soon.market.fee.rate <= 70_000
+        )
+
+    await reader.until(known)
     await reader.aclose()
     await venue.aclose()

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, MarketResolved, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, OrderSide, Side
@@ -56,6 +57,10 @@ class KalshiListing(Struct):
     """ns UTC."""
     updated_at: int = 0
     """When anything but quotes and trades changed last, ns UTC."""
+    market_type: str = "binary"
+    floor: str = ""
+    """The ``settlement_floor_dollars`` of a market with a floor."""
+    exchange_index: int = 0
 
 
 class BidLevel(NamedTuple):
@@ -105,6 +110,8 @@ class KalshiMarkets:
         self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT_MAX)
         self._tickers: dict[InstrumentKey, str] = {}
         self._tickers_by_market: dict[str, list[str]] = {}
+        self.close_times: dict[str, int] = {}
+        """Those that were moved, ns UTC by market."""
         self._trade_count = 0
 
     def add(self, market: Market, at: int = 0) -> None:
@@ -112,6 +119,8 @@ class KalshiMarkets:
 
         Of two outcomes only the first is listed, as its YES.
         """
+        if market.market_id in self.close_times:
+            market = replace(market, close_time=self.close_times[market.market_id])
         known = self._tickers_by_market.get(market.market_id)
         if known is not None:
             for ticker in known:
@@ -263,6 +272,15 @@ class KalshiMarkets:
             self.listed[ticker].settled_at = self.listed[ticker].updated_at = at
             settled = {"market_ticker": ticker, "event_type": "settled", "settled_ts": at // _S}
             yield channel_message(LIFECYCLE, None, "market_lifecycle_v2", settled)
+
+
+def move_close(markets: KalshiMarkets, ticker: str, close_time: int, at: int) -> ChannelMessage:
+    """Move the close time of a market (ns UTC) ``at`` a time and return the message."""
+    market = markets.listed[ticker].market
+    markets.close_times[market.market_id] = close_time
+    markets.add(market, at)
+    body = {"market_ticker": ticker, "event_type": "close_date_updated", "close_ts": close_time // _S}
+    return channel_message(LIFECYCLE, None, "market_lifecycle_v2", body)
 
 
 def channel_message(channel: str, ticker: str | None, kind: str, body: dict[str, Any]) -> ChannelMessage:

@@ -102,7 +102,10 @@ def _market(listed: KalshiListing, book: KalshiBook, status: str) -> dict[str, A
     return {
         "ticker": listed.ticker,
         "event_ticker": listed.event,
-        "market_type": "binary",
+        "market_type": listed.market_type,
+        "settlement_bounds_type": "floor" if listed.floor else "default",
+        "settlement_floor_dollars": listed.floor or None,
+        "exchange_index": listed.exchange_index,
         "status": status,
         "title": market.question,
         "yes_sub_title": listed.outcome.label if listed.is_multi_outcome else "",

@@ -15,7 +15,7 @@ from predsurv.ports import Clock, MarketQuery, Venue
 from predsurv.simulate.fault_log import FaultLog, InjectedFault
 from predsurv.simulate.fault_script import read_script
 from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, AccessControl
-from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets
+from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets, move_close
 from predsurv.simulate.kalshi.session import ClientSession
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
 from predsurv.simulate.kalshi.trading_state import PAUSES
@@ -219,6 +219,10 @@ class KalshiSimulator:
         clients = [client for _, client in sorted(self.app.clients.items())]
         for client in clients if fault.everywhere else clients and [self._script.rng.choice(clients)]:
             self.app.inject(client, fault)
+
+    def move_close(self, ticker: str, close_time: int) -> None:
+        """Move the close time of a market (ns UTC) and announce it."""
+        self.app.publish([move_close(self.markets, ticker, close_time, self._clock.now())])
 
     def stop_faults(self) -> None:
         """Drop the rest of the script; faults that have begun go on."""

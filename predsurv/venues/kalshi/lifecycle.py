@@ -32,7 +32,8 @@ from predsurv.venues.kalshi.series_terms import EventDirectory, parse_multiplier
 from predsurv.venues.kalshi.wire import FeeBody, LifecycleBody
 from predsurv.venues.parsing import DETAIL_CHARS_MAX
 
-SEEN_MAX: Final = 1 << 14
+SEEN_MAX: Final = 1 << 16
+AWAITED_MAX: Final = 1 << 14
 _MINUTE: Final = 60_000_000_000
 PAYOUTS_MAX: Final = 1 << 17
 """Payouts remembered until their market settles; a day has some 74,000."""
@@ -175,7 +176,7 @@ class LifecycleReader:
         self._payouts[ticker] = payout
 
     def _await_payout(self, ticker: str) -> None:
-        _forget_oldest(self.awaiting_payout, SEEN_MAX)
+        _forget_oldest(self.awaiting_payout, AWAITED_MAX)
         self.awaiting_payout[ticker] = None
 
     def _resolved(self, ticker: str, payout: Payout, ts_recv: int, ts_venue: int | None) -> list[MarketEvent]:

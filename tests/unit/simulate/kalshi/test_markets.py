@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, MarketResolved, Trade
 from predsurv.core.market import Market
 from predsurv.core.num import Price, Size
-from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets
+from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets, move_close
 from predsurv.simulate.kalshi.rest_api import respond
 from predsurv.venues.kalshi.exchange_status import next_pause, read_phase
 from predsurv.venues.kalshi.rest_wire import read_schedule
@@ -121,6 +121,25 @@ def test_the_list_of_changes_has_what_changed() -> None:
     markets.add(five_minutes(), NOW + 60 * S)
     assert len(get(markets, "/markets", min_updated_ts=since)["markets"]) == 2
     assert len(get(markets, "/markets", min_created_ts=since)["markets"]) == 1
+
+
+def test_a_close_time_that_is_moved_is_announced_and_holds() -> None:
+    markets = listed()
+    message = move_close(markets, TICKER, NOW + 60 * S, NOW + S)
+    assert message.body == {"market_ticker": TICKER, "event_type": "close_date_updated", "close_ts": NOW // S + 60}
+    told(markets, MarketChange(KEY.venue, KEY.market_id, None, NOW, NOW, "rules", "{}", market=five_minutes()))
+    assert told(markets, delta(NOW + 60 * S), trade(NOW + 60 * S)) == []
+    assert told(markets, delta(NOW + 59 * S)) != []
+
+
+def test_how_a_market_pays_is_listed() -> None:
+    markets = listed()
+    (plain,) = get(markets, "/markets")["markets"]
+    assert (plain["market_type"], plain["settlement_bounds_type"]) == ("binary", "default")
+    markets.listed[TICKER].market_type, markets.listed[TICKER].floor = "scalar", "0.1000"
+    (odd,) = get(markets, "/markets")["markets"]
+    assert (odd["market_type"], odd["settlement_bounds_type"]) == ("scalar", "floor")
+    assert odd["settlement_floor_dollars"] == "0.1000"
 
 
 def test_trades_are_listed_from_a_time_on() -> None:
