@@ -24,6 +24,9 @@ SHAPES_MAX: Final = 10_000
 OVER_MAX: Final = 1 << 17
 """Markets remembered that are over; a day has some 74,000."""
 
+UNOPENED_KEPT: Final = 30 * 86_400 * 1_000_000_000
+"""How long (ns) a market is kept that was announced and has not opened."""
+
 LATER: Final = "?"
 """Ends the name of a pinned market or instrument that the venue may list only later."""
 
@@ -201,8 +204,13 @@ class CandidateSet:
         return [candidate for entry in self._markets.values() for candidate in entry.candidates]
 
     def stated_before(self, ts: int) -> list[MarketId]:
-        """Return the markets that were last listed or announced before ``ts`` (ns UTC)."""
-        return [market_id for market_id, entry in self._markets.items() if entry.stated < ts]
+        """Return the markets that were last listed or announced before ``ts`` (ns UTC).
+
+        Those that have not opened yet are left out for UNOPENED_KEPT: lists need not have them.
+        """
+        unopened = ts - UNOPENED_KEPT
+        entries = self._markets.items()
+        return [market_id for market_id, each in entries if each.stated < (ts if each.was_open else unopened)]
 
     def _record(self, fact: MarketChange, market: Market) -> bool:
         """Fold in a whole record; return whether any of its dated facts is new."""

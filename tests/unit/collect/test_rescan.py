@@ -161,6 +161,20 @@ async def test_a_market_announced_while_the_list_was_read_is_not_missed_in_it(
         assert "n" not in lists.candidates()
 
 
+async def test_a_market_that_was_announced_and_has_not_opened_need_not_be_listed(
+    index: CoverageIndex, tmp_path: Path
+) -> None:
+    async with recording(index, tmp_path, "a") as lists:
+        ahead = structs.replace(market("n", 1, tradable=False), status="created")
+        announced = lists.world.clock.now()
+        lists.world.happen(MarketChange(VENUE, ahead.market_id, None, announced, None, "created", "{}", ahead))
+        await lists.run(5)
+        assert "n" in lists.candidates()
+        opened = MarketChange(VENUE, ahead.market_id, None, lists.world.recorder.watermark, None, "activated", "{}")
+        lists.world.happen(opened)
+        assert (await lists.world.run(until(1)))[-1] == {"a", "n"}
+
+
 async def test_changed_facts_are_recorded_and_volumes_only_used(index: CoverageIndex, tmp_path: Path) -> None:
     async with recording(index, tmp_path, "a", "b") as lists:
         lists.listed = [
