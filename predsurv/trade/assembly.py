@@ -120,7 +120,7 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: O
         if venue.traits.polled:
             _LOG.warning(
                 "%s is polled: fills on books that are seconds old are too good to be true, and pauses and settlements"
-                " are heard of minutes late; set its API key to trade on the stream",
+                " are heard of late; set its API key to trade on the stream",
                 venue.name,
             )
     name = paper_mode([venue.name for venue in venues])

@@ -8,9 +8,14 @@ from typing import Any, Final
 
 from predsurv.core.errors import WireError
 from predsurv.venues.kalshi import rest_wire as rows
+from predsurv.venues.kalshi.books import NumberCache
 from predsurv.venues.kalshi.decoder import KalshiCodec
-from predsurv.venues.kalshi.market_parser import parse_market
+from predsurv.venues.kalshi.exchange_status import next_pause, read_phase
+from predsurv.venues.kalshi.lifecycle import LifecycleReader
+from predsurv.venues.kalshi.market_parser import parse_market, parse_time
 from predsurv.venues.kalshi.polling_feed import PolledBooks
+from predsurv.venues.kalshi.public_trades import trade_events
+from predsurv.venues.kalshi.rest_wire import read_trade
 from predsurv.venues.kalshi.rows import read_event, read_market, read_series
 from predsurv.venues.kalshi.series_terms import SeriesTerms, event_terms
 from tests.kit.kalshi_frames import EPOCH, NOW, key, wire
@@ -45,6 +50,16 @@ def samples(payloads: Payloads) -> list[Sample]:
     found.append(("limits", {"usage_tier": "basic", "read": {"refill_rate": 200, "bucket_capacity": 600}}))
     change = {"series_ticker": "KXA", "scheduled_ts": "2026-07-03T00:00:00Z", "fee_type": "quadratic"}
     found.append(("fees", {"series_fee_change_arr": [change]}))
+    trade = {"trade_id": "0723cb08", "ticker": "KXA-26", "yes_price_dollars": "0.1400", "no_price_dollars": "0.8600"}
+    taker = {"count_fp": "82.12", "taker_outcome_side": "no", "taker_book_side": "ask", "is_block_trade": False}
+    found.append(("trade", {**trade, **taker, "created_time": "2026-08-24T15:15:38.595587Z"}))
+    shard = {"exchange_index": 2, "exchange_active": True, "trading_active": False}
+    paused = {"trading_active": False, "exchange_estimated_resume_time": "2026-12-03T10:00:00Z"}
+    found.append(("status", {"exchange_active": True, **paused, "exchange_index_statuses": [shard]}))
+    night = [{"open_time": "00:00", "close_time": "03:00"}, {"open_time": "05:00", "close_time": "00:00"}]
+    week = {"start_time": "2026-01-01T00:00:00Z", "end_time": "2028-01-01T00:00:00Z", "thursday": night}
+    window = {"start_datetime": "2027-02-01T08:00:00Z", "end_datetime": "2027-02-01T10:00:00Z"}
+    found.append(("schedule", {"schedule": {"standard_hours": [week], "maintenance_windows": [window]}}))
     return found
 
 
@@ -79,13 +94,29 @@ def _frame(body: bytes) -> None:
     codec.take_lost()
 
 
+def _trade(body: bytes) -> None:
+    row, books = read_trade(body), PolledBooks()
+    books.watch({key(row.ticker)})
+    trade_events(row, books.book_set.by_ticker.get(row.ticker), NumberCache(), NOW, parse_time(row.created_time))
+
+
+def _updated(body: bytes) -> None:
+    row = read_market(body)
+    market = parse_market(row, SeriesTerms(), NOW)
+    if market is not None:
+        LifecycleReader().updated(row, market, NOW, 0)
+
+
 _READERS: Final[dict[str, Callable[[bytes], object]]] = {
-    "market": lambda body: parse_market(read_market(body), SeriesTerms(), NOW),
+    "market": _updated,
     "listing": rows.read_listing,
     "event": lambda body: event_terms(read_event(body), None),
     "series": lambda body: event_terms(rows.EventRow("KXA-1"), read_series(body)),
     "limits": rows.read_limits,
     "fees": rows.read_fee_changes,
+    "trade": _trade,
+    "status": lambda body: read_phase(body, NOW),
+    "schedule": lambda body: next_pause(rows.read_schedule(body).schedule, NOW),
 }
 
 
