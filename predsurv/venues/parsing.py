@@ -31,6 +31,11 @@ LATEST_MS: Final = 4_102_444_800_000
 _MS: Final = 1_000_000
 _NS_MAX: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CONTROLS_TO_SPACE: Final = dict.fromkeys(range(32), " ")
+_ESCAPE: Final = re.compile(
+    r"""\\(?:["\\/bfnrt]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"""
+    r"""|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|u[0-9a-fA-F]{4})|\\"""
+)
 _ID: Final = re.compile(r"[\x21-\x7e]+\Z")
 
 Value = TypeVar("Value")
@@ -123,6 +128,22 @@ def shortened(text: str, chars_max: int) -> str:
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
     middle, tail = f" …{digest}… ", chars_max // 4
     return f"{text[: chars_max - tail - len(middle)]}{middle}{text[-tail:]}"
+
+
+def mended_json(body: bytes) -> bytes:
+    """Return JSON with unreadable characters in its texts replaced, so that one broken text does not cost the rest.
+
+    Mends bytes that are no UTF-8, halves of surrogate pairs (an emoji cut in two), escapes that JSON does not have, and
+    bare control characters.
+    """
+    text = body.decode("utf-8", "replace").translate(_CONTROLS_TO_SPACE)
+    return _ESCAPE.sub(_mended_escape, text).encode()
+
+
+def _mended_escape(escape: re.Match[str]) -> str:
+    if escape[0] == "\\":
+        return "\\\\"
+    return "\\ufffd" if escape["half"] else escape[0]
 
 
 def malformed(venue: VenueName, payload: bytes, error: Exception, ts_recv: int) -> Malformed:

@@ -20,7 +20,7 @@ from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Catalog, MarketQuery
 from predsurv.scan.job import ScanJob, VenueScan, scan_venues
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.venues.polymarket.catalog import PolymarketCatalog
+from predsurv.venues.polymarket.catalog import GammaPage, PolymarketCatalog, read_page
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from tests.kit.payloads import Payloads
@@ -199,7 +199,20 @@ async def test_transient_failures_are_retried() -> None:
     assert len(await read(scripted(lambda _: next(answers)))) == 1
 
 
-async def test_a_scan_that_fails_half_way_leaves_the_old_universe(server: RecordedPolymarket, tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", [b"\\ud83d", b"\xff", b"\\x", b"\x07"])
+async def test_a_title_with_a_broken_character_costs_neither_its_market_nor_the_scan(broken: bytes) -> None:
+    body = json.dumps({"markets": [row(1), row(2, question="Will @ it?"), row(3)]}).encode().replace(b"@", broken)
+    catalog = scripted(lambda _: httpx.Response(200, content=body))
+    markets = await read(catalog)
+    assert [market.market_id for market in markets] == ["0xc1", "0xc2", "0xc3"]
+    assert markets[1].question.startswith("Will ")
+    assert [(issue.where, issue.kept) for issue in catalog.issues] == [("field text", 1)]
+    assert not catalog.left_out
+
+
+async def test_a_scan_that_fails_half_way_leaves_the_old_universe(
+    server: RecordedPolymarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = Config(
         venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=server.http_url, clob_url=server.http_url))
     )
@@ -213,7 +226,12 @@ async def test_a_scan_that_fails_half_way_leaves_the_old_universe(server: Record
     first = await scanned()
     assert first.path is not None
     before = first.path.read_bytes()
-    server.recordings.markets[5:] = [{"conditionId": "0x1", "outcomes": "\ud800"}] * 9  # not UTF-8
+    pages = iter([server.recordings.markets[:4]])
+
+    def page(body: bytes) -> GammaPage:
+        return read_page(body) if next(pages, None) else read_page(b"{")
+
+    monkeypatch.setattr("predsurv.venues.polymarket.catalog.read_page", page)
     second = await scanned()
     assert second.path is None
     assert second.failure is not None

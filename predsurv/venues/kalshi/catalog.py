@@ -21,7 +21,7 @@ from predsurv.venues.kalshi.rows import read_event, read_fee_change, read_market
 from predsurv.venues.kalshi.series_terms import EventDirectory, is_known_fee, parse_multiplier
 from predsurv.venues.kalshi.tolerant_reader import ROW_ERRORS, FieldProblem, read_field
 from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
-from predsurv.venues.parsing import ISSUE_CHARS_MAX
+from predsurv.venues.parsing import ISSUE_CHARS_MAX, mended_json
 
 MARKET_ROWS: Final = 1_000
 EVENT_ROWS: Final = 200
@@ -153,7 +153,10 @@ class KalshiCatalog:
     async def _page(self, path: str, params: Query) -> MarketsPage:
         body = await self._rest.get(path, params)
         try:
-            return read_listing(body)
+            try:
+                return read_listing(body)
+            except ValueError:
+                return read_listing(mended_json(body))
         except (ValueError, RecursionError) as error:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1}, of {path}, is unreadable: {detail}") from None

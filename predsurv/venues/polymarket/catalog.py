@@ -22,7 +22,7 @@ from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import UNREADABLE, Clock, MarketQuery, ScanIssue
 from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
-from predsurv.venues.parsing import ISSUE_CHARS_MAX
+from predsurv.venues.parsing import ISSUE_CHARS_MAX, mended_json
 from predsurv.venues.polymarket.gamma_row import event_ids, read_row
 from predsurv.venues.polymarket.market_parser import VENUE, is_over, parse_market
 
@@ -102,10 +102,18 @@ class PolymarketCatalog:
     async def _page(self, query: MarketQuery, cursor: str | None) -> GammaPage:
         body = await self._http.get(self._url, params=_params(query, cursor), limiter=self._limiter)
         try:
-            return read_page(body)
+            return self._read_page(body)
         except (ValueError, RecursionError) as error:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1} of the listing is unreadable: {detail}") from None
+
+    def _read_page(self, body: bytes) -> GammaPage:
+        try:
+            return read_page(body)
+        except ValueError as error:
+            page = read_page(mended_json(body))
+            self._issues.add_field("text", f"page {self._pages + 1}", str(error))
+            return page
 
     def _read(self, page: GammaPage, query: MarketQuery) -> list[Market]:
         """Return the markets of ``page``; its unreadable rows and fields become issues."""

@@ -23,7 +23,13 @@ from predsurv.venues.polymarket import fast_decoder, wire
 from predsurv.venues.polymarket.announcements import read_new_market, read_resolution
 from predsurv.venues.polymarket.fast_decoder import ChangeReaders
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
-from predsurv.venues.polymarket.market_facts import MirrorReader, append_stated_tick, read_tick_change, read_trade
+from predsurv.venues.polymarket.market_facts import (
+    MirrorReader,
+    append_stated_tick,
+    opening_tick,
+    read_tick_change,
+    read_trade,
+)
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
@@ -152,7 +158,7 @@ class PolymarketCodec:
             token, bids, asks, ts_ms = plain
             key = self.subscribed.get(token)
             if key is not None:
-                append_stated_tick(key, wire.opening_tick(message), ts_recv, out, self._shared)
+                append_stated_tick(key, opening_tick(message), ts_recv, out, self._shared)
                 out.append(BookSnapshot(key, ts_recv, venue_time(ts_ms), self._epoch, None, bids, asks))
                 self._subscriptions.restore(key)
                 self._enqueue(message)

@@ -14,6 +14,7 @@ from msgspec.structs import fields as struct_fields
 
 from predsurv.core.errors import WireError
 from predsurv.core.ids import EventId
+from predsurv.venues.parsing import mended_json
 from predsurv.venues.polymarket.wire import Fields
 
 NULL: Final = Raw(b"null")
@@ -125,12 +126,16 @@ _DELAYS_OF_TAKERS: Final = re.compile(r"(taker|order|second|milli|ms)", re.IGNOR
 
 def read_row(data: bytes | Raw) -> ReadRow:
     """Read one row; raises ValueError when it is no JSON object."""
+    body = bytes(data)
     try:
-        row, unreadable = _decode(data), _NO_FIELDS
-    except msgspec.ValidationError:
+        row, unreadable = _decode(body), _NO_FIELDS
+    except ValueError as error:
         unreadable = {}
-        row = _read_struct(_read_fields(data), GammaMarket, unreadable)
-    return ReadRow(row, _delays(bytes(data)), unreadable)
+        if not isinstance(error, msgspec.ValidationError):
+            body = mended_json(body)
+            unreadable["text"] = str(error)
+        row = _read_struct(_read_fields(body), GammaMarket, unreadable)
+    return ReadRow(row, _delays(body), unreadable)
 
 
 def announced_row(message: Fields) -> ReadRow:

@@ -1,5 +1,6 @@
 """What the venue tells on one token although it holds for the market, and so for both: trades and tick sizes."""
 
+import re
 from hashlib import blake2b
 from typing import Final
 
@@ -18,6 +19,10 @@ from predsurv.venues.polymarket.subscriptions import HeardToken
 
 TICK_LAG: Final = 60_000_000_000
 """How long (ns) REST may show an older tick size than the stream has told."""
+
+# The tick follows the levels, so it is looked for at the end only.
+_TICK: Final = re.compile(rb'"tick_size":"([0-9.]{1,24})"')
+_TICK_FROM_END: Final = 200
 
 _TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
 
@@ -57,6 +62,12 @@ def read_tick_change(
     value = msgspec.json.encode({"old": message.old_tick_size, "new": message.new_tick_size}).decode()
     ts_venue = venue_time(message.timestamp)
     return MarketChange(VENUE, key.market_id, key.instrument_id, ts_recv, ts_venue, "tick_size", value, None, tick)
+
+
+def opening_tick(book: bytes) -> str:
+    """Return the tick size that a book in its present form states, "" for one that does not: one after a trade."""
+    match = _TICK.search(book, max(len(book) - _TICK_FROM_END, 0))
+    return "" if match is None else match[1].decode()
 
 
 def read_stated_tick(key: InstrumentKey, text: str, ts_recv: int, shared: PolymarketSharedState) -> MarketChange | None:

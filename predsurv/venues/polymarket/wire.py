@@ -4,7 +4,6 @@ A changed wire format changes this file only. Source: Polymarket's market channe
 messages recorded from it. Unused fields are left out: decoding is the hottest path of the recorder.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, Literal, TypeVar, cast
 
@@ -12,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from predsurv.core.errors import WireError
+from predsurv.venues.parsing import mended_json
 
 PONG: Final = b"PONG"
 """The answer to our keepalive: bare text, not JSON."""
@@ -193,9 +193,7 @@ read_quoted_change = msgspec.json.Decoder(PriceChange[QuotedChange], strict=Fals
 SIDE_SIGN: Final = b'"bids"'
 """The name of a side of a book: every book has it, and no other message of the market channel."""
 
-# The tick follows the levels, so it is looked for at the end only.
-_TICK: Final = re.compile(rb'"tick_size":"([0-9.]{1,24})"')
-_TICK_FROM_END: Final = 200
+_ANNOUNCEMENT_SIGN: Final = b'"new_market"'
 
 # A message that contains this is a book, or fits none of the frequent kinds.
 _BOOK_SIGN: Final = b'"bids":['
@@ -219,9 +217,19 @@ def read(message: bytes) -> tuple[str, Message | None]:
         try:
             return "", _read_book(message) if _BOOK_SIGN in message else _frequent(message)
         except ValueError:
-            return _read_any(_fields(message))
+            return _read_any(_read_fields(message))
     except RecursionError as error:
         raise WireError("nested too deeply") from error
+
+
+def _read_fields(message: bytes) -> Fields:
+    """Return the fields of a message; the texts of an announcement, which people write, are mended where needed."""
+    try:
+        return _fields(message)
+    except ValueError:
+        if _ANNOUNCEMENT_SIGN not in message:
+            raise
+        return _fields(mended_json(message))
 
 
 def read_pending(frame: bytes, *, quoted: bool) -> PriceChange[WireChange] | WireBook:
@@ -237,12 +245,6 @@ def split(frame: bytes) -> list[Raw]:
         return _several(frame)
     except RecursionError as error:
         raise WireError("nested too deeply") from error
-
-
-def opening_tick(book: bytes) -> str:
-    """Return the tick size that a book in its present form states, "" for one that does not: one after a trade."""
-    match = _TICK.search(book, max(len(book) - _TICK_FROM_END, 0))
-    return "" if match is None else match[1].decode()
 
 
 def kind_of(fields: Fields) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from predsurv.core.errors import WireError
 from predsurv.core.events import BookDelta, MarketEvent
@@ -97,3 +99,24 @@ def test_texts_that_differ_anywhere_differ_after_they_are_shortened() -> None:
     assert {len(parsing.shortened(text, 100)) for text in texts} == {100}
     assert parsing.shortened("Will it?", 100) == "Will it?"
     assert parsing.shortened("\ud800" * 200, 100).endswith("\ud800")
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (rb'{"a":"x\ud800y","b":1}', {"a": "x\ufffdy", "b": 1}),
+        (rb'{"a":"\ud83d\ude00 \\ud800 \udc00 \x \u12 \n \" "}', {"a": '\U0001f600 \\ud800 \ufffd \\x \\u12 \n " '}),
+        (rb'{"a":"\ud83d\ud83d\ude00"}', {"a": "\ufffd\U0001f600"}),
+        (b'{"a":\n"b\nc\x00"}', {"a": "b c "}),
+        (b'{"a":"\xff"}', {"a": "\ufffd"}),
+        (rb'{"a":"end\\","b":"\/"}', {"a": "end\\", "b": "/"}),
+    ],
+)
+def test_a_broken_text_does_not_cost_the_rest_of_its_json(body: bytes, read: dict[str, Any]) -> None:
+    assert json.loads(parsing.mended_json(body)) == read
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers()))
+def test_mending_changes_no_json_that_can_be_read(value: dict[str, Any]) -> None:
+    for body in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        assert json.loads(parsing.mended_json(body.encode())) == value

@@ -195,3 +195,14 @@ def test_questions_are_bounded_and_the_oldest_is_dropped(monkeypatch: pytest.Mon
         channel.tell({**NEW, "condition_id": f"0x{number}", "clob_token_ids": [f"{number}1", f"{number}2"]})
     assert list(channel.shared.questions.new) == ["0x2", "0x3", "0x4"]
     assert channel.shared.questions.counts.lookups_dropped == 2
+
+
+def test_a_broken_character_does_not_cost_an_announced_market() -> None:
+    channel = Channel()
+    out: list[MarketEvent] = []
+    frame = wire({**NEW, "question": "Will @ rise?"}).replace(b"@", b"\\ud83d")
+    channel.codec.decode([frame], NOW, out)
+    (created,) = out
+    assert isinstance(created, MarketChange)
+    assert created.market is not None
+    assert created.market.question == "Will \ufffd rise?"
