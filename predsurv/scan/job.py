@@ -120,8 +120,7 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
     filtered, path, failure = 0, None, None
     try:
         filtered = await _stream(catalog, sink, counter, venue.name, job)
-        # In a thread: a process that also records has no second to spare.
-        path = await asyncio.to_thread(partial(sink.commit, whole=_is_whole(job.queries[venue.name])))
+        path = await _commit(sink, whole=_is_whole(job.queries[venue.name]))
     except (TransientError, PermanentError, WireError, IntegrityError) as error:
         failure = str(error)
     finally:
@@ -142,6 +141,19 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
         failure=failure,
         fields=tuple(issue for issue in catalog.issues if issue.kept)[:ISSUES_KEPT_MAX],
     )
+
+
+async def _commit(sink: UniverseSink, *, whole: bool) -> Path:
+    """Commit in a thread: a process that also records has no second to spare.
+
+    The thread cannot be stopped, so that this ends with it when it is cancelled.
+    """
+    committing = asyncio.ensure_future(asyncio.to_thread(partial(sink.commit, whole=whole)))
+    try:
+        return await asyncio.shield(committing)
+    except asyncio.CancelledError:
+        await asyncio.wait({committing})
+        raise
 
 
 async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, venue: VenueName, job: ScanJob) -> int:

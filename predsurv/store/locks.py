@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from predsurv.core.errors import SafetyError
 from predsurv.core.ids import VenueName
@@ -31,6 +31,15 @@ def universe_lock(state_dir: Path, venue: VenueName) -> Iterator[None]:
     """Hold the lock for adding a scan to a universe file of ``venue``; blocks meanwhile. Raises OSError."""
     with _locked(state_dir / f"universe-{path_component(venue)}", fcntl.LOCK_EX):
         yield
+
+
+def try_lock(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed, and return True; False when somebody else has it locked."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -18,7 +18,7 @@ from predsurv.core.text import path_component
 from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.listing_history import merge_lines
-from predsurv.store.locks import universe_lock
+from predsurv.store.locks import try_lock, universe_lock
 from predsurv.store.universe import (
     LINE_BYTES_MAX,
     UNREADABLE,
@@ -33,6 +33,7 @@ from predsurv.store.universe import (
 _LOG: Final = logging.getLogger(__name__)
 _UPDATE: Final = b"~"  # before a line of the draft that only updates one of the file
 _WRITTEN: Final = -1
+_SUFFIX: Final = ".jsonl"
 
 
 class UniverseWriter:
@@ -50,6 +51,7 @@ class UniverseWriter:
         self._listed_before: frozenset[int] | None = None
         make_dirs(self._layout.state, PRIVATE_DIR)
         make_dirs(self._layout.staging("scan"), PRIVATE_DIR)
+        _remove_left_behind(self._layout.staging("scan"))
         self._open_draft()
 
     def write(self, market: Market) -> None:
@@ -68,15 +70,9 @@ class UniverseWriter:
         """Clear ``exhaustive`` on the markets of ``events`` in every line written so far."""
         if not events:
             return
-        old = self._draft
-        self._file.close()
-        self._open_draft()
-        try:
-            with old.open("rb") as lines:
-                for line in lines:
-                    self._file.write(_without_exhaustive(line, events) if b'"exhaustive":true' in line else line)
-        finally:
-            old.unlink()
+        with self._next_draft() as lines:
+            for line in lines:
+                self._file.write(_without_exhaustive(line, events) if b'"exhaustive":true' in line else line)
 
     def commit(self, *, whole: bool = True) -> Path:
         """Durably add what was written to the universe of the day and return its path.
@@ -84,16 +80,9 @@ class UniverseWriter:
         ``whole``: the list was read to its end and unfiltered, so that a market that was not written is no longer
         listed.
         """
-        self._file.close()
-        scan = self._draft
-        self._open_draft()
-        try:
-            with universe_lock(self._layout.state, self._venue):
-                with scan.open("rb") as lines:
-                    self._merge(lines, whole=whole)
-                self._publish()
-        finally:
-            scan.unlink()
+        with self._next_draft() as lines, universe_lock(self._layout.state, self._venue):
+            self._merge(lines, whole=whole)
+            _publish(self._file, self._draft, self.path)
         return self.path
 
     def abort(self) -> None:
@@ -109,8 +98,25 @@ class UniverseWriter:
 
     def _open_draft(self) -> None:
         prefix = f"universe-{path_component(self._venue)}-"
-        fd, name = tempfile.mkstemp(prefix=prefix, suffix=".jsonl", dir=self._layout.staging("scan"))
-        self._draft, self._file = Path(name), os.fdopen(fd, "wb")
+        while True:
+            fd, name = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=self._layout.staging("scan"))
+            self._draft, self._file = Path(name), os.fdopen(fd, "wb")
+            if try_lock(self._file) and self._draft.exists():
+                return  # else another scan took it for one that was left behind
+            self.abort()
+
+    @contextmanager
+    def _next_draft(self) -> Iterator[BinaryIO]:
+        """Open another draft, yield what was written to the last one, and delete that."""
+        draft, written = self._draft, self._file
+        written.flush()
+        self._open_draft()
+        try:
+            with draft.open("rb") as lines:
+                yield lines
+        finally:
+            written.close()
+            draft.unlink(missing_ok=True)
 
     def _merge(self, scan: BinaryIO, *, whole: bool) -> None:
         """Write the lines of the file of the day, updated by those of the ``scan``, and then its other lines."""
@@ -147,14 +153,24 @@ class UniverseWriter:
         places[market_id] = _WRITTEN
         return merged
 
-    def _publish(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._draft.chmod(0o644)
-        make_dirs(self.path.parent)
-        replace(self._draft, self.path)
-        sync_dir(self.path.parent)
+
+def _publish(file: BinaryIO, draft: Path, path: Path) -> None:
+    """Durably replace the file at ``path`` by the ``draft`` that was written through ``file``, and close that."""
+    file.flush()
+    os.fsync(file.fileno())
+    draft.chmod(0o644)
+    make_dirs(path.parent)
+    replace(draft, path)
+    sync_dir(path.parent)
+    file.close()
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Delete the drafts of scans that were killed: nobody holds their locks any more."""
+    for draft in folder.glob(f"universe-*{_SUFFIX}"):
+        with suppress(FileNotFoundError), draft.open("rb") as file:
+            if try_lock(file):
+                draft.unlink()
 
 
 def _line(market: Market) -> bytes:

@@ -1,6 +1,7 @@
 """A scan writes each venue's universe whole or not at all, and one venue's trouble is its own."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ from predsurv.net.clock import ManualClock
 from predsurv.ports import UNREADABLE, MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
 from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
+from predsurv.store.layout import Layout
 from predsurv.store.universe import latest_universe, read_universe
 from predsurv.store.universe_writer import UniverseWriter
 from tests.kit.market_samples import market
+from tests.kit.patience import PATIENCE_S
 
 EVERYTHING = MarketQuery()
 
@@ -203,3 +206,27 @@ async def test_only_a_few_venues_are_scanned_at_once(tmp_path: Path) -> None:
     catalogs = {f"v{number}": FakeCatalog([market(1), market(2)], running=running) for number in range(12)}
     await run(tmp_path, catalogs)
     assert running[1] == job.VENUES_AT_ONCE
+
+
+async def test_a_scan_that_is_cancelled_while_it_commits_ends_with_the_commit(tmp_path: Path) -> None:
+    entered, proceed = threading.Event(), threading.Event()
+
+    class SlowWriter(UniverseWriter):
+        def commit(self, *, whole: bool = True) -> Path:
+            entered.set()
+            proceed.wait(PATIENCE_S)
+            return super().commit(whole=whole)
+
+    venue = cast(Venue, FakeVenue(VenueName("mock"), FakeCatalog([market(1)])))
+    clock = ManualClock()
+    slow = ScanJob(
+        {venue.name: EVERYTHING}, lambda name: SlowWriter(tmp_path, name, clock.now()), clock, lambda _: None
+    )
+    running = asyncio.create_task(scan_venues([venue], slow))
+    await asyncio.to_thread(entered.wait, PATIENCE_S)
+    running.cancel()
+    proceed.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert universe(tmp_path, "mock") == ["m1"]
+    assert list(Layout(tmp_path).staging("scan").iterdir()) == []

@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -226,3 +227,23 @@ def test_memory_does_not_grow_with_the_size_of_the_lines(tmp_path: Path) -> None
         assert path.stat().st_size > lines_of_day * len(text)
         assert peak < lines_of_day * len(text) // 10
     assert sum(1 for _ in read_universe(path)) == lines_of_day + 9
+
+
+def _scan_and_die(folder: str) -> None:
+    writer = UniverseWriter(Path(folder), MOCK, NOW)
+    writer.write(at(0, 1))
+    os._exit(9)
+
+
+def test_the_draft_of_a_killed_scan_is_removed_by_the_next_one_and_not_that_of_a_running_one(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_scan_and_die, args=(str(tmp_path),))
+    process.start()
+    process.join()
+    folder = Layout(tmp_path).staging("scan")
+    assert len(list(folder.iterdir())) == 1
+    running = UniverseWriter(tmp_path, MOCK, NOW)
+    running.write(at(0, 1))
+    scan(tmp_path, 0, at(0, 2))
+    assert len(list(folder.iterdir())) == 1
+    assert {each.market_id for each in read_universe(running.commit(whole=False))} == {"m1", "m2"}
+    assert list(folder.iterdir()) == []
