@@ -12,8 +12,8 @@ from predsurv.cli.app import main
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.events import MarketChange, Trade
 from predsurv.core.ids import InstrumentId
-from predsurv.core.num import Price
-from predsurv.core.records import Record
+from predsurv.core.num import Price, Size
+from predsurv.core.records import BookTop, Record, pack_levels
 from predsurv.mine import scores
 from predsurv.mine.job import MiningResult, mids_over_day, mine
 from predsurv.mine.notes import notes
@@ -72,6 +72,13 @@ def test_trades_that_nobody_observed_are_unknown_and_the_reason_is_given(tmp_pat
         )
         assert found["spread"] is not None
     assert "trades were not recorded: not_offered" in said(mined)
+
+
+def test_polled_trades_were_observed(tmp_path: Path) -> None:
+    mined = mine(listed(record(tmp_path, [told("polled", "polled")]), market(1), market(2)), EVEN)
+    assert [row(mined)[name] for name in TRADES[:3]] == [1, 8.0, 4.0]
+    assert [row(mined, "m2-yes")[name] for name in TRADES[:3]] == [0, 0.0, 0.0]
+    assert said(mined) == ""
 
 
 def test_no_trade_in_observed_time_is_zero(tmp_path: Path) -> None:
@@ -237,6 +244,22 @@ def test_the_tick_that_the_opening_book_states_holds_from_then_on(tmp_path: Path
     stated = mine(listed(record(tmp_path / "a", [[finer, *session()]]), market(1)), EVEN)
     plain = mine(listed(record(tmp_path / "b", [session()]), market(1)), EVEN)
     assert row(stated)["spread_ticks"] == pytest.approx(10 * float(str(row(plain)["spread_ticks"])))
+
+
+@pytest.mark.parametrize(("tick", "expected"), [(10_000, 0.33), (1_000, 3.3)])
+def test_a_spread_is_in_the_ticks_of_the_opening_book_and_not_of_the_older_listing(
+    tmp_path: Path, tick: int, expected: float
+) -> None:
+    """Bid 0.953, ask 0.956 for 70 s and 0.957 for 30 s, on a market that the scan listed with ticks of a cent."""
+
+    def shown(second: int, ask: int) -> Record:
+        bids, asks = (pack_levels([(Price(price), Size(1_000_000))]) for price in (953_000, ask))
+        return BookTop(KEY, START + second * S, None, bids, asks, trusted=True)
+
+    stated = MarketChange(KEY.venue, KEY.market_id, None, START, None, "tick_size", "", tick_size=Price(tick))
+    records = [stated, shown(0, 956_000), shown(70, 957_000), covered(0, 100)]
+    found = row(mine(listed(record(tmp_path, [records]), market(1)), EVEN))
+    assert found["spread_ticks"] == pytest.approx(expected)
 
 
 def test_a_tick_that_nobody_stated_until_later_is_unknown_until_then(tmp_path: Path) -> None:
