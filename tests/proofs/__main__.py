@@ -18,6 +18,7 @@ PROOFS: Final = {
     "fuzz_polymarket": "mutated frames and REST bodies against every reader of Polymarket",
     "chaos_polymarket": "the adapter against a simulated Polymarket that misbehaves",
     "chaos_kalshi": "the adapter against a simulated Kalshi that misbehaves",
+    "births": "simulated days of markets that live for minutes: each is recorded or accounted for",
     "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
 }
 

@@ -109,7 +109,7 @@ class KalshiMarkets:
         self.books: dict[str, KalshiBook] = {}
         self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT_MAX)
         self._tickers: dict[InstrumentKey, str] = {}
-        self._tickers_by_market: dict[str, list[str]] = {}
+        self.tickers_by_market: dict[str, list[str]] = {}
         self.close_times: dict[str, int] = {}
         """Those that were moved, ns UTC by market."""
         self._trade_count = 0
@@ -121,7 +121,7 @@ class KalshiMarkets:
         """
         if market.market_id in self.close_times:
             market = replace(market, close_time=self.close_times[market.market_id])
-        known = self._tickers_by_market.get(market.market_id)
+        known = self.tickers_by_market.get(market.market_id)
         if known is not None:
             for ticker in known:
                 self.listed[ticker].market = market
@@ -133,7 +133,7 @@ class KalshiMarkets:
             is_multi_outcome = len(keys) > 1
             ticker = "KX" + _upper(outcome.instrument_id if is_multi_outcome else market.market_id)
             self._tickers[key] = ticker
-            self._tickers_by_market.setdefault(market.market_id, []).append(ticker)
+            self.tickers_by_market.setdefault(market.market_id, []).append(ticker)
             series = event.partition("-")[0]
             listing = KalshiListing(ticker, event, series, market, outcome, is_multi_outcome)
             listing.created_at = listing.updated_at = at or market.fetched_at
@@ -238,7 +238,7 @@ class KalshiMarkets:
         if event.market is None:
             return
         self.add(event.market, event.ts_venue or event.ts_recv)
-        for ticker in self._tickers_by_market[event.market_id]:
+        for ticker in self.tickers_by_market[event.market_id]:
             body = _lifecycle_body(self.listed[ticker], event)
             if body is None:
                 continue
@@ -248,7 +248,7 @@ class KalshiMarkets:
     def _settle(self, event: MarketResolved) -> Iterator[ChannelMessage]:
         ts = (event.ts_venue or event.ts_recv) // _S
         payouts = dict(event.payouts)
-        for ticker in self._tickers_by_market.get(event.market_id, ()):
+        for ticker in self.tickers_by_market.get(event.market_id, ()):
             listed = self.listed[ticker]
             payout = payouts.get(InstrumentId(listed.outcome.instrument_id), Price(0))
             listed.payout, listed.updated_at = payout, ts * _S

@@ -1,0 +1,347 @@
+"""Record simulated days in which markets are born and settled all the time, and account for every one of them.
+
+``python -m tests.proofs.births [--days 2] [--speed 96] [--places 90]``: both simulated venues list markets every ten
+seconds or so that live five minutes at most, in a process of their own; all clocks run ``speed`` times as fast as real
+time, and each venue has ``places`` instruments to record. Every market that lived a minute or longer has to be
+recorded, or to be in the coverage dataset with the reason why it was not;
+``mine`` names every row, ``backtest`` reads every recorded instrument, and the collector's memory stays level.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+import msgspec
+import polars as pl
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.rescan import ListedUniverse
+from predsurv.config import Config, MockConfig
+from predsurv.config import load as load_config
+from predsurv.core.ids import VenueName
+from predsurv.exchange import schedule
+from predsurv.exchange.tape import TapeEvent, TapeLifecycle
+from predsurv.exchange.world import GroupShape, GroupSpec, draft_group
+from predsurv.ports import MarketQuery, Venue
+from predsurv.simulate.kalshi.simulator import KalshiSimulator, KalshiSimulatorSettings
+from predsurv.simulate.kalshi.simulator import environment as kalshi_environment
+from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
+from predsurv.simulate.polymarket.simulator import environment as polymarket_environment
+from predsurv.store import allocator
+from predsurv.store.universe_writer import UniverseWriter
+from predsurv.venues.mock import MockVenue
+from predsurv.venues.registry import open_venue
+
+S: Final = 1_000_000_000
+DAY: Final = 86_400
+LIVED: Final = 60 * S
+START: Final = 1_793_556_000 * S
+"""2026-11-01 18:00 UTC: the first of the midnights comes after six hours."""
+MARKETS: Final = 60
+RATE: Final = 8
+SETTLED: Final = 120 * S
+"""When the recorder has begun, after the start; markets of before have to live on for a minute from then."""
+LIVE_AT_MOST: Final = 300
+"""Seconds that a market lives that was listed after the start."""
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+SLOPE_MB_MAX: Final = 2.0
+"""Most growth of memory in a simulated day after the first third, MB."""
+
+
+class SpedUpClock:
+    """A clock that runs ``speed`` times as fast as real time, the same in every process that has ``began``."""
+
+    def __init__(self, began: int, speed: int) -> None:
+        self._began, self._speed = began, speed
+
+    def monotonic(self) -> int:
+        return (time.monotonic_ns() - self._began) * self._speed
+
+    def now(self) -> int:
+        return START + self.monotonic()
+
+    async def sleep(self, duration: int) -> None:
+        await asyncio.sleep(max(duration, 0) / self._speed / S)
+
+
+class Life(Struct):
+    """One market as the venue knows it; times ns UTC, ``closed`` None while it is open."""
+
+    venue: str
+    market_id: str
+    opened: int
+    closed: int | None = None
+
+    def lived(self, since: int, until: int) -> int:
+        """Return for how long (ns) it was open between two instants."""
+        return min(self.closed or until, until) - max(self.opened, since)
+
+
+class Lives:
+    """The lives of the markets that a venue listed since its start, by its own name of each."""
+
+    def __init__(self, venue: str) -> None:
+        self.venue = venue
+        self.by_id: dict[str, Life] = {}
+
+    def note(self, market_id: str, kind: str, ts: int) -> None:
+        if kind == "activated" and market_id not in self.by_id:
+            self.by_id[market_id] = Life(self.venue, market_id, ts)
+        elif kind == "closed" and market_id in self.by_id:
+            self.by_id[market_id].closed = ts
+
+
+class WatchedPolymarket(PolymarketSimulator):
+    """The simulator, with a note of every market that opens or closes."""
+
+    def __init__(self, settings: PolymarketSimulatorSettings, clock: SpedUpClock) -> None:
+        super().__init__(settings, clock)
+        self.lives = Lives("polymarket")
+
+    def publish(self, events: list[TapeEvent]) -> None:
+        super().publish(events)
+        for event in events:
+            if isinstance(event, TapeLifecycle):
+                for row in self.catalog.update(event.market):
+                    self.lives.note(row.condition, event.kind, event.ts)
+
+
+def _short_lived(seed: int, index: int, shape: GroupShape, rank: int) -> GroupSpec:
+    return replace(draft_group(seed, index, shape, rank), closes_at=LIVE_AT_MOST * S)
+
+
+async def serve(began: int, speed: int, folder: Path) -> None:
+    """Serve both venues until SIGTERM, then write every market's life to ``folder``."""
+    schedule.draft_group = _short_lived  # type: ignore[attr-defined]
+    clock, stop = SpedUpClock(began, speed), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    polymarket = WatchedPolymarket(PolymarketSimulatorSettings(markets=MARKETS, rate=RATE), clock)
+    key = ThrowawayKey("ed25519")
+    key.write(folder / "key.pem")
+    underlying = MockVenue(MockConfig(enabled=True, markets=MARKETS, rate=RATE), clock)
+    kalshi = KalshiSimulator(underlying, clock, KalshiSimulatorSettings(key=key))
+    await polymarket.start()
+    await kalshi.start()
+    tape, lives = underlying.clocked_exchange.subscribe(), Lives("kalshi")
+    environment = polymarket_environment(polymarket.port) | kalshi_environment(kalshi.port, key, folder / "key.pem")
+    (folder / "environment.draft").write_text(json.dumps(environment))
+    (folder / "environment.draft").replace(folder / "environment.json")
+    running = [asyncio.create_task(polymarket.run()), asyncio.create_task(kalshi.run())]
+    while not stop.is_set() and not any(task.done() for task in running):
+        await asyncio.sleep(0.05)
+        while tape:
+            for event in tape.get():
+                if isinstance(event, TapeLifecycle):
+                    for ticker in kalshi.markets.tickers_by_market.get(event.market.market_id, ()):
+                        lives.note(ticker, event.kind, event.ts)
+    for task in running:
+        if task.done():
+            task.result()
+        task.cancel()
+    found = [*polymarket.lives.by_id.values(), *lives.by_id.values()]
+    (folder / "lives.json").write_bytes(msgspec.json.encode(found))
+    await polymarket.aclose()
+    await kalshi.aclose()
+
+
+@contextmanager
+def served(began: int, speed: int, folder: Path) -> Iterator[dict[str, str]]:
+    """Run ``serve`` in a process of its own; yield the environment that leads to its venues."""
+    command = [sys.executable, "-m", "tests.proofs.births", "--serve", str(folder)]
+    command += ["--began", str(began), "--speed", str(speed)]
+    with subprocess.Popen(command) as process:
+        try:
+            while not (folder / "environment.json").exists():
+                if process.poll() is not None:
+                    raise RuntimeError("the venues did not start")
+                time.sleep(0.05)
+            yield json.loads((folder / "environment.json").read_text())
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+class Sample(NamedTuple):
+    """Memory of the collector: simulated seconds since the start, resident MB without mapped files."""
+
+    at: float
+    mb: float
+
+
+def own_mb() -> float:
+    """Return the resident memory of this process without mapped files, MB."""
+    rss, files = (int(pages) * PAGE / 1e6 for pages in Path("/proc/self/statm").read_text().split()[1:3])
+    return rss - files
+
+
+async def record(config: Config, clock: SpedUpClock, days: float) -> list[Sample]:
+    """Scan and record both venues; return samples of the collector's memory."""
+    venues = [open_venue(name, config, clock) for name in ("polymarket", "kalshi")]
+    by_name = {venue.name: venue for venue in venues}
+
+    async def scan(name: VenueName) -> ListedUniverse:
+        return ListedUniverse(await list_markets(config, by_name[name], clock), whole=True)
+
+    for venue in venues:
+        await scan(venue.name)
+    job = Collector(config, venues, clock, CollectorDeps(scan=scan))
+    running, samples, began = asyncio.create_task(job.run(round(days * DAY) * S)), list[Sample](), clock.monotonic()
+    while not running.done():
+        await asyncio.wait([running], timeout=1)
+        samples.append(Sample((clock.monotonic() - began) / S, own_mb()))
+        if len(samples) % 60 == 0:
+            counts = {each.venue: (each.trusted, each.wanted) for each in job.status.venues}
+            print(f"  {samples[-1].at / 3_600:5.1f} h  {samples[-1].mb:6.1f} MB  known of wanted: {counts}", flush=True)
+    await running
+    for venue in venues:
+        await venue.aclose()
+    return samples
+
+
+async def list_markets(config: Config, venue: Venue, clock: SpedUpClock) -> Path:
+    """Read the catalogue of a venue into its universe file and return that."""
+    catalog = venue.catalog()
+    with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
+        async for market in catalog.markets(MarketQuery()):
+            writer.write(market)
+        path = writer.commit()
+    await catalog.aclose()
+    return path
+
+
+class Seen(NamedTuple):
+    """What the coverage dataset says of a market: when it was covered first (ns UTC), and why it was not."""
+
+    since: int | None
+    reasons: frozenset[str]
+
+
+NEVER: Final = Seen(None, frozenset())
+
+
+def accounted(data_dir: Path) -> Mapping[tuple[str, str], Seen]:
+    """Return what the coverage dataset says of each (venue, market id)."""
+    rows = pl.scan_parquet(data_dir / "coverage", hive_partitioning=True).group_by("venue", "market_id").agg(
+        pl.col("start").filter(pl.col("state") == "covered").min().cast(pl.Int64).alias("since"),
+        pl.col("reason").filter(pl.col("state") == "gap").unique().alias("reasons"),
+    )  # fmt: skip
+    found = rows.collect().iter_rows()
+    return {(venue, market): Seen(since, frozenset(reasons)) for venue, market, since, reasons in found}
+
+
+def judge_lives(lives: Sequence[Life], data_dir: Path, since: int, until: int) -> bool:
+    """Print what became of the markets that lived a minute; return whether one is not accounted for."""
+    seen, missing = accounted(data_dir), 0
+    for venue in ("polymarket", "kalshi"):
+        lived = [each for each in lives if each.venue == venue and each.lived(since, until) >= LIVED]
+        fates = [(life, seen.get((venue, life.market_id), NEVER)) for life in lived]
+        others = [each for _, each in fates if each.since is None]
+        lost = [life.market_id for life, each in fates if each == NEVER]
+        missing += len(lost)
+        print(f"{venue}: {len(fates):,} markets lived a minute or more, {len(fates) - len(others):,} were recorded")
+        print(f"  of the others: {dict(Counter(reason for each in others for reason in each.reasons))}")
+        print(f"  without any reason: {len(lost)} {[name[:24] for name in lost[:3]]}")
+        born = [(life, each.since) for life, each in fates if life.opened >= since]
+        delays = [(covered - life.opened) / S for life, covered in born if covered is not None]
+        if delays:
+            late = sum(delay > 10 for delay in delays)
+            print(
+                f"  covered after {median(delays):.1f} s (median), {max(delays):.1f} s at most; {late} later than 10 s"
+            )
+    return bool(missing)
+
+
+def judge_reading(data_dir: Path, days: Sequence[str]) -> bool:
+    """Mine and backtest the recording; return whether a row has no name or an instrument is missing."""
+    wrong = False
+    for venue in ("polymarket", "kalshi"):
+        for day in days:
+            rows = command("mine", venue, day, "--top", "100000", data_dir=data_dir)
+            nameless = [row for row in rows if not row["outcome"]]
+            wrong |= bool(nameless)
+            print(f"mine {venue} {day}: {len(rows):,} rows, {len(nameless)} without a name")
+        result = command("backtest", venue, f"{days[0]}..{days[-1]}", "--strategy", "simple", data_dir=data_dir)
+        print(f"backtest {venue}: {json.dumps(result[:1])[:600]}")
+    return wrong
+
+
+def command(*words: str, data_dir: Path) -> list[dict[str, object]]:
+    """Run a command and return its rows."""
+    run = [sys.executable, "-m", "predsurv", *words, "--format", "jsonl"]
+    done = subprocess.run(run, env=os.environ | {"PREDSURV_DATA_DIR": str(data_dir)}, capture_output=True, check=False)
+    if done.returncode:
+        print(done.stderr.decode(), file=sys.stderr)
+        raise RuntimeError(f"{' '.join(words)}: exit {done.returncode}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def judge_memory(samples: Sequence[Sample]) -> bool:
+    """Print the memory's course; return whether it grows after the first third."""
+    for part in range(8):
+        some = samples[len(samples) * part // 8 : len(samples) * (part + 1) // 8]
+        least = min(each.mb for each in some)
+        print(f"  {some[0].at / 3_600:5.1f} h: at least {least:.1f} MB, median {median(each.mb for each in some):.1f}")
+    late = samples[len(samples) // 3 :]
+    half = len(late) // 2
+    before, after = (min(each.mb for each in part) for part in (late[:half], late[half:]))
+    growth = (after - before) / ((late[-1].at - late[0].at) / 2 / DAY)
+    print(f"memory: {growth:+.1f} MB a simulated day after the first third")
+    return growth > SLOPE_MB_MAX
+
+
+def main(days: float, speed: int, places: int) -> int:
+    """Run it all."""
+    flags: dict[str, object] = {
+        "collector.max_instruments": 2 * places,
+        "collector.rotation_period": "10m",
+        "storage.fsync_interval": "60s",
+        "storage.seal_interval": "10m",
+        "scanner.refresh": "15m",
+    }
+    allocator.limit_heaps()
+    began = time.monotonic_ns()
+    with tempfile.TemporaryDirectory(prefix="predsurv-") as name:
+        folder = Path(name)
+        with served(began, speed, folder) as environment:
+            os.environ.update(environment)
+            config = load_config(flags=flags | {"data_dir": str(folder / "data")}, environ=os.environ).config
+            clock = SpedUpClock(began, speed)
+            since = clock.now() + SETTLED
+            samples = asyncio.run(record(config, clock, days))
+            until = clock.now()
+        lives = msgspec.json.decode((folder / "lives.json").read_bytes(), type=list[Life])
+        size = sum(path.stat().st_size for path in (folder / "data").rglob("*") if path.is_file())
+        print(f"{days:g} simulated days in {(time.monotonic_ns() - began) / 60 / S:.1f} minutes, {size / 1e6:.1f} MB")
+        data = folder / "data"
+        dates = sorted({path.name.removeprefix("date=") for path in (data / "coverage").glob("venue=*/date=*")})
+        wrong = [judge_lives(lives, data, since, until), judge_memory(samples), judge_reading(data, dates)]  # all judge
+    return int(any(wrong))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.proofs.births", description=__doc__)
+    parser.add_argument("--days", type=float, default=2)
+    parser.add_argument("--speed", type=int, default=96)
+    parser.add_argument("--places", type=int, default=90)
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--began", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve is not None:
+        asyncio.run(serve(arguments.began, arguments.speed, arguments.serve))
+    else:
+        sys.exit(main(arguments.days, arguments.speed, arguments.places))
