@@ -13,6 +13,8 @@ from typing import Final
 
 import polars as pl
 
+from predsurv.state.coverage import IDLE
+
 STALE_SECONDS: Final = 60
 NEAR: Final = 0.01
 FAR: Final = 0.05
@@ -37,11 +39,12 @@ def clipped(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
 def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     """Return per instrument the seconds observed and missed from ``start`` to ``end``.
 
-    ``gap_s`` is wanted time that was not observed; ``rotated_out`` is a choice and does not count. ``weighted_s`` is
-    observed time divided by its inclusion probability (Horvitz–Thompson).
+    ``gap_s`` is wanted time that was not observed; time in which there was no place for the instrument
+    (``rotated_out``, ``no_capacity``) does not count. ``weighted_s`` is observed time divided by its inclusion
+    probability (Horvitz–Thompson).
     """
     length = pl.col("end") - pl.col("start")
-    missed = (pl.col("state") == "gap") & (pl.col("reason") != "rotated_out")
+    missed = (pl.col("state") == "gap") & ~pl.col("reason").is_in(list(IDLE))
     seen = pl.col("state") == "covered"
     chance = pl.when(pl.col("inclusion").is_between(0.0, 1.0, closed="right")).then(pl.col("inclusion")).otherwise(1.0)
     return (

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from msgspec.structs import replace
 
@@ -20,6 +21,7 @@ from predsurv.mine.notes import notes
 from predsurv.mine.recorded_days import choose_day
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Dataset, Layout, day_files, parse_file
+from predsurv.store.schema import TIME
 from predsurv.store.seal.compact import compact_closed
 from tests.kit.market_samples import market
 from tests.kit.mining_samples import (
@@ -37,7 +39,7 @@ from tests.kit.mining_samples import (
     top,
     trade,
 )
-from tests.kit.older_files import make_foreign, make_older
+from tests.kit.older_files import make_foreign, make_older, rewrite_files
 
 EVEN = scores.weights({})
 TRADES = ("trades", "volume", "notional", "notional_per_hour")
@@ -134,6 +136,21 @@ def test_files_with_only_the_columns_of_the_contract_are_mined(tmp_path: Path) -
     assert [
         each == pytest.approx(other) for each, other in zip(mine(day, EVEN).stats.rows(), whole.rows(), strict=True)
     ]
+
+
+def test_columns_of_other_types_are_mined_alike(tmp_path: Path) -> None:
+    day = listed(record(tmp_path, [session()]), market(1), market(2))
+    whole = mine(day, EVEN).stats
+    kinds = {pa.string(): pa.large_string(), TIME: pa.timestamp("us", tz="UTC"), pa.float64(): pa.float64()}
+    rewrite_files(
+        Layout(tmp_path),
+        lambda table: table.cast(
+            pa.schema([field.with_type(kinds.get(field.type, field.type)) for field in table.schema])
+        ),
+    )
+    for path in Layout(tmp_path).manifest.iterdir():
+        path.unlink()
+    assert mine(day, EVEN).stats.rows() == [pytest.approx(each) for each in whole.rows()]
 
 
 def gone(folder: Path, dataset: Dataset, number: int = 0) -> Path:

@@ -149,3 +149,13 @@ def test_the_compiled_codec_refuses_values_beyond_64_bits(record: Record) -> Non
     assert columns_codec.native is not None
     with pytest.raises((OverflowError, TypeError, AttributeError)):
         columns_codec.native.columns_of([delta(1), record], {})
+
+
+def test_coverage_logged_by_a_version_that_did_not_tell_channels_apart_is_read() -> None:
+    """What the log of that version holds: the same batch, its coverage record without the last two fields."""
+    row = Coverage(key(1), 10, 20, "covered", "live", 7, 250_000)
+    body = msgspec.msgpack.decode(BatchEncoder().encode([row]).body)
+    ((position, fields),) = body[-1]
+    assert fields[-2:] == [None, None]
+    body[-1] = [[position, fields[:-2]]]
+    assert decode(msgspec.msgpack.encode(body)).others == [(0, row)]
