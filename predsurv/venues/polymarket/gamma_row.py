@@ -22,6 +22,8 @@ _OBJECTS_MAX: Final = 1_000
 """Most events or tags of a row that are read one by one, after they could not be read together."""
 
 Row = TypeVar("Row", bound=Struct)
+Nested = Mapping[str, type[Struct]]
+"""The type of the objects in a list, by the name of its field."""
 
 
 class GammaTag(Struct, gc=False):
@@ -116,7 +118,7 @@ _decode: Final = msgspec.json.Decoder(GammaMarket).decode
 _read_fields: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_objects: Final = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 _NO_FIELDS: Final[Mapping[str, Any]] = {}
-_NESTED: Final[Mapping[str, type[Struct]]] = {"events": GammaEvent, "tags": GammaTag, "series": GammaSeries}
+_NESTED: Final[Nested] = {"events": GammaEvent, "tags": GammaTag, "series": GammaSeries}
 _FLAG: Final = bool | None
 _NUMBER: Final = re.compile(rb"-?[0-9.]{1,64}\Z")
 
@@ -155,6 +157,11 @@ def announced_row(message: Fields) -> ReadRow:
         unreadable["tags"] = str(error)
     delays = {name: raw for name, raw in message.items() if "delay" in name.lower()}
     return ReadRow(row, delays, unreadable)
+
+
+def read_leniently(data: bytes, kind: type[Row], nested: Nested) -> Row:
+    """Return what of an object can be read; its other fields keep their defaults. Raises ValueError when it is none."""
+    return _read_struct(_read_fields(data), kind, {}, nested)
 
 
 def event_ids(data: bytes | Raw) -> set[EventId]:
@@ -207,7 +214,9 @@ _ANNOUNCED: Final = {
 """Names of fields of ``new_market`` that a row has too, under the name on the right."""
 
 
-def _read_struct(fields: Mapping[str, Raw], kind: type[Row], unreadable: dict[str, str]) -> Row:
+def _read_struct(
+    fields: Mapping[str, Raw], kind: type[Row], unreadable: dict[str, str], nested: Nested = _NESTED
+) -> Row:
     """Return what of an object can be read, field by field; the names of the rest go into ``unreadable``."""
     values: dict[str, object] = {}
     for field in struct_fields(kind):
@@ -215,18 +224,19 @@ def _read_struct(fields: Mapping[str, Raw], kind: type[Row], unreadable: dict[st
         if raw is None or bytes(raw) == b"null":
             continue
         try:
-            values[field.name] = _read_value(raw, field.encode_name, field.type, unreadable)
+            values[field.name] = _read_value(raw, field.encode_name, field.type, unreadable, nested)
         except (ValueError, RecursionError) as error:
             unreadable.setdefault(field.encode_name, str(error))
     return kind(**values)
 
 
-def _read_value(raw: Raw, name: str, kind: Any, unreadable: dict[str, str]) -> object:
+def _read_value(raw: Raw, name: str, kind: Any, unreadable: dict[str, str], nested: Nested) -> object:
     try:
         return msgspec.json.decode(raw, type=kind, strict=kind != _FLAG)  # "true" and 1 are flags, too
     except msgspec.ValidationError:
-        if name in _NESTED:
-            return [_read_struct(each, _NESTED[name], unreadable) for each in _read_objects(raw)[:_OBJECTS_MAX]]
+        if name in nested:
+            rows = _read_objects(raw)[:_OBJECTS_MAX]
+            return [_read_struct(each, nested[name], unreadable, nested) for each in rows]
         if name == "id" and _NUMBER.match(bytes(raw)):
             return bytes(raw).decode()
         raise

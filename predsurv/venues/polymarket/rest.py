@@ -15,7 +15,7 @@ from predsurv.core.text import sanitise
 from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.venues.parsing import DETAIL_CHARS_MAX
-from predsurv.venues.polymarket.gamma_row import NULL
+from predsurv.venues.polymarket.gamma_row import NULL, read_leniently
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.rest_comparison import BookSummary, read_summaries
 
@@ -28,7 +28,7 @@ MARKET_ID: Final = re.compile(r"0x[0-9a-fA-F]{1,128}\Z")
 class ClobToken(Struct, gc=False):
     """``{"token_id":"1050…","outcome":"Yes","price":1,"winner":true}``; a new market's have no id for minutes."""
 
-    token_id: str
+    token_id: str = ""
     winner: bool | None = None
     price: Raw = NULL
     outcome: str = ""
@@ -80,7 +80,7 @@ class ClobTerms(Struct, gc=False):
     mos: Raw = NULL
     mts: Raw = NULL
     nr: bool | None = None
-    fd: TermsFee | None = None
+    fd: Raw = NULL
     itode: Raw = NULL
     sd: Raw = NULL
     gst: Raw = NULL
@@ -88,8 +88,25 @@ class ClobTerms(Struct, gc=False):
     v: str | None = None
 
 
-read_market = msgspec.json.Decoder(ClobMarket).decode
-read_terms = msgspec.json.Decoder(ClobTerms).decode
+read_terms_fee = msgspec.json.Decoder(TermsFee).decode
+_read_market: Final = msgspec.json.Decoder(ClobMarket).decode
+_read_terms: Final = msgspec.json.Decoder(ClobTerms).decode
+
+
+def read_market(body: bytes) -> ClobMarket:
+    """Read the state of a market; an unreadable field costs no other. Raises ValueError or RecursionError."""
+    try:
+        return _read_market(body)
+    except msgspec.ValidationError:
+        return read_leniently(body, ClobMarket, {"tokens": ClobToken})
+
+
+def read_terms(body: bytes) -> ClobTerms:
+    """Read the terms of a market; an unreadable field costs no other. Raises ValueError or RecursionError."""
+    try:
+        return _read_terms(body)
+    except msgspec.ValidationError:
+        return read_leniently(body, ClobTerms, {"t": TermsToken})
 
 
 class ClobRest:

@@ -7,13 +7,13 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from predsurv.venues.polymarket.gamma_row import GammaFee, GammaMarket, ReadRow
-from predsurv.venues.polymarket.rest import ClobMarket, ClobTerms
+from predsurv.venues.polymarket.rest import ClobMarket, ClobTerms, read_terms_fee
 
 
 def with_terms(read: ReadRow, terms: ClobTerms) -> ReadRow:
-    """Return the row with what ``terms`` state; a fee that they lack is none."""
+    """Return the row with what ``terms`` state; a fee that they lack is none, one that is unreadable is unknown."""
     row = _with_tokens(read.row, {token.t: token.o for token in terms.t}, terms.v)
-    fee = terms.fd
+    free, fee = bytes(terms.fd) == b"null", _fee(terms.fd)
     row = replace(
         row,
         accepting_orders=terms.ao,
@@ -24,8 +24,8 @@ def with_terms(read: ReadRow, terms: ClobTerms) -> ReadRow:
         order_min_size=_stated(terms.mos, row.order_min_size),
         order_price_min_tick_size=_stated(terms.mts, row.order_price_min_tick_size),
         game_start_time=_date(terms.gst, row.game_start_time),
-        fees_enabled=fee is not None,
-        fee_schedule=None if fee is None else GammaFee(fee.r, fee.e),
+        fees_enabled=not free,
+        fee_schedule=fee or row.fee_schedule,
     )
     return ReadRow(row, {"secondsDelay": terms.sd, "itode": terms.itode}, read.unreadable)
 
@@ -61,6 +61,16 @@ def _with_tokens(row: GammaMarket, tokens: Mapping[str, str], version: str | Non
 
 def _stated(raw: Raw, known: Raw) -> Raw:
     return known if bytes(raw) == b"null" else raw
+
+
+def _fee(raw: Raw) -> GammaFee | None:
+    if bytes(raw) == b"null":
+        return None
+    try:
+        fee = read_terms_fee(raw)
+    except ValueError:
+        return None
+    return GammaFee(fee.r, fee.e)
 
 
 def _date(raw: Raw, known: str | None) -> str | None:

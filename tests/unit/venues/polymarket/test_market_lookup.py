@@ -317,3 +317,27 @@ async def test_terms_without_a_fee_state_that_there_is_none() -> None:
     bench.announce(announcement(1, fees_enabled=True))
     await bench.seconds(2)
     assert (bench.told("activated").fee.rate, "fee" in bench.told("activated").assumed) == (0, False)
+
+
+ODD = [{"ao": "true"}, {"nr": "perhaps"}, {"t": [{"t": 7, "o": "Up"}]}, {"fd": "7 %"}, {"fd": {"r": "x"}}, {"v": 1}]
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_an_unreadable_term_does_not_cost_the_answer(odd: dict[str, Any]) -> None:
+    bench = Bench()
+    bench.known_terms[name(1)] = terms(1, **odd)
+    bench.announce(announcement(1))
+    await bench.seconds(2)
+    market = bench.told("activated")
+    assert (market.tradable, market.min_order_size, market.key(0).instrument_id) == (True, 15_000_000, "11")
+    assert market.fee.rate == 70_000
+    assert ("fee" in market.assumed) == ("fd" in odd)
+
+
+async def test_an_unreadable_field_of_a_state_does_not_cost_the_answer() -> None:
+    bench = Bench()
+    nameless = [{"token_id": None, "outcome": "Up"}, {"token_id": "12", "outcome": None}]
+    bench.states[name(1)] = state(1, archived="no", neg_risk=[], tokens=nameless)
+    bench.announce(announcement(1))
+    await bench.seconds(2)
+    assert bench.told("activated").tradable
