@@ -1,7 +1,7 @@
-"""What became of markets without an API key: the venue's list of changes, polled from time to time.
+"""What became of markets according to the venue's list of changes, polled from time to time.
 
-It stands in for the announcements of the stream: new markets, those that open or pause, a close time that is moved,
-settlements.
+Without an API key it stands in for the announcements of the stream: new markets, those that open or pause, a close time
+that is moved, settlements. With one it finds the announcements that were missed while no connection was open.
 """
 
 import logging
@@ -29,6 +29,8 @@ UPDATES_INTERVAL: Final = 10_000_000_000
 """Shortest time (ns) between two requests."""
 OPENING_INTERVAL: Final = 2_000_000_000
 """Time (ns) until a market that should be open and is not is asked for again."""
+MISSED_INTERVAL: Final = 60_000_000_000
+"""The same where the stream announces changes, which is asked for what it missed."""
 LOOKBACK: Final = 600_000_000_000
 """Time (ns) before the start that the first request covers: what changed since the scan."""
 REPEATED: Final = 30_000_000_000
@@ -44,14 +46,21 @@ _logger = logging.getLogger(__name__)
 
 
 class MarketUpdates:
-    """Asks which markets changed and publishes what is new; says while that cannot be had."""
+    """Asks which markets changed and publishes what is new; says while that cannot be had.
 
-    def __init__(self, rest: KalshiRest, terms: TermsLookup, clock: Clock, reader: LifecycleReader) -> None:
+    ``announced``: a stream tells changes through ``reader``, so only what it missed since now is news, and this is not
+    how the feed observes them.
+    """
+
+    def __init__(
+        self, rest: KalshiRest, terms: TermsLookup, clock: Clock, reader: LifecycleReader, *, announced: bool = False
+    ) -> None:
+        self._announced = announced
         self._rest = rest
         self._terms = terms
         self._clock = clock
         self._reader = reader
-        self._began = clock.now() - LOOKBACK
+        self._began = clock.now() - (0 if announced else LOOKBACK)
         self._since = self._began
         self._filter = "min_updated_ts"
         self._openings: list[tuple[int, str]] = []  # heap of (open time in ns UTC, ticker)
@@ -60,9 +69,11 @@ class MarketUpdates:
 
     async def run(self, events: EventSink) -> None:
         """Ask until cancelled; no error of REST ends it."""
+        if self._announced:
+            await self._clock.sleep(MISSED_INTERVAL)
         while True:
             await self.round(events)
-            await self._clock.sleep(UPDATES_INTERVAL)
+            await self._clock.sleep(MISSED_INTERVAL if self._announced else UPDATES_INTERVAL)
 
     async def round(self, events: EventSink) -> None:
         """Ask once for what changed since the last round, and for the markets that should be open by now."""
@@ -129,7 +140,7 @@ class MarketUpdates:
 
     def _tell(self, events: EventSink, error: Exception | None) -> None:
         """Publish whether changes of markets are observed, where that is news."""
-        if self._up == (error is None):
+        if self._announced or self._up == (error is None):
             return
         self._up = error is None
         detail = "observed again" if error is None else f"not observed: {sanitise(str(error), ISSUE_CHARS_MAX)}"

@@ -19,6 +19,7 @@ from predsurv.venues.kalshi.exchange_status import ExchangeMonitor
 from predsurv.venues.kalshi.fee_calendar import FeeCalendarPoller
 from predsurv.venues.kalshi.market_lookup import MarketLookup
 from predsurv.venues.kalshi.market_parser import VENUE
+from predsurv.venues.kalshi.market_updates import MarketUpdates
 from predsurv.venues.kalshi.polling_feed import PollingFeed
 from predsurv.venues.kalshi.rest import KalshiRest, RequestBudget
 from predsurv.venues.kalshi.series_terms import EventDirectory
@@ -100,6 +101,7 @@ class KalshiVenue:
             ExchangeMonitor(self._rest(_POLL_LIMITS), self._clock, shards).run,
             FeeCalendarPoller(rest, self._clock, self._directory, shared.tickers).run,
             lookup.run,
+            MarketUpdates(rest, terms, self._clock, shared.lifecycle, announced=True).run,
         ]
         stream = StreamSpec(
             venue=VENUE,

@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 
-from predsurv.core.events import MarketChange, MarketEvent
+from predsurv.core.events import MarketChange, MarketEvent, MarketResolved
 from predsurv.venues.kalshi.lifecycle import LifecycleReader
 from predsurv.venues.kalshi.market_updates import LOOKBACK, UPDATES_INTERVAL, MarketUpdates
 from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.terms_lookup import TermsLookup
+from predsurv.venues.kalshi.wire import LifecycleBody
 from tests.kit.event_list import EventList
 from tests.kit.scripted_kalshi_rest import Pages
 
@@ -22,13 +23,14 @@ X, Y = "KXN-26-X", "KXN-26-Y"
 class Bench:
     """Updates from a venue whose list of changes has ``rows``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, announced: bool = False) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.pages = Pages(markets=[self.answer])
         self.clock = self.pages.clock
         directory, rest = EventDirectory(), self.pages.rest()
-        terms = TermsLookup(rest, self.clock, directory)
-        self.updates = MarketUpdates(rest, terms, self.clock, LifecycleReader(directory))
+        self.terms = TermsLookup(rest, self.clock, directory)
+        self.reader = LifecycleReader(directory)
+        self.updates = MarketUpdates(rest, self.terms, self.clock, self.reader, announced=announced)
         self.sink = EventList()
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -135,3 +137,38 @@ async def test_a_venue_that_lists_no_changes_still_tells_new_markets() -> None:
     assert await bench.round() == [("lifecycle", "not_offered")]
     bench.set(X, "active")
     assert await bench.round() == [("activated", X), ("lifecycle", "polled")]
+
+
+def said(bench: Bench, kind: str, ticker: str = X, **more: Any) -> None:
+    """Let the stream announce something."""
+    assert bench.reader.market_events(LifecycleBody(ticker, kind, **more), bench.clock.now())
+
+
+async def test_what_the_stream_announced_is_no_news() -> None:
+    bench = Bench(announced=True)
+    bench.set(X, "initialized", open_time=bench.date(3_600))
+    said(bench, "created")
+    for each in await bench.terms.by_ticker([X]):  # as announced markets are looked up
+        bench.reader.listed(each.market, bench.clock.now())
+    assert await bench.round() == []
+    bench.set(X, "active")
+    said(bench, "activated")
+    assert await bench.round() == [("listed", X)], "its whole record as it is now"
+    bench.set(X, "inactive")
+    said(bench, "deactivated")
+    assert await bench.round() == [("listed", X)]
+    bench.pages.set(markets=[httpx.Response(503)])
+    assert await bench.round() == [], "the stream goes on announcing"
+
+
+async def test_what_was_announced_while_no_connection_was_open_is_found() -> None:
+    bench = Bench(announced=True)
+    bench.set(X, "active")
+    said(bench, "activated")
+    await bench.round()
+    bench.set(X, "inactive", close_time=bench.date(60))
+    bench.set(Y, "active")
+    assert await bench.round() == [("paused", X), ("listed", X), ("activated", Y)]
+    bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000")
+    (settled,) = await bench.events()
+    assert isinstance(settled, MarketResolved)
