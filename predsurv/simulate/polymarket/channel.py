@@ -72,7 +72,7 @@ class MarketChannel:
         self._published_log = published_log
         self._last_trade_form = last_trade_form
         self._bursts: dict[int, _PendingBurst] = {}
-        self._stamp = exchange.now // NS_PER_MS
+        self._stamp = exchange.now // NS_PER_MS - 1  # the millisecond in which the exchange starts is not over
         for row in catalog.rows:
             state = exchange.book(row.key)
             self._add_book(row).load(state.bids, state.asks)

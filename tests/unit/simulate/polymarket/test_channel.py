@@ -198,6 +198,12 @@ def test_each_trade_is_told_once_on_the_takers_token_to_its_subscribers() -> Non
     )
 
 
+def test_no_change_has_the_time_of_an_opening_book_that_lacks_it(simulation: Simulation) -> None:
+    started = simulation.exchange.now // MS
+    opening = simulation.subscribe(simulation.connect(), *simulation.tokens())
+    assert all(int(book["timestamp"]) < started for book in opening), "events may still follow in this millisecond"
+
+
 def test_the_channel_follows_the_exchange(simulation: Simulation) -> None:
     simulation.pass_time(5)
     for row in simulation.catalog.rows:
