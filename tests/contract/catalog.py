@@ -7,7 +7,7 @@ from predsurv.core.ids import ClientOrderId, StrategyName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import Approved, PlaceOrder
-from predsurv.ports import Broker, Catalog, Feed, MarketQuery
+from predsurv.ports import UNREADABLE, Broker, Catalog, Feed, MarketQuery
 from tests.contract.feed import opened, read
 from tests.kit.account_events import events_until
 
@@ -114,4 +114,5 @@ class CatalogLaws:
         markets = await listing(catalog, EVERYTHING)
         assert len(catalog.issues) == harness.unreadable
         assert all(issue.where and issue.detail for issue in catalog.issues)
+        assert catalog.left_out.get(UNREADABLE, 0) == harness.unreadable
         assert markets

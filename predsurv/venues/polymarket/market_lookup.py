@@ -34,7 +34,10 @@ BOOKS_INTERVAL: Final = 5 * _S
 BOOKS_TOKENS_MAX: Final = 100
 """Books of one request."""
 GIVE_UP: Final = 24 * 3_600 * _S
-"""How long (ns) a question stays open."""
+"""How long (ns) it stays a question whether a market trades."""
+PAYOUTS_INTERVAL_MAX: Final = 600 * _S
+PAYOUTS_GIVE_UP: Final = 7 * GIVE_UP
+"""The same for payouts, which may be disputed for days."""
 
 _logger = logging.getLogger(__name__)
 
@@ -108,7 +111,8 @@ class AnnouncedMarketLookup:
         for question in open_now:
             if question.since is None:
                 question.since = now
-            if now - question.since > GIVE_UP or not MARKET_ID.match(question.market_id):
+            limit = GIVE_UP if isinstance(question, NewMarket) else PAYOUTS_GIVE_UP
+            if now - question.since > limit or not MARKET_ID.match(question.market_id):
                 self._questions.close(question.market_id)
                 self._questions.counts.lookups_given_up += 1
             elif question.due <= now and question.market_id not in self._asked:
@@ -117,7 +121,8 @@ class AnnouncedMarketLookup:
 
     def _start(self, question: NewMarket | Unsettled, events: EventSink) -> None:
         question.attempts += 1
-        question.due = self._clock.monotonic() + min(_S << min(question.attempts - 1, 8), INTERVAL_MAX)
+        longest = INTERVAL_MAX if isinstance(question, NewMarket) else PAYOUTS_INTERVAL_MAX
+        question.due = self._clock.monotonic() + min(_S << min(question.attempts - 1, 10), longest)
         self._asked.add(question.market_id)
         self._spawn(self._answer(question, events))
 

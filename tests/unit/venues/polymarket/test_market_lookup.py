@@ -262,6 +262,21 @@ async def test_a_settlement_without_a_winner_is_looked_up_until_it_is_known() ->
     assert not bench.shared.questions.unsettled
 
 
+async def test_a_payout_is_asked_for_during_days_of_dispute_and_then_given_up() -> None:
+    bench = Bench()
+    message = {"event_type": "market_resolved", "market": name(1), "assets_ids": tokens(1), "winning_asset_id": ""}
+    bench.announce({**message, "timestamp": "1795970000000"})
+    bench.states[name(1)] = state(1, closed=True)
+    await bench.seconds(1_800)
+    assert 10 <= len(bench.asked) <= 14
+    await bench.clock.sleep(market_lookup.GIVE_UP)
+    await bench.seconds(1)
+    assert list(bench.shared.questions.unsettled) == [name(1)]
+    await bench.clock.sleep(market_lookup.PAYOUTS_GIVE_UP)
+    await bench.seconds(1)
+    assert not bench.shared.questions.unsettled
+
+
 async def test_a_burst_of_new_markets_is_asked_for_a_few_at_a_time_and_none_is_forgotten() -> None:
     bench = Bench()
     bench.announce(*(announcement(number) for number in range(1, 101)))
