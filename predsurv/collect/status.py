@@ -220,6 +220,7 @@ def health_of(status: CollectorStatus) -> dict[str, object]:
         "trusted": {venue.venue: venue.trusted for venue in status.venues},
         "disk_free_bytes": status.disk_free,
         "segments_waiting": status.waiting,
+        "rescan_trouble": status.rescans.trouble if status.rescans is not None else None,
         "uploads_waiting": status.bucket.waiting if status.bucket is not None else 0,
         "venues": {venue.venue: _venue_health(venue, status.now) for venue in status.venues},
     }

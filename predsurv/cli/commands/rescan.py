@@ -5,9 +5,11 @@ megabytes: neither may happen in the recording process. The mock venue's list is
 """
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -95,13 +97,16 @@ def _outcome_of(child: BaseProcess, receiver: Connection, stopping: Event) -> Sc
 def _work(config: Config, name: VenueName, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the recorder decides
     os.nice(NICENESS)
+    logging.getLogger().addHandler(logging.NullHandler())  # the recorder logs how it ended
     try:
         result = asyncio.run(_scan(config, name))
         if result.path is not None:
             upload_universes(config, [result.path])
-        sender.send(ScanOutcome(result, result.failure or ""))
+        outcome = ScanOutcome(result, result.failure or "")
     except (PredsurvError, OSError) as error:
-        sender.send(ScanOutcome(None, str(error)))
+        outcome = ScanOutcome(None, str(error))
+    with suppress(OSError):  # the recorder has gone
+        sender.send(outcome)
 
 
 async def _scan(config: Config, name: VenueName) -> VenueScan:
