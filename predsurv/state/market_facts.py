@@ -110,11 +110,16 @@ def merged(known: KnownMarket, stated: Market) -> Market:
     if listed is not None:
         for name in _CHANGING:
             repeated = name not in stated.assumed and name not in listed.assumed and name not in before.assumed
-            if repeated and getattr(listed, name) == getattr(stated, name):
+            if repeated and _says(name, listed) == _says(name, stated):
                 kept[name] = getattr(before, name)
     if before.status in FINAL:
         kept["status"], kept["tradable"] = before.status, False
     return replace(stated, assumed=tuple(still_assumed), **kept)
+
+
+def _says(name: str, market: Market) -> object:
+    """Return a field as it is compared: the time since when a fee holds may be that of the list itself."""
+    return replace(market.fee, since=None) if name == "fee" else getattr(market, name)
 
 
 def _changed(known: KnownMarket, fact: MarketChange) -> Market:

@@ -29,8 +29,11 @@ _FACTS: Final = tuple(each.name for each in fields(MarketLine) if each.name not 
 
 
 def facts_of_line(line: MarketLine) -> tuple[object, ...]:
-    """Return the values of a line that have a history; equal ones say the same."""
-    return tuple([getattr(line, name) for name in _FACTS])
+    """Return the values of a line that have a history; equal ones say the same.
+
+    Since when a fee holds is no fact of its own: a venue that does not tell it has the time of the scan there.
+    """
+    return tuple([_said(name, line) for name in _FACTS])
 
 
 def versions(line: MarketLine) -> list[MarketLine]:
@@ -61,7 +64,8 @@ def merge_lines(one: MarketLine, other: MarketLine) -> MarketLine:
     newer = replace(newer, last_seen=None)
     if facts_of_line(older) == facts_of_line(newer) and newer.unchanged_since is None and not newer.replaced:
         since = older.unchanged_since or older.fetched_at  # the usual case
-        return replace(newer, unchanged_since=None if since == newer.fetched_at else since, replaced=older.replaced)
+        unchanged = None if since == newer.fetched_at else since
+        return replace(newer, fee=older.fee, unchanged_since=unchanged, replaced=older.replaced)
     seen = [each for line in (older, newer) for each in (*versions(line), replace(line, unchanged_since=None))]
     return _with_history(newer, sorted(seen, key=lambda line: parse_iso(line.fetched_at)))
 
@@ -76,6 +80,7 @@ def _with_history(newest: MarketLine, seen: Iterable[MarketLine]) -> MarketLine:
     entries = [_entry(before, after) for before, after in pairwise(told)]
     return replace(
         newest,
+        fee=told[-1].fee,
         unchanged_since=None if since == newest.fetched_at else since,
         replaced=tuple(entries if len(entries) <= REPLACED_MAX else _bounded(entries)),
     )
@@ -87,7 +92,11 @@ def _entry(before: MarketLine, after: MarketLine) -> dict[str, Any]:
 
 
 def _differs(name: str, before: MarketLine, after: MarketLine) -> bool:
-    return bool(getattr(before, name) != getattr(after, name))
+    return _said(name, before) != _said(name, after)
+
+
+def _said(name: str, line: MarketLine) -> object:
+    return replace(line.fee, since=None) if name == "fee" else getattr(line, name)
 
 
 def _bounded(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

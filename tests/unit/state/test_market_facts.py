@@ -68,6 +68,12 @@ def test_a_list_that_repeats_itself_does_not_undo_what_the_stream_said() -> None
     assert known_at(30, *facts, listed(25, market(tick=5_000))).tick_size == 5_000
 
 
+def test_a_list_that_dates_a_fee_anew_repeats_itself_all_the_same() -> None:
+    dated = [replace(FEES[1], since=ts) for ts in (10, 20)]
+    facts = listed(10, market(fee=dated[0])), fee(15, FEES[2]), listed(20, market(fee=dated[1]))
+    assert known_at(30, *facts).fee == FEES[2]
+
+
 def test_a_change_announced_ahead_holds_from_its_time_on() -> None:
     facts = listed(10, market(fee=FEES[1])), fee(12, FEES[2], effective=40)
     assert [known_at(ts, *facts).fee for ts in (12, 39, 40)] == [FEES[1], FEES[1], FEES[2]]

@@ -83,6 +83,14 @@ def test_amounts_and_texts_have_no_history() -> None:
     assert [to_market(each).volume for each in versions(changed)] == [None, 6]
 
 
+def test_a_fee_that_holds_since_the_scan_has_not_changed_with_it() -> None:
+    fees = [FeeSchedule("polymarket", 50_000, since=BASE.fetched_at + minute * MINUTE) for minute in range(3)]
+    line = merge_all([listed(minute, fee=fee) for minute, fee in enumerate(fees)])
+    assert (line.replaced, to_market(line).fee) == ((), fees[0])
+    line = merge_lines(line, listed(3, fee=fees[0], tick_size=Price(1_000)))
+    assert [sorted(each) for each in line.replaced] == [["fetched_at", "tick_size"]]
+
+
 def test_a_market_that_is_listed_again_was_not_last_seen_earlier() -> None:
     gone = replace(listed(0), last_seen=listed(0).fetched_at)
     assert merge_lines(gone, listed(15)).last_seen is None
