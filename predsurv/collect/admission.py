@@ -76,7 +76,9 @@ class Admission:
             return
         first = islice(chain(self.waiting, self.displaced), FILLED_MAX)
         found = [key for key in first if key not in transition.target and tradable(key)]
-        self.placed |= dict.fromkeys(transition.admit(found, MICROS))
+        for key in transition.admit(found, MICROS):
+            self.placed[key] = None
+            self.displaced.pop(key, None)  # it has its turn after all
 
     def wait(self, keys: Iterable[InstrumentKey], since: int) -> None:
         """Account for ``keys``, which have no place from ``since`` (ns UTC) on, unless they were recorded before."""

@@ -261,3 +261,16 @@ async def test_what_waited_before_a_crash_goes_on_waiting_after_it(index: Covera
         ("indexed", 0, 60, "no_capacity"),
         ("new", 0, 60, "no_capacity"),
     ]
+
+
+async def test_who_gave_a_place_away_gets_the_next_one_that_becomes_free(index: CoverageIndex) -> None:
+    world = ScheduledRecorder(index, *(f"m{number}" for number in range(40)), capacity=20)
+    await world.run(until(1))
+    world.happen(born("n"))
+    admission = world.scheduler.admission
+    (displaced,) = admission.displaced
+    world.happen(change("closed", "n"))
+    await world.run(until(1))
+    assert admission.displaced == {}
+    assert displaced in admission.placed
+    assert displaced in world.recorder.instruments
