@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from msgspec.structs import replace
@@ -14,58 +12,20 @@ from msgspec.structs import replace
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.report import CollectReport
 from predsurv.collect.rescan import ListedUniverse
-from predsurv.config import CollectorConfig, Config, PolymarketConfig, StorageConfig, VenuesConfig
+from predsurv.collect.session import RecordingSession
+from predsurv.config import CollectorConfig, Config, StorageConfig
 from predsurv.config.schema import ScannerConfig
 from predsurv.core.ids import VenueName
 from predsurv.ports import MarketQuery, Venue
-from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.store.layout import Layout
 from predsurv.store.read.verify import check_files, check_tiling
-from predsurv.store.universe_writer import UniverseWriter
-from predsurv.venues.polymarket.venue import PolymarketVenue
 from tests.kit.collect_runs import column
 from tests.kit.given_clock import GivenClock
 from tests.kit.patience import until
-from tests.kit.simulated_kalshi import SimulatedKalshi
+from tests.kit.served_venues import Served, Simulated, kalshi, polymarket, scanned
 
 S = 1_000_000_000
 PLACES = 8
-
-Simulated = Callable[[Path], AbstractAsyncContextManager["Served"]]
-
-
-class Served(NamedTuple):
-    """A simulated venue: its adapter, the configuration with its addresses, and the clock of both."""
-
-    config: Config
-    venue: Venue
-    clock: GivenClock
-
-
-@asynccontextmanager
-async def kalshi(folder: Path, *, keyed: bool = True) -> AsyncIterator[Served]:
-    server = SimulatedKalshi(folder, markets=40, rate=400)
-    await server.start()
-    venue = server.venue(keyed=keyed)
-    yield Served(server.config(), venue, server.clock)
-    await venue.aclose()
-    await server.aclose()
-
-
-@asynccontextmanager
-async def polymarket(_: Path) -> AsyncIterator[Served]:
-    clock = GivenClock()
-    server = PolymarketSimulator(PolymarketSimulatorSettings(markets=40, rate=400), clock)
-    await server.start()
-    running = asyncio.create_task(server.run())
-    http, ws = server.http_url, server.ws_url
-    config = Config(venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=http, clob_url=http, ws_market_url=ws)))
-    venue = PolymarketVenue(config, clock, lambda: 1.0)
-    yield Served(config, venue, clock)
-    await venue.aclose()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await server.aclose()
 
 
 both_venues = pytest.mark.parametrize("simulated", [kalshi, polymarket], ids=["kalshi", "polymarket"])
@@ -79,13 +39,6 @@ def configured(served: Served, data_dir: Path, **collector: object) -> Config:
         scanner=ScannerConfig(refresh=S),
         storage=StorageConfig(seal_interval=S),
     )
-
-
-async def scanned(config: Config, venue: Venue, clock: GivenClock) -> ListedUniverse:
-    with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
-        async for market in venue.catalog().markets(MarketQuery()):
-            writer.write(market)
-        return ListedUniverse(writer.commit(), whole=True)
 
 
 async def record(
@@ -131,18 +84,23 @@ def intervals(data_dir: Path) -> dict[str, list[tuple[int, int, str]]]:
     return {market: sorted(rows) for market, rows in found.items()}
 
 
-def a_newcomer_is_recorded() -> Callable[[Collector], bool]:
-    """Return whether a market that is not in the universe the run began with has had a known book for a second."""
+def for_a_second(holds: Callable[[RecordingSession], bool]) -> Callable[[Collector], bool]:
+    """Return whether something has held at a time that is a second of recording ago."""
     since: list[int] = []
 
     def enough(job: Collector) -> bool:
         (session,) = job.sessions
-        recorded = session.recorder.instruments.items()
-        if any(each.book.trusted for key, each in recorded if key.market_id not in KNOWN):
+        if holds(session):
             since.append(session.recorder.watermark)
         return bool(since) and session.recorder.watermark > since[0] + S
 
     return enough
+
+
+def records_a_newcomer(session: RecordingSession) -> bool:
+    """Return whether the book of a market is known that is not in the universe the run began with."""
+    recorded = session.recorder.instruments.items()
+    return any(each.book.trusted for key, each in recorded if key.market_id not in KNOWN)
 
 
 KNOWN: set[str] = set()
@@ -163,7 +121,7 @@ async def test_a_market_born_while_there_is_a_free_place_is_recorded_and_named(
     async with simulated(tmp_path) as served:
         config = configured(served, tmp_path / "data")
         await begin(config, served.venue, served.clock)
-        await record(config, served.venue, served.clock, a_newcomer_is_recorded())
+        await record(config, served.venue, served.clock, for_a_second(records_a_newcomer))
     born, tradable = lifecycle(config.data_dir, "created"), changes(config.data_dir, "activated")
     covered = {market: rows for market, rows in intervals(config.data_dir).items() if market in born}
     assert covered, "in coverage"
@@ -182,9 +140,7 @@ async def test_a_market_born_without_a_free_place_is_in_the_ledger(simulated: Si
         _, venue, clock = served
         await begin(config, venue, clock)
 
-        def waits(job: Collector) -> bool:
-            return len(job.sessions[0].scheduler.admission.waiting) > 0
-
+        waits = for_a_second(lambda session: len(session.scheduler.admission.waiting) > 0)
         await record(config, venue, clock, waits)
         tradable = changes(config.data_dir, "activated")
         ledger = {market: rows for market, rows in intervals(config.data_dir).items() if market in tradable}
@@ -211,7 +167,7 @@ async def test_a_market_that_only_the_list_tells_of_is_taken_up_after_the_next_r
     async with kalshi(tmp_path, keyed=False) as served:  # without a key there are no announcements
         config = configured(served, tmp_path / "data")
         await begin(config, served.venue, served.clock)
-        report = await record(config, served.venue, served.clock, a_newcomer_is_recorded(), rescans=True)
+        report = await record(config, served.venue, served.clock, for_a_second(records_a_newcomer), rescans=True)
     listed = lifecycle(config.data_dir, "listed")
     covered = {market for market, rows in intervals(config.data_dir).items() if "polled" in {row[2] for row in rows}}
     assert listed.keys() & covered
