@@ -2,8 +2,11 @@
 
 Every book is requested once in ``CYCLE``, the most active ones in every round, and all of a
 connection that fell silent: when they agree, the silence is no sign of a fault. Tokens without a
-book get the best prices that REST has; the markets of those that REST does not have are asked for
-their settlement.
+book get the best prices that REST has.
+
+The stream tells the settlement of a market only on connections with the additional messages, and not
+always. What it does tell is that every level goes. So the market of a book that is empty, or that REST
+does not have, is asked whether it is over.
 """
 
 import asyncio
@@ -43,11 +46,11 @@ CONCURRENCY: Final = 10
 ROUND_MAX: Final = 2_000
 """Tokens of one round; with more, a cycle takes longer."""
 MISSING_ROUNDS: Final = 2
-"""Rounds in which REST has no book of a token before its market is asked for."""
+"""Rounds in which a token has no book, or an empty one, before its market is asked for."""
 MISSING_PERIOD: Final = 12
 """Rounds until it is asked for again."""
-MARKETS_MAX: Final = 5
-"""Markets asked for in a round."""
+MARKETS_MAX: Final = 20
+"""Markets asked for in a round, those that lost their books last first."""
 
 _logger = logging.getLogger(__name__)
 
@@ -109,8 +112,14 @@ class RestAudit:
                 verifier.confirm(requested_at)
         self._publish_facts(subscribed, summaries, events)
         self._publish_quotes([subscribed[token] for token in bookless], summaries, events)
-        await self._publish_settlements([subscribed[token] for token in bookless if token not in summaries], events)
-        self._missing = Counter({token: count for token, count in self._missing.items() if token in subscribed})
+        without = [token for token in (*started, *bookless) if token not in summaries] if summaries else bookless
+        ended = dict.fromkeys([*without, *(token for token, each in followed.items() if _is_empty(each, token))])
+        alive = summaries.keys() - ended.keys()
+        counted = self._missing.items()
+        self._missing = Counter(
+            {token: count for token, count in counted if token in subscribed and token not in alive}
+        )
+        await self._publish_settlements([subscribed[token] for token in ended if token in subscribed], events)
 
     def _is_silent(self, verifier: HashVerifier) -> bool:
         return bool(verifier.books) and verifier.silent_for(self._clock.monotonic()) >= SILENCE
@@ -172,9 +181,10 @@ class RestAudit:
         events.put_events([quote for quote in quotes if quote is not None])
 
     async def _publish_settlements(self, keys: Collection[InstrumentKey], events: EventSink) -> None:
-        """Publish the ends of markets of whose instruments REST has no book: the stream does not always have them."""
+        """Publish the ends of those markets that are over: the stream does not always have them."""
         self._missing.update(key.instrument_id for key in keys)
         due = [key for key in keys if self._missing[key.instrument_id] % MISSING_PERIOD == MISSING_ROUNDS]
+        due.sort(key=lambda key: self._missing[key.instrument_id])
         for key in [key for key in due if MARKET_ID.match(key.market_id)][:MARKETS_MAX]:
             try:
                 market = await self._rest.market(key.market_id)
@@ -191,6 +201,11 @@ class RestAudit:
                 ended = MarketChange(VENUE, key.market_id, None, now, None, "closed", '{"source":"rest"}')
             if ended is not None and self._shared.announcement_ids.add(announcement_id(ended)):
                 events.put_events([ended])
+
+
+def _is_empty(verifier: HashVerifier, token: str) -> bool:
+    book = verifier.books.get(token)  # may be gone since REST was asked
+    return book is not None and not book.bids.levels and not book.asks.levels
 
 
 def _quote(key: InstrumentKey, summary: BookSummary, now: int) -> Quote | None:

@@ -153,6 +153,37 @@ async def test_a_closed_market_without_a_winner_is_over_and_its_payout_an_open_q
     assert list(bench.shared.questions.unsettled) == [closed.market_id]
 
 
+def changes(bench: Bench) -> list[MarketChange | MarketResolved]:
+    return [event for event in bench.events if isinstance(event, MarketChange | MarketResolved)]
+
+
+def emptied(bench: Bench, token: str) -> None:
+    """Let the venue take every level of a book away, as it does before a market settles, and the codec hear that."""
+    bench.venue.tokens[token].sides = {"BUY": {}, "SELL": {}}
+    bench.receive([bench.venue.books([token])])
+
+
+async def test_a_market_whose_book_lost_every_level_is_asked_whether_it_is_over() -> None:
+    bench = Bench(3)
+    emptied(bench, "100001")
+    await bench.rounds(2)
+    assert bench.markets == [key("100001").market_id]
+    assert not any(isinstance(event, MarketResolved) or event.kind == "closed" for event in changes(bench))
+    bench.settled = ClobMarket(True, None, [ClobToken("100001", True), ClobToken("x", False)])
+    await bench.rounds(12)
+    (resolved,) = [event for event in bench.events if isinstance(event, MarketResolved)]
+    assert resolved.market_id == key("100001").market_id
+
+
+async def test_a_market_whose_book_rest_has_no_more_is_asked_whether_it_is_over() -> None:
+    bench = Bench(3)
+    del bench.venue.tokens["100002"]
+    bench.settled = ClobMarket(True, None, [ClobToken("100002", False), ClobToken("x", True)])
+    await bench.rounds(26)
+    (resolved,) = [event for event in bench.events if isinstance(event, MarketResolved)]
+    assert resolved.market_id == key("100002").market_id
+
+
 def ticks(bench: Bench) -> list[int | None]:
     return [event.tick_size for event in bench.events if isinstance(event, MarketChange) and event.kind == "tick_size"]
 
