@@ -32,6 +32,10 @@ PAUSE: Final = 5_000_000
 FIRST_AFTER: Final = 5_000_000_000
 """How long (ns) after the start the first scan begins at the earliest."""
 
+SECOND_LOOK: Final = 60_000_000_000
+"""How old (ns) the newest universe file is when the lists are read again for the first time: what was born between the
+scan and the first connection was announced to nobody."""
+
 LISTING_LAG: Final = 5 * 60 * 1_000_000_000
 """A market that was stated less than this (ns) before a list was read is not missed in it: lists lag behind."""
 
@@ -50,7 +54,7 @@ ScanVenue = Callable[[VenueName], Awaitable[ListedUniverse]]
 
 
 class Rescanner:
-    """Scans the venues of ``sessions`` every ``interval`` (ns), the first time once the newest file is that old."""
+    """Scans the venues of ``sessions`` every ``interval`` (ns), the first time once the newest file is a minute old."""
 
     def __init__(
         self,
@@ -70,7 +74,7 @@ class Rescanner:
 
     async def run(self) -> None:
         """Scan until cancelled; what fails is tried again with the next scan."""
-        wait = max(FIRST_AFTER, self._interval - self._age())
+        wait = max(FIRST_AFTER, min(self._interval, SECOND_LOOK) - self._age())
         while True:
             self.status = replace(self.status, due=self._clock.now() + wait, running=False)
             await self._clock.sleep(wait)

@@ -36,13 +36,14 @@ from predsurv.core.ids import VenueName
 from predsurv.exchange import schedule
 from predsurv.exchange.tape import TapeEvent, TapeLifecycle
 from predsurv.exchange.world import GroupShape, GroupSpec, draft_group
-from predsurv.ports import MarketQuery, Venue
+from predsurv.ports import MarketQuery
 from predsurv.simulate.kalshi.simulator import KalshiSimulator, KalshiSimulatorSettings
 from predsurv.simulate.kalshi.simulator import environment as kalshi_environment
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.simulate.polymarket.simulator import environment as polymarket_environment
 from predsurv.store import allocator
+from predsurv.store.universe import latest_universe
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.mock import MockVenue
 from predsurv.venues.registry import open_venue
@@ -54,8 +55,6 @@ START: Final = 1_793_556_000 * S
 """2026-11-01 18:00 UTC: the first of the midnights comes after six hours."""
 MARKETS: Final = 60
 RATE: Final = 8
-SETTLED: Final = 120 * S
-"""When the recorder has begun, after the start; markets of before have to live on for a minute from then."""
 LIVE_AT_MOST: Final = 300
 """Seconds that a market lives that was listed after the start."""
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -67,16 +66,16 @@ class SpedUpClock:
     """A clock that runs ``speed`` times as fast as real time, the same in every process that has ``began``."""
 
     def __init__(self, began: int, speed: int) -> None:
-        self._began, self._speed = began, speed
+        self.began, self.speed = began, speed
 
     def monotonic(self) -> int:
-        return (time.monotonic_ns() - self._began) * self._speed
+        return (time.monotonic_ns() - self.began) * self.speed
 
     def now(self) -> int:
         return START + self.monotonic()
 
     async def sleep(self, duration: int) -> None:
-        await asyncio.sleep(max(duration, 0) / self._speed / S)
+        await asyncio.sleep(max(duration, 0) / self.speed / S)
 
 
 class Life(Struct):
@@ -189,39 +188,62 @@ def own_mb() -> float:
     return rss - files
 
 
-async def record(config: Config, clock: SpedUpClock, days: float) -> list[Sample]:
-    """Scan and record both venues; return samples of the collector's memory."""
+class Recording(NamedTuple):
+    """Samples of the collector's memory, and from when to when (ns UTC) it recorded."""
+
+    samples: list[Sample]
+    since: int
+    until: int
+
+
+async def record(config: Config, clock: SpedUpClock, days: float) -> Recording:
+    """Scan and record both venues."""
     venues = [open_venue(name, config, clock) for name in ("polymarket", "kalshi")]
-    by_name = {venue.name: venue for venue in venues}
 
     async def scan(name: VenueName) -> ListedUniverse:
-        return ListedUniverse(await list_markets(config, by_name[name], clock), whole=True)
+        return ListedUniverse(await asyncio.to_thread(listed, config, clock, name), whole=True)
 
     for venue in venues:
         await scan(venue.name)
     job = Collector(config, venues, clock, CollectorDeps(scan=scan))
-    running, samples, began = asyncio.create_task(job.run(round(days * DAY) * S)), list[Sample](), clock.monotonic()
+    running, samples, since = asyncio.create_task(job.run(round(days * DAY) * S)), list[Sample](), 0
+    began = clock.monotonic()
     while not running.done():
         await asyncio.wait([running], timeout=1)
         samples.append(Sample((clock.monotonic() - began) / S, own_mb()))
+        known = {each.venue: (each.trusted, each.wanted) for each in job.status.venues}
+        if not since and all(trusted for trusted, _ in known.values()):
+            since = clock.now()
         if len(samples) % 60 == 0:
-            counts = {each.venue: (each.trusted, each.wanted) for each in job.status.venues}
-            print(f"  {samples[-1].at / 3_600:5.1f} h  {samples[-1].mb:6.1f} MB  known of wanted: {counts}", flush=True)
+            print(f"  {samples[-1].at / 3_600:5.1f} h  {samples[-1].mb:6.1f} MB  known of wanted: {known}", flush=True)
     await running
+    until = clock.now()
     for venue in venues:
         await venue.aclose()
-    return samples
+    return Recording(samples, since, until)
 
 
-async def list_markets(config: Config, venue: Venue, clock: SpedUpClock) -> Path:
-    """Read the catalogue of a venue into its universe file and return that."""
+def listed(config: Config, clock: SpedUpClock, name: VenueName) -> Path:
+    """Have the catalogue of a venue read in a process of its own, as ``collect`` does; return its universe file."""
+    command = [sys.executable, "-m", "tests.proofs.births", "--list", name, str(config.data_dir)]
+    command += ["--began", str(clock.began), "--speed", str(clock.speed)]
+    subprocess.run(command, check=True)
+    path = latest_universe(config.data_dir, name)
+    assert path is not None
+    return path
+
+
+async def list_markets(name: str, data_dir: str, clock: SpedUpClock) -> None:
+    """Read the catalogue of a venue into its universe file."""
+    config = load_config(flags={"data_dir": data_dir}, environ=os.environ).config
+    venue = open_venue(name, config, clock)
     catalog = venue.catalog()
     with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
         async for market in catalog.markets(MarketQuery()):
             writer.write(market)
-        path = writer.commit()
+        writer.commit()
     await catalog.aclose()
-    return path
+    await venue.aclose()
 
 
 class Seen(NamedTuple):
@@ -244,9 +266,9 @@ def accounted(data_dir: Path) -> Mapping[tuple[str, str], Seen]:
     return {(venue, market): Seen(since, frozenset(reasons)) for venue, market, since, reasons in found}
 
 
-def judge_lives(lives: Sequence[Life], data_dir: Path, since: int, until: int) -> bool:
+def judge_lives(lives: Sequence[Life], data_dir: Path, recorded: Recording) -> bool:
     """Print what became of the markets that lived a minute; return whether one is not accounted for."""
-    seen, missing = accounted(data_dir), 0
+    seen, missing, (_, since, until) = accounted(data_dir), 0, recorded
     for venue in ("polymarket", "kalshi"):
         lived = [each for each in lives if each.venue == venue and each.lived(since, until) >= LIVED]
         fates = [(life, seen.get((venue, life.market_id), NEVER)) for life in lived]
@@ -311,7 +333,7 @@ def main(days: float, speed: int, places: int) -> int:
         "collector.rotation_period": "10m",
         "storage.fsync_interval": "60s",
         "storage.seal_interval": "10m",
-        "scanner.refresh": "15m",
+        "scanner.refresh": "30m",
     }
     allocator.limit_heaps()
     began = time.monotonic_ns()
@@ -321,15 +343,13 @@ def main(days: float, speed: int, places: int) -> int:
             os.environ.update(environment)
             config = load_config(flags=flags | {"data_dir": str(folder / "data")}, environ=os.environ).config
             clock = SpedUpClock(began, speed)
-            since = clock.now() + SETTLED
-            samples = asyncio.run(record(config, clock, days))
-            until = clock.now()
+            recorded = asyncio.run(record(config, clock, days))
         lives = msgspec.json.decode((folder / "lives.json").read_bytes(), type=list[Life])
         size = sum(path.stat().st_size for path in (folder / "data").rglob("*") if path.is_file())
         print(f"{days:g} simulated days in {(time.monotonic_ns() - began) / 60 / S:.1f} minutes, {size / 1e6:.1f} MB")
         data = folder / "data"
         dates = sorted({path.name.removeprefix("date=") for path in (data / "coverage").glob("venue=*/date=*")})
-        wrong = [judge_lives(lives, data, since, until), judge_memory(samples), judge_reading(data, dates)]  # all judge
+        wrong = [judge_lives(lives, data, recorded), judge_memory(recorded.samples), judge_reading(data, dates)]
     return int(any(wrong))
 
 
@@ -339,9 +359,13 @@ if __name__ == "__main__":
     parser.add_argument("--speed", type=int, default=96)
     parser.add_argument("--places", type=int, default=90)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--list", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--began", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve is not None:
         asyncio.run(serve(arguments.began, arguments.speed, arguments.serve))
+    elif arguments.list is not None:
+        venue_name, folder = arguments.list
+        asyncio.run(list_markets(venue_name, folder, SpedUpClock(arguments.began, arguments.speed)))
     else:
         sys.exit(main(arguments.days, arguments.speed, arguments.places))
