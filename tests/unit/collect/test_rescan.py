@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, suppress
 from itertools import pairwise
@@ -11,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from predsurv.collect.clock import SteadyClock
-from predsurv.collect.rescan import FIRST_AFTER, LISTING_LAG, SLICE, ListedUniverse, Rescanner
+from predsurv.collect.rescan import FIRST_AFTER, LISTING_LAG, SECOND_LOOK, SLICE, ListedUniverse, Rescanner
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.session import RecordingSession
 from predsurv.config import MockConfig
@@ -200,7 +201,7 @@ async def test_a_scan_that_fails_is_logged_shown_and_tried_again(
         assert (lists.rescanner.status.completed, lists.rescanner.status.trouble) == (1, None)
 
 
-async def test_scans_are_an_interval_apart_and_the_first_comes_when_the_file_is_that_old(
+async def test_scans_are_an_interval_apart_and_the_first_comes_at_once_without_a_file(
     index: CoverageIndex, tmp_path: Path
 ) -> None:
     async with recording(index, tmp_path, "a") as lists:
@@ -208,6 +209,20 @@ async def test_scans_are_an_interval_apart_and_the_first_comes_when_the_file_is_
         assert lists.began[0] < FIRST_AFTER + 10 * S, "there was no file"
         pauses = [after - before for before, after in pairwise(lists.began)]
         assert all(INTERVAL <= pause < INTERVAL + S for pause in pauses)
+
+
+async def test_what_was_born_between_the_scan_and_the_first_connection_is_looked_for_soon(
+    index: CoverageIndex, tmp_path: Path
+) -> None:
+    async with recording(index, tmp_path, "a") as lists:
+        with UniverseWriter(tmp_path, VENUE, lists.world.clock.now()) as writer:
+            written = writer.commit()
+        os.utime(written, ns=(lists.world.clock.now(),) * 2)
+        began = lists.world.clock.monotonic()
+        await lists.run(2)
+        first, second = (at - began for at in lists.began)
+        assert SECOND_LOOK <= first < SECOND_LOOK + S
+        assert second - first >= INTERVAL
 
 
 async def test_a_long_list_is_taken_in_slice_by_slice_and_many_scans_take_no_more_memory(
