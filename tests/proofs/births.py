@@ -32,11 +32,13 @@ from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.rescan import ListedUniverse
 from predsurv.config import Config, MockConfig
 from predsurv.config import load as load_config
+from predsurv.core.errors import TransientError
 from predsurv.core.ids import VenueName
 from predsurv.exchange import schedule
 from predsurv.exchange.tape import TapeEvent, TapeLifecycle
 from predsurv.exchange.world import GroupShape, GroupSpec, draft_group
-from predsurv.ports import MarketQuery
+from predsurv.net.clock import system_random
+from predsurv.ports import MarketQuery, Venue
 from predsurv.simulate.kalshi.simulator import KalshiSimulator, KalshiSimulatorSettings
 from predsurv.simulate.kalshi.simulator import environment as kalshi_environment
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
@@ -45,8 +47,12 @@ from predsurv.simulate.polymarket.simulator import environment as polymarket_env
 from predsurv.store import allocator
 from predsurv.store.universe import latest_universe
 from predsurv.store.universe_writer import UniverseWriter
+from predsurv.venues.kalshi.auth import load_signer
+from predsurv.venues.kalshi.venue import KalshiVenue
 from predsurv.venues.mock import MockVenue
+from predsurv.venues.polymarket.venue import POLICY, PolymarketVenue
 from predsurv.venues.registry import open_venue
+from predsurv.venues.streaming.policy import StreamPolicy
 
 S: Final = 1_000_000_000
 DAY: Final = 86_400
@@ -57,6 +63,8 @@ MARKETS: Final = 60
 RATE: Final = 8
 LIVE_AT_MOST: Final = 300
 """Seconds that a market lives that was listed after the start."""
+PATIENCE: Final = 8
+"""Factor of the time-outs of connections."""
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 SLOPE_MB_MAX: Final = 2.0
 """Most growth of memory in a simulated day after the first third, MB."""
@@ -124,13 +132,20 @@ def _short_lived(seed: int, index: int, shape: GroupShape, rank: int) -> GroupSp
     return replace(draft_group(seed, index, shape, rank), closes_at=LIVE_AT_MOST * S)
 
 
+class PatientKey(ThrowawayKey):
+    """A key whose signatures may be old: real time for a request is minutes of the clocks here."""
+
+    def accepts(self, headers: Mapping[str, str], method: str, path: str, now: int) -> bool:
+        return "kalshi-access-key" in headers
+
+
 async def serve(began: int, speed: int, folder: Path) -> None:
     """Serve both venues until SIGTERM, then write every market's life to ``folder``."""
     schedule.draft_group = _short_lived  # type: ignore[attr-defined]
     clock, stop = SpedUpClock(began, speed), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     polymarket = WatchedPolymarket(PolymarketSimulatorSettings(markets=MARKETS, rate=RATE), clock)
-    key = ThrowawayKey("ed25519")
+    key = PatientKey("ed25519")
     key.write(folder / "key.pem")
     underlying = MockVenue(MockConfig(enabled=True, markets=MARKETS, rate=RATE), clock)
     kalshi = KalshiSimulator(underlying, clock, KalshiSimulatorSettings(key=key))
@@ -198,7 +213,10 @@ class Recording(NamedTuple):
 
 async def record(config: Config, clock: SpedUpClock, days: float) -> Recording:
     """Scan and record both venues."""
-    venues = [open_venue(name, config, clock) for name in ("polymarket", "kalshi")]
+    venues: list[Venue] = [
+        PolymarketVenue(config, clock, system_random, _patient(POLICY)),
+        KalshiVenue(config, clock, system_random, load_signer(clock), _patient(StreamPolicy())),
+    ]
 
     async def scan(name: VenueName) -> ListedUniverse:
         return ListedUniverse(await asyncio.to_thread(listed, config, clock, name), whole=True)
@@ -223,11 +241,22 @@ async def record(config: Config, clock: SpedUpClock, days: float) -> Recording:
     return Recording(samples, since, until)
 
 
+def _patient(policy: StreamPolicy) -> StreamPolicy:
+    """Return ``policy`` with longer time-outs: the machine is not sped up with the clocks."""
+    return replace(
+        policy,
+        book_timeout=PATIENCE * policy.book_timeout,
+        silence=PATIENCE * policy.silence,
+        silence_max=PATIENCE * policy.silence_max,
+    )
+
+
 def listed(config: Config, clock: SpedUpClock, name: VenueName) -> Path:
     """Have the catalogue of a venue read in a process of its own, as ``collect`` does; return its universe file."""
     command = [sys.executable, "-m", "tests.proofs.births", "--list", name, str(config.data_dir)]
     command += ["--began", str(clock.began), "--speed", str(clock.speed)]
-    subprocess.run(command, check=True)
+    if subprocess.run(command, check=False).returncode:
+        raise TransientError(f"{name} could not be listed")
     path = latest_universe(config.data_dir, name)
     assert path is not None
     return path
