@@ -97,8 +97,8 @@ def read_facts(data_dir: Path, query: FactsQuery) -> Iterator[MarketFact]:
     Everything stated from ``query.start`` to before its end, and before it as far back as is needed to know what held
     then: from the newest universe file of an earlier day on, and at least ``LISTS_BEFORE``. Where no file is that
     old, and for ``query.markets`` that none of these has, also what the nearest other files say
-    (``NEIGHBOUR_FILES_MAX``): their statements may be of a time after the end. A list that repeats itself states
-    nothing.
+    (``NEIGHBOUR_FILES_MAX``), and older rows: their statements may be of a time after the end. A list that repeats
+    itself states nothing.
 
     Raises IntegrityError naming a damaged line or file.
     """
@@ -113,14 +113,13 @@ def read_facts(data_dir: Path, query: FactsQuery) -> Iterator[MarketFact]:
             index.add(files[date])
         missing = _without_record(layout, span, index.found)
         if missing:
-            for date in _neighbours(files, needed):
+            for date in sorted(_neighbours(files, needed)):  # what says the same as the file before it is no statement
                 index.add(files[date], missing)
-        still = frozenset(missing - index.found)
-        earlier = replace(query, start=begin - LOOKBACK_DAYS_MAX * NS_DAY, end=begin, markets=still)
+        earlier = replace(query, start=begin - LOOKBACK_DAYS_MAX * NS_DAY, end=begin, markets=missing)
         yield from merge(
             index.facts(),
             _lifecycle(layout, span),
-            _lifecycle(layout, earlier) if still else (),
+            _lifecycle(layout, earlier) if missing else (),
             key=lambda fact: fact.ts_recv,
         )
 

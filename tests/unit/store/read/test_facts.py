@@ -129,6 +129,19 @@ def test_a_wanted_market_that_the_lists_of_the_span_lack_is_looked_for_beside_it
     assert known_markets(MarketFacts(read_facts(tmp_path, query(9, 1)))) == {"m1"}
 
 
+def test_what_held_before_the_span_is_not_taken_for_news_of_the_list_after_it(tmp_path: Path) -> None:
+    universe(tmp_path, -6, listed(1, DAY - 6 * NS_DAY), listed(2, DAY - 6 * NS_DAY))
+    universe(tmp_path, 0, listed(2, DAY))
+    for day in (1, 2):
+        universe(tmp_path, day, listed(1, DAY + day * NS_DAY), listed(2, DAY + day * NS_DAY))
+    record(tmp_path, DAY - 4 * NS_DAY, [tick(1, DAY - 5 * NS_DAY + HOUR, 1_000)])
+    universe(tmp_path, -1, listed(2, DAY - NS_DAY))
+    found = known(tmp_path, 1, DAY + HOUR, query(0, 1, 1, 2))
+    assert found is not None
+    assert found.assumed == ()
+    assert found.tick_size == 1_000
+
+
 def test_a_recorded_change_is_not_forgotten_while_the_list_has_not_caught_up(tmp_path: Path) -> None:
     for day in range(4):
         universe(tmp_path, day, listed(1, DAY + day * NS_DAY))
