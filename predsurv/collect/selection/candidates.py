@@ -78,7 +78,9 @@ class _KnownCandidates(Struct, gc=False):
     """A market: its instruments as of the last ``apply``, what is known of it, and the digest of its last whole record.
 
     ``known`` has no field that tells one market from another, so that markets share it: there are 200,000 of them.
-    ``stated`` is when it was last listed or announced (ns UTC), ``was_open`` whether it was open at any time.
+    ``stated`` is when it was last listed or announced (ns UTC), ``was_open`` whether it was open at any time, ``heard``
+    whether the feed has stated what venues repeat: the first time is news whatever the list says, because an earlier
+    recording may have stated something else.
     """
 
     candidates: tuple[Candidate, ...]
@@ -86,6 +88,7 @@ class _KnownCandidates(Struct, gc=False):
     digest: int
     stated: int
     was_open: bool = False
+    heard: bool = False
 
 
 class _SharedRecords:
@@ -151,9 +154,9 @@ class CandidateSet:
         if entry is None or holds_from(fact) > fact.ts_recv:
             return True
         known = apply_fact(entry.known, fact)
-        if known is None or (_repeats(fact) and known == entry.known):
+        if known is None or (_repeats(fact) and known == entry.known and entry.heard):
             return False
-        entry.known = self._shapes.of(known)
+        entry.known, entry.heard = self._shapes.of(known), entry.heard or _repeats(fact)
         return True
 
     def apply(self, fact: MarketFact) -> Membership:

@@ -9,6 +9,7 @@ from predsurv.collect.selection.candidates import CandidateSet, Membership, Shar
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import MarketId
 from predsurv.core.num import Money, Price
+from predsurv.state.market_facts import MarketFacts
 from tests.kit.candidate_samples import VENUE, change, market
 
 
@@ -156,6 +157,7 @@ def tick(name: str, size: int) -> MarketChange:
 def test_what_a_venue_repeats_is_no_news() -> None:
     candidates = CandidateSet()
     candidates.add(market("a"))
+    assert candidates.fold(tick("a", 10_000)), "an earlier recording may have heard another one"
     assert not candidates.fold(tick("a", 10_000))
     assert candidates.fold(tick("a", 1_000))
     assert not candidates.fold(tick("a", 1_000))
@@ -169,10 +171,24 @@ def test_what_a_venue_repeats_is_no_news() -> None:
     assert candidates.fold(tick("unheard-of", 1_000))
 
 
+def test_a_tick_that_went_back_between_two_recordings_does_not_outlive_the_first() -> None:
+    facts = MarketFacts([change("listed", "a", market("a"))])
+    for ts, stated in ((1_000, 1_000), (2_000, 10_000)):
+        candidates = CandidateSet()  # a recording of its own, which knows the list alone
+        candidates.add(market("a"))
+        recorded = msgspec.structs.replace(tick("a", stated), ts_recv=ts)
+        if candidates.fold(recorded):
+            facts.add(recorded)
+    known = facts.at(MarketId("a"), 3_000)
+    assert known is not None
+    assert known.market.tick_size == 10_000
+
+
 def test_a_statement_says_the_same_to_every_market_and_each_keeps_its_own_facts() -> None:
     candidates = CandidateSet()
     for name in "abc":
         candidates.add(market(name))
+        candidates.fold(tick(name, 10_000))
     assert candidates.fold(tick("b", 1_000))
     assert not candidates.fold(tick("a", 10_000))
     assert not candidates.fold(tick("b", 1_000))
@@ -182,6 +198,7 @@ def test_a_statement_says_the_same_to_every_market_and_each_keeps_its_own_facts(
 def test_what_was_announced_ahead_is_not_taken_for_what_holds() -> None:
     candidates = CandidateSet()
     candidates.add(market("a"))
+    candidates.fold(tick("a", 10_000))
     ahead = msgspec.structs.replace(tick("a", 1_000), effective=9_000)
     assert candidates.fold(ahead)
     assert not candidates.fold(tick("a", 10_000))
