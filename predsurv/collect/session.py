@@ -153,8 +153,9 @@ class RecordingSession:
             _LOG.log(level, "%s: %s: %d of %d wanted books are known", self.venue.name, state, counters.trusted, wanted)
         self._state = state
         if counters.phase is not None and counters.phase != self._phase:
+            if self._phase is not None or counters.phase.phase != "open":
+                _LOG.warning("%s: %s", self.venue.name, phase_text(counters.phase))
             self._phase = counters.phase
-            _LOG.warning("%s: %s", self.venue.name, phase_text(counters.phase))
         connections = connections_of(counters.connected_since, recorder.instruments.values())
         period = scheduler.settings.rotation_period
         return VenueStatus(

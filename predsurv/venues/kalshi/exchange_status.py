@@ -67,8 +67,9 @@ def read_phase(body: bytes, ts_recv: int) -> VenuePhase:
 
 
 class ExchangeMonitor:
-    """Asks for the exchange's status and publishes each change, and the first status when that is not plainly open.
+    """Asks for the exchange's status and publishes the first one and each change.
 
+    The first one even when the exchange is open: a recording that ended in a pause does not tell when the pause did.
     A status that cannot be had is no pause: the last one stands. ``shards`` pauses the markets of a shard that pauses
     alone.
     """
@@ -111,8 +112,10 @@ class ExchangeMonitor:
             return
         self._failing = False
         before, self._told = self._told, (phase.phase, phase.resumes, phase.value)
-        if self._told != before and (before is not None or not _plainly_open(phase)):
-            _logger.info("%s: the exchange is %s now: %s", VENUE, phase.phase, sanitise(phase.value, ISSUE_CHARS_MAX))
+        if self._told != before:
+            level = logging.DEBUG if before is None and _plainly_open(phase) else logging.INFO
+            text = sanitise(phase.value, ISSUE_CHARS_MAX)
+            _logger.log(level, "%s: the exchange is %s now: %s", VENUE, phase.phase, text)
             events.put_events([phase])
         if self._shards is not None:
             await self._shards.apply(_paused_shards(phase), events)

@@ -81,9 +81,9 @@ class Told:
         return [event.phase for event in self.events if isinstance(event, VenuePhase)]
 
 
-async def test_changes_of_the_phase_are_published_once() -> None:
+async def test_the_first_phase_and_each_change_are_published_once() -> None:
     halted = {"exchange_active": False, "trading_active": False}
-    assert await Told(OPEN, OPEN, PAUSED, PAUSED, halted, OPEN).phases() == ["cancel_only", "closed", "open"]
+    assert await Told(OPEN, OPEN, PAUSED, PAUSED, halted, OPEN).phases() == ["open", "cancel_only", "closed", "open"]
 
 
 async def test_a_pause_is_published_at_the_start() -> None:
@@ -98,14 +98,14 @@ async def test_a_resume_time_that_moves_is_news() -> None:
 async def test_a_shard_that_pauses_alone_is_told_and_does_not_pause_the_venue() -> None:
     one = {**OPEN, "exchange_index_statuses": shards(True, True, False)}
     told = Told(OPEN, one, OPEN)
-    assert await told.phases() == ["open", "open"]
+    assert await told.phases() == ["open", "open", "open"]
     values = [event.value for event in told.events if isinstance(event, VenuePhase)]
-    assert ["paused_shards" in value for value in values] == [True, False]
+    assert ["paused_shards" in value for value in values] == [False, True, False]
 
 
 async def test_a_status_that_cannot_be_had_is_no_pause() -> None:
     lost = httpx.Response(404)
-    assert await Told(lost, OPEN, lost, b"<html>", OPEN).phases() == []
+    assert await Told(lost, OPEN, lost, b"<html>", OPEN).phases() == ["open"]
     assert await Told(PAUSED, lost, PAUSED).phases() == ["cancel_only"]
 
 
