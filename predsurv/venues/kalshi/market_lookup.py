@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.core.errors import PredsurvError
+from predsurv.core.errors import PredsurvError, TransientError
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
 from predsurv.venues.kalshi.lifecycle import LifecycleReader
@@ -45,11 +45,13 @@ class MarketLookup:
             await self._clock.sleep(LOOKUP_INTERVAL)
 
     async def round(self, events: EventSink) -> None:
-        """Ask about at most ``TICKERS_MAX`` markets, those announced first before the others."""
+        """Ask about at most ``TICKERS_MAX`` markets, those asked for least often first."""
         now, unlisted = self._clock.monotonic(), self._reader.unlisted
         self._attempts = {name: each for name, each in self._attempts.items() if name in unlisted}
-        ready = [name for name in unlisted if name not in self._attempts or self._attempts[name].due <= now]
-        tickers = ready[:TICKERS_MAX]
+        never = _Attempts(0, now)
+        ready = [name for name in unlisted if self._attempts.get(name, never).due <= now]
+        ready.sort(key=lambda name: self._attempts.get(name, never).count)
+        tickers, reached = ready[:TICKERS_MAX], True
         if not tickers:
             return
         try:
@@ -57,17 +59,17 @@ class MarketLookup:
         except (PredsurvError, *ROW_ERRORS) as error:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             _logger.debug("%s: %d new markets could not be looked up: %s", VENUE, len(tickers), detail)
-            found = []
+            found, reached = [], not isinstance(error, TransientError)
         ts_recv = self._clock.now()
         events.put_events([event for each in found for event in self._reader.listed(each.market, ts_recv)])
         for ticker in tickers:
             if ticker in unlisted:
-                self._postpone(ticker, now)
+                self._postpone(ticker, now, reached=reached)
 
-    def _postpone(self, ticker: str, now: int) -> None:
+    def _postpone(self, ticker: str, now: int, *, reached: bool) -> None:
         attempts = self._attempts.setdefault(ticker, _Attempts(0, now))
         attempts.count += 1
         attempts.due = now + RETRY_INTERVAL
-        if attempts.count >= ATTEMPTS_MAX:
+        if attempts.count >= ATTEMPTS_MAX and reached:
             _logger.warning("%s: %s was announced and is never listed", VENUE, sanitise(ticker, 64))
             del self._attempts[ticker], self._reader.unlisted[ticker]

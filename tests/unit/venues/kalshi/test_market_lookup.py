@@ -106,6 +106,26 @@ async def test_many_new_markets_take_few_requests_and_know_their_series_by_then(
     assert bench.pages.paths() == ["/markets", "/series/KXN", "/events", "/markets"]
 
 
+async def test_a_new_market_does_not_wait_for_many_that_are_not_listed() -> None:
+    bench = Bench()
+    for number in range(3 * TICKERS_MAX):
+        bench.announce(f"KXN-26-{number}")
+    await bench.rounds(4)
+    bench.announce("KXN-26-NEW")
+    bench.row("KXN-26-NEW")
+    assert await bench.rounds(1) == [("listed", "KXN-26-NEW")]
+
+
+async def test_no_market_is_given_up_while_the_venue_cannot_be_reached() -> None:
+    bench = Bench()
+    bench.announce("KXN-26-X")
+    bench.row("KXN-26-X")
+    bench.pages.set(markets=[httpx.Response(503)])
+    assert await bench.rounds(2 * ATTEMPTS_MAX) == []
+    bench.pages.set(markets=[bench.answer])
+    assert await bench.rounds(1) == [("listed", "KXN-26-X")]
+
+
 async def test_a_series_that_the_venue_does_not_have_is_assumed() -> None:
     bench = Bench()
     bench.pages.set(series__KXN=[httpx.Response(404)], events=[httpx.Response(404)])
