@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -28,6 +28,8 @@ CALENDAR_INTERVAL: Final = 900_000_000_000
 """Time (ns) between two readings of the announced fees."""
 TELL_INTERVAL: Final = 5_000_000_000
 """Time (ns) between two looks at which markets are watched."""
+REPEATED: Final = 86_400_000_000_000
+"""Time (ns) after which what is still to come is told again: a reader of recordings goes back a few days only."""
 ROWS: Final = 1_000
 PAGES_MAX: Final = 20
 TOLD_MAX: Final = 1 << 17
@@ -43,6 +45,11 @@ class ScheduledFee(Struct, frozen=True):
     event: str | None = None
 
 
+class _ToldFee(NamedTuple):
+    fee: FeeSchedule | None
+    ts: int  # when it was told last (ns UTC)
+
+
 class FeeCalendar:
     """The announced fees, and to which of the watched markets each was told; without I/O."""
 
@@ -50,7 +57,7 @@ class FeeCalendar:
         self._directory = directory
         self._of_series: dict[str, list[ScheduledFee]] = {}
         self._of_event: dict[str, list[ScheduledFee]] = {}
-        self._told: dict[str, dict[int, FeeSchedule | None]] = {}  # fees by ticker and time
+        self._told: dict[str, dict[int, _ToldFee]] = {}  # by ticker and the time from which it holds
 
     def replace(self, scheduled: Iterable[ScheduledFee]) -> None:
         """Take the announcements as they are now."""
@@ -62,15 +69,19 @@ class FeeCalendar:
                 self._of_series.setdefault(each.series, []).append(each)
 
     def changes(self, tickers: Iterable[str], ts_recv: int) -> Iterator[MarketEvent]:
-        """Yield the changes to come of ``tickers`` that were not told; one that is withdrawn is told as no change."""
+        """Yield the changes to come of ``tickers`` that were not told within ``REPEATED``.
+
+        One that is withdrawn is told as no change.
+        """
         for ticker in sorted(tickers):
             coming, told = self._coming(ticker, ts_recv), self._told.get(ticker, {})
             for at in told.keys() - coming.keys():
                 if at > ts_recv:
                     coming[at] = self._directory.terms(event_of(ticker)).fee
             for at, fee in sorted(coming.items(), key=lambda each: each[0]):
-                if at not in told or told[at] != fee:
-                    self._note(ticker, at, fee)
+                last = told.get(at)
+                if last is None or last.fee != fee or ts_recv - last.ts >= REPEATED:
+                    self._note(ticker, at, _ToldFee(fee, ts_recv))
                     yield _change(ticker, at, fee, ts_recv)
 
     def _coming(self, ticker: str, now: int) -> dict[int, FeeSchedule | None]:
@@ -92,10 +103,10 @@ class FeeCalendar:
             coming.setdefault(waived, self._directory.terms(event).fee)
         return coming
 
-    def _note(self, ticker: str, at: int, fee: FeeSchedule | None) -> None:
+    def _note(self, ticker: str, at: int, told: _ToldFee) -> None:
         while ticker not in self._told and len(self._told) >= TOLD_MAX:
             del self._told[next(iter(self._told))]
-        self._told.setdefault(ticker, {})[at] = fee
+        self._told.setdefault(ticker, {})[at] = told
 
 
 class FeeCalendarPoller:

@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from predsurv.core.events import MarketChange
 from predsurv.core.market import FeeSchedule
-from predsurv.venues.kalshi.fee_calendar import CALENDAR_INTERVAL, FeeCalendarPoller
+from predsurv.venues.kalshi.fee_calendar import CALENDAR_INTERVAL, REPEATED, FeeCalendarPoller
 from predsurv.venues.kalshi.rest_wire import EventRow, SeriesRow
 from predsurv.venues.kalshi.series_terms import EventDirectory
 from tests.kit.event_list import EventList
@@ -63,6 +63,16 @@ async def test_a_scheduled_fee_of_a_series_is_told_of_its_watched_markets_once()
     assert await bench.read() == []
     bench.tickers.append("KXN-27-Y")
     assert await bench.read() == [("KXN-27-Y", 35_000, bench.at)], "watched later"
+
+
+async def test_a_fee_that_is_announced_long_ahead_is_told_every_day() -> None:
+    bench = Bench(X)
+    bench.of_series({"scheduled_ts": bench.date(10 * 86_400)})
+    days = []
+    for _ in range(11 * REPEATED // CALENDAR_INTERVAL):
+        now = bench.pages.clock.now()
+        days += [(now - bench.at) // REPEATED for _ in await bench.read()]
+    assert days == list(range(-1, 10)), "so that a recording of the last days before it has it"
 
 
 async def test_a_fee_that_is_announced_anew_or_withdrawn_is_told() -> None:
