@@ -1,12 +1,13 @@
 """The tick sizes that the venue stated: with every subscription, in changes on either token, and in REST's books."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from predsurv.core.ids import MarketId
 from predsurv.core.num import Price, Size
 
-TICKS_MAX: Final = 1 << 18
-"""Markets whose tick is remembered: more than the venue has open; beyond, all are forgotten and may be told again."""
+TICKS_MAX: Final = 1 << 15
+"""Markets whose tick is remembered, more than a feed carries at a time; what was not stated for longest is forgotten,
+and may be told again."""
 
 
 class StatedTick(NamedTuple):
@@ -31,17 +32,21 @@ class StatedTicks:
     def state(self, market_id: MarketId, tick: Price, ts_recv: int, changed: int = 0) -> bool:
         """Remember a statement; return whether it is news. A change (at ``changed``, ms) before the last one is not."""
         known = self._ticks.get(market_id)
-        if known is None:
-            if len(self._ticks) >= TICKS_MAX:
-                self._ticks.clear()
-        elif changed and changed < known.changed:
+        if known is not None and changed and changed < known.changed:
             return False
+        self._ticks.pop(market_id, None)
+        _make_room(self._ticks)
         self._ticks[market_id] = StatedTick(tick, ts_recv, changed or (0 if known is None else known.changed))
         return known is None or known.tick != tick
 
     def state_least(self, market_id: MarketId, least: Size) -> bool:
         """Remember the smallest order that was stated; return whether it is news."""
-        if market_id not in self._least and len(self._least) >= TICKS_MAX:
-            self._least.clear()
-        known, self._least[market_id] = self._least.get(market_id), least
+        known = self._least.pop(market_id, None)
+        _make_room(self._least)
+        self._least[market_id] = least
         return known != least
+
+
+def _make_room(known: dict[MarketId, Any]) -> None:
+    while len(known) >= TICKS_MAX:
+        del known[next(iter(known))]
