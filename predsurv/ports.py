@@ -82,6 +82,9 @@ class ScanIssue(Struct, frozen=True):
 UNREADABLE: Final = "unreadable"
 """The reason in ``Catalog.left_out`` of rows that could not be read."""
 
+FILTERED: Final = "filtered"
+"""The reason in ``Catalog.left_out`` of markets that the query excludes."""
+
 
 class Catalog(Protocol):
     """The market list of a venue."""

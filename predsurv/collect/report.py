@@ -14,8 +14,8 @@ from predsurv.store.layout import Dataset
 class VenueReport(Struct, frozen=True, kw_only=True):
     """The result of one venue. Times in ns, summed over instruments where named ``*_ns``.
 
-    ``covered_ns``: covered time; ``gap_ns``: gaps in wanted time, by reason. ``lag_p50``, ``lag_p99``: latency,
-    None when the venue sends no times. ``failure``: the last fault of the feed, None when there was none.
+    ``covered_ns``: covered time; ``gap_ns``: gaps in wanted time, by reason. ``lag_p50``, ``lag_p99``, ``lag_peak``:
+    latency, None when the venue sends no times. ``failure``: the last fault of the feed, None when there was none.
     """
 
     venue: VenueName
@@ -30,7 +30,7 @@ class VenueReport(Struct, frozen=True, kw_only=True):
     gap_ns: Mapping[GapReason, int]
     lag_p50: int | None
     lag_p99: int | None
-    lag_peak: int
+    lag_peak: int | None
     failure: str | None
 
 
@@ -69,6 +69,6 @@ def venue_report(session: RecordingSession) -> VenueReport:
         gap_ns=dict(session.totals.gaps),
         lag_p50=session.latency.quantile(50),
         lag_p99=session.latency.quantile(99),
-        lag_peak=session.latency.peak,
+        lag_peak=session.latency.peak if session.latency.total else None,
         failure=session.failure,
     )

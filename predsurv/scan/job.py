@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from predsurv.core.errors import IntegrityError, PermanentError, TransientError, WireError
 from predsurv.core.ids import EventId, VenueName
 from predsurv.core.market import Market
-from predsurv.ports import UNREADABLE, Catalog, Clock, MarketQuery, ScanIssue, Venue
+from predsurv.ports import FILTERED, UNREADABLE, Catalog, Clock, MarketQuery, ScanIssue, Venue
 from predsurv.scan.eligibility import OVER, eligible
 from predsurv.scan.totals import ScanCounter, ScanTotals
 
@@ -23,9 +23,6 @@ ISSUES_KEPT_MAX: Final = 20
 UNREADABLE_MAX: Final = 100
 UNREADABLE_SHARE_MAX: Final = 0.5
 """With more unreadable rows than both of these the format has changed: the old file is kept."""
-FILTERED: Final = "filtered"
-"""Why a market is left out that the query excludes."""
-
 PROGRESS_EVERY: Final = 100
 """Markets between two calls of the progress callback."""
 
@@ -72,7 +69,9 @@ class VenueScan(Struct, frozen=True):
     ``path`` is the new universe file; None with ``failure``, the one line that says why the old file was kept.
     ``left_out``: rows that are not in it, by reason: ``filtered`` where the query excludes a market, ``unreadable``,
     and the venue's own. ``fields``: the fields that could not be read of some markets in it. ``issues``: the first rows
-    that could not be read, of ``issues_count``.
+    that could not be read, of ``issues_count``. ``whole``: the list was read to its end and without limits of amount;
+    otherwise the venue may have left out others that nobody counted. ``path`` is None too where no market is within
+    the limits.
     """
 
     venue: VenueName
@@ -86,6 +85,7 @@ class VenueScan(Struct, frozen=True):
     path: Path | None
     failure: str | None = None
     fields: tuple[ScanIssue, ...] = ()
+    whole: bool = True
 
 
 class ScanJob(NamedTuple):
@@ -117,10 +117,12 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
     began = job.clock.monotonic()
     catalog, sink = venue.catalog(), job.sink(venue.name)
     counter = ScanCounter(job.clock.now())
+    whole = _is_whole(job.queries[venue.name])
     filtered, path, failure = 0, None, None
     try:
         filtered = await _stream(catalog, sink, counter, venue.name, job)
-        path = await _commit(sink, whole=_is_whole(job.queries[venue.name]))
+        if counter.total.markets or whole:
+            path = await _commit(sink, whole=whole)
     except (TransientError, PermanentError, WireError, IntegrityError) as error:
         failure = str(error)
     finally:
@@ -140,6 +142,7 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
         path=path,
         failure=failure,
         fields=tuple(issue for issue in catalog.issues if issue.kept)[:ISSUES_KEPT_MAX],
+        whole=whole,
     )
 
 
@@ -159,7 +162,7 @@ async def _commit(sink: UniverseSink, *, whole: bool) -> Path:
 async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, venue: VenueName, job: ScanJob) -> int:
     """Write each eligible market as it arrives; return how many the query excludes.
 
-    Raises PermanentError when the venue listed nothing, or too many rows could not be read.
+    Raises PermanentError when the venue listed nothing and no limit explains it, or too many rows could not be read.
     """
     query, filtered = job.queries[venue], 0
     # A filtered or truncated list may lack a market of an event, so that the rest need not contain the one that pays.
@@ -178,7 +181,7 @@ async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, ve
             job.progress(ScanProgress(venue, counter.total.markets, catalog.pages, done=False))
         if counter.total.markets == query.limit:
             break
-    if counter.total.markets + filtered == 0:
+    if whole and counter.total.markets + filtered == 0:
         raise PermanentError("the venue listed no readable market, which cannot be right; try again later")
     unreadable, rows = catalog.left_out.get(UNREADABLE, 0), counter.total.markets + sum(catalog.left_out.values())
     rows += filtered

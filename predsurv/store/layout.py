@@ -173,6 +173,11 @@ def parse_file(path: Path) -> tuple[Partition, FileStamp]:
     return Partition(dataset, VenueName(keys["venue"]), keys["date"], hour), stamp
 
 
+def has_recording(layout: Layout) -> bool:
+    """Return whether a collector ran here, or another program left data files."""
+    return layout.state.is_dir() or any((layout.data_dir / folder).is_dir() for folder in FOLDERS.values())
+
+
 def data_files(layout: Layout, dataset: Dataset) -> list[Path]:
     """Return every data file of ``dataset``, of all venues and collectors, in the order of their paths."""
     depth = "*/*/*" if dataset in HOURLY else "*/*"

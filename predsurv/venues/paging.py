@@ -14,7 +14,7 @@ from predsurv.core.errors import PermanentError
 from predsurv.core.ids import VenueName
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
-from predsurv.ports import MarketQuery, ScanIssue
+from predsurv.ports import FILTERED, MarketQuery, ScanIssue
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 
 ISSUES_MAX: Final = 10_000
@@ -94,20 +94,29 @@ class ScanIssues:
 class MarketFilter:
     """The markets that match ``query``, each once; rows move between pages while a list is read.
 
-    ``identity`` returns the key of a market. ``full``: the query's limit is reached.
+    ``identity`` returns the key of a market. ``full``: the query's limit is reached. Markets whose amounts the query
+    excludes are counted in ``left_out``.
     """
 
-    def __init__(self, query: MarketQuery, identity: Callable[[Market], object]) -> None:
+    def __init__(
+        self, query: MarketQuery, identity: Callable[[Market], object], left_out: Counter[str] | None = None
+    ) -> None:
         self.full = False
         self._query = query
         self._identity = identity
+        self._left_out = Counter[str]() if left_out is None else left_out
+        self._excluded: set[object] = set()
         self._seen: set[object] = set()
 
     def select(self, markets: Iterable[Market]) -> Iterator[Market]:
         """Yield those of ``markets`` that match and were not selected before, up to the limit."""
         for market in markets:
             identity = self._identity(market)
-            if identity in self._seen or not _matches(market, self._query):
+            if identity in self._seen or _is_over(market, self._query):
+                continue
+            if not _has_enough(market, self._query):
+                self._left_out[FILTERED] += identity not in self._excluded
+                self._excluded.add(identity)
                 continue
             self._seen.add(identity)
             yield market
@@ -116,7 +125,9 @@ class MarketFilter:
                 return
 
 
-def _matches(market: Market, query: MarketQuery) -> bool:
-    if market.status in _OVER and not query.include_closed:
-        return False
+def _is_over(market: Market, query: MarketQuery) -> bool:
+    return market.status in _OVER and not query.include_closed
+
+
+def _has_enough(market: Market, query: MarketQuery) -> bool:
     return (market.volume or 0) >= query.min_volume and (market.liquidity or 0) >= query.min_liquidity

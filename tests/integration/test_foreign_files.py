@@ -28,7 +28,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     listed(day, market(1), market(2))
     make_foreign(Layout(day.data_dir))
     shutil.rmtree(day.data_dir / "state")
-    (day.data_dir / "state").mkdir()
     return day.data_dir
 
 
@@ -47,6 +46,23 @@ def test_it_is_mined_merged_and_mined_again_with_the_same_result(
     assert mined() == before
     alone = {finding.what for finding in check_files(Layout(folder))}
     assert alone <= {"no manifest knows this file"}, "files that there was nothing to merge with"
+
+
+def test_status_counts_files_that_are_in_no_manifest_and_does_not_know_their_rows(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status", "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {row["state"] for row in shown["coverage"]} >= {"covered"}
+    files = {row["dataset"]: (row["files"], row["rows"], row["last"]) for row in shown["stored"]}
+    assert files["book_deltas"] == (len(data_files(Layout(folder), "deltas")), None, None)
+    assert main(["status"]) == 0
+    assert "no manifest tells the rows of" in capsys.readouterr().out
+
+
+def test_compact_and_verify_need_no_state_of_a_collector(folder: Path) -> None:
+    assert main(["verify"]) == 4, "no manifest knows the files, which is a finding"
+    assert main(["compact"]) == 0
 
 
 @pytest.mark.parametrize("arguments", [["status"], ["backtest", "mock", DATE], ["verify"]])

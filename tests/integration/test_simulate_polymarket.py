@@ -288,6 +288,9 @@ def test_the_environment_points_everything_here() -> None:
     urls = environment(8_800)
     assert urls["PREDSURV_VENUES__POLYMARKET__GAMMA_URL"] == "http://127.0.0.1:8800"
     assert urls["PREDSURV_VENUES__POLYMARKET__WS_MARKET_URL"] == "ws://127.0.0.1:8800/ws/market"
+    prefix = "PREDSURV_VENUES__POLYMARKET__"
+    addresses = {name for name in PolymarketConfig.__struct_fields__ if name.endswith("_url")}
+    assert urls.keys() == {f"{prefix}{name.upper()}" for name in addresses}, "the venue itself is asked for nothing"
 
 
 POLICY = StreamPolicy(

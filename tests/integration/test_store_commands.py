@@ -97,6 +97,30 @@ def test_status_counts_the_time_of_a_file_that_is_gone_as_a_gap(
     assert "a sealed file is gone" in capsys.readouterr().out
 
 
+def test_status_does_not_count_files_that_are_gone_as_on_disk(
+    recorded: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def files() -> Mapping[str, int]:
+        return {str(row["dataset"]): int(str(row["files"])) for row in rows(capsys, "status")["stored"]}
+
+    before = files()
+    data_files(recorded, "deltas")[0].unlink()
+    after = files()
+    assert after.get("book_deltas", 0) == before["book_deltas"] - 1
+    assert {**after, "book_deltas": 0} == {**before, "book_deltas": 0}
+
+
+def test_status_without_coverage_says_that_nothing_tells_what_was_observed(
+    recorded: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in data_files(recorded, "coverage"):
+        path.unlink()
+    assert main(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("no coverage is there, so nothing tells which time was observed") == 2
+    assert "nothing was recorded yet" not in shown
+
+
 def test_status_counts_recorded_instruments_without_a_listing(
     recorded: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,7 @@ from predsurv.cli.commands.checks import (
 )
 from predsurv.cli.commands.config_checks import name_checks, phase_checks
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
-from predsurv.cli.output.render import Column, Table, show
+from predsurv.cli.output.render import Column, Table, say, show
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 
@@ -51,6 +51,10 @@ def doctor(
         checks.append(HealthCheck("configuration", "ok", str(loaded.path or "built-in defaults")))
         checks += _configured(loaded.config, offline=offline)
     show(report(checks), format)
+    if format == "table":
+        for check in checks:
+            if check.state != "ok":  # the table cuts what is wider than its columns
+                say(_in_full(check))
     if worst(checks) == "fail":
         raise typer.Exit(1)
 
@@ -61,6 +65,11 @@ def report(checks: Sequence[HealthCheck]) -> Table:
     counts = {state: sum(check.state == state for check in checks) for state in ("ok", "warn", "fail")}
     note = ", ".join(f"{count} {state}" for state, count in counts.items())
     return Table("checks", "Check-up", _COLUMNS, rows, note)
+
+
+def _in_full(check: HealthCheck) -> str:
+    found = check.found if check.found.startswith(check.name) else f"{check.name}: {check.found}"
+    return f"{check.state}: {found}" + (f"; {check.step}" if check.step else "")
 
 
 def _configured(config: Config, *, offline: bool) -> list[HealthCheck]:

@@ -46,7 +46,7 @@ _COLUMNS: Final = (
     Column("trades_observed_s", "Trades observed", "duration", keep=0),
     Column("trades_missing", "Trades not observed", keep=0),
     Column("unknown_scores", "Unknown scores", keep=0),
-    Column("listed", "Listed", "int", keep=0),
+    Column("listed", "Listed", keep=0),
 )
 
 

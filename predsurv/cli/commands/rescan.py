@@ -60,7 +60,7 @@ async def rescan(config: Config, venues: Mapping[VenueName, Venue], name: VenueN
 
 def _listed(config: Config, outcome: ScanOutcome) -> ListedUniverse:
     if outcome.scan is None or outcome.scan.path is None:
-        raise TransientError(outcome.failure)
+        raise TransientError(outcome.failure or "no market is within the configured limits")
     query: MarketQuery = scan_job(config, [outcome.scan.venue], NO_LIMITS, SystemClock()).queries[outcome.scan.venue]
     return ListedUniverse(outcome.scan.path, whole=not query.limit)
 

@@ -104,7 +104,7 @@ def venue_table(results: Sequence[VenueScan]) -> Table:
         (
             result.venue,
             *_totals(result.totals),
-            sum(count for reason, count in result.left_out.items() if reason != UNREADABLE),
+            _left_out(result),
             result.issues_count,
             result.pages,
             result.duration,
@@ -137,7 +137,16 @@ def left_out_table(results: Sequence[VenueScan]) -> Table:
         if result.failure is None
         for reason, count in sorted(result.left_out.items(), key=lambda each: (-each[1], each[0]))
     ]
-    return Table("left_out", "Left out", _LEFT_OUT, rows, empty="nothing was left out")
+    limited = ", ".join(result.venue for result in results if result.failure is None and not result.whole)
+    note = f"{limited}: what the venue left out itself because of the limits, or had after the last one, is not counted"
+    empty = note if limited else "nothing was left out"
+    return Table("left_out", "Left out", _LEFT_OUT, rows, note if limited else "", empty=empty)
+
+
+def _left_out(result: VenueScan) -> int | None:
+    """Return how many rows are not in the universe, None where the venue left out others that it did not count."""
+    counted = sum(count for reason, count in result.left_out.items() if reason != UNREADABLE)
+    return counted if result.whole else None
 
 
 def _category(result: VenueScan, name: str) -> tuple[Value, ...]:
@@ -217,6 +226,8 @@ def _tell(results: Sequence[VenueScan]) -> None:
             say(f"warning: {result.venue}: {issue.where}: {issue.detail}")
         if result.issues_count > ISSUES_SHOWN:
             say(f"warning: {result.venue}: {result.issues_count - ISSUES_SHOWN} more unreadable rows")
+        if result.failure is None and result.path is None:
+            say(f"warning: {result.venue}: no market is within the limits of this scan; nothing was written")
     failed = [f"{result.venue}: {result.failure}; nothing was overwritten" for result in results if result.failure]
     if failed:
         raise TransientError("; ".join(failed))

@@ -1,12 +1,15 @@
 """``predsurv status`` and ``predsurv verify``: what was recorded, and whether it is whole."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
 import polars as pl
 import typer
+from msgspec import structs
 
 from predsurv.cli.commands.bucket import bucket_table, fetch_first
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
@@ -21,11 +24,13 @@ from predsurv.mine.missing_time import PATH, without_missing
 from predsurv.store import manifest
 from predsurv.store.layout import (
     FOLDERS,
+    HOURLY,
     NS_DAY,
     Dataset,
     Layout,
     data_files,
     date_of,
+    has_recording,
     parse_file,
     parse_segment,
     select_data_files,
@@ -93,6 +98,7 @@ _PHASES: Final = (
     Column("since", "Since", "time", "UTC", keep=8),
     Column("resumes", "Resumes", "time", "UTC", keep=7),
 )
+UNACCOUNTED: Final = "no coverage is there, so nothing tells which time was observed: see 'predsurv verify'"
 PHASE_DAYS_MAX: Final = 8
 """Recorded days that are searched for what a venue said last; the planned pauses are weekly."""
 Hours = Annotated[
@@ -101,6 +107,24 @@ Hours = Annotated[
 Deep = Annotated[
     bool, typer.Option("--deep", help="Also fold every hour's changes into books and compare them with the snapshots.")
 ]
+
+
+@dataclass(slots=True)
+class _Stored:
+    """Sums over files; ``rows`` and ``last`` (ns UTC) are None once a file is in no manifest, as ``unknown`` counts."""
+
+    files: int = 0
+    bytes: int = 0
+    rows: int | None = 0
+    last: int | None = 0
+    unknown: int = 0
+
+    def add(self, size: int, rows: int | None, last: int | None) -> None:
+        """Count one file."""
+        self.files, self.bytes = self.files + 1, self.bytes + size
+        self.rows = None if rows is None or self.rows is None else self.rows + rows
+        self.last = None if last is None or self.last is None else max(self.last, last)
+        self.unknown += rows is None
 
 
 class _RecordedDay(NamedTuple):
@@ -116,7 +140,7 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
     fetch_first(settings, DownloadRequest(dates=(), datasets=(), universe=True))  # the newest
     data_dir = settings.data_dir
     layout = Layout(data_dir)
-    if not layout.state.is_dir():
+    if not has_recording(layout):
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
     tables = retry_if_replaced(partial(coverage_tables, data_dir, hours))
     tables += [stored_table(layout), log_table(layout)]
@@ -135,7 +159,7 @@ def verify(
     fetch_first(settings, DownloadRequest())
     data_dir = settings.data_dir
     layout = Layout(data_dir)
-    if not layout.state.is_dir():
+    if not has_recording(layout):
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
     report = verify_recording(layout, deep=deep)
     findings, files = report.findings, report.files
@@ -159,6 +183,8 @@ def coverage_tables(data_dir: Path, hours: int) -> list[Table]:
     if frame is not None:
         frame = without_missing(frame, missing)
     tables = [coverage_table(frame, damaged, len(missing)), listings_table(data_dir, frame)]
+    if frame is None and any(data_files(Layout(data_dir), dataset) for dataset in HOURLY):
+        tables = [structs.replace(table, empty=UNACCOUNTED) for table in tables]
     if hours:
         tables.append(hours_table(frame, hours))
     return tables
@@ -262,18 +288,32 @@ def hours_table(frame: pl.LazyFrame | None, hours: int) -> Table:
 
 
 def stored_table(layout: Layout) -> Table:
-    """Return files, rows and bytes by dataset and venue, as the manifests say."""
-    totals: dict[tuple[Dataset, str], list[int]] = {}
+    """Return files, rows and bytes by dataset and venue.
+
+    Rows and times are those of the manifests, unknown where a file is in none of them.
+    """
+    totals: dict[tuple[Dataset, str], _Stored] = {}
+    known, gone = set[str](), {each.path for each in missing_files(layout)}
     for file in manifest.read(layout.manifest) if layout.manifest.is_dir() else ():
-        partition, _ = parse_file(Path(file.path))
-        total = totals.setdefault((partition.dataset, partition.venue), [0, 0, 0, 0])
-        total[:] = total[0] + 1, total[1] + file.rows, total[2] + file.bytes, max(total[3], file.hi)
+        known.add(file.path)
+        if file.path not in gone:
+            partition, _ = parse_file(Path(file.path))
+            total = totals.setdefault((partition.dataset, partition.venue), _Stored())
+            total.add(file.bytes, file.rows, file.hi)
+    for dataset in FOLDERS:
+        for path in data_files(layout, dataset):
+            if layout.relative(path) not in known:
+                with suppress(FileNotFoundError):  # merged into another meanwhile
+                    total = totals.setdefault((dataset, parse_file(path)[0].venue), _Stored())
+                    total.add(path.stat().st_size, None, None)
     order = list(FOLDERS)
     rows: list[Sequence[Value]] = [
-        (FOLDERS[dataset], venue, *totals[dataset, venue])
-        for dataset, venue in sorted(totals, key=lambda key: (key[1], order.index(key[0])))
+        (FOLDERS[dataset], venue, total.files, total.rows, total.bytes, total.last)
+        for (dataset, venue), total in sorted(totals.items(), key=lambda item: (item[0][1], order.index(item[0][0])))
     ]
-    return Table("stored", "On disk", _STORED, rows, empty="no file was sealed yet")
+    unknown = sum(total.unknown for total in totals.values())
+    note = f"no manifest tells the rows of {unknown:,} files: see 'predsurv verify'" if unknown else ""
+    return Table("stored", "On disk", _STORED, rows, note, empty="no file was sealed yet")
 
 
 def phase_table(layout: Layout) -> Table:

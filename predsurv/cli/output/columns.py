@@ -17,9 +17,9 @@ from predsurv.core.text import sanitise
 Kind = Literal["text", "int", "decimal", "micros", "percent", "duration", "time", "bytes", "bar", "spark"]
 """What a column holds and in which unit:
 
-``text`` str of any origin · ``int`` · ``decimal`` float or int · ``micros`` int millionths · ``percent`` share (1.0 is
-100 %) · ``duration`` int ns · ``time`` int ns UTC · ``bytes`` int · ``bar`` share from 0 to 1 · ``spark`` numbers (or
-None) in their order. None and not-a-number mean "nothing known" in every kind.
+``text`` str of any origin, or a bool · ``int`` · ``decimal`` float or int · ``micros`` int millionths · ``percent``
+share (1.0 is 100 %) · ``duration`` int ns · ``time`` int ns UTC · ``bytes`` int · ``bar`` share from 0 to 1 · ``spark``
+numbers (or None) in their order. None and not-a-number mean "nothing known" in every kind.
 """
 
 Series = list[float | None] | tuple[float | None, ...]
@@ -66,6 +66,8 @@ def people(column: Column, value: Value) -> str:
         return sanitise(value, TEXT_CHARS_MAX)
     if isinstance(value, list | tuple):
         return sparkline(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if value is None or not isfinite(value):
         return NOTHING
     return _number(column, value)

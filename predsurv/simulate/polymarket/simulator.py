@@ -152,6 +152,7 @@ def environment(port: int) -> dict[str, str]:
         f"{prefix}CLOB_URL": rest,
         f"{prefix}DATA_URL": rest,
         f"{prefix}WS_MARKET_URL": f"ws://127.0.0.1:{port}{WS_PATH}",
+        f"{prefix}WS_USER_URL": f"ws://127.0.0.1:{port}/ws/user",  # not served yet, but no other host is asked
     }
 
 

@@ -54,7 +54,7 @@ class KalshiCatalog:
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """Rows that are no markets so far, by reason."""
+        """Rows that are no markets of this listing so far, by reason."""
         return self._issues.left_out
 
     @property
@@ -72,7 +72,7 @@ class KalshiCatalog:
         params = [("limit", str(MARKET_ROWS)), ("mve_filter", "exclude")]
         if not query.include_closed:
             params.append(("status", "open"))
-        matching = MarketFilter(query, lambda market: market.market_id)
+        matching = MarketFilter(query, lambda market: market.market_id, self._issues.left_out)
         async with aclosing(self._listing("/markets", params)) as pages:
             async for page in pages:
                 self._pages += 1

@@ -59,7 +59,7 @@ class PolymarketCatalog:
 
     @property
     def left_out(self) -> Mapping[str, int]:
-        """Rows that are no markets so far, by reason."""
+        """Rows that are no markets of this listing so far, by reason."""
         return self._issues.left_out
 
     @property
@@ -79,7 +79,7 @@ class PolymarketCatalog:
         Rows move between pages while they are read: repeated ones are left out. So are markets
         without tokens yet and non-binary legacy ones.
         """
-        matching = MarketFilter(query, _identity)
+        matching = MarketFilter(query, _identity, self._issues.left_out)
         async with aclosing(self._listing(query)) as pages:
             async for page in pages:
                 self._pages += 1

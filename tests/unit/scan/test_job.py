@@ -16,7 +16,7 @@ from predsurv.core.ids import EventId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.net.clock import ManualClock
-from predsurv.ports import UNREADABLE, MarketQuery, ScanIssue, Venue
+from predsurv.ports import FILTERED, UNREADABLE, MarketQuery, ScanIssue, Venue
 from predsurv.scan import job
 from predsurv.scan.job import ScanJob, ScanProgress, VenueScan, scan_venues
 from predsurv.store.layout import Layout
@@ -117,6 +117,18 @@ async def test_a_catalogue_without_any_market_is_not_believed(tmp_path: Path) ->
     done = await run(tmp_path, {"mock": FakeCatalog([])})
     assert "no readable market" in str(done.results[0].failure)
     assert universe(tmp_path, "mock") == ["m1"]
+
+
+async def test_no_market_within_the_limits_is_no_failure_and_writes_nothing(tmp_path: Path) -> None:
+    await run(tmp_path, {"mock": FakeCatalog([market(1)])})
+    before = latest_universe(tmp_path, VenueName("mock"))
+    assert before is not None
+    text = before.read_bytes()
+    for items in ([], [market(1)]):
+        (result,) = (await run(tmp_path, {"mock": FakeCatalog(items)}, MarketQuery(min_volume=Money(10**15)))).results
+        assert (result.failure, result.path, result.whole) == (None, None, False)
+        assert result.left_out == ({FILTERED: 1} if items else {})
+        assert before.read_bytes() == text
 
 
 async def test_a_bug_is_not_taken_for_a_failing_venue(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Chains of cursors are read to their end, one page ahead; rows are matched once."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing
 
@@ -11,7 +12,7 @@ from predsurv.core.errors import PermanentError, TransientError
 from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Money, Price, Size
-from predsurv.ports import MarketQuery
+from predsurv.ports import FILTERED, MarketQuery
 from predsurv.venues import paging
 
 Chain = Mapping[str | None, str | None]
@@ -131,6 +132,14 @@ def test_markets_match_by_status_volume_and_liquidity(
 ) -> None:
     matching = paging.MarketFilter(query, lambda market: market.market_id)
     assert bool([*matching.select(markets("a", **changes))]) == matches
+
+
+def test_a_market_that_the_query_excludes_is_counted_once_and_an_ended_one_is_not() -> None:
+    left_out = Counter[str]()
+    matching = paging.MarketFilter(MarketQuery(min_volume=Money(5)), lambda market: market.market_id, left_out)
+    for page in (markets("a", "b", volume=4), markets("b", volume=4), markets("c", volume=9, status="closed")):
+        assert list(matching.select(page)) == []
+    assert left_out == {FILTERED: 2}
 
 
 def test_a_field_unreadable_in_many_markets_is_one_issue_with_their_number() -> None:

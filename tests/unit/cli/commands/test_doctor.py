@@ -17,6 +17,18 @@ def test_a_healthy_set_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert rows["data folder"]["state"] == "ok"
 
 
+def test_what_has_to_be_done_is_told_whole_however_narrow_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(f'data_dir = "{tmp_path}"\n[metrics]\nport = 0\n[miner]\nweights = {{tightnes = "0.5"}}\n')
+    assert main(["doctor", "--offline", "--config", str(path)]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "fail: miner.weights.tightnes: no such score; did you mean tightness?; "
+        "correct miner.weights in the configuration"
+    ]
+
+
 def test_a_broken_configuration_is_a_finding_not_a_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "s.toml"
     path.write_text("[miner]\ntpo = 3\n")

@@ -59,6 +59,8 @@ def test_the_id_stands_where_nothing_names_an_instrument() -> None:
     table = top_table(result(ROW, labels={}), [ROW], {})
     row = dict(zip([column.key for column in table.columns], table.rows[0], strict=True))
     assert (row["question"], row["outcome"], row["listed"]) == ("m1-yes", "", False)
+    cells = {column.key: people(column, value) for column, value in zip(table.columns, table.rows[0], strict=True)}
+    assert cells["listed"] == "no"
 
 
 def test_trades_that_were_not_recorded_are_a_dash_and_a_note() -> None:

@@ -47,6 +47,24 @@ def test_what_was_left_out_is_told_by_reason() -> None:
     assert list(table.rows) == [(MOCK, "unreadable", 9), (MOCK, "one outcome", 2), (MOCK, "filtered", 1)]
 
 
+def test_what_a_venue_left_out_because_of_limits_is_not_taken_for_nothing() -> None:
+    limited = replace(result(), left_out={}, whole=False)
+    row = dict(
+        zip([column.key for column in venue_table([limited]).columns], venue_table([limited]).rows[0], strict=True)
+    )
+    assert row["left_out"] is None
+    table = left_out_table([limited])
+    assert "mock: what the venue left out itself because of the limits" in table.empty
+    assert left_out_table([result()]).note == ""
+
+
+def test_no_market_within_the_limits_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    command._tell([replace(result(), path=None, whole=False)])
+    assert capsys.readouterr().err == (
+        "warning: mock: no market is within the limits of this scan; nothing was written\n"
+    )
+
+
 def test_a_field_that_could_not_be_read_is_one_line_for_all_its_markets(capsys: pytest.CaptureFixture[str]) -> None:
     field = ScanIssue(MOCK, "field orderMinSize", "first at page 1 row 7: no number", 4_000)
     command._tell([replace(result(), fields=(field,))])

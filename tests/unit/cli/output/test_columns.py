@@ -33,6 +33,8 @@ HOUR = 3_600_000_000_000
         ("time", 10**24, f"{10**24} ns"),
         ("bytes", 123_456_789, "123.5 MB"),
         ("text", "plain", "plain"),
+        ("text", True, "yes"),
+        ("text", False, "no"),
         ("int", None, NOTHING),
         ("decimal", float("nan"), NOTHING),
         ("decimal", float("inf"), NOTHING),
