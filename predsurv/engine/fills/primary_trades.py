@@ -2,7 +2,8 @@
 
 Polymarket tells a trade on the outcome that the taker traded, so one told on the second outcome works the first one's
 book: at 1 − price, with the taker on the other side. Feeds drop the second telling of a trade that a venue tells on
-both outcomes; recordings made with both are protected here, where a trade that counts twice would fill orders twice.
+both outcomes; recordings made with both, and those of one instrument by two recorders, are protected here, where a
+trade that counts twice would fill orders twice.
 """
 
 from typing import Final, NamedTuple
@@ -11,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.events import Trade
-from predsurv.core.ids import InstrumentKey, OrderSide
+from predsurv.core.ids import InstrumentKey, OrderSide, TradeId
 from predsurv.core.num import Price, Size, complement
 from predsurv.state.market_cache import MarketCache
 
@@ -19,6 +20,10 @@ TOLD_KEPT_MAX: Final = 1_000
 """Trades remembered to recognise their second telling; beyond it the oldest is dropped."""
 ECHO_AFTER_MAX: Final = 2_000_000_000
 """How long (ns) after the first telling the second may arrive."""
+
+
+IDS_KEPT_MAX: Final = 1 << 16
+"""Ids of trades remembered; two recorders may receive a trade some time apart."""
 
 
 class _Told(Struct, frozen=True):
@@ -45,15 +50,29 @@ class PrimaryTrades:
     def __init__(self, cache: MarketCache) -> None:
         self._cache = cache
         self._told: dict[_Identity, _Told] = {}
+        self._ids: dict[tuple[InstrumentKey, TradeId, int | None], None] = {}  # and the venue's time
 
     def once(self, trade: Trade) -> Trade | None:
-        """Return the trade in terms of its primary instrument's book; None for one told before on the other outcome."""
+        """Return the trade in terms of its primary instrument's book; None for one told before, on either outcome."""
+        if self._has_known_id(trade):
+            return None
         if self._cache.mirror_of(trade.key) is None:
             return trade
         primary = self._cache.primary_of(trade.key)
         converted = trade if primary == trade.key else _complemented(trade, primary)
         identity = _Identity(primary, converted.price, converted.size, converted.taker_side, converted.ts_venue)
         return None if self._is_echo(identity, trade) else converted
+
+    def _has_known_id(self, trade: Trade) -> bool:
+        if trade.trade_id is None:
+            return False
+        entry = trade.key, trade.trade_id, trade.ts_venue
+        if entry in self._ids:
+            return True
+        self._ids[entry] = None
+        if len(self._ids) > IDS_KEPT_MAX:
+            del self._ids[next(iter(self._ids))]
+        return False
 
     def _is_echo(self, identity: _Identity, trade: Trade) -> bool:
         told = self._told.pop(identity, None)

@@ -44,6 +44,14 @@ def test_equal_trades_on_one_outcome_all_count_and_have_an_echo_each() -> None:
     assert trades.once(trade(55, 30, "buy", START, NO)) is not None
 
 
+def test_a_trade_that_two_recorders_received_counts_once() -> None:
+    trades, heard = told(), replace(trade(45, 30, "sell", START, YES), trade_id=TradeId("a"))
+    assert trades.once(heard) is not None
+    assert trades.once(replace(heard, ts_recv=START + 90 * S)) is None
+    assert trades.once(replace(heard, ts_venue=START + 1)) is not None, "ids may begin anew"
+    assert trades.once(replace(heard, trade_id=None)) is not None, "without an id it may be another one"
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -125,3 +133,12 @@ def test_a_trade_told_while_the_shared_book_is_untrusted_fills_nothing() -> None
     venue = PaperVenue(book(bids=((60, 1),), asks=((50, 1),)))
     venue.send(place(price=45, size=50))
     assert venue.show(trade(57, 30, "buy", START + S, NO)) == []
+
+
+def test_ids_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "IDS_KEPT_MAX", 2)
+    trades = told()
+    first, *others = (replace(trade(45, 30, "sell", START, YES), trade_id=TradeId(name)) for name in "abc")
+    assert all(trades.once(each) is not None for each in (first, *others))
+    assert trades.once(others[1]) is None
+    assert trades.once(first) is not None, "forgotten"
