@@ -1,6 +1,6 @@
 """The instruments of one venue that could be recorded, and the facts of their markets, as the statements so far say."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
@@ -220,7 +220,7 @@ class CandidateSet:
         entry = self._markets.get(market.market_id)
         if not self._filter.includes(market.market_id):
             return fact.kind not in _REPEATED
-        if entry is None and fact.kind == "listed" and (_is_over(market) or hash(market.market_id) in self._over):
+        if fact.kind == "listed" and _is_outdated(market, entry, self._over):
             return False
         if entry is None and len(self._markets) >= MARKETS_MAX:
             self.refused += 1
@@ -250,7 +250,8 @@ class CandidateSet:
         elif candidates[:1] and entry.candidates[:1]:
             tradable = entry.candidates[0].tradable
             entry.candidates = tuple(replace(each, tradable=tradable) for each in candidates)
-        entry.known, entry.digest, entry.stated = self._shapes.of(known), digest, max(entry.stated, fact.ts_recv)
+        stated = market.fetched_at if fact.kind == "listed" else fact.ts_recv
+        entry.known, entry.digest, entry.stated = self._shapes.of(known), digest, max(entry.stated, stated)
         return news
 
 
@@ -263,6 +264,13 @@ def _pinned_of(market: Market, pins: AbstractSet[str], *, mirrored: bool) -> fro
     """Return the instruments of ``market`` that are recorded and named; a complement names the first outcome."""
     named = [key for key in market.keys() if not pins.isdisjoint(names_of(key))]  # noqa: SIM118 - no mapping
     return frozenset(market.primary_of(key, mirrored=mirrored) for key in named)
+
+
+def _is_outdated(market: Market, entry: _KnownCandidates | None, over: Container[int]) -> bool:
+    """Return whether more is known than a list said: reading one takes minutes, and is taken in when it ends."""
+    if entry is None:
+        return _is_over(market) or hash(market.market_id) in over
+    return market.fetched_at < entry.stated
 
 
 def _is_over(market: Market) -> bool:

@@ -236,3 +236,21 @@ def test_a_hundred_thousand_markets_share_the_facts_they_have_in_common() -> Non
     for number in range(1_000):
         candidates.add(market(f"m{number}"))
     assert len(candidates._shapes) == 1
+
+
+def test_a_list_that_was_read_before_the_feed_told_of_a_market_takes_nothing_back() -> None:
+    candidates = CandidateSet()
+    told = market("a")
+    opened = msgspec.structs.replace(change("activated", "a", told), ts_recv=20)
+    assert candidates.fold(opened)
+    candidates.apply(opened)
+    unopened = msgspec.structs.replace(market("a", tradable=False), status="created")
+    for fetched_at, news in (
+        (10, False),
+        (30, True),
+    ):  # reading a whole list takes minutes, and it is learnt at its end
+        listed = msgspec.structs.replace(unopened, fetched_at=fetched_at)
+        late = msgspec.structs.replace(change("listed", "a", listed), ts_recv=180)
+        assert candidates.fold(late) is news
+        candidates.apply(late)
+        assert candidates.tradable(told.key(0)) is not news
