@@ -30,6 +30,9 @@ STATUS_AFTER: Final[dict[str, MarketStatus]] = {
 }
 """The status of a market after a change of a kind; other kinds leave it."""
 
+_TOLD: Final = frozenset({"activated", "paused", "closed", "disputed"})
+"""Changes of the status that are news even if the record that comes with one says what the list said before."""
+
 FINAL: Final = frozenset({"resolved", "void"})
 """Statuses that no later statement undoes."""
 
@@ -94,7 +97,10 @@ def _record(known: KnownMarket | None, fact: MarketChange) -> KnownMarket:
     assert stated is not None  # noqa: S101 - checked by the only caller
     if known is None:
         return KnownMarket(stated, stated)
-    return replace(known, market=merged(known, stated), listed=stated)
+    market = merged(known, stated)
+    if fact.kind in _TOLD and known.market.status not in FINAL and "status" not in stated.assumed:
+        market = replace(market, status=stated.status, tradable=stated.tradable)
+    return replace(known, market=market, listed=stated)
 
 
 def merged(known: KnownMarket, stated: Market) -> Market:

@@ -228,7 +228,7 @@ class CandidateSet:
         dated = _dated_facts(market)
         digest = hash(dated)
         known = None if entry is None else entry.known
-        if entry is None or digest != entry.digest:
+        if entry is None or digest != entry.digest or fact.kind not in _REPEATED:
             known = apply_fact(known, replace(fact, market=_shape(dated)))
         assert known is not None  # noqa: S101 - the statement has the whole record
         candidates = tuple(

@@ -130,7 +130,7 @@ class LifecycleReader:
         """
         ticker = market.market_id
         is_first, was = (ticker, "listed") not in self._published, self._published.get((ticker, "trading"))
-        if is_first and row.status in ("initialized", "active"):
+        if is_first and was != "paused" and row.status in ("initialized", "active"):
             made = (parse_time(row.created_time) or 0) >= since
             told: MarketChangeKind = "created" if row.status == "initialized" else "activated" if made else "listed"
             self._is_new(ticker, "trading", "created" if told == "created" else "activated")

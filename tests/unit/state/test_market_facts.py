@@ -184,3 +184,12 @@ def test_the_cache_knows_what_the_timeline_knows(record: Market, facts: Sequence
         known = MarketFacts(ordered).at(ID, last)
         assert known is not None
         assert cache.market(VENUE, ID) == known.market
+
+
+def test_a_change_of_status_is_news_although_its_record_says_what_the_list_said() -> None:
+    opened = replace(listed(30, market()), kind="activated")
+    facts = listed(10, market()), changed(20, "paused"), listed(25, market())
+    assert known_at(29, *facts).status == "paused"
+    assert known_at(30, *facts, opened).status == "active"
+    over = MarketResolved(VENUE, ID, 28, None, ())
+    assert known_at(30, *facts, over, opened).status == "resolved"

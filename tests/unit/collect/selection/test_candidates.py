@@ -254,3 +254,12 @@ def test_a_list_that_was_read_before_the_feed_told_of_a_market_takes_nothing_bac
         assert candidates.fold(late) is news
         candidates.apply(late)
         assert candidates.tradable(told.key(0)) is not news
+
+
+def test_a_market_that_is_activated_with_the_record_that_the_list_has_joins_again() -> None:
+    candidates = CandidateSet()
+    candidates.add(market("a"))
+    candidates.apply(change("paused", "a"))
+    assert not candidates.tradable(market("a").key(0))
+    candidates.apply(change("activated", "a", market("a")))
+    assert candidates.tradable(market("a").key(0))

@@ -172,3 +172,11 @@ async def test_what_was_announced_while_no_connection_was_open_is_found() -> Non
     bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000")
     (settled,) = await bench.events()
     assert isinstance(settled, MarketResolved)
+
+
+async def test_the_end_of_a_pause_that_was_not_announced_is_found_whatever_the_list_said_before() -> None:
+    bench = Bench(announced=True)
+    bench.reader.market_events(LifecycleBody(X, "deactivated"), bench.clock.now())
+    bench.set(X, "active", created_time="2026-01-01T00:00:00Z")
+    assert await bench.round() == [("activated", X), ("listed", X)]
+    assert await bench.round() == []
