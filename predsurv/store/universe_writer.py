@@ -147,7 +147,12 @@ class UniverseWriter:
             if place == _WRITTEN:
                 return b""
             scan.seek(place)
-            merged = _fitting(merge_lines(parse_line(old), parse_line(scan.readline().removeprefix(_UPDATE))))
+            before, found = parse_line(old), parse_line(scan.readline().removeprefix(_UPDATE))
+            if (
+                before.exhaustive and not whole
+            ):  # part of a list cannot tell, and the file has all of the event's markets
+                found = msgspec.structs.replace(found, exhaustive=True)
+            merged = _fitting(merge_lines(before, found))
         except UNREADABLE:
             return None
         places[market_id] = _WRITTEN

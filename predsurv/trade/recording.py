@@ -44,7 +44,8 @@ class RecordingSummary(Struct, frozen=True):
     ``listed`` counts the recorded instruments, and those of which nothing was ever stated: these are not traded.
     ``assumed``: instruments recorded before the first statement about their market; what it says is assumed of the
     time before. ``without_trades``: instruments whose trades were not observed. ``not_recorded``: days without
-    coverage, which are left out. ``missing``: files that are gone, whose time is a gap.
+    coverage, which are left out. ``missing``: files that are gone, whose time is a gap. ``polled``: instruments whose
+    books were polled at any time, not streamed.
     """
 
     listed: ListingCount
@@ -52,6 +53,7 @@ class RecordingSummary(Struct, frozen=True):
     without_trades: int
     not_recorded: tuple[str, ...]
     missing: tuple[MissingFile, ...]
+    polled: int = 0
 
     def notes(self) -> tuple[str, ...]:
         """Return a sentence for each thing that it lacked."""
@@ -67,6 +69,11 @@ class RecordingSummary(Struct, frozen=True):
             found.append(
                 f"the trades of {self.without_trades:,} of {self.listed.recorded:,} recorded instruments were not "
                 "observed: orders that rest there fill on quotes alone"
+            )
+        if self.polled:
+            found.append(
+                f"the books of {self.polled:,} of {self.listed.recorded:,} recorded instruments were polled: "
+                "fills on books that are seconds old are too good to be true"
             )
         if self.not_recorded:
             found.append(f"not recorded: {', '.join(self.not_recorded)}")
@@ -150,6 +157,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
             without_trades=len(recorded.without_trades()),
             not_recorded=tuple(date for date in dates if date not in recorded.dates),
             missing=tuple(missing),
+            polled=len(recorded.polled()),
         ),
     )
 

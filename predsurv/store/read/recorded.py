@@ -17,13 +17,14 @@ from predsurv.store.read.verify_digests import check_intact, retry_if_replaced
 from predsurv.store.schema import TIME
 
 _OBSERVED: Final = pa.array(["live", "polled"])
-_COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "state"]
+_COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "state", "reason"]
 
 
 class RecordedSpan(Struct):
     """The time from the ``first`` covered moment of an instrument to its ``last`` (ns UTC), by one collector.
 
-    ``trades``: whether its trades were observed in any of it, None when that was not recorded.
+    ``trades``: whether its trades were observed in any of it, None when that was not recorded. ``polled``: whether its
+    book was polled, and so seconds old, in any of it.
     """
 
     key: InstrumentKey
@@ -31,6 +32,7 @@ class RecordedSpan(Struct):
     first: int
     last: int
     trades: bool | None = None
+    polled: bool = False
 
 
 class RecordedTime(Struct, frozen=True):
@@ -51,6 +53,10 @@ class RecordedTime(Struct, frozen=True):
         """Return the instruments of which no collector observed trades at any time."""
         heard = {each.key for each in self.spans if each.trades is not False}
         return self.keys() - heard
+
+    def polled(self) -> frozenset[InstrumentKey]:
+        """Return the instruments whose books a collector polled at any time."""
+        return frozenset(each.key for each in self.spans if each.polled)
 
 
 def recorded_time(data_dir: Path, venue: VenueName, start: int, end: int) -> RecordedTime:
@@ -83,14 +89,17 @@ def _rows_of_day(data_dir: Path, venue: VenueName, date: str) -> list[tuple[str,
 
 def _add(spans: dict[tuple[str, InstrumentKey], RecordedSpan], venue: VenueName, collector: str, rows: Any) -> None:
     covered = rows.filter(pc.equal(rows["state"].cast(pa.string()), "covered"))
-    functions = [("start", "min"), ("end", "max"), ("heard", "max")]
+    functions = [("start", "min"), ("end", "max"), ("heard", "max"), ("polled", "max")]
     grouped = covered.group_by(["market_id", "instrument_id"]).aggregate(functions)
-    names = ("market_id", "instrument_id", "start_min", "end_max", "heard_max")
-    for market, instrument, first, last, heard in zip(*(grouped[name].to_pylist() for name in names), strict=True):
+    names = ("market_id", "instrument_id", "start_min", "end_max", "heard_max", "polled_max")
+    for market, instrument, first, last, heard, polled in zip(
+        *(grouped[name].to_pylist() for name in names), strict=True
+    ):
         key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
         span = spans.setdefault((collector, key), RecordedSpan(key, collector, first, last))
         span.first, span.last = min(span.first, first), max(span.last, last)
         span.trades = span.trades if heard is None else bool(heard) or bool(span.trades)
+        span.polled = span.polled or bool(polled)
 
 
 def _read(path: Path) -> Any:
@@ -106,7 +115,8 @@ def _read(path: Path) -> Any:
     for name in ("start", "end"):
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, table[name].cast(TIME).cast(pa.int64()))
-    return table.append_column("heard", _heard(table))
+    polled = pc.equal(table["reason"].cast(pa.string()), "polled").cast(pa.int8())
+    return table.append_column("heard", _heard(table)).append_column("polled", polled)
 
 
 def _heard(table: Any) -> Any:

@@ -74,6 +74,15 @@ def test_a_filtered_or_cut_scan_takes_nothing_away(tmp_path: Path) -> None:
     assert [each.last_seen for each in read_universe(path)] == [None, None]
 
 
+def test_only_a_whole_scan_takes_back_that_an_event_is_exhaustive(tmp_path: Path) -> None:
+    scan(tmp_path, 0, at(0, 1, exhaustive=True), at(0, 2, exhaustive=True))
+    path = scan(tmp_path, 9, at(9, 2, exhaustive=False), at(9, 3, exhaustive=False), whole=False)
+    assert [each.exhaustive for each in read_universe(path)] == [True, True, False]
+    assert [parse_line(line).replaced for line in path.read_bytes().splitlines()] == [(), (), ()]
+    path = scan(tmp_path, 18, *(at(18, number, exhaustive=False) for number in (1, 2, 3)))
+    assert [each.exhaustive for each in read_universe(path)] == [False, False, False]
+
+
 def test_a_market_that_the_query_leaves_out_is_updated_and_not_added(tmp_path: Path) -> None:
     scan(tmp_path, 0, at(0, 1), at(0, 2))
     with UniverseWriter(tmp_path, MOCK, NOW + 9 * MINUTE) as writer:

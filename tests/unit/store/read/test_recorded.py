@@ -89,6 +89,12 @@ def test_whether_trades_were_observed_is_told_where_it_was_recorded(tmp_path: Pa
     assert found.without_trades() == {KEYS[1]}
 
 
+def test_whether_a_book_was_polled_is_told(tmp_path: Path) -> None:
+    rows = [covered(0, 0, 5), replace(covered(0, 5, 9), reason="polled"), covered(1, 0, 9)]
+    record(tmp_path, DAY, rows, [gap(2, 0, 9)])
+    assert recorded_time(tmp_path, MOCK, DAY, DAY + NS_DAY).polled() == {KEYS[0]}
+
+
 def test_files_without_the_column_do_not_tell(tmp_path: Path) -> None:
     record(tmp_path, DAY, [replace(covered(0, 0, 5), trades="live")])
     [path] = data_files(Layout(tmp_path), "coverage")
