@@ -58,6 +58,7 @@ _LEFT_OUT: Final = (
     Column("reason", "Reason"),
     Column("rows", "Rows", "int"),
 )
+KALSHI: Final = VenueName("kalshi")
 
 
 class ScanFilters(NamedTuple):
@@ -77,7 +78,10 @@ def scan(
     config: ConfigFile = None,
     mock: Mock = False,
     min_volume: Annotated[
-        str | None, typer.Option("--min-volume", metavar="DOLLARS", help="Leave out markets that traded less.")
+        str | None,
+        typer.Option(
+            "--min-volume", metavar="DOLLARS", help="Leave out markets that traded less (Kalshi: fewer contracts)."
+        ),
     ] = None,
     min_liquidity: Annotated[
         str | None, typer.Option("--min-liquidity", metavar="DOLLARS", help="Leave out markets with less on offer.")
@@ -113,7 +117,9 @@ def venue_table(results: Sequence[VenueScan]) -> Table:
         for result in results
         if result.failure is None
     ]
-    return Table("venues", "Universe", _VENUES, rows, empty="no venue could be scanned")
+    contracts = any(result.venue == KALSHI and result.failure is None for result in results)
+    note = f"{KALSHI} counts volume in contracts, which pay at most a dollar each" if contracts else ""
+    return Table("venues", "Universe", _VENUES, rows, note, empty="no venue could be scanned")
 
 
 def category_table(results: Sequence[VenueScan]) -> Table:

@@ -99,6 +99,7 @@ _PHASES: Final = (
     Column("resumes", "Resumes", "time", "UTC", keep=7),
 )
 UNACCOUNTED: Final = "no coverage is there, so nothing tells which time was observed: see 'predsurv verify'"
+PHASES_NOTE: Final = "as recorded last; 'predsurv doctor' asks the venue"
 PHASE_DAYS_MAX: Final = 8
 """Recorded days that are searched for what a venue said last; the planned pauses are weekly."""
 Hours = Annotated[
@@ -327,7 +328,7 @@ def phase_table(layout: Layout) -> Table:
                 last = max(found, key=lambda event: event.ts_recv)
                 rows.append((last.venue, last.phase, last.ts_recv, last.resumes))
                 break
-    return Table("phases", "Trading on the venue as a whole", _PHASES, rows)
+    return Table("phases", "Trading on the venue as a whole", _PHASES, rows, PHASES_NOTE)
 
 
 def _phases(path: Path, venue: VenueName) -> list[VenuePhase]:

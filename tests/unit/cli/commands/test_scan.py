@@ -37,6 +37,12 @@ def test_one_row_per_venue() -> None:
     assert (row["venue"], row["markets"], row["volume"], row["left_out"]) == ("mock", 10, 2_500_000, 3)
 
 
+def test_a_volume_in_contracts_is_not_passed_off_as_dollars() -> None:
+    kalshi = replace(result(), venue=VenueName("kalshi"))
+    assert "kalshi counts volume in contracts" in venue_table([result(), kalshi]).note
+    assert venue_table([result(), replace(kalshi, failure="down")]).note == ""
+
+
 def test_a_failed_venue_has_no_row() -> None:
     assert venue_table([result(failure="down")]).rows == []
     assert category_table([result(failure="down")]).rows == []
