@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from predsurv.core.events import MarketEvent
+from predsurv.core.events import BookDelta, MarketEvent, Trade
 from predsurv.ports import Clock
 
 STEP_MAX: Final = 1_000_000_000
@@ -21,15 +21,22 @@ SLEW: Final = 10
 TOLERANCE: Final = 50_000_000
 """For steps back below this (ns) this clock stands still instead."""
 
+OFFSET_WINDOW: Final = 60_000_000_000
+"""How long (ns) a message counts for ``ClockOffset``, at least; twice as long at most."""
+
 
 class SteadyClock:
-    """Wall time that never decreases: follows jumps forward at once, and runs slower after jumps back."""
+    """Wall time that never decreases: follows jumps forward at once, and runs slower after jumps back.
+
+    ``steps``: how often the machine's clock jumped so far.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._monotonic = clock.monotonic()
         self._wall = self._now = clock.now()
         self._jumped = False
+        self.steps = 0
 
     def not_before(self, floor: int) -> None:
         """Return no time before ``floor`` (ns UTC): an earlier run has accounted for the time up to there."""
@@ -41,6 +48,7 @@ class SteadyClock:
         elapsed = monotonic - self._monotonic
         if abs(wall - self._wall - elapsed) > STEP_MAX:
             self._jumped = True
+            self.steps += 1
         self._monotonic, self._wall = monotonic, wall
         slowed = self._now + elapsed - elapsed // SLEW
         self._now = slowed if wall < slowed - TOLERANCE else max(wall, self._now)
@@ -68,3 +76,45 @@ class SteadyClock:
 def _moved(ts: int, now: int, ahead: int) -> int:
     # A receive time in the future is from before the step back.
     return now if ts > now - ahead else ts + ahead
+
+
+class ClockOffset:
+    """How far the machine's clock is ahead of a venue's, by the fastest of its recent messages.
+
+    The way of that message is part of the figure: the clock is ahead by this much or less, and one that is behind by
+    more than the way shows as a negative figure. Only changes of books and trades count, which are sent when they
+    happen; of a venue that is polled the figure has the time between polls in it.
+    """
+
+    def __init__(self) -> None:
+        self._began = 0
+        self._now: int | None = None
+        self._before: int | None = None
+
+    def observe(self, batch: Sequence[MarketEvent], now: int, monotonic: int) -> None:
+        """Take in the first dated message of a batch with the machine's own times; ``now``: by its clock, ns UTC.
+
+        One that waited since before the clock was set tells nothing of the clock as it is.
+        """
+        for event in batch[:4]:
+            if isinstance(event, BookDelta | Trade) and event.ts_venue is not None:
+                self._turn(monotonic)
+                ahead = event.ts_recv - event.ts_venue
+                if abs(now - event.ts_recv) <= STEP_MAX:
+                    self._now = ahead if self._now is None else min(self._now, ahead)
+                return
+
+    def reading(self, monotonic: int) -> int | None:
+        """Return the offset in ns; None while no message of the last OFFSET_WINDOW tells it."""
+        self._turn(monotonic)
+        return min((each for each in (self._before, self._now) if each is not None), default=None)
+
+    def forget(self) -> None:
+        """Start anew: the machine's clock was set, or went on while the process slept."""
+        self._now = self._before = None
+
+    def _turn(self, monotonic: int) -> None:
+        age = monotonic - self._began
+        if age >= OFFSET_WINDOW:
+            self._before = self._now if age < 2 * OFFSET_WINDOW else None
+            self._now, self._began = None, monotonic

@@ -248,4 +248,5 @@ class Collector:
             lag_p99=self._latency.quantile(99),
             bucket=self.uploader.status if self.uploader is not None else None,
             rescans=self._rescanner.status if self._rescanner is not None else None,
+            clock_steps=self._steady_clock.steps,
         )

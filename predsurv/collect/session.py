@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from predsurv.collect.clock import SteadyClock
+from predsurv.collect.clock import ClockOffset, SteadyClock
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.checkpoint import CheckpointEntry, CheckpointWriter, OpenIntervals
 from predsurv.collect.resume.coverage_index import CoverageIndex
@@ -78,6 +78,7 @@ class RecordingSession:
         self._checkpoint = CheckpointWriter(venue.name)
         self._clock = clock
         self._steady_clock = steady_clock
+        self._offset = ClockOffset()
         self._began = clock.monotonic()
         self._state: State = "idle"
         self._phase: VenuePhase | None = None  # as logged
@@ -140,6 +141,7 @@ class RecordingSession:
 
     def step_clock(self, now: int) -> None:
         """Go on at ``now`` (ns UTC) after the wall clock jumped."""
+        self._offset.forget()
         self._quiet_since = (self._batches, 0)
         self.records += self.recorder.step_clock(now)
 
@@ -174,6 +176,7 @@ class RecordingSession:
             failure=self.failure,
             phase=counters.phase,
             waiting=len(scheduler.admission.waiting),
+            clock_offset=self._offset.reading(now),
             proofs=self.venue.verification_counts() if isinstance(self.venue, Verifying) else {},
         )
 
@@ -230,6 +233,7 @@ class RecordingSession:
         return len(records)
 
     def _take_in(self, batch: Sequence[MarketEvent]) -> None:
+        self._offset.observe(batch, self._clock.now(), self._clock.monotonic())
         latency = latency_of(batch)
         if latency is not None:
             self.latency.add(latency)

@@ -101,6 +101,8 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     each is recorded again. ``last_data``: ns UTC, 0 when no book changed yet. ``proofs``: counts of the checks
     of the feed's data by result, where the venue has any. ``phase``: what the venue said last about trading as a
     whole, None before it did. ``waiting``: instruments that became tradable while there was no place.
+    ``clock_offset``: how far (ns) the machine's clock is ahead of the venue's, by the fastest recent message and so
+    with its way included; None while unknown.
     """
 
     venue: VenueName
@@ -119,6 +121,7 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     proofs: Mapping[str, int] = {}
     phase: VenuePhase | None = None
     waiting: int = 0
+    clock_offset: int | None = None
 
 
 class UploadStatus(Struct, frozen=True):
@@ -157,6 +160,7 @@ class CollectorStatus(Struct, frozen=True, kw_only=True):
     ``paused``: why nothing can be written, None when it can. ``unsealed``: size of the open log segment.
     ``waiting``: closed log segments. ``lag_p50``, ``lag_p99``: recent latency from venue to here in ns, None
     when none is known. ``bucket`` is None when files stay on this machine, ``rescans`` when lists are not read again.
+    ``clock_steps``: how often the machine's clock jumped since the start.
     """
 
     at: int
@@ -170,6 +174,7 @@ class CollectorStatus(Struct, frozen=True, kw_only=True):
     lag_p99: int | None = None
     bucket: UploadStatus | None = None
     rescans: RescanStatus | None = None
+    clock_steps: int = 0
 
 
 def latency_of(batch: Sequence[MarketEvent]) -> int | None:

@@ -2,9 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from predsurv.collect.clock import SLEW, STEP_MAX, TOLERANCE, SteadyClock
-from tests.kit.recorder_samples import START, A, S, delta
+from predsurv.collect.clock import OFFSET_WINDOW, SLEW, STEP_MAX, TOLERANCE, ClockOffset, SteadyClock
+from tests.kit.recorder_samples import START, A, S, book, delta
 
 
 class TwoHands:
@@ -110,3 +111,26 @@ def test_a_jump_is_seen_in_either_direction(size: int, forward: bool) -> None:
     clock = SteadyClock(hands)
     hands.run(S, step=size if forward else -size)
     assert clock.jumped()
+
+
+def test_the_offset_of_the_clock_is_that_of_the_fastest_message_of_late() -> None:
+    offset = ClockOffset()
+    assert offset.reading(0) is None
+    slow, fast = delta(A, START, 40, 1), replace(delta(A, START, 40, 1), ts_venue=START - S // 50)
+    offset.observe([replace(slow, ts_venue=START - S)], START, 0)
+    offset.observe([book(A, START), replace(fast, ts_venue=START - S // 20)], START, S)
+    assert offset.reading(S) == S // 20
+    offset.observe([fast], START, OFFSET_WINDOW)
+    assert offset.reading(OFFSET_WINDOW) == S // 50
+    assert offset.reading(3 * OFFSET_WINDOW) is None, "a venue that says nothing tells nothing of the clock"
+
+
+def test_the_offset_of_a_clock_that_was_set_is_that_of_what_came_since() -> None:
+    offset = ClockOffset()
+    offset.observe([replace(delta(A, START, 40, 1), ts_venue=START - S // 50)], START, 0)
+    offset.forget()
+    waited = delta(A, START, 40, 1)
+    offset.observe([waited], START + 600 * S, 1)
+    assert offset.reading(1) is None
+    offset.observe([replace(delta(A, START + 600 * S, 40, 1), ts_venue=START)], START + 600 * S, 2)
+    assert offset.reading(3) == 600 * S
