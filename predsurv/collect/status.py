@@ -128,6 +128,10 @@ class UploadStatus(Struct, frozen=True):
     """Uploads to the bucket at ``url``: files ``waiting``, ``bytes`` uploaded and ``failures`` so far.
 
     ``trouble``: why nothing is uploaded now, None when all is well; ``refused`` when that is permanent.
+
+    Uploaded objects are looked at again: ``remote_checked`` counts looks, ``remote_missing`` what was not there as
+    uploaded, ``remote_restored`` what of that was uploaded again, all so far. ``remote_lost``: objects that are not
+    there as uploaded now and cannot be restored.
     """
 
     url: str
@@ -136,6 +140,10 @@ class UploadStatus(Struct, frozen=True):
     failures: int = 0
     trouble: str | None = None
     refused: bool = False
+    remote_checked: int = 0
+    remote_missing: int = 0
+    remote_restored: int = 0
+    remote_lost: int = 0
 
 
 class RescanStatus(Struct, frozen=True, kw_only=True):
