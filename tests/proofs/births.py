@@ -1,10 +1,10 @@
 """Record simulated days in which markets are born and settled all the time, and account for every one of them.
 
-``python -m tests.proofs.births [--days 2] [--speed 96] [--places 90]``: both simulated venues list markets every ten
-seconds or so that live five minutes at most, in a process of their own; all clocks run ``speed`` times as fast as real
-time, and each venue has ``places`` instruments to record. Every market that lived a minute or longer has to be
-recorded, or to be in the coverage dataset with the reason why it was not;
-``mine`` names every row, ``backtest`` reads every recorded instrument, and the collector's memory stays level.
+``python -m tests.proofs.births [--days 2] [--speed 96] [--places 90] [--keep FOLDER]``: both simulated venues list
+markets every ten seconds or so that live five minutes at most, in a process of their own; all clocks run up to
+``speed`` times as fast as real time, and each venue has ``places`` instruments to record. Every market that lived a
+minute or longer has to be recorded, or to be in the coverage dataset with the reason why it was not; ``mine`` names
+every row, ``backtest`` reads every recorded instrument, and the collector's memory stays level.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -53,6 +53,7 @@ from predsurv.venues.mock import MockVenue
 from predsurv.venues.polymarket.venue import POLICY, PolymarketVenue
 from predsurv.venues.registry import open_venue
 from predsurv.venues.streaming.policy import StreamPolicy
+from tests.proofs.paced_clock import PacedClock
 
 S: Final = 1_000_000_000
 DAY: Final = 86_400
@@ -65,25 +66,11 @@ LIVE_AT_MOST: Final = 300
 """Seconds that a market lives that was listed after the start."""
 PATIENCE: Final = 8
 """Factor of the time-outs of connections."""
+SHOWN_MAX: Final = 20
+"""Markets without account that are named."""
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 SLOPE_MB_MAX: Final = 2.0
 """Most growth of memory in a simulated day after the first third, MB."""
-
-
-class SpedUpClock:
-    """A clock that runs ``speed`` times as fast as real time, the same in every process that has ``began``."""
-
-    def __init__(self, began: int, speed: int) -> None:
-        self.began, self.speed = began, speed
-
-    def monotonic(self) -> int:
-        return (time.monotonic_ns() - self.began) * self.speed
-
-    def now(self) -> int:
-        return START + self.monotonic()
-
-    async def sleep(self, duration: int) -> None:
-        await asyncio.sleep(max(duration, 0) / self.speed / S)
 
 
 class Life(Struct):
@@ -116,7 +103,7 @@ class Lives:
 class WatchedPolymarket(PolymarketSimulator):
     """The simulator, with a note of every market that opens or closes."""
 
-    def __init__(self, settings: PolymarketSimulatorSettings, clock: SpedUpClock) -> None:
+    def __init__(self, settings: PolymarketSimulatorSettings, clock: PacedClock) -> None:
         super().__init__(settings, clock)
         self.lives = Lives("polymarket")
 
@@ -139,10 +126,10 @@ class PatientKey(ThrowawayKey):
         return "kalshi-access-key" in headers
 
 
-async def serve(began: int, speed: int, folder: Path) -> None:
+async def serve(clock: PacedClock, folder: Path) -> None:
     """Serve both venues until SIGTERM, then write every market's life to ``folder``."""
     schedule.draft_group = _short_lived  # type: ignore[attr-defined]
-    clock, stop = SpedUpClock(began, speed), asyncio.Event()
+    stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     polymarket = WatchedPolymarket(PolymarketSimulatorSettings(markets=MARKETS, rate=RATE), clock)
     key = PatientKey("ed25519")
@@ -155,7 +142,7 @@ async def serve(began: int, speed: int, folder: Path) -> None:
     environment = polymarket_environment(polymarket.port) | kalshi_environment(kalshi.port, key, folder / "key.pem")
     (folder / "environment.draft").write_text(json.dumps(environment))
     (folder / "environment.draft").replace(folder / "environment.json")
-    running = [asyncio.create_task(polymarket.run()), asyncio.create_task(kalshi.run())]
+    running = [asyncio.create_task(each) for each in (polymarket.run(), kalshi.run(), clock.keep_pace())]
     while not stop.is_set() and not any(task.done() for task in running):
         await asyncio.sleep(0.05)
         while tape:
@@ -174,10 +161,10 @@ async def serve(began: int, speed: int, folder: Path) -> None:
 
 
 @contextmanager
-def served(began: int, speed: int, folder: Path) -> Iterator[dict[str, str]]:
+def served(clock: PacedClock, folder: Path) -> Iterator[dict[str, str]]:
     """Run ``serve`` in a process of its own; yield the environment that leads to its venues."""
     command = [sys.executable, "-m", "tests.proofs.births", "--serve", str(folder)]
-    command += ["--began", str(began), "--speed", str(speed)]
+    command += ["--clock", str(clock.path)]
     with subprocess.Popen(command) as process:
         try:
             while not (folder / "environment.json").exists():
@@ -211,7 +198,7 @@ class Recording(NamedTuple):
     until: int
 
 
-async def record(config: Config, clock: SpedUpClock, days: float) -> Recording:
+async def record(config: Config, clock: PacedClock, days: float) -> Recording:
     """Scan and record both venues."""
     venues: list[Venue] = [
         PolymarketVenue(config, clock, system_random, _patient(POLICY)),
@@ -221,6 +208,7 @@ async def record(config: Config, clock: SpedUpClock, days: float) -> Recording:
     async def scan(name: VenueName) -> ListedUniverse:
         return ListedUniverse(await asyncio.to_thread(listed, config, clock, name), whole=True)
 
+    pace = asyncio.create_task(clock.keep_pace())
     for venue in venues:
         await scan(venue.name)
     job = Collector(config, venues, clock, CollectorDeps(scan=scan))
@@ -236,6 +224,8 @@ async def record(config: Config, clock: SpedUpClock, days: float) -> Recording:
             print(f"  {samples[-1].at / 3_600:5.1f} h  {samples[-1].mb:6.1f} MB  known of wanted: {known}", flush=True)
     await running
     until = clock.now()
+    clock.leave()
+    pace.cancel()
     for venue in venues:
         await venue.aclose()
     return Recording(samples, since, until)
@@ -251,10 +241,10 @@ def _patient(policy: StreamPolicy) -> StreamPolicy:
     )
 
 
-def listed(config: Config, clock: SpedUpClock, name: VenueName) -> Path:
+def listed(config: Config, clock: PacedClock, name: VenueName) -> Path:
     """Have the catalogue of a venue read in a process of its own, as ``collect`` does; return its universe file."""
     command = [sys.executable, "-m", "tests.proofs.births", "--list", name, str(config.data_dir)]
-    command += ["--began", str(clock.began), "--speed", str(clock.speed)]
+    command += ["--clock", str(clock.path)]
     if subprocess.run(command, check=False).returncode:
         raise TransientError(f"{name} could not be listed")
     path = latest_universe(config.data_dir, name)
@@ -262,7 +252,7 @@ def listed(config: Config, clock: SpedUpClock, name: VenueName) -> Path:
     return path
 
 
-async def list_markets(name: str, data_dir: str, clock: SpedUpClock) -> None:
+async def list_markets(name: str, data_dir: str, clock: PacedClock) -> None:
     """Read the catalogue of a venue into its universe file."""
     config = load_config(flags={"data_dir": data_dir}, environ=os.environ).config
     venue = open_venue(name, config, clock)
@@ -295,6 +285,10 @@ def accounted(data_dir: Path) -> Mapping[tuple[str, str], Seen]:
     return {(venue, market): Seen(since, frozenset(reasons)) for venue, market, since, reasons in found}
 
 
+def _hours(duration: int) -> str:
+    return f"{duration / S / 3_600:.3f} h"
+
+
 def judge_lives(lives: Sequence[Life], data_dir: Path, recorded: Recording) -> bool:
     """Print what became of the markets that lived a minute; return whether one is not accounted for."""
     seen, missing, (_, since, until) = accounted(data_dir), 0, recorded
@@ -306,7 +300,11 @@ def judge_lives(lives: Sequence[Life], data_dir: Path, recorded: Recording) -> b
         missing += len(lost)
         print(f"{venue}: {len(fates):,} markets lived a minute or more, {len(fates) - len(others):,} were recorded")
         print(f"  of the others: {dict(Counter(reason for each in others for reason in each.reasons))}")
-        print(f"  without any reason: {len(lost)} {[name[:24] for name in lost[:3]]}")
+        print(f"  without any reason: {len(lost)}")
+        for life in [life for life, each in fates if each == NEVER][:SHOWN_MAX]:
+            print(
+                f"    {life.market_id[:24]}: {_hours(life.opened - START)} to {_hours((life.closed or until) - START)}"
+            )
         born = [(life, each.since) for life, each in fates if life.opened >= since]
         delays = [(covered - life.opened) / S for life, covered in born if covered is not None]
         if delays:
@@ -355,8 +353,8 @@ def judge_memory(samples: Sequence[Sample]) -> bool:
     return growth > SLOPE_MB_MAX
 
 
-def main(days: float, speed: int, places: int) -> int:
-    """Run it all."""
+def main(days: float, speed: int, places: int, keep: Path | None = None) -> int:
+    """Run it all; ``keep``: an empty folder for the recording, which is deleted otherwise."""
     flags: dict[str, object] = {
         "collector.max_instruments": 2 * places,
         "collector.rotation_period": "10m",
@@ -366,12 +364,12 @@ def main(days: float, speed: int, places: int) -> int:
     }
     allocator.limit_heaps()
     began = time.monotonic_ns()
-    with tempfile.TemporaryDirectory(prefix="predsurv-") as name:
+    with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="predsurv-") as name:
         folder = Path(name)
-        with served(began, speed, folder) as environment:
+        clock = PacedClock.create(folder / "clock", speed, START, processes=2)
+        with served(clock, folder) as environment:
             os.environ.update(environment)
             config = load_config(flags=flags | {"data_dir": str(folder / "data")}, environ=os.environ).config
-            clock = SpedUpClock(began, speed)
             recorded = asyncio.run(record(config, clock, days))
         lives = msgspec.json.decode((folder / "lives.json").read_bytes(), type=list[Life])
         size = sum(path.stat().st_size for path in (folder / "data").rglob("*") if path.is_file())
@@ -387,14 +385,15 @@ if __name__ == "__main__":
     parser.add_argument("--days", type=float, default=2)
     parser.add_argument("--speed", type=int, default=96)
     parser.add_argument("--places", type=int, default=90)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--list", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--began", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--clock", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve is not None:
-        asyncio.run(serve(arguments.began, arguments.speed, arguments.serve))
+        asyncio.run(serve(PacedClock(arguments.clock, seat=1), arguments.serve))
     elif arguments.list is not None:
         venue_name, folder = arguments.list
-        asyncio.run(list_markets(venue_name, folder, SpedUpClock(arguments.began, arguments.speed)))
+        asyncio.run(list_markets(venue_name, folder, PacedClock(arguments.clock)))
     else:
-        sys.exit(main(arguments.days, arguments.speed, arguments.places))
+        sys.exit(main(arguments.days, arguments.speed, arguments.places, arguments.keep))
