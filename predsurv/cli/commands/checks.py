@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from predsurv.cli.commands.bucket import bucket_of
 from predsurv.config import Config, read_secret
 from predsurv.config.secrets import SECRETS
 from predsurv.core import native
-from predsurv.core.errors import ConfigError, TransientError
+from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
@@ -135,21 +134,6 @@ def kalshi_check(environ: dict[str, str] | None = None) -> HealthCheck:
             "kalshi feed", "ok", "polled, trades included; an API key adds every change of a book, numbered"
         )
     return HealthCheck("kalshi feed", "ok", "streamed with the API key")
-
-
-def bucket_check(config: Config, *, offline: bool) -> HealthCheck:
-    """Check that the object-store library is installed and the bucket answers with the current credentials."""
-    try:
-        bucket = bucket_of(config)
-        if bucket is not None and not offline:
-            asyncio.run(bucket.folders(""))
-    except ConfigError as error:
-        return HealthCheck("bucket", "fail", str(error), "install or correct that")
-    except TransientError as error:
-        return HealthCheck(
-            "bucket", "fail", str(error), "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and [object_store]"
-        )
-    return HealthCheck("bucket", "ok", f"{config.bucket} {'is not asked' if offline else 'answers'}")
 
 
 def venue_urls(config: Config) -> dict[str, str]:

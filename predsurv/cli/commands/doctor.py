@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
+from predsurv.cli.commands.bucket_checks import bucket_check
 from predsurv.cli.commands.checks import (
     HealthCheck,
-    bucket_check,
     data_checks,
     extensions_check,
     kalshi_check,

@@ -22,6 +22,7 @@ from predsurv.store.layout import Layout, parse_segment
 from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal
 from predsurv.store.remote.object_store import Bucket, digest_of
+from predsurv.store.remote.probe import probe_store
 from predsurv.store.remote.upload_journal import UploadBatch, UploadRecord
 from predsurv.store.seal.seal import SealReport
 from predsurv.store.universe import latest_universe
@@ -39,8 +40,8 @@ RETRY_INTERVAL: Final = 1_000_000_000
 RETRY_INTERVAL_MAX: Final = 60_000_000_000
 """Backoff (ns): RETRY_INTERVAL after the first failure, twice as long after each further one, up to this."""
 
-CLAIM_SECONDS_MAX: Final = 3.0
-"""How long the start waits for the check that no other folder uses the same collector.id."""
+CLAIM_SECONDS_MAX: Final = 4.0
+"""How long the start waits for the checks that the store can be recorded to and that no other folder has this id."""
 
 _REFUSED: Final = "nothing more is uploaded, files stay"
 _LOG: Final = logging.getLogger(__name__)
@@ -63,12 +64,14 @@ class Uploader:
         self._queue: dict[int, UploadBatch] = {}
         self._uploaded: set[int] = set()
         self._more_on_disk = True  # than is queued: what an earlier run left
+        self._probed = False
         self._claimed = False
 
     async def begin(self, venues: Sequence[VenueName]) -> None:
-        """Claim the collector's id in the bucket; the universes of ``venues`` are uploaded later.
+        """Probe the store and claim the collector's id in it; the universes of ``venues`` are uploaded later.
 
-        Raises SafetyError when another folder has claimed it. When the store cannot be reached that is retried later.
+        Raises SafetyError when the store does not honour conditional puts, or another folder has claimed the id. When
+        the store cannot be reached that is retried later, before anything is uploaded.
         """
         self._universes = list(venues)
         try:
@@ -159,6 +162,11 @@ class Uploader:
         if self._claimed:
             return
         content = await asyncio.to_thread(_identity, self._layout, self._collector, self._clock.now())
+        if not self._probed:
+            traits = await probe_store(self._bucket, f"{self._collector}-{digest_of(content)[:16]}")
+            if not traits.keeps_digests:
+                _LOG.warning("%s keeps no metadata: to compare an object, it is read whole", self._bucket.url)
+            self._probed = True
         try:
             await self._bucket.put_new(f"collectors/{self._collector}.json", content, digest_of(content))
         except IntegrityError:

@@ -1,12 +1,16 @@
 """The object-store client: put new, put over, list, get; the only user of ``obstore``, an optional dependency."""
 
 import asyncio
+import atexit
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
 from msgspec import Struct
@@ -16,7 +20,6 @@ from predsurv.core.text import sanitise
 from predsurv.store.layout import NS_SECOND
 
 if TYPE_CHECKING:
-    from obstore import GetResult
     from obstore.store import ObjectStore
 
 DIGEST: Final = "blake2b"
@@ -30,12 +33,20 @@ REQUEST_SECONDS_MIN: Final = 30.0
 BYTES_PER_SECOND_MIN: Final = 50_000
 OBJECT_BYTES_MAX: Final = 4_000_000_000
 """Larger than any object of a recording; a store accepts at most 5 GB in one request."""
+EXIT_SECONDS: Final = 0.1
 CHUNK_BYTES: Final = 4 << 20
 LISTING_BYTES: Final = 2_000_000
 _NO_BUCKET: Final = "<Code>NoSuchBucket</Code>"
 _REASON_CHARS: Final = 240
+_STATUS: Final = re.compile(r"status code: (\d{3})")
+_NOT_THIS_WAY: Final = ("400", "405", "501")
+"""Answers that a repetition does not change: the store does not know this kind of request."""
 
 PutResult = Literal["stored", "there"]
+
+
+class RequestRejectedError(TransientError):
+    """The store rejected the request as such: as bad, or as one that it does not implement."""
 
 
 class BucketLocation(Struct, frozen=True):
@@ -47,11 +58,19 @@ class BucketLocation(Struct, frozen=True):
 
 
 class StoredObject(Struct, frozen=True):
-    """An object in a listing; ``modified`` in ns UTC."""
+    """An object in a listing; ``modified`` in ns UTC; ``etag`` without quotes, "" when the store tells none."""
 
     name: str
     bytes: int
     modified: int
+    etag: str = ""
+
+
+class ObjectHead(Struct, frozen=True):
+    """What the store says of an object without its content; ``digest``: from its metadata, None when it has none."""
+
+    bytes: int
+    digest: str | None
 
 
 def open_bucket(place: BucketLocation) -> "Bucket":
@@ -71,7 +90,7 @@ def open_bucket(place: BucketLocation) -> "Bucket":
         store = S3Store(
             name,
             prefix=prefix or None,
-            config={key: value for key, value in settings.items() if value},  # type: ignore[arg-type]
+            config={"disable_bulk_delete": True} | {key: value for key, value in settings.items() if value},  # type: ignore[arg-type]
             client_options={
                 "allow_http": place.endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=CONNECT_SECONDS_MAX),
@@ -90,7 +109,17 @@ def open_bucket(place: BucketLocation) -> "Bucket":
     except BaseError as error:
         reason = f"{place.url} cannot be used: {_reason(error)}"
         raise ConfigError(f"{reason}; correct [object_store] or the AWS_ variables") from None
+    _wait_at_exit()
     return Bucket(store, place.url)
+
+
+@cache
+def _wait_at_exit() -> None:
+    """Give the library's threads EXIT_SECONDS when the interpreter ends, once.
+
+    A thread of theirs that asks for the interpreter's lock after that aborts the process: up to one exit in three.
+    """
+    atexit.register(lambda: Event().wait(EXIT_SECONDS))
 
 
 class Bucket:
@@ -133,18 +162,29 @@ class Bucket:
             await self._obstore.put_async(self._store, name, path, attributes=attributes)
         return "stored"
 
+    async def delete(self, name: str) -> None:
+        """Delete an object; one that is not there is deleted already."""
+        with suppress(FileNotFoundError):
+            async with self._request(name, 0):
+                await self._obstore.delete_async(self._store, name)
+
+    async def head(self, name: str) -> ObjectHead:
+        """Return what the store says of an object; raises FileNotFoundError."""
+        async with self._request(name, 0):
+            found = await self._obstore.get_async(self._store, name, options={"head": True})
+        return ObjectHead(found.meta["size"], found.attributes.get(DIGEST))
+
     async def digest(self, name: str) -> str:
         """Return the digest of an object from its metadata, else of its content; raises FileNotFoundError."""
-        async with self._request(name, 0):
-            found = await self._obstore.get_async(self._store, name)
-        stated = found.attributes.get(DIGEST)
-        return stated if stated is not None else digest_of(await self._content(name, found))
+        stated = (await self.head(name)).digest
+        return stated if stated is not None else digest_of(await self.read(name))
 
     async def read(self, name: str) -> bytes:
         """Return the content of a small object; raises FileNotFoundError, IntegrityError when its digest differs."""
         async with self._request(name, 0):
             found = await self._obstore.get_async(self._store, name)
-        content = await self._content(name, found)
+        async with self._request(name, found.meta["size"]):
+            content = bytes(await found.bytes_async())
         if found.attributes.get(DIGEST, digest_of(content)) != digest_of(content):
             raise IntegrityError(f"{self.url}/{name} is not what was stored: its digest differs")
         return content
@@ -170,9 +210,9 @@ class Bucket:
             raise IntegrityError(f"{self.url}/{name} is not what was stored: its digest is another")
         return size
 
-    async def list(self, prefix: str) -> AsyncIterator[StoredObject]:
-        """Yield every object below the folder ``prefix``."""
-        pages = self._obstore.list(self._store, prefix)
+    async def list(self, prefix: str, after: str | None = None) -> AsyncIterator[StoredObject]:
+        """Yield every object below the folder ``prefix``, those whose name follows ``after`` where that is given."""
+        pages = self._obstore.list(self._store, prefix, offset=after)
         while True:
             page = None
             async with self._bucket_request(prefix, 0):
@@ -180,17 +220,14 @@ class Bucket:
             if page is None:
                 return
             for each in page:
-                yield StoredObject(each["path"], each["size"], int(each["last_modified"].timestamp()) * NS_SECOND)
+                modified = int(each["last_modified"].timestamp()) * NS_SECOND
+                yield StoredObject(each["path"], each["size"], modified, (each["e_tag"] or "").strip('"'))
 
     async def folders(self, prefix: str) -> Sequence[str]:
         """Return the names of the folders in ``prefix``, sorted."""
         async with self._bucket_request(prefix, LISTING_BYTES):
             found = await self._obstore.list_with_delimiter_async(self._store, prefix)
         return sorted(name.rpartition("/")[2] for name in found["common_prefixes"])
-
-    async def _content(self, name: str, found: "GetResult") -> bytes:
-        async with self._request(name, found.meta["size"]):
-            return bytes(await found.bytes_async())
 
     @asynccontextmanager
     async def _bucket_request(self, name: str, size: int) -> AsyncIterator[None]:
@@ -217,7 +254,9 @@ class Bucket:
         except errors.BaseError as error:
             if _NO_BUCKET in str(error):
                 raise FileNotFoundError(self.url) from None
-            raise TransientError(f"{self.url} cannot be used: {_reason(error)}") from None
+            status = _STATUS.search(str(error))
+            kind = RequestRejectedError if status is not None and status[1] in _NOT_THIS_WAY else TransientError
+            raise kind(f"{self.url} cannot be used: {_reason(error)}") from None
 
 
 def _time_limit(size: int) -> float:

@@ -17,6 +17,7 @@ from predsurv.store.layout import Layout
 from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal
 from predsurv.store.remote.object_store import Bucket, PutResult, digest_of
+from predsurv.store.remote.probe import PROBES
 from predsurv.store.seal.seal import SealReport
 from tests.kit.patience import PATIENCE_S
 from tests.kit.recorder_samples import START, S
@@ -34,7 +35,8 @@ class ShakyBucket(Bucket):
         self.put: list[str] = []  # type: ignore[assignment]
 
     async def put_new(self, name: str, content: bytes, digest: str) -> PutResult:
-        self.put.append(name)
+        if not name.startswith(f"{PROBES}/"):
+            self.put.append(name)
         if self.mute:
             await asyncio.Event().wait()
         if self.down:
