@@ -102,9 +102,8 @@ class PacedClock:
             anchor, real = _ANCHOR.unpack_from(self._shared, _VERSION.size)
             slowest = min(self._beats.unpack_from(self._shared, _BEATS))
             if version[0] % 2 == 0 and _VERSION.unpack_from(self._shared) == version:
-                reached: int = anchor + (time.monotonic_ns() - real) * self.speed
-                limit: int = slowest + AHEAD_MAX
-                return max(anchor, min(reached, limit))
+                reached = anchor + (time.monotonic_ns() - real) * self.speed
+                return int(max(anchor, min(reached, slowest + AHEAD_MAX)))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

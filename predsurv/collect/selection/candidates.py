@@ -1,6 +1,6 @@
 """The instruments of one venue that could be recorded, and the facts of their markets, as the statements so far say."""
 
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection, Container, Iterable
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
@@ -18,11 +18,11 @@ from predsurv.state.market_facts import FINAL, KnownMarket, apply_fact, holds_fr
 MARKETS_MAX: Final = 1_000_000
 """Markets kept per venue; later ones are refused and counted."""
 
-SHAPES_MAX: Final = 10_000
-"""Distinct sets of facts that are shared by the markets that have them; there are some hundred."""
+SPARE_SHAPES: Final = 1_000
+"""Sets of facts that no market has any more, as many of which are kept; of those in use there are some hundred."""
 
-OVER_MAX: Final = 1 << 17
-"""Markets remembered that are over; a day has some 74,000."""
+OVER_MAX: Final = 1 << 15
+"""Markets remembered that are over: those of ten hours, longer than any list lags behind (a day has some 74,000)."""
 
 UNOPENED_KEPT: Final = 30 * 86_400 * 1_000_000_000
 """How long (ns) a market is kept that was announced and has not opened."""
@@ -92,18 +92,22 @@ class _KnownCandidates(Struct, gc=False):
 
 
 class _SharedRecords:
-    """One record for all markets with the same facts."""
+    """One record for all markets with the same facts. ``in_use``: returns the records that markets have."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_use: Callable[[], Iterable[KnownMarket]]) -> None:
+        self._in_use = in_use
         self._records: dict[KnownMarket, KnownMarket] = {}
+        self._room = SPARE_SHAPES
 
     def __len__(self) -> int:
         return len(self._records)
 
     def of(self, known: KnownMarket) -> KnownMarket:
         """Return a record equal to ``known``, one that other markets have as well where there is one."""
-        if len(self._records) >= SHAPES_MAX:
-            self._records.clear()
+        if len(self._records) >= self._room:
+            distinct = {id(each): each for each in self._in_use()}  # cheaper than hashing one for each market
+            self._records = {each: each for each in distinct.values()}
+            self._room = len(self._records) + SPARE_SHAPES
         return self._records.setdefault(known, known)
 
 
@@ -124,7 +128,7 @@ class CandidateSet:
         self._filter = shard_filter
         self._pins = frozenset(name.removesuffix(LATER) for name in pins)
         self._markets: dict[MarketId, _KnownCandidates] = {}
-        self._shapes = _SharedRecords()
+        self._shapes = _SharedRecords(lambda: (entry.known for entry in self._markets.values()))
         self._over: dict[int, None] = {}  # hashes of the ids of markets that are over, the oldest first
 
     def __len__(self) -> int:

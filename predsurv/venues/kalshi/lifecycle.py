@@ -32,7 +32,8 @@ from predsurv.venues.kalshi.series_terms import EventDirectory, parse_multiplier
 from predsurv.venues.kalshi.wire import FeeBody, LifecycleBody
 from predsurv.venues.parsing import DETAIL_CHARS_MAX
 
-SEEN_MAX: Final = 1 << 16
+MARKETS_MAX: Final = 1 << 15
+"""Markets of which the last events are remembered; those of the others may be told again."""
 AWAITED_MAX: Final = 1 << 14
 _MINUTE: Final = 60_000_000_000
 PAYOUTS_MAX: Final = 1 << 17
@@ -53,7 +54,7 @@ class LifecycleReader:
         self.awaiting_payout: dict[str, None] = {}
         self.unlisted: dict[str, None] = {}
         self.directory = directory or EventDirectory()
-        self._published: dict[tuple[str, object], object] = {}  # the last value by ticker and subject
+        self._published: dict[str, dict[object, object]] = {}  # by ticker the last value of each subject
         self._payouts: dict[str, Payout] = {}
 
     def market_events(self, body: LifecycleBody, ts_recv: int, sent: int | None = None) -> list[MarketEvent]:
@@ -72,8 +73,8 @@ class LifecycleReader:
             return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", DETAIL_CHARS_MAX))]
         if not self._is_new(body.market_ticker, *_subject_and_value(body, ts_recv)):
             return []
-        if body.event_type in ("created", "activated") and (body.market_ticker, "listed") not in self._published:
-            _forget_oldest(self.unlisted, SEEN_MAX)
+        if body.event_type in ("created", "activated") and not self._was_told(body.market_ticker, "listed"):
+            _forget_oldest(self.unlisted, MARKETS_MAX)
             self.unlisted[body.market_ticker] = None
         if body.event_type == "determined":
             scalar = body.market_ticker in self.directory.scalars
@@ -81,7 +82,7 @@ class LifecycleReader:
         elif body.event_type == "settled" and body.market_ticker in self._payouts:
             payout = self._payouts.pop(body.market_ticker)
             return self._resolved(body.market_ticker, payout, ts_recv, unix_seconds_ns(body.settled_ts))
-        elif body.event_type == "settled" and (body.market_ticker, "resolved") not in self._published:
+        elif body.event_type == "settled":
             self._await_payout(body.market_ticker)
         return [_created(body, ts_recv, self.directory) if change is None else change(body, ts_recv)]
 
@@ -111,7 +112,7 @@ class LifecycleReader:
         ticker = checked_ticker(row.ticker, "ticker")
         if kind == "closed" and follow:
             self._await_payout(ticker)  # it may not be wanted any more when it settles
-        was = self._published.get((ticker, "trading"))
+        was = self._last(ticker, "trading")
         if not self._is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
             return []
         return [MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, kind, _json({"status": row.status}))]
@@ -129,7 +130,7 @@ class LifecycleReader:
         A market made after ``since`` (ns UTC) is announced. Raises WireError or ValueError.
         """
         ticker = market.market_id
-        is_first, was = (ticker, "listed") not in self._published, self._published.get((ticker, "trading"))
+        is_first, was = not self._was_told(ticker, "listed"), self._last(ticker, "trading")
         if is_first and was != "paused" and row.status in ("initialized", "active"):
             made = (parse_time(row.created_time) or 0) >= since
             told: MarketChangeKind = "created" if row.status == "initialized" else "activated" if made else "listed"
@@ -188,14 +189,30 @@ class LifecycleReader:
         payouts = ((InstrumentId(ticker), value), (InstrumentId(ticker + NO_SUFFIX), Price(MICROS - value)))
         return [MarketResolved(VENUE, MarketId(ticker), ts_recv, ts_venue, payouts, void)]
 
+    def _was_told(self, ticker: str, subject: object) -> bool:
+        known = self._published.get(ticker, {})
+        return subject in known or known is _SETTLED
+
+    def _last(self, ticker: str, subject: object) -> object:
+        """Return the last value of a market's subject, None when there was none or the market has settled."""
+        return self._published.get(ticker, {}).get(subject)
+
     def _is_new(self, ticker: str, subject: object, value: object) -> bool:
-        entry = ticker, subject
-        if entry in self._published and self._published[entry] == value:
-            return False
-        self._published.pop(entry, None)
-        _forget_oldest(self._published, SEEN_MAX)
-        self._published[entry] = value
-        return True
+        """Remember a value; return whether it is news. Nothing is of a market that has settled."""
+        known = self._published.pop(ticker, None)
+        if known is None:
+            _forget_oldest(self._published, MARKETS_MAX)
+            known = {}
+        is_new = known is not _SETTLED and (subject not in known or known[subject] != value)
+        if is_new and subject == "resolved":
+            known = _SETTLED
+        elif is_new:
+            known[subject] = value
+        self._published[ticker] = known
+        return is_new
+
+
+_SETTLED: Final[dict[object, object]] = {}  # in place of what was told of a market that has settled
 
 
 def _subject_and_value(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:

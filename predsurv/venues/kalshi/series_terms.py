@@ -17,7 +17,7 @@ from predsurv.venues.kalshi.tolerant_reader import FieldProblem, read_field
 
 TEXT_CHARS_MAX: Final = 512
 TAGS_MAX: Final = 32
-EVENTS_MAX: Final = 100_000
+EVENTS_MAX: Final = 1 << 15
 """Events, and markets with peculiarities, that are kept; the oldest are forgotten. Some 12,000 events are open."""
 TAKER_RATE: Final = 70_000
 """0.07 in micros: what takers of the general fee table pay, times the multiplier of their series."""

@@ -63,5 +63,5 @@ def read_resolution(
         (InstrumentId(token), ONE if token == message.winning_asset_id else Price(0)) for token in message.assets_ids
     )
     resolved = MarketResolved(VENUE, market_id, ts_recv, ts_venue, payouts)
-    shared.questions.close(market_id)
+    shared.forget_settled(market_id)
     return resolved if shared.announcement_ids.add(announcement_id(resolved)) else None

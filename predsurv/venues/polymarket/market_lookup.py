@@ -165,7 +165,7 @@ class AnnouncedMarketLookup:
             return
         resolved = settlement(state, unsettled.market_id, unsettled.tokens, self._clock.now(), announced=True)
         if resolved is not None:
-            self._questions.close(unsettled.market_id)
+            self._shared.forget_settled(unsettled.market_id)
             self._publisher.once(resolved, events)
 
     async def _find_books(self, waiting: Mapping[str, NewMarket]) -> None:

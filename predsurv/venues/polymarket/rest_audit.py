@@ -195,7 +195,7 @@ class RestAudit:
             ended: MarketChange | MarketResolved | None
             ended = settlement(market, key.market_id, [key.instrument_id], now)
             if ended is not None:
-                self._shared.questions.close(key.market_id)
+                self._shared.forget_settled(key.market_id)
             elif market.closed:
                 self._shared.questions.ask_payouts(Unsettled(key.market_id, (key.instrument_id,)))
                 ended = MarketChange(VENUE, key.market_id, None, now, None, "closed", '{"source":"rest"}')

@@ -159,6 +159,11 @@ class PolymarketSharedState:
         """Set ``mirrors``; connections subscribe those of the tokens that they are asked for from now on."""
         self.mirrors = mirrors
 
+    def forget_settled(self, market_id: MarketId) -> None:
+        """Forget a market that has settled: nothing is open about it any more."""
+        self.questions.close(market_id)
+        self.ticks.forget(market_id)
+
     def for_announcements(self) -> "PolymarketSharedState":
         """Return the state for the announcement connection: it shares what is known of markets, and no trades."""
         other = PolymarketSharedState()

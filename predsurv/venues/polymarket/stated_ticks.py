@@ -46,6 +46,11 @@ class StatedTicks:
         self._least[market_id] = least
         return known != least
 
+    def forget(self, market_id: MarketId) -> None:
+        """Forget a market that has settled."""
+        self._ticks.pop(market_id, None)
+        self._least.pop(market_id, None)
+
 
 def _make_room(known: dict[MarketId, Any]) -> None:
     while len(known) >= TICKS_MAX:

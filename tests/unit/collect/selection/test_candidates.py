@@ -5,9 +5,9 @@ from collections import Counter
 import msgspec
 import pytest
 
-from predsurv.collect.selection.candidates import CandidateSet, Membership, ShardFilter
+from predsurv.collect.selection.candidates import SPARE_SHAPES, CandidateSet, Membership, ShardFilter
 from predsurv.core.events import MarketChange, MarketResolved
-from predsurv.core.ids import MarketId
+from predsurv.core.ids import InstrumentId, MarketId
 from predsurv.core.num import Money, Price
 from predsurv.state.market_facts import MarketFacts
 from tests.kit.candidate_samples import VENUE, change, market
@@ -236,6 +236,17 @@ def test_a_hundred_thousand_markets_share_the_facts_they_have_in_common() -> Non
     for number in range(1_000):
         candidates.add(market(f"m{number}"))
     assert len(candidates._shapes) == 1
+
+
+def test_what_only_markets_had_that_are_over_is_not_kept() -> None:
+    candidates = CandidateSet()
+    candidates.add(market("stays"))
+    for number in range(3 * SPARE_SHAPES):
+        name = MarketId(f"m{number}")
+        candidates.add(market(name))
+        candidates.apply(MarketResolved(VENUE, name, 2, None, ((InstrumentId(f"{name}-0"), Price(1_000_000)),)))
+    assert len(candidates) == 1
+    assert len(candidates._shapes) <= SPARE_SHAPES + 2
 
 
 def test_a_list_that_was_read_before_the_feed_told_of_a_market_takes_nothing_back() -> None:

@@ -155,3 +155,16 @@ def test_the_mirrored_outcome_of_a_streamed_trade_is_the_other_way_round() -> No
     trades = connection.receive(wire({"type": "trade", "sid": 2, "seq": 1, "msg": {**body, **prices}}))
     told = {(each.key, each.price, each.taker_side) for each in trades if isinstance(each, Trade)}
     assert told == {(key(A), 300_000, "sell"), (key(A, no=True), 700_000, "buy")}
+
+
+def test_nothing_is_news_of_a_market_that_has_settled_and_little_is_kept_of_it() -> None:
+    shared = KalshiSharedState()
+    connection, late = CodecConnection(A, live=False, shared=shared), CodecConnection(A, live=False, shared=shared)
+    told = [life(seq, kind) for seq, kind in enumerate(("created", "activated", "deactivated"), start=1)]
+    result = {"result": "yes", "determination_ts": 1}
+    ended = [life(4, "determined", **result), life(5, "settled", settled_ts=2)]
+    kinds = [type(event).__name__ for frame in (*told, *ended) for event in connection.receive(frame)]
+    assert kinds.count("MarketResolved") == 1
+    assert [event for frame in (*told, *ended) for event in late.receive(frame)] == []
+    (kept,) = shared.lifecycle._published.values()
+    assert kept == {}

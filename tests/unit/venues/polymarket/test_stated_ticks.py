@@ -40,3 +40,12 @@ def test_markets_that_were_not_stated_for_longest_are_forgotten_first(monkeypatc
     assert [ticks.get(MarketId(name)) is not None for name in "abcd"] == [True, False, True, True]
     ticks.state_least(MarketId("d"), Size(5))
     assert [ticks.state_least(name, Size(5)) for name in (names[2], names[0])] == [False, True]
+
+
+def test_a_market_that_settled_is_forgotten() -> None:
+    ticks = StatedTicks()
+    ticks.state(MarketId("m"), CENT, 1)
+    ticks.state_least(MarketId("m"), Size(5))
+    ticks.forget(MarketId("m"))
+    assert ticks.get(MarketId("m")) is None
+    assert ticks.state_least(MarketId("m"), Size(5))
