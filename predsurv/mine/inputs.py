@@ -42,9 +42,11 @@ class CollectorFilter(NamedTuple):
         return pl.concat([self._own(*each) for each in _by_collector(files).items()], how="diagonal_relaxed")
 
     def coverage(self, day: MiningDay) -> pl.LazyFrame:
-        """Return the coverage rows of ``day`` that count, with their ``collector``."""
+        """Return the coverage rows of ``day`` that count, with their ``venue`` and ``collector``."""
         parts = [
-            self._own(collector, own).with_columns(pl.lit(collector).alias("collector"))
+            self._own(collector, own).with_columns(
+                pl.lit(collector).alias("collector"), pl.lit(day.venue).alias("venue")
+            )
             for collector, own in _by_collector(day.files("coverage")).items()
         ]
         return frames.clipped(pl.concat(parts, how="diagonal_relaxed"), day.start, day.end)
@@ -72,7 +74,7 @@ def collector_filter(day: MiningDay, lost: LostTime) -> CollectorFilter:
     """Return the collector whose rows count for each instrument of ``day``: who observed it longest."""
     if len(_by_collector(day.files("coverage"))) < 2:
         return CollectorFilter()
-    rows = lost.without_books(CollectorFilter().coverage(day), day)
+    rows = lost.without_books(CollectorFilter().coverage(day))
     seen = rows.filter(pl.col("state") == "covered").group_by("instrument_id", "collector")
     best = seen.agg((pl.col("end") - pl.col("start")).sum().alias("observed"))
     every = rows.select("instrument_id", "collector").unique().join(best, on=["instrument_id", "collector"], how="left")

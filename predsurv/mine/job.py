@@ -132,7 +132,7 @@ def mids_over_day(
     lost = lost_time(day)
     source = collector_filter(day, lost)
     coverage = source.coverage(day).filter(pl.col("instrument_id").is_in(instruments))
-    intervals = frames.covered(lost.without_books(coverage, day), day.start, day.end).collect()
+    intervals = frames.covered(lost.without_books(coverage), day.start, day.end).collect()
     steps = max(1, -(-_count(files) // rows_per_step))
     size = max(1, -(-len(instruments) // steps))
     lines: dict[str, list[float | None]] = {}

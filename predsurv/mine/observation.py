@@ -33,7 +33,7 @@ def observe(day: MiningDay, source: CollectorFilter, lost: LostTime) -> Observat
     """Return what was observed on ``day``."""
     rows = source.coverage(day)
     told = rows.with_columns(trades_told(polled_too=_trades_were_polled(rows, day)))
-    books, trades = lost.without_books(told, day), lost.without_trades(told, day)
+    books, trades = lost.without_books(told), lost.without_trades(told)
     totals = frames.coverage_totals(books, day.start, day.end).collect(engine="streaming")
     totals = totals.join(trade_time(trades).collect(engine="streaming"), on="instrument_id", how="left")
     heard = trades.filter(pl.col("trades").is_in(list(OBSERVED)))

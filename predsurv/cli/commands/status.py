@@ -20,7 +20,7 @@ from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.events import VenuePhase
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.mine.inputs import scan
-from predsurv.mine.missing_time import PATH, without_missing
+from predsurv.mine.lost_time import PATH, LostTime, with_collector
 from predsurv.store import manifest
 from predsurv.store.layout import (
     FOLDERS,
@@ -182,7 +182,7 @@ def coverage_tables(data_dir: Path, hours: int) -> list[Table]:
     frame, damaged = coverage_of(data_dir)
     missing = missing_files(Layout(data_dir))
     if frame is not None:
-        frame = without_missing(frame, missing)
+        frame = LostTime(tuple(missing)).as_gaps(with_collector(frame))
     tables = [coverage_table(frame, damaged, len(missing)), listings_table(data_dir, frame)]
     if frame is None and any(data_files(Layout(data_dir), dataset) for dataset in HOURLY):
         tables = [structs.replace(table, empty=UNACCOUNTED) for table in tables]

@@ -1,4 +1,4 @@
-"""Tests of predsurv.mine.missing_time."""
+"""Time whose file is gone is a gap, or time without trades, and everything else stays what it was."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.ids import VenueName
-from predsurv.mine.missing_time import PATH, without_missing
+from predsurv.mine.lost_time import PATH, LostTime, with_collector
 from predsurv.store.layout import Dataset
 from predsurv.store.read.missing import MissingFile
 
@@ -24,12 +24,20 @@ def frame(*rows: tuple[str, int, int, str, str], collector: str = "c-0") -> pl.L
     """Coverage rows of (instrument, start, end, state, reason)."""
     made = pl.DataFrame(rows, ["instrument_id", "start", "end", "state", "reason"], orient="row")
     path = f"data/coverage/venue=mock/date=2027-01-15/coverage_20270115T000000Z-{collector}-000000000001m2.parquet"
+    return with_collector(_with_path(made, path).lazy())
+
+
+def _with_path(made: pl.DataFrame, path: str) -> pl.DataFrame:
     return made.with_columns(
         pl.col("start", "end").cast(TIME),
         pl.lit("mock").alias("venue"),
         pl.lit(path).alias(PATH),
         pl.col("reason").cast(pl.Categorical),
-    ).lazy()
+    )
+
+
+def without_missing(coverage: pl.LazyFrame, missing: Sequence[MissingFile]) -> pl.LazyFrame:
+    return LostTime(tuple(missing)).as_gaps(coverage)
 
 
 def rows(coverage: pl.LazyFrame) -> list[tuple[str, int, int, str, str]]:
@@ -90,3 +98,16 @@ def test_every_moment_is_what_it_was_or_a_gap(
         moments = [(ts, reason) for _, lo, hi, _, reason in own for ts in range(lo, hi)]
         missing = {ts for lo, length in lost for ts in range(lo, lo + length + 1)}
         assert moments == [(ts, "file_missing" if ts in missing else "live") for ts in range(start, start + size)]
+
+
+def test_books_and_trades_are_lost_each_with_their_own_files() -> None:
+    coverage = frame(("a", 0, 9, "covered", "live")).with_columns(pl.lit("live").alias("trades"))
+    lost = LostTime((gone(2, 4), gone(3, 6, "trades")))
+    assert rows(lost.without_books(coverage)) == [
+        ("a", 0, 2, "covered", "live"),
+        ("a", 2, 5, "gap", "file_missing"),
+        ("a", 5, 9, "covered", "live"),
+    ]
+    times = pl.col("start", "end").dt.epoch("ns")
+    told = lost.without_trades(coverage).select(times, "trades").collect().sort("start").rows()
+    assert told == [(0, 3, "live"), (3, 7, "file_missing"), (7, 9, "live")]
