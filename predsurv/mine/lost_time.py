@@ -21,12 +21,12 @@ _BOOKS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas")
 _TRADES: Final[tuple[Dataset, ...]] = ("trades",)
 _COLLECTOR: Final = r"coverage_[0-9]{8}T[0-9]{6}Z-(.+)-[0-9]{12}(?:m[0-9]{1,6})?\.parquet$"
 _TIME: Final = pl.Datetime("ns", "UTC")
-_WINDOW: Final = {
-    "venue": pl.String,
-    "collector": pl.String,
+_WINDOW: Final[Mapping[str, pl.DataType]] = {
+    "venue": pl.String(),
+    "collector": pl.String(),
     "lost_start": _TIME,
     "lost_end": _TIME,
-    "lost": pl.Boolean,
+    "lost": pl.Boolean(),
 }
 
 
