@@ -79,7 +79,7 @@ class Collector:
         self._config = config
         self._clock = clock
         self._scores = deps.scores
-        self._metrics = CollectMetrics(deps.metrics, deps.gauges)
+        self._metrics = CollectMetrics(clock, deps.metrics, deps.gauges)
         self._layout = Layout(config.data_dir)
         self._stopping = asyncio.Event()
         self._steady_clock = SteadyClock(clock)
@@ -141,6 +141,7 @@ class Collector:
         when the disk cannot be trusted; what was committed until then is sealed by the next start.
         """
         began, collector = self._clock.monotonic(), self._config.collector.id
+        self._metrics.begin(self._config.storage.seal_interval, bucket=self.uploader is not None)
         with CollectorLock(self._layout.state, collector):
             if self.uploader is not None:
                 await self.uploader.begin([session.venue.name for session in self.sessions])
@@ -173,8 +174,6 @@ class Collector:
             metrics=self._metrics,
             on_sealed=self.uploader.add if self.uploader is not None else lambda _: None,
         )
-        for session in self.sessions:
-            self._metrics.count_gaps(session.venue.name, "crash", session.crash_gaps)
         await committer.commit()
         if prepared.repair is not None and prepared.writer.paused is None:
             await asyncio.to_thread(prepared.repair.clear)
@@ -231,7 +230,6 @@ class Collector:
             _LOG.warning("the wall clock jumped ahead; recorded as a gap")
         for session in self.sessions:
             session.step_clock(now)
-            self._metrics.count_gaps(session.venue.name, "clock_step", len(session.recorder.instruments))
 
     def _current_status(self) -> CollectorStatus:
         writer = self._committer.writer if self._committer is not None else None

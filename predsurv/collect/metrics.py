@@ -3,57 +3,62 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from predsurv.collect.status import CollectorStatus
-from predsurv.core.events import GapReason, MarketEvent
+from predsurv.collect.status import CollectorStatus, VenueStatus
+from predsurv.core.events import MarketEvent
 from predsurv.core.ids import VenueName
+from predsurv.ports import Clock
 from predsurv.store.layout import FOLDERS, Dataset
 from predsurv.store.seal.seal import SealReport
 from predsurv.telemetry.metrics import Metrics
-from predsurv.telemetry.recording import RecordingMetrics
+from predsurv.telemetry.recording import RecordingMetrics, VenueLevels
 
 
 class CollectMetrics:
     """Totals of the files sealed so far, by dataset, and the metrics (None: not measured). One thread only."""
 
-    def __init__(self, metrics: Metrics | None = None, gauges: RecordingMetrics | None = None) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics | None = None, gauges: RecordingMetrics | None = None) -> None:
         self.rows: Counter[Dataset] = Counter()
         self.bytes: Counter[Dataset] = Counter()
         self.seals = 0
         self.damaged: list[str] = []
+        self._clock = clock
         self._metrics = metrics
         self._gauges = gauges
+        self._began = clock.now()
+        self._last_data: dict[VenueName, int] = {}  # as recorded, ns UTC; kept while a venue is not connected
+
+    def begin(self, seal_interval: int, *, bucket: bool) -> None:
+        """Show the metrics of files as a recording begins that seals every ``seal_interval`` (ns)."""
+        self._began = self._clock.now()
+        if self._gauges is not None:
+            self._gauges.begin(self._began, seal_interval)
+            if bucket:
+                self._gauges.set_uploads(0, 0, 0, refused=False)
 
     def observe_batch(self, venue: VenueName, events: Sequence[MarketEvent]) -> None:
         """Count the events of a batch."""
         if self._metrics is not None:
             self._metrics.observe_batch(venue, events)
 
-    def count_gaps(self, venue: VenueName, reason: GapReason, count: int) -> None:
-        """Count gaps that are not events of the feed."""
-        if self._metrics is not None and count:
-            self._metrics.count_gaps(venue, reason, count)
-
     def set_status(self, status: CollectorStatus, records: int) -> None:
-        """Set the gauges to ``status``, with ``records`` waiting for the log."""
+        """Set the metrics to ``status``, with ``records`` waiting for the log."""
+        now = self._clock.now()
         if self._metrics is not None:
+            self._metrics.set_pulse(now)
             for venue in status.venues:
-                self._metrics.set_subscriptions(venue.venue, venue.wanted)
-            self._metrics.set_queue_depth("records", records)
-            self._metrics.set_queue_depth("seal", status.waiting)
+                self._metrics.set_gaps(venue.venue, venue.gaps)
         if self._gauges is not None:
             for venue in status.venues:
-                age = status.now - venue.last_data if venue.last_data else None
-                self._gauges.set_venue(venue.venue, trusted=venue.trusted, data_age=age, all_seen=venue.all_seen)
-                self._gauges.set_checks(venue.venue, venue.proofs)
-                self._gauges.set_waiting(venue.venue, venue.waiting)
-                if venue.phase is not None:
-                    self._gauges.set_phase(venue.venue, venue.phase.phase)
+                self._gauges.set_venue(venue.venue, self._levels(venue, now - status.now))
+            self._gauges.set_queue_depth("records", records)
+            self._gauges.set_queue_depth("seal", status.waiting)
+            self._gauges.set_clock_steps(status.clock_steps)
             if status.rescans is not None:
                 self._gauges.set_rescans(status.rescans.completed, status.rescans.failed)
             self._gauges.set_disk(status.disk_free, paused=status.paused is not None)
-            self._gauges.set_lag(status.lag_p50, status.lag_p99)
             if status.bucket is not None:
-                self._gauges.set_uploads(status.bucket.waiting, status.bucket.bytes, status.bucket.failures)
+                bucket = status.bucket
+                self._gauges.set_uploads(bucket.waiting, bucket.bytes, bucket.failures, refused=bucket.refused)
 
     def count_sealed(self, report: SealReport) -> None:
         """Count a sealed segment and its files."""
@@ -61,7 +66,24 @@ class CollectMetrics:
         self.rows.update(report.rows)
         self.bytes.update(report.bytes)
         self.damaged += (f"{report.segment}: {what}" for what in report.damaged)
-        if self._metrics is not None:
-            self._metrics.observe_seal(report.duration_ns)
+        if self._gauges is not None:
+            self._gauges.observe_seal(report.duration_ns, self._clock.now() if report.files else None)
             for dataset, rows in report.rows.items():
-                self._metrics.count_written(FOLDERS[dataset], rows, report.bytes.get(dataset, 0))
+                self._gauges.count_written(FOLDERS[dataset], rows, report.bytes.get(dataset, 0))
+
+    def _levels(self, venue: VenueStatus, ahead: int) -> VenueLevels:
+        """Return the figures of a venue; the machine's clock is ``ahead`` (ns) of the time that is recorded."""
+        if venue.last_data:
+            self._last_data[venue.venue] = venue.last_data
+        last_data = self._last_data.get(venue.venue)
+        return VenueLevels(
+            wanted=venue.wanted,
+            trusted=venue.trusted,
+            # A reader takes the age by the machine's clock, from which recorded time differs after a step back.
+            last_data=self._began if last_data is None else last_data + ahead,
+            waiting=venue.waiting,
+            all_seen=venue.all_seen or 0,
+            clock_offset=venue.clock_offset,
+            phase=venue.phase.phase if venue.phase is not None else None,
+            checks=venue.proofs,
+        )

@@ -50,8 +50,7 @@ class RecordingSession:
     """One venue's recording. Records gather in ``records`` until ``take``; ``totals`` sum up what was taken.
 
     ``coverage``: the recorder's open intervals. ``latency`` is of the whole run, ``recent_latency`` since
-    it was taken last. ``failure``: the last fault of the feed, None when there was none. ``crash_gaps``:
-    number of resumed gaps that a crash left.
+    it was taken last. ``failure``: the last fault of the feed, None when there was none.
     """
 
     def __init__(
@@ -73,7 +72,6 @@ class RecordingSession:
         self.latency = LatencyHistogram()
         self.recent_latency = LatencyHistogram()
         self.failure: str | None = None
-        self.crash_gaps = 0
         self._on_batch = on_batch
         self._checkpoint = CheckpointWriter(venue.name)
         self._clock = clock
@@ -90,7 +88,9 @@ class RecordingSession:
         """Take over what an earlier run left open; ``waiting``: what the index has as waiting, since when (ns UTC)."""
         self._steady_clock.not_before(left.watermark)
         self.recorder.advance(left.watermark)  # the first checkpoint must not be behind the earlier run's last
-        self.crash_gaps = sum(gap.reason == "crash" for gap in left.gaps)
+        crashed = sum(gap.reason == "crash" for gap in left.gaps)
+        if crashed:
+            self.recorder.counters.gaps["crash"] += crashed
         self.coverage.resume(left.gaps)
         self.records += left.written
         since = {key: waiting[key] for key in self.coverage.untracked(waiting)}

@@ -1,13 +1,15 @@
 """Counters, gauges and histograms with closed label sets, exposed through prometheus_client as a custom collector.
 
-The metric classes of prometheus_client do not fit: they cannot observe a weighted sample, cannot take over a total
-that is counted elsewhere, and show a metric without labels as 0 before its first value. Here the hot path adds to a
-dictionary, and Prometheus runs in the server's thread only.
+The metric classes of prometheus_client do not fit: they cannot observe a weighted sample, and cannot take over a total
+that is counted elsewhere. Here the hot path adds to a dictionary, and Prometheus runs in the server's thread only.
+
+Every series of a counter and of a histogram is there at 0 from the start. Prometheus cannot know that a series which
+appears at 300 was 0 before: ``increase()`` of it is 0, and an alarm on the first outage would stay silent.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -21,17 +23,18 @@ _NS: Final = 1_000_000_000
 
 
 class ClosedLabel:
-    """A label and the closed set of its values."""
+    """A label and the closed set of its values, in the order in which they are shown first."""
 
-    __slots__ = ("name", "values")
+    __slots__ = ("_known", "name", "values")
 
     def __init__(self, name: str, values: Iterable[str]) -> None:
         self.name = name
-        self.values = frozenset(values)
+        self.values = tuple(dict.fromkeys(values))
+        self._known = frozenset(self.values)
 
     def close(self, text: str) -> str:
         """Return ``text`` when it is in the set, else ``"other"``."""
-        return text if text in self.values else OTHER
+        return text if text in self._known else OTHER
 
 
 class _Scalars:
@@ -57,9 +60,20 @@ class _Scalars:
 
 
 class Counter(_Scalars):
-    """Numbers that only rise."""
+    """Numbers that only rise, each from 0. Every combination of label values is there, or those of ``only`` alone."""
 
     __slots__ = ()
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        labels: Sequence[ClosedLabel] = (),
+        *,
+        only: Iterable[LabelValues] | None = None,
+    ) -> None:
+        super().__init__(name, description, labels)
+        self._values.update(dict.fromkeys(_combinations(labels) if only is None else only, 0))
 
     def add(self, values: Sequence[str], count: int = 1) -> None:
         """Add ``count`` to the series of these label values."""
@@ -79,9 +93,16 @@ class Counter(_Scalars):
 
 
 class Gauge(_Scalars):
-    """Numbers that rise and fall."""
+    """Numbers that rise and fall. Every combination of label values is at ``start`` first; with None, not there."""
 
     __slots__ = ()
+
+    def __init__(
+        self, name: str, description: str, labels: Sequence[ClosedLabel] = (), *, start: float | None = None
+    ) -> None:
+        super().__init__(name, description, labels)
+        if start is not None:
+            self._values.update(dict.fromkeys(_combinations(labels), start))
 
     def set(self, values: Sequence[str], level: float) -> None:
         """Set the series of these label values."""
@@ -103,6 +124,8 @@ class Histogram:
         self._bounds = tuple(bounds)
         self.labels = tuple(labels)
         self._series: dict[LabelValues, list[int]] = {}
+        for values in _combinations(labels):
+            self.observer(values)
 
     def observer(self, values: Sequence[str]) -> Callable[[int, int], None]:
         """Return ``observe(duration, weight)`` of the series of these label values; callers keep it."""
@@ -124,6 +147,10 @@ class Histogram:
             *counts, total = cells.copy()
             family.add_metric(values, list(zip(names, accumulate(counts), strict=True)), total / _NS)
         return family
+
+
+def _combinations(labels: Sequence[ClosedLabel]) -> Iterable[LabelValues]:
+    return product(*(label.values for label in labels))
 
 
 def _closed(labels: Sequence[ClosedLabel], values: Sequence[str]) -> LabelValues:

@@ -14,7 +14,7 @@ class Monitor:
 
     def __init__(self, venues: Collection[str]) -> None:
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry, venues=venues)
+        self.metrics = Metrics(self.registry, venues)
         self.recording = RecordingMetrics(self.registry, venues)
 
     def serve(self, health: Health, host: str, port: int) -> MetricsServer:

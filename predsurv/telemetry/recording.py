@@ -1,13 +1,15 @@
-"""The metrics that only a recording has: books, checks, lag, disk and uploads."""
+"""The metrics that only a recording has: books, checks, clock, files, disk and uploads."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from math import nan
 from typing import Final, get_args
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from predsurv.core.events import TradingPhase
-from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge
+from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram
 from predsurv.telemetry.metrics import VENUES
 
 CHECK_OUTCOMES: Final = (
@@ -17,28 +19,133 @@ CHECK_OUTCOMES: Final = (
 )  # fmt: skip
 """Outcomes of the checks of books, as the venue adapters count them; ``docs/metrics-reference.md`` explains each."""
 
-PHASES: Final[Sequence[str]] = get_args(TradingPhase)
-"""What a whole venue may accept."""
+PHASES: Final[Sequence[str]] = (*get_args(TradingPhase), "unstated")
+"""What a whole venue may accept, and that it said nothing of that."""
 
+QUEUES: Final = ("records", "seal")
+DATASETS: Final = ("orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle")
 RESCAN_RESULTS: Final = ("completed", "failed")
 
+_MS: Final = 1_000_000
 _NS: Final = 1_000_000_000
+_SEAL: Final = tuple(ms * _MS for ms in (10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000))
+
+
+class VenueLevels(Struct, frozen=True, kw_only=True):
+    """The figures of one venue; ``last_data`` in ns UTC by the machine's clock, the start before any data.
+
+    ``trusted`` of ``wanted`` books are known; ``waiting`` instruments have no place. ``all_seen`` and ``clock_offset``
+    in ns, the latter None while unknown. ``phase``: None before the venue said anything. ``checks`` so far by outcome.
+    """
+
+    wanted: int
+    trusted: int
+    last_data: int
+    waiting: int = 0
+    all_seen: int = 0
+    clock_offset: int | None = None
+    phase: str | None = None
+    checks: Mapping[str, int] = {}
 
 
 class RecordingMetrics:
     """Written by one thread, read by any thread that scrapes ``registry``."""
 
     def __init__(self, registry: CollectorRegistry, venues: Collection[str] = VENUES) -> None:
-        venue = ClosedLabel("venue", venues)
-        self._trusted = Gauge("predsurv_books_trusted", "Books that are known right now.", [venue])
-        self._age = Gauge("predsurv_data_age_seconds", "Time since the latest change of any book.", [venue])
+        venue, dataset = ClosedLabel("venue", venues), ClosedLabel("dataset", DATASETS)
+        self._venues = _VenueGauges(venue)
+        self._rescans = Counter(
+            "predsurv_rescans", "Readings of a venue's list while recording.", [ClosedLabel("result", RESCAN_RESULTS)]
+        )
+        self._steps = Counter("predsurv_clock_steps", "Jumps of the machine's clock.")
+        self._queues = Gauge(
+            "predsurv_queue_depth", "Items that wait in a bounded queue.", [ClosedLabel("queue", QUEUES)], start=0
+        )
+        self._rows = Counter("predsurv_rows_written", "Rows in sealed files.", [dataset])
+        self._bytes = Counter("predsurv_bytes_written", "Bytes of sealed files.", [dataset])
+        self._seals = Histogram("predsurv_seal_duration_seconds", "Time to seal one segment.", _SEAL)
+        self._last_seal = Gauge("predsurv_last_seal_timestamp_seconds", "When rows were last sealed into files.")
+        self._interval = Gauge("predsurv_seal_interval_seconds", "How often the log is sealed into files.")
+        self._free = Gauge("predsurv_disk_free_bytes", "Room on the disk that holds the data.")
+        self._paused = Gauge("predsurv_log_paused", "1 while nothing can be written, else 0.", start=0)
+        self._uploads = _UploadFamilies()
+        self.families: Sequence[Family] = (
+            *self._venues.families, self._rescans, self._steps, self._queues, self._rows, self._bytes, self._seals,
+            self._last_seal, self._interval, self._free, self._paused, *self._uploads.families,
+        )  # fmt: skip
+        registry.register(self)
+
+    def begin(self, now: int, seal_interval: int) -> None:
+        """Set when (ns UTC) the recording began, from where on seals are waited for, and how often (ns) they come."""
+        self._last_seal.set((), now / _NS)
+        self._interval.set((), seal_interval / _NS)
+
+    def set_venue(self, venue: str, levels: VenueLevels) -> None:
+        """Set the figures of one venue."""
+        self._venues.set(venue, levels)
+
+    def set_rescans(self, completed: int, failed: int) -> None:
+        """Set how many readings of a list succeeded and failed so far."""
+        for result, count in zip(RESCAN_RESULTS, (completed, failed), strict=True):
+            self._rescans.set_total((result,), count)
+
+    def set_clock_steps(self, count: int) -> None:
+        """Set how often the machine's clock jumped so far."""
+        self._steps.set_total((), count)
+
+    def set_queue_depth(self, queue: str, depth: int) -> None:
+        """Set the number of items that wait in a queue."""
+        self._queues.set((queue,), depth)
+
+    def count_written(self, dataset: str, rows: int, size: int) -> None:
+        """Count the rows and bytes of a sealed file."""
+        self._rows.add((dataset,), rows)
+        self._bytes.add((dataset,), size)
+
+    def observe_seal(self, duration: int, ended: int | None) -> None:
+        """Observe how long (ns) the sealing of a segment took, and when (ns UTC) it ended if it had any rows."""
+        self._seals.observer(())(duration, 1)
+        if ended is not None:
+            self._last_seal.set((), ended / _NS)
+
+    def set_disk(self, free: int, *, paused: bool) -> None:
+        """Set the free bytes of the disk and whether the log is paused."""
+        self._free.set((), free)
+        self._paused.set((), paused)
+
+    def set_uploads(self, waiting: int, size: int, failures: int, *, refused: bool) -> None:
+        """Set the files to upload, the bytes uploaded and the attempts that failed so far, and whether it was given up.
+
+        To be called before anything is uploaded, so that the counters are seen at 0; without a bucket not at all.
+        """
+        self._uploads.set(waiting, size, failures, refused=refused)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return every metric; called by the registry, in the thread that scrapes."""
+        return [family.snapshot() for family in self.families]
+
+
+class _VenueGauges:
+    """The families with a series for each venue."""
+
+    def __init__(self, venue: ClosedLabel) -> None:
+        self._wanted = Gauge("predsurv_subscriptions", "Instruments subscribed to.", [venue], start=0)
+        self._trusted = Gauge("predsurv_books_trusted", "Books that are known right now.", [venue], start=0)
+        self._ratio = Gauge(
+            "predsurv_coverage_ratio", "Known books as a share of the wanted ones; NaN without any.", [venue], start=nan
+        )
+        self._last_data = Gauge("predsurv_last_data_timestamp_seconds", "When any book changed last.", [venue])
         self._all_seen = Gauge(
             "predsurv_all_seen_seconds", "Time until every market was recorded once; 0 when that is so.", [venue]
         )
-        self._lag = Gauge(
-            "predsurv_lag_seconds",
-            "From the venue's time stamp to receipt, of late.",
-            [ClosedLabel("quantile", ("0.5", "0.99"))],
+        self._waiting = Gauge(
+            "predsurv_instruments_waiting", "Instruments that opened while there was no place for them.", [venue]
+        )
+        self._offset = Gauge(
+            "predsurv_clock_offset_seconds",
+            "How far the machine's clock is ahead of the venue's, way included; NaN while unknown.",
+            [venue],
+            start=nan,
         )
         self._checks = Counter(
             "predsurv_checks",
@@ -50,66 +157,37 @@ class RecordingMetrics:
             "1 for what the venue as a whole accepts now, 0 for every other phase.",
             [venue, ClosedLabel("phase", PHASES)],
         )
-        self._waiting_markets = Gauge(
-            "predsurv_instruments_waiting", "Instruments that opened while there was no place for them.", [venue]
-        )
-        self._rescans = Counter(
-            "predsurv_rescans", "Readings of a venue's list while recording.", [ClosedLabel("result", RESCAN_RESULTS)]
-        )
-        self._free = Gauge("predsurv_disk_free_bytes", "Room on the disk that holds the data.")
-        self._paused = Gauge("predsurv_log_paused", "1 while nothing can be written, else 0.")
-        self._waiting = Gauge("predsurv_uploads_waiting", "Sealed files that the bucket does not have yet.")
-        self._uploaded = Counter("predsurv_uploaded_bytes", "Bytes of sealed files that went to the bucket.")
-        self._failures = Counter("predsurv_upload_failures", "Attempts to upload that failed.")
         self.families: Sequence[Family] = (
-            self._trusted, self._age, self._all_seen, self._checks, self._phase, self._waiting_markets, self._rescans,
-            self._lag, self._free, self._paused, self._waiting, self._uploaded, self._failures,
+            self._wanted, self._trusted, self._ratio, self._last_data, self._all_seen, self._waiting, self._offset,
+            self._checks, self._phase,
         )  # fmt: skip
-        registry.register(self)
 
-    def set_venue(self, venue: str, *, trusted: int, data_age: int | None, all_seen: int | None) -> None:
-        """Set the figures of one venue; times in ns, ``data_age`` None before the first data."""
-        self._trusted.set((venue,), trusted)
-        if data_age is not None:
-            self._age.set((venue,), max(data_age, 0) / _NS)
-        self._all_seen.set((venue,), (all_seen or 0) / _NS)
-
-    def set_phase(self, venue: str, phase: str) -> None:
-        """Set what a venue as a whole accepts."""
-        for each in PHASES:
-            self._phase.set((venue, each), each == phase)
-
-    def set_waiting(self, venue: str, instruments: int) -> None:
-        """Set the number of instruments that have found no place so far."""
-        self._waiting_markets.set((venue,), instruments)
-
-    def set_rescans(self, completed: int, failed: int) -> None:
-        """Set how many readings of a list succeeded and failed so far."""
-        for result, count in zip(RESCAN_RESULTS, (completed, failed), strict=True):
-            self._rescans.set_total((result,), count)
-
-    def set_checks(self, venue: str, counts: Mapping[str, int]) -> None:
-        """Set the number of checks so far by outcome."""
-        for outcome, count in counts.items():
+    def set(self, venue: str, levels: VenueLevels) -> None:
+        self._wanted.set((venue,), levels.wanted)
+        self._trusted.set((venue,), levels.trusted)
+        self._ratio.set((venue,), levels.trusted / levels.wanted if levels.wanted else nan)
+        self._last_data.set((venue,), levels.last_data / _NS)
+        self._all_seen.set((venue,), levels.all_seen / _NS)
+        self._waiting.set((venue,), levels.waiting)
+        self._offset.set((venue,), nan if levels.clock_offset is None else levels.clock_offset / _NS)
+        for outcome, count in levels.checks.items():
             self._checks.set_total((venue, outcome), count)
+        for phase in PHASES:
+            self._phase.set((venue, phase), phase == (levels.phase or "unstated"))
 
-    def set_lag(self, p50: int | None, p99: int | None) -> None:
-        """Set quantiles of the recent latency in ns; None leaves one as it is."""
-        for quantile, lag in (("0.5", p50), ("0.99", p99)):
-            if lag is not None:
-                self._lag.set((quantile,), lag / _NS)
 
-    def set_disk(self, free: int, *, paused: bool) -> None:
-        """Set the free bytes of the disk and whether the log is paused."""
-        self._free.set((), free)
-        self._paused.set((), paused)
+class _UploadFamilies:
+    """The families of a recording that goes to a bucket; empty without one."""
 
-    def set_uploads(self, waiting: int, size: int, failures: int) -> None:
-        """Set the number of files to upload, the bytes uploaded so far and the attempts that failed so far."""
+    def __init__(self) -> None:
+        self._waiting = Gauge("predsurv_uploads_waiting", "Sealed files that the bucket does not have yet.")
+        self._refused = Gauge("predsurv_uploads_refused", "1 once the bucket refused for good, else 0.")
+        self._uploaded = Counter("predsurv_uploaded_bytes", "Bytes of sealed files that went to the bucket.", only=())
+        self._failures = Counter("predsurv_upload_failures", "Attempts to upload that failed.", only=())
+        self.families: Sequence[Family] = (self._waiting, self._refused, self._uploaded, self._failures)
+
+    def set(self, waiting: int, size: int, failures: int, *, refused: bool) -> None:
         self._waiting.set((), waiting)
+        self._refused.set((), refused)
         self._uploaded.set_total((), size)
         self._failures.set_total((), failures)
-
-    def collect(self) -> Iterable[Metric]:
-        """Return every metric; called by the registry, in the thread that scrapes."""
-        return [family.snapshot() for family in self.families]

@@ -1,11 +1,13 @@
-"""The metrics of a trading run: counters of intents and orders, gauges of the portfolio."""
+"""The metrics of a trading run: counters of intents and orders, gauges of the account."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from predsurv.core.events import (
     Event,
     Fill,
+    Gap,
     MarketEvent,
     OrderAccepted,
     OrderCancelled,
@@ -13,9 +15,11 @@ from predsurv.core.events import (
     OrderUnknown,
 )
 from predsurv.core.ids import VenueName
-from predsurv.core.orders import PlaceOrder
+from predsurv.core.orders import CancelIntent, PlaceOrder, Refused
 from predsurv.engine.engine import Engine, Step
+from predsurv.ports import Clock
 from predsurv.telemetry.metrics import Metrics
+from predsurv.telemetry.trading import TradingMetrics
 
 REFRESH: Final = 1_000_000_000
 """How often (ns of event time) the portfolio's gauges are set."""
@@ -30,16 +34,24 @@ _OUTCOMES: Final[dict[type, str]] = {
 
 
 class TradeMetrics:
-    """A ``RunObserver`` that counts into ``metrics`` and shows the portfolio of ``engine``."""
+    """A ``RunObserver`` that counts into ``metrics`` and ``trading`` and shows the account of ``engine``."""
 
-    def __init__(self, metrics: Metrics, engine: Engine) -> None:
-        self._metrics, self._engine = metrics, engine
+    def __init__(self, metrics: Metrics, trading: TradingMetrics, engine: Engine, clock: Clock) -> None:
+        self._metrics, self._trading, self._engine, self._clock = metrics, trading, engine, clock
         self._next_refresh = 0
+        self._set_orders()
         self._set_portfolio()
+
+    def on_turn(self) -> None:
+        """Show that the run is not stuck."""
+        self._metrics.set_pulse(self._clock.now())
 
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         """Count a feed's batch."""
         self._metrics.observe_batch(venue, batch)
+        for event in batch:
+            if isinstance(event, Gap):
+                self._metrics.count_gap(venue, event.reason)
         if batch[-1].ts_recv >= self._next_refresh:
             self._next_refresh = batch[-1].ts_recv + REFRESH
             self._set_portfolio()
@@ -48,15 +60,29 @@ class TradeMetrics:
         """Count signals, refusals, and the outcome of orders."""
         for decision in step.decisions:
             if decision.intent is not None:
-                self._metrics.count_signal(decision.intent.strategy, decision.intent.signal)
+                self._trading.count_signal(decision.intent.strategy, decision.intent.signal)
             if isinstance(decision.approved.command, PlaceOrder):
-                self._metrics.count_order(decision.approved.command.key.venue, "submitted")
+                self._trading.count_order(decision.approved.command.key.venue, "submitted")
         for refused in step.refusals:
-            self._metrics.count_signal(refused.intent.strategy, refused.intent.signal)
-            self._metrics.count_order("", "refused")
+            self._trading.count_signal(refused.intent.strategy, refused.intent.signal)
+            self._trading.count_order(self._venue_of(refused), "refused")
         outcome = _OUTCOMES.get(type(event))
         if outcome is not None and step.booked:
-            self._metrics.count_order(event.key.venue, outcome)  # type: ignore[union-attr]  # account events have keys
+            self._trading.count_order(event.key.venue, outcome)  # type: ignore[union-attr]  # account events have keys
+        self._set_orders()
+
+    def _venue_of(self, refused: Refused) -> str:
+        intent = refused.intent
+        if not isinstance(intent, CancelIntent):
+            return intent.key.venue
+        order = self._engine.account.orders.get(intent.client_order_id)
+        return "" if order is None else order.key.venue  # of an order that nobody knows the venue is not known either
+
+    def _set_orders(self) -> None:
+        unknown = Counter(order.key.venue for order in self._engine.account.orders.live() if order.state == "unknown")
+        for venue in self._engine.account.portfolio.venues():
+            self._trading.set_unknown(venue, unknown[venue])
+        self._trading.set_halted(halted=self._engine.halted)
 
     def _set_portfolio(self) -> None:
         portfolio = self._engine.account.portfolio
@@ -74,4 +100,4 @@ class TradeMetrics:
             "fees": sum(each.fees for each in pnl),
         }
         for kind, value in gauges.items():
-            self._metrics.set_portfolio(kind, value)
+            self._trading.set_portfolio(kind, value)

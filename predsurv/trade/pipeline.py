@@ -52,6 +52,10 @@ class SimulatedBroker(Protocol):
 class RunObserver(Protocol):
     """Receives what happens in a run; cannot change it."""
 
+    def on_turn(self) -> None:
+        """Receive a sign of life, ten times a second in real time: the controller is not stuck."""
+        ...
+
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         """Receive the events that a feed yielded, before they are handled."""
         ...

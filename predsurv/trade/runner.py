@@ -101,6 +101,7 @@ class TradeRunner:
             await self._components.clock.sleep(TICK // 2)
             if queue.idle():
                 await self._controller.tick()
+            self._observer.on_turn()
 
     async def _poll_halt_flag(self) -> None:
         while True:

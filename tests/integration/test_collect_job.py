@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
 
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.output.committer import Committer
@@ -21,7 +20,7 @@ from predsurv.store.locks import CollectorLock
 from predsurv.store.read.replay import replay
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal.log import LogFact, LogPaused, LogResumed
-from predsurv.telemetry.metrics import Metrics
+from predsurv.telemetry.monitor import Monitor
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import (
     HOUR,
@@ -66,8 +65,9 @@ async def test_a_recording_with_faults_is_whole_and_has_gaps_where_they_were(tmp
     faults = ["drop@4s", "gap@7s", "malformed@9s", "overflow@13s", "unknown@14s"]
     config, clock = configured(tmp_path, mock__faults=faults), FastClock()
     await scan(config, clock)
-    registry = CollectorRegistry()
-    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps(metrics=Metrics(registry)))
+    monitor = Monitor([MOCK])
+    deps = CollectorDeps(metrics=monitor.metrics, gauges=monitor.recording)
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, deps)
     report = await job.run(20 * S)
     (venue,) = report.venues
     assert {"disconnect", "decode_error"} <= set(venue.gaps)
@@ -80,8 +80,11 @@ async def test_a_recording_with_faults_is_whole_and_has_gaps_where_they_were(tmp
     reasons = {reason for _, reason in column(tmp_path, "coverage", "state", "reason")}
     assert {"live", "subscribing", "disconnect", "decode_error", "rotated_out"} <= reasons
     assert not list((tmp_path / "state" / "wal").glob("*.db"))
-    counted = registry.get_sample_value("predsurv_rows_written_total", {"dataset": "book_deltas"})
-    assert counted == report.rows["deltas"]
+    value = monitor.registry.get_sample_value
+    assert value("predsurv_rows_written_total", {"dataset": "book_deltas"}) == report.rows["deltas"]
+    for reason, count in venue.gaps.items():  # those of the last second are not shown any more
+        assert 0 < (value("predsurv_gaps_total", {"venue": "mock", "reason": reason}) or 0) <= count, reason
+    assert value("predsurv_gaps_total", {"venue": "mock", "reason": "seq_gap"}) == 0
 
 
 async def test_every_hour_folder_starts_each_live_instrument_with_its_whole_book(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from tests.kit.served_venues import Simulated, kalshi, polymarket, scanned
 class Nobody:
     """Observes nothing."""
 
+    def on_turn(self) -> None:
+        pass
+
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         pass
 

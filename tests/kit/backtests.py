@@ -67,6 +67,9 @@ class Seen:
         self.fills: list[Fill] = []
         self.refused: list[str] = []
 
+    def on_turn(self) -> None:
+        pass
+
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         self.events += batch
 

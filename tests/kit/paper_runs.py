@@ -25,6 +25,9 @@ class Recorder:
         self.events: list[MarketEvent] = []
         self.steps: list[tuple[Event, Step]] = []
 
+    def on_turn(self) -> None:
+        pass
+
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         self.events += batch
 

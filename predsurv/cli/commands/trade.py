@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,21 +21,23 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
-from predsurv.engine.engine import Step
+from predsurv.engine.engine import Engine, Step
 from predsurv.net.clock import SystemClock
-from predsurv.ports import Venue
+from predsurv.ports import Clock, Venue
 from predsurv.store.layout import NS_DAY, Dataset
 from predsurv.store.read.facts import LISTS_BEFORE
 from predsurv.store.remote.download import DownloadRequest
 from predsurv.strategies.registry import build
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
+from predsurv.telemetry.trading import TradingMetrics
 from predsurv.trade.assembly import (
     TradingSession,
     halt_flag,
     journal_path,
     open_backtest,
     open_paper,
+    paper_mode,
     refuse_live,
 )
 from predsurv.trade.journal import OrderJournal, last_entry_time, restore
@@ -149,10 +151,8 @@ async def _paper(config: Config, names: Sequence[str] | None, limit: int | None)
         opened = [open_venue(name, config, clock) for name in _venues(config, names)]
         for each in opened:
             stack.push_async_callback(each.aclose)
-        metrics = _metrics(config, opened, registry)
-        session = open_paper(
-            config, opened, clock, lambda engine: _Observers(TradeMetrics(metrics, engine), Announcer(engine))
-        )
+        observe = _observer(config, opened, registry, clock)
+        session = open_paper(config, opened, clock, lambda engine: _Observers(observe(engine), Announcer(engine)))
         stack.callback(session.journal.close)
         strategies = ", ".join(config.trading.strategies)
         say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
@@ -190,6 +190,11 @@ class _Observers:
     def __init__(self, *observers: RunObserver) -> None:
         self._observers = observers
 
+    def on_turn(self) -> None:
+        """Pass a sign of life to each."""
+        for each in self._observers:
+            each.on_turn()
+
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         """Pass a batch to each."""
         for each in self._observers:
@@ -224,14 +229,15 @@ def _venues(config: Config, names: Sequence[str] | None) -> Sequence[str]:
     return chosen
 
 
-def _metrics(config: Config, venues: Sequence[Venue], registry: CollectorRegistry) -> Metrics:
-    strategies = build(config.trading.strategies)
-    return Metrics(
-        registry,
-        venues=[each.name for each in venues],
-        strategies=[each.name for each in strategies],
-        signals=[name for each in strategies for name in sorted(each.signals)],
-    )
+def _observer(
+    config: Config, venues: Sequence[Venue], registry: CollectorRegistry, clock: Clock
+) -> Callable[[Engine], TradeMetrics]:
+    """Return what makes the observer that counts into ``registry``."""
+    names = [each.name for each in venues]
+    signals: dict[str, Sequence[str]] = {each.name: sorted(each.signals) for each in build(config.trading.strategies)}
+    metrics = Metrics(registry, names)
+    trading = TradingMetrics(registry, account=paper_mode(names), venues=names, signals=signals)
+    return lambda engine: TradeMetrics(metrics, trading, engine, clock)
 
 
 def _health(session: TradingSession) -> Mapping[str, object]:

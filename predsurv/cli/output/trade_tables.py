@@ -83,6 +83,9 @@ class Announcer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def on_turn(self) -> None:
+        """Print nothing."""
+
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         """Print nothing for market data."""
 

@@ -99,7 +99,6 @@ class Committer:
             _LOG.warning("nothing can be written (%s): a gap until the disk has room again", fact.reason)
             for session, watermark in zip(self._sessions, watermarks, strict=True):
                 session.pause(watermark)
-                self._metrics.count_gaps(session.venue.name, "disk_full", len(session.recorder.instruments))
         elif isinstance(fact, LogResumed):
             _LOG.warning("the disk has room again; %d records were let go", fact.refused)
             for session in self._sessions:

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from predsurv.core.errors import ConfigError
-from predsurv.telemetry.metrics import Metrics
+from predsurv.telemetry.recording import RecordingMetrics
 from predsurv.telemetry.server import CLIENTS_MAX, MetricsServer, exposure
 from tests.kit.patience import PATIENCE_S
 
@@ -22,7 +22,7 @@ class Program:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry)
+        self.recording = RecordingMetrics(self.registry)
         self.health: dict[str, object] = {"ok": True}
 
     def say(self) -> Mapping[str, object]:
@@ -54,7 +54,7 @@ def ask(port: int, path: str, method: str = "GET", host: str | None = None) -> t
 
 
 def test_metrics_are_shown(program: Program, server: MetricsServer) -> None:
-    program.metrics.set_queue_depth("records", 3)
+    program.recording.set_queue_depth("records", 3)
     status, kind, body = ask(server.port, "/metrics?name=x")
     assert status == 200
     assert kind == "text/plain; version=0.0.4; charset=utf-8"

@@ -20,6 +20,26 @@ def test_a_counter_adds_per_label() -> None:
     assert samples == {"a": 5, "other": 3}
 
 
+def test_what_is_counted_is_there_at_0_from_the_start() -> None:
+    labels = [ClosedLabel("venue", ["a", "b"]), ClosedLabel("reason", ["x", "y"])]
+    counted = Counter("c", "help", labels).snapshot().samples
+    assert [(*sample.labels.values(), sample.value) for sample in counted] == [
+        ("a", "x", 0), ("a", "y", 0), ("b", "x", 0), ("b", "y", 0)
+    ]  # fmt: skip
+    assert [sample.value for sample in Counter("c", "help").snapshot().samples] == [0]
+    observed = Histogram("h", "help", (MS,), labels[:1]).snapshot().samples
+    assert {(sample.labels["venue"], sample.value) for sample in observed} == {("a", 0), ("b", 0)}
+
+
+def test_some_series_are_there_only_when_asked_for() -> None:
+    labels = [ClosedLabel("venue", ["a", "b"]), ClosedLabel("reason", ["x", "y"])]
+    some = Counter("c", "help", labels, only=[("a", "y")]).snapshot().samples
+    assert [sample.labels for sample in some] == [{"venue": "a", "reason": "y"}]
+    assert Counter("c", "help", labels, only=()).snapshot().samples == []
+    assert Gauge("g", "help", labels).snapshot().samples == []
+    assert [sample.value for sample in Gauge("g", "help", labels, start=1).snapshot().samples] == [1] * 4
+
+
 def test_a_gauge_keeps_the_last_level() -> None:
     gauge = Gauge("g", "help")
     gauge.set((), 3)

@@ -1,31 +1,119 @@
 """Levels of a recording in the units that Prometheus expects."""
 
-from prometheus_client import CollectorRegistry
+from math import isnan
 
-from predsurv.telemetry.recording import RecordingMetrics
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from predsurv.telemetry.recording import CHECK_OUTCOMES, PHASES, RecordingMetrics, VenueLevels
+
+S = 1_000_000_000
 
 
-def test_levels_are_shown_in_seconds_and_bytes() -> None:
-    registry = CollectorRegistry()
-    gauges = RecordingMetrics(registry, ["mock"])
-    gauges.set_venue("mock", trusted=3, data_age=-5, all_seen=90_000_000_000)
-    gauges.set_venue("stranger", trusted=1, data_age=2_000_000_000, all_seen=None)
-    gauges.set_disk(7, paused=True)
-    gauges.set_lag(1_500_000_000, None)
-    gauges.set_checks("mock", {"matched": 4, "alarms": 0})
-    gauges.set_uploads(12, 345, 6)
-    value = registry.get_sample_value
-    assert value("predsurv_books_trusted", {"venue": "mock"}) == 3
-    assert value("predsurv_books_trusted", {"venue": "other"}) == 1
-    assert value("predsurv_data_age_seconds", {"venue": "mock"}) == 0
-    assert value("predsurv_data_age_seconds", {"venue": "other"}) == 2
-    assert value("predsurv_all_seen_seconds", {"venue": "mock"}) == 90
-    assert value("predsurv_all_seen_seconds", {"venue": "other"}) == 0
-    assert value("predsurv_disk_free_bytes", {}) == 7
-    assert value("predsurv_log_paused", {}) == 1
-    assert value("predsurv_checks_total", {"venue": "mock", "outcome": "matched"}) == 4
-    assert value("predsurv_uploads_waiting", {}) == 12
-    assert value("predsurv_uploaded_bytes_total", {}) == 345
-    assert value("predsurv_upload_failures_total", {}) == 6
-    assert value("predsurv_lag_seconds", {"quantile": "0.5"}) == 1.5
-    assert value("predsurv_lag_seconds", {"quantile": "0.99"}) is None
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> RecordingMetrics:
+    return RecordingMetrics(registry, ["mock"])
+
+
+def levels(wanted: int = 4, trusted: int = 3, last_data: int = 5 * S) -> VenueLevels:
+    return VenueLevels(
+        wanted=wanted,
+        trusted=trusted,
+        last_data=last_data,
+        waiting=2,
+        all_seen=90 * S,
+        clock_offset=-S // 2,
+        phase="closed",
+        checks={"matched": 4, "alarms": 0},
+    )
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
+    found = registry.get_sample_value(name, labels)
+    assert found is not None, name
+    return found
+
+
+def test_levels_of_a_venue_are_shown_in_seconds(metrics: RecordingMetrics, registry: CollectorRegistry) -> None:
+    metrics.set_venue("mock", levels())
+    assert value(registry, "predsurv_subscriptions", venue="mock") == 4
+    assert value(registry, "predsurv_books_trusted", venue="mock") == 3
+    assert value(registry, "predsurv_coverage_ratio", venue="mock") == 0.75
+    assert value(registry, "predsurv_last_data_timestamp_seconds", venue="mock") == 5
+    assert value(registry, "predsurv_all_seen_seconds", venue="mock") == 90
+    assert value(registry, "predsurv_instruments_waiting", venue="mock") == 2
+    assert value(registry, "predsurv_clock_offset_seconds", venue="mock") == -0.5
+    assert value(registry, "predsurv_checks_total", venue="mock", outcome="matched") == 4
+
+
+def test_a_share_of_nothing_and_an_unknown_offset_are_no_numbers(
+    metrics: RecordingMetrics, registry: CollectorRegistry
+) -> None:
+    assert isnan(value(registry, "predsurv_coverage_ratio", venue="mock"))
+    assert isnan(value(registry, "predsurv_clock_offset_seconds", venue="mock"))
+    metrics.set_venue("mock", VenueLevels(wanted=0, trusted=0, last_data=S))
+    assert isnan(value(registry, "predsurv_coverage_ratio", venue="mock"))
+    assert isnan(value(registry, "predsurv_clock_offset_seconds", venue="mock"))
+
+
+@pytest.mark.parametrize("phase", [*PHASES[:-1], None])
+def test_a_venue_is_in_one_phase(metrics: RecordingMetrics, registry: CollectorRegistry, phase: str | None) -> None:
+    for stated in (None, "post_only", phase):
+        metrics.set_venue("mock", VenueLevels(wanted=1, trusted=1, last_data=S, phase=stated))
+    shown = {each: value(registry, "predsurv_venue_phase", venue="mock", phase=each) for each in PHASES}
+    assert shown == {each: float(each == (phase or "unstated")) for each in PHASES}
+
+
+def test_a_stranger_has_one_series(metrics: RecordingMetrics, registry: CollectorRegistry) -> None:
+    for name in ("\n", "stranger"):
+        metrics.set_venue(name, levels(trusted=1))
+    assert value(registry, "predsurv_books_trusted", venue="other") == 1
+    assert generate_latest(registry).decode().count("predsurv_books_trusted{") == 2
+
+
+def test_files_and_the_disk(metrics: RecordingMetrics, registry: CollectorRegistry) -> None:
+    metrics.begin(50 * S, 60 * S)
+    assert value(registry, "predsurv_seal_interval_seconds") == 60
+    assert value(registry, "predsurv_last_seal_timestamp_seconds") == 50, "from here on a seal is waited for"
+    metrics.observe_seal(30_000_000, 70 * S)
+    metrics.observe_seal(10_000_000, None)
+    assert value(registry, "predsurv_last_seal_timestamp_seconds") == 70, "a seal without rows makes no file"
+    assert value(registry, "predsurv_seal_duration_seconds_bucket", le="0.05") == 2
+    assert value(registry, "predsurv_seal_duration_seconds_sum") == 0.04
+    metrics.count_written("trades", 10, 1_000)
+    assert value(registry, "predsurv_rows_written_total", dataset="trades") == 10
+    assert value(registry, "predsurv_bytes_written_total", dataset="trades") == 1_000
+    metrics.set_disk(7, paused=True)
+    assert (value(registry, "predsurv_disk_free_bytes"), value(registry, "predsurv_log_paused")) == (7, 1)
+    metrics.set_queue_depth("records", 7)
+    assert value(registry, "predsurv_queue_depth", queue="records") == 7
+    metrics.set_rescans(3, 1)
+    assert value(registry, "predsurv_rescans_total", result="failed") == 1
+    metrics.set_clock_steps(2)
+    assert value(registry, "predsurv_clock_steps_total") == 2
+
+
+def test_uploads_are_shown_only_where_there_is_a_bucket(metrics: RecordingMetrics, registry: CollectorRegistry) -> None:
+    assert registry.get_sample_value("predsurv_upload_failures_total", {}) is None
+    metrics.set_uploads(0, 0, 0, refused=False)
+    assert value(registry, "predsurv_upload_failures_total") == 0
+    metrics.set_uploads(12, 345, 6, refused=True)
+    assert value(registry, "predsurv_uploads_waiting") == 12
+    assert value(registry, "predsurv_uploaded_bytes_total") == 345
+    assert value(registry, "predsurv_upload_failures_total") == 6
+    assert value(registry, "predsurv_uploads_refused") == 1
+
+
+@pytest.mark.usefixtures("metrics")
+def test_everything_that_is_counted_is_seen_at_0_first(registry: CollectorRegistry) -> None:
+    for outcome in CHECK_OUTCOMES:
+        assert value(registry, "predsurv_checks_total", venue="mock", outcome=outcome) == 0
+    assert value(registry, "predsurv_clock_steps_total") == 0
+    assert value(registry, "predsurv_rescans_total", result="failed") == 0
+    assert value(registry, "predsurv_rows_written_total", dataset="trades") == 0
+    assert value(registry, "predsurv_seal_duration_seconds_count") == 0

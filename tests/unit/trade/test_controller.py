@@ -79,6 +79,9 @@ class SlowFeed:
 class Nobody:
     """A ``RunObserver`` that does nothing."""
 
+    def on_turn(self) -> None:
+        pass
+
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         return None
 

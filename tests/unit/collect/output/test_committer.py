@@ -67,7 +67,7 @@ def setup(tmp_path: Path) -> Setup:
         writer=writer,
         index=index,
         damage=damage,
-        metrics=CollectMetrics(),
+        metrics=CollectMetrics(clock),
         on_sealed=lambda _: None,
     )
     made = Setup(layout, clock, index, recorder, session, committer)
