@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from predsurv.collect.status import CollectorStatus, VenueStatus
+from predsurv.collect.status import CollectorStatus, UploadStatus, VenueStatus
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock
 from predsurv.store.layout import FOLDERS, Dataset
 from predsurv.store.seal.seal import SealReport
 from predsurv.telemetry.metrics import Metrics
-from predsurv.telemetry.recording import RecordingMetrics, VenueLevels
+from predsurv.telemetry.recording import RecordingMetrics, UploadLevels, VenueLevels
 
 
 class CollectMetrics:
@@ -33,7 +33,7 @@ class CollectMetrics:
         if self._gauges is not None:
             self._gauges.begin(self._began, seal_interval)
             if bucket:
-                self._gauges.set_uploads(0, 0, 0, refused=False)
+                self._gauges.set_uploads(UploadLevels())
 
     def observe_batch(self, venue: VenueName, events: Sequence[MarketEvent]) -> None:
         """Count the events of a batch."""
@@ -57,8 +57,7 @@ class CollectMetrics:
                 self._gauges.set_rescans(status.rescans.completed, status.rescans.failed)
             self._gauges.set_disk(status.disk_free, paused=status.paused is not None)
             if status.bucket is not None:
-                bucket = status.bucket
-                self._gauges.set_uploads(bucket.waiting, bucket.bytes, bucket.failures, refused=bucket.refused)
+                self._gauges.set_uploads(_upload_levels(status.bucket))
 
     def count_sealed(self, report: SealReport) -> None:
         """Count a sealed segment and its files."""
@@ -87,3 +86,16 @@ class CollectMetrics:
             phase=venue.phase.phase if venue.phase is not None else None,
             checks=venue.proofs,
         )
+
+
+def _upload_levels(bucket: UploadStatus) -> UploadLevels:
+    return UploadLevels(
+        waiting=bucket.waiting,
+        bytes=bucket.bytes,
+        failures=bucket.failures,
+        refused=bucket.refused,
+        checked=bucket.remote_checked,
+        missing=bucket.remote_missing,
+        restored=bucket.remote_restored,
+        lost=bucket.remote_lost,
+    )

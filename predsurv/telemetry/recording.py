@@ -48,6 +48,23 @@ class VenueLevels(Struct, frozen=True, kw_only=True):
     checks: Mapping[str, int] = {}
 
 
+class UploadLevels(Struct, frozen=True, kw_only=True):
+    """Uploads to a bucket: files ``waiting``, whether it ``refused`` for good, objects ``lost`` now; the rest so far.
+
+    ``checked`` looks at objects that were uploaded before, of which ``missing`` were not there as uploaded, and
+    ``restored`` of these were uploaded again.
+    """
+
+    waiting: int = 0
+    bytes: int = 0
+    failures: int = 0
+    refused: bool = False
+    checked: int = 0
+    missing: int = 0
+    restored: int = 0
+    lost: int = 0
+
+
 class RecordingMetrics:
     """Written by one thread, read by any thread that scrapes ``registry``."""
 
@@ -113,12 +130,9 @@ class RecordingMetrics:
         self._free.set((), free)
         self._paused.set((), paused)
 
-    def set_uploads(self, waiting: int, size: int, failures: int, *, refused: bool) -> None:
-        """Set the files to upload, the bytes uploaded and the attempts that failed so far, and whether it was given up.
-
-        To be called before anything is uploaded, so that the counters are seen at 0; without a bucket not at all.
-        """
-        self._uploads.set(waiting, size, failures, refused=refused)
+    def set_uploads(self, levels: UploadLevels) -> None:
+        """Set the figures of uploads: before anything is uploaded first, without a bucket not at all."""
+        self._uploads.set(levels)
 
     def collect(self) -> Iterable[Metric]:
         """Return every metric; called by the registry, in the thread that scrapes."""
@@ -182,12 +196,21 @@ class _UploadFamilies:
     def __init__(self) -> None:
         self._waiting = Gauge("predsurv_uploads_waiting", "Sealed files that the bucket does not have yet.")
         self._refused = Gauge("predsurv_uploads_refused", "1 once the bucket refused for good, else 0.")
-        self._uploaded = Counter("predsurv_uploaded_bytes", "Bytes of sealed files that went to the bucket.", only=())
-        self._failures = Counter("predsurv_upload_failures", "Attempts to upload that failed.", only=())
-        self.families: Sequence[Family] = (self._waiting, self._refused, self._uploaded, self._failures)
+        self._lost = Gauge("predsurv_uploads_lost", "Objects that are gone from the bucket and cannot be restored.")
+        counters = (
+            ("predsurv_uploaded_bytes", "Bytes of sealed files that went to the bucket."),
+            ("predsurv_upload_failures", "Attempts to upload that failed."),
+            ("predsurv_uploads_checked", "Looks at objects that were uploaded before."),
+            ("predsurv_uploads_missing", "Objects that were not in the bucket as uploaded."),
+            ("predsurv_uploads_restored", "Missing objects that were uploaded again."),
+        )
+        self._totals = tuple(Counter(name, about, only=()) for name, about in counters)
+        self.families: Sequence[Family] = (self._waiting, self._refused, self._lost, *self._totals)
 
-    def set(self, waiting: int, size: int, failures: int, *, refused: bool) -> None:
-        self._waiting.set((), waiting)
-        self._refused.set((), refused)
-        self._uploaded.set_total((), size)
-        self._failures.set_total((), failures)
+    def set(self, levels: UploadLevels) -> None:
+        self._waiting.set((), levels.waiting)
+        self._refused.set((), levels.refused)
+        self._lost.set((), levels.lost)
+        totals = (levels.bytes, levels.failures, levels.checked, levels.missing, levels.restored)
+        for family, total in zip(self._totals, totals, strict=True):
+            family.set_total((), total)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-
 from prometheus_client import CollectorRegistry
 
 from predsurv.telemetry.families import Family

@@ -81,7 +81,8 @@ def test_a_bucket_shows_its_uploads() -> None:
     metrics = CollectMetrics(ManualClock(), monitor.metrics, monitor.recording)
     metrics.begin(S, bucket=True)
     assert monitor.registry.get_sample_value("predsurv_upload_failures_total") == 0
-    metrics.set_status(replace(STATUS, bucket=UploadStatus("s3://x", waiting=3, bytes=9, failures=1)), 0)
+    metrics.set_status(replace(STATUS, bucket=UploadStatus("s3://x", waiting=3, failures=1, remote_missing=2)), 0)
+    assert monitor.registry.get_sample_value("predsurv_uploads_missing_total") == 2
     assert monitor.registry.get_sample_value("predsurv_upload_failures_total") == 1
     assert monitor.registry.get_sample_value("predsurv_uploads_waiting") == 3
 

@@ -23,7 +23,7 @@ from predsurv.core.events import (
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.telemetry.metrics import NOT_COUNTED, SAMPLES_MAX, VENUES, Metrics
-from predsurv.telemetry.recording import RecordingMetrics
+from predsurv.telemetry.recording import RecordingMetrics, UploadLevels
 
 VENUE = VenueName("kalshi")
 KEY = InstrumentKey(VENUE, MarketId("M"), InstrumentId("I"))
@@ -160,6 +160,6 @@ def test_no_text_from_outside_becomes_a_series(texts: list[str]) -> None:
 def test_the_series_of_two_venues_are_as_many_as_documented() -> None:
     registry = CollectorRegistry()
     Metrics(registry, VENUES[:2])
-    RecordingMetrics(registry, VENUES[:2]).set_uploads(0, 0, 0, refused=False)
+    RecordingMetrics(registry, VENUES[:2]).set_uploads(UploadLevels())
     lines = [line for line in generate_latest(registry).decode().splitlines() if line.startswith("predsurv_")]
     assert len(lines) <= SERIES_DOCUMENTED

@@ -5,7 +5,7 @@ from math import isnan
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from predsurv.telemetry.recording import CHECK_OUTCOMES, PHASES, RecordingMetrics, VenueLevels
+from predsurv.telemetry.recording import CHECK_OUTCOMES, PHASES, RecordingMetrics, UploadLevels, VenueLevels
 
 S = 1_000_000_000
 
@@ -100,13 +100,19 @@ def test_files_and_the_disk(metrics: RecordingMetrics, registry: CollectorRegist
 
 def test_uploads_are_shown_only_where_there_is_a_bucket(metrics: RecordingMetrics, registry: CollectorRegistry) -> None:
     assert registry.get_sample_value("predsurv_upload_failures_total", {}) is None
-    metrics.set_uploads(0, 0, 0, refused=False)
+    metrics.set_uploads(UploadLevels())
     assert value(registry, "predsurv_upload_failures_total") == 0
-    metrics.set_uploads(12, 345, 6, refused=True)
+    metrics.set_uploads(
+        UploadLevels(waiting=12, bytes=345, failures=6, refused=True, checked=70, missing=3, restored=2, lost=1)
+    )
     assert value(registry, "predsurv_uploads_waiting") == 12
     assert value(registry, "predsurv_uploaded_bytes_total") == 345
     assert value(registry, "predsurv_upload_failures_total") == 6
     assert value(registry, "predsurv_uploads_refused") == 1
+    assert value(registry, "predsurv_uploads_checked_total") == 70
+    assert value(registry, "predsurv_uploads_missing_total") == 3
+    assert value(registry, "predsurv_uploads_restored_total") == 2
+    assert value(registry, "predsurv_uploads_lost") == 1
 
 
 @pytest.mark.usefixtures("metrics")

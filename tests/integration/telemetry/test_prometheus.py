@@ -1,0 +1,59 @@
+"""A real Prometheus that scraped a real collector and a real trader has an answer to every panel and every alert."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kit.dashboard import alerts, queries, selectors
+from tests.kit.patience import eventually
+from tests.kit.prometheus import Prometheus, required, watched
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    required("prometheus")
+    with watched(tmp_path_factory.mktemp("watched")) as server:
+        yield server
+
+
+def test_no_panel_is_empty(server: Prometheus) -> None:
+    """Every curve has had a number at some time, with a rate over as little time as it takes."""
+    waiting = {(query.panel, query.legend): query.asked("15s") for query in queries()}
+
+    def all_answered() -> bool:
+        for name, expression in list(waiting.items()):
+            if any(server.numbers(expression).values()):
+                del waiting[name]
+        return not waiting
+
+    try:
+        eventually(all_answered)
+    finally:
+        assert not waiting, f"these are empty: {waiting}"
+
+
+def test_every_alert_looks_at_something(server: Prometheus) -> None:
+    wanted = {(rule["alert"], selector) for rule in alerts() for selector in selectors(rule["expr"])}
+    assert len(wanted) > len(alerts())
+    missing: list[tuple[str, str]] = []
+
+    def all_there() -> bool:
+        missing[:] = [(alert, each) for alert, each in wanted if not server.ask("query", query=each)["result"]]
+        return not missing
+
+    try:
+        eventually(all_there)
+    finally:
+        assert not missing, f"these select nothing: {missing}"
+
+
+def test_prometheus_evaluates_every_alert(server: Prometheus) -> None:
+    def rules() -> list[dict[str, str]]:
+        (group,) = server.ask("rules")["groups"]
+        return list(group["rules"])
+
+    eventually(lambda: all(rule["health"] != "unknown" for rule in rules()))
+    assert [rule["name"] for rule in rules()] == [rule["alert"] for rule in alerts()]
+    assert {rule["name"]: rule.get("lastError") for rule in rules() if rule["health"] != "ok"} == {}
