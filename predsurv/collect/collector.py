@@ -85,7 +85,7 @@ class Collector:
         self._steady_clock = SteadyClock(clock)
         self._committer: Committer | None = None  # set exactly while the log is open
         collector, bucket = config.collector.id, deps.bucket
-        self._maintenance = Maintenance(self._layout, collector, clock, config.storage, bucket=bucket is not None)
+        self._maintenance = Maintenance(self._layout, collector, clock, config.storage, bucket=bucket)
         self.uploader = None if bucket is None else Uploader(self._layout, collector, clock, bucket)
         self._stop_began = 0
         self._status_due = 0

@@ -5,14 +5,19 @@ A failure is logged and retried an hour later; it never ends a run.
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
 from threading import Event
 from typing import Final
 
 from predsurv.collect.output.compaction_worker import compact_in_process
 from predsurv.config import StorageConfig
-from predsurv.core.errors import ConfigError, PredsurvError, SafetyError
+from predsurv.core.errors import ConfigError, PredsurvError, SafetyError, TransientError
 from predsurv.ports import Clock
 from predsurv.store.layout import Layout
+from predsurv.store.remote.inspection import ObjectState, states_of
+from predsurv.store.remote.object_store import Bucket
+from predsurv.store.remote.upload_journal import UploadRecord
 from predsurv.store.seal.retention import RetentionPolicy, expire
 
 HOUR: Final = 3_600 * 1_000_000_000
@@ -23,6 +28,9 @@ SETTLED_AFTER: Final = 300_000_000_000
 CHECK_INTERVAL: Final = 10_000_000_000
 """How often (ns) to check whether something is due."""
 
+STOP_POLL_SECONDS: Final = 0.1
+"""How often to check, while the bucket is asked, whether the recording stops."""
+
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -30,17 +38,17 @@ class Maintenance:
     """Maintenance of one collector's files as configured in ``storage``.
 
     With a ``bucket`` nothing is merged, since objects there cannot be swapped atomically, and nothing is removed
-    before it is uploaded.
+    that is not seen there at that time.
     """
 
     def __init__(
-        self, layout: Layout, collector: str, clock: Clock, storage: StorageConfig, *, bucket: bool = False
+        self, layout: Layout, collector: str, clock: Clock, storage: StorageConfig, *, bucket: Bucket | None = None
     ) -> None:
         self._layout = layout
         self._collector = collector
         self._clock = clock
         self._storage = storage
-        self._compacts = storage.compact and not bucket
+        self._compacts = storage.compact and bucket is None
         self._bucket = bucket
         self._stopping = Event()
 
@@ -90,12 +98,43 @@ class Maintenance:
             _LOG.info("merged %d files of %d closed hours and days", report.files, report.hours)
 
     def _expire(self) -> None:
-        storage = self._storage
-        policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level, self._bucket)
+        storage, bucket = self._storage, self._bucket
+        confirm = None if bucket is None else partial(confirmed_objects, bucket, self._stopping)
+        policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level, confirm)
         try:
             report = expire(self._layout, self._clock, policy)
         except PredsurvError as error:
-            _LOG.warning("nothing was removed: %s", error)
+            if not self._stopping.is_set():
+                _LOG.warning("nothing was removed: %s", error)
             return
         if report.files:
             _LOG.info("removed %d files, %d bytes, that were too old or too much", report.files, report.bytes)
+        if report.kept and bucket is not None:
+            _LOG.error(
+                "%d files that are due stay, since %s does not have them as they were sealed, such as %s: run "
+                "'predsurv verify --remote'",
+                len(report.kept),
+                bucket.url,
+                report.kept[0],
+            )
+
+
+def confirmed_objects(bucket: Bucket, stopping: Event, records: Sequence[UploadRecord]) -> set[str]:
+    """Return the names of those objects that ``bucket`` has now as recorded, from a thread without an event loop.
+
+    Raises TransientError when it does not answer, or as soon as ``stopping`` is set.
+    """
+    states = asyncio.run(_states_until(stopping, bucket, records))
+    return {name for name, state in states.items() if state == "there"}
+
+
+async def _states_until(stopping: Event, bucket: Bucket, records: Sequence[UploadRecord]) -> Mapping[str, ObjectState]:
+    looking = asyncio.create_task(states_of(bucket, records))
+    try:
+        while not looking.done():
+            if stopping.is_set():
+                raise TransientError("the recording stops")
+            await asyncio.wait({looking}, timeout=STOP_POLL_SECONDS)
+        return looking.result()
+    finally:
+        looking.cancel()

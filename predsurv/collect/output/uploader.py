@@ -21,6 +21,7 @@ from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
 from predsurv.store.layout import Layout, parse_segment
 from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal
+from predsurv.store.remote.inspection import md5_of
 from predsurv.store.remote.object_store import Bucket, digest_of
 from predsurv.store.remote.probe import probe_store
 from predsurv.store.remote.upload_journal import UploadBatch, UploadRecord
@@ -185,7 +186,7 @@ class Uploader:
             async with limit:
                 content = await asyncio.to_thread(_content, self._layout.data_dir / file.path, file)
                 await self._bucket.put_new(file.path, content, file.blake2b)
-            return UploadRecord(file.path, file.blake2b, file.bytes)
+                return UploadRecord(file.path, file.blake2b, file.bytes, await asyncio.to_thread(md5_of, content))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -199,7 +200,7 @@ class Uploader:
         for date, lines in dates.items():
             await asyncio.to_thread(upload_journal.append, self._layout, self._collector, date, lines)
         self.at("manifest")
-        whole = UploadRecord(batch.name, digest_of(batch.text), len(batch.text))
+        whole = UploadRecord(batch.name, digest_of(batch.text), len(batch.text), md5_of(batch.text))
         await self._bucket.put_new(whole.path, batch.text, whole.blake2b)
         self.at("complete")
         await asyncio.to_thread(upload_journal.append, self._layout, self._collector, batch.date, [whole])

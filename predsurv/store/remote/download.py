@@ -8,10 +8,9 @@ import asyncio
 import os
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
-from typing import Final, TypeVar
 
 from msgspec import Struct
 
@@ -32,15 +31,11 @@ from predsurv.store.layout import (
 from predsurv.store.locks import publish_lock
 from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal
+from predsurv.store.remote.bounded import map_bounded
 from predsurv.store.remote.object_store import Bucket, StoredObject, digest_of
 from predsurv.store.remote.upload_journal import UploadRecord, manifest_name
 
-AT_ONCE: Final = 8
-"""Concurrent requests."""
-
 _VENUE = re.compile(r"[a-z0-9_-]{1,64}\Z")
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 class DownloadRequest(Struct, frozen=True, kw_only=True):
@@ -75,7 +70,7 @@ async def fetch_missing(
         return DownloadReport()
     missing = await _missing_files(bucket, layout, wanted)
     segments = sorted({(stamp.collector, stamp.segment) for stamp in missing.values()})
-    texts = await _map_bounded(segments, lambda segment: _read_manifest(bucket, *segment))
+    texts = await map_bounded(segments, lambda segment: _read_manifest(bucket, *segment))
     sealed = {file.path: file for text in texts for file in manifest.parse_lines(text)}
     files = [sealed[name] for name in missing if name in sealed]
     absent = [file for file in files if not (layout.data_dir / file.path).exists()]
@@ -168,7 +163,7 @@ async def _fetch_files(bucket: Bucket, layout: Layout, files: Sequence[SealedFil
         on_progress(done, len(files), size)
 
     on_progress(0, len(files), 0)
-    await _map_bounded(files, one)
+    await map_bounded(files, one)
     return size
 
 
@@ -231,19 +226,3 @@ async def _fetch_universes(bucket: Bucket, layout: Layout, wanted: DownloadReque
             path = layout.data_dir / name
             if not path.exists() or path.stat().st_mtime_ns < each.modified // NS_SECOND * NS_SECOND:
                 await _fetch_object(bucket, layout, number, name, None)
-
-
-async def _map_bounded(items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Result]]) -> list[_Result]:
-    """Return the result of ``work`` for each item, AT_ONCE at a time; raises the first failure."""
-    slots = asyncio.Semaphore(AT_ONCE)
-
-    async def run(item: _Item) -> _Result:
-        async with slots:
-            return await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(item)) for item in items]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]

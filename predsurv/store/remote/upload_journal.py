@@ -5,7 +5,8 @@ resumes from the two files.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,11 +23,12 @@ MANIFESTS: Final = "manifest"
 
 
 class UploadRecord(Struct, frozen=True):
-    """An object that the bucket has, by its name there and the digest of its content."""
+    """An object that the bucket has, by its name there and the digest of its content; ``md5`` is "" where not known."""
 
     path: str
     blake2b: str
     bytes: int
+    md5: str = ""
 
 
 class UploadBatch(Struct, frozen=True):
@@ -82,14 +84,15 @@ def append(layout: Layout, collector: str, date: str, uploads: Iterable[UploadRe
 
 def uploaded_names(layout: Layout, collector: str) -> set[str]:
     """Return the names of the objects of ``collector`` in the journal, skipping a line torn by a power cut."""
-    names: set[str] = set()
-    for log in daily_logs(layout.uploads, collector):
-        for line in log.path.read_bytes().splitlines():
-            try:
-                names.add(_DECODER.decode(line).path)
-            except msgspec.MsgspecError:
-                continue
-    return names
+    logs = daily_logs(layout.uploads, collector)
+    return {record.path for log in logs for record in parse_records(log.path.read_bytes())}
+
+
+def parse_records(text: bytes) -> Iterator[UploadRecord]:
+    """Yield the record of each line of a journal, skipping blank and unreadable lines."""
+    for line in text.splitlines():
+        with suppress(msgspec.MsgspecError):
+            yield _DECODER.decode(line)
 
 
 def pending_batches(layout: Layout, collector: str) -> list[UploadBatch]:

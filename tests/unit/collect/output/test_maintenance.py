@@ -1,9 +1,11 @@
 """Maintenance does what is due every hour, and retries what fails an hour later."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
 import pytest
+from obstore.store import MemoryStore
 
 from predsurv.collect.output import maintenance
 from predsurv.collect.output.maintenance import HOUR, SETTLED_AFTER, Maintenance
@@ -11,6 +13,8 @@ from predsurv.config import StorageConfig
 from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
+from predsurv.store.remote.object_store import Bucket, digest_of
+from predsurv.store.remote.upload_journal import UploadRecord
 from predsurv.store.seal.compact import CompactReport
 from predsurv.store.seal.retention import ExpireReport, RetentionPolicy
 from tests.kit.recorder_samples import START
@@ -72,9 +76,14 @@ def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
         return ExpireReport()
 
     monkeypatch.setattr(maintenance, "expire", expired)
-    Maintenance(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=True).run_once()
+    bucket = Bucket(MemoryStore(), "s3://b/p")
+    Maintenance(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=bucket).run_once()
     assert calls == []
-    assert [policy.uploaded for policy in policies] == [True]
+    (policy,) = policies
+    assert policy.confirm is not None
+    asyncio.run(bucket.put_new("a", b"x", digest_of(b"x")))
+    records = [UploadRecord("a", digest_of(b"x"), 1), UploadRecord("b", digest_of(b"x"), 1)]
+    assert policy.confirm(records) == {"a"}
 
 
 async def test_maintenance_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layout, calls: list[str]) -> None:

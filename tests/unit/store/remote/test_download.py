@@ -1,7 +1,7 @@
 """Downloads are exactly what was requested: complete segments, valid names, each file once."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import download, upload_journal
 from predsurv.store.remote.download import DownloadReport, DownloadRequest, fetch_missing
 from predsurv.store.remote.object_store import Bucket, digest_of
+from predsurv.store.remote.upload_journal import UploadRecord
 from predsurv.store.seal.retention import RetentionPolicy, expire
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
@@ -54,6 +55,11 @@ async def upload(bucket: Bucket, layout: Layout, *, whole: bool = True) -> None:
             await bucket.put_new(file.path, (layout.data_dir / file.path).read_bytes(), file.blake2b)
         if whole:
             await bucket.put_new(batch.name, batch.text, digest_of(batch.text))
+
+
+def everything(records: Sequence[UploadRecord]) -> list[str]:
+    """A bucket that has all that it is asked for."""
+    return [record.path for record in records]
 
 
 def here(layout: Layout) -> dict[str, str]:
@@ -182,7 +188,7 @@ async def test_files_removed_by_retention_are_downloaded_only_for_a_requested_da
         upload_journal.append(recorded, "c0", batch.date, [*done, upload_journal.UploadRecord(batch.name, "d", 1)])
     before = here(recorded)
     clock = ManualClock(NOON + 2 * NS_HOUR)
-    expire(recorded, clock, RetentionPolicy(max_age=NS_HOUR, uploaded=True))
+    expire(recorded, clock, RetentionPolicy(max_age=NS_HOUR, confirm=everything))
     trimmed = here(recorded)
     assert len(trimmed) < len(before)
     assert await fetch_missing(bucket, recorded, DownloadRequest()) == DownloadReport()
@@ -190,7 +196,11 @@ async def test_files_removed_by_retention_are_downloaded_only_for_a_requested_da
         "its coverage was trimmed"
     )
     assert here(recorded) == trimmed
-    expire(recorded, ManualClock(NOON + 2 * NS_DAY), RetentionPolicy(max_age=NS_HOUR, uploaded=True))
+    expire(
+        recorded,
+        ManualClock(NOON + 2 * NS_DAY),
+        RetentionPolicy(max_age=NS_HOUR, confirm=everything),
+    )
     assert here(recorded) == {}
     assert await fetch_missing(bucket, recorded, DownloadRequest()) == DownloadReport()
     await fetch_missing(bucket, recorded, DownloadRequest(venue="mock", dates=[DATE]))

@@ -198,7 +198,7 @@ def test_with_a_bucket_only_completely_uploaded_hours_are_removed(recorded: Layo
         whole = [upload_journal.UploadRecord(batch.name, "d", 1)] if batch.segment < 3 else []
         upload_journal.append(recorded, "c0", batch.date, [*done, *whole])
     waiting = upload_journal.pending_batches(recorded, "c0")
-    policy = RetentionPolicy(max_age=NS_HOUR, uploaded=True)
+    policy = RetentionPolicy(max_age=NS_HOUR, confirm=lambda records: [record.path for record in records])
     expire(recorded, ManualClock(hour(20)), policy)
     assert kept(recorded) == [11, 12, 13, 14]
     assert upload_journal.pending_batches(recorded, "c0") == waiting
