@@ -83,8 +83,11 @@ async def test_a_recording_with_faults_is_whole_and_has_gaps_where_they_were(tmp
     value = monitor.registry.get_sample_value
     assert value("predsurv_rows_written_total", {"dataset": "book_deltas"}) == report.rows["deltas"]
     for reason, count in venue.gaps.items():  # those of the last second are not shown any more
-        assert 0 < (value("predsurv_gaps_total", {"venue": "mock", "reason": reason}) or 0) <= count, reason
-    assert value("predsurv_gaps_total", {"venue": "mock", "reason": "seq_gap"}) == 0
+        shown = value("predsurv_gaps_total", {"venue": "mock", "reason": reason})
+        assert shown is not None
+        assert 0 <= shown <= count, reason
+    assert value("predsurv_gaps_total", {"venue": "mock", "reason": "disconnect"})
+    assert value("predsurv_gaps_total", {"venue": "mock", "reason": "probe_mismatch"}) == 0
 
 
 async def test_every_hour_folder_starts_each_live_instrument_with_its_whole_book(tmp_path: Path) -> None:
