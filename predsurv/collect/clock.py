@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from predsurv.core.events import BookDelta, MarketEvent, Trade
+from predsurv.core.events import BookDelta, Gap, MarketEvent, Trade
 from predsurv.ports import Clock
 
 STEP_MAX: Final = 1_000_000_000
@@ -35,7 +35,7 @@ class SteadyClock:
         self._clock = clock
         self._monotonic = clock.monotonic()
         self._wall = self._now = clock.now()
-        self._jumped = False
+        self._jumped = 0
         self.steps = 0
 
     def not_before(self, floor: int) -> None:
@@ -46,8 +46,9 @@ class SteadyClock:
         """Return the time in ns UTC, never less than before."""
         monotonic, wall = self._clock.monotonic(), self._clock.now()
         elapsed = monotonic - self._monotonic
-        if abs(wall - self._wall - elapsed) > STEP_MAX:
-            self._jumped = True
+        jump = wall - self._wall - elapsed
+        if abs(jump) > STEP_MAX:
+            self._jumped = jump
             self.steps += 1
         self._monotonic, self._wall = monotonic, wall
         slowed = self._now + elapsed - elapsed // SLEW
@@ -55,27 +56,38 @@ class SteadyClock:
         return self._now
 
     @property
+    def time(self) -> int:
+        """Return the last time returned, ns UTC."""
+        return self._now
+
+    @property
     def ahead(self) -> int:
         """Return how far (ns) the last time returned was ahead of the machine's clock; 0 unless that stepped back."""
         return self._now - self._wall
 
-    def jumped(self) -> bool:
-        """Return whether the machine's clock jumped since the last call."""
+    def jumped(self) -> int:
+        """Return how far (ns) the machine's clock jumped last since the previous call; 0 when it did not."""
         self.now()
-        jumped, self._jumped = self._jumped, False
+        jumped, self._jumped = self._jumped, 0
         return jumped
 
     def stamp(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
-        """Return events stamped by the machine's clock with this clock's time instead."""
+        """Return events stamped by the machine's clock with this clock's time instead.
+
+        Those that waited in a queue while the machine's clock was set need not be in order: the recorder moves them up
+        to its watermark.
+        """
         now, ahead = self.now(), self.ahead
         if not ahead:
             return batch
-        return [replace(event, ts_recv=_moved(event.ts_recv, now, ahead)) for event in batch]
+        return [_moved(event, now, ahead) for event in batch]
 
 
-def _moved(ts: int, now: int, ahead: int) -> int:
-    # A receive time in the future is from before the step back.
-    return now if ts > now - ahead else ts + ahead
+def _moved(event: MarketEvent, now: int, ahead: int) -> MarketEvent:
+    if event.ts_recv <= now - ahead:
+        return replace(event, ts_recv=event.ts_recv + ahead)
+    # A receive time in the future is from before the step back: that of a gap is when it began, by this clock too.
+    return event if isinstance(event, Gap) else replace(event, ts_recv=now)
 
 
 class ClockOffset:

@@ -221,13 +221,12 @@ class Collector:
         self._metrics.observe_batch(venue, batch)
 
     def _check_clock(self) -> None:
-        if not self._steady_clock.jumped():
+        jump = self._steady_clock.jumped()
+        if not jump:
             return
-        now, ahead = self._steady_clock.now(), self._steady_clock.ahead
-        if ahead:
-            _LOG.warning("the wall clock stepped back; recorded time goes on, %.3f s ahead of it for now", ahead / 1e9)
-        else:
-            _LOG.warning("the wall clock jumped ahead; recorded as a gap")
+        now, ahead = self._steady_clock.time, self._steady_clock.ahead
+        onwards = f"recorded time goes on, {ahead / 1e9:.3f} s ahead of it for now" if ahead else "recorded as a gap"
+        _LOG.warning("the machine's clock jumped by %+.3f s; %s", jump / 1e9, onwards)
         for session in self.sessions:
             session.step_clock(now)
 

@@ -144,6 +144,7 @@ class RecordingSession:
         self._offset.forget()
         self._quiet_since = (self._batches, 0)
         self.records += self.recorder.step_clock(now)
+        self._steady_clock.not_before(self.recorder.watermark)
 
     def status(self) -> VenueStatus:
         """Return the venue's status; logs a change of its state."""
@@ -238,7 +239,8 @@ class RecordingSession:
         if latency is not None:
             self.latency.add(latency)
             self.recent_latency.add(latency)
-        self.records += self.recorder.apply(self._steady_clock.stamp(batch))
+        stamped = self._steady_clock.stamp(batch)
+        self.records += self.recorder.apply(stamped, self._steady_clock.time)
         self.records += self.scheduler.follow(self.recorder.take_lifecycle())
 
 

@@ -18,6 +18,7 @@ from predsurv.state.book import Book
 from predsurv.store.layout import FOLDERS, Layout
 from predsurv.store.locks import CollectorLock
 from predsurv.store.read.replay import replay
+from predsurv.store.read.verify import verify_recording
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal.log import LogFact, LogPaused, LogResumed
 from predsurv.telemetry.monitor import Monitor
@@ -36,6 +37,7 @@ from tests.kit.collect_runs import (
     record,
     scan,
 )
+from tests.kit.late_venue import LateVenue
 
 
 def assert_tops_are_what_the_deltas_give(data_dir: Path, end: int) -> None:
@@ -135,6 +137,23 @@ async def test_a_jump_of_the_wall_clock_is_a_gap_and_no_row_is_lost(tmp_path: Pa
     assert report.venues[0].gaps["clock_step"] >= 70
     assert report.venues[0].gap_ns["clock_step"] >= 35 * 2 * HOUR * 99 // 100
     assert_whole(tmp_path)
+
+
+@pytest.mark.parametrize("jumps", [[600 * S], [2 * HOUR, -HOUR, 30 * HOUR], [-HOUR, S // 2, HOUR]])
+async def test_what_waits_while_the_clock_jumps_is_recorded_in_the_order_in_which_it_came(
+    tmp_path: Path, jumps: list[int]
+) -> None:
+    config, clock = configured(tmp_path, collector__rotation_period="1h", mock__rate=2_000), FastClock()
+    await scan(config, clock)
+    job = Collector(config, [LateVenue(MockVenue(config.mock, clock))], clock, CollectorDeps())
+    running = asyncio.create_task(job.run((4 * len(jumps) + 3) * S))
+    for jump in jumps:
+        await clock.sleep(4 * S)
+        clock.wall += jump
+    report = await running
+    assert report.venues[0].gaps["clock_step"] >= 35
+    assert job.status.clock_steps == sum(abs(jump) >= S for jump in jumps)
+    assert verify_recording(Layout(tmp_path), deep=True).findings == ()
 
 
 async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ static int fold_one(Fold *self, PyObject *event)
     int64_t ts = PyLong_AsLongLong(slot(event, event_at.ts_recv));
     if (ts == -1 && PyErr_Occurred())
         return -1;
-    if (ts > self->mark && ts >= self->hour_end)
+    if (ts < self->mark || (ts > self->mark && ts >= self->hour_end))
         return 0;
     PyObject *line = PyDict_GetItemWithError(self->lines, slot(event, event_at.key));
     if (line == NULL || !Py_IS_TYPE(line, line_type) || slot(line, line_at.book) == NULL)

@@ -9,6 +9,7 @@ class RecordedInstrument:
 
     ``changed_at`` and ``epoch`` are those of the last event applied to the book. ``shown_at`` is the time
     of the last row, ``bids`` and ``asks`` its packed levels (None: no row, or one of an untrusted book).
+    ``told_at``: the time of the last record of the whole book.
     ``due``: when the next row may be written, while ``pending``: the book changed since the last one.
     """
 
@@ -24,6 +25,7 @@ class RecordedInstrument:
         "pending",
         "recorded",
         "shown_at",
+        "told_at",
     )
 
     def __init__(self, key: InstrumentKey, inclusion: int) -> None:
@@ -35,6 +37,7 @@ class RecordedInstrument:
         self.changed_at = 0
         self.epoch = 0
         self.shown_at = 0
+        self.told_at = 0
         self.due = 0
         self.pending = False
         self.heartbeat_queued = False

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
-from predsurv.collect.recording.reducer import EventCounters, EventReducer, FoldFact
+from predsurv.collect.recording.reducer import NEVER, EventCounters, EventReducer, FoldFact, record_books
 from predsurv.collect.recording.snapshots import SnapshotSampler
 from predsurv.core.events import Gap, GapReason, MarketEvent, MarketFact, Wanted
 from predsurv.core.ids import InstrumentKey
@@ -88,10 +88,10 @@ class Recorder:
         self._reducer.drop([key for key in keys if key in self.instruments], out)
         return out
 
-    def apply(self, events: Sequence[MarketEvent]) -> list[Record]:
-        """Fold a batch from the feed."""
+    def apply(self, events: Sequence[MarketEvent], now: int = NEVER) -> list[Record]:
+        """Fold a batch from the feed; none of its times is taken for later than ``now`` (ns UTC)."""
         out: list[Record] = []
-        self._reducer.apply(events, out)
+        self._reducer.apply(events, out, now)
         return out
 
     def advance(self, until: int) -> list[Record]:
@@ -140,6 +140,7 @@ class Recorder:
         """Go on at ``now`` (ns UTC) after the wall clock jumped: a gap in time, while the books are still right.
 
         ``now`` is never before the watermark (see ``SteadyClock``): a step back leaves the shortest possible gap.
+        What was received before the jump and is applied after it is recorded behind the gap (see ``EventReducer``).
         """
         reducer, before = self._reducer, self.watermark
         at = max(now, before + 1)
@@ -152,11 +153,10 @@ class Recorder:
             instrument.heartbeat_queued = instrument.pending = False
             instrument.bids = instrument.asks = None
             if instrument.book.trusted:
-                snapshot = instrument.book.as_snapshot(at)
-                out += self.coverage.apply(snapshot)
+                out += self.coverage.apply(instrument.book.as_snapshot(at))
                 instrument.changed_at = at
-                out.append(snapshot)
                 reducer.sampler.book_trusted(instrument, at)
+        record_books(reducer.instruments.values(), at, out)
         self.counters.gaps["clock_step"] += len(reducer.instruments)
         return out
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from predsurv.collect.recording import compiled
 from predsurv.collect.recording.coverage import CoverageTracker
@@ -44,6 +45,9 @@ FoldFact = Callable[[MarketFact], bool]
 
 HOUR: Final = 3_600 * 1_000_000_000
 
+NEVER: Final = 2**62
+"""A time (ns UTC) after all others."""
+
 
 class EventCounters(Struct):
     """Running counts of what the feed sent.
@@ -72,7 +76,10 @@ class EventReducer:
     """The books of ``instruments`` and the records that events make of them.
 
     ``mirrors``: the other outcomes whose trades are recorded as well, by instrument.
-    ``watermark``: the latest time (ns UTC) up to which all events have been applied. While
+    ``watermark``: the latest time (ns UTC) up to which all events have been applied. What comes later is not older:
+    an event stamped before it, because it waited in a queue while the clock was set, is recorded at the watermark, and
+    one stamped in the future at the present, so that rows sorted by time are in the order in which they were folded.
+    Only a ``Gap`` may lie in the past. While
     ``muted_reason`` is set no book becomes trusted: snapshots count as gaps of that reason. ``fold`` returns whether
     a statement about a market is news; what is none is not recorded.
     """
@@ -99,21 +106,24 @@ class EventReducer:
             ChannelChange: lambda event, out: out.extend(coverage.apply(event)),
         }
 
-    def apply(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
-        """Fold a batch and append its records to ``out``."""
+    def apply(self, events: Sequence[MarketEvent], out: list[Record], now: int = NEVER) -> None:
+        """Fold a batch received by ``now`` (ns UTC) and append its records to ``out``."""
         native = compiled.native
         if native is None:
-            self._apply_each(events, out)
+            self._apply_each(events, out, now)
         else:
-            self._apply_compiled(native.fold_changes, events if isinstance(events, list) else list(events), out)
+            self._apply_compiled(native.fold_changes, events if isinstance(events, list) else list(events), out, now)
         self.counters.events += len(events)
         self.sampler.sample_until(self.watermark, out)
 
-    def _apply_each(self, events: Sequence[MarketEvent], out: list[Record]) -> None:
+    def _apply_each(self, events: Sequence[MarketEvent], out: list[Record], now: int) -> None:
         watermark, hour_end = self.watermark, self.hour_end
-        handlers, delta = self._handlers, self._delta
-        for event in events:
-            ts = event.ts_recv
+        handlers, delta, latest = self._handlers, self._delta, max(now, watermark)
+        for each in events:
+            event, ts = each, each.ts_recv
+            if ts > latest or (ts < watermark and type(event) is not Gap):
+                ts = min(max(ts, watermark), latest)
+                event = replace(event, ts_recv=ts)
             if ts > watermark:
                 watermark = ts
                 if ts >= hour_end:
@@ -129,7 +139,9 @@ class EventReducer:
                 handler(event, out)
         self.watermark = watermark
 
-    def _apply_compiled(self, fold_changes: FoldChanges, events: list[MarketEvent], out: list[Record]) -> None:
+    def _apply_compiled(
+        self, fold_changes: FoldChanges, events: list[MarketEvent], out: list[Record], now: int
+    ) -> None:
         """Do the same with the compiled function, which stops at each event that is no delta of a trusted book."""
         at, sampler = 0, self.sampler
         while True:
@@ -137,7 +149,7 @@ class EventReducer:
                 events,
                 at,
                 self.watermark,
-                self.hour_end,
+                min(self.hour_end, max(now, self.watermark) + 1),
                 self.instruments,
                 out,
                 sampler.due,
@@ -146,7 +158,7 @@ class EventReducer:
             )
             if at == len(events):
                 break
-            self._apply_each(events[at : at + 1], out)
+            self._apply_each(events[at : at + 1], out, now)
             at += 1
 
     def advance(self, ts: int, out: list[Record]) -> None:
@@ -156,7 +168,7 @@ class EventReducer:
             return
         start = ts - ts % HOUR
         if self.hour_end:
-            out += (each.book.as_snapshot(start) for each in self.instruments.values() if each.book.trusted)
+            record_books(self.instruments.values(), start, out)
         self.hour_end = start + HOUR
 
     def snapshot(self, event: BookSnapshot, out: list[Record]) -> None:
@@ -173,6 +185,7 @@ class EventReducer:
             self.sampler.sample(instrument, out)
         instrument.book.apply(event)
         instrument.changed_at, instrument.epoch = event.ts_recv, event.epoch
+        instrument.told_at = event.ts_recv
         out += self._coverage.apply(event)
         out.append(event)
         if fresh:
@@ -195,10 +208,9 @@ class EventReducer:
             out.append(self.sampler.book_lost(instrument, max(since, instrument.shown_at + 1)))
         instrument.book.apply(event)
         out += self._coverage.apply(event)
-        hour = self.hour_end - HOUR
-        if since < hour:
-            # The hour began with a snapshot of this book meanwhile: a reader would trust it again from there.
-            out += self._coverage.split(event.key, hour + 1)
+        if since <= instrument.told_at:
+            # The whole book was recorded since then, such as at the hour: a reader would trust it again from there.
+            out += self._coverage.split(event.key, instrument.told_at + 1)
 
     def drop(self, keys: Iterable[InstrumentKey], out: list[Record]) -> None:
         """Stop recording ``keys`` at the watermark."""
@@ -241,6 +253,14 @@ class EventReducer:
         if self._fold(event):
             out.append(event)
             self.lifecycle.append(event)
+
+
+def record_books(instruments: Iterable[RecordedInstrument], ts: int, out: list[Record]) -> None:
+    """Append every trusted book as a whole, as of ``ts`` (ns UTC)."""
+    for instrument in instruments:
+        if instrument.book.trusted:
+            instrument.told_at = ts
+            out.append(instrument.book.as_snapshot(ts))
 
 
 def count_event(counters: EventCounters, event: MarketEvent) -> None:

@@ -5,53 +5,34 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.collect.clock import OFFSET_WINDOW, SLEW, STEP_MAX, TOLERANCE, ClockOffset, SteadyClock
-from tests.kit.recorder_samples import START, A, S, book, delta
-
-
-class TwoHands:
-    """Wall and monotonic time moved apart by the test."""
-
-    def __init__(self) -> None:
-        self.wall, self.elapsed = START, 0
-
-    def now(self) -> int:
-        return self.wall
-
-    def monotonic(self) -> int:
-        return self.elapsed
-
-    async def sleep(self, duration: int) -> None:
-        self.run(duration)
-
-    def run(self, duration: int, *, step: int = 0) -> None:
-        self.elapsed += duration
-        self.wall += duration + step
+from tests.kit.recorder_samples import START, A, S, book, delta, gap
+from tests.kit.two_hands import TwoHands
 
 
 def test_while_the_machines_clock_is_right_it_is_followed() -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     for duration in (S, 0, 5, 1_000 * S):
         hands.run(duration, step=-(duration // 2_000))  # steered by 500 ppm at most
-        assert (clock.now(), clock.ahead, clock.jumped()) == (hands.wall, 0, False)
+        assert (clock.now(), clock.ahead, clock.jumped()) == (hands.wall, 0, 0)
     batch = [delta(A, hands.wall, 40, 1)]
     assert clock.stamp(batch) is batch
 
 
 def test_a_jump_forward_is_followed_and_reported_once() -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     hands.run(S, step=2 * S)
     assert clock.now() == hands.wall
-    assert [clock.jumped(), clock.jumped()] == [True, False]
+    assert [clock.jumped(), clock.jumped()] == [2 * S, 0]
 
 
 def test_after_a_step_back_time_goes_on_slower_until_the_clock_has_caught_up() -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     hands.run(S, step=-100 * S)
     assert clock.now() == START + S - S // SLEW
-    assert clock.jumped()
+    assert clock.jumped() == -100 * S
     hands.run(500 * S)
     assert clock.now() == START + (501 - 50) * S - S // SLEW
     hands.run(500 * S)
@@ -59,7 +40,7 @@ def test_after_a_step_back_time_goes_on_slower_until_the_clock_has_caught_up() -
 
 
 def test_during_a_small_step_back_time_stands_still() -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     hands.run(0, step=-TOLERANCE // 2)
     assert clock.now() == START
@@ -69,7 +50,7 @@ def test_during_a_small_step_back_time_stands_still() -> None:
 
 
 def test_events_are_stamped_with_recorded_time_and_keep_their_order_across_the_step() -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     hands.run(S)
     before = delta(A, hands.wall, 40, 1)  # waits in a queue while the clock is set back
@@ -82,8 +63,17 @@ def test_events_are_stamped_with_recorded_time_and_keep_their_order_across_the_s
     assert [event.ts_venue for event in (before, after)] == [event.ts_venue for event in stamped]  # type: ignore[union-attr]
 
 
+def test_a_gap_that_began_before_a_step_back_keeps_its_beginning() -> None:
+    hands = TwoHands(START)
+    clock = SteadyClock(hands)
+    hands.run(10 * S)
+    lost = gap(A, START + 3 * S, "stall")
+    hands.run(S // 10, step=-3_600 * S)
+    assert clock.stamp([lost]) == [lost]
+
+
 def test_a_run_goes_on_after_the_time_that_an_earlier_one_accounted_for() -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     clock.not_before(START + 50 * S)
     hands.run(10 * S)
@@ -93,7 +83,7 @@ def test_a_run_goes_on_after_the_time_that_an_earlier_one_accounted_for() -> Non
 
 @given(st.lists(st.tuples(st.integers(0, 10 * S), st.sampled_from([0, 0, -1, -S, -7_200 * S, S, 7_200 * S]))))
 def test_time_never_goes_back_and_is_never_behind_by_more_than_the_tolerance(moves: list[tuple[int, int]]) -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     last = clock.now()
     for duration, step in moves:
@@ -107,10 +97,11 @@ def test_time_never_goes_back_and_is_never_behind_by_more_than_the_tolerance(mov
 
 @given(st.integers(STEP_MAX + 1, 10**15), st.booleans())
 def test_a_jump_is_seen_in_either_direction(size: int, forward: bool) -> None:
-    hands = TwoHands()
+    hands = TwoHands(START)
     clock = SteadyClock(hands)
     hands.run(S, step=size if forward else -size)
-    assert clock.jumped()
+    assert clock.jumped() == (size if forward else -size)
+    assert clock.steps == 1
 
 
 def test_the_offset_of_the_clock_is_that_of_the_fastest_message_of_late() -> None:

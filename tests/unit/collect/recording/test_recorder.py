@@ -208,6 +208,39 @@ def test_a_clock_that_jumps_back_leaves_a_trace_and_time_goes_on() -> None:
     assert [at for at, _ in tops(records)] == [60.000000001, 62.0]
 
 
+def test_what_waited_in_a_queue_while_the_clock_jumped_is_recorded_behind_the_gap() -> None:
+    recorder, after = recording(A), START + 602 * S
+    records = recorder.apply([book(A, START), delta(A, START + S, 41, 1)])
+    waited: list[MarketEvent] = [
+        delta(A, START + 2 * S - 5, 42, 1),
+        trade(A, START + 2 * S - 4),
+        delta(A, after - 7, 43, 1),
+    ]
+    records += recorder.step_clock(after) + recorder.apply(waited, after + 9)
+    records += recorder.apply([delta(A, after + 8, 42, 0)], after + 9) + recorder.advance(after + S)
+    times = [r.ts_recv - after for r in records if isinstance(r, BookSnapshot | BookDelta | Trade)]
+    assert times[2:] == [0, 0, 0, 0, 8], "the whole book, three that waited, one that did not"
+    assert spans(records) == [(0, 1, "live"), (1, 602, "clock_step")]
+
+
+def test_an_event_from_the_future_is_recorded_at_the_present() -> None:
+    recorder = recording(A)
+    records = recorder.apply([book(A, START), delta(A, START + 3_600 * S, 41, 1)], START + S)
+    records += recorder.apply([delta(A, START + 2 * S, 42, 1)], START + 2 * S)
+    assert [r.ts_recv - START for r in records if isinstance(r, BookDelta)] == [S, 2 * S]
+    assert recorder.watermark == START + 2 * S
+
+
+def test_a_stall_that_began_with_the_last_whole_book_ends_the_trust_in_it_for_whoever_reads() -> None:
+    for lost in (START, START - 30 * S):  # at the very time of the book, and before one that a step repeated
+        recorder = recording(A, at=START - 60 * S)
+        records = recorder.apply([book(A, START - 50 * S)])
+        records += recorder.step_clock(START)
+        records += recorder.apply([gap(A, lost, "stall")]) + recorder.advance(START + S) + recorder.stop()
+        gaps = [r.start - START for r in records if isinstance(r, Coverage) and r.reason == "stall"]
+        assert gaps[-1] == 1, "gaps sort before the book of their time, so one begins after it"
+
+
 def test_a_stall_detected_late_retracts_covered_time() -> None:
     recorder = recording(A)
     records = recorder.apply([book(A, START + S)])
