@@ -25,6 +25,8 @@ _LISTING_RANK: Final = 14
 _FIRST_LISTING: Final = 4 * SECOND
 _FIRST_NEWS: Final = 28 * SECOND
 _FEE_CHANGE: Final = 40 * SECOND
+LISTED_EVERY: Final = (8, 14)
+"""Seconds between two listings, from and below."""
 _NEWS_TRIES: Final = 8
 _HALF: Final = Price(MICROS // 2)
 
@@ -96,7 +98,7 @@ class EventSchedule:
             exchange.tape.add_lifecycle(market, "activated", json.dumps({"status": "active"}))
         if self._next_group >= self._groups_max:
             return None
-        return now + rng.randrange(8, 14) * SECOND + rng.randrange(SECOND)
+        return now + rng.randrange(*LISTED_EVERY) * SECOND + rng.randrange(SECOND)
 
     def _break_news(self, now: int) -> int:
         rng, groups = self._news_rng, self._exchange.groups

@@ -19,6 +19,7 @@ PROOFS: Final = {
     "chaos_polymarket": "the adapter against a simulated Polymarket that misbehaves",
     "chaos_kalshi": "the adapter against a simulated Kalshi that misbehaves",
     "births": "simulated days of markets that live for minutes: each is recorded or accounted for",
+    "week": "a simulated week with outages, a weekly pause, midnights, merging, retention: everything stays level",
     "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
 }
 
