@@ -7,7 +7,8 @@ For a pinned instrument everything else yields.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from typing import Final
@@ -17,8 +18,12 @@ from predsurv.collect.recording.waiting import WaitingInstruments
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.planner import NEVER, Plan, Reason, RotationHistory
 from predsurv.collect.transition import SubscriptionTransition
+from predsurv.collect.unaccounted import UnaccountedInstruments
+from predsurv.core.events import GapReason
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
+from predsurv.core.records import Coverage
+from predsurv.state.coverage import open_gap
 
 YIELDING_PART: Final = 2
 """One in this many swept instruments gives its place away, those recorded most lately first: the sweep goes on."""
@@ -36,16 +41,20 @@ class Admission:
 
     ``placed``: those that got a place without a plan. ``displaced``: those that gave it to them, with the period in
     which each was last recorded before this plan. ``waiting``: those that have had no place at all so far.
+    ``unaccounted``: those that were not recorded and do not wait either, in particular those whose market was over
+    before it was heard of.
     """
 
-    def __init__(self, coverage: CoverageTracker) -> None:
+    def __init__(self, coverage: CoverageTracker, counted: Counter[GapReason]) -> None:
+        """``counted``: the numbers of gaps by reason, to which ``unannounced`` ones are added."""
         self.placed: dict[InstrumentKey, None] = {}
         self.displaced: dict[InstrumentKey, int] = {}
         self.waiting = WaitingInstruments(coverage)
+        self.unaccounted = UnaccountedInstruments()
         self._coverage = coverage
+        self._counted = counted
         self._reasons: Mapping[InstrumentKey, Reason] = {}
         self._turns: dict[InstrumentKey, int] = {}  # of those that yield, in this order
-        self._unplaced: dict[InstrumentKey, int] = {}  # since when (ns UTC), not looked up in the index yet
 
     def begin(self, made: Plan, before: RotationHistory) -> None:
         """Begin a period with a new plan; ``before`` is the history it was made of."""
@@ -80,29 +89,49 @@ class Admission:
             self.placed[key] = None
             self.displaced.pop(key, None)  # it has its turn after all
 
-    def wait(self, keys: Iterable[InstrumentKey], since: int) -> None:
-        """Account for ``keys``, which have no place from ``since`` (ns UTC) on, unless they were recorded before."""
-        for key in keys:
-            if key not in self.waiting:
-                self._unplaced.setdefault(key, since)
+    async def account(self, index: CoverageIndex, *, stopping: bool = False) -> list[Coverage]:
+        """Account for those that have no place or are over, and for all there are when ``stopping``; return their gaps.
 
-    async def account(self, index: CoverageIndex) -> None:
-        """Let those wait that no earlier run has recorded: of the others the time is ``rotated_out`` already."""
-        if not self._unplaced:
-            return
-        asked = self._coverage.untracked(self._unplaced)
-        found = await asyncio.to_thread(index.lookup, asked)
-        unplaced, self._unplaced = self._unplaced, {}
-        for key in self._coverage.untracked(unplaced):
-            if key not in found:
-                self._unplaced[key] = unplaced[key]  # came meanwhile
-            elif found[key] is None:
-                self.waiting.add(key, unplaced[key])
+        The others begin to wait. Nothing is said of those that an earlier run has recorded: their time is
+        ``rotated_out`` already.
+        """
+        closed: list[Coverage] = []
+        if stopping:
+            self.unaccounted.lose_places(())
+        while due := list(self.unaccounted.due()):
+            found = await asyncio.to_thread(index.lookup, self._coverage.untracked(due))
+            for key in due:
+                if key not in self._coverage.untracked([key]) or found.get(key, 0) is not None:
+                    self.unaccounted.discard([key])
+                else:
+                    closed += self._account_for(key)
+        if unannounced := sum(each.reason == "unannounced" for each in closed):
+            self._counted["unannounced"] += unannounced
+        return closed
 
-    def forget(self, keys: Iterable[InstrumentKey]) -> None:
-        """Take ``keys`` off what is to be accounted for: they have a place now."""
-        for key in keys:
-            self._unplaced.pop(key, None)
+    def _account_for(self, key: InstrumentKey) -> list[Coverage]:
+        """Return the gaps of an instrument that nobody has recorded: until its market was over, or it begins to wait.
+
+        What was said of it may have changed since it was looked up.
+        """
+        known = self.unaccounted.get(key)
+        if known is None or (known.ended is None and known.has_place):
+            return []
+        gaps = known.gaps(key, self.unaccounted.began)
+        self.unaccounted.discard([key])
+        if known.ended is None:
+            self.waiting.add(key, max(known.heard or 0, self.unaccounted.began))
+        elif gaps:
+            self._coverage.resume([open_gap(key, gaps[-1].end, "rotated_out")])
+        return gaps
+
+    def late(self, key: InstrumentKey) -> Coverage | None:
+        """Return the open gap of an instrument that is about to be recorded and opened before that was heard."""
+        known = self.unaccounted.get(key)
+        if known is None or known.opened is None or known.heard is None:
+            return None
+        opened = max(known.opened, self.unaccounted.began)
+        return open_gap(key, opened, "unannounced") if opened < known.heard else None
 
     def _yielding(
         self, transition: SubscriptionTransition, pinned: AbstractSet[InstrumentKey], missing: int, *, by_pin: bool

@@ -16,7 +16,8 @@ from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.candidates import CandidateSet, Membership
 from predsurv.collect.selection.planner import EXPLORING, Plan, RotationHistory, SelectionRequest, plan
 from predsurv.collect.transition import SubscriptionTransition
-from predsurv.core.events import MarketFact, Unwanted
+from predsurv.collect.unaccounted import MarketEnd, end_of
+from predsurv.core.events import MarketChange, MarketFact, Unwanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
 from predsurv.ports import Clock, Feed
@@ -58,7 +59,7 @@ class RotationScheduler:
         self.rotations = 0
         self.recorded: set[InstrumentKey] = set()
         self.closed = 0
-        self.admission = Admission(recorder.coverage)
+        self.admission = Admission(recorder.coverage, recorder.counters.gaps)
         self._recorder = recorder
         self.candidates = candidates
         self.settings = settings
@@ -66,7 +67,7 @@ class RotationScheduler:
         self._history = RotationHistory(seed=settings.seed)
         self._resumed: list[InstrumentKey] = []
         self._transition = SubscriptionTransition({}, settings.capacity)
-        self._early: dict[InstrumentKey, int] = {}  # opened (ns UTC) before there was a plan
+        self._early: dict[InstrumentKey, None] = {}  # opened before there was a plan
         self._feed_is_current = False  # the feed watches what is recorded
         self._snapshots_wanted = False
 
@@ -89,33 +90,42 @@ class RotationScheduler:
         for event in events:
             changed = self.candidates.apply(event)
             if changed.gone:
-                records += self.let_go(changed.gone)
+                records += self.let_go(changed.gone, end_of(event, was_open=changed.was_open))
             elif changed.opened:
-                self._admit(changed, event.ts_recv)
+                self._admit(changed, event)
         return records
 
-    def let_go(self, gone: Sequence[InstrumentKey]) -> list[Record]:
-        """Let instruments leave whose markets are over; return the records of that."""
+    def let_go(self, gone: Sequence[InstrumentKey], end: MarketEnd | None = None) -> list[Record]:
+        """Let instruments leave whose markets are over, as ``end`` says, or not listed; return the records of that."""
         recorder, admission = self._recorder, self.admission
+        known = [key for key in gone if key in recorder.instruments or key in admission.waiting]
         for key in gone:
+            if end is not None and key not in known:
+                admission.unaccounted.end(key, end, has_place=key in self._transition.target)
+            elif admission.unaccounted.get(key) is not None:
+                admission.unaccounted.end(key, MarketEnd(opened=None, ended=recorder.watermark))
             self._transition.remove(key)
+            self._early.pop(key, None)
         self.closed += len(self.recorded.intersection(gone))
         self.recorded.difference_update(gone)
-        admission.forget(gone)
         records: list[Record] = [*recorder.drop(gone), *admission.waiting.leave(gone, recorder.watermark)]
         # Resumed ones that have no place yet would otherwise stay open gaps for ever.
         recorder.coverage.set_rotated_out(key for key in gone if key not in recorder.instruments)
         self._feed_is_current = False
         return records
 
-    def _admit(self, changed: Membership, since: int) -> None:
-        """Give places to instruments that are tradable from ``since`` (ns UTC) on, without a new plan."""
-        if self.plan is None:
-            self._early |= dict.fromkeys(changed.opened, since)
-            return
-        left = self.admission.place(changed.opened, self.candidates.pinned, self._transition)
+    def _admit(self, changed: Membership, event: MarketFact) -> None:
+        """Give places to instruments that are tradable from ``event`` on, without a new plan."""
         if changed.first:
-            self.admission.wait(left, since)
+            opened = event.opened if isinstance(event, MarketChange) else None
+            for key in changed.opened:
+                if key not in self._recorder.instruments and key not in self.admission.waiting:
+                    self.admission.unaccounted.open(key, event.ts_recv, opened, has_place=True)
+        if self.plan is None:
+            self._early |= dict.fromkeys(changed.opened)
+        else:
+            self.admission.place(changed.opened, self.candidates.pinned, self._transition)
+            self.admission.unaccounted.lose_places(self._transition.target)
 
     def request_snapshots(self) -> None:
         """Subscribe anew to all books that are not trusted: snapshots sent meanwhile were not kept."""
@@ -139,7 +149,7 @@ class RotationScheduler:
             if self.plan is None or now >= self.next_rotation:
                 self.next_rotation = now + self.settings.rotation_period
                 await self._rotate(index, scores, keep)
-            await self.admission.account(index)
+            keep([*await self.admission.account(index)])
             self.admission.fill(self._transition, self.candidates.tradable)
             await self._advance(index, keep)
             await self._update(feed)
@@ -158,12 +168,12 @@ class RotationScheduler:
         # A market that closed while the plan was made is still in it.
         target = {key: chance for key, chance in made.want.items() if self.candidates.has(key)}
         self._transition = SubscriptionTransition(target, self.settings.capacity)
-        late = {key: self._recorder.watermark for key in admission.placed if key not in placed}
+        late = [key for key in admission.placed if key not in placed]
         admission.begin(made, history)
-        for key, since in (self._early if first else late).items():
-            if self.candidates.has(key):
-                self._admit(Membership(opened=(key,), first=True), since)
+        opened = [key for key in ([*self._early] if first else late) if self.candidates.has(key)]
+        admission.place(opened, self.candidates.pinned, self._transition)
         self._early = {}
+        admission.unaccounted.lose_places(self._transition.target)
         left_out = [key for key in self._resumed if key not in target]
         self._resumed = []
         keep(self._leave_out(left_out))
@@ -193,7 +203,9 @@ class RotationScheduler:
             return  # the next check takes it
         arriving = step.keys() - recorder.instruments.keys()
         transition.request(arriving, now)
-        self.admission.forget(arriving)
+        never = [key for key in recorder.coverage.untracked(arriving) if resume_points[key] is None]
+        recorder.coverage.resume(late for key in never if (late := self.admission.late(key)) is not None)
+        self.admission.unaccounted.discard(arriving)
         self.admission.waiting.place(arriving)
         self.recorded |= step.keys()
         keep(recorder.want(step, resume_points, self.candidates.mirrors(step.keys())))

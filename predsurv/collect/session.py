@@ -184,6 +184,7 @@ class RecordingSession:
     async def run(self, index: CoverageIndex, scores: Scores) -> None:
         """Record until cancelled or until the feed ends; a fault of the venue is kept in ``failure``."""
         self.recorder.advance(self._steady_clock.now())
+        self.scheduler.admission.unaccounted.began = self.recorder.watermark
         while True:
             try:
                 await self._run_feed(index, scores)

@@ -44,12 +44,14 @@ GapReason = Literal[
     "clock_step",
     "shutdown",
     "no_capacity",
+    "unannounced",
     "not_offered",
     "file_missing",
 ]
 """Why an instrument, or a channel of it, was not observed.
 
-``no_capacity``: its market opened while recording and there was no place. ``not_offered``: the feed has no such
+``no_capacity``: its market opened while recording and there was no place. ``unannounced``: its market was open, and
+the recorder heard of it later, mostly when it was over. ``not_offered``: the feed has no such
 channel. ``file_missing``: it was recorded, and the file is gone (found by readers, never recorded).
 """
 
@@ -124,7 +126,8 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
     differ: together they replace the grid; ``min_order_size`` is set with it where that was stated besides. ``fee`` is
     set for kind ``fee``, None there when the market has the fee of its listing again. ``close_time`` (ns UTC) is set
     for kind ``rules`` where that was moved. ``effective``: from when the change holds (ns UTC) where it was announced
-    ahead, None when it holds at once.
+    ahead, None when it holds at once. ``opened`` and ``closed``: when trading began and ended (ns UTC), where a list
+    states it of a market that was found in it instead of being announced.
     """
 
     venue: VenueName
@@ -141,6 +144,8 @@ class MarketChange(Struct, frozen=True, array_like=True, gc=False, tag="market")
     close_time: int | None = None
     effective: int | None = None
     min_order_size: Size | None = None
+    opened: int | None = None
+    closed: int | None = None
 
 
 class MarketResolved(Struct, frozen=True, array_like=True, gc=False, tag="resolved"):

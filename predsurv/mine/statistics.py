@@ -39,9 +39,9 @@ def clipped(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
 def coverage_totals(coverage: pl.LazyFrame, start: int, end: int) -> pl.LazyFrame:
     """Return per instrument the seconds observed and missed from ``start`` to ``end``.
 
-    ``gap_s`` is wanted time that was not observed; time in which there was no place for the instrument
-    (``rotated_out``, ``no_capacity``) does not count. ``weighted_s`` is observed time divided by its inclusion
-    probability (Horvitz–Thompson).
+    ``gap_s`` is wanted time that was not observed; time in which there was no place for the instrument, or it was not
+    known (``rotated_out``, ``no_capacity``, ``unannounced``), does not count. ``weighted_s`` is observed time
+    divided by its inclusion probability (Horvitz–Thompson).
     """
     length = pl.col("end") - pl.col("start")
     missed = (pl.col("state") == "gap") & ~pl.col("reason").is_in(list(IDLE))

@@ -26,8 +26,8 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, CoverageState
 
-IDLE: Final = frozenset[CoverageReason]({"rotated_out", "no_capacity"})
-"""Reasons of gaps that last until an instrument is recorded (again), and in which nothing happens."""
+IDLE: Final = frozenset[CoverageReason]({"rotated_out", "no_capacity", "unannounced"})
+"""Reasons of gaps that last until an instrument is recorded (again), and in which nothing is wanted of it."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(list[Coverage])

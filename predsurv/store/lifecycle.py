@@ -1,11 +1,11 @@
 """The ``value`` column of the lifecycle dataset: market events as JSON, and back.
 
 A change is ``{"change": …, "tick_size": "0.01", "bands": […], "fee": {…}, "market": {…}, "close_time": "…",
-"effective": "…", "min_order_size": "5"}`` with only the fields that the event had. ``change`` is the venue
-adapter's own JSON; ``text`` replaces it when that was not JSON. ``bands``, ``fee`` and ``market`` are as in
-universe.jsonl. A settlement is ``{"payouts": {"<instrument_id>": "1"}}``, prices as decimals. A row about the whole
-venue has an empty market id, kind ``activated`` or ``paused``, and
-``{"phase": "cancel_only", "resumes": "…", "change": …}``.
+"effective": "…", "min_order_size": "5", "opened": "…", "closed": "…"}`` with only the fields that the event had.
+``change`` is the venue adapter's own JSON; ``text`` replaces it when that was not JSON. ``bands``, ``fee`` and
+``market`` are as in universe.jsonl. A settlement is ``{"payouts": {"<instrument_id>": "1"}}``, prices as decimals. A
+row about the whole venue has an empty market id, kind ``activated`` or ``paused``, and ``{"phase": "cancel_only",
+"resumes": "…", "change": …}``.
 """
 
 from typing import Final
@@ -41,6 +41,8 @@ class _Change(Struct, frozen=True):
     close_time: str | UnsetType = UNSET
     effective: str | UnsetType = UNSET
     min_order_size: str | UnsetType = UNSET
+    opened: str | UnsetType = UNSET
+    closed: str | UnsetType = UNSET
 
 
 class _Settlement(Struct, frozen=True):
@@ -150,6 +152,8 @@ def _changed(row: LifecycleRow) -> MarketChange:
         close_time=None if stored.close_time is UNSET else parse_iso(stored.close_time),
         effective=None if stored.effective is UNSET else parse_iso(stored.effective),
         min_order_size=None if stored.min_order_size is UNSET else Size(parse_micros(stored.min_order_size)),
+        opened=None if stored.opened is UNSET else parse_iso(stored.opened),
+        closed=None if stored.closed is UNSET else parse_iso(stored.closed),
     )
 
 
@@ -165,6 +169,8 @@ def _change(event: MarketChange) -> _Change:
         close_time=UNSET if event.close_time is None else iso_time(event.close_time),
         effective=UNSET if event.effective is None else iso_time(event.effective),
         min_order_size=UNSET if event.min_order_size is None else format_micros(event.min_order_size),
+        opened=UNSET if event.opened is None else iso_time(event.opened),
+        closed=UNSET if event.closed is None else iso_time(event.closed),
     )
 
 

@@ -59,6 +59,7 @@ class ScheduledRecorder:
             self.candidates.add(market(name, 1))
         settings = SelectionSettings(capacity=capacity, explore_share=MICROS, rotation_period=period)
         self.scheduler = RotationScheduler(self.recorder, self.candidates, settings, self.clock)
+        self.scheduler.admission.unaccounted.began = START
         self.records: list[Record] = []
 
     async def run(self, after: Callable[[int], None]) -> list[set[str]]:

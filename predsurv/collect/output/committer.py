@@ -69,6 +69,10 @@ class Committer:
     async def finish(self) -> None:
         """Close all coverage, seal everything and close; the sessions record no more."""
         for session in self._sessions:
+            try:
+                session.records += await session.scheduler.admission.account(self._index, stopping=True)
+            except TransientError as error:
+                _LOG.warning("%s", error)
             session.records += session.recorder.stop()
             session.records += session.scheduler.admission.waiting.cut(session.recorder.watermark)
         try:

@@ -66,12 +66,13 @@ def _weight(name: bytes, shard: int) -> bytes:
 class Membership(Struct, frozen=True):
     """What a statement changed: instruments that are ``gone`` for good, and those ``opened``: tradable from now on.
 
-    ``first``: their market was not open before, as far as is known.
+    ``first``: their market was not open before, as far as is known. ``was_open``: that of those gone was.
     """
 
     gone: tuple[InstrumentKey, ...] = ()
     opened: tuple[InstrumentKey, ...] = ()
     first: bool = False
+    was_open: bool = False
 
 
 class _KnownCandidates(Struct, gc=False):
@@ -129,7 +130,7 @@ class CandidateSet:
         self._pins = frozenset(name.removesuffix(LATER) for name in pins)
         self._markets: dict[MarketId, _KnownCandidates] = {}
         self._shapes = _SharedRecords(lambda: (entry.known for entry in self._markets.values()))
-        self._over: dict[int, None] = {}  # hashes of the ids of markets that are over, the oldest first
+        self._over: dict[int, bool] = {}  # by the hash of its id, the oldest first: was its life told?
 
     def __len__(self) -> int:
         return len(self._markets)
@@ -141,11 +142,7 @@ class CandidateSet:
         """
         if market.last_seen is not None:
             return
-        known = self._markets.get(market.market_id)
         self.apply(MarketChange(market.venue, market.market_id, None, market.fetched_at, None, "listed", "", market))
-        entry = self._markets.get(market.market_id)
-        if known is None and entry is not None:
-            entry.was_open = market.status != "created"
 
     def fold(self, fact: MarketFact) -> bool:
         """Fold a statement in; return whether it is news, which only what venues repeat may not be.
@@ -153,6 +150,8 @@ class CandidateSet:
         Who is tradable changes with ``apply`` alone, for which this may have been called before.
         """
         if isinstance(fact, MarketChange) and fact.market is not None:
+            if fact.kind in _GONE and fact.market_id not in self._markets and self._over.get(hash(fact.market_id)):
+                return False  # a list of what is over has all markets, also those whose end was announced
             return self._record(fact, fact.market) or fact.kind not in _REPEATED
         entry = self._markets.get(fact.market_id)
         if entry is None or holds_from(fact) > fact.ts_recv:
@@ -168,7 +167,10 @@ class CandidateSet:
         self.fold(fact)
         entry = self._markets.get(fact.market_id)
         if isinstance(fact, MarketResolved) or fact.kind in _GONE or (entry and entry.known.market.status in _OVER):
-            return Membership(gone=self.remove(fact.market_id))
+            was_open = entry is not None and entry.was_open
+            record = isinstance(fact, MarketChange) and fact.market is not None
+            told = (was_open or record) and fact.ts_venue is not None
+            return Membership(gone=self.remove(fact.market_id, told=told), was_open=was_open)
         if entry is None:
             return Membership()
         tradable, first = entry.known.market.tradable, not entry.was_open
@@ -178,15 +180,19 @@ class CandidateSet:
         entry.was_open |= tradable
         return Membership(opened=opened, first=first)
 
-    def remove(self, market_id: MarketId, *, over: bool = True) -> tuple[InstrumentKey, ...]:
-        """Remove a market; return its instruments. A list does not bring it back when it is ``over``: lists lag."""
+    def remove(self, market_id: MarketId, *, over: bool = True, told: bool = True) -> tuple[InstrumentKey, ...]:
+        """Remove a market; return its instruments. A list does not bring it back when it is ``over``: lists lag.
+
+        ``told``: its end is known with the venue's time, so that a list of markets that are over has no news of it.
+        """
         if not self._filter.includes(market_id):
             return ()
         entry = self._markets.pop(market_id, None)
         while len(self._over) >= OVER_MAX:
             del self._over[next(iter(self._over))]
         if over:
-            self._over[hash(market_id)] = None
+            name = hash(market_id)
+            self._over[name] = self._over.get(name, False) or told
         keys = () if entry is None else tuple(candidate.key for candidate in entry.candidates)
         self.pinned.difference_update(keys)
         return keys

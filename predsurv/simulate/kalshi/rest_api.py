@@ -111,7 +111,7 @@ def _market(listed: KalshiListing, book: KalshiBook, status: str) -> dict[str, A
         "yes_sub_title": listed.outcome.label if listed.is_multi_outcome else "",
         "created_time": _iso(listed.created_at),
         "updated_time": _iso(listed.updated_at),
-        "open_time": _iso(market.fetched_at),
+        "open_time": _iso(max(listed.created_at, market.fetched_at)),
         "close_time": _iso(market.close_time),
         "yes_bid_dollars": dollars_text(bid),
         "yes_bid_size_fp": contracts_text(book.yes.get(bid, 0)),

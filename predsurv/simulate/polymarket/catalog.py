@@ -32,8 +32,8 @@ class SimulatedEvent(Struct):
 class SimulatedMarket(Struct, kw_only=True):
     """A binary market as Gamma lists it; ``market`` is the exchange's latest record, ``book`` the number of its book.
 
-    ``label``: its outcome of an exchange market with many outcomes, else "". ``listed_at`` in ns UTC. ``payout``:
-    value of a share of the first token (micros), None before settlement.
+    ``label``: its outcome of an exchange market with many outcomes, else "". ``listed_at`` and ``closed_at`` (None
+    while it is open) in ns UTC. ``payout``: value of a share of the first token (micros), None before settlement.
     """
 
     number: int
@@ -51,6 +51,12 @@ class SimulatedMarket(Struct, kw_only=True):
     listed_at: int
     payout: int | None = None
     void: bool = False
+    closed_at: int | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether trading ended for good."""
+        return self.market.status in ("closed", "resolved", "void")
 
     @property
     def is_settled(self) -> bool:
@@ -102,6 +108,8 @@ class SimulatedCatalog:
         rows = self._by_market.get(market.market_id, [])
         for row in rows:
             row.market = market
+            if row.is_closed and row.closed_at is None:
+                row.closed_at = self._exchange.now
         return rows
 
     def settle(self, event: TapeSettlement) -> list[SimulatedMarket]:

@@ -85,7 +85,7 @@ class GammaApi:
         """Return an event's JSON row; volume and liquidity are numbers here, strings in markets."""
         first = event.markets[0].market
         current = [self._catalog.current(row) for row in event.markets]
-        closed = all(_is_closed(row) for row in event.markets)
+        closed = all(row.is_closed for row in event.markets)
         fields: Json = {
             "id": str(event.number),
             "ticker": event.slug,
@@ -145,7 +145,7 @@ class GammaApi:
         def matches(event: SimulatedEvent) -> bool:
             if (numbers and str(event.number) not in numbers) or (slugs and event.slug not in slugs):
                 return False
-            return _flag_matches(query, "closed", value=all(_is_closed(row) for row in event.markets), default="false")
+            return _flag_matches(query, "closed", value=all(row.is_closed for row in event.markets), default="false")
 
         events, cursor = _page(
             self._catalog.events, query, matches, lambda event: _Cursor(0, event.number), limit=_limit(query)
@@ -166,6 +166,7 @@ class GammaApi:
     def _market_filter(self, query: Query) -> Callable[[SimulatedMarket], bool]:
         identifiers = _identifiers(query)
         bounds = [bound for bound in (_bound(query, *each) for each in _BOUNDS) if bound is not None]
+        bounds += [bound for bound in (_date_bound(query, *each) for each in _DATE_BOUNDS) if bound is not None]
         tag = query.get("tag_id", [""])[0]
 
         def matches(row: SimulatedMarket) -> bool:
@@ -173,9 +174,7 @@ class GammaApi:
                 return False
             if tag and tag not in {each["id"] for each in tags(row.market.tags)}:
                 return False
-            if not (
-                _flag_matches(query, "closed", value=_is_closed(row)) and _flag_matches(query, "active", value=True)
-            ):
+            if not (_flag_matches(query, "closed", value=row.is_closed) and _flag_matches(query, "active", value=True)):
                 return False
             if not bounds:
                 return True
@@ -223,8 +222,13 @@ def iso(ts: int) -> str:
     return (_EPOCH + timedelta(microseconds=ts // 1_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def spaced(ts: int) -> str:
+    """Return a time (ns UTC) in the other format of Gamma, ``2025-01-31 12:00:00+00``."""
+    return (_EPOCH + timedelta(microseconds=ts // 1_000)).strftime("%Y-%m-%d %H:%M:%S+00")
+
+
 def _market_fields(row: SimulatedMarket, market: Market) -> Json:
-    closed = _is_closed(row)
+    closed = row.is_closed
     return {
         "id": str(row.number),
         "question": row.question,
@@ -233,6 +237,9 @@ def _market_fields(row: SimulatedMarket, market: Market) -> Json:
         "resolutionSource": "",
         "endDate": None if market.close_time is None else iso(market.close_time),
         "startDate": iso(row.listed_at),
+        "createdAt": iso(row.listed_at),
+        "acceptingOrdersTimestamp": iso(row.listed_at),
+        "closedTime": None if row.closed_at is None else spaced(row.closed_at),
         "description": market.description or "",
         "outcomes": _json_string(row.outcomes),
         "clobTokenIds": _json_string(row.tokens),
@@ -266,6 +273,10 @@ def _market_fields(row: SimulatedMarket, market: Market) -> Json:
 _BOUNDS: Final[tuple[tuple[str, str, Callable[[Market], int]], ...]] = (
     ("volume_num_min", "volume_num_max", lambda market: market.volume or 0),
     ("liquidity_num_min", "liquidity_num_max", lambda market: market.liquidity or 0),
+)
+_DATE_BOUNDS: Final[tuple[tuple[str, Callable[[int, int], bool]], ...]] = (
+    ("end_date_min", lambda date, bound: date >= bound),
+    ("end_date_max", lambda date, bound: date <= bound),
 )
 _ORDERS: Final[dict[str, Callable[[Market], int]]] = {
     "volumeNum": lambda market: market.volume or 0,
@@ -309,7 +320,10 @@ def _page(
 
 
 def _market_position(query: Query, catalog: SimulatedCatalog) -> Callable[[SimulatedMarket], _Cursor]:
-    value = _ORDERS.get(query.get("order", [""])[0])
+    order = query.get("order", [""])[0]
+    if order == "closedTime":
+        return lambda row: _Cursor(row.closed_at or 0, row.number)
+    value = _ORDERS.get(order)
     if value is None:
         return lambda row: _Cursor(0, row.number)
     return lambda row: _Cursor(value(catalog.current(row)), row.number)
@@ -356,8 +370,16 @@ def _bound(query: Query, low: str, high: str, value: Callable[[Market], int]) ->
     return lambda market: lower <= value(market) and (upper is None or value(market) <= upper)
 
 
-def _is_closed(row: SimulatedMarket) -> bool:
-    return row.market.status in ("closed", "resolved", "void")
+def _date_bound(query: Query, name: str, fits: Callable[[int, int], bool]) -> Callable[[Market], bool] | None:
+    """Return whether the date on which a market was to end fits a bound; a date that cannot be read is none."""
+    try:
+        moment = datetime.fromisoformat(query[name][0]) if name in query else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    bound = (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
+    return lambda market: market.close_time is not None and fits(market.close_time, bound)
 
 
 def _page_fields(name: str, schema: str, rows: Sequence[Json], cursor: str | None) -> Json:

@@ -231,6 +231,8 @@ class KalshiCodec:
             case wire.Subscribed():
                 self._subscriptions.subscribed(message.msg.channel, message.msg.sid)
                 self._last.setdefault(message.msg.sid, 0)
+                if message.msg.channel == LIFECYCLE:
+                    self._shared.lifecycle.connections += 1
                 if message.msg.channel == BOOKS:
                     self._shared.record_accepted(_subscribed_count(self._subscriptions, self._books))
             case wire.Refusal():

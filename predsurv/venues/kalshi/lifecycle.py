@@ -48,12 +48,14 @@ class LifecycleReader:
 
     ``awaiting_payout``: tickers of markets that are over while it is not known what they pay. ``unlisted``: those that
     were announced, of which no list has told the whole record yet. ``directory``: the terms of series and events.
+    ``connections``: how many began to receive announcements so far; what was announced before one did may be missed.
     """
 
     def __init__(self, directory: EventDirectory | None = None) -> None:
         self.awaiting_payout: dict[str, None] = {}
         self.unlisted: dict[str, None] = {}
         self.directory = directory or EventDirectory()
+        self.connections = 0
         self._published: dict[str, dict[object, object]] = {}  # by ticker the last value of each subject
         self._payouts: dict[str, Payout] = {}
 
@@ -73,18 +75,25 @@ class LifecycleReader:
             return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", DETAIL_CHARS_MAX))]
         if not self._is_new(body.market_ticker, *_subject_and_value(body, ts_recv)):
             return []
-        if body.event_type in ("created", "activated") and not self._was_told(body.market_ticker, "listed"):
-            _forget_oldest(self.unlisted, MARKETS_MAX)
-            self.unlisted[body.market_ticker] = None
+        self._note(body)
         if body.event_type == "determined":
             scalar = body.market_ticker in self.directory.scalars
-            self._store_payout(body.market_ticker, _payout(body.result, body.settlement_value, scalar=scalar))
+            payout = _payout(body.result, body.settlement_value, scalar=scalar)
+            _remember(self._payouts, body.market_ticker, payout, PAYOUTS_MAX)  # the settlement does not repeat it
         elif body.event_type == "settled" and body.market_ticker in self._payouts:
             payout = self._payouts.pop(body.market_ticker)
             return self._resolved(body.market_ticker, payout, ts_recv, unix_seconds_ns(body.settled_ts))
         elif body.event_type == "settled":
-            self._await_payout(body.market_ticker)
+            _remember(self.awaiting_payout, body.market_ticker, None, AWAITED_MAX)
         return [_created(body, ts_recv, self.directory) if change is None else change(body, ts_recv)]
+
+    def _note(self, body: LifecycleBody) -> None:
+        """Note that the market of an announcement has ended, or is to be looked up."""
+        ticker = body.market_ticker
+        if body.event_type in ("determined", "settled"):
+            self._is_new(ticker, "ended", "")
+        elif body.event_type in ("created", "activated") and not self._was_told(ticker, "listed"):
+            _remember(self.unlisted, ticker, None, MARKETS_MAX)
 
     def settlement(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
         """Return the settlement of a listed market, none before it settles and when it is not new.
@@ -97,7 +106,7 @@ class LifecycleReader:
         payout = _payout(row.result, row.settlement_value_dollars, scalar=is_scalar(row))
         if row.status == "finalized":
             return self._resolved(ticker, payout, ts_recv, parse_time(row.settlement_ts))
-        self._store_payout(ticker, payout)
+        _remember(self._payouts, ticker, payout, PAYOUTS_MAX)
         return []
 
     def status_changes(self, row: MarketRow, ts_recv: int, *, follow: bool = True) -> list[MarketEvent]:
@@ -111,7 +120,7 @@ class LifecycleReader:
             return resolved
         ticker = checked_ticker(row.ticker, "ticker")
         if kind == "closed" and follow:
-            self._await_payout(ticker)  # it may not be wanted any more when it settles
+            _remember(self.awaiting_payout, ticker, None, AWAITED_MAX)  # it may not be wanted any more when it settles
         was = self._last(ticker, "trading")
         if not self._is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
             return []
@@ -125,25 +134,44 @@ class LifecycleReader:
         return [_record("listed", market, ts_recv)]
 
     def updated(self, row: MarketRow, market: Market, ts_recv: int, since: int) -> list[MarketEvent]:
-        """Return what is new in a row of a market that the venue says has changed, for feeds without announcements.
+        """Return what is new in a row of a market that the venue says has changed, for what no announcement told.
 
-        A market made after ``since`` (ns UTC) is announced. Raises WireError or ValueError.
+        A market made after ``since`` (ns UTC) is announced. Of one that is over its whole life is told. Raises
+        WireError or ValueError.
         """
         ticker = market.market_id
+        if row.status in _OVER:
+            return [*self._life(row, market, ts_recv), *self.status_changes(row, ts_recv, follow=False)]
+        if self._was_told(ticker, "ended"):
+            return []  # the list is behind the stream
         is_first, was = not self._was_told(ticker, "listed"), self._last(ticker, "trading")
         if is_first and was != "paused" and row.status in ("initialized", "active"):
             made = (parse_time(row.created_time) or 0) >= since
             told: MarketChangeKind = "created" if row.status == "initialized" else "activated" if made else "listed"
             self._is_new(ticker, "trading", "created" if told == "created" else "activated")
             self._is_new(ticker, "listed", _digest(market))
-            return [_record(told, market, ts_recv)]
+            return [_record(told, market, ts_recv, opened=_opened(row) if row.status == "active" else None)]
         events = self.status_changes(row, ts_recv, follow=False)
         if market.status not in ("created", "active", "paused"):
             return events
         if was == "created" and row.status == "active":
             self._is_new(ticker, "listed", _digest(market))
-            return [_record("activated", market, ts_recv)]
+            return [_record("activated", market, ts_recv, opened=_opened(row))]
         return [*events, *self.listed(market, ts_recv)]
+
+    def _life(self, row: MarketRow, market: Market, ts_recv: int) -> list[MarketEvent]:
+        """Return the end of a market with its record and when it opened and closed, none when that was told."""
+        ticker = market.market_id
+        self.unlisted.pop(ticker, None)
+        self._is_new(ticker, "ended", "")
+        if not self._is_new(ticker, "life", ""):
+            return []
+        self._is_new(ticker, "trading", _STATUS_CHANGES.get(row.status, "closed"))
+        self._is_new(ticker, "listed", _digest(market))
+        ends = [each for each in map(parse_time, (row.close_time, row.settlement_ts)) if each is not None]
+        closed = min((each for each in ends if each <= ts_recv), default=None)
+        change = _record("closed", market, ts_recv, opened=_opened(row))
+        return [msgspec.structs.replace(change, closed=closed, ts_venue=closed)]
 
     def fee_changes(
         self, body: FeeBody, tickers: Iterable[str], ts_recv: int, sent: int | None = None
@@ -171,15 +199,6 @@ class LifecycleReader:
             if ticker == body.event_ticker or ticker.startswith(f"{body.event_ticker}-")
         ]
 
-    def _store_payout(self, ticker: str, payout: Payout) -> None:
-        """Keep what a contract will pay: the settlement does not repeat it."""
-        _forget_oldest(self._payouts, PAYOUTS_MAX)
-        self._payouts[ticker] = payout
-
-    def _await_payout(self, ticker: str) -> None:
-        _forget_oldest(self.awaiting_payout, AWAITED_MAX)
-        self.awaiting_payout[ticker] = None
-
     def _resolved(self, ticker: str, payout: Payout, ts_recv: int, ts_venue: int | None) -> list[MarketEvent]:
         """Return the settlement of a market unless it was returned before."""
         self.awaiting_payout.pop(ticker, None)
@@ -191,28 +210,30 @@ class LifecycleReader:
 
     def _was_told(self, ticker: str, subject: object) -> bool:
         known = self._published.get(ticker, {})
-        return subject in known or known is _SETTLED
+        return subject in known or known is _SETTLED or known is _TOLD
 
     def _last(self, ticker: str, subject: object) -> object:
         """Return the last value of a market's subject, None when there was none or the market has settled."""
         return self._published.get(ticker, {}).get(subject)
 
     def _is_new(self, ticker: str, subject: object, value: object) -> bool:
-        """Remember a value; return whether it is news. Nothing is of a market that has settled."""
-        known = self._published.pop(ticker, None)
-        if known is None:
-            _forget_oldest(self._published, MARKETS_MAX)
-            known = {}
-        is_new = known is not _SETTLED and (subject not in known or known[subject] != value)
+        """Remember a value; return whether it is news. Of a market that has settled only its whole life is, once."""
+        known = self._published.pop(ticker, {})
+        if known is _SETTLED and subject == "life":
+            _remember(self._published, ticker, _TOLD, MARKETS_MAX)
+            return True
+        is_new = known is not _SETTLED and known is not _TOLD and (subject not in known or known[subject] != value)
         if is_new and subject == "resolved":
-            known = _SETTLED
+            known = _TOLD if "life" in known else _SETTLED
         elif is_new:
             known[subject] = value
-        self._published[ticker] = known
+        _remember(self._published, ticker, known, MARKETS_MAX)
         return is_new
 
 
-_SETTLED: Final[dict[object, object]] = {}  # in place of what was told of a market that has settled
+# In place of what was told of a market that has settled, and of one whose whole life was told besides.
+_SETTLED: Final[dict[object, object]] = {}
+_TOLD: Final[dict[object, object]] = {}
 
 
 def _subject_and_value(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:
@@ -238,9 +259,13 @@ def _change(kind: MarketChangeKind, body: LifecycleBody, ts_recv: int, fields: M
     return MarketChange(VENUE, MarketId(body.market_ticker), None, ts_recv, stamp, kind, value)
 
 
-def _record(kind: MarketChangeKind, market: Market, ts_recv: int) -> MarketChange:
+def _record(kind: MarketChangeKind, market: Market, ts_recv: int, opened: int | None = None) -> MarketChange:
     value = _json({"status": market.status})
-    return MarketChange(VENUE, market.market_id, None, ts_recv, None, kind, value, market=market)
+    return MarketChange(VENUE, market.market_id, None, ts_recv, None, kind, value, market=market, opened=opened)
+
+
+def _opened(row: MarketRow) -> int | None:
+    return parse_time(row.open_time) or parse_time(row.created_time)
 
 
 def _digest(market: Market) -> int:
@@ -292,16 +317,18 @@ def _payout(result: str | None, value: str | None, *, scalar: bool) -> Payout:
     return price, result == "scalar" and not scalar
 
 
-def _forget_oldest(known: dict[Any, Any], entries_max: int) -> None:
-    """Make room for one more entry when ``known`` holds ``entries_max``."""
+def _remember(known: dict[Any, Any], key: object, value: object, entries_max: int) -> None:
+    """Set an entry; the oldest ones make room for it."""
     while len(known) >= entries_max:
         del known[next(iter(known))]
+    known[key] = value
 
 
 def _json(value: Mapping[str, Any]) -> str:
     return msgspec.json.encode(value).decode()
 
 
+_OVER: Final = frozenset({"closed", "determined", "disputed", "amended", "finalized"})
 _STATUS_CHANGES: Final[dict[str, MarketChangeKind]] = {
     "active": "activated",
     "inactive": "paused",

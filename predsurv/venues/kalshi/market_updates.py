@@ -1,10 +1,14 @@
 """What became of markets according to the venue's list of changes, polled from time to time.
 
 Without an API key it stands in for the announcements of the stream: new markets, those that open or pause, a close time
-that is moved, settlements. With one it finds the announcements that were missed while no connection was open.
+that is moved, settlements. With one it finds the announcements that were missed while no connection was open, above all
+those of markets that were made, or settled, meanwhile: it is asked at once when a connection begins to receive
+announcements.
 """
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from heapq import heappop, heappush
 from typing import Final
 
@@ -36,7 +40,10 @@ LOOKBACK: Final = 600_000_000_000
 REPEATED: Final = 30_000_000_000
 """Time (ns) that each request repeats: the venue's cache is up to 15 s old, and the clocks differ."""
 ROWS: Final = 1_000
-PAGES_MAX: Final = 50
+PAGES_MAX: Final = 200
+"""Pages of one answer: the changes of more than two days. Beyond, what changed before is given up."""
+CHECK_INTERVAL: Final = 1_000_000_000
+"""How often (ns) it is looked whether it is time for the next request."""
 OPENINGS_MAX: Final = 1 << 16
 """Markets that are waited for to open."""
 
@@ -60,7 +67,7 @@ class MarketUpdates:
         self._terms = terms
         self._clock = clock
         self._reader = reader
-        self._began = clock.now() - (0 if announced else LOOKBACK)
+        self._began = clock.now() - LOOKBACK
         self._since = self._began
         self._filter = "min_updated_ts"
         self._openings: list[tuple[int, str]] = []  # heap of (open time in ns UTC, ticker)
@@ -69,17 +76,24 @@ class MarketUpdates:
 
     async def run(self, events: EventSink) -> None:
         """Ask until cancelled; no error of REST ends it."""
-        if self._announced:
-            await self._clock.sleep(MISSED_INTERVAL)
+        while self._announced and not self._reader.connections:
+            await self._clock.sleep(CHECK_INTERVAL)
         while True:
-            await self.round(events)
-            await self._clock.sleep(MISSED_INTERVAL if self._announced else UPDATES_INTERVAL)
+            began, connections = self._clock.monotonic(), self._reader.connections
+            answered = await self.round(events)
+            interval = MISSED_INTERVAL if self._announced and answered else UPDATES_INTERVAL
+            await self._clock.sleep(began + UPDATES_INTERVAL - self._clock.monotonic())
+            while self._clock.monotonic() < began + interval and self._reader.connections == connections:
+                await self._clock.sleep(CHECK_INTERVAL)
 
-    async def round(self, events: EventSink) -> None:
-        """Ask once for what changed since the last round, and for the markets that should be open by now."""
+    async def round(self, events: EventSink) -> bool:
+        """Ask once for what changed since the last answer, and for the markets that should be open by now.
+
+        Return whether all of it was answered.
+        """
         now = self._clock.now()
         try:
-            for raws in await self._changed_rows():
+            async for raws in self._changed_rows():
                 self._publish(await self._terms.read(raws), events)
             self._since = now - REPEATED
             await self._look_at_openings(now, events)
@@ -91,9 +105,11 @@ class MarketUpdates:
             self._tell(events, error)
         else:
             self._tell(events, None)
+            return True
+        return False
 
-    async def _changed_rows(self) -> list[list[Raw]]:
-        """Return the rows of every page."""
+    async def _changed_rows(self) -> AsyncIterator[list[Raw]]:
+        """Yield the rows of every page."""
         params = [("limit", str(ROWS)), ("mve_filter", "exclude"), (self._filter, str(max(self._since, 0) // _S))]
 
         async def page(cursor: str | None) -> bytes:
@@ -102,10 +118,17 @@ class MarketUpdates:
         pages = cursor_pages(
             page,
             lambda body: read_listing(body).cursor,
-            pages_max=PAGES_MAX,
+            pages_max=PAGES_MAX + 1,
             circular=f"{VENUE}: the list of changed markets runs in circles; report this",
         )
-        return [read_listing(body).markets async for body in pages]
+        count = 0
+        async with aclosing(pages):
+            async for body in pages:
+                yield read_listing(body).markets
+                count += 1
+                if count == PAGES_MAX:
+                    _logger.warning("%s: too many markets changed since the last answer; some may be missing", VENUE)
+                    return
 
     async def _look_at_openings(self, now: int, events: EventSink) -> None:
         """Ask for the markets whose open time has passed: the venue may not list that as a change."""

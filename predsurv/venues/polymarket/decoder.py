@@ -90,6 +90,7 @@ class PolymarketCodec:
         if change.subscribe:
             opening = {"operation": "subscribe"} if self._opened else {"type": "market"}
             frames.append(_request(opening, change.subscribe, flag))
+            self._shared.questions.connections += not self._opened
             self._opened = True
         return frames
 

@@ -11,6 +11,8 @@ import logging
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from msgspec import structs
+
 from predsurv.core.errors import PredsurvError
 from predsurv.ports import Clock
 from predsurv.venues.polymarket.lookup_publisher import LookupPublisher
@@ -166,7 +168,7 @@ class AnnouncedMarketLookup:
         resolved = settlement(state, unsettled.market_id, unsettled.tokens, self._clock.now(), announced=True)
         if resolved is not None:
             self._shared.forget_settled(unsettled.market_id)
-            self._publisher.once(resolved, events)
+            self._publisher.once(structs.replace(resolved, ts_venue=unsettled.ended), events)
 
     async def _find_books(self, waiting: Mapping[str, NewMarket]) -> None:
         """Make due at once what has a book by now."""

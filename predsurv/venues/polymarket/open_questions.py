@@ -36,13 +36,17 @@ class NewMarket(Struct):
 
 
 class Unsettled(Struct):
-    """A market that settled, with payouts that were not announced; the times are as in ``NewMarket``."""
+    """A market that settled, with payouts that were not announced; the times are as in ``NewMarket``.
+
+    ``ended``: when the venue says that it closed (ns UTC), None where that is not stated.
+    """
 
     market_id: MarketId
     tokens: tuple[str, ...]
     since: int | None = None
     due: int = 0
     attempts: int = 0
+    ended: int | None = None
 
 
 class LookupCounts(Struct):
@@ -56,12 +60,16 @@ class LookupCounts(Struct):
 
 
 class OpenQuestions:
-    """The questions by market: ``new`` whether it trades, ``unsettled`` what it pays."""
+    """The questions by market: ``new`` whether it trades, ``unsettled`` what it pays.
+
+    ``connections``: how many were opened so far; what was announced before is a question of its own.
+    """
 
     def __init__(self, counts: LookupCounts | None = None) -> None:
         self.counts = counts or LookupCounts()
         self.new: dict[MarketId, NewMarket] = {}
         self.unsettled: dict[MarketId, Unsettled] = {}
+        self.connections = 0
 
     def ask_whether_open(self, market: NewMarket) -> None:
         """Add a new market."""

@@ -1,6 +1,7 @@
 """State that the connections of one feed share; it outlives each of them."""
 
 from collections import deque
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple, Protocol
 from weakref import WeakSet
 
@@ -132,6 +133,10 @@ class VerifiedConnection(Protocol):
 
     subscribed: dict[str, InstrumentKey]
     verifier: HashVerifier
+
+    def awaiting(self) -> AbstractSet[InstrumentKey]:
+        """Return the instruments without a valid book."""
+        ...
 
 
 class PolymarketSharedState:

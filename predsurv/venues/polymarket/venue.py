@@ -14,7 +14,9 @@ from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Broker, Clock, VenueTraits
 from predsurv.venues.polymarket import market_lookup
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
+from predsurv.venues.polymarket.closed_markets import ClosedMarkets
 from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.gamma_rest import GammaRest
 from predsurv.venues.polymarket.hash_budget import HashCheckCounts
 from predsurv.venues.polymarket.market_lookup import AnnouncedMarketLookup
 from predsurv.venues.polymarket.market_parser import VENUE
@@ -46,6 +48,10 @@ _CLOB_BURST: Final = 20
 _LOOKUP_TOKENS: Final = 200
 _LOOKUP_BURST: Final = 40
 
+# Of the listing's allowance, beside what a scan takes of it: a reading is a few pages, and many after an outage.
+_CLOSED_TOKENS: Final = 20
+_CLOSED_BURST: Final = 10
+
 
 class PolymarketVenue:
     """Polymarket; ``rand`` gives jitter in [0, 1). Nothing is opened before it is used.
@@ -74,6 +80,7 @@ class PolymarketVenue:
         self._clob_limiter = TokenBucket(clock, tokens=_CLOB_TOKENS, period=10 * _S, burst=_CLOB_BURST)
         self.counts = HashCheckCounts()
         self._lookup_limiter = TokenBucket(clock, tokens=_LOOKUP_TOKENS, period=10 * _S, burst=_LOOKUP_BURST)
+        self._closed_limiter = TokenBucket(clock, tokens=_CLOSED_TOKENS, period=10 * _S, burst=_CLOSED_BURST)
         self._lookups = LookupCounts()
 
     @property
@@ -99,10 +106,15 @@ class PolymarketVenue:
         audit = RestAudit(ClobRest(url, http, self._clob_limiter), shared, self._clock, self._rand)
         lookup = AnnouncedMarketLookup(ClobRest(url, http, self._lookup_limiter), shared, self._clock)
 
+        places = self._config.venues.polymarket
+        gamma = GammaRest(places.gamma_url, http, self._closed_limiter)
+        closed = ClosedMarkets(gamma, shared, self._clock, min_volume=places.min_volume)
+
         async def background(events: EventSink) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(audit.run(events))
                 group.create_task(lookup.run(events))
+                group.create_task(closed.run(events))
 
         stream = StreamSpec(
             venue=VENUE,
@@ -127,7 +139,7 @@ class PolymarketVenue:
     def _opened(self) -> Http:
         if self._http is None:
             self._http = Http(
-                self._clock, self._rand, limits=HttpLimits(concurrency=CONCURRENCY + market_lookup.CONCURRENCY)
+                self._clock, self._rand, limits=HttpLimits(concurrency=CONCURRENCY + market_lookup.CONCURRENCY + 1)
             )
         return self._http
 

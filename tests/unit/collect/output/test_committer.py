@@ -19,7 +19,7 @@ from predsurv.collect.resume.damage import DamageTracker, StartupRepair
 from predsurv.collect.session import RecordingSession
 from predsurv.core.events import MarketEvent
 from predsurv.core.num import MICROS
-from predsurv.core.records import Coverage
+from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, segments_of
 from predsurv.store.seal.seal import SealOptions
@@ -54,8 +54,12 @@ class Setup(NamedTuple):
 def setup(tmp_path: Path) -> Setup:
     layout, clock, recorder = Layout(tmp_path), ManualClock(START, jumps=True), Recorder(POLICY)
     index = CoverageIndex(layout.state, "c0")
+
+    async def account(_: CoverageIndex, *, stopping: bool = False) -> list[Record]:
+        return []
+
     venue: Any = SimpleNamespace(name=A.venue)
-    scheduler: Any = SimpleNamespace(request_snapshots=lambda: None)
+    scheduler: Any = SimpleNamespace(request_snapshots=lambda: None, admission=SimpleNamespace(account=account))
     session = RecordingSession(
         venue, recorder, scheduler, clock=clock, steady_clock=SteadyClock(clock), on_batch=lambda *_: None
     )

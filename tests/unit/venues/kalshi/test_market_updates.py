@@ -170,7 +170,9 @@ async def test_what_was_announced_while_no_connection_was_open_is_found() -> Non
     bench.set(Y, "active")
     assert await bench.round() == [("paused", X), ("listed", X), ("activated", Y)]
     bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000")
-    (settled,) = await bench.events()
+    closed, settled = await bench.events()
+    assert isinstance(closed, MarketChange)
+    assert closed.kind == "closed"
     assert isinstance(settled, MarketResolved)
 
 

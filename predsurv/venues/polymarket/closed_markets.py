@@ -1,0 +1,225 @@
+"""What became of markets while no connection was open, from Gamma's list of those that are over.
+
+The stream does not repeat what it announced, and tells a settlement on subscribed tokens only. So the list is read once
+a minute, the last closed first, and at once when a connection opens, when every wanted market is asked for as well. A
+market that was born and is over meanwhile is told with its record, when it opened and closed, and what it paid.
+
+That the list can be ordered by the time of closing is documented nowhere. The order is checked; without it, what was to
+end about now is read instead.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Final, Protocol
+
+import msgspec
+from msgspec import Raw
+
+from predsurv.core.errors import PredsurvError, WireError
+from predsurv.core.events import MarketChange, MarketEvent
+from predsurv.core.ids import MarketId
+from predsurv.core.text import sanitise
+from predsurv.net.http import StatusError
+from predsurv.ports import Clock
+from predsurv.venues.parsing import ISSUE_CHARS_MAX
+from predsurv.venues.polymarket.catalog import GammaPage
+from predsurv.venues.polymarket.closed_row import ClosedMarket, closed_at, read_closed
+from predsurv.venues.polymarket.market_parser import VENUE
+from predsurv.venues.polymarket.open_questions import Unsettled
+from predsurv.venues.polymarket.rest import MARKET_ID
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState, announcement_id
+from predsurv.venues.streaming.queue import EventSink
+
+_S: Final = 1_000_000_000
+
+INTERVAL: Final = 60 * _S
+"""Time (ns) between two readings."""
+LEAST_INTERVAL: Final = 10 * _S
+"""Shortest time (ns) between two readings: after a connection opened, and after a reading that failed."""
+SECOND_LOOK: Final = 15 * _S
+"""Time (ns) after a connection opened until the next reading: lists lag behind."""
+UNORDERED_INTERVAL: Final = 300 * _S
+"""Time (ns) between two readings while the order is not honoured: they are longer."""
+CHECK_INTERVAL: Final = _S
+LOOKBACK: Final = 600 * _S
+"""Time (ns) before the start that the first reading covers."""
+REPEATED: Final = 120 * _S
+"""Time (ns) that each reading repeats: lists lag behind."""
+PAGES_MAX: Final = 60
+"""Pages of a reading, of 100 markets each."""
+ENDED_BEFORE: Final = 6 * 3_600 * _S
+ENDS_AFTER: Final = 3_600 * _S
+"""How long (ns) before the last reading, and from now, markets were to end that are read without an order."""
+NAMED_MAX: Final = 50
+"""Markets asked for by name in a request: 100 are answered, but URLs have a maximum length."""
+
+_BY_CLOSING: Final = (("order", "closedTime"), ("ascending", "false"))
+_UNREADABLE: Final = (WireError, ValueError, RecursionError)
+_logger = logging.getLogger(__name__)
+
+Params = Sequence[tuple[str, str]]
+
+
+class ClosedRequests(Protocol):
+    """The requests of this job; ``predsurv.venues.polymarket.gamma_rest.GammaRest`` makes them."""
+
+    async def closed(self, params: Params) -> GammaPage:
+        """Return a page of the markets that are over, chosen and ordered by ``params``; raises PredsurvError."""
+        ...
+
+
+class _OrderNotHonouredError(Exception):
+    """The rows of a page are not in the order that was asked for."""
+
+
+class ClosedMarkets:
+    """Publishes what is over and was not told by the feed that has ``shared``.
+
+    Of markets whose ``volume`` is below ``min_volume`` (micros) a scan knows nothing, so it is not told when they were
+    open.
+    """
+
+    def __init__(
+        self, rest: ClosedRequests, shared: PolymarketSharedState, clock: Clock, *, min_volume: int = 0
+    ) -> None:
+        self._rest = rest
+        self._shared = shared
+        self._questions = shared.questions
+        self._clock = clock
+        self._min_volume = min_volume
+        self._since = clock.now() - LOOKBACK
+        self._connections = 0  # at the last reading
+        self._is_ordered = True
+
+    async def run(self, events: EventSink) -> None:
+        """Read the list until cancelled, first when a connection has opened; no error of REST ends it."""
+        while not self._questions.connections:
+            await self._clock.sleep(CHECK_INTERVAL)
+        while True:
+            began, before = self._clock.monotonic(), self._connections
+            answered = await self.round(events)
+            interval = INTERVAL if self._is_ordered else UNORDERED_INTERVAL
+            if not answered:
+                interval = LEAST_INTERVAL
+            elif before != self._connections:
+                interval = SECOND_LOOK
+            await self._clock.sleep(began + LEAST_INTERVAL - self._clock.monotonic())
+            while self._clock.monotonic() < began + interval and self._connections == self._questions.connections:
+                await self._clock.sleep(CHECK_INTERVAL)
+
+    async def round(self, events: EventSink) -> bool:
+        """Read what closed since the last reading, and ask for wanted markets: for all after a connection opened.
+
+        Return whether all of it was answered.
+        """
+        now, connections = self._clock.now(), self._questions.connections
+        try:
+            await self._ask_for_wanted(events, every=connections != self._connections)
+            async for rows in self._rows(now):
+                self._publish(rows, events, self._since)
+        except PredsurvError as error:
+            detail = sanitise(str(error), ISSUE_CHARS_MAX)
+            _logger.debug("%s: what closed is not known: %s", VENUE, detail)
+            return False
+        self._since, self._connections = now - REPEATED, connections
+        return True
+
+    async def _ask_for_wanted(self, events: EventSink, *, every: bool) -> None:
+        """Ask for the wanted markets by name, ``every`` or those that have no book."""
+        wanted = set[MarketId]()
+        for codec in self._shared.codecs:
+            keys = codec.subscribed.values() if every else codec.awaiting()
+            wanted.update(key.market_id for key in keys)
+        names = sorted(name for name in wanted if MARKET_ID.match(name))
+        for start in range(0, len(names), NAMED_MAX):
+            params = [("condition_ids", name) for name in names[start : start + NAMED_MAX]]
+            self._publish((await self._rest.closed(params)).markets, events)
+
+    async def _rows(self, now: int) -> AsyncIterator[Sequence[Raw]]:
+        """Yield pages with the markets that closed since the last reading, among others."""
+        if self._is_ordered:
+            try:
+                async for rows in self._pages(_BY_CLOSING):
+                    yield rows
+                    if _is_before(rows, self._since):
+                        return
+            except (_OrderNotHonouredError, StatusError) as error:
+                if isinstance(error, StatusError) and not 400 <= error.status < 500:
+                    raise
+                _logger.info("%s: the list of closed markets cannot be ordered by their closing", VENUE)
+                self._is_ordered = False
+            else:
+                return
+        bounds = [("end_date_min", _iso(self._since - ENDED_BEFORE)), ("end_date_max", _iso(now + ENDS_AFTER))]
+        async for rows in self._pages([*bounds, ("order", "endDate"), ("ascending", "true")]):
+            yield rows
+
+    async def _pages(self, params: Params) -> AsyncIterator[Sequence[Raw]]:
+        """Yield page after page; raises PredsurvError, and _OrderNotHonouredError where that was asked for."""
+        cursor, last = None, None
+        for _ in range(PAGES_MAX):
+            page = await self._rest.closed(params if cursor is None else [*params, ("after_cursor", cursor)])
+            if params is _BY_CLOSING:
+                last = _checked_order(page.markets, last)
+            yield page.markets
+            if not page.next_cursor or page.next_cursor == cursor:
+                return
+            cursor = page.next_cursor
+        _logger.warning("%s: more markets closed since the last reading than are read; some may be missing", VENUE)
+
+    def _publish(self, rows: Iterable[Raw], events: EventSink, since: int = 0) -> None:
+        """Publish the markets of ``rows`` that closed after ``since`` (ns UTC) and were not told."""
+        now, out = self._clock.now(), list[MarketEvent]()
+        for raw in rows:
+            try:
+                if since and (closed_at(raw) or 0) < since:
+                    continue
+                found = read_closed(raw, now)
+            except _UNREADABLE as error:
+                _logger.debug("%s: an unreadable market: %s", VENUE, sanitise(str(error), ISSUE_CHARS_MAX))
+                continue
+            if found is not None:
+                out += self._events_of(found, now)
+        events.put_events(out)
+
+    def _events_of(self, found: ClosedMarket, now: int) -> list[MarketEvent]:
+        """Return the end of a market and its settlement; that is looked up where the row does not have it."""
+        market_id, told, out = found.market.market_id, self._shared.announcement_ids, list[MarketEvent]()
+        if told.add(f"life {market_id}"):
+            is_listed = found.market.volume is None or found.market.volume >= self._min_volume
+            value = msgspec.json.encode({"source": "list"}).decode()
+            change = MarketChange(VENUE, market_id, None, now, found.closed, "closed", value, found.market)
+            opened = found.opened if is_listed else None
+            out.append(msgspec.structs.replace(change, opened=opened, closed=found.closed))
+            told.add(announcement_id(change))
+            if found.resolved is None and told.add(f"asked {market_id}"):
+                tokens = tuple(each.instrument_id for each in found.market.outcomes)
+                self._questions.ask_payouts(Unsettled(market_id, tokens, ended=found.closed))
+        if found.resolved is not None:
+            self._shared.forget_settled(market_id)
+            if told.add(announcement_id(found.resolved)):
+                out.append(found.resolved)
+        return out
+
+
+def _checked_order(rows: Iterable[Raw], last: int | None) -> int | None:
+    """Return when the last market of a page closed, ``last`` that of the page before (ns UTC).
+
+    Raises _OrderNotHonouredError when one closed after the one before it, or none states it.
+    """
+    times = [each for each in map(closed_at, rows) if each is not None]
+    ordered = times if last is None else [last, *times]
+    if (not times and rows) or any(one < after for one, after in pairwise(ordered)):
+        raise _OrderNotHonouredError
+    return times[-1] if times else last
+
+
+def _is_before(rows: Sequence[Raw], since: int) -> bool:
+    """Return whether a page reaches back beyond ``since`` (ns UTC)."""
+    return any(each is not None and each < since for each in map(closed_at, rows))
+
+
+def _iso(ts: int) -> str:
+    return datetime.fromtimestamp(ts // _S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
