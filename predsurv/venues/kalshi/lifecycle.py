@@ -29,6 +29,7 @@ from predsurv.venues.kalshi.market_parser import (
 )
 from predsurv.venues.kalshi.rest_wire import MarketRow
 from predsurv.venues.kalshi.series_terms import EventDirectory, parse_multiplier
+from predsurv.venues.kalshi.told_facts import ToldFacts, remember
 from predsurv.venues.kalshi.wire import FeeBody, LifecycleBody
 from predsurv.venues.parsing import DETAIL_CHARS_MAX
 
@@ -56,7 +57,7 @@ class LifecycleReader:
         self.unlisted: dict[str, None] = {}
         self.directory = directory or EventDirectory()
         self.connections = 0
-        self._published: dict[str, dict[object, object]] = {}  # by ticker the last value of each subject
+        self._told = ToldFacts(MARKETS_MAX)
         self._payouts: dict[str, Payout] = {}
 
     def market_events(self, body: LifecycleBody, ts_recv: int, sent: int | None = None) -> list[MarketEvent]:
@@ -73,27 +74,27 @@ class LifecycleReader:
         change = _CHANGES.get(body.event_type)
         if change is None and body.event_type != "created":
             return [Unknown(VENUE, ts_recv, sanitise(f"market_lifecycle_v2 {body.event_type}", DETAIL_CHARS_MAX))]
-        if not self._is_new(body.market_ticker, *_subject_and_value(body, ts_recv)):
+        if not self._told.is_new(body.market_ticker, *_subject_and_value(body, ts_recv)):
             return []
         self._note(body)
         if body.event_type == "determined":
             scalar = body.market_ticker in self.directory.scalars
             payout = _payout(body.result, body.settlement_value, scalar=scalar)
-            _remember(self._payouts, body.market_ticker, payout, PAYOUTS_MAX)  # the settlement does not repeat it
+            remember(self._payouts, body.market_ticker, payout, PAYOUTS_MAX)  # the settlement does not repeat it
         elif body.event_type == "settled" and body.market_ticker in self._payouts:
             payout = self._payouts.pop(body.market_ticker)
             return self._resolved(body.market_ticker, payout, ts_recv, unix_seconds_ns(body.settled_ts))
         elif body.event_type == "settled":
-            _remember(self.awaiting_payout, body.market_ticker, None, AWAITED_MAX)
+            remember(self.awaiting_payout, body.market_ticker, None, AWAITED_MAX)
         return [_created(body, ts_recv, self.directory) if change is None else change(body, ts_recv)]
 
     def _note(self, body: LifecycleBody) -> None:
         """Note that the market of an announcement has ended, or is to be looked up."""
         ticker = body.market_ticker
         if body.event_type in ("determined", "settled"):
-            self._is_new(ticker, "ended", "")
-        elif body.event_type in ("created", "activated") and not self._was_told(ticker, "listed"):
-            _remember(self.unlisted, ticker, None, MARKETS_MAX)
+            self._told.is_new(ticker, "ended", "")
+        elif body.event_type in ("created", "activated") and not self._told.was_told(ticker, "listed"):
+            remember(self.unlisted, ticker, None, MARKETS_MAX)
 
     def settlement(self, row: MarketRow, ts_recv: int) -> list[MarketEvent]:
         """Return the settlement of a listed market, none before it settles and when it is not new.
@@ -106,7 +107,7 @@ class LifecycleReader:
         payout = _payout(row.result, row.settlement_value_dollars, scalar=is_scalar(row))
         if row.status == "finalized":
             return self._resolved(ticker, payout, ts_recv, parse_time(row.settlement_ts))
-        _remember(self._payouts, ticker, payout, PAYOUTS_MAX)
+        remember(self._payouts, ticker, payout, PAYOUTS_MAX)
         return []
 
     def status_changes(self, row: MarketRow, ts_recv: int, *, follow: bool = True) -> list[MarketEvent]:
@@ -120,16 +121,16 @@ class LifecycleReader:
             return resolved
         ticker = checked_ticker(row.ticker, "ticker")
         if kind == "closed" and follow:
-            _remember(self.awaiting_payout, ticker, None, AWAITED_MAX)  # it may not be wanted any more when it settles
-        was = self._last(ticker, "trading")
-        if not self._is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
+            remember(self.awaiting_payout, ticker, None, AWAITED_MAX)  # it may not be wanted any more when it settles
+        was = self._told.last(ticker, "trading")
+        if not self._told.is_new(ticker, "trading", kind) or (was is None and kind == "activated"):
             return []
         return [MarketChange(VENUE, MarketId(ticker), None, ts_recv, None, kind, _json({"status": row.status}))]
 
     def listed(self, market: Market, ts_recv: int) -> list[MarketEvent]:
         """Return the whole record of a listed market, none when it is not new."""
         self.unlisted.pop(market.market_id, None)
-        if not self._is_new(market.market_id, "listed", _digest(market)):
+        if not self._told.is_new(market.market_id, "listed", _digest(market)):
             return []
         return [_record("listed", market, ts_recv)]
 
@@ -142,20 +143,20 @@ class LifecycleReader:
         ticker = market.market_id
         if row.status in _OVER:
             return [*self._life(row, market, ts_recv), *self.status_changes(row, ts_recv, follow=False)]
-        if self._was_told(ticker, "ended"):
+        if self._told.was_told(ticker, "ended"):
             return []  # the list is behind the stream
-        is_first, was = not self._was_told(ticker, "listed"), self._last(ticker, "trading")
+        is_first, was = not self._told.was_told(ticker, "listed"), self._told.last(ticker, "trading")
         if is_first and was != "paused" and row.status in ("initialized", "active"):
             made = (parse_time(row.created_time) or 0) >= since
             told: MarketChangeKind = "created" if row.status == "initialized" else "activated" if made else "listed"
-            self._is_new(ticker, "trading", "created" if told == "created" else "activated")
-            self._is_new(ticker, "listed", _digest(market))
+            self._told.is_new(ticker, "trading", "created" if told == "created" else "activated")
+            self._told.is_new(ticker, "listed", _digest(market))
             return [_record(told, market, ts_recv, opened=_opened(row) if row.status == "active" else None)]
         events = self.status_changes(row, ts_recv, follow=False)
         if market.status not in ("created", "active", "paused"):
             return events
         if was == "created" and row.status == "active":
-            self._is_new(ticker, "listed", _digest(market))
+            self._told.is_new(ticker, "listed", _digest(market))
             return [_record("activated", market, ts_recv, opened=_opened(row))]
         return [*events, *self.listed(market, ts_recv)]
 
@@ -163,11 +164,11 @@ class LifecycleReader:
         """Return the end of a market with its record and when it opened and closed, none when that was told."""
         ticker = market.market_id
         self.unlisted.pop(ticker, None)
-        self._is_new(ticker, "ended", "")
-        if not self._is_new(ticker, "life", ""):
+        self._told.is_new(ticker, "ended", "")
+        if not self._told.is_new(ticker, "life", ""):
             return []
-        self._is_new(ticker, "trading", _STATUS_CHANGES.get(row.status, "closed"))
-        self._is_new(ticker, "listed", _digest(market))
+        self._told.is_new(ticker, "trading", _STATUS_CHANGES.get(row.status, "closed"))
+        self._told.is_new(ticker, "listed", _digest(market))
         ends = [each for each in map(parse_time, (row.close_time, row.settlement_ts)) if each is not None]
         closed = min((each for each in ends if each <= ts_recv), default=None)
         change = _record("closed", market, ts_recv, opened=_opened(row))
@@ -202,38 +203,11 @@ class LifecycleReader:
     def _resolved(self, ticker: str, payout: Payout, ts_recv: int, ts_venue: int | None) -> list[MarketEvent]:
         """Return the settlement of a market unless it was returned before."""
         self.awaiting_payout.pop(ticker, None)
-        if not self._is_new(ticker, "resolved", ""):
+        if not self._told.is_new(ticker, "resolved", ""):
             return []
         value, void = payout
         payouts = ((InstrumentId(ticker), value), (InstrumentId(ticker + NO_SUFFIX), Price(MICROS - value)))
         return [MarketResolved(VENUE, MarketId(ticker), ts_recv, ts_venue, payouts, void)]
-
-    def _was_told(self, ticker: str, subject: object) -> bool:
-        known = self._published.get(ticker, {})
-        return subject in known or known is _SETTLED or known is _TOLD
-
-    def _last(self, ticker: str, subject: object) -> object:
-        """Return the last value of a market's subject, None when there was none or the market has settled."""
-        return self._published.get(ticker, {}).get(subject)
-
-    def _is_new(self, ticker: str, subject: object, value: object) -> bool:
-        """Remember a value; return whether it is news. Of a market that has settled only its whole life is, once."""
-        known = self._published.pop(ticker, {})
-        if known is _SETTLED and subject == "life":
-            _remember(self._published, ticker, _TOLD, MARKETS_MAX)
-            return True
-        is_new = known is not _SETTLED and known is not _TOLD and (subject not in known or known[subject] != value)
-        if is_new and subject == "resolved":
-            known = _TOLD if "life" in known else _SETTLED
-        elif is_new:
-            known[subject] = value
-        _remember(self._published, ticker, known, MARKETS_MAX)
-        return is_new
-
-
-# In place of what was told of a market that has settled, and of one whose whole life was told besides.
-_SETTLED: Final[dict[object, object]] = {}
-_TOLD: Final[dict[object, object]] = {}
 
 
 def _subject_and_value(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:
@@ -315,13 +289,6 @@ def _payout(result: str | None, value: str | None, *, scalar: bool) -> Payout:
         raise WireError("determined without a result")
     price = parse_price(value) if value else Price(MICROS if result == "yes" else 0)
     return price, result == "scalar" and not scalar
-
-
-def _remember(known: dict[Any, Any], key: object, value: object, entries_max: int) -> None:
-    """Set an entry; the oldest ones make room for it."""
-    while len(known) >= entries_max:
-        del known[next(iter(known))]
-    known[key] = value
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -166,5 +166,5 @@ def test_nothing_is_news_of_a_market_that_has_settled_and_little_is_kept_of_it()
     kinds = [type(event).__name__ for frame in (*told, *ended) for event in connection.receive(frame)]
     assert kinds.count("MarketResolved") == 1
     assert [event for frame in (*told, *ended) for event in late.receive(frame)] == []
-    (kept,) = shared.lifecycle._published.values()
+    (kept,) = shared.lifecycle._told._by_ticker.values()
     assert kept == {}
