@@ -22,6 +22,8 @@ from predsurv.collect.status import (
     VenueStatus,
     connections_of,
     latency_of,
+    missing_of,
+    missing_text,
     phase_text,
     state_of,
 )
@@ -151,9 +153,12 @@ class RecordingSession:
         recorder, scheduler, now = self.recorder, self.scheduler, self._clock.monotonic()
         counters, made, wanted = recorder.counters, scheduler.plan, len(recorder.instruments)
         state = state_of(self._state, wanted, counters.trusted, now - self._began)
+        missing = missing_of(counters.lost.values(), wanted - counters.trusted)
         if state not in ("idle", self._state):
             level = logging.WARNING if state in ("degraded", "blind") else logging.INFO
-            _LOG.log(level, "%s: %s: %d of %d wanted books are known", self.venue.name, state, counters.trusted, wanted)
+            known = f"{counters.trusted} of {wanted} wanted books are known"
+            known += f" (missing: {missing_text(missing)})" if missing else ""
+            _LOG.log(level, "%s: %s: %s", self.venue.name, state, known)
         self._state = state
         if counters.phase is not None and counters.phase != self._phase:
             if self._phase is not None or counters.phase.phase != "open":
@@ -177,6 +182,7 @@ class RecordingSession:
             failure=self.failure,
             phase=counters.phase,
             waiting=len(scheduler.admission.waiting),
+            missing=missing,
             clock_offset=self._offset.reading(now),
             proofs=self.venue.verification_counts() if isinstance(self.venue, Verifying) else {},
         )

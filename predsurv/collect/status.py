@@ -100,7 +100,8 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     ``all_seen``: until about when every instrument has been recorded once. ``revisit``: the time within which
     each is recorded again. ``last_data``: ns UTC, 0 when no book changed yet. ``proofs``: counts of the checks
     of the feed's data by result, where the venue has any. ``phase``: what the venue said last about trading as a
-    whole, None before it did. ``waiting``: instruments that became tradable while there was no place.
+    whole, None before it did. ``waiting``: instruments that became tradable while there was no place. ``missing``: how
+    many of the wanted books are not known, by the reason why.
     ``clock_offset``: how far (ns) the machine's clock is ahead of the venue's, by the fastest recent message and so
     with its way included; None while unknown.
     """
@@ -121,6 +122,7 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     proofs: Mapping[str, int] = {}
     phase: VenuePhase | None = None
     waiting: int = 0
+    missing: Mapping[GapReason, int] = {}
     clock_offset: int | None = None
 
 
@@ -244,6 +246,7 @@ def _venue_health(venue: VenueStatus, now: int) -> dict[str, object]:
         "state": venue.state,
         "wanted": venue.wanted,
         "trusted": venue.trusted,
+        "missing": dict(venue.missing),
         "connections": len(venue.connections),
         "last_data_age_s": _seconds(now - venue.last_data) if venue.last_data else None,
         "gaps": dict(venue.gaps),
@@ -251,6 +254,21 @@ def _venue_health(venue: VenueStatus, now: int) -> dict[str, object]:
         "failure": venue.failure,
         "phase": venue.phase.phase if venue.phase is not None else None,
     }
+
+
+def missing_of(lost: Iterable[GapReason], unknown: int) -> dict[GapReason, int]:
+    """Return how many books are missing by reason, most first; of ``unknown`` ones those that were not lost never came.
+
+    ``lost``: the reasons for which books were lost.
+    """
+    missing: Counter[GapReason] = Counter(lost)
+    missing["subscribing"] += unknown - missing.total()
+    return {reason: count for reason, count in missing.most_common() if count > 0}
+
+
+def missing_text(missing: Mapping[GapReason, int]) -> str:
+    """Return what is missing in words, ``3 stall, 1 subscribing``; "" for nothing."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in missing.items())
 
 
 def total_gaps(venues: Iterable[VenueStatus]) -> dict[GapReason, int]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from predsurv.cli.output.columns import NOTHING, bar, span, volume
 from predsurv.cli.output.render import console
 from predsurv.collect.rates import RateFacts
-from predsurv.collect.status import ConnectionStatus, RescanStatus, UploadStatus, VenueStatus, phase_text
+from predsurv.collect.status import ConnectionStatus, RescanStatus, UploadStatus, VenueStatus, missing_text, phase_text
 from predsurv.core.text import sanitise
 
 REFRESHES_PER_SECOND: Final = 4
@@ -152,11 +152,12 @@ _STYLES: Final = {"recording": "green", "starting": "cyan", "idle": "dim", "degr
 def _venue_line(venue: VenueStatus, facts: RateFacts) -> Text:
     age = f" · data {_age(venue.last_data, facts)} ago" if venue.last_data else ""
     reconnects = max(0, venue.connects - len(venue.connections))
+    missing = f" · missing: {missing_text(venue.missing)}" if venue.missing else ""
     return Text.assemble(
         (sanitise(venue.venue, 40), "bold"),
         ": ",
         (venue.state, _STYLES[venue.state]),
-        f" · {_some(len(venue.connections), 'connection')}, {_some(reconnects, 'reconnect')}{age}",
+        f" · {_some(len(venue.connections), 'connection')}, {_some(reconnects, 'reconnect')}{age}{missing}",
     )
 
 

@@ -134,6 +134,7 @@ class Recorder:
         self._reducer.instruments.clear()
         self._reducer.set_mirrors(NO_MIRRORS)
         self.counters.trusted = 0
+        self.counters.lost.clear()
         return out
 
     def step_clock(self, now: int) -> list[Record]:

@@ -54,7 +54,8 @@ class EventCounters(Struct):
 
     ``orphans``: deltas without a trusted book of their epoch; ``strays``: events of instruments that
     are not recorded (any more); ``trusted``: books trusted now; ``connected_since``: ns UTC of each
-    open connection, by epoch; ``phase``: what the venue said last about trading as a whole.
+    open connection, by epoch; ``phase``: what the venue said last about trading as a whole. ``lost``: the recorded
+    instruments whose book was lost, by the first reason; those without a book that are not here never had one.
     """
 
     events: int = 0
@@ -70,6 +71,7 @@ class EventCounters(Struct):
     gaps: Counter[GapReason] = field(default_factory=Counter)
     connected_since: dict[int, int] = field(default_factory=dict)
     phase: VenuePhase | None = None
+    lost: dict[InstrumentKey, GapReason] = field(default_factory=dict)
 
 
 class EventReducer:
@@ -190,6 +192,7 @@ class EventReducer:
         out.append(event)
         if fresh:
             self.counters.trusted += 1
+            self.counters.lost.pop(event.key, None)
             self.sampler.book_trusted(instrument, event.ts_recv)
         elif not instrument.pending:
             self.sampler.book_changed(instrument, event.ts_recv)
@@ -201,6 +204,7 @@ class EventReducer:
             return
         since = event.ts_recv
         self.counters.gaps[event.reason] += 1
+        self.counters.lost.setdefault(event.key, event.reason)
         if instrument.book.trusted:
             self.counters.trusted -= 1
             if instrument.pending and instrument.due < since and instrument.changed_at < since:
@@ -216,6 +220,7 @@ class EventReducer:
         """Stop recording ``keys`` at the watermark."""
         for key in keys:
             instrument = self.instruments.pop(key)
+            self.counters.lost.pop(key, None)
             self._mirrored_by.pop(self.mirrors.pop(key, key), None)
             instrument.recorded = instrument.pending = False
             self.counters.trusted -= instrument.book.trusted
