@@ -5,25 +5,24 @@ Recording goes on whatever happens here: the object store may be slow, unreachab
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from predsurv.collect.output.bucket_watch import LOOK_INTERVAL, BucketWatch
+from predsurv.collect.output.claim import CollectorClaim
 from predsurv.collect.status import UploadStatus
 from predsurv.core.errors import IntegrityError, PermanentError, SafetyError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock
 from predsurv.store import manifest
-from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
 from predsurv.store.layout import Layout, parse_segment
 from predsurv.store.manifest import SealedFile
 from predsurv.store.remote import upload_journal
 from predsurv.store.remote.inspection import md5_of
 from predsurv.store.remote.object_store import Bucket, digest_of
-from predsurv.store.remote.probe import probe_store
 from predsurv.store.remote.upload_journal import UploadBatch, UploadRecord
 from predsurv.store.seal.seal import SealReport
 from predsurv.store.universe import latest_universe
@@ -65,8 +64,9 @@ class Uploader:
         self._queue: dict[int, UploadBatch] = {}
         self._uploaded: set[int] = set()
         self._more_on_disk = True  # than is queued: what an earlier run left
-        self._probed = False
-        self._claimed = False
+        self._claim = CollectorClaim(layout, collector, clock, bucket)
+        self._watch = BucketWatch(layout, collector, bucket)
+        self._look_due = 0
 
     async def begin(self, venues: Sequence[VenueName]) -> None:
         """Probe the store and claim the collector's id in it; the universes of ``venues`` are uploaded later.
@@ -77,7 +77,7 @@ class Uploader:
         self._universes = list(venues)
         try:
             async with asyncio.timeout(CLAIM_SECONDS_MAX):
-                await self._claim()
+                await self._claim.hold()
         except (TransientError, TimeoutError) as error:
             self._set_failed(str(error) or f"{self._bucket.url} does not answer")
 
@@ -91,11 +91,15 @@ class Uploader:
             self._set_waiting()
 
     async def run(self) -> None:
-        """Upload segments as they are sealed until cancelled; a permanent refusal ends it and is kept in ``status``."""
+        """Upload segments as they are sealed until cancelled, and look again at what was uploaded.
+
+        A permanent refusal ends it and is kept in ``status``.
+        """
         pause = RETRY_INTERVAL
         while True:
             try:
                 await self._upload_queued()
+                await self._look_again()
             except (TransientError, OSError) as error:
                 self._set_failed(str(error))
                 await self._clock.sleep(pause)
@@ -121,7 +125,8 @@ class Uploader:
 
     async def _upload_queued(self) -> None:
         await self._refill()
-        await self._claim()
+        if await self._claim.hold():
+            self._set_reachable()
         while self._universes:
             path = await asyncio.to_thread(latest_universe, self._layout.data_dir, self._universes[-1])
             if path is not None:
@@ -158,25 +163,29 @@ class Uploader:
                     self._queue.setdefault(each.segment, each)
             self._set_waiting()
 
-    async def _claim(self) -> None:
-        """Store this folder's identity, unless another was first: segment numbers are unique within one folder only."""
-        if self._claimed:
+    async def _look_again(self) -> None:
+        """Look at some of what was uploaded, when that is due, and at the claim; raises SafetyError, TransientError."""
+        if self._clock.monotonic() < self._look_due:
             return
-        content = await asyncio.to_thread(_identity, self._layout, self._collector, self._clock.now())
-        if not self._probed:
-            traits = await probe_store(self._bucket, f"{self._collector}-{digest_of(content)[:16]}")
-            if not traits.keeps_digests:
-                _LOG.warning("%s keeps no metadata: to compare an object, it is read whole", self._bucket.url)
-            self._probed = True
-        try:
-            await self._bucket.put_new(f"collectors/{self._collector}.json", content, digest_of(content))
-        except IntegrityError:
-            raise SafetyError(
-                f"collector.id {self._collector!r} is used by another data folder in {self._bucket.url}: "
-                "two collectors of one id would mix their files; give this one another collector.id"
-            ) from None
-        self._claimed = True
-        self._set_reachable()
+        await self._claim.renew()
+        found = await self._watch.look()
+        self._look_due = self._clock.monotonic() + (0 if found.missing else LOOK_INTERVAL)
+        before = self.status
+        self.status = msgspec.structs.replace(
+            before,
+            remote_checked=before.remote_checked + found.checked,
+            remote_missing=before.remote_missing + found.missing,
+            remote_restored=before.remote_restored + found.restored,
+            remote_lost=found.lost,
+        )
+        if found.missing:
+            level = logging.ERROR if found.lost > before.remote_lost else logging.WARNING
+            _LOG.log(
+                level,
+                "%s has lost %d objects that were uploaded, such as %s: %d are uploaded again, %d in all are not as "
+                "they were uploaded and cannot be; 'predsurv verify --remote' compares everything",
+                *(self._bucket.url, found.missing, found.example, found.restored, found.lost),
+            )
 
     async def _upload(self, batch: UploadBatch) -> None:
         """Upload a segment: its files, the journal line of each, then the manifest object that completes it."""
@@ -230,15 +239,6 @@ async def upload_universe(bucket: Bucket, layout: Layout, path: Path) -> None:
     """Put the universe file at ``path`` into the bucket in place of an earlier one; raises TransientError."""
     digest = await asyncio.to_thread(manifest.digest, path)
     await bucket.put(path.relative_to(layout.data_dir).as_posix(), path, digest)
-
-
-def _identity(layout: Layout, collector: str, now: int) -> bytes:
-    """Return the identity of this folder among those with a collector of this id; created when first needed."""
-    path = layout.uploads / f"{collector}.claim"
-    if not path.exists():
-        make_dirs(layout.uploads, PRIVATE_DIR)
-        write_whole(path, msgspec.json.encode({"collector": collector, "claimed": now, "process": os.getpid()}))
-    return path.read_bytes()
 
 
 def _content(path: Path, file: SealedFile) -> bytes:

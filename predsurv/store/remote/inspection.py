@@ -50,3 +50,14 @@ def _is_listed(record: UploadRecord, found: StoredObject | None) -> bool:
 def md5_of(content: bytes) -> str:
     """Return the MD5 of ``content`` in hex: what stores tell as the etag of a plain object."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+async def listed_below(bucket: Bucket, folder: str, records: Sequence[UploadRecord]) -> dict[str, StoredObject]:
+    """Return what a listing of ``folder`` shows from the first to the last of ``records`` by name."""
+    names = sorted(record.path for record in records)
+    found: dict[str, StoredObject] = {}
+    async for each in bucket.list(folder, after=names[0].rpartition(".")[0]):
+        if each.name > names[-1]:
+            break
+        found[each.name] = each
+    return found
