@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -262,6 +262,11 @@ def segments_of(wal: Path, collector: str) -> Iterator[Path]:
         match = _SEGMENT.match(path.name)
         if match is not None and match["collector"] == collector:
             yield path
+
+
+def utc_text(ts: int) -> str:
+    """Return a time (ns UTC) to the microsecond, such as ``2027-01-15 12:00:00.000001+00:00``."""
+    return str(_utc(ts) + timedelta(microseconds=ts % NS_SECOND // 1_000))
 
 
 def _utc(ts: int) -> datetime:

@@ -3,13 +3,14 @@
 manifest  every listed file exists, every data file is listed
 digest    a file's content is what was sealed
 rows      its rows are sorted, within the hour of its folder, and as many as were sealed
+gap       no row of a book lies in a gap of its instrument's coverage in which nothing is received
+coverage  no row lies outside of all coverage of its instrument; see ``verify_placement``
 tiling    the coverage of an instrument by one collector has no hole and no overlap
 fold, sequence, snapshot   (deep) the changes of an hour add up to its snapshots; see ``verify_books``
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,6 @@ from predsurv.core.errors import IntegrityError
 from predsurv.store import manifest
 from predsurv.store.layout import (
     FOLDERS,
-    NS_SECOND,
     Layout,
     Partition,
     data_files,
@@ -31,10 +31,12 @@ from predsurv.store.layout import (
     parse_file,
     segment_name,
     start_of,
+    utc_text,
 )
 from predsurv.store.manifest import SealedFile
 from predsurv.store.read.verify_books import RecordedHour, VerifyFinding, check_hour, recorded_hours
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
+from predsurv.store.read.verify_placement import Coverages, RowPlacement
 from predsurv.store.schema import time_column
 from predsurv.store.seal.compact import files_being_swapped
 
@@ -62,10 +64,11 @@ def verify_recording(layout: Layout, *, deep: bool = False) -> VerifyReport:
 
 def check_files(layout: Layout) -> Iterator[VerifyFinding]:
     """Yield a finding for each file that is missing, not listed, changed, unreadable or out of order."""
-    listed = manifest.read_by_path(layout.manifest)
-    for name, sealed in listed.items():
+    listed, coverages = manifest.read_by_path(layout.manifest), Coverages(layout)
+    for name in sorted(listed, key=_by_day):
+        sealed = listed[name]
         try:
-            yield from _check_file(layout.data_dir / name, sealed)
+            yield from _check_file(layout.data_dir / name, sealed, coverages)
         except FileNotFoundError:
             if _is_expected(layout, name):  # else it was compacted or removed just now
                 yield VerifyFinding("manifest", name, "the file is gone")
@@ -75,11 +78,23 @@ def check_files(layout: Layout) -> Iterator[VerifyFinding]:
             yield from _run("manifest", name, partial(_expect_listed, layout, path))
 
 
-def _check_file(path: Path, sealed: SealedFile) -> Iterator[VerifyFinding]:
+def _by_day(name: str) -> list[str]:
+    """Sort files so that those of one venue, day and collector, which one coverage is read for, follow each other."""
+    try:
+        partition, stamp = parse_file(Path(name))
+    except ValueError:
+        return []
+    return [partition.date, partition.venue, stamp.collector]
+
+
+def _check_file(path: Path, sealed: SealedFile, coverages: Coverages) -> Iterator[VerifyFinding]:
     if path.stat().st_size != sealed.bytes or manifest.digest(path) != sealed.blake2b:
         yield VerifyFinding("digest", sealed.path, "the content is not what was sealed")
     else:
-        yield from _run("rows", sealed.path, partial(check_order, path, sealed.rows))
+        placement = coverages.placement(path)
+        yield from _run("rows", sealed.path, partial(check_order, path, sealed.rows, placement))
+        if placement is not None:
+            yield from placement.findings(sealed.path)
 
 
 def _run(check: str, where: str, test: Callable[[], None]) -> Iterator[VerifyFinding]:
@@ -115,11 +130,11 @@ def _parquet_files(layout: Layout) -> Iterator[Path]:
         yield from sorted((layout.data_dir / folder).rglob("*.parquet"))
 
 
-def check_order(path: Path, rows: int) -> None:
+def check_order(path: Path, rows: int, placement: RowPlacement | None = None) -> None:
     """Read the data file ``path`` completely and check the order, hour and number of its rows.
 
-    Order: instrument, market, time, segment, arrival. Raises ValueError when a row is out of order or
-    outside the partition's time, or when there are not ``rows`` of them; OSError or ValueError when
+    Order: instrument, market, time, segment, arrival. ``placement`` is given each batch. Raises ValueError when a row
+    is out of order or outside the partition's time, or when there are not ``rows`` of them; OSError or ValueError when
     the file is damaged.
     """
     partition, _ = parse_file(path)
@@ -136,6 +151,8 @@ def check_order(path: Path, rows: int) -> None:
         if joined.num_rows > 1 and not _is_ascending(joined.combine_chunks(), names):
             raise ValueError("rows are not sorted by instrument and time")
         last = table.slice(table.num_rows - 1)
+        if placement is not None:
+            placement.add(pa.table(batch))
     if count != rows:
         raise ValueError(f"{count} rows, {rows} were sealed")
 
@@ -176,7 +193,7 @@ def check_tiling(layout: Layout) -> Iterator[VerifyFinding]:
     for (venue, _), paths in sorted(owners.items()):
         for instrument, before, start in _discontinuities(paths):
             kind = "hole" if before < start else "overlap"
-            what = f"{kind} from {_utc_text(before)} to {_utc_text(start)}"
+            what = f"{kind} from {utc_text(before)} to {utc_text(start)}"
             yield VerifyFinding("tiling", f"{venue}:{instrument}", what)
 
 
@@ -204,11 +221,6 @@ def _discontinuities(paths: list[Path]) -> list[tuple[str, int, int]]:
         (names[code].as_py(), ended, begun)
         for code, ended, begun in zip(*(column.to_pylist() for column in found), strict=True)
     )
-
-
-def _utc_text(ts: int) -> str:
-    moment = datetime.fromtimestamp(ts // NS_SECOND, UTC) + timedelta(microseconds=ts % NS_SECOND // 1_000)
-    return str(moment)
 
 
 def check_books(layout: Layout) -> Iterator[VerifyFinding]:
