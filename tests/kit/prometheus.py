@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import httpx
 import pytest
@@ -31,6 +31,7 @@ local_dir = "local"
 endpoint = "{endpoint}"
 [mock]
 enabled = true
+faults = {faults}
 [storage]
 seal_interval = "5s"
 [metrics]
@@ -42,6 +43,7 @@ enabled = true
 [metrics]
 port = {port}
 """
+PREDSURV: Final = (sys.executable, "-m", "predsurv")
 _SECRETS: Final = {"AWS_ACCESS_KEY_ID": "anybody", "AWS_SECRET_ACCESS_KEY": "anything"}
 
 
@@ -117,14 +119,12 @@ def running(command: Sequence[str], folder: Path, **environment: str) -> Iterato
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Sequence[int], interval: str) -> Iterator[Prometheus]:
-    """Run a Prometheus in ``folder`` that scrapes the ports of loopback and evaluates the alerts."""
+def prometheus(folder: Path, targets: Sequence[str]) -> Iterator[Prometheus]:
+    """Run a Prometheus in ``folder`` that scrapes the targets and evaluates the alerts, each second."""
     configuration = {
-        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(ALERTS)],
-        "scrape_configs": [
-            {"job_name": "predsurv", "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in targets]}]}
-        ],
+        "scrape_configs": [{"job_name": "predsurv", "static_configs": [{"targets": list(targets)}]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
     address = f"127.0.0.1:{free_port()}"
@@ -142,24 +142,48 @@ def answers(url: str) -> bool:
         return False
 
 
+class Watched(NamedTuple):
+    """A Prometheus that scrapes a collector and a trader, as they are called there; the trader's folder."""
+
+    server: Prometheus
+    collector: str
+    trader: str
+    trading: Path
+    trader_process: "subprocess.Popen[str]"
+
+    def command(self, *words: str) -> None:
+        """Run a command of predsurv beside the trader."""
+        subprocess.run([*PREDSURV, *words], cwd=self.trading, check=True, capture_output=True)
+
+    def firing(self, alert: str, instance: str) -> bool:
+        """Return whether an alert of a process is firing."""
+        query = f'ALERTS{{alertname="{alert}", alertstate="firing", instance="{instance}"}}'
+        return bool(self.server.ask("query", query=query)["result"])
+
+
 @contextmanager
-def watched(folder: Path, interval: str = "1s") -> Iterator[Prometheus]:
-    """Run a collector with a bucket and a trader on the made-up venue, and a Prometheus that scrapes both."""
+def watched(folder: Path, *, outage: str) -> Iterator[Watched]:
+    """Run a collector with a bucket and a trader on the made-up venue, and a Prometheus that scrapes both each second.
+
+    The collector loses its connection ``outage`` ("20s") after it began.
+    """
     with ExitStack() as stack:
         store = stack.enter_context(object_store())
         store.empty()
         ports = free_port(), free_port()
-        collector = ("collect", COLLECTOR.format(bucket=BUCKET, endpoint=store.endpoint, port=ports[0]))
-        trader = ("trade --paper", TRADER.format(port=ports[1]))
-        for command, configuration in (collector, trader):
+        faults = json.dumps([f"drop@{outage}"])
+        collector = COLLECTOR.format(bucket=BUCKET, endpoint=store.endpoint, port=ports[0], faults=faults)
+        commands = {"collect": collector, "trade --paper": TRADER.format(port=ports[1])}
+        processes = []
+        for command, configuration in commands.items():
             place = folder / command.split()[0]
             (place / "config").mkdir(parents=True)
             (place / "config" / "surveillance.toml").write_text(configuration)
-            predsurv = [sys.executable, "-m", "predsurv"]
-            subprocess.run(
-                [*predsurv, "scan"], cwd=place, env={**os.environ, **_SECRETS}, check=True, capture_output=True
-            )
-            stack.enter_context(running([*predsurv, *command.split()], place, **_SECRETS))
+            scan = [*PREDSURV, "scan"]
+            subprocess.run(scan, cwd=place, env={**os.environ, **_SECRETS}, check=True, capture_output=True)
+            processes.append(stack.enter_context(running([*PREDSURV, *command.split()], place, **_SECRETS)))
         for port in ports:
             eventually(lambda: answers(f"http://127.0.0.1:{port}/metrics"))  # noqa: B023 - called at once
-        yield stack.enter_context(prometheus(folder, ports, interval))
+        collecting, trading = (f"127.0.0.1:{port}" for port in ports)
+        server = stack.enter_context(prometheus(folder, [collecting, trading]))
+        yield Watched(server, collecting, trading, folder / "trade", processes[1])

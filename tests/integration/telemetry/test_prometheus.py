@@ -6,16 +6,21 @@ import pytest
 
 from tests.kit.dashboard import alerts, queries, selectors
 from tests.kit.patience import eventually
-from tests.kit.prometheus import Prometheus, required, watched
+from tests.kit.prometheus import Prometheus, Watched, required, watched
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     required("prometheus")
-    with watched(tmp_path_factory.mktemp("watched")) as server:
-        yield server
+    with watched(tmp_path_factory.mktemp("watched"), outage="15s") as scene:
+        yield scene
+
+
+@pytest.fixture
+def server(scene: Watched) -> Prometheus:
+    return scene.server
 
 
 def test_no_panel_is_empty(server: Prometheus) -> None:
@@ -57,3 +62,15 @@ def test_prometheus_evaluates_every_alert(server: Prometheus) -> None:
     eventually(lambda: all(rule["health"] != "unknown" for rule in rules()))
     assert [rule["name"] for rule in rules()] == [rule["alert"] for rule in alerts()]
     assert {rule["name"]: rule.get("lastError") for rule in rules() if rule["health"] != "ok"} == {}
+
+
+def test_the_first_outage_fires(scene: Watched) -> None:
+    eventually(lambda: scene.firing("PredsurvGaps", scene.collector))
+
+
+def test_a_halt_fires_and_its_end_is_seen(scene: Watched) -> None:
+    assert not scene.firing("PredsurvHalted", scene.trader)
+    scene.command("halt")
+    eventually(lambda: scene.firing("PredsurvHalted", scene.trader))
+    scene.command("resume")
+    eventually(lambda: not scene.firing("PredsurvHalted", scene.trader))
