@@ -85,6 +85,7 @@ class CollectMetrics:
             clock_offset=venue.clock_offset,
             phase=venue.phase.phase if venue.phase is not None else None,
             checks=venue.proofs,
+            missing=venue.missing,
         )
 
 

@@ -33,6 +33,9 @@ NOT_COUNTED: Final[frozenset[GapReason]] = frozenset(
 )
 """Reasons of gaps that are intended, or found by readers later: no metric counts them."""
 
+COUNTED: Final = tuple(each for each in get_args(GapReason) if each not in NOT_COUNTED)
+"""Reasons of gaps that interrupt a recording."""
+
 SAMPLES_MAX: Final = 16
 """Most latencies measured per batch."""
 
@@ -63,7 +66,7 @@ class Metrics:
         self._venues = frozenset(venues)
         venue, event_type = ClosedLabel("venue", venues), ClosedLabel("event_type", _TYPES.values())
         timed = ClosedLabel("event_type", (_TYPES[kind] for kind in _TIMED))
-        reason = ClosedLabel("reason", (each for each in get_args(GapReason) if each not in NOT_COUNTED))
+        reason = ClosedLabel("reason", COUNTED)
         build = ClosedLabel("version", [__version__]), ClosedLabel("python", [platform.python_version()])
         self._pulse = Gauge("predsurv_last_pulse_timestamp_seconds", "When the process was last seen to be at work.")
         self._events = Counter("predsurv_events", "Events received.", [venue, event_type])

@@ -8,9 +8,9 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from predsurv.core.events import TradingPhase
+from predsurv.core.events import GapReason, TradingPhase
 from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram
-from predsurv.telemetry.metrics import VENUES
+from predsurv.telemetry.metrics import COUNTED, VENUES
 
 CHECK_OUTCOMES: Final = (
     "matched", "searched", "mismatched", "unverifiable", "postponed", "alarms", "overloads",
@@ -36,6 +36,7 @@ class VenueLevels(Struct, frozen=True, kw_only=True):
 
     ``trusted`` of ``wanted`` books are known; ``waiting`` instruments have no place. ``all_seen`` and ``clock_offset``
     in ns, the latter None while unknown. ``phase``: None before the venue said anything. ``checks`` so far by outcome.
+    ``missing``: wanted books that are not known, by the reason why.
     """
 
     wanted: int
@@ -46,6 +47,7 @@ class VenueLevels(Struct, frozen=True, kw_only=True):
     clock_offset: int | None = None
     phase: str | None = None
     checks: Mapping[str, int] = {}
+    missing: Mapping[GapReason, int] = {}
 
 
 class UploadLevels(Struct, frozen=True, kw_only=True):
@@ -145,6 +147,12 @@ class _VenueGauges:
     def __init__(self, venue: ClosedLabel) -> None:
         self._wanted = Gauge("predsurv_subscriptions", "Instruments subscribed to.", [venue], start=0)
         self._trusted = Gauge("predsurv_books_trusted", "Books that are known right now.", [venue], start=0)
+        self._missing = Gauge(
+            "predsurv_books_missing",
+            "Wanted books that are not known, by reason.",
+            [venue, ClosedLabel("reason", COUNTED)],
+            start=0,
+        )
         self._ratio = Gauge(
             "predsurv_coverage_ratio", "Known books as a share of the wanted ones; NaN without any.", [venue], start=nan
         )
@@ -172,13 +180,15 @@ class _VenueGauges:
             [venue, ClosedLabel("phase", PHASES)],
         )
         self.families: Sequence[Family] = (
-            self._wanted, self._trusted, self._ratio, self._last_data, self._all_seen, self._waiting, self._offset,
-            self._checks, self._phase,
+            self._wanted, self._trusted, self._missing, self._ratio, self._last_data, self._all_seen, self._waiting,
+            self._offset, self._checks, self._phase,
         )  # fmt: skip
 
     def set(self, venue: str, levels: VenueLevels) -> None:
         self._wanted.set((venue,), levels.wanted)
         self._trusted.set((venue,), levels.trusted)
+        for reason in COUNTED:
+            self._missing.set((venue, reason), levels.missing.get(reason, 0))
         self._ratio.set((venue,), levels.trusted / levels.wanted if levels.wanted else nan)
         self._last_data.set((venue,), levels.last_data / _NS)
         self._all_seen.set((venue,), levels.all_seen / _NS)

@@ -10,6 +10,7 @@ METRICS: dict[str, frozenset[str]] = {
     "predsurv_gaps_total": frozenset({"venue", "reason"}),
     "predsurv_subscriptions": frozenset({"venue"}),
     "predsurv_books_trusted": frozenset({"venue"}),
+    "predsurv_books_missing": frozenset({"venue", "reason"}),
     "predsurv_coverage_ratio": frozenset({"venue"}),
     "predsurv_last_data_timestamp_seconds": frozenset({"venue"}),
     "predsurv_all_seen_seconds": frozenset({"venue"}),

@@ -29,6 +29,7 @@ STATUS = CollectorStatus(
             last_data=START,
             all_seen=90 * S,
             clock_offset=2_000_000,
+            missing={"disconnect": 2},
         ),
     ),
     disk_free=5_000,
@@ -68,6 +69,7 @@ def test_every_figure_reaches_the_metrics() -> None:
     assert value("predsurv_queue_depth", queue="seal") == 2
     assert value("predsurv_books_trusted", venue="mock") == 6
     assert value("predsurv_coverage_ratio", venue="mock") == 0.75
+    assert value("predsurv_books_missing", venue="mock", reason="disconnect") == 2
     assert value("predsurv_all_seen_seconds", venue="mock") == 90
     assert (value("predsurv_disk_free_bytes"), value("predsurv_log_paused")) == (5_000, 1)
     assert value("predsurv_clock_steps_total") == 2

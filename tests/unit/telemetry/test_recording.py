@@ -1,10 +1,12 @@
 """Levels of a recording in the units that Prometheus expects."""
 
+from collections.abc import Mapping
 from math import isnan
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from predsurv.core.events import GapReason
 from predsurv.telemetry.recording import CHECK_OUTCOMES, PHASES, RecordingMetrics, UploadLevels, VenueLevels
 
 S = 1_000_000_000
@@ -20,16 +22,17 @@ def metrics(registry: CollectorRegistry) -> RecordingMetrics:
     return RecordingMetrics(registry, ["mock"])
 
 
-def levels(wanted: int = 4, trusted: int = 3, last_data: int = 5 * S) -> VenueLevels:
+def levels(trusted: int = 3, missing: Mapping[GapReason, int] | None = None) -> VenueLevels:
     return VenueLevels(
-        wanted=wanted,
+        wanted=4,
         trusted=trusted,
-        last_data=last_data,
+        last_data=5 * S,
         waiting=2,
         all_seen=90 * S,
         clock_offset=-S // 2,
         phase="closed",
         checks={"matched": 4, "alarms": 0},
+        missing={"stall": 1} if missing is None else missing,
     )
 
 
@@ -44,6 +47,9 @@ def test_levels_of_a_venue_are_shown_in_seconds(metrics: RecordingMetrics, regis
     assert value(registry, "predsurv_subscriptions", venue="mock") == 4
     assert value(registry, "predsurv_books_trusted", venue="mock") == 3
     assert value(registry, "predsurv_coverage_ratio", venue="mock") == 0.75
+    assert value(registry, "predsurv_books_missing", venue="mock", reason="stall") == 1
+    metrics.set_venue("mock", levels(trusted=4, missing={}))
+    assert value(registry, "predsurv_books_missing", venue="mock", reason="stall") == 0
     assert value(registry, "predsurv_last_data_timestamp_seconds", venue="mock") == 5
     assert value(registry, "predsurv_all_seen_seconds", venue="mock") == 90
     assert value(registry, "predsurv_instruments_waiting", venue="mock") == 2

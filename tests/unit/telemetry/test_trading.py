@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from predsurv.telemetry.trading import OUTCOMES, TradingMetrics
+from predsurv.telemetry.trading import OUTCOMES, PORTFOLIO_KINDS, TradingMetrics
 
 
 @pytest.fixture
@@ -61,4 +61,5 @@ def test_no_text_from_outside_becomes_a_series(texts: list[str]) -> None:
         metrics.count_signal(text, text)
         metrics.set_unknown(text, 1)
         metrics.set_portfolio(text, 1)
-    assert len(generate_latest(registry).splitlines()) <= before + 4
+    every_other = 4 * (len(OUTCOMES) + 1) - 3 * len(OUTCOMES) + 1 + 1 + len(PORTFOLIO_KINDS) + 1
+    assert len(generate_latest(registry).splitlines()) <= before + every_other
