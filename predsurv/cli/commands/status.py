@@ -12,6 +12,7 @@ import typer
 from msgspec import structs
 
 from predsurv.cli.commands.bucket import bucket_table, fetch_first
+from predsurv.cli.commands.verify_remote import verify_remote
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.render import Column, Table, Value, show
@@ -108,6 +109,10 @@ Hours = Annotated[
 Deep = Annotated[
     bool, typer.Option("--deep", help="Also fold every hour's changes into books and compare them with the snapshots.")
 ]
+Remote = Annotated[
+    bool,
+    typer.Option("--remote", help="Compare the bucket with what was uploaded to it instead; downloads no data."),
+]
 
 
 @dataclass(slots=True)
@@ -153,10 +158,18 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
 
 
 def verify(
-    *, deep: Deep = False, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table"
+    *,
+    deep: Deep = False,
+    remote: Remote = False,
+    config: ConfigFile = None,
+    mock: Mock = False,
+    format: OutputFormat = "table",
 ) -> None:
     """Check every recorded file against its checksums, its manifest, its order, and the promise that time is tiled."""
     settings = load(config, flags=mock_flag(mock)).config
+    if remote:
+        verify_remote(settings, format)
+        return
     fetch_first(settings, DownloadRequest())
     data_dir = settings.data_dir
     layout = Layout(data_dir)

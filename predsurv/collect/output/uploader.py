@@ -179,12 +179,13 @@ class Uploader:
             remote_lost=found.lost,
         )
         if found.missing:
-            level = logging.ERROR if found.lost > before.remote_lost else logging.WARNING
+            lost = found.missing - found.restored
+            outlook = f"{lost} cannot be uploaded again: see 'predsurv verify --remote'" if lost else "uploaded again"
+            level = logging.ERROR if lost else logging.WARNING
             _LOG.log(
                 level,
-                "%s has lost %d objects that were uploaded, such as %s: %d are uploaded again, %d in all are not as "
-                "they were uploaded and cannot be; 'predsurv verify --remote' compares everything",
-                *(self._bucket.url, found.missing, found.example, found.restored, found.lost),
+                "%s does not have %d objects as they were uploaded, such as %s; %s",
+                *(self._bucket.url, found.missing, found.example, outlook),
             )
 
     async def _upload(self, batch: UploadBatch) -> None:
