@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tests.proofs.set_clock import begin_again
+
 ROUNDS: Final = {"full": 50, "refusals": 0, "flips": 1_000, "kill": 50}
 SHOWN: Final = 20
 
@@ -24,6 +26,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", type=Path, help="where to work; a folder for temporary files by default")
     args = parser.parse_args()
+    if args.battery == "kill":
+        begin_again("tests.proofs.faults", sys.argv[1:])
     rounds = ROUNDS[args.battery] if args.rounds is None else args.rounds
     folder = Path(tempfile.mkdtemp(prefix="faults-", dir=args.dir))
     found = _battery(args.battery)(folder, rounds, args.seed)

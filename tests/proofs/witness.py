@@ -1,7 +1,8 @@
 """A collector in a process of its own, and a witness of what it was told: the truth of the fault batteries.
 
 The truth lies outside of what the faults can reach: every batch of the venue is written to a
-file elsewhere before the collector sees it, and so is how far its commits came.
+file elsewhere before the recorder folds it, and so is how far the commits came. The batches wait a turn in a queue, as
+those of a socket do.
 """
 
 import asyncio
@@ -10,8 +11,7 @@ import signal
 import struct
 import sys
 import traceback
-from collections.abc import AsyncIterator, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,16 +20,19 @@ from msgspec import Struct
 
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.output.log_writer import LogWriter
+from predsurv.collect.recording.recorder import Recorder
+from predsurv.collect.recording.reducer import NEVER
 from predsurv.config import Config, load
 from predsurv.core.errors import PredsurvError
-from predsurv.core.events import BookDelta, MarketEvent, Trade
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.events import BookDelta, Gap, MarketEvent, Trade
+from predsurv.core.ids import VenueName
 from predsurv.core.records import Record
 from predsurv.net.clock import SystemClock
-from predsurv.ports import NO_MIRRORS, Broker, Catalog, Feed, MarketQuery, Mirrors, VenueTraits
+from predsurv.ports import Clock, MarketQuery
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal.log import LogFact
 from predsurv.venues.mock.venue import MockVenue
+from tests.kit.late_venue import LateVenue
 
 UNEXPECTED: Final = 99
 """Exit code of a collector that ended with an error which is none of the program's own."""
@@ -80,59 +83,6 @@ def testimony(path: Path) -> Iterator[Told]:
         at += 4 + size
 
 
-class _Feed:
-    """A feed that tells the witness first."""
-
-    def __init__(self, feed: Feed, witness: Witness) -> None:
-        self._feed = feed
-        self._witness = witness
-
-    async def watch(self, want: AbstractSet[InstrumentKey], mirrors: Mirrors = NO_MIRRORS) -> None:
-        await self._feed.watch(want, mirrors)
-
-    async def batches(self) -> AsyncIterator[Sequence[MarketEvent]]:
-        async for batch in self._feed.batches():
-            rows = [row for row in map(_row, batch) if row is not None]
-            if rows:
-                self._witness.tell(Told(rows))
-            yield batch
-
-    async def aclose(self) -> None:
-        await self._feed.aclose()
-
-
-def _row(event: MarketEvent) -> Row | None:
-    if isinstance(event, BookDelta):
-        number = -2 if event.seq is None else event.seq
-        return event.key.instrument_id, event.ts_recv, number, event.side, event.price, event.size
-    if isinstance(event, Trade):
-        side = event.taker_side or ""
-        return event.key.instrument_id, event.ts_recv, -1, f"{side}/{event.trade_id}", event.price, event.size
-    return None
-
-
-class _Venue:
-    """The mock venue with a witness."""
-
-    def __init__(self, venue: MockVenue, witness: Witness) -> None:
-        self._venue = venue
-        self._witness = witness
-        self.name: VenueName = venue.name
-        self.traits: VenueTraits = venue.traits
-
-    def catalog(self) -> Catalog:
-        return self._venue.catalog()
-
-    def feed(self) -> Feed:
-        return _Feed(self._venue.feed(), self._witness)
-
-    def broker(self) -> Broker:
-        return self._venue.broker()
-
-    async def aclose(self) -> None:
-        await self._venue.aclose()
-
-
 def configured(data_dir: Path, **flags: object) -> Config:
     """Return the configuration of the batteries: everything often, so that faults hit everything."""
     base: dict[str, object] = {
@@ -149,9 +99,9 @@ def configured(data_dir: Path, **flags: object) -> Config:
     return load(flags=base | {name.replace("__", "."): value for name, value in flags.items()}, environ={}).config
 
 
-async def scan(config: Config) -> None:
+async def scan(config: Config, clock: Clock | None = None) -> None:
     """Write the universe that the collector begins with."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     with UniverseWriter(config.data_dir, MOCK, clock.now()) as writer:
         async for market in MockVenue(config.mock, clock).catalog().markets(MarketQuery()):
             writer.write(market)
@@ -165,8 +115,11 @@ class Child(Struct, frozen=True):
     commits: int
 
 
-def start(config: Config, truth: Path) -> Child:
-    """Fork a collector that records until it is told to stop (SIGTERM) or killed; its witness writes to ``truth``."""
+def start(config: Config, truth: Path, clock: Clock | None = None) -> Child:
+    """Fork a collector that records until it is told to stop (SIGTERM) or killed; its witness writes to ``truth``.
+
+    ``clock``: the machine's by default.
+    """
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
@@ -175,7 +128,7 @@ def start(config: Config, truth: Path) -> Child:
     code = UNEXPECTED
     try:
         os.close(reading)
-        asyncio.run(_collect(config, Witness(truth), writing))
+        asyncio.run(_collect(config, Witness(truth), writing, clock or SystemClock()))
         code = 0
     except PredsurvError as error:
         code = error.exit_code
@@ -186,13 +139,41 @@ def start(config: Config, truth: Path) -> Child:
         os._exit(code)
 
 
-async def _collect(config: Config, witness: Witness, commits: int) -> None:
-    clock = SystemClock()
+async def _collect(config: Config, witness: Witness, commits: int, clock: Clock) -> None:
     _tell_commits(witness, commits)
-    job = Collector(config, [_Venue(MockVenue(config.mock, clock), witness)], clock, CollectorDeps())
+    _tell_rows(witness)
+    job = Collector(config, [LateVenue(MockVenue(config.mock, clock))], clock, CollectorDeps())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, job.stop)
     os.write(commits, b"r")
     await job.run()
+
+
+def _tell_rows(witness: Witness) -> None:
+    apply: Any = Recorder.apply
+
+    def told(self: Recorder, events: Sequence[MarketEvent], now: int = NEVER) -> list[Record]:
+        rows = list(_rows(events, self.watermark, max(now, self.watermark)))
+        if rows:
+            witness.tell(Told(rows))
+        records: list[Record] = apply(self, events, now)
+        return records
+
+    Recorder.apply = told  # type: ignore[method-assign]
+
+
+def _rows(events: Sequence[MarketEvent], watermark: int, latest: int) -> Iterator[Row]:
+    """Yield what is to be recorded of ``events``: as they came, none before the one before it, none in the future."""
+    for event in events:
+        ts = min(event.ts_recv, latest)
+        if isinstance(event, Gap) and ts < watermark:
+            continue
+        watermark = max(ts, watermark)
+        if isinstance(event, BookDelta):
+            number = -2 if event.seq is None else event.seq
+            yield event.key.instrument_id, watermark, number, event.side, event.price, event.size
+        elif isinstance(event, Trade):
+            side = event.taker_side or ""
+            yield event.key.instrument_id, watermark, -1, f"{side}/{event.trade_id}", event.price, event.size
 
 
 def _tell_commits(witness: Witness, commits: int) -> None:
