@@ -24,6 +24,12 @@ _COMPOSE = OPS / "docker-compose.yml"
 _RUNBOOK = OPS.parent / "docs" / "runbook.md"
 _ALERTS_TEST = OPS / "alerts-test.yml"
 
+_DATA_SOURCE = OPS / "grafana" / "provisioning" / "datasources" / "prometheus.yml"
+_UNITS = {
+    "short", "percentunit", "bool", "bool_yes_no", "s", "d", "bytes", "Bps", "eps", "rowsps", "cpm", "currencyUSD"
+}  # fmt: skip
+"""Ids of Grafana's value formats; one that it does not know is shown as text behind the number."""
+
 _HISTOGRAMS = frozenset({"predsurv_event_latency_seconds", "predsurv_seal_duration_seconds"})
 _OF_A_SCRAPE = frozenset({"instance", "job"})
 _PLATFORM = {"up": frozenset[str](), "process_start_time_seconds": frozenset[str]()} | dict.fromkeys(
@@ -69,9 +75,20 @@ def test_every_metric_has_a_panel() -> None:
     assert {known[name] for name in asked} == set(METRICS)
 
 
-def test_every_panel_names_its_unit_and_meaning() -> None:
-    bare = [p["title"] for p in panels() if not p["description"] or not p["fieldConfig"]["defaults"].get("unit")]
-    assert bare == []
+def test_every_panel_names_its_meaning_and_a_unit_that_grafana_has() -> None:
+    assert [panel["title"] for panel in panels() if not panel["description"]] == []
+    assert {panel["fieldConfig"]["defaults"].get("unit") for panel in panels()} <= _UNITS
+
+
+def test_every_panel_asks_the_data_source_that_is_provisioned() -> None:
+    (source,) = yaml.safe_load(_DATA_SOURCE.read_text())["datasources"]
+    named = {"type": source["type"], "uid": source["uid"]}
+    variables = json.loads(DASHBOARD.read_text())["templating"]["list"]
+    assert all(each["datasource"] == named for each in (*variables, *panels()))
+    for panel in panels():
+        letters = [target["refId"] for target in panel["targets"]]
+        assert len(letters) == len(set(letters)), panel["title"]
+        assert all(target["datasource"] == named for target in panel["targets"]), panel["title"]
 
 
 def test_every_legend_names_the_process_and_the_account() -> None:
