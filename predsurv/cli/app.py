@@ -4,12 +4,14 @@ Imports no parser, so that ``predsurv --help`` costs little more than starting P
 command, import errors included, so that a traceback appears only with ``--debug``.
 """
 
-import os
+import errno
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from predsurv import __version__
+from predsurv.cli import streams
 from predsurv.cli.command_table import top_help
 from predsurv.core.errors import PredsurvError
 from predsurv.core.text import sanitise
@@ -20,7 +22,7 @@ INTERRUPTED: Final = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; turns every exception into one line on stderr."""
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
-    _never_fail_to_encode()
+    streams.put_in_order()
     try:
         return _answer(arguments)
     except KeyboardInterrupt:
@@ -28,12 +30,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _reader_gone()
     except Exception as error:  # the outermost handler: one line and an exit code
+        if _is_hung_up(error):
+            return _reader_gone()
         if debug:
             sys.__excepthook__(type(error), error, error.__traceback__)
         return _report(error)
+    finally:
+        streams.end_relay()
 
 
 def _answer(arguments: Sequence[str]) -> int:
+    code = _code_of(arguments)
+    sys.stdout.flush()  # here an error of it is still ours to handle
+    return code
+
+
+def _code_of(arguments: Sequence[str]) -> int:
     if list(arguments) in ([], ["--help"], ["-h"]):
         print(top_help())
         return 0
@@ -83,17 +95,15 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
+def _is_hung_up(error: Exception) -> bool:
+    """Return whether ``error`` is that of writing to a terminal that was closed."""
+    return isinstance(error, OSError) and error.errno == errno.EIO and error.filename is None
+
+
 def _reader_gone() -> int:
-    """Exit quietly when the reader of stdout (``head``, a pager) closed it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Exit quietly when the reader of stdout (``head``, a pager, a terminal) is gone."""
+    streams.discard_output()
     return 0
-
-
-def _never_fail_to_encode() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
 
 
 def _one_line(text: str) -> str:
@@ -101,7 +111,8 @@ def _one_line(text: str) -> str:
 
 
 def _complain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with suppress(OSError):  # nobody reads it; the exit code says the same
+        print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Options that several commands share, so that a flag means the same everywhere."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -17,6 +18,11 @@ Mock = Annotated[bool, typer.Option("--mock", help="Use the made-up venue: no ne
 OutputFormat = Annotated[Format, typer.Option("--format", help="How to print data.")]
 Duration = Annotated[
     str | None, typer.Option("--duration", metavar="TIME", help='Stop after this long, such as "60s" or "5m".')
+]
+
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="FILE", help="Append log lines to this file; SIGHUP opens it anew."),
 ]
 
 

@@ -1,20 +1,37 @@
 """What every command that runs for a while shares: its duration, its signals, its metrics server."""
 
 import asyncio
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final, TextIO, cast
 
-from predsurv.cli.output.render import say
+from predsurv.cli.options import Format
+from predsurv.cli.output.live_panel import Stderr
+from predsurv.cli.output.render import Table, say, show
+from predsurv.cli.service_manager import ServiceManager
+from predsurv.cli.signals import StopSignals
 from predsurv.core.durations import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
+from predsurv.ports import Clock
+from predsurv.telemetry import logs
+from predsurv.telemetry.health import Health, RunHealth, health_of_run
+from predsurv.telemetry.output_relay import LogFile, OutputRelay
 from predsurv.telemetry.server import MetricsServer
+from predsurv.telemetry.vitals import BEAT_INTERVAL, Vitals
 
-LEFT_AT_ONCE: Final = 130
-"""Exit code after a second signal."""
+LOG_SECONDS_MAX: Final = 1.0
+"""How long the end of a run waits for the disk of the log file."""
+
+REPORT_SECONDS_MAX: Final = 1.0
+"""How long a run that was told to stop waits for a reader of its report."""
+
+REPORT_BYTES_MAX: Final = 1 << 26
+
+_LOG: Final = logging.getLogger("predsurv")
 
 
 def duration_ns(text: str | None) -> int | None:
@@ -31,32 +48,115 @@ def duration_ns(text: str | None) -> int | None:
 
 
 @contextmanager
-def stop_on_signal(stop: Callable[[], None], doing: str, rescue: Callable[[], None] | None = None) -> Iterator[None]:
-    """Call ``stop`` at the first SIGINT or SIGTERM, saying what is being done; exit with 130 at the second.
+def long_run(log_file: Path | None = None) -> Iterator[StopSignals]:
+    """Prepare the process for running long while the block runs: stderr and logs that never block, signals heard.
 
-    ``rescue`` is called before that exit. To be used in a running event loop.
+    stderr stays relayed after it, for the last lines. With ``log_file`` logs go there, and SIGHUP opens it anew. To be
+    entered before the event loop starts; raises ConfigError when the file cannot be opened.
     """
-    loop = asyncio.get_running_loop()
-    asked = False
+    sys.stderr = cast(TextIO, OutputRelay(sys.stderr, on_dropped=_tell_dropped))
+    with _log_stream(log_file) as (stream, reopen):
+        undo = logs.set_up(stream=stream)
+        try:
+            with StopSignals(reopen).heard() as signals:
+                yield signals
+        finally:
+            undo()
 
-    def on_signal() -> None:
-        nonlocal asked
-        if asked:
-            if rescue is not None:
-                rescue()
-            os._exit(LEFT_AT_ONCE)
-        asked = True
-        say(f"stopping: {doing}; interrupt again to leave at once")
-        stop()
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal)
+@contextmanager
+def _log_stream(log_file: Path | None) -> Iterator[tuple[TextIO, Callable[[], None] | None]]:
+    if log_file is None:
+        yield cast(TextIO, Stderr()), None
+        return
     try:
-        yield
+        file = LogFile(log_file)
+    except OSError as error:
+        raise ConfigError(f"--log-file: {sanitise(str(log_file), 200)}: {error.strerror}; name another file") from None
+    relay = OutputRelay(cast(TextIO, file), on_dropped=_tell_dropped)
+
+    def reopen() -> None:
+        try:
+            file.reopen()
+        except OSError as error:
+            _LOG.warning("the log file cannot be opened anew (%s): going on in the old one", error)
+        else:
+            _LOG.info("the log file was opened anew")
+
+    try:
+        yield cast(TextIO, relay), reopen
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        relay.finish(LOG_SECONDS_MAX)
+
+
+def _tell_dropped(lines: int) -> None:
+    _LOG.warning("%d lines were dropped here: whoever reads them had stopped reading", lines)
+
+
+def show_last(tables: Sequence[Table], form: Format, *, hurry: bool) -> None:
+    """Print the tables of a run that has ended; after a signal (``hurry``) a reader of stdout has a moment for it."""
+    if not hurry:
+        show(tables, form)
+        return
+    relay = OutputRelay(sys.stdout, bytes_max=REPORT_BYTES_MAX)
+    show(tables, form, cast(TextIO, relay))
+    relay.finish(REPORT_SECONDS_MAX)
+
+
+def cancel_this() -> Callable[[], object]:
+    """Return what cancels the current task."""
+    task = asyncio.current_task()
+    return task.cancel if task is not None else lambda: None
+
+
+class Supervision:
+    """One run under supervision: its vitals, what /healthz says of it, what the service manager is told.
+
+    ``look`` returns what the run knows of itself, from any thread; until it is set there is nothing to know.
+    """
+
+    def __init__(self, clock: Clock, manager: ServiceManager) -> None:
+        self.vitals = Vitals(clock)
+        self.look: Callable[[], RunHealth] = RunHealth
+        self._clock = clock
+        self._manager = manager
+
+    def health(self) -> Health:
+        """Return the health of the run; any thread may call it, whatever the event loop does."""
+        return health_of_run(self.vitals, self.look())
+
+    def begin(self, doing: str) -> None:
+        """Say what is done before the run proper begins."""
+        self.vitals.doing = doing
+
+    def go_on(self, doing: str, look: Callable[[], RunHealth]) -> None:
+        """Say that the run proper has begun, unless it is being stopped already; ``look`` knows it from now on."""
+        self.look = look
+        if self.vitals.phase == "starting":
+            self.vitals.phase, self.vitals.doing = "running", doing
+
+    def stopping(self, doing: str) -> None:
+        """Say that the run ends."""
+        self.vitals.phase, self.vitals.doing = "stopping", f"stopping: {doing}"
+        self._manager.stopping(self.vitals.doing)
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Leave signs of life while the block runs, and pass them on to the service manager."""
+        task = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            self._manager.close()
+
+    async def _beat(self) -> None:
+        while True:
+            self.vitals.beat()
+            health = self.health()
+            ready = self.vitals.phase == "running"
+            self._manager.pulse(alive=health.alive, ready=ready, status=health.summary)
+            await self._clock.sleep(BEAT_INTERVAL)
 
 
 @contextmanager

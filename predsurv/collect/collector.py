@@ -72,6 +72,7 @@ class Collector:
     """One run of the collector over some venues. ``stop`` ends it in an orderly way, from the event loop's thread.
 
     ``status`` is renewed every second; it may be read from any thread. ``uploader`` is None without a bucket.
+    ``recording`` is set once the log is open and the feeds are started.
     """
 
     def __init__(self, config: Config, venues: Sequence[Venue], clock: Clock, deps: CollectorDeps) -> None:
@@ -82,6 +83,7 @@ class Collector:
         self._metrics = CollectMetrics(clock, deps.metrics, deps.gauges)
         self._layout = Layout(config.data_dir)
         self._stopping = asyncio.Event()
+        self.recording = asyncio.Event()
         self._steady_clock = SteadyClock(clock)
         self._committer: Committer | None = None  # set exactly while the log is open
         collector, bucket = config.collector.id, deps.bucket
@@ -192,6 +194,8 @@ class Collector:
                 others = [group.create_task(prepared.writer.sealer.run()), group.create_task(self._maintenance.run())]
                 jobs = [job for job in (self.uploader, self._rescanner) if job is not None]
                 others += [group.create_task(job.run()) for job in jobs]
+                self.status = self._current_status()
+                self.recording.set()
                 while not (self._stopping.is_set() or all(task.done() for task in feeds)):
                     await self._turn(committer)
                     if deadline is not None and self._clock.monotonic() >= deadline:

@@ -224,38 +224,6 @@ def state_of(before: State, wanted: int, trusted: int, age: int) -> State:
     return "recording" if trusted * 1_000_000 >= wanted * DEGRADED_BELOW else "degraded"
 
 
-def health_of(status: CollectorStatus) -> dict[str, object]:
-    """Return the body of /healthz; not ok while nothing can be written, or no wanted book of any venue is trusted."""
-    wanting = [venue for venue in status.venues if venue.state != "idle"]
-    seen = not wanting or any(venue.state not in ("blind", "starting") for venue in wanting)
-    return {
-        "ok": status.paused is None and seen,
-        "paused": status.paused,
-        "wanted": sum(venue.wanted for venue in status.venues),
-        "trusted": {venue.venue: venue.trusted for venue in status.venues},
-        "disk_free_bytes": status.disk_free,
-        "segments_waiting": status.waiting,
-        "rescan_trouble": status.rescans.trouble if status.rescans is not None else None,
-        "uploads_waiting": status.bucket.waiting if status.bucket is not None else 0,
-        "venues": {venue.venue: _venue_health(venue, status.now) for venue in status.venues},
-    }
-
-
-def _venue_health(venue: VenueStatus, now: int) -> dict[str, object]:
-    return {
-        "state": venue.state,
-        "wanted": venue.wanted,
-        "trusted": venue.trusted,
-        "missing": dict(venue.missing),
-        "connections": len(venue.connections),
-        "last_data_age_s": _seconds(now - venue.last_data) if venue.last_data else None,
-        "gaps": dict(venue.gaps),
-        "all_seen_in_s": None if venue.all_seen is None else _seconds(venue.all_seen),
-        "failure": venue.failure,
-        "phase": venue.phase.phase if venue.phase is not None else None,
-    }
-
-
 def missing_of(lost: Iterable[GapReason], unknown: int) -> dict[GapReason, int]:
     """Return how many books are missing by reason, most first; of ``unknown`` ones those that were not lost never came.
 
@@ -287,7 +255,3 @@ def phase_text(phase: VenuePhase) -> str:
     words = {"post_only": "orders that rest only", "cancel_only": "cancel only", "closed": "closed"}
     resumes = "" if phase.resumes is None else f", resumes {iso_time(phase.resumes)[:16].replace('T', ' ')} UTC"
     return f"trading paused ({words[phase.phase]}){resumes}"
-
-
-def _seconds(duration: int) -> float:
-    return round(duration / 1e9, 3)

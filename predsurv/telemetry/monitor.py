@@ -4,9 +4,10 @@ from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry
 
+from predsurv.telemetry.health import AskHealth
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.recording import RecordingMetrics
-from predsurv.telemetry.server import Health, MetricsServer
+from predsurv.telemetry.server import MetricsServer
 
 
 class Monitor:
@@ -17,6 +18,6 @@ class Monitor:
         self.metrics = Metrics(self.registry, venues)
         self.recording = RecordingMetrics(self.registry, venues)
 
-    def serve(self, health: Health, host: str, port: int) -> MetricsServer:
+    def serve(self, health: AskHealth, host: str, port: int) -> MetricsServer:
         """Return a running server of /metrics and /healthz; raises ConfigError when it cannot listen."""
         return MetricsServer(self.registry, health, host=host, port=port)

@@ -1,4 +1,4 @@
-"""HTTP server of GET /metrics and /healthz, in threads of its own.
+"""HTTP server of GET /metrics, /healthz and /livez, in threads of its own.
 
 A slow or stuck client cannot hold up recording or trading: clients are bounded in number and time.
 """
@@ -6,7 +6,6 @@ A slow or stuck client cannot hold up recording or trading: clients are bounded 
 import json
 import socketserver
 import threading
-from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from socket import AF_INET, AF_INET6
@@ -17,9 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
-
-Health = Callable[[], Mapping[str, object]]
-"""Returns the body of /healthz; its key ``ok`` decides between 200 and 503. Called from the server's threads."""
+from predsurv.telemetry.health import AskHealth
 
 CLIENTS_MAX: Final = 16
 CLIENT_SECONDS_MAX: Final = 5
@@ -29,7 +26,7 @@ class MetricsServer:
     """A running server. ``port`` is the one it listens on, ``warning`` a message about its address or None."""
 
     def __init__(
-        self, registry: CollectorRegistry, health: Health, *, host: str = "127.0.0.1", port: int = 9000
+        self, registry: CollectorRegistry, health: AskHealth, *, host: str = "127.0.0.1", port: int = 9000
     ) -> None:
         """Start listening; raises ConfigError when that is not possible (callers go on without metrics)."""
         try:
@@ -60,7 +57,7 @@ class _BoundedServer(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = CLIENTS_MAX
 
-    def __init__(self, registry: CollectorRegistry, health: Health, host: str, port: int) -> None:
+    def __init__(self, registry: CollectorRegistry, health: AskHealth, host: str, port: int) -> None:
         self.address_family = AF_INET6 if ":" in host else AF_INET
         self.registry = registry
         self.health = health
@@ -100,20 +97,26 @@ class _Handler(BaseHTTPRequestHandler):
             # DNS rebinding: a web page whose host name resolves to this machine must not read metrics.
             self._answer(403, "text/plain", b"ask by the name of this machine: localhost or 127.0.0.1\n")
             return
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         if path == "/metrics":
             self._answer(200, CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self.server.registry))
-        elif path == "/healthz":
-            health = self.server.health()
-            body = json.dumps(health, default=str).encode()
-            self._answer(200 if health.get("ok", True) else 503, "application/json", body + b"\n")
+        elif path in ("/healthz", "/livez"):
+            self._answer_health(path, as_text="text" in query.split("&"))
         else:
-            self._answer(404, "text/plain", b"there are /metrics and /healthz\n")
+            self._answer(404, "text/plain", b"there are /metrics, /healthz and /livez\n")
+
+    def _answer_health(self, path: str, *, as_text: bool) -> None:
+        health = self.server.health()
+        status = 200 if (health.ok if path == "/healthz" else health.alive) else 503
+        if as_text:
+            self._answer(status, "text/plain; charset=utf-8", health.text().encode())
+        else:
+            self._answer(status, "application/json", json.dumps(health.body(), indent=1, default=str).encode() + b"\n")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Answer a bad or non-GET request without echoing any of it."""
         self.close_connection = True
-        self._answer(405 if code == 501 else code, "text/plain", b"only GET /metrics and GET /healthz\n")
+        self._answer(405 if code == 501 else code, "text/plain", b"only GET of /metrics, /healthz and /livez\n")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: requests come every few seconds."""

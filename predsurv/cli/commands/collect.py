@@ -2,43 +2,45 @@
 
 import asyncio
 import logging
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
-from threading import Thread
-from typing import Annotated, Final, TextIO, cast
+from typing import Annotated, Final
 
 import typer
 
 from predsurv.cli.commands.bucket import bucket_of
 from predsurv.cli.commands.plan import plan_table
-from predsurv.cli.commands.rescan import rescan
-from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, Venues, mock_flag
+from predsurv.cli.commands.rescan import rescan, scan_missing
+from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.output.collect_tables import file_table, venue_table
-from predsurv.cli.output.live_panel import Show, Stderr, live_panel, status_line
+from predsurv.cli.output.live_panel import Show, live_panel, status_line
 from predsurv.cli.output.render import say, show
-from predsurv.cli.runtime import duration_ns, metrics_server, stop_on_signal
+from predsurv.cli.runtime import Supervision, cancel_this, duration_ns, long_run, metrics_server, show_last
+from predsurv.cli.service_manager import ServiceManager
+from predsurv.cli.signals import StopSignals
 from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.health import recording_health
 from predsurv.collect.rates import RateFacts, RateMeter
 from predsurv.collect.report import CollectReport
-from predsurv.collect.status import health_of
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, IntegrityError, SafetyError, TransientError
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.mine.previous_scores import latest_scores
 from predsurv.net.clock import SystemClock
+from predsurv.ports import Clock, Venue
 from predsurv.store import allocator
-from predsurv.telemetry import logs
+from predsurv.telemetry.health import RunHealth
 from predsurv.telemetry.monitor import Monitor
 from predsurv.venues.registry import enabled_venues, open_venue
 
-RESCUE_SECONDS_MAX: Final = 0.4
-"""How long a second signal waits for the last records to reach the log."""
 PANEL_INTERVAL: Final = 500_000_000
 """How often (ns) the live panel is drawn on a terminal."""
 REPORT_INTERVAL: Final = 30_000_000_000
 """How often (ns) a line is printed elsewhere."""
+_STOPPING: Final = "writing what was recorded"
 _LOG: Final = logging.getLogger("predsurv.collect")
 
 
@@ -48,58 +50,108 @@ def collect(
     config: ConfigFile = None,
     mock: Mock = False,
     duration: Duration = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Show what recording would take; connect to nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what recording would take; record nothing.")] = False,
+    log_file: LogFile = None,
     format: OutputFormat = "table",
 ) -> int:
     """Record order books and trades of the venues, gaps included, until stopped."""
     loaded = load(config, flags=mock_flag(mock)).config
     limit = duration_ns(duration)
-    undo = logs.set_up(stream=cast(TextIO, Stderr()))
     allocator.limit_heaps()
-    try:
-        report = asyncio.run(_run(loaded, venues, limit, None if not plan else format))
-    finally:
-        undo()
-    if report is not None:
-        show([venue_table(report), file_table(report)], format)
-        _complain(report)
+    clock = SystemClock()
+    with long_run(log_file) as signals:
+        run = Supervision(clock, ServiceManager(os.environ, clock))
+        try:
+            if plan:
+                asyncio.run(_plan(loaded, venues, signals, format))
+                return 0
+            report = asyncio.run(_record(loaded, venues, limit, signals, run))
+        except asyncio.CancelledError:
+            if not signals.stopping:
+                raise
+            say("stopped before anything was recorded")
+            return 0
+        show_last([venue_table(report), file_table(report)], format, hurry=signals.stopping)
+    _complain(report)
     return 0
 
 
-async def _run(
-    config: Config, names: Sequence[str] | None, limit: int | None, plan_only: OutputFormat | None
-) -> CollectReport | None:
+async def _plan(config: Config, names: Sequence[str] | None, signals: StopSignals, format: OutputFormat) -> None:
     clock = SystemClock()
+    async with _open_venues(config, names, clock) as opened:
+        with signals.stopping_with(cancel_this(), ""):
+            await scan_missing(config, opened, clock)
+            job = await asyncio.to_thread(Collector, config, opened, clock, _deps(config, opened, None))
+    previews = job.preview()
+    plans = {name: preview.plan for name, preview in previews.items()}
+    universes = {name: preview.candidates for name, preview in previews.items()}
+    show(plan_table(plans, universes, config), format)
+
+
+async def _record(
+    config: Config, names: Sequence[str] | None, limit: int | None, signals: StopSignals, run: Supervision
+) -> CollectReport:
+    clock = SystemClock()
+    async with _open_venues(config, names, clock) as opened, run.watched():
+        monitor = Monitor([venue.name for venue in opened])
+        metrics = config.metrics
+        with metrics_server(lambda: monitor.serve(run.health, metrics.host, metrics.port)):
+            with signals.stopping_with(cancel_this(), ""):
+                run.begin("starting: reading the venues' lists")
+                await scan_missing(config, opened, clock)
+                run.begin("starting: reading the universe")
+                deps = _deps(config, opened, monitor)
+                job = await asyncio.to_thread(Collector, config, opened, clock, deps)
+            return await _run(job, limit, signals, run)
+
+
+async def _run(job: Collector, limit: int | None, signals: StopSignals, run: Supervision) -> CollectReport:
+    clock = SystemClock()
+
+    def look() -> RunHealth:
+        status = job.status
+        return recording_health(status, max(0, clock.monotonic() - status.at))
+
+    def stop() -> None:
+        run.stopping(_STOPPING)
+        job.stop()
+
+    panel = live_panel() if sys.stderr.isatty() else nullcontext(_log)
+    run.begin("starting: sealing what an earlier run left")
+    with signals.stopping_with(stop, _STOPPING, job.rescue), panel as draw:
+        recording = asyncio.create_task(job.run(limit))
+        others = [asyncio.create_task(_watch(job, clock, draw)), asyncio.create_task(_go_on(job, run, look))]
+        try:
+            return await recording
+        finally:
+            run.stopping(_STOPPING)
+            for task in (recording, *others):
+                task.cancel()
+
+
+async def _go_on(job: Collector, run: Supervision, look: Callable[[], RunHealth]) -> None:
+    """Let ``run`` be healthy from the moment at which ``job`` records."""
+    await job.recording.wait()
+    run.go_on("recording", look)
+
+
+@asynccontextmanager
+async def _open_venues(config: Config, names: Sequence[str] | None, clock: Clock) -> AsyncIterator[list[Venue]]:
     async with AsyncExitStack() as stack:
         opened = [open_venue(name, config, clock) for name in _names(config, names)]
         for venue in opened:
             stack.push_async_callback(venue.aclose)
-        monitor = Monitor([venue.name for venue in opened])
-        deps = CollectorDeps(
-            scores=lambda name: _scores(config, name),
-            metrics=monitor.metrics,
-            gauges=monitor.recording,
-            bucket=bucket_of(config),
-            scan=partial(rescan, config, {venue.name: venue for venue in opened}),
-        )
-        job = await asyncio.to_thread(Collector, config, opened, clock, deps)
-        if plan_only is not None:
-            previews = job.preview()
-            plans = {name: preview.plan for name, preview in previews.items()}
-            universes = {name: preview.candidates for name, preview in previews.items()}
-            show(plan_table(plans, universes, config), plan_only)
-            return None
-        panel = live_panel() if sys.stderr.isatty() else nullcontext(_log)
-        stopping = stop_on_signal(job.stop, "writing what was recorded", lambda: _rescue(job))
-        serving = metrics_server(
-            lambda: monitor.serve(lambda: health_of(job.status), config.metrics.host, config.metrics.port)
-        )
-        with stopping, serving, panel as draw:
-            watching = asyncio.create_task(_watch(job, clock, draw))
-            try:
-                return await job.run(limit)
-            finally:
-                watching.cancel()
+        yield opened
+
+
+def _deps(config: Config, opened: Sequence[Venue], monitor: Monitor | None) -> CollectorDeps:
+    return CollectorDeps(
+        scores=lambda name: _scores(config, name),
+        metrics=monitor.metrics if monitor is not None else None,
+        gauges=monitor.recording if monitor is not None else None,
+        bucket=bucket_of(config),
+        scan=partial(rescan, config, {venue.name: venue for venue in opened}),
+    )
 
 
 async def _watch(job: Collector, clock: SystemClock, draw: Show) -> None:
@@ -112,13 +164,6 @@ async def _watch(job: Collector, clock: SystemClock, draw: Show) -> None:
 
 def _log(facts: RateFacts) -> None:
     _LOG.info("%s", status_line(facts))
-
-
-def _rescue(collector: Collector) -> None:
-    """Write the last records to the log, waiting at most RESCUE_SECONDS_MAX for the disk."""
-    rescue = Thread(target=collector.rescue, daemon=True)
-    rescue.start()
-    rescue.join(RESCUE_SECONDS_MAX)
 
 
 def _scores(config: Config, venue: VenueName) -> Mapping[InstrumentKey, int]:

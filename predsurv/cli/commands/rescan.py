@@ -1,61 +1,89 @@
-"""The scan of a venue while ``collect`` records it, in a process of its own.
+"""The scans that ``collect`` and ``trade`` make themselves: the first one of a new host, and those while recording.
 
-Reading a list of 200,000 markets and merging it into the universe of the day takes minutes of parsing and hundreds of
-megabytes: neither may happen in the recording process. The mock venue's list is that of the running venue.
+They run in processes of their own, but for the mock venue, whose list is that of the running venue.
 """
 
 import asyncio
 import logging
-import os
-import signal
-from collections.abc import Mapping
-from contextlib import suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
-from threading import Event
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
 
-from predsurv.cli.commands.bucket import upload_universes
 from predsurv.cli.commands.scan import NO_LIMITS, scan_job
+from predsurv.cli.commands.scan_process import OnProgress, ScanManner, ScanOutcome, scan_in_process
+from predsurv.cli.output.progress import progress_line
 from predsurv.collect.rescan import ListedUniverse
 from predsurv.config import Config
-from predsurv.core.errors import PredsurvError, TransientError
+from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
-from predsurv.ports import MarketQuery, Venue
-from predsurv.scan.job import VenueScan, scan_venues
-from predsurv.venues.registry import open_venue
+from predsurv.ports import Clock, MarketQuery, Venue
+from predsurv.scan.job import ScanProgress, scan_venues
+from predsurv.store.universe import latest_universe
 
-POLL_SECONDS: Final = 0.1
-"""How often to check whether the recording stops."""
+BESIDE: Final = ScanManner(share=2, niceness=10)
+"""Beside a recording a scan takes half of the venue's request limit, and the recording has priority."""
 
-NICENESS: Final = 10
-"""Increment of the process's nice value: recording has priority."""
+ALONE: Final = ScanManner()
 
-SHARE: Final = 2
-"""A scan beside a recording takes one part in this many of the venue's request limit."""
+FIRST_SCAN_SECONDS_MAX: Final = 1_800
+"""How long the first scan of a venue may take: six times what the longest list took."""
 
+LINE_INTERVAL: Final = 10_000_000_000
+"""How often (ns) the progress of a first scan is a line where there is no terminal."""
 
-class ScanOutcome(NamedTuple):
-    """What the process sends back: the result, or why there is none."""
-
-    scan: VenueScan | None
-    failure: str
+_LOG: Final = logging.getLogger("predsurv.scan")
 
 
 async def rescan(config: Config, venues: Mapping[VenueName, Venue], name: VenueName) -> ListedUniverse:
-    """Scan the venue ``name`` and write its universe file; raises TransientError. Cancelling it ends the process."""
-    if config.mock.enabled:
-        clock = SystemClock()
-        (result,) = await scan_venues([venues[name]], scan_job(config, [name], NO_LIMITS, clock))
-        return _listed(config, ScanOutcome(result, result.failure or ""))
-    stopping = Event()
+    """Scan the venue ``name`` and write its universe file; raises TransientError. Cancelling it ends the scan."""
+    return _listed(config, await _scan(config, venues[name] if config.mock.enabled else None, name, BESIDE))
+
+
+async def scan_missing(config: Config, venues: Sequence[Venue], clock: Clock) -> None:
+    """Scan each of the venues that has no universe yet, showing progress on stderr.
+
+    Raises TransientError when a list cannot be read in time, ConfigError when no market of it is within the limits.
+    """
+    missing = [venue for venue in venues if latest_universe(config.data_dir, venue.name) is None]
+    if not missing:
+        return
+    names = ", ".join(venue.name for venue in missing)
+    _LOG.info("no universe of %s in %s yet: scanning first", names, config.data_dir)
+    with _progress(clock) as update:
+        results = await asyncio.gather(*(_first_scan(config, venue, update) for venue in missing))
+    if failed := [failure for failure in results if failure is not None]:
+        raise TransientError("; ".join(failed) + "; nothing can be recorded without the list: try 'predsurv doctor'")
+
+
+async def _first_scan(config: Config, venue: Venue, update: OnProgress) -> str | None:
+    """Return why the scan failed, None when it did not; raises ConfigError when the limits leave nothing."""
     try:
-        outcome = await asyncio.to_thread(_in_process, config, name, stopping)
-    finally:
-        stopping.set()
-    return _listed(config, outcome)
+        async with asyncio.timeout(FIRST_SCAN_SECONDS_MAX):
+            outcome = await _scan(config, venue if config.mock.enabled else None, venue.name, ALONE, update)
+    except TimeoutError:
+        return f"{venue.name}: its list was not read within {FIRST_SCAN_SECONDS_MAX // 60} minutes"
+    except TransientError as error:
+        return f"{venue.name}: {error}"
+    if outcome.scan is None or outcome.failure:
+        return f"{venue.name}: {outcome.failure}"
+    if outcome.scan.path is None:
+        raise ConfigError(
+            f"{venue.name}: no market is within the configured limits; see 'predsurv config show' for them"
+        )
+    _LOG.info("%s: %d markets are listed in %s", venue.name, outcome.scan.totals.markets, outcome.scan.path)
+    return None
+
+
+async def _scan(
+    config: Config, running: Venue | None, name: VenueName, manner: ScanManner, update: OnProgress = lambda _: None
+) -> ScanOutcome:
+    """Scan the ``running`` venue here, or with None the venue ``name`` in a process of its own."""
+    if running is None:
+        return await scan_in_process(config, name, manner, update)
+    job = scan_job(config, [name], NO_LIMITS, SystemClock())._replace(progress=update)
+    (result,) = await scan_venues([running], job)
+    return ScanOutcome(result, result.failure or "")
 
 
 def _listed(config: Config, outcome: ScanOutcome) -> ListedUniverse:
@@ -65,55 +93,18 @@ def _listed(config: Config, outcome: ScanOutcome) -> ListedUniverse:
     return ListedUniverse(outcome.scan.path, whole=not query.limit)
 
 
-def _in_process(config: Config, name: VenueName, stopping: Event) -> ScanOutcome:
-    context = get_context("spawn")
-    try:
-        receiver, sender = context.Pipe(duplex=False)
-        with receiver:
-            child = context.Process(target=_work, args=(config, name, sender), daemon=True)
-            with sender:
-                child.start()
-            return _outcome_of(child, receiver, stopping)
-    except OSError as error:
-        raise TransientError(f"cannot start a scan ({error})") from error
+@contextmanager
+def _progress(clock: Clock) -> Iterator[OnProgress]:
+    """Show progress: lines that are redrawn on a terminal, a log line now and then elsewhere."""
+    due: dict[VenueName, int] = {}
+    with progress_line() as show:
 
+        def update(step: ScanProgress) -> None:
+            text = f"{step.venue}: {step.markets:,} markets, {step.pages:,} pages"
+            show((step.venue, f"{text}, {'done' if step.done else 'scanning'}"))
+            now = clock.monotonic()
+            if now >= due.setdefault(step.venue, now + LINE_INTERVAL):
+                due[step.venue] = now + LINE_INTERVAL
+                _LOG.info("%s so far", text)
 
-def _outcome_of(child: BaseProcess, receiver: Connection, stopping: Event) -> ScanOutcome:
-    """Return what ``child`` sends; kill it when ``stopping`` is set first."""
-    try:
-        while not stopping.is_set():
-            if receiver.poll(POLL_SECONDS):
-                outcome: ScanOutcome = receiver.recv()
-                return outcome
-    except EOFError:
-        return ScanOutcome(None, "the scan ended without a word")
-    finally:
-        child.kill()
-        child.join()
-        child.close()
-    return ScanOutcome(None, "the recording stops")
-
-
-def _work(config: Config, name: VenueName, sender: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the recorder decides
-    os.nice(NICENESS)
-    logging.getLogger().addHandler(logging.NullHandler())  # the recorder logs how it ended
-    try:
-        result = asyncio.run(_scan(config, name))
-        if result.path is not None:
-            upload_universes(config, [result.path])
-        outcome = ScanOutcome(result, result.failure or "")
-    except (PredsurvError, OSError) as error:
-        outcome = ScanOutcome(None, str(error))
-    with suppress(OSError):  # the recorder has gone
-        sender.send(outcome)
-
-
-async def _scan(config: Config, name: VenueName) -> VenueScan:
-    clock = SystemClock()
-    venue = open_venue(name, config, clock, share=SHARE)
-    try:
-        (result,) = await scan_venues([venue], scan_job(config, [name], NO_LIMITS, clock))
-    finally:
-        await venue.aclose()
-    return result
+        yield update

@@ -1,7 +1,6 @@
 """``predsurv simulate``: serve a venue's own protocol on this machine, with faults on request."""
 
 import asyncio
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import typer
 from predsurv.cli.options import Duration
 from predsurv.cli.output.render import say
 from predsurv.cli.runtime import duration_ns
+from predsurv.cli.signals import StopSignals
 from predsurv.config import MockConfig
 from predsurv.core.errors import ConfigError
 from predsurv.net.clock import SystemClock
@@ -102,9 +102,19 @@ async def _serve(
 ) -> None:
     """Serve until a signal comes or ``limit`` (ns) has passed."""
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    with StopSignals().heard() as signals, signals.stopping_with(stopped.set, ""):
+        await _serve_until(stopped, venue, simulator, environment, port=port, limit=limit)
+
+
+async def _serve_until(
+    stopped: asyncio.Event,
+    venue: str,
+    simulator: SimulatorServer,
+    environment: Environment,
+    *,
+    port: int,
+    limit: int | None,
+) -> None:
     try:
         await simulator.start(port)
     except OSError as error:

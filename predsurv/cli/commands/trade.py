@@ -1,21 +1,25 @@
 """``predsurv trade``, ``backtest``, ``portfolio``, ``halt`` and ``resume``."""
 
 import asyncio
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.bucket import fetch
-from predsurv.cli.options import ConfigFile, Duration, Mock, OutputFormat, mock_flag
-from predsurv.cli.output.render import Table, say, show
+from predsurv.cli.commands.rescan import scan_missing
+from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.render import say, show
 from predsurv.cli.output.trade_tables import Announcer, portfolio_table, position_table, run_tables
-from predsurv.cli.runtime import duration_ns, metrics_server, stop_on_signal
+from predsurv.cli.runtime import Supervision, cancel_this, duration_ns, long_run, metrics_server, show_last
+from predsurv.cli.service_manager import ServiceManager
+from predsurv.cli.signals import StopSignals
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 from predsurv.core.events import Event, MarketEvent
@@ -40,6 +44,7 @@ from predsurv.trade.assembly import (
     paper_mode,
     refuse_live,
 )
+from predsurv.trade.health import FeedWatch
 from predsurv.trade.journal import OrderJournal, last_entry_time, restore
 from predsurv.trade.market_lists import known_markets_of, require_recorded
 from predsurv.trade.metrics import TradeMetrics
@@ -70,9 +75,10 @@ def trade(
         str | None, typer.Option("--replay", metavar="VENUE:DATE", help="Trade on a recording instead of live data.")
     ] = None,
     mock: Mock = False,
+    log_file: LogFile = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",
-) -> None:
+) -> int:
     """Run strategies on paper, or live, until stopped."""
     loaded = _load(config, mock, strategy)
     if paper and live:
@@ -81,12 +87,11 @@ def trade(
         refuse_live(loaded)
     limit = duration_ns(duration)
     if replay is None:
-        _finish(asyncio.run(_paper(loaded, venue, limit)), format)
-        return
+        return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log_file)
     name, separator, dates = replay.partition(":")
     if not separator:
         raise ConfigError("--replay: expected VENUE:DATE such as mock:2026-01-31")
-    _finish(asyncio.run(_backtest(loaded, name, dates, limit)), format)
+    return _trade(lambda signals: _backtest(loaded, name, dates, limit, signals), format, log_file)
 
 
 def backtest(
@@ -96,10 +101,10 @@ def backtest(
     strategy: Strategies = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",
-) -> None:
+) -> int:
     """Run strategies over recorded days with the engine that trades."""
     loaded = _load(config, False, strategy)
-    _finish(asyncio.run(_backtest(loaded, venue, dates, None)), format)
+    return _trade(lambda signals: _backtest(loaded, venue, dates, None, signals), format, None)
 
 
 def portfolio(
@@ -144,42 +149,74 @@ def resume(config: ConfigFile = None) -> None:
     say("trading was not halted" if was is None else f"trading is allowed again; it was halted: {was.reason}")
 
 
-async def _paper(config: Config, names: Sequence[str] | None, limit: int | None) -> TradingSession:
+def _trade(
+    run: Callable[[StopSignals], Coroutine[Any, Any, TradingSession]], form: OutputFormat, log_file: Path | None
+) -> int:
+    with long_run(log_file) as signals:
+        try:
+            session = asyncio.run(run(signals))
+        except asyncio.CancelledError:
+            if not signals.stopping:
+                raise
+            say("stopped before any trade")
+            return 0
+        show_last(run_tables(session), form, hurry=signals.stopping)
+    return 0
+
+
+async def _paper(
+    config: Config, names: Sequence[str] | None, limit: int | None, signals: StopSignals
+) -> TradingSession:
     clock = SystemClock()
     registry = CollectorRegistry()
+    run = Supervision(clock, ServiceManager(os.environ, clock))
     async with AsyncExitStack() as stack:
         opened = [open_venue(name, config, clock) for name in _venues(config, names)]
         for each in opened:
             stack.push_async_callback(each.aclose)
         observe = _observer(config, opened, registry, clock)
-        session = open_paper(config, opened, clock, lambda engine: _Observers(observe(engine), Announcer(engine)))
+        shown = config.metrics
+        stack.enter_context(
+            metrics_server(lambda: MetricsServer(registry, run.health, host=shown.host, port=shown.port))
+        )
+        await stack.enter_async_context(run.watched())
+        with signals.stopping_with(cancel_this(), ""):
+            run.begin("starting: reading the venues' lists")
+            await scan_missing(config, opened, clock)
+        feeds = FeedWatch([each.name for each in opened], clock)
+        session = open_paper(
+            config, opened, clock, lambda engine: _Observers(observe(engine), Announcer(engine), feeds)
+        )
         stack.callback(session.journal.close)
         strategies = ", ".join(config.trading.strategies)
         say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
-        serving = metrics_server(
-            lambda: MetricsServer(
-                registry, lambda: _health(session), host=config.metrics.host, port=config.metrics.port
-            )
-        )
-        with stop_on_signal(session.runner.stop, _STOPPING), serving:
+        run.go_on("trading", lambda: feeds.health(session.engine, session.stats))
+
+        def stop() -> None:
+            run.stopping(_STOPPING)
+            session.runner.stop()
+
+        with signals.stopping_with(stop, _STOPPING):
             await session.runner.run(limit)
+        run.stopping(_STOPPING)
     return session
 
 
-async def _backtest(config: Config, name: str, dates: str, limit: int | None) -> TradingSession:
+async def _backtest(config: Config, name: str, dates: str, limit: int | None, signals: StopSignals) -> TradingSession:
     span = _span(dates)
     async with AsyncExitStack() as stack:
         venue = open_venue(name, config, SystemClock())
         stack.push_async_callback(venue.aclose)
-        before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
-        await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
-        await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True))
+        with signals.stopping_with(cancel_this(), ""):
+            before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
+            await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
+            await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True))
         require_recorded(config.data_dir, venue.name, span.dates())
         session = open_backtest(config, venue, span, lambda _engine: _Observers())
         stack.callback(session.journal.close)
         for note in () if session.recording is None else session.recording.notes():
             say(note)
-        with stop_on_signal(session.runner.stop, _STOPPING):
+        with signals.stopping_with(session.runner.stop, _STOPPING):
             await session.runner.run(limit)
     return session
 
@@ -214,11 +251,6 @@ def _load(config: str | None, mock: bool, strategies: Sequence[str] | None) -> C
     return load(config, flags=flags).config
 
 
-def _finish(session: TradingSession, form: OutputFormat) -> None:
-    tables: list[Table] = run_tables(session)
-    show(tables, form)
-
-
 def _venues(config: Config, names: Sequence[str] | None) -> Sequence[str]:
     chosen = list(dict.fromkeys(names or config.trading.venues or enabled_venues(config)))
     if not chosen:
@@ -238,11 +270,6 @@ def _observer(
     metrics = Metrics(registry, names)
     trading = TradingMetrics(registry, account=paper_mode(names), venues=names, signals=signals)
     return lambda engine: TradeMetrics(metrics, trading, engine, clock)
-
-
-def _health(session: TradingSession) -> Mapping[str, object]:
-    halted = session.engine.halted
-    return {"ok": not halted, "halted": halted, "events": session.stats.events}
 
 
 def _span(dates: str) -> BacktestSpan:

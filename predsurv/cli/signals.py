@@ -1,0 +1,177 @@
+"""Signals of a command that runs for a while, heard by a thread of its own.
+
+An event loop hears signals only when it turns, and whoever sends one may do so because it does not. The interpreter
+writes the number of a signal into a socket at once, whatever Python code is doing, and the thread reads it there.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from types import FrameType
+from typing import Final
+
+from predsurv.cli.output.render import say
+
+LEFT_AT_ONCE: Final = 130
+"""Exit code after a second signal."""
+
+LEFT_FROZEN: Final = 1
+"""Exit code after a signal that the event loop did not react to."""
+
+REACTION_SECONDS_MAX: Final = 4.0
+"""How long an event loop may take to react to the first signal; an orderly stop is no longer possible then."""
+
+HOLD_SECONDS_MAX: Final = 0.2
+"""How long a second signal waits for the event loop to stand still."""
+
+RESCUE_SECONDS_MAX: Final = 0.4
+"""How long a second signal waits for the last records to reach the log."""
+
+OUTPUT_SECONDS_MAX: Final = 0.2
+"""How long a process that leaves at once waits for its output to be taken."""
+
+_STOP: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+
+
+class StopSignals:
+    """Stops a run in good order at the first SIGINT, SIGTERM or SIGHUP; leaves at once at a second of the first two.
+
+    With ``reopen`` SIGHUP calls that instead, in the thread. A SIGHUP that the process was started to ignore (nohup)
+    stays ignored, and one after the first signal says nothing new: a terminal that is closed sends several.
+    """
+
+    def __init__(self, reopen: Callable[[], None] | None = None) -> None:
+        self.stopping = False
+        self._reopen = reopen
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: Callable[[], object] = lambda: None
+        self._rescue: Callable[[], None] = lambda: None
+        self._doing = ""
+        self._reacted = Event()
+        self._sender, self._receiver = socket.socketpair()
+        self._sender.setblocking(False)
+
+    @contextmanager
+    def heard(self) -> Iterator["StopSignals"]:
+        """Hear signals while the block runs; to be called in the main thread, before there is an event loop."""
+        thread = Thread(target=self._hear, name="signals", daemon=True)
+        numbers = [each for each in sorted(_STOP) if each is not signal.SIGHUP or not _ignored(each)]
+        before = {number: signal.signal(number, _nothing) for number in numbers}
+        wakeup = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
+        thread.start()
+        try:
+            yield self
+        finally:
+            signal.set_wakeup_fd(wakeup)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._sender.close()
+            thread.join()
+            self._receiver.close()
+
+    @contextmanager
+    def stopping_with(
+        self, stop: Callable[[], object], doing: str, rescue: Callable[[], None] | None = None
+    ) -> Iterator[None]:
+        """Stop with ``stop``, called in the running event loop, while the block runs; ``doing`` says what that does.
+
+        ``rescue`` is called in another thread, while the event loop stands still, before the process leaves at once.
+        """
+        before = self._loop, self._stop, self._doing, self._rescue
+        self._loop, self._doing, self._rescue = asyncio.get_running_loop(), doing, rescue or (lambda: None)
+        self._stop = stop
+        if self.stopping:
+            stop()  # asked for before
+        try:
+            yield
+        finally:
+            self._loop, self._stop, self._doing, self._rescue = before
+
+    def _hear(self) -> None:
+        while True:
+            self._receiver.settimeout(self._patience())
+            try:
+                heard = self._receiver.recv(1)
+            except TimeoutError:
+                if not self._reacted.is_set():
+                    self._leave(LEFT_FROZEN, "error: the event loop stands still and could not stop in good order")
+                continue
+            if not heard:
+                return
+            self._on_signal(heard[0])
+
+    def _patience(self) -> float | None:
+        return REACTION_SECONDS_MAX if self.stopping and not self._reacted.is_set() else None
+
+    def _on_signal(self, number: int) -> None:
+        if number not in _STOP:
+            return
+        if number == signal.SIGHUP and self._reopen is not None:
+            self._reopen()
+        elif not self.stopping:
+            self.stopping = True
+            self._ask_loop()
+        elif number != signal.SIGHUP:
+            self._leave(LEFT_AT_ONCE)
+
+    def _react(self) -> None:
+        self._reacted.set()
+        say(f"stopping: {self._doing}; interrupt again to leave at once" if self._doing else "stopping")
+        self._stop()
+
+    def _ask_loop(self) -> None:
+        loop = self._loop
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(self._react)
+                return
+        except RuntimeError:  # it has been closed
+            pass
+        self._reacted.set()  # the run has not begun, or is over
+
+    def _leave(self, code: int, line: str = "") -> None:
+        """Write the last records to the log, waiting at most a moment for the disk, and end the process."""
+        rescue, loop = Thread(target=self._rescue, daemon=True), self._loop
+        if loop is not None:  # one that turned meanwhile would change what is being written
+            held = Event()
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_hold, held)
+            held.wait(HOLD_SECONDS_MAX)
+        rescue.start()
+        rescue.join(RESCUE_SECONDS_MAX)
+        last_words = Thread(target=_say_finally, args=(line,), daemon=True)
+        last_words.start()  # who stands still may hold the terminal
+        last_words.join(2 * OUTPUT_SECONDS_MAX)
+        os._exit(code)
+
+
+def _hold(held: Event) -> None:
+    held.set()
+    Event().wait()
+
+
+def _say_finally(line: str) -> None:
+    if line:
+        say(line)
+    finish_output(OUTPUT_SECONDS_MAX)
+
+
+def finish_output(seconds: float | None) -> None:
+    """Wait until what was written to relayed standard streams has been taken, at most ``seconds``."""
+    for stream in (sys.stdout, sys.stderr):
+        finish = getattr(stream, "finish", None)
+        if finish is not None:
+            finish(seconds)
+
+
+def _ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Do nothing: a handler has to be there for the number to be written to the socket."""
