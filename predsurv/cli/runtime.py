@@ -19,7 +19,7 @@ from predsurv.core.text import sanitise
 from predsurv.ports import Clock
 from predsurv.telemetry import logs
 from predsurv.telemetry.health import Health, RunHealth, health_of_run
-from predsurv.telemetry.output_relay import LogFile, OutputRelay
+from predsurv.telemetry.output_relay import OutputRelay, open_log
 from predsurv.telemetry.server import MetricsServer
 from predsurv.telemetry.vitals import BEAT_INTERVAL, Vitals
 
@@ -70,14 +70,13 @@ def _log_stream(log_file: Path | None) -> Iterator[tuple[TextIO, Callable[[], No
         yield cast(TextIO, Stderr()), None
         return
     try:
-        file = LogFile(log_file)
+        relay = OutputRelay(open_log(log_file), on_dropped=_tell_dropped)
     except OSError as error:
         raise ConfigError(f"--log-file: {sanitise(str(log_file), 200)}: {error.strerror}; name another file") from None
-    relay = OutputRelay(cast(TextIO, file), on_dropped=_tell_dropped)
 
     def reopen() -> None:
         try:
-            file.reopen()
+            relay.redirect(open_log(log_file))
         except OSError as error:
             _LOG.warning("the log file cannot be opened anew (%s): going on in the old one", error)
         else:
@@ -87,6 +86,7 @@ def _log_stream(log_file: Path | None) -> Iterator[tuple[TextIO, Callable[[], No
         yield cast(TextIO, relay), reopen
     finally:
         relay.finish(LOG_SECONDS_MAX)
+        relay.target.close()
 
 
 def _tell_dropped(lines: int) -> None:

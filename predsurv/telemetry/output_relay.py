@@ -45,7 +45,7 @@ class OutputRelay(TextIOBase):
         self._ended = False
         self._descriptor: int | None
         try:
-            self._descriptor = target.fileno()
+            self._descriptor = os.dup(target.fileno())  # its own: the target may be closed while the thread waits
         except (UnsupportedOperation, AttributeError, ValueError):
             self._descriptor = None
         self._thread = Thread(target=self._pass_on, name="output", daemon=True)
@@ -87,6 +87,14 @@ class OutputRelay(TextIOBase):
         """Return the encoding of what is passed on."""
         return "utf-8"
 
+    def redirect(self, target: TextIO) -> None:
+        """Pass on to ``target`` from now on, which must have a descriptor, and close the target before."""
+        with self._changed:
+            if self._descriptor is not None:
+                os.dup2(target.fileno(), self._descriptor, inheritable=False)
+        self.target.close()
+        self.target = target
+
     def finish(self, seconds: float | None = None) -> bool:
         """End the relay once all was passed on, or after ``seconds``; return whether all was."""
         with self._changed:
@@ -96,6 +104,15 @@ class OutputRelay(TextIOBase):
         return done
 
     def _pass_on(self) -> None:
+        descriptor = self._descriptor
+        if descriptor is None:
+            return
+        try:
+            self._pass_on_to(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _pass_on_to(self, descriptor: int) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._ended)
@@ -103,7 +120,7 @@ class OutputRelay(TextIOBase):
                     return
                 content = self._waiting[0]
             try:
-                passed = self._write_all(content)
+                passed = self._write_all(descriptor, content)
             except OSError:
                 self._give_up()
                 return
@@ -118,25 +135,20 @@ class OutputRelay(TextIOBase):
             if untold:
                 self._on_dropped(untold)
 
-    def _write_all(self, content: bytes) -> bool:
+    def _write_all(self, descriptor: int, content: bytes) -> bool:
         """Write ``content``; return False when the relay ended before its reader took it. Raises OSError."""
         rest = memoryview(content)
         while rest:
-            if not self._ready():
+            if not self._ready(descriptor):
                 return False
-            rest = rest[self._put(rest[:_CHUNK]) :]
+            with suppress(BlockingIOError):  # somebody else who has this pipe made it non-blocking, and was quicker
+                rest = rest[os.write(descriptor, rest[:_CHUNK]) :]
         return True
 
-    def _put(self, content: memoryview) -> int:
-        try:
-            return os.write(self.fileno(), content)
-        except BlockingIOError:  # somebody else who has this pipe made it non-blocking, and was quicker
-            return 0
-
-    def _ready(self) -> bool:
+    def _ready(self, descriptor: int) -> bool:
         """Wait until the descriptor takes a chunk; return False when the relay has ended meanwhile."""
         poll = select.poll()
-        poll.register(self.fileno(), select.POLLOUT)
+        poll.register(descriptor, select.POLLOUT)
         while not poll.poll(_POLL_MS):
             if self._ended:
                 return False
@@ -151,34 +163,7 @@ class OutputRelay(TextIOBase):
             self._changed.notify_all()
 
 
-class LogFile:
-    """A file for an ``OutputRelay`` to append to; ``reopen`` lets another program rename it away (log rotation)."""
-
-    def __init__(self, path: Path) -> None:
-        """Open it; raises OSError."""
-        self._path = path
-        self._descriptor = self._open()
-
-    def write(self, text: str) -> int:
-        """Append ``text``; raises OSError."""
-        return os.write(self._descriptor, text.encode(errors="replace"))
-
-    def flush(self) -> None:
-        """Return at once: nothing is buffered."""
-
-    def isatty(self) -> bool:
-        """Return False."""
-        return False
-
-    def fileno(self) -> int:
-        """Return the descriptor, the same after ``reopen``."""
-        return self._descriptor
-
-    def reopen(self) -> None:
-        """Go on in a new file when the old one was renamed away; raises OSError, and goes on in the old one."""
-        descriptor = self._open()
-        os.dup2(descriptor, self._descriptor, inheritable=False)
-        os.close(descriptor)
-
-    def _open(self) -> int:
-        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+def open_log(path: Path) -> TextIO:
+    """Return a log file to append to, created readable by owner and group; raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
+    return open(descriptor, "a", encoding="utf-8")

@@ -1,6 +1,7 @@
 """The health of a trading run, venue by venue."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from predsurv.core.events import Connected, Disconnected, Event, MarketEvent
 from predsurv.core.ids import VenueName
@@ -8,6 +9,9 @@ from predsurv.engine.engine import Engine, Step
 from predsurv.ports import Clock
 from predsurv.telemetry.health import RunHealth, VenueHealth
 from predsurv.trade.stats import RunStats
+
+STUCK_AFTER: Final = 5_000_000_000
+"""A run whose controller had no turn for longer (ns), its event loop turning, waits for what does not come."""
 
 
 class FeedWatch:
@@ -17,6 +21,11 @@ class FeedWatch:
         self._clock = clock
         self._connections: dict[VenueName, int | None] = dict.fromkeys(venues)  # None before the first one
         self._heard: dict[VenueName, int] = {}
+        self._turned = clock.monotonic()
+
+    def on_turn(self) -> None:
+        """Keep when the controller had its last turn."""
+        self._turned = self._clock.monotonic()
 
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
         """Keep what a batch says of the connections to its venue."""
@@ -30,11 +39,12 @@ class FeedWatch:
 
     def health(self, engine: Engine, stats: RunStats) -> RunHealth:
         """Return the health of the run, from any thread: halted trading and a venue without connection are wrong."""
-        halted = engine.halted
+        halted, elapsed = engine.halted, self._clock.monotonic() - self._turned
         return RunHealth(
             causes=("trading is halted: 'predsurv resume' allows it again",) if halted else (),
             venues=tuple(map(self._venue_health, tuple(self._connections))),
             fields={"halted": halted, "events": stats.events},
+            stuck=f"nothing has been decided for {elapsed / 1e9:.1f} s" if elapsed > STUCK_AFTER else None,
         )
 
     def _venue_health(self, venue: VenueName) -> VenueHealth:

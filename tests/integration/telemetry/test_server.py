@@ -6,14 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from predsurv.core.errors import ConfigError
+from predsurv.net.clock import ManualClock
+from predsurv.telemetry.health import Health, RunHealth, VenueHealth, health_of_run
 from predsurv.telemetry.recording import RecordingMetrics
 from predsurv.telemetry.server import CLIENTS_MAX, MetricsServer, exposure
+from predsurv.telemetry.vitals import Vitals
 from tests.kit.patience import PATIENCE_S
 
 
@@ -23,12 +26,18 @@ class Program:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.recording = RecordingMetrics(self.registry)
-        self.health: dict[str, object] = {"ok": True}
+        self.health: Health | None = health_of(RunHealth())
 
-    def say(self) -> Mapping[str, object]:
-        if "broken" in self.health:
+    def say(self) -> Health:
+        if self.health is None:
             raise RuntimeError("broken")
         return self.health
+
+
+def health_of(run: RunHealth) -> Health:
+    vitals = Vitals(ManualClock())
+    vitals.phase = "running"
+    return health_of_run(vitals, run)
 
 
 @pytest.fixture
@@ -63,16 +72,34 @@ def test_metrics_are_shown(program: Program, server: MetricsServer) -> None:
 
 
 def test_health_decides_the_status(program: Program, server: MetricsServer) -> None:
-    program.health = {"ok": True, "connections": 2}
-    assert ask(server.port, "/healthz") == (200, "application/json", '{"ok": true, "connections": 2}\n')
-    program.health = {"ok": False, "why": object}
+    program.health = health_of(RunHealth(fields={"connections": 2}))
+    status, kind, body = ask(server.port, "/healthz")
+    assert (status, kind) == (200, "application/json")
+    assert json.loads(body)["connections"] == 2
+    program.health = health_of(RunHealth(causes=["the disk is full"], fields={"why": object}))
     status, _, body = ask(server.port, "/healthz")
     assert status == 503
-    assert json.loads(body)["ok"] is False
+    assert json.loads(body)["causes"] == ["the disk is full"]
+    assert ask(server.port, "/livez")[0] == 200
+
+
+def test_a_run_that_makes_no_progress_is_not_alive(program: Program, server: MetricsServer) -> None:
+    program.health = health_of(RunHealth(stuck="a write does not return"))
+    assert [ask(server.port, path)[0] for path in ("/healthz", "/livez")] == [503, 503]
+
+
+def test_people_read_a_line_per_venue(program: Program, server: MetricsServer) -> None:
+    venues = (VenueHealth(venue="kalshi", causes=["blind"]), VenueHealth(venue="mock", line="mock recording"))
+    program.health = health_of(RunHealth(venues=venues, warnings=["little disk"]))
+    assert ask(server.port, "/healthz?text") == (
+        503,
+        "text/plain; charset=utf-8",
+        "NOT OK: kalshi: blind (warning: little disk)\nkalshi: blind\nmock: mock recording\n",
+    )
 
 
 def test_a_broken_health_check_only_loses_its_own_request(program: Program, server: MetricsServer) -> None:
-    program.health["broken"] = True
+    program.health = None
     with pytest.raises((http.client.HTTPException, ConnectionError)):
         ask(server.port, "/healthz")
     assert ask(server.port, "/metrics")[0] == 200

@@ -4,16 +4,14 @@ import pytest
 
 from predsurv.collect.status import (
     STARTING_MAX,
-    CollectorStatus,
     ConnectionStatus,
     State,
-    VenueStatus,
     connections_of,
-    health_of,
     state_of,
     total_gaps,
 )
 from predsurv.core.events import Connected, Disconnected
+from tests.kit.collector_statuses import statuses
 from tests.kit.recorder_samples import START, VENUE, A, B, C, S, book, delta, gap, recording
 
 
@@ -51,47 +49,5 @@ def test_the_state_of_a_venue_follows_its_trusted_books(
     assert state_of(before, wanted, trusted, age) == expected
 
 
-def status(*states: State, paused: str | None = None) -> CollectorStatus:
-    venues = tuple(
-        VenueStatus(
-            venue=VENUE.__class__(f"v{number}"),
-            state=state,
-            wanted=0 if state == "idle" else 4,
-            trusted=0,
-            events=0,
-            connects=0,
-            connections=(),
-            gaps={"stall": number + 1},
-            last_data=START,
-        )
-        for number, state in enumerate(states)
-    )
-    return CollectorStatus(at=0, now=START + 2 * S, venues=venues, paused=paused)
-
-
-@pytest.mark.parametrize(
-    ("given", "ok"),
-    [
-        (status(), True),
-        (status("idle"), True),
-        (status("recording"), True),
-        (status("degraded"), True),
-        (status("blind", "recording"), True),
-        (status("blind", "idle"), False),
-        (status("starting"), False),
-        (status("recording", paused="disk full"), False),
-    ],
-)
-def test_a_recording_is_healthy_while_it_writes_and_has_trusted_books(given: CollectorStatus, ok: bool) -> None:
-    health = health_of(given)
-    assert health["ok"] is ok
-
-
-def test_health_says_how_old_the_data_is() -> None:
-    venues = health_of(status("recording"))["venues"]
-    assert venues["v0"]["last_data_age_s"] == 2.0  # type: ignore[index]
-    assert venues["v0"]["gaps"] == {"stall": 1}  # type: ignore[index]
-
-
 def test_gaps_of_all_venues_add_up_most_frequent_first() -> None:
-    assert total_gaps(status("blind", "blind").venues) == {"stall": 3}
+    assert total_gaps(statuses("blind", "blind").venues) == {"stall": 3}

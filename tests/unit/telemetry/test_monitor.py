@@ -2,15 +2,18 @@
 
 import urllib.request
 
+from predsurv.net.clock import ManualClock
+from predsurv.telemetry.health import RunHealth, health_of_run
 from predsurv.telemetry.monitor import Monitor
 from predsurv.telemetry.recording import VenueLevels
+from predsurv.telemetry.vitals import Vitals
 
 
 def test_what_is_counted_is_served() -> None:
     monitor = Monitor(["mock"])
     monitor.recording.set_venue("mock", VenueLevels(wanted=6, trusted=5, last_data=7_000_000_000))
     monitor.metrics.set_gaps("mock", {"stall": 2})
-    server = monitor.serve(lambda: {"ok": True}, "127.0.0.1", 0)
+    server = monitor.serve(lambda: health_of_run(Vitals(ManualClock()), RunHealth()), "127.0.0.1", 0)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics") as answer:
             body = answer.read().decode()
