@@ -137,21 +137,14 @@ class OutputRelay(TextIOBase):
 
     def _write_all(self, descriptor: int, content: bytes) -> bool:
         """Write ``content``; return False when the relay ended before its reader took it. Raises OSError."""
-        rest = memoryview(content)
+        rest, poll = memoryview(content), select.poll()
+        poll.register(descriptor, select.POLLOUT)
         while rest:
-            if not self._ready(descriptor):
-                return False
+            while not poll.poll(_POLL_MS):
+                if self._ended:
+                    return False
             with suppress(BlockingIOError):  # somebody else who has this pipe made it non-blocking, and was quicker
                 rest = rest[os.write(descriptor, rest[:_CHUNK]) :]
-        return True
-
-    def _ready(self, descriptor: int) -> bool:
-        """Wait until the descriptor takes a chunk; return False when the relay has ended meanwhile."""
-        poll = select.poll()
-        poll.register(descriptor, select.POLLOUT)
-        while not poll.poll(_POLL_MS):
-            if self._ended:
-                return False
         return True
 
     def _give_up(self) -> None:
