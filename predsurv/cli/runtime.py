@@ -153,9 +153,7 @@ class Supervision:
     async def _beat(self) -> None:
         while True:
             self.vitals.beat()
-            health = self.health()
-            ready = self.vitals.phase == "running"
-            self._manager.pulse(alive=health.alive, ready=ready, status=health.summary)
+            self._manager.pulse(self.health())
             await self._clock.sleep(BEAT_INTERVAL)
 
 

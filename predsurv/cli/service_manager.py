@@ -8,6 +8,7 @@ from typing import Final
 
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
+from predsurv.telemetry.health import Health
 
 STATUS_INTERVAL: Final = 10_000_000_000
 """How often (ns) the status line is sent."""
@@ -31,24 +32,31 @@ class ServiceManager:
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._watchdog = int(interval) * _US // 3 if ours else 0  # early enough for two to be late
         self._watchdog_due = self._status_due = 0
-        self._ready = self._stopping = False
+        self._ready = self._stopping = self._ok = False
         if address.startswith(("@", "/")):
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             self._socket.setblocking(False)
 
-    def pulse(self, *, alive: bool, ready: bool, status: str) -> None:
-        """Say what is due; to be called several times a second. The watchdog hears of us only while ``alive``."""
-        now, told = self._clock.monotonic(), []
+    def pulse(self, health: Health) -> None:
+        """Say what is due; to be called several times a second.
+
+        The watchdog hears of us only while the run is alive; the status line is renewed when it turns well or unwell.
+        """
+        now, told = self._clock.monotonic(), list[str]()
+        ready = health.phase == "running"
+        if health.ok != self._ok:
+            self._ok = health.ok
+            self._status_due = now
         if ready and not self._ready:
             self._ready = True
             self._status_due = now
             told.append("READY=1")
-        if self._watchdog and alive and now >= self._watchdog_due:
+        if self._watchdog and health.alive and now >= self._watchdog_due:
             self._watchdog_due = now + self._watchdog
             told.append("WATCHDOG=1")
         if now >= self._status_due:
             self._status_due = now + STATUS_INTERVAL
-            told.append(f"STATUS={sanitise(status, 400)}")
+            told.append(f"STATUS={sanitise(health.summary, 400)}")
             if not self._ready:
                 told.append(f"EXTEND_TIMEOUT_USEC={EXTENSION // _US}")
         if told:

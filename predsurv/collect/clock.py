@@ -25,6 +25,10 @@ OFFSET_WINDOW: Final = 60_000_000_000
 """How long (ns) a message counts for ``ClockOffset``, at least; twice as long at most."""
 
 
+STILL_MAX: Final = 5_000_000_000
+"""Without a look at the clock for longer (ns) the process stood still: it was stopped, or its event loop was stuck."""
+
+
 class SteadyClock:
     """Wall time that never decreases: follows jumps forward at once, and runs slower after jumps back.
 
@@ -33,6 +37,7 @@ class SteadyClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._still = 0
         self._monotonic = clock.monotonic()
         self._wall = self._now = clock.now()
         self._jumped = 0
@@ -46,6 +51,8 @@ class SteadyClock:
         """Return the time in ns UTC, never less than before."""
         monotonic, wall = self._clock.monotonic(), self._clock.now()
         elapsed = monotonic - self._monotonic
+        if elapsed > STILL_MAX:
+            self._still = elapsed
         jump = wall - self._wall - elapsed
         if abs(jump) > STEP_MAX:
             self._jumped = jump
@@ -70,6 +77,11 @@ class SteadyClock:
         self.now()
         jumped, self._jumped = self._jumped, 0
         return jumped
+
+    def stood_still(self) -> int:
+        """Return for how long (ns) nobody looked at the clock, if too long, since the last call; 0 otherwise."""
+        still, self._still = self._still, 0
+        return still
 
     def stamp(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
         """Return events stamped by the machine's clock with this clock's time instead.

@@ -195,6 +195,7 @@ class Collector:
                 jobs = [job for job in (self.uploader, self._rescanner) if job is not None]
                 others += [group.create_task(job.run()) for job in jobs]
                 self.status = self._current_status()
+                self._steady_clock.stood_still()  # while it recovered
                 self.recording.set()
                 while not (self._stopping.is_set() or all(task.done() for task in feeds)):
                     await self._turn(committer)
@@ -225,14 +226,18 @@ class Collector:
         self._metrics.observe_batch(venue, batch)
 
     def _check_clock(self) -> None:
-        jump = self._steady_clock.jumped()
+        jump, still = self._steady_clock.jumped(), self._steady_clock.stood_still()
+        if still and not jump:
+            _LOG.warning("the process stood still for %.1f s (stopped, or too busy); recorded as a gap", still / 1e9)
+            for session in self.sessions:
+                session.step_clock(self._steady_clock.time, "stall")
         if not jump:
             return
         now, ahead = self._steady_clock.time, self._steady_clock.ahead
         onwards = f"recorded time goes on, {ahead / 1e9:.3f} s ahead of it for now" if ahead else "recorded as a gap"
         _LOG.warning("the machine's clock jumped by %+.3f s; %s", jump / 1e9, onwards)
         for session in self.sessions:
-            session.step_clock(now)
+            session.step_clock(now, "clock_step")
 
     def _current_status(self) -> CollectorStatus:
         writer = self._committer.writer if self._committer is not None else None

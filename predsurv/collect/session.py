@@ -28,7 +28,7 @@ from predsurv.collect.status import (
     state_of,
 )
 from predsurv.core.errors import PermanentError, TransientError
-from predsurv.core.events import ChannelChange, MarketChange, MarketEvent, VenuePhase
+from predsurv.core.events import ChannelChange, GapReason, MarketChange, MarketEvent, VenuePhase
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Venue, Verifying
@@ -141,11 +141,11 @@ class RecordingSession:
             self.records += self.recorder.advance(since)
         self._quiet_since = (self._batches, now)
 
-    def step_clock(self, now: int) -> None:
-        """Go on at ``now`` (ns UTC) after the wall clock jumped."""
+    def step_clock(self, now: int, reason: GapReason) -> None:
+        """Go on at ``now`` (ns UTC) after the wall clock jumped, or the process stood still."""
         self._offset.forget()
         self._quiet_since = (self._batches, 0)
-        self.records += self.recorder.step_clock(now)
+        self.records += self.recorder.step_clock(now, reason)
         self._steady_clock.not_before(self.recorder.watermark)
 
     def status(self) -> VenueStatus:

@@ -197,7 +197,6 @@ def test_verify_finds_time_that_no_interval_accounts_for(tmp_path: Path, capsys:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["collect"], 2, "run 'predsurv scan'"),
         (["collect", "--duration", "soon"], 2, "--duration"),
         (["collect", "--duration", "0s"], 2, "--duration"),
         (["collect", "nowhere"], 2, "nowhere"),

@@ -137,8 +137,10 @@ class Recorder:
         self.counters.lost.clear()
         return out
 
-    def step_clock(self, now: int) -> list[Record]:
+    def step_clock(self, now: int, reason: GapReason = "clock_step") -> list[Record]:
         """Go on at ``now`` (ns UTC) after the wall clock jumped: a gap in time, while the books are still right.
+
+        The same after the process stood still (``stall``): nothing was received meanwhile, and all of it afterwards.
 
         ``now`` is never before the watermark (see ``SteadyClock``): a step back leaves the shortest possible gap.
         What was received before the jump and is applied after it is recorded behind the gap (see ``EventReducer``).
@@ -150,7 +152,7 @@ class Recorder:
         out: list[Record] = []
         reducer.advance(at, out)
         for instrument in reducer.instruments.values():
-            out += self.coverage.apply(Gap(instrument.book.key, before, "clock_step", instrument.epoch))
+            out += self.coverage.apply(Gap(instrument.book.key, before, reason, instrument.epoch))
             instrument.heartbeat_queued = instrument.pending = False
             instrument.bids = instrument.asks = None
             if instrument.book.trusted:
@@ -158,7 +160,7 @@ class Recorder:
                 instrument.changed_at = at
                 reducer.sampler.book_trusted(instrument, at)
         record_books(reducer.instruments.values(), at, out)
-        self.counters.gaps["clock_step"] += len(reducer.instruments)
+        self.counters.gaps[reason] += len(reducer.instruments)
         return out
 
     def take_lifecycle(self) -> list[MarketFact]:

@@ -9,6 +9,8 @@ import pytest
 
 from predsurv.cli.service_manager import STATUS_INTERVAL, ServiceManager
 from predsurv.net.clock import ManualClock
+from predsurv.telemetry.health import Health, RunHealth, health_of_run
+from predsurv.telemetry.vitals import Phase, Vitals
 
 S = 1_000_000_000
 
@@ -31,21 +33,30 @@ def heard(listening: socket.socket) -> list[str]:
             return lines
 
 
+def state(phase: Phase = "running", *causes: str, stuck: str | None = None) -> Health:
+    vitals = Vitals(ManualClock())
+    vitals.phase = phase
+    vitals.doing = "reading\nREADY=1"
+    return health_of_run(vitals, RunHealth(causes=causes, stuck=stuck))
+
+
 async def test_a_start_is_extended_until_it_is_ready(manager: tuple[socket.socket, str]) -> None:
     listening, name = manager
     clock, environ = ManualClock(), {"NOTIFY_SOCKET": name}
     told = ServiceManager(environ, clock)
     assert environ == {}
-    told.pulse(alive=True, ready=False, status="reading\nREADY=1")
+    told.pulse(state("starting"))
     first = heard(listening)
     assert "EXTEND_TIMEOUT_USEC=60000000" in first
     assert "READY=1" not in first
-    told.pulse(alive=True, ready=True, status="ok")
-    told.pulse(alive=True, ready=True, status="ok")
-    assert heard(listening) == ["READY=1", "STATUS=ok"]
+    told.pulse(state())
+    told.pulse(state())
+    assert heard(listening) == ["READY=1", "STATUS=ok: running"]
+    told.pulse(state("running", "no disk"))
+    assert heard(listening) == ["STATUS=NOT OK: no disk"]
     await clock.advance(STATUS_INTERVAL)
-    told.pulse(alive=True, ready=True, status="ok")
-    assert heard(listening) == ["STATUS=ok"]
+    told.pulse(state("running", "no disk"))
+    assert heard(listening) == ["STATUS=NOT OK: no disk"]
     told.stopping("bye")
     told.stopping("bye")
     assert heard(listening) == ["STOPPING=1", "STATUS=bye"]
@@ -59,7 +70,7 @@ async def test_the_watchdog_hears_of_a_run_only_while_it_is_alive(manager: tuple
     told = ServiceManager(environ, clock)
     beats = []
     for second in range(60):
-        told.pulse(alive=second < 30, ready=True, status="ok")
+        told.pulse(state(stuck=None if second < 30 else "frozen"))
         beats += [second for line in heard(listening) if line == "WATCHDOG=1"]
         await clock.advance(S)
     assert beats == [0, 10, 20]
@@ -77,7 +88,7 @@ async def test_the_watchdog_hears_of_a_run_only_while_it_is_alive(manager: tuple
 )
 def test_without_a_manager_nothing_is_sent_and_nothing_fails(environ: dict[str, str]) -> None:
     told = ServiceManager(environ, ManualClock())
-    told.pulse(alive=True, ready=True, status="ok")
+    told.pulse(state())
     told.stopping("bye")
     told.close()
     told.stopping("bye")
@@ -88,5 +99,5 @@ def test_a_manager_that_does_not_read_blocks_nobody(tmp_path: Path) -> None:
         deaf.bind(str(tmp_path / "notify"))
         for _ in range(2_000):
             told = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")}, ManualClock())
-            told.pulse(alive=True, ready=True, status="ok")
+            told.pulse(state())
             told.close()

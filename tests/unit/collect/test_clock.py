@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from predsurv.collect.clock import OFFSET_WINDOW, SLEW, STEP_MAX, TOLERANCE, ClockOffset, SteadyClock
+from predsurv.collect.clock import OFFSET_WINDOW, SLEW, STEP_MAX, STILL_MAX, TOLERANCE, ClockOffset, SteadyClock
 from tests.kit.recorder_samples import START, A, S, book, delta, gap
 from tests.kit.two_hands import TwoHands
 
@@ -125,3 +125,15 @@ def test_the_offset_of_a_clock_that_was_set_is_that_of_what_came_since() -> None
     assert offset.reading(1) is None
     offset.observe([replace(delta(A, START + 600 * S, 40, 1), ts_venue=START)], START + 600 * S, 2)
     assert offset.reading(3) == 600 * S
+
+
+def test_a_clock_that_nobody_looked_at_for_long_stood_still() -> None:
+    hands = TwoHands(START)
+    clock = SteadyClock(hands)
+    hands.run(STILL_MAX)
+    clock.now()
+    assert clock.stood_still() == 0
+    hands.run(STILL_MAX + 1)
+    clock.now()
+    assert (clock.stood_still(), clock.stood_still()) == (STILL_MAX + 1, 0)
+    assert not clock.jumped()
