@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from predsurv.collect.status import CollectorStatus, VenueStatus
+from predsurv.collect.status import CollectorStatus, VenueStatus, missing_text
 from predsurv.telemetry.health import RunHealth, VenueHealth
 
 STUCK_AFTER: Final = 5_000_000_000
@@ -58,6 +58,7 @@ def _venue_health(venue: VenueStatus, now: int) -> VenueHealth:
             "state": venue.state,
             "wanted": venue.wanted,
             "trusted": venue.trusted,
+            "missing": dict(venue.missing),
             "connections": len(venue.connections),
             "last_data_age_s": _seconds(now - venue.last_data) if venue.last_data else None,
             "gaps": dict(venue.gaps),
@@ -69,7 +70,8 @@ def _venue_health(venue: VenueStatus, now: int) -> VenueHealth:
 
 
 def _venue_causes(venue: VenueStatus) -> Iterator[str]:
-    why = f" ({venue.failure})" if venue.failure else ""
+    reasons = [text for text in (missing_text(venue.missing), venue.failure) if text]
+    why = f" ({'; '.join(reasons)})" if reasons else ""
     if venue.state == "starting":
         yield f"none of {venue.wanted:,} wanted books is known yet{why}"
     elif venue.state == "blind":
