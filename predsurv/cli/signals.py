@@ -52,6 +52,7 @@ class StopSignals:
         self._stop: Callable[[], object] = lambda: None
         self._rescue: Callable[[], None] = lambda: None
         self._doing = ""
+        self._begun = False
         self._reacted = Event()
         self._sender, self._receiver = socket.socketpair()
         self._sender.setblocking(False)
@@ -84,7 +85,7 @@ class StopSignals:
         """
         before = self._loop, self._stop, self._doing, self._rescue
         self._loop, self._doing, self._rescue = asyncio.get_running_loop(), doing, rescue or (lambda: None)
-        self._stop = stop
+        self._stop, self._begun = stop, True
         if self.stopping:
             stop()  # asked for before
         try:
@@ -126,13 +127,12 @@ class StopSignals:
 
     def _ask_loop(self) -> None:
         loop = self._loop
-        try:
-            if loop is not None:
-                loop.call_soon_threadsafe(self._react)
-                return
-        except RuntimeError:  # it has been closed
-            pass
-        self._reacted.set()  # the run has not begun, or is over
+        if loop is not None:
+            loop.call_soon_threadsafe(self._react)
+        elif self._begun:
+            self._leave(0)  # all is written; only output may still wait for its reader
+        else:
+            self._reacted.set()  # the run will see it as it begins
 
     def _leave(self, code: int, line: str = "") -> None:
         """Write the last records to the log, waiting at most a moment for the disk, and end the process."""

@@ -78,6 +78,15 @@ def test_neither_stream_needs_a_reader(place: Workplace, blocked: int) -> None:
     assert_whole(place.data)
 
 
+def test_a_report_that_nobody_reads_is_waited_for_until_a_signal_comes(place: Workplace, blocked: int) -> None:
+    process = place.start("collect", "--duration", "1s", stdout=blocked)
+    eventually(lambda: place.sealed() > 0 and not list((place.data / "state" / "wal").glob("*.db")))
+    eventually(lambda: place.ask().status == 0)  # the run is over
+    assert process.poll() is None
+    stopped(process)
+    assert_whole(place.data)
+
+
 def test_a_reader_of_stderr_that_leaves_is_no_reason_to_stop(place: Workplace) -> None:
     process = place.start("collect")
     assert process.stderr is not None

@@ -152,7 +152,6 @@ def test_halt_and_resume(folder: Path) -> None:
         (("trade", "--venue", "polymarkt"), 2, "no venue is called"),
         (("trade", "--duration", "soon"), 2, "--duration"),
         (("trade", "--replay", "mock"), 2, "VENUE:DATE"),
-        (("trade", "--paper"), 2, "predsurv scan --mock"),
         (("backtest", "mock", "2026-1-1"), 2, "expected a day"),
         (("backtest", "mock", "2026-01-02..2026-01-01"), 2, "before the first"),
         (("backtest", "mock", "2026-01-01"), 2, "predsurv collect"),
