@@ -1,8 +1,10 @@
 """Without announcements new and changed markets are found in the venue's list of changes."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ from predsurv.venues.kalshi.market_updates import LOOKBACK, UPDATES_INTERVAL, Ma
 from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.terms_lookup import TermsLookup
 from predsurv.venues.kalshi.wire import LifecycleBody
+from tests.kit import patience
 from tests.kit.event_list import EventList
 from tests.kit.scripted_kalshi_rest import Pages
 
@@ -182,3 +185,106 @@ async def test_the_end_of_a_pause_that_was_not_announced_is_found_whatever_the_l
     bench.set(X, "active", created_time="2026-01-01T00:00:00Z")
     assert await bench.round() == [("activated", X), ("listed", X)]
     assert await bench.round() == []
+
+
+async def test_a_market_that_came_and_went_unheard_is_told_as_a_whole_once() -> None:
+    bench = Bench(announced=True)
+    await bench.round()
+    opened, closed, settled = (bench.date(seconds) for seconds in (5, 200, 230))
+    await bench.clock.sleep(300 * S)
+    bench.set(X, "finalized", result="no", settlement_value_dollars="0.0000", open_time=opened, close_time=closed)
+    bench.rows[X]["settlement_ts"] = settled
+    over, resolved = await bench.events()
+    assert isinstance(over, MarketChange)
+    assert over.market is not None
+    assert (over.kind, over.market.market_id, over.market.status) == ("closed", X, "resolved")
+    assert (over.opened, over.closed, over.ts_venue) == (at(opened), at(closed), at(closed))
+    assert isinstance(resolved, MarketResolved)
+    assert resolved.ts_venue == at(settled)
+    assert dict(resolved.payouts) == {X: 0, f"{X}:no": 1_000_000}
+    assert await bench.events() == [], "the list repeats it"
+
+
+async def test_a_market_that_is_determined_is_over_and_its_settlement_follows() -> None:
+    bench = Bench(announced=True)
+    bench.set(X, "determined", result="yes", settlement_value_dollars="1.0000", close_time=bench.date(-5))
+    assert await bench.round() == [("closed", X)]
+    bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000")
+    (resolved,) = await bench.events()
+    assert isinstance(resolved, MarketResolved)
+
+
+async def test_a_market_that_closed_early_ended_no_later_than_it_settled() -> None:
+    bench = Bench(announced=True)
+    bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000", settlement_ts=bench.date(-5))
+    over, _ = await bench.events()
+    assert isinstance(over, MarketChange)
+    assert over.closed == at(bench.date(-5)), "its close time was to be later"
+
+
+async def test_the_life_of_a_market_is_told_even_if_the_stream_settled_it_first() -> None:
+    bench = Bench(announced=True)
+    said(bench, "determined", result="yes", determination_ts=1)
+    said(bench, "settled", settled_ts=2)
+    bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000", close_time=bench.date(-5))
+    assert await bench.round() == [("closed", X)]
+    assert await bench.events() == []
+
+
+async def test_a_list_that_is_behind_the_stream_does_not_open_a_market_again() -> None:
+    bench = Bench(announced=True)
+    bench.set(X, "active")
+    said(bench, "determined", result="yes", determination_ts=1)
+    assert await bench.round() == []
+
+
+async def test_a_market_found_open_says_since_when() -> None:
+    bench = Bench(announced=True)
+    opened = bench.date()
+    bench.set(X, "active", open_time=opened)
+    (found,) = await bench.events()
+    assert isinstance(found, MarketChange)
+    assert found.opened == at(opened)
+
+
+async def test_every_page_counts_and_a_page_that_fails_is_asked_for_again() -> None:
+    bench = Bench(announced=True)
+    bench.set(X, "active")
+    bench.set(Y, "active")
+    broken = True
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if broken and "cursor" in request.url.params:
+            return httpx.Response(404)
+        row = bench.rows[Y if "cursor" in request.url.params else X]
+        cursor = "" if "cursor" in request.url.params else "next"
+        return httpx.Response(200, content=json.dumps({"markets": [row], "cursor": cursor}).encode())
+
+    bench.pages.set(markets=[answer])
+    assert await bench.round() == [("activated", X)]
+    broken = False
+    assert await bench.round() == [("activated", Y)]
+
+
+async def test_changes_are_asked_for_at_once_when_a_connection_opens_and_once_a_minute_otherwise() -> None:
+    bench, asked = Bench(announced=True), list[int]()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        asked.append(bench.clock.monotonic() // S)
+        if len(asked) == 3:
+            bench.reader.connections += 1  # while the answer is under way
+        return bench.answer(_)
+
+    bench.pages.set(markets=[answer])
+    running = asyncio.create_task(bench.updates.run(bench.sink))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert asked == [], "nothing was missed before the first connection"
+    bench.reader.connections += 1
+    await patience.until(lambda: len(asked) >= 5)
+    running.cancel()
+    assert [after - before for before, after in pairwise(asked[:5])] == [60, 60, UPDATES_INTERVAL // S, 60]
+
+
+def at(date: str) -> int:
+    return int(datetime.fromisoformat(date).timestamp()) * S
