@@ -46,11 +46,12 @@ class SimulatedKalshi:
         faults: str = "",
         seed: int = 7,
         markets_per_subscription: int = 0,
+        clock: GivenClock | None = None,
     ) -> None:
         self.key = ThrowawayKey(key_type)
         self.file = folder / "key.pem"
         self.key.write(self.file)
-        self.clock = GivenClock()
+        self.clock = clock or GivenClock()
         self.underlying = MockVenue(MockConfig(enabled=True, markets=markets, rate=rate), self.clock)
         settings = KalshiSimulatorSettings(
             key=self.key, faults=faults, seed=seed, markets_per_subscription=markets_per_subscription

@@ -1,8 +1,9 @@
-"""What became of markets while no connection was open, from Gamma's list of those that are over.
+"""What became of markets while no connection was open, from Gamma's list.
 
-The stream does not repeat what it announced, and tells a settlement on subscribed tokens only. So the list is read once
-a minute, the last closed first, and at once when a connection opens, when every wanted market is asked for as well. A
-market that was born and is over meanwhile is told with its record, when it opened and closed, and what it paid.
+The stream does not repeat what it announced, and tells a settlement on subscribed tokens only. So what is over is read
+once a minute, the last closed first, and the newest markets. When a connection opens that is done at once, and every
+wanted market is asked for as well. A market that was born and is over meanwhile is told with its record, when it opened
+and closed, and what it paid.
 
 That the list can be ordered by the time of closing is documented nowhere. The order is checked; without it, what was to
 end about now is read instead.
@@ -25,9 +26,10 @@ from predsurv.net.http import StatusError
 from predsurv.ports import Clock
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 from predsurv.venues.polymarket.catalog import GammaPage
-from predsurv.venues.polymarket.closed_row import ClosedMarket, closed_at, read_closed
-from predsurv.venues.polymarket.market_parser import VENUE
-from predsurv.venues.polymarket.open_questions import Unsettled
+from predsurv.venues.polymarket.closed_row import ClosedMarket, closed_at, created_at, opened_at, read_closed
+from predsurv.venues.polymarket.gamma_row import read_row
+from predsurv.venues.polymarket.market_parser import VENUE, is_over, parse_market
+from predsurv.venues.polymarket.open_questions import NewMarket, Unsettled
 from predsurv.venues.polymarket.rest import MARKET_ID
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState, announcement_id
 from predsurv.venues.streaming.queue import EventSink
@@ -55,18 +57,21 @@ ENDS_AFTER: Final = 3_600 * _S
 NAMED_MAX: Final = 50
 """Markets asked for by name in a request: 100 are answered, but URLs have a maximum length."""
 
-_BY_CLOSING: Final = (("order", "closedTime"), ("ascending", "false"))
+_CLOSED: Final = ("closed", "true")
+_BY_CLOSING: Final = (_CLOSED, ("order", "closedTime"), ("ascending", "false"))
+_NEWEST: Final = (("closed", "false"), ("order", "id"), ("ascending", "false"))
+_LISTED: Final = msgspec.json.encode({"source": "list"}).decode()
 _UNREADABLE: Final = (WireError, ValueError, RecursionError)
 _logger = logging.getLogger(__name__)
 
 Params = Sequence[tuple[str, str]]
 
 
-class ClosedRequests(Protocol):
+class ListRequests(Protocol):
     """The requests of this job; ``predsurv.venues.polymarket.gamma_rest.GammaRest`` makes them."""
 
-    async def closed(self, params: Params) -> GammaPage:
-        """Return a page of the markets that are over, chosen and ordered by ``params``; raises PredsurvError."""
+    async def page(self, params: Params) -> GammaPage:
+        """Return a page of markets, chosen and ordered by ``params``; raises PredsurvError."""
         ...
 
 
@@ -81,9 +86,7 @@ class ClosedMarkets:
     open.
     """
 
-    def __init__(
-        self, rest: ClosedRequests, shared: PolymarketSharedState, clock: Clock, *, min_volume: int = 0
-    ) -> None:
+    def __init__(self, rest: ListRequests, shared: PolymarketSharedState, clock: Clock, *, min_volume: int = 0) -> None:
         self._rest = rest
         self._shared = shared
         self._questions = shared.questions
@@ -110,15 +113,16 @@ class ClosedMarkets:
                 await self._clock.sleep(CHECK_INTERVAL)
 
     async def round(self, events: EventSink) -> bool:
-        """Read what closed since the last reading, and ask for wanted markets: for all after a connection opened.
+        """Read what closed or was made since the last reading, and ask for wanted markets.
 
-        Return whether all of it was answered.
+        For all of these after a connection opened, else for those without a book. Return whether all was answered.
         """
         now, connections = self._clock.now(), self._questions.connections
         try:
             await self._ask_for_wanted(events, every=connections != self._connections)
             async for rows in self._rows(now):
                 self._publish(rows, events, self._since)
+            await self._look_for_new(events)
         except PredsurvError as error:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             _logger.debug("%s: what closed is not known: %s", VENUE, detail)
@@ -134,8 +138,39 @@ class ClosedMarkets:
             wanted.update(key.market_id for key in keys)
         names = sorted(name for name in wanted if MARKET_ID.match(name))
         for start in range(0, len(names), NAMED_MAX):
-            params = [("condition_ids", name) for name in names[start : start + NAMED_MAX]]
-            self._publish((await self._rest.closed(params)).markets, events)
+            params = [_CLOSED, *(("condition_ids", name) for name in names[start : start + NAMED_MAX])]
+            self._publish((await self._rest.page(params)).markets, events)
+
+    async def _look_for_new(self, events: EventSink) -> None:
+        """Tell the markets that were made since the last reading and were not announced."""
+        try:
+            async for rows in self._pages(_NEWEST):
+                events.put_events([event for raw in rows for event in self._new_market(raw)])
+                if not any((created_at(raw) or 0) >= self._since for raw in rows):
+                    return
+        except StatusError as error:
+            _logger.debug("%s: the newest markets are not listed: %s", VENUE, sanitise(str(error), ISSUE_CHARS_MAX))
+
+    def _new_market(self, raw: Raw) -> list[MarketEvent]:
+        """Return the opening of a market that is news, or its creation, which leaves open when it opens."""
+        now, made = self._clock.now(), created_at(raw)
+        if made is None or made < self._since:
+            return []
+        try:
+            read = read_row(raw)
+            market = parse_market(read, now).market
+        except _UNREADABLE as error:
+            _logger.debug("%s: an unreadable market: %s", VENUE, sanitise(str(error), ISSUE_CHARS_MAX))
+            return []
+        if market is None or is_over(read.row):
+            return []
+        change = MarketChange(VENUE, market.market_id, None, now, made, "created", _LISTED, market)
+        if not self._shared.announcement_ids.add(announcement_id(change)):
+            return []
+        if market.tradable:
+            return [msgspec.structs.replace(change, ts_venue=None, kind="activated", opened=opened_at(raw))]
+        self._questions.ask_whether_open(NewMarket(read, market.market_id, market))
+        return [change]
 
     async def _rows(self, now: int) -> AsyncIterator[Sequence[Raw]]:
         """Yield pages with the markets that closed since the last reading, among others."""
@@ -152,7 +187,7 @@ class ClosedMarkets:
                 self._is_ordered = False
             else:
                 return
-        bounds = [("end_date_min", _iso(self._since - ENDED_BEFORE)), ("end_date_max", _iso(now + ENDS_AFTER))]
+        bounds = [_CLOSED, ("end_date_min", _iso(self._since - ENDED_BEFORE)), ("end_date_max", _iso(now + ENDS_AFTER))]
         async for rows in self._pages([*bounds, ("order", "endDate"), ("ascending", "true")]):
             yield rows
 
@@ -160,7 +195,7 @@ class ClosedMarkets:
         """Yield page after page; raises PredsurvError, and _OrderNotHonouredError where that was asked for."""
         cursor, last = None, None
         for _ in range(PAGES_MAX):
-            page = await self._rest.closed(params if cursor is None else [*params, ("after_cursor", cursor)])
+            page = await self._rest.page(params if cursor is None else [*params, ("after_cursor", cursor)])
             if params is _BY_CLOSING:
                 last = _checked_order(page.markets, last)
             yield page.markets
@@ -189,8 +224,7 @@ class ClosedMarkets:
         market_id, told, out = found.market.market_id, self._shared.announcement_ids, list[MarketEvent]()
         if told.add(f"life {market_id}"):
             is_listed = found.market.volume is None or found.market.volume >= self._min_volume
-            value = msgspec.json.encode({"source": "list"}).decode()
-            change = MarketChange(VENUE, market_id, None, now, found.closed, "closed", value, found.market)
+            change = MarketChange(VENUE, market_id, None, now, found.closed, "closed", _LISTED, found.market)
             opened = found.opened if is_listed else None
             out.append(msgspec.structs.replace(change, opened=opened, closed=found.closed))
             told.add(announcement_id(change))

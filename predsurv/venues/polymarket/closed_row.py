@@ -47,6 +47,18 @@ class ClosedMarket(Struct, frozen=True):
     resolved: MarketResolved | None
 
 
+def created_at(raw: Raw) -> int | None:
+    """Return when the market of a row was made (ns UTC), None where that is not stated or unreadable."""
+    return parse_date(_fields(raw).created_at)
+
+
+def opened_at(raw: Raw) -> int | None:
+    """Return when the market of a row opened (ns UTC), as far as it is stated."""
+    told = _fields(raw)
+    starts = (told.accepting_orders_timestamp, told.start_date, told.created_at)
+    return next((each for each in map(parse_date, starts) if each is not None), None)
+
+
 def closed_at(raw: Raw) -> int | None:
     """Return when the market of a row closed (ns UTC), None where that is not stated or unreadable."""
     return parse_date(_fields(raw).closed_time)
@@ -62,10 +74,8 @@ def read_closed(raw: Raw, now: int) -> ClosedMarket | None:
     if market is None or not is_over(read.row):
         return None
     told = _fields(raw)
-    starts = (told.accepting_orders_timestamp, told.start_date, told.created_at)
-    opened = next((each for each in map(parse_date, starts) if each is not None), None)
     closed = parse_date(told.closed_time)
-    return ClosedMarket(market, opened, closed, _settled(told, market, now, closed))
+    return ClosedMarket(market, opened_at(raw), closed, _settled(told, market, now, closed))
 
 
 def _settled(told: _ClosedFields, market: Market, now: int, closed: int | None) -> MarketResolved | None:

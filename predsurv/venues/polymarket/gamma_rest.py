@@ -1,4 +1,4 @@
-"""Requests to Gamma beside the scan: pages of its list of markets that are over."""
+"""Requests to Gamma beside the scan: pages of its list of markets, by whether they are over."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,7 +11,7 @@ from predsurv.venues.parsing import ISSUE_CHARS_MAX, mended_json
 from predsurv.venues.polymarket.catalog import PAGE_ROWS, GammaPage, read_page
 from predsurv.venues.polymarket.market_parser import VENUE
 
-_CLOSED: Final = (("limit", str(PAGE_ROWS)), ("include_tag", "true"), ("closed", "true"))
+_ALWAYS: Final = (("limit", str(PAGE_ROWS)), ("include_tag", "true"))
 
 
 class GammaRest:
@@ -22,9 +22,9 @@ class GammaRest:
         self._http = http
         self._limiter = limiter
 
-    async def closed(self, params: Sequence[tuple[str, str]]) -> GammaPage:
-        """Return a page of the markets that are over, chosen and ordered by ``params``; raises PredsurvError."""
-        body = await self._http.get(self._url, params=[*_CLOSED, *params], limiter=self._limiter)
+    async def page(self, params: Sequence[tuple[str, str]]) -> GammaPage:
+        """Return a page of markets, chosen and ordered by ``params``; raises PredsurvError."""
+        body = await self._http.get(self._url, params=[*_ALWAYS, *params], limiter=self._limiter)
         try:
             try:
                 return read_page(body)
@@ -32,4 +32,4 @@ class GammaRest:
                 return read_page(mended_json(body))
         except (ValueError, RecursionError) as error:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
-            raise WireError(f"{VENUE}: a page of closed markets is unreadable: {detail}") from None
+            raise WireError(f"{VENUE}: a page of markets is unreadable: {detail}") from None

@@ -47,21 +47,28 @@ class Bench:
         self.honours_order = True
         self.failing: list[Exception | None] = []  # of the next answers
         self.asked: list[dict[str, list[str]]] = []
-        self.times: list[int] = []
+        self.times: list[int] = []  # of the readings of what closed
+        self.newest_asked = 0
         self.job = ClosedMarkets(self, self.shared, self.clock, **settings)
         self.sink = EventList()
 
-    async def closed(self, params: Params) -> GammaPage:
-        self.times.append(self.clock.monotonic() // S)
+    async def page(self, params: Params) -> GammaPage:
         query: dict[str, list[str]] = {}
         for field, value in params:
             query.setdefault(field, []).append(value)
-        self.asked.append(query)
-        failure = self.failing.pop(0) if self.failing else None
-        if failure is not None:
-            raise failure
+        is_closed = query["closed"] == ["true"]
+        if is_closed:
+            self.times.append(self.clock.monotonic() // S)
+            self.asked.append(query)
+            failure = self.failing.pop(0) if self.failing else None
+            if failure is not None:
+                raise failure
+        else:
+            self.newest_asked += 1
         named = query.get("condition_ids")
-        rows = [row for row in self.rows if named is None or row["conditionId"] in named]
+        rows = [row for row in self.rows if row["closed"] == is_closed and (not named or row["conditionId"] in named)]
+        if query.get("order") == ["id"]:
+            rows.sort(key=lambda row: int(row["id"]), reverse=True)
         if query.get("order") == ["closedTime"] and self.honours_order:
             rows.sort(key=lambda row: str(row.get("closedTime")), reverse=True)
         if "end_date_min" in query:
@@ -216,6 +223,30 @@ async def test_rows_that_cannot_be_recorded_cost_no_other() -> None:
     bench.add(2, conditionId="", closed=-2)
     bench.add(3, closed=-3)
     assert told(await bench.round()) == [("closed", 3), ("resolved", 3)]
+
+
+async def test_a_market_made_while_no_connection_was_open_is_heard_of() -> None:
+    bench = Bench()
+    bench.add(5, closed=None, createdAt=bench.iso(-60), opened=-50, acceptingOrders=True, enableOrderBook=True)
+    bench.add(4, closed=None, createdAt=bench.iso(-70), opened=-50, acceptingOrders=False, enableOrderBook=True)
+    bench.add(3, closed=None, createdAt=bench.iso(-9_000), acceptingOrders=True, enableOrderBook=True)
+    for row in bench.rows:
+        row["closed"] = False
+    opened, made = await bench.round()
+    assert isinstance(opened, MarketChange)
+    assert isinstance(made, MarketChange)
+    assert told([opened, made]) == [("activated", 5), ("created", 4)]
+    assert opened.market is not None
+    assert opened.market.tradable
+    assert opened.opened == bench.clock.now() - 50 * S
+    assert [*bench.shared.questions.new] == [name(4)], "when it opens is looked up"
+    assert await bench.round() == []
+    for number in range(6, 16):
+        bench.add(number, closed=None, createdAt=bench.iso(-200 * (number - 5)), acceptingOrders=True)
+        bench.rows[-1]["closed"] = False
+    bench.newest_asked = 0
+    await bench.round()
+    assert bench.newest_asked == 1, "the first page ends with one that was known at the last reading"
 
 
 async def test_a_reading_that_fails_is_repeated_and_covers_the_same_time() -> None:

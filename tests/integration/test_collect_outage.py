@@ -1,0 +1,177 @@
+"""All connections of a venue are cut for minutes in which markets are born and settled: each is accounted for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.config import Config, PolymarketConfig, StorageConfig, VenuesConfig
+from predsurv.exchange.fault_script import ScriptedFault
+from predsurv.ports import Venue
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
+from predsurv.store.layout import Layout
+from predsurv.store.read.verify import check_files, check_tiling
+from predsurv.venues.polymarket.venue import POLICY, PolymarketVenue
+from predsurv.venues.streaming.policy import StreamPolicy
+from tests.kit.collect_runs import column
+from tests.kit.given_clock import GivenClock
+from tests.kit.patience import until
+from tests.kit.served_venues import scanned
+from tests.kit.simulated_kalshi import SimulatedKalshi
+
+S = 1_000_000_000
+FACTOR = 20
+OUTAGE = 200 * S
+WHEN = 1_800_000_000 * S
+LIVED = 20 * S
+"""A market that was open for less may be over before it can be heard of."""
+
+
+class Life(NamedTuple):
+    """When a market opened and closed (ns UTC; None: it is open)."""
+
+    opened: int
+    closed: int | None
+
+
+class Outage(NamedTuple):
+    """A simulated venue: what cuts all its connections and REST for a time (ns), and the lives of its markets."""
+
+    config: Config
+    venue: Venue
+    clock: GivenClock
+    cut: Callable[[int], None]
+    lives: Callable[[], Mapping[str, Life]]
+
+
+def patient(policy: StreamPolicy) -> StreamPolicy:
+    """Return ``policy`` with time-outs that suit a clock that runs ahead of the machine."""
+    return replace(
+        policy, book_timeout=60 * S, silence=60 * S, silence_max=120 * S, backoff_cap=5 * S, handshake_interval=S // 10
+    )
+
+
+@asynccontextmanager
+async def kalshi(folder: Path) -> AsyncIterator[Outage]:
+    clock = GivenClock(WHEN, FACTOR)
+    server = SimulatedKalshi(folder, markets=20, rate=20, clock=clock)
+    await server.start()
+    venue = server.venue(policy=patient(StreamPolicy()))
+
+    def lives() -> Mapping[str, Life]:
+        found = {}
+        for ticker, each in server.server.markets.listed.items():
+            over = each.market.status in ("closed", "resolved", "void")
+            found[ticker] = Life(each.created_at, each.market.close_time if over else None)
+        return found
+
+    def cut(lasts: int) -> None:
+        for kind in ("handshake429", "rest500", "drop"):
+            server.inject(kind, lasts)
+
+    yield Outage(server.config(), venue, clock, cut, lives)
+    await venue.aclose()
+    await server.aclose()
+
+
+@asynccontextmanager
+async def polymarket(_: Path) -> AsyncIterator[Outage]:
+    clock = GivenClock(WHEN, FACTOR)
+    server = PolymarketSimulator(PolymarketSimulatorSettings(markets=20, rate=20), clock)
+    await server.start()
+    running = asyncio.create_task(server.run())
+    http, ws = server.http_url, server.ws_url
+    config = Config(venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=http, clob_url=http, ws_market_url=ws)))
+    venue = PolymarketVenue(config, clock, lambda: 1.0, patient(POLICY))
+
+    def cut(lasts: int) -> None:
+        for kind in ("handshake429", "rest500", "drop"):
+            server.inject(ScriptedFault(0, kind, lasts, everywhere=True))
+
+    def lives() -> Mapping[str, Life]:
+        return {row.condition: Life(row.listed_at, row.closed_at) for row in server.catalog.rows}
+
+    yield Outage(config, venue, clock, cut, lives)
+    await venue.aclose()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await server.aclose()
+
+
+@pytest.mark.parametrize("served", [kalshi, polymarket], ids=["kalshi", "polymarket"])
+async def test_every_market_that_was_born_or_settled_during_an_outage_is_accounted_for(
+    served: Callable[[Path], AbstractAsyncContextManager[Outage]], tmp_path: Path
+) -> None:
+    async with served(tmp_path) as outage:
+        clock = outage.clock
+        config = replace(outage.config, data_location=tmp_path / "data", storage=StorageConfig(seal_interval=30 * S))
+        await scanned(config, outage.venue, clock)
+        job = Collector(config, [outage.venue], clock, CollectorDeps())
+        running = asyncio.create_task(job.run())
+        (session,) = job.sessions
+        counters = session.recorder.counters
+
+        def all_known() -> bool:
+            return counters.trusted == len(session.recorder.instruments) > 0
+
+        await until(all_known)
+        before = {key.market_id for key in session.recorder.instruments}
+        began = clock.now()
+        outage.cut(OUTAGE)
+        await until(lambda: counters.trusted == 0)
+        await until(lambda: clock.now() > began + OUTAGE)
+        await until(lambda: counters.trusted > 0 or running.done())
+        assert not running.done(), running.result()
+        back = clock.now()
+        gone = {name for name, life in outage.lives().items() if life.closed is not None and life.closed < back - S}
+        gone &= before
+        await until(lambda: gone.isdisjoint(key.market_id for key in session.recorder.instruments))
+        found_after = clock.now() - back
+        await until(lambda: clock.now() > back + 90 * S)
+        status = session.status()
+        lives, stopped = outage.lives(), clock.now()
+        job.stop()
+        await running
+    rows: dict[str, list[tuple[int, int, str]]] = {}
+    for market, start, end, reason in column(config.data_dir, "coverage", "market_id", "start", "end", "reason"):
+        rows.setdefault(str(market), []).append((int(str(start)), int(str(end)), str(reason)))
+    told: dict[str, dict[str, tuple[object, str]]] = {}
+    for market, kind, ts_venue, value in column(config.data_dir, "lifecycle", "market_id", "kind", "ts_venue", "value"):
+        told.setdefault(str(market), {})[str(kind)] = (ts_venue, str(value))
+
+    lived = {
+        name: life
+        for name, life in lives.items()
+        if min(life.closed or stopped, stopped) - max(life.opened, began) >= LIVED and life.opened < stopped - LIVED
+    }
+    assert lived.keys() <= rows.keys(), "recorded, or with a reason"
+    unheard = {
+        name: life
+        for name, life in lived.items()
+        if life.opened > began + S and life.closed is not None and life.closed < began + OUTAGE
+    }
+    assert len(unheard) >= 3, "the outage was long enough"
+    for name, life in unheard.items():
+        assert life.closed is not None
+        ((start, end, reason),) = rows[name]
+        assert reason == "unannounced"
+        assert abs(start - life.opened) <= S
+        assert abs(end - life.closed) <= S
+        assert json.loads(told[name]["closed"][1])["market"]["question"], "mine can name it"
+        paid = told[name].get("resolved") or told[name]["void"]
+        assert paid[0] is not None, "with the venue's time"
+    assert counters.gaps["unannounced"] >= len(unheard)
+    assert status.missing == {}, "nothing that is over is wanted"
+    assert gone, "something that was recorded settled meanwhile"
+    assert found_after < 60 * S
+    for found in rows.values():
+        assert all(first[1] == second[0] for first, second in pairwise(sorted(found)))
+    assert list(check_files(Layout(config.data_dir))) == []
+    assert list(check_tiling(Layout(config.data_dir))) == []
