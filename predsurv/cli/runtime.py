@@ -89,6 +89,13 @@ def _log_stream(log_file: Path | None) -> Iterator[tuple[TextIO, Callable[[], No
         relay.target.close()
 
 
+def lines_dropped() -> int:
+    """Return how many lines of stderr and of the log were dropped so far; any thread may call it."""
+    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+    streams = {sys.stderr, *(handler.stream for handler in handlers)}
+    return sum(stream.dropped for stream in streams if isinstance(stream, OutputRelay))
+
+
 def _tell_dropped(lines: int) -> None:
     _LOG.warning("%d lines were dropped here: whoever reads them had stopped reading", lines)
 

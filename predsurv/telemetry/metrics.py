@@ -59,16 +59,19 @@ class Metrics:
 
     A method costs an addition or two; nothing of Prometheus runs until a scrape. Label values come from closed sets
     and every other value becomes "other", so the number of series is bounded whatever a venue sends. Where the
-    machine has ``/proc``, prometheus_client's own metrics of the process are in ``registry`` too.
+    machine has ``/proc``, prometheus_client's own metrics of the process are in ``registry`` too. ``lines_dropped``
+    returns how many lines of the log were dropped so far; called in the thread that scrapes.
     """
 
     def __init__(self, registry: CollectorRegistry, venues: Collection[str] = VENUES) -> None:
+        self.lines_dropped: Callable[[], int] = lambda: 0
         self._venues = frozenset(venues)
         venue, event_type = ClosedLabel("venue", venues), ClosedLabel("event_type", _TYPES.values())
         timed = ClosedLabel("event_type", (_TYPES[kind] for kind in _TIMED))
         reason = ClosedLabel("reason", COUNTED)
         build = ClosedLabel("version", [__version__]), ClosedLabel("python", [platform.python_version()])
         self._pulse = Gauge("predsurv_last_pulse_timestamp_seconds", "When the process was last seen to be at work.")
+        self._dropped = Counter("predsurv_log_lines_dropped", "Lines of stderr and of the log that nobody read.")
         self._events = Counter("predsurv_events", "Events received.", [venue, event_type])
         self._latency = Histogram(
             "predsurv_event_latency_seconds",
@@ -80,7 +83,7 @@ class Metrics:
         self._gaps = Counter("predsurv_gaps", "Gaps recorded, one per instrument.", [venue, reason])
         self.families: Sequence[Family] = (
             Gauge("predsurv_build_info", "1; what runs is in the labels.", build, start=1),
-            self._pulse, self._events, self._latency, self._connections, self._gaps,
+            self._pulse, self._dropped, self._events, self._latency, self._connections, self._gaps,
         )  # fmt: skip
         self._event_series: dict[str, dict[type, _EventSeries]] = {}
         registry.register(self)
@@ -119,6 +122,7 @@ class Metrics:
 
     def collect(self) -> Iterable[Metric]:
         """Return every metric; called by the registry, in the thread that scrapes."""
+        self._dropped.set_total((), self.lines_dropped())
         return [family.snapshot() for family in self.families]
 
     def _series_of(self, venue: str, kind: type[Struct]) -> _EventSeries:

@@ -12,22 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.collect_runs import assert_whole, column
-from tests.kit.command_runs import Workplace, full_pipe
+from tests.kit.command_runs import FREEZING, Workplace, full_pipe
 from tests.kit.patience import eventually, finish
-
-FREEZING = """
-import os, sys
-from predsurv.cli.app import main
-from predsurv.collect.collector import Collector
-turn = Collector._turn
-async def freezing(self, committer):
-    await turn(self, committer)
-    if os.path.exists("freeze"):
-        os.read(os.open("freeze", os.O_RDWR), 1)
-Collector._turn = freezing
-sys.exit(main())
-"""
-"""Its event loop waits in a read that does not return, once there is a fifo of that name."""
 
 
 @pytest.fixture

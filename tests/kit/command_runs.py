@@ -29,6 +29,20 @@ heartbeat_interval = "1s"
 port = {port}
 """
 
+FREEZING: Final = """
+import os, sys
+from predsurv.cli.app import main
+from predsurv.collect.collector import Collector
+turn = Collector._turn
+async def freezing(self, committer):
+    await turn(self, committer)
+    if os.path.exists("freeze"):
+        os.read(os.open("freeze", os.O_RDWR), 1)
+Collector._turn = freezing
+sys.exit(main())
+"""
+"""Its event loop waits in a read that does not return, once there is a fifo of that name."""
+
 Stream = int | IO[Any] | None
 
 

@@ -4,6 +4,7 @@
 METRICS: dict[str, frozenset[str]] = {
     "predsurv_build_info": frozenset({"version", "python"}),
     "predsurv_last_pulse_timestamp_seconds": frozenset(),
+    "predsurv_log_lines_dropped_total": frozenset(),
     "predsurv_events_total": frozenset({"venue", "event_type"}),
     "predsurv_event_latency_seconds": frozenset({"venue", "event_type"}),
     "predsurv_connections": frozenset({"venue"}),

@@ -20,6 +20,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.kit.command_runs import FREEZING
 from tests.kit.dashboard import ALERTS
 from tests.kit.object_store import BUCKET, object_store
 from tests.kit.patience import PATIENCE_S, eventually
@@ -143,17 +144,22 @@ def answers(url: str) -> bool:
 
 
 class Watched(NamedTuple):
-    """A Prometheus that scrapes a collector and a trader, as they are called there; the trader's folder."""
+    """A Prometheus that scrapes a collector and a trader, as they are called there; the folders of both."""
 
     server: Prometheus
     collector: str
     trader: str
+    recording: Path
     trading: Path
     trader_process: "subprocess.Popen[str]"
 
     def command(self, *words: str) -> None:
         """Run a command of predsurv beside the trader."""
         subprocess.run([*PREDSURV, *words], cwd=self.trading, check=True, capture_output=True)
+
+    def freeze(self) -> None:
+        """Let the event loop of the collector stand still from now on."""
+        os.mkfifo(self.recording / "freeze")
 
     def firing(self, alert: str, instance: str) -> bool:
         """Return whether an alert of a process is firing."""
@@ -174,6 +180,7 @@ def watched(folder: Path, *, outage: str) -> Iterator[Watched]:
         faults = json.dumps([f"drop@{outage}"])
         collector = COLLECTOR.format(bucket=BUCKET, endpoint=store.endpoint, port=ports[0], faults=faults)
         commands = {"collect": collector, "trade --paper": TRADER.format(port=ports[1])}
+        programs = {"collect": (sys.executable, "-c", FREEZING), "trade --paper": PREDSURV}
         processes = []
         for command, configuration in commands.items():
             place = folder / command.split()[0]
@@ -181,9 +188,9 @@ def watched(folder: Path, *, outage: str) -> Iterator[Watched]:
             (place / "config" / "surveillance.toml").write_text(configuration)
             scan = [*PREDSURV, "scan"]
             subprocess.run(scan, cwd=place, env={**os.environ, **_SECRETS}, check=True, capture_output=True)
-            processes.append(stack.enter_context(running([*PREDSURV, *command.split()], place, **_SECRETS)))
+            processes.append(stack.enter_context(running([*programs[command], *command.split()], place, **_SECRETS)))
         for port in ports:
             eventually(lambda: answers(f"http://127.0.0.1:{port}/metrics"))  # noqa: B023 - called at once
         collecting, trading = (f"127.0.0.1:{port}" for port in ports)
         server = stack.enter_context(prometheus(folder, [collecting, trading]))
-        yield Watched(server, collecting, trading, folder / "trade", processes[1])
+        yield Watched(server, collecting, trading, folder / "collect", folder / "trade", processes[1])

@@ -6,7 +6,8 @@ name; or where the environment variable PROMETHEUS points).
 The collector keeps its files in a bucket, both trade or record the made-up venue, and each is scraped every second. A
 curve that had no number in all that time is a finding, and so are a selector of an alert that matches no series, an
 alert that cannot be evaluated, a failed scrape, and more series than the metrics reference says. The collector loses
-its connection once in that time; afterwards trading is halted, and then the trader is killed: each has to fire.
+its connection once in that time; afterwards trading is halted, the collector's loop stands still, and the trader is
+killed: each has to fire.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def bad_scrapes(server: Prometheus, start: float, end: float) -> list[str]:
 
 
 def silent_alarms(scene: Watched, start: float, end: float) -> list[str]:
-    """Return what happened without an alarm: the outage of the run, then a halt, then the end of the trader."""
+    """Return what happened without an alarm: the outage of the run, a halt, a loop that stands still, the end."""
     server, found = scene.server, []
     gaps = server.numbers_within('max(increase(predsurv_gaps_total{reason="disconnect"}[5m]))', start, end)
     wanted = server.numbers_within(f'predsurv_subscriptions{{instance="{scene.collector}"}}', start, end)
@@ -88,15 +89,17 @@ def silent_alarms(scene: Watched, start: float, end: float) -> list[str]:
         found.append("the first outage is not seen")
     causes: Mapping[str, Callable[[], None]] = {
         "PredsurvHalted": lambda: scene.command("halt"),
+        "PredsurvFrozen": scene.freeze,
         "PredsurvDown": scene.trader_process.kill,
     }
     for alert, cause in causes.items():
+        instance = scene.collector if alert == "PredsurvFrozen" else scene.trader
         began = time.monotonic()
         cause()
-        while not scene.firing(alert, scene.trader) and time.monotonic() < began + ALARM_SECONDS_MAX:
+        while not scene.firing(alert, instance) and time.monotonic() < began + ALARM_SECONDS_MAX:
             time.sleep(0.2)
         print(f"{alert} fires after {time.monotonic() - began:.1f} s")
-        if not scene.firing(alert, scene.trader):
+        if not scene.firing(alert, instance):
             found.append(f"{alert} does not fire")
     return found
 

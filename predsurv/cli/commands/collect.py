@@ -18,7 +18,15 @@ from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputForm
 from predsurv.cli.output.collect_tables import file_table, venue_table
 from predsurv.cli.output.live_panel import Show, live_panel, status_line
 from predsurv.cli.output.render import say, show
-from predsurv.cli.runtime import Supervision, cancel_this, duration_ns, long_run, metrics_server, show_last
+from predsurv.cli.runtime import (
+    Supervision,
+    cancel_this,
+    duration_ns,
+    lines_dropped,
+    long_run,
+    metrics_server,
+    show_last,
+)
 from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
 from predsurv.collect.collector import Collector, CollectorDeps
@@ -94,6 +102,7 @@ async def _record(
     clock = SystemClock()
     async with _open_venues(config, names, clock) as opened, run.watched():
         monitor = Monitor([venue.name for venue in opened])
+        monitor.metrics.lines_dropped = lines_dropped
         metrics = config.metrics
         with metrics_server(lambda: monitor.serve(run.health, metrics.host, metrics.port)):
             with signals.stopping_with(cancel_this(), ""):

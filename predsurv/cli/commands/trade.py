@@ -17,7 +17,15 @@ from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.render import say, show
 from predsurv.cli.output.trade_tables import Announcer, portfolio_table, position_table, run_tables
-from predsurv.cli.runtime import Supervision, cancel_this, duration_ns, long_run, metrics_server, show_last
+from predsurv.cli.runtime import (
+    Supervision,
+    cancel_this,
+    duration_ns,
+    lines_dropped,
+    long_run,
+    metrics_server,
+    show_last,
+)
 from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
 from predsurv.config import Config, load
@@ -268,6 +276,7 @@ def _observer(
     names = [each.name for each in venues]
     signals: dict[str, Sequence[str]] = {each.name: sorted(each.signals) for each in build(config.trading.strategies)}
     metrics = Metrics(registry, names)
+    metrics.lines_dropped = lines_dropped
     trading = TradingMetrics(registry, account=paper_mode(names), venues=names, signals=signals)
     return lambda engine: TradeMetrics(metrics, trading, engine, clock)
 

@@ -74,3 +74,11 @@ def test_a_halt_fires_and_its_end_is_seen(scene: Watched) -> None:
     eventually(lambda: scene.firing("PredsurvHalted", scene.trader))
     scene.command("resume")
     eventually(lambda: not scene.firing("PredsurvHalted", scene.trader))
+
+
+def test_a_loop_that_stands_still_fires(scene: Watched) -> None:
+    """The last test: the collector does not go on."""
+    assert not scene.firing("PredsurvFrozen", scene.collector)
+    scene.freeze()
+    eventually(lambda: scene.firing("PredsurvFrozen", scene.collector))
+    assert not scene.firing("PredsurvDown", scene.collector), "it is scraped all the time"

@@ -70,7 +70,7 @@ def test_names_and_labels_are_the_published_ones(metrics: Metrics, registry: Col
 @pytest.mark.usefixtures("metrics")
 def test_every_metric_is_announced_before_anything_happened(registry: CollectorRegistry) -> None:
     lines = generate_latest(registry).decode().splitlines()
-    assert len([line for line in lines if line.startswith("# HELP predsurv_")]) == 6
+    assert len([line for line in lines if line.startswith("# HELP predsurv_")]) == 7
     assert not [line for line in lines if "_created" in line]
 
 
@@ -80,6 +80,12 @@ def test_the_first_outage_is_a_rise_from_0(registry: CollectorRegistry) -> None:
         for reason in COUNTED:
             assert registry.get_sample_value("predsurv_gaps_total", {"venue": venue, "reason": reason}) == 0, reason
         assert registry.get_sample_value("predsurv_connections", {"venue": venue}) == 0
+
+
+def test_dropped_lines_are_counted_where_they_are_dropped(metrics: Metrics, registry: CollectorRegistry) -> None:
+    assert registry.get_sample_value("predsurv_log_lines_dropped_total") == 0
+    metrics.lines_dropped = lambda: 7
+    assert registry.get_sample_value("predsurv_log_lines_dropped_total") == 7
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="prometheus_client reads /proc")
