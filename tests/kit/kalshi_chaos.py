@@ -13,11 +13,12 @@ from msgspec import Struct
 from predsurv.core.events import BookDelta, BookSnapshot, Connected, Gap, MarketEvent, MarketResolved, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
-from predsurv.ports import Feed
+from predsurv.ports import Clock, Feed
 from predsurv.simulate.fault_log import InjectedFault
 from predsurv.state.book import Book
 from predsurv.state.coverage import CoverageReducer
 from predsurv.venues.streaming.policy import StreamPolicy
+from tests.kit.given_clock import GivenClock
 from tests.kit.simulated_kalshi import SimulatedKalshi, key
 
 S = 1_000_000_000
@@ -128,7 +129,7 @@ async def rest(simulated: SimulatedKalshi, judge: Judge, quiet_s: float = QUIET_
     began, count = time.monotonic(), -1
     while count != judge.counts.total() and time.monotonic() - began < QUIET_MAX_S:
         count = judge.counts.total()
-        await asyncio.sleep(quiet_s)
+        await asyncio.sleep(quiet_s)  # real time: what is on its way is in the machine's queues
     members = simulated.server.app.clients.values()
     stale = frozenset(ticker for each in members if each.session.faults.frozen for ticker in each.session.tickers())
     judge.look(simulated, stale)
@@ -136,7 +137,10 @@ async def rest(simulated: SimulatedKalshi, judge: Judge, quiet_s: float = QUIET_
 
 
 class ChaosSettings(Struct, frozen=True):
-    """How long to run, and what the simulated venue does; ``keyless`` polls instead of streaming."""
+    """How long to run, and what the simulated venue does; ``keyless`` polls instead of streaming.
+
+    ``speed``: how many times as fast as real time all clocks run.
+    """
 
     seconds: float
     rate: int
@@ -145,6 +149,7 @@ class ChaosSettings(Struct, frozen=True):
     faults: str
     seed: int
     keyless: bool = False
+    speed: int = 1
 
 
 class ChaosReport(Struct, frozen=True):
@@ -158,7 +163,12 @@ async def chaos(args: ChaosSettings) -> ChaosReport:
     """Run, compare, and report."""
     with tempfile.TemporaryDirectory() as folder:
         simulated = SimulatedKalshi(
-            Path(folder), markets=args.markets, rate=args.rate, faults=args.faults, seed=args.seed
+            Path(folder),
+            markets=args.markets,
+            rate=args.rate,
+            faults=args.faults,
+            seed=args.seed,
+            clock=GivenClock(factor=args.speed),
         )
         await simulated.start()
         venue = simulated.venue(keyed=not args.keyless, policy=StreamPolicy(), rand=random.Random(args.seed).random)
@@ -167,13 +177,14 @@ async def chaos(args: ChaosSettings) -> ChaosReport:
         judge = Judge(keys, simulated.clock.now(), polled=args.keyless)
         listening = asyncio.create_task(listen(feed, judge))
         await feed.watch(frozenset(keys))
-        cpu, began = time.process_time(), time.monotonic()
-        while time.monotonic() - began < args.seconds and not listening.done():
-            await asyncio.sleep(LOOK_EVERY_S)
+        clock, look_every = simulated.clock, round(LOOK_EVERY_S * S)
+        cpu, began = time.process_time(), clock.monotonic()
+        while clock.monotonic() - began < args.seconds * S and not listening.done():
+            await clock.sleep(look_every)
             await rest(simulated, judge, quiet)
-        cpu, ran = time.process_time() - cpu, time.monotonic() - began
+        cpu, ran = time.process_time() - cpu, (clock.monotonic() - began) / S
         simulated.server.stop_faults()
-        untrusted = await recover(judge)
+        untrusted = await recover(judge, clock)
         await rest(simulated, judge, quiet)
         judge.closed += judge.coverage.cut(simulated.clock.now())
         await feed.aclose()
@@ -184,12 +195,12 @@ async def chaos(args: ChaosSettings) -> ChaosReport:
     return report(judge, simulated.server.fault_log.faults, (ran, cpu, untrusted))
 
 
-async def recover(judge: Judge) -> int:
+async def recover(judge: Judge, clock: Clock) -> int:
     """Wait until every book is trusted; return how many are not in the end."""
     for _ in range(int(RECOVER_S / QUIET_S)):
         if not judge.untrusted():
             break
-        await asyncio.sleep(QUIET_S)
+        await clock.sleep(round(QUIET_S * S))
     return judge.untrusted()
 
 
@@ -205,7 +216,7 @@ def report(judge: Judge, deeds: list[InjectedFault], spent: tuple[float, float, 
     lines = (
         f"{ran:.0f} s, {judge.counts['BookDelta'] / ran:,.0f} changes/s, {cpu / ran:.0%} of a core for both sides",
         "events: " + ", ".join(f"{name} {count:,}" for name, count in judge.counts.most_common()),
-        "faults: " + ", ".join(f"{name} {count}" for name, count in kinds.most_common()),
+        f"{kinds.total():,} faults: " + ", ".join(f"{name} {count}" for name, count in kinds.most_common()),
         f"trusted books compared {judge.looked:,} times: {len(judge.wrong)} wrong {judge.wrong[:5]}",
         f"outages without a gap: {len(untold)} {[(deed.kind, deed.link) for deed in untold[:5]]}",
         f"recoveries {len(recoveries):,}: median {median:.2f} s, p99 {p99:.2f} s; over 3 s: {dict(slow)}",

@@ -86,10 +86,14 @@ class Judge:
     """Counts right and wrong in ``counts``; ``worst`` has the longest delays (ns) by name.
 
     ``now`` is the clock of both feed and simulator. ``mirrors``: the other tokens of what is wanted, where they are
-    not wanted themselves; the feed has to be told.
+    not wanted themselves; the feed has to be told. ``speed``: how many times as fast as real time that clock runs, and
+    so how much longer is what takes the machine time.
     """
 
-    def __init__(self, simulator: PolymarketSimulator, want: Sequence[InstrumentKey], now: Callable[[], int]) -> None:
+    def __init__(
+        self, simulator: PolymarketSimulator, want: Sequence[InstrumentKey], now: Callable[[], int], speed: int = 1
+    ) -> None:
+        self._in_flight, self._lag_max = IN_FLIGHT * speed, LAG_MAX * speed
         self.counts: Counter[str] = Counter()
         self.worst: Counter[str] = Counter()
         self.coverage: dict[InstrumentKey, list[Coverage]] = {key: [] for key in want}
@@ -143,7 +147,7 @@ class Judge:
             elif case.digest(case.book) != published:
                 self.counts["unequal" if case.tainted is None else "unequal_tainted"] += 1
             behind = case.history.messages[case.at : case.at + 1]
-            if behind and now - behind[0].at > LAG_MAX and not self._held_up(case, behind[0].at):
+            if behind and now - behind[0].at > self._lag_max and not self._held_up(case, behind[0].at):
                 self.counts["stale" if case.tainted is None else "stale_tainted"] += 1
 
     def finish(self) -> None:
@@ -233,8 +237,8 @@ class Judge:
         early = [item for item in lost if item.at < since]
         if early:
             self.worst["before_gap"] = max(self.worst["before_gap"], since - early[0].at)
-        self.counts["in_flight"] += sum(item.at >= since - IN_FLIGHT for item in early)
-        self.counts["lost_while_covered"] += sum(item.at < since - IN_FLIGHT for item in early)
+        self.counts["in_flight"] += sum(item.at >= since - self._in_flight for item in early)
+        self.counts["lost_while_covered"] += sum(item.at < since - self._in_flight for item in early)
 
     def _trade(self, teller: Teller, event: Trade) -> None:
         side, price = event.taker_side or "buy", event.price
@@ -275,7 +279,10 @@ class Judge:
         """Return whether the connection of this instrument was frozen or delayed at ``since``."""
         token = case.key.instrument_id
         faults = [*self._simulator.fault_log.of_kind("freeze"), *self._simulator.fault_log.of_kind("delay")]
-        return any(fault.start - LAG_MAX <= since <= fault.end + LAG_MAX and token in fault.tokens for fault in faults)
+        return any(
+            fault.start - self._lag_max <= since <= fault.end + self._lag_max and token in fault.tokens
+            for fault in faults
+        )
 
     def _has_gap(self, key: InstrumentKey, start: int, end: int) -> bool:
         return any(
@@ -288,7 +295,7 @@ class Judge:
         index = bisect_right(spans, moment, key=lambda each: each.start) - 1
         if index < 0 or spans[index].state == "gap":
             return False
-        return spans[index].start + IN_FLIGHT <= moment <= spans[index].end - IN_FLIGHT
+        return spans[index].start + self._in_flight <= moment <= spans[index].end - self._in_flight
 
 
 def _mirror(levels: Sequence[Level]) -> tuple[Level, ...]:

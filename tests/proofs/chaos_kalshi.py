@@ -1,7 +1,8 @@
 """The real Kalshi adapter against a simulated Kalshi that misbehaves.
 
-``python -m tests.proofs.chaos_kalshi [--seconds 60] [--rate 3000] [--tickers 1000] [--faults mixed] [--keyless]``
-prints what was right and wrong.
+``python -m tests.proofs.chaos_kalshi [--seconds 60] [--rate 3000] [--tickers 1000] [--faults mixed] [--keyless]
+[--speed 1] [--runs 1]`` prints what was right and wrong. With ``--speed`` all clocks run so many times as fast;
+``--runs`` repeats it with other markets and faults.
 """
 
 import argparse
@@ -22,11 +23,17 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--tickers", type=int, default=1_000)
     parser.add_argument("--faults", default="mixed")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--speed", type=int, default=1, help="how many times as fast as real time")
     parser.add_argument("--keyless", action="store_true")
+    parser.add_argument("--runs", type=int, default=1)
     logging.basicConfig(level=logging.ERROR)
-    report = asyncio.run(chaos(ChaosSettings(**vars(parser.parse_args(words)))))
-    print("\n".join(report.lines))
-    return int(not report.good)
+    given, good = vars(parser.parse_args(words)), True
+    for _ in range(given.pop("runs")):
+        report = asyncio.run(chaos(ChaosSettings(**given)))
+        print("\n".join(report.lines))
+        good &= report.good
+        given["seed"] += 1
+    return int(not good)
 
 
 if __name__ == "__main__":

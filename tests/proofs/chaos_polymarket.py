@@ -1,7 +1,8 @@
 """The real Polymarket adapter against a simulated Polymarket that misbehaves.
 
-``python -m tests.proofs.chaos_polymarket [--seconds 60] [--rate 4000] [--tokens 1000] [--faults mixed] [--form cut]``
-prints what was right and wrong.
+``python -m tests.proofs.chaos_polymarket [--seconds 60] [--rate 4000] [--tokens 1000] [--faults mixed] [--form cut]
+[--speed 1] [--runs 1]`` prints what was right and wrong. With ``--speed`` all clocks run so many times as fast, and the
+time-outs with them; ``--runs`` repeats it with other markets and faults: together they inject thousands of faults.
 """
 
 import argparse
@@ -9,14 +10,13 @@ import asyncio
 import logging
 import resource
 import sys
-import time
 from collections.abc import Sequence
 from typing import get_args
 
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.net.clock import system_random
-from predsurv.ports import Feed
+from predsurv.ports import Clock, Feed
 from predsurv.simulate.polymarket.books import LastTradeForm
 from predsurv.simulate.polymarket.fault_injector import KINDS
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
@@ -25,6 +25,7 @@ from tests.kit.given_clock import GivenClock
 from tests.kit.polymarket_judge import Judge
 
 VENUE = VenueName("polymarket")
+S = 1_000_000_000
 PROBE_SECONDS = 0.25
 DRAIN_SECONDS = 2.0
 RECOVER_SECONDS = 45.0
@@ -44,7 +45,7 @@ def keys_of(simulator: PolymarketSimulator, count: int) -> list[InstrumentKey]:
     return [InstrumentKey(VENUE, MarketId(market), InstrumentId(token)) for market, token in names]
 
 
-def venue_of(simulator: PolymarketSimulator, per_connection: int = 150) -> PolymarketVenue:
+def venue_of(simulator: PolymarketSimulator, clock: Clock, per_connection: int = 150) -> PolymarketVenue:
     """Return the adapter, pointed at the simulator."""
     rest = simulator.http_url
     urls = PolymarketConfig(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
@@ -52,24 +53,24 @@ def venue_of(simulator: PolymarketSimulator, per_connection: int = 150) -> Polym
         venues=VenuesConfig(polymarket=urls),
         collector=CollectorConfig(instruments_per_connection=per_connection),
     )
-    return PolymarketVenue(config, GivenClock(), system_random)
+    return PolymarketVenue(config, clock, system_random)
 
 
-async def listen(feed: Feed, judge: Judge) -> None:
+async def listen(feed: Feed, judge: Judge, clock: Clock) -> None:
     """Judge what the feed says, and the books every quarter of a second."""
-    probed = time.monotonic()
+    probed = clock.monotonic()
     async for batch in feed.batches():
         judge.take(batch)
-        if time.monotonic() - probed >= PROBE_SECONDS:
+        if clock.monotonic() - probed >= PROBE_SECONDS * S:
             judge.probe()
-            probed = time.monotonic()
+            probed = clock.monotonic()
 
 
-async def settle(simulator: PolymarketSimulator, judge: Judge) -> None:
+async def settle(simulator: PolymarketSimulator, judge: Judge, clock: Clock) -> None:
     """Let every connection recover, then the venue stand still, then the reader catch up."""
-    deadline = time.monotonic() + RECOVER_SECONDS
-    while time.monotonic() < deadline:
-        await asyncio.sleep(PROBE_SECONDS)
+    deadline = clock.monotonic() + round(RECOVER_SECONDS * S)
+    while clock.monotonic() < deadline:
+        await clock.sleep(round(PROBE_SECONDS * S))
         open_books = {row.condition for row in simulator.catalog.rows if not row.is_settled}
         if all(case.live for case in judge.cases.values() if case.key.market_id in open_books):
             break
@@ -87,18 +88,19 @@ async def chaos(arguments: argparse.Namespace) -> Judge:
         keep_published=True,
         last_trade_form=arguments.form,
     )
-    simulator = PolymarketSimulator(settings, GivenClock())
+    clock = GivenClock(factor=arguments.speed)
+    simulator = PolymarketSimulator(settings, clock)
     await simulator.start()
     want = keys_of(simulator, arguments.tokens)
-    venue, judge = venue_of(simulator), Judge(simulator, want, GivenClock().now)
+    venue, judge = venue_of(simulator, clock), Judge(simulator, want, clock.now, arguments.speed)
     feed = venue.feed()
     await feed.watch(frozenset(want), judge.mirrors)
     running = asyncio.create_task(simulator.run())
-    listening = asyncio.create_task(listen(feed, judge))
+    listening = asyncio.create_task(listen(feed, judge, clock))
     try:
-        await asyncio.sleep(arguments.seconds)
+        await clock.sleep(round(arguments.seconds * S))
         simulator.faults.stop()
-        await settle(simulator, judge)
+        await settle(simulator, judge, clock)
     finally:
         for task in (listening, running):
             task.cancel()
@@ -123,6 +125,7 @@ def report(simulator: PolymarketSimulator, judge: Judge, arguments: argparse.Nam
         deeds[deed.kind] = deeds.get(deed.kind, 0) + 1
     print(f"{arguments.tokens} tokens, {elapsed:.0f} s of market time, faults {arguments.faults!r}: {deeds}")
     sent = simulator.subscribers.sent
+    print(f"{sum(deeds.values()):,} faults")
     print(f"{sent:,} messages sent ({sent / elapsed:,.0f}/s), {spent:.1f} s CPU in all")
     for name, count in sorted(judge.counts.items()):
         print(f"  {name:<24}{count:>12,}")
@@ -135,20 +138,29 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proofs.chaos_polymarket", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--rate", type=int, default=4_000)
+    parser.add_argument("--speed", type=int, default=1, help="how many times as fast as real time")
     parser.add_argument("--tokens", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--form", default="cut", choices=get_args(LastTradeForm), help="of last trade prices")
     parser.add_argument("--faults", default="mixed", help=f"a script; by name: {', '.join(KINDS.presets)}")
-    arguments = parser.parse_args(words)
+    parser.add_argument("--runs", type=int, default=1)
+    arguments, wrong = parser.parse_args(words), False
     logging.basicConfig(level=logging.ERROR)
-    judge = asyncio.run(chaos(arguments))
+    for _ in range(arguments.runs):
+        wrong |= judged(asyncio.run(chaos(arguments)))
+        arguments.seed += 1
+    return int(wrong)
+
+
+def judged(judge: Judge) -> bool:
+    """Print the verdict of one run; return whether anything was wrong."""
     wrong = {name: judge.counts[name] for name in FAILURES if judge.counts[name]}
     wrong |= {"final": 1} if judge.counts["final_equal"] != judge.counts["final_books"] else {}
     wrong |= {"outages": 1} if judge.counts["outages_covered"] != judge.counts["outages"] else {}
     print(
         "FAILED: " + ", ".join(f"{name} {count:,}" for name, count in wrong.items()) if wrong else "all as it should be"
     )
-    return 1 if wrong else 0
+    return bool(wrong)
 
 
 if __name__ == "__main__":
