@@ -67,7 +67,11 @@ async def listen(server: RecordedPolymarket) -> AsyncIterator[Callable[..., "Lis
 
     def make(policy: StreamPolicy = FAST, per_connection: int = 10) -> Listener:
         config = Config(
-            venues=VenuesConfig(polymarket=PolymarketConfig(clob_url=server.http_url, ws_market_url=server.ws_url)),
+            venues=VenuesConfig(
+                polymarket=PolymarketConfig(
+                    gamma_url=server.http_url, clob_url=server.http_url, ws_market_url=server.ws_url
+                )
+            ),
             collector=CollectorConfig(instruments_per_connection=per_connection),
         )
         opened.append(Listener(PolymarketVenue(config, GivenClock(), lambda: 1.0, policy).feed()))

@@ -67,8 +67,8 @@ class MarketUpdates:
         self._terms = terms
         self._clock = clock
         self._reader = reader
-        self._began = clock.now() - LOOKBACK
-        self._since = self._began
+        self._since = clock.now() - LOOKBACK
+        self._began = clock.now() if announced else self._since
         self._filter = "min_updated_ts"
         self._openings: list[tuple[int, str]] = []  # heap of (open time in ns UTC, ticker)
         self._awaited: set[str] = set()

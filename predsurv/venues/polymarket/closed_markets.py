@@ -168,7 +168,7 @@ class ClosedMarkets:
         if not self._shared.announcement_ids.add(announcement_id(change)):
             return []
         if market.tradable:
-            return [msgspec.structs.replace(change, ts_venue=None, kind="activated", opened=opened_at(raw))]
+            return [msgspec.structs.replace(change, ts_venue=None, kind="listed", opened=opened_at(raw))]
         self._questions.ask_whether_open(NewMarket(read, market.market_id, market))
         return [change]
 

@@ -235,7 +235,7 @@ async def test_a_market_made_while_no_connection_was_open_is_heard_of() -> None:
     opened, made = await bench.round()
     assert isinstance(opened, MarketChange)
     assert isinstance(made, MarketChange)
-    assert told([opened, made]) == [("activated", 5), ("created", 4)]
+    assert told([opened, made]) == [("listed", 5), ("created", 4)]
     assert opened.market is not None
     assert opened.market.tradable
     assert opened.opened == bench.clock.now() - 50 * S
