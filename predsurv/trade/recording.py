@@ -38,6 +38,13 @@ class BacktestSpan(Struct, frozen=True):
         return tuple(date_of(day) for day in range(self.start // NS_DAY * NS_DAY, self.end, NS_DAY))
 
 
+class RecordedStretch(Struct, frozen=True):
+    """Recorded days in one piece. ``without``: by collector the instruments of which another one's rows count."""
+
+    span: BacktestSpan
+    without: Mapping[str, frozenset[InstrumentKey]]
+
+
 class RecordingSummary(Struct, frozen=True):
     """What a backtest had to go by.
 
@@ -45,7 +52,7 @@ class RecordingSummary(Struct, frozen=True):
     ``assumed``: instruments recorded before the first statement about their market; what it says is assumed of the
     time before. ``without_trades``: instruments whose trades were not observed. ``not_recorded``: days without
     coverage, which are left out. ``missing``: files that are gone, whose time is a gap. ``polled``: instruments whose
-    books were polled at any time, not streamed.
+    books were polled at any time, not streamed. ``repeated``: instruments that several collectors observed on one day.
     """
 
     listed: ListingCount
@@ -54,6 +61,7 @@ class RecordingSummary(Struct, frozen=True):
     not_recorded: tuple[str, ...]
     missing: tuple[MissingFile, ...]
     polled: int = 0
+    repeated: int = 0
 
     def notes(self) -> tuple[str, ...]:
         """Return a sentence for each thing that it lacked."""
@@ -74,6 +82,11 @@ class RecordingSummary(Struct, frozen=True):
             found.append(
                 f"the books of {self.polled:,} of {self.listed.recorded:,} recorded instruments were polled: "
                 "fills on books that are seconds old are too good to be true"
+            )
+        if self.repeated:
+            found.append(
+                f"{self.repeated:,} of {self.listed.recorded:,} recorded instruments were recorded by several "
+                "collectors: each day the rows of the one that observed most of it count"
             )
         if self.not_recorded:
             found.append(f"not recorded: {', '.join(self.not_recorded)}")
@@ -96,7 +109,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     begin: int
     books: frozenset[InstrumentKey]
     markets: frozenset[MarketId]
-    stretches: tuple[BacktestSpan, ...]
+    stretches: tuple[RecordedStretch, ...]
     statements: tuple[MarketEvent, ...]
     summary: RecordingSummary
 
@@ -106,7 +119,8 @@ class Recording(Struct, frozen=True, kw_only=True):
 
     def _recorded(self) -> Iterator[MarketEvent]:
         for each in self.stretches:
-            wanted = ReplayQuery(self.venue, each.start, each.end, self.books, life_of=self.markets)
+            start, end = each.span.start, each.span.end
+            wanted = ReplayQuery(self.venue, start, end, self.books, life_of=self.markets, without=each.without)
             yield from replay_query(self.layout, wanted)
 
 
@@ -139,7 +153,9 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
             f"listing; run 'predsurv scan {venue.name}'"
         )
     told: list[MarketEvent] = [*known.later, *(each for each in assumed if each.ts_recv > begin)]
-    gaps = [*_gaps(missing, recorded, books), *_gaps_of_days(BacktestSpan(begin, span.end), recorded, books)]
+    whole = BacktestSpan(begin, span.end)
+    gaps = [*_gaps(missing, recorded, books), *_gaps_of_days(whole, recorded, books)]
+    gaps += _gaps_of_changes(whole, recorded, books)
     told += [replace(each, ts_recv=max(each.ts_recv, begin)) for each in gaps]
     last = max(each.last for each in recorded.spans)
     before = {each.market_id for each in assumed}
@@ -149,7 +165,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
         begin=begin,
         books=books,
         markets=frozenset(known.markets),
-        stretches=tuple(_stretches(span, begin, recorded.dates)),
+        stretches=tuple(_stretches(span, begin, recorded)),
         statements=tuple(sorted((each for each in told if each.ts_recv <= last), key=_time)),
         summary=RecordingSummary(
             listed=count_unlisted(keys, known.markets),
@@ -158,6 +174,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
             not_recorded=tuple(date for date in dates if date not in recorded.dates),
             missing=tuple(missing),
             polled=len(recorded.polled()),
+            repeated=len(recorded.several()),
         ),
     )
 
@@ -266,6 +283,7 @@ def _gaps(missing: Iterable[MissingFile], recorded: RecordedTime, books: frozens
         }
         if file.dataset == "coverage" or not keys:
             keys = set(books)  # who was recorded by whom is not known
+        keys -= recorded.repeated.get(date_of(file.lo), {}).get(file.collector, frozenset())
         for key in sorted(keys & books):
             yield Gap(key, file.lo, "file_missing", 0)
 
@@ -278,15 +296,26 @@ def _gaps_of_days(span: BacktestSpan, recorded: RecordedTime, books: frozenset[I
                 yield Gap(key, day, "file_missing", 0)
 
 
-def _stretches(span: BacktestSpan, begin: int, dates: frozenset[str]) -> Iterator[BacktestSpan]:
-    """Yield the recorded days of ``span``, adjacent ones in one piece."""
-    pieces: list[BacktestSpan] = []
+def _gaps_of_changes(span: BacktestSpan, recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
+    """Yield a gap at each midnight of those of which another collector's rows may count from then on."""
+    for day in range(span.start // NS_DAY * NS_DAY + NS_DAY, span.end, NS_DAY):
+        before, after = (recorded.repeated.get(date_of(each), {}) for each in (day - NS_DAY, day))
+        if before != after:
+            concerned = frozenset[InstrumentKey]().union(*before.values(), *after.values())
+            for key in sorted(books & concerned):
+                yield Gap(key, day, "subscribing", 0)
+
+
+def _stretches(span: BacktestSpan, begin: int, recorded: RecordedTime) -> Iterator[RecordedStretch]:
+    """Yield the recorded days of ``span``, adjacent ones in one piece where the rows of the same collectors count."""
+    pieces: list[RecordedStretch] = []
     for day in range(span.start // NS_DAY * NS_DAY, span.end, NS_DAY):
-        if date_of(day) in dates:
+        if date_of(day) in recorded.dates:
             start, end = max(day, begin), min(day + NS_DAY, span.end)
-            if pieces and pieces[-1].end == start:
-                start = pieces.pop().start
-            pieces.append(BacktestSpan(start, end))
+            without = recorded.repeated.get(date_of(day), {})
+            if pieces and pieces[-1].span.end == start and pieces[-1].without == without:
+                start = pieces.pop().span.start
+            pieces.append(RecordedStretch(BacktestSpan(start, end), without))
     return iter(pieces)
 
 

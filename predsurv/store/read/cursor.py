@@ -1,14 +1,16 @@
 """The rows of one data file as market events in order of reception."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from operator import itemgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
@@ -53,7 +55,8 @@ class ReplayQuery(Struct, frozen=True):
     ``instruments``, ``collector``: None for all. Of the lifecycle dataset those of the instruments' markets and those
     about the whole venue. Of an instrument's market all trades are read: a venue whose outcomes are complements tells
     a trade on the taker's outcome only, which need not be the recorded one. ``life_of``: further markets whose
-    lifecycle rows are read.
+    lifecycle rows are read. ``without``: by collector those of ``instruments`` of which its rows do not count, because
+    another one recorded them too.
     """
 
     venue: VenueName
@@ -63,6 +66,13 @@ class ReplayQuery(Struct, frozen=True):
     collector: str | None = None
     datasets: tuple[Dataset, ...] = ("deltas", "trades", "coverage", "lifecycle")
     life_of: Set[MarketId] = frozenset()
+    without: Mapping[str, Set[InstrumentKey]] = MappingProxyType({})
+
+    def of_collector(self, name: str) -> "ReplayQuery":
+        """Return what is to be read of the files of one collector."""
+        if self.instruments is None or name not in self.without:
+            return self
+        return replace(self, instruments=self.instruments - self.without[name])
 
 
 class ReplayFile(Struct, frozen=True):
@@ -127,6 +137,8 @@ class FileCursor:
 
     def __init__(self, source: ReplayFile, wanted: ReplayQuery, keys: dict[tuple[str, str], InstrumentKey]) -> None:
         """Load the file; ``keys`` interns instrument keys across cursors."""
+        if source.dataset != "lifecycle":
+            wanted = wanted.of_collector(parse_file(source.path)[1].collector)
         self._dataset = source.dataset
         self._table = _load(source, wanted)
         self._times = self._table[time_column(source.dataset)].cast(pa.int64()).combine_chunks()

@@ -1,7 +1,10 @@
 """What was recorded of a venue, by its coverage: which instruments, by whom, and from when to when."""
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow as pa
@@ -39,11 +42,13 @@ class RecordedTime(Struct, frozen=True):
     """What the coverage of some time says.
 
     ``spans``: of every instrument and collector with any covered time. ``dates``: the days (YYYY-MM-DD) that have
-    coverage rows at all; on the others nothing was recorded, or what was cannot be trusted.
+    coverage rows at all; on the others nothing was recorded, or what was cannot be trusted. ``repeated``: by day and
+    collector the instruments of which another collector observed more that day, so that its rows count.
     """
 
     spans: tuple[RecordedSpan, ...]
     dates: frozenset[str]
+    repeated: Mapping[str, Mapping[str, frozenset[InstrumentKey]]] = MappingProxyType({})
 
     def keys(self) -> frozenset[InstrumentKey]:
         """Return the instruments that were recorded."""
@@ -53,6 +58,10 @@ class RecordedTime(Struct, frozen=True):
         """Return the instruments of which no collector observed trades at any time."""
         heard = {each.key for each in self.spans if each.trades is not False}
         return self.keys() - heard
+
+    def several(self) -> frozenset[InstrumentKey]:
+        """Return the instruments that several collectors observed on the same day."""
+        return frozenset(key for day in self.repeated.values() for keys in day.values() for key in keys)
 
     def polled(self) -> frozenset[InstrumentKey]:
         """Return the instruments whose books a collector polled at any time."""
@@ -68,8 +77,11 @@ def recorded_time(data_dir: Path, venue: VenueName, start: int, end: int) -> Rec
     days = range(first - NS_DAY, end, NS_DAY)  # a row that began the day before may reach into the first
     spans: dict[tuple[str, InstrumentKey], RecordedSpan] = {}
     dates: set[str] = set()
+    repeated: dict[str, Mapping[str, frozenset[InstrumentKey]]] = {}
     for day in days:
         rows = retry_if_replaced(partial(_rows_of_day, data_dir, venue, date_of(day)))
+        if found := _repeated(venue, rows):
+            repeated[date_of(day)] = found
         for collector, table in rows:
             within = table.filter(pc.and_(pc.less(table["start"], end), pc.greater(table["end"], start)))
             if within.num_rows:
@@ -77,7 +89,26 @@ def recorded_time(data_dir: Path, venue: VenueName, start: int, end: int) -> Rec
             _add(spans, venue, collector, within)
     for span in spans.values():
         span.first, span.last = max(span.first, start), min(span.last, end)
-    return RecordedTime(tuple(spans.values()), frozenset(dates))
+    return RecordedTime(tuple(spans.values()), frozenset(dates), repeated)
+
+
+def _repeated(venue: VenueName, rows: Sequence[tuple[str, Any]]) -> Mapping[str, frozenset[InstrumentKey]]:
+    """Return the instruments of each collector of which another one observed more, or as much and comes first."""
+    if len({collector for collector, _ in rows}) < 2:
+        return {}
+    observed: defaultdict[InstrumentKey, Counter[str]] = defaultdict(Counter)
+    for collector, table in rows:
+        covered = table.filter(pc.equal(table["state"].cast(pa.string()), "covered"))
+        timed = covered.append_column("length", pc.subtract(covered["end"], covered["start"]))
+        sums = timed.group_by(["market_id", "instrument_id"]).aggregate([("length", "sum")])
+        names = ("market_id", "instrument_id", "length_sum")
+        for market, instrument, length in zip(*(sums[name].to_pylist() for name in names), strict=True):
+            observed[InstrumentKey(venue, MarketId(market), InstrumentId(instrument))][collector] += length
+    found: defaultdict[str, set[InstrumentKey]] = defaultdict(set)
+    for key, lengths in observed.items():
+        for collector in sorted(lengths, key=lambda name: (-lengths[name], name))[1:]:
+            found[collector].add(key)
+    return {collector: frozenset(keys) for collector, keys in found.items()}
 
 
 def _rows_of_day(data_dir: Path, venue: VenueName, date: str) -> list[tuple[str, Any]]:

@@ -278,6 +278,32 @@ def test_a_file_that_is_gone_is_a_gap_until_the_next_whole_book(tmp_path: Path) 
     assert run.session.engine.cache.trusted_book(key) is not None, "the next whole book ended it"
 
 
+def test_of_an_instrument_that_two_recorded_only_the_one_counts_that_observed_more(tmp_path: Path) -> None:
+    listed_on(tmp_path, 0, at(hours(1)))
+    key = ONE.key(0)
+    recorded(tmp_path, *books(key, hours(2), 60), covered(key, hours(2), hours(2.5)))
+    recorded(tmp_path, *books(key, hours(2), 55), covered(key, hours(2), hours(3)), collector="c1")
+    run = backtest(tmp_path)
+    assert {price for _, _, price, _ in run.fills()} == {550_000}
+    summary = run.session.recording
+    assert summary is not None
+    assert summary.repeated == 1
+    [note] = summary.notes()
+    assert note.startswith("1 of 1 recorded instruments were recorded by several collectors")
+
+
+def test_where_the_rows_of_another_collector_begin_to_count_its_first_book_is_waited_for(tmp_path: Path) -> None:
+    key = ONE.key(0)
+    for day, longest in enumerate(("c0", "c1")):
+        listed_on(tmp_path, day, at(hours(1, day)))
+        for collector, ask in (("c0", 60), ("c1", 55)):
+            until = hours(3 if collector == longest else 2.5, day)
+            recorded(tmp_path, *books(key, hours(2, day), ask), covered(key, hours(2, day), until), collector=collector)
+    run = backtest(tmp_path, 0, 2)
+    assert [price for _, _, price, _ in run.fills()] == [600_000, 550_000]
+    assert [each for each in run.seen.events if isinstance(each, Gap)] == [Gap(key, hours(0, 1), "subscribing", 0)]
+
+
 def test_without_its_coverage_file_all_that_a_collector_recorded_then_is_a_gap(tmp_path: Path) -> None:
     listed_on(tmp_path, 0, at(hours(1)), at(hours(1), TWO))
     record(tmp_path, MIDNIGHT, session(ONE.key(0), 0), session(TWO.key(0), 0), session(ONE.key(0), 0, 5))
