@@ -22,6 +22,7 @@ from tests.contract.feed import (
     opened,
     read,
 )
+from tests.contract.missed import MissedLaws
 from tests.kit.simulated_kalshi import FAST, SimulatedKalshi
 
 PER_CONNECTION = 12
@@ -117,6 +118,26 @@ class TestKalshiPolls(FeedLaws):
 
     @pytest.mark.skip(reason="a slow reader slows the polls: nothing can overflow")
     async def test_f8_overflow_is_declared(self, harness: FeedHarness) -> None: ...
+
+
+class TestKalshiStreamMissed(MissedLaws):
+    """What the feed with a key missed."""
+
+    @pytest.fixture
+    async def harness(self, simulated: SimulatedKalshi) -> AsyncIterator[KalshiHarness]:
+        made = KalshiHarness(simulated, keyed=True)
+        yield made
+        await made.venue.aclose()
+
+
+class TestKalshiPollsMissed(MissedLaws):
+    """What the feed without a key missed."""
+
+    @pytest.fixture
+    async def harness(self, simulated: SimulatedKalshi) -> AsyncIterator[KalshiHarness]:
+        made = KalshiHarness(simulated, keyed=False)
+        yield made
+        await made.venue.aclose()
 
 
 class TestKalshiCatalog(CatalogLaws):

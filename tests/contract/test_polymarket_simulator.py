@@ -16,6 +16,7 @@ from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
 from tests.contract.catalog import CatalogLaws
 from tests.contract.feed import FeedFault, FeedLaws
+from tests.contract.missed import MissedLaws
 from tests.kit.given_clock import GivenClock
 from tests.kit.overflow import overflowing
 
@@ -115,6 +116,10 @@ async def harness() -> AsyncIterator[SimulatedHarness]:
 
 class TestSimulatedPolymarketFeed(FeedLaws):
     """F1 … F11."""
+
+
+class TestSimulatedPolymarketMissed(MissedLaws):
+    """M1."""
 
 
 class TestSimulatedPolymarketCatalog(CatalogLaws):

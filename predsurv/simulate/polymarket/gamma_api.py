@@ -25,6 +25,7 @@ DEEPEST_OFFSET: Final = 2_000
 _SCHEMAS: Final = "https://gamma-api.polymarket.com/schemas"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TOO_DEEP: Final = b'{"type":"validation error","error":"offset too large, use /markets/keyset for deeper pagination"}'
+_S: Final = 1_000_000_000
 _NOT_FOUND: Final = ServerResponse(404, b'{"type":"not found error","error":"id not found"}')
 
 Json = dict[str, object]
@@ -379,7 +380,7 @@ def _date_bound(query: Query, name: str, fits: Callable[[int, int], bool]) -> Ca
     if moment is None:
         return None
     bound = (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
-    return lambda market: market.close_time is not None and fits(market.close_time, bound)
+    return lambda market: market.close_time is not None and fits(market.close_time // _S * _S, bound)
 
 
 def _page_fields(name: str, schema: str, rows: Sequence[Json], cursor: str | None) -> Json:
