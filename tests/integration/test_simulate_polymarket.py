@@ -116,9 +116,9 @@ async def test_batches_are_limited_and_checked(rest: httpx.AsyncClient) -> None:
 
 
 async def closed_pages(rest: httpx.AsyncClient, **query: str) -> list[list[dict[str, Any]]]:
-    pages, cursor = [], None
+    pages, cursor = list[list[dict[str, Any]]](), None
     while cursor is not None or not pages:
-        more = {} if cursor is None else {"after_cursor": cursor}
+        more: dict[str, str] = {} if cursor is None else {"after_cursor": cursor}
         page = (await rest.get("/markets/keyset", params={"limit": "3", **query, **more})).json()
         pages.append(page["markets"])
         cursor = page.get("next_cursor")
