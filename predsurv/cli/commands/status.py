@@ -29,12 +29,14 @@ from predsurv.store.layout import (
     NS_DAY,
     Dataset,
     Layout,
+    Partition,
     data_files,
     date_of,
     has_recording,
     parse_file,
     parse_segment,
     select_data_files,
+    start_of,
 )
 from predsurv.store.lifecycle import WHOLE_VENUE, LifecycleRow, to_event
 from predsurv.store.read.facts import FactsQuery, count_unlisted, listed_markets
@@ -218,16 +220,18 @@ def listings_table(data_dir: Path, frame: pl.LazyFrame | None) -> Table:
 
 
 def _recorded_on_latest_day(frame: pl.LazyFrame) -> Iterator[_RecordedDay]:
+    """Yield what was recorded of each venue on its latest day with covered time; reads no more days than needed."""
     covered = frame.filter(pl.col("state").cast(pl.String) == "covered")
-    last = covered.group_by("venue").agg(pl.col("start").max().dt.truncate("1d").alias("day"))
-    ids = pl.col("venue", "market_id", "instrument_id").cast(pl.String)
-    found = covered.join(last, on="venue").filter(pl.col("end") > pl.col("day"))
-    distinct = found.select(ids, pl.col("day").dt.epoch("ns")).unique().sort("venue", "instrument_id").collect()
-    for (venue, day), rows in distinct.group_by("venue", "day", maintain_order=True):
-        name = VenueName(str(venue))
-        pairs = rows.select("market_id", "instrument_id").iter_rows()
-        keys = [InstrumentKey(name, MarketId(market), InstrumentId(instrument)) for market, instrument in pairs]
-        yield _RecordedDay(name, int(str(day)), keys)
+    days = frame.select("venue", pl.col("date").cast(pl.String)).unique().collect(engine="streaming")
+    for (venue,), rows in sorted(days.group_by("venue"), key=lambda each: str(each[0])):
+        for date in sorted(rows["date"], reverse=True):
+            here = (pl.col("venue") == venue) & (pl.col("date").cast(pl.String) == date)
+            found = covered.filter(here).select("market_id", "instrument_id").unique().collect(engine="streaming")
+            if found.height:
+                name = VenueName(str(venue))
+                keys = [InstrumentKey(name, MarketId(market), InstrumentId(each)) for market, each in found.rows()]
+                yield _RecordedDay(name, start_of(Partition("coverage", name, date, None)), sorted(keys))
+                break
 
 
 def coverage_table(frame: pl.LazyFrame | None, damaged: Sequence[Path], missing: int = 0) -> Table:
