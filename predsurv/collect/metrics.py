@@ -83,7 +83,6 @@ class CollectMetrics:
             waiting=venue.waiting,
             all_seen=venue.all_seen or 0,
             clock_offset=venue.clock_offset,
-            phase=venue.phase.phase if venue.phase is not None else None,
             checks=venue.proofs,
             missing=venue.missing,
         )

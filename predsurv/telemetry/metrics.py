@@ -23,10 +23,15 @@ from predsurv.core.events import (
     MarketEvent,
     Quote,
     Trade,
+    TradingPhase,
+    VenuePhase,
 )
 from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram, LabelValues
 
 VENUES: Final = ("polymarket", "kalshi", "mock")
+
+PHASES: Final[Sequence[str]] = (*get_args(TradingPhase), "unstated")
+"""What a whole venue may accept, and that it said nothing of that."""
 
 NOT_COUNTED: Final[frozenset[GapReason]] = frozenset(
     {"rotated_out", "shutdown", "no_capacity", "not_offered", "file_missing"}
@@ -43,7 +48,7 @@ _MS: Final = 1_000_000
 _NS: Final = 1_000_000_000
 _LATENCY: Final = tuple(ms * _MS for ms in (1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000))
 _TYPES: Final[dict[type[Struct], str]] = {kind: str(kind.__struct_config__.tag) for kind in get_args(MarketEvent)}
-_CONNECTIONS: Final = frozenset({Connected, Disconnected})
+_RARE: Final = frozenset({Connected, Disconnected, VenuePhase})
 _TIMED: Final = (BookSnapshot, BookDelta, Quote, Trade)
 
 
@@ -80,10 +85,17 @@ class Metrics:
             [venue, timed],
         )
         self._connections = Gauge("predsurv_connections", "Open streaming connections.", [venue], start=0)
+        self._phase = Gauge(
+            "predsurv_venue_phase",
+            "1 for what the venue as a whole accepts now, 0 for every other phase.",
+            [venue, ClosedLabel("phase", PHASES)],
+        )
+        for each in venues:
+            self._set_phase(each, "unstated")
         self._gaps = Counter("predsurv_gaps", "Gaps recorded, one per instrument.", [venue, reason])
         self.families: Sequence[Family] = (
             Gauge("predsurv_build_info", "1; what runs is in the labels.", build, start=1),
-            self._pulse, self._dropped, self._events, self._latency, self._connections, self._gaps,
+            self._pulse, self._dropped, self._events, self._latency, self._connections, self._phase, self._gaps,
         )  # fmt: skip
         self._event_series: dict[str, dict[type, _EventSeries]] = {}
         registry.register(self)
@@ -94,7 +106,7 @@ class Metrics:
         self._pulse.set((), now / _NS)
 
     def observe_batch(self, venue: str, events: Sequence[MarketEvent]) -> None:
-        """Count the events, latencies and connections of a batch of one feed.
+        """Count the events and latencies of a batch of one feed; take in its connections and the venue's phase.
 
         Counts are exact. Latency is measured on at most SAMPLES_MAX events spread evenly over the batch, each
         weighted by the number of events it represents; a negative latency (clocks differ) counts as 0.
@@ -106,10 +118,12 @@ class Metrics:
                 series[kind] = self._series_of(venue, kind)
             self._events.add_closed(series[kind].label_values, count)
         _sample_latency(events, series)
-        if not _CONNECTIONS.isdisjoint(counts):
+        if not _RARE.isdisjoint(counts):
             for event in events:
                 if isinstance(event, Connected | Disconnected):
                     self._connections.set((venue,), event.connections)
+                elif isinstance(event, VenuePhase):
+                    self._set_phase(venue, event.phase)
 
     def count_gap(self, venue: str, reason: GapReason) -> None:
         """Count a gap of one instrument."""
@@ -124,6 +138,10 @@ class Metrics:
         """Return every metric; called by the registry, in the thread that scrapes."""
         self._dropped.set_total((), self.lines_dropped())
         return [family.snapshot() for family in self.families]
+
+    def _set_phase(self, venue: str, phase: str) -> None:
+        for each in PHASES:
+            self._phase.set((venue, each), each == phase)
 
     def _series_of(self, venue: str, kind: type[Struct]) -> _EventSeries:
         values = (venue, _TYPES.get(kind, ""))

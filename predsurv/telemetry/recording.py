@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import nan
-from typing import Final, get_args
+from typing import Final
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
-from predsurv.core.events import GapReason, TradingPhase
+from predsurv.core.events import GapReason
 from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram
 from predsurv.telemetry.metrics import COUNTED, VENUES
 
@@ -18,9 +18,6 @@ CHECK_OUTCOMES: Final = (
     "lookups_unanswered", "lookups_dropped", "lookups_given_up",
 )  # fmt: skip
 """Outcomes of the checks of books, as the venue adapters count them; ``docs/metrics-reference.md`` explains each."""
-
-PHASES: Final[Sequence[str]] = (*get_args(TradingPhase), "unstated")
-"""What a whole venue may accept, and that it said nothing of that."""
 
 QUEUES: Final = ("records", "seal")
 DATASETS: Final = ("orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle")
@@ -35,8 +32,8 @@ class VenueLevels(Struct, frozen=True, kw_only=True):
     """The figures of one venue; ``last_data`` in ns UTC by the machine's clock, the start before any data.
 
     ``trusted`` of ``wanted`` books are known; ``waiting`` instruments have no place. ``all_seen`` and ``clock_offset``
-    in ns, the latter None while unknown. ``phase``: None before the venue said anything. ``checks`` so far by outcome.
-    ``missing``: wanted books that are not known, by the reason why.
+    in ns, the latter None while unknown. ``checks`` so far by outcome. ``missing``: wanted books that are not known, by
+    the reason why.
     """
 
     wanted: int
@@ -45,7 +42,6 @@ class VenueLevels(Struct, frozen=True, kw_only=True):
     waiting: int = 0
     all_seen: int = 0
     clock_offset: int | None = None
-    phase: str | None = None
     checks: Mapping[str, int] = {}
     missing: Mapping[GapReason, int] = {}
 
@@ -174,14 +170,9 @@ class _VenueGauges:
             "Checks of what a feed said, by what came of them.",
             [venue, ClosedLabel("outcome", CHECK_OUTCOMES)],
         )
-        self._phase = Gauge(
-            "predsurv_venue_phase",
-            "1 for what the venue as a whole accepts now, 0 for every other phase.",
-            [venue, ClosedLabel("phase", PHASES)],
-        )
         self.families: Sequence[Family] = (
             self._wanted, self._trusted, self._missing, self._ratio, self._last_data, self._all_seen, self._waiting,
-            self._offset, self._checks, self._phase,
+            self._offset, self._checks,
         )  # fmt: skip
 
     def set(self, venue: str, levels: VenueLevels) -> None:
@@ -196,8 +187,6 @@ class _VenueGauges:
         self._offset.set((venue,), nan if levels.clock_offset is None else levels.clock_offset / _NS)
         for outcome, count in levels.checks.items():
             self._checks.set_total((venue, outcome), count)
-        for phase in PHASES:
-            self._phase.set((venue, phase), phase == (levels.phase or "unstated"))
 
 
 class _UploadFamilies:

@@ -2,7 +2,7 @@
 
 import platform
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 from hypothesis import given
@@ -18,11 +18,13 @@ from predsurv.core.events import (
     Gap,
     GapReason,
     Trade,
+    TradingPhase,
     Unknown,
+    VenuePhase,
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
-from predsurv.telemetry.metrics import COUNTED, SAMPLES_MAX, VENUES, Metrics
+from predsurv.telemetry.metrics import COUNTED, PHASES, SAMPLES_MAX, VENUES, Metrics
 from predsurv.telemetry.recording import RecordingMetrics, UploadLevels
 
 VENUE = VenueName("kalshi")
@@ -70,7 +72,7 @@ def test_names_and_labels_are_the_published_ones(metrics: Metrics, registry: Col
 @pytest.mark.usefixtures("metrics")
 def test_every_metric_is_announced_before_anything_happened(registry: CollectorRegistry) -> None:
     lines = generate_latest(registry).decode().splitlines()
-    assert len([line for line in lines if line.startswith("# HELP predsurv_")]) == 7
+    assert len([line for line in lines if line.startswith("# HELP predsurv_")]) == 8
     assert not [line for line in lines if "_created" in line]
 
 
@@ -138,6 +140,19 @@ def test_connections_follow_the_last_change(metrics: Metrics, registry: Collecto
         VENUE, [Connected(VENUE, 1, 1, 1), Connected(VENUE, 1, 2, 2), Disconnected(VENUE, 2, 1, 1, "x")]
     )
     assert registry.get_sample_value("predsurv_connections", {"venue": "kalshi"}) == 1
+
+
+def test_a_venue_is_in_one_phase(metrics: Metrics, registry: CollectorRegistry) -> None:
+    def shown(venue: str) -> list[str]:
+        value = registry.get_sample_value
+        return [each for each in PHASES if value("predsurv_venue_phase", {"venue": venue, "phase": each})]
+
+    assert shown("kalshi") == ["unstated"]
+    for phase in get_args(TradingPhase):
+        stated = [VenuePhase(VENUE, 1, None, "post_only", "{}"), VenuePhase(VENUE, 2, None, phase, "{}")]
+        metrics.observe_batch(VENUE, stated)
+        assert shown("kalshi") == [phase]
+    assert shown("mock") == ["unstated"]
 
 
 def test_gaps_are_counted_by_reason(metrics: Metrics, registry: CollectorRegistry) -> None:

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from predsurv.core.events import GapReason
-from predsurv.telemetry.recording import CHECK_OUTCOMES, PHASES, RecordingMetrics, UploadLevels, VenueLevels
+from predsurv.telemetry.recording import CHECK_OUTCOMES, RecordingMetrics, UploadLevels, VenueLevels
 
 S = 1_000_000_000
 
@@ -30,7 +30,6 @@ def levels(trusted: int = 3, missing: Mapping[GapReason, int] | None = None) -> 
         waiting=2,
         all_seen=90 * S,
         clock_offset=-S // 2,
-        phase="closed",
         checks={"matched": 4, "alarms": 0},
         missing={"stall": 1} if missing is None else missing,
     )
@@ -65,14 +64,6 @@ def test_a_share_of_nothing_and_an_unknown_offset_are_no_numbers(
     metrics.set_venue("mock", VenueLevels(wanted=0, trusted=0, last_data=S))
     assert isnan(value(registry, "predsurv_coverage_ratio", venue="mock"))
     assert isnan(value(registry, "predsurv_clock_offset_seconds", venue="mock"))
-
-
-@pytest.mark.parametrize("phase", [*PHASES[:-1], None])
-def test_a_venue_is_in_one_phase(metrics: RecordingMetrics, registry: CollectorRegistry, phase: str | None) -> None:
-    for stated in (None, "post_only", phase):
-        metrics.set_venue("mock", VenueLevels(wanted=1, trusted=1, last_data=S, phase=stated))
-    shown = {each: value(registry, "predsurv_venue_phase", venue="mock", phase=each) for each in PHASES}
-    assert shown == {each: float(each == (phase or "unstated")) for each in PHASES}
 
 
 def test_a_stranger_has_one_series(metrics: RecordingMetrics, registry: CollectorRegistry) -> None:
