@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, TextIO, cast
 
+from msgspec.structs import replace
+
 from predsurv.cli.options import Format
 from predsurv.cli.output.live_panel import Stderr
 from predsurv.cli.output.render import Table, say, show
@@ -93,7 +95,9 @@ def lines_dropped() -> int:
     """Return how many lines of stderr and of the log were dropped so far; any thread may call it."""
     handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
     streams = {sys.stderr, *(handler.stream for handler in handlers)}
-    return sum(stream.dropped for stream in streams if isinstance(stream, OutputRelay))
+    return sum(
+        getattr(stream, "dropped", 0) for stream in streams
+    )  # while there is a panel, it stands before the relay
 
 
 def _tell_dropped(lines: int) -> None:
@@ -130,7 +134,10 @@ class Supervision:
 
     def health(self) -> Health:
         """Return the health of the run; any thread may call it, whatever the event loop does."""
-        return health_of_run(self.vitals, self.look())
+        run, dropped = self.look(), lines_dropped()
+        if dropped:
+            run = replace(run, warnings=(*run.warnings, f"{dropped:,} lines were dropped: nobody reads them"))
+        return health_of_run(self.vitals, run)
 
     def begin(self, doing: str) -> None:
         """Say what is done before the run proper begins."""

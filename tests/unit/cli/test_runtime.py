@@ -1,17 +1,26 @@
-"""``--duration`` is a positive time, or one line says what it should look like; lines that are dropped are counted."""
+"""What every long command shares: its duration, its log file, what is said of its health and of lines nobody read."""
 
+import io
 import logging
+import os
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO, cast
 
 import pytest
 
+from predsurv.cli import streams
 from predsurv.cli.output.live_panel import Stderr
-from predsurv.cli.runtime import duration_ns, lines_dropped
+from predsurv.cli.runtime import Supervision, duration_ns, lines_dropped, long_run
+from predsurv.cli.service_manager import ServiceManager
 from predsurv.core.errors import ConfigError
+from predsurv.net.clock import ManualClock
 from predsurv.telemetry import logs
+from predsurv.telemetry.health import RunHealth
 from predsurv.telemetry.output_relay import OutputRelay
+from tests.kit.patience import eventually
 
 
 def test_a_duration_is_ns() -> None:
@@ -42,3 +51,43 @@ def test_dropped_lines_of_stderr_and_of_the_log_are_counted_once(
                 undo()
         stderr.finish(1)
         relay.finish(1)
+
+
+@pytest.fixture
+def stderr_restored() -> Iterator[None]:
+    yield
+    streams.end_relay()
+
+
+@pytest.mark.usefixtures("stderr_restored")
+def test_a_log_file_that_cannot_be_opened_anew_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    kept = tmp_path / "moved" / "collect.log"
+    with long_run(tmp_path / "logs" / "collect.log"):
+        (tmp_path / "logs").rename(tmp_path / "moved")
+        os.kill(os.getpid(), signal.SIGHUP)
+        eventually(lambda: "cannot be opened anew" in kept.read_text())
+
+
+@pytest.mark.usefixtures("stderr_restored")
+def test_a_log_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--log-file: .*No such file"), long_run(tmp_path / "none" / "x.log"):
+        pytest.fail("entered")
+
+
+class Unread(io.StringIO):
+    dropped = 1_234
+
+
+def test_lines_that_nobody_read_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Supervision(ManualClock(), ServiceManager({}, ManualClock()))
+    assert run.health().run.warnings == ()
+    monkeypatch.setattr(sys, "stderr", Unread())
+    assert run.health().run.warnings == ("1,234 lines were dropped: nobody reads them",)
+
+
+def test_a_run_that_is_stopped_early_does_not_begin_after_all() -> None:
+    run = Supervision(ManualClock(), ServiceManager({}, ManualClock()))
+    run.stopping("writing")
+    run.go_on("recording", RunHealth)
+    assert run.health().causes == ("stopping: writing",)
