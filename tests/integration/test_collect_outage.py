@@ -105,40 +105,74 @@ async def polymarket(_: Path) -> AsyncIterator[Outage]:
     await server.aclose()
 
 
+class Recorded(NamedTuple):
+    """What was recorded: when the outage began and the recording ended (ns UTC), and the lives of the venue's markets.
+
+    ``settled``: what was recorded before the outage and over after it; ``found_after``: how long (ns) after the first
+    book it took until none of it was wanted; ``unannounced``: how many such gaps were counted.
+    """
+
+    began: int
+    stopped: int
+    lives: Mapping[str, Life]
+    settled: frozenset[str]
+    found_after: int
+    unannounced: int
+
+    def lived(self) -> dict[str, Life]:
+        """Return the markets that were open long enough since the outage began."""
+        until = {name: min(life.closed or self.stopped, self.stopped) for name, life in self.lives.items()}
+        open_for = {name: until[name] - max(life.opened, self.began) for name, life in self.lives.items()}
+        return {name: life for name, life in self.lives.items() if open_for[name] >= LIVED}
+
+    def unheard(self) -> dict[str, tuple[int, int]]:
+        """Return when the markets opened and closed of which nothing was heard before they were over."""
+        return {
+            name: (life.opened, life.closed)
+            for name, life in self.lived().items()
+            if life.opened > self.began + S and life.closed is not None and life.closed < self.began + OUTAGE
+        }
+
+
+async def record(outage: Outage, config: Config) -> Recorded:
+    """Record until all books are known, cut the venue off for ``OUTAGE``, and record for a while."""
+    clock = outage.clock
+    await scanned(config, outage.venue, clock)
+    job = Collector(config, [outage.venue], clock, CollectorDeps())
+    running = asyncio.create_task(job.run())
+    (session,) = job.sessions
+    counters, instruments = session.recorder.counters, session.recorder.instruments
+
+    async def reached(condition: Callable[[], object]) -> None:
+        await until(lambda: condition() or running.done())
+        assert not running.done(), running.result()
+
+    await reached(lambda: counters.trusted == len(instruments) > 0)
+    before, began = {key.market_id for key in instruments}, clock.now()
+    outage.cut(OUTAGE)
+    await reached(lambda: counters.trusted == 0)
+    await reached(lambda: clock.now() > began + OUTAGE)
+    await reached(lambda: counters.trusted > 0)
+    back = clock.now()
+    over = {name for name, life in outage.lives().items() if life.closed is not None and life.closed < back - S}
+    settled = frozenset(over & before)
+    await reached(lambda: settled.isdisjoint(key.market_id for key in instruments))
+    found_after = clock.now() - back
+    await reached(lambda: clock.now() > back + 90 * S)
+    await reached(lambda: session.status().missing == {})
+    lives, stopped = outage.lives(), clock.now()
+    job.stop()
+    await running
+    return Recorded(began, stopped, lives, settled, found_after, counters.gaps["unannounced"])
+
+
 @pytest.mark.parametrize("served", [kalshi, polymarket], ids=["kalshi", "polymarket"])
 async def test_every_market_that_was_born_or_settled_during_an_outage_is_accounted_for(
     served: Callable[[Path], AbstractAsyncContextManager[Outage]], tmp_path: Path
 ) -> None:
     async with served(tmp_path) as outage:
-        clock = outage.clock
         config = replace(outage.config, data_location=tmp_path / "data", storage=StorageConfig(seal_interval=30 * S))
-        await scanned(config, outage.venue, clock)
-        job = Collector(config, [outage.venue], clock, CollectorDeps())
-        running = asyncio.create_task(job.run())
-        (session,) = job.sessions
-        counters = session.recorder.counters
-
-        def all_known() -> bool:
-            return counters.trusted == len(session.recorder.instruments) > 0
-
-        await until(all_known)
-        before = {key.market_id for key in session.recorder.instruments}
-        began = clock.now()
-        outage.cut(OUTAGE)
-        await until(lambda: counters.trusted == 0)
-        await until(lambda: clock.now() > began + OUTAGE)
-        await until(lambda: counters.trusted > 0 or running.done())
-        assert not running.done(), running.result()
-        back = clock.now()
-        gone = {name for name, life in outage.lives().items() if life.closed is not None and life.closed < back - S}
-        gone &= before
-        await until(lambda: gone.isdisjoint(key.market_id for key in session.recorder.instruments))
-        found_after = clock.now() - back
-        await until(lambda: clock.now() > back + 90 * S)
-        status = session.status()
-        lives, stopped = outage.lives(), clock.now()
-        job.stop()
-        await running
+        recorded = await record(outage, config)
     rows: dict[str, list[tuple[int, int, str]]] = {}
     for market, start, end, reason in column(config.data_dir, "coverage", "market_id", "start", "end", "reason"):
         rows.setdefault(str(market), []).append((int(str(start)), int(str(end)), str(reason)))
@@ -146,31 +180,20 @@ async def test_every_market_that_was_born_or_settled_during_an_outage_is_account
     for market, kind, ts_venue, value in column(config.data_dir, "lifecycle", "market_id", "kind", "ts_venue", "value"):
         told.setdefault(str(market), {})[str(kind)] = (ts_venue, str(value))
 
-    lived = {
-        name: life
-        for name, life in lives.items()
-        if min(life.closed or stopped, stopped) - max(life.opened, began) >= LIVED and life.opened < stopped - LIVED
-    }
-    assert lived.keys() <= rows.keys(), "recorded, or with a reason"
-    unheard = {
-        name: life
-        for name, life in lived.items()
-        if life.opened > began + S and life.closed is not None and life.closed < began + OUTAGE
-    }
+    assert recorded.lived().keys() <= rows.keys(), "recorded, or with a reason"
+    unheard = recorded.unheard()
     assert len(unheard) >= 3, "the outage was long enough"
-    for name, life in unheard.items():
-        assert life.closed is not None
+    for name, (opened, closed) in unheard.items():
         ((start, end, reason),) = rows[name]
         assert reason == "unannounced"
-        assert abs(start - life.opened) <= S
-        assert abs(end - life.closed) <= S
+        assert abs(start - opened) <= S
+        assert abs(end - closed) <= S
         assert json.loads(told[name]["closed"][1])["market"]["question"], "mine can name it"
         paid = told[name].get("resolved") or told[name]["void"]
         assert paid[0] is not None, "with the venue's time"
-    assert counters.gaps["unannounced"] >= len(unheard)
-    assert status.missing == {}, "nothing that is over is wanted"
-    assert gone, "something that was recorded settled meanwhile"
-    assert found_after < 60 * S
+    assert recorded.unannounced >= len(unheard)
+    assert recorded.settled, "something that was recorded settled meanwhile"
+    assert recorded.found_after < 60 * S
     for found in rows.values():
         assert all(first[1] == second[0] for first, second in pairwise(sorted(found)))
     assert list(check_files(Layout(config.data_dir))) == []

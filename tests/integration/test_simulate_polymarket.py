@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
 from hashlib import sha1
 from typing import Any
 
@@ -113,51 +112,6 @@ async def test_batches_are_limited_and_checked(rest: httpx.AsyncClient) -> None:
     many = await rest.post("/books", json=[{"token_id": "1"}] * 501)
     assert (many.status_code, many.json()["error"]) == (400, "Payload exceeds the limit")
     assert (await rest.post("/books", content=b"{")).status_code == 400
-
-
-async def closed_pages(rest: httpx.AsyncClient, **query: str) -> list[list[dict[str, Any]]]:
-    pages, cursor = list[list[dict[str, Any]]](), None
-    while cursor is not None or not pages:
-        more: dict[str, str] = {} if cursor is None else {"after_cursor": cursor}
-        page = (await rest.get("/markets/keyset", params={"limit": "3", **query, **more})).json()
-        pages.append(page["markets"])
-        cursor = page.get("next_cursor")
-    return pages
-
-
-async def test_markets_that_are_over_are_listed_by_when_they_closed(
-    simulator: PolymarketSimulator, rest: httpx.AsyncClient
-) -> None:
-    await simulator.advance(40 * S)
-    pages = await closed_pages(rest, closed="true", order="closedTime", ascending="false")
-    rows = [row for page in pages for row in page if row.get("closedTime")]
-    assert len(rows) > 3
-    times = [datetime.strptime(row["closedTime"] + "00", "%Y-%m-%d %H:%M:%S%z") for row in rows]
-    assert times == sorted(times, reverse=True)
-    by_condition = {row["conditionId"]: row for row in rows}
-    for market in simulator.catalog.rows:
-        assert market.is_closed == (market.condition in by_condition)
-    settled = [row for row in rows if row["umaResolutionStatus"] == "resolved"]
-    prices = {tuple(json.loads(row["outcomePrices"])) for row in settled}
-    assert prices <= {("1", "0"), ("0", "1"), ("0.5", "0.5")}
-    assert all(row["acceptingOrdersTimestamp"] <= row["endDate"] for row in rows)
-
-
-async def test_listings_can_be_bound_by_the_dates_when_markets_end(
-    simulator: PolymarketSimulator, rest: httpx.AsyncClient
-) -> None:
-    await simulator.advance(40 * S)
-    every = [row for page in await closed_pages(rest, closed="true") for row in page if row.get("endDate")]
-    ends = sorted(row["endDate"] for row in every)
-    middle = ends[len(ends) // 2]
-    late = await closed_pages(rest, closed="true", end_date_min=middle, order="endDate", ascending="true")
-    early = await closed_pages(rest, closed="true", end_date_max=middle)
-    assert [row["endDate"] for page in late for row in page if row.get("endDate")] == [
-        each for each in ends if each >= middle
-    ]
-    assert {row["endDate"] for page in early for row in page if row.get("endDate")} == {
-        each for each in ends if each <= middle
-    }
 
 
 async def test_prices_and_trades_have_a_past(simulator: PolymarketSimulator, rest: httpx.AsyncClient) -> None:

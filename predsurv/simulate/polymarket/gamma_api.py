@@ -374,10 +374,8 @@ def _bound(query: Query, low: str, high: str, value: Callable[[Market], int]) ->
 def _date_bound(query: Query, name: str, fits: Callable[[int, int], bool]) -> Callable[[Market], bool] | None:
     """Return whether the date on which a market was to end fits a bound; a date that cannot be read is none."""
     try:
-        moment = datetime.fromisoformat(query[name][0]) if name in query else None
+        moment = datetime.fromisoformat(query.get(name, [""])[0])
     except ValueError:
-        return None
-    if moment is None:
         return None
     bound = (moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
     return lambda market: market.close_time is not None and fits(market.close_time // _S * _S, bound)
