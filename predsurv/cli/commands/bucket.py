@@ -114,3 +114,9 @@ def _tell(config: Config, fetched: DownloadReport) -> None:
         say(f"fetched {fetched.files:,} files, {volume(fetched.bytes)}, from {config.bucket} into {config.data_dir}")
     if fetched.incomplete:
         say(f"{fetched.incomplete:,} files of {config.bucket} are left out: their segment is not uploaded whole yet")
+    if fetched.lost:
+        files = "1 file is" if fetched.lost == 1 else f"{fetched.lost:,} files are"
+        say(
+            f"warning: {files} gone from {config.bucket}: the time of these counts as a gap (file_missing); "
+            "see 'predsurv verify --remote'"
+        )

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -48,11 +48,16 @@ class DownloadRequest(Struct, frozen=True, kw_only=True):
 
 
 class DownloadReport(Struct, frozen=True):
-    """How many ``files`` of how many ``bytes`` were fetched; ``incomplete``: files of segments still being uploaded."""
+    """How many ``files`` of how many ``bytes`` were fetched; ``incomplete``: files of segments still being uploaded.
+
+    ``lost``: files that the manifest of their segment lists and the bucket does not have. They are in the manifest here
+    too, so that their time counts as a gap.
+    """
 
     files: int = 0
     bytes: int = 0
     incomplete: int = 0
+    lost: int = 0
 
 
 OnProgress = Callable[[int, int, int], None]
@@ -72,13 +77,15 @@ async def fetch_missing(
     segments = sorted({(stamp.collector, stamp.segment) for stamp in missing.values()})
     texts = await map_bounded(segments, lambda segment: _read_manifest(bucket, *segment))
     sealed = {file.path: file for text in texts for file in manifest.parse_lines(text)}
-    files = [sealed[name] for name in missing if name in sealed]
+    unlisted = await asyncio.to_thread(_unlisted, layout, sealed, missing, wanted)
+    files = [sealed[name] for name in missing if name in sealed] + unlisted
     absent = [file for file in files if not (layout.data_dir / file.path).exists()]
-    size = await _fetch_files(bucket, layout, absent, on_progress)
-    await asyncio.to_thread(_record_downloads, layout, files, dict(zip(segments, texts, strict=True)))
+    size, lost = await _fetch_files(bucket, layout, absent, on_progress)
+    await asyncio.to_thread(_record_downloads, layout, files, lost, dict(zip(segments, texts, strict=True)))
     if wanted.universe:
         await _fetch_universes(bucket, layout, wanted)
-    return DownloadReport(len(files), size, len(missing) - len(files))
+    incomplete = sum(name not in sealed for name in missing)
+    return DownloadReport(len(files) - len(lost), size, incomplete, len(lost))
 
 
 async def recorded_days(bucket: Bucket, venue: str | None = None) -> list[tuple[str, str]]:
@@ -118,6 +125,23 @@ async def _missing_files(bucket: Bucket, layout: Layout, wanted: DownloadRequest
     return missing
 
 
+def _unlisted(
+    layout: Layout, sealed: Mapping[str, SealedFile], missing: Container[str], wanted: DownloadRequest
+) -> list[SealedFile]:
+    """Return what is wanted of the segments with files to fetch, and neither here nor listed in the bucket."""
+    cutoff = manifest.read_cutoff(layout.manifest)
+    replaced = upload_journal.replaced_files(layout)
+    found: list[SealedFile] = []
+    for name, file in sealed.items():
+        if name in missing or name in replaced or _fetchable_stamp(layout, name, cutoff, wanted) is None:
+            continue
+        partition, _ = parse_file(Path(name))
+        asked = partition.dataset in wanted.datasets and wanted.venue in (None, partition.venue)
+        if asked and not (layout.data_dir / name).exists():
+            found.append(file)
+    return found
+
+
 def _prefixes(wanted: DownloadRequest) -> Iterable[str]:
     for folder in (FOLDERS[dataset] for dataset in wanted.datasets):
         if wanted.venue is None:
@@ -151,20 +175,27 @@ async def _read_manifest(bucket: Bucket, collector: str, segment: int) -> bytes:
         return b""  # the segment is still being uploaded
 
 
-async def _fetch_files(bucket: Bucket, layout: Layout, files: Sequence[SealedFile], on_progress: OnProgress) -> int:
-    """Download ``files`` and return their size in bytes."""
+async def _fetch_files(
+    bucket: Bucket, layout: Layout, files: Sequence[SealedFile], on_progress: OnProgress
+) -> tuple[int, set[str]]:
+    """Download ``files`` and return their size in bytes, and the names of those that the bucket does not have."""
     size = done = 0
+    lost: set[str] = set()
     numbers = count()
 
     async def one(file: SealedFile) -> None:
         nonlocal size, done
-        fetched = await _fetch_object(bucket, layout, next(numbers), file.path, file.blake2b)
+        fetched = 0
+        try:
+            fetched = await _fetch_object(bucket, layout, next(numbers), file.path, file.blake2b)
+        except FileNotFoundError:
+            lost.add(file.path)
         size, done = size + fetched, done + 1  # after the await: other tasks change these meanwhile
         on_progress(done, len(files), size)
 
     on_progress(0, len(files), 0)
     await map_bounded(files, one)
-    return size
+    return size, lost
 
 
 async def _fetch_object(bucket: Bucket, layout: Layout, number: int, name: str, digest: str | None) -> int:
@@ -191,8 +222,10 @@ def _publish(layout: Layout, draft: Path, target: Path) -> None:
         sync_dir(target.parent)
 
 
-def _record_downloads(layout: Layout, files: Iterable[SealedFile], texts: dict[tuple[str, int], bytes]) -> None:
-    """Add the downloaded files to the manifests, and to the upload journals as present in the bucket."""
+def _record_downloads(
+    layout: Layout, files: Iterable[SealedFile], lost: Container[str], texts: dict[tuple[str, int], bytes]
+) -> None:
+    """Add ``files`` to the manifests, and those that are not ``lost`` to the journals of what is in the bucket."""
     listed = {file.path for file in manifest.read(layout.manifest)}
     groups: defaultdict[tuple[str, int], list[SealedFile]] = defaultdict(list)
     for file in files:
@@ -201,7 +234,7 @@ def _record_downloads(layout: Layout, files: Iterable[SealedFile], texts: dict[t
     dated: defaultdict[tuple[str, str], list[UploadRecord]] = defaultdict(list)
     for (collector, segment), group in groups.items():
         text = texts[collector, segment]
-        for file in group:
+        for file in (file for file in group if file.path not in lost):
             upload = UploadRecord(file.path, file.blake2b, file.bytes)
             dated[collector, upload_journal.date_of_file(file.path)].append(upload)
         latest = max(upload_journal.date_of_file(file.path) for file in group)

@@ -14,6 +14,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.store import manifest
 from predsurv.store.layout import NS_DAY, NS_HOUR, Layout
 from predsurv.store.manifest import SealedFile
+from predsurv.store.read.missing import missing_files
 from predsurv.store.remote import download, upload_journal
 from predsurv.store.remote.download import DownloadReport, DownloadRequest, fetch_missing
 from predsurv.store.remote.object_store import Bucket, digest_of
@@ -108,6 +109,25 @@ async def test_a_segment_is_downloaded_once_it_is_complete(bucket: Bucket, recor
     await upload(bucket, recorded)
     await fetch_missing(bucket, reader, DownloadRequest())
     assert here(reader) == here(recorded)
+
+
+async def test_a_file_that_the_bucket_lost_is_told_and_fetched_once_it_is_back(
+    bucket: Bucket, recorded: Layout, reader: Layout
+) -> None:
+    await upload(bucket, recorded)
+    name = next(name for name in here(recorded) if name.startswith("trades/"))
+    content = await bucket.read(name)
+    await bucket.delete(name)
+    fetched = await fetch_missing(bucket, reader, DownloadRequest())
+    assert (fetched.files, fetched.lost) == (len(here(recorded)) - 1, 1)
+    assert [each.path for each in missing_files(reader)] == [name]
+    assert name not in upload_journal.uploaded_names(reader, "c0")
+    again = await fetch_missing(bucket, reader, DownloadRequest(datasets=("coverage",)))
+    assert again == DownloadReport(), "what was not asked for is not missed"
+    await bucket.put_new(name, content, digest_of(content))
+    assert (await fetch_missing(bucket, reader, DownloadRequest())).files == 1
+    assert here(reader) == here(recorded)
+    assert missing_files(reader) == []
 
 
 async def test_an_interrupted_download_is_completed(
