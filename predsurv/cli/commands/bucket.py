@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,15 @@ from predsurv.cli.output.render import Column, Table, Value, say
 from predsurv.collect.output.uploader import upload_universe
 from predsurv.config import Config
 from predsurv.core.errors import TransientError
+from predsurv.ports import Clock
 from predsurv.store.layout import FOLDERS, Dataset, Layout
 from predsurv.store.remote import download, upload_journal
 from predsurv.store.remote.download import DownloadReport, DownloadRequest
 from predsurv.store.remote.object_store import Bucket, BucketLocation, open_bucket
+from predsurv.store.remote.probe import probe_store
+
+PROBE_SECONDS_MAX: Final = 15.0
+"""How long a probe of the store may take."""
 
 _STORED: Final = (
     Column("dataset", "Dataset", keep=9),
@@ -30,6 +36,13 @@ def bucket_of(config: Config) -> Bucket | None:
     if not config.bucket:
         return None
     return open_bucket(BucketLocation(config.bucket, config.object_store.endpoint, config.object_store.region))
+
+
+async def expect_recordable(bucket: Bucket, clock: Clock) -> None:
+    """Raise SafetyError when the store does not honour conditional puts; one that does not answer is asked later."""
+    with suppress(TransientError, TimeoutError):
+        async with asyncio.timeout(PROBE_SECONDS_MAX):
+            await probe_store(bucket, f"start-{clock.now()}")
 
 
 def fetch_first(config: Config, wanted: DownloadRequest) -> None:

@@ -3,15 +3,13 @@
 import asyncio
 from typing import Final
 
-from predsurv.cli.commands.bucket import bucket_of
+from predsurv.cli.commands.bucket import PROBE_SECONDS_MAX, bucket_of
 from predsurv.cli.commands.checks import HealthCheck
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.net.clock import SystemClock
 from predsurv.store.remote.object_store import Bucket
 from predsurv.store.remote.probe import StoreTraits, probe_store
-
-PROBE_SECONDS_MAX: Final = 15.0
 
 _STEP_REACH: Final = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and [object_store]"
 _STEP_WRITE: Final = "reading works; 'predsurv collect' has to put objects"

@@ -11,9 +11,9 @@ from typing import Annotated, Final
 
 import typer
 
-from predsurv.cli.commands.bucket import bucket_of
+from predsurv.cli.commands.bucket import bucket_of, expect_recordable
 from predsurv.cli.commands.plan import plan_table
-from predsurv.cli.commands.rescan import rescan, scan_missing
+from predsurv.cli.commands.rescan import all_listed, rescan, scan_missing
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.output.collect_tables import file_table, venue_table
 from predsurv.cli.output.live_panel import Show, live_panel, status_line
@@ -106,10 +106,12 @@ async def _record(
         metrics = config.metrics
         with metrics_server(lambda: monitor.serve(run.health, metrics.host, metrics.port)):
             with signals.stopping_with(cancel_this(), ""):
+                deps = _deps(config, opened, monitor)
+                if deps.bucket is not None and not all_listed(config, opened):
+                    await expect_recordable(deps.bucket, clock)  # rather than after minutes of scanning
                 run.begin("starting: reading the venues' lists")
                 await scan_missing(config, opened, clock)
                 run.begin("starting: reading the universe")
-                deps = _deps(config, opened, monitor)
                 job = await asyncio.to_thread(Collector, config, opened, clock, deps)
             return await _run(job, limit, signals, run)
 

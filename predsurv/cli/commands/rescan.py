@@ -40,6 +40,11 @@ async def rescan(config: Config, venues: Mapping[VenueName, Venue], name: VenueN
     return _listed(config, await _scan(config, venues[name] if config.mock.enabled else None, name, BESIDE))
 
 
+def all_listed(config: Config, venues: Sequence[Venue]) -> bool:
+    """Return whether each of the venues has a universe, so that ``scan_missing`` has nothing to do."""
+    return all(latest_universe(config.data_dir, venue.name) is not None for venue in venues)
+
+
 async def scan_missing(config: Config, venues: Sequence[Venue], clock: Clock) -> None:
     """Scan each of the venues that has no universe yet, showing progress on stderr.
 
