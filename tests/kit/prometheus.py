@@ -106,7 +106,7 @@ def running(command: Sequence[str], folder: Path, **environment: str) -> Iterato
     """Run a command in ``folder`` while the block runs, then end it; what it says is in a file there."""
     with (folder / f"{Path(command[0]).name}.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log, text=True
+            command, cwd=folder, env=_environment(environment), stdout=log, stderr=log, text=True
         )
         try:
             yield process
@@ -117,6 +117,12 @@ def running(command: Sequence[str], folder: Path, **environment: str) -> Iterato
             finally:
                 process.kill()
                 process.wait()
+
+
+def _environment(more: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment without settings of whoever runs this, and with ``more``."""
+    ours = {name: text for name, text in os.environ.items() if not name.startswith(("PREDSURV_", "AWS_"))}
+    return {**ours, **more}
 
 
 @contextmanager
@@ -187,7 +193,7 @@ def watched(folder: Path, *, outage: str) -> Iterator[Watched]:
             (place / "config").mkdir(parents=True)
             (place / "config" / "surveillance.toml").write_text(configuration)
             scan = [*PREDSURV, "scan"]
-            subprocess.run(scan, cwd=place, env={**os.environ, **_SECRETS}, check=True, capture_output=True)
+            subprocess.run(scan, cwd=place, env=_environment(_SECRETS), check=True, capture_output=True)
             processes.append(stack.enter_context(running([*programs[command], *command.split()], place, **_SECRETS)))
         for port in ports:
             eventually(lambda: answers(f"http://127.0.0.1:{port}/metrics"))  # noqa: B023 - called at once
