@@ -91,7 +91,7 @@ class Judge:
         return sum(not book.trusted for each, book in self.books.items() if each.market_id not in self._settled)
 
     def look(self, simulated: SimulatedKalshi, stale: frozenset[str]) -> None:
-        """Compare every trusted book that is not on a frozen connection with the true one."""
+        """Compare every trusted book with the true one, but for the ``stale`` tickers."""
         for each, book in self.books.items():
             if book.trusted and each.market_id not in stale:
                 self.looked += 1
@@ -131,7 +131,13 @@ async def rest(simulated: SimulatedKalshi, judge: Judge, quiet_s: float = QUIET_
         count = judge.counts.total()
         await asyncio.sleep(quiet_s)  # real time: what is on its way is in the machine's queues
     members = simulated.server.app.clients.values()
-    stale = frozenset(ticker for each in members if each.session.faults.frozen for ticker in each.session.tickers())
+    # A frame that was lost is missed by its number when the next one arrives, and there is none while the venue rests.
+    stale = frozenset(
+        ticker
+        for each in members
+        if each.session.faults.frozen or each.session.faults.unnoticed
+        for ticker in each.session.tickers()
+    )
     judge.look(simulated, stale)
     simulated.resume()
 

@@ -70,11 +70,13 @@ class SessionFaults:
     """Faults that the next book frames of a connection get.
 
     ``pending``: how many of each kind are still to come; ``log_fault`` is called with the kind when one is applied.
+    ``unnoticed``: a frame was left out or is held back and none was sent since, so that no client can know of it.
     """
 
     def __init__(self, log_fault: Callable[[str], None]) -> None:
         self.pending = {"gap": 0, "duplicate": 0, "reorder": 0, "error26": 0}
         self.frozen = False
+        self.unnoticed = False
         self._log_fault = log_fault
         self._held: bytes | None = None
 
@@ -86,6 +88,11 @@ class SessionFaults:
 
     def apply(self, frame: bytes) -> list[bytes]:
         """Return the frames to send instead of ``frame``."""
+        frames = self._sent_instead(frame)
+        self.unnoticed = not frames
+        return frames
+
+    def _sent_instead(self, frame: bytes) -> list[bytes]:
         if self.frozen:
             return []
         if self._held is not None:
