@@ -204,7 +204,10 @@ class RotationScheduler:
         arriving = step.keys() - recorder.instruments.keys()
         transition.request(arriving, now)
         never = [key for key in recorder.coverage.untracked(arriving) if resume_points[key] is None]
-        recorder.coverage.resume(late for key in never if (late := self.admission.late(key)) is not None)
+        late = [gap for key in never if (gap := self.admission.late(key)) is not None]
+        recorder.coverage.resume(late)
+        if late:
+            recorder.counters.gaps["unannounced"] += len(late)
         self.admission.unaccounted.discard(arriving)
         self.admission.waiting.place(arriving)
         self.recorded |= step.keys()

@@ -28,7 +28,10 @@ from predsurv.store.layout import (
 from predsurv.store.read.verify_books import VerifyFinding
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
 
-NOTHING_RECEIVED: Final = ("clock_step", "rotated_out", "no_capacity", "subscribing", "shutdown", "disk_full")
+NOTHING_RECEIVED: Final = (
+    *("clock_step", "rotated_out", "no_capacity", "unannounced"),
+    *("subscribing", "shutdown", "disk_full"),
+)
 """Reasons of gaps that begin when they are noticed: no row of a book lies in one.
 
 Others are found out late (a stall began before it was noticed): what was recorded meanwhile stays, and is not trusted.

@@ -274,3 +274,61 @@ async def test_who_gave_a_place_away_gets_the_next_one_that_becomes_free(index: 
     assert admission.displaced == {}
     assert displaced in admission.placed
     assert displaced in world.recorder.instruments
+
+
+async def test_a_listed_market_that_ends_without_ever_having_a_place_is_in_the_ledger(index: CoverageIndex) -> None:
+    world = ScheduledRecorder(index, "a", "b", capacity=1, period=10_000 * S)
+    await world.run(until(1))
+    (left_out,) = {"a", "b"} - {key.market_id for key in world.recorder.instruments}
+    await world.clock.advance(60 * S)
+    world.happen(structs.replace(change("closed", left_out), ts_recv=world.clock.now()))
+    world.records += await world.scheduler.admission.account(index)
+    assert [row for row in world.intervals() if row[0] == left_out] == [(left_out, 0, 60, "no_capacity")]
+    assert len(world.scheduler.admission.unaccounted) == 0
+
+
+async def test_a_market_that_an_earlier_run_recorded_and_is_over_unheard_is_not_accounted_for_again(
+    index: CoverageIndex,
+) -> None:
+    world = ScheduledRecorder(index, "a", capacity=1)
+    await world.run(until(1))
+    index.store([(market("m", 1).key(0), START - 900 * S)])
+    await world.clock.advance(60 * S)
+    over = structs.replace(change("closed", "m", market("m", 1, tradable=False)), ts_recv=world.clock.now())
+    world.happen(structs.replace(over, opened=START, closed=START + 30 * S))
+    assert await world.scheduler.admission.account(index) == []
+
+
+async def test_a_market_told_of_when_it_was_over_is_counted_and_told_again_leaves_no_second_row(
+    index: CoverageIndex,
+) -> None:
+    world = ScheduledRecorder(index, "a", capacity=1)
+    await world.run(until(1))
+    await world.clock.advance(60 * S)
+    over = structs.replace(change("closed", "m", market("m", 1, tradable=False)), ts_recv=world.clock.now())
+    over = structs.replace(over, opened=START - 9 * S, closed=START + 30 * S)
+    for sealed in (False, True):
+        world.happen(over)
+        world.records += await world.scheduler.admission.account(index)
+        if sealed:
+            ends = world.recorder.coverage.idle("rotated_out")
+            index.store(ends)
+            world.recorder.coverage.release(ends)
+    world.happen(over)
+    world.records += await world.scheduler.admission.account(index)
+    assert [row for row in world.intervals() if row[0] == "m"] == [("m", 0, 30, "unannounced")]
+    assert world.recorder.counters.gaps["unannounced"] == 1
+
+
+async def test_what_was_found_open_late_is_unannounced_until_it_is_recorded(index: CoverageIndex) -> None:
+    world = ScheduledRecorder(index, "a", capacity=2, period=10_000 * S)
+
+    def life(told: int) -> None:
+        if told == 1:
+            world.recorder.advance(START + 60 * S)
+            late = structs.replace(change("listed", "m", market("m", 1)), ts_recv=START + 60 * S)
+            world.records += world.scheduler.follow([structs.replace(late, opened=START + 20 * S)])
+
+    assert await world.run(until(2, life)) == [{"a"}, {"a", "m"}]
+    assert [row for row in world.intervals() if row[0] == "m"] == [("m", 20, 60, "unannounced")]
+    assert world.recorder.counters.gaps["unannounced"] == 1

@@ -7,6 +7,8 @@ from predsurv.collect.status import (
     ConnectionStatus,
     State,
     connections_of,
+    missing_of,
+    missing_text,
     state_of,
     total_gaps,
 )
@@ -51,3 +53,18 @@ def test_the_state_of_a_venue_follows_its_trusted_books(
 
 def test_gaps_of_all_venues_add_up_most_frequent_first() -> None:
     assert total_gaps(statuses("blind", "blind").venues) == {"stall": 3}
+
+
+def test_what_is_missing_is_told_by_the_reason_for_which_it_was_lost_first() -> None:
+    recorder = recording(A, B, C)
+    recorder.apply([book(A, START + S), book(B, START + S)])
+    recorder.apply([gap(A, START + 2 * S, "stall"), gap(A, START + 3 * S, "disconnect"), gap(B, START + 3 * S)])
+    counters = recorder.counters
+    missing = missing_of(counters.lost.values(), len(recorder.instruments) - counters.trusted)
+    assert missing == {"stall": 1, "disconnect": 1, "subscribing": 1}
+    assert missing_text({"stall": 1_200, "subscribing": 1}) == "1,200 stall, 1 subscribing"
+    recorder.apply([book(key, START + 4 * S) for key in (A, B, C)])
+    assert missing_of(counters.lost.values(), len(recorder.instruments) - counters.trusted) == {}
+    recorder.apply([gap(A, START + 5 * S)])
+    recorder.drop([A])
+    assert missing_of(counters.lost.values(), len(recorder.instruments) - counters.trusted) == {}

@@ -80,6 +80,7 @@ def test_observed_and_missed_seconds_are_clipped_to_the_day() -> None:
         ("a", 90, 100, "covered", "live"),
         ("a", 100, 400, "gap", "rotated_out"),
         ("a", 400, 900, "gap", "no_capacity"),
+        ("a", 900, 990, "gap", "unannounced"),
     )
     row = frames.coverage_totals(table, T0, T0 + DAY).collect().row(0, named=True)
     assert row == {"market_id": "m-a", "instrument_id": "a", "observed_s": 70.0, "gap_s": 30.0, "weighted_s": 280.0}

@@ -4,6 +4,7 @@ from collections import Counter
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from predsurv.collect.selection.candidates import SPARE_SHAPES, CandidateSet, Membership, ShardFilter
 from predsurv.core.events import MarketChange, MarketResolved
@@ -274,3 +275,44 @@ def test_a_market_that_is_activated_with_the_record_that_the_list_has_joins_agai
     assert not candidates.tradable(market("a").key(0))
     candidates.apply(change("activated", "a", market("a")))
     assert candidates.tradable(market("a").key(0))
+
+
+def over(name: str, **more: int) -> MarketChange:
+    """Return the whole life of a market that is over, as a list tells it."""
+    told = change("closed", name, structs.replace(market(name, tradable=False), status="closed"))
+    return structs.replace(told, **more)
+
+
+def test_a_market_first_heard_of_when_it_was_over_has_instruments_and_was_not_open_as_far_as_was_heard() -> None:
+    candidates = CandidateSet()
+    gone = candidates.apply(over("m", opened=1, closed=5, ts_venue=5))
+    assert keys(gone) == (["m-0", "m-1"], [])
+    assert not gone.was_open
+    assert len(candidates) == 0
+
+
+def test_the_life_of_a_market_is_news_until_its_end_is_known_with_the_venue_s_time() -> None:
+    candidates = CandidateSet()
+    life = over("m", opened=1, closed=5, ts_venue=5)
+    candidates.add(market("m"))
+    assert candidates.apply(change("closed", "m")).was_open
+    assert candidates.fold(life), "when it ended is news"
+    assert candidates.apply(life).gone
+    assert not candidates.fold(life), "and is told once"
+    candidates.add(market("n"))
+    candidates.apply(structs.replace(change("closed", "n"), ts_venue=5))
+    assert not candidates.fold(over("n", opened=1, closed=5, ts_venue=5))
+
+
+def test_the_end_of_a_market_of_which_nothing_was_heard_leaves_its_life_to_be_told() -> None:
+    candidates = CandidateSet()
+    assert candidates.apply(structs.replace(change("closed", "m"), ts_venue=5)).gone == ()
+    life = over("m", opened=1, closed=5, ts_venue=5)
+    assert candidates.fold(life)
+    assert candidates.apply(life).gone
+
+
+def test_a_market_that_was_paused_when_listed_is_open_for_the_first_time_when_it_resumes() -> None:
+    candidates = CandidateSet()
+    candidates.add(structs.replace(market("m", tradable=False), status="paused"))
+    assert candidates.apply(change("activated", "m")).first
