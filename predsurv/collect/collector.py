@@ -194,6 +194,7 @@ class Collector:
                 others = [group.create_task(prepared.writer.sealer.run()), group.create_task(self._maintenance.run())]
                 jobs = [job for job in (self.uploader, self._rescanner) if job is not None]
                 others += [group.create_task(job.run()) for job in jobs]
+                others.append(group.create_task(_look_at_clock(self._check_clock, self._clock)))
                 self.status = self._current_status()
                 self._steady_clock.stood_still()  # while it recovered
                 self.recording.set()
@@ -256,3 +257,10 @@ class Collector:
             rescans=self._rescanner.status if self._rescanner is not None else None,
             clock_steps=self._steady_clock.steps,
         )
+
+
+async def _look_at_clock(check: Callable[[], None], clock: Clock) -> None:
+    """Look at the clock regularly: when feeds are silent and the disk is slow nobody else does, and all is well."""
+    while True:
+        await clock.sleep(STATUS_INTERVAL)
+        check()

@@ -31,6 +31,7 @@ from predsurv.core.ids import VenueName
 from predsurv.ports import Clock, Venue
 from predsurv.store.disk_reserve import RESERVE_BYTES
 from predsurv.store.layout import Layout
+from predsurv.store.manifest import last_times
 from predsurv.store.seal.recovery import RecoveryReport, recover
 from predsurv.store.seal.seal import SealOptions
 from predsurv.store.universe import latest_universe, read_universe
@@ -110,9 +111,10 @@ def start(config: Config, sessions: Sequence[RecordingSession], clock: Clock) ->
         _LOG.warning("%s; kept in %s", damage, layout.quarantine)
     repair = find_damage(layout, collector)
     index = CoverageIndex(layout.state, collector)
+    sealed = last_times(layout.manifest, collector)  # also by a recovery that was killed, whose log is gone
 
     def left_open(venue: VenueName) -> OpenIntervals:
-        left = open_intervals(venue, checkpoint, _last_record(venue, recovery))
+        left = open_intervals(venue, checkpoint, max(_last_record(venue, recovery), sealed.get(venue, 0)))
         return left if repair is None else repair.repaired(venue, left, index)
 
     for session in sessions:

@@ -1,6 +1,7 @@
 """The manifest: rows, times and digest of every sealed file, one JSON line each in ``state/manifest``."""
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -10,10 +11,12 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from predsurv.core.ids import VenueName
 from predsurv.store.files import PRIVATE_DIR, append_lines, make_dirs, sync_dir, write_whole
 from predsurv.store.layout import daily_log_path, daily_logs, end_of, parse_file
 
 _READ_BYTES: Final = 1 << 20
+_TAIL_BYTES: Final = 1 << 18
 _CUTOFF: Final = "cutoff.json"
 
 
@@ -85,6 +88,21 @@ def read(folder: Path, date: str | None = None, collector: str | None = None) ->
 def read_by_path(folder: Path, date: str | None = None) -> dict[str, SealedFile]:
     """Return what ``read`` yields by the path of each file (relative to the data folder)."""
     return {file.path: file for file in read(folder, date)}
+
+
+def last_times(folder: Path, collector: str) -> dict[VenueName, int]:
+    """Return by venue the greatest time (ns UTC) of a row in the files that ``collector`` sealed last.
+
+    What a recording has reached, even where its log is gone: a recovery that was killed had sealed it.
+    """
+    times: dict[VenueName, int] = {}
+    for log in list(daily_logs(folder, collector))[-1:]:
+        with log.path.open("rb") as text:
+            text.seek(max(0, text.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            for file in parse_lines(text.read()):
+                venue = parse_file(Path(file.path))[0].venue
+                times[venue] = max(times.get(venue, 0), file.hi)
+    return times
 
 
 def parse_lines(text: bytes) -> Iterator[SealedFile]:

@@ -8,7 +8,7 @@ import pytest
 
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.output.committer import Committer
-from predsurv.collect.resume.checkpoint import find_checkpoint, open_intervals
+from predsurv.collect.resume.checkpoint import find_checkpoint, open_intervals, store_checkpoint
 from predsurv.collect.startup import start
 from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.core.events import BookDelta, BookSnapshot
@@ -154,6 +154,23 @@ async def test_what_waits_while_the_clock_jumps_is_recorded_in_the_order_in_whic
     assert report.venues[0].gaps["clock_step"] >= 35
     assert job.status.clock_steps == sum(abs(jump) >= S for jump in jumps)
     assert verify_recording(Layout(tmp_path), deep=True).findings == ()
+
+
+async def test_recorded_time_goes_on_after_a_recovery_that_was_killed(tmp_path: Path) -> None:
+    config, clock = configured(tmp_path), FastClock()
+    await scan(config, clock)
+    await record(config, clock, 3 * S)
+    layout = Layout(tmp_path)
+    reached = max(int(str(ts)) for (ts,) in column(tmp_path, "deltas", "ts_recv"))
+    # It had sealed everything and forgotten the log; the checkpoint is a second old, and the clock was set back.
+    store_checkpoint(layout, config.collector.id, {"alive:mock": str(reached - S).encode()})
+    clock.wall -= HOUR
+    again = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
+    prepared = start(config, again.sessions, clock)
+    assert again.sessions[0].recorder.watermark == reached
+    assert prepared.recovery.last is None
+    prepared.writer.finish()
+    prepared.index.close()
 
 
 async def test_a_full_disk_is_a_gap_and_the_recording_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

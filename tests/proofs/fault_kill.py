@@ -36,13 +36,17 @@ OUTAGES_MAX: Final = 3
 
 
 class _Figures(Struct):
-    """What was done; ``dead``: moments (ns UTC) at which no collector ran. Recorded time was that of the clock then."""
+    """What was done; ``dead``: moments (ns UTC) at which no collector ran, and recorded time was that of the clock.
+
+    ``set_back``: truths of those that were killed while it was ahead.
+    """
 
     recovering: int = 0
     jumps: int = 0
     outages: int = 0
     slowest: float = 0.0
     dead: list[int] = []
+    set_back: set[Path] = set()
 
 
 class _Cycle(Struct):
@@ -77,13 +81,15 @@ def _kill(folder: Path, rounds: int, rng: random.Random, hand: SetClock) -> list
         if not _run(_configured(folder, cycle.outages), truths[number], cycle, hand, figures):
             return [f"cycle {number}: the collector did not come up, or ended by itself"]
         moment = hand.clock().now()
-        if not hand.ahead():  # else somebody may have recorded then, ahead of the clock
+        if hand.is_caught_up():
             figures.dead.append(moment)
+        else:
+            figures.set_back.add(truths[number])
     found = _last_run(config, truths[-1], hand)
     took = time.monotonic() - began
     from tests.proofs.verdict import judge  # polars has threads: not before the last fork
 
-    verdict = judge(config.data_dir, truths, allowed=frozenset(), dead=figures.dead)
+    verdict = judge(config.data_dir, truths, allowed=frozenset(), dead=figures.dead, set_back=figures.set_back)
     print(
         f"kill: {rounds} cycles ({figures.recovering} while recovering; the clock set {figures.jumps} times by "
         f"{hand.how}, {figures.outages} outages) in {took:.0f} s, slowest start {figures.slowest:.1f} s; {verdict}"

@@ -9,45 +9,40 @@ import shutil
 import struct
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from predsurv.collect.clock import SteadyClock
+from predsurv.collect.clock import SLEW, SteadyClock
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
+from tests.kit import faketime
 
-LIBRARIES: Final = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
-_OFFSET: Final = "FAKETIME_TIMESTAMP_FILE"
-_NS: Final = 1_000_000_000
-
-
-def library() -> str | None:
-    """Return the path of libfaketime, None where it is not installed."""
-    found = [str(path) for pattern in LIBRARIES for path in Path("/").glob(pattern[1:])]
-    return next(iter(sorted(found)), None)
+MARGIN: Final = 5_000_000_000
+"""A clock that was set back is taken for caught up this much later (ns): a collector may see the step later than we."""
 
 
 def begin_again(module: str, words: Sequence[str]) -> None:
     """Run ``module`` with ``words`` in place of this process, under libfaketime; return where it runs so, or is not."""
-    path = library()
-    if path is None or _OFFSET in os.environ:
+    path = faketime.library()
+    if path is None or faketime.OFFSET in os.environ:
         return
     offset = Path(tempfile.mkdtemp(prefix="set-clock-")) / "offset"  # read by every process whenever it asks the time
-    offset.write_text("+0s\n")
-    loaded = {"LD_PRELOAD": path, _OFFSET: str(offset), "FAKETIME_NO_CACHE": "1", "DONT_FAKE_MONOTONIC": "1"}
-    environ = os.environ | loaded | {"NO_FAKE_STAT": "1"}
-    os.execve(sys.executable, [sys.executable, "-m", module, *words], environ)  # noqa: S606 - this very program
+    faketime.set_offset(offset, 0)
+    loaded = os.environ | faketime.environ(path, offset)
+    os.execve(sys.executable, [sys.executable, "-m", module, *words], loaded)  # noqa: S606 - this very program
 
 
 class SetClock:
     """The wall clock of this process and of those it forks, ``offset`` ns from the machine's."""
 
     def __init__(self) -> None:
-        name = os.environ.get(_OFFSET)
+        name = os.environ.get(faketime.OFFSET)
         self._file = None if name is None else Path(name)
         self._shared = mmap.mmap(-1, 8)
         self._steady = SteadyClock(self.clock())
+        self._ahead_until = 0
         self.offset = 0
 
     @property
@@ -57,20 +52,23 @@ class SetClock:
 
     def step(self, by: int) -> None:
         """Set the clock ahead by ``by`` ns, or back when that is negative."""
-        self.ahead()
+        self._look()
         self.offset += by
         if self._file is None:
             struct.pack_into("<q", self._shared, 0, self.offset)
         else:
-            written = self._file.with_suffix(".new")
-            written.write_text(f"{self.offset / _NS:+.9f}s\n")
-            written.replace(self._file)
-        self.ahead()
+            faketime.set_offset(self._file, self.offset)
+        self._look()
 
-    def ahead(self) -> int:
-        """Return how far (ns) recorded time may be ahead of this clock, since it was set back."""
+    def is_caught_up(self) -> bool:
+        """Return whether recorded time is this clock's: for a while nothing has been recorded ahead of it."""
+        self._look()
+        return self._steady.ahead == 0 and time.monotonic_ns() >= self._ahead_until
+
+    def _look(self) -> None:
         self._steady.now()
-        return self._steady.ahead
+        if self._steady.ahead:
+            self._ahead_until = time.monotonic_ns() + SLEW * self._steady.ahead + MARGIN
 
     def close(self) -> None:
         """Remove what was written to set the clock."""

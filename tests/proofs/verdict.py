@@ -1,6 +1,7 @@
 """Judge a recording by what its witness wrote down: nothing doubled, invented, or missing from time that is claimed."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +22,12 @@ _TRUTH: Final = {
     "price": pl.Int64,
     "size": pl.Int64,
     "flushed": pl.Boolean,
+    "comes_again": pl.Boolean,
 }
 LONGEST_SHOWN: Final = 5
+
+_NOT_WANTED: Final = "rotated_out"
+"""In gaps of this reason rows are always missing: what waited in the queue while an instrument left is not recorded."""
 
 
 class Verdict(Struct):
@@ -50,24 +55,33 @@ class Verdict(Struct):
 
 
 def judge(
-    data_dir: Path, truths: Iterable[Path], *, allowed: frozenset[str], dead: Iterable[int] = (), deep: bool = True
+    data_dir: Path,
+    truths: Iterable[Path],
+    *,
+    allowed: frozenset[str],
+    dead: Iterable[int] = (),
+    deep: bool = True,
+    set_back: AbstractSet[Path] = frozenset(),
 ) -> Verdict:
     """Compare the files in ``data_dir``, whose collector stopped in good order, with what its witnesses wrote.
 
     Rows whose commit returned may be missing in gaps of the ``allowed`` reasons only. At the ``dead`` moments (ns
-    UTC) no collector ran: nothing may be claimed of them. ``deep`` folds every hour's books too.
+    UTC) no collector ran: nothing may be claimed of them. ``deep`` folds every hour's books too. ``set_back``: truths
+    of runs that were killed while recorded time was ahead of a clock that had been set back: the next run goes on where
+    the log ends, so the time of what was not committed can come again.
     """
     verdict = Verdict()
     layout = Layout(data_dir)
     verdict.wrong += [" ".join(finding) for finding in verify_recording(layout, deep=deep).findings]
     verdict.wrong += [f"left in the log: {path.name}" for path in segments_of(layout.wal, "c0")]
-    rows, told = _recorded(data_dir), _told(truths)
+    rows, told = _recorded(data_dir), _told(truths, set_back)
     verdict.rows, verdict.told = rows.height, told.height
     verdict.expect(rows.filter(rows.select(_ROW).is_duplicated()), "are there twice")
     verdict.expect(rows.join(told, on=_ROW, how="anti"), "are invented")
     tiles = _tiles(data_dir)
     missing = (
-        told.join(rows, on=_ROW, how="anti")
+        told.filter(~pl.col("comes_again"))
+        .join(rows, on=_ROW, how="anti")
         .sort("ts")
         .join_asof(tiles, left_on="ts", right_on="start", by="instrument", strategy="backward", check_sortedness=False)
     )
@@ -78,7 +92,7 @@ def judge(
         pl.col("flushed")
         & (pl.col("state") == "gap")
         & (pl.col("start") < pl.col("ts"))
-        & ~pl.col("reason").is_in(list(allowed))
+        & ~pl.col("reason").is_in([*allowed, _NOT_WANTED])
     )
     verdict.expect(known, "were committed and are missing")
     verdict.lost = dict(placed.group_by("reason").len().rows())
@@ -99,14 +113,16 @@ def _sum_up(verdict: Verdict, tiles: pl.DataFrame) -> None:
     verdict.gap_s = {reason: seconds for (state, reason), seconds in sums.items() if state == "gap"}
 
 
-def _told(truths: Iterable[Path]) -> pl.DataFrame:
+def _told(truths: Iterable[Path], set_back: AbstractSet[Path]) -> pl.DataFrame:
     frames = [pl.DataFrame(schema=_TRUTH)]
     for path in truths:
         if not path.exists():
             continue
-        told = list(testimony(path))
+        told, back = list(testimony(path)), path in set_back
         flushed = max((each.flushed for each in told), default=0)
-        rows = [(*row, row[2] >= 0 and row[1] <= flushed) for each in told for row in each.rows]
+        rows = [
+            (*row, row[2] >= 0 and row[1] <= flushed, back and row[1] >= flushed) for each in told for row in each.rows
+        ]
         frames.append(pl.DataFrame(rows, schema=_TRUTH, orient="row"))
     return pl.concat(frames)
 

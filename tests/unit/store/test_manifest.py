@@ -37,3 +37,14 @@ def test_the_digest_sees_every_bit(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     (tmp_path / "b").write_bytes(b"abb")
     assert manifest.digest(tmp_path / "a") != manifest.digest(tmp_path / "b")
+
+
+def test_the_last_times_are_those_of_the_last_day_of_one_collector(tmp_path: Path) -> None:
+    def file(name: str, day: int, hi: int) -> SealedFile:
+        return SealedFile(NAME.format(day=day).replace("venue=mock", f"venue={name}"), 1, 1, hi, 3, "digest")
+
+    assert manifest.last_times(tmp_path, "c0") == {}
+    manifest.append(tmp_path, "c0", [file("mock", 15, 70), file("mock", 16, 90), file("kalshi", 16, 95)])
+    manifest.append(tmp_path, "c0", [file("mock", 16, 80)])
+    manifest.append(tmp_path, "c1", [file("mock", 17, 99)])
+    assert manifest.last_times(tmp_path, "c0") == {"mock": 90, "kalshi": 95}
