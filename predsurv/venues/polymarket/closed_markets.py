@@ -44,6 +44,8 @@ SECOND_LOOK: Final = 15 * _S
 """Time (ns) after a connection opened until the next reading: lists lag behind."""
 UNORDERED_INTERVAL: Final = 300 * _S
 """Time (ns) between two readings while the order is not honoured: they are longer."""
+EVERY_INTERVAL: Final = 300 * _S
+"""Shortest time (ns) between two askings for every wanted market: connections are renewed all the time."""
 CHECK_INTERVAL: Final = _S
 LOOKBACK: Final = 600 * _S
 """Time (ns) before the start that the first reading covers."""
@@ -94,6 +96,7 @@ class ClosedMarkets:
         self._min_volume = min_volume
         self._since = clock.now() - LOOKBACK
         self._connections = 0  # at the last reading
+        self._asked: int | None = None  # when every wanted market was asked for last (monotonic ns)
         self._is_ordered = True
 
     async def run(self, events: EventSink) -> None:
@@ -115,11 +118,14 @@ class ClosedMarkets:
     async def round(self, events: EventSink) -> bool:
         """Read what closed or was made since the last reading, and ask for wanted markets.
 
-        For all of these after a connection opened, else for those without a book. Return whether all was answered.
+        For all of these after a connection opened, at most every ``EVERY_INTERVAL``; else for those without a book, as
+        those of a new connection are. Return whether all was answered.
         """
-        now, connections = self._clock.now(), self._questions.connections
+        now, began, connections = self._clock.now(), self._clock.monotonic(), self._questions.connections
+        every = connections != self._connections and (self._asked is None or began - self._asked >= EVERY_INTERVAL)
         try:
-            await self._ask_for_wanted(events, every=connections != self._connections)
+            await self._ask_for_wanted(events, every=every)
+            self._asked = began if every else self._asked
             async for rows in self._rows(now):
                 self._publish(rows, events, self._since)
             await self._look_for_new(events)

@@ -97,10 +97,15 @@ def _settled(told: _ClosedFields, market: Market, now: int, closed: int | None) 
 
 
 def _fields(raw: Raw) -> _ClosedFields:
+    """Return what can be read of a row; nothing where it is no object."""
     try:
         return _read_fields(raw)
-    except msgspec.ValidationError:
+    except (ValueError, RecursionError):
+        pass
+    try:
         return read_leniently(bytes(raw), _ClosedFields, {})
+    except (ValueError, RecursionError):
+        return _ClosedFields()
 
 
 _read_fields: Final = msgspec.json.Decoder(_ClosedFields).decode

@@ -16,6 +16,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.net.http import StatusError
 from predsurv.venues.polymarket.catalog import GammaPage
 from predsurv.venues.polymarket.closed_markets import (
+    EVERY_INTERVAL,
     INTERVAL,
     LEAST_INTERVAL,
     NAMED_MAX,
@@ -192,6 +193,16 @@ async def test_every_wanted_market_is_asked_for_after_a_connection_opened_and_th
     codec.awaiting().clear()  # type: ignore[attr-defined]
     await bench.round()
     assert not any("condition_ids" in query for query in bench.asked)
+    other = bench.want(99)
+    await bench.round()
+    (later,) = [query["condition_ids"] for query in bench.asked if "condition_ids" in query]
+    assert later == [name(99)], "another connection so soon: what it carries has no book yet"
+    await bench.clock.sleep(EVERY_INTERVAL)
+    third = bench.want(98)
+    bench.asked.clear()
+    await bench.round()
+    asked = {each for query in bench.asked for each in query.get("condition_ids", ())}
+    assert asked == {key.market_id for each in (codec, other, third) for key in each.subscribed.values()}
 
 
 async def test_what_a_market_pays_is_looked_up_where_the_list_does_not_say_so() -> None:
@@ -222,7 +233,25 @@ async def test_rows_that_cannot_be_recorded_cost_no_other() -> None:
     bench.add(1, clobTokenIds="", closed=-1)
     bench.add(2, conditionId="", closed=-2)
     bench.add(3, closed=-3)
-    assert told(await bench.round()) == [("closed", 3), ("resolved", 3)]
+    bench.add(4, closed=-4, outcomePrices=7, startDate=[], acceptingOrdersTimestamp="soon")
+    found = await bench.round()
+    assert told(found) == [("closed", 3), ("resolved", 3), ("closed", 4)]
+    assert isinstance(found[2], MarketChange)
+    assert found[2].opened is None
+
+
+@pytest.mark.parametrize("row", [b"5", b"null", b'"x"', b"[]", b'{"closedTime":7}', b'{"closed":' + b"[" * 5_000])
+async def test_rows_that_are_no_rows_are_left_out(row: bytes) -> None:
+    bench = Bench()
+    bench.add(1)
+    answer = bench.page
+
+    async def page(params: Params) -> GammaPage:
+        found = await answer(params)
+        return GammaPage([*found.markets, Raw(row)], found.next_cursor)
+
+    bench.page = page  # type: ignore[method-assign]
+    assert told(await bench.round()) == [("closed", 1), ("resolved", 1)]
 
 
 async def test_a_market_made_while_no_connection_was_open_is_heard_of() -> None:
