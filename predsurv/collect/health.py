@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from predsurv.collect.status import CollectorStatus, VenueStatus, missing_text
+from predsurv.collect.status import CollectorStatus, VenueStatus, missing_text, phase_text
 from predsurv.telemetry.health import RunHealth, VenueHealth
 
 STUCK_AFTER: Final = 5_000_000_000
@@ -70,7 +70,8 @@ def _venue_health(venue: VenueStatus, now: int) -> VenueHealth:
 
 
 def _venue_causes(venue: VenueStatus) -> Iterator[str]:
-    reasons = [text for text in (missing_text(venue.missing), venue.failure) if text]
+    paused = "" if venue.phase is None or venue.phase.phase == "open" else phase_text(venue.phase)
+    reasons = [text for text in (missing_text(venue.missing), paused, venue.failure) if text]
     why = f" ({'; '.join(reasons)})" if reasons else ""
     if venue.state == "starting":
         yield f"none of {venue.wanted:,} wanted books is known yet{why}"

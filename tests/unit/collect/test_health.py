@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from predsurv.collect.health import DISK_LOW, STUCK_AFTER, recording_health
 from predsurv.collect.status import CollectorStatus, RescanStatus, UploadStatus
+from predsurv.core.events import VenuePhase
 from predsurv.net.clock import ManualClock
 from predsurv.telemetry.health import Health, health_of_run
 from predsurv.telemetry.vitals import FROZEN_AFTER, Vitals
@@ -32,6 +33,14 @@ def health(status: CollectorStatus, elapsed: int = 0) -> Health:
 def test_what_is_wrong_is_named(given: CollectorStatus, causes: list[str]) -> None:
     found = health(given)
     assert (list(found.causes), found.ok, found.alive) == (causes, not causes, True)
+
+
+def test_a_blind_venue_has_its_reasons() -> None:
+    (venue,) = statuses("blind").venues
+    phase = VenuePhase(venue.venue, 1, None, "closed", "{}")
+    told = replace(venue, missing={"stall": 3, "subscribing": 1}, failure="refused", phase=phase)
+    (cause,) = health(replace(statuses("blind"), venues=(told,))).causes
+    assert cause.endswith("is known (3 stall, 1 subscribing; trading paused (closed); refused)")
 
 
 def test_each_venue_has_its_own_entry() -> None:
