@@ -53,7 +53,8 @@ def _code_of(arguments: Sequence[str]) -> int:
         print(f"predsurv {__version__}")
         return 0
     # Imported late: the parser takes longer to import than everything above.
-    from predsurv.cli.lazy_typer import run
+    with streams.ending_at_once():
+        from predsurv.cli.lazy_typer import run
 
     return run(arguments)
 
@@ -91,7 +92,7 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _interrupted() -> int:
-    _complain("interrupted")
+    streams.say_briefly("interrupted")
     return INTERRUPTED
 
 

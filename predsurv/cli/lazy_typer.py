@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from predsurv import __version__
 from predsurv.cli.command_table import CliCommand, available, top_help
 from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.streams import ending_at_once
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 
@@ -75,7 +76,8 @@ def _top(
 
 
 def _load(command: CliCommand) -> Any:
-    target = getattr(import_module(command.module), command.attribute)
+    with ending_at_once():
+        target = getattr(import_module(command.module), command.attribute)
     if not isinstance(target, typer.Typer):
         function, target = target, typer.Typer(rich_markup_mode=None, add_completion=False)
         target.command(command.name)(function)

@@ -5,8 +5,12 @@ whatever prints would write into that file.
 """
 
 import os
+import select
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
 from typing import Final, TextIO, cast
 
 UMASK: Final = 0o022
@@ -40,6 +44,35 @@ def discard_output() -> None:
             with suppress(OSError, ValueError):  # a stream without a descriptor
                 os.dup2(null, stream.fileno())
     os.close(null)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Let an interrupt end the process while the block imports modules.
+
+    Raised as an exception there, it may be swallowed by whatever is being imported, and the program would go on.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def say_briefly(line: str) -> None:
+    """Print ``line`` to stderr, unless nobody takes it within a moment: who was interrupted waits for no reader."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stderr.fileno(), select.POLLOUT)
+        if not poll.poll(RELAY_SECONDS_MAX * 1_000):
+            return
+    except (OSError, ValueError):
+        pass  # a stream without a descriptor does not block
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def end_relay() -> None:

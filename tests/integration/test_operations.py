@@ -15,6 +15,14 @@ from tests.kit.collect_runs import assert_whole, column
 from tests.kit.command_runs import FREEZING, Workplace, full_pipe
 from tests.kit.patience import eventually, finish
 
+INTERRUPTED = """
+import os, signal, sys
+from predsurv.cli import app, lazy_typer
+lazy_typer.run = lambda _: os.kill(os.getpid(), signal.SIGINT)
+sys.exit(app.main())
+"""
+"""A command that is interrupted as it begins."""
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Workplace]:
@@ -62,6 +70,11 @@ def test_neither_stream_needs_a_reader(place: Workplace, blocked: int) -> None:
     eventually(lambda: place.sealed() > 0)
     stopped(process)
     assert_whole(place.data)
+
+
+def test_an_interrupt_while_it_loads_needs_no_reader(place: Workplace, blocked: int) -> None:
+    process = place.start("scan", code=INTERRUPTED, stdout=blocked, stderr=blocked)
+    assert process.wait(60) == 130
 
 
 def test_a_report_that_nobody_reads_is_waited_for_until_a_signal_comes(place: Workplace, blocked: int) -> None:

@@ -1,6 +1,7 @@
 """Closed streams are replaced, whatever has their number meanwhile; the umask only tightens."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -42,3 +43,23 @@ def test_the_umask_only_tightens(given: int, kept: int) -> None:
         assert os.umask(0) == kept
     finally:
         os.umask(before)
+
+
+def test_an_interrupt_ends_the_process_while_modules_are_imported() -> None:
+    probe = """
+import os, signal
+from predsurv.cli.streams import ending_at_once
+with ending_at_once():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        pass
+"""
+    done = subprocess.run([sys.executable, "-c", probe], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_other_handlers_of_interrupts_stay() -> None:
+    with streams.ending_at_once(), streams.ending_at_once():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
