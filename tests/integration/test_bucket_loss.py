@@ -178,6 +178,22 @@ def test_an_emptied_bucket_is_told_and_filled_again_by_the_next_recording(
     assert findings(capsys, 0) == {}
 
 
+def test_a_recording_says_at_its_end_what_is_lost_for_good(
+    store: ScriptedStore, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = machine("one")
+    assert main(["scan"]) == 0
+    collect_until("3s", lambda: covered_seconds(here))
+    name = store.names("field/book_deltas")[0]
+    store.lose(name)
+    (here / name.removeprefix("field/")).unlink()
+    capsys.readouterr()
+    collect_until("3s", lambda: name in [asked for method, asked in store.asked if method == "HEAD"])
+    captured = capsys.readouterr()
+    assert "1 are not as uploaded: see 'predsurv verify --remote'" in captured.out
+    assert "1 cannot be uploaded again" in captured.err
+
+
 def test_a_bucket_is_needed_to_compare_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -84,13 +84,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         name = self._begin()
         if name is None:
             return
-        if self.headers.get("if-none-match") and self.store.condition_status is not None:
+        condition = self.headers.get("if-none-match") is not None
+        if condition and self.store.condition_status is not None:
             self._answer(self.store.condition_status)
-        elif self.headers.get("if-none-match") and self.store.conditions and name in self.store.objects:
+            return
+        metadata = {key.lower(): value for key, value in self.headers.items() if key.lower().startswith(_KEPT)}
+        with self.store.lock:  # of puts that arrive together one is the first
+            refused = condition and self.store.conditions and name in self.store.objects
+            etag = "" if refused else self.store.put(name, content, metadata)
+        if refused:
             self._answer(HTTPStatus.PRECONDITION_FAILED)
         else:
-            metadata = {key.lower(): value for key, value in self.headers.items() if key.lower().startswith(_KEPT)}
-            self._answer(HTTPStatus.OK, {"etag": f'"{self.store.put(name, content, metadata)}"'})
+            self._answer(HTTPStatus.OK, {"etag": f'"{etag}"'})
 
     def do_DELETE(self) -> None:
         name = self._begin()

@@ -59,7 +59,8 @@ def _bucket(report: CollectReport) -> str:
     if bucket is None:
         return ""
     waiting = f"{bucket.waiting:,} files waiting for the next start" if bucket.waiting else "nothing is waiting"
-    return f"bucket: {waiting}; {volume(bucket.bytes)} uploaded to {bucket.url}"
+    lost = f"; {bucket.remote_lost:,} are not as uploaded: see 'predsurv verify --remote'" if bucket.remote_lost else ""
+    return f"bucket: {waiting}; {volume(bucket.bytes)} uploaded to {bucket.url}{lost}"
 
 
 def _venue_row(venue: VenueReport) -> Sequence[Value]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import os
+import secrets
 from typing import Final
 
 import msgspec
@@ -62,15 +62,13 @@ class CollectorClaim:
         await self.hold()
 
 
-def claimed_collectors(layout: Layout) -> dict[str, bytes]:
-    """Return the identity that this folder claims each of its collectors' ids with, by id."""
-    return {path.stem: path.read_bytes() for path in sorted(layout.uploads.glob("*.claim"))}
-
-
 def _identity(layout: Layout, collector: str, now: int) -> bytes:
     """Return the identity of this folder among those with a collector of this id; created when first needed."""
     path = layout.uploads / f"{collector}.claim"
     if not path.exists():
         make_dirs(layout.uploads, PRIVATE_DIR)
-        write_whole(path, msgspec.json.encode({"collector": collector, "claimed": now, "process": os.getpid()}))
+        token = secrets.token_hex(
+            16
+        )  # two folders may be claimed at one instant of coarse clocks, by processes of one id
+        write_whole(path, msgspec.json.encode({"collector": collector, "claimed": now, "folder": token}))
     return path.read_bytes()
