@@ -109,7 +109,10 @@ async def scan(config: Config, clock: Clock | None = None) -> None:
 
 
 class Child(Struct, frozen=True):
-    """A collector that was started: its process, and a pipe on which each commit is one byte."""
+    """A collector that was started: its process, and a pipe on which it says what it did.
+
+    ``r``: it runs; then of each commit ``f``, and ``d`` when book changes were in it, or ``p`` while the log is paused.
+    """
 
     pid: int
     commits: int
@@ -187,7 +190,7 @@ def _tell_commits(witness: Witness, commits: int) -> None:
         paused = self.paused is not None
         if latest or paused:
             witness.tell(Told(flushed=0 if paused else latest, at=SystemClock().monotonic(), paused=paused))
-        os.write(commits, b"p" if paused else b"f")
+        os.write(commits, b"p" if paused else b"fd" if latest else b"f")
         return facts
 
     LogWriter.write = told  # type: ignore[method-assign]
