@@ -129,7 +129,8 @@ class Judge:
         for key, intervals in self._intervals.items():
             verdict.untiled += sum(a.end != b.start for a, b in pairwise(intervals))
             expected = ("subscribing", "rotated_out", "live")
-            verdict.unexplained.update(interval.reason for interval in intervals if interval.reason not in expected)
+            since = intervals[0].reason == "no_capacity"  # its market opened when there was no place
+            verdict.unexplained.update(each.reason for each in intervals[since:] if each.reason not in expected)
             rows = self._rows[key]
             deltas = Counter(seq for _, seq, whole in rows if not whole)
             verdict.changes += len(deltas)

@@ -164,7 +164,8 @@ class LifecycleReader:
         """Return the end of a market with its record and when it opened and closed, none when that was told."""
         ticker = market.market_id
         self.unlisted.pop(ticker, None)
-        self._told.is_new(ticker, "ended", "")
+        if row.status != "closed":  # trading can go on when the close time is moved
+            self._told.is_new(ticker, "ended", "")
         if not self._told.is_new(ticker, "life", ""):
             return []
         self._told.is_new(ticker, "trading", _STATUS_CHANGES.get(row.status, "closed"))
