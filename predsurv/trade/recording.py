@@ -130,13 +130,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
     Raises IntegrityError when there is no coverage, or a file is damaged, and ConfigError when nothing ever stated
     a market that was recorded.
     """
-    layout, dates = Layout(data_dir), span.dates()
-    recorded = recorded_time(data_dir, venue.name, span.start, span.end)
-    if not recorded.dates:
-        raise IntegrityError(
-            f"{venue.name}: no coverage of {dates[0]} to {dates[-1]} in {data_dir}, so that quiet time cannot be told "
-            "from time that was not observed; see 'predsurv verify'"
-        )
+    layout, dates, recorded = Layout(data_dir), span.dates(), _recorded(data_dir, venue.name, span)
     first = _first_recorded(recorded)
     begin = min(first.values(), default=span.start)
     known = _know(data_dir, FactsQuery(venue.name, begin, span.end, frozenset(first)), cache)
@@ -177,6 +171,17 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
             repeated=len(recorded.several()),
         ),
     )
+
+
+def _recorded(data_dir: Path, venue: VenueName, span: BacktestSpan) -> RecordedTime:
+    """Return what was recorded in ``span``; raises IntegrityError when there is no coverage, or a file is damaged."""
+    recorded, dates = recorded_time(data_dir, venue, span.start, span.end), span.dates()
+    if not recorded.dates:
+        raise IntegrityError(
+            f"{venue}: no coverage of {dates[0]} to {dates[-1]} in {data_dir}, so that quiet time cannot be told "
+            "from time that was not observed; see 'predsurv verify'"
+        )
+    return recorded
 
 
 def _first_recorded(recorded: RecordedTime) -> dict[MarketId, int]:
