@@ -194,6 +194,12 @@ def test_a_recording_says_at_its_end_what_is_lost_for_good(
     assert "1 cannot be uploaded again" in captured.err
 
 
+def test_an_empty_bucket_is_said_to_be_empty(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine("one")
+    assert main(["verify", "--remote"]) == 0
+    assert "nothing was uploaded yet" in capsys.readouterr().out
+
+
 def test_a_bucket_is_needed_to_compare_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,8 @@ def _table(config: Config, bucket: Bucket, report: AuditReport) -> Table:
     if waiting := _waiting(config):
         notes.append(f"{waiting:,} files of {config.collector.id} wait in {config.data_dir}")
     whole = f"all {report.compared:,} objects that were uploaded are in {bucket.url} as they were"
+    if not report.compared:
+        whole = "nothing was uploaded yet, as far as this folder and the bucket tell"
     return Table("remote", f"In {bucket.url}", _FINDINGS, rows, "; ".join(notes), empty=whole)
 
 
