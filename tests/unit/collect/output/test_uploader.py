@@ -139,9 +139,9 @@ async def test_failures_are_logged_once_and_retried_with_backoff(
 
 
 async def test_a_stop_waits_no_longer_than_it_may(layout: Layout, bucket: ShakyBucket) -> None:
-    sealed(layout, 1)
     bucket.mute = True
     work = up(layout, bucket)
+    work.add(sealed(layout, 1))
     async with asyncio.timeout(PATIENCE_S):
         await work.finish(0.05)
         await work.finish(-1)
