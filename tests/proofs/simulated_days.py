@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -213,11 +213,10 @@ def own_mb() -> float:
 def size_of(folder: Path) -> int:
     """Return the bytes of the files in ``folder``, which may come and go."""
     sizes = 0
-    for path in folder.rglob("*"):
-        try:
-            sizes += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for path, _, names in os.walk(folder):  # which goes on where a folder is gone
+        for name in names:
+            with suppress(FileNotFoundError):
+                sizes += os.stat(os.path.join(path, name)).st_size
     return sizes
 
 
