@@ -18,8 +18,8 @@ from typing import Final
 BEAT: Final = 0.002
 """Real time (s) between two words of a process that keeps pace."""
 
-AHEAD_MAX: Final = 1_000_000_000
-"""How far (ns of this clock) time may be ahead of the slowest process."""
+AHEAD_MAX: Final = 15_000_000
+"""How long (ns of real time) a process may say nothing before time waits for it."""
 
 _AWAY: Final = 1 << 62  # of a process that keeps no pace
 _VERSION: Final = struct.Struct("=q")  # odd while the rest is being written
@@ -103,7 +103,7 @@ class PacedClock:
             slowest = min(self._beats.unpack_from(self._shared, _BEATS))
             if version[0] % 2 == 0 and _VERSION.unpack_from(self._shared) == version:
                 reached = anchor + (time.monotonic_ns() - real) * self.speed
-                return int(max(anchor, min(reached, slowest + AHEAD_MAX)))
+                return int(max(anchor, min(reached, slowest + AHEAD_MAX * self.speed)))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
