@@ -149,7 +149,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
     told: list[MarketEvent] = [*known.later, *(each for each in assumed if each.ts_recv > begin)]
     whole = BacktestSpan(begin, span.end)
     gaps = [*_gaps(missing, recorded, books), *_gaps_of_days(whole, recorded, books)]
-    gaps += _gaps_of_changes(whole, recorded, books)
+    gaps += [*_gaps_of_changes(whole, recorded, books), *_gaps_of_ends(recorded, books)]
     told += [replace(each, ts_recv=max(each.ts_recv, begin)) for each in gaps]
     last = max(each.last for each in recorded.spans)
     before = {each.market_id for each in assumed}
@@ -309,6 +309,18 @@ def _gaps_of_changes(span: BacktestSpan, recorded: RecordedTime, books: frozense
             concerned = frozenset[InstrumentKey]().union(*before.values(), *after.values())
             for key in sorted(books & concerned):
                 yield Gap(key, day, "subscribing", 0)
+
+
+def _gaps_of_ends(recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
+    """Yield a gap where a collector observed an instrument last: no row says that it stopped, such as by rotation.
+
+    None at the very end, and none of rows that do not count.
+    """
+    end = max(each.last for each in recorded.spans)
+    for each in recorded.spans:
+        left_out = recorded.repeated.get(date_of(each.last - 1), {}).get(each.collector, frozenset())
+        if each.key in books and each.key not in left_out and each.last < end:
+            yield Gap(each.key, each.last, "rotated_out", 0)
 
 
 def _stretches(span: BacktestSpan, begin: int, recorded: RecordedTime) -> Iterator[RecordedStretch]:

@@ -304,6 +304,26 @@ def test_where_the_rows_of_another_collector_begin_to_count_its_first_book_is_wa
     assert [each for each in run.seen.events if isinstance(each, Gap)] == [Gap(key, hours(0, 1), "subscribing", 0)]
 
 
+def test_a_book_does_not_outlive_the_recording_of_its_instrument(tmp_path: Path) -> None:
+    listed_on(tmp_path, 0, at(hours(1)), at(hours(1), TWO))
+    recorded(tmp_path, *books(ONE.key(0), hours(2)), covered(ONE.key(0), hours(2), hours(3)))
+    recorded(tmp_path, *books(TWO.key(0), hours(9)), covered(TWO.key(0), hours(9), hours(10)))
+    run = backtest(tmp_path)
+    assert [each for each in run.seen.events if isinstance(each, Gap)] == [Gap(ONE.key(0), hours(3), "rotated_out", 0)]
+    assert run.session.engine.cache.trusted_book(ONE.key(0)) is None, "it was rotated out for good"
+    assert run.session.engine.cache.trusted_book(TWO.key(0)) is not None, "it was recorded to the end"
+
+
+def test_where_the_collector_that_counts_ends_first_the_book_is_not_known_any_more(tmp_path: Path) -> None:
+    listed_on(tmp_path, 0, at(hours(1)))
+    key = ONE.key(0)
+    recorded(tmp_path, *books(key, hours(2)), covered(key, hours(2), hours(10)))
+    recorded(tmp_path, *books(key, hours(11), 50), covered(key, hours(11), hours(17)), collector="c1")
+    run = backtest(tmp_path)
+    assert [each for each in run.seen.events if isinstance(each, Gap)] == [Gap(key, hours(10), "rotated_out", 0)]
+    assert run.session.engine.cache.trusted_book(key) is None
+
+
 def test_without_its_coverage_file_all_that_a_collector_recorded_then_is_a_gap(tmp_path: Path) -> None:
     listed_on(tmp_path, 0, at(hours(1)), at(hours(1), TWO))
     record(tmp_path, MIDNIGHT, session(ONE.key(0), 0), session(TWO.key(0), 0), session(ONE.key(0), 0, 5))
