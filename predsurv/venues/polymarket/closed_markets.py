@@ -50,7 +50,8 @@ CHECK_INTERVAL: Final = _S
 LOOKBACK: Final = 600 * _S
 """Time (ns) before the start that the first reading covers."""
 REPEATED: Final = 120 * _S
-"""Time (ns) that each reading repeats: lists lag behind."""
+"""Time (ns) that each reading repeats, from the latest time in the list on: lists lag behind, and the machine's clock,
+which may be wrong, must not decide what is new."""
 PAGES_MAX: Final = 60
 """Pages of a reading, of 100 markets each."""
 ENDED_BEFORE: Final = 6 * 3_600 * _S
@@ -94,7 +95,7 @@ class ClosedMarkets:
         self._questions = shared.questions
         self._clock = clock
         self._min_volume = min_volume
-        self._since = clock.now() - LOOKBACK
+        self._closed_since = self._made_since = clock.now() - LOOKBACK
         self._connections = 0  # at the last reading
         self._asked: int | None = None  # when every wanted market was asked for last (monotonic ns)
         self._is_ordered = True
@@ -126,14 +127,19 @@ class ClosedMarkets:
         try:
             await self._ask_for_wanted(events, every=every)
             self._asked = began if every else self._asked
+            closed = made = None
             async for rows in self._rows(now):
-                self._publish(rows, events, self._since)
-            await self._look_for_new(events)
+                self._publish(rows, events, self._closed_since)
+                closed = _latest(closed, map(closed_at, rows))
+            async for rows in self._newest():
+                events.put_events([event for raw in rows for event in self._new_market(raw)])
+                made = _latest(made, map(created_at, rows))
         except PredsurvError as error:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             _logger.debug("%s: what closed is not known: %s", VENUE, detail)
             return False
-        self._since, self._connections = now - REPEATED, connections
+        self._closed_since, self._made_since = (min(now, each or now) - REPEATED for each in (closed, made))
+        self._connections = connections
         return True
 
     async def _ask_for_wanted(self, events: EventSink, *, every: bool) -> None:
@@ -145,14 +151,17 @@ class ClosedMarkets:
         names = sorted(name for name in wanted if MARKET_ID.match(name))
         for start in range(0, len(names), NAMED_MAX):
             params = [_CLOSED, *(("condition_ids", name) for name in names[start : start + NAMED_MAX])]
-            self._publish((await self._rest.page(params)).markets, events)
+            try:
+                self._publish((await self._rest.page(params)).markets, events)
+            except (StatusError, WireError) as error:  # asking again would not help, and the others can be asked for
+                _logger.debug("%s: what became of some is not known: %s", VENUE, sanitise(str(error), ISSUE_CHARS_MAX))
 
-    async def _look_for_new(self, events: EventSink) -> None:
-        """Tell the markets that were made since the last reading and were not announced."""
+    async def _newest(self) -> AsyncIterator[Sequence[Raw]]:
+        """Yield pages with the markets that were made since the last reading, among others."""
         try:
             async for rows in self._pages(_NEWEST):
-                events.put_events([event for raw in rows for event in self._new_market(raw)])
-                if not any((created_at(raw) or 0) >= self._since for raw in rows):
+                yield rows
+                if not any((created_at(raw) or 0) >= self._made_since for raw in rows):
                     return
         except StatusError as error:
             _logger.debug("%s: the newest markets are not listed: %s", VENUE, sanitise(str(error), ISSUE_CHARS_MAX))
@@ -160,7 +169,7 @@ class ClosedMarkets:
     def _new_market(self, raw: Raw) -> list[MarketEvent]:
         """Return the opening of a market that is news, or its creation, which leaves open when it opens."""
         now, made = self._clock.now(), created_at(raw)
-        if made is None or made < self._since:
+        if made is None or made < self._made_since:
             return []
         try:
             read = read_row(raw)
@@ -184,7 +193,7 @@ class ClosedMarkets:
             try:
                 async for rows in self._pages(_BY_CLOSING):
                     yield rows
-                    if _is_before(rows, self._since):
+                    if _is_before(rows, self._closed_since):
                         return
             except (_OrderNotHonouredError, StatusError) as error:
                 if isinstance(error, StatusError) and not 400 <= error.status < 500:
@@ -193,7 +202,11 @@ class ClosedMarkets:
                 self._is_ordered = False
             else:
                 return
-        bounds = [_CLOSED, ("end_date_min", _iso(self._since - ENDED_BEFORE)), ("end_date_max", _iso(now + ENDS_AFTER))]
+        bounds = [
+            _CLOSED,
+            ("end_date_min", _iso(self._closed_since - ENDED_BEFORE)),
+            ("end_date_max", _iso(now + ENDS_AFTER)),
+        ]
         async for rows in self._pages([*bounds, ("order", "endDate"), ("ascending", "true")]):
             yield rows
 
@@ -254,6 +267,10 @@ def _checked_order(rows: Iterable[Raw], last: int | None) -> int | None:
     if (not times and rows) or any(one < after for one, after in pairwise(ordered)):
         raise _OrderNotHonouredError
     return times[-1] if times else last
+
+
+def _latest(known: int | None, times: Iterable[int | None]) -> int | None:
+    return max((each for each in (known, *times) if each is not None), default=None)
 
 
 def _is_before(rows: Sequence[Raw], since: int) -> bool:

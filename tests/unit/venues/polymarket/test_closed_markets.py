@@ -147,7 +147,7 @@ async def test_pages_are_read_until_they_reach_the_last_reading() -> None:
     await bench.clock.sleep(1_000 * S)
     bench.add(20, closed=-1)
     assert told(await bench.round()) == [("closed", 20), ("resolved", 20)]
-    assert len(bench.asked) == 1
+    assert len(bench.asked) == 2, "the second page is older than what is repeated of the last reading"
 
 
 async def test_a_list_that_cannot_be_ordered_is_read_by_the_dates_when_markets_were_to_end() -> None:
@@ -286,6 +286,38 @@ async def test_a_reading_that_fails_is_repeated_and_covers_the_same_time() -> No
     await bench.clock.sleep(3_600 * S)
     bench.add(1, closed=-3_000)
     assert told(await bench.round()) == [("closed", 1), ("resolved", 1)]
+
+
+async def test_wanted_markets_that_are_refused_cost_neither_the_others_nor_the_list() -> None:
+    bench = Bench()
+    bench.shared.questions.connections = 1
+    codec = bench.want(*range(1, NAMED_MAX + 2))
+    bench.add(NAMED_MAX + 1, closed=-86_400)
+    bench.add(500, closed=-5)
+    bench.failing = [StatusError("answered HTTP 422", 422, b"")]
+    assert told(await bench.round()) == [
+        ("closed", NAMED_MAX + 1),
+        ("resolved", NAMED_MAX + 1),
+        ("closed", 500),
+        ("resolved", 500),
+    ]
+    assert len(codec.subscribed) == NAMED_MAX + 1
+
+
+@pytest.mark.parametrize("ahead", [300, 86_400])
+async def test_what_is_new_in_a_list_is_not_decided_by_the_machine_s_clock(ahead: int) -> None:
+    bench = Bench()
+    bench.add(1, closed=-ahead - 60)
+    bench.add(2, closed=None, createdAt=bench.iso(-ahead - 60), acceptingOrders=True, enableOrderBook=True)
+    bench.rows[-1]["closed"] = False
+    await bench.round()
+    await bench.clock.sleep(60 * S)
+    bench.add(3, closed=-ahead - 10)
+    bench.add(4, closed=None, createdAt=bench.iso(-ahead - 10), acceptingOrders=True, enableOrderBook=True)
+    bench.rows[-1]["closed"] = False
+    found = told(await bench.round())
+    assert [each for each in found if each[1] > 2] == [("closed", 3), ("resolved", 3), ("listed", 4)]
+    assert told(await bench.round()) == []
 
 
 async def test_the_list_is_read_at_once_when_a_connection_opens_and_once_a_minute_otherwise() -> None:
