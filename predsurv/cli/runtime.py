@@ -101,7 +101,7 @@ def lines_dropped() -> int:
 
 
 def _tell_dropped(lines: int) -> None:
-    _LOG.warning("%d lines were dropped here: whoever reads them had stopped reading", lines)
+    _LOG.warning("%d lines were dropped here: nobody read them, or the disk was full", lines)
 
 
 def show_last(tables: Sequence[Table], form: Format, *, hurry: bool) -> None:

@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import MutableMapping
-from contextlib import suppress
 from typing import Final
 
 from predsurv.core.text import sanitise
@@ -20,7 +19,7 @@ _US: Final = 1_000
 
 
 class ServiceManager:
-    """Where there is none, nothing is sent. A message that the manager's socket does not take at once is dropped."""
+    """Where there is none, nothing is sent. What the manager's socket does not take at once is sent by a later call."""
 
     def __init__(self, environ: MutableMapping[str, str], clock: Clock) -> None:
         """Take what the manager asked for out of ``environ``: it was not asked of the processes that we start."""
@@ -47,26 +46,26 @@ class ServiceManager:
         if health.ok != self._ok:
             self._ok = health.ok
             self._status_due = now
-        if ready and not self._ready:
-            self._ready = True
-            self._status_due = now
+        news = ready and not self._ready
+        beat = self._watchdog > 0 and health.alive and now >= self._watchdog_due
+        status = news or now >= self._status_due
+        if news:
             told.append("READY=1")
-        if self._watchdog and health.alive and now >= self._watchdog_due:
-            self._watchdog_due = now + self._watchdog
+        if beat:
             told.append("WATCHDOG=1")
-        if now >= self._status_due:
-            self._status_due = now + STATUS_INTERVAL
+        if status:
             told.append(f"STATUS={sanitise(health.summary, 400)}")
-            if not self._ready:
+            if not (ready or self._ready):
                 told.append(f"EXTEND_TIMEOUT_USEC={EXTENSION // _US}")
-        if told:
-            self._send(told)
+        if told and self._send(told):
+            self._ready = self._ready or ready
+            self._watchdog_due = now + self._watchdog if beat else self._watchdog_due
+            self._status_due = now + STATUS_INTERVAL if status else self._status_due
 
     def stopping(self, status: str) -> None:
         """Say that the run ends."""
         if not self._stopping:
-            self._stopping = True
-            self._send(["STOPPING=1", f"STATUS={sanitise(status, 400)}"])
+            self._stopping = self._send(["STOPPING=1", f"STATUS={sanitise(status, 400)}"])
 
     def close(self) -> None:
         """Close the socket."""
@@ -74,7 +73,13 @@ class ServiceManager:
             self._socket.close()
             self._socket = None
 
-    def _send(self, told: list[str]) -> None:
+    def _send(self, told: list[str]) -> bool:
+        """Return whether ``told`` needs not be sent again: it was taken, or there is nobody."""
         if self._socket is not None:
-            with suppress(OSError):  # it has gone, or does not read
+            try:
                 self._socket.sendto("\n".join(told).encode(errors="replace"), self._address)
+            except BlockingIOError:  # its queue is full: a READY=1 that is lost would end the start
+                return False
+            except OSError:  # it has gone
+                pass
+        return True

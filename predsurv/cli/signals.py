@@ -41,8 +41,9 @@ _STOP: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 class StopSignals:
     """Stops a run in good order at the first SIGINT, SIGTERM or SIGHUP; leaves at once at a second of the first two.
 
-    With ``reopen`` SIGHUP calls that instead, in the thread. A SIGHUP that the process was started to ignore (nohup)
-    stays ignored, and one after the first signal says nothing new: a terminal that is closed sends several.
+    With ``reopen`` SIGHUP calls that instead, in a thread of its own: a disk that hangs keeps no other signal from
+    being heard. Without, a SIGHUP that the process was started to ignore (nohup) stays ignored, and one after the first
+    signal says nothing new: a terminal that is closed sends several.
     """
 
     def __init__(self, reopen: Callable[[], None] | None = None) -> None:
@@ -61,8 +62,8 @@ class StopSignals:
     def heard(self) -> Iterator["StopSignals"]:
         """Hear signals while the block runs; to be called in the main thread, before there is an event loop."""
         thread = Thread(target=self._hear, name="signals", daemon=True)
-        numbers = [each for each in sorted(_STOP) if each is not signal.SIGHUP or not _ignored(each)]
-        before = {number: signal.signal(number, _nothing) for number in numbers}
+        deaf = {signal.SIGHUP} if self._reopen is None and _ignored(signal.SIGHUP) else set[signal.Signals]()
+        before = {number: signal.signal(number, _nothing) for number in sorted(_STOP - deaf)}
         wakeup = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         thread.start()
         try:
@@ -113,7 +114,7 @@ class StopSignals:
         if number not in _STOP:
             return
         if number == signal.SIGHUP and self._reopen is not None:
-            self._reopen()
+            Thread(target=self._reopen, name="reopen", daemon=True).start()
         elif not self.stopping:
             self.stopping = True
             self._ask_loop()
@@ -128,8 +129,10 @@ class StopSignals:
     def _ask_loop(self) -> None:
         loop = self._loop
         if loop is not None:
-            loop.call_soon_threadsafe(self._react)
-        elif self._begun:
+            with suppress(RuntimeError):  # it was closed just now
+                loop.call_soon_threadsafe(self._react)
+                return
+        if self._begun:
             self._leave(0)  # all is written; only output may still wait for its reader
         else:
             self._reacted.set()  # the run will see it as it begins

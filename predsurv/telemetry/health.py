@@ -93,13 +93,15 @@ def health_of_run(vitals: Vitals, run: RunHealth) -> Health:
     """Return the health of a run: what is wrong as a whole, then what is wrong with each venue.
 
     A run is alive unless its event loop stands still, or it makes no progress. A run that starts or stops is alive, and
-    not ok.
+    not ok: its look at itself is of the time before, and a restart would not help.
     """
     age, phase = vitals.age(), vitals.phase
     causes = list(run.causes)
     if phase != "running":
         causes.insert(0, vitals.doing)
-    stuck = f"the event loop has stood still for {age / _NS:.1f} s" if vitals.frozen else run.stuck
+    stuck = f"the event loop has stood still for {age / _NS:.1f} s" if vitals.frozen else None
+    if stuck is None and phase == "running":
+        stuck = run.stuck
     if stuck is not None:
         causes.insert(0, stuck)
     causes += [f"{each.venue}: {cause}" for each in run.venues for cause in each.causes]

@@ -29,9 +29,11 @@ OnDropped = Callable[[int], None]
 
 
 class OutputRelay(TextIOBase):
-    """Passes text on to the descriptor of ``target``; after an error of writing (nobody reads any more) to nobody.
+    """Passes text on to the descriptor of ``target``.
 
-    A target without a descriptor is written to at once. ``dropped``: number of lines dropped so far.
+    What cannot be written (nobody reads any more, the disk is full) is dropped, and later lines are tried: a disk gets
+    room, and ``redirect`` names another file. A target without a descriptor is written to at once. ``dropped``: number
+    of lines dropped so far.
     """
 
     def __init__(self, target: TextIO, *, bytes_max: int = BYTES_MAX, on_dropped: OnDropped = lambda _: None) -> None:
@@ -43,6 +45,7 @@ class OutputRelay(TextIOBase):
         self._size = 0
         self._untold = 0  # dropped lines that on_dropped was not told of
         self._ended = False
+        self._closed = False  # the descriptor is
         self._descriptor: int | None
         try:
             self._descriptor = os.dup(target.fileno())  # its own: the target may be closed while the thread waits
@@ -90,10 +93,10 @@ class OutputRelay(TextIOBase):
     def redirect(self, target: TextIO) -> None:
         """Pass on to ``target`` from now on, which must have a descriptor, and close the target before."""
         with self._changed:
-            if self._descriptor is not None:
+            if self._descriptor is not None and not self._closed:  # its number may be another file's by then
                 os.dup2(target.fileno(), self._descriptor, inheritable=False)
-        self.target.close()
-        self.target = target
+            before, self.target = self.target, target
+        before.close()
 
     def finish(self, seconds: float | None = None) -> bool:
         """End the relay once all was passed on, or after ``seconds``; return whether all was."""
@@ -110,7 +113,9 @@ class OutputRelay(TextIOBase):
         try:
             self._pass_on_to(descriptor)
         finally:
-            os.close(descriptor)
+            with self._changed:
+                self._closed = True
+                os.close(descriptor)
 
     def _pass_on_to(self, descriptor: int) -> None:
         while True:
@@ -122,8 +127,8 @@ class OutputRelay(TextIOBase):
             try:
                 passed = self._write_all(descriptor, content)
             except OSError:
-                self._give_up()
-                return
+                self._drop_waiting()
+                continue
             if not passed:
                 return
             with self._changed:
@@ -147,10 +152,11 @@ class OutputRelay(TextIOBase):
                 rest = rest[os.write(descriptor, rest[:_CHUNK]) :]
         return True
 
-    def _give_up(self) -> None:
+    def _drop_waiting(self) -> None:
         with self._changed:
-            self._ended = True
-            self.dropped += sum(content.count(b"\n") for content in self._waiting)
+            lines = sum(content.count(b"\n") for content in self._waiting)
+            self.dropped += lines
+            self._untold += lines
             self._waiting.clear()
             self._size = 0
             self._changed.notify_all()

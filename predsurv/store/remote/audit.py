@@ -1,12 +1,13 @@
 """Compare a whole bucket with what was uploaded to it, by names, sizes and digests; nothing is downloaded.
 
 What should be there is told by the upload journals of this folder and, for all other segments, by their manifest
-objects. Days are compared one at a time.
+objects; for these too of which retention has removed the journal of one day and not of another. Days are compared one
+at a time.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -63,18 +64,15 @@ class _Audit:
         self._manifests: dict[str, StoredObject] = {}
         self._uploaded_manifests: dict[str, UploadRecord] = {}
         self._told: defaultdict[str, dict[str, UploadRecord]] = defaultdict(dict)  # by the manifests, by date and name
+        self._read: set[str] = set()  # manifests
 
     async def read_manifests(self) -> None:
         """Read those manifest objects whose segments this folder did not upload."""
         self._uploaded_manifests = await asyncio.to_thread(_uploaded_manifests, self._layout)
         self._manifests = {each.name: each async for each in self._bucket.list(MANIFESTS)}
         foreign = [name for name in self._manifests if name not in self._uploaded_manifests]
-        for name, text in zip(foreign, await map_bounded(foreign, self._read), strict=True):
-            if text is None:
-                self._find("different", name, local=None)
-                continue
-            for file in manifest.parse_lines(text):
-                self._told[date_of_file(file.path)][file.path] = UploadRecord(file.path, file.blake2b, file.bytes)
+        for name in await self._read_told(foreign):
+            self._find("different", name, local=None)
 
     async def dates(self) -> set[str]:
         """Return every date that something should be there of, or is."""
@@ -89,6 +87,9 @@ class _Audit:
         """Compare the data objects of a day."""
         expected = await asyncio.to_thread(self._expected, date)
         listed = {each.name: each async for each in self._objects_of(date)}
+        segments = {segment for name in listed.keys() - expected.keys() if (segment := self._segment(name)) is not None}
+        await self._read_told(sorted(segments & self._uploaded_manifests.keys() & self._manifests.keys() - self._read))
+        expected = self._told.get(date, {}) | expected
         await self._compare(expected, listed)
         own = await asyncio.to_thread(lambda: set(manifest.read_by_path(self._layout.manifest, date)))
         for name in sorted(listed.keys() - expected.keys()):
@@ -122,7 +123,16 @@ class _Audit:
                 async for each in self._bucket.list(f"{folder}/{venue}/date={date}"):
                     yield each
 
-    async def _read(self, name: str) -> bytes | None:
+    async def _read_told(self, names: Sequence[str]) -> list[str]:
+        """Take in what manifest objects tell, and return the names of those that are damaged or gone meanwhile."""
+        self._read.update(names)
+        texts = await map_bounded(names, self._content)
+        for text in texts:
+            for file in manifest.parse_lines(text or b""):
+                self._told[date_of_file(file.path)][file.path] = UploadRecord(file.path, file.blake2b, file.bytes)
+        return [name for name, text in zip(names, texts, strict=True) if text is None]
+
+    async def _content(self, name: str) -> bytes | None:
         """Return the content of a manifest object, None when it is damaged or gone meanwhile."""
         try:
             return await self._bucket.read(name)

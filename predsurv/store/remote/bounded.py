@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 AT_ONCE: Final = 8
 """Concurrent requests."""
@@ -13,15 +13,17 @@ _Result = TypeVar("_Result")
 
 async def map_bounded(items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Result]]) -> list[_Result]:
     """Return the result of ``work`` for each item, AT_ONCE at a time; raises the first failure."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    results: list[_Result | None] = [None] * len(items)
+    numbers = iter(range(len(items)))  # shared: there is a task for each request at a time, not for each item
 
-    async def run(item: _Item) -> _Result:
-        async with slots:
-            return await work(item)
+    async def run() -> None:
+        for number in numbers:
+            results[number] = await work(items[number])
 
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run(item)) for item in items]
+            for _ in range(min(AT_ONCE, len(items))):
+                group.create_task(run())
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+    return cast(list[_Result], results)

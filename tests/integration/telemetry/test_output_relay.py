@@ -109,3 +109,33 @@ def test_a_log_file_is_reopened_under_its_name(tmp_path: Path) -> None:
     relay.target.close()
     assert ((tmp_path / "collect.log.1").read_text(), path.read_text()) == ("before\n", "after\n")
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_costs_lines_and_no_other_file_is_written_to_when_the_log_is_opened_anew(tmp_path: Path) -> None:
+    told: list[int] = []
+    relay = OutputRelay(open_log(Path("/dev/full")), on_dropped=told.append)
+    relay.write("one\n")
+    relay.write("two\n")
+    eventually(lambda: relay.dropped == 2)
+    data = os.open(tmp_path / "data", os.O_RDWR | os.O_CREAT)
+    relay.redirect(open_log(tmp_path / "collect.log"))
+    os.write(data, b"a record")
+    os.close(data)
+    relay.write("three\n")
+    eventually(lambda: told == [2])
+    assert relay.finish(PATIENCE_S)
+    relay.target.close()
+    assert ((tmp_path / "data").read_bytes(), (tmp_path / "collect.log").read_text()) == (b"a record", "three\n")
+
+
+def test_opened_anew_after_its_end_a_relay_touches_no_other_file(tmp_path: Path) -> None:
+    relay = OutputRelay(open_log(tmp_path / "one"))
+    assert relay.finish(PATIENCE_S)
+    relay._thread.join(PATIENCE_S)
+    data = os.open(tmp_path / "data", os.O_RDWR | os.O_CREAT)
+    relay.redirect(open_log(tmp_path / "two"))
+    os.write(data, b"a record")
+    os.close(data)
+    relay.target.close()
+    assert (tmp_path / "data").read_bytes() == b"a record"

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,23 @@ def test_a_manager_that_does_not_read_blocks_nobody(tmp_path: Path) -> None:
             told = ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "notify")}, ManualClock())
             told.pulse(state())
             told.close()
+
+
+def test_what_a_full_queue_does_not_take_is_said_later(manager: tuple[socket.socket, str]) -> None:
+    listening, name = manager
+    told = ServiceManager({"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "30000000"}, ManualClock())
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others:
+        others.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                others.sendto(b"NEWS", listening.getsockname())
+        told.pulse(state())
+        told.pulse(state())
+        told.stopping("bye")
+        assert set(heard(listening)) == {"NEWS"}
+        told.pulse(state())
+        told.stopping("bye")
+        assert heard(listening) == ["READY=1", "WATCHDOG=1", "STATUS=ok: running", "STOPPING=1", "STATUS=bye"]
+        told.pulse(state())
+        assert heard(listening) == []
+    told.close()

@@ -90,5 +90,6 @@ async def test_an_event_loop_that_stands_still_is_not_alive() -> None:
 def test_a_run_that_starts_or_stops_is_alive_and_not_ready(phase: str) -> None:
     vitals = Vitals(ManualClock())
     vitals.phase, vitals.doing = phase, "reading the lists"  # type: ignore[assignment]
-    found = health_of_run(vitals, recording_health(statuses("recording"), 0))
-    assert (found.ok, found.alive, list(found.causes)) == (False, True, ["reading the lists"])
+    for elapsed in (0, 10 * STUCK_AFTER):  # the last status is of before
+        found = health_of_run(vitals, recording_health(statuses("recording"), elapsed))
+        assert (found.ok, found.alive, list(found.causes)) == (False, True, ["reading the lists"])

@@ -1,0 +1,51 @@
+"""SIGHUP opens a log file anew whatever else goes on, and never keeps a later signal from being heard."""
+
+import os
+import signal
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+
+from predsurv.cli.signals import StopSignals
+from tests.kit.patience import PATIENCE_S, eventually
+
+
+@pytest.fixture
+def hangup_ignored() -> Iterator[None]:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_ignored")
+def test_a_log_file_is_opened_anew_also_where_hangups_are_ignored() -> None:
+    opened = Event()
+    with StopSignals(opened.set).heard() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert opened.wait(PATIENCE_S)
+        assert not signals.stopping
+
+
+@pytest.mark.usefixtures("hangup_ignored")
+def test_without_a_log_file_an_ignored_hangup_stays_ignored() -> None:
+    with StopSignals().heard() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert not signals.stopping
+
+
+def test_a_log_file_that_cannot_be_opened_in_time_keeps_no_signal_from_being_heard() -> None:
+    begun, answers = Event(), Event()
+
+    def reopen() -> None:
+        begun.set()
+        answers.wait(PATIENCE_S)
+
+    with StopSignals(reopen).heard() as signals:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert begun.wait(PATIENCE_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+        eventually(lambda: signals.stopping)
+        answers.set()
