@@ -142,10 +142,12 @@ class LifecycleReader:
         """
         ticker = market.market_id
         if row.status in _OVER:
-            return [*self._life(row, market, ts_recv), *self.status_changes(row, ts_recv, follow=False)]
+            return self._ending(row, market, ts_recv)
         if self._told.was_told(ticker, "ended"):
             return []  # the list is behind the stream
         is_first, was = not self._told.was_told(ticker, "listed"), self._told.last(ticker, "trading")
+        if was == "closed" and row.status in ("active", "inactive"):
+            return self._reopening(row, market, ts_recv)
         if is_first and was != "paused" and row.status in ("initialized", "active"):
             made = (parse_time(row.created_time) or 0) >= since
             told: MarketChangeKind = "created" if row.status == "initialized" else "activated" if made else "listed"
@@ -159,6 +161,24 @@ class LifecycleReader:
             self._told.is_new(ticker, "listed", _digest(market))
             return [_record("activated", market, ts_recv, opened=_opened(row))]
         return [*events, *self.listed(market, ts_recv)]
+
+    def _reopening(self, row: MarketRow, market: Market, ts_recv: int) -> list[MarketEvent]:
+        """Return the whole record of a market that was over, because its close time is in the future again."""
+        if market.close_time is None or market.close_time <= ts_recv:
+            return []  # the row is older than the one that said that it is closed
+        self._told.is_new(market.market_id, "trading", _STATUS_CHANGES[row.status])
+        self._told.is_new(market.market_id, "listed", _digest(market))
+        return [_record(_STATUS_CHANGES[row.status], market, ts_recv)]
+
+    def _ending(self, row: MarketRow, market: Market, ts_recv: int) -> list[MarketEvent]:
+        """Return what is new in the row of a market that is over: its life and status, also if its payout is not."""
+        life = self._life(row, market, ts_recv)
+        try:
+            return [*life, *self.status_changes(row, ts_recv, follow=False)]
+        except (WireError, ValueError):
+            if not life:
+                raise
+            return life
 
     def _life(self, row: MarketRow, market: Market, ts_recv: int) -> list[MarketEvent]:
         """Return the end of a market with its record and when it opened and closed, none when that was told."""

@@ -38,7 +38,8 @@ MISSED_INTERVAL: Final = 60_000_000_000
 LOOKBACK: Final = 600_000_000_000
 """Time (ns) before the start that the first request covers: what changed since the scan."""
 REPEATED: Final = 30_000_000_000
-"""Time (ns) that each request repeats: the venue's cache is up to 15 s old, and the clocks differ."""
+"""Time (ns) that each request repeats, from the latest change on: the venue's cache is up to 15 s old. By the venue's
+clock, as far as the machine's is ahead of it by less than LOOKBACK."""
 ROWS: Final = 1_000
 PAGES_MAX: Final = 200
 """Pages of one answer: the changes of more than two days. Beyond, what changed before is given up."""
@@ -50,6 +51,10 @@ OPENINGS_MAX: Final = 1 << 16
 _S: Final = 1_000_000_000
 _BAD_REQUEST: Final = 400
 _logger = logging.getLogger(__name__)
+
+
+def _changed(found: ListedMarket) -> int | None:
+    return parse_time(found.row.updated_time)
 
 
 class MarketUpdates:
@@ -93,9 +98,12 @@ class MarketUpdates:
         """
         now = self._clock.now()
         try:
+            latest = None
             async for raws in self._changed_rows():
-                self._publish(await self._terms.read(raws), events)
-            self._since = now - REPEATED
+                found = await self._terms.read(raws)
+                self._publish(found, events)
+                latest = max([each for each in (latest, *map(_changed, found)) if each is not None], default=None)
+            self._since = max(min(now, latest or now), now - LOOKBACK) - REPEATED
             await self._look_at_openings(now, events)
         except StatusError as error:
             if error.status == _BAD_REQUEST and self._filter == "min_updated_ts":

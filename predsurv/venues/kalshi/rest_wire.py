@@ -102,6 +102,7 @@ class MarketRow(Struct, gc=False):
     settlement_floor_dollars: str | None = None
     open_time: str | None = None
     created_time: str | None = None
+    updated_time: str | None = None
     fee_waiver_expiration_time: str | None = None
     exchange_index: int | None = None
 

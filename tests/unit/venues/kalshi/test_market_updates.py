@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import Any
 
 import httpx
+import pytest
 
+from predsurv.collect.selection.candidates import CandidateSet
 from predsurv.core.events import MarketChange, MarketEvent, MarketResolved
 from predsurv.venues.kalshi.lifecycle import LifecycleReader
 from predsurv.venues.kalshi.market_updates import LOOKBACK, UPDATES_INTERVAL, MarketUpdates
@@ -212,6 +214,61 @@ async def test_a_market_that_is_determined_is_over_and_its_settlement_follows() 
     bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000")
     (resolved,) = await bench.events()
     assert isinstance(resolved, MarketResolved)
+
+
+@pytest.mark.parametrize("status", ["determined", "finalized"])
+async def test_a_market_is_over_although_its_result_is_missing(status: str) -> None:
+    bench = Bench()
+    bench.set(X, "active")
+    assert await bench.round() == [("activated", X)]
+    bench.set(X, status, close_time=bench.date(-5))
+    assert await bench.round() == [("closed", X)]
+    assert await bench.round() == []
+    bench.set(X, "finalized", result="yes", settlement_value_dollars="1.0000")
+    (resolved,) = await bench.events()
+    assert isinstance(resolved, MarketResolved)
+
+
+@pytest.mark.parametrize("announced", [False, True])
+@pytest.mark.parametrize(("status", "kind"), [("active", "activated"), ("inactive", "paused")])
+async def test_a_market_whose_close_time_is_moved_after_it_passed_is_a_candidate_again(
+    status: str, kind: str, announced: bool
+) -> None:
+    bench, candidates = Bench(announced=announced), CandidateSet()
+
+    async def kinds() -> list[str]:
+        events = [each for each in await bench.events() if isinstance(each, MarketChange)]
+        for each in events:
+            candidates.apply(each)
+        await bench.clock.sleep(UPDATES_INTERVAL)
+        return [each.kind for each in events]
+
+    bench.set(X, "active", close_time=bench.date(30))
+    assert await kinds() == ["activated"]
+    await bench.clock.sleep(30 * S)
+    bench.set(X, "closed")
+    assert await kinds() == ["closed"]
+    assert len(candidates) == 0
+    bench.set(X, status)
+    assert await kinds() == [], "a row that is older than the last"
+    bench.set(X, status, close_time=bench.date(900))
+    assert await kinds() == [kind]
+    assert len(candidates) == 1
+    bench.set(X, "active")
+    await kinds()
+    assert [each.tradable for each in candidates.candidates()] == [True, True]
+    bench.set(X, "determined", result="yes", close_time=bench.date(-5))
+    assert await kinds() == ["closed"]
+    assert len(candidates) == 0
+
+
+async def test_a_machine_whose_clock_is_ahead_of_the_venue_hears_of_changes() -> None:
+    bench = Bench()
+    ahead = 300
+    bench.set(X, "active", at=bench.clock.now() - ahead * S, updated_time=bench.date(-ahead))
+    assert await bench.round() == [("activated", X)]
+    bench.set(Y, "active", at=bench.clock.now() - ahead * S, updated_time=bench.date(-ahead))
+    assert await bench.round() == [("activated", Y)]
 
 
 async def test_a_market_that_closed_early_ended_no_later_than_it_settled() -> None:
