@@ -29,6 +29,14 @@ from predsurv.core.records import Coverage, CoverageState
 IDLE: Final = frozenset[CoverageReason]({"rotated_out", "no_capacity", "unannounced"})
 """Reasons of gaps that last until an instrument is recorded (again), and in which nothing is wanted of it."""
 
+NOTHING_RECEIVED: Final = frozenset[CoverageReason](
+    {*IDLE, "clock_step", "subscribing", "shutdown", "disk_full"},
+)
+"""Reasons of gaps that begin when they are noticed: no row of a book lies in one.
+
+Others are found out late (a stall began before it was noticed): what was recorded meanwhile stays, and is not trusted.
+"""
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(list[Coverage])
 

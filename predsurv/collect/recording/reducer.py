@@ -37,6 +37,7 @@ from predsurv.core.events import (
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
 from predsurv.ports import Mirrors
+from predsurv.state.coverage import NOTHING_RECEIVED
 
 FoldChanges = Callable[..., tuple[int, int]]
 
@@ -81,7 +82,7 @@ class EventReducer:
     ``watermark``: the latest time (ns UTC) up to which all events have been applied. What comes later is not older:
     an event stamped before it, because it waited in a queue while the clock was set, is recorded at the watermark, and
     one stamped in the future at the present, so that rows sorted by time are in the order in which they were folded.
-    Only a ``Gap`` may lie in the past. While
+    Only a ``Gap`` that is found out late may lie in the past. While
     ``muted_reason`` is set no book becomes trusted: snapshots count as gaps of that reason. ``fold`` returns whether
     a statement about a market is news; what is none is not recorded.
     """
@@ -123,7 +124,7 @@ class EventReducer:
         handlers, delta, latest = self._handlers, self._delta, max(now, watermark)
         for each in events:
             event, ts = each, each.ts_recv
-            if ts > latest or (ts < watermark and type(event) is not Gap):
+            if ts > latest or (ts < watermark and not _is_found_late(event)):
                 ts = min(max(ts, watermark), latest)
                 event = replace(event, ts_recv=ts)
             if ts > watermark:
@@ -258,6 +259,10 @@ class EventReducer:
         if self._fold(event):
             out.append(event)
             self.lifecycle.append(event)
+
+
+def _is_found_late(event: MarketEvent) -> bool:
+    return type(event) is Gap and event.reason not in NOTHING_RECEIVED
 
 
 def record_books(instruments: Iterable[RecordedInstrument], ts: int, out: list[Record]) -> None:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
+from predsurv.state.coverage import NOTHING_RECEIVED
 from predsurv.store.layout import (
     NS_HOUR,
     Layout,
@@ -27,15 +28,6 @@ from predsurv.store.layout import (
 )
 from predsurv.store.read.verify_books import VerifyFinding
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
-
-NOTHING_RECEIVED: Final = (
-    *("clock_step", "rotated_out", "no_capacity", "unannounced"),
-    *("subscribing", "shutdown", "disk_full"),
-)
-"""Reasons of gaps that begin when they are noticed: no row of a book lies in one.
-
-Others are found out late (a stall began before it was noticed): what was recorded meanwhile stays, and is not trusted.
-"""
 
 _COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "reason"]
 _NONE: Final = pa.scalar(None, pa.int64())
@@ -92,7 +84,7 @@ def _load(layout: Layout, venue: VenueName, date: str, collector: str) -> _Day:
         pq.read_table(path, columns=_COLUMNS, partitioning=None, page_checksum_verification=True) for path in intact
     ]
     rows = pa.concat_tables([_EMPTY, *(_numbered(table) for table in tables)])
-    lost = rows.filter(pc.is_in(rows["reason"], value_set=pa.array(NOTHING_RECEIVED)))
+    lost = rows.filter(pc.is_in(rows["reason"], value_set=pa.array(sorted(NOTHING_RECEIVED))))
     gaps = lost.select(["instrument_id", "start", "end", "reason"]).rename_columns(["id", "start", "end", "reason"])
     return _Day(_spans(rows, "instrument_id"), _spans(rows, "market_id"), gaps, not (running or damaged))
 
