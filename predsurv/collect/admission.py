@@ -105,6 +105,8 @@ class Admission:
                     self.unaccounted.discard([key])
                 else:
                     closed += self._account_for(key)
+            if not stopping:
+                break  # what came meanwhile has its turn: while it is looked up a cancellation would lose these gaps
         if unannounced := sum(each.reason == "unannounced" for each in closed):
             self._counted["unannounced"] += unannounced
         return closed

@@ -1,8 +1,10 @@
 """What becomes tradable while recording gets a place at once, or its time is accounted for."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from msgspec import structs
@@ -332,3 +334,26 @@ async def test_what_was_found_open_late_is_unannounced_until_it_is_recorded(inde
     assert await world.run(until(2, life)) == [{"a"}, {"a", "m"}]
     assert [row for row in world.intervals() if row[0] == "m"] == [("m", 20, 60, "unannounced")]
     assert world.recorder.counters.gaps["unannounced"] == 1
+
+
+async def test_gaps_are_handed_on_before_what_ended_meanwhile_is_looked_up(index: CoverageIndex) -> None:
+    world = ScheduledRecorder(index, "a", capacity=1)
+    await world.run(until(1))
+    await world.clock.advance(60 * S)
+
+    def end(name: str) -> None:
+        over = structs.replace(change("closed", name, market(name, 1, tradable=False)), ts_recv=world.clock.now())
+        world.happen(structs.replace(over, opened=START, closed=START + 30 * S))
+
+    class BusyIndex:
+        def lookup(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int | None]:
+            (key,) = keys
+            if key.market_id != "m":
+                raise asyncio.CancelledError
+            end("n")
+            return {key: None}
+
+    end("m")
+    (row,) = await world.scheduler.admission.account(cast("CoverageIndex", BusyIndex()))
+    assert row.key.market_id == "m"
+    assert [each.key.market_id for each in await world.scheduler.admission.account(index)] == ["n"]
