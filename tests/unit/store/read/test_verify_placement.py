@@ -13,9 +13,9 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, Ve
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
+from predsurv.state.coverage import NOTHING_RECEIVED
 from predsurv.store.layout import NS_HOUR, NS_SECOND, Layout, data_files, segments_of
 from predsurv.store.read.verify import check_files, verify_recording
-from predsurv.store.read.verify_placement import NOTHING_RECEIVED
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 from tests.kit.recordings import record
@@ -67,7 +67,7 @@ def one_gap(reason: GapReason) -> list[Record]:
     ]
 
 
-@pytest.mark.parametrize("reason", NOTHING_RECEIVED)
+@pytest.mark.parametrize("reason", sorted(NOTHING_RECEIVED))
 @pytest.mark.parametrize("row", [change, top])
 def test_a_row_of_a_book_in_a_gap_that_nothing_is_received_in_is_found(
     tmp_path: Path, reason: GapReason, row: Callable[[InstrumentKey, int], Record]
