@@ -29,6 +29,9 @@ ALONE: Final = ScanManner()
 FIRST_SCAN_SECONDS_MAX: Final = 1_800
 """How long the first scan of a venue may take: six times what the longest list took."""
 
+SCAN_SECONDS_MAX: Final = 2 * FIRST_SCAN_SECONDS_MAX
+"""How long a scan beside a recording may take, at half the venue's request limit: one that hangs would be the last."""
+
 LINE_INTERVAL: Final = 10_000_000_000
 """How often (ns) the progress of a first scan is a line where there is no terminal."""
 
@@ -37,7 +40,12 @@ _LOG: Final = logging.getLogger("predsurv.scan")
 
 async def rescan(config: Config, venues: Mapping[VenueName, Venue], name: VenueName) -> ListedUniverse:
     """Scan the venue ``name`` and write its universe file; raises TransientError. Cancelling it ends the scan."""
-    return _listed(config, await _scan(config, venues[name] if config.mock.enabled else None, name, BESIDE))
+    try:
+        async with asyncio.timeout(SCAN_SECONDS_MAX):
+            outcome = await _scan(config, venues[name] if config.mock.enabled else None, name, BESIDE)
+    except TimeoutError:
+        raise TransientError(f"its list was not read within {SCAN_SECONDS_MAX // 60} minutes") from None
+    return _listed(config, outcome)
 
 
 def all_listed(config: Config, venues: Sequence[Venue]) -> bool:

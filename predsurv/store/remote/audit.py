@@ -108,7 +108,7 @@ class _Audit:
         self.compared += len(expected)
         for name, state in sorted((await states_of(self._bucket, doubtful)).items()):
             if state != "there":
-                self._find(state, name, local=await asyncio.to_thread(self._is_here, expected[name]))
+                self._find(state, name, local=await asyncio.to_thread(_is_here, self._layout, expected[name]))
 
     def _expected(self, date: str) -> dict[str, UploadRecord]:
         found = dict(self._told.get(date, {}))
@@ -148,12 +148,6 @@ class _Audit:
             return None
         return manifest_name(stamp.collector, stamp.segment) if ours else None
 
-    def _is_here(self, record: UploadRecord) -> bool | None:
-        if record.path.startswith(f"{MANIFESTS}/"):
-            return None
-        path = self._layout.data_dir / record.path
-        return path.exists() and manifest.digest(path) == record.blake2b
-
     def _find(self, state: Literal["missing", "different", "unknown"], name: str, *, local: bool | None) -> None:
         self.findings.append(RemoteFinding(state, name, local))
 
@@ -161,3 +155,10 @@ class _Audit:
 def _uploaded_manifests(layout: Layout) -> dict[str, UploadRecord]:
     records = (record for log in daily_logs(layout.uploads) for record in parse_records(log.path.read_bytes()))
     return {record.path: record for record in records if record.path.startswith(f"{MANIFESTS}/")}
+
+
+def _is_here(layout: Layout, record: UploadRecord) -> bool | None:
+    if record.path.startswith(f"{MANIFESTS}/"):
+        return None
+    path = layout.data_dir / record.path
+    return path.exists() and manifest.digest(path) == record.blake2b

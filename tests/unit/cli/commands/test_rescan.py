@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -47,15 +48,27 @@ async def test_a_venue_that_cannot_be_reached_is_one_line_and_leaves_no_process(
     assert not multiprocessing.active_children()
 
 
-async def test_stopping_ends_the_process(tmp_path: Path) -> None:
-    mute = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
-    port = mute.sockets[0].getsockname()[1]
-    config = configured(tmp_path, **{"venues.kalshi.rest_url": f"http://127.0.0.1:{port}/trade-api/v2"})
-    scanning = asyncio.create_task(rescan(config, {}, KALSHI))
+@pytest.fixture
+async def mute(tmp_path: Path) -> AsyncIterator[Config]:
+    """A venue that takes connections and says nothing."""
+    server = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield configured(tmp_path, **{"venues.kalshi.rest_url": f"http://127.0.0.1:{port}/trade-api/v2"})
+    server.close()
+
+
+async def test_a_scan_that_hangs_is_not_the_last(mute: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predsurv.cli.commands.rescan.SCAN_SECONDS_MAX", 0)
+    with pytest.raises(TransientError, match="its list was not read within 0 minutes"):
+        await rescan(mute, {}, KALSHI)
+    await until(lambda: not multiprocessing.active_children())
+
+
+async def test_stopping_ends_the_process(mute: Config, tmp_path: Path) -> None:
+    scanning = asyncio.create_task(rescan(mute, {}, KALSHI))
     await until(multiprocessing.active_children)
     scanning.cancel()
     with pytest.raises(asyncio.CancelledError):
         await scanning
     await until(lambda: not multiprocessing.active_children())
-    mute.close()
     assert not list(tmp_path.rglob("universe.jsonl"))  # noqa: ASYNC240
