@@ -37,6 +37,9 @@ NOTHING_RECEIVED: Final = frozenset[CoverageReason](
 Others are found out late (a stall began before it was noticed): what was recorded meanwhile stays, and is not trusted.
 """
 
+COVERED_DELAY: Final = 150_000_000_000
+"""Covered time is written this late (ns): so long after its beginning may a feed detect a stall."""
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(list[Coverage])
 

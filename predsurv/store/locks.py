@@ -64,6 +64,11 @@ def _locked(path: Path, mode: int) -> Iterator[None]:
         os.close(fd)
 
 
+def collector_lock(state_dir: Path, collector: str) -> Path:
+    """Return the file that a collector locks; it is there for good once that has recorded into the folder."""
+    return state_dir / f"{collector}.lock"
+
+
 class CollectorLock:
     """Exclusive lock on (state folder, collector id), taken before anything else of the store is touched.
 
@@ -73,7 +78,7 @@ class CollectorLock:
 
     def __init__(self, state_dir: Path, collector: str) -> None:
         segment_name(collector, 0)  # raises ConfigError for an id that is not a safe file name
-        self._path = state_dir / f"{collector}.lock"
+        self._path = collector_lock(state_dir, collector)
         self._collector = collector
         self._fd: int | None = None
 

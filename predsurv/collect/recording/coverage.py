@@ -4,15 +4,11 @@ On top of the reducer in ``state`` this knows what a restart needs: a checkpoint
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from predsurv.core.events import BookSnapshot, ChannelChange, CoverageReason, Gap, GapReason, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Coverage
-from predsurv.state.coverage import IDLE, CoverageReducer, open_gap
-
-COVERED_DELAY: Final = 150_000_000_000
-"""Covered time is written this late (ns): so long after its beginning may a feed detect a stall."""
+from predsurv.state.coverage import COVERED_DELAY, IDLE, CoverageReducer, open_gap
 
 OpenIntervalChange = tuple[InstrumentKey, Coverage | None]
 """The open interval that an instrument has from now on (it ends where it starts), None when it has none."""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
-from predsurv.state.coverage import NOTHING_RECEIVED
+from predsurv.state.coverage import COVERED_DELAY, NOTHING_RECEIVED
 from predsurv.store.layout import (
     NS_HOUR,
     Layout,
@@ -26,8 +26,12 @@ from predsurv.store.layout import (
     start_of,
     utc_text,
 )
+from predsurv.store.locks import collector_lock
 from predsurv.store.read.verify_books import VerifyFinding
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
+
+ALWAYS: Final = 2**62
+"""A time (ns UTC) after all others."""
 
 _COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "reason"]
 _NONE: Final = pa.scalar(None, pa.int64())
@@ -38,13 +42,13 @@ class _Day(NamedTuple):
     """The coverage of one venue and day by one collector.
 
     ``spans``: columns id, first, last by instrument; ``markets``: the same by market. ``gaps``: columns id, start, end,
-    reason of those in which nothing is received. ``complete``: no coverage is missing, as it is while a collector runs.
+    reason of those in which nothing is received. ``complete``: until when (ns UTC) no coverage is missing.
     """
 
     spans: Any
     markets: Any
     gaps: Any
-    complete: bool
+    complete: int
 
 
 class Coverages:
@@ -86,7 +90,18 @@ def _load(layout: Layout, venue: VenueName, date: str, collector: str) -> _Day:
     rows = pa.concat_tables([_EMPTY, *(_numbered(table) for table in tables)])
     lost = rows.filter(pc.is_in(rows["reason"], value_set=pa.array(sorted(NOTHING_RECEIVED))))
     gaps = lost.select(["instrument_id", "start", "end", "reason"]).rename_columns(["id", "start", "end", "reason"])
-    return _Day(_spans(rows, "instrument_id"), _spans(rows, "market_id"), gaps, not (running or damaged))
+    complete = 0 if running or damaged else _complete_until(layout, collector, rows)
+    return _Day(_spans(rows, "instrument_id"), _spans(rows, "market_id"), gaps, complete)
+
+
+def _complete_until(layout: Layout, collector: str, rows: Any) -> int:
+    """Return until when (ns UTC) the coverage ``rows`` of a collector that does not run here are complete.
+
+    In a copy of a recording the last rows may be sealed before their coverage, since that collector may be running.
+    """
+    if collector_lock(layout.state, collector).exists():
+        return ALWAYS
+    return (pc.max(rows["end"]).as_py() or 0) - COVERED_DELAY
 
 
 _EMPTY: Final = pa.table(
@@ -126,7 +141,7 @@ class RowPlacement:
         codes = pc.index_in(rows[self._id].combine_chunks(), value_set=self._ids)
         if self._gaps is not None:
             self._look_inside(self._gaps, codes, times)
-        if self._day.complete:
+        if self._day.complete > self._start:
             self._look_outside(rows, codes, times)
 
     def findings(self, where: str) -> list[VerifyFinding]:
@@ -171,7 +186,8 @@ class RowPlacement:
     def _look_outside(self, rows: Any, codes: Any, times: Any) -> None:
         span = self._spans.take(codes)
         within = pc.and_(pc.less_equal(span["first"], times), pc.less_equal(times, span["last"]))
-        outside = pc.invert(pc.fill_null(within, False))  # noqa: FBT003
+        known = pc.less(times, pa.scalar(self._day.complete))
+        outside = pc.and_(known, pc.invert(pc.fill_null(within, False)))  # noqa: FBT003
         number = pc.sum(outside).as_py() or 0
         if number and not self._outside:
             row = pc.index(outside, True).as_py()

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.collect.recording.coverage import COVERED_DELAY, CoverageTracker
+from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.core.events import BookSnapshot, Gap, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage
-from predsurv.state.coverage import between, open_gap
+from predsurv.state.coverage import COVERED_DELAY, between, open_gap
 from tests.kit.recorder_samples import START, A, B, C, S, book, gap
 
 

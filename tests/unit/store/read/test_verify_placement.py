@@ -13,8 +13,9 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, Ve
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
-from predsurv.state.coverage import NOTHING_RECEIVED
+from predsurv.state.coverage import COVERED_DELAY, NOTHING_RECEIVED
 from predsurv.store.layout import NS_HOUR, NS_SECOND, Layout, data_files, segments_of
+from predsurv.store.locks import CollectorLock
 from predsurv.store.read.verify import check_files, verify_recording
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
@@ -51,9 +52,12 @@ def trade(key: InstrumentKey, ts: int) -> Trade:
     return Trade(key, ts, None, *LEVELS[0], "buy", TradeId("t"))
 
 
-def found(data_dir: Path, *records: Record) -> list[tuple[str, str]]:
-    """Record ``records`` and return the findings: which check, and what."""
+def found(data_dir: Path, *records: Record, copied: bool = False) -> list[tuple[str, str]]:
+    """Record ``records`` and return the findings, in a copy of them if wanted: which check, and what."""
     record(data_dir, NOON, records)
+    if not copied:
+        with CollectorLock(data_dir / "state", "c0"):
+            pass
     for path in segments_of(Layout(data_dir).wal, "c0"):
         path.unlink()  # a recorder that stopped leaves none
     return [(each.check, each.what) for each in check_files(Layout(data_dir))]
@@ -133,6 +137,16 @@ def test_beside_a_recorder_rows_may_be_sealed_before_their_coverage(tmp_path: Pa
     seal_segment(path, layout, clock)
     assert [each.check for each in check_files(layout)] == ["gap"]
     log.close()
+
+
+def test_in_a_copy_of_a_running_recording_the_last_rows_may_be_without_their_coverage(tmp_path: Path) -> None:
+    end = NOON + 1_000 * S
+    rows: list[Record] = [covered(A, NOON, end - COVERED_DELAY), lost(B, NOON, end - 1, "subscribing")]
+    rows += [book(A, NOON), change(A, end - S), book(B, end - 1), trade(A, end)]
+    assert found(tmp_path / "copy", *rows, copied=True) == []
+    assert [check for check, _ in found(tmp_path / "own", *rows)] == ["coverage", "coverage"]
+    early = found(tmp_path / "early", *rows, change(A, NOON - S), copied=True)
+    assert [check for check, _ in early] == ["coverage"]
 
 
 def test_a_recording_without_coverage_is_not_compared(tmp_path: Path) -> None:
