@@ -143,11 +143,11 @@ class Collector:
         when the disk cannot be trusted; what was committed until then is sealed by the next start.
         """
         began, collector = self._clock.monotonic(), self._config.collector.id
-        self._metrics.begin(self._config.storage.seal_interval, bucket=self.uploader is not None)
         with CollectorLock(self._layout.state, collector):
             if self.uploader is not None:
                 await self.uploader.begin([session.venue.name for session in self.sessions])
             prepared = await asyncio.to_thread(start, self._config, self.sessions, self._clock)
+            self._metrics.begin(self._config.storage.seal_interval, bucket=self.uploader is not None)
             try:
                 await self._record(prepared, None if duration is None else began + duration)
             finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.output.committer import Committer
 from predsurv.collect.resume.checkpoint import find_checkpoint, open_intervals, store_checkpoint
-from predsurv.collect.startup import start
+from predsurv.collect.startup import PreparedRun, start
 from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.num import MICROS
@@ -90,6 +91,27 @@ async def test_a_recording_with_faults_is_whole_and_has_gaps_where_they_were(tmp
         assert 0 <= shown <= count, reason
     assert value("predsurv_gaps_total", {"venue": "mock", "reason": "disconnect"})
     assert value("predsurv_gaps_total", {"venue": "mock", "reason": "probe_mismatch"}) == 0
+
+
+async def test_seals_are_waited_for_from_the_end_of_the_recovery_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recovery may take many times the seal interval: its end is no time to raise an alarm."""
+    config, clock, monitor, seen = configured(tmp_path), FastClock(), Monitor([MOCK]), list[float | None]()
+    await scan(config, clock)
+
+    def shown() -> float | None:
+        return monitor.registry.get_sample_value("predsurv_last_seal_timestamp_seconds")
+
+    def recovering(*run: Any) -> PreparedRun:
+        seen.append(shown())
+        return start(*run)
+
+    monkeypatch.setattr("predsurv.collect.collector.start", recovering)
+    deps = CollectorDeps(metrics=monitor.metrics, gauges=monitor.recording)
+    await Collector(config, [MockVenue(config.mock, clock)], clock, deps).run(2 * S)
+    assert seen == [None]
+    assert (shown() or 0) * S >= START
 
 
 async def test_every_hour_folder_starts_each_live_instrument_with_its_whole_book(tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def put_back(layout: Layout) -> None:
     if not taken:
         return
     names = {file.blake2b: file.path for file in _listed(layout, "9999-12-31").values()}
+    homes = [(path, names.get(manifest.digest(path))) for path in taken]  # read before the lock: others wait for it
     with publish_lock(layout.state, exclusive=True):
-        for path in taken:
-            name = names.get(manifest.digest(path))
+        for path, name in homes:
             if name is not None:
                 target = layout.data_dir / name
                 make_dirs(target.parent)
