@@ -83,8 +83,10 @@ class Admission:
         """Give places that became free to those that wait, the first that came, then to those that gave theirs away."""
         if not transition.free:
             return
-        first = islice(chain(self.waiting, self.displaced), FILLED_MAX)
+        first = list(islice(chain(self.waiting, self.displaced), FILLED_MAX))
         found = [key for key in first if key not in transition.target and tradable(key)]
+        if not found:  # those whose markets are paused for long must not keep all behind them from their turn
+            self.waiting.postpone(first)
         for key in transition.admit(found, MICROS):
             self.placed[key] = None
             self.displaced.pop(key, None)  # it has its turn after all

@@ -44,6 +44,12 @@ class WaitingInstruments:
         for key in self._tracked(keys):
             del self._since[key]
 
+    def postpone(self, keys: Iterable[InstrumentKey]) -> None:
+        """Move those of ``keys`` that wait behind all others."""
+        for key in keys:
+            if key in self._since:
+                self._since[key] = self._since.pop(key)
+
     def leave(self, keys: Iterable[InstrumentKey], watermark: int) -> list[Coverage]:
         """Stop waiting at ``watermark`` (ns UTC): those of ``keys`` that wait can never be recorded."""
         closed: list[Coverage] = []

@@ -1,6 +1,7 @@
 """What becomes tradable while recording gets a place at once, or its time is accounted for."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import cast
 import pytest
 from msgspec import structs
 
+from predsurv.collect.admission import Admission
 from predsurv.collect.clock import SteadyClock
+from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.resume.checkpoint import CheckpointWriter, open_intervals
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.candidates import ShardFilter
 from predsurv.collect.session import RecordingSession
+from predsurv.collect.transition import SubscriptionTransition
 from predsurv.config import MockConfig
 from predsurv.core.events import MarketChange
 from predsurv.core.ids import InstrumentKey, MarketId
@@ -276,6 +280,19 @@ async def test_who_gave_a_place_away_gets_the_next_one_that_becomes_free(index: 
     assert admission.displaced == {}
     assert displaced in admission.placed
     assert displaced in world.recorder.instruments
+
+
+def test_paused_markets_do_not_keep_those_that_wait_behind_them_from_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("predsurv.collect.admission.FILLED_MAX", 3)
+    admission = Admission(CoverageTracker("live"), Counter())
+    keys = [market(f"m{number}", 1).key(0) for number in range(5)]
+    for key in keys:
+        admission.waiting.add(key, START)
+    transition = SubscriptionTransition({}, 1)
+    for _ in range(2):
+        assert transition.target == {}
+        admission.fill(transition, lambda key: key == keys[4])
+    assert [*transition.target] == [keys[4]]
 
 
 async def test_a_listed_market_that_ends_without_ever_having_a_place_is_in_the_ledger(index: CoverageIndex) -> None:
