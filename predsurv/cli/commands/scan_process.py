@@ -6,8 +6,6 @@ megabytes: neither may happen in a process that records for months.
 
 import asyncio
 import logging
-import os
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import get_context
@@ -18,6 +16,7 @@ from typing import Final, NamedTuple
 
 from predsurv.cli.commands.bucket import upload_universes
 from predsurv.cli.commands.scan import NO_LIMITS, scan_job
+from predsurv.collect.worker_process import begin_worker
 from predsurv.config import Config
 from predsurv.core.errors import PredsurvError, TransientError
 from predsurv.core.ids import VenueName
@@ -96,8 +95,7 @@ def _outcome_of(child: BaseProcess, receiver: Connection, on_progress: OnProgres
 
 
 def _work(config: Config, name: VenueName, manner: ScanManner, sender: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the recorder decides
-    os.nice(manner.niceness)
+    begin_worker(manner.niceness)
     logging.getLogger().addHandler(logging.NullHandler())  # the recorder logs how it ended
     try:
         result = asyncio.run(_scan(config, name, manner, sender))
@@ -118,7 +116,8 @@ async def _scan(config: Config, name: VenueName, manner: ScanManner, sender: Con
         nonlocal due
         if clock.monotonic() >= due:
             due = clock.monotonic() + PROGRESS_INTERVAL
-            sender.send(progress)
+            with suppress(OSError):  # the recorder has gone, and this process goes too
+                sender.send(progress)
 
     venue = open_venue(name, config, clock, share=manner.share)
     try:

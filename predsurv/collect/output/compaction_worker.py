@@ -4,14 +4,13 @@ Merging an hour takes hundreds of megabytes for half a minute, which the allocat
 holds the interpreter lock now and then: neither may happen in the recording process.
 """
 
-import os
-import signal
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from threading import Event
 from typing import Final
 
+from predsurv.collect.worker_process import begin_worker
 from predsurv.core.errors import PredsurvError, TransientError
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import Layout
@@ -61,8 +60,7 @@ def _result_of(child: BaseProcess, receiver: Connection, stopping: Event) -> Com
 
 
 def _work(layout: Layout, collector: str, compression_level: int, sender: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group: the recorder decides
-    os.nice(NICENESS)
+    begin_worker(NICENESS)
     try:
         sender.send(
             compact_closed(layout, collector, SystemClock(), CompactOptions(compression_level=compression_level))
