@@ -25,6 +25,10 @@ HOUR: Final = 3_600 * 1_000_000_000
 SETTLED_AFTER: Final = 300_000_000_000
 """Maintenance begins so long (ns) after a full hour, and after the start: the hour is sealed then, coverage too."""
 
+JUMP_MAX: Final = HOUR
+"""After jumps ahead of the machine's clock by more than this (ns) in all, nothing is removed for its age: a clock that
+is wrong for some seconds would cost all that was recorded."""
+
 CHECK_INTERVAL: Final = 10_000_000_000
 """How often (ns) to check whether something is due."""
 
@@ -50,6 +54,7 @@ class Maintenance:
         self._storage = storage
         self._compacts = storage.compact and bucket is None
         self._bucket = bucket
+        self._began = clock.now() - clock.monotonic()
         self._stopping = Event()
 
     async def run(self) -> None:
@@ -100,7 +105,16 @@ class Maintenance:
     def _expire(self) -> None:
         storage, bucket = self._storage, self._bucket
         confirm = None if bucket is None else partial(confirmed_objects, bucket, self._stopping)
-        policy = RetentionPolicy(storage.max_age, storage.max_bytes, storage.compression_level, confirm)
+        ahead = self._clock.now() - self._clock.monotonic() - self._began
+        max_age = storage.max_age
+        if max_age and ahead > JUMP_MAX:
+            _LOG.warning(
+                "the machine's clock is %.0f h ahead of where it was at the start: what is too old is not known, and "
+                "stays; set the clock, or start again if it is right",
+                ahead / HOUR,
+            )
+            max_age = 0
+        policy = RetentionPolicy(max_age, storage.max_bytes, storage.compression_level, confirm)
         try:
             report = expire(self._layout, self._clock, policy)
         except PredsurvError as error:

@@ -18,6 +18,7 @@ from predsurv.store.remote.upload_journal import UploadRecord
 from predsurv.store.seal.compact import CompactReport
 from predsurv.store.seal.retention import ExpireReport, RetentionPolicy
 from tests.kit.recorder_samples import START
+from tests.kit.two_hands import TwoHands
 
 
 class EndError(BaseException):
@@ -84,6 +85,27 @@ def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
     asyncio.run(bucket.put_new("a", b"x", digest_of(b"x")))
     records = [UploadRecord("a", digest_of(b"x"), 1), UploadRecord("b", digest_of(b"x"), 1)]
     assert policy.confirm(records) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "max_age"), [(-HOUR, 30 * 24 * HOUR), (HOUR, 30 * 24 * HOUR), (HOUR + 1, 0), (8_760 * HOUR, 0)]
+)
+def test_a_clock_that_jumped_ahead_makes_nothing_too_old(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ahead: int, max_age: int
+) -> None:
+    clock, policies = TwoHands(START), list[RetentionPolicy]()
+    storage = StorageConfig(compact=False, max_age=30 * 24 * HOUR, max_bytes=9)
+    upkeep = Maintenance(layout, "c0", clock, storage)
+
+    def expired(_: Layout, __: object, policy: RetentionPolicy) -> ExpireReport:
+        policies.append(policy)
+        return ExpireReport()
+
+    monkeypatch.setattr(maintenance, "expire", expired)
+    clock.run(HOUR, step=ahead)
+    upkeep.run_once()
+    assert [(each.max_age, each.max_bytes) for each in policies] == [(max_age, 9)]
+    assert ("too old is not known" in caplog.text) == (max_age == 0)
 
 
 async def test_maintenance_is_due_once_an_hour_some_minutes_after_it_closed(layout: Layout, calls: list[str]) -> None:
