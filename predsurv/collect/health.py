@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from predsurv.collect.output.sealer import SEGMENTS_WAITING_MAX
 from predsurv.collect.status import CollectorStatus, VenueStatus, missing_text, phase_text
 from predsurv.telemetry.health import RunHealth, VenueHealth
 
@@ -43,10 +44,14 @@ def _warnings(status: CollectorStatus) -> Iterator[str]:
             yield f"{venue.venue}: {venue.trusted:,} of {venue.wanted:,} wanted books are known"
     if status.venues and status.disk_free < DISK_LOW:
         yield f"{status.disk_free // 1_000_000:,} MB are free on the disk"
+    if status.waiting >= SEGMENTS_WAITING_MAX:
+        yield f"{status.waiting} closed segments of the log wait to become files: sealing fails, or does not keep up"
     if status.rescans is not None and status.rescans.trouble is not None:
         yield f"the last reading of a list failed: {status.rescans.trouble}"
     if status.bucket is not None and status.bucket.trouble is not None:
         yield f"nothing is uploaded: {status.bucket.trouble}"
+    if status.bucket is not None and status.bucket.remote_lost:
+        yield f"{status.bucket.remote_lost:,} objects are gone from the bucket and cannot be uploaded again"
 
 
 def _venue_health(venue: VenueStatus, now: int) -> VenueHealth:

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.collect.health import DISK_LOW, STUCK_AFTER, recording_health
+from predsurv.collect.output.sealer import SEGMENTS_WAITING_MAX
 from predsurv.collect.status import CollectorStatus, RescanStatus, UploadStatus
 from predsurv.core.events import VenuePhase
 from predsurv.net.clock import ManualClock
@@ -64,12 +65,17 @@ def test_a_disk_that_hangs_is_no_progress() -> None:
 def test_warnings_leave_the_recording_well() -> None:
     status = replace(
         statuses("degraded", disk_free=DISK_LOW - 1),
+        waiting=SEGMENTS_WAITING_MAX,
         rescans=RescanStatus(trouble="429"),
-        bucket=UploadStatus("s3://x", trouble="403"),
+        bucket=UploadStatus("s3://x", trouble="403", remote_lost=2),
     )
     found = health(status)
     assert found.ok
-    assert len(found.run.warnings) == 4
+    assert len(found.run.warnings) == 6
+    assert health(replace(status, waiting=SEGMENTS_WAITING_MAX - 1)).run.warnings == (
+        *found.run.warnings[:2],
+        *found.run.warnings[3:],
+    )
 
 
 async def test_an_event_loop_that_stands_still_is_not_alive() -> None:
