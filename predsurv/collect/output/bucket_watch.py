@@ -6,6 +6,7 @@ A bucket that somebody empties, or a lifecycle rule, tells nobody: that an objec
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,15 @@ class _Group(Struct, frozen=True):
 
     folder: str
     records: Sequence[UploadRecord]
+
+
+class _Universe(Struct, frozen=True):
+    """A universe file here; ``over``: there is one of a later day, so that no scan adds to it."""
+
+    path: Path
+    name: str
+    bytes: int
+    over: bool
 
 
 class BucketWatch:
@@ -136,17 +146,21 @@ class BucketWatch:
         return {batch.name: batch.text for batch in batches}
 
     async def _look_at_universes(self) -> WatchReport:
-        """Upload the universe files that the bucket lacks; which version of one it has is left to the scans."""
+        """Upload the universe files that the bucket lacks, or has a smaller version of whose day is over.
+
+        The scans upload a file that grows all day; the upload of its last version may have failed. Of the versions that
+        several machines have of a day the largest stays.
+        """
         here = await asyncio.to_thread(_universes, self._layout)
         if not here:
             return WatchReport(lost=len(self._lost))
-        there = {each.name async for each in self._bucket.list("metadata")}
-        gone = [path for path in here if self._layout.relative(path) not in there]
-        for path in gone:
-            digest = await asyncio.to_thread(manifest.digest, path)
-            await self._bucket.put(self._layout.relative(path), path, digest)
-        example = self._layout.relative(gone[0]) if gone else None
-        return WatchReport(len(here), len(gone), len(gone), len(self._lost), example)
+        there = {each.name: each.bytes async for each in self._bucket.list("metadata")}
+        gone = [each for each in here if each.name not in there]
+        behind = [each for each in here if each.over and there.get(each.name, each.bytes) < each.bytes]
+        for each in (*gone, *behind):
+            digest = await asyncio.to_thread(manifest.digest, each.path)
+            await self._bucket.put(each.name, each.path, digest)
+        return WatchReport(len(here), len(gone), len(gone), len(self._lost), gone[0].name if gone else None)
 
 
 def _folder(name: str) -> str:
@@ -162,7 +176,11 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _universes(layout: Layout) -> list[Path]:
-    return [
-        path for venue in universe_venues(layout.data_dir) for path in universe_files(layout.data_dir, venue).values()
-    ]
+def _universes(layout: Layout) -> list[_Universe]:
+    found: list[_Universe] = []
+    for venue in universe_venues(layout.data_dir):
+        paths = list(universe_files(layout.data_dir, venue).values())
+        for path in paths:
+            with suppress(FileNotFoundError):  # retention has removed it just now
+                found.append(_Universe(path, layout.relative(path), path.stat().st_size, over=path != paths[-1]))
+    return found

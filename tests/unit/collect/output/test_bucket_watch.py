@@ -156,6 +156,24 @@ async def test_an_object_of_another_content_is_told_and_never_replaced(
     assert not watched.work.status.refused
 
 
+async def test_the_last_version_of_a_universe_whose_day_is_over_is_uploaded(
+    store: ScriptedStore, watched: Watched
+) -> None:
+    (name,) = store.names("metadata")
+    path = watched.layout.data_dir / name
+    path.write_text("{}\n{}\n")
+    await watched.round()
+    assert store.objects[name].content == b"{}\n", "today's is left to the scans"
+    later = watched.layout.universe(VENUE, "2027-01-16")
+    later.parent.mkdir(parents=True)
+    later.write_text("{}\n")
+    assert (await watched.round(8))[1:] == (1, 1, 0)
+    assert [store.objects[each].content for each in store.names("metadata")] == [b"{}\n{}\n", b"{}\n"]
+    store.put(name, b"the larger one of another machine", {})
+    await watched.round(8)
+    assert store.objects[name].content == b"the larger one of another machine"
+
+
 async def test_a_listing_that_lags_is_no_loss(store: ScriptedStore, watched: Watched) -> None:
     store.unlisted = set(store.names("coverage"))
     assert await watched.round() == (13, 0, 0, 0)
