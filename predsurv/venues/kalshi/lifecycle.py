@@ -147,7 +147,7 @@ class LifecycleReader:
             return []  # the list is behind the stream
         is_first, was = not self._told.was_told(ticker, "listed"), self._told.last(ticker, "trading")
         if was == "closed" and row.status in ("active", "inactive"):
-            return self._reopening(row, market, ts_recv)
+            return _reopening(self._told, row, market, ts_recv)
         if is_first and was != "paused" and row.status in ("initialized", "active"):
             made = (parse_time(row.created_time) or 0) >= since
             told: MarketChangeKind = "created" if row.status == "initialized" else "activated" if made else "listed"
@@ -161,14 +161,6 @@ class LifecycleReader:
             self._told.is_new(ticker, "listed", _digest(market))
             return [_record("activated", market, ts_recv, opened=_opened(row))]
         return [*events, *self.listed(market, ts_recv)]
-
-    def _reopening(self, row: MarketRow, market: Market, ts_recv: int) -> list[MarketEvent]:
-        """Return the whole record of a market that was over, because its close time is in the future again."""
-        if market.close_time is None or market.close_time <= ts_recv:
-            return []  # the row is older than the one that said that it is closed
-        self._told.is_new(market.market_id, "trading", _STATUS_CHANGES[row.status])
-        self._told.is_new(market.market_id, "listed", _digest(market))
-        return [_record(_STATUS_CHANGES[row.status], market, ts_recv)]
 
     def _ending(self, row: MarketRow, market: Market, ts_recv: int) -> list[MarketEvent]:
         """Return what is new in the row of a market that is over: its life and status, also if its payout is not."""
@@ -229,6 +221,15 @@ class LifecycleReader:
         value, void = payout
         payouts = ((InstrumentId(ticker), value), (InstrumentId(ticker + NO_SUFFIX), Price(MICROS - value)))
         return [MarketResolved(VENUE, MarketId(ticker), ts_recv, ts_venue, payouts, void)]
+
+
+def _reopening(told: ToldFacts, row: MarketRow, market: Market, ts_recv: int) -> list[MarketEvent]:
+    """Return the whole record of a market that was over, if its close time is in the future again."""
+    if market.close_time is None or market.close_time <= ts_recv:
+        return []  # the row is older than the one that said that it is closed
+    told.is_new(market.market_id, "trading", _STATUS_CHANGES[row.status])
+    told.is_new(market.market_id, "listed", _digest(market))
+    return [_record(_STATUS_CHANGES[row.status], market, ts_recv)]
 
 
 def _subject_and_value(body: LifecycleBody, ts_recv: int) -> tuple[object, object]:

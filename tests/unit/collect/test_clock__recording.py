@@ -177,3 +177,12 @@ def test_a_gap_that_waited_while_the_clock_was_set_ahead_loses_the_book_from_the
     found = intervals(world.records, KEYS[0])
     assert [each.reason for each in found if each.end - each.start > 1] == ["clock_step", "disconnect"]
     assert [each.state for each in found] == ["gap"] * len(found)
+
+
+def test_a_gap_that_is_noticed_when_it_begins_lies_behind_what_was_received_before() -> None:
+    recorder = recording(KEYS[0])
+    records = recorder.apply([book(KEYS[0], START), delta(KEYS[0], START + 5 * S, 41, 1)])
+    records += recorder.apply([Gap(KEYS[0], START + 4 * S, "subscribing", 1)])  # recorded time went slower meanwhile
+    records += recorder.advance(START + 9 * S) + recorder.stop()
+    found = [(each.start - START, each.end - START, each.reason) for each in intervals(records, KEYS[0])]
+    assert found == [(0, 5 * S, "live"), (5 * S, 9 * S, "subscribing")]

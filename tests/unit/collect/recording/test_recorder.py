@@ -231,14 +231,6 @@ def test_an_event_from_the_future_is_recorded_at_the_present() -> None:
     assert recorder.watermark == START + 2 * S
 
 
-def test_a_gap_that_is_noticed_when_it_begins_lies_behind_what_was_received_before() -> None:
-    recorder = recording(A)
-    records = recorder.apply([book(A, START), delta(A, START + 5 * S, 41, 1)])
-    records += recorder.apply([gap(A, START + 4 * S, "subscribing")])  # recorded time went slower meanwhile
-    records += recorder.advance(START + 9 * S) + recorder.stop()
-    assert spans(records) == [(0, 5, "live"), (5, 9, "subscribing")]
-
-
 def test_a_stall_that_began_with_the_last_whole_book_ends_the_trust_in_it_for_whoever_reads() -> None:
     for lost in (START, START - 30 * S):  # at the very time of the book, and before one that a step repeated
         recorder = recording(A, at=START - 60 * S)
