@@ -35,6 +35,10 @@ RESCUE_SECONDS_MAX: Final = 0.4
 OUTPUT_SECONDS_MAX: Final = 0.2
 """How long a process that leaves at once waits for its output to be taken."""
 
+_STDERR: Final = 2
+_AFTER_PANEL: Final = b"\x1b[?25h\n"
+"""Shows the cursor, which a panel hides, and goes to a line of its own."""
+
 _STOP: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
@@ -162,6 +166,9 @@ def _say_finally(line: str) -> None:
     if line:
         say(line)
     finish_output(OUTPUT_SECONDS_MAX)
+    with suppress(OSError):
+        if os.isatty(_STDERR):
+            os.write(_STDERR, _AFTER_PANEL)
 
 
 def finish_output(seconds: float | None) -> None:

@@ -1,14 +1,45 @@
 """SIGHUP opens a log file anew whatever else goes on, and never keeps a later signal from being heard."""
 
 import os
+import pty
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from threading import Event
 
 import pytest
 
 from predsurv.cli.signals import StopSignals
 from tests.kit.patience import PATIENCE_S, eventually
+
+LEAVING = """
+import os, signal, sys, time
+from predsurv.cli.signals import StopSignals
+with StopSignals().heard() as signals:
+    sys.stderr.write("\\x1b[?25l")
+    sys.stderr.flush()
+    os.kill(os.getpid(), signal.SIGINT)
+    while not signals.stopping:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(300)
+"""
+"""A run that hides the cursor, as a panel does, and is interrupted twice."""
+
+
+def test_who_leaves_at_once_shows_the_cursor_of_the_terminal() -> None:
+    master, slave = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", LEAVING], stderr=slave)
+    os.close(slave)
+    assert process.wait(PATIENCE_S) == 130
+    shown = b""
+    with suppress(OSError):  # of a terminal that nobody has any more
+        while chunk := os.read(master, 1_000):
+            shown += chunk
+    os.close(master)
+    assert shown.endswith(b"\x1b[?25h\r\n")
 
 
 @pytest.fixture
