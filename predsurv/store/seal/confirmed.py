@@ -34,7 +34,7 @@ CHUNK_FILES: Final = 256
 """Files that are asked for together; after a chunk in which one is not there, no more are."""
 
 FILES_MAX: Final = 20_000
-"""Files that one call asks for at most; the next goes on from there."""
+"""Files that one call asks for at most, unless a single hour has more; the next goes on from there."""
 
 
 class ConfirmedFiles(Struct, frozen=True):
@@ -60,24 +60,29 @@ def sealed_files(layout: Layout) -> Iterator[tuple[Partition, Path]]:
             yield parse_file(path)[0], path
 
 
-def confirmed_files(layout: Layout, cutoff: int, confirm: ConfirmObjects) -> ConfirmedFiles:
+def confirmed_files(layout: Layout, before: int, cutoff: int, confirm: ConfirmObjects) -> ConfirmedFiles:
     """Return which files that a ``cutoff`` (ns UTC) concerns are in the bucket, and the cutoff that this allows.
 
-    A file that was merged here from others is there when all these are. Raises OSError, TransientError.
+    ``before``: the cutoff until now; the one returned is later, unless something has to stay. A file that was merged
+    here from others is there when all these are. Raises OSError, TransientError.
     """
     known = _listed(layout, date_of(cutoff))
     due = _due_files(layout, cutoff, known)
     paths: set[Path] = set()
     kept: list[_DueFile] = []
     done = 0
-    while done < min(len(due), FILES_MAX) and not kept:
+    while done < len(due) and not kept and (done < FILES_MAX or _hour_of(due[done]) <= before):
         chunk = due[done : done + CHUNK_FILES]
         seen = _seen([file.name for file in chunk], known, layout, confirm)
         paths.update(layout.data_dir / file.name for file in chunk if file.name in seen)
         kept += [file for file in chunk if file.name not in seen]
         done += len(chunk)
-    earliest = min((file.lo for file in (*kept, *due[done : done + 1])), default=cutoff)
-    return ConfirmedFiles(min(cutoff, earliest // NS_HOUR * NS_HOUR), frozenset(paths), tuple(f.name for f in kept))
+    earliest = min((_hour_of(file) for file in (*kept, *due[done : done + 1])), default=cutoff)
+    return ConfirmedFiles(min(cutoff, earliest), frozenset(paths), tuple(f.name for f in kept))
+
+
+def _hour_of(file: _DueFile) -> int:
+    return file.lo // NS_HOUR * NS_HOUR
 
 
 def put_back(layout: Layout) -> None:

@@ -80,7 +80,7 @@ def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireRepor
             found = None
             if policy.confirm is not None:
                 put_back(layout)
-                found = confirmed_files(layout, cutoff, policy.confirm)
+                found = confirmed_files(layout, before, cutoff, policy.confirm)
                 cutoff = max(before, found.cutoff)
             if cutoff > before:
                 policy.on_step("intend")

@@ -245,6 +245,16 @@ def test_one_call_asks_for_a_bounded_number_of_files_and_the_next_goes_on(
     assert len(hours_left(layout)) < len(left)
 
 
+def test_an_hour_of_more_files_than_one_call_asks_for_is_removed_too(
+    layout: Layout, bucket: FakeBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirmed, "CHUNK_FILES", 1)
+    monkeypatch.setattr(confirmed, "FILES_MAX", 1)
+    for _ in range(7):
+        removed(layout, bucket)
+    assert hours_left(layout) == [17]
+
+
 def test_what_an_interrupted_removal_took_out_is_looked_at_again(layout: Layout, bucket: FakeBucket) -> None:
     def die(step: str) -> None:
         if step == "delete":
