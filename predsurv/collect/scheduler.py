@@ -66,6 +66,7 @@ class RotationScheduler:
         self._clock = clock
         self._history = RotationHistory(seed=settings.seed)
         self._resumed: list[InstrumentKey] = []
+        self._ran_until = 0  # the earlier run (ns UTC)
         self._transition = SubscriptionTransition({}, settings.capacity)
         self._early: dict[InstrumentKey, None] = {}  # opened before there was a plan
         self._feed_is_current = False  # the feed watches what is recorded
@@ -80,6 +81,7 @@ class RotationScheduler:
         markets are not listed now stop waiting at ``watermark`` (ns UTC), where that run's records end.
         """
         self._resumed += keys
+        self._ran_until = watermark
         self.admission.waiting.restore(waiting)
         unlisted = [key for key in waiting if not self.candidates.has(key)]
         return [*self.admission.waiting.leave(unlisted, watermark)]
@@ -180,10 +182,14 @@ class RotationScheduler:
         _LOG.info("rotation %d: %s", self.rotations, _described(made))
 
     def _leave_out(self, keys: Iterable[InstrumentKey]) -> list[Record]:
-        """Rotate out the instruments of an earlier run that have no place now; those of closed markets silently."""
+        """Rotate out the instruments of an earlier run that have no place now; those of closed markets silently.
+
+        A list that is older than the end of that run does not tell that a market is over: it may have been born later.
+        """
         listed, gone = list[InstrumentKey](), list[InstrumentKey]()
+        is_newer = self.candidates.listed_at > self._ran_until
         for key in keys:
-            (listed if self.candidates.has(key) else gone).append(key)
+            (gone if is_newer and not self.candidates.has(key) else listed).append(key)
         recorder, records = self._recorder, list[Record]()
         for key in listed:
             records += recorder.coverage.apply(Unwanted(key, recorder.watermark, "rotated_out"))

@@ -116,7 +116,7 @@ class CandidateSet:
     """Candidates by market; markets join when listed and leave when they close.
 
     ``pins``: names of markets and instruments, ``venue:id``; ``pinned``: those of them that are known so far.
-    ``refused``: markets beyond MARKETS_MAX.
+    ``refused``: markets beyond MARKETS_MAX. ``listed_at``: when the list was read that was added (ns UTC).
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class CandidateSet:
         self.pinned: set[InstrumentKey] = set()
         self._filter = shard_filter
         self._pins = frozenset(name.removesuffix(LATER) for name in pins)
+        self.listed_at = 0
         self._markets: dict[MarketId, _KnownCandidates] = {}
         self._shapes = _SharedRecords(lambda: (entry.known for entry in self._markets.values()))
         self._over: dict[int, bool] = {}  # by the hash of its id, the oldest first: was its life told?
@@ -142,6 +143,7 @@ class CandidateSet:
         """
         if market.last_seen is not None:
             return
+        self.listed_at = max(self.listed_at, market.fetched_at)
         self.apply(MarketChange(market.venue, market.market_id, None, market.fetched_at, None, "listed", "", market))
 
     def fold(self, fact: MarketFact) -> bool:

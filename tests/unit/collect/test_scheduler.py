@@ -122,6 +122,17 @@ async def test_an_instrument_that_an_earlier_run_recorded_and_this_one_leaves_ou
     assert dict(world.recorder.coverage.idle("rotated_out")) == {keys[left_out]: START, gone: START - 9 * S}
 
 
+async def test_a_list_from_before_the_end_of_an_earlier_run_does_not_make_its_outage_a_choice(
+    index: CoverageIndex,
+) -> None:
+    world = ScheduledRecorder(index, "a", "b")
+    born = market("born", 1).key(0)
+    world.recorder.coverage.resume([Coverage(born, START - 9 * S, START - 9 * S, "gap", "shutdown", 0)])
+    world.scheduler.resume([born], {}, START - 9 * S)
+    await world.run(until(1))
+    assert ("born", -9, 0, "shutdown") in world.intervals()
+
+
 async def test_an_instrument_that_comes_back_after_any_time_is_accounted_for_since_its_last_coverage(
     index: CoverageIndex,
 ) -> None:
