@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct, field
 
-from predsurv.core.errors import IntegrityError, SafetyError
+from predsurv.core.errors import IntegrityError, SafetyError, TransientError
 from predsurv.core.events import AccountEvent, MarketResolved
 from predsurv.core.ids import StrategyName, VenueName
 from predsurv.core.num import ZERO_MONEY, Money
@@ -26,6 +26,10 @@ from predsurv.engine.risk.gate import GateDecision
 from predsurv.store.files import sync_dir
 
 VERSION: Final = 1
+_PRIMARY: Final = 0xFF  # of an extended error code of SQLite
+_UNREADABLE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
+"""Errors of the place, not of the file: it is as it was."""
+
 PENDING_MAX: Final = 10_000
 """Most entries buffered; at this number they are flushed."""
 MOCK_MODE: Final = "mock"
@@ -87,7 +91,11 @@ class OrderJournal:
         self._lock = None if readonly else _lock(path)
         if not readonly and (fresh or not path.exists()):
             _create(path)
-        self._db = _connect(path, durable=durable, readonly=readonly)
+        try:
+            self._db = _connect(path, durable=durable, readonly=readonly)
+        except sqlite3.OperationalError as error:
+            self._unlock()
+            raise _unreadable(path, error) from None
         try:
             self._check()
         except BaseException:
@@ -156,6 +164,8 @@ class OrderJournal:
             for _ in self._rows():
                 pass
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & _PRIMARY in _UNREADABLE:
+                raise _unreadable(self._path, error) from None
             raise self._damaged(str(error)) from None
 
     def _damaged(self, what: str) -> IntegrityError:
@@ -239,6 +249,10 @@ def _create(path: Path) -> None:
     db.close()
     draft.replace(path)
     sync_dir(path.parent)
+
+
+def _unreadable(path: Path, error: sqlite3.DatabaseError) -> TransientError:
+    return TransientError(f"{path}: cannot be read ({error}): see to permissions and the disk, then run again")
 
 
 def _connect(path: Path, *, durable: bool, readonly: bool) -> sqlite3.Connection:

@@ -191,7 +191,7 @@ def test_without_the_library_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "obstore.store", None)
     assert main(["collect", "--duration", "1s"]) == 2
     err = capsys.readouterr().err
-    assert "pip install 'predsurv[s3]'" in err
+    assert "pip install '.[s3]' in the checkout" in err
     assert len(err.strip().splitlines()) == 1
 
 

@@ -83,7 +83,9 @@ def open_bucket(place: BucketLocation) -> "Bucket":
         from obstore.exceptions import BaseError
         from obstore.store import S3Store
     except ImportError:
-        raise ConfigError(f"data_dir {place.url} needs a library more: run pip install 'predsurv[s3]'") from None
+        raise ConfigError(
+            f"data_dir {place.url} needs a library more: run pip install '.[s3]' in the checkout"
+        ) from None
     name, _, prefix = place.url.removeprefix("s3://").partition("/")
     settings = {"endpoint": place.endpoint, "region": place.region}
     try:

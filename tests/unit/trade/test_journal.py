@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from predsurv.core.errors import IntegrityError, SafetyError
+from predsurv.core.errors import IntegrityError, SafetyError, TransientError
 from predsurv.core.events import OrderAccepted
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Money
@@ -186,6 +186,12 @@ def test_a_cut_or_flipped_file_never_gives_a_wrong_position(
     except IntegrityError:
         return
     assert entries == ENTRIES[:5]
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(TransientError, match=r"cannot be read \(.*\): see to permissions"):
+        OrderJournal(path, readonly=True)
 
 
 def test_an_emptied_file_is_damage_and_no_new_account(path: Path) -> None:
