@@ -78,6 +78,7 @@ def _report(error: Exception) -> int:
     if isinstance(odd, OSError) and odd.strerror:
         where = f"{_one_line(str(odd.filename))}: " if odd.filename else ""
         _complain(f"error: {where}{odd.strerror}; rerun with --debug to see where")
+        streams.discard_output()  # what could not be printed would fail once more at the end
         return 1
     _complain(
         f"unexpected {type(odd).__name__}: {_one_line(str(odd))}; this is a bug: rerun with --debug and report it"
