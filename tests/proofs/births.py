@@ -5,6 +5,9 @@ markets every ten seconds or so that live five minutes at most, in a process of 
 ``speed`` times as fast as real time, and each venue has ``places`` instruments to record. Every market that lived a
 minute or longer has to be recorded, or to be in the coverage dataset with the reason why it was not; ``mine`` names
 every row, ``backtest`` reads every recorded instrument, and the collector's memory stays level.
+
+What is remembered of markets that are over is bounded by numbers of markets that these venues take days to list; they
+are divided by ``--memories`` here, so that whatever grows on without a bound shows within the first hours.
 """
 
 import argparse
@@ -23,8 +26,11 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from predsurv.collect.selection import candidates
 from predsurv.config import load as load_config
 from predsurv.store import allocator
+from predsurv.venues.kalshi import books, fee_calendar, lifecycle, series_terms, shard_pauses, terms_lookup
+from predsurv.venues.polymarket import shared_state, stated_ticks
 from tests.proofs.paced_clock import PacedClock
 from tests.proofs.simulated_days import (
     DAY,
@@ -43,6 +49,21 @@ from tests.proofs.simulated_days import (
 )
 
 LIVED: Final = 60 * S
+MEMORIES: Final = (
+    (candidates, "OVER_MAX"),
+    (books, "SIZES_MAX"),
+    (fee_calendar, "TOLD_MAX"),
+    (lifecycle, "MARKETS_MAX"),
+    (lifecycle, "AWAITED_MAX"),
+    (lifecycle, "PAYOUTS_MAX"),
+    (series_terms, "EVENTS_MAX"),
+    (shard_pauses, "SHARDS_MAX"),
+    (terms_lookup, "ASKED_MAX"),
+    (shared_state, "SIZES_MAX"),
+    (shared_state, "PARTS_MAX"),
+    (stated_ticks, "TICKS_MAX"),
+)
+"""Modules and their bounds of what a feed or the selection remembers."""
 SHOWN_MAX: Final = 20
 """Markets without account that are named."""
 SLOPE_MB_MAX: Final = 2.0
@@ -127,8 +148,15 @@ def judge_memory(samples: Sequence[Sample]) -> bool:
     return growth > SLOPE_MB_MAX
 
 
-def main(days: float, speed: int, places: int, keep: Path | None = None) -> int:
+def shrink_memories(divisor: int) -> None:
+    """Divide the bounds of MEMORIES in this process."""
+    for module, name in MEMORIES:
+        setattr(module, name, getattr(module, name) // divisor)
+
+
+def main(days: float, speed: int, places: int, keep: Path | None = None, memories: int = 32) -> int:
     """Run it all; ``keep``: an empty folder for the recording, which is deleted otherwise."""
+    shrink_memories(memories)
     flags: dict[str, object] = {
         "collector.max_instruments": 2 * places,
         "collector.rotation_period": "10m",
@@ -158,5 +186,6 @@ if __name__ == "__main__":
     parser.add_argument("--speed", type=int, default=96)
     parser.add_argument("--places", type=int, default=90)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--memories", type=int, default=32)
     arguments = parser.parse_args()
-    sys.exit(main(arguments.days, arguments.speed, arguments.places, arguments.keep))
+    sys.exit(main(arguments.days, arguments.speed, arguments.places, arguments.keep, arguments.memories))
