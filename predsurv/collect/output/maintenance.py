@@ -10,7 +10,7 @@ from functools import partial
 from threading import Event
 from typing import Final
 
-from predsurv.collect.output.compaction_worker import compact_in_process
+from predsurv.collect.output.maintenance_worker import compact_in_process, expire_in_process
 from predsurv.config import StorageConfig
 from predsurv.core.errors import ConfigError, PredsurvError, SafetyError, TransientError
 from predsurv.ports import Clock
@@ -18,7 +18,7 @@ from predsurv.store.layout import Layout
 from predsurv.store.remote.inspection import ObjectState, states_of
 from predsurv.store.remote.object_store import Bucket
 from predsurv.store.remote.upload_journal import UploadRecord
-from predsurv.store.seal.retention import RetentionPolicy, expire
+from predsurv.store.seal.retention import RetentionPolicy
 
 HOUR: Final = 3_600 * 1_000_000_000
 
@@ -116,7 +116,7 @@ class Maintenance:
             max_age = 0
         policy = RetentionPolicy(max_age, storage.max_bytes, storage.compression_level, confirm)
         try:
-            report = expire(self._layout, self._clock, policy)
+            report = expire_in_process(self._layout, self._clock.now(), policy, self._stopping)
         except PredsurvError as error:
             if not self._stopping.is_set():
                 _LOG.warning("nothing was removed: %s", error)

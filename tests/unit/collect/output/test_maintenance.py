@@ -38,7 +38,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return ExpireReport(1, 2, 3)
 
     monkeypatch.setattr(maintenance, "compact_in_process", compacted)
-    monkeypatch.setattr(maintenance, "expire", expired)
+    monkeypatch.setattr(maintenance, "expire_in_process", expired)
     return made
 
 
@@ -72,11 +72,11 @@ def test_with_a_bucket_nothing_is_merged_and_only_what_is_uploaded_is_removed(
 ) -> None:
     policies: list[RetentionPolicy] = []
 
-    def expired(_: object, __: object, policy: RetentionPolicy) -> ExpireReport:
+    def expired(_: object, __: int, policy: RetentionPolicy, ___: object) -> ExpireReport:
         policies.append(policy)
         return ExpireReport()
 
-    monkeypatch.setattr(maintenance, "expire", expired)
+    monkeypatch.setattr(maintenance, "expire_in_process", expired)
     bucket = Bucket(MemoryStore(), "s3://b/p")
     Maintenance(layout, "c0", ManualClock(START), StorageConfig(max_age=5), bucket=bucket).run_once()
     assert calls == []
@@ -97,11 +97,11 @@ def test_a_clock_that_jumped_ahead_makes_nothing_too_old(
     storage = StorageConfig(compact=False, max_age=30 * 24 * HOUR, max_bytes=9)
     upkeep = Maintenance(layout, "c0", clock, storage)
 
-    def expired(_: Layout, __: object, policy: RetentionPolicy) -> ExpireReport:
+    def expired(_: object, __: int, policy: RetentionPolicy, ___: object) -> ExpireReport:
         policies.append(policy)
         return ExpireReport()
 
-    monkeypatch.setattr(maintenance, "expire", expired)
+    monkeypatch.setattr(maintenance, "expire_in_process", expired)
     clock.run(HOUR, step=ahead)
     upkeep.run_once()
     assert [(each.max_age, each.max_bytes) for each in policies] == [(max_age, 9)]
@@ -173,7 +173,7 @@ def test_data_that_cannot_be_removed_is_logged(
     def fail(*_: object) -> ExpireReport:
         raise TransientError("read-only")
 
-    monkeypatch.setattr(maintenance, "expire", fail)
+    monkeypatch.setattr(maintenance, "expire_in_process", fail)
     with caplog.at_level(logging.WARNING):
         keeping(layout, ManualClock(START), compact=False, max_age=1).run_once()
     assert [line.getMessage() for line in caplog.records] == ["nothing was removed: read-only"]
