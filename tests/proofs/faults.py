@@ -1,8 +1,8 @@
 """Break everything that a recording stands on, and compare what is left with what was told.
 
-``python -m tests.proofs.faults full|refusals|flips|kill [--rounds N] [--seed N] [--dir D] [--injected]`` prints one line
-of figures for each battery and exits with 1 when anything was found. ``kill`` sets the clock of the whole process by
-libfaketime, which asks a file for every look at the clock; with ``--injected`` a cycle takes a tenth of the CPU.
+``python -m tests.proofs.faults full|refusals|flips|kill [--rounds N] [--seed N] [--dir D] [--injected]`` prints one
+line of figures for each battery and exits with 1 when anything was found. ``kill`` sets the clock of the whole process
+by libfaketime, which asks a file for every look at the clock; with ``--injected`` a cycle takes a tenth of the CPU.
 """
 
 import argparse
