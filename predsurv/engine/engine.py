@@ -16,6 +16,7 @@ from predsurv.core.events import (
     BookSnapshot,
     Event,
     Fill,
+    Gap,
     MarketChange,
     MarketResolved,
     OrderAccepted,
@@ -25,6 +26,7 @@ from predsurv.core.events import (
     Quote,
     Tick,
     Trade,
+    Unwanted,
     VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey, StrategyName
@@ -33,7 +35,9 @@ from predsurv.core.orders import Approved, CancelIntent, Intent, Refused
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Settlement
 from predsurv.engine.books.available import AvailableBooks
+from predsurv.engine.call_filter import BestBefore, CallFilter, best_prices
 from predsurv.engine.context import StrategyContext
+from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.risk.gate import GateDecision, RiskGate
 from predsurv.engine.risk.state import RiskState
@@ -94,9 +98,9 @@ class Engine:
         self._risk = RiskState(cache, account, self.books)
         self.valuation = self._risk.valuation
         self._gate = RiskGate(run, limits, self._risk, account)
-        self._strategies = tuple(
-            (each, StrategyContext(each.name, cache, self.books, account, self._risk)) for each in strategies
-        )
+        self._strategies = tuple(self._called(each) for each in strategies)
+        self._covering = tuple(each for each in self._strategies if each.strategy.interest.coverage)
+        self._needs_before = any(each.filter is not None and each.filter.needs_before for each in self._strategies)
         self._handlers: dict[type, Callable[[Any], Step]] = {
             BookDelta: self._on_market_data,
             BookSnapshot: self._on_market_data,
@@ -106,6 +110,8 @@ class Engine:
             VenuePhase: self._on_market_change,
             MarketResolved: self._on_resolved,
             Tick: self._call_strategies,
+            Gap: self._on_gap,
+            Unwanted: self._on_gap,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
         }
 
@@ -159,7 +165,17 @@ class Engine:
         self._risk.now = max(self._risk.now, ts)
         return Step(decisions=self._gate.cancel_all())
 
+    def _called(self, strategy: Strategy) -> "_CalledStrategy":
+        interest = strategy.interest
+        view = StrategyContext(strategy.name, self.cache, self.books, self.account, self._risk)
+        if interest == EVERYTHING:
+            return _CalledStrategy(strategy, view, None)
+        return _CalledStrategy(
+            strategy, view, CallFilter(strategy.name, interest, self.cache, self.books, self.account)
+        )
+
     def _on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote) -> Step:
+        before = self._best_before(event.key) if self._needs_before else None
         self.cache.apply(event)
         if isinstance(event, BookDelta | BookSnapshot):
             self.books.on_book_event(event)
@@ -167,7 +183,15 @@ class Engine:
         # Strategies are not called for an untrusted instrument, until a snapshot restores its book.
         # A trade may be told on an outcome whose book is the mirror of the other's.
         trusted = self.cache.trusted_book(self.cache.primary_of(event.key)) is not None
-        return self._call_strategies(event) if trusted else EMPTY_STEP
+        return self._call_strategies(event, before=before) if trusted else EMPTY_STEP
+
+    def _best_before(self, key: InstrumentKey) -> BestBefore | None:
+        book = self.cache.book(key)
+        return None if book is None or not book.trusted else best_prices(book)
+
+    def _on_gap(self, event: Gap | Unwanted) -> Step:
+        self.cache.apply(event)
+        return self._call(self._covering, event) if self._covering else EMPTY_STEP
 
     def _on_market_change(self, event: MarketChange | VenuePhase) -> Step:
         if isinstance(event, MarketChange):
@@ -209,11 +233,27 @@ class Engine:
             step = self._call_strategies(event, order.strategy)
         return Step(step.decisions, step.refusals, booked=True)
 
-    def _call_strategies(self, event: Event, only: StrategyName | None = None) -> Step:
+    def _call_strategies(
+        self, event: Event, only: StrategyName | None = None, before: BestBefore | None = None
+    ) -> Step:
+        called = self._strategies
+        if only is not None:
+            called = tuple(each for each in called if each.strategy.name == only)
+        return self._call(called, event, before)
+
+    def _call(self, called: "Sequence[_CalledStrategy]", event: Event, before: BestBefore | None = None) -> Step:
         if self._risk.blocked:
             return EMPTY_STEP
         intents: list[Intent | CancelIntent] = []
-        for strategy, view in self._strategies:
-            if only is None or strategy.name == only:
-                intents += strategy.on_event(event, view)
+        for each in called:
+            if each.filter is None or each.filter.admits(event, self._risk.now, before):
+                intents += each.strategy.on_event(event, each.view)
         return Step(*self._gate.evaluate(intents)) if intents else EMPTY_STEP
+
+
+class _CalledStrategy(Struct, frozen=True):
+    """A strategy, what it can read, and which events it is called with; without a filter with every one."""
+
+    strategy: Strategy
+    view: StrategyContext
+    filter: CallFilter | None

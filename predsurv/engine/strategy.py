@@ -6,14 +6,16 @@ from typing import Protocol
 from predsurv.core.events import Event
 from predsurv.core.ids import StrategyName
 from predsurv.core.orders import CancelIntent, Intent
+from predsurv.engine.interest import Interest
 from predsurv.state.view import View
 
 
 class Strategy(Protocol):
     """Turns events into intents; synchronous, without clock, randomness or I/O.
 
-    It receives book, quote and trade events of trusted instruments only, the account events of
-    its own orders, every market change and resolution, every change of a venue's phase, and every tick.
+    It receives what its ``interest`` says of book, quote and trade events of trusted instruments, of ticks and of
+    gaps; the account events of its own orders, every change of a venue's phase, and every change and settlement of the
+    markets that it selects.
     ``view.position`` is the strategy's own position: two strategies in one instrument do not see each other's shares.
     """
 
@@ -25,6 +27,11 @@ class Strategy(Protocol):
     @property
     def signals(self) -> frozenset[str]:
         """Every ``signal`` its intents may carry: the label set of its metrics."""
+        ...
+
+    @property
+    def interest(self) -> Interest:
+        """Which events it is called with; read once, when the run begins."""
         ...
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:

@@ -8,6 +8,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, MarketCha
 from predsurv.core.ids import InstrumentKey, MarketId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
+from predsurv.engine.interest import EVERYTHING
 from predsurv.state.view import View
 from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improves_best
 from predsurv.strategies.baskets import Basket, baskets_of, best_cost, legs_of, without_costly_legs
@@ -42,6 +43,7 @@ class Arbitrage:
 
     name = StrategyName("arbitrage")
     signals = frozenset({"outcomes", "yes_basket", "no_basket", "complete", "unwind"})
+    interest = EVERYTHING
 
     def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()

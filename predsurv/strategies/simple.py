@@ -9,6 +9,7 @@ from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.market import next_on_grid, size_allowed
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import CancelIntent, Intent, Order, Position
+from predsurv.engine.interest import EVERYTHING
 from predsurv.state import features
 from predsurv.state.book import BookView
 from predsurv.state.view import View
@@ -43,6 +44,7 @@ class Simple:
 
     name = StrategyName("simple")
     signals = frozenset({"enter", "exit", "stop", "cancel"})
+    interest = EVERYTHING
 
     def __init__(self, params: SimpleParams | None = None) -> None:
         self._params = params or SimpleParams()

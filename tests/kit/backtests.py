@@ -15,6 +15,7 @@ from predsurv.core.num import MICROS, Size
 from predsurv.core.orders import Intent
 from predsurv.core.records import Coverage
 from predsurv.engine.engine import Step
+from predsurv.engine.interest import EVERYTHING
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.state.view import View
 from predsurv.store.layout import NS_DAY, NS_HOUR, date_of
@@ -52,6 +53,7 @@ class Taker:
 
     name = TAKER
     signals = frozenset({"take"})
+    interest = EVERYTHING
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
         if not isinstance(event, BookSnapshot) or not event.asks:

@@ -55,6 +55,10 @@ class AvailableBooks:
             complemented = self._complements[key] = ComplementBook(key, source)
         return complemented
 
+    def is_reduced(self, primary: InstrumentKey) -> bool:
+        """Return whether any of a book counts as consumed by our fills: ``book`` shows less than was published."""
+        return self._consumed.affects(primary)
+
     def on_fill(self, fill: Fill) -> None:
         """Record the liquidity that a taker fill of ours consumed; ignored while the book is untrusted."""
         primary = self._cache.primary_of(fill.key)

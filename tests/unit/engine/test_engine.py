@@ -27,6 +27,7 @@ from predsurv.core.orders import CancelIntent, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import EMPTY_STEP, Engine
+from predsurv.engine.interest import EVERYTHING
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
 from tests.kit.trading_samples import (
@@ -54,6 +55,7 @@ class Eager:
     """Emits its intents at snapshots; records the events it receives and asserts that every book it sees is trusted."""
 
     signals = frozenset({"test"})
+    interest = EVERYTHING
 
     def __init__(self, name: str = "me", intents: Sequence[Intent] = ()) -> None:
         self.name = StrategyName(name)

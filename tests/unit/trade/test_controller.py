@@ -11,6 +11,7 @@ from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine, Step
+from predsurv.engine.interest import EVERYTHING
 from predsurv.net.clock import ManualClock
 from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.state.market_cache import MarketCache
@@ -30,6 +31,7 @@ class Buyer:
 
     name = StrategyName(ME)
     signals = frozenset({"test"})
+    interest = EVERYTHING
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
         return [intent()] if isinstance(event, BookSnapshot | Tick) else []

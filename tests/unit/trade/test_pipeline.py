@@ -12,6 +12,7 @@ from predsurv.core.orders import CancelIntent, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.engine import Engine, Step
+from predsurv.engine.interest import EVERYTHING
 from predsurv.net.clock import ManualClock
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
@@ -30,6 +31,7 @@ class Quoter:
 
     name = ME
     signals = frozenset({"test"})
+    interest = EVERYTHING
 
     def __init__(self, wanted: Intent) -> None:
         self.wanted = wanted

@@ -16,6 +16,7 @@ from predsurv.core.ids import EventId, InstrumentKey
 from predsurv.core.market import FeeSchedule, Market
 from predsurv.core.num import MICROS, Price
 from predsurv.core.records import Record
+from predsurv.engine.interest import EVERYTHING
 from predsurv.store.layout import NS_DAY, Layout, data_files, date_of
 from predsurv.store.listing_history import merge_lines
 from predsurv.store.universe import to_line
@@ -181,7 +182,7 @@ def test_a_market_is_not_known_before_it_was_born(tmp_path: Path) -> None:
     known: list[int] = []
 
     class Counting:
-        name, signals = "counting", frozenset({"x"})
+        name, signals, interest = "counting", frozenset({"x"}), EVERYTHING
 
         def on_event(self, event: object, view: object) -> tuple[()]:
             if isinstance(event, BookSnapshot):
@@ -241,7 +242,7 @@ def test_markets_that_were_not_recorded_keep_a_set_of_outcomes_from_looking_comp
         seen: list[int] = []
 
         class Counting:
-            name, signals = "counting", frozenset({"x"})
+            name, signals, interest = "counting", frozenset({"x"}), EVERYTHING
 
             def on_event(self, event: object, view: object, seen: list[int] = seen) -> tuple[()]:
                 if isinstance(event, BookSnapshot):

@@ -1,0 +1,113 @@
+"""What a strategy wants to hear, as plain values; ``engine.call_filter`` decides by them which calls are made.
+
+Separate from the strategies' Protocol, because a compiled replay evaluates the same values: whatever they hold back
+need never become a Python object.
+"""
+
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from predsurv.core.num import Price
+
+BookCalls = Literal["change", "best", "never"]
+"""Which book events are told: every one, those at a best price, or none."""
+
+
+class BookFilter(Struct, frozen=True, kw_only=True):
+    """Bounds on the book that an event is about, after that event; all inclusive, None for no bound.
+
+    Prices in micros, ``imbalance`` in millionths over the best ``imbalance_levels`` of each side, as
+    ``state.features.imbalance`` computes it (rounded down, also below zero). A bound on what the book does not have (a
+    spread without both sides, the best bid of a book without bids, the imbalance of an empty book) is not met.
+
+    On a venue that keeps one book for both outcomes, that is the book of the first outcome: a strategy that looks at
+    the second states its bounds as 1 − p.
+    """
+
+    spread_min: Price | None = None
+    spread_max: Price | None = None
+    bid_min: Price | None = None
+    bid_max: Price | None = None
+    ask_min: Price | None = None
+    ask_max: Price | None = None
+    imbalance_min: int | None = None
+    imbalance_max: int | None = None
+    imbalance_levels: int = 3
+
+
+class EventFilter(Struct, frozen=True, kw_only=True):
+    """Bounds on the best prices of all known markets of an event together; met when one of those stated is.
+
+    Summed over the book of the first outcome of each market, in micros, inclusive; a book that is not trusted has no
+    prices. ``ask_sum_max``: every one has an ask and they sum up to no more. ``bid_sum_min``: the best bids sum up to
+    no less, where a missing one counts 0. In a market of other than two outcomes it is also met when the books of its
+    own outcomes meet it. A market that is not known meets nothing.
+    """
+
+    ask_sum_max: Price | None = None
+    bid_sum_min: Price | None = None
+
+
+class MarketFilter(Struct, frozen=True, kw_only=True):
+    """Whole markets by what is known of them now: those that meet every part that is stated; an empty part is not.
+
+    ``ids``: of markets, or of any of their instruments. ``globs``: shell patterns over the same ids (``*``, ``?``,
+    ``[…]``; upper and lower case differ). ``categories``: as the venue writes them, upper and lower case alike. A
+    market that is not known has its ids and its venue only.
+    """
+
+    venues: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    events: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    globs: tuple[str, ...] = ()
+
+
+EVERY_MARKET: Final = MarketFilter()
+
+
+class Interest(Struct, frozen=True, kw_only=True):
+    """The events that a strategy is called with. The default is every one but those of ``coverage``.
+
+    A book event of a selected market whose book can be trusted after it is told when each of these holds, in this
+    order:
+
+    1. ``books`` is not ``never``.
+    2. ``books`` is ``change``, or the event is at a best price: a snapshot, or a change of a level than which its side
+       has no better one left after it. With ``best_sizes`` False the best price of a side has to differ from that
+       before the event, or the book was not known before it (gap, or none yet); this holds for snapshots too.
+    3. The book meets ``where``, if stated.
+    4. Its event meets ``where_event``, if stated.
+    5. The strategy was told no book event of this book in the ``interval`` (ns of event time) before; 0: no limit.
+
+    The strategy is *engaged* in a book while it has a live order (unknown ones included) or a position in an
+    instrument that trades there: then 2 to 5 hold nothing back, so that exits and stops see every change, unless
+    ``filter_engaged`` says otherwise. An event told then counts for 5 as well.
+
+    2 and 3 look at the book as published. While part of it counts as consumed by our own fills, which what the
+    strategy sees is less of, they hold nothing back: a level behind the one that we took may be the best that it sees,
+    its spread is another, and a filter must not hold back what the strategy would act on. 4 looks at the books as
+    published always: what we consumed makes asks dearer and bids cheaper, so it never hides what the strategy could
+    see. A call that is held back is not made up for later.
+
+    ``trades``: public trades. ``ticks``: the passing of time, five times a second. ``coverage``: each gap of a
+    selected market's books (``Gap``, ``Unwanted``), and the snapshot that ends it whatever 1 to 5 say. Best prices
+    that a venue publishes beside its books (``Quote``) are told unless ``books`` is ``never``. Changes and
+    settlements of selected markets, phases of their venues, and what happens to the strategy's own orders are always
+    told.
+    """
+
+    books: BookCalls = "change"
+    best_sizes: bool = True
+    interval: int = 0
+    where: BookFilter | None = None
+    where_event: EventFilter | None = None
+    filter_engaged: bool = False
+    trades: bool = True
+    ticks: bool = True
+    coverage: bool = False
+    markets: MarketFilter = EVERY_MARKET
+
+
+EVERYTHING: Final = Interest()
