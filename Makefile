@@ -12,9 +12,9 @@ BUILD := pyproject.toml predsurv/__init__.py $(shell find predsurv -name '*.[ch]
 $(shell test -x $(BIN)/python || rm -f $(RUN) $(DEV))
 
 # Tests of the modules that have a compiled implementation.
-COMPILED_TESTS = tests/unit/state tests/unit/collect tests/unit/store tests/unit/venues/polymarket
+COMPILED_TESTS = tests/unit/core/test_native.py tests/unit/state tests/unit/collect tests/unit/store tests/unit/venues/polymarket
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
-IS_SANITIZED = from predsurv.state.compiled import native as n; \
+IS_SANITIZED = from predsurv.core.native import speedups as n; \
   assert n is not None and b'__asan_init' in open(n.__file__, 'rb').read() and 'build/asan' in n.__file__, n
 
 # The environment of a caller must not reach into ours.

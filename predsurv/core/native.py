@@ -1,7 +1,7 @@
-"""Which compiled extension modules replace their Python implementations.
+"""The compiled extension module, which replaces the hottest Python implementations.
 
-An extension (``csrc/`` beside its Python module) is built at installation where there is a C compiler. Python does
-the same work, slower, when there is none, when it was built from other sources, or with ``PREDSURV_PURE_PYTHON=1``.
+It is built at installation, of the C sources in ``predsurv/csrc/``, where there is a C compiler. Python does the same
+work, slower, when there is none, when it was built from other sources, or with ``PREDSURV_PURE_PYTHON=1``.
 """
 
 import os
@@ -9,14 +9,24 @@ from typing import Final, TypeVar
 
 Extension = TypeVar("Extension")
 
-ABI_VERSION: Final = 3
-"""Incremented with every change of what an extension takes, returns or reads from Python objects."""
+EDITION: Final = 1
+"""Incremented with every change of what C takes, returns or reads from Python objects; ``csrc/edition.h`` has it too.
+
+The module compares both when it is imported, before anything else, and cannot be imported when they differ.
+"""
 
 PURE_PYTHON: Final = os.environ.get("PREDSURV_PURE_PYTHON", "") not in ("", "0")
 """Whether the environment asks for the Python implementations; read once, at import."""
 
+try:
+    from predsurv import _speedups
+except ImportError:  # there was no compiler, or it was built from other sources
+    _speedups = None  # type: ignore[assignment]
 
-def usable(extension: Extension | None) -> Extension | None:
-    """Return ``extension`` when it was built from these sources and may be used, else None."""
-    fits = getattr(extension, "ABI_VERSION", None) == ABI_VERSION
-    return extension if fits and not PURE_PYTHON else None
+
+def _allowed(module: Extension | None) -> Extension | None:
+    return None if PURE_PYTHON else module
+
+
+speedups = _allowed(_speedups)
+"""The module, None when Python has to do the work."""

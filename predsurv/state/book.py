@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.state.compiled import native
+from predsurv.core.native import speedups
 from predsurv.state.ladder import LadderView, PythonLadder
 
 
@@ -95,7 +95,7 @@ class PythonBookCore:
 if TYPE_CHECKING:
     BookCore = PythonBookCore
 else:
-    BookCore = PythonBookCore if native is None else native.NativeBookCore
+    BookCore = PythonBookCore if speedups is None else speedups.NativeBookCore
 
 
 class Book(BookCore):

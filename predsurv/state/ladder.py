@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from predsurv.core.events import Level
+from predsurv.core.native import speedups
 from predsurv.core.num import Price, Size
 from predsurv.core.records import pack_levels
-from predsurv.state.compiled import native
 
 
 class LadderView(Protocol):
@@ -111,4 +111,4 @@ class PythonLadder:
 if TYPE_CHECKING:
     Ladder = PythonLadder
 else:
-    Ladder = PythonLadder if native is None else native.NativeLadder
+    Ladder = PythonLadder if speedups is None else speedups.NativeLadder

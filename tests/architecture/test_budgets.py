@@ -147,7 +147,7 @@ def _sources() -> dict[str, str]:
 
 def test_every_file_keeps_the_budgets() -> None:
     found = [line for path, source in _sources().items() for line in findings(path, source)]
-    for file in sorted((_ROOT / "predsurv").rglob("csrc/*.[ch]")):
+    for file in sorted((_ROOT / "predsurv" / "csrc").glob("*.[ch]")):
         found += c_findings(file.relative_to(_ROOT).as_posix(), file.read_text())
     assert not found, "\n".join(["over budget:", *found])
 

@@ -30,5 +30,5 @@ def test_class_names_are_unique() -> None:
 def test_a_name_of_two_classes_is_noticed() -> None:
     assert shared_names([("a.py", "class Book: ..."), ("b.py", "class Book: ...")]) == ["Book: a.py, b.py"]
     assert shared_names([("a.py", "class Book: ..."), ("b.py", "def f():\n    class Book: ...")])
-    assert shared_names([("a.py", "class Book: ..."), ("_native.pyi", "class Book: ...")])
+    assert shared_names([("a.py", "class Book: ..."), ("_speedups.pyi", "class Book: ...")])
     assert not shared_names([("a.py", "class Book: ..."), ("b.py", "class Ladder: ...")])

@@ -8,8 +8,7 @@ import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from importlib import import_module
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -27,10 +26,6 @@ PYTHON_LEAST: Final = (3, 11)
 FREE_BYTES_LEAST: Final = 500_000_000
 FREE_BYTES_WISE: Final = 20_000_000_000
 REACH_SECONDS: Final = 3.0
-
-EXTENSIONS: Final = tuple(
-    f"predsurv.{package}._native" for package in ("collect", "state", "store", "venues.polymarket")
-)
 
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)>=(?P<least>[0-9.]+)\Z")
 _STEP_REACH: Final = "check the network and any firewall; 'predsurv demo' needs neither"
@@ -71,21 +66,17 @@ def package_checks() -> Iterator[HealthCheck]:
             yield _package(match["name"], match["least"])
 
 
-def extensions_check(modules: Sequence[str] = EXTENSIONS) -> HealthCheck:
-    """Check whether the compiled implementations of the hottest modules are there and of this version."""
-    missing = [name for name in modules if _extension(name) is None]
-    if not missing:
-        return HealthCheck("compiled parts", "ok", f"{len(modules)} of {len(modules)}")
-    found = f"{len(modules) - len(missing)} of {len(modules)}: Python does the rest, slower"
+def speedups_check() -> HealthCheck:
+    """Check whether the compiled implementations of the hottest modules are there and of these sources."""
+    if native.speedups is not None:
+        return HealthCheck("compiled parts", "ok", "in use")
     step = "install a C compiler and Python's headers, then install again"
-    return HealthCheck("compiled parts", "warn", found, "unset PREDSURV_PURE_PYTHON" if native.PURE_PYTHON else step)
-
-
-def _extension(name: str) -> object:
-    try:
-        return native.usable(import_module(name))
-    except ImportError:
-        return None
+    return HealthCheck(
+        "compiled parts",
+        "warn",
+        "none: Python does their work, slower",
+        "unset PREDSURV_PURE_PYTHON" if native.PURE_PYTHON else step,
+    )
 
 
 def data_checks(folder: Path) -> Iterator[HealthCheck]:

@@ -10,13 +10,13 @@ from predsurv.cli.commands.bucket_checks import bucket_check
 from predsurv.cli.commands.checks import (
     HealthCheck,
     data_checks,
-    extensions_check,
     kalshi_check,
     package_checks,
     port_check,
     python_check,
     reach_checks,
     secret_checks,
+    speedups_check,
     venue_urls,
     worst,
 )
@@ -42,7 +42,7 @@ def doctor(
     format: OutputFormat = "table",
 ) -> None:
     """Check that everything needed is in place; exits with 1 when something has to be done."""
-    checks = [python_check(), *package_checks(), extensions_check()]
+    checks = [python_check(), *package_checks(), speedups_check()]
     try:
         loaded = load(config, flags=mock_flag(mock))
     except ConfigError as error:

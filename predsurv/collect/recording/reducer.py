@@ -11,10 +11,10 @@ from typing import Any, Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from predsurv.collect.recording import compiled
 from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.collect.recording.snapshots import SnapshotSampler
+from predsurv.core import native
 from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
@@ -111,11 +111,11 @@ class EventReducer:
 
     def apply(self, events: Sequence[MarketEvent], out: list[Record], now: int = NEVER) -> None:
         """Fold a batch received by ``now`` (ns UTC) and append its records to ``out``."""
-        native = compiled.native
-        if native is None:
+        speedups = native.speedups
+        if speedups is None:
             self._apply_each(events, out, now)
         else:
-            self._apply_compiled(native.fold_changes, events if isinstance(events, list) else list(events), out, now)
+            self._apply_compiled(speedups.fold_changes, events if isinstance(events, list) else list(events), out, now)
         self.counters.events += len(events)
         self.sampler.sample_until(self.watermark, out)
 

@@ -8,8 +8,8 @@ that does not change costs nothing.
 from heapq import heappop, heappush
 from itertools import count
 
-from predsurv.collect.recording import compiled
 from predsurv.collect.recording.instrument import RecordedInstrument
+from predsurv.core import native
 from predsurv.core.records import BookTop, Record
 
 
@@ -71,10 +71,10 @@ class SnapshotSampler:
 
     def sample_until(self, watermark: int, out: list[Record]) -> None:
         """Append the rows due before ``watermark`` (ns UTC); no event before it may follow."""
-        if compiled.native is None:
+        if native.speedups is None:
             self._sample_due(watermark, out)
         else:
-            compiled.native.show_due(
+            native.speedups.show_due(
                 self.due, watermark, self.sequence, self._top_levels, self._heartbeat_interval, out
             )
         heartbeats = self._heartbeats

@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from predsurv.core import native
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketResolved, Trade, VenuePhase
 from predsurv.core.ids import InstrumentKey
@@ -39,7 +40,6 @@ from predsurv.store import lifecycle
 from predsurv.store.layout import NS_DAY, Dataset
 from predsurv.store.schema import level_columns
 from predsurv.store.seal.runs import ColumnRuns, RecordOrder, RecordTimes, bytes_column
-from predsurv.store.wal import columns_codec
 from predsurv.store.wal.codec import BatchEncoder, LogBatch, decode
 
 KINDS: Final = ("clear", "snapshot", "change")
@@ -250,9 +250,9 @@ def _top_table(tops: ColumnRuns, top_levels: int) -> Any:
 
 def level_arrays(tops: ColumnRuns, side: str, top_levels: int) -> list[Any]:
     """Return prices, then sizes, of the best ``top_levels`` of one side: an array each, null where there are fewer."""
-    if columns_codec.native is None:
+    if native.speedups is None:
         return _level_arrays_by_arrow(_SideColumns(tops, side), top_levels)
-    columns = columns_codec.native.level_arrays(tops.content(f"{side}s"), tops.content(f"{side}_levels"), top_levels)
+    columns = native.speedups.level_arrays(tops.content(f"{side}s"), tops.content(f"{side}_levels"), top_levels)
     return [
         pa.Array.from_buffers(pa.int64(), tops.rows, [valid and pa.py_buffer(valid), pa.py_buffer(content)])
         for valid, content in columns

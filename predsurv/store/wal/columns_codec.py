@@ -11,13 +11,8 @@ from typing import Final, TypeVar, cast
 
 from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.native import usable
+from predsurv.core.native import speedups
 from predsurv.core.records import BookTop, Coverage, Record
-
-try:
-    from predsurv.store import _native
-except ImportError:  # there was no compiler
-    _native = None  # type: ignore[assignment]
 
 LEVEL_BYTES: Final = 16
 INT64_MAX: Final = 2**63 - 1
@@ -55,8 +50,7 @@ def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Co
 
 
 ColumnsOf = Callable[[list[Record], dict[InstrumentKey, int]], Columns]
-native = usable(_native)
-columns_of: ColumnsOf = python_columns if native is None else native.columns_of
+columns_of: ColumnsOf = python_columns if speedups is None else speedups.columns_of
 
 
 def _delta_runs(deltas: Sequence[BookDelta], table: dict[InstrumentKey, int]) -> Runs:

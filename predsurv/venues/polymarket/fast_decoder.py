@@ -6,22 +6,18 @@ other to ``decoder``.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from predsurv.core.events import BookDelta, Level, MarketEvent
 from predsurv.core.ids import InstrumentKey, Side
-from predsurv.core.native import usable
+from predsurv.core.native import speedups
 from predsurv.venues.parsing import EARLIEST_MS, LATEST_MS
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 
-try:
-    from predsurv.venues.polymarket import _native
-except ImportError:  # there was no compiler
-    _native = None  # type: ignore[assignment]
-
-native = usable(_native)
+if TYPE_CHECKING:
+    from predsurv._speedups import NativeChangeReader
 
 _CHANGE_TAIL: Final = wire.CHANGE_TAIL
 _MS: Final = 1_000_000
@@ -124,7 +120,7 @@ class PythonChangeReader:
 class CompiledChangeReader:
     """See ``ChangeReader``. What C refuses, Python reads; either knows what the other read last."""
 
-    def __init__(self, native_reader: "_native.NativeChangeReader", python: PythonChangeReader) -> None:
+    def __init__(self, native_reader: "NativeChangeReader", python: PythonChangeReader) -> None:
         self._native = native_reader
         self._python = python
         self._unusual = False
@@ -174,7 +170,7 @@ PYTHON: Final = ChangeReaders(PythonChangeReader, lambda _frame: None, raw=False
 
 
 def _compiled() -> ChangeReaders | None:
-    compiled = native
+    compiled = speedups
     if compiled is None:
         return None
 

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from predsurv.core.events import BookDelta, BookSnapshot, Gap
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side
 from predsurv.core.ids import VenueName as V
+from predsurv.core.native import speedups
 from predsurv.core.num import Price, Size
 from predsurv.state.book import Book, BookCore, PythonBookCore
+from predsurv.state.ladder import PythonLadder
 
 KEY = InstrumentKey(V("mock"), MarketId("m"), InstrumentId("y"))
 
@@ -21,6 +23,12 @@ def snapshot(bids: dict[int, int], asks: dict[int, int], ts: int = 1) -> BookSna
 
 def delta(side: Side, price: int, size: int, ts: int = 2) -> BookDelta:
     return BookDelta(KEY, ts, None, 1, None, side, Price(price), Size(size))
+
+
+def test_a_book_uses_the_compiled_core_and_ladders_when_they_are_built() -> None:
+    made, compiled = Book(KEY), speedups is not None
+    assert [isinstance(side, PythonLadder) for side in (made.bids, made.asks)] == [not compiled, not compiled]
+    assert any(base.__module__ == "predsurv._speedups" for base in type(made).__mro__) == compiled
 
 
 def test_an_empty_side_is_none() -> None:

@@ -4,20 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predsurv.core.native import speedups
 from predsurv.core.num import Price, Size
-from predsurv.state.compiled import native
 from predsurv.state.ladder import Ladder, PythonLadder
 from tests.kit.packed_levels import unpack_levels
 
 moves = st.lists(st.tuples(st.integers(1, 30), st.integers(0, 3)), max_size=60)
-needs_compiled = pytest.mark.skipif(native is None, reason="there was no C compiler")
+needs_compiled = pytest.mark.skipif(speedups is None, reason="there was no C compiler")
 either = pytest.mark.parametrize(
     "kind",
     [
         PythonLadder,
         pytest.param(
             Ladder,
-            marks=pytest.mark.skipif(native is None, reason="there was no C compiler"),
+            marks=pytest.mark.skipif(speedups is None, reason="there was no C compiler"),
             id="compiled",
         ),
     ],

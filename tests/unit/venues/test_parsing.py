@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predsurv.core import native
 from predsurv.core.errors import WireError
 from predsurv.core.events import BookDelta, MarketEvent
 from predsurv.core.ids import ID_CHARS_MAX, InstrumentId, InstrumentKey, MarketId, VenueName
@@ -17,7 +18,7 @@ from predsurv.venues import parsing
 from predsurv.venues.polymarket import fast_decoder
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 
-NATIVE = Path(parsing.__file__).parent / "polymarket" / "csrc" / "fast_decoder.c"
+NATIVE = Path(native.__file__).parents[1] / "csrc" / "polymarket_changes.c"
 BOUNDS = (parsing.EARLIEST_MS, parsing.LATEST_MS)
 
 

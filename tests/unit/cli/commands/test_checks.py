@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,15 @@ def test_a_missing_or_old_package_fails(name: str, least: str, state: str) -> No
 
 
 def test_a_missing_extension_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "PURE_PYTHON", False)
-    assert checks.extensions_check(()).state == "ok"
-    assert checks.extensions_check(("predsurv.core.num", "predsurv.no_such")).found.startswith("0 of 2")
-    built = [name for name in checks.EXTENSIONS if find_spec(name) is not None]
-    assert checks.extensions_check(built).state == "ok", "built from other sources: install again"
-    monkeypatch.setattr(native, "PURE_PYTHON", True)
-    refused = checks.extensions_check(built)
-    assert refused.state == "warn"
-    assert "PREDSURV_PURE_PYTHON" in refused.step
+    monkeypatch.setattr(native, "speedups", object())
+    assert checks.speedups_check().state == "ok"
+    monkeypatch.setattr(native, "speedups", None)
+    steps = []
+    for refused in (False, True):
+        monkeypatch.setattr(native, "PURE_PYTHON", refused)
+        steps.append(checks.speedups_check())
+    assert [each.state for each in steps] == ["warn", "warn"]
+    assert ["PREDSURV_PURE_PYTHON" in each.step for each in steps] == [False, True]
 
 
 def test_a_data_folder_need_not_exist_yet(tmp_path: Path) -> None:

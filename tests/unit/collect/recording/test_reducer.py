@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 
-from predsurv.collect.recording import compiled
 from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.recording.reducer import EventReducer
 from predsurv.collect.recording.snapshots import SnapshotSampler
+from predsurv.core import native
 from predsurv.core.events import (
     Connected,
     Disconnected,
@@ -126,24 +126,24 @@ def told(batches: list[list[MarketEvent]]) -> tuple[object, ...]:
     return records, recorder.watermark, recorder.counters, waiting, recorder.stop()
 
 
-@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 @given(streams())
 def test_the_compiled_function_gives_the_same_records(batches: list[list[MarketEvent]]) -> None:
     seen = []
-    for native in (compiled.native, None):
+    for speedups in (native.speedups, None):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(compiled, "native", native)
+            patch.setattr(native, "speedups", speedups)
             seen.append(told(batches))
     assert seen[0] == seen[1]
 
 
-@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 def test_the_compiled_function_folds_plain_deltas() -> None:
-    assert compiled.native is not None
+    assert native.speedups is not None
     reducer, out = folded(book(A, START), delta(A, START + 1, 40, 1))
     sampler = reducer.sampler
     events: list[MarketEvent] = [delta(A, START + 2, 41, 1), delta(A, START + 3, 42, 1), trade(A, START + 4)]
-    at, mark = compiled.native.fold_changes(
+    at, mark = native.speedups.fold_changes(
         events,
         0,
         START + 1,
@@ -160,21 +160,21 @@ def test_the_compiled_function_folds_plain_deltas() -> None:
     assert reducer.instruments[A].book.best_bid() == level(42, 1)
 
 
-@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 def test_the_compiled_functions_refuse_arguments_of_other_types() -> None:
-    assert compiled.native is not None
+    assert native.speedups is not None
     reducer, out = folded(book(A, START))
     sampler = reducer.sampler
     with pytest.raises(TypeError):
-        compiled.native.fold_changes([], 0, START, START, reducer.instruments, out, sampler.due, 7, 1)
+        native.speedups.fold_changes([], 0, START, START, reducer.instruments, out, sampler.due, 7, 1)
     with pytest.raises(TypeError):
-        compiled.native.show_due([(1, 1, "no line")], 2, sampler.sequence, 2, S, out)
+        native.speedups.show_due([(1, 1, "no line")], 2, sampler.sequence, 2, S, out)
     with pytest.raises(TypeError):
-        compiled.native.show_due([1], 2, sampler.sequence, 2, S, out)
+        native.speedups.show_due([1], 2, sampler.sequence, 2, S, out)
     del reducer.instruments[A].changed_at
     reducer.instruments[A].pending, reducer.instruments[A].due = True, START - S
     with pytest.raises(AttributeError):
-        compiled.native.fold_changes(
+        native.speedups.fold_changes(
             [delta(A, START + 1, 41, 1)],
             0,
             START,
@@ -187,13 +187,13 @@ def test_the_compiled_functions_refuse_arguments_of_other_types() -> None:
         )
 
 
-@pytest.mark.skipif(compiled.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 def test_the_compiled_function_needs_a_book_and_its_times() -> None:
-    assert compiled.native is not None
+    assert native.speedups is not None
     for missing in ("book", "due", "changed_at", "shown_at"):
         reducer, out = folded(book(A, START))
         line = reducer.instruments[A]
         line.pending, line.due = True, START
         delattr(line, missing)
         with pytest.raises((AttributeError, TypeError)):
-            compiled.native.show_due([(START, 0, line)], START + S, reducer.sampler.sequence, 2, S, out)
+            native.speedups.show_due([(START, 0, line)], START + S, reducer.sampler.sequence, 2, S, out)

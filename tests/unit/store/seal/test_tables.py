@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predsurv.core import native
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.store.layout import NS_DAY, date_of
 from predsurv.store.seal.tables import KINDS, SegmentContents, SegmentTables
-from predsurv.store.wal import columns_codec
 from predsurv.store.wal.codec import BatchEncoder, decode
 
 
@@ -86,7 +86,7 @@ def test_changes_whose_key_is_in_a_lost_batch_are_counted_and_no_other_is_droppe
 sides = st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 2**62)), max_size=5).map(tuple)
 
 
-@pytest.mark.skipif(columns_codec.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 @given(st.lists(st.tuples(sides, sides), min_size=1, max_size=20), st.integers(1, 4))
 def test_level_arrays_of_both_implementations_are_equal(books: list[tuple[Any, Any]], levels: int) -> None:
     tops: list[Record] = [
@@ -94,9 +94,9 @@ def test_level_arrays_of_both_implementations_are_equal(books: list[tuple[Any, A
         for ts, (bids, asks) in enumerate(books)
     ]
     tables = []
-    for native in (columns_codec.native, None):
+    for speedups in (native.speedups, None):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(columns_codec, "native", native)
+            patch.setattr(native, "speedups", speedups)
             collected = SegmentTables(levels)
             collected.add_records(tops)
             tables.append(collected.contents().tables["snapshots"])
@@ -104,9 +104,9 @@ def test_level_arrays_of_both_implementations_are_equal(books: list[tuple[Any, A
     assert tables[0].equals(tables[1])
 
 
-@pytest.mark.skipif(columns_codec.native is None, reason="there was no C compiler")
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 @pytest.mark.parametrize(("counts", "pairs"), [([1], 0), ([0], 16), ([2, -1], 16), ([1], 24), ([2**31 - 1], 16)])
 def test_counts_that_do_not_fit_the_levels_are_refused(counts: list[int], pairs: int) -> None:
-    assert columns_codec.native is not None
+    assert native.speedups is not None
     with pytest.raises(ValueError, match="do not say"):
-        columns_codec.native.level_arrays(struct.pack(f"{len(counts)}i", *counts), bytes(pairs), 2)
+        native.speedups.level_arrays(struct.pack(f"{len(counts)}i", *counts), bytes(pairs), 2)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from predsurv.core import native
 from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
@@ -15,7 +16,7 @@ from predsurv.store.wal import columns_codec
 from predsurv.store.wal.codec import KEY_BATCHES_MAX, BatchEncoder, decode
 from predsurv.store.wal.columns_codec import ABSENT, INT64_MAX
 
-needs_compiled = pytest.mark.skipif(columns_codec.native is None, reason="there was no C compiler")
+needs_compiled = pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 
 
 @pytest.fixture(scope="module", params=["Python", pytest.param("compiled", marks=needs_compiled)], autouse=True)
@@ -119,10 +120,10 @@ def unpacked(columns: columns_codec.Columns, table: dict[InstrumentKey, int]) ->
 @needs_compiled
 @given(records)
 def test_both_implementations_make_the_same_columns(listed: list[Record]) -> None:
-    assert columns_codec.native is not None
+    assert native.speedups is not None
     known = {key(3): 0, key(9): 1}
     tables = (dict(known), dict(known))
-    made = (columns_codec.python_columns(listed, tables[0]), columns_codec.native.columns_of(listed, tables[1]))
+    made = (columns_codec.python_columns(listed, tables[0]), native.speedups.columns_of(listed, tables[1]))
     assert unpacked(made[0], tables[0]) == unpacked(made[1], tables[1])
     assert sorted(tables[0].values()) == list(range(len(tables[0])))
     assert sorted(tables[1].items()) == sorted((k, n) for n, k in enumerate(tables[1]))
@@ -146,9 +147,9 @@ def test_both_implementations_make_the_same_columns(listed: list[Record]) -> Non
     ],
 )
 def test_the_compiled_codec_refuses_values_beyond_64_bits(record: Record) -> None:
-    assert columns_codec.native is not None
+    assert native.speedups is not None
     with pytest.raises((OverflowError, TypeError, AttributeError)):
-        columns_codec.native.columns_of([delta(1), record], {})
+        native.speedups.columns_of([delta(1), record], {})
 
 
 def test_coverage_logged_by_a_version_that_did_not_tell_channels_apart_is_read() -> None:

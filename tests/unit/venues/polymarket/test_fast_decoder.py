@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.native import speedups
 from predsurv.venues.polymarket import fast_decoder
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 
@@ -184,8 +185,8 @@ def test_the_compiled_set_reads_the_frequent_messages() -> None:
     assert fast_decoder.COMPILED is not None
     made, out = codec(fast_decoder.COMPILED), list[MarketEvent]()
     made.decode([wire(book(TOKENS[0], [("0.01", "0"), ("0.4", "5.25")], [("0.6", "7")]))], NOW, out)
-    assert fast_decoder.native is not None
-    reader = fast_decoder.native.NativeChangeReader(made._live, 3)
+    assert speedups is not None
+    reader = speedups.NativeChangeReader(made._live, 3)
     frames = [wire(change(entry(), entry(side="SELL", price="0.999", size="503.32")))] * 2 + [b"PONG"]
     assert reader.read(frames, 0, NOW, out, None) == 2
     assert reader.before() == frames[0]
@@ -204,8 +205,8 @@ def test_the_compiled_set_reads_the_frequent_messages() -> None:
 @needs_compiled
 def test_the_compiled_set_refuses_what_is_no_list_of_frames() -> None:
     assert fast_decoder.COMPILED is not None
-    assert fast_decoder.native is not None
-    kind = fast_decoder.native.NativeChangeReader
+    assert speedups is not None
+    kind = speedups.NativeChangeReader
     reader = kind({}, 3)
     with pytest.raises(TypeError):
         reader.read((), 0, NOW, [], None)

@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "abi.h"
-
 /* A type of predsurv.core as a new reference; NULL with an exception when there is none. */
 static inline PyTypeObject *core_type(const char *module_name, const char *name)
 {

@@ -12,7 +12,7 @@ static PyTypeObject *delta_type;
 static PyObject *bid_text, *ask_text;
 static struct { Py_ssize_t ts_recv, ts_venue, epoch, seq, side, price, size; } at;
 
-int book_prepare(void)
+int state_prepare(void)
 {
     Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
     Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
@@ -23,7 +23,7 @@ int book_prepare(void)
         && (at.epoch = slot_of(delta_type, "epoch")) && (at.seq = slot_of(delta_type, "seq"))
         && (at.side = slot_of(delta_type, "side")) && (at.price = slot_of(delta_type, "price"))
         && (at.size = slot_of(delta_type, "size"));
-    return found ? 0 : -1;
+    return found && PyType_Ready(&ladder_type) == 0 && PyType_Ready(&book_type) == 0 ? 0 : -1;
 }
 
 static Ladder *side_of(Book *self, PyObject *side)
@@ -131,7 +131,7 @@ static PyMemberDef book_members[] = {
 
 PyTypeObject book_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv.state._native.NativeBookCore",
+    .tp_name = "predsurv._speedups.NativeBookCore",
     .tp_basicsize = sizeof(Book),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .tp_doc = "What a book holds; see book.py.",
@@ -143,20 +143,3 @@ PyTypeObject book_type = {
     .tp_methods = book_methods,
     .tp_members = book_members,
 };
-
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "The hot parts of predsurv.state.ladder and book.", -1, NULL,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__native(void)
-{
-    if (!abi_matches() || book_prepare() < 0 || PyType_Ready(&ladder_type) < 0 || PyType_Ready(&book_type) < 0)
-        return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && (PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0
-        || PyModule_AddObjectRef(module, "NativeLadder", (PyObject *)&ladder_type) < 0
-        || PyModule_AddObjectRef(module, "NativeBookCore", (PyObject *)&book_type) < 0))
-        Py_CLEAR(module);
-    return module;
-}

@@ -12,8 +12,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../../../core/csrc/abi.h"
-
 #define MICROS 1000000LL
 #define DIGITS_MAX 12    /* before the point of a size */
 #define STAMP_DIGITS 13  /* ms since 1970 */

@@ -1,13 +1,14 @@
 /* Records as columns: what wal/columns_codec.py does with a comprehension per field. */
 
 #include "columns.h"
+#include "parts.h"
 
 #define LEVEL_BYTES 16
 
 enum { KEY, TS_VENUE, EPOCH, SEQ, PRICE, SIZE, DELTA_RUNS };
 enum { B_POSITION, B_KEY, B_TS_VENUE, B_MARK, B_SEQ, B_BIDS, B_ASKS, B_BID_LEVELS, B_ASK_LEVELS, BOOK_RUNS };
 
-static PyTypeObject *delta_type, *book_type, *top_type;
+static PyTypeObject *delta_type, *snapshot_type, *top_type;
 static PyObject *bid_text, *ask_text, *ts_recv_text, *start_text;
 static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, side, price, size; } delta_at;
 static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, bids, asks; } book_at;
@@ -151,7 +152,7 @@ static int add_record(Columns *self, Py_ssize_t position, PyObject *record)
         return add_delta(self, record);
     if (Py_IS_TYPE(record, top_type))
         return add_top(self, position, record);
-    if (Py_IS_TYPE(record, book_type))
+    if (Py_IS_TYPE(record, snapshot_type))
         return add_book(self, position, record);
     return add_other(self, position, record);
 }
@@ -219,44 +220,30 @@ static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
     return made;
 }
 
-static int prepare(void)
+int columns_prepare(void)
 {
     Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    Py_XSETREF(book_type, core_type("predsurv.core.events", "BookSnapshot"));
+    Py_XSETREF(snapshot_type, core_type("predsurv.core.events", "BookSnapshot"));
     Py_XSETREF(top_type, core_type("predsurv.core.records", "BookTop"));
     Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
     Py_XSETREF(ask_text, PyUnicode_InternFromString("ask"));
     Py_XSETREF(ts_recv_text, PyUnicode_InternFromString("ts_recv"));
     Py_XSETREF(start_text, PyUnicode_InternFromString("start"));
-    if (delta_type == NULL || book_type == NULL || top_type == NULL || start_text == NULL || ts_recv_text == NULL)
-        return 0;
+    if (delta_type == NULL || snapshot_type == NULL || top_type == NULL || start_text == NULL || ts_recv_text == NULL)
+        return -1;
 #define AT(where, type, name) (where.name = slot_of(type, #name))
-    return AT(delta_at, delta_type, key) && AT(delta_at, delta_type, ts_recv) && AT(delta_at, delta_type, ts_venue)
+    int found = AT(delta_at, delta_type, key) && AT(delta_at, delta_type, ts_recv) && AT(delta_at, delta_type, ts_venue)
         && AT(delta_at, delta_type, epoch) && AT(delta_at, delta_type, seq) && AT(delta_at, delta_type, side)
-        && AT(delta_at, delta_type, price) && AT(delta_at, delta_type, size) && AT(book_at, book_type, key)
-        && AT(book_at, book_type, ts_recv) && AT(book_at, book_type, ts_venue) && AT(book_at, book_type, epoch)
-        && AT(book_at, book_type, seq) && AT(book_at, book_type, bids) && AT(book_at, book_type, asks)
+        && AT(delta_at, delta_type, price) && AT(delta_at, delta_type, size) && AT(book_at, snapshot_type, key)
+        && AT(book_at, snapshot_type, ts_recv) && AT(book_at, snapshot_type, ts_venue) && AT(book_at, snapshot_type, epoch)
+        && AT(book_at, snapshot_type, seq) && AT(book_at, snapshot_type, bids) && AT(book_at, snapshot_type, asks)
         && AT(top_at, top_type, key) && AT(top_at, top_type, ts_recv) && AT(top_at, top_type, ts_venue)
         && AT(top_at, top_type, bids) && AT(top_at, top_type, asks) && AT(top_at, top_type, trusted);
+    return found ? 0 : -1;
 }
 
-static PyMethodDef functions[] = {
+PyMethodDef columns_functions[] = {
     {"level_arrays", level_arrays, METH_VARARGS, "Return the levels of many sides as a column each; see seal/tables.py."},
     {"columns_of", columns_of, METH_VARARGS, "Return the columns of records; see wal/columns_codec.py."},
     {NULL, NULL, 0, NULL},
 };
-
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "The hot part of predsurv.store.wal.columns_codec.", -1, functions,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__native(void)
-{
-    if (!abi_matches() || !prepare())
-        return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0)
-        Py_CLEAR(module);
-    return module;
-}

@@ -4,7 +4,8 @@
    message that this does not understand costs time and nothing more. What it takes means the same to both; tests
    compare them. */
 
-#include "text.h"
+#include "parts.h"
+#include "polymarket_text.h"
 
 #define ENTRIES_MAX 64 /* changes of one message; it has two */
 #define EARLIEST 1420070400000LL
@@ -168,8 +169,6 @@ static PyObject *venue_time(int64_t stamp)
     return stamp > EARLIEST && stamp < LATEST ? PyLong_FromLongLong(stamp * MICROS) : Py_NewRef(Py_None);
 }
 
-/* --- ChangeReader ------------------------------------------------------------------------------------------- */
-
 typedef struct {
     PyObject_HEAD
     PyObject *live, *epoch, *before;
@@ -309,19 +308,19 @@ static void reader_dealloc(Reader *self)
 }
 
 static PyMethodDef reader_methods[] = {
-    {"read", (PyCFunction)(void (*)(void))reader_read, METH_FASTCALL, "Read frames from a place on; see changes.py."},
+    {"read", (PyCFunction)(void (*)(void))reader_read, METH_FASTCALL, "Read frames from a place on; see fast_decoder.py."},
     {"before", (PyCFunction)reader_before, METH_NOARGS, "Return the message before, None when it is forgotten."},
     {"remember", (PyCFunction)reader_remember, METH_O, "Take a message for the one before, if in its present form."},
     {"forget", (PyCFunction)reader_forget, METH_NOARGS, "Forget the message before: what follows is no repetition."},
     {NULL, NULL, 0, NULL},
 };
 
-static PyTypeObject reader_type = {
+PyTypeObject polymarket_reader_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv.venues.polymarket._native.NativeChangeReader",
+    .tp_name = "predsurv._speedups.NativeChangeReader",
     .tp_basicsize = sizeof(Reader),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Reads price changes; see changes.py.",
+    .tp_doc = "Reads price changes; see fast_decoder.py.",
     .tp_new = PyType_GenericNew,
     .tp_init = (initproc)reader_init,
     .tp_dealloc = (destructor)reader_dealloc,
@@ -330,30 +329,19 @@ static PyTypeObject reader_type = {
     .tp_methods = reader_methods,
 };
 
-static PyMethodDef functions[] = {
-    {"read_book", read_book, METH_O, "Read a whole book; see changes.py."},
+PyMethodDef polymarket_functions[] = {
+    {"read_book", read_book, METH_O, "Read a whole book; see fast_decoder.py."},
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "The hot part of predsurv.venues.polymarket.fast_decoder.", -1, functions,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__native(void)
+int polymarket_prepare(void)
 {
-    PyObject *events = abi_matches() ? PyImport_ImportModule("predsurv.core.events") : NULL;
+    PyObject *events = PyImport_ImportModule("predsurv.core.events");
     if (events == NULL)
-        return NULL;
+        return -1;
     Py_XSETREF(delta_type, PyObject_GetAttrString(events, "BookDelta"));
     Py_DECREF(events);
     Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
     Py_XSETREF(ask_text, PyUnicode_InternFromString("ask"));
-    if (delta_type == NULL || bid_text == NULL || ask_text == NULL || PyType_Ready(&reader_type) < 0)
-        return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && (PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0
-        || PyModule_AddObjectRef(module, "NativeChangeReader", (PyObject *)&reader_type) < 0))
-        Py_CLEAR(module);
-    return module;
+    return delta_type != NULL && bid_text != NULL && ask_text != NULL ? PyType_Ready(&polymarket_reader_type) : -1;
 }

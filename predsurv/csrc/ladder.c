@@ -281,7 +281,7 @@ static PySequenceMethods as_sequence = {.sq_length = (lenfunc)ladder_length};
 
 PyTypeObject ladder_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv.state._native.NativeLadder",
+    .tp_name = "predsurv._speedups.NativeLadder",
     .tp_basicsize = sizeof(Ladder),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_doc = "One side of a book; see ladder.py.",

@@ -3,7 +3,8 @@
 #ifndef PREDSURV_STATE_H
 #define PREDSURV_STATE_H
 
-#include "../../core/csrc/slots.h"
+#include "parts.h"
+#include "slots.h"
 
 /* A level by rank: the price of a bid, the negated price of an ask. The best has the highest. */
 typedef struct { int64_t rank, size; } Rung;
@@ -18,12 +19,7 @@ typedef struct {
     int sign; /* 1 bids, -1 asks */
 } Ladder;
 
-extern PyTypeObject ladder_type, book_type;
-
 /* Make `size` the whole size at `price`; 0 removes the level. -1 with an exception. */
 int ladder_put(Ladder *self, int64_t price, int64_t size);
-
-/* Find out where the fields of a delta lie. -1 with an exception. */
-int book_prepare(void);
 
 #endif

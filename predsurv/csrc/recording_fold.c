@@ -1,6 +1,7 @@
 /* Fold plain level changes: what recording/reducer.py does for each of them. */
 
-#include "instrument.h"
+#include "parts.h"
+#include "recording.h"
 
 static PyTypeObject *delta_type;
 static PyObject *change_text;
@@ -79,12 +80,31 @@ static int fold_one(Fold *self, PyObject *event)
     return folded;
 }
 
+static int fold_prepare(void)
+{
+    Py_XSETREF(change_text, PyUnicode_InternFromString("change"));
+    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
+    int found = change_text != NULL && delta_type != NULL && (event_at.key = slot_of(delta_type, "key"))
+        && (event_at.ts_recv = slot_of(delta_type, "ts_recv")) && (event_at.epoch = slot_of(delta_type, "epoch"));
+    return found ? 0 : -1;
+}
+
+int recording_prepare(void)
+{
+    static int prepared;
+    if (!prepared && fold_prepare() == 0 && lines_prepare() == 0 && tops_prepare() == 0)
+        prepared = 1;
+    return prepared ? 0 : -1;
+}
+
 static PyObject *fold_changes(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *events;
     Py_ssize_t at;
     long long mark, hour_end, interval;
     Fold self;
+    if (recording_prepare() < 0)
+        return NULL;
     if (!PyArg_ParseTuple(args, "O!nLLO!O!O!OL", &PyList_Type, &events, &at, &mark, &hour_end, &PyDict_Type,
                           &self.lines, &PyList_Type, &self.out, &PyList_Type, &self.heap, &self.order, &interval))
         return NULL;
@@ -107,31 +127,8 @@ static PyObject *fold_changes(PyObject *Py_UNUSED(module), PyObject *args)
     return Py_BuildValue("nL", at, (long long)self.mark);
 }
 
-static int prepare(void)
-{
-    Py_XSETREF(change_text, PyUnicode_InternFromString("change"));
-    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    return change_text != NULL && delta_type != NULL && (event_at.key = slot_of(delta_type, "key"))
-        && (event_at.ts_recv = slot_of(delta_type, "ts_recv")) && (event_at.epoch = slot_of(delta_type, "epoch"));
-}
-
-static PyMethodDef functions[] = {
-    {"fold_changes", fold_changes, METH_VARARGS, "Fold plain level changes; see fold.py."},
-    {"show_due", show_due, METH_VARARGS, "Write the rows that are due; see tops.py."},
+PyMethodDef recording_functions[] = {
+    {"fold_changes", fold_changes, METH_VARARGS, "Fold plain level changes; see recording/reducer.py."},
+    {"show_due", show_due, METH_VARARGS, "Write the rows that are due; see recording/snapshots.py."},
     {NULL, NULL, 0, NULL},
 };
-
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "_native", "The hot parts of predsurv.collect.recording.reducer and snapshots.", -1, functions,
-    NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__native(void)
-{
-    if (!abi_matches() || !prepare() || lines_prepare() < 0 || show_prepare() < 0)
-        return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && PyModule_AddIntConstant(module, "ABI_VERSION", ABI_VERSION) < 0)
-        Py_CLEAR(module);
-    return module;
-}

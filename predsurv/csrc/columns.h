@@ -1,4 +1,4 @@
-/* What this module is made of. */
+/* Levels as columns. */
 
 #ifndef PREDSURV_COLUMNS_H
 #define PREDSURV_COLUMNS_H

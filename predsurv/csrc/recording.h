@@ -1,18 +1,19 @@
-/* The recorder's lines (lines.py) as both parts of this module see them. */
+/* The recorder's lines (recording/instrument.py) as the fold and the tops see them. */
 
-#ifndef PREDSURV_LINES_H
-#define PREDSURV_LINES_H
+#ifndef PREDSURV_RECORDING_H
+#define PREDSURV_RECORDING_H
 
-#include "../../core/csrc/slots.h"
+#include "slots.h"
 
 typedef struct { Py_ssize_t book, bids, asks, pending, due, changed_at, epoch, shown_at; } LineSlots;
 
 extern PyTypeObject *line_type;
 extern LineSlots line_at;
 
-/* Find out where the fields of a line, of a book and of a top lie. -1 with an exception. */
+/* Find out, once, where fields lie: of changes, lines, books and tops. -1 with an exception. */
+int recording_prepare(void);
 int lines_prepare(void);
-int show_prepare(void);
+int tops_prepare(void);
 
 /* show_due(heap, mark, order, levels, heartbeat, out): write the rows due before `mark`. */
 PyObject *show_due(PyObject *module, PyObject *args);

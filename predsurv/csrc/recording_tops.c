@@ -1,6 +1,6 @@
 /* Snapshot rows of the books that are due: what recording/snapshots.py does for each of them. */
 
-#include "instrument.h"
+#include "recording.h"
 
 PyTypeObject *line_type;
 LineSlots line_at;
@@ -123,6 +123,8 @@ PyObject *show_due(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *heap, *order, *levels, *out;
     long long mark, heartbeat;
+    if (recording_prepare() < 0)
+        return NULL;
     if (!PyArg_ParseTuple(args, "O!LOO!LO!", &PyList_Type, &heap, &mark, &order, &PyLong_Type, &levels, &heartbeat,
                           &PyList_Type, &out))
         return NULL;
@@ -150,7 +152,7 @@ static PyObject *of_heapq(const char *name)
     return found;
 }
 
-int show_prepare(void)
+int tops_prepare(void)
 {
     Py_XSETREF(heappush, of_heapq("heappush"));
     Py_XSETREF(heappop, of_heapq("heappop"));

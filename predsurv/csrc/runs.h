@@ -3,7 +3,7 @@
 #ifndef PREDSURV_RUNS_H
 #define PREDSURV_RUNS_H
 
-#include "../../core/csrc/slots.h"
+#include "slots.h"
 
 #define ABSENT INT64_MIN /* None, or what cannot be true */
 

@@ -1,0 +1,54 @@
+from collections.abc import Iterator
+
+from predsurv.collect.recording.instrument import RecordedInstrument
+from predsurv.core.events import MarketEvent
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.records import Record
+from predsurv.state import book
+from predsurv.state.ladder import PythonLadder
+from predsurv.store.wal.columns_codec import Columns
+from predsurv.venues.polymarket.fast_decoder import Pending, PlainBook
+
+class NativeLadder(PythonLadder): ...
+class NativeBookCore(book.PythonBookCore): ...
+
+def fold_changes(
+    events: list[MarketEvent],
+    at: int,
+    watermark: int,
+    hour_end: int,
+    instruments: dict[InstrumentKey, RecordedInstrument],
+    out: list[Record],
+    due: list[tuple[int, int, RecordedInstrument]],
+    sequence: Iterator[int],
+    interval: int,
+    /,
+) -> tuple[int, int]: ...
+def show_due(
+    due: list[tuple[int, int, RecordedInstrument]],
+    watermark: int,
+    sequence: Iterator[int],
+    levels: int,
+    heartbeat: int,
+    out: list[Record],
+    /,
+) -> None: ...
+def columns_of(records: list[Record], table: dict[InstrumentKey, int], /) -> Columns: ...
+def level_arrays(counts: bytes, pairs: bytes, levels: int, /) -> list[tuple[bytes | None, bytes]]: ...
+
+class NativeChangeReader:
+    def __init__(self, live: dict[str, InstrumentKey], epoch: int, /) -> None: ...
+    def read(
+        self,
+        frames: list[bytes],
+        at: int,
+        ts_recv: int,
+        out: list[MarketEvent],
+        pending: Pending | None,
+        /,
+    ) -> int: ...
+    def before(self) -> bytes | None: ...
+    def remember(self, frame: bytes, /) -> bool: ...
+    def forget(self) -> None: ...
+
+def read_book(frame: bytes, /) -> PlainBook | None: ...

@@ -1,0 +1,26 @@
+/* What the module is made of: each part finds out where fields lie (-1 with an exception) and has functions or types. */
+
+#ifndef PREDSURV_PARTS_H
+#define PREDSURV_PARTS_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+/* Ladders and books. */
+int state_prepare(void);
+extern PyTypeObject ladder_type, book_type;
+
+/* The recorder's fold and its rows of best levels. These prepare themselves when first called: they read types that are
+   defined above `state`, which imports this module. */
+extern PyMethodDef recording_functions[];
+
+/* Records and levels as columns. */
+int columns_prepare(void);
+extern PyMethodDef columns_functions[];
+
+/* Polymarket's frames. */
+int polymarket_prepare(void);
+extern PyMethodDef polymarket_functions[];
+extern PyTypeObject polymarket_reader_type;
+
+#endif
