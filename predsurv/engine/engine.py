@@ -3,7 +3,7 @@
 Nothing here waits, reads a clock or does I/O: time is what the events say.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -30,7 +30,7 @@ from predsurv.core.events import (
     VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey, StrategyName
-from predsurv.core.num import Money
+from predsurv.core.num import Money, format_micros
 from predsurv.core.orders import Approved, CancelIntent, Intent, Refused
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Settlement
@@ -40,17 +40,20 @@ from predsurv.engine.context import StrategyContext
 from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.risk.gate import GateDecision, RiskGate
-from predsurv.engine.risk.state import RiskState
+from predsurv.engine.risk.state import RiskState, TradingState
 from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
 
-NoteKind = Literal["halted", "resumed", "duplicate", "stale", "foreign", "day", "phase"]
+LOSS_STANDS: Final = 10_000_000_000
+"""How long (ns) the day's loss has to stand at its limit before only sales are sent for the rest of the day."""
+NoteKind = Literal["halted", "reducing", "loss_limit", "resumed", "duplicate", "stale", "foreign", "day", "phase"]
 
 
 class EngineNote(Struct, frozen=True, array_like=True, tag="note"):
     """Something for people and the journal; ``equity`` (micros) is set for kind ``day``, a new UTC day.
 
-    ``duplicate``, ``stale`` and ``foreign`` name an account event that changed nothing, ``phase`` a venue's phase.
+    ``loss_limit``: the day's loss reached its limit, and positions are only reduced until the next. ``duplicate``,
+    ``stale`` and ``foreign`` name an account event that changed nothing, ``phase`` a venue's phase.
     """
 
     ts: int
@@ -97,6 +100,8 @@ class Engine:
         self.books = AvailableBooks(cache)
         self._risk = RiskState(cache, account, self.books)
         self.valuation = self._risk.valuation
+        self._max_daily_loss = limits.max_daily_loss
+        self._loss_since: int | None = None
         self._gate = RiskGate(run, limits, self._risk, account)
         self._strategies = tuple(self._called(each) for each in strategies)
         self._covering = tuple(each for each in self._strategies if each.strategy.interest.coverage)
@@ -109,16 +114,30 @@ class Engine:
             MarketChange: self._on_market_change,
             VenuePhase: self._on_market_change,
             MarketResolved: self._on_resolved,
-            Tick: self._call_strategies,
+            Tick: self._on_tick,
             Gap: self._on_gap,
             Unwanted: self._on_gap,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
         }
 
     @property
-    def halted(self) -> bool:
-        """Return whether ``halt`` is in force."""
-        return self._risk.halted
+    def trading(self) -> TradingState:
+        """What may be sent now."""
+        return self._risk.trading
+
+    @property
+    def requested(self) -> TradingState:
+        """Return what ``halt``, ``reduce`` and ``resume`` left in force."""
+        return self._risk.requested
+
+    def continue_minute(self, sent: Iterable[int]) -> None:
+        """Count orders that an earlier run sent (ns UTC, in order) towards the limit of orders per minute."""
+        self._risk.sent.extend(sent)
+
+    def continue_day(self, ts: int, equity: Money, *, lost_too_much: bool) -> None:
+        """Go on with the UTC day that ``ts`` (ns) is in, which an earlier run began with ``equity``."""
+        self.valuation.begin_day(ts, equity)
+        self._risk.lost_too_much = lost_too_much
 
     def exposure(self, key: InstrumentKey | None = None) -> Money:
         """Return the cost of positions plus live buys: of one instrument, or of all."""
@@ -140,22 +159,36 @@ class Engine:
         equity = self.valuation.roll_day(self._risk.now)
         if equity is None:
             return step
-        note = EngineNote(self._risk.now, "day", "a new UTC day", equity)
-        return replace(step, notes=(*step.notes, note))
+        notes = [*step.notes, EngineNote(self._risk.now, "day", "a new UTC day", equity)]
+        if self._risk.lost_too_much:
+            self._risk.lost_too_much = False
+            notes += self._resumed("a new UTC day")
+        return replace(step, notes=tuple(notes))
 
     def halt(self, ts: int, reason: str) -> Step:
         """Cancel every live order and send no new one until ``resume``."""
-        already, self._risk.halted = self._risk.halted, True
+        already, self._risk.requested = self._risk.halted, "halted"
         self._risk.now = max(self._risk.now, ts)
         notes = () if already else (EngineNote(self._risk.now, "halted", reason),)
-        return Step(decisions=self._gate.cancel_all(), notes=notes)
+        return Step(decisions=self._gate.cancel_forbidden(), notes=notes)
+
+    def reduce(self, ts: int, reason: str) -> Step:
+        """Cancel every live buy and send sales only until ``resume``; a halt in force becomes this."""
+        before, self._risk.requested = self._risk.trading, "reducing"
+        self._risk.now = max(self._risk.now, ts)
+        notes = () if before == "reducing" else (EngineNote(self._risk.now, "reducing", reason),)
+        return Step(decisions=self._gate.cancel_forbidden(), notes=notes)
 
     def resume(self, ts: int) -> Step:
-        """Lift a halt; nothing is sent any more once the engine was shut down."""
-        was_halted, self._risk.halted = self._risk.halted, False
-        if not was_halted or self._risk.shutting_down:
+        """Lift what ``halt`` or ``reduce`` ordered; the day's limit of losses stays in force.
+
+        Nothing is sent any more once the engine was shut down.
+        """
+        before, self._risk.requested = self._risk.requested, "active"
+        self._risk.now = max(self._risk.now, ts)
+        if before == "active" or self._risk.shutting_down:
             return EMPTY_STEP
-        return Step(notes=(EngineNote(max(ts, self._risk.now), "resumed", "by request"),))
+        return Step(notes=self._resumed("by request"))
 
     def shut_down(self, ts: int) -> Step:
         """Cancel every live order and stop calling strategies, irreversibly: the run is ending."""
@@ -163,7 +196,7 @@ class Engine:
             return EMPTY_STEP
         self._risk.shutting_down = True
         self._risk.now = max(self._risk.now, ts)
-        return Step(decisions=self._gate.cancel_all())
+        return Step(decisions=self._gate.cancel_forbidden())
 
     def _called(self, strategy: Strategy) -> "_CalledStrategy":
         interest = strategy.interest
@@ -189,6 +222,32 @@ class Engine:
         book = self.cache.book(key)
         return None if book is None or not book.trusted else best_prices(book)
 
+    def _resumed(self, reason: str) -> tuple[EngineNote, ...]:
+        """Return the note of what is in force after something was lifted."""
+        trading = self._risk.trading
+        kind: NoteKind = "resumed" if trading == "active" else trading
+        detail = reason if trading == "active" else f"{reason}; still in force"
+        return (EngineNote(self._risk.now, kind, detail),)
+
+    def _on_tick(self, event: Tick) -> Step:
+        step = self._call_strategies(event)
+        if self._risk.lost_too_much or not self._loss_stands():
+            return step
+        before, self._risk.lost_too_much = self._risk.trading, True
+        detail = f"{format_micros(self.valuation.day_loss())} USD were lost since midnight UTC"
+        note = EngineNote(self._risk.now, "loss_limit", detail)
+        decisions = (*step.decisions, *self._gate.cancel_forbidden()) if before == "active" else step.decisions
+        return replace(step, decisions=decisions, notes=(*step.notes, note))
+
+    def _loss_stands(self) -> bool:
+        """Return whether the day's loss has been at its limit for LOSS_STANDS: a book may be without bids for once."""
+        if self.valuation.day_loss() < self._max_daily_loss:
+            self._loss_since = None
+            return False
+        if self._loss_since is None:
+            self._loss_since = self._risk.now
+        return self._risk.now - self._loss_since >= LOSS_STANDS
+
     def _on_gap(self, event: Gap | Unwanted) -> Step:
         self.cache.apply(event)
         return self._call(self._covering, event) if self._covering else EMPTY_STEP
@@ -203,8 +262,9 @@ class Engine:
         self.cache.apply(event)
         if before == event.phase:
             return EMPTY_STEP
-        again = self._risk.blocked and before == "closed"  # cancels sent in that phase were rejected
-        step = Step(decisions=self._gate.cancel_all()) if again else self._call_strategies(event)
+        step = self._call_strategies(event)
+        if before == "closed":  # cancels sent in that phase were rejected
+            step = replace(step, decisions=(*self._gate.cancel_forbidden(), *step.decisions))
         return replace(step, notes=(EngineNote(self._risk.now, "phase", f"{event.venue} is {event.phase}"),))
 
     def _on_resolved(self, event: MarketResolved) -> Step:
@@ -227,11 +287,11 @@ class Engine:
             return Step(notes=(EngineNote(self._risk.now, kind, f"{type(event).__name__} {event.client_order_id}"),))
         if isinstance(event, Fill):
             self.books.on_fill(event)
-        if self._risk.blocked and order.state == "open":  # it was unknown when live orders were cancelled
-            step = Step(decisions=self._gate.cancel([order.client_order_id]))
-        else:
-            step = self._call_strategies(event, order.strategy)
-        return Step(step.decisions, step.refusals, booked=True)
+        step = self._call_strategies(event, order.strategy)
+        decisions = step.decisions
+        if order.state == "open" and not self._risk.may_rest(order.side):  # it was unknown when others were cancelled
+            decisions = (*decisions, *self._gate.cancel([order.client_order_id]))
+        return Step(decisions, step.refusals, booked=True)
 
     def _call_strategies(
         self, event: Event, only: StrategyName | None = None, before: BestBefore | None = None

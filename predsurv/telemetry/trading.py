@@ -43,12 +43,14 @@ class TradingMetrics:
         )
         self._unknown = Gauge("predsurv_orders_unknown", "Orders whose fate is not known now.", [venue], start=0)
         self._halted = Gauge("predsurv_halted", "1 while trading is halted, else 0.", [named], start=0)
+        self._reducing = Gauge("predsurv_reducing", "1 while positions are only reduced, else 0.", [named], start=0)
         self._portfolio = Gauge(
             "predsurv_portfolio_value_usd",
             "Value of the portfolio in dollars.",
             [named, ClosedLabel("kind", PORTFOLIO_KINDS)],
         )
-        self.families: Sequence[Family] = (self._signals, self._orders, self._unknown, self._halted, self._portfolio)
+        states = (self._unknown, self._halted, self._reducing)
+        self.families: Sequence[Family] = (self._signals, self._orders, *states, self._portfolio)
         registry.register(self)
 
     def count_signal(self, strategy: str, signal_type: str) -> None:
@@ -63,9 +65,10 @@ class TradingMetrics:
         """Set the number of orders whose fate is not known."""
         self._unknown.set((venue,), orders)
 
-    def set_halted(self, *, halted: bool) -> None:
-        """Set whether trading is halted."""
-        self._halted.set((self._account,), halted)
+    def set_trading(self, trading: str) -> None:
+        """Set what may be sent: ``active``, ``reducing`` or ``halted``."""
+        self._halted.set((self._account,), trading == "halted")
+        self._reducing.set((self._account,), trading == "reducing")
 
     def set_portfolio(self, kind: str, value: int) -> None:
         """Set a figure of the portfolio; ``kind`` is one of PORTFOLIO_KINDS, ``value`` in micros."""

@@ -58,14 +58,17 @@ class TradeController:
                 await self._pipeline.tick_until(self._components.clock.now() - TICK_SLACK)
 
     async def apply_halt_flag(self) -> None:
-        """Halt the engine when the flag is set, resume it when a person cleared the flag."""
+        """Do what the flag says: halt the engine or let it only reduce, resume when a person cleared the flag."""
         if self._components.halt is None:
             return
         async with self._lock:  # read outside of it, a halt that is being carried out may not have set the flag yet
-            halt, engine, now = self._components.halt.read(), self._components.engine, self._components.clock.now()
-            if (halt is not None) == engine.halted:
+            flag, engine, now = self._components.halt.read(), self._components.engine, self._components.clock.now()
+            if engine.requested == ("active" if flag is None else flag.trading):
                 return
-            step = engine.resume(now) if halt is None else engine.halt(now, halt.reason)
+            if flag is None:
+                step = engine.resume(now)
+            else:
+                step = (engine.halt if flag.trading == "halted" else engine.reduce)(now, flag.reason)
             await self._pipeline.send(step)
             self._observe(Tick(now), step)
 

@@ -1,7 +1,7 @@
 """The halt flag: a file whose existence stops trading in every process, across restarts, until a person removes it."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -14,10 +14,11 @@ POLL_INTERVAL: Final = 100_000_000
 
 
 class HaltRecord(Struct, frozen=True):
-    """Since when (ns UTC) and why trading is stopped."""
+    """Since when (ns UTC) and why trading is stopped, or ``reducing`` positions only."""
 
     ts: int
     reason: str
+    trading: Literal["reducing", "halted"] = "halted"
 
 
 class HaltFlag:
@@ -39,11 +40,18 @@ class HaltFlag:
         except msgspec.MsgspecError:
             return HaltRecord(0, "a halt flag that cannot be read")
 
-    def set(self, ts: int, reason: str) -> None:
-        """Halt trading since ``ts`` (ns UTC); a halt in force keeps its time and reason."""
-        if self.read() is None:
-            make_dirs(self._path.parent, 0o700)
-            write_whole(self._path, msgspec.json.encode(HaltRecord(ts, sanitise(reason, 400))))
+    def set(self, ts: int, reason: str, *, reducing: bool = False) -> HaltRecord:
+        """Halt trading since ``ts`` (ns UTC), or with ``reducing`` all that adds to positions; return what is in force.
+
+        A halt in force keeps its time and reason, and is not weakened.
+        """
+        before = self.read()
+        if before is not None and (reducing or before.trading == "halted"):
+            return before
+        make_dirs(self._path.parent, 0o700)
+        record = HaltRecord(ts, sanitise(reason, 400), "reducing" if reducing else "halted")
+        write_whole(self._path, msgspec.json.encode(record))
+        return record
 
     def clear(self) -> HaltRecord | None:
         """Remove the flag; return the halt that was in force, None when there was none."""

@@ -39,11 +39,11 @@ class FeedWatch:
 
     def health(self, engine: Engine, stats: RunStats) -> RunHealth:
         """Return the health of the run, from any thread: halted trading and a venue without connection are wrong."""
-        halted, elapsed = engine.halted, self._clock.monotonic() - self._turned
+        trading, elapsed = engine.trading, self._clock.monotonic() - self._turned
         return RunHealth(
-            causes=("trading is halted: 'predsurv resume' allows it again",) if halted else (),
+            causes=("trading is halted: 'predsurv resume' allows it again",) if trading == "halted" else (),
             venues=tuple(map(self._venue_health, tuple(self._connections))),
-            fields={"halted": halted, "events": stats.events},
+            fields={"trading": trading, "events": stats.events},
             stuck=f"nothing has been decided for {elapsed / 1e9:.1f} s" if elapsed > STUCK_AFTER else None,
         )
 

@@ -7,6 +7,7 @@ entry is money.
 import fcntl
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import EngineNote
 from predsurv.engine.risk.gate import GateDecision
+from predsurv.engine.risk.state import MINUTE
 from predsurv.store.files import sync_dir
 
 VERSION: Final = 1
@@ -65,7 +67,7 @@ class MarketSettled(Struct, frozen=True, array_like=True, tag="settled"):
 
 
 class EngineNoted(Struct, frozen=True, array_like=True, tag="noted"):
-    """Trading was halted or resumed, or a UTC day began."""
+    """Trading was halted, limited or resumed, or a UTC day began."""
 
     note: EngineNote
 
@@ -177,12 +179,15 @@ class RestoredState(Struct):
 
     ``day`` is the note of the last UTC day that began, None before any; ``runs`` the number of runs. ``added``
     (micros) is the starting cash of venues that were funded since that day began, which is no gain of the day.
+    ``lost_too_much``: its loss reached the limit. ``sent``: times (ns UTC) of the orders of the last minute.
     """
 
     account: TradingAccount = field(default_factory=lambda: TradingAccount({}))
     day: EngineNote | None = None
     runs: int = 0
     added: Money = ZERO_MONEY
+    lost_too_much: bool = False
+    sent: deque[int] = field(default_factory=deque)
 
     def apply(self, entry: Entry) -> None:
         """Fold one entry in."""
@@ -191,15 +196,23 @@ class RestoredState(Struct):
                 self._start(entry)
             case EngineNoted():
                 if entry.note.kind == "day":
-                    self.day, self.added = entry.note, ZERO_MONEY
+                    self.day, self.added, self.lost_too_much = entry.note, ZERO_MONEY, False
+                elif entry.note.kind == "loss_limit":
+                    self.lost_too_much = True
             case CommandSent():
                 approved = entry.decision.approved
                 if isinstance(approved.command, PlaceOrder):
                     self.account.place(approved.command, approved.ts)
+                    self._note_sent(approved.ts)
             case AccountUpdated():
                 self.account.apply(entry.event)
             case MarketSettled():
                 self.account.settle(entry.event)
+
+    def _note_sent(self, ts: int) -> None:
+        self.sent.append(ts)
+        while self.sent[0] <= ts - MINUTE:
+            self.sent.popleft()
 
     def _start(self, entry: RunStarted) -> None:
         self.runs += 1

@@ -33,7 +33,7 @@ TICKS_MAX: Final = 20_000
 """Most ticks generated for one pause between events; a longer pause is skipped."""
 
 _ACCOUNT_EVENTS: Final = (OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill)
-_JOURNALLED_NOTES: Final = frozenset({"halted", "resumed", "day"})
+_JOURNALLED_NOTES: Final = frozenset({"halted", "reducing", "loss_limit", "resumed", "day"})
 
 
 @runtime_checkable

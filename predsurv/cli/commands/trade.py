@@ -134,7 +134,7 @@ def portfolio(
     account = restore(entries).account
     halt = halt_flag(loaded.data_dir).read()
     if halt is not None:
-        say(f"trading is halted: {halt.reason}")
+        say(f"trading is {halt.trading}: {halt.reason}")
     held = [position.key for position in account.portfolio.positions.totals()]
     listings = known_markets_of(loaded.data_dir, held, SystemClock().now())
     summary = portfolio_table(path.stem, account, last_entry_time(entries))
@@ -143,18 +143,22 @@ def portfolio(
 
 def halt(
     reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever trading is refused.")] = "by request",
+    reduce: Annotated[
+        bool, typer.Option("--reduce", help="Stop buying only: running traders cancel their bids, and may still sell.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Halt all trading until ``resume``: running traders cancel their orders."""
     data_dir = load(config).config.data_dir
-    halt_flag(data_dir).set(SystemClock().now(), reason)
-    say(f"all trading with data folder {data_dir} is halted; 'predsurv resume' allows it again")
+    now = halt_flag(data_dir).set(SystemClock().now(), reason, reducing=reduce)
+    what = "halted" if now.trading == "halted" else "reduced to sales"
+    say(f"all trading with data folder {data_dir} is {what}; 'predsurv resume' allows it again")
 
 
 def resume(config: ConfigFile = None) -> None:
     """Allow trading again."""
     was = halt_flag(load(config).config.data_dir).clear()
-    say("trading was not halted" if was is None else f"trading is allowed again; it was halted: {was.reason}")
+    say("trading was not halted" if was is None else f"trading is allowed again; it was {was.trading}: {was.reason}")
 
 
 def _trade(

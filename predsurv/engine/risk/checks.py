@@ -14,6 +14,7 @@ from predsurv.state.features import mid
 
 RefusalReason = Literal[
     "halted",
+    "reducing",
     "unknown_market",
     "market_closed",
     "not_binary",
@@ -75,6 +76,12 @@ def _halted(_intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefus
     if state.shutting_down:
         return RiskRefusal("halted", "the run is ending")
     return RiskRefusal("halted", "trading is halted; see 'predsurv resume'") if state.halted else None
+
+
+def _reducing(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    if intent.side == "sell" or state.requested != "reducing":
+        return None
+    return RiskRefusal("reducing", "positions are only reduced now; see 'predsurv resume'")
 
 
 def _valid(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
@@ -199,6 +206,8 @@ def _rate(_intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal 
 def _daily_loss(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
     if intent.side == "sell":
         return None  # a sale only reduces the position
+    if state.lost_too_much:
+        return RiskRefusal("max_daily_loss", "the day's limit was reached; only sales until tomorrow (UTC)")
     return _above("max_daily_loss", state.valuation.day_loss(), Money(limits.max_daily_loss - 1))
 
 
@@ -219,6 +228,7 @@ def _above(reason: RefusalReason, value: int, limit: Money) -> RiskRefusal | Non
 
 CHECKS: Final[tuple[Check, ...]] = (
     _halted,
+    _reducing,
     _valid,
     _phase,
     _fresh,

@@ -52,9 +52,10 @@ class RiskGate:
             if order is not None
         )
 
-    def cancel_all(self) -> tuple[GateDecision, ...]:
-        """Return a cancel for every order that may still trade."""
-        return self.cancel(order.client_order_id for order in self._account.orders.live())
+    def cancel_forbidden(self) -> tuple[GateDecision, ...]:
+        """Return a cancel for every order that may still trade and must not rest now."""
+        live = self._account.orders.live()
+        return self.cancel(order.client_order_id for order in live if not self._state.may_rest(order.side))
 
     def _refusals(self, legs: Sequence[Intent | CancelIntent]) -> list[RiskRefusal | None]:
         refusals: list[RiskRefusal | None] = []

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
 
 from predsurv.core.events import TradingPhase
 from predsurv.core.fees import taker_fee
@@ -16,6 +16,8 @@ from predsurv.engine.books.available import AvailableBooks
 from predsurv.state.market_cache import MarketCache
 
 MINUTE: Final = 60 * 1_000_000_000
+TradingState = Literal["active", "reducing", "halted"]
+"""What may be sent: everything; only what reduces a position, and cancels; only cancels."""
 ROUNDING_RESERVE: Final = 10_000
 """Micros reserved per buy order: each of its fills rounds up what is paid, by less than $0.0001 where that is most."""
 
@@ -24,7 +26,8 @@ class RiskState:
     """What risk checks read; shared by the engine and its gate and by nothing outside them.
 
     The engine writes ``now`` (time of the latest event, ns UTC), ``last_recv`` (when each venue last
-    sent anything, ns UTC), ``halted`` and ``shutting_down`` (halted for good: the run is ending).
+    sent anything, ns UTC), ``requested`` (the state that was asked for), ``lost_too_much`` (the day's loss has
+    reached its limit) and ``shutting_down`` (halted for good: the run is ending).
     The gate writes ``staged`` (intents of the group under check that passed so far) and ``sent``
     (times of approved orders, ns UTC).
     """
@@ -32,13 +35,28 @@ class RiskState:
     def __init__(self, cache: MarketCache, account: TradingAccount, books: AvailableBooks) -> None:
         self.now = 0
         self.last_recv: dict[VenueName, int] = {}
-        self.halted = False
+        self.requested: TradingState = "active"
+        self.lost_too_much = False
         self.shutting_down = False
         self.staged: list[Intent] = []
         self.sent: deque[int] = deque()
         self.books = books
         self.valuation = Valuation(account, books)
         self._cache, self._account = cache, account
+
+    @property
+    def trading(self) -> TradingState:
+        """What may be sent now, but for ``shutting_down``."""
+        return "reducing" if self.requested == "active" and self.lost_too_much else self.requested
+
+    @property
+    def halted(self) -> bool:
+        """Return whether trading is halted."""
+        return self.requested == "halted"
+
+    def may_rest(self, side: OrderSide) -> bool:
+        """Return whether an order of ``side`` may go on resting: none while halted, no entry while reducing."""
+        return not self.blocked and (side == "sell" or self.trading == "active")
 
     @property
     def blocked(self) -> bool:

@@ -22,7 +22,7 @@ def test_names_and_labels_are_the_published_ones(metrics: TradingMetrics, regist
     metrics.count_signal("simple", "enter")
     metrics.count_order("kalshi", "filled")
     metrics.set_unknown("kalshi", 2)
-    metrics.set_halted(halted=True)
+    metrics.set_trading("halted")
     metrics.set_portfolio("equity", 1_500_000)
     expected = {
         'predsurv_strategy_signals_total{signal_type="enter",strategy="simple"} 1.0',

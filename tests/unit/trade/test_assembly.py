@@ -127,6 +127,18 @@ def test_cash_of_a_venue_added_during_the_day_hides_no_loss(tmp_path: Path) -> N
     assert loss(opened(tmp_path, ONE, OTHER)) == 400 * MICROS, "nor in the runs after it"
 
 
+def test_a_loss_limit_and_the_orders_of_a_minute_outlast_a_restart_and_the_limit_no_day(tmp_path: Path) -> None:
+    key = at(ONE).key(0)
+    listed(tmp_path, at(ONE))
+    limit = EngineNoted(EngineNote(START + 1, "loss_limit", "500 USD were lost since midnight UTC"))
+    journalled(tmp_path, *began(ONE), *bought(key, 800), limit)
+    session = opened(tmp_path, ONE)
+    assert session.engine.trading == "reducing"
+    assert session.engine._risk.sent_last_minute() == 1
+    tomorrow = opened(tmp_path, ONE, now=START + DAY)
+    assert tomorrow.engine.trading == "active"
+
+
 def watched(session: TradingSession) -> set[str]:
     return {key.market_id for key in session.runner._watchlists[ONE].keys}
 

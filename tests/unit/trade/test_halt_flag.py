@@ -27,3 +27,11 @@ def test_an_unreadable_flag_halts_too(tmp_path: Path) -> None:
     unreadable = HaltFlag(path).read()
     assert unreadable is not None
     assert "cannot be read" in unreadable.reason
+
+
+def test_a_halt_is_not_weakened_and_a_limit_becomes_a_halt(tmp_path: Path) -> None:
+    flag = HaltFlag(tmp_path / "halt.json")
+    assert flag.set(7, "less", reducing=True) == HaltRecord(7, "less", "reducing")
+    assert flag.set(8, "less still", reducing=True) == flag.read() == HaltRecord(7, "less", "reducing")
+    assert flag.set(9, "nothing") == flag.read() == HaltRecord(9, "nothing", "halted")
+    assert flag.set(10, "less", reducing=True) == flag.read() == HaltRecord(9, "nothing", "halted")

@@ -17,8 +17,8 @@ ONE, TWO = VenueName("one"), VenueName("two")
 S = 1_000_000_000
 
 
-def health(watch: FeedWatch, *, halted: bool = False) -> RunHealth:
-    return watch.health(cast(Any, SimpleNamespace(halted=halted)), RunStats())
+def health(watch: FeedWatch, trading: str = "active") -> RunHealth:
+    return watch.health(cast(Any, SimpleNamespace(trading=trading)), RunStats())
 
 
 def causes(run: RunHealth) -> dict[str, Sequence[str]]:
@@ -43,7 +43,8 @@ def test_each_venue_has_to_be_connected(events: list[MarketEvent], expected: lis
 
 
 def test_halted_trading_is_not_well() -> None:
-    assert "halted" in health(FeedWatch([], ManualClock()), halted=True).causes[0]
+    assert "halted" in health(FeedWatch([], ManualClock()), "halted").causes[0]
+    assert health(FeedWatch([], ManualClock()), "reducing").causes == ()
 
 
 async def test_a_controller_without_a_turn_is_stuck_and_ages_go_on() -> None:

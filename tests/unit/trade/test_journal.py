@@ -14,6 +14,7 @@ from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.engine import EngineNote
 from predsurv.engine.risk.gate import GateDecision
+from predsurv.engine.risk.state import MINUTE
 from predsurv.trade import journal as module
 from predsurv.trade.journal import (
     AccountUpdated,
@@ -240,3 +241,16 @@ def test_cash_given_since_the_day_began_is_known() -> None:
     assert restore((*ENTRIES, again)).added == 9
     assert restore((*ENTRIES, again, again)).added == 9
     assert restore((*ENTRIES, again, ENTRIES[1])).added == 0
+
+
+def test_a_loss_limit_lasts_until_the_next_day_begins() -> None:
+    limit = EngineNoted(EngineNote(START, "loss_limit", "too much"))
+    assert restore((*ENTRIES[:2], limit)).lost_too_much
+    assert not restore((*ENTRIES[:2], limit, ENTRIES[1])).lost_too_much
+
+
+def test_orders_of_the_last_minute_are_known() -> None:
+    sent = [
+        CommandSent(GateDecision(approved(place(str(ts), price=50), ts=START + ts), intent())) for ts in (0, 1, MINUTE)
+    ]
+    assert list(restore((ENTRIES[0], *sent)).sent) == [START + 1, START + MINUTE]

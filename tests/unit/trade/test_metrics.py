@@ -69,6 +69,8 @@ def test_a_halt_is_shown_and_its_end(trader: Trader) -> None:
     trader.engine.resume(START)
     trader.metrics.on_step(book(), EMPTY_STEP)
     assert trader.value("halted", account="paper") == 0
+    trader.metrics.on_step(book(), trader.engine.reduce(START, "by request"))
+    assert (trader.value("halted", account="paper"), trader.value("reducing", account="paper")) == (0, 1)
 
 
 def test_the_account_is_named(trader: Trader) -> None:

@@ -66,8 +66,12 @@ def test_the_collar_of_a_one_sided_book_is_around_its_best_price() -> None:
 def test_intents_are_refused_when_closed_halted_untrusted_or_stale() -> None:
     assert reason(World((market(status="paused"),)).show(book()), intent()) == "market_closed"
     halted = open_world()
-    halted.risk.halted = True
+    halted.risk.requested = "halted"
     assert reason(halted, intent()) == "halted"
+    reducing = open_world().hold(10)
+    reducing.risk.requested = "reducing"
+    assert reason(reducing, intent()) == "reducing"
+    assert reason(reducing, intent("sell", 50)) is None
     ending = open_world()
     ending.risk.shutting_down = True
     assert reason(ending, intent()) == "halted"
@@ -113,6 +117,9 @@ def test_the_daily_loss_limit_stops_buying_and_not_selling() -> None:
     assert reason(world, intent(price=42), max_daily_loss=Money(800_000)) == "max_daily_loss"
     assert reason(world, intent("sell", 40), max_daily_loss=Money(800_000)) is None
     assert reason(world, intent(price=42), max_daily_loss=Money(900_001)) is None
+    world.risk.lost_too_much = True
+    assert reason(world, intent(price=42), max_daily_loss=Money(900_001)) == "max_daily_loss"
+    assert reason(world, intent("sell", 40), max_daily_loss=Money(900_001)) is None
 
 
 def test_each_check_alone_refuses_an_untrusted_book() -> None:
