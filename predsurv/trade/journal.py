@@ -195,10 +195,7 @@ class RestoredState(Struct):
             case RunStarted():
                 self._start(entry)
             case EngineNoted():
-                if entry.note.kind == "day":
-                    self.day, self.added, self.lost_too_much = entry.note, ZERO_MONEY, False
-                elif entry.note.kind == "loss_limit":
-                    self.lost_too_much = True
+                self._note(entry.note)
             case CommandSent():
                 approved = entry.decision.approved
                 if isinstance(approved.command, PlaceOrder):
@@ -208,6 +205,12 @@ class RestoredState(Struct):
                 self.account.apply(entry.event)
             case MarketSettled():
                 self.account.settle(entry.event)
+
+    def _note(self, note: EngineNote) -> None:
+        if note.kind == "day":
+            self.day, self.added, self.lost_too_much = note, ZERO_MONEY, False
+        elif note.kind == "loss_limit":
+            self.lost_too_much = True
 
     def _note_sent(self, ts: int) -> None:
         self.sent.append(ts)

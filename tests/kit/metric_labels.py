@@ -41,5 +41,6 @@ METRICS: dict[str, frozenset[str]] = {
     "predsurv_orders_total": frozenset({"venue", "outcome"}),
     "predsurv_orders_unknown": frozenset({"venue"}),
     "predsurv_halted": frozenset({"account"}),
+    "predsurv_reducing": frozenset({"account"}),
     "predsurv_portfolio_value_usd": frozenset({"account", "kind"}),
 }
