@@ -11,6 +11,7 @@ A ``try`` thereby names the reaction, not the library that failed.
     ├── WireError         one message cannot be read: counted        exit 3
     ├── IntegrityError    stored data is damaged                     exit 4
     ├── SafetyError       refused to protect money or data           exit 5
+    ├── StrategyError     the code of a user's strategy failed       exit 1
     └── BrokenInvariant   a bug of ours: crash                       exit 1
 
 Every message is one line: what happened, where, and the next step.
@@ -74,6 +75,10 @@ class SafetyError(PredsurvError):
     """Refused because going on would risk money or data."""
 
     exit_code = 5
+
+
+class StrategyError(PredsurvError):
+    """The code of a strategy raised an error or returned what is no decision; names its file and line."""
 
 
 class BrokenInvariant(PredsurvError):

@@ -49,6 +49,35 @@ class CancelIntent(Struct, frozen=True, array_like=True, tag="cancel_intent"):
     signal: str
 
 
+class Quotes(Struct, frozen=True, array_like=True, tag="quotes"):
+    """What a strategy wants to have resting in an instrument: (price, size) to buy and to sell, None for nothing.
+
+    The engine compares it with the strategy's live ``gtc`` orders there and sends only what changes. What rests at the
+    wanted price keeps its place in the queue, and is topped up or reduced by whole orders; everything else of that
+    side is cancelled. A new order waits until what it replaces is gone, so that a side never rests twice; it is
+    post-only, holds back while it would cross an order of this account, and sells no more than the strategy holds.
+    A side that wants less than the market's minimum rests as it is.
+    Raises ValueError where bid and ask would trade with each other, or a price or size is not above 0.
+    """
+
+    strategy: StrategyName
+    key: InstrumentKey
+    bid: tuple[Price, Size] | None = None
+    ask: tuple[Price, Size] | None = None
+    signal: str = "quote"
+
+    def __post_init__(self) -> None:
+        for level in (self.bid, self.ask):
+            if level is not None and (level[0] <= 0 or level[1] <= 0):
+                raise ValueError(f"{self.key}: a quote needs a price and a size above 0, or None for no quote")
+        if self.bid is not None and self.ask is not None and self.bid[0] >= self.ask[0]:
+            raise ValueError(f"{self.key}: the bid of {self.bid[0]} is not below the ask of {self.ask[0]} (micros)")
+
+
+Decision = Intent | CancelIntent | Quotes
+"""What a strategy may return: an order, a cancel, or the quotes that it wants to have."""
+
+
 class PlaceOrder(Struct, frozen=True, array_like=True, tag="place"):
     """Place an order. ``client_order_id`` is a function of the run and the number of its order."""
 

@@ -27,7 +27,7 @@ from predsurv.core.market import Market
 from predsurv.core.num import Price
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
-from predsurv.engine.interest import EVERY_MARKET, BookFilter, EventFilter, Interest, MarketFilter
+from predsurv.engine.interest import EVERY_MARKET, BookFilter, EventFilter, Interest, MarketChoice
 from predsurv.state import features
 from predsurv.state.book import Book, BookView
 from predsurv.state.market_cache import MarketCache
@@ -180,7 +180,7 @@ def meets(bounds: BookFilter, book: BookView) -> bool:
     return _within(bounds.imbalance_min, imbalance, bounds.imbalance_max)
 
 
-def selects(wanted: MarketFilter, venue: VenueName, market_id: MarketId, market: Market | None) -> bool:
+def selects(wanted: MarketChoice, venue: VenueName, market_id: MarketId, market: Market | None) -> bool:
     """Return whether ``wanted`` takes in a market, of which nothing but its id may be known."""
     ids = {str(market_id), *(str(each.instrument_id) for each in (market.outcomes if market is not None else ()))}
     category = None if market is None or market.category is None else market.category.casefold()

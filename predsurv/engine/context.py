@@ -7,15 +7,20 @@ from predsurv.core.num import Money
 from predsurv.core.orders import Order, Position
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
+from predsurv.engine.books.observed import ObservedBooks
 from predsurv.engine.risk.state import RiskState
 from predsurv.state.book import BookView
 from predsurv.state.market_cache import InstrumentState, MarketCache
+from predsurv.state.view import BookCoverage
 
 
 class StrategyContext:
-    """What ``strategy`` can read: everything public, and only its own positions and orders."""
+    """What ``strategy`` can read: everything public, and only its own positions and orders.
 
-    __slots__ = ("_account", "_books", "_cache", "_risk", "_strategy")
+    ``observed``: the coverage of books, None for a strategy whose interest does not ask for it.
+    """
+
+    __slots__ = ("_account", "_books", "_cache", "_risk", "_strategy", "observed")
 
     def __init__(
         self,
@@ -26,6 +31,7 @@ class StrategyContext:
         risk: RiskState,
     ) -> None:
         self._strategy, self._cache, self._books, self._account, self._risk = strategy, cache, books, account, risk
+        self.observed: ObservedBooks | None = None
 
     @property
     def now(self) -> int:
@@ -35,6 +41,14 @@ class StrategyContext:
     def book(self, key: InstrumentKey) -> BookView | None:
         """Return the book less what we consumed of it, None while it is not trusted."""
         return self._books.book(key)
+
+    def trusted(self, key: InstrumentKey) -> bool:
+        """Return whether the book of ``key`` can be believed now: known without a gap since, and not crossed."""
+        return self._cache.trusted_book(self._cache.primary_of(key)) is not None
+
+    def coverage(self, key: InstrumentKey) -> BookCoverage | None:
+        """Return since when the book of ``key`` is known or missing; None for a strategy that does not ask for it."""
+        return None if self.observed is None else self.observed.get(self._cache.primary_of(key))
 
     def state(self, key: InstrumentKey) -> InstrumentState | None:
         """Return quote, last trade, tick and status of an instrument, None when nothing is known of it."""
@@ -55,6 +69,10 @@ class StrategyContext:
     def position(self, key: InstrumentKey) -> Position | None:
         """Return the strategy's position in an instrument, None when it holds nothing."""
         return self._account.portfolio.positions.get(self._strategy, key)
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return everything the strategy holds, in the order in which instruments were first bought."""
+        return self._account.portfolio.positions.of(self._strategy)
 
     def cash(self, venue: VenueName) -> Money:
         """Return the cash at a venue that is not reserved for live orders."""

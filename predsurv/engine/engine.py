@@ -4,9 +4,8 @@ Nothing here waits, reads a clock or does I/O: time is what the events say.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.errors import BrokenInvariant
@@ -29,56 +28,20 @@ from predsurv.core.events import (
     Unwanted,
     VenuePhase,
 )
-from predsurv.core.ids import InstrumentKey, StrategyName
+from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Money, format_micros
-from predsurv.core.orders import Approved, CancelIntent, Intent, Refused
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.account.portfolio import Settlement
 from predsurv.engine.books.available import AvailableBooks
-from predsurv.engine.call_filter import BestBefore, CallFilter, best_prices
-from predsurv.engine.context import StrategyContext
-from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.risk.checks import RiskLimits
-from predsurv.engine.risk.gate import GateDecision, RiskGate
+from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState, TradingState
+from predsurv.engine.step import EMPTY_STEP, EngineNote, NoteKind, Step
 from predsurv.engine.strategy import Strategy
+from predsurv.engine.strategy_calls import StrategyCalls
 from predsurv.state.market_cache import MarketCache
 
 LOSS_STANDS: Final = 10_000_000_000
 """How long (ns) the day's loss has to stand at its limit before only sales are sent for the rest of the day."""
-NoteKind = Literal["halted", "reducing", "loss_limit", "resumed", "duplicate", "stale", "foreign", "day", "phase"]
-
-
-class EngineNote(Struct, frozen=True, array_like=True, tag="note"):
-    """Something for people and the journal; ``equity`` (micros) is set for kind ``day``, a new UTC day.
-
-    ``loss_limit``: the day's loss reached its limit, and positions are only reduced until the next. ``duplicate``,
-    ``stale`` and ``foreign`` name an account event that changed nothing, ``phase`` a venue's phase.
-    """
-
-    ts: int
-    kind: NoteKind
-    detail: str
-    equity: Money | None = None
-
-
-class Step(Struct, frozen=True):
-    """The outcome of one event, in order. ``booked``: the event itself changed the account."""
-
-    decisions: tuple[GateDecision, ...] = ()
-    refusals: tuple[Refused, ...] = ()
-    settlements: tuple[Settlement, ...] = ()
-    notes: tuple[EngineNote, ...] = ()
-    booked: bool = False
-
-    @property
-    def commands(self) -> tuple[Approved, ...]:
-        """The commands for the brokers."""
-        return tuple(decision.approved for decision in self.decisions)
-
-
-EMPTY_STEP: Final = Step()
-"""Nothing happened; returned as this very object, so that callers may compare by identity."""
 
 
 class Engine:
@@ -103,9 +66,7 @@ class Engine:
         self._max_daily_loss = limits.max_daily_loss
         self._loss_since: int | None = None
         self._gate = RiskGate(run, limits, self._risk, account)
-        self._strategies = tuple(self._called(each) for each in strategies)
-        self._covering = tuple(each for each in self._strategies if each.strategy.interest.coverage)
-        self._needs_before = any(each.filter is not None and each.filter.needs_before for each in self._strategies)
+        self._calls = StrategyCalls(strategies, self._gate, self._risk, cache=cache, account=account)
         self._handlers: dict[type, Callable[[Any], Step]] = {
             BookDelta: self._on_market_data,
             BookSnapshot: self._on_market_data,
@@ -115,8 +76,8 @@ class Engine:
             VenuePhase: self._on_market_change,
             MarketResolved: self._on_resolved,
             Tick: self._on_tick,
-            Gap: self._on_gap,
-            Unwanted: self._on_gap,
+            Gap: self._on_market_data,
+            Unwanted: self._on_market_data,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
         }
 
@@ -198,29 +159,15 @@ class Engine:
         self._risk.now = max(self._risk.now, ts)
         return Step(decisions=self._gate.cancel_forbidden())
 
-    def _called(self, strategy: Strategy) -> "_CalledStrategy":
-        interest = strategy.interest
-        view = StrategyContext(strategy.name, self.cache, self.books, self.account, self._risk)
-        if interest == EVERYTHING:
-            return _CalledStrategy(strategy, view, None)
-        return _CalledStrategy(
-            strategy, view, CallFilter(strategy.name, interest, self.cache, self.books, self.account)
-        )
-
-    def _on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote) -> Step:
-        before = self._best_before(event.key) if self._needs_before else None
+    def _on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote | Gap | Unwanted) -> Step:
+        before = self._calls.best_before(event.key)
         self.cache.apply(event)
+        if isinstance(event, Gap | Unwanted):
+            return self._calls.on_gap(event)
         if isinstance(event, BookDelta | BookSnapshot):
             self.books.on_book_event(event)
         self._risk.last_recv[event.key.venue] = event.ts_recv
-        # Strategies are not called for an untrusted instrument, until a snapshot restores its book.
-        # A trade may be told on an outcome whose book is the mirror of the other's.
-        trusted = self.cache.trusted_book(self.cache.primary_of(event.key)) is not None
-        return self._call_strategies(event, before=before) if trusted else EMPTY_STEP
-
-    def _best_before(self, key: InstrumentKey) -> BestBefore | None:
-        book = self.cache.book(key)
-        return None if book is None or not book.trusted else best_prices(book)
+        return self._calls.on_market_data(event, before)
 
     def _resumed(self, reason: str) -> tuple[EngineNote, ...]:
         """Return the note of what is in force after something was lifted."""
@@ -230,7 +177,7 @@ class Engine:
         return (EngineNote(self._risk.now, kind, detail),)
 
     def _on_tick(self, event: Tick) -> Step:
-        step = self._call_strategies(event)
+        step = self._calls.on_event(event)
         if self._risk.lost_too_much or not self._loss_stands():
             return step
         before, self._risk.lost_too_much = self._risk.trading, True
@@ -248,21 +195,17 @@ class Engine:
             self._loss_since = self._risk.now
         return self._risk.now - self._loss_since >= LOSS_STANDS
 
-    def _on_gap(self, event: Gap | Unwanted) -> Step:
-        self.cache.apply(event)
-        return self._call(self._covering, event) if self._covering else EMPTY_STEP
-
     def _on_market_change(self, event: MarketChange | VenuePhase) -> Step:
         if isinstance(event, MarketChange):
             self.cache.apply(event)
             self._risk.last_recv[event.venue] = event.ts_recv
-            return self._call_strategies(event)
+            return self._calls.on_event(event)
         # A phase is asked for: that the venue answered says nothing of the stream of books, hence no ``last_recv``.
         before = self.cache.phase(event.venue)
         self.cache.apply(event)
         if before == event.phase:
             return EMPTY_STEP
-        step = self._call_strategies(event)
+        step = self._calls.on_event(event)
         if before == "closed":  # cancels sent in that phase were rejected
             step = replace(step, decisions=(*self._gate.cancel_forbidden(), *step.decisions))
         return replace(step, notes=(EngineNote(self._risk.now, "phase", f"{event.venue} is {event.phase}"),))
@@ -271,7 +214,7 @@ class Engine:
         self.cache.apply(event)
         booked = self.account.portfolio.has_traded(event.venue, event.market_id)
         settlements = self.account.settle(event)
-        step = self._call_strategies(event)
+        step = self._calls.on_event(event)
         return Step(step.decisions, step.refusals, settlements, booked=True) if booked else step
 
     def _on_account(self, event: AccountEvent) -> Step:
@@ -287,33 +230,8 @@ class Engine:
             return Step(notes=(EngineNote(self._risk.now, kind, f"{type(event).__name__} {event.client_order_id}"),))
         if isinstance(event, Fill):
             self.books.on_fill(event)
-        step = self._call_strategies(event, order.strategy)
+        step = self._calls.on_event(event, order.strategy)
         decisions = step.decisions
         if order.state == "open" and not self._risk.may_rest(order.side):  # it was unknown when others were cancelled
             decisions = (*decisions, *self._gate.cancel([order.client_order_id]))
         return Step(decisions, step.refusals, booked=True)
-
-    def _call_strategies(
-        self, event: Event, only: StrategyName | None = None, before: BestBefore | None = None
-    ) -> Step:
-        called = self._strategies
-        if only is not None:
-            called = tuple(each for each in called if each.strategy.name == only)
-        return self._call(called, event, before)
-
-    def _call(self, called: "Sequence[_CalledStrategy]", event: Event, before: BestBefore | None = None) -> Step:
-        if self._risk.blocked:
-            return EMPTY_STEP
-        intents: list[Intent | CancelIntent] = []
-        for each in called:
-            if each.filter is None or each.filter.admits(event, self._risk.now, before):
-                intents += each.strategy.on_event(event, each.view)
-        return Step(*self._gate.evaluate(intents)) if intents else EMPTY_STEP
-
-
-class _CalledStrategy(Struct, frozen=True):
-    """A strategy, what it can read, and which events it is called with; without a filter with every one."""
-
-    strategy: Strategy
-    view: StrategyContext
-    filter: CallFilter | None

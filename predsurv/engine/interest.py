@@ -49,7 +49,7 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     bid_sum_min: Price | None = None
 
 
-class MarketFilter(Struct, frozen=True, kw_only=True):
+class MarketChoice(Struct, frozen=True, kw_only=True):
     """Whole markets by what is known of them now: those that meet every part that is stated; an empty part is not.
 
     ``ids``: of markets, or of any of their instruments. ``globs``: shell patterns over the same ids (``*``, ``?``,
@@ -64,7 +64,7 @@ class MarketFilter(Struct, frozen=True, kw_only=True):
     globs: tuple[str, ...] = ()
 
 
-EVERY_MARKET: Final = MarketFilter()
+EVERY_MARKET: Final = MarketChoice()
 
 
 class Interest(Struct, frozen=True, kw_only=True):
@@ -107,7 +107,7 @@ class Interest(Struct, frozen=True, kw_only=True):
     trades: bool = True
     ticks: bool = True
     coverage: bool = False
-    markets: MarketFilter = EVERY_MARKET
+    markets: MarketChoice = EVERY_MARKET
 
 
 EVERYTHING: Final = Interest()

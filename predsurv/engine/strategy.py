@@ -5,7 +5,7 @@ from typing import Protocol
 
 from predsurv.core.events import Event
 from predsurv.core.ids import StrategyName
-from predsurv.core.orders import CancelIntent, Intent
+from predsurv.core.orders import Decision
 from predsurv.engine.interest import Interest
 from predsurv.state.view import View
 
@@ -34,6 +34,6 @@ class Strategy(Protocol):
         """Which events it is called with; read once, when the run begins."""
         ...
 
-    def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
+    def on_event(self, event: Event, view: View) -> Iterable[Decision]:
         """Return what to do now; consecutive intents of one group are approved or refused together."""
         ...

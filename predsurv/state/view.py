@@ -1,14 +1,31 @@
 """What a strategy may read: the Protocol that strategies depend on instead of the engine."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
-from predsurv.core.events import TradingPhase
+from msgspec import Struct
+
+from predsurv.core.events import GapReason, TradingPhase
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import Order, Position
 from predsurv.state.book import BookView
 from predsurv.state.market_cache import InstrumentState
+
+
+class BookCoverage(Struct, frozen=True):
+    """Whether a book is known, and since when (ns UTC).
+
+    ``reason``: of the gap that goes on, None while the book is known. ``gaps`` counts those since the run began;
+    ``observed`` is the time (ns) for which the book was known before ``since``. A crossed book is known and not
+    trusted: ``view.trusted`` says so.
+    """
+
+    state: Literal["covered", "gap"]
+    since: int
+    reason: GapReason | None = None
+    gaps: int = 0
+    observed: int = 0
 
 
 class View(Protocol):
@@ -21,6 +38,17 @@ class View(Protocol):
 
     def book(self, key: InstrumentKey) -> BookView | None:
         """Return the book, None while it is not trusted."""
+        ...
+
+    def trusted(self, key: InstrumentKey) -> bool:
+        """Return whether the book can be believed now: known without a gap since, and not crossed."""
+        ...
+
+    def coverage(self, key: InstrumentKey) -> BookCoverage | None:
+        """Return since when the book is known or missing.
+
+        None when nothing was received of it, and for a strategy whose interest does not say ``coverage``.
+        """
         ...
 
     def state(self, key: InstrumentKey) -> InstrumentState | None:
@@ -41,6 +69,10 @@ class View(Protocol):
 
     def position(self, key: InstrumentKey) -> Position | None:
         """Return the strategy's position in an instrument, None when it holds nothing."""
+        ...
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return everything the strategy holds, in the order in which instruments were first bought."""
         ...
 
     def cash(self, venue: VenueName) -> Money:

@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, MarketChange, OrderCancelled, OrderRejected, Tick
 from predsurv.core.ids import InstrumentKey, MarketId, StrategyName
-from predsurv.core.num import MICROS, Money
+from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Intent
-from predsurv.engine.interest import EVERYTHING
+from predsurv.engine.interest import EventFilter, Interest
 from predsurv.state.view import View
 from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improves_best
 from predsurv.strategies.baskets import Basket, baskets_of, best_cost, legs_of, without_costly_legs
@@ -43,10 +43,14 @@ class Arbitrage:
 
     name = StrategyName("arbitrage")
     signals = frozenset({"outcomes", "yes_basket", "no_basket", "complete", "unwind"})
-    interest = EVERYTHING
 
     def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()
+        # No basket has an edge unless the best prices of its event sum up to it; an ask of NO is 1 − the bid of YES.
+        edge = EventFilter(
+            ask_sum_max=Price(MICROS - self._params.edge_min), bid_sum_min=Price(MICROS + self._params.edge_min)
+        )
+        self.interest = Interest(books="best", where_event=edge, filter_engaged=True, trades=False)
         self._attempts = BasketAttempts(self.name)
         self._baskets: dict[MarketId, tuple[Basket, ...]] = {}  # by watched market, until any market changes
 
@@ -54,6 +58,8 @@ class Arbitrage:
         """Search for baskets when a best price improves; rebalance half-filled ones at account events and ticks."""
         if isinstance(event, BookDelta | BookSnapshot):
             return self._search(event, view) if improves_best(event, view) else ()
+        if isinstance(event, Tick):
+            self._adopt_held(view)
         if isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
             return tuple(self._follow_up(event, view))
         if isinstance(event, MarketChange):
@@ -75,9 +81,13 @@ class Arbitrage:
             market = view.market(key.venue, key.market_id)
             baskets = () if market is None else tuple(baskets_of(market, view))
             self._baskets[key.market_id] = baskets
-            for basket in baskets:
-                self._attempts.adopt_held(basket, view)
         return baskets
+
+    def _adopt_held(self, view: View) -> None:
+        """Take up baskets that were bought before a restart."""
+        for position in view.positions():
+            for basket in self._baskets_of(position.key, view):
+                self._attempts.adopt_held(basket, view)
 
     def _has_edge(self, basket: Basket, view: View) -> bool:
         cost = best_cost(basket, view)
@@ -85,6 +95,7 @@ class Arbitrage:
 
     def _buy(self, basket: Basket, view: View) -> tuple[Intent, ...]:
         params = self._params
+        self._adopt_held(view)
         if self._attempts.blocked(basket, view):
             return ()
         legs = legs_of(basket, view, "ask")

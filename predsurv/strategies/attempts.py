@@ -46,8 +46,10 @@ class BasketAttempts:
 
     def adopt_held(self, basket: Basket, view: View) -> None:
         """Add an attempt for a basket seen for the first time that is held: one bought before a restart."""
+        if basket.name in self._attempts:
+            return
         held = held_part(basket, view)
-        if held is not None and basket.name not in self._attempts:
+        if held is not None:
             self.add(BasketAttempt(held, f"{held.name}@{view.now}", view.now))
 
     def as_begun(self, basket: Basket, view: View) -> Basket:

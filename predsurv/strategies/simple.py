@@ -1,6 +1,7 @@
 """The baseline strategy and smallest complete example: quote where the book is bid-heavy; entry, exit, stop, cap."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec import Struct
 
@@ -9,11 +10,14 @@ from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.market import next_on_grid, size_allowed
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import CancelIntent, Intent, Order, Position
-from predsurv.engine.interest import EVERYTHING
+from predsurv.engine.interest import BookFilter, Interest
 from predsurv.state import features
 from predsurv.state.book import BookView
 from predsurv.state.view import View
 from predsurv.strategies.tradable import is_tradable
+
+IMBALANCE_LEVELS: Final = 3
+"""Levels of each side whose sizes are compared."""
 
 
 class SimpleParams(Struct, frozen=True, kw_only=True):
@@ -44,10 +48,18 @@ class Simple:
 
     name = StrategyName("simple")
     signals = frozenset({"enter", "exit", "stop", "cancel"})
-    interest = EVERYTHING
 
     def __init__(self, params: SimpleParams | None = None) -> None:
         self._params = params or SimpleParams()
+        # What ``_is_attractive`` and ``_enter`` ask of a book; whatever is held or ordered is told in full.
+        entry = BookFilter(
+            spread_min=self._params.spread_min,
+            bid_min=self._params.price_min,
+            bid_max=self._params.price_max,
+            imbalance_min=self._params.imbalance_min,
+            imbalance_levels=IMBALANCE_LEVELS,
+        )
+        self.interest = Interest(where=entry, trades=False)
         self._active: dict[InstrumentKey, None] = {}  # with an order or a position
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
@@ -76,7 +88,7 @@ class Simple:
         spread = features.spread(book)
         if spread is None or spread < self._params.spread_min:
             return False
-        imbalance = features.imbalance(book, 3)
+        imbalance = features.imbalance(book, IMBALANCE_LEVELS)
         return imbalance is not None and imbalance >= self._params.imbalance_min
 
     def _enter(self, key: InstrumentKey, book: BookView, view: View) -> Iterable[Intent]:

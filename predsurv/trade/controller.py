@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from predsurv.core.events import Event, MarketEvent, Tick
-from predsurv.engine.engine import Step
+from predsurv.engine.step import Step
 from predsurv.trade.pipeline import TICK, EventPipeline, OnStep, RunComponents
 from predsurv.trade.reconciliation import reconcile
 

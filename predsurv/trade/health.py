@@ -5,7 +5,8 @@ from typing import Final
 
 from predsurv.core.events import Connected, Disconnected, Event, MarketEvent
 from predsurv.core.ids import VenueName
-from predsurv.engine.engine import Engine, Step
+from predsurv.engine.engine import Engine
+from predsurv.engine.step import Step
 from predsurv.ports import Clock
 from predsurv.telemetry.health import RunHealth, VenueHealth
 from predsurv.trade.stats import RunStats

@@ -22,9 +22,9 @@ from predsurv.core.ids import StrategyName, VenueName
 from predsurv.core.num import ZERO_MONEY, Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.engine import EngineNote
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.engine.risk.state import MINUTE
+from predsurv.engine.step import EngineNote
 from predsurv.store.files import sync_dir
 
 VERSION: Final = 1

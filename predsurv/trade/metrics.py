@@ -16,7 +16,8 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import VenueName
 from predsurv.core.orders import CancelIntent, PlaceOrder, Refused
-from predsurv.engine.engine import Engine, Step
+from predsurv.engine.engine import Engine
+from predsurv.engine.step import Step
 from predsurv.ports import Clock
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.trading import TradingMetrics

@@ -21,7 +21,8 @@ from predsurv.core.events import (
     Tick,
 )
 from predsurv.core.ids import VenueName
-from predsurv.engine.engine import EMPTY_STEP, Engine, Step
+from predsurv.engine.engine import Engine
+from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.ports import Broker, Clock
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, MarketSettled, OrderJournal

@@ -9,7 +9,7 @@ from predsurv.core.ids import StrategyName
 from predsurv.core.num import Money, notional
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.engine import Step
+from predsurv.engine.step import Step
 
 
 class StrategyStats(Struct):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
-from predsurv.engine.engine import Step
+from predsurv.engine.step import Step
 from predsurv.trade.assembly import open_paper
 from tests.kit.patience import until
 from tests.kit.served_venues import Simulated, kalshi, polymarket, scanned

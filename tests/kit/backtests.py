@@ -14,8 +14,8 @@ from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Size
 from predsurv.core.orders import Intent
 from predsurv.core.records import Coverage
-from predsurv.engine.engine import Step
 from predsurv.engine.interest import EVERYTHING
+from predsurv.engine.step import Step
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.state.view import View
 from predsurv.store.layout import NS_DAY, NS_HOUR, date_of

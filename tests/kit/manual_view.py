@@ -10,6 +10,7 @@ from predsurv.core.num import MICROS, Money, Size
 from predsurv.core.orders import Order, Position
 from predsurv.state.book import Book
 from predsurv.state.market_cache import InstrumentState, MarketCache
+from predsurv.state.view import BookCoverage
 from tests.kit.trading_samples import START, cents, levels, market, shares
 
 EVENT = EventId("race")
@@ -67,6 +68,12 @@ class ManualView:
     def book(self, key: InstrumentKey) -> Book | None:
         return self.cache.trusted_book(key)
 
+    def trusted(self, key: InstrumentKey) -> bool:
+        return self.book(key) is not None
+
+    def coverage(self, key: InstrumentKey) -> BookCoverage | None:
+        return None
+
     def state(self, key: InstrumentKey) -> InstrumentState | None:
         return self.cache.state(key)
 
@@ -81,6 +88,9 @@ class ManualView:
 
     def position(self, key: InstrumentKey) -> Position | None:
         return self.held.get(key)
+
+    def positions(self) -> tuple[Position, ...]:
+        return tuple(self.held.values())
 
     def cash(self, venue: VenueName) -> Money:
         return self.money

@@ -7,7 +7,7 @@ from pathlib import Path
 from predsurv.config import Config, load
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
-from predsurv.engine.engine import Step
+from predsurv.engine.step import Step
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery
 from predsurv.store.universe_writer import UniverseWriter

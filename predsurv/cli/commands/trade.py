@@ -33,7 +33,8 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
-from predsurv.engine.engine import Engine, Step
+from predsurv.engine.engine import Engine
+from predsurv.engine.step import Step
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, Venue
 from predsurv.store.layout import NS_DAY, Dataset

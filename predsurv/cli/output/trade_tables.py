@@ -11,7 +11,8 @@ from predsurv.core.num import MICROS, Money, format_micros
 from predsurv.core.orders import PlaceOrder, Position
 from predsurv.core.text import sanitise
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.engine import Engine, Step
+from predsurv.engine.engine import Engine
+from predsurv.engine.step import Step
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.universe import iso_time
 from predsurv.trade.assembly import TradingSession

@@ -47,6 +47,11 @@ class Positions:
         holding = self._holdings.get(key, _NONE).get(strategy)
         return None if holding is None else Position(key, Size(holding.size), Money(holding.cost))
 
+    def of(self, strategy: StrategyName) -> tuple[Position, ...]:
+        """Return everything a strategy holds, instruments in the order they were first bought."""
+        held = (self.get(strategy, key) for key in self._holdings)
+        return tuple(position for position in held if position is not None)
+
     def by_strategy(self, key: InstrumentKey) -> tuple[tuple[StrategyName, Position], ...]:
         """Return every strategy's position in one instrument, first buyer first."""
         holdings = self._holdings.get(key, _NONE)

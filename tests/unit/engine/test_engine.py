@@ -26,8 +26,9 @@ from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelIntent, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.valuation import DAY
-from predsurv.engine.engine import EMPTY_STEP, LOSS_STANDS, Engine
+from predsurv.engine.engine import LOSS_STANDS, Engine
 from predsurv.engine.interest import EVERYTHING
+from predsurv.engine.step import EMPTY_STEP
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
 from tests.kit.trading_samples import (

@@ -11,8 +11,8 @@ from predsurv.core.ids import ClientOrderId, EventId, InstrumentKey, MarketId, T
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.engine.account.valuation import DAY
-from predsurv.engine.engine import EngineNote
 from predsurv.engine.risk.gate import GateDecision
+from predsurv.engine.step import EngineNote
 from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.files import PRIVATE_DIR, make_dirs

@@ -10,8 +10,9 @@ from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, Intent
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.engine import Engine, Step
+from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING
+from predsurv.engine.step import Step
 from predsurv.net.clock import ManualClock
 from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.state.market_cache import MarketCache

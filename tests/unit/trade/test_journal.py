@@ -12,9 +12,9 @@ from predsurv.core.errors import IntegrityError, SafetyError, TransientError
 from predsurv.core.events import OrderAccepted
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Money
-from predsurv.engine.engine import EngineNote
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.engine.risk.state import MINUTE
+from predsurv.engine.step import EngineNote
 from predsurv.trade import journal as module
 from predsurv.trade.journal import (
     AccountUpdated,

@@ -8,7 +8,8 @@ from predsurv.core.ids import ClientOrderId
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelIntent, Refused
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.engine import EMPTY_STEP, Engine, Step
+from predsurv.engine.engine import Engine
+from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.net.clock import ManualClock
 from predsurv.state.market_cache import MarketCache
 from predsurv.telemetry.metrics import Metrics

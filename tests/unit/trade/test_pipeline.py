@@ -11,8 +11,9 @@ from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelIntent, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Portfolio
-from predsurv.engine.engine import Engine, Step
+from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING
+from predsurv.engine.step import Step
 from predsurv.net.clock import ManualClock
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View

@@ -4,8 +4,8 @@ from predsurv.core.events import OrderRejected, Tick
 from predsurv.core.ids import ClientOrderId
 from predsurv.core.num import Money
 from predsurv.core.orders import Refused
-from predsurv.engine.engine import Step
 from predsurv.engine.risk.gate import GateDecision
+from predsurv.engine.step import Step
 from predsurv.trade.stats import RunStats, basket_stats
 from tests.kit.trading_samples import ME, NO, START, YES, World, approved, book, cancel, fill, intent, place, resolved
 

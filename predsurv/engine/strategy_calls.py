@@ -1,0 +1,156 @@
+"""Calls of strategies: who hears of an event, what they may return, and whose fault an exception is.
+
+Separate from the engine, which folds events and knows nothing of what a strategy wants to hear.
+"""
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+from msgspec import Struct
+
+from predsurv.core.errors import StrategyError
+from predsurv.core.events import BookDelta, BookSnapshot, Event, Gap, Quote, Trade, Unwanted
+from predsurv.core.ids import InstrumentKey, StrategyName
+from predsurv.core.orders import CancelIntent, Decision, Intent, Quotes
+from predsurv.core.text import sanitise
+from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.books.observed import ObservedBooks
+from predsurv.engine.call_filter import BestBefore, CallFilter, best_prices
+from predsurv.engine.context import StrategyContext
+from predsurv.engine.interest import EVERYTHING
+from predsurv.engine.quoting import QuoteDiffer
+from predsurv.engine.risk.gate import RiskGate
+from predsurv.engine.risk.state import RiskState
+from predsurv.engine.step import EMPTY_STEP, Step
+from predsurv.engine.strategy import Strategy
+from predsurv.state.market_cache import MarketCache
+
+
+class CalledStrategy(Struct, frozen=True):
+    """A strategy, what it can read, and which events it is called with; without a filter with every one."""
+
+    strategy: Strategy
+    view: StrategyContext
+    filter: CallFilter | None
+
+
+class StrategyCalls:
+    """The strategies of a run, in the order in which they are called."""
+
+    def __init__(
+        self,
+        strategies: Sequence[Strategy],
+        gate: RiskGate,
+        risk: RiskState,
+        *,
+        cache: MarketCache,
+        account: TradingAccount,
+    ) -> None:
+        self._gate, self._risk, self._cache, self._account = gate, risk, cache, account
+        self._observed = ObservedBooks()
+        self._differ = QuoteDiffer(cache, account, risk)
+        self._called = tuple(self._prepare(each) for each in strategies)
+        self._covering = tuple(each for each in self._called if each.strategy.interest.coverage)
+        self._needs_before = any(each.filter is not None and each.filter.needs_before for each in self._called)
+
+    def best_before(self, key: InstrumentKey) -> BestBefore | None:
+        """Return the best prices of a book that an event is about to change, where any strategy's interest asks."""
+        book = self._cache.book(key) if self._needs_before else None
+        return None if book is None or not book.trusted else best_prices(book)
+
+    def on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote, before: BestBefore | None) -> Step:
+        """Call the strategies where the book that ``event`` is about can be trusted after it.
+
+        A trade may be told on an outcome whose book is the mirror of the other's.
+        """
+        if self._covering and isinstance(event, BookSnapshot):
+            self._observed.on_snapshot(event)
+        if self._cache.trusted_book(self._cache.primary_of(event.key)) is None:
+            return EMPTY_STEP
+        return self._call(self._called, event, before)
+
+    def on_gap(self, event: Gap | Unwanted) -> Step:
+        """Take note of a gap, and call the strategies that want to hear of it."""
+        if not self._covering:
+            return EMPTY_STEP
+        self._observed.on_gap(event)
+        return self._call(self._covering, event)
+
+    def on_event(self, event: Event, only: StrategyName | None = None) -> Step:
+        """Call the strategies with any other event; ``only``: that one alone."""
+        if only is None:
+            return self._call(self._called, event)
+        return self._call([each for each in self._called if each.strategy.name == only], event)
+
+    def _prepare(self, strategy: Strategy) -> CalledStrategy:
+        interest = strategy.interest
+        observed = self._observed if interest.coverage else None
+        view = StrategyContext(strategy.name, self._cache, self._risk.books, self._account, self._risk)
+        view.observed = observed
+        if interest == EVERYTHING:
+            return CalledStrategy(strategy, view, None)
+        call_filter = CallFilter(strategy.name, interest, self._cache, self._risk.books, self._account)
+        return CalledStrategy(strategy, view, call_filter)
+
+    def _call(self, called: Iterable[CalledStrategy], event: Event, before: BestBefore | None = None) -> Step:
+        if self._risk.blocked:
+            return EMPTY_STEP
+        decided: list[Intent | CancelIntent] = []
+        for each in called:
+            if each.filter is None or each.filter.admits(event, self._risk.now, before):
+                decided += self._ask(each, event)
+        return Step(*self._gate.evaluate(decided)) if decided else EMPTY_STEP
+
+    def _ask(self, called: CalledStrategy, event: Event) -> Iterable[Intent | CancelIntent]:
+        strategy = called.strategy
+        try:
+            returned = strategy.on_event(event, called.view)
+            if not returned:
+                return ()
+            decisions = tuple(returned) if isinstance(returned, Iterable) else None
+        except Exception as error:
+            raise _failed(strategy, event, error) from error
+        if decisions is None:
+            raise StrategyError(_wrong(strategy, returned))
+        decided: list[Intent | CancelIntent] = []
+        for decision in decisions:
+            if not isinstance(decision, Intent | CancelIntent | Quotes) or decision.strategy != strategy.name:
+                raise StrategyError(_wrong(strategy, decision))
+            if isinstance(decision, Quotes):
+                decided += self._differ.changes(decision)
+            else:
+                decided.append(decision)
+        return decided
+
+
+def _failed(strategy: Strategy, event: Event, error: Exception) -> StrategyError:
+    where = _deepest(error.__traceback__, _definition(strategy).rpartition(":")[0])
+    what = sanitise(" ".join(str(error).split()), 200)
+    return StrategyError(
+        f"strategy {strategy.name} failed at {sanitise(where, 200)} on a {type(event).__name__}: "
+        f"{type(error).__name__}: {what}; rerun with --debug for the traceback"
+    )
+
+
+def _deepest(trace: TracebackType | None, own: str) -> str:
+    """Return ``file:line`` of the innermost call within the strategy's own file, else of the innermost of all."""
+    found = innermost = ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        innermost = f"{file}:{trace.tb_lineno}"
+        found = innermost if file == own else found
+        trace = trace.tb_next
+    return found or innermost
+
+
+def _wrong(strategy: Strategy, decision: Decision | object) -> str:
+    return (
+        f"strategy {strategy.name}: on_event ({sanitise(_definition(strategy), 200)}) returned "
+        f"{sanitise(repr(decision), 80)}; expected an iterable of Intent, CancelIntent and Quotes with its name"
+    )
+
+
+def _definition(strategy: Strategy) -> str:
+    """Return where ``on_event`` is defined, ``file:line``."""
+    code = getattr(type(strategy).on_event, "__code__", None)
+    return type(strategy).__module__ if code is None else f"{code.co_filename}:{code.co_firstlineno}"

@@ -1,0 +1,165 @@
+"""What a strategy may return, how its errors are told, and what it sees of gaps."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import pytest
+
+from predsurv.core.errors import StrategyError
+from predsurv.core.events import Event
+from predsurv.core.ids import StrategyName
+from predsurv.core.num import MICROS, Money
+from predsurv.core.orders import CancelOrder, PlaceOrder, Quotes
+from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.engine import Engine
+from predsurv.engine.interest import EVERYTHING, Interest
+from predsurv.engine.strategy import Strategy
+from predsurv.state.market_cache import MarketCache
+from predsurv.state.view import View
+from tests.kit.trading_samples import LIMITS, ME, MS, NO, START, YES, V, book, cents, delta, gap, intent, market, shares
+
+
+class Asked:
+    """Answers with what ``answer`` makes of the view."""
+
+    signals = frozenset({"quote", "test"})
+
+    def __init__(self, answer: Callable[[View], Any], interest: Interest = EVERYTHING) -> None:
+        self.name = ME
+        self.interest = interest
+        self.answer = answer
+
+    def on_event(self, event: Event, view: View) -> Iterable[Any]:
+        return self.answer(view)  # type: ignore[no-any-return]
+
+
+def engine(answer: Callable[[View], Any], interest: Interest = EVERYTHING) -> Engine:
+    cache = MarketCache({V})
+    cache.add(market())
+    account = TradingAccount({V: Money(1_000 * MICROS)})
+    made = Engine(run="run", limits=LIMITS, strategies=[Asked(answer, interest)], cache=cache, account=account)
+    made.valuation.begin_day(START, Money(1_000 * MICROS))
+    return made
+
+
+def test_wanted_quotes_become_orders_once() -> None:
+    made = engine(lambda _: [Quotes(ME, YES, bid=(cents(48), shares(10)))])
+    (command,) = made.step(book()).commands
+    assert isinstance(command.command, PlaceOrder)
+    assert (command.command.price, command.command.post_only) == (cents(48), True)
+    assert made.step(book()).commands == ()
+
+
+def test_changed_quotes_cancel_first() -> None:
+    prices = iter((48, 47))
+    made = engine(lambda _: [Quotes(ME, YES, bid=(cents(next(prices)), shares(10)))])
+    made.step(book())
+    assert [type(each.command) for each in made.step(book()).commands] == [CancelOrder]
+
+
+def test_nothing_and_generators_are_fine() -> None:
+    assert engine(lambda _: None).step(book()).commands == ()
+    assert len(engine(lambda _: (intent(price=price) for price in (50, 51))).step(book()).commands) == 2
+
+
+def test_an_exception_is_one_line_with_the_line_of_the_strategys_own_code() -> None:
+    def answer(_: View) -> Any:
+        return int("not\na number")
+
+    with pytest.raises(StrategyError) as caught:
+        engine(answer).step(book())
+    line = str(caught.value)
+    where = f"{__file__}:{answer.__code__.co_firstlineno + 1}"
+    assert line.startswith(f"strategy me failed at {where} on a BookSnapshot: ValueError")
+    assert "\n" not in line
+    assert caught.value.exit_code == 1
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_an_exception_of_a_generator_is_told_as_well() -> None:
+    with pytest.raises(StrategyError, match=r"test_strategy_calls\.py:[0-9]+ on a BookSnapshot: ZeroDivisionError"):
+        engine(lambda _: (1 // zero for zero in [0])).step(book())
+
+
+def test_an_error_deep_in_a_library_is_told_at_the_strategys_line() -> None:
+    with pytest.raises(
+        StrategyError, match=r"test_strategy_calls\.py:[0-9]+ on a BookSnapshot: ValueError: mock:m-yes"
+    ):
+        engine(lambda _: [Quotes(ME, YES, bid=(cents(0), shares(1)))]).step(book())
+
+
+@pytest.mark.parametrize(
+    "wrong", [7, intent(), ["buy"], [intent(strategy=StrategyName("other"))], [Quotes(StrategyName("other"), YES)]]
+)
+def test_what_is_no_decision_of_its_own_is_refused(wrong: Any) -> None:
+    with pytest.raises(StrategyError, match=r"strategy me.*test_strategy_calls\.py"):
+        engine(lambda _: wrong).step(book())
+
+
+def test_a_strategy_without_code_of_its_own_is_named_by_its_module() -> None:
+    class Borrowed(Asked):
+        on_event = len  # type: ignore[assignment]
+
+    cache = MarketCache({V})
+    cache.add(market())
+    account = TradingAccount({V: Money(MICROS)})
+    made = Engine(
+        run="run", limits=LIMITS, strategies=[cast("Strategy", Borrowed(lambda _: 0))], cache=cache, account=account
+    )
+    with pytest.raises(StrategyError, match="TypeError"):
+        made.step(book())
+
+
+def test_coverage_is_seen_by_who_asks_for_it() -> None:
+    seen: list[tuple[bool, Any]] = []
+    made = engine(lambda view: seen.append((view.trusted(NO), view.coverage(NO))), Interest(coverage=True))
+    for event in (
+        book(ts=START),
+        gap(ts=START + 5 * MS),
+        gap(ts=START + 6 * MS),
+        book(ts=START + 9 * MS),
+        book(ts=START + 10 * MS),
+    ):
+        made.step(event)
+    assert [(trusted, each.state, each.since - START, each.gaps, each.observed) for trusted, each in seen] == [
+        (True, "covered", 0, 0, 0),
+        (False, "gap", 5 * MS, 1, 5 * MS),
+        (False, "gap", 5 * MS, 1, 5 * MS),
+        (True, "covered", 9 * MS, 1, 5 * MS),
+        (True, "covered", 9 * MS, 1, 5 * MS),
+    ]
+    assert [each.reason for _, each in seen] == [None, "disconnect", "disconnect", None, None]
+
+
+def test_a_book_that_begins_with_a_gap_was_never_observed() -> None:
+    seen: list[Any] = []
+    made = engine(lambda view: seen.append(view.coverage(YES)), Interest(coverage=True))
+    made.step(gap())
+    assert (seen[0].gaps, seen[0].observed, seen[0].since) == (1, 0, START)
+
+
+def test_coverage_is_nothing_to_who_does_not_ask() -> None:
+    seen: list[Any] = []
+    made = engine(lambda view: seen.append((view.trusted(YES), view.coverage(YES))))
+    made.step(gap())
+    made.step(book())
+    made.step(delta("bid", 52, 1))
+    made.step(delta("bid", 52, 0))
+    assert seen == [(True, None), (True, None)]
+
+
+def test_a_halt_holds_back_gaps_too() -> None:
+    seen: list[Any] = []
+    made = engine(lambda _: seen.append(1), Interest(coverage=True))
+    made.halt(START, "by hand")
+    made.step(gap())
+    assert seen == []
+
+
+def test_a_strategy_sees_everything_it_holds() -> None:
+    seen: list[Any] = []
+    made = engine(lambda view: seen.append(view.positions()))
+    made.account.portfolio.positions.add(ME, NO, shares(3), Money(MICROS))
+    made.account.portfolio.positions.add(StrategyName("other"), YES, shares(3), Money(MICROS))
+    made.step(book())
+    assert [(each.key, each.size) for each in seen[0]] == [(NO, shares(3))]
