@@ -141,8 +141,8 @@ class KalshiMarkets:
             self.books[ticker] = KalshiBook()
 
     def keys(self) -> frozenset[InstrumentKey]:
-        """Return the instruments of the underlying venue whose books are listed."""
-        return frozenset(self._tickers)
+        """Return the instruments of the underlying venue whose books are listed and not settled."""
+        return frozenset(key for key, ticker in self._tickers.items() if self.listed[ticker].settled_at is None)
 
     def book(self, ticker: str) -> KalshiBook | None:
         """Return the book of a market, None for an unknown or settled one."""

@@ -55,18 +55,17 @@ class MockSubscriptions:
         """Set what is watched; an instrument unknown to the exchange never gets events."""
         locate = self._exchange.directory.locate
         for key in self._watched.keys() - want:
-            del self._watched[key]
+            dropped, location = self._watched.pop(key), locate(key)
             self._waiting.pop(key, None)
+            if location is not None:
+                others = tuple(each for each in self._by_book[location.book] if each is not dropped)
+                self._by_book[location.book] = others
         for key in sorted(want - self._watched.keys()):
             location = locate(key)
             if location is not None:
-                self._watched[key] = self._waiting[key] = WatchedInstrument(key, mirrored=location.mirrored)
-        books: dict[int, list[WatchedInstrument]] = {}
-        for key, watched in self._watched.items():
-            location = locate(key)
-            if location is not None:
-                books.setdefault(location.book, []).append(watched)
-        self._by_book = {book: tuple(instruments) for book, instruments in books.items()}
+                watched = WatchedInstrument(key, mirrored=location.mirrored)
+                self._watched[key] = self._waiting[key] = watched
+                self._by_book[location.book] = (*self._by_book.get(location.book, ()), watched)
 
     def is_live(self, event: LevelChange) -> bool:
         """Return whether any watched instrument would get this change."""
