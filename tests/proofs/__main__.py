@@ -21,6 +21,7 @@ PROOFS: Final = {
     "births": "simulated days of markets that live for minutes: each is recorded or accounted for",
     "week": "a simulated week with outages, a weekly pause, midnights, merging, retention: everything stays level",
     "dashboards": "a real Prometheus scrapes a collector and a trader: no panel is empty, no alert blind",
+    "accounts": "random orders, fills, fees, settlements and restarts: money is conserved, limits hold",
     "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
 }
 

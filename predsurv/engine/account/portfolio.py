@@ -31,6 +31,14 @@ class Settlement(Struct, frozen=True, array_like=True):
     paid: Money
 
 
+class _Paid(Struct):
+    """Shares of one strategy that were paid out at ``price``."""
+
+    size: int
+    cost: int
+    price: Price
+
+
 class Portfolio:
     """Cash by venue, shares by instrument and strategy; sizes, costs and cash in micros.
 
@@ -43,6 +51,7 @@ class Portfolio:
         self.pnl: dict[StrategyName, StrategyPnl] = {}
         self._cash: dict[VenueName, int] = dict(cash)
         self._payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
+        self._paid: dict[tuple[StrategyName, InstrumentKey], _Paid] = {}
         self._traded: dict[tuple[VenueName, MarketId], None] = {}
 
     def fund(self, venue: VenueName, cash: Money) -> None:
@@ -50,11 +59,11 @@ class Portfolio:
         self._cash.setdefault(venue, cash)
 
     def check(self, strategy: StrategyName, fill: Fill) -> None:
-        """Raise BrokenInvariant for a sale of more than the strategy holds."""
+        """Raise BrokenInvariant for a sale of more than the strategy holds, or was paid for in a resolved market."""
         if fill.side == "buy":
             return
-        position = self.positions.get(strategy, fill.key)
-        if position is None or position.size < fill.size:
+        paid = self._paid.get((strategy, fill.key))
+        if self._held(strategy, fill.key) + (0 if paid is None else paid.size) < fill.size:
             raise BrokenInvariant(
                 f"fill {fill.trade_id} sells {fill.size} of {fill.key}, more than {strategy} holds; "
                 "reconcile the account with the venue"
@@ -63,7 +72,8 @@ class Portfolio:
     def fill(self, strategy: StrategyName, fill: Fill) -> tuple[Settlement, ...]:
         """Book a fill; return its settlements when its market had already resolved.
 
-        Raises BrokenInvariant, changing nothing, for a sale of more than the strategy holds.
+        A sale that is told after its market had resolved takes back what its shares were paid. Raises BrokenInvariant,
+        changing nothing, for a sale of more than the strategy holds, or was paid for.
         """
         self.check(strategy, fill)
         key, pnl = fill.key, self._pnl_of(strategy)
@@ -73,6 +83,7 @@ class Portfolio:
             self._credit(key.venue, -cost - fill.fee)
         else:
             proceeds = notional(fill.price, fill.size)
+            self._take_back(strategy, key, fill.size - self._held(strategy, key))
             pnl.realised = Money(pnl.realised + proceeds - self.positions.remove(strategy, key, fill.size))
             self._credit(key.venue, proceeds - fill.fee)
         pnl.fees = Money(pnl.fees + fill.fee)
@@ -98,6 +109,7 @@ class Portfolio:
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again: only the mock venue lists the same markets twice."""
         self._payouts.clear()
+        self._paid.clear()
 
     def cash(self, venue: VenueName) -> Money:
         """Return the cash at ``venue``, including what is reserved for live orders."""
@@ -106,6 +118,22 @@ class Portfolio:
     def venues(self) -> tuple[VenueName, ...]:
         """Return the venues that have cash, in the order they were funded."""
         return tuple(self._cash)
+
+    def _held(self, strategy: StrategyName, key: InstrumentKey) -> int:
+        position = self.positions.get(strategy, key)
+        return 0 if position is None else position.size
+
+    def _take_back(self, strategy: StrategyName, key: InstrumentKey, size: int) -> None:
+        """Hold ``size`` shares again that were paid out, as if they never had been; none when it is not above 0."""
+        if size <= 0:
+            return
+        paid = self._paid[strategy, key]
+        cost, amount = Money(paid.cost * size // paid.size), notional(paid.price, Size(size))
+        paid.size, paid.cost = paid.size - size, paid.cost - cost
+        self.positions.add(strategy, key, Size(size), cost)
+        pnl = self._pnl_of(strategy)
+        pnl.realised = Money(pnl.realised - amount + cost)
+        self._credit(key.venue, -amount)
 
     def _pay(self, key: InstrumentKey, payouts: Mapping[InstrumentId, Price]) -> tuple[Settlement, ...]:
         price = payouts.get(key.instrument_id)
@@ -117,6 +145,8 @@ class Portfolio:
             pnl = self._pnl_of(strategy)
             pnl.realised = Money(pnl.realised + paid - self.positions.remove(strategy, key, position.size))
             self._credit(key.venue, paid)
+            known = self._paid.setdefault((strategy, key), _Paid(0, 0, price))
+            known.size, known.cost = known.size + position.size, known.cost + position.cost
             settlements.append(Settlement(strategy, key, Size(position.size), position.cost, paid))
         return tuple(settlements)
 

@@ -72,6 +72,24 @@ def test_a_fill_announced_after_settlement_is_paid_at_once() -> None:
     assert portfolio.fill(ME, fill(size=2, price=50)) == ()
 
 
+@pytest.mark.parametrize("payout", [0, 370_000, MICROS])
+@pytest.mark.parametrize("sold", [3, 10])
+def test_a_sale_announced_after_settlement_takes_back_what_its_shares_were_paid(payout: int, sold: int) -> None:
+    event = MarketResolved(V, YES.market_id, START, None, ((YES.instrument_id, Price(payout)),))
+    sale = fill(size=sold, price=60, side="sell", fee=Money(9))
+    late, early = (Portfolio({V: CASH}) for _ in range(2))
+    for portfolio in (late, early):
+        portfolio.fill(ME, fill(size=10, price=50))
+    late.settle(event)
+    late.fill(ME, sale)
+    early.fill(ME, sale)
+    early.settle(event)
+    assert (late.cash(V), late.pnl[ME]) == (early.cash(V), early.pnl[ME])
+    assert late.positions.totals() == ()
+    with pytest.raises(BrokenInvariant):
+        late.fill(ME, fill(size=10 - sold + 1, price=60, side="sell"))
+
+
 def test_funding_gives_the_starting_cash_once() -> None:
     portfolio = Portfolio({})
     portfolio.fund(V, CASH)
