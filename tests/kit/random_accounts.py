@@ -20,15 +20,16 @@ from predsurv.core.events import (
     Tick,
 )
 from predsurv.core.fees import maker_fee, taker_fee
-from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, StrategyName, TradeId, VenueName
+from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, OrderSide, StrategyName, TradeId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Price, Size
-from predsurv.core.orders import CancelIntent, Intent, PlaceOrder
+from predsurv.core.orders import CancelIntent, Intent, PlaceOrder, TimeInForce
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.engine import Engine, Step
+from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.risk.state import MINUTE
+from predsurv.engine.step import Step
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, Entry, MarketSettled, RunStarted, restore
@@ -46,6 +47,8 @@ LIMITS: Final = RiskLimits(
     price_collar=Price(300_000),
     max_data_age=3_600 * 1_000_000_000,
 )
+_SIDES: Final[Sequence[OrderSide]] = ("buy", "buy", "sell")
+_TIFS: Final[Sequence[TimeInForce]] = ("gtc", "gtc", "ioc", "fok")
 STEP_MAX: Final = 4_000_000_000
 KILLED_SHARE: Final = 0.05
 """Of the events, after as many of which it is looked what a killed run would go on with."""
@@ -70,13 +73,13 @@ class Restless:
             if orders and rng.random() < 0.3:
                 yield CancelIntent(self.name, rng.choice(orders).client_order_id, "any")
                 continue
-            key, side = rng.choice(self._keys), rng.choice(("buy", "buy", "sell"))
+            key, side = rng.choice(self._keys), rng.choice(_SIDES)
             size = shares(rng.randint(500, 9_000) / 100)
             position = view.position(key)
             if side == "sell" and position is not None:
                 size = Size(min(size, position.size))
             group = rng.choice((None, None, f"{self.name}-{view.now}"))
-            tif = rng.choice(("gtc", "gtc", "ioc", "fok"))
+            tif = rng.choice(_TIFS)
             yield Intent(self.name, key, side, cents(rng.randint(20, 80)), size, tif, "any", group=group)
 
 
