@@ -64,6 +64,9 @@ COMMANDS: Final = (
         "mine", "Analyse", "predsurv.cli.commands.mine", "mine", "Rank a day's markets by what happened in them"
     ),
     CliCommand("map", "Analyse", "predsurv.cli.map", "map_", "Find the same market on different venues"),
+    CliCommand(
+        "strategies", "Trade", "predsurv.cli.commands.strategies", "strategies", "List strategies and their parameters"
+    ),
     CliCommand("trade", "Trade", "predsurv.cli.commands.trade", "trade", "Run strategies, on paper or live"),
     CliCommand("backtest", "Trade", "predsurv.cli.commands.trade", "backtest", "Run strategies over recorded days"),
     CliCommand("portfolio", "Trade", "predsurv.cli.commands.trade", "portfolio", "Show positions, cash and profit"),

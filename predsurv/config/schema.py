@@ -31,6 +31,7 @@ from predsurv.config.value_types import (
     LocationType,
     Name,
     NamesType,
+    ParametersType,
     PlainType,
     Region,
     Shard,
@@ -181,6 +182,8 @@ class RiskConfig(Struct, frozen=True, kw_only=True):
 class Config(Struct, frozen=True, kw_only=True, rename={"data_location": "data_dir"}):
     """The whole configuration; every value is checked and in internal units.
 
+    ``strategies``: values by strategy and parameter as they were written, for ``strategies.parameters`` to check.
+
     ``data_location`` holds the key ``data_dir``: a folder (Path) or the URL of a bucket (str). With a bucket the
     property ``data_dir`` is ``local_dir``, because all work is done on local files.
     """
@@ -198,6 +201,7 @@ class Config(Struct, frozen=True, kw_only=True, rename={"data_location": "data_d
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     trading: TradingConfig = field(default_factory=TradingConfig)
     risk: RiskConfig = field(default_factory=RiskConfig)
+    strategies: Annotated[Mapping[str, Mapping[str, Any]], ParametersType()] = field(default_factory=dict)
 
     @property
     def data_dir(self) -> Path:

@@ -17,7 +17,7 @@ from predsurv.config.units import format_bytes, parse_bytes
 from predsurv.core.durations import format_duration, parse_duration
 from predsurv.core.num import MICROS, format_micros, parse_signed_micros
 
-Toml = str | int | bool | list[str] | dict[str, str]
+Toml = str | int | bool | list[str] | dict[str, str] | dict[str, dict[str, Any]]
 """The TOML values a key can have."""
 
 LIST_ITEMS_MAX: Final = 10_000
@@ -196,6 +196,23 @@ class WeightsType(ValueType):
         return {name: format_micros(weight) for name, weight in value.items()}
 
 
+class ParametersType(ValueType):
+    """A table by strategy of the values of its parameters, which the strategy itself gives a meaning to."""
+
+    expected = "a section for each strategy, such as [strategies.simple], with values by parameter"
+
+    def parse(self, raw: object) -> dict[str, dict[str, Any]]:
+        if not isinstance(raw, Mapping) or len(raw) > LIST_ITEMS_MAX:
+            raise ValueError("not a table")
+        return {convert(name, Name): _parameters(table) for name, table in raw.items()}
+
+    def from_text(self, text: str) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        raise ValueError("set in the file or by --param")
+
+    def render(self, value: Mapping[str, Mapping[str, Any]]) -> Toml:
+        return {name: dict(parameters) for name, parameters in value.items()}
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Shard:
     """Which part of the instruments this collector records: ``index`` of ``count``, from 1."""
@@ -293,6 +310,20 @@ def plain_text(raw: object, chars_max: int = TEXT_CHARS_MAX) -> str:
     if not isinstance(raw, str) or len(raw) > chars_max or not raw.isprintable():
         raise ValueError("not a plain text")
     return raw
+
+
+def _parameters(raw: object) -> dict[str, Any]:
+    if not isinstance(raw, Mapping) or len(raw) > LIST_ITEMS_MAX:
+        raise ValueError("not a table")
+    return {plain_text(name, 64): _parameter(value) for name, value in raw.items()}
+
+
+def _parameter(raw: object) -> object:
+    if isinstance(raw, list):
+        return [_parameter(each) for each in raw]
+    if isinstance(raw, bool | int | float):
+        return raw
+    return plain_text(raw)
 
 
 def _in_range(value: int, low: int, high: int) -> int:

@@ -91,5 +91,11 @@ def _cell(key: str, value: Toml) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return ", ".join(f"{name}={weight}" for name, weight in value.items())
+        return ", ".join(_pair(name, each) for name, each in value.items())
     return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _pair(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}.{inner}={each}" for inner, each in value.items())
+    return f"{name}={value}"

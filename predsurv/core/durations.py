@@ -1,7 +1,10 @@
 """Durations as text with a unit, exact in both directions: ``"5m"`` as ns."""
 
 import re
-from typing import Final
+from typing import Final, NewType
+
+Duration = NewType("Duration", int)
+"""Nanoseconds."""
 
 _UNITS_NS: Final = {
     "d": 86_400_000_000_000,

@@ -16,6 +16,9 @@ Size = NewType("Size", int)
 Money = NewType("Money", int)
 """Millionths of a dollar; may be negative."""
 
+Ratio = NewType("Ratio", int)
+"""Millionths of one: a share, a weight, an imbalance; may be negative."""
+
 MICROS: Final = 1_000_000
 DECIMALS: Final = 6
 

@@ -215,7 +215,7 @@ class Engine:
         booked = self.account.portfolio.has_traded(event.venue, event.market_id)
         settlements = self.account.settle(event)
         step = self._calls.on_event(event)
-        return Step(step.decisions, step.refusals, settlements, booked=True) if booked else step
+        return replace(step, settlements=settlements, booked=True) if booked else step
 
     def _on_account(self, event: AccountEvent) -> Step:
         try:
@@ -234,4 +234,4 @@ class Engine:
         decisions = step.decisions
         if order.state == "open" and not self._risk.may_rest(order.side):  # it was unknown when others were cancelled
             decisions = (*decisions, *self._gate.cancel([order.client_order_id]))
-        return Step(decisions, step.refusals, booked=True)
+        return replace(step, decisions=decisions, booked=True)

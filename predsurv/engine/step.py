@@ -4,6 +4,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from predsurv.core.errors import StrategyError
 from predsurv.core.num import Money
 from predsurv.core.orders import Approved, Refused
 from predsurv.engine.account.portfolio import Settlement
@@ -26,13 +27,17 @@ class EngineNote(Struct, frozen=True, array_like=True, tag="note"):
 
 
 class Step(Struct, frozen=True):
-    """The outcome of one event, in order. ``booked``: the event itself changed the account."""
+    """The outcome of one event, in order. ``booked``: the event itself changed the account.
+
+    ``failed``: a strategy's code failed, and nothing was decided; to be raised once the rest was journalled.
+    """
 
     decisions: tuple[GateDecision, ...] = ()
     refusals: tuple[Refused, ...] = ()
     settlements: tuple[Settlement, ...] = ()
     notes: tuple[EngineNote, ...] = ()
     booked: bool = False
+    failed: StrategyError | None = None
 
     @property
     def commands(self) -> tuple[Approved, ...]:

@@ -96,9 +96,12 @@ class StrategyCalls:
         if self._risk.blocked:
             return EMPTY_STEP
         decided: list[Intent | CancelIntent] = []
-        for each in called:
-            if each.filter is None or each.filter.admits(event, self._risk.now, before):
-                decided += self._ask(each, event)
+        try:
+            for each in called:
+                if each.filter is None or each.filter.admits(event, self._risk.now, before):
+                    decided += self._ask(each, event)
+        except StrategyError as error:
+            return Step(failed=error)
         return Step(*self._gate.evaluate(decided)) if decided else EMPTY_STEP
 
     def _ask(self, called: CalledStrategy, event: Event) -> Iterable[Intent | CancelIntent]:

@@ -1,9 +1,11 @@
 """Cross-outcome arbitrage: buy a basket of outcomes that must pay more than it costs."""
 
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from predsurv.core.durations import Duration
 from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, MarketChange, OrderCancelled, OrderRejected, Tick
 from predsurv.core.ids import InstrumentKey, MarketId, StrategyName
 from predsurv.core.num import MICROS, Money, Price
@@ -17,17 +19,19 @@ from predsurv.strategies.sizing import SizingConstraints, size_basket
 
 
 class ArbitrageParams(Struct, frozen=True, kw_only=True):
-    """Money per set and in all in micros, times in ns.
+    """Money in micros, times in ns."""
 
-    ``edge_max``: a larger edge more likely means that a sibling market is missing from our universe.
-    ``completions_max``: attempts to complete a basket before its excess is sold instead.
-    """
-
-    edge_min: Money = Money(5_000)
-    edge_max: Money = Money(150_000)
-    cost_max: Money = Money(200 * MICROS)
-    cooldown: int = 2_000_000_000
-    completions_max: int = 3
+    edge_min: Annotated[Money, Meta(ge=0, description="Least profit per set after fees.")] = Money(5_000)
+    edge_max: Annotated[
+        Money, Meta(ge=0, description="Most profit per set; more is likely a market that our universe lacks.")
+    ] = Money(150_000)
+    cost_max: Annotated[Money, Meta(ge=1, description="Most money for one basket.")] = Money(200 * MICROS)
+    cooldown: Annotated[Duration, Meta(ge=0, description="Pause between two orders for one basket.")] = Duration(
+        2_000_000_000
+    )
+    completions_max: Annotated[
+        int, Meta(ge=0, description="Attempts to complete a basket before its excess is sold instead.")
+    ] = 3
 
 
 class Arbitrage:
@@ -41,6 +45,7 @@ class Arbitrage:
     flags are wrong, capital is tied up until settlement.
     """
 
+    Params = ArbitrageParams
     name = StrategyName("arbitrage")
     signals = frozenset({"outcomes", "yes_basket", "no_basket", "complete", "unwind"})
 

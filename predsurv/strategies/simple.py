@@ -1,14 +1,15 @@
 """The baseline strategy and smallest complete example: quote where the book is bid-heavy; entry, exit, stop, cap."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from predsurv.core.durations import Duration
 from predsurv.core.events import BookDelta, BookSnapshot, Event, Tick
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.market import next_on_grid, size_allowed
-from predsurv.core.num import MICROS, Money, Price, Size
+from predsurv.core.num import MICROS, Money, Price, Ratio, Size
 from predsurv.core.orders import CancelIntent, Intent, Order, Position
 from predsurv.engine.interest import BookFilter, Interest
 from predsurv.state import features
@@ -21,19 +22,22 @@ IMBALANCE_LEVELS: Final = 3
 
 
 class SimpleParams(Struct, frozen=True, kw_only=True):
-    """Prices and money in micros, ``imbalance_min`` in millionths, times in ns.
+    """Prices and money in micros, ``imbalance_min`` in millionths, times in ns."""
 
-    ``clip``: money per entry. ``stop``: distance of the best bid below cost at which to sell.
-    """
-
-    spread_min: Price = Price(20_000)
-    imbalance_min: int = 400_000
-    price_min: Price = Price(100_000)
-    price_max: Price = Price(900_000)
-    clip: Money = Money(20 * MICROS)
-    stop: Price = Price(40_000)
-    order_life: int = 15_000_000_000
-    instruments_max: int = 4
+    spread_min: Annotated[Price, Meta(ge=0, description="Least distance of best ask and best bid to enter.")] = Price(
+        20_000
+    )
+    imbalance_min: Annotated[
+        Ratio, Meta(ge=-MICROS, le=MICROS, description="Least share by which bids outweigh asks over three levels.")
+    ] = Ratio(400_000)
+    price_min: Annotated[Price, Meta(ge=0, description="Lowest best bid to enter at.")] = Price(100_000)
+    price_max: Annotated[Price, Meta(le=MICROS, description="Highest best bid to enter at.")] = Price(900_000)
+    clip: Annotated[Money, Meta(ge=1, description="Money for each entry.")] = Money(20 * MICROS)
+    stop: Annotated[Price, Meta(ge=0, description="Fall of the best bid below cost at which to sell.")] = Price(40_000)
+    order_life: Annotated[Duration, Meta(ge=1, description="How long an order rests before it is taken back.")] = (
+        Duration(15_000_000_000)
+    )
+    instruments_max: Annotated[int, Meta(ge=1, description="Most instruments with an order or a position.")] = 4
 
 
 class Simple:
@@ -46,6 +50,7 @@ class Simple:
     falls through them), gaps past the stop; capped by clip size and number of instruments.
     """
 
+    Params = SimpleParams
     name = StrategyName("simple")
     signals = frozenset({"enter", "exit", "stop", "cancel"})
 

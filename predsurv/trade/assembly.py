@@ -21,12 +21,12 @@ from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import Engine
 from predsurv.engine.risk.checks import RiskLimits
+from predsurv.engine.strategy import Strategy
 from predsurv.ports import Clock, Feed, Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.universe import universe_files
-from predsurv.strategies.registry import build
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import MOCK_MODE, OrderJournal, RestoredState, RunStarted, restore
 from predsurv.trade.market_lists import fold_recorded, markets_listed_now
@@ -36,6 +36,7 @@ from predsurv.trade.recording import BacktestSpan, RecordingSummary, open_record
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.stats import RunStats
+from predsurv.trade.strategy_loading import build
 from predsurv.trade.watchlist import MarketSelection, Watchlist, select_markets
 
 _LOG: Final = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class TradingSession(Struct, frozen=True):
     """A run ready to start, with the parts that can be read afterwards; ``recording`` of a backtest."""
 
     mode: str
+    strategies: tuple[StrategyName, ...]
     components: RunComponents
     runner: TradeRunner
     recording: RecordingSummary | None = None
@@ -72,12 +74,20 @@ class TradingSession(Struct, frozen=True):
         return self.components.stats
 
 
+class OwnRun(Struct, frozen=True):
+    """The strategies of a backtest and the journal that it writes, where these are not those of the configuration."""
+
+    strategies: Sequence[Strategy]
+    journal: OrderJournal
+
+
 class _TradingMode(Struct, frozen=True, kw_only=True):
     """What distinguishes one mode from another. ``name`` names the journal, ``run`` the order ids."""
 
     name: str
     run: str
     journal: OrderJournal
+    strategies: Sequence[Strategy]
     clock: Clock
     halt: HaltFlag | None
     realtime: bool
@@ -128,6 +138,7 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: O
         name=name,
         run=name,
         journal=_journal(config, name, durable=True),
+        strategies=build(config.trading.strategies, config.strategies),
         clock=clock,
         halt=halt_flag(config.data_dir),
         realtime=True,
@@ -137,9 +148,16 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: O
     return _open(config, mode, venues, {venue.name: venue.feed() for venue in venues}, observe)
 
 
-def open_backtest(config: Config, venue: Venue, span: BacktestSpan, observe: Observe) -> TradingSession:
+def open_backtest(
+    config: Config,
+    venue: Venue,
+    span: BacktestSpan,
+    observe: Observe,
+    own: OwnRun | None = None,
+) -> TradingSession:
     """Return a run over the recording of a venue; it begins with an empty account every time.
 
+    ``own``: strategies and journal in place of those of the configuration.
     Raises IntegrityError when there is no coverage of ``span``, ConfigError when none of its instruments has a listing.
     """
     clock = EventClock()
@@ -149,7 +167,8 @@ def open_backtest(config: Config, venue: Venue, span: BacktestSpan, observe: Obs
     mode = _TradingMode(
         name=name,
         run=f"{name}-{date_of(span.start)}",
-        journal=_journal(config, name, durable=False, fresh=True),
+        journal=_journal(config, name, durable=False, fresh=True) if own is None else own.journal,
+        strategies=build(config.trading.strategies, config.strategies) if own is None else own.strategies,
         clock=clock,
         halt=None,
         realtime=False,
@@ -180,7 +199,7 @@ def _open(
     restored = restore(mode.journal.entries())
     held = [position.key for position in restored.account.portfolio.positions.totals()]
     known = mode.know(held)
-    strategies = build(config.trading.strategies)
+    strategies = mode.strategies
     started = _start_run(config, mode, tuple(known.watched), tuple(each.name for each in strategies))
     restored.apply(started)
     cache = known.cache
@@ -199,7 +218,9 @@ def _open(
         realtime=mode.realtime,
     )
     watchlists = {venue.name: _watchlist(venue, known.watched[venue.name], mode.capacity) for venue in venues}
-    return TradingSession(mode.name, components, TradeRunner(components, feeds, watchlists, observe(engine)))
+    return TradingSession(
+        mode.name, started.strategies, components, TradeRunner(components, feeds, watchlists, observe(engine))
+    )
 
 
 def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -> OrderJournal:

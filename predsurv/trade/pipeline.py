@@ -149,6 +149,8 @@ class EventPipeline:
         self._stats.count_step(step)
         await self.send(step)
         self._on_step(event, step)
+        if step.failed is not None:
+            raise step.failed
 
     async def _process_due(self, ts: int) -> None:
         for broker in self._simulated:

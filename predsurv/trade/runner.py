@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from predsurv.core.errors import StrategyError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Broker, Feed
 from predsurv.trade.controller import TradeController
@@ -40,7 +41,8 @@ class TradeRunner:
     async def run(self, duration: int | None = None) -> None:
         """Trade until stopped, for ``duration`` ns, or until every feed has ended.
 
-        Raises SafetyError before anything is sent when journal and account differ.
+        Raises SafetyError before anything is sent when journal and account differ, and StrategyError when the code of a
+        strategy failed, after its orders were cancelled.
         """
         await self._controller.start()
         if duration is not None and not self._components.realtime:
@@ -50,7 +52,16 @@ class TradeRunner:
             async with EventQueue(self._controller.on_batch, realtime=realtime, primary_of=primary_of) as queue:
                 await self._run_tasks(queue, duration)
         except ExceptionGroup as group:
+            await self._cancel_orders(group.exceptions[0])
             raise group.exceptions[0] from group
+        except StrategyError as error:
+            await self._cancel_orders(error)
+            raise
+
+    async def _cancel_orders(self, error: Exception) -> None:
+        """Cancel what is live after the code of a strategy failed: nothing else can be trusted with it."""
+        if isinstance(error, StrategyError):
+            await self._controller.close()
 
     async def _run_tasks(self, queue: EventQueue, duration: int | None) -> None:
         pumps = [asyncio.create_task(self._pump(venue, queue)) for venue in self._feeds]

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from predsurv.core.durations import Duration
 from predsurv.core.events import Event, Fill, MarketChange, OrderAccepted, OrderCancelled, OrderRejected, Tick
 from predsurv.core.ids import OrderId, TradeId
 from predsurv.core.market import NO_FEE
-from predsurv.core.num import MICROS, Money, Size
+from predsurv.core.num import MICROS, Money, Ratio, Size
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine
@@ -23,8 +24,8 @@ from tests.kit.manual_view import ABC, yes
 from tests.kit.trading_samples import LIMITS, MS, START, V, book, delta, gap, trade
 
 MARKETS = tuple(replace(each, fee=NO_FEE, min_order_size=Size(MICROS)) for each in ABC)
-SIMPLE = SimpleParams(order_life=700 * MS, clip=Money(5 * MICROS), imbalance_min=100_000)
-ARBITRAGE = ArbitrageParams(cooldown=900 * MS, edge_max=Money(900_000))
+SIMPLE = SimpleParams(order_life=Duration(700 * MS), clip=Money(5 * MICROS), imbalance_min=Ratio(100_000))
+ARBITRAGE = ArbitrageParams(cooldown=Duration(900 * MS), edge_max=Money(900_000))
 
 _INDEX = st.integers(0, 2)
 _EVENTS: st.SearchStrategy[Any] = st.one_of(

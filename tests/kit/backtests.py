@@ -123,7 +123,7 @@ def backtest(
     config = load(None, flags={"data_dir": str(data_dir)}, environ={}, root=data_dir).config
     span = BacktestSpan(MIDNIGHT + first * NS_DAY, MIDNIGHT + (first + days) * NS_DAY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("predsurv.trade.assembly.build", lambda _: (strategy or Taker(),))
+        patch.setattr("predsurv.trade.assembly.build", lambda *_: (strategy or Taker(),))
         session = open_backtest(config, venue or RecordedVenue(), span, lambda _: seen)
         try:
             asyncio.run(session.runner.run())

@@ -16,7 +16,7 @@ from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Phased, Venue
 from predsurv.store.universe import iso_time, latest_universe
-from predsurv.strategies.registry import build
+from predsurv.trade.strategy_loading import build
 from predsurv.venues.mock.faults import parse_faults
 from predsurv.venues.registry import check_venue, enabled_venues, open_venue
 
@@ -27,7 +27,9 @@ PHASE_SECONDS: Final = 3.0
 def name_checks(config: Config) -> Iterator[HealthCheck]:
     """Check every name in the configuration: strategies, venues, weights, faults, pins, and the shard's."""
     trading, collector = config.trading, config.collector
-    yield _checked("trading.strategies", ", ".join(trading.strategies), lambda: build(trading.strategies))
+    yield _checked(
+        "trading.strategies", ", ".join(trading.strategies), lambda: build(trading.strategies, config.strategies)
+    )
     yield _checked("trading.venues", ", ".join(trading.venues) or "those enabled", lambda: _venues(config))
     yield _checked("miner.weights", ", ".join(config.miner.weights) or "the built-in ones", lambda: _weights(config))
     faults = config.mock.faults

@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.bucket import fetch
 from predsurv.cli.commands.rescan import scan_missing
-from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.commands.sweep import sweep
+from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat
 from predsurv.cli.output.render import say, show
 from predsurv.cli.output.trade_tables import Announcer, portfolio_table, position_table, run_tables
 from predsurv.cli.runtime import (
@@ -28,6 +29,7 @@ from predsurv.cli.runtime import (
 )
 from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
+from predsurv.cli.strategy_options import Params, RunChoice, Strategies, load_run, one_run
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 from predsurv.core.events import Event, MarketEvent
@@ -40,7 +42,6 @@ from predsurv.ports import Clock, Venue
 from predsurv.store.layout import NS_DAY, Dataset
 from predsurv.store.read.facts import LISTS_BEFORE
 from predsurv.store.remote.download import DownloadRequest
-from predsurv.strategies.registry import build
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
 from predsurv.telemetry.trading import TradingMetrics
@@ -59,6 +60,7 @@ from predsurv.trade.market_lists import known_markets_of, require_recorded
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.recording import BacktestSpan
+from predsurv.trade.strategy_loading import build
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
 _FACTS: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
@@ -68,10 +70,6 @@ _STOPPING: Final = "taking open orders back"
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
-Strategies = Annotated[
-    list[str] | None, typer.Option("--strategy", metavar="NAME", help="Strategy to run; may be repeated.")
-]
-
 
 def trade(
     *,
@@ -79,6 +77,7 @@ def trade(
     live: Annotated[bool, typer.Option("--live", help="Real orders; not available in this version.")] = False,
     venue: Annotated[list[str] | None, typer.Option("--venue", metavar="VENUE", help="May be repeated.")] = None,
     strategy: Strategies = None,
+    param: Params = None,
     duration: Duration = None,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="VENUE:DATE", help="Trade on a recording instead of live data.")
@@ -89,7 +88,7 @@ def trade(
     format: OutputFormat = "table",
 ) -> int:
     """Run strategies on paper, or live, until stopped."""
-    loaded = _load(config, mock, strategy)
+    loaded = one_run(load_run(RunChoice(config, mock, strategy, param)))
     if paper and live:
         raise ConfigError("--paper and --live exclude each other; choose one")
     if live or (loaded.trading.mode == "live" and not paper):
@@ -108,11 +107,18 @@ def backtest(
     dates: Annotated[str, typer.Argument(metavar="DATE[..DATE]", help="Days (UTC), the last one included.")],
     *,
     strategy: Strategies = None,
+    param: Params = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, max=256, help="Processes of a sweep; default: one for each core.")
+    ] = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",
 ) -> int:
-    """Run strategies over recorded days with the engine that trades."""
-    loaded = _load(config, False, strategy)
+    """Run strategies over recorded days with the engine that trades; several values of a parameter are a sweep."""
+    chosen = load_run(RunChoice(config, False, strategy, param))
+    if chosen.is_sweep:
+        return sweep(chosen, venue, _span(dates), format, jobs)
+    loaded = chosen.config
     return _trade(lambda signals: _backtest(loaded, venue, dates, None, signals), format, None)
 
 
@@ -256,14 +262,6 @@ class _Observers:
             each.on_step(event, step)
 
 
-def _load(config: str | None, mock: bool, strategies: Sequence[str] | None) -> Config:
-    flags: dict[str, object] = dict(mock_flag(mock))
-    if strategies:
-        build(strategies)  # a wrong name is refused before anything is opened
-        flags["trading.strategies"] = list(strategies)
-    return load(config, flags=flags).config
-
-
 def _venues(config: Config, names: Sequence[str] | None) -> Sequence[str]:
     chosen = list(dict.fromkeys(names or config.trading.venues or enabled_venues(config)))
     if not chosen:
@@ -279,7 +277,8 @@ def _observer(
 ) -> Callable[[Engine], TradeMetrics]:
     """Return what makes the observer that counts into ``registry``."""
     names = [each.name for each in venues]
-    signals: dict[str, Sequence[str]] = {each.name: sorted(each.signals) for each in build(config.trading.strategies)}
+    strategies = build(config.trading.strategies, config.strategies)
+    signals: dict[str, Sequence[str]] = {each.name: sorted(each.signals) for each in strategies}
     metrics = Metrics(registry, names)
     metrics.lines_dropped = lines_dropped
     trading = TradingMetrics(registry, account=paper_mode(names), venues=names, signals=signals)

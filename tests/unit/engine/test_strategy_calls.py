@@ -1,5 +1,6 @@
 """What a strategy may return, how its errors are told, and what it sees of gaps."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -16,7 +17,23 @@ from predsurv.engine.interest import EVERYTHING, Interest
 from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
-from tests.kit.trading_samples import LIMITS, ME, MS, NO, START, YES, V, book, cents, delta, gap, intent, market, shares
+from tests.kit.trading_samples import (
+    LIMITS,
+    ME,
+    MS,
+    NO,
+    START,
+    YES,
+    V,
+    book,
+    cents,
+    delta,
+    fill,
+    gap,
+    intent,
+    market,
+    shares,
+)
 
 
 class Asked:
@@ -66,34 +83,36 @@ def test_an_exception_is_one_line_with_the_line_of_the_strategys_own_code() -> N
     def answer(_: View) -> Any:
         return int("not\na number")
 
-    with pytest.raises(StrategyError) as caught:
-        engine(answer).step(book())
-    line = str(caught.value)
+    failed = engine(answer).step(book()).failed
+    assert failed is not None
+    line = str(failed)
     where = f"{__file__}:{answer.__code__.co_firstlineno + 1}"
     assert line.startswith(f"strategy me failed at {where} on a BookSnapshot: ValueError")
     assert "\n" not in line
-    assert caught.value.exit_code == 1
-    assert isinstance(caught.value.__cause__, ValueError)
+    assert failed.exit_code == 1
+    assert isinstance(failed.__cause__, ValueError)
+
+
+def failure(answer: Callable[[View], Any]) -> str:
+    """The line of a strategy that fails at its first event."""
+    return str(engine(answer).step(book()).failed)
 
 
 def test_an_exception_of_a_generator_is_told_as_well() -> None:
-    with pytest.raises(StrategyError, match=r"test_strategy_calls\.py:[0-9]+ on a BookSnapshot: ZeroDivisionError"):
-        engine(lambda _: (1 // zero for zero in [0])).step(book())
+    line = failure(lambda _: (1 // zero for zero in [0]))
+    assert re.search(r"test_strategy_calls\.py:[0-9]+ on a BookSnapshot: ZeroDivisionError", line)
 
 
 def test_an_error_deep_in_a_library_is_told_at_the_strategys_line() -> None:
-    with pytest.raises(
-        StrategyError, match=r"test_strategy_calls\.py:[0-9]+ on a BookSnapshot: ValueError: mock:m-yes"
-    ):
-        engine(lambda _: [Quotes(ME, YES, bid=(cents(0), shares(1)))]).step(book())
+    line = failure(lambda _: [Quotes(ME, YES, bid=(cents(0), shares(1)))])
+    assert re.search(r"test_strategy_calls\.py:[0-9]+ on a BookSnapshot: ValueError: mock:m-yes", line)
 
 
 @pytest.mark.parametrize(
     "wrong", [7, intent(), ["buy"], [intent(strategy=StrategyName("other"))], [Quotes(StrategyName("other"), YES)]]
 )
 def test_what_is_no_decision_of_its_own_is_refused(wrong: Any) -> None:
-    with pytest.raises(StrategyError, match=r"strategy me.*test_strategy_calls\.py"):
-        engine(lambda _: wrong).step(book())
+    assert re.search(r"strategy me.*test_strategy_calls\.py", failure(lambda _: wrong))
 
 
 def test_a_strategy_without_code_of_its_own_is_named_by_its_module() -> None:
@@ -106,8 +125,7 @@ def test_a_strategy_without_code_of_its_own_is_named_by_its_module() -> None:
     made = Engine(
         run="run", limits=LIMITS, strategies=[cast("Strategy", Borrowed(lambda _: 0))], cache=cache, account=account
     )
-    with pytest.raises(StrategyError, match="TypeError"):
-        made.step(book())
+    assert "TypeError" in str(made.step(book()).failed)
 
 
 def test_coverage_is_seen_by_who_asks_for_it() -> None:
@@ -163,3 +181,13 @@ def test_a_strategy_sees_everything_it_holds() -> None:
     made.account.portfolio.positions.add(StrategyName("other"), YES, shares(3), Money(MICROS))
     made.step(book())
     assert [(each.key, each.size) for each in seen[0]] == [(NO, shares(3))]
+
+
+def test_what_failed_on_a_fill_is_booked_before_it_is_raised() -> None:
+    answers = iter([[intent()], 7])
+    made = engine(lambda _: next(answers))
+    made.step(book())
+    step = made.step(fill("run-00000001"))
+    assert step.booked
+    assert isinstance(step.failed, StrategyError)
+    assert made.account.portfolio.positions.get(ME, YES) is not None

@@ -1,21 +1,11 @@
-"""Strategies by name."""
+"""The strategies that come along, by the names that configuration and journals know them by."""
 
-import pytest
-
-from predsurv.core.errors import ConfigError
-from predsurv.strategies.registry import STRATEGIES, build
+from predsurv.strategies.registry import STRATEGIES
 
 
-def test_every_name_builds_a_fresh_strategy() -> None:
-    first, second = build(["simple", "arbitrage"]), build(["arbitrage", "simple"])
-    assert [each.name for each in first] == [each.name for each in second] == list(STRATEGIES)
-    assert first[0] is not second[0]
-
-
-def test_a_wrong_name_is_told_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="did you mean arbitrage"):
-        build(["arbitrag"])
-    with pytest.raises(ConfigError, match="there are arbitrage, simple"):
-        build(["zzz"])
-    with pytest.raises(ConfigError, match="no strategy chosen"):
-        build([])
+def test_every_strategy_is_listed_by_its_own_name_and_says_what_it_does() -> None:
+    for name, strategy in STRATEGIES.items():
+        assert strategy.name == name
+        assert strategy().name == name
+        for word in ("Edge", "Exit", "Risk"):
+            assert word in (strategy.__doc__ or "")

@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from predsurv.core.durations import Duration
 from predsurv.core.events import Event, Tick, Trade, VenuePhase
 from predsurv.core.market import PriceBand
 from predsurv.core.num import MICROS, Money, Price
@@ -115,7 +116,7 @@ def test_the_stop_first_takes_orders_back_and_then_sells() -> None:
 
 
 def test_what_rests_too_long_is_taken_back_and_its_place_freed() -> None:
-    view, strategy = world(), Simple(SimpleParams(instruments_max=1, order_life=10 * S))
+    view, strategy = world(), Simple(SimpleParams(instruments_max=1, order_life=Duration(10 * S)))
     intents(strategy, bid_heavy(view), view)
     order = view.rest("o", YES)
     assert intents(strategy, Tick(START), view) == []
