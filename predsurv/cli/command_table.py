@@ -51,7 +51,7 @@ COMMANDS: Final = (
         "status", "Record", "predsurv.cli.commands.status", "status", "Show how much of the wanted time was recorded"
     ),
     CliCommand(
-        "verify", "Record", "predsurv.cli.commands.status", "verify", "Check every recorded file against its checksum"
+        "verify", "Record", "predsurv.cli.commands.verify", "verify", "Check every recorded file against its checksum"
     ),
     CliCommand(
         "compact",

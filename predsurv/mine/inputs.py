@@ -90,12 +90,11 @@ def _by_collector(files: Iterable[Path]) -> dict[str, list[Path]]:
     return dict(groups)
 
 
-def scan(files: Sequence[Path], *, partitions: bool = False, paths_as: str | None = None) -> pl.LazyFrame:
+def scan(files: Sequence[Path]) -> pl.LazyFrame:
     """Return the rows of all ``files`` (at least one, of one dataset) as one frame.
 
-    They may be of different versions and programs: what a file lacks is null. ``partitions``: with the columns that
-    are in the path only. ``paths_as``: a column for the path of each row's file. Raises IntegrityError naming a file
-    that lacks a column of its dataset.
+    They may be of different versions and programs: what a file lacks is null. Raises IntegrityError naming a file that
+    lacks a column of its dataset.
     """
     dataset = parse_file(files[0])[0].dataset
     wanted = schema_of(dataset, 1).names
@@ -106,7 +105,7 @@ def scan(files: Sequence[Path], *, partitions: bool = False, paths_as: str | Non
         groups.setdefault(tuple(schema.items()), []).append(path)
     parts = []
     for kind, own in groups.items():
-        rows = pl.scan_parquet(own, hive_partitioning=partitions, include_file_paths=paths_as)
+        rows = pl.scan_parquet(own, hive_partitioning=False)
         parts.append(_conformed(rows, dict(kind), dataset))
     return parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal_relaxed")
 

@@ -1,9 +1,10 @@
 """Time whose rows were sealed and are gone: a gap of reason ``file_missing``, never silence.
 
-Which instruments a missing file had rows of is not known, so it concerns all that its collector recorded then.
+Which instruments a missing file had rows of is not known, so it concerns all that its collector recorded then. The same
+without polars, in ``store.read.coverage_rows``, is what ``status`` counts: both take the windows from one place, and a
+test compares them.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
@@ -11,15 +12,10 @@ import polars as pl
 
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.store.layout import Dataset, Layout
-from predsurv.store.read.missing import MissingFile, missing_files
-
-LOST: Final = "file_missing"
-PATH: Final = "path"
-"""Column with the path of each row's coverage file: ``scan_parquet(…, include_file_paths=PATH)``."""
+from predsurv.store.read.missing import LOST, MissingFile, lost_windows, missing_files
 
 _BOOKS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas")
 _TRADES: Final[tuple[Dataset, ...]] = ("trades",)
-_COLLECTOR: Final = r"coverage_[0-9]{8}T[0-9]{6}Z-(.+)-[0-9]{12}(?:m[0-9]{1,6})?\.parquet$"
 _TIME: Final = pl.Datetime("ns", "UTC")
 _WINDOW: Final[Mapping[str, pl.DataType]] = {
     "venue": pl.String(),
@@ -57,7 +53,7 @@ class LostTime(NamedTuple):
 
     def _divided(self, coverage: pl.LazyFrame, datasets: Collection[Dataset], schema: pl.Schema) -> pl.LazyFrame:
         """Return ``coverage``, covered rows divided where lost time begins and ends, with the column ``lost``."""
-        windows = _windows([each for each in self.files if each.dataset in datasets])
+        windows = _window_frame(self.files, datasets)
         if windows.is_empty():
             return coverage.with_columns(pl.lit(value=False).alias("lost"))
         covered = pl.col("state").cast(pl.String) == "covered"
@@ -81,24 +77,7 @@ def lost_time(day: MiningDay) -> LostTime:
     return LostTime(tuple(missing_files(Layout(day.data_dir), day.venue, [day.date])))
 
 
-def with_collector(coverage: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``coverage``, which has the column PATH, with the ``collector`` of each row."""
-    return coverage.with_columns(pl.col(PATH).str.extract(_COLLECTOR).alias("collector"))
-
-
-def _windows(gone: Collection[MissingFile]) -> pl.DataFrame:
-    """Return all time, for each collector with lost time divided into that and the time between."""
-    times: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)  # of (start, end), merged
-    for file in sorted(gone, key=lambda each: each.lo):
-        spans, start, end = times[file.venue, file.collector], file.lo, file.hi + 1
-        if spans and start <= spans[-1][1]:
-            start, last = spans.pop()
-            end = max(last, end)
-        spans.append((start, end))
-    rows = []
-    for (venue, collector), spans in times.items():
-        ends = [None, *(end for _, end in spans)]
-        starts = [*(start for start, _ in spans), None]
-        rows += [(venue, collector, lo, hi, False) for lo, hi in zip(ends, starts, strict=True)]
-        rows += [(venue, collector, lo, hi, True) for lo, hi in spans]
+def _window_frame(gone: Collection[MissingFile], datasets: Collection[Dataset]) -> pl.DataFrame:
+    windows = lost_windows(gone, datasets)
+    rows = [(*owner, *window) for owner, own in windows.items() for window in own]
     return pl.DataFrame(rows, _WINDOW, orient="row")

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -78,6 +80,14 @@ def test_status_shows_hours_by_reason(recorded: Layout, capsys: pytest.CaptureFi
     ]
     assert len(rows(capsys, "status", "--hours", "1")["hours"]) == 1
     assert "hours" not in rows(capsys, "status")
+
+
+def test_status_needs_no_polars(recorded: Layout) -> None:
+    """It takes a third of the memory that a command beside a recorder may have."""
+    code = "import sys; sys.modules['polars'] = None; from predsurv.cli.app import main; sys.exit(main(['status']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "stall" in done.stdout
 
 
 def test_status_counts_the_time_of_a_file_that_is_gone_as_a_gap(

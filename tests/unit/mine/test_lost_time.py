@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.ids import VenueName
-from predsurv.mine.lost_time import PATH, LostTime, with_collector
+from predsurv.mine.lost_time import LostTime
 from predsurv.store.layout import Dataset
 from predsurv.store.read.missing import MissingFile
 
@@ -23,17 +23,12 @@ def gone(lo: int, hi: int, dataset: Dataset = "deltas", collector: str = "c-0", 
 def frame(*rows: tuple[str, int, int, str, str], collector: str = "c-0") -> pl.LazyFrame:
     """Coverage rows of (instrument, start, end, state, reason)."""
     made = pl.DataFrame(rows, ["instrument_id", "start", "end", "state", "reason"], orient="row")
-    path = f"data/coverage/venue=mock/date=2027-01-15/coverage_20270115T000000Z-{collector}-000000000001m2.parquet"
-    return with_collector(_with_path(made, path).lazy())
-
-
-def _with_path(made: pl.DataFrame, path: str) -> pl.DataFrame:
     return made.with_columns(
         pl.col("start", "end").cast(TIME),
         pl.lit("mock").alias("venue"),
-        pl.lit(path).alias(PATH),
+        pl.lit(collector).alias("collector"),
         pl.col("reason").cast(pl.Categorical),
-    )
+    ).lazy()
 
 
 def without_missing(coverage: pl.LazyFrame, missing: Sequence[MissingFile]) -> pl.LazyFrame:

@@ -7,8 +7,8 @@ from predsurv.core.events import BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.store import manifest
-from predsurv.store.layout import NS_DAY, NS_HOUR, Layout, data_files, date_of, parse_file
-from predsurv.store.read.missing import MissingFile, missing_files
+from predsurv.store.layout import HOURLY, NS_DAY, NS_HOUR, Dataset, Layout, data_files, date_of, parse_file
+from predsurv.store.read.missing import LostWindow, MissingFile, lost_windows, missing_files
 from predsurv.store.seal.compact import CompactOptions, rewrite
 from tests.kit.recordings import record
 
@@ -71,3 +71,20 @@ def test_files_that_were_merged_or_expired_are_not_missing(tmp_path: Path) -> No
     manifest.set_cutoff(layout.manifest, DAY + NS_DAY)
     assert find(tmp_path) == []
     assert len(paths) == 3
+
+
+def test_all_time_of_who_lost_files_is_divided_into_lost_and_other_time() -> None:
+    def gone(dataset: Dataset, lo: int, hi: int, collector: str = "c7") -> MissingFile:
+        return MissingFile("x", dataset, MOCK, collector, lo, hi)
+
+    lost = [gone("deltas", 10, 19), gone("trades", 15, 24), gone("snapshots", 40, 49), gone("lifecycle", 70, 79, "c8")]
+    found = lost_windows(lost, HOURLY)
+    assert found.keys() == {(MOCK, "c7")}
+    assert sorted(found[MOCK, "c7"], key=lambda window: window.start or 0) == [
+        LostWindow(None, 10, lost=False),
+        LostWindow(10, 25, lost=True),
+        LostWindow(25, 40, lost=False),
+        LostWindow(40, 50, lost=True),
+        LostWindow(50, None, lost=False),
+    ]
+    assert lost_windows([], HOURLY) == {}
