@@ -13,7 +13,7 @@ from typing import Final
 from predsurv import __version__
 from predsurv.cli import streams
 from predsurv.cli.command_table import top_help
-from predsurv.core.errors import PredsurvError
+from predsurv.core.errors import FREE_SPACE, MAKE_WRITABLE, ConfigError, PredsurvError, is_no_space, is_not_allowed
 from predsurv.core.text import sanitise
 
 INTERRUPTED: Final = 130
@@ -76,14 +76,24 @@ def _report(error: Exception) -> int:
         return expected[0].exit_code
     odd = next(reason for reason in reasons if not isinstance(reason, PredsurvError))
     if isinstance(odd, OSError) and odd.strerror:
-        where = f"{_one_line(str(odd.filename))}: " if odd.filename else ""
-        _complain(f"error: {where}{odd.strerror}; rerun with --debug to see where")
-        streams.discard_output()  # what could not be printed would fail once more at the end
-        return 1
+        return _refused(odd)
     _complain(
         f"unexpected {type(odd).__name__}: {_one_line(str(odd))}; this is a bug: rerun with --debug and report it"
     )
     return 1
+
+
+def _refused(error: OSError) -> int:
+    """Tell what the operating system refused; what this user may not do is a matter of configuration."""
+    where = f"{_one_line(str(error.filename))}: " if error.filename else ""
+    step = "rerun with --debug to see where"
+    if is_not_allowed(error):
+        step = MAKE_WRITABLE
+    elif is_no_space(error):
+        step = FREE_SPACE
+    _complain(f"error: {where}{error.strerror}; {step}")
+    streams.discard_output()  # what could not be printed would fail once more at the end
+    return ConfigError.exit_code if is_not_allowed(error) else 1
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

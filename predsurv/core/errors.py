@@ -14,8 +14,18 @@ A ``try`` thereby names the reaction, not the library that failed.
     ├── StrategyError     the code of a user's strategy failed       exit 1
     └── BrokenInvariant   a bug of ours: crash                       exit 1
 
-Every message is one line: what happened, where, and the next step.
+Every message is one line: what happened, where, and the next step. What the operating system refuses is told by
+``disk_refused``: a full disk is a TransientError, and so is a folder that is not writable, which ends with exit 2.
 """
+
+import errno
+from typing import Final
+
+_NOT_ALLOWED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SQLITE_NOT_ALLOWED: Final = ("SQLITE_READONLY", "SQLITE_PERM")
+MAKE_WRITABLE: Final = "let this user read and write there, or set data_dir to another folder"
+FREE_SPACE: Final = "free disk space"
 
 
 class PredsurvError(Exception):
@@ -83,3 +93,31 @@ class StrategyError(PredsurvError):
 
 class BrokenInvariant(PredsurvError):
     """An impossible state was reached; nothing derived from it can be trusted."""
+
+
+def is_not_allowed(error: BaseException) -> bool:
+    """Return whether ``error`` (of the operating system or SQLite) says that this user may not read or write there."""
+    if isinstance(error, OSError):
+        return error.errno in _NOT_ALLOWED
+    return str(getattr(error, "sqlite_errorname", "")).startswith(_SQLITE_NOT_ALLOWED)
+
+
+def is_no_space(error: BaseException) -> bool:
+    """Return whether ``error`` says that the disk is full."""
+    return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
+def disk_trouble(doing: str, error: Exception) -> str:
+    """Return the line for what the disk refused: ``doing``, the reason, the next step."""
+    reason = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"{doing} ({reason}): {MAKE_WRITABLE if is_not_allowed(error) else FREE_SPACE}"
+
+
+def disk_refused(doing: str, error: Exception) -> TransientError:
+    """Return the error to raise when the disk refuses ``doing``; where this user may not write it ends with exit 2."""
+    refused = TransientError(disk_trouble(doing, error))
+    if is_not_allowed(error):
+        refused.exit_code = ConfigError.exit_code
+    return refused

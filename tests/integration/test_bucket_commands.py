@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from predsurv.cli.app import main
+from predsurv.core.errors import TransientError
+from predsurv.store.remote.object_store import Bucket
 from tests.kit.collect_runs import collect_until, covered_seconds
 from tests.kit.object_store import BUCKET, ObjectStoreServer, object_store
 
@@ -182,6 +184,54 @@ def test_a_store_that_is_down_is_said_in_one_line(
         running.on()
     assert main(["doctor"]) == 0
     assert "CANARY" not in capsys.readouterr().out
+
+
+def test_without_an_answer_what_is_here_is_used(
+    machine: Machine, running: ObjectStoreServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = machine("one")
+    assert main(["scan"]) == 0
+    collect_until("3s", lambda: covered_seconds(here))
+    (day,) = {path.name.removeprefix("date=") for path in (here / "coverage").rglob("date=*")}
+    commands = [["status"], ["verify"], ["mine"], ["mine", "mock", day], ["backtest", "mock", day]]
+    running.off()
+    try:
+        for command in commands:
+            capsys.readouterr()
+            assert main(command) == 0, command
+            told = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+            assert len(told) == 1, command
+            assert "going on with what is in local" in told[0]
+        for command in (["mine", "mock", "2020-01-01"], ["mine", "MOCK!"], ["backtest", "mock", "2020-01-01"]):
+            assert main(command) == 3, command
+            assert "nothing of what is asked for is in local" in capsys.readouterr().err
+        next(here.rglob("book_deltas/**/*.parquet")).unlink()
+        for command in commands[1:]:
+            assert main(command) == 3, command
+            assert "it alone has 1 file of what is asked for, such as book_deltas/" in capsys.readouterr().err
+        machine("two")
+        assert main(["status"]) == 3
+        assert "nothing of what is asked for is in local" in capsys.readouterr().err
+    finally:
+        running.on()
+    machine("one")
+    assert main(["verify"]) == 0
+
+
+def test_a_store_that_fails_after_it_told_what_it_has_is_an_error(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = machine("one")
+    assert main(["scan"]) == 0
+    collect_until("3s", lambda: covered_seconds(here))
+    machine("two")
+
+    async def fail(*_: object) -> bytes:
+        raise TransientError("the store went away")
+
+    monkeypatch.setattr(Bucket, "read", fail)
+    assert main(["verify"]) == 3
+    assert "the store went away" in capsys.readouterr().err
 
 
 def test_without_the_library_it_says_what_to_install(

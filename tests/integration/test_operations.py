@@ -252,4 +252,4 @@ def test_a_full_disk_behind_stdout_is_told(place: Workplace) -> None:
         pytest.skip("no /dev/full on this system")
     done = place.run("config", "show", script='exec "$@" > /dev/full')
     assert done.returncode == 1
-    assert done.stderr == "error: No space left on device; rerun with --debug to see where\n"
+    assert done.stderr == "error: No space left on device; free disk space\n"

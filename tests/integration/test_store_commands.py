@@ -167,8 +167,13 @@ def test_compact_enforces_the_storage_limits(
     monkeypatch.setenv("PREDSURV_STORAGE__MAX_AGE", "1h")
     (removed,) = rows(capsys, "compact")["removed"]
     assert removed["files"] == 5
-    assert main(["verify", "--deep"]) == 0
-    assert "0 files" in capsys.readouterr().out
+    for arguments in (["verify"], ["verify", "--deep"]):
+        assert main(arguments) == 0
+        assert "nothing to verify: no file of a recording is in data" in capsys.readouterr().out
+    assert main(["verify", "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == []
+    assert captured.err.splitlines() == ["nothing to verify: no file of a recording is in data"]
 
 
 def test_compact_with_an_invalid_date_is_a_usage_error(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:

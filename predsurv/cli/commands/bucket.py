@@ -15,7 +15,7 @@ from predsurv.core.errors import TransientError
 from predsurv.ports import Clock
 from predsurv.store.layout import FOLDERS, Dataset, Layout
 from predsurv.store.remote import download, upload_journal
-from predsurv.store.remote.download import DownloadReport, DownloadRequest
+from predsurv.store.remote.download import DownloadReport, DownloadRequest, UnansweredError
 from predsurv.store.remote.object_store import Bucket, BucketLocation, open_bucket
 from predsurv.store.remote.probe import probe_store
 
@@ -45,37 +45,60 @@ async def expect_recordable(bucket: Bucket, clock: Clock) -> None:
             await probe_store(bucket, f"start-{clock.now()}")
 
 
-def fetch_first(config: Config, wanted: DownloadRequest) -> None:
-    """Download ``wanted`` from the bucket, if one is configured, into the local data folder."""
-    if config.bucket:
-        asyncio.run(fetch(config, wanted))
+def fetch_first(config: Config, wanted: DownloadRequest) -> bool:
+    """Do what ``fetch`` does, outside an event loop."""
+    return asyncio.run(fetch(config, wanted))
 
 
-async def fetch(config: Config, wanted: DownloadRequest) -> None:
-    """Do the same as ``fetch_first``, inside a running event loop."""
+async def fetch(config: Config, wanted: DownloadRequest) -> bool:
+    """Download ``wanted`` from the bucket, if one is configured, into the local data folder.
+
+    Returns whether there is a bucket that answers. Without an answer what is here is used, which one line says; raises
+    TransientError when nothing of ``wanted`` is here, or some of it is known to be in the bucket alone.
+    """
     bucket = bucket_of(config)
     if bucket is None:
-        return
-    with progress_line() as update:
-        update(("fetch", f"{bucket.url}: looking what there is"))
+        return False
+    try:
+        with progress_line() as update:
+            update(("fetch", f"{bucket.url}: looking what there is"))
 
-        def tell(done: int, files: int, size: int) -> None:
-            update(("fetch", f"{bucket.url}: {done:,} of {files:,} files, {volume(size)}"))
+            def tell(done: int, files: int, size: int) -> None:
+                update(("fetch", f"{bucket.url}: {done:,} of {files:,} files, {volume(size)}"))
 
-        fetched = await download.fetch_missing(bucket, Layout(config.data_dir), wanted, tell)
+            fetched = await download.fetch_missing(bucket, Layout(config.data_dir), wanted, tell)
+    except UnansweredError as error:
+        _go_on_without(config, wanted, error)
+        return False
     _tell(config, fetched)
+    return True
 
 
 def fetch_day(config: Config, venue: str | None, date: str | None) -> None:
-    """Download one day: ``date``, or the latest one in the bucket."""
+    """Download one day: ``date``, or the latest one in the bucket. Without an answer it is as with ``fetch``."""
     bucket = bucket_of(config)
     if bucket is None:
         return
-    days = asyncio.run(download.recorded_days(bucket, venue)) if venue is None or date is None else [(date, venue)]
+    try:
+        days = asyncio.run(download.recorded_days(bucket, venue)) if venue is None or date is None else [(date, venue)]
+    except TransientError as error:
+        _go_on_without(config, DownloadRequest(venue=venue, dates=None if date is None else (date,)), error)
+        return
     found = [day for day in days if date in (None, day[0])]
     if found:
         chosen_date, chosen_venue = found[-1]
         fetch_first(config, DownloadRequest(venue=chosen_venue, dates=(chosen_date,), universe=True))
+
+
+def _go_on_without(config: Config, wanted: DownloadRequest, error: TransientError) -> None:
+    """Say that the bucket was not asked; raises TransientError when what is here cannot be enough."""
+    layout = Layout(config.data_dir)
+    if not download.is_here(layout, wanted):
+        raise TransientError(f"{error}; nothing of what is asked for is in {config.data_dir}") from error
+    if away := download.only_in_bucket(layout, wanted):
+        files = "1 file" if len(away) == 1 else f"{len(away):,} files"
+        raise TransientError(f"{error}; it alone has {files} of what is asked for, such as {away[0]}") from error
+    say(f"warning: {error}; going on with what is in {config.data_dir}, which may not be all")
 
 
 def bucket_table(config: Config) -> Table | None:

@@ -113,8 +113,9 @@ class _Stored:
 def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, format: OutputFormat = "table") -> None:
     """Show how much of the wanted time was recorded, and what is on disk."""
     settings = load(config, flags=mock_flag(mock)).config
-    fetch_first(settings, DownloadRequest(datasets=("coverage", "lifecycle")))
-    fetch_first(settings, DownloadRequest(dates=(), datasets=(), universe=True))  # the newest
+    answered = fetch_first(settings, DownloadRequest(datasets=("coverage", "lifecycle")))
+    if answered:
+        fetch_first(settings, DownloadRequest(dates=(), datasets=(), universe=True))  # the newest
     data_dir = settings.data_dir
     layout = Layout(data_dir)
     if not has_recording(layout):
@@ -123,7 +124,7 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
     tables += [stored_table(layout), log_table(layout)]
     if (phases := retry_if_replaced(partial(phase_table, layout))).rows:
         tables.append(phases)
-    if (there := bucket_table(settings)) is not None:
+    if answered and (there := bucket_table(settings)) is not None:
         tables.append(there)
     show(tables, format)
 

@@ -228,8 +228,8 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
         stack.push_async_callback(venue.aclose)
         with signals.stopping_with(cancel_this(), ""):
             before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
-            await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
-            await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True))
+            if await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True)):
+                await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
         require_recorded(config.data_dir, venue.name, span.dates())
         session = open_backtest(config, venue, span, lambda _engine: _Observers())
         stack.callback(session.journal.close)

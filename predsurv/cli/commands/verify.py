@@ -9,7 +9,7 @@ from predsurv.cli.commands.bucket import fetch_first
 from predsurv.cli.commands.verify_remote import verify_remote
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.columns import TEXT_CHARS_MAX
-from predsurv.cli.output.render import Column, Table, Value, show
+from predsurv.cli.output.render import Column, Table, Value, say, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.store.layout import Layout, has_recording
@@ -56,7 +56,11 @@ def verify(
     note = f"{len(findings) - len(shown):,} more findings" if len(findings) > len(shown) else ""
     books = ", and their books add up" if deep else ""
     whole = f"all {files:,} files are whole, match the manifest, and tile the wanted time{books}"
+    if not files:
+        whole = f"nothing to verify: no file of a recording is in {data_dir}"
     show(Table("findings", "Verification", _FINDINGS, shown, note, empty=whole), format)
+    if not files and not findings and format != "table":
+        say(whole)
     if findings:
         found = "1 finding" if len(findings) == 1 else f"{len(findings):,} findings"
         raise IntegrityError(f"{found} in {files:,} files; keep the data and look at each")

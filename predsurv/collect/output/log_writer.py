@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from predsurv.collect.output.sealer import SEGMENTS_WAITING_MAX, FirstTimes, Sealer
 from predsurv.collect.resume.checkpoint import CheckpointEntry, store_checkpoint
-from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
+from predsurv.core.errors import IntegrityError, PredsurvError, disk_refused
 from predsurv.core.records import Record
 from predsurv.ports import Clock
 from predsurv.store.layout import Layout, parse_segment
@@ -108,7 +108,7 @@ class LogWriter:
         try:
             store_checkpoint(self._layout, self._collector, self._checkpoint)
         except OSError as error:  # the checkpoint is in the last segment only: it has to stay
-            raise TransientError(f"cannot write in {self._layout.state} ({error}): free disk space") from error
+            raise disk_refused(f"cannot write in {self._layout.state}", error) from error
         self.sealer.add(path, self._first_times)
         self.sealer.finish()
 

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Final
 
 from predsurv.collect.recording.coverage import CoverageEnd
-from predsurv.core.errors import TransientError
+from predsurv.core.errors import TransientError, disk_refused
 from predsurv.core.events import GapReason
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.store.files import PRIVATE_DIR, make_dirs
@@ -70,7 +70,7 @@ class CoverageIndex:
             with self._lock, self._db:
                 self._db.executemany(_STORE, rows)
         except sqlite3.Error as error:
-            raise TransientError(f"cannot write {self._path} ({error}): free disk space") from error
+            raise disk_refused(f"cannot write {self._path}", error) from error
 
     def lookup(self, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, int | None]:
         """Return where the coverage of each of ``keys`` ended (ns UTC), None when it never had any.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from predsurv.core.errors import TransientError
 from predsurv.store import manifest
 from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
 from predsurv.store.layout import (
@@ -24,6 +25,7 @@ from predsurv.store.layout import (
     Layout,
     date_of,
     end_of,
+    has_recording,
     is_date,
     parse_file,
     universe_date,
@@ -36,6 +38,10 @@ from predsurv.store.remote.object_store import Bucket, StoredObject, digest_of
 from predsurv.store.remote.upload_journal import UploadRecord, manifest_name
 
 _VENUE = re.compile(r"[a-z0-9_-]{1,64}\Z")
+
+
+class UnansweredError(TransientError):
+    """The store could not be asked what it has; what is here may be all there is."""
 
 
 class DownloadRequest(Struct, frozen=True, kw_only=True):
@@ -69,11 +75,15 @@ async def fetch_missing(
 ) -> DownloadReport:
     """Download what ``wanted`` names and this folder lacks; safe to interrupt and to repeat.
 
-    Raises TransientError when the store cannot be reached, IntegrityError when an object differs from its manifest.
+    Raises UnansweredError when the store does not tell what it has, TransientError when it fails after that,
+    IntegrityError when an object differs from its manifest.
     """
     if wanted.venue is not None and not _VENUE.match(wanted.venue):
         return DownloadReport()
-    missing = await _missing_files(bucket, layout, wanted)
+    try:
+        missing = await _missing_files(bucket, layout, wanted)
+    except TransientError as error:
+        raise UnansweredError(str(error)) from error
     segments = sorted({(stamp.collector, stamp.segment) for stamp in missing.values()})
     texts = await map_bounded(segments, lambda segment: _read_manifest(bucket, *segment))
     sealed = {file.path: file for text in texts for file in manifest.parse_lines(text)}
@@ -86,6 +96,34 @@ async def fetch_missing(
         await _fetch_universes(bucket, layout, wanted)
     incomplete = sum(name not in sealed for name in missing)
     return DownloadReport(len(files) - len(lost), size, incomplete, len(lost))
+
+
+def is_here(layout: Layout, wanted: DownloadRequest) -> bool:
+    """Return whether this folder has anything of what ``wanted`` names."""
+    if wanted.venue is not None and not _VENUE.match(wanted.venue):
+        return False
+    if wanted.venue is None and wanted.dates is None:
+        return has_recording(layout)
+    days = ["*"] if wanted.dates is None else [f"date={date}" for date in wanted.dates]
+    venue = "*" if wanted.venue is None else f"venue={wanted.venue}"
+    folders = [layout.data_dir / FOLDERS[dataset] for dataset in wanted.datasets]
+    return any(any(folder.glob(f"{venue}/{day}/**/*.parquet")) for folder in folders for day in days)
+
+
+def only_in_bucket(layout: Layout, wanted: DownloadRequest) -> list[str]:
+    """Return the names of wanted files that were uploaded or fetched once, by the journals here, and are not here now.
+
+    What the bucket has beyond that nobody here knows.
+    """
+    cutoff, replaced = manifest.read_cutoff(layout.manifest), upload_journal.replaced_files(layout)
+    return [
+        name
+        for name in sorted(upload_journal.known_names(layout))
+        if name not in replaced
+        and _fetchable_stamp(layout, name, cutoff, wanted) is not None
+        and _asked(name, wanted)
+        and not (layout.data_dir / name).exists()
+    ]
 
 
 async def recorded_days(bucket: Bucket, venue: str | None = None) -> list[tuple[str, str]]:
@@ -135,11 +173,14 @@ def _unlisted(
     for name, file in sealed.items():
         if name in missing or name in replaced or _fetchable_stamp(layout, name, cutoff, wanted) is None:
             continue
-        partition, _ = parse_file(Path(name))
-        asked = partition.dataset in wanted.datasets and wanted.venue in (None, partition.venue)
-        if asked and not (layout.data_dir / name).exists():
+        if _asked(name, wanted) and not (layout.data_dir / name).exists():
             found.append(file)
     return found
+
+
+def _asked(name: str, wanted: DownloadRequest) -> bool:
+    partition, _ = parse_file(Path(name))
+    return partition.dataset in wanted.datasets and wanted.venue in (None, partition.venue)
 
 
 def _prefixes(wanted: DownloadRequest) -> Iterable[str]:

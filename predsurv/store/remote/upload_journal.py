@@ -88,6 +88,12 @@ def uploaded_names(layout: Layout, collector: str) -> set[str]:
     return {record.path for log in logs for record in parse_records(log.path.read_bytes())}
 
 
+def known_names(layout: Layout) -> set[str]:
+    """Return the names of the data files of all collectors in the journals."""
+    records = (record for log in daily_logs(layout.uploads) for record in parse_records(log.path.read_bytes()))
+    return {record.path for record in records if not record.path.startswith(f"{MANIFESTS}/")}
+
+
 def parse_records(text: bytes) -> Iterator[UploadRecord]:
     """Yield the record of each line of a journal, skipping blank and unreadable lines."""
     for line in text.splitlines():

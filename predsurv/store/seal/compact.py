@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.core.errors import IntegrityError, TransientError
+from predsurv.core.errors import IntegrityError, disk_refused
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
@@ -113,7 +113,7 @@ def compact_closed(layout: Layout, collector: str, clock: Clock, options: Compac
                     break
                 report = _sum_reports(report, _compact_group(layout, collector, group, options))
     except OSError as error:
-        raise TransientError(f"cannot compact in {layout.data_dir} ({error}): free disk space") from error
+        raise disk_refused(f"cannot compact in {layout.data_dir}", error) from error
     return msgspec.structs.replace(report, duration_ns=clock.monotonic() - began)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from predsurv.core.errors import TransientError
+from predsurv.core.errors import disk_refused
 from predsurv.ports import Clock
 from predsurv.store import manifest
 from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
@@ -87,7 +87,7 @@ def expire(layout: Layout, clock: Clock, policy: RetentionPolicy) -> ExpireRepor
                 manifest.set_cutoff(layout.manifest, cutoff)
             return _remove(layout, cutoff, policy, found) if cutoff else ExpireReport(kept=found.kept if found else ())
     except OSError as error:
-        raise TransientError(f"cannot remove old data from {layout.data_dir}: {error}") from error
+        raise disk_refused(f"cannot remove old data from {layout.data_dir}", error) from error
 
 
 def _cutoff(layout: Layout, now: int, policy: RetentionPolicy) -> int:

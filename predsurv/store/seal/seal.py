@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.core.errors import IntegrityError, TransientError
+from predsurv.core.errors import IntegrityError, disk_refused
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock
 from predsurv.store import allocator, disk_reserve, manifest
@@ -83,7 +83,7 @@ def seal_segment(path: Path, layout: Layout, clock: Clock, options: SealOptions 
         report = _seal_or_quarantine(path, layout, options)
     except OSError as error:
         if not disk_reserve.release(layout):
-            raise TransientError(f"cannot seal {path.name} ({error}): free disk space, the log keeps it") from error
+            raise disk_refused(f"cannot seal {path.name}, which the log keeps", error) from error
         return seal_segment(path, layout, clock, options)
     allocator.release_memory()
     if options.reserve_bytes:

@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.core.errors import IntegrityError, PredsurvError
+from predsurv.core.errors import IntegrityError, PredsurvError, disk_trouble
 from predsurv.store.files import PRIVATE_DIR, make_dirs, sync_dir, write_whole
 from predsurv.store.layout import FOLDERS, Layout, data_files, parse_file, parse_segment, segment_name, segments_of
 from predsurv.store.wal.codec import EncodedBatch, LogBatch, decode
@@ -166,7 +166,7 @@ def create_segment(layout: Layout, collector: str, opened: int) -> SegmentWriter
         path = layout.wal / segment_name(collector, number)
         return SegmentWriter(path, SegmentHeader(FORMAT, collector, number, opened))
     except (sqlite3.Error, OSError) as error:
-        raise PredsurvError(f"cannot open a log segment in {layout.wal} ({error}): free disk space") from error
+        raise PredsurvError(disk_trouble(f"cannot open a log segment in {layout.wal}", error)) from error
 
 
 def last_segment_number(layout: Layout, collector: str) -> int:

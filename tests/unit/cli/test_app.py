@@ -8,7 +8,7 @@ import pytest
 
 from predsurv.cli import app
 from predsurv.cli import lazy_typer as parser
-from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError, SafetyError, TransientError
+from predsurv.core.errors import MAKE_WRITABLE, ConfigError, IntegrityError, PredsurvError, SafetyError, TransientError
 
 HEAVY = ("typer", "rich", "polars", "pyarrow", "httpx", "websockets", "prometheus_client", "msgspec", "asyncio")
 
@@ -78,8 +78,13 @@ def test_several_failures_are_told_together(failing: list[BaseException], capsys
         (KeyError("k\nl"), "unexpected KeyError: 'k\\nl'; this is a bug: rerun with --debug and report it\n"),
         (
             OSError(28, "No space left on device", "/data/x"),
-            "error: /data/x: No space left on device; rerun with --debug to see where\n",
+            "error: /data/x: No space left on device; free disk space\n",
         ),
+        (
+            PermissionError(13, "Permission denied", "/data/x"),
+            f"error: /data/x: Permission denied; {MAKE_WRITABLE}\n",
+        ),
+        (IsADirectoryError(21, "Is a directory"), "error: Is a directory; rerun with --debug to see where\n"),
         (ConfigError("bad \x1b[31m\nname"), "error: bad \N{REPLACEMENT CHARACTER}[31m name\n"),
     ],
 )

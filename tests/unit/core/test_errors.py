@@ -1,5 +1,6 @@
 """Each error has the place in the tree, and the exit code, that the documentation gives it."""
 
+import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from predsurv.core import errors
-from predsurv.core.errors import PredsurvError
+from predsurv.core.errors import PredsurvError, TransientError, disk_refused, is_no_space
 
 _README = Path(__file__).resolve().parents[3] / "README.md"
 
@@ -46,3 +47,30 @@ def test_the_readme_lists_every_exit_code() -> None:
 def test_the_venues_own_waiting_time_is_kept(kind: type[errors.TransientError]) -> None:
     assert kind("slow down", retry_after_ns=5).retry_after_ns == 5
     assert kind("slow down").retry_after_ns is None
+
+
+class _Locked(Exception):
+    sqlite_errorname = "SQLITE_READONLY_DIRECTORY"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "a/b"), 2, "a/b: Permission denied): let this user"),
+        (OSError(errno.EROFS, "Read-only file system"), 2, "(Read-only file system): let this user"),
+        (_Locked("attempt to write a readonly database"), 2, "(attempt to write a readonly database): let this user"),
+        (OSError(errno.ENOSPC, "No space left on device", "a/b"), 3, "a/b: No space left on device): free disk space"),
+        (OSError("short write"), 3, "(short write): free disk space"),
+        (ValueError("x"), 3, "(x): free disk space"),
+    ],
+)
+def test_what_the_disk_refuses_is_transient_and_has_the_code_and_step_of_its_reason(
+    error: Exception, code: int, says: str
+) -> None:
+    refused = disk_refused("cannot compact in data", error)
+    assert type(refused) is TransientError
+    assert refused.exit_code == code
+    assert str(refused).startswith("cannot compact in data (")
+    assert says in str(refused)
+    assert is_no_space(error) == (getattr(error, "errno", None) == errno.ENOSPC)
+    assert TransientError("x").exit_code == 3
