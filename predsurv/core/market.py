@@ -63,6 +63,8 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``min_order_size``: see ``size_allowed``.
     ``min_taker_buy``: the smallest value (micros) of a buy that trades on arrival, 0 for no minimum;
     ``taker_delay``: how long (ns) the venue delays an order that would trade on arrival.
+    ``reward_min_size`` and ``reward_max_spread``: the least size of a quote and its greatest distance from the mid for
+    which the venue pays rewards, None where it said nothing of any.
     ``market_type``: ``binary``, or how it pays otherwise in the venue's words; others are recorded and not traded.
     ``assumed``: the fields that nobody stated; each holds what is safe to assume and gives way to any statement.
     ``last_seen``: when the venue's list had it last (ns UTC), None while it still has it.
@@ -98,6 +100,8 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tradable: bool = False
     market_type: str = BINARY
     game_start: int | None = None
+    reward_min_size: Size | None = None
+    reward_max_spread: Price | None = None
     assumed: tuple[str, ...] = ()
     last_seen: int | None = None
 
@@ -172,6 +176,19 @@ def _next_in(band: PriceBand, price: Price) -> Price | None:
     steps = max((price - band.start) // band.step + 1, 0)
     above = Price(band.start + steps * band.step)
     return above if above <= band.end else None
+
+
+def previous_on_grid(market: Market, price: Price) -> Price | None:
+    """Return the highest price below ``price`` that the venue accepts, None when there is none."""
+    bands = market.bands or (PriceBand(Price(0), Price(1_000_000), market.tick_size),)
+    below = (_previous_in(band, min(price, Price(1_000_000))) for band in bands)
+    return max((each for each in below if each is not None and 0 < each < 1_000_000), default=None)
+
+
+def _previous_in(band: PriceBand, price: Price) -> Price | None:
+    last = (band.end - band.start) // band.step
+    steps = min((price - band.start - 1) // band.step, last)
+    return Price(band.start + steps * band.step) if steps >= 0 else None
 
 
 def size_allowed(market: Market, price: Price, size: Size, *, side: OrderSide, rests: bool) -> bool:

@@ -86,6 +86,8 @@ class MarketLine(_RequiredFields, frozen=True, kw_only=True, omit_defaults=True)
     taker_delay_ms: int = 0
     market_type: str = BINARY
     game_start: str | None = None
+    reward_min_size: str | None = None
+    reward_max_spread: str | None = None
     assumed: tuple[str, ...] = ()
     last_seen: str | None = None
     unchanged_since: str | None = None
@@ -140,6 +142,8 @@ def to_line(market: Market) -> MarketLine:
         taker_delay_ms=-(-market.taker_delay // _MS),
         market_type=market.market_type,
         game_start=None if market.game_start is None else iso_time(market.game_start),
+        reward_min_size=_decimal(market.reward_min_size),
+        reward_max_spread=_decimal(market.reward_max_spread),
         assumed=market.assumed,
         last_seen=None if market.last_seen is None else iso_time(market.last_seen),
     )
@@ -178,6 +182,8 @@ def to_market(line: MarketLine) -> Market:
         tradable=line.tradable,
         market_type=line.market_type,
         game_start=None if line.game_start is None else parse_iso(line.game_start),
+        reward_min_size=None if line.reward_min_size is None else Size(parse_micros(line.reward_min_size)),
+        reward_max_spread=None if line.reward_max_spread is None else Price(parse_micros(line.reward_max_spread)),
         assumed=line.assumed,
         last_seen=None if line.last_seen is None else parse_iso(line.last_seen),
     )

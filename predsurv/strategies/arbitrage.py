@@ -1,136 +1,138 @@
-"""Cross-outcome arbitrage: buy a basket of outcomes that must pay more than it costs."""
+"""Arbitrage: buy what together must pay more than it costs, in one event or across venues, and prove it first."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated
 
-from msgspec import Meta, Struct
-
-from predsurv.core.durations import Duration
-from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, MarketChange, OrderCancelled, OrderRejected, Tick
-from predsurv.core.ids import InstrumentKey, MarketId, StrategyName
-from predsurv.core.num import MICROS, Money, Price
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Event,
+    Fill,
+    MarketChange,
+    MarketResolved,
+    OrderCancelled,
+    OrderRejected,
+    Tick,
+)
+from predsurv.core.ids import InstrumentKey, MarketId, StrategyName, VenueName
+from predsurv.core.mapping import ApprovedMapping
+from predsurv.core.num import MICROS, Price
 from predsurv.core.orders import Intent
 from predsurv.engine.interest import EventFilter, Interest
 from predsurv.state.view import View
-from predsurv.strategies.attempts import BasketAttempt, BasketAttempts, improves_best
-from predsurv.strategies.baskets import Basket, baskets_of, best_cost, legs_of, without_costly_legs
-from predsurv.strategies.rebalance import is_balanced, rebalancing_orders
-from predsurv.strategies.sizing import SizingConstraints, size_basket
-
-
-class ArbitrageParams(Struct, frozen=True, kw_only=True):
-    """Money in micros, times in ns."""
-
-    edge_min: Annotated[Money, Meta(ge=0, description="Least profit per set after fees.")] = Money(5_000)
-    edge_max: Annotated[
-        Money, Meta(ge=0, description="Most profit per set; more is likely a market that our universe lacks.")
-    ] = Money(150_000)
-    cost_max: Annotated[Money, Meta(ge=1, description="Most money for one basket.")] = Money(200 * MICROS)
-    cooldown: Annotated[Duration, Meta(ge=0, description="Pause between two orders for one basket.")] = Duration(
-        2_000_000_000
-    )
-    completions_max: Annotated[
-        int, Meta(ge=0, description="Attempts to complete a basket before its excess is sold instead.")
-    ] = 3
+from predsurv.strategies.arbitrage_params import ArbitrageParams
+from predsurv.strategies.attempts import SetAttempt, SetAttempts, improves_best
+from predsurv.strategies.claim_tiers import LOT
+from predsurv.strategies.claims import ClaimGroup, ClaimGroups, net_held
+from predsurv.strategies.quick_look import may_pay
+from predsurv.strategies.set_plan import PlannedOrder
+from predsurv.strategies.set_trades import SetTrade, opening_trade, rebalancing_orders
+from predsurv.strategies.tradable import has_ended
 
 
 class Arbitrage:
-    """Edge: a set of outcomes of which exactly one (or all but one) pays, on sale for less.
+    """Edge: claims of which exactly one, or at most one, comes true, on sale for less than they surely pay together.
 
-    ``outcomes``: every outcome of one market pays 1. ``yes_basket``: YES of every market of an
-    exclusive and exhaustive event pays 1. ``no_basket``: NO of n markets of an exclusive event pays
-    at least n − 1. Bought with one immediate order per leg, sized by the thinnest level.
-    Exit: settlement. Risk: a leg fails (rebalanced at once: completed where that is worth more than
-    selling the excess; less than a minimum order stays as it is), the market is voided, the venue's
-    flags are wrong, capital is tied up until settlement.
+    ``outcomes``: every outcome of one market. ``yes_basket``: YES of every market of an exclusive and exhaustive event.
+    ``no_basket``: NO of markets of an exclusive event, each in as many shares as pay. ``cross``: the same with the
+    books of other venues, where a person approved that the markets are the same contract. The sizes are the solution
+    of the event's linear program, in integers; a certificate of the result in every state goes with the first order.
+    Exit: settlement; sooner where complete sets can be sold for more than they pay. Risk: a leg fails, is stale or is
+    reverted (what is held is completed or sold, whichever leaves more for sure), a market is void, the venue's flags
+    or the mapping are wrong, money is locked up until settlement.
     """
 
     Params = ArbitrageParams
     name = StrategyName("arbitrage")
-    signals = frozenset({"outcomes", "yes_basket", "no_basket", "complete", "unwind"})
+    signals = frozenset({"outcomes", "yes_basket", "no_basket", "cross", "complete", "unwind"})
 
-    def __init__(self, params: ArbitrageParams | None = None) -> None:
+    def __init__(self, params: ArbitrageParams | None = None, mappings: Iterable[ApprovedMapping] = ()) -> None:
         self._params = params or ArbitrageParams()
-        # No basket has an edge unless the best prices of its event sum up to it; an ask of NO is 1 − the bid of YES.
-        edge = EventFilter(
-            ask_sum_max=Price(MICROS - self._params.edge_min), bid_sum_min=Price(MICROS + self._params.edge_min)
+        approved = tuple(mappings)
+        edge = self._params.edge_min
+        sums = EventFilter(ask_sum_max=Price(MICROS - edge), bid_sum_min=Price(MICROS + edge))
+        # What pays in one event shows in the sums of its best prices; what pays across venues does not.
+        self.interest = Interest(
+            books="best", where_event=None if approved else sums, filter_engaged=True, trades=False
         )
-        self.interest = Interest(books="best", where_event=edge, filter_engaged=True, trades=False)
-        self._attempts = BasketAttempts(self.name)
-        self._baskets: dict[MarketId, tuple[Basket, ...]] = {}  # by watched market, until any market changes
+        self._claims = ClaimGroups(approved)
+        self._groups: dict[tuple[VenueName, MarketId], ClaimGroup | None] = {}  # until any market changes
+        self._attempts = SetAttempts(self.name)
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
-        """Search for baskets when a best price improves; rebalance half-filled ones at account events and ticks."""
+        """Search when a best price improves; rebalance incomplete sets at account events and ticks."""
         if isinstance(event, BookDelta | BookSnapshot):
             return self._search(event, view) if improves_best(event, view) else ()
-        if isinstance(event, Tick):
-            self._adopt_held(view)
-        if isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
+        if isinstance(event, MarketChange | MarketResolved):
+            self._groups.clear()
+        elif isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
             return tuple(self._follow_up(event, view))
-        if isinstance(event, MarketChange):
-            self._baskets.clear()
         return ()
 
     def _search(self, event: BookDelta | BookSnapshot, view: View) -> Iterable[Intent]:
-        for candidate in self._baskets_of(event.key, view):
-            basket = without_costly_legs(candidate, view)
-            if basket is not None and self._has_edge(basket, view):
-                intents = self._buy(self._attempts.as_begun(basket, view), view)
-                if intents:
-                    return intents
-        return ()
-
-    def _baskets_of(self, key: InstrumentKey, view: View) -> tuple[Basket, ...]:
-        baskets = self._baskets.get(key.market_id)
-        if baskets is None:
-            market = view.market(key.venue, key.market_id)
-            baskets = () if market is None else tuple(baskets_of(market, view))
-            self._baskets[key.market_id] = baskets
-        return baskets
-
-    def _adopt_held(self, view: View) -> None:
-        """Take up baskets that were bought before a restart."""
-        for position in view.positions():
-            for basket in self._baskets_of(position.key, view):
-                self._attempts.adopt_held(basket, view)
-
-    def _has_edge(self, basket: Basket, view: View) -> bool:
-        cost = best_cost(basket, view)
-        return cost is not None and self._params.edge_min <= basket.payout - cost <= self._params.edge_max
-
-    def _buy(self, basket: Basket, view: View) -> tuple[Intent, ...]:
-        params = self._params
-        self._adopt_held(view)
-        if self._attempts.blocked(basket, view):
+        group = self._group_of(event.key, view)
+        if group is None or not may_pay(group, view, self._params.edge_min) or self._attempts.blocked(group, view):
             return ()
-        legs = legs_of(basket, view, "ask")
-        if legs is None or not self._has_edge(basket, view):
+        if rebalancing_orders(group, view, self._params, may_buy=True):
+            self._attempts.adopt(group, view)
+            return ()  # first things first: the next tick makes the most of what is held
+        trade = opening_trade(group, view, self._params)
+        if trade is None:
             return ()
-        cost_max = Money(min(params.cost_max, view.cash(basket.keys[0].venue)))
-        order = size_basket(legs, SizingConstraints(basket.payout, params.edge_min, cost_max))
-        if order is None:
-            return ()
-        group = f"{basket.name}@{view.now}"
-        self._attempts.add(BasketAttempt(basket, group, view.now + params.cooldown))
-        return tuple(
-            Intent(self.name, leg.key, "buy", limit, order.size, "ioc", basket.kind, group=group)
-            for leg, limit in zip(legs, order.limits, strict=True)
-        )
+        signal = _signal(group, trade)
+        name = f"{signal}:{group.name}@{view.now}"
+        self._attempts.add(SetAttempt(group, name, view.now + self._params.cooldown))
+        return tuple(self._intents(trade.orders, signal, name, trade.certificate.text(view.now)))
+
+    def _group_of(self, key: InstrumentKey, view: View) -> ClaimGroup | None:
+        name = (key.venue, key.market_id)
+        if name not in self._groups:
+            market = view.market(*name)
+            self._groups[name] = None if market is None else self._claims.of(market, view)
+        return self._groups[name]
 
     def _follow_up(self, event: Event, view: View) -> Iterator[Intent]:
+        if isinstance(event, Tick):
+            for position in view.positions():
+                group = self._group_of(position.key, view)
+                if group is not None:
+                    self._attempts.adopt(group, view)
         filled = event.key if isinstance(event, Fill) else None
         for attempt in self._attempts.unbalanced(view, filled):
-            if is_balanced(attempt.basket, view):
+            if _is_balanced(attempt.group, view):
                 attempt.unbalanced, attempt.completions = False, 0
             elif view.now >= attempt.retry_at or not isinstance(event, Tick):
                 yield from self._rebalance(attempt, view)
 
-    def _rebalance(self, attempt: BasketAttempt, view: View) -> Iterator[Intent]:
+    def _rebalance(self, attempt: SetAttempt, view: View) -> Iterator[Intent]:
         attempt.retry_at = view.now + self._params.cooldown
-        may_complete = attempt.completions < self._params.completions_max
-        orders = rebalancing_orders(attempt.basket, view, may_complete=may_complete)
-        attempt.completions += any(order.signal == "complete" for order in orders)
+        may_buy = attempt.completions < self._params.completions_max
+        orders = rebalancing_orders(attempt.group, view, self._params, may_buy=may_buy)
+        attempt.completions += any(order.side == "buy" for order in orders)
+        yield from self._intents(orders, "complete", attempt.orders)
+
+    def _intents(self, orders: Iterable[PlannedOrder], signal: str, name: str, note: str = "") -> Iterator[Intent]:
         for order in orders:
+            reason = signal if order.side == "buy" else "unwind"
             yield Intent(
-                self.name, order.key, order.side, order.price, order.size, "ioc", order.signal, group=attempt.group
+                self.name, order.key, order.side, order.limit, order.size, "ioc", reason, group=name, note=note
             )
+            note = ""
+
+
+def _signal(group: ClaimGroup, trade: SetTrade) -> str:
+    if len({order.key.venue for order in trade.orders}) > 1:
+        return "cross"
+    if trade.direction < 0:
+        return "no_basket"
+    markets = {claim.sources[0].yes.market_id for claim in group.claims}
+    return "yes_basket" if trade.direction and len(markets) > 1 else "outcomes"
+
+
+def _is_balanced(group: ClaimGroup, view: View) -> bool:
+    """Return whether every claim is held alike, or cannot be made so: a market has ended."""
+    markets = (view.market(key.venue, key.market_id) for key in group.instruments())
+    if any(market is None or has_ended(market, view) for market in markets):
+        return True
+    nets = [net_held(claim, view) for claim in group.claims]
+    lowest = min(nets) if group.exhaustive else min(*nets, 0)
+    return max(nets) - lowest < LOT

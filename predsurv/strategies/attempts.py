@@ -1,4 +1,4 @@
-"""The latest attempt at each basket: which ones are cooling down, which have unequal legs.
+"""The latest attempt at each group of claims: which ones are cooling down, which may hold incomplete sets.
 
 The only memory of the arbitrage strategy. Losing it in a restart may cost an attempt, never a position: what is held
 is read from the view.
@@ -11,72 +11,67 @@ from msgspec import Struct
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.state.view import View
-from predsurv.strategies.baskets import Basket, held_part, held_sizes
+from predsurv.strategies.claims import ClaimGroup
 
-BASKETS_MAX: Final = 1_000
-"""Baskets remembered at a time; beyond it the oldest is dropped."""
+ATTEMPTS_MAX: Final = 1_000
+"""Attempts remembered at a time; beyond it the oldest is dropped."""
 
 
-class BasketAttempt(Struct):
-    """The latest attempt at a basket; the next one is not before ``retry_at`` (ns UTC).
+class SetAttempt(Struct):
+    """The latest attempt at a group under the name of its orders; the next one is not before ``retry_at`` (ns UTC).
 
-    ``unbalanced``: its legs may be held in unequal sizes. ``completions``: attempts to complete it so far.
+    ``unbalanced``: its claims may be held in unequal sizes. ``completions``: attempts to complete sets so far.
     """
 
-    basket: Basket
-    group: str
+    group: ClaimGroup
+    orders: str
     retry_at: int
     unbalanced: bool = True
     completions: int = 0
 
 
-class BasketAttempts:
-    """Attempts by the basket's name."""
+class SetAttempts:
+    """Attempts by the group's name."""
 
     def __init__(self, strategy: StrategyName) -> None:
         self._strategy = strategy
-        self._attempts: dict[str, BasketAttempt] = {}
+        self._attempts: dict[str, SetAttempt] = {}
 
-    def add(self, attempt: BasketAttempt) -> None:
-        """Add an attempt in place of the basket's earlier one."""
-        self._attempts.pop(attempt.basket.name, None)
-        self._attempts[attempt.basket.name] = attempt
-        if len(self._attempts) > BASKETS_MAX:
+    def add(self, attempt: SetAttempt) -> None:
+        """Add an attempt in place of the group's earlier one."""
+        self._attempts.pop(attempt.group.name, None)
+        self._attempts[attempt.group.name] = attempt
+        if len(self._attempts) > ATTEMPTS_MAX:
             del self._attempts[next(iter(self._attempts))]
 
-    def adopt_held(self, basket: Basket, view: View) -> None:
-        """Add an attempt for a basket seen for the first time that is held: one bought before a restart."""
-        if basket.name in self._attempts:
-            return
-        held = held_part(basket, view)
-        if held is not None:
-            self.add(BasketAttempt(held, f"{held.name}@{view.now}", view.now))
+    def adopt(self, group: ClaimGroup, view: View) -> None:
+        """Add an attempt for a group that has none and is held: bought before a restart."""
+        if group.name not in self._attempts:
+            self.add(SetAttempt(group, f"held:{group.name}@{view.now}", view.now))
 
-    def as_begun(self, basket: Basket, view: View) -> Basket:
-        """Return the basket with the legs of its latest attempt while any of them is held, else unchanged."""
-        attempt = self._attempts.get(basket.name)
-        return attempt.basket if attempt is not None and any(held_sizes(attempt.basket, view)) else basket
-
-    def blocked(self, basket: Basket, view: View) -> bool:
-        """Return whether a basket may not be bought now: cooling down, unbalanced, or with orders in flight."""
-        attempt = self._attempts.get(basket.name)
-        if attempt is None:
-            return False
-        if view.now < attempt.retry_at or (attempt.unbalanced and any(held_sizes(attempt.basket, view))):
+    def blocked(self, group: ClaimGroup, view: View) -> bool:
+        """Return whether nothing may be opened in a group now: it cools down, or has orders in flight."""
+        attempt = self._attempts.get(group.name)
+        if attempt is not None and view.now < attempt.retry_at:
             return True
-        return self._in_flight(attempt, view)
+        return self._in_flight(group, view)
 
-    def unbalanced(self, view: View, filled: InstrumentKey | None) -> tuple[BasketAttempt, ...]:
-        """Return the attempts to check for unequal legs, without those in flight; ``filled`` just traded."""
-        for attempt in self._attempts.values():
-            if filled in attempt.basket.keys:
-                attempt.unbalanced = True
+    def unbalanced(self, view: View, filled: InstrumentKey | None) -> tuple[SetAttempt, ...]:
+        """Return the attempts to look at for incomplete sets, without those in flight; ``filled`` just traded."""
+        if filled is not None:
+            for attempt in self._attempts.values():
+                if filled in attempt.group.instruments():
+                    attempt.unbalanced = True
         return tuple(
-            attempt for attempt in self._attempts.values() if attempt.unbalanced and not self._in_flight(attempt, view)
+            each for each in self._attempts.values() if each.unbalanced and not self._in_flight(each.group, view)
         )
 
-    def _in_flight(self, attempt: BasketAttempt, view: View) -> bool:
-        return any(order.key in attempt.basket.keys for order in view.open_orders(self._strategy))
+    def _in_flight(self, group: ClaimGroup, view: View) -> bool:
+        open_orders = view.open_orders(self._strategy)
+        if not open_orders:
+            return False
+        keys = frozenset(group.instruments())
+        return any(order.key in keys for order in open_orders)
 
 
 def improves_best(event: BookDelta | BookSnapshot, view: View) -> bool:

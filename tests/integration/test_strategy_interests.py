@@ -18,7 +18,8 @@ from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.step import Step
 from predsurv.state.market_cache import MarketCache
-from predsurv.strategies.arbitrage import Arbitrage, ArbitrageParams
+from predsurv.strategies.arbitrage import Arbitrage
+from predsurv.strategies.arbitrage_params import ArbitrageParams
 from predsurv.strategies.simple import Simple, SimpleParams
 from tests.kit.manual_view import ABC, yes
 from tests.kit.trading_samples import LIMITS, MS, START, V, book, delta, gap, trade

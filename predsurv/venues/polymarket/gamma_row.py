@@ -93,6 +93,8 @@ class GammaMarket(Struct, rename="camel", gc=False):
     liquidity_num: Raw = NULL
     order_price_min_tick_size: Raw = NULL
     order_min_size: Raw = NULL
+    rewards_min_size: Raw = NULL
+    rewards_max_spread: Raw = NULL
     active: bool | None = None
     closed: bool | None = None
     archived: bool | None = None

@@ -49,6 +49,7 @@ _TAKER_BUY_MIN: Final = Money(MICROS)  # in no row; known from refused orders
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
 _VERSIONS: Final = frozenset({None, "", "v1", "v2"})
 _IN_SECONDS: Final = re.compile(r"(?<!milli)sec|\Asd\Z", re.IGNORECASE)
+_CENTS: Final = 100
 _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
 
@@ -85,7 +86,7 @@ _FIELDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 _UNTOLD: Final = frozenset(
     {"status", "tradable", "tick_size", "min_order_size", "fee", "neg_risk", "mutually_exclusive", "exhaustive"}
     | {"series_id", "category", "tags", "taker_delay", "volume", "volume_24h", "liquidity", "open_interest"}
-    | {"close_time", "game_start", "rules_hash", "description"}
+    | {"close_time", "game_start", "rules_hash", "description", "reward_min_size", "reward_max_spread"}
 )
 """What a partial row leaves unknown unless it has the field; a row of the listing without a field says "none"."""
 
@@ -174,6 +175,7 @@ def _market(read: ReadRow, outcomes: tuple[Outcome, ...], fetched_at: int, notes
     category = _category(row, tags)
     # The event takes precedence: the markets of one event have to agree on whether they exclude each other.
     exclusive = bool(row.neg_risk if event.neg_risk is None else event.neg_risk)
+    rewards = _rewards(row, notes)
     tick = notes.micros(row.order_price_min_tick_size, "orderPriceMinTickSize", "tick_size", MICROS)
     least = notes.micros(row.order_min_size, "orderMinSize", "min_order_size", MICROS**2)
     return Market(
@@ -206,7 +208,25 @@ def _market(read: ReadRow, outcomes: tuple[Outcome, ...], fetched_at: int, notes
         rules_hash=_rules_hash(row),
         tradable=is_tradable(row),
         game_start=notes.date(row.game_start_time, "gameStartTime"),
+        reward_min_size=None if rewards is None else rewards.min_size,
+        reward_max_spread=None if rewards is None else rewards.max_spread,
     )
+
+
+class _Rewards(NamedTuple):
+    """What a market asks of quotes that earn liquidity rewards, micros."""
+
+    min_size: Size
+    max_spread: Price
+
+
+def _rewards(row: GammaMarket, notes: _Notes) -> _Rewards | None:
+    """Return what the row says of rewards, None where a part of it is 0 or missing; the spread is in cents."""
+    size = notes.number(row.rewards_min_size, "rewardsMinSize", "reward_min_size")
+    spread = notes.number(row.rewards_max_spread, "rewardsMaxSpread", "reward_max_spread")
+    if size is None or spread is None or not (0 < size < MICROS and 0 < spread < _CENTS):
+        return None
+    return _Rewards(Size(int(size.scaleb(6))), Price(int(spread.scaleb(4))))
 
 
 def is_tradable(row: GammaMarket) -> bool:
@@ -257,6 +277,8 @@ def _told(read: ReadRow) -> set[str]:
         "close_time": row.end_date is not None,
         "game_start": row.game_start_time is not None,
         "rules_hash": row.resolution_source is not None,
+        "reward_min_size": row.rewards_min_size != NULL,
+        "reward_max_spread": row.rewards_max_spread != NULL,
         "description": row.description is not None,
     }
     return {"tick_size", "min_order_size", "fee"} | {name for name, told in known.items() if told}

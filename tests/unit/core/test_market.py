@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, OrderSide, VenueName
-from predsurv.core.market import Market, Outcome, PriceBand, buys_enough, next_on_grid, on_grid, size_allowed
+from predsurv.core.market import (
+    Market,
+    Outcome,
+    PriceBand,
+    buys_enough,
+    next_on_grid,
+    on_grid,
+    previous_on_grid,
+    size_allowed,
+)
 from predsurv.core.num import Money, Price, Size
 
 MARKET = Market(
@@ -98,6 +107,13 @@ def test_banded_grid(price: int, valid: bool) -> None:
 def test_the_next_price_is_the_lowest_valid_one_above(market: Market, price: int) -> None:
     valid = (each for each in range(1_000, 1_000_000, 1_000) if each > price and on_grid(market, Price(each)))
     assert next_on_grid(market, Price(price)) == next(valid, None)
+
+
+@pytest.mark.parametrize("market", [MARKET, TAPERED], ids=["one step", "bands"])
+@given(price=st.integers(-5_000, 1_005_000))
+def test_the_previous_price_is_the_highest_valid_one_below(market: Market, price: int) -> None:
+    valid = (each for each in range(999_000, 0, -1_000) if each < price and on_grid(market, Price(each)))
+    assert previous_on_grid(market, Price(price)) == next(valid, None)
 
 
 def test_orders_that_rest_are_measured_by_size_and_takers_by_worth_where_the_venue_does() -> None:

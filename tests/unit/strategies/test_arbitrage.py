@@ -7,7 +7,8 @@ from predsurv.core.ids import ClientOrderId, InstrumentId, MarketId
 from predsurv.core.market import NO_FEE, Outcome
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Intent
-from predsurv.strategies.arbitrage import Arbitrage, ArbitrageParams
+from predsurv.strategies.arbitrage import Arbitrage
+from predsurv.strategies.arbitrage_params import ArbitrageParams
 from tests.kit.manual_view import ABC, ManualView, no, yes
 from tests.kit.trading_samples import FEE, START, S, cents, delta, fill, market, shares
 

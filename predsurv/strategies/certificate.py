@@ -1,0 +1,195 @@
+"""What a trade in a group of claims pays in every state, void included: exact, and computed apart from the search.
+
+The search works with values per share, this with shares and payouts of instruments: no trade is made against it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from predsurv.core.fees import taker_fee
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.market import NO_FEE, Market
+from predsurv.core.num import MICROS, Money, Price, format_micros, notional, notional_up
+from predsurv.core.text import sanitise
+from predsurv.state.view import View
+from predsurv.strategies.claims import ClaimGroup, held
+from predsurv.strategies.set_plan import PlannedOrder
+
+_PRICED_VOIDS = frozenset({VenueName("kalshi")})
+"""Venues that settle a void market at a price of their choosing instead of halves."""
+
+_NOTE_STATES_MAX = 12
+_NAME_MAX = 40
+
+Shares = Mapping[InstrumentKey, int]
+"""Micros of a share by instrument."""
+
+
+class StateResult(Struct, frozen=True):
+    """The change of the payout in one state less the ``cost`` of the trade (micros)."""
+
+    name: str
+    result: Money
+
+
+class Certificate(Struct, frozen=True):
+    """A trade's result in every state; money in micros.
+
+    ``cost``: paid less received, fees included. ``gain``: by how much the least payout over the ``states`` rises above
+    the cost. ``void``: the result if everything is void that can be, at the worst of what is not; ``void_one``: if only
+    the market is void for which that is worst. Both are None where nothing can be void: in a neg-risk event of
+    Polymarket, whose contract refuses any answer but yes and no. ``until``: when all markets have closed (ns UTC), None
+    where nobody stated it.
+    """
+
+    cost: Money
+    fees: Money
+    gain: Money
+    states: tuple[StateResult, ...]
+    void: Money | None
+    void_one: Money | None
+    until: int | None
+
+    def annual_return(self, now: int) -> int | None:
+        """Return the gain a year on the cost, in millionths; None where money is received, or no end is known."""
+        if self.until is None or self.until <= now or self.cost <= 0:
+            return None
+        return self.gain * MICROS * 365 * 86_400 * 1_000_000_000 // (self.cost * (self.until - now))
+
+    def text(self, now: int) -> str:
+        """Return it in one line for people."""
+        states = ", ".join(f"{each.name} {format_micros(each.result)}" for each in self.states[:_NOTE_STATES_MAX])
+        more = f" and {len(self.states) - _NOTE_STATES_MAX} more" if len(self.states) > _NOTE_STATES_MAX else ""
+        void = "none" if self.void is None else f"{format_micros(self.void)}"
+        one = "none" if self.void_one is None else f"{format_micros(self.void_one)}"
+        annual = self.annual_return(now)
+        a_year = "" if annual is None else f", {format_micros(annual * 100 // 10_000 * 10_000)} % a year"
+        return (
+            f"sure gain {format_micros(self.gain)} for {format_micros(self.cost)} (fees {format_micros(self.fees)})"
+            f"{a_year}; result by winner: {states}{more}; all void {void}; one void {one}"
+        )
+
+
+def certify(group: ClaimGroup, orders: Sequence[PlannedOrder], view: View) -> Certificate:
+    """Return what ``orders`` change, given what is held, if they fill as planned."""
+    before = {key: size for key in group.instruments() if (size := held(key, view))}
+    after = after_orders(before, orders)
+    cost, fees = trade_cost(orders, view)
+    states = tuple(_states(group))
+    least_before, least_after = (min(payout(group, shares, each) for each in states) for shares in (before, after))
+    change = {key: after.get(key, 0) - before.get(key, 0) for key in {**before, **after}}
+    markets = {(key.venue, key.market_id): view.market(key.venue, key.market_id) for key in after}
+    return Certificate(
+        cost=cost,
+        fees=fees,
+        gain=Money(least_after - least_before - cost),
+        states=tuple(
+            StateResult(_name(group, state, view), Money(payout(group, change, state) - cost)) for state in states
+        ),
+        void=_void(group, change, view, cost),
+        void_one=_void_one(group, change, view, cost),
+        until=_until([market for market in markets.values() if market is not None]),
+    )
+
+
+def after_orders(before: Shares, orders: Sequence[PlannedOrder]) -> dict[InstrumentKey, int]:
+    """Return the shares held once ``orders`` have filled as planned."""
+    after = dict(before)
+    for order in orders:
+        after[order.key] = after.get(order.key, 0) + (order.size if order.side == "buy" else -order.size)
+    return after
+
+
+def trade_cost(orders: Sequence[PlannedOrder], view: View) -> tuple[Money, Money]:
+    """Return (what ``orders`` cost less what they bring, fees included; the fees), each level rounded against us."""
+    cost = fees = 0
+    for order in orders:
+        market = view.market(order.key.venue, order.key.market_id)
+        schedule = NO_FEE if market is None else market.fee
+        for price, size in order.takes:
+            fee = taker_fee(schedule, price, size, order.side)
+            fees += fee
+            cost += fee + (notional_up(price, size) if order.side == "buy" else -notional(price, size))
+    return Money(cost), Money(fees)
+
+
+def payout(group: ClaimGroup, shares: Shares, winner: int | None) -> int:
+    """Return what ``shares`` pay when claim number ``winner`` comes true and no other, None for none at all; micros."""
+    total = 0
+    for index, claim in enumerate(group.claims):
+        for source in claim.sources:
+            key = source.yes if index == winner else source.no
+            if key is not None:
+                total += shares.get(key, 0)
+    return total
+
+
+def void_price(market: Market, key: InstrumentKey, view: View) -> Price | None:
+    """Return what a share pays in a void market, None where it cannot be void.
+
+    Halves, or a price where the venue pays by one. That price is not known before: what buyers bid now is taken for it.
+    """
+    if market.neg_risk:
+        return None
+    if market.venue not in _PRICED_VOIDS:
+        return Price(MICROS // max(len(market.outcomes), 1))
+    first = market.key(0)
+    book = view.book(first)
+    best = None if book is None else book.best_bid()
+    price = Price(0) if best is None else best[0]
+    return price if key == first else Price(MICROS - price)
+
+
+def _states(group: ClaimGroup) -> Iterator[int | None]:
+    yield from range(len(group.claims))
+    if not group.exhaustive:
+        yield None
+
+
+def _void(group: ClaimGroup, change: Shares, view: View, cost: Money) -> Money | None:
+    prices = _void_prices(change, view)
+    if not prices:
+        return None
+    voided = sum(change[key] * price // MICROS for key, price in prices.items())
+    rest = {key: size for key, size in change.items() if key not in prices}
+    return Money(voided + min(payout(group, rest, state) for state in _states(group)) - cost)
+
+
+def _void_one(group: ClaimGroup, change: Shares, view: View, cost: Money) -> Money | None:
+    prices = _void_prices(change, view)
+    worst: int | None = None
+    for venue, market_id in {(key.venue, key.market_id): None for key in prices}:
+        own = {key for key in prices if (key.venue, key.market_id) == (venue, market_id)}
+        voided = sum(change[key] * prices[key] // MICROS for key in own)
+        rest = {key: size for key, size in change.items() if key not in own}
+        result = voided + min(payout(group, rest, state) for state in _states(group)) - cost
+        worst = result if worst is None else min(worst, result)
+    return None if worst is None else Money(worst)
+
+
+def _void_prices(change: Shares, view: View) -> dict[InstrumentKey, Price]:
+    prices: dict[InstrumentKey, Price] = {}
+    for key, size in change.items():
+        market = view.market(key.venue, key.market_id)
+        price = None if market is None or not size else void_price(market, key, view)
+        if price is not None:
+            prices[key] = price
+    return prices
+
+
+def _name(group: ClaimGroup, state: int | None, view: View) -> str:
+    if state is None:
+        return "none"
+    key = group.claims[state].sources[0].yes
+    market = view.market(key.venue, key.market_id)
+    if market is None:
+        return str(state)
+    labels = {outcome.instrument_id: outcome.label for outcome in market.outcomes}
+    name = market.question if len(group.claims) > 1 and len(market.outcomes) == 2 else labels[key.instrument_id]
+    return sanitise(name, _NAME_MAX)
+
+
+def _until(markets: Sequence[Market]) -> int | None:
+    times = [market.close_time for market in markets if market.close_time is not None]
+    return max(times) if markets and len(times) == len(markets) else None

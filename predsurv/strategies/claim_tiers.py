@@ -1,0 +1,142 @@
+"""What the books of a claim's markets offer, in one unit: net shares of the claim, yes less no.
+
+A share of no pays what a dollar less a share of yes pays. So buying no is selling yes at 1 − price, selling no that is
+held is buying yes back, and every book of every market of a claim becomes part of one ladder on each side.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from predsurv.core.fees import taker_fee
+from predsurv.core.ids import InstrumentKey, OrderSide
+from predsurv.core.market import Market, buys_enough, size_allowed
+from predsurv.core.num import MICROS, Price, Size
+from predsurv.state.view import View
+from predsurv.strategies.claims import Claim, ClaimSource, held, net_held
+from predsurv.strategies.tradable import is_tradable
+
+LEVELS: Final = 10
+"""Levels of each book that a set may take."""
+
+LOT: Final = 10_000
+"""Orders are sized in hundredths of a share, in micros."""
+
+_FEE_SHARES: Final = 1_000
+"""Shares over which a fee per share is averaged, so that the rounding of one share's fee is not multiplied."""
+
+_DAY: Final = 86_400 * 1_000_000_000
+
+
+class Tier(Struct, frozen=True):
+    """Up to ``size`` shares of ``key`` that trade at ``price``; micros.
+
+    ``value``: what a net share costs to buy so or brings when sold so, after fees and the cost of capital.
+    """
+
+    value: int
+    key: InstrumentKey
+    side: OrderSide
+    price: Price
+    size: Size
+
+
+class ClaimTiers(Struct, frozen=True):
+    """What is held of a claim (``net``, micros of a share), and what there is to buy, cheapest first, and to sell."""
+
+    net: int
+    buys: tuple[Tier, ...]
+    sells: tuple[Tier, ...]
+
+
+class TierTerms(Struct, frozen=True, kw_only=True):
+    """How offers are valued.
+
+    ``annual_return``: millionths a year that money has to earn until the market closes; where nobody stated when that
+    is, it is taken for ``lockup_assumed`` (ns). A book without any event for ``leg_age_max`` (ns) offers nothing.
+    ``may_buy``: whether shares may be bought, or only what is held be sold.
+    """
+
+    annual_return: int = 0
+    lockup_assumed: int = 30 * _DAY
+    leg_age_max: int = 60_000_000_000
+    may_buy: bool = True
+
+    def capital_cost(self, market: Market, now: int) -> int:
+        """Return what a dollar spent in ``market`` has to earn until it closes, in micros."""
+        locked = self.lockup_assumed if market.close_time is None else max(market.close_time - now, 0)
+        return -(-self.annual_return * locked // (365 * _DAY))
+
+
+def claim_tiers(claim: Claim, view: View, terms: TierTerms) -> ClaimTiers:
+    """Return what is held and offered of a claim.
+
+    On venues with one book for both outcomes selling what is held and buying the other outcome is the same offer
+    twice: where enough is held for an order, selling it comes first and nothing is bought beside it.
+    """
+    buys: list[Tier] = []
+    sells: list[Tier] = []
+    for source in claim.sources:
+        for tier in _source_tiers(source, view, terms):
+            raises = (tier.side == "buy") == (tier.key == source.yes)
+            (buys if raises else sells).append(tier)
+    buys.sort(key=lambda tier: tier.value)
+    sells.sort(key=lambda tier: -tier.value)
+    return ClaimTiers(net_held(claim, view), tuple(buys), tuple(sells))
+
+
+def allowed(market: Market, side: OrderSide, price: Price, size: Size) -> bool:
+    """Return whether the venue takes an order of ``size`` up to ``price`` that only takes."""
+    if not size_allowed(market, price, size, side=side, rests=False):
+        return False
+    return side == "sell" or buys_enough(market, price, size)
+
+
+def usable_market(key: InstrumentKey, view: View, age_max: int) -> Market | None:
+    """Return the market of ``key`` when it trades now and its book can be believed, else None."""
+    market, book = view.market(key.venue, key.market_id), view.book(key)
+    if market is None or book is None or not is_tradable(market, view) or view.now - book.ts_recv > age_max:
+        return None
+    return market
+
+
+def _source_tiers(source: ClaimSource, view: View, terms: TierTerms) -> Iterator[Tier]:
+    yes = tuple(_sales(source.yes, view, terms, value_of_no=False))
+    no = () if source.no is None else tuple(_sales(source.no, view, terms, value_of_no=True))
+    yield from yes
+    yield from no
+    if terms.may_buy:
+        if not no:
+            yield from _purchases(source.yes, view, terms, value_of_no=False)
+        if source.no is not None and not yes:
+            yield from _purchases(source.no, view, terms, value_of_no=True)
+
+
+def _purchases(key: InstrumentKey, view: View, terms: TierTerms, *, value_of_no: bool) -> Iterator[Tier]:
+    market, book = usable_market(key, view, terms.leg_age_max), view.book(key)
+    if market is None or book is None:
+        return
+    capital = terms.capital_cost(market, view.now)
+    for price, size in book.asks.top(LEVELS):
+        cost = price - (-taker_fee(market.fee, price, Size(_FEE_SHARES * MICROS)) // _FEE_SHARES)
+        cost -= -cost * capital // MICROS
+        whole = Size(size - size % LOT)
+        if whole:
+            yield Tier(MICROS - cost if value_of_no else cost, key, "buy", price, whole)
+
+
+def _sales(key: InstrumentKey, view: View, terms: TierTerms, *, value_of_no: bool) -> Iterator[Tier]:
+    left = held(key, view) // LOT * LOT
+    market, book = usable_market(key, view, terms.leg_age_max) if left else None, view.book(key)
+    if market is None or book is None:
+        return
+    levels = book.bids.top(LEVELS)
+    if not levels or not allowed(market, "sell", levels[0][0], Size(left)):
+        return
+    for price, size in levels:
+        whole = Size(min(size - size % LOT, left))
+        if whole:
+            proceeds = price + (-taker_fee(market.fee, price, Size(_FEE_SHARES * MICROS), "sell") // _FEE_SHARES)
+            yield Tier(MICROS - proceeds if value_of_no else proceeds, key, "sell", price, whole)
+            left -= whole

@@ -1,0 +1,186 @@
+"""Trades in a group of claims: the best that books, money and the venues' minimums allow, proved by a certificate."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from predsurv.core.fees import taker_fee
+from predsurv.core.ids import VenueName
+from predsurv.core.market import NO_FEE
+from predsurv.core.num import MICROS, Size, notional, notional_up
+from predsurv.state.view import View
+from predsurv.strategies.arbitrage_params import ArbitrageParams
+from predsurv.strategies.certificate import Certificate, certify, trade_cost
+from predsurv.strategies.claim_tiers import LEVELS, LOT, ClaimTiers, allowed, claim_tiers
+from predsurv.strategies.claims import ClaimGroup
+from predsurv.strategies.set_plan import PlannedOrder, SetSearch, best_level, capped, orders_at, without
+
+RESERVE: Final = 10_000
+"""Micros that risk sets aside for each buy beside its cost at the limit: every fill is rounded up."""
+
+_REVERTING: Final = frozenset({VenueName("polymarket")})
+"""Venues on which a matched order may still fail."""
+
+_HALVINGS: Final = 6
+
+
+class SetTrade(Struct, frozen=True):
+    """Orders of one group with their proof; ``direction``: 1 when they add sets of yes, −1 of no, 0 pairs alone."""
+
+    orders: tuple[PlannedOrder, ...]
+    certificate: Certificate
+    direction: int
+
+
+def opening_trade(group: ClaimGroup, view: View, params: ArbitrageParams) -> SetTrade | None:
+    """Return the trade of the greatest sure gain that ``params`` accept, None when there is none.
+
+    Where the whole of it is not accepted, smaller ones are tried: with less money than it needs the largest that can
+    be paid; fewer of the dearer levels; and of many legs of no the two cheapest, which lose nothing in a void.
+    """
+    for search in _searches(group, view, params):
+        trade = _within_means(group, view, params, search)
+        for _ in range(_HALVINGS):
+            if trade is None or accepted(trade, view, params):
+                break
+            trade = _trade(group, view, capped(search, _largest(trade.orders) // 2 // LOT * LOT))
+        if trade is not None and accepted(trade, view, params):
+            return trade
+    return None
+
+
+def rebalancing_orders(
+    group: ClaimGroup, view: View, params: ArbitrageParams, *, may_buy: bool
+) -> tuple[PlannedOrder, ...]:
+    """Return the orders that make the most of what is held: complete sets, or sell what is in none; often none.
+
+    Compared is what surely is paid for what is held and what the books offer now, not what it cost.
+    """
+    terms = replace(params.terms(may_buy=may_buy), annual_return=0)
+    claims = tuple(claim_tiers(claim, view, terms) for claim in group.claims)
+    trade = _trade(group, view, SetSearch(claims, group.exhaustive), completing=True)
+    return () if trade is None or trade.certificate.gain <= 0 else trade.orders
+
+
+def accepted(trade: SetTrade, view: View, params: ArbitrageParams) -> bool:
+    """Return whether the gain is enough for what it risks and how long it lasts, and small enough to be believed."""
+    proof = trade.certificate
+    sets = _largest(trade.orders)
+    void_loss = max(-(proof.void or 0), 0)
+    charged = -(-params.void_rate * max(void_loss, -(proof.void_one or 0)) // MICROS)
+    charged += _capital_cost(trade.orders, view, params) + _revert_charge(trade.orders, view, params)
+    if proof.gain * MICROS < params.void_cover * void_loss:
+        return False
+    return params.edge_min * sets <= (proof.gain - charged) * MICROS and proof.gain * MICROS <= params.edge_max * sets
+
+
+def affordable(orders: Sequence[PlannedOrder], view: View, cost_max: int) -> bool:
+    """Return whether ``orders`` cost no more than ``cost_max``, and what risk will reserve for them is there."""
+    reserves: dict[VenueName, int] = {}
+    for order in _buys(orders):
+        market = view.market(order.key.venue, order.key.market_id)
+        fee = taker_fee(NO_FEE if market is None else market.fee, order.limit, order.size)
+        reserve = notional_up(order.limit, order.size) + fee + RESERVE
+        reserves[order.key.venue] = reserves.get(order.key.venue, 0) + reserve
+    spent, _ = trade_cost(tuple(_buys(orders)), view)
+    return spent <= cost_max and all(reserve <= view.cash(venue) for venue, reserve in reserves.items())
+
+
+def _searches(group: ClaimGroup, view: View, params: ArbitrageParams) -> Iterator[SetSearch]:
+    terms = params.terms()
+    claims = tuple(claim_tiers(claim, view, terms) for claim in group.claims)
+    edge = params.edge_min
+    yield SetSearch(claims, group.exhaustive, edge, edge)
+    if len(claims) > 2:
+        chosen = sorted(range(len(claims)), key=lambda index: -_first_sale(claims[index]))[:2]
+        two = tuple(each if at in chosen else ClaimTiers(each.net, (), ()) for at, each in enumerate(claims))
+        yield SetSearch(two, group.exhaustive, edge, edge)
+
+
+def _first_sale(claim: ClaimTiers) -> int:
+    return claim.sells[0].value if claim.sells else 0
+
+
+def _within_means(group: ClaimGroup, view: View, params: ArbitrageParams, search: SetSearch) -> SetTrade | None:
+    """Return the best trade that can be paid: all of it, or cut to the most shares that money is there for."""
+    trade = _trade(group, view, search)
+    if trade is None or affordable(trade.orders, view, params.cost_max):
+        return trade
+    low, high, best = 0, _largest(trade.orders) // LOT, None
+    while high - low > 1:
+        middle = (low + high) // 2
+        trade = _trade(group, view, capped(search, middle * LOT))
+        if trade is None or affordable(trade.orders, view, params.cost_max):
+            low, best = middle, trade or best
+        else:
+            high = middle
+    return best
+
+
+def _trade(group: ClaimGroup, view: View, search: SetSearch, *, completing: bool = False) -> SetTrade | None:
+    """Return the trade at the best level, without what the venues' minimums forbid; None when there is nothing to do.
+
+    ``completing``: between what is held of every claim and of any; no further sets.
+    """
+    while True:
+        level = best_level(search)
+        if completing:
+            level = min(max(level, search.level), search.highest)
+        orders = orders_at(search, level)
+        if not orders:
+            return None
+        small = frozenset(order.key for order in orders if not _allowed(order, view))
+        if not small:
+            direction = (level > search.level) - (level < search.level)
+            return SetTrade(orders, certify(group, orders, view), direction)
+        search = without(search, small)
+
+
+def _allowed(order: PlannedOrder, view: View) -> bool:
+    market = view.market(order.key.venue, order.key.market_id)
+    return market is not None and allowed(market, order.side, order.limit, order.size)
+
+
+def _buys(orders: Sequence[PlannedOrder]) -> Iterator[PlannedOrder]:
+    return (order for order in orders if order.side == "buy")
+
+
+def _largest(orders: Sequence[PlannedOrder]) -> int:
+    return max(order.size for order in orders)
+
+
+def _capital_cost(orders: Sequence[PlannedOrder], view: View, params: ArbitrageParams) -> int:
+    """Return what the money spent has to earn until its markets close, in micros."""
+    terms, total = params.terms(), 0
+    for order in _buys(orders):
+        market = view.market(order.key.venue, order.key.market_id)
+        if market is not None:
+            spent, _ = trade_cost((order,), view)
+            total += -(-spent * terms.capital_cost(market, view.now) // MICROS)
+    return total
+
+
+def _revert_charge(orders: Sequence[PlannedOrder], view: View, params: ArbitrageParams) -> int:
+    """Return what reverted legs cost on average: for each that may be, the loss of selling everything at once."""
+    legs = sum(order.key.venue in _REVERTING for order in orders)
+    if not legs:
+        return 0
+    spent, _ = trade_cost(tuple(_buys(orders)), view)
+    loss = max(spent - sum(_resale(order, view) for order in _buys(orders)), 0)
+    return -(-loss * legs * params.revert_rate // MICROS)
+
+
+def _resale(order: PlannedOrder, view: View) -> int:
+    """Return what the shares of a buy would bring now, after fees."""
+    market, book = view.market(order.key.venue, order.key.market_id), view.book(order.key)
+    if market is None or book is None:
+        return 0
+    proceeds, left = 0, int(order.size)
+    for price, size in book.bids.top(LEVELS):
+        sold = Size(min(size, left))
+        if sold:
+            proceeds += notional(price, sold) - taker_fee(market.fee, price, sold, "sell")
+            left -= sold
+    return proceeds
