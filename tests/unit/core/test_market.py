@@ -109,7 +109,7 @@ def test_the_next_price_is_the_lowest_valid_one_above(market: Market, price: int
     assert next_on_grid(market, Price(price)) == next(valid, None)
 
 
-@pytest.mark.parametrize("market", [MARKET, TAPERED], ids=["one step", "bands"])
+@pytest.mark.parametrize("market", [MARKET, TAPERED, APART], ids=["uniform", "tapered", "apart"])
 @given(price=st.integers(-5_000, 1_005_000))
 def test_the_previous_price_is_the_highest_valid_one_below(market: Market, price: int) -> None:
     valid = (each for each in range(999_000, 0, -1_000) if each < price and on_grid(market, Price(each)))

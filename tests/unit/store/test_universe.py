@@ -60,6 +60,8 @@ FULL = msgspec.structs.replace(
     close_time=NOON + 123_456_789,
     url="https://example.invalid/",
     rules_hash="abc",
+    reward_min_size=Size(50_000_000),
+    reward_max_spread=Price(45_000),
     tradable=True,
 )
 

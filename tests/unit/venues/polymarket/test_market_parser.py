@@ -160,24 +160,6 @@ def test_volume_falls_back_to_the_text() -> None:
     assert one(volumeNum=None, volume="9.999997").volume == 9_999_997
 
 
-@pytest.mark.parametrize(
-    ("size", "spread", "expected"),
-    [
-        (50, 4.5, (50_000_000, 45_000)),
-        ("20", "3", (20_000_000, 30_000)),
-        (0, 4.5, (None, None)),
-        (50, 0, (None, None)),
-        (50, None, (None, None)),
-        (None, 3, (None, None)),
-        (50, 100, (None, None)),
-        (-1, 3, (None, None)),
-    ],
-)
-def test_rewards_are_stated_with_size_and_distance_or_not_at_all(size: Any, spread: Any, expected: Any) -> None:
-    found = one(rewardsMinSize=size, rewardsMaxSpread=spread)
-    assert (found.reward_min_size, found.reward_max_spread) == expected
-
-
 def test_tick_size_and_order_size_that_nobody_stated_are_assumed() -> None:
     assert (one().tick_size, one().min_order_size, one().min_taker_buy) == (1_000, 5_000_000, 1_000_000)
     assert one().assumed == ()
