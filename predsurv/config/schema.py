@@ -26,6 +26,7 @@ from predsurv.config.value_types import (
     BytesType,
     DurationType,
     EndpointType,
+    FileType,
     FolderType,
     Host,
     LocationType,
@@ -157,13 +158,17 @@ class MetricsConfig(Struct, frozen=True, kw_only=True):
 
 
 class TradingConfig(Struct, frozen=True, kw_only=True):
-    """Mode, venues and strategies of a run; ``starting_cash`` in micros, ``latency`` of paper orders in ns."""
+    """Mode, venues and strategies of a run; ``starting_cash`` in micros, ``latency`` of paper orders in ns.
+
+    ``mappings``: the file of approved mappings between venues, which need not exist.
+    """
 
     mode: Literal["paper", "live"] = "paper"
     venues: _Names = ()
     strategies: _Names = ("simple", "arbitrage")
     starting_cash: Annotated[Money, _MONEY] = Money(10_000 * MICROS)
     latency: Annotated[int, DurationType(0, M)] = 150 * MS
+    mappings: Annotated[Path, FileType()] = Path("config/mappings.toml")
 
 
 class RiskConfig(Struct, frozen=True, kw_only=True):

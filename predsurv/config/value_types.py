@@ -291,6 +291,12 @@ class FolderType(ValueType):
         return Path(text).expanduser()
 
 
+class FileType(FolderType):
+    """A file, relative to where the program runs; ``~`` is the home folder."""
+
+    expected = "a path to a file, not empty"
+
+
 class LocationType(ValueType):
     """A folder (the value is a Path) or a bucket of an object store (its URL, without a slash at the end)."""
 

@@ -1,10 +1,11 @@
 """The Protocol that strategies implement; they need not import the engine."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from predsurv.core.events import Event
 from predsurv.core.ids import StrategyName
+from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.orders import Decision
 from predsurv.engine.interest import Interest
 from predsurv.state.view import View
@@ -36,4 +37,13 @@ class Strategy(Protocol):
 
     def on_event(self, event: Event, view: View) -> Iterable[Decision]:
         """Return what to do now; consecutive intents of one group are approved or refused together."""
+        ...
+
+
+@runtime_checkable
+class CrossVenueStrategy(Protocol):
+    """A strategy that trades one contract on several venues."""
+
+    def use_mappings(self, mappings: Iterable[ApprovedMapping]) -> None:
+        """Take the approved mappings between the venues of the run; called before its ``interest`` is read, if ever."""
         ...

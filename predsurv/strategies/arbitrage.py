@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from predsurv.core.events import (
     BookDelta,
     BookSnapshot,
@@ -45,18 +47,20 @@ class Arbitrage:
     name = StrategyName("arbitrage")
     signals = frozenset({"outcomes", "yes_basket", "no_basket", "cross", "complete", "unwind"})
 
-    def __init__(self, params: ArbitrageParams | None = None, mappings: Iterable[ApprovedMapping] = ()) -> None:
+    def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()
-        approved = tuple(mappings)
+        # What pays in one event shows in the sums of its best prices; an ask of NO is 1 − the bid of YES.
         edge = self._params.edge_min
         sums = EventFilter(ask_sum_max=Price(MICROS - edge), bid_sum_min=Price(MICROS + edge))
-        # What pays in one event shows in the sums of its best prices; what pays across venues does not.
-        self.interest = Interest(
-            books="best", where_event=None if approved else sums, filter_engaged=True, trades=False
-        )
-        self._claims = ClaimGroups(approved)
+        self.interest = Interest(books="best", where_event=sums, filter_engaged=True, trades=False)
+        self._claims = ClaimGroups()
         self._groups: dict[tuple[VenueName, MarketId], ClaimGroup | None] = {}  # until any market changes
         self._attempts = SetAttempts(self.name)
+
+    def use_mappings(self, mappings: Iterable[ApprovedMapping]) -> None:
+        """Trade the claims of mapped markets on every venue; what pays across venues shows in no sum of one event."""
+        self._claims = ClaimGroups(mappings)
+        self.interest = replace(self.interest, where_event=None)
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
         """Search when a best price improves; rebalance incomplete sets at account events and ticks."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.config import Config
+from predsurv.config.mappings import read_mappings
 from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import Money
@@ -21,7 +22,7 @@ from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import Engine
 from predsurv.engine.risk.checks import RiskLimits
-from predsurv.engine.strategy import Strategy
+from predsurv.engine.strategy import CrossVenueStrategy, Strategy
 from predsurv.ports import Clock, Feed, Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.files import PRIVATE_DIR, make_dirs
@@ -138,7 +139,7 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: O
         name=name,
         run=name,
         journal=_journal(config, name, durable=True),
-        strategies=build(config.trading.strategies, config.strategies),
+        strategies=configured_strategies(config, venues),
         clock=clock,
         halt=halt_flag(config.data_dir),
         realtime=True,
@@ -168,7 +169,7 @@ def open_backtest(
         name=name,
         run=f"{name}-{date_of(span.start)}",
         journal=_journal(config, name, durable=False, fresh=True) if own is None else own.journal,
-        strategies=build(config.trading.strategies, config.strategies) if own is None else own.strategies,
+        strategies=configured_strategies(config, [venue]) if own is None else own.strategies,
         clock=clock,
         halt=None,
         realtime=False,
@@ -221,6 +222,19 @@ def _open(
     return TradingSession(
         mode.name, started.strategies, components, TradeRunner(components, feeds, watchlists, observe(engine))
     )
+
+
+def configured_strategies(config: Config, venues: Sequence[Venue]) -> tuple[Strategy, ...]:
+    """Return the strategies of the configuration; those that trade across venues with the mappings of these."""
+    strategies = build(config.trading.strategies, config.strategies)
+    names = {venue.name for venue in venues}
+    mappings = [
+        each for each in read_mappings(config.trading.mappings) if {each.first.venue, each.second.venue} <= names
+    ]
+    for strategy in strategies:
+        if mappings and isinstance(strategy, CrossVenueStrategy):
+            strategy.use_mappings(mappings)
+    return strategies
 
 
 def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -> OrderJournal:

@@ -3,14 +3,15 @@
 from msgspec.structs import replace
 
 from predsurv.core.events import Connected, Event, MarketChange, OrderCancelled, Tick
-from predsurv.core.ids import ClientOrderId, InstrumentId, MarketId
+from predsurv.core.ids import ClientOrderId, InstrumentId, MarketId, VenueName
+from predsurv.core.mapping import ApprovedMapping, MappedMarket
 from predsurv.core.market import NO_FEE, Outcome
-from predsurv.core.num import MICROS, Money
+from predsurv.core.num import MICROS, Money, Ratio
 from predsurv.core.orders import Intent
 from predsurv.strategies.arbitrage import Arbitrage
 from predsurv.strategies.arbitrage_params import ArbitrageParams
 from tests.kit.manual_view import ABC, ManualView, no, yes
-from tests.kit.trading_samples import FEE, START, S, cents, delta, fill, market, shares
+from tests.kit.trading_samples import FEE, NO, START, YES, S, V, cents, delta, fill, market, shares
 
 FREE = tuple(replace(each, fee=NO_FEE) for each in ABC)
 
@@ -173,3 +174,115 @@ def test_legs_kept_from_before_are_priced_again() -> None:
     view.time += 3 * S
     view.show(no(1), asks=((60, 50),))
     assert ask(strategy, view.show(no(2), asks=((90, 50),)), view) == []
+
+
+def test_the_certificate_goes_with_the_first_order() -> None:
+    view = ManualView(FREE)
+    legs = ask(Arbitrage(), cheap(view), view)
+    assert legs[0].note.startswith("sure gain 3.5 for 46.5 (fees 0)")
+    assert "result by winner: Will a? 3.5, Will b? 3.5, Will c? 3.5; all void none" in legs[0].note
+    assert [leg.note for leg in legs[1:]] == ["", ""]
+
+
+def test_a_leg_that_has_not_changed_for_long_is_not_bought() -> None:
+    view, params = ManualView(FREE), ArbitrageParams()
+    view.show(yes(0), asks=((30, 50),))
+    view.time += params.leg_age_max + 1
+    view.show(yes(1), asks=((31, 50),))
+    assert ask(Arbitrage(), view.show(yes(2), asks=((32, 50),)), view) == []
+
+
+VOIDABLE = tuple(replace(each, neg_risk=False, exhaustive=False) for each in FREE)
+
+
+def test_three_legs_of_no_have_to_earn_a_part_of_what_they_lose_in_a_void() -> None:
+    never = ArbitrageParams(void_cover=Ratio(1_000 * MICROS))
+    for price, legs in ((65, 0), (63, 3)):  # a void would cost 45 and 39 cents a set
+        view = ManualView(VOIDABLE)
+        events = [view.show(each.key(1), asks=((price, 50),)) for each in VOIDABLE]
+        assert len(ask(Arbitrage(), events[-1], view)) == legs
+        assert ask(Arbitrage(never), events[-1], view) == []
+
+
+def test_of_three_legs_of_no_two_that_pay_in_a_void_are_bought() -> None:
+    view = ManualView(VOIDABLE)
+    prices = (45, 50, 97)
+    events = [view.show(each.key(1), asks=((price, 50),)) for each, price in zip(VOIDABLE, prices, strict=True)]
+    legs = ask(Arbitrage(), events[-1], view)
+    assert [leg.key for leg in legs] == [VOIDABLE[0].key(1), VOIDABLE[1].key(1)]
+
+
+def test_money_that_is_locked_up_for_long_has_to_earn_more() -> None:
+    for days, legs in ((30, 3), (300, 0)):
+        late = tuple(replace(each, close_time=START + days * 86_400 * S) for each in FREE)
+        view = ManualView(late)
+        assert len(ask(Arbitrage(), cheap(view, (32, 33, 33)), view)) == legs
+
+
+def test_legs_that_may_be_reverted_are_charged_for_it() -> None:
+    chain = tuple(replace(each, venue=VenueName("polymarket")) for each in FREE)
+    for bid, legs in ((32, 3), (2, 0)):
+        view = ManualView(chain)
+        for each in chain[:2]:
+            view.show(each.key(0), bids=((bid, 50),), asks=((33, 50),))
+        event = view.show(chain[2].key(0), bids=((bid, 50),), asks=((33, 50),))
+        assert len(ask(Arbitrage(), event, view)) == legs
+        assert len(ask(Arbitrage(ArbitrageParams(revert_rate=Ratio(0))), event, view)) == 3
+
+
+def test_complete_sets_are_sold_for_more_than_they_pay() -> None:
+    view = ManualView(FREE)
+    for index in range(3):
+        view.hold(yes(index), 50)
+    events = [view.show(yes(index), bids=((price, 20),)) for index, price in enumerate((33, 34, 35))]
+    sales = ask(Arbitrage(), events[-1], view)
+    assert [(sale.signal, sale.side, sale.size) for sale in sales] == [("unwind", "sell", shares(20))] * 3
+
+
+def test_what_is_incomplete_comes_before_anything_new() -> None:
+    view, strategy = ManualView(FREE), Arbitrage()
+    view.hold(yes(0), 30)
+    assert ask(strategy, cheap(view), view) == []
+    legs = ask(strategy, Tick(START), view)
+    assert {leg.signal for leg in legs} == {"complete"}
+
+
+ELSEWHERE = market("x", venue=VenueName("other"), fee=NO_FEE)
+PAIR = ApprovedMapping(
+    MappedMarket(V, MarketId("m"), (YES.instrument_id, NO.instrument_id)),
+    MappedMarket(
+        ELSEWHERE.venue, ELSEWHERE.market_id, (ELSEWHERE.key(0).instrument_id, ELSEWHERE.key(1).instrument_id)
+    ),
+    "who",
+    START,
+)
+
+
+def test_one_contract_is_bought_on_one_venue_and_its_opposite_on_another() -> None:
+    for mappings, legs in (((), 0), ((PAIR,), 2)):
+        view, strategy = ManualView((market(fee=NO_FEE), ELSEWHERE)), Arbitrage()
+        if mappings:
+            strategy.use_mappings(mappings)
+        view.show(YES, bids=((40, 50),), asks=((45, 50),))
+        view.show(NO, bids=((55, 50),), asks=((60, 50),))
+        view.show(ELSEWHERE.key(0), bids=((50, 30),), asks=((55, 50),))
+        wishes = ask(strategy, view.show(ELSEWHERE.key(1), bids=((45, 50),), asks=((50, 30),)), view)
+        assert len(wishes) == legs
+        if legs:
+            assert strategy.interest.where_event is None
+            assert [(leg.key, leg.price, leg.size, leg.signal) for leg in wishes] == [
+                (YES, cents(45), shares(30), "cross"),
+                (ELSEWHERE.key(1), cents(50), shares(30), "cross"),
+            ]
+            # Sure 1.5; both void the halves make up a dollar; one alone loses what it leaves of the other.
+            assert "sure gain 1.5 for 28.5" in wishes[0].note
+            assert "all void 1.5; one void -13.5" in wishes[0].note
+
+
+def test_a_cross_pair_is_sized_by_the_money_of_either_venue() -> None:
+    view, strategy = ManualView((market(fee=NO_FEE), ELSEWHERE)), Arbitrage()
+    strategy.use_mappings((PAIR,))
+    view.money = Money(10 * MICROS)
+    view.show(YES, asks=((45, 50),))
+    wishes = ask(strategy, view.show(ELSEWHERE.key(1), asks=((50, 50),)), view)
+    assert [leg.size for leg in wishes] == [shares(19.98)] * 2

@@ -18,7 +18,7 @@ from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, data_files
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import TradingSession, journal_path, open_paper
+from predsurv.trade.assembly import TradingSession, configured_strategies, journal_path, open_paper
 from predsurv.trade.journal import (
     AccountUpdated,
     CommandSent,
@@ -211,3 +211,21 @@ def test_a_recording_that_cannot_be_read_does_not_keep_a_run_on_live_feeds_from_
     path.write_bytes(b"damaged")
     assert watched(opened(tmp_path, ONE)) == {"m"}
     assert "what was recorded of one is not used" in caplog.text
+
+
+def test_strategies_get_the_mappings_between_the_venues_of_the_run(tmp_path: Path) -> None:
+    pair = """
+        [[pairs]]
+        approved_by = "ada"
+        approved_at = 2026-11-30T12:00:00Z
+        first = {venue = "one", market = "m", outcomes = ["m-yes", "m-no"]}
+        second = {venue = "SECOND", market = "x", outcomes = ["x-yes", "x-no"]}
+    """
+    for second, mapped in (("other", True), ("third", False)):
+        path = tmp_path / f"{second}.toml"
+        path.write_text(pair.replace("SECOND", second))
+        flags = {"trading.mappings": str(path), "trading.strategies": ["simple", "arbitrage"]}
+        config = load(None, flags=flags, environ={}, root=tmp_path).config
+        arbitrage, simple = configured_strategies(config, [Quiet(ONE), Quiet(OTHER)])
+        assert (arbitrage.interest.where_event is None) is mapped
+        assert simple.name == "simple"

@@ -1,0 +1,98 @@
+"""The file of approved mappings: markets of two venues that a person has compared and found to be the same contract.
+
+Nothing is traded across venues on a likeness: a pair without a name and a date of who approved it is refused, not
+skipped, because whoever wrote it expects it to be used.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from predsurv.config.loading import read_toml
+from predsurv.core.errors import ConfigError
+from predsurv.core.ids import ID_CHARS_MAX, InstrumentId, MarketId, VenueName
+from predsurv.core.mapping import ApprovedMapping, MappedMarket
+from predsurv.core.text import sanitise
+
+PAIRS_MAX: Final = 100_000
+_NANOS: Final = 1_000
+
+
+class _Side(Struct, frozen=True, forbid_unknown_fields=True):
+    venue: str
+    market: str
+    outcomes: tuple[str, str]
+
+
+class _Pair(Struct, frozen=True, forbid_unknown_fields=True):
+    first: _Side
+    second: _Side
+    approved_by: str = ""
+    approved_at: datetime | None = None
+    note: str = ""
+
+
+def read_mappings(path: Path) -> tuple[ApprovedMapping, ...]:
+    """Return the mappings in ``path``, none when there is no such file.
+
+    Raises ConfigError, one line that names the pair, for one that nobody approved, that is not written as documented,
+    or that contradicts another one.
+    """
+    if not path.is_file():
+        return ()
+    tables = read_toml(path)
+    unknown = next((name for name in tables if name != "pairs"), None)
+    pairs = tables.get("pairs", [])
+    if unknown is not None or not isinstance(pairs, list) or len(pairs) > PAIRS_MAX:
+        what = f"unknown key {sanitise(unknown, 40)}" if unknown else "pairs is no list, or too long"
+        raise ConfigError(f"{path}: {what}; write each pair as [[pairs]]")
+    mappings = tuple(_mapping(table, f"{path}: pair {number}") for number, table in enumerate(pairs, 1))
+    _refuse_contradictions(mappings, path)
+    return mappings
+
+
+def _mapping(table: Mapping[str, Any], where: str) -> ApprovedMapping:
+    try:
+        pair = msgspec.convert(table, _Pair)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}: {sanitise(str(error), 160)}; see docs/strategies.md") from None
+    if not pair.approved_by.strip() or pair.approved_at is None:
+        raise ConfigError(
+            f"{where}: nobody approved it; compare the rules of both markets, then set approved_by and at"
+        )
+    first, second = _side(pair.first, f"{where}: first"), _side(pair.second, f"{where}: second")
+    if first.venue == second.venue:
+        raise ConfigError(f"{where}: both markets are of {sanitise(first.venue, 40)}; a mapping is between two venues")
+    at = pair.approved_at.replace(tzinfo=UTC) if pair.approved_at.tzinfo is None else pair.approved_at
+    return ApprovedMapping(first, second, pair.approved_by, _nanos(at))
+
+
+def _side(side: _Side, where: str) -> MappedMarket:
+    ids = (side.venue, side.market, *side.outcomes)
+    if not all(0 < len(each) <= ID_CHARS_MAX for each in ids):
+        raise ConfigError(f"{where}: an id is empty or too long; take it from 'predsurv markets'")
+    if side.outcomes[0] == side.outcomes[1]:
+        raise ConfigError(f"{where}: both outcomes are {sanitise(side.outcomes[0], 40)}; name the two that correspond")
+    yes, no = (InstrumentId(each) for each in side.outcomes)
+    return MappedMarket(VenueName(side.venue), MarketId(side.market), (yes, no))
+
+
+def _nanos(at: datetime) -> int:
+    since = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * _NANOS
+
+
+def _refuse_contradictions(mappings: tuple[ApprovedMapping, ...], path: Path) -> None:
+    """Refuse a market that is mapped to two of one venue: both cannot be the same contract."""
+    seen: dict[tuple[VenueName, MarketId, VenueName], int] = {}
+    for number, mapping in enumerate(mappings, 1):
+        for side, other in ((mapping.first, mapping.second), (mapping.second, mapping.first)):
+            name = (side.venue, side.market_id, other.venue)
+            if name in seen:
+                market = sanitise(side.market_id, 60)
+                raise ConfigError(f"{path}: pairs {seen[name]} and {number} map {market} to two markets of one venue")
+            seen[name] = number
