@@ -207,7 +207,7 @@ def _open(
     # Each broker has an account of its own: reconciliation compares it with the engine's.
     portfolios = {venue.name: deepcopy(restored.account.portfolio) for venue in venues}
     engine = Engine(run=mode.run, limits=_limits(config), strategies=strategies, cache=cache, account=restored.account)
-    engine.continue_minute(restored.sent)
+    engine.control.continue_minute(restored.sent)
     _continue_day(engine, restored, started.ts)
     components = RunComponents(
         engine=engine,
@@ -300,7 +300,7 @@ def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:
     """Count losses made earlier on the UTC day of ``now`` (ns) towards its limit."""
     day = restored.day
     if day is not None and day.equity is not None and day.ts // DAY == now // DAY:
-        engine.continue_day(now, Money(day.equity + restored.added), lost_too_much=restored.lost_too_much)
+        engine.control.continue_day(now, Money(day.equity + restored.added), lost_too_much=restored.lost_too_much)
 
 
 def _limits(config: Config) -> RiskLimits:

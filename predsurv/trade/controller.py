@@ -62,13 +62,17 @@ class TradeController:
         if self._components.halt is None:
             return
         async with self._lock:  # read outside of it, a halt that is being carried out may not have set the flag yet
-            flag, engine, now = self._components.halt.read(), self._components.engine, self._components.clock.now()
-            if engine.requested == ("active" if flag is None else flag.trading):
+            flag, control, now = (
+                self._components.halt.read(),
+                self._components.engine.control,
+                self._components.clock.now(),
+            )
+            if control.ordered == ("active" if flag is None else flag.trading):
                 return
             if flag is None:
-                step = engine.resume(now)
+                step = control.resume(now)
             else:
-                step = (engine.halt if flag.trading == "halted" else engine.reduce)(now, flag.reason)
+                step = (control.halt if flag.trading == "halted" else control.reduce)(now, flag.reason)
             await self._pipeline.send(step)
             self._observe(Tick(now), step)
 
@@ -76,7 +80,7 @@ class TradeController:
         """Cancel every live order; nothing new is sent from now on."""
         async with self._lock:
             self.stopping.set()
-            await self._pipeline.send(self._components.engine.shut_down(self._pipeline.next_tick))
+            await self._pipeline.send(self._components.engine.control.shut_down(self._pipeline.next_tick))
 
     async def close(self) -> None:
         """Stop and wait for the cancels to be confirmed, at most ``STOP_TICKS_MAX`` ticks."""

@@ -40,7 +40,7 @@ class FeedWatch:
 
     def health(self, engine: Engine, stats: RunStats) -> RunHealth:
         """Return the health of the run, from any thread: halted trading and a venue without connection are wrong."""
-        trading, elapsed = engine.trading, self._clock.monotonic() - self._turned
+        trading, elapsed = engine.control.trading, self._clock.monotonic() - self._turned
         return RunHealth(
             causes=("trading is halted: 'predsurv resume' allows it again",) if trading == "halted" else (),
             venues=tuple(map(self._venue_health, tuple(self._connections))),

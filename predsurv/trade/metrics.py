@@ -83,7 +83,7 @@ class TradeMetrics:
         unknown = Counter(order.key.venue for order in self._engine.account.orders.live() if order.state == "unknown")
         for venue in self._engine.account.portfolio.venues():
             self._trading.set_unknown(venue, unknown[venue])
-        self._trading.set_trading(self._engine.trading)
+        self._trading.set_trading(self._engine.control.trading)
 
     def _set_portfolio(self) -> None:
         portfolio = self._engine.account.portfolio

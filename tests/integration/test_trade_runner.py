@@ -164,7 +164,7 @@ async def test_halting_stops_within_a_poll_and_resuming_goes_on(tmp_path: Path, 
     at = clock.now()
     for _ in range(4 * S // STEP):
         await clock.advance(STEP)
-    assert session.engine.trading == "halted"
+    assert session.engine.control.trading == "halted"
     assert session.engine.account.orders.live_count() == 0
     orders = [
         decision.approved.ts

@@ -207,7 +207,7 @@ class RandomAccount:
             for event in self.venue.events(self.now):
                 self._take(event)
             self._order()
-        self._carry_out(Tick(self.now), self.engine.shut_down(self.now))
+        self._carry_out(Tick(self.now), self.engine.control.shut_down(self.now))
         while self.venue._waiting:
             for event in self.venue.events(self.now, all_of_them=True):
                 self._take(event)
@@ -233,11 +233,11 @@ class RandomAccount:
     def _order(self) -> None:
         """Sometimes halt, limit or resume trading."""
         drawn = self._rng.random()
-        order = self.engine.halt if drawn < 0.01 else self.engine.reduce if drawn < 0.03 else None
+        order = self.engine.control.halt if drawn < 0.01 else self.engine.control.reduce if drawn < 0.03 else None
         if order is not None:
             self._carry_out(Tick(self.now), order(self.now, "at random"))
         elif drawn < 0.2:
-            self._carry_out(Tick(self.now), self.engine.resume(self.now))
+            self._carry_out(Tick(self.now), self.engine.control.resume(self.now))
 
     def _take(self, event: Event) -> None:
         self._carry_out(event, self.engine.step(event))
@@ -262,8 +262,8 @@ class RandomAccount:
         engine = self.engine
         if not placed:
             return
-        assert engine.trading != "halted"
-        assert engine.trading == "active" or all(each.side == "sell" for each in placed)
+        assert engine.control.trading != "halted"
+        assert engine.control.trading == "active" or all(each.side == "sell" for each in placed)
         assert sum(at > self.now - MINUTE for at in self.sent) <= LIMITS.max_orders_per_minute
         assert engine.account.orders.live_count() <= LIMITS.max_open_orders
         if self.is_orderly and any(each.side == "buy" for each in placed):

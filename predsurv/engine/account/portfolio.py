@@ -3,6 +3,7 @@
 Invariant: cash + cost of what is held + fees − realised profit = starting cash.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -48,7 +49,7 @@ class Portfolio:
 
     def __init__(self, cash: Mapping[VenueName, Money]) -> None:
         self.positions = Positions()
-        self.pnl: dict[StrategyName, StrategyPnl] = {}
+        self.pnl = defaultdict[StrategyName, StrategyPnl](StrategyPnl)
         self._cash: dict[VenueName, int] = dict(cash)
         self._payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
         self._paid: dict[tuple[StrategyName, InstrumentKey], _Paid] = {}
@@ -63,7 +64,7 @@ class Portfolio:
         if fill.side == "buy":
             return
         paid = self._paid.get((strategy, fill.key))
-        if self._held(strategy, fill.key) + (0 if paid is None else paid.size) < fill.size:
+        if self.positions.size_of(strategy, fill.key) + (0 if paid is None else paid.size) < fill.size:
             raise BrokenInvariant(
                 f"fill {fill.trade_id} sells {fill.size} of {fill.key}, more than {strategy} holds; "
                 "reconcile the account with the venue"
@@ -76,14 +77,14 @@ class Portfolio:
         changing nothing, for a sale of more than the strategy holds, or was paid for.
         """
         self.check(strategy, fill)
-        key, pnl = fill.key, self._pnl_of(strategy)
+        key, pnl = fill.key, self.pnl[strategy]
         if fill.side == "buy":
             cost = notional_up(fill.price, fill.size)
             self.positions.add(strategy, key, fill.size, cost)
             self._credit(key.venue, -cost - fill.fee)
         else:
             proceeds = notional(fill.price, fill.size)
-            self._take_back(strategy, key, fill.size - self._held(strategy, key))
+            self._take_back(strategy, key, fill.size - self.positions.size_of(strategy, key))
             pnl.realised = Money(pnl.realised + proceeds - self.positions.remove(strategy, key, fill.size))
             self._credit(key.venue, proceeds - fill.fee)
         pnl.fees = Money(pnl.fees + fill.fee)
@@ -119,10 +120,6 @@ class Portfolio:
         """Return the venues that have cash, in the order they were funded."""
         return tuple(self._cash)
 
-    def _held(self, strategy: StrategyName, key: InstrumentKey) -> int:
-        position = self.positions.get(strategy, key)
-        return 0 if position is None else position.size
-
     def _take_back(self, strategy: StrategyName, key: InstrumentKey, size: int) -> None:
         """Hold ``size`` shares again that were paid out, as if they never had been; none when it is not above 0."""
         if size <= 0:
@@ -131,7 +128,7 @@ class Portfolio:
         cost, amount = Money(paid.cost * size // paid.size), notional(paid.price, Size(size))
         paid.size, paid.cost = paid.size - size, paid.cost - cost
         self.positions.add(strategy, key, Size(size), cost)
-        pnl = self._pnl_of(strategy)
+        pnl = self.pnl[strategy]
         pnl.realised = Money(pnl.realised - amount + cost)
         self._credit(key.venue, -amount)
 
@@ -142,7 +139,7 @@ class Portfolio:
         settlements = []
         for strategy, position in self.positions.by_strategy(key):
             paid = notional(price, position.size)
-            pnl = self._pnl_of(strategy)
+            pnl = self.pnl[strategy]
             pnl.realised = Money(pnl.realised + paid - self.positions.remove(strategy, key, position.size))
             self._credit(key.venue, paid)
             known = self._paid.setdefault((strategy, key), _Paid(0, 0, price))
@@ -152,6 +149,3 @@ class Portfolio:
 
     def _credit(self, venue: VenueName, amount: int) -> None:
         self._cash[venue] = self._cash.get(venue, 0) + amount
-
-    def _pnl_of(self, strategy: StrategyName) -> StrategyPnl:
-        return self.pnl.setdefault(strategy, StrategyPnl())

@@ -52,6 +52,11 @@ class Positions:
         held = (self.get(strategy, key) for key in self._holdings)
         return tuple(position for position in held if position is not None)
 
+    def size_of(self, strategy: StrategyName, key: InstrumentKey) -> Size:
+        """Return how many shares of an instrument the strategy holds."""
+        holding = self._holdings.get(key, _NONE).get(strategy)
+        return Size(0 if holding is None else holding.size)
+
     def by_strategy(self, key: InstrumentKey) -> tuple[tuple[StrategyName, Position], ...]:
         """Return every strategy's position in one instrument, first buyer first."""
         holdings = self._holdings.get(key, _NONE)

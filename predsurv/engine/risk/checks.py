@@ -75,7 +75,7 @@ def first_refusal(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskR
 def _halted(_intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
     if state.shutting_down:
         return RiskRefusal("halted", "the run is ending")
-    return RiskRefusal("halted", "trading is halted; see 'predsurv resume'") if state.halted else None
+    return RiskRefusal("halted", "trading is halted; see 'predsurv resume'") if state.requested == "halted" else None
 
 
 def _reducing(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:

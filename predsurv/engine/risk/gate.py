@@ -5,7 +5,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from predsurv.core.ids import ClientOrderId
+from predsurv.core.ids import ClientOrderId, OrderSide
 from predsurv.core.orders import Approved, CancelIntent, CancelOrder, Intent, PlaceOrder, Refused
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.risk.checks import RiskLimits, RiskRefusal, first_refusal
@@ -52,10 +52,14 @@ class RiskGate:
             if order is not None
         )
 
+    def may_rest(self, side: OrderSide) -> bool:
+        """Return whether an order of ``side`` may go on resting: none while halted, no entry while reducing."""
+        return not self._state.blocked and (side == "sell" or self._state.trading == "active")
+
     def cancel_forbidden(self) -> tuple[GateDecision, ...]:
         """Return a cancel for every order that may still trade and must not rest now."""
         live = self._account.orders.live()
-        return self.cancel(order.client_order_id for order in live if not self._state.may_rest(order.side))
+        return self.cancel(order.client_order_id for order in live if not self.may_rest(order.side))
 
     def _refusals(self, legs: Sequence[Intent | CancelIntent]) -> list[RiskRefusal | None]:
         refusals: list[RiskRefusal | None] = []

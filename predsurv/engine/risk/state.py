@@ -50,18 +50,9 @@ class RiskState:
         return "reducing" if self.requested == "active" and self.lost_too_much else self.requested
 
     @property
-    def halted(self) -> bool:
-        """Return whether trading is halted."""
-        return self.requested == "halted"
-
-    def may_rest(self, side: OrderSide) -> bool:
-        """Return whether an order of ``side`` may go on resting: none while halted, no entry while reducing."""
-        return not self.blocked and (side == "sell" or self.trading == "active")
-
-    @property
     def blocked(self) -> bool:
         """Return whether no new order may be sent."""
-        return self.halted or self.shutting_down
+        return self.requested == "halted" or self.shutting_down
 
     def market(self, key: InstrumentKey) -> Market | None:
         """Return the market that ``key`` belongs to, None when it is not known."""

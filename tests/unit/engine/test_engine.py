@@ -1,14 +1,11 @@
 """One event in, commands out: on trusted books only, with lasting halts, the same in every run."""
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.events import (
-    BookDelta,
-    BookSnapshot,
     Connected,
     Event,
     MarketChange,
@@ -17,22 +14,16 @@ from predsurv.core.events import (
     OrderUnknown,
     Quote,
     Tick,
-    Trade,
     VenuePhase,
 )
-from predsurv.core.ids import ClientOrderId, OrderId, StrategyName
+from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.market import FeeSchedule
-from predsurv.core.num import MICROS, Money
-from predsurv.core.orders import CancelIntent, CancelOrder, Intent
-from predsurv.engine.account.account import TradingAccount
+from predsurv.core.num import MICROS
+from predsurv.core.orders import CancelOrder
 from predsurv.engine.account.valuation import DAY
-from predsurv.engine.engine import LOSS_STANDS, Engine
-from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.step import EMPTY_STEP
-from predsurv.state.market_cache import MarketCache
-from predsurv.state.view import View
+from tests.kit.eager_engine import FIRST, Eager, engine
 from tests.kit.trading_samples import (
-    LIMITS,
     ME,
     MS,
     NO,
@@ -48,38 +39,6 @@ from tests.kit.trading_samples import (
     resolved,
     trade,
 )
-
-FIRST = ClientOrderId("run-00000001")
-
-
-class Eager:
-    """Emits its intents at snapshots; records the events it receives and asserts that every book it sees is trusted."""
-
-    signals = frozenset({"test"})
-    interest = EVERYTHING
-
-    def __init__(self, name: str = "me", intents: Sequence[Intent] = ()) -> None:
-        self.name = StrategyName(name)
-        self.intents = list(intents)
-        self.received: list[Event] = []
-
-    def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
-        self.received.append(event)
-        for key in (YES, NO):
-            shown = view.book(key)
-            assert shown is None or (shown.trusted and not shown.crossed())
-        if isinstance(event, BookSnapshot | BookDelta | Trade | Quote):
-            assert view.book(event.key) is not None
-        return [self.intents.pop(0)] if self.intents and isinstance(event, BookSnapshot) else []
-
-
-def engine(*strategies: Eager) -> Engine:
-    cache = MarketCache({V})
-    cache.add(market())
-    account = TradingAccount({V: Money(1_000 * MICROS)})
-    made = Engine(run="run", limits=LIMITS, strategies=strategies, cache=cache, account=account)
-    made.valuation.begin_day(START, Money(1_000 * MICROS))
-    return made
 
 
 def test_an_intent_becomes_a_command_and_a_pending_order() -> None:
@@ -162,112 +121,26 @@ def test_a_halt_cancels_orders_and_calls_no_strategy_until_resumed() -> None:
     made = engine(eager)
     made.step(book())
     made.step(OrderUnknown(YES, START, FIRST, "time-out"))
-    step = made.halt(START, "by hand")
+    step = made.control.halt(START, "by hand")
     assert [note.detail for note in step.notes] == ["by hand"]
     assert len(step.commands) == 1
-    assert made.halt(START, "again").notes == ()
+    assert made.control.halt(START, "again").notes == ()
     assert made.step(book()) is EMPTY_STEP
     found = made.step(OrderAccepted(YES, START, FIRST, OrderId("v")))
     assert [type(command.command) for command in found.commands] == [CancelOrder]
-    assert [note.kind for note in made.resume(START).notes] == ["resumed"]
-    assert made.resume(START) is EMPTY_STEP
+    assert [note.kind for note in made.control.resume(START).notes] == ["resumed"]
+    assert made.control.resume(START) is EMPTY_STEP
     assert len(made.step(book()).commands) == 1
-
-
-def resting(made: Engine) -> list[str]:
-    return [order.side for order in made.account.orders.live()]
-
-
-def test_reducing_cancels_bids_and_sends_sales_only_until_resumed() -> None:
-    sales = [intent("sell", price, 5, tif="gtc") for price in (60, 61)]
-    eager = Eager(intents=[intent(size=20), sales[0], intent(), sales[1], intent()])
-    made = engine(eager)
-    made.step(book())
-    made.step(fill(FIRST, size=10))
-    made.step(book())
-    step = made.reduce(START, "by hand")
-    assert [note.kind for note in step.notes] == ["reducing"]
-    assert [command.command.client_order_id for command in step.commands] == [FIRST]
-    assert made.reduce(START, "again").notes == ()
-    assert [refused.reason for refused in made.step(book()).refusals] == ["reducing"]
-    assert len(made.step(book()).commands) == 1
-    assert (made.trading, resting(made)) == ("reducing", ["buy", "sell", "sell"])
-    assert [note.kind for note in made.resume(START).notes] == ["resumed"]
-    assert len(made.step(book()).commands) == 1
-
-
-def test_a_bid_that_was_unknown_when_bids_were_cancelled_is_cancelled_and_its_fill_is_told() -> None:
-    eager = Eager(intents=[intent()])
-    made = engine(eager)
-    made.step(book())
-    made.step(OrderUnknown(YES, START, FIRST, "time-out"))
-    made.reduce(START, "by hand")
-    found = made.step(fill(FIRST, size=4))
-    assert [type(command.command) for command in found.commands] == [CancelOrder]
-    assert isinstance(eager.received[-1], type(fill()))
-
-
-def lossy(*intents: Intent, equity: int = 1_500) -> Engine:
-    made = engine(Eager(intents=list(intents)))
-    made.continue_day(START, Money(equity * MICROS), lost_too_much=False)
-    return made
-
-
-def test_a_loss_at_its_limit_that_stands_leaves_sales_only_until_the_day_ends() -> None:
-    made = lossy(intent(), equity=1_400)
-    made.step(book())
-    made.continue_day(START, Money(1_500 * MICROS), lost_too_much=False)
-    assert made.step(Tick(START)).notes == ()
-    assert made.step(Tick(START + LOSS_STANDS - 1)).notes == ()
-    step = made.step(Tick(START + LOSS_STANDS))
-    assert [note.kind for note in step.notes] == ["loss_limit"]
-    assert [command.command.client_order_id for command in step.commands] == [FIRST]
-    assert made.step(Tick(START + LOSS_STANDS)) is EMPTY_STEP
-    assert (made.trading, made.requested) == ("reducing", "active")
-    tomorrow = made.step(Tick((START // DAY + 1) * DAY))
-    assert [note.kind for note in tomorrow.notes] == ["day", "resumed"]
-    assert made.trading == "active"
-
-
-def test_a_loss_that_passes_limits_nothing_for_the_day() -> None:
-    made = lossy()
-    made.step(Tick(START))
-    made.continue_day(START, Money(1_000 * MICROS), lost_too_much=False)
-    made.step(Tick(START + LOSS_STANDS))
-    made.continue_day(START, Money(1_500 * MICROS), lost_too_much=False)
-    assert made.step(Tick(START + 2 * LOSS_STANDS)) is EMPTY_STEP
-    assert made.trading == "active"
-
-
-def test_what_a_person_ordered_and_the_loss_limit_are_lifted_apart() -> None:
-    made = lossy()
-    made.continue_day(START, Money(1_000 * MICROS), lost_too_much=True)
-    made.halt(START, "by hand")
-    assert [note.kind for note in made.resume(START).notes] == ["reducing"]
-    made.reduce(START, "by hand")
-    tomorrow = made.step(Tick((START // DAY + 1) * DAY))
-    assert [(note.kind, note.detail) for note in tomorrow.notes][1:] == [("reducing", "a new UTC day; still in force")]
-
-
-def test_a_loss_limit_reached_while_halted_cancels_nothing_twice() -> None:
-    made = lossy(intent())
-    made.continue_day(START, Money(1_000 * MICROS), lost_too_much=False)
-    made.step(book())
-    made.halt(START, "by hand")
-    made.continue_day(START, Money(1_500 * MICROS), lost_too_much=False)
-    made.step(Tick(START))
-    step = made.step(Tick(START + LOSS_STANDS))
-    assert ([note.kind for note in step.notes], step.commands) == (["loss_limit"], ())
 
 
 def test_a_shutdown_cancels_orders_without_a_note() -> None:
     made = engine(Eager(intents=[intent()]))
     made.step(book())
-    step = made.shut_down(START + MS)
+    step = made.control.shut_down(START + MS)
     assert (len(step.commands), step.notes) == (1, ())
     assert made._risk.now == START + MS
-    assert made.trading == "active"
-    assert made.shut_down(START + MS) is EMPTY_STEP
+    assert made.control.trading == "active"
+    assert made.control.shut_down(START + MS) is EMPTY_STEP
 
 
 def test_a_shutdown_cannot_be_undone() -> None:
@@ -275,13 +148,13 @@ def test_a_shutdown_cannot_be_undone() -> None:
     made = engine(eager)
     made.step(book())
     made.step(OrderUnknown(YES, START, FIRST, "time-out"))
-    made.shut_down(START)
-    assert made.resume(START) is EMPTY_STEP
+    made.control.shut_down(START)
+    assert made.control.resume(START) is EMPTY_STEP
     assert made.step(book()) is EMPTY_STEP
     found = made.step(OrderAccepted(YES, START, FIRST, OrderId("v")))
     assert [type(command.command) for command in found.commands] == [CancelOrder]
-    assert [note.kind for note in made.halt(START, "by hand").notes] == ["halted"]
-    assert made.resume(START) is EMPTY_STEP
+    assert [note.kind for note in made.control.halt(START, "by hand").notes] == ["halted"]
+    assert made.control.resume(START) is EMPTY_STEP
     assert made.step(book()) is EMPTY_STEP
     assert len(eager.received) == 2
 
@@ -289,7 +162,7 @@ def test_a_shutdown_cannot_be_undone() -> None:
 def test_a_halt_during_shutdown_is_noted() -> None:
     made = engine(Eager(intents=[intent()]))
     made.step(book())
-    made.shut_down(START)
+    made.control.shut_down(START)
     assert [note.kind for note in made.step(fill("who")).notes] == ["halted"]
 
 
@@ -394,7 +267,7 @@ def test_what_could_not_be_cancelled_while_the_venue_was_closed_is_cancelled_aft
     made = engine(Eager(intents=[intent()]))
     made.step(book())
     made.step(VenuePhase(V, START, None, "closed", "{}"))
-    made.halt(START, "by hand")
+    made.control.halt(START, "by hand")
     step = made.step(VenuePhase(V, START, None, "cancel_only", "{}"))
     assert [command.command for command in step.commands] == [CancelOrder(FIRST, YES)]
     assert made.step(VenuePhase(V, START, None, "open", "{}")).commands == ()

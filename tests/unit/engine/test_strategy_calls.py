@@ -169,7 +169,7 @@ def test_coverage_is_nothing_to_who_does_not_ask() -> None:
 def test_a_halt_holds_back_gaps_too() -> None:
     seen: list[Any] = []
     made = engine(lambda _: seen.append(1), Interest(coverage=True))
-    made.halt(START, "by hand")
+    made.control.halt(START, "by hand")
     made.step(gap())
     assert seen == []
 

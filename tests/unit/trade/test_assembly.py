@@ -133,10 +133,10 @@ def test_a_loss_limit_and_the_orders_of_a_minute_outlast_a_restart_and_the_limit
     limit = EngineNoted(EngineNote(START + 1, "loss_limit", "500 USD were lost since midnight UTC"))
     journalled(tmp_path, *began(ONE), *bought(key, 800), limit)
     session = opened(tmp_path, ONE)
-    assert session.engine.trading == "reducing"
+    assert session.engine.control.trading == "reducing"
     assert session.engine._risk.sent_last_minute() == 1
     tomorrow = opened(tmp_path, ONE, now=START + DAY)
-    assert tomorrow.engine.trading == "active"
+    assert tomorrow.engine.control.trading == "active"
 
 
 def watched(session: TradingSession) -> set[str]:

@@ -120,7 +120,7 @@ async def test_a_halt_is_not_lifted_while_its_cancels_are_in_flight(tmp_path: Pa
     await asyncio.sleep(0)
     broker.may_answer.set()
     await asyncio.gather(halt, poll)
-    assert made.engine.trading == "halted"
+    assert made.engine.control.trading == "halted"
     made.journal.close()
 
 

@@ -18,7 +18,7 @@ S = 1_000_000_000
 
 
 def health(watch: FeedWatch, trading: str = "active") -> RunHealth:
-    return watch.health(cast(Any, SimpleNamespace(trading=trading)), RunStats())
+    return watch.health(cast(Any, SimpleNamespace(control=SimpleNamespace(trading=trading))), RunStats())
 
 
 def causes(run: RunHealth) -> dict[str, Sequence[str]]:

@@ -65,12 +65,12 @@ def test_an_order_is_unknown_until_its_fate_is_known(trader: Trader) -> None:
 
 def test_a_halt_is_shown_and_its_end(trader: Trader) -> None:
     assert trader.value("halted", account="paper") == 0
-    trader.metrics.on_step(book(), trader.engine.halt(START, "by request"))
+    trader.metrics.on_step(book(), trader.engine.control.halt(START, "by request"))
     assert trader.value("halted", account="paper") == 1
-    trader.engine.resume(START)
+    trader.engine.control.resume(START)
     trader.metrics.on_step(book(), EMPTY_STEP)
     assert trader.value("halted", account="paper") == 0
-    trader.metrics.on_step(book(), trader.engine.reduce(START, "by request"))
+    trader.metrics.on_step(book(), trader.engine.control.reduce(START, "by request"))
     assert (trader.value("halted", account="paper"), trader.value("reducing", account="paper")) == (0, 1)
 
 
