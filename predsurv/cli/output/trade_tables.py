@@ -8,7 +8,7 @@ from predsurv.cli.output.render import Column, Table, Value, say
 from predsurv.core.events import Event, Fill, MarketEvent, MarketResolved, OrderRejected
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money, format_micros
-from predsurv.core.orders import PlaceOrder, Position
+from predsurv.core.orders import Intent, PlaceOrder, Position
 from predsurv.core.text import sanitise
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine
@@ -20,6 +20,7 @@ from predsurv.trade.recording import RecordingSummary
 from predsurv.trade.stats import BasketStats, RunStats, StrategyStats, basket_stats
 
 QUESTION_CHARS: Final = 44
+_NOTE_CHARS_MAX: Final = 1_000
 
 _ACCOUNT: Final = (
     Column("mode", "Account", keep=9),
@@ -106,6 +107,8 @@ def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
             signal = decision.intent.signal if decision.intent is not None else ""
             what = f"{command.side} {format_micros(command.size)} @ {format_micros(command.price)}"
             lines.append(f"{clock} {command.strategy:<9} {signal:<10} {what:<22} {_name(command.key, engine.cache)}")
+            if isinstance(decision.intent, Intent) and decision.intent.note:
+                lines.append(f"{clock} {command.strategy:<9} {sanitise(decision.intent.note, _NOTE_CHARS_MAX)}")
     lines += [f"{clock} {refused.intent.strategy:<9} refused    {refused.detail}" for refused in step.refusals[:1]]
     lines += [f"{clock} {note.kind}: {note.detail}" for note in step.notes if note.kind != "day"]
     return lines
