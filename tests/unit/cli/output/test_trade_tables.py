@@ -40,5 +40,5 @@ def test_what_a_strategy_notes_of_an_order_stands_below_it() -> None:
         event = book((), ((price, 50),), yes(index))
         lines += lines_of(event, engine.step(event), engine)
     assert "yes_basket buy 50 @ 0.3 " in lines[0]
-    assert "arbitrage sure gain 1.9" in lines[1]
+    assert "arbitrage sure gain 2.217 for 47.783 (fees 1.283)" in lines[1]
     assert len(lines) == 4
