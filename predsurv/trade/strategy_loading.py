@@ -125,7 +125,7 @@ def _described(spec: str, found: Any, origin: str) -> StrategyClass:
         name if isinstance(name, str) else found.__name__.lower(),
         found if takes_params else lambda _: found(),
         params,
-        inspect.getdoc(found) or "",
+        inspect.cleandoc(vars(found).get("__doc__") or sys.modules[found.__module__].__doc__ or ""),
         origin,
     )
 

@@ -68,6 +68,8 @@ _FACTS: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
 
 _STOPPING: Final = "taking open orders back"
 
+_DAYS_AGO: Final = {"today": 0, "yesterday": 1}
+
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
@@ -294,12 +296,14 @@ def _span(dates: str) -> BacktestSpan:
 
 
 def _day(text: str) -> int:
+    if text in _DAYS_AGO:
+        return SystemClock().now() // NS_DAY * NS_DAY - _DAYS_AGO[text] * NS_DAY
     try:
         day = datetime.fromisoformat(text if _DATE.match(text) else "")
         return int(day.replace(tzinfo=UTC).timestamp()) * 1_000_000_000
     except ValueError:
         raise ConfigError(
-            f"expected a day such as 2026-01-31 or 2026-01-31..2026-02-02; got {sanitise(text, 40)!r}"
+            f"expected a day such as 2026-01-31, 2026-01-31..2026-02-02 or today; got {sanitise(text, 40)!r}"
         ) from None
 
 

@@ -1,0 +1,1 @@
+"""What ``import predsurv`` offers: recorded data as polars frames, exact books and events, and backtests."""

@@ -1,0 +1,45 @@
+"""Points in time as people write them, UTC everywhere."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from predsurv.core.errors import ConfigError
+from predsurv.core.text import sanitise
+from predsurv.store.layout import NS_DAY
+from predsurv.trade.recording import BacktestSpan
+
+Time = int | datetime | date | str
+"""Whole ns, a datetime (without a zone: UTC), a day, or text such as ``"2026-01-31"`` and ``"2026-01-31T12:00"``."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_CHARS: Final = len("2026-01-31")
+
+
+def to_ns(given: Time) -> int:
+    """Return a point in time in ns UTC, of a day its beginning; raises ConfigError for text that is none."""
+    if isinstance(given, int):
+        return given
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            raise ConfigError(f"expected a time such as 2026-01-31T12:00; got {sanitise(str(given), 40)!r}") from None
+    if not isinstance(given, datetime):
+        given = datetime(given.year, given.month, given.day, tzinfo=UTC)
+    known = given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+    return (known - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def to_span(start: Time, end: Time) -> BacktestSpan:
+    """Return a span, with all of a day that is its end; raises ConfigError for one without any time in it."""
+    found = BacktestSpan(to_ns(start), to_ns(end) + (NS_DAY if _is_day(end) else 0))
+    if found.end <= found.start:
+        first, last = (sanitise(str(each), 40) for each in (start, end))
+        raise ConfigError(f"from {first} to {last}: the end is not after the start")
+    return found
+
+
+def _is_day(given: Time) -> bool:
+    if isinstance(given, str):
+        return len(given) == _DAY_CHARS
+    return isinstance(given, date) and not isinstance(given, datetime)
