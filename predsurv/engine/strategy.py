@@ -35,8 +35,8 @@ class Strategy(Protocol):
         """Which events it is called with; read once, when the run begins."""
         ...
 
-    def on_event(self, event: Event, view: View) -> Iterable[Decision]:
-        """Return what to do now; consecutive intents of one group are approved or refused together."""
+    def on_event(self, event: Event, view: View) -> Iterable[Decision] | None:
+        """Return what to do now, None for nothing; consecutive intents of one group are approved or refused together."""
         ...
 
 

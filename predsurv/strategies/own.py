@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 from msgspec import Struct
 
 from predsurv.core.errors import ConfigError
-from predsurv.core.events import Event
+from predsurv.core.events import Event, Level
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.num import Price, Size
 from predsurv.core.orders import CancelIntent, Decision, Intent, Order, Quotes, TimeInForce
@@ -73,8 +73,8 @@ class OwnStrategy:
     def quotes(
         self,
         key: InstrumentKey,
-        bid: tuple[Price, Size] | None = None,
-        ask: tuple[Price, Size] | None = None,
+        bid: Level | None = None,
+        ask: Level | None = None,
         signal: str = "quote",
     ) -> Quotes:
         """Return the quotes wanted in an instrument; the engine sends what changes."""
