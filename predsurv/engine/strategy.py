@@ -36,7 +36,7 @@ class Strategy(Protocol):
         ...
 
     def on_event(self, event: Event, view: View) -> Iterable[Decision] | None:
-        """Return what to do now, None for nothing; consecutive intents of one group are approved or refused together."""
+        """Return what to do now, or None; consecutive intents of one group are approved or refused together."""
         ...
 
 
