@@ -5,14 +5,21 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
+
+from msgspec import Struct
 
 from predsurv.core.errors import SafetyError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import path_component, sanitise
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import segment_name
+
+_SUFFIX: Final = ".lock"
+_TRIES: Final = 5
+_PAUSE_SECONDS: Final = 0.02
 
 
 @contextmanager
@@ -66,7 +73,29 @@ def _locked(path: Path, mode: int) -> Iterator[None]:
 
 def collector_lock(state_dir: Path, collector: str) -> Path:
     """Return the file that a collector locks; it is there for good once that has recorded into the folder."""
-    return state_dir / f"{collector}.lock"
+    return state_dir / f"{collector}{_SUFFIX}"
+
+
+class LockHolder(Struct, frozen=True):
+    """A collector that writes to a folder since ``since`` (ns UTC); ``process``: its id, or "unknown"."""
+
+    collector: str
+    process: str
+    since: int
+
+
+def lock_holders(state_dir: Path) -> list[LockHolder]:
+    """Return the collectors that hold their lock now, sorted by id; those whose lock cannot be read are left out."""
+    found: list[LockHolder] = []
+    for path in sorted(state_dir.glob(f"*{_SUFFIX}")):
+        with suppress(OSError), path.open("rb") as file:
+            try:
+                # Held for this moment only: a collector that starts now tries more than once.
+                fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                since = os.fstat(file.fileno()).st_mtime_ns
+                found.append(LockHolder(path.name.removesuffix(_SUFFIX), _process(file.fileno()), since))
+    return found
 
 
 class CollectorLock:
@@ -86,15 +115,13 @@ class CollectorLock:
         """Take the lock or raise SafetyError at once."""
         make_dirs(self._path.parent, PRIVATE_DIR)
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = sanitise(os.read(fd, 32).decode("ascii", "replace"), 32) or "unknown"
+        if not _taken(fd):
+            holder = _process(fd)
             os.close(fd)
             raise SafetyError(
                 f"collector {self._collector!r} already writes to {self._path.parent.parent} (process {holder}): "
                 "stop it, or give this one another collector.id"
-            ) from None
+            )
         self._fd = fd
         os.ftruncate(fd, 0)
         with suppress(OSError):  # a full disk: the process id is informative only
@@ -112,3 +139,19 @@ class CollectorLock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.release()
+
+
+def _taken(fd: int) -> bool:
+    """Take the lock and return True, False when somebody else has it for longer than a look at it takes."""
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            Event().wait(_PAUSE_SECONDS)
+        else:
+            return True
+    return False
+
+
+def _process(fd: int) -> str:
+    return sanitise(os.pread(fd, 32, 0).decode("ascii", "replace"), 32) or "unknown"

@@ -1,5 +1,6 @@
 """Running it for months: streams that are closed or that nobody reads, signals, health, a service manager, modes."""
 
+import json
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,26 @@ def test_closed_streams_are_ordinary(place: Workplace, closed: str) -> None:
         assert done.returncode == 0, (command, done.stderr)
         assert "Error" not in done.stderr + done.stdout
     assert place.run("verify").returncode == 0
+
+
+def test_status_of_what_runs_says_since_when_and_how_far_it_is_counted(place: Workplace) -> None:
+    def running() -> list[dict[str, Any]]:
+        done = place.run("status", "--format", "json")
+        return json.loads(done.stdout).get("running", []) if done.returncode == 0 else []
+
+    process = place.start("collect")
+    eventually(lambda: [each for each in running() if each["venue"]])
+    (row,) = running()
+    assert (row["collector"], row["process"], row["venue"]) == ("c0", str(process.pid), "mock")
+    assert row["since"] < row["logged"]
+    assert row["counted"] is None or row["counted"] < row["logged"]
+    assert "live" in row["books"]
+    shown = place.run("status").stdout
+    assert "Being recorded now" in shown
+    assert "nothing was recorded yet" not in shown
+    stopped(process)
+    assert running() == []
+    assert_whole(place.data)
 
 
 def test_a_stderr_that_nobody_reads_stops_neither_recording_nor_signals(place: Workplace, blocked: int) -> None:

@@ -1,7 +1,7 @@
 """``predsurv status``: what was recorded."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,14 +14,17 @@ from msgspec import structs
 from predsurv.cli.commands.bucket import bucket_table, fetch_first
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.render import Column, Table, Value, show
+from predsurv.collect.running import RunningCollector, RunningVenue, running_collectors
 from predsurv.config import load
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
+from predsurv.state.coverage import COVERED_DELAY
 from predsurv.store import manifest
 from predsurv.store.layout import (
     FOLDERS,
     HOURLY,
     NS_DAY,
+    NS_SECOND,
     Dataset,
     Layout,
     data_files,
@@ -85,6 +88,21 @@ _PHASES: Final = (
     Column("since", "Since", "time", "UTC", keep=8),
     Column("resumes", "Resumes", "time", "UTC", keep=7),
 )
+_RUNNING: Final = (
+    Column("collector", "Collector", keep=9),
+    Column("process", "Process", keep=5),
+    Column("since", "Since", "time", "UTC", keep=8),
+    Column("venue", "Venue", keep=9),
+    Column("logged", "In the log up to", "time", "UTC", keep=7),
+    Column("books", "Books now", keep=8),
+    Column("counted", "Counted up to", "time", "UTC", keep=9),
+)
+_RUNNING_NOTE: Final = (
+    f"covered time is final after {COVERED_DELAY // NS_SECOND} s and is counted from the next seal on; "
+    "until then the log has it"
+)
+STARTING: Final = "starting"
+NOT_COUNTED: Final = "no time is counted yet of what is being recorded: see below"
 UNACCOUNTED: Final = "no coverage is there, so nothing tells which time was observed: see 'predsurv verify'"
 PHASES_NOTE: Final = "as recorded last; 'predsurv doctor' asks the venue"
 Hours = Annotated[
@@ -130,23 +148,53 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
 
 
 def coverage_tables(data_dir: Path, hours: int) -> list[Table]:
-    """Return recorded time by venue and reason, and by hour for the last ``hours`` where that is not 0.
+    """Return recorded time by venue and reason, and by hour for the last ``hours`` where that is not 0; what runs now.
 
-    The files are digested once, for both.
+    The files are digested once, for all.
     """
     layout = Layout(data_dir)
     intact, damaged = split_damaged(layout, data_files(layout, "coverage"))
     missing = missing_files(layout)
     files = CoverageFiles(intact, missing)
+    running = running_collectors(layout)
     tables = [
         coverage_table(files.sums(), len(damaged), len(missing)),
         listings_table(data_dir, files.latest_days()),
     ]
     if not intact and any(data_files(layout, dataset) for dataset in HOURLY):
         tables = [structs.replace(table, empty=UNACCOUNTED) for table in tables]
+    elif running:
+        tables = [structs.replace(table, empty=NOT_COUNTED) for table in tables]
     if hours:
         tables.append(hours_table(files.hours(hours)))
+    if running:
+        tables.append(running_table(running, files.covered_until()))
     return tables
+
+
+def running_table(running: Iterable[RunningCollector], counted: Mapping[tuple[VenueName, str], int]) -> Table:
+    """Return what is being recorded now, a row per venue; ``counted``: the end of all counted time, ns UTC."""
+    rows: list[Sequence[Value]] = []
+    for each in running:
+        holder = each.holder
+        rows += [
+            (
+                holder.collector,
+                holder.process,
+                holder.since,
+                venue.venue,
+                venue.logged,
+                ", ".join(f"{count:,} {reason}" for reason, count in venue.books.items()),
+                _counted(venue, counted.get((venue.venue, holder.collector))),
+            )
+            for venue in each.venues
+        ] or [(holder.collector, holder.process, holder.since, None, None, STARTING, None)]
+    return Table("running", "Being recorded now", _RUNNING, rows, _RUNNING_NOTE)
+
+
+def _counted(venue: RunningVenue, last: int | None) -> int | None:
+    """Return up to when (ns UTC) the observed time of every book is counted; ``last``: of any book."""
+    return last if last is None or venue.final is None else min(last, venue.final)
 
 
 def listings_table(data_dir: Path, days: Iterable[ObservedDay]) -> Table:

@@ -99,12 +99,12 @@ def open_intervals(venue: VenueName, checkpoint: Mapping[str, bytes], last_recor
     later); from there on it is a ``crash``. After an orderly stop only the ``shutdown`` gaps are left.
     Raises msgspec.DecodeError or ValueError when the checkpoint cannot be decoded.
     """
-    watermark = max(last_record, int(checkpoint.get(f"alive:{venue}", b"0")))
+    watermark = max(last_record, logged_until(venue, checkpoint))
     written: list[Coverage] = []
     gaps: list[Coverage] = []
     stored = checkpoint.get(f"channels:{venue}")  # None in checkpoints of versions that did not tell channels apart
     channels = ChannelHistory(() if stored is None else _CHANNELS.decode(stored))
-    for interval in _decoded(venue, checkpoint):
+    for interval in intervals_in(venue, checkpoint):
         if interval.reason in _STAYS_OPEN:
             gaps.append(interval)
             continue
@@ -125,6 +125,21 @@ def entries_after(venue: VenueName, left: OpenIntervals, checkpoint: Mapping[str
     return [*(empty | dict(writer.update([(gap.key, gap) for gap in left.gaps]))).items(), writer.alive(left.watermark)]
 
 
+def logged_until(venue: VenueName, checkpoint: Mapping[str, bytes]) -> int:
+    """Return the time (ns UTC) up to which everything of ``venue`` is in the log, 0 when ``checkpoint`` has none.
+
+    Raises ValueError when it cannot be decoded.
+    """
+    return int(checkpoint.get(f"alive:{venue}", b"0"))
+
+
+def intervals_in(venue: VenueName, checkpoint: Mapping[str, bytes]) -> Iterable[Coverage]:
+    """Yield the open intervals of ``venue`` in ``checkpoint``; raises msgspec.DecodeError when they are damaged."""
+    for kind, payload in sorted(checkpoint.items()):
+        if kind.startswith(f"open:{venue}:"):
+            yield from decode_intervals(payload)
+
+
 def venues_in(checkpoint: Mapping[str, bytes]) -> set[VenueName]:
     """Return the venues that ``checkpoint`` has entries of."""
     return {VenueName(kind.split(":")[1]) for kind in checkpoint}
@@ -133,6 +148,7 @@ def venues_in(checkpoint: Mapping[str, bytes]) -> set[VenueName]:
 def find_checkpoint(layout: Layout, collector: str) -> dict[str, bytes]:
     """Return the latest checkpoint of the run before, empty when there was none; call with the lock held.
 
+    Without the lock it is that of a moment ago, and what it reads may be gone (OSError).
     Raises IntegrityError when it is in the file beside the log and cannot be decoded.
     """
     for path in reversed(list(segments_of(layout.wal, collector))):
@@ -154,12 +170,6 @@ def store_checkpoint(layout: Layout, collector: str, checkpoint: Mapping[str, by
     """Durably write ``checkpoint`` to the file that is read when the log has none; raises OSError."""
     make_dirs(layout.state, PRIVATE_DIR)
     write_whole(_path(layout, collector), msgspec.msgpack.encode(dict(checkpoint)))
-
-
-def _decoded(venue: VenueName, checkpoint: Mapping[str, bytes]) -> Iterable[Coverage]:
-    for kind, payload in sorted(checkpoint.items()):
-        if kind.startswith(f"open:{venue}:"):
-            yield from decode_intervals(payload)
 
 
 def _path(layout: Layout, collector: str) -> Path:

@@ -3,7 +3,7 @@
 Read file by file, so that the memory it takes does not grow with the days.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,16 +56,19 @@ class CoverageFiles:
         self._files = files
         self._rows = CoverageRows(lost_windows(gone, HOURLY))
         self._ends: dict[Path, int] = {}
+        self._covered_until: dict[tuple[VenueName, str], int] = {}
 
     def sums(self) -> list[CoverageSum]:
         """Return all time by venue and kind, sorted by venue and state, the most time first."""
         totals: dict[tuple[VenueName, int], _Total] = {}
         for path in self._files:
-            venue = parse_file(path)[0].venue
-            for rows in self._rows.read(path):
-                for code, part in _by_kind(rows):
-                    totals.setdefault((venue, code), _Total()).add(part)
-                    self._ends[path] = max(self._ends.get(path, 0), part.last)
+            partition, stamp = parse_file(path)
+            owner = partition.venue, stamp.collector
+            for code, part in (each for rows in self._rows.read(path) for each in _by_kind(rows)):
+                totals.setdefault((partition.venue, code), _Total()).add(part)
+                self._ends[path] = max(self._ends.get(path, 0), part.last)
+                if self._rows.kind(code).state == "covered":
+                    self._covered_until[owner] = max(self._covered_until.get(owner, 0), part.last)
         found = [
             CoverageSum(venue, self._rows.kind(code), len(total.instruments), total.ns, total.first, total.last)
             for (venue, code), total in totals.items()
@@ -92,6 +95,10 @@ class CoverageFiles:
         return sorted(
             found, key=lambda each: (each.venue, -each.hour, each.kind.state or "", -each.ns, each.kind.reason or "")
         )
+
+    def covered_until(self) -> Mapping[tuple[VenueName, str], int]:
+        """Return the end (ns UTC) of the latest covered time by venue and collector; call ``sums`` first."""
+        return self._covered_until
 
     def latest_days(self) -> Iterator[ObservedDay]:
         """Yield what was recorded of each venue on its latest day with covered time; reads no more days than needed."""

@@ -1,5 +1,6 @@
 """Tests of predsurv.store.locks."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from predsurv.core.errors import ConfigError, SafetyError
-from predsurv.store.locks import CollectorLock, publish_lock
+from predsurv.store import locks
+from predsurv.store.locks import CollectorLock, LockHolder, collector_lock, lock_holders, publish_lock
 
 HOLDER = """
 import sys, time
@@ -32,6 +34,33 @@ def test_a_second_writer_is_refused_with_the_next_step(tmp_path: Path) -> None:
 def test_another_collector_may_write(tmp_path: Path) -> None:
     with CollectorLock(tmp_path / "state", "c0"), CollectorLock(tmp_path / "state", "c1"):
         pass
+
+
+def test_who_holds_a_lock_now_can_be_asked(tmp_path: Path) -> None:
+    assert lock_holders(tmp_path / "state") == []
+    with CollectorLock(tmp_path, "c0"), CollectorLock(tmp_path, "c1"):
+        since = {name: collector_lock(tmp_path, name).stat().st_mtime_ns for name in ("c0", "c1")}
+        collector_lock(tmp_path, "c1").write_bytes(b"")
+        os.utime(collector_lock(tmp_path, "c1"), ns=(since["c1"], since["c1"]))
+        expected = [LockHolder("c0", str(os.getpid()), since["c0"]), LockHolder("c1", "unknown", since["c1"])]
+        assert lock_holders(tmp_path) == expected
+    assert lock_holders(tmp_path) == []
+
+
+def test_a_look_at_the_lock_refuses_no_collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with CollectorLock(tmp_path, "c0"):
+        pass
+    looking = os.open(collector_lock(tmp_path, "c0"), os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+
+    class LooksAway:
+        def wait(self, seconds: float) -> None:
+            assert seconds < 1
+            os.close(looking)
+
+    monkeypatch.setattr(locks, "Event", LooksAway)
+    with CollectorLock(tmp_path, "c0"):
+        assert [each.collector for each in lock_holders(tmp_path)] == ["c0"]
 
 
 def test_release_may_be_repeated(tmp_path: Path) -> None:

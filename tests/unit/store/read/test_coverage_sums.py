@@ -74,6 +74,12 @@ def by_hour(rows: pl.LazyFrame, hours: int) -> list[tuple[object, ...]]:
     return [row[:-2] for row in totals(pieces.with_columns(begun.alias("start"), ended.alias("end")), "venue", "hour")]
 
 
+def covered_ends(rows: pl.LazyFrame) -> dict[tuple[str, str], int]:
+    covered = rows.filter(pl.col("state") == "covered").group_by("venue", "collector")
+    ends = covered.agg(pl.col("end").max().cast(pl.Int64)).collect()
+    return {(venue, collector): end for venue, collector, end in ends.iter_rows()}
+
+
 @given(st.lists(FILE, min_size=1, max_size=4), st.lists(GONE, max_size=3), st.integers(1, 40))
 def test_all_sums_are_those_of_the_definition_that_mining_uses(
     files: Sequence[tuple[VenueName, int, str, Sequence[CoverageRow]]], gone: Sequence[MissingFile], hours: int
@@ -90,6 +96,7 @@ def test_all_sums_are_those_of_the_definition_that_mining_uses(
         assert hourly == sorted(hourly, key=lambda each: (each.venue, -each.hour, str(each.kind.state), -each.ns))
         covered = expected.filter(pl.col("state") == "covered").select("venue", "date", "market_id", "instrument_id")
         latest = covered.filter(pl.col("date") == pl.col("date").max().over("venue")).unique().collect()
+        assert found.covered_until() == covered_ends(expected)
         days = list(found.latest_days())
         assert len(days) == len({day.venue for day in days})
         observed = [
