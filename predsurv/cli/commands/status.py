@@ -35,7 +35,7 @@ from predsurv.store.layout import (
 )
 from predsurv.store.read.coverage_sums import CoverageFiles, CoverageSum, HourSum, ObservedDay
 from predsurv.store.read.facts import FactsQuery, count_unlisted, listed_markets
-from predsurv.store.read.missing import missing_files
+from predsurv.store.read.missing import MissingFile, missing_files
 from predsurv.store.read.venue_phases import last_phases
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
 from predsurv.store.remote.download import DownloadRequest
@@ -138,8 +138,9 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
     layout = Layout(data_dir)
     if not has_recording(layout):
         raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
-    tables = retry_if_replaced(partial(coverage_tables, data_dir, hours))
-    tables += [stored_table(layout), log_table(layout)]
+    missing = missing_files(layout)
+    tables = retry_if_replaced(partial(coverage_tables, data_dir, hours, missing))
+    tables += [stored_table(layout, missing), log_table(layout)]
     if (phases := retry_if_replaced(partial(phase_table, layout))).rows:
         tables.append(phases)
     if answered and (there := bucket_table(settings)) is not None:
@@ -147,14 +148,13 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
     show(tables, format)
 
 
-def coverage_tables(data_dir: Path, hours: int) -> list[Table]:
+def coverage_tables(data_dir: Path, hours: int, missing: Sequence[MissingFile]) -> list[Table]:
     """Return recorded time by venue and reason, and by hour for the last ``hours`` where that is not 0; what runs now.
 
     The files are digested once, for all.
     """
     layout = Layout(data_dir)
     intact, damaged = split_damaged(layout, data_files(layout, "coverage"))
-    missing = missing_files(layout)
     files = CoverageFiles(intact, missing)
     running = running_collectors(layout)
     tables = [
@@ -267,13 +267,13 @@ def _share(part: int, whole: int) -> float | None:
     return float(part) / float(whole) if whole else None
 
 
-def stored_table(layout: Layout) -> Table:
+def stored_table(layout: Layout, missing: Iterable[MissingFile]) -> Table:
     """Return files, rows and bytes by dataset and venue.
 
-    Rows and times are those of the manifests, unknown where a file is in none of them.
+    Rows and times are those of the manifests, unknown where a file is in none of them; ``missing`` ones do not count.
     """
     totals: dict[tuple[Dataset, str], _Stored] = {}
-    known, gone = set[str](), {each.path for each in missing_files(layout)}
+    known, gone = set[str](), {each.path for each in missing}
     for file in manifest.read(layout.manifest) if layout.manifest.is_dir() else ():
         known.add(file.path)
         if file.path not in gone:
