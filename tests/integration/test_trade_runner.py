@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.core.errors import ConfigError, SafetyError
-from predsurv.core.events import BookSnapshot, Gap
-from predsurv.core.num import Money
-from predsurv.core.orders import PlaceOrder
+from predsurv.core.errors import ConfigError, SafetyError, StrategyError
+from predsurv.core.events import BookSnapshot, Event, Gap, Tick
+from predsurv.core.num import Money, Price, Size
+from predsurv.core.orders import CancelOrder, Intent, PlaceOrder
 from predsurv.net.clock import ManualClock
+from predsurv.state.view import View
+from predsurv.strategies.own import OwnStrategy
 from predsurv.trade.assembly import TradingSession, halt_flag, journal_path, paper_mode
 from predsurv.trade.halt_flag import POLL_INTERVAL
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, OrderJournal, restore
@@ -230,3 +232,35 @@ async def test_without_a_universe_the_error_names_the_next_step(tmp_path: Path, 
     with pytest.raises(ConfigError, match="predsurv scan --mock"):
         opened(configured(tmp_path), clock, Recorder())
     assert paper_mode([]) == "paper"
+
+
+class Resting(OwnStrategy):
+    """Rests bids far below the market, and fails at a tick after five seconds."""
+
+    def on_event(self, event: Event, view: View) -> list[Intent]:
+        if isinstance(event, Tick) and view.now - self.since(view) > 5 * S:
+            raise ValueError("too late")
+        if not isinstance(event, BookSnapshot) or view.open_orders(self.name):
+            return []
+        return [self.buy(event.key, Price(10_000), Size(100_000_000), tif="gtc", post_only=True)]
+
+    def since(self, view: View) -> int:
+        self.began: int = getattr(self, "began", view.now)
+        return self.began
+
+
+async def test_a_strategy_that_fails_ends_the_run_with_its_orders_cancelled(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, recorder = configured(tmp_path), Recorder()
+    await scanned(config, clock)
+    monkeypatch.setattr("predsurv.trade.assembly.build", lambda *_: (Resting(),))
+    session = opened(config, clock, recorder)
+    with pytest.raises(StrategyError, match=r"strategy resting failed at .*: ValueError: too late"):
+        await run(session, clock, 60 * S)
+    session.journal.close()
+    account = session.engine.account
+    assert account.placed >= 1
+    assert account.orders.live_count() == 0
+    cancelled = [entry for entry in decisions(journal_path(tmp_path, "mock")) if isinstance(entry, CommandSent)]
+    assert isinstance(cancelled[-1].decision.approved.command, CancelOrder)
