@@ -69,7 +69,9 @@ COMMANDS: Final = (
     ),
     CliCommand("trade", "Trade", "predsurv.cli.commands.trade", "trade", "Run strategies, on paper or live"),
     CliCommand("backtest", "Trade", "predsurv.cli.commands.trade", "backtest", "Run strategies over recorded days"),
-    CliCommand("portfolio", "Trade", "predsurv.cli.commands.trade", "portfolio", "Show positions, cash and profit"),
+    CliCommand("runs", "Trade", "predsurv.cli.commands.runs", "runs", "List, show, compare and replay what was run"),
+    CliCommand("replay", "Trade", "predsurv.cli.commands.runs", "replay", "Run a paper run again from its recording"),
+    CliCommand("portfolio", "Trade", "predsurv.cli.commands.portfolio", "portfolio", "Show positions, cash and profit"),
     CliCommand("halt", "Trade", "predsurv.cli.commands.trade", "halt", "Stop all trading until resumed"),
     CliCommand("resume", "Trade", "predsurv.cli.commands.trade", "resume", "Allow trading again"),
     CliCommand(
@@ -80,6 +82,9 @@ COMMANDS: Final = (
         "Serve a venue's protocol locally, with faults",
     ),
 )
+
+SUBCOMMANDS: Final = {"runs": ("list", "show", "compare", "replay")}
+"""The commands below a command."""
 
 
 def available() -> dict[str, CliCommand]:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from predsurv import __version__
-from predsurv.cli.command_table import CliCommand, available, top_help
+from predsurv.cli.command_table import SUBCOMMANDS, CliCommand, available, top_help
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.streams import ending_at_once
 from predsurv.core.errors import ConfigError
@@ -72,7 +72,9 @@ def _top(
     shared: dict[str, object] = {"format": format}
     if config is not None:
         shared["config"] = config
-    ctx.default_map = dict.fromkeys(available(), shared)
+    # A command with commands of its own passes them on.
+    below = {name: shared | dict.fromkeys(names, shared) for name, names in SUBCOMMANDS.items()}
+    ctx.default_map = dict.fromkeys(available(), shared) | below
 
 
 def _load(command: CliCommand) -> Any:

@@ -28,6 +28,9 @@ FOLDERS: Final[dict[Dataset, str]] = {
 HOURLY: Final = frozenset[Dataset]({"snapshots", "deltas", "trades"})
 """Datasets partitioned by hour too; the others by date only."""
 
+RUNS: Final = "runs"
+"""Folder under the data folder with one folder for each trading run and backtest."""
+
 NS_SECOND: Final = 1_000_000_000
 NS_HOUR: Final = 3_600 * NS_SECOND
 NS_DAY: Final = 24 * NS_HOUR

@@ -5,7 +5,6 @@ The only place where configuration, adapters and engine meet: modes differ in fe
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from pathlib import Path
 from typing import Final
 
@@ -13,31 +12,35 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.config import Config
-from predsurv.config.mappings import read_mappings
 from predsurv.core.errors import ConfigError, SafetyError
-from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
-from predsurv.core.num import Money
+from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.text import path_component
-from predsurv.engine.account.portfolio import Portfolio
-from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import Engine
-from predsurv.engine.risk.checks import RiskLimits
-from predsurv.engine.strategy import CrossVenueStrategy, Strategy
+from predsurv.engine.strategy import Strategy
+from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, Feed, Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
+from predsurv.store.read.fingerprint import fingerprint
 from predsurv.store.universe import universe_files
+from predsurv.trade.engine_parts import cache_of, configured_strategies, mappings_of, open_engine
 from predsurv.trade.halt_flag import HaltFlag
-from predsurv.trade.journal import MOCK_MODE, OrderJournal, RestoredState, RunStarted, restore
-from predsurv.trade.market_lists import fold_recorded, markets_listed_now
-from predsurv.trade.paper_broker import PaperBroker, PaperSettings
+from predsurv.trade.journal import MOCK_MODE, OrderJournal, RunStarted, restore
+from predsurv.trade.market_lists import markets_listed_now, recorded_facts
 from predsurv.trade.pipeline import RunComponents, RunObserver
-from predsurv.trade.recording import BacktestSpan, RecordingSummary, open_recording
+from predsurv.trade.recording import BacktestSpan, open_recording
 from predsurv.trade.replay import EventClock, ReplayFeed
+from predsurv.trade.results.ledger import opening_of
+from predsurv.trade.results.measures import RunMeasures
 from predsurv.trade.runner import TradeRunner
+from predsurv.trade.runs.folder import RunFolder, create_run, last_marks
+from predsurv.trade.runs.info import JOURNAL_FILE, AccountBefore, DataFingerprint, RunInfo, settings_of, versions
+from predsurv.trade.runs.inputs import KnownBefore, MarketBefore, StatedFact
+from predsurv.trade.runs.keeper import RunInputs, RunKeeper
+from predsurv.trade.session import TradingSession
 from predsurv.trade.stats import RunStats
-from predsurv.trade.strategy_loading import build
 from predsurv.trade.watchlist import MarketSelection, Watchlist, select_markets
 
 _LOG: Final = logging.getLogger(__name__)
@@ -50,45 +53,19 @@ Observe = Callable[[Engine], RunObserver]
 """Makes the observer of a run around its engine."""
 
 
-class TradingSession(Struct, frozen=True):
-    """A run ready to start, with the parts that can be read afterwards; ``recording`` of a backtest."""
-
-    mode: str
-    strategies: tuple[StrategyName, ...]
-    components: RunComponents
-    runner: TradeRunner
-    recording: RecordingSummary | None = None
-
-    @property
-    def engine(self) -> Engine:
-        """The engine."""
-        return self.components.engine
-
-    @property
-    def journal(self) -> OrderJournal:
-        """The journal, to be closed after the run."""
-        return self.components.journal
-
-    @property
-    def stats(self) -> RunStats:
-        """The counts of the run."""
-        return self.components.stats
-
-
-class OwnRun(Struct, frozen=True):
-    """The strategies of a backtest and the journal that it writes, where these are not those of the configuration."""
-
-    strategies: Sequence[Strategy]
-    journal: OrderJournal
-
-
 class _TradingMode(Struct, frozen=True, kw_only=True):
-    """What distinguishes one mode from another. ``name`` names the journal, ``run`` the order ids."""
+    """What distinguishes one mode from another. ``name`` names the account, ``run`` the order ids.
+
+    ``asked``: what is written of the run when it starts. ``folder`` None: it is made when everything is known.
+    """
 
     name: str
     run: str
     journal: OrderJournal
+    folder: RunFolder | None
+    asked: "_Asked"
     strategies: Sequence[Strategy]
+    mappings: tuple[ApprovedMapping, ...] = ()
     clock: Clock
     halt: HaltFlag | None
     realtime: bool
@@ -96,11 +73,26 @@ class _TradingMode(Struct, frozen=True, kw_only=True):
     know: "_Know"
 
 
+class _Asked(Struct, frozen=True, kw_only=True):
+    """When a run was started (ns UTC), the time it is to go through, what of it there is, and what it reads."""
+
+    started: int
+    requested_from: int | None = None
+    requested: int | None = None
+    loaded: int = 0
+    data: DataFingerprint | None = None
+    notes: tuple[str, ...] = ()
+
+
 class _KnownToRun(Struct, frozen=True):
-    """The markets that a run knows when it begins, and what it watches of each venue."""
+    """The markets that a run knows when it begins, and what it watches of each venue.
+
+    ``learnt``: in which order it came to know them, None where that follows from the data that it reads.
+    """
 
     cache: MarketCache
     watched: Mapping[VenueName, MarketSelection]
+    learnt: Sequence[KnownBefore] | None = None
 
 
 _Know = Callable[[Sequence[InstrumentKey]], _KnownToRun]
@@ -122,10 +114,13 @@ def halt_flag(data_dir: Path) -> HaltFlag:
     return HaltFlag(Layout(data_dir).state / "trading" / "halt.json")
 
 
-def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: Observe) -> TradingSession:
+def open_paper(
+    config: Config, venues: Sequence[Venue], clock: Clock, observe: Observe, requested: int | None = None
+) -> TradingSession:
     """Return a paper run on the venues' live feeds; raises ConfigError for a venue that was never scanned.
 
-    Warns of a polled venue: its books are too old to simulate fills against.
+    ``requested``: how long (ns) it is meant to run, None until it is stopped. Warns of a polled venue: its books are
+    too old to simulate fills against.
     """
     for venue in venues:
         if venue.traits.polled:
@@ -135,11 +130,15 @@ def open_paper(config: Config, venues: Sequence[Venue], clock: Clock, observe: O
                 venue.name,
             )
     name = paper_mode([venue.name for venue in venues])
+    mappings = mappings_of(config, [venue.name for venue in venues])
     mode = _TradingMode(
         name=name,
         run=name,
-        journal=_journal(config, name, durable=True),
-        strategies=configured_strategies(config, venues),
+        journal=_journal(config, name),
+        folder=None,
+        asked=_Asked(started=clock.now(), requested=requested),
+        strategies=configured_strategies(config, mappings),
+        mappings=mappings,
         clock=clock,
         halt=halt_flag(config.data_dir),
         realtime=True,
@@ -154,22 +153,34 @@ def open_backtest(
     venue: Venue,
     span: BacktestSpan,
     observe: Observe,
-    own: OwnRun | None = None,
+    strategies: Sequence[Strategy] | None = None,
 ) -> TradingSession:
     """Return a run over the recording of a venue; it begins with an empty account every time.
 
-    ``own``: strategies and journal in place of those of the configuration.
-    Raises IntegrityError when there is no coverage of ``span``, ConfigError when none of its instruments has a listing.
+    ``strategies`` take the place of those of the configuration. Several may run at the same time. Raises IntegrityError
+    when there is no coverage of ``span``, ConfigError when none of its instruments has a listing.
     """
     clock = EventClock()
     cache = _empty_cache([venue])
     recording = open_recording(config.data_dir, venue, span, cache)
     name = f"backtest-{path_component(venue.name)}"
+    read = fingerprint(config.data_dir, venue.name, span.dates(), ("deltas", "trades", "coverage", "lifecycle"))
+    asked = _Asked(
+        started=SystemClock().now(),
+        requested_from=span.start,
+        requested=span.end - span.start,
+        loaded=recording.summary.loaded,
+        data=DataFingerprint(read.digest, read.files, read.unlisted),
+        notes=recording.summary.notes(),
+    )
+    folder = create_run(config.data_dir, name, asked.started)
     mode = _TradingMode(
         name=name,
         run=f"{name}-{date_of(span.start)}",
-        journal=_journal(config, name, durable=False, fresh=True) if own is None else own.journal,
-        strategies=configured_strategies(config, [venue]) if own is None else own.strategies,
+        journal=OrderJournal(folder.file(JOURNAL_FILE), durable=False, fresh=True),
+        folder=folder,
+        asked=asked,
+        strategies=configured_strategies(config, ()) if strategies is None else strategies,
         clock=clock,
         halt=None,
         realtime=False,
@@ -198,64 +209,75 @@ def _open(
     config: Config, mode: _TradingMode, venues: Sequence[Venue], feeds: Mapping[VenueName, Feed], observe: Observe
 ) -> TradingSession:
     restored = restore(mode.journal.entries())
+    before, opening = mode.journal.position(), opening_of(restored.account)
     held = [position.key for position in restored.account.portfolio.positions.totals()]
     known = mode.know(held)
-    strategies = mode.strategies
-    started = _start_run(config, mode, tuple(known.watched), tuple(each.name for each in strategies))
-    restored.apply(started)
-    cache = known.cache
-    # Each broker has an account of its own: reconciliation compares it with the engine's.
-    portfolios = {venue.name: deepcopy(restored.account.portfolio) for venue in venues}
-    engine = Engine(run=mode.run, limits=_limits(config), strategies=strategies, cache=cache, account=restored.account)
-    engine.control.continue_minute(restored.sent)
-    _continue_day(engine, restored, started.ts)
+    started = _start_run(config, mode, tuple(known.watched))
+    parts = open_engine(config, known.cache, mode.strategies, restored, started)
+    folder = mode.folder or create_run(config.data_dir, mode.name, mode.asked.started)
+    info = _info(config, mode, folder.run, started, venues)
+    copy, inputs = None, None
+    if known.learnt is not None:
+        info = replace(info, account=AccountBefore(mode.name, before.entries, before.checksum))
+        copy = OrderJournal(folder.file(JOURNAL_FILE), durable=False, fresh=True)
+        inputs = RunInputs(folder, known.learnt)
+    marks = {} if known.learnt is None else last_marks(config.data_dir, mode.name, held)
+    keeper = RunKeeper(folder, info, RunMeasures(parts.engine, opening, marks), copy, inputs)
+    keeper.keep(started)
     components = RunComponents(
-        engine=engine,
+        engine=parts.engine,
         journal=mode.journal,
-        stats=RunStats(engine.valuation.equity()),
-        brokers={name: _broker(config, name, cache, portfolio) for name, portfolio in portfolios.items()},
+        stats=RunStats(),
+        brokers=parts.brokers,
         clock=mode.clock,
         halt=mode.halt,
         realtime=mode.realtime,
+        keeper=keeper,
     )
     watchlists = {venue.name: _watchlist(venue, known.watched[venue.name], mode.capacity) for venue in venues}
-    return TradingSession(
-        mode.name, started.strategies, components, TradeRunner(components, feeds, watchlists, observe(engine))
+    runner = TradeRunner(components, feeds, watchlists, observe(parts.engine))
+    return TradingSession(mode.name, components, runner, mode.journal, keeper)
+
+
+def _info(config: Config, mode: _TradingMode, run: str, started: RunStarted, venues: Sequence[Venue]) -> RunInfo:
+    asked = mode.asked
+    return RunInfo(
+        run=run,
+        mode=mode.name,
+        venues=tuple(venue.name for venue in venues),
+        strategies=started.strategies,
+        started=asked.started,
+        config=settings_of(config),
+        versions=versions(),
+        seed=config.mock.seed if config.mock.enabled else None,
+        mirrored=tuple(venue.name for venue in venues if venue.traits.complementary_outcomes),
+        requested_from=asked.requested_from,
+        requested=asked.requested,
+        loaded=asked.loaded,
+        data=asked.data,
+        mappings=mode.mappings,
+        notes=asked.notes,
     )
 
 
-def configured_strategies(config: Config, venues: Sequence[Venue]) -> tuple[Strategy, ...]:
-    """Return the strategies of the configuration; those that trade across venues with the mappings of these."""
-    strategies = build(config.trading.strategies, config.strategies)
-    names = {venue.name for venue in venues}
-    mappings = [
-        each for each in read_mappings(config.trading.mappings) if {each.first.venue, each.second.venue} <= names
-    ]
-    for strategy in strategies:
-        if mappings and isinstance(strategy, CrossVenueStrategy):
-            strategy.use_mappings(mappings)
-    return strategies
-
-
-def _journal(config: Config, mode: str, *, durable: bool, fresh: bool = False) -> OrderJournal:
+def _journal(config: Config, mode: str) -> OrderJournal:
     path = journal_path(config.data_dir, mode)
     make_dirs(path.parent, PRIVATE_DIR)
-    return OrderJournal(path, durable=durable, fresh=fresh)
+    return OrderJournal(path)
 
 
 def _known_now(config: Config, venues: Sequence[Venue], positions: Iterable[InstrumentKey], now: int) -> _KnownToRun:
     """Return the markets that are listed now or held, as known at ``now`` (ns UTC), and the instruments to watch."""
-    cache, held = _empty_cache(venues), frozenset(positions)
-    watched = {}
+    held, watched, learnt = frozenset(positions), {}, list[KnownBefore]()
     for venue in venues:
         selection = _select(config, venue, frozenset(key for key in held if key.venue == venue.name))
         if venue.name != _MOCK:  # its world begins anew with every process, settled markets included
-            fold_recorded(config.data_dir, venue.name, {market.market_id for market in selection.markets}, now, cache)
-        for market in selection.markets:
-            if cache.market(venue.name, market.market_id) is None:
-                cache.add(market)
+            ids = {market.market_id for market in selection.markets}
+            learnt += map(StatedFact, recorded_facts(config.data_dir, venue.name, ids, now))
+        learnt += map(MarketBefore, selection.markets)
         watched[venue.name] = selection
-    return _KnownToRun(cache, watched)
+    mirrored = frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes)
+    return _KnownToRun(cache_of(learnt, mirrored), watched, learnt)
 
 
 def _select(config: Config, venue: Venue, held: frozenset[InstrumentKey]) -> MarketSelection:
@@ -273,10 +295,9 @@ def _select(config: Config, venue: Venue, held: frozenset[InstrumentKey]) -> Mar
     return selection
 
 
-def _start_run(
-    config: Config, mode: _TradingMode, venues: Sequence[VenueName], strategies: tuple[StrategyName, ...]
-) -> RunStarted:
+def _start_run(config: Config, mode: _TradingMode, venues: Sequence[VenueName]) -> RunStarted:
     """Journal the start of the run; its cash is for venues that were never traded on before."""
+    strategies = tuple(each.name for each in mode.strategies)
     cash = tuple((venue, config.trading.starting_cash) for venue in venues)
     started = RunStarted(mode.clock.now(), mode.name, mode.run, strategies, cash)
     mode.journal.append(started)
@@ -287,22 +308,6 @@ def _empty_cache(venues: Sequence[Venue]) -> MarketCache:
     return MarketCache(frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes))
 
 
-def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Portfolio) -> PaperBroker:
-    return PaperBroker(PaperSettings(venue, config.trading.latency), cache, portfolio)
-
-
 def _watchlist(venue: Venue, selection: MarketSelection, capacity: int) -> Watchlist:
     mirrored = venue.traits.complementary_outcomes
     return Watchlist(selection.keys, capacity, mirrored=mirrored, mirrors=selection.mirrors, known=selection.markets)
-
-
-def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:
-    """Count losses made earlier on the UTC day of ``now`` (ns) towards its limit."""
-    day = restored.day
-    if day is not None and day.equity is not None and day.ts // DAY == now // DAY:
-        engine.control.continue_day(now, Money(day.equity + restored.added), lost_too_much=restored.lost_too_much)
-
-
-def _limits(config: Config) -> RiskLimits:
-    risk = config.risk
-    return RiskLimits(**{name: getattr(risk, name) for name in RiskLimits.__struct_fields__})

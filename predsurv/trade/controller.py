@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from predsurv.core.events import Event, MarketEvent, Tick
+from predsurv.core.events import AccountEvent, Event, MarketEvent
 from predsurv.engine.step import Step
 from predsurv.trade.pipeline import TICK, EventPipeline, OnStep, RunComponents
 from predsurv.trade.reconciliation import reconcile
+from predsurv.trade.runs.inputs import BrokerAnswer, ControlChange, MarketBatch, TimePassed
 
 TICK_SLACK: Final = 100_000_000
 """A timer's tick is this late (ns), so that events of its time can arrive before it."""
@@ -32,7 +33,7 @@ class TradeController:
         """Reconcile with every broker and apply the halt flag; raises SafetyError when an account differs."""
         for venue, broker in self._components.brokers.items():
             for event in reconcile(venue, self._components.engine.account, await broker.snapshot()):
-                await self._pipeline.process(event)
+                await self._pipeline.take(BrokerAnswer(event))
         await self.apply_halt_flag()
 
     def limit(self, duration: int) -> None:
@@ -43,19 +44,19 @@ class TradeController:
         """Process a feed's batch, up to the end of the run."""
         async with self._lock:
             if not self.stopping.is_set():
-                await self._pipeline.process_batch(self._within_duration(batch))
+                await self._pipeline.take(MarketBatch(tuple(self._within_duration(batch))))
 
-    async def on_account_event(self, event: Event) -> None:
+    async def on_account_event(self, event: AccountEvent) -> None:
         """Process an event of a broker."""
         async with self._lock:
-            await self._pipeline.process(event)
-            self._components.journal.flush()
+            await self._pipeline.take(BrokerAnswer(event))
 
     async def tick(self) -> None:
         """Process the ticks up to now less the slack; none before the first event."""
         async with self._lock:
-            if self._pipeline.next_tick:
-                await self._pipeline.tick_until(self._components.clock.now() - TICK_SLACK)
+            until = self._components.clock.now() - TICK_SLACK
+            if 0 < self._pipeline.next_tick <= until:
+                await self._pipeline.take(TimePassed(until))
 
     async def apply_halt_flag(self) -> None:
         """Do what the flag says: halt the engine or let it only reduce, resume when a person cleared the flag."""
@@ -69,18 +70,14 @@ class TradeController:
             )
             if control.ordered == ("active" if flag is None else flag.trading):
                 return
-            if flag is None:
-                step = control.resume(now)
-            else:
-                step = (control.halt if flag.trading == "halted" else control.reduce)(now, flag.reason)
-            await self._pipeline.send(step)
-            self._observe(Tick(now), step)
+            change = ControlChange(now, "active" if flag is None else flag.trading, "" if flag is None else flag.reason)
+            await self._pipeline.take(change)
 
     async def stop(self) -> None:
         """Cancel every live order; nothing new is sent from now on."""
         async with self._lock:
             self.stopping.set()
-            await self._pipeline.send(self._components.engine.control.shut_down(self._pipeline.next_tick))
+            await self._pipeline.take(ControlChange(self._pipeline.next_tick, "shut_down"))
 
     async def close(self) -> None:
         """Stop and wait for the cancels to be confirmed, at most ``STOP_TICKS_MAX`` ticks."""
@@ -91,7 +88,7 @@ class TradeController:
             if self._components.realtime:
                 await self._components.clock.sleep(TICK)
             async with self._lock:
-                await self._pipeline.tick_until(self._pipeline.next_tick)
+                await self._pipeline.take(TimePassed(self._pipeline.next_tick))
         self._components.journal.flush()
 
     def _within_duration(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:

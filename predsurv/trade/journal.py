@@ -78,6 +78,18 @@ _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
+def encoded(entry: Entry) -> bytes:
+    """Return an entry as it stands in the file."""
+    return _ENCODER.encode(entry)
+
+
+class JournalPosition(Struct, frozen=True):
+    """A place in a journal: the number of ``entries`` before it, and the chained checksum of the last of them."""
+
+    entries: int
+    checksum: int
+
+
 class OrderJournal:
     """The journal file at ``path``, locked against other writers unless ``readonly``.
 
@@ -117,7 +129,7 @@ class OrderJournal:
             return
         rows = []
         for entry in self._pending:
-            body = _ENCODER.encode(entry)
+            body = encoded(entry)
             self._seq += 1
             self._chain = crc32(body, self._chain)
             rows.append((self._seq, self._chain, body))
@@ -133,6 +145,17 @@ class OrderJournal:
             except msgspec.MsgspecError as error:
                 raise self._damaged(f"an entry cannot be read: {error}") from None
         yield from self._pending
+
+    def position(self) -> "JournalPosition":
+        """Return how many entries there are, buffered ones left out, and the checksum of the last."""
+        return JournalPosition(self._seq, self._chain)
+
+    def position_at(self, entries: int) -> "JournalPosition | None":
+        """Return the position after so many entries, None where there are fewer."""
+        if not entries:
+            return JournalPosition(0, 0)
+        row = self._db.execute("SELECT seq, chain FROM entries WHERE seq = ?", (entries,)).fetchone()
+        return None if row is None else JournalPosition(*row)
 
     def close(self) -> None:
         """Flush and close; safe to call twice."""
@@ -237,8 +260,20 @@ def restore(entries: Iterable[Entry]) -> RestoredState:
 
 def last_entry_time(entries: Iterable[Entry]) -> int | None:
     """Return the latest time (ns UTC) that any of ``entries`` states, None when none does."""
-    times = (getattr(entry, "ts", None) or getattr(getattr(entry, "event", None), "ts_recv", None) for entry in entries)
-    return max((ts for ts in times if ts), default=None)
+    return max((ts for ts in map(entry_time, entries) if ts), default=None)
+
+
+def entry_time(entry: Entry) -> int | None:
+    """Return the time (ns UTC) that an entry states, None when it states none."""
+    match entry:
+        case RunStarted():
+            return entry.ts
+        case CommandSent():
+            return entry.decision.approved.ts
+        case EngineNoted():
+            return entry.note.ts
+        case AccountUpdated() | MarketSettled():
+            return entry.event.ts_recv
 
 
 def _lock(path: Path) -> int:

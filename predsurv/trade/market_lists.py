@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from predsurv.core.errors import ConfigError, IntegrityError, TransientError
+from predsurv.core.events import MarketFact
 from predsurv.core.ids import ID_CHARS_MAX, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
@@ -38,19 +39,17 @@ def markets_listed_now(venue: VenueName, files: Mapping[str, Path], held: Abstra
         )
 
 
-def fold_recorded(
-    data_dir: Path, venue: VenueName, markets: AbstractSet[MarketId], now: int, cache: MarketCache
-) -> None:
-    """Fold into ``cache`` what recordings in ``data_dir`` say of ``markets`` up to ``now`` (ns UTC).
+def recorded_facts(data_dir: Path, venue: VenueName, markets: AbstractSet[MarketId], now: int) -> list[MarketFact]:
+    """Return what recordings in ``data_dir`` say of ``markets`` up to ``now`` (ns UTC), in order.
 
     A recording that cannot be read is passed over with a warning: a run on live feeds does not need it.
     """
+    found: list[MarketFact] = []
     try:
-        for fact in read_facts(data_dir, FactsQuery(venue, now, now, markets)):
-            if fact.ts_recv <= now:
-                cache.apply(fact)
+        found += (fact for fact in read_facts(data_dir, FactsQuery(venue, now, now, markets)) if fact.ts_recv <= now)
     except (IntegrityError, TransientError) as error:
         _LOG.warning("what was recorded of %s is not used: %s", venue, error)
+    return found
 
 
 def known_markets_of(data_dir: Path, keys: Iterable[InstrumentKey], now: int) -> MarketCache:
@@ -63,7 +62,8 @@ def known_markets_of(data_dir: Path, keys: Iterable[InstrumentKey], now: int) ->
         wanted.setdefault(key.venue, set()).add(key.market_id)
     cache = MarketCache()
     for venue, markets in wanted.items():
-        fold_recorded(data_dir, venue, markets, now, cache)
+        for fact in recorded_facts(data_dir, venue, markets, now):
+            cache.apply(fact)
         missing = {market_id for market_id in markets if cache.market(venue, market_id) is None}
         for market in find_markets(reversed(universe_files(data_dir, venue).values()), missing).values():
             cache.add(market)

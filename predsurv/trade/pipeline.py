@@ -25,7 +25,8 @@ from predsurv.engine.engine import Engine
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.ports import Broker, Clock
 from predsurv.trade.halt_flag import HaltFlag
-from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, MarketSettled, OrderJournal
+from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, Entry, MarketSettled
+from predsurv.trade.runs.inputs import BrokerAnswer, ControlChange, MarketBatch, RunInput, TimePassed
 from predsurv.trade.stats import RunStats
 
 TICK: Final = 200_000_000
@@ -66,22 +67,60 @@ class RunObserver(Protocol):
         ...
 
 
+class JournalWriter(Protocol):
+    """Where the entries of a run go; see ``OrderJournal``."""
+
+    def append(self, entry: Entry) -> None:
+        """Buffer an entry."""
+        ...
+
+    def flush(self) -> None:
+        """Make buffered entries durable."""
+        ...
+
+    def close(self) -> None:
+        """Flush and close; safe to call twice."""
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps what a run did, and what its decisions depend on; cannot change it."""
+
+    def keep(self, entry: Entry) -> None:
+        """Keep a journal entry, before it is carried out."""
+        ...
+
+    def take(self, given: RunInput) -> None:
+        """Keep an input, before it is processed."""
+        ...
+
+    def on_tick(self, ts: int) -> None:
+        """Receive that a tick of ``ts`` (ns UTC) was processed."""
+        ...
+
+    async def checkpoint(self, stats: RunStats) -> None:
+        """Put on disk what is kept so far."""
+        ...
+
+
 OnStep = Callable[[Event, Step], None]
 
 
 class RunComponents(Struct, frozen=True, kw_only=True):
     """The parts of a trading run.
 
-    ``realtime`` False: time is what the events say. ``halt`` None: only the engine itself can halt.
+    ``realtime`` False: time is what the events say. ``halt`` None: only the engine itself can halt. ``keeper`` None:
+    nothing is kept of the run but its journal.
     """
 
     engine: Engine
-    journal: OrderJournal
+    journal: JournalWriter
     stats: RunStats
     brokers: Mapping[VenueName, Broker]
     clock: Clock
     halt: HaltFlag | None
     realtime: bool
+    keeper: Keeper | None = None
 
 
 class EventPipeline:
@@ -94,9 +133,24 @@ class EventPipeline:
     def __init__(self, components: RunComponents, on_step: OnStep) -> None:
         self.next_tick = 0
         self._engine, self._journal, self._stats = components.engine, components.journal, components.stats
-        self._brokers = components.brokers
+        self._brokers, self._keeper = components.brokers, components.keeper
         self._on_step = on_step
         self._simulated = [each for each in components.brokers.values() if isinstance(each, SimulatedBroker)]
+
+    async def take(self, given: RunInput) -> None:
+        """Keep an input and process it: everything that is not decided here itself comes through this."""
+        if self._keeper is not None:
+            self._keeper.take(given)
+        match given:
+            case MarketBatch():
+                await self.process_batch(given.events)
+            case TimePassed():
+                await self.tick_until(given.ts)
+            case BrokerAnswer():
+                await self.process(given.event)
+                self._journal.flush()
+            case ControlChange():
+                await self._control(given)
 
     async def process_batch(self, events: Sequence[MarketEvent]) -> None:
         """Process market events and the ticks that fall between them, then flush the journal."""
@@ -118,6 +172,8 @@ class EventPipeline:
             now, self.next_tick = self.next_tick, self.next_tick + TICK
             await self._process_due(now)
             await self.process(Tick(now))
+            if self._keeper is not None:
+                self._keeper.on_tick(now)
 
     async def process(self, event: Event) -> None:
         """Let the engine decide on one event, and carry its step out."""
@@ -130,9 +186,9 @@ class EventPipeline:
         """Journal the step's notes and commands, make them durable, and only then submit the commands."""
         for note in step.notes:
             if note.kind in _JOURNALLED_NOTES:
-                self._journal.append(EngineNoted(note))
+                self._append(EngineNoted(note))
         for decision in step.decisions:
-            self._journal.append(CommandSent(decision))
+            self._append(CommandSent(decision))
         if step.decisions or step.notes or step.booked:
             self._journal.flush()
         for decision in step.decisions:
@@ -142,15 +198,32 @@ class EventPipeline:
     async def _carry_out(self, event: Event, step: Step) -> None:
         if step.booked:
             if isinstance(event, MarketResolved):
-                self._journal.append(MarketSettled(event))
+                self._append(MarketSettled(event))
             elif isinstance(event, _ACCOUNT_EVENTS):
-                self._journal.append(AccountUpdated(event))
-                self._stats.count_account_event(event, self._engine.account)
+                self._append(AccountUpdated(event))
         self._stats.count_step(step)
         await self.send(step)
         self._on_step(event, step)
         if step.failed is not None:
             raise step.failed
+
+    async def _control(self, change: ControlChange) -> None:
+        """Carry out what a person asked for, or the end of the run."""
+        if change.kind == "shut_down":
+            await self.send(self._engine.control.shut_down(change.ts))
+            return
+        if change.kind == "active":
+            step = self._engine.control.resume(change.ts)
+        else:
+            stop = self._engine.control.halt if change.kind == "halted" else self._engine.control.reduce
+            step = stop(change.ts, change.reason)
+        await self.send(step)
+        self._on_step(Tick(change.ts), step)
+
+    def _append(self, entry: Entry) -> None:
+        self._journal.append(entry)
+        if self._keeper is not None:
+            self._keeper.keep(entry)
 
     async def _process_due(self, ts: int) -> None:
         for broker in self._simulated:

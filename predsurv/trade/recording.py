@@ -53,6 +53,7 @@ class RecordingSummary(Struct, frozen=True):
     time before. ``without_trades``: instruments whose trades were not observed. ``not_recorded``: days without
     coverage, which are left out. ``missing``: files that are gone, whose time is a gap. ``polled``: instruments whose
     books were polled at any time, not streamed. ``repeated``: instruments that several collectors observed on one day.
+    ``loaded``: the time (ns) in which at least one instrument was recorded.
     """
 
     listed: ListingCount
@@ -62,6 +63,7 @@ class RecordingSummary(Struct, frozen=True):
     missing: tuple[MissingFile, ...]
     polled: int = 0
     repeated: int = 0
+    loaded: int = 0
 
     def notes(self) -> tuple[str, ...]:
         """Return a sentence for each thing that it lacked."""
@@ -169,8 +171,18 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
             missing=tuple(missing),
             polled=len(recorded.polled()),
             repeated=len(recorded.several()),
+            loaded=_loaded(recorded),
         ),
     )
+
+
+def _loaded(recorded: RecordedTime) -> int:
+    """Return how long (ns) any instrument was recorded, from its first to its last covered moment."""
+    total, until = 0, 0
+    for each in sorted(recorded.spans, key=lambda span: span.first):
+        total += max(0, each.last - max(each.first, until))
+        until = max(until, each.last)
+    return total
 
 
 def _recorded(data_dir: Path, venue: VenueName, span: BacktestSpan) -> RecordedTime:

@@ -16,6 +16,8 @@ from predsurv.trade.halt_flag import POLL_INTERVAL
 from predsurv.trade.pipeline import TICK, RunComponents, RunObserver, SimulatedBroker
 from predsurv.trade.watchlist import Watchlist
 
+CHECKPOINT: Final = 15_000_000_000
+"""How often (ns) a run in real time puts on disk what is kept of it: what is left of one that is killed."""
 CLOSE_SECONDS_MAX: Final = 2
 """Seconds that a feed may take to end after it was closed."""
 
@@ -83,6 +85,7 @@ class TradeRunner:
 
     def _start_timers(self, queue: EventQueue, duration: int | None) -> list[asyncio.Task[None]]:
         timers = [asyncio.create_task(self._tick(queue)), asyncio.create_task(self._poll_halt_flag())]
+        timers.append(asyncio.create_task(self._keep_up()))
         if duration is not None:
             timers.append(asyncio.create_task(self._sleep(duration)))
         return timers
@@ -118,6 +121,12 @@ class TradeRunner:
         while True:
             await self._components.clock.sleep(POLL_INTERVAL)
             await self._controller.apply_halt_flag()
+
+    async def _keep_up(self) -> None:
+        while True:
+            await self._components.clock.sleep(CHECKPOINT)
+            if self._components.keeper is not None:
+                await self._components.keeper.checkpoint(self._components.stats)
 
     async def _sleep(self, duration: int) -> None:
         await self._components.clock.sleep(duration)

@@ -4,39 +4,28 @@ from collections import Counter
 
 from msgspec import Struct, field
 
-from predsurv.core.events import AccountEvent, Event, Fill, OrderRejected, Tick
+from predsurv.core.events import Event, Tick
 from predsurv.core.ids import StrategyName
-from predsurv.core.num import Money, notional
-from predsurv.core.orders import PlaceOrder
+from predsurv.core.num import Money
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.step import Step
 
 
 class StrategyStats(Struct):
-    """One strategy's counts; ``traded`` and ``fees`` in micros of a dollar.
-
-    ``fees_assumed``: fills whose fee nobody stated, see ``Fill.fee_assumed``.
-    """
+    """One strategy's counts of what is in no journal."""
 
     signals: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
     intents: int = 0
-    orders: int = 0
-    fills: int = 0
-    rejected: int = 0
-    traded: int = 0
-    fees: int = 0
-    fees_assumed: int = 0
 
 
 class RunStats:
-    """Counts of a run by strategy; ``first`` and ``last`` event in ns UTC, 0 before any; ``equity_start`` in micros."""
+    """Counts of a run by strategy; ``first`` and ``last`` event in ns UTC, 0 before any."""
 
-    def __init__(self, equity_start: Money = Money(0)) -> None:  # noqa: B008 - an int
+    def __init__(self) -> None:
         self.events = 0
         self.ticks = 0
         self.first = self.last = 0
-        self.equity_start = equity_start
         self.strategies: dict[StrategyName, StrategyStats] = {}
 
     def of(self, strategy: StrategyName) -> StrategyStats:
@@ -55,28 +44,11 @@ class RunStats:
     def count_step(self, step: Step) -> None:
         """Count the approved and refused intents of a step."""
         for decision in step.decisions:
-            command, intent = decision.approved.command, decision.intent
-            if intent is not None:
-                self._count_intent(intent.strategy, intent.signal)
-            if isinstance(command, PlaceOrder):
-                self.of(command.strategy).orders += 1
+            if decision.intent is not None:
+                self._count_intent(decision.intent.strategy, decision.intent.signal)
         for refused in step.refusals:
             self._count_intent(refused.intent.strategy, refused.intent.signal)
             self.of(refused.intent.strategy).refusals[refused.reason] += 1
-
-    def count_account_event(self, event: AccountEvent, account: TradingAccount) -> None:
-        """Count a fill or a rejection of one of our orders."""
-        order = account.orders.get(event.client_order_id)
-        if order is None:
-            return
-        stats = self.of(order.strategy)
-        if isinstance(event, Fill):
-            stats.fills += 1
-            stats.traded += notional(event.price, event.size)
-            stats.fees += event.fee
-            stats.fees_assumed += event.fee_assumed
-        elif isinstance(event, OrderRejected):
-            stats.rejected += 1
 
     def _count_intent(self, strategy: StrategyName, signal: str) -> None:
         self.of(strategy).intents += 1

@@ -45,4 +45,4 @@ async def test_a_market_born_while_trading_is_watched_with_its_book(simulated: S
         assert newcomer_has_a_book()
         session.runner.stop()
         await running
-        session.journal.close()
+        session.close()

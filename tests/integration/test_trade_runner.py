@@ -12,12 +12,13 @@ from predsurv.core.orders import CancelOrder, Intent, PlaceOrder
 from predsurv.net.clock import ManualClock
 from predsurv.state.view import View
 from predsurv.strategies.own import OwnStrategy
-from predsurv.trade.assembly import TradingSession, halt_flag, journal_path, paper_mode
+from predsurv.trade.assembly import halt_flag, journal_path, paper_mode
 from predsurv.trade.halt_flag import POLL_INTERVAL
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, OrderJournal, restore
 from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import TradeRunner
+from predsurv.trade.session import TradingSession
 from predsurv.trade.stats import basket_stats
 from predsurv.trade.watchlist import Watchlist
 from predsurv.venues.mock.venue import MockVenue
@@ -91,7 +92,7 @@ async def test_a_killed_run_closes_its_orders_at_the_next_start(tmp_path: Path, 
             break
     task.cancel()  # as a kill: nothing is taken back
     await asyncio.gather(task, return_exceptions=True)
-    session.journal.close()
+    session.close()
     live = session.engine.account.orders.live()
     assert live
     again = opened(config, clock, Recorder())
@@ -124,7 +125,7 @@ async def test_a_recording_of_a_run_makes_the_same_decisions(tmp_path: Path, clo
     feeds = {venue: ReplayFeed(recorder.source, event_clock)}
     replayed = TradeRunner(components, feeds, {venue: Watchlist(frozenset(), 0, mirrored=True)}, Recorder())
     await replayed.run()
-    components.journal.close()
+    session.close()
     live, again = (decisions(journal_path(tmp_path / name, "mock")) for name in ("live", "again"))
     # Taking orders back at the end depends on when the end is; everything before it must agree.
     assert len(live) > 50
@@ -179,7 +180,7 @@ async def test_halting_stops_within_a_poll_and_resuming_goes_on(tmp_path: Path, 
     while not task.done():
         await clock.advance(STEP)
     await task
-    session.journal.close()
+    session.close()
     journal = OrderJournal(journal_path(tmp_path, "mock"), readonly=True)
     kinds = {entry.note.kind for entry in journal.entries() if isinstance(entry, EngineNoted)}
     journal.close()
@@ -202,7 +203,7 @@ async def test_a_stopped_run_never_resumes(tmp_path: Path, clock: ManualClock) -
     assert clock.now() - at > POLL_INTERVAL  # there was time to go wrong
     assert engine.account.orders.live_count() == 0
     assert engine.account.placed == placed
-    session.journal.close()
+    session.close()
     journal = OrderJournal(journal_path(tmp_path, "mock"), readonly=True)
     kinds = {entry.note.kind for entry in journal.entries() if isinstance(entry, EngineNoted)}
     journal.close()
@@ -225,7 +226,7 @@ async def test_a_difference_to_the_account_stops_everything(tmp_path: Path, cloc
     session.engine.account.portfolio._cash[venue] = Money(1)
     with pytest.raises(SafetyError, match="the journal and the account differ"):
         await session.runner.run(S)
-    session.journal.close()
+    session.close()
 
 
 async def test_without_a_universe_the_error_names_the_next_step(tmp_path: Path, clock: ManualClock) -> None:

@@ -19,8 +19,9 @@ from predsurv.engine.step import Step
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.state.view import View
 from predsurv.store.layout import NS_DAY, NS_HOUR, date_of
-from predsurv.trade.assembly import TradingSession, open_backtest
+from predsurv.trade.assembly import open_backtest
 from predsurv.trade.recording import BacktestSpan
+from predsurv.trade.session import TradingSession
 from tests.kit.recordings import write_universe
 from tests.kit.trading_samples import S, V, levels
 
@@ -123,10 +124,11 @@ def backtest(
     config = load(None, flags={"data_dir": str(data_dir)}, environ={}, root=data_dir).config
     span = BacktestSpan(MIDNIGHT + first * NS_DAY, MIDNIGHT + (first + days) * NS_DAY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("predsurv.trade.assembly.build", lambda *_: (strategy or Taker(),))
+        patch.setattr("predsurv.trade.engine_parts.build", lambda *_: (strategy or Taker(),))
         session = open_backtest(config, venue or RecordedVenue(), span, lambda _: seen)
         try:
             asyncio.run(session.runner.run())
+            session.finish(MIDNIGHT, complete=True)
         finally:
-            session.journal.close()
+            session.close()
     return Backtest(session, seen)

@@ -11,7 +11,8 @@ from predsurv.engine.step import Step
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import TradingSession, open_paper
+from predsurv.trade.assembly import open_paper
+from predsurv.trade.session import TradingSession
 from predsurv.venues.mock.venue import MockVenue
 
 STEP = 20_000_000
@@ -58,9 +59,9 @@ def opened(config: Config, clock: ManualClock, observer: Recorder) -> TradingSes
 
 
 async def run(session: TradingSession, clock: ManualClock, duration: int) -> None:
-    """Let ``duration`` ns of virtual time pass for a run, and close its journal."""
+    """Let ``duration`` ns of virtual time pass for a run, and close it."""
     task = asyncio.create_task(session.runner.run(duration))
     while not task.done():
         await clock.advance(STEP)
     await task
-    session.journal.close()
+    session.finish(clock.now(), complete=True)

@@ -9,12 +9,15 @@ import pyarrow.parquet as pq
 import typer
 
 from predsurv.cli.app import INTERRUPTED, main
-from predsurv.cli.output.render import Column, Table, Value, say, show
+from predsurv.cli.output.render import Column, Table, say, show
+from predsurv.cli.output.result_tables import earned_tables
 from predsurv.config import load, write_back
 from predsurv.core.errors import ConfigError, PredsurvError
 from predsurv.core.text import sanitise
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.journal import OrderJournal, restore
+from predsurv.trade.results.result import RunResult
+from predsurv.trade.runs.folder import all_runs
+from predsurv.trade.runs.info import JOURNAL_FILE
 from predsurv.trade.stats import BasketStats, basket_stats
 
 STEPS: Final = (
@@ -46,13 +49,13 @@ _TALLY: Final = (
     Column("files", "Files", "int"),
     Column("bytes", "Size", "bytes"),
 )
-_BASKETS: Final = (
-    Column("strategy", "Strategy", keep=9),
-    Column("found", "Found", "int", keep=9),
-    Column("filled", "Filled", "int", keep=9),
-    Column("settled", "Settled", "int", keep=9),
-    Column("pnl", "Profit", "micros", "$", keep=9),
-)
+
+
+class DemoTrades(NamedTuple):
+    """The result of the demo's run, and its baskets by strategy."""
+
+    result: RunResult
+    baskets: tuple[BasketStats, ...]
 
 
 class DatasetSummary(NamedTuple):
@@ -74,10 +77,10 @@ def demo(
         _run(path, command)
     data = folder / "data"
     datasets = tally(data)
-    baskets = traded(data)
+    trades = traded(data)
     print("\n── what is there now ──\n")
-    show([_tally_table(datasets, data), _basket_table(baskets)])
-    missing = shortcomings(datasets, baskets.values())
+    show([_tally_table(datasets, data), *([] if trades is None else earned_tables(trades.result))])
+    missing = shortcomings(datasets, () if trades is None else trades.baskets)
     if missing:
         raise PredsurvError(f"the demo did not do what it should: {'; '.join(missing)}; rerun it, and report this")
     say(f"everything is in {folder}; look at it with 'predsurv status --config {path}', or at the report.html above")
@@ -111,17 +114,18 @@ def tally(data: Path) -> list[DatasetSummary]:
     return found
 
 
-def traded(data: Path) -> dict[str, BasketStats]:
-    """Return the order-group counts of the latest journal by strategy; empty when nothing was traded."""
-    journals = sorted(journal_path(data, "x").parent.glob("*.db"), key=lambda path: path.stat().st_mtime_ns)
-    if not journals:
-        return {}
-    journal = OrderJournal(journals[-1], readonly=True)
+def traded(data: Path) -> DemoTrades | None:
+    """Return what the newest run did, None when there is none."""
+    runs = list(all_runs(data))
+    result = runs[-1].results() if runs else None
+    if result is None:
+        return None
+    journal = OrderJournal(runs[-1].file(JOURNAL_FILE), readonly=True)
     try:
         counts = basket_stats(restore(journal.entries()).account)
-        return {str(name): count for name, count in counts.items()}
     finally:
         journal.close()
+    return DemoTrades(result, tuple(counts.values()))
 
 
 def shortcomings(datasets: Iterable[DatasetSummary], baskets: Iterable[BasketStats]) -> list[str]:
@@ -147,14 +151,6 @@ def _run(path: Path, command: tuple[str, ...]) -> None:
 
 def _tally_table(datasets: list[DatasetSummary], data: Path) -> Table:
     return Table("datasets", f"Recorded in {sanitise(str(data))}", _TALLY, datasets)
-
-
-def _basket_table(baskets: Mapping[str, BasketStats]) -> Table:
-    rows: list[tuple[Value, ...]] = [
-        (name, count.found, count.filled, count.settled, count.pnl) for name, count in baskets.items()
-    ]
-    note = "a basket buys every outcome for less than the dollar that one of them will pay"
-    return Table("baskets", "Arbitrage baskets", _BASKETS, rows, note, empty="no basket")
 
 
 def _size(files: Iterable[Path]) -> int:

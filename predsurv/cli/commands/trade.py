@@ -1,4 +1,4 @@
-"""``predsurv trade``, ``backtest``, ``portfolio``, ``halt`` and ``resume``."""
+"""``predsurv trade``, ``backtest``, ``halt`` and ``resume``."""
 
 import asyncio
 import os
@@ -12,12 +12,13 @@ from typing import Annotated, Any, Final
 import typer
 from prometheus_client import CollectorRegistry
 
+from predsurv.cli.app import INTERRUPTED
 from predsurv.cli.commands.bucket import fetch
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import sweep
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat
-from predsurv.cli.output.render import say, show
-from predsurv.cli.output.trade_tables import Announcer, portfolio_table, position_table, run_tables
+from predsurv.cli.output.render import say
+from predsurv.cli.output.trade_tables import Announcer, run_tables
 from predsurv.cli.runtime import (
     Supervision,
     cancel_this,
@@ -46,20 +47,18 @@ from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
 from predsurv.telemetry.trading import TradingMetrics
 from predsurv.trade.assembly import (
-    TradingSession,
     halt_flag,
-    journal_path,
     open_backtest,
     open_paper,
     paper_mode,
     refuse_live,
 )
 from predsurv.trade.health import FeedWatch
-from predsurv.trade.journal import OrderJournal, last_entry_time, restore
-from predsurv.trade.market_lists import known_markets_of, require_recorded
+from predsurv.trade.market_lists import require_recorded
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.recording import BacktestSpan
+from predsurv.trade.session import EndedRun, Ending
 from predsurv.trade.strategy_loading import build
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
@@ -124,32 +123,6 @@ def backtest(
     return _trade(lambda signals: _backtest(loaded, venue, dates, None, signals), format, None)
 
 
-def portfolio(
-    *,
-    mode: Annotated[
-        str | None, typer.Option("--mode", metavar="MODE", help="paper, mock or backtest-VENUE; default: the latest.")
-    ] = None,
-    config: ConfigFile = None,
-    format: OutputFormat = "table",
-) -> None:
-    """Show positions, cash and profit as the order journal has them."""
-    loaded = load(config).config
-    path = _journal_to_show(loaded.data_dir, mode)
-    journal = OrderJournal(path, readonly=True)
-    try:
-        entries = list(journal.entries())
-    finally:
-        journal.close()
-    account = restore(entries).account
-    halt = halt_flag(loaded.data_dir).read()
-    if halt is not None:
-        say(f"trading is {halt.trading}: {halt.reason}")
-    held = [position.key for position in account.portfolio.positions.totals()]
-    listings = known_markets_of(loaded.data_dir, held, SystemClock().now())
-    summary = portfolio_table(path.stem, account, last_entry_time(entries))
-    show([summary, position_table(account, listings, None)], format)
-
-
 def halt(
     reason: Annotated[str, typer.Option("--reason", help="Why; shown wherever trading is refused.")] = "by request",
     reduce: Annotated[
@@ -171,23 +144,23 @@ def resume(config: ConfigFile = None) -> None:
 
 
 def _trade(
-    run: Callable[[StopSignals], Coroutine[Any, Any, TradingSession]], form: OutputFormat, log_file: Path | None
+    run: Callable[[StopSignals], Coroutine[Any, Any, EndedRun]], form: OutputFormat, log_file: Path | None
 ) -> int:
     with long_run(log_file) as signals:
         try:
-            session = asyncio.run(run(signals))
+            ended = asyncio.run(run(signals))
         except asyncio.CancelledError:
             if not signals.stopping:
                 raise
             say("stopped before any trade")
             return 0
-        show_last(run_tables(session), form, hurry=signals.stopping)
-    return 0
+        if not ended.ending.complete:
+            say(f"run {ended.session.keeper.folder.run} is not complete: it was stopped before its end")
+        show_last(run_tables(ended), form, hurry=signals.stopping)
+    return ended.ending.exit_code
 
 
-async def _paper(
-    config: Config, names: Sequence[str] | None, limit: int | None, signals: StopSignals
-) -> TradingSession:
+async def _paper(config: Config, names: Sequence[str] | None, limit: int | None, signals: StopSignals) -> EndedRun:
     clock = SystemClock()
     registry = CollectorRegistry()
     run = Supervision(clock, ServiceManager(os.environ, clock))
@@ -206,9 +179,8 @@ async def _paper(
             await scan_missing(config, opened, clock)
         feeds = FeedWatch([each.name for each in opened], clock)
         session = open_paper(
-            config, opened, clock, lambda engine: _Observers(observe(engine), Announcer(engine), feeds)
+            config, opened, clock, lambda engine: _Observers(observe(engine), Announcer(engine), feeds), limit
         )
-        stack.callback(session.journal.close)
         strategies = ", ".join(config.trading.strategies)
         say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
         run.go_on("trading", lambda: feeds.health(session.engine, session.stats))
@@ -218,15 +190,15 @@ async def _paper(
             session.runner.stop()
 
         with signals.stopping_with(stop, _STOPPING):
-            await session.runner.run(limit)
+            ended = await session.run(limit, clock, lambda: Ending(complete=limit is None or not signals.stopping))
         run.stopping(_STOPPING)
-    return session
+    return ended
 
 
-async def _backtest(config: Config, name: str, dates: str, limit: int | None, signals: StopSignals) -> TradingSession:
-    span = _span(dates)
+async def _backtest(config: Config, name: str, dates: str, limit: int | None, signals: StopSignals) -> EndedRun:
+    span, clock = _span(dates), SystemClock()
     async with AsyncExitStack() as stack:
-        venue = open_venue(name, config, SystemClock())
+        venue = open_venue(name, config, clock)
         stack.push_async_callback(venue.aclose)
         with signals.stopping_with(cancel_this(), ""):
             before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
@@ -234,12 +206,10 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
                 await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
         require_recorded(config.data_dir, venue.name, span.dates())
         session = open_backtest(config, venue, span, lambda _engine: _Observers())
-        stack.callback(session.journal.close)
         for note in () if session.recording is None else session.recording.notes():
             say(note)
         with signals.stopping_with(session.runner.stop, _STOPPING):
-            await session.runner.run(limit)
-    return session
+            return await session.run(limit, clock, lambda: Ending(False, INTERRUPTED) if signals.stopping else Ending())
 
 
 class _Observers:
@@ -305,15 +275,3 @@ def _day(text: str) -> int:
         raise ConfigError(
             f"expected a day such as 2026-01-31, 2026-01-31..2026-02-02 or today; got {sanitise(text, 40)!r}"
         ) from None
-
-
-def _journal_to_show(data_dir: Path, mode: str | None) -> Path:
-    folder = journal_path(data_dir, "x").parent
-    found = {path.stem: path for path in sorted(folder.glob("*.db"))}
-    if not found:
-        raise ConfigError(f"nothing was traded in {data_dir} yet; run 'predsurv trade --paper' first")
-    if mode is None:
-        return max(found.values(), key=lambda path: path.stat().st_mtime_ns)
-    if mode not in found:
-        raise ConfigError(f"no journal of {sanitise(mode, 40)!r}; there are {', '.join(found)}")
-    return found[mode]

@@ -5,18 +5,22 @@ from typing import Final
 
 from predsurv.cli.output.columns import span
 from predsurv.cli.output.render import Column, Table, Value, say
+from predsurv.cli.output.result_tables import held_table
 from predsurv.core.events import Event, Fill, MarketEvent, MarketResolved, OrderRejected
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money, format_micros
-from predsurv.core.orders import Intent, PlaceOrder, Position
+from predsurv.core.orders import Intent, PlaceOrder
 from predsurv.core.text import sanitise
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import Step
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.universe import iso_time
-from predsurv.trade.assembly import TradingSession
 from predsurv.trade.recording import RecordingSummary
+from predsurv.trade.results.ratios import fill_ratio, hit_rate
+from predsurv.trade.results.result import RunResult
+from predsurv.trade.results.tally import Tally
+from predsurv.trade.session import EndedRun
 from predsurv.trade.stats import BasketStats, RunStats, StrategyStats, basket_stats
 
 QUESTION_CHARS: Final = 44
@@ -31,8 +35,14 @@ _ACCOUNT: Final = (
     Column("realised", "Realised", "micros", "$", keep=6),
     Column("unrealised", "Unrealised", "micros", "$", keep=6),
     Column("fees", "Fees", "micros", "$", keep=7),
+    Column("rebates", "Rebates", "micros", "$", keep=2),
+    Column("equity_mid", "at mid", "micros", "$", keep=2),
+    Column("equity_liquidation", "at liquidation", "micros", "$", keep=4),
+    Column("drawdown", "Drawdown", "micros", "$", keep=4),
     Column("events", "Events", "int", keep=3),
     Column("duration_s", "Market time", "duration", keep=4),
+    Column("complete", "Complete", keep=3),
+    Column("run", "Run", keep=5),
 )
 _STRATEGIES: Final = (
     Column("strategy", "Strategy", keep=9),
@@ -42,12 +52,17 @@ _STRATEGIES: Final = (
     Column("rejected", "Rejected", "int", keep=2),
     Column("fills", "Fills", "int", keep=8),
     Column("traded", "Traded", "micros", "$", keep=5),
-    Column("fees", "Fees", "micros", "$", keep=6),
+    Column("pnl", "Profit", "micros", "$", keep=9),
+    Column("realised", "Realised", "micros", "$", keep=7),
+    Column("unrealised", "Unrealised", "micros", "$", keep=7),
+    Column("fees", "Fees", "micros", "$", keep=7),
+    Column("fill_ratio", "Filled", "percent", places=1, keep=3),
+    Column("hit_rate", "Won", "percent", places=1, keep=3),
     Column("fees_assumed", "Fee assumed", "int", keep=2),
-    Column("baskets_found", "Baskets found", "int", keep=9),
-    Column("baskets_filled", "filled", "int", keep=9),
-    Column("baskets_settled", "settled", "int", keep=9),
-    Column("baskets_pnl", "Basket PnL", "micros", "$", keep=9),
+    Column("baskets_found", "Baskets found", "int", keep=6),
+    Column("baskets_filled", "filled", "int", keep=6),
+    Column("baskets_settled", "settled", "int", keep=6),
+    Column("baskets_pnl", "Closed baskets", "micros", "$", keep=6),
 )
 _COUNTS: Final = (
     Column("strategy", "Strategy", keep=9),
@@ -64,18 +79,6 @@ _RECORDING: Final = (
     Column("files_missing", "Files gone", "int", keep=8),
     Column("days_missing", "Days missing", "int", keep=6),
     Column("not_recorded", "Not recorded", keep=5),
-)
-_POSITIONS: Final = (
-    Column("strategy", "Strategy", keep=6),
-    Column("question", "Market", keep=9),
-    Column("outcome", "Outcome", keep=8),
-    Column("shares", "Shares", "micros", keep=9),
-    Column("average_cost", "Cost", "micros", "$/share", places=4, keep=6),
-    Column("cost", "Cost", "micros", "$", keep=9),
-    Column("mark", "Best bid", "micros", "$", places=3, keep=5),
-    Column("unrealised", "Unrealised", "micros", "$", keep=7),
-    Column("venue", "Venue", keep=2),
-    Column("instrument_id", "Instrument", keep=0),
 )
 
 
@@ -130,17 +133,17 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
     return []
 
 
-def run_tables(session: TradingSession) -> list[Table]:
+def run_tables(ended: EndedRun) -> list[Table]:
     """Return the summary tables of a run: account, strategies, signals and refusals, open positions.
 
     A backtest has one more, about its recording.
     """
-    engine, stats = session.engine, session.stats
+    session = ended.session
     tables = [
-        _account_table(session.mode, engine, stats),
-        strategy_table(stats, engine.account),
-        count_table(stats),
-        position_table(engine.account, engine.cache, engine),
+        _account_table(ended),
+        strategy_table(session.stats, session.engine.account, ended.result),
+        count_table(session.stats),
+        held_table(ended.result),
     ]
     return tables if session.recording is None else [*tables, recording_table(session.recording)]
 
@@ -160,56 +163,63 @@ def recording_table(summary: RecordingSummary) -> Table:
     return Table("recording", "Recording", _RECORDING, [row], "; ".join(summary.notes()))
 
 
-def _account_table(mode: str, engine: Engine, stats: RunStats) -> Table:
-    equity = engine.valuation.equity()
-    row = _account_row(mode, engine.account, equity)
-    pnl = equity - stats.equity_start
-    rows: list[Sequence[Value]] = [(*row[:4], pnl, *row[5:], stats.events, stats.last - stats.first)]
-    note = f"positions at the best bid; {span(stats.last - stats.first)} of market time"
-    return Table("account", "Account", _ACCOUNT, rows, note)
+def _account_table(ended: EndedRun) -> Table:
+    result, stats = ended.result, ended.session.stats
+    total, cash = result.total, sum(each for _, each in result.cash)
+    row: Sequence[Value] = (
+        ended.session.mode,
+        cash,
+        result.equity - cash,
+        result.equity,
+        total.profit,
+        total.realised,
+        total.at_bid - total.opening,
+        total.fees,
+        total.rebates,
+        result.at_mid,
+        result.at_liquidation,
+        result.curve.drawdown,
+        stats.events,
+        stats.last - stats.first,
+        ended.ending.complete,
+        ended.session.keeper.folder.run,
+    )
+    note = f"positions at the best bid; {span(stats.last - stats.first)} of market time; this run = realised + "
+    note += "unrealised − fees + rebates; 'predsurv runs show' says more"
+    return Table("account", "Account", _ACCOUNT, [row], note)
 
 
-def portfolio_table(mode: str, account: TradingAccount, since: int | None) -> Table:
-    """Return the account that a journal holds, positions valued at cost."""
-    portfolio = account.portfolio
-    cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
-    cost = sum(position.cost for position in portfolio.positions.totals())
-    columns = tuple(column for column in _ACCOUNT if column.key not in ("events", "duration_s", "pnl", "unrealised"))
-    row = _account_row(mode, account, Money(cash + cost))
-    note = "positions at cost" + (f"; last entry {iso_time(since)}" if since else "")
-    return Table("account", "Account", columns, [(*row[:4], row[5], row[7])], note)
-
-
-def _account_row(mode: str, account: TradingAccount, equity: Money) -> tuple[Value, ...]:
-    portfolio = account.portfolio
-    cash = sum(portfolio.cash(venue) for venue in portfolio.venues())
-    cost = sum(position.cost for position in portfolio.positions.totals())
-    realised = sum(each.realised for each in portfolio.pnl.values())
-    fees = sum(each.fees for each in portfolio.pnl.values())
-    return (mode, cash, equity - cash, equity, None, realised, equity - cash - cost, fees)
-
-
-def strategy_table(stats: RunStats, account: TradingAccount) -> Table:
+def strategy_table(stats: RunStats, account: TradingAccount, result: RunResult) -> Table:
     """Return one row per strategy with what it did in this run."""
     baskets = basket_stats(account, stats.first)
-    rows = [_strategy_row(name, counts, baskets.get(name, BasketStats())) for name, counts in stats.strategies.items()]
-    note = "a basket's PnL is after fees and counts once it holds nothing any more"
-    if assumed := sum(counts.fees_assumed for counts in stats.strategies.values()):
+    tallies = {each.strategy: each.tally for each in result.strategies}
+    names = dict.fromkeys([*stats.strategies, *tallies])
+    rows = [
+        _strategy_row(name, stats.of(name), tallies.get(name, Tally()), baskets.get(name, BasketStats()))
+        for name in names
+    ]
+    note = "closed baskets: what those earned after fees that hold nothing any more; they are part of realised − fees"
+    if assumed := result.total.fees_assumed:
         note += f"; fills at an assumed fee, because nobody stated their markets' fees: {assumed}"
     return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy had an intent")
 
 
-def _strategy_row(name: StrategyName, counts: StrategyStats, baskets: BasketStats) -> Sequence[Value]:
+def _strategy_row(name: StrategyName, counts: StrategyStats, tally: Tally, baskets: BasketStats) -> Sequence[Value]:
     return (
         name,
         counts.intents,
         counts.refusals.total(),
-        counts.orders,
-        counts.rejected,
-        counts.fills,
-        counts.traded,
-        counts.fees,
-        counts.fees_assumed,
+        tally.orders,
+        tally.rejected,
+        tally.fills,
+        tally.turnover,
+        tally.profit,
+        tally.realised,
+        tally.at_bid - tally.opening,
+        tally.fees,
+        fill_ratio(tally),
+        hit_rate(tally),
+        tally.fees_assumed,
         baskets.found,
         baskets.filled,
         baskets.settled,
@@ -224,34 +234,6 @@ def count_table(stats: RunStats) -> Table:
         rows += [(name, "signal", signal, count) for signal, count in counts.signals.most_common()]
         rows += [(name, "refused", reason, count) for reason, count in counts.refusals.most_common()]
     return Table("counts", "Signals and refusals", _COUNTS, rows, empty="none")
-
-
-def position_table(account: TradingAccount, cache: MarketCache, engine: Engine | None) -> Table:
-    """Return the open positions; valued at its books with ``engine``."""
-    rows: list[Sequence[Value]] = []
-    for strategy, position in account.portfolio.positions.all():
-        mark = None if engine is None else engine.valuation.mark(position.key)
-        rows.append(_position_row(strategy, position, mark, cache))
-    return Table("positions", "Positions", _POSITIONS, rows, empty="nothing is held")
-
-
-def _position_row(strategy: StrategyName, position: Position, mark: int | None, cache: MarketCache) -> Sequence[Value]:
-    question, outcome = _words(position.key, cache)
-    worth = None if mark is None else mark * position.size // MICROS - position.cost
-    average = position.cost * MICROS // position.size
-    key = position.key
-    return (
-        strategy,
-        question,
-        outcome,
-        position.size,
-        average,
-        position.cost,
-        mark,
-        worth,
-        key.venue,
-        key.instrument_id,
-    )
 
 
 def _words(key: InstrumentKey, cache: MarketCache) -> tuple[str, str]:

@@ -15,7 +15,6 @@ class Valuation:
 
     def __init__(self, account: TradingAccount, books: AvailableBooks) -> None:
         self._account, self._books = account, books
-        self._marks: dict[InstrumentKey, Price] = {}
         self._day_ends = 0
         self._day_equity = ZERO_MONEY
 
@@ -29,12 +28,17 @@ class Valuation:
         return Money(total)
 
     def mark(self, key: InstrumentKey) -> Price | None:
-        """Return the best bid, 0 without bids; while the book is not trusted the last one, None when there was none."""
-        book = self._books.book(key)
-        if book is not None:
-            best = book.best_bid()
-            self._marks[key] = Price(0) if best is None else best[0]
-        return self._marks.get(key)
+        """Return the best bid of the last known book, 0 without bids, None before any book; of a crossed one its ask.
+
+        It depends on nothing but the events so far: asking for it changes no later answer.
+        """
+        book = self._books.last_known(key)
+        if book is None:
+            return None
+        bid, ask = book.best_bid(), book.best_ask()
+        if bid is None:
+            return Price(0)
+        return bid[0] if ask is None else min(bid[0], ask[0])
 
     def begin_day(self, ts: int, equity: Money) -> None:
         """Measure the loss of the UTC day that ``ts`` is in from ``equity``."""

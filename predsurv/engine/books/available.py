@@ -48,6 +48,20 @@ class AvailableBooks:
             return None
         if self._consumed.affects(primary):
             source = self._less_consumed(source)
+        return self._seen_from(key, primary, source)
+
+    def last_known(self, key: InstrumentKey) -> BookView | None:
+        """Return the book as ``book`` does, or while that is not trusted as it was last; None before any snapshot."""
+        book = self.book(key)
+        if book is not None:
+            return book
+        primary = self._cache.primary_of(key)
+        source = self._cache.book(primary)
+        if source is None or not (source.trusted or source.best_bid() or source.best_ask()):
+            return None
+        return self._seen_from(key, primary, source)
+
+    def _seen_from(self, key: InstrumentKey, primary: InstrumentKey, source: Book) -> BookView:
         if primary == key:
             return source
         complemented = self._complements.get(key)

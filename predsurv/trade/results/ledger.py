@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
-from predsurv.core.events import AccountEvent, Fill, MarketResolved, OrderRejected
+from predsurv.core.events import AccountEvent, Fill, OrderRejected
 from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, VenueName
-from predsurv.core.num import Money, Size, notional, notional_up
+from predsurv.core.num import Money, notional, notional_up
 from predsurv.core.orders import PlaceOrder, Position
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.account.portfolio import Portfolio, Settlement
 from predsurv.trade.journal import MOCK_MODE, AccountUpdated, CommandSent, Entry, MarketSettled, RunStarted
 from predsurv.trade.results.tally import Tally
 from predsurv.trade.results.trips import EventOf, RoundTrips
@@ -80,7 +80,7 @@ class Ledger:
             if isinstance(command := entry.decision.approved.command, PlaceOrder):
                 self._order(command)
         elif isinstance(entry, MarketSettled):
-            self._settle(entry.event)
+            self._pay(self._portfolio.settle(entry.event))
         elif isinstance(entry, RunStarted):
             self._start(entry)
 
@@ -123,11 +123,12 @@ class Ledger:
 
     def _fill(self, strategy: StrategyName, fill: Fill) -> None:
         where, line = LineKey(strategy, fill.key), self._line(strategy, fill.key)
-        before = self._realised(strategy)
+        realised, held = self._standing(where)
         settlements = self._portfolio.fill(strategy, fill)
-        # A fill of a market that has already resolved is paid out at once: that part has its own cost.
-        late = sum(each.paid - each.cost for each in settlements if each.strategy == strategy)
-        gained = self._realised(strategy) - before - late
+        # A fill of a market that has already resolved is paid out at once, or takes back what was paid.
+        late = [each for each in settlements if each.strategy == strategy]
+        gained = self._standing(where)[0] - realised - sum(each.paid - each.cost for each in late)
+        moved = self._standing(where)[1] - held + sum(each.size for each in late)
         line.fills += 1
         line.maker_fills += fill.maker
         line.filled += fill.size
@@ -140,23 +141,21 @@ class Ledger:
             line.bought += notional_up(fill.price, fill.size)
         else:
             line.sold += notional(fill.price, fill.size)
-        self.trips.move(*where, fill.size if fill.side == "buy" else -fill.size, gained - fill.fee)
+        self.trips.move(*where, moved, gained - fill.fee)
+        self._pay(settlements)
+
+    def _pay(self, settlements: Iterable[Settlement]) -> None:
         for each in settlements:
-            self._pay(LineKey(each.strategy, each.key), each.size, each.paid, each.cost)
+            line = self._line(each.strategy, each.key)
+            line.paid += each.paid
+            line.realised += each.paid - each.cost
+            self.trips.move(each.strategy, each.key, -each.size, each.paid - each.cost)
 
-    def _settle(self, event: MarketResolved) -> None:
-        for each in self._portfolio.settle(event):
-            self._pay(LineKey(each.strategy, each.key), each.size, each.paid, each.cost)
-
-    def _pay(self, where: LineKey, size: Size, paid: Money, cost: Money) -> None:
-        line = self._line(*where)
-        line.paid += paid
-        line.realised += paid - cost
-        self.trips.move(*where, -size, paid - cost)
-
-    def _realised(self, strategy: StrategyName) -> int:
-        pnl = self._portfolio.pnl.get(strategy)
-        return 0 if pnl is None else pnl.realised
+    def _standing(self, where: LineKey) -> tuple[int, int]:
+        """Return the profit that a strategy realised, and its shares of an instrument."""
+        pnl = self._portfolio.pnl.get(where.strategy)
+        position = self._portfolio.positions.get(*where)
+        return 0 if pnl is None else pnl.realised, 0 if position is None else position.size
 
     def _line(self, strategy: StrategyName, key: InstrumentKey) -> Tally:
         return self.lines.setdefault(LineKey(strategy, key), Tally())

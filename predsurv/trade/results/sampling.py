@@ -61,6 +61,11 @@ class EquitySampler:
         self._peak = int(equity)
         self._drawdown = self._drawdown_at = 0
 
+    @property
+    def last_at(self) -> int:
+        """When the last sample was taken, ns UTC, 0 before any."""
+        return self._times[-1] if self._times else 0
+
     def paths(self) -> tuple[InstrumentKey, ...]:
         """Return the instruments whose prices are sampled."""
         return tuple(self._paths)

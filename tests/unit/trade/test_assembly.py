@@ -18,7 +18,8 @@ from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, data_files
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import TradingSession, configured_strategies, journal_path, open_paper
+from predsurv.trade.assembly import journal_path, open_paper
+from predsurv.trade.engine_parts import configured_strategies, mappings_of
 from predsurv.trade.journal import (
     AccountUpdated,
     CommandSent,
@@ -29,6 +30,7 @@ from predsurv.trade.journal import (
     RunStarted,
 )
 from predsurv.trade.replay import EventClock, ReplayFeed
+from predsurv.trade.session import TradingSession
 from tests.kit.recordings import record
 from tests.kit.trading_samples import ME, START, S, approved, fill, intent, market, place
 
@@ -109,7 +111,7 @@ def lost(key: InstrumentKey) -> MarketSettled:
 
 def opened(folder: Path, *venues: VenueName, now: int = START + S) -> TradingSession:
     session = open_paper(configured(folder), [Quiet(each) for each in venues], ManualClock(now), lambda _: NOBODY)
-    session.journal.close()
+    session.close()
     return session
 
 
@@ -180,7 +182,7 @@ def test_paper_trading_on_a_polled_venue_logs_a_warning(
     listed(tmp_path, at(ONE))
     venue = Quiet(ONE)
     venue.traits = replace(venue.traits, polled=polled)
-    open_paper(configured(tmp_path), [venue], ManualClock(START), lambda _: NOBODY)
+    open_paper(configured(tmp_path), [venue], ManualClock(START), lambda _: NOBODY).close()
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["one is polled"] * polled
 
 
@@ -226,6 +228,6 @@ def test_strategies_get_the_mappings_between_the_venues_of_the_run(tmp_path: Pat
         path.write_text(pair.replace("SECOND", second))
         flags = {"trading.mappings": str(path), "trading.strategies": ["simple", "arbitrage"]}
         config = load(None, flags=flags, environ={}, root=tmp_path).config
-        arbitrage, simple = configured_strategies(config, [Quiet(ONE), Quiet(OTHER)])
+        arbitrage, simple = configured_strategies(config, mappings_of(config, [ONE, OTHER]))
         assert (arbitrage.interest.where_event is None) is mapped
         assert simple.name == "simple"

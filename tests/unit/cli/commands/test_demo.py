@@ -63,7 +63,7 @@ def test_what_a_demo_has_to_show(
 
 def test_nothing_is_counted_as_nothing(tmp_path: Path) -> None:
     assert all((each.rows, each.files) == (0, 0) for each in tally(tmp_path))
-    assert traded(tmp_path) == {}
+    assert traded(tmp_path) is None
 
 
 @pytest.mark.parametrize(("code", "error"), [(130, KeyboardInterrupt), (3, PredsurvError)])

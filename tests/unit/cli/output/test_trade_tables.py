@@ -6,29 +6,32 @@ from predsurv.cli.output.trade_tables import lines_of, strategy_table
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.engine.engine import Engine
 from predsurv.strategies.arbitrage import Arbitrage
+from predsurv.trade.journal import Entry
+from predsurv.trade.results.ledger import Opening, fold
+from predsurv.trade.results.result import Books, Course, RunResult, result_of
 from predsurv.trade.stats import RunStats
 from tests.kit.manual_view import ABC, yes
-from tests.kit.trading_samples import LIMITS, START, World, book, fill, place
+from tests.kit.run_entries import filled, sent, started
+from tests.kit.trading_samples import LIMITS, World, book
 
 
-def run_with(*, assumed: bool) -> tuple[RunStats, World]:
-    stats, world = RunStats(), World()
-    world.account.place(place(), START)
-    stats.count_account_event(fill(fee=Money(3), fee_assumed=assumed), world.account)
-    return stats, world
+def result_with(*, assumed: bool) -> RunResult:
+    entries: list[Entry] = [started(Money(100 * MICROS)), sent("a"), filled("a", fee=Money(3), fee_assumed=assumed)]
+    ledger = fold(Opening(), entries, lambda _venue, _market_id: None)
+    return result_of(ledger, Books({}, {}, ()), Course())
 
 
 def test_fills_at_an_assumed_fee_are_counted_and_named() -> None:
-    stats, world = run_with(assumed=True)
-    table = strategy_table(stats, world.account)
+    table = strategy_table(RunStats(), World().account, result_with(assumed=True))
     (row,) = table.rows
-    assert dict(zip((column.key for column in table.columns), row, strict=True))["fees_assumed"] == 1
+    shown = dict(zip((column.key for column in table.columns), row, strict=True))
+    assert (shown["fees_assumed"], shown["fills"], shown["fees"], shown["traded"]) == (1, 1, 3, 5_100_000)
+    assert shown["pnl"] == -3  # the shares count at what they cost: their book was never known
     assert table.note.endswith("fills at an assumed fee, because nobody stated their markets' fees: 1")
 
 
 def test_nothing_is_said_where_every_fee_was_stated() -> None:
-    stats, world = run_with(assumed=False)
-    assert "assumed" not in strategy_table(stats, world.account).note
+    assert "assumed" not in strategy_table(RunStats(), World().account, result_with(assumed=False)).note
 
 
 def test_what_a_strategy_notes_of_an_order_stands_below_it() -> None:

@@ -20,6 +20,25 @@ def test_positions_are_valued_at_the_best_bid_or_the_last_one_or_at_cost() -> No
     assert (valuation.mark(YES), valuation.equity()) == (0, CASH - 5 * MICROS)
 
 
+def test_a_mark_is_the_same_whether_or_not_it_was_asked_for_before() -> None:
+    asked, silent = (World().hold(10, price=50).show(book(bids=((40, 5),))) for _ in range(2))
+    asked.risk.valuation.equity()
+    for world in (asked, silent):
+        world.show(gap())
+        assert world.risk.valuation.mark(YES) == cents(40)
+
+
+def test_an_instrument_of_which_only_a_gap_is_known_is_valued_at_cost() -> None:
+    world = World().hold(10, price=50).show(gap())
+    assert world.risk.valuation.mark(YES) is None
+    assert world.risk.valuation.equity() == CASH
+
+
+def test_a_crossed_book_is_marked_at_its_ask() -> None:
+    world = World().hold(10, price=50).show(book(bids=((60, 5),), asks=((45, 5),)))
+    assert world.risk.valuation.mark(YES) == cents(45)
+
+
 def test_the_second_outcome_is_valued_at_the_complement_of_the_first_ones_ask() -> None:
     world = World().hold(10, price=50, key=NO).show(book(asks=((51, 5),)))
     assert world.risk.valuation.mark(NO) == cents(49)

@@ -15,27 +15,15 @@ from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.state.book import Book
-from predsurv.trade.journal import AccountUpdated, CommandSent, Entry, MarketSettled, RunStarted
+from predsurv.trade.journal import AccountUpdated, CommandSent, Entry, MarketSettled
 from predsurv.trade.results.ledger import Ledger, Opening, fold, opening_of
 from predsurv.trade.results.ratios import fill_ratio, hit_rate
 from predsurv.trade.results.result import Books, Course, RunResult, result_of
 from predsurv.trade.results.valuing import Mark, mark_of
+from tests.kit.run_entries import CASH, filled, sent, started
 from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, book, fill, market, place, resolved
 
-CASH = Money(10_000 * MICROS)
 OTHER = StrategyName("other")
-
-
-def started() -> RunStarted:
-    return RunStarted(START, "paper", "paper", (ME,), ((V, CASH),))
-
-
-def sent(name: str, **changes: Any) -> CommandSent:
-    return CommandSent(GateDecision(Approved(START, place(name, **changes)), None))
-
-
-def filled(name: str, *args: Any, **changes: Any) -> AccountUpdated:
-    return AccountUpdated(fill(name, *args, **changes))
 
 
 def marks(*marked: Mark) -> dict[InstrumentKey, Mark]:

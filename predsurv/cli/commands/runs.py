@@ -1,0 +1,98 @@
+"""``predsurv runs list | show | compare | replay``, and ``predsurv replay``."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.output.render import Column, Table, say, show
+from predsurv.cli.output.result_tables import comparison, result_tables, run_table
+from predsurv.config import load
+from predsurv.core.errors import IntegrityError, PredsurvError
+from predsurv.core.text import sanitise
+from predsurv.trade.replay_run import ReplayReport, replay_run
+from predsurv.trade.runs.folder import RunFolder, all_runs, find_run
+
+_REPLAYS = (
+    Column("run", "Run", keep=9),
+    Column("verdict", "Decisions", keep=9),
+    Column("equal", "Equal entries", "int", keep=8),
+    Column("inputs", "Inputs", "int", keep=5),
+    Column("events", "Events", "int", keep=6),
+    Column("whole", "Ended in order", keep=4),
+    Column("difference", "First difference", keep=7),
+)
+
+runs = typer.Typer(
+    rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="What was run, and how it went."
+)
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="An id, the beginning of one, or 'latest'.")]
+
+
+@runs.command("list")
+def list_(
+    mode: Annotated[str | None, typer.Option("--mode", metavar="MODE", help="paper, mock or backtest-VENUE.")] = None,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
+    """List the runs, oldest first, with what each earned."""
+    found = list(all_runs(load(config).config.data_dir))
+    show(run_table(each for each in found if mode in (None, _mode(each))), format)
+
+
+@runs.command("show")
+def show_(run: Run = "latest", config: ConfigFile = None, format: OutputFormat = "table") -> None:
+    """Show what a run earned and risked, by strategy, market and event."""
+    folder = find_run(load(config).config.data_dir, run)
+    result = folder.results()
+    if result is None:
+        raise PredsurvError(
+            f"{folder.run} left no results: it was killed before it wrote any; its journal is in {folder.path}"
+        )
+    for note in folder.info().notes:
+        say(note)
+    show([run_table([folder], "Run"), *result_tables(result)], format)
+
+
+@runs.command("compare")
+def compare(one: Run, other: Run, config: ConfigFile = None, format: OutputFormat = "table") -> None:
+    """Compare two runs: their figures, and what they were made with where that differs."""
+    data_dir = load(config).config.data_dir
+    show(comparison(find_run(data_dir, one), find_run(data_dir, other)), format)
+
+
+@runs.command("replay")
+def replay(
+    run: Run,
+    verify: Annotated[bool, typer.Option("--verify", help="Fail (exit 4) unless every decision is the same.")] = False,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
+    """Run a paper run again from what it recorded, and compare its journal byte for byte."""
+    data_dir = load(config).config.data_dir
+    folder = find_run(data_dir, run)
+    report = asyncio.run(replay_run(data_dir, folder))
+    show(_report_table(folder, report), format)
+    if verify and report.difference is not None:
+        raise IntegrityError(f"{folder.run}: the replay decided otherwise: {sanitise(str(report.difference), 900)}")
+
+
+def _report_table(folder: RunFolder, report: ReplayReport) -> Table:
+    difference = None if report.difference is None else str(report.difference)
+    row = (
+        folder.run,
+        "the same" if report.difference is None else "not the same",
+        report.equal,
+        report.inputs,
+        report.events,
+        report.whole,
+        difference,
+    )
+    note = "" if report.whole else "the run was killed: what it had not written yet is not compared"
+    return Table("replay", "Replay", _REPLAYS, [row], note)
+
+
+def _mode(folder: RunFolder) -> str:
+    return folder.info().mode

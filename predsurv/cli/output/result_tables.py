@@ -1,0 +1,319 @@
+"""Tables of a run's result: what was earned and risked, by strategy, market and event."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from predsurv.cli.output.columns import span
+from predsurv.cli.output.render import Column, Table, Value
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.num import MICROS
+from predsurv.trade.results.ratios import fill_ratio, hit_rate, sharpe
+from predsurv.trade.results.result import MarketResult, RunResult, TradedMarket
+from predsurv.trade.results.tally import Tally
+from predsurv.trade.results.valuing import worth
+from predsurv.trade.runs.folder import RunFolder
+from predsurv.trade.runs.info import RunInfo
+
+_MONEY: Final = (
+    Column("pnl", "Profit", "micros", "$", keep=9),
+    Column("realised", "Realised", "micros", "$", keep=8),
+    Column("unrealised", "Unrealised", "micros", "$", keep=8),
+    Column("fees", "Fees", "micros", "$", keep=8),
+    Column("rebates", "Rebates", "micros", "$", keep=2),
+    Column("unrealised_mid", "at mid", "micros", "$", keep=3),
+    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=3),
+)
+_TRADING: Final = (
+    Column("traded", "Turnover", "micros", "$", keep=6),
+    Column("orders", "Orders", "int", keep=4),
+    Column("fills", "Fills", "int", keep=5),
+    Column("fill_ratio", "Filled", "percent", places=1, keep=4),
+    Column("trips", "Round trips", "int", keep=3),
+    Column("hit_rate", "Won", "percent", places=1, keep=4),
+)
+STRATEGIES: Final = (Column("strategy", "Strategy", keep=9), *_MONEY, *_TRADING)
+_MARKETS: Final = (
+    Column("question", "Market", keep=9),
+    *_MONEY,
+    *_TRADING,
+    Column("venue", "Venue", keep=1),
+    Column("market_id", "Market id", keep=0),
+    Column("event_id", "Event", keep=0),
+    Column("url", "Page", keep=0),
+)
+_GROUPS: Final = (
+    Column("event_id", "Event", keep=9),
+    Column("positions", "Positions", "int", keep=6),
+    Column("cost", "Cost", "micros", "$", keep=8),
+    Column("worst", "Pays at worst", "micros", "$", keep=7),
+    Column("worst_pnl", "Worst profit", "micros", "$", keep=9),
+    Column("best", "Pays at best", "micros", "$", keep=6),
+    Column("void", "Pays if void", "micros", "$", keep=5),
+    Column("outcomes", "Outcomes", "int", keep=3),
+    Column("venue", "Venue", keep=2),
+)
+_RISK: Final = (
+    Column("drawdown", "Drawdown", "micros", "$", keep=9),
+    Column("drawdown_at", "at", "time", keep=4),
+    Column("sharpe", "Sharpe, yearly", "decimal", keep=9),
+    Column("sharpe_error", "± (1 s.e.)", "decimal", keep=9),
+    Column("sharpe_interval_s", "of returns over", "duration", keep=6),
+    Column("sharpe_samples", "Returns", "int", keep=7),
+    Column("equity_start", "Equity before", "micros", "$", keep=5),
+    Column("equity", "Equity", "micros", "$", keep=8),
+    Column("equity_mid", "at mid", "micros", "$", keep=5),
+    Column("equity_liquidation", "at liquidation", "micros", "$", keep=7),
+    Column("pessimistic", "Profit, fills late", "micros", "$", keep=6),
+    Column("optimistic", "fills early", "micros", "$", keep=6),
+)
+_CAPACITY: Final = (
+    Column("multiple", "Size ×", "int", keep=9),
+    Column("wanted", "Shares wanted", "micros", keep=7),
+    Column("available", "there", "micros", keep=9),
+    Column("cost", "Cost", "micros", "$", keep=6),
+    Column("pnl", "Profit", "micros", "$", keep=9),
+)
+_HELD: Final = (
+    Column("strategy", "Strategy", keep=6),
+    Column("question", "Market", keep=9),
+    Column("outcome", "Outcome", keep=8),
+    Column("shares", "Shares", "micros", keep=9),
+    Column("cost", "Cost", "micros", "$", keep=9),
+    Column("bid", "Best bid", "micros", "$", places=3, keep=6),
+    Column("unrealised", "Unrealised", "micros", "$", keep=8),
+    Column("unrealised_mid", "at mid", "micros", "$", keep=5),
+    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=6),
+    Column("marked_at", "Book of", "time", keep=5),
+    Column("venue", "Venue", keep=2),
+    Column("instrument_id", "Instrument", keep=0),
+)
+_RUNS: Final = (
+    Column("run", "Run", keep=9),
+    Column("mode", "Mode", keep=6),
+    Column("state", "State", keep=9),
+    Column("complete", "Complete", keep=5),
+    Column("strategies", "Strategies", keep=7),
+    Column("venues", "Venues", keep=4),
+    Column("started", "Started", "time", keep=3),
+    Column("requested_s", "Asked for", "duration", keep=5),
+    Column("loaded_s", "There", "duration", keep=5),
+    Column("pnl", "Profit", "micros", "$", keep=9),
+    Column("fees", "Fees", "micros", "$", keep=3),
+    Column("fills", "Fills", "int", keep=6),
+    Column("seed", "Seed", "int", keep=1),
+    Column("version", "Version", keep=1),
+    Column("data", "Data", keep=0),
+    Column("exit_code", "Exit", "int", keep=1),
+)
+
+NO_WORST: Final = "nothing is held"
+
+
+def run_table(runs: Iterable[RunFolder], title: str = "Runs") -> Table:
+    """Return a row for each run; raises IntegrityError for one that cannot be read."""
+    rows = [_run_row(folder, folder.info(), folder.results()) for folder in runs]
+    return Table("runs", title, _RUNS, rows, empty="no run yet; 'predsurv trade --paper' or 'backtest' makes one")
+
+
+def result_tables(result: RunResult) -> list[Table]:
+    """Return what a run earned and risked: risk, strategies, markets, events, positions, capacity."""
+    markets = sorted(result.markets, key=lambda each: -abs(each.tally.profit))
+    return [
+        *earned_tables(result),
+        Table("markets", "Markets", _MARKETS, [_market_row(each) for each in markets], empty="nothing was ordered"),
+        _group_table(result),
+        held_table(result),
+        _capacity_table(result),
+    ]
+
+
+def earned_tables(result: RunResult) -> list[Table]:
+    """Return equity and risk, and what each strategy earned."""
+    strategies = [(each.strategy, *_figures(each.tally)) for each in result.strategies]
+    note = "profit = realised + unrealised − fees + rebates = change in equity; a strategy's round trips are by event"
+    return [
+        _risk_table(result),
+        Table("strategies", "Strategies", STRATEGIES, strategies, note, empty="nothing was ordered"),
+    ]
+
+
+def held_table(result: RunResult) -> Table:
+    """Return what was held at the end, by the last known books."""
+    names = {(each.market.venue, each.market.market_id): each.market for each in result.markets}
+    marks = {mark.key: mark for mark in result.marks}
+    rows: list[Sequence[Value]] = []
+    for owned in result.positions:
+        held, mark = owned.position, marks.get(owned.position.key)
+        valued = None if mark is None else worth(mark, held.size)
+        gains = (None,) * 3 if valued is None else (valued.at_bid, valued.at_mid, valued.at_liquidation)
+        market = names.get((held.key.venue, held.key.market_id))
+        rows.append(
+            (
+                owned.strategy,
+                held.key.market_id if market is None else market.question,
+                outcome_of(market, held.key),
+                held.size,
+                held.cost,
+                None if mark is None else mark.bid,
+                *(None if each is None else each - held.cost for each in gains),
+                None if mark is None else mark.ts,
+                held.key.venue,
+                held.key.instrument_id,
+            )
+        )
+    return Table("positions", "Positions", _HELD, rows, empty=NO_WORST)
+
+
+def outcome_of(market: TradedMarket | None, key: InstrumentKey) -> str:
+    """Return the name of an outcome, "" when it is not known."""
+    return "" if market is None else dict(market.outcomes).get(str(key.instrument_id), "")
+
+
+def comparison(one: RunFolder, other: RunFolder) -> list[Table]:
+    """Return what two runs earned side by side, and what they were made with where that differs.
+
+    Raises IntegrityError for one that cannot be read.
+    """
+    infos, results = (one.info(), other.info()), (one.results(), other.results())
+    columns = (Column("figure", "Figure", keep=9), *(_run_column(n, each) for n, each in enumerate((one, other), 1)))
+    difference = (*columns, Column("difference", "Difference", "decimal", places=6, keep=9))
+    figures: list[Sequence[Value]] = []
+    for name in ("profit", "realised", "at_bid", "at_liquidation", "fees", "rebates", "turnover"):
+        a, b = (None if each is None else getattr(each.total, name) / MICROS for each in results)
+        figures.append((name, a, b, None if a is None or b is None else b - a))
+    for name in ("orders", "fills", "rejected", "trips", "won"):
+        a, b = (None if each is None else getattr(each.total, name) for each in results)
+        figures.append((name, a, b, None if a is None or b is None else b - a))
+    settings = list(_differing(*infos))
+    return [
+        Table("figures", "Figures", tuple(_decimal(each) for each in difference), figures),
+        Table("settings", "What differs", columns, settings, empty="both were made with the same"),
+    ]
+
+
+def _decimal(column: Column) -> Column:
+    return column if column.key == "figure" else Column(column.key, column.title, "decimal", places=6, keep=9)
+
+
+def _run_column(number: int, run: RunFolder) -> Column:
+    return Column(f"run_{number}", run.run, keep=9)
+
+
+def _differing(one: RunInfo, other: RunInfo) -> Iterable[Sequence[Value]]:
+    for name in ("mode", "venues", "strategies", "requested_from", "requested", "loaded", "seed", "data", "complete"):
+        a, b = getattr(one, name), getattr(other, name)
+        if a != b:
+            yield name, _text(a), _text(b)
+    for part in ("versions", "config"):
+        mine, theirs = getattr(one, part), getattr(other, part)
+        for name in dict.fromkeys([*mine, *theirs]):
+            if mine.get(name) != theirs.get(name):
+                yield name, _text(mine.get(name)), _text(theirs.get(name))
+
+
+def _text(value: object) -> str:
+    digest = getattr(value, "digest", None)
+    if digest is not None:
+        return str(digest)
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _run_row(folder: RunFolder, info: RunInfo, result: RunResult | None) -> Sequence[Value]:
+    total = None if result is None else result.total
+    return (
+        folder.run,
+        info.mode,
+        folder.state(info),
+        info.complete,
+        ", ".join(info.strategies),
+        ", ".join(info.venues),
+        info.started,
+        info.requested,
+        info.loaded if result is None else result.loaded,
+        None if total is None else total.profit,
+        None if total is None else total.fees,
+        None if total is None else total.fills,
+        info.seed,
+        info.versions.get("predsurv"),
+        None if info.data is None else info.data.digest,
+        info.exit_code,
+    )
+
+
+def _figures(tally: Tally) -> Sequence[Value]:
+    return (
+        tally.profit,
+        tally.realised,
+        tally.at_bid - tally.opening,
+        tally.fees,
+        tally.rebates,
+        tally.at_mid - tally.opening,
+        tally.at_liquidation - tally.opening,
+        tally.turnover,
+        tally.orders,
+        tally.fills,
+        fill_ratio(tally),
+        tally.trips,
+        hit_rate(tally),
+    )
+
+
+def _market_row(each: MarketResult) -> Sequence[Value]:
+    market = each.market
+    return (
+        market.question,
+        *_figures(each.tally),
+        market.venue,
+        market.market_id,
+        market.event_id,
+        market.url,
+    )
+
+
+def _group_table(result: RunResult) -> Table:
+    rows = [
+        (
+            each.event_id,
+            each.positions,
+            each.cost,
+            each.worst,
+            each.worst_profit,
+            each.best,
+            each.void,
+            each.outcomes,
+            each.venue,
+        )
+        for each in sorted(result.groups, key=lambda group: group.worst_profit)
+    ]
+    note = "the worst of every outcome that is possible, of shares held alone"
+    return Table("events", "Exposure by event", _GROUPS, rows, note, empty=NO_WORST)
+
+
+def _capacity_table(result: RunResult) -> Table:
+    rows = [(each.multiple, each.wanted, each.available, each.cost, each.profit) for each in result.capacity]
+    note = "buys that took liquidity, at multiples of their size, by the books they saw; shares worth what this run got"
+    return Table("capacity", "Capacity", _CAPACITY, rows, note, empty="no buy took liquidity")
+
+
+def _risk_table(result: RunResult) -> Table:
+    ratio, bracket = sharpe(result.curve, result.equity_start), result.bracket
+    row: Sequence[Value] = (
+        result.curve.drawdown,
+        result.curve.drawdown_at or None,
+        None if ratio is None else ratio.ratio,
+        None if ratio is None else ratio.error,
+        None if ratio is None else ratio.interval,
+        None if ratio is None else ratio.samples,
+        result.equity_start,
+        result.equity,
+        result.at_mid,
+        result.at_liquidation,
+        None if bracket is None else bracket.pessimistic,
+        None if bracket is None else bracket.optimistic,
+    )
+    note = f"equity at the best bid, sampled every {span(result.curve.interval)}"
+    if ratio is not None:
+        note += "; a Sharpe ratio of so short a time says little: see its standard error"
+    if result.unmarked:
+        note += f"; {result.unmarked} positions, whose books were never known, at cost"
+    return Table("risk", "Equity and risk", _RISK, [row], note)

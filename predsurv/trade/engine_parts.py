@@ -1,0 +1,92 @@
+"""The engine of a run with its simulated brokers, made of what decides what it does: a replay makes the same."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from copy import deepcopy
+
+from msgspec import Struct
+
+from predsurv.config import Config
+from predsurv.config.mappings import read_mappings
+from predsurv.core.ids import VenueName
+from predsurv.core.mapping import ApprovedMapping
+from predsurv.core.num import Money
+from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.account.valuation import DAY
+from predsurv.engine.engine import Engine
+from predsurv.engine.risk.checks import RiskLimits
+from predsurv.engine.strategy import CrossVenueStrategy, Strategy
+from predsurv.state.market_cache import MarketCache
+from predsurv.trade.journal import RestoredState, RunStarted
+from predsurv.trade.paper_broker import PaperBroker, PaperSettings
+from predsurv.trade.runs.inputs import KnownBefore, StatedFact
+from predsurv.trade.strategy_loading import build
+
+
+class EngineParts(Struct, frozen=True):
+    """An engine, and simulated brokers with accounts of their own: reconciliation compares these with the engine's."""
+
+    engine: Engine
+    brokers: Mapping[VenueName, PaperBroker]
+
+
+def open_engine(
+    config: Config,
+    cache: MarketCache,
+    strategies: Sequence[Strategy],
+    restored: RestoredState,
+    started: RunStarted,
+) -> EngineParts:
+    """Return the engine of the run that starts with ``started``, and its brokers.
+
+    What it does with the same events depends on nothing else.
+    """
+    restored.apply(started)
+    account = restored.account
+    portfolios = {venue: deepcopy(account.portfolio) for venue, _ in started.cash}
+    engine = Engine(run=started.run, limits=_limits(config), strategies=strategies, cache=cache, account=account)
+    engine.control.continue_minute(restored.sent)
+    _continue_day(engine, restored, started.ts)
+    return EngineParts(engine, {name: _broker(config, name, cache, each) for name, each in portfolios.items()})
+
+
+def mappings_of(config: Config, venues: Iterable[VenueName]) -> tuple[ApprovedMapping, ...]:
+    """Return the approved mappings between markets of ``venues``; raises ConfigError for a file that is wrong."""
+    names, mappings = frozenset(venues), read_mappings(config.trading.mappings)
+    return tuple(each for each in mappings if {each.first.venue, each.second.venue} <= names)
+
+
+def configured_strategies(config: Config, mappings: Sequence[ApprovedMapping]) -> tuple[Strategy, ...]:
+    """Return the strategies of the configuration; those that trade across venues with ``mappings``."""
+    strategies = build(config.trading.strategies, config.strategies)
+    for strategy in strategies:
+        if mappings and isinstance(strategy, CrossVenueStrategy):
+            strategy.use_mappings(mappings)
+    return strategies
+
+
+def cache_of(learnt: Iterable[KnownBefore], mirrored: AbstractSet[VenueName]) -> MarketCache:
+    """Return the cache of a run that came to know markets in this order; a list adds those that nothing stated."""
+    cache = MarketCache(mirrored)
+    for each in learnt:
+        if isinstance(each, StatedFact):
+            cache.apply(each.fact)
+        elif cache.market(each.market.venue, each.market.market_id) is None:
+            cache.add(each.market)
+    return cache
+
+
+def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Portfolio) -> PaperBroker:
+    return PaperBroker(PaperSettings(venue, config.trading.latency), cache, portfolio)
+
+
+def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:
+    """Count losses made earlier on the UTC day of ``now`` (ns) towards its limit."""
+    day = restored.day
+    if day is not None and day.equity is not None and day.ts // DAY == now // DAY:
+        engine.control.continue_day(now, Money(day.equity + restored.added), lost_too_much=restored.lost_too_much)
+
+
+def _limits(config: Config) -> RiskLimits:
+    risk = config.risk
+    return RiskLimits(**{name: getattr(risk, name) for name in RiskLimits.__struct_fields__})

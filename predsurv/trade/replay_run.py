@@ -1,0 +1,179 @@
+"""A paper run run again from what it recorded, compared with its journal entry by entry, byte for byte."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from predsurv.config import Config, load
+from predsurv.core.errors import ConfigError, IntegrityError
+from predsurv.store.universe import iso_time
+from predsurv.trade.assembly import journal_path
+from predsurv.trade.engine_parts import cache_of, configured_strategies, open_engine
+from predsurv.trade.journal import (
+    Entry,
+    JournalPosition,
+    OrderJournal,
+    RestoredState,
+    RunStarted,
+    encoded,
+    entry_time,
+    restore,
+)
+from predsurv.trade.pipeline import EventPipeline, RunComponents
+from predsurv.trade.replay import EventClock
+from predsurv.trade.runs.folder import RunFolder
+from predsurv.trade.runs.frames import read_frames
+from predsurv.trade.runs.info import EVENTS_FILE, JOURNAL_FILE, MARKETS_FILE, REDACTED, AccountBefore, RunInfo
+from predsurv.trade.runs.inputs import KnownBefore, MarketBatch, RunInput
+from predsurv.trade.stats import RunStats
+
+_SHOWN_CHARS: Final = 200
+
+
+class Difference(Struct, frozen=True):
+    """The first journal entry that differs: its number from 1, and what each run has there, None for nothing."""
+
+    number: int
+    recorded: Entry | None
+    replayed: Entry | None
+
+    def __str__(self) -> str:
+        """Return it in one line."""
+        there, here = (_said(each) for each in (self.recorded, self.replayed))
+        return f"entry {self.number} differs: recorded {there}, replayed {here}"
+
+
+class ReplayReport(Struct, frozen=True):
+    """What a replay did: inputs and market events taken, entries that were equal, and the first that was not.
+
+    ``whole``: the run had ended in good order, so that a replay has to give every entry and no more.
+    """
+
+    inputs: int
+    events: int
+    equal: int
+    whole: bool
+    difference: Difference | None
+
+
+class _ComparedJournal:
+    """Takes the entries of a replay and compares each with the recorded one."""
+
+    def __init__(self, recorded: Iterator[Entry]) -> None:
+        self.equal = 0
+        self.difference: Difference | None = None
+        self._recorded = recorded
+
+    def append(self, entry: Entry) -> None:
+        """Compare an entry with the next recorded one, unless an earlier one differed."""
+        if self.difference is not None:
+            return
+        there = next(self._recorded, None)
+        if there is not None and encoded(there) == encoded(entry):
+            self.equal += 1
+        else:
+            self.difference = Difference(self.equal + 2, there, entry)  # the start of the run is entry 1
+
+    def flush(self) -> None:
+        """Do nothing: nothing is written."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+    def end(self, *, whole: bool) -> None:
+        """Find what was recorded and not replayed; of a run that was killed the last events may be lost."""
+        if self.difference is None and whole and (there := next(self._recorded, None)) is not None:
+            self.difference = Difference(self.equal + 2, there, None)
+
+
+async def replay_run(data_dir: Path, folder: RunFolder) -> ReplayReport:
+    """Run a paper run again and return how far its journal is the same.
+
+    Raises ConfigError for a run that has no recording of its own, and IntegrityError for one that is damaged or
+    incomplete, or whose account's journal is not what it was.
+    """
+    info = folder.info()
+    before = _recorded_account(folder, info)
+    restored = _account(data_dir, before)
+    journal = OrderJournal(folder.file(JOURNAL_FILE), readonly=True)
+    try:
+        recorded = journal.entries()
+        started = next(recorded, None)
+        if not isinstance(started, RunStarted):
+            raise IntegrityError(f"{folder.path}: its journal does not begin with the run: nothing to replay")
+        return await _replayed(folder, _Start(info, restored, started), recorded)
+    finally:
+        journal.close()
+
+
+class _Start(Struct, frozen=True):
+    """What a run began with."""
+
+    info: RunInfo
+    restored: RestoredState
+    started: RunStarted
+
+
+async def _replayed(folder: RunFolder, start: _Start, recorded: Iterator[Entry]) -> ReplayReport:
+    info, known = start.info, read_frames(folder.file(MARKETS_FILE), KnownBefore)
+    cache = cache_of(known, frozenset(info.mirrored))
+    config = _config(folder, info)
+    strategies = configured_strategies(config, info.mappings)
+    parts = open_engine(config, cache, strategies, start.restored, start.started)
+    compared = _ComparedJournal(recorded)
+    components = RunComponents(
+        engine=parts.engine,
+        journal=compared,
+        stats=RunStats(),
+        brokers=parts.brokers,
+        clock=EventClock(),
+        halt=None,
+        realtime=False,
+    )
+    pipeline = EventPipeline(components, lambda _event, _step: None)
+    inputs, events = 0, 0
+    for given in read_frames(folder.file(EVENTS_FILE), RunInput):
+        inputs += 1
+        events += len(given.events) if isinstance(given, MarketBatch) else 0
+        await pipeline.take(given)
+        if compared.difference is not None:
+            break
+    whole = info.ended is not None
+    compared.end(whole=whole)
+    return ReplayReport(inputs, events, compared.equal, whole, compared.difference)
+
+
+def _recorded_account(folder: RunFolder, info: RunInfo) -> AccountBefore:
+    if info.account is None:
+        raise ConfigError(f"{folder.run} is a backtest: it has no recording of its own; run 'predsurv backtest' again")
+    if info.not_recorded:
+        raise IntegrityError(f"{folder.run} cannot be replayed: not everything was recorded: {info.not_recorded}")
+    return info.account
+
+
+def _account(data_dir: Path, before: AccountBefore) -> RestoredState:
+    path = journal_path(data_dir, before.name)
+    if not path.exists():
+        raise IntegrityError(f"{path} is gone: the account that the run began with is not known any more")
+    journal = OrderJournal(path, readonly=True)
+    try:
+        if journal.position_at(before.entries) != JournalPosition(before.entries, before.checksum):
+            raise IntegrityError(f"{path} is not the journal that the run began with: its checksum differs")
+        return restore(islice(journal.entries(), before.entries))
+    finally:
+        journal.close()
+
+
+def _config(folder: RunFolder, info: RunInfo) -> Config:
+    flags = {name: value for name, value in info.config.items() if value != REDACTED}
+    return load(flags=flags, environ={}, root=folder.path).config
+
+
+def _said(entry: Entry | None) -> str:
+    if entry is None:
+        return "nothing"
+    ts = entry_time(entry)
+    return f"{repr(entry)[:_SHOWN_CHARS]}{'' if ts is None else f' at {iso_time(ts)}'}"
