@@ -145,7 +145,7 @@ class Data:
         rows = recorded_rows(self.config.data_dir, dataset, venue, span)
         if instruments is not None:
             rows = rows.filter(pl.col("instrument_id").is_in([_id(each) for each in instruments]))
-        return with_names(rows, markets_known(self.config.data_dir, venue, span.end)) if names else rows
+        return with_names(rows, markets_known(self.config.data_dir, venue, span.end, later=True)) if names else rows
 
     def _key(self, venue: str, instrument: str | InstrumentKey, span: BacktestSpan) -> InstrumentKey:
         """Return the key of a recorded instrument."""
@@ -160,7 +160,7 @@ class Data:
 
     def _traded(self, venue: str, instrument: str | InstrumentKey, ts: int) -> _Traded:
         name = _id(instrument)
-        for market in markets_known(self.config.data_dir, venue, ts):
+        for market in markets_known(self.config.data_dir, venue, ts, later=True):
             key = next((each for each in market.keys() if each.instrument_id == name), None)  # noqa: SIM118
             if key is not None:
                 mirrored = open_venue(venue, self.config, SystemClock()).traits.complementary_outcomes

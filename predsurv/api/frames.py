@@ -42,11 +42,15 @@ _MARKETS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 }
 
 
-def markets_known(data_dir: Path, venue: str, ts: int) -> tuple[Market, ...]:
-    """Return the markets of a venue as known at ``ts`` (ns UTC), in the order of their ids; IntegrityError as files."""
+def markets_known(data_dir: Path, venue: str, ts: int, *, later: bool = False) -> tuple[Market, ...]:
+    """Return the markets of a venue as known at ``ts`` (ns UTC), in the order of their ids.
+
+    ``later``: also those that are known of later statements only, for what does not change: names and outcomes.
+    Raises IntegrityError naming a damaged file.
+    """
     facts = MarketFacts(read_facts(data_dir, FactsQuery(VenueName(venue), ts, ts + 1)))
     known = (facts.at(market_id, ts) for market_id in sorted(facts.market_ids()))
-    return tuple(each.market for each in known if each is not None and each.market.fetched_at <= ts)
+    return tuple(each.market for each in known if each is not None and (later or each.market.fetched_at <= ts))
 
 
 def market_frame(markets: tuple[Market, ...]) -> pl.DataFrame:
