@@ -158,8 +158,11 @@ class MetricsConfig(Struct, frozen=True, kw_only=True):
 
 
 class TradingConfig(Struct, frozen=True, kw_only=True):
-    """Mode, venues and strategies of a run; ``starting_cash`` in micros, ``latency`` of paper orders in ns.
+    """Mode, venues and strategies of a run; ``starting_cash`` in micros.
 
+    Of paper orders: ``latency`` until the venue has a command, ``ack_latency`` of its answers, ``fill_latency`` of
+    fills, ``echo_latency`` until the book lacks what we took (ns); ``recorded_lags`` draws all four from those of the
+    received events. ``queue_model``: which cancels advance an order in its queue.
     ``mappings``: the file of approved mappings between venues, which need not exist.
     """
 
@@ -168,6 +171,11 @@ class TradingConfig(Struct, frozen=True, kw_only=True):
     strategies: _Names = ("simple", "arbitrage")
     starting_cash: Annotated[Money, _MONEY] = Money(10_000 * MICROS)
     latency: Annotated[int, DurationType(0, M)] = 150 * MS
+    ack_latency: Annotated[int, DurationType(0, M)] = 22 * MS
+    fill_latency: Annotated[int, DurationType(0, M)] = 16 * MS
+    echo_latency: Annotated[int, DurationType(0, M)] = 28 * MS
+    recorded_lags: bool = False
+    queue_model: Literal["pessimistic", "proportional", "optimistic"] = "proportional"
     mappings: Annotated[Path, FileType()] = Path("config/mappings.toml")
 
 

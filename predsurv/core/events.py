@@ -312,6 +312,20 @@ class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
     fee_assumed: bool = False
 
 
+class LevelConsumed(Struct, frozen=True, array_like=True, gc=False, tag="consumed"):
+    """Of the level at ``price`` in the book of ``key`` our orders have taken ``size``, which the book does not show.
+
+    Told by a simulated venue, whose public data knows nothing of us; ``size`` counts from the level's beginning, and
+    is 0 once the level is gone.
+    """
+
+    key: InstrumentKey
+    ts_recv: int
+    side: Side
+    price: Price
+    size: Size
+
+
 class Tick(Struct, frozen=True, array_like=True, gc=False, tag="tick"):
     """The passing of time; drives time-outs."""
 
@@ -340,4 +354,4 @@ MarketEvent = (
 MarketFact = MarketChange | MarketResolved
 """What is stated of a market; see ``predsurv.state.market_facts``."""
 AccountEvent = OrderAccepted | OrderRejected | OrderCancelled | OrderUnknown | Fill
-Event = MarketEvent | AccountEvent | Tick
+Event = MarketEvent | AccountEvent | LevelConsumed | Tick

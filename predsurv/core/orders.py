@@ -10,7 +10,11 @@ from msgspec import Struct
 from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, OrderSide, StrategyName
 from predsurv.core.num import ZERO_SIZE, Money, Price, Size
 
-TimeInForce = Literal["gtc", "ioc", "fok"]
+TimeInForce = Literal["gtc", "gtd", "ioc", "fok"]
+"""Rests until cancelled, rests until a time, takes what is there, takes all or nothing."""
+
+RESTING: Final = frozenset[TimeInForce]({"gtc", "gtd"})
+"""Orders that may rest; the others only take."""
 
 OrderState = Literal[
     "pending",  # journalled, not yet known to have left
@@ -26,7 +30,8 @@ class Intent(Struct, frozen=True, array_like=True, tag="intent"):
     """What a strategy wants to trade: ``size`` at ``price`` or better.
 
     Intents of one ``group`` are legs of one basket: risk approves all of them or none.
-    ``signal`` is the reason, from the strategy's closed set; ``note`` is for people.
+    ``signal`` is the reason, from the strategy's closed set; ``note`` is for people. ``expires`` (ns UTC) belongs to
+    ``gtd``: from then on what rests is cancelled.
     """
 
     strategy: StrategyName
@@ -39,6 +44,7 @@ class Intent(Struct, frozen=True, array_like=True, tag="intent"):
     post_only: bool = False
     group: str | None = None
     note: str = ""
+    expires: int | None = None
 
 
 class CancelIntent(Struct, frozen=True, array_like=True, tag="cancel_intent"):
@@ -90,6 +96,7 @@ class PlaceOrder(Struct, frozen=True, array_like=True, tag="place"):
     tif: TimeInForce
     post_only: bool = False
     group: str | None = None
+    expires: int | None = None
 
 
 class CancelOrder(Struct, frozen=True, array_like=True, tag="cancel"):
@@ -134,6 +141,7 @@ class Order(Struct, frozen=True, array_like=True):
     order_id: OrderId | None = None
     group: str | None = None
     post_only: bool = False
+    expires: int | None = None
 
     @property
     def remaining(self) -> Size:
@@ -157,6 +165,7 @@ def order_of(command: PlaceOrder, state: OrderState, *, filled: Size = ZERO_SIZE
         None,
         command.group,
         command.post_only,
+        command.expires,
     )
 
 

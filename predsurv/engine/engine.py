@@ -16,6 +16,7 @@ from predsurv.core.events import (
     Event,
     Fill,
     Gap,
+    LevelConsumed,
     MarketChange,
     MarketResolved,
     OrderAccepted,
@@ -76,6 +77,7 @@ class Engine:
             Tick: self._on_tick,
             Gap: self._on_market_data,
             Unwanted: self._on_market_data,
+            LevelConsumed: self._on_consumed,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
         }
 
@@ -131,10 +133,14 @@ class Engine:
 
     def _on_resolved(self, event: MarketResolved) -> Step:
         self.cache.apply(event)
-        booked = self.account.portfolio.has_traded(event.venue, event.market_id)
+        booked = self.account.portfolio.follows(event.venue, event.market_id)
         settlements = self.account.settle(event)
         step = self._calls.on_event(event)
         return replace(step, settlements=settlements, booked=True) if booked else step
+
+    def _on_consumed(self, event: LevelConsumed) -> Step:
+        self.books.on_consumed(event)
+        return EMPTY_STEP
 
     def _on_account(self, event: AccountEvent) -> Step:
         try:

@@ -8,7 +8,7 @@ from typing import Final
 
 from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderSide
 from predsurv.core.num import Price, Size, complement
-from predsurv.core.orders import CancelIntent, Intent, Order, Quotes
+from predsurv.core.orders import RESTING, CancelIntent, Intent, Order, Quotes
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.risk.state import RiskState
 from predsurv.state.market_cache import MarketCache
@@ -32,7 +32,7 @@ class QuoteDiffer:
         alive = {order.client_order_id for order in live}
         self._cancelling = {name: since for name, since in self._cancelling.items() if name in alive}
         own = [
-            each for each in live if each.strategy == wanted.strategy and each.key == wanted.key and each.tif == "gtc"
+            each for each in live if each.strategy == wanted.strategy and each.key == wanted.key and each.tif in RESTING
         ]
         cancels: list[CancelIntent] = []
         orders: list[Intent] = []

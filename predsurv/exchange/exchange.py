@@ -10,7 +10,7 @@ from typing import Final
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import Market
 from predsurv.core.num import Price
-from predsurv.core.orders import Command
+from predsurv.core.orders import Command, PlaceOrder
 from predsurv.exchange.accounts import ExchangeAccount
 from predsurv.exchange.directory import BookState, MarketDirectory
 from predsurv.exchange.market_group import MarketGroup
@@ -107,18 +107,19 @@ class Exchange:
     def submit(self, account: ExchangeAccount, command: Command) -> None:
         """Execute a command now: account events go to the account, market events to the tape."""
         self._gateway.execute(account, command)
+        if isinstance(command, PlaceOrder) and command.expires is not None and command.expires > self.now:
+            self._push(command.expires, lambda _: self._gateway.expire(account, command))
 
     def submit_at(self, at: int, account: ExchangeAccount, command: Command) -> None:
         """Execute a command when exchange time reaches ``at`` (now when it has)."""
         if at <= self.now:
             self.submit(account, command)
             return
+        self._push(at, lambda _: self.submit(account, command))
+
+    def _push(self, at: int, action: TimedAction) -> None:
         self._command_number += 1
-
-        def execute(_: int) -> None:
-            self._gateway.execute(account, command)
-
-        heapq.heappush(self._actions, (at, self._command_number, execute))
+        heapq.heappush(self._actions, (at, self._command_number, action))
 
     def schedule(self, at: int, action: TimedAction) -> None:
         """Call ``action`` at ``at`` (ns UTC); for the exchange's own parts."""

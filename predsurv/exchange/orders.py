@@ -7,7 +7,7 @@ from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, OrderId
 from predsurv.core.market import on_grid, size_allowed
 from predsurv.core.num import MICROS, Price, Size, notional_up
-from predsurv.core.orders import CancelOrder, Command, PlaceOrder
+from predsurv.core.orders import RESTING, CancelOrder, Command, PlaceOrder
 from predsurv.exchange.accounts import ExchangeAccount, WorkingOrder
 from predsurv.exchange.book import MatchingBook, preview_matches
 from predsurv.exchange.directory import InstrumentListing
@@ -32,6 +32,15 @@ class OrderGateway:
             self._repeat_response(account, account.orders[command.client_order_id])
         else:
             self._place(account, command)
+
+    def expire(self, account: ExchangeAccount, request: PlaceOrder) -> None:
+        """End the time for which an order is good: cancel what of it still rests."""
+        working = account.orders.get(request.client_order_id)
+        if working is not None and working.resting is not None and working.resting.remaining:
+            listing = self._find_listing(request.key)
+            if listing is not None:
+                listing.book.cancel(working.resting)
+            account.cancel_remainder(working, "expired")
 
     def _place(self, account: ExchangeAccount, request: PlaceOrder) -> None:
         self._order_count += 1
@@ -59,7 +68,7 @@ class OrderGateway:
         account.add_taker_fills(working, book.take(side, limit, request.size, account))
         if not working.open_size:
             return
-        if request.tif == "gtc":
+        if request.tif in RESTING:
             account.add_resting(working, book.place(side, limit, working.open_size, account))
         else:
             account.cancel_remainder(working, f"{request.tif}: nothing more at this price")
@@ -103,7 +112,7 @@ def _on_grid(account: ExchangeAccount, working: WorkingOrder, listing: Instrumen
 
 def _large_enough(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001
     request = working.request
-    allowed = size_allowed(listing.market, request.price, request.size, side=request.side, rests=request.tif == "gtc")
+    allowed = size_allowed(listing.market, request.price, request.size, side=request.side, rests=request.tif in RESTING)
     return None if allowed else "size is below the market's minimum"
 
 
@@ -133,4 +142,11 @@ def _cost(working: WorkingOrder, book: MatchingBook) -> int:
 
 
 _ROUNDING: Final = 1_000
-_CHECKS: Final[tuple[_Check, ...]] = (_is_open, _on_grid, _large_enough, _passive, _funded)
+
+
+def _in_time(account: ExchangeAccount, working: WorkingOrder, listing: InstrumentListing) -> str | None:  # noqa: ARG001
+    expires = working.request.expires
+    return None if expires is None or expires > working.submitted else "expired before it arrived"
+
+
+_CHECKS: Final[tuple[_Check, ...]] = (_is_open, _in_time, _on_grid, _large_enough, _passive, _funded)

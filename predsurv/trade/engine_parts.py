@@ -14,6 +14,7 @@ from predsurv.core.num import Money
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import Engine
+from predsurv.engine.fills.latencies import Latencies
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.strategy import CrossVenueStrategy, Strategy
 from predsurv.state.market_cache import MarketCache
@@ -47,7 +48,13 @@ def open_engine(
     engine = Engine(run=started.run, limits=_limits(config), strategies=strategies, cache=cache, account=account)
     engine.control.continue_minute(restored.sent)
     _continue_day(engine, restored, started.ts)
-    return EngineParts(engine, {name: _broker(config, name, cache, each) for name, each in portfolios.items()})
+    brokers = {name: _broker(config, name, cache, each) for name, each in portfolios.items()}
+    consumed = restored.consumed.values()
+    for each in consumed:
+        engine.step(each)
+    for broker in brokers.values():
+        broker.continue_consumed(consumed)
+    return EngineParts(engine, brokers)
 
 
 def mappings_of(config: Config, venues: Iterable[VenueName]) -> tuple[ApprovedMapping, ...]:
@@ -77,7 +84,15 @@ def cache_of(learnt: Iterable[KnownBefore], mirrored: AbstractSet[VenueName]) ->
 
 
 def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Portfolio) -> PaperBroker:
-    return PaperBroker(PaperSettings(venue, config.trading.latency), cache, portfolio)
+    trading = config.trading
+    latencies = Latencies(
+        send=trading.latency,
+        ack=trading.ack_latency,
+        fill=trading.fill_latency,
+        echo=trading.echo_latency,
+        recorded=trading.recorded_lags,
+    )
+    return PaperBroker(PaperSettings(venue, latencies, trading.queue_model), cache, portfolio)
 
 
 def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:

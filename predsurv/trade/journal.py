@@ -17,9 +17,9 @@ import msgspec
 from msgspec import Struct, field
 
 from predsurv.core.errors import IntegrityError, SafetyError, TransientError
-from predsurv.core.events import AccountEvent, MarketResolved
-from predsurv.core.ids import StrategyName, VenueName
-from predsurv.core.num import ZERO_MONEY, Money
+from predsurv.core.events import AccountEvent, LevelConsumed, MarketResolved
+from predsurv.core.ids import InstrumentKey, Side, StrategyName, VenueName
+from predsurv.core.num import ZERO_MONEY, Money, Price
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.risk.gate import GateDecision
@@ -72,7 +72,13 @@ class EngineNoted(Struct, frozen=True, array_like=True, tag="noted"):
     note: EngineNote
 
 
-Entry = RunStarted | CommandSent | AccountUpdated | MarketSettled | EngineNoted
+class LiquidityTaken(Struct, frozen=True, array_like=True, tag="taken"):
+    """What our orders have consumed of a level of a simulated venue, or that it is gone."""
+
+    event: LevelConsumed
+
+
+Entry = RunStarted | CommandSent | AccountUpdated | MarketSettled | EngineNoted | LiquidityTaken
 
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -203,6 +209,7 @@ class RestoredState(Struct):
     ``day`` is the note of the last UTC day that began, None before any; ``runs`` the number of runs. ``added``
     (micros) is the starting cash of venues that were funded since that day began, which is no gain of the day.
     ``lost_too_much``: its loss reached the limit. ``sent``: times (ns UTC) of the orders of the last minute.
+    ``consumed``: what was taken of levels of simulated venues that stood when last seen.
     """
 
     account: TradingAccount = field(default_factory=lambda: TradingAccount({}))
@@ -211,6 +218,7 @@ class RestoredState(Struct):
     added: Money = ZERO_MONEY
     lost_too_much: bool = False
     sent: deque[int] = field(default_factory=deque)
+    consumed: dict[tuple[InstrumentKey, Side, Price], LevelConsumed] = field(default_factory=dict)
 
     def apply(self, entry: Entry) -> None:
         """Fold one entry in."""
@@ -228,6 +236,14 @@ class RestoredState(Struct):
                 self.account.apply(entry.event)
             case MarketSettled():
                 self.account.settle(entry.event)
+            case LiquidityTaken():
+                self._consume(entry.event)
+
+    def _consume(self, told: LevelConsumed) -> None:
+        place = (told.key, told.side, told.price)
+        self.consumed.pop(place, None)
+        if told.size:
+            self.consumed[place] = told
 
     def _note(self, note: EngineNote) -> None:
         if note.kind == "day":
@@ -244,6 +260,7 @@ class RestoredState(Struct):
         self.runs += 1
         if entry.mode == MOCK_MODE:
             self.account.forget_payouts()  # it lists the same markets again
+            self.consumed.clear()
         for venue, cash in entry.cash:
             if venue not in self.account.portfolio.venues():
                 self.added = Money(self.added + cash)

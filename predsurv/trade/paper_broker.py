@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from predsurv.core.events import AccountEvent, Fill, MarketEvent, MarketResolved
+from predsurv.core.events import AccountEvent, Fill, LevelConsumed, MarketEvent, MarketResolved
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
 from predsurv.core.market import NO_FEE
@@ -15,6 +16,8 @@ from predsurv.core.num import notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
+from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
+from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.engine.fills.simulator import FillSimulator
 from predsurv.state.market_cache import MarketCache
 
@@ -23,10 +26,11 @@ EVENTS_KEPT_MAX: Final = 10_000
 
 
 class PaperSettings(Struct, frozen=True):
-    """The venue that is simulated and how long a command takes to reach it (ns)."""
+    """The venue that is simulated, how long messages take, and the model of its queues."""
 
     venue: VenueName
-    latency: int
+    latencies: Latencies
+    queue: QueueModel = "proportional"
 
 
 class PaperBroker:
@@ -39,7 +43,9 @@ class PaperBroker:
 
     def __init__(self, settings: PaperSettings, cache: MarketCache, portfolio: Portfolio) -> None:
         self._venue, self._cache, self._portfolio = settings.venue, cache, portfolio
-        self._simulator = FillSimulator(cache, settings.latency, self._check_funds)
+        self._latencies = LatencyDraws(settings.latencies)
+        self._simulator = FillSimulator(cache, settings.latencies.send, self._check_funds, settings.queue)
+        self._answers: InTransit[AccountEvent | LevelConsumed] = InTransit()
         self._strategies: dict[ClientOrderId, StrategyName] = {}
         self._events: deque[AccountEvent] = deque(maxlen=EVENTS_KEPT_MAX)
         self._more = asyncio.Event()
@@ -52,20 +58,37 @@ class PaperBroker:
             self._strategies[command.command.client_order_id] = command.command.strategy
             if len(self._strategies) > KNOWN_IDS_MAX:
                 del self._strategies[next(iter(self._strategies))]
-        self._simulator.submit(command)
+        self._simulator.submit(command, self._latencies.draw(self._latencies.constant.send))
 
-    def due(self, ts: int) -> Iterator[AccountEvent]:
-        """Yield the outcome of commands that arrive up to ``ts`` (ns UTC)."""
+    @property
+    def under_way(self) -> int:
+        """The number of answers that have not arrived yet."""
+        return len(self._answers)
+
+    def continue_consumed(self, told: Iterable[LevelConsumed]) -> None:
+        """Go on with what an earlier run has taken of this venue's levels."""
+        self._simulator.continue_consumed(each for each in told if each.key.venue == self._venue)
+
+    def due(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:
+        """Yield the answers that arrive up to ``ts`` (ns UTC), while the venue goes on to that time."""
+        while (at := min(self._simulator.next_at, self._answers.next_at)) <= ts:
+            self._now = max(self._now, at)
+            if self._answers.next_at > at:
+                for event in self._simulator.due(at):
+                    self._answer(event)
+                self._tell_consumed(at)
+            yield from self._received(at)
         self._now = max(self._now, ts)
-        for event in self._simulator.due(ts):
-            yield self._book(event)
 
-    def observe(self, event: MarketEvent) -> Iterator[AccountEvent]:
+    def observe(self, event: MarketEvent) -> Iterator[AccountEvent | LevelConsumed]:
         """Yield what a market event, already in the cache, does to our orders, and settle resolved markets."""
+        self._latencies.observe(event)
         for outcome in self._simulator.observe(event):
-            yield self._book(outcome)
+            self._answer(outcome)
+        self._tell_consumed(event.ts_recv)
         if isinstance(event, MarketResolved):
             self._portfolio.settle(event)
+        yield from self._received(event.ts_recv)
 
     async def events(self) -> AsyncIterator[AccountEvent]:
         """Yield account events until closed; of those not consumed in time the last ``EVENTS_KEPT_MAX``."""
@@ -90,12 +113,28 @@ class PaperBroker:
         self._closed = True
         self._more.set()
 
-    def _book(self, event: AccountEvent) -> AccountEvent:
+    def _answer(self, event: AccountEvent) -> None:
+        """Book what has happened at the venue, and send us word of it."""
         if isinstance(event, Fill):
             self._portfolio.fill(self._strategies[event.client_order_id], event)
-        self._events.append(event)
-        self._more.set()
-        return event
+        constant = self._latencies.constant
+        latency = self._latencies.draw(constant.fill if isinstance(event, Fill) else constant.ack)
+        self._tell_consumed(event.ts_recv)  # of the same instant, the book is told first
+        self._answers.send(event, event.ts_recv + latency)
+
+    def _tell_consumed(self, ts: int) -> None:
+        for each in self._simulator.consumed(ts):
+            self._answers.send(each, ts + self._latencies.draw(self._latencies.constant.echo))
+
+    def _received(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:
+        """Yield what has arrived by ``ts`` (ns UTC)."""
+        while self._answers.next_at <= ts:
+            arrival, event = self._answers.receive()
+            event = replace(event, ts_recv=arrival)
+            if not isinstance(event, LevelConsumed):
+                self._events.append(event)
+                self._more.set()
+            yield event
 
     def _check_funds(self, command: PlaceOrder) -> str | None:
         open_orders = [each for each in self._simulator.open_orders() if each.side == command.side]

@@ -12,6 +12,7 @@ from predsurv.core.events import (
     AccountEvent,
     Event,
     Fill,
+    LevelConsumed,
     MarketEvent,
     MarketResolved,
     OrderAccepted,
@@ -25,7 +26,7 @@ from predsurv.engine.engine import Engine
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.ports import Broker, Clock
 from predsurv.trade.halt_flag import HaltFlag
-from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, Entry, MarketSettled
+from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, Entry, LiquidityTaken, MarketSettled
 from predsurv.trade.runs.inputs import BrokerAnswer, ControlChange, MarketBatch, RunInput, TimePassed
 from predsurv.trade.stats import RunStats
 
@@ -42,11 +43,16 @@ _JOURNALLED_NOTES: Final = frozenset({"halted", "reducing", "loss_limit", "resum
 class SimulatedBroker(Protocol):
     """A broker driven by the pipeline in the time of the events."""
 
-    def due(self, ts: int) -> Iterator[AccountEvent]:
-        """Yield the outcome of commands that arrive up to ``ts`` (ns UTC)."""
+    @property
+    def under_way(self) -> int:
+        """The number of answers that have not arrived yet."""
         ...
 
-    def observe(self, event: MarketEvent) -> Iterator[AccountEvent]:
+    def due(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:
+        """Yield the answers that arrive up to ``ts`` (ns UTC)."""
+        ...
+
+    def observe(self, event: MarketEvent) -> Iterator[AccountEvent | LevelConsumed]:
         """Yield what a market event, already in the cache, does to our orders."""
         ...
 
@@ -161,8 +167,12 @@ class EventPipeline:
             await self.process(event)
             for broker in self._simulated:
                 for outcome in broker.observe(event):
-                    await self.process(outcome)
+                    await self._receive(outcome)
         self._journal.flush()
+
+    def under_way(self) -> int:
+        """Return the number of answers of simulated brokers that have not arrived yet."""
+        return sum(broker.under_way for broker in self._simulated)
 
     async def tick_until(self, ts: int) -> None:
         """Process the ticks up to ``ts`` (ns UTC), with what simulated brokers have due by each."""
@@ -228,4 +238,11 @@ class EventPipeline:
     async def _process_due(self, ts: int) -> None:
         for broker in self._simulated:
             for outcome in broker.due(ts):
-                await self.process(outcome)
+                await self._receive(outcome)
+
+    async def _receive(self, answer: AccountEvent | LevelConsumed) -> None:
+        if isinstance(answer, LevelConsumed):
+            self._engine.step(answer)
+            self._append(LiquidityTaken(answer))
+        else:
+            await self.process(answer)

@@ -5,6 +5,7 @@ import pytest
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Approved
 from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.fills.latencies import Latencies
 from predsurv.ports import Broker
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from tests.contract.broker import BrokerHarness, BrokerLaws, StillMarket
@@ -30,7 +31,7 @@ class PaperHarness:
         self.portfolio = Portfolio({V: Money(1_000 * MICROS)})
 
     def broker(self) -> Broker:
-        return _Driven(PaperSettings(V, MS), self.world.cache, self.portfolio)
+        return _Driven(PaperSettings(V, Latencies(send=MS)), self.world.cache, self.portfolio)
 
     async def still_market(self) -> StillMarket:
         return StillMarket(market(), YES, (cents(49), shares(100)), (cents(51), shares(100)))

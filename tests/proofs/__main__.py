@@ -22,6 +22,7 @@ PROOFS: Final = {
     "week": "a simulated week with outages, a weekly pause, midnights, merging, retention: everything stays level",
     "dashboards": "a real Prometheus scrapes a collector and a trader: no panel is empty, no alert blind",
     "accounts": "random orders, fills, fees, settlements and restarts: money is conserved, limits hold",
+    "fills": "our orders in random worlds against a price-time exchange: none is filled more, or earlier, than in it",
     "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
 }
 

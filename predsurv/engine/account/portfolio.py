@@ -54,6 +54,7 @@ class Portfolio:
         self._payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
         self._paid: dict[tuple[StrategyName, InstrumentKey], _Paid] = {}
         self._traded: dict[tuple[VenueName, MarketId], None] = {}
+        self._followed: dict[tuple[VenueName, MarketId], None] = {}
 
     def fund(self, venue: VenueName, cash: Money) -> None:
         """Give a venue its starting cash; one that had cash before keeps what it has."""
@@ -89,6 +90,7 @@ class Portfolio:
             self._credit(key.venue, proceeds - fill.fee)
         pnl.fees = Money(pnl.fees + fill.fee)
         self._traded[key.venue, key.market_id] = None
+        self.follow(key)
         payouts = self._payouts.get((key.venue, key.market_id))
         return () if payouts is None else self._pay(key, payouts)
 
@@ -99,9 +101,17 @@ class Portfolio:
         """
         market = (event.venue, event.market_id)
         payouts = dict(event.payouts)
-        if market in self._traded:
+        if market in self._followed:
             self._payouts[market] = payouts  # for fills that are announced late
         return tuple(done for key in self.positions.instruments(*market) for done in self._pay(key, payouts))
+
+    def follow(self, key: InstrumentKey) -> None:
+        """Remember the payouts of a market from now on: a first fill in it may be announced after them."""
+        self._followed[key.venue, key.market_id] = None
+
+    def follows(self, venue: VenueName, market_id: MarketId) -> bool:
+        """Return whether anything of this market was ever traded or ordered."""
+        return (venue, market_id) in self._followed
 
     def has_traded(self, venue: VenueName, market_id: MarketId) -> bool:
         """Return whether anything of this market was ever bought or sold."""

@@ -7,8 +7,8 @@ broker the consumption has to be dropped at that update, or it would count twice
 
 from typing import Final, NamedTuple
 
-from predsurv.core.events import BookDelta, BookSnapshot, Fill, Level
-from predsurv.core.ids import InstrumentKey, Side
+from predsurv.core.events import BookDelta, BookSnapshot, Fill, Level, LevelConsumed
+from predsurv.core.ids import InstrumentKey, Side, VenueName
 from predsurv.core.num import complement
 from predsurv.engine.books.complement import ComplementBook
 from predsurv.engine.books.consumed import ConsumedLiquidity
@@ -36,6 +36,7 @@ class AvailableBooks:
     def __init__(self, cache: MarketCache) -> None:
         self._cache = cache
         self._consumed = ConsumedLiquidity()
+        self._told: set[VenueName] = set()  # venues that say themselves what we consumed
         self._version = 0  # of _consumed
         self._reduced: dict[InstrumentKey, _ReducedBook] = {}
         self._complements: dict[InstrumentKey, ComplementBook] = {}
@@ -74,14 +75,20 @@ class AvailableBooks:
         return self._consumed.affects(primary)
 
     def on_fill(self, fill: Fill) -> None:
-        """Record the liquidity that a taker fill of ours consumed; ignored while the book is untrusted."""
+        """Record what a taker fill of ours consumed, where the venue does not say so; not in an untrusted book."""
         primary = self._cache.primary_of(fill.key)
         book = self._cache.trusted_book(primary)
-        if book is None or fill.maker:
+        if book is None or fill.maker or fill.key.venue in self._told:
             return
         complemented = primary != fill.key
         price = complement(fill.price) if complemented else fill.price
         self._consumed.consume(book, "ask" if (fill.side == "buy") != complemented else "bid", price, fill.size)
+        self._version += 1
+
+    def on_consumed(self, told: LevelConsumed) -> None:
+        """Record what a simulated venue says that we consumed of a level."""
+        self._told.add(told.key.venue)
+        self._consumed.set(told)
         self._version += 1
 
     def on_book_event(self, event: BookDelta | BookSnapshot) -> None:

@@ -7,9 +7,9 @@ it cannot be known whether it was ours. Only a level that was removed, and comes
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from predsurv.core.events import BookDelta, Level
+from predsurv.core.events import BookDelta, Level, LevelConsumed
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size
 from predsurv.state.book import BookView
@@ -18,7 +18,17 @@ from predsurv.state.ladder import LadderView
 INSTRUMENTS_MAX: Final = 10_000
 """Instruments recorded at a time; beyond it the one first taken from is dropped."""
 
+TOLD_AFTER_MAX: Final = 5_000_000_000
+"""How long (ns) after a change of a level the trade that caused it may be told."""
+
 _Place = tuple[Side, Price]
+
+
+class _Released(NamedTuple):
+    """What was consumed of a level when it shrank at ``ts`` (ns UTC)."""
+
+    ts: int
+    size: int
 
 
 class ConsumedLiquidity:
@@ -26,6 +36,8 @@ class ConsumedLiquidity:
 
     def __init__(self) -> None:
         self._consumed: dict[InstrumentKey, dict[_Place, int]] = {}
+        self._released: dict[InstrumentKey, dict[_Place, _Released]] = {}
+        self._changed: dict[tuple[InstrumentKey, _Place], None] = {}
 
     def affects(self, key: InstrumentKey) -> bool:
         """Return whether anything consumed of this instrument is recorded."""
@@ -46,14 +58,35 @@ class ConsumedLiquidity:
             return
         places = self._consumed.setdefault(book.key, {})
         places[side, price] = min(places.get((side, price), 0) + size, level_size)
+        self._changed[book.key, (side, price)] = None
         if len(self._consumed) > INSTRUMENTS_MAX:
             del self._consumed[next(iter(self._consumed))]
+
+    def set(self, told: LevelConsumed) -> None:
+        """Record what was told of a level; it is limited to the level's size by the next change of that."""
+        places = self._consumed.setdefault(told.key, {})
+        if told.size:
+            places[told.side, told.price] = told.size
+        else:
+            places.pop((told.side, told.price), None)
+        self._drop_if_empty(told.key)
+
+    def take_changes(self, ts: int) -> tuple[LevelConsumed, ...]:
+        """Return what is consumed at ``ts`` (ns UTC) of each level where that has changed since the last call."""
+        if not self._changed:
+            return ()
+        changes = tuple(
+            LevelConsumed(key, ts, place[0], place[1], Size(self._consumed.get(key, {}).get(place, 0)))
+            for key, place in self._changed
+        )
+        self._changed.clear()
+        return changes
 
     def on_delta(self, event: BookDelta) -> None:
         """Limit the consumption of a level to its new size; a removed level has none."""
         places = self._consumed.get(event.key)
         if places is not None:
-            _limit(places, (event.side, event.price), event.size)
+            self._limit(event.key, (event.side, event.price), event.size, event.ts_recv)
             self._drop_if_empty(event.key)
 
     def on_snapshot(self, book: BookView) -> None:
@@ -61,8 +94,45 @@ class ConsumedLiquidity:
         places = self._consumed.get(book.key)
         if places is not None:
             for side, price in tuple(places):
-                _limit(places, (side, price), _ladder(book, side).size_at(price))
+                self._limit(book.key, (side, price), _ladder(book, side).size_at(price), book.ts_recv)
             self._drop_if_empty(book.key)
+
+    def consume_behind(self, book: BookView, side: Side, price: Price, size: int) -> None:
+        """Record that ``size`` was taken from the levels after the one at ``price``, best first."""
+        for each, available in tuple(self.remaining(book, side)):
+            if size > 0 and (each > price if side == "ask" else each < price):
+                self.consume(book, side, each, min(available, size))
+                size -= available
+
+    def released(self, key: InstrumentKey, side: Side, ts: int) -> int:
+        """Return what was consumed of levels that others may have traded away by ``ts`` (ns UTC), told not yet."""
+        places = self._released.get(key)
+        if not places:
+            return 0
+        return sum(each.size for place, each in places.items() if place[0] == side and each.ts + TOLD_AFTER_MAX >= ts)
+
+    def met_by(self, key: InstrumentKey, side: Side, price: Price, size: int, ts: int) -> int:
+        """Return how much of a public trade at a level, told at ``ts`` (ns UTC), met at most what we had consumed."""
+        place = (side, price)
+        released = self._released.get(key, {}).pop(place, None)
+        late = released.size if released is not None and released.ts + TOLD_AFTER_MAX >= ts else 0
+        met = min(size, self._consumed.get(key, {}).get(place, 0) + late)
+        if late > met:
+            self._released[key][place] = _Released(ts, late - met)
+        return met
+
+    def _limit(self, key: InstrumentKey, place: _Place, size: Size, ts: int) -> None:
+        places = self._consumed[key]
+        before = places.get(place, 0)
+        if before > size:
+            self._changed[key, place] = None
+            self._released.setdefault(key, {})[place] = _Released(ts, before - size)
+            if len(self._released) > INSTRUMENTS_MAX:
+                del self._released[next(iter(self._released))]
+        if min(before, size):
+            places[place] = min(before, size)
+        else:
+            places.pop(place, None)
 
     def _drop_if_empty(self, key: InstrumentKey) -> None:
         if not self._consumed[key]:
@@ -71,11 +141,3 @@ class ConsumedLiquidity:
 
 def _ladder(book: BookView, side: Side) -> LadderView:
     return book.bids if side == "bid" else book.asks
-
-
-def _limit(places: dict[_Place, int], place: _Place, size: Size) -> None:
-    consumed = min(places.get(place, 0), size)
-    if consumed:
-        places[place] = consumed
-    else:
-        places.pop(place, None)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from predsurv.core.events import NO_ORDERS
 from predsurv.core.market import buys_enough, on_grid, size_allowed
-from predsurv.core.orders import CancelOrder, PlaceOrder
+from predsurv.core.orders import RESTING, CancelOrder, PlaceOrder
 from predsurv.engine.fills.taker import Taker, crosses
 from predsurv.state.book import BookView
 from predsurv.state.market_cache import MarketCache
@@ -26,9 +26,11 @@ class AdmissionRules:
             return "market_closed"
         if self._cache.phase(command.key.venue) in NO_ORDERS:
             return "venue_paused"
+        if command.expires is not None and command.expires <= ts:
+            return "expired"
         if not on_grid(market, command.price):
             return "off_grid"
-        if not size_allowed(market, command.price, command.size, side=command.side, rests=command.tif == "gtc"):
+        if not size_allowed(market, command.price, command.size, side=command.side, rests=command.tif in RESTING):
             return "below_minimum"
         return self._check_funds(command)
 
@@ -41,7 +43,7 @@ class AdmissionRules:
         command, crossing = taker.command, book is not None and crosses(taker, book)
         if command.post_only:
             return "would_cross" if crossing else None
-        if not (crossing or command.tif != "gtc"):
+        if not (crossing or command.tif not in RESTING):
             return None
         if self._cache.phase(command.key.venue) == "post_only":
             return "venue_post_only"

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from predsurv.core.events import AccountEvent, OrderAccepted, OrderRejected
 from predsurv.core.ids import OrderId
-from predsurv.core.orders import CancelOrder, Command, PlaceOrder
+from predsurv.core.orders import RESTING, CancelOrder, Command, PlaceOrder
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.admission import AdmissionRules
 from predsurv.engine.fills.delayed_orders import DelayedOrder
@@ -28,6 +28,12 @@ class _Release(Struct, frozen=True):
     command: PlaceOrder
 
 
+class _Expiry(Struct, frozen=True):
+    """The end of the time for which an order is good."""
+
+    command: PlaceOrder
+
+
 class OrderEntry:
     """Commands in transit, and their execution on arrival; ``next_at`` is when the next arrives (ns UTC)."""
 
@@ -42,10 +48,10 @@ class OrderEntry:
         self.next_at = _NEVER
         self._cache, self._admission, self._working = cache, admission, working
         self._consumed, self._fills = consumed, fills
-        self._in_transit: list[tuple[int, int, Command | _Release]] = []  # heap of (arrival, sequence, what)
+        self._in_transit: list[tuple[int, int, Command | _Release | _Expiry]] = []  # heap of (arrival, sequence, what)
         self._sequence = 0
 
-    def send(self, command: Command | _Release, arrival: int) -> None:
+    def send(self, command: Command | _Release | _Expiry, arrival: int) -> None:
         """Send something that arrives at ``arrival`` (ns UTC)."""
         self._sequence += 1
         heappush(self._in_transit, (arrival, self._sequence, command))
@@ -60,6 +66,8 @@ class OrderEntry:
             yield from self._place(command, arrival)
         elif isinstance(command, _Release):
             yield from self._release(command.command, arrival)
+        elif isinstance(command, _Expiry):
+            yield from self._expire(command.command, arrival)
         else:
             yield from self._cancel(command, arrival)
 
@@ -95,18 +103,23 @@ class OrderEntry:
 
     def _trade(self, taker: Taker, book: Book | None) -> Iterator[AccountEvent]:
         command = taker.command
-        if book is not None and (command.tif != "fok" or fillable(taker, book, self._consumed) >= command.size):
-            for price, size in execute(taker, book, self._consumed):
-                yield self._fills.make(
-                    command, ts_recv=taker.ts, ts_venue=None, price=taker.own_price(price), size=size, maker=False
-                )
+        if book is not None:
+            unsure = self._working.resting.unsure(book, taker.opposite, taker.ts)
+            enough = fillable(taker, book, self._consumed)
+            if command.tif == "fok" and enough - unsure < command.size <= enough:
+                tuple(execute(taker, book, self._consumed, enough))  # killed in doubt: what it may have taken is gone
+            elif command.tif != "fok" or enough >= command.size:
+                for price, size in execute(taker, book, self._consumed, unsure):
+                    yield self._fills.make(
+                        command, ts_recv=taker.ts, ts_venue=None, price=taker.own_price(price), size=size, maker=False
+                    )
         yield from self._rest(taker, book)
 
     def _rest(self, taker: Taker, book: Book | None) -> Iterator[AccountEvent]:
         command = taker.command
         if not taker.remaining:
             return
-        if command.tif != "gtc":
+        if command.tif not in RESTING:
             yield cancelled(command, taker.ts, "untrusted" if book is None else command.tif)
             return
         order = QueuePosition(
@@ -120,6 +133,12 @@ class OrderEntry:
         )
         self._working.resting.add(order, book)
         self._working.watch(order.key, order.since)
+        if command.expires is not None:
+            self.send(_Expiry(command), command.expires)
+
+    def _expire(self, command: PlaceOrder, ts: int) -> Iterator[AccountEvent]:
+        if self._working.resting.remove(command.client_order_id, ts) is not None:
+            yield cancelled(command, ts, "expired")
 
     def _cancel(self, command: CancelOrder, ts: int) -> Iterator[AccountEvent]:
         delayed_until = self._working.delayed.until(command.client_order_id)
@@ -128,7 +147,7 @@ class OrderEntry:
             return
         reason = self._admission.cancel_rejection(command)
         if reason is None:
-            order = self._working.resting.remove(command.client_order_id)
+            order = self._working.resting.remove(command.client_order_id, ts)
             if order is not None:
                 yield cancelled(order.command, ts, "requested")
                 return

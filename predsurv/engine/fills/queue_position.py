@@ -1,23 +1,41 @@
 """A resting order's position in the queue of its level, estimated from public data.
 
-Wherever the data is ambiguous the estimate is the one that fills us less: a trade and the level change it caused may
-arrive in either order, and a cancel may have been ahead of us or behind.
+The one place that says what a change of our level and a trade at our price do to an order. Public data leaves two
+things open: a level that shrinks may have been cancelled or traded (its trade is told before, after, in pieces), and
+a cancel may have been ahead of us or behind. A queue model is an answer to the second.
 """
 
-from msgspec import Struct
+from typing import Literal
+
+from msgspec import Struct, field
 
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size
 from predsurv.core.orders import PlaceOrder
+from predsurv.engine.books.consumed import TOLD_AFTER_MAX
+
+QueueModel = Literal["pessimistic", "proportional", "optimistic"]
+"""Where cancels of our level come from: from behind us, from everywhere in proportion, from ahead of us."""
 
 
-class QueuePosition(Struct, kw_only=True):
+class _Shrinkage(Struct):
+    """A level lost ``size`` at ``ts`` (ns UTC); ``advance`` of it was taken for cancels ahead of us."""
+
+    ts: int
+    size: int
+    advance: int
+
+
+class QueuePosition(Struct, kw_only=True, eq=False):
     """Our order in the book of ``key`` (its primary instrument), at ``price`` on ``side``; sizes in micros.
 
-    ``ahead``: volume that was ahead of us less what traded since. ``floor``: the smallest size of the
-    level since we joined, which the volume ahead cannot exceed. ``level_size``: the level's latest
-    size. ``unexplained``: shrinkage of the level that no trade has explained yet. ``arrival``
-    orders our own orders at one price, ``since`` is when it came to rest (ns UTC).
+    ``ahead``: volume of others ahead of us. ``own_ahead``: our own orders ahead at this price, by the pessimistic
+    model; the others take what those leave. ``level_size``: the level's latest size. ``arrival`` orders our own orders
+    at one price, ``since`` is when it came to rest and ``joined`` when it took its last place in the queue (ns UTC).
+    ``left``: when it was cancelled or filled, 0 while it rests. ``doubtful``: the venue may have refused it, so it
+    fills nothing, and takes from others what it would.
+    ``told``: volume of trades told before the level lost it, the last at ``told_at``. ``displaceable``: what of the
+    order may have been filled at most, and was not yet counted as displacing others.
     """
 
     command: PlaceOrder
@@ -26,33 +44,77 @@ class QueuePosition(Struct, kw_only=True):
     price: Price
     remaining: Size
     arrival: int
+    model: QueueModel = "proportional"
     ahead: int = 0
-    floor: int = 0
+    own_ahead: int = 0
     level_size: int = 0
-    unexplained: int = 0
     since: int = 0
+    joined: int = 0
+    left: int = 0
+    doubtful: bool = False
+    told: int = 0
+    told_at: int = 0
+    displaceable: int = 0
+    shrinkages: list[_Shrinkage] = field(default_factory=list)
+    fills: list[tuple[int, int]] = field(default_factory=list)  # (venue time, size) of those of late
 
-    def join(self, level_size: Size) -> None:
-        """Take the last place of a level that holds ``level_size``: on arrival, and again after a gap."""
-        self.ahead = self.floor = self.level_size = level_size
-        self.unexplained = 0
+    def join(self, level_size: int, *, displaced: int = 0, own_ahead: int = 0, ts: int = 0) -> None:
+        """Take the last place of a level at ``ts`` (ns UTC): on arrival, and again after a gap.
 
-    def on_level_size(self, level_size: Size) -> None:
-        """Follow a change of our level's size."""
-        self.unexplained += max(self.level_size - level_size, 0)
-        self.floor = min(self.floor, level_size)
+        ``displaced``: volume that would still be in the level had our fills been real.
+        """
+        self.level_size, self.ahead = level_size, level_size + displaced
+        self.own_ahead = own_ahead if self.model == "pessimistic" else 0
+        self.joined, self.told = ts, 0
+        self.shrinkages.clear()
+
+    def on_level_size(self, level_size: int, ts: int) -> None:
+        """Follow a change of our level's size, received at ``ts`` (ns UTC)."""
+        lost = self.level_size - level_size
+        if lost > 0:
+            self._forget(ts)
+            told = min(lost, self.told)
+            self.told -= told
+            advance = self._advance(lost - told)
+            self.ahead -= advance
+            self.shrinkages.append(_Shrinkage(ts, lost - told, advance))
         self.level_size = level_size
 
-    def on_trade(self, volume: int) -> int:
+    def on_trade(self, volume: int, reaching: int, ts: int, *, displaced: int = 0) -> int:
         """Let ``volume`` trade at our price; return how much of it fills us, at most ``remaining``.
 
-        Shrinkage that this trade explains is added back first: the level's size already reflected it.
+        ``reaching``: what of it gets as far as us. ``displaced``: volume that is in the level besides its size.
         """
-        explained = min(volume, self.unexplained)
-        self.unexplained -= explained
-        ahead = min(self.ahead, self.floor + explained)
-        self.ahead = max(ahead - volume, 0)
-        return min(max(volume - ahead, 0), self.remaining)
+        self._forget(ts)
+        if self.model == "pessimistic":
+            # What the level lost lately may be what this trade, or one still to be told, took from it.
+            lately = sum(each.size for each in self.shrinkages)
+            self.ahead = min(self.ahead, self.level_size + lately + displaced)
+        else:
+            self._explain(volume, ts)
+        passing = max(reaching - self.own_ahead, 0)
+        self.own_ahead = max(self.own_ahead - reaching, 0)
+        size = min(max(passing - self.ahead, 0), self.remaining)
+        self.ahead = max(self.ahead - passing, 0)
+        return size
+
+    def was_there(self, ts_venue: int | None) -> bool:
+        """Return whether the order may have rested at a venue time (ns UTC); True when that is unknown."""
+        return ts_venue is None or (ts_venue > self.since and not 0 < self.left < ts_venue)
+
+    def may_fill(self, ts_venue: int | None) -> bool:
+        """Return whether a trade of a venue time (ns UTC) can fill the order: it rests, and had its place by then."""
+        return not (self.left or self.doubtful) and (ts_venue is None or ts_venue > self.joined)
+
+    def filled(self, size: int, ts_venue: int) -> None:
+        """Book a fill that happened at a venue time (ns UTC)."""
+        self.remaining = Size(self.remaining - size)
+        self.fills = [each for each in self.fills if each[0] >= ts_venue - TOLD_AFTER_MAX]
+        self.fills.append((ts_venue, size))
+
+    def filled_after(self, ts_venue: int | None) -> int:
+        """Return what was filled after a venue time: an earlier trade that is told late may have met that instead."""
+        return 0 if ts_venue is None else sum(size for ts, size in self.fills if ts > ts_venue)
 
     def better_than(self, price: Price) -> bool:
         """Return whether our price is strictly better than ``price``: a trade there went through us."""
@@ -61,3 +123,31 @@ class QueuePosition(Struct, kw_only=True):
     def crossed_by(self, price: Price) -> bool:
         """Return whether an opposite level at ``price`` would have traded with us."""
         return price <= self.price if self.side == "bid" else price >= self.price
+
+    def _advance(self, cancelled: int) -> int:
+        """Return how much of what was cancelled in our level was ahead of us."""
+        if self.model == "pessimistic":
+            return 0
+        if self.model == "optimistic":
+            return min(cancelled, self.ahead)
+        return min(self.ahead, self.level_size) * cancelled // self.level_size
+
+    def _explain(self, volume: int, ts: int) -> None:
+        """Take back what shrinkages advanced us where this trade was their cause: the volume ahead was still there."""
+        for each in self.shrinkages:
+            part = min(volume, each.size)
+            back = each.advance * part // each.size if each.size else 0
+            self.ahead += back
+            each.advance -= back
+            each.size -= part
+            volume -= part
+        if volume and self.model == "proportional":  # else: fill us rather too early
+            self.told, self.told_at = self.told + volume, ts
+
+    def _forget(self, ts: int) -> None:
+        """Take for cancels what no trade has explained in time."""
+        oldest = ts - TOLD_AFTER_MAX
+        if self.shrinkages and self.shrinkages[0].ts < oldest:
+            self.shrinkages = [each for each in self.shrinkages if each.ts >= oldest]
+        if self.told_at < oldest:
+            self.told = 0

@@ -9,7 +9,7 @@ at that instant and later ones rejected, whatever quotes are still shown; in a p
 rejected. It is pure: time is that of commands and events.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from predsurv.core.events import (
     AccountEvent,
@@ -17,6 +17,7 @@ from predsurv.core.events import (
     BookSnapshot,
     Fill,
     Gap,
+    LevelConsumed,
     MarketChange,
     MarketEvent,
     MarketResolved,
@@ -30,7 +31,7 @@ from predsurv.engine.fills.admission import AdmissionRules, FundsCheck
 from predsurv.engine.fills.fill_factory import FillFactory
 from predsurv.engine.fills.order_entry import OrderEntry
 from predsurv.engine.fills.primary_trades import PrimaryTrades
-from predsurv.engine.fills.queue_position import QueuePosition
+from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
 from predsurv.engine.fills.resting_orders import MakerFill, RestingOrders
 from predsurv.engine.fills.working_orders import WorkingOrders
 from predsurv.state.market_cache import MarketCache
@@ -39,18 +40,34 @@ from predsurv.state.market_cache import MarketCache
 class FillSimulator:
     """One venue's order handling, simulated from its public data; prices and sizes in micros, times ns UTC."""
 
-    def __init__(self, cache: MarketCache, latency: int, check_funds: FundsCheck) -> None:
+    def __init__(
+        self, cache: MarketCache, latency: int, check_funds: FundsCheck, queue: QueueModel = "proportional"
+    ) -> None:
         self._cache, self._latency = cache, latency
         self._consumed = ConsumedLiquidity()
-        self._resting = RestingOrders(self._consumed)
+        self._resting = RestingOrders(self._consumed, queue)
         self._working = WorkingOrders(cache, self._resting)
         self._primary_trades = PrimaryTrades(cache)
         self._fills = FillFactory(cache)
         self._entry = OrderEntry(cache, AdmissionRules(cache, check_funds), self._working, self._consumed, self._fills)
 
-    def submit(self, approved: Approved) -> None:
-        """Send a command; it arrives ``latency`` after its approval."""
-        self._entry.send(approved.command, approved.ts + self._latency)
+    def submit(self, approved: Approved, latency: int | None = None) -> None:
+        """Send a command; it arrives ``latency`` (ns) after its approval, the usual one where None."""
+        self._entry.send(approved.command, approved.ts + (self._latency if latency is None else latency))
+
+    @property
+    def next_at(self) -> int:
+        """When something happens by itself next (ns UTC): a command arrives, a timetable comes to something."""
+        return min(self._entry.next_at, self._working.timetable.next_at)
+
+    def consumed(self, ts: int) -> tuple[LevelConsumed, ...]:
+        """Return what our orders have taken of each level where that has changed since the last call."""
+        return self._consumed.take_changes(ts)
+
+    def continue_consumed(self, told: Iterable[LevelConsumed]) -> None:
+        """Go on with what an earlier run has taken, of levels that still stand."""
+        for each in told:
+            self._consumed.set(each)
 
     def due(self, ts: int) -> Iterator[AccountEvent]:
         """Yield what happens up to ``ts``: commands arrive, and the venue's timetable ends or clears markets.
@@ -111,8 +128,10 @@ class FillSimulator:
 
     def _on_trade(self, event: Trade) -> Iterator[AccountEvent]:
         trade = self._primary_trades.once(event)
-        if trade is None or self._cache.trusted_book(trade.key) is None:
+        book = None if trade is None else self._cache.trusted_book(trade.key)
+        if trade is None or book is None:
             return
+        self._resting.displace_takers(trade, book)
         if self._resting.holds(trade.key) and self._cache.is_trading(trade.key, trade.ts_recv):
             for fill in self._resting.on_trade(trade):
                 yield self._maker_fill(fill, trade)

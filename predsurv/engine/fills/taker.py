@@ -61,12 +61,20 @@ def fillable(taker: Taker, book: BookView, consumed: ConsumedLiquidity) -> int:
     return sum(size for price, size in consumed.remaining(book, taker.opposite) if taker.trades_at(price))
 
 
-def execute(taker: Taker, book: BookView, consumed: ConsumedLiquidity) -> Iterator[Level]:
-    """Yield (price in the book, size) of each trade, best first, and record the consumption."""
+def execute(taker: Taker, book: BookView, consumed: ConsumedLiquidity, unsure: int = 0) -> Iterator[Level]:
+    """Yield (price in the book, size) of each trade, best first, and record the consumption.
+
+    ``unsure``: the volume that others may have taken already, from the best level on.
+    """
     for price, size in tuple(consumed.remaining(book, taker.opposite)):
         if not taker.remaining or not taker.trades_at(price):
             return
-        traded = Size(min(size, taker.remaining))
-        consumed.consume(book, taker.opposite, price, traded)
-        taker.remaining = Size(taker.remaining - traded)
-        yield price, traded
+        passed = min(size, unsure)
+        if passed:  # had they been there, we would have them
+            unsure -= passed
+            consumed.consume(book, taker.opposite, price, passed)
+        traded = Size(min(size - passed, taker.remaining))
+        if traded:
+            consumed.consume(book, taker.opposite, price, traded)
+            taker.remaining = Size(taker.remaining - traded)
+            yield price, traded

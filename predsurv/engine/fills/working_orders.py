@@ -97,7 +97,7 @@ class WorkingOrders:
         """Cancel what rests in a market: all of it, or what does since before ``before`` (ns UTC)."""
         for order in self.resting.of_market(*key):
             if before is None or order.since < before:
-                self.resting.remove(order.command.client_order_id)
+                self.resting.remove(order.command.client_order_id, ts)
                 yield cancelled(order.command, ts, reason)
 
     def _rejoin(self, keys: Iterable[InstrumentKey]) -> None:

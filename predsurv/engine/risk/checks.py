@@ -8,7 +8,7 @@ from msgspec import Struct
 from predsurv.core.events import NO_ORDERS
 from predsurv.core.market import BINARY, buys_enough, on_grid, size_allowed
 from predsurv.core.num import Money, Price, format_micros, notional, notional_up
-from predsurv.core.orders import Intent
+from predsurv.core.orders import RESTING, Intent
 from predsurv.engine.risk.state import RiskState
 from predsurv.state.features import mid
 
@@ -19,6 +19,7 @@ RefusalReason = Literal[
     "market_closed",
     "not_binary",
     "venue_paused",
+    "expired",
     "off_grid",
     "below_minimum",
     "below_taker_minimum",
@@ -96,10 +97,18 @@ def _valid(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal
         return RiskRefusal("not_binary", f"market is {market.market_type}: it is recorded and not traded")
     if not on_grid(market, intent.price):
         return RiskRefusal("off_grid", f"{format_micros(intent.price)} is no price step of this market")
-    if not size_allowed(market, intent.price, intent.size, side=intent.side, rests=intent.tif == "gtc"):
+    if not size_allowed(market, intent.price, intent.size, side=intent.side, rests=intent.tif in RESTING):
         return RiskRefusal(
             "below_minimum", f"{format_micros(intent.size)} < {format_micros(market.min_order_size)} shares"
         )
+    return None
+
+
+def _expiry(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    if (intent.tif == "gtd") != (intent.expires is not None):
+        return RiskRefusal("expired", "good till a time, and only that, needs the time")
+    if intent.expires is not None and intent.expires <= state.now:
+        return RiskRefusal("expired", "it would be over before it is sent")
     return None
 
 
@@ -156,8 +165,8 @@ def _taker_minimum(intent: Intent, state: RiskState, _limits: RiskLimits) -> Ris
 
 def _trades_on_arrival(intent: Intent, state: RiskState) -> bool:
     book = state.books.book(intent.key)
-    if intent.tif != "gtc" or book is None:
-        return intent.tif != "gtc"
+    if intent.tif not in RESTING or book is None:
+        return intent.tif not in RESTING
     best = book.best_ask() if intent.side == "buy" else book.best_bid()
     if best is None:
         return False
@@ -230,6 +239,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _halted,
     _reducing,
     _valid,
+    _expiry,
     _phase,
     _fresh,
     _collar,

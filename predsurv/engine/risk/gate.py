@@ -100,6 +100,7 @@ class RiskGate:
             leg.tif,
             leg.post_only,
             leg.group,
+            leg.expires,
         )
         self._account.place(command, now)
         self._state.sent.append(now)

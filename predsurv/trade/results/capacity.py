@@ -13,7 +13,7 @@ from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import FeeSchedule
 from predsurv.core.num import Money, Size, notional_up
-from predsurv.core.orders import PlaceOrder
+from predsurv.core.orders import RESTING, PlaceOrder
 from predsurv.state.book import BookView
 
 MULTIPLES: Final = (1, 2, 5, 10, 20, 50)
@@ -51,7 +51,7 @@ class CapacityCurve:
 
     def add(self, order: PlaceOrder, book: BookView | None, fee: FeeSchedule) -> None:
         """Count an order by the ``book`` at its decision; others than buys that only take are ignored."""
-        if order.side != "buy" or order.tif == "gtc" or book is None:
+        if order.side != "buy" or order.tif in RESTING or book is None:
             return
         depths = self._depth.get(order.key)
         if depths is None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from predsurv.core.events import (
     Connected,
     Event,
+    LevelConsumed,
     MarketChange,
     OrderAccepted,
     OrderCancelled,
@@ -31,12 +32,14 @@ from tests.kit.trading_samples import (
     YES,
     V,
     book,
+    cents,
     delta,
     fill,
     gap,
     intent,
     market,
     resolved,
+    shares,
     trade,
 )
 
@@ -88,6 +91,18 @@ def test_consumed_liquidity_is_not_shown_to_strategies() -> None:
     assert shown is not None
     assert shown.best_ask() is None
     made.step(delta("ask", 51, 0))
+    assert made.books.book(YES) is made.cache.book(YES)
+
+
+def test_what_a_simulated_venue_says_we_consumed_counts_instead_of_our_fills() -> None:
+    made = engine(Eager(intents=[intent(size=100)]))
+    made.step(book())
+    assert made.step(LevelConsumed(YES, START, "ask", cents(51), shares(60))) is EMPTY_STEP
+    made.step(fill(FIRST, size=60))
+    shown = made.books.book(YES)
+    assert shown is not None
+    assert shown.best_ask() == (cents(51), shares(40))
+    made.step(LevelConsumed(YES, START, "ask", cents(51), shares(0)))
     assert made.books.book(YES) is made.cache.book(YES)
 
 
@@ -169,6 +184,9 @@ def test_a_halt_during_shutdown_is_noted() -> None:
 def test_settlement_is_booked_once_something_was_traded() -> None:
     made = engine(Eager(intents=[intent()]))
     assert not made.step(resolved(ts=START - 1)).booked
+    made = engine(Eager(intents=[intent()]))
+    made.step(book())
+    assert made.step(resolved()).booked, "its order may have traded"
     made = engine(Eager(intents=[intent()]))
     made.step(book())
     made.step(fill(FIRST, price=50))

@@ -150,3 +150,20 @@ def test_all_cash_can_be_spent_and_no_more(exchange: OneMarket) -> None:
     assert isinstance(queue.events[-1], OrderRejected)
     exchange.gateway.execute(poor, replace(order, client_order_id=ClientOrderId("q"), size=Size(90 * MICROS)))
     assert 0 <= poor.cash < 5 * MICROS
+
+
+def test_an_order_good_till_a_time_rests_until_it_expires(exchange: OneMarket) -> None:
+    assert [type(each) for each in exchange.place("late", tif="gtd", expires=0)] == [OrderRejected]
+    request = PlaceOrder(
+        ClientOrderId("a"), StrategyName("s"), MARKET.key(0), "buy", Price(410_000), Size(10 * MICROS), "gtd", expires=9
+    )
+    exchange.gateway.execute(exchange.account, request)
+    exchange.events()
+    exchange.gateway.expire(exchange.account, request)
+    (expired,) = exchange.events()
+    assert isinstance(expired, OrderCancelled)
+    assert expired.reason == "expired"
+    exchange.gateway.expire(exchange.account, request)
+    exchange.gateway.expire(exchange.account, replace(request, client_order_id=ClientOrderId("who")))
+    assert exchange.events() == []
+    assert exchange.book.best("bid") == 400_000

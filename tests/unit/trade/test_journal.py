@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predsurv.core.errors import IntegrityError, SafetyError, TransientError
-from predsurv.core.events import OrderAccepted
+from predsurv.core.events import LevelConsumed, OrderAccepted
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.risk.gate import GateDecision
@@ -21,12 +21,13 @@ from predsurv.trade.journal import (
     CommandSent,
     EngineNoted,
     Entry,
+    LiquidityTaken,
     MarketSettled,
     OrderJournal,
     RunStarted,
     restore,
 )
-from tests.kit.trading_samples import ME, START, YES, V, approved, cancel, fill, intent, place, resolved, shares
+from tests.kit.trading_samples import ME, START, YES, V, approved, cancel, cents, fill, intent, place, resolved, shares
 
 ENTRIES: tuple[Entry, ...] = (
     RunStarted(START, "paper", "paper", (ME,), ((V, Money(100 * MICROS)),)),
@@ -36,6 +37,7 @@ ENTRIES: tuple[Entry, ...] = (
     AccountUpdated(fill("a", size=4, price=50, fee=Money(7))),
     CommandSent(GateDecision(approved(cancel("a")), None)),
     MarketSettled(resolved()),
+    LiquidityTaken(LevelConsumed(YES, START, "ask", cents(51), shares(4))),
 )
 
 
@@ -65,11 +67,12 @@ def test_tags_and_field_order_on_disk_stay_as_they_are() -> None:
     assert [msgspec.json.encode(entry).decode() for entry in ENTRIES] == [
         '["started",1800000000000000000,"paper","paper",["me"],[["mock",100000000]]]',
         '["noted",["note",1800000000000000000,"day","a new UTC day",100000000]]',
-        '["sent",[["approved",1800000000000000000,["place","a","me",["mock","m","m-yes"],"buy",500000,10000000,"gtc",false,"g"]],["intent","me",["mock","m","m-yes"],"buy",510000,10000000,"ioc","test",false,null,""]]]',
+        '["sent",[["approved",1800000000000000000,["place","a","me",["mock","m","m-yes"],"buy",500000,10000000,"gtc",false,"g",null]],["intent","me",["mock","m","m-yes"],"buy",510000,10000000,"ioc","test",false,null,"",null]]]',
         '["answered",["accepted",["mock","m","m-yes"],1800000000000000000,"a","v"]]',
         '["answered",["fill",["mock","m","m-yes"],1800000000000000000,null,"a","a.1","buy",500000,4000000,7,false,false]]',
         '["sent",[["approved",1800000000000000000,["cancel","a",["mock","m","m-yes"]]],null]]',
         '["settled",["resolved","mock","m",1800000000000000000,null,[["m-yes",1000000],["m-no",0]],false]]',
+        '["taken",["consumed",["mock","m","m-yes"],1800000000000000000,"ask",510000,4000000]]',
     ]
 
 
@@ -232,6 +235,25 @@ def test_a_new_run_on_the_mock_venue_trades_resolved_markets_again(*, mode: str,
     again = (CommandSent(GateDecision(approved(place("b", price=50)), intent())), AccountUpdated(fill("b", size=4)))
     account = restore((started, *ENTRIES[2:], started, *again)).account
     assert (account.portfolio.positions.get(ME, YES) is not None) == held
+
+
+def test_what_a_market_paid_in_one_run_of_the_mock_venue_is_not_paid_for_shares_of_the_next() -> None:
+    started = RunStarted(START, "mock", "mock", (ME,), ((V, Money(100 * MICROS)),))
+    bought = (CommandSent(GateDecision(approved(place("b", price=50)), intent())), AccountUpdated(fill("b", size=4)))
+    second = restore((started, *ENTRIES[2:], started, *bought)).account
+    third = restore((started, *ENTRIES[2:], started, *bought, started)).account
+    assert third.portfolio.cash(V) == second.portfolio.cash(V)
+    assert third.portfolio.positions.totals() == second.portfolio.positions.totals() != ()
+    assert [group.cash for group in third.groups.all()] == [group.cash for group in second.groups.all()]
+
+
+def test_what_was_taken_of_a_level_is_known_until_the_level_is_gone_or_a_mock_venue_begins_anew() -> None:
+    taken, mock = ENTRIES[-1], RunStarted(START, "mock", "mock", (ME,), ())
+    gone = LiquidityTaken(LevelConsumed(YES, START, "ask", cents(51), shares(0)))
+    assert [each.size for each in restore(ENTRIES).consumed.values()] == [shares(4)]
+    assert restore((*ENTRIES, gone)).consumed == {}
+    assert restore((*ENTRIES, mock)).consumed == {}
+    assert list(restore((*ENTRIES, gone, taken, ENTRIES[0])).consumed.values()) == [taken.event]  # type: ignore[union-attr]
 
 
 def test_cash_given_since_the_day_began_is_known() -> None:

@@ -1,14 +1,16 @@
 """The paper broker checks funds and keeps its account like a venue."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from predsurv.core.events import AccountEvent, Fill, MarketChange, OrderRejected
+from predsurv.core.events import AccountEvent, Fill, LevelConsumed, MarketChange, OrderAccepted, OrderRejected
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
 from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.fills.latencies import Latencies
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from predsurv.trade.pipeline import SimulatedBroker
 from tests.kit.trading_samples import (
@@ -21,6 +23,7 @@ from tests.kit.trading_samples import (
     World,
     approved,
     book,
+    delta,
     market,
     place,
     resolved,
@@ -28,18 +31,24 @@ from tests.kit.trading_samples import (
     trade,
 )
 
+AT_ONCE = Latencies(send=MS)
+
 
 class PaperTrading:
     """A paper broker and the market it watches."""
 
-    def __init__(self, cash: int = 1_000 * MICROS, **rules: Any) -> None:
+    def __init__(self, cash: int = 1_000 * MICROS, latencies: Latencies = AT_ONCE, **rules: Any) -> None:
         self.world = World((market(**rules),)).show(book())
         self.portfolio = Portfolio({V: Money(cash)})
-        self.broker = PaperBroker(PaperSettings(V, MS), self.world.cache, self.portfolio)
+        self.broker = PaperBroker(PaperSettings(V, latencies), self.world.cache, self.portfolio)
 
     async def send(self, command: PlaceOrder) -> list[AccountEvent]:
         await self.broker.submit(approved(command))
-        return list(self.broker.due(START + MS))
+        return told(self.broker.due(START + MS))
+
+
+def told(answers: Iterable[AccountEvent | LevelConsumed]) -> list[AccountEvent]:
+    return [answer for answer in answers if not isinstance(answer, LevelConsumed)]
 
 
 def reasons(answers: list[AccountEvent]) -> list[str]:
@@ -71,7 +80,7 @@ async def test_what_the_venue_holds_back_is_open_and_reserved_too() -> None:
     (order,) = (await paper.broker.snapshot()).open_orders
     assert (order.client_order_id, order.remaining) == ("a", shares(10))
     assert reasons(await paper.send(place("b", price=50, size=10))) == ["insufficient_cash"]
-    assert [type(each) for each in paper.broker.due(START + 4 * S)] == [Fill], "its own funds are not in its way"
+    assert [type(each) for each in told(paper.broker.due(START + 4 * S))] == [Fill], "its own funds are not in its way"
 
 
 async def test_only_shares_held_and_not_being_sold_can_be_sold() -> None:
@@ -110,3 +119,35 @@ async def test_events_are_yielded_until_closed() -> None:
     await paper.broker.aclose()
     await paper.broker.aclose()
     assert [event async for event in paper.broker.events()] == answers
+
+
+async def test_each_answer_takes_its_own_time() -> None:
+    paper = PaperTrading(latencies=Latencies(send=MS, ack=4 * MS, fill=2 * MS, echo=3 * MS))
+    await paper.broker.submit(approved(place("a", size=150)))
+    assert list(paper.broker.due(START + MS)) == []
+    assert paper.broker.under_way == 3
+    assert (await paper.broker.snapshot()).positions, "at the venue it has happened"
+    answers = list(paper.broker.due(START + S))
+    assert [(type(each), each.ts_recv - START) for each in answers] == [
+        (Fill, 3 * MS),
+        (LevelConsumed, 4 * MS),
+        (OrderAccepted, 5 * MS),
+    ]
+    assert paper.broker.under_way == 0
+
+
+async def test_the_same_shares_are_not_taken_again_after_a_restart() -> None:
+    paper = PaperTrading()
+    await paper.broker.submit(approved(place("a", size=100, tif="ioc")))
+    told = [each for each in paper.broker.due(START + MS) if isinstance(each, LevelConsumed)]
+    again = PaperTrading()
+    again.broker.continue_consumed(told)
+    assert [each for each in await again.send(place("b", size=100, tif="ioc")) if isinstance(each, Fill)] == []
+    again.world.show(event := delta("ask", 51, 0))
+    (gone,) = again.broker.observe(event)
+    assert isinstance(gone, LevelConsumed)
+    assert gone.size == 0
+    again.world.show(event := delta("ask", 51, 30))
+    assert list(again.broker.observe(event)) == []
+    (fill,) = [each for each in await again.send(place("c", size=100, tif="ioc")) if isinstance(each, Fill)]
+    assert fill.size == shares(30)

@@ -12,6 +12,7 @@ from predsurv.core.orders import CancelIntent, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.engine import Engine
+from predsurv.engine.fills.latencies import Latencies
 from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.step import Step
 from predsurv.net.clock import ManualClock
@@ -54,7 +55,9 @@ class Run:
         self.engine = Engine(run="run", limits=LIMITS, strategies=[Quoter(wanted)], cache=cache, account=account)
         self.stats = RunStats()
         self.happened: list[Event] = []
-        broker = PaperBroker(PaperSettings(KALSHI, 100 * MS), cache, Portfolio({KALSHI: Money(1_000 * MICROS)}))
+        broker = PaperBroker(
+            PaperSettings(KALSHI, Latencies(send=100 * MS)), cache, Portfolio({KALSHI: Money(1_000 * MICROS)})
+        )
         components = RunComponents(
             engine=self.engine,
             journal=OrderJournal(folder / "journal.db", durable=False),

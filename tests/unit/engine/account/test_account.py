@@ -38,6 +38,15 @@ def test_settlement_pays_position_and_group() -> None:
     assert made.portfolio.positions.get(ME, YES) is not None
 
 
+def test_a_first_fill_told_after_the_market_resolved_is_paid_at_once() -> None:
+    made = account()
+    assert made.settle(resolved()) == ()
+    assert made.apply(fill(size=10, price=40)) == "applied"
+    assert made.portfolio.cash(V) == 106 * MICROS
+    assert made.portfolio.positions.totals() == ()
+    assert (made.groups.all()[0].cash, made.groups.all()[0].settled) == (6 * MICROS, True)
+
+
 def test_a_sale_of_what_is_not_held_changes_nothing() -> None:
     made = account()
     made.place(place("s", side="sell"), START)

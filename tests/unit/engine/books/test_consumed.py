@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.events import BookSnapshot
-from predsurv.engine.books.consumed import ConsumedLiquidity
+from predsurv.core.events import BookSnapshot, LevelConsumed
+from predsurv.engine.books.consumed import TOLD_AFTER_MAX, ConsumedLiquidity
 from predsurv.state.book import Book
-from tests.kit.trading_samples import NO, YES, book, cents, delta, levels, shares
+from tests.kit.trading_samples import NO, START, YES, book, cents, delta, levels, shares
 
 
 def shown(event: BookSnapshot | None = None) -> Book:
@@ -120,3 +120,46 @@ def test_a_level_never_gives_more_than_was_ever_added_to_it(steps: list[tuple[in
             consumed.consume(source, "ask", price, taken)
             got += taken
     assert got <= shares(came)
+
+
+def test_what_has_changed_is_told_once_as_what_is_consumed_by_now() -> None:
+    consumed, source = ConsumedLiquidity(), shown()
+    assert consumed.take_changes(START) == ()
+    consumed.consume(source, "ask", cents(51), shares(60))
+    consumed.consume(source, "ask", cents(51), shares(10))
+    (told,) = consumed.take_changes(START)
+    assert told == LevelConsumed(YES, START, "ask", cents(51), shares(70))
+    other = ConsumedLiquidity()
+    other.set(told)
+    assert tuple(other.remaining(source, "ask")) == levels((51, 30), (52, 50))
+    source.apply(change := delta("ask", 51, 20))
+    consumed.on_delta(change)
+    assert [each.size for each in consumed.take_changes(START)] == [shares(20)]
+    source.apply(change := delta("ask", 51, 0))
+    consumed.on_delta(change)
+    (gone,) = consumed.take_changes(START)
+    other.set(gone)
+    assert (gone.size, other.affects(YES)) == (0, False)
+
+
+def test_a_trade_of_others_may_have_met_what_we_had_consumed() -> None:
+    consumed, source = ConsumedLiquidity(), shown()
+    consumed.consume(source, "ask", cents(51), shares(60))
+    assert consumed.met_by(YES, "ask", cents(51), shares(20), START) == shares(20)
+    assert consumed.met_by(YES, "bid", cents(51), shares(20), START) == 0
+    source.apply(change := delta("ask", 51, 10))
+    consumed.on_delta(change)
+    assert (consumed.released(YES, "ask", START), consumed.released(YES, "bid", START)) == (shares(50), 0)
+    assert consumed.met_by(YES, "ask", cents(51), shares(15), START) == shares(15)
+    assert consumed.released(YES, "ask", START) == shares(35)
+    assert consumed.released(YES, "ask", START + TOLD_AFTER_MAX + 1) == 0
+    assert consumed.met_by(YES, "ask", cents(51), shares(15), START + TOLD_AFTER_MAX + 1) == shares(10)
+    assert consumed.met_by(NO, "ask", cents(51), shares(15), START) == 0
+
+
+def test_the_levels_behind_one_can_be_consumed_best_first() -> None:
+    consumed, source = ConsumedLiquidity(), shown(book(bids=((49, 5), (48, 5), (47, 5)), asks=((51, 5), (52, 5))))
+    consumed.consume_behind(source, "bid", cents(49), shares(7))
+    consumed.consume_behind(source, "ask", cents(52), shares(7))
+    assert tuple(consumed.remaining(source, "bid")) == levels((49, 5), (47, 3))
+    assert tuple(consumed.remaining(source, "ask")) == levels((51, 5), (52, 5))

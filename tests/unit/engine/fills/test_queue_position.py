@@ -5,11 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.num import Size
-from predsurv.engine.fills.queue_position import QueuePosition
-from tests.kit.trading_samples import YES, cents, place, shares
+from predsurv.engine.books.consumed import TOLD_AFTER_MAX
+from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
+from tests.kit.trading_samples import YES, cents, place
+
+MODELS: tuple[QueueModel, ...] = ("pessimistic", "proportional", "optimistic")
+LATER = TOLD_AFTER_MAX + 1
 
 
-def resting(level: int, size: int = 10, side: str = "bid") -> QueuePosition:
+def resting(level: int, size: int = 10, side: str = "bid", model: QueueModel = "proportional") -> QueuePosition:
     made = QueuePosition(
         command=place(),
         key=YES,
@@ -17,41 +21,99 @@ def resting(level: int, size: int = 10, side: str = "bid") -> QueuePosition:
         price=cents(50),
         remaining=Size(size),
         arrival=1,
+        model=model,
     )
-    made.join(Size(level))
+    made.join(level)
     return made
 
 
-def test_trades_consume_the_queue_ahead_first() -> None:
+def trades(order: QueuePosition, volume: int, ts: int = 0) -> int:
+    """A trade at the order's price that nothing else stands in the way of."""
+    return order.on_trade(volume, volume, ts)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_trades_consume_the_queue_ahead_first(model: QueueModel) -> None:
+    order = resting(100, model=model)
+    assert trades(order, 60) == 0
+    order.on_level_size(40, 0)
+    filled = trades(order, 45)
+    assert filled == (10 if model == "optimistic" else 5)  # told before its level change, it counts twice there
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_level_change_may_come_before_its_trade(model: QueueModel) -> None:
+    order = resting(100, model=model)
+    for left, filled in ((60, 0), (20, 0), (0, 5)):
+        before = order.level_size
+        order.on_level_size(left, 0)
+        assert trades(order, before - left + filled) == filled
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_trades_of_one_change_may_be_told_one_by_one(model: QueueModel) -> None:
+    order = resting(45, 7, model=model)
+    order.on_level_size(19, 0)
+    assert [trades(order, 13), trades(order, 13)] == [0, 0]
+    order.on_level_size(9, 0)
+    assert [trades(order, 1), trades(order, 9)] == [0, 0]
+    assert order.ahead == 9
+
+
+def test_a_cancel_is_from_behind_us_from_everywhere_or_from_ahead_by_the_model() -> None:
+    expected: tuple[tuple[QueueModel, int], ...] = (("pessimistic", 80), ("proportional", 64), ("optimistic", 60))
+    for model, ahead in expected:
+        order = resting(80, model=model)
+        order.on_level_size(100, 0)
+        order.on_level_size(80, 0)
+        assert order.ahead == ahead
+
+
+def test_what_no_trade_explains_in_time_was_cancelled_and_no_more_is_ahead_than_the_level_holds() -> None:
+    order = resting(100, model="pessimistic")
+    order.on_level_size(10, 0)
+    assert trades(order, 15) == 0
+    assert trades(order, 15, LATER) == 5
+    assert order.shrinkages == []
+
+
+def test_a_trade_told_early_is_not_taken_for_a_cancel_until_it_is_long_ago() -> None:
     order = resting(100)
-    assert order.on_trade(60) == 0
-    order.on_level_size(Size(40))
-    assert order.on_trade(45) == 5
+    trades(order, 20)
+    order.on_level_size(80, 1)
+    assert order.ahead == 80
+    trades(order, 20, 2)
+    order.on_level_size(40, LATER + 2)
+    assert order.ahead == 30
 
 
-def test_the_level_change_may_come_before_its_trade() -> None:
-    order = resting(100)
-    order.on_level_size(Size(60))
-    assert order.on_trade(40) == 0
-    order.on_level_size(Size(20))
-    assert order.on_trade(40) == 0
-    order.on_level_size(Size(0))
-    assert order.on_trade(25) == 5
-
-
-def test_cancels_behind_us_do_not_advance_us_and_a_shrunken_level_does() -> None:
-    order = resting(100)
-    order.on_level_size(Size(180))
-    order.on_level_size(Size(100))
-    assert order.on_trade(50) == 0
-    behind = resting(100)
-    behind.on_level_size(Size(10))
-    behind.unexplained = 0  # long ago
-    assert behind.on_trade(15) == 5
+def test_own_orders_ahead_wait_for_their_share_first() -> None:
+    order = resting(5, model="pessimistic")
+    order.join(5, displaced=2, own_ahead=10)
+    assert [order.on_trade(each, each, 0, displaced=2) for each in (10, 7, 3)] == [0, 0, 3]
 
 
 def test_a_trade_fills_at_most_the_remaining_size() -> None:
-    assert resting(0, size=3).on_trade(100) == 3
+    assert trades(resting(0, size=3), 100) == 3
+
+
+def test_a_trade_of_before_we_had_our_place_is_told_by_its_venue_time() -> None:
+    order = resting(0)
+    order.since, order.joined = 100, 200
+    assert [order.was_there(each) for each in (None, 100, 150, 201)] == [True, False, True, True]
+    assert [order.may_fill(each) for each in (None, 150, 200, 201)] == [True, False, False, True]
+    order.left = 300
+    assert [order.was_there(each) for each in (300, 301)] == [True, False]
+    assert not order.may_fill(250)
+
+
+def test_fills_of_late_are_remembered_by_their_venue_time() -> None:
+    order = resting(0)
+    order.filled(3, 100)
+    order.filled(4, 200)
+    assert (order.remaining, order.filled_after(None), order.filled_after(100), order.filled_after(99)) == (3, 0, 4, 7)
+    order.filled(1, 101 + TOLD_AFTER_MAX)
+    assert order.filled_after(99) == 5
 
 
 @pytest.mark.parametrize(("side", "better", "worse"), [("bid", 49, 51), ("ask", 51, 49)])
@@ -70,23 +132,24 @@ def test_a_better_price_trades_through_us_and_an_opposite_one_crosses_us(side: s
 )
 def test_a_fill_needs_the_volume_ahead_to_have_traded_or_left(level: int, steps: list[tuple[bool, int]]) -> None:
     """The venue's queue by exact bookkeeping: trades announced before or after their level change."""
-    order = resting(level, size=10**9)
-    ahead, total, filled = level, level, 0
-    for trade_first, volume in steps:
-        taken = min(volume, total)  # what trades at this price beyond the queue would be ours
-        total -= taken
-        ahead = max(ahead - taken, 0)
-        surplus = volume - taken
-        for say_trade in (trade_first, not trade_first):
-            if say_trade:
-                filled += order.on_trade(taken + surplus)
-            else:
-                order.on_level_size(Size(total))
-    assert filled <= max(sum(volume for _, volume in steps) - level, 0)
+    for model in MODELS[:2]:
+        order = resting(level, size=10**9, model=model)
+        total, filled = level, 0
+        for trade_first, volume in steps:
+            taken = min(volume, total)  # what trades at this price beyond the queue would be ours
+            total -= taken
+            for say_trade in (trade_first, not trade_first):
+                if say_trade:
+                    filled += trades(order, volume)
+                else:
+                    order.on_level_size(total, 0)
+        assert filled <= max(sum(volume for _, volume in steps) - level, 0)
 
 
 def test_joining_again_loses_the_place_in_the_queue() -> None:
     order = resting(5)
-    order.on_trade(5)
-    order.join(shares(1))
-    assert order.on_trade(1_000) == 0
+    order.on_level_size(3, 0)
+    assert trades(order, 5) == 0
+    order.join(1_000)
+    assert trades(order, 1_000) == 0
+    assert order.shrinkages == []

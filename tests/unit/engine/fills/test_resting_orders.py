@@ -1,11 +1,13 @@
 """Resting orders fill by trades and crossing levels, in price-time priority."""
 
+from msgspec.structs import replace
+
 from predsurv.core.ids import ClientOrderId, MarketId
-from predsurv.engine.books.consumed import ConsumedLiquidity
+from predsurv.engine.books.consumed import TOLD_AFTER_MAX, ConsumedLiquidity
 from predsurv.engine.fills.queue_position import QueuePosition
 from predsurv.engine.fills.resting_orders import MakerFill, RestingOrders
 from predsurv.state.book import Book
-from tests.kit.trading_samples import NO, YES, V, book, cents, delta, place, shares, trade
+from tests.kit.trading_samples import NO, START, YES, V, book, cents, delta, place, shares, trade
 
 
 def order(name: str = "o1", price: int = 49, size: float = 10, side: str = "bid", arrival: int = 1) -> QueuePosition:
@@ -84,7 +86,7 @@ def test_a_gap_sends_us_to_the_end_of_the_queue() -> None:
     assert resting.ahead == shares(100)
     source.apply(book(bids=((49, 30),)))
     assert list(resting_orders.on_snapshot(source)) == []
-    assert resting.floor == shares(30)
+    assert resting.level_size == shares(30)
 
 
 def test_an_order_that_arrives_without_a_book_waits_for_a_snapshot() -> None:
@@ -102,11 +104,11 @@ def test_resting_orders_follow_their_level_until_they_are_removed() -> None:
     assert resting.level_size == shares(20)
     list(resting_orders.on_delta(delta("bid", 49, 0), source))
     assert resting_orders.all() == (resting,)
-    assert resting_orders.remove(ClientOrderId("who")) is None
-    assert resting_orders.remove(ClientOrderId("o1")) is resting
+    assert resting_orders.remove(ClientOrderId("who"), START) is None
+    assert resting_orders.remove(ClientOrderId("o1"), START) is resting
     resting_orders.add(order("b"), source)
     resting_orders.add(order("c"), source)
-    assert resting_orders.remove(ClientOrderId("b")) is not None
+    assert resting_orders.remove(ClientOrderId("b"), START) is not None
     assert resting_orders.of_market(V, NO.market_id) == resting_orders.all() != ()
     assert resting_orders.of_market(V, MarketId("x")) == ()
     assert resting_orders.holds(YES)
@@ -118,10 +120,73 @@ def test_a_book_that_does_not_trade_is_followed_and_fills_nothing() -> None:
     resting_orders.add(resting := order(), source)
     source.apply(event := delta("bid", 49, 30))
     assert list(resting_orders.on_delta(event, source, trading=False)) == []
-    assert resting.floor == shares(30)
+    assert resting.level_size == shares(30)
     source.apply(book(bids=((40, 1),), asks=((45, 6),)))
     assert list(resting_orders.on_snapshot(source, trading=False)) == []
     assert list(resting_orders.on_delta(delta("ask", 45, 6), source, trading=False)) == []
     assert sizes(list(resting_orders.on_snapshot(source))) == [("o1", shares(6))]
     resting_orders.rejoin(YES, source)
-    assert (resting.ahead, resting.floor) == (0, 0)
+    assert (resting.ahead, resting.level_size) == (0, 0)
+
+
+def pessimistic(*added: QueuePosition, source: Book | None = None) -> RestingOrders:
+    resting_orders = RestingOrders(ConsumedLiquidity(), "pessimistic")
+    for each in added:
+        resting_orders.add(each, source or shown())
+    return resting_orders
+
+
+def test_what_an_order_of_ours_takes_still_stands_ahead_of_the_next() -> None:
+    resting_orders, source = RestingOrders(ConsumedLiquidity()), shown()
+    resting_orders.add(order("first", price=50), source)
+    assert sizes(list(resting_orders.on_trade(trade(49, 10)))) == [("first", shares(10))]
+    source.apply(event := delta("bid", 49, 90))
+    list(resting_orders.on_delta(event, source))
+    resting_orders.add(second := order("second", arrival=2), source)
+    assert second.ahead == shares(100), "the ten that traded in public would still be there"
+    assert sizes(list(resting_orders.on_trade(trade(49, 104)))) == [("second", shares(4))]
+
+
+def test_a_trade_without_a_side_fills_nothing_by_the_pessimistic_model() -> None:
+    assert list(pessimistic(order(price=50)).on_trade(trade(49, 1, taker=None))) == []
+
+
+def test_an_order_of_ours_in_front_may_have_had_it_by_the_pessimistic_model() -> None:
+    resting_orders = pessimistic(order("a", price=50), order("b", price=50, arrival=2))
+    assert sizes(list(resting_orders.on_trade(trade(50, 15)))) == [("a", shares(10)), ("b", shares(5))]
+    resting_orders = pessimistic(order("a"), order("b", arrival=2))
+    assert sizes(list(resting_orders.on_trade(trade(49, 105)))) == [("a", shares(5))]
+    assert resting_orders.remove(ClientOrderId("a"), START) is not None
+    assert list(resting_orders.on_trade(trade(49, 4))) == []  # it may have met what was cancelled since
+    later = START + TOLD_AFTER_MAX + 1
+    assert sizes(list(resting_orders.on_trade(trade(49, 30, ts=later)))) == [("b", shares(10))]
+
+
+def test_a_post_only_order_that_may_have_been_refused_fills_nothing() -> None:
+    source = Book(YES)
+    source.apply(book(bids=((47, 5),), asks=((52, 20), (55, 5))))
+    resting_orders = pessimistic(order("a", price=51, side="ask"), source=source)
+    assert sizes(list(resting_orders.on_trade(trade(52, 10, taker="buy")))) == [("a", shares(10))]
+    source.apply(delta("ask", 52, 0))
+    doubtful = order("b", price=53)
+    doubtful.command = replace(doubtful.command, post_only=True)
+    resting_orders.add(doubtful, source)
+    assert doubtful.doubtful
+    assert list(resting_orders.on_trade(trade(47, 5))) == []
+    source.apply(event := delta("ask", 50, 5))
+    assert list(resting_orders.on_delta(event, source)) == []
+    assert doubtful.remaining == shares(10)
+
+
+def test_a_taker_who_met_what_we_had_taken_goes_on_by_the_pessimistic_model() -> None:
+    consumed, source = ConsumedLiquidity(), shown()
+    resting_orders = RestingOrders(consumed, "pessimistic")
+    source.apply(delta("ask", 52, 50))
+    consumed.consume(source, "ask", cents(51), shares(30))
+    resting_orders.displace_takers(trade(51, 5, taker=None), source)
+    assert resting_orders.unsure(source, "bid", START) == 0
+    resting_orders.displace_takers(trade(51, 20, taker="buy"), source)
+    assert dict(consumed.remaining(source, "ask")) == {cents(51): shares(70), cents(52): shares(30)}
+    assert resting_orders.unsure(source, "ask", START) == shares(20), "it may rest now, and meet what comes"
+    resting_orders.displace_takers(trade(49, 20), source)
+    assert RestingOrders(consumed, "optimistic").unsure(source, "ask", START) == 0

@@ -17,12 +17,13 @@ from predsurv.core.events import (
 )
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
-from tests.kit.paper_venue import LATENCY, PaperVenue, fills, kinds, refusal
+from tests.kit.paper_venue import LATENCY, PaperVenue, cancels, fills, kinds, refusal
 from tests.kit.trading_samples import (
     MS,
     NO,
     START,
     YES,
+    S,
     V,
     approved,
     book,
@@ -162,6 +163,22 @@ def test_a_delayed_order_does_not_trade_in_a_market_that_closed() -> None:
     assert isinstance(cancelled, OrderCancelled)
     assert cancelled.reason == "market_closed"
     assert list(venue.simulator.due(START + LATENCY + HOLD)) == []
+
+
+def test_an_order_good_till_a_time_rests_until_then() -> None:
+    venue = PaperVenue(taker_delay=HOLD)
+    ends = START + 2 * LATENCY
+    assert refusal(venue.send(place("late", price=49, tif="gtd", expires=START + LATENCY))) == "expired"
+    assert kinds(venue.send(place("a", price=49, tif="gtd", expires=ends))) == ["OrderAccepted"]
+    assert kinds(venue.send(place("gone", price=48, tif="gtd", expires=ends))) == ["OrderAccepted"]
+    assert kinds(venue.send(cancel("gone"), START + 1)) == ["OrderCancelled"]
+    assert list(venue.simulator.due(ends - 1)) == []
+    assert cancels(list(venue.simulator.due(ends))) == [("a", "expired", ends)]
+    held = venue.send(place("held", price=51, tif="gtd", expires=START + 3 * LATENCY), START + LATENCY)
+    assert kinds(held) == ["OrderAccepted"]
+    assert cancels(list(venue.simulator.due(START + S))) == []
+    released = START + 2 * LATENCY + HOLD
+    assert cancels(list(venue.simulator.due(released))) == [("held", "expired", released)]
 
 
 def test_a_client_order_id_sent_twice_is_one_order() -> None:

@@ -83,6 +83,12 @@ def test_intents_are_refused_when_closed_halted_untrusted_or_stale() -> None:
     assert reason(old, intent()) is None
 
 
+def test_a_time_until_which_an_order_is_good_belongs_to_its_kind_and_is_ahead() -> None:
+    assert reason(open_world(), intent(price=49, tif="gtd", expires=START + 1)) is None
+    for wrong in (intent(tif="gtd"), intent(expires=START + 1), intent(tif="gtd", expires=START)):
+        assert reason(open_world(), wrong) == "expired"
+
+
 def test_a_buy_that_trades_on_arrival_must_be_worth_enough() -> None:
     world = World((market(min_taker_buy=Money(MICROS)),)).show(book(bids=((9, 100),), asks=((10, 100),)))
     assert reason(world, intent(price=10, size=9.99)) == "below_taker_minimum"
