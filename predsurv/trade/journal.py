@@ -289,7 +289,7 @@ def entry_time(entry: Entry) -> int | None:
             return entry.decision.approved.ts
         case EngineNoted():
             return entry.note.ts
-        case AccountUpdated() | MarketSettled():
+        case AccountUpdated() | MarketSettled() | LiquidityTaken():
             return entry.event.ts_recv
 
 
