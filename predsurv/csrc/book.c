@@ -2,12 +2,6 @@
 
 #include "state.h"
 
-typedef struct {
-    PyObject_HEAD
-    PyObject *key, *bids, *asks, *ts_recv, *ts_venue, *epoch, *seq;
-    char trusted;
-} Book;
-
 static PyTypeObject *delta_type;
 static PyObject *bid_text, *ask_text;
 static struct { Py_ssize_t ts_recv, ts_venue, epoch, seq, side, price, size; } at;
@@ -51,11 +45,40 @@ static PyObject *book_change(Book *self, PyObject *event)
     int64_t price = PyLong_AsLongLong(slot(event, at.price)), size = PyLong_AsLongLong(slot(event, at.size));
     if (((price == -1 || size == -1) && PyErr_Occurred()) || ladder_put(ladder, price, size) < 0)
         return NULL;
-    Py_XSETREF(self->ts_recv, Py_NewRef(slot(event, at.ts_recv)));
-    Py_XSETREF(self->ts_venue, Py_NewRef(slot(event, at.ts_venue)));
-    Py_XSETREF(self->epoch, Py_NewRef(slot(event, at.epoch)));
-    Py_XSETREF(self->seq, Py_NewRef(slot(event, at.seq)));
+    const Py_ssize_t fields[] = {at.ts_recv, at.ts_venue, at.epoch, at.seq};
+    for (int i = 0; i < 4; i++)
+        Py_XSETREF(self->stamps[i], Py_NewRef(slot(event, fields[i])));
+    self->plain = 0;
     Py_RETURN_TRUE;
+}
+
+/* A stamp, a new reference. */
+static PyObject *stamp(Book *self, int which)
+{
+    if (self->plain)
+        return self->numbers[which] == INT64_MIN ? Py_NewRef(Py_None) : PyLong_FromLongLong(self->numbers[which]);
+    return Py_NewRef(self->stamps[which] != NULL ? self->stamps[which] : Py_None);
+}
+
+PyObject *book_ts_venue(Book *self) { return stamp(self, STAMP_TS_VENUE); }
+
+static PyObject *get_stamp(Book *self, void *which) { return stamp(self, (int)(intptr_t)which); }
+
+static int set_stamp(Book *self, PyObject *value, void *which)
+{
+    if (value == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a stamp cannot be deleted");
+        return -1;
+    }
+    for (int i = 0; self->plain && i < 4; i++) {
+        PyObject *held = stamp(self, i);
+        if (held == NULL)
+            return -1;
+        Py_XSETREF(self->stamps[i], held);
+    }
+    self->plain = 0;
+    Py_XSETREF(self->stamps[(intptr_t)which], Py_NewRef(value));
+    return 0;
 }
 
 static PyObject *new_ladder(int descending)
@@ -77,12 +100,11 @@ static int book_init(Book *self, PyObject *args, PyObject *keywords)
     Py_XSETREF(self->key, Py_NewRef(key));
     Py_XSETREF(self->bids, new_ladder(1));
     Py_XSETREF(self->asks, new_ladder(0));
-    Py_XSETREF(self->ts_recv, PyLong_FromLong(0));
-    Py_XSETREF(self->ts_venue, Py_NewRef(Py_None));
-    Py_XSETREF(self->epoch, PyLong_FromLong(0));
-    Py_XSETREF(self->seq, Py_NewRef(Py_None));
+    self->numbers[STAMP_TS_RECV] = self->numbers[STAMP_EPOCH] = 0;
+    self->numbers[STAMP_TS_VENUE] = self->numbers[STAMP_SEQ] = INT64_MIN;
+    self->plain = 1;
     self->trusted = 0;
-    return self->bids != NULL && self->asks != NULL && self->ts_recv != NULL && self->epoch != NULL ? 0 : -1;
+    return self->bids != NULL && self->asks != NULL ? 0 : -1;
 }
 
 static int book_traverse(Book *self, visitproc visit, void *arg)
@@ -98,10 +120,8 @@ static int book_clear(Book *self)
     Py_CLEAR(self->key);
     Py_CLEAR(self->bids);
     Py_CLEAR(self->asks);
-    Py_CLEAR(self->ts_recv);
-    Py_CLEAR(self->ts_venue);
-    Py_CLEAR(self->epoch);
-    Py_CLEAR(self->seq);
+    for (int i = 0; i < 4; i++)
+        Py_CLEAR(self->stamps[i]);
     return 0;
 }
 
@@ -122,11 +142,17 @@ static PyMemberDef book_members[] = {
     {"bids", T_OBJECT_EX, offsetof(Book, bids), 0, NULL},
     {"asks", T_OBJECT_EX, offsetof(Book, asks), 0, NULL},
     {"trusted", T_BOOL, offsetof(Book, trusted), 0, NULL},
-    {"_ts_recv", T_OBJECT_EX, offsetof(Book, ts_recv), 0, NULL},
-    {"_ts_venue", T_OBJECT_EX, offsetof(Book, ts_venue), 0, NULL},
-    {"_epoch", T_OBJECT_EX, offsetof(Book, epoch), 0, NULL},
-    {"_seq", T_OBJECT_EX, offsetof(Book, seq), 0, NULL},
     {NULL, 0, 0, 0, NULL},
+};
+
+#define STAMP(name, which) {name, (getter)get_stamp, (setter)set_stamp, NULL, (void *)(intptr_t)(which)}
+
+static PyGetSetDef book_stamps[] = {
+    STAMP("_ts_recv", STAMP_TS_RECV),
+    STAMP("_ts_venue", STAMP_TS_VENUE),
+    STAMP("_epoch", STAMP_EPOCH),
+    STAMP("_seq", STAMP_SEQ),
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject book_type = {
@@ -142,4 +168,5 @@ PyTypeObject book_type = {
     .tp_clear = (inquiry)book_clear,
     .tp_methods = book_methods,
     .tp_members = book_members,
+    .tp_getset = book_stamps,
 };

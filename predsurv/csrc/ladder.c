@@ -209,14 +209,30 @@ static PyObject *ladder_levels(Ladder *self, PyObject *Py_UNUSED(ignored))
     return first_levels(self, self->count);
 }
 
+int64_t ladder_size(const Ladder *self, int64_t price)
+{
+    Py_ssize_t at = place_of(self, self->sign * price);
+    return at < self->count && self->rungs[at].rank == self->sign * price ? self->rungs[at].size : 0;
+}
+
+void ladder_exchange(Ladder *self, Rung **other, Py_ssize_t *count, Py_ssize_t *room)
+{
+    Ladder held = *self;
+    self->rungs = *other;
+    self->count = *count;
+    self->room = *room;
+    *other = held.rungs;
+    *count = held.count;
+    *room = held.room;
+    doubt(self);
+}
+
 static PyObject *ladder_size_at(Ladder *self, PyObject *given)
 {
     int64_t price = PyLong_AsLongLong(given);
     if (price == -1 && PyErr_Occurred())
         return NULL;
-    Py_ssize_t at = place_of(self, self->sign * price);
-    int held = at < self->count && self->rungs[at].rank == self->sign * price;
-    return PyLong_FromLongLong(held ? self->rungs[at].size : 0);
+    return PyLong_FromLongLong(ladder_size(self, price));
 }
 
 static PyObject *ladder_depth_until(Ladder *self, PyObject *given)

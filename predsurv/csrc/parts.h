@@ -18,6 +18,9 @@ extern PyMethodDef recording_functions[];
 int columns_prepare(void);
 extern PyMethodDef columns_functions[];
 
+/* Recorded rows and their replay on books; prepares itself when first made. */
+extern PyTypeObject rows_type, replay_type;
+
 /* Polymarket's frames. */
 int polymarket_prepare(void);
 extern PyMethodDef polymarket_functions[];

@@ -1,13 +1,12 @@
 /* Snapshot rows of the books that are due: what recording/snapshots.py does for each of them. */
 
 #include "recording.h"
+#include "state.h"
 
 PyTypeObject *line_type;
 LineSlots line_at;
 
-static PyTypeObject *book_type;
 static PyObject *top_type, *heappush, *heappop, *packed_text;
-static struct { Py_ssize_t key, bids, asks, ts_venue; } book_at;
 
 int store(PyObject *object, Py_ssize_t offset, PyObject *value)
 {
@@ -46,11 +45,13 @@ static int unchanged(PyObject *line, Py_ssize_t offset, PyObject *side)
     return side == shown ? 1 : shown == NULL ? 0 : PyObject_RichCompareBool(side, shown, Py_EQ);
 }
 
-static int write_row(PyObject *line, PyObject *book, PyObject *ts, PyObject *const sides[2], PyObject *out)
+static int write_row(PyObject *line, Book *book, PyObject *ts, PyObject *const sides[2], PyObject *out)
 {
-    PyObject *given[] = {slot(book, book_at.key), ts, slot(book, book_at.ts_venue), sides[0], sides[1], Py_True};
-    PyObject *row = given[0] != NULL && given[2] != NULL ? PyObject_Vectorcall(top_type, given, 6, NULL) : NULL;
+    PyObject *ts_venue = book_ts_venue(book);
+    PyObject *given[] = {book->key, ts, ts_venue, sides[0], sides[1], Py_True};
+    PyObject *row = book->key != NULL && ts_venue != NULL ? PyObject_Vectorcall(top_type, given, 6, NULL) : NULL;
     int failed = row == NULL || PyList_Append(out, row) < 0;
+    Py_XDECREF(ts_venue);
     Py_XDECREF(row);
     if (failed)
         return -1;
@@ -61,18 +62,18 @@ static int write_row(PyObject *line, PyObject *book, PyObject *ts, PyObject *con
 /* Write the row of a pending book as of its due time, none when its best levels are the same: what Tops.show does. */
 static int show(PyObject *line, PyObject *levels, int64_t heartbeat, PyObject *out)
 {
-    PyObject *book = slot(line, line_at.book);
+    Book *book = (Book *)slot(line, line_at.book);
     int64_t due = number_at(line, line_at.due), changed_at = number_at(line, line_at.changed_at);
     int64_t shown_at = number_at(line, line_at.shown_at);
     if (PyErr_Occurred() || store(line, line_at.pending, Py_NewRef(Py_False)) < 0)
         return -1;
-    if (book == NULL || !PyObject_TypeCheck(book, book_type) || !slot(book, book_at.bids) || !slot(book, book_at.asks)) {
+    if (book == NULL || !PyObject_TypeCheck(book, &book_type) || book->bids == NULL || book->asks == NULL) {
         PyErr_SetString(PyExc_TypeError, "a line without a book");
         return -1;
     }
     PyObject *ts = Py_NewRef(slot(line, due > changed_at ? line_at.due : line_at.changed_at));
-    PyObject *bids = PyObject_CallMethodOneArg(slot(book, book_at.bids), packed_text, levels);
-    PyObject *asks = bids == NULL ? NULL : PyObject_CallMethodOneArg(slot(book, book_at.asks), packed_text, levels);
+    PyObject *bids = PyObject_CallMethodOneArg(book->bids, packed_text, levels);
+    PyObject *asks = bids == NULL ? NULL : PyObject_CallMethodOneArg(book->asks, packed_text, levels);
     int same = asks == NULL ? -1 : unchanged(line, line_at.bids, bids);
     if (same == 1)
         same = unchanged(line, line_at.asks, asks);
@@ -158,12 +159,7 @@ int tops_prepare(void)
     Py_XSETREF(heappop, of_heapq("heappop"));
     Py_XSETREF(packed_text, PyUnicode_InternFromString("packed"));
     Py_XSETREF(top_type, (PyObject *)core_type("predsurv.core.records", "BookTop"));
-    Py_XSETREF(book_type, core_type("predsurv.state.book", "Book"));
-    if (heappush == NULL || heappop == NULL || packed_text == NULL || top_type == NULL || book_type == NULL)
-        return -1;
-    int found = (book_at.key = slot_of(book_type, "key")) && (book_at.bids = slot_of(book_type, "bids"))
-        && (book_at.asks = slot_of(book_type, "asks")) && (book_at.ts_venue = slot_of(book_type, "_ts_venue"));
-    return found ? 0 : -1;
+    return heappush != NULL && heappop != NULL && packed_text != NULL && top_type != NULL ? 0 : -1;
 }
 
 int lines_prepare(void)

@@ -23,6 +23,8 @@ static int add_parts(PyObject *module)
         || PyModule_AddFunctions(module, polymarket_functions) < 0
         || PyModule_AddObjectRef(module, "NativeLadder", (PyObject *)&ladder_type) < 0
         || PyModule_AddObjectRef(module, "NativeBookCore", (PyObject *)&book_type) < 0
+        || PyModule_AddObjectRef(module, "NativeRows", (PyObject *)&rows_type) < 0
+        || PyModule_AddObjectRef(module, "NativeReplay", (PyObject *)&replay_type) < 0
         || PyModule_AddObjectRef(module, "NativeChangeReader", (PyObject *)&polymarket_reader_type) < 0 ? -1 : 0;
 }
 
@@ -33,7 +35,8 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__speedups(void)
 {
-    if (!edition_matches() || state_prepare() < 0 || columns_prepare() < 0 || polymarket_prepare() < 0)
+    if (!edition_matches() || state_prepare() < 0 || columns_prepare() < 0 || polymarket_prepare() < 0
+        || PyType_Ready(&rows_type) < 0 || PyType_Ready(&replay_type) < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module != NULL && add_parts(module) < 0)

@@ -19,7 +19,32 @@ typedef struct {
     int sign; /* 1 bids, -1 asks */
 } Ladder;
 
+/* A book. The stamps of its last event are objects, or numbers while `plain`; INT64_MIN is None there. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *key, *bids, *asks, *stamps[4];
+    int64_t numbers[4];
+    char trusted, plain;
+} Book;
+
+enum { STAMP_TS_RECV, STAMP_TS_VENUE, STAMP_EPOCH, STAMP_SEQ };
+
+/* The venue's time of a book's last event, a new reference. NULL with an exception. */
+PyObject *book_ts_venue(Book *self);
+
 /* Make `size` the whole size at `price`; 0 removes the level. -1 with an exception. */
 int ladder_put(Ladder *self, int64_t price, int64_t size);
+
+/* The size at `price`, 0 where there is no level. */
+int64_t ladder_size(const Ladder *self, int64_t price);
+
+/* Exchange the levels of a ladder for `other`, which lie as in `Ladder.rungs`. */
+void ladder_exchange(Ladder *self, Rung **other, Py_ssize_t *count, Py_ssize_t *room);
+
+/* The best price, `none` where there is no level. */
+static inline int64_t ladder_best_price(const Ladder *self, int64_t none)
+{
+    return self->count ? self->sign * self->rungs[self->count - 1].rank : none;
+}
 
 #endif

@@ -1,10 +1,10 @@
 """The rows of one data file as market events in order of reception."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,6 +42,8 @@ _MICROS: Final = frozenset({"price", "size"})
 _FIRST: Final = pa.scalar(0, pa.int32())
 _GAP_SEGMENT: Final = -1  # sorts gaps before all other events of the same nanosecond
 
+
+T = TypeVar("T")
 
 OrderedEvent = tuple[int, int, int, MarketEvent]
 """Receive time (ns UTC), segment, arrival in the segment, and the event."""
@@ -140,7 +142,7 @@ class FileCursor:
         if source.dataset != "lifecycle":
             wanted = wanted.of_collector(parse_file(source.path)[1].collector)
         self._dataset = source.dataset
-        self._table = _load(source, wanted)
+        self._table = load(source, lambda file, segment: _read(file, wanted, segment))
         self._times = self._table[time_column(source.dataset)].cast(pa.int64()).combine_chunks()
         self._keys, self._key_of_row = _keys(self._table, wanted.venue, keys)
         self._position = 0
@@ -184,9 +186,13 @@ def split_by_time(source: ReplayFile, rows: int) -> Iterator[ReplayFile]:
         yield ReplayFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
 
 
-def _load(source: ReplayFile, wanted: ReplayQuery) -> Any:
+def load(source: ReplayFile, read: Callable[[ReplayFile, int | None], T]) -> T:
+    """Return what ``read`` makes of a file and of the segment (None: of all) of which it is to read the rows.
+
+    Raises TransientError when it was replaced or removed meanwhile.
+    """
     try:
-        return _read(source, wanted, None)
+        return read(source, None)
     except FileNotFoundError:
         # It was compacted since it was listed: its rows are in the merged file, by segment number.
         _, stamp = parse_file(source.path)
@@ -196,7 +202,7 @@ def _load(source: ReplayFile, wanted: ReplayQuery) -> Any:
         if stamp.merges or not merged:
             raise TransientError(f"{source.path} was replaced or removed while it was read: read again") from None
         merged_file = ReplayFile(merged[0], source.dataset, source.lo, source.hi)
-        return _read(merged_file, wanted, stamp.segment)
+        return read(merged_file, stamp.segment)
 
 
 def _is_merged_from(path: Path, stamp: FileStamp) -> bool:
@@ -204,22 +210,27 @@ def _is_merged_from(path: Path, stamp: FileStamp) -> bool:
     return other.merges > 0 and other.collector == stamp.collector and other.segment >= stamp.segment
 
 
-def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
-    time, stamp = time_column(source.dataset), parse_file(source.path)[1]
-    pieces = []
+def read_tables(source: ReplayFile, segment: int | None) -> Iterator[Any]:
+    """Yield the rows of a file, of one ``segment`` or all, as tables of the present schema; some may be empty.
+
+    Raises IntegrityError when it is damaged.
+    """
+    stamp, schema = parse_file(source.path)[1], _replayed(source.dataset)
     _verify(source)
-    schema = _replayed(source.dataset)
     with _open(source.path, source.dataset) as file:
         expect_columns(source.path, file.schema_arrow.names, schema.names)
         names = [name for name in schema.names if name in file.schema_arrow.names]
         try:
             for batch in file.iter_batches(batch_size=STEP_ROWS * 4, columns=names):
-                rows = conformed(pa.table(batch), schema, stamp.segment)
-                piece = _select_rows(_rows_of_segment(segment, rows), source, wanted)
-                if piece.num_rows:
-                    pieces.append(piece)
+                yield _rows_of_segment(segment, conformed(pa.table(batch), schema, stamp.segment))
         except (OSError, pa.ArrowException) as error:
             raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
+
+
+def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
+    time, schema = time_column(source.dataset), _replayed(source.dataset)
+    pieces = [_select_rows(rows, source, wanted) for rows in read_tables(source, segment)]
+    pieces = [piece for piece in pieces if piece.num_rows]
     table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else schema.empty_table()
     if source.dataset == "trades" and wanted.instruments is not None:
         table = _without_repeats(table, wanted.instruments)

@@ -1,0 +1,98 @@
+/* The replay of recorded rows on books, up to the next one that Python has to see: see trade/column_replay.py. */
+
+#ifndef PREDSURV_REPLAY_H
+#define PREDSURV_REPLAY_H
+
+#include "rows.h"
+#include "state.h"
+
+#define STRATEGIES_MAX 64
+#define GROUPS_MAX 4 /* of one instrument */
+#define CURSORS_MAX 256
+
+enum { HEED_ALL = 1, HEED_TRADES = 2, HEED_WHOLE_BOOKS = 4 }; /* rows of an instrument that go to Python */
+enum { RUN_END, RUN_BOUND, RUN_ROW, RUN_EVENT, RUN_PAUSE };
+
+/* What a strategy wants to hear, as engine/interest.py says; bounds are INT64_MIN and INT64_MAX where there are none. */
+typedef struct {
+    int books; /* 0 every change, 1 at the best price, 2 never */
+    int everything, best_sizes, trades, coverage, filter_engaged, bounded, bounded_event, weighed;
+    int64_t spread_min, spread_max, bid_min, bid_max, ask_min, ask_max, imbalance_min, imbalance_max;
+    Py_ssize_t levels;
+    int64_t ask_sum_max, bid_sum_min;
+} Filter;
+
+/* The best prices of books that pay together, summed up. `missing` have no ask. */
+typedef struct { int64_t bids, asks; Py_ssize_t missing; } Group;
+
+/* A level whose changes Python has to see; with `through` those of every level beyond it as well. */
+typedef struct { int64_t price; int side, through; } Place;
+
+typedef struct {
+    PyObject *key, *state; /* of the cache; NULL while there is none */
+    Book *book;            /* of the cache, NULL while there is none */
+    int32_t primary, mirror;
+    int32_t groups[GROUPS_MAX];
+    int group_count;
+    int64_t bid, ask;      /* best prices that its groups contain, INT64_MIN for none */
+    uint64_t selected, engaged; /* a bit for each strategy */
+    Place *places;
+    Py_ssize_t place_count, place_room;
+    uint8_t heeded, reduced; /* rows that go to Python; what strategies see is less than what was published */
+    uint8_t gapped;          /* the next whole book goes to Python */
+} Instrument;
+
+/* A file that takes part: rows, or events of Python as (time, segment, arrival, event). */
+typedef struct {
+    Rows *rows;
+    PyObject *events;
+    Py_ssize_t at;
+    int64_t ts, segment, arrival; /* of its next */
+} Cursor;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *books, *states, *told;
+    Instrument *instruments;
+    Py_ssize_t count, room;
+    Group *groups;
+    Py_ssize_t group_count, group_room;
+    Filter filters[STRATEGIES_MAX];
+    int strategies;
+    Cursor cursors[CURSORS_MAX];
+    int cursor_count;
+    Cursor *next;          /* NULL when there is none */
+    int64_t until;         /* the next row of any other cursor comes no earlier */
+    Py_ssize_t skipped;
+    int64_t last;          /* time of the last row that was folded here */
+    int64_t next_tick, tick; /* ticks that nobody wants are counted here; tick 0: they are wanted */
+    Py_ssize_t ticks, pause_ticks_max;
+    int64_t touched;       /* the instrument of the row that was taken last, -1 for none */
+    struct { Rung *rungs; Py_ssize_t count, room; } spare[2]; /* for a whole book */
+} Replay;
+
+/* replay_levels.c: books and groups. */
+static inline int book_known(const Book *book)
+{
+    if (book == NULL || !book->trusted)
+        return 0;
+    const Ladder *bids = (const Ladder *)book->bids, *asks = (const Ladder *)book->asks;
+    return !bids->count || !asks->count || ladder_best_price(bids, 0) < ladder_best_price(asks, 0);
+}
+void groups_follow(Replay *self, Instrument *instrument);
+int spare_take(Replay *self, const Rows *rows);
+void spare_exchange(Replay *self, Book *book);
+
+/* replay_filter.c */
+int filter_read(Filter *self, PyObject *given);
+int wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2]);
+int wants_trade(const Replay *self, const Instrument *instrument);
+int concerns_place(const Instrument *instrument, int side, int64_t price);
+
+/* replay_events.c: the event of a cursor's next rows, which are taken. NULL with an exception. */
+int events_prepare(void);
+PyObject *event_taken(Replay *self, Cursor *cursor);
+PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row);
+int state_follow(Replay *self, Instrument *instrument, const Row *row);
+
+#endif

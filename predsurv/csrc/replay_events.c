@@ -1,0 +1,138 @@
+/* Rows as the events that Python knows. */
+
+#include "replay.h"
+
+#include "slots.h"
+
+static PyTypeObject *delta_type, *snapshot_type, *trade_type, *state_type;
+static PyObject *texts[2], *takers[2];
+static struct { Py_ssize_t price, size, ts; } state_at;
+
+int events_prepare(void)
+{
+    static int prepared;
+    static const struct { PyObject **place; const char *name; } words[] = {
+        {&texts[0], "bid"}, {&texts[1], "ask"}, {&takers[0], "buy"}, {&takers[1], "sell"}};
+    if (prepared)
+        return 0;
+    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
+    Py_XSETREF(snapshot_type, core_type("predsurv.core.events", "BookSnapshot"));
+    Py_XSETREF(trade_type, core_type("predsurv.core.events", "Trade"));
+    Py_XSETREF(state_type, core_type("predsurv.state.market_cache", "InstrumentState"));
+    for (int i = 0; i < 4; i++)
+        Py_XSETREF(*words[i].place, PyUnicode_InternFromString(words[i].name));
+    if (delta_type == NULL || snapshot_type == NULL || trade_type == NULL || state_type == NULL || PyErr_Occurred())
+        return -1;
+    prepared = (state_at.price = slot_of(state_type, "last_price")) && (state_at.size = slot_of(state_type, "last_size"))
+        && (state_at.ts = slot_of(state_type, "last_trade_ts"));
+    return prepared ? 0 : -1;
+}
+
+static PyObject *maybe(int64_t value) { return value == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(value); }
+
+/* An instance of `type` made of `count` values, whose references are taken. */
+static PyObject *made_of(PyTypeObject *type, PyObject **values, Py_ssize_t count)
+{
+    PyObject *made = NULL;
+    int failed = 0;
+    for (Py_ssize_t i = 0; i < count; i++)
+        failed |= values[i] == NULL;
+    if (!failed)
+        made = PyObject_Vectorcall((PyObject *)type, values, (size_t)count, NULL);
+    for (Py_ssize_t i = 0; i < count; i++)
+        Py_XDECREF(values[i]);
+    return made;
+}
+
+static PyObject *delta_of(const Replay *self, const Row *row)
+{
+    PyObject *values[] = {
+        Py_NewRef(self->instruments[row->instrument].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
+        PyLong_FromLong(row->epoch), maybe(row->seq), Py_NewRef(texts[row->side == SIDE_ASK]),
+        PyLong_FromLong(row->price), PyLong_FromLongLong(row->size),
+    };
+    return made_of(delta_type, values, 8);
+}
+
+PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row)
+{
+    PyObject *taker = row->side == SIDE_NONE ? Py_None : takers[row->side == SIDE_ASK];
+    PyObject *values[] = {
+        Py_NewRef(self->instruments[row->instrument].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
+        PyLong_FromLong(row->price), PyLong_FromLongLong(row->size), Py_NewRef(taker),
+        Py_NewRef(PyList_GET_ITEM(rows->trade_ids, row->seq)),
+    };
+    return made_of(trade_type, values, 7);
+}
+
+/* The levels of one side among `count` rows. */
+static PyObject *side_of(const Rows *rows, Py_ssize_t first, Py_ssize_t count, int side)
+{
+    PyObject *levels = PyList_New(0);
+    for (Py_ssize_t i = 0; levels != NULL && i < count; i++) {
+        const Row *row = &rows->rows[rows->order[first + i]];
+        if ((row->side == SIDE_ASK) != side)
+            continue;
+        PyObject *level = Py_BuildValue("(iL)", (int)row->price, (long long)row->size);
+        if (level == NULL || PyList_Append(levels, level) < 0)
+            Py_CLEAR(levels);
+        Py_XDECREF(level);
+    }
+    PyObject *made = levels == NULL ? NULL : PyList_AsTuple(levels);
+    Py_XDECREF(levels);
+    return made;
+}
+
+static PyObject *snapshot_taken(const Replay *self, Rows *rows, const Row *row)
+{
+    Py_ssize_t first = ++rows->at;
+    while (rows->at < rows->count && rows->rows[rows->order[rows->at]].kind == ROW_LEVEL)
+        rows->at++;
+    PyObject *values[] = {
+        Py_NewRef(self->instruments[row->instrument].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
+        PyLong_FromLong(row->epoch), maybe(row->seq), side_of(rows, first, rows->at - first, 0),
+        side_of(rows, first, rows->at - first, 1),
+    };
+    return made_of(snapshot_type, values, 7);
+}
+
+PyObject *event_taken(Replay *self, Cursor *cursor)
+{
+    if (cursor->events != NULL)
+        return Py_NewRef(PyTuple_GET_ITEM(PyList_GET_ITEM(cursor->events, cursor->at++), 3));
+    const Row *row = rows_next(cursor->rows);
+    if (row->kind == ROW_CLEAR)
+        return snapshot_taken(self, cursor->rows, row);
+    cursor->rows->at++;
+    return row->kind == ROW_TRADE ? trade_of(self, cursor->rows, row) : delta_of(self, row);
+}
+
+static int put(PyObject *object, Py_ssize_t offset, int64_t value)
+{
+    PyObject *number = PyLong_FromLongLong(value);
+    if (number == NULL)
+        return -1;
+    Py_XSETREF(*(PyObject **)((char *)object + offset), number);
+    return 0;
+}
+
+static int state_put(PyObject *state, const Row *row, int64_t price)
+{
+    if (!Py_IS_TYPE(state, state_type)) {
+        PyErr_SetString(PyExc_TypeError, "a state of the cache is an InstrumentState");
+        return -1;
+    }
+    return put(state, state_at.price, price) < 0 || put(state, state_at.size, row->size) < 0
+        || put(state, state_at.ts, row->ts) < 0 ? -1 : 0;
+}
+
+/* Take a trade for the last one of its instrument and of its mirror: 1 done, 0 for Python, -1 with an exception. */
+int state_follow(Replay *self, Instrument *instrument, const Row *row)
+{
+    Instrument *mirror = instrument->mirror < 0 ? NULL : &self->instruments[instrument->mirror];
+    if (instrument->state == NULL || (mirror != NULL && mirror->state == NULL))
+        return 0;
+    if (state_put(instrument->state, row, row->price) < 0)
+        return -1;
+    return mirror == NULL || state_put(mirror->state, row, MICROS - row->price) == 0 ? 1 : -1;
+}

@@ -1,0 +1,143 @@
+/* Whether Python has to see a row: engine/call_filter.py, except that an interval holds nothing back here. */
+
+#include "replay.h"
+
+int filter_read(Filter *self, PyObject *given)
+{
+    long long bounds[8], sums[2];
+    int flags[8];
+    if (!PyArg_ParseTuple(given, "iiiiiiii(LLLLLLLL)n(LL)", &flags[0], &flags[1], &flags[2], &flags[3], &flags[4],
+                          &flags[5], &flags[6], &flags[7], &bounds[0], &bounds[1], &bounds[2], &bounds[3], &bounds[4],
+                          &bounds[5], &bounds[6], &bounds[7], &self->levels, &sums[0], &sums[1]))
+        return -1;
+    self->everything = flags[0];
+    self->books = flags[1];
+    self->best_sizes = flags[2];
+    self->trades = flags[3];
+    self->coverage = flags[4];
+    self->filter_engaged = flags[5];
+    self->bounded = flags[6];
+    self->bounded_event = flags[7];
+    int64_t *const places[] = {&self->spread_min, &self->spread_max, &self->bid_min, &self->bid_max, &self->ask_min,
+                               &self->ask_max, &self->imbalance_min, &self->imbalance_max};
+    for (int i = 0; i < 8; i++)
+        *places[i] = bounds[i];
+    self->weighed = bounds[6] != INT64_MIN || bounds[7] != INT64_MAX;
+    self->ask_sum_max = sums[0];
+    self->bid_sum_min = sums[1];
+    return 0;
+}
+
+static __int128 total_of(const Ladder *ladder, Py_ssize_t levels)
+{
+    __int128 total = 0;
+    for (Py_ssize_t i = 0; i < levels && i < ladder->count; i++)
+        total += ladder->rungs[ladder->count - 1 - i].size;
+    return total;
+}
+
+static int balanced(const Filter *filter, const Ladder *bids, const Ladder *asks)
+{
+    __int128 bid = total_of(bids, filter->levels), ask = total_of(asks, filter->levels);
+    if (bid + ask <= 0)
+        return 0;
+    __int128 scaled = (bid - ask) * MICROS, imbalance = scaled / (bid + ask);
+    imbalance -= scaled % (bid + ask) != 0 && scaled < 0; /* rounded down */
+    return imbalance >= filter->imbalance_min && imbalance <= filter->imbalance_max;
+}
+
+static int unbounded(int64_t low, int64_t high) { return low == INT64_MIN && high == INT64_MAX; }
+
+static int within(const Filter *filter, const Book *book)
+{
+    const Ladder *bids = (const Ladder *)book->bids, *asks = (const Ladder *)book->asks;
+    int64_t bid = ladder_best_price(bids, INT64_MIN), ask = ladder_best_price(asks, INT64_MIN);
+    if (bid == INT64_MIN ? !unbounded(filter->bid_min, filter->bid_max)
+                         : bid < filter->bid_min || bid > filter->bid_max)
+        return 0;
+    if (ask == INT64_MIN ? !unbounded(filter->ask_min, filter->ask_max)
+                         : ask < filter->ask_min || ask > filter->ask_max)
+        return 0;
+    if (bid == INT64_MIN || ask == INT64_MIN) {
+        if (!unbounded(filter->spread_min, filter->spread_max))
+            return 0;
+    } else if (ask - bid < filter->spread_min || ask - bid > filter->spread_max) {
+        return 0;
+    }
+    return !filter->weighed || balanced(filter, bids, asks);
+}
+
+/* `before`: the best prices before the row, INT64_MIN where a side was empty, INT64_MAX where the book was not known. */
+static int at_best(const Filter *filter, const Book *book, const Row *row, const int64_t before[2])
+{
+    const Ladder *bids = (const Ladder *)book->bids, *asks = (const Ladder *)book->asks;
+    int64_t bid = ladder_best_price(bids, INT64_MIN), ask = ladder_best_price(asks, INT64_MIN);
+    if (!filter->best_sizes)
+        return before[0] == INT64_MAX || bid != before[0] || ask != before[1];
+    if (row->kind != ROW_CHANGE)
+        return 1;
+    if (row->side == SIDE_BID)
+        return bid == INT64_MIN || row->price >= bid;
+    return ask == INT64_MIN || row->price <= ask;
+}
+
+static int event_meets(const Replay *self, const Filter *filter, const Instrument *instrument)
+{
+    for (int i = 0; i < instrument->group_count; i++) {
+        const Group *group = &self->groups[instrument->groups[i]];
+        if ((!group->missing && group->asks <= filter->ask_sum_max) || group->bids >= filter->bid_sum_min)
+            return 1;
+    }
+    return 0;
+}
+
+static int passes(const Replay *self, const Filter *filter, const Instrument *instrument, const Row *row,
+                  const int64_t before[2])
+{
+    if (!instrument->reduced) {
+        if (filter->books == 1 && !at_best(filter, instrument->book, row, before))
+            return 0;
+        if (filter->bounded && !within(filter, instrument->book))
+            return 0;
+    }
+    return !filter->bounded_event || event_meets(self, filter, instrument);
+}
+
+/* Whether any strategy is called with a book event, which the book and its groups already show. */
+int wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2])
+{
+    for (int i = 0; i < self->strategies; i++) {
+        const Filter *filter = &self->filters[i];
+        if (filter->everything)
+            return 1;
+        if (!(instrument->selected >> i & 1))
+            continue;
+        if (filter->coverage && before[0] == INT64_MAX && row->kind != ROW_CHANGE)
+            return 1;
+        if (filter->books == 2)
+            continue;
+        if ((!filter->filter_engaged && (instrument->engaged >> i & 1)) || passes(self, filter, instrument, row, before))
+            return 1;
+    }
+    return 0;
+}
+
+int wants_trade(const Replay *self, const Instrument *instrument)
+{
+    for (int i = 0; i < self->strategies; i++)
+        if (self->filters[i].everything || (self->filters[i].trades && (instrument->selected >> i & 1)))
+            return 1;
+    return 0;
+}
+
+/* Whether a change at `price` is one of those that Python has to see. */
+int concerns_place(const Instrument *instrument, int side, int64_t price)
+{
+    for (Py_ssize_t i = 0; i < instrument->place_count; i++) {
+        const Place *place = &instrument->places[i];
+        if (place->side == side && (place->price == price
+            || (place->through && (side == SIDE_ASK ? price < place->price : price > place->price))))
+            return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,260 @@
+/* The replay itself: rows of several files in the order of reception, folded until Python has to see one. */
+
+#include "replay.h"
+
+#include "parts.h"
+
+#define TOLD_MAX 1000    /* trades that Python has not heard of */
+#define PAUSE_ROWS 65536 /* folded at a time: somebody may want to stop */
+
+static int cursor_load(Cursor *cursor)
+{
+    if (cursor->rows != NULL) {
+        const Row *row = rows_next(cursor->rows);
+        if (row != NULL) {
+            cursor->ts = row->ts;
+            cursor->segment = row->segment;
+            cursor->arrival = row->arrival;
+        }
+        return row != NULL;
+    }
+    if (cursor->at >= PyList_GET_SIZE(cursor->events))
+        return 0;
+    long long ts, segment, arrival;
+    PyObject *event, *entry = PyList_GET_ITEM(cursor->events, cursor->at);
+    if (!PyTuple_Check(entry) || !PyArg_ParseTuple(entry, "LLLO", &ts, &segment, &arrival, &event))
+        return -1;
+    cursor->ts = ts;
+    cursor->segment = segment;
+    cursor->arrival = arrival;
+    return 1;
+}
+
+static int before(const Cursor *one, const Cursor *other)
+{
+    if (one->ts != other->ts)
+        return one->ts < other->ts;
+    if (one->segment != other->segment)
+        return one->segment < other->segment;
+    return one->arrival < other->arrival;
+}
+
+/* Find the next cursor and drop those that are done. -1 with an exception. */
+static int choose(Replay *self)
+{
+    int kept = 0;
+    self->next = NULL;
+    for (int i = 0; i < self->cursor_count; i++) {
+        int loaded = cursor_load(&self->cursors[i]);
+        if (loaded < 0)
+            return -1;
+        if (loaded) {
+            self->cursors[kept++] = self->cursors[i];
+        } else {
+            Py_CLEAR(self->cursors[i].rows);
+            Py_CLEAR(self->cursors[i].events);
+        }
+    }
+    self->cursor_count = kept;
+    for (int i = 0; i < kept; i++)
+        if (self->next == NULL || before(&self->cursors[i], self->next))
+            self->next = &self->cursors[i];
+    self->until = INT64_MAX;
+    for (int i = 0; i < kept; i++)
+        if (&self->cursors[i] != self->next && self->cursors[i].ts < self->until)
+            self->until = self->cursors[i].ts;
+    return 0;
+}
+
+static void follow_ticks(Replay *self, int64_t ts)
+{
+    if (self->tick == 0 || ts < self->next_tick)
+        return;
+    if (ts - self->next_tick > self->tick * self->pause_ticks_max)
+        self->next_tick = ts - ts % self->tick;
+    int64_t passed = (ts - self->next_tick) / self->tick + 1;
+    self->ticks += (Py_ssize_t)passed;
+    self->next_tick += passed * self->tick;
+}
+
+static void folded(Replay *self, Rows *rows, const Row *row, Py_ssize_t taken)
+{
+    follow_ticks(self, row->ts);
+    self->last = row->ts;
+    self->skipped++;
+    rows->at += taken;
+}
+
+static void stamp_book(Book *book, const Row *row)
+{
+    book->numbers[STAMP_TS_RECV] = row->ts;
+    book->numbers[STAMP_TS_VENUE] = row->ts_venue;
+    book->numbers[STAMP_EPOCH] = row->epoch;
+    book->numbers[STAMP_SEQ] = row->seq;
+    book->plain = 1;
+}
+
+/* The book as the cache has it, NULL when it has none; -1 with an exception. */
+static int find_book(Replay *self, Instrument *instrument)
+{
+    PyObject *found = PyDict_GetItemWithError(self->books, instrument->key);
+    if (found == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    if (!PyObject_TypeCheck(found, &book_type) || !PyObject_TypeCheck(((Book *)found)->bids, &ladder_type)
+        || !PyObject_TypeCheck(((Book *)found)->asks, &ladder_type)) {
+        PyErr_SetString(PyExc_TypeError, "a book of the cache is not compiled");
+        return -1;
+    }
+    Py_XSETREF(instrument->book, (Book *)Py_NewRef(found));
+    return 0;
+}
+
+static void prices_of(const Book *book, int64_t prices[2])
+{
+    prices[0] = book->trusted ? ladder_best_price((const Ladder *)book->bids, INT64_MIN) : INT64_MAX;
+    prices[1] = book->trusted ? ladder_best_price((const Ladder *)book->asks, INT64_MIN) : INT64_MAX;
+}
+
+static int fold_change(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
+{
+    Book *book = instrument->book;
+    int64_t prices[2];
+    if (instrument->place_count && concerns_place(instrument, row->side, row->price))
+        return 0;
+    if (book != NULL && book->trusted) {
+        Ladder *ladder = (Ladder *)(row->side == SIDE_ASK ? book->asks : book->bids);
+        int64_t size = ladder_size(ladder, row->price);
+        prices_of(book, prices);
+        if (ladder_put(ladder, row->price, row->size) < 0)
+            return -1;
+        groups_follow(self, instrument);
+        if (book_known(book) && wants_book_event(self, instrument, row, prices))
+            return ladder_put(ladder, row->price, size); /* Python does it all */
+        stamp_book(book, row);
+    }
+    folded(self, rows, row, 1);
+    return 1;
+}
+
+static int fold_whole_book(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
+{
+    Book *book = instrument->book;
+    int64_t prices[2];
+    if (book == NULL || instrument->gapped || instrument->heeded & HEED_WHOLE_BOOKS)
+        return 0;
+    int taken = spare_take(self, rows);
+    if (taken <= 0)
+        return taken;
+    char trusted = book->trusted;
+    prices_of(book, prices);
+    spare_exchange(self, book);
+    book->trusted = 1;
+    groups_follow(self, instrument);
+    if (book_known(book) && wants_book_event(self, instrument, row, prices)) {
+        spare_exchange(self, book);
+        book->trusted = trusted;
+        return 0;
+    }
+    stamp_book(book, row);
+    folded(self, rows, row, taken);
+    return 1;
+}
+
+static int fold_trade(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
+{
+    const Instrument *primary = &self->instruments[instrument->primary];
+    if (primary->heeded & HEED_TRADES || (book_known(primary->book) && wants_trade(self, instrument)))
+        return 0;
+    int followed = state_follow(self, instrument, row);
+    if (followed <= 0)
+        return followed;
+    PyObject *trade = trade_of(self, rows, row);
+    int failed = trade == NULL || PyList_Append(self->told, trade) < 0;
+    Py_XDECREF(trade);
+    if (failed)
+        return -1;
+    folded(self, rows, row, 1);
+    return 1;
+}
+
+/* Fold the next row of a file: 1 folded, 0 for Python, -1 with an exception. */
+static int fold_row(Replay *self, Rows *rows)
+{
+    const Row *row = rows_next(rows);
+    Instrument *instrument = &self->instruments[row->instrument];
+    if (rows->at + 8 < rows->count)
+        __builtin_prefetch(&rows->rows[rows->order[rows->at + 8]]);
+    if (row->kind == ROW_LEVEL) { /* of no book: nobody hears of it */
+        rows->at++;
+        return 1;
+    }
+    if (instrument->book == NULL && find_book(self, instrument) < 0)
+        return -1;
+    if (instrument->heeded & HEED_ALL)
+        return 0;
+    if (row->kind == ROW_TRADE)
+        return fold_trade(self, rows, row, instrument);
+    return row->kind == ROW_CHANGE ? fold_change(self, rows, row, instrument)
+                                   : fold_whole_book(self, rows, row, instrument);
+}
+
+static int fold_rows(Replay *self, int64_t bound)
+{
+    Py_ssize_t pause = self->skipped + PAUSE_ROWS;
+    for (;;) {
+        if ((self->next == NULL || self->next->ts >= self->until) && choose(self) < 0)
+            return -1;
+        Cursor *next = self->next;
+        if (next == NULL)
+            return RUN_END;
+        if (next->ts >= bound)
+            return RUN_BOUND;
+        if (next->events != NULL)
+            return RUN_EVENT;
+        int done = fold_row(self, next->rows);
+        if (done <= 0)
+            return done < 0 ? -1 : RUN_ROW;
+        if (rows_next(next->rows) == NULL)
+            self->next = NULL;
+        else
+            cursor_load(next);
+        if (self->skipped >= pause || PyList_GET_SIZE(self->told) >= TOLD_MAX)
+            return RUN_PAUSE;
+    }
+}
+
+PyObject *replay_run(Replay *self, PyObject *given)
+{
+    int64_t bound = PyLong_AsLongLong(given);
+    if (bound == -1 && PyErr_Occurred())
+        return NULL;
+    if (self->touched >= 0) {
+        Instrument *instrument = &self->instruments[self->touched];
+        if (instrument->book == NULL && find_book(self, instrument) < 0)
+            return NULL;
+        groups_follow(self, instrument);
+        self->touched = -1;
+    }
+    int ended = fold_rows(self, bound);
+    return ended < 0 ? NULL : PyLong_FromLong(ended);
+}
+
+PyObject *replay_take(Replay *self, PyObject *Py_UNUSED(ignored))
+{
+    if (self->next == NULL && choose(self) < 0)
+        return NULL;
+    Cursor *next = self->next;
+    if (next == NULL) {
+        PyErr_SetString(PyExc_IndexError, "nothing is left");
+        return NULL;
+    }
+    if (next->rows != NULL) {
+        const Row *row = rows_next(next->rows);
+        self->touched = row->instrument;
+        if (row->kind == ROW_CLEAR)
+            self->instruments[row->instrument].gapped = 0;
+    }
+    PyObject *event = event_taken(self, next);
+    self->next = NULL;
+    return event;
+}

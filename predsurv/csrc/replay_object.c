@@ -1,0 +1,308 @@
+/* NativeReplay as Python sees it: instruments, files, and what Python has to see of them. */
+
+#include "parts.h"
+#include "replay.h"
+#include <structmember.h>
+
+PyObject *replay_run(Replay *self, PyObject *bound);
+PyObject *replay_take(Replay *self, PyObject *ignored);
+
+static int number_from(const Replay *self, Py_ssize_t given, int32_t *number)
+{
+    if (given < 0 || given >= self->count) {
+        PyErr_SetString(PyExc_IndexError, "no instrument has this number");
+        return -1;
+    }
+    *number = (int32_t)given;
+    return 0;
+}
+
+static PyObject *replay_add_instrument(Replay *self, PyObject *key)
+{
+    if (self->count == self->room) {
+        Py_ssize_t room = 2 * self->room + 64;
+        Instrument *grown = room > INT32_MAX ? NULL : PyMem_Realloc(self->instruments, (size_t)room * sizeof(Instrument));
+        if (grown == NULL)
+            return PyErr_NoMemory();
+        self->instruments = grown;
+        self->room = room;
+    }
+    Instrument *made = &self->instruments[self->count];
+    memset(made, 0, sizeof *made);
+    made->key = Py_NewRef(key);
+    made->primary = (int32_t)self->count;
+    made->mirror = -1;
+    made->bid = made->ask = INT64_MIN;
+    return PyLong_FromSsize_t(self->count++);
+}
+
+/* relate(number, primary, mirror, selected): what the market of an instrument says; mirror -1 for none. */
+static PyObject *replay_relate(Replay *self, PyObject *args)
+{
+    Py_ssize_t given, primary, mirror;
+    unsigned long long selected;
+    int32_t number, other;
+    if (!PyArg_ParseTuple(args, "nnnK", &given, &primary, &mirror, &selected))
+        return NULL;
+    if (number_from(self, given, &number) < 0 || number_from(self, primary, &other) < 0)
+        return NULL;
+    Instrument *instrument = &self->instruments[number];
+    instrument->primary = other;
+    instrument->mirror = -1;
+    if (mirror >= 0 && number_from(self, mirror, &instrument->mirror) < 0)
+        return NULL;
+    instrument->selected = selected;
+    PyObject *state = PyDict_GetItemWithError(self->states, instrument->key);
+    if (state == NULL && PyErr_Occurred())
+        return NULL;
+    Py_XSETREF(instrument->state, Py_XNewRef(state));
+    Py_RETURN_NONE;
+}
+
+static int join_group(Replay *self, int32_t number, int32_t group)
+{
+    Instrument *instrument = &self->instruments[number];
+    for (int i = 0; i < instrument->group_count; i++)
+        if (instrument->groups[i] == group)
+            return 0;
+    if (instrument->group_count == GROUPS_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "an instrument is in too many groups");
+        return -1;
+    }
+    instrument->groups[instrument->group_count++] = group;
+    Group *sums = &self->groups[group];
+    sums->bids += instrument->bid == INT64_MIN ? 0 : instrument->bid;
+    sums->asks += instrument->ask == INT64_MIN ? 0 : instrument->ask;
+    sums->missing += instrument->ask == INT64_MIN;
+    return 0;
+}
+
+static void leave_group(Replay *self, int32_t group)
+{
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        Instrument *instrument = &self->instruments[i];
+        int kept = 0;
+        for (int at = 0; at < instrument->group_count; at++)
+            if (instrument->groups[at] != group)
+                instrument->groups[kept++] = instrument->groups[at];
+        instrument->group_count = kept;
+    }
+    memset(&self->groups[group], 0, sizeof(Group));
+}
+
+/* group(number, instruments): make these, and no others, the group of this number; the next new one makes it. */
+static PyObject *replay_group(Replay *self, PyObject *args)
+{
+    Py_ssize_t group;
+    PyObject *members;
+    if (!PyArg_ParseTuple(args, "nO!", &group, &PyList_Type, &members))
+        return NULL;
+    if (group < 0 || group > self->group_count || group >= INT32_MAX) {
+        PyErr_SetString(PyExc_IndexError, "no group has this number");
+        return NULL;
+    }
+    if (group == self->group_room) {
+        Group *grown = PyMem_Realloc(self->groups, (size_t)(2 * group + 64) * sizeof(Group));
+        if (grown == NULL)
+            return PyErr_NoMemory();
+        self->groups = grown;
+        self->group_room = 2 * group + 64;
+    }
+    if (group == self->group_count) {
+        memset(&self->groups[group], 0, sizeof(Group));
+        self->group_count++;
+    } else {
+        leave_group(self, (int32_t)group);
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(members); i++) {
+        int32_t number;
+        Py_ssize_t given = PyLong_AsSsize_t(PyList_GET_ITEM(members, i));
+        if ((given == -1 && PyErr_Occurred()) || number_from(self, given, &number) < 0
+            || join_group(self, number, (int32_t)group) < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *replay_add_cursor(Replay *self, PyObject *given)
+{
+    int rows = Py_IS_TYPE(given, &rows_type);
+    if ((!rows && !PyList_Check(given)) || (rows && ((Rows *)given)->order == NULL)
+        || self->cursor_count == CURSORS_MAX) {
+        PyErr_SetString(PyExc_TypeError, "sorted rows or a list of events, and not too many of them");
+        return NULL;
+    }
+    Cursor *made = &self->cursors[self->cursor_count++];
+    memset(made, 0, sizeof *made);
+    if (rows)
+        made->rows = (Rows *)Py_NewRef(given);
+    else
+        made->events = Py_NewRef(given);
+    self->next = NULL;
+    Py_RETURN_NONE;
+}
+
+static int add_places(Instrument *instrument, PyObject *places)
+{
+    Py_ssize_t count = PyList_GET_SIZE(places);
+    if (count > instrument->place_room) {
+        Place *grown = PyMem_Realloc(instrument->places, (size_t)count * sizeof(Place));
+        if (grown == NULL)
+            return PyErr_NoMemory() == NULL ? -1 : 0;
+        instrument->places = grown;
+        instrument->place_room = count;
+    }
+    for (instrument->place_count = 0; instrument->place_count < count; instrument->place_count++) {
+        int side, through;
+        long long price;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(places, instrument->place_count), "iLi", &side, &price, &through))
+            return -1;
+        instrument->places[instrument->place_count] = (Place){price, side, through};
+    }
+    return 0;
+}
+
+/* heed(entries): (number, heeded, reduced, engaged, places) of each instrument with any, and nothing of all others. */
+static PyObject *replay_heed(Replay *self, PyObject *entries)
+{
+    if (!PyList_Check(entries)) {
+        PyErr_SetString(PyExc_TypeError, "heed(entries: list)");
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        Instrument *instrument = &self->instruments[i];
+        instrument->heeded = instrument->reduced = 0;
+        instrument->engaged = 0;
+        instrument->place_count = 0;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); i++) {
+        Py_ssize_t given;
+        int heeded, reduced;
+        unsigned long long engaged;
+        PyObject *places;
+        int32_t number;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(entries, i), "niiKO!", &given, &heeded, &reduced, &engaged, &PyList_Type,
+                              &places) || number_from(self, given, &number) < 0)
+            return NULL;
+        Instrument *instrument = &self->instruments[number];
+        instrument->heeded = (uint8_t)heeded;
+        instrument->reduced = (uint8_t)reduced;
+        instrument->engaged = engaged;
+        if (add_places(instrument, places) < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+/* touch(number): the book was changed by Python; with a gap its next snapshot goes to Python. */
+static PyObject *replay_gapped(Replay *self, PyObject *given)
+{
+    Py_ssize_t number = PyLong_AsSsize_t(given);
+    int32_t known;
+    if ((number == -1 && PyErr_Occurred()) || number_from(self, number, &known) < 0)
+        return NULL;
+    self->instruments[known].gapped = 1;
+    self->touched = known;
+    Py_RETURN_NONE;
+}
+
+static PyObject *replay_drain(Replay *self, PyObject *Py_UNUSED(ignored))
+{
+    PyObject *told = self->told, *fresh = PyList_New(0);
+    if (fresh == NULL)
+        return NULL;
+    PyObject *made = Py_BuildValue("nLnN", self->skipped, (long long)self->last, self->ticks, told);
+    if (made == NULL)
+        return NULL;
+    self->told = fresh;
+    self->skipped = self->ticks = 0;
+    return made;
+}
+
+static PyObject *replay_time(Replay *self, void *Py_UNUSED(ignored))
+{
+    return self->next == NULL ? Py_NewRef(Py_None) : PyLong_FromLongLong(self->next->ts);
+}
+
+static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keywords))
+{
+    PyObject *books, *states, *filters;
+    long long tick;
+    if (!PyArg_ParseTuple(args, "O!O!O!Ln", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters, &tick,
+                          &self->pause_ticks_max) || events_prepare() < 0)
+        return -1;
+    if (PyTuple_GET_SIZE(filters) > STRATEGIES_MAX || self->books != NULL) {
+        PyErr_SetString(PyExc_ValueError, "made once, for fewer strategies");
+        return -1;
+    }
+    self->strategies = (int)PyTuple_GET_SIZE(filters);
+    for (int i = 0; i < self->strategies; i++)
+        if (filter_read(&self->filters[i], PyTuple_GET_ITEM(filters, i)) < 0)
+            return -1;
+    self->tick = tick;
+    self->touched = -1;
+    self->until = INT64_MAX;
+    self->books = Py_NewRef(books);
+    self->states = Py_NewRef(states);
+    self->told = PyList_New(0);
+    return self->told == NULL ? -1 : 0;
+}
+
+static void replay_dealloc(Replay *self)
+{
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        Py_CLEAR(self->instruments[i].key);
+        Py_CLEAR(self->instruments[i].state);
+        Py_CLEAR(self->instruments[i].book);
+        PyMem_Free(self->instruments[i].places);
+    }
+    for (int i = 0; i < self->cursor_count; i++) {
+        Py_CLEAR(self->cursors[i].rows);
+        Py_CLEAR(self->cursors[i].events);
+    }
+    PyMem_Free(self->instruments);
+    PyMem_Free(self->groups);
+    PyMem_Free(self->spare[0].rungs);
+    PyMem_Free(self->spare[1].rungs);
+    Py_CLEAR(self->books);
+    Py_CLEAR(self->states);
+    Py_CLEAR(self->told);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyMethodDef replay_methods[] = {
+    {"add_instrument", (PyCFunction)replay_add_instrument, METH_O, "Add an instrument; return its number."},
+    {"relate", (PyCFunction)replay_relate, METH_VARARGS, "Set primary, mirror and selection of an instrument."},
+    {"group", (PyCFunction)replay_group, METH_VARARGS, "Set which instruments are a group."},
+    {"add_cursor", (PyCFunction)replay_add_cursor, METH_O, "Add a file's rows, or a list of ordered events."},
+    {"heed", (PyCFunction)replay_heed, METH_O, "Set which rows Python has to see beside those of filters."},
+    {"gapped", (PyCFunction)replay_gapped, METH_O, "Say that a gap began."},
+    {"run", (PyCFunction)replay_run, METH_O, "Fold rows before a time until Python has to see one."},
+    {"take", (PyCFunction)replay_take, METH_NOARGS, "Take the next event, whatever it is."},
+    {"drain", (PyCFunction)replay_drain, METH_NOARGS, "Take the counts and the trades of what was folded."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef replay_properties[] = {
+    {"time", (getter)replay_time, NULL, "Time of what is next, None when that is not known.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef replay_members[] = {
+    {"next_tick", T_LONGLONG, offsetof(Replay, next_tick), 0, "Time of the next tick that nobody wants."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyTypeObject replay_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "predsurv._speedups.NativeReplay",
+    .tp_basicsize = sizeof(Replay),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_doc = "A replay of recorded rows; see trade/column_replay.py.",
+    .tp_new = PyType_GenericNew,
+    .tp_init = (initproc)replay_init,
+    .tp_dealloc = (destructor)replay_dealloc,
+    .tp_methods = replay_methods,
+    .tp_getset = replay_properties,
+    .tp_members = replay_members,
+};
