@@ -134,17 +134,20 @@ def judge_reading(data_dir: Path, days: Sequence[str]) -> bool:
     return wrong
 
 
+def _parts(samples: Sequence[Sample], count: int) -> list[list[Sample]]:
+    """Return the samples of each of ``count`` equal pieces of the simulated time: the machine's speed varies."""
+    whole = samples[-1].at + 1
+    return [[each for each in samples if int(each.at / whole * count) == number] for number in range(count)]
+
+
 def judge_memory(samples: Sequence[Sample]) -> bool:
-    """Print the memory's course; return whether it grows after the first third."""
-    for part in range(8):
-        some = samples[len(samples) * part // 8 : len(samples) * (part + 1) // 8]
-        least = min(each.mb for each in some)
-        print(f"  {some[0].at / 3_600:5.1f} h: at least {least:.1f} MB, median {median(each.mb for each in some):.1f}")
-    late = samples[len(samples) // 3 :]
-    half = len(late) // 2
-    before, after = (min(each.mb for each in part) for part in (late[:half], late[half:]))
-    growth = (after - before) / ((late[-1].at - late[0].at) / 2 / DAY)
-    print(f"memory: {growth:+.1f} MB a simulated day after the first third")
+    """Print the memory's course in eighths of the simulated time; return whether it grows after the first third."""
+    for part in _parts(samples, 8):
+        least, middle = min(each.mb for each in part), median(each.mb for each in part)
+        print(f"  {part[0].at / 3_600:5.1f} h: at least {least:.1f} MB, median {middle:.1f}")
+    _, before, after = (min(each.mb for each in part) for part in _parts(samples, 3))
+    growth = (after - before) / (samples[-1].at / 3 / DAY)
+    print(f"memory: {growth:+.1f} MB a simulated day from the second third to the last")
     return growth > SLOPE_MB_MAX
 
 
