@@ -78,6 +78,10 @@ class StrategyContext:
         """Return the cash at a venue that is not reserved for live orders."""
         return self._risk.free_cash(venue)
 
+    def buying_room(self, key: InstrumentKey | None = None) -> Money:
+        """Return the most that one more buy of an instrument may be worth within the limits, or all more buys."""
+        return self._risk.buying_room(key)
+
     def open_orders(self, strategy: StrategyName) -> tuple[Order, ...]:
         """Return the strategy's orders that may still trade, unknown ones included."""
         return self._account.orders.live_of(strategy)

@@ -62,6 +62,9 @@ class Engine:
         self.cache, self.account = cache, account
         self.books = AvailableBooks(cache)
         self._risk = RiskState(cache, account, self.books)
+        self._risk.limit_buys(
+            order=limits.max_order_notional, position=limits.max_position_notional, total=limits.max_total_exposure
+        )
         self.valuation = self._risk.valuation
         self._gate = RiskGate(run, limits, self._risk, account)
         self.control = TradingControl(self._risk, self._gate, limits.max_daily_loss)

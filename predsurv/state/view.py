@@ -79,6 +79,13 @@ class View(Protocol):
         """Return the cash at a venue that is not reserved for live orders."""
         ...
 
+    def buying_room(self, key: InstrumentKey | None = None) -> Money:
+        """Return the most that one more buy of an instrument may be worth at its limit price, or all more buys.
+
+        That is what the limits on orders, positions and exposure leave; a larger one is refused.
+        """
+        ...
+
     def open_orders(self, strategy: StrategyName) -> tuple[Order, ...]:
         """Return the strategy's orders that may still trade, unknown ones included."""
         ...

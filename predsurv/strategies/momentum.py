@@ -104,7 +104,8 @@ class Momentum:
         best = None if book is None else book.best_ask()
         if best is None or not params.price_min <= best[0] <= params.price_max:
             return ()
-        size = Size(min(params.clip * MICROS // best[0], best[1]) // LOT * LOT)
+        clip = min(params.clip, view.buying_room(key))
+        size = Size(min(clip * MICROS // best[0], best[1]) // LOT * LOT)
         if not allowed(market, "buy", best[0], size):
             return ()
         self._entered[key] = view.now

@@ -77,13 +77,16 @@ def accepted(trade: SetTrade, view: View, params: ArbitrageParams) -> bool:
 
 
 def affordable(orders: Sequence[PlannedOrder], view: View, cost_max: int) -> bool:
-    """Return whether ``orders`` cost no more than ``cost_max``, and what risk will reserve for them is there."""
+    """Return whether ``orders`` cost at most ``cost_max``, are within the limits, and what risk reserves is there."""
     reserves: dict[VenueName, int] = {}
     for order in _buys(orders):
         market = view.market(order.key.venue, order.key.market_id)
         fee = taker_fee(NO_FEE if market is None else market.fee, order.limit, order.size)
         reserve = notional_up(order.limit, order.size) + fee + RESERVE
         reserves[order.key.venue] = reserves.get(order.key.venue, 0) + reserve
+    worth = [(order.key, notional_up(order.limit, order.size)) for order in _buys(orders)]
+    if any(each > view.buying_room(key) for key, each in worth) or sum(each for _, each in worth) > view.buying_room():
+        return False
     spent, _ = trade_cost(tuple(_buys(orders)), view)
     return spent <= cost_max and all(reserve <= view.cash(venue) for venue, reserve in reserves.items())
 

@@ -102,7 +102,7 @@ class Simple:
             return ()
         if not self._params.price_min <= best[0] <= self._params.price_max:
             return ()
-        size = Size(self._params.clip // best[0] * MICROS)
+        size = Size(min(self._params.clip, view.buying_room(key)) // best[0] * MICROS)
         if not size_allowed(market, best[0], size, side="buy", rests=True):
             return ()
         self._active[key] = None

@@ -28,6 +28,7 @@ class ManualView:
             self.cache.add(each)
         self.time = START
         self.money = Money(10_000 * MICROS)
+        self.room = Money(1_000_000 * MICROS)
         self.held: dict[InstrumentKey, Position] = {}
         self.orders: list[Order] = []
 
@@ -94,6 +95,9 @@ class ManualView:
 
     def cash(self, venue: VenueName) -> Money:
         return self.money
+
+    def buying_room(self, key: InstrumentKey | None = None) -> Money:
+        return self.room
 
     def open_orders(self, strategy: StrategyName) -> tuple[Order, ...]:
         return tuple(self.orders)

@@ -183,6 +183,8 @@ def _held(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal 
 
 
 def _order_notional(intent: Intent, _state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if intent.side == "sell":
+        return None  # nothing is sold that is not held: a sale only reduces the position
     return _above("max_order_notional", notional_up(intent.price, intent.size), limits.max_order_notional)
 
 

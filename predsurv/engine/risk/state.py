@@ -15,6 +15,7 @@ from predsurv.engine.account.valuation import Valuation
 from predsurv.engine.books.available import AvailableBooks
 from predsurv.state.market_cache import MarketCache
 
+_UNLIMITED: Final = Money(1 << 62)
 MINUTE: Final = 60 * 1_000_000_000
 TradingState = Literal["active", "reducing", "halted"]
 """What may be sent: everything; only what reduces a position, and cancels; only cancels."""
@@ -42,6 +43,7 @@ class RiskState:
         self.sent: deque[int] = deque()
         self.books = books
         self.valuation = Valuation(account, books)
+        self._room = (_UNLIMITED, _UNLIMITED, _UNLIMITED)
         self._cache, self._account = cache, account
 
     @property
@@ -86,6 +88,16 @@ class RiskState:
         cost = sum(position.cost for position in positions if key is None or position.key == key)
         buys = (order for order in self.working("buy") if key is None or order.key == key)
         return Money(cost + sum(notional_up(order.price, _remaining(order)) for order in buys))
+
+    def limit_buys(self, *, order: Money, position: Money, total: Money) -> None:
+        """Set the limits that ``buying_room`` is about: of one order, of one instrument, of everything."""
+        self._room = order, position, total
+
+    def buying_room(self, key: InstrumentKey | None = None) -> Money:
+        """Return the most that one more buy of an instrument may be worth at its limit price, or all more buys."""
+        order, position, total = self._room
+        left = total - self.exposure()
+        return Money(max(left if key is None else min(order, position - self.exposure(key), left), 0))
 
     def open_order_count(self) -> int:
         """Return the number of orders that may still trade, staged ones included."""

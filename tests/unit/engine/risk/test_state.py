@@ -2,9 +2,9 @@
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
-from predsurv.core.num import MICROS
+from predsurv.core.num import MICROS, Money
 from predsurv.engine.risk.state import MINUTE, ROUNDING_RESERVE
-from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, World, cents, fill, intent, place, shares
+from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, World, book, cents, fill, intent, place, shares
 
 CASH = 10_000 * MICROS
 
@@ -48,3 +48,13 @@ def test_the_maximum_cost_in_an_unknown_market_has_no_fee() -> None:
     world = World(())
     assert world.risk.market(YES) is None
     assert world.risk.max_cost(intent(price=50, size=10)) == 5 * MICROS + ROUNDING_RESERVE
+
+
+def test_what_a_buy_may_still_be_worth_is_what_the_limits_leave() -> None:
+    world = World().show(book()).hold(10, price=50)
+    assert world.risk.buying_room(YES) > 1 << 61
+    world.risk.limit_buys(order=Money(9 * MICROS), position=Money(12 * MICROS), total=Money(100 * MICROS))
+    assert (world.risk.buying_room(YES), world.risk.buying_room(NO)) == (7 * MICROS, 9 * MICROS)
+    assert world.risk.buying_room() == 95 * MICROS
+    world.risk.limit_buys(order=Money(9 * MICROS), position=Money(12 * MICROS), total=Money(4 * MICROS))
+    assert (world.risk.buying_room(NO), world.risk.buying_room()) == (0, 0)
