@@ -175,7 +175,7 @@ async def test_a_paper_run_hears_the_trades_of_both_tokens(tmp_path: Path, serve
     assert not any(event.key == NO for event in observer.events if isinstance(event, BookSnapshot | BookDelta))
     session.runner.stop()
     await running
-    session.journal.close()
+    session.close()
     await venue.aclose()
 
 
@@ -192,7 +192,7 @@ async def test_a_backtest_hears_the_trades_of_both_tokens(tmp_path: Path, server
     state = session.engine.cache.state(YES)
     assert state is not None
     assert state.last_price == complement(Price(550_000)), "the last one was told on NO"
-    session.journal.close()
+    session.close()
     await venue.aclose()
 
 

@@ -255,11 +255,11 @@ async def test_a_strategy_that_fails_ends_the_run_with_its_orders_cancelled(
 ) -> None:
     config, recorder = configured(tmp_path), Recorder()
     await scanned(config, clock)
-    monkeypatch.setattr("predsurv.trade.assembly.build", lambda *_: (Resting(),))
+    monkeypatch.setattr("predsurv.trade.engine_parts.build", lambda *_: (Resting(),))
     session = opened(config, clock, recorder)
     with pytest.raises(StrategyError, match=r"strategy resting failed at .*: ValueError: too late"):
         await run(session, clock, 60 * S)
-    session.journal.close()
+    session.close()
     account = session.engine.account
     assert account.placed >= 1
     assert account.orders.live_count() == 0

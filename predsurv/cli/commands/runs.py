@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from predsurv.cli.options import ConfigFile, OutputFormat
-from predsurv.cli.output.render import Column, Table, say, show
+from predsurv.cli.output.render import Column, Table, near, say, show
 from predsurv.cli.output.result_tables import comparison, result_tables, run_table
 from predsurv.config import load
 from predsurv.core.errors import IntegrityError, PredsurvError
 from predsurv.core.text import sanitise
 from predsurv.trade.replay_run import ReplayReport, replay_run
+from predsurv.trade.report.write import write_report
 from predsurv.trade.runs.folder import RunFolder, all_runs, find_run
 
 _REPLAYS = (
@@ -43,7 +44,12 @@ def list_(
 
 
 @runs.command("show")
-def show_(run: Run = "latest", config: ConfigFile = None, format: OutputFormat = "table") -> None:
+def show_(
+    run: Run = "latest",
+    html: Annotated[bool, typer.Option("--html", help="Write a report for a browser, too.")] = False,
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
+) -> None:
     """Show what a run earned and risked, by strategy, market and event."""
     folder = find_run(load(config).config.data_dir, run)
     result = folder.results()
@@ -54,6 +60,8 @@ def show_(run: Run = "latest", config: ConfigFile = None, format: OutputFormat =
     for note in folder.info().notes:
         say(note)
     show([run_table([folder], "Run"), *result_tables(result)], format)
+    if html:
+        say(f"report: {near(write_report(folder, result))}")
 
 
 @runs.command("compare")

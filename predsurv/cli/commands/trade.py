@@ -17,7 +17,7 @@ from predsurv.cli.commands.bucket import fetch
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import sweep
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat
-from predsurv.cli.output.render import say
+from predsurv.cli.output.render import near, say
 from predsurv.cli.output.trade_tables import Announcer, run_tables
 from predsurv.cli.runtime import (
     Supervision,
@@ -58,6 +58,7 @@ from predsurv.trade.market_lists import require_recorded
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.recording import BacktestSpan
+from predsurv.trade.report.write import write_report
 from predsurv.trade.session import EndedRun, Ending
 from predsurv.trade.strategy_loading import build
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
@@ -112,15 +113,20 @@ def backtest(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=256, help="Processes of a sweep; default: one for each core.")
     ] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write a report for a browser, too.")] = False,
     config: ConfigFile = None,
     format: OutputFormat = "table",
 ) -> int:
     """Run strategies over recorded days with the engine that trades; several values of a parameter are a sweep."""
     chosen = load_run(RunChoice(config, False, strategy, param))
+    if chosen.is_sweep and html:
+        raise ConfigError(
+            "--html reports one run; after a sweep 'predsurv runs show RUN --html' reports any of its runs"
+        )
     if chosen.is_sweep:
         return sweep(chosen, venue, _span(dates), format, jobs)
     loaded = chosen.config
-    return _trade(lambda signals: _backtest(loaded, venue, dates, None, signals), format, None)
+    return _trade(lambda signals: _backtest(loaded, venue, dates, None, signals), format, None, html=html)
 
 
 def halt(
@@ -144,7 +150,11 @@ def resume(config: ConfigFile = None) -> None:
 
 
 def _trade(
-    run: Callable[[StopSignals], Coroutine[Any, Any, EndedRun]], form: OutputFormat, log_file: Path | None
+    run: Callable[[StopSignals], Coroutine[Any, Any, EndedRun]],
+    form: OutputFormat,
+    log_file: Path | None,
+    *,
+    html: bool = False,
 ) -> int:
     with long_run(log_file) as signals:
         try:
@@ -157,6 +167,8 @@ def _trade(
         if not ended.ending.complete:
             say(f"run {ended.session.keeper.folder.run} is not complete: it was stopped before its end")
         show_last(run_tables(ended), form, hurry=signals.stopping)
+        if html:
+            say(f"report: {near(write_report(ended.session.keeper.folder, ended.result))}")
     return ended.ending.exit_code
 
 

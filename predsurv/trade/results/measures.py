@@ -10,7 +10,7 @@ from predsurv.core.orders import PlaceOrder
 from predsurv.engine.engine import Engine
 from predsurv.state.features import mid
 from predsurv.state.market_cache import MarketCache
-from predsurv.trade.journal import CommandSent, Entry
+from predsurv.trade.journal import CommandSent, Entry, MarketSettled
 from predsurv.trade.results.capacity import CapacityCurve
 from predsurv.trade.results.ledger import Ledger, Opening, OwnedPosition
 from predsurv.trade.results.result import Books, Course, RunResult, result_of
@@ -31,6 +31,8 @@ class RunMeasures:
     def on_entry(self, entry: Entry) -> None:
         """Fold a journal entry in, before anything that follows from it."""
         self._ledger.apply(entry)
+        if isinstance(entry, MarketSettled):
+            self._sampler.settle(entry.event)
         command = entry.decision.approved.command if isinstance(entry, CommandSent) else None
         if isinstance(command, PlaceOrder):
             self._sampler.follow(command.key)

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from predsurv.core.events import MarketResolved
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Money
 
@@ -17,11 +18,15 @@ INTERVAL: Final = 1_000_000_000
 
 
 class PricePath(Struct, frozen=True):
-    """The mid of an instrument at each sample from number ``start`` on, None while its book could not be believed."""
+    """The mid of an instrument at each sample from number ``start`` on, None while its book could not be believed.
+
+    ``end``: when its market settled (ns UTC), None before: there is nothing to know of it since.
+    """
 
     key: InstrumentKey
     start: int
     mids: tuple[int | None, ...]
+    end: int | None = None
 
 
 class EquityCurve(Struct, frozen=True):
@@ -58,6 +63,7 @@ class EquitySampler:
         self._exposure: list[int] = []
         self._paths: dict[InstrumentKey, list[int | None]] = {}
         self._starts: dict[InstrumentKey, int] = {}
+        self._ends: dict[InstrumentKey, int] = {}
         self._peak = int(equity)
         self._drawdown = self._drawdown_at = 0
 
@@ -75,6 +81,12 @@ class EquitySampler:
         if key not in self._paths and len(self._paths) < PATHS_MAX:
             self._paths[key] = []
             self._starts[key] = len(self._times)
+
+    def settle(self, event: MarketResolved) -> None:
+        """Note that a market has settled: that its books are gone from now on is no gap."""
+        for key in self._paths:
+            if key.market_id == event.market_id and key.venue == event.venue:
+                self._ends.setdefault(key, event.ts_recv)
 
     def add(self, ts: int, equity: Money, exposure: Money, mids: Mapping[InstrumentKey, int | None]) -> None:
         """Add a sample; ``mids`` of the instruments of ``paths``."""
@@ -100,7 +112,9 @@ class EquitySampler:
             low=tuple(map(Money, self._low)),
             high=tuple(map(Money, self._high)),
             exposure=tuple(map(Money, self._exposure)),
-            paths=tuple(PricePath(key, self._starts[key], tuple(path)) for key, path in self._paths.items()),
+            paths=tuple(
+                PricePath(key, self._starts[key], tuple(path), self._ends.get(key)) for key, path in self._paths.items()
+            ),
             drawdown=Money(self._drawdown),
             drawdown_at=self._drawdown_at,
         )

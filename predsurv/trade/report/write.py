@@ -1,0 +1,25 @@
+"""Writes the report of a run into its folder."""
+
+from pathlib import Path
+
+from predsurv.core.events import Fill
+from predsurv.store.files import write_whole
+from predsurv.trade.journal import AccountUpdated, OrderJournal
+from predsurv.trade.report.page import RunReport, page
+from predsurv.trade.results.result import RunResult
+from predsurv.trade.runs.folder import RunFolder
+from predsurv.trade.runs.info import JOURNAL_FILE, REPORT_FILE
+
+
+def write_report(folder: RunFolder, result: RunResult) -> Path:
+    """Write ``report.html`` and return its path; raises IntegrityError for a damaged folder, and OSError."""
+    info = folder.info()
+    journal = OrderJournal(folder.file(JOURNAL_FILE), readonly=True)
+    try:
+        answers = (entry.event for entry in journal.entries() if isinstance(entry, AccountUpdated))
+        fills = [event for event in answers if isinstance(event, Fill)]
+    finally:
+        journal.close()
+    path = folder.file(REPORT_FILE)
+    write_whole(path, page(RunReport(info, folder.state(info), result, fills)).encode())
+    return path
