@@ -21,7 +21,11 @@ def test_the_view_has_no_method_that_changes_anything() -> None:
     assert set(OFFERED) == {
         "now",
         "book",
+        "buying_room",
+        "coverage",
+        "positions",
         "state",
+        "trusted",
         "market",
         "siblings",
         "phase",
