@@ -162,7 +162,7 @@ class TradingConfig(Struct, frozen=True, kw_only=True):
 
     Of paper orders: ``latency`` until the venue has a command, ``ack_latency`` of its answers, ``fill_latency`` of
     fills, ``echo_latency`` until the book lacks what we took (ns); ``recorded_lags`` draws all four from those of the
-    received events. ``queue_model``: which cancels advance an order in its queue.
+    received events. ``queue_model``: who is ahead of an order in its queue.
     ``mappings``: the file of approved mappings between venues, which need not exist.
     """
 

@@ -15,7 +15,8 @@ from predsurv.core.orders import PlaceOrder
 from predsurv.engine.books.consumed import TOLD_AFTER_MAX
 
 QueueModel = Literal["pessimistic", "proportional", "optimistic"]
-"""Where cancels of our level come from: from behind us, from everywhere in proportion, from ahead of us."""
+"""Who is ahead of us: all that was there, whatever was cancelled; what is left of it when cancels come from everywhere
+in proportion; nobody."""
 
 
 class _Shrinkage(Struct):
@@ -63,7 +64,8 @@ class QueuePosition(Struct, kw_only=True, eq=False):
 
         ``displaced``: volume that would still be in the level had our fills been real.
         """
-        self.level_size, self.ahead = level_size, level_size + displaced
+        self.level_size = level_size
+        self.ahead = 0 if self.model == "optimistic" else level_size + displaced
         self.own_ahead = own_ahead if self.model == "pessimistic" else 0
         self.joined, self.told = ts, 0
         self.shrinkages.clear()
@@ -128,8 +130,6 @@ class QueuePosition(Struct, kw_only=True, eq=False):
         """Return how much of what was cancelled in our level was ahead of us."""
         if self.model == "pessimistic":
             return 0
-        if self.model == "optimistic":
-            return min(cancelled, self.ahead)
         return min(self.ahead, self.level_size) * cancelled // self.level_size
 
     def _explain(self, volume: int, ts: int) -> None:
@@ -141,7 +141,7 @@ class QueuePosition(Struct, kw_only=True, eq=False):
             each.advance -= back
             each.size -= part
             volume -= part
-        if volume and self.model == "proportional":  # else: fill us rather too early
+        if volume:
             self.told, self.told_at = self.told + volume, ts
 
     def _forget(self, ts: int) -> None:

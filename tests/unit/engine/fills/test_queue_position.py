@@ -9,7 +9,7 @@ from predsurv.engine.books.consumed import TOLD_AFTER_MAX
 from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
 from tests.kit.trading_samples import YES, cents, place
 
-MODELS: tuple[QueueModel, ...] = ("pessimistic", "proportional", "optimistic")
+MODELS: tuple[QueueModel, ...] = ("pessimistic", "proportional")
 LATER = TOLD_AFTER_MAX + 1
 
 
@@ -37,8 +37,14 @@ def test_trades_consume_the_queue_ahead_first(model: QueueModel) -> None:
     order = resting(100, model=model)
     assert trades(order, 60) == 0
     order.on_level_size(40, 0)
-    filled = trades(order, 45)
-    assert filled == (10 if model == "optimistic" else 5)  # told before its level change, it counts twice there
+    assert trades(order, 45) == 5
+
+
+def test_by_the_optimistic_model_nobody_is_ahead() -> None:
+    order = resting(100, model="optimistic")
+    assert [trades(order, 4), trades(order, 4)] == [4, 4]
+    order.on_level_size(92, 0)
+    assert order.ahead == 0
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -60,8 +66,8 @@ def test_the_trades_of_one_change_may_be_told_one_by_one(model: QueueModel) -> N
     assert order.ahead == 9
 
 
-def test_a_cancel_is_from_behind_us_from_everywhere_or_from_ahead_by_the_model() -> None:
-    expected: tuple[tuple[QueueModel, int], ...] = (("pessimistic", 80), ("proportional", 64), ("optimistic", 60))
+def test_a_cancel_is_from_behind_us_or_from_everywhere_in_proportion() -> None:
+    expected: tuple[tuple[QueueModel, int], ...] = (("pessimistic", 80), ("proportional", 64))
     for model, ahead in expected:
         order = resting(80, model=model)
         order.on_level_size(100, 0)
@@ -132,7 +138,7 @@ def test_a_better_price_trades_through_us_and_an_opposite_one_crosses_us(side: s
 )
 def test_a_fill_needs_the_volume_ahead_to_have_traded_or_left(level: int, steps: list[tuple[bool, int]]) -> None:
     """The venue's queue by exact bookkeeping: trades announced before or after their level change."""
-    for model in MODELS[:2]:
+    for model in MODELS:
         order = resting(level, size=10**9, model=model)
         total, filled = level, 0
         for trade_first, volume in steps:
