@@ -34,6 +34,7 @@ typedef struct {
     int32_t primary, mirror;
     int32_t groups[GROUPS_MAX];
     int group_count;
+    int32_t asked[2];      /* the groups whose sums its event filter looks at, -1 for none */
     int64_t bid, ask;      /* best prices that its groups contain, INT64_MIN for none */
     uint64_t selected, engaged; /* a bit for each strategy */
     Place *places;
@@ -65,8 +66,6 @@ typedef struct {
     int64_t until;         /* the next row of any other cursor comes no earlier */
     Py_ssize_t skipped;
     int64_t last;          /* time of the last row that was folded here */
-    int64_t next_tick, tick; /* ticks that nobody wants are counted here; tick 0: they are wanted */
-    Py_ssize_t ticks, pause_ticks_max;
     int64_t touched;       /* the instrument of the row that was taken last, -1 for none */
     struct { Rung *rungs; Py_ssize_t count, room; } spare[2]; /* for a whole book */
 } Replay;

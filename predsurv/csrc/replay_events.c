@@ -98,8 +98,11 @@ static PyObject *snapshot_taken(const Replay *self, Rows *rows, const Row *row)
 
 PyObject *event_taken(Replay *self, Cursor *cursor)
 {
-    if (cursor->events != NULL)
-        return Py_NewRef(PyTuple_GET_ITEM(PyList_GET_ITEM(cursor->events, cursor->at++), 3));
+    if (cursor->events != NULL) {
+        PyObject *entry = PyList_GET_ITEM(cursor->events, cursor->at);
+        cursor->at++;
+        return Py_NewRef(PyTuple_GET_ITEM(entry, 3));
+    }
     const Row *row = rows_next(cursor->rows);
     if (row->kind == ROW_CLEAR)
         return snapshot_taken(self, cursor->rows, row);
@@ -126,12 +129,27 @@ static int state_put(PyObject *state, const Row *row, int64_t price)
         || put(state, state_at.ts, row->ts) < 0 ? -1 : 0;
 }
 
+/* The state as the cache has it: 1, 0 when it has none, -1 with an exception. */
+static int find_state(Replay *self, Instrument *instrument)
+{
+    if (instrument->state == NULL) {
+        PyObject *found = PyDict_GetItemWithError(self->states, instrument->key);
+        if (found == NULL)
+            return PyErr_Occurred() ? -1 : 0;
+        instrument->state = Py_NewRef(found);
+    }
+    return 1;
+}
+
 /* Take a trade for the last one of its instrument and of its mirror: 1 done, 0 for Python, -1 with an exception. */
 int state_follow(Replay *self, Instrument *instrument, const Row *row)
 {
     Instrument *mirror = instrument->mirror < 0 ? NULL : &self->instruments[instrument->mirror];
-    if (instrument->state == NULL || (mirror != NULL && mirror->state == NULL))
-        return 0;
+    int found = find_state(self, instrument);
+    if (found == 1 && mirror != NULL)
+        found = find_state(self, mirror);
+    if (found != 1)
+        return found;
     if (state_put(instrument->state, row, row->price) < 0)
         return -1;
     return mirror == NULL || state_put(mirror->state, row, MICROS - row->price) == 0 ? 1 : -1;

@@ -83,8 +83,10 @@ static int at_best(const Filter *filter, const Book *book, const Row *row, const
 
 static int event_meets(const Replay *self, const Filter *filter, const Instrument *instrument)
 {
-    for (int i = 0; i < instrument->group_count; i++) {
-        const Group *group = &self->groups[instrument->groups[i]];
+    for (int i = 0; i < 2; i++) {
+        if (instrument->asked[i] < 0)
+            continue;
+        const Group *group = &self->groups[instrument->asked[i]];
         if ((!group->missing && group->asks <= filter->ask_sum_max) || group->bids >= filter->bid_sum_min)
             return 1;
     }
@@ -130,13 +132,18 @@ int wants_trade(const Replay *self, const Instrument *instrument)
     return 0;
 }
 
-/* Whether a change at `price` is one of those that Python has to see. */
+/* Whether a change at `price` is one of those that Python has to see: at a place, or while its side is through one. */
 int concerns_place(const Instrument *instrument, int side, int64_t price)
 {
+    int64_t best = price;
+    if (instrument->book != NULL && side == SIDE_ASK && ladder_best_price((const Ladder *)instrument->book->asks, price) < best)
+        best = ladder_best_price((const Ladder *)instrument->book->asks, price);
+    if (instrument->book != NULL && side == SIDE_BID && ladder_best_price((const Ladder *)instrument->book->bids, price) > best)
+        best = ladder_best_price((const Ladder *)instrument->book->bids, price);
     for (Py_ssize_t i = 0; i < instrument->place_count; i++) {
         const Place *place = &instrument->places[i];
         if (place->side == side && (place->price == price
-            || (place->through && (side == SIDE_ASK ? price < place->price : price > place->price))))
+            || (place->through && (side == SIDE_ASK ? best <= place->price : best >= place->price))))
             return 1;
     }
     return 0;

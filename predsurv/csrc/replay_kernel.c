@@ -66,20 +66,8 @@ static int choose(Replay *self)
     return 0;
 }
 
-static void follow_ticks(Replay *self, int64_t ts)
-{
-    if (self->tick == 0 || ts < self->next_tick)
-        return;
-    if (ts - self->next_tick > self->tick * self->pause_ticks_max)
-        self->next_tick = ts - ts % self->tick;
-    int64_t passed = (ts - self->next_tick) / self->tick + 1;
-    self->ticks += (Py_ssize_t)passed;
-    self->next_tick += passed * self->tick;
-}
-
 static void folded(Replay *self, Rows *rows, const Row *row, Py_ssize_t taken)
 {
-    follow_ticks(self, row->ts);
     self->last = row->ts;
     self->skipped++;
     rows->at += taken;
@@ -219,7 +207,7 @@ static int fold_rows(Replay *self, int64_t bound)
         else
             cursor_load(next);
         if (self->skipped >= pause || PyList_GET_SIZE(self->told) >= TOLD_MAX)
-            return RUN_PAUSE;
+            return self->next == NULL && choose(self) < 0 ? -1 : self->next == NULL ? RUN_END : RUN_PAUSE;
     }
 }
 

@@ -2,7 +2,6 @@
 
 #include "parts.h"
 #include "replay.h"
-#include <structmember.h>
 
 PyObject *replay_run(Replay *self, PyObject *bound);
 PyObject *replay_take(Replay *self, PyObject *ignored);
@@ -31,31 +30,34 @@ static PyObject *replay_add_instrument(Replay *self, PyObject *key)
     memset(made, 0, sizeof *made);
     made->key = Py_NewRef(key);
     made->primary = (int32_t)self->count;
-    made->mirror = -1;
+    made->mirror = made->asked[0] = made->asked[1] = -1;
     made->bid = made->ask = INT64_MIN;
     return PyLong_FromSsize_t(self->count++);
 }
 
-/* relate(number, primary, mirror, selected): what the market of an instrument says; mirror -1 for none. */
+/* relate(number, primary, mirror, selected, asked, asked): what an instrument's market says; -1 for none. */
 static PyObject *replay_relate(Replay *self, PyObject *args)
 {
     Py_ssize_t given, primary, mirror;
     unsigned long long selected;
     int32_t number, other;
-    if (!PyArg_ParseTuple(args, "nnnK", &given, &primary, &mirror, &selected))
+    int asked[2];
+    if (!PyArg_ParseTuple(args, "nnnKii", &given, &primary, &mirror, &selected, &asked[0], &asked[1]))
         return NULL;
     if (number_from(self, given, &number) < 0 || number_from(self, primary, &other) < 0)
         return NULL;
+    if (asked[0] >= self->group_count || asked[1] >= self->group_count) {
+        PyErr_SetString(PyExc_IndexError, "no group has this number");
+        return NULL;
+    }
     Instrument *instrument = &self->instruments[number];
     instrument->primary = other;
     instrument->mirror = -1;
     if (mirror >= 0 && number_from(self, mirror, &instrument->mirror) < 0)
         return NULL;
     instrument->selected = selected;
-    PyObject *state = PyDict_GetItemWithError(self->states, instrument->key);
-    if (state == NULL && PyErr_Occurred())
-        return NULL;
-    Py_XSETREF(instrument->state, Py_XNewRef(state));
+    instrument->asked[0] = asked[0];
+    instrument->asked[1] = asked[1];
     Py_RETURN_NONE;
 }
 
@@ -211,11 +213,11 @@ static PyObject *replay_drain(Replay *self, PyObject *Py_UNUSED(ignored))
     PyObject *told = self->told, *fresh = PyList_New(0);
     if (fresh == NULL)
         return NULL;
-    PyObject *made = Py_BuildValue("nLnN", self->skipped, (long long)self->last, self->ticks, told);
+    PyObject *made = Py_BuildValue("nLN", self->skipped, (long long)self->last, told);
     if (made == NULL)
         return NULL;
     self->told = fresh;
-    self->skipped = self->ticks = 0;
+    self->skipped = 0;
     return made;
 }
 
@@ -224,12 +226,16 @@ static PyObject *replay_time(Replay *self, void *Py_UNUSED(ignored))
     return self->next == NULL ? Py_NewRef(Py_None) : PyLong_FromLongLong(self->next->ts);
 }
 
+static PyObject *replay_foreign(Replay *self, void *Py_UNUSED(ignored))
+{
+    return PyBool_FromLong(self->next != NULL && self->next->events != NULL);
+}
+
 static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keywords))
 {
     PyObject *books, *states, *filters;
-    long long tick;
-    if (!PyArg_ParseTuple(args, "O!O!O!Ln", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters, &tick,
-                          &self->pause_ticks_max) || events_prepare() < 0)
+    if (!PyArg_ParseTuple(args, "O!O!O!", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters)
+        || events_prepare() < 0)
         return -1;
     if (PyTuple_GET_SIZE(filters) > STRATEGIES_MAX || self->books != NULL) {
         PyErr_SetString(PyExc_ValueError, "made once, for fewer strategies");
@@ -239,7 +245,6 @@ static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keyword
     for (int i = 0; i < self->strategies; i++)
         if (filter_read(&self->filters[i], PyTuple_GET_ITEM(filters, i)) < 0)
             return -1;
-    self->tick = tick;
     self->touched = -1;
     self->until = INT64_MAX;
     self->books = Py_NewRef(books);
@@ -285,12 +290,8 @@ static PyMethodDef replay_methods[] = {
 
 static PyGetSetDef replay_properties[] = {
     {"time", (getter)replay_time, NULL, "Time of what is next, None when that is not known.", NULL},
+    {"foreign", (getter)replay_foreign, NULL, "Whether what is next is no row.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyMemberDef replay_members[] = {
-    {"next_tick", T_LONGLONG, offsetof(Replay, next_tick), 0, "Time of the next tick that nobody wants."},
-    {NULL, 0, 0, 0, NULL},
 };
 
 PyTypeObject replay_type = {
@@ -304,5 +305,4 @@ PyTypeObject replay_type = {
     .tp_dealloc = (destructor)replay_dealloc,
     .tp_methods = replay_methods,
     .tp_getset = replay_properties,
-    .tp_members = replay_members,
 };

@@ -43,7 +43,8 @@ class BestBefore(Struct, frozen=True):
 class CallFilter:
     """Decides for one strategy which events it is called with.
 
-    ``needs_before``: whether ``admits`` has to be given how the book was before a book event.
+    ``interest``: what it applies. ``needs_before``: whether ``admits`` has to be given how the book was before a book
+    event.
     """
 
     def __init__(
@@ -55,16 +56,16 @@ class CallFilter:
         account: TradingAccount,
     ) -> None:
         self.needs_before: Final = interest.coverage or (interest.books == "best" and not interest.best_sizes)
-        self._strategy, self._interest = strategy, interest
+        self._strategy, self.interest = strategy, interest
         self._cache, self._books, self._account = cache, books, account
         self._selected: dict[tuple[VenueName, MarketId], bool] = {}  # until the market changes
         self._told: dict[InstrumentKey, int] = {}  # when (ns UTC) a book event was last told, with an interval only
         self._rules: dict[type, Callable[[Any], bool]] = {
-            Trade: lambda event: interest.trades and self._selects(event.key.venue, event.key.market_id),
-            Quote: lambda event: interest.books != "never" and self._selects(event.key.venue, event.key.market_id),
+            Trade: lambda event: interest.trades and self.selects(event.key.venue, event.key.market_id),
+            Quote: lambda event: interest.books != "never" and self.selects(event.key.venue, event.key.market_id),
             Tick: lambda _: interest.ticks,
-            Gap: lambda event: interest.coverage and self._selects(event.key.venue, event.key.market_id),
-            Unwanted: lambda event: interest.coverage and self._selects(event.key.venue, event.key.market_id),
+            Gap: lambda event: interest.coverage and self.selects(event.key.venue, event.key.market_id),
+            Unwanted: lambda event: interest.coverage and self.selects(event.key.venue, event.key.market_id),
             MarketChange: self._admits_statement,
             MarketResolved: self._admits_statement,
             VenuePhase: lambda event: not interest.markets.venues or event.venue in interest.markets.venues,
@@ -79,16 +80,16 @@ class CallFilter:
         if isinstance(event, BookDelta | BookSnapshot):
             if not self._admits_book_event(event, now, before):
                 return False
-            if self._interest.interval:
+            if self.interest.interval:
                 self._told[event.key] = now
             return True
         rule = self._rules.get(type(event))
         return rule is None or rule(event)
 
     def _admits_book_event(self, event: BookDelta | BookSnapshot, now: int, before: BestBefore | None) -> bool:
-        interest, key = self._interest, event.key
+        interest, key = self.interest, event.key
         book = self._cache.trusted_book(key)
-        if book is None or not self._selects(key.venue, key.market_id):
+        if book is None or not self.selects(key.venue, key.market_id):
             return False
         if interest.coverage and before is None and isinstance(event, BookSnapshot):
             return True
@@ -98,7 +99,7 @@ class CallFilter:
 
     def _passes(self, event: BookDelta | BookSnapshot, book: Book, now: int, before: BestBefore | None) -> bool:
         """Return whether the conditions that do not hold for a book in which the strategy is engaged let it pass."""
-        interest = self._interest
+        interest = self.interest
         if not self._books.is_reduced(event.key):
             if interest.books == "best" and not self._at_best(event, book, before):
                 return False
@@ -109,7 +110,7 @@ class CallFilter:
         return not interest.interval or now - self._told.get(event.key, now - interest.interval) >= interest.interval
 
     def _at_best(self, event: BookDelta | BookSnapshot, book: Book, before: BestBefore | None) -> bool:
-        if not self._interest.best_sizes:
+        if not self.interest.best_sizes:
             return before is None or before != best_prices(book)
         return isinstance(event, BookSnapshot) or _is_at_best(event, book)
 
@@ -145,10 +146,11 @@ class CallFilter:
 
     def _admits_statement(self, event: MarketChange | MarketResolved) -> bool:
         self._selected.pop((event.venue, event.market_id), None)
-        return self._selects(event.venue, event.market_id)
+        return self.selects(event.venue, event.market_id)
 
-    def _selects(self, venue: VenueName, market_id: MarketId) -> bool:
-        wanted = self._interest.markets
+    def selects(self, venue: VenueName, market_id: MarketId) -> bool:
+        """Return whether the strategy wants to hear of a market."""
+        wanted = self.interest.markets
         if wanted is EVERY_MARKET:
             return True
         selected = self._selected.get((venue, market_id))

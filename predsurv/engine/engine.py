@@ -29,7 +29,7 @@ from predsurv.core.events import (
     Unwanted,
     VenuePhase,
 )
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import Money
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
@@ -39,7 +39,7 @@ from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState
 from predsurv.engine.step import EMPTY_STEP, EngineNote, NoteKind, Step
 from predsurv.engine.strategy import Strategy
-from predsurv.engine.strategy_calls import StrategyCalls
+from predsurv.engine.strategy_calls import CalledStrategy, StrategyCalls
 from predsurv.state.market_cache import MarketCache
 
 
@@ -83,6 +83,23 @@ class Engine:
             LevelConsumed: self._on_consumed,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
         }
+
+    @property
+    def next_at(self) -> int:
+        """The time (ns UTC) from which the passing of time alone changes something."""
+        return min(self.cache.next_due, self.valuation.day_ends)
+
+    def heard(self) -> tuple[CalledStrategy, ...]:
+        """Return the strategies with the events that they are called with."""
+        return self._calls.called
+
+    def pass_over(self, venue: VenueName, ts: int) -> None:
+        """Take note of market data up to ``ts`` (ns UTC), already in the cache, that nobody wants to hear of.
+
+        ``ts`` is before ``next_at``.
+        """
+        self._risk.now = max(self._risk.now, ts)
+        self._risk.last_recv[venue] = ts
 
     def exposure(self, key: InstrumentKey | None = None) -> Money:
         """Return the cost of positions plus live buys: of one instrument, or of all."""

@@ -49,9 +49,9 @@ class StrategyCalls:
         self._gate, self._risk, self._cache, self._account = gate, risk, cache, account
         self._observed = ObservedBooks()
         self._differ = QuoteDiffer(cache, account, risk)
-        self._called = tuple(self._prepare(each) for each in strategies)
-        self._covering = tuple(each for each in self._called if each.strategy.interest.coverage)
-        self._needs_before = any(each.filter is not None and each.filter.needs_before for each in self._called)
+        self.called = tuple(self._prepare(each) for each in strategies)
+        self._covering = tuple(each for each in self.called if each.strategy.interest.coverage)
+        self._needs_before = any(each.filter is not None and each.filter.needs_before for each in self.called)
 
     def best_before(self, key: InstrumentKey) -> BestBefore | None:
         """Return the best prices of a book that an event is about to change, where any strategy's interest asks."""
@@ -67,7 +67,7 @@ class StrategyCalls:
             self._observed.on_snapshot(event)
         if self._cache.trusted_book(self._cache.primary_of(event.key)) is None:
             return EMPTY_STEP
-        return self._call(self._called, event, before)
+        return self._call(self.called, event, before)
 
     def on_gap(self, event: Gap | Unwanted) -> Step:
         """Take note of a gap, and call the strategies that want to hear of it."""
@@ -79,8 +79,8 @@ class StrategyCalls:
     def on_event(self, event: Event, only: StrategyName | None = None) -> Step:
         """Call the strategies with any other event; ``only``: that one alone."""
         if only is None:
-            return self._call(self._called, event)
-        return self._call([each for each in self._called if each.strategy.name == only], event)
+            return self._call(self.called, event)
+        return self._call([each for each in self.called if each.strategy.name == only], event)
 
     def _prepare(self, strategy: Strategy) -> CalledStrategy:
         interest = strategy.interest

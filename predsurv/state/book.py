@@ -142,6 +142,11 @@ class Book(BookCore):
             self._ts_recv, self._ts_venue = event.ts_recv, None
             self._epoch, self._seq = event.epoch, None
 
+    def take_stamps(self, other: "Book") -> None:
+        """Take times, epoch and seq of the last event of ``other`` for those of this book."""
+        self._ts_recv, self._ts_venue = other.ts_recv, other.ts_venue
+        self._epoch, self._seq = other.epoch, other.seq
+
     def best_bid(self) -> Level | None:
         """Return the highest bid as (price, size), None when there is no bid."""
         return self.bids.best()

@@ -1,6 +1,7 @@
 """The latest state of markets and instruments: records, books, quotes, last trades, payouts."""
 
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -41,6 +42,13 @@ class InstrumentState(Struct):
     payout: Price | None = None
 
 
+class CacheTables(NamedTuple):
+    """What a cache holds by instrument."""
+
+    books: dict[InstrumentKey, Book]
+    states: dict[InstrumentKey, InstrumentState]
+
+
 class MarketCache:
     """Markets by (venue, market id), books and instrument states by key.
 
@@ -56,6 +64,16 @@ class MarketCache:
         self._phases: dict[VenueName, VenuePhase] = {}
         self._books: dict[InstrumentKey, Book] = {}
         self._states: dict[InstrumentKey, InstrumentState] = {}
+
+    @property
+    def next_due(self) -> int:
+        """The time (ns UTC) from which the next change that was announced ahead holds."""
+        return self._markets.next_due
+
+    @property
+    def tables(self) -> "CacheTables":
+        """The books and states themselves, for the compiled replay: it changes both as ``apply`` does."""
+        return CacheTables(self._books, self._states)
 
     def add(self, market: Market) -> None:
         """Add a market as known so far, replacing what was known of it."""

@@ -6,7 +6,7 @@ The only place where configuration, adapters and engine meet: modes differ in fe
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,19 +19,20 @@ from predsurv.core.text import path_component
 from predsurv.engine.engine import Engine
 from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
-from predsurv.ports import Clock, Feed, Venue
+from predsurv.ports import Clock, Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.fingerprint import fingerprint
 from predsurv.store.universe import universe_files
+from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.engine_parts import cache_of, configured_strategies, mappings_of, open_engine
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import MOCK_MODE, OrderJournal, RunStarted, restore
 from predsurv.trade.market_lists import markets_listed_now, recorded_facts
 from predsurv.trade.pipeline import RunComponents, RunObserver
 from predsurv.trade.recording import BacktestSpan, open_recording
-from predsurv.trade.replay import EventClock, ReplayFeed
+from predsurv.trade.replay import EventClock
 from predsurv.trade.results.ledger import opening_of
 from predsurv.trade.results.measures import RunMeasures
 from predsurv.trade.runner import TradeRunner
@@ -44,8 +45,6 @@ from predsurv.trade.stats import RunStats
 from predsurv.trade.watchlist import MarketSelection, Watchlist, select_markets
 
 _LOG: Final = logging.getLogger(__name__)
-
-BACKTEST_INSTRUMENTS_MAX: Final = 1_000_000
 
 _MOCK: Final = VenueName("mock")
 
@@ -69,7 +68,6 @@ class _TradingMode(Struct, frozen=True, kw_only=True):
     clock: Clock
     halt: HaltFlag | None
     realtime: bool
-    capacity: int
     know: "_Know"
 
 
@@ -142,10 +140,15 @@ def open_paper(
         clock=clock,
         halt=halt_flag(config.data_dir),
         realtime=True,
-        capacity=config.collector.max_instruments,
         know=lambda held: _known_now(config, venues, held, clock.now()),
     )
-    return _open(config, mode, venues, {venue.name: venue.feed() for venue in venues}, observe)
+    opened, watched = _open(config, mode, venues)
+    watchlists = {
+        venue.name: _watchlist(venue, watched[venue.name], config.collector.max_instruments) for venue in venues
+    }
+    feeds = {venue.name: venue.feed() for venue in venues}
+    runner = TradeRunner(opened.components, feeds, watchlists, observe(opened.components.engine))
+    return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper)
 
 
 def open_backtest(
@@ -154,11 +157,15 @@ def open_backtest(
     span: BacktestSpan,
     observe: Observe,
     strategies: Sequence[Strategy] | None = None,
+    *,
+    every_event: bool = False,
 ) -> TradingSession:
     """Return a run over the recording of a venue; it begins with an empty account every time.
 
-    ``strategies`` take the place of those of the configuration. Several may run at the same time. Raises IntegrityError
-    when there is no coverage of ``span``, ConfigError when none of its instruments has a listing.
+    ``strategies`` take the place of those of the configuration. ``every_event``: the observer receives every event in
+    batches, for which each is made an object, several times slower; otherwise it receives steps alone. Several runs may
+    go on at the same time. Raises IntegrityError when there is no coverage of ``span``, ConfigError when none of its
+    instruments has a listing.
     """
     clock = EventClock()
     cache = _empty_cache([venue])
@@ -184,11 +191,12 @@ def open_backtest(
         clock=clock,
         halt=None,
         realtime=False,
-        capacity=BACKTEST_INSTRUMENTS_MAX,
         know=lambda _: _KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
     )
-    session = _open(config, mode, [venue], {venue.name: ReplayFeed(recording.events, clock)}, observe)
-    return replace(session, recording=recording.summary)
+    opened, _ = _open(config, mode, [venue])
+    observer = observe(opened.components.engine)
+    runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event)
+    return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
 
 
 def refuse_live(config: Config) -> None:
@@ -205,9 +213,17 @@ def refuse_live(config: Config) -> None:
     )
 
 
+class _OpenedRun(NamedTuple):
+    """The parts of a run, the start of which is journalled."""
+
+    components: RunComponents
+    keeper: RunKeeper
+
+
 def _open(
-    config: Config, mode: _TradingMode, venues: Sequence[Venue], feeds: Mapping[VenueName, Feed], observe: Observe
-) -> TradingSession:
+    config: Config, mode: _TradingMode, venues: Sequence[Venue]
+) -> tuple[_OpenedRun, Mapping[VenueName, MarketSelection]]:
+    """Return the parts of a run, and what it watches of each venue."""
     restored = restore(mode.journal.entries())
     before, opening = mode.journal.position(), opening_of(restored.account)
     held = [position.key for position in restored.account.portfolio.positions.totals()]
@@ -234,9 +250,7 @@ def _open(
         realtime=mode.realtime,
         keeper=keeper,
     )
-    watchlists = {venue.name: _watchlist(venue, known.watched[venue.name], mode.capacity) for venue in venues}
-    runner = TradeRunner(components, feeds, watchlists, observe(parts.engine))
-    return TradingSession(mode.name, components, runner, mode.journal, keeper)
+    return _OpenedRun(components, keeper), known.watched
 
 
 def _info(config: Config, mode: _TradingMode, run: str, started: RunStarted, venues: Sequence[Venue]) -> RunInfo:

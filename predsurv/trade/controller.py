@@ -19,12 +19,13 @@ STOP_TICKS_MAX: Final = 25
 class TradeController:
     """Drives the pipeline of a run, one caller at a time; ``on_step`` receives every step that was not empty.
 
-    ``stopping`` is set when the run is to end: market data is ignored from then on.
+    ``stopping`` is set when the run is to end: market data is ignored from then on. ``pipeline``: what it drives; a
+    caller that is alone may drive it itself.
     """
 
     def __init__(self, components: RunComponents, on_step: OnStep) -> None:
         self._components, self._on_step = components, on_step
-        self._pipeline = EventPipeline(components, self._observe)
+        self.pipeline = EventPipeline(components, self._observe)
         self._lock = asyncio.Lock()
         self._duration: int | None = None
         self.stopping = asyncio.Event()
@@ -33,7 +34,7 @@ class TradeController:
         """Reconcile with every broker and apply the halt flag; raises SafetyError when an account differs."""
         for venue, broker in self._components.brokers.items():
             for event in reconcile(venue, self._components.engine.account, await broker.snapshot()):
-                await self._pipeline.take(BrokerAnswer(event))
+                await self.pipeline.take(BrokerAnswer(event))
         await self.apply_halt_flag()
 
     def limit(self, duration: int) -> None:
@@ -44,19 +45,19 @@ class TradeController:
         """Process a feed's batch, up to the end of the run."""
         async with self._lock:
             if not self.stopping.is_set():
-                await self._pipeline.take(MarketBatch(tuple(self._within_duration(batch))))
+                await self.pipeline.take(MarketBatch(tuple(self._within_duration(batch))))
 
     async def on_account_event(self, event: AccountEvent) -> None:
         """Process an event of a broker."""
         async with self._lock:
-            await self._pipeline.take(BrokerAnswer(event))
+            await self.pipeline.take(BrokerAnswer(event))
 
     async def tick(self) -> None:
         """Process the ticks up to now less the slack; none before the first event."""
         async with self._lock:
             until = self._components.clock.now() - TICK_SLACK
-            if 0 < self._pipeline.next_tick <= until:
-                await self._pipeline.take(TimePassed(until))
+            if 0 < self.pipeline.next_tick <= until:
+                await self.pipeline.take(TimePassed(until))
 
     async def apply_halt_flag(self) -> None:
         """Do what the flag says: halt the engine or let it only reduce, resume when a person cleared the flag."""
@@ -71,13 +72,13 @@ class TradeController:
             if control.ordered == ("active" if flag is None else flag.trading):
                 return
             change = ControlChange(now, "active" if flag is None else flag.trading, "" if flag is None else flag.reason)
-            await self._pipeline.take(change)
+            await self.pipeline.take(change)
 
     async def stop(self) -> None:
         """Cancel every live order; nothing new is sent from now on."""
         async with self._lock:
             self.stopping.set()
-            await self._pipeline.take(ControlChange(self._pipeline.next_tick, "shut_down"))
+            await self.pipeline.take(ControlChange(self.pipeline.next_tick, "shut_down"))
 
     async def close(self) -> None:
         """Stop and wait for the cancels to be confirmed, at most ``STOP_TICKS_MAX`` ticks."""
@@ -88,7 +89,7 @@ class TradeController:
             if self._components.realtime:
                 await self._components.clock.sleep(TICK)
             async with self._lock:
-                await self._pipeline.take(TimePassed(self._pipeline.next_tick))
+                await self.pipeline.take(TimePassed(self.pipeline.next_tick))
         self._components.journal.flush()
 
     def _within_duration(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:

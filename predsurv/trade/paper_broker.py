@@ -8,13 +8,14 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.core.events import AccountEvent, Fill, LevelConsumed, MarketEvent, MarketResolved
+from predsurv.core.events import AccountEvent, Fill, LevelConsumed, MarketEvent, MarketResolved, Trade
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.books.heeded import HeededBook
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
 from predsurv.engine.fills.queue_position import QueueModel
@@ -89,6 +90,24 @@ class PaperBroker:
         if isinstance(event, MarketResolved):
             self._portfolio.settle(event)
         yield from self._received(event.ts_recv)
+
+    @property
+    def next_at(self) -> int:
+        """Return the time (ns UTC) of the next thing that ``due`` has to do."""
+        return min(self._simulator.next_at, self._answers.next_at)
+
+    @property
+    def may_skip(self) -> bool:
+        """Return whether it need not observe everything: not where latencies are those of the recorded events."""
+        return not self._latencies.constant.recorded
+
+    def heeded(self) -> Iterator[HeededBook]:
+        """Yield the books of which market events have to be observed."""
+        return self._simulator.heeded()
+
+    def pass_over(self, trades: Iterable[Trade]) -> None:
+        """Take note of public trades that are not observed."""
+        self._simulator.pass_over(trades)
 
     async def events(self) -> AsyncIterator[AccountEvent]:
         """Yield account events until closed; of those not consumed in time the last ``EVENTS_KEPT_MAX``."""

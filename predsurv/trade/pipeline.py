@@ -3,7 +3,7 @@
 What an event leads to does not depend on when or how it arrived, so a recording gives what the live run gave.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -20,8 +20,10 @@ from predsurv.core.events import (
     OrderRejected,
     OrderUnknown,
     Tick,
+    Trade,
 )
 from predsurv.core.ids import VenueName
+from predsurv.engine.books.heeded import HeededBook
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.ports import Broker, Clock
@@ -54,6 +56,29 @@ class SimulatedBroker(Protocol):
 
     def observe(self, event: MarketEvent) -> Iterator[AccountEvent | LevelConsumed]:
         """Yield what a market event, already in the cache, does to our orders."""
+        ...
+
+
+@runtime_checkable
+class SkippingBroker(SimulatedBroker, Protocol):
+    """A simulated broker that need not observe everything."""
+
+    @property
+    def may_skip(self) -> bool:
+        """Return whether that is so in this run."""
+        ...
+
+    @property
+    def next_at(self) -> int:
+        """Return the time (ns UTC) of the next thing that ``due`` has to do."""
+        ...
+
+    def heeded(self) -> Iterator[HeededBook]:
+        """Yield the books of which events have to be observed, with those that have to."""
+        ...
+
+    def pass_over(self, trades: Iterable[Trade]) -> None:
+        """Take note of public trades, in order, that are not observed."""
         ...
 
 
@@ -161,14 +186,22 @@ class EventPipeline:
     async def process_batch(self, events: Sequence[MarketEvent]) -> None:
         """Process market events and the ticks that fall between them, then flush the journal."""
         for event in events:
-            if event.ts_recv >= self.next_tick:
-                await self.tick_until(event.ts_recv)
-            await self._process_due(event.ts_recv)
-            await self.process(event)
-            for broker in self._simulated:
-                for outcome in broker.observe(event):
-                    await self._receive(outcome)
+            await self.reach(event.ts_recv)
+            await self.process_observed(event)
         self._journal.flush()
+
+    async def reach(self, ts: int) -> None:
+        """Process what comes before an event of ``ts`` (ns UTC): ticks, and what simulated brokers have due."""
+        if ts >= self.next_tick:
+            await self.tick_until(ts)
+        await self._process_due(ts)
+
+    async def process_observed(self, event: MarketEvent) -> None:
+        """Process a market event whose time was reached, and what it does to our orders at simulated brokers."""
+        await self.process(event)
+        for broker in self._simulated:
+            for outcome in broker.observe(event):
+                await self._receive(outcome)
 
     def under_way(self) -> int:
         """Return the number of answers of simulated brokers that have not arrived yet."""

@@ -119,11 +119,18 @@ class Recording(Struct, frozen=True, kw_only=True):
         """Yield what was recorded and stated, in order; raises IntegrityError and TransientError as ``replay``."""
         return _merged(self._recorded(), self.statements)
 
+    def queries(self) -> tuple[ReplayQuery, ...]:
+        """Return what is read of the files, in the order of time."""
+        return tuple(
+            ReplayQuery(
+                self.venue, each.span.start, each.span.end, self.books, life_of=self.markets, without=each.without
+            )
+            for each in self.stretches
+        )
+
     def _recorded(self) -> Iterator[MarketEvent]:
-        for each in self.stretches:
-            start, end = each.span.start, each.span.end
-            wanted = ReplayQuery(self.venue, start, end, self.books, life_of=self.markets, without=each.without)
-            yield from replay_query(self.layout, wanted)
+        for query in self.queries():
+            yield from replay_query(self.layout, query)
 
 
 def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: MarketCache) -> Recording:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from predsurv.core.errors import PredsurvError
 from predsurv.engine.engine import Engine
 from predsurv.ports import Clock
+from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.journal import OrderJournal
 from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.recording import RecordingSummary
@@ -31,7 +32,7 @@ class TradingSession(Struct, frozen=True):
 
     mode: str
     components: RunComponents
-    runner: TradeRunner
+    runner: TradeRunner | BacktestRunner
     journal: OrderJournal
     keeper: RunKeeper
     recording: RecordingSummary | None = None

@@ -41,6 +41,11 @@ class RunStats:
         self.first = self.first or event.ts_recv
         self.last = max(self.last, event.ts_recv)
 
+    def count_passed(self, count: int, last: int) -> None:
+        """Count market events that nobody was told of, the last of them at ``last`` (ns UTC); not the very first."""
+        self.events += count
+        self.last = max(self.last, last)
+
     def count_step(self, step: Step) -> None:
         """Count the approved and refused intents of a step."""
         for decision in step.decisions:

@@ -185,7 +185,7 @@ async def test_a_backtest_hears_the_trades_of_both_tokens(tmp_path: Path, server
     times = [int(str(ts)) for (ts,) in column(tmp_path, "coverage", "start")]
     span = BacktestSpan(min(times), min(times) + 3_600_000 * MS)
     observer = Recorder()
-    session = open_backtest(config, venue, span, lambda _: observer)
+    session = open_backtest(config, venue, span, lambda _: observer, every_event=True)
     await session.runner.run()
     trades = [event for event in observer.events if isinstance(event, Trade)]
     assert Counter((event.key, event.size // MS) for event in trades) == {(YES, 20): 10, (NO, 30): 10}

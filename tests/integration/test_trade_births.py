@@ -11,6 +11,7 @@ from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.engine.step import Step
 from predsurv.trade.assembly import open_paper
+from predsurv.trade.runner import TradeRunner
 from tests.kit.patience import until
 from tests.kit.served_venues import Simulated, kalshi, polymarket, scanned
 
@@ -34,6 +35,7 @@ async def test_a_market_born_while_trading_is_watched_with_its_book(simulated: S
         config = replace(served.config, data_location=tmp_path / "data")
         await scanned(config, served.venue, served.clock)
         session = open_paper(config, [served.venue], served.clock, lambda _: Nobody())
+        assert isinstance(session.runner, TradeRunner)
         (watchlist,) = session.runner._watchlists.values()
         before, cache = watchlist.keys, session.engine.cache
 

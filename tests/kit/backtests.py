@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from msgspec import Struct
@@ -11,6 +13,7 @@ from predsurv.config import load
 from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, MarketEvent
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.market import Market
+from predsurv.core.native import speedups
 from predsurv.core.num import MICROS, Size
 from predsurv.core.orders import Intent
 from predsurv.core.records import Coverage
@@ -20,13 +23,17 @@ from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.state.view import View
 from predsurv.store.layout import NS_DAY, NS_HOUR, date_of
 from predsurv.trade.assembly import open_backtest
+from predsurv.trade.journal import Entry, OrderJournal
 from predsurv.trade.recording import BacktestSpan
+from predsurv.trade.runs.info import JOURNAL_FILE
 from predsurv.trade.session import TradingSession
 from tests.kit.recordings import write_universe
 from tests.kit.trading_samples import S, V, levels
 
 MIDNIGHT = 1_800_000_000_000_000_000 // NS_DAY * NS_DAY
 TAKER = StrategyName("taker")
+WAYS: Final = 1 if speedups is None else 2
+"""How often ``backtest`` runs a strategy."""
 
 
 class RecordedVenue:
@@ -87,6 +94,7 @@ class Backtest(Struct):
 
     session: TradingSession
     seen: Seen
+    entries: list[Entry]
 
     def fills(self) -> list[tuple[int, str, int, int]]:
         """Return (time, instrument, price, fee) of each fill; prices and fees in micros."""
@@ -117,18 +125,44 @@ def listed_on(data_dir: Path, day: int, *markets: Market) -> None:
 
 
 def backtest(
-    data_dir: Path, first: int = 0, days: int = 1, venue: RecordedVenue | None = None, strategy: object | None = None
+    data_dir: Path, first: int = 0, days: int = 1, venue: RecordedVenue | None = None, strategy: Any = None
 ) -> Backtest:
-    """Run ``strategy`` (a ``Taker``) over ``days`` days from day number ``first`` on."""
+    """Run ``strategy`` (a ``Taker``) over ``days`` days from day number ``first`` on.
+
+    Every event is seen; a second run that passes over what nobody has to see is compared with the first.
+    """
+    span = BacktestSpan(MIDNIGHT + first * NS_DAY, MIDNIGHT + (first + days) * NS_DAY)
+    again = deepcopy(strategy)
+    done = run_backtest(data_dir, span, venue or RecordedVenue(), strategy or Taker(), every_event=True)
+    if speedups is not None:
+        other = run_backtest(data_dir, span, venue or RecordedVenue(), again or Taker(), every_event=False)
+        assert told(other) == told(done)
+    return done
+
+
+def run_backtest(
+    data_dir: Path, span: BacktestSpan, venue: RecordedVenue, strategy: Any, *, every_event: bool
+) -> Backtest:
+    """Run ``strategy``; ``every_event``: as ``open_backtest``."""
     seen = Seen()
     config = load(None, flags={"data_dir": str(data_dir)}, environ={}, root=data_dir).config
-    span = BacktestSpan(MIDNIGHT + first * NS_DAY, MIDNIGHT + (first + days) * NS_DAY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("predsurv.trade.engine_parts.build", lambda *_: (strategy or Taker(),))
-        session = open_backtest(config, venue or RecordedVenue(), span, lambda _: seen)
+        patch.setattr("predsurv.trade.engine_parts.build", lambda *_: (strategy,))
+        session = open_backtest(config, venue, span, lambda _: seen, every_event=every_event)
         try:
             asyncio.run(session.runner.run())
             session.finish(MIDNIGHT, complete=True)
         finally:
             session.close()
-    return Backtest(session, seen)
+    journal = OrderJournal(session.keeper.folder.file(JOURNAL_FILE), readonly=True)
+    try:
+        return Backtest(session, seen, list(journal.entries()))
+    finally:
+        journal.close()
+
+
+def told(run: Backtest) -> object:
+    """Return all that a backtest tells, but for the events as such."""
+    stats, engine = run.session.stats, run.session.engine
+    counts = (stats.events, stats.ticks, stats.first, stats.last, stats.strategies)
+    return run.entries, run.seen.fills, run.seen.refused, counts, engine.valuation.equity()

@@ -11,11 +11,14 @@ DAY: Final = 86_400 * 1_000_000_000
 
 
 class Valuation:
-    """Cash plus positions at the best bid; money and prices in micros, times ns UTC."""
+    """Cash plus positions at the best bid; money and prices in micros, times ns UTC.
+
+    ``day_ends``: when the UTC day in hand is over, 0 before the first.
+    """
 
     def __init__(self, account: TradingAccount, books: AvailableBooks) -> None:
         self._account, self._books = account, books
-        self._day_ends = 0
+        self.day_ends = 0
         self._day_equity = ZERO_MONEY
 
     def equity(self) -> Money:
@@ -42,12 +45,12 @@ class Valuation:
 
     def begin_day(self, ts: int, equity: Money) -> None:
         """Measure the loss of the UTC day that ``ts`` is in from ``equity``."""
-        self._day_ends = (ts // DAY + 1) * DAY
+        self.day_ends = (ts // DAY + 1) * DAY
         self._day_equity = equity
 
     def roll_day(self, now: int) -> Money | None:
         """Begin a new day when ``now`` is in one, and return its starting equity; else None."""
-        if now < self._day_ends:
+        if now < self.day_ends:
             return None
         self.begin_day(now, self.equity())
         return self._day_equity

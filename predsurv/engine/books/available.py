@@ -5,11 +5,12 @@ bought twice. A venue that really executes our orders shows in its next update w
 broker the consumption has to be dropped at that update, or it would count twice.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from predsurv.core.events import BookDelta, BookSnapshot, Fill, Level, LevelConsumed
 from predsurv.core.ids import InstrumentKey, Side, VenueName
-from predsurv.core.num import complement
+from predsurv.core.num import Price, complement
 from predsurv.engine.books.complement import ComplementBook
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.state.book import Book, BookView
@@ -31,13 +32,16 @@ class _ReducedBook(NamedTuple):
 
 
 class AvailableBooks:
-    """The book of each instrument with the liquidity that is still available to us."""
+    """The book of each instrument with the liquidity that is still available to us.
+
+    ``version`` changes with what counts as consumed.
+    """
 
     def __init__(self, cache: MarketCache) -> None:
         self._cache = cache
         self._consumed = ConsumedLiquidity()
         self._told: set[VenueName] = set()  # venues that say themselves what we consumed
-        self._version = 0  # of _consumed
+        self.version = 0
         self._reduced: dict[InstrumentKey, _ReducedBook] = {}
         self._complements: dict[InstrumentKey, ComplementBook] = {}
 
@@ -70,6 +74,10 @@ class AvailableBooks:
             complemented = self._complements[key] = ComplementBook(key, source)
         return complemented
 
+    def consumed_places(self) -> Mapping[InstrumentKey, Iterable[tuple[Side, Price]]]:
+        """Return the levels, by primary instrument, of which anything counts as consumed by our fills."""
+        return self._consumed.places()
+
     def is_reduced(self, primary: InstrumentKey) -> bool:
         """Return whether any of a book counts as consumed by our fills: ``book`` shows less than was published."""
         return self._consumed.affects(primary)
@@ -83,13 +91,13 @@ class AvailableBooks:
         complemented = primary != fill.key
         price = complement(fill.price) if complemented else fill.price
         self._consumed.consume(book, "ask" if (fill.side == "buy") != complemented else "bid", price, fill.size)
-        self._version += 1
+        self.version += 1
 
     def on_consumed(self, told: LevelConsumed) -> None:
         """Record what a simulated venue says that we consumed of a level."""
         self._told.add(told.key.venue)
         self._consumed.set(told)
-        self._version += 1
+        self.version += 1
 
     def on_book_event(self, event: BookDelta | BookSnapshot) -> None:
         """Limit the consumption to what the levels hold after ``event``, which is already in the cache."""
@@ -101,15 +109,16 @@ class AvailableBooks:
             book = self._cache.book(event.key)
             if book is not None:
                 self._consumed.on_snapshot(book)
-        self._version += 1
+        self.version += 1
 
     def _less_consumed(self, source: Book) -> Book:
         bids, asks = source.top(LEVELS)
         reduced = self._reduced.get(source.key)
-        if reduced is not None and reduced.bids is bids and reduced.asks is asks and reduced.version == self._version:
+        if reduced is not None and reduced.bids is bids and reduced.asks is asks and reduced.version == self.version:
+            reduced.book.take_stamps(source)  # what changed since lies deeper
             return reduced.book
         book = Book(source.key)
         left = (tuple(self._consumed.remaining(source, side))[:LEVELS] for side in _SIDES)
         book.apply(BookSnapshot(source.key, source.ts_recv, source.ts_venue, source.epoch, source.seq, *left))
-        self._reduced[source.key] = _ReducedBook(bids, asks, self._version, book)
+        self._reduced[source.key] = _ReducedBook(bids, asks, self.version, book)
         return book

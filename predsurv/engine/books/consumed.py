@@ -6,7 +6,7 @@ Consumption outlasts any change of a level's size: size that is added joins what
 it cannot be known whether it was ours. Only a level that was removed, and comes back, is fresh.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from predsurv.core.events import BookDelta, Level, LevelConsumed
@@ -38,6 +38,14 @@ class ConsumedLiquidity:
         self._consumed: dict[InstrumentKey, dict[_Place, int]] = {}
         self._released: dict[InstrumentKey, dict[_Place, _Released]] = {}
         self._changed: dict[tuple[InstrumentKey, _Place], None] = {}
+
+    def places(self) -> Mapping[InstrumentKey, Iterable[tuple[Side, Price]]]:
+        """Return the levels, by instrument, of which anything consumed is recorded."""
+        return self._consumed
+
+    def released_keys(self) -> Iterable[InstrumentKey]:
+        """Return the instruments of which anything consumed was released, lately or not."""
+        return self._released
 
     def affects(self, key: InstrumentKey) -> bool:
         """Return whether anything consumed of this instrument is recorded."""

@@ -46,6 +46,11 @@ class RestingOrders:
         self._departed: dict[InstrumentKey, list[QueuePosition]] = {}
         self._gapped: set[InstrumentKey] = set()
 
+    @property
+    def follows_takers(self) -> bool:
+        """Whether ``displace_takers`` has to be told of the trades at what we have consumed."""
+        return self._model == "pessimistic"
+
     def add(self, order: QueuePosition, book: BookView | None) -> None:
         """Rest an order at the end of its level; without a book it joins at the next snapshot."""
         order.model, order.displaceable = self._model, order.remaining

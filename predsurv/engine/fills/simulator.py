@@ -24,9 +24,11 @@ from predsurv.core.events import (
     Trade,
     VenuePhase,
 )
+from predsurv.core.ids import Side
 from predsurv.core.num import Size
 from predsurv.core.orders import Approved, Order, order_of
 from predsurv.engine.books.consumed import ConsumedLiquidity
+from predsurv.engine.books.heeded import HeededBook, HeededPlace
 from predsurv.engine.fills.admission import AdmissionRules, FundsCheck
 from predsurv.engine.fills.fill_factory import FillFactory
 from predsurv.engine.fills.order_entry import OrderEntry
@@ -95,6 +97,27 @@ class FillSimulator:
             yield from self._working.on_fact(event)
         elif isinstance(event, VenuePhase):
             self._working.on_phase(event)
+
+    def heeded(self) -> Iterator[HeededBook]:
+        """Yield the books of which an event may matter to our orders; those of all others may be passed over.
+
+        More than these may be observed, and of a book that is yielded twice both hold.
+        """
+        for key, consumed in self._consumed.places().items():
+            places = tuple(HeededPlace(side, price) for side, price in consumed)
+            yield HeededBook(key, places, trades=self._resting.follows_takers)
+        if self._resting.follows_takers:
+            for key in self._consumed.released_keys():
+                yield HeededBook(key, (), trades=True)
+        for order in self._resting.all():
+            opposite: Side = "ask" if order.side == "bid" else "bid"
+            level, beyond = HeededPlace(order.side, order.price), HeededPlace(opposite, order.price, through=True)
+            yield HeededBook(order.key, (level, beyond), trades=True)
+
+    def pass_over(self, trades: Iterable[Trade]) -> None:
+        """Take note of public trades, in order, that are not observed because no order of ours rests in their books."""
+        for trade in trades:
+            self._primary_trades.once(trade)
 
     def resting(self) -> tuple[QueuePosition, ...]:
         """Return every resting order of ours."""

@@ -142,7 +142,7 @@ class FileCursor:
         if source.dataset != "lifecycle":
             wanted = wanted.of_collector(parse_file(source.path)[1].collector)
         self._dataset = source.dataset
-        self._table = load(source, lambda file, segment: _read(file, wanted, segment))
+        self._table = load(source, lambda file, segment: read_selected(file, wanted, segment))
         self._times = self._table[time_column(source.dataset)].cast(pa.int64()).combine_chunks()
         self._keys, self._key_of_row = _keys(self._table, wanted.venue, keys)
         self._position = 0
@@ -177,9 +177,9 @@ class FileCursor:
         return list(_EVENTS[self._dataset](rows, keys, times))
 
 
-def split_by_time(source: ReplayFile, rows: int) -> Iterator[ReplayFile]:
-    """Yield ``source``, split by time where it has more than WINDOW_ROWS_MAX rows."""
-    count = -(-rows // WINDOW_ROWS_MAX) or 1
+def split_by_time(source: ReplayFile, rows: int, rows_max: int) -> Iterator[ReplayFile]:
+    """Yield ``source``, split by time where it has more than ``rows_max`` rows."""
+    count = -(-rows // rows_max) or 1
     step = (source.hi - source.lo) // count + 1
     for lo in range(source.lo, source.hi + 1, step):
         digest = source.digest if lo == source.lo else None  # one comparison is enough
@@ -227,7 +227,8 @@ def read_tables(source: ReplayFile, segment: int | None) -> Iterator[Any]:
             raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
 
 
-def _read(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
+def read_selected(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
+    """Return the rows that are ``wanted`` of a file, of one ``segment`` or all, in the order of reception."""
     time, schema = time_column(source.dataset), _replayed(source.dataset)
     pieces = [_select_rows(rows, source, wanted) for rows in read_tables(source, segment)]
     pieces = [piece for piece in pieces if piece.num_rows]

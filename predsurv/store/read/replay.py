@@ -15,6 +15,7 @@ from predsurv.store.layout import NS_DAY, NS_HOUR, Dataset, Layout, date_of, par
 from predsurv.store.manifest import SealedFile
 from predsurv.store.read.cursor import (
     RECEPTION_ORDER,
+    WINDOW_ROWS_MAX,
     FileCursor,
     OrderedEvent,
     ReplayFile,
@@ -57,7 +58,7 @@ def replay_query(layout: Layout, wanted: ReplayQuery) -> Iterator[MarketEvent]:
 
 def read_events(layout: Layout, wanted: ReplayQuery) -> Iterator[MarketEvent]:
     """Yield events as ``replay``, but a Gap for every piece of a gap."""
-    for _, _, _, event in _merge(_files(layout, wanted), wanted):
+    for _, _, _, event in _merge(list_files(layout, wanted), wanted):
         yield event
 
 
@@ -87,16 +88,19 @@ def _take_step(active: list[FileCursor], following: int | None) -> list[OrderedE
     return events
 
 
-def _files(layout: Layout, wanted: ReplayQuery) -> Iterator[ReplayFile]:
-    """Yield the files with rows in the queried time by their first time, listing hour by hour."""
+def list_files(layout: Layout, wanted: ReplayQuery, rows_max: int = WINDOW_ROWS_MAX) -> Iterator[ReplayFile]:
+    """Yield the files with rows in the queried time by their first time, listing hour by hour.
+
+    One with more than ``rows_max`` rows comes in pieces.
+    """
     waiting: list[ReplayFile] = []
     sealed: dict[str, SealedFile] = {}
     first = wanted.start // NS_HOUR * NS_HOUR
     for hour in range(first, wanted.end, NS_HOUR):
         if hour == first or hour % NS_DAY == 0:
             sealed = manifest.read_by_path(layout.manifest, date_of(hour))
-            waiting += _partition_files(layout, wanted, hour, sealed, _DAILY)
-        waiting += _partition_files(layout, wanted, hour, sealed, _HOURLY)
+            waiting += _partition_files(layout, wanted, hour, sealed, _DAILY, rows_max)
+        waiting += _partition_files(layout, wanted, hour, sealed, _HOURLY, rows_max)
         yield from sorted((source for source in waiting if source.lo < hour + NS_HOUR), key=_lo)
         waiting = [source for source in waiting if source.lo >= hour + NS_HOUR]
 
@@ -106,7 +110,12 @@ def _lo(source: ReplayFile) -> int:
 
 
 def _partition_files(
-    layout: Layout, wanted: ReplayQuery, ts: int, sealed: Mapping[str, SealedFile], datasets: tuple[Dataset, ...]
+    layout: Layout,
+    wanted: ReplayQuery,
+    ts: int,
+    sealed: Mapping[str, SealedFile],
+    datasets: tuple[Dataset, ...],
+    rows_max: int,
 ) -> Iterator[ReplayFile]:
     for dataset in datasets:
         if dataset not in wanted.datasets:
@@ -121,4 +130,4 @@ def _partition_files(
             else:
                 source, rows = ReplayFile(path, dataset, file.lo, file.hi, file.blake2b), file.rows
             if rows and source.lo < wanted.end and source.hi >= wanted.start:
-                yield from split_by_time(source, rows)
+                yield from split_by_time(source, rows, rows_max)

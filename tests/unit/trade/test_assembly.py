@@ -30,6 +30,7 @@ from predsurv.trade.journal import (
     RunStarted,
 )
 from predsurv.trade.replay import EventClock, ReplayFeed
+from predsurv.trade.runner import TradeRunner
 from predsurv.trade.session import TradingSession
 from tests.kit.recordings import record
 from tests.kit.trading_samples import ME, START, S, approved, fill, intent, market, place
@@ -142,7 +143,12 @@ def test_a_loss_limit_and_the_orders_of_a_minute_outlast_a_restart_and_the_limit
 
 
 def watched(session: TradingSession) -> set[str]:
-    return {key.market_id for key in session.runner._watchlists[ONE].keys}
+    return {key.market_id for key in watched_keys(session)}
+
+
+def watched_keys(session: TradingSession) -> frozenset[InstrumentKey]:
+    assert isinstance(session.runner, TradeRunner)
+    return session.runner._watchlists[ONE].keys
 
 
 def test_held_instruments_are_watched_known_and_settled_after_a_restart(
@@ -157,7 +163,7 @@ def test_held_instruments_are_watched_known_and_settled_after_a_restart(
     held = (closed.key(0), dropped.key(1), unheard.key(1))
     journalled(tmp_path, *began(ONE), *(each for key in held for each in bought(key, 100)))
     session = opened(tmp_path, ONE)
-    assert session.runner._watchlists[ONE].keys == {chosen.key(0), closed.key(0), dropped.key(0), unheard.key(1)}
+    assert watched_keys(session) == {chosen.key(0), closed.key(0), dropped.key(0), unheard.key(1)}
     cache = session.engine.cache
     assert [cache.market(ONE, MarketId(name)) for name in names] == [chosen, ended, dropped, None]
     (record,) = caplog.records

@@ -1,0 +1,128 @@
+"""A recording taken through the pipeline from columns: an object is made only of what somebody has to see.
+
+The ordinary way, event by event, is the specification: either leads to the same journal, byte for byte.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from predsurv.core.events import BookSnapshot, Gap, MarketChange, MarketEvent, MarketResolved
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.native import speedups
+from predsurv.engine.step import Step
+from predsurv.store.read.rows import RowFiles
+from predsurv.trade.pipeline import EventPipeline, RunComponents, SkippingBroker
+from predsurv.trade.recording import Recording
+from predsurv.trade.replay import EventClock
+from predsurv.trade.row_interest import STRATEGIES_MAX, RowInterest
+
+_END, _BOUND, _ROW, _EVENT, _PAUSE = range(5)
+_STATEMENT_SEGMENT: Final = -2
+"""Sorts statements before gaps and all other events of the same nanosecond."""
+_NEVER: Final = (1 << 63) - 1
+
+
+def can_replay_columns(components: RunComponents) -> bool:
+    """Return whether a run can be taken through a recording without seeing all of it: compiled, and nobody objects."""
+    few = len(components.engine.heard()) <= STRATEGIES_MAX
+    return (
+        speedups is not None and few and all(isinstance(each, SkippingBroker) and each.may_skip for each in components.brokers.values())
+    )
+
+
+class ColumnReplay:
+    """One run over ``recording``; ``changed`` has to be told of every step that was not empty."""
+
+    def __init__(self, recording: Recording, components: RunComponents, clock: EventClock) -> None:
+        """Raises ValueError when there is no compiled replay of such a run."""
+        brokers = [each for each in components.brokers.values() if isinstance(each, SkippingBroker)]
+        self._engine, self._stats, self._journal = components.engine, components.stats, components.journal
+        self._recording, self._brokers, self._clock = recording, brokers, clock
+        self._interest = RowInterest(components.engine, recording.venue, brokers)
+        self._replay = self._interest.replay
+        self._files = RowFiles(recording.layout, recording.queries(), self._interest.number_of)
+        statements = [(each.ts_recv, _STATEMENT_SEGMENT, at, each) for at, each in enumerate(recording.statements)]
+        self._replay.add_cursor(statements)
+        self._reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
+        self._stated = {id(each) for each in recording.statements}
+        self._begun = False
+        self._version = 0  # of what counts as consumed
+        self._changed = True
+
+    def changed(self, _event: object, _step: Step) -> None:
+        """Look at orders, positions and consumed liquidity again before anything is passed over."""
+        self._changed = True
+
+    async def run(self, pipeline: EventPipeline, duration: int | None, stopped: Callable[[], bool]) -> None:
+        """Go through the recording until ``stopped``, for ``duration`` ns of it, or to its end."""
+        end = _NEVER
+        while not stopped():
+            if self._changed or self._engine.books.version != self._version:
+                self._interest.update()
+                self._changed, self._version = False, self._engine.books.version
+            code = self._replay.run(min(end, self._bound(pipeline)))
+            self._drain()
+            following, ts = self._files.next_at, self._replay.time
+            if ts is None and following is None:
+                return
+            if following is not None and (ts is None or following <= ts):
+                self._open(following)
+            elif ts >= end:
+                return
+            elif code == _PAUSE:
+                self._journal.flush()
+                await asyncio.sleep(0)
+            else:
+                await self._handle(pipeline, code, ts)
+                if duration is not None:
+                    end = (self._stats.first or ts) + duration + 1
+
+    async def _handle(self, pipeline: EventPipeline, code: int, ts: int) -> None:
+        """Let time reach what is next, and handle it the ordinary way if it has to be seen."""
+        event = self._replay.take() if code == _EVENT or self._replay.foreign else None
+        if event is not None and self._is_repeated(event):
+            return
+        # What a broker does may change what it has to observe long before we hear of it.
+        self._changed = self._changed or any(each.next_at <= ts for each in self._brokers)
+        await pipeline.reach(ts)
+        if event is None:
+            if code == _BOUND and self._begun and self._bound(pipeline) > ts:
+                return
+            event = self._replay.take()
+        if isinstance(event, BookSnapshot) and self._reasons:
+            self._reasons.pop(event.key, None)
+        self._begun = True
+        await pipeline.process_observed(event)
+        if isinstance(event, Gap):
+            self._interest.gap_began(event.key)
+        elif isinstance(event, MarketChange | MarketResolved):
+            self._interest.market_changed(event.market_id)
+
+    def _is_repeated(self, event: MarketEvent) -> bool:
+        """Return whether an event is the next piece of a recorded gap of which the first was handled."""
+        if not isinstance(event, Gap) or id(event) in self._stated:
+            return False
+        repeated = self._reasons.get(event.key) == event.reason
+        self._reasons[event.key] = event.reason
+        return repeated
+
+    def _bound(self, pipeline: EventPipeline) -> int:
+        """Return the time (ns UTC) from which nothing may be passed over."""
+        following = self._files.next_at
+        bound = min(pipeline.next_tick, self._engine.next_at, *(each.next_at for each in self._brokers))
+        return bound if following is None else min(bound, following)
+
+    def _open(self, ts: int) -> None:
+        for rows in self._files.open_until(ts):
+            self._replay.add_cursor(rows)
+        self._interest.settle()
+
+    def _drain(self) -> None:
+        passed, last, trades = self._replay.drain()
+        for broker in self._brokers if trades else ():
+            broker.pass_over(trades)
+        if passed:
+            self._engine.pass_over(self._recording.venue, last)
+            self._stats.count_passed(passed, last)
+            self._clock.advance(last)

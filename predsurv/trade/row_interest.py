@@ -1,0 +1,190 @@
+"""What the compiled replay has to know to pass rows over: instruments, their markets, and who heeds which of them.
+
+It says too much rather than too little: a row that is not passed over goes the ordinary way, to the same end.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.market import Market
+from predsurv.core.native import speedups
+from predsurv.engine.call_filter import selects
+from predsurv.engine.engine import Engine
+from predsurv.engine.interest import EVERYTHING, BookFilter, EventFilter, Interest
+from predsurv.engine.strategy_calls import CalledStrategy
+from predsurv.trade.pipeline import SkippingBroker
+
+STRATEGIES_MAX: Final = 64
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_BOOK_CALLS: Final = {"change": 0, "best": 1, "never": 2}
+_SIDES: Final = {"bid": 0, "ask": 1}
+_ALL_TRADES, _WHOLE_BOOKS = 2, 4
+
+Entry = tuple[int, int, int, int, list[tuple[int, int, int]]]
+"""Number, which rows go to Python, whether the book is reduced, which strategies are engaged, and places."""
+
+
+class RowInterest:
+    """Instruments by number, and what has to be seen of them, told to ``replay``."""
+
+    def __init__(self, engine: Engine, venue: VenueName, brokers: Iterable[SkippingBroker]) -> None:
+        """Raises ValueError without compiled parts, or with more than ``STRATEGIES_MAX`` strategies."""
+        if speedups is None or len(engine.heard()) > STRATEGIES_MAX:
+            raise ValueError("no compiled replay of this run")
+        self._engine, self._venue, self._brokers = engine, venue, tuple(brokers)
+        self._heard = engine.heard()
+        self._sums = any(_interest(each).where_event is not None for each in self._heard)
+        self._numbers: dict[InstrumentKey, int] = {}
+        self._fresh: list[InstrumentKey] = []
+        self._by_ids: dict[tuple[str, str], int] = {}
+        self._groups: dict[EventId | MarketId, int] = {}
+        books, states = engine.cache.tables
+        filters = tuple(_filter_of(_interest(each)) for each in self._heard)
+        self.replay: Any = speedups.NativeReplay(books, states, filters)
+
+    def number_of(self, market_id: str, instrument_id: str) -> int:
+        """Return the number of an instrument, a new one where it has none; ``settle`` has to follow before rows do."""
+        number = self._by_ids.get((market_id, instrument_id))
+        if number is None:
+            number = self._number(InstrumentKey(self._venue, MarketId(market_id), InstrumentId(instrument_id)))
+        return number
+
+    def market_changed(self, market_id: MarketId) -> None:
+        """Look again at what is known of a market and of its event."""
+        market = self._engine.cache.market(self._venue, market_id)
+        changed = {key: None for key in self._numbers if key.market_id == market_id}
+        if market is not None and self._sums:
+            self._form_groups(market)
+            siblings = self._engine.cache.siblings(self._venue, market.event_id)
+            changed |= {key: None for each in siblings for key in each.keys()}  # noqa: SIM118 - a market is no mapping
+        for key in changed:
+            self._number(key)
+            self._relate(key)
+
+    def settle(self) -> None:
+        """Look at the markets of instruments that are new."""
+        while self._fresh:
+            key = self._fresh.pop()
+            market = self._engine.cache.market(key.venue, key.market_id)
+            if self._sums and market is not None and market.event_id not in self._groups:
+                self._form_groups(market)
+            self._relate(key)
+
+    def gap_began(self, key: InstrumentKey) -> None:
+        """Say that a book is not known any more; its next snapshot will be seen."""
+        self.replay.gapped(self._number(key))
+
+    def update(self) -> None:
+        """Tell what orders, positions and consumed liquidity make worth seeing now."""
+        entries: dict[int, Entry] = {}
+        for broker in self._brokers:
+            for book in broker.heeded():
+                places = [(_SIDES[each.side], int(each.price), int(each.through)) for each in book.places]
+                heeded = _WHOLE_BOOKS | (_ALL_TRADES if book.trades else 0)
+                self._add(entries, book.key, heeded=heeded, places=places)
+        for key, consumed in self._engine.books.consumed_places().items():
+            places = [(_SIDES[side], int(price), 0) for side, price in consumed]
+            self._add(entries, key, heeded=_WHOLE_BOOKS, reduced=1, places=places)
+        for index, called in enumerate(self._heard):
+            if called.filter is not None and not called.filter.interest.filter_engaged:
+                for key in self._engaged(called):
+                    self._add(entries, self._engine.cache.primary_of(key), engaged=1 << index)
+        self.settle()
+        self.replay.heed(list(entries.values()))
+
+    def _engaged(self, called: CalledStrategy) -> set[InstrumentKey]:
+        name, account = called.strategy.name, self._engine.account
+        held = {
+            key
+            for strategy, position in account.portfolio.positions.all()
+            if strategy == name
+            for key in [position.key]
+        }
+        return held | {order.key for order in account.orders.live_of(name)}
+
+    def _add(
+        self,
+        entries: dict[int, Entry],
+        key: InstrumentKey,
+        *,
+        heeded: int = 0,
+        reduced: int = 0,
+        engaged: int = 0,
+        places: list[tuple[int, int, int]] | None = None,
+    ) -> None:
+        number = self._number(key)
+        known = entries.get(number, (number, 0, 0, 0, []))
+        both = [*known[4], *(places or ())]
+        entries[number] = (number, known[1] | heeded, known[2] | reduced, known[3] | engaged, both)
+
+    def _number(self, key: InstrumentKey) -> int:
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = self.replay.add_instrument(key)
+            self._by_ids[key.market_id, key.instrument_id] = number
+            self._fresh.append(key)
+        return number
+
+    def _relate(self, key: InstrumentKey) -> None:
+        cache = self._engine.cache
+        market = cache.market(key.venue, key.market_id)
+        selected = 0
+        for index, called in enumerate(self._heard):
+            choice = _interest(called).markets
+            selected |= selects(choice, key.venue, key.market_id, market) << index
+        mirror = cache.mirror_of(key)
+        asked = (-1, -1)
+        if self._sums and market is not None:
+            asked = (self._groups.get(market.event_id, -1), self._groups.get(market.market_id, -1))
+        primary = self._number(cache.primary_of(key))
+        mirrored = -1 if mirror is None else self._number(mirror)
+        self.replay.relate(self._number(key), primary, mirrored, selected, *asked)
+
+    def _form_groups(self, market: Market) -> None:
+        """Sum up the books of a market's event, and of its own outcomes where there are other than two."""
+        cache = self._engine.cache
+        siblings = cache.siblings(market.venue, market.event_id)
+        self._form(market.event_id, [cache.primary_of(each.key(0)) for each in siblings if each.outcomes])
+        for each in siblings:
+            if len(each.outcomes) != 2:
+                self._form(each.market_id, [cache.primary_of(key) for key in each.keys()])  # noqa: SIM118
+
+    def _form(self, name: EventId | MarketId, keys: list[InstrumentKey]) -> None:
+        group = self._groups.setdefault(name, len(self._groups))
+        numbers = [self._number(key) for key in dict.fromkeys(keys)]
+        self.replay.group(group, numbers)
+
+
+def _interest(called: CalledStrategy) -> Interest:
+    return EVERYTHING if called.filter is None else called.filter.interest
+
+
+def _filter_of(interest: Interest) -> tuple[object, ...]:
+    where, event = interest.where or BookFilter(), interest.where_event or EventFilter()
+    bounds = (
+        *_bounds(where.spread_min, where.spread_max),
+        *_bounds(where.bid_min, where.bid_max),
+        *_bounds(where.ask_min, where.ask_max),
+        *_bounds(where.imbalance_min, where.imbalance_max),
+    )
+    sums = (
+        _LEAST if event.ask_sum_max is None else event.ask_sum_max,
+        _MOST if event.bid_sum_min is None else event.bid_sum_min,
+    )
+    flags = (
+        interest == EVERYTHING,
+        _BOOK_CALLS[interest.books],
+        interest.best_sizes,
+        interest.trades,
+        interest.coverage,
+        interest.filter_engaged,
+        interest.where is not None,
+        interest.where_event is not None,
+    )
+    return (*map(int, flags), bounds, where.imbalance_levels, sums)
+
+
+def _bounds(low: int | None, high: int | None) -> tuple[int, int]:
+    return (_LEAST if low is None else low, _MOST if high is None else high)
