@@ -99,8 +99,8 @@ def list_files(layout: Layout, wanted: ReplayQuery, rows_max: int = WINDOW_ROWS_
     for hour in range(first, wanted.end, NS_HOUR):
         if hour == first or hour % NS_DAY == 0:
             sealed = manifest.read_by_path(layout.manifest, date_of(hour))
-            waiting += _partition_files(layout, wanted, hour, sealed, _DAILY, rows_max)
-        waiting += _partition_files(layout, wanted, hour, sealed, _HOURLY, rows_max)
+            waiting += _partition_files(layout, wanted, hour, sealed, datasets=_DAILY, rows_max=rows_max)
+        waiting += _partition_files(layout, wanted, hour, sealed, datasets=_HOURLY, rows_max=rows_max)
         yield from sorted((source for source in waiting if source.lo < hour + NS_HOUR), key=_lo)
         waiting = [source for source in waiting if source.lo >= hour + NS_HOUR]
 
@@ -114,6 +114,7 @@ def _partition_files(
     wanted: ReplayQuery,
     ts: int,
     sealed: Mapping[str, SealedFile],
+    *,
     datasets: tuple[Dataset, ...],
     rows_max: int,
 ) -> Iterator[ReplayFile]:

@@ -83,14 +83,15 @@ class RowFiles:
             return self._number_of(market_id, instrument_id) if ids is None or instrument_id in ids else -1
 
         for table in read_tables(source, segment):
-            _add(rows, table, _BOOKS, number_of, max(query.start, source.lo), min(query.end - 1, source.hi))
+            _add(rows, table, _BOOKS, number_of, (max(query.start, source.lo), min(query.end - 1, source.hi)))
         rows.sort()
         return rows
 
     def _trade_rows(self, source: ReplayFile, query: ReplayQuery, segment: int | None) -> Rows:
         table, rows = read_selected(source, query, segment), _new_rows()
         if table.num_rows:
-            _add(rows, table, _TRADES, self._number_of, source.lo, source.hi, ids=table["trade_id"].to_pylist())
+            ids = table["trade_id"].to_pylist()
+            _add(rows, table, _TRADES, self._number_of, (source.lo, source.hi), ids=ids)
         rows.sort()
         return rows
 
@@ -102,13 +103,7 @@ def _new_rows() -> Any:
 
 
 def _add(
-    rows: Any,
-    table: Any,
-    names: tuple[str, ...],
-    number_of: NumberOf,
-    lo: int,
-    hi: int,
-    ids: list[str | None] | None = None,
+    rows: Any, table: Any, names: tuple[str, ...], number_of: NumberOf, times: tuple[int, int], *, ids: Any = None
 ) -> None:
     """Add the rows of a table between two times (ns UTC, inclusive); raises ValueError for what C does not take."""
     columns, texts = [], {}
@@ -124,4 +119,4 @@ def _add(
         columns.append((valid if column.null_count else None, data, column.offset))
     kinds = texts.get("kind", [])
     dictionaries = (texts["market_id"], texts["instrument_id"], texts[names[0]], kinds)
-    rows.add(table.num_rows, tuple(columns), dictionaries, number_of, lo, hi, ids)
+    rows.add(table.num_rows, tuple(columns), dictionaries, number_of, *times, ids)

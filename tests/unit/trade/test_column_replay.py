@@ -11,7 +11,16 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from predsurv.core.events import BookDelta, BookSnapshot, Event, MarketChange, MarketResolved, Tick, Trade
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Event,
+    MarketChange,
+    MarketChangeKind,
+    MarketResolved,
+    Tick,
+    Trade,
+)
 from predsurv.core.ids import EventId, InstrumentKey, StrategyName, TradeId
 from predsurv.core.native import speedups
 from predsurv.core.num import MICROS, Price, Size
@@ -135,7 +144,7 @@ def event_of(draw: st.DrawFn, ts: int) -> Record:
             key, ts, venue_time, 2, None, side(bid, down=True), side(draw(st.integers(bid, 10)), down=False)
         )
     if draw(st.integers(0, 4)):
-        change = draw(st.sampled_from(["paused", "activated", "tick_size"]))
+        change: MarketChangeKind = draw(st.sampled_from(["paused", "activated", "tick_size"]))
         tick = Price(100_000) if change == "tick_size" else None
         value = '{"new_tick_size": "0.1"}' if tick else "{}"
         return MarketChange(key.venue, key.market_id, None, ts, venue_time, change, value, tick_size=tick)
