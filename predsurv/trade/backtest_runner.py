@@ -4,6 +4,7 @@ import asyncio
 from itertools import islice
 from typing import Final
 
+from predsurv.core.errors import StrategyError
 from predsurv.core.events import Event
 from predsurv.engine.step import Step
 from predsurv.trade.column_replay import ColumnReplay, can_replay_columns
@@ -45,13 +46,18 @@ class BacktestRunner:
     async def run(self, duration: int | None = None) -> None:
         """Trade to the end of the recording, for ``duration`` ns of it, or until stopped.
 
-        Raises IntegrityError and TransientError for files that are damaged or were removed meanwhile.
+        Raises IntegrityError and TransientError for files that are damaged or were removed meanwhile, and StrategyError
+        when the code of a strategy failed, after its orders were cancelled.
         """
         await self._controller.start()
-        if self._replay is None:
-            await self._run_events(duration)
-        else:
-            await self._replay.run(self._controller.pipeline, duration, self._controller.stopping.is_set)
+        try:
+            if self._replay is None:
+                await self._run_events(duration)
+            else:
+                await self._replay.run(self._controller.pipeline, duration, self._controller.stopping.is_set)
+        except StrategyError:
+            await self._controller.close()
+            raise
         await self._controller.close()
 
     async def _run_events(self, duration: int | None) -> None:

@@ -15,7 +15,7 @@ from predsurv.core.market import NO_FEE
 from predsurv.core.num import notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
-from predsurv.engine.books.heeded import HeededBook
+from predsurv.engine.books.consumed import HeededBook
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
 from predsurv.engine.fills.queue_position import QueueModel

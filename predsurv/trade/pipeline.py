@@ -23,7 +23,7 @@ from predsurv.core.events import (
     Trade,
 )
 from predsurv.core.ids import VenueName
-from predsurv.engine.books.heeded import HeededBook
+from predsurv.engine.books.consumed import HeededBook
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.ports import Broker, Clock

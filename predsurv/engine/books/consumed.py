@@ -9,6 +9,8 @@ it cannot be known whether it was ours. Only a level that was removed, and comes
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from predsurv.core.events import BookDelta, Level, LevelConsumed
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size
@@ -29,6 +31,22 @@ class _Released(NamedTuple):
 
     ts: int
     size: int
+
+
+class HeededPlace(Struct, frozen=True):
+    """Changes of the level at ``price``; with ``through`` of every level of its side, while one is at or beyond it."""
+
+    side: Side
+    price: Price
+    through: bool = False
+
+
+class HeededBook(Struct, frozen=True):
+    """Of the book of ``key`` (a primary instrument) these places matter and every snapshot; ``trades``: these too."""
+
+    key: InstrumentKey
+    places: tuple[HeededPlace, ...]
+    trades: bool = False
 
 
 class ConsumedLiquidity:

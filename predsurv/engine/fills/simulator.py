@@ -27,8 +27,7 @@ from predsurv.core.events import (
 from predsurv.core.ids import Side
 from predsurv.core.num import Size
 from predsurv.core.orders import Approved, Order, order_of
-from predsurv.engine.books.consumed import ConsumedLiquidity
-from predsurv.engine.books.heeded import HeededBook, HeededPlace
+from predsurv.engine.books.consumed import ConsumedLiquidity, HeededBook, HeededPlace
 from predsurv.engine.fills.admission import AdmissionRules, FundsCheck
 from predsurv.engine.fills.fill_factory import FillFactory
 from predsurv.engine.fills.order_entry import OrderEntry
