@@ -27,7 +27,9 @@ def can_replay_columns(components: RunComponents) -> bool:
     """Return whether a run can be taken through a recording without seeing all of it: compiled, and nobody objects."""
     few = len(components.engine.heard()) <= STRATEGIES_MAX
     return (
-        speedups is not None and few and all(isinstance(each, SkippingBroker) and each.may_skip for each in components.brokers.values())
+        speedups is not None
+        and few
+        and all(isinstance(each, SkippingBroker) and each.may_skip for each in components.brokers.values())
     )
 
 

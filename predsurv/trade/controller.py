@@ -84,7 +84,7 @@ class TradeController:
         """Stop and wait for the cancels to be confirmed, at most ``STOP_TICKS_MAX`` ticks."""
         await self.stop()
         for _ in range(STOP_TICKS_MAX):
-            if not (self._components.engine.account.orders.live_count() or self._pipeline.under_way()):
+            if not (self._components.engine.account.orders.live_count() or self.pipeline.under_way()):
                 break
             if self._components.realtime:
                 await self._components.clock.sleep(TICK)
