@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.api.data import Data
@@ -10,6 +11,7 @@ from predsurv.api.times import Time, to_span
 from predsurv.core.num import Money
 from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
+from predsurv.strategies.parameters import render_parameters
 from predsurv.trade.backtesting import BacktestResult, run_backtest
 from predsurv.venues.registry import open_venue
 
@@ -37,6 +39,13 @@ def backtest(
     fetch_span(data.config, venue, span)
     given = {"starting_cash": cash, "latency": latency}
     trading = replace(data.config.trading, **{name: value for name, value in given.items() if value is not None})
-    config = replace(data.config, trading=trading)
     several = strategies if isinstance(strategies, Sequence) else [strategies]
+    trading = replace(trading, strategies=tuple(str(each.name) for each in several))
+    config = replace(data.config, trading=trading, strategies=_parameters(several))
     return call_apart(lambda: run_backtest(config, open_venue(venue, config, SystemClock()), span, several))
+
+
+def _parameters(strategies: Sequence[Strategy]) -> dict[str, dict[str, str]]:
+    """Return the parameters of strategies by their names, for what the run keeps of its settings."""
+    found = ((str(each.name), getattr(each, "params", None)) for each in strategies)
+    return {name: render_parameters(params) for name, params in found if isinstance(params, Struct)}

@@ -12,7 +12,7 @@ from predsurv.cli.output.render import say
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 from predsurv.trade.parameter_flags import Combination, check_combinations, combinations, parse_flags
-from predsurv.trade.strategy_loading import build, load_strategies, without_effect
+from predsurv.trade.strategy_loading import absolute_spec, build, load_strategies, without_effect
 
 Strategies = Annotated[
     list[str] | None,
@@ -59,7 +59,10 @@ def load_run(choice: RunChoice) -> ChosenRun:
     if choice.strategies:
         flags["trading.strategies"] = list(choice.strategies)
     config = load(choice.path, flags=flags).config
-    loaded = load_strategies(config.trading.strategies)
+    # What a run keeps of its strategies names their files wherever it is run again from.
+    specs = tuple(dict.fromkeys(absolute_spec(each) for each in config.trading.strategies))
+    config = replace(config, trading=replace(config.trading, strategies=specs))
+    loaded = load_strategies(specs)
     made = combinations(config.strategies, parse_flags(choice.params or (), loaded))
     check_combinations(made, loaded)
     strategies = build(config.trading.strategies, made[0].parameters)

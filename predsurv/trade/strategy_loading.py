@@ -52,8 +52,7 @@ def load_strategy(spec: str) -> StrategyClass:
         return _described(spec, STRATEGIES[spec], "built-in")
     if ":" in spec or spec.endswith(".py"):
         where, _, attribute = spec.rpartition(":") if ":" in spec else (spec, "", "")
-        is_file = where.endswith(".py") or "/" in where
-        module = _module_of_file(Path(where)) if is_file else _module(where)
+        module = _module_of_file(Path(where)) if _is_file(where) else _module(where)
         return _described(spec, _class_in(module, attribute, spec), where)
     installed = _installed()
     if spec in installed:
@@ -63,6 +62,12 @@ def load_strategy(spec: str) -> StrategyClass:
         return _described(spec, found, f"package {point.dist.name}" if point.dist else "an entry point")
     hint = nearest(spec, [*STRATEGIES, *installed])
     raise ConfigError(f"unknown strategy {sanitise(spec, 40)!r}; {hint} Own ones are ./file.py:Class or module:Class")
+
+
+def absolute_spec(spec: str) -> str:
+    """Return ``spec`` with the whole path where it names a file."""
+    where, colon, attribute = spec.rpartition(":") if ":" in spec else (spec, "", "")
+    return f"{Path(where).resolve()}{colon}{attribute}" if _is_file(where) else spec
 
 
 def load_strategies(specs: Sequence[str]) -> tuple[StrategyClass, ...]:
@@ -104,6 +109,10 @@ def without_effect(parameters: Parameters, strategies: Sequence[Strategy]) -> li
     """Return the names in ``parameters`` that no strategy has: of those that run, come along or are installed."""
     known = {*STRATEGIES, *_installed(), *(str(each.name) for each in strategies)}
     return [name for name in parameters if name not in known]
+
+
+def _is_file(where: str) -> bool:
+    return where.endswith(".py") or "/" in where
 
 
 def _installed() -> dict[str, EntryPoint]:

@@ -13,6 +13,7 @@ from multiprocessing import active_children, get_context
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.config import Config
 from predsurv.core.errors import PredsurvError, StrategyError
@@ -91,10 +92,12 @@ def _leave_signals_alone() -> None:
 
 
 def _run(job: SweepJob, number: int) -> BacktestSummary:
-    strategies = build(job.specs, job.combinations[number].parameters)
-    venue = open_venue(job.venue, job.config, SystemClock())
+    parameters = job.combinations[number].parameters
+    config = replace(job.config, strategies=parameters)  # what the run keeps says which one it was
+    strategies = build(job.specs, parameters)
+    venue = open_venue(job.venue, config, SystemClock())
     try:
-        return run_backtest(job.config, venue, job.span, strategies).summary
+        return run_backtest(config, venue, job.span, strategies).summary
     except PredsurvError as error:  # says which run it was
         label = ", ".join(f"{name}={value}" for name, value in job.combinations[number].label)
         raise type(error)(f"{label}: {error}") from error

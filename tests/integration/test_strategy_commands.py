@@ -85,6 +85,9 @@ def test_a_sweep_is_one_table_with_the_best_first(folder: Path, capsys: pytest.C
     rows = list(csv.DictReader(StringIO(capsys.readouterr().out)))
     assert [row["size"] for row in rows] == ["5", "10", "20"]
     assert [float(row["profit"]) for row in rows] == sorted((float(row["profit"]) for row in rows), reverse=True)
+    kept = [json.loads(path.read_text())["config"] for path in (folder / "data" / "runs").glob("*/run.json")]
+    assert sorted(each["strategies"]["buyer"]["size"] for each in kept) == ["10", "20", "5"]
+    assert {each["trading.strategies"][0] for each in kept} == {f"{folder}/buyer.py:Buyer"}
     assert backtest("--param", "size=5,10", "--jobs", "1") == 0
     shown = capsys.readouterr()
     assert "Sweep: buyer on mock" in shown.out

@@ -1,18 +1,34 @@
 """Backtests from Python: the settings of the data, unless the call says otherwise, wherever it is called from."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 import predsurv
 from predsurv.core.errors import ConfigError
-from predsurv.core.num import MICROS, Money
+from predsurv.core.events import Event
+from predsurv.core.num import MICROS, Money, Size
 from tests.kit.backtests import Taker, books, covered, hours, listed_on
 from tests.kit.recordings import record
 from tests.kit.trading_samples import MS, YES, S, V, market
 
 DAY = "2027-01-15"
+
+
+class Params(Struct, frozen=True):
+    size: Size = Size(10 * MICROS)
+
+
+class Sized(predsurv.Strategy):
+    """Does nothing."""
+
+    Params = Params
+
+    def on_event(self, event: Event, view: predsurv.View) -> None:
+        """Decide nothing."""
 
 
 @pytest.fixture
@@ -52,3 +68,10 @@ def test_what_was_not_recorded_is_told(data: predsurv.Data) -> None:
         predsurv.backtest(data, Taker(), V, "2020-01-01", "2020-01-01")
     with pytest.raises(ConfigError, match="no venue is called"):
         predsurv.backtest(data, Taker(), "nowhere", DAY, DAY)
+
+
+def test_what_a_run_keeps_of_its_settings_says_the_parameters(data: predsurv.Data) -> None:
+    predsurv.backtest(data, Sized(size="3"), V, DAY, DAY)
+    (info,) = [json.loads(path.read_text()) for path in (data.config.data_dir / "runs").glob("*/run.json")]
+    assert info["config"]["strategies"] == {"sized": {"size": "3"}}
+    assert info["config"]["trading.strategies"] == ["sized"]

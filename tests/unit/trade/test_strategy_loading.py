@@ -13,6 +13,7 @@ from predsurv.core.num import Price
 from predsurv.strategies.registry import STRATEGIES
 from predsurv.trade import strategy_loading
 from predsurv.trade.strategy_loading import (
+    absolute_spec,
     build,
     known_strategies,
     load_strategies,
@@ -183,3 +184,10 @@ def test_values_are_those_of_the_strategy_of_that_name() -> None:
 def test_values_for_no_strategy_are_noticed() -> None:
     strategies = build(["simple"])
     assert without_effect({"simple": {}, "arbitrage": {}, "fade": {}}, strategies) == ["fade"]
+
+
+def test_a_file_is_named_by_its_whole_path_for_later(folder: Path) -> None:
+    assert absolute_spec("./mine.py:Fade") == f"{folder.resolve()}/mine.py:Fade"
+    assert absolute_spec("mine.py") == f"{folder.resolve()}/mine.py"
+    for spec in ("simple", "module:Fade"):
+        assert absolute_spec(spec) == spec
