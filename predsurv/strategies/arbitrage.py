@@ -65,18 +65,18 @@ class Arbitrage:
     def on_event(self, event: Event, view: View) -> Iterable[Intent]:
         """Search when a best price improves; rebalance incomplete sets at account events and ticks."""
         if isinstance(event, BookDelta | BookSnapshot):
-            return self._search(event, view) if improves_best(event, view) else ()
+            return self._open(self._group_of(event.key, view), view) if improves_best(event, view) else ()
         if isinstance(event, MarketChange | MarketResolved):
             self._groups.clear()
         elif isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
             return tuple(self._follow_up(event, view))
         return ()
 
-    def _search(self, event: BookDelta | BookSnapshot, view: View) -> Iterable[Intent]:
-        group = self._group_of(event.key, view)
+    def _open(self, group: ClaimGroup | None, view: View) -> Iterable[Intent]:
         if group is None or not may_pay(group, view, self._params.edge_min) or self._attempts.blocked(group, view):
             return ()
-        if rebalancing_orders(group, view, self._params, may_buy=True):
+        keys = self._attempts.keys_of(group, view)
+        if rebalancing_orders(group, view, self._params, keys=keys, may_buy=True):
             self._attempts.adopt(group, view)
             return ()  # first things first: the next tick makes the most of what is held
         trade = opening_trade(group, view, self._params)
@@ -84,7 +84,8 @@ class Arbitrage:
             return ()
         signal = _signal(group, trade)
         name = f"{signal}:{group.name}@{view.now}"
-        self._attempts.add(SetAttempt(group, name, view.now + self._params.cooldown))
+        ordered = keys | {order.key for order in trade.orders}
+        self._attempts.add(SetAttempt(group, name, view.now + self._params.cooldown, ordered))
         return tuple(self._intents(trade.orders, signal, name, trade.certificate.text(view.now)))
 
     def _group_of(self, key: InstrumentKey, view: View) -> ClaimGroup | None:
@@ -104,13 +105,17 @@ class Arbitrage:
         for attempt in self._attempts.unbalanced(view, filled):
             if _is_balanced(attempt.group, view):
                 attempt.unbalanced, attempt.completions = False, 0
+                if filled is not None:  # nothing failed: what is left of it, or came since, need not wait
+                    attempt.retry_at = view.now
+                    yield from self._open(attempt.group, view)
             elif view.now >= attempt.retry_at or not isinstance(event, Tick):
                 yield from self._rebalance(attempt, view)
 
     def _rebalance(self, attempt: SetAttempt, view: View) -> Iterator[Intent]:
         attempt.retry_at = view.now + self._params.cooldown
         may_buy = attempt.completions < self._params.completions_max
-        orders = rebalancing_orders(attempt.group, view, self._params, may_buy=may_buy)
+        keys = self._attempts.keys_of(attempt.group, view)
+        orders = rebalancing_orders(attempt.group, view, self._params, keys=keys, may_buy=may_buy)
         attempt.completions += any(order.side == "buy" for order in orders)
         yield from self._intents(orders, "complete", attempt.orders)
 
@@ -126,10 +131,12 @@ class Arbitrage:
 def _signal(group: ClaimGroup, trade: SetTrade) -> str:
     if len({order.key.venue for order in trade.orders}) > 1:
         return "cross"
-    if trade.direction < 0:
+    yes = {source.yes for claim in group.claims for source in claim.sources}
+    of_yes = {order.key in yes for order in trade.orders if order.side == "buy"}
+    if of_yes == {False}:
         return "no_basket"
     markets = {claim.sources[0].yes.market_id for claim in group.claims}
-    return "yes_basket" if trade.direction and len(markets) > 1 else "outcomes"
+    return "yes_basket" if of_yes == {True} and len(markets) > 1 else "outcomes"
 
 
 def _is_balanced(group: ClaimGroup, view: View) -> bool:

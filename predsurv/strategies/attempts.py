@@ -11,7 +11,7 @@ from msgspec import Struct
 from predsurv.core.events import BookDelta, BookSnapshot
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.state.view import View
-from predsurv.strategies.claims import ClaimGroup
+from predsurv.strategies.claims import ClaimGroup, held
 
 ATTEMPTS_MAX: Final = 1_000
 """Attempts remembered at a time; beyond it the oldest is dropped."""
@@ -20,12 +20,14 @@ ATTEMPTS_MAX: Final = 1_000
 class SetAttempt(Struct):
     """The latest attempt at a group under the name of its orders; the next one is not before ``retry_at`` (ns UTC).
 
-    ``unbalanced``: its claims may be held in unequal sizes. ``completions``: attempts to complete sets so far.
+    ``keys``: what its sets are made of. ``unbalanced``: its claims may be held in unequal sizes. ``completions``:
+    attempts to complete sets so far.
     """
 
     group: ClaimGroup
     orders: str
     retry_at: int
+    keys: frozenset[InstrumentKey]
     unbalanced: bool = True
     completions: int = 0
 
@@ -47,7 +49,19 @@ class SetAttempts:
     def adopt(self, group: ClaimGroup, view: View) -> None:
         """Add an attempt for a group that has none and is held: bought before a restart."""
         if group.name not in self._attempts:
-            self.add(SetAttempt(group, f"held:{group.name}@{view.now}", view.now))
+            self.add(SetAttempt(group, f"held:{group.name}@{view.now}", view.now, self.keys_of(group, view)))
+
+    def keys_of(self, group: ClaimGroup, view: View) -> frozenset[InstrumentKey]:
+        """Return what the sets of a group are made of: what its latest attempt ordered, and what is held.
+
+        Of sets of yes that is yes of every claim, also if a restart forgot what was ordered.
+        """
+        attempt = self._attempts.get(group.name)
+        owned = frozenset(key for key in group.instruments() if held(key, view))
+        yes = frozenset(source.yes for claim in group.claims for source in claim.sources)
+        if group.exhaustive and owned & yes:
+            owned |= yes
+        return owned if attempt is None else owned | attempt.keys
 
     def blocked(self, group: ClaimGroup, view: View) -> bool:
         """Return whether nothing may be opened in a group now: it cools down, or has orders in flight."""

@@ -38,9 +38,10 @@ class Certificate(Struct, frozen=True):
 
     ``cost``: paid less received, fees included. ``gain``: by how much the least payout over the ``states`` rises above
     the cost. ``void``: the result if everything is void that can be, at the worst of what is not; ``void_one``: if only
-    the market is void for which that is worst. Both are None where nothing can be void: in a neg-risk event of
-    Polymarket, whose contract refuses any answer but yes and no. ``until``: when all markets have closed (ns UTC), None
-    where nobody stated it.
+    the market is void for which that is worst. ``whole_gain``, ``whole_void``: the least payout, and that in a void of
+    everything, of all that is held after the trade, less what that cost. Voids are None where nothing can be void: in a
+    neg-risk event of Polymarket, whose contract refuses any answer but yes and no. ``until``: when all markets have
+    closed (ns UTC), None where nobody stated it.
     """
 
     cost: Money
@@ -49,6 +50,8 @@ class Certificate(Struct, frozen=True):
     states: tuple[StateResult, ...]
     void: Money | None
     void_one: Money | None
+    whole_gain: Money
+    whole_void: Money | None
     until: int | None
 
     def annual_return(self, now: int) -> int | None:
@@ -79,6 +82,7 @@ def certify(group: ClaimGroup, orders: Sequence[PlannedOrder], view: View) -> Ce
     states = tuple(_states(group))
     least_before, least_after = (min(payout(group, shares, each) for each in states) for shares in (before, after))
     change = {key: after.get(key, 0) - before.get(key, 0) for key in {**before, **after}}
+    invested = cost + sum(position.cost for key in group.instruments() if (position := view.position(key)) is not None)
     markets = {(key.venue, key.market_id): view.market(key.venue, key.market_id) for key in after}
     return Certificate(
         cost=cost,
@@ -89,6 +93,8 @@ def certify(group: ClaimGroup, orders: Sequence[PlannedOrder], view: View) -> Ce
         ),
         void=_void(group, change, view, cost),
         void_one=_void_one(group, change, view, cost),
+        whole_gain=Money(least_after - invested),
+        whole_void=_void(group, after, view, Money(invested)),
         until=_until([market for market in markets.values() if market is not None]),
     )
 

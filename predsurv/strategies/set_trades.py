@@ -1,13 +1,14 @@
 """Trades in a group of claims: the best that books, money and the venues' minimums allow, proved by a certificate."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import VenueName
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import MICROS, Size, notional, notional_up
 from predsurv.state.view import View
@@ -27,11 +28,10 @@ _HALVINGS: Final = 6
 
 
 class SetTrade(Struct, frozen=True):
-    """Orders of one group with their proof; ``direction``: 1 when they add sets of yes, −1 of no, 0 pairs alone."""
+    """Orders of one group with their proof."""
 
     orders: tuple[PlannedOrder, ...]
     certificate: Certificate
-    direction: int
 
 
 def opening_trade(group: ClaimGroup, view: View, params: ArbitrageParams) -> SetTrade | None:
@@ -52,15 +52,17 @@ def opening_trade(group: ClaimGroup, view: View, params: ArbitrageParams) -> Set
 
 
 def rebalancing_orders(
-    group: ClaimGroup, view: View, params: ArbitrageParams, *, may_buy: bool
+    group: ClaimGroup, view: View, params: ArbitrageParams, *, keys: AbstractSet[InstrumentKey], may_buy: bool
 ) -> tuple[PlannedOrder, ...]:
     """Return the orders that make the most of what is held: complete sets, or sell what is in none; often none.
 
+    Only instruments of ``keys``, those that the sets were bought with, are traded: another leg is another trade.
     Compared is what surely is paid for what is held and what the books offer now, not what it cost.
     """
     terms = replace(params.terms(may_buy=may_buy), annual_return=0)
     claims = tuple(claim_tiers(claim, view, terms) for claim in group.claims)
-    trade = _trade(group, view, SetSearch(claims, group.exhaustive), completing=True)
+    search = without(SetSearch(claims, group.exhaustive), frozenset(group.instruments()) - keys)
+    trade = _trade(group, view, search, completing=True)
     return () if trade is None or trade.certificate.gain <= 0 else trade.orders
 
 
@@ -68,10 +70,10 @@ def accepted(trade: SetTrade, view: View, params: ArbitrageParams) -> bool:
     """Return whether the gain is enough for what it risks and how long it lasts, and small enough to be believed."""
     proof = trade.certificate
     sets = _largest(trade.orders)
-    void_loss = max(-(proof.void or 0), 0)
-    charged = -(-params.void_rate * max(void_loss, -(proof.void_one or 0)) // MICROS)
+    charged = -(-params.void_rate * max(-(proof.void or 0), -(proof.void_one or 0), 0) // MICROS)
     charged += _capital_cost(trade.orders, view, params) + _revert_charge(trade.orders, view, params)
-    if proof.gain * MICROS < params.void_cover * void_loss:
+    void_loss = -(proof.whole_void or 0)
+    if (proof.void or 0) < 0 < void_loss and proof.whole_gain * MICROS < params.void_cover * void_loss:
         return False
     return params.edge_min * sets <= (proof.gain - charged) * MICROS and proof.gain * MICROS <= params.edge_max * sets
 
@@ -136,8 +138,7 @@ def _trade(group: ClaimGroup, view: View, search: SetSearch, *, completing: bool
             return None
         small = frozenset(order.key for order in orders if not _allowed(order, view))
         if not small:
-            direction = (level > search.level) - (level < search.level)
-            return SetTrade(orders, certify(group, orders, view), direction)
+            return SetTrade(orders, certify(group, orders, view))
         search = without(search, small)
 
 

@@ -23,6 +23,7 @@ PROOFS: Final = {
     "dashboards": "a real Prometheus scrapes a collector and a trader: no panel is empty, no alert blind",
     "accounts": "random orders, fills, fees, settlements and restarts: money is conserved, limits hold",
     "fills": "our orders in random worlds against a price-time exchange: none is filled more, or earlier, than in it",
+    "arbitrage": "what the strategy takes of what is there, and what it loses in traps",
     "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
 }
 

@@ -118,6 +118,7 @@ def test_half_a_basket_is_completed() -> None:
     (wish,) = ask(strategy, failed, view)
     assert (wish.signal, wish.key, wish.size, wish.group) == ("complete", yes(2), shares(50), legs[0].group)
     view.hold(yes(2), 50, 32)
+    cheap(view, (33, 34, 35))
     assert ask(strategy, fill(key=yes(2)), view) == []
     assert ask(strategy, Tick(START), view) == []
 
@@ -163,7 +164,7 @@ def test_a_new_listing_clears_the_known_baskets() -> None:
     assert ask(strategy, cheap(view), view) == []  # the newcomer has no book yet
 
 
-def test_legs_kept_from_before_are_priced_again() -> None:
+def test_a_leg_that_adds_to_what_is_held_is_bought_alone() -> None:
     view, strategy = ManualView(FREE), Arbitrage()
     first = [view.show(no(index), asks=((price, 50),)) for index, price in enumerate((45, 50))]
     view.show(no(2))
@@ -173,7 +174,8 @@ def test_legs_kept_from_before_are_priced_again() -> None:
     ask(strategy, Tick(START), view)
     view.time += 3 * S
     view.show(no(1), asks=((60, 50),))
-    assert ask(strategy, view.show(no(2), asks=((90, 50),)), view) == []
+    (more,) = ask(strategy, view.show(no(2), asks=((90, 50),)), view)
+    assert (more.key, more.signal) == (no(2), "no_basket")  # ten cents a share for sure, whatever the others cost now
 
 
 def test_the_certificate_goes_with_the_first_order() -> None:
@@ -286,3 +288,23 @@ def test_a_cross_pair_is_sized_by_the_money_of_either_venue() -> None:
     view.show(YES, asks=((45, 50),))
     wishes = ask(strategy, view.show(ELSEWHERE.key(1), asks=((50, 50),)), view)
     assert [leg.size for leg in wishes] == [shares(19.98)] * 2
+
+
+def test_a_leg_is_not_added_to_two_that_lose_nothing_in_a_void() -> None:
+    view, strategy = ManualView(VOIDABLE), Arbitrage(ArbitrageParams(void_cover=Ratio(1_000 * MICROS)))
+    for each in VOIDABLE[:2]:
+        view.hold(each.key(1), 50, 49)
+        view.show(each.key(1), asks=((50, 50),))
+    event = view.show(VOIDABLE[2].key(1), asks=((96, 50),))
+    assert ask(strategy, event, view) == []
+    assert ask(strategy, Tick(START), view) == []
+
+
+def test_what_is_left_after_a_full_fill_is_bought_at_once() -> None:
+    view, strategy = ManualView(FREE), Arbitrage()
+    first = ask(strategy, cheap(view), view)
+    for index in range(3):
+        view.hold(yes(index), 50)
+    (again, *_) = ask(strategy, fill(key=yes(2)), view)
+    assert again.group == first[0].group  # of the same instant
+    assert again.signal == "yes_basket"

@@ -19,7 +19,7 @@ def group_of(view: ManualView) -> ClaimGroup:
 
 
 def tried(view: ManualView) -> tuple[SetAttempts, SetAttempt]:
-    attempts, attempt = SetAttempts(NAME), SetAttempt(group_of(view), "g", START + 5)
+    attempts, attempt = SetAttempts(NAME), SetAttempt(group_of(view), "g", START + 5, frozenset({yes(0)}))
     attempts.add(attempt)
     return attempts, attempt
 
@@ -69,7 +69,7 @@ def test_the_oldest_attempt_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> Non
     view = ManualView()
     monkeypatch.setattr(module, "ATTEMPTS_MAX", 1)
     attempts, _ = tried(view)
-    other = SetAttempt(ClaimGroup("other", (), exhaustive=False), "h", START)
+    other = SetAttempt(ClaimGroup("other", (), exhaustive=False), "h", START, frozenset())
     attempts.add(other)
     assert attempts.unbalanced(view, None) == (other,)
 
@@ -83,3 +83,11 @@ def test_only_a_better_price_can_improve_the_best() -> None:
     assert not improves_best(delta("ask", 31, 5, key=yes(0)), view)
     assert not improves_best(delta("ask", 30, 0, key=yes(0)), view)
     assert not improves_best(delta("ask", 30, 5, key=yes(1)), view)
+
+
+def test_sets_are_made_of_what_was_ordered_and_what_is_held() -> None:
+    view = ManualView()
+    attempts, _ = tried(view)
+    view.hold(no(1), 5)
+    assert attempts.keys_of(group_of(view), view) == {yes(0), no(1)}
+    assert SetAttempts(NAME).keys_of(group_of(view), view) == {no(1)}

@@ -76,6 +76,8 @@ def test_what_is_held_counts_with_what_is_bought() -> None:
     view.hold(VOIDABLE[0].key(1), 10)
     completed = certificate_of(view, (buy(VOIDABLE[1].key(1), 60, 10),))
     assert completed.gain == cents(400) - completed.fees
+    assert completed.whole_gain == cents(1000 - 500 - 600) - completed.fees
+    assert completed.whole_void == completed.whole_gain
 
 
 def test_the_return_is_stated_by_the_year_where_the_end_is_known() -> None:

@@ -201,7 +201,7 @@ def test_rebalancing_never_leaves_less_than_was_sure_before(
     for key, held in zip(keys, units, strict=True):
         view.hold(key, held * UNIT)
     group = group_of(view, markets[0])
-    orders = rebalancing_orders(group, view, FREE, may_buy=True)
+    orders = rebalancing_orders(group, view, FREE, keys=frozenset(group.instruments()), may_buy=True)
     before = {key: position.size for key, position in view.held.items()}
     after: dict[InstrumentKey, int] = dict(before)
     for order in orders:
@@ -234,7 +234,7 @@ def test_after_partial_fills_nothing_that_is_sure_is_given_away(
     show(view, markets, later)
     before = {key: position.size for key, position in view.held.items()}
     for may_buy in (True, False):
-        orders = rebalancing_orders(group, view, FREE, may_buy=may_buy)
+        orders = rebalancing_orders(group, view, FREE, keys=frozenset(group.instruments()), may_buy=may_buy)
         assert may_buy or not buying(orders)
         after: dict[InstrumentKey, int] = dict(before)
         for order in orders:
@@ -277,7 +277,7 @@ def test_two_legs_of_no_that_pay_for_sure_are_not_sold_below_that() -> None:
         view.hold(each.key(1), 100)
     view.show(markets[2].key(1), bids=((90, 1000),))
     group = group_of(view, markets[0])
-    assert rebalancing_orders(group, view, FREE, may_buy=True) == ()
+    assert rebalancing_orders(group, view, FREE, keys=frozenset(group.instruments()), may_buy=True) == ()
 
 
 def test_what_pays_is_completed_and_the_rest_is_sold() -> None:
@@ -288,7 +288,7 @@ def test_what_pays_is_completed_and_the_rest_is_sold() -> None:
     view.hold(markets[0].key(0), 100)
     view.hold(markets[1].key(0), 100)
     group = group_of(view, markets[0])
-    orders = rebalancing_orders(group, view, FREE, may_buy=True)
+    orders = rebalancing_orders(group, view, FREE, keys=frozenset(group.instruments()), may_buy=True)
     assert [(order.side, order.key, order.size) for order in orders] == [
         ("sell", markets[0].key(0), shares(0.01)),
         ("sell", markets[1].key(0), shares(0.01)),
