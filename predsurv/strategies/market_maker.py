@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, Gap, MarketChange, Tick, Unwanted, VenuePhase
 from predsurv.core.ids import InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.market import Market
-from predsurv.core.num import Size
+from predsurv.core.num import MICROS, Price, Size, notional
 from predsurv.core.orders import CancelIntent, Intent, Quotes
 from predsurv.engine.interest import BookFilter, Interest
 from predsurv.state import features
@@ -99,10 +99,11 @@ class MarketMaking:
             (yes, buy_yes, sell_yes, bid, ask),
             (no, buy_no, sell_no, prices.no_bid, prices.no_ask),
         ):
+            affordable = Size(0) if below is None else _buyable(market, key, below, buys, view)
             yield Quotes(
                 self.name,
                 key,
-                (below, buys) if below is not None and buys else None,
+                (below, affordable) if below is not None and affordable else None,
                 (above, sells) if above is not None and sells else None,
                 "quote",
             )
@@ -135,6 +136,14 @@ def _sellable(market: Market, key: InstrumentKey, size: Size, view: View) -> Siz
     """Return how much of what is held to offer: as much as the quote's size, nothing below the market's minimum."""
     offered = Size(min(held(key, view) // LOT * LOT, size))
     return offered if offered >= max(market.min_order_size, 1) else Size(0)
+
+
+def _buyable(market: Market, key: InstrumentKey, price: Price, size: Size, view: View) -> Size:
+    """Return how much of ``size`` limits and what already rests leave to bid for, nothing below the market's minimum."""
+    own = (order for order in view.open_orders(MarketMaking.name) if order.key == key and order.side == "buy")
+    room = view.buying_room(key) + sum(notional(order.price, order.remaining) for order in own)
+    bid = Size(min(size, room * MICROS // price // LOT * LOT))
+    return bid if bid >= max(market.min_order_size, 1) else Size(0)
 
 
 def _is_engaged(market: Market, view: View, strategy: StrategyName) -> bool:

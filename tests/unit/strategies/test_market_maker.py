@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from predsurv.core.durations import Duration
 from predsurv.core.events import Connected, Event, MarketChange, Tick, VenuePhase
 from predsurv.core.market import NO_FEE, Market
-from predsurv.core.num import Price
+from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import CancelIntent, Intent, Quotes
 from predsurv.engine.interest import BookFilter
 from predsurv.strategies.market_maker import MarketMaking
@@ -178,3 +178,14 @@ def test_a_side_without_a_price_is_not_quoted() -> None:
     found = quotes(asked(MarketMaking(edge), show(view, 98, 99), view))
     assert found[NO] == (None, None) or found[NO][0] is not None
     assert found[YES][0] is not None
+
+
+def test_bids_are_no_larger_than_the_limits_leave() -> None:
+    view = shown()
+    for room, size in ((4.9, 10), (2, 0)):
+        view.room = Money(round(room * MICROS))
+        found = quotes(asked(MarketMaking(PARAMS), show(view), view))
+        assert found[YES] == ((cents(49), shares(size)) if size else None, None)
+    order = view.rest("own", YES, price=49)
+    assert quotes(asked(MarketMaking(PARAMS), show(view), view))[YES][0] == (cents(49), shares(14.08))
+    assert order.remaining == shares(10)
