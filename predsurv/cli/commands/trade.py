@@ -164,8 +164,11 @@ def _trade(
                 raise
             say("stopped before any trade")
             return 0
-        if not ended.ending.complete:
-            say(f"run {ended.session.keeper.folder.run} is not complete: it was stopped before its end")
+        run = ended.session.keeper.folder.run
+        if ended.ending.complete:
+            say(f"run {run}: 'predsurv runs show' says more")
+        else:
+            say(f"run {run} is not complete: it was stopped before its end")
         show_last(run_tables(ended), form, hurry=signals.stopping)
         if html:
             say(f"report: {near(write_report(ended.session.keeper.folder, ended.result))}")

@@ -42,7 +42,6 @@ _ACCOUNT: Final = (
     Column("events", "Events", "int", keep=3),
     Column("duration_s", "Market time", "duration", keep=4),
     Column("complete", "Complete", keep=3),
-    Column("run", "Run", keep=5),
 )
 _STRATEGIES: Final = (
     Column("strategy", "Strategy", keep=9),
@@ -182,10 +181,9 @@ def _account_table(ended: EndedRun) -> Table:
         stats.events,
         stats.last - stats.first,
         ended.ending.complete,
-        ended.session.keeper.folder.run,
     )
     note = f"positions at the best bid; {span(stats.last - stats.first)} of market time; this run = realised + "
-    note += "unrealised − fees + rebates; 'predsurv runs show' says more"
+    note += "unrealised − fees + rebates"
     return Table("account", "Account", _ACCOUNT, [row], note)
 
 

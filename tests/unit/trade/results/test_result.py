@@ -1,6 +1,8 @@
 """Results add up: whatever is traded, realised less fees plus what shares gained is the change in equity."""
 
+import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -8,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.events import MarketResolved
+from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, EventId, InstrumentKey, MarketId, StrategyName, TradeId, VenueName
-from predsurv.core.num import MICROS, Money, Price, Size
+from predsurv.core.num import MICROS, Money, Price, Size, parse_signed_micros
 from predsurv.core.orders import Approved
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Portfolio
@@ -21,7 +24,7 @@ from predsurv.trade.results.ratios import fill_ratio, hit_rate
 from predsurv.trade.results.result import Books, Course, RunResult, result_of
 from predsurv.trade.results.valuing import Mark, mark_of
 from tests.kit.run_entries import CASH, filled, sent, started
-from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, book, fill, market, place, resolved
+from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, book, cents, fill, market, place, resolved, shares
 
 OTHER = StrategyName("other")
 
@@ -48,26 +51,25 @@ def result(
 
 
 def test_the_hand_worked_example_of_the_documentation() -> None:
-    """docs/results.md, "A worked example": the same numbers."""
     entries: list[Entry] = [
         started(),
         sent("a", price=40, size=100),
-        filled("a", 100, 40, fee=Money(960_000)),
+        filled("a", 100, 40, fee=taker_fee(FEE, cents(40), shares(100))),
         sent("b", side="sell", price=45, size=60),
-        filled("b", 60, 45, side="sell", fee=Money(594_000)),
+        filled("b", 60, 45, side="sell", fee=taker_fee(FEE, cents(45), shares(60), "sell")),
     ]
     closing = mark(40, bids=((44, 30), (42, 5)), asks=((48, 10),))
     found = result(entries, [closing])
-    total = found.total
-    assert (total.bought, total.sold, total.turnover) == (40_000_000, 27_000_000, 67_000_000)
-    assert (total.realised, total.fees, total.net) == (3_000_000, 1_554_000, 1_446_000)
-    assert (total.at_bid, total.at_mid) == (1_600_000, 2_400_000)
-    assert closing.unsold == 5_000_000
-    assert total.at_liquidation == 13_200_000 + 2_100_000 - 295_680 - 48_720 - 16_000_000
-    assert total.profit == 3_046_000 == found.equity - found.equity_start
-    assert found.at_liquidation - found.equity_start == total.net + total.at_liquidation
-    assert (found.equity_start, found.equity) == (CASH, CASH + 3_046_000)
-    assert (fill_ratio(total), hit_rate(total)) == (1.0, None)
+    page = (Path(__file__).parents[4] / "docs" / "results.md").read_text().partition("## A worked example")[2]
+    rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| (-?[0-9.]+) \|$", page, re.MULTILINE))
+    assert len(rows) == 10
+    for name, value in rows.items():
+        holder = found if name == "equity" else found.total
+        assert getattr(holder, name) == parse_signed_micros(value), name
+    assert closing.unsold == shares(5)
+    assert found.total.profit == found.equity - found.equity_start
+    assert found.at_liquidation - found.equity_start == found.total.net + found.total.at_liquidation
+    assert (fill_ratio(found.total), hit_rate(found.total)) == (1.0, None)
 
 
 def test_round_trips_of_a_strategy_are_those_of_an_event_and_of_a_market_its_own() -> None:

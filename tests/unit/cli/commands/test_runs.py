@@ -1,0 +1,115 @@
+"""``predsurv runs`` and ``portfolio``, on backtests of a made-up recording."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from predsurv.cli.app import main
+from predsurv.trade.runs.folder import RunFolder, all_runs
+from predsurv.trade.runs.info import INFO_FILE, JOURNAL_FILE, REPORT_FILE, RESULTS_FILE
+from tests.kit.backtests import MIDNIGHT, backtest, books, covered, hours, listed_on
+from tests.kit.recordings import record
+from tests.kit.trading_samples import YES, market
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "data"
+    listed_on(data, 0, market(fetched_at=hours(0)))
+    record(data, MIDNIGHT, [*books(YES, hours(1), count=3), covered(YES, hours(1), hours(2))])
+    for _ in range(2):
+        backtest(data)
+    return list(all_runs(data))
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main([*words, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_runs_are_listed_with_what_they_earned(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+    rows = asked(capsys, "runs", "list")
+    assert [row["run"] for row in rows] == [folder.run for folder in folders]
+    assert {(row["state"], row["complete"], row["requested_s"], row["loaded_s"]) for row in rows} == {
+        ("complete", True, 86_400.0, 3_600.0)
+    }
+    assert rows[0]["data"] == rows[1]["data"] is not None
+    assert asked(capsys, "runs", "list", "--mode", "paper") == []
+    assert main(["--format", "csv", "runs", "list"]) == 0  # given before the command, too
+    assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 2
+
+
+def test_a_run_is_shown_and_adds_up(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+    shown = asked(capsys, "runs", "show", folders[0].run)
+    assert list(shown) == ["runs", "risk", "strategies", "markets", "events", "positions", "capacity"]
+    (risk,), (strategy,), (traded,) = shown["risk"], shown["strategies"], shown["markets"]
+    assert strategy["fills"] == 3
+    for row in (strategy, traded):
+        assert row["pnl"] == pytest.approx(row["realised"] + row["unrealised"] - row["fees"] + row["rebates"])
+    assert strategy["pnl"] == pytest.approx(risk["equity"] - risk["equity_start"])
+    assert shown["events"][0]["worst_pnl"] == pytest.approx(-18.0)
+    assert shown["positions"][0]["outcome"] == "Yes"
+    assert main(["runs", "show"]) == 0
+    assert "Exposure by event" in capsys.readouterr().out
+
+
+def test_a_report_is_written_when_asked_for(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "show", "latest", "--html"]) == 0
+    assert REPORT_FILE in capsys.readouterr().err
+    assert "Will m?" in folders[1].file(REPORT_FILE).read_text()
+
+
+def test_two_runs_are_compared(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = (each.run for each in folders)
+    found = asked(capsys, "runs", "compare", one, other)
+    assert {row["difference"] for row in found["figures"]} == {0}
+    assert found["settings"] == []
+    info = folders[1].info()
+    changed = replace(info, seed=3, config={**info.config, "trading.latency": "9s"}, data=None, venues=())
+    folders[1].write(INFO_FILE, changed)
+    folders[1].file(RESULTS_FILE).unlink()
+    found = asked(capsys, "runs", "compare", one, other)
+    assert {row["difference"] for row in found["figures"]} == {None}
+    assert {row["figure"] for row in found["settings"]} == {"seed", "data", "venues", "trading.latency"}
+
+
+def test_what_cannot_be_done_is_one_line(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+    folders[1].file(RESULTS_FILE).unlink()
+    for words, code, phrase in (
+        (("runs", "show", "latest"), 1, "left no results"),
+        (("runs", "show", "2099"), 2, "no run begins with"),
+        (("runs", "replay", "latest", "--verify"), 2, "is a backtest"),
+        (("replay", "latest"), 2, "is a backtest"),
+        (("portfolio", "--mode", "paper"), 2, "no account 'paper'"),
+        (("portfolio", "--venue", "elsewhere"), 2, "nothing was traded at 'elsewhere'"),
+        (("backtest", "mock", "2027-01-15", "--param", "simple.stake=1,2", "--strategy", "simple", "--html"), 2, ""),
+    ):
+        assert main(list(words)) == code, words
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert phrase in err
+        assert len(err.splitlines()) == 1
+
+
+def test_the_account_of_the_newest_backtest_is_shown_where_nothing_else_was_traded(
+    folders: list[RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked(capsys, "portfolio")
+    (account,), (position,) = found["account"], found["positions"]
+    assert (account["mode"], account["venue"]) == ("backtest-mock", "mock")
+    assert account["equity"] == pytest.approx(account["cash"] + account["positions"])
+    assert (position["shares"], position["mark"], position["cost"]) == (30.0, 0.4, 18.0)
+    assert position["mark_age_s"] >= 0
+    assert found["account"] == asked(capsys, "portfolio", "--mode", "backtest-mock", "--venue", "mock")["account"]
+    folders[1].file(RESULTS_FILE).unlink()
+    folders[0].file(RESULTS_FILE).unlink()
+    (position,) = asked(capsys, "portfolio")["positions"]
+    assert (position["mark"], position["unrealised"], position["mark_age_s"]) == (None, None, None)
+    folders[1].file(JOURNAL_FILE).unlink()
+    assert asked(capsys, "portfolio")["account"]
