@@ -15,8 +15,9 @@ import msgspec
 import pytest
 
 from predsurv.cli.app import main
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.journal import OrderJournal
+from predsurv.trade.runs.folder import find_run
+from predsurv.trade.runs.info import JOURNAL_FILE
 from tests.kit.patience import PATIENCE_S
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -83,8 +84,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def digest(folder: Path, mode: str) -> str:
-    journal = OrderJournal(journal_path(folder / "data", mode), readonly=True)
+def digest(folder: Path) -> str:
+    """The digest of the newest run's journal."""
+    journal = OrderJournal(find_run(folder / "data", "latest").file(JOURNAL_FILE), readonly=True)
     body = b"".join(msgspec.json.encode(entry) + b"\n" for entry in journal.entries())
     journal.close()
     assert body.count(b'"sent"') > 10
@@ -99,7 +101,7 @@ def test_a_recorded_session_backtests_to_the_same_bytes_every_time(folder: Path)
     for seed in (1, 2):
         result = predsurv(folder, "--format", "json", "backtest", "mock", date, "--strategy", "arbitrage", seed=seed)
         printed.append(tables(result))
-        digests.append(digest(folder, "backtest-mock"))
+        digests.append(digest(folder))
     assert digests[0] == digests[1]
     assert printed[0] == printed[1]
     (row,) = printed[0]["strategies"]
@@ -131,6 +133,35 @@ def test_a_killed_run_loses_nothing_that_it_had_sent(folder: Path) -> None:
     assert before["account"][0]["cash"] < 10_000
     again = predsurv(folder, "--format", "json", "trade", "--paper", "--duration", "1s")
     assert again.returncode == 0, again.stderr
+    killed, whole = json.loads(predsurv(folder, "--format", "json", "runs", "list").stdout)
+    assert (killed["state"], killed["complete"], killed["exit_code"]) == ("killed", False, None)
+    assert (whole["state"], whole["complete"], whole["exit_code"]) == ("complete", True, 0)
+    verified = predsurv(folder, "replay", whole["run"], "--verify")
+    assert verified.returncode == 0, verified.stderr
+
+
+_STOPPING = """
+import os, signal
+from predsurv.strategies.own import OwnStrategy
+
+class Stopping(OwnStrategy):
+    def on_event(self, event, view):
+        os.kill(os.getpid(), signal.SIGINT)
+        return ()
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupted_backtest_says_so(folder: Path) -> None:
+    assert predsurv(folder, "collect", "--duration", "9s").returncode == 0
+    (date,) = (path.name.removeprefix("date=") for path in (folder / "data/book_deltas/venue=mock").iterdir())
+    (folder / "stopping.py").write_text(_STOPPING)
+    result = predsurv(folder, "--format", "json", "backtest", "mock", date, "--strategy", "stopping.py:Stopping")
+    assert result.returncode == 130, result.stderr
+    assert "not complete" in result.stderr
+    assert json.loads(result.stdout)["account"][0]["complete"] is False
+    (run,) = json.loads(predsurv(folder, "--format", "json", "runs", "list").stdout)
+    assert (run["state"], run["complete"], run["exit_code"]) == ("incomplete", False, 130)
 
 
 @pytest.mark.slow

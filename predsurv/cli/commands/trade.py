@@ -164,11 +164,10 @@ def _trade(
                 raise
             say("stopped before any trade")
             return 0
-        run = ended.session.keeper.folder.run
-        if ended.ending.complete:
-            say(f"run {run}: 'predsurv runs show' says more")
-        else:
-            say(f"run {run} is not complete: it was stopped before its end")
+        said = (
+            "'predsurv runs show' says more" if ended.ending.complete else "not complete: it was stopped before its end"
+        )
+        say(f"run {ended.session.keeper.folder.run}: {said}")
         show_last(run_tables(ended), form, hurry=signals.stopping)
         if html:
             say(f"report: {near(write_report(ended.session.keeper.folder, ended.result))}")
