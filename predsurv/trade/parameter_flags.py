@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec import Struct
 
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
+from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.strategies.parameters import is_list, nearest, read_parameters
 from predsurv.trade.strategy_loading import Parameters, StrategyClass
 
@@ -25,10 +26,24 @@ class SweptParameter(Struct, frozen=True):
 
 
 class Combination(Struct, frozen=True):
-    """One run of a sweep: ``label`` holds what differs between the runs, ``parameters`` everything that is set."""
+    """One run of a sweep: ``label`` holds what differs between the runs, ``parameters`` everything that is set.
+
+    ``queue_model`` None: that of the configuration.
+    """
 
     label: tuple[tuple[str, str], ...]
     parameters: Parameters
+    queue_model: QueueModel | None = None
+
+
+def bracketed(combinations: Sequence[Combination]) -> tuple[Combination, ...]:
+    """Return each combination with each queue model: profits when resting orders fill late, as usual, and early."""
+    models: tuple[QueueModel, ...] = get_args(QueueModel)
+    return tuple(
+        Combination((*each.label, ("queue_model", model)), each.parameters, model)
+        for each in combinations
+        for model in models
+    )
 
 
 def parse_flags(flags: Sequence[str], strategies: Sequence[StrategyClass]) -> tuple[SweptParameter, ...]:

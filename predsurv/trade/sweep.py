@@ -92,14 +92,16 @@ def _leave_signals_alone() -> None:
 
 
 def _run(job: SweepJob, number: int) -> BacktestSummary:
-    parameters = job.combinations[number].parameters
-    config = replace(job.config, strategies=parameters)  # what the run keeps says which one it was
-    strategies = build(job.specs, parameters)
+    combination = job.combinations[number]
+    config = replace(job.config, strategies=combination.parameters)  # what the run keeps says which one it was
+    if combination.queue_model is not None:
+        config = replace(config, trading=replace(config.trading, queue_model=combination.queue_model))
+    strategies = build(job.specs, combination.parameters)
     venue = open_venue(job.venue, config, SystemClock())
     try:
         return run_backtest(config, venue, job.span, strategies).summary
     except PredsurvError as error:  # says which run it was
-        label = ", ".join(f"{name}={value}" for name, value in job.combinations[number].label)
+        label = ", ".join(f"{name}={value}" for name, value in combination.label)
         raise type(error)(f"{label}: {error}") from error
     finally:
         asyncio.run(venue.aclose())

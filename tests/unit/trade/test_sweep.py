@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, StrategyError
 from predsurv.store.layout import NS_DAY
-from predsurv.trade.parameter_flags import combinations, parse_flags
+from predsurv.trade.parameter_flags import bracketed, combinations, parse_flags
 from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.strategy_loading import load_strategies
 from predsurv.trade.sweep import SweepJob, SweepRow, processes, run_sweep
@@ -90,3 +91,12 @@ def test_an_error_of_the_recording_is_passed_on(folder: Path) -> None:
     empty = SweepJob(other.config, "mock", BacktestSpan(MIDNIGHT - NS_DAY, MIDNIGHT), other.specs, other.combinations)
     with pytest.raises(ConfigError, match="not recorded"):
         run_sweep(empty, 1, lambda _: None, lambda: False)
+
+
+def test_a_bracket_is_every_combination_with_every_queue_model(folder: Path) -> None:
+    asked = job(folder, "size=10")
+    rows = run_sweep(replace(asked, combinations=bracketed(asked.combinations)), 1, lambda _: None, lambda: False)
+    assert [row.label for row in rows] == [
+        (("queue_model", model),) for model in ("pessimistic", "proportional", "optimistic")
+    ]
+    assert len({row.summary.profit for row in rows}) == 1, "it only takes"
