@@ -139,7 +139,7 @@ def _sellable(market: Market, key: InstrumentKey, size: Size, view: View) -> Siz
 
 
 def _buyable(market: Market, key: InstrumentKey, price: Price, size: Size, view: View) -> Size:
-    """Return how much of ``size`` limits and what already rests leave to bid for, nothing below the market's minimum."""
+    """Return how much of ``size`` the limits leave to bid for beside what rests, nothing below the minimum."""
     own = (order for order in view.open_orders(MarketMaking.name) if order.key == key and order.side == "buy")
     room = view.buying_room(key) + sum(notional(order.price, order.remaining) for order in own)
     bid = Size(min(size, room * MICROS // price // LOT * LOT))

@@ -8,18 +8,19 @@ from tests.kit.arbitrage_trial import try_arbitrage
 MS = 1_000_000
 
 
+@pytest.mark.slow
 def test_nearly_everything_that_is_there_for_its_latency_is_taken() -> None:
-    results = [try_arbitrage(seed, 60, 400, 150 * MS, seconds=14) for seed in (1, 2, 4)]
+    results = [try_arbitrage(seed, 60, 400, 150 * MS, seconds=10) for seed in (1, 4)]
     there = sum(result.there.total for result in results)
-    assert there > 30_000_000
+    assert there > 15_000_000
     assert sum(result.taken.total for result in results) >= 0.95 * there
     assert sum(result.taken.orders for result in results) < 2 * sum(result.there.orders for result in results)
 
 
 @pytest.mark.parametrize("trap", list(TRAPS))
 def test_nothing_is_lost_in_a_trap(trap: str) -> None:
-    result = spring(trap, 80, seed=2)
-    assert result.worlds == 80
+    result = spring(trap, 40, seed=2)
+    assert result.worlds == 40
     if "reverted" in trap:
         assert result.total >= 0
     else:
