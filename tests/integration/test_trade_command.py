@@ -145,8 +145,12 @@ import os, signal
 from predsurv.strategies.own import OwnStrategy
 
 class Stopping(OwnStrategy):
+    sent = False
+
     def on_event(self, event, view):
-        os.kill(os.getpid(), signal.SIGINT)
+        if not self.sent:  # a second signal would leave at once
+            self.sent = True
+            os.kill(os.getpid(), signal.SIGINT)
         return ()
 """
 
