@@ -68,6 +68,7 @@ class Arbitrage:
             return self._open(self._group_of(event.key, view), view) if improves_best(event, view) else ()
         if isinstance(event, MarketChange | MarketResolved):
             self._groups.clear()
+            self._attempts.look_again()
         elif isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
             return tuple(self._follow_up(event, view))
         return ()
@@ -103,6 +104,8 @@ class Arbitrage:
                     self._attempts.adopt(group, view)
         filled = event.key if isinstance(event, Fill) else None
         for attempt in self._attempts.unbalanced(view, filled):
+            groups = (self._group_of(key, view) for key in attempt.group.instruments())
+            attempt.group = next((group for group in groups if group is not None), attempt.group)
             if _is_balanced(attempt.group, view):
                 attempt.unbalanced, attempt.completions = False, 0
                 if filled is not None:  # nothing failed: what is left of it, or came since, need not wait

@@ -80,6 +80,11 @@ class SetAttempts:
             each for each in self._attempts.values() if each.unbalanced and not self._in_flight(each.group, view)
         )
 
+    def look_again(self) -> None:
+        """Look at every attempt with the next tick: what its sets are made of has changed."""
+        for attempt in self._attempts.values():
+            attempt.unbalanced = True
+
     def _in_flight(self, group: ClaimGroup, view: View) -> bool:
         open_orders = view.open_orders(self._strategy)
         if not open_orders:

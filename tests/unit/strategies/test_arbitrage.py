@@ -2,11 +2,11 @@
 
 from msgspec.structs import replace
 
-from predsurv.core.events import Connected, Event, MarketChange, OrderCancelled, Tick
+from predsurv.core.events import Connected, Event, MarketChange, MarketResolved, OrderCancelled, Tick
 from predsurv.core.ids import ClientOrderId, InstrumentId, MarketId, VenueName
 from predsurv.core.mapping import ApprovedMapping, MappedMarket
-from predsurv.core.market import NO_FEE, Outcome
-from predsurv.core.num import MICROS, Money, Ratio
+from predsurv.core.market import NO_FEE, Market, Outcome
+from predsurv.core.num import MICROS, Money, Price, Ratio
 from predsurv.core.orders import Intent
 from predsurv.strategies.arbitrage import Arbitrage
 from predsurv.strategies.arbitrage_params import ArbitrageParams
@@ -14,6 +14,10 @@ from tests.kit.manual_view import ABC, ManualView, no, yes
 from tests.kit.trading_samples import FEE, NO, START, YES, S, V, cents, delta, fill, market, shares
 
 FREE = tuple(replace(each, fee=NO_FEE) for each in ABC)
+
+
+def outcome_ids(each: Market) -> tuple[InstrumentId, ...]:
+    return tuple(outcome.instrument_id for outcome in each.outcomes)
 
 
 def ask(strategy: Arbitrage, event: Event, view: ManualView) -> list[Intent]:
@@ -308,3 +312,34 @@ def test_what_is_left_after_a_full_fill_is_bought_at_once() -> None:
     (again, *_) = ask(strategy, fill(key=yes(2)), view)
     assert again.group == first[0].group  # of the same instant
     assert again.signal == "yes_basket"
+
+
+def test_sets_go_on_without_a_market_that_has_lost() -> None:
+    view, strategy = ManualView(FREE), Arbitrage()
+    ask(strategy, cheap(view), view)
+    for index, size in enumerate((50, 50, 30)):
+        view.hold(yes(index), size)
+    lost = MarketResolved(
+        V, FREE[0].market_id, START, None, tuple(zip(outcome_ids(FREE[0]), (Price(0), Price(MICROS)), strict=True))
+    )
+    view.cache.apply(lost)
+    view.hold(yes(0), 0)
+    assert ask(strategy, lost, view) == []
+    view.time += 3 * S
+    (wish,) = ask(strategy, Tick(view.time), view)
+    assert (wish.signal, wish.key, wish.size) == ("complete", yes(2), shares(20))
+
+
+def test_a_pair_of_yes_and_no_is_one_of_outcomes() -> None:
+    alone = market(fee=NO_FEE)
+    view = ManualView((alone,))
+    view.show(YES, asks=((45, 50),))
+    assert {leg.signal for leg in ask(Arbitrage(), view.show(NO, asks=((50, 50),)), view)} == {"outcomes"}
+
+
+def test_sets_are_no_larger_than_the_limits_leave() -> None:
+    view = ManualView(FREE)
+    view.room = Money(8 * MICROS)
+    legs = ask(Arbitrage(), cheap(view), view)
+    assert sum(leg.price * leg.size for leg in legs) <= 8 * MICROS * MICROS
+    assert legs[0].size == shares(8.6)
