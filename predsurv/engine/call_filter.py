@@ -116,11 +116,12 @@ class CallFilter:
 
     def _is_engaged(self, primary: InstrumentKey) -> bool:
         """Return whether the strategy has a live order or a position in an instrument that trades in a book."""
-        keys = {primary, self._cache.mirror_of(primary)}
-        positions = self._account.portfolio.positions
-        if any(key is not None and positions.get(self._strategy, key) is not None for key in keys):
+        positions, mirror = self._account.portfolio.positions, self._cache.mirror_of(primary)
+        if positions.get(self._strategy, primary) is not None:
             return True
-        return any(order.key in keys for order in self._account.orders.live_of(self._strategy))
+        if mirror is not None and positions.get(self._strategy, mirror) is not None:
+            return True
+        return any(order.key in (primary, mirror) for order in self._account.orders.live_of(self._strategy))
 
     def _event_meets(self, bounds: EventFilter, key: InstrumentKey) -> bool:
         market = self._cache.market(key.venue, key.market_id)
@@ -168,13 +169,13 @@ def best_prices(book: BookView) -> BestBefore:
 
 def meets(bounds: BookFilter, book: BookView) -> bool:
     """Return whether a book is within ``bounds``."""
-    best = best_prices(book)
-    spread = features.spread(book)
-    if not (
-        _within(bounds.bid_min, best.bid, bounds.bid_max)
-        and _within(bounds.ask_min, best.ask, bounds.ask_max)
-        and _within(bounds.spread_min, spread, bounds.spread_max)
-    ):
+    bid, ask = book.best_bid(), book.best_ask()
+    bid_price, ask_price = None if bid is None else bid[0], None if ask is None else ask[0]
+    spread = None if bid_price is None or ask_price is None else ask_price - bid_price
+    # The commonest refusal first: most books are narrow most of the time.
+    if not _within(bounds.spread_min, spread, bounds.spread_max):
+        return False
+    if not _within(bounds.bid_min, bid_price, bounds.bid_max) or not _within(bounds.ask_min, ask_price, bounds.ask_max):
         return False
     if bounds.imbalance_min is None and bounds.imbalance_max is None:
         return True
