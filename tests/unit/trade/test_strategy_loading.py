@@ -191,3 +191,17 @@ def test_a_file_is_named_by_its_whole_path_for_later(folder: Path) -> None:
     assert absolute_spec("mine.py") == f"{folder.resolve()}/mine.py"
     for spec in ("simple", "module:Fade"):
         assert absolute_spec(spec) == spec
+
+
+def test_a_file_of_another_kind_is_told(folder: Path) -> None:
+    write(folder / "notes.txt", "text")
+    with pytest.raises(ConfigError, match="notes.txt: not a Python file"):
+        load_strategy("./notes.txt:Fade")
+
+
+def test_an_error_of_ours_in_their_code_stays_what_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    write(folder / "mine.py", OWN.replace("class Fade(", "class Fade_with_a_name_that_is_much_too_long("))
+    for spec in ("./mine.py", "mine:Fade"):
+        with pytest.raises(ConfigError, match="a name has 1 to 32 characters"):
+            load_strategy(spec)

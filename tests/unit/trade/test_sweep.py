@@ -1,5 +1,6 @@
 """A sweep runs every combination in processes of their own, sorts by profit, and ends when it is told to."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, StrategyError
 from predsurv.store.layout import NS_DAY
+from predsurv.trade import sweep as sweep_module
 from predsurv.trade.parameter_flags import bracketed, combinations, parse_flags
 from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.strategy_loading import load_strategies
@@ -100,3 +102,16 @@ def test_a_bracket_is_every_combination_with_every_queue_model(folder: Path) -> 
         (("queue_model", model),) for model in ("pessimistic", "proportional", "optimistic")
     ]
     assert len({row.summary.profit for row in rows}) == 1, "it only takes"
+
+
+def test_one_run_of_it_by_itself(folder: Path) -> None:
+    asked = job(folder, "size=20,10,7")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        sweep_module._leave_signals_alone()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert sweep_module._run(asked, 0).fills == 1
+    with pytest.raises(StrategyError, match="size=7: strategy buyer failed"):
+        sweep_module._run(asked, 2)
