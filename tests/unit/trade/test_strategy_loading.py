@@ -195,7 +195,7 @@ def test_a_file_is_named_by_its_whole_path_for_later(folder: Path) -> None:
 
 def test_a_file_of_another_kind_is_told(folder: Path) -> None:
     write(folder / "notes.txt", "text")
-    with pytest.raises(ConfigError, match="notes.txt: not a Python file"):
+    with pytest.raises(ConfigError, match=r"notes\.txt: not a Python file"):
         load_strategy("./notes.txt:Fade")
 
 
