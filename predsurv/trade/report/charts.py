@@ -10,7 +10,7 @@ from msgspec import Struct
 WIDTH: Final = 720
 _LEFT: Final = 86  # room for the labels of the value axis
 _RIGHT: Final = 8
-_TOP: Final = 8
+_TOP: Final = 14
 _BOTTOM: Final = 20  # room for the labels of the time axis
 _GRID_LINES: Final = 4
 
@@ -91,10 +91,11 @@ def svg(chart: Chart) -> str:
 
 
 def _grid(chart: Chart, scales: _Scales) -> Iterable[str]:
+    places = 0 if max(abs(scales.low), abs(scales.high)) >= 1_000 else chart.places
     for number in range(_GRID_LINES + 1):
         value = scales.low + (scales.high - scales.low) * number / _GRID_LINES
         y = scales.y(value)
-        label = f"{'-' if value < 0 else ''}{chart.unit}{abs(value):,.{chart.places}f}"
+        label = f"{'-' if value < 0 else ''}{chart.unit}{abs(value):,.{places}f}"
         yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         yield f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>'
     first, last = chart.times[0], chart.times[-1]

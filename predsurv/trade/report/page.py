@@ -49,7 +49,7 @@ polyline{fill:none;stroke-width:1.6}.equity{stroke:var(--a)}.down{stroke:var(--b
 polygon{stroke:none}.down.area{fill:var(--b);fill-opacity:.2}.exposure.area{fill:var(--a);fill-opacity:.15}
 .grid{stroke:var(--line)}.gap{fill:var(--gap)}.buy{fill:var(--good)}.sell{fill:var(--bad)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:0 1.5rem}
-@media(max-width:480px){body{padding:0 .6rem}svg text{font-size:18px}dd{font-size:1.05rem}}
+@media(max-width:480px){body{padding:0 .6rem}svg text{font-size:16px}dd{font-size:1.05rem}}
 """
 
 
