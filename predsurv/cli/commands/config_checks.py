@@ -10,6 +10,7 @@ from predsurv.collect.pins import unknown_pins
 from predsurv.collect.startup import check_shard
 from predsurv.collect.status import phase_text
 from predsurv.config import Config
+from predsurv.config.mappings import read_mappings
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
@@ -31,6 +32,7 @@ def name_checks(config: Config) -> Iterator[HealthCheck]:
         "trading.strategies", ", ".join(trading.strategies), lambda: build(trading.strategies, config.strategies)
     )
     yield _checked("trading.venues", ", ".join(trading.venues) or "those enabled", lambda: _venues(config))
+    yield _checked("trading.mappings", str(trading.mappings), lambda: read_mappings(trading.mappings))
     yield _checked("miner.weights", ", ".join(config.miner.weights) or "the built-in ones", lambda: _weights(config))
     faults = config.mock.faults
     yield _checked("mock.faults", f"{len(faults)} understood" if faults else "none", lambda: parse_faults(faults))

@@ -41,6 +41,15 @@ def test_a_wrong_name_fails_one_check_with_the_nearest_name(tmp_path: Path, key:
     assert [each.name for each in found.values() if each.state == "fail"] == [check]
 
 
+def test_a_mapping_that_nobody_approved_fails_its_check(tmp_path: Path) -> None:
+    path = tmp_path / "mappings.toml"
+    side = 'venue = "{}", market = "m", outcomes = ["y", "n"]'
+    path.write_text(f"[[pairs]]\nfirst = {{{side.format('a')}}}\nsecond = {{{side.format('b')}}}\n")
+    found = {each.name: each for each in name_checks(configured(tmp_path, **{"trading.mappings": str(path)}))}
+    assert found["trading.mappings"].state == "fail"
+    assert "nobody approved it" in found["trading.mappings"].found
+
+
 def test_the_defaults_are_right(tmp_path: Path) -> None:
     assert {each.state for each in name_checks(configured(tmp_path))} == {"ok"}
 
