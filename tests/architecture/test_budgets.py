@@ -27,6 +27,7 @@ EXCEPTIONS: dict[str, str] = {
     "predsurv/cli/commands/scan.py::scan": "typer makes one option of the command of each parameter",
     "predsurv/cli/commands/simulate.py::simulate": "typer makes one option of the command of each parameter",
     "predsurv/cli/commands/trade.py::trade": "typer makes one option of the command of each parameter",
+    "predsurv/cli/commands/trade.py::backtest": "typer makes one option of the command of each parameter",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
