@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.market import NO_FEE, FeeSchedule, Market
 from predsurv.core.num import MICROS, Money, Price, Ratio, Size, notional, notional_up
 from predsurv.core.orders import Position
@@ -294,3 +294,16 @@ def test_what_pays_is_completed_and_the_rest_is_sold() -> None:
         ("sell", markets[1].key(0), shares(0.01)),
         ("buy", markets[2].key(0), shares(99.99)),
     ]
+
+
+def test_where_all_of_it_is_not_accepted_fewer_of_the_dearer_levels_are() -> None:
+    chain = tuple(replace(each, venue=VenueName("polymarket")) for each in event(2, exhaustive=True))
+    view = ManualView(chain)
+    for each in chain:
+        view.show(each.key(0), bids=((1, 1000),), asks=((40, 10), (49, 500)))
+    group = group_of(view, chain[0])
+    params = replace(FREE, edge_min=Money(5_000), revert_rate=Ratio(20_000))
+    trade = opening_trade(group, view, params)
+    assert trade is not None
+    assert shares(10) <= trade.orders[0].size < shares(510)
+    assert opening_trade(group, view, replace(params, revert_rate=Ratio(MICROS))) is None
