@@ -42,10 +42,6 @@ class StrategyContext:
         """Return the book less what we consumed of it, None while it is not trusted."""
         return self._books.book(key)
 
-    def trusted(self, key: InstrumentKey) -> bool:
-        """Return whether the book of ``key`` can be believed now: known without a gap since, and not crossed."""
-        return self._cache.trusted_book(self._cache.primary_of(key)) is not None
-
     def coverage(self, key: InstrumentKey) -> BookCoverage | None:
         """Return since when the book of ``key`` is known or missing; None for a strategy that does not ask for it."""
         return None if self.observed is None else self.observed.get(self._cache.primary_of(key))
@@ -80,7 +76,7 @@ class StrategyContext:
 
     def buying_room(self, key: InstrumentKey | None = None) -> Money:
         """Return the most that one more buy of an instrument may be worth within the limits, or all more buys."""
-        return self._risk.buying_room(key)
+        return self._risk.room.left(key)
 
     def open_orders(self, strategy: StrategyName) -> tuple[Order, ...]:
         """Return the strategy's orders that may still trade, unknown ones included."""

@@ -62,7 +62,7 @@ class Engine:
         self.cache, self.account = cache, account
         self.books = AvailableBooks(cache)
         self._risk = RiskState(cache, account, self.books)
-        self._risk.limit_buys(
+        self._risk.room.limit(
             order=limits.max_order_notional, position=limits.max_position_notional, total=limits.max_total_exposure
         )
         self.valuation = self._risk.valuation
@@ -153,7 +153,7 @@ class Engine:
 
     def _on_resolved(self, event: MarketResolved) -> Step:
         self.cache.apply(event)
-        booked = self.account.portfolio.follows(event.venue, event.market_id)
+        booked = (event.venue, event.market_id) in self.account.portfolio.followed
         settlements = self.account.settle(event)
         step = self._calls.on_event(event)
         return replace(step, settlements=settlements, booked=True) if booked else step

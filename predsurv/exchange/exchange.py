@@ -108,18 +108,15 @@ class Exchange:
         """Execute a command now: account events go to the account, market events to the tape."""
         self._gateway.execute(account, command)
         if isinstance(command, PlaceOrder) and command.expires is not None and command.expires > self.now:
-            self._push(command.expires, lambda _: self._gateway.expire(account, command))
+            self.schedule(command.expires, lambda _: self._gateway.expire(account, command))
 
     def submit_at(self, at: int, account: ExchangeAccount, command: Command) -> None:
         """Execute a command when exchange time reaches ``at`` (now when it has)."""
         if at <= self.now:
             self.submit(account, command)
             return
-        self._push(at, lambda _: self.submit(account, command))
-
-    def _push(self, at: int, action: TimedAction) -> None:
         self._command_number += 1
-        heapq.heappush(self._actions, (at, self._command_number, action))
+        heapq.heappush(self._actions, (at, self._command_number, lambda _: self.submit(account, command)))
 
     def schedule(self, at: int, action: TimedAction) -> None:
         """Call ``action`` at ``at`` (ns UTC); for the exchange's own parts."""

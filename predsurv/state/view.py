@@ -18,7 +18,7 @@ class BookCoverage(Struct, frozen=True):
 
     ``reason``: of the gap that goes on, None while the book is known. ``gaps`` counts those since the run began;
     ``observed`` is the time (ns) for which the book was known before ``since``. A crossed book is known and not
-    trusted: ``view.trusted`` says so.
+    trusted: then ``view.book`` has it.
     """
 
     state: Literal["covered", "gap"]
@@ -38,10 +38,6 @@ class View(Protocol):
 
     def book(self, key: InstrumentKey) -> BookView | None:
         """Return the book, None while it is not trusted."""
-        ...
-
-    def trusted(self, key: InstrumentKey) -> bool:
-        """Return whether the book can be believed now: known without a gap since, and not crossed."""
         ...
 
     def coverage(self, key: InstrumentKey) -> BookCoverage | None:

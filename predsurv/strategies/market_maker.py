@@ -133,7 +133,7 @@ def _net(market: Market, view: View) -> int:
 
 
 def _sellable(market: Market, key: InstrumentKey, size: Size, view: View) -> Size:
-    """Return how much of what is held to offer: as much as the quote's size, nothing below the market's minimum."""
+    """Return how much of what is held to offer: as much as the quote's size, nothing below the minimum."""
     offered = Size(min(held(key, view) // LOT * LOT, size))
     return offered if offered >= max(market.min_order_size, 1) else Size(0)
 

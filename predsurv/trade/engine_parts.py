@@ -48,12 +48,9 @@ def open_engine(
     engine = Engine(run=started.run, limits=_limits(config), strategies=strategies, cache=cache, account=account)
     engine.control.continue_minute(restored.sent)
     _continue_day(engine, restored, started.ts)
-    brokers = {name: _broker(config, name, cache, each) for name, each in portfolios.items()}
-    consumed = restored.consumed.values()
-    for each in consumed:
+    for each in restored.consumed.values():
         engine.step(each)
-    for broker in brokers.values():
-        broker.continue_consumed(consumed)
+    brokers = {name: _broker(config, cache, restored, each, name) for name, each in portfolios.items()}
     return EngineParts(engine, brokers)
 
 
@@ -83,16 +80,18 @@ def cache_of(learnt: Iterable[KnownBefore], mirrored: AbstractSet[VenueName]) ->
     return cache
 
 
-def _broker(config: Config, venue: VenueName, cache: MarketCache, portfolio: Portfolio) -> PaperBroker:
-    trading = config.trading
+def _broker(
+    config: Config, cache: MarketCache, restored: RestoredState, portfolio: Portfolio, venue: VenueName
+) -> PaperBroker:
     latencies = Latencies(
-        send=trading.latency,
-        ack=trading.ack_latency,
-        fill=trading.fill_latency,
-        echo=trading.echo_latency,
-        recorded=trading.recorded_lags,
+        send=config.trading.latency,
+        ack=config.trading.ack_latency,
+        fill=config.trading.fill_latency,
+        echo=config.trading.echo_latency,
+        recorded=config.trading.recorded_lags,
     )
-    return PaperBroker(PaperSettings(venue, latencies, trading.queue_model), cache, portfolio)
+    settings = PaperSettings(venue, latencies, config.trading.queue_model)
+    return PaperBroker(settings, cache, portfolio, restored.consumed.values())
 
 
 def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:

@@ -39,13 +39,22 @@ class PaperBroker:
 
     Its driver calls ``due`` before and ``observe`` after each market event, with the event applied to
     ``cache`` in between, and processes what they yield; ``events`` yields the same to other consumers.
-    ``portfolio`` is changed by its fills and by nothing else.
+    ``portfolio`` is changed by its fills and by nothing else; ``consumed`` is what an earlier run has taken of levels.
     """
 
-    def __init__(self, settings: PaperSettings, cache: MarketCache, portfolio: Portfolio) -> None:
+    def __init__(
+        self,
+        settings: PaperSettings,
+        cache: MarketCache,
+        portfolio: Portfolio,
+        consumed: Iterable[LevelConsumed] = (),
+    ) -> None:
         self._venue, self._cache, self._portfolio = settings.venue, cache, portfolio
         self._latencies = LatencyDraws(settings.latencies)
         self._simulator = FillSimulator(cache, settings.latencies.send, self._check_funds, settings.queue)
+        for each in consumed:
+            if each.key.venue == settings.venue:
+                self._simulator.consumed.set(each)
         self._answers: InTransit[AccountEvent | LevelConsumed] = InTransit()
         self._strategies: dict[ClientOrderId, StrategyName] = {}
         self._events: deque[AccountEvent] = deque(maxlen=EVENTS_KEPT_MAX)
@@ -65,10 +74,6 @@ class PaperBroker:
     def under_way(self) -> int:
         """The number of answers that have not arrived yet."""
         return len(self._answers)
-
-    def continue_consumed(self, told: Iterable[LevelConsumed]) -> None:
-        """Go on with what an earlier run has taken of this venue's levels."""
-        self._simulator.continue_consumed(each for each in told if each.key.venue == self._venue)
 
     def due(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:
         """Yield the answers that arrive up to ``ts`` (ns UTC), while the venue goes on to that time."""
@@ -142,7 +147,7 @@ class PaperBroker:
         self._answers.send(event, event.ts_recv + latency)
 
     def _tell_consumed(self, ts: int) -> None:
-        for each in self._simulator.consumed(ts):
+        for each in self._simulator.consumed.take_changes(ts):
             self._answers.send(each, ts + self._latencies.draw(self._latencies.constant.echo))
 
     def _received(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:

@@ -25,6 +25,9 @@ class SweptParameter(Struct, frozen=True):
     values: tuple[str, ...]
 
 
+_QUEUE_MODEL: Final = "queue_model="
+
+
 class Combination(Struct, frozen=True):
     """One run of a sweep: ``label`` holds what differs between the runs, ``parameters`` everything that is set.
 
@@ -36,9 +39,21 @@ class Combination(Struct, frozen=True):
     queue_model: QueueModel | None = None
 
 
-def bracketed(combinations: Sequence[Combination]) -> tuple[Combination, ...]:
+def queue_models(flags: Sequence[str]) -> tuple[tuple[QueueModel, ...], tuple[str, ...]]:
+    """Return the queue models that ``queue_model=a,b`` asks for, and the other flags; raises ConfigError for others."""
+    known: tuple[QueueModel, ...] = get_args(QueueModel)
+    models: list[QueueModel] = []
+    for name in ",".join(flag.partition("=")[2] for flag in flags if flag.startswith(_QUEUE_MODEL)).split(","):
+        found = next((each for each in known if each == name.strip()), None)
+        if found is not None:
+            models.append(found)
+        elif name:
+            raise ConfigError(f"queue_model: {sanitise(name, 40)!r} is no queue model; there are {', '.join(known)}")
+    return tuple(models), tuple(flag for flag in flags if not flag.startswith(_QUEUE_MODEL))
+
+
+def bracketed(combinations: Sequence[Combination], models: Sequence[QueueModel]) -> tuple[Combination, ...]:
     """Return each combination with each queue model: profits when resting orders fill late, as usual, and early."""
-    models: tuple[QueueModel, ...] = get_args(QueueModel)
     return tuple(
         Combination((*each.label, ("queue_model", model)), each.parameters, model)
         for each in combinations

@@ -69,9 +69,6 @@ class ManualView:
     def book(self, key: InstrumentKey) -> Book | None:
         return self.cache.trusted_book(key)
 
-    def trusted(self, key: InstrumentKey) -> bool:
-        return self.book(key) is not None
-
     def coverage(self, key: InstrumentKey) -> BookCoverage | None:
         return None
 

@@ -6,6 +6,7 @@ from typing import Any
 from predsurv.core.events import AccountEvent, Fill, OrderCancelled, OrderRejected
 from predsurv.core.ids import VenueName
 from predsurv.core.market import Market
+from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.engine.fills.simulator import FillSimulator
 from predsurv.state.market_cache import MarketCache
 from tests.kit.trading_samples import MS, START, approved, book, market
@@ -19,12 +20,12 @@ class PaperVenue:
     ``rules`` are fields of the market. Without ``events`` its book has 100 at 51 and 50 at 52.
     """
 
-    def __init__(self, *events: Any, **rules: Any) -> None:
+    def __init__(self, *events: Any, queue: QueueModel = "proportional", **rules: Any) -> None:
         self.market: Market = market(**rules)
         self.cache = MarketCache({self.market.venue})
         self.cache.add(self.market)
         self.rejection: str | None = None
-        self.simulator = FillSimulator(self.cache, LATENCY, lambda _: self.rejection)
+        self.simulator = FillSimulator(self.cache, LATENCY, lambda _: self.rejection, queue)
         self.show(*(events or (book(asks=((51, 100), (52, 50)), key=self.market.key(0)),)))
 
     @property

@@ -24,6 +24,7 @@ PROOFS: Final = {
     "accounts": "random orders, fills, fees, settlements and restarts: money is conserved, limits hold",
     "fills": "our orders in random worlds against a price-time exchange: none is filled more, or earlier, than in it",
     "arbitrage": "what the strategy takes of what is there, and what it loses in traps",
+    "queues": "queue models beside orders that really rest on the made-up exchange: bounds on both sides of the truth",
     "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
 }
 

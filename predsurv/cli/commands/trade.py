@@ -57,7 +57,7 @@ from predsurv.trade.assembly import (
 from predsurv.trade.health import FeedWatch
 from predsurv.trade.market_lists import require_recorded
 from predsurv.trade.metrics import TradeMetrics
-from predsurv.trade.parameter_flags import bracketed
+from predsurv.trade.parameter_flags import bracketed, queue_models
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.report.write import write_report
@@ -115,17 +115,15 @@ def backtest(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=256, help="Processes of a sweep; default: one for each core.")
     ] = None,
-    bracket: Annotated[
-        bool, typer.Option("--bracket", help="Run it with each queue model: resting orders fill late, as usual, early.")
-    ] = False,
     html: Annotated[bool, typer.Option("--html", help="Write a report for a browser, too.")] = False,
     config: ConfigFile = None,
     format: OutputFormat = "table",
 ) -> int:
     """Run strategies over recorded days with the engine that trades; several values of a parameter are a sweep."""
+    models, param = queue_models(param or ())
     chosen = load_run(RunChoice(config, False, strategy, param))
-    if bracket:
-        chosen = replace(chosen, combinations=bracketed(chosen.combinations))
+    if models:
+        chosen = replace(chosen, combinations=bracketed(chosen.combinations, models))
     if chosen.is_sweep and html:
         raise ConfigError(
             "--html reports one run; after a sweep 'predsurv runs show RUN --html' reports any of its runs"

@@ -28,7 +28,7 @@ class TradingAccount:
         """Add an order that is about to be sent at ``ts``; raises BrokenInvariant for an id used before."""
         self.orders.place(command, ts)
         self.groups.place(command, ts)
-        self.portfolio.follow(command.key)
+        self.portfolio.followed.add((command.key.venue, command.key.market_id))
         self.placed += 1
 
     def apply(self, event: AccountEvent) -> ApplyResult:

@@ -45,6 +45,7 @@ class Portfolio:
 
     Costs are average costs without fees; buying rounds a fraction of a micro-dollar up, selling
     and payouts round it down. Positions are never negative: to be short, hold the other outcome.
+    ``followed``: the markets whose payouts are remembered, for fills told after them: those traded or ordered in.
     """
 
     def __init__(self, cash: Mapping[VenueName, Money]) -> None:
@@ -54,7 +55,7 @@ class Portfolio:
         self._payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
         self._paid: dict[tuple[StrategyName, InstrumentKey], _Paid] = {}
         self._traded: dict[tuple[VenueName, MarketId], None] = {}
-        self._followed: dict[tuple[VenueName, MarketId], None] = {}
+        self.followed: set[tuple[VenueName, MarketId]] = set()
 
     def fund(self, venue: VenueName, cash: Money) -> None:
         """Give a venue its starting cash; one that had cash before keeps what it has."""
@@ -90,7 +91,7 @@ class Portfolio:
             self._credit(key.venue, proceeds - fill.fee)
         pnl.fees = Money(pnl.fees + fill.fee)
         self._traded[key.venue, key.market_id] = None
-        self.follow(key)
+        self.followed.add((key.venue, key.market_id))
         payouts = self._payouts.get((key.venue, key.market_id))
         return () if payouts is None else self._pay(key, payouts)
 
@@ -101,17 +102,9 @@ class Portfolio:
         """
         market = (event.venue, event.market_id)
         payouts = dict(event.payouts)
-        if market in self._followed:
+        if market in self.followed:
             self._payouts[market] = payouts  # for fills that are announced late
         return tuple(done for key in self.positions.instruments(*market) for done in self._pay(key, payouts))
-
-    def follow(self, key: InstrumentKey) -> None:
-        """Remember the payouts of a market from now on: a first fill in it may be announced after them."""
-        self._followed[key.venue, key.market_id] = None
-
-    def follows(self, venue: VenueName, market_id: MarketId) -> bool:
-        """Return whether anything of this market was ever traded or ordered."""
-        return (venue, market_id) in self._followed
 
     def has_traded(self, venue: VenueName, market_id: MarketId) -> bool:
         """Return whether anything of this market was ever bought or sold."""

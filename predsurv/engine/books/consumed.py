@@ -49,21 +49,49 @@ class HeededBook(Struct, frozen=True):
     trades: bool = False
 
 
+class ReleasedLiquidity:
+    """What was consumed of levels when they shrank: others may have traded it away, which is told up to 5 s later."""
+
+    def __init__(self) -> None:
+        self._released: dict[InstrumentKey, dict[_Place, _Released]] = {}
+
+    def put(self, key: InstrumentKey, place: _Place, size: int, ts: int) -> None:
+        """Record that a level shrank at ``ts`` (ns UTC) of which ``size`` was consumed."""
+        self._released.setdefault(key, {})[place] = _Released(ts, size)
+        if len(self._released) > INSTRUMENTS_MAX:
+            del self._released[next(iter(self._released))]
+
+    def take(self, key: InstrumentKey, place: _Place, ts: int) -> int:
+        """Return what a trade of a level, told at ``ts`` (ns UTC), may have met of it, and forget it."""
+        released = self._released.get(key, {}).pop(place, None)
+        return released.size if released is not None and released.ts + TOLD_AFTER_MAX >= ts else 0
+
+    def of(self, key: InstrumentKey, side: Side, ts: int) -> int:
+        """Return what others may have traded away of a side by ``ts`` (ns UTC), told not yet."""
+        places = self._released.get(key)
+        if not places:
+            return 0
+        return sum(each.size for place, each in places.items() if place[0] == side and each.ts + TOLD_AFTER_MAX >= ts)
+
+    def instruments(self) -> Iterable[InstrumentKey]:
+        """Return the instruments of which anything was released, lately or not."""
+        return self._released
+
+
 class ConsumedLiquidity:
-    """Sizes consumed by instrument, side and price; micros; never more than the level holds."""
+    """Sizes consumed by instrument, side and price; micros; never more than the level holds.
+
+    ``released`` is what was consumed of levels when they shrank.
+    """
 
     def __init__(self) -> None:
         self._consumed: dict[InstrumentKey, dict[_Place, int]] = {}
-        self._released: dict[InstrumentKey, dict[_Place, _Released]] = {}
+        self.released = ReleasedLiquidity()
         self._changed: dict[tuple[InstrumentKey, _Place], None] = {}
 
     def places(self) -> Mapping[InstrumentKey, Iterable[tuple[Side, Price]]]:
         """Return the levels, by instrument, of which anything consumed is recorded."""
         return self._consumed
-
-    def released_keys(self) -> Iterable[InstrumentKey]:
-        """Return the instruments of which anything consumed was released, lately or not."""
-        return self._released
 
     def affects(self, key: InstrumentKey) -> bool:
         """Return whether anything consumed of this instrument is recorded."""
@@ -123,28 +151,12 @@ class ConsumedLiquidity:
                 self._limit(book.key, (side, price), _ladder(book, side).size_at(price), book.ts_recv)
             self._drop_if_empty(book.key)
 
-    def consume_behind(self, book: BookView, side: Side, price: Price, size: int) -> None:
-        """Record that ``size`` was taken from the levels after the one at ``price``, best first."""
-        for each, available in tuple(self.remaining(book, side)):
-            if size > 0 and (each > price if side == "ask" else each < price):
-                self.consume(book, side, each, min(available, size))
-                size -= available
-
-    def released(self, key: InstrumentKey, side: Side, ts: int) -> int:
-        """Return what was consumed of levels that others may have traded away by ``ts`` (ns UTC), told not yet."""
-        places = self._released.get(key)
-        if not places:
-            return 0
-        return sum(each.size for place, each in places.items() if place[0] == side and each.ts + TOLD_AFTER_MAX >= ts)
-
     def met_by(self, key: InstrumentKey, side: Side, price: Price, size: int, ts: int) -> int:
         """Return how much of a public trade at a level, told at ``ts`` (ns UTC), met at most what we had consumed."""
-        place = (side, price)
-        released = self._released.get(key, {}).pop(place, None)
-        late = released.size if released is not None and released.ts + TOLD_AFTER_MAX >= ts else 0
-        met = min(size, self._consumed.get(key, {}).get(place, 0) + late)
+        late = self.released.take(key, (side, price), ts)
+        met = min(size, self._consumed.get(key, {}).get((side, price), 0) + late)
         if late > met:
-            self._released[key][place] = _Released(ts, late - met)
+            self.released.put(key, (side, price), late - met, ts)
         return met
 
     def _limit(self, key: InstrumentKey, place: _Place, size: Size, ts: int) -> None:
@@ -152,9 +164,7 @@ class ConsumedLiquidity:
         before = places.get(place, 0)
         if before > size:
             self._changed[key, place] = None
-            self._released.setdefault(key, {})[place] = _Released(ts, before - size)
-            if len(self._released) > INSTRUMENTS_MAX:
-                del self._released[next(iter(self._released))]
+            self.released.put(key, place, before - size, ts)
         if min(before, size):
             places[place] = min(before, size)
         else:
@@ -167,3 +177,11 @@ class ConsumedLiquidity:
 
 def _ladder(book: BookView, side: Side) -> LadderView:
     return book.bids if side == "bid" else book.asks
+
+
+def consume_behind(consumed: ConsumedLiquidity, book: BookView, side: Side, price: Price, size: int) -> None:
+    """Record that ``size`` was taken from the levels after the one at ``price``, best first."""
+    for each, available in tuple(consumed.remaining(book, side)):
+        if size > 0 and (each > price if side == "ask" else each < price):
+            consumed.consume(book, side, each, min(available, size))
+            size -= available

@@ -104,7 +104,7 @@ class OrderEntry:
     def _trade(self, taker: Taker, book: Book | None) -> Iterator[AccountEvent]:
         command = taker.command
         if book is not None:
-            unsure = self._working.resting.unsure(book, taker.opposite, taker.ts)
+            unsure = self._working.resting.impact.unsure(book, taker.opposite, taker.ts)
             enough = fillable(taker, book, self._consumed)
             if command.tif == "fok" and enough - unsure < command.size <= enough:
                 tuple(execute(taker, book, self._consumed, enough))  # killed in doubt: what it may have taken is gone

@@ -17,7 +17,6 @@ from predsurv.core.events import (
     BookSnapshot,
     Fill,
     Gap,
-    LevelConsumed,
     MarketChange,
     MarketEvent,
     MarketResolved,
@@ -39,18 +38,21 @@ from predsurv.state.market_cache import MarketCache
 
 
 class FillSimulator:
-    """One venue's order handling, simulated from its public data; prices and sizes in micros, times ns UTC."""
+    """One venue's order handling, simulated from its public data; prices and sizes in micros, times ns UTC.
+
+    ``consumed``: what our orders have taken of each level.
+    """
 
     def __init__(
         self, cache: MarketCache, latency: int, check_funds: FundsCheck, queue: QueueModel = "proportional"
     ) -> None:
         self._cache, self._latency = cache, latency
-        self._consumed = ConsumedLiquidity()
-        self._resting = RestingOrders(self._consumed, queue)
+        self.consumed = ConsumedLiquidity()
+        self._resting = RestingOrders(self.consumed, queue)
         self._working = WorkingOrders(cache, self._resting)
         self._primary_trades = PrimaryTrades(cache)
         self._fills = FillFactory(cache)
-        self._entry = OrderEntry(cache, AdmissionRules(cache, check_funds), self._working, self._consumed, self._fills)
+        self._entry = OrderEntry(cache, AdmissionRules(cache, check_funds), self._working, self.consumed, self._fills)
 
     def submit(self, approved: Approved, latency: int | None = None) -> None:
         """Send a command; it arrives ``latency`` (ns) after its approval, the usual one where None."""
@@ -60,15 +62,6 @@ class FillSimulator:
     def next_at(self) -> int:
         """When something happens by itself next (ns UTC): a command arrives, a timetable comes to something."""
         return min(self._entry.next_at, self._working.timetable.next_at)
-
-    def consumed(self, ts: int) -> tuple[LevelConsumed, ...]:
-        """Return what our orders have taken of each level where that has changed since the last call."""
-        return self._consumed.take_changes(ts)
-
-    def continue_consumed(self, told: Iterable[LevelConsumed]) -> None:
-        """Go on with what an earlier run has taken, of levels that still stand."""
-        for each in told:
-            self._consumed.set(each)
 
     def due(self, ts: int) -> Iterator[AccountEvent]:
         """Yield what happens up to ``ts``: commands arrive, and the venue's timetable ends or clears markets.
@@ -102,11 +95,11 @@ class FillSimulator:
 
         More than these may be observed, and of a book that is yielded twice both hold.
         """
-        for key, consumed in self._consumed.places().items():
+        for key, consumed in self.consumed.places().items():
             places = tuple(HeededPlace(side, price) for side, price in consumed)
-            yield HeededBook(key, places, trades=self._resting.follows_takers)
-        if self._resting.follows_takers:
-            for key in self._consumed.released_keys():
+            yield HeededBook(key, places, trades=self._resting.impact.follows_takers)
+        if self._resting.impact.follows_takers:
+            for key in self.consumed.released.instruments():
                 yield HeededBook(key, (), trades=True)
         for order in self._resting.all():
             opposite: Side = "ask" if order.side == "bid" else "bid"
@@ -132,12 +125,12 @@ class FillSimulator:
 
     def _on_book(self, event: BookDelta | BookSnapshot) -> Iterator[AccountEvent]:
         if isinstance(event, BookDelta):
-            self._consumed.on_delta(event)
+            self.consumed.on_delta(event)
         book = self._cache.trusted_book(event.key)
         if book is None:
             return
         if isinstance(event, BookSnapshot):
-            self._consumed.on_snapshot(book)
+            self.consumed.on_snapshot(book)
         if not self._resting.holds(event.key):
             return
         trading = self._cache.is_trading(event.key, event.ts_recv)
@@ -153,7 +146,7 @@ class FillSimulator:
         book = None if trade is None else self._cache.trusted_book(trade.key)
         if trade is None or book is None:
             return
-        self._resting.displace_takers(trade, book)
+        self._resting.impact.on_taker(trade, book)
         if self._resting.holds(trade.key) and self._cache.is_trading(trade.key, trade.ts_recv):
             for fill in self._resting.on_trade(trade):
                 yield self._maker_fill(fill, trade)

@@ -1,7 +1,7 @@
 """The state that risk checks compare with limits: orders in flight, unknown and staged ones count at their worst."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal
 
 from predsurv.core.events import TradingPhase
@@ -21,6 +21,25 @@ TradingState = Literal["active", "reducing", "halted"]
 """What may be sent: everything; only what reduces a position, and cancels; only cancels."""
 ROUNDING_RESERVE: Final = 10_000
 """Micros reserved per buy order: each of its fills rounds up what is paid, by less than $0.0001 where that is most."""
+
+
+class BuyingRoom:
+    """What limits leave for further buys: one order, one instrument, everything; money in micros."""
+
+    def __init__(self, exposure: Callable[[InstrumentKey | None], Money]) -> None:
+        self._exposure = exposure
+        self._order = self._position = self._total = _UNLIMITED
+
+    def limit(self, *, order: Money, position: Money, total: Money) -> None:
+        """Set the limits; without, there are none."""
+        self._order, self._position, self._total = order, position, total
+
+    def left(self, key: InstrumentKey | None = None) -> Money:
+        """Return the most that one more buy of an instrument may be worth at its limit price, or all more buys."""
+        left = self._total - self._exposure(None)
+        if key is not None:
+            left = min(self._order, self._position - self._exposure(key), left)
+        return Money(max(left, 0))
 
 
 class RiskState:
@@ -43,7 +62,7 @@ class RiskState:
         self.sent: deque[int] = deque()
         self.books = books
         self.valuation = Valuation(account, books)
-        self._room = (_UNLIMITED, _UNLIMITED, _UNLIMITED)
+        self.room = BuyingRoom(self.exposure)
         self._cache, self._account = cache, account
 
     @property
@@ -88,16 +107,6 @@ class RiskState:
         cost = sum(position.cost for position in positions if key is None or position.key == key)
         buys = (order for order in self.working("buy") if key is None or order.key == key)
         return Money(cost + sum(notional_up(order.price, _remaining(order)) for order in buys))
-
-    def limit_buys(self, *, order: Money, position: Money, total: Money) -> None:
-        """Set the limits that ``buying_room`` is about: of one order, of one instrument, of everything."""
-        self._room = order, position, total
-
-    def buying_room(self, key: InstrumentKey | None = None) -> Money:
-        """Return the most that one more buy of an instrument may be worth at its limit price, or all more buys."""
-        order, position, total = self._room
-        left = total - self.exposure()
-        return Money(max(left if key is None else min(order, position - self.exposure(key), left), 0))
 
     def open_order_count(self) -> int:
         """Return the number of orders that may still trade, staged ones included."""

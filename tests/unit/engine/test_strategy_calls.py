@@ -130,7 +130,7 @@ def test_a_strategy_without_code_of_its_own_is_named_by_its_module() -> None:
 
 def test_coverage_is_seen_by_who_asks_for_it() -> None:
     seen: list[tuple[bool, Any]] = []
-    made = engine(lambda view: seen.append((view.trusted(NO), view.coverage(NO))), Interest(coverage=True))
+    made = engine(lambda view: seen.append((view.book(NO) is not None, view.coverage(NO))), Interest(coverage=True))
     for event in (
         book(ts=START),
         gap(ts=START + 5 * MS),
@@ -158,7 +158,7 @@ def test_a_book_that_begins_with_a_gap_was_never_observed() -> None:
 
 def test_coverage_is_nothing_to_who_does_not_ask() -> None:
     seen: list[Any] = []
-    made = engine(lambda view: seen.append((view.trusted(YES), view.coverage(YES))))
+    made = engine(lambda view: seen.append((view.book(YES) is not None, view.coverage(YES))))
     made.step(gap())
     made.step(book())
     made.step(delta("bid", 52, 1))

@@ -25,7 +25,6 @@ def test_the_view_has_no_method_that_changes_anything() -> None:
         "coverage",
         "positions",
         "state",
-        "trusted",
         "market",
         "siblings",
         "phase",

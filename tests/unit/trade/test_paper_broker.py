@@ -1,6 +1,6 @@
 """The paper broker checks funds and keeps its account like a venue."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from predsurv.core.events import AccountEvent, Fill, LevelConsumed, MarketChange, OrderAccepted, OrderRejected
@@ -37,10 +37,16 @@ AT_ONCE = Latencies(send=MS)
 class PaperTrading:
     """A paper broker and the market it watches."""
 
-    def __init__(self, cash: int = 1_000 * MICROS, latencies: Latencies = AT_ONCE, **rules: Any) -> None:
+    def __init__(
+        self,
+        cash: int = 1_000 * MICROS,
+        latencies: Latencies = AT_ONCE,
+        consumed: Sequence[LevelConsumed] = (),
+        **rules: Any,
+    ) -> None:
         self.world = World((market(**rules),)).show(book())
         self.portfolio = Portfolio({V: Money(cash)})
-        self.broker = PaperBroker(PaperSettings(V, latencies), self.world.cache, self.portfolio)
+        self.broker = PaperBroker(PaperSettings(V, latencies), self.world.cache, self.portfolio, consumed)
 
     async def send(self, command: PlaceOrder) -> list[AccountEvent]:
         await self.broker.submit(approved(command))
@@ -140,8 +146,7 @@ async def test_the_same_shares_are_not_taken_again_after_a_restart() -> None:
     paper = PaperTrading()
     await paper.broker.submit(approved(place("a", size=100, tif="ioc")))
     told = [each for each in paper.broker.due(START + MS) if isinstance(each, LevelConsumed)]
-    again = PaperTrading()
-    again.broker.continue_consumed(told)
+    again = PaperTrading(consumed=told)
     assert [each for each in await again.send(place("b", size=100, tif="ioc")) if isinstance(each, Fill)] == []
     again.world.show(event := delta("ask", 51, 0))
     (gone,) = again.broker.observe(event)

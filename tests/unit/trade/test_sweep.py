@@ -10,7 +10,7 @@ from predsurv.config import load
 from predsurv.core.errors import ConfigError, StrategyError
 from predsurv.store.layout import NS_DAY
 from predsurv.trade import sweep as sweep_module
-from predsurv.trade.parameter_flags import bracketed, combinations, parse_flags
+from predsurv.trade.parameter_flags import bracketed, combinations, parse_flags, queue_models
 from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.strategy_loading import load_strategies
 from predsurv.trade.sweep import SweepJob, SweepRow, processes, run_sweep
@@ -96,8 +96,11 @@ def test_an_error_of_the_recording_is_passed_on(folder: Path) -> None:
 
 
 def test_a_bracket_is_every_combination_with_every_queue_model(folder: Path) -> None:
-    asked = job(folder, "size=10")
-    rows = run_sweep(replace(asked, combinations=bracketed(asked.combinations)), 1, lambda _: None, lambda: False)
+    models, flags = queue_models(["queue_model=pessimistic,proportional", "queue_model=optimistic", "size=10"])
+    asked = job(folder, *flags)
+    rows = run_sweep(
+        replace(asked, combinations=bracketed(asked.combinations, models)), 1, lambda _: None, lambda: False
+    )
     assert [row.label for row in rows] == [
         (("queue_model", model),) for model in ("pessimistic", "proportional", "optimistic")
     ]
@@ -115,3 +118,9 @@ def test_one_run_of_it_by_itself(folder: Path) -> None:
     assert sweep_module._run(asked, 0).fills == 1
     with pytest.raises(StrategyError, match="size=7: strategy buyer failed"):
         sweep_module._run(asked, 2)
+
+
+def test_what_is_no_queue_model_is_refused_with_those_there_are() -> None:
+    assert queue_models(["size=10"]) == ((), ("size=10",))
+    with pytest.raises(ConfigError, match="'lucky' is no queue model; there are pessimistic, proportional, optimistic"):
+        queue_models(["queue_model=lucky"])

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.events import BookSnapshot, LevelConsumed
-from predsurv.engine.books.consumed import TOLD_AFTER_MAX, ConsumedLiquidity
+from predsurv.engine.books.consumed import TOLD_AFTER_MAX, ConsumedLiquidity, consume_behind
 from predsurv.state.book import Book
 from tests.kit.trading_samples import NO, START, YES, book, cents, delta, levels, shares
 
@@ -149,17 +149,17 @@ def test_a_trade_of_others_may_have_met_what_we_had_consumed() -> None:
     assert consumed.met_by(YES, "bid", cents(51), shares(20), START) == 0
     source.apply(change := delta("ask", 51, 10))
     consumed.on_delta(change)
-    assert (consumed.released(YES, "ask", START), consumed.released(YES, "bid", START)) == (shares(50), 0)
+    assert (consumed.released.of(YES, "ask", START), consumed.released.of(YES, "bid", START)) == (shares(50), 0)
     assert consumed.met_by(YES, "ask", cents(51), shares(15), START) == shares(15)
-    assert consumed.released(YES, "ask", START) == shares(35)
-    assert consumed.released(YES, "ask", START + TOLD_AFTER_MAX + 1) == 0
+    assert consumed.released.of(YES, "ask", START) == shares(35)
+    assert consumed.released.of(YES, "ask", START + TOLD_AFTER_MAX + 1) == 0
     assert consumed.met_by(YES, "ask", cents(51), shares(15), START + TOLD_AFTER_MAX + 1) == shares(10)
     assert consumed.met_by(NO, "ask", cents(51), shares(15), START) == 0
 
 
 def test_the_levels_behind_one_can_be_consumed_best_first() -> None:
     consumed, source = ConsumedLiquidity(), shown(book(bids=((49, 5), (48, 5), (47, 5)), asks=((51, 5), (52, 5))))
-    consumed.consume_behind(source, "bid", cents(49), shares(7))
-    consumed.consume_behind(source, "ask", cents(52), shares(7))
+    consume_behind(consumed, source, "bid", cents(49), shares(7))
+    consume_behind(consumed, source, "ask", cents(52), shares(7))
     assert tuple(consumed.remaining(source, "bid")) == levels((49, 5), (47, 3))
     assert tuple(consumed.remaining(source, "ask")) == levels((51, 5), (52, 5))

@@ -183,10 +183,10 @@ def test_a_taker_who_met_what_we_had_taken_goes_on_by_the_pessimistic_model() ->
     resting_orders = RestingOrders(consumed, "pessimistic")
     source.apply(delta("ask", 52, 50))
     consumed.consume(source, "ask", cents(51), shares(30))
-    resting_orders.displace_takers(trade(51, 5, taker=None), source)
-    assert resting_orders.unsure(source, "bid", START) == 0
-    resting_orders.displace_takers(trade(51, 20, taker="buy"), source)
+    resting_orders.impact.on_taker(trade(51, 5, taker=None), source)
+    assert resting_orders.impact.unsure(source, "bid", START) == 0
+    resting_orders.impact.on_taker(trade(51, 20, taker="buy"), source)
     assert dict(consumed.remaining(source, "ask")) == {cents(51): shares(70), cents(52): shares(30)}
-    assert resting_orders.unsure(source, "ask", START) == shares(20), "it may rest now, and meet what comes"
-    resting_orders.displace_takers(trade(49, 20), source)
-    assert RestingOrders(consumed, "optimistic").unsure(source, "ask", START) == 0
+    assert resting_orders.impact.unsure(source, "ask", START) == shares(20), "it may rest now, and meet what comes"
+    resting_orders.impact.on_taker(trade(49, 20), source)
+    assert RestingOrders(consumed, "optimistic").impact.unsure(source, "ask", START) == 0

@@ -1,6 +1,6 @@
 """The simulated fate of our orders: fills, cancels and rejections."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -17,6 +17,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
+from predsurv.engine.fills.queue_position import QueueModel
 from tests.kit.paper_venue import LATENCY, PaperVenue, cancels, fills, kinds, refusal
 from tests.kit.trading_samples import (
     MS,
@@ -296,3 +297,37 @@ def test_an_order_never_exceeds_size_or_limit_and_ends_once(steps: list[Any]) ->
         assert filled[name] + resting.get(name, 0) <= command.size
         assert (filled[name] == command.size) + (name in ended) + (name in resting) == 1
     assert all(answer.ts_recv >= START for answer in answers)
+
+
+def late(price: int, size: float, at: int, told: int) -> Any:
+    """A sale at ``at`` that is told at ``told``, both in steps after START."""
+    return replace(trade(price, size, ts=START + told * LATENCY), ts_venue=START + at * LATENCY)
+
+
+@pytest.mark.parametrize("queue", get_args(QueueModel))
+def test_a_trade_of_before_an_order_joined_neither_fills_nor_moves_it(queue: QueueModel) -> None:
+    venue = PaperVenue(book(bids=((50, 100), (49, 100)), asks=((55, 100),)), queue=queue)
+    venue.show(delta("bid", 50, 0, START + LATENCY), delta("bid", 49, 50, START + LATENCY))
+    venue.send(place(price=50, size=80, post_only=True), START + LATENCY)  # alone at 50 from step 2 on
+    assert venue.show(late(50, 100, 1, 3), late(49, 50, 1, 3)) == []
+    assert fills(venue.show(late(49, 5, 4, 4))) == [(cents(50), shares(5))]
+
+
+@pytest.mark.parametrize("queue", ["pessimistic", "proportional"])
+def test_what_is_really_ahead_stays_ahead_whenever_trades_are_told(queue: QueueModel) -> None:
+    venue = PaperVenue(book(bids=((50, 100),), asks=((55, 100),)), queue=queue)
+    venue.show(delta("bid", 50, 50, START + LATENCY))
+    venue.send(place(price=50, post_only=True), START + LATENCY)
+    venue.show(late(50, 50, 1, 3), late(50, 10, 4, 4), delta("bid", 50, 40, START + 4 * LATENCY))
+    assert venue.simulator.resting()[0].ahead == shares(40)
+
+
+@pytest.mark.parametrize("queue", ["pessimistic", "proportional"])
+def test_a_sweep_told_in_pieces_after_its_level_change_counts_once(queue: QueueModel) -> None:
+    venue = PaperVenue(book(bids=((49, 100),), asks=((55, 9),)), queue=queue)
+    venue.send(place(price=49, size=50, post_only=True), START - LATENCY)
+    for first, left, pieces in ((1, 50, 5), (2, 10, 4)):
+        venue.show(delta("bid", 49, left, START + first))
+        assert venue.show(*(trade(49, 10, ts=START + first) for _ in range(pieces))) == []
+    assert venue.simulator.resting()[0].ahead == shares(10)
+    assert fills(venue.show(trade(49, 15, ts=START + 3))) == [(cents(49), shares(5))]

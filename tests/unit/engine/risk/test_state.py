@@ -52,9 +52,9 @@ def test_the_maximum_cost_in_an_unknown_market_has_no_fee() -> None:
 
 def test_what_a_buy_may_still_be_worth_is_what_the_limits_leave() -> None:
     world = World().show(book()).hold(10, price=50)
-    assert world.risk.buying_room(YES) > 1 << 61
-    world.risk.limit_buys(order=Money(9 * MICROS), position=Money(12 * MICROS), total=Money(100 * MICROS))
-    assert (world.risk.buying_room(YES), world.risk.buying_room(NO)) == (7 * MICROS, 9 * MICROS)
-    assert world.risk.buying_room() == 95 * MICROS
-    world.risk.limit_buys(order=Money(9 * MICROS), position=Money(12 * MICROS), total=Money(4 * MICROS))
-    assert (world.risk.buying_room(NO), world.risk.buying_room()) == (0, 0)
+    assert world.risk.room.left(YES) > 1 << 61
+    world.risk.room.limit(order=Money(9 * MICROS), position=Money(12 * MICROS), total=Money(100 * MICROS))
+    assert (world.risk.room.left(YES), world.risk.room.left(NO)) == (7 * MICROS, 9 * MICROS)
+    assert world.risk.room.left() == 95 * MICROS
+    world.risk.room.limit(order=Money(9 * MICROS), position=Money(12 * MICROS), total=Money(4 * MICROS))
+    assert (world.risk.room.left(NO), world.risk.room.left()) == (0, 0)
