@@ -18,7 +18,7 @@ class BookCoverage(Struct, frozen=True):
 
     ``reason``: of the gap that goes on, None while the book is known. ``gaps`` counts those since the run began;
     ``observed`` is the time (ns) for which the book was known before ``since``. A crossed book is known and not
-    trusted: then ``view.book`` has it.
+    trusted: ``view.book`` has none.
     """
 
     state: Literal["covered", "gap"]
