@@ -93,7 +93,8 @@ class TradingControl:
 
     def _loss_stands(self) -> bool:
         """Return whether the day's loss has been at its limit for LOSS_STANDS: a book may be without bids for once."""
-        if self._risk.valuation.day_loss() < self._max_daily_loss:
+        valuation, limit = self._risk.valuation, self._max_daily_loss
+        if valuation.day_loss_max() < limit or valuation.day_loss() < limit:
             self._loss_since = None
             return False
         if self._loss_since is None:

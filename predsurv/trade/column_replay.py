@@ -49,7 +49,7 @@ class ColumnReplay:
         self._reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
         self._stated = {id(each) for each in recording.statements}
         self._begun = False
-        self._version = 0  # of what counts as consumed
+        self._taken = 0
         self._changed = True
 
     def changed(self, _event: object, _step: Step) -> None:
@@ -60,9 +60,9 @@ class ColumnReplay:
         """Go through the recording until ``stopped``, for ``duration`` ns of it, or to its end."""
         end = _NEVER
         while not stopped():
-            if self._changed or self._engine.books.version != self._version:
+            if self._changed or self._engine.books.taken != self._taken:
                 self._interest.update()
-                self._changed, self._version = False, self._engine.books.version
+                self._changed, self._taken = False, self._engine.books.taken
             code = self._replay.run(min(end, self._bound(pipeline)))
             self._drain()
             following, ts = self._files.next_at, self._replay.time

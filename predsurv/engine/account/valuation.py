@@ -23,9 +23,8 @@ class Valuation:
 
     def equity(self) -> Money:
         """Return cash plus positions at their mark, or at cost where there never was one."""
-        portfolio = self._account.portfolio
-        total: int = sum(portfolio.cash(venue) for venue in portfolio.venues())
-        for position in portfolio.positions.totals():
+        total: int = self._cash()
+        for position in self._account.portfolio.positions.totals():
             mark = self.mark(position.key)
             total += position.cost if mark is None else notional(mark, position.size)
         return Money(total)
@@ -54,6 +53,14 @@ class Valuation:
             return None
         self.begin_day(now, self.equity())
         return self._day_equity
+
+    def day_loss_max(self) -> Money:
+        """Return what the day's loss would be if everything held were worth nothing: a bound that costs little."""
+        return max(Money(self._day_equity - self._cash()), ZERO_MONEY)
+
+    def _cash(self) -> int:
+        portfolio = self._account.portfolio
+        return sum(portfolio.cash(venue) for venue in portfolio.venues())
 
     def day_loss(self) -> Money:
         """Return what was lost since the day began, never negative."""

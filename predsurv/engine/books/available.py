@@ -34,14 +34,15 @@ class _ReducedBook(NamedTuple):
 class AvailableBooks:
     """The book of each instrument with the liquidity that is still available to us.
 
-    ``version`` changes with what counts as consumed.
+    ``taken`` grows whenever more may count as consumed than before.
     """
 
     def __init__(self, cache: MarketCache) -> None:
         self._cache = cache
         self._consumed = ConsumedLiquidity()
         self._told: set[VenueName] = set()  # venues that say themselves what we consumed
-        self.version = 0
+        self.taken = 0
+        self._version = 0  # of _consumed
         self._reduced: dict[InstrumentKey, _ReducedBook] = {}
         self._complements: dict[InstrumentKey, ComplementBook] = {}
 
@@ -91,13 +92,15 @@ class AvailableBooks:
         complemented = primary != fill.key
         price = complement(fill.price) if complemented else fill.price
         self._consumed.consume(book, "ask" if (fill.side == "buy") != complemented else "bid", price, fill.size)
-        self.version += 1
+        self._version += 1
+        self.taken += 1
 
     def on_consumed(self, told: LevelConsumed) -> None:
         """Record what a simulated venue says that we consumed of a level."""
         self._told.add(told.key.venue)
         self._consumed.set(told)
-        self.version += 1
+        self._version += 1
+        self.taken += 1
 
     def on_book_event(self, event: BookDelta | BookSnapshot) -> None:
         """Limit the consumption to what the levels hold after ``event``, which is already in the cache."""
@@ -109,16 +112,16 @@ class AvailableBooks:
             book = self._cache.book(event.key)
             if book is not None:
                 self._consumed.on_snapshot(book)
-        self.version += 1
+        self._version += 1
 
     def _less_consumed(self, source: Book) -> Book:
         bids, asks = source.top(LEVELS)
         reduced = self._reduced.get(source.key)
-        if reduced is not None and reduced.bids is bids and reduced.asks is asks and reduced.version == self.version:
+        if reduced is not None and reduced.bids is bids and reduced.asks is asks and reduced.version == self._version:
             reduced.book.take_stamps(source)  # what changed since lies deeper
             return reduced.book
         book = Book(source.key)
         left = (tuple(self._consumed.remaining(source, side))[:LEVELS] for side in _SIDES)
         book.apply(BookSnapshot(source.key, source.ts_recv, source.ts_venue, source.epoch, source.seq, *left))
-        self._reduced[source.key] = _ReducedBook(bids, asks, self.version, book)
+        self._reduced[source.key] = _ReducedBook(bids, asks, self._version, book)
         return book

@@ -20,6 +20,16 @@ def test_positions_are_valued_at_the_best_bid_or_the_last_one_or_at_cost() -> No
     assert (valuation.mark(YES), valuation.equity()) == (0, CASH - 5 * MICROS)
 
 
+def test_the_most_that_can_be_lost_takes_positions_for_worthless() -> None:
+    world = World().hold(10, price=50)
+    valuation = world.risk.valuation
+    valuation.begin_day(START, valuation.equity())
+    world.show(book(bids=((40, 5),)))
+    assert (valuation.day_loss(), valuation.day_loss_max()) == (MICROS, 5 * MICROS)
+    valuation.begin_day(START, Money(0))
+    assert (valuation.day_loss(), valuation.day_loss_max()) == (0, 0)
+
+
 def test_a_mark_is_the_same_whether_or_not_it_was_asked_for_before() -> None:
     asked, silent = (World().hold(10, price=50).show(book(bids=((40, 5),))) for _ in range(2))
     asked.risk.valuation.equity()

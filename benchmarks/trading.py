@@ -1,0 +1,91 @@
+"""``python -m benchmarks.trading [--events N] [--base PYTHON]``: what a backtest costs, against an earlier build.
+
+A recording of the made-up venue is written on a clock that jumps, as a recorder writes it. Each contender is a process
+of its own that runs ``predsurv backtest``, in turns; counted is its CPU time less that of the same command on a
+recording of a few hundred events, which is what starting costs. Contenders: this build from columns, this build without
+its compiled parts (``--pure``), and the build of ``--base``, the Python of an environment in which an earlier commit is installed.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from subprocess import DEVNULL, Popen
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.recordings import START, record_mock
+from predsurv.store.layout import date_of
+
+ROUNDS = 5
+STRATEGIES = ("simple", "arbitrage")
+SMALL = 500
+
+
+def cpu_of(python: str, folder: Path, strategy: str, environment: Mapping[str, str]) -> tuple[float, float]:
+    """Return the CPU seconds of one backtest and the most resident memory of its process, MB; raises RuntimeError."""
+    command = [python, "-m", "predsurv", "backtest", "mock", date_of(START), "--strategy", strategy, "--format", "json"]
+    given = os.environ | environment | {"PREDSURV_DATA_DIR": str(folder), "PREDSURV_MOCK__ENABLED": "1"}
+    process = Popen(command, env=given, cwd=folder, stdout=DEVNULL, stderr=DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
+
+
+def main() -> int:
+    """Write the recordings, run the contenders in turns, print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.trading", description=__doc__)
+    parser.add_argument("--events", type=int, default=320_000)
+    parser.add_argument("--rate", type=int, default=400, help="events a second of the recording")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--base", help="the Python of an environment with an earlier build")
+    parser.add_argument("--pure", action="store_true", help="run this build without its compiled parts too")
+    given = parser.parse_args()
+    contenders: dict[str, tuple[str, dict[str, str]]] = {
+        "columns": (sys.executable, {}),
+    }
+    if given.pure:
+        contenders["pure Python"] = (sys.executable, {"PREDSURV_PURE_PYTHON": "1"})
+    if given.base is not None:
+        contenders["base"] = (given.base, {})
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
+        small, large = Path(name) / "small", Path(name) / "large"
+        small.mkdir()
+        large.mkdir()
+        record_mock(small, SMALL, rate=given.rate)
+        events = record_mock(large, given.events, rate=given.rate)
+        table = Table("strategy", "contender", "CPU beyond start-up", "events/s", "times columns", "memory")
+        for strategy in STRATEGIES:
+            spent: dict[str, list[float]] = {each: [] for each in contenders}
+            peak = dict.fromkeys(contenders, 0.0)
+            for _ in range(given.rounds):
+                for each, (python, environment) in contenders.items():
+                    whole, memory = cpu_of(python, large, strategy, environment)
+                    spent[each].append(whole - cpu_of(python, small, strategy, environment)[0])
+                    peak[each] = max(peak[each], memory)
+                    print(f"{strategy}, {each}: {spent[each][-1]:.2f} s", file=sys.stderr, flush=True)
+            ours = median(spent["columns"])
+            for each, seconds in spent.items():
+                took = median(seconds)
+                table.add_row(
+                    strategy,
+                    each,
+                    f"{took:.2f} s",
+                    f"{events / took:,.0f}",
+                    f"{took / ours:.1f}",
+                    f"{peak[each]:.0f} MB",
+                )
+        console.print(f"{events:,} events at {given.rate} a second, {given.rounds} rounds in turns, medians")
+        console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Rows of files are, taken one by one, the events of the replay in its order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, Trade
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
+from predsurv.core.native import speedups
+from predsurv.core.num import Price, Size
+from predsurv.core.records import Coverage, Record
+from predsurv.store.layout import NS_HOUR, Layout
+from predsurv.store.read.cursor import ReplayQuery
+from predsurv.store.read.replay import read_events
+from predsurv.store.read.rows import RowFiles
+from predsurv.store.schema import EXACT_MAX
+from tests.kit.recordings import record
+
+pytestmark = pytest.mark.skipif(speedups is None, reason="there was no C compiler")
+
+NOON = 1_800_014_400_000_000_000
+MOCK = VenueName("mock")
+KEYS = [InstrumentKey(MOCK, MarketId(f"m{n // 2}"), InstrumentId(f"i{n}")) for n in range(4)]
+
+times = st.integers(-3, 3).map(lambda step: NOON + step * 7) | st.integers(NOON - NS_HOUR, NOON + NS_HOUR)
+keys = st.sampled_from(KEYS)
+prices = st.integers(0, 10**6).map(Price)
+sizes = st.integers(0, EXACT_MAX).map(Size)
+maybe = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
+levels = st.lists(st.tuples(prices, sizes), max_size=3).map(tuple)
+epochs = st.integers(0, 9) | st.just(2**40)  # beyond what C takes: the whole file goes the patient way
+sides = st.sampled_from(["bid", "ask"])
+takers = st.sampled_from(["buy", "sell", None])
+ids = st.none() | st.text("ab1", min_size=1).map(TradeId)
+events: st.SearchStrategy[Record] = st.one_of(
+    st.builds(BookDelta, keys, times, maybe, epochs, maybe, sides, prices, sizes),
+    st.builds(BookSnapshot, keys, times, maybe, st.integers(0, 9), maybe, levels, levels),
+    st.builds(Trade, keys, times, maybe, prices, sizes, takers, ids),
+    st.builds(
+        MarketChange,
+        st.just(MOCK),
+        st.just(KEYS[0].market_id),
+        st.none(),
+        times,
+        maybe,
+        st.just("paused"),
+        st.just("{}"),
+    ),
+    st.builds(lambda key, ts: Coverage(key, ts, ts + 1, "gap", "stall", 1), keys, st.integers(NOON - 50, NOON + 50)),
+)
+queries = st.builds(
+    ReplayQuery,
+    st.just(MOCK),
+    st.sampled_from([NOON - 2 * NS_HOUR, NOON]),
+    st.sampled_from([NOON + 1, NOON + 2 * NS_HOUR]),
+    st.none() | st.sets(keys, min_size=1).map(frozenset),
+)
+
+
+def taken(layout: Layout, query: ReplayQuery) -> list[MarketEvent]:
+    """Return every event of the rows of a query."""
+    assert speedups is not None
+    replay: Any = speedups.NativeReplay({}, {}, ())
+    numbers: dict[tuple[str, str], int] = {}
+
+    def number_of(market_id: str, instrument_id: str) -> int:
+        if (market_id, instrument_id) not in numbers:
+            key = InstrumentKey(MOCK, MarketId(market_id), InstrumentId(instrument_id))
+            numbers[market_id, instrument_id] = replay.add_instrument(key)
+        return numbers[market_id, instrument_id]
+
+    files = RowFiles(layout, [query], number_of)
+    for rows in files.open_until(query.end):
+        replay.add_cursor(rows)
+    assert files.next_at is None
+    events = []
+    while True:
+        try:
+            events.append(replay.take())
+        except IndexError:
+            return events
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(events, min_size=1, max_size=12), min_size=1, max_size=3), queries)
+def test_rows_are_the_events_of_the_replay_in_its_order(
+    segments: Sequence[Sequence[Record]], query: ReplayQuery
+) -> None:
+    with TemporaryDirectory() as name:
+        record(Path(name), NOON, *segments)
+        layout = Layout(Path(name))
+        assert taken(layout, query) == list(read_events(layout, query))
+
+
+def test_columns_and_numbers_that_do_not_fit_are_refused() -> None:
+    assert speedups is not None
+    rows: Any = speedups.NativeRows()
+    with pytest.raises(ValueError, match="columns of rows"):
+        rows.add(1, (), ([], [], [], []), lambda *_: 0, 0, 1, None)
+    columns = tuple((None, bytes(4), 0) for _ in range(12))
+    with pytest.raises(ValueError, match="shorter than its rows"):
+        rows.add(1, columns, ([], [], [], []), lambda *_: 0, 0, 1, None)
+    with pytest.raises(ValueError, match="beyond its dictionary"):
+        rows.add(1, tuple((None, bytes(8), 0) for _ in range(12)), ([], [], [], []), lambda *_: 0, 0, 1, None)
+    replay: Any = speedups.NativeReplay({}, {}, ())
+    with pytest.raises(TypeError, match="sorted rows"):
+        replay.add_cursor(rows)
+    for wrong in (lambda: replay.relate(0, 0, -1, 0, -1, -1), lambda: replay.group(1, []), lambda: replay.take()):
+        with pytest.raises(IndexError):
+            wrong()
