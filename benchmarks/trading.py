@@ -3,7 +3,8 @@
 A recording of the made-up venue is written on a clock that jumps, as a recorder writes it. Each contender is a process
 of its own that runs ``predsurv backtest``, in turns; counted is its CPU time less that of the same command on a
 recording of a few hundred events, which is what starting costs. Contenders: this build from columns, this build without
-its compiled parts (``--pure``), and the build of ``--base``, the Python of an environment in which an earlier commit is installed.
+its compiled parts (``--pure``), and the build of ``--base``, the Python of an environment in which an earlier commit is
+installed.
 """
 
 import argparse

@@ -110,6 +110,6 @@ def test_columns_and_numbers_that_do_not_fit_are_refused() -> None:
     replay: Any = speedups.NativeReplay({}, {}, ())
     with pytest.raises(TypeError, match="sorted rows"):
         replay.add_cursor(rows)
-    for wrong in (lambda: replay.relate(0, 0, -1, 0, -1, -1), lambda: replay.group(1, []), lambda: replay.take()):
+    for wrong in (lambda: replay.relate(0, 0, -1, 0, -1, -1), lambda: replay.group(1, []), replay.take):
         with pytest.raises(IndexError):
             wrong()
