@@ -120,8 +120,8 @@ def backtest(
     format: OutputFormat = "table",
 ) -> int:
     """Run strategies over recorded days with the engine that trades; several values of a parameter are a sweep."""
-    models, param = queue_models(param or ())
-    chosen = load_run(RunChoice(config, False, strategy, param))
+    models, parameters = queue_models(param or ())
+    chosen = load_run(RunChoice(config, False, strategy, parameters))
     if models:
         chosen = replace(chosen, combinations=bracketed(chosen.combinations, models))
     if chosen.is_sweep and html:
