@@ -1,10 +1,11 @@
 """A week of recording in about half an hour, with everything that happens to a recorder that is left alone.
 
-``python -m tests.proofs.week [--days 7] [--speed 300] [--bucket]``: two simulated venues list some ten thousand markets
-that live up to a day, lose their connections and their REST for minutes, one pauses for two hours a week; midnights
-pass, hours are merged and the oldest day is removed (``--bucket``: sealed files are uploaded instead of merged).
-Memory, descriptors, tasks, the state folder, files of a day, and the time of a start have to be at the end what they
-were in the beginning; every market that lived a minute is accounted for, and ``verify --deep`` finds nothing.
+``python -m tests.proofs.week [--days 7] [--speed 300] [--bucket] [--memories 64]``: two simulated venues list some five
+thousand markets that live up to a day, lose their connections and their REST for minutes, one pauses for two hours a
+week; midnights pass, hours are merged and the oldest day is removed (``--bucket``: sealed files are uploaded instead of
+merged). Memory, descriptors, tasks, the state folder, files of a day, and the time of a start have to be at the end
+what they were in the beginning; every market that lived a minute is accounted for, and ``verify --deep`` finds nothing.
+The bounds of what is remembered of ended markets are divided by ``--memories``, as in ``births``.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from predsurv.config import load as load_config
 from predsurv.store import allocator
 from predsurv.store.remote.object_store import Bucket, BucketLocation, open_bucket
 from tests.kit.object_store import BUCKET
-from tests.proofs.births import judge_lives, judge_memory
+from tests.proofs.births import judge_lives, judge_memory, shrink_memories
 from tests.proofs.paced_clock import PacedClock
 from tests.proofs.simulated_days import DAY, START, S, Sample, SimulatedVenues, lives_in, record, served, size_of
 
@@ -115,8 +116,9 @@ def _make_bucket(port: int) -> None:
     raise RuntimeError("the object store did not start")
 
 
-def main(days: float, speed: int, keep: Path | None, *, uploads: bool) -> int:
+def main(days: float, speed: int, keep: Path | None, *, uploads: bool, memories: int) -> int:
     """Run it all; ``keep``: an empty folder for the recording, which is deleted otherwise."""
+    shrink_memories(memories)
     flags: dict[str, object] = {
         "collector.max_instruments": 2 * PLACES,
         "collector.rotation_period": "30m",
@@ -157,5 +159,6 @@ if __name__ == "__main__":
     parser.add_argument("--speed", type=int, default=300)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--bucket", action="store_true")
-    arguments = parser.parse_args()
-    sys.exit(main(arguments.days, arguments.speed, arguments.keep, uploads=arguments.bucket))
+    parser.add_argument("--memories", type=int, default=64)
+    given = parser.parse_args()
+    sys.exit(main(given.days, given.speed, given.keep, uploads=given.bucket, memories=given.memories))
