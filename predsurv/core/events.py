@@ -284,6 +284,15 @@ class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="cancel
     reason: str
 
 
+class CancelRejected(Struct, frozen=True, array_like=True, gc=False, tag="cancel_rejected"):
+    """The venue rejected the cancel of an order, whose state this says nothing of."""
+
+    key: InstrumentKey
+    ts_recv: int
+    client_order_id: ClientOrderId
+    reason: str
+
+
 class OrderUnknown(Struct, frozen=True, array_like=True, gc=False, tag="order_unknown"):
     """The order's state is not known; it counts as open at its full size until reconciled."""
 
@@ -353,5 +362,5 @@ MarketEvent = (
 )
 MarketFact = MarketChange | MarketResolved
 """What is stated of a market; see ``predsurv.state.market_facts``."""
-AccountEvent = OrderAccepted | OrderRejected | OrderCancelled | OrderUnknown | Fill
+AccountEvent = OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderUnknown | Fill
 Event = MarketEvent | AccountEvent | LevelConsumed | Tick

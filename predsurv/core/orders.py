@@ -62,7 +62,11 @@ class Quotes(Struct, frozen=True, array_like=True, tag="quotes"):
     wanted price keeps its place in the queue, and is topped up or reduced by whole orders; everything else of that
     side is cancelled. A new order waits until what it replaces is gone, so that a side never rests twice; it is
     post-only, holds back while it would cross an order of this account, and sells no more than the strategy holds.
-    A side that wants less than the market's minimum rests as it is.
+    What was decided in the same step, by any strategy, counts as sent. Where two resting orders of the account would
+    trade with each other, the one whose quotes are stated first is cancelled. What may not rest now (while only
+    reducing, in a pause of the venue) is not sent; what risk refused is not sent again for a second.
+    A side that wants less than the market's minimum rests as it is. Of several for one instrument in one answer the
+    last holds.
     Raises ValueError where bid and ask would trade with each other, or a price or size is not above 0.
     """
 

@@ -13,6 +13,7 @@ from predsurv.core.events import (
     AccountEvent,
     BookDelta,
     BookSnapshot,
+    CancelRejected,
     Event,
     Fill,
     Gap,
@@ -82,6 +83,7 @@ class Engine:
             Unwanted: self._on_market_data,
             LevelConsumed: self._on_consumed,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
+            CancelRejected: self._on_account,
         }
 
     @property
@@ -179,6 +181,9 @@ class Engine:
             self.books.on_fill(event)
         step = self._calls.on_event(event, order.strategy)
         decisions = step.decisions
-        if order.state == "open" and not self._gate.may_rest(order.side):  # it was unknown when others were cancelled
+        # An order that was on its way or unknown when others were cancelled; a cancel that was rejected just now would
+        # only be rejected again.
+        now_open = order.state == "open" and not isinstance(event, CancelRejected)
+        if now_open and not self._gate.may_rest(order.side):
             decisions = (*decisions, *self._gate.cancel([order.client_order_id]))
         return replace(step, decisions=decisions, booked=True)

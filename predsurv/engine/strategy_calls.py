@@ -99,12 +99,28 @@ class StrategyCalls:
         try:
             for each in called:
                 if each.filter is None or each.filter.admits(event, self._risk.now, before):
-                    decided += self._ask(each, event)
+                    self._decide(self._ask(each, event), decided)
         except StrategyError as error:
             return Step(failed=error)
-        return Step(*self._gate.evaluate(decided)) if decided else EMPTY_STEP
+        if not decided:
+            return EMPTY_STEP
+        decisions, refusals = self._gate.evaluate(decided)
+        self._differ.on_refusals(refusals)
+        return Step(decisions, refusals)
 
-    def _ask(self, called: CalledStrategy, event: Event) -> Iterable[Intent | CancelIntent]:
+    def _decide(self, decisions: Sequence[Decision], decided: list[Intent | CancelIntent]) -> None:
+        """Append to ``decided`` what the decisions of one strategy come to, given what is there already.
+
+        Of several statements of quotes for one instrument the last holds.
+        """
+        last = {each.key: number for number, each in enumerate(decisions) if isinstance(each, Quotes)}
+        for number, decision in enumerate(decisions):
+            if not isinstance(decision, Quotes):
+                decided.append(decision)
+            elif last[decision.key] == number:
+                decided += self._differ.changes(decision, decided)
+
+    def _ask(self, called: CalledStrategy, event: Event) -> Sequence[Decision]:
         strategy = called.strategy
         try:
             returned = strategy.on_event(event, called.view)
@@ -115,15 +131,10 @@ class StrategyCalls:
             raise _failed(strategy, event, error) from error
         if decisions is None:
             raise StrategyError(_wrong(strategy, returned))
-        decided: list[Intent | CancelIntent] = []
         for decision in decisions:
             if not isinstance(decision, Intent | CancelIntent | Quotes) or decision.strategy != strategy.name:
                 raise StrategyError(_wrong(strategy, decision))
-            if isinstance(decision, Quotes):
-                decided += self._differ.changes(decision)
-            else:
-                decided.append(decision)
-        return decided
+        return decisions
 
 
 def _failed(strategy: Strategy, event: Event, error: Exception) -> StrategyError:

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from predsurv.core.events import AccountEvent, Fill, OrderAccepted, OrderCancelled, OrderRejected
+from predsurv.core.events import AccountEvent, CancelRejected, Fill, OrderAccepted, OrderCancelled, OrderRejected
 from predsurv.core.fees import maker_fee, taker_fee
 from predsurv.core.ids import ClientOrderId, InstrumentId, InstrumentKey, OrderId, Side, TradeId
 from predsurv.core.market import FeeSchedule
@@ -122,8 +122,12 @@ class AccountEventPublisher:
         self.publish(OrderAccepted(request.key, self._tape.now, request.client_order_id, working.order_id))
 
     def order_rejected(self, key: InstrumentKey, client_order_id: ClientOrderId, reason: str) -> None:
-        """Publish that an order or a cancel request was rejected."""
+        """Publish that an order was rejected."""
         self.publish(OrderRejected(key, self._tape.now, client_order_id, reason))
+
+    def cancel_rejected(self, key: InstrumentKey, client_order_id: ClientOrderId, reason: str) -> None:
+        """Publish that a cancel was rejected."""
+        self.publish(CancelRejected(key, self._tape.now, client_order_id, reason))
 
     def order_cancelled(self, request: PlaceOrder, reason: str) -> None:
         """Publish that the remainder of an order was cancelled."""

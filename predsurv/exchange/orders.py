@@ -86,7 +86,7 @@ class OrderGateway:
     def _cancel(self, account: ExchangeAccount, cancel: CancelOrder) -> None:
         working = account.orders.get(cancel.client_order_id)
         if working is None or working.state == "rejected":
-            account.publisher.order_rejected(cancel.key, cancel.client_order_id, "no such order")
+            account.publisher.cancel_rejected(cancel.key, cancel.client_order_id, "no such order")
             return
         if working.resting is not None and working.resting.remaining:
             listing = self._find_listing(working.request.key)

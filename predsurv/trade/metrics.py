@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from predsurv.core.events import (
+    CancelRejected,
     Event,
     Fill,
     Gap,
@@ -29,6 +30,7 @@ _OUTCOMES: Final[dict[type, str]] = {
     OrderAccepted: "accepted",
     OrderRejected: "rejected",
     OrderCancelled: "cancelled",
+    CancelRejected: "cancel_rejected",
     OrderUnknown: "unknown",
     Fill: "filled",
 }

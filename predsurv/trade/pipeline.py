@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from predsurv.core.events import (
     AccountEvent,
+    CancelRejected,
     Event,
     Fill,
     LevelConsumed,
@@ -37,7 +38,7 @@ TICK: Final = 200_000_000
 TICKS_MAX: Final = 20_000
 """Most ticks generated for one pause between events; a longer pause is skipped."""
 
-_ACCOUNT_EVENTS: Final = (OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill)
+_ACCOUNT_EVENTS: Final = (OrderAccepted, OrderRejected, OrderCancelled, CancelRejected, OrderUnknown, Fill)
 _JOURNALLED_NOTES: Final = frozenset({"halted", "reducing", "loss_limit", "resumed", "day"})
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from predsurv.core.events import (
     AccountEvent,
+    CancelRejected,
     Fill,
     OrderAccepted,
     OrderCancelled,
@@ -151,7 +152,7 @@ class BrokerLaws:
         before = await broker.snapshot()
         await broker.submit(cancel(still, "done"))
         await broker.submit(cancel(still, "never was"))
-        got = await events_until(events, has("never was", OrderRejected, OrderCancelled))
+        got = await events_until(events, has("never was", CancelRejected, OrderCancelled))
         assert not any(isinstance(event, Fill) for event in got)
         assert held(await broker.snapshot()) == held(before)
         await broker.aclose()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from predsurv.core.events import AccountEvent, Fill, OrderCancelled, OrderRejected
+from predsurv.core.events import AccountEvent, CancelRejected, Fill, OrderCancelled, OrderRejected
 from predsurv.core.ids import VenueName
 from predsurv.core.market import Market
 from predsurv.engine.fills.queue_position import QueueModel
@@ -60,7 +60,7 @@ def fills(answers: Sequence[AccountEvent]) -> list[tuple[int, int]]:
 def refusal(answers: Sequence[AccountEvent]) -> str:
     """The reason of the rejection that is the only answer."""
     (refused,) = answers
-    assert isinstance(refused, OrderRejected)
+    assert isinstance(refused, OrderRejected | CancelRejected)
     return refused.reason
 
 

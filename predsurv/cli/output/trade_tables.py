@@ -6,7 +6,7 @@ from typing import Final
 from predsurv.cli.output.columns import span
 from predsurv.cli.output.render import Column, Table, Value, say
 from predsurv.cli.output.result_tables import held_table
-from predsurv.core.events import Event, Fill, MarketEvent, MarketResolved, OrderRejected
+from predsurv.core.events import CancelRejected, Event, Fill, MarketEvent, MarketResolved, OrderRejected
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money, format_micros
 from predsurv.core.orders import Intent, PlaceOrder
@@ -124,6 +124,8 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
         return [f"fill      {what:<33} {_name(event.key, engine.cache)} · {equity}"]
     if isinstance(event, OrderRejected) and step.booked:
         return [f"rejected  {sanitise(event.reason, 40):<33} {_name(event.key, engine.cache)}"]
+    if isinstance(event, CancelRejected) and step.booked:
+        return [f"uncancelled {sanitise(event.reason, 40):<31} {_name(event.key, engine.cache)}"]
     if isinstance(event, MarketResolved) and step.settlements:
         paid = sum(each.paid for each in step.settlements)
         gain = paid - sum(each.cost for each in step.settlements)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import (
     AccountEvent,
+    CancelRejected,
     Fill,
     OrderAccepted,
     OrderCancelled,
@@ -24,7 +25,8 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 ApplyResult = Literal["applied", "duplicate", "stale", "foreign"]
-"""What an account event did: changed an order; was applied before; came too late; is of an order that is not ours."""
+"""What an account event did: changed an order, or told of a live one that its cancel was rejected; was applied before;
+came too late; is of an order that is not ours."""
 
 FINISHED_KEPT_MAX: Final = 10_000
 """Finished orders kept for late fills; beyond it the oldest is dropped."""
@@ -62,6 +64,8 @@ class Orders:
             return "foreign"
         if isinstance(event, Fill):
             return self._fill(order, event)
+        if isinstance(event, CancelRejected):  # says nothing of the order: it may just be on its way to the venue
+            return "applied" if order.state in LIVE_STATES else "stale"
         state = _STATE_AFTER[type(event)]
         if isinstance(event, OrderAccepted) and order.order_id is None:
             order = replace(order, order_id=event.order_id)

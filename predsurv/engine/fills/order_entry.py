@@ -6,8 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.core.events import AccountEvent, OrderAccepted, OrderRejected
-from predsurv.core.ids import OrderId
+from predsurv.core.events import AccountEvent, CancelRejected, OrderAccepted, OrderRejected
+from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.orders import RESTING, CancelOrder, Command, PlaceOrder
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.admission import AdmissionRules
@@ -50,9 +50,14 @@ class OrderEntry:
         self._consumed, self._fills = consumed, fills
         self._in_transit: list[tuple[int, int, Command | _Release | _Expiry]] = []  # heap of (arrival, sequence, what)
         self._sequence = 0
+        self._arrivals: dict[ClientOrderId, int] = {}  # of orders in transit (ns UTC)
 
     def send(self, command: Command | _Release | _Expiry, arrival: int) -> None:
-        """Send something that arrives at ``arrival`` (ns UTC)."""
+        """Send something that arrives at ``arrival`` (ns UTC), a cancel not before its order."""
+        if isinstance(command, PlaceOrder):
+            self._arrivals[command.client_order_id] = arrival
+        elif isinstance(command, CancelOrder):
+            arrival = max(arrival, self._arrivals.get(command.client_order_id, arrival))
         self._sequence += 1
         heappush(self._in_transit, (arrival, self._sequence, command))
         self.next_at = self._in_transit[0][0]
@@ -63,6 +68,7 @@ class OrderEntry:
         self.next_at = self._in_transit[0][0] if self._in_transit else _NEVER
         self._cache.advance(arrival)
         if isinstance(command, PlaceOrder):
+            self._arrivals.pop(command.client_order_id, None)
             yield from self._place(command, arrival)
         elif isinstance(command, _Release):
             yield from self._release(command.command, arrival)
@@ -153,4 +159,4 @@ class OrderEntry:
                 return
             reason = None if self._fills.knows(command.client_order_id) else "unknown_order"
         if reason is not None:
-            yield OrderRejected(command.key, ts, command.client_order_id, reason)
+            yield CancelRejected(command.key, ts, command.client_order_id, reason)

@@ -137,18 +137,20 @@ def _collar(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal
     book = state.books.book(intent.key)
     if book is None:
         return RiskRefusal("untrusted", "its book cannot be believed now")
-    reference = mid(book)
-    if reference is None:
-        single = book.best_bid() or book.best_ask()
-        if single is None:
-            return RiskRefusal("no_reference", "its book is empty")
-        reference = single[0]
-    # Only a price on the costly side of the mid is dangerous: a low bid or a high offer is not.
+    best = book.best_bid() or book.best_ask()
+    if best is None:
+        return RiskRefusal("no_reference", "its book is empty")
+    middle = mid(book)
+    reference = best[0] if middle is None else middle
+    if intent.side == "sell":  # what is held has to find a way out where bids fell away
+        reference = min(reference, best[0])
+    # Only a price on the costly side of the reference is dangerous: a low bid or a high offer is not.
     excess = intent.price - reference if intent.side == "buy" else reference - intent.price
     if excess > limits.price_collar:
+        where = "the middle at" if reference == middle else "the best price,"
         return RiskRefusal(
             "price_collar",
-            f"{format_micros(intent.price)} is {format_micros(excess)} past the middle at {format_micros(reference)}",
+            f"{format_micros(intent.price)} is {format_micros(excess)} past {where} {format_micros(reference)}",
         )
     return None
 
@@ -202,13 +204,17 @@ def _total_exposure(intent: Intent, state: RiskState, limits: RiskLimits) -> Ris
     return _above("max_total_exposure", total, limits.max_total_exposure)
 
 
-def _open_orders(_intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+def _open_orders(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if intent.side == "sell":
+        return None  # it counts, but a way out is never refused for the number of orders
     if state.open_order_count() >= limits.max_open_orders:
         return RiskRefusal("max_open_orders", f"{state.open_order_count()} orders are open")
     return None
 
 
-def _rate(_intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+def _rate(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if intent.side == "sell":
+        return None
     if state.sent_last_minute() + len(state.staged) >= limits.max_orders_per_minute:
         return RiskRefusal("max_orders_per_minute", f"{limits.max_orders_per_minute} orders in the last minute")
     return None

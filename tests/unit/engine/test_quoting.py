@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from predsurv.core.events import OrderAccepted, OrderCancelled
+from predsurv.core.events import OrderAccepted, OrderCancelled, VenuePhase
 from predsurv.core.ids import ClientOrderId, OrderId, StrategyName
 from predsurv.core.num import MICROS, Money, Price, Size
-from predsurv.core.orders import CancelIntent, Intent, PlaceOrder, Quotes
+from predsurv.core.orders import CancelIntent, Intent, PlaceOrder, Quotes, Refused
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
-from predsurv.engine.quoting import CANCEL_PATIENCE, QuoteDiffer
+from predsurv.engine.quoting import CANCEL_PATIENCE, REFUSAL_PATIENCE, QuoteDiffer
 from predsurv.engine.risk.state import RiskState
 from predsurv.state.market_cache import MarketCache
-from tests.kit.trading_samples import ME, NO, START, YES, V, cents, fill, market, place, shares
+from tests.kit.trading_samples import ME, NO, START, YES, V, cents, fill, intent, market, place, shares
 
 BID, ASK = (cents(48), shares(10)), (cents(52), shares(10))
 
@@ -25,7 +25,7 @@ class Desk:
     """An account in which tests place orders, and the differ over it."""
 
     def __init__(self) -> None:
-        cache = MarketCache({V})
+        self.cache = cache = MarketCache({V})
         cache.add(market())
         self.account = TradingAccount({V: Money(1_000 * MICROS)})
         self.risk = RiskState(cache, self.account, AvailableBooks(cache))
@@ -39,10 +39,10 @@ class Desk:
     def hold(self, size: float) -> None:
         self.account.portfolio.positions.add(ME, YES, shares(size), Money(MICROS))
 
-    def ask(self, bid: Any = None, ask: Any = None) -> list[tuple[Any, ...]]:
+    def ask(self, bid: Any = None, ask: Any = None, *decided: Any) -> list[tuple[Any, ...]]:
         """The changes as (side, cents, shares), and the names of the orders to cancel."""
         found: list[tuple[Any, ...]] = []
-        for each in self.differ.changes(Quotes(ME, YES, bid, ask)):
+        for each in self.differ.changes(Quotes(ME, YES, bid, ask), decided):
             if isinstance(each, CancelIntent):
                 found.append((str(each.client_order_id),))
             else:
@@ -222,3 +222,72 @@ def test_it_arrives_at_what_is_wanted_and_never_beyond(steps: list[tuple[Any, An
             assert run.apply(wanted) == 0
             assert _settled(run, "buy", bid, shares(100))
             assert _settled(run, "sell", ask, shares(20))
+
+
+def test_what_was_decided_in_the_same_step_counts_as_sent() -> None:
+    resting = intent("buy", 48, 4, tif="gtc")
+    assert Desk().ask(BID, None, resting) == [("buy", 48, 6)]
+    assert Desk().ask(BID, None, replace(resting, price=cents(47))) == [], "it can be cancelled once it was sent"
+    other = StrategyName("other")
+    assert Desk().ask(BID, None, replace(resting, strategy=other)) == [("buy", 48, 10)]
+    assert Desk().ask(BID, None, intent("sell", 48, 4, strategy=other)) == [], "they would trade with each other"
+    assert Desk().ask(BID, None, intent("buy", 52, 4, key=NO, tif="gtc", strategy=other)) == []
+    desk = Desk()
+    desk.hold(13)
+    assert desk.ask(None, ASK, intent("sell", 40, 6)) == [("sell", 52, 7)]
+    desk.rest("b", "buy", 47)
+    assert desk.ask(BID, None, CancelIntent(other, ClientOrderId("b"), "test")) == [("b",)]
+    desk = Desk()
+    desk.rest("b", "buy", 48)
+    assert desk.ask(BID, None, CancelIntent(ME, ClientOrderId("b"), "test")) == [], "its cancel is on its way"
+
+
+def test_of_two_resting_orders_that_would_trade_with_each_other_one_makes_way() -> None:
+    desk, other = Desk(), StrategyName("other")
+    desk.rest("b", "buy", 48)
+    desk.rest("n", "buy", 52, key=NO, strategy=other)
+    assert desk.ask(BID) == [("b",)]
+    assert tuple(desk.differ.changes(Quotes(other, NO, (cents(52), shares(10))))) == ()
+    assert desk.ask(BID) == []
+    desk.account.apply(OrderCancelled(YES, START, ClientOrderId("b"), "asked"))
+    assert desk.ask(BID) == [], "the other one is still there"
+
+
+def test_what_may_not_be_sent_now_is_not_proposed() -> None:
+    desk = Desk()
+    desk.hold(10)
+    desk.risk.requested = "reducing"
+    assert desk.ask(BID, ASK) == [("sell", 52, 10)]
+    desk.risk.requested, desk.risk.lost_too_much = "active", True
+    assert desk.ask(BID, ASK) == [("sell", 52, 10)]
+    desk.risk.requested = "halted"
+    assert desk.ask(BID, ASK) == []
+    desk.risk.requested, desk.risk.lost_too_much = "active", False
+    assert desk.ask(BID, ASK) == [("buy", 48, 10), ("sell", 52, 10)]
+
+
+def test_a_venue_that_takes_no_orders_or_no_cancels_is_sent_none() -> None:
+    desk = Desk()
+    desk.rest("b", "buy", 47)
+    desk.cache.apply(VenuePhase(V, START, None, "closed", "{}"))
+    assert desk.ask(BID) == []
+    desk.cache.apply(VenuePhase(V, START, None, "cancel_only", "{}"))
+    assert desk.ask(BID) == [("b",)]
+    desk.account.apply(OrderCancelled(YES, START, ClientOrderId("b"), "asked"))
+    assert desk.ask(BID) == []
+    desk.cache.apply(VenuePhase(V, START, None, "open", "{}"))
+    assert desk.ask(BID) == [("buy", 48, 10)]
+
+
+def test_what_was_refused_is_proposed_again_once_it_changes_or_a_while_has_passed() -> None:
+    desk = Desk()
+    (order,) = desk.differ.changes(Quotes(ME, YES, BID))
+    desk.differ.on_refusals(
+        [Refused(START, order, "cash", ""), Refused(START, CancelIntent(ME, ClientOrderId("x"), "t"), "x", "")]
+    )
+    assert desk.ask(BID) == []
+    assert desk.ask((cents(47), shares(10))) == [("buy", 47, 10)]
+    desk.risk.now += REFUSAL_PATIENCE - 1
+    assert desk.ask(BID) == []
+    desk.risk.now += 1
+    assert desk.ask(BID) == [("buy", 48, 10)]

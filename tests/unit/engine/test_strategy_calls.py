@@ -7,13 +7,15 @@ from typing import Any, cast
 import pytest
 
 from predsurv.core.errors import StrategyError
-from predsurv.core.events import Event
-from predsurv.core.ids import StrategyName
+from predsurv.core.events import CancelRejected, Event, OrderAccepted
+from predsurv.core.ids import OrderId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelOrder, PlaceOrder, Quotes
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING, Interest
+from predsurv.engine.quoting import CANCEL_PATIENCE
+from predsurv.engine.step import Step
 from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
@@ -191,3 +193,71 @@ def test_what_failed_on_a_fill_is_booked_before_it_is_raised() -> None:
     assert step.booked
     assert isinstance(step.failed, StrategyError)
     assert made.account.portfolio.positions.get(ME, YES) is not None
+
+
+def ordered(step: Step) -> list[tuple[Any, ...]]:
+    """Instrument and price of each order that is sent."""
+    return [(each.command.key, each.command.price) for each in step.commands if isinstance(each.command, PlaceOrder)]
+
+
+def test_of_two_quotes_for_one_instrument_in_one_answer_the_last_holds() -> None:
+    for first in (48, 47):
+        quotes = [Quotes(ME, YES, bid=(cents(price), shares(10))) for price in (first, 47)]
+        made = engine(lambda _, quotes=quotes: quotes)  # type: ignore[misc]
+        assert ordered(made.step(book())) == [(YES, cents(47))]
+        assert made.step(book()).commands == ()
+
+
+def test_quotes_of_one_step_do_not_trade_with_each_other() -> None:
+    made = engine(lambda _: [Quotes(ME, YES, bid=(cents(49), shares(10))), Quotes(ME, NO, bid=(cents(52), shares(10)))])
+    for _ in range(3):
+        assert [key for key, _ in ordered(made.step(book()))] in ([YES], [])
+    assert [order.key for order in made.account.orders.live()] == [YES]
+
+
+def test_quotes_of_two_strategies_at_one_event_do_not_trade_with_each_other() -> None:
+    other = Asked(lambda _: [Quotes(StrategyName("other"), NO, bid=(cents(52), shares(10)))])
+    other.name = StrategyName("other")
+    first = Asked(lambda _: [Quotes(ME, YES, bid=(cents(49), shares(10)))])
+    cache = MarketCache({V})
+    cache.add(market())
+    account = TradingAccount({V: Money(1_000 * MICROS)})
+    made = Engine(run="run", limits=LIMITS, strategies=[first, other], cache=cache, account=account)
+    assert ordered(made.step(book())) == [(YES, cents(49))]
+    assert made.step(book()).commands == ()
+
+
+def test_refused_quotes_are_refused_once_a_second_and_none_while_reducing() -> None:
+    made = engine(lambda _: [Quotes(ME, YES, bid=(cents(48), shares(10_000)))])
+    refusals = [len(made.step(book(ts=START + number * 100 * MS)).refusals) for number in range(21)]
+    assert [number for number, count in enumerate(refusals) if count] == [0, 10, 20]
+    made = engine(lambda _: [Quotes(ME, YES, bid=(cents(48), shares(10)))])
+    made.control.reduce(START, "test")
+    assert not any(made.step(book()).refusals for _ in range(5))
+    made.control.resume(START)
+    assert ordered(made.step(book())) == [(YES, cents(48))]
+
+
+def test_quotes_never_rest_twice_when_a_cancel_is_rejected() -> None:
+    wanted = [48]
+    made = engine(lambda _: [Quotes(ME, YES, bid=(cents(wanted[0]), shares(10)))])
+    (order,) = made.step(book()).commands
+    name, wanted[0] = order.command.client_order_id, 47
+    assert [type(each.command) for each in made.step(book()).commands] == [CancelOrder]
+    step = made.step(CancelRejected(YES, START, name, "unknown_order"))
+    assert (step.booked, step.commands) == (True, ()), "the order may just be on its way"
+    made.step(OrderAccepted(YES, START, name, OrderId("v")))
+    assert [(each.price, each.state) for each in made.account.orders.live()] == [(cents(48), "open")]
+    later = made.step(book(ts=START + CANCEL_PATIENCE))
+    assert [type(each.command) for each in later.commands] == [CancelOrder]
+
+
+def test_a_rejected_cancel_is_not_repeated_at_once_while_halted() -> None:
+    made = engine(lambda _: [Quotes(ME, YES, bid=(cents(48), shares(10)))])
+    (order,) = made.step(book()).commands
+    name = order.command.client_order_id
+    made.control.halt(START, "test")
+    assert made.step(CancelRejected(YES, START, name, "unknown_order")).commands == ()
+    accepted = made.step(OrderAccepted(YES, START, name, OrderId("v")))
+    assert [type(each.command) for each in accepted.commands] == [CancelOrder]
+    assert made.step(CancelRejected(YES, START, name, "venue_paused")).commands == ()

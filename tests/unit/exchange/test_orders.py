@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from predsurv.core.events import AccountEvent, Fill, OrderAccepted, OrderCancelled, OrderRejected
+from predsurv.core.events import AccountEvent, CancelRejected, Fill, OrderAccepted, OrderCancelled, OrderRejected
 from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.core.orders import CancelOrder, PlaceOrder
@@ -167,3 +167,10 @@ def test_an_order_good_till_a_time_rests_until_it_expires(exchange: OneMarket) -
     exchange.gateway.expire(exchange.account, replace(request, client_order_id=ClientOrderId("who")))
     assert exchange.events() == []
     assert exchange.book.best("bid") == 400_000
+
+
+def test_the_rejection_of_a_cancel_is_none_of_an_order(exchange: OneMarket) -> None:
+    exchange.place("refused", size=Size(1))
+    for name in ("never was", "refused"):
+        exchange.gateway.execute(exchange.account, CancelOrder(ClientOrderId(name), MARKET.key(0)))
+        assert exchange.events() == [CancelRejected(MARKET.key(0), 0, ClientOrderId(name), "no such order")]

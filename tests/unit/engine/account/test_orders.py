@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import (
     AccountEvent,
+    CancelRejected,
     Fill,
     OrderAccepted,
     OrderCancelled,
@@ -146,3 +147,11 @@ def test_the_result_depends_on_the_set_of_trades_only(sequence: list[int], again
         orders.apply(trade)
     assert order(orders).filled == 10 * MICROS
     assert order(orders).state == "filled"
+
+
+@pytest.mark.parametrize("before", [(), (ACCEPTED,), (UNKNOWN,), (REJECTED,), (CANCELLED,), (fill(),)])
+def test_the_rejection_of_a_cancel_changes_no_order(before: tuple[AccountEvent, ...]) -> None:
+    orders = placed(*before)
+    was, lives = order(orders), order(orders).state in LIVE_STATES
+    assert orders.apply(CancelRejected(YES, START, ID, "unknown_order")) == ("applied" if lives else "stale")
+    assert order(orders) == was

@@ -52,7 +52,7 @@ def test_a_resting_order_remembers_when_it_came_to_rest() -> None:
 def test_a_cancel_of_an_order_never_seen_is_rejected() -> None:
     made = Entry()
     made.entry.send(cancel(), START)
-    assert kinds(made.execute()) == ["OrderRejected"]
+    assert kinds(made.execute()) == ["CancelRejected"]
 
 
 def test_an_order_is_charged_the_fee_that_holds_when_it_arrives() -> None:
@@ -68,3 +68,18 @@ def test_an_order_is_charged_the_fee_that_holds_when_it_arrives() -> None:
     assert (before.fee, after.fee) == tuple(
         taker_fee(schedule, before.price, before.size) for schedule in (FEE, dearer)
     )
+
+
+def test_a_cancel_does_not_arrive_before_its_order() -> None:
+    made = Entry()
+    made.entry.send(place(price=50), START + 9)
+    made.entry.send(cancel(), START + 2)
+    made.entry.send(cancel("another"), START + 3)
+    assert made.entry.next_at == START + 3
+    assert kinds(made.execute()) == ["CancelRejected"]
+    assert made.entry.next_at == START + 9
+    assert kinds(made.execute()) == ["OrderAccepted"]
+    assert kinds(made.execute()) == ["OrderCancelled"]
+    assert made.working.resting.all() == ()
+    made.entry.send(cancel(), START + 10)
+    assert made.entry.next_at == START + 10, "the order is no longer on its way"

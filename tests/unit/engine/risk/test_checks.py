@@ -39,7 +39,7 @@ def test_an_intent_within_every_limit_passes() -> None:
         (intent(price=100), {}, "off_grid"),
         (intent(size=4), {}, "below_minimum"),
         (intent(price=61), {}, "price_collar"),
-        (intent("sell", 39), {}, "price_collar"),
+        (intent("sell", 38), {}, "price_collar"),
         (intent("sell", 49), {}, "not_held"),
         (intent(), {"max_order_notional": Money(5 * MICROS)}, "max_order_notional"),
         (intent(), {"max_position_notional": Money(5 * MICROS)}, "max_position_notional"),
@@ -181,3 +181,19 @@ def test_the_smallest_size_holds_for_what_may_rest_where_taking_is_measured_by_w
     assert reason(world, intent(price=60, size=1.6)) == "below_taker_minimum"
     assert reason(world, intent("sell", 58, size=2)) is None
     assert reason(world, intent("sell", 58, size=1.7)) == "below_minimum"
+
+
+def test_what_is_held_finds_a_way_out_where_bids_fell_away() -> None:
+    world = World().show(book(bids=((30, 100),), asks=((70, 100),))).hold(10)
+    assert reason(world, intent("sell", 30)) is None
+    assert reason(world, intent("sell", 20)) is None, "the collar is below the best bid"
+    assert reason(world, intent("sell", 19)) == "price_collar"
+    assert reason(world, intent(price=61)) == "price_collar", "a buy's is above the middle"
+
+
+def test_no_sale_is_refused_for_the_number_of_orders() -> None:
+    for limits in ({"max_open_orders": 0}, {"max_orders_per_minute": 0}):
+        assert reason(open_world().hold(10), intent("sell", 49), **limits) is None
+    world = open_world().hold(10)
+    world.account.place(place("s", "sell", 60), START)
+    assert reason(world, intent(), max_open_orders=1) == "max_open_orders", "sales count"
