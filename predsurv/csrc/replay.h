@@ -22,8 +22,8 @@ typedef struct {
     int64_t ask_sum_max, bid_sum_min;
 } Filter;
 
-/* The best prices of books that pay together, summed up. `missing` have no ask. */
-typedef struct { int64_t bids, asks; Py_ssize_t missing; } Group;
+/* The best prices of `members` books that pay together, summed up. `missing` have no ask. */
+typedef struct { int64_t bids, asks; Py_ssize_t members, missing; } Group;
 
 /* A level whose changes Python has to see; with `through` those of every level beyond it as well. */
 typedef struct { int64_t price; int side, through; } Place;

@@ -87,7 +87,8 @@ static int event_meets(const Replay *self, const Filter *filter, const Instrumen
         if (instrument->asked[i] < 0)
             continue;
         const Group *group = &self->groups[instrument->asked[i]];
-        if ((!group->missing && group->asks <= filter->ask_sum_max) || group->bids >= filter->bid_sum_min)
+        if (group->members
+            && ((!group->missing && group->asks <= filter->ask_sum_max) || group->bids >= filter->bid_sum_min))
             return 1;
     }
     return 0;

@@ -73,6 +73,7 @@ static int join_group(Replay *self, int32_t number, int32_t group)
     }
     instrument->groups[instrument->group_count++] = group;
     Group *sums = &self->groups[group];
+    sums->members++;
     sums->bids += instrument->bid == INT64_MIN ? 0 : instrument->bid;
     sums->asks += instrument->ask == INT64_MIN ? 0 : instrument->ask;
     sums->missing += instrument->ask == INT64_MIN;

@@ -3,7 +3,7 @@
 The specification of the compiled replay: what is held back here it need not make objects for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from predsurv.engine.interest import EVERY_MARKET, BookFilter, EventFilter, Inte
 from predsurv.state import features
 from predsurv.state.book import Book, BookView
 from predsurv.state.market_cache import MarketCache
+from predsurv.state.market_facts import FINAL
 
 
 class BestBefore(Struct, frozen=True):
@@ -128,11 +129,13 @@ class CallFilter:
         if market is None:
             return False
         siblings = self._cache.siblings(key.venue, market.event_id)
-        if self._sums_meet(bounds, (each.key(0) for each in siblings if each.outcomes)):
+        if self._sums_meet(bounds, summed_keys(siblings)):
             return True
         return len(market.outcomes) != 2 and self._sums_meet(bounds, market.keys())
 
-    def _sums_meet(self, bounds: EventFilter, keys: Iterable[InstrumentKey]) -> bool:
+    def _sums_meet(self, bounds: EventFilter, keys: Sequence[InstrumentKey]) -> bool:
+        if not keys:
+            return False
         bids, asks = 0, 0
         complete = True
         for key in keys:
@@ -159,6 +162,14 @@ class CallFilter:
             market = self._cache.market(venue, market_id)
             selected = self._selected[venue, market_id] = selects(wanted, venue, market_id, market)
         return selected
+
+
+def summed_keys(siblings: Iterable[Market]) -> tuple[InstrumentKey, ...]:
+    """Return the first outcome of each market of an event that an ``EventFilter`` sums up: of all that can still pay.
+
+    A market that has settled takes part in no trade any more, and its book may never be known again.
+    """
+    return tuple(each.key(0) for each in siblings if each.outcomes and each.status not in FINAL)
 
 
 def best_prices(book: BookView) -> BestBefore:

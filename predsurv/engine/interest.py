@@ -40,9 +40,11 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     """Bounds on the best prices of all known markets of an event together; met when one of those stated is.
 
     Summed over the book of the first outcome of each market, in micros, inclusive; a book that is not trusted has no
-    prices. ``ask_sum_max``: every one has an ask and they sum up to no more. ``bid_sum_min``: the best bids sum up to
-    no less, where a missing one counts 0. In a market of other than two outcomes it is also met when the books of its
-    own outcomes meet it. A market that is not known meets nothing.
+    prices, and a market that is resolved or void is left out, as it takes part in nothing that can be traded (one that
+    is closed only may still pay, and counts). An event in which all have settled meets nothing. ``ask_sum_max``: every
+    one has an ask and they sum up to no more. ``bid_sum_min``: the best bids sum up to no less, where a missing one
+    counts 0. In a market of other than two outcomes it is also met when the books of its own outcomes meet it. A market
+    that is not known meets nothing.
     """
 
     ask_sum_max: Price | None = None

@@ -49,7 +49,8 @@ class Arbitrage:
 
     def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()
-        # What pays in one event shows in the sums of its best prices; an ask of NO is 1 − the bid of YES.
+        # What pays in one event shows in the sums of its best prices: an ask of NO is 1 − the bid of YES, and the sums
+        # leave out the markets that ``ClaimGroups`` leaves out, those that have settled.
         edge = self._params.edge_min
         sums = EventFilter(ask_sum_max=Price(MICROS - edge), bid_sum_min=Price(MICROS + edge))
         self.interest = Interest(books="best", where_event=sums, filter_engaged=True, trades=False)

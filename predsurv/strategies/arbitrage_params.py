@@ -31,8 +31,8 @@ class ArbitrageParams(Struct, frozen=True, kw_only=True):
         Ratio, Meta(ge=0, le=MICROS, description="Probability at which the loss in a void market is charged.")
     ] = Ratio(7_000)
     void_cover: Annotated[
-        Ratio, Meta(ge=0, description="Part of its loss if everything is void that a set has to earn otherwise.")
-    ] = Ratio(200_000)
+        Ratio, Meta(ge=0, description="Part of what a set loses in the worst void that it has to earn otherwise.")
+    ] = Ratio(100_000)
     revert_rate: Annotated[
         Ratio,
         Meta(

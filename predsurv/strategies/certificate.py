@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.market import NO_FEE, Market
 from predsurv.core.num import MICROS, Money, Price, format_micros, notional, notional_up
 from predsurv.core.text import sanitise
@@ -37,19 +37,20 @@ class Certificate(Struct, frozen=True):
     """A trade's result in every state; money in micros.
 
     ``cost``: paid less received, fees included. ``gain``: by how much the least payout over the ``states`` rises above
-    the cost. ``void``: the result if everything is void that can be, at the worst of what is not; ``void_one``: if only
-    the market is void for which that is worst. ``whole_gain``, ``whole_void``: the least payout, and that in a void of
-    everything, of all that is held after the trade, less what that cost. Voids are None where nothing can be void: in a
-    neg-risk event of Polymarket, whose contract refuses any answer but yes and no. ``until``: when all markets have
-    closed (ns UTC), None where nobody stated it.
+    the cost. ``void_all``: the result if everything is void that can be, at the worst of what is not. ``void_worst``:
+    by how much the least payout rises above the cost where besides the state any of the markets may be void, none and
+    all included. ``whole_gain``, ``whole_void``: the least payout, and that with voids, of all that is held after the
+    trade, less what that cost. Voids are None where nothing can be void: in a neg-risk event of Polymarket, whose
+    contract refuses any answer but yes and no. ``until``: when all markets have closed (ns UTC), None where nobody
+    stated it.
     """
 
     cost: Money
     fees: Money
     gain: Money
     states: tuple[StateResult, ...]
-    void: Money | None
-    void_one: Money | None
+    void_all: Money | None
+    void_worst: Money | None
     whole_gain: Money
     whole_void: Money | None
     until: int | None
@@ -64,13 +65,13 @@ class Certificate(Struct, frozen=True):
         """Return it in one line for people."""
         states = ", ".join(f"{each.name} {format_micros(each.result)}" for each in self.states[:_NOTE_STATES_MAX])
         more = f" and {len(self.states) - _NOTE_STATES_MAX} more" if len(self.states) > _NOTE_STATES_MAX else ""
-        void = "none" if self.void is None else f"{format_micros(self.void)}"
-        one = "none" if self.void_one is None else f"{format_micros(self.void_one)}"
+        everything = "none" if self.void_all is None else format_micros(self.void_all)
+        worst = "none" if self.void_worst is None else format_micros(self.void_worst)
         annual = self.annual_return(now)
         a_year = "" if annual is None else f", {format_micros(annual * 100 // 10_000 * 10_000)} % a year"
         return (
             f"sure gain {format_micros(self.gain)} for {format_micros(self.cost)} (fees {format_micros(self.fees)})"
-            f"{a_year}; result by winner: {states}{more}; all void {void}; one void {one}"
+            f"{a_year}; result by winner: {states}{more}; all void {everything}; worst void {worst}"
         )
 
 
@@ -81,7 +82,9 @@ def certify(group: ClaimGroup, orders: Sequence[PlannedOrder], view: View) -> Ce
     cost, fees = trade_cost(orders, view)
     states = tuple(_states(group))
     least_before, least_after = (min(payout(group, shares, each) for each in states) for shares in (before, after))
+    worst_before, worst_after = (worst_payout(group, shares, view) for shares in (before, after))
     change = {key: after.get(key, 0) - before.get(key, 0) for key in {**before, **after}}
+    voidable = _void_prices(change, view)
     invested = cost + sum(position.cost for key in group.instruments() if (position := view.position(key)) is not None)
     markets = {(key.venue, key.market_id): view.market(key.venue, key.market_id) for key in after}
     return Certificate(
@@ -91,10 +94,10 @@ def certify(group: ClaimGroup, orders: Sequence[PlannedOrder], view: View) -> Ce
         states=tuple(
             StateResult(_name(group, state, view), Money(payout(group, change, state) - cost)) for state in states
         ),
-        void=_void(group, change, view, cost),
-        void_one=_void_one(group, change, view, cost),
+        void_all=_void_all(group, change, view, cost),
+        void_worst=Money(worst_after - worst_before - cost) if voidable else None,
         whole_gain=Money(least_after - invested),
-        whole_void=_void(group, after, view, Money(invested)),
+        whole_void=Money(worst_after - invested) if _void_prices(after, view) else None,
         until=_until([market for market in markets.values() if market is not None]),
     )
 
@@ -131,6 +134,21 @@ def payout(group: ClaimGroup, shares: Shares, winner: int | None) -> int:
     return total
 
 
+def worst_payout(group: ClaimGroup, shares: Shares, view: View) -> int:
+    """Return the least that ``shares`` pay in any state with any of their markets void, none and all included; micros.
+
+    Whatever comes true, a market is void or not whatever the others are: each pays the less of the two.
+    """
+    voids: dict[tuple[VenueName, MarketId], int] = {}
+    for key, price in _void_prices(shares, view).items():
+        name = (key.venue, key.market_id)
+        voids[name] = voids.get(name, 0) + shares[key] * price // MICROS
+    return min(
+        sum(min(paid, voids.get(name, paid)) for name, paid in _paid_by_market(group, shares, state).items())
+        for state in _states(group)
+    )
+
+
 def void_price(market: Market, key: InstrumentKey, view: View) -> Price | None:
     """Return what a share pays in a void market, None where it cannot be void.
 
@@ -153,25 +171,22 @@ def _states(group: ClaimGroup) -> Iterator[int | None]:
         yield None
 
 
-def _void(group: ClaimGroup, change: Shares, view: View, cost: Money) -> Money | None:
+def _paid_by_market(group: ClaimGroup, shares: Shares, winner: int | None) -> dict[tuple[VenueName, MarketId], int]:
+    paid: dict[tuple[VenueName, MarketId], int] = {}
+    for index, claim in enumerate(group.claims):
+        for source in claim.sources:
+            name, key = (source.yes.venue, source.yes.market_id), source.yes if index == winner else source.no
+            paid[name] = paid.get(name, 0) + (0 if key is None else shares.get(key, 0))
+    return paid
+
+
+def _void_all(group: ClaimGroup, change: Shares, view: View, cost: Money) -> Money | None:
     prices = _void_prices(change, view)
     if not prices:
         return None
     voided = sum(change[key] * price // MICROS for key, price in prices.items())
     rest = {key: size for key, size in change.items() if key not in prices}
     return Money(voided + min(payout(group, rest, state) for state in _states(group)) - cost)
-
-
-def _void_one(group: ClaimGroup, change: Shares, view: View, cost: Money) -> Money | None:
-    prices = _void_prices(change, view)
-    worst: int | None = None
-    for venue, market_id in {(key.venue, key.market_id): None for key in prices}:
-        own = {key for key in prices if (key.venue, key.market_id) == (venue, market_id)}
-        voided = sum(change[key] * prices[key] // MICROS for key in own)
-        rest = {key: size for key, size in change.items() if key not in own}
-        result = voided + min(payout(group, rest, state) for state in _states(group)) - cost
-        worst = result if worst is None else min(worst, result)
-    return None if worst is None else Money(worst)
 
 
 def _void_prices(change: Shares, view: View) -> dict[InstrumentKey, Price]:

@@ -1,7 +1,6 @@
 """Claims: what may come true in an event, which instruments pay then, and how many can come true together."""
 
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,9 +9,8 @@ from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.mapping import ApprovedMapping, MappedMarket
 from predsurv.core.market import BINARY, Market
 from predsurv.core.num import MICROS
+from predsurv.state.market_facts import FINAL
 from predsurv.state.view import View
-
-_SETTLED: Final = frozenset({"resolved", "void"})
 
 
 class ClaimSource(Struct, frozen=True):
@@ -72,7 +70,7 @@ class ClaimGroups:
         members = tuple(each for each in siblings if _is_member(each) and _is_same(self._first(each, view), each))
         if not any(_is_same(each, first) for each in members):
             return self._single(first, view)
-        settled = tuple(each for each in members if each.status in _SETTLED)
+        settled = tuple(each for each in members if each.status in FINAL)
         payouts = [_payout(each.key(0), view) for each in settled]
         if MICROS in payouts:
             return None  # decided: what is left is being paid out
@@ -82,7 +80,7 @@ class ClaimGroups:
         return ClaimGroup(str(first.event_id), claims, exhaustive) if claims else None
 
     def _single(self, market: Market, view: View) -> ClaimGroup | None:
-        if market.status in _SETTLED:
+        if market.status in FINAL:
             return None
         if len(market.outcomes) == 2:
             return ClaimGroup(str(market.market_id), (self._claim(market, view),), exhaustive=False)

@@ -38,7 +38,7 @@ def opening_trade(group: ClaimGroup, view: View, params: ArbitrageParams) -> Set
     """Return the trade of the greatest sure gain that ``params`` accept, None when there is none.
 
     Where the whole of it is not accepted, smaller ones are tried: with less money than it needs the largest that can
-    be paid; fewer of the dearer levels; and of many legs of no the two cheapest, which lose nothing in a void.
+    be paid; fewer of the dearer levels; and of many legs of no the two cheapest, which lose least in a void.
     """
     for search in _searches(group, view, params):
         trade = _within_means(group, view, params, search)
@@ -70,10 +70,10 @@ def accepted(trade: SetTrade, view: View, params: ArbitrageParams) -> bool:
     """Return whether the gain is enough for what it risks and how long it lasts, and small enough to be believed."""
     proof = trade.certificate
     sets = _largest(trade.orders)
-    charged = -(-params.void_rate * max(-(proof.void or 0), -(proof.void_one or 0), 0) // MICROS)
+    charged = -(-params.void_rate * max(-(proof.void_worst or 0), 0) // MICROS)
     charged += _capital_cost(trade.orders, view, params) + _revert_charge(trade.orders, view, params)
     void_loss = -(proof.whole_void or 0)
-    if (proof.void or 0) < 0 < void_loss and proof.whole_gain * MICROS < params.void_cover * void_loss:
+    if (proof.void_worst or 0) < 0 < void_loss and proof.whole_gain * MICROS < params.void_cover * void_loss:
         return False
     return params.edge_min * sets <= (proof.gain - charged) * MICROS and proof.gain * MICROS <= params.edge_max * sets
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.native import speedups
-from predsurv.engine.call_filter import selects
+from predsurv.engine.call_filter import selects, summed_keys
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING, BookFilter, EventFilter, Interest
 from predsurv.engine.strategy_calls import CalledStrategy
@@ -146,7 +146,7 @@ class RowInterest:
         """Sum up the books of a market's event, and of its own outcomes where there are other than two."""
         cache = self._engine.cache
         siblings = cache.siblings(market.venue, market.event_id)
-        self._form(market.event_id, [cache.primary_of(each.key(0)) for each in siblings if each.outcomes])
+        self._form(market.event_id, [cache.primary_of(key) for key in summed_keys(siblings)])
         for each in siblings:
             if len(each.outcomes) != 2:
                 self._form(each.market_id, [cache.primary_of(key) for key in each.keys()])  # noqa: SIM118

@@ -97,6 +97,16 @@ def test_a_market_cools_down_after_an_entry_and_few_are_held(view: ManualView) -
     assert moved(view, strategy, 45) == []
 
 
+def test_a_market_that_is_held_is_not_entered_again_however_long_ago_that_was(view: ManualView) -> None:
+    strategy = Momentum(replace(PARAMS, hold_max=Duration(10**18), target=Money(MICROS), stop=Money(MICROS)))
+    assert moved(view, strategy, 45)
+    hold(view)
+    view.time += PARAMS.cooldown
+    assert moved(view, strategy, 50) == []
+    view.hold(YES, 0)
+    assert moved(view, strategy, 56) != []
+
+
 def hold(view: ManualView, cost: int = 40) -> None:
     view.hold(YES, 20, cost)
 

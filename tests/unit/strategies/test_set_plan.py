@@ -94,3 +94,7 @@ def test_a_search_can_be_capped_and_leave_instruments_out() -> None:
     assert best_level(capped(found, shares(15))) == shares(15)
     assert best_level(without(found, {KEYS[1]})) == 0
     assert Size(MICROS) == shares(1)
+
+
+def test_for_an_edge_that_nothing_can_earn_nothing_is_done() -> None:
+    assert best_level(search(((30, 10),), ((60, 40),), hurdle=10 * MICROS * MICROS)) == 0

@@ -13,9 +13,10 @@ from predsurv.core.market import NO_FEE, FeeSchedule, Market
 from predsurv.core.num import MICROS, Money, Price, Ratio, Size, notional, notional_up
 from predsurv.core.orders import Position
 from predsurv.strategies.arbitrage_params import ArbitrageParams
+from predsurv.strategies.certificate import certify
 from predsurv.strategies.claims import ClaimGroup, ClaimGroups
 from predsurv.strategies.set_plan import PlannedOrder
-from predsurv.strategies.set_trades import affordable, opening_trade, rebalancing_orders
+from predsurv.strategies.set_trades import SetTrade, accepted, affordable, opening_trade, rebalancing_orders
 from tests.kit.manual_view import EVENT, ManualView
 from tests.kit.trading_samples import cents, market, shares
 
@@ -307,3 +308,49 @@ def test_where_all_of_it_is_not_accepted_fewer_of_the_dearer_levels_are() -> Non
     assert trade is not None
     assert shares(10) <= trade.orders[0].size < shares(510)
     assert opening_trade(group, view, replace(params, revert_rate=Ratio(MICROS))) is None
+
+
+def test_the_loss_of_a_reverted_leg_is_what_the_best_bids_do_not_bring_back() -> None:
+    chain = tuple(replace(each, venue=VenueName("polymarket")) for each in event(2, exhaustive=True))
+    view = ManualView(chain)
+    for each in chain:  # ten shares go at 44 cents, nothing of them at 1
+        view.show(each.key(0), bids=((44, 10), (1, 500)), asks=((49, 10),))
+    group = group_of(view, chain[0])
+    orders = tuple(PlannedOrder(each.key(0), "buy", ((cents(49), shares(10)),)) for each in chain)
+    trade = SetTrade(orders, certify(group, orders, view))
+    # 2 cents a set are sure; both legs may be reverted, and then 10 cents a set are lost.
+    assert accepted(trade, view, replace(FREE, revert_rate=Ratio(100_000)))
+    assert not accepted(trade, view, replace(FREE, revert_rate=Ratio(100_001)))
+    view.show(chain[0].key(0))  # a leg that nobody bids for costs all of its 49 cents
+    assert accepted(trade, view, replace(FREE, revert_rate=Ratio(18_518)))
+    assert not accepted(trade, view, replace(FREE, revert_rate=Ratio(18_520)))
+
+
+def test_what_is_known_of_no_market_brings_nothing_back() -> None:
+    chain = tuple(replace(each, venue=VenueName("polymarket")) for each in event(2, exhaustive=True))
+    group, nothing = group_of(ManualView(chain), chain[0]), ManualView(())
+    orders = tuple(PlannedOrder(each.key(0), "buy", ((cents(49), shares(10)),)) for each in chain)
+    trade = SetTrade(orders, certify(group, orders, nothing))
+    params = replace(FREE, annual_return_min=Ratio(MICROS))
+    assert accepted(trade, nothing, params)
+    assert accepted(trade, nothing, replace(params, revert_rate=Ratio(10_204)))
+    assert not accepted(trade, nothing, replace(params, revert_rate=Ratio(10_205)))
+
+
+def test_a_set_has_to_earn_its_part_of_the_worst_void_not_of_a_void_of_everything() -> None:
+    for asks, loss in (((30, 31, 32), cents(43)), ((0, 0, 0), cents(95))):
+        markets = tuple(replace(each, neg_risk=False) for each in event(3, exhaustive=True))
+        view = ManualView(markets)
+        for each, price in zip(markets, asks, strict=True):
+            if price:
+                view.show(each.key(0), asks=((price, 50),))
+            else:
+                view.show(each.key(1), asks=((65, 50),))
+        trade = opening_trade(group_of(view, markets[0]), view, FREE)
+        assert trade is not None
+        proof = trade.certificate
+        assert (proof.void_worst, proof.gain) == (-50 * loss, 50 * (cents(7) if asks[0] else cents(5)))
+        enough = proof.gain * MICROS // (50 * loss)
+        assert accepted(trade, view, replace(FREE, void_cover=Ratio(enough)))
+        assert not accepted(trade, view, replace(FREE, void_cover=Ratio(enough + 1)))
+        assert not accepted(trade, view, replace(FREE, void_rate=Ratio(enough + 1)))

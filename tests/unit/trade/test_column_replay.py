@@ -32,7 +32,7 @@ from predsurv.store.layout import NS_DAY
 from predsurv.trade.recording import BacktestSpan
 from tests.kit.backtests import MIDNIGHT, Backtest, RecordedVenue, covered, hours, listed_on, run_backtest, told
 from tests.kit.recordings import record
-from tests.kit.trading_samples import MS, S, market
+from tests.kit.trading_samples import MS, S, cents, market, shares
 
 pytestmark = pytest.mark.skipif(speedups is None, reason="there was no C compiler")
 
@@ -193,3 +193,22 @@ def test_both_ways_tell_and_do_the_same(
         two = run(folder, other, mirrored=mirrored, every_event=False)
         assert other.heard == scribe.heard
         assert told(two) == told(one)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_neither_way_sums_up_a_market_that_has_settled(mirrored: bool, tmp_path: Path) -> None:
+    opening: list[Record] = [BookSnapshot(key, BEGIN, None, 1, None, (), side(6, down=False)) for key in KEYS]
+    changes = [BookDelta(KEYS[0], BEGIN + n * S, None, 1, None, "ask", cents(60), shares(n)) for n in range(1, 8, 2)]
+    ends = [
+        MarketResolved(key.venue, key.market_id, BEGIN + n * S, None, ((key.instrument_id, Price(0)),))
+        for n, key in zip((2, 4, 6), (KEYS[2], KEYS[1], KEYS[0]), strict=True)
+    ]
+    listed_on(tmp_path, 0, *MARKETS)
+    record(tmp_path, BEGIN, [*opening, *changes, *ends, *(covered(key, BEGIN, BEGIN + 9 * S) for key in KEYS)])
+    cheap = Interest(where_event=EventFilter(ask_sum_max=cents(120)), filter_engaged=True, trades=False, ticks=False)
+    for every_event in (True, False):
+        scribe = Scribe(cheap, 1_000)
+        run(tmp_path, scribe, mirrored=mirrored, every_event=every_event)
+        heard = [each[0] for each in scribe.heard if isinstance(each, tuple)]
+        # Three at 0.6 are above the bound; two, then one, are within it; of none there is no sum.
+        assert [each for each in heard if isinstance(each, BookDelta)] == changes[1:3]
