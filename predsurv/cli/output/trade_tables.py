@@ -125,7 +125,7 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
     if isinstance(event, OrderRejected) and step.booked:
         return [f"rejected  {sanitise(event.reason, 40):<33} {_name(event.key, engine.cache)}"]
     if isinstance(event, CancelRejected) and step.booked:
-        return [f"uncancelled {sanitise(event.reason, 40):<31} {_name(event.key, engine.cache)}"]
+        return [f"cancel rejected {sanitise(event.reason, 40):<27} {_name(event.key, engine.cache)}"]
     if isinstance(event, MarketResolved) and step.settlements:
         paid = sum(each.paid for each in step.settlements)
         gain = paid - sum(each.cost for each in step.settlements)

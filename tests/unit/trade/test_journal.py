@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predsurv.core.errors import IntegrityError, SafetyError, TransientError
-from predsurv.core.events import LevelConsumed, OrderAccepted
+from predsurv.core.events import CancelRejected, LevelConsumed, OrderAccepted
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.risk.gate import GateDecision
@@ -60,6 +60,16 @@ def test_every_kind_of_entry_round_trips(path: Path) -> None:
     assert tuple(journal.entries()) == ENTRIES
     journal.close()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_rejected_cancel_is_kept_and_leaves_its_order_as_it_is(path: Path) -> None:
+    rejected = AccountUpdated(CancelRejected(YES, START, ClientOrderId("a"), "unknown_order"))
+    written(path, *ENTRIES[:4], rejected)
+    journal = OrderJournal(path)
+    entries = tuple(journal.entries())
+    journal.close()
+    assert entries[-1] == rejected
+    assert [order.state for order in restore(entries).account.orders.live()] == ["open"]
 
 
 def test_tags_and_field_order_on_disk_stay_as_they_are() -> None:

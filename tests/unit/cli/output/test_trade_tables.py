@@ -3,6 +3,8 @@
 from msgspec.structs import replace
 
 from predsurv.cli.output.trade_tables import lines_of, strategy_table
+from predsurv.core.events import CancelRejected
+from predsurv.core.ids import ClientOrderId
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.engine.engine import Engine
 from predsurv.strategies.arbitrage import Arbitrage
@@ -12,7 +14,7 @@ from predsurv.trade.results.result import Books, Course, RunResult, result_of
 from predsurv.trade.stats import RunStats
 from tests.kit.manual_view import ABC, yes
 from tests.kit.run_entries import filled, sent, started
-from tests.kit.trading_samples import LIMITS, World, book
+from tests.kit.trading_samples import LIMITS, START, YES, World, book, place
 
 
 def result_with(*, assumed: bool) -> RunResult:
@@ -45,3 +47,12 @@ def test_what_a_strategy_notes_of_an_order_stands_below_it() -> None:
     assert "yes_basket buy 50 @ 0.3 " in lines[0]
     assert "arbitrage sure gain 2.217 for 47.783 (fees 1.283)" in lines[1]
     assert len(lines) == 4
+
+
+def test_a_rejected_cancel_is_told_while_its_order_lives() -> None:
+    world = World()
+    engine = Engine(run="run", limits=LIMITS, strategies=[], cache=world.cache, account=world.account)
+    event = CancelRejected(YES, START, ClientOrderId("o1"), "venue_paused")
+    assert not any("cancel rejected" in line for line in lines_of(event, engine.step(event), engine))
+    world.account.place(place("o1"), START)
+    assert "cancel rejected venue_paused" in lines_of(event, engine.step(event), engine)[0]
