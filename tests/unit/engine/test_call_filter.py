@@ -13,7 +13,6 @@ from predsurv.core.events import (
     Event,
     Gap,
     MarketChange,
-    MarketResolved,
     OrderCancelled,
     Quote,
     Tick,
@@ -206,42 +205,6 @@ def test_the_bids_of_an_event_are_summed_with_nothing_for_a_missing_one() -> Non
     assert sums(either, (1, 33), (1, 33), (1, 33))
     assert sums(either, (50, 60), (51, None), (None, None))
     assert not sums(either, (1, 33), (1, 33), (1, 34))
-
-
-def ended(at: int, *, void: bool = False, payout: int = 0) -> MarketResolved:
-    payouts = ((THREE[at].key(0).instrument_id, Price(payout)),)
-    return MarketResolved(V, THREE[at].market_id, START, None, payouts, void=void)
-
-
-@pytest.mark.parametrize("end", [ended(2), ended(2, payout=MICROS), ended(2, void=True, payout=MICROS // 2)])
-@pytest.mark.parametrize("lost", [False, True])
-def test_a_market_that_has_settled_is_in_no_sum(end: MarketResolved, lost: bool) -> None:
-    books = [book(((60, 9),), ((ask, 9),), each.key(0)) for each, ask in zip(THREE, (65, 66, 90), strict=True)]
-    change = delta("ask", 64, 9, key=THREE[0].key(0))
-    after: list[Event] = [end, *([gap(key=THREE[2].key(0))] if lost else []), change]
-    cheap = Interest(where_event=EventFilter(ask_sum_max=cents(130)))
-    dear = Interest(where_event=EventFilter(bid_sum_min=cents(121)))
-    assert heard(cheap, *books, change, markets=THREE) == []
-    assert heard(cheap, *books, *after, markets=THREE)[1:] == [change]
-    assert heard(dear, *books, change, markets=THREE) == [books[2], change]
-    assert heard(dear, *books, *after, markets=THREE)[1:] == [end]
-
-
-def test_a_market_that_is_closed_only_may_still_pay_and_counts() -> None:
-    books = [book(((60, 9),), ((ask, 9),), each.key(0)) for each, ask in zip(THREE, (65, 66, 90), strict=True)]
-    change = delta("ask", 64, 9, key=THREE[0].key(0))
-    closed = MarketChange(V, THREE[2].market_id, None, START, None, "closed", "{}")
-    cheap = Interest(where_event=EventFilter(ask_sum_max=cents(130)))
-    assert heard(cheap, *books, closed, change, markets=THREE) == [closed]
-
-
-def test_an_event_in_which_all_have_settled_has_no_sums() -> None:
-    change = delta("ask", 50, 9, key=THREE[0].key(0))
-    ends = [ended(at) for at in range(3)]
-    bounds = EventFilter(ask_sum_max=Price(3 * MICROS), bid_sum_min=Price(0))
-    opening = book(key=THREE[0].key(0))
-    told = heard(Interest(where_event=bounds), opening, *ends, change, markets=THREE)
-    assert told == [opening, *ends]
 
 
 def test_a_book_that_cannot_be_trusted_has_no_prices() -> None:

@@ -84,18 +84,19 @@ def test_what_is_left_of_an_event_is_bought_once_one_of_its_markets_has_lost(los
 def happenings(draw: st.DrawFn) -> list[Event]:
     """Books of an event whose markets settle, or close, one after another."""
     ts = START
-    events: list[Event] = []
+    tops = st.tuples(st.integers(0, 20), st.integers(24, 40))
+    events: list[Event] = [top(each.key(0), *draw(tops), ts) for each in FOUR]
     for _ in range(draw(st.integers(8, 30))):
         ts += draw(st.sampled_from([1, 300 * MS, 3_000 * MS]))
         at = draw(st.integers(0, 3))
         key = FOUR[at].key(0)
         kind = draw(st.sampled_from(["book"] * 6 + ["delta"] * 6 + ["gap", "lost", "lost", "won", "void", "closed"]))
         if kind == "book":
-            ask = draw(st.integers(10, 60))
-            events.append(top(key, draw(st.integers(0, ask - 1)), ask, ts))
+            events.append(top(key, *draw(tops), ts))
         elif kind == "delta":
             side = draw(st.sampled_from(["bid", "ask"]))
-            events.append(delta(side, draw(st.integers(5, 60)), draw(st.sampled_from([0, 20, 80])), ts, key))
+            price = draw(st.integers(24, 40) if side == "ask" else st.integers(5, 60))
+            events.append(delta(side, price, draw(st.sampled_from([0, 20, 80])), ts, key))
         elif kind == "gap":
             events.append(gap(ts, key))
         elif kind == "closed":
