@@ -8,15 +8,21 @@ import errno
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
 
 from predsurv import __version__
 from predsurv.cli import streams
 from predsurv.cli.command_table import top_help
-from predsurv.core.errors import FREE_SPACE, MAKE_WRITABLE, ConfigError, PredsurvError, is_no_space, is_not_allowed
+from predsurv.core.errors import (
+    FREE_SPACE,
+    INTERRUPTED,
+    MAKE_WRITABLE,
+    PredsurvError,
+    exit_code_of,
+    is_no_space,
+    is_not_allowed,
+    leaves,
+)
 from predsurv.core.text import sanitise
-
-INTERRUPTED: Final = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,19 +74,19 @@ def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
 
 
 def _report(error: Exception) -> int:
-    reasons = _leaves(error)
+    reasons = leaves(error)
     expected = [reason for reason in reasons if isinstance(reason, PredsurvError)]
     if len(expected) == len(reasons):
         lines = dict.fromkeys(_one_line(str(reason)) for reason in expected)
         _complain("error: " + "; ".join(lines))
-        return expected[0].exit_code
+        return exit_code_of(error)
     odd = next(reason for reason in reasons if not isinstance(reason, PredsurvError))
     if isinstance(odd, OSError) and odd.strerror:
         return _refused(odd)
     _complain(
         f"unexpected {type(odd).__name__}: {_one_line(str(odd))}; this is a bug: rerun with --debug and report it"
     )
-    return 1
+    return exit_code_of(error)
 
 
 def _refused(error: OSError) -> int:
@@ -93,13 +99,7 @@ def _refused(error: OSError) -> int:
         step = FREE_SPACE
     _complain(f"error: {where}{error.strerror}; {step}")
     streams.discard_output()  # what could not be printed would fail once more at the end
-    return ConfigError.exit_code if is_not_allowed(error) else 1
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    return [leaf for part in error.exceptions for leaf in _leaves(part)]
+    return exit_code_of(error)
 
 
 def _interrupted() -> int:

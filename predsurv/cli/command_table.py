@@ -19,7 +19,8 @@ Options:
   --help          Show this, or after a command its options
 
 Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 usage or configuration,
-3 venue unreachable, 4 data damaged, 5 refused for safety. New here? Try: predsurv demo"""
+3 venue unreachable, 4 data damaged, 5 refused for safety, 130 interrupted before its end.
+New here? Try: predsurv demo"""
 
 
 class CliCommand(NamedTuple):

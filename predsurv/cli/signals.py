@@ -56,8 +56,8 @@ class StopSignals:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: Callable[[], object] = lambda: None
         self._rescue: Callable[[], None] = lambda: None
-        self._doing = ""
-        self._begun = False
+        self._doing: str | None = ""
+        self._begun = self._interrupting = self._heard = self._told = False
         self._reacted = Event()
         self._sender, self._receiver = socket.socketpair()
         self._sender.setblocking(False)
@@ -67,7 +67,7 @@ class StopSignals:
         """Hear signals while the block runs; to be called in the main thread, before there is an event loop."""
         thread = Thread(target=self._hear, name="signals", daemon=True)
         deaf = {signal.SIGHUP} if self._reopen is None and _ignored(signal.SIGHUP) else set[signal.Signals]()
-        before = {number: signal.signal(number, _nothing) for number in sorted(_STOP - deaf)}
+        before = {number: signal.signal(number, self._in_main_thread) for number in sorted(_STOP - deaf)}
         wakeup = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         thread.start()
         try:
@@ -82,9 +82,9 @@ class StopSignals:
 
     @contextmanager
     def stopping_with(
-        self, stop: Callable[[], object], doing: str, rescue: Callable[[], None] | None = None
+        self, stop: Callable[[], object], doing: str | None, rescue: Callable[[], None] | None = None
     ) -> Iterator[None]:
-        """Stop with ``stop``, called in the running event loop, while the block runs; ``doing`` says what that does.
+        """Stop with ``stop``, called in the running event loop, while the block runs; ``doing`` is said, None: nothing.
 
         ``rescue`` is called in another thread, while the event loop stands still, before the process leaves at once.
         """
@@ -97,6 +97,30 @@ class StopSignals:
             yield
         finally:
             self._loop, self._stop, self._doing, self._rescue = before
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Let the first signal raise KeyboardInterrupt in the main thread while the block runs.
+
+        For what does not turn the event loop meanwhile, and leaves nothing behind that has to end in good order.
+        """
+        self._interrupting = True
+        try:
+            if self.stopping:
+                raise KeyboardInterrupt  # asked for before
+            yield
+        finally:
+            self._interrupting = False
+
+    def _in_main_thread(self, number: int, _: FrameType | None) -> None:
+        """End a block that is to be interrupted; a handler has to be there for the number to reach the socket."""
+        if number == signal.SIGHUP and self._reopen is not None:
+            return
+        self.stopping = True
+        if self._interrupting:
+            self._interrupting = False
+            self._reacted.set()
+            raise KeyboardInterrupt
 
     def _hear(self) -> None:
         while True:
@@ -119,24 +143,28 @@ class StopSignals:
             return
         if number == signal.SIGHUP and self._reopen is not None:
             Thread(target=self._reopen, name="reopen", daemon=True).start()
-        elif not self.stopping:
-            self.stopping = True
+        elif not self._heard:
+            self._heard = self.stopping = True
             self._ask_loop()
         elif number != signal.SIGHUP:
-            self._leave(LEFT_AT_ONCE)
+            self._leave(LEFT_AT_ONCE, "" if self._told else "interrupted")
 
     def _react(self) -> None:
         self._reacted.set()
-        say(f"stopping: {self._doing}; interrupt again to leave at once" if self._doing else "stopping")
+        if self._doing is not None:
+            self._told = True
+            say(f"stopping: {self._doing}; interrupt again to leave at once" if self._doing else "stopping")
         self._stop()
 
     def _ask_loop(self) -> None:
         loop = self._loop
+        if self._interrupting:
+            self._reacted.set()  # the main thread sees to it, at its next step
         if loop is not None:
             with suppress(RuntimeError):  # it was closed just now
                 loop.call_soon_threadsafe(self._react)
                 return
-        if self._begun:
+        if self._begun and not self._reacted.is_set():
             self._leave(0)  # all is written; only output may still wait for its reader
         else:
             self._reacted.set()  # the run will see it as it begins
@@ -181,7 +209,3 @@ def finish_output(seconds: float | None) -> None:
 
 def _ignored(number: signal.Signals) -> bool:
     return signal.getsignal(number) is signal.SIG_IGN
-
-
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """Do nothing: a handler has to be there for the number to be written to the socket."""

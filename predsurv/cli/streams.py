@@ -11,7 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import current_thread, main_thread
+from types import FrameType
 from typing import Final, TextIO, cast
+
+from predsurv.core.errors import INTERRUPTED
 
 UMASK: Final = 0o022
 """Taken from the mode of every new file and folder beside what the caller's umask takes: only the owner may write."""
@@ -48,18 +51,23 @@ def discard_output() -> None:
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Let an interrupt end the process while the block imports modules.
+    """Let an interrupt end the process, with its line and exit code, while the block imports modules.
 
     Raised as an exception there, it may be swallowed by whatever is being imported, and the program would go on.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
         yield
         return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, _leave)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    say_briefly("interrupted")
+    os._exit(INTERRUPTED)
 
 
 def say_briefly(line: str) -> None:

@@ -26,6 +26,8 @@ _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SQLITE_NOT_ALLOWED: Final = ("SQLITE_READONLY", "SQLITE_PERM")
 MAKE_WRITABLE: Final = "let this user read and write there, or set data_dir to another folder"
 FREE_SPACE: Final = "free disk space"
+INTERRUPTED: Final = 130
+"""Exit code of what was interrupted before it had done what was asked for."""
 
 
 class PredsurvError(Exception):
@@ -105,6 +107,25 @@ def is_not_allowed(error: BaseException) -> bool:
 def is_no_space(error: BaseException) -> bool:
     """Return whether ``error`` says that the disk is full."""
     return isinstance(error, OSError) and error.errno in _NO_SPACE
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of a command that ends with ``error``; what this user may not do is configuration."""
+    reasons = leaves(error)
+    expected = [reason.exit_code for reason in reasons if isinstance(reason, PredsurvError)]
+    if len(expected) == len(reasons):
+        return expected[0]
+    odd = next(reason for reason in reasons if not isinstance(reason, PredsurvError))
+    if isinstance(odd, KeyboardInterrupt):
+        return INTERRUPTED
+    return ConfigError.exit_code if isinstance(odd, OSError) and is_not_allowed(odd) else 1
+
+
+def leaves(error: BaseException) -> list[BaseException]:
+    """Return the errors that a group consists of, or the error itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for part in error.exceptions for leaf in leaves(part)]
 
 
 def disk_trouble(doing: str, error: Exception) -> str:

@@ -89,7 +89,7 @@ def run_backtest(config: Config, venue: Venue, span: BacktestSpan, strategies: S
     Raises ConfigError and IntegrityError as ``open_backtest``, ConfigError for days that were never recorded, and
     StrategyError when the code of a strategy fails. Not to be called while an event loop runs in this thread.
     """
-    require_recorded(config.data_dir, venue.name, span.dates())
+    require_recorded(config.data_dir, venue.name, span)
     observers: list[_Collector] = []
     session = open_backtest(config, venue, span, _collecting(observers), strategies)
     ended = asyncio.run(session.run(None, SystemClock(), Ending))

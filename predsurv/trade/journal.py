@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct, field
 
-from predsurv.core.errors import IntegrityError, SafetyError, TransientError
+from predsurv.core.errors import IntegrityError, SafetyError, TransientError, disk_refused
 from predsurv.core.events import AccountEvent, LevelConsumed, MarketResolved
 from predsurv.core.ids import InstrumentKey, Side, StrategyName, VenueName
 from predsurv.core.num import ZERO_MONEY, Money, Price
@@ -130,7 +130,10 @@ class OrderJournal:
             self.flush()
 
     def flush(self) -> None:
-        """Write the buffered entries, all or none, and return when they would survive a power cut."""
+        """Write the buffered entries, all or none, and return when they would survive a power cut.
+
+        Raises TransientError when the disk refuses.
+        """
         if not self._pending:
             return
         rows = []
@@ -140,8 +143,11 @@ class OrderJournal:
             self._chain = crc32(body, self._chain)
             rows.append((self._seq, self._chain, body))
         self._pending.clear()
-        with self._db:
-            self._db.executemany("INSERT INTO entries VALUES (?, ?, ?)", rows)
+        try:
+            with self._db:
+                self._db.executemany("INSERT INTO entries VALUES (?, ?, ?)", rows)
+        except sqlite3.OperationalError as error:
+            raise disk_refused(f"cannot write {self._path}", error) from error
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry in order, buffered ones included; raises IntegrityError for one that cannot be decoded."""
@@ -165,9 +171,11 @@ class OrderJournal:
 
     def close(self) -> None:
         """Flush and close; safe to call twice."""
-        self.flush()  # nothing is buffered the second time
-        self._db.close()
-        self._unlock()
+        try:
+            self.flush()  # nothing is buffered the second time
+        finally:
+            self._db.close()
+            self._unlock()
 
     def _unlock(self) -> None:
         if self._lock is not None:
@@ -323,9 +331,16 @@ def _unreadable(path: Path, error: sqlite3.DatabaseError) -> TransientError:
     return TransientError(f"{path}: cannot be read ({error}): see to permissions and the disk, then run again")
 
 
+def _is_still(path: Path) -> bool:
+    """Return whether all of a journal is in its file, and SQLite cannot put beside it what readers share."""
+    log = path.with_name(path.name + "-wal")
+    return not os.access(path.parent, os.W_OK, effective_ids=True) and not (log.exists() and log.stat().st_size)
+
+
 def _connect(path: Path, *, durable: bool, readonly: bool) -> sqlite3.Connection:
     if readonly:
-        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        mode = "mode=ro&immutable=1" if _is_still(path) else "mode=ro"
+        return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
     db = sqlite3.connect(path)
     try:
         db.execute("PRAGMA journal_mode=WAL")

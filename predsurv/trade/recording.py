@@ -27,6 +27,11 @@ PHASE_LOOKBACK: Final = NS_DAY
 _READ: Final[tuple[Dataset, ...]] = ("deltas", "trades", "coverage", "lifecycle")
 
 
+EARLIEST: Final = 31 * NS_DAY
+LATEST: Final = 84_006 * NS_DAY
+"""Between these times (ns UTC) data can have been recorded: 1970-02-01 to 2199-12-31."""
+
+
 class BacktestSpan(Struct, frozen=True):
     """The part of a recording to go through: from ``start`` to before ``end``, ns UTC."""
 

@@ -92,11 +92,13 @@ class _ComparedJournal:
 async def replay_run(data_dir: Path, folder: RunFolder) -> ReplayReport:
     """Run a paper run again and return how far its journal is the same.
 
-    Raises ConfigError for a run that has no recording of its own, and IntegrityError for one that is damaged or
-    incomplete, or whose account's journal is not what it was.
+    Raises ConfigError for a run that has no recording of its own or is still running, and IntegrityError for one that
+    is damaged or incomplete, or whose account's journal is not what it was.
     """
     info = folder.info()
     before = _recorded_account(folder, info)
+    if folder.state(info) == "running":
+        raise ConfigError(f"{folder.run}: it is still running; replay it when it has ended")
     restored = _account(data_dir, before)
     journal = OrderJournal(folder.file(JOURNAL_FILE), readonly=True)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from predsurv.core.errors import PredsurvError
+from predsurv.core.errors import PredsurvError, exit_code_of
 from predsurv.engine.engine import Engine
 from predsurv.ports import Clock
 from predsurv.trade.backtest_runner import BacktestRunner
@@ -49,8 +49,10 @@ class TradingSession(Struct, frozen=True):
 
     def close(self) -> None:
         """Close everything as it is: to whoever lists it the run looks killed; safe to call twice, and after finish."""
-        self.journal.close()
-        self.keeper.close()
+        try:
+            self.journal.close()
+        finally:
+            self.keeper.close()
 
     def finish(self, ended: int, *, complete: bool, exit_code: int = 0) -> RunResult:
         """Close the run, which ended at ``ended`` (ns UTC), and return its result.
@@ -59,6 +61,13 @@ class TradingSession(Struct, frozen=True):
         """
         self.journal.close()
         return self.keeper.finish(self.stats, ended, complete=complete, exit_code=exit_code)
+
+    def _fail(self, ended: int, exit_code: int) -> None:
+        """Write how far the run came and that it failed, or the latter alone where the disk refuses more."""
+        try:
+            self.finish(ended, complete=False, exit_code=exit_code)
+        except (OSError, PredsurvError):
+            self.keeper.fail(ended, exit_code)
 
     async def run(self, limit: int | None, clock: Clock, ending: Callable[[], Ending]) -> "EndedRun":
         """Run for ``limit`` ns, or to the end, and close everything; ``ending`` is asked how it ended.
@@ -71,8 +80,7 @@ class TradingSession(Struct, frozen=True):
             result = self.finish(clock.now(), complete=ended.complete, exit_code=ended.exit_code)
             return EndedRun(self, result, ended)
         except BaseException as error:
-            code = error.exit_code if isinstance(error, PredsurvError) else 1
-            self.finish(clock.now(), complete=False, exit_code=code)
+            self._fail(clock.now(), exit_code_of(error))
             raise
         finally:
             self.close()

@@ -16,6 +16,6 @@ def test_the_demo_shows_what_it_promises(
     assert main(["demo"]) == 0
     out = capsys.readouterr().out
     assert [f"── {number} of 4" in out for number in (1, 2, 3, 4)] == [True] * 4
-    assert "Arbitrage baskets" in out
+    assert "Closed baskets ($)" in out
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", out)
     assert list(tmp_path.rglob("report.html")) != []

@@ -145,6 +145,8 @@ async def test_a_run_that_is_killed_can_be_replayed_as_far_as_it_was_written(tmp
         while folder.results() is None:
             await clock.advance(STEP)
     assert folder.state(folder.info()) == "running"
+    with pytest.raises(ConfigError, match="it is still running; replay it when it has ended"):
+        await replay_run(tmp_path, folder)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     session.close()

@@ -8,11 +8,11 @@ from typing import Annotated, Final, NamedTuple
 import pyarrow.parquet as pq
 import typer
 
-from predsurv.cli.app import INTERRUPTED, main
+from predsurv.cli.app import main
 from predsurv.cli.output.render import Column, Table, say, show
 from predsurv.cli.output.result_tables import earned_tables
 from predsurv.config import load, write_back
-from predsurv.core.errors import ConfigError, PredsurvError
+from predsurv.core.errors import INTERRUPTED, ConfigError, PredsurvError
 from predsurv.core.text import sanitise
 from predsurv.trade.journal import OrderJournal, restore
 from predsurv.trade.results.result import RunResult

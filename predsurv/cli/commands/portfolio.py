@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,7 +13,7 @@ from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.portfolio_tables import Account, portfolio_tables
 from predsurv.cli.output.render import say, show
 from predsurv.config import load
-from predsurv.core.errors import ConfigError
+from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
@@ -100,7 +101,7 @@ def _chosen(data_dir: Path, mode: str | None, venue: str | None) -> _JournalRead
         raise ConfigError(f"nothing was traded in {data_dir} yet; run 'predsurv trade --paper' first")
     if mode is not None and mode not in paths:
         raise ConfigError(f"no account {sanitise(mode, 40)!r}; there are {', '.join(paths)}")
-    read = [_read(name, path) for name, path in paths.items() if mode in (None, name)]
+    read = _read_all(paths) if mode is None else [_read(mode, paths[mode])]
     found = [each for each in read if venue is None or venue in each.venues]
     if not found:
         venues = ", ".join(sorted({name for each in read for name in each.venues})) or "none yet"
@@ -113,10 +114,24 @@ def _journals(data_dir: Path) -> dict[str, Path]:
     folder = journal_path(data_dir, "x").parent
     found = {path.stem: path for path in sorted(folder.glob("*.db")) if not path.stem.startswith(_BACKTEST)}
     for run in all_runs(data_dir):
-        mode = run.info().mode
-        if mode.startswith(_BACKTEST) and run.file(JOURNAL_FILE).exists():
-            found[mode] = run.file(JOURNAL_FILE)
+        if run.account.startswith(_BACKTEST) and run.file(JOURNAL_FILE).exists():
+            found[run.account] = run.file(JOURNAL_FILE)
     return found
+
+
+def _read_all(paths: Mapping[str, Path]) -> list[_JournalRead]:
+    """Return the journals that can be read, at least one, and tell of the others."""
+    read, refused = list[_JournalRead](), list[PredsurvError]()
+    for name, path in paths.items():
+        try:
+            read.append(_read(name, path))
+        except (IntegrityError, TransientError) as error:
+            refused.append(error)
+    if not read:
+        raise refused[0]
+    for each in refused:
+        say(f"warning: account left out: {each}")
+    return read
 
 
 def _read(name: str, path: Path) -> _JournalRead:

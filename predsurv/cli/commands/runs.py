@@ -9,11 +9,11 @@ from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.render import Column, Table, near, say, show
 from predsurv.cli.output.result_tables import comparison, result_tables, run_table
 from predsurv.config import load
-from predsurv.core.errors import IntegrityError, PredsurvError
+from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError
 from predsurv.core.text import sanitise
 from predsurv.trade.replay_run import ReplayReport, replay_run
 from predsurv.trade.report.write import write_report
-from predsurv.trade.runs.folder import RunFolder, all_runs, find_run
+from predsurv.trade.runs.folder import RunFolder, RunRecord, RunState, all_runs, find_run, read_run
 
 _REPLAYS = (
     Column("run", "Run", keep=9),
@@ -39,8 +39,15 @@ def list_(
     format: OutputFormat = "table",
 ) -> None:
     """List the runs, oldest first, with what each earned."""
-    found = list(all_runs(load(config).config.data_dir))
-    show(run_table(each for each in found if mode in (None, _mode(each))), format)
+    found = [read_run(each) for each in all_runs(load(config).config.data_dir)]
+    chosen = [each for each in found if mode in (None, each.mode)]
+    if found and not chosen:
+        there = ", ".join(sorted({sanitise(each.mode, 40) for each in found}))
+        raise ConfigError(f"no run of mode {sanitise(mode or '', 40)!r}; there are {there}")
+    for each in chosen:
+        if each.damage:
+            say(f"warning: {sanitise(each.damage, 900)}")
+    show(run_table(chosen), format)
 
 
 @runs.command("show")
@@ -52,14 +59,12 @@ def show_(
 ) -> None:
     """Show what a run earned and risked, by strategy, market and event."""
     folder = find_run(load(config).config.data_dir, run)
-    result = folder.results()
+    info, result = folder.info(), folder.results()
     if result is None:
-        raise PredsurvError(
-            f"{folder.run} left no results: it was killed before it wrote any; its journal is in {folder.path}"
-        )
-    for note in folder.info().notes:
+        raise PredsurvError(f"{folder.run} {_without_results(folder.state(info))}; its journal is in {folder.path}")
+    for note in info.notes:
         say(note)
-    show([run_table([folder], "Run"), *result_tables(result)], format)
+    show([run_table([RunRecord(folder, info, result)], "Run"), *result_tables(result)], format)
     if html:
         say(f"report: {near(write_report(folder, result))}")
 
@@ -102,5 +107,8 @@ def _report_table(folder: RunFolder, report: ReplayReport) -> Table:
     return Table("replay", "Replay", _REPLAYS, [row], note)
 
 
-def _mode(folder: RunFolder) -> str:
-    return folder.info().mode
+def _without_results(state: RunState) -> str:
+    if state == "running":
+        return "has no results yet: it is still running"
+    why = "it was killed" if state == "killed" else "it ended"
+    return f"left no results: {why} before it wrote any"

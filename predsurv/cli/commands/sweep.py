@@ -12,17 +12,15 @@ from predsurv.cli.output.render import Column, Table, Value, say
 from predsurv.cli.runtime import long_run, show_last
 from predsurv.cli.strategy_options import ChosenRun
 from predsurv.config import Config
+from predsurv.core.errors import INTERRUPTED
 from predsurv.core.num import format_micros
 from predsurv.net.clock import SystemClock
 from predsurv.store.read.facts import LISTS_BEFORE
 from predsurv.store.remote.download import DownloadRequest
-from predsurv.trade.market_lists import require_recorded
+from predsurv.trade.market_lists import require_possible, require_recorded
 from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.sweep import SweepJob, SweepRow, processes, run_sweep
 from predsurv.venues.registry import open_venue
-
-INTERRUPTED: Final = 130
-"""Exit code of a sweep that was stopped before its last run."""
 
 _STOPPING: Final = "ending the runs of the sweep"
 
@@ -85,10 +83,11 @@ def _cells(row: SweepRow) -> Sequence[Value]:
 async def _fetch(config: Config, venue: str, span: BacktestSpan) -> None:
     opened = open_venue(venue, config, SystemClock())
     try:
+        require_possible(config.data_dir, opened.name, span)
         before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
         facts = DownloadRequest(venue=opened.name, dates=before, datasets=("coverage", "lifecycle"), universe=True)
         await fetch(config, facts)
         await fetch(config, DownloadRequest(venue=opened.name, dates=span.dates(), universe=True))
-        require_recorded(config.data_dir, opened.name, span.dates())
+        require_recorded(config.data_dir, opened.name, span)
     finally:
         await opened.aclose()

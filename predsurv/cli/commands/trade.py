@@ -13,7 +13,6 @@ import typer
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from predsurv.cli.app import INTERRUPTED
 from predsurv.cli.commands.bucket import fetch
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import sweep
@@ -33,7 +32,7 @@ from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
 from predsurv.cli.strategy_options import Params, RunChoice, Strategies, load_run, one_run
 from predsurv.config import Config, load
-from predsurv.core.errors import ConfigError
+from predsurv.core.errors import INTERRUPTED, ConfigError
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
@@ -55,7 +54,7 @@ from predsurv.trade.assembly import (
     refuse_live,
 )
 from predsurv.trade.health import FeedWatch
-from predsurv.trade.market_lists import require_recorded
+from predsurv.trade.market_lists import require_possible, require_recorded
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.parameter_flags import bracketed, queue_models
 from predsurv.trade.pipeline import RunObserver
@@ -99,7 +98,7 @@ def trade(
         refuse_live(loaded)
     limit = duration_ns(duration)
     if replay is None:
-        return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log_file)
+        return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log_file, unbegun=0)
     name, separator, dates = replay.partition(":")
     if not separator:
         raise ConfigError("--replay: expected VENUE:DATE such as mock:2026-01-31")
@@ -160,15 +159,17 @@ def _trade(
     log_file: Path | None,
     *,
     html: bool = False,
+    unbegun: int = INTERRUPTED,
 ) -> int:
+    """Run to the end; return its exit code, or ``unbegun`` when it was stopped before it began."""
     with long_run(log_file) as signals:
         try:
             ended = asyncio.run(run(signals))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             if not signals.stopping:
                 raise
             say("stopped before any trade")
-            return 0
+            return unbegun
         said = (
             "'predsurv runs show' says more" if ended.ending.complete else "not complete: it was stopped before its end"
         )
@@ -219,16 +220,23 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
     async with AsyncExitStack() as stack:
         venue = open_venue(name, config, clock)
         stack.push_async_callback(venue.aclose)
-        with signals.stopping_with(cancel_this(), ""):
-            before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
-            if await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True)):
-                await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
-        require_recorded(config.data_dir, venue.name, span.dates())
-        session = open_backtest(config, venue, span, lambda _engine: _Observers())
+        stack.enter_context(signals.stopping_with(cancel_this(), None))
+        await _fetch_days(config, venue, span)
+        with signals.interrupting():
+            require_recorded(config.data_dir, venue.name, span)
+            session = open_backtest(config, venue, span, lambda _engine: _Observers())
         for note in () if session.recording is None else session.recording.notes():
             say(note)
         with signals.stopping_with(session.runner.stop, _STOPPING):
             return await session.run(limit, clock, lambda: Ending(False, INTERRUPTED) if signals.stopping else Ending())
+
+
+async def _fetch_days(config: Config, venue: Venue, span: BacktestSpan) -> None:
+    """Download what of the days is in a bucket only."""
+    require_possible(config.data_dir, venue.name, span)
+    before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
+    if await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True)):
+        await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
 
 
 class _Observers:

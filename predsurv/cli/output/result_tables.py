@@ -11,7 +11,7 @@ from predsurv.trade.results.ratios import fill_ratio, hit_rate, sharpe
 from predsurv.trade.results.result import MarketResult, RunResult, TradedMarket
 from predsurv.trade.results.tally import Tally
 from predsurv.trade.results.valuing import worth
-from predsurv.trade.runs.folder import RunFolder
+from predsurv.trade.runs.folder import RunFolder, RunRecord
 from predsurv.trade.runs.info import RunInfo
 
 _MONEY: Final = (
@@ -109,9 +109,9 @@ _RUNS: Final = (
 NO_WORST: Final = "nothing is held"
 
 
-def run_table(runs: Iterable[RunFolder], title: str = "Runs") -> Table:
-    """Return a row for each run; raises IntegrityError for one that cannot be read."""
-    rows = [_run_row(folder, folder.info(), folder.results()) for folder in runs]
+def run_table(runs: Iterable[RunRecord], title: str = "Runs") -> Table:
+    """Return a row for each run; of one that cannot be read it has only what its id says."""
+    rows = [_run_row(each) for each in runs]
     return Table("runs", title, _RUNS, rows, empty="no run yet; 'predsurv trade --paper' or 'backtest' makes one")
 
 
@@ -218,12 +218,16 @@ def _text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
-def _run_row(folder: RunFolder, info: RunInfo, result: RunResult | None) -> Sequence[Value]:
+def _run_row(record: RunRecord) -> Sequence[Value]:
+    info, result = record.info, record.result
+    if info is None:
+        known = (record.folder.run, record.mode, record.state)
+        return (*known, *[None] * (len(_RUNS) - len(known)))
     total = None if result is None else result.total
     return (
-        folder.run,
-        info.mode,
-        folder.state(info),
+        record.folder.run,
+        record.mode,
+        record.state,
         info.complete,
         ", ".join(info.strategies),
         ", ".join(info.venues),

@@ -1,13 +1,15 @@
 """Folders of runs below ``runs/``: made, listed and found by a prefix of their ids."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import Struct
 
-from predsurv.core.errors import ConfigError, IntegrityError
+from predsurv.core.errors import INTERRUPTED, ConfigError, IntegrityError
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.text import path_component, sanitise
 from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
@@ -17,12 +19,13 @@ from predsurv.trade.results.result import RunResult
 from predsurv.trade.results.valuing import Mark
 from predsurv.trade.runs.info import INFO_FILE, LOCK_FILE, RESULTS_FILE, RunInfo
 
-RunState = Literal["running", "complete", "incomplete", "killed"]
+RunState = Literal["running", "complete", "incomplete", "failed", "killed", "ended without results", "unreadable"]
 
 RUNS_READ_MAX: Final = 50
 """Most runs that are looked through for the last mark of a position."""
 
 _T = TypeVar("_T")
+_SUFFIX: Final = re.compile(r"-[0-9]{3}\Z")  # of one that began in the same millisecond as another
 _NEWEST: Final = "latest"
 
 
@@ -37,6 +40,11 @@ class RunFolder:
     def run(self) -> str:
         """The run's id."""
         return self.path.name
+
+    @property
+    def account(self) -> str:
+        """The mode that it ran in, as its id has it: also of a run that cannot be read."""
+        return _SUFFIX.sub("", self.run.partition("Z-")[2])
 
     def file(self, name: str) -> Path:
         """Return the path of one of its files."""
@@ -66,15 +74,57 @@ class RunFolder:
             self._lock.close()
             self._lock = None
 
+    def end_without_results(self) -> None:
+        """Show that the run ended by itself, though nothing could be written of it; needs no space on the disk."""
+        self.release()
+        with suppress(OSError):
+            self.file(LOCK_FILE).unlink(missing_ok=True)
+
     def state(self, info: RunInfo) -> RunState:
-        """Return whether the run goes on, went through, ended early, or was killed."""
+        """Return whether the run goes on, went through, ended early, failed, or was killed.
+
+        Killed is one that says nothing of its end and left its lock behind: who ends by itself takes it along.
+        """
         if info.ended is not None:
-            return "complete" if info.complete else "incomplete"
+            failed = info.exit_code not in (None, 0, INTERRUPTED)
+            return "complete" if info.complete else "failed" if failed else "incomplete"
         try:
             with self.file(LOCK_FILE).open("rb") as lock:
                 return "killed" if try_lock(lock) else "running"
         except OSError:
-            return "killed"
+            return "ended without results"
+
+
+class RunRecord(Struct, frozen=True):
+    """What a run's folder says; ``info`` and ``result`` are None where there is none or it cannot be read.
+
+    ``damage``: what cannot be read, "" when everything can.
+    """
+
+    folder: RunFolder
+    info: RunInfo | None
+    result: RunResult | None
+    damage: str = ""
+
+    @property
+    def mode(self) -> str:
+        """The mode that it ran in."""
+        return self.folder.account if self.info is None else self.info.mode
+
+    @property
+    def state(self) -> RunState:
+        """How it ended, or that it goes on."""
+        return "unreadable" if self.info is None else self.folder.state(self.info)
+
+
+def read_run(folder: RunFolder) -> RunRecord:
+    """Return what a run's folder says, as far as it can be read."""
+    info = None
+    try:
+        info = folder.info()
+        return RunRecord(folder, info, folder.results())
+    except IntegrityError as error:
+        return RunRecord(folder, info, None, str(error))
 
 
 def runs_dir(data_dir: Path) -> Path:
@@ -125,7 +175,7 @@ def find_run(data_dir: Path, prefix: str) -> RunFolder:
 def last_marks(data_dir: Path, mode: str, keys: Iterable[InstrumentKey]) -> dict[InstrumentKey, Mark]:
     """Return the last known marks of ``keys`` in the newest runs of an account; a damaged folder is passed over."""
     missing, found = set(keys), dict[InstrumentKey, Mark]()
-    runs = [each for each in all_runs(data_dir) if each.run.partition("Z-")[2].startswith(path_component(mode))]
+    runs = [each for each in all_runs(data_dir) if each.account == path_component(mode)]
     for folder in runs[: -RUNS_READ_MAX - 1 : -1]:
         if not missing:
             break

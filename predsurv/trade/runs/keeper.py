@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Final
 
 from msgspec.structs import replace
@@ -109,10 +110,21 @@ class RunKeeper:
         self.close()
         return result
 
+    def fail(self, ended: int, exit_code: int) -> None:
+        """Say that the run failed at ``ended`` (ns UTC), where ``finish`` could not, if the disk lets us."""
+        lost = "its end could not be written"
+        info = replace(self.info, ended=ended, complete=False, exit_code=exit_code, not_recorded=lost)
+        try:
+            self.folder.write(INFO_FILE, info)
+        except OSError as error:
+            _LOG.warning("%s: how the run ended could not be written: %s", self.folder.path, error.strerror)
+            self.folder.end_without_results()
+
     def close(self) -> None:
         """Close every file; safe to call twice."""
-        if self._journal is not None:
-            self._journal.close()
-        if self._inputs is not None:
-            self._inputs.close()
-        self.folder.release()
+        with ExitStack() as stack:  # each, whatever the disk refuses of another
+            stack.callback(self.folder.release)
+            if self._inputs is not None:
+                stack.callback(self._inputs.close)
+            if self._journal is not None:
+                stack.callback(self._journal.close)

@@ -113,7 +113,7 @@ def test_debug_after_a_double_dash_is_an_argument() -> None:
 
 def test_an_interrupt_is_no_failure_of_ours(failing: list[BaseException], capsys: pytest.CaptureFixture[str]) -> None:
     failing.append(KeyboardInterrupt())
-    assert app.main(["scan"]) == app.INTERRUPTED
+    assert app.main(["scan"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
 

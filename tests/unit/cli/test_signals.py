@@ -80,3 +80,32 @@ def test_a_log_file_that_cannot_be_opened_in_time_keeps_no_signal_from_being_hea
         os.kill(os.getpid(), signal.SIGTERM)
         eventually(lambda: signals.stopping)
         answers.set()
+
+
+def test_a_signal_before_a_block_that_it_may_interrupt_interrupts_it_too() -> None:
+    with StopSignals().heard() as signals:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt), signals.interrupting():
+            raise AssertionError("went on")
+        assert signals.stopping
+
+
+TWICE = """
+import os, signal, threading, time
+from predsurv.cli.signals import StopSignals
+with StopSignals().heard() as signals:
+    try:
+        with signals.interrupting():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(300)
+    except KeyboardInterrupt:
+        while not signals._heard:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(300)
+"""
+
+
+def test_who_leaves_at_once_without_having_said_anything_says_so() -> None:
+    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, timeout=PATIENCE_S, check=False)
+    assert (done.returncode, done.stderr) == (130, b"interrupted\n")

@@ -56,10 +56,12 @@ with ending_at_once():
         pass
 """
     done = subprocess.run([sys.executable, "-c", probe], check=False, capture_output=True)
-    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+    assert (done.returncode, done.stderr) == (130, b"interrupted\n")
 
 
 def test_other_handlers_of_interrupts_stay() -> None:
-    with streams.ending_at_once(), streams.ending_at_once():
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    with streams.ending_at_once():
+        at_once = signal.getsignal(signal.SIGINT)
+        with streams.ending_at_once():
+            assert signal.getsignal(signal.SIGINT) is at_once is not signal.default_int_handler
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -1,6 +1,10 @@
 """No journal entry is lost, doubled or guessed."""
 
+import os
+import shutil
 import sqlite3
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -286,3 +290,50 @@ def test_orders_of_the_last_minute_are_known() -> None:
         CommandSent(GateDecision(approved(place(str(ts), price=50), ts=START + ts), intent())) for ts in (0, 1, MINUTE)
     ]
     assert list(restore((ENTRIES[0], *sent)).sent) == [START + 1, START + MINUTE]
+
+
+@pytest.fixture
+def anyone() -> Iterator[Path]:
+    """A folder that every user may enter; root, who may write anywhere, is somebody else within."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    user = os.geteuid()
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_journal_is_read_where_nothing_can_be_written(anyone: Path) -> None:
+    path = anyone / "paper.db"
+    written(path, *ENTRIES)
+    path.chmod(0o644)
+    anyone.chmod(0o555)
+    if os.geteuid() == 0:
+        os.seteuid(65_534)
+    reader = OrderJournal(path, readonly=True)
+    assert tuple(reader.entries()) == ENTRIES
+    reader.close()
+
+
+def test_a_journal_that_was_left_in_the_middle_is_not_read_without_what_is_beside_it(anyone: Path) -> None:
+    path = anyone / "paper.db"
+    written(path, *ENTRIES)
+    path.chmod(0o644)
+    path.with_name(path.name + "-wal").write_bytes(b"what was written last")
+    anyone.chmod(0o555)
+    if os.geteuid() == 0:
+        os.seteuid(65_534)
+    with pytest.raises(TransientError, match="see to permissions"):
+        OrderJournal(path, readonly=True)
+
+
+def test_a_disk_that_is_full_is_told_of(path: Path) -> None:
+    journal = OrderJournal(path, durable=False)
+    journal._db.execute("PRAGMA max_page_count=1")
+    for _ in range(200):
+        for entry in ENTRIES:
+            journal.append(entry)
+    with pytest.raises(TransientError, match=r"cannot write .*full.*: free disk space"):
+        journal.flush()
+    journal.close()

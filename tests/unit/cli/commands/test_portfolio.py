@@ -57,6 +57,16 @@ def test_without_a_mode_it_is_the_account_last_traded_with_and_says_which(
     assert found["account"][0]["mode"] == "paper"
 
 
+def test_a_journal_that_cannot_be_read_hides_no_other_account(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal_path(data, "mock").write_bytes(b"not a database at all, but long enough to be looked at as one would be")
+    found, err = asked(capsys)
+    assert found["account"][0]["mode"] == "paper"
+    assert "warning: account left out: " in err
+    assert main(["portfolio", "--mode", "mock"]) == 4
+    journal_path(data, "paper").write_bytes(journal_path(data, "mock").read_bytes())
+    assert main(["portfolio"]) == 4
+
+
 def test_figures_are_exact_to_the_sixth_decimal(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (row,), (held,) = asked(capsys, "--mode", "paper")[0].values()
     assert (row["cash"], row["fees"], row["positions"]) == (9997.566543, 0.123457, 2.31)

@@ -1,8 +1,11 @@
 """``predsurv runs`` and ``portfolio``, on backtests of a made-up recording."""
 
+import asyncio
 import csv
 import io
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,13 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.cli.app import main
+from predsurv.cli.commands import trade
 from predsurv.store.layout import NS_DAY
 from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.runs.folder import RunFolder, all_runs
 from predsurv.trade.runs.info import INFO_FILE, JOURNAL_FILE, REPORT_FILE, RESULTS_FILE
 from tests.kit.backtests import MIDNIGHT, RecordedVenue, Taker, books, covered, hours, listed_on, run_backtest
+from tests.kit.patience import PATIENCE_S
 from tests.kit.recordings import record
 from tests.kit.trading_samples import YES, market
 
@@ -42,7 +47,7 @@ def test_runs_are_listed_with_what_they_earned(folders: list[RunFolder], capsys:
         ("complete", True, 86_400.0, 3_600.0)
     }
     assert rows[0]["data"] == rows[1]["data"] is not None
-    assert asked(capsys, "runs", "list", "--mode", "paper") == []
+    assert len(asked(capsys, "runs", "list", "--mode", "backtest-mock")) == 2
     assert main(["--format", "csv", "runs", "list"]) == 0  # given before the command, too
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 2
 
@@ -85,6 +90,17 @@ def test_what_cannot_be_done_is_one_line(folders: list[RunFolder], capsys: pytes
     folders[1].file(RESULTS_FILE).unlink()
     for words, code, phrase in (
         (("runs", "show", "latest"), 1, "left no results"),
+        (("runs", "list", "--mode", "nope"), 2, "no run of mode 'nope'; there are backtest-mock"),
+        (("backtest", "mock", "0001-01-01..9999-12-31"), 2, "1970-02-01 to 2199-12-31; of those in"),
+        (("backtest", "mock", "9999-12-31"), 2, "there are 2027-01-15 to 2027-01-15"),
+        (
+            ("backtest", "mock", "0001-01-01", "--param", "clip=1,2", "--strategy", "simple"),
+            2,
+            "there are 2027",
+        ),
+        (("backtest", "mock", "1970-02-01..2026-12-31"), 2, "these days were not recorded"),
+        (("mine", "mock", "0001-01-01"), 2, "nothing recorded for mock 0001-01-01"),
+        (("mine", "mock", "9999-12-31"), 2, "nothing recorded for mock 9999-12-31"),
         (("runs", "show", "2099"), 2, "no run begins with"),
         (("runs", "replay", "latest", "--verify"), 2, "is a backtest"),
         (("replay", "latest"), 2, "is a backtest"),
@@ -97,6 +113,66 @@ def test_what_cannot_be_done_is_one_line(folders: list[RunFolder], capsys: pytes
         assert out == ""
         assert phrase in err
         assert len(err.splitlines()) == 1
+
+
+def test_a_run_that_cannot_be_read_keeps_no_other_from_being_shown(
+    folders: list[RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders[0].file(INFO_FILE).write_bytes(b'{"run": 1}')
+    assert main(["runs", "list", "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert [(row["run"], row["mode"], row["state"], row["pnl"] is None) for row in json.loads(out)] == [
+        (folders[0].run, "backtest-mock", "unreadable", True),
+        (folders[1].run, "backtest-mock", "complete", False),
+    ]
+    assert len(err.splitlines()) == 1
+    assert folders[0].run in err
+    assert asked(capsys, "portfolio")["account"]
+    assert asked(capsys, "runs", "show")["runs"]
+    for words in (("runs", "show", folders[0].run), ("runs", "compare", folders[0].run, folders[1].run)):
+        assert main([*words]) == 4
+        assert "not as this version writes it" in capsys.readouterr().err
+
+
+def test_a_run_without_results_says_why(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = folders[1]
+    folder.file(RESULTS_FILE).unlink()
+    folder.write(INFO_FILE, replace(folder.info(), ended=None))
+    for change, phrase in (
+        (folder.hold, "has no results yet: it is still running"),
+        (folder.release, "left no results: it was killed before"),
+        (folder.end_without_results, "left no results: it ended before"),
+    ):
+        change()
+        assert main(["runs", "show"]) == 1
+        assert phrase in capsys.readouterr().err
+
+
+async def _interrupted_download(*_: object) -> int:
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.sleep(PATIENCE_S)
+    return 0
+
+
+def _interrupted_opening(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    raise AssertionError("went on")
+
+
+@pytest.mark.parametrize(
+    ("stage", "interrupted"), [("fetch", _interrupted_download), ("open_backtest", _interrupted_opening)]
+)
+def test_a_backtest_that_is_interrupted_before_it_begins_says_so(
+    folders: list[RunFolder],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    interrupted: Any,
+) -> None:
+    monkeypatch.setattr(trade, stage, interrupted)
+    assert main(["backtest", "mock", "2027-01-15"]) == 130
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "stopped before any trade\n")
 
 
 def test_the_account_of_the_newest_backtest_is_shown_where_nothing_else_was_traded(

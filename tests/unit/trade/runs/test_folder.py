@@ -10,7 +10,7 @@ from predsurv.state.book import Book
 from predsurv.trade.results.ledger import Opening, fold
 from predsurv.trade.results.result import Books, Course, result_of
 from predsurv.trade.results.valuing import Mark, mark_of
-from predsurv.trade.runs.folder import all_runs, create_run, find_run, last_marks
+from predsurv.trade.runs.folder import all_runs, create_run, find_run, last_marks, read_run
 from predsurv.trade.runs.info import INFO_FILE, RESULTS_FILE, RunInfo, settings_of, versions
 from tests.kit.run_entries import filled, sent, started
 from tests.kit.trading_samples import FEE, NO, START, YES, S, book, shares
@@ -53,7 +53,6 @@ def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
 
 def test_a_run_goes_on_while_its_lock_is_held(tmp_path: Path) -> None:
     folder = create_run(tmp_path, "paper", START)
-    assert folder.state(info("x")) == "killed"
     folder.hold()
     assert folder.state(info("x")) == "running"
     folder.release()
@@ -61,6 +60,29 @@ def test_a_run_goes_on_while_its_lock_is_held(tmp_path: Path) -> None:
     assert folder.state(info("x")) == "killed"
     assert folder.state(info("x", ended=START, complete=True)) == "complete"
     assert folder.state(info("x", ended=START)) == "incomplete"
+    assert folder.state(info("x", ended=START, exit_code=130)) == "incomplete"
+    assert folder.state(info("x", ended=START, exit_code=3)) == "failed"
+    folder.end_without_results()
+    folder.end_without_results()
+    assert folder.state(info("x")) == "ended without results"
+
+
+def test_the_account_of_a_run_is_in_its_id(tmp_path: Path) -> None:
+    names = [create_run(tmp_path, "backtest-mock", START).account for _ in range(3)]
+    assert names == ["backtest-mock"] * 3
+
+
+def test_a_run_is_read_as_far_as_it_can_be(tmp_path: Path) -> None:
+    folder = create_run(tmp_path, "paper", START)
+    folder.file(INFO_FILE).write_bytes(b"{}")
+    found = read_run(folder)
+    assert (found.mode, found.state, found.info, found.result) == ("paper", "unreadable", None, None)
+    assert "not as this version writes it" in found.damage
+    folder.write(INFO_FILE, info(folder.run, ended=START, complete=True))
+    folder.file(RESULTS_FILE).write_bytes(b"damaged")
+    found = read_run(folder)
+    assert (found.state, found.result) == ("complete", None)
+    assert RESULTS_FILE in found.damage
 
 
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
