@@ -1,6 +1,7 @@
 """What every test gets: a clean environment, no way out to the network, and venue payloads."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,10 @@ from tests.kit.network_guard import forbid_network  # noqa: E402
 from tests.kit.payloads import MISSING, RECORDED, SOURCES, Payloads, available, required  # noqa: E402
 
 _CI = bool(os.environ.get("CI"))
+
+# Under nohup, or in the background of a shell, these are ignored, and so they are by every program that a test starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine is slow now and then, which is no finding; in CI a failure has to be the same failure twice.
 settings.register_profile("local", deadline=None)

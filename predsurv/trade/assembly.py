@@ -4,7 +4,8 @@ The only place where configuration, adapters and engine meet: modes differ in fe
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.config import Config
-from predsurv.core.errors import ConfigError, SafetyError
+from predsurv.core.errors import ConfigError, SafetyError, exit_code_of
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.text import path_component
@@ -143,11 +144,12 @@ def open_paper(
         know=lambda held: _known_now(config, venues, held, clock.now()),
     )
     opened, watched = _open(config, mode, venues)
-    watchlists = {
-        venue.name: _watchlist(venue, watched[venue.name], config.collector.max_instruments) for venue in venues
-    }
-    feeds = {venue.name: venue.feed() for venue in venues}
-    runner = TradeRunner(opened.components, feeds, watchlists, observe(opened.components.engine))
+    with _ending(opened.keeper, mode.journal):
+        watchlists = {
+            venue.name: _watchlist(venue, watched[venue.name], config.collector.max_instruments) for venue in venues
+        }
+        feeds = {venue.name: venue.feed() for venue in venues}
+        runner = TradeRunner(opened.components, feeds, watchlists, observe(opened.components.engine))
     return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper)
 
 
@@ -194,8 +196,9 @@ def open_backtest(
         know=lambda _: _KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
     )
     opened, _ = _open(config, mode, [venue])
-    observer = observe(opened.components.engine)
-    runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event)
+    with _ending(opened.keeper, mode.journal):
+        observer = observe(opened.components.engine)
+        runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event)
     return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
 
 
@@ -251,6 +254,18 @@ def _open(
         keeper=keeper,
     )
     return _OpenedRun(components, keeper), known.watched
+
+
+@contextmanager
+def _ending(keeper: RunKeeper, journal: OrderJournal) -> Iterator[None]:
+    """End a run in good order that fails before it begins."""
+    try:
+        yield
+    except BaseException as error:
+        keeper.fail(SystemClock().now(), exit_code_of(error))
+        keeper.close()
+        journal.close()
+        raise
 
 
 def _info(config: Config, mode: _TradingMode, run: str, started: RunStarted, venues: Sequence[Venue]) -> RunInfo:
