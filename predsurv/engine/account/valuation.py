@@ -22,7 +22,7 @@ class Valuation:
         self._day_equity = ZERO_MONEY
 
     def equity(self) -> Money:
-        """Return cash plus positions at their mark, or at cost where there never was one."""
+        """Return cash plus positions at their mark, or at cost where there is none."""
         total: int = self._cash()
         for position in self._account.portfolio.positions.totals():
             mark = self.mark(position.key)
@@ -30,9 +30,10 @@ class Valuation:
         return Money(total)
 
     def mark(self, key: InstrumentKey) -> Price | None:
-        """Return the best bid of the last known book, 0 without bids, None before any book; of a crossed one its ask.
+        """Return the best bid of the last known book, 0 without bids; of a crossed one its ask.
 
-        It depends on nothing but the events so far: asking for it changes no later answer.
+        None before any book, and of an empty one, as a market has that closed and is not settled. It depends on nothing
+        but the events so far: asking for it changes no later answer.
         """
         book = self._books.last_known(key)
         if book is None:

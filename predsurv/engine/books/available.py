@@ -57,15 +57,17 @@ class AvailableBooks:
         return self._seen_from(key, primary, source)
 
     def last_known(self, key: InstrumentKey) -> BookView | None:
-        """Return the book as ``book`` does, or while that is not trusted as it was last; None before any snapshot."""
-        book = self.book(key)
-        if book is not None:
-            return book
+        """Return the book as ``book`` does, or while that is not trusted as it was last.
+
+        None before any snapshot, and while nothing is published on either side: a market that has closed and not
+        settled yet is emptied by the venue, which says nothing of what its shares are worth.
+        """
         primary = self._cache.primary_of(key)
         source = self._cache.book(primary)
-        if source is None or not (source.trusted or source.best_bid() or source.best_ask()):
+        if source is None or not (source.best_bid() or source.best_ask()):
             return None
-        return self._seen_from(key, primary, source)
+        book = self.book(key)
+        return self._seen_from(key, primary, source) if book is None else book
 
     def _seen_from(self, key: InstrumentKey, primary: InstrumentKey, source: Book) -> BookView:
         if primary == key:

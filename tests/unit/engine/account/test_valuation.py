@@ -20,6 +20,13 @@ def test_positions_are_valued_at_the_best_bid_or_the_last_one_or_at_cost() -> No
     assert (valuation.mark(YES), valuation.equity()) == (0, CASH - 5 * MICROS)
 
 
+def test_an_emptied_book_says_nothing_of_what_shares_are_worth() -> None:
+    world = World().hold(10, price=50).show(book(bids=((40, 5),)), book(bids=(), asks=()))
+    valuation = world.risk.valuation
+    assert (valuation.mark(YES), valuation.mark(NO)) == (None, None)
+    assert valuation.equity() == CASH
+
+
 def test_the_most_that_can_be_lost_takes_positions_for_worthless() -> None:
     world = World().hold(10, price=50)
     valuation = world.risk.valuation
