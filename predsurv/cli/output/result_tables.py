@@ -63,8 +63,6 @@ _RISK: Final = (
     Column("equity", "Equity", "micros", "$", keep=8),
     Column("equity_mid", "at mid", "micros", "$", keep=5),
     Column("equity_liquidation", "at liquidation", "micros", "$", keep=7),
-    Column("pessimistic", "Profit, fills late", "micros", "$", keep=6),
-    Column("optimistic", "fills early", "micros", "$", keep=6),
 )
 _CAPACITY: Final = (
     Column("multiple", "Size ×", "int", keep=9),
@@ -300,7 +298,7 @@ def _capacity_table(result: RunResult) -> Table:
 
 
 def _risk_table(result: RunResult) -> Table:
-    ratio, bracket = sharpe(result.curve, result.equity_start), result.bracket
+    ratio = sharpe(result.curve, result.equity_start)
     row: Sequence[Value] = (
         result.curve.drawdown,
         result.curve.drawdown_at or None,
@@ -312,12 +310,10 @@ def _risk_table(result: RunResult) -> Table:
         result.equity,
         result.at_mid,
         result.at_liquidation,
-        None if bracket is None else bracket.pessimistic,
-        None if bracket is None else bracket.optimistic,
     )
     note = f"equity at the best bid, sampled every {span(result.curve.interval)}"
     if ratio is not None:
         note += "; a Sharpe ratio of so short a time says little: see its standard error"
     if result.unmarked:
-        note += f"; {result.unmarked} positions, whose books were never known, at cost"
+        note += f"; {result.unmarked} positions, whose books are empty or were never known, at cost"
     return Table("risk", "Equity and risk", _RISK, [row], note)

@@ -99,11 +99,6 @@ def _facts(report: RunReport) -> str:
         ("Round trips won", _share(hit_rate(total))),
         ("Time there of time asked for", f"{_hours(result.loaded)} of {_hours(result.requested)}"),
     ]
-    if result.bracket is not None:
-        bracket = result.bracket
-        facts.append(
-            ("Profit, fills late to early", f"{_dollars(bracket.pessimistic)} to {_dollars(bracket.optimistic)}")
-        )
     text = "".join(f"<div><dt>{_safe(label)}</dt><dd>{_safe(value)}</dd></div>" for label, value in facts)
     caveat = "Too few or too equal returns for a Sharpe ratio."
     if ratio is not None:

@@ -52,21 +52,13 @@ class MarketResult(Struct, frozen=True):
     tally: Tally
 
 
-class Bracket(Struct, frozen=True):
-    """The profit of the same run when resting orders fill as late, and as early, as can be."""
-
-    pessimistic: Money
-    optimistic: Money
-
-
 class RunResult(Struct, frozen=True, kw_only=True):
     """The result of a run.
 
     ``equity_start`` and ``equity`` are cash plus positions at the best bid (at cost where no book was known yet);
     ``total.profit`` is their difference. ``at_mid`` and ``at_liquidation`` are the equity by the other valuations.
     ``requested`` is the time asked for and ``loaded`` the part of it with events or coverage (ns), None where no
-    end was asked for. ``bracket`` is None unless both bounds were run. ``unmarked``: positions held whose book
-    was never known, valued at cost.
+    end was asked for. ``unmarked``: positions held whose book was never known, or is empty, valued at cost.
     """
 
     equity_start: Money
@@ -85,7 +77,6 @@ class RunResult(Struct, frozen=True, kw_only=True):
     unmarked: int = 0
     requested: int | None = None
     loaded: int = 0
-    bracket: Bracket | None = None
 
 
 class Books(Struct, frozen=True):

@@ -7,11 +7,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from predsurv.core.ids import StrategyName, VenueName
-from predsurv.core.num import MICROS, Money
+from predsurv.core.num import Money
 from predsurv.trade.report.charts import Chart, Dot, Line, clock, svg
 from predsurv.trade.report.page import PRICE_CHARTS_MAX, RunReport, page
 from predsurv.trade.results.ledger import Opening, fold
-from predsurv.trade.results.result import Books, Bracket, Course, RunResult, result_of
+from predsurv.trade.results.result import Books, Course, RunResult, result_of
 from predsurv.trade.results.sampling import EquityCurve, PricePath
 from predsurv.trade.runs.info import DataFingerprint, RunInfo
 from tests.kit.run_entries import CASH, filled, sent, started
@@ -95,10 +95,8 @@ def test_only_https_pages_are_linked() -> None:
 
 
 def test_the_figures_stand_on_the_page() -> None:
-    text = shown(
-        replace(result(), bracket=Bracket(Money(-5 * MICROS), Money(3 * MICROS)), requested=90 * S, loaded=30 * S)
-    )
-    for figure in ("−$0.96", "−$5.00 to $3.00", "30 s of 1 min 30 s", "trading.latency", "150ms", "abc (3 files)"):
+    text = shown(replace(result(), requested=90 * S, loaded=30 * S))
+    for figure in ("−$0.96", "30 s of 1 min 30 s", "trading.latency", "150ms", "abc (3 files)"):
         assert figure in text
     assert "Sharpe ratio over a year" in text
     assert "data_dir" not in text
