@@ -20,8 +20,8 @@ from predsurv.core.text import path_component, sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.state.book import Book
 from predsurv.store.layout import NS_DAY, NS_HOUR, Dataset, date_of
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.read.replay import replay
-from predsurv.trade.recording import BacktestSpan
 from predsurv.venues.registry import open_venue
 
 Instruments = Iterable[str | InstrumentKey]
@@ -67,7 +67,7 @@ class Data:
         (instrument_id, label). ``assumed``: the columns that hold an assumption.
         """
         ts = SystemClock().now() if at is None else to_ns(at)
-        fetch_span(self.config, venue, BacktestSpan(ts, ts + 1))
+        fetch_span(self.config, venue, ReplaySpan(ts, ts + 1))
         return market_frame(markets_known(self.config.data_dir, venue, ts))
 
     def book(self, venue: str, instrument: str | InstrumentKey, at: Time) -> BookAt:
@@ -76,7 +76,7 @@ class Data:
         Raises ConfigError for an instrument that was not recorded on that day.
         """
         ts = to_ns(at)
-        span = BacktestSpan(ts - ts % NS_HOUR, ts + 1)  # every hour begins with the whole book
+        span = ReplaySpan(ts - ts % NS_HOUR, ts + 1)  # every hour begins with the whole book
         fetch_span(self.config, venue, span)
         traded = self._traded(venue, instrument, ts)
         book, reason = Book(traded.primary), None
@@ -139,7 +139,7 @@ class Data:
         return pl.read_parquet(folder / "stats.parquet", hive_partitioning=False)
 
     def _rows(
-        self, dataset: Dataset, venue: str, span: BacktestSpan, instruments: Instruments | None, *, names: bool
+        self, dataset: Dataset, venue: str, span: ReplaySpan, instruments: Instruments | None, *, names: bool
     ) -> pl.LazyFrame:
         fetch_span(self.config, venue, span)
         rows = recorded_rows(self.config.data_dir, dataset, venue, span)
@@ -147,12 +147,12 @@ class Data:
             rows = rows.filter(pl.col("instrument_id").is_in([_id(each) for each in instruments]))
         return with_names(rows, markets_known(self.config.data_dir, venue, span.end, later=True)) if names else rows
 
-    def _key(self, venue: str, instrument: str | InstrumentKey, span: BacktestSpan) -> InstrumentKey:
+    def _key(self, venue: str, instrument: str | InstrumentKey, span: ReplaySpan) -> InstrumentKey:
         """Return the key of a recorded instrument."""
         if isinstance(instrument, InstrumentKey):
             return instrument
         day = span.start - span.start % NS_DAY
-        rows = self._rows("coverage", venue, BacktestSpan(day, max(span.end, day + NS_DAY)), [instrument], names=False)
+        rows = self._rows("coverage", venue, ReplaySpan(day, max(span.end, day + NS_DAY)), [instrument], names=False)
         found = rows.select(pl.col("market_id").cast(pl.String)).first().collect()
         if found.is_empty():
             raise ConfigError(f"{sanitise(venue, 40)}: {sanitise(instrument, 80)} was not recorded in that time")
@@ -165,7 +165,7 @@ class Data:
             if key is not None:
                 mirrored = open_venue(venue, self.config, SystemClock()).traits.complementary_outcomes
                 return _Traded(key, market.primary_of(key, mirrored=mirrored))
-        key = self._key(venue, instrument, BacktestSpan(ts, ts + 1))
+        key = self._key(venue, instrument, ReplaySpan(ts, ts + 1))
         return _Traded(key, key)
 
 

@@ -9,16 +9,16 @@ from predsurv.config import Config
 from predsurv.core.ids import VenueName
 from predsurv.store.layout import Layout
 from predsurv.store.read.facts import LISTS_BEFORE
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.remote import download
 from predsurv.store.remote.download import DownloadRequest
 from predsurv.store.remote.object_store import BucketLocation, open_bucket
-from predsurv.trade.recording import BacktestSpan
 from predsurv.venues.registry import check_venue
 
 _T = TypeVar("_T")
 
 
-def fetch_span(config: Config, venue: str, span: BacktestSpan) -> None:
+def fetch_span(config: Config, venue: str, span: ReplaySpan) -> None:
     """Fetch what a span needs and the data folder lacks from the bucket, if one is configured.
 
     Raises ConfigError for a venue that does not exist.
@@ -38,9 +38,9 @@ def call_apart(function: Callable[[], _T]) -> _T:
         return pool.submit(function).result()
 
 
-async def _fetch(config: Config, venue: VenueName, span: BacktestSpan) -> None:
+async def _fetch(config: Config, venue: VenueName, span: ReplaySpan) -> None:
     bucket = open_bucket(BucketLocation(config.bucket, config.object_store.endpoint, config.object_store.region))
-    before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
+    before = ReplaySpan(span.start - LISTS_BEFORE, span.start).dates()
     for wanted in (
         DownloadRequest(venue=venue, dates=before, datasets=("coverage", "lifecycle"), universe=True),
         DownloadRequest(venue=venue, dates=span.dates(), universe=True),

@@ -12,8 +12,8 @@ from predsurv.mine.inputs import scan
 from predsurv.state.market_facts import MarketFacts
 from predsurv.store.layout import NS_DAY, Dataset, date_of, day_files, end_of, parse_file, start_of
 from predsurv.store.read.facts import FactsQuery, read_facts
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.schema import schema_of, time_column
-from predsurv.trade.recording import BacktestSpan
 
 _LEVELS: Final = 10  # of snapshots in a frame without rows
 _TIME: Final = pl.Datetime("ns", "UTC")
@@ -58,7 +58,7 @@ def market_frame(markets: tuple[Market, ...]) -> pl.DataFrame:
     return pl.DataFrame([_row(each) for each in markets], schema=_MARKETS)
 
 
-def recorded_rows(data_dir: Path, dataset: Dataset, venue: str, span: BacktestSpan) -> pl.LazyFrame:
+def recorded_rows(data_dir: Path, dataset: Dataset, venue: str, span: ReplaySpan) -> pl.LazyFrame:
     """Return the rows of a dataset in a span, of coverage the pieces that overlap it."""
     files = _files(data_dir, dataset, VenueName(venue), span)
     rows = scan(files) if files else pl.DataFrame(pl.from_arrow(schema_of(dataset, _LEVELS).empty_table())).lazy()
@@ -79,7 +79,7 @@ def with_names(rows: pl.LazyFrame, markets: tuple[Market, ...]) -> pl.LazyFrame:
     return rows.join(labels, on=["market_id", "instrument_id"], how="left", maintain_order="left")
 
 
-def _files(data_dir: Path, dataset: Dataset, venue: VenueName, span: BacktestSpan) -> list[Path]:
+def _files(data_dir: Path, dataset: Dataset, venue: VenueName, span: ReplaySpan) -> list[Path]:
     found: list[Path] = []
     for day in range(span.start // NS_DAY * NS_DAY, span.end, NS_DAY):
         for path in day_files(data_dir, dataset, venue, date_of(day)):

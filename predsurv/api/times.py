@@ -6,7 +6,7 @@ from typing import Final
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.store.layout import NS_DAY
-from predsurv.trade.recording import BacktestSpan
+from predsurv.store.read.recording import ReplaySpan
 
 Time = int | datetime | date | str
 """Whole ns, a datetime (without a zone: UTC), a day, or text such as ``"2026-01-31"`` and ``"2026-01-31T12:00"``."""
@@ -30,9 +30,9 @@ def to_ns(given: Time) -> int:
     return (known - _EPOCH) // timedelta(microseconds=1) * 1_000
 
 
-def to_span(start: Time, end: Time) -> BacktestSpan:
+def to_span(start: Time, end: Time) -> ReplaySpan:
     """Return a span, with all of a day that is its end; raises ConfigError for one without any time in it."""
-    found = BacktestSpan(to_ns(start), to_ns(end) + (NS_DAY if _is_day(end) else 0))
+    found = ReplaySpan(to_ns(start), to_ns(end) + (NS_DAY if _is_day(end) else 0))
     if found.end <= found.start:
         first, last = (sanitise(str(each), 40) for each in (start, end))
         raise ConfigError(f"from {first} to {last}: the end is not after the start")

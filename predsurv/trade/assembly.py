@@ -25,6 +25,7 @@ from predsurv.state.market_cache import MarketCache
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.fingerprint import fingerprint
+from predsurv.store.read.recording import ReplaySpan, open_recording
 from predsurv.store.universe import universe_files
 from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.engine_parts import cache_of, configured_strategies, mappings_of, open_engine
@@ -32,7 +33,6 @@ from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import MOCK_MODE, OrderJournal, RunStarted, restore
 from predsurv.trade.market_lists import markets_listed_now, recorded_facts
 from predsurv.trade.pipeline import RunComponents, RunObserver
-from predsurv.trade.recording import BacktestSpan, open_recording
 from predsurv.trade.replay import EventClock
 from predsurv.trade.results.ledger import opening_of
 from predsurv.trade.results.measures import RunMeasures
@@ -156,7 +156,7 @@ def open_paper(
 def open_backtest(
     config: Config,
     venue: Venue,
-    span: BacktestSpan,
+    span: ReplaySpan,
     observe: Observe,
     strategies: Sequence[Strategy] | None = None,
     *,

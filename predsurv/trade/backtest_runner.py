@@ -7,10 +7,10 @@ from typing import Final
 from predsurv.core.errors import StrategyError
 from predsurv.core.events import Event
 from predsurv.engine.step import Step
+from predsurv.store.read.recording import Recording
 from predsurv.trade.column_replay import ColumnReplay, can_replay_columns
 from predsurv.trade.controller import TradeController
 from predsurv.trade.pipeline import RunComponents, RunObserver
-from predsurv.trade.recording import Recording
 from predsurv.trade.replay import EventClock
 
 BATCH_EVENTS: Final = 1_000

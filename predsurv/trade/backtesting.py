@@ -19,9 +19,9 @@ from predsurv.engine.step import Step
 from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Venue
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.trade.assembly import open_backtest
 from predsurv.trade.market_lists import require_recorded
-from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.results.result import RunResult
 from predsurv.trade.session import EndedRun, Ending
 
@@ -83,7 +83,7 @@ class BacktestResult(Struct, frozen=True):
     details: RunResult
 
 
-def run_backtest(config: Config, venue: Venue, span: BacktestSpan, strategies: Sequence[Strategy]) -> BacktestResult:
+def run_backtest(config: Config, venue: Venue, span: ReplaySpan, strategies: Sequence[Strategy]) -> BacktestResult:
     """Run ``strategies`` over a recording with an empty account; the run keeps a folder as every run does.
 
     Raises ConfigError and IntegrityError as ``open_backtest``, ConfigError for days that were never recorded, and
@@ -128,7 +128,7 @@ class _Collector:
                 self._orders.append(PlacedOrder(decision.approved.ts, command))
         self._refused += step.refusals[: KEPT_MAX - len(self._refused)]
 
-    def result(self, ended: EndedRun, span: BacktestSpan) -> BacktestResult:
+    def result(self, ended: EndedRun, span: ReplaySpan) -> BacktestResult:
         """Return the result of the run."""
         recording, curve = ended.session.recording, ended.result.curve
         return BacktestResult(
@@ -142,7 +142,7 @@ class _Collector:
         )
 
 
-def _summary(ended: EndedRun, span: BacktestSpan) -> BacktestSummary:
+def _summary(ended: EndedRun, span: ReplaySpan) -> BacktestSummary:
     session, result = ended.session, ended.result
     counts, total = session.stats.strategies.values(), result.total
     return BacktestSummary(

@@ -11,9 +11,9 @@ from predsurv.core.events import BookSnapshot, Gap, MarketChange, MarketEvent, M
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
 from predsurv.engine.step import Step
+from predsurv.store.read.recording import Recording
 from predsurv.store.read.rows import RowFiles
 from predsurv.trade.pipeline import EventPipeline, RunComponents, SkippingBroker
-from predsurv.trade.recording import Recording
 from predsurv.trade.replay import EventClock
 from predsurv.trade.row_interest import STRATEGIES_MAX, RowInterest
 

@@ -14,8 +14,8 @@ from predsurv.core.text import sanitise
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.layout import Layout, Partition, date_of, day_files
 from predsurv.store.read.facts import FactsQuery, read_facts
+from predsurv.store.read.recording import EARLIEST, LATEST, ReplaySpan
 from predsurv.store.universe import find_markets, read_universe, universe_files
-from predsurv.trade.recording import EARLIEST, LATEST, BacktestSpan
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -71,13 +71,13 @@ def known_markets_of(data_dir: Path, keys: Iterable[InstrumentKey], now: int) ->
     return cache
 
 
-def require_possible(data_dir: Path, venue: VenueName, span: BacktestSpan) -> None:
+def require_possible(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None:
     """Raise ConfigError, naming the days that were recorded, for a time that nothing can have been recorded in."""
     if span.start < EARLIEST or span.end > LATEST:
         raise _not_recorded(data_dir, venue, f"days can be from {date_of(EARLIEST)} to {date_of(LATEST - 1)}")
 
 
-def require_recorded(data_dir: Path, venue: VenueName, span: BacktestSpan) -> None:
+def require_recorded(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None:
     """Raise ConfigError, naming the days that were recorded, when none of ``span`` was."""
     require_possible(data_dir, venue, span)
     if not any(day_files(data_dir, "deltas", venue, date) for date in span.dates()):

@@ -7,10 +7,10 @@ from msgspec import Struct
 from predsurv.core.errors import PredsurvError, exit_code_of
 from predsurv.engine.engine import Engine
 from predsurv.ports import Clock
+from predsurv.store.read.recording import RecordingSummary
 from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.journal import OrderJournal
 from predsurv.trade.pipeline import RunComponents
-from predsurv.trade.recording import RecordingSummary
 from predsurv.trade.results.result import RunResult
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.runs.keeper import RunKeeper

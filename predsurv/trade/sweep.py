@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from predsurv.config import Config
 from predsurv.core.errors import PredsurvError, StrategyError
 from predsurv.net.clock import SystemClock
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.trade.backtesting import BacktestSummary, run_backtest
 from predsurv.trade.parameter_flags import Combination
-from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.strategy_loading import build
 from predsurv.venues.registry import open_venue
 
@@ -33,7 +33,7 @@ class SweepJob(Struct, frozen=True):
 
     config: Config
     venue: str
-    span: BacktestSpan
+    span: ReplaySpan
     specs: tuple[str, ...]
     combinations: tuple[Combination, ...]
 

@@ -15,11 +15,11 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Price, complement
 from predsurv.ports import MarketQuery
 from predsurv.store.layout import Layout
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.read.replay import replay
 from predsurv.store.read.verify import verify_recording
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.trade.assembly import open_backtest, open_paper
-from predsurv.trade.recording import BacktestSpan
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.policy import StreamPolicy
@@ -183,7 +183,7 @@ async def test_a_backtest_hears_the_trades_of_both_tokens(tmp_path: Path, server
     await record(tmp_path, server, ten_of_each)
     config, venue = await scanned(tmp_path, server)
     times = [int(str(ts)) for (ts,) in column(tmp_path, "coverage", "start")]
-    span = BacktestSpan(min(times), min(times) + 3_600_000 * MS)
+    span = ReplaySpan(min(times), min(times) + 3_600_000 * MS)
     observer = Recorder()
     session = open_backtest(config, venue, span, lambda _: observer, every_event=True)
     await session.runner.run()

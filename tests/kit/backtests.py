@@ -22,9 +22,9 @@ from predsurv.engine.step import Step
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.state.view import View
 from predsurv.store.layout import NS_DAY, NS_HOUR, date_of
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.trade.assembly import open_backtest
 from predsurv.trade.journal import Entry, OrderJournal
-from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.runs.info import JOURNAL_FILE
 from predsurv.trade.session import TradingSession
 from tests.kit.recordings import write_universe
@@ -131,7 +131,7 @@ def backtest(
 
     Every event is seen; a second run that passes over what nobody has to see is compared with the first.
     """
-    span = BacktestSpan(MIDNIGHT + first * NS_DAY, MIDNIGHT + (first + days) * NS_DAY)
+    span = ReplaySpan(MIDNIGHT + first * NS_DAY, MIDNIGHT + (first + days) * NS_DAY)
     again = deepcopy(strategy)
     done = run_backtest(data_dir, span, venue or RecordedVenue(), strategy or Taker(), every_event=True)
     if speedups is not None:
@@ -141,7 +141,7 @@ def backtest(
 
 
 def run_backtest(
-    data_dir: Path, span: BacktestSpan, venue: RecordedVenue, strategy: Any, *, every_event: bool
+    data_dir: Path, span: ReplaySpan, venue: RecordedVenue, strategy: Any, *, every_event: bool
 ) -> Backtest:
     """Run ``strategy``; ``every_event``: as ``open_backtest``."""
     seen = Seen()

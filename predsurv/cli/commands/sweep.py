@@ -16,9 +16,9 @@ from predsurv.core.errors import INTERRUPTED
 from predsurv.core.num import format_micros
 from predsurv.net.clock import SystemClock
 from predsurv.store.read.facts import LISTS_BEFORE
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.remote.download import DownloadRequest
 from predsurv.trade.market_lists import require_possible, require_recorded
-from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.sweep import SweepJob, SweepRow, processes, run_sweep
 from predsurv.venues.registry import open_venue
 
@@ -38,7 +38,7 @@ _FIGURES: Final = (
 )
 
 
-def sweep(chosen: ChosenRun, venue: str, span: BacktestSpan, form: Format, jobs: int | None) -> int:
+def sweep(chosen: ChosenRun, venue: str, span: ReplaySpan, form: Format, jobs: int | None) -> int:
     """Run every combination; return the exit code: 0, or 130 when it was interrupted (what is done is shown)."""
     config = chosen.config
     with long_run() as signals:
@@ -80,11 +80,11 @@ def _cells(row: SweepRow) -> Sequence[Value]:
     return (*(value for _, value in row.label), *figures)
 
 
-async def _fetch(config: Config, venue: str, span: BacktestSpan) -> None:
+async def _fetch(config: Config, venue: str, span: ReplaySpan) -> None:
     opened = open_venue(venue, config, SystemClock())
     try:
         require_possible(config.data_dir, opened.name, span)
-        before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
+        before = ReplaySpan(span.start - LISTS_BEFORE, span.start).dates()
         facts = DownloadRequest(venue=opened.name, dates=before, datasets=("coverage", "lifecycle"), universe=True)
         await fetch(config, facts)
         await fetch(config, DownloadRequest(venue=opened.name, dates=span.dates(), universe=True))

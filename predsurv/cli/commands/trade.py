@@ -42,6 +42,7 @@ from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, Venue
 from predsurv.store.layout import NS_DAY, Dataset
 from predsurv.store.read.facts import LISTS_BEFORE
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.remote.download import DownloadRequest
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
@@ -58,7 +59,6 @@ from predsurv.trade.market_lists import require_possible, require_recorded
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.parameter_flags import bracketed, queue_models
 from predsurv.trade.pipeline import RunObserver
-from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.report.write import write_report
 from predsurv.trade.session import EndedRun, Ending
 from predsurv.trade.strategy_loading import build
@@ -231,10 +231,10 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
             return await session.run(limit, clock, lambda: Ending(False, INTERRUPTED) if signals.stopping else Ending())
 
 
-async def _fetch_days(config: Config, venue: Venue, span: BacktestSpan) -> None:
+async def _fetch_days(config: Config, venue: Venue, span: ReplaySpan) -> None:
     """Download what of the days is in a bucket only."""
     require_possible(config.data_dir, venue.name, span)
-    before = BacktestSpan(span.start - LISTS_BEFORE, span.start).dates()
+    before = ReplaySpan(span.start - LISTS_BEFORE, span.start).dates()
     if await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True)):
         await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
 
@@ -284,12 +284,12 @@ def _observer(
     return lambda engine: TradeMetrics(metrics, trading, engine, clock)
 
 
-def _span(dates: str) -> BacktestSpan:
+def _span(dates: str) -> ReplaySpan:
     first, _, last = dates.partition("..")
     start, end = _day(first), _day(last or first) + NS_DAY
     if end <= start:
         raise ConfigError(f"{first}..{last}: the last day is before the first")
-    return BacktestSpan(start, end)
+    return ReplaySpan(start, end)
 
 
 def _day(text: str) -> int:

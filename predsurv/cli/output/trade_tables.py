@@ -15,8 +15,8 @@ from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import Step
 from predsurv.state.market_cache import MarketCache
+from predsurv.store.read.recording import RecordingSummary
 from predsurv.store.universe import iso_time
-from predsurv.trade.recording import RecordingSummary
 from predsurv.trade.results.ratios import fill_ratio, hit_rate
 from predsurv.trade.results.result import RunResult
 from predsurv.trade.results.tally import Tally

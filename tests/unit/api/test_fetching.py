@@ -10,8 +10,8 @@ from predsurv.api.data import open_data
 from predsurv.api.fetching import call_apart, fetch_span
 from predsurv.core.errors import ConfigError
 from predsurv.store.read.facts import LISTS_BEFORE
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.remote.download import DownloadRequest
-from predsurv.trade.recording import BacktestSpan
 from tests.kit.backtests import MIDNIGHT, hours
 
 
@@ -30,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, Do
 
 
 def test_a_folder_is_read_as_it_is(asked: list[Any], tmp_path: Path) -> None:
-    fetch_span(open_data(tmp_path).config, "mock", BacktestSpan(MIDNIGHT, hours(1)))
+    fetch_span(open_data(tmp_path).config, "mock", ReplaySpan(MIDNIGHT, hours(1)))
     assert asked == []
 
 
@@ -39,7 +39,7 @@ def test_of_a_bucket_the_days_and_what_held_before_are_fetched(asked: list[Any])
     assert data.markets("mock", at=hours(1)).is_empty()
     (url, before), (_, days) = asked
     assert url == "s3://some-bucket/prefix"
-    assert before.dates == BacktestSpan(hours(1) - LISTS_BEFORE, hours(1)).dates()
+    assert before.dates == ReplaySpan(hours(1) - LISTS_BEFORE, hours(1)).dates()
     assert (before.datasets, before.universe) == (("coverage", "lifecycle"), True)
     assert (days.dates, days.venue) == (("2027-01-15",), "mock")
 
@@ -54,7 +54,7 @@ def test_it_works_while_an_event_loop_runs(asked: list[Any]) -> None:
 
 def test_a_venue_that_does_not_exist_is_told(asked: list[Any], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no venue is called"):
-        fetch_span(open_data(tmp_path).config, "nowhere", BacktestSpan(MIDNIGHT, hours(1)))
+        fetch_span(open_data(tmp_path).config, "nowhere", ReplaySpan(MIDNIGHT, hours(1)))
 
 
 def test_an_error_in_a_thread_is_raised_here() -> None:

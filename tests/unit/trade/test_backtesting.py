@@ -9,15 +9,15 @@ from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, StrategyError
 from predsurv.core.num import MICROS, Money
 from predsurv.store.layout import NS_DAY
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.strategies.own import OwnStrategy
 from predsurv.trade import backtesting
 from predsurv.trade.backtesting import run_backtest
-from predsurv.trade.recording import BacktestSpan
 from tests.kit.backtests import MIDNIGHT, RecordedVenue, Taker, books, covered, hours, listed_on
 from tests.kit.recordings import record
 from tests.kit.trading_samples import YES, S, market
 
-SPAN = BacktestSpan(MIDNIGHT, MIDNIGHT + NS_DAY)
+SPAN = ReplaySpan(MIDNIGHT, MIDNIGHT + NS_DAY)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_refusals_are_in_the_result(config: Config) -> None:
 
 def test_days_that_were_not_recorded_are_an_error(config: Config) -> None:
     with pytest.raises(ConfigError, match="not recorded"):
-        run_backtest(config, RecordedVenue(), BacktestSpan(MIDNIGHT - NS_DAY, MIDNIGHT), [Taker()])
+        run_backtest(config, RecordedVenue(), ReplaySpan(MIDNIGHT - NS_DAY, MIDNIGHT), [Taker()])
 
 
 def test_a_strategy_that_fails_ends_it(config: Config) -> None:

@@ -29,7 +29,7 @@ from predsurv.core.records import Coverage, Record
 from predsurv.engine.interest import BookFilter, EventFilter, Interest, MarketChoice
 from predsurv.state.view import View
 from predsurv.store.layout import NS_DAY
-from predsurv.trade.recording import BacktestSpan
+from predsurv.store.read.recording import ReplaySpan
 from tests.kit.backtests import MIDNIGHT, Backtest, RecordedVenue, covered, hours, listed_on, run_backtest, told
 from tests.kit.recordings import record
 from tests.kit.trading_samples import MS, S, cents, market, shares
@@ -37,7 +37,7 @@ from tests.kit.trading_samples import MS, S, cents, market, shares
 pytestmark = pytest.mark.skipif(speedups is None, reason="there was no C compiler")
 
 BEGIN = hours(2)
-SPAN = BacktestSpan(MIDNIGHT, MIDNIGHT + NS_DAY)
+SPAN = ReplaySpan(MIDNIGHT, MIDNIGHT + NS_DAY)
 EVENT = EventId("race")
 MARKETS = [
     replace(market(name, event_id=EVENT, mutually_exclusive=True, exhaustive=True), fetched_at=hours(1))

@@ -11,9 +11,9 @@ from predsurv.config import load
 from predsurv.core.errors import TransientError
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import NS_DAY
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.trade.assembly import open_backtest
 from predsurv.trade.journal import OrderJournal
-from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.runs.folder import RunFolder, read_run
 from predsurv.trade.runs.info import INFO_FILE, RESULTS_FILE
 from predsurv.trade.session import Ending, TradingSession
@@ -28,7 +28,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TradingSession:
     record(tmp_path, MIDNIGHT, [*books(YES, hours(1), count=3), covered(YES, hours(1), hours(2))])
     config = load(None, flags={"data_dir": str(tmp_path)}, environ={}, root=tmp_path).config
     monkeypatch.setattr("predsurv.trade.engine_parts.build", lambda *_: (Taker(),))
-    return open_backtest(config, RecordedVenue(), BacktestSpan(MIDNIGHT, MIDNIGHT + NS_DAY), lambda _: Seen())
+    return open_backtest(config, RecordedVenue(), ReplaySpan(MIDNIGHT, MIDNIGHT + NS_DAY), lambda _: Seen())
 
 
 def ended(session: TradingSession) -> tuple[str, int | None]:

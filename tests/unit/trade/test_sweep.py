@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, StrategyError
 from predsurv.store.layout import NS_DAY
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.trade import sweep as sweep_module
 from predsurv.trade.parameter_flags import bracketed, combinations, parse_flags, queue_models
-from predsurv.trade.recording import BacktestSpan
 from predsurv.trade.strategy_loading import load_strategies
 from predsurv.trade.sweep import SweepJob, SweepRow, processes, run_sweep
 from tests.kit.backtests import MIDNIGHT, books, covered, hours, listed_on
@@ -53,7 +53,7 @@ def job(folder: Path, *flags: str) -> SweepJob:
     config = load(None, flags={"data_dir": str(folder / "data")}, environ={}, root=folder).config
     specs = ("./buyer.py:Buyer",)
     swept = parse_flags(flags, load_strategies(specs))
-    return SweepJob(config, "mock", BacktestSpan(MIDNIGHT, MIDNIGHT + NS_DAY), specs, combinations({}, swept))
+    return SweepJob(config, "mock", ReplaySpan(MIDNIGHT, MIDNIGHT + NS_DAY), specs, combinations({}, swept))
 
 
 def test_every_combination_is_run_and_the_best_is_first(folder: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_processes_are_bounded_by_runs_and_cores() -> None:
 
 def test_an_error_of_the_recording_is_passed_on(folder: Path) -> None:
     other = job(folder, "size=10,11")
-    empty = SweepJob(other.config, "mock", BacktestSpan(MIDNIGHT - NS_DAY, MIDNIGHT), other.specs, other.combinations)
+    empty = SweepJob(other.config, "mock", ReplaySpan(MIDNIGHT - NS_DAY, MIDNIGHT), other.specs, other.combinations)
     with pytest.raises(ConfigError, match="not recorded"):
         run_sweep(empty, 1, lambda _: None, lambda: False)
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from predsurv.cli.app import main
 from predsurv.cli.commands import trade
 from predsurv.store.layout import NS_DAY
-from predsurv.trade.recording import BacktestSpan
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.trade.runs.folder import RunFolder, all_runs
 from predsurv.trade.runs.info import INFO_FILE, JOURNAL_FILE, REPORT_FILE, RESULTS_FILE
 from tests.kit.backtests import MIDNIGHT, RecordedVenue, Taker, books, covered, hours, listed_on, run_backtest
@@ -31,7 +31,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunFolder]:
     listed_on(data, 0, market(fetched_at=hours(0)))
     record(data, MIDNIGHT, [*books(YES, hours(1), count=3), covered(YES, hours(1), hours(2))])
     for _ in range(2):
-        run_backtest(data, BacktestSpan(MIDNIGHT, MIDNIGHT + NS_DAY), RecordedVenue(), Taker(), every_event=True)
+        run_backtest(data, ReplaySpan(MIDNIGHT, MIDNIGHT + NS_DAY), RecordedVenue(), Taker(), every_event=True)
     return list(all_runs(data))
 
 

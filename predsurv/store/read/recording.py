@@ -1,4 +1,4 @@
-"""The recording that a backtest goes through: its events, what was stated meanwhile, and what it lacks."""
+"""A recording to replay: its events, what was stated meanwhile, and what it lacks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -32,7 +32,7 @@ LATEST: Final = 84_006 * NS_DAY
 """Between these times (ns UTC) data can have been recorded: 1970-02-01 to 2199-12-31."""
 
 
-class BacktestSpan(Struct, frozen=True):
+class ReplaySpan(Struct, frozen=True):
     """The part of a recording to go through: from ``start`` to before ``end``, ns UTC."""
 
     start: int
@@ -46,12 +46,12 @@ class BacktestSpan(Struct, frozen=True):
 class RecordedStretch(Struct, frozen=True):
     """Recorded days in one piece. ``without``: by collector the instruments of which another one's rows count."""
 
-    span: BacktestSpan
+    span: ReplaySpan
     without: Mapping[str, frozenset[InstrumentKey]]
 
 
 class RecordingSummary(Struct, frozen=True):
-    """What a backtest had to go by.
+    """What a replay has to go by.
 
     ``listed`` counts the recorded instruments, and those of which nothing was ever stated: these are not traded.
     ``assumed``: instruments recorded before the first statement about their market; what it says is assumed of the
@@ -138,7 +138,7 @@ class Recording(Struct, frozen=True, kw_only=True):
             yield from replay_query(self.layout, query)
 
 
-def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: MarketCache) -> Recording:
+def open_recording(data_dir: Path, venue: Venue, span: ReplaySpan, cache: MarketCache) -> Recording:
     """Return what was recorded of ``venue`` in ``span``, and fold into ``cache`` what was known when it began.
 
     Raises IntegrityError when there is no coverage, or a file is damaged, and ConfigError when nothing ever stated
@@ -161,7 +161,7 @@ def open_recording(data_dir: Path, venue: Venue, span: BacktestSpan, cache: Mark
             f"listing; run 'predsurv scan {venue.name}'"
         )
     told: list[MarketEvent] = [*known.later, *(each for each in assumed if each.ts_recv > begin)]
-    whole = BacktestSpan(begin, span.end)
+    whole = ReplaySpan(begin, span.end)
     gaps = [*_gaps(missing, recorded, books), *_gaps_of_days(whole, recorded, books)]
     gaps += [*_gaps_of_changes(whole, recorded, books), *_gaps_of_ends(recorded, books)]
     told += [replace(each, ts_recv=max(each.ts_recv, begin)) for each in gaps]
@@ -197,7 +197,7 @@ def _loaded(recorded: RecordedTime) -> int:
     return total
 
 
-def _recorded(data_dir: Path, venue: VenueName, span: BacktestSpan) -> RecordedTime:
+def _recorded(data_dir: Path, venue: VenueName, span: ReplaySpan) -> RecordedTime:
     """Return what was recorded in ``span``; raises IntegrityError when there is no coverage, or a file is damaged."""
     recorded, dates = recorded_time(data_dir, venue, span.start, span.end), span.dates()
     if not recorded.dates:
@@ -317,7 +317,7 @@ def _gaps(missing: Iterable[MissingFile], recorded: RecordedTime, books: frozens
             yield Gap(key, file.lo, "file_missing", 0)
 
 
-def _gaps_of_days(span: BacktestSpan, recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
+def _gaps_of_days(span: ReplaySpan, recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
     """Yield a gap of every instrument where a day begins of which nothing is known."""
     for day in range(span.start // NS_DAY * NS_DAY, span.end, NS_DAY):
         if date_of(day) not in recorded.dates:
@@ -325,7 +325,7 @@ def _gaps_of_days(span: BacktestSpan, recorded: RecordedTime, books: frozenset[I
                 yield Gap(key, day, "file_missing", 0)
 
 
-def _gaps_of_changes(span: BacktestSpan, recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
+def _gaps_of_changes(span: ReplaySpan, recorded: RecordedTime, books: frozenset[InstrumentKey]) -> Iterator[Gap]:
     """Yield a gap at each midnight of those of which another collector's rows may count from then on."""
     for day in range(span.start // NS_DAY * NS_DAY + NS_DAY, span.end, NS_DAY):
         before, after = (recorded.repeated.get(date_of(each), {}) for each in (day - NS_DAY, day))
@@ -347,7 +347,7 @@ def _gaps_of_ends(recorded: RecordedTime, books: frozenset[InstrumentKey]) -> It
             yield Gap(each.key, each.last, "rotated_out", 0)
 
 
-def _stretches(span: BacktestSpan, begin: int, recorded: RecordedTime) -> Iterator[RecordedStretch]:
+def _stretches(span: ReplaySpan, begin: int, recorded: RecordedTime) -> Iterator[RecordedStretch]:
     """Yield the recorded days of ``span``, adjacent ones in one piece where the rows of the same collectors count."""
     pieces: list[RecordedStretch] = []
     for day in range(span.start // NS_DAY * NS_DAY, span.end, NS_DAY):
@@ -356,7 +356,7 @@ def _stretches(span: BacktestSpan, begin: int, recorded: RecordedTime) -> Iterat
             without = recorded.repeated.get(date_of(day), {})
             if pieces and pieces[-1].span.end == start and pieces[-1].without == without:
                 start = pieces.pop().span.start
-            pieces.append(RecordedStretch(BacktestSpan(start, end), without))
+            pieces.append(RecordedStretch(ReplaySpan(start, end), without))
     return iter(pieces)
 
 
