@@ -84,7 +84,7 @@ COMMANDS: Final = (
     ),
 )
 
-SUBCOMMANDS: Final = {"runs": ("list", "show", "compare", "replay")}
+SUBCOMMANDS: Final = {"runs": ("list", "show", "compare", "replay"), "mine": ("rank", "episodes")}
 """The commands below a command."""
 
 

@@ -23,22 +23,27 @@ def stats_folder(data_dir: Path, venue: VenueName, date: str) -> Path:
 
 def write_stats(stats: pl.DataFrame, data_dir: Path, venue: VenueName, date: str) -> Path:
     """Replace the day's ``stats.parquet`` and return its path; raises OSError and leaves the old one."""
-    folder = stats_folder(data_dir, venue, date)
+    path = stats_folder(data_dir, venue, date) / "stats.parquet"
+    write_table(stats, path, data_dir)
+    return path
+
+
+def write_table(rows: pl.DataFrame, path: Path, data_dir: Path) -> None:
+    """Replace the Parquet file at ``path``, below ``data_dir``; raises OSError and leaves the old one."""
     layout = Layout(data_dir)
     staging = layout.staging("mine")
-    make_dirs(folder)
+    make_dirs(path.parent)
     make_dirs(layout.state, PRIVATE_DIR)
     make_dirs(staging, PRIVATE_DIR)
     draft = staging / f"{os.getpid()}.parquet"
-    table = stats.to_arrow().replace_schema_metadata({b"predsurv.schema": SCHEMA_VERSION})
+    table = rows.to_arrow().replace_schema_metadata({b"predsurv.schema": SCHEMA_VERSION})
     try:
         pq.write_table(table, draft, compression="zstd", compression_level=COMPRESSION_LEVEL, write_page_checksum=True)
         sync_file(draft)
-        replace(draft, folder / "stats.parquet")
+        replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    sync_dir(folder)
-    return folder / "stats.parquet"
+    sync_dir(path.parent)
 
 
 def write_report(html: str, data_dir: Path, venue: VenueName, date: str) -> Path:

@@ -27,7 +27,8 @@ from predsurv.strategies.claim_tiers import LOT
 from predsurv.strategies.claims import ClaimGroup, ClaimGroups, net_held
 from predsurv.strategies.quick_look import may_pay
 from predsurv.strategies.set_plan import PlannedOrder
-from predsurv.strategies.set_trades import SetTrade, opening_trade, rebalancing_orders
+from predsurv.strategies.set_signals import signal_of
+from predsurv.strategies.set_trades import opening_trade, rebalancing_orders
 from predsurv.strategies.tradable import has_ended
 
 
@@ -84,7 +85,7 @@ class Arbitrage:
         trade = opening_trade(group, view, self._params)
         if trade is None:
             return ()
-        signal = _signal(group, trade)
+        signal = signal_of(group, trade.orders)
         name = f"{signal}:{group.name}@{view.now}"
         ordered = keys | {order.key for order in trade.orders}
         self._attempts.add(SetAttempt(group, name, view.now + self._params.cooldown, ordered))
@@ -130,17 +131,6 @@ class Arbitrage:
                 self.name, order.key, order.side, order.limit, order.size, "ioc", reason, group=name, note=note
             )
             note = ""
-
-
-def _signal(group: ClaimGroup, trade: SetTrade) -> str:
-    if len({order.key.venue for order in trade.orders}) > 1:
-        return "cross"
-    yes = {source.yes for claim in group.claims for source in claim.sources}
-    of_yes = {order.key in yes for order in trade.orders if order.side == "buy"}
-    if of_yes == {False}:
-        return "no_basket"
-    markets = {claim.sources[0].yes.market_id for claim in group.claims}
-    return "yes_basket" if of_yes == {True} and len(markets) > 1 else "outcomes"
 
 
 def _is_balanced(group: ClaimGroup, view: View) -> bool:

@@ -45,7 +45,7 @@ def opening_trade(group: ClaimGroup, view: View, params: ArbitrageParams) -> Set
         for _ in range(_HALVINGS):
             if trade is None or accepted(trade, view, params):
                 break
-            trade = _trade(group, view, capped(search, _largest(trade.orders) // 2 // LOT * LOT))
+            trade = best_trade(group, view, capped(search, largest(trade.orders) // 2 // LOT * LOT))
         if trade is not None and accepted(trade, view, params):
             return trade
     return None
@@ -62,14 +62,14 @@ def rebalancing_orders(
     terms = replace(params.terms(may_buy=may_buy), annual_return=0)
     claims = tuple(claim_tiers(claim, view, terms) for claim in group.claims)
     search = without(SetSearch(claims, group.exhaustive), frozenset(group.instruments()) - keys)
-    trade = _trade(group, view, search, completing=True)
+    trade = best_trade(group, view, search, completing=True)
     return () if trade is None or trade.certificate.gain <= 0 else trade.orders
 
 
 def accepted(trade: SetTrade, view: View, params: ArbitrageParams) -> bool:
     """Return whether the gain is enough for what it risks and how long it lasts, and small enough to be believed."""
     proof = trade.certificate
-    sets = _largest(trade.orders)
+    sets = largest(trade.orders)
     charged = -(-params.void_rate * max(-(proof.void_worst or 0), 0) // MICROS)
     charged += _capital_cost(trade.orders, view, params) + _revert_charge(trade.orders, view, params)
     void_loss = -(proof.whole_void or 0)
@@ -110,13 +110,13 @@ def _first_sale(claim: ClaimTiers) -> int:
 
 def _within_means(group: ClaimGroup, view: View, params: ArbitrageParams, search: SetSearch) -> SetTrade | None:
     """Return the best trade that can be paid: all of it, or cut to the most shares that money is there for."""
-    trade = _trade(group, view, search)
+    trade = best_trade(group, view, search)
     if trade is None or affordable(trade.orders, view, params.cost_max):
         return trade
-    low, high, best = 0, _largest(trade.orders) // LOT, None
+    low, high, best = 0, largest(trade.orders) // LOT, None
     while high - low > 1:
         middle = (low + high) // 2
-        trade = _trade(group, view, capped(search, middle * LOT))
+        trade = best_trade(group, view, capped(search, middle * LOT))
         if trade is None or affordable(trade.orders, view, params.cost_max):
             low, best = middle, trade or best
         else:
@@ -124,7 +124,7 @@ def _within_means(group: ClaimGroup, view: View, params: ArbitrageParams, search
     return best
 
 
-def _trade(group: ClaimGroup, view: View, search: SetSearch, *, completing: bool = False) -> SetTrade | None:
+def best_trade(group: ClaimGroup, view: View, search: SetSearch, *, completing: bool = False) -> SetTrade | None:
     """Return the trade at the best level, without what the venues' minimums forbid; None when there is nothing to do.
 
     ``completing``: between what is held of every claim and of any; no further sets.
@@ -151,7 +151,8 @@ def _buys(orders: Sequence[PlannedOrder]) -> Iterator[PlannedOrder]:
     return (order for order in orders if order.side == "buy")
 
 
-def _largest(orders: Sequence[PlannedOrder]) -> int:
+def largest(orders: Sequence[PlannedOrder]) -> int:
+    """Return the size of the largest of ``orders``: how many sets they are, in micros."""
     return max(order.size for order in orders)
 
 

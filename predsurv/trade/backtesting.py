@@ -19,9 +19,8 @@ from predsurv.engine.step import Step
 from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Venue
-from predsurv.store.read.recording import ReplaySpan
+from predsurv.store.read.recording import ReplaySpan, require_recorded
 from predsurv.trade.assembly import open_backtest
-from predsurv.trade.market_lists import require_recorded
 from predsurv.trade.results.result import RunResult
 from predsurv.trade.session import EndedRun, Ending
 

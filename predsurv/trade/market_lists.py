@@ -6,15 +6,13 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
-from predsurv.core.errors import ConfigError, IntegrityError, TransientError
+from predsurv.core.errors import IntegrityError, TransientError
 from predsurv.core.events import MarketFact
 from predsurv.core.ids import ID_CHARS_MAX, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.state.market_cache import MarketCache
-from predsurv.store.layout import Layout, Partition, date_of, day_files
 from predsurv.store.read.facts import FactsQuery, read_facts
-from predsurv.store.read.recording import EARLIEST, LATEST, ReplaySpan
 from predsurv.store.universe import find_markets, read_universe, universe_files
 
 _LOG: Final = logging.getLogger(__name__)
@@ -69,23 +67,3 @@ def known_markets_of(data_dir: Path, keys: Iterable[InstrumentKey], now: int) ->
         for market in find_markets(reversed(universe_files(data_dir, venue).values()), missing).values():
             cache.add(market)
     return cache
-
-
-def require_possible(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None:
-    """Raise ConfigError, naming the days that were recorded, for a time that nothing can have been recorded in."""
-    if span.start < EARLIEST or span.end > LATEST:
-        raise _not_recorded(data_dir, venue, f"days can be from {date_of(EARLIEST)} to {date_of(LATEST - 1)}")
-
-
-def require_recorded(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None:
-    """Raise ConfigError, naming the days that were recorded, when none of ``span`` was."""
-    require_possible(data_dir, venue, span)
-    if not any(day_files(data_dir, "deltas", venue, date) for date in span.dates()):
-        raise _not_recorded(data_dir, venue, "these days were not recorded")
-
-
-def _not_recorded(data_dir: Path, venue: VenueName, what: str) -> ConfigError:
-    days_of_venue = Layout(data_dir).folder(Partition("deltas", venue, "", None)).parent
-    days = sorted(path.name.removeprefix("date=") for path in days_of_venue.glob("date=*"))
-    there = f"there are {days[0]} to {days[-1]}" if days else "nothing of this venue was; run 'predsurv collect' first"
-    return ConfigError(f"{venue}: {what}; of those in {data_dir} {there}")

@@ -7,6 +7,8 @@ import polars as pl
 import typer
 
 from predsurv.cli.commands.bucket import fetch_day
+from predsurv.cli.commands.mine_episodes import episodes
+from predsurv.cli.default_command import DefaultCommandGroup
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import span, volume
 from predsurv.cli.output.render import Column, Table, Value, near, say, show
@@ -50,7 +52,16 @@ _COLUMNS: Final = (
 )
 
 
-def mine(
+class _MineGroup(DefaultCommandGroup):
+    default = "rank"
+
+
+mine = typer.Typer(cls=_MineGroup, rich_markup_mode=None, add_completion=False)
+mine.command("episodes")(episodes)
+
+
+@mine.command("rank")
+def rank(
     venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Default: the one recorded last.")] = None,
     date: Annotated[str | None, typer.Argument(metavar="[DATE]", help="YYYY-MM-DD, UTC; default: the latest.")] = None,
     *,
@@ -59,7 +70,10 @@ def mine(
     config: ConfigFile = None,
     format: OutputFormat = "table",
 ) -> None:
-    """Rank a recorded day's markets by what happened in them, and write its statistics."""
+    """Rank a recorded day's markets by what happened in them, and write its statistics.
+
+    'mine VENUE DATE' is short for it. 'mine episodes' finds when a set of markets paid more than it cost.
+    """
     loaded = load(config, flags={"miner.top": top}).config
     weight = scores.weights(loaded.miner.weights)
     fetch_day(loaded, venue, date)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from predsurv.cli.commands.bucket import fetch
+from predsurv.cli.dates import fetch_days
 from predsurv.cli.options import Format
 from predsurv.cli.output.columns import bar
 from predsurv.cli.output.progress import progress_line
@@ -15,10 +15,7 @@ from predsurv.config import Config
 from predsurv.core.errors import INTERRUPTED
 from predsurv.core.num import format_micros
 from predsurv.net.clock import SystemClock
-from predsurv.store.read.facts import LISTS_BEFORE
-from predsurv.store.read.recording import ReplaySpan
-from predsurv.store.remote.download import DownloadRequest
-from predsurv.trade.market_lists import require_possible, require_recorded
+from predsurv.store.read.recording import ReplaySpan, require_recorded
 from predsurv.trade.sweep import SweepJob, SweepRow, processes, run_sweep
 from predsurv.venues.registry import open_venue
 
@@ -83,11 +80,7 @@ def _cells(row: SweepRow) -> Sequence[Value]:
 async def _fetch(config: Config, venue: str, span: ReplaySpan) -> None:
     opened = open_venue(venue, config, SystemClock())
     try:
-        require_possible(config.data_dir, opened.name, span)
-        before = ReplaySpan(span.start - LISTS_BEFORE, span.start).dates()
-        facts = DownloadRequest(venue=opened.name, dates=before, datasets=("coverage", "lifecycle"), universe=True)
-        await fetch(config, facts)
-        await fetch(config, DownloadRequest(venue=opened.name, dates=span.dates(), universe=True))
+        await fetch_days(config, opened.name, span)
         require_recorded(config.data_dir, opened.name, span)
     finally:
         await opened.aclose()

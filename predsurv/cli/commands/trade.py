@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,9 +11,9 @@ import typer
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from predsurv.cli.commands.bucket import fetch
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import sweep
+from predsurv.cli.dates import fetch_days, span_of
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat
 from predsurv.cli.output.render import near, say
 from predsurv.cli.output.trade_tables import Announcer, run_tables
@@ -35,15 +33,11 @@ from predsurv.config import Config, load
 from predsurv.core.errors import INTERRUPTED, ConfigError
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
-from predsurv.core.text import sanitise
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import Step
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, Venue
-from predsurv.store.layout import NS_DAY, Dataset
-from predsurv.store.read.facts import LISTS_BEFORE
-from predsurv.store.read.recording import ReplaySpan
-from predsurv.store.remote.download import DownloadRequest
+from predsurv.store.read.recording import require_recorded
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
 from predsurv.telemetry.trading import TradingMetrics
@@ -55,7 +49,6 @@ from predsurv.trade.assembly import (
     refuse_live,
 )
 from predsurv.trade.health import FeedWatch
-from predsurv.trade.market_lists import require_possible, require_recorded
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.parameter_flags import bracketed, queue_models
 from predsurv.trade.pipeline import RunObserver
@@ -64,14 +57,7 @@ from predsurv.trade.session import EndedRun, Ending
 from predsurv.trade.strategy_loading import build
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
-_FACTS: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
-"""What is read of the days before a backtest: what held when it begins."""
-
 _STOPPING: Final = "taking open orders back"
-
-_DAYS_AGO: Final = {"today": 0, "yesterday": 1}
-
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
 def trade(
@@ -128,7 +114,7 @@ def backtest(
             "--html reports one run; after a sweep 'predsurv runs show RUN --html' reports any of its runs"
         )
     if chosen.is_sweep:
-        return sweep(chosen, venue, _span(dates), format, jobs)
+        return sweep(chosen, venue, span_of(dates), format, jobs)
     loaded = chosen.config
     return _trade(lambda signals: _backtest(loaded, venue, dates, None, signals), format, None, html=html)
 
@@ -216,12 +202,12 @@ async def _paper(config: Config, names: Sequence[str] | None, limit: int | None,
 
 
 async def _backtest(config: Config, name: str, dates: str, limit: int | None, signals: StopSignals) -> EndedRun:
-    span, clock = _span(dates), SystemClock()
+    span, clock = span_of(dates), SystemClock()
     async with AsyncExitStack() as stack:
         venue = open_venue(name, config, clock)
         stack.push_async_callback(venue.aclose)
         stack.enter_context(signals.stopping_with(cancel_this(), None))
-        await _fetch_days(config, venue, span)
+        await fetch_days(config, venue.name, span)
         with signals.interrupting():
             require_recorded(config.data_dir, venue.name, span)
             session = open_backtest(config, venue, span, lambda _engine: _Observers())
@@ -229,14 +215,6 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
             say(note)
         with signals.stopping_with(session.runner.stop, _STOPPING):
             return await session.run(limit, clock, lambda: Ending(False, INTERRUPTED) if signals.stopping else Ending())
-
-
-async def _fetch_days(config: Config, venue: Venue, span: ReplaySpan) -> None:
-    """Download what of the days is in a bucket only."""
-    require_possible(config.data_dir, venue.name, span)
-    before = ReplaySpan(span.start - LISTS_BEFORE, span.start).dates()
-    if await fetch(config, DownloadRequest(venue=venue.name, dates=span.dates(), universe=True)):
-        await fetch(config, DownloadRequest(venue=venue.name, dates=before, datasets=_FACTS, universe=True))
 
 
 class _Observers:
@@ -282,23 +260,3 @@ def _observer(
     metrics.lines_dropped = lines_dropped
     trading = TradingMetrics(registry, account=paper_mode(names), venues=names, signals=signals)
     return lambda engine: TradeMetrics(metrics, trading, engine, clock)
-
-
-def _span(dates: str) -> ReplaySpan:
-    first, _, last = dates.partition("..")
-    start, end = _day(first), _day(last or first) + NS_DAY
-    if end <= start:
-        raise ConfigError(f"{first}..{last}: the last day is before the first")
-    return ReplaySpan(start, end)
-
-
-def _day(text: str) -> int:
-    if text in _DAYS_AGO:
-        return SystemClock().now() // NS_DAY * NS_DAY - _DAYS_AGO[text] * NS_DAY
-    try:
-        day = datetime.fromisoformat(text if _DATE.match(text) else "")
-        return int(day.replace(tzinfo=UTC).timestamp()) * 1_000_000_000
-    except ValueError:
-        raise ConfigError(
-            f"expected a day such as 2026-01-31, 2026-01-31..2026-02-02 or today; got {sanitise(text, 40)!r}"
-        ) from None

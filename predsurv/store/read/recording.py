@@ -14,7 +14,7 @@ from predsurv.core.market import Market
 from predsurv.ports import Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.market_facts import MarketFacts
-from predsurv.store.layout import NS_DAY, Dataset, Layout, date_of
+from predsurv.store.layout import NS_DAY, Dataset, Layout, Partition, date_of, day_files
 from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.facts import FactsQuery, ListingCount, count_unlisted, read_facts, related_markets
 from predsurv.store.read.missing import MissingFile, missing_files
@@ -106,14 +106,16 @@ class RecordingSummary(Struct, frozen=True):
 class Recording(Struct, frozen=True, kw_only=True):
     """What to replay.
 
-    ``begin`` (ns UTC): when the first instrument was recorded. ``books``: the instruments with books; ``markets``:
-    those whose changes are told. ``stretches``: the recorded days. ``statements``: what was stated after ``begin`` and
-    is no row of the recording, and the gaps of missing files, in order.
+    ``begin``, ``end`` (ns UTC): the first and the last moment at which any instrument was recorded. ``books``: the
+    instruments with books; ``markets``: those whose changes are told. ``stretches``: the recorded days.
+    ``statements``: what was stated after ``begin`` and is no row of the recording, and the gaps of missing files, in
+    order.
     """
 
     layout: Layout
     venue: VenueName
     begin: int
+    end: int
     books: frozenset[InstrumentKey]
     markets: frozenset[MarketId]
     stretches: tuple[RecordedStretch, ...]
@@ -171,6 +173,7 @@ def open_recording(data_dir: Path, venue: Venue, span: ReplaySpan, cache: Market
         layout=layout,
         venue=venue.name,
         begin=begin,
+        end=last,
         books=books,
         markets=frozenset(known.markets),
         stretches=tuple(_stretches(span, begin, recorded)),
@@ -186,6 +189,26 @@ def open_recording(data_dir: Path, venue: Venue, span: ReplaySpan, cache: Market
             loaded=_loaded(recorded),
         ),
     )
+
+
+def require_possible(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None:
+    """Raise ConfigError, naming the days that were recorded, for a time that nothing can have been recorded in."""
+    if span.start < EARLIEST or span.end > LATEST:
+        raise _not_recorded(data_dir, venue, f"days can be from {date_of(EARLIEST)} to {date_of(LATEST - 1)}")
+
+
+def require_recorded(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None:
+    """Raise ConfigError, naming the days that were recorded, when none of ``span`` was."""
+    require_possible(data_dir, venue, span)
+    if not any(day_files(data_dir, "deltas", venue, date) for date in span.dates()):
+        raise _not_recorded(data_dir, venue, "these days were not recorded")
+
+
+def _not_recorded(data_dir: Path, venue: VenueName, what: str) -> ConfigError:
+    days_of_venue = Layout(data_dir).folder(Partition("deltas", venue, "", None)).parent
+    days = sorted(path.name.removeprefix("date=") for path in days_of_venue.glob("date=*"))
+    there = f"there are {days[0]} to {days[-1]}" if days else "nothing of this venue was; run 'predsurv collect' first"
+    return ConfigError(f"{venue}: {what}; of those in {data_dir} {there}")
 
 
 def _loaded(recorded: RecordedTime) -> int:

@@ -1,0 +1,57 @@
+"""Days and ranges of days as they are written on the command line, UTC, and downloads of what they lack."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from predsurv.cli.commands.bucket import fetch
+from predsurv.config import Config
+from predsurv.core.errors import ConfigError
+from predsurv.core.ids import VenueName
+from predsurv.core.text import sanitise
+from predsurv.net.clock import SystemClock
+from predsurv.store.layout import NS_DAY, Dataset
+from predsurv.store.read.facts import LISTS_BEFORE
+from predsurv.store.read.recording import ReplaySpan, require_possible
+from predsurv.store.remote.download import DownloadRequest
+
+_FACTS: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
+"""What is read of the days before a replay: what held when it begins."""
+
+_DAYS_AGO: Final = {"today": 0, "yesterday": 1}
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+
+
+def span_of(dates: str) -> ReplaySpan:
+    """Return the days that ``dates`` names: ``2026-01-31``, ``2026-01-31..2026-02-02``, ``today`` or ``yesterday``.
+
+    Raises ConfigError, one line, for anything else.
+    """
+    first, _, last = dates.partition("..")
+    start, end = _day(first), _day(last or first) + NS_DAY
+    if end <= start:
+        raise ConfigError(f"{first}..{last}: the last day is before the first")
+    return ReplaySpan(start, end)
+
+
+async def fetch_days(config: Config, venue: VenueName, span: ReplaySpan) -> None:
+    """Download what of the days, and of what held when they began, is in a bucket only.
+
+    Raises ConfigError for days in which nothing can have been recorded.
+    """
+    require_possible(config.data_dir, venue, span)
+    before = ReplaySpan(span.start - LISTS_BEFORE, span.start).dates()
+    if await fetch(config, DownloadRequest(venue=venue, dates=span.dates(), universe=True)):
+        await fetch(config, DownloadRequest(venue=venue, dates=before, datasets=_FACTS, universe=True))
+
+
+def _day(text: str) -> int:
+    if text in _DAYS_AGO:
+        return SystemClock().now() // NS_DAY * NS_DAY - _DAYS_AGO[text] * NS_DAY
+    try:
+        day = datetime.fromisoformat(text if _DATE.match(text) else "")
+        return int(day.replace(tzinfo=UTC).timestamp()) * 1_000_000_000
+    except ValueError:
+        raise ConfigError(
+            f"expected a day such as 2026-01-31, 2026-01-31..2026-02-02 or today; got {sanitise(text, 40)!r}"
+        ) from None
