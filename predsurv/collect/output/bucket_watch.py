@@ -69,6 +69,11 @@ class BucketWatch:
         self._dates: deque[str] = deque()
         self._groups: deque[_Group] = deque()
         self._lost: set[str] = set()
+        self._universes_there: set[str] = set()  # those that the bucket has had
+
+    def uploaded_universe(self, name: str) -> None:
+        """Say that a universe file is in the bucket: should it be gone from now on, it was lost."""
+        self._universes_there.add(name)
 
     async def look(self) -> WatchReport:
         """Look at the next group of objects and upload those that are gone and still here; raises TransientError.
@@ -155,11 +160,13 @@ class BucketWatch:
         if not here:
             return WatchReport(lost=len(self._lost))
         there = {each.name: each.bytes async for each in self._bucket.list("metadata")}
-        gone = [each for each in here if each.name not in there]
+        new = [each for each in here if each.name not in there]  # of a day that began while recording, or lost
+        gone = [each for each in new if each.name in self._universes_there]
         behind = [each for each in here if each.over and there.get(each.name, each.bytes) < each.bytes]
-        for each in (*gone, *behind):
+        for each in (*new, *behind):
             digest = await asyncio.to_thread(manifest.digest, each.path)
             await self._bucket.put(each.name, each.path, digest)
+        self._universes_there.update(each.name for each in here)
         return WatchReport(len(here), len(gone), len(gone), len(self._lost), gone[0].name if gone else None)
 
 

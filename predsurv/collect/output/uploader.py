@@ -131,6 +131,7 @@ class Uploader:
             path = await asyncio.to_thread(latest_universe, self._layout.data_dir, self._universes[-1])
             if path is not None:
                 await upload_universe(self._bucket, self._layout, path)
+                self._watch.uploaded_universe(self._layout.relative(path))
                 self._set_reachable()
             self._universes.pop()
         while self._queue:

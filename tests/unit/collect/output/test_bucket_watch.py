@@ -167,11 +167,13 @@ async def test_the_last_version_of_a_universe_whose_day_is_over_is_uploaded(
     later = watched.layout.universe(VENUE, "2027-01-16")
     later.parent.mkdir(parents=True)
     later.write_text("{}\n")
-    assert (await watched.round(8))[1:] == (1, 1, 0)
+    assert (await watched.round(8))[1:] == (0, 0, 0), "what nobody has uploaded yet is not lost"
     assert [store.objects[each].content for each in store.names("metadata")] == [b"{}\n{}\n", b"{}\n"]
     store.put(name, b"the larger one of another machine", {})
     await watched.round(8)
     assert store.objects[name].content == b"the larger one of another machine"
+    store.lose(store.names("metadata")[1])
+    assert (await watched.round(8))[1:] == (1, 1, 0), "now it is"
 
 
 async def test_a_listing_that_lags_is_no_loss(store: ScriptedStore, watched: Watched) -> None:
