@@ -13,6 +13,30 @@ Method = Literal["GET", "POST", "PUT", "DELETE"]
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
 
 
+RefusalReason = Literal[
+    "not_ours",  # of another venue or market, or no id of an outcome
+    "exchange",  # no telling on which exchange the instrument trades
+    "tick_size",  # the venue has no such tick size
+    "price_range",  # outside of what can trade
+    "off_grid",  # not a price of this market
+    "too_small",  # nothing is left after rounding
+    "count",  # a size that the venue does not have
+    "price_not_encodable",  # rounded amounts would mean another price than the limit
+    "post_only",  # an order that only takes cannot be post-only
+    "reduce_only",  # only an order that takes what is there may be
+    "expiration",  # too soon, missing, or of an order that does not expire
+    "client_order_id",  # no id that the venue would take
+    "batch",  # empty, or more than the venue takes
+]
+
+
+class OrderRefusal(NamedTuple):
+    """Why no request was built, because the venue would refuse it or do something else; ``detail`` is for people."""
+
+    reason: RefusalReason
+    detail: str
+
+
 class VenueRequest(NamedTuple):
     """``path`` is below the venue's base URL; ``body`` is exactly what is sent, None for none."""
 

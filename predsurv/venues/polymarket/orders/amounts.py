@@ -6,11 +6,12 @@ take the venue's error texts "maker amount supports a max accuracy of 2 decimals
 which hold with every tick size (Polymarket/py-clob-client-v2 issue 99: five decimals are refused with tick 0.001).
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from predsurv.core.ids import OrderSide
 from predsurv.core.num import MICROS, Money, Price, Size, format_micros, notional
 from predsurv.core.orders import RESTING, TimeInForce
+from predsurv.venues.requests import OrderRefusal
 
 TICK_SIZES: Final = frozenset({100_000, 10_000, 5_000, 2_500, 1_000, 100})
 """The tick sizes that the venue has (micros)."""
@@ -19,27 +20,9 @@ FINEST_TICK: Final = 100
 
 _SHARE_UNIT: Final = 10_000  # sizes have two decimals
 _CENT: Final = 10_000  # what a taker gives has two decimals …
-_TAKEN_UNIT: Final = 100  # … and what it wants four
-
-RefusalReason = Literal[
-    "tick_size",  # the venue has no such tick size
-    "price_range",  # not between one tick and a dollar less one tick
-    "off_grid",  # no multiple of the tick size
-    "too_small",  # nothing is left after rounding
-    "price_not_encodable",  # rounded amounts would mean another price than the limit
-    "post_only",  # an order that only takes cannot be post-only
-    "expiration",  # too soon, or missing, or of an order that does not expire
-    "exchange",  # no telling on which exchange the instrument trades
-    "not_ours",  # of another venue, or no token id
-    "batch",  # empty, or more than the venue takes
-]
-
-
-class OrderRefusal(NamedTuple):
-    """Why no request was built; ``detail`` is for people."""
-
-    reason: RefusalReason
-    detail: str
+_TAKEN_UNIT: Final = 100  # … and what it wants four, …
+_COARSE_TAKEN_UNIT: Final = 1_000  # … or three where prices have one
+_COARSEST_TICK: Final = 100_000
 
 
 class OrderAmounts(NamedTuple):
@@ -77,12 +60,12 @@ def order_amounts(
 
     Orders that may rest: shares cut to two decimals, and exactly their worth at the limit. Orders that only take: a
     buy gives whole cents, cut from that worth, and wants the shares that these buy at the limit, cut to four decimals;
-    a sale gives shares of two decimals and wants dollars of four.
+    a sale gives shares of two decimals and wants dollars of four. With the tick size 0.1 four is three.
     """
     refusal = check_price(price, tick_size)
     if refusal is not None:
         return refusal
-    amounts = _amounts(side, price, size, takes=tif not in RESTING)
+    amounts = _resting(side, price, size) if tif in RESTING else _taking(side, price, size, tick_size)
     if amounts.size <= 0 or amounts.cost <= 0:
         return OrderRefusal("too_small", f"nothing is left of {format_micros(max(size, 0))} shares after rounding")
     if not _means_limit(amounts, side, price):
@@ -91,15 +74,21 @@ def order_amounts(
     return amounts
 
 
-def _amounts(side: OrderSide, price: Price, size: Size, *, takes: bool) -> OrderAmounts:
+def _resting(side: OrderSide, price: Price, size: Size) -> OrderAmounts:
     shares = Size(_cut(size, _SHARE_UNIT))
     cost = notional(price, shares)  # exact: every tick is a multiple of 0.0001
-    if takes and side == "buy":
-        cost = Money(_cut(notional(price, size), _CENT))
-        shares = Size(_cut(cost * MICROS // price, _TAKEN_UNIT))
-    elif takes:
-        cost = Money(_cut(cost, _TAKEN_UNIT))
     return OrderAmounts(cost, shares, shares, cost) if side == "buy" else OrderAmounts(shares, cost, shares, cost)
+
+
+def _taking(side: OrderSide, price: Price, size: Size, tick_size: Price) -> OrderAmounts:
+    unit = _COARSE_TAKEN_UNIT if tick_size == _COARSEST_TICK else _TAKEN_UNIT
+    if side == "buy":
+        cost = Money(_cut(notional(price, size), _CENT))
+        shares = Size(_cut(cost * MICROS // price, unit))
+        return OrderAmounts(cost, shares, shares, cost)
+    shares = Size(_cut(size, _SHARE_UNIT))
+    cost = Money(_cut(notional(price, shares), unit))
+    return OrderAmounts(shares, cost, shares, cost)
 
 
 def _means_limit(amounts: OrderAmounts, side: OrderSide, price: Price) -> bool:

@@ -6,7 +6,7 @@ decides, ``v1`` trades ``clobTokenIds``, ``v2`` trades ``positionIds``.
 
 from typing import Final, NamedTuple
 
-from predsurv.venues.polymarket.orders.amounts import OrderRefusal
+from predsurv.venues.requests import OrderRefusal
 
 POLYGON: Final = 137
 """The chain that the venue settles on."""

@@ -12,9 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from predsurv.config import Secret
 from predsurv.core.ids import InstrumentId, MarketId, OrderId
-from predsurv.venues.polymarket.orders.amounts import OrderRefusal
 from predsurv.venues.polymarket.orders.signing import OrderSigner, SignedOrder
-from predsurv.venues.requests import VenueRequest
+from predsurv.venues.requests import OrderRefusal, VenueRequest
 
 ORDERS_MAX: Final = 15
 """Most orders of one request."""

@@ -9,10 +9,11 @@ from predsurv.core.errors import BrokenInvariant, ConfigError
 from predsurv.core.ids import OrderId
 from predsurv.core.num import Price
 from predsurv.core.orders import RESTING, PlaceOrder, TimeInForce
-from predsurv.venues.polymarket.orders.amounts import OrderAmounts, OrderRefusal, order_amounts
+from predsurv.venues.polymarket.orders.amounts import OrderAmounts, order_amounts
 from predsurv.venues.polymarket.orders.ethereum_key import EthereumKey, checksummed, parse_address
 from predsurv.venues.polymarket.orders.exchanges import ExchangeContract, exchange_of
 from predsurv.venues.polymarket.orders.typed_data import OrderFields, OrderHasher
+from predsurv.venues.requests import OrderRefusal
 
 SALTS: Final = 1 << 53
 """A salt is below this: it is sent as a number of JSON, which others may read as a double."""

@@ -6,7 +6,6 @@ import pytest
 
 from predsurv.config import Secret
 from predsurv.core.ids import InstrumentId, MarketId, OrderId
-from predsurv.venues.polymarket.orders.amounts import OrderRefusal
 from predsurv.venues.polymarket.orders.requests import (
     CANCEL_ALL,
     CANCELS_MAX,
@@ -18,7 +17,7 @@ from predsurv.venues.polymarket.orders.requests import (
     place_orders,
 )
 from predsurv.venues.polymarket.orders.signing import SignedOrder
-from predsurv.venues.requests import VenueRequest
+from predsurv.venues.requests import OrderRefusal, VenueRequest
 from tests.kit.polymarket_orders import ADDRESS, NOW, TERMS, TOKEN, WALLET, command, signer
 
 OWNER = Secret("owner-key")

@@ -6,10 +6,10 @@ import pytest
 
 from predsurv.core.errors import BrokenInvariant, ConfigError
 from predsurv.core.num import Price
-from predsurv.venues.polymarket.orders.amounts import OrderRefusal
 from predsurv.venues.polymarket.orders.exchanges import ExchangeContract
 from predsurv.venues.polymarket.orders.signing import MarketTerms, OrderSigner, SignedOrder, wallet_of
 from predsurv.venues.polymarket.orders.typed_data import ORDER_TYPE, OrderFields
+from predsurv.venues.requests import OrderRefusal
 from tests.kit.payloads import RECORDED, required
 from tests.kit.polymarket_orders import ADDRESS, NOW, TERMS, TOKEN, WALLET, command, key, signer
 
