@@ -64,6 +64,7 @@ COMMANDS: Final = (
     CliCommand(
         "mine", "Analyse", "predsurv.cli.commands.mine", "mine", "Rank a day's markets by what happened in them"
     ),
+    CliCommand("sql", "Analyse", "predsurv.cli.commands.sql", "sql", "Ask the recorded files in SQL"),
     CliCommand("map", "Analyse", "predsurv.cli.map", "map_", "Find the same market on different venues"),
     CliCommand(
         "strategies", "Trade", "predsurv.cli.commands.strategies", "strategies", "List strategies and their parameters"

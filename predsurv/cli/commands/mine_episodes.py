@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from predsurv.cli.dates import fetch_days, span_of
+from predsurv.cli.commands.dates import fetch_days, span_of
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.progress import Update, progress_line
 from predsurv.cli.output.render import Column, Table, Value, near, say, show

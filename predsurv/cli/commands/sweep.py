@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from predsurv.cli.dates import fetch_days
+from predsurv.cli.commands.dates import fetch_days
 from predsurv.cli.options import Format
 from predsurv.cli.output.columns import bar
 from predsurv.cli.output.progress import progress_line

@@ -11,9 +11,9 @@ import typer
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
+from predsurv.cli.commands.dates import fetch_days, span_of
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import sweep
-from predsurv.cli.dates import fetch_days, span_of
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat
 from predsurv.cli.output.render import near, say
 from predsurv.cli.output.trade_tables import Announcer, run_tables

@@ -1,0 +1,134 @@
+"""SQL over the recorded files; the only user of ``duckdb``, an optional dependency."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from msgspec import Struct
+
+from predsurv.core.errors import ConfigError
+from predsurv.core.text import path_component, sanitise
+from predsurv.mine import sql_views
+from predsurv.mine.sql_views import INSTRUMENTS, SOURCES, Source
+from predsurv.store.files import PRIVATE_DIR, make_dirs
+from predsurv.store.layout import Layout
+from predsurv.store.universe import universe_files, universe_venues
+
+_MISSING: Final = "SQL needs duckdb: install predsurv[sql]"
+_ERROR_CHARS_MAX: Final = 900
+
+
+class SqlResult(Struct, frozen=True):
+    """Columns by name and DuckDB's type, and the rows; ``more``: there are others that were not asked for.
+
+    Values are what Arrow makes of them; timestamps are ns UTC.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    rows: list[tuple[Any, ...]]
+    more: bool = False
+
+
+class DatasetView(Struct, frozen=True):
+    """A view that can be asked: its name, what a row of it is, and its columns."""
+
+    name: str
+    about: str
+    columns: tuple[str, ...]
+
+
+def query(data_dir: Path, text: str, rows_max: int | None = None) -> SqlResult:
+    """Return the result of one SQL query, of its first ``rows_max`` rows; raises ConfigError for one that fails."""
+    with _opened(data_dir, named=sql_views.mentions_names(text)) as (connection, error):
+        try:
+            relation = connection.sql(text)
+            if relation is None:  # a statement without a result
+                return SqlResult((), [])
+            described = tuple(zip(map(str, relation.columns), map(str, relation.types), strict=True))
+            found = (relation if rows_max is None else relation.limit(rows_max + 1)).to_arrow_table()
+        except error as failure:
+            raise ConfigError(f"SQL: {_line(failure)}") from None
+    kept = found if rows_max is None else found.slice(0, rows_max)
+    return SqlResult(described, list(zip(*map(_values, kept.columns), strict=True)), found.num_rows > kept.num_rows)
+
+
+def views(data_dir: Path) -> list[DatasetView]:
+    """Return the views of what is in the folder."""
+    with _opened(data_dir, named=True) as (connection, _):
+        found = []
+        for source in (*(each for each in SOURCES if _is_there(each, data_dir)), None):
+            name = INSTRUMENTS if source is None else source.name
+            about = "outcomes of every listed market, with their names" if source is None else source.about
+            described = connection.execute(f'SELECT * FROM "{name}" LIMIT 0').description
+            found.append(DatasetView(name, about, tuple(str(each[0]) for each in described)))
+        return found
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("ns", column.type.tz)).cast(pa.int64())
+    return list(column.to_pylist())
+
+
+def _line(failure: BaseException) -> str:
+    """Return DuckDB's message in one line, without the drawing that points into the query."""
+    lines = [line.strip() for line in str(failure).splitlines()]
+    return sanitise(" ".join(line for line in lines if line and set(line) != {"^"}), _ERROR_CHARS_MAX)
+
+
+@contextmanager
+def _opened(data_dir: Path, *, named: bool) -> Iterator[tuple[Any, type[Exception]]]:
+    try:
+        import duckdb
+    except ImportError:
+        raise ConfigError(_MISSING) from None
+    connection = duckdb.connect()
+    try:
+        for setting in ("TimeZone = 'UTC'", "autoinstall_known_extensions = false", "enable_progress_bar = false"):
+            connection.execute(f"SET {setting}")
+        if named:
+            connection.execute(_names(connection, data_dir))
+        for source in SOURCES:
+            if _is_there(source, data_dir):
+                connection.execute(sql_views.view(source, data_dir, named=named))
+        yield connection, duckdb.Error
+    finally:
+        connection.close()
+
+
+def _is_there(source: Source, data_dir: Path) -> bool:
+    depth = "venue=*/date=*/hour=*/*.parquet" if source.hourly else "venue=*/date=*/*.parquet"
+    return next((data_dir / source.folder).glob(depth), None) is not None
+
+
+def _names(connection: Any, data_dir: Path) -> str:
+    parts = []
+    for venue in universe_venues(data_dir):
+        for date, path in universe_files(data_dir, venue).items():
+            parts.append((str(venue), _outcomes(connection, Layout(data_dir), f"{path_component(venue)}-{date}", path)))
+    return sql_views.instruments(parts) if parts else sql_views.no_instruments()
+
+
+def _outcomes(connection: Any, layout: Layout, name: str, universe: Path) -> str:
+    """Return a query for the outcomes in a universe file, of which a small copy is kept: reading it takes seconds.
+
+    Where nothing can be written the file itself is read each time.
+    """
+    state = universe.stat()
+    folder = layout.state / "sql"
+    kept = folder / f"{name}-{state.st_size}-{state.st_mtime_ns}.parquet"
+    if not kept.is_file():
+        direct = sql_views.outcomes_of(universe)
+        draft = kept.with_suffix(".draft")
+        try:
+            make_dirs(layout.state, PRIVATE_DIR)
+            make_dirs(folder, PRIVATE_DIR)
+            for old in folder.glob(f"{name}-*"):
+                old.unlink(missing_ok=True)
+            connection.execute(f"COPY ({direct}) TO {sql_views.literal(str(draft))} (FORMAT parquet)")
+            draft.replace(kept)
+        except OSError:
+            return direct
+    return f"SELECT * FROM read_parquet({sql_views.literal(str(kept.absolute()))})"
