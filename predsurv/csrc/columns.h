@@ -5,7 +5,11 @@
 
 #include "runs.h"
 
-/* level_arrays(counts, pairs, levels): the levels of many book sides, concatenated, as one column per price and size. */
+/* level_arrays(counts, prices, sizes, levels): the levels of many book sides, concatenated, as a column each. */
 PyObject *level_arrays(PyObject *module, PyObject *args);
+
+/* arrival_numbers(times, offset, count), all_but(count, positions): see seal/runs.py. */
+PyObject *arrival_numbers(PyObject *module, PyObject *args);
+PyObject *all_but(PyObject *module, PyObject *args);
 
 #endif

@@ -1,12 +1,21 @@
 /* Records as columns: what wal/columns_codec.py does with a comprehension per field. */
 
 #include "columns.h"
+#include "packed_runs.h"
 #include "parts.h"
 
 #define LEVEL_BYTES 16
+#define FIELDS_AHEAD 6
 
-enum { KEY, TS_VENUE, EPOCH, SEQ, PRICE, SIZE, DELTA_RUNS };
-enum { B_POSITION, B_KEY, B_TS_VENUE, B_MARK, B_SEQ, B_BIDS, B_ASKS, B_BID_LEVELS, B_ASK_LEVELS, BOOK_RUNS };
+enum { KEY, TS_VENUE, EPOCH, SEQ, SIDE, PRICE, SIZE, DELTA_RUNS };
+enum { B_POSITION, B_KEY, B_TS_VENUE, B_MARK, B_SEQ, B_BIDS, B_ASKS, B_BID_PRICES, B_BID_SIZES, B_ASK_PRICES,
+       B_ASK_SIZES, BOOK_RUNS };
+
+static const uint8_t delta_scales[DELTA_RUNS] = {
+    [TS_VENUE] = SCALE_MILLISECONDS, [PRICE] = SCALE_TICKS, [SIZE] = SCALE_HUNDREDTHS};
+static const uint8_t book_scales[BOOK_RUNS] = {
+    [B_TS_VENUE] = SCALE_MILLISECONDS, [B_BID_PRICES] = SCALE_TICKS, [B_BID_SIZES] = SCALE_HUNDREDTHS,
+    [B_ASK_PRICES] = SCALE_TICKS, [B_ASK_SIZES] = SCALE_HUNDREDTHS};
 
 static PyTypeObject *delta_type, *snapshot_type, *top_type;
 static PyObject *bid_text, *ask_text, *ts_recv_text, *start_text;
@@ -14,12 +23,16 @@ static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, side, price, size
 static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, bids, asks; } book_at;
 static struct { Py_ssize_t key, ts_recv, ts_venue, bids, asks, trusted; } top_at;
 
+/* The number seen last, borrowed: the changes of one message share theirs. */
+typedef struct { PyObject *number; int64_t value; } Known;
+
 typedef struct {
     PyObject *table;   /* number by key */
     PyObject *last;    /* borrowed: the key numbered last */
     int32_t number;
     PyObject *others;  /* positions of what has no columns */
     Run times, deltas[DELTA_RUNS], books[BOOK_RUNS], tops[BOOK_RUNS];
+    Known ts_recv, ts_venue;
 } Columns;
 
 static int32_t number_of(Columns *self, PyObject *key)
@@ -47,7 +60,18 @@ static int32_t number_of(Columns *self, PyObject *key)
 static int add_key(Columns *self, Run *run, PyObject *key)
 {
     int32_t number = number_of(self, key);
-    return number < 0 ? -1 : run_int32(run, number);
+    return number < 0 ? -1 : run_int64(run, number);
+}
+
+static inline int add_known(Known *known, Run *run, PyObject *number, int (*append)(Run *, PyObject *))
+{
+    if (number == known->number)
+        return run_int64(run, known->value);
+    if (append(run, number) < 0)
+        return -1;
+    known->number = number;
+    memcpy(&known->value, run->content + run->size - sizeof(int64_t), sizeof(int64_t));
+    return 0;
 }
 
 static int add_delta(Columns *self, PyObject *delta)
@@ -55,19 +79,18 @@ static int add_delta(Columns *self, PyObject *delta)
     Run *runs = self->deltas;
     PyObject *side = slot(delta, delta_at.side);
     int bid = side == bid_text || (side != ask_text && PyUnicode_Check(side) && PyUnicode_Compare(side, bid_text) == 0);
-    int64_t size = PyLong_AsLongLong(slot(delta, delta_at.size));
-    if (size == -1 && PyErr_Occurred())
-        return -1;
     return add_key(self, &runs[KEY], slot(delta, delta_at.key)) < 0
-        || run_maybe(&runs[TS_VENUE], slot(delta, delta_at.ts_venue)) < 0
+        || add_known(&self->ts_venue, &runs[TS_VENUE], slot(delta, delta_at.ts_venue), run_maybe) < 0
         || run_maybe(&runs[EPOCH], slot(delta, delta_at.epoch)) < 0
         || run_maybe(&runs[SEQ], slot(delta, delta_at.seq)) < 0
+        || run_int64(&runs[SIDE], !bid) < 0
         || run_number(&runs[PRICE], slot(delta, delta_at.price)) < 0
-        || run_int64(&runs[SIZE], bid ? size : ~size) < 0
-        || run_number(&self->times, slot(delta, delta_at.ts_recv)) < 0 ? -1 : 0;
+        || run_number(&runs[SIZE], slot(delta, delta_at.size)) < 0
+        || add_known(&self->ts_recv, &self->times, slot(delta, delta_at.ts_recv), run_number) < 0 ? -1 : 0;
 }
 
-static int add_levels(Run *count, Run *levels, PyObject *side)
+/* The levels of one side; the run of sizes stands after that of prices. */
+static int add_levels(Run *count, Run *prices, PyObject *side)
 {
     if (!PyTuple_Check(side)) {
         PyErr_SetString(PyExc_TypeError, "a side of a book is a tuple of levels");
@@ -79,16 +102,16 @@ static int add_levels(Run *count, Run *levels, PyObject *side)
             PyErr_SetString(PyExc_TypeError, "a level is a tuple of price and size");
             return -1;
         }
-        if (run_number(levels, PyTuple_GET_ITEM(level, 0)) < 0 || run_number(levels, PyTuple_GET_ITEM(level, 1)) < 0)
+        if (run_number(prices, PyTuple_GET_ITEM(level, 0)) < 0 || run_number(prices + 1, PyTuple_GET_ITEM(level, 1)) < 0)
             return -1;
     }
-    return run_int32(count, (int32_t)PyTuple_GET_SIZE(side));
+    return run_int64(count, PyTuple_GET_SIZE(side));
 }
 
 /* What books and their tops have in common. */
 static int add_facts(Columns *self, Run *runs, Py_ssize_t position, PyObject *key, PyObject *ts_recv, PyObject *ts_venue)
 {
-    return run_int32(&runs[B_POSITION], (int32_t)position) < 0 || add_key(self, &runs[B_KEY], key) < 0
+    return run_int64(&runs[B_POSITION], position) < 0 || add_key(self, &runs[B_KEY], key) < 0
         || run_number(&self->times, ts_recv) < 0 || run_maybe(&runs[B_TS_VENUE], ts_venue) < 0 ? -1 : 0;
 }
 
@@ -97,25 +120,29 @@ static int add_book(Columns *self, Py_ssize_t position, PyObject *book)
     Run *runs = self->books;
     return add_facts(self, runs, position, slot(book, book_at.key), slot(book, book_at.ts_recv),
                      slot(book, book_at.ts_venue)) < 0
-        || add_levels(&runs[B_BIDS], &runs[B_BID_LEVELS], slot(book, book_at.bids)) < 0
-        || add_levels(&runs[B_ASKS], &runs[B_ASK_LEVELS], slot(book, book_at.asks)) < 0
+        || add_levels(&runs[B_BIDS], &runs[B_BID_PRICES], slot(book, book_at.bids)) < 0
+        || add_levels(&runs[B_ASKS], &runs[B_ASK_PRICES], slot(book, book_at.asks)) < 0
         || run_maybe(&runs[B_MARK], slot(book, book_at.epoch)) < 0
         || run_maybe(&runs[B_SEQ], slot(book, book_at.seq)) < 0 ? -1 : 0;
 }
 
-static int add_packed(Run *count, Run *levels, PyObject *side)
+static int add_packed(Run *count, Run *prices, PyObject *side)
 {
     if (!PyBytes_Check(side) || PyBytes_GET_SIZE(side) % LEVEL_BYTES != 0) {
         PyErr_SetString(PyExc_TypeError, "a side of a top is packed levels");
         return -1;
     }
-    if (PyBytes_GET_SIZE(side) > 0) {
-        char *place = run_grow(levels, PyBytes_GET_SIZE(side));
-        if (place == NULL)
-            return -1;
-        memcpy(place, PyBytes_AS_STRING(side), (size_t)PyBytes_GET_SIZE(side));
+    const char *levels = PyBytes_AS_STRING(side);
+    Py_ssize_t depth = PyBytes_GET_SIZE(side) / LEVEL_BYTES, half = LEVEL_BYTES / 2;
+    char *price = depth > 0 ? run_grow(prices, depth * half) : NULL;
+    char *size = depth > 0 ? run_grow(prices + 1, depth * half) : NULL;
+    if (depth > 0 && (price == NULL || size == NULL))
+        return -1;
+    for (Py_ssize_t i = 0; i < depth; i++) {
+        memcpy(price + i * half, levels + i * LEVEL_BYTES, (size_t)half);
+        memcpy(size + i * half, levels + i * LEVEL_BYTES + half, (size_t)half);
     }
-    return run_int32(count, (int32_t)(PyBytes_GET_SIZE(side) / LEVEL_BYTES));
+    return run_int64(count, depth);
 }
 
 static int add_top(Columns *self, Py_ssize_t position, PyObject *top)
@@ -123,8 +150,8 @@ static int add_top(Columns *self, Py_ssize_t position, PyObject *top)
     Run *runs = self->tops;
     return add_facts(self, runs, position, slot(top, top_at.key), slot(top, top_at.ts_recv),
                      slot(top, top_at.ts_venue)) < 0
-        || add_packed(&runs[B_BIDS], &runs[B_BID_LEVELS], slot(top, top_at.bids)) < 0
-        || add_packed(&runs[B_ASKS], &runs[B_ASK_LEVELS], slot(top, top_at.asks)) < 0
+        || add_packed(&runs[B_BIDS], &runs[B_BID_PRICES], slot(top, top_at.bids)) < 0
+        || add_packed(&runs[B_ASKS], &runs[B_ASK_PRICES], slot(top, top_at.asks)) < 0
         || run_int64(&runs[B_MARK], slot(top, top_at.trusted) == Py_True) < 0
         || run_int64(&runs[B_SEQ], ABSENT) < 0 ? -1 : 0;
 }
@@ -146,6 +173,31 @@ static int add_other(Columns *self, Py_ssize_t position, PyObject *record)
     return failed ? -1 : 0;
 }
 
+/* Fetch what the records ahead need: each field of a record is an object somewhere else in memory. */
+static inline void fetch_ahead(PyObject *records, Py_ssize_t at)
+{
+#ifdef __GNUC__
+    if (at + 2 * FIELDS_AHEAD < PyList_GET_SIZE(records)) {
+        const char *far = (const char *)PyList_GET_ITEM(records, at + 2 * FIELDS_AHEAD);
+        __builtin_prefetch(far);
+        __builtin_prefetch(far + 64);
+    }
+    if (at + FIELDS_AHEAD < PyList_GET_SIZE(records)) {
+        PyObject *near = PyList_GET_ITEM(records, at + FIELDS_AHEAD);
+        if (Py_IS_TYPE(near, delta_type)) {
+            __builtin_prefetch(slot(near, delta_at.size));
+            __builtin_prefetch(slot(near, delta_at.price));
+            __builtin_prefetch(slot(near, delta_at.ts_recv));
+            __builtin_prefetch(slot(near, delta_at.ts_venue));
+            __builtin_prefetch(slot(near, delta_at.key));
+        }
+    }
+#else
+    (void)records;
+    (void)at;
+#endif
+}
+
 static int add_record(Columns *self, Py_ssize_t position, PyObject *record)
 {
     if (Py_IS_TYPE(record, delta_type))
@@ -157,14 +209,19 @@ static int add_record(Columns *self, Py_ssize_t position, PyObject *record)
     return add_other(self, position, record);
 }
 
-/* Runs as a tuple of bytes, None when there is nothing; bit i of `short_form` says that run i may be one item. */
-static PyObject *tuple_of(const Run *runs, int count, int rows_run, unsigned short_form)
+static PyObject *pack(const Run *run, uint8_t scale)
 {
-    if (runs[rows_run].size == 0)
+    return pack_run((int64_t *)(void *)run->content, (size_t)run->size / sizeof(int64_t), scale);
+}
+
+/* Runs as a tuple of packed runs, None when there is nothing. */
+static PyObject *tuple_of(const Run *runs, int count, const uint8_t *scales)
+{
+    if (runs[0].size == 0)
         return Py_NewRef(Py_None);
     PyObject *made = PyTuple_New(count);
     for (int i = 0; made != NULL && i < count; i++) {
-        PyObject *bytes = run_bytes(&runs[i], (int)(short_form >> i & 1));
+        PyObject *bytes = pack(&runs[i], scales[i]);
         if (bytes == NULL)
             Py_CLEAR(made);
         else
@@ -187,11 +244,9 @@ static void release(Columns *self)
 
 static PyObject *collected(const Columns *self)
 {
-    const unsigned delta_short = 1u << TS_VENUE | 1u << EPOCH | 1u << SEQ;
-    const unsigned book_short = 1u << B_TS_VENUE | 1u << B_MARK | 1u << B_SEQ;
-    PyObject *times = run_bytes(&self->times, 0), *deltas = tuple_of(self->deltas, DELTA_RUNS, KEY, delta_short);
-    PyObject *books = tuple_of(self->books, BOOK_RUNS, B_POSITION, book_short);
-    PyObject *tops = tuple_of(self->tops, BOOK_RUNS, B_POSITION, book_short), *made = NULL;
+    PyObject *times = pack(&self->times, SCALE_NONE), *deltas = tuple_of(self->deltas, DELTA_RUNS, delta_scales);
+    PyObject *books = tuple_of(self->books, BOOK_RUNS, book_scales);
+    PyObject *tops = tuple_of(self->tops, BOOK_RUNS, book_scales), *made = NULL;
     if (times != NULL && deltas != NULL && books != NULL && tops != NULL)
         made = PyTuple_Pack(5, times, deltas, books, tops, self->others);
     Py_XDECREF(times);
@@ -212,8 +267,10 @@ static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
     int failed = (self.others = PyList_New(0)) == NULL || run_expect(&self.times, expected) < 0;
     for (int i = 0; !failed && i < DELTA_RUNS; i++) /* most records are changes */
         failed = run_expect(&self.deltas[i], expected) < 0;
-    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(records); i++)
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(records); i++) {
+        fetch_ahead(records, i);
         failed = add_record(&self, i, PyList_GET_ITEM(records, i)) < 0;
+    }
     if (!failed)
         made = collected(&self);
     release(&self);
@@ -244,6 +301,9 @@ int columns_prepare(void)
 
 PyMethodDef columns_functions[] = {
     {"level_arrays", level_arrays, METH_VARARGS, "Return the levels of many sides as a column each; see seal/tables.py."},
+    {"arrival_numbers", arrival_numbers, METH_VARARGS, "Return the arrival number of each record; see seal/runs.py."},
+    {"all_but", all_but, METH_VARARGS, "Return the positions that are not named; see seal/runs.py."},
+    {"unpack_runs", unpack_runs, METH_VARARGS, "Return the values of packed runs; see wal/packed_runs.py."},
     {"columns_of", columns_of, METH_VARARGS, "Return the columns of records; see wal/columns_codec.py."},
     {NULL, NULL, 0, NULL},
 };

@@ -2,7 +2,7 @@
 
 #include "columns.h"
 
-typedef struct { const char *counts, *pairs; Py_ssize_t rows; } Sides;
+typedef struct { const char *counts, *prices, *sizes; Py_ssize_t rows; } Sides;
 
 static int32_t count_at(const Sides *sides, Py_ssize_t row)
 {
@@ -11,17 +11,17 @@ static int32_t count_at(const Sides *sides, Py_ssize_t row)
     return count;
 }
 
-/* Whether the counts say what the pairs hold. */
-static int agree(const Sides *sides, Py_ssize_t pair_bytes)
+/* Whether the counts say how many prices or sizes there are. */
+static int agree(const Sides *sides, Py_ssize_t bytes)
 {
-    Py_ssize_t left = pair_bytes / (2 * (Py_ssize_t)sizeof(int64_t));
+    Py_ssize_t left = bytes / (Py_ssize_t)sizeof(int64_t);
     for (Py_ssize_t row = 0; row < sides->rows; row++) {
         int32_t count = count_at(sides, row);
         if (count < 0 || count > left)
             return 0;
         left -= count;
     }
-    return left == 0 && pair_bytes % (2 * (Py_ssize_t)sizeof(int64_t)) == 0;
+    return left == 0 && bytes % (Py_ssize_t)sizeof(int64_t) == 0;
 }
 
 /* Which rows have a level, bit by bit from the lowest; None when all have. */
@@ -48,15 +48,15 @@ static PyObject *held_at(const Sides *sides, Py_ssize_t level)
 /* Copy every level to its place; `columns` are prices, then sizes, zeroed. */
 static void fill(const Sides *sides, char *const columns[], Py_ssize_t levels)
 {
-    const char *pair = sides->pairs;
+    const Py_ssize_t width = sizeof(int64_t);
+    const char *price = sides->prices, *size = sides->sizes;
     for (Py_ssize_t row = 0; row < sides->rows; row++) {
         int32_t count = count_at(sides, row);
-        for (Py_ssize_t level = 0; level < count; level++, pair += 2 * sizeof(int64_t)) {
+        for (Py_ssize_t level = 0; level < count; level++, price += width, size += width) {
             if (level >= levels)
                 continue;
-            memcpy(columns[level] + row * (Py_ssize_t)sizeof(int64_t), pair, sizeof(int64_t));
-            memcpy(columns[levels + level] + row * (Py_ssize_t)sizeof(int64_t), pair + sizeof(int64_t),
-                   sizeof(int64_t));
+            memcpy(columns[level] + row * width, price, (size_t)width);
+            memcpy(columns[levels + level] + row * width, size, (size_t)width);
         }
     }
 }
@@ -94,17 +94,18 @@ static PyObject *spread_out(const Sides *sides, Py_ssize_t levels)
 
 PyObject *level_arrays(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    Py_buffer counts, pairs;
+    Py_buffer counts, prices, sizes;
     Py_ssize_t levels;
     PyObject *made = NULL;
-    if (!PyArg_ParseTuple(args, "y*y*n", &counts, &pairs, &levels))
+    if (!PyArg_ParseTuple(args, "y*y*y*n", &counts, &prices, &sizes, &levels))
         return NULL;
-    Sides sides = {counts.buf, pairs.buf, counts.len / (Py_ssize_t)sizeof(int32_t)};
-    if (levels < 0 || levels > 1000 || !agree(&sides, pairs.len))
+    Sides sides = {counts.buf, prices.buf, sizes.buf, counts.len / (Py_ssize_t)sizeof(int32_t)};
+    if (levels < 0 || levels > 1000 || !agree(&sides, prices.len) || !agree(&sides, sizes.len))
         PyErr_SetString(PyExc_ValueError, "the counts do not say what the levels are");
     else
         made = spread_out(&sides, levels);
     PyBuffer_Release(&counts);
-    PyBuffer_Release(&pairs);
+    PyBuffer_Release(&prices);
+    PyBuffer_Release(&sizes);
     return made;
 }

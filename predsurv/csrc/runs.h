@@ -35,15 +35,6 @@ static inline char *run_grow(Run *run, Py_ssize_t more)
     return place;
 }
 
-static inline int run_int32(Run *run, int32_t value)
-{
-    char *place = run_grow(run, sizeof value);
-    if (place == NULL)
-        return -1;
-    memcpy(place, &value, sizeof value);
-    return 0;
-}
-
 static inline int run_int64(Run *run, int64_t value)
 {
     char *place = run_grow(run, sizeof value);
@@ -53,10 +44,34 @@ static inline int run_int64(Run *run, int64_t value)
     return 0;
 }
 
+/* The value of a number, `beyond` other than 0 when 64 bits do not hold it; -1 with an exception for what is none. */
+static inline int64_t value_of(PyObject *number, int *beyond)
+{
+    *beyond = 0;
+#if PY_VERSION_HEX < 0x030C0000 && PyLong_SHIFT == 30
+    /* Most numbers here have two or three digits, for which the interpreter takes the long way round. */
+    if (PyLong_CheckExact(number)) {
+        const digit *digits = ((PyLongObject *)number)->ob_digit;
+        switch (Py_SIZE(number)) {
+        case 0: return 0;
+        case 1: return digits[0];
+        case 2: return digits[0] | (int64_t)digits[1] << 30;
+        case 3:
+            if (digits[2] < 8)
+                return digits[0] | (int64_t)digits[1] << 30 | (int64_t)digits[2] << 60;
+        }
+    }
+#endif
+    return PyLong_AsLongLongAndOverflow(number, beyond);
+}
+
 /* Append a number that has to fit. */
 static inline int run_number(Run *run, PyObject *number)
 {
-    int64_t value = PyLong_AsLongLong(number);
+    int beyond;
+    int64_t value = value_of(number, &beyond);
+    if (beyond)
+        PyErr_SetString(PyExc_OverflowError, "64 bits do not hold this number");
     return (value == -1 && PyErr_Occurred()) ? -1 : run_int64(run, value);
 }
 
@@ -64,24 +79,10 @@ static inline int run_number(Run *run, PyObject *number)
 static inline int run_maybe(Run *run, PyObject *number)
 {
     int beyond = 0;
-    int64_t value = ABSENT;
-    if (number != Py_None) {
-        value = PyLong_AsLongLongAndOverflow(number, &beyond);
-        if (value == -1 && !beyond && PyErr_Occurred())
-            return -1;
-        if (beyond)
-            value = ABSENT;
-    }
-    return run_int64(run, value);
-}
-
-/* The run as bytes; when all its int64 are equal and `short_form`, the first of them says it all. */
-static inline PyObject *run_bytes(const Run *run, int short_form)
-{
-    Py_ssize_t size = run->size, item = sizeof(int64_t);
-    if (short_form && size > item && memcmp(run->content, run->content + item, (size_t)(size - item)) == 0)
-        size = item;
-    return PyBytes_FromStringAndSize(size ? run->content : "", size);
+    int64_t value = number == Py_None ? ABSENT : value_of(number, &beyond);
+    if (value == -1 && !beyond && PyErr_Occurred())
+        return -1;
+    return run_int64(run, beyond ? ABSENT : value);
 }
 
 #endif

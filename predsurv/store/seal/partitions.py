@@ -67,12 +67,13 @@ class _IdColumn:
         places: dict[str, int] = {}
         self._codes = pa.array([places.setdefault(each, len(places)) for each in ids], pa.int32())
         self._values = pa.array(places, pa.string())
+        self._some_absent = "" in places
 
     def take(self, keys: Any) -> Any:
         """Return the ids of ``keys`` as a dictionary array, or as text with nulls where some have none."""
         codes = self._codes.take(keys)
         absent = pc.equal(self._values, _NO_ID)
-        if not pc.any(absent.take(codes)).as_py():
+        if not (self._some_absent and pc.any(absent.take(codes)).as_py()):
             return pa.DictionaryArray.from_arrays(codes, self._values)
         return pc.if_else(absent.take(codes), None, self._values.take(codes))
 
@@ -94,15 +95,24 @@ def _groups(table: Any, codes: Any) -> Iterator[tuple[int, Any]]:
 
 def _file_table(dataset: Dataset, venue: VenueName, rows: Any, index: _KeyIndex, top_levels: int) -> FileTable:
     time = time_column(dataset)
-    rows = rows.take(_order(dataset, rows, index)).combine_chunks()
-    bounds = pc.min_max(rows[time]).as_py()
     schema = schema_of(dataset, top_levels)
+    rows = _sorted(rows, ["key", *schema.names], _order(dataset, rows, index))
+    bounds = pc.min_max(rows[time]).as_py()
     columns = [
         _on_disk(name, field_type, rows, index) for name, field_type in zip(schema.names, schema.types, strict=True)
     ]
     fields = [pa.field(name, column.type) for name, column in zip(schema.names, columns, strict=True)]
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields))
     return FileTable(partition_of(dataset, venue, bounds["min"]), table, bounds["min"], bounds["max"])
+
+
+def _sorted(rows: Any, names: Sequence[str], order: Any) -> Any:
+    """Return those of the columns ``names`` that are there, in ``order``."""
+    columns = {name: rows[name].combine_chunks() for name in names if name in rows.column_names}
+    for name, column in columns.items():
+        if column.null_count < len(column):  # nothing but nulls has any order
+            columns[name] = pc.take(column, order, boundscheck=False)
+    return pa.table(columns)
 
 
 def _order(dataset: Dataset, rows: Any, index: _KeyIndex) -> Any:

@@ -12,15 +12,14 @@ Books, tops and others carry their position; changes do not, they are at all the
 in order. The table of the dataset ``deltas`` then has these rows, before ``partitions`` sorts them:
 
     key   position   ts_recv   arrival   kind       side   price   size
-    0     0          10        0         change     bid    500     7        logged as  7 (a bid)
-    0     3          12        1         change     ask    510     3        logged as ~3 = -4 (an ask)
-    1     4          12        2         change     bid    480     0        logged as  0 (a bid removed)
+    0     0          10        0         change     bid    500     7
+    0     3          12        1         change     ask    510     3
+    1     4          12        2         change     bid    480     0        the level was removed
     1     1          10        1         clear      null   null    null     a book is a ``clear`` row,
     1     1          10        1         snapshot   bid    490     2        one row per bid
     1     1          10        1         snapshot   ask    520     1        and one per ask
 
-A negative logged size is the one's complement of an ask's, so -1 is an ask of size 0. ``key`` indexes
-``SegmentContents.keys``. The rows of a book share position and arrival: only a stable sort keeps them
+``key`` indexes ``SegmentContents.keys``. The rows of a book share position and arrival: only a stable sort keeps them
 in order.
 """
 
@@ -39,15 +38,15 @@ from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.store import lifecycle
 from predsurv.store.layout import NS_DAY, Dataset
 from predsurv.store.schema import level_columns
-from predsurv.store.seal.runs import ColumnRuns, RecordOrder, RecordTimes, bytes_column
+from predsurv.store.seal.runs import ColumnRuns, RecordOrder, RecordTimes, column_of
 from predsurv.store.wal.codec import BatchEncoder, LogBatch, decode
+from predsurv.store.wal.packed_runs import items_of
 
 KINDS: Final = ("clear", "snapshot", "change")
 TAKER_SIDES: Final = ("buy", "sell")
 _CLEAR, _SNAPSHOT, _CHANGE = (pa.scalar(code, pa.int8()) for code in range(3))
 _BID, _ASK = (pa.scalar(code, pa.int8()) for code in range(2))
-_TAKER_CODE: Final = {side: code for code, side in enumerate(TAKER_SIDES)}
-_ZERO: Final = pa.scalar(0, pa.int64())
+_TAKER_CODE: Final[dict[str | None, int | None]] = {None: None} | {side: code for code, side in enumerate(TAKER_SIDES)}
 _NO_SIDE: Final = pa.scalar(None, pa.int8())
 
 _RECORD_FIELDS: Final = [("key", pa.int32()), ("position", pa.int32()), ("ts_venue", pa.int64())]
@@ -57,15 +56,7 @@ def _int32(value: int) -> Any:
     return pa.scalar(value, pa.int32())
 
 
-_PRICE, _SIZE = map(_int32, range(2))
 _ROW_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
-    "trades": [
-        *_RECORD_FIELDS,
-        ("price", pa.int64()),
-        ("size", pa.int64()),
-        ("taker_side", pa.int8()),
-        ("trade_id", pa.string()),
-    ],
     "coverage": [
         ("key", pa.int32()),
         ("start", pa.int64()),
@@ -116,6 +107,7 @@ class SegmentTables:
         self._books = ColumnRuns()
         self._tops = ColumnRuns()
         self._rows: dict[Dataset, list[tuple[object, ...]]] = {dataset: [] for dataset in _ROW_FIELDS}
+        self._trades: list[tuple[int, Trade]] = []
         self._other_positions: list[int] = []
         self._last_coverage: dict[InstrumentKey, Coverage] = {}
         self._records = 0
@@ -128,13 +120,16 @@ class SegmentTables:
             self._key_table.clear()
         self._key_table.extend([-1] * (batch.first_key - len(self._key_table)))
         self._key_table.extend(map(self._number, batch.keys))
-        first, self._records = self._records, self._records + len(batch.times) // 8
+        first, self._records = self._records, self._records + items_of(batch.times)
         self._times.append(batch.times)
         for runs, columns in ((self._deltas, batch.deltas), (self._books, batch.books), (self._tops, batch.tops)):
             if columns is not None:
                 runs.add(columns, first)
         for position, record in batch.others:
-            self._add_other(first + position, record)
+            if type(record) is Trade:
+                self._trades.append((first + position, record))
+            else:
+                self._add_other(first + position, record)
 
     def add_records(self, records: Sequence[Record]) -> None:
         """Add records that are not in the log."""
@@ -145,13 +140,15 @@ class SegmentTables:
         """Return everything added so far."""
         for runs in (self._deltas, self._books, self._tops):
             runs.resolve_keys(self._key_table)
-        order = RecordOrder(bytes_column(self._times, pa.int64()))
-        others = [*self._books.positions, *self._tops.positions, *self._other_positions]
+        order = RecordOrder(column_of(self._times, pa.int64()))
+        trades = [position for position, _ in self._trades]
+        others = [*self._books.positions, *self._tops.positions, *self._other_positions, *trades]
         changes = _change_table(self._deltas, order.except_at(others))
         books = order.add_times(_book_table(self._books)).select(changes.column_names)
         tables: dict[Dataset, Any] = {
             "snapshots": order.add_times(_top_table(self._tops, self._top_levels)),
-            "deltas": pa.concat_tables([changes, books]).combine_chunks(),
+            "deltas": pa.concat_tables([changes, books]).combine_chunks() if books.num_rows else changes,
+            "trades": order.add_times(self._trade_table()),
             **{dataset: _row_table(dataset, rows, order) for dataset, rows in self._rows.items()},
         }
         lost = sum(_drop_unknown(tables, dataset) for dataset in ("snapshots", "deltas"))
@@ -159,16 +156,25 @@ class SegmentTables:
             list(self._numbers), tables, self._last_coverage, self._records, lost, order.latest, order.ordered
         )
 
+    def _trade_table(self) -> Any:
+        positions, trades = zip(*self._trades, strict=True) if self._trades else ((), ())
+        columns = {
+            "key": pa.array([self._number(each.key) for each in trades], pa.int32()),
+            "position": pa.array(positions, pa.int32()),
+            "ts_venue": pa.array([each.ts_venue for each in trades], pa.int64()),
+            "price": pa.array([each.price for each in trades], pa.int64()),
+            "size": pa.array([each.size for each in trades], pa.int64()),
+            "taker_side": pa.array([_TAKER_CODE[each.taker_side] for each in trades], pa.int8()),
+            "trade_id": pa.array([each.trade_id for each in trades], pa.string()),
+        }
+        return pa.table(columns)
+
     def _number(self, key: InstrumentKey) -> int:
         return self._numbers.setdefault(key, len(self._numbers))
 
     def _add_other(self, position: int, record: Record) -> None:
         self._other_positions.append(position)
         match record:
-            case Trade():
-                side = None if record.taker_side is None else _TAKER_CODE[record.taker_side]
-                head = (self._number(record.key), position, record.ts_venue)
-                self._rows["trades"].append((*head, record.price, record.size, side, record.trade_id))
             case Coverage():
                 for coverage in self._rewrite_coverage(record):
                     self._add_coverage(coverage)
@@ -176,7 +182,7 @@ class SegmentTables:
                 stored = lifecycle.to_row(record)
                 head = (self._number(stored.key), position, stored.ts_venue)
                 self._rows["lifecycle"].append((*head, stored.kind, stored.value))
-            case BookDelta() | BookSnapshot() | BookTop():
+            case BookDelta() | BookSnapshot() | BookTop() | Trade():
                 raise BrokenInvariant(f"a batch holds a {type(record).__name__} outside its columns")
 
     def _add_coverage(self, record: Coverage) -> None:
@@ -188,8 +194,6 @@ class SegmentTables:
 
 
 def _change_table(deltas: ColumnRuns, times: RecordTimes) -> Any:
-    size = deltas.column("size", pa.int64())
-    is_ask = pc.less(size, _ZERO)
     columns = {
         "key": deltas.keys(),
         "position": times.position,
@@ -199,9 +203,9 @@ def _change_table(deltas: ColumnRuns, times: RecordTimes) -> Any:
         "epoch": deltas.column("epoch", pa.int64()),
         "seq": deltas.nullable("seq"),
         "kind": pa.repeat(_CHANGE, deltas.rows),
-        "side": is_ask.cast(pa.int8()),
+        "side": deltas.column("side", pa.int8()),
         "price": deltas.column("price", pa.int64()),
-        "size": pc.if_else(is_ask, pc.bit_wise_not(size), size),
+        "size": deltas.column("size", pa.int64()),
     }
     return pa.table(columns)
 
@@ -252,7 +256,8 @@ def level_arrays(tops: ColumnRuns, side: str, top_levels: int) -> list[Any]:
     """Return prices, then sizes, of the best ``top_levels`` of one side: an array each, null where there are fewer."""
     if native.speedups is None:
         return _level_arrays_by_arrow(_SideColumns(tops, side), top_levels)
-    columns = native.speedups.level_arrays(tops.content(f"{side}s"), tops.content(f"{side}_levels"), top_levels)
+    pieces = [tops.content(f"{side}s", 4), tops.content(f"{side}_prices", 8), tops.content(f"{side}_sizes", 8)]
+    columns = native.speedups.level_arrays(*pieces, top_levels)
     return [
         pa.Array.from_buffers(pa.int64(), tops.rows, [valid and pa.py_buffer(valid), pa.py_buffer(content)])
         for valid, content in columns
@@ -270,9 +275,8 @@ class _SideColumns:
     def __init__(self, books: ColumnRuns, side: str) -> None:
         counts = books.column(f"{side}s", pa.int32())
         offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(counts)])
-        pairs = pa.FixedSizeListArray.from_arrays(books.column(f"{side}_levels", pa.int64()), 2)
-        self.prices = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, _PRICE))
-        self.sizes = pa.ListArray.from_arrays(offsets, pc.list_element(pairs, _SIZE))
+        self.prices = pa.ListArray.from_arrays(offsets, books.column(f"{side}_prices", pa.int64()))
+        self.sizes = pa.ListArray.from_arrays(offsets, books.column(f"{side}_sizes", pa.int64()))
         self.book_of_level = pc.list_parent_indices(self.prices).cast(pa.int32())
 
 

@@ -1,7 +1,7 @@
-"""The format of a batch of records: MessagePack around columns of native integers.
+"""The format of a batch of records: MessagePack around columns of packed integers.
 
 Level changes and books are stored as columns, their instrument keys as numbers, so that neither logging
-nor sealing handles them one by one.
+nor sealing handles them one by one. Every ``bytes`` is a packed run (``packed_runs``).
 """
 
 from collections.abc import Sequence
@@ -22,27 +22,26 @@ SIDES: Final = ("bid", "ask")
 
 
 class DeltaColumns(Struct, frozen=True, array_like=True):
-    """Level changes: one run of native integers per field, in the machine's byte order.
+    """Level changes: one packed run per field, each of as many items.
 
-    int32: ``key``, an index into the key table. int64: the others, ABSENT for None. A run of a single item
-    of ``ts_venue``, ``epoch`` or ``seq`` is the value of every row. ``size``: of a bid; of an ask its one's
-    complement, which is negative.
+    ``key``: an index into the key table. ``side``: an index into SIDES. ABSENT stands for None.
     """
 
     key: bytes
     ts_venue: bytes
     epoch: bytes
     seq: bytes
+    side: bytes
     price: bytes
     size: bytes
 
 
 class BookColumns(Struct, frozen=True, array_like=True):
-    """Whole books or their tops: one run per field as in DeltaColumns.
+    """Whole books or their tops: one packed run per field as in DeltaColumns.
 
-    int32: ``position`` in the batch, ``key``, and the number of levels per side, ``bids`` and ``asks``.
-    int64: the others; levels alternate price and size, book after book. ``mark``: the epoch of a book,
-    or whether the book of a top was trusted (0, 1).
+    ``position`` in the batch. ``bids``, ``asks``: the number of levels per side; the others of these names: their
+    prices and sizes, best first, book after book. ``mark``: the epoch of a book, or whether the book of a top was
+    trusted (0, 1).
     """
 
     position: bytes
@@ -52,14 +51,16 @@ class BookColumns(Struct, frozen=True, array_like=True):
     seq: bytes
     bids: bytes
     asks: bytes
-    bid_levels: bytes
-    ask_levels: bytes
+    bid_prices: bytes
+    bid_sizes: bytes
+    ask_prices: bytes
+    ask_sizes: bytes
 
 
 class LogBatch(Struct, frozen=True, array_like=True):
     """A batch: ``keys`` are appended to the key table at ``first_key``; 0 starts a new table.
 
-    ``times``: int64, the local time (ns UTC) of each record in order of arrival. ``others``: all other
+    ``times``: a packed run, the local time (ns UTC) of each record in order of arrival. ``others``: all other
     records with their positions. The records at the remaining positions are the changes.
     """
 

@@ -1,11 +1,11 @@
-"""Records as columns of native integers: the hot path of the log, every record passes here.
+"""Records as columns of packed integers: the hot path of the log, every record passes here.
 
 ``columns_of`` is the compiled twin of ``python_columns`` (``csrc/``) where there was a C compiler at installation.
 """
 
 import struct
 from collections.abc import Callable, Sequence
-from itertools import chain, compress, repeat
+from itertools import compress, repeat
 from operator import is_not, not_
 from typing import Final, TypeVar, cast
 
@@ -13,10 +13,10 @@ from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
 from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.store.wal.packed_runs import ABSENT, HUNDREDTHS, MILLISECONDS, TICKS, pack
 
 LEVEL_BYTES: Final = 16
 INT64_MAX: Final = 2**63 - 1
-ABSENT: Final = -(2**63)
 
 Runs = tuple[bytes, ...]
 Columns = tuple[bytes, Runs | None, Runs | None, Runs | None, list[int]]
@@ -30,7 +30,7 @@ _Kind = TypeVar("_Kind", BookSnapshot, BookTop)
 def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Columns:
     """Return the columns of ``records`` (not empty); new keys are numbered and added to ``table``.
 
-    A venue's time or sequence number beyond 64 bits becomes ABSENT: it cannot be valid. Raises struct.error for
+    A venue's time or sequence number beyond 64 bits becomes ABSENT: it cannot be valid. Raises OverflowError for
     any other such integer.
     """
     kinds = list(map(type, records))
@@ -56,12 +56,13 @@ columns_of: ColumnsOf = python_columns if speedups is None else speedups.columns
 def _delta_runs(deltas: Sequence[BookDelta], table: dict[InstrumentKey, int]) -> Runs:
     # One comprehension per field costs half of what a tuple per record does.
     return (
-        _key_numbers([each.key for each in deltas], table),
-        _run([each.ts_venue for each in deltas]),
-        _run([each.epoch for each in deltas]),
-        _run([each.seq for each in deltas]),
-        _pack("q", [each.price for each in deltas]),
-        _pack("q", [each.size if each.side == "bid" else ~each.size for each in deltas]),
+        pack(_key_numbers([each.key for each in deltas], table)),
+        _pack_maybe([each.ts_venue for each in deltas], MILLISECONDS),
+        _pack_maybe([each.epoch for each in deltas]),
+        _pack_maybe([each.seq for each in deltas]),
+        pack([each.side != "bid" for each in deltas]),
+        _pack([each.price for each in deltas], TICKS),
+        _pack([each.size for each in deltas], HUNDREDTHS),
     )
 
 
@@ -70,12 +71,12 @@ def _book_runs(positions: Sequence[int], books: Sequence[BookSnapshot], table: d
         return None
     return (
         *_common_runs(positions, books, table),
-        _run([book.epoch for book in books]),
-        _run([book.seq for book in books]),
-        _pack("i", [len(book.bids) for book in books]),
-        _pack("i", [len(book.asks) for book in books]),
-        _levels([book.bids for book in books]),
-        _levels([book.asks for book in books]),
+        _pack_maybe([book.epoch for book in books]),
+        _pack_maybe([book.seq for book in books]),
+        pack([len(book.bids) for book in books]),
+        pack([len(book.asks) for book in books]),
+        *_levels([level for book in books for level in book.bids]),
+        *_levels([level for book in books for level in book.asks]),
     )
 
 
@@ -84,28 +85,27 @@ def _top_runs(positions: Sequence[int], tops: Sequence[BookTop], table: dict[Ins
         return None
     return (
         *_common_runs(positions, tops, table),
-        _run([top.trusted for top in tops]),
-        _run([None]),
-        _pack("i", [len(top.bids) // LEVEL_BYTES for top in tops]),
-        _pack("i", [len(top.asks) // LEVEL_BYTES for top in tops]),
-        b"".join([top.bids for top in tops]),
-        b"".join([top.asks for top in tops]),
+        pack([top.trusted for top in tops]),
+        pack([ABSENT] * len(tops)),
+        pack([len(top.bids) // LEVEL_BYTES for top in tops]),
+        pack([len(top.asks) // LEVEL_BYTES for top in tops]),
+        *_levels([level for top in tops for level in struct.iter_unpack("qq", top.bids)]),
+        *_levels([level for top in tops for level in struct.iter_unpack("qq", top.asks)]),
     )
 
 
 def _common_runs(positions: Sequence[int], books: _Books, table: dict[InstrumentKey, int]) -> Runs:
     keys = _key_numbers([book.key for book in books], table)
-    return _pack("i", positions), keys, _run([book.ts_venue for book in books])
+    return pack(positions), pack(keys), _pack_maybe([book.ts_venue for book in books], MILLISECONDS)
 
 
-def _key_numbers(keys: Sequence[InstrumentKey], table: dict[InstrumentKey, int]) -> bytes:
+def _key_numbers(keys: Sequence[InstrumentKey], table: dict[InstrumentKey, int]) -> list[int]:
     try:
-        numbers = [table[key] for key in keys]
+        return [table[key] for key in keys]
     except KeyError:
         for key in dict.fromkeys(keys):
             table.setdefault(key, len(table))
-        numbers = [table[key] for key in keys]
-    return _pack("i", numbers)
+        return [table[key] for key in keys]
 
 
 def _select(kind: type[_Kind], records: Sequence[Record], places: Sequence[int]) -> tuple[list[int], list[_Kind]]:
@@ -120,27 +120,23 @@ def _time_of(record: Record) -> int:
 
 def _time_run(records: Sequence[Record]) -> bytes:
     try:
-        return _pack("q", [record.ts_recv for record in records])  # type: ignore[union-attr]
+        return _pack([record.ts_recv for record in records])  # type: ignore[union-attr]
     except AttributeError:  # a coverage record, as there are once a minute
-        return _pack("q", [_time_of(record) for record in records])
+        return _pack([_time_of(record) for record in records])
 
 
-def _levels(sides: Sequence[tuple[Level, ...]]) -> bytes:
-    return _pack("q", list(chain.from_iterable(chain.from_iterable(sides))))
+def _levels(levels: Sequence[Level] | Sequence[tuple[int, int]]) -> Runs:
+    return _pack([price for price, _ in levels], TICKS), _pack([size for _, size in levels], HUNDREDTHS)
 
 
-def _pack(code: str, values: Sequence[int]) -> bytes:
-    return struct.pack(f"{len(values)}{code}", *values)
+def _pack(values: Sequence[int], scale: int = 0) -> bytes:
+    if values and not (-INT64_MAX - 1 <= min(values) <= max(values) <= INT64_MAX):
+        raise OverflowError("64 bits do not hold this number")
+    return pack(values, scale)
 
 
-def _run(values: Sequence[int | None]) -> bytes:
-    first = values[0]
-    if first == values[-1] and values.count(first) == len(values):
-        values = values[:1]
-    try:
-        return _pack("q", cast("Sequence[int]", values))
-    except struct.error:  # a value is None, or beyond 64 bits
-        return _pack("q", [ABSENT if value is None or not fits_int64(value) else value for value in values])
+def _pack_maybe(values: Sequence[int | None], scale: int = 0) -> bytes:
+    return pack([ABSENT if value is None or not fits_int64(value) else value for value in values], scale)
 
 
 def fits_int64(value: int) -> bool:

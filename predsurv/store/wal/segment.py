@@ -26,9 +26,13 @@ from msgspec import Struct
 from predsurv.core.errors import IntegrityError, PredsurvError, disk_trouble
 from predsurv.store.files import PRIVATE_DIR, make_dirs, sync_dir, write_whole
 from predsurv.store.layout import FOLDERS, Layout, data_files, parse_file, parse_segment, segment_name, segments_of
+from predsurv.store.wal import format_2
 from predsurv.store.wal.codec import EncodedBatch, LogBatch, decode
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+"""The format that is written; `format_2` is read too, so that a newer version seals what an older one left."""
+
+_DECODERS: Final = {format_2.FORMAT: format_2.decode, FORMAT: decode}
 PAGE_BYTES: Final = 8_192
 _WAL_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
@@ -230,8 +234,9 @@ class SegmentReader:
         db = self._db
         (body,) = db.execute("SELECT body FROM header").fetchone() or (b"",)
         header = msgspec.json.decode(body, type=SegmentHeader)
-        if header.format != FORMAT:
-            raise msgspec.ValidationError(f"format {header.format}, this version reads {FORMAT}")
+        if header.format not in _DECODERS:
+            known = " and ".join(map(str, _DECODERS))
+            raise msgspec.ValidationError(f"format {header.format}, this version reads {known}")
         if f"{header.collector}-{header.segment:012d}.db" != self._path.name:
             raise msgspec.ValidationError("it says that it is another")
         closed = db.execute("SELECT batches FROM closed").fetchone()
@@ -274,8 +279,8 @@ class SegmentReader:
         try:
             row = self._db.execute("SELECT crc, body FROM batches WHERE id = ?", (number,)).fetchone()
             if row is not None and zlib.crc32(row[1]) == row[0]:
-                return decode(row[1])
-        except (sqlite3.Error, msgspec.MsgspecError, TypeError) as error:
+                return _DECODERS[self.segment.header.format](row[1])
+        except (sqlite3.Error, msgspec.MsgspecError, TypeError, ValueError) as error:
             _raise_unless_damage(error)
         self.damaged.append(f"batch {number}")
         return None

@@ -105,8 +105,11 @@ def test_level_arrays_of_both_implementations_are_equal(books: list[tuple[Any, A
 
 
 @pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
-@pytest.mark.parametrize(("counts", "pairs"), [([1], 0), ([0], 16), ([2, -1], 16), ([1], 24), ([2**31 - 1], 16)])
-def test_counts_that_do_not_fit_the_levels_are_refused(counts: list[int], pairs: int) -> None:
+@pytest.mark.parametrize(
+    ("counts", "prices", "sizes"),
+    [([1], 0, 0), ([0], 8, 8), ([2, -1], 8, 8), ([1], 12, 12), ([2**31 - 1], 8, 8), ([1], 8, 0), ([1], 8, 16)],
+)
+def test_counts_that_do_not_fit_the_levels_are_refused(counts: list[int], prices: int, sizes: int) -> None:
     assert native.speedups is not None
     with pytest.raises(ValueError, match="do not say"):
-        native.speedups.level_arrays(struct.pack(f"{len(counts)}i", *counts), bytes(pairs), 2)
+        native.speedups.level_arrays(struct.pack(f"{len(counts)}i", *counts), bytes(prices), bytes(sizes), 2)

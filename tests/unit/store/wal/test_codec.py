@@ -1,5 +1,6 @@
 """Tests of predsurv.store.wal.codec."""
 
+from array import array
 from collections.abc import Iterator
 
 import msgspec
@@ -14,7 +15,8 @@ from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.store.wal import columns_codec
 from predsurv.store.wal.codec import KEY_BATCHES_MAX, BatchEncoder, decode
-from predsurv.store.wal.columns_codec import ABSENT, INT64_MAX
+from predsurv.store.wal.columns_codec import INT64_MAX
+from predsurv.store.wal.packed_runs import ABSENT, unpack
 
 needs_compiled = pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 
@@ -35,8 +37,8 @@ def delta(ts: int, number: int = 0, ts_venue: int | None = None, seq: int | None
     return BookDelta(key(number), ts, ts_venue, 1, seq, "ask", Price(1), Size(2))
 
 
-def ints(run: bytes, width: int = 8) -> list[int]:
-    return [int.from_bytes(run[i : i + width], "little", signed=True) for i in range(0, len(run), width)]
+def ints(run: bytes) -> list[int]:
+    return array("q", unpack([run], 8)).tolist()
 
 
 def test_each_key_is_written_once_until_the_table_starts_anew() -> None:
@@ -102,7 +104,7 @@ records = st.lists(
 )
 
 
-def unpacked(columns: columns_codec.Columns, table: dict[InstrumentKey, int]) -> tuple[object, ...]:
+def named(columns: columns_codec.Columns, table: dict[InstrumentKey, int]) -> tuple[object, ...]:
     """Return ``columns`` with their keys instead of numbers, which differ with the order of numbering."""
     by_number = list(table)
     out: list[object] = [columns[0], columns[4]]
@@ -110,10 +112,7 @@ def unpacked(columns: columns_codec.Columns, table: dict[InstrumentKey, int]) ->
         if runs is None:
             out.append(None)
             continue
-        named = [by_number[number] for number in ints(runs[at], 4)]
-        # A run of one item says the same for every row.
-        rest = [run * len(named) if len(run) == 8 else run for run in (*runs[:at], *runs[at + 1 :])]
-        out.append((named, rest))
+        out.append(([by_number[number] for number in ints(runs[at])], [*runs[:at], *runs[at + 1 :]]))
     return tuple(out)
 
 
@@ -124,7 +123,7 @@ def test_both_implementations_make_the_same_columns(listed: list[Record]) -> Non
     known = {key(3): 0, key(9): 1}
     tables = (dict(known), dict(known))
     made = (columns_codec.python_columns(listed, tables[0]), native.speedups.columns_of(listed, tables[1]))
-    assert unpacked(made[0], tables[0]) == unpacked(made[1], tables[1])
+    assert named(made[0], tables[0]) == named(made[1], tables[1])
     assert sorted(tables[0].values()) == list(range(len(tables[0])))
     assert sorted(tables[1].items()) == sorted((k, n) for n, k in enumerate(tables[1]))
 
@@ -134,6 +133,7 @@ def test_both_implementations_make_the_same_columns(listed: list[Record]) -> Non
     "record",
     [
         delta(2**64),
+        delta(-(2**63) - 1),
         BookDelta(key(0), 1, None, 1, None, "ask", Price(2**64), Size(1)),
         BookDelta(key(0), 1, None, 1, None, "ask", Price(1), Size(2**64)),
         BookSnapshot(key(0), 1, None, 1, None, ((Price(1), Size(2**64)),), ()),
