@@ -8,7 +8,7 @@ from rich.table import Table
 from benchmarks import nautilus, rounds
 from benchmarks.decode import Pipeline, Tops, bare, prepare
 from benchmarks.frames import Load, generate
-from benchmarks.seal import seal_rates, seal_records
+from benchmarks.seal import describe, seal_rates, seal_records
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 from predsurv.venues.polymarket.fast_decoder import COMPILED, PYTHON, ChangeReaders
 
@@ -17,8 +17,6 @@ PEER_FRAMES = 60_000
 LIMIT_RATIO = 0.30
 PEER_RATIO = 6.0
 DELTA_BYTES = 12
-SEAL_SECONDS = 20
-LOG_RATE = 20_000
 
 
 def main() -> int:
@@ -91,16 +89,7 @@ def sealing(console: Console, load: Load) -> int:
         size = f"{frames.bytes_per_row[dataset]:.1f}"
         table.add_row(dataset, f"{rows:,}", f"{frames.rows_per_s:,.0f}", size, goal)
     console.print(table)
-    rates = seal_rates(SEAL_SECONDS)
-    share = (rates.log_us + rates.seal_us) * LOG_RATE / 1e6
-    log, seal = rates.log_us / rates.encode_us, rates.seal_us / rates.write_us
-    console.print(
-        f"at {LOG_RATE:,} records/s: log {rates.log_us:.2f} µs ({log:.1f} times plain encoding) and "
-        f"{rates.log_bytes:.0f} B a record, seal {rates.seal_us:.2f} µs ({seal:.1f} times plain writing), together "
-        f"{share:.1%} of a core and {rates.ratio:.1f} times the limits; recovery of {rates.records:,} records "
-        f"{rates.recovery_s:.1f} s; replay {1e6 / rates.replay_us:,.0f} events/s; "
-        f"deltas {rates.bytes_per_row['deltas']:.1f} B/row"
-    )
+    console.print(describe(seal_rates()))
     return 0
 
 

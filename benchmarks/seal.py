@@ -1,4 +1,4 @@
-"""What logging, sealing, recovering and replaying cost, on a synthetic recording.
+"""What logging, sealing, recovering and replaying cost, on a synthetic recording: ``python -m benchmarks.seal``.
 
 The figures are rates and sizes of our own, not a comparison. Not a capture:
 2,000 instruments with cubic activity, 1 to 4 changes a frame (2.4 on average) that share both
@@ -18,6 +18,7 @@ import msgspec
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from benchmarks.rounds import pin
 from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
@@ -54,9 +55,26 @@ class SealRates(Struct, frozen=True):
     bytes_per_row: dict[str, float]
 
     @property
+    def share(self) -> float:
+        """The part of a core that logging and sealing take at RATE records a second."""
+        return (self.log_us + self.seal_us) * RATE / 1e6
+
+    @property
     def ratio(self) -> float:
         """How many times the limits logging and sealing together cost."""
         return (self.log_us + self.seal_us) / (self.encode_us + self.write_us)
+
+
+def describe(rates: SealRates) -> str:
+    """Return ``rates`` in words."""
+    log, seal = rates.log_us / rates.encode_us, rates.seal_us / rates.write_us
+    return (
+        f"at {RATE:,} records/s: log {rates.log_us:.2f} µs ({log:.1f} times plain encoding) and "
+        f"{rates.log_bytes:.0f} B a record, seal {rates.seal_us:.2f} µs ({seal:.1f} times plain writing), together "
+        f"{rates.share:.1%} of a core and {rates.ratio:.1f} times the limits; recovery of {rates.records:,} records "
+        f"{rates.recovery_s:.1f} s; replay {1e6 / rates.replay_us:,.0f} events/s; "
+        f"deltas {rates.bytes_per_row['deltas']:.1f} B/row"
+    )
 
 
 def seal_rates(seconds: int = 20, rounds: int = 3) -> SealRates:
@@ -186,3 +204,8 @@ def _frame(rng: Random, key: InstrumentKey, mid: int, ts: int) -> Iterator[Recor
 
 def _size(rng: Random) -> int:
     return rng.choice((rng.randrange(1, 200) * 5_000_000, rng.randrange(1, 500_000) * 10_000))
+
+
+if __name__ == "__main__":
+    pin()
+    print(describe(seal_rates()))
