@@ -119,7 +119,7 @@ RULES: Final[tuple[AnswerRule, ...]] = (
     AnswerRule(
         _BOTH, (403,), "unknown", "halt", "reports of users", b"<html><title>Blocked</title></html>", is_readable=False
     ),
-    AnswerRule(_BOTH, (403,), "rejected", "halt", "docs: geographic restrictions", b'{"error":"Trading restricted"}'),
+    AnswerRule(_BOTH, (403,), "rejected", "halt", "reports of users", b'{"error":"Trading restricted in your region"}'),
     AnswerRule(_BOTH, (408,), "unknown", "reconcile", "HTTP", b'{"error":"Request Timeout"}', is_readable=None),
     AnswerRule(
         _BOTH,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
+from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_elliptic
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_public_key,
 )
 
@@ -37,6 +40,15 @@ def auth(payloads: Payloads) -> Path:
 
 def signer(pem: str, stamp_ms: str = "1703123456789", key_id: str = KEY_ID) -> RequestSigner:
     return RequestSigner(Secret(key_id), Secret(pem), ManualClock(int(stamp_ms) * 1_000_000))
+
+
+def pem_of_another_kind() -> str:
+    return generate_elliptic(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def public_pem() -> str:
+    public = generate_private_key(65_537, 2_048).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def pem(bits: int = 2_048, password: bytes | None = None) -> str:
@@ -97,6 +109,8 @@ async def test_every_request_is_signed_anew(auth: Path) -> None:
         ("not a key", "not a private key in PEM form"),
         ("-----BEGIN X-----\nQUJD\n-----END X-----", "not a private key in PEM form"),
         (pem(bits=1_024), "at least 2048 bits"),
+        (pem_of_another_kind(), "neither an Ed25519 key nor an RSA key"),
+        (public_pem(), "not a private key in PEM form"),
         (pem(password=b"pw"), "password"),
     ],
 )

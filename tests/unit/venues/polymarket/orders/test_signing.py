@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
+from predsurv.config import Secret
 from predsurv.core.errors import BrokenInvariant, ConfigError
 from predsurv.core.num import Price
-from predsurv.venues.polymarket.orders.exchanges import ExchangeContract
+from predsurv.venues.polymarket.orders.ethereum_key import EthereumKey
+from predsurv.venues.polymarket.orders.exchanges import EXCHANGE_V3, NEG_RISK, STANDARD, ExchangeContract
 from predsurv.venues.polymarket.orders.signing import MarketTerms, OrderSigner, SignedOrder, wallet_of
 from predsurv.venues.polymarket.orders.typed_data import ORDER_TYPE, OrderFields
 from predsurv.venues.requests import OrderRefusal
-from tests.kit.payloads import RECORDED, required
+from tests.kit.payloads import OWN, RECORDED, required
 from tests.kit.polymarket_orders import ADDRESS, NOW, TERMS, TOKEN, WALLET, command, key, signer
 
 _POSITION = str(1 << 248 | 5)  # the form of a position id: 64 zero bits above the lowest 40
@@ -32,8 +34,8 @@ def fields_of(vector: dict[str, Any]) -> OrderFields:
         ("BUY", "SELL").index(vector["side"]),
         vector["signatureType"],
         int(vector["timestamp"]),
-        raw(vector["metadata"]),
-        raw(vector["builder"]),
+        raw(vector.get("metadata", "00" * 32)),
+        raw(vector.get("builder", "00" * 32)),
     )
 
 
@@ -52,6 +54,20 @@ def test_28_orders_signed_by_two_clients_of_the_venue() -> None:
     for each in vectors:
         exchange = ExchangeContract("x", each["domainVersion"], each["verifyingContract"], each["chainId"])
         got = signer().sign(exchange, fields_of(each))
+        assert got == (each["orderHash"], each["signature"]), each
+
+
+def test_orders_of_our_own_signed_by_a_client_of_the_venue() -> None:
+    own = OWN.load("polymarket/order_signing_vectors_own.json")
+    mine = EthereumKey(Secret(own["privateKey"]))
+    ours = OrderSigner(mine, wallet_of(0, "", mine))
+    assert ours.maker == own["address"]
+    contracts = {each.name: each for each in (STANDARD, NEG_RISK, EXCHANGE_V3)}
+    assert {(each["exchange"], each["signatureType"]) for each in own["vectors"]} == {
+        (name, kind) for name in contracts for kind in range(4)
+    }
+    for each in own["vectors"]:
+        got = ours.sign(contracts[each["exchange"]], fields_of(each))
         assert got == (each["orderHash"], each["signature"]), each
 
 
