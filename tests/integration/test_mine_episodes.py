@@ -59,7 +59,7 @@ def test_the_episodes_of_a_range_of_days_are_shown_and_written_a_file_a_day(
     assert main(["mine", "episodes", "mock", f"{DATE}..{last}", "--format", "json"]) == 0
     captured = capsys.readouterr()
     rows = json.loads(captured.out)
-    assert [(row["kind"], row["ended"], row["peak_profit_dollars"], row["leg_count"]) for row in rows] == [
+    assert [(row["kind"], row["ended"], row["peak_profit_usd"], row["leg_count"]) for row in rows] == [
         ("yes_basket", "closed", 2.5, 3)
     ] * 2
     assert {row["title"] for row in rows} == {"Will a?"}
@@ -78,12 +78,12 @@ def test_output_and_file_have_the_same_numbers_under_the_same_names(
     (shown,) = json.loads(capsys.readouterr().out)
     (stored,) = pl.read_parquet(tmp_path / f"data/episodes/venue=mock/date={DATE}/episodes.parquet").to_dicts()
     common = shown.keys() & stored.keys()
-    assert common >= {"duration_s", "open_profit_dollars", "peak_edge_bps", "left_50ms_dollars", "left_5000ms_dollars"}
+    assert common >= {"duration_s", "open_profit_usd", "peak_edge_bps", "left_50ms_usd", "left_5000ms_usd"}
     assert {name: shown[name] for name in common - {"start", "seen_from_start"}} == {
         name: stored[name] for name in common - {"start", "seen_from_start"}
     }
-    assert (stored["left_1000ms_dollars"], stored["left_5000ms_dollars"]) == (2.5, 0.0)
-    assert stored["profit_dollar_seconds"] == pytest.approx(5.0)
+    assert (stored["left_1000ms_usd"], stored["left_5000ms_usd"]) == (2.5, 0.0)
+    assert stored["profit_usd_s"] == pytest.approx(5.0)
 
 
 def test_a_quiet_day_has_a_file_without_rows(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_quiet_day_has_a_file_without_rows(tmp_path: Path) -> None:
     assert main(["mine", "episodes", "mock", date]) == 0
     rows = pl.read_parquet(quiet / f"episodes/venue=mock/date={date}/episodes.parquet")
     assert rows.is_empty()
-    assert rows.schema["left_50ms_dollars"] == pl.Float64()
+    assert rows.schema["left_50ms_usd"] == pl.Float64()
 
 
 def test_an_approved_pair_of_two_venues_pays_across(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +115,7 @@ def test_an_approved_pair_of_two_venues_pays_across(tmp_path: Path, capsys: pyte
     date = date_of(MIDNIGHT + 5 * NS_DAY)
     assert main(["mine", "episodes", "cross", date, "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["kind"], row["peak_profit_dollars"], row["seen_from_start"]) == ("cross", 0.6, "no")
+    assert (row["kind"], row["peak_profit_usd"], row["seen_from_start"]) == ("cross", 0.6, "no")
     assert (data / f"episodes/venue=cross/date={date}/episodes.parquet").is_file()
 
 

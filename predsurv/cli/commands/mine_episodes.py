@@ -38,9 +38,9 @@ _COLUMNS: Final = (
     Column("ended", "Ended by", keep=4),
     Column("leg_count", "Legs", "int", keep=3),
     Column("peak_sets", "Sets", "decimal", places=0, keep=5),
-    Column("peak_profit_dollars", "Profit at peak", "decimal", "$", keep=9),
+    Column("peak_profit_usd", "Profit at peak", "decimal", "$", keep=9),
     Column("peak_edge_bps", "Edge", "decimal", "bps", places=0, keep=8),
-    Column("open_profit_dollars", "At the beginning", "decimal", "$", keep=2),
+    Column("open_profit_usd", "At the beginning", "decimal", "$", keep=2),
     *(
         Column(name, f"Left after {delay // _MS} ms", "decimal", "$", keep=keep)
         for name, delay, keep in zip(LEFT, DELAYS, (3, 5, 6, 3), strict=True)

@@ -14,7 +14,7 @@ from predsurv.mine.stats_writer import write_table
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _NS_SECOND: Final = 1_000_000_000
-LEFT: Final = tuple(f"left_{delay // 1_000_000}ms_dollars" for delay in DELAYS)
+LEFT: Final = tuple(f"left_{delay // 1_000_000}ms_usd" for delay in DELAYS)
 """Columns of what could still be earned after each of ``DELAYS``."""
 
 SCHEMA: Final[dict[str, Any]] = {
@@ -25,14 +25,14 @@ SCHEMA: Final[dict[str, Any]] = {
     "duration_s": pl.Float64(),
     "seen_from_start": pl.Boolean(),
     "ended": pl.String(),
-    "open_profit_dollars": pl.Float64(),
-    "open_cost_dollars": pl.Float64(),
+    "open_profit_usd": pl.Float64(),
+    "open_cost_usd": pl.Float64(),
     "open_sets": pl.Float64(),
-    "peak_profit_dollars": pl.Float64(),
-    "peak_cost_dollars": pl.Float64(),
+    "peak_profit_usd": pl.Float64(),
+    "peak_cost_usd": pl.Float64(),
     "peak_sets": pl.Float64(),
     "peak_edge_bps": pl.Float64(),
-    "profit_dollar_seconds": pl.Float64(),
+    "profit_usd_s": pl.Float64(),
     **{name: pl.Float64() for name in LEFT},
     "leg_count": pl.Int64(),
     "legs": pl.List(pl.String()),
