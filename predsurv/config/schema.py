@@ -147,7 +147,7 @@ class MinerConfig(Struct, frozen=True, kw_only=True):
     """The ranking of markets: length of the report, ``weights`` in micros by name of the score."""
 
     top: Annotated[int, Meta(ge=1, le=100_000)] = 20
-    weights: Annotated[Mapping[str, int], WeightsType()] = field(default_factory=dict)
+    weights: Annotated[Mapping[str, int], WeightsType('{tightness = "0.5"}')] = field(default_factory=dict)
 
 
 class MetricsConfig(Struct, frozen=True, kw_only=True):
@@ -163,6 +163,9 @@ class TradingConfig(Struct, frozen=True, kw_only=True):
     Of paper orders: ``latency`` until the venue has a command, ``ack_latency`` of its answers, ``fill_latency`` of
     fills, ``echo_latency`` until the book lacks what we took (ns); ``recorded_lags`` draws all four from those of the
     received events. ``queue_model``: who is ahead of an order in its queue.
+    ``settlement_delay``: how long (ns) after a fill of a venue that settles later it is confirmed or fails;
+    ``settlement_failures``: how probable (micros) the latter is, by category of market, ``other`` for all others;
+    ``settlement_seed`` draws which. ``rebates``: whether makers are paid them.
     ``mappings``: the file of approved mappings between venues, which need not exist.
     """
 
@@ -176,6 +179,12 @@ class TradingConfig(Struct, frozen=True, kw_only=True):
     echo_latency: Annotated[int, DurationType(0, M)] = 28 * MS
     recorded_lags: bool = False
     queue_model: Literal["pessimistic", "proportional", "optimistic"] = "proportional"
+    settlement_delay: Annotated[int, DurationType(0, H)] = 5 * S
+    settlement_failures: Annotated[Mapping[str, int], WeightsType('{crypto = "0.02"}', 0, MICROS)] = field(
+        default_factory=dict
+    )
+    settlement_seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
+    rebates: bool = False
     mappings: Annotated[Path, FileType()] = Path("config/mappings.toml")
 
 

@@ -177,15 +177,24 @@ class NamesType(ValueType):
         return list(value)
 
 
+@dataclass(frozen=True, slots=True)
 class WeightsType(ValueType):
-    """A table of decimals by name; ``name=decimal`` pairs in an environment variable. The values are micros."""
+    """A table of decimals by name; ``name=decimal`` pairs in an environment variable. Values and bounds are micros."""
 
-    expected = 'a table of decimals, such as {tightness = "0.5"}'
+    example: str
+    low: int = -(10**12)
+    high: int = 10**12
+
+    @property
+    def expected(self) -> str:
+        return (
+            f"a table of decimals from {format_micros(self.low)} to {format_micros(self.high)}, such as {self.example}"
+        )
 
     def parse(self, raw: object) -> dict[str, int]:
         if not isinstance(raw, Mapping) or len(raw) > LIST_ITEMS_MAX:
             raise ValueError("not a table")
-        amount = AmountType(-(10**12), 10**12)
+        amount = AmountType(self.low, self.high)
         return {convert(name, Name): amount.parse(value) for name, value in raw.items()}
 
     def from_text(self, text: str) -> dict[str, int]:

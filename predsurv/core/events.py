@@ -20,6 +20,7 @@ from predsurv.core.ids import (
     OrderId,
     OrderSide,
     Side,
+    StrategyName,
     TradeId,
     VenueName,
 )
@@ -305,7 +306,9 @@ class OrderUnknown(Struct, frozen=True, array_like=True, gc=False, tag="order_un
 class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
     """A trade of our order: ``size`` at ``price``; ``fee`` is added to the cost of a buy, deducted from a sale.
 
-    ``fee_assumed``: nobody stated the market's fees, so ``fee`` is what is safe to assume.
+    ``fee_assumed``: nobody stated the market's fees, so ``fee`` is what is safe to assume. ``unconfirmed``: it was only
+    matched, and a ``FillConfirmed`` or ``FillFailed`` follows. ``rebate``: what the venue will pay back for it by its
+    rules, at the end of its day; nothing of it is ours before ``RebatePaid``.
     """
 
     key: InstrumentKey
@@ -319,6 +322,44 @@ class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
     fee: Money
     maker: bool
     fee_assumed: bool = False
+    unconfirmed: bool = False
+    rebate: Money = Money(0)
+
+
+class FillConfirmed(Struct, frozen=True, array_like=True, gc=False, tag="confirmed"):
+    """A fill that was only matched is final: its trade was settled."""
+
+    key: InstrumentKey
+    ts_recv: int
+    client_order_id: ClientOrderId
+    trade_id: TradeId
+
+
+class FillFailed(Struct, frozen=True, array_like=True, gc=False, tag="failed"):
+    """A fill that was only matched never came about: the account is as if nobody had told of it.
+
+    What it took of its order stays taken: the order does not trade it again.
+    """
+
+    key: InstrumentKey
+    ts_recv: int
+    client_order_id: ClientOrderId
+    trade_id: TradeId
+    reason: str
+
+
+class RebatePaid(Struct, frozen=True, array_like=True, gc=False, tag="rebate"):
+    """A venue paid ``amount`` (micros) back for what rested and traded in a market on the UTC day from ``day`` (ns) on.
+
+    ``strategy``: whose fills earned it; venues pay the account, and each fill's part follows from the fill.
+    """
+
+    venue: VenueName
+    market_id: MarketId
+    ts_recv: int
+    strategy: StrategyName
+    day: int
+    amount: Money
 
 
 class LevelConsumed(Struct, frozen=True, array_like=True, gc=False, tag="consumed"):
@@ -362,5 +403,9 @@ MarketEvent = (
 )
 MarketFact = MarketChange | MarketResolved
 """What is stated of a market; see ``predsurv.state.market_facts``."""
-AccountEvent = OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderUnknown | Fill
-Event = MarketEvent | AccountEvent | LevelConsumed | Tick
+AccountEvent = (
+    OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderUnknown | Fill | FillConfirmed | FillFailed
+)
+BrokerEvent = AccountEvent | RebatePaid | LevelConsumed
+"""What a simulated venue tells us alone."""
+Event = MarketEvent | BrokerEvent | Tick

@@ -5,7 +5,9 @@ another user's 2,857 fills: 91 to 97 % exact). It does so where the rate is 0 as
 (docs.kalshi.com/getting_started/fee_rounding: a rounding fee keeps every balance a multiple of the unit), and gives
 back what several fills of one order rounded too much, always less than a unit for each: that is not modelled.
 Polymarket rounds the fee to $0.00001 and charges nothing below half of that; how it rounds an exact half is not
-documented, and up is assumed.
+documented, and up is assumed. It shares a part of each market's takers' fees of a day among the makers of that day, in
+proportion to the fee that a taker of their trades pays: as each trade has one of both, a maker's part is that same
+share of the fee of its own trades' takers, and needs nobody else's. Kalshi pays makers nothing back.
 """
 
 from decimal import Context, Decimal
@@ -36,6 +38,16 @@ def maker_fee(schedule: FeeSchedule, price: Price, size: Size, side: OrderSide =
     if schedule.model == "polymarket":
         return ZERO_MONEY
     return _fee(schedule, schedule.maker_rate, price if side == "buy" else complement(price), size)
+
+
+def maker_rebate(schedule: FeeSchedule, price: Price, size: Size) -> Money:
+    """Return what resting ``size`` that traded at ``price`` is paid back at the end of its day, micros, rounded down.
+
+    Polymarket: ``rebate_rate`` of the fee of its taker, the same for both sides and outcomes. 0 on other venues.
+    """
+    if schedule.model != "polymarket":
+        return ZERO_MONEY
+    return Money(_fee(schedule, schedule.rate, price, size) * schedule.rebate_rate // MICROS)
 
 
 def _fee(schedule: FeeSchedule, rate: int, price: Price, size: Size) -> Money:

@@ -19,7 +19,8 @@ class FeeSchedule(Struct, frozen=True, omit_defaults=True):
     Models: ``polymarket``: size · rate · (p(1−p))^exponent, taker only; ``kalshi``: size · rate · p(1−p), makers
     at ``maker_rate``.
     Units: rates in millionths (0.07 is 70_000), ``since`` ns UTC or None when unknown. ``exponent`` is positive;
-    a Decimal only where it is no whole number.
+    a Decimal only where it is no whole number. ``rebate_rate``: the share of takers' fees that the venue pays to
+    makers, 0 where it pays none or nobody stated it.
     """
 
     model: FeeModel = "none"
@@ -27,6 +28,7 @@ class FeeSchedule(Struct, frozen=True, omit_defaults=True):
     exponent: int | Decimal = 1
     maker_rate: int = 0
     since: int | None = None
+    rebate_rate: int = 0
 
 
 NO_FEE = FeeSchedule()
@@ -37,6 +39,7 @@ BINARY: Final = "binary"
 _TIMETABLED: Final = frozenset({VenueName("kalshi")})  # of the others markets trade on after their close time
 # docs.polymarket.com/concepts/markets-events: outstanding limit orders of sports markets are cancelled at game start
 _CLEARED_AT_START: Final = frozenset({VenueName("polymarket")})
+_SETTLES_LATER: Final = frozenset({VenueName("polymarket")})  # on a chain, where a matched trade may be reverted
 _CLEARED_ON_REOPENING: Final = frozenset({VenueName("kalshi")})  # inactive to active cancels resting orders
 
 
@@ -154,6 +157,11 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def primary_of(self, key: InstrumentKey, *, mirrored: bool) -> InstrumentKey:
         """Return the instrument among ``primary_keys`` in whose book ``key``, one of this market's, trades."""
         return self.key(0) if mirrored and len(self.outcomes) == 2 else key
+
+
+def settles_later(venue: VenueName) -> bool:
+    """Return whether a trade of a venue is only matched at first, and confirmed or failed later."""
+    return venue in _SETTLES_LATER
 
 
 def on_grid(market: Market, price: Price) -> bool:

@@ -130,7 +130,10 @@ class Refused(Struct, frozen=True, array_like=True, tag="refused"):
 
 
 class Order(Struct, frozen=True, array_like=True):
-    """The known state of one of our orders, placed at ``submitted`` (ns UTC); ``filled`` never exceeds ``size``."""
+    """The known state of one of our orders, placed at ``submitted`` (ns UTC); ``filled`` never exceeds ``size``.
+
+    ``failed``: the part of ``filled`` that was matched and never came about.
+    """
 
     client_order_id: ClientOrderId
     strategy: StrategyName
@@ -146,6 +149,7 @@ class Order(Struct, frozen=True, array_like=True):
     group: str | None = None
     post_only: bool = False
     expires: int | None = None
+    failed: Size = ZERO_SIZE
 
     @property
     def remaining(self) -> Size:

@@ -16,6 +16,8 @@ from predsurv.core.events import (
     CancelRejected,
     Event,
     Fill,
+    FillConfirmed,
+    FillFailed,
     Gap,
     LevelConsumed,
     MarketChange,
@@ -25,6 +27,7 @@ from predsurv.core.events import (
     OrderRejected,
     OrderUnknown,
     Quote,
+    RebatePaid,
     Tick,
     Trade,
     Unwanted,
@@ -38,7 +41,7 @@ from predsurv.engine.control import TradingControl
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState
-from predsurv.engine.step import EMPTY_STEP, EngineNote, NoteKind, Step
+from predsurv.engine.step import EMPTY_STEP, EngineNote, Step
 from predsurv.engine.strategy import Strategy
 from predsurv.engine.strategy_calls import CalledStrategy, StrategyCalls
 from predsurv.state.market_cache import MarketCache
@@ -83,7 +86,8 @@ class Engine:
             Unwanted: self._on_market_data,
             LevelConsumed: self._on_consumed,
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
-            CancelRejected: self._on_account,
+            **dict.fromkeys((CancelRejected, FillConfirmed, FillFailed), self._on_account),
+            RebatePaid: self._on_rebate,
         }
 
     @property
@@ -164,6 +168,10 @@ class Engine:
         self.books.on_consumed(event)
         return EMPTY_STEP
 
+    def _on_rebate(self, event: RebatePaid) -> Step:
+        self.account.credit(event)
+        return Step(booked=True)
+
     def _on_account(self, event: AccountEvent) -> Step:
         try:
             result = self.account.apply(event)
@@ -174,16 +182,17 @@ class Engine:
             return self.control.halt(
                 event.ts_recv, f"fill {event.trade_id} of an order that is not ours; reconcile first"
             )
-        if order is None or result != "applied":
-            kind: NoteKind = "foreign" if result == "applied" else result
-            return Step(notes=(EngineNote(self._risk.now, kind, f"{type(event).__name__} {event.client_order_id}"),))
+        if result != "applied":
+            return Step(notes=(EngineNote(self._risk.now, result, f"{type(event).__name__} {event.client_order_id}"),))
+        if order is None:  # the outcome of a trade of an order that is no longer kept
+            return Step(booked=True)
         if isinstance(event, Fill):
             self.books.on_fill(event)
         step = self._calls.on_event(event, order.strategy)
         decisions = step.decisions
         # An order that was on its way or unknown when others were cancelled; a cancel that was rejected just now would
         # only be rejected again.
-        now_open = order.state == "open" and not isinstance(event, CancelRejected)
+        now_open = order.state == "open" and not isinstance(event, CancelRejected | FillConfirmed | FillFailed)
         if now_open and not self._gate.may_rest(order.side):
             decisions = (*decisions, *self._gate.cancel([order.client_order_id]))
         return replace(step, decisions=decisions, booked=True)

@@ -37,6 +37,7 @@ class FeeLine(Struct, frozen=True, omit_defaults=True):
     exponent: int | str | None = None
     maker_rate: str | None = None
     since: str | None = None
+    rebate_rate: str | None = None
 
 
 class BandLine(Struct, frozen=True):
@@ -209,6 +210,7 @@ def to_fee_line(fee: FeeSchedule) -> FeeLine:
         _exponent_line(fee.exponent),
         format_micros(fee.maker_rate) if fee.maker_rate else None,
         None if fee.since is None else iso_time(fee.since),
+        format_micros(fee.rebate_rate) if fee.rebate_rate else None,
     )
 
 
@@ -220,6 +222,7 @@ def to_fee(line: FeeLine) -> FeeSchedule:
         exponent=_exponent(line.exponent),
         maker_rate=0 if line.maker_rate is None else parse_micros(line.maker_rate),
         since=None if line.since is None else parse_iso(line.since),
+        rebate_rate=0 if line.rebate_rate is None else parse_micros(line.rebate_rate),
     )
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.core.market import NO_FEE
+from predsurv.core.market import NO_FEE, settles_later
 from predsurv.core.num import MICROS, Size, notional, notional_up
 from predsurv.state.view import View
 from predsurv.strategies.arbitrage_params import ArbitrageParams
@@ -20,9 +20,6 @@ from predsurv.strategies.set_plan import PlannedOrder, SetSearch, best_level, ca
 
 RESERVE: Final = 10_000
 """Micros that risk sets aside for each buy beside its cost at the limit: every fill is rounded up."""
-
-_REVERTING: Final = frozenset({VenueName("polymarket")})
-"""Venues on which a matched order may still fail."""
 
 _HALVINGS: Final = 6
 
@@ -169,7 +166,7 @@ def _capital_cost(orders: Sequence[PlannedOrder], view: View, params: ArbitrageP
 
 def _revert_charge(orders: Sequence[PlannedOrder], view: View, params: ArbitrageParams) -> int:
     """Return what reverted legs cost on average: for each that may be, the loss of selling everything at once."""
-    legs = sum(order.key.venue in _REVERTING for order in orders)
+    legs = sum(settles_later(order.key.venue) for order in orders)
     if not legs:
         return 0
     spent, _ = trade_cost(tuple(_buys(orders)), view)

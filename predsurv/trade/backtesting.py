@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from predsurv.config import Config
-from predsurv.core.events import Event, Fill, MarketEvent
+from predsurv.core.events import Event, Fill, FillFailed, MarketEvent
 from predsurv.core.ids import VenueName
 from predsurv.core.num import Money
 from predsurv.core.orders import PlaceOrder, Refused
@@ -70,7 +70,7 @@ class BacktestSummary(Struct, frozen=True, kw_only=True):
 class BacktestResult(Struct, frozen=True):
     """What a backtest did: everything in order of time. ``notes``: what the recording lacked, a sentence each.
 
-    ``details``: by strategy, market and event.
+    ``failed`` are those of the fills that never came about. ``details``: by strategy, market and event.
     """
 
     summary: BacktestSummary
@@ -80,6 +80,7 @@ class BacktestResult(Struct, frozen=True):
     equity: tuple[EquityPoint, ...]
     notes: tuple[str, ...]
     details: RunResult
+    failed: tuple[FillFailed, ...] = ()
 
 
 def run_backtest(config: Config, venue: Venue, span: ReplaySpan, strategies: Sequence[Strategy]) -> BacktestResult:
@@ -110,6 +111,7 @@ class _Collector:
         self._orders: list[PlacedOrder] = []
         self._fills: list[Fill] = []
         self._refused: list[Refused] = []
+        self._failed: list[FillFailed] = []
 
     def on_turn(self) -> None:
         """Do nothing: the time of a recording does not pass by itself."""
@@ -121,6 +123,8 @@ class _Collector:
         """Keep orders, fills and refusals."""
         if isinstance(event, Fill) and step.booked and len(self._fills) < KEPT_MAX:
             self._fills.append(event)
+        if isinstance(event, FillFailed) and step.booked and len(self._failed) < KEPT_MAX:
+            self._failed.append(event)
         for decision in step.decisions:
             command = decision.approved.command
             if isinstance(command, PlaceOrder) and len(self._orders) < KEPT_MAX:
@@ -138,6 +142,7 @@ class _Collector:
             tuple(EquityPoint(*each) for each in zip(curve.times, curve.equity, strict=True)),
             () if recording is None else recording.notes(),
             ended.result,
+            tuple(self._failed),
         )
 
 

@@ -90,6 +90,8 @@ class TradeController:
                 await self._components.clock.sleep(TICK)
             async with self._lock:
                 await self.pipeline.take(TimePassed(self.pipeline.next_tick))
+        if not self._components.realtime:
+            await self.pipeline.close_books()
         self._components.journal.flush()
 
     def _within_duration(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:

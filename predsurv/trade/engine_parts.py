@@ -15,6 +15,7 @@ from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import Engine
 from predsurv.engine.fills.latencies import Latencies
+from predsurv.engine.fills.settlement import SettlementTerms
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.strategy import CrossVenueStrategy, Strategy
 from predsurv.state.market_cache import MarketCache
@@ -90,8 +91,14 @@ def _broker(
         echo=config.trading.echo_latency,
         recorded=config.trading.recorded_lags,
     )
-    settings = PaperSettings(venue, latencies, config.trading.queue_model)
-    return PaperBroker(settings, cache, portfolio, restored.consumed.values())
+    settlement = SettlementTerms(
+        delay=config.trading.settlement_delay,
+        failure_rates=config.trading.settlement_failures,
+        seed=config.trading.settlement_seed,
+        rebates=config.trading.rebates,
+    )
+    settings = PaperSettings(venue, latencies, config.trading.queue_model, settlement)
+    return PaperBroker(settings, cache, portfolio, restored.consumed.values(), restored.rebates)
 
 
 def _continue_day(engine: Engine, restored: RestoredState, now: int) -> None:

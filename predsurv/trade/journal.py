@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Struct, field
 
 from predsurv.core.errors import IntegrityError, SafetyError, TransientError, disk_refused
-from predsurv.core.events import AccountEvent, LevelConsumed, MarketResolved
+from predsurv.core.events import AccountEvent, Fill, FillFailed, LevelConsumed, MarketResolved, RebatePaid
 from predsurv.core.ids import InstrumentKey, Side, StrategyName, VenueName
 from predsurv.core.num import ZERO_MONEY, Money, Price
-from predsurv.core.orders import PlaceOrder
+from predsurv.core.orders import Approved, PlaceOrder
 from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.account.rebates import RebateAccruals
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.engine.risk.state import MINUTE
 from predsurv.engine.step import EngineNote
@@ -78,7 +79,13 @@ class LiquidityTaken(Struct, frozen=True, array_like=True, tag="taken"):
     event: LevelConsumed
 
 
-Entry = RunStarted | CommandSent | AccountUpdated | MarketSettled | EngineNoted | LiquidityTaken
+class RebateBooked(Struct, frozen=True, array_like=True, tag="rebate"):
+    """A venue paid something back for what rested and traded on a day."""
+
+    event: RebatePaid
+
+
+Entry = RunStarted | CommandSent | AccountUpdated | MarketSettled | EngineNoted | LiquidityTaken | RebateBooked
 
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -217,7 +224,8 @@ class RestoredState(Struct):
     ``day`` is the note of the last UTC day that began, None before any; ``runs`` the number of runs. ``added``
     (micros) is the starting cash of venues that were funded since that day began, which is no gain of the day.
     ``lost_too_much``: its loss reached the limit. ``sent``: times (ns UTC) of the orders of the last minute.
-    ``consumed``: what was taken of levels of simulated venues that stood when last seen.
+    ``consumed``: what was taken of levels of simulated venues that stood when last seen. ``rebates``: what fills have
+    earned and venues have not paid yet.
     """
 
     account: TradingAccount = field(default_factory=lambda: TradingAccount({}))
@@ -227,6 +235,7 @@ class RestoredState(Struct):
     lost_too_much: bool = False
     sent: deque[int] = field(default_factory=deque)
     consumed: dict[tuple[InstrumentKey, Side, Price], LevelConsumed] = field(default_factory=dict)
+    rebates: RebateAccruals = field(default_factory=RebateAccruals)
 
     def apply(self, entry: Entry) -> None:
         """Fold one entry in."""
@@ -236,16 +245,30 @@ class RestoredState(Struct):
             case EngineNoted():
                 self._note(entry.note)
             case CommandSent():
-                approved = entry.decision.approved
-                if isinstance(approved.command, PlaceOrder):
-                    self.account.place(approved.command, approved.ts)
-                    self._note_sent(approved.ts)
+                self._send(entry.decision.approved)
             case AccountUpdated():
-                self.account.apply(entry.event)
+                self._answer(entry.event)
+            case RebateBooked():
+                self.account.credit(entry.event)
+                self.rebates.on_paid(entry.event)
             case MarketSettled():
                 self.account.settle(entry.event)
             case LiquidityTaken():
                 self._consume(entry.event)
+
+    def _send(self, approved: Approved) -> None:
+        if isinstance(approved.command, PlaceOrder):
+            self.account.place(approved.command, approved.ts)
+            self._note_sent(approved.ts)
+
+    def _answer(self, event: AccountEvent) -> None:
+        if isinstance(event, FillFailed):
+            failed = self.account.portfolio.unconfirmed.find(event.key, event.trade_id)
+            if failed is not None:
+                self.rebates.on_failure(failed.owner.strategy, failed.fill)
+        order = self.account.orders.get(event.client_order_id)
+        if self.account.apply(event) == "applied" and isinstance(event, Fill) and order is not None:
+            self.rebates.on_fill(order.strategy, event)
 
     def _consume(self, told: LevelConsumed) -> None:
         place = (told.key, told.side, told.price)
@@ -297,7 +320,7 @@ def entry_time(entry: Entry) -> int | None:
             return entry.decision.approved.ts
         case EngineNoted():
             return entry.note.ts
-        case AccountUpdated() | MarketSettled() | LiquidityTaken():
+        case AccountUpdated() | MarketSettled() | LiquidityTaken() | RebateBooked():
             return entry.event.ts_recv
 
 

@@ -1,24 +1,37 @@
 """The paper broker: the fill simulator with the account that a venue would keep for us."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Final
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.core.events import AccountEvent, Fill, LevelConsumed, MarketEvent, MarketResolved, Trade
+from predsurv.core.events import (
+    AccountEvent,
+    BrokerEvent,
+    Fill,
+    FillFailed,
+    LevelConsumed,
+    MarketEvent,
+    MarketResolved,
+    RebatePaid,
+    Trade,
+)
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.account.rebates import RebateAccruals
+from predsurv.engine.account.unconfirmed import Owner
 from predsurv.engine.books.consumed import HeededBook
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
 from predsurv.engine.fills.queue_position import QueueModel
+from predsurv.engine.fills.settlement import SettlementTerms, TradeSettlement
 from predsurv.engine.fills.simulator import FillSimulator
 from predsurv.state.market_cache import MarketCache
 
@@ -27,11 +40,12 @@ EVENTS_KEPT_MAX: Final = 10_000
 
 
 class PaperSettings(Struct, frozen=True):
-    """The venue that is simulated, how long messages take, and the model of its queues."""
+    """The venue that is simulated, how long messages take, the model of its queues, and how it settles fills."""
 
     venue: VenueName
     latencies: Latencies
     queue: QueueModel = "proportional"
+    settlement: SettlementTerms = SettlementTerms()
 
 
 class PaperBroker:
@@ -39,7 +53,8 @@ class PaperBroker:
 
     Its driver calls ``due`` before and ``observe`` after each market event, with the event applied to
     ``cache`` in between, and processes what they yield; ``events`` yields the same to other consumers.
-    ``portfolio`` is changed by its fills and by nothing else; ``consumed`` is what an earlier run has taken of levels.
+    ``portfolio`` is changed by its fills, by what becomes of them, and by nothing else; ``consumed`` is what an earlier
+    run has taken of levels, ``accrued`` what it had earned in rebates.
     """
 
     def __init__(
@@ -48,6 +63,7 @@ class PaperBroker:
         cache: MarketCache,
         portfolio: Portfolio,
         consumed: Iterable[LevelConsumed] = (),
+        accrued: RebateAccruals | None = None,
     ) -> None:
         self._venue, self._cache, self._portfolio = settings.venue, cache, portfolio
         self._latencies = LatencyDraws(settings.latencies)
@@ -55,7 +71,15 @@ class PaperBroker:
         for each in consumed:
             if each.key.venue == settings.venue:
                 self._simulator.consumed.set(each)
-        self._answers: InTransit[AccountEvent | LevelConsumed] = InTransit()
+        self._settlement = TradeSettlement(
+            settings.venue,
+            settings.settlement,
+            cache=cache,
+            portfolio=portfolio,
+            accrued=RebateAccruals() if accrued is None else accrued,
+        )
+        self._told_last = 0
+        self._answers: InTransit[BrokerEvent] = InTransit()
         self._strategies: dict[ClientOrderId, StrategyName] = {}
         self._events: deque[AccountEvent] = deque(maxlen=EVENTS_KEPT_MAX)
         self._more = asyncio.Event()
@@ -75,18 +99,19 @@ class PaperBroker:
         """The number of answers that have not arrived yet."""
         return len(self._answers)
 
-    def due(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:
+    def due(self, ts: int) -> Iterator[BrokerEvent]:
         """Yield the answers that arrive up to ``ts`` (ns UTC), while the venue goes on to that time."""
-        while (at := min(self._simulator.next_at, self._answers.next_at)) <= ts:
+        while (at := self.next_at) <= ts:
             self._now = max(self._now, at)
             if self._answers.next_at > at:
+                self._settle(at)
                 for event in self._simulator.due(at):
                     self._answer(event)
                 self._tell_consumed(at)
             yield from self._received(at)
         self._now = max(self._now, ts)
 
-    def observe(self, event: MarketEvent) -> Iterator[AccountEvent | LevelConsumed]:
+    def observe(self, event: MarketEvent) -> Iterator[BrokerEvent]:
         """Yield what a market event, already in the cache, does to our orders, and settle resolved markets."""
         self._latencies.observe(event)
         for outcome in self._simulator.observe(event):
@@ -99,7 +124,7 @@ class PaperBroker:
     @property
     def next_at(self) -> int:
         """Return the time (ns UTC) of the next thing that ``due`` has to do."""
-        return min(self._simulator.next_at, self._answers.next_at)
+        return min(self._simulator.next_at, self._answers.next_at, self._settlement.next_at)
 
     @property
     def may_skip(self) -> bool:
@@ -140,22 +165,42 @@ class PaperBroker:
     def _answer(self, event: AccountEvent) -> None:
         """Book what has happened at the venue, and send us word of it."""
         if isinstance(event, Fill):
-            self._portfolio.fill(self._strategies[event.client_order_id], event)
+            event = self._settlement.match(self._strategies[event.client_order_id], event)
         constant = self._latencies.constant
         latency = self._latencies.draw(constant.fill if isinstance(event, Fill) else constant.ack)
         self._tell_consumed(event.ts_recv)  # of the same instant, the book is told first
-        self._answers.send(event, event.ts_recv + latency)
+        arrival = event.ts_recv + latency
+        self._told_last = max(self._told_last, arrival)
+        self._answers.send(event, arrival)
+
+    def _settle(self, ts: int) -> None:
+        """Send word of what is settled by ``ts`` (ns UTC), which arrives after everything that led to it.
+
+        Where a fill failed the venue takes out what rests and is not covered any more.
+        """
+        for outcome in self._settlement.due(ts):
+            if isinstance(outcome, FillFailed):
+                for order, reason in uncovered(self._simulator.open_orders(), self._portfolio):
+                    for event in self._simulator.revoke(order.client_order_id, ts, reason):
+                        self._answer(event)
+            latency = self._latencies.draw(self._latencies.constant.ack)
+            self._told_last = max(self._told_last, ts + latency)
+            self._answers.send(outcome, self._told_last)
+
+    def close_books(self) -> Iterator[BrokerEvent]:
+        """Yield what is still to come of fills, and rebates of the day so far: where no time follows to wait for it."""
+        yield from self._settlement.close(self._now)
 
     def _tell_consumed(self, ts: int) -> None:
         for each in self._simulator.consumed.take_changes(ts):
             self._answers.send(each, ts + self._latencies.draw(self._latencies.constant.echo))
 
-    def _received(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:
+    def _received(self, ts: int) -> Iterator[BrokerEvent]:
         """Yield what has arrived by ``ts`` (ns UTC)."""
         while self._answers.next_at <= ts:
             arrival, event = self._answers.receive()
             event = replace(event, ts_recv=arrival)
-            if not isinstance(event, LevelConsumed):
+            if not isinstance(event, LevelConsumed | RebatePaid):
                 self._events.append(event)
                 self._more.set()
             yield event
@@ -172,6 +217,32 @@ class PaperBroker:
         fee = taker_fee(NO_FEE if market is None else market.fee, command.price, command.size)
         cost = notional_up(command.price, command.size) + fee
         return None if cost <= self._portfolio.cash(self._venue) - reserved else "insufficient_cash"
+
+
+class UncoveredOrder(NamedTuple):
+    """An order that an account could not carry out, and why."""
+
+    order: Order
+    reason: str
+
+
+def uncovered(orders: Sequence[Order], portfolio: Portfolio) -> Iterator[UncoveredOrder]:
+    """Yield the orders of one venue, the last first, that shares and cash do not cover beside those before them."""
+    sold, spent = Counter[Owner](), 0
+    found: list[UncoveredOrder] = []
+    for order in orders:
+        if order.side == "sell":
+            owner = Owner(order.strategy, order.key)
+            sold[owner] += order.remaining
+            if sold[owner] > portfolio.positions.size_of(*owner):
+                sold[owner] -= order.remaining
+                found.append(UncoveredOrder(order, "insufficient_position"))
+        else:
+            spent += notional_up(order.price, order.remaining)
+            if spent > portfolio.cash(order.key.venue):
+                spent -= notional_up(order.price, order.remaining)
+                found.append(UncoveredOrder(order, "insufficient_cash"))
+    yield from reversed(found)
 
 
 def _same_shares(one: Order, other: PlaceOrder) -> bool:

@@ -9,10 +9,12 @@ from typing import Final, Protocol, runtime_checkable
 from msgspec import Struct
 
 from predsurv.core.events import (
-    AccountEvent,
+    BrokerEvent,
     CancelRejected,
     Event,
     Fill,
+    FillConfirmed,
+    FillFailed,
     LevelConsumed,
     MarketEvent,
     MarketResolved,
@@ -20,6 +22,7 @@ from predsurv.core.events import (
     OrderCancelled,
     OrderRejected,
     OrderUnknown,
+    RebatePaid,
     Tick,
     Trade,
 )
@@ -29,7 +32,15 @@ from predsurv.engine.engine import Engine
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.ports import Broker, Clock
 from predsurv.trade.halt_flag import HaltFlag
-from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, Entry, LiquidityTaken, MarketSettled
+from predsurv.trade.journal import (
+    AccountUpdated,
+    CommandSent,
+    EngineNoted,
+    Entry,
+    LiquidityTaken,
+    MarketSettled,
+    RebateBooked,
+)
 from predsurv.trade.runs.inputs import BrokerAnswer, ControlChange, MarketBatch, RunInput, TimePassed
 from predsurv.trade.stats import RunStats
 
@@ -38,7 +49,16 @@ TICK: Final = 200_000_000
 TICKS_MAX: Final = 20_000
 """Most ticks generated for one pause between events; a longer pause is skipped."""
 
-_ACCOUNT_EVENTS: Final = (OrderAccepted, OrderRejected, OrderCancelled, CancelRejected, OrderUnknown, Fill)
+_ACCOUNT_EVENTS: Final = (
+    OrderAccepted,
+    OrderRejected,
+    OrderCancelled,
+    CancelRejected,
+    OrderUnknown,
+    Fill,
+    FillConfirmed,
+    FillFailed,
+)
 _JOURNALLED_NOTES: Final = frozenset({"halted", "reducing", "loss_limit", "resumed", "day"})
 
 
@@ -51,12 +71,16 @@ class SimulatedBroker(Protocol):
         """The number of answers that have not arrived yet."""
         ...
 
-    def due(self, ts: int) -> Iterator[AccountEvent | LevelConsumed]:
+    def due(self, ts: int) -> Iterator[BrokerEvent]:
         """Yield the answers that arrive up to ``ts`` (ns UTC)."""
         ...
 
-    def observe(self, event: MarketEvent) -> Iterator[AccountEvent | LevelConsumed]:
+    def observe(self, event: MarketEvent) -> Iterator[BrokerEvent]:
         """Yield what a market event, already in the cache, does to our orders."""
+        ...
+
+    def close_books(self) -> Iterator[BrokerEvent]:
+        """Yield what is still to come of fills, where no time follows to wait for it."""
         ...
 
 
@@ -219,6 +243,12 @@ class EventPipeline:
             if self._keeper is not None:
                 self._keeper.on_tick(now)
 
+    async def close_books(self) -> None:
+        """Process what is still to come of fills at simulated brokers: the end of a recording is the end of time."""
+        for broker in self._simulated:
+            for outcome in broker.close_books():
+                await self._receive(outcome)
+
     async def process(self, event: Event) -> None:
         """Let the engine decide on one event, and carry its step out."""
         step = self._engine.step(event)
@@ -245,6 +275,8 @@ class EventPipeline:
                 self._append(MarketSettled(event))
             elif isinstance(event, _ACCOUNT_EVENTS):
                 self._append(AccountUpdated(event))
+            elif isinstance(event, RebatePaid):
+                self._append(RebateBooked(event))
         self._stats.count_step(step)
         await self.send(step)
         self._on_step(event, step)
@@ -274,7 +306,7 @@ class EventPipeline:
             for outcome in broker.due(ts):
                 await self._receive(outcome)
 
-    async def _receive(self, answer: AccountEvent | LevelConsumed) -> None:
+    async def _receive(self, answer: BrokerEvent) -> None:
         if isinstance(answer, LevelConsumed):
             self._engine.step(answer)
             self._append(LiquidityTaken(answer))

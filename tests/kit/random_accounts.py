@@ -3,6 +3,7 @@
 Two strategies without sense, two venues, four markets; what must hold of the account is checked after every event.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
@@ -12,11 +13,14 @@ from predsurv.core.events import (
     BookSnapshot,
     Event,
     Fill,
+    FillConfirmed,
+    FillFailed,
     MarketResolved,
     OrderAccepted,
     OrderCancelled,
     OrderRejected,
     OrderUnknown,
+    RebatePaid,
     Tick,
 )
 from predsurv.core.fees import maker_fee, taker_fee
@@ -25,6 +29,7 @@ from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.orders import CancelIntent, Intent, PlaceOrder, TimeInForce
 from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.risk.checks import RiskLimits
@@ -32,7 +37,16 @@ from predsurv.engine.risk.state import MINUTE
 from predsurv.engine.step import Step
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
-from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, Entry, MarketSettled, RunStarted, restore
+from predsurv.trade.journal import (
+    AccountUpdated,
+    CommandSent,
+    EngineNoted,
+    Entry,
+    MarketSettled,
+    RebateBooked,
+    RunStarted,
+    restore,
+)
 from tests.kit.trading_samples import START, V, cents, levels, market, shares
 
 OTHER: Final = VenueName("other")
@@ -88,10 +102,14 @@ class CarelessVenue:
 
     ``fills_first``: the end of a purchase is said after all its fills. Where it is not, nobody can count the fills that
     are still to come towards a limit. That of a sale always is: a venue lets nobody sell the same shares twice.
+    ``failing``: fills are matched first; some fail later, and with a purchase every sale of the same shares that was
+    matched after it and is not final. What becomes of a fill is said after all fills of its instrument.
     """
 
-    def __init__(self, rng: Random, markets: Sequence[Market], *, fills_first: bool) -> None:
-        self._rng, self._fills_first = rng, fills_first
+    def __init__(self, rng: Random, markets: Sequence[Market], *, fills_first: bool, failing: bool) -> None:
+        self._rng, self._fills_first, self._failing = rng, fills_first, failing
+        self._open: list[tuple[StrategyName, Fill]] = []
+        self._held = Counter[tuple[StrategyName, InstrumentKey]]()
         self._markets = {(each.venue, each.market_id): each for each in markets}
         self._resting: dict[ClientOrderId, tuple[PlaceOrder, int]] = {}
         self._numbers: dict[ClientOrderId, int] = {}
@@ -114,10 +132,12 @@ class CarelessVenue:
         for name in tuple(self._resting):
             if rng.random() < 0.2:
                 self._fill(name, now)
+        while self._open and (all_of_them or rng.random() < 0.5):
+            self._end(now)
         count = len(self._waiting) if all_of_them else rng.randint(0, len(self._waiting))
         for _ in range(count):
             event = self._waiting.pop(rng.randrange(len(self._waiting)))
-            if isinstance(event, OrderCancelled) and self._is_early(event.client_order_id):
+            if self._is_early(event):
                 self._waiting.append(event)
                 continue
             self.said.append(event)
@@ -125,9 +145,28 @@ class CarelessVenue:
             if rng.random() < 0.1:
                 yield rng.choice(self.said)
 
-    def _is_early(self, name: ClientOrderId) -> bool:
-        fills = (each for each in self._waiting if isinstance(each, Fill) and each.client_order_id == name)
-        return any(self._fills_first or each.side == "sell" for each in fills)
+    def _is_early(self, event: AccountEvent) -> bool:
+        fills = [each for each in self._waiting if isinstance(each, Fill)]
+        if isinstance(event, FillConfirmed | FillFailed):
+            return any(each.key == event.key for each in fills)
+        of_order = (each for each in fills if each.client_order_id == event.client_order_id)
+        return isinstance(event, OrderCancelled) and any(self._fills_first or each.side == "sell" for each in of_order)
+
+    def _end(self, now: int) -> None:
+        """Decide what becomes of the first fill that is open."""
+        strategy, fill = self._open.pop(0)
+        if self._rng.random() > 0.2:
+            self._waiting.append(FillConfirmed(fill.key, now, fill.client_order_id, fill.trade_id))
+            return
+        sold = [
+            (name, each)
+            for name, each in self._open
+            if fill.side == "buy" and (name, each.key, each.side) == (strategy, fill.key, "sell")
+        ]
+        self._open = [each for each in self._open if each not in sold]
+        for _, each in [(strategy, fill), *sold]:
+            self._held[strategy, each.key] -= each.size if each.side == "buy" else -each.size
+            self._waiting.append(FillFailed(each.key, now, each.client_order_id, each.trade_id, "reverted"))
 
     def close(self, key: tuple[VenueName, str]) -> None:
         """Let nothing of a market trade any more."""
@@ -161,6 +200,12 @@ class CarelessVenue:
             return
         command, left = self._resting[name]
         size = Size(left if rng.random() < 0.4 else rng.randint(1, left))
+        holding = (command.strategy, command.key)
+        if command.side == "sell":  # nobody sells what has failed since the order was placed
+            size = Size(min(size, self._held[holding]))
+            if not size:
+                return
+        self._held[holding] += size if command.side == "buy" else -size
         better = rng.randint(0, 150_000) if rng.random() < 0.5 else 0
         price = Price(max(1, command.price - better) if command.side == "buy" else command.price + better)
         maker = rng.random() < 0.5
@@ -169,7 +214,12 @@ class CarelessVenue:
         )
         number = self._numbers[name] = self._numbers.get(name, 0) + 1
         trade = TradeId(f"{name}.{number}")
-        self._waiting.append(Fill(command.key, now, None, name, trade, command.side, price, size, fee, maker))
+        fill = Fill(
+            command.key, now, None, name, trade, command.side, price, size, fee, maker, unconfirmed=self._failing
+        )  # fmt: skip
+        self._waiting.append(fill)
+        if self._failing:
+            self._open.append((command.strategy, fill))
         if size == left:
             del self._resting[name]
         else:
@@ -194,7 +244,8 @@ class RandomAccount:
             account=TradingAccount({V: CASH, OTHER: CASH}),
         )
         self.is_orderly = seed % 2 == 0
-        self.venue = CarelessVenue(rng, self.markets, fills_first=self.is_orderly)
+        self.is_failing = seed % 3 == 0
+        self.venue = CarelessVenue(rng, self.markets, fills_first=self.is_orderly, failing=self.is_failing)
         self.journal: list[Entry] = [RunStarted(START, "paper", "run", (), ((V, CASH), (OTHER, CASH)))]
         self.now, self.sent, self.kills = START, list[int](), 0
         self._open = list(self.markets)
@@ -208,7 +259,7 @@ class RandomAccount:
                 self._take(event)
             self._order()
         self._carry_out(Tick(self.now), self.engine.control.shut_down(self.now))
-        while self.venue._waiting:
+        while self.venue._waiting or self.venue._open:
             for event in self.venue.events(self.now, all_of_them=True):
                 self._take(event)
 
@@ -216,6 +267,10 @@ class RandomAccount:
         rng = self._rng
         if rng.random() < 0.2:
             return Tick(self.now)
+        if self.is_failing and rng.random() < 0.05:
+            at = rng.choice(self.markets)
+            amount = Money(rng.randint(1, 50_000))
+            return RebatePaid(at.venue, at.market_id, self.now, StrategyName("one"), self.now // DAY * DAY, amount)
         if self._open and rng.random() < 0.02:
             return self._resolved(self._open.pop(rng.randrange(len(self._open))))
         listed = rng.choice(self.markets)
@@ -249,8 +304,12 @@ class RandomAccount:
     def _carry_out(self, event: Event, step: Step) -> None:
         """Journal and send as a run does: nothing leaves before it is written down."""
         if step.booked:
-            is_end = isinstance(event, MarketResolved)
-            self.journal.append(MarketSettled(event) if is_end else AccountUpdated(event))  # type: ignore[arg-type]
+            if isinstance(event, MarketResolved):
+                self.journal.append(MarketSettled(event))
+            elif isinstance(event, RebatePaid):
+                self.journal.append(RebateBooked(event))
+            else:
+                self.journal.append(AccountUpdated(event))  # type: ignore[arg-type]
         self.journal += [EngineNoted(note) for note in step.notes]
         self.journal += [CommandSent(decision) for decision in step.decisions]
         placed = [each.command for each in step.commands if isinstance(each.command, PlaceOrder)]
@@ -264,9 +323,12 @@ class RandomAccount:
             return
         assert engine.control.trading != "halted"
         assert engine.control.trading == "active" or all(each.side == "sell" for each in placed)
-        assert sum(at > self.now - MINUTE for at in self.sent) <= LIMITS.max_orders_per_minute
-        assert engine.account.orders.live_count() <= LIMITS.max_open_orders
-        if self.is_orderly and any(each.side == "buy" for each in placed):
+        sales = sum(each.side == "sell" for each in placed)
+        if sales == len(placed):
+            return  # a way out is never refused for the number of orders
+        assert sum(at > self.now - MINUTE for at in self.sent) - sales <= LIMITS.max_orders_per_minute
+        assert engine.account.orders.live_count() - sales <= LIMITS.max_open_orders
+        if self.is_orderly:
             assert engine.exposure() <= LIMITS.max_total_exposure + ROUNDING
 
     def halts(self) -> list[EngineNoted]:
@@ -279,9 +341,9 @@ class RandomAccount:
         cash = sum(portfolio.cash(venue) for venue in (V, OTHER))
         cost = sum(position.cost for position in portfolio.positions.totals())
         pnl = portfolio.pnl.values()
-        assert cash + cost + sum(each.fees - each.realised for each in pnl) == 2 * CASH
-        if not self.is_orderly:
-            return
+        assert cash + cost + sum(each.fees - each.realised - each.rebates for each in pnl) == 2 * CASH
+        if not self.is_orderly or self.is_failing:
+            return  # shares whose sale has failed are held again, whatever was bought meanwhile
         assert all(portfolio.cash(venue) >= 0 for venue in (V, OTHER))
         for each in self.markets:
             for key in each.keys():  # noqa: SIM118
@@ -294,30 +356,42 @@ def told(account: TradingAccount) -> tuple[object, ...]:
     return (
         [portfolio.cash(venue) for venue in (V, OTHER)],
         {(name, position.key): position for name, position in portfolio.positions.all()},
-        {name: (each.realised, each.fees) for name, each in portfolio.pnl.items()},
+        {name: (each.realised, each.fees, each.rebates) for name, each in portfolio.pnl.items()},
         account.orders.live(),
+        list(portfolio.unconfirmed.all()),
         account.placed,
     )
 
 
 def shuffled(account: RandomAccount, rng: Random) -> tuple[object, ...]:
-    """Return shares, orders and fees after everything that was said, twice and in another order: purchases first."""
+    """Return the figures after everything that was said, twice and in another order: failures, then purchases first."""
     again = TradingAccount({V: CASH, OTHER: CASH})
     for entry in account.journal:
         if isinstance(entry, CommandSent) and isinstance(entry.decision.approved.command, PlaceOrder):
             again.place(entry.decision.approved.command, entry.decision.approved.ts)
     events = list(account.venue.said) * 2
     rng.shuffle(events)
-    events.sort(key=lambda event: (not isinstance(event, Fill), isinstance(event, Fill) and event.side == "sell"))
-    for event in events:
+    for event in sorted(events, key=_turn):
         again.apply(event)
     for entry in account.journal:
         if isinstance(entry, MarketSettled):
             again.settle(entry.event)
-    sizes = sorted((name, position.key, position.size) for name, position in again.portfolio.positions.all())
-    filled = {each: again.orders.get(each) for each in account.venue._numbers}
+    return figures(again, account)
+
+
+def figures(account: TradingAccount, of: RandomAccount) -> tuple[object, ...]:
+    """Return shares, what became of orders, and fees: what does not depend on the order of anything."""
+    sizes = sorted((name, position.key, position.size) for name, position in account.portfolio.positions.all())
+    orders = {each: account.orders.get(each) for each in of.venue._numbers}
     return (
         sizes,
-        {name: None if order is None else order.filled for name, order in filled.items()},
-        sum(each.fees for each in again.portfolio.pnl.values()),
+        {name: None if order is None else order.filled - order.failed for name, order in orders.items()},
+        sum(each.fees for each in account.portfolio.pnl.values()),
     )
+
+
+def _turn(event: AccountEvent) -> int:
+    """Return when an event is told again; of what has failed nothing was sold."""
+    if isinstance(event, Fill):
+        return 2 if event.side == "sell" else 1
+    return 0 if isinstance(event, FillFailed) else 3

@@ -20,6 +20,7 @@ _MONEY: Final = (
     Column("unrealised", "Unrealised", "micros", "$", keep=8),
     Column("fees", "Fees", "micros", "$", keep=8),
     Column("rebates", "Rebates", "micros", "$", keep=2),
+    Column("trading", "Without rebates", "micros", "$", keep=1),
     Column("unrealised_mid", "at mid", "micros", "$", keep=3),
     Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=3),
 )
@@ -63,6 +64,16 @@ _RISK: Final = (
     Column("equity", "Equity", "micros", "$", keep=8),
     Column("equity_mid", "at mid", "micros", "$", keep=5),
     Column("equity_liquidation", "at liquidation", "micros", "$", keep=7),
+)
+_SETTLEMENT: Final = (
+    Column("final", "Fills final", "int", keep=7),
+    Column("failed", "Failed", "int", keep=9),
+    Column("failed_notional", "Worth", "micros", "$", keep=8),
+    Column("open", "Open", "int", keep=7),
+    Column("open_notional", "Worth", "micros", "$", keep=6),
+    Column("pnl", "Profit", "micros", "$", keep=9),
+    Column("pnl_worst", "if as many more fail", "micros", "$", keep=9),
+    Column("pnl_worst_all", "if all that gained fail", "micros", "$", keep=8),
 )
 _CAPACITY: Final = (
     Column("multiple", "Size ×", "int", keep=9),
@@ -121,6 +132,7 @@ def result_tables(result: RunResult) -> list[Table]:
         Table("markets", "Markets", _MARKETS, [_market_row(each) for each in markets], empty="nothing was ordered"),
         _group_table(result),
         held_table(result),
+        *settlement_tables(result),
         _capacity_table(result),
     ]
 
@@ -162,6 +174,27 @@ def held_table(result: RunResult) -> Table:
     return Table("positions", "Positions", _HELD, rows, empty=NO_WORST)
 
 
+def settlement_tables(result: RunResult) -> list[Table]:
+    """Return what became of fills that were only matched at first; no table where there were none."""
+    found = result.settlement
+    if found is None:
+        return []
+    row: Sequence[Value] = (
+        found.final,
+        found.failed,
+        found.failed_notional,
+        found.open,
+        found.open_notional,
+        result.total.profit,
+        found.worst,
+        found.worst_all,
+    )
+    note = (
+        "fills that can fail after they were matched; more of them: those that hurt most, the last: a bound from below"
+    )
+    return [Table("settlement", "Settlement of fills", _SETTLEMENT, [row], note)]
+
+
 def outcome_of(market: TradedMarket | None, key: InstrumentKey) -> str:
     """Return the name of an outcome, "" when it is not known."""
     return "" if market is None else dict(market.outcomes).get(str(key.instrument_id), "")
@@ -176,7 +209,7 @@ def comparison(one: RunFolder, other: RunFolder) -> list[Table]:
     columns = (Column("figure", "Figure", keep=9), *(_run_column(n, each) for n, each in enumerate((one, other), 1)))
     difference = (*columns, Column("difference", "Difference", "decimal", places=6, keep=9))
     figures: list[Sequence[Value]] = []
-    for name in ("profit", "realised", "at_bid", "at_liquidation", "fees", "rebates", "turnover"):
+    for name in ("profit", "trading", "realised", "at_bid", "at_liquidation", "fees", "rebates", "turnover"):
         a, b = (None if each is None else getattr(each.total, name) / MICROS for each in results)
         figures.append((name, a, b, None if a is None or b is None else b - a))
     for name in ("orders", "fills", "rejected", "trips", "won"):
@@ -249,6 +282,7 @@ def _figures(tally: Tally) -> Sequence[Value]:
         tally.at_bid - tally.opening,
         tally.fees,
         tally.rebates,
+        tally.trading,
         tally.at_mid - tally.opening,
         tally.at_liquidation - tally.opening,
         tally.turnover,

@@ -5,8 +5,17 @@ from typing import Final
 
 from predsurv.cli.output.columns import span
 from predsurv.cli.output.render import Column, Table, Value, say
-from predsurv.cli.output.result_tables import held_table
-from predsurv.core.events import CancelRejected, Event, Fill, MarketEvent, MarketResolved, OrderRejected
+from predsurv.cli.output.result_tables import held_table, settlement_tables
+from predsurv.core.events import (
+    CancelRejected,
+    Event,
+    Fill,
+    FillFailed,
+    MarketEvent,
+    MarketResolved,
+    OrderRejected,
+    RebatePaid,
+)
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money, format_micros
 from predsurv.core.orders import Intent, PlaceOrder
@@ -122,6 +131,11 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
         what = f"{event.side} {format_micros(event.size)} @ {format_micros(event.price)} fee {format_micros(event.fee)}"
         what += " assumed" if event.fee_assumed else ""
         return [f"fill      {what:<33} {_name(event.key, engine.cache)} · {equity}"]
+    if isinstance(event, FillFailed) and step.booked:
+        what = f"{sanitise(event.trade_id, 24)} {sanitise(event.reason, 24)}"
+        return [f"failed    {what:<33} {_name(event.key, engine.cache)} · {equity}"]
+    if isinstance(event, RebatePaid):
+        return [f"rebate    {_dollars(event.amount)} of {iso_time(event.day)[:10]} · {equity}"]
     if isinstance(event, OrderRejected) and step.booked:
         return [f"rejected  {sanitise(event.reason, 40):<33} {_name(event.key, engine.cache)}"]
     if isinstance(event, CancelRejected) and step.booked:
@@ -145,6 +159,7 @@ def run_tables(ended: EndedRun) -> list[Table]:
         strategy_table(session.stats, session.engine.account, ended.result),
         count_table(session.stats),
         held_table(ended.result),
+        *settlement_tables(ended.result),
     ]
     return tables if session.recording is None else [*tables, recording_table(session.recording)]
 

@@ -6,10 +6,11 @@ same account.
 
 from collections.abc import Mapping
 
-from predsurv.core.events import AccountEvent, Fill, MarketResolved
+from predsurv.core.events import AccountEvent, Fill, FillConfirmed, FillFailed, MarketResolved, RebatePaid
 from predsurv.core.ids import VenueName
 from predsurv.core.num import Money
 from predsurv.core.orders import PlaceOrder
+from predsurv.engine.account.failing import FailingFills
 from predsurv.engine.account.groups import OrderGroups
 from predsurv.engine.account.orders import ApplyResult, Orders
 from predsurv.engine.account.portfolio import Portfolio, Settlement
@@ -23,6 +24,7 @@ class TradingAccount:
         self.portfolio = Portfolio(cash)
         self.groups = OrderGroups()
         self.placed = 0
+        self._failing = FailingFills(self.portfolio)
 
     def place(self, command: PlaceOrder, ts: int) -> None:
         """Add an order that is about to be sent at ``ts``; raises BrokenInvariant for an id used before."""
@@ -32,25 +34,52 @@ class TradingAccount:
         self.placed += 1
 
     def apply(self, event: AccountEvent) -> ApplyResult:
-        """Fold a broker's event in; raises BrokenInvariant, changing nothing, for a fill that cannot be."""
+        """Fold a broker's event in; raises BrokenInvariant, changing nothing, for a fill that cannot be.
+
+        A fill that failed is taken back as if it had never been told. Where shares were sold that only it brought, it
+        waits until that sale has failed too, which venues tell in any order.
+        """
+        if isinstance(event, FillConfirmed | FillFailed):
+            return self._end(event)
         if not isinstance(event, Fill):
             return self.orders.apply(event)
         order = self.orders.get(event.client_order_id)
         if order is None:
             return "foreign"
-        if self.orders.has_fill(event):
-            return "duplicate"
+        told = self.orders.told(event.key, event.trade_id)
+        if told not in (None, "confirmed_early"):
+            return "stale" if told == "failed" else "duplicate"
         self.portfolio.check(order.strategy, event)  # before anything changes: all or nothing
         self.orders.apply(event)
         self.portfolio.fill(order.strategy, event)
         if order.group is not None:
             self.groups.fill(order.group, event)
+        if told == "confirmed_early":
+            self.portfolio.unconfirmed.confirm(event.key, event.trade_id)
         return "applied"
+
+    def _end(self, event: FillConfirmed | FillFailed) -> ApplyResult:
+        result = self.orders.apply(event)
+        if result != "applied":
+            return result
+        if isinstance(event, FillConfirmed):
+            self.portfolio.unconfirmed.confirm(event.key, event.trade_id)
+            return result
+        for failed in self._failing.on_failure(event):
+            order = self.orders.get(failed.fill.client_order_id)
+            self.orders.note_failed(failed.fill)
+            if order is not None and order.group is not None:
+                self.groups.fail(order.group, failed.fill)
+        return result
 
     def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
         """Pay out a resolved market; return what was paid, by strategy and instrument."""
         self.groups.settle(event)
         return self.portfolio.settle(event)
+
+    def credit(self, event: RebatePaid) -> None:
+        """Book what a venue paid back."""
+        self.portfolio.credit(event)
 
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again: only the mock venue lists the same markets twice."""

@@ -5,7 +5,7 @@ The same shares may belong to several groups, so a group's money is counted besi
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from predsurv.core.events import Fill, MarketResolved
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, StrategyName, VenueName
@@ -20,8 +20,9 @@ class OrderGroup(Struct):
     """One group of orders, opened at ``opened`` (ns UTC).
 
     ``instruments`` are those of the orders it began with, ``held`` its shares now by instrument.
-    ``cash`` is its proceeds less its cost and fees (micros); ``sets`` the largest number of complete sets it ever
-    held; ``filled`` that it ever traded; ``settled`` that everything it held was paid out or sold again.
+    ``bought`` are all that it bought. ``cash`` is its proceeds less its cost and fees (micros); ``sets`` the largest
+    number of complete sets it ever held; ``filled`` that it ever traded; ``settled`` that everything it held was paid
+    out or sold again.
     """
 
     name: str
@@ -33,6 +34,7 @@ class OrderGroup(Struct):
     sets: Size = ZERO_SIZE
     filled: bool = False
     settled: bool = False
+    bought: dict[InstrumentKey, int] = field(default_factory=dict)
 
 
 class OrderGroups:
@@ -67,12 +69,35 @@ class OrderGroups:
         group.cash = Money(group.cash + amount - fill.fee)
         group.filled = True
         group.settled = False
+        if bought:
+            group.bought[fill.key] = group.bought.get(fill.key, 0) + fill.size
         _change_held(group, fill.key, fill.size if bought else -fill.size)
         sets = min((group.held.get(key, 0) for key in group.instruments), default=0)
         group.sets = Size(max(group.sets, sets))
-        market = (fill.key.venue, fill.key.market_id)
-        if market in self._payouts:  # a fill announced after its market had resolved
-            _pay(group, self._payouts[market], venue=fill.key.venue, market_id=fill.key.market_id)
+        self._pay_late(group, fill.key)
+
+    def fail(self, name: str, fill: Fill) -> None:
+        """Take back a fill of one of the group's orders that never came about.
+
+        Of its sets remain as many as what it really bought can have made.
+        """
+        group = self._groups.get(name)
+        if group is None:
+            return
+        bought = fill.side == "buy"
+        amount = -notional_up(fill.price, fill.size) if bought else notional(fill.price, fill.size)
+        group.cash = Money(group.cash - amount + fill.fee)
+        if bought:
+            group.bought[fill.key] -= fill.size
+            most = min((group.bought.get(key, 0) for key in group.instruments), default=0)
+            group.sets = Size(min(group.sets, most))
+        _change_held(group, fill.key, -fill.size if bought else fill.size)
+        self._pay_late(group, fill.key)
+
+    def _pay_late(self, group: OrderGroup, key: InstrumentKey) -> None:
+        market = (key.venue, key.market_id)
+        if market in self._payouts:  # a fill announced, or taken back, after its market had resolved
+            _pay(group, self._payouts[market], venue=key.venue, market_id=key.market_id)
 
     def settle(self, event: MarketResolved) -> None:
         """Pay out what groups hold in a resolved market; idempotent."""
@@ -99,7 +124,8 @@ def _pay(group: OrderGroup, payouts: dict[InstrumentId, Price], *, venue: VenueN
         price = payouts.get(key.instrument_id)
         if price is not None:
             size = group.held[key]
-            group.cash = Money(group.cash + notional(price, Size(size)))
+            paid = notional(price, Size(abs(size)))
+            group.cash = Money(group.cash + (paid if size > 0 else -paid))
             _change_held(group, key, -size)
 
 

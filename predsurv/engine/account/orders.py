@@ -1,6 +1,7 @@
 """Our orders and the state each is in, by the transition table of ``core.orders``.
 
-Account events may arrive in any order and more than once; every fill counts once.
+Account events may arrive in any order and more than once; every fill counts once, and none that failed, whichever of
+both is told first.
 """
 
 from typing import Final, Literal, TypeVar
@@ -12,6 +13,8 @@ from predsurv.core.events import (
     AccountEvent,
     CancelRejected,
     Fill,
+    FillConfirmed,
+    FillFailed,
     OrderAccepted,
     OrderCancelled,
     OrderRejected,
@@ -27,6 +30,9 @@ _V = TypeVar("_V")
 ApplyResult = Literal["applied", "duplicate", "stale", "foreign"]
 """What an account event did: changed an order, or told of a live one that its cancel was rejected; was applied before;
 came too late; is of an order that is not ours."""
+
+TradeState = Literal["matched", "confirmed", "failed", "confirmed_early"]
+"""What was told of a trade: matched and open, final, never came about; final, its fill not told yet."""
 
 FINISHED_KEPT_MAX: Final = 10_000
 """Finished orders kept for late fills; beyond it the oldest is dropped."""
@@ -47,7 +53,7 @@ class Orders:
     def __init__(self) -> None:
         self._live: dict[ClientOrderId, Order] = {}
         self._finished: dict[ClientOrderId, Order] = {}
-        self._trades: dict[tuple[InstrumentKey, TradeId], None] = {}
+        self._trades: dict[tuple[InstrumentKey, TradeId], TradeState] = {}
 
     def place(self, command: PlaceOrder, ts: int) -> Order:
         """Add an order that is about to be sent; raises BrokenInvariant for an id used before."""
@@ -59,6 +65,8 @@ class Orders:
 
     def apply(self, event: AccountEvent) -> ApplyResult:
         """Fold one account event in; raises BrokenInvariant when a fill does not fit its order."""
+        if isinstance(event, FillConfirmed | FillFailed):
+            return self._outcome(event)
         order = self.get(event.client_order_id)
         if order is None:
             return "foreign"
@@ -79,9 +87,9 @@ class Orders:
         """Return the order, live or finished, None when it is not known or no longer kept."""
         return self._live.get(client_order_id) or self._finished.get(client_order_id)
 
-    def has_fill(self, fill: Fill) -> bool:
-        """Return whether a fill with this trade id was applied before."""
-        return (fill.key, fill.trade_id) in self._trades
+    def told(self, key: InstrumentKey, trade_id: TradeId) -> TradeState | None:
+        """Return what was told of a trade, None for nothing."""
+        return self._trades.get((key, trade_id))
 
     def live(self) -> tuple[Order, ...]:
         """Return every order that may still trade, oldest first, unknown ones included."""
@@ -97,18 +105,37 @@ class Orders:
 
     def _fill(self, order: Order, fill: Fill) -> ApplyResult:
         trade = (fill.key, fill.trade_id)
-        if trade in self._trades:
+        told = self._trades.get(trade)
+        if told not in (None, "confirmed_early"):
             return "duplicate"
         if fill.size > order.remaining or fill.size <= 0 or (fill.key, fill.side) != (order.key, order.side):
             raise BrokenInvariant(
                 f"fill {fill.trade_id} of {fill.size} does not fit order {order.client_order_id} "
                 f"with {order.remaining} left; reconcile the account with the venue"
             )
-        self._trades[trade] = None
+        self._trades[trade] = "matched" if fill.unconfirmed and told is None else "confirmed"
         _drop_oldest(self._trades, TRADES_KEPT_MAX)
         filled = Size(order.filled + fill.size)
         self._store(replace(order, filled=filled, state=_state_after_fill(order, filled)))
         return "applied"
+
+    def _outcome(self, event: FillConfirmed | FillFailed) -> ApplyResult:
+        trade = (event.key, event.trade_id)
+        told, fails = self._trades.get(trade), isinstance(event, FillFailed)
+        if told in ("confirmed", "confirmed_early") and fails:
+            raise BrokenInvariant(f"trade {event.trade_id} failed after it was confirmed; reconcile the account")
+        if told not in (None, "matched"):
+            return "duplicate" if (told == "failed") == fails else "stale"
+        early: TradeState = "confirmed_early" if told is None else "confirmed"
+        self._trades[trade] = "failed" if fails else early
+        _drop_oldest(self._trades, TRADES_KEPT_MAX)
+        return "applied"
+
+    def note_failed(self, fill: Fill) -> None:
+        """Say of the order of a fill, as long as it is known, that this part of it never came about."""
+        order = self.get(fill.client_order_id)
+        if order is not None:
+            self._store(replace(order, failed=Size(order.failed + fill.size)))
 
     def _store(self, order: Order) -> None:
         if order.state in LIVE_STATES:

@@ -1,25 +1,28 @@
 """Cash, positions and realised profit, exact to a micro-dollar.
 
-Invariant: cash + cost of what is held + fees − realised profit = starting cash.
+Invariant: cash + cost of what is held + fees − realised profit − rebates = starting cash.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
 from predsurv.core.errors import BrokenInvariant
-from predsurv.core.events import Fill, MarketResolved
-from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, StrategyName, VenueName
-from predsurv.core.num import ZERO_MONEY, Money, Price, Size, notional, notional_up
+from predsurv.core.events import Fill, MarketResolved, RebatePaid
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, StrategyName, TradeId, VenueName
+from predsurv.core.num import ZERO_MONEY, Money, Price, Size
+from predsurv.engine.account.holding import Holding
 from predsurv.engine.account.positions import Positions
+from predsurv.engine.account.unconfirmed import Owner, UnconfirmedFills
 
 
 class StrategyPnl(Struct):
-    """A strategy's ``realised`` profit before fees, and the ``fees`` it paid; micros of a dollar."""
+    """A strategy's ``realised`` profit before fees, the ``fees`` it paid, and the ``rebates`` it was paid; micros."""
 
     realised: Money = ZERO_MONEY
     fees: Money = ZERO_MONEY
+    rebates: Money = ZERO_MONEY
 
 
 class Settlement(Struct, frozen=True, array_like=True):
@@ -32,29 +35,45 @@ class Settlement(Struct, frozen=True, array_like=True):
     paid: Money
 
 
-class _Paid(Struct):
+class FailedFill(Struct, frozen=True):
+    """A fill that never came about, and what its ``strategy`` has less (negative: more) of each for it; micros.
+
+    ``paid`` is what settlements had paid, ``realised`` the profit before fees that everything had that was told since.
+    """
+
+    strategy: StrategyName
+    fill: Fill
+    size: int
+    realised: int
+    paid: int
+
+
+class _Paid(Struct, frozen=True):
     """Shares of one strategy that were paid out at ``price``."""
 
     size: int
     cost: int
-    price: Price
+    price: Price | None
+
+
+_UNPAID = _Paid(0, 0, None)
 
 
 class Portfolio:
     """Cash by venue, shares by instrument and strategy; sizes, costs and cash in micros.
 
-    Costs are average costs without fees; buying rounds a fraction of a micro-dollar up, selling
-    and payouts round it down. Positions are never negative: to be short, hold the other outcome.
-    ``followed``: the markets whose payouts are remembered, for fills told after them: those traded or ordered in.
+    How fills and payouts move them is told in ``Holding``. Positions are never negative: to be short, hold the other
+    outcome. ``followed``: the markets whose payouts are remembered, for fills told after them: those traded or ordered
+    in. ``unconfirmed``: the fills that may still fail.
     """
 
     def __init__(self, cash: Mapping[VenueName, Money]) -> None:
         self.positions = Positions()
         self.pnl = defaultdict[StrategyName, StrategyPnl](StrategyPnl)
+        self.unconfirmed = UnconfirmedFills()
         self._cash: dict[VenueName, int] = dict(cash)
         self._payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
-        self._paid: dict[tuple[StrategyName, InstrumentKey], _Paid] = {}
-        self._traded: dict[tuple[VenueName, MarketId], None] = {}
+        self._paid: dict[Owner, _Paid] = {}
         self.followed: set[tuple[VenueName, MarketId]] = set()
 
     def fund(self, venue: VenueName, cash: Money) -> None:
@@ -63,14 +82,7 @@ class Portfolio:
 
     def check(self, strategy: StrategyName, fill: Fill) -> None:
         """Raise BrokenInvariant for a sale of more than the strategy holds, or was paid for in a resolved market."""
-        if fill.side == "buy":
-            return
-        paid = self._paid.get((strategy, fill.key))
-        if self.positions.size_of(strategy, fill.key) + (0 if paid is None else paid.size) < fill.size:
-            raise BrokenInvariant(
-                f"fill {fill.trade_id} sells {fill.size} of {fill.key}, more than {strategy} holds; "
-                "reconcile the account with the venue"
-            )
+        _holding(self.positions, self._paid, Owner(strategy, fill.key)).check(fill)
 
     def fill(self, strategy: StrategyName, fill: Fill) -> tuple[Settlement, ...]:
         """Book a fill; return its settlements when its market had already resolved.
@@ -78,22 +90,31 @@ class Portfolio:
         A sale that is told after its market had resolved takes back what its shares were paid. Raises BrokenInvariant,
         changing nothing, for a sale of more than the strategy holds, or was paid for.
         """
-        self.check(strategy, fill)
-        key, pnl = fill.key, self.pnl[strategy]
-        if fill.side == "buy":
-            cost = notional_up(fill.price, fill.size)
-            self.positions.add(strategy, key, fill.size, cost)
-            self._credit(key.venue, -cost - fill.fee)
-        else:
-            proceeds = notional(fill.price, fill.size)
-            self._take_back(strategy, key, fill.size - self.positions.size_of(strategy, key))
-            pnl.realised = Money(pnl.realised + proceeds - self.positions.remove(strategy, key, fill.size))
-            self._credit(key.venue, proceeds - fill.fee)
-        pnl.fees = Money(pnl.fees + fill.fee)
-        self._traded[key.venue, key.market_id] = None
-        self.followed.add((key.venue, key.market_id))
-        payouts = self._payouts.get((key.venue, key.market_id))
-        return () if payouts is None else self._pay(key, payouts)
+        owner = Owner(strategy, fill.key)
+        before = _holding(self.positions, self._paid, owner)
+        after = before.copy()
+        after.fill(fill)
+        self._change(owner, before, after)
+        self.unconfirmed.on_fill(owner, before, fill)
+        market = (fill.key.venue, fill.key.market_id)
+        self.followed.add(market)
+        payouts = self._payouts.get(market)
+        return () if payouts is None else tuple(self._pay(fill.key, payouts))
+
+    def fail(self, key: InstrumentKey, trade_id: TradeId) -> FailedFill:
+        """Take a fill back that never came about: everything is as if it had never been told.
+
+        Raises BrokenInvariant, changing nothing, for a fill that cannot fail any more or was never told, and where
+        shares were sold that only this fill brought.
+        """
+        found = self.unconfirmed.find(key, trade_id)
+        if found is None:
+            raise BrokenInvariant(f"trade {trade_id} failed, and it was no fill that could; reconcile the account")
+        told, left = self.unconfirmed.without(key, trade_id)
+        self._change(found.owner, told, left)
+        self.unconfirmed.forget(key, trade_id)
+        paid = told.paid - left.paid
+        return FailedFill(found.owner.strategy, found.fill, told.size - left.size, told.realised - left.realised, paid)
 
     def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
         """Pay out a resolved market's shares (win, loss, void or scalar); idempotent.
@@ -104,11 +125,14 @@ class Portfolio:
         payouts = dict(event.payouts)
         if market in self.followed:
             self._payouts[market] = payouts  # for fills that are announced late
-        return tuple(done for key in self.positions.instruments(*market) for done in self._pay(key, payouts))
+        keys = (InstrumentKey(*market, each) for each in payouts)
+        return tuple(done for key in keys for done in self._pay(key, payouts))
 
-    def has_traded(self, venue: VenueName, market_id: MarketId) -> bool:
-        """Return whether anything of this market was ever bought or sold."""
-        return (venue, market_id) in self._traded
+    def credit(self, event: RebatePaid) -> None:
+        """Book what a venue paid back."""
+        pnl = self.pnl[event.strategy]
+        pnl.rebates = Money(pnl.rebates + event.amount)
+        self._cash[event.venue] = self._cash.get(event.venue, 0) + event.amount
 
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again: only the mock venue lists the same markets twice."""
@@ -123,32 +147,32 @@ class Portfolio:
         """Return the venues that have cash, in the order they were funded."""
         return tuple(self._cash)
 
-    def _take_back(self, strategy: StrategyName, key: InstrumentKey, size: int) -> None:
-        """Hold ``size`` shares again that were paid out, as if they never had been; none when it is not above 0."""
-        if size <= 0:
-            return
-        paid = self._paid[strategy, key]
-        cost, amount = Money(paid.cost * size // paid.size), notional(paid.price, Size(size))
-        paid.size, paid.cost = paid.size - size, paid.cost - cost
-        self.positions.add(strategy, key, Size(size), cost)
-        pnl = self.pnl[strategy]
-        pnl.realised = Money(pnl.realised - amount + cost)
-        self._credit(key.venue, -amount)
-
-    def _pay(self, key: InstrumentKey, payouts: Mapping[InstrumentId, Price]) -> tuple[Settlement, ...]:
+    def _pay(self, key: InstrumentKey, payouts: Mapping[InstrumentId, Price]) -> Iterator[Settlement]:
         price = payouts.get(key.instrument_id)
         if price is None:
-            return ()
-        settlements = []
+            return
+        self.unconfirmed.on_payout(key, price)
         for strategy, position in self.positions.by_strategy(key):
-            paid = notional(price, position.size)
-            pnl = self.pnl[strategy]
-            pnl.realised = Money(pnl.realised + paid - self.positions.remove(strategy, key, position.size))
-            self._credit(key.venue, paid)
-            known = self._paid.setdefault((strategy, key), _Paid(0, 0, price))
-            known.size, known.cost = known.size + position.size, known.cost + position.cost
-            settlements.append(Settlement(strategy, key, Size(position.size), position.cost, paid))
-        return tuple(settlements)
+            owner = Owner(strategy, key)
+            before = _holding(self.positions, self._paid, owner)
+            after = before.copy()
+            after.pay(price)
+            self._change(owner, before, after)
+            yield Settlement(strategy, key, position.size, position.cost, Money(after.cash - before.cash))
 
-    def _credit(self, venue: VenueName, amount: int) -> None:
-        self._cash[venue] = self._cash.get(venue, 0) + amount
+    def _change(self, owner: Owner, before: Holding, after: Holding) -> None:
+        """Let a holding be as ``after``, and book what moved since ``before``."""
+        self.positions.put(*owner, Size(after.size), Money(after.cost))
+        if after.paid_price is not None:
+            self._paid[owner] = _Paid(after.paid_size, after.paid_cost, after.paid_price)
+        pnl = self.pnl[owner.strategy]
+        pnl.realised = Money(pnl.realised + after.realised - before.realised)
+        pnl.fees = Money(pnl.fees + after.fees - before.fees)
+        venue = owner.key.venue
+        self._cash[venue] = self._cash.get(venue, 0) + after.cash - before.cash
+
+
+def _holding(positions: Positions, paid_out: Mapping[Owner, _Paid], owner: Owner) -> Holding:
+    position, paid = positions.get(*owner), paid_out.get(owner, _UNPAID)
+    size, cost = (0, 0) if position is None else (position.size, position.cost)
+    return Holding(size, cost, paid_size=paid.size, paid_cost=paid.cost, paid_price=paid.price)

@@ -5,12 +5,12 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.core.ids import InstrumentKey, MarketId, StrategyName, VenueName
+from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.num import Money, Size
 from predsurv.core.orders import Position
 
 
-class _Holding(Struct):
+class _Holding(Struct, frozen=True):
     size: int
     cost: int
 
@@ -24,23 +24,15 @@ class Positions:
     def __init__(self) -> None:
         self._holdings: dict[InstrumentKey, dict[StrategyName, _Holding]] = {}
 
-    def add(self, strategy: StrategyName, key: InstrumentKey, size: Size, cost: Money) -> None:
-        """Add ``size`` shares that cost ``cost``."""
-        holding = self._holdings.setdefault(key, {}).setdefault(strategy, _Holding(0, 0))
-        holding.size += size
-        holding.cost += cost
-
-    def remove(self, strategy: StrategyName, key: InstrumentKey, size: Size) -> Money:
-        """Remove ``size`` shares and return their part of the cost; raises KeyError when none are held."""
-        holding = self._holdings[key][strategy]
-        cost = holding.cost * size // holding.size  # removing the last share returns the whole rest
-        holding.size -= size
-        holding.cost -= cost
-        if holding.size == 0:
-            del self._holdings[key][strategy]
-            if not self._holdings[key]:
-                del self._holdings[key]
-        return Money(cost)
+    def put(self, strategy: StrategyName, key: InstrumentKey, size: Size, cost: Money) -> None:
+        """Let a strategy hold ``size`` shares of an instrument that cost ``cost``, and nothing else of it."""
+        if size:
+            self._holdings.setdefault(key, {})[strategy] = _Holding(size, cost)
+            return
+        holdings = self._holdings.get(key, {})
+        holdings.pop(strategy, None)
+        if not holdings:
+            self._holdings.pop(key, None)
 
     def get(self, strategy: StrategyName, key: InstrumentKey) -> Position | None:
         """Return the strategy's position in an instrument, None when it holds nothing."""
@@ -61,10 +53,6 @@ class Positions:
         """Return every strategy's position in one instrument, first buyer first."""
         holdings = self._holdings.get(key, _NONE)
         return tuple((name, Position(key, Size(each.size), Money(each.cost))) for name, each in holdings.items())
-
-    def instruments(self, venue: VenueName, market_id: MarketId) -> tuple[InstrumentKey, ...]:
-        """Return the instruments of a market that any strategy holds."""
-        return tuple(key for key in self._holdings if key.market_id == market_id and key.venue == venue)
 
     def all(self) -> Iterator[tuple[StrategyName, Position]]:
         """Yield every strategy's positions, instruments in the order they were first bought."""

@@ -23,7 +23,7 @@ from predsurv.core.events import (
     Trade,
     VenuePhase,
 )
-from predsurv.core.ids import Side
+from predsurv.core.ids import ClientOrderId, Side
 from predsurv.core.num import Size
 from predsurv.core.orders import Approved, Order, order_of
 from predsurv.engine.books.consumed import ConsumedLiquidity, HeededBook, HeededPlace
@@ -33,7 +33,7 @@ from predsurv.engine.fills.order_entry import OrderEntry
 from predsurv.engine.fills.primary_trades import PrimaryTrades
 from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
 from predsurv.engine.fills.resting_orders import MakerFill, RestingOrders
-from predsurv.engine.fills.working_orders import WorkingOrders
+from predsurv.engine.fills.working_orders import WorkingOrders, cancelled
 from predsurv.state.market_cache import MarketCache
 
 
@@ -110,6 +110,12 @@ class FillSimulator:
         """Take note of public trades, in order, that are not observed because no order of ours rests in their books."""
         for trade in trades:
             self._primary_trades.once(trade)
+
+    def revoke(self, client_order_id: ClientOrderId, ts: int, reason: str) -> Iterator[AccountEvent]:
+        """Yield the cancel of an order that rests and that the venue itself takes out at ``ts`` (ns UTC)."""
+        order = self._resting.remove(client_order_id, ts)
+        if order is not None:
+            yield cancelled(order.command, ts, reason)
 
     def resting(self) -> tuple[QueuePosition, ...]:
         """Return every resting order of ours."""

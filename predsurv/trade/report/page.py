@@ -90,6 +90,7 @@ def _facts(report: RunReport) -> str:
         ("Realised", _dollars(total.realised)),
         ("Unrealised", _dollars(total.at_bid - total.opening)),
         ("Fees", _dollars(total.fees)),
+        ("Rebates", _dollars(total.rebates)),
         ("Equity", _dollars(result.equity)),
         ("Equity at mid", _dollars(result.at_mid)),
         ("Equity at liquidation", _dollars(result.at_liquidation)),
@@ -107,7 +108,24 @@ def _facts(report: RunReport) -> str:
             f"{ratio.samples} returns over {ratio.interval / 1e9:,.0f} s, taken as independent, which they are not."
         )
     sums = "Profit = realised + unrealised − fees + rebates = change in equity."
-    return f"<dl>{text}</dl><p>{sums} {_safe(caveat, 400)}</p>"
+    return f"<dl>{text}</dl><p>{sums} {_safe(caveat, 400)}</p>{_settlement(result)}"
+
+
+def _settlement(result: RunResult) -> str:
+    """Return a sentence on the fills that can fail after they were matched, "" where there were none."""
+    found = result.settlement
+    if found is None:
+        return ""
+    what = (
+        f"{found.failed:,} fills worth {_dollars(found.failed_notional)} failed after they were matched, "
+        f"{found.open:,} worth {_dollars(found.open_notional)} are not settled yet, {found.final:,} are final."
+    )
+    if found.worst is not None and found.worst_all is not None:
+        what += (
+            f" Had as many more failed, those that hurt most: profit {_dollars(found.worst)}; "
+            f"every one that gained: {_dollars(found.worst_all)} (a bound from below)."
+        )
+    return f"<p>{_safe(what, 600)}</p>"
 
 
 def _equity(report: RunReport) -> str:

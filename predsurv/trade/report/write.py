@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from predsurv.core.events import Fill
+from predsurv.core.events import Fill, FillFailed
 from predsurv.store.files import write_whole
 from predsurv.trade.journal import AccountUpdated, OrderJournal
 from predsurv.trade.report.page import RunReport, page
@@ -16,8 +16,9 @@ def write_report(folder: RunFolder, result: RunResult) -> Path:
     info = folder.info()
     journal = OrderJournal(folder.file(JOURNAL_FILE), readonly=True)
     try:
-        answers = (entry.event for entry in journal.entries() if isinstance(entry, AccountUpdated))
-        fills = [event for event in answers if isinstance(event, Fill)]
+        answers = [entry.event for entry in journal.entries() if isinstance(entry, AccountUpdated)]
+        failed = {(event.key, event.trade_id) for event in answers if isinstance(event, FillFailed)}
+        fills = [each for each in answers if isinstance(each, Fill) and (each.key, each.trade_id) not in failed]
     finally:
         journal.close()
     path = folder.file(REPORT_FILE)

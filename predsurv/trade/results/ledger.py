@@ -9,13 +9,24 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct, field
 
-from predsurv.core.events import AccountEvent, Fill, OrderRejected
-from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, VenueName
+from predsurv.core.errors import BrokenInvariant
+from predsurv.core.events import AccountEvent, Fill, FillConfirmed, FillFailed, OrderRejected, RebatePaid
+from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, TradeId, VenueName
 from predsurv.core.num import Money, notional, notional_up
 from predsurv.core.orders import PlaceOrder, Position
 from predsurv.engine.account.account import TradingAccount
-from predsurv.engine.account.portfolio import Portfolio, Settlement
-from predsurv.trade.journal import MOCK_MODE, AccountUpdated, CommandSent, Entry, MarketSettled, RunStarted
+from predsurv.engine.account.failing import FailingFills
+from predsurv.engine.account.portfolio import FailedFill, Portfolio, Settlement
+from predsurv.trade.journal import (
+    MOCK_MODE,
+    AccountUpdated,
+    CommandSent,
+    Entry,
+    MarketSettled,
+    RebateBooked,
+    RunStarted,
+)
+from predsurv.trade.results.fill_outcomes import FillOutcomes
 from predsurv.trade.results.tally import Tally
 from predsurv.trade.results.trips import EventOf, RoundTrips
 
@@ -53,11 +64,19 @@ class LineKey(NamedTuple):
     key: InstrumentKey
 
 
+class _Move(Struct, frozen=True):
+    """What a fill that is not confirmed yet will count for in round trips: its shares, and its profit after fees."""
+
+    where: LineKey
+    shares: int
+    profit: int
+
+
 class Ledger:
     """Folds a run's entries, in order, into ``lines``: tallies by strategy and instrument, without what is still held.
 
     ``event_of`` names the event of a market; ``opening``: what the account owned before.
-    ``trips`` counts round trips.
+    ``trips`` counts round trips, ``outcomes`` follows fills that may fail; those are in round trips when confirmed.
     """
 
     def __init__(self, opening: Opening, event_of: EventOf) -> None:
@@ -67,6 +86,9 @@ class Ledger:
         self._funds: int = sum(self.cash().values())
         self._strategies: dict[ClientOrderId, StrategyName] = dict(opening.orders)
         self.trips = RoundTrips(event_of)
+        self.outcomes = FillOutcomes()
+        self._failing = FailingFills(self._portfolio)
+        self._moves: dict[tuple[InstrumentKey, TradeId], _Move] = {}
         for owned in self.opening:
             where = LineKey(owned.strategy, owned.position.key)
             self._line(*where)
@@ -80,7 +102,10 @@ class Ledger:
             if isinstance(command := entry.decision.approved.command, PlaceOrder):
                 self._order(command)
         elif isinstance(entry, MarketSettled):
+            self.outcomes.on_settled(entry.event)
             self._pay(self._portfolio.settle(entry.event))
+        elif isinstance(entry, RebateBooked):
+            self._credit(entry.event)
         elif isinstance(entry, RunStarted):
             self._start(entry)
 
@@ -112,7 +137,19 @@ class Ledger:
         line.orders += 1
         line.ordered += command.size
 
+    def _credit(self, event: RebatePaid) -> None:
+        """Book a rebate on a line of its market: what was traded there earned it, whichever outcome it was."""
+        self._portfolio.credit(event)
+        for where, line in self.lines.items():
+            if (where.strategy, where.key.venue, where.key.market_id) == (event.strategy, event.venue, event.market_id):
+                line.rebates += event.amount
+                return
+        raise BrokenInvariant(f"a rebate of {event.market_id}, where {event.strategy} has ordered nothing")
+
     def _answer(self, event: AccountEvent) -> None:
+        if isinstance(event, FillConfirmed | FillFailed):
+            self._end(event)
+            return
         strategy = self._strategies.get(event.client_order_id)
         if strategy is None:
             return
@@ -120,6 +157,30 @@ class Ledger:
             self._fill(strategy, event)
         elif isinstance(event, OrderRejected):
             self._line(strategy, event.key).rejected += 1
+
+    def _end(self, event: FillConfirmed | FillFailed) -> None:
+        """Take note of what became of a fill that was only matched."""
+        if isinstance(event, FillConfirmed):
+            self._portfolio.unconfirmed.confirm(event.key, event.trade_id)
+            self.outcomes.on_confirmed(event)
+            move = self._moves.pop((event.key, event.trade_id), None)
+            if move is not None:
+                self.trips.move(*move.where, move.shares, move.profit)
+            return
+        for failed in self._failing.on_failure(event):
+            line = self._line(failed.strategy, failed.fill.key)
+            _count(line, failed.fill, -1)
+            line.realised -= failed.realised
+            line.paid -= failed.paid
+            self.outcomes.on_failed(failed.fill)
+            self._undo(failed)
+
+    def _undo(self, failed: FailedFill) -> None:
+        """Let round trips forget what a failed fill changed: it was in none itself, but what followed from it was."""
+        fill = failed.fill
+        move = self._moves.pop((fill.key, fill.trade_id))
+        shares = move.shares - failed.size
+        self.trips.correct(*move.where, shares, move.profit + fill.fee - failed.realised)
 
     def _fill(self, strategy: StrategyName, fill: Fill) -> None:
         where, line = LineKey(strategy, fill.key), self._line(strategy, fill.key)
@@ -129,19 +190,13 @@ class Ledger:
         late = [each for each in settlements if each.strategy == strategy]
         gained = self._standing(where)[0] - realised - sum(each.paid - each.cost for each in late)
         moved = self._standing(where)[1] - held + sum(each.size for each in late)
-        line.fills += 1
-        line.maker_fills += fill.maker
-        line.filled += fill.size
-        line.fees_assumed += fill.fee_assumed
+        _count(line, fill, 1)
         line.realised += gained
-        line.fees += max(fill.fee, 0)
-        line.rebates += max(-fill.fee, 0)
-        if fill.side == "buy":
-            line.acquired += fill.size
-            line.bought += notional_up(fill.price, fill.size)
+        self.outcomes.on_fill(fill)
+        if fill.unconfirmed:
+            self._moves[fill.key, fill.trade_id] = _Move(where, moved, gained - fill.fee)
         else:
-            line.sold += notional(fill.price, fill.size)
-        self.trips.move(*where, moved, gained - fill.fee)
+            self.trips.move(*where, moved, gained - fill.fee)
         self._pay(settlements)
 
     def _pay(self, settlements: Iterable[Settlement]) -> None:
@@ -159,6 +214,21 @@ class Ledger:
 
     def _line(self, strategy: StrategyName, key: InstrumentKey) -> Tally:
         return self.lines.setdefault(LineKey(strategy, key), Tally())
+
+
+def _count(line: Tally, fill: Fill, times: int) -> None:
+    """Add what a fill bought or sold and paid, or take it away."""
+    line.fills += times
+    line.maker_fills += times * fill.maker
+    line.filled += times * fill.size
+    line.fees_assumed += times * fill.fee_assumed
+    line.fees += times * max(fill.fee, 0)
+    line.rebates += times * max(-fill.fee, 0)
+    if fill.side == "buy":
+        line.acquired += times * fill.size
+        line.bought += times * notional_up(fill.price, fill.size)
+    else:
+        line.sold += times * notional(fill.price, fill.size)
 
 
 def fold(opening: Opening, entries: Iterable[Entry], event_of: EventOf) -> Ledger:

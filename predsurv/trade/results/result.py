@@ -16,6 +16,7 @@ from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Position
 from predsurv.trade.results.capacity import CapacityCurve, CapacityPoint
 from predsurv.trade.results.exposure import GroupExposure, exposure_of
+from predsurv.trade.results.fill_outcomes import SettlementResult
 from predsurv.trade.results.ledger import Ledger, LineKey, OwnedPosition
 from predsurv.trade.results.sampling import EquityCurve
 from predsurv.trade.results.tally import Tally, total
@@ -59,6 +60,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     ``total.profit`` is their difference. ``at_mid`` and ``at_liquidation`` are the equity by the other valuations.
     ``requested`` is the time asked for and ``loaded`` the part of it with events or coverage (ns), None where no
     end was asked for. ``unmarked``: positions held whose book was never known, or is empty, valued at cost.
+    ``settlement``: what became of fills of venues that settle them later, None without any.
     """
 
     equity_start: Money
@@ -77,6 +79,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     unmarked: int = 0
     requested: int | None = None
     loaded: int = 0
+    settlement: SettlementResult | None = None
 
 
 class Books(Struct, frozen=True):
@@ -130,6 +133,7 @@ def result_of(ledger: Ledger, books: Books, course: Course) -> RunResult:
         unmarked=sum(owned.position.key not in books.closing for owned in held),
         requested=course.requested,
         loaded=course.loaded,
+        settlement=ledger.outcomes.result(whole.profit, books.closing),
     )
 
 

@@ -14,9 +14,9 @@ class Tally(Struct):
 
     ``ordered``, ``filled`` and ``acquired`` (filled by buys) are shares, ``bought`` and ``sold`` what fills cost and
     brought without fees, ``paid`` what settlements paid. ``realised`` is the proceeds of shares sold or paid out less
-    their average cost, before fees. ``fees`` were paid and ``rebates`` received, neither is negative. ``trips`` are the
-    times that everything held was given up again, ``won`` those of them with a profit after fees. ``fees_assumed``:
-    fills whose fee nobody stated.
+    their average cost, before fees. ``fees`` were paid and ``rebates`` received, neither is negative; fills that failed
+    are in none of these. ``trips`` are the times that everything held was given up again, ``won`` those of them with a
+    profit after fees and without rebates of a day. ``fees_assumed``: fills whose fee nobody stated.
 
     ``at_bid``, ``at_mid`` and ``at_liquidation``: what the shares held at the end are worth above their cost by each
     of the valuations, ``opening`` what those held at the start were worth above theirs.
@@ -57,6 +57,11 @@ class Tally(Struct):
     def profit(self) -> Money:
         """The change in equity at the best bid: realised, less fees, plus what shares held gained above their cost."""
         return Money(self.net + self.at_bid - self.opening)
+
+    @property
+    def trading(self) -> Money:
+        """The profit without rebates: what trading itself made."""
+        return Money(self.profit - self.rebates)
 
     def add(self, other: "Tally") -> None:
         """Add the figures of ``other``."""

@@ -43,8 +43,7 @@ class RoundTrips:
 
     def move(self, strategy: StrategyName, key: InstrumentKey, shares: int, profit: int) -> None:
         """Count shares that came or went (micros), and the profit after fees that was made with it."""
-        event = self._event_of(key.venue, key.market_id) or key.market_id
-        for scope in (_Scope(strategy, key.venue, event), _Scope(None, key.venue, key.market_id)):
+        for scope in self._scopes(strategy, key):
             trip = self._open.setdefault(scope, _Trip())
             trip.held += shares
             trip.profit += profit
@@ -53,6 +52,20 @@ class RoundTrips:
                 count = self._ended.setdefault(scope, TripCount())
                 count.ended += 1
                 count.won += trip.profit > 0
+
+    def _scopes(self, strategy: StrategyName, key: InstrumentKey) -> tuple[_Scope, _Scope]:
+        event = self._event_of(key.venue, key.market_id) or key.market_id
+        return _Scope(strategy, key.venue, event), _Scope(None, key.venue, key.market_id)
+
+    def correct(self, strategy: StrategyName, key: InstrumentKey, shares: int, profit: int) -> None:
+        """Change what was told before: a trip that is over stays over, with the profit that it had."""
+        for scope in self._scopes(strategy, key):
+            trip = self._open.get(scope)
+            if trip is not None:
+                trip.held += shares
+                trip.profit += profit
+                if not trip.held:
+                    del self._open[scope]
 
     def of(self, strategy: StrategyName) -> TripCount:
         """Return the round trips of a strategy."""

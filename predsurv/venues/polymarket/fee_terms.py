@@ -68,13 +68,16 @@ def read_schedule(schedule: GammaFee, since: int) -> FeeSchedule | None:
     exponent = Decimal(1) if exponent is None else exponent.quantize(_STEP, ROUND_FLOOR)
     if rate > 1 or not 0 < exponent <= EXPONENT_MAX:
         raise WireError("feeSchedule is out of range")
+    rebate = decimal_of(schedule.rebate_rate, "rebate rate") or Decimal(0)
     whole = int(exponent)
-    # What has more than six decimals is rounded so that no fill looks cheaper than it was.
+    # What has more than six decimals is rounded so that no fill looks cheaper than it was. A rebate above the whole fee
+    # makes no sense, and is no reason not to know the fee.
     return FeeSchedule(
         model="polymarket",
         rate=int(rate.quantize(_STEP, ROUND_CEILING).scaleb(6)),
         exponent=whole if whole == exponent else exponent.normalize(),
         since=since,
+        rebate_rate=int(rebate.quantize(_STEP, ROUND_FLOOR).scaleb(6)) if rebate <= 1 else 0,
     )
 
 

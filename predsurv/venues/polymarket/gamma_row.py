@@ -59,6 +59,7 @@ class GammaFee(Struct, rename="camel", gc=False):
 
     rate: Raw = NULL
     exponent: Raw = NULL
+    rebate_rate: Raw = NULL
 
 
 class GammaMarket(Struct, rename="camel", gc=False):

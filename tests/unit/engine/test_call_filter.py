@@ -250,11 +250,11 @@ def test_it_is_engaged_through_the_other_outcome_of_the_same_book() -> None:
     made = engine(listener)
     made.step(book())
     assert listener.heard == []
-    made.account.portfolio.positions.add(ME, NO, intent().size, Money(MICROS))
+    made.account.portfolio.positions.put(ME, NO, intent().size, Money(MICROS))
     made.step(delta("bid", 40, 1))
     assert listener.heard == [delta("bid", 40, 1)]
-    made.account.portfolio.positions.remove(ME, NO, intent().size)
-    made.account.portfolio.positions.add(StrategyName("other"), YES, intent().size, Money(MICROS))
+    made.account.portfolio.positions.put(ME, NO, Size(0), Money(0))
+    made.account.portfolio.positions.put(StrategyName("other"), YES, intent().size, Money(MICROS))
     made.step(delta("bid", 40, 2))
     assert len(listener.heard) == 1, "what another strategy holds is not its own"
 
@@ -271,7 +271,7 @@ def test_a_book_that_was_partly_consumed_passes_best_and_where() -> None:
     made = engine(listener)
     made.step(book())
     made.step(fill(FIRST, size=50))
-    made.account.portfolio.positions.remove(ME, YES, Size(50 * MICROS))
+    made.account.portfolio.positions.put(ME, YES, Size(0), Money(0))
     late = Listener(Interest(books="best", where=BookFilter(spread_min=cents(3))))
     filtered = Engine(run="run", limits=LIMITS, strategies=[late], cache=made.cache, account=made.account)
     filtered.books._consumed = made.books._consumed

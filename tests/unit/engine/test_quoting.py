@@ -37,7 +37,7 @@ class Desk:
         self.account.apply(OrderAccepted(YES, START, ClientOrderId(name), OrderId(name)))
 
     def hold(self, size: float) -> None:
-        self.account.portfolio.positions.add(ME, YES, shares(size), Money(MICROS))
+        self.account.portfolio.positions.put(ME, YES, shares(size), Money(MICROS))
 
     def ask(self, bid: Any = None, ask: Any = None, *decided: Any) -> list[tuple[Any, ...]]:
         """The changes as (side, cents, shares), and the names of the orders to cancel."""

@@ -179,8 +179,8 @@ def test_a_halt_holds_back_gaps_too() -> None:
 def test_a_strategy_sees_everything_it_holds() -> None:
     seen: list[Any] = []
     made = engine(lambda view: seen.append(view.positions()))
-    made.account.portfolio.positions.add(ME, NO, shares(3), Money(MICROS))
-    made.account.portfolio.positions.add(StrategyName("other"), YES, shares(3), Money(MICROS))
+    made.account.portfolio.positions.put(ME, NO, shares(3), Money(MICROS))
+    made.account.portfolio.positions.put(StrategyName("other"), YES, shares(3), Money(MICROS))
     made.step(book())
     assert [(each.key, each.size) for each in seen[0]] == [(NO, shares(3))]
 

@@ -13,8 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from predsurv.core.errors import IntegrityError, SafetyError, TransientError
-from predsurv.core.events import CancelRejected, LevelConsumed, OrderAccepted
-from predsurv.core.ids import ClientOrderId, OrderId
+from predsurv.core.events import (
+    CancelRejected,
+    FillConfirmed,
+    FillFailed,
+    LevelConsumed,
+    OrderAccepted,
+    RebatePaid,
+)
+from predsurv.core.ids import ClientOrderId, OrderId, TradeId
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.engine.risk.state import MINUTE
@@ -28,6 +35,7 @@ from predsurv.trade.journal import (
     LiquidityTaken,
     MarketSettled,
     OrderJournal,
+    RebateBooked,
     RunStarted,
     restore,
 )
@@ -42,6 +50,9 @@ ENTRIES: tuple[Entry, ...] = (
     CommandSent(GateDecision(approved(cancel("a")), None)),
     MarketSettled(resolved()),
     LiquidityTaken(LevelConsumed(YES, START, "ask", cents(51), shares(4))),
+    AccountUpdated(FillConfirmed(YES, START, ClientOrderId("a"), TradeId("a.1"))),
+    AccountUpdated(FillFailed(YES, START, ClientOrderId("a"), TradeId("a.2"), "reverted")),
+    RebateBooked(RebatePaid(V, YES.market_id, START, ME, START, Money(12))),
 )
 
 
@@ -83,10 +94,13 @@ def test_tags_and_field_order_on_disk_stay_as_they_are() -> None:
         '["noted",["note",1800000000000000000,"day","a new UTC day",100000000]]',
         '["sent",[["approved",1800000000000000000,["place","a","me",["mock","m","m-yes"],"buy",500000,10000000,"gtc",false,"g",null]],["intent","me",["mock","m","m-yes"],"buy",510000,10000000,"ioc","test",false,null,"",null]]]',
         '["answered",["accepted",["mock","m","m-yes"],1800000000000000000,"a","v"]]',
-        '["answered",["fill",["mock","m","m-yes"],1800000000000000000,null,"a","a.1","buy",500000,4000000,7,false,false]]',
+        '["answered",["fill",["mock","m","m-yes"],1800000000000000000,null,"a","a.1","buy",500000,4000000,7,false,false,false,0]]',
         '["sent",[["approved",1800000000000000000,["cancel","a",["mock","m","m-yes"]]],null]]',
         '["settled",["resolved","mock","m",1800000000000000000,null,[["m-yes",1000000],["m-no",0]],false]]',
         '["taken",["consumed",["mock","m","m-yes"],1800000000000000000,"ask",510000,4000000]]',
+        '["answered",["confirmed",["mock","m","m-yes"],1800000000000000000,"a","a.1"]]',
+        '["answered",["failed",["mock","m","m-yes"],1800000000000000000,"a","a.2","reverted"]]',
+        '["rebate",["rebate","mock","m",1800000000000000000,"me",1800000000000000000,12]]',
     ]
 
 
@@ -232,7 +246,7 @@ def test_restoring_a_journal_gives_the_account(path: Path) -> None:
     assert held.size == shares(4)
     assert [order.client_order_id for order in restored.account.orders.live()] == ["a"]
     assert restored.account.placed == 1
-    assert restore(ENTRIES).account.portfolio.cash(V) == 102 * MICROS - 7
+    assert restore(ENTRIES).account.portfolio.cash(V) == 102 * MICROS - 7 + 12
     assert restore(ENTRIES).account.groups.all()[0].settled
 
 
@@ -262,7 +276,7 @@ def test_what_a_market_paid_in_one_run_of_the_mock_venue_is_not_paid_for_shares_
 
 
 def test_what_was_taken_of_a_level_is_known_until_the_level_is_gone_or_a_mock_venue_begins_anew() -> None:
-    taken, mock = ENTRIES[-1], RunStarted(START, "mock", "mock", (ME,), ())
+    taken, mock = ENTRIES[7], RunStarted(START, "mock", "mock", (ME,), ())
     gone = LiquidityTaken(LevelConsumed(YES, START, "ask", cents(51), shares(0)))
     assert [each.size for each in restore(ENTRIES).consumed.values()] == [shares(4)]
     assert restore((*ENTRIES, gone)).consumed == {}

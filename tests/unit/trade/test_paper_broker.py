@@ -3,17 +3,31 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from predsurv.core.events import AccountEvent, Fill, LevelConsumed, MarketChange, OrderAccepted, OrderRejected
+from predsurv.core.events import (
+    AccountEvent,
+    BrokerEvent,
+    Fill,
+    FillFailed,
+    LevelConsumed,
+    MarketChange,
+    OrderAccepted,
+    OrderCancelled,
+    OrderRejected,
+    RebatePaid,
+)
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import StrategyName
+from predsurv.core.ids import StrategyName, VenueName
 from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Money
-from predsurv.core.orders import PlaceOrder
+from predsurv.core.orders import PlaceOrder, order_of
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.fills.latencies import Latencies
-from predsurv.trade.paper_broker import PaperBroker, PaperSettings
+from predsurv.engine.fills.settlement import SettlementTerms
+from predsurv.state.market_cache import MarketCache
+from predsurv.trade.paper_broker import PaperBroker, PaperSettings, uncovered
 from predsurv.trade.pipeline import SimulatedBroker
 from tests.kit.trading_samples import (
+    ME,
     MS,
     NO,
     START,
@@ -53,8 +67,8 @@ class PaperTrading:
         return told(self.broker.due(START + MS))
 
 
-def told(answers: Iterable[AccountEvent | LevelConsumed]) -> list[AccountEvent]:
-    return [answer for answer in answers if not isinstance(answer, LevelConsumed)]
+def told(answers: Iterable[BrokerEvent]) -> list[AccountEvent]:
+    return [answer for answer in answers if not isinstance(answer, LevelConsumed | RebatePaid)]
 
 
 def reasons(answers: list[AccountEvent]) -> list[str]:
@@ -156,3 +170,76 @@ async def test_the_same_shares_are_not_taken_again_after_a_restart() -> None:
     assert list(again.broker.observe(event)) == []
     (fill,) = [each for each in await again.send(place("c", size=100, tif="ioc")) if isinstance(each, Fill)]
     assert fill.size == shares(30)
+
+
+CHAIN = VenueName("polymarket")
+SETTLED = SettlementTerms(delay=5 * S, failure_rates={"other": MICROS})
+
+
+class ChainTrading:
+    """A paper broker of a venue that settles later, where every fill fails 5 s after it was matched."""
+
+    def __init__(self, terms: SettlementTerms = SETTLED) -> None:
+        listed = market(venue=CHAIN, fee=FeeSchedule("polymarket", 40_000, rebate_rate=250_000))
+        self.key, self.portfolio = listed.key(0), Portfolio({CHAIN: Money(1_000 * MICROS)})
+        cache = MarketCache({CHAIN})
+        cache.add(listed)
+        cache.apply(book(key=self.key))
+        self.broker = PaperBroker(PaperSettings(CHAIN, AT_ONCE, settlement=terms), cache, self.portfolio)
+
+    async def send(self, name: str, ts: int = START, **order: Any) -> list[AccountEvent]:
+        await self.broker.submit(approved(place(name, key=self.key, **order), ts=ts))
+        return told(self.broker.due(ts + MS))
+
+
+async def test_a_fill_that_fails_is_told_after_its_delay_and_taken_back() -> None:
+    paper = ChainTrading()
+    (fill,) = [each for each in await paper.send("a", size=10) if isinstance(each, Fill)]
+    assert fill.unconfirmed
+    assert paper.broker.next_at == START + MS + 5 * S
+    (failed,) = told(paper.broker.due(START + 6 * S))
+    assert isinstance(failed, FillFailed)
+    assert (failed.trade_id, failed.ts_recv) == (fill.trade_id, START + MS + 5 * S)
+    assert (await paper.broker.snapshot()).cash == 1_000 * MICROS
+    assert (await paper.broker.snapshot()).positions == ()
+
+
+async def test_what_rests_and_is_not_covered_any_more_is_taken_out_by_the_venue() -> None:
+    paper = ChainTrading()
+    await paper.send("a", size=10)
+    (accepted,) = await paper.send("b", ts=START + S, side="sell", price=60, size=10, tif="gtc")
+    assert isinstance(accepted, OrderAccepted)
+    cancelled, failed = told(paper.broker.due(START + 6 * S))
+    assert isinstance(failed, FillFailed)
+    assert isinstance(cancelled, OrderCancelled)
+    assert (cancelled.client_order_id, cancelled.reason) == ("b", "insufficient_position")
+    assert (await paper.broker.snapshot()).open_orders == ()
+
+
+def test_orders_are_covered_from_the_first_on() -> None:
+    portfolio = Portfolio({V: Money(10 * MICROS)})
+    portfolio.positions.put(ME, YES, shares(10), Money(0))
+    orders = [
+        order_of(place(name, side=side, price=50, size=size), "open")
+        for name, side, size in (
+            ("a", "sell", 8),
+            ("b", "sell", 5),
+            ("c", "sell", 2),
+            ("d", "buy", 15),
+            ("e", "buy", 6),
+        )
+    ]
+    assert [(each.order.client_order_id, each.reason) for each in uncovered(orders, portfolio)] == [
+        ("e", "insufficient_cash"),
+        ("b", "insufficient_position"),
+    ]
+
+
+async def test_at_the_end_of_a_recording_the_books_are_closed() -> None:
+    paper = ChainTrading(SettlementTerms(delay=5 * S, failure_rates={"other": 1}, rebates=True))
+    await paper.send("a", size=10)
+    await paper.send("b", ts=START + S, price=50, size=10, tif="gtc")
+    list(paper.broker.observe(trade(50, 200, ts=START + 2 * S, key=paper.key)))
+    ends = [type(each).__name__ for each in paper.broker.close_books()]
+    assert ends == ["FillConfirmed", "FillConfirmed", "RebatePaid"]
+    assert list(paper.broker.close_books()) == []

@@ -85,7 +85,7 @@ def test_a_late_fill_of_a_lost_order_counts() -> None:
 
 def test_a_fill_counts_once() -> None:
     orders = placed(fill(size=4))
-    assert orders.has_fill(fill(size=4))
+    assert orders.told(YES, TradeId("o1.1")) == "confirmed"
     assert orders.apply(fill(size=4)) == "duplicate"
     assert order(orders).filled == shares(4)
 
@@ -111,7 +111,7 @@ def test_finished_orders_and_trade_ids_are_kept_up_to_a_bound(monkeypatch: pytes
         orders.place(place(name), START)
         orders.apply(fill(name, size=10))
     assert [orders.get(ClientOrderId(name)) is None for name in ("a", "b", "c")] == [True, False, False]
-    assert not orders.has_fill(fill("a"))
+    assert orders.told(YES, TradeId("a.1")) is None
 
 
 answers = st.one_of(

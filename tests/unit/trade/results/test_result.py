@@ -142,7 +142,7 @@ def journalled(account: TradingAccount, steps: Iterable[tuple[Any, ...]]) -> lis
             other = market(name).keys()[1 if yes else 0]
             payouts = ((key.instrument_id, Price(price)), (other.instrument_id, Price(MICROS - price)))
             event = MarketResolved(V, key.market_id, START, None, payouts)
-            if account.portfolio.has_traded(V, key.market_id):
+            if (V, key.market_id) in account.portfolio.followed:
                 account.settle(event)
                 entries.append(MarketSettled(event))
             continue

@@ -249,7 +249,9 @@ def test_fee_schedules_are_read() -> None:
     schedule = {"exponent": 1, "rate": 0.04, "takerOnly": True, "rebateRate": 0.25}
     free = FeeSchedule(since=7)
     assert one(feesEnabled=False).fee == one(feesEnabled=False, feeSchedule=schedule).fee == free
-    assert one(feesEnabled=True, feeSchedule=schedule).fee == FeeSchedule("polymarket", 40_000, 1, since=7)
+    assert one(feesEnabled=True, feeSchedule=schedule).fee == FeeSchedule(
+        "polymarket", 40_000, 1, since=7, rebate_rate=250_000
+    )
     assert one(feesEnabled=None, feeSchedule={"rate": 0.25, "exponent": 2}).fee.exponent == 2
     assert one(feesEnabled=True, feeSchedule={"rate": 0, "exponent": 1}).fee.rate == 0
     assert one(feesEnabled=True, feeSchedule={"rate": 0.0400001}).fee.rate == 40_001

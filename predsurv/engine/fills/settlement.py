@@ -1,0 +1,185 @@
+"""What becomes of simulated fills after they were matched: confirmed, or failed; and what the venue pays back for them.
+
+Polymarket matches off the chain and settles on it: a matched trade counts when it is CONFIRMED, and until then it can
+become FAILED (docs.polymarket.com, trade statuses of the user channel). Which fills fail is a function of a seed and
+the trade's id, so that runs can be repeated; how many, is configured by class of market: reverted trades are known
+(arXiv 2606.16852 counts 980,133), and no public source states a rate.
+"""
+
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from predsurv.core.errors import BrokenInvariant
+from predsurv.core.events import Fill, FillConfirmed, FillFailed, RebatePaid
+from predsurv.core.fees import maker_rebate
+from predsurv.core.ids import OrderSide, StrategyName, TradeId, VenueName
+from predsurv.core.market import NO_FEE, Market, settles_later
+from predsurv.core.num import MICROS, ZERO_MONEY
+from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.account.rebates import RebateAccruals
+from predsurv.engine.account.valuation import DAY
+from predsurv.state.market_cache import MarketCache
+
+OTHER_CLASSES: Final = "other"
+"""The class of every market whose category has no rate of its own."""
+
+_NEVER: Final = 1 << 63
+_DIGEST_BYTES: Final = 8
+REVERTED: Final = "reverted"
+UNCOVERED: Final = "needs what failed"
+
+Outcome = FillConfirmed | FillFailed | RebatePaid
+
+
+class SettlementTerms(Struct, frozen=True, kw_only=True):
+    """How simulated fills are settled: ``delay`` ns after they were matched.
+
+    ``failure_rates``: probabilities (micros) that a matched trade fails, by class of market: its category in lower
+    case, other signs than letters and digits as "-", or ``other``. ``seed`` draws which. ``rebates``: whether makers
+    are paid what the venue's rules promise.
+    """
+
+    delay: int = 0
+    failure_rates: Mapping[str, int] = field(default_factory=dict)
+    seed: int = 0
+    rebates: bool = False
+
+    def rate_of(self, market: Market | None) -> int:
+        """Return the probability (micros) that a matched trade of a market fails."""
+        category = "" if market is None else market.category or ""
+        name = "".join(each if each.isalnum() or each == "_" else "-" for each in category.lower())
+        return self.failure_rates.get(name, self.failure_rates.get(OTHER_CLASSES, 0))
+
+    def confirms(self, venue: VenueName) -> bool:
+        """Return whether fills of a venue are matched first, and settled later."""
+        return settles_later(venue) and any(self.failure_rates.values())
+
+
+def is_drawn(seed: int, trade_id: TradeId, rate: int) -> bool:
+    """Return whether a trade is among those of which ``rate`` (micros) in a million fail; the same for ever."""
+    digest = blake2b(f"{seed}:{trade_id}".encode(), digest_size=_DIGEST_BYTES).digest()
+    return int.from_bytes(digest, "big") * MICROS < rate << (8 * _DIGEST_BYTES)
+
+
+class _Matched(Struct, frozen=True):
+    """A fill that is settled at ``at`` (ns UTC)."""
+
+    at: int
+    strategy: StrategyName
+    fill: Fill
+    fails: bool
+
+
+class TradeSettlement:
+    """Settles the fills of one venue in the order in which they were matched, each after the same delay.
+
+    ``portfolio`` is the venue's account of us, which its outcomes change. Where a fill fails, sales of shares that only
+    it had brought, and nothing bought since, fail with it, and purchases with money that only it had brought: the
+    latest first. All of those are still open, as they were matched after it. What an earlier run left open in
+    ``portfolio`` is gone on with, as is what it had ``accrued`` in rebates.
+    """
+
+    def __init__(
+        self,
+        venue: VenueName,
+        terms: SettlementTerms,
+        *,
+        cache: MarketCache,
+        portfolio: Portfolio,
+        accrued: RebateAccruals,
+    ) -> None:
+        self._venue, self._terms, self._cache, self._portfolio = venue, terms, cache, portfolio
+        self._accruals = accrued.of(venue)
+        self._open: dict[TradeId, _Matched] = {}
+        left = [(who, fill) for who, fill in portfolio.unconfirmed.all() if fill.key.venue == venue]
+        for strategy, fill in sorted(left, key=lambda each: each[1].ts_recv):
+            self._await(strategy, fill)
+
+    @property
+    def next_at(self) -> int:
+        """When the next outcome is due (ns UTC)."""
+        first = next(iter(self._open.values()), None)
+        day = self._accruals.first_day
+        paid = _NEVER if day is None else day + DAY + self._terms.delay
+        return paid if first is None else min(first.at, paid)
+
+    def match(self, strategy: StrategyName, fill: Fill) -> Fill:
+        """Book a fill at the venue and return it as it is told."""
+        rebate = ZERO_MONEY
+        if self._terms.rebates and fill.maker:
+            market = self._cache.market(fill.key.venue, fill.key.market_id)
+            rebate = maker_rebate(NO_FEE if market is None else market.fee, fill.price, fill.size)
+        told = replace(fill, unconfirmed=self._terms.confirms(self._venue), rebate=rebate)
+        self._portfolio.fill(strategy, told)
+        self._accruals.on_fill(strategy, told)
+        if told.unconfirmed:
+            self._await(strategy, told)
+        return told
+
+    def due(self, ts: int) -> Iterator[Outcome]:
+        """Yield what is settled up to ``ts`` (ns UTC), each at its time."""
+        while (at := self.next_at) <= ts:
+            first = next(iter(self._open.values()), None)
+            if first is not None and first.at == at:
+                yield from self._settle(first, at)
+            else:
+                yield from self._pay(at - self._terms.delay, at)
+
+    def close(self, ts: int) -> Iterator[Outcome]:
+        """Yield at ``ts`` (ns UTC) everything that is still to come, and what the day has earned so far."""
+        while self._open:
+            yield from self._settle(next(iter(self._open.values())), ts)
+        yield from self._pay(_NEVER, ts)
+
+    def _await(self, strategy: StrategyName, fill: Fill) -> None:
+        market = self._cache.market(fill.key.venue, fill.key.market_id)
+        fails = is_drawn(self._terms.seed, fill.trade_id, self._terms.rate_of(market))
+        self._open[fill.trade_id] = _Matched(fill.ts_recv + self._terms.delay, strategy, fill, fails)
+
+    def _settle(self, matched: _Matched, ts: int) -> Iterator[Outcome]:
+        if matched.fails:
+            yield from self._fail(matched, ts)
+            return
+        fill = matched.fill
+        del self._open[fill.trade_id]
+        self._portfolio.unconfirmed.confirm(fill.key, fill.trade_id)
+        yield FillConfirmed(fill.key, ts, fill.client_order_id, fill.trade_id)
+
+    def _fail(self, matched: _Matched, ts: int) -> Iterator[Outcome]:
+        """Yield the failure of a fill, with those of all fills that cannot be without it."""
+        yield from self._take_back(matched, ts, REVERTED)
+        while self._portfolio.cash(self._venue) < 0 and any(each.fill.side == "buy" for each in self._open.values()):
+            yield from self._take_back(self._latest("buy"), ts, UNCOVERED)
+
+    def _take_back(self, matched: _Matched, ts: int, reason: str) -> Iterator[Outcome]:
+        """Yield the failure of a fill after those of the sales of what it had brought, which strategies hear first."""
+        fill = matched.fill
+        while not self._was_taken_back(fill):
+            yield from self._take_back(self._latest("sell", matched), ts, UNCOVERED)
+        del self._open[fill.trade_id]
+        self._accruals.on_failure(matched.strategy, fill)
+        yield FillFailed(fill.key, ts, fill.client_order_id, fill.trade_id, reason)
+
+    def _was_taken_back(self, fill: Fill) -> bool:
+        try:
+            self._portfolio.fail(fill.key, fill.trade_id)
+        except BrokenInvariant:
+            return False
+        return True
+
+    def _latest(self, side: OrderSide, of: _Matched | None = None) -> _Matched:
+        """Return the latest open fill of ``side``: of any holding, or of that of another fill."""
+        return next(
+            each
+            for each in reversed(self._open.values())
+            if each.fill.side == side and (of is None or (each.strategy, each.fill.key) == (of.strategy, of.fill.key))
+        )
+
+    def _pay(self, until: int, ts: int) -> Iterator[Outcome]:
+        for paid in self._accruals.due(until, ts):
+            self._portfolio.credit(paid)
+            yield paid
