@@ -306,9 +306,8 @@ class OrderUnknown(Struct, frozen=True, array_like=True, gc=False, tag="order_un
 class Fill(Struct, frozen=True, array_like=True, gc=False, tag="fill"):
     """A trade of our order: ``size`` at ``price``; ``fee`` is added to the cost of a buy, deducted from a sale.
 
-    ``fee_assumed``: nobody stated the market's fees, so ``fee`` is what is safe to assume. ``unconfirmed``: it was only
-    matched, and a ``FillConfirmed`` or ``FillFailed`` follows. ``rebate``: what the venue will pay back for it by its
-    rules, at the end of its day; nothing of it is ours before ``RebatePaid``.
+    ``fee_assumed``: nobody stated the market's fees, so ``fee`` is what is safe to assume. ``unconfirmed``: only
+    matched; a ``FillConfirmed`` or ``FillFailed`` follows. ``rebate``: what the venue owes for it until ``RebatePaid``.
     """
 
     key: InstrumentKey
@@ -383,29 +382,13 @@ class Tick(Struct, frozen=True, array_like=True, gc=False, tag="tick"):
 
 
 BookEvent = BookSnapshot | BookDelta | Gap
-MarketEvent = (
-    BookSnapshot
-    | BookDelta
-    | Quote
-    | Trade
-    | MarketChange
-    | MarketResolved
-    | VenuePhase
-    | ChannelChange
-    | Gap
-    | Connected
-    | Disconnected
-    | Unknown
-    | Malformed
-    | Dropped
-    | Wanted
-    | Unwanted
-)
+FeedEvent = Gap | Connected | Disconnected | Unknown | Malformed | Dropped | Wanted | Unwanted
+StatedEvent = MarketChange | MarketResolved | VenuePhase | ChannelChange
+MarketEvent = BookSnapshot | BookDelta | Quote | Trade | StatedEvent | FeedEvent
 MarketFact = MarketChange | MarketResolved
 """What is stated of a market; see ``predsurv.state.market_facts``."""
 AccountEvent = (
     OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderUnknown | Fill | FillConfirmed | FillFailed
 )
 BrokerEvent = AccountEvent | RebatePaid | LevelConsumed
-"""What a simulated venue tells us alone."""
 Event = MarketEvent | BrokerEvent | Tick

@@ -84,10 +84,9 @@ class Engine:
             Tick: self._on_tick,
             Gap: self._on_market_data,
             Unwanted: self._on_market_data,
-            LevelConsumed: self._on_consumed,
+            **dict.fromkeys((LevelConsumed, RebatePaid), self._on_told),
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
             **dict.fromkeys((CancelRejected, FillConfirmed, FillFailed), self._on_account),
-            RebatePaid: self._on_rebate,
         }
 
     @property
@@ -164,13 +163,12 @@ class Engine:
         step = self._calls.on_event(event)
         return replace(step, settlements=settlements, booked=True) if booked else step
 
-    def _on_consumed(self, event: LevelConsumed) -> Step:
+    def _on_told(self, event: LevelConsumed | RebatePaid) -> Step:
+        if isinstance(event, RebatePaid):
+            self.account.credit(event)
+            return Step(booked=True)
         self.books.on_consumed(event)
         return EMPTY_STEP
-
-    def _on_rebate(self, event: RebatePaid) -> Step:
-        self.account.credit(event)
-        return Step(booked=True)
 
     def _on_account(self, event: AccountEvent) -> Step:
         try:

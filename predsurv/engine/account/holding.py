@@ -11,7 +11,7 @@ from predsurv.core.events import Fill
 from predsurv.core.num import Price, Size, notional, notional_up
 
 
-class Holding(Struct):
+class InstrumentHolding(Struct):
     """``size`` shares that cost ``cost``, and those that were paid out at ``paid_price``: micros.
 
     ``realised``, ``fees``, ``cash`` and ``paid`` (by payouts) are sums of what fills and payouts changed.
@@ -69,7 +69,7 @@ class Holding(Struct):
         self.paid += paid
         self.size = self.cost = 0
 
-    def copy(self) -> "Holding":
+    def copy(self) -> "InstrumentHolding":
         """Return the same holding as an object of its own."""
         return replace(self)
 

@@ -12,7 +12,7 @@ from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import Fill, MarketResolved, RebatePaid
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, StrategyName, TradeId, VenueName
 from predsurv.core.num import ZERO_MONEY, Money, Price, Size
-from predsurv.engine.account.holding import Holding
+from predsurv.engine.account.holding import InstrumentHolding
 from predsurv.engine.account.positions import Positions
 from predsurv.engine.account.unconfirmed import Owner, UnconfirmedFills
 
@@ -62,9 +62,9 @@ _UNPAID = _Paid(0, 0, None)
 class Portfolio:
     """Cash by venue, shares by instrument and strategy; sizes, costs and cash in micros.
 
-    How fills and payouts move them is told in ``Holding``. Positions are never negative: to be short, hold the other
-    outcome. ``followed``: the markets whose payouts are remembered, for fills told after them: those traded or ordered
-    in. ``unconfirmed``: the fills that may still fail.
+    How fills and payouts move them is told in ``InstrumentHolding``. Positions are never negative: to be short, hold
+    the other outcome. ``followed``: the markets whose payouts are remembered, for fills told after them: those traded
+    or ordered in. ``unconfirmed``: the fills that may still fail.
     """
 
     def __init__(self, cash: Mapping[VenueName, Money]) -> None:
@@ -160,7 +160,7 @@ class Portfolio:
             self._change(owner, before, after)
             yield Settlement(strategy, key, position.size, position.cost, Money(after.cash - before.cash))
 
-    def _change(self, owner: Owner, before: Holding, after: Holding) -> None:
+    def _change(self, owner: Owner, before: InstrumentHolding, after: InstrumentHolding) -> None:
         """Let a holding be as ``after``, and book what moved since ``before``."""
         self.positions.put(*owner, Size(after.size), Money(after.cost))
         if after.paid_price is not None:
@@ -172,7 +172,7 @@ class Portfolio:
         self._cash[venue] = self._cash.get(venue, 0) + after.cash - before.cash
 
 
-def _holding(positions: Positions, paid_out: Mapping[Owner, _Paid], owner: Owner) -> Holding:
+def _holding(positions: Positions, paid_out: Mapping[Owner, _Paid], owner: Owner) -> InstrumentHolding:
     position, paid = positions.get(*owner), paid_out.get(owner, _UNPAID)
     size, cost = (0, 0) if position is None else (position.size, position.cost)
-    return Holding(size, cost, paid_size=paid.size, paid_cost=paid.cost, paid_price=paid.price)
+    return InstrumentHolding(size, cost, paid_size=paid.size, paid_cost=paid.cost, paid_price=paid.price)

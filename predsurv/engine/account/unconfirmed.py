@@ -12,7 +12,7 @@ from msgspec import Struct
 from predsurv.core.events import Fill
 from predsurv.core.ids import InstrumentKey, StrategyName, TradeId
 from predsurv.core.num import Price
-from predsurv.engine.account.holding import Holding
+from predsurv.engine.account.holding import InstrumentHolding
 
 UNCONFIRMED_MAX: Final = 10_000
 """Fills and payouts kept of one holding; beyond it the oldest counts as confirmed."""
@@ -32,10 +32,10 @@ class OpenFill(NamedTuple):
     fill: Fill
 
 
-class _Kept(Struct):
+class _History(Struct):
     """``base``: the holding before the first of ``done``, of whose fills those in ``open`` are not confirmed."""
 
-    base: Holding
+    base: InstrumentHolding
     done: list[Fill | Price]
     open: set[TradeId]
 
@@ -44,16 +44,16 @@ class UnconfirmedFills:
     """The holdings with fills that may still fail; all others are not known here."""
 
     def __init__(self) -> None:
-        self._kept: dict[Owner, _Kept] = {}
+        self._kept: dict[Owner, _History] = {}
         self._owners: dict[tuple[InstrumentKey, TradeId], Owner] = {}
 
-    def on_fill(self, owner: Owner, before: Holding, fill: Fill) -> None:
+    def on_fill(self, owner: Owner, before: InstrumentHolding, fill: Fill) -> None:
         """Take note of a fill of a holding that stood as ``before``."""
         kept = self._kept.get(owner)
         if kept is None:
             if not fill.unconfirmed:
                 return
-            kept = self._kept[owner] = _Kept(before, [], set())
+            kept = self._kept[owner] = _History(before, [], set())
         kept.done.append(fill)
         if fill.unconfirmed:
             kept.open.add(fill.trade_id)
@@ -90,7 +90,7 @@ class UnconfirmedFills:
                 self._close(kept, fill)
             self._shorten(owner, kept)
 
-    def without(self, key: InstrumentKey, trade_id: TradeId) -> tuple[Holding, Holding]:
+    def without(self, key: InstrumentKey, trade_id: TradeId) -> tuple[InstrumentHolding, InstrumentHolding]:
         """Return how much its holding has changed since it was first kept, and how it would have without a fill.
 
         Raises BrokenInvariant where shares were sold that only this fill brought: the sale has to fail first.
@@ -107,12 +107,12 @@ class UnconfirmedFills:
         kept.done = _left(kept, trade_id)
         self._shorten(owner, kept)
 
-    def _close(self, kept: _Kept, done: Fill | Price) -> None:
+    def _close(self, kept: _History, done: Fill | Price) -> None:
         if isinstance(done, Fill):
             kept.open.discard(done.trade_id)
             self._owners.pop((done.key, done.trade_id), None)
 
-    def _shorten(self, owner: Owner, kept: _Kept) -> None:
+    def _shorten(self, owner: Owner, kept: _History) -> None:
         """Fold everything before the first fill that may still fail into the base."""
         first = next(
             (n for n, each in enumerate(kept.done) if isinstance(each, Fill) and each.trade_id in kept.open), None
@@ -128,7 +128,7 @@ def _fills(done: Iterable[Fill | Price], trade_id: TradeId) -> Iterator[Fill]:
     return (each for each in tuple(done) if isinstance(each, Fill) and each.trade_id == trade_id)
 
 
-def _left(kept: _Kept, trade_id: TradeId) -> list[Fill | Price]:
+def _left(kept: _History, trade_id: TradeId) -> list[Fill | Price]:
     """Return what was done but for one fill: a sale that only it covered comes after what covers it by now.
 
     Raises BrokenInvariant where nothing does.
@@ -151,14 +151,14 @@ def _left(kept: _Kept, trade_id: TradeId) -> list[Fill | Price]:
     return found
 
 
-def _after(base: Holding, done: Iterable[Fill | Price]) -> Holding:
+def _after(base: InstrumentHolding, done: Iterable[Fill | Price]) -> InstrumentHolding:
     holding = base.copy()
     for each in done:
         _do(holding, each)
     return holding
 
 
-def _do(holding: Holding, done: Fill | Price) -> None:
+def _do(holding: InstrumentHolding, done: Fill | Price) -> None:
     if isinstance(done, Fill):
         holding.fill(done)
     else:

@@ -37,7 +37,7 @@ class SettlementResult(Struct, frozen=True):
     worst_all: Money | None
 
 
-class _Kept(Struct, frozen=True):
+class _CountedFill(Struct, frozen=True):
     """A fill that can have failed: its signed shares, the money it moved with its rebate, and its price; micros."""
 
     key: InstrumentKey
@@ -51,7 +51,7 @@ class FillOutcomes:
     """Follows the fills of one run."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[InstrumentKey, TradeId], _Kept] = {}
+        self._kept: dict[tuple[InstrumentKey, TradeId], _CountedFill] = {}
         self._open: set[tuple[InstrumentKey, TradeId]] = set()
         self._payouts: dict[InstrumentKey, Price] = {}
         self._fills = self._failed = self._failed_notional = 0
@@ -112,10 +112,10 @@ class FillOutcomes:
                 yield brought
 
 
-def _kept(fill: Fill) -> _Kept:
+def _kept(fill: Fill) -> _CountedFill:
     bought = fill.side == "buy"
     money = -notional_up(fill.price, fill.size) if bought else notional(fill.price, fill.size)
-    return _Kept(
+    return _CountedFill(
         fill.key,
         fill.size if bought else -fill.size,
         money - fill.fee + fill.rebate,

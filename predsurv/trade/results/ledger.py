@@ -3,7 +3,7 @@
 It uses the account's own arithmetic, so that its sums are the account's to the micro-dollar.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Final, NamedTuple
 
@@ -11,12 +11,12 @@ from msgspec import Struct, field
 
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import AccountEvent, Fill, FillConfirmed, FillFailed, OrderRejected, RebatePaid
-from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, TradeId, VenueName
+from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import Money, notional, notional_up
 from predsurv.core.orders import PlaceOrder, Position
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.failing import FailingFills
-from predsurv.engine.account.portfolio import FailedFill, Portfolio, Settlement
+from predsurv.engine.account.portfolio import Portfolio, Settlement
 from predsurv.trade.journal import (
     MOCK_MODE,
     AccountUpdated,
@@ -64,14 +64,6 @@ class LineKey(NamedTuple):
     key: InstrumentKey
 
 
-class _Move(Struct, frozen=True):
-    """What a fill that is not confirmed yet will count for in round trips: its shares, and its profit after fees."""
-
-    where: LineKey
-    shares: int
-    profit: int
-
-
 class Ledger:
     """Folds a run's entries, in order, into ``lines``: tallies by strategy and instrument, without what is still held.
 
@@ -88,7 +80,6 @@ class Ledger:
         self.trips = RoundTrips(event_of)
         self.outcomes = FillOutcomes()
         self._failing = FailingFills(self._portfolio)
-        self._moves: dict[tuple[InstrumentKey, TradeId], _Move] = {}
         for owned in self.opening:
             where = LineKey(owned.strategy, owned.position.key)
             self._line(*where)
@@ -105,7 +96,8 @@ class Ledger:
             self.outcomes.on_settled(entry.event)
             self._pay(self._portfolio.settle(entry.event))
         elif isinstance(entry, RebateBooked):
-            self._credit(entry.event)
+            self._portfolio.credit(entry.event)
+            _line_of(self.lines, entry.event).rebates += entry.event.amount
         elif isinstance(entry, RunStarted):
             self._start(entry)
 
@@ -137,15 +129,6 @@ class Ledger:
         line.orders += 1
         line.ordered += command.size
 
-    def _credit(self, event: RebatePaid) -> None:
-        """Book a rebate on a line of its market: what was traded there earned it, whichever outcome it was."""
-        self._portfolio.credit(event)
-        for where, line in self.lines.items():
-            if (where.strategy, where.key.venue, where.key.market_id) == (event.strategy, event.venue, event.market_id):
-                line.rebates += event.amount
-                return
-        raise BrokenInvariant(f"a rebate of {event.market_id}, where {event.strategy} has ordered nothing")
-
     def _answer(self, event: AccountEvent) -> None:
         if isinstance(event, FillConfirmed | FillFailed):
             self._end(event)
@@ -163,9 +146,7 @@ class Ledger:
         if isinstance(event, FillConfirmed):
             self._portfolio.unconfirmed.confirm(event.key, event.trade_id)
             self.outcomes.on_confirmed(event)
-            move = self._moves.pop((event.key, event.trade_id), None)
-            if move is not None:
-                self.trips.move(*move.where, move.shares, move.profit)
+            self.trips.confirm(event.key, event.trade_id)
             return
         for failed in self._failing.on_failure(event):
             line = self._line(failed.strategy, failed.fill.key)
@@ -173,28 +154,21 @@ class Ledger:
             line.realised -= failed.realised
             line.paid -= failed.paid
             self.outcomes.on_failed(failed.fill)
-            self._undo(failed)
-
-    def _undo(self, failed: FailedFill) -> None:
-        """Let round trips forget what a failed fill changed: it was in none itself, but what followed from it was."""
-        fill = failed.fill
-        move = self._moves.pop((fill.key, fill.trade_id))
-        shares = move.shares - failed.size
-        self.trips.correct(*move.where, shares, move.profit + fill.fee - failed.realised)
+            self.trips.fail(failed)
 
     def _fill(self, strategy: StrategyName, fill: Fill) -> None:
         where, line = LineKey(strategy, fill.key), self._line(strategy, fill.key)
-        realised, held = self._standing(where)
+        realised, held = _standing(self._portfolio, where)
         settlements = self._portfolio.fill(strategy, fill)
         # A fill of a market that has already resolved is paid out at once, or takes back what was paid.
         late = [each for each in settlements if each.strategy == strategy]
-        gained = self._standing(where)[0] - realised - sum(each.paid - each.cost for each in late)
-        moved = self._standing(where)[1] - held + sum(each.size for each in late)
+        gained = _standing(self._portfolio, where)[0] - realised - sum(each.paid - each.cost for each in late)
+        moved = _standing(self._portfolio, where)[1] - held + sum(each.size for each in late)
         _count(line, fill, 1)
         line.realised += gained
         self.outcomes.on_fill(fill)
         if fill.unconfirmed:
-            self._moves[fill.key, fill.trade_id] = _Move(where, moved, gained - fill.fee)
+            self.trips.await_end(strategy, fill, moved, gained - fill.fee)
         else:
             self.trips.move(*where, moved, gained - fill.fee)
         self._pay(settlements)
@@ -206,14 +180,22 @@ class Ledger:
             line.realised += each.paid - each.cost
             self.trips.move(each.strategy, each.key, -each.size, each.paid - each.cost)
 
-    def _standing(self, where: LineKey) -> tuple[int, int]:
-        """Return the profit that a strategy realised, and its shares of an instrument."""
-        pnl = self._portfolio.pnl.get(where.strategy)
-        position = self._portfolio.positions.get(*where)
-        return 0 if pnl is None else pnl.realised, 0 if position is None else position.size
-
     def _line(self, strategy: StrategyName, key: InstrumentKey) -> Tally:
         return self.lines.setdefault(LineKey(strategy, key), Tally())
+
+
+def _standing(portfolio: Portfolio, where: LineKey) -> tuple[int, int]:
+    """Return the profit that a strategy realised, and its shares of an instrument."""
+    pnl, position = portfolio.pnl.get(where.strategy), portfolio.positions.get(*where)
+    return 0 if pnl is None else pnl.realised, 0 if position is None else position.size
+
+
+def _line_of(lines: Mapping[LineKey, Tally], event: RebatePaid) -> Tally:
+    """Return a line of the market that a rebate is of: what traded there earned it, whichever outcome it was."""
+    for where, line in lines.items():
+        if (where.strategy, where.key.venue, where.key.market_id) == (event.strategy, event.venue, event.market_id):
+            return line
+    raise BrokenInvariant(f"a rebate of {event.market_id}, where {event.strategy} has ordered nothing")
 
 
 def _count(line: Tally, fill: Fill, times: int) -> None:

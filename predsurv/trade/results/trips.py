@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, VenueName
+from predsurv.core.events import Fill
+from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, TradeId, VenueName
+from predsurv.engine.account.portfolio import FailedFill
 
 EventOf = Callable[[VenueName, MarketId], EventId | None]
 """Returns the event of a market, None while the market is not known."""
@@ -16,6 +18,14 @@ class _Trip(Struct):
 
     held: int = 0
     profit: int = 0
+
+
+class _Awaited(NamedTuple):
+    """What a fill will move once it is confirmed: shares, and the profit after fees."""
+
+    strategy: StrategyName
+    shares: int
+    profit: int
 
 
 class _Scope(NamedTuple):
@@ -40,6 +50,7 @@ class RoundTrips:
         self._event_of = event_of
         self._open: dict[_Scope, _Trip] = {}
         self._ended: dict[_Scope, TripCount] = {}
+        self._awaited: dict[tuple[InstrumentKey, TradeId], _Awaited] = {}
 
     def move(self, strategy: StrategyName, key: InstrumentKey, shares: int, profit: int) -> None:
         """Count shares that came or went (micros), and the profit after fees that was made with it."""
@@ -57,13 +68,28 @@ class RoundTrips:
         event = self._event_of(key.venue, key.market_id) or key.market_id
         return _Scope(strategy, key.venue, event), _Scope(None, key.venue, key.market_id)
 
-    def correct(self, strategy: StrategyName, key: InstrumentKey, shares: int, profit: int) -> None:
-        """Change what was told before: a trip that is over stays over, with the profit that it had."""
-        for scope in self._scopes(strategy, key):
+    def await_end(self, strategy: StrategyName, fill: Fill, shares: int, profit: int) -> None:
+        """Keep what a fill will move once it is confirmed."""
+        self._awaited[fill.key, fill.trade_id] = _Awaited(strategy, shares, profit)
+
+    def confirm(self, key: InstrumentKey, trade_id: TradeId) -> None:
+        """Count a fill that cannot fail any more; nothing happens for one that is not kept."""
+        move = self._awaited.pop((key, trade_id), None)
+        if move is not None:
+            self.move(move.strategy, key, move.shares, move.profit)
+
+    def fail(self, failed: FailedFill) -> None:
+        """Forget a fill that never came about, and what followed from it: payouts, and the cost of what was sold.
+
+        A trip that is over stays over, with the profit that it had.
+        """
+        fill = failed.fill
+        move = self._awaited.pop((fill.key, fill.trade_id))
+        for scope in self._scopes(failed.strategy, fill.key):
             trip = self._open.get(scope)
             if trip is not None:
-                trip.held += shares
-                trip.profit += profit
+                trip.held += move.shares - failed.size
+                trip.profit += move.profit + fill.fee - failed.realised
                 if not trip.held:
                     del self._open[scope]
 

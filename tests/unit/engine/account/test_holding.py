@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.num import MICROS, Money, Price, Size
-from predsurv.engine.account.holding import Holding
+from predsurv.engine.account.holding import InstrumentHolding
 from tests.kit.trading_samples import fill
 
 HALF = Price(500_000)
 
 
 def test_the_last_share_takes_the_rest_of_the_cost() -> None:
-    holding = Holding(3, 10)
+    holding = InstrumentHolding(3, 10)
     costs = []
     for _ in range(3):
         before = holding.cost
@@ -26,14 +26,14 @@ def test_the_last_share_takes_the_rest_of_the_cost() -> None:
 
 @given(st.integers(1, 10**12), st.integers(0, 10**12), st.data())
 def test_costs_never_go_negative_or_get_lost(size: int, cost: int, data: st.DataObject) -> None:
-    holding, taken = Holding(size, cost), data.draw(st.integers(1, size))
+    holding, taken = InstrumentHolding(size, cost), data.draw(st.integers(1, size))
     holding.fill(replace(fill(side="sell"), size=Size(taken)))
     assert 0 <= holding.cost <= cost
     assert holding.cash + holding.cost + holding.fees - holding.realised == cost
 
 
 def test_a_sale_told_after_the_payout_takes_it_back() -> None:
-    holding = Holding(10 * MICROS, 4 * MICROS)
+    holding = InstrumentHolding(10 * MICROS, 4 * MICROS)
     holding.pay(HALF)
     assert (holding.size, holding.cash, holding.paid, holding.realised) == (0, 5 * MICROS, 5 * MICROS, MICROS)
     holding.fill(replace(fill(side="sell"), size=Size(10 * MICROS), price=Price(900_000), fee=Money(7)))
@@ -42,7 +42,7 @@ def test_a_sale_told_after_the_payout_takes_it_back() -> None:
 
 
 def test_more_than_was_held_or_paid_out_is_not_sold() -> None:
-    holding = Holding(10 * MICROS, 4 * MICROS)
+    holding = InstrumentHolding(10 * MICROS, 4 * MICROS)
     holding.pay(HALF)
     before = holding.copy()
     with pytest.raises(BrokenInvariant, match="reconcile"):

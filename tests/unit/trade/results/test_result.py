@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from predsurv.core.events import MarketResolved
+from predsurv.core.events import FillConfirmed, FillFailed, MarketResolved, RebatePaid
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, EventId, InstrumentKey, MarketId, StrategyName, TradeId, VenueName
 from predsurv.core.num import MICROS, Money, Price, Size, parse_signed_micros
@@ -18,7 +18,7 @@ from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.state.book import Book
-from predsurv.trade.journal import AccountUpdated, CommandSent, Entry, MarketSettled
+from predsurv.trade.journal import AccountUpdated, CommandSent, Entry, MarketSettled, RebateBooked
 from predsurv.trade.results.ledger import Ledger, Opening, fold, opening_of
 from predsurv.trade.results.ratios import fill_ratio, hit_rate
 from predsurv.trade.results.result import Books, Course, RunResult, result_of
@@ -190,3 +190,32 @@ def test_a_ledger_forgets_the_oldest_orders_first() -> None:
     ledger.apply(filled("n0"))
     ledger.apply(filled("n100001"))
     assert sum(line.fills for line in ledger.lines.values()) == 1
+
+
+def test_a_failed_fill_is_in_no_figure() -> None:
+    """Bought 20 at 0.51 of which one half fails after it was sold and its sale with it."""
+    answers = [
+        AccountUpdated(replace(fill("a", 10), unconfirmed=True, fee=Money(70))),
+        AccountUpdated(replace(fill("a", 10), unconfirmed=True, trade_id=TradeId("a.2"))),
+        AccountUpdated(replace(fill("b", 15, 60, side="sell"), unconfirmed=True, fee=Money(90))),
+    ]
+    ends = [
+        AccountUpdated(FillFailed(YES, START, ClientOrderId("a"), TradeId("a.1"), "reverted")),
+        AccountUpdated(FillFailed(YES, START, ClientOrderId("b"), TradeId("b.1"), "needs what failed")),
+        AccountUpdated(FillConfirmed(YES, START, ClientOrderId("a"), TradeId("a.2"))),
+    ]
+    orders = [started(), sent("a", size=20), sent("b", size=15, side="sell")]
+    found = result([*orders, *answers, *ends], [mark(50)])
+    plain = result([*orders, AccountUpdated(replace(fill("a", 10), trade_id=TradeId("a.2")))], [mark(50)])
+    assert found.total == plain.total
+    assert (found.equity, found.positions) == (plain.equity, plain.positions)
+    assert found.total.profit == found.equity - found.equity_start
+
+
+def test_a_rebate_is_a_figure_of_its_own_and_in_equity() -> None:
+    paid = RebateBooked(RebatePaid(V, YES.market_id, START, ME, START, Money(12)))
+    orders = [started(), sent("a", size=10), filled("a", 10)]
+    found, without = result([*orders, paid], [mark(51)]), result(orders, [mark(51)])
+    assert (found.total.rebates, found.total.trading) == (12, without.total.profit)
+    assert found.total.profit == found.equity - found.equity_start == without.total.profit + 12
+    assert found.total.trips == found.total.won == 0
