@@ -47,7 +47,7 @@ from predsurv.venues.kalshi.account.wire import (
     UserOrderBody,
 )
 from predsurv.venues.kalshi.market_parser import NO_SUFFIX, VENUE
-from predsurv.venues.parsing import DETAIL_CHARS_MAX, checked_id, malformed, parse_open_price, venue_time
+from predsurv.venues.parsing import DETAIL_CHARS_MAX, checked_id, malformed, parse_date, parse_open_price, venue_time
 
 ROWS_MAX: Final = 10_000
 """Most rows of one page."""
@@ -144,7 +144,7 @@ def _fill(raw: bytes | Raw, ts_recv: int) -> AccountReport:
     return TradeReport(
         _key(body.market_ticker or body.ticker),
         ts_recv,
-        _time(body.ts_ms, body.ts),
+        _time(body.ts_ms, body.ts, body.created_time),
         TradeId(checked_id(body.trade_id, "a trade's id")),
         OrderId(checked_id(body.order_id, "an order's id")),
         _SIDES[body.book_side],
@@ -161,13 +161,13 @@ def _order(raw: bytes | Raw, ts_recv: int) -> AccountReport:
     state = _STATES.get(body.status)
     if state is None:
         return Unknown(VENUE, ts_recv, sanitise(f"order {body.status}", DETAIL_CHARS_MAX))
-    filled, size = parse_micros(body.fill_count_fp), parse_micros(body.initial_count_fp)
-    if filled + parse_micros(body.remaining_count_fp) > max(size, filled):
-        raise WireError("an order of which more is left than there was")
+    filled = parse_micros(body.fill_count_fp)
+    # An amendment may have made an order greater than it was at first.
+    size = max(parse_micros(body.initial_count_fp), filled + parse_micros(body.remaining_count_fp))
     return OrderReport(
         _key(body.ticker),
         ts_recv,
-        _time(body.last_updated_ts_ms or body.created_ts_ms),
+        _time(body.last_updated_ts_ms or body.created_ts_ms, None, body.last_update_time or body.created_time),
         OrderId(checked_id(body.order_id, "an order's id")),
         state,
         _SIDES[body.book_side],
@@ -239,7 +239,7 @@ def _client_id(text: str | None) -> ClientOrderId | None:
     return ClientOrderId(checked_id(text, "a client order id")) if text else None
 
 
-def _time(ts_ms: int | None, ts_s: int | str | None = None) -> int | None:
+def _time(ts_ms: int | None, ts_s: int | str | None, date: str | None) -> int | None:
     if ts_ms is None and isinstance(ts_s, int):
         ts_ms = ts_s * _MS_PER_S
-    return venue_time(ts_ms)
+    return parse_date(date) if ts_ms is None else venue_time(ts_ms)

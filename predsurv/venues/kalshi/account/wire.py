@@ -14,7 +14,7 @@ class FillBody(Struct, gc=False):
     "exchange_index":2,"is_taker":true,"yes_price_dollars":"0.7500","count_fp":"278.00","fee_cost":"0.010000",
     "ts":1671899397,"ts_ms":1671899397000,"post_position_fp":"500.00","outcome_side":"yes","book_side":"bid",…}``.
 
-    REST has ``ticker``, ``fill_id`` and no ``client_order_id``.
+    REST has ``ticker``, ``created_time`` and no ``client_order_id``.
     """
 
     trade_id: str
@@ -29,6 +29,7 @@ class FillBody(Struct, gc=False):
     fee_cost: str | None = None
     ts: int | str | None = None
     ts_ms: int | None = None
+    created_time: str | None = None
 
 
 class UserOrderBody(Struct, gc=False):
@@ -51,6 +52,8 @@ class UserOrderBody(Struct, gc=False):
     created_ts_ms: int | None = None
     last_updated_ts_ms: int | None = None
     last_update_reason: str | None = None
+    created_time: str | None = None
+    last_update_time: str | None = None
 
 
 class PositionBody(Struct, gc=False):

@@ -13,7 +13,7 @@ from predsurv.config import Secret
 from predsurv.core.errors import WireError
 from predsurv.core.events import Unknown
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderId, OrderSide, TradeId, VenueName
-from predsurv.core.num import MICROS, Money, Price, Size, parse_micros
+from predsurv.core.num import MICROS, Money, Price, Size, parse_micros, parse_micros_floor
 from predsurv.core.text import sanitise
 from predsurv.venues.account_reports import (
     AccountReport,
@@ -23,7 +23,7 @@ from predsurv.venues.account_reports import (
     TradePart,
     TradeReport,
 )
-from predsurv.venues.parsing import DETAIL_CHARS_MAX, checked_id, malformed, parse_open_price, venue_time
+from predsurv.venues.parsing import DETAIL_CHARS_MAX, checked_id, malformed, parse_date, parse_open_price, venue_time
 from predsurv.venues.polymarket.account.wire import (
     AccountOrder,
     AccountPage,
@@ -132,8 +132,6 @@ class AccountDecoder:
     def _order(self, message: bytes | Raw, ts_recv: int) -> list[AccountReport]:
         order = msgspec.json.decode(message, type=AccountOrder)
         size, filled = Size(parse_micros(order.original_size)), Size(_micros_or_zero(order.size_matched))
-        if filled > size:
-            raise WireError("more of an order is matched than there is")
         status = (order.status or "").removeprefix("ORDER_STATUS_")
         return [
             OrderReport(
@@ -141,9 +139,9 @@ class AccountDecoder:
                 ts_recv,
                 _time(order.timestamp),
                 OrderId(checked_id(order.id, "an order's id")),
-                _state(order.type, status, is_whole=size > 0 and filled == size),
+                _state(order.type, status, is_whole=0 < size <= filled),
                 _side(order.side),
-                parse_open_price(order.price),
+                _stated_price(order.price),
                 size,
                 filled,
                 reason=sanitise(status.removeprefix("CANCELED_"), DETAIL_CHARS_MAX),
@@ -189,7 +187,7 @@ def _taker(trade: AccountTrade, settlement: Settlement, ts_recv: int) -> TradeRe
     return TradeReport(
         _key(trade.market, trade.asset_id),
         ts_recv,
-        _time(trade.timestamp),
+        _trade_time(trade),
         TradeId(checked_id(trade.id, "a trade's id")),
         OrderId(checked_id(trade.taker_order_id, "an order's id")),
         side,
@@ -204,7 +202,7 @@ def _maker(trade: AccountTrade, parts: Sequence[MakerPart], settlement: Settleme
     return TradeReport(
         _key(trade.market, part.asset_id),
         ts_recv,
-        _time(trade.timestamp),
+        _trade_time(trade),
         TradeId(checked_id(trade.id, "a trade's id")),
         OrderId(checked_id(part.order_id, "an order's id")),
         None if part.side is None else _side(part.side),
@@ -264,10 +262,25 @@ def _side(text: str) -> OrderSide:
     return side
 
 
+def _stated_price(text: str) -> Price:
+    """Return an order's price, cut after six decimals: the venue may state the quotient of the two amounts."""
+    price = parse_micros_floor(text)
+    if not 0 < price < MICROS:
+        raise WireError("a price outside 0 … 1")
+    return Price(price)
+
+
 def _positive(size: Size) -> Size:
     if size <= 0:
         raise WireError("a trade of no size")
     return size
+
+
+def _trade_time(trade: AccountTrade) -> int | None:
+    for stamp in (trade.timestamp, trade.match_time):
+        if (ts := _time(stamp)) is not None:
+            return ts
+    return parse_date(trade.match_time) if isinstance(trade.match_time, str) else None
 
 
 def _time(stamp: str | int | None) -> int | None:

@@ -12,7 +12,7 @@ class AccountOrder(Struct, gc=False):
     "price":"0.5","status":"LIVE","type":"UPDATE","timestamp":"1703875200500","event_type":"order",…}``.
 
     REST has no ``type`` and no ``timestamp``, ``created_at`` as a number of seconds, and states that may begin with
-    ``ORDER_STATUS_``. ``size_matched`` may be "".
+    ``ORDER_STATUS_``. ``size_matched`` may be "", and more than ``original_size`` where a buy spent its dollars.
     """
 
     id: str
@@ -62,6 +62,7 @@ class AccountTrade(Struct, gc=False):
     owner: str | None = None
     trader_side: str | None = None
     timestamp: str | int | None = None
+    match_time: str | int | None = None
 
 
 class MessageKind(Struct, gc=False):

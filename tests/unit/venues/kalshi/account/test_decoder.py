@@ -13,6 +13,7 @@ from predsurv.core.events import Malformed, Unknown
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.venues.account_reports import AccountReport, OrderGroupReport, OrderReport, PositionReport, TradeReport
 from predsurv.venues.kalshi.account.decoder import (
+    ROWS_MAX,
     decode_frame,
     fills_page,
     in_terms_of,
@@ -151,6 +152,28 @@ def test_pages_of_the_portfolio() -> None:
                 read(bad, NOW)
 
 
+def test_an_amended_order_may_be_greater_than_it_was() -> None:
+    report = decoded("user_order", order(remaining_count_fp="14.00"))
+    assert isinstance(report, OrderReport)
+    assert (report.size, report.filled) == (15_000_000, 1_000_000)
+
+
+def test_times() -> None:
+    for fields in ({"ts": 1780000000}, {"created_time": "2026-05-28T20:26:40Z"}):
+        report = decoded("fill", fill(ts_ms=None, **fields))
+        assert isinstance(report, TradeReport)
+        assert report.ts_venue == NOW
+    dated = decoded("user_order", order(created_ts_ms=None, last_update_time="2026-05-28T20:26:40Z"))
+    assert isinstance(dated, OrderReport)
+    assert dated.ts_venue == NOW
+
+
+def test_pages_have_a_bound() -> None:
+    rows = b",".join([b"{}"] * (ROWS_MAX + 1))
+    with pytest.raises(WireError):
+        fills_page(b'{"fills":[' + rows + b"]}", NOW)
+
+
 def test_balances() -> None:
     shards = [{"exchange_index": 0, "balance": "10.0000"}, {"exchange_index": 2, "balance": "2.3400"}]
     got = read_balance(
@@ -173,7 +196,6 @@ def test_balances() -> None:
         ("fill", fill(market_ticker=None)),
         ("fill", fill(market_ticker="A:no")),
         ("fill", fill(count_fp="-1.00")),
-        ("user_order", order(remaining_count_fp="9.50")),
         ("user_order", order(book_side=None)),
         ("user_order", order(client_order_id="a b")),
         ("market_position", {"market_ticker": TICKER, "position_fp": "many"}),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from predsurv.core.ids import (
     ClientOrderId,
@@ -181,6 +182,13 @@ def test_what_the_venue_would_refuse_is_not_built(changes: dict[str, Any], optio
     got = order_body(command(**changes), MARKET, now=NOW, options=options)
     assert isinstance(got, OrderRefusal)
     assert got.reason == reason
+
+
+def test_the_terms_of_another_market_are_refused() -> None:
+    other = replace(MARKET, market_id=MarketId("OTHER"))
+    got = order_body(command(), other, now=NOW, options=PLAIN)
+    assert isinstance(got, OrderRefusal)
+    assert got.reason == "not_ours"
 
 
 def test_batches() -> None:

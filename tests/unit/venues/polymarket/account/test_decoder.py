@@ -12,7 +12,7 @@ from predsurv.config import Secret
 from predsurv.core.errors import WireError
 from predsurv.core.events import Malformed, Unknown
 from predsurv.venues.account_reports import AccountReport, OrderReport, TradeReport
-from predsurv.venues.polymarket.account.decoder import AccountDecoder, read_balance
+from predsurv.venues.polymarket.account.decoder import MESSAGES_MAX, AccountDecoder, read_balance
 from tests.kit.payloads import RECORDED, required
 
 OWNER = "00000000-0000-0000-0000-000000000001"
@@ -104,6 +104,7 @@ def test_an_order_of_ours() -> None:
         ({"type": "CANCELLATION", "status": "CANCELED", "size_matched": "100"}, "filled", "CANCELED"),
         ({"type": "PLACEMENT", "status": "DELAYED"}, "open", "DELAYED"),
         ({"event_type": None}, "open", "LIVE"),
+        ({"type": "UPDATE", "size_matched": "102.04", "status": "MATCHED"}, "filled", "MATCHED"),
     ],
 )
 def test_states_of_an_order(fields: dict[str, Any], state: str, reason: str) -> None:
@@ -188,7 +189,6 @@ def test_one_bad_message_does_not_cost_the_others() -> None:
         {"price": "nan"},
         {"price": "1e-1"},
         {"original_size": "-1"},
-        {"size_matched": "100.1"},
         {"price": 0.5},
     ],
 )
@@ -230,6 +230,25 @@ def test_pages_of_rest() -> None:
     for bad in (b"", b"{}", b"[]", b'{"data":1}'):
         with pytest.raises(WireError):
             DECODER.orders_page(bad, NOW)
+
+
+def test_a_price_is_cut_where_it_is_a_quotient() -> None:
+    assert one_order(price="0.570002565").price == 570_002
+
+
+def test_times_of_trades() -> None:
+    assert one_trade(maker(), timestamp=None, match_time="1780000000").ts_venue == NOW
+    assert one_trade(maker(), timestamp="", match_time="2026-05-28T20:26:40Z").ts_venue == NOW
+    assert one_trade(maker(), timestamp=None, match_time="soon").ts_venue is None
+    assert one_trade(maker(), timestamp=None).ts_venue is None
+
+
+def test_frames_and_pages_have_a_bound() -> None:
+    rows = b",".join([b"{}"] * (MESSAGES_MAX + 1))
+    (report,) = DECODER.frame(b"[" + rows + b"]", NOW)
+    assert isinstance(report, Malformed)
+    with pytest.raises(WireError):
+        DECODER.orders_page(b'{"data":[' + rows + b"]}", NOW)
 
 
 def test_balances() -> None:
