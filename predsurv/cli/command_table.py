@@ -85,7 +85,7 @@ COMMANDS: Final = (
     ),
 )
 
-SUBCOMMANDS: Final = {"runs": ("list", "show", "compare", "replay"), "mine": ("rank", "episodes")}
+SUBCOMMANDS: Final = {"runs": ("list", "show", "compare", "replay"), "mine": ("rank", "explain", "episodes")}
 """The commands below a command."""
 
 

@@ -144,9 +144,10 @@ class ObjectStoreConfig(Struct, frozen=True, kw_only=True):
 
 
 class MinerConfig(Struct, frozen=True, kw_only=True):
-    """The ranking of markets: length of the report, ``weights`` in micros by name of the score."""
+    """The ranking of markets: length of the report, ``preset`` of weights, single ``weights`` in micros by name."""
 
     top: Annotated[int, Meta(ge=1, le=100_000)] = 20
+    preset: Literal["research", "taker", "maker", "arbitrage"] = "research"
     weights: Annotated[Mapping[str, int], WeightsType('{tightness = "0.5"}')] = field(default_factory=dict)
 
 

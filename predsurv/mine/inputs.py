@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from predsurv.mine import statistics as frames
 from predsurv.mine.lost_time import LostTime
+from predsurv.mine.measures.intervals import clipped, disjoint
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.store.conform import expect_columns
 from predsurv.store.layout import Dataset, parse_file
@@ -23,7 +23,7 @@ SCHEMAS_MAX: Final = 1 << 13
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _MAY_LACK: Final[Mapping[Dataset, Mapping[str, pl.DataType]]] = {
-    "coverage": {"inclusion": pl.Float64(), "trades": pl.String()}
+    "coverage": {"inclusion": pl.Float64(), "trades": pl.String(), "lifecycle": pl.String()}
 }
 
 
@@ -42,14 +42,14 @@ class CollectorFilter(NamedTuple):
         return pl.concat([self._own(*each) for each in _by_collector(files).items()], how="diagonal_relaxed")
 
     def coverage(self, day: MiningDay) -> pl.LazyFrame:
-        """Return the coverage rows of ``day`` that count, with their ``venue`` and ``collector``."""
+        """Return the coverage rows of ``day`` that count, disjoint, with their ``venue`` and ``collector``."""
         parts = [
-            self._own(collector, own).with_columns(
+            disjoint(clipped(self._own(collector, own), day.start, day.end)).with_columns(
                 pl.lit(collector).alias("collector"), pl.lit(day.venue).alias("venue")
             )
             for collector, own in _by_collector(day.files("coverage")).items()
         ]
-        return frames.clipped(pl.concat(parts, how="diagonal_relaxed"), day.start, day.end)
+        return pl.concat(parts, how="diagonal_relaxed")
 
     def with_mirrors(self, mirrors: pl.DataFrame) -> "CollectorFilter":
         """Return the filter that also selects rows of instruments without coverage: those of their ``primary``.

@@ -16,7 +16,7 @@ def notes(mined: MiningResult) -> Iterator[str]:
     if mined.unplaced:
         they = "1 other instrument" if mined.unplaced == 1 else f"{mined.unplaced:,} other instruments"
         yield f"trades of {they} count nowhere: no listing says of which market it is an outcome"
-    if gone := len(mined.lost.files):
+    if gone := sum(len(each.files) for each in mined.lost):
         yield (
             f"{gone:,} sealed file{' is' if gone == 1 else 's are'} gone, which counts as a gap (file_missing): "
             "run `predsurv verify`"

@@ -5,26 +5,30 @@ books were streamed, because these versions had the trades on the same connectio
 recorded no trades: that counts as observed only when there are trades and no streamed time that could explain them.
 """
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import polars as pl
 
-from predsurv.mine import statistics as frames
 from predsurv.mine.inputs import CollectorFilter
 from predsurv.mine.lost_time import LostTime
+from predsurv.mine.measures import intervals
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.state.coverage import OBSERVED
 
 UNKNOWN: Final = "unknown"
 """The reason why trades count as not observed where nothing tells whether they were."""
 
-_S: Final = 1e9
-
 
 class Observation(NamedTuple):
-    """What was observed: ``totals`` per instrument, and the intervals in which ``books`` and ``trades`` were."""
+    """What was observed: ``totals`` per instrument, ``channels``: covered time of trades and lifecycle by how it was
+    observed.
+
+    ``books`` and ``trades``: the intervals in which these were.
+    """
 
     totals: pl.DataFrame
+    channels: pl.DataFrame
     books: pl.DataFrame
     trades: pl.DataFrame
 
@@ -32,38 +36,24 @@ class Observation(NamedTuple):
 def observe(day: MiningDay, source: CollectorFilter, lost: LostTime) -> Observation:
     """Return what was observed on ``day``."""
     rows = source.coverage(day)
-    told = rows.with_columns(trades_told(polled_too=_trades_were_polled(rows, day)))
+    told = rows.with_columns(channels_told(polled_too=_trades_were_polled(rows, day)))
     books, trades = lost.without_books(told), lost.without_trades(told)
-    totals = frames.coverage_totals(books, day.start, day.end).collect(engine="streaming")
-    totals = totals.join(trade_time(trades).collect(engine="streaming"), on="instrument_id", how="left")
+    totals = intervals.coverage_totals(books).collect(engine="streaming")
+    channels = [intervals.channel_time(frame, name) for frame, name in ((trades, "trades"), (told, "lifecycle"))]
     heard = trades.filter(pl.col("trades").is_in(list(OBSERVED)))
-    return Observation(totals, _intervals(books, day), _intervals(heard, day))
+    return Observation(totals, pl.concat(channels).collect(), _intervals(books), _intervals(heard))
 
 
-def trades_told(*, polled_too: bool) -> pl.Expr:
-    """Return how trades were observed, ``UNKNOWN`` where nothing tells.
+def channels_told(*, polled_too: bool) -> Iterator[pl.Expr]:
+    """Yield how trades and lifecycle were observed in covered time, ``UNKNOWN`` where nothing tells.
 
     ``polled_too``: where nothing tells and books were polled, trades were.
     """
     streamed, polled = pl.col("reason") == "live", pl.col("reason") == "polled"
     silent = pl.when(streamed).then(pl.lit("live")).when(polled & polled_too).then(pl.lit("polled"))
     told = pl.coalesce(pl.col("trades").cast(pl.String), silent.otherwise(pl.lit(UNKNOWN)))
-    return pl.when(pl.col("state") == "covered").then(told).alias("trades")
-
-
-def trade_time(coverage: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``trades_observed_s`` per instrument, and why trades were not observed for the rest of the covered time.
-
-    ``trades_missing``: the reason of most of that rest, null when there is none. ``coverage``: clipped.
-    """
-    covered = coverage.filter(pl.col("state") == "covered")
-    seconds = (pl.col("end") - pl.col("start")).sum() / _S
-    seen = pl.col("trades").is_in(list(OBSERVED))
-    by_reason = covered.group_by("instrument_id", "trades").agg(seconds.alias("seconds")).sort("seconds", "trades")
-    return by_reason.group_by("instrument_id").agg(
-        pl.col("seconds").filter(seen).sum().alias("trades_observed_s"),
-        pl.col("trades").filter(~seen).last().alias("trades_missing"),
-    )
+    for name, how in (("trades", told), ("lifecycle", pl.coalesce(pl.col("lifecycle").cast(pl.String), told))):
+        yield pl.when(pl.col("state") == "covered").then(how).alias(name)
 
 
 def _trades_were_polled(coverage: pl.LazyFrame, day: MiningDay) -> bool:
@@ -72,5 +62,5 @@ def _trades_were_polled(coverage: pl.LazyFrame, day: MiningDay) -> bool:
     return "polled" in reasons and "live" not in reasons and bool(day.files("trades"))
 
 
-def _intervals(coverage: pl.LazyFrame, day: MiningDay) -> pl.DataFrame:
-    return frames.covered(coverage, day.start, day.end).collect(engine="streaming")
+def _intervals(coverage: pl.LazyFrame) -> pl.DataFrame:
+    return intervals.covered(coverage).collect(engine="streaming")

@@ -1,6 +1,6 @@
-"""Recorded days, and the choice of the one to mine."""
+"""Recorded days, and the choice of those to mine."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,6 @@ from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.store.layout import FOLDERS, NS_DAY, Dataset, day_files
-
 
 class MiningDay(NamedTuple):
     """One venue's UTC day in one data folder."""
@@ -40,25 +39,25 @@ def recorded_days(data_dir: Path, datasets: Iterable[Dataset] = ("coverage",)) -
     return sorted({(path.name.removeprefix("date="), path.parent.name.removeprefix("venue=")) for path in found})
 
 
-def choose_day(data_dir: Path, venue: str | None, wanted: str | None) -> MiningDay:
-    """Return the day asked for, or the latest recorded one.
+def choose_days(data_dir: Path, venue: str | None, wanted: Sequence[str] | None) -> list[MiningDay]:
+    """Return the recorded days of ``wanted`` (YYYY-MM-DD) in order, or the latest; of the venue recorded last.
 
     Raises ConfigError when there is none, IntegrityError when there is one without coverage.
     """
-    if wanted is not None:
-        _check_date(wanted)
     for datasets in (("coverage",), tuple(FOLDERS)):
         days = [
             (found_date, found_venue)
             for found_date, found_venue in recorded_days(data_dir, datasets)
-            if wanted in (None, found_date) and venue in (None, found_venue)
+            if (wanted is None or found_date in wanted) and venue in (None, found_venue)
         ]
         if days:
-            chosen_date, chosen_venue = days[-1]
-            day = MiningDay(data_dir, VenueName(chosen_venue), chosen_date)
-            require_coverage(day)
-            return day
-    raise ConfigError(nothing_recorded(data_dir, venue, wanted))
+            chosen = days[-1][1]
+            dates = [found_date for found_date, found_venue in days if found_venue == chosen]
+            found = [MiningDay(data_dir, VenueName(chosen), each) for each in (dates if wanted else dates[-1:])]
+            for day in found:
+                require_coverage(day)
+            return found
+    raise ConfigError(nothing_recorded(data_dir, venue, "..".join(dict.fromkeys((wanted[0], wanted[-1]))) if wanted else None))
 
 
 def require_coverage(day: MiningDay) -> None:
@@ -72,15 +71,6 @@ def require_coverage(day: MiningDay) -> None:
         f"{day.venue} {day.date} has {', '.join(others)} and no coverage in {day.data_dir}: nothing tells which time "
         "was observed; restore the files that `predsurv verify` names"
     )
-
-
-def _check_date(text: str) -> None:
-    try:
-        exact = date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        exact = False
-    if not exact:
-        raise ConfigError(f"not a date: {sanitise(text, 40)}; write it as YYYY-MM-DD")
 
 
 def nothing_recorded(data_dir: Path, venue: str | None, wanted: str | None) -> str:

@@ -1,13 +1,13 @@
 """A day's statistics as one self-contained HTML page: no script, no external request, all venue text escaped."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
+from itertools import cycle
 from typing import Any, Final
 
 from msgspec import Struct
 
 from predsurv.core.text import sanitise
-from predsurv.mine.scores import WEIGHTS
 
 PATH_WIDTH: Final = 160
 PATH_HEIGHT: Final = 32
@@ -73,8 +73,8 @@ Mid over the recorded time: {_safe(report.span)}; where the line breaks, nothing
 <dl>{facts}</dl>{_notes(report.notes)}
 <div class="wide"><table><thead><tr>{_header()}</tr></thead><tbody>{rows}</tbody></table></div>
 <h2>What the score is made of</h2><p class="key">{_key(report.weights)}</p>
-<p>Each part is between 0 and 1 and is multiplied by its weight; a full bar would be a score of 1.</p>
-</body></html>
+<p>Each part is the share of the other instruments that are worse, times its evidence (seconds observed / (seconds +
+120)), times its weight; a full bar would be a score of 1.</p> </body></html>
 """
 
 
@@ -100,7 +100,7 @@ def line_chart(path: Sequence[float | None]) -> str:
 def score_bar(stats: Mapping[str, Any], weights: Mapping[str, float]) -> str:
     """Return the score as an SVG bar of its weighted components."""
     offset, parts = 0.0, []
-    for hue, name in zip(_HUES, WEIGHTS, strict=True):
+    for hue, name in _coloured(weights):
         width = (stats[f"score_{name}"] or 0.0) * weights[name] * 100
         parts.append(
             f'<rect x="{offset:.2f}" width="{width:.2f}" height="12" fill="{hue}"><title>{name}</title></rect>'
@@ -113,15 +113,18 @@ def score_bar(stats: Mapping[str, Any], weights: Mapping[str, float]) -> str:
 _COLUMNS: Final = (
     ("Observed", "s", "observed_s", 1.0, 0),
     ("Gaps", "s", "gap_s", 1.0, 0),
+    ("Evidence", "%", "evidence", 100.0, 0),
     ("Updates", "1/s", "updates_per_s", 1.0, 2),
-    ("Mid", "¢", "mid", 100.0, 1),
-    ("Spread", "¢", "spread", 100.0, 2),
+    ("Mid", "¢", "mid_usd", 100.0, 1),
+    ("Spread", "¢", "spread_usd", 100.0, 2),
     ("Spread", "ticks", "spread_ticks", 1.0, 1),
-    ("Volatility", "¢/√s", "volatility", 100.0, 3),
-    ("Bid depth", "5 ¢", "bid_depth_5c", 1.0, 0),
-    ("Ask depth", "5 ¢", "ask_depth_5c", 1.0, 0),
+    ("Volatility", "¢/√h", "volatility_usd_per_sqrt_hour", 100.0, 2),
+    ("Bid depth", "5 ¢", "bid_depth_5c_shares", 1.0, 0),
+    ("Ask depth", "5 ¢", "ask_depth_5c_shares", 1.0, 0),
+    ("Cost of", "$1,000", "cost_1000_usd", 1.0, 2),
     ("Trades", "", "trades", 1.0, 0),
-    ("Notional", "$", "notional", 1.0, 0),
+    ("Notional", "$", "notional_usd", 1.0, 0),
+    ("Eff. spread", "¢", "effective_spread_usd", 100.0, 2),
     ("Stale", "%", "stale_share", 100.0, 1),
 )
 
@@ -148,8 +151,13 @@ def _number(value: float | None, factor: float, places: int) -> str:
 def _key(weights: Mapping[str, float]) -> str:
     return "".join(
         f'<span><i style="background:{hue}"></i>{name.replace("_", "-")} {weights[name]:.0%}</span>'
-        for hue, name in zip(_HUES, WEIGHTS, strict=True)
+        for hue, name in _coloured(weights)
     )
+
+
+def _coloured(weights: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Yield the parts with a weight, each with its colour."""
+    return zip(cycle(_HUES), (name for name, weight in weights.items() if weight > 0), strict=False)
 
 
 def _runs(path: Sequence[float | None]) -> Iterable[list[tuple[int, float]]]:

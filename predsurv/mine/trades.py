@@ -11,25 +11,28 @@ from typing import Final
 
 import polars as pl
 
-from predsurv.mine import statistics as frames
-
 _DIGITS: Final = 6  # prices are stored as float64: 1 − 0.48 is slightly more than 0.52
+_COLUMNS: Final = ("instrument_id", "ts", "price", "size", "sign", "start")
 
 
 def placed_trades(trades: pl.LazyFrame, intervals: pl.LazyFrame, mirrors: pl.DataFrame) -> pl.LazyFrame:
-    """Return the trades in observed time, ``instrument_id, ts, price, size``, each for the instrument it counts for.
+    """Return the trades in observed time, each for the instrument it counts for.
 
-    ``mirrors``: columns ``instrument_id, primary``. The ids of all three are of one type.
+    ``instrument_id, ts, price, size``, ``sign`` (+1: the taker bought this instrument, −1: sold, null: not told),
+    ``start`` of the interval of observed time. ``mirrors``: columns ``instrument_id, primary``. The ids of all three
+    are of one type.
     """
+    side = pl.col("taker_side").cast(pl.String)
+    sign = pl.when(side == "buy").then(pl.lit(1, pl.Int8)).when(side == "sell").then(pl.lit(-1, pl.Int8))
     rows = trades.select(
         "instrument_id",
         pl.col("ts_recv").cast(pl.Int64).alias("ts"),
         "price",
         "size",
+        sign.alias("sign"),
         pl.col("trade_id").cast(pl.String),
     )
-    columns = ("instrument_id", "ts", "price", "size")
-    own = _located(rows, intervals).filter("observed").select(columns)
+    own = _located(rows, intervals).filter("observed").select(_COLUMNS)
     if mirrors.is_empty():
         return own
     known = rows.filter(pl.col("trade_id").is_not_null()).select("instrument_id", "trade_id").unique()
@@ -41,23 +44,18 @@ def placed_trades(trades: pl.LazyFrame, intervals: pl.LazyFrame, mirrors: pl.Dat
             "ts",
             (1 - pl.col("price")).round(_DIGITS).alias("price"),
             "size",
+            -pl.col("sign"),
             "trade_id",
         )
         .join(known, on=["instrument_id", "trade_id"], how="anti")
     )
-    return pl.concat([own, _located(others, intervals).filter("observed").select(columns)])
-
-
-def trade_sums(placed: pl.LazyFrame) -> pl.LazyFrame:
-    """Return per instrument the number, shares and dollars of ``placed`` trades."""
-    return placed.group_by("instrument_id").agg(
-        pl.len().cast(pl.Int64).alias("trades"),
-        pl.col("size").sum().alias("volume"),
-        (pl.col("price") * pl.col("size")).sum().alias("notional"),
-    )
+    return pl.concat([own, _located(others, intervals).filter("observed").select(_COLUMNS)])
 
 
 def _located(rows: pl.LazyFrame, intervals: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``rows`` with the column ``observed``: whether they lie in an interval of their instrument."""
+    """Return ``rows`` with the ``start`` of the last interval of their instrument, and whether they lie in it."""
     inside = (pl.col("ts") < pl.col("end")).fill_null(value=False).alias("observed")
-    return frames.in_interval(rows.sort("instrument_id", "ts"), intervals).with_columns(inside).drop("start", "end")
+    located = rows.sort("instrument_id", "ts").join_asof(
+        intervals, left_on="ts", right_on="start", by="instrument_id", coalesce=False, check_sortedness=False
+    )
+    return located.with_columns(inside).drop("end")

@@ -31,7 +31,7 @@ def test_the_latest_day_is_mined_by_default(tmp_path: Path, capsys: pytest.Captu
         (1, "Question 1?", "Yes"),
         (2, "Question 2?", "Yes"),
     ]
-    assert rows[0]["spread_ticks"] == pytest.approx(rows[0]["spread"])
+    assert rows[0]["spread_ticks"] == pytest.approx(rows[0]["spread_usd"] / 0.01)
     assert f"data/stats/venue=mock/date={DATE}/stats.parquet" in captured.err
 
 
@@ -53,7 +53,7 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["mine", "mock", "yesterday"], "not a date: yesterday; write it as YYYY-MM-DD"),
+        (["mine", "mock", "tomorrow"], "expected a day such as 2026-01-31"),
         (["mine", "kalshi"], "nothing recorded for kalshi in data; there is mock 2026-11-20"),
         (["mine", "--config", "gone.toml"], "no configuration file gone.toml"),
     ],

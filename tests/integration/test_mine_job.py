@@ -15,8 +15,9 @@ from predsurv.core.market import PriceBand
 from predsurv.core.num import Price
 from predsurv.core.records import Coverage
 from predsurv.mine import scores
-from predsurv.mine.job import MiningResult, mids_over_day, mine
-from predsurv.mine.recorded_days import MiningDay, choose_day, recorded_days
+from predsurv.mine.job import MiningResult, mine
+from predsurv.mine.mid_lines import mid_lines
+from predsurv.mine.recorded_days import MiningDay, choose_days, recorded_days
 from tests.kit.market_samples import market
 from tests.kit.mining_samples import DATE, HOUR, KEY, QUIET, START, S, covered, listed, record, session, top
 
@@ -33,10 +34,10 @@ def test_the_statistics_of_a_recorded_session(tmp_path: Path) -> None:
     assert (found["observed_s"], found["gap_s"]) == (280, 20)
     assert found["updates"] == 5
     assert found["updates_per_s"] == pytest.approx(5 / 280)
-    assert found["spread"] == pytest.approx((0.02 * 50 + 0.04 * 70 + 0.06 * 160) / 280)
-    assert found["spread_ticks"] == pytest.approx(found["spread"] / 0.01)
-    assert found["mid"] == pytest.approx(0.5)
-    assert [found[name] for name in ("trades", "volume", "notional")] == pytest.approx([1, 8, 4])
+    assert found["spread_usd"] == pytest.approx((0.02 * 50 + 0.04 * 70 + 0.06 * 160) / 280)
+    assert found["spread_ticks"] == pytest.approx(found["spread_usd"] / 0.01)
+    assert found["mid_usd"] == pytest.approx(0.5)
+    assert [found[name] for name in ("trades", "volume_shares", "notional_usd")] == pytest.approx([1, 8, 4])
     # unchanged from 50 to 120 s and from 150 to 290 s: 10 s and 80 s beyond a minute
     assert found["stale_share"] == pytest.approx((10 + 80) / 280)
     assert 0 < found["score"] < 1
@@ -46,7 +47,7 @@ def test_one_that_never_changed_is_mined_too_and_ranks_lower(tmp_path: Path) -> 
     mined = mine(listed(record(tmp_path, [session()]), market(1), market(2)), EVEN)
     quiet = row(mined, "m2-yes")
     assert (quiet["updates"], quiet["trades"], quiet["observed_s"]) == (0, 0, 300)
-    assert quiet["spread"] == pytest.approx(0.40)
+    assert quiet["spread_usd"] == pytest.approx(0.40)
     assert quiet["stale_share"] == pytest.approx(240 / 300)
     assert list(mined.stats["instrument_id"]) == ["m1-yes", "m2-yes"]
 
@@ -72,7 +73,7 @@ def test_what_two_collectors_saw_of_one_market_counts_once(tmp_path: Path) -> No
     assert row(both) == pytest.approx(alone.row(0, named=True))
     assert row(both, "m2-yes")["observed_s"] == 400
     assert both.stats.height == 2
-    lines = mids_over_day(both.day, ["m1-yes", "m2-yes"], 10, rows_per_step=1)
+    lines = mid_lines([both.day], ["m1-yes", "m2-yes"], 10)
     assert {name: sum(mid is not None for mid in line) for name, line in lines.items()} == {"m1-yes": 8, "m2-yes": 10}
 
 
@@ -84,7 +85,7 @@ def test_a_spread_in_ticks_is_in_those_of_its_price_and_of_its_time(tmp_path: Pa
     )
     tapered = replace(market(1), tick_size=Price(1_000), bands=bands)
     found = row(mine(listed(record(tmp_path / "a", [session()]), tapered), EVEN))
-    assert found["spread_ticks"] == pytest.approx(found["spread"] / 0.01)
+    assert found["spread_ticks"] == pytest.approx(found["spread_usd"] / 0.01)
     finer = MarketChange(
         KEY.venue, KEY.market_id, None, START + 90 * S, None, "tick_size", "{}", tick_size=Price(1_000)
     )
@@ -121,7 +122,7 @@ def test_mining_again_replaces_the_statistics(tmp_path: Path) -> None:
 
 def test_mid_over_time_has_holes_where_nothing_is_known(tmp_path: Path) -> None:
     day = record(tmp_path, [session()])
-    lines = mids_over_day(day, ["m1-yes"], 15)  # parts of 20 s; nothing is known from 120 to 140 s
+    lines = mid_lines([day], ["m1-yes"], 15)  # parts of 20 s; nothing is known from 120 to 140 s
     assert list(lines) == ["m1-yes"]
     assert [index for index, value in enumerate(lines["m1-yes"]) if value is None] == [6]
 
@@ -131,16 +132,15 @@ def test_the_day_is_the_latest_recorded_unless_told(tmp_path: Path) -> None:
     later = [replace(covered(0, 300), start=START + 24 * HOUR, end=START + 24 * HOUR + S)]
     record(tmp_path, [later])
     assert recorded_days(tmp_path) == [(DATE, "mock"), ("2026-11-21", "mock")]
-    assert choose_day(tmp_path, None, None).date == "2026-11-21"
-    assert choose_day(tmp_path, "mock", DATE).date == DATE
+    assert [day.date for day in choose_days(tmp_path, None, None)] == ["2026-11-21"]
+    assert [day.date for day in choose_days(tmp_path, "mock", [DATE])] == [DATE]
+    both = choose_days(tmp_path, "mock", ["2026-11-01", DATE, "2026-11-21"])
+    assert [day.date for day in both] == [DATE, "2026-11-21"]
 
 
 @pytest.mark.parametrize(
     ("venue", "date", "says"),
     [
-        (None, "20-11-2026", "not a date: 20-11-2026; write it as YYYY-MM-DD"),
-        (None, "20261120", "not a date"),
-        (None, "2026-02-30", "not a date"),
         ("kalshi", None, "nothing recorded for kalshi in .*; there is mock 2026-11-20"),
         ("mock", "2025-01-01", "nothing recorded for mock 2025-01-01"),
     ],
@@ -150,12 +150,12 @@ def test_a_day_that_is_not_there_is_answered_with_those_that_are(
 ) -> None:
     record(tmp_path, [session()])
     with pytest.raises(ConfigError, match=says):
-        choose_day(tmp_path, venue, date)
+        choose_days(tmp_path, venue, None if date is None else [date])
 
 
 def test_without_any_recording_the_next_step_is_to_collect(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="run 'predsurv collect' first"):
-        choose_day(tmp_path, None, None)
+        choose_days(tmp_path, None, None)
     with pytest.raises(ConfigError, match="nothing recorded for mock"):
         mine(MiningDay(tmp_path, VenueName("mock"), DATE), EVEN)
 
@@ -163,5 +163,5 @@ def test_without_any_recording_the_next_step_is_to_collect(tmp_path: Path) -> No
 def test_a_recording_without_any_book_still_has_its_coverage(tmp_path: Path) -> None:
     stats = mine(listed(record(tmp_path, [[covered(0, 10)]]), market(1)), EVEN).stats
     assert stats["observed_s"].to_list() == [10.0]
-    assert stats["spread"].to_list() == [None]
+    assert stats["spread_usd"].to_list() == [None]
     assert stats["score"].item() < 0.1

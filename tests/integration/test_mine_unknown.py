@@ -16,9 +16,10 @@ from predsurv.core.ids import InstrumentId
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Record, pack_levels
 from predsurv.mine import scores
-from predsurv.mine.job import MiningResult, mids_over_day, mine
+from predsurv.mine.job import MiningResult, mine
+from predsurv.mine.mid_lines import mid_lines
 from predsurv.mine.notes import notes
-from predsurv.mine.recorded_days import choose_day
+from predsurv.mine.recorded_days import choose_days
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Dataset, Layout, day_files, parse_file
 from predsurv.store.schema import TIME
@@ -42,7 +43,7 @@ from tests.kit.mining_samples import (
 from tests.kit.older_files import make_foreign, make_older, rewrite_files
 
 EVEN = scores.weights({})
-TRADES = ("trades", "volume", "notional", "notional_per_hour")
+TRADES = ("trades", "volume_shares", "notional_usd", "notional_usd_per_hour")
 
 
 def row(mined: MiningResult, instrument: str = "m1-yes") -> dict[str, object]:
@@ -70,9 +71,9 @@ def test_trades_that_nobody_observed_are_unknown_and_the_reason_is_given(tmp_pat
         assert (found["trades_observed_s"], found["trades_missing"]) == (0.0, "not_offered")
         assert (found["score_trading"], found["unknown_scores"]) == (
             0.0,
-            "trading volatility" if "2" in instrument else "trading",
+            "trading",
         )
-        assert found["spread"] is not None
+        assert found["spread_usd"] is not None
     assert "trades were not recorded: not_offered" in said(mined)
 
 
@@ -173,7 +174,7 @@ def test_a_file_of_books_that_is_gone_is_a_gap(tmp_path: Path, dataset: Dataset)
     assert found["trades"] == whole["trades"], "trades have files of their own"
     assert "1 sealed file is gone, which counts as a gap (file_missing)" in said(mined)
     if dataset == "snapshots":
-        line = mids_over_day(day, ["m1-yes"], 10)["m1-yes"]
+        line = mid_lines([day], ["m1-yes"], 10)["m1-yes"]
         assert (line[0], line[-1]) == (None, 0.5)
 
 
@@ -184,7 +185,7 @@ def test_a_file_of_trades_that_is_gone_makes_them_unknown_for_its_time(tmp_path:
     found = row(mine(day, EVEN))
     assert found["observed_s"] == 280
     assert found["trades_observed_s"] == pytest.approx(280 - 70, abs=0.001)
-    assert (found["trades"], found["volume"], found["trades_missing"]) == (1, 4.0, "file_missing")
+    assert (found["trades"], found["volume_shares"], found["trades_missing"]) == (1, 4.0, "file_missing")
 
 
 def test_files_of_another_collector_that_are_gone_concern_its_instruments_only(tmp_path: Path) -> None:
@@ -212,13 +213,13 @@ def test_data_without_coverage_is_refused_in_one_line(
             for path in day_files(tmp_path / "data", dataset, KEY.venue, DATE):
                 path.unlink()
     with pytest.raises(IntegrityError, match="no coverage"):
-        choose_day(tmp_path / "data", "mock", DATE)
+        choose_days(tmp_path / "data", "mock", [DATE])
     assert main(["mine", "mock", DATE]) == 4
     err = capsys.readouterr().err
     assert "nothing tells which time was observed" in err
     assert len(err.splitlines()) == 1
     with pytest.raises(ConfigError, match="nothing recorded for mock 2026-11-21"):
-        choose_day(tmp_path / "data", "mock", "2026-11-21")
+        choose_days(tmp_path / "data", "mock", ["2026-11-21"])
 
 
 def created(number: int, second: int, **values: object) -> MarketChange:

@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +17,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Outcome
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
-from predsurv.mine.job import MiningResult, mine
+from predsurv.mine.job import MiningResult, mine_days
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import FOLDERS, NS_HOUR, Dataset, Layout, Partition, data_files
@@ -260,14 +260,14 @@ def test_every_command_that_needs_a_damaged_file_names_it(
 def test_a_day_is_mined_while_its_hours_are_merged(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def merging_first(day: MiningDay, weight: Mapping[str, float]) -> MiningResult:
-        files = day.files("deltas")
+    def merging_first(days: Sequence[MiningDay], weight: Mapping[str, float]) -> MiningResult:
+        files = days[0].files("deltas")
         tries.append(len(files))
         assert main(["compact"]) == 0
         pl.scan_parquet(files).collect()
-        return mine(day, weight)
+        return mine_days(days, weight)
 
-    monkeypatch.setattr("predsurv.cli.commands.mine.mine_day", merging_first)
+    monkeypatch.setattr("predsurv.cli.commands.mine.mine_days", merging_first)
     assert main(["mine", "mock", "2023-11-15"]) == 0
     assert tries == [4, 2]
 

@@ -33,7 +33,9 @@ def name_checks(config: Config) -> Iterator[HealthCheck]:
     )
     yield _checked("trading.venues", ", ".join(trading.venues) or "those enabled", lambda: _venues(config))
     yield _checked("trading.mappings", str(trading.mappings), lambda: read_mappings(trading.mappings))
-    yield _checked("miner.weights", ", ".join(config.miner.weights) or "the built-in ones", lambda: _weights(config))
+    yield _checked(
+        "miner.weights", ", ".join(config.miner.weights) or f"those of {config.miner.preset}", lambda: _weights(config)
+    )
     faults = config.mock.faults
     yield _checked("mock.faults", f"{len(faults)} understood" if faults else "none", lambda: parse_faults(faults))
     yield _checked("collector.shard", f"{collector.shard}, as {collector.id}", lambda: check_shard(collector))
@@ -91,7 +93,7 @@ def _venues(config: Config) -> None:
 def _weights(config: Config) -> None:
     from predsurv.mine.scores import weights
 
-    weights(config.miner.weights)
+    weights(config.miner.weights, config.miner.preset)
 
 
 def _pins(config: Config) -> HealthCheck:

@@ -43,7 +43,8 @@ class Column(Struct, frozen=True):
 
     ``places``: decimals shown to people (programs get all of them). ``keep``: when the terminal is too
     narrow, the columns with the lowest ``keep`` are left out first; those with 9 never are. ``width_max``:
-    cells of a text that are shown where there is room.
+    cells of a text that are shown where there is room. ``factor``: people see a decimal times this, in ``unit``
+    (dollars as cents: 100); programs get it as it is.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Column(Struct, frozen=True):
     places: int = 2
     keep: int = 5
     width_max: int = TEXT_WIDTH_MAX
+    factor: float = 1.0
 
     @property
     def heading(self) -> str:
@@ -162,7 +164,7 @@ def _number(column: Column, value: float) -> str:
         case "bar":
             return f"{bar(value)} {value:.{column.places}f}"
         case _:
-            return f"{value:,.{column.places}f}"
+            return f"{value * column.factor:,.{column.places}f}"
 
 
 def _moment(nanoseconds: int, pattern: str) -> str:

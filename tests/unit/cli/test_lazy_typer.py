@@ -19,7 +19,7 @@ def _no_configuration_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (["scna"], "no command scna; did you mean scan?"),
         (["\x1b[2Jx"], "no command \N{REPLACEMENT CHARACTER}[2Jx; 'predsurv --help' lists them"),
         (["--nope"], "No such option: --nope; see 'predsurv --help'"),
-        (["mine", "--top", "zero"], "see 'predsurv mine --help'"),
+        (["mine", "--top", "zero"], "see 'predsurv mine rank --help'"),
         (["config", "show", "--format", "xml"], "'xml' is not one of 'table', 'json', 'jsonl', 'csv'"),
         (["config", "show", "--config", "nowhere.toml"], "no configuration file nowhere.toml"),
     ],

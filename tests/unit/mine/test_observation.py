@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from predsurv.mine.observation import trade_time, trades_told
+from predsurv.mine.observation import channels_told
 
 S = 1_000_000_000
 
@@ -18,11 +18,12 @@ def coverage(*rows: Row) -> pl.LazyFrame:
         pl.col("start") * S,
         pl.col("end") * S,
         pl.col("trades").cast(pl.String),
+        pl.lit(None, pl.String).alias("lifecycle"),
     )
 
 
 def told(*rows: Row, polled_too: bool = False) -> list[str | None]:
-    frame = coverage(*rows).with_columns(trades_told(polled_too=polled_too))
+    frame = coverage(*rows).with_columns(channels_told(polled_too=polled_too))
     return frame.collect()["trades"].to_list()
 
 
@@ -40,17 +41,9 @@ def test_of_a_version_that_did_not_tell_only_streamed_time_counts(reason: str, s
     assert told((0, 1, "covered", reason, None), polled_too=polled_too) == [says]
 
 
-def test_observed_time_is_summed_and_the_longest_reason_named() -> None:
-    rows = coverage(
-        (0, 10, "covered", "live", "live"),
-        (10, 12, "covered", "live", "disconnect"),
-        (12, 17, "covered", "live", "stall"),
-        (17, 20, "covered", "live", "disconnect"),
-        (20, 25, "covered", "polled", "polled"),
-        (25, 90, "gap", "crash", None),
+def test_the_lifecycle_counts_as_observed_as_trades_where_nothing_tells() -> None:
+    frame = coverage((0, 1, "covered", "live", "stall"), (1, 2, "covered", "live", None)).with_columns(
+        pl.Series("lifecycle", ["live", None])
     )
-    assert trade_time(rows).collect().rows() == [("a", 15.0, "stall")]
-    assert trade_time(coverage((0, 5, "covered", "live", "live"))).collect().rows() == [("a", 5.0, None)]
-    assert trade_time(coverage((0, 5, "covered", "live", "not_offered"))).collect().rows() == [
-        ("a", 0.0, "not_offered")
-    ]
+    found = frame.with_columns(channels_told(polled_too=False)).collect()
+    assert found["lifecycle"].to_list() == ["live", "live"]

@@ -8,9 +8,10 @@ from predsurv.mine import scores
 from predsurv.mine.report import PATH_HEIGHT, UNKNOWN, ReportRow, StatsReport, line_chart, page, score_bar
 
 HOSTILE = '</small><script>alert(1)</script> \x1b]52;c;aGk=\x07 \u202ereversed\u202c & "quoted" \' \n [/oops]'
-KEYS = ("observed_s", "gap_s", "updates_per_s", "mid", "spread", "spread_ticks", "volatility", "score", "stale_share")
-MORE = ("bid_depth_5c", "ask_depth_5c", "trades", "notional")
-STATS = {f"score_{name}": 0.5 for name in scores.WEIGHTS} | dict.fromkeys((*KEYS, *MORE), 0.5)
+KEYS = ("observed_s", "gap_s", "evidence", "updates_per_s", "mid_usd", "spread_usd", "spread_ticks", "score")
+MORE = ("volatility_usd_per_sqrt_hour", "stale_share", "bid_depth_5c_shares", "ask_depth_5c_shares", "cost_1000_usd")
+TRADED = ("trades", "notional_usd", "effective_spread_usd")
+STATS = {f"score_{name}": 0.5 for name in scores.COMPONENTS} | dict.fromkeys((*KEYS, *MORE, *TRADED), 0.5)
 WEIGHTS = scores.weights({})
 
 
@@ -32,7 +33,7 @@ def test_the_page_refers_to_nothing_outside() -> None:
 
 
 def test_what_is_not_known_is_a_dash() -> None:
-    assert html(stats={"spread": None}).count(f"<td>{UNKNOWN}</td>") == 1
+    assert html(stats={"spread_usd": None}).count(f"<td>{UNKNOWN}</td>") == 1
 
 
 def test_the_line_breaks_where_nothing_is_known() -> None:

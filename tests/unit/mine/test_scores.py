@@ -1,5 +1,6 @@
-"""Scores stay in their bounds, grow with what they measure, and survive knowing nothing."""
+"""The interestingness: where an instrument stands among the others, as far as there is evidence."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -10,116 +11,107 @@ from hypothesis import strategies as st
 from predsurv.core.errors import ConfigError
 from predsurv.mine import scores
 
-SUMS = {
-    "market_id": "m",
-    "instrument_id": "i",
-    "observed_s": 100.0,
-    "gap_s": 20.0,
-    "weighted_s": 400.0,
-    "depth_cut_s": 20.0,
-    "updates": 50,
-    "held_s": 80.0,
-    "two_sided_s": 40.0,
-    "spread_s": 0.8,
-    "mid_s": 20.0,
-    "imbalance_s": 16.0,
-    "imbalance_known_s": 80.0,
-    "moved": 0.0036,
-    "moved_s": 36.0,
-    "bid_depth_1c_s": 800.0,
-    "ask_depth_1c_s": 1600.0,
-    "bid_depth_5c_s": 2400.0,
-    "ask_depth_5c_s": 3200.0,
-    "trades": 4,
-    "volume": 40.0,
-    "notional": 20.0,
-    "stale_s": 25.0,
-    "median_wait_s": 2.0,
-    "spread_ticks": 2.0,
-    "trades_observed_s": 50.0,
-    "trades_missing": None,
-}
 EVEN = scores.weights({})
-
-
-def stats(**changed: float | None) -> dict[str, float]:
-    return scores.statistics(pl.LazyFrame([SUMS | changed])).collect().row(0, named=True)
-
-
-def score(**changed: float | None) -> dict[str, Any]:
-    frame = scores.statistics(pl.LazyFrame([SUMS | changed], schema_overrides=dict.fromkeys(changed, pl.Float64)))
-    return scores.scored(frame, EVEN).collect().row(0, named=True)
-
-
-def test_statistics_divide_by_the_time_they_were_seen_in() -> None:
-    row = stats()
-    assert row["updates_per_s"] == 0.5
-    assert row["spread"] == pytest.approx(0.02)
-    assert row["spread_ticks"] == pytest.approx(2.0)
-    assert row["mid"] == pytest.approx(0.5)
-    assert row["volatility"] == pytest.approx(0.01)
-    assert (row["bid_depth_1c"], row["ask_depth_5c"]) == (10.0, 40.0)
-    assert row["imbalance"] == pytest.approx(0.2)
-    assert row["notional_per_hour"] == pytest.approx(1440.0), "per hour in which trades were observed"
-    assert row["stale_share"] == 0.25
-    assert row["two_sided_share"] == 0.5
-    assert row["inclusion"] == 0.25
-    assert row["depth_cut_share"] == 0.25
-
-
-def test_nothing_observed_is_nothing_known_and_never_interesting() -> None:
-    unknown = dict.fromkeys(set(SUMS) - {"market_id", "instrument_id"}, None)
-    row = score(**(unknown | {"observed_s": 60.0}))
-    assert row["score"] == 0.0
-    assert row["spread"] is None
-    assert score(observed_s=0.0)["score"] is None, "of who was not observed nothing is known, not even that"
-
-
-def test_what_is_not_known_counts_as_nothing_and_is_named() -> None:
-    assert score()["unknown_scores"] is None
-    silent = score(trades_observed_s=0.0)
-    assert [silent[name] for name in ("trades", "volume", "notional", "notional_per_hour")] == [None] * 4
-    assert (silent["score_trading"], silent["unknown_scores"]) == (0.0, "trading")
-    assert score(mid_s=None, two_sided_s=0.0)["unknown_scores"] == "tightness uncertainty"
-
-
-def test_the_score_is_the_weighted_mean_of_its_components() -> None:
-    row = score()
-    assert row["score"] == pytest.approx(sum(row[f"score_{name}"] * weight for name, weight in EVEN.items()))
-    assert row["score_two_sided"] == 0.5
-    assert row["score_freshness"] == 0.75
-    assert row["score_uncertainty"] == pytest.approx(1.0)
-
-
-@pytest.mark.parametrize(
-    ("name", "less", "more"),
-    [("updates", 10.0, 20.0), ("notional", 1.0, 1000.0), ("moved", 0.001, 0.5), ("bid_depth_5c_s", 1.0, 9e9)],
+FIGURES = (
+    "updates_per_s",
+    "notional_usd_per_hour",
+    "volatility_usd_per_sqrt_hour",
+    "spread_usd",
+    "bid_depth_5c_shares",
+    "ask_depth_5c_shares",
+    "two_sided_share",
+    "stale_share",
+    "mid_usd",
+    "cost_1000_usd",
+    "realised_spread_60s_usd",
+    "quote_fill_share",
+    "order_flow_correlation_10s",
 )
-def test_more_activity_scores_higher(name: str, less: float, more: float) -> None:
-    assert score(**{name: less})["score"] < score(**{name: more})["score"]
+TIME = ("observed_s", "trades_observed_s")
 
 
-def test_a_wider_spread_scores_lower() -> None:
-    assert score(spread_s=8.0)["score"] < score(spread_s=0.8)["score"]
+def table(*rows: Mapping[str, object]) -> pl.LazyFrame:
+    plain: dict[str, object] = dict.fromkeys((*FIGURES, *TIME), 1.0) | dict.fromkeys(
+        TIME, 3_480.0
+    )  # evidence 3,480 / 3,600
+    filled = [{"instrument_id": str(number), **plain, **row} for number, row in enumerate(rows)]
+    return pl.LazyFrame(filled, schema_overrides=dict.fromkeys((*FIGURES, *TIME), pl.Float64))
+
+
+def scored(*rows: Mapping[str, object], weight: Mapping[str, float] = EVEN) -> dict[str, dict[str, Any]]:
+    found = scores.scored(table(*rows), weight).collect()
+    return {row["instrument_id"]: row for row in found.iter_rows(named=True)}
+
+
+def test_a_percentile_is_the_share_of_the_others_that_are_worse_equal_ones_half() -> None:
+    found = scored(*({"updates_per_s": rate} for rate in (1.0, 2.0, 2.0, 9.0)))
+    assert [found[name]["percentile_activity"] for name in "0123"] == [0.125, 0.5, 0.5, 0.875]
+
+
+def test_what_is_nothing_counts_nothing_and_what_may_be_negative_is_ranked() -> None:
+    found = scored({"notional_usd_per_hour": 0.0, "realised_spread_60s_usd": 0.0}, {"realised_spread_60s_usd": -1.0})
+    assert found["0"]["percentile_trading"] == 0.0
+    assert found["0"]["percentile_earning"] == 0.75
+    assert found["1"]["percentile_trading"] == 0.75
+
+
+def test_a_smaller_spread_and_a_smaller_cost_are_better() -> None:
+    found = scored({"spread_usd": 0.01, "cost_1000_usd": 5.0}, {"spread_usd": 0.02, "cost_1000_usd": 1.0})
+    assert found["0"]["percentile_tightness"] > found["1"]["percentile_tightness"]
+    assert found["0"]["percentile_cheapness"] < found["1"]["percentile_cheapness"]
+
+
+def test_five_seconds_of_the_best_market_are_not_enough_to_be_first() -> None:
+    best = dict.fromkeys(FIGURES[:3], 100.0)
+    found = scored(best | dict.fromkeys(TIME, 5.0), {}, {"updates_per_s": 2.0})
+    assert found["0"]["evidence"] == pytest.approx(5 / 125)
+    assert found["0"]["rank"] == 3
+    assert found["0"]["percentile_activity"] > found["2"]["percentile_activity"]
+
+
+def test_the_score_is_the_weighted_mean_of_percentiles_times_evidence() -> None:
+    found = scored({"updates_per_s": 5.0}, {"trades_observed_s": 120.0})
+    for row in found.values():
+        assert row["score"] == pytest.approx(sum(row[f"score_{name}"] * each for name, each in EVEN.items()))
+    assert found["0"]["score_activity"] == pytest.approx(0.75 * 3_480 / 3_600)
+    assert found["1"]["score_trading"] == pytest.approx(0.5 * 0.5), "evidence of trades is the time they were heard in"
+
+
+def test_what_is_not_known_counts_as_nothing_and_is_named_and_who_was_not_observed_has_no_score() -> None:
+    found = scored({"spread_usd": None, "mid_usd": None}, {"observed_s": 0.0}, {})
+    assert found["0"]["unknown_scores"] == "tightness uncertainty"
+    assert (found["0"]["score_tightness"], found["0"]["percentile_tightness"]) == (0.0, None)
+    assert (found["1"]["score"], found["1"]["rank"]) == (None, None)
+    assert found["2"]["unknown_scores"] is None
+    assert found["2"]["percentile_activity"] == 0.5, "who was not observed is no other"
 
 
 @given(
-    st.lists(st.one_of(st.none(), st.floats(allow_nan=True, width=32)), min_size=len(SUMS) - 3, max_size=len(SUMS) - 3)
+    st.lists(
+        st.dictionaries(st.sampled_from((*FIGURES, *TIME)), st.none() | st.floats(width=32)), min_size=1, max_size=6
+    )
 )
-def test_every_score_is_between_zero_and_one(values: list[float | None]) -> None:
-    names = [name for name in SUMS if name not in ("market_id", "instrument_id", "trades_missing")]
-    row = score(**dict(zip(names, values, strict=True)))
-    scored = {name: value for name, value in row.items() if name.startswith("score")}
-    if scored["score"] is None:
-        assert not (values[0] or 0.0) > 0
-        del scored["score"]
-    assert all(0.0 <= value <= 1.0 for value in scored.values())
+def test_every_score_is_between_zero_and_one(rows: list[dict[str, float | None]]) -> None:
+    kept = [{name: value for name, value in row.items() if name not in TIME or value is not None} for row in rows]
+    for row in scored(*kept).values():
+        made = [value for name, value in row.items() if name.startswith(("score", "percentile_", "evidence"))]
+        assert all(value is None or 0.0 <= value <= 1.0 for value in made)
 
 
-def test_weights_add_up_to_one_and_replace_single_ones() -> None:
-    assert sum(EVEN.values()) == pytest.approx(1.0)
-    only = scores.weights(dict.fromkeys(scores.WEIGHTS, 0) | {"depth": 3_000_000})
+def test_weights_add_up_to_one_and_replace_single_ones_of_a_preset() -> None:
+    for preset in scores.PRESETS:
+        assert sum(scores.weights({}, preset).values()) == pytest.approx(1.0)
+    only = scores.weights(dict.fromkeys(scores.COMPONENTS, 0) | {"depth": 3_000_000})
     assert only["depth"] == 1.0
+    with pytest.raises(ConfigError, match="no preset fast; choose among research"):
+        scores.weights({}, "fast")
+
+
+def test_presets_prefer_what_they_are_for() -> None:
+    cheap, earning = {"cost_1000_usd": 0.1}, {"realised_spread_60s_usd": 9.0, "quote_fill_share": 9.0}
+    for preset, first in (("taker", "0"), ("maker", "1")):
+        found = scored(cheap, earning, weight=scores.weights({}, preset))
+        assert found[first]["rank"] == 1, preset
 
 
 @pytest.mark.parametrize(
@@ -128,7 +120,7 @@ def test_weights_add_up_to_one_and_replace_single_ones() -> None:
         ({"spraed": 1}, "miner.weights.spraed: no such score"),
         ({"tightnes": 1}, "did you mean tightness?"),
         ({"depth": -1}, "must not be negative"),
-        (dict.fromkeys(scores.WEIGHTS, 0), "all are zero"),
+        (dict.fromkeys(scores.COMPONENTS, 0), "all are zero"),
     ],
 )
 def test_wrong_weights_are_named(chosen: dict[str, int], says: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
-from predsurv.mine.trades import placed_trades, trade_sums
+from predsurv.mine.trades import placed_trades
 
 S = 1_000_000_000
 MIRRORS = pl.DataFrame({"instrument_id": ["no"], "primary": ["yes"]})
@@ -20,7 +20,9 @@ def trades(*rows: Row) -> pl.LazyFrame:
         rows, schema=["instrument_id", "ts_recv", "price", "size", "trade_id"], orient="row", infer_schema_length=None
     )
     return frame.with_columns(
-        (pl.col("ts_recv") * S).cast(pl.Int64).cast(pl.Datetime("ns", "UTC")), pl.col("trade_id").cast(pl.String)
+        (pl.col("ts_recv") * S).cast(pl.Int64).cast(pl.Datetime("ns", "UTC")),
+        pl.col("trade_id").cast(pl.String),
+        pl.lit("buy").alias("taker_side"),
     )
 
 
@@ -29,11 +31,18 @@ def intervals(*rows: tuple[str, int, int]) -> pl.LazyFrame:
     return pl.LazyFrame(spans, schema=["instrument_id", "start", "end"], orient="row").sort("instrument_id", "start")
 
 
+def placed(rows: Sequence[Row], spans: Sequence[tuple[str, int, int]], mirrors: pl.DataFrame = MIRRORS) -> pl.DataFrame:
+    return placed_trades(trades(*rows), intervals(*spans), mirrors).collect()
+
+
 def counted(
     rows: Sequence[Row], spans: Sequence[tuple[str, int, int]], mirrors: pl.DataFrame = MIRRORS
 ) -> dict[str, object]:
-    table = trade_sums(placed_trades(trades(*rows), intervals(*spans), mirrors)).collect()
-    return {name: (count, volume, notional) for name, count, volume, notional in table.iter_rows()}
+    found: dict[str, tuple[int, float, float]] = {}
+    for name, price, size in placed(rows, spans, mirrors).select("instrument_id", "price", "size").iter_rows():
+        count, volume, notional = found.get(name, (0, 0.0, 0.0))
+        found[name] = (count + 1, volume + size, notional + price * size)
+    return dict(found)
 
 
 def test_trades_count_in_observed_time_only() -> None:
@@ -75,3 +84,8 @@ def test_trades_without_an_id_are_different_trades() -> None:
 
 def test_without_a_listing_another_outcome_counts_nowhere() -> None:
     assert counted([("no", 1, 0.6, 10.0, "1")], [("yes", 0, 10)], NONE) == {}
+
+
+def test_the_taker_of_the_second_outcome_is_on_the_other_side_of_the_first() -> None:
+    found = placed([("yes", 1, 0.40, 10.0, "1"), ("no", 2, 0.70, 20.0, "2")], [("yes", 0, 10)])
+    assert found.select("ts", "sign", "start").rows() == [(S, 1, 0), (2 * S, -1, 0)]

@@ -1,0 +1,125 @@
+"""Why an instrument has its score, and why rotation recorded it when it did."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from predsurv.core.errors import ConfigError
+from predsurv.core.text import sanitise
+from predsurv.mine.inputs import collector_filter
+from predsurv.mine.listed import InstrumentLabels, listed_instruments
+from predsurv.mine.lost_time import lost_time
+from predsurv.mine.recorded_days import MiningDay
+from predsurv.mine.scores import COMPONENTS, EVIDENCE_HALF_S, FROM_TRADES
+from predsurv.mine.stats_writer import stats_folder
+
+FOUND_MAX: Final = 20
+"""Markets that may match before one is asked to say more."""
+
+Row = Mapping[str, Any]
+
+
+class ScorePart(NamedTuple):
+    """A component: its ``value`` as ranked, ``percentile``, ``evidence`` (0 … 1), ``weight`` and share of the score."""
+
+    name: str
+    value: float | None
+    percentile: float | None
+    evidence: float
+    weight: float
+    points: float
+
+
+class RecordedPeriod(NamedTuple):
+    """A stretch of coverage (ns UTC): ``how`` it came about, in words."""
+
+    start: int
+    end: int
+    state: str
+    how: str
+
+
+class Explained(NamedTuple):
+    """An instrument of a day's statistics: its ``row`` and what names it."""
+
+    row: Row
+    labels: InstrumentLabels
+
+
+def read_stats(day: MiningDay) -> pl.DataFrame:
+    """Return the statistics of ``day``; raises ConfigError when it was not mined, or by a version without ranks."""
+    path = stats_folder(day.data_dir, day.venue, day.date) / "stats.parquet"
+    if not path.is_file():
+        raise ConfigError(f"{day.venue} {day.date} was not mined; run 'predsurv mine {day.venue} {day.date}'")
+    stats = pl.read_parquet(path, hive_partitioning=False)
+    if "evidence" not in stats.columns:
+        raise ConfigError(f"{path} is of an earlier version; run 'predsurv mine {day.venue} {day.date}' again")
+    return stats
+
+
+def find(day: MiningDay, stats: pl.DataFrame, wanted: str) -> list[Explained]:
+    """Return the instruments whose id or market id is ``wanted``, else those whose question contains it.
+
+    Best rank first. Raises ConfigError when there is none or more than FOUND_MAX.
+    """
+    exact = stats.filter((pl.col("instrument_id") == wanted) | (pl.col("market_id") == wanted))
+    labels = listed_instruments(day, (stats if exact.is_empty() else exact)["market_id"]).labels
+    rows = exact
+    if exact.is_empty():
+        names = [name for name, each in labels.items() if wanted.casefold() in each.question.casefold()]
+        rows = stats.filter(pl.col("instrument_id").is_in(names))
+    shown = sanitise(wanted, 60)
+    if rows.is_empty():
+        raise ConfigError(f"no market {shown!r} in the statistics of {day.venue} on {day.date}")
+    if rows.height > FOUND_MAX:
+        raise ConfigError(f"{rows.height:,} markets have {shown!r} in their question; say more of it, or give an id")
+    return [
+        Explained(row, labels.get(row["instrument_id"]) or InstrumentLabels(row["instrument_id"], "", ""))
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def parts(row: Row, weight: Mapping[str, float]) -> Iterator[ScorePart]:
+    """Yield what the score of ``row`` is made of, the largest weight first, without components of no weight."""
+    values = pl.DataFrame([row], infer_schema_length=None).select(**COMPONENTS).row(0, named=True)
+    for name in sorted(COMPONENTS, key=lambda each: -weight[each]):
+        if weight[name] > 0:
+            percentile, score = row[f"percentile_{name}"], row[f"score_{name}"]
+            evidence = row["trades_observed_s"] if name in FROM_TRADES else row["observed_s"]
+            yield ScorePart(name, values[name], percentile, evidence_of(evidence), weight[name], score * weight[name])
+
+
+def evidence_of(seconds: float) -> float:
+    """Return the evidence of so many observed seconds, 0 … 1."""
+    return seconds / (seconds + EVIDENCE_HALF_S)
+
+
+def periods(day: MiningDay, instrument: str) -> list[RecordedPeriod]:
+    """Return the coverage of ``instrument`` on ``day`` in order of time."""
+    rows = collector_filter(day, lost_time(day)).coverage(day).filter(pl.col("instrument_id") == instrument)
+    columns = ("start", "end", "state", "reason", "inclusion")
+    found = rows.select(columns).sort("start").collect(engine="streaming")
+    return [
+        RecordedPeriod(start, end, state, _how(state, reason, chance))
+        for start, end, state, reason, chance in found.iter_rows()
+    ]
+
+
+_GAPS: Final[Mapping[str, str]] = {
+    "rotated_out": "dropped: others ranked higher or were drawn; it waits for its turn",
+    "no_capacity": "no place: the market opened when all were taken",
+    "unannounced": "open before the recorder heard of it",
+    "subscribing": "chosen, and not there yet",
+    "shutdown": "the recorder was stopped",
+}
+
+
+def _how(state: str, reason: str, chance: float | None) -> str:
+    if state == "gap":
+        return _GAPS.get(reason, f"lost: {reason}")
+    if chance is None:
+        return "recorded; the file does not say how it was chosen"
+    if chance >= 1:
+        return "recorded for certain: pinned, among the best ranked, or there was a place for all"
+    return f"recorded by rotation, which chose it with probability {chance:.3g}"

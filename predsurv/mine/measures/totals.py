@@ -1,0 +1,60 @@
+"""Measures of hours and days added up: sums, and first, greatest, least and last of a path."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import polars as pl
+
+KEYS: Final[Mapping[str, Sequence[str]]] = {
+    "coverage": ("market_id",),
+    "channels": ("channel", "reason"),
+    "spreads": ("spread",),
+    "waits": ("bucket",),
+    "sizes": ("size",),
+    "pieces": ("piece",),
+}
+"""What the rows of a measure are counted by, besides the instrument."""
+
+_ROWS_MAX: Final = 500_000
+
+
+def combined(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:
+    """Return the total of ``frames`` of one measure, in order of time, per ``keys``."""
+    if len(frames) == 1:
+        return frames[0]
+    stacked = pl.concat(frames)
+    rest = [_total(name) for name in stacked.columns if name not in keys]
+    return stacked.group_by(*keys, maintain_order=True).agg(rest)
+
+
+def _total(name: str) -> pl.Expr:
+    column = pl.col(name)
+    if name.endswith("_open"):
+        return column.drop_nulls().first()
+    if name.endswith("_close"):
+        return column.drop_nulls().last()
+    return column.max() if name.endswith("_high") else column.min() if name.endswith("_low") else column.sum()
+
+
+class Totals:
+    """Measures by name, each added up as it comes; ``unit`` is the column that numbers or names instruments."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        self._parts: dict[str, list[pl.DataFrame]] = {}
+
+    def add(self, measures: Mapping[str, pl.DataFrame]) -> None:
+        """Add the ``measures`` of a later hour or day."""
+        for name, frame in measures.items():
+            parts = self._parts.setdefault(name, [])
+            parts.append(frame)
+            if sum(part.height for part in parts) > _ROWS_MAX:
+                self._parts[name] = [self._combined(name)]
+
+    def measures(self) -> dict[str, pl.DataFrame]:
+        """Return what was added up."""
+        return {name: self._combined(name) for name in self._parts}
+
+    def _combined(self, name: str) -> pl.DataFrame:
+        unit = "visit" if name in ("visit_books", "visit_updates") else self._unit
+        return combined(self._parts[name], (unit, *KEYS.get(name, ())))
