@@ -10,6 +10,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.store.layout import FOLDERS, NS_DAY, Dataset, day_files
 
+
 class MiningDay(NamedTuple):
     """One venue's UTC day in one data folder."""
 
@@ -57,7 +58,9 @@ def choose_days(data_dir: Path, venue: str | None, wanted: Sequence[str] | None)
             for day in found:
                 require_coverage(day)
             return found
-    raise ConfigError(nothing_recorded(data_dir, venue, "..".join(dict.fromkeys((wanted[0], wanted[-1]))) if wanted else None))
+    raise ConfigError(
+        nothing_recorded(data_dir, venue, "..".join(dict.fromkeys((wanted[0], wanted[-1]))) if wanted else None)
+    )
 
 
 def require_coverage(day: MiningDay) -> None:

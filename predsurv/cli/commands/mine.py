@@ -70,8 +70,8 @@ def rank(
 ) -> None:
     """Rank the markets of a day, or of several, by what happened in them; write each day's statistics.
 
-    'mine VENUE DATE' is short for it. 'mine explain MARKET' tells why one ranks where it does, 'mine episodes' when a set
-    of markets paid more than it cost.
+    'mine VENUE DATE' is short for it. 'mine explain MARKET' tells why one ranks where it does, 'mine episodes' when a
+    set of markets paid more than it cost.
     """
     loaded = load(config, flags={"miner.top": top, "miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)

@@ -20,7 +20,7 @@ from predsurv.core.text import sanitise
 from predsurv.mine.episodes.episode import DELAYS, Episode
 from predsurv.mine.episodes.job import CROSS, EpisodesFound, mine_episodes
 from predsurv.mine.episodes.table import LEFT
-from predsurv.mine.recorded_days import choose_day
+from predsurv.mine.recorded_days import choose_days
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Venue
 from predsurv.store.layout import date_of
@@ -72,7 +72,7 @@ def episodes(
     loaded = load(config).config
     mappings = read_mappings(loaded.trading.mappings) if venue == CROSS else ()
     names = _names(loaded, venue, mappings)
-    span = span_of(dates or choose_day(loaded.data_dir, None if venue == CROSS else venue, None).date)
+    span = span_of(dates or choose_days(loaded.data_dir, None if venue == CROSS else venue, None)[-1].date)
     found = asyncio.run(_mine(loaded, names, span, mappings))
     for each in found.recordings:
         for note in each.notes():
@@ -86,7 +86,7 @@ def episodes(
 
 def _names(config: Config, venue: str | None, mappings: Sequence[ApprovedMapping]) -> list[str]:
     if venue != CROSS:
-        name = venue or choose_day(config.data_dir, None, None).venue
+        name = venue or choose_days(config.data_dir, None, None)[-1].venue
         check_venue(name)
         return [name]
     if not mappings:

@@ -31,9 +31,7 @@ TIME = ("observed_s", "trades_observed_s")
 
 
 def table(*rows: Mapping[str, object]) -> pl.LazyFrame:
-    plain: dict[str, object] = dict.fromkeys((*FIGURES, *TIME), 1.0) | dict.fromkeys(
-        TIME, 3_480.0
-    )  # evidence 3,480 / 3,600
+    plain: dict[str, object] = {**dict.fromkeys(FIGURES, 1.0), **dict.fromkeys(TIME, 3_480.0)}
     filled = [{"instrument_id": str(number), **plain, **row} for number, row in enumerate(rows)]
     return pl.LazyFrame(filled, schema_overrides=dict.fromkeys((*FIGURES, *TIME), pl.Float64))
 
@@ -86,13 +84,13 @@ def test_what_is_not_known_counts_as_nothing_and_is_named_and_who_was_not_observ
     assert found["2"]["percentile_activity"] == 0.5, "who was not observed is no other"
 
 
-@given(
-    st.lists(
-        st.dictionaries(st.sampled_from((*FIGURES, *TIME)), st.none() | st.floats(width=32)), min_size=1, max_size=6
-    )
-)
-def test_every_score_is_between_zero_and_one(rows: list[dict[str, float | None]]) -> None:
-    kept = [{name: value for name, value in row.items() if name not in TIME or value is not None} for row in rows]
+known = st.dictionaries(st.sampled_from(FIGURES), st.none() | st.floats(width=32))
+times = st.dictionaries(st.sampled_from(TIME), st.floats(0, 1e7))
+
+
+@given(st.lists(st.tuples(known, times), min_size=1, max_size=6))
+def test_every_score_is_between_zero_and_one(rows: list[tuple[dict[str, float | None], dict[str, float]]]) -> None:
+    kept = [figures | seconds for figures, seconds in rows]
     for row in scored(*kept).values():
         made = [value for name, value in row.items() if name.startswith(("score", "percentile_", "evidence"))]
         assert all(value is None or 0.0 <= value <= 1.0 for value in made)
