@@ -65,7 +65,7 @@ COMMANDS: Final = (
         "mine", "Analyse", "predsurv.cli.commands.mine", "mine", "Rank a day's markets by what happened in them"
     ),
     CliCommand("sql", "Analyse", "predsurv.cli.commands.sql", "sql", "Ask the recorded files in SQL"),
-    CliCommand("map", "Analyse", "predsurv.cli.map", "map_", "Find the same market on different venues"),
+    CliCommand("map", "Analyse", "predsurv.cli.commands.map", "map_", "Find the same market on different venues"),
     CliCommand(
         "strategies", "Trade", "predsurv.cli.commands.strategies", "strategies", "List strategies and their parameters"
     ),
@@ -85,7 +85,11 @@ COMMANDS: Final = (
     ),
 )
 
-SUBCOMMANDS: Final = {"runs": ("list", "show", "compare", "replay"), "mine": ("rank", "explain", "episodes")}
+SUBCOMMANDS: Final = {
+    "runs": ("list", "show", "compare", "replay"),
+    "mine": ("rank", "explain", "episodes"),
+    "map": ("build", "list", "review", "score"),
+}
 """The commands below a command."""
 
 

@@ -4,6 +4,7 @@ Nothing is traded across venues on a likeness: a pair without a name and a date 
 skipped, because whoever wrote it expects it to be used.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +21,14 @@ from predsurv.core.text import sanitise
 
 PAIRS_MAX: Final = 100_000
 _NANOS: Final = 1_000
+_TERMS: Final = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class _Side(Struct, frozen=True, forbid_unknown_fields=True):
     venue: str
     market: str
     outcomes: tuple[str, str]
+    terms: str = ""
 
 
 class _Pair(Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +48,7 @@ def read_mappings(path: Path) -> tuple[ApprovedMapping, ...]:
     if not path.is_file():
         return ()
     tables = read_toml(path)
-    unknown = next((name for name in tables if name != "pairs"), None)
+    unknown = next((name for name in tables if name not in ("pairs", "rejected")), None)
     pairs = tables.get("pairs", [])
     if unknown is not None or not isinstance(pairs, list) or len(pairs) > PAIRS_MAX:
         what = f"unknown key {sanitise(unknown, 40)}" if unknown else "pairs is no list, or too long"
@@ -72,13 +75,15 @@ def _mapping(table: Mapping[str, Any], where: str) -> ApprovedMapping:
 
 
 def _side(side: _Side, where: str) -> MappedMarket:
+    if side.terms and not _TERMS.match(side.terms):
+        raise ConfigError(f"{where}: terms is no fingerprint; leave it out, or approve with 'predsurv map review'")
     ids = (side.venue, side.market, *side.outcomes)
     if not all(0 < len(each) <= ID_CHARS_MAX for each in ids):
         raise ConfigError(f"{where}: an id is empty or too long; take it from 'predsurv markets'")
     if side.outcomes[0] == side.outcomes[1]:
         raise ConfigError(f"{where}: both outcomes are {sanitise(side.outcomes[0], 40)}; name the two that correspond")
     yes, no = (InstrumentId(each) for each in side.outcomes)
-    return MappedMarket(VenueName(side.venue), MarketId(side.market), (yes, no))
+    return MappedMarket(VenueName(side.venue), MarketId(side.market), (yes, no), side.terms)
 
 
 def _nanos(at: datetime) -> int:

@@ -51,7 +51,8 @@ class ClaimGroups:
 
     An instrument is in one group at most. A market that pays otherwise than a dollar or nothing, or that is not
     exclusive, is in no group with others; the rest of its event is exclusive without it, and not exhaustive. A market
-    that is mapped to one of another venue joins the group of whichever of the two comes first by venue and id.
+    that is mapped to one of another venue joins the group of whichever of the two comes first by venue and id, as long
+    as both have the terms that were approved.
     """
 
     def __init__(self, mappings: Iterable[ApprovedMapping] = ()) -> None:
@@ -152,9 +153,10 @@ def _is_member(market: Market) -> bool:
 
 
 def _is_mappable(market: Market | None, mapped: MappedMarket) -> bool:
+    """Return whether a market trades as mapped: one whose rules, close or payoff changed since does not."""
     if market is None or market.market_type != BINARY or len(market.outcomes) != 2:
         return False
-    return {outcome.instrument_id for outcome in market.outcomes} == set(mapped.outcomes)
+    return mapped.holds_for(market)
 
 
 def _payout(key: InstrumentKey, view: View) -> int | None:

@@ -95,7 +95,7 @@ def parse_market(
         min_order_size=ORDER_SIZE_MIN,
         fetched_at=fetched_at,
         series_id=terms.series or series_ticker(event),
-        description=(row.rules_primary or "")[:DESCRIPTION_CHARS_MAX] or None,
+        description="\n".join(filter(None, (row.rules_primary, row.rules_secondary)))[:DESCRIPTION_CHARS_MAX] or None,
         category=terms.category,
         tags=terms.tags,
         mutually_exclusive=terms.mutually_exclusive,

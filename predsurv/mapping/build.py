@@ -1,0 +1,91 @@
+"""Build the review queue: the universe files of two venues in, ``mapping/candidates.parquet`` out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from predsurv.core.errors import ConfigError
+from predsurv.core.ids import VenueName
+from predsurv.core.mapping import terms_fingerprint
+from predsurv.mapping.blocking import candidate_pairs
+from predsurv.mapping.candidate_file import QueuedPair, write_candidates
+from predsurv.mapping.listings import listing_of, live
+from predsurv.mapping.matching import match, word_weights
+from predsurv.mapping.scoring import ScoredPair
+from predsurv.mapping.terms import Terms, read_terms
+from predsurv.store.universe import latest_universe, read_universe
+
+FIRST: Final = VenueName("kalshi")
+SECOND: Final = VenueName("polymarket")
+
+
+class ListedVenue(NamedTuple):
+    """The markets of a venue that can still be traded, by id: their fields, titles and fingerprints."""
+
+    name: VenueName
+    terms: Mapping[str, Terms]
+    titles: Mapping[str, str]
+    fingerprints: Mapping[str, str]
+
+
+class BuiltQueue(NamedTuple):
+    """What a build made: ``markets`` of each venue, how many ``pairs`` it compared, the queue of those worth a look."""
+
+    path: Path
+    markets: tuple[int, int]
+    pairs: int
+    queue: list[QueuedPair]
+
+
+QUEUE_SCORE_MIN: Final = 0.02
+"""Pairs below this score are no candidates: nobody reviews them."""
+
+
+def build(data_dir: Path) -> BuiltQueue:
+    """Compare the latest universes of both venues and write the queue; raises ConfigError without a universe."""
+    first, second = _venue(data_dir, FIRST), _venue(data_dir, SECOND)
+    pairs = candidate_pairs(first.terms.values(), list(second.terms.values()))
+    weights = word_weights([*first.terms.values(), *second.terms.values()])
+    scored = match(pairs, first.terms, second.terms, weights)
+    queue = [_row(each, first, second) for each in scored if _is_worth_a_look(each)]
+    path = write_candidates(queue, data_dir)
+    return BuiltQueue(path, (len(first.terms), len(second.terms)), len(pairs), queue)
+
+
+def _is_worth_a_look(pair: ScoredPair) -> bool:
+    return pair.comparison.relation != "different" and (
+        pair.score >= QUEUE_SCORE_MIN or pair.comparison.relation not in ("related", "unreadable")
+    )
+
+
+def _venue(data_dir: Path, name: VenueName) -> ListedVenue:
+    path = latest_universe(data_dir, name)
+    if path is None:
+        raise ConfigError(f"{data_dir} has no list of {name}'s markets; run `predsurv scan {name}` first")
+    terms: dict[str, Terms] = {}
+    titles: dict[str, str] = {}
+    fingerprints: dict[str, str] = {}
+    for market in live(read_universe(path)):
+        terms[market.market_id] = read_terms(listing_of(market))
+        titles[market.market_id] = market.question
+        fingerprints[market.market_id] = terms_fingerprint(market)
+    return ListedVenue(name, terms, titles, fingerprints)
+
+
+def _row(pair: ScoredPair, first: ListedVenue, second: ListedVenue) -> QueuedPair:
+    return QueuedPair(
+        first_venue=first.name,
+        first_market=pair.first,
+        first_title=first.titles[pair.first],
+        second_venue=second.name,
+        second_market=pair.second,
+        second_title=second.titles[pair.second],
+        relation=pair.comparison.relation,
+        score=pair.score,
+        rank=pair.rank,
+        veto=pair.comparison.veto,
+        evidence=pair.comparison.evidence,
+        union=pair.comparison.union,
+        first_terms=first.fingerprints[pair.first],
+        second_terms=second.fingerprints[pair.second],
+    )

@@ -1,0 +1,80 @@
+"""The worked examples of docs/mapping.md, and fields that identifiers and rules state."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from predsurv.mapping.matching import word_weights
+from predsurv.mapping.relation import Comparison, compare
+from predsurv.mapping.terms import Listing, read_terms
+
+_PAGE = Path(__file__).resolve().parents[3] / "docs" / "mapping.md"
+
+
+def compared(kalshi: Listing, polymarket: Listing) -> Comparison:
+    one, other = read_terms(kalshi), read_terms(polymarket)
+    return compare(one, other, word_weights([one, other]))
+
+
+def titles(kalshi: str, polymarket: str, *, rules: tuple[str, str] = ("", "")) -> Comparison:
+    return compared(
+        Listing("kalshi", "KXSAMPLE", kalshi, rules=rules[0]), Listing("polymarket", "0x1", polymarket, rules=rules[1])
+    )
+
+
+def examples() -> list[list[str]]:
+    (section,) = re.findall(r"^## Worked examples\n(.*?)^## ", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[1:]]
+
+
+@pytest.mark.parametrize(("kalshi", "polymarket", "field", "status"), examples())
+def test_the_worked_examples_are_true(kalshi: str, polymarket: str, field: str, status: str) -> None:
+    evidence = {str(each.field): each.status for each in titles(kalshi, polymarket).evidence}
+    assert evidence[field] == status
+
+
+def test_there_are_worked_examples() -> None:
+    assert len(examples()) >= 10
+
+
+@pytest.mark.parametrize(
+    ("slug", "kind", "said"),
+    [
+        ("nba-okc-det-2026-02-25", "moneyline", ""),
+        ("nba-det-okc-2026-02-25", "moneyline", ""),
+        ("nba-okc-det-2026-02-26", "moneyline", "day"),
+        ("nba-lac-den-2026-02-25", "moneyline", "teams"),
+        ("nhl-okc-det-2026-02-25", "moneyline", "league"),
+        ("nba-okc-det-2026-02-25", "spreads", "bet"),
+        ("nba-okc-det-2026-02-25-game-2", "moneyline", "game of the day"),
+    ],
+)
+def test_games_are_told_apart_by_their_identifiers(slug: str, kind: str, said: str) -> None:
+    game = Listing("kalshi", "KXNBAGAME-26FEB25OKCDET-OKC", "")
+    found = compared(game, Listing("polymarket", slug, "", reference=slug, kind=kind))
+    assert found.relation == ("different" if said else "related")
+    assert next(each.first for each in found.evidence if each.field == "game").partition(":")[0] == said
+
+
+def test_a_combination_is_never_one_of_its_games() -> None:
+    combo = Listing("kalshi", "KXMVESPORTSMULTIGAME-26FEB25OKCDET", "")
+    slug = "nba-okc-det-2026-02-25"
+    found = compared(combo, Listing("polymarket", slug, "", reference=slug, kind="moneyline"))
+    assert (found.relation, found.veto) == ("different", "combination")
+
+
+def test_opposite_buckets_are_the_inverse_once_everything_is_stated() -> None:
+    rules = (
+        "If unemployment for May 2026 is above 4.3%, the market resolves to Yes. Outcome verified from BLS.",
+        'Resolves to "Yes" if unemployment for May 2026 is 4.3% or lower. The resolution source is BLS.',
+    )
+    pair = titles("Unemployment rate above 4.3% in May 2026?", "May 2026 unemployment rate 4.3% or lower?", rules=rules)
+    assert pair.relation == "inverse"
+
+
+@pytest.mark.parametrize("text", ["", "?!", "\x1b[31m", "\u202e\u202e", "…" * 500, "🏀🏀🏀"])
+def test_texts_without_words_are_unreadable_and_nothing_more(text: str) -> None:
+    assert titles(text, text).relation == "unreadable"
+    assert titles(text, "Will Maduro leave office in 2027?").relation == "unreadable"
