@@ -126,7 +126,8 @@ BETS: Final = (
         "season total",
         re.compile(
             r"\bregular season wins\b|\bwin total\b|\bseason wins\b|\bwins this season\b"
-            r"|\bwin (?:more than|at least|over|under|fewer than|less than) [0-9]|\b[0-9]+(?:\.5)?\+? (?:wins|games)\b"
+            r"|\bwin (?:more than|at least|over|under|fewer than|less than) [0-9]|\bwin [0-9]+ or (?:more|fewer)\b"
+            r"|\b[0-9]+(?:\.5)?\+? (?:wins|games)\b"
         ),
     ),
 )  # fmt: skip

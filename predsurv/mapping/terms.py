@@ -55,7 +55,6 @@ class RuleTerms(Struct, frozen=True):
     void: str | None
     payoff: str | None
     actions: dict[str, str]
-    quantity: Quantity | None
 
 
 class Terms(Struct, frozen=True):
@@ -129,7 +128,7 @@ def read_terms(listing: Listing) -> Terms:
         event_id=listing.event_id,
         words=_content(_blanked(plain_title, stated), league),
         subject=_content(_blanked(plain_subtitle, own), league),
-        window=_principal(dates),
+        window=_principal(dates) or _this_year(title, reference if kalshi else ""),
         quantity=next(iter(own or stated), None),
         actions=actions(both),
         bets=bets(both),
@@ -148,7 +147,6 @@ def read_terms(listing: Listing) -> Terms:
 def _rules(listing: Listing) -> RuleTerms:
     rules = normalise(listing.rules, RULES_CHARS_MAX)
     found = windows(rules)
-    stated = quantities(_blanked(rules, found))
     return RuleTerms(
         words=rule_terms.rule_words(rules),
         window=_deciding(found),
@@ -158,13 +156,21 @@ def _rules(listing: Listing) -> RuleTerms:
         void=rule_terms.void_rule(rules),
         payoff=rule_terms.payoff(rules, listing.kind),
         actions=actions(rules),
-        quantity=next(iter(stated), None),
     )
 
 
 def _principal(found: tuple[Window, ...]) -> Window | None:
     """Return the window that decides: the most exact one, the first of several."""
     return max(found, key=lambda window: (window.precision, window.dated), default=None)
+
+
+def _this_year(title: str, ticker: str) -> Window | None:
+    """Return the year of a ticker as the window of a title that asks about "this year"."""
+    dated = ticker_date(ticker) if "this year" in title else None
+    if dated is None:
+        return None
+    year, start = PartialDate(dated.year), title.index("this year")
+    return Window("in", year, year, start, start + len("this year"))
 
 
 def _deciding(found: tuple[Window, ...]) -> Window | None:

@@ -144,6 +144,7 @@ announce: announced, announces, announcement
 release: released, releases
 top: best, number one, no 1, #1
 song: track
+state: st
 movie: film, picture, films, movies
 married: marry, marries, wed, marriage
 pregnant: pregnancy

@@ -1,4 +1,4 @@
-"""The labelled pairs that the mapping is measured with, expanded from ``tests/data/mapping/events.txt``.
+"""The labelled pairs that the mapping is measured with, expanded from ``tests/data/mapping``.
 
 An event gives one true pair for each of its names, and near misses: the same question of another name, and the
 questions that differ in one thing. ``python -m tests.kit.mapping_pairs FILE`` writes them as CSV for ``predsurv map
@@ -12,7 +12,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
-EVENTS = Path(__file__).resolve().parents[1] / "data" / "mapping" / "events.txt"
+_FOLDER = Path(__file__).resolve().parents[1] / "data" / "mapping"
+EVENTS = _FOLDER / "events.txt"
+TITLES = _FOLDER / "titles.txt"
+"""Events without rules."""
+
 COLUMNS = (
     "kalshi_ticker", "kalshi_title", "kalshi_subtitle", "kalshi_rules", "kalshi_close", "polymarket_id",
     "polymarket_question", "polymarket_rules", "polymarket_close", "polymarket_event", "label", "reason",
@@ -83,9 +87,11 @@ def rows(*, rules: bool = True) -> list[dict[str, str]]:
 
     Then there are no closing times, and no events whose rules alone tell the markets apart.
     """
-    found = [row for event in events() if rules or not event.untrue for row in _rows_of(event)]
+    if rules:
+        return [row for event in events() for row in _rows_of(event)]
+    told = [event for event in (*events(), *events(TITLES)) if not event.untrue]
     hidden = dict.fromkeys(("kalshi_rules", "polymarket_rules", "kalshi_close", "polymarket_close"), "")
-    return found if rules else [row | hidden for row in found]
+    return [row | hidden for event in told for row in _rows_of(event)]
 
 
 def _rows_of(event: PairedEvent) -> Iterator[dict[str, str]]:
@@ -110,7 +116,7 @@ def _kalshi(event: PairedEvent, name: PairedName) -> dict[str, str]:
         "kalshi_ticker": f"{event.ticker}-{name.code}",
         "kalshi_title": title,
         "kalshi_subtitle": subtitle,
-        "kalshi_rules": _filled(event.texts["kr"], name),
+        "kalshi_rules": _filled(event.texts.get("kr", ""), name),
         "kalshi_close": event.kalshi_close,
     }
 
@@ -119,7 +125,7 @@ def _polymarket(event: PairedEvent, name: PairedName) -> dict[str, str]:
     return {
         "polymarket_id": f"{event.ticker}:{name.code}",
         "polymarket_question": _filled(event.texts["p"], name),
-        "polymarket_rules": _filled(event.texts["pr"], name),
+        "polymarket_rules": _filled(event.texts.get("pr", ""), name),
         "polymarket_close": event.polymarket_close,
         "polymarket_event": event.ticker,
     }
@@ -127,7 +133,7 @@ def _polymarket(event: PairedEvent, name: PairedName) -> dict[str, str]:
 
 def _near(event: PairedEvent, name: PairedName, near: NearMiss, number: int) -> dict[str, str]:
     question = _filled(near.question, name)
-    source = event.texts["pr"].partition("The ")[2].rpartition("resolution source")[2]
+    source = event.texts.get("pr", "").partition("The ")[2].rpartition("resolution source")[2]
     return {
         "polymarket_id": f"{event.ticker}:{name.code}:{number}",
         "polymarket_question": question,

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from predsurv.core.events import MarketResolved
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.mapping import ApprovedMapping, MappedMarket
+from predsurv.core.mapping import ApprovedMapping, MappedMarket, terms_fingerprint
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import MICROS, Price
 from predsurv.strategies.claims import Claim, ClaimGroup, ClaimGroups, ClaimSource, held, net_held
@@ -181,3 +181,23 @@ def test_net_shares_are_those_that_pay_less_those_that_do_not() -> None:
     assert net_held(claim, view) == shares(8)
     assert held(no(0), view) == shares(7)
     assert held(InstrumentKey(V, EVENT, InstrumentId("?")), view) == 0  # type: ignore[arg-type]
+
+
+def test_a_mapping_is_suspended_while_the_terms_of_a_market_are_not_those_that_were_approved() -> None:
+    first, second = replace(ABC[0], rules_hash="a"), elsewhere("m", rules_hash="a")
+    loose = mapping(first, second)
+    bound = replace(
+        loose,
+        first=replace(loose.first, terms=terms_fingerprint(first)),
+        second=replace(loose.second, terms=terms_fingerprint(second)),
+    )
+
+    def venues(other: Market, approved: ApprovedMapping) -> int:
+        group = group_of(first, ManualView((first, other)), approved)
+        assert group is not None
+        return len(group.claims[0].sources)
+
+    assert venues(second, bound) == 2
+    for changes in ({"rules_hash": "b"}, {"rules_hash": None}, {"close_time": 1}, {"question": "Another?"}):
+        changed = replace(second, **changes)
+        assert (venues(changed, bound), venues(changed, loose)) == (1, 2)
