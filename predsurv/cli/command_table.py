@@ -87,7 +87,7 @@ COMMANDS: Final = (
 
 SUBCOMMANDS: Final = {
     "runs": ("list", "show", "compare", "replay"),
-    "mine": ("rank", "explain", "episodes"),
+    "mine": ("rank", "explain", "episodes", "tables"),
     "map": ("build", "list", "review", "score"),
 }
 """The commands below a command."""

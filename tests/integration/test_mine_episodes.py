@@ -144,3 +144,15 @@ def _on(venue: VenueName) -> Market:
 
 def _ids(venue: str) -> str:
     return f'["{venue}-m-1", "{venue}-m-2"]'
+
+
+@pytest.mark.parametrize("words", [["tables", "mock", DATE], ["mock", DATE, "--tables"]])
+def test_days_are_shown_beside_published_figures(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mine", "episodes", "mock", DATE]) == 0
+    capsys.readouterr()
+    assert main(["mine", *words, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    here = {row["what"]: row["here"] for row in found["published"]}
+    assert (here["episodes over several markets"], here["episodes within one market"]) == (1, 0)
+    assert found["spreads"] == [], "no book was shown with its best levels"
+    assert found["outcomes"] == []

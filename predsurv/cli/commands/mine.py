@@ -10,6 +10,7 @@ import typer
 from predsurv.cli.commands.bucket import fetch_day
 from predsurv.cli.commands.dates import span_of
 from predsurv.cli.commands.mine_episodes import episodes
+from predsurv.cli.commands.mine_published import tables
 from predsurv.cli.default_command import DefaultCommandGroup
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import span, volume
@@ -34,11 +35,19 @@ PERIODS_SHOWN: Final = 12
 
 
 class _MineGroup(DefaultCommandGroup):
+    """``--tables`` anywhere is the command ``tables``."""
+
     default = "rank"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, with the command before them that they mean."""
+        rest = [word for word in args if word != "--tables"]
+        return super().parse_args(ctx, args if rest == args else ["tables", *rest])
 
 
 mine = typer.Typer(cls=_MineGroup, rich_markup_mode=None, add_completion=False)
 mine.command("episodes")(episodes)
+mine.command("tables")(tables)
 
 Preset = Annotated[
     str | None, typer.Option("--preset", metavar="NAME", help=f"Weights of the score: {', '.join(scores.PRESETS)}.")
@@ -71,7 +80,7 @@ def rank(
     """Rank the markets of a day, or of several, by what happened in them; write each day's statistics.
 
     'mine VENUE DATE' is short for it. 'mine explain MARKET' tells why one ranks where it does, 'mine episodes' when a
-    set of markets paid more than it cost.
+    set of markets paid more than it cost, 'mine tables' how all this compares with what research has published.
     """
     loaded = load(config, flags={"miner.top": top, "miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
