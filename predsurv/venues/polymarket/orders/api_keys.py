@@ -42,11 +42,9 @@ class ApiKey:
 
     def __init__(self, key: Secret, secret: Secret, passphrase: Secret, *, address: str) -> None:
         """Take what the venue gave to the account of ``address`` (checksummed); raises WireError for no base64."""
-        text = secret.reveal()
-        try:
-            self._hmac_key = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        except (binascii.Error, ValueError):
-            raise WireError("the secret of an API key is not base64") from None
+        self._hmac_key = _decoded(secret)
+        if not self._hmac_key:
+            raise WireError("the secret of an API key is not base64")
         self._key, self._secret, self._passphrase, self.address = key, secret, passphrase, address
 
     @property
@@ -80,14 +78,11 @@ class ApiKey:
 
 def read_api_key(body: bytes, *, address: str) -> ApiKey:
     """Return the key in the answer to ``CREATE_KEY`` or ``DERIVE_KEY``; raises WireError, which does not quote it."""
-    try:
-        given = msgspec.json.decode(body, type=_KeyBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise WireError("the answer to a request for an API key cannot be read") from None
-    parts = (given.api_key, given.secret, given.passphrase)
-    if not all(0 < len(part) <= _TEXT_CHARS_MAX and part.isascii() and part.isprintable() for part in parts):
+    parts = _parts(body)
+    del body  # not even a traceback with local variables shows it
+    if parts is None:
         raise WireError("the answer to a request for an API key holds none")
-    return ApiKey(Secret(parts[0]), Secret(parts[1]), Secret(parts[2]), address=address)
+    return ApiKey(*parts, address=address)
 
 
 def login_headers(key: EthereumKey, *, timestamp: int, nonce: int = 0, chain_id: int = POLYGON) -> PrivateHeaders:
@@ -99,3 +94,24 @@ def login_headers(key: EthereumKey, *, timestamp: int, nonce: int = 0, chain_id:
         POLY_TIMESTAMP=str(timestamp),
         POLY_NONCE=str(nonce),
     )
+
+
+def _parts(body: bytes) -> tuple[Secret, Secret, Secret] | None:
+    """Return key, secret and passphrase, None where ``body`` does not hold them."""
+    try:
+        given = msgspec.json.decode(body, type=_KeyBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    parts = (given.api_key, given.secret, given.passphrase)
+    if not all(0 < len(part) <= _TEXT_CHARS_MAX and part.isascii() and part.isprintable() for part in parts):
+        return None
+    return Secret(given.api_key), Secret(given.secret), Secret(given.passphrase)
+
+
+def _decoded(secret: Secret) -> bytes:
+    """Return the bytes of a secret, none where it is not base64; it raises nothing, as ``_parts`` does not."""
+    text = secret.reveal()
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return b""

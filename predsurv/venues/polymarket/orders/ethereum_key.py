@@ -5,7 +5,7 @@ Signatures are deterministic (RFC 6979) with a small s, as the exchange's contra
 
 import re
 from collections.abc import Mapping
-from typing import Final, NoReturn, Protocol
+from typing import Final, NamedTuple, NoReturn, Protocol
 
 from predsurv.config import Secret, read_secret
 from predsurv.core.errors import ConfigError
@@ -34,11 +34,11 @@ class EthereumKey:
     def __init__(self, private_key: Secret) -> None:
         """Read 32 bytes of hex, with or without 0x; raises ConfigError, also where the extra ``live`` is missing."""
         self.keccak = load_keccak()
-        found = _HEX_KEY.match(private_key.reveal())
-        if found is None:
-            raise ConfigError(f"{PRIVATE_KEY}: not a private key of 64 hexadecimal digits")
-        self._key, public = _load(bytes.fromhex(found[1]))
-        self.address = self.keccak(public)[-20:]
+        loaded = _load(private_key)
+        if isinstance(loaded, str):
+            raise ConfigError(loaded)
+        self._key = loaded.key
+        self.address = self.keccak(loaded.public)[-20:]
 
     def sign(self, digest: bytes) -> bytes:
         """Return r, s and v (27 or 28): 65 bytes."""
@@ -83,18 +83,24 @@ def parse_address(text: str, what: str) -> bytes:
     return bytes.fromhex(found[1])
 
 
-def _load(secret: bytes) -> "LoadedKey":
+class _LoadedKey(NamedTuple):
+    """A key, and the 64 bytes of its public key."""
+
+    key: _SigningKey
+    public: bytes
+
+
+def _load(private_key: Secret) -> _LoadedKey | str:
+    """Return the key, or why there is none. It raises nothing: a traceback with local variables would show the key."""
     try:
         from coincurve import PrivateKey
     except ImportError:
-        raise ConfigError(EXTRA_MISSING) from None
+        return EXTRA_MISSING
+    found = _HEX_KEY.match(private_key.reveal())
+    if found is None:
+        return f"{PRIVATE_KEY}: not a private key of 64 hexadecimal digits"
     try:
-        key = PrivateKey(secret)
+        key = PrivateKey(bytes.fromhex(found[1]))
     except ValueError:
-        # The message of the library may quote the key.
-        raise ConfigError(f"{PRIVATE_KEY}: no key of this curve") from None
-    return key, key.public_key.format(compressed=False)[1:]
-
-
-LoadedKey = tuple[_SigningKey, bytes]
-"""A key and the 64 bytes of its public key."""
+        return f"{PRIVATE_KEY}: no key of this curve"
+    return _LoadedKey(key, key.public_key.format(compressed=False)[1:])

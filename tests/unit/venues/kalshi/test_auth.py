@@ -3,7 +3,6 @@
 import json
 import logging
 import pickle
-import traceback
 from base64 import b64decode
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.net.clock import ManualClock
 from predsurv.venues.kalshi.auth import RequestSigner, load_signer
 from tests.kit.payloads import Payloads
+from tests.kit.shown import whole_traceback
 
 KEY_ID = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c"
 STAMP = 1_703_123_456_789_000_000
@@ -117,7 +117,7 @@ async def test_every_request_is_signed_anew(auth: Path) -> None:
 def test_unfit_keys_are_refused_without_showing_them(body: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as refused:
         signer(body)
-    shown = "".join(traceback.format_exception(refused.value))
+    shown = whole_traceback(refused.value)
     assert not [line for line in body.splitlines() if len(line) > 8 and not line.startswith("-") and line in shown]
 
 
