@@ -11,14 +11,32 @@ from predsurv.store.read.recording import ReplaySpan
 Time = int | datetime | date | str
 """Whole ns, a datetime (without a zone: UTC), a day, or text such as ``"2026-01-31"`` and ``"2026-01-31T12:00"``."""
 
+YEARS: Final = range(2000, 2100)
+"""Years in which a time can be meant; any other is a mistake, mostly of its unit."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (
+    (datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1) * 1_000
+    for year in (YEARS.start, YEARS.stop)
+)
 _DAY_CHARS: Final = len("2026-01-31")
 
 
 def to_ns(given: Time) -> int:
-    """Return a point in time in ns UTC, of a day its beginning; raises ConfigError for text that is none."""
-    if isinstance(given, int):
-        return given
+    """Return a point in time in ns UTC, of a day its beginning.
+
+    Raises ConfigError for text that is none, and for a time in no year in which it can be meant.
+    """
+    ns = given if isinstance(given, int) else _moment(given)
+    if not _FIRST <= ns < _LAST:
+        shown = sanitise(str(given), 40)
+        raise ConfigError(
+            f"{shown}: a time from {YEARS.start} to {YEARS.stop - 1} is expected, as a number in whole ns"
+        )
+    return ns
+
+
+def _moment(given: datetime | date | str) -> int:
     if isinstance(given, str):
         try:
             given = datetime.fromisoformat(given)

@@ -186,6 +186,8 @@ class Engine:
             return Step(booked=True)
         if isinstance(event, Fill):
             self.books.on_fill(event)
+        elif isinstance(event, CancelRejected):
+            self._risk.cancelling.discard(event.client_order_id)
         step = self._calls.on_event(event, order.strategy)
         decisions = step.decisions
         # An order that was on its way or unknown when others were cancelled; a cancel that was rejected just now would

@@ -8,9 +8,10 @@ from typing import Final
 
 from predsurv.core.events import NO_ORDERS
 from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderSide, StrategyName
-from predsurv.core.num import ZERO_SIZE, Price, Size, complement
+from predsurv.core.num import ZERO_SIZE, Size
 from predsurv.core.orders import RESTING, CancelIntent, Intent, Order, Quotes, Refused
 from predsurv.engine.account.account import TradingAccount
+from predsurv.engine.risk.self_trade import crossing
 from predsurv.engine.risk.state import RiskState
 from predsurv.state.market_cache import MarketCache
 
@@ -89,7 +90,8 @@ class QuoteDiffer:
         level = wanted.bid if side == "buy" else wanted.ask
         if level is None or not self._may_send(wanted.key, side):
             return
-        if next(self._crossing(wanted.key, side, level[0], live), None) is not None:
+        mirror = self._cache.mirror_of(wanted.key)
+        if next(crossing(live, wanted.key, mirror, side, level[0]), None) is not None:
             return
         size = level[1] - sum(order.remaining for order in kept)
         if side == "sell":
@@ -124,21 +126,8 @@ class QuoteDiffer:
         """
         return any(
             each.tif in RESTING and each.client_order_id not in self._cancelling
-            for each in self._crossing(order.key, order.side, order.price, live)
+            for each in crossing(live, order.key, self._cache.mirror_of(order.key), order.side, order.price)
         )
-
-    def _crossing(self, key: InstrumentKey, side: OrderSide, price: Price, live: Sequence[Order]) -> Iterator[Order]:
-        """Yield the orders of this account with which an order would trade, on either outcome."""
-        mirror = self._cache.mirror_of(key)
-        for order in live:
-            if order.key == key and order.side != side:
-                opposite = order.price
-            elif order.key == mirror and order.side == side:
-                opposite = complement(order.price)  # a bid for the other outcome is an offer of this one
-            else:
-                continue
-            if (price >= opposite) if side == "buy" else (price <= opposite):
-                yield order
 
 
 def _as_orders(decided: Iterable[Intent | CancelIntent]) -> Iterator[Order]:

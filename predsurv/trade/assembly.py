@@ -5,6 +5,7 @@ The only place where configuration, adapters and engine meet: modes differ in fe
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError, SafetyError, exit_code_of
-from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.text import path_component
 from predsurv.engine.engine import Engine
@@ -41,6 +42,7 @@ from predsurv.trade.runs.folder import RunFolder, create_run, last_marks
 from predsurv.trade.runs.info import JOURNAL_FILE, AccountBefore, DataFingerprint, RunInfo, settings_of, versions
 from predsurv.trade.runs.inputs import KnownBefore, MarketBefore, StatedFact
 from predsurv.trade.runs.keeper import RunInputs, RunKeeper
+from predsurv.trade.runs.sources import sources_of
 from predsurv.trade.session import TradingSession
 from predsurv.trade.stats import RunStats
 from predsurv.trade.watchlist import MarketSelection, Watchlist, select_markets
@@ -146,7 +148,13 @@ def open_paper(
     opened, watched = _open(config, mode, venues)
     with _ending(opened.keeper, mode.journal):
         watchlists = {
-            venue.name: _watchlist(venue, watched[venue.name], config.collector.max_instruments) for venue in venues
+            venue.name: _watchlist(
+                venue,
+                watched[venue.name],
+                config.collector.max_instruments,
+                opened.components.engine.account.portfolio.followed,
+            )
+            for venue in venues
         }
         feeds = {venue.name: venue.feed() for venue in venues}
         runner = TradeRunner(opened.components, feeds, watchlists, observe(opened.components.engine))
@@ -286,6 +294,7 @@ def _info(config: Config, mode: _TradingMode, run: str, started: RunStarted, ven
         data=asked.data,
         mappings=mode.mappings,
         notes=asked.notes,
+        sources=tuple(sources_of(mode.strategies)),
     )
 
 
@@ -337,6 +346,16 @@ def _empty_cache(venues: Sequence[Venue]) -> MarketCache:
     return MarketCache(frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes))
 
 
-def _watchlist(venue: Venue, selection: MarketSelection, capacity: int) -> Watchlist:
+def _watchlist(
+    venue: Venue, selection: MarketSelection, capacity: int, followed: AbstractSet[tuple[VenueName, MarketId]]
+) -> Watchlist:
+    """Return the watchlist of a venue; what was traded stays on it until it is paid out."""
     mirrored = venue.traits.complementary_outcomes
-    return Watchlist(selection.keys, capacity, mirrored=mirrored, mirrors=selection.mirrors, known=selection.markets)
+    return Watchlist(
+        selection.keys,
+        capacity,
+        mirrored=mirrored,
+        mirrors=selection.mirrors,
+        known=selection.markets,
+        needed=lambda name, market_id: (name, market_id) in followed,
+    )

@@ -59,10 +59,11 @@ class ReplayReport(Struct, frozen=True):
     difference: Difference | None
 
 
-class _ComparedJournal:
-    """Takes the entries of a replay and compares each with the recorded one."""
+class ComparedJournal:
+    """Takes the entries of a replay and compares each with the recorded one, of which the next is number ``first``."""
 
-    def __init__(self, recorded: Iterator[Entry]) -> None:
+    def __init__(self, recorded: Iterator[Entry], first: int = 2) -> None:
+        self._first = first
         self.equal = 0
         self.difference: Difference | None = None
         self._recorded = recorded
@@ -75,7 +76,7 @@ class _ComparedJournal:
         if there is not None and encoded(there) == encoded(entry):
             self.equal += 1
         else:
-            self.difference = Difference(self.equal + 2, there, entry)  # the start of the run is entry 1
+            self.difference = Difference(self.equal + self._first, there, entry)
 
     def flush(self) -> None:
         """Do nothing: nothing is written."""
@@ -86,7 +87,7 @@ class _ComparedJournal:
     def end(self, *, whole: bool) -> None:
         """Find what was recorded and not replayed; of a run that was killed the last events may be lost."""
         if self.difference is None and whole and (there := next(self._recorded, None)) is not None:
-            self.difference = Difference(self.equal + 2, there, None)
+            self.difference = Difference(self.equal + self._first, there, None)
 
 
 async def replay_run(data_dir: Path, folder: RunFolder) -> ReplayReport:
@@ -122,10 +123,10 @@ class _Start(Struct, frozen=True):
 async def _replayed(folder: RunFolder, start: _Start, recorded: Iterator[Entry]) -> ReplayReport:
     info, known = start.info, read_frames(folder.file(MARKETS_FILE), KnownBefore)
     cache = cache_of(known, frozenset(info.mirrored))
-    config = _config(folder, info)
+    config = config_of(folder, info)
     strategies = configured_strategies(config, info.mappings)
     parts = open_engine(config, cache, strategies, start.restored, start.started)
-    compared = _ComparedJournal(recorded)
+    compared = ComparedJournal(recorded)
     components = RunComponents(
         engine=parts.engine,
         journal=compared,
@@ -150,7 +151,7 @@ async def _replayed(folder: RunFolder, start: _Start, recorded: Iterator[Entry])
 
 def _recorded_account(folder: RunFolder, info: RunInfo) -> AccountBefore:
     if info.account is None:
-        raise ConfigError(f"{folder.run} is a backtest: it has no recording of its own; run 'predsurv backtest' again")
+        raise ConfigError(f"{folder.run} is a backtest: it has no recording of its own")
     if info.not_recorded:
         raise IntegrityError(f"{folder.run} cannot be replayed: not everything was recorded: {info.not_recorded}")
     return info.account
@@ -169,7 +170,8 @@ def _account(data_dir: Path, before: AccountBefore) -> RestoredState:
         journal.close()
 
 
-def _config(folder: RunFolder, info: RunInfo) -> Config:
+def config_of(folder: RunFolder, info: RunInfo) -> Config:
+    """Return the configuration of a run, without its secrets."""
     flags = {name: value for name, value in info.config.items() if value != REDACTED}
     return load(flags=flags, environ={}, root=folder.path).config
 

@@ -1,15 +1,28 @@
 """Which instruments a trading run watches: whole events, since a strategy needs all markets of an event or none."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from msgspec import Struct
 
 from predsurv.core.events import MarketChange, MarketEvent, MarketResolved
-from predsurv.core.ids import EventId, InstrumentKey
+from predsurv.core.ids import EventId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import BINARY, Market
 from predsurv.ports import NO_MIRRORS, Mirrors
-from predsurv.state.market_facts import KnownMarket, apply_fact, holds_from
+from predsurv.state.market_facts import FINAL, KnownMarket, apply_fact, holds_from
+
+SWEEP_INTERVAL: Final = 60_000_000_000
+"""How often (ns) markets that are over are looked for."""
+MOVED_WITHIN: Final = 3_600_000_000_000
+"""How long (ns) after trading ended by its timetable the venue may still move that end."""
+KNOWN_MAX: Final = 100_000
+"""Markets known, watched or not; beyond it those that are not watched are forgotten, the oldest first."""
+
+_ENDED: Final = FINAL | {"closed"}
+
+Needed = Callable[[VenueName, MarketId], bool]
+"""Whether anything more has to be heard of a market, though it is over: its payout."""
 
 
 class MarketSelection(Struct, frozen=True):
@@ -26,6 +39,7 @@ class MarketSelection(Struct, frozen=True):
 class Watchlist:
     """The instruments watched at one venue, following listings and resolutions; at most ``capacity``.
 
+    A market that is over (closed, past its hours, no longer listed) makes room for others, unless it is ``needed``.
     ``mirrored``: the venue keeps one book per binary market (see ``Market.primary_keys``). ``mirrors``: those of
     ``keys``, whose trades are heard as well; they need no place of their own. ``known``: markets that may open later.
     """
@@ -38,10 +52,12 @@ class Watchlist:
         mirrored: bool,
         mirrors: Mirrors = NO_MIRRORS,
         known: Iterable[Market] = (),
+        needed: Needed = lambda _venue, _market: False,
     ) -> None:
         self._keys = dict.fromkeys(sorted(keys))
         self._capacity, self._mirrored, self._mirrors = capacity, mirrored, dict(mirrors)
         self._known = {market.market_id: KnownMarket(market, market) for market in known}
+        self._needed, self._sweep_at = needed, 0
 
     @property
     def keys(self) -> frozenset[InstrumentKey]:
@@ -55,6 +71,9 @@ class Watchlist:
     def update(self, batch: Sequence[MarketEvent]) -> bool:
         """Add markets that open and remove resolved ones; return whether the feed has to be told."""
         changed = False
+        if batch and batch[-1].ts_recv >= self._sweep_at:
+            self._sweep_at = batch[-1].ts_recv + SWEEP_INTERVAL
+            changed = self._sweep(batch[-1].ts_recv)
         for event in batch:
             if isinstance(event, MarketResolved):
                 for instrument_id, _ in event.payouts:
@@ -66,6 +85,21 @@ class Watchlist:
             elif isinstance(event, MarketChange) and holds_from(event) <= event.ts_recv:
                 changed |= self._follow(event)
         return changed
+
+    def _sweep(self, now: int) -> bool:
+        """Forget the markets that are over; return whether any of them was watched."""
+        before = len(self._keys)
+        for name, market in [(name, each.market) for name, each in self._known.items()]:
+            if _is_over(market, now) and not self._needed(market.venue, name):
+                del self._known[name]
+                for key in market.keys():  # noqa: SIM118
+                    self._keys.pop(key, None)
+                    self._mirrors.pop(key, None)
+        watched = {key.market_id for key in self._keys}
+        idle = [name for name in self._known if name not in watched]
+        for name in idle[: max(len(self._known) - KNOWN_MAX, 0)]:
+            del self._known[name]
+        return len(self._keys) < before
 
     def _follow(self, change: MarketChange) -> bool:
         """Fold a change in; return whether the feed has to be told of the market, because it is open now."""
@@ -116,6 +150,12 @@ def select_markets(
         elif any(market.market_id in held_markets or market.status == "created" for market in event.markets):
             known += event.markets  # those that are only announced may open later
     return MarketSelection(tuple(known), frozenset(keys), _mirrors(known, keys) if mirrored else NO_MIRRORS)
+
+
+def _is_over(market: Market, now: int) -> bool:
+    ends = market.trading_ends
+    over = ends is not None and ends + MOVED_WITHIN <= now
+    return over or market.status in _ENDED or market.last_seen is not None
 
 
 def is_open(market: Market) -> bool:

@@ -11,9 +11,12 @@ from predsurv.cli.output.result_tables import comparison, result_tables, run_tab
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError
 from predsurv.core.text import sanitise
+from predsurv.net.clock import SystemClock
+from predsurv.trade.replay_backtest import replay_backtest
 from predsurv.trade.replay_run import ReplayReport, replay_run
 from predsurv.trade.report.write import write_report
 from predsurv.trade.runs.folder import RunFolder, RunRecord, RunState, all_runs, find_run, read_run
+from predsurv.venues.registry import open_venue
 
 _REPLAYS = (
     Column("run", "Run", keep=9),
@@ -64,6 +67,8 @@ def show_(
         raise PredsurvError(f"{folder.run} {_without_results(folder.state(info))}; its journal is in {folder.path}")
     for note in info.notes:
         say(note)
+    for source in info.sources:
+        say(f"strategy {sanitise(source.strategy, 40)}: {sanitise(source.spec, 300)}, sha256 {source.sha256}")
     show([run_table([RunRecord(folder, info, result)], "Run"), *result_tables(result)], format)
     if html:
         say(f"report: {near(write_report(folder, result))}")
@@ -73,6 +78,11 @@ def show_(
 def compare(one: Run, other: Run, config: ConfigFile = None, format: OutputFormat = "table") -> None:
     """Compare two runs: their figures, and what they were made with where that differs."""
     data_dir = load(config).config.data_dir
+    infos = [find_run(data_dir, each).info() for each in (one, other)]
+    first, second = ({each.strategy: each.sha256 for each in info.sources} for info in infos)
+    for name in first.keys() & second.keys():
+        if first[name] != second[name]:
+            say(f"warning: strategy {sanitise(name, 40)} is other code in each of the two runs")
     show(comparison(find_run(data_dir, one), find_run(data_dir, other)), format)
 
 
@@ -83,10 +93,15 @@ def replay(
     config: ConfigFile = None,
     format: OutputFormat = "table",
 ) -> None:
-    """Run a paper run again from what it recorded, and compare its journal byte for byte."""
+    """Run a run again, from what it recorded or from the recording it read, and compare its journal byte for byte."""
     data_dir = load(config).config.data_dir
     folder = find_run(data_dir, run)
-    report = asyncio.run(replay_run(data_dir, folder))
+    if folder.account.startswith("backtest-"):
+        report = asyncio.run(
+            replay_backtest(data_dir, folder, lambda name, made: open_venue(name, made, SystemClock()))
+        )
+    else:
+        report = asyncio.run(replay_run(data_dir, folder))
     show(_report_table(folder, report), format)
     if verify and report.difference is not None:
         raise IntegrityError(f"{folder.run}: the replay decided otherwise: {sanitise(str(report.difference), 900)}")

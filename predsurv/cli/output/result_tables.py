@@ -235,6 +235,10 @@ def _differing(one: RunInfo, other: RunInfo) -> Iterable[Sequence[Value]]:
         a, b = getattr(one, name), getattr(other, name)
         if a != b:
             yield name, _text(a), _text(b)
+    mine, theirs = ({each.strategy: each.sha256 for each in info.sources} for info in (one, other))
+    for name in dict.fromkeys([*mine, *theirs]):
+        if mine.get(name) != theirs.get(name):
+            yield f"source of {name}", _text(mine.get(name)), _text(theirs.get(name))
     for part in ("versions", "config"):
         mine, theirs = getattr(one, part), getattr(other, part)
         for name in dict.fromkeys([*mine, *theirs]):

@@ -34,6 +34,7 @@ RefusalReason = Literal[
     "max_open_orders",
     "max_orders_per_minute",
     "max_daily_loss",
+    "self_trade",
     "cash",
     "group",  # another leg of its group was refused
     "unknown_order",
@@ -228,6 +229,15 @@ def _daily_loss(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRef
     return _above("max_daily_loss", state.valuation.day_loss(), Money(limits.max_daily_loss - 1))
 
 
+def _self_trade(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    if state.opposed_by_staged(intent):
+        return RiskRefusal("self_trade", "it would trade with an order that is sent with it")
+    opposed = state.opposed(intent) if intent.side == "buy" else ()
+    if not opposed:
+        return None
+    return RiskRefusal("self_trade", f"it would trade with order {opposed[0].client_order_id} of this account")
+
+
 def _cash(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
     if intent.side == "sell":
         return None
@@ -259,5 +269,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     _open_orders,
     _rate,
     _daily_loss,
+    _self_trade,
     _cash,
 )

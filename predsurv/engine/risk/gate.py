@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Final
 
 from msgspec import Struct
 
@@ -10,6 +11,9 @@ from predsurv.core.orders import Approved, CancelIntent, CancelOrder, Intent, Pl
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.risk.checks import RiskLimits, RiskRefusal, first_refusal
 from predsurv.engine.risk.state import RiskState
+
+CANCELS_SLACK: Final = 1_000
+"""Cancels remembered beyond those of live orders before what is gone is forgotten."""
 
 
 class GateDecision(Struct, frozen=True, array_like=True):
@@ -40,12 +44,13 @@ class RiskGate:
             if any(refusals):
                 refused += [self._refuse(leg, refusal) for leg, refusal in zip(legs, refusals, strict=True)]
             else:
-                decisions += [self._approve(leg) for leg in legs]
+                decisions += [decision for leg in legs for decision in (*self._make_way(leg), self._approve(leg))]
         return tuple(decisions), tuple(refused)
 
     def cancel(self, ids: Iterable[ClientOrderId]) -> tuple[GateDecision, ...]:
         """Return a cancel for each known order among ``ids``; never refused."""
-        orders = (self._account.orders.get(each) for each in ids)
+        orders = [self._account.orders.get(each) for each in ids]
+        self._note_cancelling(order.client_order_id for order in orders if order is not None)
         return tuple(
             GateDecision(Approved(self._state.now, CancelOrder(order.client_order_id, order.key)), None)
             for order in orders
@@ -80,6 +85,18 @@ class RiskGate:
         if self._state.phase(order.key.venue) == "closed":
             return RiskRefusal("venue_paused", f"{order.key.venue} accepts no cancels now")
         return None
+
+    def _note_cancelling(self, ids: Iterable[ClientOrderId]) -> None:
+        state = self._state
+        state.cancelling.update(ids)
+        if len(state.cancelling) > 2 * self._account.orders.live_count() + CANCELS_SLACK:
+            state.cancelling.intersection_update(order.client_order_id for order in self._account.orders.live())
+
+    def _make_way(self, leg: Intent | CancelIntent) -> tuple[GateDecision, ...]:
+        """Return the cancels of what a sale would trade with, which leave before it."""
+        if isinstance(leg, CancelIntent) or leg.side == "buy":
+            return ()
+        return self.cancel(order.client_order_id for order in self._state.opposed(leg))
 
     def _refuse(self, leg: Intent | CancelIntent, refusal: RiskRefusal | None) -> Refused:
         if refusal is None:

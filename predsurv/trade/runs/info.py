@@ -12,6 +12,7 @@ from predsurv.config.schema import walk
 from predsurv.config.secrets import looks_secret
 from predsurv.core.ids import StrategyName, VenueName
 from predsurv.core.mapping import ApprovedMapping
+from predsurv.trade.runs.sources import StrategySource
 
 INFO_FILE: Final = "run.json"
 RESULTS_FILE: Final = "results.json"
@@ -53,8 +54,8 @@ class RunInfo(Struct, frozen=True, kw_only=True):
     ``requested`` is the time asked for, ``loaded`` the part of it that had events, None where no end was asked for.
     ``ended`` and ``exit_code`` are None while it runs, and of one that was killed. ``complete``: it went through all
     that was asked for. ``config`` holds every key by its dotted name, secrets redacted, ``mappings`` those
-    between the markets of its venues. ``not_recorded`` says why a
-    paper run cannot be replayed, "" when it can.
+    between the markets of its venues. ``sources`` are the files of strategies that are not this program's.
+    ``not_recorded`` says why a paper run cannot be replayed, "" when it can.
     """
 
     run: str
@@ -77,6 +78,7 @@ class RunInfo(Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     not_recorded: str = ""
     notes: tuple[str, ...] = ()
+    sources: tuple[StrategySource, ...] = ()
 
 
 def settings_of(config: Config) -> dict[str, Any]:

@@ -45,7 +45,29 @@ def test_what_is_no_time_and_what_is_no_span_are_told() -> None:
             to_span(start, end)
 
 
-@given(st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1)))  # noqa: DTZ001 - hypothesis wants them so
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)))  # noqa: DTZ001 - hypothesis wants them so
 def test_microseconds_are_exact(moment: datetime) -> None:
     assert datetime.fromtimestamp(0, UTC) + timedelta(microseconds=to_ns(moment) // 1_000) == moment.replace(tzinfo=UTC)
     assert to_ns(moment) % 1_000 == 0
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        0,
+        1_800_014_400,
+        1_800_014_400_000,
+        -1,
+        1 << 80,
+        "0001-01-01",
+        "9999-12-31",
+        date(1969, 1, 1),
+        datetime.max.replace(tzinfo=UTC),
+    ],
+)
+def test_a_time_that_cannot_be_meant_is_one_clear_error(absurd: Time) -> None:
+    """Seconds or milliseconds in place of ns, above all: an empty frame would look like a day without data."""
+    with pytest.raises(ConfigError, match="a time from 2000 to 2099 is expected, as a number in whole ns"):
+        to_ns(absurd)
+    with pytest.raises(ConfigError, match="a time from 2000"):
+        to_span(absurd, absurd)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,8 +10,9 @@ from predsurv.core.events import MarketChange, MarketChangeKind, MarketResolved
 from predsurv.core.ids import EventId, InstrumentId, VenueName
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import ONE, Money
+from predsurv.trade import watchlist as module
 from predsurv.trade.watchlist import Watchlist, keys_to_watch, select_markets
-from tests.kit.trading_samples import START, YES, V, market, resolved
+from tests.kit.trading_samples import START, YES, S, V, gap, market, resolved
 
 
 def event(name: str, count: int, volume: int = 0, **changes: Any) -> list[Market]:
@@ -173,3 +175,41 @@ def test_what_is_announced_for_later_does_not_open_a_market_now() -> None:
     watchlist = Watchlist(frozenset(), 2, mirrored=True, known=[market("n", status="created", tradable=False)])
     ahead = MarketChange(V, market("n").market_id, None, START, None, "activated", "{}", effective=START + 9)
     assert not watchlist.update([ahead])
+
+
+def kalshi(name: str, **changes: Any) -> Market:
+    return market(name, venue=VenueName("kalshi"), **changes)
+
+
+def test_markets_that_are_over_make_room_unless_something_is_still_to_be_heard_of_them() -> None:
+    """A paper run of weeks: nobody announces the end of a Kalshi market's trading, and few resolutions arrive."""
+    ends = kalshi("a", close_time=START + S)
+    owned = kalshi("b", close_time=START + S)
+    gone, stays = kalshi("c", last_seen=START), kalshi("d")
+    everything = (ends, owned, gone, stays)
+    keys = frozenset(each.key(0) for each in everything)
+    watchlist = Watchlist(keys, 4, mirrored=False, known=everything, needed=lambda _, name: name == "b")
+    assert watchlist.update([gap(START, stays.key(0))])
+    assert watchlist.keys == keys - {gone.key(0)}
+    assert not watchlist.update([gap(START + 3_600 * S, stays.key(0))])  # an end may still be moved
+    assert not watchlist.update([gap(START + 3_601 * S, stays.key(0))])  # looked for once a minute
+    assert watchlist.update([gap(START + 3_660 * S, stays.key(0))])
+    assert watchlist.keys == {owned.key(0), stays.key(0)}
+
+
+def test_a_closed_market_is_watched_no_longer_and_a_new_one_takes_its_place() -> None:
+    one, two = market("a"), market("b")
+    watchlist = Watchlist({one.key(0)}, 1, mirrored=True, known=(one,))
+    assert not watchlist.update([told("created", "b", two)])
+    assert not watchlist.update([told("closed", "a")])
+    assert watchlist.update([told("activated", "b", ts=START + 61 * S)])
+    assert watchlist.keys == {two.key(0)}
+
+
+def test_markets_known_and_not_watched_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KNOWN_MAX", 3)
+    watchlist = Watchlist(frozenset(), 0, mirrored=True)
+    for number in range(9):
+        watchlist.update([told("created", f"m{number}", market(f"m{number}"))])
+        watchlist.update([gap(START + number * 61 * S)])
+    assert len(watchlist._known) == 3

@@ -9,15 +9,18 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from predsurv.cli.app import main
 from predsurv.cli.commands import trade
+from predsurv.core.ids import StrategyName
 from predsurv.store.layout import NS_DAY
 from predsurv.store.read.recording import ReplaySpan
 from predsurv.trade.runs.folder import RunFolder, all_runs
 from predsurv.trade.runs.info import INFO_FILE, JOURNAL_FILE, REPORT_FILE, RESULTS_FILE
+from predsurv.trade.runs.sources import StrategySource
 from tests.kit.backtests import MIDNIGHT, RecordedVenue, Taker, books, covered, hours, listed_on, run_backtest
 from tests.kit.patience import PATIENCE_S
 from tests.kit.recordings import record
@@ -102,8 +105,6 @@ def test_what_cannot_be_done_is_one_line(folders: list[RunFolder], capsys: pytes
         (("mine", "mock", "0001-01-01"), 2, "nothing recorded for mock 0001-01-01"),
         (("mine", "mock", "9999-12-31"), 2, "nothing recorded for mock 9999-12-31"),
         (("runs", "show", "2099"), 2, "no run begins with"),
-        (("runs", "replay", "latest", "--verify"), 2, "is a backtest"),
-        (("replay", "latest"), 2, "is a backtest"),
         (("portfolio", "--mode", "paper"), 2, "no account 'paper'"),
         (("portfolio", "--venue", "elsewhere"), 2, "nothing was traded at 'elsewhere'"),
         (("backtest", "mock", "2027-01-15", "--param", "simple.stake=1,2", "--strategy", "simple", "--html"), 2, ""),
@@ -191,3 +192,25 @@ def test_the_account_of_the_newest_backtest_is_shown_where_nothing_else_was_trad
     assert (position["mark"], position["unrealised"], position["mark_age_s"]) == (None, None, None)
     folders[1].file(JOURNAL_FILE).unlink()
     assert asked(capsys, "portfolio")["account"]
+
+
+def test_a_backtest_is_run_again_from_its_recording(
+    folders: list[RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["runs", "replay", "latest", "--verify", "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["run"], row["verdict"], row["difference"]) == (folders[1].run, "the same", None)
+
+
+def test_runs_of_other_code_under_the_same_name_are_told(
+    folders: list[RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, digest in zip(folders, ("aa", "bb"), strict=True):
+        source = StrategySource(StrategyName("mine"), "mine.py", "Mine", digest)
+        folder.write(INFO_FILE, msgspec.structs.replace(folder.info(), sources=(source,)))
+    assert main(["runs", "compare", *(each.run for each in folders)]) == 0
+    out, err = capsys.readouterr()
+    assert "warning: strategy mine is other code in each of the two runs" in err
+    assert "source of mine" in out
+    assert main(["runs", "show", folders[0].run]) == 0
+    assert "strategy mine: mine.py:Mine, sha256 aa" in capsys.readouterr().err

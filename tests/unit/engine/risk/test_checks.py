@@ -106,7 +106,7 @@ def test_live_orders_count_towards_the_limits() -> None:
     world.account.place(place(price=50, size=10), START)
     assert reason(world, intent(), max_total_exposure=Money(10 * MICROS)) == "max_total_exposure"
     assert reason(world, intent(), max_position_notional=Money(10 * MICROS)) == "max_position_notional"
-    assert reason(world, intent(key=NO), max_position_notional=Money(10 * MICROS)) is None
+    assert reason(world, intent(key=NO, price=49), max_position_notional=Money(10 * MICROS)) is None
     assert reason(world, intent(), max_open_orders=1) == "max_open_orders"
 
 

@@ -204,7 +204,7 @@ def test_a_failed_fill_is_in_no_figure() -> None:
         AccountUpdated(FillFailed(YES, START, ClientOrderId("b"), TradeId("b.1"), "needs what failed")),
         AccountUpdated(FillConfirmed(YES, START, ClientOrderId("a"), TradeId("a.2"))),
     ]
-    orders = [started(), sent("a", size=20), sent("b", size=15, side="sell")]
+    orders: list[Entry] = [started(), sent("a", size=20), sent("b", size=15, side="sell")]
     found = result([*orders, *answers, *ends], [mark(50)])
     plain = result([*orders, AccountUpdated(replace(fill("a", 10), trade_id=TradeId("a.2")))], [mark(50)])
     assert found.total == plain.total
