@@ -4,6 +4,7 @@ Nothing here waits, reads a clock or does I/O: time is what the events say.
 """
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec.structs import replace
@@ -38,6 +39,7 @@ from predsurv.core.num import Money
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
 from predsurv.engine.control import TradingControl
+from predsurv.engine.own_prints import OwnPrints
 from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState
@@ -51,7 +53,8 @@ class Engine:
     """Folds events into cache and account, calls the strategies and puts their intents through the risk gate.
 
     ``cache``, ``account``, ``books`` and ``valuation`` are for reading; ``control`` halts and limits trading.
-    ``run`` is the prefix of its order ids.
+    ``run`` is the prefix of its order ids. ``executing``: the venues that really execute our orders: their books lack
+    what we took, and their public trades are ours as well, of which strategies hear what is not (``own_prints``).
     """
 
     def __init__(
@@ -62,9 +65,10 @@ class Engine:
         strategies: Sequence[Strategy],
         cache: MarketCache,
         account: TradingAccount,
+        executing: AbstractSet[VenueName] = frozenset(),
     ) -> None:
         self.cache, self.account = cache, account
-        self.books = AvailableBooks(cache)
+        self.books, self.own_prints = AvailableBooks(cache, executing), OwnPrints(cache, executing)
         self._risk = RiskState(cache, account, self.books)
         self._risk.room.limit(
             order=limits.max_order_notional, position=limits.max_position_notional, total=limits.max_total_exposure
@@ -136,7 +140,8 @@ class Engine:
         if isinstance(event, BookDelta | BookSnapshot):
             self.books.on_book_event(event)
         self._risk.last_recv[event.key.venue] = event.ts_recv
-        return self._calls.on_market_data(event, before)
+        heard = self.own_prints.others(event) if isinstance(event, Trade) else event
+        return EMPTY_STEP if heard is None else self._calls.on_market_data(heard, before)
 
     def _on_tick(self, event: Tick) -> Step:
         return self.control.on_tick(self._calls.on_event(event))
@@ -186,6 +191,7 @@ class Engine:
             return Step(booked=True)
         if isinstance(event, Fill):
             self.books.on_fill(event)
+            self.own_prints.on_fill(event)
         elif isinstance(event, CancelRejected):
             self._risk.cancelling.discard(event.client_order_id)
         step = self._calls.on_event(event, order.strategy)

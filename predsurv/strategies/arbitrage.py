@@ -9,6 +9,7 @@ from predsurv.core.events import (
     BookSnapshot,
     Event,
     Fill,
+    FillFailed,
     MarketChange,
     MarketResolved,
     OrderCancelled,
@@ -71,7 +72,7 @@ class Arbitrage:
         if isinstance(event, MarketChange | MarketResolved):
             self._groups.clear()
             self._attempts.look_again()
-        elif isinstance(event, Fill | OrderCancelled | OrderRejected | Tick):
+        elif isinstance(event, Fill | FillFailed | OrderCancelled | OrderRejected | Tick):
             return tuple(self._follow_up(event, view))
         return ()
 

@@ -2,7 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 
-from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, Gap, MarketChange, Tick, Unwanted, VenuePhase
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    Event,
+    Fill,
+    FillFailed,
+    Gap,
+    MarketChange,
+    Tick,
+    Unwanted,
+    VenuePhase,
+)
 from predsurv.core.ids import InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Price, Size, notional
@@ -43,9 +54,9 @@ class MarketMaking:
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent | Quotes]:
         """Quote anew when a best price changes; pull at gaps and pauses at once, and on ticks what is due."""
-        if isinstance(event, Fill):
+        if isinstance(event, Fill | FillFailed):
             self._active[(event.key.venue, event.key.market_id)] = 0  # another inventory is quoted at once
-        if isinstance(event, BookDelta | BookSnapshot | Gap | Unwanted | Fill):
+        if isinstance(event, BookDelta | BookSnapshot | Gap | Unwanted | Fill | FillFailed):
             return self._look(view.market(event.key.venue, event.key.market_id), view)
         if isinstance(event, MarketChange):
             return self._look(view.market(event.venue, event.market_id), view)

@@ -224,8 +224,9 @@ class EventPipeline:
     async def process_observed(self, event: MarketEvent) -> None:
         """Process a market event whose time was reached, and what it does to our orders at simulated brokers."""
         await self.process(event)
-        for broker in self._simulated:
-            for outcome in broker.observe(event):
+        others = self._engine.own_prints.others(event) if isinstance(event, Trade) else event
+        for broker in self._simulated if others is not None else ():
+            for outcome in broker.observe(others or event):
                 await self._receive(outcome)
 
     def under_way(self) -> int:

@@ -1,11 +1,12 @@
 """The books as strategies and risk checks see them: trusted, complemented, less what we consumed.
 
 The cache keeps what the venue published, where a level still looks whole after a paper trade of ours and would be
-bought twice. A venue that really executes our orders shows in its next update what is left of a level: on a live
-broker the consumption has to be dropped at that update, or it would count twice.
+bought twice. A venue that really executes our orders shows by itself what is left of a level: there nothing counts as
+consumed, or it would count twice.
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from predsurv.core.events import BookDelta, BookSnapshot, Fill, Level, LevelConsumed
@@ -34,11 +35,12 @@ class _ReducedBook(NamedTuple):
 class AvailableBooks:
     """The book of each instrument with the liquidity that is still available to us.
 
-    ``taken`` grows whenever more may count as consumed than before.
+    ``taken`` grows whenever more may count as consumed than before. ``executing``: the venues that really execute our
+    orders, whose books lack what we took.
     """
 
-    def __init__(self, cache: MarketCache) -> None:
-        self._cache = cache
+    def __init__(self, cache: MarketCache, executing: AbstractSet[VenueName] = frozenset()) -> None:
+        self._cache, self._executing = cache, executing
         self._consumed = ConsumedLiquidity()
         self._told: set[VenueName] = set()  # venues that say themselves what we consumed
         self.taken = 0
@@ -89,7 +91,8 @@ class AvailableBooks:
         """Record what a taker fill of ours consumed, where the venue does not say so; not in an untrusted book."""
         primary = self._cache.primary_of(fill.key)
         book = self._cache.trusted_book(primary)
-        if book is None or fill.maker or fill.key.venue in self._told:
+        venue = fill.key.venue
+        if book is None or fill.maker or venue in self._told or venue in self._executing:
             return
         complemented = primary != fill.key
         price = complement(fill.price) if complemented else fill.price

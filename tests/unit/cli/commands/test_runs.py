@@ -161,7 +161,7 @@ def _interrupted_opening(*_: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "interrupted"), [("fetch", _interrupted_download), ("open_backtest", _interrupted_opening)]
+    ("stage", "interrupted"), [("fetch_days", _interrupted_download), ("open_backtest", _interrupted_opening)]
 )
 def test_a_backtest_that_is_interrupted_before_it_begins_says_so(
     folders: list[RunFolder],

@@ -21,7 +21,7 @@ class Desk:
         self.world.account.place(place("rest", tif="gtc", **resting), START)
         self.gate = RiskGate("run", LIMITS, self.world.risk, self.world.account)
 
-    def ask(self, *wanted: Intent | CancelIntent) -> tuple[list[object], list[str]]:
+    def ask(self, *wanted: Intent | CancelIntent) -> tuple[list[str], list[str]]:
         decisions, refused = self.gate.evaluate(wanted)
         said = [
             f"cancel {each.approved.command.client_order_id}"

@@ -214,7 +214,7 @@ def test_a_failed_fill_is_in_no_figure() -> None:
 
 def test_a_rebate_is_a_figure_of_its_own_and_in_equity() -> None:
     paid = RebateBooked(RebatePaid(V, YES.market_id, START, ME, START, Money(12)))
-    orders = [started(), sent("a", size=10), filled("a", 10)]
+    orders: list[Entry] = [started(), sent("a", size=10), filled("a", 10)]
     found, without = result([*orders, paid], [mark(51)]), result(orders, [mark(51)])
     assert (found.total.rebates, found.total.trading) == (12, without.total.profit)
     assert found.total.profit == found.equity - found.equity_start == without.total.profit + 12
