@@ -18,6 +18,7 @@ from predsurv.mine.recorded_days import MiningDay, require_coverage
 from predsurv.mine.trades import placed_trades
 from predsurv.store.layout import NS_HOUR, Dataset, Layout
 from predsurv.store.read.verify_digests import check_intact
+from predsurv.store.schema import level_columns
 
 ROWS_PER_STEP: Final = 2_000_000
 """Changed levels in memory at a time; a tenth as many snapshot rows."""
@@ -58,18 +59,27 @@ class _CodedRows(NamedTuple):
 
     def hour(self, begin: int, snapshots: Sequence[Path], deltas: Sequence[Path]) -> HourRows:
         """Return the rows of the files of an hour that belong to these instruments."""
-        books = self._scan(snapshots) if snapshots else NO_SNAPSHOTS.lazy()
         levels = levels_in(snapshots) if snapshots else 1
-        return HourRows(begin, books, levels, self._scan(deltas) if deltas else None)
+        columns = ("ts_recv", "trusted", *level_columns(levels))
+        tops = self._scan(snapshots, columns) if snapshots else NO_SNAPSHOTS.lazy()
+        changes = self._scan(deltas, ("ts_recv", "ts_venue", "kind")) if deltas else None
+        return HourRows(begin, tops, levels, changes)
 
     def of(self, rows: pl.DataFrame, name: str = "code") -> pl.DataFrame:
         """Return those of ``rows`` whose column ``name`` is the code of one of these instruments."""
         return rows.filter(pl.col(name).is_between(self.low, self.high, closed="left"))
 
-    def _scan(self, files: Sequence[Path]) -> pl.LazyFrame:
-        code = pl.col("instrument_id").cast(self.ids, strict=False).to_physical().cast(pl.UInt32).alias("code")
-        rows = self.source.scan(files).with_columns(code)
-        return rows.filter(pl.col("code").is_between(self.low, self.high, closed="left"))
+    def _scan(self, files: Sequence[Path], columns: Sequence[str]) -> pl.LazyFrame:
+        rows = self.source.scan(files).select("instrument_id", *columns).collect()
+        # Files are sorted by instrument: a code for each run of rows costs a quarter of one for each row.
+        names = rows["instrument_id"]
+        run = names.rle_id()
+        begins = (run != run.shift(1)).fill_null(value=True)
+        codes = names.filter(begins).cast(self.ids, strict=False).to_physical().cast(pl.UInt32)
+        wanted = codes.is_between(self.low, self.high, closed="left").fill_null(value=False)
+        code = codes.gather(run).alias("code")
+        coded = rows.drop("instrument_id").with_columns(code).lazy()
+        return coded if wanted.all() else coded.filter(pl.col("code").is_between(self.low, self.high, closed="left"))
 
 
 class _ObservedDay(NamedTuple):

@@ -11,7 +11,7 @@ from predsurv.mine.inputs import collector_filter
 from predsurv.mine.listed import InstrumentLabels, listed_instruments
 from predsurv.mine.lost_time import lost_time
 from predsurv.mine.recorded_days import MiningDay
-from predsurv.mine.scores import COMPONENTS, EVIDENCE_HALF_S, FROM_TRADES
+from predsurv.mine.scores import COMPONENTS, EVIDENCE_HALF_S, FROM_TRADES, SMALLER
 from predsurv.mine.stats_writer import stats_folder
 
 FOUND_MAX: Final = 20
@@ -41,10 +41,11 @@ class RecordedPeriod(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """An instrument of a day's statistics: its ``row`` and what names it."""
+    """An instrument of a day's statistics: its ``row``, what names it, and the ``values`` of the score's parts."""
 
     row: Row
     labels: InstrumentLabels
+    values: Row
 
 
 def read_stats(day: MiningDay) -> pl.DataFrame:
@@ -74,20 +75,22 @@ def find(day: MiningDay, stats: pl.DataFrame, wanted: str) -> list[Explained]:
         raise ConfigError(f"no market {shown!r} in the statistics of {day.venue} on {day.date}")
     if rows.height > FOUND_MAX:
         raise ConfigError(f"{rows.height:,} markets have {shown!r} in their question; say more of it, or give an id")
+    values = rows.select(**COMPONENTS).iter_rows(named=True)
     return [
-        Explained(row, labels.get(row["instrument_id"]) or InstrumentLabels(row["instrument_id"], "", ""))
-        for row in rows.iter_rows(named=True)
+        Explained(row, labels.get(row["instrument_id"]) or InstrumentLabels(row["instrument_id"], "", ""), value)
+        for row, value in zip(rows.iter_rows(named=True), values, strict=True)
     ]
 
 
-def parts(row: Row, weight: Mapping[str, float]) -> Iterator[ScorePart]:
-    """Yield what the score of ``row`` is made of, the largest weight first, without components of no weight."""
-    values = pl.DataFrame([row], infer_schema_length=None).select(**COMPONENTS).row(0, named=True)
+def parts(found: Explained, weight: Mapping[str, float]) -> Iterator[ScorePart]:
+    """Yield what the score of ``found`` is made of, the largest weight first, without components of no weight."""
+    row = found.row
     for name in sorted(COMPONENTS, key=lambda each: -weight[each]):
         if weight[name] > 0:
-            percentile, score = row[f"percentile_{name}"], row[f"score_{name}"]
-            evidence = row["trades_observed_s"] if name in FROM_TRADES else row["observed_s"]
-            yield ScorePart(name, values[name], percentile, evidence_of(evidence), weight[name], score * weight[name])
+            value, percentile, score = found.values[name], row[f"percentile_{name}"], row[f"score_{name}"]
+            measured = -value if name in SMALLER and value is not None else value
+            seconds = row["trades_observed_s"] if name in FROM_TRADES else row["observed_s"]
+            yield ScorePart(name, measured, percentile, evidence_of(seconds), weight[name], score * weight[name])
 
 
 def evidence_of(seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""From measures that add up to the published statistics of each instrument; what each means: docs/data-files.md.
+"""From measures that add up to the published statistics of each instrument; what each means: docs/metrics.md.
 
 Null where there is nothing to measure. Rates are per observed second, those of trades per second in which trades were
 observed.

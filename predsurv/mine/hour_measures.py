@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from predsurv.mine.measures import books, paths, trading, updates
+from predsurv.mine.measures import books, moments, paths, trading, updates
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _LEVELS: Final = ("bid_px_00", "bid_sz_00", "ask_px_00", "ask_sz_00")
@@ -56,8 +56,8 @@ def measure_hour(rows: HourRows, observed: ObservedHour, carry: pl.DataFrame) ->
     own, placed = observed.visits, observed.trades
     fresh = books.shapes(rows.snapshots, rows.levels, rows.begin).collect()
     every = books.ordered(pl.concat([carry, fresh]) if carry.height else fresh)
-    held = books.held(every.lazy(), own.lazy()).collect()
-    quoted = paths.quotes(held.lazy()).collect()
+    held = moments.grouped(books.held(every.lazy(), own.lazy()).collect())
+    quoted = moments.grouped(paths.quotes(held.lazy()).collect())
     trades = placed.lazy()
     queries = {
         "books": books.book_sums(held.lazy()),
@@ -90,6 +90,6 @@ def _changes(rows: HourRows, visits: pl.DataFrame) -> dict[str, pl.DataFrame]:
     levels = updates.changes(rows.deltas, rows.begin).collect()
     if not levels["at"].is_sorted():
         levels = levels.sort("at")
-    observed = updates.observed_changes(levels.lazy(), visits.lazy()).collect()
+    observed = moments.grouped(updates.observed_changes(levels.lazy(), visits.lazy()).collect())
     sums, waits = pl.collect_all([updates.update_sums(observed.lazy()), updates.waits(observed.lazy())])
     return {"visit_updates": sums, "waits": waits}

@@ -52,6 +52,9 @@ at the best price that would have been filled within a minute · foresight: how 
 FROM_TRADES: Final = frozenset({"trading", "earning", "filling"})
 """Components whose evidence is the time in which trades were observed."""
 
+SMALLER: Final = frozenset({"tightness", "cheapness"})
+"""Components of which less is better: they are ranked by the negative."""
+
 SIGNED: Final = frozenset({"earning"})
 """Components that may be less than nothing: 0 is a value like others."""
 

@@ -118,7 +118,7 @@ def explain(
     for found in find(day, read_stats(day), market):
         recorded = retry_if_replaced(partial(periods, day, found.row["instrument_id"]))
         shown = recorded[-PERIODS_SHOWN:] if format == "table" else recorded
-        show(explanation(found, parts(found.row, weight), shown), format)
+        show(explanation(found, parts(found, weight), shown), format)
         if len(shown) < len(recorded):
             say(f"{len(recorded) - len(shown):,} earlier periods: --format json has them")
 

@@ -6,6 +6,7 @@ untrusted row ends the one before and weighs nothing.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -35,7 +36,14 @@ def shapes(snapshots: pl.LazyFrame, levels: int, begin: int) -> pl.LazyFrame:
     once, mean of a purchase and a sale, null where the levels do not hold so much.
     """
     bid, ask, bid_sz, ask_sz = (pl.col(f"{name}_00") for name in ("bid_px", "ask_px", "bid_sz", "ask_sz"))
-    top = snapshots.select(
+    sound = (bid < ask).fill_null(value=True)
+    micro = (bid * ask_sz + ask * bid_sz) / (bid_sz + ask_sz)
+    near = pl.col("bid_depth_5c") + pl.col("ask_depth_5c")
+    measured = snapshots.with_columns(
+        pl.when(sound).then((ask + bid) / 2).alias("mid"),
+        *_level_columns(levels),
+    )
+    return measured.select(
         instant(pl.col("code"), pl.col("ts_recv").cast(pl.Int64), begin).alias("at"),
         "code",
         "trusted",
@@ -43,37 +51,24 @@ def shapes(snapshots: pl.LazyFrame, levels: int, begin: int) -> pl.LazyFrame:
         ask.alias("ask"),
         bid_sz.alias("bid_sz"),
         ask_sz.alias("ask_sz"),
-        (bid >= ask).fill_null(value=False).alias("crossed"),
-        *(_depth(side, reach, levels) for side in ("bid", "ask") for reach in REACHES_C),
-        *(
-            pl.any_horizontal(_cut(side, reach, levels) for side in ("bid", "ask")).alias(f"cut_{reach}c")
-            for reach in (5, 10)
-        ),
-        *_walks(levels),
-    )
-    sound = ~pl.col("crossed")
-    both = pl.col("bid_sz") + pl.col("ask_sz")
-    micro = (pl.col("bid") * pl.col("ask_sz") + pl.col("ask") * pl.col("bid_sz")) / both
-    near = pl.col("bid_depth_5c") + pl.col("ask_depth_5c")
-    return (
-        top.with_columns(
-            pl.when(sound).then(pl.col("ask") - pl.col("bid")).alias("spread"),
-            pl.when(sound).then((pl.col("ask") + pl.col("bid")) / 2).alias("mid"),
-            pl.when(sound & (both > 0)).then(micro).alias("micro"),
-            pl.when(sound & (near > 0))
-            .then((pl.col("bid_depth_5c") - pl.col("ask_depth_5c")) / near)
-            .alias("imbalance"),
-        )
-        .with_columns(_costs())
-        .drop(f"{side}_shares_{dollars}" for side in ("bid", "ask") for dollars in TRADED_USD)
+        (~sound).alias("crossed"),
+        *DEPTHS,
+        *_level_figures(levels),
+        pl.when(sound).then(ask - bid).alias("spread"),
+        "mid",
+        pl.when(sound & (bid_sz + ask_sz > 0)).then(micro).alias("micro"),
+        pl.when(sound & (near > 0)).then((pl.col("bid_depth_5c") - pl.col("ask_depth_5c")) / near).alias("imbalance"),
     )
 
 
 def ordered(rows: pl.DataFrame) -> pl.DataFrame:
     """Return ``rows`` sorted by ``at``, of several at one moment the last."""
-    if not rows["at"].is_sorted():
+    moments = rows["at"]
+    if not moments.is_sorted():
         rows = rows.sort("at", maintain_order=True)
-    return rows.filter((pl.col("at") != pl.col("at").shift(-1)).fill_null(value=True))
+        moments = rows["at"]
+    last = (moments != moments.shift(-1)).fill_null(value=True)
+    return rows if last.all() else rows.filter(last)
 
 
 def held(rows: pl.LazyFrame, visits: pl.LazyFrame) -> pl.LazyFrame:
@@ -175,6 +170,22 @@ def spreads_in_ticks(sums: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
     return ticks.group_by("code").agg(pl.col("two_sided_s").sum().alias("ticked_s"), in_ticks.alias("ticks_s"))
 
 
+@cache
+def _level_columns(levels: int) -> tuple[pl.Expr, ...]:
+    """Return the depths and what costs are made of; remembered, because building them takes as long as using them."""
+    depths = (_depth(side, reach, levels) for side in ("bid", "ask") for reach in REACHES_C)
+    return (*depths, *_lines(levels))
+
+
+@cache
+def _level_figures(levels: int) -> tuple[pl.Expr, ...]:
+    cuts = (
+        pl.any_horizontal(_cut(side, reach, levels) for side in ("bid", "ask")).alias(f"cut_{reach}c")
+        for reach in (5, 10)
+    )
+    return (*cuts, *_costs(levels))
+
+
 def _levels(side: str, what: str, levels: int) -> Iterator[pl.Expr]:
     return (pl.col(f"{side}_{what}_{level:02d}") for level in range(levels))
 
@@ -196,21 +207,33 @@ def _cut(side: str, reach: int, levels: int) -> pl.Expr:
     return (_distance(side, last) < reach * _CENT - _ROUNDING).fill_null(value=False)
 
 
-def _walks(levels: int) -> Iterator[pl.Expr]:
-    """Yield the shares that N dollars buy or sell at once, null where the levels do not hold so much."""
+def _lines(levels: int) -> Iterator[pl.Expr]:
+    """Yield of each level the line that shares bought for N dollars lie on while it is eaten: a + N · slope.
+
+    Further away every share bought costs more and every share sold brings less: what N dollars buy is the least of
+    these lines, what they take to be sold the greatest. ``worth``: dollars in all levels.
+    """
     for side in ("bid", "ask"):
-        pairs = list(zip(_levels(side, "px", levels), _levels(side, "sz", levels), strict=True))
-        for dollars in TRADED_USD:
-            before, shares = pl.lit(0.0), []
-            for price, size in pairs:
-                shares.append(pl.min_horizontal((dollars - before).clip(lower_bound=0.0) / price, size))
-                before = before + (price * size).fill_null(0.0)
-            walked = pl.sum_horizontal(shares)
-            yield pl.when(before >= dollars - _ROUNDING).then(walked).alias(f"{side}_shares_{dollars}")
+        shares, dollars = pl.lit(0.0), pl.lit(0.0)
+        for level in range(levels):
+            price, size = (pl.col(f"{side}_{what}_{level:02d}") for what in ("px", "sz"))
+            yield (1 / price).alias(f"{side}_slope_{level:02d}")
+            yield (shares - dollars / price).alias(f"{side}_line_{level:02d}")
+            shares, dollars = shares + size.fill_null(0.0), dollars + (price * size).fill_null(0.0)
+        yield dollars.alias(f"{side}_worth")
 
 
-def _costs() -> Iterator[pl.Expr]:
+def _traded(side: str, dollars: int, levels: int) -> pl.Expr:
+    """Return the shares that N dollars buy or sell at once, null where the levels do not hold so much."""
+    lines = [
+        pl.col(f"{side}_line_{level:02d}") + dollars * pl.col(f"{side}_slope_{level:02d}") for level in range(levels)
+    ]
+    shares = pl.min_horizontal(lines) if side == "ask" else pl.max_horizontal(lines)
+    return pl.when(pl.col(f"{side}_worth") >= dollars - _ROUNDING).then(shares)
+
+
+def _costs(levels: int) -> Iterator[pl.Expr]:
     for dollars in TRADED_USD:
-        bought, sold = pl.col(f"ask_shares_{dollars}"), pl.col(f"bid_shares_{dollars}")
         # the mean of dollars - bought * mid and sold * mid - dollars
+        bought, sold = (_traded(side, dollars, levels) for side in ("ask", "bid"))
         yield ((sold - bought) * pl.col("mid") / 2).fill_nan(None).alias(f"cost_{dollars}")

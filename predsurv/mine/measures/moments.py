@@ -15,6 +15,11 @@ INSTRUMENTS_MAX: Final = 1 << 20
 NS_PER_S: Final = 1e9
 
 
+def grouped(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return ``rows``, sorted by ``at``, marked as sorted by ``code``, ``owner`` and ``visit``: groups are runs."""
+    return rows.with_columns(pl.col(name).set_sorted() for name in ("code", "owner", "visit") if name in rows.columns)
+
+
 def instant(code: pl.Expr, ts: pl.Expr, begin: int) -> pl.Expr:
     """Return the instant of instrument ``code`` at ``ts`` (ns UTC) of the hour from ``begin`` on."""
     return code.cast(pl.Int64) * STRIDE + (ts - begin)

@@ -90,7 +90,7 @@ times = st.dictionaries(st.sampled_from(TIME), st.floats(0, 1e7))
 
 @given(st.lists(st.tuples(known, times), min_size=1, max_size=6))
 def test_every_score_is_between_zero_and_one(rows: list[tuple[dict[str, float | None], dict[str, float]]]) -> None:
-    kept = [figures | seconds for figures, seconds in rows]
+    kept = [{**figures, **seconds} for figures, seconds in rows]
     for row in scored(*kept).values():
         made = [value for name, value in row.items() if name.startswith(("score", "percentile_", "evidence"))]
         assert all(value is None or 0.0 <= value <= 1.0 for value in made)

@@ -1,0 +1,98 @@
+"""What mining a day costs against the bare scan of the columns that it reads, by DuckDB.
+
+``python -m benchmarks.mine [--rows 2400000] [--rounds 5]``: a made-up day of merged files (``mined_days``), a tenth as
+many snapshot rows as changes; in turns, each a process of its own with two threads: the scan (the greatest of every
+column that mining reads), and all statistics of the day with their scores. CPU time without start-up, the most
+resident memory of the process; medians. The digests of all files, which mining compares, are part of its time.
+24,000,000 rows are a busy day.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.mined_days import DATE, VENUE, write_day
+
+_TELL: Final = """
+status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
+print(time.process_time() - began, int(status["VmHWM"].split()[0]) * 1024 / 1e6)
+"""
+_SCAN: Final = (
+    """
+import pathlib, sys, time
+import duckdb
+levels = [f"{side}_{what}_{n:02d}" for side in ("bid", "ask") for what in ("px", "sz") for n in range(10)]
+wanted = {"book_deltas": ["instrument_id", "ts_recv", "ts_venue", "kind"],
+          "orderbook_snapshots": ["instrument_id", "ts_recv", "trusted", *levels],
+          "trades": ["instrument_id", "ts_recv", "price", "size", "taker_side", "trade_id"]}
+link = duckdb.connect()
+link.execute("set threads = 2")
+link.execute("set enable_progress_bar = false")
+began = time.process_time()
+for folder, columns in wanted.items():
+    most = ", ".join(f"max({name})" for name in columns)
+    files = f"{sys.argv[1]}/{folder}/**/*.parquet"
+    link.execute(f"select count(columns(*)) from (select {most} from read_parquet('{files}', hive_partitioning=false))")
+    link.fetchall()
+"""  # noqa: S608
+    + _TELL
+)
+_MINE: Final = (
+    """
+import pathlib, sys, time
+from predsurv.core.ids import VenueName
+from predsurv.mine import scores
+from predsurv.mine.job import mine
+from predsurv.mine.recorded_days import MiningDay
+began = time.process_time()
+mined = mine(MiningDay(pathlib.Path(sys.argv[1]), VenueName(sys.argv[2]), sys.argv[3]), scores.weights({}))
+assert mined.stats.height
+"""
+    + _TELL
+)
+
+
+def cost(program: str, data: Path) -> tuple[float, float]:
+    """Run ``program`` on ``data``; return its CPU seconds and the most memory of its process, MB."""
+    words = [sys.executable, "-c", program, str(data), str(VENUE), DATE]
+    environment = os.environ | {"POLARS_MAX_THREADS": "2"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    seconds, megabytes = done.stdout.split()
+    return float(seconds), float(megabytes)
+
+
+def main(rows: int, rounds: int) -> None:
+    """Write the day, run both in turns, print a table."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
+        data = Path(name)
+        write_day(data, rows)
+        size = sum(path.stat().st_size for path in data.rglob("*.parquet"))
+        console.print(
+            f"{rows:,} changes, {rows // 10:,} snapshot rows, {size / 1e6:,.0f} MB; {rounds} rounds, medians\n"
+        )
+        taken: dict[str, list[tuple[float, float]]] = {"DuckDB scan": [], "predsurv mine": []}
+        for _ in range(rounds):
+            taken["DuckDB scan"].append(cost(_SCAN, data))
+            taken["predsurv mine"].append(cost(_MINE, data))
+        table = Table("contender", "CPU", "ratio", "memory")
+        scan = median(seconds for seconds, _ in taken["DuckDB scan"])
+        for title, runs in taken.items():
+            seconds, megabytes = (median(each) for each in zip(*runs, strict=True))
+            table.add_row(title, f"{seconds:.2f} s", f"{seconds / scan:.2f}", f"{megabytes:.0f} MB")
+        console.print(table)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.mine", description=__doc__)
+    parser.add_argument("--rows", type=int, default=2_400_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    main(**vars(parser.parse_args()))

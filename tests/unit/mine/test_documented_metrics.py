@@ -1,0 +1,47 @@
+"""docs/metrics.md: its example gives the numbers that stand beside the formulas, and every column is defined there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.kit.mined_oracle import expected
+from tests.kit.mined_tapes import BookRow, MinedTape, S, TradeRow, mined
+
+_PAGE = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text()
+_PATTERNS = (r"gap_\w+_s", r"percentile_\w+", r"score_\w+", r"(market|instrument)_id")
+
+
+def example() -> MinedTape:
+    (text,) = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
+    names = {"MinedTape": MinedTape, "BookRow": BookRow, "TradeRow": TradeRow, "S": S}
+    tape = eval(text, names)  # noqa: S307 - our own page
+    assert isinstance(tape, MinedTape)
+    return tape
+
+
+def numbers() -> dict[str, float]:
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (-?[0-9.,]+) \|$", _PAGE, re.MULTILINE)
+    return {name: float(value.replace(",", "")) for name, value in rows}
+
+
+def test_the_numbers_of_the_page_are_those_of_its_example() -> None:
+    found = mined(example())
+    stated = numbers()
+    assert len(stated) > 60
+    assert {name: found[name] for name in stated} == {
+        name: pytest.approx(value, rel=1e-5, abs=1e-9) for name, value in stated.items()
+    }
+
+
+def test_the_example_is_understood_alike_by_looking_at_each_moment() -> None:
+    found, wanted = mined(example()), expected(example())
+    assert {name: found[name] for name in wanted} == {
+        name: None if value is None else pytest.approx(value) for name, value in wanted.items()
+    }
+
+
+def test_every_column_is_on_the_page() -> None:
+    named = set(re.findall(r"`(\w+)`", _PAGE))
+    plain = {name for name in mined(example()) if not any(re.fullmatch(pattern, name) for pattern in _PATTERNS)}
+    assert plain - named == set()
