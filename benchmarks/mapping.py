@@ -1,7 +1,7 @@
 """Find the candidates of two venues' markets and compare them: CPU time and peak memory.
 
-``python -m benchmarks.mapping [FIRST [SECOND]]``, 20,000 markets each by default. The markets are the labelled ones
-with two made-up names each, so that every one of them has a twin among hundreds that share its other words.
+``python -m benchmarks.mapping [FIRST [SECOND]]``, 20,000 markets each by default. Each market has a twin on the other
+venue, and thousands beside it that share its question and differ in names, places, thresholds or dates.
 """
 
 import random
@@ -12,29 +12,37 @@ import time
 from predsurv.mapping.blocking import candidate_pairs
 from predsurv.mapping.matching import match, word_weights
 from predsurv.mapping.terms import Listing, read_terms
-from tests.kit.mapping_pairs import rows
 
 MARKETS = 20_000
 CPU_S_MAX = 60.0
 PEAK_MB_MAX = 2_048
-_SYLLABLES = (
-    "bar",
-    "del",
-    "fen",
-    "gor",
-    "hal",
-    "ivo",
-    "kel",
-    "lun",
-    "mar",
-    "nor",
-    "oss",
-    "pet",
-    "rud",
-    "sel",
-    "tov",
-    "wen",
+_SYLLABLES = ("bar", "del", "fen", "gor", "hal", "ivo", "kel", "lun", "mar", "nor", "oss", "pet", "rud", "sel", "tov")
+_YES = 'This market will resolve to "Yes" if so. Otherwise, this market will resolve to "No". '
+_TEMPLATES = (
+    (
+        "Will {name} be the {place} Presidential nominee in 2028?",
+        "{name}",
+        "Will {name} win the 2028 {place} nomination?",
+    ),
+    ("Who will be the next mayor of {place}?", "{name}", "Will {name} be elected mayor of {place} in 2026?"),
+    ("How many seats will {name} win in {place}?", "Above {n}", "Will {name} win {m} or more seats in {place}?"),
+    (
+        "{name} price on Dec {day}, 2026?",
+        "${n},000 or above",
+        "Will the price of {name} be ${n},000 or above on December {day}?",
+    ),
+    (
+        "Will {name} leave office in {place}?",
+        "Before Jan {day}, 2027",
+        "{name} of {place} out before January {day}, 2027?",
+    ),
+    (
+        "High temperature in {place} on Dec {day}, 2026?",
+        "{n}° or above",
+        "Will {place} be {n}°F or higher on December {day}?",
+    ),
 )
+"""Title and subtitle of the first venue, question of the second."""
 
 
 def main(first: int, second: int) -> int:
@@ -59,19 +67,20 @@ def main(first: int, second: int) -> int:
 
 def listings(count: int, *, first: bool) -> list[Listing]:
     """Return so many markets of one venue; number n of both venues are twins."""
-    found = rows()
-    true = [row for row in found if row["label"] == "1"]
-    made = []
-    for number in range(count):
-        row, rng = true[number % len(true)], random.Random(number)
-        name = " ".join("".join(rng.choices(_SYLLABLES, k=3)).title() for _ in range(2))
-        if first:
-            title, sub, rules = (f"{row[key]} {name}" for key in ("kalshi_title", "kalshi_subtitle", "kalshi_rules"))
-            made.append(Listing("kalshi", f"K{number}", title, sub, rules, reference=row["kalshi_ticker"]))
-        else:
-            title, rules = (f"{row[key]} {name}" for key in ("polymarket_question", "polymarket_rules"))
-            made.append(Listing("polymarket", f"P{number}", title, rules=rules))
-    return made
+    return [_listing(number, first=first) for number in range(count)]
+
+
+def _listing(number: int, *, first: bool) -> Listing:
+    rng = random.Random(number)
+    name, place = (" ".join("".join(rng.choices(_SYLLABLES, k=2)).title() for _ in range(2)) for _ in range(2))
+    n, day = rng.randrange(2, 150), rng.randrange(2, 29)
+    texts = [
+        each.format(name=name, place=place, n=n, m=n + 1, day=day) for each in _TEMPLATES[number % len(_TEMPLATES)]
+    ]
+    rules = f"{_YES}{texts[2]} The resolution source is {place} News, official information and credible reporting. " * 3
+    if first:
+        return Listing("kalshi", f"K{number}", texts[0], texts[1], rules, reference=f"KXBENCH-26DEC{day:02d}-{number}")
+    return Listing("polymarket", f"P{number}", texts[2], rules=rules)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from predsurv.mapping.guarded import GuardedPattern
+
 _FAMILIES: Final = {
     "price": (
         (
@@ -32,7 +34,7 @@ _FAMILIES: Final = {
         ),
         ("lead", r"\bleads?\b|\bleading\b|\bahead\b"),
         ("drop", r"\bdrops? out\b|\bwithdraws?\b"),
-        ("win", r"\bw[io]ns?\b|\bwinners?\b|\bwinning\b|\bchampions?\b|\belected\b|\bvictor\w*"),
+        ("win", r"\bwins?\b|\bwon\b|\bwinners?\b|\bwinning\b|\bchampions?\b|\belected\b|\bvictor\w*"),
     ),
     "show": (
         ("headline", r"\bheadlin\w+"),
@@ -82,7 +84,7 @@ _FAMILIES: Final = {
     "court": (("hear", r"\bhear(?:ing|s)?\b"), ("rule", r"\brul(?:e|es|ing)\b|\boverturn\w*|\bstrike down\b")),
 }
 _COMPILED: Final = {
-    family: tuple((name, re.compile(pattern)) for name, pattern in classes) for family, classes in _FAMILIES.items()
+    family: tuple((name, GuardedPattern(pattern)) for name, pattern in classes) for family, classes in _FAMILIES.items()
 }
 _OPPOSITES: Final = re.compile(
     r"\b(?:not|without|never|fail to|fails to|avoid)\b|\bstay in office\b"
@@ -108,23 +110,23 @@ TELLING: Final = frozenset(
 """Classes that tell a contract apart even from one that names no class of their family."""
 
 BETS: Final = (
-    ("spread", re.compile(r"\bspread\b|\bhandicap\b|\bwins? by\b|\bmargin\b|\([-+][0-9]")),
-    ("total", re.compile(r"\bo/u\b|\btotal\b|\bcombined\b|\bover/under\b|\bscore over\b")),
-    ("part", re.compile(r"\b(?:map|game|set) [1-7]\b|\b(?:1st|2nd|first|second) half\b|\bhalf ?time\b|\b[1-4](?:st"
+    ("spread", GuardedPattern(r"\bspread\b|\bhandicap\b|\bwins? by\b|\bmargin\b|\([-+][0-9]")),
+    ("total", GuardedPattern(r"\bo/u\b|\btotal\b|\bcombined\b|\bover/under\b|\bscore over\b")),
+    ("part", GuardedPattern(r"\b(?:map|game|set) [1-7]\b|\b(?:1st|2nd|first|second) half\b|\bhalf ?time\b|\b[1-4](?:st"
         r"|nd|rd|th) (?:quarter|period|inning)\b|\b1h\b")),
-    ("draw", re.compile(r"\bdraw\b|\btie\b|\btied\b")),
-    ("both score", re.compile(r"\bboth teams\b|\bbtts\b")),
-    ("popular vote", re.compile(r"\bpopular vote\b")),
-    ("electoral votes", re.compile(r"\belectoral (?:votes?|college)\b")),
-    ("turnout", re.compile(r"\bturnout\b")),
-    ("vote share", re.compile(r"\b(?:vote share|share of the vote|percent of the vote|% of the vote)\b")),
-    ("primary", re.compile(r"\bprimar(?:y|ies)\b|\bnomin")),
-    ("first round", re.compile(r"\bfirst round\b|\b1st round\b")),
-    ("runoff", re.compile(r"\brun-?off\b|\bsecond round\b")),
-    ("seats", re.compile(r"\bseats?\b|\bmajority\b")),
+    ("draw", GuardedPattern(r"\bdraw\b|\btie\b|\btied\b")),
+    ("both score", GuardedPattern(r"\bboth teams\b|\bbtts\b")),
+    ("popular vote", GuardedPattern(r"\bpopular vote\b")),
+    ("electoral votes", GuardedPattern(r"\belectoral (?:votes?|college)\b")),
+    ("turnout", GuardedPattern(r"\bturnout\b")),
+    ("vote share", GuardedPattern(r"\b(?:vote share|share of the vote|percent of the vote|% of the vote)\b")),
+    ("primary", GuardedPattern(r"\bprimar(?:y|ies)\b|\bnomin")),
+    ("first round", GuardedPattern(r"\bfirst round\b|\b1st round\b")),
+    ("runoff", GuardedPattern(r"\brun-?off\b|\bsecond round\b")),
+    ("seats", GuardedPattern(r"\bseats?\b|\bmajority\b")),
     (
         "season total",
-        re.compile(
+        GuardedPattern(
             r"\bregular season wins\b|\bwin total\b|\bseason wins\b|\bwins this season\b"
             r"|\bwin (?:more than|at least|over|under|fewer than|less than) [0-9]|\bwin [0-9]+ or (?:more|fewer)\b"
             r"|\b[0-9]+(?:\.5)?\+? (?:wins|games)\b"
@@ -140,13 +142,13 @@ def actions(text: str) -> dict[str, str]:
     return {
         family: name
         for family, classes in _COMPILED.items()
-        if (name := next((name for name, pattern in classes if pattern.search(text)), None)) is not None
+        if (name := next((name for name, pattern in classes if pattern.found_in(text)), None)) is not None
     }
 
 
 def bets(text: str) -> frozenset[str]:
     """Return what a normalised text bets on other than the winner, () for a plain contest."""
-    return frozenset(name for name, pattern in BETS if pattern.search(text))
+    return frozenset(name for name, pattern in BETS if pattern.found_in(text))
 
 
 def is_negated(text: str) -> bool:

@@ -103,6 +103,7 @@ def _singular(word: str) -> str:
     return word[:-2] if word.endswith(("ches", "shes", "xes", "sses")) else word[:-1]
 
 
+@lru_cache(maxsize=200_000)
 def _plain(token: str) -> str:
     token = token.removesuffix("'s").replace("'", "")
     return token.replace(".", "") if not token[0].isdigit() and token[0] != "#" else token.replace(",", "")

@@ -4,6 +4,7 @@ pays."""
 import re
 from typing import Final
 
+from predsurv.mapping.guarded import GuardedPattern
 from predsurv.mapping.normalise import words
 
 SOURCES: Final = {
@@ -54,7 +55,7 @@ SOURCES: Final = {
     "government": r"\bofficial (?:government|information|announcement|statement|sources?|election)\b"
         r"|\bgovernment of\b|\belection (?:commission|authorit)\w*",
 }  # fmt: skip
-_SOURCES: Final = {name: re.compile(pattern) for name, pattern in SOURCES.items()}
+_SOURCES: Final = {name: GuardedPattern(pattern) for name, pattern in SOURCES.items()}
 _SOURCE_SENTENCE: Final = re.compile(
     r"(?:resolution source|according to|verif\w+ (?:from|by|with)|as reported (?:by|on)"
     r"|reported by|published by|based on|source agenc\w+|outcome verified|data from"
@@ -67,7 +68,7 @@ _VOIDS: Final = (
     ("open", r"\b(?:remain open|rescheduled)\b"),
     ("void", r"\b(?:void|refund)\w*"),
 )
-_VOID: Final = tuple((name, re.compile(pattern)) for name, pattern in _VOIDS)
+_VOID: Final = tuple((name, GuardedPattern(pattern)) for name, pattern in _VOIDS)
 _BINARY: Final = re.compile(r"\bresolves? to \"?(?:yes|no)\b|\bresolves? \"?(?:yes|no)\b|\bpays? (?:out )?\$1\b")
 _SCALAR: Final = re.compile(
     r"\bscalar\b|\bproportion(?:al|ate)\w*\b|\blinear(?:ly)? between\b|\bsettlement floor\b"
@@ -82,13 +83,13 @@ def sources(rules: str) -> frozenset[str]:
     A source counts in a sentence that speaks of settling; if no sentence does, nobody is taken to settle it.
     """
     told = " ".join(_SOURCE_SENTENCE.findall(rules))
-    return frozenset(name for name, pattern in _SOURCES.items() if pattern.search(told)) if told else frozenset()
+    return frozenset(name for name, pattern in _SOURCES.items() if pattern.found_in(told)) if told else frozenset()
 
 
 def indices(rules: str) -> frozenset[str]:
     """Return the price indices, stations and charts that normalised rules name anywhere: two of them are two
     contracts."""
-    return frozenset(name for name in _INDEX if _SOURCES[name].search(rules))
+    return frozenset(name for name in _INDEX if _SOURCES[name].found_in(rules))
 
 
 _INDEX: Final = (
@@ -100,7 +101,7 @@ _INDEX: Final = (
 
 def void_rule(rules: str) -> str | None:
     """Return what a cancelled event pays by normalised rules, None where they are silent."""
-    return next((name for name, pattern in _VOID if pattern.search(rules)), None)
+    return next((name for name, pattern in _VOID if pattern.found_in(rules)), None)
 
 
 def payoff(rules: str, market_type: str) -> str | None:
