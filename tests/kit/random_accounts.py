@@ -136,19 +136,22 @@ class CarelessVenue:
             self._end(now)
         count = len(self._waiting) if all_of_them else rng.randint(0, len(self._waiting))
         for _ in range(count):
-            event = self._waiting.pop(rng.randrange(len(self._waiting)))
-            if self._is_early(event):
-                self._waiting.append(event)
+            at = rng.randrange(len(self._waiting))
+            if self._is_early(at):
                 continue
+            event = self._waiting.pop(at)
             self.said.append(event)
             yield event
             if rng.random() < 0.1:
                 yield rng.choice(self.said)
 
-    def _is_early(self, event: AccountEvent) -> bool:
+    def _is_early(self, at: int) -> bool:
+        event = self._waiting[at]
+        if isinstance(event, Fill):  # it may sell what the failure of an earlier sale brought back
+            return any(isinstance(each, FillFailed) and each.key == event.key for each in self._waiting[:at])
         fills = [each for each in self._waiting if isinstance(each, Fill)]
         if isinstance(event, FillConfirmed | FillFailed):
-            return any(each.key == event.key for each in fills)
+            return any(isinstance(each, Fill) and each.key == event.key for each in self._waiting[:at])
         of_order = (each for each in fills if each.client_order_id == event.client_order_id)
         return isinstance(event, OrderCancelled) and any(self._fills_first or each.side == "sell" for each in of_order)
 

@@ -171,7 +171,8 @@ def held_table(result: RunResult) -> Table:
                 held.key.instrument_id,
             )
         )
-    return Table("positions", "Positions", _HELD, rows, empty=NO_WORST)
+    rest = f"{result.residues} smaller than any order that their venue takes: held until they are paid out"
+    return Table("positions", "Positions", _HELD, rows, rest if result.residues else "", empty=NO_WORST)
 
 
 def settlement_tables(result: RunResult) -> list[Table]:

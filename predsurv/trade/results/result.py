@@ -11,8 +11,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, VenueName
-from predsurv.core.market import Market
-from predsurv.core.num import MICROS, Money
+from predsurv.core.market import Market, size_allowed
+from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Position
 from predsurv.trade.results.capacity import CapacityCurve, CapacityPoint
 from predsurv.trade.results.exposure import GroupExposure, exposure_of
@@ -60,7 +60,8 @@ class RunResult(Struct, frozen=True, kw_only=True):
     ``total.profit`` is their difference. ``at_mid`` and ``at_liquidation`` are the equity by the other valuations.
     ``requested`` is the time asked for and ``loaded`` the part of it with events or coverage (ns), None where no
     end was asked for. ``unmarked``: positions held whose book was never known, or is empty, valued at cost.
-    ``settlement``: what became of fills of venues that settle them later, None without any.
+    ``settlement``: what became of fills of venues that settle them later, None without any. ``residues``: positions
+    that are smaller than any order their venue takes, such as the rest of a partial fill: held until settlement.
     """
 
     equity_start: Money
@@ -80,6 +81,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     requested: int | None = None
     loaded: int = 0
     settlement: SettlementResult | None = None
+    residues: int = 0
 
 
 class Books(Struct, frozen=True):
@@ -134,7 +136,24 @@ def result_of(ledger: Ledger, books: Books, course: Course) -> RunResult:
         requested=course.requested,
         loaded=course.loaded,
         settlement=ledger.outcomes.result(whole.profit, books.closing),
+        residues=sum(_is_residue(each, books) for each in held),
     )
+
+
+def _is_residue(owned: OwnedPosition, books: Books) -> bool:
+    key, size = owned.position.key, owned.position.size
+    market = next((each for event in books.events for each in event if _is_of(each, key)), None)
+    mark = books.closing.get(key)
+    price = Price(0) if mark is None or mark.bid is None else mark.bid
+    return (
+        market is not None
+        and market.status == "active"
+        and not size_allowed(market, price, size, side="sell", rests=False)
+    )
+
+
+def _is_of(market: Market, key: InstrumentKey) -> bool:
+    return (market.venue, market.market_id) == (key.venue, key.market_id)
 
 
 def _line_of(owned: OwnedPosition) -> LineKey:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -219,3 +220,9 @@ def test_a_rebate_is_a_figure_of_its_own_and_in_equity() -> None:
     assert (found.total.rebates, found.total.trading) == (12, without.total.profit)
     assert found.total.profit == found.equity - found.equity_start == without.total.profit + 12
     assert found.total.trips == found.total.won == 0
+
+
+@pytest.mark.parametrize(("size", "residues"), [(0.5, 1), (4.99, 1), (5, 0)])
+def test_what_no_order_can_sell_is_told(size: float, residues: int) -> None:
+    """The rest of a partial fill, below the five shares that are the least of this market."""
+    assert result([started(), sent("a", size=20), filled("a", size)], [mark(50)]).residues == residues
