@@ -72,15 +72,26 @@ class RotationScheduler:
         self._feed_is_current = False  # the feed watches what is recorded
         self._snapshots_wanted = False
 
+    @property
+    def exploited(self) -> frozenset[InstrumentKey]:
+        """The instruments that have a place for being interesting."""
+        return self._history.exploited
+
     def resume(
-        self, keys: Iterable[InstrumentKey], waiting: Mapping[InstrumentKey, int], watermark: int
+        self,
+        keys: Iterable[InstrumentKey],
+        waiting: Mapping[InstrumentKey, int],
+        watermark: int,
+        exploited: Iterable[InstrumentKey] = (),
     ) -> list[Record]:
         """Take over what an earlier run recorded: what the first plan leaves out of it is rotated out.
 
         ``waiting``: the instruments that it left waiting for a place, by when they began to (ns UTC). Those whose
-        markets are not listed now stop waiting at ``watermark`` (ns UTC), where that run's records end.
+        markets are not listed now stop waiting at ``watermark`` (ns UTC), where that run's records end. ``exploited``:
+        which of ``keys`` had a place for being interesting.
         """
         self._resumed += keys
+        self._history = structs.replace(self._history, exploited=frozenset(exploited), fresh=frozenset(waiting))
         self._ran_until = watermark
         self.admission.waiting.restore(waiting)
         unlisted = [key for key in waiting if not self.candidates.has(key)]
@@ -163,7 +174,7 @@ class RotationScheduler:
         history = structs.replace(self._history, since={**self._history.since, **placed, **admission.displaced})
         if self.plan is None:
             ends = await asyncio.to_thread(_earlier_ends, index, request)
-            history = seeded(history, ends, now=self._clock.now(), period=self.settings.rotation_period)
+            history = seeded(history, {**ends, **dict.fromkeys(self._resumed, self._ran_until)})
         made = await asyncio.to_thread(lambda: plan(structs.replace(request, scores=scores()), history))
         self.plan, self._history = made, made.history
         self.rotations += 1
@@ -231,12 +242,13 @@ class RotationScheduler:
             await feed.watch(frozenset(instruments), dict(mirrors))
 
 
-def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int], *, now: int, period: int) -> RotationHistory:
-    """Seed rotation history from earlier runs: an instrument last recorded n periods before ``now`` gets period -n.
+def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int]) -> RotationHistory:
+    """Seed the order of the sweep from earlier runs: when each instrument's coverage ended (``ends``, ns UTC).
 
-    ``ends``: when each instrument's coverage ended; ``ends`` and ``now`` in ns UTC, ``period`` in ns.
+    In their order, however short those runs were: counted in periods all would be equally long ago.
     """
-    return structs.replace(history, since={key: min(0, (ended - now) // period) for key, ended in ends.items()})
+    places = {ended: -place for place, ended in enumerate(sorted(set(ends.values()), reverse=True), 1)}
+    return structs.replace(history, since={key: places[ended] for key, ended in ends.items()})
 
 
 def _earlier_ends(index: CoverageIndex, request: SelectionRequest) -> Mapping[InstrumentKey, int]:

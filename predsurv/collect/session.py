@@ -6,13 +6,14 @@ Sessions are independent: a venue that cannot be reached does not stop the other
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from msgspec.structs import replace
 
 from predsurv.collect.clock import ClockOffset, SteadyClock
 from predsurv.collect.recording.recorder import Recorder
-from predsurv.collect.resume.checkpoint import CheckpointEntry, CheckpointWriter, OpenIntervals
+from predsurv.collect.resume.checkpoint import CheckpointEntry, CheckpointWriter, OpenIntervals, digest_of
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.scheduler import RotationScheduler, Scores
 from predsurv.collect.status import (
@@ -86,8 +87,13 @@ class RecordingSession:
         self._checkpointed = 0
         self._quiet_since = (0, 0)  # batches so far, and when (ns UTC) that was so
 
-    def resume(self, left: OpenIntervals, waiting: Mapping[InstrumentKey, int]) -> None:
-        """Take over what an earlier run left open; ``waiting``: what the index has as waiting, since when (ns UTC)."""
+    def resume(
+        self, left: OpenIntervals, waiting: Mapping[InstrumentKey, int], exploited: AbstractSet[bytes] = frozenset()
+    ) -> None:
+        """Take over what an earlier run left open; ``waiting``: what the index has as waiting, since when (ns UTC).
+
+        ``exploited``: digests of the instruments that it recorded for being interesting.
+        """
         self._steady_clock.not_before(left.watermark)
         self.recorder.advance(left.watermark)  # the first checkpoint must not be behind the earlier run's last
         crashed = sum(gap.reason == "crash" for gap in left.gaps)
@@ -98,7 +104,8 @@ class RecordingSession:
         since = {key: waiting[key] for key in self.coverage.untracked(waiting)}
         since |= {gap.key: gap.start for gap in left.gaps if gap.reason == "no_capacity"}
         recorded = [gap.key for gap in left.gaps if gap.key not in since]
-        self.records += self.scheduler.resume(recorded, since, left.watermark)
+        kept = [key for key in recorded if digest_of(key) in exploited]
+        self.records += self.scheduler.resume(recorded, since, left.watermark, kept)
 
     def take(self) -> tuple[list[Record], list[CheckpointEntry]]:
         """Return the records since the last call and the checkpoint entries that belong into the same commit."""
@@ -108,6 +115,7 @@ class RecordingSession:
                 self.totals.add(record)
         entries = self._checkpoint.update(self.coverage.take_changes())
         entries += self._checkpoint.channels(self.coverage.channels.states)
+        entries += self._checkpoint.exploited(self.scheduler.exploited)
         now = self._clock.monotonic()
         if entries or now - self._checkpointed >= ALIVE_INTERVAL:
             self._checkpointed = now

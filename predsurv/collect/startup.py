@@ -14,6 +14,7 @@ from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.collect.resume.checkpoint import (
     OpenIntervals,
     entries_after,
+    exploited_in,
     find_checkpoint,
     open_intervals,
     store_checkpoint,
@@ -118,7 +119,8 @@ def start(config: Config, sessions: Sequence[RecordingSession], clock: Clock) ->
         return left if repair is None else repair.repaired(venue, left, index)
 
     for session in sessions:
-        session.resume(left_open(session.venue.name), index.waiting(session.venue.name))
+        name = session.venue.name
+        session.resume(left_open(name), index.waiting(name), exploited_in(name, checkpoint))
     timing = CommitTiming(
         fsync_interval=storage.fsync_interval, seal_interval=storage.seal_interval, seal_bytes=storage.seal_bytes
     )

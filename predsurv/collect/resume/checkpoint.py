@@ -9,6 +9,7 @@ entries are in its newest log segment; as they were when that segment was opened
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -36,9 +37,10 @@ BUCKETS: Final = 64
 """Entries per venue that the open intervals are spread over: a change rewrites one of them only."""
 
 CheckpointEntry = tuple[str, bytes]
-"""Kind and payload; ``open:{venue}:{bucket}``, ``channels:{venue}`` or ``alive:{venue}``."""
+"""Kind and payload; ``open:{venue}:{bucket}``, ``channels:{venue}``, ``exploited:{venue}`` or ``alive:{venue}``."""
 
 _STAYS_OPEN: Final = frozenset({"rotated_out", "no_capacity", "shutdown", "crash"})
+_DIGEST_BYTES: Final = 8
 _FILE_DECODER: Final = msgspec.msgpack.Decoder(dict[str, bytes])
 _CHANNELS: Final = msgspec.msgpack.Decoder(tuple[ChannelStates, ...])
 
@@ -50,6 +52,7 @@ class CheckpointWriter:
         self._venue = venue
         self._buckets: list[dict[InstrumentKey, Coverage]] = [{} for _ in range(BUCKETS)]
         self._channels: tuple[ChannelStates, ...] = ()
+        self._exploited: frozenset[InstrumentKey] = frozenset()
 
     def update(self, changes: Sequence[OpenIntervalChange]) -> list[CheckpointEntry]:
         """Return the entries to write after ``changes``."""
@@ -65,6 +68,13 @@ class CheckpointWriter:
             return []
         self._channels = states
         return [(f"channels:{self._venue}", msgspec.msgpack.encode(states))]
+
+    def exploited(self, keys: frozenset[InstrumentKey]) -> list[CheckpointEntry]:
+        """Return the entry to write when ``keys``, recorded for being interesting, are not the last ones written."""
+        if keys == self._exploited:
+            return []
+        self._exploited = keys
+        return [(f"exploited:{self._venue}", b"".join(sorted(map(digest_of, keys))))]
 
     def alive(self, watermark: int) -> CheckpointEntry:
         """Return the entry that says that everything up to ``watermark`` (ns UTC) is in the log."""
@@ -138,6 +148,18 @@ def intervals_in(venue: VenueName, checkpoint: Mapping[str, bytes]) -> Iterable[
     for kind, payload in sorted(checkpoint.items()):
         if kind.startswith(f"open:{venue}:"):
             yield from decode_intervals(payload)
+
+
+def digest_of(key: InstrumentKey) -> bytes:
+    """Return what stands for an instrument in the entry of the exploited ones, which a rotation writes anew."""
+    name = f"{key.market_id}\n{key.instrument_id}".encode("utf-8", "replace")
+    return blake2b(name, digest_size=_DIGEST_BYTES).digest()
+
+
+def exploited_in(venue: VenueName, checkpoint: Mapping[str, bytes]) -> frozenset[bytes]:
+    """Return the digests of the instruments of ``venue`` that were recorded for being interesting."""
+    body = checkpoint.get(f"exploited:{venue}", b"")
+    return frozenset(body[at : at + _DIGEST_BYTES] for at in range(0, len(body), _DIGEST_BYTES))
 
 
 def venues_in(checkpoint: Mapping[str, bytes]) -> set[VenueName]:

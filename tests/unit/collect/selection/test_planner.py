@@ -194,8 +194,8 @@ def test_a_slightly_better_challenger_does_not_take_a_place_but_a_much_better_on
         return SelectionRequest(candidates=universe(2), capacity=1, explore_share=0, scores=scores)
 
     held = plan(ask(0), RotationHistory())
-    assert plan(ask(499_999), held.history).want.keys() == {key(0)}
-    assert plan(ask(500_001), held.history).want.keys() == {key(1)}
+    assert plan(ask(419_999), held.history).want.keys() == {key(0)}
+    assert plan(ask(420_001), held.history).want.keys() == {key(1)}
 
 
 def test_a_new_market_is_recorded_soon_and_not_after_the_whole_queue() -> None:
