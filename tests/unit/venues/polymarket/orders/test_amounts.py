@@ -119,10 +119,15 @@ def test_every_price_of_every_grid_is_accepted(grid: tuple[Price, Price]) -> Non
     assert check_price(grid[1], grid[0]) is None
 
 
-def test_cents_that_would_mean_a_higher_price_are_refused() -> None:
-    got = amounts("buy", "0.57", "0.03", tick="0.01", tif="fok")  # a cent buys 0.0175: 0.5714 a share
+@pytest.mark.parametrize("size", ["0.03", "0.229"])  # a cent buys 0.0175: 0.5714 a share; 13 cents 0.228: 0.570175
+def test_cents_that_would_mean_a_higher_price_are_refused(size: str) -> None:
+    got = amounts("buy", "0.57", size, tick="0.01", tif="fok")
     assert isinstance(got, OrderRefusal)
     assert got.reason == "price_not_encodable"
+
+
+def test_cents_that_mean_less_than_the_finest_tick_above_the_limit_are_signed() -> None:
+    assert amounts("buy", "0.57", "0.404", tick="0.01", tif="fok") == (230_000, 403_500, 403_500, 230_000)
 
 
 def test_the_recorded_amounts() -> None:
