@@ -19,7 +19,7 @@ _FAMILIES: Final = {
         (
             "settle",
             r"\b(?:closes?|settles?|closing|end (?:the )?(?:day|week|month|year|of))\b"
-            r"|\bprice\b.*\b(?:above|below|between|be)\b",
+            r"|\bprice\b.{0,120}\b(?:above|below|between|be)\b",
         ),
     ),
     "office": (

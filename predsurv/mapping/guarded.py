@@ -20,8 +20,12 @@ class GuardedPattern:
 
     def found_in(self, text: str) -> bool:
         """Return whether the pattern matches anywhere in ``text``."""
-        if self.literals and not any(literal in text for literal in self.literals):
-            return False
+        for literal in self.literals:
+            if literal in text:
+                break
+        else:
+            if self.literals:
+                return False
         return self._pattern.search(text) is not None
 
 

@@ -97,7 +97,7 @@ def read_key() -> str:
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setcbreak(descriptor)
+        tty.setcbreak(descriptor, termios.TCSANOW)  # keys pressed ahead are kept
         return os.read(descriptor, 8).decode(errors="replace") or "q"
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
@@ -154,7 +154,7 @@ class ReviewSession:
             return "no such key"
         relation = pair.candidate.relation
         if relation in _UNIONS:
-            return f"{relation}: one of these markets pays where the other does not; only equal ones can be approved"
+            return f"{relation}: only equal markets can be approved"
         doubts = ", ".join(each.field for each in pair.candidate.evidence if each.status not in ("agree", "absent"))
         self._target.print(Text(f"approve as {_name(relation)}; not certain: {doubts or 'nothing'}; y to confirm"))
         if self._key() != "y":

@@ -16,6 +16,7 @@ from predsurv.store.universe import iso_time
 
 RULES_CHARS_MAX: Final = 16_384
 _GAP: Final = 3
+_ALIGNED_WORDS_MAX: Final = 800
 _DIFFERS: Final = "bold yellow"
 _STYLES: Final[dict[Status, str]] = {
     "agree": "green",
@@ -97,7 +98,8 @@ def _beside(texts: tuple[str, str], column: int, *, bold: bool = False) -> list[
 
 def _marked(left: list[str], right: list[str]) -> tuple[list[_Word], list[_Word]]:
     folded = [[word.casefold().strip(".,;:\"'“”()") for word in words] for words in (left, right)]
-    match = SequenceMatcher(None, folded[0], folded[1], autojunk=False)
+    # Exact for texts of usual length; for long ones common words are not aligned, which bounds the work.
+    match = SequenceMatcher(None, folded[0], folded[1], autojunk=max(len(left), len(right)) > _ALIGNED_WORDS_MAX)
     shared: tuple[set[int], set[int]] = (set(), set())
     for block in match.get_matching_blocks():
         shared[0].update(range(block.a, block.a + block.size))
