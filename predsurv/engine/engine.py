@@ -193,7 +193,7 @@ class Engine:
             self.books.on_fill(event)
             self.own_prints.on_fill(event)
         elif isinstance(event, CancelRejected):
-            self._risk.cancelling.discard(event.client_order_id)
+            self._risk.self_trades.on_cancel_rejected(event.client_order_id)
         step = self._calls.on_event(event, order.strategy)
         decisions = step.decisions
         # An order that was on its way or unknown when others were cancelled; a cancel that was rejected just now would

@@ -103,7 +103,7 @@ class CarelessVenue:
     ``fills_first``: the end of a purchase is said after all its fills. Where it is not, nobody can count the fills that
     are still to come towards a limit. That of a sale always is: a venue lets nobody sell the same shares twice.
     ``failing``: fills are matched first; some fail later, and with a purchase every sale of the same shares that was
-    matched after it and is not final. What becomes of a fill is said after all fills of its instrument.
+    matched after it and is not final. Fills and failures of one instrument are said in the order in which they were.
     """
 
     def __init__(self, rng: Random, markets: Sequence[Market], *, fills_first: bool, failing: bool) -> None:

@@ -230,9 +230,9 @@ def _daily_loss(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRef
 
 
 def _self_trade(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
-    if state.opposed_by_staged(intent):
+    if state.self_trades.among(state.staged, intent):
         return RiskRefusal("self_trade", "it would trade with an order that is sent with it")
-    opposed = state.opposed(intent) if intent.side == "buy" else ()
+    opposed = state.self_trades.resting(intent) if intent.side == "buy" else ()
     if not opposed:
         return None
     return RiskRefusal("self_trade", f"it would trade with order {opposed[0].client_order_id} of this account")

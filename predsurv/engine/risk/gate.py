@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Final
 
 from msgspec import Struct
 
@@ -11,9 +10,6 @@ from predsurv.core.orders import Approved, CancelIntent, CancelOrder, Intent, Pl
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.risk.checks import RiskLimits, RiskRefusal, first_refusal
 from predsurv.engine.risk.state import RiskState
-
-CANCELS_SLACK: Final = 1_000
-"""Cancels remembered beyond those of live orders before what is gone is forgotten."""
 
 
 class GateDecision(Struct, frozen=True, array_like=True):
@@ -50,7 +46,7 @@ class RiskGate:
     def cancel(self, ids: Iterable[ClientOrderId]) -> tuple[GateDecision, ...]:
         """Return a cancel for each known order among ``ids``; never refused."""
         orders = [self._account.orders.get(each) for each in ids]
-        self._note_cancelling(order.client_order_id for order in orders if order is not None)
+        self._state.self_trades.on_cancels(order.client_order_id for order in orders if order is not None)
         return tuple(
             GateDecision(Approved(self._state.now, CancelOrder(order.client_order_id, order.key)), None)
             for order in orders
@@ -86,17 +82,11 @@ class RiskGate:
             return RiskRefusal("venue_paused", f"{order.key.venue} accepts no cancels now")
         return None
 
-    def _note_cancelling(self, ids: Iterable[ClientOrderId]) -> None:
-        state = self._state
-        state.cancelling.update(ids)
-        if len(state.cancelling) > 2 * self._account.orders.live_count() + CANCELS_SLACK:
-            state.cancelling.intersection_update(order.client_order_id for order in self._account.orders.live())
-
     def _make_way(self, leg: Intent | CancelIntent) -> tuple[GateDecision, ...]:
         """Return the cancels of what a sale would trade with, which leave before it."""
         if isinstance(leg, CancelIntent) or leg.side == "buy":
             return ()
-        return self.cancel(order.client_order_id for order in self._state.opposed(leg))
+        return self.cancel(order.client_order_id for order in self._state.self_trades.resting(leg))
 
     def _refuse(self, leg: Intent | CancelIntent, refusal: RiskRefusal | None) -> Refused:
         if refusal is None:

@@ -6,11 +6,16 @@ cancelled, because a way out is never refused.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from predsurv.core.ids import InstrumentKey, OrderSide
+from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderSide
 from predsurv.core.num import Price, complement
-from predsurv.core.orders import Intent, Order
+from predsurv.core.orders import RESTING, Intent, Order
+from predsurv.engine.account.account import TradingAccount
+from predsurv.state.market_cache import MarketCache
+
+CANCELS_SLACK: Final = 1_000
+"""Cancels remembered beyond those of live orders before what is gone is forgotten."""
 
 _T = TypeVar("_T", Order, Intent)
 
@@ -31,3 +36,38 @@ def crossing(
             continue
         if (price >= opposite) if side == "buy" else (price <= opposite):
             yield order
+
+
+class SelfTrades:
+    """What an intent of this account would trade with; knows which of the orders are being cancelled."""
+
+    def __init__(self, cache: MarketCache, account: TradingAccount) -> None:
+        self._cache, self._account = cache, account
+        self._cancelling: set[ClientOrderId] = set()
+
+    def on_cancels(self, ids: Iterable[ClientOrderId]) -> None:
+        """Take note of cancels that are about to be sent."""
+        self._cancelling.update(ids)
+        orders = self._account.orders
+        if len(self._cancelling) > orders.live_count() + CANCELS_SLACK:
+            self._cancelling.intersection_update(order.client_order_id for order in orders.live())
+
+    def on_cancel_rejected(self, client_order_id: ClientOrderId) -> None:
+        """Take note that an order goes on resting."""
+        self._cancelling.discard(client_order_id)
+
+    def resting(self, intent: Intent) -> tuple[Order, ...]:
+        """Return the resting orders, not being cancelled, with which ``intent`` would trade."""
+        live = [
+            order
+            for order in self._account.orders.live()
+            if order.tif in RESTING and order.client_order_id not in self._cancelling
+        ]
+        mirror = self._cache.mirror_of(intent.key)
+        return tuple(crossing(live, intent.key, mirror, intent.side, intent.price))
+
+    def among(self, staged: Iterable[Intent], intent: Intent) -> bool:
+        """Return whether ``intent`` would trade with an order that is about to be sent with it."""
+        resting = [each for each in staged if each.tif in RESTING]
+        mirror = self._cache.mirror_of(intent.key)
+        return any(True for _ in crossing(resting, intent.key, mirror, intent.side, intent.price))

@@ -6,14 +6,14 @@ from typing import Final, Literal
 
 from predsurv.core.events import TradingPhase
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderSide, StrategyName, VenueName
+from predsurv.core.ids import InstrumentKey, OrderSide, StrategyName, VenueName
 from predsurv.core.market import NO_FEE, Market
 from predsurv.core.num import Money, Size, notional_up
-from predsurv.core.orders import RESTING, Intent, Order
+from predsurv.core.orders import Intent, Order
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.valuation import Valuation
 from predsurv.engine.books.available import AvailableBooks
-from predsurv.engine.risk.self_trade import crossing
+from predsurv.engine.risk.self_trade import SelfTrades
 from predsurv.state.market_cache import MarketCache
 
 _UNLIMITED: Final = Money(1 << 62)
@@ -50,7 +50,7 @@ class RiskState:
     sent anything, ns UTC), ``requested`` (the state that was asked for), ``lost_too_much`` (the day's loss has
     reached its limit) and ``shutting_down`` (halted for good: the run is ending).
     The gate writes ``staged`` (intents of the group under check that passed so far), ``sent``
-    (times of approved orders, ns UTC) and ``cancelling`` (orders of which a cancel is on its way or was carried out).
+    (times of approved orders, ns UTC) and what is being cancelled, to ``self_trades``.
     """
 
     def __init__(self, cache: MarketCache, account: TradingAccount, books: AvailableBooks) -> None:
@@ -61,7 +61,7 @@ class RiskState:
         self.shutting_down = False
         self.staged: list[Intent] = []
         self.sent: deque[int] = deque()
-        self.cancelling: set[ClientOrderId] = set()
+        self.self_trades = SelfTrades(cache, account)
         self.books = books
         self.valuation = Valuation(account, books)
         self.room = BuyingRoom(self.exposure)
@@ -109,21 +109,6 @@ class RiskState:
         cost = sum(position.cost for position in positions if key is None or position.key == key)
         buys = (order for order in self.working("buy") if key is None or order.key == key)
         return Money(cost + sum(notional_up(order.price, _remaining(order)) for order in buys))
-
-    def opposed(self, intent: Intent) -> tuple[Order, ...]:
-        """Return the resting orders of this account, not being cancelled, with which ``intent`` would trade."""
-        live = [
-            order
-            for order in self._account.orders.live()
-            if order.tif in RESTING and order.client_order_id not in self.cancelling
-        ]
-        return tuple(crossing(live, intent.key, self._cache.mirror_of(intent.key), intent.side, intent.price))
-
-    def opposed_by_staged(self, intent: Intent) -> bool:
-        """Return whether ``intent`` would trade with an order that is about to be sent with it."""
-        resting = [each for each in self.staged if each.tif in RESTING]
-        mirror = self._cache.mirror_of(intent.key)
-        return any(crossing(resting, intent.key, mirror, intent.side, intent.price))
 
     def open_order_count(self) -> int:
         """Return the number of orders that may still trade, staged ones included."""

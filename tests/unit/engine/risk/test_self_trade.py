@@ -64,7 +64,7 @@ def test_an_order_that_is_being_cancelled_is_gone_until_the_cancel_is_rejected()
     desk = Desk(side="sell", price=51)
     gone = CancelIntent(ME, ClientOrderId("rest"), "test")
     assert desk.ask(gone, intent()) == (["cancel rest", "place"], [])
-    desk.world.risk.cancelling.discard(ClientOrderId("rest"))  # as the engine does when it was rejected
+    desk.world.risk.self_trades.on_cancel_rejected(ClientOrderId("rest"))  # as the engine does when it was rejected
     assert desk.ask(intent()) == ([], ["self_trade"])
 
 
