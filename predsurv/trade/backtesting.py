@@ -57,6 +57,7 @@ class BacktestSummary(Struct, frozen=True, kw_only=True):
     fills: int
     traded: Money
     fees: Money
+    rebates: Money
     equity_start: Money
     equity: Money
     drawdown: Money
@@ -161,7 +162,8 @@ def _summary(ended: EndedRun, span: ReplaySpan) -> BacktestSummary:
         rejected=total.rejected,
         fills=total.fills,
         traded=total.turnover,
-        fees=Money(total.fees - total.rebates),
+        fees=Money(total.fees),
+        rebates=Money(total.rebates),
         equity_start=result.equity_start,
         equity=result.equity,
         drawdown=result.curve.drawdown,
