@@ -147,8 +147,9 @@ class CarelessVenue:
 
     def _is_early(self, at: int) -> bool:
         event = self._waiting[at]
-        if isinstance(event, Fill):  # it may sell what the failure of an earlier sale brought back
-            return any(isinstance(each, FillFailed) and each.key == event.key for each in self._waiting[:at])
+        if isinstance(event, Fill):  # it may sell what was bought, or brought back by a failure, just before
+            before = self._waiting[:at] if self._failing else ()
+            return any(isinstance(each, Fill | FillFailed) and each.key == event.key for each in before)
         fills = [each for each in self._waiting if isinstance(each, Fill)]
         if isinstance(event, FillConfirmed | FillFailed):
             return any(isinstance(each, Fill) and each.key == event.key for each in self._waiting[:at])
