@@ -75,7 +75,7 @@ _FAMILIES: Final = {
         ("hold", r"\bmaintain\w*|\bno change\b|\bunchanged\b|\bholds?\b|\bpauses?\b"),
     ),
     "couple": (
-        ("engaged", r"\bengage(?:d|ment)\b"),
+        ("engaged", r"\bengaged\b|\bengagement\b"),
         ("married", r"\bmarr(?:y|ied|iage)\b|\bwed(?:ding)?\b"),
         ("divorced", r"\bdivorc\w+|\bsplit\b|\bbreak up\b"),
         ("pregnant", r"\bpregnan\w+|\bbaby\b"),

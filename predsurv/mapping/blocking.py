@@ -14,7 +14,7 @@ from predsurv.mapping.terms import Terms
 CANDIDATES_MAX: Final = 10
 """Most candidates of one market."""
 
-VISITS_MAX: Final = 6_000
+VISITS_MAX: Final = 3_000
 """Most entries of the index that are looked at for one market; its rarest keys come first."""
 
 _SHARED_MIN: Final = 0.2

@@ -19,7 +19,6 @@ WHOLE: Final = frozenset(
         "tweet",
         "temperature",
         "rotten",
-        "tomatoe",
         "goal",
         "point",
         "game",

@@ -123,10 +123,13 @@ def _subject(one: Terms, other: Terms, shared: Overlap, weights: WordWeights) ->
 
 def _lacking(one: Terms, other: Terms, weights: WordWeights) -> list[str]:
     """Return the telling words of ``one`` that no text of ``other`` has."""
-    there = WordSet((*other.words, *other.subject, *(() if other.rules is None else other.rules.words)))
-    mine = dict.fromkeys((*one.subject, *one.words))
+    there = WordSet((*other.words, *other.subject))
+    rules = frozenset[str]() if other.rules is None else other.rules.words
+    least = RARE * weights.rarest
     return [
-        word for word in mine if word not in PLAIN and weights[word] >= RARE * weights.rarest and not there.match(word)
+        word
+        for word in dict.fromkeys((*one.subject, *one.words))
+        if word not in PLAIN and word not in rules and weights[word] >= least and not there.match(word)
     ]
 
 

@@ -59,7 +59,6 @@ nfl: pro football, national football league
 nba: pro basketball, national basketball association
 mlb: pro baseball, major league baseball
 nhl: pro hockey, national hockey league
-wnba: pro womens basketball, womens pro basketball
 ncaaf: college football, cfb
 ncaab: college basketball, cbb, mens college basketball, ncaa basketball
 cfp: college football playoff, college football playoff national championship, college football championship,

@@ -41,8 +41,8 @@ class Review:
         left = iter(keys)
         self.counts: ReviewCounts = ReviewSession(target, lambda: next(left, "q"), self.decide).run(pairs)
 
-    def decide(self, given: ReviewPair, decision: Decision) -> None:
-        self.decided.append((str(given.first.market_id), decision))
+    def decide(self, pair: ReviewPair, decision: Decision) -> None:
+        self.decided.append((str(pair.first.market_id), decision))
 
 
 def test_keys_approve_reject_skip_go_back_and_end() -> None:
