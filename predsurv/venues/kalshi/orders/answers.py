@@ -47,7 +47,7 @@ class _AnswerBody(Struct, gc=False):
     details: str | None = None
 
 
-class _Batch(Struct, gc=False):
+class _BatchAnswers(Struct, gc=False):
     """``{"orders":[{…},{"error":{…}}]}``: one answer for each order, in their order."""
 
     orders: list[Raw]
@@ -200,7 +200,7 @@ def _rows(status: int, body: bytes, count: int) -> list[Raw] | None:
     if status not in SUCCESS:
         return None
     try:
-        rows = msgspec.json.decode(body, type=_Batch).orders
+        rows = msgspec.json.decode(body, type=_BatchAnswers).orders
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return rows if len(rows) == count else None
