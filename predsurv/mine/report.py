@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from predsurv.core.text import sanitise
 
-PATH_WIDTH: Final = 160
+PATH_WIDTH: Final = 120
 PATH_HEIGHT: Final = 32
 TITLE_CHARS_MAX: Final = 160
 UNKNOWN: Final = "–"
@@ -27,9 +27,9 @@ dl{display:flex;flex-wrap:wrap;gap:.5rem 2.5rem;margin:1.2rem 0}dt{color:var(--d
 dd{margin:0;font-size:1.25rem;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th{text-align:right;font-weight:500;color:var(--dim);background:var(--head);position:sticky;top:0;vertical-align:bottom;
-padding:.35rem .5rem;white-space:nowrap}td{text-align:right;padding:.3rem .5rem;border-top:1px solid var(--line);
+padding:.35rem .4rem;white-space:nowrap}td{text-align:right;padding:.3rem .4rem;border-top:1px solid var(--line);
 font-variant-numeric:tabular-nums;white-space:nowrap}
-th.l,td.l{text-align:left}td.q{white-space:normal;min-width:18rem;max-width:30rem;overflow-wrap:anywhere}
+th.l,td.l{text-align:left}td.q{white-space:normal;min-width:13rem;max-width:30rem;overflow-wrap:anywhere}
 small{color:var(--dim);display:block;font-weight:400}
 svg{display:block}.key span{display:inline-block;margin-right:1.2rem;white-space:nowrap}
 .key i{display:inline-block;width:.8em;height:.8em;margin-right:.35em;border-radius:2px;vertical-align:-.05em}

@@ -71,7 +71,7 @@ _EVIDENCE: Final = (
 _PERIODS: Final = (
     Column("instrument_id", "Instrument", keep=0),
     Column("start", "From", "time", keep=9),
-    Column("end", "To", "time", keep=6),
+    Column("end", "To", "time", keep=4),
     Column("duration_s", "For", "duration", keep=8),
     Column("state", "State", keep=7),
     Column("how", "Why", keep=9, width_max=90),
