@@ -1,4 +1,6 @@
-"""``python -m benchmarks.trading [--events N] [--base PYTHON]``: what a backtest costs, against an earlier build.
+"""``python -m benchmarks.trading [--events N] [--base PYTHON | --peers FOLDER]``: what a backtest costs.
+
+Against an earlier build, or with ``--peers`` against engines of others (see ``benchmarks.peer_engines``).
 
 A recording of the made-up venue is written on a clock that jumps, as a recorder writes it. Each contender is a process
 of its own that runs ``predsurv backtest``, in turns; counted is its CPU time less that of the same command on a
@@ -19,6 +21,7 @@ from subprocess import DEVNULL, Popen
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peer_engines import compare
 from benchmarks.recordings import START, record_mock
 from predsurv.store.layout import date_of
 
@@ -47,7 +50,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--base", help="the Python of an environment with an earlier build")
     parser.add_argument("--pure", action="store_true", help="run this build without its compiled parts too")
+    parser.add_argument("--peers", type=Path, help="compare with engines of others, from environments in this folder")
     given = parser.parse_args()
+    if given.peers is not None:
+        return compare(given.peers.absolute(), given.events, given.rounds, given.rate)
     contenders: dict[str, tuple[str, dict[str, str]]] = {
         "columns": (sys.executable, {}),
     }

@@ -122,7 +122,10 @@ class CallFilter:
             return True
         if mirror is not None and positions.get(self._strategy, mirror) is not None:
             return True
-        return any(order.key in (primary, mirror) for order in self._account.orders.live_of(self._strategy))
+        live = self._account.orders.working
+        return any(
+            order.strategy == self._strategy for key in (primary, mirror) if key is not None for order in live.of(key)
+        )
 
     def _event_meets(self, bounds: EventFilter, key: InstrumentKey) -> bool:
         market = self._cache.market(key.venue, key.market_id)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from predsurv.core.errors import ConfigError
 from predsurv.core.events import Event, Level
-from predsurv.core.ids import InstrumentKey, StrategyName
+from predsurv.core.ids import InstrumentKey, OrderSide, StrategyName
 from predsurv.core.num import Price, Size
 from predsurv.core.orders import CancelIntent, Decision, Intent, Order, Quotes, TimeInForce
 from predsurv.engine.interest import EVERYTHING, Interest
@@ -60,11 +60,11 @@ class OwnStrategy:
 
     def buy(self, key: InstrumentKey, price: Price, size: Size, signal: str = "buy", **more: Any) -> Intent:
         """Return an order to buy ``size`` at ``price`` or less, of what is there now unless ``tif`` says otherwise."""
-        return self._order(key, "buy", price, size, {"signal": signal, **more})
+        return _order(self.name, key, "buy", price, size, {"signal": signal, **more})
 
     def sell(self, key: InstrumentKey, price: Price, size: Size, signal: str = "sell", **more: Any) -> Intent:
         """Return an order to sell ``size`` at ``price`` or more, to who is there now unless ``tif`` says otherwise."""
-        return self._order(key, "sell", price, size, {"signal": signal, **more})
+        return _order(self.name, key, "sell", price, size, {"signal": signal, **more})
 
     def cancel(self, order: Order, signal: str = "cancel") -> CancelIntent:
         """Return the cancel of the rest of an order."""
@@ -80,6 +80,10 @@ class OwnStrategy:
         """Return the quotes wanted in an instrument; the engine sends what changes."""
         return Quotes(self.name, key, bid, ask, signal)
 
-    def _order(self, key: InstrumentKey, side: Any, price: Price, size: Size, more: dict[str, Any]) -> Intent:
-        tif: TimeInForce = more.pop("tif", "ioc")
-        return Intent(self.name, key, side, price, size, tif, more.pop("signal"), **more)
+
+# No method: a strategy may give its own helpers any name that the documentation does not use.
+def _order(
+    name: StrategyName, key: InstrumentKey, side: OrderSide, price: Price, size: Size, more: dict[str, Any]
+) -> Intent:
+    tif: TimeInForce = more.pop("tif", "ioc")
+    return Intent(name, key, side, price, size, tif, more.pop("signal"), **more)

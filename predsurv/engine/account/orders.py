@@ -4,6 +4,7 @@ Account events may arrive in any order and more than once; every fill counts onc
 both is told first.
 """
 
+from collections.abc import Iterable
 from typing import Final, Literal, TypeVar
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from predsurv.core.events import (
     OrderUnknown,
 )
 from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, TradeId
-from predsurv.core.num import Size
+from predsurv.core.num import ZERO_MONEY, Money, Size, notional_up
 from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState, PlaceOrder, order_of
 
 _K = TypeVar("_K")
@@ -47,11 +48,56 @@ _STATE_AFTER: Final[dict[type, OrderState]] = {
 }
 
 
-class Orders:
-    """Orders by client order id; the result depends only on the set of events, not on their order."""
+_NONE: Final[dict[ClientOrderId, Order]] = {}
+
+
+class LiveOrders:
+    """Orders that may still trade, oldest first, by id and by instrument.
+
+    ``buying``: what the rests of all buys cost at their limits, micros; kept as they change, since risk asks for it at
+    every intent.
+    """
 
     def __init__(self) -> None:
-        self._live: dict[ClientOrderId, Order] = {}
+        self.all: dict[ClientOrderId, Order] = {}
+        self.buying = ZERO_MONEY
+        self._by_key: dict[InstrumentKey, dict[ClientOrderId, Order]] = {}
+
+    def put(self, order: Order) -> None:
+        """Add an order, or put it in the place of what it was."""
+        before = self.all.get(order.client_order_id)
+        self.buying = Money(self.buying + _buying(order) - (0 if before is None else _buying(before)))
+        self.all[order.client_order_id] = order
+        self._by_key.setdefault(order.key, {})[order.client_order_id] = order
+
+    def remove(self, client_order_id: ClientOrderId) -> None:
+        """Remove an order; does nothing when it is not there."""
+        order = self.all.pop(client_order_id, None)
+        if order is None:
+            return
+        self.buying = Money(self.buying - _buying(order))
+        of_key = self._by_key[order.key]
+        del of_key[client_order_id]
+        if not of_key:
+            del self._by_key[order.key]
+
+    def of(self, key: InstrumentKey) -> Iterable[Order]:
+        """Return the orders in one instrument."""
+        return self._by_key.get(key, _NONE).values()
+
+
+def _buying(order: Order) -> Money:
+    return notional_up(order.price, order.remaining) if order.side == "buy" else ZERO_MONEY
+
+
+class Orders:
+    """Orders by client order id; the result depends only on the set of events, not on their order.
+
+    ``working``: those that may still trade.
+    """
+
+    def __init__(self) -> None:
+        self.working = LiveOrders()
         self._finished: dict[ClientOrderId, Order] = {}
         self._trades: dict[tuple[InstrumentKey, TradeId], TradeState] = {}
 
@@ -60,7 +106,7 @@ class Orders:
         if self.get(command.client_order_id) is not None:
             raise BrokenInvariant(f"client order id {command.client_order_id} used twice")
         order = order_of(command, "pending", submitted=ts)
-        self._live[order.client_order_id] = order
+        self.working.put(order)
         return order
 
     def apply(self, event: AccountEvent) -> ApplyResult:
@@ -85,7 +131,7 @@ class Orders:
 
     def get(self, client_order_id: ClientOrderId) -> Order | None:
         """Return the order, live or finished, None when it is not known or no longer kept."""
-        return self._live.get(client_order_id) or self._finished.get(client_order_id)
+        return self.working.all.get(client_order_id) or self._finished.get(client_order_id)
 
     def told(self, key: InstrumentKey, trade_id: TradeId) -> TradeState | None:
         """Return what was told of a trade, None for nothing."""
@@ -93,15 +139,15 @@ class Orders:
 
     def live(self) -> tuple[Order, ...]:
         """Return every order that may still trade, oldest first, unknown ones included."""
-        return tuple(self._live.values())
+        return tuple(self.working.all.values())
 
     def live_of(self, strategy: StrategyName) -> tuple[Order, ...]:
         """Return a strategy's orders that may still trade, oldest first."""
-        return tuple(order for order in self._live.values() if order.strategy == strategy)
+        return tuple(order for order in self.working.all.values() if order.strategy == strategy)
 
     def live_count(self) -> int:
         """Return the number of orders that may still trade."""
-        return len(self._live)
+        return len(self.working.all)
 
     def _fill(self, order: Order, fill: Fill) -> ApplyResult:
         trade = (fill.key, fill.trade_id)
@@ -140,9 +186,9 @@ class Orders:
     def _store(self, order: Order) -> None:
         if order.state in LIVE_STATES:
             self._finished.pop(order.client_order_id, None)
-            self._live[order.client_order_id] = order
+            self.working.put(order)
             return
-        self._live.pop(order.client_order_id, None)
+        self.working.remove(order.client_order_id)
         self._finished[order.client_order_id] = order
         _drop_oldest(self._finished, FINISHED_KEPT_MAX)
 

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from predsurv.core.ids import InstrumentKey, StrategyName
-from predsurv.core.num import Money, Size
+from predsurv.core.num import ZERO_MONEY, Money, Size
 from predsurv.core.orders import Position
 
 
@@ -19,20 +19,27 @@ _NONE: Final[dict[StrategyName, _Holding]] = {}
 
 
 class Positions:
-    """How much each strategy holds of each instrument; sizes and costs in micros, never negative."""
+    """How much each strategy holds of each instrument; sizes and costs in micros, never negative.
+
+    ``cost``: of everything held, kept as it changes, since risk asks for it at every intent.
+    """
 
     def __init__(self) -> None:
+        self.cost = ZERO_MONEY
         self._holdings: dict[InstrumentKey, dict[StrategyName, _Holding]] = {}
 
     def put(self, strategy: StrategyName, key: InstrumentKey, size: Size, cost: Money) -> None:
         """Let a strategy hold ``size`` shares of an instrument that cost ``cost``, and nothing else of it."""
+        holdings = self._holdings.get(key, _NONE)
+        before = holdings.get(strategy)
+        self.cost = Money(self.cost + (cost if size else 0) - (0 if before is None else before.cost))
         if size:
             self._holdings.setdefault(key, {})[strategy] = _Holding(size, cost)
             return
-        holdings = self._holdings.get(key, {})
-        holdings.pop(strategy, None)
-        if not holdings:
-            self._holdings.pop(key, None)
+        if before is not None:
+            del holdings[strategy]
+            if not holdings:
+                del self._holdings[key]
 
     def get(self, strategy: StrategyName, key: InstrumentKey) -> Position | None:
         """Return the strategy's position in an instrument, None when it holds nothing."""
@@ -48,6 +55,10 @@ class Positions:
         """Return how many shares of an instrument the strategy holds."""
         holding = self._holdings.get(key, _NONE).get(strategy)
         return Size(0 if holding is None else holding.size)
+
+    def cost_of(self, key: InstrumentKey) -> Money:
+        """Return what all shares of an instrument cost, those of all strategies together."""
+        return Money(sum(each.cost for each in self._holdings.get(key, _NONE).values()))
 
     def by_strategy(self, key: InstrumentKey) -> tuple[tuple[StrategyName, Position], ...]:
         """Return every strategy's position in one instrument, first buyer first."""

@@ -7,6 +7,7 @@ consumed, or it would count twice.
 
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from itertools import islice
 from typing import Final, NamedTuple
 
 from predsurv.core.events import BookDelta, BookSnapshot, Fill, Level, LevelConsumed
@@ -24,11 +25,10 @@ _SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
 
 
 class _ReducedBook(NamedTuple):
-    """A book less our consumption, and what it was made from: valid while these are the same."""
+    """A book less our consumption, and the published levels that it was made from: valid while these are the same."""
 
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
-    version: int
     book: Book
 
 
@@ -44,8 +44,7 @@ class AvailableBooks:
         self._consumed = ConsumedLiquidity()
         self._told: set[VenueName] = set()  # venues that say themselves what we consumed
         self.taken = 0
-        self._version = 0  # of _consumed
-        self._reduced: dict[InstrumentKey, _ReducedBook] = {}
+        self._reduced: dict[InstrumentKey, _ReducedBook] = {}  # while what is consumed of each stays as it is
         self._complements: dict[InstrumentKey, ComplementBook] = {}
 
     def book(self, key: InstrumentKey) -> BookView | None:
@@ -97,14 +96,14 @@ class AvailableBooks:
         complemented = primary != fill.key
         price = complement(fill.price) if complemented else fill.price
         self._consumed.consume(book, "ask" if (fill.side == "buy") != complemented else "bid", price, fill.size)
-        self._version += 1
+        self._reduced.pop(primary, None)
         self.taken += 1
 
     def on_consumed(self, told: LevelConsumed) -> None:
         """Record what a simulated venue says that we consumed of a level."""
         self._told.add(told.key.venue)
         self._consumed.set(told)
-        self._version += 1
+        self._reduced.pop(told.key, None)
         self.taken += 1
 
     def on_book_event(self, event: BookDelta | BookSnapshot) -> None:
@@ -117,16 +116,16 @@ class AvailableBooks:
             book = self._cache.book(event.key)
             if book is not None:
                 self._consumed.on_snapshot(book)
-        self._version += 1
+        self._reduced.pop(event.key, None)
 
     def _less_consumed(self, source: Book) -> Book:
         bids, asks = source.top(LEVELS)
         reduced = self._reduced.get(source.key)
-        if reduced is not None and reduced.bids is bids and reduced.asks is asks and reduced.version == self._version:
+        if reduced is not None and reduced.bids is bids and reduced.asks is asks:
             reduced.book.take_stamps(source)  # what changed since lies deeper
             return reduced.book
         book = Book(source.key)
-        left = (tuple(self._consumed.remaining(source, side))[:LEVELS] for side in _SIDES)
+        left = (tuple(islice(self._consumed.remaining(source, side), LEVELS)) for side in _SIDES)
         book.apply(BookSnapshot(source.key, source.ts_recv, source.ts_venue, source.epoch, source.seq, *left))
-        self._reduced[source.key] = _ReducedBook(bids, asks, self._version, book)
+        self._reduced[source.key] = _ReducedBook(bids, asks, book)
         return book

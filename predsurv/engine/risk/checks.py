@@ -226,7 +226,10 @@ def _daily_loss(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRef
         return None  # a sale only reduces the position
     if state.lost_too_much:
         return RiskRefusal("max_daily_loss", "the day's limit was reached; only sales until tomorrow (UTC)")
-    return _above("max_daily_loss", state.valuation.day_loss(), Money(limits.max_daily_loss - 1))
+    highest = Money(limits.max_daily_loss - 1)
+    if state.valuation.day_loss_max() <= highest:
+        return None
+    return _above("max_daily_loss", state.valuation.day_loss(), highest)
 
 
 def _self_trade(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:

@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from predsurv.core.events import TradingPhase
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import InstrumentKey, OrderSide, StrategyName, VenueName
-from predsurv.core.market import NO_FEE, Market
+from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderSide, StrategyName, VenueName
+from predsurv.core.market import NO_FEE, FeeSchedule, Market
 from predsurv.core.num import Money, Size, notional_up
 from predsurv.core.orders import Intent, Order
 from predsurv.engine.account.account import TradingAccount
@@ -22,6 +22,14 @@ TradingState = Literal["active", "reducing", "halted"]
 """What may be sent: everything; only what reduces a position, and cancels; only cancels."""
 ROUNDING_RESERVE: Final = 10_000
 """Micros reserved per buy order: each of its fills rounds up what is paid, by less than $0.0001 where that is most."""
+
+
+class _Reserve(NamedTuple):
+    """What the rest of a live buy can cost at most, and what that follows from."""
+
+    order: Order
+    fee: FeeSchedule
+    cost: Money
 
 
 class BuyingRoom:
@@ -66,6 +74,7 @@ class RiskState:
         self.valuation = Valuation(account, books)
         self.room = BuyingRoom(self.exposure)
         self._cache, self._account = cache, account
+        self._reserves: dict[ClientOrderId, _Reserve] = {}  # of live buys, as long as neither order nor fee changes
 
     @property
     def trading(self) -> TradingState:
@@ -87,7 +96,7 @@ class RiskState:
 
     def free_cash(self, venue: VenueName) -> Money:
         """Return the cash at ``venue`` less the maximum cost of its live and staged buys."""
-        reserved = sum(self.max_cost(order) for order in self.working("buy") if order.key.venue == venue)
+        reserved = sum(self._reserve(order) for order in self.working("buy") if order.key.venue == venue)
         return Money(self._account.portfolio.cash(venue) - reserved)
 
     def max_cost(self, order: Order | Intent) -> Money:
@@ -97,18 +106,32 @@ class RiskState:
         fee = taker_fee(NO_FEE if market is None else market.fee, order.price, size)
         return Money(notional_up(order.price, size) + fee + ROUNDING_RESERVE)
 
+    def _reserve(self, order: Order | Intent) -> Money:
+        """Return ``max_cost`` of a buy, remembered while it is live: it is asked for at every intent."""
+        if isinstance(order, Intent):
+            return self.max_cost(order)
+        market, known = self.market(order.key), self._reserves.get(order.client_order_id)
+        fee = NO_FEE if market is None else market.fee
+        if known is None or known.order is not order or known.fee is not fee:
+            if len(self._reserves) > 2 * self._account.orders.live_count():
+                self._reserves.clear()
+            known = self._reserves[order.client_order_id] = _Reserve(order, fee, self.max_cost(order))
+        return known.cost
+
     def sellable(self, strategy: StrategyName, key: InstrumentKey) -> Size:
         """Return the strategy's shares less those that live and staged sales may still take."""
         position = self._account.portfolio.positions.get(strategy, key)
-        sales = (order for order in self.working("sell") if order.key == key and order.strategy == strategy)
+        sales = (order for order in self._working_in(key, "sell") if order.strategy == strategy)
         return Size((0 if position is None else position.size) - sum(map(_remaining, sales)))
 
     def exposure(self, key: InstrumentKey | None = None) -> Money:
         """Return the cost of positions plus live and staged buys: of one instrument, or of all."""
-        positions = self._account.portfolio.positions.totals()
-        cost = sum(position.cost for position in positions if key is None or position.key == key)
-        buys = (order for order in self.working("buy") if key is None or order.key == key)
-        return Money(cost + sum(notional_up(order.price, _remaining(order)) for order in buys))
+        positions, live = self._account.portfolio.positions, self._account.orders.working
+        if key is None:
+            staged = sum(notional_up(each.price, each.size) for each in self.staged if each.side == "buy")
+            return Money(positions.cost + live.buying + staged)
+        buys = self._working_in(key, "buy")
+        return Money(positions.cost_of(key) + sum(notional_up(each.price, _remaining(each)) for each in buys))
 
     def open_order_count(self) -> int:
         """Return the number of orders that may still trade, staged ones included."""
@@ -122,12 +145,13 @@ class RiskState:
 
     def working(self, side: OrderSide) -> Iterator[Order | Intent]:
         """Yield the live orders and staged intents of one side: what may still trade."""
-        for order in self._account.orders.live():
-            if order.side == side:
-                yield order
-        for intent in self.staged:
-            if intent.side == side:
-                yield intent
+        yield from (order for order in self._account.orders.working.all.values() if order.side == side)
+        yield from (intent for intent in self.staged if intent.side == side)
+
+    def _working_in(self, key: InstrumentKey, side: OrderSide) -> Iterator[Order | Intent]:
+        """Yield those of one instrument."""
+        yield from (order for order in self._account.orders.working.of(key) if order.side == side)
+        yield from (intent for intent in self.staged if intent.side == side and intent.key == key)
 
 
 def _remaining(order: Order | Intent) -> Size:

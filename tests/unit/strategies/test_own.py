@@ -56,6 +56,11 @@ def test_it_takes_parameters_whole_in_units_or_as_text() -> None:
         FadeTheMove2(edg=1)
 
 
+def test_a_helper_of_a_strategy_may_have_any_name_that_is_not_documented() -> None:
+    taken = {name for name in vars(OwnStrategy) if not name.startswith("__")}
+    assert taken == {"Params", "signals", "interest", "on_event", "buy", "sell", "cancel", "quotes"}
+
+
 def test_its_decisions_carry_its_name() -> None:
     made, view = Plain(), ManualView()
     assert made.buy(YES, cents(40), shares(5)) == Intent(made.name, YES, "buy", cents(40), shares(5), "ioc", "buy")

@@ -15,11 +15,11 @@ from predsurv.core.events import (
     OrderUnknown,
 )
 from predsurv.core.ids import ClientOrderId, OrderId, TradeId
-from predsurv.core.num import MICROS
+from predsurv.core.num import MICROS, notional_up
 from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order
 from predsurv.engine.account import orders as module
 from predsurv.engine.account.orders import Orders
-from tests.kit.trading_samples import ME, START, YES, fill, place, shares
+from tests.kit.trading_samples import ME, NO, START, YES, fill, place, shares
 
 ID = ClientOrderId("o1")
 ACCEPTED = OrderAccepted(YES, START, ID, OrderId("v1"))
@@ -155,3 +155,25 @@ def test_the_rejection_of_a_cancel_changes_no_order(before: tuple[AccountEvent, 
     was, lives = order(orders), order(orders).state in LIVE_STATES
     assert orders.apply(CancelRejected(YES, START, ID, "unknown_order")) == ("applied" if lives else "stale")
     assert order(orders) == was
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["place", "fill", "cancel", "reject"])), max_size=30))
+def test_what_live_buys_cost_and_who_is_in_an_instrument_is_known_at_any_time(happened: list[tuple[int, str]]) -> None:
+    orders, filled = Orders(), 0
+    for number, what in happened:
+        key, side = (YES, NO)[number % 2], ("buy", "sell")[number // 2]
+        name = ClientOrderId(f"o{number}")
+        before = orders.get(name)
+        if what == "place" and before is None:
+            orders.place(place(name, side=side, key=key, price=33, size=2.000001), START)
+        elif what == "fill" and before is not None and before.remaining:
+            filled += 1
+            part = min(before.remaining, shares(0.5)) / MICROS
+            orders.apply(fill(name, part, 33, key=key, side=side, trade_id=TradeId(f"t{filled}")))
+        elif what in ("cancel", "reject"):
+            kind = OrderCancelled if what == "cancel" else OrderRejected
+            orders.apply(kind(key, START, name, what))
+        live = orders.live()
+        assert orders.working.buying == sum(notional_up(o.price, o.remaining) for o in live if o.side == "buy")
+        for each in (YES, NO):
+            assert tuple(orders.working.of(each)) == tuple(o for o in live if o.key == each)

@@ -17,7 +17,9 @@ def test_positions_are_kept_by_strategy_and_summed_by_instrument() -> None:
     assert [(p.size, p.cost) for p in positions.totals()] == [(5, 40), (1, 1)]
     assert [name for name, _ in positions.by_strategy(YES)] == [ME, OTHER]
     assert len(list(positions.all())) == 3
+    assert (positions.cost, positions.cost_of(YES), positions.cost_of(NO)) == (41, 40, 1)
     positions.put(OTHER, YES, Size(0), Money(0))
+    assert (positions.cost, positions.cost_of(YES)) == (31, 30)
     assert [name for name, _ in positions.by_strategy(YES)] == [ME]
 
 
@@ -26,7 +28,9 @@ def test_what_is_put_replaces_what_was_held() -> None:
     positions.put(ME, YES, Size(3), Money(30))
     positions.put(ME, YES, Size(2), Money(21))
     assert positions.get(ME, YES) == Position(YES, Size(2), Money(21))
+    assert positions.cost == positions.cost_of(YES) == 21
     for _ in range(2):
         positions.put(ME, YES, Size(0), Money(0))
     assert positions.get(ME, YES) is None
     assert positions.totals() == ()
+    assert positions.cost == positions.cost_of(YES) == 0

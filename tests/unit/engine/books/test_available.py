@@ -1,9 +1,9 @@
 """The books that strategies see: trusted, complemented, less what we consumed."""
 
-from predsurv.core.events import Unwanted
+from predsurv.core.events import LevelConsumed, Unwanted
 from predsurv.engine.books.available import AvailableBooks
 from predsurv.state.book import BookView
-from tests.kit.trading_samples import NO, START, YES, World, book, cents, delta, fill, gap, levels, shares
+from tests.kit.trading_samples import NO, START, YES, World, book, cents, delta, fill, gap, levels, market, shares
 
 
 def seen(books: AvailableBooks, key: object = YES) -> BookView:
@@ -70,3 +70,18 @@ def test_a_book_without_a_subscription_is_not_shown() -> None:
     world.show(Unwanted(YES, START, "rotated_out"))
     world.books.on_book_event(book())
     assert world.books.book(YES) is None
+
+
+def test_what_is_taken_of_one_book_leaves_the_others_as_they_were_made() -> None:
+    world = World((market(), market("n")))
+    other = market("n").key(0)
+    world.show(book(), book(key=other))
+    world.books.on_fill(fill(size=40))
+    world.books.on_fill(fill(size=40, key=other))
+    made = seen(world.books)
+    world.books.on_fill(fill(size=10, key=other))
+    assert seen(world.books) is made
+    world.books.on_fill(fill(size=10))
+    assert seen(world.books).best_ask() == (cents(51), shares(50))
+    world.books.on_consumed(LevelConsumed(YES, START, "ask", cents(51), shares(70)))
+    assert seen(world.books).best_ask() == (cents(51), shares(30))

@@ -1,7 +1,9 @@
 """The sums behind the limits count live and staged orders at their worst."""
 
+from predsurv.core.events import MarketChange
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
+from predsurv.core.market import NO_FEE
 from predsurv.core.num import MICROS, Money
 from predsurv.engine.risk.state import MINUTE, ROUNDING_RESERVE
 from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, World, book, cents, fill, intent, place, shares
@@ -17,6 +19,21 @@ def test_cash_is_reserved_for_live_and_staged_buys_with_their_fees() -> None:
         price * 10 + taker_fee(FEE, price, shares(10)) + ROUNDING_RESERVE for price in (cents(50), cents(40))
     )
     assert world.risk.free_cash(V) == CASH - reserved
+
+
+def test_the_reserve_of_a_live_buy_follows_its_fills_and_the_fee_of_its_market() -> None:
+    world = World()
+    world.account.place(place(price=50, size=10), START)
+    world.risk.free_cash(V)
+    world.account.apply(fill(size=4, price=50))
+    cash = CASH - 2 * MICROS
+    assert world.risk.free_cash(V) == cash - 3 * MICROS - taker_fee(FEE, cents(50), shares(6)) - ROUNDING_RESERVE
+    world.show(MarketChange(V, YES.market_id, None, START, None, "fee", "", fee=NO_FEE))
+    assert world.risk.free_cash(V) == cash - 3 * MICROS - ROUNDING_RESERVE
+    for number in range(5):  # more than are remembered
+        world.account.place(place(f"n{number}", price=50, size=10), START)
+        world.risk.free_cash(V)
+    assert world.risk.free_cash(V) == cash - 28 * MICROS - 6 * ROUNDING_RESERVE
 
 
 def test_only_the_rest_of_a_live_order_is_exposure() -> None:

@@ -1,0 +1,198 @@
+"""Backtests against engines of others, over the same books: ``python -m benchmarks.trading --peers FOLDER``.
+
+FOLDER holds an environment for each, none of which enters ours::
+
+    python3.13 -m venv FOLDER/nautilus    && FOLDER/nautilus/bin/pip install nautilus_trader==2.0.0rc7
+    python3.12 -m venv FOLDER/nautilus-1  && FOLDER/nautilus-1/bin/pip install nautilus_trader==1.231.0
+    python3.11 -m venv FOLDER/hftbacktest && FOLDER/hftbacktest/bin/pip install hftbacktest==2.4.4
+
+One that is not there, or fails, is left out, and a line says why. First the last best prices of every book are compared.
+Then all run in turns, each a process of its own. Of ours the CPU of ``predsurv backtest`` counts, reading its Parquet
+files included, less that of the same command on a few hundred events; of a peer that of its engine alone, its events
+in memory and its code compiled. In one comparison a strategy is called with each change of every book and looks at the
+best prices (NautilusTrader), in the other one it keeps a bid at the best bid of the five busiest books, with queue and
+latency on both sides (hftbacktest).
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from subprocess import DEVNULL, PIPE, Popen, run
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+
+import predsurv
+from benchmarks.own_strategies import FollowBestBid, LookAtBest
+from benchmarks.peer_data import Converted, convert
+from benchmarks.recordings import START, record_mock
+from predsurv.store.layout import NS_DAY, date_of
+
+QUOTED: Final = 5
+SMALL: Final = 500
+_FILES: Final = Path(__file__).parent
+_LIMITS: Final = {
+    "PREDSURV_MOCK__ENABLED": "1",
+    "PREDSURV_TRADING__STARTING_CASH": "1000000000",
+    "PREDSURV_TRADING__LATENCY": "150ms",
+    "PREDSURV_TRADING__ACK_LATENCY": "22ms",
+    **{f"PREDSURV_RISK__MAX_{each}": "100000000" for each in ("ORDER_NOTIONAL", "POSITION_NOTIONAL")},
+    **{f"PREDSURV_RISK__MAX_{each}": "100000000" for each in ("TOTAL_EXPOSURE", "DAILY_LOSS")},
+    "PREDSURV_RISK__MAX_ORDERS_PER_MINUTE": "10000",
+}
+"""The peers have no limits."""
+
+
+class PeerEngine(Struct, frozen=True):
+    """An engine of somebody else: the environment it is in, its program in ``benchmarks/peers``, and what is compared.
+
+    ``against``: the strategy of ours that does the same; ``goal``: how many times as fast ours shall be.
+    """
+
+    environment: str
+    program: str
+    against: str
+    goal: float
+
+
+PEERS: Final = (
+    PeerEngine("nautilus", "nautilus_engine.py", LookAtBest.__name__, 10),
+    PeerEngine("nautilus-1", "nautilus_engine.py", LookAtBest.__name__, 10),
+    PeerEngine("hftbacktest", "hftbacktest_engine.py", FollowBestBid.__name__, 0.5),
+)
+
+
+class PeerAnswer(Struct):
+    """What a peer's program prints: CPU seconds, its version, the last best prices (micros) by number of instrument."""
+
+    version: str
+    cpu: float
+    tops: list[tuple[int | None, int | None]]
+
+
+def ask(peer: PeerEngine, environments: Path, columns: Path, quoted: Sequence[int]) -> PeerAnswer:
+    """Let a peer run once; raises RuntimeError with one line that says why it did not."""
+    python = environments / peer.environment / "bin" / "python"
+    if not python.exists():
+        raise RuntimeError(f"{peer.environment}: left out: there is no {python}")
+    numbers = map(str, quoted) if peer.against == FollowBestBid.__name__ else ()
+    command = [str(python), str(_FILES / "peers" / peer.program), str(columns), *numbers]
+    done = run(command, stdout=PIPE, stderr=PIPE, cwd=columns, text=True, check=False)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if done.returncode or not lines:
+        last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
+        raise RuntimeError(f"{peer.environment}: left out: exit {done.returncode}: {last[:200]}")
+    return msgspec.json.decode(lines[-1], type=PeerAnswer)
+
+
+def differing(answer: PeerAnswer, expected: Converted) -> int:
+    """Return how many best prices of books differ from ours.
+
+    Sides without a level are not compared: hftbacktest 2.4.4 goes on naming the last price of one that was emptied.
+    """
+    pairs = zip(expected.tops, answer.tops, strict=True)
+    return sum(
+        ours is not None and ours != theirs for mine, its in pairs for ours, theirs in zip(mine, its, strict=True)
+    )
+
+
+class Arena:
+    """Two recordings of the made-up venue with the same markets, a few events of one and many of the other."""
+
+    def __init__(self, folder: Path, events: int, markets: int, rate: int) -> None:
+        self.folder, self.columns = folder, folder / "columns"
+        for name in ("small", "large", "columns"):
+            (folder / name).mkdir(parents=True)
+        record_mock(folder / "small", SMALL, markets=markets, rate=rate)
+        self.told = record_mock(folder / "large", events, markets=markets, rate=rate)
+        self.expected = convert(folder / "large", "mock", (START, START + NS_DAY // 2), self.columns)
+        busiest = sorted(range(len(self.expected.changes)), key=self.expected.changes.__getitem__)
+        self.quoted = busiest[-QUOTED:]
+
+    def ours(self, strategy: str) -> float:
+        """Return the CPU seconds of a backtest of ours beyond start-up; raises RuntimeError."""
+        return self._cpu(strategy, "large") - self._cpu(strategy, "small")
+
+    def check(self) -> int:
+        """Return how many books a strategy of ours saw otherwise than they were."""
+        look = LookAtBest()
+        data = predsurv.open(self.folder / "large")
+        predsurv.backtest(data, look, "mock", START, START + NS_DAY // 2)
+        seen = {str(key.instrument_id): top for key, top in look.tops.items()}
+        known = zip(self.expected.instruments, self.expected.tops, strict=True)
+        return sum(seen[name] != tuple(top) for name, top in known if name in seen)
+
+    def _cpu(self, strategy: str, name: str) -> float:
+        command = [sys.executable, "-m", "predsurv", "backtest", "mock", date_of(START), "--format", "json"]
+        command += ["--strategy", f"{_FILES / 'own_strategies.py'}:{strategy}"]
+        if strategy == FollowBestBid.__name__:
+            command += ["--param", f"markets={','.join(self.expected.markets[each] for each in self.quoted)}"]
+        folder = self.folder / name
+        given = os.environ | _LIMITS | {"PREDSURV_DATA_DIR": str(folder), "PYTHONPATH": str(_FILES.parent)}
+        process = Popen(command, env=given, cwd=folder, stdout=DEVNULL, stderr=DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}")
+        return usage.ru_utime + usage.ru_stime
+
+
+def compare(environments: Path, events: int, rounds: int, rate: int) -> int:
+    """Compare with every peer that is there, over many books and over few; return 1 when books differ."""
+    console, wrong = Console(), 0
+    for markets in (300, 12):
+        with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
+            arena = Arena(Path(name) / "arena", events, markets, rate)
+            wrong += _compare(console, arena, environments, rounds)
+    return int(wrong > 0)
+
+
+def _compare(console: Console, arena: Arena, environments: Path, rounds: int) -> int:
+    expected = arena.expected
+    wrong = arena.check()
+    runs: dict[str, Callable[[], float]] = {}
+    peers: dict[str, PeerEngine] = {}
+    for peer in PEERS:
+        try:
+            answer = ask(peer, environments, arena.columns, arena.quoted)
+        except RuntimeError as error:
+            console.print(str(error), markup=False)
+            continue
+        wrong += differing(answer, expected)
+        title = f"{peer.environment} {answer.version}"
+        peers[title] = peer
+        runs[title] = lambda peer=peer: ask(peer, environments, arena.columns, arena.quoted).cpu  # type: ignore[misc]
+    for strategy in dict.fromkeys(each.against for each in peers.values()):
+        runs[strategy] = lambda strategy=strategy: arena.ours(strategy)  # type: ignore[misc]
+    spent: dict[str, list[float]] = {each: [] for each in runs}
+    for turn in range(rounds):
+        names = list(runs)
+        for each in names[turn % len(names) :] + names[: turn % len(names)]:
+            spent[each].append(runs[each]())
+            print(f"{each}: {spent[each][-1]:.2f} s", file=sys.stderr, flush=True)
+    table = Table("strategy", "engine", "CPU", "events/s", "ours is", "goal")
+    for title, seconds in spent.items():
+        table.add_row(*_cells(title, seconds, peers, spent, expected.events + expected.trades))
+    console.print(
+        f"{expected.events:,} changes and {expected.trades:,} trades of {len(expected.instruments)} books, {rounds} rounds "
+        f"in turns, medians; books that differ: {wrong}"
+    )
+    console.print(table)
+    return wrong
+
+
+def _cells(
+    title: str, seconds: Sequence[float], peers: dict[str, PeerEngine], spent: dict[str, list[float]], events: int
+) -> list[Any]:
+    took = median(seconds)
+    peer = peers.get(title)
+    cells = [f"{took:.2f} s", f"{events / took:,.0f}"]
+    if peer is None:
+        return [title, "predsurv", *cells, "", ""]
+    return [peer.against, title, *cells, f"{took / median(spent[peer.against]):.2f} times as fast", f"≥ {peer.goal:g}"]
