@@ -17,6 +17,11 @@ PEER_FRAMES = 60_000
 LIMIT_RATIO = 0.30
 PEER_RATIO = 6.0
 DELTA_BYTES = 12
+OTHERS = (
+    "collect", "kalshi", "mapping", "scan", "hash_checks", "months", "orders", "seal", "simulator",
+    "trading", "latency", "memory",
+)  # fmt: skip
+"""Benchmarks with a command of their own."""
 
 
 def main() -> int:
@@ -25,7 +30,9 @@ def main() -> int:
     core = rounds.pin()
     console.print(f"one process on core {core}, {rounds.ROUNDS} interleaved rounds, CPU time, medians\n")
     load, expected = rounds.apart(prepare, FRAMES)
-    return hot_path(console, load, expected) or peer(console) or sealing(console, load)
+    failed = hot_path(console, load, expected) or peer(console) or sealing(console, load)
+    console.print(f"\nby themselves, as python -m benchmarks.NAME: {', '.join(OTHERS)}", markup=False)
+    return failed
 
 
 def hot_path(console: Console, load: Load, expected: Tops) -> int:
@@ -50,9 +57,10 @@ def hot_path(console: Console, load: Load, expected: Tops) -> int:
 
 def peer(console: Console) -> int:
     """Measure frames → book against NautilusTrader's adapter, where it is installed."""
-    found = nautilus.version()
-    if found is None:
-        console.print("NautilusTrader: not installed; pip install nautilus_trader py-clob-client to compare\n")
+    try:
+        found = nautilus.version()
+    except ImportError as error:
+        console.print(nautilus.why_missing(error) + "\n", markup=False)
         return 0
     load = rounds.apart(generate, PEER_FRAMES)
     ours, theirs = {name: Pipeline(load, readers=readers) for name, readers in _readers().items()}, nautilus.Peer(load)

@@ -110,9 +110,10 @@ def frames_to_parquet() -> int:
 
 
 def _peer() -> int:
-    found = nautilus.version()
-    if found is None:
-        print("NautilusTrader is not installed: nothing to compare with")
+    try:
+        found = nautilus.version()
+    except ImportError as error:
+        print(nautilus.why_missing(error))
         return 0
     load = rounds.apart(generate, PEER_FRAMES)
     taken = rounds.interleave({"theirs": CatalogPeer(load).run, "ours": _in_folder(load, [Made()])})

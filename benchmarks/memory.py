@@ -21,18 +21,20 @@ from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Price, Size
 from predsurv.net.clock import ManualClock
+from predsurv.ports import Clock
 from predsurv.store.layout import NS_DAY, NS_HOUR, Layout, date_of
 from predsurv.store.seal.compact import compact_closed
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.store.wal.log import WriteAheadLog
+from predsurv.trade.replay import EventClock
 
 GOAL_MB: Final = 300
 EVENTS: Final = 10_000_000
 RATE: Final = 2_000
 """Events a second: a busy hour has seven million."""
 MARKETS: Final = 300
-SEGMENT_NS: Final = 300_000_000_000
+SEGMENT_NS: Final = 60_000_000_000
 _BATCH: Final = 2_000
 _MIDDLE, _TICK = 500_000, 10_000
 
@@ -62,7 +64,7 @@ def _events(keys: list[InstrumentKey], count: int) -> Iterator[list[MarketEvent]
 
 def record(folder: Path, events: int) -> None:
     """Write a recording of ``events`` events into ``folder``; memory is bounded by a segment."""
-    clock, layout, recorder = ManualClock(START), Layout(folder), Recorder(RecordingPolicy())
+    clock, layout, recorder = EventClock(START), Layout(folder), Recorder(RecordingPolicy())
     markets = [market(number, START) for number in range(MARKETS)]
     keys = [each.key(0) for each in markets]
     with UniverseWriter(folder, markets[0].venue, START) as universe:
@@ -74,6 +76,7 @@ def record(folder: Path, events: int) -> None:
     log.append(recorder.want(dict.fromkeys(keys, 1_000_000), dict.fromkeys(keys)))
     rotated = START
     for batch in _events(keys, events):
+        clock.advance(batch[-1].ts_recv)
         log.append(recorder.apply(batch))
         log.flush()
         if batch[-1].ts_recv - rotated >= SEGMENT_NS:
@@ -86,7 +89,7 @@ def record(folder: Path, events: int) -> None:
     compact_closed(layout, "bench", ManualClock(START + NS_DAY))
 
 
-def _seal(log: WriteAheadLog, layout: Layout, clock: ManualClock) -> None:
+def _seal(log: WriteAheadLog, layout: Layout, clock: Clock) -> None:
     segment = log.rotate()
     if segment is not None:
         seal_segment(segment, layout, clock)

@@ -8,19 +8,29 @@ engine is dropped, which favours it.
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
+from importlib import import_module
 from importlib.metadata import version as distribution_version
-from importlib.util import find_spec
 from typing import Any
 
 from benchmarks.decode import Tops
 from benchmarks.frames import Load
 
 
-def version() -> str | None:
-    """Return the installed version, None when the peer is not there."""
-    if find_spec("nautilus_trader") is None or find_spec("py_clob_client") is None:
-        return None
+def version() -> str:
+    """Return the installed version; raises ImportError, saying what is missing, when its adapter cannot be loaded.
+
+    Releases differ in what it asks for: 1.221 ``py_clob_client``, 1.231 ``py_clob_client_v2``.
+    """
+    import_module("nautilus_trader.adapters.polymarket.data")
     return distribution_version("nautilus_trader")
+
+
+def why_missing(error: ImportError) -> str:
+    """Return a line that says why the peer is left out, and how to install it."""
+    return (
+        f"NautilusTrader's adapter is left out: {error}; "
+        "pip install nautilus_trader py-clob-client py-clob-client-v2 into an environment that has predsurv"
+    )
 
 
 class Peer:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 import predsurv
-from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
+from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Price, Size
 from predsurv.state.book import Book
@@ -83,7 +83,7 @@ def convert(recording: Path, venue: str, span: tuple[int, int], target: Path) ->
     return made
 
 
-def _rows(event: MarketEvent) -> Iterator[_Row]:
+def _rows(event: BookDelta | BookSnapshot | Trade) -> Iterator[_Row]:
     match event:
         case BookDelta():
             yield _Row(LEVEL, event.side == "ask", 1, event.price, event.size)

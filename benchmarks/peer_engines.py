@@ -6,7 +6,7 @@ FOLDER holds an environment for each, none of which enters ours::
     python3.12 -m venv FOLDER/nautilus-1  && FOLDER/nautilus-1/bin/pip install nautilus_trader==1.231.0
     python3.11 -m venv FOLDER/hftbacktest && FOLDER/hftbacktest/bin/pip install hftbacktest==2.4.4
 
-One that is not there, or fails, is left out, and a line says why. First the last best prices of every book are compared.
+One that is not there, or fails, is left out, and a line says why. First the last best prices of all books are compared.
 Then all run in turns, each a process of its own. Of ours the CPU of ``predsurv backtest`` counts, reading its Parquet
 files included, less that of the same command on a few hundred events; of a peer that of its engine alone, its events
 in memory and its code compiled. In one comparison a strategy is called with each change of every book and looks at the
@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from subprocess import DEVNULL, PIPE, Popen, run
+from subprocess import DEVNULL, Popen, run
 from typing import Any, Final
 
 import msgspec
@@ -69,7 +69,7 @@ PEERS: Final = (
 
 
 class PeerAnswer(Struct):
-    """What a peer's program prints: CPU seconds, its version, the last best prices (micros) by number of instrument."""
+    """What a peer's program writes: CPU seconds, its version, the last best prices (micros) by number of instrument."""
 
     version: str
     cpu: float
@@ -83,12 +83,13 @@ def ask(peer: PeerEngine, environments: Path, columns: Path, quoted: Sequence[in
         raise RuntimeError(f"{peer.environment}: left out: there is no {python}")
     numbers = map(str, quoted) if peer.against == FollowBestBid.__name__ else ()
     command = [str(python), str(_FILES / "peers" / peer.program), str(columns), *numbers]
-    done = run(command, stdout=PIPE, stderr=PIPE, cwd=columns, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode or not lines:
+    answer = columns / "answer.json"
+    answer.unlink(missing_ok=True)
+    done = run(command, capture_output=True, cwd=columns, text=True, check=False)
+    if done.returncode or not answer.exists():
         last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
         raise RuntimeError(f"{peer.environment}: left out: exit {done.returncode}: {last[:200]}")
-    return msgspec.json.decode(lines[-1], type=PeerAnswer)
+    return msgspec.json.decode(answer.read_bytes(), type=PeerAnswer)
 
 
 def differing(answer: PeerAnswer, expected: Converted) -> int:
@@ -180,8 +181,8 @@ def _compare(console: Console, arena: Arena, environments: Path, rounds: int) ->
     for title, seconds in spent.items():
         table.add_row(*_cells(title, seconds, peers, spent, expected.events + expected.trades))
     console.print(
-        f"{expected.events:,} changes and {expected.trades:,} trades of {len(expected.instruments)} books, {rounds} rounds "
-        f"in turns, medians; books that differ: {wrong}"
+        f"{expected.events:,} changes and {expected.trades:,} trades of {len(expected.instruments)} books, {rounds} "
+        f"rounds in turns, medians; best prices that differ: {wrong}"
     )
     console.print(table)
     return wrong

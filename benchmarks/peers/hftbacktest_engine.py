@@ -1,8 +1,9 @@
-"""hftbacktest over the columns of ``benchmarks.peer_data``: a bid at the best bid of some instruments, queue and latency on.
+"""hftbacktest over the columns of ``benchmarks.peer_data``: a bid at the best bid of some instruments.
 
-``python hftbacktest_engine.py FOLDER NUMBER…``, in an environment with ``hftbacktest`` 2.4.4; NUMBER: the instruments to
-quote in. Prints a JSON line: CPU seconds of the second run, when everything is compiled and the events are in memory,
-which favours it; orders sent, and the last best prices of each instrument in micros.
+``python hftbacktest_engine.py FOLDER NUMBER…``, in an environment with ``hftbacktest`` 2.4.4; NUMBER: the instruments
+to quote in. Order latency and a queue model are on. Writes ``answer.json`` there: CPU seconds of the second run, when everything
+is compiled and the events are in memory, which favours it; orders sent, and the last best prices of each instrument in
+micros.
 """
 
 import json
@@ -77,24 +78,26 @@ def follow(hbt, wanted, quoted, tops):  # type: ignore[no-untyped-def]  # numba
     return orders
 
 
+def asset_of(rows: np.ndarray) -> BacktestAsset:
+    """Return an instrument with its events: no fees, prices from 0 to 1."""
+    return (
+        BacktestAsset()
+        .data(rows)
+        .linear_asset(1.0)
+        .constant_order_latency(SEND_NS, ANSWER_NS)
+        .power_prob_queue_model(1.0)
+        .partial_fill_exchange()
+        .trading_value_fee_model(0.0, 0.0)
+        .tick_size(TICK)
+        .lot_size(0.000001)
+        .roi_lb(0.0)
+        .roi_ub(1.001)
+    )
+
+
 def run(data: list[np.ndarray], wanted: np.ndarray) -> tuple[float, int, np.ndarray]:
     """Return the CPU seconds, the orders and the last best prices (ticks)."""
-    assets = []
-    for each in data:
-        assets.append(
-            BacktestAsset()
-            .data(each)
-            .linear_asset(1.0)
-            .constant_order_latency(SEND_NS, ANSWER_NS)
-            .power_prob_queue_model(1.0)
-            .partial_fill_exchange()
-            .trading_value_fee_model(0.0, 0.0)
-            .tick_size(TICK)
-            .lot_size(0.000001)
-            .roi_lb(0.0)
-            .roi_ub(1.001)
-        )
-    hbt = ROIVectorMarketDepthBacktest(assets)
+    hbt = ROIVectorMarketDepthBacktest([asset_of(each) for each in data])
     tops = np.zeros((len(data), 2), np.int64)
     began = time.process_time()
     orders = follow(hbt, wanted, np.full(len(wanted), -1, np.int64), tops)
@@ -111,7 +114,9 @@ def main() -> None:
     run([each[:100] for each in data], wanted)
     took, orders, ticks = run(data, wanted)
     tops = [[int(each) * 1_000 if 0 < each <= 1_000 else None for each in pair] for pair in ticks]
-    print(json.dumps({"version": version("hftbacktest"), "cpu": took, "orders": int(orders), "tops": tops}))
+    (folder / "answer.json").write_text(
+        json.dumps({"version": version("hftbacktest"), "cpu": took, "orders": int(orders), "tops": tops})
+    )
 
 
 if __name__ == "__main__":

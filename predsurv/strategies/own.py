@@ -60,11 +60,11 @@ class OwnStrategy:
 
     def buy(self, key: InstrumentKey, price: Price, size: Size, signal: str = "buy", **more: Any) -> Intent:
         """Return an order to buy ``size`` at ``price`` or less, of what is there now unless ``tif`` says otherwise."""
-        return _order(self.name, key, "buy", price, size, {"signal": signal, **more})
+        return _order(self.name, key, "buy", (price, size), {"signal": signal, **more})
 
     def sell(self, key: InstrumentKey, price: Price, size: Size, signal: str = "sell", **more: Any) -> Intent:
         """Return an order to sell ``size`` at ``price`` or more, to who is there now unless ``tif`` says otherwise."""
-        return _order(self.name, key, "sell", price, size, {"signal": signal, **more})
+        return _order(self.name, key, "sell", (price, size), {"signal": signal, **more})
 
     def cancel(self, order: Order, signal: str = "cancel") -> CancelIntent:
         """Return the cancel of the rest of an order."""
@@ -82,8 +82,6 @@ class OwnStrategy:
 
 
 # No method: a strategy may give its own helpers any name that the documentation does not use.
-def _order(
-    name: StrategyName, key: InstrumentKey, side: OrderSide, price: Price, size: Size, more: dict[str, Any]
-) -> Intent:
+def _order(name: StrategyName, key: InstrumentKey, side: OrderSide, level: Level, more: dict[str, Any]) -> Intent:
     tif: TimeInForce = more.pop("tif", "ioc")
-    return Intent(name, key, side, price, size, tif, more.pop("signal"), **more)
+    return Intent(name, key, side, *level, tif, more.pop("signal"), **more)

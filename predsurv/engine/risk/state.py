@@ -16,6 +16,8 @@ from predsurv.engine.books.available import AvailableBooks
 from predsurv.engine.risk.self_trade import SelfTrades
 from predsurv.state.market_cache import MarketCache
 
+RESERVES_KEPT_MAX: Final = 1_000
+"""Reserves remembered; with that many all are computed again."""
 _UNLIMITED: Final = Money(1 << 62)
 MINUTE: Final = 60 * 1_000_000_000
 TradingState = Literal["active", "reducing", "halted"]
@@ -30,6 +32,24 @@ class _Reserve(NamedTuple):
     order: Order
     fee: FeeSchedule
     cost: Money
+
+
+class _Reserves:
+    """What live buys can cost at most, remembered as long as neither order nor fee changes: each intent asks for it."""
+
+    def __init__(self) -> None:
+        self._known: dict[ClientOrderId, _Reserve] = {}
+
+    def of(self, order: Order | Intent, fee: FeeSchedule, max_cost: Callable[[Order | Intent], Money]) -> Money:
+        """Return what an order with a ``fee`` can cost at most."""
+        if isinstance(order, Intent):
+            return max_cost(order)
+        known = self._known.get(order.client_order_id)
+        if known is None or known.order is not order or known.fee is not fee:
+            if len(self._known) >= RESERVES_KEPT_MAX:
+                self._known.clear()
+            known = self._known[order.client_order_id] = _Reserve(order, fee, max_cost(order))
+        return known.cost
 
 
 class BuyingRoom:
@@ -74,7 +94,7 @@ class RiskState:
         self.valuation = Valuation(account, books)
         self.room = BuyingRoom(self.exposure)
         self._cache, self._account = cache, account
-        self._reserves: dict[ClientOrderId, _Reserve] = {}  # of live buys, as long as neither order nor fee changes
+        self._reserves = _Reserves()
 
     @property
     def trading(self) -> TradingState:
@@ -96,32 +116,20 @@ class RiskState:
 
     def free_cash(self, venue: VenueName) -> Money:
         """Return the cash at ``venue`` less the maximum cost of its live and staged buys."""
-        reserved = sum(self._reserve(order) for order in self.working("buy") if order.key.venue == venue)
+        buys = (order for order in self.working("buy") if order.key.venue == venue)
+        reserved = sum(self._reserves.of(each, _fee_of(self.market(each.key)), self.max_cost) for each in buys)
         return Money(self._account.portfolio.cash(venue) - reserved)
 
     def max_cost(self, order: Order | Intent) -> Money:
         """Return the most that the rest of a buy can cost: at its limit, with taker fee, rounded up."""
-        market = self.market(order.key)
         size = _remaining(order)
-        fee = taker_fee(NO_FEE if market is None else market.fee, order.price, size)
+        fee = taker_fee(_fee_of(self.market(order.key)), order.price, size)
         return Money(notional_up(order.price, size) + fee + ROUNDING_RESERVE)
-
-    def _reserve(self, order: Order | Intent) -> Money:
-        """Return ``max_cost`` of a buy, remembered while it is live: it is asked for at every intent."""
-        if isinstance(order, Intent):
-            return self.max_cost(order)
-        market, known = self.market(order.key), self._reserves.get(order.client_order_id)
-        fee = NO_FEE if market is None else market.fee
-        if known is None or known.order is not order or known.fee is not fee:
-            if len(self._reserves) > 2 * self._account.orders.live_count():
-                self._reserves.clear()
-            known = self._reserves[order.client_order_id] = _Reserve(order, fee, self.max_cost(order))
-        return known.cost
 
     def sellable(self, strategy: StrategyName, key: InstrumentKey) -> Size:
         """Return the strategy's shares less those that live and staged sales may still take."""
         position = self._account.portfolio.positions.get(strategy, key)
-        sales = (order for order in self._working_in(key, "sell") if order.strategy == strategy)
+        sales = (order for order in self.working("sell", key) if order.strategy == strategy)
         return Size((0 if position is None else position.size) - sum(map(_remaining, sales)))
 
     def exposure(self, key: InstrumentKey | None = None) -> Money:
@@ -130,7 +138,7 @@ class RiskState:
         if key is None:
             staged = sum(notional_up(each.price, each.size) for each in self.staged if each.side == "buy")
             return Money(positions.cost + live.buying + staged)
-        buys = self._working_in(key, "buy")
+        buys = self.working("buy", key)
         return Money(positions.cost_of(key) + sum(notional_up(each.price, _remaining(each)) for each in buys))
 
     def open_order_count(self) -> int:
@@ -143,15 +151,16 @@ class RiskState:
             self.sent.popleft()
         return len(self.sent)
 
-    def working(self, side: OrderSide) -> Iterator[Order | Intent]:
-        """Yield the live orders and staged intents of one side: what may still trade."""
-        yield from (order for order in self._account.orders.working.all.values() if order.side == side)
-        yield from (intent for intent in self.staged if intent.side == side)
+    def working(self, side: OrderSide, key: InstrumentKey | None = None) -> Iterator[Order | Intent]:
+        """Yield the live orders and staged intents of one side, of one instrument or all: what may still trade."""
+        live = self._account.orders.working
+        orders = live.all.values() if key is None else live.of(key)
+        yield from (order for order in orders if order.side == side)
+        yield from (intent for intent in self.staged if intent.side == side and key in (None, intent.key))
 
-    def _working_in(self, key: InstrumentKey, side: OrderSide) -> Iterator[Order | Intent]:
-        """Yield those of one instrument."""
-        yield from (order for order in self._account.orders.working.of(key) if order.side == side)
-        yield from (intent for intent in self.staged if intent.side == side and intent.key == key)
+
+def _fee_of(market: Market | None) -> FeeSchedule:
+    return NO_FEE if market is None else market.fee
 
 
 def _remaining(order: Order | Intent) -> Size:
