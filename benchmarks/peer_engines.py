@@ -171,6 +171,8 @@ def _compare(console: Console, arena: Arena, environments: Path, rounds: int) ->
         runs[title] = lambda peer=peer: ask(peer, environments, arena.columns, arena.quoted).cpu  # type: ignore[misc]
     for strategy in dict.fromkeys(each.against for each in peers.values()):
         runs[strategy] = lambda strategy=strategy: arena.ours(strategy)  # type: ignore[misc]
+    if not runs:
+        return wrong
     spent: dict[str, list[float]] = {each: [] for each in runs}
     for turn in range(rounds):
         names = list(runs)
