@@ -27,7 +27,8 @@ def play(seed: int) -> tuple[list[Episode], Made, int]:
     delivery, cache = FaultyDelivery(exchange, ()), MarketCache({venue})
     for market in exchange.markets():
         cache.add(market)
-    watch, made, since = EpisodeWatch(cache, ClaimGroups()), defaultdict[str, list[tuple[int, int]]](list), {}
+    watch, since = EpisodeWatch(cache, ClaimGroups()), dict[str, int]()
+    made = defaultdict[str, list[tuple[int, int]]](list)
     delivery.watch(frozenset(key for market in exchange.markets() for key in market.primary_keys(mirrored=True)))
     until = exchange.now + SECONDS * 1_000_000_000
     while exchange.now < until:
