@@ -72,11 +72,6 @@ class RotationScheduler:
         self._feed_is_current = False  # the feed watches what is recorded
         self._snapshots_wanted = False
 
-    @property
-    def exploited(self) -> frozenset[InstrumentKey]:
-        """The instruments that have a place for being interesting."""
-        return self._history.exploited
-
     def resume(
         self,
         keys: Iterable[InstrumentKey],

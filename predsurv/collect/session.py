@@ -115,7 +115,8 @@ class RecordingSession:
                 self.totals.add(record)
         entries = self._checkpoint.update(self.coverage.take_changes())
         entries += self._checkpoint.channels(self.coverage.channels.states)
-        entries += self._checkpoint.exploited(self.scheduler.exploited)
+        if self.scheduler.plan is not None:
+            entries += self._checkpoint.exploited(self.scheduler.plan.history.exploited)
         now = self._clock.monotonic()
         if entries or now - self._checkpointed >= ALIVE_INTERVAL:
             self._checkpointed = now

@@ -22,7 +22,7 @@ SETTLED_WITHIN: Final = 366 * NS_DAY
 """How long (ns) after the last day a settlement is looked for."""
 
 
-class Comparison(Struct, frozen=True):
+class PublishedFigure(Struct, frozen=True):
     """A figure of the recording beside a published one; None where there is nothing to compute it from.
 
     ``source``: where the other was published; ``unit`` of both.
@@ -35,7 +35,7 @@ class Comparison(Struct, frozen=True):
     source: str
 
 
-def episodes_beside(episodes: pl.DataFrame | None) -> list[Comparison]:
+def episodes_beside(episodes: pl.DataFrame | None) -> list[PublishedFigure]:
     """Return counts and medians of episodes, those of one market and those of several, beside the published ones.
 
     A median duration is over the episodes whose beginning and end were both observed. None: nobody looked for any.
@@ -46,28 +46,28 @@ def episodes_beside(episodes: pl.DataFrame | None) -> list[Comparison]:
     whole = single.filter(pl.col("seen_from_start") & (pl.col("ended") == "closed"))
     paper = "arXiv 2605.00864"
     return [
-        Comparison("episodes within one market", single.height if looked else None, "7", "", paper),
-        Comparison("their median duration", _median(whole, "duration_s"), "3.6", "s", paper),
-        Comparison("episodes over several markets", several.height if looked else None, "290", "", paper),
-        Comparison("their median edge at the peak", _median(several, "peak_edge_bps"), "101", "bps", paper),
+        PublishedFigure("episodes within one market", single.height if looked else None, "7", "", paper),
+        PublishedFigure("their median duration", _median(whole, "duration_s"), "3.6", "s", paper),
+        PublishedFigure("episodes over several markets", several.height if looked else None, "290", "", paper),
+        PublishedFigure("their median edge at the peak", _median(several, "peak_edge_bps"), "101", "bps", paper),
     ]
 
 
-def outcomes_beside(outcomes: pl.DataFrame) -> list[Comparison]:
+def outcomes_beside(outcomes: pl.DataFrame) -> list[PublishedFigure]:
     """Return what longshots won and takers lost, beside the published figures."""
     low, every = (outcomes.filter(pl.col("price_cents") == name) for name in ("5–10", "all"))
     becker = "Becker 2026, Kalshi 2021–2025"
     return [
-        Comparison("claims bought at 5–10 ¢ that paid", _only(low, "win_rate", 100), "4.18 (at 5 ¢)", "%", becker),
-        Comparison("return of takers before fees", _only(every, "taker_return", 100), "-1.12", "%", becker),
+        PublishedFigure("claims bought at 5–10 ¢ that paid", _only(low, "win_rate", 100), "4.18 (at 5 ¢)", "%", becker),
+        PublishedFigure("return of takers before fees", _only(every, "taker_return", 100), "-1.12", "%", becker),
     ]
 
 
-def spreads_beside(spreads: pl.DataFrame) -> list[Comparison]:
+def spreads_beside(spreads: pl.DataFrame) -> list[PublishedFigure]:
     """Return the half-spread of longshots beside the published one."""
     low = spreads.filter(pl.col("price_cents") == "5–10")
     here = _only(low, "half_spread_bps")
-    return [Comparison("half-spread of claims at 5–10 ¢", here, "650–900", "bps", "arXiv 2604.24366")]
+    return [PublishedFigure("half-spread of claims at 5–10 ¢", here, "650–900", "bps", "arXiv 2604.24366")]
 
 
 def read_episodes(days: Sequence[MiningDay]) -> pl.DataFrame | None:

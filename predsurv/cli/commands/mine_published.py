@@ -13,7 +13,7 @@ from predsurv.config import load
 from predsurv.mine import scores
 from predsurv.mine.job import mine_days
 from predsurv.mine.published import (
-    Comparison,
+    PublishedFigure,
     episodes_beside,
     outcomes_beside,
     read_episodes,
@@ -79,7 +79,7 @@ def tables(
     )
 
 
-def _comparisons(compared: Sequence[Comparison], days: Sequence[MiningDay]) -> Table:
+def _comparisons(compared: Sequence[PublishedFigure], days: Sequence[MiningDay]) -> Table:
     first, last = days[0], days[-1]
     when = first.date if len(days) == 1 else f"{first.date} to {last.date}"
     rows = [(each.what, each.here, each.published, each.unit, each.source) for each in compared]

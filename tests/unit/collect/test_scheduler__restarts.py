@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from predsurv.collect.resume.checkpoint import CheckpointWriter, digest_of, exploited_in
 from predsurv.collect.resume.coverage_index import CoverageIndex
-from predsurv.collect.scheduler import seeded
+from predsurv.collect.scheduler import RotationScheduler, SelectionSettings, seeded
 from predsurv.collect.selection.planner import Plan, RotationHistory
 from predsurv.core.ids import InstrumentKey
 from tests.kit.candidate_samples import market
@@ -70,9 +70,14 @@ def test_the_order_of_the_sweep_is_that_of_the_ends(ends: dict[str, int]) -> Non
 
 
 async def test_places_for_being_interesting_survive_a_restart(index: CoverageIndex) -> None:
+    """Of equally interesting markets those keep their places that had them, whatever they are called."""
     world = ScheduledRecorder(index, *NAMES)
-    world.scheduler.resume([key("a"), key("b")], {}, START - S, [key("a")])
-    assert world.scheduler.exploited == {key("a")}
+    settings = SelectionSettings(capacity=2, explore_share=0, rotation_period=3_600 * S)
+    world.scheduler = RotationScheduler(world.recorder, world.candidates, settings, world.clock)
+    world.scheduler.resume([key("a"), key("b")], {}, START - S, [key("a"), key("b")])
+    await world.run(until(1))
+    assert world.scheduler.plan is not None
+    assert world.scheduler.plan.history.exploited == {key("a"), key("b")}
 
 
 @given(st.sets(st.sampled_from(NAMES)))
