@@ -150,9 +150,9 @@ class CarelessVenue:
         if isinstance(event, Fill):  # it may sell what was bought, or brought back by a failure, just before
             before = self._waiting[:at] if self._failing else ()
             return any(isinstance(each, Fill | FillFailed) and each.key == event.key for each in before)
-        fills = [each for each in self._waiting if isinstance(each, Fill)]
         if isinstance(event, FillConfirmed | FillFailed):
             return any(isinstance(each, Fill) and each.key == event.key for each in self._waiting[:at])
+        fills = (each for each in self._waiting if isinstance(each, Fill))
         of_order = (each for each in fills if each.client_order_id == event.client_order_id)
         return isinstance(event, OrderCancelled) and any(self._fills_first or each.side == "sell" for each in of_order)
 
@@ -272,8 +272,7 @@ class RandomAccount:
         if rng.random() < 0.2:
             return Tick(self.now)
         if self.is_failing and rng.random() < 0.05:
-            at = rng.choice(self.markets)
-            amount = Money(rng.randint(1, 50_000))
+            at, amount = rng.choice(self.markets), Money(rng.randint(1, 50_000))
             return RebatePaid(at.venue, at.market_id, self.now, StrategyName("one"), self.now // DAY * DAY, amount)
         if self._open and rng.random() < 0.02:
             return self._resolved(self._open.pop(rng.randrange(len(self._open))))
