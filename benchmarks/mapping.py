@@ -53,7 +53,7 @@ def main(first: int, second: int) -> int:
     read = time.process_time()
     pairs = candidate_pairs(ours.values(), list(theirs.values()))
     blocked = time.process_time()
-    queue = match(pairs, ours, theirs, word_weights([*ours.values(), *theirs.values()]))
+    queue = match(pairs, ours, theirs, word_weights([*ours.values(), *theirs.values()]), vetoed_evidence=False)
     done = time.process_time()
     twins = sum(each.second == each.first.replace("K", "P", 1) for each in queue if each.rank <= 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

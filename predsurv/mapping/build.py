@@ -46,7 +46,7 @@ def build(data_dir: Path) -> BuiltQueue:
     first, second = _venue(data_dir, FIRST), _venue(data_dir, SECOND)
     pairs = candidate_pairs(first.terms.values(), list(second.terms.values()))
     weights = word_weights([*first.terms.values(), *second.terms.values()])
-    scored = match(pairs, first.terms, second.terms, weights)
+    scored = match(pairs, first.terms, second.terms, weights, vetoed_evidence=False)
     queue = [_row(each, first, second) for each in scored if _is_worth_a_look(each)]
     path = write_candidates(queue, data_dir)
     return BuiltQueue(path, (len(first.terms), len(second.terms)), len(pairs), queue)

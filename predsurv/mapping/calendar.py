@@ -18,7 +18,7 @@ LEAP_YEAR: Final = 2000
 """The year in which dates are compared when one side states none."""
 
 
-class PartialDate(Struct, frozen=True):
+class PartialDate(Struct, frozen=True, gc=False):
     """A year, a month or a day, as far as a text states it; at least one of year and month."""
 
     year: int | None

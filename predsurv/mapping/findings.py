@@ -25,7 +25,7 @@ FieldName = Literal[
 ]
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, gc=False):
     """The evidence on one field, with what either side says."""
 
     field: FieldName

@@ -16,7 +16,7 @@ HIGHEST: Final = 1 << 80
 """The cuts before and behind every number."""
 
 
-class Interval(Struct, frozen=True, order=True):
+class Interval(Struct, frozen=True, order=True, gc=False):
     """The numbers between the cuts ``low`` and ``high``; empty where they meet."""
 
     low: int

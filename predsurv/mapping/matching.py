@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.mapping.ladders import with_unions
 from predsurv.mapping.relation import compare
@@ -11,7 +12,7 @@ from predsurv.mapping.similarity import WordWeights
 from predsurv.mapping.terms import Terms
 
 
-class PairOfIds(Struct, frozen=True):
+class PairOfIds(Struct, frozen=True, gc=False):
     """The ids of two markets that may be the same."""
 
     first: str
@@ -24,13 +25,34 @@ def word_weights(terms: Iterable[Terms]) -> WordWeights:
 
 
 def match(
-    candidates: Sequence[PairOfIds], first: Mapping[str, Terms], second: Mapping[str, Terms], weights: WordWeights
+    candidates: Sequence[PairOfIds],
+    first: Mapping[str, Terms],
+    second: Mapping[str, Terms],
+    weights: WordWeights,
+    *,
+    vetoed_evidence: bool = True,
 ) -> list[ScoredPair]:
-    """Return the candidates compared, scored and ranked, best first."""
-    groups: dict[str, list[RawPair]] = {}
+    """Return the candidates compared, scored and ranked, best first.
+
+    ``vetoed_evidence``: keep the evidence of pairs that are different; of millions it would fill the memory.
+    """
+    groups: dict[str, list[PairOfIds]] = {}
     for each in candidates:
-        one, other = first[each.first], second[each.second]
-        compared = compare(one, other, weights)
-        odds = log_odds(features(one, other, compared))
-        groups.setdefault(each.first, []).append(RawPair(each.first, each.second, compared, odds))
-    return ranked([pair for group in groups.values() for pair in with_unions(group, first, second)])
+        groups.setdefault(each.first, []).append(each)
+    found: list[RawPair] = []
+    for group in groups.values():
+        pairs = with_unions([_raw(each, first, second, weights) for each in group], first, second)
+        found.extend(pairs if vetoed_evidence else map(_without_vetoed_evidence, pairs))
+    return ranked(found)
+
+
+def _raw(pair: PairOfIds, first: Mapping[str, Terms], second: Mapping[str, Terms], weights: WordWeights) -> RawPair:
+    one, other = first[pair.first], second[pair.second]
+    compared = compare(one, other, weights)
+    return RawPair(pair.first, pair.second, compared, log_odds(features(one, other, compared)))
+
+
+def _without_vetoed_evidence(pair: RawPair) -> RawPair:
+    if pair.comparison.relation != "different":
+        return pair
+    return replace(pair, comparison=replace(pair.comparison, evidence=()))

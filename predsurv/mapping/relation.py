@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from predsurv.mapping import fields, periods
 from predsurv.mapping.findings import FieldName, Finding, Status
+from predsurv.mapping.rule_terms import has_word
 from predsurv.mapping.similarity import Overlap, WordSet, WordWeights, overlap
 from predsurv.mapping.terms import Terms
 
@@ -124,12 +125,12 @@ def _subject(one: Terms, other: Terms, shared: Overlap, weights: WordWeights) ->
 def _lacking(one: Terms, other: Terms, weights: WordWeights) -> list[str]:
     """Return the telling words of ``one`` that no text of ``other`` has."""
     there = WordSet((*other.words, *other.subject))
-    rules = frozenset[str]() if other.rules is None else other.rules.words
+    rules = () if other.rules is None else other.rules.words
     least = RARE * weights.rarest
     return [
         word
         for word in dict.fromkeys((*one.subject, *one.words))
-        if word not in PLAIN and word not in rules and weights[word] >= least and not there.match(word)
+        if word not in PLAIN and weights[word] >= least and not there.match(word) and not has_word(rules, word)
     ]
 
 

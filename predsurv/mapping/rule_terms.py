@@ -2,6 +2,7 @@
 pays."""
 
 import re
+from bisect import bisect_left
 from typing import Final
 
 from predsurv.mapping.guarded import GuardedPattern
@@ -141,6 +142,12 @@ def stations(rules: str) -> frozenset[str]:
     return frozenset(_STATIONS.get(each, each) for each in found if each in known)
 
 
-def rule_words(rules: str) -> frozenset[str]:
-    """Return the canonical words of normalised rules."""
-    return frozenset(words(rules))
+def rule_words(rules: str) -> tuple[str, ...]:
+    """Return the canonical words of normalised rules, each once, sorted: less memory than a set."""
+    return tuple(sorted(set(words(rules))))
+
+
+def has_word(sorted_words: tuple[str, ...], word: str) -> bool:
+    """Return whether a word is among sorted ones."""
+    index = bisect_left(sorted_words, word)
+    return index < len(sorted_words) and sorted_words[index] == word

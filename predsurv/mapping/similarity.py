@@ -73,7 +73,7 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
 
 
-class Overlap(Struct, frozen=True):
+class Overlap(Struct, frozen=True, gc=False):
     """Shares of weight in [0, 1]: of the first market's subtitle and title in the second, of the second in the first.
 
     ``missing_first`` and ``missing_second``: the weight of the rarest word that the other side lacks, as a share of the

@@ -47,7 +47,7 @@ class Listing(Struct, frozen=True):
 class RuleTerms(Struct, frozen=True):
     """What the rules say; every field is empty or None where they are silent."""
 
-    words: frozenset[str]
+    words: tuple[str, ...]
     window: Window | None
     sources: frozenset[str]
     indices: frozenset[str]
