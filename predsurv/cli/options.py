@@ -1,5 +1,6 @@
 """Options that several commands share, so that a flag means the same everywhere."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,3 +30,8 @@ LogFile = Annotated[
 def mock_flag(mock: bool) -> dict[str, object]:
     """Return the configuration override of ``--mock``; empty when it was not given."""
     return {"mock.enabled": True} if mock else {}
+
+
+def with_config(command: str, config: str | None) -> str:
+    """Return ``command`` as it has to be typed to see the same data: with the ``--config`` that was given, if any."""
+    return command if config is None else f"{command} --config {shlex.quote(config)}"

@@ -11,7 +11,14 @@ from predsurv.cli.options import mock_flag
 from predsurv.cli.output.render import say
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
-from predsurv.trade.parameter_flags import Combination, check_combinations, combinations, parse_flags
+from predsurv.trade.parameter_flags import (
+    Combination,
+    bracketed,
+    check_combinations,
+    combinations,
+    parse_flags,
+    queue_models,
+)
 from predsurv.trade.strategy_loading import absolute_spec, build, load_strategies, without_effect
 
 Strategies = Annotated[
@@ -27,7 +34,8 @@ Params = Annotated[
     typer.Option(
         "--param",
         metavar="NAME=VALUE",
-        help="Set a parameter, as STRATEGY.NAME where several have it; 'predsurv strategies' lists them.",
+        help="Set a parameter, as STRATEGY.NAME where several have it; 'predsurv strategies' lists them. "
+        "queue_model=pessimistic, proportional or optimistic: who is ahead of resting orders.",
     ),
 ]
 
@@ -63,12 +71,13 @@ def load_run(choice: RunChoice) -> ChosenRun:
     specs = tuple(dict.fromkeys(absolute_spec(each) for each in config.trading.strategies))
     config = replace(config, trading=replace(config.trading, strategies=specs))
     loaded = load_strategies(specs)
-    made = combinations(config.strategies, parse_flags(choice.params or (), loaded))
+    models, parameters = queue_models(choice.params or ())
+    made = combinations(config.strategies, parse_flags(parameters, loaded))
     check_combinations(made, loaded)
     strategies = build(config.trading.strategies, made[0].parameters)
     for name in without_effect(config.strategies, strategies):
         say(f"warning: no strategy is called {name}: [strategies.{name}] has no effect")
-    return ChosenRun(replace(config, strategies=made[0].parameters), made)
+    return ChosenRun(replace(config, strategies=made[0].parameters), bracketed(made, models) if models else made)
 
 
 def one_run(chosen: ChosenRun) -> Config:
@@ -76,4 +85,4 @@ def one_run(chosen: ChosenRun) -> Config:
     if chosen.is_sweep:
         name, _ = chosen.combinations[0].label[0]
         raise ConfigError(f"--param {name}: several values are a sweep, which only 'predsurv backtest' runs; give one")
-    return chosen.config
+    return chosen.combinations[0].configured(chosen.config)

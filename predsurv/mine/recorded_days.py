@@ -8,7 +8,7 @@ from typing import NamedTuple
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
-from predsurv.store.layout import FOLDERS, NS_DAY, Dataset, day_files
+from predsurv.store.layout import FOLDERS, NS_DAY, Dataset, day_files, how_to_record
 
 
 class MiningDay(NamedTuple):
@@ -80,5 +80,5 @@ def nothing_recorded(data_dir: Path, venue: str | None, wanted: str | None) -> s
     """Return the error line: what is missing, what is recorded instead, what to run."""
     what = " ".join(sanitise(part, 40) for part in (venue, wanted) if part)
     known = [f"{found_venue} {found_date}" for found_date, found_venue in recorded_days(data_dir)[-3:]]
-    have = f"there is {', '.join(known)}" if known else "run 'predsurv collect' first"
+    have = f"there is {', '.join(known)}" if known else how_to_record(venue)
     return f"nothing recorded{' for ' + what if what else ''} in {data_dir}; {have}"

@@ -13,7 +13,7 @@ from predsurv.core.text import path_component, sanitise
 from predsurv.mine import sql_views
 from predsurv.mine.sql_views import INSTRUMENTS, SOURCES, Source
 from predsurv.store.files import PRIVATE_DIR, make_dirs
-from predsurv.store.layout import Layout
+from predsurv.store.layout import Layout, how_to_record
 from predsurv.store.universe import universe_files, universe_venues
 
 _MISSING: Final = "SQL needs duckdb: install predsurv[sql]"
@@ -49,6 +49,8 @@ def query(data_dir: Path, text: str, rows_max: int | None = None) -> SqlResult:
             described = tuple(zip(map(str, relation.columns), map(str, relation.types), strict=True))
             found = (relation if rows_max is None else relation.limit(rows_max + 1)).to_arrow_table()
         except error as failure:
+            if not any(_is_there(source, data_dir) for source in SOURCES):
+                raise ConfigError(f"SQL: nothing recorded in {data_dir}; {how_to_record()}") from None
             raise ConfigError(f"SQL: {_line(failure)}") from None
     kept = found if rows_max is None else found.slice(0, rows_max)
     return SqlResult(described, list(zip(*map(_values, kept.columns), strict=True)), found.num_rows > kept.num_rows)

@@ -208,6 +208,12 @@ def end_of(partition: Partition) -> int:
     return start_of(partition) + (NS_HOUR if partition.dataset in HOURLY else NS_DAY)
 
 
+def how_to_record(venue: str | None = None) -> str:
+    """Return what people do where nothing was recorded, of ``venue`` or at all."""
+    made_up = " --mock" if venue == "mock" else ""
+    return f"run 'predsurv collect{made_up}' first, or name its configuration with --config"
+
+
 def day_files(data_dir: Path, dataset: Dataset, venue: VenueName, date: str) -> list[Path]:
     """Return the data files of ``dataset`` for ``venue`` on ``date``, oldest stamp first.
 

@@ -253,6 +253,11 @@ def iso_time(ts: int) -> str:
     return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
 
 
+def iso_second(ts: int) -> str:
+    """Return ``ts`` (ns UTC) as people read it: ISO 8601 of the second it is in."""
+    return iso_time(ts - ts % NS_SECOND)
+
+
 def parse_iso(text: str) -> int:
     """Return the ns UTC of a text in the form of ``iso_time``, exactly; raises ValueError for any other text."""
     match = _ISO.match(text)

@@ -6,7 +6,9 @@ from math import prod
 from typing import Any, Final, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.engine.fills.queue_position import QueueModel
@@ -37,6 +39,11 @@ class Combination(Struct, frozen=True):
     label: tuple[tuple[str, str], ...]
     parameters: Parameters
     queue_model: QueueModel | None = None
+
+    def configured(self, config: Config) -> Config:
+        """Return the configuration of this run: what the run keeps says which one it was."""
+        model = self.queue_model or config.trading.queue_model
+        return replace(config, strategies=self.parameters, trading=replace(config.trading, queue_model=model))
 
 
 def queue_models(flags: Sequence[str]) -> tuple[tuple[QueueModel, ...], tuple[str, ...]]:

@@ -13,7 +13,6 @@ from multiprocessing import active_children, get_context
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from predsurv.config import Config
 from predsurv.core.errors import PredsurvError, StrategyError
@@ -93,9 +92,7 @@ def _leave_signals_alone() -> None:
 
 def _run(job: SweepJob, number: int) -> BacktestSummary:
     combination = job.combinations[number]
-    config = replace(job.config, strategies=combination.parameters)  # what the run keeps says which one it was
-    if combination.queue_model is not None:
-        config = replace(config, trading=replace(config.trading, queue_model=combination.queue_model))
+    config = combination.configured(job.config)
     strategies = build(job.specs, combination.parameters)
     venue = open_venue(job.venue, config, SystemClock())
     try:

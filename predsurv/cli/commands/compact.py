@@ -10,7 +10,7 @@ from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, IntegrityError, SafetyError
 from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
-from predsurv.store.layout import Layout, has_recording, is_date
+from predsurv.store.layout import Layout, has_recording, how_to_record, is_date
 from predsurv.store.seal.compact import CompactOptions, CompactReport, collectors_of, compact_closed
 from predsurv.store.seal.retention import ExpireReport, RetentionPolicy, expire
 
@@ -48,7 +48,7 @@ def compact(
             "limits of storage are kept while 'predsurv collect' runs"
         )
     if not has_recording(layout):
-        raise ConfigError(f"nothing was recorded in {settings.data_dir}; run 'predsurv collect' first")
+        raise ConfigError(f"nothing was recorded in {settings.data_dir}; {how_to_record()}")
     if date is not None and not is_date(date):
         raise ConfigError(f"{date[:40]!r} is no date: write it as YYYY-MM-DD")
     options = CompactOptions(

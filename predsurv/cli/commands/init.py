@@ -70,7 +70,8 @@ def _write_strategy(name: str, folder: Path) -> None:
         _create(folder / each, text)
     module, test = (near((folder / each).absolute()) for each in written)
     say(f"wrote {module} and {test}")
-    say(f"next: python -m pytest {test}, and predsurv backtest mock today --strategy ./{module}")
+    say(f"next: python -m pytest {test}  (pip install pytest, where there is none)")
+    say(f"then: predsurv backtest VENUE DATE --strategy ./{module}, on what was recorded; nothing yet? predsurv demo")
 
 
 def _shipped(name: str) -> str:

@@ -18,7 +18,7 @@ from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
-from predsurv.store.universe import iso_time
+from predsurv.store.universe import iso_second
 from predsurv.trade.assembly import halt_flag, journal_path
 from predsurv.trade.journal import Entry, OrderJournal, last_entry_time
 from predsurv.trade.market_lists import known_markets_of
@@ -75,7 +75,7 @@ async def _watch(data_dir: Path, mode: str | None, venue: str | None, clock: Clo
 def _show(data_dir: Path, mode: str | None, venue: str | None, clock: Clock, form: OutputFormat) -> None:
     chosen = _chosen(data_dir, mode, venue)
     if mode is None:
-        say(f"account {chosen.mode}, the last one traded with ({iso_time(chosen.last)}); --mode shows another")
+        say(f"account {chosen.mode}, the last one traded with ({iso_second(chosen.last)}); --mode shows another")
     halt = halt_flag(data_dir).read()
     if halt is not None:
         say(f"trading is {halt.trading}: {halt.reason}")

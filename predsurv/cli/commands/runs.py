@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.output.comparison_tables import comparison
 from predsurv.cli.output.render import Column, Table, near, say, show
-from predsurv.cli.output.result_tables import comparison, result_tables, run_table
+from predsurv.cli.output.result_tables import result_tables, run_table
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError
 from predsurv.core.text import sanitise
@@ -19,13 +20,13 @@ from predsurv.trade.runs.folder import RunFolder, RunRecord, RunState, all_runs,
 from predsurv.venues.registry import open_venue
 
 _REPLAYS = (
-    Column("run", "Run", keep=9),
+    Column("run", "Run", keep=9, fit="whole"),
     Column("verdict", "Decisions", keep=9),
     Column("equal", "Equal entries", "int", keep=8),
     Column("inputs", "Inputs", "int", keep=5),
     Column("events", "Events", "int", keep=6),
     Column("whole", "Ended in order", keep=4),
-    Column("difference", "First difference", keep=7),
+    Column("difference", "First difference", keep=9, fit="wrap", if_any=True),
 )
 
 runs = typer.Typer(

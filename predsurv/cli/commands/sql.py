@@ -62,7 +62,7 @@ def _listed(found: Sequence[DatasetView]) -> Table:
 def _table(found: SqlResult) -> Table:
     kinds = [_kind(kind) for _, kind in found.columns]
     columns = tuple(
-        Column(name, name, kind, "UTC" if kind == "time" else "", places=_PLACES, keep=9)
+        Column(name, name, kind, "UTC" if kind == "time" else "", places=_PLACES)
         for (name, _), kind in zip(found.columns, kinds, strict=True)
     )
     rows = [tuple(_value(value) for value in row) for row in found.rows]

@@ -30,6 +30,7 @@ from predsurv.store.layout import (
     data_files,
     date_of,
     has_recording,
+    how_to_record,
     parse_file,
     parse_segment,
 )
@@ -137,7 +138,7 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
     data_dir = settings.data_dir
     layout = Layout(data_dir)
     if not has_recording(layout):
-        raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
+        raise ConfigError(f"nothing was recorded in {data_dir}; {how_to_record()}")
     missing = missing_files(layout)
     tables = retry_if_replaced(partial(coverage_tables, data_dir, hours, missing))
     tables += [stored_table(layout, missing), log_table(layout)]

@@ -13,18 +13,18 @@ from predsurv.strategies.parameters import Parameter, parameters_of, read_parame
 from predsurv.trade.strategy_loading import StrategyClass, known_strategies
 
 _STRATEGIES: Final = (
-    Column("strategy", "Strategy", keep=9),
+    Column("strategy", "Strategy", keep=9, fit="whole"),
     Column("origin", "From", keep=5),
-    Column("about", "About", keep=8),
+    Column("about", "About", keep=9, fit="wrap", width_max=120),
 )
 _PARAMETERS: Final = (
-    Column("strategy", "Strategy", keep=9),
-    Column("parameter", "Parameter", keep=9),
-    Column("type", "Type", keep=7),
-    Column("default", "Default", keep=8),
-    Column("configured", "Set to", keep=6),
-    Column("bounds", "Bounds", keep=4),
-    Column("about", "About", keep=8),
+    Column("strategy", "Strategy", keep=9, fit="whole"),
+    Column("parameter", "Parameter", keep=9, fit="whole"),
+    Column("type", "Type", keep=5, fit="whole"),
+    Column("default", "Default", keep=9),
+    Column("configured", "Set to", keep=9, if_any=True),
+    Column("bounds", "Bounds", keep=4, fit="whole"),
+    Column("about", "About", keep=9, fit="wrap", width_max=120),
 )
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.dates import fetch_days, span_of
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import sweep
-from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat
+from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, with_config
 from predsurv.cli.output.render import near, say
 from predsurv.cli.output.trade_tables import Announcer, run_tables
 from predsurv.cli.runtime import (
@@ -50,7 +49,6 @@ from predsurv.trade.assembly import (
 )
 from predsurv.trade.health import FeedWatch
 from predsurv.trade.metrics import TradeMetrics
-from predsurv.trade.parameter_flags import bracketed, queue_models
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.report.write import write_report
 from predsurv.trade.session import EndedRun, Ending
@@ -84,11 +82,11 @@ def trade(
         refuse_live(loaded)
     limit = duration_ns(duration)
     if replay is None:
-        return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log_file, unbegun=0)
+        return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log_file, config=config, unbegun=0)
     name, separator, dates = replay.partition(":")
     if not separator:
         raise ConfigError("--replay: expected VENUE:DATE such as mock:2026-01-31")
-    return _trade(lambda signals: _backtest(loaded, name, dates, limit, signals), format, log_file)
+    return _trade(lambda signals: _backtest(loaded, name, dates, limit, signals), format, log_file, config=config)
 
 
 def backtest(
@@ -105,18 +103,17 @@ def backtest(
     format: OutputFormat = "table",
 ) -> int:
     """Run strategies over recorded days with the engine that trades; several values of a parameter are a sweep."""
-    models, parameters = queue_models(param or ())
-    chosen = load_run(RunChoice(config, False, strategy, parameters))
-    if models:
-        chosen = replace(chosen, combinations=bracketed(chosen.combinations, models))
+    chosen = load_run(RunChoice(config, False, strategy, param))
     if chosen.is_sweep and html:
         raise ConfigError(
             "--html reports one run; after a sweep 'predsurv runs show RUN --html' reports any of its runs"
         )
     if chosen.is_sweep:
         return sweep(chosen, venue, span_of(dates), format, jobs)
-    loaded = chosen.config
-    return _trade(lambda signals: _backtest(loaded, venue, dates, None, signals), format, None, html=html)
+    loaded = one_run(chosen)
+    return _trade(
+        lambda signals: _backtest(loaded, venue, dates, None, signals), format, None, config=config, html=html
+    )
 
 
 def halt(
@@ -144,6 +141,7 @@ def _trade(
     form: OutputFormat,
     log_file: Path | None,
     *,
+    config: str | None,
     html: bool = False,
     unbegun: int = INTERRUPTED,
 ) -> int:
@@ -156,11 +154,10 @@ def _trade(
                 raise
             say("stopped before any trade")
             return unbegun
-        said = (
-            "'predsurv runs show' says more" if ended.ending.complete else "not complete: it was stopped before its end"
-        )
-        say(f"run {ended.session.keeper.folder.run}: {said}")
         show_last(run_tables(ended), form, hurry=signals.stopping)
+        made, complete = ended.session.keeper.folder.run, ended.ending.complete
+        more = f"'{with_config('predsurv runs show', config)}' says more"
+        say(f"run {made}: {more if complete else 'not complete: it was stopped before its end'}")
         if html:
             say(f"report: {near(write_report(ended.session.keeper.folder, ended.result))}")
     return ended.ending.exit_code

@@ -12,7 +12,7 @@ from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.render import Column, Table, Value, say, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
-from predsurv.store.layout import Layout, has_recording
+from predsurv.store.layout import Layout, has_recording, how_to_record
 from predsurv.store.read.verify import verify_recording
 from predsurv.store.remote.download import DownloadRequest
 
@@ -49,7 +49,7 @@ def verify(
     data_dir = settings.data_dir
     layout = Layout(data_dir)
     if not has_recording(layout):
-        raise ConfigError(f"nothing was recorded in {data_dir}; run 'predsurv collect' first")
+        raise ConfigError(f"nothing was recorded in {data_dir}; {how_to_record()}")
     report = verify_recording(layout, deep=deep)
     findings, files = report.findings, report.files
     shown: list[Sequence[Value]] = [list(each) for each in findings[:FINDINGS_SHOWN_MAX]]

@@ -10,6 +10,7 @@ from math import isfinite
 from typing import Final, Literal
 
 from msgspec import Struct
+from rich.cells import cell_len, set_cell_size
 
 from predsurv.core.num import format_micros
 from predsurv.core.text import sanitise
@@ -21,6 +22,8 @@ Kind = Literal["text", "int", "decimal", "micros", "percent", "duration", "time"
 share (1.0 is 100 %) · ``duration`` int ns · ``time`` int ns UTC · ``bytes`` int · ``bar`` share from 0 to 1 · ``spark``
 numbers (or None) in their order. None and not-a-number mean "nothing known" in every kind.
 """
+
+Fit = Literal["cut", "whole", "wrap"]
 
 Series = list[float | None] | tuple[float | None, ...]
 Value = str | int | float | Series | None
@@ -36,15 +39,24 @@ _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _S: Final = 1_000_000_000
 TEXT_WIDTH_MAX: Final = 60
+TEXT_WIDTH_MIN: Final = 12
+TITLE_WIDTH_MIN: Final = 24
+KEPT: Final = 9
+_TAILS: Final = (1 / 3, 1 / 2, 0, 2 / 3)
 
 
 class Column(Struct, frozen=True):
     """One column: ``key`` names it for programs, ``title`` and ``unit`` for people.
 
     ``places``: decimals shown to people (programs get all of them). ``keep``: when the terminal is too
-    narrow, the columns with the lowest ``keep`` are left out first; those with 9 never are. ``width_max``:
-    cells of a text that are shown where there is room. ``factor``: people see a decimal times this, in ``unit``
-    (dollars as cents: 100); programs get it as it is.
+    narrow, the columns with the lowest ``keep`` are left out first; those with 9 never are. ``width_max``: cells of a
+    text that are shown where there is room; ``width_min``: at how many others are left out for it, by default more
+    for one that is never left out, which is what people find the row by. ``factor``: people see a decimal
+    times this, in ``unit`` (dollars as cents: 100); programs get it as it is. ``of``: what the title says something
+    of, named where the title stands alone ("at mid" of "Unrealised"). ``fit``: a text is ``cut`` where there is no
+    room, shown ``whole`` because it is copied (ids, names), or ``wrap``-ped into lines because it is read.
+    ``if_any``: people see the column only where some row has something in it that is not 0 (baskets of a strategy
+    that trades none).
     """
 
     key: str
@@ -53,13 +65,29 @@ class Column(Struct, frozen=True):
     unit: str = ""
     places: int = 2
     keep: int = 5
+    width_min: int | None = None
     width_max: int = TEXT_WIDTH_MAX
     factor: float = 1.0
+    of: str = ""
+    fit: Fit = "cut"
+    if_any: bool = False
 
     @property
     def heading(self) -> str:
         """Title with its unit, as the terminal shows it."""
         return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def cells_min(self) -> int:
+        """The cells that a text has before other columns are left out for it."""
+        if self.width_min is not None:
+            return self.width_min
+        return TITLE_WIDTH_MIN if self.keep >= KEPT else TEXT_WIDTH_MIN
+
+    @property
+    def full_name(self) -> str:
+        """The heading as it is understood away from its table."""
+        return f"{self.of} {self.heading}" if self.of else self.heading
 
 
 def people(column: Column, value: Value) -> str:
@@ -121,6 +149,25 @@ def sparkline(values: Sequence[float | None]) -> str:
         " " if value is None or not isfinite(value) else _SPARKS[int((value - low) / width * (len(_SPARKS) - 1))]
         for value in values[-SPARK_CELLS_MAX:]
     )
+
+
+def shortened(texts: Sequence[str], cells: int) -> list[str]:
+    """Return texts in at most ``cells`` of a terminal each: head and tail, cut where they stay as different as can be.
+
+    Titles of one kind differ at their beginning, or at their end, or in both.
+    """
+    cuts = ([_middle(text, cells, int(cells * tail)) for text in texts] for tail in _TAILS)
+    return max(cuts, key=lambda cut: len(set(cut)))  # the first of those that are as good
+
+
+def _middle(text: str, cells: int, tail: int) -> str:
+    if cell_len(text) <= cells:
+        return text
+    start = len(text)
+    while start and cell_len(text[start - 1 :]) <= tail:
+        start -= 1
+    end = text[start:].lstrip()
+    return set_cell_size(text, cells - 1 - cell_len(end)).rstrip() + "…" + end
 
 
 def span(duration: float) -> str:

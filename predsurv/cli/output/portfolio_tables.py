@@ -9,7 +9,7 @@ from predsurv.cli.output.render import Column, Table, Value
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
 from predsurv.state.market_cache import MarketCache
-from predsurv.store.universe import iso_time
+from predsurv.store.universe import iso_second
 from predsurv.trade.results.ledger import Ledger, OwnedPosition
 from predsurv.trade.results.tally import total
 from predsurv.trade.results.valuing import Mark, Worth, at_cost, worth
@@ -20,12 +20,12 @@ _VENUES: Final = (
     Column("cash", "Cash", "micros", "$", keep=9),
     Column("positions", "Positions", "micros", "$", keep=7),
     Column("equity", "Equity", "micros", "$", keep=9),
-    Column("equity_mid", "at mid", "micros", "$", keep=3),
-    Column("equity_liquidation", "at liquidation", "micros", "$", keep=6),
+    Column("equity_mid", "at mid", "micros", "$", keep=3, of="Equity"),
+    Column("equity_liquidation", "at liquidation", "micros", "$", keep=6, of="Equity"),
     Column("realised", "Realised", "micros", "$", keep=7),
     Column("unrealised", "Unrealised", "micros", "$", keep=7),
     Column("fees", "Fees", "micros", "$", keep=7),
-    Column("rebates", "Rebates", "micros", "$", keep=1),
+    Column("rebates", "Rebates", "micros", "$", keep=1, if_any=True),
 )
 _POSITIONS: Final = (
     Column("strategy", "Strategy", keep=6),
@@ -36,8 +36,8 @@ _POSITIONS: Final = (
     Column("cost", "Cost", "micros", "$", keep=9),
     Column("mark", "Best bid", "micros", "$", places=3, keep=6),
     Column("unrealised", "Unrealised", "micros", "$", keep=8),
-    Column("unrealised_mid", "at mid", "micros", "$", keep=2),
-    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=5),
+    Column("unrealised_mid", "at mid", "micros", "$", keep=2, of="Unrealised"),
+    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=5, of="Unrealised"),
     Column("mark_age_s", "Book's age", "duration", keep=7),
     Column("venue", "Venue", keep=3),
     Column("instrument_id", "Instrument", keep=0),
@@ -62,7 +62,7 @@ def portfolio_tables(account: Account, venue: VenueName | None) -> list[Table]:
     rows = [_venue_row(account, name, held) for name in cash]
     note = "cash is kept by each venue and buys nothing at another; positions at the best bid of the last known book"
     if account.last:
-        note += f"; last entry {iso_time(account.last)}"
+        note += f"; last entry {iso_second(account.last)}"
     positions = [_position_row(account, owned) for owned in held]
     unknown = sum(owned.position.key not in account.marks for owned in held)
     about = f"{unknown} without a known book, at cost" if unknown else ""

@@ -10,19 +10,31 @@ from typing import Final, Literal, TextIO
 
 from msgspec import Struct
 from rich import box
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
 from predsurv.cli.options import Format
-from predsurv.cli.output.columns import NOTHING, Column, Kind, Machine, Value, machine, people, spreadsheet
+from predsurv.cli.output.columns import (
+    KEPT,
+    NOTHING,
+    TEXT_WIDTH_MIN,
+    Column,
+    Kind,
+    Machine,
+    Value,
+    machine,
+    people,
+    shortened,
+    spreadsheet,
+)
 from predsurv.core.text import sanitise
 
 __all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "near", "render", "say", "show"]
 
-TEXT_WIDTH_MIN: Final = 12
 UNBOUNDED_WIDTH: Final = 10_000
+_INDENT: Final = "  "
 _GAP: Final = 2  # one cell of padding and one that the box draws between columns
 
 
@@ -123,43 +135,58 @@ def _print_table(table: Table, target: Console) -> None:
     if not table.rows:
         target.print(Text(f"  {sanitise(table.empty)}", style="dim"))
         return
-    texts = [[people(column, value) for column, value in zip(table.columns, row, strict=True)] for row in table.rows]
-    widths = _fit(table.columns, texts, target.width)
+    told = [index for index, column in enumerate(table.columns) if not column.if_any or _says_anything(table, index)]
+    columns = [table.columns[index] for index in told]
+    texts = [[people(table.columns[index], row[index]) for index in told] for row in table.rows]
+    widths = _fit(columns, texts, target.width)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
     shown = [(index, width) for index, width in enumerate(widths) if width]
     for index, width in shown:
-        column = table.columns[index]
-        grid.add_column(Text(column.heading), justify=_justify(column), width=width, no_wrap=True, overflow="ellipsis")
-    for line in texts:
-        grid.add_row(*(_cell(table.columns[index], line[index], width) for index, width in shown))
+        column = columns[index]
+        wraps = column.fit == "wrap"
+        heading = Text(shortened([column.heading], width)[0])
+        grid.add_column(heading, justify=_justify(column), width=width, no_wrap=not wraps, overflow="fold")
+    cells = [_cells(columns[index], [line[index] for line in texts], width) for index, width in shown]
+    for row in zip(*cells, strict=True):
+        grid.add_row(*row)
     target.print(grid)
-    hidden = [column.title for column, width in zip(table.columns, widths, strict=True) if not width]
+    hidden = [column.full_name for column, width in zip(columns, widths, strict=True) if not width]
     if hidden:
-        target.print(Text(f"  not shown for lack of width: {', '.join(hidden)}", style="dim"))
+        _print_note(f"not shown for lack of width: {', '.join(hidden)}", target)
     if table.note:
-        target.print(Text(f"  {sanitise(table.note)}", style="dim"))
+        _print_note(sanitise(table.note), target)
+
+
+def _print_note(text: str, target: Console) -> None:
+    for line in Text(text, style="dim").wrap(target, target.width - len(_INDENT)):
+        line.rstrip()
+        target.print(Text(_INDENT).append_text(line))
+
+
+def _says_anything(table: Table, index: int) -> bool:
+    return any(row[index] for row in table.rows)
 
 
 def _justify(column: Column) -> Literal["left", "right"]:
     return "left" if column.kind in ("text", "bar", "spark") else "right"
 
 
-def _cell(column: Column, text: str, width: int) -> Text:
-    if _flexible(column) and cell_len(text) > width:
-        text = set_cell_size(text, width - 1).rstrip() + "…"
-    style = "dim" if text == NOTHING else "cyan" if column.kind in ("bar", "spark") else ""
-    return Text(text, style=style)
+def _cells(column: Column, texts: Sequence[str], width: int) -> list[Text]:
+    cut = shortened(texts, width) if _flexible(column) and column.fit == "cut" else texts
+    bars = "cyan" if column.kind in ("bar", "spark") else ""
+    return [Text(text, style="dim" if text == NOTHING else bars) for text in cut]
 
 
 def _flexible(column: Column) -> bool:
-    return column.kind == "text"
+    return column.kind == "text" and column.fit != "whole"
 
 
 def _fit(columns: Sequence[Column], texts: Sequence[Sequence[str]], available: int) -> list[int]:
     """Return the width of each column, 0 for those left out: numbers are shown whole or not at all."""
     natural = [_natural(column, [line[index] for line in texts]) for index, column in enumerate(columns)]
     shown = set(range(len(columns)))
-    while _least(columns, natural, shown) > available and any(columns[index].keep < 9 for index in shown):
+    available += _GAP  # there is none behind the last column
+    while _least(columns, natural, shown) > available and any(columns[index].keep < KEPT for index in shown):
         shown.remove(min(shown, key=lambda index: (columns[index].keep, -index)))
     widths = [natural[index] if index in shown else 0 for index in range(len(columns))]
     return _shrink(columns, widths, sum(width + _GAP for width in widths if width) - available)
@@ -172,16 +199,18 @@ def _natural(column: Column, texts: Sequence[str]) -> int:
 
 def _least(columns: Sequence[Column], natural: Sequence[int], shown: set[int]) -> int:
     return sum(
-        _GAP + (min(natural[index], TEXT_WIDTH_MIN) if _flexible(columns[index]) else natural[index]) for index in shown
+        _GAP + (min(natural[index], columns[index].cells_min) if _flexible(columns[index]) else natural[index])
+        for index in shown
     )
 
 
 def _shrink(columns: Sequence[Column], widths: list[int], excess: int) -> list[int]:
-    """Take ``excess`` from the widest text columns first."""
-    while excess > 0:
-        candidates = [i for i, width in enumerate(widths) if _flexible(columns[i]) and width > TEXT_WIDTH_MIN]
-        if not candidates:
-            break
-        widths[max(candidates, key=lambda index: widths[index])] -= 1
-        excess -= 1
+    """Take ``excess`` from the widest text columns first, and only where there is no other way from what they need."""
+    for least in ([column.cells_min for column in columns], [TEXT_WIDTH_MIN] * len(columns)):
+        while excess > 0:
+            wide = [i for i, width in enumerate(widths) if _flexible(columns[i]) and width > least[i]]
+            if not wide:
+                break
+            widths[max(wide, key=lambda index: widths[index])] -= 1
+            excess -= 1
     return widths

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from predsurv.cli.output.columns import span
+from predsurv.cli.output.columns import TEXT_CHARS_MAX, span
 from predsurv.cli.output.render import Column, Table, Value
+from predsurv.config.schema import TradingConfig
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import MICROS
 from predsurv.trade.results.ratios import fill_ratio, hit_rate, sharpe
 from predsurv.trade.results.result import MarketResult, RunResult, TradedMarket
 from predsurv.trade.results.tally import Tally
 from predsurv.trade.results.valuing import worth
-from predsurv.trade.runs.folder import RunFolder, RunRecord
+from predsurv.trade.runs.folder import RunRecord
 from predsurv.trade.runs.info import RunInfo
 
 _MONEY: Final = (
@@ -19,10 +19,10 @@ _MONEY: Final = (
     Column("realised", "Realised", "micros", "$", keep=8),
     Column("unrealised", "Unrealised", "micros", "$", keep=8),
     Column("fees", "Fees", "micros", "$", keep=8),
-    Column("rebates", "Rebates", "micros", "$", keep=2),
+    Column("rebates", "Rebates", "micros", "$", keep=2, if_any=True),
     Column("trading", "Without rebates", "micros", "$", keep=1),
-    Column("unrealised_mid", "at mid", "micros", "$", keep=3),
-    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=3),
+    Column("unrealised_mid", "at mid", "micros", "$", keep=3, of="Unrealised"),
+    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=3, of="Unrealised"),
 )
 _TRADING: Final = (
     Column("traded", "Turnover", "micros", "$", keep=6),
@@ -55,15 +55,15 @@ _GROUPS: Final = (
 )
 _RISK: Final = (
     Column("drawdown", "Drawdown", "micros", "$", keep=9),
-    Column("drawdown_at", "at", "time", keep=4),
+    Column("drawdown_at", "at", "time", keep=4, of="Drawdown"),
     Column("sharpe", "Sharpe, yearly", "decimal", keep=9),
     Column("sharpe_error", "± (1 s.e.)", "decimal", keep=9),
-    Column("sharpe_interval_s", "of returns over", "duration", keep=6),
+    Column("sharpe_interval_s", "of returns over", "duration", keep=6, of="Sharpe"),
     Column("sharpe_samples", "Returns", "int", keep=7),
     Column("equity_start", "Equity before", "micros", "$", keep=5),
     Column("equity", "Equity", "micros", "$", keep=8),
-    Column("equity_mid", "at mid", "micros", "$", keep=5),
-    Column("equity_liquidation", "at liquidation", "micros", "$", keep=7),
+    Column("equity_mid", "at mid", "micros", "$", keep=5, of="Equity"),
+    Column("equity_liquidation", "at liquidation", "micros", "$", keep=7, of="Equity"),
 )
 _SETTLEMENT: Final = (
     Column("final", "Fills final", "int", keep=7),
@@ -78,7 +78,7 @@ _SETTLEMENT: Final = (
 _CAPACITY: Final = (
     Column("multiple", "Size ×", "int", keep=9),
     Column("wanted", "Shares wanted", "micros", keep=7),
-    Column("available", "there", "micros", keep=9),
+    Column("available", "there", "micros", keep=9, of="Shares"),
     Column("cost", "Cost", "micros", "$", keep=6),
     Column("pnl", "Profit", "micros", "$", keep=9),
 )
@@ -90,18 +90,19 @@ _HELD: Final = (
     Column("cost", "Cost", "micros", "$", keep=9),
     Column("bid", "Best bid", "micros", "$", places=3, keep=6),
     Column("unrealised", "Unrealised", "micros", "$", keep=8),
-    Column("unrealised_mid", "at mid", "micros", "$", keep=5),
-    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=6),
+    Column("unrealised_mid", "at mid", "micros", "$", keep=5, of="Unrealised"),
+    Column("unrealised_liquidation", "at liquidation", "micros", "$", keep=6, of="Unrealised"),
     Column("marked_at", "Book of", "time", keep=5),
     Column("venue", "Venue", keep=2),
     Column("instrument_id", "Instrument", keep=0),
 )
 _RUNS: Final = (
-    Column("run", "Run", keep=9),
-    Column("mode", "Mode", keep=6),
-    Column("state", "State", keep=9),
-    Column("complete", "Complete", keep=5),
-    Column("strategies", "Strategies", keep=7),
+    Column("run", "Run", keep=9, fit="whole"),
+    Column("mode", "Mode", keep=2),
+    Column("state", "State", keep=7),
+    Column("complete", "Complete", keep=3),
+    Column("strategies", "Strategies", keep=9, fit="wrap", width_min=13),
+    Column("parameters", "Parameters", keep=9, fit="wrap", width_min=18, width_max=TEXT_CHARS_MAX, if_any=True),
     Column("venues", "Venues", keep=4),
     Column("started", "Started", "time", keep=3),
     Column("requested_s", "Asked for", "duration", keep=5),
@@ -115,13 +116,24 @@ _RUNS: Final = (
     Column("exit_code", "Exit", "int", keep=1),
 )
 
+_QUEUE_MODEL: Final = TradingConfig().queue_model
+_ODD_MAX: Final = 5
 NO_WORST: Final = "nothing is held"
 
 
 def run_table(runs: Iterable[RunRecord], title: str = "Runs") -> Table:
     """Return a row for each run; of one that cannot be read it has only what its id says."""
-    rows = [_run_row(each) for each in runs]
-    return Table("runs", title, _RUNS, rows, empty="no run yet; 'predsurv trade --paper' or 'backtest' makes one")
+    found = list(runs)
+    rows = [_run_row(each) for each in found]
+    odd = [f"{each.folder.run}: {each.state}" for each in found if each.state != "complete"]
+    return Table(
+        "runs",
+        title,
+        _RUNS,
+        rows,
+        "; ".join(odd[-_ODD_MAX:]),
+        empty="no run yet; 'predsurv trade --paper' or 'backtest' makes one",
+    )
 
 
 def result_tables(result: RunResult) -> list[Table]:
@@ -201,59 +213,6 @@ def outcome_of(market: TradedMarket | None, key: InstrumentKey) -> str:
     return "" if market is None else dict(market.outcomes).get(str(key.instrument_id), "")
 
 
-def comparison(one: RunFolder, other: RunFolder) -> list[Table]:
-    """Return what two runs earned side by side, and what they were made with where that differs.
-
-    Raises IntegrityError for one that cannot be read.
-    """
-    infos, results = (one.info(), other.info()), (one.results(), other.results())
-    columns = (Column("figure", "Figure", keep=9), *(_run_column(n, each) for n, each in enumerate((one, other), 1)))
-    difference = (*columns, Column("difference", "Difference", "decimal", places=6, keep=9))
-    figures: list[Sequence[Value]] = []
-    for name in ("profit", "trading", "realised", "at_bid", "at_liquidation", "fees", "rebates", "turnover"):
-        a, b = (None if each is None else getattr(each.total, name) / MICROS for each in results)
-        figures.append((name, a, b, None if a is None or b is None else b - a))
-    for name in ("orders", "fills", "rejected", "trips", "won"):
-        a, b = (None if each is None else getattr(each.total, name) for each in results)
-        figures.append((name, a, b, None if a is None or b is None else b - a))
-    settings = list(_differing(*infos))
-    return [
-        Table("figures", "Figures", tuple(_decimal(each) for each in difference), figures),
-        Table("settings", "What differs", columns, settings, empty="both were made with the same"),
-    ]
-
-
-def _decimal(column: Column) -> Column:
-    return column if column.key == "figure" else Column(column.key, column.title, "decimal", places=6, keep=9)
-
-
-def _run_column(number: int, run: RunFolder) -> Column:
-    return Column(f"run_{number}", run.run, keep=9)
-
-
-def _differing(one: RunInfo, other: RunInfo) -> Iterable[Sequence[Value]]:
-    for name in ("mode", "venues", "strategies", "requested_from", "requested", "loaded", "seed", "data", "complete"):
-        a, b = getattr(one, name), getattr(other, name)
-        if a != b:
-            yield name, _text(a), _text(b)
-    mine, theirs = ({each.strategy: each.sha256 for each in info.sources} for info in (one, other))
-    for name in dict.fromkeys([*mine, *theirs]):
-        if mine.get(name) != theirs.get(name):
-            yield f"source of {name}", _text(mine.get(name)), _text(theirs.get(name))
-    for part in ("versions", "config"):
-        mine, theirs = getattr(one, part), getattr(other, part)
-        for name in dict.fromkeys([*mine, *theirs]):
-            if mine.get(name) != theirs.get(name):
-                yield name, _text(mine.get(name)), _text(theirs.get(name))
-
-
-def _text(value: object) -> str:
-    digest = getattr(value, "digest", None)
-    if digest is not None:
-        return str(digest)
-    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-
-
 def _run_row(record: RunRecord) -> Sequence[Value]:
     info, result = record.info, record.result
     if info is None:
@@ -266,6 +225,7 @@ def _run_row(record: RunRecord) -> Sequence[Value]:
         record.state,
         info.complete,
         ", ".join(info.strategies),
+        _parameters(info),
         ", ".join(info.venues),
         info.started,
         info.requested,
@@ -278,6 +238,19 @@ def _run_row(record: RunRecord) -> Sequence[Value]:
         None if info.data is None else info.data.digest,
         info.exit_code,
     )
+
+
+def _parameters(info: RunInfo) -> str:
+    """Return what was set of the run's strategies, and its queue model where that is not the usual one."""
+    given = info.config.get("strategies", {})
+    several = len(info.strategies) > 1
+    said = [
+        f"{strategy}.{name}={value}" if several else f"{name}={value}"
+        for strategy in info.strategies
+        for name, value in given.get(strategy, {}).items()
+    ]
+    model = info.config.get("trading.queue_model", _QUEUE_MODEL)
+    return " ".join(said if model == _QUEUE_MODEL else [*said, f"{model} queue"])
 
 
 def _figures(tally: Tally) -> Sequence[Value]:

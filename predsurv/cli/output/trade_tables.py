@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from predsurv.cli.output.columns import span
+from predsurv.cli.output.columns import shortened, span
 from predsurv.cli.output.render import Column, Table, Value, say
 from predsurv.cli.output.result_tables import held_table, settlement_tables
 from predsurv.core.events import (
@@ -32,11 +32,15 @@ from predsurv.trade.results.tally import Tally
 from predsurv.trade.session import EndedRun
 from predsurv.trade.stats import BasketStats, RunStats, StrategyStats, basket_stats
 
+_SILENT: Final = (
+    "day",
+    "stale",
+)  # a day began; an event that changed nothing, such as the acceptance of a filled order
 QUESTION_CHARS: Final = 44
 _NOTE_CHARS_MAX: Final = 1_000
 
 _ACCOUNT: Final = (
-    Column("mode", "Account", keep=9),
+    Column("mode", "Account", keep=9, fit="whole"),
     Column("cash", "Cash", "micros", "$", keep=8),
     Column("positions", "Positions", "micros", "$", keep=7),
     Column("equity", "Equity", "micros", "$", keep=9),
@@ -44,9 +48,9 @@ _ACCOUNT: Final = (
     Column("realised", "Realised", "micros", "$", keep=6),
     Column("unrealised", "Unrealised", "micros", "$", keep=6),
     Column("fees", "Fees", "micros", "$", keep=7),
-    Column("rebates", "Rebates", "micros", "$", keep=2),
-    Column("equity_mid", "at mid", "micros", "$", keep=2),
-    Column("equity_liquidation", "at liquidation", "micros", "$", keep=4),
+    Column("rebates", "Rebates", "micros", "$", keep=2, if_any=True),
+    Column("equity_mid", "at mid", "micros", "$", keep=2, of="Equity"),
+    Column("equity_liquidation", "at liquidation", "micros", "$", keep=4, of="Equity"),
     Column("drawdown", "Drawdown", "micros", "$", keep=4),
     Column("events", "Events", "int", keep=3),
     Column("duration_s", "Market time", "duration", keep=4),
@@ -54,39 +58,39 @@ _ACCOUNT: Final = (
 )
 _STRATEGIES: Final = (
     Column("strategy", "Strategy", keep=9),
-    Column("intents", "Intents", "int", keep=7),
-    Column("refused", "Refused", "int", keep=6),
+    Column("intents", "Intents", "int", keep=5),
+    Column("refused", "Refused", "int", keep=6, if_any=True),
     Column("orders", "Orders", "int", keep=8),
-    Column("rejected", "Rejected", "int", keep=2),
+    Column("rejected", "Rejected", "int", keep=2, if_any=True),
     Column("fills", "Fills", "int", keep=8),
     Column("traded", "Traded", "micros", "$", keep=5),
     Column("pnl", "Profit", "micros", "$", keep=9),
     Column("realised", "Realised", "micros", "$", keep=7),
     Column("unrealised", "Unrealised", "micros", "$", keep=7),
-    Column("fees", "Fees", "micros", "$", keep=7),
+    Column("fees", "Fees", "micros", "$", keep=8),
     Column("fill_ratio", "Filled", "percent", places=1, keep=3),
     Column("hit_rate", "Won", "percent", places=1, keep=3),
-    Column("fees_assumed", "Fee assumed", "int", keep=2),
-    Column("baskets_found", "Baskets found", "int", keep=6),
-    Column("baskets_filled", "filled", "int", keep=6),
-    Column("baskets_settled", "settled", "int", keep=6),
-    Column("baskets_pnl", "Closed baskets", "micros", "$", keep=6),
+    Column("fees_assumed", "Fee assumed", "int", keep=2, if_any=True),
+    Column("baskets_found", "Baskets found", "int", keep=6, if_any=True),
+    Column("baskets_filled", "filled", "int", keep=6, of="Baskets", if_any=True),
+    Column("baskets_settled", "settled", "int", keep=6, of="Baskets", if_any=True),
+    Column("baskets_pnl", "Closed baskets", "micros", "$", keep=6, if_any=True),
 )
 _COUNTS: Final = (
     Column("strategy", "Strategy", keep=9),
     Column("kind", "Kind", keep=9),
-    Column("name", "Name", keep=9),
+    Column("name", "Name", keep=9, fit="whole"),
     Column("count", "Count", "int", keep=9),
 )
 _RECORDING: Final = (
     Column("instruments", "Instruments", "int", "recorded", keep=9),
-    Column("unlisted", "Unlisted", "int", keep=8),
-    Column("assumed", "Listed later", "int", keep=7),
-    Column("without_trades", "Trades not observed", "int", keep=4),
-    Column("polled", "Books polled", "int", keep=4),
+    Column("unlisted", "Unlisted", "int", keep=8, if_any=True),
+    Column("assumed", "Listed later", "int", keep=8, if_any=True),
+    Column("without_trades", "Trades not observed", "int", keep=8, if_any=True),
+    Column("polled", "Books polled", "int", keep=8, if_any=True),
     Column("files_missing", "Files gone", "int", keep=8),
     Column("days_missing", "Days missing", "int", keep=6),
-    Column("not_recorded", "Not recorded", keep=5),
+    Column("not_recorded", "Not recorded", keep=8, if_any=True),
 )
 
 
@@ -121,7 +125,7 @@ def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
             if isinstance(decision.intent, Intent) and decision.intent.note:
                 lines.append(f"{clock} {command.strategy:<9} {sanitise(decision.intent.note, _NOTE_CHARS_MAX)}")
     lines += [f"{clock} {refused.intent.strategy:<9} refused    {refused.detail}" for refused in step.refusals[:1]]
-    lines += [f"{clock} {note.kind}: {note.detail}" for note in step.notes if note.kind != "day"]
+    lines += [f"{clock} {note.kind}: {note.detail}" for note in step.notes if note.kind not in _SILENT]
     return lines
 
 
@@ -213,10 +217,12 @@ def strategy_table(stats: RunStats, account: TradingAccount, result: RunResult) 
         _strategy_row(name, stats.of(name), tallies.get(name, Tally()), baskets.get(name, BasketStats()))
         for name in names
     ]
-    note = "closed baskets: what those earned after fees that hold nothing any more; they are part of realised − fees"
+    notes = []
+    if any(each.found for each in baskets.values()):
+        notes.append("closed baskets: what those earned after fees that hold nothing any more; part of realised − fees")
     if assumed := result.total.fees_assumed:
-        note += f"; fills at an assumed fee, because nobody stated their markets' fees: {assumed}"
-    return Table("strategies", "Strategies", _STRATEGIES, rows, note, empty="no strategy had an intent")
+        notes.append(f"fills at an assumed fee, because nobody stated their markets' fees: {assumed}")
+    return Table("strategies", "Strategies", _STRATEGIES, rows, "; ".join(notes), empty="no strategy had an intent")
 
 
 def _strategy_row(name: StrategyName, counts: StrategyStats, tally: Tally, baskets: BasketStats) -> Sequence[Value]:
@@ -248,7 +254,10 @@ def count_table(stats: RunStats) -> Table:
     for name, counts in stats.strategies.items():
         rows += [(name, "signal", signal, count) for signal, count in counts.signals.most_common()]
         rows += [(name, "refused", reason, count) for reason, count in counts.refusals.most_common()]
-    return Table("counts", "Signals and refusals", _COUNTS, rows, empty="none")
+    limited = any(counts.refusals for counts in stats.strategies.values())
+    note = "a refusal has the name of the limit in [risk], where it is one; 'predsurv config show' has their values"
+    note = note if limited else ""
+    return Table("counts", "Signals and refusals", _COUNTS, rows, note, empty="none")
 
 
 def _words(key: InstrumentKey, cache: MarketCache) -> tuple[str, str]:
@@ -261,7 +270,7 @@ def _words(key: InstrumentKey, cache: MarketCache) -> tuple[str, str]:
 
 def _name(key: InstrumentKey, cache: MarketCache) -> str:
     question, outcome = _words(key, cache)
-    return f"{sanitise(outcome, 12)}: {sanitise(question, QUESTION_CHARS)}"
+    return f"{sanitise(outcome, 12)}: {shortened([sanitise(question)], QUESTION_CHARS)[0]}"
 
 
 def _dollars(value: Money) -> str:

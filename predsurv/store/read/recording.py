@@ -14,7 +14,7 @@ from predsurv.core.market import Market
 from predsurv.ports import Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.market_facts import MarketFacts
-from predsurv.store.layout import NS_DAY, Dataset, Layout, Partition, date_of, day_files
+from predsurv.store.layout import NS_DAY, Dataset, Layout, Partition, date_of, day_files, how_to_record
 from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.facts import FactsQuery, ListingCount, count_unlisted, read_facts, related_markets
 from predsurv.store.read.missing import MissingFile, missing_files
@@ -207,8 +207,8 @@ def require_recorded(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None
 def _not_recorded(data_dir: Path, venue: VenueName, what: str) -> ConfigError:
     days_of_venue = Layout(data_dir).folder(Partition("deltas", venue, "", None)).parent
     days = sorted(path.name.removeprefix("date=") for path in days_of_venue.glob("date=*"))
-    there = f"there are {days[0]} to {days[-1]}" if days else "nothing of this venue was; run 'predsurv collect' first"
-    return ConfigError(f"{venue}: {what}; of those in {data_dir} {there}")
+    there = f"there are {days[0]} to {days[-1]}" if days else f"there is nothing of it; {how_to_record(venue)}"
+    return ConfigError(f"{venue}: {what}; in {data_dir} {there}")
 
 
 def _loaded(recorded: RecordedTime) -> int:

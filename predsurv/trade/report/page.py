@@ -11,7 +11,7 @@ from predsurv.core.events import Fill
 from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.num import MICROS, format_micros
 from predsurv.core.text import sanitise
-from predsurv.store.universe import iso_time
+from predsurv.store.universe import iso_second
 from predsurv.trade.report.charts import Chart, Dot, Line, svg
 from predsurv.trade.results.ratios import fill_ratio, hit_rate, sharpe
 from predsurv.trade.results.result import MarketResult, RunResult
@@ -76,7 +76,7 @@ def page(report: RunReport) -> str:
 
 def _head(report: RunReport) -> str:
     info = report.info
-    what = f"{', '.join(info.strategies)} on {', '.join(info.venues)}, {info.mode}, started {iso_time(info.started)}"
+    what = f"{', '.join(info.strategies)} on {', '.join(info.venues)}, {info.mode}, started {iso_second(info.started)}"
     warning = "" if info.complete else f'<p class="warn">Not complete: {_safe(report.state)}.</p>'
     notes = "".join(f"<li>{_safe(each, 400)}</li>" for each in info.notes)
     return f"<p>{_safe(what, 400)}</p>{warning}{f'<ul>{notes}</ul>' if notes else ''}"

@@ -18,6 +18,7 @@ from predsurv.store.layout import (
     daily_log_path,
     daily_logs,
     day_files,
+    how_to_record,
     parse_file,
     parse_segment,
     partition_of,
@@ -45,6 +46,12 @@ def test_paths_of_data_files_are_as_documented(dataset: Dataset, expected: str) 
     stamp = FileStamp(stamp_time(NOON), "c0", 42)
     path = Layout(Path("data")).file(partition_of(dataset, VenueName("mock"), NOON + 1), stamp)
     assert str(path) == "data/" + expected.replace("_S.", "_20270115T120000Z-c0-000000000042.")
+
+
+def test_where_nothing_was_recorded_what_records_that_venue_is_named() -> None:
+    assert "'predsurv collect --mock' first" in how_to_record("mock")
+    assert "'predsurv collect' first" in how_to_record("kalshi")
+    assert how_to_record() == how_to_record("kalshi")
 
 
 def test_the_path_of_the_universe_is_as_documented() -> None:

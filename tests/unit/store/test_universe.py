@@ -17,6 +17,7 @@ from predsurv.store.universe import (
     MarketLine,
     date_in_force,
     find_markets,
+    iso_second,
     iso_time,
     latest_universe,
     parse_iso,
@@ -125,6 +126,7 @@ def test_optional_parts_of_a_line() -> None:
 @given(st.integers(-62_135_596_800 * 10**9, 253_402_300_799 * 10**9))
 def test_times_come_back_to_the_nanosecond(ts: int) -> None:
     assert parse_iso(iso_time(ts)) == ts
+    assert iso_second(ts) == iso_time(ts)[:19] + "Z"
 
 
 @pytest.mark.parametrize(

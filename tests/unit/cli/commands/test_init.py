@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from predsurv.cli.app import main
-from predsurv.cli.commands.init import template
+from predsurv.cli.commands.init import strategy_files, template
 from predsurv.config import Config, load
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -19,6 +19,13 @@ def test_what_is_written_holds_the_defaults(tmp_path: Path) -> None:
     path = tmp_path / "config" / "surveillance.toml"
     assert main(["init", "--out", str(path)]) == 0
     assert load(path).config == Config()
+
+
+def test_a_new_strategy_and_its_test_read_well_whatever_its_name() -> None:
+    written = strategy_files("FadeTheMove")
+    assert list(written) == ["fade_the_move.py", "test_fade_the_move.py"]
+    words = "\n".join(written.values()).replace("test_fade_the_move.py", "").replace("strategies.fade_the_move", "")
+    assert [line for line in words.splitlines() if "fade_the_move" in line] == ["from fade_the_move import FadeTheMove"]
 
 
 def test_a_file_that_is_there_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

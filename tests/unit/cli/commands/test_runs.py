@@ -55,6 +55,21 @@ def test_runs_are_listed_with_what_they_earned(folders: list[RunFolder], capsys:
     assert len(list(csv.DictReader(io.StringIO(capsys.readouterr().out)))) == 2
 
 
+def test_runs_of_one_strategy_are_told_apart_by_what_was_set(
+    folders: list[RunFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = folders[1].info()
+    (name,) = info.strategies
+    given = {**info.config, "strategies": {name: {"clip": "5"}, "other": {"clip": "6"}}}
+    folders[1].write(INFO_FILE, replace(info, config={**given, "trading.queue_model": "pessimistic"}))
+    assert [row["parameters"] for row in asked(capsys, "runs", "list")] == ["", "clip=5 pessimistic queue"]
+    folders[1].write(INFO_FILE, replace(info, ended=None))
+    folders[1].hold()
+    assert main(["runs", "list"]) == 0
+    folders[1].release()
+    assert f"{folders[1].run}: running" in capsys.readouterr().out
+
+
 def test_a_run_is_shown_and_adds_up(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
     shown = asked(capsys, "runs", "show", folders[0].run)
     assert list(shown) == ["runs", "risk", "strategies", "markets", "events", "positions", "capacity"]
@@ -78,7 +93,10 @@ def test_a_report_is_written_when_asked_for(folders: list[RunFolder], capsys: py
 def test_two_runs_are_compared(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
     one, other = (each.run for each in folders)
     found = asked(capsys, "runs", "compare", one, other)
-    assert {row["difference"] for row in found["figures"]} == {0}
+    assert {row["difference"] for row in (*found["figures"], *found["counts"])} == {0}
+    assert {row["figure"]: row["run_1"] for row in found["counts"]}["fills"] == 3
+    money = {row["figure"]: row["run_2"] for row in found["figures"]}
+    assert money["profit"] == pytest.approx(money["realised"] + money["unrealised"] - money["fees"] + money["rebates"])
     assert found["settings"] == []
     info = folders[1].info()
     changed = replace(info, seed=3, config={**info.config, "trading.latency": "9s"}, data=None, venues=())
@@ -86,6 +104,7 @@ def test_two_runs_are_compared(folders: list[RunFolder], capsys: pytest.CaptureF
     folders[1].file(RESULTS_FILE).unlink()
     found = asked(capsys, "runs", "compare", one, other)
     assert {row["difference"] for row in found["figures"]} == {None}
+    assert {row["run_1"] for row in found["settings"] if row["figure"] == "trading.latency"} == {"150ms"}
     assert {row["figure"] for row in found["settings"]} == {"seed", "data", "venues", "trading.latency"}
 
 
@@ -94,7 +113,7 @@ def test_what_cannot_be_done_is_one_line(folders: list[RunFolder], capsys: pytes
     for words, code, phrase in (
         (("runs", "show", "latest"), 1, "left no results"),
         (("runs", "list", "--mode", "nope"), 2, "no run of mode 'nope'; there are backtest-mock"),
-        (("backtest", "mock", "0001-01-01..9999-12-31"), 2, "1970-02-01 to 2199-12-31; of those in"),
+        (("backtest", "mock", "0001-01-01..9999-12-31"), 2, "1970-02-01 to 2199-12-31; in"),
         (("backtest", "mock", "9999-12-31"), 2, "there are 2027-01-15 to 2027-01-15"),
         (
             ("backtest", "mock", "0001-01-01", "--param", "clip=1,2", "--strategy", "simple"),

@@ -44,6 +44,15 @@ def test_text_of_the_venue_reaches_no_terminal_as_it_is(capsys: pytest.CaptureFi
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_where_nothing_was_recorded_that_is_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert main(["sql", "SELECT * FROM trades"]) == 2
+    assert "nothing recorded in data; run 'predsurv collect' first" in capsys.readouterr().err
+
+
 def test_without_a_query_the_views_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sql", "--format", "json"]) == 0
     rows = {row["view"]: row for row in json.loads(capsys.readouterr().out)}

@@ -58,7 +58,7 @@ def test_a_hostile_title_is_only_text(form: Format, title: str) -> None:
 def test_a_hostile_title_on_a_terminal_changes_nothing_but_its_cell(title: str, width: int) -> None:
     text = on_terminal(width, table((title, 1, 0.5)))
     assert not UNSAFE.search(text)
-    assert len(text.splitlines()) == len(on_terminal(width, table(("plain", 1, 0.5))).splitlines())
+    assert len(text.splitlines()) == len(on_terminal(width, table(("a plain title", 1, 0.5))).splitlines())
 
 
 @given(st.text(max_size=80))
@@ -92,11 +92,63 @@ def test_csv_quotes_what_needs_it() -> None:
 
 
 def test_a_narrow_terminal_cuts_text_and_leaves_numbers_whole() -> None:
-    text = on_terminal(44, table(("a very long question indeed " * 4, 123456789, 0.5)))
+    text = on_terminal(40, table(("a very long question indeed " * 4, 123456789, 0.5)))
     assert "123,456,789" in text
     assert "…" in text
     assert "not shown for lack of width: Score" in text
-    assert all(len(line) <= 44 for line in text.splitlines())
+    assert all(len(line) <= 40 for line in text.splitlines())
+
+
+def column_of(text: str, title: str, width: int) -> list[str]:
+    """The first ``width`` characters of each row from where the heading ``title`` stands."""
+    lines = text.splitlines()
+    start = lines[1].index(title)
+    return [line[start : start + width].strip() for line in lines[3:]]
+
+
+def test_titles_are_cut_where_they_stay_different() -> None:
+    months = [f"Will the price of Ether be above $3,000 at the end of {month}?" for month in ("June", "July", "August")]
+    teams = [f"Will {team} win their match in the cup of this year?" for team in ("Rovers", "United", "Town")]
+    for titles in (months, teams, months + teams):
+        text = on_terminal(44, table(*((title, 1, 0.5) for title in titles)))
+        cut = column_of(text, "Question", 12)[: len(titles)]
+        assert all("…" in title for title in cut), text
+        assert len(set(cut)) == len(titles), text
+
+
+def test_what_is_copied_is_never_cut_and_what_is_read_is_wrapped() -> None:
+    run, about = "20270115T000000000Z-backtest-mock", "how far below the middle of the book a trade must be"
+    columns = (
+        Column("r", "Run", fit="whole", keep=9),
+        Column("a", "About", fit="wrap", keep=9),
+        Column("n", "N", "int"),
+    )
+    text = on_terminal(48, Table("runs", "Runs", columns, [(run, about, 1)]))
+    assert run in text
+    assert about in " ".join(column_of(text, "About", 60))
+    assert "not shown for lack of width: N" in text
+    assert all(len(line) <= 48 for line in text.splitlines())
+
+
+def test_a_column_that_says_nothing_is_for_programs_alone() -> None:
+    columns = (Column("q", "Market"), Column("b", "Baskets", "int", if_any=True))
+    none, some = (Table("t", "T", columns, [("a", 0), ("b", count)]) for count in (None, 2))
+    assert "Baskets" not in on_terminal(80, none)
+    assert "Baskets" in on_terminal(80, some)
+    assert json.loads(shown("json", none)) == [{"q": "a", "b": 0}, {"q": "b", "b": None}]
+
+
+def test_columns_that_are_left_out_are_named_so_that_they_are_understood_alone() -> None:
+    columns = (
+        Column("q", "Market", keep=9),
+        Column("c", "Cost", "micros", "$", keep=9),
+        Column("m", "at mid", "micros", "$", of="Unrealised"),
+        Column("s", "Cost", "micros", "$/share"),
+    )
+    text = on_terminal(24, Table("t", "T", columns, [("Will it?", 1, 2, 3)], note="a note of more than a line " * 3))
+    notes = text.splitlines()[4:]
+    assert "not shown for lack of width: Unrealised at mid ($), Cost ($/share)" in " ".join(map(str.strip, notes))
+    assert all(line.startswith("  ") and line == line.rstrip() and len(line) <= 24 for line in notes)
 
 
 def test_a_wide_terminal_shows_everything() -> None:
