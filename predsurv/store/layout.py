@@ -145,7 +145,7 @@ def is_date(text: str) -> bool:
 
 def date_of(ts: int) -> str:
     """Return the UTC date of ``ts`` (ns) as YYYY-MM-DD."""
-    return _utc(ts).strftime("%Y-%m-%d")
+    return _utc(ts).date().isoformat()  # strftime leaves out the zeros of years before 1000
 
 
 def stamp_time(ts: int) -> str:

@@ -32,10 +32,8 @@ from predsurv.trade.results.tally import Tally
 from predsurv.trade.session import EndedRun
 from predsurv.trade.stats import BasketStats, RunStats, StrategyStats, basket_stats
 
-_SILENT: Final = (
-    "day",
-    "stale",
-)  # a day began; an event that changed nothing, such as the acceptance of a filled order
+_SILENT: Final = ("day", "stale")
+"""Notes that nobody acts on: a day began; an event that changed nothing, as when a filled order is told as accepted."""
 QUESTION_CHARS: Final = 44
 _NOTE_CHARS_MAX: Final = 1_000
 
