@@ -170,6 +170,8 @@ class PaperBroker:
         latency = self._latencies.draw(constant.fill if isinstance(event, Fill) else constant.ack)
         self._tell_consumed(event.ts_recv)  # of the same instant, the book is told first
         arrival = event.ts_recv + latency
+        if isinstance(event, Fill) and event.unconfirmed:
+            arrival = max(arrival, self._told_last)  # it may sell what was bought or came back just before
         self._told_last = max(self._told_last, arrival)
         self._answers.send(event, arrival)
 
