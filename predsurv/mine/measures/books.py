@@ -39,7 +39,7 @@ def shapes(snapshots: pl.LazyFrame, levels: int, begin: int) -> pl.LazyFrame:
     sound = (bid < ask).fill_null(value=True)
     micro = (bid * ask_sz + ask * bid_sz) / (bid_sz + ask_sz)
     near = pl.col("bid_depth_5c") + pl.col("ask_depth_5c")
-    measured = snapshots.with_columns(
+    measured = _with_lines(snapshots, levels).with_columns(
         pl.when(sound).then((ask + bid) / 2).alias("mid"),
         *_level_columns(levels),
     )
@@ -172,9 +172,8 @@ def spreads_in_ticks(sums: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
 
 @cache
 def _level_columns(levels: int) -> tuple[pl.Expr, ...]:
-    """Return the depths and what costs are made of; remembered, because building them takes as long as using them."""
-    depths = (_depth(side, reach, levels) for side in ("bid", "ask") for reach in REACHES_C)
-    return (*depths, *_lines(levels))
+    """Return the depths; remembered, because building expressions takes as long as using them."""
+    return tuple(_depth(side, reach, levels) for side in ("bid", "ask") for reach in REACHES_C)
 
 
 @cache
@@ -207,20 +206,42 @@ def _cut(side: str, reach: int, levels: int) -> pl.Expr:
     return (_distance(side, last) < reach * _CENT - _ROUNDING).fill_null(value=False)
 
 
-def _lines(levels: int) -> Iterator[pl.Expr]:
-    """Yield of each level the line that shares bought for N dollars lie on while it is eaten: a + N · slope.
+def _with_lines(rows: pl.LazyFrame, levels: int) -> pl.LazyFrame:
+    """Return ``rows`` with the line of each level on which the shares for N dollars lie while it is eaten: a + N ·
+    slope.
 
     Further away every share bought costs more and every share sold brings less: what N dollars buy is the least of
-    these lines, what they take to be sold the greatest. ``worth``: dollars in all levels.
+    these lines, what has to be sold for them the greatest. ``worth``: dollars in all levels. Step by step, as one
+    expression for each level would add up those before it again.
     """
+    sides = ("bid", "ask")
+    rows = rows.with_columns(
+        *(pl.lit(0.0).alias(f"{side}_{name}") for side in sides for name in ("shares", "worth")), *_slopes(levels)
+    )
+    for level in range(levels):
+        rows = rows.with_columns(_next_line(level))
+    return rows
+
+
+@cache
+def _slopes(levels: int) -> tuple[pl.Expr, ...]:
+    pairs = [(side, level) for side in ("bid", "ask") for level in range(levels)]
+    return tuple((1 / pl.col(f"{side}_px_{level:02d}")).alias(f"{side}_slope_{level:02d}") for side, level in pairs)
+
+
+@cache
+def _next_line(level: int) -> tuple[pl.Expr, ...]:
+    """Return a level's line from what is in those before it, and what is in those up to it."""
+    found = []
     for side in ("bid", "ask"):
-        shares, dollars = pl.lit(0.0), pl.lit(0.0)
-        for level in range(levels):
-            price, size = (pl.col(f"{side}_{what}_{level:02d}") for what in ("px", "sz"))
-            yield (1 / price).alias(f"{side}_slope_{level:02d}")
-            yield (shares - dollars / price).alias(f"{side}_line_{level:02d}")
-            shares, dollars = shares + size.fill_null(0.0), dollars + (price * size).fill_null(0.0)
-        yield dollars.alias(f"{side}_worth")
+        price, size, slope = (pl.col(f"{side}_{what}_{level:02d}") for what in ("px", "sz", "slope"))
+        shares, worth = pl.col(f"{side}_shares"), pl.col(f"{side}_worth")
+        found += [
+            (shares - worth * slope).alias(f"{side}_line_{level:02d}"),
+            (shares + size.fill_null(0.0)).alias(f"{side}_shares"),
+            (worth + (price * size).fill_null(0.0)).alias(f"{side}_worth"),
+        ]
+    return tuple(found)
 
 
 def _traded(side: str, dollars: int, levels: int) -> pl.Expr:

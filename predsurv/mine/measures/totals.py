@@ -15,7 +15,8 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
 }
 """What the rows of a measure are counted by, besides the instrument."""
 
-_ROWS_MAX: Final = 500_000
+_ROWS_MAX: Final = 1_000_000
+"""Rows of a measure that wait to be added up, at least; as many as the total has, so that adding up stays cheap."""
 
 
 def combined(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:
@@ -48,7 +49,7 @@ class Totals:
         for name, frame in measures.items():
             parts = self._parts.setdefault(name, [])
             parts.append(frame)
-            if sum(part.height for part in parts) > _ROWS_MAX:
+            if sum(part.height for part in parts[1:]) > max(_ROWS_MAX, parts[0].height):
                 self._parts[name] = [self._combined(name)]
 
     def measures(self) -> dict[str, pl.DataFrame]:
