@@ -15,6 +15,7 @@ RelationName = Literal["same", "inverse", "subset", "superset", "union-equal", "
 RARE: Final = 0.25
 """A word of at least this share of the greatest weight tells contracts apart."""
 
+_NEXT_TO_RAREST: Final = 0.9
 PLAIN: Final = frozenset(
     {
         "win",
@@ -123,14 +124,20 @@ def _subject(one: Terms, other: Terms, shared: Overlap, weights: WordWeights) ->
 
 
 def _lacking(one: Terms, other: Terms, weights: WordWeights) -> list[str]:
-    """Return the telling words of ``one`` that no text of ``other`` has."""
+    """Return the telling words of ``one`` that ``other`` lacks: the rarest in its title, the rest in its rules too.
+
+    Rules may list everybody whom an event is about, so that a name in them alone says nothing.
+    """
     there = WordSet((*other.words, *other.subject))
     rules = () if other.rules is None else other.rules.words
-    least = RARE * weights.rarest
+    telling = {word: weights[word] for word in (*one.subject, *one.words) if word not in PLAIN}
+    rarest = _NEXT_TO_RAREST * max(telling.values(), default=0.0)
     return [
         word
-        for word in dict.fromkeys((*one.subject, *one.words))
-        if word not in PLAIN and weights[word] >= least and not there.match(word) and not has_word(rules, word)
+        for word, weight in telling.items()
+        if weight >= RARE * weights.rarest
+        and not there.match(word)
+        and (weight >= rarest or word in one.subject or not has_word(rules, word))
     ]
 
 

@@ -65,6 +65,17 @@ def test_a_combination_is_never_one_of_its_games() -> None:
     assert (found.relation, found.veto) == ("different", "combination")
 
 
+def test_a_name_that_only_the_rules_list_is_not_the_subject() -> None:
+    everybody = (
+        "If the winner of the 2028 Ruritanian election is Alma Berg, Otto Lind or Vera Moss, the market of that person "
+        'resolves to "Yes", else it resolves to "No". The resolution source is Reuters.'
+    )
+    one, same, other = "Who wins the 2028 Ruritanian election? Alma Berg", "Alma Berg", "Otto Lind"
+    question = "Will {} win the 2028 Ruritanian election?"
+    assert titles(one, question.format(same), rules=(everybody, everybody)).relation == "same"
+    assert titles(one, question.format(other), rules=(everybody, everybody)).relation != "same"
+
+
 def test_opposite_buckets_are_the_inverse_once_everything_is_stated() -> None:
     rules = (
         "If unemployment for May 2026 is above 4.3%, the market resolves to Yes. Outcome verified from BLS.",
