@@ -43,7 +43,7 @@ FEATURES: Final = (
     "ticker_clashes",
 )
 WEIGHTS: Final[Mapping[str, float]] = {
-    "bias": -6.0,
+    "bias": -8.2,
     "subject": 3.0,
     "title": 2.0,
     "other": 4.0,
