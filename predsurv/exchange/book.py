@@ -118,14 +118,13 @@ class MatchingBook:
         _set_total(book_side, key, total)
         self._report(order.side, order.price, total)
 
-    def resize(self, order: BookOrder, size: int) -> None:
-        """Set the remaining size of a resting order; an increase moves it to the back of its queue."""
+    def reduce(self, order: BookOrder, size: int) -> None:
+        """Reduce a resting order to ``size``, at least 1, in its place in the queue.
+
+        No order is enlarged in place: one venue has no such command, and by the other's it loses its place.
+        """
         book_side = self._bids if order.side == "bid" else self._asks
         key = order.price * book_side.sign
-        if size > order.remaining:
-            queue = book_side.queues[key]
-            del queue[order.number]
-            queue[order.number] = order
         book_side.totals[key] = total = book_side.totals[key] + size - order.remaining
         order.remaining = size
         self._report(order.side, order.price, total)

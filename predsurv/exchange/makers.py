@@ -87,17 +87,24 @@ class MarketMaker:
     def resize_level(self, draw: int) -> bool:
         """Change the size of one order; return False when the quotes have to be placed again first.
 
-        Near 0 and 1 dollar there are quotes on one side only.
+        A smaller one keeps its place, for a larger one it is cancelled and another placed. Near 0 and 1 dollar there
+        are quotes on one side only.
         """
         orders = (self.bids or self.asks) if draw & 1 else (self.asks or self.bids)
         if self.paused or not orders:
             return False
-        order = orders[(draw >> 1) % len(orders)]
+        index = (draw >> 1) % len(orders)
+        order = orders[index]
         if not order.remaining:
             self._best_quotes = None
             return False
         size = self._size(draw >> 5)
-        self.book.resize(order, size if size != order.remaining else size + _SIZE_STEP)
+        if size < order.remaining:
+            self.book.reduce(order, size)
+        else:
+            size += _SIZE_STEP if size == order.remaining else 0
+            self.book.cancel(order)
+            orders[index] = self.book.place(order.side, order.price, size)
         return True
 
     def _prices(self, side: Side, best: int) -> range:

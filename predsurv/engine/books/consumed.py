@@ -27,7 +27,7 @@ _Place = tuple[Side, Price]
 
 
 class _Released(NamedTuple):
-    """What was consumed of a level when it shrank at ``ts`` (ns UTC)."""
+    """What was consumed of a level when it shrank, the last time at ``ts`` (ns UTC)."""
 
     ts: int
     size: int
@@ -56,8 +56,12 @@ class ReleasedLiquidity:
         self._released: dict[InstrumentKey, dict[_Place, _Released]] = {}
 
     def put(self, key: InstrumentKey, place: _Place, size: int, ts: int) -> None:
-        """Record that a level shrank at ``ts`` (ns UTC) of which ``size`` was consumed."""
-        self._released.setdefault(key, {})[place] = _Released(ts, size)
+        """Record that a level shrank at ``ts`` (ns UTC) of which ``size`` was consumed, besides what did lately."""
+        places = self._released.setdefault(key, {})
+        before = places.get(place)
+        if before is not None and before.ts + TOLD_AFTER_MAX >= ts:
+            size += before.size
+        places[place] = _Released(ts, size)
         if len(self._released) > INSTRUMENTS_MAX:
             del self._released[next(iter(self._released))]
 
@@ -89,8 +93,8 @@ class ConsumedLiquidity:
         self.released = ReleasedLiquidity()
         self._changed: dict[tuple[InstrumentKey, _Place], None] = {}
 
-    def places(self) -> Mapping[InstrumentKey, Iterable[tuple[Side, Price]]]:
-        """Return the levels, by instrument, of which anything consumed is recorded."""
+    def places(self) -> Mapping[InstrumentKey, Mapping[_Place, int]]:
+        """Return what is recorded as consumed of each level, by instrument."""
         return self._consumed
 
     def affects(self, key: InstrumentKey) -> bool:
@@ -185,3 +189,11 @@ def consume_behind(consumed: ConsumedLiquidity, book: BookView, side: Side, pric
         if size > 0 and (each > price if side == "ask" else each < price):
             consumed.consume(book, side, each, min(available, size))
             size -= available
+
+
+def consume_at_least(consumed: ConsumedLiquidity, book: BookView, side: Side, price: Price, size: int) -> int:
+    """Record that ``size`` was taken at ``price`` in all, unless more was; return how much that adds."""
+    more = max(size - consumed.places().get(book.key, {}).get((side, price), 0), 0)
+    if more:
+        consumed.consume(book, side, price, more)
+    return more

@@ -4,6 +4,7 @@ What we take of a trade the others behind us do not get. Public data shows their
 they would still be ahead of whatever we place after them, and would meet the next trades before it does.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from predsurv.core.ids import InstrumentKey, Side
@@ -13,6 +14,7 @@ INSTRUMENTS_MAX: Final = 10_000
 """Instruments recorded at a time; beyond it the one recorded first is dropped."""
 
 _Levels = dict[Price, int]
+_SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
 
 
 class DisplacedOrders:
@@ -28,6 +30,15 @@ class DisplacedOrders:
             levels[price] = levels.get(price, 0) + size
             if len(self._levels) > INSTRUMENTS_MAX:
                 del self._levels[next(iter(self._levels))]
+
+    def sides(self, key: InstrumentKey) -> tuple[Side, ...]:
+        """Return the sides of a book on which anything was displaced."""
+        return tuple(side for side in _SIDES if (key, side) in self._levels)
+
+    def best(self) -> Iterator[tuple[InstrumentKey, Side, Price]]:
+        """Yield the best price at which anything was displaced, for each instrument and side."""
+        for (key, side), levels in self._levels.items():
+            yield key, side, max(levels) if side == "bid" else min(levels)
 
     def at(self, key: InstrumentKey, side: Side, price: Price) -> int:
         """Return what was displaced at ``price``."""
@@ -52,6 +63,11 @@ class DisplacedOrders:
                 if not levels:
                     del self._levels[key, side]
         return taken
+
+    def take_up_to(self, key: InstrumentKey, side: Side, price: Price, size: int) -> int:
+        """Let up to ``size`` trade with what was displaced at ``price`` and better ones; return how much does."""
+        better = self.take_better(key, side, price, size)
+        return better + self.take(key, side, price, size - better)
 
     def take_better(self, key: InstrumentKey, side: Side, price: Price, size: int) -> int:
         """Let up to ``size`` trade with what was displaced at better prices than ``price``; return how much does."""

@@ -110,9 +110,11 @@ class OrderEntry:
     def _trade(self, taker: Taker, book: Book | None) -> Iterator[AccountEvent]:
         command = taker.command
         if book is not None:
-            unsure = self._working.resting.impact.unsure(book, taker.opposite, taker.ts)
+            doubts = self._working.resting.impact.doubts
+            unsure = doubts.unsure(book, taker.opposite, taker.ts)
             enough = fillable(taker, book, self._consumed)
-            if command.tif == "fok" and enough - unsure < command.size <= enough:
+            at_most = doubts.fillable_at_most(taker, book, enough)
+            if command.tif == "fok" and enough - unsure < command.size <= at_most:
                 tuple(execute(taker, book, self._consumed, enough))  # killed in doubt: what it may have taken is gone
             elif command.tif != "fok" or enough >= command.size:
                 for price, size in execute(taker, book, self._consumed, unsure):

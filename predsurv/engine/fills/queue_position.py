@@ -5,7 +5,7 @@ things open: a level that shrinks may have been cancelled or traded (its trade i
 a cancel may have been ahead of us or behind. A queue model is an answer to the second.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct, field
 
@@ -19,12 +19,24 @@ QueueModel = Literal["pessimistic", "proportional", "optimistic"]
 in proportion; nobody."""
 
 
+VENUE_TIMES_APART_MAX: Final = 100_000_000
+"""How much (ns) the venue's times of a trade and of the level change that it caused may differ."""
+
+
 class _Shrinkage(Struct):
-    """A level lost ``size`` at ``ts`` (ns UTC); ``advance`` of it was taken for cancels ahead of us."""
+    """A level lost ``size``, told at ``ts``; ``advance`` of it was taken for cancels ahead of us.
+
+    ``by``: when it was lost at the latest, in the venue's time (ns UTC), None when that is unknown.
+    """
 
     ts: int
     size: int
     advance: int
+    by: int | None
+
+    def may_be_of(self, ts_venue: int | None) -> bool:
+        """Return whether a trade of a venue time (ns UTC) may have been its cause."""
+        return self.by is None or ts_venue is None or self.by + VENUE_TIMES_APART_MAX >= ts_venue
 
 
 class QueuePosition(Struct, kw_only=True, eq=False):
@@ -35,7 +47,8 @@ class QueuePosition(Struct, kw_only=True, eq=False):
     at one price, ``since`` is when it came to rest and ``joined`` when it took its last place in the queue (ns UTC).
     ``left``: when it was cancelled or filled, 0 while it rests. ``doubtful``: the venue may have refused it, so it
     fills nothing, and takes from others what it would.
-    ``told``: volume of trades told before the level lost it, the last at ``told_at``. ``displaceable``: what of the
+    ``told``: volume of trades told before the level lost it, the last at ``told_at``, of the venue time ``told_of``
+    (None when unknown). ``displaceable``: what of the
     order may have been filled at most, and was not yet counted as displacing others.
     """
 
@@ -55,6 +68,7 @@ class QueuePosition(Struct, kw_only=True, eq=False):
     doubtful: bool = False
     told: int = 0
     told_at: int = 0
+    told_of: int | None = None
     displaceable: int = 0
     shrinkages: list[_Shrinkage] = field(default_factory=list)
     fills: list[tuple[int, int]] = field(default_factory=list)  # (venue time, size) of those of late
@@ -70,22 +84,28 @@ class QueuePosition(Struct, kw_only=True, eq=False):
         self.joined, self.told = ts, 0
         self.shrinkages.clear()
 
-    def on_level_size(self, level_size: int, ts: int) -> None:
-        """Follow a change of our level's size, received at ``ts`` (ns UTC)."""
+    def on_level_size(self, level_size: int, ts: int, by: int | None = None, *, exact: bool = False) -> None:
+        """Follow a change of our level's size, received at ``ts`` (ns UTC).
+
+        ``by``: when it happened at the latest in the venue's time, None when unknown; ``exact``: right then.
+        """
         lost = self.level_size - level_size
         if lost > 0:
             self._forget(ts)
+            if exact and by is not None and self.told_of is not None and self.told_of + VENUE_TIMES_APART_MAX < by:
+                self.told = 0
             told = min(lost, self.told)
             self.told -= told
             advance = self._advance(lost - told)
             self.ahead -= advance
-            self.shrinkages.append(_Shrinkage(ts, lost - told, advance))
+            self.shrinkages.append(_Shrinkage(ts, lost - told, advance, by))
         self.level_size = level_size
 
-    def on_trade(self, volume: int, reaching: int, ts: int, *, displaced: int = 0) -> int:
+    def on_trade(self, volume: int, reaching: int, ts: int, ts_venue: int | None = None, *, displaced: int = 0) -> int:
         """Let ``volume`` trade at our price; return how much of it fills us, at most ``remaining``.
 
-        ``reaching``: what of it gets as far as us. ``displaced``: volume that is in the level besides its size.
+        ``reaching``: what of it gets as far as us. ``ts``: when it was told, ``ts_venue``: when it happened (ns UTC),
+        None when unknown. ``displaced``: volume that is in the level besides its size.
         """
         self._forget(ts)
         if self.model == "pessimistic":
@@ -93,7 +113,7 @@ class QueuePosition(Struct, kw_only=True, eq=False):
             lately = sum(each.size for each in self.shrinkages)
             self.ahead = min(self.ahead, self.level_size + lately + displaced)
         else:
-            self._explain(volume, ts)
+            self._explain(volume, ts, ts_venue)
         passing = max(reaching - self.own_ahead, 0)
         self.own_ahead = max(self.own_ahead - reaching, 0)
         size = min(max(passing - self.ahead, 0), self.remaining)
@@ -132,9 +152,14 @@ class QueuePosition(Struct, kw_only=True, eq=False):
             return 0
         return min(self.ahead, self.level_size) * cancelled // self.level_size
 
-    def _explain(self, volume: int, ts: int) -> None:
-        """Take back what shrinkages advanced us where this trade was their cause: the volume ahead was still there."""
-        for each in self.shrinkages:
+    def _explain(self, volume: int, ts: int, ts_venue: int | None) -> None:
+        """Take back what shrinkages advanced us where this trade was their cause: the volume ahead was still there.
+
+        Of several that may be its effect the latest is the likeliest.
+        """
+        for each in reversed(self.shrinkages):
+            if not each.may_be_of(ts_venue):
+                break
             part = min(volume, each.size)
             back = each.advance * part // each.size if each.size else 0
             self.ahead += back
@@ -142,7 +167,7 @@ class QueuePosition(Struct, kw_only=True, eq=False):
             each.size -= part
             volume -= part
         if volume:
-            self.told, self.told_at = self.told + volume, ts
+            self.told, self.told_at, self.told_of = self.told + volume, ts, ts_venue
 
     def _forget(self, ts: int) -> None:
         """Take for cancels what no trade has explained in time."""

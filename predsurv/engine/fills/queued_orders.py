@@ -6,7 +6,7 @@ from typing import Final
 from predsurv.core.events import Trade
 from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, Side, VenueName
 from predsurv.core.num import Size
-from predsurv.engine.books.consumed import TOLD_AFTER_MAX
+from predsurv.engine.fills.departed_orders import DepartedOrders
 from predsurv.engine.fills.queue_position import QueuePosition
 from predsurv.state.book import BookView
 
@@ -15,11 +15,11 @@ _UNKNOWN: Final = Size(1 << 62)
 
 
 class QueuedOrders:
-    """Orders by the instrument in whose book they rest, by price-time priority."""
+    """Orders by the instrument in whose book they rest, by price-time priority; ``departed``: those that rested."""
 
     def __init__(self) -> None:
         self._orders: dict[InstrumentKey, list[QueuePosition]] = {}
-        self._departed: dict[InstrumentKey, list[QueuePosition]] = {}
+        self.departed = DepartedOrders()
 
     def add(self, order: QueuePosition) -> None:
         """Add an order; it has no place in its queue before ``join``."""
@@ -51,17 +51,12 @@ class QueuedOrders:
 
     def met(self, key: InstrumentKey, ts: int) -> Sequence[QueuePosition]:
         """Return what a trade told at ``ts`` (ns UTC) may have met: what rests, and what left only lately."""
-        orders, departed = self._orders.get(key, []), self._departed.get(key)
-        if not departed:
+        orders = self._orders.get(key, [])
+        if not self.departed.of(key):
             return orders
-        kept = [order for order in departed if order.left + TOLD_AFTER_MAX >= ts]
-        if kept:
-            self._departed[key] = kept
-        else:
-            del self._departed[key]
-        if len(kept) < len(departed):
+        if self.departed.forget(key, ts):
             self._limit_own_ahead(key)
-        return sorted((*orders, *kept), key=_priority)
+        return sorted((*orders, *self.departed.of(key)), key=_priority)
 
     def join(self, order: QueuePosition, book: BookView | None, ts: int, displaced: int) -> None:
         """Give an order the last place of its level at ``ts`` (ns UTC); without a book it waits for one."""
@@ -82,8 +77,7 @@ class QueuedOrders:
     def depart(self, order: QueuePosition, ts: int) -> None:
         """Take an order out that was filled or cancelled at ``ts`` (ns UTC)."""
         order.left = ts
-        departed = [each for each in self._departed.get(order.key, ()) if each.left + TOLD_AFTER_MAX >= ts]
-        self._departed[order.key] = [*departed, order]
+        self.departed.add(order)
         self._orders[order.key].remove(order)
         self._limit_own_ahead(order.key)
         if not self._orders[order.key]:
@@ -99,7 +93,7 @@ class QueuedOrders:
         """Return what is left of our earlier orders at the price of ``order``, those that left lately included."""
         return sum(
             each.remaining
-            for each in (*self._orders[order.key], *self._departed.get(order.key, ()))
+            for each in (*self._orders[order.key], *self.departed.of(order.key))
             if each.side == order.side and each.price == order.price and each.arrival < order.arrival
         )
 

@@ -1,25 +1,17 @@
 """Our resting orders, and which of them an event fills."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from msgspec import Struct
 
 from predsurv.core.events import BookDelta, Trade
-from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, OrderSide, Side, VenueName
+from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, Side, VenueName
 from predsurv.core.num import Size
 from predsurv.engine.books.consumed import ConsumedLiquidity
 from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
 from predsurv.engine.fills.queued_orders import QueuedOrders, level_size
-from predsurv.engine.fills.self_impact import SelfImpact, stand_behind
+from predsurv.engine.fills.self_impact import SIDES_HIT, SelfImpact, stand_behind
 from predsurv.state.book import BookView
-
-_SIDES_HIT: Final[dict[OrderSide | None, tuple[Side, ...]]] = {
-    "buy": ("ask",),
-    "sell": ("bid",),
-    None: ("bid", "ask"),
-}
-"""Sides whose resting orders a taker may have met."""
 
 
 class MakerFill(Struct, frozen=True):
@@ -33,24 +25,21 @@ class RestingOrders:
     """What happens to our resting orders: a level change, a trade, a gap.
 
     An instrument is in ``_gapped`` while its orders have lost their place: after a gap, or on arrival without a book.
-    ``impact`` is what our fills change for others.
+    ``impact`` is what our fills change for others. ``departed``: orders that rested, which late trades may have met.
     """
 
     def __init__(self, consumed: ConsumedLiquidity, model: QueueModel = "proportional") -> None:
-        self.impact = SelfImpact(consumed, model)
         self._consumed, self._model = consumed, model
         self._orders = QueuedOrders()
+        self.departed = self._orders.departed
+        self.impact = SelfImpact(consumed, model, self.departed)
         self._gapped: set[InstrumentKey] = set()
 
     def add(self, order: QueuePosition, book: BookView | None) -> None:
         """Rest an order at the end of its level; without a book it joins at the next snapshot."""
         displaced = self.impact.displaced
         order.model, order.displaceable = self._model, order.remaining
-        order.doubtful = (
-            self._model == "pessimistic"
-            and order.command.post_only
-            and displaced.crosses(order.key, order.side, order.price)
-        )
+        order.doubtful = self.impact.doubts.may_be_refused(order)
         if book is None:
             self._gapped.add(order.key)
         self._orders.add(order)
@@ -78,9 +67,12 @@ class RestingOrders:
                 self._gapped.add(key)
             return
         self._gapped.discard(key)
+        for order in self.departed.of(key):
+            self.impact.on_unseen(order)
         for order in self._orders.of(key):
             displaced = self.impact.displaced.at(key, order.side, order.price)
             self._orders.join(order, book, book.ts_recv, displaced)
+            self.impact.on_unseen(order)
 
     def all(self) -> tuple[QueuePosition, ...]:
         """Return every resting order."""
@@ -90,7 +82,7 @@ class RestingOrders:
         """Follow a level change and yield the fills by an opposite level that crosses us, none unless ``trading``."""
         for order in self._orders.of(event.key):
             if order.side == event.side and order.price == event.price:
-                order.on_level_size(event.size, event.ts_recv)
+                order.on_level_size(event.size, event.ts_recv, event.ts_venue, exact=True)
         if event.size and trading:
             yield from self._on_crossing(book, event.side)
 
@@ -100,7 +92,7 @@ class RestingOrders:
             self.rejoin(book.key, book)
         else:
             for order in self._orders.of(book.key):
-                order.on_level_size(level_size(book, order), book.ts_recv)
+                order.on_level_size(level_size(book, order), book.ts_recv, book.ts_venue)
         if trading:
             yield from self._on_crossing(book, "ask")
             yield from self._on_crossing(book, "bid")
@@ -111,9 +103,7 @@ class RestingOrders:
         Orders at better prices meet it first; of those at its price each waits for the volume ahead of it. A trade
         that does not say who took fills only what it went through, and nothing by the pessimistic model.
         """
-        if event.taker_side is None and self._model == "pessimistic":
-            return
-        for side in _SIDES_HIT[event.taker_side]:
+        for side in SIDES_HIT[event.taker_side]:
             orders = [
                 order
                 for order in self._orders.met(event.key, event.ts_recv)
@@ -121,14 +111,17 @@ class RestingOrders:
             ]
             through = [order for order in orders if order.better_than(event.price)]
             at_price = [order for order in orders if order.price == event.price and event.taker_side is not None]
-            if through or at_price:
+            if event.taker_side is None and self._model == "pessimistic":
+                met = [order for order in orders if order in through or order.price == event.price]
+                stand_behind(self._orders.of(event.key), event, side, self.impact.on_sideless(event, side, met))
+            elif through or at_price:
                 yield from self._on_side_hit(event, side, through, at_price)
 
     def _on_side_hit(
         self, event: Trade, side: Side, through: Sequence[QueuePosition], at_price: Sequence[QueuePosition]
     ) -> Iterator[MakerFill]:
         key, price, impact = event.key, event.price, self.impact
-        left = max(event.size - impact.untold(key, side, event.ts_recv), 0)
+        left = max(event.size - impact.doubts.untold(key, side, event.ts_recv), 0)
         fills: list[MakerFill] = []
         for order in through:
             left -= impact.meet_first(order, left)
@@ -145,7 +138,7 @@ class RestingOrders:
             earlier += impact.filled_after(order, event)
             # What an earlier order of ours gets is certain to us only by the other models.
             reaches = reaching if self._model == "pessimistic" else left
-            size = min(order.on_trade(event.size, reaches, event.ts_recv, displaced=displaced), left)
+            size = min(order.on_trade(event.size, reaches, event.ts_recv, event.ts_venue, displaced=displaced), left)
             left -= size
             fills.append(MakerFill(order, Size(size)))
         displaced = impact.on_maker(event, side, (reaching, left), at_price)

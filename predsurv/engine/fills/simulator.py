@@ -34,6 +34,7 @@ from predsurv.engine.fills.primary_trades import PrimaryTrades
 from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
 from predsurv.engine.fills.resting_orders import MakerFill, RestingOrders
 from predsurv.engine.fills.working_orders import WorkingOrders, cancelled
+from predsurv.state.book import Book
 from predsurv.state.market_cache import MarketCache
 
 
@@ -85,6 +86,7 @@ class FillSimulator:
             yield from self._on_trade(event)
         elif isinstance(event, Gap):
             self._resting.rejoin(event.key, None)
+            self._resting.impact.doubts.on_gap(event.key, event.ts_recv)
         elif isinstance(event, MarketResolved | MarketChange):
             yield from self._working.on_fact(event)
         elif isinstance(event, VenuePhase):
@@ -98,9 +100,13 @@ class FillSimulator:
         for key, consumed in self.consumed.places().items():
             places = tuple(HeededPlace(side, price) for side, price in consumed)
             yield HeededBook(key, places, trades=self._resting.impact.follows_takers)
+        for key in self._resting.departed.instruments():
+            yield HeededBook(key, (), trades=True)
         if self._resting.impact.follows_takers:
             for key in self.consumed.released.instruments():
                 yield HeededBook(key, (), trades=True)
+            for key, side, price in self._resting.impact.displaced.best():
+                yield HeededBook(key, (HeededPlace("ask" if side == "bid" else "bid", price, through=True),))
         for order in self._resting.all():
             opposite: Side = "ask" if order.side == "bid" else "bid"
             level, beyond = HeededPlace(order.side, order.price), HeededPlace(opposite, order.price, through=True)
@@ -137,8 +143,11 @@ class FillSimulator:
             return
         if isinstance(event, BookSnapshot):
             self.consumed.on_snapshot(book)
-        if not self._resting.holds(event.key):
-            return
+        if self._resting.holds(event.key):
+            yield from self._on_held_book(event, book)
+        self._resting.impact.on_book(book)
+
+    def _on_held_book(self, event: BookDelta | BookSnapshot, book: Book) -> Iterator[AccountEvent]:
         trading = self._cache.is_trading(event.key, event.ts_recv)
         if isinstance(event, BookSnapshot):
             fills = self._resting.on_snapshot(book, trading=trading)
@@ -153,7 +162,8 @@ class FillSimulator:
         if trade is None or book is None:
             return
         self._resting.impact.on_taker(trade, book)
-        if self._resting.holds(trade.key) and self._cache.is_trading(trade.key, trade.ts_recv):
+        may_meet = self._resting.holds(trade.key) or trade.key in self._resting.departed.instruments()
+        if may_meet and self._cache.is_trading(trade.key, trade.ts_recv):
             for fill in self._resting.on_trade(trade):
                 yield self._maker_fill(fill, trade)
 

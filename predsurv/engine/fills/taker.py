@@ -56,6 +56,12 @@ def crosses(taker: Taker, book: BookView) -> bool:
     return best is not None and taker.trades_at(best[0])
 
 
+def shown(taker: Taker, book: BookView) -> int:
+    """Return the total size that the book shows within its limit, our consumption ignored."""
+    levels = (book.asks if taker.side == "bid" else book.bids).levels()
+    return sum(size for price, size in levels if taker.trades_at(price))
+
+
 def fillable(taker: Taker, book: BookView, consumed: ConsumedLiquidity) -> int:
     """Return the total size it could take within its limit."""
     return sum(size for price, size in consumed.remaining(book, taker.opposite) if taker.trades_at(price))

@@ -40,15 +40,12 @@ def test_matching_goes_by_price_then_time() -> None:
     assert book.levels("ask") == ((52 * CENT, 5), (53 * CENT, 10))
 
 
-def test_an_order_that_grows_loses_priority_and_one_that_shrinks_keeps_it() -> None:
+def test_an_order_that_is_reduced_keeps_its_place() -> None:
     book, _ = make()
     first, second = (book.place("bid", Price(CENT), 10) for _ in range(2))
-    book.resize(first, 8)
+    book.reduce(first, 8)
     book.take("ask", CENT, 3)
     assert (first.remaining, second.remaining) == (5, 10)
-    book.resize(first, 9)
-    book.take("ask", CENT, 3)
-    assert (first.remaining, second.remaining) == (9, 7)
 
 
 def test_a_taker_never_trades_with_its_own_order() -> None:
@@ -85,7 +82,7 @@ def test_preview_is_what_take_returns() -> None:
 
 actions = st.lists(
     st.tuples(
-        st.sampled_from(["place", "take", "cancel", "resize"]),
+        st.sampled_from(["place", "take", "cancel", "reduce"]),
         st.sampled_from(["bid", "ask"]),
         st.integers(1, 12),
         st.integers(1, 30),
@@ -109,9 +106,10 @@ def test_tape_rebuilds_the_book_and_nothing_is_lost(steps: list[tuple[str, Side,
         elif action == "cancel" and living:
             withdrawn += living[price % len(living)].remaining
             book.cancel(living[price % len(living)])
-        elif action == "resize" and living:
-            put += size - living[price % len(living)].remaining
-            book.resize(living[price % len(living)], size)
+        elif action == "reduce" and living:
+            left = min(size, living[price % len(living)].remaining)
+            withdrawn += living[price % len(living)].remaining - left
+            book.reduce(living[price % len(living)], left)
     events = tape.take_events()
     folded: dict[tuple[str, int], int] = {}
     for event in events:

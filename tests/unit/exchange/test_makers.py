@@ -51,22 +51,33 @@ def test_a_paused_maker_leaves_its_quotes() -> None:
     assert book.levels("ask") == before
 
 
-def test_resize_level_changes_exactly_one_level() -> None:
+def test_resize_level_changes_one_level_and_gives_a_larger_order_the_last_place() -> None:
     maker, book = make(500_000)
     maker.quote(500_000, 1)
-    before = book.seq
-    assert maker.resize_level(12_345)
-    assert book.seq == before + 1
+    resized = set()
+    for draw in range(0, 1 << 14, 64):
+        before, sizes = book.seq, dict(book.levels("bid") + book.levels("ask"))
+        stands_behind = {order.price: order.number for order in (*maker.bids, *maker.asks)}
+        assert maker.resize_level(draw)
+        after = dict(book.levels("bid") + book.levels("ask"))
+        [price] = [each for each in after if after[each] != sizes[each]]
+        [order] = [each for each in (*maker.bids, *maker.asks) if each.price == price]
+        larger = after[price] > sizes[price]
+        assert book.seq == before + (2 if larger else 1)
+        assert (order.number > max(stands_behind.values())) == larger
+        resized.add(larger)
+    assert resized == {True, False}
 
 
 def test_a_maker_with_quotes_on_one_side_resizes_there() -> None:
     maker, book = make(4_000)
     maker.quote(4_000, 1)
     assert not maker.bids
-    before = book.seq
-    assert maker.resize_level(12_345)
-    assert maker.resize_level(12_344)
-    assert book.seq == before + 2
+    asks = book.levels("ask")
+    for draw in (12_345, 12_344):
+        assert maker.resize_level(draw)
+        assert book.levels("ask") != asks
+        asks = book.levels("ask")
 
 
 @given(st.lists(st.tuples(st.integers(4_000, 996_000), st.integers(0, 2**30)), max_size=30))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.events import BookSnapshot, LevelConsumed
-from predsurv.engine.books.consumed import TOLD_AFTER_MAX, ConsumedLiquidity, consume_behind
+from predsurv.engine.books.consumed import TOLD_AFTER_MAX, ConsumedLiquidity, consume_at_least, consume_behind
 from predsurv.state.book import Book
 from tests.kit.trading_samples import NO, START, YES, book, cents, delta, levels, shares
 
@@ -163,3 +163,25 @@ def test_the_levels_behind_one_can_be_consumed_best_first() -> None:
     consume_behind(consumed, source, "ask", cents(52), shares(7))
     assert tuple(consumed.remaining(source, "bid")) == levels((49, 5), (47, 3))
     assert tuple(consumed.remaining(source, "ask")) == levels((51, 5), (52, 5))
+
+
+def test_of_a_level_that_shrinks_bit_by_bit_all_that_was_consumed_may_have_been_traded_away() -> None:
+    consumed, source = ConsumedLiquidity(), shown()
+    consumed.consume(source, "ask", cents(51), shares(60))
+    for size, ts in ((40, START), (10, START + 1)):
+        source.apply(change := delta("ask", 51, size, ts))
+        consumed.on_delta(change)
+    assert consumed.released.of(YES, "ask", START + 1) == shares(50)
+    source.apply(change := delta("ask", 51, 0, START + TOLD_AFTER_MAX + 2))
+    consumed.on_delta(change)
+    assert consumed.released.of(YES, "ask", START + TOLD_AFTER_MAX + 2) == shares(10), "the others are long ago"
+
+
+def test_a_level_can_be_consumed_up_to_a_size() -> None:
+    consumed, source = ConsumedLiquidity(), shown()
+    assert [consume_at_least(consumed, source, "ask", cents(51), shares(each)) for each in (20, 15, 30)] == [
+        shares(20),
+        0,
+        shares(10),
+    ]
+    assert consumed.places() == {YES: {("ask", cents(51)): shares(30)}}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from predsurv.core.num import Size
 from predsurv.engine.books.consumed import TOLD_AFTER_MAX
-from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
+from predsurv.engine.fills.queue_position import VENUE_TIMES_APART_MAX, QueueModel, QueuePosition
 from tests.kit.trading_samples import YES, cents, place
 
 MODELS: tuple[QueueModel, ...] = ("pessimistic", "proportional")
@@ -159,3 +159,30 @@ def test_joining_again_loses_the_place_in_the_queue() -> None:
     order.join(1_000)
     assert trades(order, 1_000) == 0
     assert order.shrinkages == []
+
+
+def test_a_level_change_long_before_a_trade_by_the_venues_times_is_not_its_effect() -> None:
+    order = resting(100)
+    order.on_level_size(50, 1_000, by=1_000, exact=True)
+    assert order.ahead == 50
+    assert order.on_trade(20, 20, 2_000, 1_001 + VENUE_TIMES_APART_MAX) == 0
+    assert order.ahead == 30, "half of those ahead were cancelled, and stay so"
+    order.on_level_size(30, 2_000, by=1_001 + VENUE_TIMES_APART_MAX, exact=True)
+    assert order.ahead == 30, "what was traded is not cancelled as well"
+
+
+def test_of_several_level_changes_the_latest_is_taken_for_the_trades_effect() -> None:
+    order = resting(100)
+    order.on_level_size(60, 0)
+    order.on_level_size(30, 1)
+    trades(order, 30, 2)
+    assert [(each.size, each.advance) for each in order.shrinkages] == [(40, 40), (0, 0)]
+    assert order.ahead == 30
+
+
+def test_a_level_change_long_after_a_trade_by_the_venues_times_was_a_cancel() -> None:
+    for exact, ahead in ((True, 64), (False, 80)):  # a snapshot says only by when it was
+        order = resting(100)
+        order.on_trade(20, 20, 0, 1_000)
+        order.on_level_size(80, 1, by=1_001 + VENUE_TIMES_APART_MAX, exact=exact)
+        assert order.ahead == ahead

@@ -184,9 +184,11 @@ def test_a_taker_who_met_what_we_had_taken_goes_on_by_the_pessimistic_model() ->
     source.apply(delta("ask", 52, 50))
     consumed.consume(source, "ask", cents(51), shares(30))
     resting_orders.impact.on_taker(trade(51, 5, taker=None), source)
-    assert resting_orders.impact.unsure(source, "bid", START) == 0
+    assert resting_orders.impact.doubts.unsure(source, "bid", START) == 0
     resting_orders.impact.on_taker(trade(51, 20, taker="buy"), source)
-    assert dict(consumed.remaining(source, "ask")) == {cents(51): shares(70), cents(52): shares(30)}
-    assert resting_orders.impact.unsure(source, "ask", START) == shares(20), "it may rest now, and meet what comes"
+    assert dict(consumed.remaining(source, "ask")) == {cents(51): shares(70), cents(52): shares(25)}
+    assert resting_orders.impact.doubts.unsure(source, "ask", START) == shares(25), (
+        "it may rest now, and meet what comes"
+    )
     resting_orders.impact.on_taker(trade(49, 20), source)
-    assert RestingOrders(consumed, "optimistic").impact.unsure(source, "ask", START) == 0
+    assert RestingOrders(consumed, "optimistic").impact.doubts.unsure(source, "ask", START) == 0
