@@ -9,24 +9,34 @@
 #define STRATEGIES_MAX 64
 #define GROUPS_MAX 4 /* of one instrument */
 #define CURSORS_MAX 256
+#define SEEN_LEVELS 20 /* of a side of a book of which something is consumed: LEVELS in engine/books/available.py */
+
+enum { ASKED_EVENT, ASKED_EXCLUSIVE, ASKED_OUTCOMES, ASKED };
 
 enum { HEED_ALL = 1, HEED_TRADES = 2, HEED_WHOLE_BOOKS = 4 }; /* rows of an instrument that go to Python */
-enum { RUN_END, RUN_BOUND, RUN_ROW, RUN_EVENT, RUN_PAUSE };
+enum { RUN_END, RUN_BOUND, RUN_ROW, RUN_EVENT, RUN_PAUSE, RUN_LOSS };
 
 /* What a strategy wants to hear, as engine/interest.py says; bounds are INT64_MIN and INT64_MAX where there are none. */
 typedef struct {
     int books; /* 0 every change, 1 at the best price, 2 never */
-    int everything, best_sizes, trades, coverage, filter_engaged, bounded, bounded_event, weighed;
+    int engaged; /* while it is: 0 every change, 1 at the best price, 2 other best prices */
+    int everything, best_sizes, trades, coverage, filter_engaged, bounded, bounded_event, exclusive, weighed;
     int64_t spread_min, spread_max, bid_min, bid_max, ask_min, ask_max, imbalance_min, imbalance_max;
     Py_ssize_t levels;
     int64_t ask_sum_max, bid_sum_min;
 } Filter;
 
-/* The best prices of `members` books that pay together, summed up. `missing` have no ask. */
-typedef struct { int64_t bids, asks; Py_ssize_t members, missing; } Group;
+/* The best prices of `members` books that pay together, summed up. `missing` have no ask; `whole`: asks count. */
+typedef struct { int64_t bids, asks; Py_ssize_t members, missing; int whole; } Group;
 
 /* A level whose changes Python has to see; with `through` those of every level beyond it as well. */
 typedef struct { int64_t price; int side, through; } Place;
+
+/* What counts as consumed of a level: strategies do not see it. */
+typedef struct { int64_t price, size; int side; } Taken;
+
+/* Shares that are held, of the instrument whose book this is or, `mirrored`, of its other outcome. */
+typedef struct { int32_t instrument; int mirrored; int64_t size, cost; } Holding;
 
 typedef struct {
     PyObject *key, *state; /* of the cache; NULL while there is none */
@@ -34,12 +44,14 @@ typedef struct {
     int32_t primary, mirror;
     int32_t groups[GROUPS_MAX];
     int group_count;
-    int32_t asked[2];      /* the groups whose sums its event filter looks at, -1 for none */
+    int32_t asked[ASKED];  /* the groups whose sums event filters look at, -1 for none */
     int64_t bid, ask;      /* best prices that its groups contain, INT64_MIN for none */
     uint64_t selected, engaged; /* a bit for each strategy */
     Place *places;
     Py_ssize_t place_count, place_room;
-    uint8_t heeded, reduced; /* rows that go to Python; what strategies see is less than what was published */
+    Taken *taken;
+    Py_ssize_t taken_count, taken_room;
+    uint8_t heeded;          /* rows that go to Python */
     uint8_t gapped;          /* the next whole book goes to Python */
 } Instrument;
 
@@ -58,6 +70,11 @@ typedef struct {
     Py_ssize_t count, room;
     Group *groups;
     Py_ssize_t group_count, group_room;
+    Holding *held;
+    Py_ssize_t held_count;
+    int64_t floor, step;   /* what is held may not be worth less; how often to look at it */
+    int32_t *heeded;       /* instruments of which anything was heeded last */
+    Py_ssize_t heeded_count;
     Filter filters[STRATEGIES_MAX];
     int strategies;
     Cursor cursors[CURSORS_MAX];
@@ -78,9 +95,22 @@ static inline int book_known(const Book *book)
     const Ladder *bids = (const Ladder *)book->bids, *asks = (const Ladder *)book->asks;
     return !bids->count || !asks->count || ladder_best_price(bids, 0) < ladder_best_price(asks, 0);
 }
+static inline const Ladder *side_of_book(const Instrument *instrument, int side)
+{
+    return (const Ladder *)(side == SIDE_ASK ? instrument->book->asks : instrument->book->bids);
+}
+int64_t left_at(const Instrument *instrument, int side, Rung rung);
+int64_t best_seen(const Instrument *instrument, int side);
 void groups_follow(Replay *self, Instrument *instrument);
 int spare_take(Replay *self, const Rows *rows);
 void spare_exchange(Replay *self, Book *book);
+
+/* replay_kernel.c: the book as the cache has it, NULL when it has none; -1 with an exception. */
+int find_book(Replay *self, Instrument *instrument);
+
+/* replay_worth.c */
+int worth_too_little(Replay *self);
+PyObject *replay_hold(Replay *self, PyObject *args);
 
 /* replay_filter.c */
 int filter_read(Filter *self, PyObject *given);

@@ -5,10 +5,10 @@
 int filter_read(Filter *self, PyObject *given)
 {
     long long bounds[8], sums[2];
-    int flags[8];
-    if (!PyArg_ParseTuple(given, "iiiiiiii(LLLLLLLL)n(LL)", &flags[0], &flags[1], &flags[2], &flags[3], &flags[4],
-                          &flags[5], &flags[6], &flags[7], &bounds[0], &bounds[1], &bounds[2], &bounds[3], &bounds[4],
-                          &bounds[5], &bounds[6], &bounds[7], &self->levels, &sums[0], &sums[1]))
+    int flags[10];
+    if (!PyArg_ParseTuple(given, "iiiiiiiiii(LLLLLLLL)n(LL)", &flags[0], &flags[1], &flags[2], &flags[3], &flags[4],
+                          &flags[5], &flags[6], &flags[7], &flags[8], &flags[9], &bounds[0], &bounds[1], &bounds[2],
+                          &bounds[3], &bounds[4], &bounds[5], &bounds[6], &bounds[7], &self->levels, &sums[0], &sums[1]))
         return -1;
     self->everything = flags[0];
     self->books = flags[1];
@@ -18,6 +18,8 @@ int filter_read(Filter *self, PyObject *given)
     self->filter_engaged = flags[5];
     self->bounded = flags[6];
     self->bounded_event = flags[7];
+    self->exclusive = flags[8];
+    self->engaged = flags[9];
     int64_t *const places[] = {&self->spread_min, &self->spread_max, &self->bid_min, &self->bid_max, &self->ask_min,
                                &self->ask_max, &self->imbalance_min, &self->imbalance_max};
     for (int i = 0; i < 8; i++)
@@ -28,17 +30,27 @@ int filter_read(Filter *self, PyObject *given)
     return 0;
 }
 
-static __int128 total_of(const Ladder *ladder, Py_ssize_t levels)
+static __int128 total_of(const Instrument *instrument, int side, Py_ssize_t levels)
 {
+    const Ladder *ladder = side_of_book(instrument, side);
     __int128 total = 0;
-    for (Py_ssize_t i = 0; i < levels && i < ladder->count; i++)
-        total += ladder->rungs[ladder->count - 1 - i].size;
+    if (!instrument->taken_count) {
+        for (Py_ssize_t i = 0; i < levels && i < ladder->count; i++)
+            total += ladder->rungs[ladder->count - 1 - i].size;
+        return total;
+    }
+    levels = levels < SEEN_LEVELS ? levels : SEEN_LEVELS;
+    for (Py_ssize_t i = ladder->count; i-- > 0 && levels > 0;) {
+        int64_t left = left_at(instrument, side, ladder->rungs[i]);
+        total += left > 0 ? left : 0;
+        levels -= left > 0;
+    }
     return total;
 }
 
-static int balanced(const Filter *filter, const Ladder *bids, const Ladder *asks)
+static int balanced(const Filter *filter, const Instrument *instrument)
 {
-    __int128 bid = total_of(bids, filter->levels), ask = total_of(asks, filter->levels);
+    __int128 bid = total_of(instrument, SIDE_BID, filter->levels), ask = total_of(instrument, SIDE_ASK, filter->levels);
     if (bid + ask <= 0)
         return 0;
     __int128 scaled = (bid - ask) * MICROS, imbalance = scaled / (bid + ask);
@@ -48,47 +60,47 @@ static int balanced(const Filter *filter, const Ladder *bids, const Ladder *asks
 
 static int unbounded(int64_t low, int64_t high) { return low == INT64_MIN && high == INT64_MAX; }
 
-static int within(const Filter *filter, const Book *book)
+static int within(const Filter *filter, const Instrument *instrument)
 {
-    const Ladder *bids = (const Ladder *)book->bids, *asks = (const Ladder *)book->asks;
-    int64_t bid = ladder_best_price(bids, INT64_MIN), ask = ladder_best_price(asks, INT64_MIN);
-    if (bid == INT64_MIN ? !unbounded(filter->bid_min, filter->bid_max)
-                         : bid < filter->bid_min || bid > filter->bid_max)
-        return 0;
-    if (ask == INT64_MIN ? !unbounded(filter->ask_min, filter->ask_max)
-                         : ask < filter->ask_min || ask > filter->ask_max)
-        return 0;
+    int64_t bid = best_seen(instrument, SIDE_BID), ask = best_seen(instrument, SIDE_ASK);
     if (bid == INT64_MIN || ask == INT64_MIN) {
         if (!unbounded(filter->spread_min, filter->spread_max))
             return 0;
     } else if (ask - bid < filter->spread_min || ask - bid > filter->spread_max) {
         return 0;
     }
-    return !filter->weighed || balanced(filter, bids, asks);
+    if (bid == INT64_MIN ? !unbounded(filter->bid_min, filter->bid_max)
+                         : bid < filter->bid_min || bid > filter->bid_max)
+        return 0;
+    if (ask == INT64_MIN ? !unbounded(filter->ask_min, filter->ask_max)
+                         : ask < filter->ask_min || ask > filter->ask_max)
+        return 0;
+    return !filter->weighed || balanced(filter, instrument);
 }
 
 /* `before`: the best prices before the row, INT64_MIN where a side was empty, INT64_MAX where the book was not known. */
-static int at_best(const Filter *filter, const Book *book, const Row *row, const int64_t before[2])
+static int other_prices(const Instrument *instrument, const int64_t before[2])
 {
-    const Ladder *bids = (const Ladder *)book->bids, *asks = (const Ladder *)book->asks;
-    int64_t bid = ladder_best_price(bids, INT64_MIN), ask = ladder_best_price(asks, INT64_MIN);
-    if (!filter->best_sizes)
-        return before[0] == INT64_MAX || bid != before[0] || ask != before[1];
+    return before[0] == INT64_MAX || best_seen(instrument, SIDE_BID) != before[0]
+        || best_seen(instrument, SIDE_ASK) != before[1];
+}
+
+static int at_best(const Instrument *instrument, const Row *row)
+{
     if (row->kind != ROW_CHANGE)
         return 1;
-    if (row->side == SIDE_BID)
-        return bid == INT64_MIN || row->price >= bid;
-    return ask == INT64_MIN || row->price <= ask;
+    int64_t best = best_seen(instrument, row->side);
+    return best == INT64_MIN || (row->side == SIDE_BID ? row->price >= best : row->price <= best);
 }
 
 static int event_meets(const Replay *self, const Filter *filter, const Instrument *instrument)
 {
-    for (int i = 0; i < 2; i++) {
-        if (instrument->asked[i] < 0)
+    for (int i = 0; i < ASKED; i++) {
+        if (instrument->asked[i] < 0 || i == (filter->exclusive ? ASKED_EVENT : ASKED_EXCLUSIVE))
             continue;
         const Group *group = &self->groups[instrument->asked[i]];
         if (group->members
-            && ((!group->missing && group->asks <= filter->ask_sum_max) || group->bids >= filter->bid_sum_min))
+            && ((group->whole && !group->missing && group->asks <= filter->ask_sum_max) || group->bids >= filter->bid_sum_min))
             return 1;
     }
     return 0;
@@ -97,13 +109,17 @@ static int event_meets(const Replay *self, const Filter *filter, const Instrumen
 static int passes(const Replay *self, const Filter *filter, const Instrument *instrument, const Row *row,
                   const int64_t before[2])
 {
-    if (!instrument->reduced) {
-        if (filter->books == 1 && !at_best(filter, instrument->book, row, before))
-            return 0;
-        if (filter->bounded && !within(filter, instrument->book))
-            return 0;
-    }
+    if (filter->books == 1
+        && !(filter->best_sizes ? at_best(instrument, row) : other_prices(instrument, before)))
+        return 0;
+    if (filter->bounded && !within(filter, instrument))
+        return 0;
     return !filter->bounded_event || event_meets(self, filter, instrument);
+}
+
+static int passes_engaged(const Filter *filter, const Instrument *instrument, const Row *row, const int64_t before[2])
+{
+    return filter->engaged == 0 || (filter->engaged == 1 ? at_best(instrument, row) : other_prices(instrument, before));
 }
 
 /* Whether any strategy is called with a book event, which the book and its groups already show. */
@@ -119,7 +135,10 @@ int wants_book_event(const Replay *self, const Instrument *instrument, const Row
             return 1;
         if (filter->books == 2)
             continue;
-        if ((!filter->filter_engaged && (instrument->engaged >> i & 1)) || passes(self, filter, instrument, row, before))
+        if (!filter->filter_engaged && (instrument->engaged >> i & 1)
+            && passes_engaged(filter, instrument, row, before))
+            return 1;
+        if (passes(self, filter, instrument, row, before))
             return 1;
     }
     return 0;

@@ -82,8 +82,7 @@ static void stamp_book(Book *book, const Row *row)
     book->plain = 1;
 }
 
-/* The book as the cache has it, NULL when it has none; -1 with an exception. */
-static int find_book(Replay *self, Instrument *instrument)
+int find_book(Replay *self, Instrument *instrument)
 {
     PyObject *found = PyDict_GetItemWithError(self->books, instrument->key);
     if (found == NULL)
@@ -97,10 +96,13 @@ static int find_book(Replay *self, Instrument *instrument)
     return 0;
 }
 
-static void prices_of(const Book *book, int64_t prices[2])
+/* The best prices that strategies see, or those that were published of a book that is crossed. */
+static void prices_of(const Instrument *instrument, int64_t prices[2])
 {
-    prices[0] = book->trusted ? ladder_best_price((const Ladder *)book->bids, INT64_MIN) : INT64_MAX;
-    prices[1] = book->trusted ? ladder_best_price((const Ladder *)book->asks, INT64_MIN) : INT64_MAX;
+    prices[0] = prices[1] = INT64_MAX;
+    for (int side = 0; instrument->book->trusted && side < 2; side++)
+        prices[side] = book_known(instrument->book) ? best_seen(instrument, side)
+                                                    : ladder_best_price(side_of_book(instrument, side), INT64_MIN);
 }
 
 static int fold_change(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
@@ -112,7 +114,7 @@ static int fold_change(Replay *self, Rows *rows, const Row *row, Instrument *ins
     if (book != NULL && book->trusted) {
         Ladder *ladder = (Ladder *)(row->side == SIDE_ASK ? book->asks : book->bids);
         int64_t size = ladder_size(ladder, row->price);
-        prices_of(book, prices);
+        prices_of(instrument, prices);
         if (ladder_put(ladder, row->price, row->size) < 0)
             return -1;
         groups_follow(self, instrument);
@@ -134,7 +136,7 @@ static int fold_whole_book(Replay *self, Rows *rows, const Row *row, Instrument 
     if (taken <= 0)
         return taken;
     char trusted = book->trusted;
-    prices_of(book, prices);
+    prices_of(instrument, prices);
     spare_exchange(self, book);
     book->trusted = 1;
     groups_follow(self, instrument);
@@ -186,7 +188,7 @@ static int fold_row(Replay *self, Rows *rows)
                                    : fold_whole_book(self, rows, row, instrument);
 }
 
-static int fold_rows(Replay *self, int64_t bound)
+static int fold_rows(Replay *self, int64_t bound, int64_t look)
 {
     Py_ssize_t pause = self->skipped + PAUSE_ROWS;
     for (;;) {
@@ -195,6 +197,11 @@ static int fold_rows(Replay *self, int64_t bound)
         Cursor *next = self->next;
         if (next == NULL)
             return RUN_END;
+        if (next->ts >= look) {
+            if (worth_too_little(self))
+                return RUN_LOSS;
+            look = (next->ts / self->step + 1) * self->step;
+        }
         if (next->ts >= bound)
             return RUN_BOUND;
         if (next->events != NULL)
@@ -211,10 +218,11 @@ static int fold_rows(Replay *self, int64_t bound)
     }
 }
 
-PyObject *replay_run(Replay *self, PyObject *given)
+/* run(bound, look): fold rows before `bound`, and look at what is held at multiples of its step from `look` on. */
+PyObject *replay_run(Replay *self, PyObject *args)
 {
-    int64_t bound = PyLong_AsLongLong(given);
-    if (bound == -1 && PyErr_Occurred())
+    long long bound, look;
+    if (!PyArg_ParseTuple(args, "LL", &bound, &look))
         return NULL;
     if (self->touched >= 0) {
         Instrument *instrument = &self->instruments[self->touched];
@@ -223,7 +231,7 @@ PyObject *replay_run(Replay *self, PyObject *given)
         groups_follow(self, instrument);
         self->touched = -1;
     }
-    int ended = fold_rows(self, bound);
+    int ended = fold_rows(self, bound, look);
     return ended < 0 ? NULL : PyLong_FromLong(ended);
 }
 

@@ -2,17 +2,36 @@
 
 #include "replay.h"
 
-static int64_t best_of(const Book *book, const PyObject *side)
+/* What strategies see of a level of an instrument's book. */
+int64_t left_at(const Instrument *instrument, int side, Rung rung)
 {
-    return book_known(book) ? ladder_best_price((const Ladder *)side, INT64_MIN) : INT64_MIN;
+    int64_t price = side == SIDE_ASK ? -rung.rank : rung.rank;
+    for (Py_ssize_t i = 0; i < instrument->taken_count; i++) {
+        const Taken *taken = &instrument->taken[i];
+        if (taken->price == price && taken->side == side)
+            return rung.size - taken->size;
+    }
+    return rung.size;
+}
+
+/* The best price that strategies see of an instrument that has a book, INT64_MIN for none. */
+int64_t best_seen(const Instrument *instrument, int side)
+{
+    const Ladder *ladder = side_of_book(instrument, side);
+    if (!instrument->taken_count)
+        return ladder_best_price(ladder, INT64_MIN);
+    for (Py_ssize_t i = ladder->count; i-- > 0;)
+        if (left_at(instrument, side, ladder->rungs[i]) > 0)
+            return ladder->sign * ladder->rungs[i].rank;
+    return INT64_MIN;
 }
 
 /* Put a book's best prices in the place of those that its groups contain. */
 void groups_follow(Replay *self, Instrument *instrument)
 {
-    const Book *book = instrument->book;
-    int64_t bid = book == NULL ? INT64_MIN : best_of(book, book->bids);
-    int64_t ask = book == NULL ? INT64_MIN : best_of(book, book->asks);
+    int known = book_known(instrument->book);
+    int64_t bid = known ? best_seen(instrument, SIDE_BID) : INT64_MIN;
+    int64_t ask = known ? best_seen(instrument, SIDE_ASK) : INT64_MIN;
     if (bid == instrument->bid && ask == instrument->ask)
         return;
     int64_t bids = (bid == INT64_MIN ? 0 : bid) - (instrument->bid == INT64_MIN ? 0 : instrument->bid);

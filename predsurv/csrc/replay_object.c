@@ -3,7 +3,7 @@
 #include "parts.h"
 #include "replay.h"
 
-PyObject *replay_run(Replay *self, PyObject *bound);
+PyObject *replay_run(Replay *self, PyObject *args);
 PyObject *replay_take(Replay *self, PyObject *ignored);
 
 static int number_from(const Replay *self, Py_ssize_t given, int32_t *number)
@@ -30,23 +30,23 @@ static PyObject *replay_add_instrument(Replay *self, PyObject *key)
     memset(made, 0, sizeof *made);
     made->key = Py_NewRef(key);
     made->primary = (int32_t)self->count;
-    made->mirror = made->asked[0] = made->asked[1] = -1;
+    made->mirror = made->asked[0] = made->asked[1] = made->asked[2] = -1;
     made->bid = made->ask = INT64_MIN;
     return PyLong_FromSsize_t(self->count++);
 }
 
-/* relate(number, primary, mirror, selected, asked, asked): what an instrument's market says; -1 for none. */
+/* relate(number, primary, mirror, selected, asked, asked, asked): what an instrument's market says; -1 for none. */
 static PyObject *replay_relate(Replay *self, PyObject *args)
 {
     Py_ssize_t given, primary, mirror;
     unsigned long long selected;
     int32_t number, other;
-    int asked[2];
-    if (!PyArg_ParseTuple(args, "nnnKii", &given, &primary, &mirror, &selected, &asked[0], &asked[1]))
+    int asked[ASKED];
+    if (!PyArg_ParseTuple(args, "nnnKiii", &given, &primary, &mirror, &selected, &asked[0], &asked[1], &asked[2]))
         return NULL;
     if (number_from(self, given, &number) < 0 || number_from(self, primary, &other) < 0)
         return NULL;
-    if (asked[0] >= self->group_count || asked[1] >= self->group_count) {
+    if (asked[0] >= self->group_count || asked[1] >= self->group_count || asked[2] >= self->group_count) {
         PyErr_SetString(PyExc_IndexError, "no group has this number");
         return NULL;
     }
@@ -56,8 +56,7 @@ static PyObject *replay_relate(Replay *self, PyObject *args)
     if (mirror >= 0 && number_from(self, mirror, &instrument->mirror) < 0)
         return NULL;
     instrument->selected = selected;
-    instrument->asked[0] = asked[0];
-    instrument->asked[1] = asked[1];
+    memcpy(instrument->asked, asked, sizeof asked);
     Py_RETURN_NONE;
 }
 
@@ -93,12 +92,13 @@ static void leave_group(Replay *self, int32_t group)
     memset(&self->groups[group], 0, sizeof(Group));
 }
 
-/* group(number, instruments): make these, and no others, the group of this number; the next new one makes it. */
+/* group(number, instruments, whole): make these, and no others, the group of this number; the next new one makes it. */
 static PyObject *replay_group(Replay *self, PyObject *args)
 {
     Py_ssize_t group;
     PyObject *members;
-    if (!PyArg_ParseTuple(args, "nO!", &group, &PyList_Type, &members))
+    int whole;
+    if (!PyArg_ParseTuple(args, "nO!p", &group, &PyList_Type, &members, &whole))
         return NULL;
     if (group < 0 || group > self->group_count || group >= INT32_MAX) {
         PyErr_SetString(PyExc_IndexError, "no group has this number");
@@ -117,6 +117,7 @@ static PyObject *replay_group(Replay *self, PyObject *args)
     } else {
         leave_group(self, (int32_t)group);
     }
+    self->groups[group].whole = whole;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(members); i++) {
         int32_t number;
         Py_ssize_t given = PyLong_AsSsize_t(PyList_GET_ITEM(members, i));
@@ -165,35 +166,68 @@ static int add_places(Instrument *instrument, PyObject *places)
     return 0;
 }
 
-/* heed(entries): (number, heeded, reduced, engaged, places) of each instrument with any, and nothing of all others. */
+static int add_taken(Instrument *instrument, PyObject *taken)
+{
+    Py_ssize_t count = PyList_GET_SIZE(taken);
+    if (count > instrument->taken_room) {
+        Taken *grown = PyMem_Realloc(instrument->taken, (size_t)count * sizeof(Taken));
+        if (grown == NULL)
+            return PyErr_NoMemory() == NULL ? -1 : 0;
+        instrument->taken = grown;
+        instrument->taken_room = count;
+    }
+    for (instrument->taken_count = 0; instrument->taken_count < count; instrument->taken_count++) {
+        int side;
+        long long price, size;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(taken, instrument->taken_count), "iLL", &side, &price, &size))
+            return -1;
+        instrument->taken[instrument->taken_count] = (Taken){price, size, side};
+    }
+    return 0;
+}
+
+static int heed_entry(Replay *self, PyObject *entry)
+{
+    Py_ssize_t given;
+    int heeded;
+    unsigned long long engaged;
+    PyObject *places, *taken;
+    int32_t number;
+    if (!PyArg_ParseTuple(entry, "niKO!O!", &given, &heeded, &engaged, &PyList_Type, &places, &PyList_Type, &taken)
+        || number_from(self, given, &number) < 0)
+        return -1;
+    Instrument *instrument = &self->instruments[number];
+    instrument->heeded = (uint8_t)heeded;
+    instrument->engaged = engaged;
+    if (add_places(instrument, places) < 0 || add_taken(instrument, taken) < 0)
+        return -1;
+    groups_follow(self, instrument);
+    self->heeded[self->heeded_count++] = number;
+    return 0;
+}
+
+/* heed(entries): (number, heeded, engaged, places, taken) of each instrument with any, and nothing of all others. */
 static PyObject *replay_heed(Replay *self, PyObject *entries)
 {
     if (!PyList_Check(entries)) {
         PyErr_SetString(PyExc_TypeError, "heed(entries: list)");
         return NULL;
     }
-    for (Py_ssize_t i = 0; i < self->count; i++) {
-        Instrument *instrument = &self->instruments[i];
-        instrument->heeded = instrument->reduced = 0;
+    for (Py_ssize_t i = 0; i < self->heeded_count; i++) {
+        Instrument *instrument = &self->instruments[self->heeded[i]];
+        instrument->heeded = 0;
         instrument->engaged = 0;
-        instrument->place_count = 0;
+        instrument->place_count = instrument->taken_count = 0;
+        groups_follow(self, instrument);
     }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); i++) {
-        Py_ssize_t given;
-        int heeded, reduced;
-        unsigned long long engaged;
-        PyObject *places;
-        int32_t number;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(entries, i), "niiKO!", &given, &heeded, &reduced, &engaged, &PyList_Type,
-                              &places) || number_from(self, given, &number) < 0)
+    self->heeded_count = 0;
+    int32_t *grown = PyMem_Realloc(self->heeded, (size_t)PyList_GET_SIZE(entries) * sizeof(int32_t) + 1);
+    if (grown == NULL)
+        return PyErr_NoMemory();
+    self->heeded = grown;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); i++)
+        if (heed_entry(self, PyList_GET_ITEM(entries, i)) < 0)
             return NULL;
-        Instrument *instrument = &self->instruments[number];
-        instrument->heeded = (uint8_t)heeded;
-        instrument->reduced = (uint8_t)reduced;
-        instrument->engaged = engaged;
-        if (add_places(instrument, places) < 0)
-            return NULL;
-    }
     Py_RETURN_NONE;
 }
 
@@ -261,6 +295,7 @@ static void replay_dealloc(Replay *self)
         Py_CLEAR(self->instruments[i].state);
         Py_CLEAR(self->instruments[i].book);
         PyMem_Free(self->instruments[i].places);
+        PyMem_Free(self->instruments[i].taken);
     }
     for (int i = 0; i < self->cursor_count; i++) {
         Py_CLEAR(self->cursors[i].rows);
@@ -268,6 +303,8 @@ static void replay_dealloc(Replay *self)
     }
     PyMem_Free(self->instruments);
     PyMem_Free(self->groups);
+    PyMem_Free(self->heeded);
+    PyMem_Free(self->held);
     PyMem_Free(self->spare[0].rungs);
     PyMem_Free(self->spare[1].rungs);
     Py_CLEAR(self->books);
@@ -283,7 +320,8 @@ static PyMethodDef replay_methods[] = {
     {"add_cursor", (PyCFunction)replay_add_cursor, METH_O, "Add a file's rows, or a list of ordered events."},
     {"heed", (PyCFunction)replay_heed, METH_O, "Set which rows Python has to see beside those of filters."},
     {"gapped", (PyCFunction)replay_gapped, METH_O, "Say that a gap began."},
-    {"run", (PyCFunction)replay_run, METH_O, "Fold rows before a time until Python has to see one."},
+    {"hold", (PyCFunction)replay_hold, METH_VARARGS, "Set what is held, and what it may not be worth less than."},
+    {"run", (PyCFunction)replay_run, METH_VARARGS, "Fold rows before a time until Python has to see one."},
     {"take", (PyCFunction)replay_take, METH_NOARGS, "Take the next event, whatever it is."},
     {"drain", (PyCFunction)replay_drain, METH_NOARGS, "Take the counts and the trades of what was folded."},
     {NULL, NULL, 0, NULL},

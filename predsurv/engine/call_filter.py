@@ -23,7 +23,7 @@ from predsurv.core.events import (
     VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey, MarketId, StrategyName, VenueName
-from predsurv.core.market import Market
+from predsurv.core.market import BINARY, Market
 from predsurv.core.num import Price
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
@@ -56,7 +56,8 @@ class CallFilter:
         books: AvailableBooks,
         account: TradingAccount,
     ) -> None:
-        self.needs_before: Final = interest.coverage or (interest.books == "best" and not interest.best_sizes)
+        by_price = interest.books == "best" and not interest.best_sizes
+        self.needs_before: Final = interest.coverage or by_price or interest.engaged == "price"
         self._strategy, self.interest = strategy, interest
         self._cache, self._books, self._account = cache, books, account
         self._selected: dict[tuple[VenueName, MarketId], bool] = {}  # until the market changes
@@ -89,23 +90,24 @@ class CallFilter:
 
     def _admits_book_event(self, event: BookDelta | BookSnapshot, now: int, before: BestBefore | None) -> bool:
         interest, key = self.interest, event.key
-        book = self._cache.trusted_book(key)
+        book = self._books.less_consumed(key)
         if book is None or not self.selects(key.venue, key.market_id):
             return False
         if interest.coverage and before is None and isinstance(event, BookSnapshot):
             return True
         if interest.books == "never":
             return False
-        return self._passes(event, book, now, before) or (not interest.filter_engaged and self._is_engaged(key))
+        if self._passes(event, book, now, before):
+            return True
+        return not interest.filter_engaged and self._is_engaged(key) and self._passes_engaged(event, book, before)
 
     def _passes(self, event: BookDelta | BookSnapshot, book: Book, now: int, before: BestBefore | None) -> bool:
         """Return whether the conditions that do not hold for a book in which the strategy is engaged let it pass."""
         interest = self.interest
-        if not self._books.is_reduced(event.key):
-            if interest.books == "best" and not self._at_best(event, book, before):
-                return False
-            if interest.where is not None and not meets(interest.where, book):
-                return False
+        if interest.books == "best" and not self._at_best(event, book, before):
+            return False
+        if interest.where is not None and not meets(interest.where, book):
+            return False
         if interest.where_event is not None and not self._event_meets(interest.where_event, event.key):
             return False
         return not interest.interval or now - self._told.get(event.key, now - interest.interval) >= interest.interval
@@ -114,6 +116,11 @@ class CallFilter:
         if not self.interest.best_sizes:
             return before is None or before != best_prices(book)
         return isinstance(event, BookSnapshot) or _is_at_best(event, book)
+
+    def _passes_engaged(self, event: BookDelta | BookSnapshot, book: Book, before: BestBefore | None) -> bool:
+        if self.interest.engaged == "price":
+            return before is None or before != best_prices(book)
+        return self.interest.engaged == "change" or isinstance(event, BookSnapshot) or _is_at_best(event, book)
 
     def _is_engaged(self, primary: InstrumentKey) -> bool:
         """Return whether the strategy has a live order or a position in an instrument that trades in a book."""
@@ -132,17 +139,17 @@ class CallFilter:
         if market is None:
             return False
         siblings = self._cache.siblings(key.venue, market.event_id)
-        if self._sums_meet(bounds, summed_keys(siblings)):
+        if self._sums_meet(bounds, summed_keys(siblings, exclusive=bounds.exclusive), whole=is_whole(siblings, bounds)):
             return True
-        return len(market.outcomes) != 2 and self._sums_meet(bounds, market.keys())
+        return len(market.outcomes) != 2 and self._sums_meet(bounds, market.keys(), whole=True)
 
-    def _sums_meet(self, bounds: EventFilter, keys: Sequence[InstrumentKey]) -> bool:
+    def _sums_meet(self, bounds: EventFilter, keys: Sequence[InstrumentKey], *, whole: bool) -> bool:
         if not keys:
             return False
         bids, asks = 0, 0
-        complete = True
+        complete = whole
         for key in keys:
-            book = self._cache.trusted_book(self._cache.primary_of(key))
+            book = self._books.less_consumed(self._cache.primary_of(key))
             bid, ask = (None, None) if book is None else (book.best_bid(), book.best_ask())
             bids += 0 if bid is None else bid[0]
             asks += 0 if ask is None else ask[0]
@@ -167,12 +174,25 @@ class CallFilter:
         return selected
 
 
-def summed_keys(siblings: Iterable[Market]) -> tuple[InstrumentKey, ...]:
+def summed_keys(siblings: Iterable[Market], *, exclusive: bool) -> tuple[InstrumentKey, ...]:
     """Return the first outcome of each market of an event that an ``EventFilter`` sums up: of all that can still pay.
 
     A market that has settled takes part in no trade any more, and its book may never be known again.
     """
-    return tuple(each.key(0) for each in siblings if each.outcomes and each.status not in FINAL)
+    return tuple(
+        each.key(0)
+        for each in siblings
+        if each.outcomes and each.status not in FINAL and (not exclusive or _excludes(each))
+    )
+
+
+def is_whole(siblings: Sequence[Market], bounds: EventFilter) -> bool:
+    """Return whether the sum of the asks of an event says anything to ``bounds``."""
+    return not bounds.exclusive or (len(siblings) > 1 and all(_excludes(each) and each.exhaustive for each in siblings))
+
+
+def _excludes(market: Market) -> bool:
+    return market.market_type == BINARY and market.mutually_exclusive and len(market.outcomes) == 2
 
 
 def best_prices(book: BookView) -> BestBefore:

@@ -1,25 +1,24 @@
 """What may be sent: by a person's order, by the day's limit of losses, and while the run ends."""
 
 from collections.abc import Iterable
-from typing import Final
 
 from msgspec.structs import replace
 
 from predsurv.core.num import Money, format_micros
+from predsurv.engine.loss_limit import DailyLossLimit
 from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState, TradingState
 from predsurv.engine.step import EMPTY_STEP, EngineNote, NoteKind, Step
 
-LOSS_STANDS: Final = 10_000_000_000
-"""How long (ns) the day's loss has to stand at its limit before only sales are sent for the rest of the day."""
-
 
 class TradingControl:
-    """Halts, limits and resumes trading; the stricter of what was ordered and what the day's loss demands holds."""
+    """Halts, limits and resumes trading; the stricter of what was ordered and what the day's loss demands holds.
+
+    ``loss``: the limit of the day's loss.
+    """
 
     def __init__(self, risk: RiskState, gate: RiskGate, max_daily_loss: Money) -> None:
-        self._risk, self._gate, self._max_daily_loss = risk, gate, max_daily_loss
-        self._loss_since: int | None = None
+        self._risk, self._gate, self.loss = risk, gate, DailyLossLimit(risk, max_daily_loss)
 
     @property
     def trading(self) -> TradingState:
@@ -75,7 +74,7 @@ class TradingControl:
 
     def on_tick(self, step: Step) -> Step:
         """Return the ``step`` of a tick, with cancels of all buys once the day's loss stands at its limit."""
-        if self._risk.lost_too_much or not self._loss_stands():
+        if self._risk.lost_too_much or not self.loss.stands():
             return step
         before, self._risk.lost_too_much = self._risk.trading, True
         detail = f"{format_micros(self._risk.valuation.day_loss())} USD were lost since midnight UTC"
@@ -90,16 +89,6 @@ class TradingControl:
             self._risk.lost_too_much = False
             notes.append(_lifted(self._risk, "a new UTC day"))
         return replace(step, notes=tuple(notes))
-
-    def _loss_stands(self) -> bool:
-        """Return whether the day's loss has been at its limit for LOSS_STANDS: a book may be without bids for once."""
-        valuation, limit = self._risk.valuation, self._max_daily_loss
-        if valuation.day_loss_max() < limit or valuation.day_loss() < limit:
-            self._loss_since = None
-            return False
-        if self._loss_since is None:
-            self._loss_since = self._risk.now
-        return self._risk.now - self._loss_since >= LOSS_STANDS
 
 
 def _lifted(risk: RiskState, reason: str) -> EngineNote:

@@ -144,7 +144,7 @@ class Engine:
         return EMPTY_STEP if heard is None else self._calls.on_market_data(heard, before)
 
     def _on_tick(self, event: Tick) -> Step:
-        return self.control.on_tick(self._calls.on_event(event))
+        return self.control.on_tick(self._calls.on_tick(event))
 
     def _on_market_change(self, event: MarketChange | VenuePhase) -> Step:
         if isinstance(event, MarketChange):

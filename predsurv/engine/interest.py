@@ -12,6 +12,9 @@ from predsurv.core.num import Price
 
 BookCalls = Literal["change", "best", "never"]
 """Which book events are told: every one, those at a best price, or none."""
+EngagedCalls = Literal["change", "best", "price"]
+"""Which book events are told of a book in which a strategy is engaged: every one, those at a best price, or those
+after which a best price is another."""
 
 
 class BookFilter(Struct, frozen=True, kw_only=True):
@@ -44,11 +47,15 @@ class EventFilter(Struct, frozen=True, kw_only=True):
     is closed only may still pay, and counts). An event in which all have settled meets nothing. ``ask_sum_max``: every
     one has an ask and they sum up to no more. ``bid_sum_min``: the best bids sum up to no less, where a missing one
     counts 0. In a market of other than two outcomes it is also met when the books of its own outcomes meet it. A market
-    that is not known meets nothing.
+    market that is not known meets nothing.
+
+    ``exclusive``: only binary markets that exclude one another, as the venue says, are summed up; and ``ask_sum_max``
+    is met only where these are all of the event's, more than one, and the venue says that one of them comes true.
     """
 
     ask_sum_max: Price | None = None
     bid_sum_min: Price | None = None
+    exclusive: bool = False
 
 
 class MarketChoice(Struct, frozen=True, kw_only=True):
@@ -84,16 +91,15 @@ class Interest(Struct, frozen=True, kw_only=True):
     5. The strategy was told no book event of this book in the ``interval`` (ns of event time) before; 0: no limit.
 
     The strategy is *engaged* in a book while it has a live order (unknown ones included) or a position in an
-    instrument that trades there: then 2 to 5 hold nothing back, so that exits and stops see every change, unless
-    ``filter_engaged`` says otherwise. An event told then counts for 5 as well.
+    instrument that trades there: then 2 to 5 hold nothing back that ``engaged`` does not, so that exits and stops see
+    every change that matters to them, unless ``filter_engaged`` says otherwise. With ``engaged`` ``price`` only what
+    leaves a best price other than before is told, or what makes a book known. An event told then counts for 5 as well.
 
-    2 and 3 look at the book as published. While part of it counts as consumed by our own fills, which what the
-    strategy sees is less of, they hold nothing back: a level behind the one that we took may be the best that it sees,
-    its spread is another, and a filter must not hold back what the strategy would act on. 4 looks at the books as
-    published always: what we consumed makes asks dearer and bids cheaper, so it never hides what the strategy could
-    see. A call that is held back is not made up for later.
+    2 to 4 and ``engaged`` look at the books as the strategy sees them: less what counts as consumed by our own fills.
+    A call that is held back is not made up for later.
 
-    ``trades``: public trades. ``ticks``: the passing of time, five times a second. ``coverage``: each gap of a
+    ``trades``: public trades. ``ticks``: the passing of time, five times a second, or less often where the strategy
+    says from when on (``engine.strategy.TimedStrategy``). ``coverage``: each gap of a
     selected market's books (``Gap``, ``Unwanted``), and the snapshot that ends it whatever 1 to 5 say. Best prices
     that a venue publishes beside its books (``Quote``) are told unless ``books`` is ``never``. Changes and
     settlements of selected markets, phases of their venues, and what happens to the strategy's own orders are always
@@ -106,6 +112,7 @@ class Interest(Struct, frozen=True, kw_only=True):
     where: BookFilter | None = None
     where_event: EventFilter | None = None
     filter_engaged: bool = False
+    engaged: EngagedCalls = "change"
     trades: bool = True
     ticks: bool = True
     coverage: bool = False

@@ -41,6 +41,16 @@ class Strategy(Protocol):
 
 
 @runtime_checkable
+class TimedStrategy(Protocol):
+    """A strategy that says when the passing of time matters to it next."""
+
+    @property
+    def wake_at(self) -> int:
+        """The time (ns UTC) before which no tick is told; asked before each tick, so it may change at every call."""
+        ...
+
+
+@runtime_checkable
 class CrossVenueStrategy(Protocol):
     """A strategy that trades one contract on several venues."""
 

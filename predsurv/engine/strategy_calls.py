@@ -5,11 +5,12 @@ Separate from the engine, which folds events and knows nothing of what a strateg
 
 from collections.abc import Iterable, Sequence
 from types import TracebackType
+from typing import Final
 
 from msgspec import Struct
 
 from predsurv.core.errors import StrategyError
-from predsurv.core.events import BookDelta, BookSnapshot, Event, Gap, Quote, Trade, Unwanted
+from predsurv.core.events import BookDelta, BookSnapshot, Event, Gap, Quote, Tick, Trade, Unwanted
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.orders import CancelIntent, Decision, Intent, Quotes
 from predsurv.core.text import sanitise
@@ -22,16 +23,30 @@ from predsurv.engine.quoting import QuoteDiffer
 from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState
 from predsurv.engine.step import EMPTY_STEP, Step
-from predsurv.engine.strategy import Strategy
+from predsurv.engine.strategy import Strategy, TimedStrategy
 from predsurv.state.market_cache import MarketCache
+
+NEVER: Final = (1 << 63) - 1
+"""A time (ns UTC) that does not come."""
 
 
 class CalledStrategy(Struct, frozen=True):
-    """A strategy, what it can read, and which events it is called with; without a filter with every one."""
+    """A strategy, what it can read, and which events it is called with; without a filter with every one.
+
+    ``timed``: the same strategy, where it says itself when ticks matter.
+    """
 
     strategy: Strategy
     view: StrategyContext
     filter: CallFilter | None
+    timed: TimedStrategy | None
+
+    @property
+    def ticks_from(self) -> int:
+        """The time (ns UTC) before which it is told no tick."""
+        if self.filter is not None and not self.filter.interest.ticks:
+            return NEVER
+        return 0 if self.timed is None else self.timed.wake_at
 
 
 class StrategyCalls:
@@ -56,7 +71,7 @@ class StrategyCalls:
     def best_before(self, key: InstrumentKey) -> BestBefore | None:
         """Return the best prices of a book that an event is about to change, where any strategy's interest asks."""
         book = self._cache.book(key) if self._needs_before else None
-        return None if book is None or not book.trusted else best_prices(book)
+        return None if book is None or not book.trusted else best_prices(self._risk.books.less_consumed(key) or book)
 
     def on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote, before: BestBefore | None) -> Step:
         """Call the strategies where the book that ``event`` is about can be trusted after it.
@@ -76,6 +91,10 @@ class StrategyCalls:
         self._observed.on_gap(event)
         return self._call(self._covering, event)
 
+    def on_tick(self, event: Tick) -> Step:
+        """Call the strategies to which the passing of time matters by now."""
+        return self._call([each for each in self.called if each.ticks_from <= event.ts_recv], event)
+
     def on_event(self, event: Event, only: StrategyName | None = None) -> Step:
         """Call the strategies with any other event; ``only``: that one alone."""
         if only is None:
@@ -87,10 +106,11 @@ class StrategyCalls:
         observed = self._observed if interest.coverage else None
         view = StrategyContext(strategy.name, self._cache, self._risk.books, self._account, self._risk)
         view.observed = observed
+        timed = strategy if isinstance(strategy, TimedStrategy) else None
         if interest == EVERYTHING:
-            return CalledStrategy(strategy, view, None)
+            return CalledStrategy(strategy, view, None, timed)
         call_filter = CallFilter(strategy.name, interest, self._cache, self._risk.books, self._account)
-        return CalledStrategy(strategy, view, call_filter)
+        return CalledStrategy(strategy, view, call_filter, timed)
 
     def _call(self, called: Iterable[CalledStrategy], event: Event, before: BestBefore | None = None) -> Step:
         if self._risk.blocked:

@@ -43,6 +43,8 @@ class Arbitrage:
     Exit: settlement; sooner where complete sets can be sold for more than they pay. Risk: a leg fails, is stale or is
     reverted (what is held is completed or sold, whichever leaves more for sure), a market is void, the venue's flags
     or the mapping are wrong, money is locked up until settlement.
+
+    ``wake_at``: when an attempt that may hold incomplete sets has to be looked at again, ns UTC.
     """
 
     Params = ArbitrageParams
@@ -52,13 +54,14 @@ class Arbitrage:
     def __init__(self, params: ArbitrageParams | None = None) -> None:
         self._params = params or ArbitrageParams()
         # What pays in one event shows in the sums of its best prices: an ask of NO is 1 − the bid of YES, and the sums
-        # leave out the markets that ``ClaimGroups`` leaves out, those that have settled.
+        # leave out the markets that ``ClaimGroups`` leaves out: those that have settled, and that are in no group.
         edge = self._params.edge_min
-        sums = EventFilter(ask_sum_max=Price(MICROS - edge), bid_sum_min=Price(MICROS + edge))
+        sums = EventFilter(ask_sum_max=Price(MICROS - edge), bid_sum_min=Price(MICROS + edge), exclusive=True)
         self.interest = Interest(books="best", where_event=sums, filter_engaged=True, trades=False)
         self._claims = ClaimGroups()
         self._groups: dict[tuple[VenueName, MarketId], ClaimGroup | None] = {}  # until any market changes
         self._attempts = SetAttempts(self.name)
+        self.wake_at = 0
 
     def use_mappings(self, mappings: Iterable[ApprovedMapping]) -> None:
         """Trade the claims of mapped markets on every venue; what pays across venues shows in no sum of one event."""
@@ -69,11 +72,15 @@ class Arbitrage:
         """Search when a best price improves; rebalance incomplete sets at account events and ticks."""
         if isinstance(event, BookDelta | BookSnapshot):
             return self._open(self._group_of(event.key, view), view) if improves_best(event, view) else ()
+        self.wake_at = view.now
         if isinstance(event, MarketChange | MarketResolved):
             self._groups.clear()
             self._attempts.look_again()
         elif isinstance(event, Fill | FillFailed | OrderCancelled | OrderRejected | Tick):
-            return tuple(self._follow_up(event, view))
+            intents = tuple(self._follow_up(event, view))
+            if isinstance(event, Tick):
+                self.wake_at = self._attempts.next_look()
+            return intents
         return ()
 
     def _open(self, group: ClaimGroup | None, view: View) -> Iterable[Intent]:
@@ -82,12 +89,14 @@ class Arbitrage:
         keys = self._attempts.keys_of(group, view)
         if rebalancing_orders(group, view, self._params, keys=keys, may_buy=True):
             self._attempts.adopt(group, view)
+            self.wake_at = view.now
             return ()  # first things first: the next tick makes the most of what is held
         trade = opening_trade(group, view, self._params)
         if trade is None:
             return ()
         signal = signal_of(group, trade.orders)
         name = f"{signal}:{group.name}@{view.now}"
+        self.wake_at = view.now
         ordered = keys | {order.key for order in trade.orders}
         self._attempts.add(SetAttempt(group, name, view.now + self._params.cooldown, ordered))
         return tuple(self._intents(trade.orders, signal, name, trade.certificate.text(view.now)))

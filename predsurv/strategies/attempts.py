@@ -16,6 +16,8 @@ from predsurv.strategies.claims import ClaimGroup, held
 ATTEMPTS_MAX: Final = 1_000
 """Attempts remembered at a time; beyond it the oldest is dropped."""
 
+_NEVER: Final = 1 << 62
+
 
 class SetAttempt(Struct):
     """The latest attempt at a group under the name of its orders; the next one is not before ``retry_at`` (ns UTC).
@@ -79,6 +81,10 @@ class SetAttempts:
         return tuple(
             each for each in self._attempts.values() if each.unbalanced and not self._in_flight(each.group, view)
         )
+
+    def next_look(self) -> int:
+        """Return the time (ns UTC) from which an attempt that may hold incomplete sets may be completed."""
+        return min((each.retry_at for each in self._attempts.values() if each.unbalanced), default=_NEVER)
 
     def look_again(self) -> None:
         """Look at every attempt with the next tick: what its sets are made of has changed."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, OrderSide
-from predsurv.core.market import Market, buys_enough, size_allowed
+from predsurv.core.market import FeeSchedule, Market, buys_enough, size_allowed
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.state.view import View
 from predsurv.strategies.claims import Claim, ClaimSource, held, net_held
@@ -93,6 +93,11 @@ def allowed(market: Market, side: OrderSide, price: Price, size: Size) -> bool:
     return side == "sell" or buys_enough(market, price, size)
 
 
+def fee_share(fee: FeeSchedule, price: Price, side: OrderSide) -> int:
+    """Return what a share pays of the fee of many that trade at ``price``, micros, rounded up."""
+    return -(-taker_fee(fee, price, Size(_FEE_SHARES * MICROS), side) // _FEE_SHARES)
+
+
 def usable_market(key: InstrumentKey, view: View, age_max: int) -> Market | None:
     """Return the market of ``key`` when it trades now and its book can be believed, else None."""
     market, book = view.market(key.venue, key.market_id), view.book(key)
@@ -119,7 +124,7 @@ def _purchases(key: InstrumentKey, view: View, terms: TierTerms, *, value_of_no:
         return
     capital = terms.capital_cost(market, view.now)
     for price, size in book.asks.top(LEVELS):
-        cost = price - (-taker_fee(market.fee, price, Size(_FEE_SHARES * MICROS)) // _FEE_SHARES)
+        cost = price + fee_share(market.fee, price, "buy")
         cost -= -cost * capital // MICROS
         whole = Size(size - size % LOT)
         if whole:
@@ -137,6 +142,6 @@ def _sales(key: InstrumentKey, view: View, terms: TierTerms, *, value_of_no: boo
     for price, size in levels:
         whole = Size(min(size - size % LOT, left))
         if whole:
-            proceeds = price + (-taker_fee(market.fee, price, Size(_FEE_SHARES * MICROS), "sell") // _FEE_SHARES)
+            proceeds = price - fee_share(market.fee, price, "sell")
             yield Tier(MICROS - proceeds if value_of_no else proceeds, key, "sell", price, whole)
             left -= whole

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from predsurv.core.durations import Duration
-from predsurv.core.events import BookDelta, BookSnapshot, Event, Tick
+from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, OrderCancelled, Tick
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.market import next_on_grid, size_allowed
 from predsurv.core.num import MICROS, Money, Price, Ratio, Size
@@ -19,6 +19,8 @@ from predsurv.strategies.tradable import is_tradable
 
 IMBALANCE_LEVELS: Final = 3
 """Levels of each side whose sizes are compared."""
+
+_NEVER: Final = 1 << 62
 
 
 class SimpleParams(Struct, frozen=True, kw_only=True):
@@ -48,6 +50,8 @@ class Simple:
     Exit: a post-only ask at the best ask, at least one tick above cost; a sale at the best bid
     when that has fallen ``stop`` below cost. Risk: adverse selection (bids fill when the price
     falls through them), gaps past the stop; capped by clip size and number of instruments.
+
+    ``wake_at``: when something that was ordered or held has to be looked after, ns UTC.
     """
 
     Params = SimpleParams
@@ -56,7 +60,7 @@ class Simple:
 
     def __init__(self, params: SimpleParams | None = None) -> None:
         self._params = params or SimpleParams()
-        # What ``_is_attractive`` and ``_enter`` ask of a book; whatever is held or ordered is told in full.
+        # What ``_is_attractive`` and ``_enter`` ask of a book; ``_exit`` asks for nothing but best prices.
         entry = BookFilter(
             spread_min=self._params.spread_min,
             bid_min=self._params.price_min,
@@ -64,16 +68,23 @@ class Simple:
             imbalance_min=self._params.imbalance_min,
             imbalance_levels=IMBALANCE_LEVELS,
         )
-        self.interest = Interest(where=entry, trades=False)
+        self.interest = Interest(where=entry, engaged="price", trades=False)
         self._active: dict[InstrumentKey, None] = {}  # with an order or a position
+        self.wake_at = 0
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
-        """Quote on book changes; on ticks cancel orders that have rested for ``order_life``."""
+        """Quote on book changes and where an order has ended; on ticks look after what is ordered and held."""
         if isinstance(event, Tick):
-            return self._cancel_expired(view)
+            return self._look_after(view)
+        decided: Iterable[Intent | CancelIntent] = ()
         if isinstance(event, BookDelta | BookSnapshot):
-            return self._quote(event.key, view)
-        return ()
+            decided = self._quote(event.key, view)
+            if not decided:
+                return ()
+        elif isinstance(event, Fill | OrderCancelled) and view.position(event.key) is not None:
+            decided = self._quote(event.key, view)
+        self.wake_at = view.now  # what is sent may be refused, or orders, markets or venues have changed
+        return decided
 
     def _quote(self, key: InstrumentKey, view: View) -> Iterable[Intent | CancelIntent]:
         position = view.position(key)
@@ -117,6 +128,8 @@ class Simple:
         if bid is not None and bid[0] <= cost - self._params.stop:
             if orders:
                 return (CancelIntent(self.name, order.client_order_id, "stop") for order in orders)
+            if not size_allowed(market, bid[0], position.size, side="sell", rests=False):
+                return ()
             return (Intent(self.name, key, "sell", bid[0], position.size, "ioc", "stop"),)
         if orders or ask is None:
             return ()
@@ -125,17 +138,21 @@ class Simple:
             return ()  # what is too small to rest waits for the stop or for settlement
         return (Intent(self.name, key, "sell", max(ask[0], lowest), position.size, "gtc", "exit", post_only=True),)
 
-    def _cancel_expired(self, view: View) -> Iterable[CancelIntent]:
+    def _look_after(self, view: View) -> Iterable[Intent | CancelIntent]:
+        """Take back orders that have rested for ``order_life``, and quote what is held without an order."""
         orders = view.open_orders(self.name)
         quoted = {order.key for order in orders}
         for key in [key for key in self._active if key not in quoted and view.position(key) is None]:
             del self._active[key]
         limit = view.now - self._params.order_life
-        return [
+        self.wake_at = min((each.submitted for each in orders), default=_NEVER) + self._params.order_life
+        expired = [
             CancelIntent(self.name, each.client_order_id, "cancel")
             for each in orders
             if each.submitted <= limit and view.phase(each.key.venue) != "closed"
         ]
+        quotes = [each for key in self._active if key not in quoted for each in self._quote(key, view)]
+        return [*expired, *quotes]
 
     def _orders(self, key: InstrumentKey, view: View) -> tuple[Order, ...]:
         return tuple(order for order in view.open_orders(self.name) if order.key == key)

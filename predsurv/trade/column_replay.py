@@ -13,11 +13,11 @@ from predsurv.core.native import speedups
 from predsurv.engine.step import Step
 from predsurv.store.read.recording import Recording
 from predsurv.store.read.rows import RowFiles
-from predsurv.trade.pipeline import EventPipeline, RunComponents, SkippingBroker
+from predsurv.trade.pipeline import PAUSE, EventPipeline, RunComponents, SkippingBroker
 from predsurv.trade.replay import EventClock
 from predsurv.trade.row_interest import STRATEGIES_MAX, RowInterest
 
-_END, _BOUND, _ROW, _EVENT, _PAUSE = range(5)
+_END, _BOUND, _ROW, _EVENT, _PAUSE, _LOSS = range(6)
 _STATEMENT_SEGMENT: Final = -2
 """Sorts statements before gaps and all other events of the same nanosecond."""
 _NEVER: Final = (1 << 63) - 1
@@ -49,7 +49,7 @@ class ColumnReplay:
         self._reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
         self._stated = {id(each) for each in recording.statements}
         self._begun = False
-        self._taken = 0
+        self._consumed = 0  # version of what our fills consumed
         self._changed = True
 
     def changed(self, _event: object, _step: Step) -> None:
@@ -60,11 +60,16 @@ class ColumnReplay:
         """Go through the recording until ``stopped``, for ``duration`` ns of it, or to its end."""
         end = _NEVER
         while not stopped():
-            if self._changed or self._engine.books.taken != self._taken:
+            if self._changed or self._engine.books.version != self._consumed:
                 self._interest.update()
-                self._changed, self._taken = False, self._engine.books.taken
-            code = self._replay.run(min(end, self._bound(pipeline)))
-            self._drain()
+                self._changed, self._consumed = False, self._engine.books.version
+            loss = self._engine.control.loss
+            pipeline.loss_watched = loss.watched and loss.since is None
+            look = pipeline.next_tick if pipeline.loss_watched else _NEVER
+            bound = self._bound(pipeline)
+            code = self._replay.run(min(end, bound), look)
+            self._drain(pipeline)
+            pipeline.loss_watched = pipeline.loss_watched and code != _LOSS
             following, ts = self._files.next_at, self._replay.time
             if ts is None and following is None:
                 return
@@ -76,20 +81,21 @@ class ColumnReplay:
                 self._journal.flush()
                 await asyncio.sleep(0)
             else:
-                await self._handle(pipeline, code, ts)
+                await self._handle(pipeline, code, ts, bound)
                 if duration is not None:
                     end = (self._stats.first or ts) + duration + 1
 
-    async def _handle(self, pipeline: EventPipeline, code: int, ts: int) -> None:
+    async def _handle(self, pipeline: EventPipeline, code: int, ts: int, bound: int) -> None:
         """Let time reach what is next, and handle it the ordinary way if it has to be seen."""
         event = self._replay.take() if code == _EVENT or self._replay.foreign else None
         if event is not None and self._is_repeated(event):
             return
         # What a broker does may change what it has to observe long before we hear of it.
         self._changed = self._changed or any(each.next_at <= ts for each in self._brokers)
+        pipeline.pass_ticks(min(ts, bound - 1))
         await pipeline.reach(ts)
         if event is None:
-            if code == _BOUND and self._begun and self._bound(pipeline) > ts:
+            if code in (_BOUND, _LOSS) and self._begun and self._bound(pipeline) > ts:
                 return
             event = self._replay.take()
         if isinstance(event, BookSnapshot) and self._reasons:
@@ -112,7 +118,8 @@ class ColumnReplay:
     def _bound(self, pipeline: EventPipeline) -> int:
         """Return the time (ns UTC) from which nothing may be passed over."""
         following = self._files.next_at
-        bound = min(pipeline.next_tick, self._engine.next_at, *(each.next_at for each in self._brokers))
+        tick = min(pipeline.tick_due(), pipeline.next_tick + PAUSE)
+        bound = min(tick, self._engine.next_at, *(each.next_at for each in self._brokers))
         return bound if following is None else min(bound, following)
 
     def _open(self, ts: int) -> None:
@@ -120,7 +127,7 @@ class ColumnReplay:
             self._replay.add_cursor(rows)
         self._interest.settle()
 
-    def _drain(self) -> None:
+    def _drain(self, pipeline: EventPipeline) -> None:
         passed, last, trades = self._replay.drain()
         for broker in self._brokers if trades else ():
             broker.pass_over(trades)
@@ -128,3 +135,4 @@ class ColumnReplay:
             self._engine.pass_over(self._recording.venue, last)
             self._stats.count_passed(passed, last)
             self._clock.advance(last)
+            pipeline.pass_ticks(last)

@@ -30,6 +30,7 @@ from predsurv.core.ids import VenueName
 from predsurv.engine.books.consumed import HeededBook
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import EMPTY_STEP, Step
+from predsurv.engine.strategy_calls import NEVER
 from predsurv.ports import Broker, Clock
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import (
@@ -48,6 +49,8 @@ TICK: Final = 200_000_000
 """Ticks fall on multiples of this (ns), so that a live run and its replay have the same ones."""
 TICKS_MAX: Final = 20_000
 """Most ticks generated for one pause between events; a longer pause is skipped."""
+PAUSE: Final = TICK * TICKS_MAX
+"""A pause (ns) of which the ticks are skipped is longer."""
 
 _ACCOUNT_EVENTS: Final = (
     OrderAccepted,
@@ -150,6 +153,11 @@ class Keeper(Protocol):
         """Keep an input, before it is processed."""
         ...
 
+    @property
+    def next_at(self) -> int:
+        """The time (ns UTC) before which ``on_tick`` has nothing to do."""
+        ...
+
     def on_tick(self, ts: int) -> None:
         """Receive that a tick of ``ts`` (ns UTC) was processed."""
         ...
@@ -183,11 +191,12 @@ class EventPipeline:
     """Takes events through engine, journal and brokers, one at a time: calls must not overlap.
 
     ``on_step`` receives every step that was not empty. ``next_tick`` is the time (ns UTC) of the next tick, 0 before
-    the first event.
+    the first event. ``loss_watched``: somebody else looks at the day's loss at each tick.
     """
 
     def __init__(self, components: RunComponents, on_step: OnStep) -> None:
         self.next_tick = 0
+        self.loss_watched = False
         self._engine, self._journal, self._stats = components.engine, components.journal, components.stats
         self._brokers, self._keeper = components.brokers, components.keeper
         self._on_step = on_step
@@ -221,6 +230,24 @@ class EventPipeline:
             await self.tick_until(ts)
         await self._process_due(ts)
 
+    def tick_due(self) -> int:
+        """Return the time (ns UTC) of the next tick that anything is to be done at; 0 before the first event."""
+        if not self.next_tick:
+            return 0
+        if not self.loss_watched and self._engine.control.loss.watched:
+            return self.next_tick
+        at = NEVER if self._keeper is None else self._keeper.next_at
+        at = min(at, *(each.ticks_from for each in self._engine.heard()))
+        return max(self.next_tick, -(-at // TICK) * TICK)
+
+    def pass_ticks(self, ts: int) -> None:
+        """Take note of the ticks up to ``ts`` (ns UTC), before the first that is due; a pause is left to ``reach``."""
+        if 0 < self.next_tick <= ts <= self.next_tick + PAUSE:
+            until = min(ts, self.tick_due() - 1)
+            passed = (until - self.next_tick) // TICK + 1
+            self._stats.ticks += passed
+            self.next_tick += passed * TICK
+
     async def process_observed(self, event: MarketEvent) -> None:
         """Process a market event whose time was reached, and what it does to our orders at simulated brokers."""
         await self.process(event)
@@ -235,7 +262,7 @@ class EventPipeline:
 
     async def tick_until(self, ts: int) -> None:
         """Process the ticks up to ``ts`` (ns UTC), with what simulated brokers have due by each."""
-        if ts - self.next_tick > TICK * TICKS_MAX:
+        if ts - self.next_tick > PAUSE:
             self.next_tick = ts - ts % TICK  # before the first event, or after a long pause
         while self.next_tick <= ts:
             now, self.next_tick = self.next_tick, self.next_tick + TICK

@@ -3,27 +3,31 @@
 It says too much rather than too little: a row that is not passed over goes the ordinary way, to the same end.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal
 
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.native import speedups
-from predsurv.engine.call_filter import selects, summed_keys
+from predsurv.engine.call_filter import is_whole, selects, summed_keys
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING, BookFilter, EventFilter, Interest
 from predsurv.engine.strategy_calls import CalledStrategy
-from predsurv.trade.pipeline import SkippingBroker
+from predsurv.trade.pipeline import TICK, SkippingBroker
 
 STRATEGIES_MAX: Final = 64
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _BOOK_CALLS: Final = {"change": 0, "best": 1, "never": 2}
+_ENGAGED_CALLS: Final = {"change": 0, "best": 1, "price": 2}
 _SIDES: Final = {"bid": 0, "ask": 1}
 _ALL_TRADES, _WHOLE_BOOKS = 2, 4
 
-Entry = tuple[int, int, int, int, list[tuple[int, int, int]]]
-"""Number, which rows go to Python, whether the book is reduced, which strategies are engaged, and places."""
+_GroupName = tuple[Literal["event", "exclusive", "outcomes"], EventId | MarketId]
+"""What is summed up: the markets of an event, those that exclude one another, or the outcomes of one market."""
+
+Entry = tuple[int, int, int, list[tuple[int, int, int]], list[tuple[int, int, int]]]
+"""Number, which rows go to Python, which strategies are engaged, places, and what is consumed of levels."""
 
 
 class RowInterest:
@@ -39,7 +43,7 @@ class RowInterest:
         self._numbers: dict[InstrumentKey, int] = {}
         self._fresh: list[InstrumentKey] = []
         self._by_ids: dict[tuple[str, str], int] = {}
-        self._groups: dict[EventId | MarketId, int] = {}
+        self._groups: dict[_GroupName, int] = {}
         books, states = engine.cache.tables
         filters = tuple(_filter_of(_interest(each)) for each in self._heard)
         self.replay: Any = speedups.NativeReplay(books, states, filters)
@@ -68,7 +72,7 @@ class RowInterest:
         while self._fresh:
             key = self._fresh.pop()
             market = self._engine.cache.market(key.venue, key.market_id)
-            if self._sums and market is not None and market.event_id not in self._groups:
+            if self._sums and market is not None and ("event", market.event_id) not in self._groups:
                 self._form_groups(market)
             self._relate(key)
 
@@ -86,13 +90,16 @@ class RowInterest:
                 self._add(entries, book.key, heeded=heeded, places=places)
         for key, consumed in self._engine.books.consumed_places().items():
             places = [(_SIDES[side], int(price), 0) for side, price in consumed]
-            self._add(entries, key, heeded=_WHOLE_BOOKS, reduced=1, places=places)
+            taken = [(_SIDES[side], int(price), size) for (side, price), size in consumed.items()]
+            self._add(entries, key, heeded=_WHOLE_BOOKS, places=places, taken=taken)
         for index, called in enumerate(self._heard):
             if called.filter is not None and not called.filter.interest.filter_engaged:
                 for key in self._engaged(called):
                     self._add(entries, self._engine.cache.primary_of(key), engaged=1 << index)
         self.settle()
         self.replay.heed(list(entries.values()))
+        if self._engine.control.loss.watched:
+            self.replay.hold(self._engine.control.loss.worth, TICK, _holdings(self._engine, self._number))
 
     def _engaged(self, called: CalledStrategy) -> set[InstrumentKey]:
         name, account = called.strategy.name, self._engine.account
@@ -110,14 +117,14 @@ class RowInterest:
         key: InstrumentKey,
         *,
         heeded: int = 0,
-        reduced: int = 0,
         engaged: int = 0,
         places: list[tuple[int, int, int]] | None = None,
+        taken: list[tuple[int, int, int]] | None = None,
     ) -> None:
         number = self._number(key)
-        known = entries.get(number, (number, 0, 0, 0, []))
-        both = [*known[4], *(places or ())]
-        entries[number] = (number, known[1] | heeded, known[2] | reduced, known[3] | engaged, both)
+        known = entries.get(number, (number, 0, 0, [], []))
+        both = [*known[3], *(places or ())]
+        entries[number] = (number, known[1] | heeded, known[2] | engaged, both, taken or known[4])
 
     def _number(self, key: InstrumentKey) -> int:
         number = self._numbers.get(key)
@@ -135,9 +142,14 @@ class RowInterest:
             choice = _interest(called).markets
             selected |= selects(choice, key.venue, key.market_id, market) << index
         mirror = cache.mirror_of(key)
-        asked = (-1, -1)
+        asked: tuple[int, ...] = (-1, -1, -1)
         if self._sums and market is not None:
-            asked = (self._groups.get(market.event_id, -1), self._groups.get(market.market_id, -1))
+            names: tuple[_GroupName, ...] = (
+                ("event", market.event_id),
+                ("exclusive", market.event_id),
+                ("outcomes", market.market_id),
+            )
+            asked = tuple(self._groups.get(name, -1) for name in names)
         primary = self._number(cache.primary_of(key))
         mirrored = -1 if mirror is None else self._number(mirror)
         self.replay.relate(self._number(key), primary, mirrored, selected, *asked)
@@ -146,15 +158,24 @@ class RowInterest:
         """Sum up the books of a market's event, and of its own outcomes where there are other than two."""
         cache = self._engine.cache
         siblings = cache.siblings(market.venue, market.event_id)
-        self._form(market.event_id, [cache.primary_of(key) for key in summed_keys(siblings)])
+        for exclusive in (False, True):
+            keys = summed_keys(siblings, exclusive=exclusive)
+            whole = is_whole(siblings, EventFilter(exclusive=exclusive))
+            self._form(("exclusive" if exclusive else "event", market.event_id), keys, whole=whole)
         for each in siblings:
             if len(each.outcomes) != 2:
-                self._form(each.market_id, [cache.primary_of(key) for key in each.keys()])  # noqa: SIM118
+                self._form(("outcomes", each.market_id), each.keys(), whole=True)
 
-    def _form(self, name: EventId | MarketId, keys: list[InstrumentKey]) -> None:
+    def _form(self, name: _GroupName, keys: Iterable[InstrumentKey], *, whole: bool) -> None:
         group = self._groups.setdefault(name, len(self._groups))
-        numbers = [self._number(key) for key in dict.fromkeys(keys)]
-        self.replay.group(group, numbers)
+        primaries = dict.fromkeys(map(self._engine.cache.primary_of, keys))
+        self.replay.group(group, [self._number(key) for key in primaries], whole)
+
+
+def _holdings(engine: Engine, number: Callable[[InstrumentKey], int]) -> list[tuple[int, bool, int, int]]:
+    """Return number of the book, whether that is the other outcome's, size and cost of each instrument held."""
+    held = ((each, engine.cache.primary_of(each.key)) for each in engine.account.portfolio.positions.totals())
+    return [(number(primary), primary != each.key, each.size, each.cost) for each, primary in held]
 
 
 def _interest(called: CalledStrategy) -> Interest:
@@ -182,6 +203,8 @@ def _filter_of(interest: Interest) -> tuple[object, ...]:
         interest.filter_engaged,
         interest.where is not None,
         interest.where_event is not None,
+        event.exclusive,
+        _ENGAGED_CALLS[interest.engaged],
     )
     return (*map(int, flags), bounds, where.imbalance_levels, sums)
 

@@ -141,11 +141,18 @@ def backtest(
 
 
 def run_backtest(
-    data_dir: Path, span: ReplaySpan, venue: RecordedVenue, strategy: Any, *, every_event: bool
+    data_dir: Path,
+    span: ReplaySpan,
+    venue: RecordedVenue,
+    strategy: Any,
+    *,
+    every_event: bool,
+    daily_loss: str = "500",
 ) -> Backtest:
-    """Run ``strategy``; ``every_event``: as ``open_backtest``."""
+    """Run ``strategy``; ``every_event``: as ``open_backtest``. ``daily_loss``: its limit, dollars."""
     seen = Seen()
-    config = load(None, flags={"data_dir": str(data_dir)}, environ={}, root=data_dir).config
+    flags = {"data_dir": str(data_dir), "risk.max_daily_loss": daily_loss}
+    config = load(None, flags=flags, environ={}, root=data_dir).config
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("predsurv.trade.engine_parts.build", lambda *_: (strategy,))
         session = open_backtest(config, venue, span, lambda _: seen, every_event=every_event)

@@ -59,6 +59,10 @@ class Valuation:
         """Return what the day's loss would be if everything held were worth nothing: a bound that costs little."""
         return max(Money(self._day_equity - self._cash()), ZERO_MONEY)
 
+    def worth_at_loss(self, loss: Money) -> int:
+        """Return what everything held is worth at most, micros, when the day's loss is ``loss`` or more."""
+        return self._day_equity - self._cash() - loss
+
     def _cash(self) -> int:
         portfolio = self._account.portfolio
         return sum(portfolio.cash(venue) for venue in portfolio.venues())

@@ -5,7 +5,7 @@ bought twice. A venue that really executes our orders shows by itself what is le
 consumed, or it would count twice.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Final, NamedTuple
@@ -35,27 +35,28 @@ class _ReducedBook(NamedTuple):
 class AvailableBooks:
     """The book of each instrument with the liquidity that is still available to us.
 
-    ``taken`` grows whenever more may count as consumed than before. ``executing``: the venues that really execute our
-    orders, whose books lack what we took.
+    ``version`` grows whenever something else may count as consumed than before. ``executing``: the venues that really
+    execute our orders, whose books lack what we took.
     """
 
     def __init__(self, cache: MarketCache, executing: AbstractSet[VenueName] = frozenset()) -> None:
         self._cache, self._executing = cache, executing
         self._consumed = ConsumedLiquidity()
         self._told: set[VenueName] = set()  # venues that say themselves what we consumed
-        self.taken = 0
+        self.version = 0
         self._reduced: dict[InstrumentKey, _ReducedBook] = {}  # while what is consumed of each stays as it is
         self._complements: dict[InstrumentKey, ComplementBook] = {}
 
     def book(self, key: InstrumentKey) -> BookView | None:
         """Return the book of ``key`` (its own or the complement of its primary's), None while not trusted."""
         primary = self._cache.primary_of(key)
+        source = self.less_consumed(primary)
+        return None if source is None else self._seen_from(key, primary, source)
+
+    def less_consumed(self, primary: InstrumentKey) -> Book | None:
+        """Return the book of a primary instrument, None while not trusted."""
         source = self._cache.trusted_book(primary)
-        if source is None:
-            return None
-        if self._consumed.affects(primary):
-            source = self._less_consumed(source)
-        return self._seen_from(key, primary, source)
+        return self._less_consumed(source) if source is not None and self._consumed.affects(primary) else source
 
     def last_known(self, key: InstrumentKey) -> BookView | None:
         """Return the book as ``book`` does, or while that is not trusted as it was last.
@@ -78,13 +79,9 @@ class AvailableBooks:
             complemented = self._complements[key] = ComplementBook(key, source)
         return complemented
 
-    def consumed_places(self) -> Mapping[InstrumentKey, Iterable[tuple[Side, Price]]]:
-        """Return the levels, by primary instrument, of which anything counts as consumed by our fills."""
+    def consumed_places(self) -> Mapping[InstrumentKey, Mapping[tuple[Side, Price], int]]:
+        """Return what counts as consumed by our fills, by primary instrument and level, micros."""
         return self._consumed.places()
-
-    def is_reduced(self, primary: InstrumentKey) -> bool:
-        """Return whether any of a book counts as consumed by our fills: ``book`` shows less than was published."""
-        return self._consumed.affects(primary)
 
     def on_fill(self, fill: Fill) -> None:
         """Record what a taker fill of ours consumed, where the venue does not say so; not in an untrusted book."""
@@ -96,30 +93,34 @@ class AvailableBooks:
         complemented = primary != fill.key
         price = complement(fill.price) if complemented else fill.price
         self._consumed.consume(book, "ask" if (fill.side == "buy") != complemented else "bid", price, fill.size)
-        self._reduced.pop(primary, None)
-        self.taken += 1
+        self._consumption_changed(primary)
 
     def on_consumed(self, told: LevelConsumed) -> None:
         """Record what a simulated venue says that we consumed of a level."""
         self._told.add(told.key.venue)
         self._consumed.set(told)
-        self._reduced.pop(told.key, None)
-        self.taken += 1
+        self._consumption_changed(told.key)
 
     def on_book_event(self, event: BookDelta | BookSnapshot) -> None:
         """Limit the consumption to what the levels hold after ``event``, which is already in the cache."""
         if not self._consumed.affects(event.key):
             return
         if isinstance(event, BookDelta):
-            self._consumed.on_delta(event)
+            if self._consumed.on_delta(event):
+                self._consumption_changed(event.key)
         else:
             book = self._cache.book(event.key)
             if book is not None:
                 self._consumed.on_snapshot(book)
-        self._reduced.pop(event.key, None)
+            self._consumption_changed(event.key)
+
+    def _consumption_changed(self, primary: InstrumentKey) -> None:
+        self._reduced.pop(primary, None)
+        self.version += 1
 
     def _less_consumed(self, source: Book) -> Book:
-        bids, asks = source.top(LEVELS)
+        # As deep as what is left of LEVELS levels can lie.
+        bids, asks = source.top(LEVELS + len(self._consumed.places()[source.key]))
         reduced = self._reduced.get(source.key)
         if reduced is not None and reduced.bids is bids and reduced.asks is asks:
             reduced.book.take_stamps(source)  # what changed since lies deeper

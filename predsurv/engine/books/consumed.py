@@ -140,12 +140,16 @@ class ConsumedLiquidity:
         self._changed.clear()
         return changes
 
-    def on_delta(self, event: BookDelta) -> None:
-        """Limit the consumption of a level to its new size; a removed level has none."""
+    def on_delta(self, event: BookDelta) -> bool:
+        """Limit the consumption of a level to its new size (a removed level has none); return whether it has less."""
         places = self._consumed.get(event.key)
-        if places is not None:
+        if places is None:
+            return False
+        limited = places.get((event.side, event.price), 0) > event.size
+        if limited:
             self._limit(event.key, (event.side, event.price), event.size, event.ts_recv)
             self._drop_if_empty(event.key)
+        return limited
 
     def on_snapshot(self, book: BookView) -> None:
         """Limit the consumption of every level to its size in ``book``."""

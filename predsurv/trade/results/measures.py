@@ -38,6 +38,11 @@ class RunMeasures:
             self._sampler.follow(command.key)
             self._capacity.add(command, self._engine.books.book(command.key), self._fee(command.key))
 
+    @property
+    def next_at(self) -> int:
+        """When the next sample is due, ns UTC."""
+        return self._sampler.next_at
+
     def on_tick(self, ts: int) -> None:
         """Take a sample when one is due at ``ts`` (ns UTC)."""
         if ts >= self._sampler.next_at:

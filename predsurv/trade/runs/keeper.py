@@ -71,6 +71,11 @@ class RunKeeper:
         if self._journal is not None:
             self._journal.append(entry)
 
+    @property
+    def next_at(self) -> int:
+        """The time (ns UTC) from which ``on_tick`` takes a sample."""
+        return self.measures.next_at
+
     def on_tick(self, ts: int) -> None:
         """Take a sample when one is due at ``ts`` (ns UTC)."""
         self.measures.on_tick(ts)

@@ -26,7 +26,7 @@ from predsurv.core.orders import CancelIntent, Intent
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.call_filter import meets, selects
 from predsurv.engine.engine import Engine
-from predsurv.engine.interest import EVERYTHING, BookFilter, EventFilter, Interest, MarketChoice
+from predsurv.engine.interest import EVERYTHING, BookFilter, EngagedCalls, EventFilter, Interest, MarketChoice
 from predsurv.state.book import Book
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.view import View
@@ -266,21 +266,36 @@ def test_once_its_order_is_gone_it_is_filtered_again() -> None:
     assert [type(event).__name__ for event in listener.heard] == ["OrderCancelled"]
 
 
-def test_a_book_that_was_partly_consumed_passes_best_and_where() -> None:
-    listener = Listener(Interest(), [intent(size=50)])
+def test_best_and_where_look_at_a_book_less_what_was_consumed_of_it() -> None:
+    listener = Listener(Interest(), [intent(size=100)])
     made = engine(listener)
     made.step(book())
-    made.step(fill(FIRST, size=50))
+    made.step(fill(FIRST, size=100))
     made.account.portfolio.positions.put(ME, YES, Size(0), Money(0))
-    late = Listener(Interest(books="best", where=BookFilter(spread_min=cents(3))))
+    late = Listener(Interest(books="best", where=BookFilter(spread_max=cents(10))))
     filtered = Engine(run="run", limits=LIMITS, strategies=[late], cache=made.cache, account=made.account)
     filtered.books._consumed = made.books._consumed
-    filtered.step(delta("ask", 60, 1))
-    assert late.heard == [delta("ask", 60, 1)]
-    filtered.step(delta("ask", 51, 0))
-    assert len(late.heard) == 2, "now nothing is consumed and the spread is 11 cents"
-    filtered.step(delta("ask", 70, 1))
-    assert len(late.heard) == 2
+    events = [delta("ask", 60, 1), delta("ask", 58, 1), delta("ask", 59, 1), delta("ask", 51, 9)]
+    for event in events:
+        filtered.step(event)
+    assert late.heard == [events[1], events[3]], "nothing is left for it at 51, so that the spread is 11, then 9 cents"
+
+
+@pytest.mark.parametrize("calls", ["change", "best", "price"])
+def test_while_engaged_it_is_told_what_it_asks_for(calls: EngagedCalls) -> None:
+    listener, made = engaged(replace(SILENT, engaged=calls), filled=True)
+    deep, size, better, same = delta("bid", 30, 1), delta("bid", 49, 7), delta("bid", 50, 1), delta("bid", 50, 2)
+    for event in (deep, size, better, same):
+        made.step(event)
+    told = {"change": [deep, size, better, same], "best": [size, better, same], "price": [better]}
+    assert listener.heard == told[calls]
+
+
+def test_by_price_it_is_told_what_makes_a_book_known_though_prices_are_as_before() -> None:
+    listener, made = engaged(replace(SILENT, engaged="price"), filled=True)
+    for event in (book(), gap(), book()):
+        made.step(event)
+    assert listener.heard == [book()]
 
 
 def test_gaps_and_what_ends_them_are_told_on_request() -> None:

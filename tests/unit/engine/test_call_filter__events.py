@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.core.events import Event, MarketChange, MarketResolved
 from predsurv.core.ids import EventId
+from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Intent
 from predsurv.engine.account.account import TradingAccount
@@ -33,9 +35,9 @@ class SilentListener:
         return ()
 
 
-def told(interest: Interest, *events: Event) -> list[Event]:
+def told(interest: Interest, *events: Event, markets: Iterable[Market] = THREE) -> list[Event]:
     cache, listener = MarketCache({V}), SilentListener(interest)
-    for each in THREE:
+    for each in markets:
         cache.add(each)
     account = TradingAccount({V: Money(1_000 * MICROS)})
     engine = Engine(run="run", limits=LIMITS, strategies=[listener], cache=cache, account=account)
@@ -78,3 +80,18 @@ def test_an_event_in_which_all_have_settled_has_no_sums() -> None:
     bounds = EventFilter(ask_sum_max=Price(3 * MICROS), bid_sum_min=Price(0))
     opening = book(key=THREE[0].key(0))
     assert told(Interest(where_event=bounds), opening, *ends, change) == [opening, *ends]
+
+
+def test_exclusive_leaves_out_what_does_not_exclude_the_others_and_asks_that_are_not_all() -> None:
+    books = [book(((60, 9),), ((ask, 9),), each.key(0)) for each, ask in zip(THREE, (65, 66, 90), strict=True)]
+    change = delta("ask", 64, 9, key=THREE[0].key(0))
+    for whole, loose in ((True, False), (False, False), (True, True)):
+        markets = [replace(each, exhaustive=whole) for each in THREE]
+        markets[2] = replace(markets[2], mutually_exclusive=not loose)
+        for bounds, every in (
+            (EventFilter(ask_sum_max=cents(230)), whole and not loose),
+            (EventFilter(bid_sum_min=cents(180)), not loose),
+            (EventFilter(bid_sum_min=cents(120)), True),
+        ):
+            interest = Interest(where_event=replace(bounds, exclusive=True))
+            assert (change in told(interest, *books, change, markets=markets)) is every

@@ -4,8 +4,8 @@ from predsurv.core.events import OrderUnknown, Tick
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelOrder, Intent
 from predsurv.engine.account.valuation import DAY
-from predsurv.engine.control import LOSS_STANDS
 from predsurv.engine.engine import Engine
+from predsurv.engine.loss_limit import LOSS_STANDS
 from predsurv.engine.step import EMPTY_STEP
 from tests.kit.eager_engine import FIRST, Eager, engine
 from tests.kit.trading_samples import START, YES, book, fill, intent

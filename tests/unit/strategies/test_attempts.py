@@ -55,6 +55,16 @@ def test_a_fill_calls_for_another_look() -> None:
     assert attempts.unbalanced(view, no(0)) == (attempt,)
 
 
+def test_the_next_look_is_when_the_first_that_may_be_incomplete_may_be_tried_again() -> None:
+    view = ManualView()
+    attempts, attempt = tried(view)
+    assert attempts.next_look() == START + 5
+    attempt.unbalanced = False
+    assert attempts.next_look() > START + 10**18
+    attempts.look_again()
+    assert attempts.next_look() == START + 5
+
+
 def test_what_is_held_from_before_a_restart_is_taken_up_once() -> None:
     view = ManualView()
     attempts = SetAttempts(NAME)

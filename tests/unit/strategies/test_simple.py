@@ -154,6 +154,31 @@ def test_what_is_too_small_to_rest_is_not_offered() -> None:
     view = world()
     view.hold(YES, 4, 40)
     assert intents(Simple(), bid_heavy(view), view) == []
+    assert intents(Simple(), bid_heavy(view, 30, 45), view) == [], "a stop of so little would be refused"
+    view.cache.add(market(min_taker_buy=Money(MICROS)))
     (sale,) = intents(Simple(), bid_heavy(view, 30, 45), view)
     assert isinstance(sale, Intent)
     assert (sale.signal, sale.tif, sale.size) == ("stop", "ioc", shares(4))
+
+
+def test_what_is_held_without_an_order_is_offered_with_the_next_tick() -> None:
+    view, strategy = world(), Simple()
+    bid_heavy(view)
+    view.hold(YES, 50, 40)
+    intents(strategy, bid_heavy(view), view)
+    (offer,) = intents(strategy, Tick(view.time), view)
+    assert isinstance(offer, Intent)
+    assert offer.signal == "exit"
+
+
+def test_it_asks_for_ticks_when_an_order_has_rested_long_enough_and_after_what_it_sent() -> None:
+    view, strategy = world(), Simple()
+    assert intents(strategy, bid_heavy(view), view)
+    assert strategy.wake_at == view.time
+    intents(strategy, Tick(view.time), view)
+    assert strategy.wake_at > view.time + 365 * 86_400 * S
+    view.rest("resting", YES)
+    intents(strategy, VenuePhase(V, view.time, None, "open", "{}"), view)
+    assert strategy.wake_at == view.time
+    intents(strategy, Tick(view.time), view)
+    assert strategy.wake_at == view.time + 15 * S

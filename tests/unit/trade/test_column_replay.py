@@ -85,6 +85,18 @@ class Scribe:
         return ()
 
 
+class TimedScribe(Scribe):
+    """The same, which wants no tick for a while after each call."""
+
+    def __init__(self, interest: Interest, every: int, pause: int) -> None:
+        super().__init__(interest, every)
+        self.wake_at, self._pause = 0, pause
+
+    def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
+        self.wake_at = view.now + self._pause
+        return super().on_event(event, view)
+
+
 prices = st.integers(1, 9).map(lambda tenths: Price(tenths * 100_000))
 maybe_price = st.none() | prices
 sizes = st.sampled_from([0, 5, 20, 300]).map(lambda shares: Size(shares * MICROS))
@@ -112,8 +124,10 @@ interests = st.builds(
         EventFilter,
         ask_sum_max=st.none() | st.integers(0, 3 * MICROS).map(Price),
         bid_sum_min=st.none() | st.integers(0, 3 * MICROS).map(Price),
+        exclusive=st.booleans(),
     ),
     filter_engaged=st.booleans(),
+    engaged=st.sampled_from(["change", "best", "price"]),
     trades=st.booleans(),
     ticks=st.booleans(),
     coverage=st.booleans(),
@@ -172,25 +186,29 @@ def recordings(draw: st.DrawFn) -> list[list[Record]]:
     return segments
 
 
-def run(folder: Path, scribe: Scribe, *, mirrored: bool, every_event: bool) -> Backtest:
-    return run_backtest(folder, SPAN, RecordedVenue(mirrored=mirrored), scribe, every_event=every_event)
+def run(folder: Path, scribe: Scribe, *, mirrored: bool, every_event: bool, daily_loss: str = "500") -> Backtest:
+    venue = RecordedVenue(mirrored=mirrored)
+    return run_backtest(folder, SPAN, venue, scribe, every_event=every_event, daily_loss=daily_loss)
+
+
+pauses = st.sampled_from([0, 250 * MS, 5 * S, NS_DAY])
+scribes = st.builds(Scribe, interests, st.integers(1, 6)) | st.builds(TimedScribe, interests, st.integers(1, 6), pauses)
 
 
 @settings(
     deadline=None, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )  # shrinking takes minutes
-@given(recordings(), interests, st.integers(1, 6), st.booleans())
+@given(recordings(), scribes, st.booleans(), st.sampled_from(["500", "12", "3"]))
 def test_both_ways_tell_and_do_the_same(
-    segments: Sequence[Sequence[Record]], interest: Interest, every: int, mirrored: bool
+    segments: Sequence[Sequence[Record]], scribe: Scribe, mirrored: bool, daily_loss: str
 ) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         listed_on(folder, 0, *MARKETS)
         record(folder, BEGIN, *segments)
-        scribe = Scribe(interest, every)
         other = deepcopy(scribe)
-        one = run(folder, scribe, mirrored=mirrored, every_event=True)
-        two = run(folder, other, mirrored=mirrored, every_event=False)
+        one = run(folder, scribe, mirrored=mirrored, every_event=True, daily_loss=daily_loss)
+        two = run(folder, other, mirrored=mirrored, every_event=False, daily_loss=daily_loss)
         assert other.heard == scribe.heard
         assert told(two) == told(one)
 
