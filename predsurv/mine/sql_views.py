@@ -1,8 +1,9 @@
 """The datasets of a folder as SQL views, and the market's names beside every row: text only, for DuckDB.
 
-Recorded times are nanoseconds with a zone, which DuckDB has few functions for. The views have each of them as a plain
-UTC timestamp (TIMESTAMP_NS) and as a whole number of nanoseconds, ``ts_recv`` and ``ts_recv_ns``: a difference of two
-timestamps is an interval in microseconds, that of two numbers is exact.
+Recorded times are nanoseconds with a zone, which DuckDB has few functions for; and its functions of nanoseconds without
+one round them to microseconds first, so that the last half microsecond of an hour is in the next. The views have each
+time as a plain UTC timestamp in whole microseconds, rounded down, and as a whole number of nanoseconds: ``ts_recv`` and
+``ts_recv_ns``.
 """
 
 import re
@@ -92,7 +93,7 @@ def view(source: Source, data_dir: Path, *, named: bool) -> str:
         f"read_parquet({literal(files_of(source, data_dir))}, hive_partitioning = true, hive_types = {{{hive}}}, "
         "union_by_name = true)"
     )
-    plain = ", ".join(f'make_timestamp_ns(epoch_ns("{name}")) AS "{name}"' for name in source.times)
+    plain = ", ".join(f'make_timestamp(epoch_ns("{name}") // 1000) AS "{name}"' for name in source.times)
     replaced = f" REPLACE ({plain})" if plain else ""
     whole = "".join(f', epoch_ns(r."{name}") AS "{name}_ns"' for name in source.times)
     if not named or source.name == "episodes":

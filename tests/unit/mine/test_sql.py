@@ -34,10 +34,15 @@ def test_every_row_has_the_latest_names_of_its_market(data: Path) -> None:
 
 def test_times_are_exact_as_numbers_and_plain_as_timestamps(data: Path) -> None:
     found = query(data, "SELECT ts_recv, ts_recv_ns, date_trunc('hour', ts_recv) FROM trades ORDER BY ts_recv_ns")
-    first = hours(1) + 1
-    assert found.rows[0][:2] == (first, first)
-    assert found.rows[0][2] == hours(1)
+    assert found.rows[0] == (hours(1), hours(1) + 1, hours(1))
     assert query(data, 'SELECT "end_ns" - "start_ns" FROM coverage').rows == [(60 * S,)] * 2
+
+
+def test_the_last_nanosecond_of_a_day_is_in_that_day(data: Path) -> None:
+    late = MIDNIGHT + NS_DAY - 1
+    record(data, MIDNIGHT + 3 * NS_DAY, [trade(40, 5, ts=late)])
+    text = f"SELECT ts_recv::DATE = date, hour(date_trunc('hour', ts_recv)) FROM trades WHERE ts_recv_ns = {late}"  # noqa: S608
+    assert query(data, text).rows == [(True, 23)]
 
 
 def test_partitions_choose_days_and_hours(data: Path) -> None:
