@@ -22,6 +22,7 @@ PROOFS: Final = {
     "week": "a simulated week with outages, a weekly pause, midnights, merging, retention: everything stays level",
     "dashboards": "a real Prometheus scrapes a collector and a trader: no panel is empty, no alert blind",
     "accounts": "random orders, fills, fees, settlements and restarts: money is conserved, limits hold",
+    "restores": "a run replayed with other hash seeds, and stopped at a hundred points: the same to the byte",
     "fills": "our orders in random worlds against a price-time exchange: none is filled more, or earlier, than in it",
     "arbitrage": "what the strategy takes of what is there, and what it loses in traps",
     "queues": "queue models beside orders that really rest on the made-up exchange: bounds on both sides of the truth",

@@ -120,13 +120,15 @@ class Orders:
             return self._fill(order, event)
         if isinstance(event, CancelRejected):  # says nothing of the order: it may just be on its way to the venue
             return "applied" if order.state in LIVE_STATES else "stale"
+        changed = order
+        if isinstance(event, OrderAccepted) and order.order_id is None:  # often told after the first fill
+            changed = replace(order, order_id=event.order_id)
         state = _STATE_AFTER[type(event)]
-        if isinstance(event, OrderAccepted) and order.order_id is None:
-            order = replace(order, order_id=event.order_id)
-            self._store(order)
-        if state not in TRANSITIONS[order.state]:
+        if state in TRANSITIONS[order.state]:
+            changed = replace(changed, state=state)
+        if changed is order:
             return "stale"
-        self._store(replace(order, state=state))
+        self._store(changed)
         return "applied"
 
     def get(self, client_order_id: ClientOrderId) -> Order | None:

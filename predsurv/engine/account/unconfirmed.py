@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from predsurv.core.events import Fill
-from predsurv.core.ids import InstrumentKey, StrategyName, TradeId
+from predsurv.core.ids import InstrumentKey, StrategyName, TradeId, VenueName
 from predsurv.core.num import Price
 from predsurv.engine.account.holding import InstrumentHolding
 
@@ -97,6 +97,16 @@ class UnconfirmedFills:
         """
         kept = self._kept[self._owners[key, trade_id]]
         return _after(kept.base, kept.done), _after(kept.base, _left(kept, trade_id))
+
+    def since(self, owner: Owner) -> tuple[InstrumentHolding, Iterator[Fill | Price]]:
+        """Return a copy of a holding before its first fill that may still fail, and its fills and payouts since."""
+        kept = self._kept.get(owner)
+        return (InstrumentHolding(), iter(())) if kept is None else (kept.base.copy(), iter(tuple(kept.done)))
+
+    def cash_since(self, venue: VenueName) -> int:
+        """Return the cash (micros) that holdings at a venue have brought since their first fill that may still fail."""
+        kept = (each for owner, each in self._kept.items() if owner.key.venue == venue)
+        return sum(_after(each.base, each.done).cash - each.base.cash for each in kept)
 
     def forget(self, key: InstrumentKey, trade_id: TradeId) -> None:
         """Leave a fill out from now on."""

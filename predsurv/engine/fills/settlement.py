@@ -16,12 +16,14 @@ from msgspec.structs import replace
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import Fill, FillConfirmed, FillFailed, RebatePaid
 from predsurv.core.fees import maker_rebate
-from predsurv.core.ids import OrderSide, StrategyName, TradeId, VenueName
+from predsurv.core.ids import StrategyName, TradeId, VenueName
 from predsurv.core.market import NO_FEE, Market, settles_later
 from predsurv.core.num import MICROS, ZERO_MONEY
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.rebates import RebateAccruals
+from predsurv.engine.account.unconfirmed import Owner
 from predsurv.engine.account.valuation import DAY
+from predsurv.engine.fills.settled_ledger import SettledLedger
 from predsurv.state.market_cache import MarketCache
 
 OTHER_CLASSES: Final = "other"
@@ -77,10 +79,11 @@ class _Matched(Struct, frozen=True):
 class TradeSettlement:
     """Settles the fills of one venue in the order in which they were matched, each after the same delay.
 
-    ``portfolio`` is the venue's account of us, which its outcomes change. Where a fill fails, sales of shares that only
-    it had brought, and nothing bought since, fail with it, and purchases with money that only it had brought: the
-    latest first. All of those are still open, as they were matched after it. What an earlier run left open in
-    ``portfolio`` is gone on with, as is what it had ``accrued`` in rebates.
+    ``portfolio`` is the venue's account of us, which its outcomes change. Where a fill fails, so do with it those
+    matched after it that shares and money do not cover without it, each by what was settled before it, as on a chain:
+    what was bought later does not cover a sale, as that purchase may still fail when the sale is final. All of those
+    are still open. What an earlier run left open in ``portfolio`` is gone on with, as is what it had ``accrued`` in
+    rebates.
     """
 
     def __init__(
@@ -141,43 +144,35 @@ class TradeSettlement:
         self._open[fill.trade_id] = _Matched(fill.ts_recv + self._terms.delay, strategy, fill, fails)
 
     def _settle(self, matched: _Matched, ts: int) -> Iterator[Outcome]:
-        if matched.fails:
-            yield from self._fail(matched, ts)
+        if not matched.fails:
+            yield self._confirm(matched, ts)
             return
+        failing = [matched, *self._impossible_without(matched)]
+        for each in sorted(failing, key=lambda one: one.fill.side == "buy"):  # shares come back before they go
+            yield self._take_back(each, ts, REVERTED if each is matched else UNCOVERED)
+
+    def _impossible_without(self, failed: _Matched) -> Iterator[_Matched]:
+        """Yield the open fills that shares and money do not cover where all are settled in order but for ``failed``."""
+        ledger = SettledLedger(self._portfolio, self._venue)
+        for each in self._open.values():
+            if each is not failed and not ledger.settle(Owner(each.strategy, each.fill.key), each.fill):
+                yield each
+
+    def _confirm(self, matched: _Matched, ts: int) -> FillConfirmed:
         fill = matched.fill
         del self._open[fill.trade_id]
         self._portfolio.unconfirmed.confirm(fill.key, fill.trade_id)
-        yield FillConfirmed(fill.key, ts, fill.client_order_id, fill.trade_id)
+        return FillConfirmed(fill.key, ts, fill.client_order_id, fill.trade_id)
 
-    def _fail(self, matched: _Matched, ts: int) -> Iterator[Outcome]:
-        """Yield the failure of a fill, with those of all fills that cannot be without it."""
-        yield from self._take_back(matched, ts, REVERTED)
-        while self._portfolio.cash(self._venue) < 0 and any(each.fill.side == "buy" for each in self._open.values()):
-            yield from self._take_back(self._latest("buy"), ts, UNCOVERED)
-
-    def _take_back(self, matched: _Matched, ts: int, reason: str) -> Iterator[Outcome]:
-        """Yield the failure of a fill after those of the sales of what it had brought, which strategies hear first."""
+    def _take_back(self, matched: _Matched, ts: int, reason: str) -> Outcome:
         fill = matched.fill
-        while not self._was_taken_back(fill):
-            yield from self._take_back(self._latest("sell", matched), ts, UNCOVERED)
-        del self._open[fill.trade_id]
-        self._accruals.on_failure(matched.strategy, fill)
-        yield FillFailed(fill.key, ts, fill.client_order_id, fill.trade_id, reason)
-
-    def _was_taken_back(self, fill: Fill) -> bool:
         try:
             self._portfolio.fail(fill.key, fill.trade_id)
-        except BrokenInvariant:
-            return False
-        return True
-
-    def _latest(self, side: OrderSide, of: _Matched | None = None) -> _Matched:
-        """Return the latest open fill of ``side``: of any holding, or of that of another fill."""
-        return next(
-            each
-            for each in reversed(self._open.values())
-            if each.fill.side == side and (of is None or (each.strategy, each.fill.key) == (of.strategy, of.fill.key))
-        )
+        except BrokenInvariant:  # an earlier version, or a bound, let something be final that needs it
+            return self._confirm(matched, ts)
+        del self._open[fill.trade_id]
+        self._accruals.on_failure(matched.strategy, fill)
+        return FillFailed(fill.key, ts, fill.client_order_id, fill.trade_id, reason)
 
     def _pay(self, until: int, ts: int) -> Iterator[Outcome]:
         for paid in self._accruals.due(until, ts):

@@ -112,7 +112,7 @@ def test_duplicate_late_and_foreign_account_events_are_noted_and_change_nothing(
     made.step(fill(FIRST))
     for event, kind in (
         (fill(FIRST), "duplicate"),
-        (OrderAccepted(YES, START, FIRST, OrderId("v")), "stale"),
+        (OrderCancelled(YES, START, FIRST, "x"), "stale"),
         (OrderCancelled(YES, START, ClientOrderId("who"), "x"), "foreign"),
     ):
         step = made.step(event)

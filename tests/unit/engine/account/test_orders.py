@@ -9,6 +9,8 @@ from predsurv.core.events import (
     AccountEvent,
     CancelRejected,
     Fill,
+    FillConfirmed,
+    FillFailed,
     OrderAccepted,
     OrderCancelled,
     OrderRejected,
@@ -19,6 +21,7 @@ from predsurv.core.num import MICROS, notional_up
 from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order
 from predsurv.engine.account import orders as module
 from predsurv.engine.account.orders import Orders
+from tests.kit.state_dump import state_bytes
 from tests.kit.trading_samples import ME, NO, START, YES, fill, place, shares
 
 ID = ClientOrderId("o1")
@@ -64,9 +67,37 @@ def test_partial_fills_add_up_to_filled() -> None:
 
 def test_a_fill_before_the_acknowledgement_is_proof_enough() -> None:
     orders = placed(fill(size=10))
-    assert orders.apply(ACCEPTED) == "stale"
+    assert orders.apply(ACCEPTED) == "applied", "its id is new, and the journal has to know it"
     assert order(orders).state == "filled"
     assert order(orders).order_id == "v1"
+    assert orders.apply(ACCEPTED) == "stale"
+
+
+TOLD = (
+    ACCEPTED,
+    REJECTED,
+    CANCELLED,
+    UNKNOWN,
+    CancelRejected(YES, START, ID, "no"),
+    fill(size=4, unconfirmed=True),
+    fill(size=6, trade_id=TradeId("o1.2")),
+    FillConfirmed(YES, START, ID, TradeId("o1.1")),
+    FillFailed(YES, START, ID, TradeId("o1.1"), "reverted"),
+)
+
+
+@given(st.lists(st.sampled_from(TOLD), max_size=12))
+def test_what_is_not_applied_changes_nothing(events: list[AccountEvent]) -> None:
+    """The journal keeps what was applied alone: anything else that changed is forgotten by a restart."""
+    live, restored = placed(), placed()
+    for event in events:
+        try:
+            result = live.apply(event)
+        except BrokenInvariant:  # nothing of it is kept either
+            continue
+        if result == "applied":
+            restored.apply(event)
+    assert state_bytes(live) == state_bytes(restored)
 
 
 def test_an_unknown_order_is_live_until_its_state_is_known() -> None:
