@@ -18,8 +18,9 @@ What "the same" cannot mean: a restored run is not the one that was stopped. It 
 its strategies have forgotten what they knew, and what was still on its way from the venue never arrives. So what it
 goes on to do is not compared with the run that was not stopped; but from the same journal and the same further inputs
 it has to decide the same to the byte in every process, and that is compared, from every tenth stop. Of consumed levels
-those are left out of which the venue's word was still on its way (``trading.echo_latency``), and the rest is compared
-as limited by the book: of more than a level holds nothing can be consumed.
+those are left out of which the venue's word was still on its way (``trading.echo_latency``): a run that is killed then
+does not know of them when it is restored, and may take the same shares once more. The rest is compared as limited by
+the book: of more than a level holds nothing can be consumed.
 """
 
 import argparse
