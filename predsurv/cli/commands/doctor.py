@@ -22,6 +22,7 @@ from predsurv.cli.commands.checks import (
 )
 from predsurv.cli.commands.config_checks import name_checks, phase_checks
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.render import Column, Table, say, show
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
@@ -29,8 +30,8 @@ from predsurv.core.errors import ConfigError
 _COLUMNS: Final = (
     Column("state", "", keep=9),
     Column("check", "Check", keep=9),
-    Column("found", "Found", keep=9),
-    Column("next_step", "Next step", keep=8),
+    Column("found", "Found", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap"),
+    Column("next_step", "Next step", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap", if_any=True),
 )
 
 

@@ -20,8 +20,8 @@ FINDINGS_SHOWN_MAX: Final = 50
 
 _FINDINGS: Final = (
     Column("check", "Check", keep=9),
-    Column("where", "Where", keep=8, width_max=TEXT_CHARS_MAX),
-    Column("what", "What", keep=9),
+    Column("where", "Where", keep=8, width_max=TEXT_CHARS_MAX, fit="wrap"),
+    Column("what", "What", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap"),
 )
 Deep = Annotated[
     bool, typer.Option("--deep", help="Also fold every hour's changes into books and compare them with the snapshots.")

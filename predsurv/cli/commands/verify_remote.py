@@ -20,7 +20,7 @@ FINDINGS_SHOWN_MAX: Final = 50
 
 _FINDINGS: Final = (
     Column("state", "State", keep=9),
-    Column("object", "Object", keep=8, width_max=TEXT_CHARS_MAX),
+    Column("object", "Object", keep=8, width_max=TEXT_CHARS_MAX, fit="wrap"),
     Column("local", "Here", keep=7),
 )
 _HERE: Final = {True: "yes", False: "no", None: ""}

@@ -59,7 +59,9 @@ def setup(tmp_path: Path) -> Setup:
         return []
 
     venue: Any = SimpleNamespace(name=A.venue)
-    scheduler: Any = SimpleNamespace(request_snapshots=lambda: None, admission=SimpleNamespace(account=account))
+    scheduler: Any = SimpleNamespace(
+        request_snapshots=lambda: None, admission=SimpleNamespace(account=account), plan=None
+    )
     session = RecordingSession(
         venue, recorder, scheduler, clock=clock, steady_clock=SteadyClock(clock), on_batch=lambda *_: None
     )

@@ -60,7 +60,7 @@ async def test_records_are_in_the_log_with_their_checkpoint(tmp_path: Path, writ
 
 async def test_a_segment_is_due_by_size_and_by_age(writer: LogWriter, clock: ManualClock) -> None:
     assert not writer.seal_due
-    await writer.write([delta(A, START + n, n % 90 + 1, 1) for n in range(100)], [])
+    await writer.write([delta(A, START + n, n % 90 + 1, n) for n in range(1_000)], [])
     assert writer.seal_due
     await writer.rotate({})
     assert not writer.seal_due
