@@ -4,6 +4,8 @@
 
 #include "rows.h"
 
+#define STRETCH_ROWS 1024 /* of a stretch of time, at least half of that in the mean */
+
 typedef struct { int64_t ts; uint32_t row; } Entry;
 
 /* Whether `b` was received before `a`, which stands before it. */
@@ -52,35 +54,94 @@ static Entry *merge_runs(const Row *rows, Entry *from, Entry *to, size_t *ends, 
     return from;
 }
 
+/* Entries of one stretch of time, twice as many to merge into, and the ends of their runs. */
+typedef struct { Entry *entries; size_t *ends, room; } Scratch;
+
+static int make_scratch(Scratch *self, size_t count)
+{
+    if (count <= self->room)
+        return 0;
+    PyMem_RawFree(self->entries);
+    PyMem_RawFree(self->ends);
+    self->entries = PyMem_RawMalloc(2 * count * sizeof(Entry));
+    self->ends = PyMem_RawMalloc(count * sizeof(size_t));
+    self->room = count;
+    return self->entries == NULL || self->ends == NULL ? -1 : 0;
+}
+
+/* Sort the rows of a stretch, which `order` names in the order in which they stand. */
+static int sort_stretch(Scratch *scratch, const Row *rows, uint32_t *order, size_t count)
+{
+    if (make_scratch(scratch, count) < 0)
+        return -1;
+    size_t runs = 0;
+    for (size_t i = 0; i < count; i++)
+        scratch->entries[i] = (Entry){rows[order[i]].ts, order[i]};
+    for (size_t at = 0; at < count;)
+        scratch->ends[runs++] = at = run_end(rows, scratch->entries, at, count);
+    const Entry *sorted = merge_runs(rows, scratch->entries, scratch->entries + count, scratch->ends, runs);
+    for (size_t i = 0; i < count; i++)
+        order[i] = sorted[i].row;
+    return 0;
+}
+
+/* The time between the first and the last row, cut into stretches of 2 ** `shift` ns. */
+typedef struct { int64_t first; int shift; size_t count; } Stretches;
+
+static Stretches cut(const Rows *self)
+{
+    int64_t first = INT64_MAX, last = INT64_MIN;
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        first = self->rows[i].ts < first ? self->rows[i].ts : first;
+        last = self->rows[i].ts > last ? self->rows[i].ts : last;
+    }
+    uint64_t span = self->count ? (uint64_t)last - (uint64_t)first : 0;
+    Stretches made = {first, 0, 0};
+    while (span >> made.shift > (uint64_t)self->count / STRETCH_ROWS + 1)
+        made.shift++;
+    made.count = (size_t)(span >> made.shift) + 1;
+    return made;
+}
+
+static size_t stretch_of(const Stretches *self, const Row *row)
+{
+    return (size_t)(((uint64_t)row->ts - (uint64_t)self->first) >> self->shift);
+}
+
+/* Put the rows into `order` stretch by stretch; `ends`, zero before, becomes where each ends. */
+static void distribute(const Rows *self, const Stretches *stretches, size_t *ends, uint32_t *order)
+{
+    size_t start = 0;
+    for (Py_ssize_t i = 0; i < self->count; i++)
+        ends[stretch_of(stretches, &self->rows[i])]++;
+    for (size_t i = 0; i < stretches->count; i++) {
+        size_t rows = ends[i];
+        ends[i] = start;
+        start += rows;
+    }
+    for (Py_ssize_t i = 0; i < self->count; i++)
+        order[ends[stretch_of(stretches, &self->rows[i])]++] = (uint32_t)i;
+}
+
+/* Stretch by stretch, as what a merge takes is many times an order, and the rows of a file are many. */
 static int sort(Rows *self)
 {
-    size_t count = (size_t)self->count, runs = 0, room = 0;
-    Entry *entries = PyMem_RawMalloc(2 * count * sizeof(Entry) + 1);
-    uint32_t *order = PyMem_RawMalloc(count * sizeof(uint32_t) + 1);
-    size_t *ends = NULL;
-    int failed = entries == NULL || order == NULL;
-    for (size_t i = 0; !failed && i < count; i++)
-        entries[i] = (Entry){self->rows[i].ts, (uint32_t)i};
-    for (size_t at = 0; !failed && at < count;) {
-        if (runs == room) {
-            size_t *grown = PyMem_RawRealloc(ends, (room = 2 * room + 64) * sizeof(size_t));
-            failed = grown == NULL;
-            ends = failed ? ends : grown;
-            if (failed)
-                break;
-        }
-        ends[runs++] = at = run_end(self->rows, entries, at, count);
-    }
-    if (!failed) {
-        Entry *sorted = merge_runs(self->rows, entries, entries + count, ends, runs);
-        for (size_t i = 0; i < count; i++)
-            order[i] = sorted[i].row;
+    Stretches stretches = cut(self);
+    Scratch scratch = {NULL, NULL, 0};
+    uint32_t *order = PyMem_RawMalloc((size_t)self->count * sizeof(uint32_t) + 1);
+    size_t *ends = PyMem_RawCalloc(stretches.count, sizeof(size_t)), start = 0;
+    int failed = order == NULL || ends == NULL;
+    if (!failed)
+        distribute(self, &stretches, ends, order);
+    for (size_t i = 0; !failed && i < stretches.count; start = ends[i++])
+        failed = sort_stretch(&scratch, self->rows, order + start, ends[i] - start) < 0;
+    if (!failed)
         self->order = order;
-        order = NULL;
-    }
-    PyMem_RawFree(entries);
-    PyMem_RawFree(order);
+    else
+        PyMem_RawFree(order);
     PyMem_RawFree(ends);
+    PyMem_RawFree(scratch.entries);
+    PyMem_RawFree(scratch.ends);
     return failed ? -1 : 0;
 }
 

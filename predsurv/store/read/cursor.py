@@ -1,52 +1,35 @@
 """The rows of one data file as market events in order of reception."""
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from operator import itemgetter
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from msgspec import Struct
 from msgspec.structs import replace
 
-from predsurv.core.errors import IntegrityError, TransientError
+from predsurv.core.errors import IntegrityError
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.store import manifest
-from predsurv.store.conform import conformed, expect_columns, present_schema
-from predsurv.store.layout import Dataset, FileStamp, parse_file, select_data_files
+from predsurv.store.layout import Dataset, parse_file
 from predsurv.store.lifecycle import WHOLE_VENUE, LifecycleRow, to_event
-from predsurv.store.schema import SCHEMA_VERSION, TIME, VERSION_KEY, dictionary_array, time_column, to_micros
+from predsurv.store.read.tables import ReplayFile, load, read_tables, replayed_schema
+from predsurv.store.schema import dictionary_array, time_column, to_micros
 
 STEP_ROWS: Final = 16_384
 """Rows of a file that are converted to Python objects at a time (plus those sharing the last one's time)."""
 
-WHOLE_ROWS_MAX: Final = 250_000
-"""Rows up to which a file is decoded in one piece, which takes less time than in batches."""
-
 WINDOW_ROWS_MAX: Final = 4_000_000
 """Rows of a file that are held in memory; a merged file with more is read several times, window by window."""
 
-_TEXTS: Final[dict[Dataset, list[str]]] = {
-    "deltas": ["market_id", "instrument_id", "kind", "side"],
-    "trades": ["market_id", "instrument_id", "taker_side"],
-    "coverage": ["market_id", "instrument_id", "state", "reason"],
-    "lifecycle": ["market_id", "instrument_id", "kind"],
-}
 _OF_MARKETS: Final[frozenset[Dataset]] = frozenset({"trades", "lifecycle"})
 """Of these a reader of an instrument gets all rows of its market."""
-_NOT_REPLAYED: Final[dict[Dataset, frozenset[str]]] = {
-    "coverage": frozenset({"end", "inclusion", "trades", "lifecycle"}),
-}
 _MICROS: Final = frozenset({"price", "size"})
 _FIRST: Final = pa.scalar(0, pa.int32())
 _GAP_SEGMENT: Final = -1  # sorts gaps before all other events of the same nanosecond
 
-
-T = TypeVar("T")
 
 OrderedEvent = tuple[int, int, int, MarketEvent]
 """Receive time (ns UTC), segment, arrival in the segment, and the event."""
@@ -78,63 +61,6 @@ class ReplayQuery(Struct, frozen=True):
         if self.instruments is None or name not in self.without:
             return self
         return replace(self, instruments=self.instruments - self.without[name])
-
-
-class ReplayFile(Struct, frozen=True):
-    """A data file to read the rows from ``lo`` to ``hi`` (ns UTC, inclusive) of.
-
-    ``digest``: BLAKE2b of its content by the manifest, None to skip the check.
-    """
-
-    path: Path
-    dataset: Dataset
-    lo: int
-    hi: int
-    digest: str | None = None
-
-
-def file_from_footer(path: Path, dataset: Dataset) -> tuple[ReplayFile, int]:
-    """Return a file that no manifest lists, with the times in its footer, and its number of rows.
-
-    Raises IntegrityError when it is damaged.
-    """
-    with _open(path, dataset) as file:
-        time, rows = time_column(dataset), file.metadata.num_rows
-        expect_columns(path, file.schema_arrow.names, [time])
-        column = file.schema_arrow.get_field_index(time)
-        groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
-        if file.schema_arrow.field(time).type == TIME and all(stats and stats.has_min_max for stats in groups):
-            bounds = [(int(stats.min_raw), int(stats.max_raw)) for stats in groups]
-        else:  # another program wrote it: the footer tells nothing, or in another unit
-            found = pc.min_max(file.read(columns=[time])[time].cast(TIME).cast(pa.int64())).as_py()
-            bounds = [(found["min"], found["max"])] if rows else []
-    lo, hi = min((lo for lo, _ in bounds), default=0), max((hi for _, hi in bounds), default=0)
-    return ReplayFile(path, dataset, lo, hi), rows
-
-
-def _verify(source: ReplayFile) -> None:
-    """Compare the file with its digest before it is parsed; raises IntegrityError.
-
-    Page checksums do not cover page headers and the footer, and a damaged footer can crash the process
-    inside the Parquet library.
-    """
-    if source.digest is not None and manifest.digest(source.path) != source.digest:
-        raise IntegrityError(f"{source.path} is damaged (not what was sealed): run `predsurv verify`")
-
-
-def _open(path: Path, dataset: Dataset) -> Any:
-    try:
-        file = pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=_TEXTS[dataset])
-    except FileNotFoundError:
-        raise
-    except KeyError:
-        expect_columns(path, pq.read_schema(path).names, _TEXTS[dataset])
-        raise
-    except (OSError, pa.ArrowException) as error:
-        raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
-    if (file.metadata.metadata or {}).get(VERSION_KEY.encode(), SCHEMA_VERSION.encode()) != SCHEMA_VERSION.encode():
-        raise IntegrityError(f"{path} is not of schema version {SCHEMA_VERSION}: read it with another predsurv")
-    return file
 
 
 class FileCursor:
@@ -180,83 +106,27 @@ class FileCursor:
         return list(_EVENTS[self._dataset](rows, keys, times))
 
 
-def split_by_time(source: ReplayFile, rows: int, rows_max: int) -> Iterator[ReplayFile]:
-    """Yield ``source``, split by time where it has more than ``rows_max`` rows."""
-    count = -(-rows // rows_max) or 1
-    step = (source.hi - source.lo) // count + 1
-    for lo in range(source.lo, source.hi + 1, step):
-        digest = source.digest if lo == source.lo else None  # one comparison is enough
-        yield ReplayFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
-
-
-def load(source: ReplayFile, read: Callable[[ReplayFile, int | None], T]) -> T:
-    """Return what ``read`` makes of a file and of the segment (None: of all) of which it is to read the rows.
-
-    Raises TransientError when it was replaced or removed meanwhile.
-    """
-    try:
-        return read(source, None)
-    except FileNotFoundError:
-        # It was compacted since it was listed: its rows are in the merged file, by segment number.
-        _, stamp = parse_file(source.path)
-        merged = [
-            path for path in select_data_files(source.path.parent.glob("*.parquet")) if _is_merged_from(path, stamp)
-        ]
-        if stamp.merges or not merged:
-            raise TransientError(f"{source.path} was replaced or removed while it was read: read again") from None
-        merged_file = ReplayFile(merged[0], source.dataset, source.lo, source.hi)
-        return read(merged_file, stamp.segment)
-
-
-def _is_merged_from(path: Path, stamp: FileStamp) -> bool:
-    other = parse_file(path)[1]
-    return other.merges > 0 and other.collector == stamp.collector and other.segment >= stamp.segment
-
-
-def read_tables(source: ReplayFile, segment: int | None) -> Iterator[Any]:
-    """Yield the rows of a file, of one ``segment`` or all, as tables of the present schema; some may be empty.
-
-    Raises IntegrityError when it is damaged.
-    """
-    stamp, schema = parse_file(source.path)[1], _replayed(source.dataset)
-    _verify(source)
-    with _open(source.path, source.dataset) as file:
-        expect_columns(source.path, file.schema_arrow.names, schema.names)
-        names = [name for name in schema.names if name in file.schema_arrow.names]
-        try:
-            if file.metadata.num_rows <= WHOLE_ROWS_MAX:
-                yield _rows_of_segment(segment, conformed(file.read(names, use_threads=False), schema, stamp.segment))
-                return
-            for batch in file.iter_batches(batch_size=STEP_ROWS * 4, columns=names, use_threads=False):
-                yield _rows_of_segment(segment, conformed(pa.table(batch), schema, stamp.segment))
-        except (OSError, pa.ArrowException) as error:
-            raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
-
-
 def read_selected(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
     """Return the rows that are ``wanted`` of a file, of one ``segment`` or all, in the order of reception."""
-    time, schema = time_column(source.dataset), _replayed(source.dataset)
-    pieces = [_select_rows(rows, source, wanted) for rows in read_tables(source, segment)]
-    pieces = [piece for piece in pieces if piece.num_rows]
-    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks() if pieces else schema.empty_table()
-    if source.dataset == "trades" and wanted.instruments is not None:
-        table = _without_repeats(table, wanted.instruments)
-    order = [(name, "ascending") for name in (time, "segment", "arrival") if name in schema.names]
+    table = select_rows(source, wanted, segment)
+    keys = (time_column(source.dataset), "segment", "arrival")
+    order = [(name, "ascending") for name in keys if name in table.column_names]
     return table.take(pc.sort_indices(table, sort_keys=order)).combine_chunks()
 
 
-def _replayed(dataset: Dataset) -> Any:
-    """Return the schema of what is read of a file."""
-    schema = present_schema(dataset, _TEXTS[dataset])
-    unread = _NOT_REPLAYED.get(dataset, frozenset())
-    return pa.schema([field for field in schema if field.name not in unread])
+def select_rows(source: ReplayFile, wanted: ReplayQuery, segment: int | None) -> Any:
+    """Return the rows that are ``wanted`` of a file, of one ``segment`` or all, in the order of the file."""
+    pieces = [_wanted_of(rows, source, wanted) for rows in read_tables(source, segment)]
+    pieces = [piece for piece in pieces if piece.num_rows]
+    if not pieces:
+        return replayed_schema(source.dataset).empty_table()
+    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
+    if source.dataset == "trades" and wanted.instruments is not None:
+        table = _without_repeats(table, wanted.instruments)
+    return table
 
 
-def _rows_of_segment(segment: int | None, table: Any) -> Any:
-    return table if segment is None else table.filter(pc.equal(table["segment"], pa.scalar(segment, pa.int64())))
-
-
-def _select_rows(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
+def _wanted_of(table: Any, source: ReplayFile, wanted: ReplayQuery) -> Any:
     dataset = source.dataset
     ts = table[time_column(dataset)].cast(pa.int64())
     first, last = max(wanted.start, source.lo), min(wanted.end - 1, source.hi)

@@ -18,11 +18,9 @@ from predsurv.store.read.cursor import (
     WINDOW_ROWS_MAX,
     FileCursor,
     OrderedEvent,
-    ReplayFile,
     ReplayQuery,
-    file_from_footer,
-    split_by_time,
 )
+from predsurv.store.read.tables import ReplayFile, file_from_footer, split_by_time
 
 _HOURLY: Final[tuple[Dataset, ...]] = ("deltas", "trades")
 _DAILY: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
@@ -88,11 +86,12 @@ def _take_step(active: list[FileCursor], following: int | None) -> list[OrderedE
     return events
 
 
-def list_files(layout: Layout, wanted: ReplayQuery, rows_max: int = WINDOW_ROWS_MAX) -> Iterator[ReplayFile]:
+def list_files(layout: Layout, wanted: ReplayQuery, rows_max: int | None = None) -> Iterator[ReplayFile]:
     """Yield the files with rows in the queried time by their first time, listing hour by hour.
 
-    One with more than ``rows_max`` rows comes in pieces.
+    One with more than ``rows_max`` rows (None: WINDOW_ROWS_MAX) comes in pieces.
     """
+    rows_max = rows_max or WINDOW_ROWS_MAX
     waiting: list[ReplayFile] = []
     sealed: dict[str, SealedFile] = {}
     first = wanted.start // NS_HOUR * NS_HOUR

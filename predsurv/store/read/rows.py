@@ -12,15 +12,9 @@ import pyarrow as pa
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
 from predsurv.store.layout import Layout, parse_file
-from predsurv.store.read.cursor import (
-    FileCursor,
-    ReplayFile,
-    ReplayQuery,
-    load,
-    read_selected,
-    read_tables,
-)
+from predsurv.store.read.cursor import FileCursor, ReplayQuery, select_rows
 from predsurv.store.read.replay import list_files
+from predsurv.store.read.tables import ReplayFile, load, read_tables
 from predsurv.store.schema import dictionary_array
 
 ROWS_MAX: Final = 1_500_000
@@ -65,6 +59,12 @@ class RowFiles:
             self._following = next(self._files, None)
 
     def _rows(self, source: ReplayFile, query: ReplayQuery) -> Rows:
+        try:
+            return self._read(source, query)
+        finally:  # the columns are gone, but Arrow keeps their pages
+            pa.default_memory_pool().release_unused()
+
+    def _read(self, source: ReplayFile, query: ReplayQuery) -> Rows:
         query = query.of_collector(parse_file(source.path)[1].collector)
         try:
             if source.dataset == "deltas":
@@ -88,7 +88,7 @@ class RowFiles:
         return rows
 
     def _trade_rows(self, source: ReplayFile, query: ReplayQuery, segment: int | None) -> Rows:
-        table, rows = read_selected(source, query, segment), _new_rows()
+        table, rows = select_rows(source, query, segment), _new_rows()
         if table.num_rows:
             ids = table["trade_id"].to_pylist()
             _add(rows, table, _TRADES, self._number_of, (source.lo, source.hi), ids=ids)

@@ -1,4 +1,4 @@
-"""Tests of predsurv.store.read.replay and predsurv.store.read.cursor."""
+"""Tests of predsurv.store.read.replay, and of cursor and tables."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import NS_HOUR, Layout
-from predsurv.store.read import cursor
+from predsurv.store.read import cursor, tables
 from predsurv.store.read.replay import replay
 from predsurv.store.schema import EXACT_MAX
 from predsurv.store.seal.seal import seal_segment
@@ -161,6 +161,9 @@ def test_a_file_longer_than_a_step_is_read_in_pieces(tmp_path: Path, monkeypatch
     records: list[Record] = [*(change(n % 4, NOON + n // 10, n) for n in range(100)), *books]
     record(tmp_path, records[:60], records[60:])
     assert read(tmp_path) == sorted(records, key=ts_recv)
+    for name, value in (("WHOLE_ROWS_MAX", 0), ("BATCH_ROWS", 7), ("RELEASED_BATCHES", 2)):
+        monkeypatch.setattr(tables, name, value)
+    assert read(tmp_path) == sorted(records, key=ts_recv)
 
 
 def test_only_wanted_instruments_are_read(tmp_path: Path) -> None:
@@ -233,6 +236,6 @@ def test_no_flipped_bit_is_read_as_a_wrong_number(tmp_path: Path, records: Calla
 
 def test_a_file_of_another_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(tmp_path, [change(0, NOON)])
-    monkeypatch.setattr(cursor, "SCHEMA_VERSION", "2")
+    monkeypatch.setattr(tables, "SCHEMA_VERSION", "2")
     with pytest.raises(IntegrityError, match="schema version 2"):
         read(tmp_path)

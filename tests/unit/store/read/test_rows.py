@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -14,11 +15,13 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, Ve
 from predsurv.core.native import speedups
 from predsurv.core.num import Price, Size
 from predsurv.core.records import Coverage, Record
+from predsurv.net.clock import ManualClock
 from predsurv.store.layout import NS_HOUR, Layout
 from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.replay import read_events
 from predsurv.store.read.rows import RowFiles
 from predsurv.store.schema import EXACT_MAX
+from predsurv.store.seal.compact import compact_closed
 from tests.kit.recordings import record
 
 pytestmark = pytest.mark.skipif(speedups is None, reason="there was no C compiler")
@@ -97,6 +100,22 @@ def test_rows_are_the_events_of_the_replay_in_its_order(
         assert taken(layout, query) == list(read_events(layout, query))
 
 
+def test_many_rows_are_in_order_however_their_times_are_spread(tmp_path: Path) -> None:
+    rng = Random(3)
+    near = [NOON + rng.randrange(500) for _ in range(6_000)]
+    spread = [NOON + rng.randrange(NS_HOUR) for _ in range(6_000)]
+    segments = [
+        [BookDelta(rng.choice(KEYS), ts, None, 1, n, "bid", Price(1), Size(n)) for n, ts in enumerate(sorted(times))]
+        for times in (near, spread, [NOON, *(NOON + NS_HOUR - 1 for _ in range(3_000))])
+    ]
+    record(tmp_path, NOON + 2 * NS_HOUR, *segments)
+    compact_closed(Layout(tmp_path), "c0", ManualClock(NOON + 2 * NS_HOUR))
+    query = ReplayQuery(MOCK, NOON, NOON + NS_HOUR)
+    (file,) = RowFiles(Layout(tmp_path), [query], lambda *_: 0).open_until(NOON)
+    assert len(file) == 15_001
+    assert taken(Layout(tmp_path), query) == list(read_events(Layout(tmp_path), query))
+
+
 def test_columns_and_numbers_that_do_not_fit_are_refused() -> None:
     assert speedups is not None
     rows: Any = speedups.NativeRows()
@@ -110,6 +129,6 @@ def test_columns_and_numbers_that_do_not_fit_are_refused() -> None:
     replay: Any = speedups.NativeReplay({}, {}, ())
     with pytest.raises(TypeError, match="sorted rows"):
         replay.add_cursor(rows)
-    for wrong in (lambda: replay.relate(0, 0, -1, 0, -1, -1), lambda: replay.group(1, []), replay.take):
+    for wrong in (lambda: replay.relate(0, 0, -1, 0, -1, -1, -1), lambda: replay.group(1, [], False), replay.take):
         with pytest.raises(IndexError):
             wrong()

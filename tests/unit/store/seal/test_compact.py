@@ -23,7 +23,6 @@ from predsurv.net.clock import ManualClock
 from predsurv.store import files, manifest
 from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, data_files, parse_file, segments_of
 from predsurv.store.locks import exclusive_lock
-from predsurv.store.read import cursor
 from predsurv.store.read.replay import replay
 from predsurv.store.read.verify import check_files
 from predsurv.store.seal import compact, merge
@@ -325,7 +324,7 @@ def test_a_replay_in_progress_continues_when_its_files_are_merged(recorded: Layo
 def test_a_large_file_is_replayed_window_by_window(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = events(recorded)
     compact_closed(recorded, "c0", LATER)
-    monkeypatch.setattr(cursor, "WINDOW_ROWS_MAX", 7)
+    monkeypatch.setattr("predsurv.store.read.replay.WINDOW_ROWS_MAX", 7)
     assert events(recorded) == expected
 
 
