@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
+from predsurv.store import allocator
 from predsurv.store.layout import Layout, parse_file
 from predsurv.store.read.cursor import FileCursor, ReplayQuery, select_rows
 from predsurv.store.read.replay import list_files
@@ -61,8 +62,8 @@ class RowFiles:
     def _rows(self, source: ReplayFile, query: ReplayQuery) -> Rows:
         try:
             return self._read(source, query)
-        finally:  # the columns are gone, but Arrow keeps their pages
-            pa.default_memory_pool().release_unused()
+        finally:
+            allocator.release_columns()
 
     def _read(self, source: ReplayFile, query: ReplayQuery) -> Rows:
         query = query.of_collector(parse_file(source.path)[1].collector)

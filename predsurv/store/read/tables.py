@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError, TransientError
-from predsurv.store import manifest
+from predsurv.store import allocator, manifest
 from predsurv.store.conform import conformed, expect_columns, present_schema
 from predsurv.store.layout import Dataset, FileStamp, parse_file, select_data_files
 from predsurv.store.schema import SCHEMA_VERSION, TIME, VERSION_KEY, time_column
@@ -22,7 +22,7 @@ BUFFER_BYTES: Final = 1 << 16
 """Bytes of a column of a file that are read at a time."""
 
 RELEASED_BATCHES: Final = 16
-"""Batches of a file after which Arrow gives back the pages that it keeps; they would become 40 MB."""
+"""Batches of a file after which Arrow gives back the memory that it keeps."""
 
 WHOLE_ROWS_MAX: Final = 250_000
 """Rows up to which a file is decoded in one piece, which takes less time than in batches."""
@@ -152,7 +152,7 @@ def read_tables(source: ReplayFile, segment: int | None) -> Iterator[Any]:
                 return
             for number, batch in enumerate(file.iter_batches(BATCH_ROWS, columns=names, use_threads=False)):
                 if number % RELEASED_BATCHES == 0:
-                    pa.default_memory_pool().release_unused()
+                    allocator.release_columns()
                 yield _rows_of_segment(segment, conformed(pa.table(batch), schema, stamp.segment))
         except (OSError, pa.ArrowException) as error:
             raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error

@@ -1,5 +1,6 @@
 """Rows of files are, taken one by one, the events of the replay in its order."""
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -114,6 +115,21 @@ def test_many_rows_are_in_order_however_their_times_are_spread(tmp_path: Path) -
     (file,) = RowFiles(Layout(tmp_path), [query], lambda *_: 0).open_until(NOON)
     assert len(file) == 15_001
     assert taken(Layout(tmp_path), query) == list(read_events(Layout(tmp_path), query))
+
+
+def test_rows_are_sorted_in_little_memory_beside_their_own(tmp_path: Path) -> None:
+    rng = Random(3)
+    times = sorted(NOON + rng.randrange(NS_HOUR) for _ in range(30_000))
+    record(tmp_path, NOON, [BookDelta(rng.choice(KEYS), ts, None, 1, None, "bid", Price(1), Size(1)) for ts in times])
+    files = RowFiles(Layout(tmp_path), [ReplayQuery(MOCK, NOON, NOON + NS_HOUR)], lambda *_: 0)
+    tracemalloc.start()
+    try:
+        (rows,) = files.open_until(NOON + NS_HOUR)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(rows) == len(times)
+    assert peak < 75 * len(times)  # 56 a row, 4 for its place in the order, what Python needs
 
 
 def test_columns_and_numbers_that_do_not_fit_are_refused() -> None:
