@@ -56,7 +56,6 @@ def test_what_was_bought_can_be_sold_for_more_than_an_order_may_be_worth() -> No
         order.key, START + S + 1, None, order.client_order_id, TradeId("t"), "buy", order.price, order.size, Money(0),
         maker=True,
     )  # fmt: skip
-    made.step(done)
-    (sold,) = made.step(quoted(sample.key(0), START + 2 * S, (40, 900), (43, 100))).commands
+    (sold,) = made.step(done).commands
     assert isinstance(sold.command, PlaceOrder)
     assert (sold.command.side, sold.command.price, sold.command.size) == ("sell", cents(43), Size(50 * MICROS))
