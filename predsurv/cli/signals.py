@@ -64,7 +64,10 @@ class StopSignals:
 
     @contextmanager
     def heard(self) -> Iterator["StopSignals"]:
-        """Hear signals while the block runs; to be called in the main thread, before there is an event loop."""
+        """Hear signals while the block runs; to be called in the main thread, before there is an event loop.
+
+        A handler of the caller's own for SIGINT is told afterwards of a signal that ended the block, without a frame.
+        """
         thread = Thread(target=self._hear, name="signals", daemon=True)
         deaf = {signal.SIGHUP} if self._reopen is None and _ignored(signal.SIGHUP) else set[signal.Signals]()
         before = {number: signal.signal(number, self._in_main_thread) for number in sorted(_STOP - deaf)}
@@ -79,6 +82,9 @@ class StopSignals:
             self._sender.close()
             thread.join()
             self._receiver.close()
+            own = before[signal.SIGINT]
+            if self.stopping and callable(own) and own is not signal.default_int_handler:
+                own(signal.SIGINT, None)
 
     @contextmanager
     def stopping_with(

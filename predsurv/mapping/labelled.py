@@ -69,8 +69,10 @@ def read_labelled(path: Path) -> LabelledPairs:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _read(csv.DictReader(file), path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{sanitise(str(path), 200)}: {sanitise(str(error), 200)}") from None
+    except OSError as error:
+        raise ConfigError(f"{sanitise(str(path), 200)}: {error.strerror}; name a CSV file of labelled pairs") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{sanitise(str(path), 200)} is no CSV file in UTF-8: {sanitise(str(error), 200)}") from None
 
 
 def _read(reader: "csv.DictReader[str]", path: Path) -> LabelledPairs:

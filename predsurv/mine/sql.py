@@ -48,6 +48,10 @@ def query(data_dir: Path, text: str, rows_max: int | None = None) -> SqlResult:
                 return SqlResult((), [])
             described = tuple(zip(map(str, relation.columns), map(str, relation.types), strict=True))
             found = (relation if rows_max is None else relation.limit(rows_max + 1)).to_arrow_table()
+        except RuntimeError as failure:  # what DuckDB makes of Ctrl-C
+            if "interrupted" in str(failure).lower():
+                raise KeyboardInterrupt from None
+            raise
         except error as failure:
             if not any(_is_there(source, data_dir) for source in SOURCES):
                 raise ConfigError(f"SQL: nothing recorded in {data_dir}; {how_to_record()}") from None

@@ -1,8 +1,11 @@
 """``predsurv demo``: the whole chain on made-up markets, in a minute, from any folder."""
 
 import shutil
-from collections.abc import Iterable, Mapping
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final, NamedTuple
 
 import pyarrow.parquet as pq
@@ -72,9 +75,13 @@ def demo(
 ) -> None:
     """Run scan, collect, mine and trade on made-up markets: no network, no account, in a minute."""
     path = prepare(folder)
-    for number, (purpose, command) in enumerate(STEPS, 1):
-        print(f"\n── {number} of {len(STEPS)}: {purpose} ── predsurv {' '.join(command)} --config {path}\n", flush=True)
-        _run(path, command)
+    with _interrupts() as heard:
+        for number, (purpose, command) in enumerate(STEPS, 1):
+            title = f"{number} of {len(STEPS)}: {purpose} ── predsurv {' '.join(command)} --config {path}"
+            print(f"\n── {title}\n", flush=True)
+            _run(path, command)
+            if heard:
+                raise KeyboardInterrupt  # the step ended in good order, which is no reason to go on
     data = folder / "data"
     datasets = tally(data)
     trades = traded(data)
@@ -139,6 +146,23 @@ def shortcomings(datasets: Iterable[DatasetSummary], baskets: Iterable[BasketSta
     elif not any(count.settled and count.pnl > 0 for count in counts):
         missing.append("no basket settled with a profit")
     return missing
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Yield a list that has something in it once a SIGINT was heard, by a step that ended in good order as well."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        if frame is not None:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _run(path: Path, command: tuple[str, ...]) -> None:

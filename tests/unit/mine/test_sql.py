@@ -1,6 +1,9 @@
 """Queries over a recording: names, exact times, files of which only some are there."""
 
+import os
+import signal
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from msgspec.structs import replace
@@ -108,3 +111,11 @@ def test_what_fails_is_one_line(data: Path, text: str, says: str) -> None:
 
 def test_a_statement_without_a_result_gives_no_rows(data: Path) -> None:
     assert query(data, "SET threads = 1").rows == []
+
+
+def test_ctrl_c_ends_a_query_without_end(data: Path) -> None:
+    timer = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        query(data, "SELECT count(*) FROM range(100000000000000) AS numbers(n) WHERE n % 7 = 3")
+    timer.join()

@@ -1,11 +1,14 @@
 """The demo starts from nothing, clears only what a demo made, and does not call half a success one."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from predsurv.cli.commands import demo
 from predsurv.cli.commands.demo import DatasetSummary, prepare, shortcomings, tally, traded
+from predsurv.cli.signals import StopSignals
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, PredsurvError
 from predsurv.core.num import Money
@@ -73,3 +76,22 @@ def test_a_step_that_fails_ends_it(
     monkeypatch.setattr(demo, "main", lambda _: code)
     with pytest.raises(error):
         demo._run(tmp_path / "c.toml", ("scan",))
+
+
+def test_a_step_that_was_interrupted_and_ended_in_good_order_ends_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+
+    def step(words: list[str]) -> int:
+        steps.append(words[0])
+        with StopSignals().heard():
+            os.kill(os.getpid(), signal.SIGINT)
+        return 0
+
+    monkeypatch.setattr(demo, "main", step)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        demo.demo(folder=tmp_path / "demo")
+    assert steps == ["scan"]
+    assert signal.getsignal(signal.SIGINT) is before
