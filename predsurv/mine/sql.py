@@ -1,9 +1,10 @@
 """SQL over the recorded files; the only user of ``duckdb``, an optional dependency."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import Any, Final
+from threading import Thread
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 from msgspec import Struct
@@ -18,6 +19,11 @@ from predsurv.store.universe import universe_files, universe_venues
 
 _MISSING: Final = "SQL needs duckdb: install predsurv[sql]"
 _ERROR_CHARS_MAX: Final = 900
+_LISTEN_AGAIN: Final = 0.1
+_INTERRUPT_AGAIN: Final = 0.02
+"""Seconds until a waiting thread looks for a signal it has not heard, and between two interrupts of a query."""
+
+_T = TypeVar("_T")
 
 
 class SqlResult(Struct, frozen=True):
@@ -41,28 +47,25 @@ class DatasetView(Struct, frozen=True):
 
 def query(data_dir: Path, text: str, rows_max: int | None = None) -> SqlResult:
     """Return the result of one SQL query, of its first ``rows_max`` rows; raises ConfigError for one that fails."""
-    with _opened(data_dir, named=sql_views.mentions_names(text)) as (connection, error):
-        try:
-            relation = connection.sql(text)
-            if relation is None:  # a statement without a result
-                return SqlResult((), [])
-            described = tuple(zip(map(str, relation.columns), map(str, relation.types), strict=True))
-            found = (relation if rows_max is None else relation.limit(rows_max + 1)).to_arrow_table()
-        except RuntimeError as failure:  # what DuckDB makes of Ctrl-C
-            if "interrupted" in str(failure).lower():
-                raise KeyboardInterrupt from None
-            raise
-        except error as failure:
-            if not any(_is_there(source, data_dir) for source in SOURCES):
-                raise ConfigError(f"SQL: nothing recorded in {data_dir}; {how_to_record()}") from None
-            raise ConfigError(f"SQL: {_line(failure)}") from None
-    kept = found if rows_max is None else found.slice(0, rows_max)
-    return SqlResult(described, list(zip(*map(_values, kept.columns), strict=True)), found.num_rows > kept.num_rows)
+    duckdb = _duckdb()
+
+    def ask(connection: Any) -> SqlResult:
+        _prepare(connection, data_dir, named=sql_views.mentions_names(text))
+        return _answer(connection, text, rows_max)
+
+    try:
+        return _interruptible(duckdb.connect(), ask)
+    except duckdb.Error as failure:
+        if not any(_is_there(source, data_dir) for source in SOURCES):
+            raise ConfigError(f"SQL: nothing recorded in {data_dir}; {how_to_record()}") from None
+        raise ConfigError(f"SQL: {_line(failure)}") from None
 
 
 def views(data_dir: Path) -> list[DatasetView]:
     """Return the views of what is in the folder."""
-    with _opened(data_dir, named=True) as (connection, _):
+
+    def describe(connection: Any) -> list[DatasetView]:
+        _prepare(connection, data_dir, named=True)
         found = []
         for source in (*(each for each in SOURCES if _is_there(each, data_dir)), None):
             name = INSTRUMENTS if source is None else source.name
@@ -70,6 +73,18 @@ def views(data_dir: Path) -> list[DatasetView]:
             described = connection.execute(f'SELECT * FROM "{name}" LIMIT 0').description
             found.append(DatasetView(name, about, tuple(str(each[0]) for each in described)))
         return found
+
+    return _interruptible(_duckdb().connect(), describe)
+
+
+def _answer(connection: Any, text: str, rows_max: int | None) -> SqlResult:
+    relation = connection.sql(text)
+    if relation is None:  # a statement without a result
+        return SqlResult((), [])
+    described = tuple(zip(map(str, relation.columns), map(str, relation.types), strict=True))
+    found = (relation if rows_max is None else relation.limit(rows_max + 1)).to_arrow_table()
+    kept = found if rows_max is None else found.slice(0, rows_max)
+    return SqlResult(described, list(zip(*map(_values, kept.columns), strict=True)), found.num_rows > kept.num_rows)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
@@ -84,24 +99,49 @@ def _line(failure: BaseException) -> str:
     return sanitise(" ".join(line for line in lines if line and set(line) != {"^"}), _ERROR_CHARS_MAX)
 
 
-@contextmanager
-def _opened(data_dir: Path, *, named: bool) -> Iterator[tuple[Any, type[Exception]]]:
+def _duckdb() -> Any:
     try:
         import duckdb
     except ImportError:
         raise ConfigError(_MISSING) from None
-    connection = duckdb.connect()
+    return duckdb
+
+
+def _interruptible(connection: Any, work: Callable[[Any], _T]) -> _T:
+    """Return what ``work`` makes of the connection, which is closed afterwards; Ctrl-C ends it wherever it is.
+
+    DuckDB hears Ctrl-C only when the thread that asked happens to take part in the query: it waits deaf where another
+    of its threads has all the work. So the query has a thread of its own, and this one waits.
+    """
+    outcome: Future[_T] = Future()
+
+    def run() -> None:
+        if outcome.set_running_or_notify_cancel():
+            try:
+                outcome.set_result(work(connection))
+            except BaseException as failure:
+                outcome.set_exception(failure)
+
     try:
-        for setting in ("TimeZone = 'UTC'", "autoinstall_known_extensions = false", "enable_progress_bar = false"):
-            connection.execute(f"SET {setting}")
-        if named:
-            connection.execute(_names(connection, data_dir))
-        for source in SOURCES:
-            if _is_there(source, data_dir):
-                connection.execute(sql_views.view(source, data_dir, named=named))
-        yield connection, duckdb.Error
+        Thread(target=run, name="sql", daemon=True).start()
+        while not wait([outcome], _LISTEN_AGAIN).done:  # Python hears no signal that comes just before it waits
+            pass
+        return outcome.result()
     finally:
+        while not outcome.cancel() and not outcome.done():
+            connection.interrupt()  # one between two statements is lost
+            wait([outcome], _INTERRUPT_AGAIN)
         connection.close()
+
+
+def _prepare(connection: Any, data_dir: Path, *, named: bool) -> None:
+    for setting in ("TimeZone = 'UTC'", "autoinstall_known_extensions = false", "enable_progress_bar = false"):
+        connection.execute(f"SET {setting}")
+    if named:
+        connection.execute(_names(connection, data_dir))
+    for source in SOURCES:
+        if _is_there(source, data_dir):
+            connection.execute(sql_views.view(source, data_dir, named=named))
 
 
 def _is_there(source: Source, data_dir: Path) -> bool:

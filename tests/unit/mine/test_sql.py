@@ -4,11 +4,13 @@ import os
 import signal
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError
+from predsurv.mine import sql
 from predsurv.mine.sql import query, views
 from predsurv.store.layout import NS_DAY, date_of
 from tests.kit.backtests import MIDNIGHT, books, covered, hours, listed_on
@@ -113,9 +115,23 @@ def test_a_statement_without_a_result_gives_no_rows(data: Path) -> None:
     assert query(data, "SET threads = 1").rows == []
 
 
-def test_ctrl_c_ends_a_query_without_end(data: Path) -> None:
-    timer = Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        query(data, "SELECT count(*) FROM range(100000000000000) AS numbers(n) WHERE n % 7 = 3")
-    timer.join()
+@pytest.mark.parametrize("moment", ["before", "while preparing", "while it runs"])
+def test_ctrl_c_ends_a_query_without_end(data: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
+    prepare = sql._prepare
+
+    def press() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def prepare_and_press(connection: Any, data_dir: Path, *, named: bool) -> None:
+        if moment == "before":
+            press()
+        prepare(connection, data_dir, named=named)
+        if moment == "while preparing":
+            press()
+        elif moment == "while it runs":
+            Timer(0.1, press).start()
+
+    monkeypatch.setattr(sql, "_prepare", prepare_and_press)
+    for _ in range(6):  # which of its threads DuckDB gives the work to differs
+        with pytest.raises(KeyboardInterrupt):
+            query(data, "SELECT count(*) FROM range(100000000000000) AS numbers(n) WHERE n % 7 = 3")
