@@ -7,11 +7,11 @@ command, import errors included, so that a traceback appears only with ``--debug
 import errno
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 
 from predsurv import __version__
 from predsurv.cli import streams
 from predsurv.cli.command_table import top_help
+from predsurv.cli.failures import complain, failure_line, say_interrupted, wants_json
 from predsurv.core.errors import (
     FREE_SPACE,
     INTERRUPTED,
@@ -28,11 +28,13 @@ from predsurv.core.text import sanitise
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; turns every exception into one line on stderr."""
     arguments, debug = _without_debug(sys.argv[1:] if argv is None else argv)
+    as_json = wants_json(arguments)
     streams.put_in_order()
     try:
         return _answer(arguments)
     except KeyboardInterrupt:
-        return _interrupted()
+        say_interrupted(as_json=as_json)
+        return INTERRUPTED
     except BrokenPipeError:
         return _reader_gone()
     except Exception as error:  # the outermost handler: one line and an exit code
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _reader_gone()
         if debug:
             sys.__excepthook__(type(error), error, error.__traceback__)
-        return _report(error)
+        return _report(error, as_json=as_json)
     finally:
         streams.end_relay()
 
@@ -73,38 +75,34 @@ def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
     return kept + words[end:], len(kept) < end
 
 
-def _report(error: Exception) -> int:
-    reasons = leaves(error)
+def _report(error: Exception, *, as_json: bool) -> int:
+    reasons, code = leaves(error), exit_code_of(error)
     expected = [reason for reason in reasons if isinstance(reason, PredsurvError)]
-    if len(expected) == len(reasons):
-        lines = dict.fromkeys(_one_line(str(reason)) for reason in expected)
-        _complain("error: " + "; ".join(lines))
-        return exit_code_of(error)
-    odd = next(reason for reason in reasons if not isinstance(reason, PredsurvError))
-    if isinstance(odd, OSError) and odd.strerror:
-        return _refused(odd)
-    _complain(
-        f"unexpected {type(odd).__name__}: {_one_line(str(odd))}; this is a bug: rerun with --debug and report it"
-    )
-    return exit_code_of(error)
+    odd = next((reason for reason in reasons if not isinstance(reason, PredsurvError)), None)
+    if odd is None:
+        message = "; ".join(dict.fromkeys(_one_line(str(reason)) for reason in expected))
+    elif isinstance(odd, OSError) and odd.strerror:
+        message = _refused(odd)
+    else:
+        what = f"{type(odd).__name__}: {_one_line(str(odd))}; this is a bug: rerun with --debug and report it"
+        line = f"unexpected {what}"
+        complain(failure_line(line, code, as_json=True) if as_json else line)
+        return code
+    complain(failure_line(message, code, as_json=as_json))
+    if odd is not None:
+        streams.discard_output()  # what could not be printed would fail once more at the end
+    return code
 
 
-def _refused(error: OSError) -> int:
-    """Tell what the operating system refused; what this user may not do is a matter of configuration."""
+def _refused(error: OSError) -> str:
+    """Return what the operating system refused; what this user may not do is a matter of configuration."""
     where = f"{_one_line(str(error.filename))}: " if error.filename else ""
     step = "rerun with --debug to see where"
     if is_not_allowed(error):
         step = MAKE_WRITABLE
     elif is_no_space(error):
         step = FREE_SPACE
-    _complain(f"error: {where}{error.strerror}; {step}")
-    streams.discard_output()  # what could not be printed would fail once more at the end
-    return exit_code_of(error)
-
-
-def _interrupted() -> int:
-    streams.say_briefly("interrupted")
-    return INTERRUPTED
+    return f"{where}{error.strerror}; {step}"
 
 
 def _is_hung_up(error: Exception) -> bool:
@@ -120,11 +118,6 @@ def _reader_gone() -> int:
 
 def _one_line(text: str) -> str:
     return sanitise(" ".join(text.split()), 1_000)
-
-
-def _complain(line: str) -> None:
-    with suppress(OSError):  # nobody reads it; the exit code says the same
-        print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def duration_ns(text: str | None) -> int | None:
     except ValueError:
         value = 0
     if value <= 0:
-        raise ConfigError(f'--duration: expected a time such as "60s" or "5m"; got "{sanitise(text, 40)}"')
+        raise ConfigError(f'--duration: expected a time such as "60s" or "5m"; got {sanitise(text, 40)!r}')
     return value
 
 

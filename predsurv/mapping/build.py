@@ -61,7 +61,7 @@ def _is_worth_a_look(pair: ScoredPair) -> bool:
 def _venue(data_dir: Path, name: VenueName) -> ListedVenue:
     path = latest_universe(data_dir, name)
     if path is None:
-        raise ConfigError(f"{data_dir} has no list of {name}'s markets; run `predsurv scan {name}` first")
+        raise ConfigError(f"{data_dir} has no list of {name}'s markets; run 'predsurv scan {name}' first")
     terms: dict[str, Terms] = {}
     titles: dict[str, str] = {}
     fingerprints: dict[str, str] = {}

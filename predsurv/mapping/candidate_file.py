@@ -96,4 +96,4 @@ def read_candidates(data_dir: Path) -> list[QueuedPair]:
         rows = pq.read_table(path, schema=SCHEMA, page_checksum_verification=True).to_pylist()
         return [msgspec.convert(row | {"evidence": msgspec.json.decode(row["evidence"])}, QueuedPair) for row in rows]
     except (pa.ArrowException, msgspec.MsgspecError, ValueError) as error:
-        raise IntegrityError(f"{path}: {error}; run `predsurv map build` again") from error
+        raise IntegrityError(f"{path}: {error}; run 'predsurv map build' again") from error

@@ -51,7 +51,7 @@ def _queue(data_dir: Path, *, required: bool) -> list[QueuedPair]:
         return read_candidates(data_dir)
     except FileNotFoundError:
         if required:
-            raise PredsurvError(f"{data_dir} has no queue of pairs; run `predsurv map build` first") from None
+            raise PredsurvError(f"{data_dir} has no queue of pairs; run 'predsurv map build' first") from None
         return []
 
 

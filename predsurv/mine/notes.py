@@ -19,7 +19,7 @@ def notes(mined: MiningResult) -> Iterator[str]:
     if gone := sum(len(each.files) for each in mined.lost):
         yield (
             f"{gone:,} sealed file{' is' if gone == 1 else 's are'} gone, which counts as a gap (file_missing): "
-            "run `predsurv verify`"
+            "run 'predsurv verify'"
         )
 
 

@@ -72,7 +72,7 @@ def require_coverage(day: MiningDay) -> None:
         raise ConfigError(nothing_recorded(day.data_dir, day.venue, day.date))
     raise IntegrityError(
         f"{day.venue} {day.date} has {', '.join(others)} and no coverage in {day.data_dir}: nothing tells which time "
-        "was observed; restore the files that `predsurv verify` names"
+        "was observed; restore the files that 'predsurv verify' names"
     )
 
 

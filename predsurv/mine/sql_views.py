@@ -45,9 +45,9 @@ SOURCES: Final = (
         )
         for name, folder in FOLDERS.items()
     ),
-    Source("stats", "stats", "an instrument's day in numbers, by `predsurv mine`", ()),
+    Source("stats", "stats", "an instrument's day in numbers, by 'predsurv mine'", ()),
     Source(
-        "episodes", "episodes", "times in which a set of markets paid, by `predsurv mine episodes`", ("start", "end")
+        "episodes", "episodes", "times in which a set of markets paid, by 'predsurv mine episodes'", ("start", "end")
     ),
 )
 """Every dataset that is Parquet."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -55,12 +55,12 @@ class UniverseSink(Protocol):
 
 
 class ScanProgress(NamedTuple):
-    """Progress of one venue's scan."""
+    """Progress of one venue's scan; ``scanning`` with no page yet: it waits for the first one."""
 
     venue: VenueName
     markets: int
     pages: int
-    done: bool
+    state: Literal["scanning", "done", "failed"]
 
 
 class VenueScan(Struct, frozen=True):
@@ -119,6 +119,7 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
     counter = ScanCounter(job.clock.now())
     whole = _is_whole(job.queries[venue.name])
     filtered, path, failure = 0, None, None
+    job.progress(ScanProgress(venue.name, 0, 0, "scanning"))
     try:
         filtered = await _stream(catalog, sink, counter, venue.name, job)
         if counter.total.markets or whole:
@@ -128,7 +129,9 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
     finally:
         sink.abort()
         await catalog.aclose()
-    job.progress(ScanProgress(venue.name, counter.total.markets, catalog.pages, done=True))
+    job.progress(
+        ScanProgress(venue.name, counter.total.markets, catalog.pages, "done" if failure is None else "failed")
+    )
     rows = [issue for issue in catalog.issues if not issue.kept]
     return VenueScan(
         venue=venue.name,
@@ -178,7 +181,7 @@ async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, ve
         sink.write(market if whole else replace(market, exhaustive=False))
         counter.add(market)
         if counter.total.markets % PROGRESS_EVERY == 0:
-            job.progress(ScanProgress(venue, counter.total.markets, catalog.pages, done=False))
+            job.progress(ScanProgress(venue, counter.total.markets, catalog.pages, "scanning"))
         if counter.total.markets == query.limit:
             break
     if whole and counter.total.markets + filtered == 0:

@@ -32,7 +32,7 @@ def _entry(word: str, kinds: FaultKinds) -> FaultEntry:
     except ValueError:
         names = ", ".join([*kinds.presets, *kinds.lasting])
         raise ConfigError(
-            f'--faults: "{sanitise(word, 64)}" is not a fault; write KIND@5s, KIND@5s:3s (lasting), KIND@5s/20s '
+            f"--faults: {sanitise(word, 64)!r} is not a fault; write KIND@5s, KIND@5s:3s (lasting), KIND@5s/20s "
             f"(again every 20s), KIND~20s (at random) or KIND-all@5s; there are {names}"
         ) from None
     # A length of zero means the default one here.

@@ -1,10 +1,11 @@
 """The paths of all files below the data folder, built and parsed; the layout of the datasets is public."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -146,6 +147,17 @@ def is_date(text: str) -> bool:
 def date_of(ts: int) -> str:
     """Return the UTC date of ``ts`` (ns) as YYYY-MM-DD."""
     return _utc(ts).date().isoformat()  # strftime leaves out the zeros of years before 1000
+
+
+def day_ranges(days: Sequence[str]) -> str:
+    """Return days (YYYY-MM-DD, in order) as people read them, neighbours as ranges: ``2026-11-01..2026-11-07, …``."""
+    ranges: list[list[str]] = []
+    for before, day in pairwise(["", *days]):
+        if before and date.fromisoformat(before) + timedelta(days=1) == date.fromisoformat(day):
+            ranges[-1][1:] = [day]
+        else:
+            ranges.append([day])
+    return ", ".join("..".join(each) for each in ranges)
 
 
 def stamp_time(ts: int) -> str:

@@ -276,7 +276,7 @@ def read_universe(path: Path) -> Iterator[Market]:
         try:
             yield to_market(parse_line(line))
         except UNREADABLE as error:
-            raise IntegrityError(f"{path}, line {number}: {error}; run `predsurv scan` again") from error
+            raise IntegrityError(f"{path}, line {number}: {error}; run 'predsurv scan' again") from error
 
 
 def find_markets(paths: Iterable[Path], wanted: AbstractSet[MarketId]) -> dict[MarketId, Market]:

@@ -93,7 +93,7 @@ def test_another_machine_sees_what_one_recorded(
         path.relative_to(here) for path in here.rglob("*.parquet") if "stats" not in path.parts
     }
     assert main(["verify"]) == 0
-    assert f"{len(fetched)} files are whole" in capsys.readouterr().out
+    assert f"{len(fetched)} files are as they were sealed" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in fetched} == fetched, "what is there is not fetched again"
     tables = printed(capsys, "status")
     assert isinstance(tables, dict)

@@ -179,7 +179,7 @@ def test_verify_finds_damage(
     capsys.readouterr()
     assert main(["verify", "--format", "json"]) == 4
     captured = capsys.readouterr()
-    assert [row["check"] for row in json.loads(captured.out)] == [says]
+    assert [row["check"] for row in json.loads(captured.out)["findings"]] == [says]
     assert "1 finding " in captured.err
 
 
@@ -191,7 +191,7 @@ def test_verify_finds_time_that_no_interval_accounts_for(tmp_path: Path, capsys:
     latest.unlink()
     capsys.readouterr()
     assert main(["verify", "--format", "json"]) == 4
-    assert "tiling" in {row["check"] for row in json.loads(capsys.readouterr().out)}
+    assert "tiling" in {row["check"] for row in json.loads(capsys.readouterr().out)["findings"]}
 
 
 @pytest.mark.parametrize(

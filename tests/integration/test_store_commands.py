@@ -152,12 +152,12 @@ def test_a_whole_recording_is_verified_before_and_after_compaction(
     recorded: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", "--deep"]) == 0
-    assert "12 files are whole" in capsys.readouterr().out
+    assert "none: all 12 files are as they were sealed" in capsys.readouterr().out
     (merged,) = rows(capsys, "compact", "mock", "2023-11-15")["compact"]
     assert (merged["hours"], merged["files"], merged["merged"]) == (3, 12, 5)
     assert [len(data_files(recorded, dataset)) for dataset in FOLDERS] == [2, 2, 0, 1, 0]
     assert main(["verify", "--deep"]) == 0
-    assert "5 files are whole" in capsys.readouterr().out
+    assert "none: all 5 files are as they were sealed" in capsys.readouterr().out
     assert rows(capsys, "compact")["compact"] == []
 
 
@@ -169,16 +169,59 @@ def test_compact_enforces_the_storage_limits(
     assert removed["files"] == 5
     for arguments in (["verify"], ["verify", "--deep"]):
         assert main(arguments) == 0
-        assert "nothing to verify: no file of a recording is in data" in capsys.readouterr().out
-    assert main(["verify", "--format", "json"]) == 0
-    captured = capsys.readouterr()
-    assert json.loads(captured.out) == []
-    assert captured.err.splitlines() == ["nothing to verify: no file of a recording is in data"]
+        shown = capsys.readouterr().out
+        assert "no file of a recording is in data" in shown
+        assert "nothing to verify" in shown
+    assert rows(capsys, "verify") == {"verified": [], "findings": []}
 
 
-def test_compact_with_an_invalid_date_is_a_usage_error(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compact", "mock", "yesterday"]) == 2
-    assert "YYYY-MM-DD" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["mock", "monday"], "expected a day such as"),
+        (["mock", "yesterday"], "nothing recorded for mock yesterday"),
+        (["moc"], "no venue is called 'moc'; did you mean mock?"),
+        (["kalshi", "2023-11-15"], "nothing recorded for kalshi 2023-11-15"),
+    ],
+)
+def test_compact_refuses_days_and_venues_that_are_none_or_have_nothing(
+    recorded: Layout, capsys: pytest.CaptureFixture[str], arguments: Sequence[str], says: str
+) -> None:
+    assert main(["compact", *arguments]) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["compact"], ["mine"], ["mine", "tables"]])
+def test_missing_days_of_a_range_are_named(
+    recorded: Layout, capsys: pytest.CaptureFixture[str], command: Sequence[str]
+) -> None:
+    assert main([*command, "mock", "2023-11-12..2023-11-16"]) == 0
+    assert "not recorded: 2023-11-12..2023-11-14, 2023-11-16\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["mine", "moc"], ["mine", "tables", "moc"], ["mine", "explain", "x", "--venue", "moc"]]
+)
+def test_a_venue_that_does_not_exist_is_a_usage_error(
+    recorded: Layout, capsys: pytest.CaptureFixture[str], command: Sequence[str]
+) -> None:
+    assert main(command) == 2
+    assert "no venue is called 'moc'; did you mean mock?" in capsys.readouterr().err
+
+
+def test_what_was_verified_is_told_to_programs_and_people(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    told = rows(capsys, "verify", "--deep")
+    files = {(row["dataset"], row["venue"]): row for row in told["verified"]}
+    deltas = files["book_deltas", "mock"]
+    paths = data_files(recorded, "deltas")
+    assert (deltas["files"], deltas["bytes"]) == (len(paths), sum(path.stat().st_size for path in paths))
+    assert deltas["rows"] == sum(len(pl.read_parquet(path, hive_partitioning=False)) for path in paths)
+    assert deltas["checks"] == "manifest digest rows gap coverage tiling fold sequence snapshot"
+    assert told["findings"] == []
+    assert main(["verify"]) == 0
+    shown = capsys.readouterr().out
+    assert "checks: manifest, digest, rows, gap, coverage, tiling; with --deep the books are added up too" in shown
+    assert "tile" not in shown
 
 
 def test_findings_end_with_the_code_for_damaged_data(recorded: Layout, capsys: pytest.CaptureFixture[str]) -> None:

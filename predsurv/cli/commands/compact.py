@@ -1,16 +1,21 @@
 """``predsurv compact``: merge each closed hour into one file and apply the storage limits."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from predsurv.cli.commands.dates import say_missing, span_of
+from predsurv.cli.commands.venue_names import require_venue
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.render import Column, Table, show
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, IntegrityError, SafetyError
 from predsurv.core.ids import VenueName
+from predsurv.mine.recorded_days import nothing_recorded, recorded_days
 from predsurv.net.clock import SystemClock
-from predsurv.store.layout import Layout, has_recording, how_to_record, is_date
+from predsurv.store.layout import FOLDERS, Layout, has_recording, how_to_record
 from predsurv.store.seal.compact import CompactOptions, CompactReport, collectors_of, compact_closed
 from predsurv.store.seal.retention import ExpireReport, RetentionPolicy, expire
 
@@ -33,7 +38,7 @@ _REMOVED = (
 
 def compact(
     venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Only this venue; default: all.")] = None,
-    date: Annotated[str | None, typer.Argument(metavar="[DATE]", help="Only this day, YYYY-MM-DD.")] = None,
+    date: Annotated[str | None, typer.Argument(metavar="[DATE[..DATE]]", help="Only these days, UTC.")] = None,
     *,
     config: ConfigFile = None,
     mock: Mock = False,
@@ -49,12 +54,12 @@ def compact(
         )
     if not has_recording(layout):
         raise ConfigError(f"nothing was recorded in {settings.data_dir}; {how_to_record()}")
-    if date is not None and not is_date(date):
-        raise ConfigError(f"{date[:40]!r} is no date: write it as YYYY-MM-DD")
+    require_venue(settings.data_dir, venue)
+    dates = None if date is None else _days(settings.data_dir, venue, date)
     options = CompactOptions(
         compression_level=settings.storage.compression_level,
         venue=None if venue is None else VenueName(venue),
-        date=date,
+        dates=dates,
     )
     reports = {each: compact_closed(layout, each, SystemClock(), options) for each in collectors_of(layout)}
     tables = [_merged_table(reports)]
@@ -65,6 +70,16 @@ def compact(
     if damaged:
         stay = "1 hour stays as it is" if len(damaged) == 1 else f"{len(damaged)} hours stay as they are"
         raise IntegrityError(f"{stay}: {damaged[0]}")
+
+
+def _days(data_dir: Path, venue: str | None, asked: str) -> Sequence[str]:
+    """Return the recorded ones of the days asked for; raises ConfigError when there is none."""
+    wanted = span_of(asked).dates()
+    there = {date for date, name in recorded_days(data_dir, FOLDERS) if venue in (None, name)}
+    if there.isdisjoint(wanted):
+        raise ConfigError(nothing_recorded(data_dir, venue, asked))
+    say_missing(wanted, there)
+    return [day for day in wanted if day in there]
 
 
 def _merged_table(reports: dict[str, CompactReport]) -> Table:

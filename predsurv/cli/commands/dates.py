@@ -1,16 +1,18 @@
 """Days and ranges of days as they are written on the command line, UTC, and downloads of what they lack."""
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from predsurv.cli.commands.bucket import fetch
+from predsurv.cli.output.render import say
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
-from predsurv.store.layout import NS_DAY, Dataset
+from predsurv.store.layout import NS_DAY, Dataset, day_ranges
 from predsurv.store.read.facts import LISTS_BEFORE
 from predsurv.store.read.recording import ReplaySpan, require_possible
 from predsurv.store.remote.download import DownloadRequest
@@ -32,6 +34,12 @@ def span_of(dates: str) -> ReplaySpan:
     if end <= start:
         raise ConfigError(f"{first}..{last}: the last day is before the first")
     return ReplaySpan(start, end)
+
+
+def say_missing(wanted: Sequence[str] | None, there: Collection[str]) -> None:
+    """Name on stderr the days of ``wanted`` (YYYY-MM-DD, in order; None: nothing was named) that are not ``there``."""
+    if missing := [day for day in wanted or () if day not in there]:
+        say(f"not recorded: {day_ranges(missing)}")
 
 
 async def fetch_days(config: Config, venue: VenueName, span: ReplaySpan) -> None:

@@ -8,9 +8,10 @@ import polars as pl
 import typer
 
 from predsurv.cli.commands.bucket import fetch_day
-from predsurv.cli.commands.dates import span_of
+from predsurv.cli.commands.dates import say_missing, span_of
 from predsurv.cli.commands.mine_episodes import episodes
 from predsurv.cli.commands.mine_published import tables
+from predsurv.cli.commands.venue_names import require_venue
 from predsurv.cli.default_command import DefaultCommandGroup
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import span, volume
@@ -84,7 +85,10 @@ def rank(
     """
     loaded = load(config, flags={"miner.top": top, "miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
-    days = choose_days(loaded.data_dir, venue, _fetched(loaded, venue, date))
+    require_venue(loaded.data_dir, venue)
+    wanted = _fetched(loaded, venue, date)
+    days = choose_days(loaded.data_dir, venue, wanted)
+    say_missing(wanted, [day.date for day in days])
     mined = retry_if_replaced(lambda: mine_days(days, weight))
     best = _chosen(mined, sort, category).head(loaded.miner.top).to_dicts()
     names = [row["instrument_id"] for row in best]
@@ -113,6 +117,7 @@ def explain(
     """Show what the score of a market is made of, on what evidence, and why rotation recorded or dropped it."""
     loaded = load(config, flags={"miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
+    require_venue(loaded.data_dir, venue)
     wanted = None if date is None else span_of(date).dates()
     day = choose_days(loaded.data_dir, venue, wanted)[-1]
     for found in find(day, read_stats(day), market):

@@ -6,7 +6,8 @@ from typing import Annotated, Final
 import polars as pl
 import typer
 
-from predsurv.cli.commands.dates import span_of
+from predsurv.cli.commands.dates import say_missing, span_of
+from predsurv.cli.commands.venue_names import require_venue
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.render import Column, Table, show
 from predsurv.config import load
@@ -67,7 +68,10 @@ def tables(
     Episodes are those that 'mine episodes' has found on these days. Of trades those count whose market has settled.
     """
     loaded = load(config).config
-    days = choose_days(loaded.data_dir, venue, None if date is None else span_of(date).dates())
+    require_venue(loaded.data_dir, venue)
+    wanted = None if date is None else span_of(date).dates()
+    days = choose_days(loaded.data_dir, venue, wanted)
+    say_missing(wanted, [day.date for day in days])
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
     stats = retry_if_replaced(lambda: mine_days(days, weight)).stats
     spreads = spreads_by_price(stats.lazy()).collect()

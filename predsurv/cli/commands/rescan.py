@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from predsurv.cli.commands.scan import NO_LIMITS, scan_job
+from predsurv.cli.commands.scan import NO_LIMITS, scan_job, scan_line
 from predsurv.cli.commands.scan_process import OnProgress, ScanManner, ScanOutcome, scan_in_process
 from predsurv.cli.output.progress import progress_line
 from predsurv.collect.rescan import ListedUniverse
@@ -113,11 +113,10 @@ def _progress(clock: Clock) -> Iterator[OnProgress]:
     with progress_line() as show:
 
         def update(step: ScanProgress) -> None:
-            text = f"{step.venue}: {step.markets:,} markets, {step.pages:,} pages"
-            show((step.venue, f"{text}, {'done' if step.done else 'scanning'}"))
+            show((step.venue, scan_line(step)))
             now = clock.monotonic()
             if now >= due.setdefault(step.venue, now + LINE_INTERVAL):
                 due[step.venue] = now + LINE_INTERVAL
-                _LOG.info("%s so far", text)
+                _LOG.info("%s", scan_line(step))
 
         yield update

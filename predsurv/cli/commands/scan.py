@@ -98,7 +98,8 @@ def scan(
     least = ScanFilters(_dollars("--min-volume", min_volume), _dollars("--min-liquidity", min_liquidity))
     results = asyncio.run(_run(loaded, venues, least))
     upload_universes(loaded, [result.path for result in results if result.path is not None])
-    show([venue_table(results), category_table(results), left_out_table(results)], format)
+    if format != "table" or any(result.failure is None for result in results):  # people read why on stderr
+        show([venue_table(results), category_table(results), left_out_table(results)], format)
     _tell(results)
 
 
@@ -219,8 +220,14 @@ def _names(config: Config, names: Sequence[str] | None) -> Sequence[str]:
 
 
 def _progress(step: ScanProgress) -> tuple[str, str]:
-    state = "done" if step.done else "scanning"
-    return step.venue, f"{step.venue}: {step.markets:,} markets, {step.pages:,} pages, {state}"
+    return step.venue, scan_line(step)
+
+
+def scan_line(step: ScanProgress) -> str:
+    """Return how far a scan has come, in words."""
+    if step.state == "scanning" and not step.pages:
+        return f"{step.venue}: waiting for the first page of its list"
+    return f"{step.venue}: {step.markets:,} markets, {step.pages:,} pages, {step.state}"
 
 
 def _tell(results: Sequence[VenueScan]) -> None:
@@ -245,4 +252,4 @@ def _dollars(flag: str, text: str | None) -> Money | None:
     try:
         return Money(parse_micros(text))
     except ValueError:
-        raise ConfigError(f'{flag}: expected dollars such as "1000" or "0.5"; got "{sanitise(text, 40)}"') from None
+        raise ConfigError(f'{flag}: expected dollars such as "1000" or "0.5"; got {sanitise(text, 40)!r}') from None

@@ -1,6 +1,7 @@
 """``predsurv verify``: is what was recorded whole?"""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -9,15 +10,23 @@ from predsurv.cli.commands.bucket import fetch_first
 from predsurv.cli.commands.verify_remote import verify_remote
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.columns import TEXT_CHARS_MAX
-from predsurv.cli.output.render import Column, Table, Value, say, show
+from predsurv.cli.output.render import Column, Table, Value, show
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.store.layout import Layout, has_recording, how_to_record
-from predsurv.store.read.verify import verify_recording
+from predsurv.store.read.verify import DEEP_CHECKS, QUICK_CHECKS, VerifyReport, verify_recording
 from predsurv.store.remote.download import DownloadRequest
 
 FINDINGS_SHOWN_MAX: Final = 50
 
+_VERIFIED: Final = (
+    Column("dataset", "Dataset", keep=9),
+    Column("venue", "Venue", keep=9),
+    Column("files", "Files", "int", keep=8),
+    Column("rows", "Rows", "int", keep=7),
+    Column("bytes", "Size", "bytes", keep=6),
+    Column("checks", "Checks", only="machine"),
+)
 _FINDINGS: Final = (
     Column("check", "Check", keep=9),
     Column("where", "Where", keep=8, width_max=TEXT_CHARS_MAX, fit="wrap"),
@@ -52,15 +61,26 @@ def verify(
         raise ConfigError(f"nothing was recorded in {data_dir}; {how_to_record()}")
     report = verify_recording(layout, deep=deep)
     findings, files = report.findings, report.files
-    shown: list[Sequence[Value]] = [list(each) for each in findings[:FINDINGS_SHOWN_MAX]]
-    note = f"{len(findings) - len(shown):,} more findings" if len(findings) > len(shown) else ""
-    books = ", and their books add up" if deep else ""
-    whole = f"all {files:,} files are whole, match the manifest, and tile the wanted time{books}"
-    if not files:
-        whole = f"nothing to verify: no file of a recording is in {data_dir}"
-    show(Table("findings", "Verification", _FINDINGS, shown, note, empty=whole), format)
-    if not files and not findings and format != "table":
-        say(whole)
+    show([_verified_table(report, deep=deep, data_dir=data_dir), _findings_table(report)], format)
     if findings:
         found = "1 finding" if len(findings) == 1 else f"{len(findings):,} findings"
         raise IntegrityError(f"{found} in {files:,} files; keep the data and look at each")
+
+
+def _verified_table(report: VerifyReport, *, deep: bool, data_dir: Path) -> Table:
+    """Return what was verified, a row for each dataset and venue, and by which checks."""
+    checks = (*QUICK_CHECKS, *DEEP_CHECKS) if deep else QUICK_CHECKS
+    rows: list[Sequence[Value]] = [
+        (each.folder, each.venue, each.files, each.rows, each.bytes, " ".join(checks)) for each in report.verified
+    ]
+    note = f"checks: {', '.join(checks)}" + ("" if deep else "; with --deep the books are added up too")
+    return Table("verified", "Verified", _VERIFIED, rows, note, empty=f"no file of a recording is in {data_dir}")
+
+
+def _findings_table(report: VerifyReport) -> Table:
+    """Return what is wrong."""
+    shown: list[Sequence[Value]] = [list(each) for each in report.findings[:FINDINGS_SHOWN_MAX]]
+    more = len(report.findings) - len(shown)
+    note = f"{more:,} more findings" if more else ""
+    whole = f"none: all {report.files:,} files are as they were sealed" if report.files else "nothing to verify"
+    return Table("findings", "Findings", _FINDINGS, shown, note, empty=whole)

@@ -56,7 +56,7 @@ class Column(Struct, frozen=True):
     of, named where the title stands alone ("at mid" of "Unrealised"). ``fit``: a text is ``cut`` where there is no
     room, shown ``whole`` because it is copied (ids, names), or ``wrap``-ped into lines because it is read.
     ``if_any``: people see the column only where some row has something in it that is not 0 (baskets of a strategy
-    that trades none).
+    that trades none). ``only="machine"``: programs get the column, and people read the same in a note.
     """
 
     key: str
@@ -71,6 +71,7 @@ class Column(Struct, frozen=True):
     of: str = ""
     fit: Fit = "cut"
     if_any: bool = False
+    only: Literal["", "machine"] = ""
 
     @property
     def heading(self) -> str:

@@ -135,7 +135,7 @@ def _print_table(table: Table, target: Console) -> None:
     if not table.rows:
         target.print(Text(f"  {sanitise(table.empty)}", style="dim"))
         return
-    told = [index for index, column in enumerate(table.columns) if not column.if_any or _says_anything(table, index)]
+    told = [index for index in range(len(table.columns)) if _is_for_people(table, index)]
     columns = [table.columns[index] for index in told]
     texts = [[people(table.columns[index], row[index]) for index in told] for row in table.rows]
     widths = _fit(columns, texts, target.width)
@@ -163,8 +163,9 @@ def _print_note(text: str, target: Console) -> None:
         target.print(Text(_INDENT).append_text(line))
 
 
-def _says_anything(table: Table, index: int) -> bool:
-    return any(row[index] for row in table.rows)
+def _is_for_people(table: Table, index: int) -> bool:
+    column = table.columns[index]
+    return not column.only and (not column.if_any or any(row[index] for row in table.rows))
 
 
 def _justify(column: Column) -> Literal["left", "right"]:

@@ -251,7 +251,7 @@ def _lifecycle_events(rows: Any, keys: list[InstrumentKey], times: list[int]) ->
         try:
             event = to_event(LifecycleRow(key, ts, ts_venue, kind, value))
         except ValueError as error:
-            raise IntegrityError(f"lifecycle row of {key.market_id[:64]!r}: {error}; run `predsurv verify`") from error
+            raise IntegrityError(f"lifecycle row of {key.market_id[:64]!r}: {error}; run 'predsurv verify'") from error
         yield (ts, segment, arrival, event)
 
 

@@ -269,7 +269,7 @@ class _ListingIndex:
                 if wanted is None or line_ids(line).market_id in wanted:
                     self._enter(line, number | offset)
             except UNREADABLE as error:
-                raise IntegrityError(f"{path}, line {count}: {error}; run `predsurv scan` again") from error
+                raise IntegrityError(f"{path}, line {count}: {error}; run 'predsurv scan' again") from error
             offset += len(line)
 
     def facts(self) -> Iterator[MarketChange]:

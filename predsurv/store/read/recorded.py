@@ -142,7 +142,7 @@ def _read(path: Path) -> Any:
     except FileNotFoundError:
         raise
     except (OSError, KeyError, pa.ArrowException) as error:
-        raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
+        raise IntegrityError(f"{path} is damaged ({error}): run 'predsurv verify'") from error
     for name in ("start", "end"):
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, table[name].cast(TIME).cast(pa.int64()))

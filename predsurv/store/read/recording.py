@@ -14,7 +14,7 @@ from predsurv.core.market import Market
 from predsurv.ports import Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.market_facts import MarketFacts
-from predsurv.store.layout import NS_DAY, Dataset, Layout, Partition, date_of, day_files, how_to_record
+from predsurv.store.layout import NS_DAY, Dataset, Layout, Partition, date_of, day_files, day_ranges, how_to_record
 from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.facts import FactsQuery, ListingCount, count_unlisted, read_facts, related_markets
 from predsurv.store.read.missing import MissingFile, missing_files
@@ -96,7 +96,7 @@ class RecordingSummary(Struct, frozen=True):
                 "collectors: each day the rows of the one that observed most of it count"
             )
         if self.not_recorded:
-            found.append(f"not recorded: {', '.join(self.not_recorded)}")
+            found.append(f"not recorded: {day_ranges(self.not_recorded)}")
         if self.missing:
             files = "a file is" if len(self.missing) == 1 else f"{len(self.missing):,} files are"
             found.append(f"{files} gone, whose time counts as a gap: see 'predsurv verify'")

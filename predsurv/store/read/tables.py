@@ -79,7 +79,7 @@ def _verify(source: ReplayFile) -> None:
     inside the Parquet library.
     """
     if source.digest is not None and manifest.digest(source.path) != source.digest:
-        raise IntegrityError(f"{source.path} is damaged (not what was sealed): run `predsurv verify`")
+        raise IntegrityError(f"{source.path} is damaged (not what was sealed): run 'predsurv verify'")
 
 
 def _open(path: Path, dataset: Dataset) -> Any:
@@ -97,7 +97,7 @@ def _open(path: Path, dataset: Dataset) -> Any:
         expect_columns(path, pq.read_schema(path).names, _TEXTS[dataset])
         raise
     except (OSError, pa.ArrowException) as error:
-        raise IntegrityError(f"{path} is damaged ({error}): run `predsurv verify`") from error
+        raise IntegrityError(f"{path} is damaged ({error}): run 'predsurv verify'") from error
     if (file.metadata.metadata or {}).get(VERSION_KEY.encode(), SCHEMA_VERSION.encode()) != SCHEMA_VERSION.encode():
         raise IntegrityError(f"{path} is not of schema version {SCHEMA_VERSION}: read it with another predsurv")
     return file
@@ -155,7 +155,7 @@ def read_tables(source: ReplayFile, segment: int | None) -> Iterator[Any]:
                     allocator.release_columns()
                 yield _rows_of_segment(segment, conformed(pa.table(batch), schema, stamp.segment))
         except (OSError, pa.ArrowException) as error:
-            raise IntegrityError(f"{source.path} is damaged ({error}): run `predsurv verify`") from error
+            raise IntegrityError(f"{source.path} is damaged ({error}): run 'predsurv verify'") from error
 
 
 def replayed_schema(dataset: Dataset) -> Any:

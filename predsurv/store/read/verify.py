@@ -11,6 +11,7 @@ fold, sequence, snapshot   (deep) the changes of an hour add up to its snapshots
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError
+from predsurv.core.ids import VenueName
 from predsurv.store import manifest
 from predsurv.store.layout import (
     FOLDERS,
@@ -44,11 +46,33 @@ STEP_ROWS: Final = 65_536
 """Rows of a file that are compared with their neighbours at a time."""
 
 
-class VerifyReport(Struct, frozen=True):
-    """How many Parquet files were checked, and everything that is wrong."""
+QUICK_CHECKS: Final = ("manifest", "digest", "rows", "gap", "coverage", "tiling")
+DEEP_CHECKS: Final = ("fold", "sequence", "snapshot")
 
+
+class VerifiedFiles(Struct, frozen=True):
+    """The Parquet files below one folder of a dataset that were checked; ``venue`` is None for those of another layout.
+
+    ``rows``: those that were sealed in them, None where a file is in no manifest.
+    """
+
+    folder: str
+    venue: VenueName | None
     files: int
+    rows: int | None
+    bytes: int
+
+
+class VerifyReport(Struct, frozen=True):
+    """Which Parquet files were checked, and everything that is wrong."""
+
+    verified: tuple[VerifiedFiles, ...]
     findings: tuple[VerifyFinding, ...]
+
+    @property
+    def files(self) -> int:
+        """How many files were checked."""
+        return sum(each.files for each in self.verified)
 
 
 def verify_recording(layout: Layout, *, deep: bool = False) -> VerifyReport:
@@ -59,7 +83,23 @@ def verify_recording(layout: Layout, *, deep: bool = False) -> VerifyReport:
     findings = [*check_files(layout), *retry_if_replaced(lambda: list(check_tiling(layout)))]
     if deep:
         findings += check_books(layout)
-    return VerifyReport(sum(1 for _ in _parquet_files(layout)), tuple(findings))
+    return VerifyReport(_verified(layout), tuple(findings))
+
+
+def _verified(layout: Layout) -> tuple[VerifiedFiles, ...]:
+    listed = manifest.read_by_path(layout.manifest)
+    found: dict[tuple[str, VenueName | None], VerifiedFiles] = {}
+    for path in _parquet_files(layout):
+        name, size, venue = layout.relative(path), 0, None
+        with suppress(ValueError):
+            venue = parse_file(path)[0].venue
+        with suppress(FileNotFoundError):  # merged into another meanwhile
+            size = path.stat().st_size
+        folder, sealed = name.partition("/")[0], listed.get(name)
+        so_far = found.get((folder, venue), VerifiedFiles(folder, venue, 0, 0, 0))
+        rows = None if sealed is None or so_far.rows is None else so_far.rows + sealed.rows
+        found[folder, venue] = VerifiedFiles(folder, venue, so_far.files + 1, rows, so_far.bytes + size)
+    return tuple(found.values())
 
 
 def check_files(layout: Layout) -> Iterator[VerifyFinding]:

@@ -32,7 +32,7 @@ def check_intact(layout: Layout, files: Iterable[Path], date: str | None = None)
     for path in files:
         wrong = _damage(layout, path, sealed)
         if wrong is not None:
-            raise IntegrityError(f"{path} is damaged ({wrong}): see `predsurv verify`; move it elsewhere to do without")
+            raise IntegrityError(f"{path} is damaged ({wrong}): see 'predsurv verify'; move it elsewhere to do without")
 
 
 def split_damaged(layout: Layout, files: Iterable[Path]) -> tuple[list[Path], list[Path]]:

@@ -15,7 +15,7 @@ place, and completes the manifest, or the parts, and deletes the draft.
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
@@ -53,7 +53,7 @@ GRACE: Final = 60_000_000_000
 
 
 class CompactOptions(Struct, frozen=True):
-    """What to merge and how. ``compression_level``: zstd level. ``venue``, ``date`` (YYYY-MM-DD): None for all.
+    """What to merge and how. ``compression_level``: zstd level. ``venue``, ``dates`` (YYYY-MM-DD): None for all.
 
     ``stop``: called between hours, True ends early. ``transform``: applied to the rows, see ``merge``.
     ``on_step``: called with the name of each step before it, for fault injection.
@@ -61,10 +61,15 @@ class CompactOptions(Struct, frozen=True):
 
     compression_level: int = 2
     venue: VenueName | None = None
-    date: str | None = None
+    dates: Collection[str] | None = None
     stop: Callable[[], bool] = lambda: False
     transform: RowTransform = keep_all
     on_step: Callable[[str], None] = lambda _step: None
+
+    def includes(self, partition: Partition) -> bool:
+        """Return whether to merge ``partition``."""
+        of_days = self.dates is None or partition.date in self.dates
+        return of_days and self.venue in (None, partition.venue)
 
 
 DEFAULTS: Final = CompactOptions()
@@ -150,7 +155,7 @@ def mergeable_groups(
     groups: defaultdict[tuple[int, str, bool], dict[Partition, list[Path]]] = defaultdict(dict)
     for dataset in FOLDERS:
         for partition, files in _own_files(layout, dataset, collector):
-            if options.venue not in (None, partition.venue) or options.date not in (None, partition.date):
+            if not options.includes(partition):
                 continue
             end = end_of(partition)
             if end <= closed and len(files) > 1 and not _segment_names(files, collector) & unsealed:
@@ -262,7 +267,7 @@ def _expect_mergeable(layout: Layout, partition: Partition, parts: Sequence[Path
     for part in parts:
         listed = sealed.get(layout.relative(part))
         if listed is not None and manifest.digest(part) != listed.blake2b:
-            raise IntegrityError(f"{part.name} is not what was sealed: run `predsurv verify`")
+            raise IntegrityError(f"{part.name} is not what was sealed: run 'predsurv verify'")
     subfolder = next((each for each in sorted(parts[0].parent.iterdir()) if each.is_dir()), None)
     if subfolder is not None:
         raise IntegrityError(f"{sanitise(subfolder.name, 80)} in it is a folder: move it elsewhere")
@@ -275,7 +280,7 @@ def _compare(parts: Sequence[Path], merged: Path, transform: RowTransform) -> No
         expected |= segment_digests(part, in_schema(part, schema, transform))
     if segment_digests(merged) != expected:
         raise IntegrityError(
-            f"{merged.name} would not hold the rows of its parts in their order: `predsurv verify` says whether these "
+            f"{merged.name} would not hold the rows of its parts in their order: 'predsurv verify' says whether these "
             "are sorted; if they are, this is a bug, report it"
         )
 

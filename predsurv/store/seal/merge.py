@@ -237,7 +237,7 @@ def _open(path: Path) -> Any:
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise IntegrityError(f"{path.name} is damaged ({error}): run `predsurv verify`") from error
+        raise IntegrityError(f"{path.name} is damaged ({error}): run 'predsurv verify'") from error
 
 
 def _batches(file: Any, transform: RowTransform, step: int = STEP_ROWS_MAX) -> Iterator[Any]:
@@ -246,7 +246,7 @@ def _batches(file: Any, transform: RowTransform, step: int = STEP_ROWS_MAX) -> I
         try:
             batch = next(batches, None)
         except (OSError, pa.ArrowException) as error:
-            raise IntegrityError(f"a data file is damaged ({error}): run `predsurv verify`") from error
+            raise IntegrityError(f"a data file is damaged ({error}): run 'predsurv verify'") from error
         if batch is None:
             return
         piece = transform(pa.table(batch))

@@ -98,7 +98,7 @@ async def test_a_scan_writes_what_is_eligible(tmp_path: Path) -> None:
     assert (result.totals.markets, result.left_out, result.failure) == (2, {"filtered": 1}, None)
     assert result.path == latest_universe(tmp_path, VenueName("mock"))
     assert catalog.closed == 1
-    assert done.told[-1] == ScanProgress(VenueName("mock"), 2, 1, done=True)
+    assert done.told[-1] == ScanProgress(VenueName("mock"), 2, 1, "done")
 
 
 @pytest.mark.parametrize("error", [TransientError("no answer"), PermanentError("not allowed")])

@@ -18,6 +18,7 @@ from predsurv.store.layout import (
     daily_log_path,
     daily_logs,
     day_files,
+    day_ranges,
     how_to_record,
     parse_file,
     parse_segment,
@@ -134,3 +135,16 @@ def test_the_date_of_a_universe_file_is_in_its_path() -> None:
     assert universe_date(layout.relative(layout.universe(VenueName("mock"), "2027-01-15"))) == "2027-01-15"
     assert universe_date("metadata/venue=mock/date=2027-01-15/other.jsonl") is None
     assert universe_date("../metadata/venue=mock/date=2027-01-15/universe.jsonl") is None
+
+
+@pytest.mark.parametrize(
+    ("days", "shown"),
+    [
+        ([], ""),
+        (["2026-02-28"], "2026-02-28"),
+        (["2026-02-28", "2026-03-01", "2026-03-02"], "2026-02-28..2026-03-02"),
+        (["2024-02-28", "2024-03-01", "2024-12-31", "2025-01-01"], "2024-02-28, 2024-03-01, 2024-12-31..2025-01-01"),
+    ],
+)
+def test_neighbouring_days_are_shown_as_a_range(days: list[str], shown: str) -> None:
+    assert day_ranges(days) == shown

@@ -107,7 +107,7 @@ def outcome_of(receiver: Connection, stopping: Event) -> tuple[ScanOutcome, list
 
 def test_progress_is_passed_on_until_there_is_an_outcome(pipe: tuple[Connection, Connection]) -> None:
     receiver, sender = pipe
-    progress, outcome = ScanProgress(MOCK, 1, 1, done=False), ScanOutcome(None, "nothing is listed")
+    progress, outcome = ScanProgress(MOCK, 1, 1, "scanning"), ScanOutcome(None, "nothing is listed")
     for each in (progress, outcome):
         sender.send(each)
     assert outcome_of(receiver, Event()) == (outcome, [progress], ["kill", "join", "close"])

@@ -14,7 +14,14 @@ from predsurv.core.num import Price, Size
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import NS_HOUR, NS_SECOND, Layout, data_files
-from predsurv.store.read.verify import VerifyReport, check_files, check_order, check_tiling, verify_recording
+from predsurv.store.read.verify import (
+    VerifiedFiles,
+    VerifyReport,
+    check_files,
+    check_order,
+    check_tiling,
+    verify_recording,
+)
 from predsurv.store.read.verify_books import VerifyFinding
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
@@ -53,7 +60,20 @@ def found(layout: Layout) -> list[tuple[str, str]]:
 
 
 def test_an_intact_recording_has_no_findings(layout: Layout, sealed: Path) -> None:
-    assert verify_recording(layout, deep=True) == VerifyReport(1, ())
+    size = sealed.stat().st_size
+    verified = (VerifiedFiles("book_deltas", KEYS[0].venue, 1, 18, size),)
+    assert verify_recording(layout, deep=True) == VerifyReport(verified, ())
+
+
+def test_rows_of_a_file_that_no_manifest_knows_are_unknown_and_its_venue_as_its_path_says(
+    layout: Layout, sealed: Path
+) -> None:
+    copy = sealed.with_name(sealed.name.replace("-c0-", "-c9-"))
+    copy.write_bytes(sealed.read_bytes())
+    sealed.with_name("strange.parquet").write_bytes(b"12345")
+    own, strange = verify_recording(layout).verified
+    assert (own.files, own.rows, own.bytes) == (2, None, 2 * sealed.stat().st_size)
+    assert (strange.venue, strange.files, strange.rows, strange.bytes) == (None, 1, None, 5)
 
 
 def test_a_changed_file_is_found_by_its_digest(layout: Layout, sealed: Path) -> None:

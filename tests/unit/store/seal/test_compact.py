@@ -162,9 +162,11 @@ def test_an_hour_is_open_until_it_is_over_and_everything_of_it_is_sealed(recorde
 
 
 def test_only_the_wanted_venue_and_day_are_merged(recorded: Layout) -> None:
-    for options in (CompactOptions(venue=VenueName("other")), CompactOptions(date="2027-01-14")):
+    for options in (CompactOptions(venue=VenueName("other")), CompactOptions(dates=("2027-01-14",))):
         assert compact_closed(recorded, "c0", LATER, options).hours == 0
-    assert compact_closed(recorded, "c0", LATER, CompactOptions(venue=MOCK, date="2027-01-15")).hours == 2
+    assert (
+        compact_closed(recorded, "c0", LATER, CompactOptions(venue=MOCK, dates=("2027-01-14", "2027-01-15"))).hours == 2
+    )
 
 
 @pytest.mark.slow
