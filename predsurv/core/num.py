@@ -88,6 +88,12 @@ def format_micros(value: int) -> str:
     return f"{sign}{whole}." + f"{fraction:06d}".rstrip("0")
 
 
+def format_dollars(value: int) -> str:
+    """Return micros of a dollar as exact text for people, in cents at least: ``-37_520_000`` → ``"-$37.52"``."""
+    whole, _, fraction = format_micros(abs(value)).partition(".")
+    return f"{'-' if value < 0 else ''}${int(whole):,}.{fraction.ljust(2, '0')}"
+
+
 def notional(price: Price, size: Size) -> Money:
     """Return price × size rounded down to a micro-dollar (the least that a seller receives)."""
     return Money(price * size // MICROS)

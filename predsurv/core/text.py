@@ -23,6 +23,17 @@ def sanitise(text: str, limit: int = 512) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
+def sanitise_middle(text: str, limit: int) -> str:
+    """Return ``text`` made safe, with an ellipsis in its middle where it is longer than ``limit`` characters.
+
+    Names of one event mostly begin alike, and often end alike too.
+    """
+    if len(text) <= limit:
+        return sanitise(text, limit)
+    tail = (limit - 1) // 2
+    return sanitise(text[: limit - 1 - tail], limit) + "…" + sanitise(text[-tail:], limit)
+
+
 def path_component(name: str) -> str:
     """Return a file or folder name for ``name``: itself when safe, else a digest of it.
 

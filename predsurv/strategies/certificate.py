@@ -10,8 +10,8 @@ from msgspec import Struct
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.market import NO_FEE, Market
-from predsurv.core.num import MICROS, Money, Price, format_micros, notional, notional_up
-from predsurv.core.text import sanitise
+from predsurv.core.num import MICROS, Money, Price, format_dollars, format_micros, notional, notional_up
+from predsurv.core.text import sanitise_middle
 from predsurv.state.view import View
 from predsurv.strategies.claims import ClaimGroup, held
 from predsurv.strategies.set_plan import PlannedOrder
@@ -62,17 +62,38 @@ class Certificate(Struct, frozen=True):
         return self.gain * MICROS * 365 * 86_400 * 1_000_000_000 // (self.cost * (self.until - now))
 
     def text(self, now: int) -> str:
-        """Return it in one line for people."""
-        states = ", ".join(f"{each.name} {format_micros(each.result)}" for each in self.states[:_NOTE_STATES_MAX])
-        more = f" and {len(self.states) - _NOTE_STATES_MAX} more" if len(self.states) > _NOTE_STATES_MAX else ""
-        everything = "none" if self.void_all is None else format_micros(self.void_all)
-        worst = "none" if self.void_worst is None else format_micros(self.void_worst)
+        """Return it in one line for people: what it costs and what that pays, whichever outcome wins, and if void."""
         annual = self.annual_return(now)
         a_year = "" if annual is None else f", {format_micros(annual * 100 // 10_000 * 10_000)} % a year"
+        paid = "costs" if self.cost >= 0 else "brings"
+        with_held = "" if self.gain == min(each.result for each in self.states) else " with what is held"
         return (
-            f"sure gain {format_micros(self.gain)} for {format_micros(self.cost)} (fees {format_micros(self.fees)})"
-            f"{a_year}; result by winner: {states}{more}; all void {everything}; worst void {worst}"
+            f"{paid} {format_dollars(abs(self.cost))} with fees of {format_dollars(self.fees)}; {self._by_outcome()}: "
+            f"sure gain{with_held} {format_dollars(self.gain)}{a_year}; {self._if_void()}"
         )
+
+    def _by_outcome(self) -> str:
+        """Return what is paid in each state: once where it is the same in all."""
+        names: dict[int, list[str]] = {}
+        for each in self.states[:_NOTE_STATES_MAX]:
+            names.setdefault(each.result + self.cost, []).append(each.name)
+        rest = [each.result + self.cost for each in self.states[_NOTE_STATES_MAX:]]
+        if len({each.result for each in self.states}) == 1:
+            ((paid, alike),) = names.items()
+            more = [f"{len(rest)} more"] if rest else []
+            return f"pays {format_dollars(paid)} whichever outcome ({', '.join([*alike, *more])})"
+        amounts = [f"{format_dollars(paid)} if {' or '.join(each)}" for paid, each in names.items()]
+        least = [f"{format_dollars(min(rest))} or more if any of {len(rest)} more"] if rest else []
+        return f"pays {', '.join([*amounts, *least])}"
+
+    def _if_void(self) -> str:
+        if self.void_all is None or self.void_worst is None:
+            return "none of it can be void"
+        everything, worst = (
+            f"{format_dollars(result + self.cost)} ({format_dollars(result)})"
+            for result in (self.void_all, self.void_worst)
+        )
+        return f"if all is void {everything}, if only some is, at worst {worst}"
 
 
 def certify(group: ClaimGroup, orders: Sequence[PlannedOrder], view: View) -> Certificate:
@@ -201,14 +222,14 @@ def _void_prices(change: Shares, view: View) -> dict[InstrumentKey, Price]:
 
 def _name(group: ClaimGroup, state: int | None, view: View) -> str:
     if state is None:
-        return "none"
+        return "none of them"
     key = group.claims[state].sources[0].yes
     market = view.market(key.venue, key.market_id)
     if market is None:
         return str(state)
     labels = {outcome.instrument_id: outcome.label for outcome in market.outcomes}
     name = market.question if len(group.claims) > 1 and len(market.outcomes) == 2 else labels[key.instrument_id]
-    return sanitise(name, _NAME_MAX)
+    return sanitise_middle(name, _NAME_MAX)
 
 
 def _until(markets: Sequence[Market]) -> int | None:

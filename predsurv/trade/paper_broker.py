@@ -27,7 +27,7 @@ from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.rebates import RebateAccruals
 from predsurv.engine.account.unconfirmed import Owner
-from predsurv.engine.books.consumed import HeededBook
+from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
 from predsurv.engine.fills.queue_position import QueueModel
@@ -52,7 +52,8 @@ class PaperBroker:
     """``ports.Broker`` in the time of the events: nothing happens between two of them.
 
     Its driver calls ``due`` before and ``observe`` after each market event, with the event applied to
-    ``cache`` in between, and processes what they yield; ``events`` yields the same to other consumers.
+    ``cache`` in between, and processes what they yield: what orders consume when it happens, for the journal, and again
+    when word of it arrives. ``events`` yields what concerns the account to other consumers.
     ``portfolio`` is changed by its fills, by what becomes of them, and by nothing else; ``consumed`` is what an earlier
     run has taken of levels, ``accrued`` what it had earned in rebates.
     """
@@ -80,6 +81,7 @@ class PaperBroker:
         )
         self._told_last = 0
         self._answers: InTransit[BrokerEvent] = InTransit()
+        self._booked: deque[ConsumptionBooked] = deque()  # at most one for each level, until the next is received
         self._strategies: dict[ClientOrderId, StrategyName] = {}
         self._events: deque[AccountEvent] = deque(maxlen=EVENTS_KEPT_MAX)
         self._more = asyncio.Event()
@@ -99,7 +101,7 @@ class PaperBroker:
         """The number of answers that have not arrived yet."""
         return len(self._answers)
 
-    def due(self, ts: int) -> Iterator[BrokerEvent]:
+    def due(self, ts: int) -> Iterator[SimulatedEvent]:
         """Yield the answers that arrive up to ``ts`` (ns UTC), while the venue goes on to that time."""
         while (at := self.next_at) <= ts:
             self._now = max(self._now, at)
@@ -111,7 +113,7 @@ class PaperBroker:
             yield from self._received(at)
         self._now = max(self._now, ts)
 
-    def observe(self, event: MarketEvent) -> Iterator[BrokerEvent]:
+    def observe(self, event: MarketEvent) -> Iterator[SimulatedEvent]:
         """Yield what a market event, already in the cache, does to our orders, and settle resolved markets."""
         self._latencies.observe(event)
         for outcome in self._simulator.observe(event):
@@ -195,10 +197,13 @@ class PaperBroker:
 
     def _tell_consumed(self, ts: int) -> None:
         for each in self._simulator.consumed.take_changes(ts):
+            self._booked.append(ConsumptionBooked(each))
             self._answers.send(each, ts + self._latencies.draw(self._latencies.constant.echo))
 
-    def _received(self, ts: int) -> Iterator[BrokerEvent]:
-        """Yield what has arrived by ``ts`` (ns UTC)."""
+    def _received(self, ts: int) -> Iterator[SimulatedEvent]:
+        """Yield what was booked, before word of any fill that did it, and what has arrived by ``ts`` (ns UTC)."""
+        while self._booked:
+            yield self._booked.popleft()
         while self._answers.next_at <= ts:
             arrival, event = self._answers.receive()
             event = replace(event, ts_recv=arrival)

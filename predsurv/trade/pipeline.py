@@ -27,7 +27,7 @@ from predsurv.core.events import (
     Trade,
 )
 from predsurv.core.ids import VenueName
-from predsurv.engine.books.consumed import HeededBook
+from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.engine.strategy_calls import NEVER
@@ -74,11 +74,11 @@ class SimulatedBroker(Protocol):
         """The number of answers that have not arrived yet."""
         ...
 
-    def due(self, ts: int) -> Iterator[BrokerEvent]:
+    def due(self, ts: int) -> Iterator[SimulatedEvent]:
         """Yield the answers that arrive up to ``ts`` (ns UTC)."""
         ...
 
-    def observe(self, event: MarketEvent) -> Iterator[BrokerEvent]:
+    def observe(self, event: MarketEvent) -> Iterator[SimulatedEvent]:
         """Yield what a market event, already in the cache, does to our orders."""
         ...
 
@@ -334,9 +334,10 @@ class EventPipeline:
             for outcome in broker.due(ts):
                 await self._receive(outcome)
 
-    async def _receive(self, answer: BrokerEvent) -> None:
-        if isinstance(answer, LevelConsumed):
+    async def _receive(self, answer: SimulatedEvent) -> None:
+        if isinstance(answer, ConsumptionBooked):
+            self._append(LiquidityTaken(answer.level))
+        elif isinstance(answer, LevelConsumed):
             self._engine.step(answer)
-            self._append(LiquidityTaken(answer))
         else:
             await self.process(answer)

@@ -71,8 +71,7 @@ async def stops_of(recorded: RunFolder, folder: Path, stops: int, seed: int) -> 
         "early": sum(each.early for each in made),
         "continued": len(continued),
         "decided": decided,
-        "levels": sum(len({*each.held.consumed} - each.held.untold) for each in made),
-        "untold": sum(len(each.held.untold) for each in made),
+        "levels": sum(len(each.held.consumed) for each in made),
         "found": found,
     }
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.core.events import LevelConsumed
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Money, Price
 from predsurv.engine.account.valuation import DAY
@@ -35,8 +34,8 @@ INPUTS_AFTER: Final = 200
 class HeldState(Struct, frozen=True):
     """What a run held at ``now`` (ns UTC): its account and the day's baseline as bytes, orders ``sent`` (ns UTC).
 
-    ``consumed`` is what it counted as consumed of each level, ``levels`` the sizes of all that journalled consumption
-    was of, ``untold`` those of them of which word is still under way.
+    ``consumed`` is what its simulated venues counted as consumed of each level, whether or not word of it has arrived,
+    ``levels`` the sizes of all that this or the journal is of.
     """
 
     now: int
@@ -45,7 +44,6 @@ class HeldState(Struct, frozen=True):
     sent: tuple[int, ...]
     consumed: Mapping[Place, int]
     levels: Mapping[Place, int]
-    untold: frozenset[Place]
 
     def differences(self, restored: RestoredState) -> Iterator[str]:
         """Yield what a journal has restored otherwise."""
@@ -55,10 +53,12 @@ class HeldState(Struct, frozen=True):
             yield "the day's baseline"
         if tuple(each for each in restored.sent if each > self.now - MINUTE) != self.sent:
             yield "the orders of the last minute"
-        told = {place: min(each.size, self.levels[place]) for place, each in restored.consumed.items()}
-        for place in {*told, *self.consumed} - self.untold:
-            if told.get(place, 0) != self.consumed.get(place, 0):
-                yield f"{told.get(place, 0)} consumed of {place}, not {self.consumed.get(place, 0)}"
+        for place in {*restored.consumed, *self.consumed}:
+            level = self.levels[place]  # of more than it holds nothing can be consumed
+            told = min(restored.consumed[place].size, level) if place in restored.consumed else 0
+            held = min(self.consumed.get(place, 0), level)
+            if told != held:
+                yield f"{told} consumed of {place}, not {held}"
 
 
 class RunStop(Struct, frozen=True):
@@ -202,18 +202,17 @@ class WrittenEntries:
 
 
 def held_by(parts: EngineParts, places: set[Place]) -> HeldState:
-    """Return what a run holds now; ``places`` are the levels that its journal says anything of."""
+    """Return what a run holds now; ``places`` are levels that its journal says anything of."""
     engine, risk = parts.engine, parts.engine._risk
-    waiting = [each for broker in parts.brokers.values() for _, _, each in broker._answers._messages]
-    consumed = engine.books._consumed.places()
+    taken = [broker._simulator.consumed.places().items() for broker in parts.brokers.values()]
+    consumed = {(key, *place): size for each in taken for key, sizes in each for place, size in sizes.items()}
     return HeldState(
         now=risk.now,
         account=state_bytes(engine.account),
         day=state_bytes((engine.valuation.day_ends, engine.valuation._day_equity, risk.lost_too_much)),
         sent=tuple(each for each in risk.sent if each > risk.now - MINUTE),
-        consumed={(key, *place): size for key, sizes in consumed.items() for place, size in sizes.items()},
-        levels={each: _size_at(engine.cache, each) for each in places},
-        untold=frozenset((each.key, each.side, each.price) for each in waiting if isinstance(each, LevelConsumed)),
+        consumed=consumed,
+        levels={each: _size_at(engine.cache, each) for each in {*places, *consumed}},
     )
 
 

@@ -17,10 +17,8 @@ account is compared in the same way after every entry.
 What "the same" cannot mean: a restored run is not the one that was stopped. It takes back the orders that were open,
 its strategies have forgotten what they knew, and what was still on its way from the venue never arrives. So what it
 goes on to do is not compared with the run that was not stopped; but from the same journal and the same further inputs
-it has to decide the same to the byte in every process, and that is compared, from every tenth stop. Of consumed levels
-those are left out of which the venue's word was still on its way (``trading.echo_latency``): a run that is killed then
-does not know of them when it is restored, and may take the same shares once more. The rest is compared as limited by
-the book: of more than a level holds nothing can be consumed.
+it has to decide the same to the byte in every process, and that is compared, from every tenth stop. Consumed liquidity
+is compared with what the simulated venue itself counts as taken, whether or not its word has arrived.
 """
 
 import argparse
@@ -55,8 +53,8 @@ def main(options: argparse.Namespace) -> int:
     seen = told[0]
     print(
         f"{options.replays} replays of a run of {seen['entries']:,} entries with other hash seeds, each stopped at "
-        f"{seen['stops']:,} points ({seen['early']:,} before a commit); {seen['levels']:,} consumed levels compared, "
-        f"{seen['untold']:,} left out; {seen['decided']:,} entries after going on from {seen['continued']:,}",
+        f"{seen['stops']:,} points ({seen['early']:,} before a commit); {seen['levels']:,} consumed levels compared; "
+        f"{seen['decided']:,} entries after going on from {seen['continued']:,}",
         flush=True,
     )
     stops = 0

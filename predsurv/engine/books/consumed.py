@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from predsurv.core.events import BookDelta, Level, LevelConsumed
+from predsurv.core.events import BookDelta, BrokerEvent, Level, LevelConsumed
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size
 from predsurv.state.book import BookView
@@ -24,6 +24,19 @@ TOLD_AFTER_MAX: Final = 5_000_000_000
 """How long (ns) after a change of a level the trade that caused it may be told."""
 
 _Place = tuple[Side, Price]
+
+
+class ConsumptionBooked(Struct, frozen=True):
+    """A simulated venue has booked what our orders consumed of a level, when it happened: for the journal alone.
+
+    Whoever decides hears of it as ``LevelConsumed``, when word of it has arrived.
+    """
+
+    level: LevelConsumed
+
+
+SimulatedEvent = BrokerEvent | ConsumptionBooked
+"""What a simulated venue yields to whoever drives it."""
 
 
 class _Released(NamedTuple):

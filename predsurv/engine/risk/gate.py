@@ -31,14 +31,19 @@ class RiskGate:
     def evaluate(
         self, intents: Iterable[Intent | CancelIntent]
     ) -> tuple[tuple[GateDecision, ...], tuple[Refused, ...]]:
-        """Return what may be sent and what may not, in order; a group is approved or refused as a whole."""
+        """Return what may be sent and what may not, in order; a group is approved or refused as a whole.
+
+        Limits hold for each order by itself, those of a group too: what is safe together is so only when all of it
+        fills, and each order is sent, and may fail, alone. Less than the group is not what its strategy decided.
+        """
         decisions: list[GateDecision] = []
         refused: list[Refused] = []
         for _, numbered in groupby(enumerate(intents), key=lambda numbered: _group_of(*numbered)):
             legs = [intent for _, intent in numbered]
             refusals = self._refusals(legs)
-            if any(refusals):
-                refused += [self._refuse(leg, refusal) for leg, refusal in zip(legs, refusals, strict=True)]
+            first = next((each for each in refusals if each is not None), None)
+            if first is not None:
+                refused += [self._refuse(leg, each, first) for leg, each in zip(legs, refusals, strict=True)]
             else:
                 decisions += [decision for leg in legs for decision in (*self._make_way(leg), self._approve(leg))]
         return tuple(decisions), tuple(refused)
@@ -88,9 +93,10 @@ class RiskGate:
             return ()
         return self.cancel(order.client_order_id for order in self._state.self_trades.resting(leg))
 
-    def _refuse(self, leg: Intent | CancelIntent, refusal: RiskRefusal | None) -> Refused:
+    def _refuse(self, leg: Intent | CancelIntent, refusal: RiskRefusal | None, first: RiskRefusal) -> Refused:
         if refusal is None:
-            return Refused(self._state.now, leg, "group", "another leg of its basket was refused")
+            detail = f"another leg of its basket was refused ({first.reason}): {first.detail}"
+            return Refused(self._state.now, leg, "group", detail)
         return Refused(self._state.now, leg, refusal.reason, refusal.detail)
 
     def _approve(self, leg: Intent | CancelIntent) -> GateDecision:

@@ -11,6 +11,7 @@ from predsurv.core.num import (
     Price,
     Size,
     complement,
+    format_dollars,
     format_micros,
     notional,
     notional_up,
@@ -125,3 +126,18 @@ def test_complement_is_its_own_inverse(price: int) -> None:
 @pytest.mark.parametrize(("n", "d", "expected"), [(5, 2, 3), (4, 3, 1), (0, 7, 0), (7, 4, 2)])
 def test_half_rounds_up(n: int, d: int, expected: int) -> None:
     assert round_half_up(n, d) == expected
+
+
+@pytest.mark.parametrize(
+    ("micros", "text"),
+    [
+        (0, "$0.00"),
+        (-37_520_000, "-$37.52"),
+        (1_234_567_500_000, "$1,234,567.50"),
+        (-1, "-$0.000001"),
+        (4_390_100, "$4.3901"),
+        (10_000_000, "$10.00"),
+    ],
+)
+def test_dollars_for_people_are_exact_with_cents_at_least(micros: int, text: str) -> None:
+    assert format_dollars(micros) == text

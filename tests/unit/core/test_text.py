@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.text import REPLACEMENT, path_component, sanitise
+from predsurv.core.text import REPLACEMENT, path_component, sanitise, sanitise_middle
 
 HOSTILE = [
     "\x1b]52;c;aGk=\x07 clipboard",
@@ -58,3 +58,16 @@ def test_other_names_become_a_digest(name: str) -> None:
 def test_different_names_never_share_a_path(names: list[str]) -> None:
     folded = {path_component(name).casefold() for name in names}
     assert len(folded) == len(names)
+
+
+@given(st.text(max_size=60), st.integers(5, 40))
+def test_the_middle_is_cut_and_both_ends_are_safe(text: str, limit: int) -> None:
+    shown = sanitise_middle(text, limit)
+    assert len(shown) == min(len(text), limit)
+    assert shown == sanitise(shown)
+    if len(text) > limit:
+        assert shown[-2] == sanitise(text[-2])
+        assert shown[0] == sanitise(text[0])
+        assert "…" in shown
+    else:
+        assert shown == sanitise(text)

@@ -185,8 +185,10 @@ def test_a_leg_that_adds_to_what_is_held_is_bought_alone() -> None:
 def test_the_certificate_goes_with_the_first_order() -> None:
     view = ManualView(FREE)
     legs = ask(Arbitrage(), cheap(view), view)
-    assert legs[0].note.startswith("sure gain 3.5 for 46.5 (fees 0)")
-    assert "result by winner: Will a? 3.5, Will b? 3.5, Will c? 3.5; all void none" in legs[0].note
+    assert legs[0].note == (
+        "costs $46.50 with fees of $0.00; pays $50.00 whichever outcome (Will a?, Will b?, Will c?): sure gain $3.50; "
+        "none of it can be void"
+    )
     assert [leg.note for leg in legs[1:]] == ["", ""]
 
 
@@ -281,8 +283,9 @@ def test_one_contract_is_bought_on_one_venue_and_its_opposite_on_another() -> No
                 (ELSEWHERE.key(1), cents(50), shares(30), "cross"),
             ]
             # Sure 1.5; both void the halves make up a dollar; one alone may leave half a dollar in place of one.
-            assert "sure gain 1.5 for 28.5" in wishes[0].note
-            assert "all void 1.5; worst void -13.5" in wishes[0].note
+            assert wishes[0].note.startswith("costs $28.50 with fees of $0.00; pays $30.00 whichever outcome (")
+            assert "sure gain $1.50; " in wishes[0].note
+            assert wishes[0].note.endswith("if all is void $30.00 ($1.50), if only some is, at worst $15.00 (-$13.50)")
 
 
 def test_a_cross_pair_is_sized_by_the_money_of_either_venue() -> None:

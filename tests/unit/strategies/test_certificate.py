@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.core.market import Market
+from predsurv.core.market import NO_FEE, Market
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.strategies.certificate import Certificate, certify, trade_cost, void_price
 from predsurv.strategies.claims import ClaimGroup, ClaimGroups
@@ -46,7 +46,7 @@ def test_legs_of_no_lose_most_when_all_but_the_winner_are_void() -> None:
     assert (three.gain, three.void_all) == (cents(110) - fees, -cents(390) - fees)
     assert three.void_worst == three.whole_void == cents(1000 - 1890) - fees
     assert [each.result for each in three.states] == [cents(110) - fees] * 3 + [cents(1110) - fees]
-    assert [each.name for each in three.states] == ["Will a?", "Will b?", "Will c?", "none"]
+    assert [each.name for each in three.states] == ["Will a?", "Will b?", "Will c?", "none of them"]
     two = certificate_of(view, no_legs(45, 45))
     assert (two.void_all, two.void_worst) == (cents(100) - two.fees, cents(500 - 900) - two.fees)
 
@@ -66,7 +66,7 @@ def test_nothing_is_void_in_an_event_whose_contract_knows_yes_and_no_only() -> N
     sure = certificate_of(view, tuple(buy(each.key(1), 63, 10) for each in ABC))
     assert (sure.void_all, sure.void_worst, sure.whole_void) == (None, None, None)
     assert len(sure.states) == 3
-    assert "all void none; worst void none" in sure.text(START)
+    assert sure.text(START).endswith("; none of it can be void")
 
 
 def test_a_venue_that_voids_at_a_price_is_taken_to_pay_what_is_bid() -> None:
@@ -110,12 +110,39 @@ def test_a_sale_counts_its_proceeds() -> None:
     assert sold.annual_return(START) is None
 
 
+def test_the_line_for_people_says_in_dollars_what_it_pays_in_every_state() -> None:
+    free = tuple(replace(each, fee=NO_FEE) for each in VOIDABLE)
+    three = certificate_of(ManualView(free), no_legs(63, 63, 63))
+    assert three.text(START) == (
+        "costs $18.90 with fees of $0.00; pays $20.00 if Will a? or Will b? or Will c?, $30.00 if none of them: "
+        "sure gain $1.10; if all is void $15.00 (-$3.90), if only some is, at worst $10.00 (-$8.90)"
+    )
+    alike = tuple(replace(each, exhaustive=True) for each in free)
+    basket = certificate_of(ManualView(alike), tuple(buy(each.key(0), 30, 10) for each in alike))
+    assert basket.text(START) == (
+        "costs $9.00 with fees of $0.00; pays $10.00 whichever outcome (Will a?, Will b?, Will c?): sure gain $1.00; "
+        "if all is void $15.00 ($6.00), if only some is, at worst $5.00 (-$4.00)"
+    )
+
+
+def test_the_line_says_where_the_gain_is_that_of_what_is_held_as_well() -> None:
+    view = ManualView(tuple(replace(each, fee=NO_FEE) for each in VOIDABLE))
+    view.hold(VOIDABLE[0].key(1), 10)
+    bought = certificate_of(view, (buy(VOIDABLE[1].key(1), 60, 10),))
+    assert "sure gain with what is held $4.00" in bought.text(START)
+    sale = PlannedOrder(VOIDABLE[0].key(1), "sell", ((cents(40), shares(10)),))
+    assert (
+        certificate_of(view, (sale,)).text(START).startswith("brings $4.00 with fees of $0.00; pays $0.00 if Will a?, ")
+    )
+
+
 def test_many_states_are_cut_in_the_line_and_unknown_markets_are_numbered() -> None:
     many = tuple(replace(market(f"m{number}"), event_id=ABC[0].event_id) for number in range(14))
     many = tuple(replace(each, mutually_exclusive=True, exhaustive=True, neg_risk=True) for each in many)
     view = ManualView(many)
     proof = certificate_of(view, (PlannedOrder(many[0].key(1), "buy", ((Price(1), Size(MICROS)),)),))
-    assert "and 2 more" in proof.text(START)
+    assert "$0.00 if Will m0?, $1.00 if Will m1? or Will m2? or " in proof.text(START)
+    assert ", $1.00 or more if any of 2 more: " in proof.text(START)
     empty = ManualView(())
     group = group_of(ManualView(), ABC[0])
     assert [each.name for each in certify(group, (), empty).states] == ["0", "1", "2"]

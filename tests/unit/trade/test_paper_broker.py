@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from predsurv.core.events import (
     AccountEvent,
-    BrokerEvent,
     Fill,
     FillFailed,
     LevelConsumed,
@@ -21,6 +23,7 @@ from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import PlaceOrder, order_of
 from predsurv.engine.account.portfolio import Portfolio
+from predsurv.engine.books.consumed import ConsumptionBooked, SimulatedEvent
 from predsurv.engine.fills.latencies import Latencies
 from predsurv.engine.fills.settlement import SettlementTerms
 from predsurv.state.market_cache import MarketCache
@@ -37,6 +40,7 @@ from tests.kit.trading_samples import (
     World,
     approved,
     book,
+    cents,
     delta,
     market,
     place,
@@ -67,8 +71,8 @@ class PaperTrading:
         return told(self.broker.due(START + MS))
 
 
-def told(answers: Iterable[BrokerEvent]) -> list[AccountEvent]:
-    return [answer for answer in answers if not isinstance(answer, LevelConsumed | RebatePaid)]
+def told(answers: Iterable[SimulatedEvent]) -> list[AccountEvent]:
+    return [answer for answer in answers if not isinstance(answer, LevelConsumed | ConsumptionBooked | RebatePaid)]
 
 
 def reasons(answers: list[AccountEvent]) -> list[str]:
@@ -118,7 +122,7 @@ async def test_only_shares_held_and_not_being_sold_can_be_sold() -> None:
 async def test_market_events_fill_orders_and_settle_the_account() -> None:
     paper = PaperTrading()
     await paper.send(place("a", price=49, size=10))
-    (fill,) = list(paper.broker.observe(trade(48, 4)))
+    (fill,) = told(paper.broker.observe(trade(48, 4)))
     assert isinstance(fill, Fill)
     event = resolved()
     paper.world.show(event)
@@ -144,11 +148,12 @@ async def test_events_are_yielded_until_closed() -> None:
 async def test_each_answer_takes_its_own_time() -> None:
     paper = PaperTrading(latencies=Latencies(send=MS, ack=4 * MS, fill=2 * MS, echo=3 * MS))
     await paper.broker.submit(approved(place("a", size=150)))
-    assert list(paper.broker.due(START + MS)) == []
+    (booked,) = paper.broker.due(START + MS)
+    assert booked == ConsumptionBooked(LevelConsumed(YES, START + MS, "ask", cents(51), shares(100)))
     assert paper.broker.under_way == 3
     assert (await paper.broker.snapshot()).positions, "at the venue it has happened"
-    answers = list(paper.broker.due(START + S))
-    assert [(type(each), each.ts_recv - START) for each in answers] == [
+    answers = paper.broker.due(START + S)
+    assert [(type(each), each.ts_recv - START) for each in answers if not isinstance(each, ConsumptionBooked)] == [
         (Fill, 3 * MS),
         (LevelConsumed, 4 * MS),
         (OrderAccepted, 5 * MS),
@@ -159,17 +164,35 @@ async def test_each_answer_takes_its_own_time() -> None:
 async def test_the_same_shares_are_not_taken_again_after_a_restart() -> None:
     paper = PaperTrading()
     await paper.broker.submit(approved(place("a", size=100, tif="ioc")))
-    told = [each for each in paper.broker.due(START + MS) if isinstance(each, LevelConsumed)]
-    again = PaperTrading(consumed=told)
+    booked = [each.level for each in paper.broker.due(START + MS) if isinstance(each, ConsumptionBooked)]
+    again = PaperTrading(consumed=booked)
     assert [each for each in await again.send(place("b", size=100, tif="ioc")) if isinstance(each, Fill)] == []
     again.world.show(event := delta("ask", 51, 0))
-    (gone,) = again.broker.observe(event)
-    assert isinstance(gone, LevelConsumed)
-    assert gone.size == 0
+    gone, heard = again.broker.observe(event)
+    assert gone == ConsumptionBooked(LevelConsumed(YES, event.ts_recv, "ask", cents(51), shares(0)))
+    assert isinstance(heard, LevelConsumed)
     again.world.show(event := delta("ask", 51, 30))
     assert list(again.broker.observe(event)) == []
     (fill,) = [each for each in await again.send(place("c", size=100, tif="ioc")) if isinstance(each, Fill)]
     assert fill.size == shares(30)
+
+
+@given(latencies=st.tuples(*[st.integers(0, 5)] * 3), sizes=st.lists(st.integers(5, 60), min_size=1, max_size=4))
+async def test_what_a_fill_took_is_booked_before_word_of_the_fill(
+    latencies: tuple[int, int, int], sizes: list[int]
+) -> None:
+    ack, fill, echo = (each * MS for each in latencies)
+    paper = PaperTrading(latencies=Latencies(send=MS, ack=ack, fill=fill, echo=echo))
+    for number, size in enumerate(sizes):
+        await paper.broker.submit(approved(place(str(number), size=size, tif="ioc")))
+    taken = booked = 0
+    for each in paper.broker.due(START + S):
+        if isinstance(each, ConsumptionBooked):
+            booked = each.level.size
+        elif isinstance(each, Fill):
+            taken += each.size
+            assert booked >= taken, "a run killed between the two would take the same shares again"
+    assert taken == min(sum(sizes), 100) * MICROS
 
 
 CHAIN = VenueName("polymarket")

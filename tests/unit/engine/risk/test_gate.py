@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from predsurv.core.events import VenuePhase
 from predsurv.core.ids import ClientOrderId, StrategyName
-from predsurv.core.num import MICROS, Money, notional_up
+from predsurv.core.num import MICROS, Money, Price, notional_up
 from predsurv.core.orders import CancelIntent, CancelOrder, Intent, PlaceOrder
 from predsurv.engine.risk.gate import RiskGate
 from tests.kit.trading_samples import LIMITS, ME, NO, START, YES, V, World, book, fill, intent, place
@@ -43,6 +43,17 @@ def test_a_group_with_one_bad_leg_is_refused_whole() -> None:
     assert [refused.reason for refused in refusals] == ["group", "below_minimum", "group"]
     assert len(decisions) == 1
     assert world.account.groups.all() == ()
+
+
+def test_a_basket_with_a_leg_past_the_collar_is_refused_whole_and_says_so_at_every_leg() -> None:
+    world = open_world()
+    assert len(gate(world, price_collar=Price(100_000)).evaluate([intent(price=60, group="near")])[0]) == 1
+    legs = [intent(price=51, group="g"), intent(price=61, group="g")]
+    decisions, refusals = gate(world, price_collar=Price(100_000)).evaluate(legs)
+    assert decisions == ()
+    assert [refused.reason for refused in refusals] == ["group", "price_collar"]
+    assert refusals[0].detail == f"another leg of its basket was refused (price_collar): {refusals[1].detail}"
+    assert "0.61 is 0.11 past the middle at 0.5" in refusals[0].detail
 
 
 def test_legs_are_checked_as_if_the_earlier_ones_were_sent() -> None:
