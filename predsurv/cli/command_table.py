@@ -61,6 +61,10 @@ COMMANDS: Final = (
         "compact",
         "Make one file of each recorded hour that is over",
     ),
+    CliCommand("markets", "Analyse", "predsurv.cli.commands.markets", "markets", "Search the venues' lists of markets"),
+    CliCommand(
+        "book", "Analyse", "predsurv.cli.commands.book", "book", "Show the recorded book of a market at a moment"
+    ),
     CliCommand(
         "mine", "Analyse", "predsurv.cli.commands.mine", "mine", "Rank a day's markets by what happened in them"
     ),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from predsurv.api.times import to_ns
 from predsurv.cli.commands.bucket import fetch
 from predsurv.cli.output.render import say
 from predsurv.config import Config
@@ -12,7 +13,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
-from predsurv.store.layout import NS_DAY, Dataset, day_ranges
+from predsurv.store.layout import NS_DAY, Dataset, date_of, day_ranges
 from predsurv.store.read.facts import LISTS_BEFORE
 from predsurv.store.read.recording import ReplaySpan, require_possible
 from predsurv.store.remote.download import DownloadRequest
@@ -21,6 +22,7 @@ _FACTS: Final[tuple[Dataset, ...]] = ("coverage", "lifecycle")
 """What is read of the days before a replay: what held when it begins."""
 
 _DAYS_AGO: Final = {"today": 0, "yesterday": 1}
+_TIME_OF_DAY: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?\Z")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
@@ -34,6 +36,19 @@ def span_of(dates: str) -> ReplaySpan:
     if end <= start:
         raise ConfigError(f"{first}..{last}: the last day is before the first")
     return ReplaySpan(start, end)
+
+
+def moment_of(text: str) -> int:
+    """Return a moment in ns UTC: ``2026-01-31T12:00:05``, a day's beginning, ``12:00`` of today, or ``now``.
+
+    Raises ConfigError, one line, for anything else.
+    """
+    now = SystemClock().now()
+    if text == "now":
+        return now
+    if text in _DAYS_AGO:
+        return _day(text)
+    return to_ns(f"{date_of(now)}T{text}" if _TIME_OF_DAY.match(text) else text)
 
 
 def say_missing(wanted: Sequence[str] | None, there: Collection[str]) -> None:

@@ -1,0 +1,187 @@
+"""``predsurv book``: the ladder of a market at a moment, and how far it can be trusted."""
+
+from collections.abc import Sequence
+from itertools import accumulate, zip_longest
+from typing import Annotated, Final, NamedTuple
+
+import polars as pl
+import typer
+
+from predsurv.api.data import BookAt, Data
+from predsurv.cli.commands.dates import moment_of
+from predsurv.cli.commands.venue_names import require_venue
+from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
+from predsurv.cli.output.render import Column, Table, Value, say, show
+from predsurv.config import load
+from predsurv.core.errors import ConfigError
+from predsurv.core.events import Level
+from predsurv.core.num import MICROS
+from predsurv.core.text import sanitise
+from predsurv.mine.recorded_days import recorded_days
+from predsurv.scan.search import SearchLine, find_one
+from predsurv.store.universe import iso_second
+
+_LEVELS: Final = 10
+_CENT: Final = 10_000
+_DAYS_SEARCHED_MAX: Final = 31
+"""Recorded days, newest first, in which the last moment of a market is looked for."""
+
+_BOOK: Final = (
+    Column("trusted", "Trusted", keep=9),
+    Column("why_not", "Why not", keep=9, fit="wrap", if_any=True),
+    Column("coverage", "Coverage", keep=9, fit="whole"),
+    Column("since", "Since", "time", "UTC", keep=7),
+    Column("until", "Until", "time", "UTC", keep=7),
+    Column("age_s", "Last change", "duration", "before", keep=8),
+    Column("mid", "Mid", "decimal", "$", only="machine"),
+    Column("spread", "Spread", "micros", "$", only="machine"),
+    Column("venue", "Venue", only="machine"),
+    Column("market_id", "Market", only="machine"),
+    Column("instrument_id", "Instrument", only="machine"),
+    Column("outcome", "Outcome", only="machine"),
+    Column("question", "Question", only="machine"),
+    Column("at", "At", "time", "UTC", only="machine"),
+    Column("ts", "Last change", "time", "UTC", only="machine"),
+)
+
+
+class _Interval(NamedTuple):
+    """The coverage of a market at a moment; ns UTC."""
+
+    state: str
+    reason: str
+    start: int
+    end: int
+
+
+def book(
+    market: Annotated[str, typer.Argument(metavar="MARKET", help="An id, the end of a link, or words of the title.")],
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="UTC: 2026-01-31T12:00:05, 12:00 of today; default: the last known."),
+    ] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", metavar="LABEL", help="Whose book; default: the first outcome's.")
+    ] = None,
+    levels: Annotated[int, typer.Option("--levels", min=1, metavar="N", help="Most levels of a side.")] = _LEVELS,
+    venue: Annotated[str | None, typer.Option("--venue", metavar="VENUE", help="Only of this venue.")] = None,
+    config: ConfigFile = None,
+    mock: Mock = False,
+    format: OutputFormat = "table",
+) -> None:
+    """Show the exact recorded book of a market at a moment: its ladder, whether it was known then, and why not."""
+    settings = load(config, flags=mock_flag(mock)).config
+    require_venue(settings.data_dir, venue)
+    line = find_one(settings.data_dir, market, [venue] if venue else ["mock"] if mock else [])
+    data = Data(settings)
+    index = _outcome(line, market, outcome)
+    ts = _last_known(data, line) if at is None else moment_of(at)
+    there = data.book(line.venue, line.outcomes[index].instrument_id, ts)
+    shown = [_book_table(line, index, there, _interval(data, line, there)), _ladder(there, levels)]
+    show(shown, format)
+    more = max(len(there.bids), len(there.asks)) - levels
+    if more > 0:
+        say(f"{more:,} more levels: --levels {levels + more}")
+
+
+def _outcome(line: SearchLine, text: str, label: str | None) -> int:
+    """Return which outcome is meant: the one of ``label``, or whose id ``text`` is, or else the first."""
+    if label is None:
+        return next((i for i, each in enumerate(line.outcomes) if each.instrument_id == text), 0)
+    for index, each in enumerate(line.outcomes):
+        if label.casefold() in (each.label.casefold(), each.instrument_id.casefold()):
+            return index
+    labels = ", ".join(sanitise(each.label, 40) for each in line.outcomes)
+    raise ConfigError(f"{sanitise(line.question, 80)}: no outcome {sanitise(label, 40)!r}; there are {labels}")
+
+
+def _last_known(data: Data, line: SearchLine) -> int:
+    """Return the last moment (ns UTC) at which a book of the market was known; raises ConfigError when it never was."""
+    days = [date for date, venue in recorded_days(data.config.data_dir) if venue == line.venue]
+    for day in days[: -_DAYS_SEARCHED_MAX - 1 : -1]:
+        rows = data.coverage(line.venue, day, day).filter(pl.col("market_id").cast(pl.String) == line.market_id)
+        end = rows.filter(pl.col("state") == "covered").select(pl.col("end").max().cast(pl.Int64)).collect().item()
+        if end is not None:
+            return int(end) - 1
+    raise ConfigError(
+        f"{sanitise(line.question, 80)} ({sanitise(line.market_id, 80)}) was never recorded in "
+        f"{data.config.data_dir}; 'predsurv mine explain' tells what rotation records, collector.pinned what it must"
+    )
+
+
+def _interval(data: Data, line: SearchLine, book: BookAt) -> _Interval | None:
+    """Return the coverage of the book at its moment; observed time first where several collectors had it."""
+    rows = data.coverage(line.venue, book.at, book.at + 1)
+    names = [each.instrument_id for each in line.outcomes]
+    own = pl.col("market_id").cast(pl.String) == line.market_id
+    own &= pl.col("instrument_id").cast(pl.String).is_in(names)
+    columns = [pl.col("state", "reason", "instrument_id").cast(pl.String), pl.col("start", "end").cast(pl.Int64)]
+    # The other outcome's row stands for a mirrored book: its own comes first where there is one.
+    order = [pl.col("instrument_id") != book.key.instrument_id, pl.col("state") != "covered"]
+    found = rows.filter(own).select(*columns).sort(order).head(1).collect()
+    return _Interval(**found.drop("instrument_id").row(0, named=True)) if found.height else None
+
+
+def _book_table(line: SearchLine, index: int, book: BookAt, known: _Interval | None) -> Table:
+    bid, ask = (side[0][0] if side else None for side in (book.bids, book.asks))
+    mid, spread = (None, None) if bid is None or ask is None else ((bid + ask) / 2 / MICROS, ask - bid)
+    label = line.outcomes[index].label
+    row: Sequence[Value] = (
+        "yes" if book.trusted else "NO",
+        None if book.trusted else _why_not(book, known),
+        "not recorded" if known is None else f"{known.state} ({known.reason})",
+        None if known is None else known.start,
+        None if known is None else known.end,
+        book.at - book.ts if book.ts else None,
+        mid,
+        spread,
+        line.venue,
+        line.market_id,
+        book.key.instrument_id,
+        label,
+        line.question,
+        book.at,
+        book.ts or None,
+    )
+    title = f"{sanitise(label, 40)}: {sanitise(line.question, 200)} at {iso_second(book.at)}"
+    note = f"{line.venue} {sanitise(line.market_id, 80)}"
+    if mid is not None and spread is not None:
+        note += f"; mid ${mid:g}, spread ${spread / MICROS:g}"
+    elif book.trusted:
+        note += "; a side of it is empty"
+    return Table("book", title, _BOOK, [row], note)
+
+
+def _why_not(book: BookAt, known: _Interval | None) -> str:
+    """Return why the book is not to be relied on, in words."""
+    if known is None:
+        return "it was not recorded at that time"
+    if known.state == "gap":
+        return f"a gap: {known.reason}"
+    if book.reason:
+        return f"lost: {book.reason}"
+    return "crossed: the best bid is not below the best ask" if book.bids and book.asks else "no book was sent yet"
+
+
+def _ladder(book: BookAt, levels: int) -> Table:
+    fine = any(price % _CENT for price, _ in (*book.bids, *book.asks))
+    places = 4 if fine else 2
+    columns = (
+        Column("bid_total", "Total", "micros", keep=4, of="bid"),
+        Column("bid_size", "Bid size", "micros", keep=8),
+        Column("bid", "Bid", "micros", "$", places=places, keep=9),
+        Column("ask", "Ask", "micros", "$", places=places, keep=9),
+        Column("ask_size", "Ask size", "micros", keep=8),
+        Column("ask_total", "Total", "micros", keep=4, of="ask"),
+    )
+    sides = zip_longest(_side(book.bids[:levels]), _side(book.asks[:levels]), fillvalue=(None, None, None))
+    rows: list[Sequence[Value]] = [(*reversed(bid), *ask) for bid, ask in sides]
+    note = "sizes in shares; total: of this level and the better ones"
+    return Table("levels", "Ladder", columns, rows, note, empty="no level is known")
+
+
+def _side(levels: Sequence[Level]) -> list[tuple[int | None, int | None, int | None]]:
+    """Return price, size and the sum of sizes so far, micros, best first."""
+    totals = accumulate(size for _, size in levels)
+    return [(price, size, total) for (price, size), total in zip(levels, totals, strict=True)]
