@@ -1,10 +1,12 @@
 """Find the candidates of two venues' markets and compare them: CPU time and peak memory.
 
-``python -m benchmarks.mapping [FIRST [SECOND]]``, 20,000 markets each by default. Each market has a twin on the other
-venue, and thousands beside it that share its question and differ in names, places, thresholds or dates.
+``python -m benchmarks.mapping [FIRST [SECOND]]``, 20,000 markets each by default. Titles and rules have the wordings of
+the labelled events; each market has a twin on the other venue, and hundreds beside it that differ in names, thresholds
+or days alone.
 """
 
 import random
+import re
 import resource
 import sys
 import time
@@ -12,37 +14,15 @@ import time
 from predsurv.mapping.blocking import candidate_pairs
 from predsurv.mapping.matching import match, word_weights
 from predsurv.mapping.terms import Listing, read_terms
+from tests.kit.mapping_pairs import TITLES, events
 
+EVENTS = [*events(), *events(TITLES)]
 MARKETS = 20_000
 CPU_S_MAX = 60.0
 PEAK_MB_MAX = 2_048
 _SYLLABLES = ("bar", "del", "fen", "gor", "hal", "ivo", "kel", "lun", "mar", "nor", "oss", "pet", "rud", "sel", "tov")
-_YES = 'This market will resolve to "Yes" if so. Otherwise, this market will resolve to "No". '
-_TEMPLATES = (
-    (
-        "Will {name} be the {place} Presidential nominee in 2028?",
-        "{name}",
-        "Will {name} win the 2028 {place} nomination?",
-    ),
-    ("Who will be the next mayor of {place}?", "{name}", "Will {name} be elected mayor of {place} in 2026?"),
-    ("How many seats will {name} win in {place}?", "Above {n}", "Will {name} win {m} or more seats in {place}?"),
-    (
-        "{name} price on Dec {day}, 2026?",
-        "${n},000 or above",
-        "Will the price of {name} be ${n},000 or above on December {day}?",
-    ),
-    (
-        "Will {name} leave office in {place}?",
-        "Before Jan {day}, 2027",
-        "{name} of {place} out before January {day}, 2027?",
-    ),
-    (
-        "High temperature in {place} on Dec {day}, 2026?",
-        "{n}° or above",
-        "Will {place} be {n}°F or higher on December {day}?",
-    ),
-)
-"""Title and subtitle of the first venue, question of the second."""
+_DAY = re.compile(r"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* )([0-9]{1,2})\b")
+_NUMBER = re.compile(r"[0-9][0-9,]*")
 
 
 def main(first: int, second: int) -> int:
@@ -71,16 +51,35 @@ def listings(count: int, *, first: bool) -> list[Listing]:
 
 
 def _listing(number: int, *, first: bool) -> Listing:
+    """Return a market after one of the labelled events: its wording and rules, with names and days of its own."""
     rng = random.Random(number)
-    name, place = (" ".join("".join(rng.choices(_SYLLABLES, k=2)).title() for _ in range(2)) for _ in range(2))
-    n, day = rng.randrange(2, 150), rng.randrange(2, 29)
-    texts = [
-        each.format(name=name, place=place, n=n, m=n + 1, day=day) for each in _TEMPLATES[number % len(_TEMPLATES)]
-    ]
-    rules = f"{_YES}{texts[2]} The resolution source is {place} News, official information and credible reporting. " * 3
+    event = EVENTS[number % len(EVENTS)]
+    model = event.names[number // len(EVENTS) % len(event.names)]
+    name, other = _name(rng, model.kalshi, model.polymarket)
+    day = rng.randrange(1, 29)
+    keys = ("k", "kr") if first else ("p", "pr")
+    title, rules = (_filled(event.texts.get(key, ""), name, other, day) for key in keys)
     if first:
-        return Listing("kalshi", f"K{number}", texts[0], texts[1], rules, reference=f"KXBENCH-26DEC{day:02d}-{number}")
-    return Listing("polymarket", f"P{number}", texts[2], rules=rules)
+        title, _, subtitle = title.partition(" / ")
+        return Listing("kalshi", f"K{number}", title, subtitle, rules, reference=f"{event.ticker}-{number}")
+    return Listing("polymarket", f"P{number}", title, rules=rules)
+
+
+def _name(rng: random.Random, kalshi: str, polymarket: str) -> tuple[str, str]:
+    """Return a name in the forms of both venues: other numbers in a bucket, other words in a name."""
+    if _NUMBER.search(kalshi):
+        added = rng.randrange(1_000)
+        return _raised(kalshi, added), _raised(polymarket, added)
+    name = " ".join("".join(rng.choices(_SYLLABLES, k=rng.randrange(2, 4))).title() for _ in range(2))
+    return name, name
+
+
+def _raised(text: str, added: int) -> str:
+    return _NUMBER.sub(lambda found: f"{int(found[0].replace(',', '')) + added:,}", text)
+
+
+def _filled(text: str, kalshi: str, polymarket: str, day: int) -> str:
+    return _DAY.sub(lambda found: f"{found[1]}{day}", text.replace("{k}", kalshi).replace("{p}", polymarket))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,8 @@ xi jinping: president xi
 rfk: rfk jr, robert f kennedy jr, robert f kennedy, robert kennedy
 aoc: alexandria ocasio cortez, ocasio cortez
 shutdown: shut down, gov shutdown
+win senate: control the senate, control of the senate
+win house: control the house, control of the house
 government: govt, gov, federal government
 temperature: temp, temps
 highest: high, hottest

@@ -7,7 +7,7 @@ score``.
 
 import csv
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,6 +16,8 @@ _FOLDER = Path(__file__).resolve().parents[1] / "data" / "mapping"
 EVENTS = _FOLDER / "events.txt"
 TITLES = _FOLDER / "titles.txt"
 """Events without rules."""
+ELSEWHERE = _FOLDER / "elsewhere.txt"
+"""Events without rules that nothing but the weights of the score was fitted to."""
 
 COLUMNS = (
     "kalshi_ticker", "kalshi_title", "kalshi_subtitle", "kalshi_rules", "kalshi_close", "polymarket_id",
@@ -89,7 +91,11 @@ def rows(*, rules: bool = True) -> list[dict[str, str]]:
     """
     if rules:
         return [row for event in events() for row in _rows_of(event)]
-    told = [event for event in (*events(), *events(TITLES)) if not event.untrue]
+    return titles(event for event in (*events(), *events(TITLES)) if not event.untrue)
+
+
+def titles(told: Iterable[PairedEvent]) -> list[dict[str, str]]:
+    """Return the pairs of events as rows without rules and closing times."""
     hidden = dict.fromkeys(("kalshi_rules", "polymarket_rules", "kalshi_close", "polymarket_close"), "")
     return [row | hidden for event in told for row in _rows_of(event)]
 
