@@ -7,6 +7,7 @@ RUN := $(VENV)/.stamp-runtime
 DEV := $(VENV)/.stamp-dev
 SERVERS := .venv-servers
 BOOKS := .real-books
+SITE := build
 BUILD := pyproject.toml predsurv/__init__.py $(shell find predsurv -name '*.[ch]')
 
 # Without its interpreter (moved, upgraded away) the environment is gone, whatever the stamps say.
@@ -25,7 +26,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch bench lock clean test-servers test-real-books
+.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch docs bench lock clean test-servers test-real-books
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -81,6 +82,11 @@ types: $(DEV) ## static types, strict
 
 arch: $(DEV) ## layers and the homes of the heavy libraries
 	@$(BIN)/lint-imports --no-logo
+
+docs: $(DEV) ## the documentation as pages to read offline: build/site/index.html
+	@rm -rf $(SITE)/source $(SITE)/site && mkdir -p $(SITE)/source
+	@{ find . -maxdepth 1 -name '*.md'; find docs ops data/README.md tests/data/README.md -type f; } | tar cf - -T - | tar xf - -C $(SITE)/source
+	@cp zensical.toml $(SITE) && cd $(SITE) && $(abspath $(BIN))/zensical build --clean --strict
 
 bench: $(DEV) ## measure throughput, latency and size on this machine
 	@$(BIN)/python -m benchmarks $(ARGS)
