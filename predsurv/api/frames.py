@@ -20,6 +20,7 @@ _TIME: Final = pl.Datetime("ns", "UTC")
 _MARKETS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "market_id": pl.String,
     "event_id": pl.String,
+    "event_title": pl.String,
     "series_id": pl.String,
     "question": pl.String,
     "category": pl.String,

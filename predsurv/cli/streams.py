@@ -4,6 +4,7 @@ A closed standard stream is ordinary for a daemon. Left closed, its number would
 whatever prints would write into that file.
 """
 
+import codecs
 import os
 import select
 import signal
@@ -22,7 +23,37 @@ UMASK: Final = 0o022
 RELAY_SECONDS_MAX: Final = 1.0
 """How long the end of a command waits for its last lines on a relayed stderr to be taken."""
 
+_PLAIN: Final = {
+    **dict.fromkeys("…√", "~"),
+    **dict.fromkeys("–−─‐‑", "-"),
+    **dict.fromkeys("×", "x"),
+    **dict.fromkeys("·•", "*"),
+    **dict.fromkeys("‘’", "'"),
+    **dict.fromkeys("“”", '"'),
+    **dict(zip("▁▂▃▄▅▆▇█", "_.,-=+*#", strict=True)),
+    **dict(zip("▏▎▍▌▋▊▉", ".,:-=+*", strict=True)),
+    "±": "~",
+    "¢": "c",
+    "→": ">",
+    "≥": ">",
+    "≤": "<",
+}
+"""One character for each of ours that an encoding may lack, so that tables stay in line."""
+
 _STREAMS: Final = ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"))
+
+
+_FALLBACK: Final = "predsurv-plain"
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Stand in for what an encoding lacks: an error handler of ``codecs``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(each, "?") for each in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(_FALLBACK, _plain)
 
 
 def put_in_order() -> None:
@@ -34,7 +65,7 @@ def put_in_order() -> None:
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")
+            reconfigure(errors=_FALLBACK)
 
 
 def discard_output() -> None:

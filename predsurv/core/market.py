@@ -70,6 +70,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     which the venue pays rewards, None where it said nothing of any.
     ``market_type``: ``binary``, or how it pays otherwise in the venue's words; others are recorded and not traded.
     ``assumed``: the fields that nobody stated; each holds what is safe to assume and gives way to any statement.
+    ``event_title``: what the venue calls the event, None where it did not say.
     ``last_seen``: when the venue's list had it last (ns UTC), None while it still has it.
     """
 
@@ -107,6 +108,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reward_max_spread: Price | None = None
     assumed: tuple[str, ...] = ()
     last_seen: int | None = None
+    event_title: str | None = None
 
     @property
     def trading_ends(self) -> int | None:

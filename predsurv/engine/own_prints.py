@@ -1,8 +1,9 @@
 """Public trades that are our own fills: a venue that really executes our orders prints them for everybody.
 
 Strategies and simulated fills must not take them for the volume of others. A print is matched with a fill by its trade
-id, once; where either has none, by book, price, taker and time. Where our fill is but a part of a print the rest is
-that of others. A print that is told before its fill has been heard by then; nothing takes that back.
+id, once, whichever of the two comes first; where the print has none, by book, price, taker and time with a fill before
+it. Where our fill is but a part of a print the rest is that of others. A print that is told before its fill has been
+heard by then, and nothing takes that back: who has to know finds its id again in the fill.
 """
 
 from collections import deque
@@ -21,6 +22,8 @@ PRINTED_WITHIN: Final = 10_000_000_000
 """How long (ns) after a fill its print may be told."""
 FILLS_KEPT_MAX: Final = 10_000
 """Fills whose prints are waited for; beyond it the oldest is forgotten."""
+PRINTS_KEPT_MAX: Final = 10_000
+"""Prints whose fills may still be told; beyond it the oldest is forgotten."""
 _OPPOSITE: Final[dict[OrderSide, OrderSide]] = {"buy": "sell", "sell": "buy"}
 
 
@@ -31,6 +34,13 @@ class _OwnFill(Struct):
     key: InstrumentKey
     price: Price
     taker: OrderSide
+    left: int
+    ts: int
+
+
+class _HeardPrint(Struct):
+    """A print at ``ts`` (ns UTC) of which ``left`` (micros) was matched with no fill of ours yet."""
+
     left: int
     ts: int
 
@@ -49,15 +59,19 @@ class OwnPrints:
     def __init__(self, cache: MarketCache, executing: AbstractSet[VenueName]) -> None:
         self._cache, self._executing = cache, executing
         self._fills: deque[_OwnFill] = deque(maxlen=FILLS_KEPT_MAX)
+        self._heard: dict[tuple[VenueName, TradeId], _HeardPrint] = {}
         self._last: tuple[Trade, Trade | None] | None = None
 
     def on_fill(self, fill: Fill) -> None:
-        """Wait for the print of a fill."""
+        """Match a fill with its print if that was told before, else wait for it."""
         if fill.key.venue not in self._executing:
+            return
+        left = fill.size - self._printed_before(fill)
+        if not left:
             return
         key, price, side = self._in_book(fill.key, fill.price, fill.side)
         taker = _OPPOSITE[side] if fill.maker else side
-        self._fills.append(_OwnFill(fill.trade_id, key, price, taker, fill.size, fill.ts_recv))
+        self._fills.append(_OwnFill(fill.trade_id, key, price, taker, left, fill.ts_recv))
 
     def others(self, trade: Trade) -> Trade | None:
         """Return what of a public trade was not ours, None for nothing: the trade itself where none of it was.
@@ -70,6 +84,15 @@ class OwnPrints:
             self._last = (trade, self._without_ours(trade))
         return self._last[1]
 
+    def _printed_before(self, fill: Fill) -> int:
+        """Return how much of a fill was in prints told before it."""
+        heard = self._heard.get((fill.key.venue, fill.trade_id))
+        if heard is None or heard.ts + PRINTED_WITHIN < fill.ts_recv:
+            return 0
+        printed = min(heard.left, fill.size)
+        heard.left -= printed
+        return printed
+
     def _without_ours(self, trade: Trade) -> Trade | None:
         while self._fills and self._fills[0].ts + PRINTED_WITHIN < trade.ts_recv:
             self._fills.popleft()
@@ -81,9 +104,20 @@ class OwnPrints:
             if trade.trade_id is None:
                 break  # by its looks a print is that of one fill at most
         self._fills = deque((each for each in self._fills if each.left), FILLS_KEPT_MAX)
+        if trade.trade_id is not None and left:
+            self._keep(trade.key.venue, trade.trade_id, _HeardPrint(left, trade.ts_recv))
         if left == trade.size:
             return trade
         return replace(trade, size=Size(left)) if left else None
+
+    def _keep(self, venue: VenueName, trade_id: TradeId, heard: _HeardPrint) -> None:
+        """Remember what was heard as the volume of others."""
+        before = self._heard.pop((venue, trade_id), None)
+        if before is not None:
+            heard.left += before.left  # told in pieces
+        self._heard[venue, trade_id] = heard
+        if len(self._heard) > PRINTS_KEPT_MAX:
+            del self._heard[next(iter(self._heard))]
 
     def _is_print_of(self, fill: _OwnFill, trade: Trade) -> bool:
         if trade.trade_id is not None:

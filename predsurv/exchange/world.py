@@ -201,6 +201,7 @@ def _record(spec: GroupSpec, market_id: MarketId, question: str, outcomes: tuple
         close_time=origin + spec.closes_at,
         rules_hash=f"{rng.getrandbits(64):016x}",
         tradable=True,
+        event_title=spec.title.headline,
     )
 
 

@@ -38,6 +38,7 @@ FINAL: Final = frozenset({"resolved", "void"})
 
 TIMELESS: Final = frozenset(
     {"venue", "market_id", "event_id", "question", "outcomes", "series_id", "market_type", "url", "fetched_at"}
+    | {"event_title"}
 )
 """Fields that hold for the whole life of a market, so that a later statement tells them of earlier times too."""
 

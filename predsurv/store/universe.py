@@ -91,6 +91,7 @@ class MarketLine(_RequiredFields, frozen=True, kw_only=True, omit_defaults=True)
     reward_max_spread: str | None = None
     assumed: tuple[str, ...] = ()
     last_seen: str | None = None
+    event_title: str | None = None
     unchanged_since: str | None = None
     replaced: tuple[dict[str, Any], ...] = ()
 
@@ -147,6 +148,7 @@ def to_line(market: Market) -> MarketLine:
         reward_max_spread=_decimal(market.reward_max_spread),
         assumed=market.assumed,
         last_seen=None if market.last_seen is None else iso_time(market.last_seen),
+        event_title=market.event_title,
     )
 
 
@@ -186,6 +188,7 @@ def to_market(line: MarketLine) -> Market:
         reward_min_size=None if line.reward_min_size is None else Size(parse_micros(line.reward_min_size)),
         reward_max_spread=None if line.reward_max_spread is None else Price(parse_micros(line.reward_max_spread)),
         assumed=line.assumed,
+        event_title=line.event_title,
         last_seen=None if line.last_seen is None else parse_iso(line.last_seen),
     )
 

@@ -13,7 +13,8 @@ import typer
 
 from predsurv.cli.app import main
 from predsurv.cli.output.render import Column, Table, say, show
-from predsurv.cli.output.result_tables import earned_tables
+from predsurv.cli.output.result_tables import earned_tables, market_table
+from predsurv.cli.output.trade_tables import MARKETS_SHOWN, outcome
 from predsurv.config import load, write_back
 from predsurv.core.errors import INTERRUPTED, ConfigError, PredsurvError
 from predsurv.core.text import sanitise
@@ -86,10 +87,12 @@ def demo(
     datasets = tally(data)
     trades = traded(data)
     print("\n── what is there now ──\n")
-    show([_tally_table(datasets, data), *([] if trades is None else earned_tables(trades.result))])
+    show([_tally_table(datasets, data), *([] if trades is None else _earned(trades.result))])
     missing = shortcomings(datasets, () if trades is None else trades.baskets)
     if missing:
         raise PredsurvError(f"the demo did not do what it should: {'; '.join(missing)}; rerun it, and report this")
+    if trades is not None:
+        say(f"account: {outcome(trades.result)}")
     say(f"everything is in {folder}; look at it with 'predsurv status --config {path}', or at the report.html above")
 
 
@@ -171,6 +174,10 @@ def _run(path: Path, command: tuple[str, ...]) -> None:
         raise KeyboardInterrupt
     if code:
         raise PredsurvError(f"demo: 'predsurv {' '.join(command)}' failed with exit code {code}; its reason is above")
+
+
+def _earned(result: RunResult) -> list[Table]:
+    return [*earned_tables(result), market_table(result, first=MARKETS_SHOWN)]
 
 
 def _tally_table(datasets: list[DatasetSummary], data: Path) -> Table:

@@ -15,7 +15,7 @@ from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import sweep
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, with_config
 from predsurv.cli.output.render import near, say
-from predsurv.cli.output.trade_tables import Announcer, run_tables
+from predsurv.cli.output.trade_tables import Announcer, outcome, run_tables
 from predsurv.cli.runtime import (
     Supervision,
     cancel_this,
@@ -158,6 +158,7 @@ def _trade(
         made, complete = ended.session.keeper.folder.run, ended.ending.complete
         more = f"'{with_config('predsurv runs show', config)}' says more"
         say(f"run {made}: {more if complete else 'not complete: it was stopped before its end'}")
+        say(f"account: {outcome(ended.result)}")
         if html:
             say(f"report: {near(write_report(ended.session.keeper.folder, ended.result))}")
     return ended.ending.exit_code

@@ -171,6 +171,11 @@ def _middle(text: str, cells: int, tail: int) -> str:
     return set_cell_size(text, cells - 1 - cell_len(end)).rstrip() + "…" + end
 
 
+def dollars(value: int) -> str:
+    """Return micros of a dollar in cents, the sign before the dollar: ``-$37.52``."""
+    return f"{'-' if value < 0 else ''}${abs(value) / 1_000_000:,.2f}"
+
+
 def span(duration: float) -> str:
     """Return ns in readable units: ``350 ms``, ``12.3 s``, ``12m 05s``, ``5h 03m``, ``3d 04h``."""
     sign, seconds = ("-", -duration / _S) if duration < 0 else ("", duration / _S)

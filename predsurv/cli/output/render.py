@@ -42,7 +42,8 @@ class Table(Struct, frozen=True):
     """A table: typed columns, and rows of values in column order.
 
     ``name`` tells tables apart in machine formats; ``title`` and ``note`` are for people; ``empty`` is what
-    people read when there are no rows.
+    people read when there are no rows. ``first``: people see so many of the rows and
+    the number of the others; None: all of them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Table(Struct, frozen=True):
     rows: Sequence[Sequence[Value]]
     note: str = ""
     empty: str = "nothing to show"
+    first: int | None = None
 
 
 def show(tables: Table | Sequence[Table], form: Format = "table", stream: TextIO | None = None) -> None:
@@ -135,9 +137,10 @@ def _print_table(table: Table, target: Console) -> None:
     if not table.rows:
         target.print(Text(f"  {sanitise(table.empty)}", style="dim"))
         return
+    rows = table.rows[: table.first]
     told = [index for index in range(len(table.columns)) if _is_for_people(table, index)]
     columns = [table.columns[index] for index in told]
-    texts = [[people(table.columns[index], row[index]) for index in told] for row in table.rows]
+    texts = [[people(table.columns[index], row[index]) for index in told] for row in rows]
     widths = _fit(columns, texts, target.width)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
     shown = [(index, width) for index, width in enumerate(widths) if width]
@@ -153,6 +156,8 @@ def _print_table(table: Table, target: Console) -> None:
     hidden = [column.full_name for column, width in zip(columns, widths, strict=True) if not width]
     if hidden:
         _print_note(f"not shown for lack of width: {', '.join(hidden)}", target)
+    if len(rows) < len(table.rows):
+        _print_note(f"{len(table.rows) - len(rows):,} more; --format json or csv has all of them", target)
     if table.note:
         _print_note(sanitise(table.note), target)
 

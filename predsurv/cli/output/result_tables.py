@@ -43,7 +43,7 @@ _MARKETS: Final = (
     Column("url", "Page", keep=0),
 )
 _GROUPS: Final = (
-    Column("event_id", "Event", keep=9),
+    Column("event", "Event", keep=9),
     Column("positions", "Positions", "int", keep=6),
     Column("cost", "Cost", "micros", "$", keep=8),
     Column("worst", "Pays at worst", "micros", "$", keep=7),
@@ -52,6 +52,7 @@ _GROUPS: Final = (
     Column("void", "Pays if void", "micros", "$", keep=5),
     Column("outcomes", "Outcomes", "int", keep=3),
     Column("venue", "Venue", keep=2),
+    Column("event_id", "Event id", keep=0),
 )
 _RISK: Final = (
     Column("drawdown", "Drawdown", "micros", "$", keep=9),
@@ -138,10 +139,9 @@ def run_table(runs: Iterable[RunRecord], title: str = "Runs") -> Table:
 
 def result_tables(result: RunResult) -> list[Table]:
     """Return what a run earned and risked: risk, strategies, markets, events, positions, capacity."""
-    markets = sorted(result.markets, key=lambda each: -abs(each.tally.profit))
     return [
         *earned_tables(result),
-        Table("markets", "Markets", _MARKETS, [_market_row(each) for each in markets], empty="nothing was ordered"),
+        market_table(result),
         _group_table(result),
         held_table(result),
         *settlement_tables(result),
@@ -157,6 +157,13 @@ def earned_tables(result: RunResult) -> list[Table]:
         _risk_table(result),
         Table("strategies", "Strategies", STRATEGIES, strategies, note, empty="nothing was ordered"),
     ]
+
+
+def market_table(result: RunResult, first: int | None = None) -> Table:
+    """Return what was earned in each market, the largest amounts first; people see the ``first`` of them."""
+    markets = sorted(result.markets, key=lambda each: -abs(each.tally.profit))
+    rows = [_market_row(each) for each in markets]
+    return Table("markets", "Profit by market", _MARKETS, rows, empty="nothing was ordered", first=first)
 
 
 def held_table(result: RunResult) -> Table:
@@ -287,7 +294,7 @@ def _market_row(each: MarketResult) -> Sequence[Value]:
 def _group_table(result: RunResult) -> Table:
     rows = [
         (
-            each.event_id,
+            each.title or each.event_id,
             each.positions,
             each.cost,
             each.worst,
@@ -296,6 +303,7 @@ def _group_table(result: RunResult) -> Table:
             each.void,
             each.outcomes,
             each.venue,
+            each.event_id,
         )
         for each in sorted(result.groups, key=lambda group: group.worst_profit)
     ]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from predsurv.cli.output.columns import shortened, span
+from predsurv.cli.output.columns import dollars, shortened, span
 from predsurv.cli.output.render import Column, Table, Value, say
-from predsurv.cli.output.result_tables import held_table, settlement_tables
+from predsurv.cli.output.result_tables import held_table, market_table, settlement_tables
 from predsurv.core.events import (
     CancelRejected,
     Event,
@@ -17,7 +17,7 @@ from predsurv.core.events import (
     RebatePaid,
 )
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
-from predsurv.core.num import MICROS, Money, format_micros
+from predsurv.core.num import Money, format_micros
 from predsurv.core.orders import Intent, PlaceOrder
 from predsurv.core.text import sanitise
 from predsurv.engine.account.account import TradingAccount
@@ -36,6 +36,8 @@ _SILENT: Final = ("day", "stale")
 """Notes that nobody acts on: a day began; an event that changed nothing, as when a filled order is told as accepted."""
 QUESTION_CHARS: Final = 44
 _NOTE_CHARS_MAX: Final = 1_000
+MARKETS_SHOWN: Final = 10
+"""Markets that people see at the end of a run: those that earned or lost most."""
 
 _ACCOUNT: Final = (
     Column("mode", "Account", keep=9, fit="whole"),
@@ -128,7 +130,7 @@ def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
 
 
 def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
-    equity = f"equity {_dollars(engine.valuation.equity())}"
+    equity = f"equity {dollars(engine.valuation.equity())}"
     if isinstance(event, Fill) and step.booked:
         what = f"{event.side} {format_micros(event.size)} @ {format_micros(event.price)} fee {format_micros(event.fee)}"
         what += " assumed" if event.fee_assumed else ""
@@ -137,7 +139,7 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
         what = f"{sanitise(event.trade_id, 24)} {sanitise(event.reason, 24)}"
         return [f"failed    {what:<33} {_name(event.key, engine.cache)} · {equity}"]
     if isinstance(event, RebatePaid):
-        return [f"rebate    {_dollars(event.amount)} of {iso_time(event.day)[:10]} · {equity}"]
+        return [f"rebate    {dollars(event.amount)} of {iso_time(event.day)[:10]} · {equity}"]
     if isinstance(event, OrderRejected) and step.booked:
         return [f"rejected  {sanitise(event.reason, 40):<33} {_name(event.key, engine.cache)}"]
     if isinstance(event, CancelRejected) and step.booked:
@@ -145,13 +147,13 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
     if isinstance(event, MarketResolved) and step.settlements:
         paid = sum(each.paid for each in step.settlements)
         gain = paid - sum(each.cost for each in step.settlements)
-        what = f"paid {_dollars(Money(paid))}, {_dollars(Money(gain))} over cost"
+        what = f"paid {dollars(Money(paid))}, {dollars(Money(gain))} over cost"
         return [f"settled   {what:<33} {_name(step.settlements[0].key, engine.cache)} · {equity}"]
     return []
 
 
 def run_tables(ended: EndedRun) -> list[Table]:
-    """Return the summary tables of a run: account, strategies, signals and refusals, open positions.
+    """Return the summary tables of a run: account, strategies, markets, signals and refusals, open positions.
 
     A backtest has one more, about its recording.
     """
@@ -159,11 +161,22 @@ def run_tables(ended: EndedRun) -> list[Table]:
     tables = [
         _account_table(ended),
         strategy_table(session.stats, session.engine.account, ended.result),
+        market_table(ended.result, first=MARKETS_SHOWN),
         count_table(session.stats),
         held_table(ended.result),
         *settlement_tables(ended.result),
     ]
     return tables if session.recording is None else [*tables, recording_table(session.recording)]
+
+
+def outcome(result: RunResult) -> str:
+    """Return in words what a run earned or lost, all fees counted, and what of it each strategy."""
+    profit = result.total.profit
+    by_strategy = ", ".join(f"{each.strategy} {dollars(each.tally.profit)}" for each in result.strategies)
+    parts = f" ({by_strategy})" if len(result.strategies) > 1 else ""
+    return (
+        f"a {'loss' if profit < 0 else 'profit'}, {dollars(profit)} after {dollars(result.total.fees)} of fees{parts}"
+    )
 
 
 def recording_table(summary: RecordingSummary) -> Table:
@@ -269,7 +282,3 @@ def _words(key: InstrumentKey, cache: MarketCache) -> tuple[str, str]:
 def _name(key: InstrumentKey, cache: MarketCache) -> str:
     question, outcome = _words(key, cache)
     return f"{sanitise(outcome, 12)}: {shortened([sanitise(question)], QUESTION_CHARS)[0]}"
-
-
-def _dollars(value: Money) -> str:
-    return f"{'-' if value < 0 else ''}${abs(value) / MICROS:,.2f}"

@@ -303,6 +303,7 @@ def _shape(market: Market) -> Market:
         question="",
         outcomes=(),
         series_id=None,
+        event_title=None,
         close_time=None,
         game_start=None,
         rules_hash=None,
@@ -323,4 +324,5 @@ def _dated_facts(market: Market) -> Market:
         category=None,
         tags=(),
         url=None,
+        event_title=None,
     )

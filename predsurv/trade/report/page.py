@@ -152,7 +152,7 @@ def _exposure(report: RunReport) -> str:
     line = Line([each / MICROS for each in curve.exposure], "exposure")
     chart = Chart(times=curve.times, lines=[line], title="Exposure", height=140, filled=True, shaded=_pauses(curve))
     rows = "".join(
-        f'<tr><td class="l q">{_safe(each.event_id)}</td><td>{each.positions}</td>'
+        f'<tr><td class="l q">{_safe(each.title or each.event_id)}</td><td>{each.positions}</td>'
         + "".join(f"<td>{_dollars(value)}</td>" for value in (each.cost, each.worst, each.best, each.void))
         + f"{_signed(each.worst_profit)}</tr>"
         for each in sorted(report.result.groups, key=lambda group: group.worst_profit)

@@ -17,7 +17,8 @@ class GroupExposure(Struct, frozen=True):
     """What is held in the markets of one event; money in micros.
 
     ``worst`` and ``best`` are the least and most that it pays over the ``outcomes`` that were looked at, ``void`` what
-    it pays when every market is void and each outcome pays the same.
+    it pays when every market is void and each outcome pays the same. ``title``: the venue's name of the event, of an
+    event of one market what that asks; None where it has none. Not sanitised.
     """
 
     venue: VenueName
@@ -28,6 +29,7 @@ class GroupExposure(Struct, frozen=True):
     best: Money
     void: Money
     outcomes: int
+    title: str | None = None
 
     @property
     def worst_profit(self) -> Money:
@@ -50,8 +52,21 @@ def exposure_of(event: Sequence[Market], held: Iterable[Position]) -> GroupExpos
     void = sum(_pay(sizes, {each.instrument_id: MICROS // len(m.outcomes) for each in m.outcomes}) for m in markets)
     first = event[0]
     return GroupExposure(
-        first.venue, first.event_id, len(sizes), Money(cost), Money(worst), Money(best), Money(void), len(payouts)
+        venue=first.venue,
+        event_id=first.event_id,
+        positions=len(sizes),
+        cost=Money(cost),
+        worst=Money(worst),
+        best=Money(best),
+        void=Money(void),
+        outcomes=len(payouts),
+        title=_title(event),
     )
+
+
+def _title(event: Sequence[Market]) -> str | None:
+    told = next((each.event_title for each in event if each.event_title), None)
+    return event[0].question if told is None and len(event) == 1 else told
 
 
 def _is_exclusive(event: Sequence[Market]) -> bool:

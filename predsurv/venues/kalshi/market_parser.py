@@ -111,6 +111,7 @@ def parse_market(
         tradable=status == "active",
         market_type=UNKNOWN_TYPE if any(each.field in _TYPED for each in found) else _market_type(row),
         assumed=_assumed(row, terms, found, waived=fee is not terms.fee),
+        event_title=shortened(terms.title, TEXT_CHARS_MAX) or None,
     )
 
 

@@ -85,8 +85,8 @@ _FIELDS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 
 _UNTOLD: Final = frozenset(
     {"status", "tradable", "tick_size", "min_order_size", "fee", "neg_risk", "mutually_exclusive", "exhaustive"}
-    | {"series_id", "category", "tags", "taker_delay", "volume", "volume_24h", "liquidity", "open_interest"}
-    | {"close_time", "game_start", "rules_hash", "description", "reward_min_size", "reward_max_spread"}
+    | {"event_title", "series_id", "category", "tags", "taker_delay", "volume", "volume_24h", "liquidity"}
+    | {"open_interest", "close_time", "game_start", "rules_hash", "description", "reward_min_size", "reward_max_spread"}
 )
 """What a partial row leaves unknown unless it has the field; a row of the listing without a field says "none"."""
 
@@ -210,6 +210,7 @@ def _market(read: ReadRow, outcomes: tuple[Outcome, ...], fetched_at: int, notes
         game_start=notes.date(row.game_start_time, "gameStartTime"),
         reward_min_size=None if rewards is None else rewards.min_size,
         reward_max_spread=None if rewards is None else rewards.max_spread,
+        event_title=shortened(event.title or "", QUESTION_CHARS_MAX) or None,
     )
 
 
@@ -268,6 +269,7 @@ def _told(read: ReadRow) -> set[str]:
         "mutually_exclusive": row.neg_risk is not None or event.neg_risk is not None,
         "exhaustive": event.neg_risk_augmented is not None,
         "series_id": bool(event.series),
+        "event_title": bool(event.title),
         "category": bool(row.tags),
         "tags": row.tags is not None,
         "taker_delay": bool(read.delays),

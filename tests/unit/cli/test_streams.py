@@ -45,6 +45,18 @@ def test_the_umask_only_tightens(given: int, kept: int) -> None:
         os.umask(before)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_an_encoding_lacks_has_a_plain_character_of_the_same_width(encoding: str) -> None:
+    text = "─ – − … × ± ¢ √ · ▁▄█ ▌ Ж"
+    probe = f"from predsurv.cli import streams; streams.put_in_order(); print({text!r})"
+    environ = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", probe], env=environ, check=True, capture_output=True)
+    plain = done.stdout.decode(encoding).rstrip("\n")
+    assert len(plain) == len(text)
+    assert plain.startswith("- - - ~ ")
+    assert plain.count("?") == 1, "only of what is not ours nothing is said"
+
+
 def test_an_interrupt_ends_the_process_while_modules_are_imported() -> None:
     probe = """
 import os, signal

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.core.events import BookSnapshot, Event, Fill, Trade
@@ -78,11 +80,63 @@ def test_where_our_orders_are_simulated_no_print_is_ours() -> None:
     assert prints(fill("a", 10), executing=False).others(echo) is echo
 
 
+def test_a_fill_told_after_its_print_waits_for_no_other() -> None:
+    own = prints()
+    early, alike = printed("a.1"), printed(None, ts_recv=START + 2)
+    assert own.others(early) is early, "nobody knows yet"
+    own.on_fill(fill("a", 10))
+    assert own.others(alike) is alike, "what looks like it is the trade of somebody else"
+
+
+def test_of_a_fill_whose_print_was_told_in_part_the_rest_is_waited_for() -> None:
+    own = prints()
+    assert own.others(first := printed("a.1", 4)) is first
+    assert own.others(second := printed("a.1", 3)) is second
+    own.on_fill(fill("a", 10))
+    assert own.others(printed("a.1", 5)) == printed("a.1", 2)
+
+
+def test_two_fills_of_one_trade_share_the_print_told_before_them() -> None:
+    own = prints()
+    own.others(printed("a.1", 12))
+    own.on_fill(fill("a", 10))
+    own.on_fill(replace(fill("b", 5), trade_id=TradeId("a.1")))
+    assert own.others(printed("a.1", 5)) == printed("a.1", 2), "3 of the second fill are still to be printed"
+
+
+def test_a_print_long_before_a_fill_is_not_its_own() -> None:
+    own = prints()
+    own.others(printed("a.1"))
+    own.on_fill(replace(fill("a", 10), ts_recv=START + 11 * S))
+    assert own.others(printed("a.1", ts_recv=START + 11 * S)) is None
+
+
+@given(st.permutations(["fill", "one", "two"]), st.integers(1, 9))
+def test_what_is_left_for_others_does_not_depend_on_the_order_of_telling(order: list[str], first: int) -> None:
+    """Of 15 printed 10 are ours: what was heard too early as that of others is not subtracted again."""
+    own, heard, early = prints(), 0, 0
+    for number, each in enumerate(order):
+        if each == "fill":
+            own.on_fill(fill("a", 10))
+            early = heard
+        else:
+            rest = own.others(printed("a.1", first if each == "one" else 15 - first, ts_recv=START + number))
+            heard += 0 if rest is None else rest.size
+    assert heard == shares(5) + min(early, shares(10))
+
+
 def test_what_is_waited_for_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FILLS_KEPT_MAX", 2)
     own = prints(*(fill(name, 10) for name in ("a", "b", "c")))
     assert own.others(printed("a.1")) is not None
     assert own.others(printed("c.1")) is None
+    monkeypatch.setattr(module, "PRINTS_KEPT_MAX", 2)
+    for name in ("d", "e", "f"):
+        own.others(printed(f"{name}.1"))
+    own.on_fill(fill("d", 10))
+    own.on_fill(fill("f", 10))
+    assert own.others(printed("d.1")) is None, "its print before was forgotten: this one is taken for it"
+    assert own.others(printed("f.1")) is not None
 
 
 class Listener:

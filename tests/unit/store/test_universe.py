@@ -64,6 +64,7 @@ FULL = msgspec.structs.replace(
     reward_min_size=Size(50_000_000),
     reward_max_spread=Price(45_000),
     tradable=True,
+    event_title="What happens?",
 )
 
 

@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.console import Console
 
 from predsurv.cli.options import Format
@@ -165,6 +166,16 @@ def test_a_path_is_shown_whole_where_a_title_is_cut() -> None:
     text = shown("table", Table("files", "Files", columns, ((path, path),)))
     assert text.count(path) == 1
     assert "…" in text
+
+
+def test_people_see_the_first_rows_and_programs_all_of_them() -> None:
+    long = replace(table(*((f"row {number}", number, 0.5) for number in range(5))), first=2)
+    shown_ = on_terminal(80, long)
+    assert "row 1" in shown_
+    assert "row 2" not in shown_
+    assert "3 more; --format json or csv has all of them" in shown_
+    assert len(json.loads(shown("json", long))) == 5
+    assert "more;" not in on_terminal(80, replace(long, first=5))
 
 
 def test_an_empty_table_says_so() -> None:

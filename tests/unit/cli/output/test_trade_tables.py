@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from predsurv.cli.output.trade_tables import lines_of, strategy_table
+from predsurv.cli.output.trade_tables import lines_of, outcome, strategy_table
 from predsurv.core.events import CancelRejected
 from predsurv.core.ids import ClientOrderId
 from predsurv.core.num import MICROS, Money, Price
@@ -45,8 +45,17 @@ def test_what_a_strategy_notes_of_an_order_stands_below_it() -> None:
         event = book((), ((price, 50),), yes(index))
         lines += lines_of(event, engine.step(event), engine)
     assert "yes_basket buy 50 @ 0.3 " in lines[0]
-    assert "arbitrage sure gain 2.217 for 47.783 (fees 1.283)" in lines[1]
+    assert "arbitrage costs $47.783 with fees of $1.283; pays $50.00 whichever outcome" in lines[1]
     assert len(lines) == 4
+
+
+def test_what_the_account_lost_is_said_as_a_loss() -> None:
+    result = result_with(assumed=False)
+    lost = replace(result, total=replace(result.total, realised=-37_520_000, fees=2_000_000, at_bid=0))
+    assert outcome(lost) == "a loss, -$39.52 after $2.00 of fees"
+    two = replace(lost, strategies=(replace(lost.strategies[0], tally=lost.total),) * 2)
+    assert outcome(two).endswith("of fees (me -$39.52, me -$39.52)")
+    assert outcome(replace(lost, total=replace(lost.total, realised=3_000_000))).startswith("a profit, $1.00 after ")
 
 
 def test_a_rejected_cancel_is_told_while_its_order_lives() -> None:

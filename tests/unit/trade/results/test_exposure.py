@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.core.ids import EventId, InstrumentId
 from predsurv.core.market import Market, Outcome
@@ -60,3 +61,12 @@ def test_a_market_of_several_outcomes_pays_one_of_them(count: int) -> None:
     race = market("race", outcomes=outcomes)
     assert figures([race], *(held(race, n, 10, 2) for n in range(count)))[:2] == (10, 10)
     assert figures([race], held(race, 0, 10, 2))[:2] == (0, 10)
+
+
+def test_an_event_has_the_name_that_its_venue_gives_it() -> None:
+    markets = event()
+    named = [markets[0], replace(markets[1], event_title="Who wins?"), markets[2]]
+    owned = held(markets[0], 0, 10, 3)
+    assert exposure_of(named, [owned]).title == "Who wins?"
+    assert exposure_of(markets, [owned]).title is None, "no market stands for the others"
+    assert exposure_of(markets[:1], [owned]).title == markets[0].question

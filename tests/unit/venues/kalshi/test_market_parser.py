@@ -121,7 +121,9 @@ def test_the_listed_status_gives_ours(listed: str, result: str, status: str) -> 
 def test_the_question_names_the_outcome_of_an_event() -> None:
     assert market(title="Who wins?", yes_sub_title="Ann").question == "Who wins? – Ann"
     assert market(title="Ann wins", yes_sub_title="ann").question == "Ann wins"
-    assert market(SeriesTerms(title="Who wins?"), title=None).question == "Who wins?"
+    named = market(SeriesTerms(title="Who wins?"), title=None)
+    assert (named.question, named.event_title) == ("Who wins?", "Who wins?")
+    assert market(title="Who wins?").event_title is None, "a market's title is not its event's"
 
 
 def test_long_titles_of_different_outcomes_look_different() -> None:
