@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import msgspec
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as Handshake
 from websockets.protocol import OPEN
@@ -49,12 +50,17 @@ class ServerRequest(NamedTuple):
 
 
 class ServerResponse(NamedTuple):
-    """One HTTP response. ``truncated``: announce the whole body, send half of it and drop the connection."""
+    """One HTTP response. ``truncated``: announce the whole body, send half of it and drop the connection.
+
+    ``reset``: drop the connection instead. ``delay_s``: send it so many seconds later.
+    """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = _JSON
     truncated: bool = False
+    reset: bool = False
+    delay_s: float = 0
 
 
 class ServerApplication(Protocol):
@@ -232,11 +238,19 @@ class _Connection(asyncio.Protocol):
             self._server.handshakes += 1
         response = self._server.application.respond(request)
         if response is not None:
-            self._write(_compressed(response, request), drop=request.upgrade)
+            self._answer(_compressed(response, request), drop=request.upgrade)
         elif request.upgrade and self._transport is not None:
             self._upgrade(request, self._transport)
         else:
             self._write(ServerResponse(404, b'{"error":"not found"}'))
+
+    def _answer(self, response: ServerResponse, *, drop: bool) -> None:
+        if response.reset and self._transport is not None:
+            self._transport.abort()
+        elif response.delay_s:
+            asyncio.get_running_loop().call_later(response.delay_s, lambda: self._write(response, drop=drop))
+        else:
+            self._write(response, drop=drop)
 
     def _write(self, response: ServerResponse, *, drop: bool = False) -> None:
         if self._transport is None:
@@ -276,6 +290,11 @@ class _Connection(asyncio.Protocol):
                 if event.fin and self._websocket is not None:
                     message, self._fragments = b"".join(self._fragments), []
                     self._server.application.on_message(self._websocket, message)
+
+
+def json_response(value: object, status: int = 200) -> ServerResponse:
+    """Return a response with ``value`` as JSON."""
+    return ServerResponse(status, msgspec.json.encode(value))
 
 
 def read_head(head: bytes) -> tuple[ServerRequest, int]:

@@ -41,10 +41,10 @@ class SimulatedHarness:
 
     def __init__(self, simulator: PolymarketSimulator) -> None:
         self.simulator = simulator
-        rest = simulator.http_url
+        gamma, clob = simulator.gamma_url, simulator.clob_url
         config = Config(
             venues=VenuesConfig(
-                polymarket=PolymarketConfig(gamma_url=rest, clob_url=rest, ws_market_url=simulator.ws_url)
+                polymarket=PolymarketConfig(gamma_url=gamma, clob_url=clob, ws_market_url=simulator.ws_url)
             ),
             collector=CollectorConfig(instruments_per_connection=self.instruments_per_connection),
         )

@@ -87,8 +87,8 @@ async def polymarket(_: Path) -> AsyncIterator[Outage]:
     server = PolymarketSimulator(PolymarketSimulatorSettings(markets=20, rate=20), clock)
     await server.start()
     running = asyncio.create_task(server.run())
-    http, ws = server.http_url, server.ws_url
-    config = Config(venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=http, clob_url=http, ws_market_url=ws)))
+    gamma, clob, ws = server.gamma_url, server.clob_url, server.ws_url
+    config = Config(venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=gamma, clob_url=clob, ws_market_url=ws)))
     venue = PolymarketVenue(config, clock, lambda: 1.0, patient(POLICY))
 
     def cut(lasts: int) -> None:

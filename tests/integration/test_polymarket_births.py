@@ -61,7 +61,7 @@ async def watched() -> AsyncIterator[Watched]:
     simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=60, rate=100), SystemClock())
     await simulator.start()
     polymarket = PolymarketConfig(
-        gamma_url=simulator.http_url, clob_url=simulator.http_url, ws_market_url=simulator.ws_url
+        gamma_url=simulator.gamma_url, clob_url=simulator.clob_url, ws_market_url=simulator.ws_url
     )
     venue = PolymarketVenue(Config(venues=VenuesConfig(polymarket=polymarket)), SystemClock(), lambda: 0.5)
     made = Watched(simulator, venue.feed())

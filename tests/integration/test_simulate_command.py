@@ -34,7 +34,7 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, st
     faults = ["--faults", "drop@1s/3s garbage~1s"]
     with subprocess.Popen([*command, *faults], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        printed = [re.fullmatch(r"export (\w+)=(\S+)\n", process.stdout.readline()) for _ in range(4)]
+        printed = [re.fullmatch(r"export (\w+)=(\S+)\n", process.stdout.readline()) for _ in range(6)]
         yield process, {match[1]: match[2] for match in printed if match is not None}
         process.kill()
 
@@ -51,7 +51,7 @@ def test_a_user_can_scan_record_and_trade_against_it(
     tmp_path: Path, served: tuple[subprocess.Popen[str], dict[str, str]]
 ) -> None:
     process, environment = served
-    assert len(environment) == 4
+    assert len(environment) == 6
     before = listed(environment)
     assert predsurv(tmp_path, environment, "scan", "polymarket").returncode == 0
     always = before & listed(environment)

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from hashlib import sha1
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesCon
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.exchange.fault_script import ScriptedFault
-from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings, environment
+from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.simulate.server import MESSAGE_BYTES_MAX
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.streaming.policy import StreamPolicy
@@ -37,7 +38,13 @@ async def simulator() -> AsyncIterator[PolymarketSimulator]:
 
 @pytest.fixture
 async def rest(simulator: PolymarketSimulator) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=simulator.http_url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=simulator.clob_url, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+async def gamma(simulator: PolymarketSimulator) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=simulator.gamma_url, trust_env=False) as client:
         yield client
 
 
@@ -100,7 +107,6 @@ async def test_every_address_of_the_public_api_answers(simulator: PolymarketSimu
         ("/book?token_id=abc", 400, "Invalid token id"),
         ("/markets/0xabc", 404, "market not found"),
         ("/elsewhere", 404, "not found"),
-        ("/markets?offset=2001", 422, "offset too large, use /markets/keyset for deeper pagination"),
     ],
 )
 async def test_refusals_are_the_venues(rest: httpx.AsyncClient, path: str, status: int, error: str) -> None:
@@ -130,12 +136,12 @@ async def test_prices_and_trades_have_a_past(simulator: PolymarketSimulator, res
     assert history[-1]["p"] == last.price / 1e6
 
 
-async def pages(rest: httpx.AsyncClient, path: str, name: str, **query: str) -> list[list[Any]]:
+async def pages(gamma: httpx.AsyncClient, path: str, name: str, **query: str) -> list[list[Any]]:
     got, cursor = [], None
     async with asyncio.timeout(PATIENCE_S):
         while True:
             params = {**query, **({"after_cursor": cursor} if cursor else {})}
-            page = (await rest.get(path, params=params)).json()
+            page = (await gamma.get(path, params=params)).json()
             assert "$schema" in page
             got.append(page[name])
             cursor = page.get("next_cursor")
@@ -144,25 +150,28 @@ async def pages(rest: httpx.AsyncClient, path: str, name: str, **query: str) -> 
 
 
 async def test_the_listing_is_paged_clamped_and_complete(
-    simulator: PolymarketSimulator, rest: httpx.AsyncClient
+    simulator: PolymarketSimulator, gamma: httpx.AsyncClient
 ) -> None:
-    got = await pages(rest, "/markets/keyset", "markets", limit="500")
+    got = await pages(gamma, "/markets/keyset", "markets", limit="500")
     assert [len(page) for page in got[:-1]] == [100] * (len(got) - 1)
     numbers = [row["id"] for page in got for row in page]
     assert len(numbers) == len(set(numbers)) == len(simulator.catalog.rows) + 3  # of which three are of no market
-    stuck = (await rest.get("/markets/keyset", params={"cursor": "anything"})).json()
+    deep = await gamma.get("/markets?offset=2001")
+    said = "offset too large, use /markets/keyset for deeper pagination"
+    assert (deep.status_code, deep.json()["error"]) == (422, said)
+    stuck = (await gamma.get("/markets/keyset", params={"cursor": "anything"})).json()
     assert stuck["markets"] == got[0][:20]
-    events = await pages(rest, "/events/keyset", "events", limit="100")
+    events = await pages(gamma, "/events/keyset", "events", limit="100")
     assert sum(len(page) for page in events) == len(simulator.catalog.events)
 
 
-async def test_the_listing_filters_and_orders(simulator: PolymarketSimulator, rest: httpx.AsyncClient) -> None:
-    every = [row for page in await pages(rest, "/markets/keyset", "markets", limit="100") for row in page]
+async def test_the_listing_filters_and_orders(simulator: PolymarketSimulator, gamma: httpx.AsyncClient) -> None:
+    every = [row for page in await pages(gamma, "/markets/keyset", "markets", limit="100") for row in page]
     volumes = sorted((row["volumeNum"] for row in every if "volumeNum" in row), reverse=True)
-    top = (await rest.get("/markets/keyset", params={"order": "volumeNum", "ascending": "false", "limit": "7"})).json()
+    top = (await gamma.get("/markets/keyset", params={"order": "volumeNum", "ascending": "false", "limit": "7"})).json()
     assert [row["volumeNum"] for row in top["markets"] if "volumeNum" in row] == volumes[: len(top["markets"]) - 3]
     bar = volumes[30]
-    rows = await pages(rest, "/markets/keyset", "markets", volume_num_min=str(bar), limit="100")
+    rows = await pages(gamma, "/markets/keyset", "markets", volume_num_min=str(bar), limit="100")
     assert sum("volumeNum" in row for page in rows for row in page) == sum(volume >= bar for volume in volumes)
     wanted = simulator.catalog.rows[5]
     for name, value in (
@@ -170,29 +179,29 @@ async def test_the_listing_filters_and_orders(simulator: PolymarketSimulator, re
         ("clob_token_ids", wanted.tokens[1]),
         ("slug", wanted.slug),
     ):
-        (row,) = (await rest.get("/markets/keyset", params={name: value})).json()["markets"]
+        (row,) = (await gamma.get("/markets/keyset", params={name: value})).json()["markets"]
         assert row["id"] == str(wanted.number)
     await simulator.advance(15 * S)
     for closed in ("true", "false"):
-        rows = await pages(rest, "/markets/keyset", "markets", closed=closed, limit="100")
+        rows = await pages(gamma, "/markets/keyset", "markets", closed=closed, limit="100")
         numbers = {row["id"] for page in rows for row in page}
         for row in simulator.catalog.rows:
             assert (str(row.number) in numbers) == ((closed == "true") == (row.market.status != "active"))
 
 
-async def test_rows_are_the_venues(simulator: PolymarketSimulator, rest: httpx.AsyncClient) -> None:
+async def test_rows_are_the_venues(simulator: PolymarketSimulator, gamma: httpx.AsyncClient) -> None:
     row = simulator.catalog.rows[0]
-    said = (await rest.get(f"/markets/{row.number}", params={"include_tag": "true"})).json()
+    said = (await gamma.get(f"/markets/{row.number}", params={"include_tag": "true"})).json()
     assert json.loads(said["clobTokenIds"]) == list(row.tokens)
     assert json.loads(said["outcomes"]) == ["Yes", "No"]
     assert isinstance(said["volume"], str)
     assert said["volumeNum"] == float(said["volume"])
-    assert (await rest.get(f"/markets/slug/{row.slug}")).json()["id"] == said["id"]
-    assert (await rest.get(f"/markets/{row.number}/tags")).json() == said["tags"]
-    event = (await rest.get(f"/events/{row.event.number}")).json()
+    assert (await gamma.get(f"/markets/slug/{row.slug}")).json()["id"] == said["id"]
+    assert (await gamma.get(f"/markets/{row.number}/tags")).json() == said["tags"]
+    event = (await gamma.get(f"/events/{row.event.number}")).json()
     assert said["id"] in {market["id"] for market in event["markets"]}
-    assert (await rest.get("/tags", params={"limit": "1"})).json()[0]["label"]
-    assert (await rest.get("/markets/1")).status_code == 404
+    assert (await gamma.get("/tags", params={"limit": "1"})).json()[0]["label"]
+    assert (await gamma.get("/markets/1")).status_code == 404
 
 
 async def test_a_stream_has_opening_books_then_changes_and_rest_agrees(
@@ -254,7 +263,7 @@ async def test_handshakes_and_requests_are_refused_as_scripted(
         assert (await rest.get("/ok")).status_code == 200
     simulator.inject(ScriptedFault(0, "restcut", S))
     with pytest.raises(httpx.RemoteProtocolError):
-        await rest.get("/markets/keyset")
+        await rest.get("/ok")
     await simulator.advance(S + MS)
     link, _ = await subscribed(simulator, *tokens_of(simulator, 1))
     await link.close()
@@ -284,13 +293,16 @@ async def test_a_taken_port_is_one_clear_line(simulator: PolymarketSimulator) ->
     await other.aclose()
 
 
-def test_the_environment_points_everything_here() -> None:
-    urls = environment(8_800)
-    assert urls["PREDSURV_VENUES__POLYMARKET__GAMMA_URL"] == "http://127.0.0.1:8800"
-    assert urls["PREDSURV_VENUES__POLYMARKET__WS_MARKET_URL"] == "ws://127.0.0.1:8800/ws/market"
+async def test_the_environment_points_everything_here(simulator: PolymarketSimulator) -> None:
+    found = simulator.environment()
     prefix = "PREDSURV_VENUES__POLYMARKET__"
     addresses = {name for name in PolymarketConfig.__struct_fields__ if name.endswith("_url")}
+    urls = {name: value for name, value in found.items() if name.startswith(prefix)}
     assert urls.keys() == {f"{prefix}{name.upper()}" for name in addresses}, "the venue itself is asked for nothing"
+    assert all(urlsplit(url).hostname == "127.0.0.1" for url in urls.values())
+    ports = {urlsplit(url).port for url in urls.values()}
+    assert len(ports) == 4, "each API has its own port, and both channels share one"
+    assert found.keys() - urls.keys() == {"PREDSURV_POLYMARKET_PRIVATE_KEY"}
 
 
 POLICY = StreamPolicy(
@@ -306,8 +318,8 @@ STEP = 50 * MS
 
 
 def venue_of(simulator: PolymarketSimulator) -> PolymarketVenue:
-    rest = simulator.http_url
-    urls = PolymarketConfig(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
+    gamma, clob = simulator.gamma_url, simulator.clob_url
+    urls = PolymarketConfig(gamma_url=gamma, clob_url=clob, data_url=gamma, ws_market_url=simulator.ws_url)
     config = Config(venues=VenuesConfig(polymarket=urls), collector=CollectorConfig(instruments_per_connection=20))
     return PolymarketVenue(config, GivenClock(), lambda: 0.5, POLICY)
 

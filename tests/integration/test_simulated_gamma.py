@@ -24,7 +24,7 @@ async def simulator() -> AsyncIterator[PolymarketSimulator]:
 
 @pytest.fixture
 async def rest(simulator: PolymarketSimulator) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=simulator.http_url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=simulator.gamma_url, trust_env=False) as client:
         yield client
 
 

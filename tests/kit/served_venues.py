@@ -42,8 +42,8 @@ async def polymarket(_: Path) -> AsyncIterator[Served]:
     server = PolymarketSimulator(PolymarketSimulatorSettings(markets=40, rate=400), clock)
     await server.start()
     running = asyncio.create_task(server.run())
-    http, ws = server.http_url, server.ws_url
-    config = Config(venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=http, clob_url=http, ws_market_url=ws)))
+    gamma, clob, ws = server.gamma_url, server.clob_url, server.ws_url
+    config = Config(venues=VenuesConfig(polymarket=PolymarketConfig(gamma_url=gamma, clob_url=clob, ws_market_url=ws)))
     venue = PolymarketVenue(config, clock, lambda: 1.0)
     yield Served(config, venue, clock)
     await venue.aclose()

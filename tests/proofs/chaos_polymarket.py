@@ -47,8 +47,8 @@ def keys_of(simulator: PolymarketSimulator, count: int) -> list[InstrumentKey]:
 
 def venue_of(simulator: PolymarketSimulator, clock: Clock, per_connection: int = 150) -> PolymarketVenue:
     """Return the adapter, pointed at the simulator."""
-    rest = simulator.http_url
-    urls = PolymarketConfig(gamma_url=rest, clob_url=rest, data_url=rest, ws_market_url=simulator.ws_url)
+    gamma, clob = simulator.gamma_url, simulator.clob_url
+    urls = PolymarketConfig(gamma_url=gamma, clob_url=clob, data_url=gamma, ws_market_url=simulator.ws_url)
     config = Config(
         venues=VenuesConfig(polymarket=urls),
         collector=CollectorConfig(instruments_per_connection=per_connection),

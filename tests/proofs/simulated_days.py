@@ -36,7 +36,6 @@ from predsurv.simulate.kalshi.simulator import KalshiSimulator, KalshiSimulatorS
 from predsurv.simulate.kalshi.simulator import environment as kalshi_environment
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
-from predsurv.simulate.polymarket.simulator import environment as polymarket_environment
 from predsurv.store.remote.object_store import Bucket
 from predsurv.store.universe import latest_universe
 from predsurv.store.universe_writer import UniverseWriter
@@ -145,7 +144,7 @@ async def serve(venues: SimulatedVenues, clock: PacedClock, folder: Path) -> Non
     await polymarket.start()
     await kalshi.start()
     tape, lives = underlying.clocked_exchange.subscribe(), Lives("kalshi")
-    environment = polymarket_environment(polymarket.port) | kalshi_environment(kalshi.port, key, folder / "key.pem")
+    environment = polymarket.environment() | kalshi_environment(kalshi.port, key, folder / "key.pem")
     (folder / "environment.draft").write_text(json.dumps(environment))
     (folder / "environment.draft").replace(folder / "environment.json")
     running = [asyncio.create_task(each) for each in (polymarket.run(), kalshi.run(), clock.keep_pace())]

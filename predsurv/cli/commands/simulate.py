@@ -40,14 +40,14 @@ class SimulateOptions(NamedTuple):
     key_type: KeyType
 
 
-Environment = Callable[[int], Mapping[str, str]]
-"""Returns the environment variables that point predsurv at the server on a port."""
+Environment = Callable[[], Mapping[str, str]]
+"""Returns the environment variables that point predsurv at a server that has started."""
 
 
 def simulate(
     venue: Annotated[Literal["polymarket", "kalshi"], typer.Argument(help="Whose protocol to speak.")],
     *,
-    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port on 127.0.0.1; 0 takes any.")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="First port on 127.0.0.1; 0 takes any.")] = 0,
     markets: Annotated[int, typer.Option("--markets", min=1, max=100_000, help="Markets at the start.")] = 300,
     rate: Annotated[int, typer.Option("--rate", min=1, max=1_000_000, help="Book changes per second.")] = 400,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="The same seed, the same events.")] = 7,
@@ -77,13 +77,14 @@ def simulate(
 
 
 def _polymarket(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[SimulatorServer, Environment]:  # noqa: ARG001
-    from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings, environment
+    from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 
     mock = options.mock
     settings = PolymarketSimulatorSettings(
         seed=mock.seed, markets=mock.markets, rate=mock.rate, faults=" ".join(options.faults), truth=options.truth
     )
-    return PolymarketSimulator(settings, clock), environment
+    simulator = PolymarketSimulator(settings, clock)
+    return simulator, simulator.environment
 
 
 def _kalshi(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[SimulatorServer, Environment]:
@@ -94,7 +95,8 @@ def _kalshi(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[Simul
     mock, key, path = options.mock, ThrowawayKey(options.key_type), folder / "kalshi.pem"
     key.write(path)
     settings = KalshiSimulatorSettings(key=key, faults=" ".join(options.faults), seed=mock.seed, truth=options.truth)
-    return KalshiSimulator(MockVenue(mock, clock), clock, settings), lambda port: environment(port, key, path)
+    simulator = KalshiSimulator(MockVenue(mock, clock), clock, settings)
+    return simulator, lambda: environment(simulator.port, key, path)
 
 
 async def _serve(
@@ -119,7 +121,7 @@ async def _serve_until(
         await simulator.start(port)
     except OSError as error:
         raise ConfigError(f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}; try --port 0") from None
-    for name, value in environment(simulator.port).items():
+    for name, value in environment().items():
         print(f"export {name}={value}")
     sys.stdout.flush()
     say(f"serving; copy the lines above into another shell and try 'predsurv scan {venue}' there; Ctrl-C stops")

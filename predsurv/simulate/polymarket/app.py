@@ -1,49 +1,81 @@
-"""The application behind the port: routes requests to Gamma or CLOB and WebSockets to the market channel."""
+"""The applications behind the ports: one for each API of the venue, and one for its two WebSocket channels."""
 
+from collections.abc import Callable
 from typing import Final
 
-from predsurv.simulate.polymarket.clob_api import ClobApi
 from predsurv.simulate.polymarket.fault_injector import FaultInjector
 from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
-from predsurv.simulate.polymarket.gamma_api import GammaApi
 from predsurv.simulate.polymarket.subscribers import Subscribers
+from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH, UserChannel
 from predsurv.simulate.server import ServerRequest, ServerResponse, WebSocketConnection
 
 WS_PATH: Final = "/ws/market"
 _NOT_FOUND: Final = ServerResponse(404, b'{"error":"not found"}')
 _TOO_MANY: Final = ServerResponse(429, b'{"error":"too many connections"}', {"retry-after": "1"})
 
+Respond = Callable[[ServerRequest], ServerResponse | None]
+"""Returns the response to a request, None for a path that is unknown."""
 
-class PolymarketApp:
-    """Implements ``predsurv.simulate.server.ServerApplication``."""
 
-    def __init__(self, gamma: GammaApi, clob: ClobApi, subscribers: Subscribers, faults: FaultInjector) -> None:
-        self._gamma = gamma
-        self._clob = clob
-        self._subscribers = subscribers
+class RestApplication:
+    """Implements ``predsurv.simulate.server.ServerApplication`` for one API."""
+
+    def __init__(self, respond: Respond, faults: FaultInjector) -> None:
+        self._respond = respond
         self._faults = faults
 
     def respond(self, request: ServerRequest) -> ServerResponse | None:
-        """Return the response to a request; None accepts a WebSocket."""
-        faults = self._faults
+        """Return the response to a request."""
         if request.upgrade:
-            if request.path != WS_PATH:
-                return _NOT_FOUND
-            return _TOO_MANY if faults.is_active("handshake429") else None
-        refusal = faults.refusal()
+            return _NOT_FOUND
+        refusal = self._faults.refusal()
         if refusal is not None:
             return refusal
-        response = self._gamma.respond(request) or self._clob.respond(request) or _NOT_FOUND
-        return response._replace(truncated=True) if faults.is_active("restcut") else response
+        response = self._respond(request) or _NOT_FOUND
+        return response._replace(truncated=True) if self._faults.is_active("restcut") else response
+
+    def on_open(self, websocket: WebSocketConnection) -> None:
+        """No request becomes a WebSocket here."""
+
+    def on_message(self, websocket: WebSocketConnection, message: bytes) -> None:
+        """No request becomes a WebSocket here."""
+
+    def on_close(self, websocket: WebSocketConnection) -> None:
+        """No request becomes a WebSocket here."""
+
+
+class ChannelApplication:
+    """The market channel and, where orders are served, the user channel."""
+
+    def __init__(self, subscribers: Subscribers, faults: FaultInjector, user_channel: UserChannel | None) -> None:
+        self._subscribers = subscribers
+        self._faults = faults
+        self._user_channel = user_channel
+
+    def respond(self, request: ServerRequest) -> ServerResponse | None:
+        """Return the response to a request; None accepts a WebSocket."""
+        is_known = request.path == WS_PATH or (request.path == WS_USER_PATH and self._user_channel is not None)
+        if not request.upgrade or not is_known:
+            return _NOT_FOUND
+        return _TOO_MANY if self._faults.is_active("handshake429") else None
 
     def on_open(self, websocket: WebSocketConnection) -> None:
         """Add a connection."""
-        self._subscribers.add(FaultyConnection(websocket, self._faults.log))
+        if self._user_channel is not None and websocket.request.path == WS_USER_PATH:
+            self._user_channel.add(websocket)
+        else:
+            self._subscribers.add(FaultyConnection(websocket, self._faults.log))
 
     def on_message(self, websocket: WebSocketConnection, message: bytes) -> None:
         """Execute a client's request and send the response at once."""
-        self._subscribers.on_message(websocket.number, message)
+        if self._user_channel is not None and websocket.request.path == WS_USER_PATH:
+            self._user_channel.on_message(websocket, message)
+        else:
+            self._subscribers.on_message(websocket.number, message)
 
     def on_close(self, websocket: WebSocketConnection) -> None:
         """Remove a connection."""
-        self._subscribers.remove(websocket.number)
+        if self._user_channel is not None and websocket.request.path == WS_USER_PATH:
+            self._user_channel.remove(websocket)
+        else:
+            self._subscribers.remove(websocket.number)

@@ -7,6 +7,7 @@ from predsurv.exchange.fault_script import FaultKinds, ScriptedFault
 from predsurv.simulate.fault_log import FaultLog, InjectedFault
 from predsurv.simulate.fault_script import read_script
 from predsurv.simulate.polymarket.subscribers import Subscriber
+from predsurv.simulate.polymarket.trading.order_faults import ORDER_KINDS
 from predsurv.simulate.server import ServerResponse
 
 _S: Final = 1_000_000_000
@@ -29,11 +30,14 @@ KINDS: Final = FaultKinds(
         "rest500": 3 * _S,
         "resthtml": 3 * _S,
         "restcut": 3 * _S,
+        **ORDER_KINDS,
     },
     presets={
         "none": "",
         "mixed": "drop~9s 1013~17s freeze@8s:30s delay~11s:1s duplicate~8s:1s garbage~3s cut~7s nobook@2s:3s/13s "
         "handshake429~19s:2s rest429~13s:2s rest500~15s:2s resthtml~17s:2s restcut~19s:2s",
+        "orders": "orderlost~9s:1s orderreset~11s:1s order500~13s:1s order500done~13s:1s order429~15s:1s "
+        "orderslow~17s:1s order425~19s:1s orderhtml~23s:1s tradefail~11s:1s userdrop~13s userduplicate~7s:2s",
         "quiet-loss": "skip~4s badhash~31s:3s",
     },
 )
@@ -59,6 +63,8 @@ class FaultInjector:
         self._fault_log = fault_log
         self._script = read_script(text, KINDS, seed)
         self._now = now
+        self.on_userdrop: Callable[[], None] = lambda: None
+        """Drops the connections of the user channel."""
         self._until: dict[str, int] = {}
         self._elapsed = 0
         self._opening_books = 0
@@ -78,6 +84,8 @@ class FaultInjector:
         if fault.kind not in _CONNECTION_KINDS:
             self._until[fault.kind] = self._elapsed + fault.lasts
             self.log(fault.kind, 0, (), fault.lasts)
+            if fault.kind == "userdrop":
+                self.on_userdrop()
             return
         candidates = [subscriber for subscriber in subscribers if subscriber.tokens]
         affected = candidates if fault.everywhere else candidates and [self._script.rng.choice(candidates)]

@@ -1,4 +1,4 @@
-"""The simulated Polymarket as a whole: one port, one exchange, one clock and a script of faults.
+"""The simulated Polymarket as a whole: a port for each of its APIs, one exchange, one clock and a script of faults.
 
 Only here does time pass: the exchange follows a clock, or a test's calls of ``advance``.
 """
@@ -14,7 +14,7 @@ from predsurv.exchange.tape import TapeEvent, TapeTrade
 from predsurv.exchange.world import malformed_rows
 from predsurv.ports import Clock
 from predsurv.simulate.fault_log import FaultLog
-from predsurv.simulate.polymarket.app import WS_PATH, PolymarketApp
+from predsurv.simulate.polymarket.app import WS_PATH, ChannelApplication, RestApplication
 from predsurv.simulate.polymarket.books import LastTradeForm, TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog
 from predsurv.simulate.polymarket.channel import NS_PER_MS, MarketChannel
@@ -24,7 +24,9 @@ from predsurv.simulate.polymarket.gamma_api import GammaApi, Json
 from predsurv.simulate.polymarket.history import PriceHistory
 from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import Subscribers
-from predsurv.simulate.server import LoopbackServer
+from predsurv.simulate.polymarket.trading.service import throwaway_private_key, trading_service
+from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH
+from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse
 
 ADVANCE_INTERVAL: Final = 5 * NS_PER_MS
 """Interval between advances when the exchange follows a clock (ns)."""
@@ -49,7 +51,7 @@ class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
 
 
 class PolymarketSimulator:
-    """Gamma, CLOB and the market channel on one loopback port.
+    """Gamma, CLOB, the Data API and the channels, each on a loopback port of its own.
 
     Time passes in ``run`` by the clock and in ``advance`` as told; at no other time.
     """
@@ -78,27 +80,59 @@ class PolymarketSimulator:
         self._history = PriceHistory()
         gamma = GammaApi(self.catalog, self.books, _invalid_rows(settings.markets))
         clob = ClobApi(self.exchange, self.catalog, self.books, self._history)
-        self._server = LoopbackServer(PolymarketApp(gamma, clob, self.subscribers, self.faults))
+        self.trading = trading_service(self.exchange, self.catalog, self.faults.is_active)
+        """What serves orders, None where the libraries that check signatures are missing."""
+        user_channel = None if self.trading is None else self.trading.user_channel
+        if user_channel is not None:
+            self.faults.on_userdrop = user_channel.drop_all
+        self._gamma = LoopbackServer(RestApplication(gamma.respond, self.faults))
+        self._clob = LoopbackServer(
+            RestApplication(lambda request: self._private(request) or clob.respond(request), self.faults)
+        )
+        self._data = LoopbackServer(RestApplication(lambda _: None, self.faults))
+        self._channels = LoopbackServer(ChannelApplication(self.subscribers, self.faults, user_channel))
+        self._servers = (self._gamma, self._clob, self._data, self._channels)
+        self._seed = settings.seed
         self._target_time = self.exchange.origin
 
     @property
     def port(self) -> int:
-        """The port the server listens on."""
-        return self._server.port
+        """The first of the ports: Gamma's."""
+        return self._gamma.port
 
     @property
-    def http_url(self) -> str:
-        """Base URL of Gamma and CLOB."""
-        return f"http://127.0.0.1:{self.port}"
+    def gamma_url(self) -> str:
+        """Base URL of Gamma."""
+        return f"http://127.0.0.1:{self._gamma.port}"
+
+    @property
+    def clob_url(self) -> str:
+        """Base URL of the CLOB, orders included."""
+        return f"http://127.0.0.1:{self._clob.port}"
 
     @property
     def ws_url(self) -> str:
-        """URL of the market channel."""
-        return f"ws://127.0.0.1:{self.port}{WS_PATH}"
+        """URL of the market channel; the user channel is at ``WS_USER_PATH`` of the same port."""
+        return f"ws://127.0.0.1:{self._channels.port}{WS_PATH}"
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables that point predsurv here, and a key that starts with money."""
+        prefix = "PREDSURV_VENUES__POLYMARKET__"
+        found = {
+            f"{prefix}GAMMA_URL": self.gamma_url,
+            f"{prefix}CLOB_URL": self.clob_url,
+            f"{prefix}DATA_URL": f"http://127.0.0.1:{self._data.port}",
+            f"{prefix}WS_MARKET_URL": self.ws_url,
+            f"{prefix}WS_USER_URL": self.ws_url.replace(WS_PATH, WS_USER_PATH),
+        }
+        if self.trading is not None:
+            found["PREDSURV_POLYMARKET_PRIVATE_KEY"] = throwaway_private_key(self._seed)
+        return found
 
     async def start(self, port: int = 0) -> None:
-        """Listen on loopback (port 0: any free port); raises ConfigError when the port cannot be bound."""
-        await self._server.start(port)
+        """Listen on loopback, from ``port`` on (0: any free ports); raises ConfigError when one cannot be bound."""
+        for index, server in enumerate(self._servers):
+            await server.start(port + index if port else 0)
 
     async def run(self) -> None:
         """Let the exchange follow the clock until cancelled."""
@@ -138,22 +172,14 @@ class PolymarketSimulator:
         """Inject a fault now, whatever its scripted time."""
         self.faults.inject(fault, self.subscribers.by_number.values())
 
+    def _private(self, request: ServerRequest) -> ServerResponse | None:
+        return None if self.trading is None else self.trading.api.respond(request)
+
     async def aclose(self) -> None:
         """Stop the server, drop every connection and close the fault log; safe to call twice."""
-        await self._server.aclose()
+        for server in self._servers:
+            await server.aclose()
         self.fault_log.close()
-
-
-def environment(port: int) -> dict[str, str]:
-    """Return the environment variables that point predsurv at a simulator on ``port``."""
-    prefix, rest = "PREDSURV_VENUES__POLYMARKET__", f"http://127.0.0.1:{port}"
-    return {
-        f"{prefix}GAMMA_URL": rest,
-        f"{prefix}CLOB_URL": rest,
-        f"{prefix}DATA_URL": rest,
-        f"{prefix}WS_MARKET_URL": f"ws://127.0.0.1:{port}{WS_PATH}",
-        f"{prefix}WS_USER_URL": f"ws://127.0.0.1:{port}/ws/user",  # not served yet, but no other host is asked
-    }
 
 
 def _invalid_rows(markets: int) -> list[Json]:
