@@ -3,6 +3,7 @@
 Only here does time pass: the exchange follows a clock, or a test's calls of ``advance``.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from predsurv.simulate.polymarket.gamma_api import GammaApi, Json
 from predsurv.simulate.polymarket.history import PriceHistory
 from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import Subscribers
-from predsurv.simulate.polymarket.trading.service import throwaway_private_key, trading_service
+from predsurv.simulate.polymarket.trading.service import TradingService, throwaway_private_key, trading_service
 from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse
 
@@ -172,14 +173,19 @@ class PolymarketSimulator:
         """Inject a fault now, whatever its scripted time."""
         self.faults.inject(fault, self.subscribers.by_number.values())
 
-    def _private(self, request: ServerRequest) -> ServerResponse | None:
-        return None if self.trading is None else self.trading.api.respond(request)
-
     async def aclose(self) -> None:
         """Stop the server, drop every connection and close the fault log; safe to call twice."""
         for server in self._servers:
             await server.aclose()
         self.fault_log.close()
+
+
+def _clob_respond(trading: TradingService | None, public: ClobApi) -> Callable[[ServerRequest], ServerResponse | None]:
+    """Return what answers requests to the CLOB: private ones first, where orders are served."""
+    if trading is None:
+        return public.respond
+    private = trading.api
+    return lambda request: private.respond(request) or public.respond(request)
 
 
 def _invalid_rows(markets: int) -> list[Json]:

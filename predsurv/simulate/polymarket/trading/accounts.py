@@ -81,7 +81,7 @@ FillHandler = Callable[[ClobOrder, BookMatch], None]
 RemovalHandler = Callable[[ClobOrder, str], None]
 
 
-class TradingAccount:
+class ClobAccount:
     """What the key of one address trades with, whichever wallet its orders name; owns its orders in the books.
 
     ``dollars`` and ``shares`` are what is on the chain: a trade changes them when it is confirmed.

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from predsurv.core.num import MICROS, Size, notional_up
 from predsurv.exchange.book import BookMatch, preview_matches
 from predsurv.exchange.exchange import Exchange
-from predsurv.simulate.polymarket.trading.accounts import ClobOrder, TradingAccount
-from predsurv.simulate.polymarket.trading.settlement import Settlement, SettlingTrade, anonymous_part, order_part
+from predsurv.simulate.polymarket.trading.accounts import ClobOrder, ClobAccount
+from predsurv.simulate.polymarket.trading.settlement import TradeSettlement, SettlingTrade, anonymous_part, order_part
 
 EXPIRY_MARGIN_S: Final = 60
 """An order ends this long before the expiration that it was sent with."""
@@ -35,9 +35,9 @@ class Matching:
     """
 
     def __init__(self, exchange: Exchange, dollars: int, trades_fail: Callable[[], bool]) -> None:
-        self.accounts: dict[bytes, TradingAccount] = {}
+        self.accounts: dict[bytes, ClobAccount] = {}
         self.listeners: list[OrderListener] = []
-        self.settlement = Settlement(exchange, self.account)
+        self.settlement = TradeSettlement(exchange, self.account)
         self._exchange = exchange
         self._dollars = dollars
         self._trades_fail = trades_fail
@@ -45,14 +45,14 @@ class Matching:
         """Resting orders of accounts that the order which is matched now has met; None while none is."""
         self._trade_count = 0
 
-    def of_address(self, address: bytes) -> TradingAccount:
+    def of_address(self, address: bytes) -> ClobAccount:
         """Return the account of a key's address."""
         found = self.accounts.get(address)
         if found is None:
-            found = self.accounts[address] = TradingAccount(address, self._dollars, self._on_fill, self._on_removal)
+            found = self.accounts[address] = ClobAccount(address, self._dollars, self._on_fill, self._on_removal)
         return found
 
-    def account(self, order: ClobOrder) -> TradingAccount:
+    def account(self, order: ClobOrder) -> ClobAccount:
         """Return the account of an order."""
         return self.of_address(order.entered.key.address)
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from predsurv.core.num import Price, notional_up
 from predsurv.exchange.book import preview_matches
 from predsurv.exchange.exchange import Exchange, begin_instant
-from predsurv.simulate.polymarket.trading.accounts import ClobOrder, TradingAccount
+from predsurv.simulate.polymarket.trading.accounts import ClobOrder, ClobAccount
 from predsurv.simulate.polymarket.trading.matching import EVERYTHING, Matching, Placed, taken_size
 from predsurv.simulate.polymarket.trading.order_entry import EnteredOrder, OrderRejection, fee_of, rejection
 
@@ -35,7 +35,7 @@ class OrderDesk:
         self._exchange = exchange
         self._delays = switches.delays
 
-    def account(self, address: bytes) -> TradingAccount:
+    def account(self, address: bytes) -> ClobAccount:
         """Return the account of a key's address."""
         return self.matching.of_address(address)
 
@@ -62,7 +62,7 @@ class OrderDesk:
         self.matching.tell(order, "PLACEMENT")
         return Placed(order, "delayed")
 
-    def cancel(self, account: TradingAccount, order_id: str) -> str | None:
+    def cancel(self, account: ClobAccount, order_id: str) -> str | None:
         """Cancel an order; return why it cannot be, None when it is cancelled."""
         order = account.orders.get(order_id)
         if order is None or order.ended:
@@ -108,7 +108,7 @@ def _killed(order: ClobOrder) -> OrderRejection | None:
     return None if is_enough else OrderRejection(_FOK_KILLED, order_id=order.order_id)
 
 
-def _unfunded(account: TradingAccount, order: ClobOrder) -> OrderRejection | None:
+def _unfunded(account: ClobAccount, order: ClobOrder) -> OrderRejection | None:
     entered = order.entered
     if entered.is_buy:
         needed, free = order.reserved_dollars() + _fees(order), account.free_dollars()

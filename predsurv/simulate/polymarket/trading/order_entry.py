@@ -96,7 +96,7 @@ _read_place = msgspec.json.Decoder(PlacePayload).decode
 _INVALID: Final = OrderRejection("Invalid order payload")
 
 
-class OrderEntry:
+class OrderReader:
     """Reads and checks orders against the listed markets."""
 
     def __init__(self, directory: MarketDirectory, catalog: SimulatedCatalog, checker: SignatureChecker) -> None:

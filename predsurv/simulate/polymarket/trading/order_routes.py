@@ -10,7 +10,7 @@ from predsurv.simulate.polymarket.trading.account_rows import Json, placed_row
 from predsurv.simulate.polymarket.trading.accounts import ClobOrder
 from predsurv.simulate.polymarket.trading.credentials import IssuedKey
 from predsurv.simulate.polymarket.trading.order_desk import OrderDesk
-from predsurv.simulate.polymarket.trading.order_entry import OrderEntry, OrderRejection
+from predsurv.simulate.polymarket.trading.order_entry import OrderReader, OrderRejection
 from predsurv.simulate.polymarket.trading.order_faults import with_order_faults
 from predsurv.simulate.server import ServerRequest, ServerResponse, json_response
 
@@ -22,7 +22,7 @@ _INVALID: Final = ServerResponse(400, b'{"error":"Invalid order payload"}')
 class OrderRoutes:
     """Checks with ``entry`` and lets ``desk`` do it; ``is_active`` returns whether a fault of a kind is active."""
 
-    def __init__(self, entry: OrderEntry, desk: OrderDesk, is_active: Callable[[str], bool]) -> None:
+    def __init__(self, entry: OrderReader, desk: OrderDesk, is_active: Callable[[str], bool]) -> None:
         self._entry = entry
         self._desk = desk
         self._is_active = is_active

@@ -9,7 +9,7 @@ from predsurv.exchange.exchange import Exchange
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog
 from predsurv.simulate.polymarket.trading.credentials import ApiKeyRegistry
 from predsurv.simulate.polymarket.trading.order_desk import DeskSwitches, OrderDesk
-from predsurv.simulate.polymarket.trading.order_entry import OrderEntry
+from predsurv.simulate.polymarket.trading.order_entry import OrderReader
 from predsurv.simulate.polymarket.trading.signatures import SignatureChecker
 from predsurv.simulate.polymarket.trading.trading_api import TradingApi
 from predsurv.simulate.polymarket.trading.user_channel import UserChannel
@@ -28,7 +28,7 @@ class TradingService:
         switches = DeskSwitches(lambda: is_active("tradefail"), lambda: is_active("orderdelayed"))
         self.desk = OrderDesk(exchange, STARTING_DOLLARS, switches)
         self.user_channel = UserChannel(keys, is_active, lambda: exchange.now)
-        self.api = TradingApi(exchange, keys, OrderEntry(exchange.directory, catalog, checker), self.desk, is_active)
+        self.api = TradingApi(exchange, keys, OrderReader(exchange.directory, catalog, checker), self.desk, is_active)
         self.desk.matching.listeners.append(self.user_channel.order_changed)
         self.desk.matching.settlement.listeners.append(self.user_channel.trade_changed)
 

@@ -11,7 +11,7 @@ from predsurv.simulate.polymarket.trading.account_reads import AccountReads, sco
 from predsurv.simulate.polymarket.trading.credentials import ApiKeyRegistry, IssuedKey
 from predsurv.simulate.polymarket.trading.heartbeats import Heartbeats
 from predsurv.simulate.polymarket.trading.order_desk import OrderDesk
-from predsurv.simulate.polymarket.trading.order_entry import OrderEntry
+from predsurv.simulate.polymarket.trading.order_entry import OrderReader
 from predsurv.simulate.polymarket.trading.order_routes import OrderRoutes
 from predsurv.simulate.server import ServerRequest, ServerResponse, json_response
 
@@ -31,7 +31,7 @@ class TradingApi:
         self,
         exchange: Exchange,
         keys: ApiKeyRegistry,
-        entry: OrderEntry,
+        entry: OrderReader,
         desk: OrderDesk,
         is_active: Callable[[str], bool],
     ) -> None:
