@@ -87,9 +87,7 @@ class PolymarketSimulator:
         if user_channel is not None:
             self.faults.on_userdrop = user_channel.drop_all
         self._gamma = LoopbackServer(RestApplication(gamma.respond, self.faults))
-        self._clob = LoopbackServer(
-            RestApplication(lambda request: self._private(request) or clob.respond(request), self.faults)
-        )
+        self._clob = LoopbackServer(RestApplication(_clob_respond(self.trading, clob), self.faults))
         self._data = LoopbackServer(RestApplication(lambda _: None, self.faults))
         self._channels = LoopbackServer(ChannelApplication(self.subscribers, self.faults, user_channel))
         self._servers = (self._gamma, self._clob, self._data, self._channels)

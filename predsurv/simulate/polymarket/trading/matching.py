@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from predsurv.core.num import MICROS, Size, notional_up
 from predsurv.exchange.book import BookMatch, preview_matches
 from predsurv.exchange.exchange import Exchange
-from predsurv.simulate.polymarket.trading.accounts import ClobOrder, ClobAccount
-from predsurv.simulate.polymarket.trading.settlement import TradeSettlement, SettlingTrade, anonymous_part, order_part
+from predsurv.simulate.polymarket.trading.accounts import ClobAccount, ClobOrder
+from predsurv.simulate.polymarket.trading.settlement import ChainSettlement, SettlingTrade, anonymous_part, order_part
 
 EXPIRY_MARGIN_S: Final = 60
 """An order ends this long before the expiration that it was sent with."""
@@ -37,7 +37,7 @@ class Matching:
     def __init__(self, exchange: Exchange, dollars: int, trades_fail: Callable[[], bool]) -> None:
         self.accounts: dict[bytes, ClobAccount] = {}
         self.listeners: list[OrderListener] = []
-        self.settlement = TradeSettlement(exchange, self.account)
+        self.settlement = ChainSettlement(exchange, self.account)
         self._exchange = exchange
         self._dollars = dollars
         self._trades_fail = trades_fail

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from predsurv.core.num import Price, notional_up
 from predsurv.exchange.book import preview_matches
 from predsurv.exchange.exchange import Exchange, begin_instant
-from predsurv.simulate.polymarket.trading.accounts import ClobOrder, ClobAccount
+from predsurv.simulate.polymarket.trading.accounts import ClobAccount, ClobOrder
 from predsurv.simulate.polymarket.trading.matching import EVERYTHING, Matching, Placed, taken_size
 from predsurv.simulate.polymarket.trading.order_entry import EnteredOrder, OrderRejection, fee_of, rejection
 

@@ -10,7 +10,7 @@ from predsurv.core.num import MICROS, Price, Size, notional, notional_up
 from predsurv.exchange.exchange import Exchange
 from predsurv.simulate.polymarket.books import Outcome
 from predsurv.simulate.polymarket.catalog import ListedToken, SimulatedMarket
-from predsurv.simulate.polymarket.trading.accounts import ClobOrder, Delta, ClobAccount
+from predsurv.simulate.polymarket.trading.accounts import ClobAccount, ClobOrder, Delta
 from predsurv.simulate.polymarket.trading.order_entry import fee_of
 
 _MS: Final = 1_000_000
@@ -89,7 +89,7 @@ TradeListener = Callable[[SettlingTrade], None]
 AccountOf = Callable[[ClobOrder], ClobAccount]
 
 
-class TradeSettlement:
+class ChainSettlement:
     """Settles trades on the exchange's time; ``listeners`` are told of every status."""
 
     def __init__(self, exchange: Exchange, account_of: AccountOf) -> None:
