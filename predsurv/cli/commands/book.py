@@ -56,6 +56,8 @@ class _Interval(NamedTuple):
 
 def book(
     market: Annotated[str, typer.Argument(metavar="MARKET", help="An id, the end of a link, or words of the title.")],
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
     *,
     at: Annotated[
         str | None,
@@ -66,9 +68,7 @@ def book(
     ] = None,
     levels: Annotated[int, typer.Option("--levels", min=1, metavar="N", help="Most levels of a side.")] = _LEVELS,
     venue: Annotated[str | None, typer.Option("--venue", metavar="VENUE", help="Only of this venue.")] = None,
-    config: ConfigFile = None,
     mock: Mock = False,
-    format: OutputFormat = "table",
 ) -> None:
     """Show the exact recorded book of a market at a moment: its ladder, whether it was known then, and why not."""
     settings = load(config, flags=mock_flag(mock)).config

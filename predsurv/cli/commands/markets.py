@@ -39,6 +39,8 @@ def markets(
     text: Annotated[
         str, typer.Argument(metavar="[TEXT]", help="Words of the title, an id, or the end of a link; default: all.")
     ] = "",
+    config: ConfigFile = None,
+    format: OutputFormat = "table",
     *,
     venue: Annotated[list[str] | None, typer.Option("--venue", metavar="VENUE", help="May be repeated.")] = None,
     category: Annotated[str | None, typer.Option("--category", metavar="C", help="Only of this category.")] = None,
@@ -46,9 +48,7 @@ def markets(
         bool, typer.Option("--closed", help="Also markets that are over, as far as earlier lists have them.")
     ] = False,
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="How many to show.")] = _TOP,
-    config: ConfigFile = None,
     mock: Mock = False,
-    format: OutputFormat = "table",
 ) -> None:
     """Search the lists of markets that 'predsurv scan' wrote: best match first, then most traded in 24 hours."""
     settings = load(config, flags=mock_flag(mock)).config
