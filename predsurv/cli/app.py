@@ -5,8 +5,10 @@ command, import errors included, so that a traceback appears only with ``--debug
 """
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from predsurv import __version__
 from predsurv.cli import streams
@@ -23,6 +25,9 @@ from predsurv.core.errors import (
     leaves,
 )
 from predsurv.core.text import sanitise
+
+COMPLETE: Final = "__complete"
+"""What the script of a shell calls: ``predsurv __complete SHELL WORD...``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +64,11 @@ def _code_of(arguments: Sequence[str]) -> int:
         return 0
     if list(arguments) == ["--version"]:
         print(f"predsurv {__version__}")
+        return 0
+    if list(arguments[:1]) == [COMPLETE]:
+        from predsurv.cli.completion.engine import answer
+
+        print(answer("".join(arguments[1:2]), arguments[2:], os.environ), end="")
         return 0
     # Imported late: the parser takes longer to import than everything above.
     with streams.ending_at_once():

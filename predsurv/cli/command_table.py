@@ -44,6 +44,9 @@ COMMANDS: Final = (
     CliCommand(
         "demo", "Set up", "predsurv.cli.commands.demo", "demo", "Run the whole chain on made-up markets in a minute"
     ),
+    CliCommand(
+        "completion", "Set up", "predsurv.cli.commands.completion", "completion", "Let the shell complete command lines"
+    ),
     CliCommand("scan", "Record", "predsurv.cli.commands.scan", "scan", "List every market of the venues"),
     CliCommand(
         "collect", "Record", "predsurv.cli.commands.collect", "collect", "Record order books and trades, gaps included"

@@ -50,7 +50,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _app() -> typer.Typer:
-    app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=True, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=False)(_top)
     return app
 

@@ -1,15 +1,12 @@
 """The configured bucket, and downloads of what a command is about to read."""
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from predsurv.cli.output.columns import volume
 from predsurv.cli.output.progress import progress_line
 from predsurv.cli.output.render import Column, Table, Value, say
-from predsurv.collect.output.uploader import upload_universe
 from predsurv.config import Config
 from predsurv.core.errors import TransientError
 from predsurv.ports import Clock
@@ -118,23 +115,6 @@ def bucket_table(config: Config) -> Table | None:
     )
     note = f"{waiting:,} files of {config.collector.id} wait in {config.data_dir}" if waiting else ""
     return Table("bucket", f"In {bucket.url}", _STORED, rows, note, empty="nothing was uploaded yet")
-
-
-def upload_universes(config: Config, paths: Iterable[Path]) -> None:
-    """Upload new universe files to the bucket, if one is configured; a failure is left to the next ``collect``."""
-    bucket = bucket_of(config)
-    if bucket is None:
-        return
-    layout = Layout(config.data_dir)
-
-    async def upload() -> None:
-        for path in paths:
-            await upload_universe(bucket, layout, path)
-
-    try:
-        asyncio.run(upload())
-    except TransientError as error:
-        say(f"warning: {error}; the next collect uploads the universe")
 
 
 async def _totals(bucket: Bucket) -> dict[tuple[Dataset, str], list[int]]:

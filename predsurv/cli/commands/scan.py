@@ -7,7 +7,7 @@ from typing import Annotated, Final, NamedTuple
 
 import typer
 
-from predsurv.cli.commands.bucket import upload_universes
+from predsurv.cli.commands.bucket_upload import upload_universes
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.progress import progress_line

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from threading import Event
 from typing import Final, NamedTuple
 
-from predsurv.cli.commands.bucket import upload_universes
+from predsurv.cli.commands.bucket_upload import upload_universes
 from predsurv.cli.commands.scan import NO_LIMITS, scan_job
 from predsurv.collect.worker_process import begin_worker
 from predsurv.config import Config
