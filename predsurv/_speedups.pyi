@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.core.events import MarketEvent
@@ -8,6 +9,8 @@ from predsurv.state import book
 from predsurv.state.ladder import PythonLadder
 from predsurv.store.wal.columns_codec import Columns
 from predsurv.venues.polymarket.fast_decoder import Pending, PlainBook
+
+Buffer: TypeAlias = bytes | memoryview
 
 class NativeLadder(PythonLadder): ...
 class NativeBookCore(book.PythonBookCore): ...
@@ -35,6 +38,24 @@ def show_due(
 ) -> None: ...
 def columns_of(records: list[Record], table: dict[InstrumentKey, int], /) -> Columns: ...
 def level_arrays(counts: bytes, pairs: bytes, levels: int, /) -> list[tuple[bytes | None, bytes]]: ...
+def mine_changes(
+    begin: int,
+    runs: tuple[Buffer, ...],
+    visits: tuple[Buffer, ...],
+    rows: tuple[Buffer, ...],
+    /,
+) -> tuple[tuple[bytes, ...], ...] | None: ...
+def mine_books(
+    begin: int,
+    runs: tuple[Buffer, ...],
+    visits: tuple[Buffer, ...],
+    times: tuple[Buffer, ...],
+    trusted: tuple[Buffer, ...],
+    levels: tuple[Buffer, ...],
+    carry: tuple[Buffer, ...],
+    trades: tuple[Buffer, ...],
+    /,
+) -> tuple[tuple[bytes, ...], ...] | None: ...
 
 class NativeChangeReader:
     def __init__(self, live: dict[str, InstrumentKey], epoch: int, /) -> None: ...

@@ -21,6 +21,9 @@ extern PyMethodDef columns_functions[];
 /* Recorded rows and their replay on books; prepares itself when first made. */
 extern PyTypeObject rows_type, replay_type;
 
+/* What the miner measures. */
+extern PyMethodDef mine_functions[];
+
 /* Polymarket's frames. */
 int polymarket_prepare(void);
 extern PyMethodDef polymarket_functions[];

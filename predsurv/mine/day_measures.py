@@ -7,11 +7,12 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from predsurv.mine.hour_measures import NO_BOOKS, NO_SNAPSHOTS, HourRows, ObservedHour, measure_hour
-from predsurv.mine.inputs import CollectorFilter, collector_filter, levels_in, scan
+from predsurv.mine.hour_measures import NO_BOOKS, HourRows, ObservedHour, measure_hour
+from predsurv.mine.inputs import CollectorFilter, collector_filter, levels_in, rows_in, scan
 from predsurv.mine.listed import ListedInstruments, listed_instruments
 from predsurv.mine.lost_time import LostTime, lost_time
 from predsurv.mine.measures import books, moments, visits
+from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.totals import Totals
 from predsurv.mine.observation import Observation, observe
 from predsurv.mine.recorded_days import MiningDay, require_coverage
@@ -61,25 +62,22 @@ class _CodedRows(NamedTuple):
         """Return the rows of the files of an hour that belong to these instruments."""
         levels = levels_in(snapshots) if snapshots else 1
         columns = ("ts_recv", "trusted", *level_columns(levels))
-        tops = self._scan(snapshots, columns) if snapshots else NO_SNAPSHOTS.lazy()
-        changes = self._scan(deltas, ("ts_recv", "ts_venue", "kind")) if deltas else None
-        return HourRows(begin, tops, levels, changes)
+        books = self._read(self.source.scan(snapshots), columns) if snapshots else None
+        changed = self.source.scan(deltas).filter(pl.col("kind") == "change") if deltas else None
+        changes = None if changed is None else self._read(changed, ("ts_recv", "ts_venue"))
+        return HourRows(begin, books, levels, changes)
 
     def of(self, rows: pl.DataFrame, name: str = "code") -> pl.DataFrame:
         """Return those of ``rows`` whose column ``name`` is the code of one of these instruments."""
         return rows.filter(pl.col(name).is_between(self.low, self.high, closed="left"))
 
-    def _scan(self, files: Sequence[Path], columns: Sequence[str]) -> pl.LazyFrame:
-        rows = self.source.scan(files).select("instrument_id", *columns).collect()
+    def _read(self, found: pl.LazyFrame, columns: Sequence[str]) -> CodedRows:
+        rows = found.select("instrument_id", *columns).collect()
         # Files are sorted by instrument: a code for each run of rows costs a quarter of one for each row.
-        names = rows["instrument_id"]
-        run = names.rle_id()
-        begins = (run != run.shift(1)).fill_null(value=True)
-        codes = names.filter(begins).cast(self.ids, strict=False).to_physical().cast(pl.UInt32)
+        runs = rows["instrument_id"].rle().struct.unnest()
+        codes = runs["value"].cast(self.ids, strict=False).to_physical().cast(pl.UInt32)
         wanted = codes.is_between(self.low, self.high, closed="left").fill_null(value=False)
-        code = codes.gather(run).alias("code")
-        coded = rows.drop("instrument_id").with_columns(code).lazy()
-        return coded if wanted.all() else coded.filter(pl.col("code").is_between(self.low, self.high, closed="left"))
+        return CodedRows(rows.drop("instrument_id"), codes, runs["len"]).only(wanted)
 
 
 class _ObservedDay(NamedTuple):
@@ -202,7 +200,4 @@ def _hours(files: Iterable[Path]) -> dict[int, list[Path]]:
 
 
 def _count(files: Sequence[Path]) -> int:
-    if not files:
-        return 0
-    count: int = scan(files).select(pl.len()).collect().item()
-    return count
+    return sum(rows_in(path) for path in files)

@@ -5,11 +5,13 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from predsurv.mine.measures import books, moments, paths, trading, updates
+from predsurv.core import native
+from predsurv.mine.measures import books, compiled, moments, paths, trading, updates
+from predsurv.mine.measures.coded_rows import CodedRows
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _LEVELS: Final = ("bid_px_00", "bid_sz_00", "ask_px_00", "ask_sz_00")
-NO_SNAPSHOTS: Final = pl.DataFrame(
+_NO_SNAPSHOTS: Final = pl.DataFrame(
     schema=[
         ("code", pl.UInt32()),
         ("ts_recv", _TIME),
@@ -17,20 +19,21 @@ NO_SNAPSHOTS: Final = pl.DataFrame(
         *((name, pl.Float64()) for name in _LEVELS),
     ]
 )
-NO_BOOKS: Final = books.shapes(NO_SNAPSHOTS.lazy(), 1, 0).collect()
+NO_BOOKS: Final = books.shapes(_NO_SNAPSHOTS.lazy(), 1, 0).collect()
 """The books that hold when a day begins."""
 
 
 class HourRows(NamedTuple):
-    """The rows of one hour with the ``code`` of their instrument, of some instruments; ``begin`` of the hour in ns UTC.
+    """The rows of one hour, of some instruments; ``begin`` of the hour in ns UTC.
 
-    ``levels``: recorded levels a side of the snapshots. ``deltas``: None where there is no file.
+    ``snapshots``: ``ts_recv, trusted`` and ``levels`` levels a side. ``changes``: ``ts_recv, ts_venue`` of changed
+    levels. None where there is no file.
     """
 
     begin: int
-    snapshots: pl.LazyFrame
+    snapshots: CodedRows | None
     levels: int
-    deltas: pl.LazyFrame | None
+    changes: CodedRows | None
 
 
 class ObservedHour(NamedTuple):
@@ -51,14 +54,48 @@ class HourMeasures(NamedTuple):
     carry: pl.DataFrame
 
 
-def measure_hour(rows: HourRows, observed: ObservedHour, carry: pl.DataFrame) -> HourMeasures:
-    """Measure one hour; ``carry``: the books that hold at its beginning."""
-    own, placed = observed.visits, observed.trades
-    fresh = books.shapes(rows.snapshots, rows.levels, rows.begin).collect()
+def measure_hour(
+    rows: HourRows, observed: ObservedHour, carry: pl.DataFrame, *, by_c: bool = native.speedups is not None
+) -> HourMeasures:
+    """Measure one hour; ``carry``: the books that hold at its beginning. ``by_c``: by the compiled twin.
+
+    Both give the same, but for the order of rows and for rounding.
+    """
+    measures, kept = (_compiled if by_c else _specified)(rows, observed, carry)
+    if observed.trades.height:
+        placed = observed.trades.lazy()
+        sums, sizes = pl.collect_all([trading.trade_sums(placed), trading.trade_sizes(placed)])
+        measures |= {"trades": sums, "sizes": sizes}
+    return HourMeasures(measures, kept)
+
+
+def _compiled(
+    rows: HourRows, observed: ObservedHour, carry: pl.DataFrame
+) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    snapshots = CodedRows.of(_NO_SNAPSHOTS) if rows.snapshots is None else rows.snapshots
+    measures, kept = compiled.book_measures(rows.begin, snapshots, observed.visits, carry, observed.trades)
+    if rows.changes is not None:
+        measures |= compiled.change_measures(rows.begin, rows.changes, observed.visits)
+    if observed.pieces.height:
+        codes = observed.pieces["code"].unique().implode()
+        some = None if rows.snapshots is None else rows.snapshots.only(rows.snapshots.codes.is_in(codes))
+        held = _held(rows._replace(snapshots=some), observed, carry.filter(pl.col("code").is_in(codes)))
+        measures["pieces"] = books.piece_sums(held.lazy(), observed.pieces.lazy(), rows.begin).collect()
+    return measures, kept
+
+
+def _held(rows: HourRows, observed: ObservedHour, carry: pl.DataFrame) -> pl.DataFrame:
+    snapshots = _NO_SNAPSHOTS if rows.snapshots is None else rows.snapshots.frame()
+    fresh = books.shapes(snapshots.lazy(), rows.levels, rows.begin).collect()
     every = books.ordered(pl.concat([carry, fresh]) if carry.height else fresh)
-    held = moments.grouped(books.held(every.lazy(), own.lazy()).collect())
+    return moments.grouped(books.held(every.lazy(), observed.visits.lazy()).collect())
+
+
+def _specified(
+    rows: HourRows, observed: ObservedHour, carry: pl.DataFrame
+) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    held = _held(rows, observed, carry)
     quoted = moments.grouped(paths.quotes(held.lazy()).collect())
-    trades = placed.lazy()
     queries = {
         "books": books.book_sums(held.lazy()),
         "spreads": books.spread_times(held.lazy()),
@@ -72,24 +109,25 @@ def measure_hour(rows: HourRows, observed: ObservedHour, carry: pl.DataFrame) ->
     }
     if observed.pieces.height:
         queries["pieces"] = books.piece_sums(held.lazy(), observed.pieces.lazy(), rows.begin)
-    if placed.height:
-        queries |= {
-            "trades": trading.trade_sums(trades),
-            "sizes": trading.trade_sizes(trades),
-            "impacts": trading.impact_sums(trading.met(trades, quoted.lazy(), rows.begin)),
-            "filled": trading.quotes_filled(trades, quoted.lazy(), rows.begin),
-        }
+    if observed.trades.height:
+        placed = observed.trades.lazy()
+        queries["impacts"] = trading.impact_sums(trading.met(placed, quoted.lazy(), rows.begin))
+        queries["filled"] = trading.quotes_filled(placed, quoted.lazy(), rows.begin)
     found = dict(zip(queries, pl.collect_all(list(queries.values())), strict=True))
     kept = found.pop("carry")
-    return HourMeasures(_changes(rows, own) | found, kept)
+    return _changes(rows, observed.visits) | found, kept
 
 
 def _changes(rows: HourRows, visits: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    if rows.deltas is None:
+    if rows.changes is None:
         return {}
-    levels = updates.changes(rows.deltas, rows.begin).collect()
+    levels = updates.changes(rows.changes.frame().lazy(), rows.begin).collect()
     if not levels["at"].is_sorted():
-        levels = levels.sort("at")
-    observed = moments.grouped(updates.observed_changes(levels.lazy(), visits.lazy()).collect())
-    sums, waits = pl.collect_all([updates.update_sums(observed.lazy()), updates.waits(observed.lazy())])
-    return {"visit_updates": sums, "waits": waits}
+        levels = levels.sort("at", maintain_order=True)
+    observed = moments.grouped(updates.observed_changes(levels.lazy(), visits.lazy()).collect()).lazy()
+    queries = {
+        "visit_updates": updates.update_sums(observed),
+        "waits": updates.waits(observed),
+        "ages": updates.ages(observed),
+    }
+    return dict(zip(queries, pl.collect_all(list(queries.values())), strict=True))

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from predsurv.mine.lost_time import LostTime
 from predsurv.mine.measures.intervals import clipped, disjoint
@@ -113,6 +114,18 @@ def scan(files: Sequence[Path]) -> pl.LazyFrame:
 def levels_in(files: Sequence[Path]) -> int:
     """Return how many levels a side every one of the snapshot ``files`` has: their number may change during a day."""
     return min(sum(name.startswith("bid_px_") for name in _schema_of(path)) for path in files)
+
+
+def rows_in(path: Path) -> int:
+    """Return how many rows a data file has."""
+    state = path.stat()
+    return _read_rows(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(SCHEMAS_MAX)
+def _read_rows(path: Path, _changed: int, _bytes: int) -> int:
+    metadata: Any = pq.read_metadata(path)
+    return int(metadata.num_rows)
 
 
 def _schema_of(path: Path) -> Mapping[str, pl.DataType]:

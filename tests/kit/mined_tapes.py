@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import polars as pl
 
+from predsurv.core import native
 from predsurv.mine.figures import figures
 from predsurv.mine.hour_measures import NO_BOOKS, HourRows, ObservedHour, measure_hour
 from predsurv.mine.measures import intervals, moments, visits
+from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.totals import Totals
 
 S = 1_000_000_000
@@ -45,20 +47,20 @@ class MinedTape(NamedTuple):
     hours: int = 2
 
 
-def mined(tape: MinedTape) -> dict[str, object]:
-    """Return the statistics of the tape's instrument by the miner's own functions."""
-    coverage = _coverage(tape)
-    covered = intervals.covered(coverage.lazy()).collect()
+def mined(tape: MinedTape, *, by_c: bool = native.speedups is not None) -> dict[str, object]:
+    """Return the statistics of the tape's instrument by the miner's own functions, the compiled ones or Python's."""
+    observed = coverage(tape)
+    covered = intervals.covered(observed.lazy()).collect()
     begun = visits.numbered(covered.with_columns(pl.lit(0, pl.UInt32).alias("code")).drop("instrument_id"))
     totals, carry = Totals("code"), NO_BOOKS
-    placed = _trades(tape, covered)
+    placed = trades(tape, covered)
     for hour in range(tape.hours):
         begin = T0 + hour * HOUR
         within = moments.visits_within(begun.lazy(), begin).collect()
         own = placed.filter(pl.col("ts").is_between(begin, begin + HOUR, closed="left"))
         no_pieces = pl.DataFrame(schema={"code": pl.UInt32, "piece": pl.Int32, "since": pl.Int64, "until": pl.Int64})
-        rows = HourRows(begin, snapshots(tape, hour).lazy(), LEVELS, changes(tape, hour).lazy())
-        measured = measure_hour(rows, ObservedHour(within, own, no_pieces), carry)
+        rows = HourRows(begin, CodedRows.of(snapshots(tape, hour)), LEVELS, CodedRows.of(changes(tape, hour)))
+        measured = measure_hour(rows, ObservedHour(within, own, no_pieces), carry, by_c=by_c)
         begun = visits.changed(begun, measured.measures["visit_updates"], begin)
         totals.add(visits.without_moments(measured.measures))
         carry = measured.carry
@@ -68,17 +70,17 @@ def mined(tape: MinedTape) -> dict[str, object]:
     named = {
         name: frame.with_columns(pl.lit("a").alias("instrument_id")).drop("code") for name, frame in measures.items()
     }
-    named["coverage"] = intervals.coverage_totals(coverage.lazy()).collect()
-    channels = [intervals.channel_time(coverage.lazy(), name) for name in ("trades", "lifecycle")]
+    named["coverage"] = intervals.coverage_totals(observed.lazy()).collect()
+    channels = [intervals.channel_time(observed.lazy(), name) for name in ("trades", "lifecycle")]
     named["channels"] = pl.concat(channels).collect()
     return figures(named).collect().row(0, named=True)
 
 
-def snapshots(tape: MinedTape, hour: int) -> pl.DataFrame:
+def snapshots(tape: MinedTape, hour: int, code: int = 0) -> pl.DataFrame:
     """Return the snapshot rows of an hour as the store has them."""
     rows = [row for row in tape.rows if row.ts // HOUR == hour]
     columns: dict[str, object] = {
-        "code": pl.Series([0] * len(rows), dtype=pl.UInt32),
+        "code": pl.Series([code] * len(rows), dtype=pl.UInt32),
         "ts_recv": pl.Series([T0 + row.ts for row in rows], dtype=pl.Int64).cast(_TIME),
         "trusted": pl.Series([row.trusted for row in rows], dtype=pl.Boolean),
     }
@@ -90,16 +92,15 @@ def snapshots(tape: MinedTape, hour: int) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def changes(tape: MinedTape, hour: int) -> pl.DataFrame:
+def changes(tape: MinedTape, hour: int, code: int = 0) -> pl.DataFrame:
     """Return the changed levels of an hour as the store has them."""
     rows = sorted((each for each in tape.changes if each[0] // HOUR == hour), key=lambda each: each[0])
     venue = [None if age is None else T0 + ts - age for ts, age in rows]
     return pl.DataFrame(
         {
-            "code": pl.Series([0] * len(rows), dtype=pl.UInt32),
+            "code": pl.Series([code] * len(rows), dtype=pl.UInt32),
             "ts_recv": pl.Series([T0 + ts for ts, _ in rows], dtype=pl.Int64).cast(_TIME),
             "ts_venue": pl.Series(venue, dtype=pl.Int64).cast(_TIME),
-            "kind": pl.Series(["change"] * len(rows), dtype=pl.String),
         }
     )
 
@@ -108,7 +109,8 @@ def _cell(levels: Sequence[tuple[float, float]], level: int, place: int) -> floa
     return levels[level][place] if level < len(levels) else None
 
 
-def _coverage(tape: MinedTape) -> pl.DataFrame:
+def coverage(tape: MinedTape) -> pl.DataFrame:
+    """Return the coverage rows of the tape, disjoint."""
     rows = [("m", "a", T0 + start, T0 + end, "covered", "live", 1.0, "live", "live") for start, end in tape.visits]
     names = ["market_id", "instrument_id", "start", "end", "state", "reason", "inclusion", "trades", "lifecycle"]
     frame = pl.DataFrame(rows, schema=names, orient="row")
@@ -116,12 +118,13 @@ def _coverage(tape: MinedTape) -> pl.DataFrame:
     return intervals.disjoint(day).collect()
 
 
-def _trades(tape: MinedTape, covered: pl.DataFrame) -> pl.DataFrame:
+def trades(tape: MinedTape, covered: pl.DataFrame, code: int = 0) -> pl.DataFrame:
+    """Return the trades in ``covered`` time, as the miner places them."""
     found = []
     for trade in sorted(tape.trades, key=lambda each: each.ts):
         for start, end in covered.select("start", "end").iter_rows():
             if start <= T0 + trade.ts < end:
-                found.append((0, T0 + trade.ts, trade.price, trade.size, trade.sign, start))
+                found.append((code, T0 + trade.ts, trade.price, trade.size, trade.sign, start))
     schema = {
         "code": pl.UInt32, "ts": pl.Int64, "price": pl.Float64, "size": pl.Float64, "sign": pl.Int8, "start": pl.Int64,
     }  # fmt: skip

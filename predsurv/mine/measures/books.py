@@ -24,6 +24,8 @@ _CENT: Final = 0.01
 _ROUNDING: Final = 1e-9  # prices are stored as float64: 0.50 − 0.45 is slightly more than 0.05
 _MICROS: Final = 1e6
 DEPTHS: Final = tuple(f"{side}_depth_{reach}c" for side in ("bid", "ask") for reach in REACHES_C)
+WEIGHTED: Final = ("spread", "mid", "imbalance", "bid_sz", "ask_sz", *DEPTHS, *(f"cost_{usd}" for usd in TRADED_USD))
+"""What of a book is summed up, weighted by the seconds for which it held."""
 
 
 def shapes(snapshots: pl.LazyFrame, levels: int, begin: int) -> pl.LazyFrame:
@@ -46,7 +48,7 @@ def shapes(snapshots: pl.LazyFrame, levels: int, begin: int) -> pl.LazyFrame:
     return measured.select(
         instant(pl.col("code"), pl.col("ts_recv").cast(pl.Int64), begin).alias("at"),
         "code",
-        "trusted",
+        pl.col("trusted").fill_null(value=False),
         bid.alias("bid"),
         ask.alias("ask"),
         bid_sz.alias("bid_sz"),
@@ -102,16 +104,13 @@ def book_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
             weight.filter(pl.col("imbalance").is_not_null()).sum().alias("imbalance_known_s"),
             *(weight.filter(f"cut_{reach}c").sum().alias(f"cut_{reach}c_s") for reach in (5, 10)),
             (pl.col("spread") / pl.col("mid") * weight).sum().alias("relative_s"),
-            *((pl.col(name) * weight).sum().alias(f"{name}_s") for name in _WEIGHTED),
+            *((pl.col(name) * weight).sum().alias(f"{name}_s") for name in WEIGHTED),
             *(
                 weight.filter(pl.col(f"cost_{usd}").is_not_null()).sum().alias(f"cost_{usd}_known_s")
                 for usd in TRADED_USD
             ),
         )
     )
-
-
-_WEIGHTED: Final = ("spread", "mid", "imbalance", "bid_sz", "ask_sz", *DEPTHS, *(f"cost_{usd}" for usd in TRADED_USD))
 
 
 def visit_sums(rows: pl.LazyFrame) -> pl.LazyFrame:

@@ -10,10 +10,14 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "channels": ("channel", "reason"),
     "spreads": ("spread",),
     "waits": ("bucket",),
+    "ages": ("bucket",),
     "sizes": ("size",),
     "pieces": ("piece",),
 }
 """What the rows of a measure are counted by, besides the instrument."""
+
+_COUNTED: Final = ("waits", "ages", "sizes")
+"""Measures of integers, which add up to the same in any order, and so in a third of the time."""
 
 _ROWS_MAX: Final = 300_000
 """Rows of a measure that wait to be added up, at least; as many as the total has, so that adding up stays cheap."""
@@ -26,6 +30,13 @@ def combined(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFram
     stacked = pl.concat(frames)
     rest = [_total(name) for name in stacked.columns if name not in keys]
     return stacked.group_by(*keys, maintain_order=True).agg(rest)
+
+
+def counted(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:
+    """Return the total ``count`` of ``frames`` per ``keys``, in no particular order."""
+    if len(frames) == 1:
+        return frames[0]
+    return pl.concat(frames).lazy().group_by(*keys).agg(pl.col("count").sum()).collect(engine="streaming")
 
 
 def _total(name: str) -> pl.Expr:
@@ -58,4 +69,5 @@ class Totals:
 
     def _combined(self, name: str) -> pl.DataFrame:
         unit = "visit" if name in ("visit_books", "visit_updates") else self._unit
-        return combined(self._parts[name], (unit, *KEYS.get(name, ())))
+        keys = (unit, *KEYS.get(name, ()))
+        return counted(self._parts[name], keys) if name in _COUNTED else combined(self._parts[name], keys)

@@ -14,9 +14,9 @@ _SHORTEST_S: Final = 1e-6
 
 
 def changes(deltas: pl.LazyFrame, begin: int) -> pl.LazyFrame:
-    """Return each changed level (``code, ts_recv, ts_venue, kind``) as ``at`` and its ``age`` (ns, null: not told)."""
+    """Return each changed level (``code, ts_recv, ts_venue``) as ``at`` and its ``age`` (ns, null: not told)."""
     received = pl.col("ts_recv").cast(pl.Int64)
-    return deltas.filter(pl.col("kind") == "change").select(
+    return deltas.select(
         instant(pl.col("code"), received, begin).alias("at"),
         (received - pl.col("ts_venue").cast(pl.Int64)).alias("age"),
     )
@@ -61,15 +61,22 @@ def update_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 def waits(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the log histogram of the time between changes: ``code, bucket, count``."""
-    bucket = (pl.col("quiet").clip(lower_bound=_SHORTEST_S).log(2) * STEPS_PER_OCTAVE).floor().cast(pl.Int16)
-    between = rows.filter(pl.col("first") & pl.col("follows")).select(
-        pl.col("owner").set_sorted().alias("code"), bucket.alias("bucket")
-    )
+    return _histogram(rows.filter(pl.col("first") & pl.col("follows")), pl.col("quiet"))
+
+
+def ages(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the log histogram of the ages of messages: ``code, bucket, count``."""
+    return _histogram(rows.filter(pl.col("age").is_not_null()), pl.col("age") / NS_PER_S)
+
+
+def _histogram(rows: pl.LazyFrame, seconds: pl.Expr) -> pl.LazyFrame:
+    bucket = (seconds.clip(lower_bound=_SHORTEST_S).log(2) * STEPS_PER_OCTAVE).floor().cast(pl.Int16)
+    counted = rows.select(pl.col("owner").set_sorted().alias("code"), bucket.alias("bucket"))
     # counted within each instrument: four times as fast as by both columns
-    counted = between.group_by("code", maintain_order=True).agg(
+    each = counted.group_by("code", maintain_order=True).agg(
         pl.col("bucket").unique(maintain_order=True), pl.col("bucket").unique_counts().alias("count")
     )
-    return counted.explode("bucket", "count").select("code", "bucket", pl.col("count").cast(pl.Int64))
+    return each.explode("bucket", "count").select("code", "bucket", pl.col("count").cast(pl.Int64))
 
 
 def bucket_quantile(share: float) -> pl.Expr:
