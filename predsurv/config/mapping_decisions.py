@@ -1,64 +1,28 @@
 """What a person decided in a review, at the end of the file of mappings: pairs approved and pairs rejected.
 
 The file is the user's: what is in it, comments included, stays as it is, and a decision is a table more. Rejected pairs
-are there so that nobody is asked twice.
+are there so that nobody is asked twice, and the last decision on a pair counts.
 """
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import tomli_w
-from msgspec import Struct
 
 from predsurv.config.loading import read_toml
-from predsurv.config.mappings import read_mappings
-from predsurv.core.errors import ConfigError
+from predsurv.config.mappings import PairName, read_mappings, rejections
 from predsurv.core.mapping import ApprovedMapping, MappedMarket
-from predsurv.core.text import sanitise
 
 REJECTED_MAX: Final = 1_000_000
 _HEADER: Final = "# Markets that a person compared: [[pairs]] are one contract, [[rejected]] are not.\n"
 
 
-class PairName(Struct, frozen=True):
-    """A pair of markets, the smaller (venue, market) first: the order in which they were seen does not count."""
-
-    first: tuple[str, str]
-    second: tuple[str, str]
-
-
-def pair_name(one: MappedMarket, other: MappedMarket) -> PairName:
-    """Return the name of the pair of these markets."""
-    low, high = sorted([(str(one.venue), str(one.market_id)), (str(other.venue), str(other.market_id))])
-    return PairName(low, high)
-
-
-class _RejectedSide(Struct, frozen=True):
-    venue: str
-    market: str
-
-
-class _Rejected(Struct, frozen=True):
-    first: _RejectedSide
-    second: _RejectedSide
-
-
 def read_rejected(path: Path) -> frozenset[PairName]:
     """Return the pairs that were rejected; raises ConfigError for a table that is not written as documented."""
-    if not path.is_file():
-        return frozenset()
-    try:
-        tables = msgspec.convert(read_toml(path).get("rejected", []), list[_Rejected])
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: rejected: {sanitise(str(error), 160)}; see docs/mapping.md") from None
-    found = (
-        sorted([(each.first.venue, each.first.market), (each.second.venue, each.second.market)]) for each in tables
-    )
-    return frozenset(PairName(low, high) for low, high in found)
+    return frozenset(rejections(read_toml(path).get("rejected", []), path)) if path.is_file() else frozenset()
 
 
 def add_approved(path: Path, mapping: ApprovedMapping, note: str = "") -> None:
@@ -86,7 +50,7 @@ def _side(market: MappedMarket) -> dict[str, Any]:
 
 
 def _moment(at: int) -> datetime:
-    return datetime.fromtimestamp(at // 1_000_000_000, UTC)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at // 1_000)
 
 
 def _append(path: Path, name: str, table: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ skipped, because whoever wrote it expects it to be used.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -39,8 +39,29 @@ class _Pair(Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+class PairName(Struct, frozen=True):
+    """A pair of markets, the smaller (venue, market) first: the order in which they were seen does not count."""
+
+    first: tuple[str, str]
+    second: tuple[str, str]
+
+
+class _RejectedSide(Struct, frozen=True):
+    venue: str
+    market: str
+
+
+class _Rejected(Struct, frozen=True):
+    first: _RejectedSide
+    second: _RejectedSide
+    rejected_at: datetime | None = None
+
+
 def read_mappings(path: Path) -> tuple[ApprovedMapping, ...]:
     """Return the mappings in ``path``, none when there is no such file.
+
+    The last decision on a pair counts: one that is written again replaces what was approved before, and one that was
+    rejected after it was approved is none.
 
     Raises ConfigError, one line that names the pair, for one that nobody approved, that is not written as documented,
     or that contradicts another one.
@@ -54,8 +75,9 @@ def read_mappings(path: Path) -> tuple[ApprovedMapping, ...]:
         what = f"unknown key {sanitise(unknown, 40)}" if unknown else "pairs is no list, or too long"
         raise ConfigError(f"{path}: {what}; write each pair as [[pairs]]")
     mappings = tuple(_mapping(table, f"{path}: pair {number}") for number, table in enumerate(pairs, 1))
-    _refuse_contradictions(mappings, path)
-    return mappings
+    decided = _last_decisions(mappings, tables.get("rejected", []), path)
+    _refuse_contradictions(decided, path)
+    return tuple(mapping for _, mapping in decided)
 
 
 def _mapping(table: Mapping[str, Any], where: str) -> ApprovedMapping:
@@ -70,8 +92,7 @@ def _mapping(table: Mapping[str, Any], where: str) -> ApprovedMapping:
     first, second = _side(pair.first, f"{where}: first"), _side(pair.second, f"{where}: second")
     if first.venue == second.venue:
         raise ConfigError(f"{where}: both markets are of {sanitise(first.venue, 40)}; a mapping is between two venues")
-    at = pair.approved_at.replace(tzinfo=UTC) if pair.approved_at.tzinfo is None else pair.approved_at
-    return ApprovedMapping(first, second, pair.approved_by, _nanos(at))
+    return ApprovedMapping(first, second, pair.approved_by, _nanos(_utc(pair.approved_at)))
 
 
 def _side(side: _Side, where: str) -> MappedMarket:
@@ -86,15 +107,56 @@ def _side(side: _Side, where: str) -> MappedMarket:
     return MappedMarket(VenueName(side.venue), MarketId(side.market), (yes, no), side.terms)
 
 
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at
+
+
 def _nanos(at: datetime) -> int:
     since = at - datetime(1970, 1, 1, tzinfo=UTC)
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * _NANOS
 
 
-def _refuse_contradictions(mappings: tuple[ApprovedMapping, ...], path: Path) -> None:
+def pair_name(one: MappedMarket, other: MappedMarket) -> PairName:
+    """Return the name of the pair of these markets."""
+    low, high = sorted([(str(one.venue), str(one.market_id)), (str(other.venue), str(other.market_id))])
+    return PairName(low, high)
+
+
+def rejections(tables: object, path: Path) -> dict[PairName, int | None]:
+    """Return when each pair of the ``rejected`` tables was rejected (ns UTC), None where that is not written.
+
+    Raises ConfigError for a table that is not written as documented.
+    """
+    try:
+        found = msgspec.convert(tables, list[_Rejected])
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: rejected: {sanitise(str(error), 160)}; see docs/mapping.md") from None
+    return {_name(each): None if each.rejected_at is None else _nanos(_utc(each.rejected_at)) for each in found}
+
+
+def _name(rejected: _Rejected) -> PairName:
+    low, high = sorted((each.venue, each.market) for each in (rejected.first, rejected.second))
+    return PairName(low, high)
+
+
+def _last_decisions(
+    mappings: Sequence[ApprovedMapping], rejected: object, path: Path
+) -> list[tuple[int, ApprovedMapping]]:
+    """Return the pairs as approved last, each with its number in the file, without those that were rejected since."""
+    last: dict[PairName, tuple[int, ApprovedMapping]] = {}
+    for number, mapping in enumerate(mappings, 1):
+        name = pair_name(mapping.first, mapping.second)
+        if name not in last or mapping.approved_at >= last[name][1].approved_at:
+            last[name] = number, mapping
+    since = rejections(rejected, path)
+    found = ((each, since.get(name)) for name, each in last.items())
+    return sorted((each for each, at in found if at is None or at < each[1].approved_at), key=lambda each: each[0])
+
+
+def _refuse_contradictions(mappings: Sequence[tuple[int, ApprovedMapping]], path: Path) -> None:
     """Refuse a market that is mapped to two of one venue: both cannot be the same contract."""
     seen: dict[tuple[VenueName, MarketId, VenueName], int] = {}
-    for number, mapping in enumerate(mappings, 1):
+    for number, mapping in mappings:
         for side, other in ((mapping.first, mapping.second), (mapping.second, mapping.first)):
             name = (side.venue, side.market_id, other.venue)
             if name in seen:

@@ -6,8 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from predsurv.config.mapping_decisions import PairName, pair_name, read_rejected
-from predsurv.config.mappings import read_mappings
+from predsurv.config.mapping_decisions import read_rejected
+from predsurv.config.mappings import PairName, pair_name, read_mappings
 from predsurv.core.errors import PredsurvError
 from predsurv.core.ids import MarketId, VenueName
 from predsurv.core.mapping import ApprovedMapping

@@ -282,6 +282,15 @@ def read_universe(path: Path) -> Iterator[Market]:
             raise IntegrityError(f"{path}, line {number}: {error}; run 'predsurv scan' again") from error
 
 
+def lines_of(path: Path, wanted: AbstractSet[MarketId]) -> Iterator[MarketLine]:
+    """Yield the lines of the ``wanted`` markets in a universe file; unreadable ones and a missing file are skipped."""
+    with suppress(FileNotFoundError):
+        for line in _lines(path):
+            with suppress(*UNREADABLE):
+                if line_ids(line).market_id in wanted:
+                    yield parse_line(line)
+
+
 def find_markets(paths: Iterable[Path], wanted: AbstractSet[MarketId]) -> dict[MarketId, Market]:
     """Return the ``wanted`` markets by id, each from the first of the universe files ``paths`` that has it.
 
@@ -291,12 +300,9 @@ def find_markets(paths: Iterable[Path], wanted: AbstractSet[MarketId]) -> dict[M
     for path in paths:
         if wanted <= found.keys():
             break
-        with suppress(FileNotFoundError):
-            for line in _lines(path):
-                with suppress(*UNREADABLE):
-                    market_id = line_ids(line).market_id
-                    if market_id in wanted and market_id not in found:
-                        found[market_id] = to_market(parse_line(line))
+        for line in lines_of(path, wanted - found.keys()):
+            with suppress(*UNREADABLE):
+                found.setdefault(MarketId(line.market_id), to_market(line))
     return found
 
 

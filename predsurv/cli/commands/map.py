@@ -57,11 +57,12 @@ def review(
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Decide on the pairs that wait, both texts side by side; approvals go to the file of mappings."""
+    """Decide on suspended pairs and those that wait, texts side by side; approvals go to the file of mappings."""
     require_terminal()
     loaded = load(config).config
     path = loaded.trading.mappings
-    waiting = [each for each in decided_queue(loaded.data_dir, path) if each.state == "waiting"][:top]
+    queue = decided_queue(loaded.data_dir, path)
+    waiting = [each for state in ("suspended", "waiting") for each in queue if each.state == state][:top]
     pairs = review_pairs(loaded.data_dir, waiting)
     if not pairs:
         say("no pair waits for a decision; run predsurv map build after a scan")

@@ -4,7 +4,7 @@ import os
 import sys
 import termios
 import tty
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -18,15 +18,18 @@ from predsurv.config.mapping_decisions import add_approved, add_rejected
 from predsurv.core.errors import ConfigError
 from predsurv.core.mapping import ApprovedMapping, MappedMarket, terms_fingerprint
 from predsurv.core.market import Market
+from predsurv.core.text import sanitise
+from predsurv.mapping.approved_terms import ApprovedRecord, approved_record
 from predsurv.mapping.queue import DecidedPair, listed_markets
 from predsurv.ports import Clock
 
-Decision = Literal["approve", "approve-inverse", "reject"]
+Decision = Literal["approve", "approve-inverse", "approve-again", "reject"]
 
 WIDTH_MIN: Final = 40
 _KEYS: Final = "a approve  r reject  s skip  b back  space more  u up  q quit"
 _UNIONS: Final = frozenset({"union-equal", "subset", "superset"})
 _FRAME_LINES: Final = 3
+_QUESTION_CHARS_MAX: Final = 400
 
 
 class Deciding(Protocol):
@@ -48,12 +51,26 @@ class DecisionFile:
         """Write ``decision`` down with both fingerprints; raises ConfigError if it contradicts another one."""
         first, second = mapped(pair.first), mapped(pair.second)
         now = self._clock.now()
+        if decision == "approve-again":
+            one, other = _renewed(pair)
+            add_approved(self._path, ApprovedMapping(one, other, self._person, now))
+            return
         if decision == "reject":
             add_rejected(self._path, first, second, by=self._person, at=now)
             return
         if decision == "approve-inverse":
             second = replace(second, outcomes=second.outcomes[::-1])
         add_approved(self._path, ApprovedMapping(first, second, self._person, now))
+
+
+def _renewed(pair: ReviewPair) -> Iterator[MappedMarket]:
+    """Yield the sides of a suspended pair with the terms of now; raises ConfigError where an outcome is another one."""
+    listed = {(each.venue, each.market_id): each for each in (pair.first, pair.second)}
+    for side in pair.suspended.sides() if pair.suspended is not None else ():
+        renewed = replace(side, terms=terms_fingerprint(listed[side.venue, side.market_id]))
+        if not renewed.holds_for(listed[side.venue, side.market_id]):
+            raise ConfigError(f"the outcomes of {sanitise(side.market_id, 60)} are others now: reject the pair")
+        yield renewed
 
 
 def mapped(market: Market) -> MappedMarket:
@@ -65,17 +82,33 @@ def mapped(market: Market) -> MappedMarket:
 
 def review_pairs(data_dir: Path, waiting: Sequence[DecidedPair]) -> list[ReviewPair]:
     """Return the pairs with both markets as listed now; those that are not listed any more are left out."""
-    queued = [each.candidate for each in waiting if each.candidate is not None]
-    names = [(each.first_venue, each.first_market) for each in queued]
-    names += [(each.second_venue, each.second_market) for each in queued]
-    listed = listed_markets(data_dir, names)
+    listed = listed_markets(data_dir, [side for each in waiting for side in _sides(each)])
     found = []
-    for each in queued:
-        first = listed.get((each.first_venue, each.first_market))
-        second = listed.get((each.second_venue, each.second_market))
+    for each in waiting:
+        first, second = (listed.get(side) for side in _sides(each))
         if first is not None and second is not None:
-            found.append(ReviewPair(each, first, second))
+            found.append(ReviewPair(each.candidate, first, second, *_approval(data_dir, each, (first, second))))
     return found
+
+
+def _sides(pair: DecidedPair) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return venue and id of both markets, in the order in which they are shown."""
+    each = pair.candidate
+    if each is None:
+        return pair.name.first, pair.name.second
+    return (each.first_venue, each.first_market), (each.second_venue, each.second_market)
+
+
+def _approval(
+    data_dir: Path, pair: DecidedPair, markets: tuple[Market, Market]
+) -> tuple[ApprovedMapping | None, tuple[ApprovedRecord, ...]]:
+    """Return the mapping of a suspended pair with what changed of its markets."""
+    if pair.mapping is None or pair.state != "suspended":
+        return None, ()
+    listed = {(each.venue, each.market_id): each for each in markets}
+    sides = ((side, listed[side.venue, side.market_id]) for side in pair.mapping.sides())
+    changed = ((side, market) for side, market in sides if not side.holds_for(market))
+    return pair.mapping, tuple(approved_record(data_dir, side, market) for side, market in changed)
 
 
 class ReviewCounts(Struct):
@@ -152,15 +185,25 @@ class ReviewSession:
             return ""
         if key != "a":
             return "no such key"
+        if pair.suspended is not None:
+            changed = ", ".join(each.listed.market_id for each in pair.records)
+            return self._confirmed(pair, "approve-again", f"approve again as before; changed since: {changed}")
+        if pair.candidate is None:
+            return "not in the queue: run predsurv map build"
         relation = pair.candidate.relation
         if relation in _UNIONS:
             return f"{relation}: only equal markets can be approved"
         doubts = ", ".join(each.field for each in pair.candidate.evidence if each.status not in ("agree", "absent"))
-        self._target.print(Text(f"approve as {_name(relation)}; not certain: {doubts or 'nothing'}; y to confirm"))
+        decision: Decision = "approve-inverse" if relation == "inverse" else "approve"
+        return self._confirmed(pair, decision, f"approve as {_name(relation)}; not certain: {doubts or 'nothing'}")
+
+    def _confirmed(self, pair: ReviewPair, decision: Decision, question: str) -> str:
+        """Ask once more and approve; return "", or why there is no approval."""
+        self._target.print(Text(sanitise(f"{question}; y to confirm", _QUESTION_CHARS_MAX)))
         if self._key() != "y":
             return "not approved"
         try:
-            self._decide(pair, "approve-inverse" if relation == "inverse" else "approve")
+            self._decide(pair, decision)
         except ConfigError as error:
             return str(error)
         self.counts.approved += 1

@@ -8,11 +8,13 @@ from msgspec import Struct
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
+from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
+from predsurv.mapping.approved_terms import ApprovedRecord, in_words
 from predsurv.mapping.candidate_file import QueuedPair
 from predsurv.mapping.findings import Finding, Status
-from predsurv.store.universe import iso_time
+from predsurv.store.universe import iso_second, iso_time
 
 RULES_CHARS_MAX: Final = 16_384
 _GAP: Final = 3
@@ -32,11 +34,19 @@ _STYLES: Final[dict[Status, str]] = {
 
 
 class ReviewPair(Struct, frozen=True):
-    """A pair to decide on, with both markets as they are listed now."""
+    """A pair to decide on, with both markets as they are listed now.
 
-    candidate: QueuedPair
+    ``candidate``: None for a pair that was approved and is not in the queue. ``suspended``: the approved mapping, where
+    the terms of a market changed since; ``records``: of those markets. ``prices``: how their prices moved, "" where
+    nothing tells.
+    """
+
+    candidate: QueuedPair | None
     first: Market
     second: Market
+    suspended: ApprovedMapping | None = None
+    records: tuple[ApprovedRecord, ...] = ()
+    prices: str = ""
 
 
 class _Word(Struct, frozen=True):
@@ -46,13 +56,10 @@ class _Word(Struct, frozen=True):
 
 def page(pair: ReviewPair, width: int) -> list[Text]:
     """Return the lines that show a pair in ``width`` cells, each at most that wide; nothing of a venue is raw."""
-    each = pair.candidate
     column = (width - _GAP) // 2
-    head = f"{each.relation} · score {each.score:.3f} · candidate {each.rank} of its market"
-    lines = [Text(sanitise(head, width), style="bold")]
-    lines += _findings(each.evidence, width)
-    if each.union:
-        lines += _wrapped(f"equals these together: {', '.join(each.union)}", width, "magenta")
+    lines = [*_suspended(pair, width, column), *_candidate(pair.candidate, width)]
+    if pair.prices:
+        lines += _wrapped(f"prices, which prove nothing: {pair.prices}", width, "dim")
     lines.append(Text("─" * width, style="dim"))
     lines += _beside((pair.first.venue, pair.second.venue), column, bold=True)
     lines += _beside((pair.first.market_id, pair.second.market_id), column)
@@ -60,6 +67,35 @@ def page(pair: ReviewPair, width: int) -> list[Text]:
     lines += _beside((_close(pair.first), _close(pair.second)), column)
     lines.append(Text("─" * width, style="dim"))
     return lines + _beside((_rules(pair.first), _rules(pair.second)), column)
+
+
+def _candidate(each: QueuedPair | None, width: int) -> Iterator[Text]:
+    if each is None:
+        yield Text(sanitise("not in the queue: compare the texts", width), style="bold")
+        return
+    head = f"{each.relation} · score {each.score:.3f} · candidate {each.rank} of its market"
+    yield Text(sanitise(head, width), style="bold")
+    yield from _findings(each.evidence, width)
+    if each.union:
+        yield from _wrapped(f"equals these together: {', '.join(each.union)}", width, "magenta")
+
+
+def _suspended(pair: ReviewPair, width: int, column: int) -> Iterator[Text]:
+    """Yield what changed of an approved pair since: in words, and the rules as approved beside those of now."""
+    if pair.suspended is None:
+        return
+    head = f"suspended · approved by {pair.suspended.approved_by} at {iso_second(pair.suspended.approved_at)}"
+    yield from _wrapped(head, width, "bold red")
+    for words in in_words(pair.records):
+        yield from _wrapped(words, width, "magenta")
+    for each in pair.records:
+        if each.approved is not None and each.approved.rules_hash != each.listed.rules_hash:
+            before, now = f"{each.listed.market_id} as approved", f"{each.listed.market_id} now"
+            yield Text("─" * width, style="dim")
+            yield from _beside((before, now), column, bold=True)
+            old = each.approved.description or "the text of these rules is not kept"
+            yield from _beside((old, _rules(each.listed)), column)
+    yield Text("─" * width, style="dim")
 
 
 def _findings(evidence: Sequence[Finding], width: int) -> Iterator[Text]:

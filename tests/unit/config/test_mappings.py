@@ -80,3 +80,28 @@ def test_one_market_is_not_two_of_the_other_venue(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"pairs 1 and 2 map 0xaa to two markets of one venue"):
         read(tmp_path, PAIR + PAIR.replace("KX-1", "KX-2"))
     assert len(read(tmp_path, PAIR + PAIR.replace("KX-1", "KX-2").replace("0xaa", "0xbb"))) == 2
+
+
+REJECTED = """
+[[rejected]]
+rejected_by = "ada"
+rejected_at = 2026-11-30T12:30:00Z
+first = { venue = "kalshi", market = "KX-1" }
+second = { venue = "polymarket", market = "0xaa" }
+"""
+
+
+def test_the_last_decision_on_a_pair_counts(tmp_path: Path) -> None:
+    again = PAIR.replace("12:00:00Z", "13:00:00Z").replace('"ada"', '"eve"')
+    assert [each.approved_by for each in read(tmp_path, PAIR + again)] == ["eve"]
+    assert [each.approved_by for each in read(tmp_path, again + PAIR)] == ["eve"]
+    assert read(tmp_path, PAIR + REJECTED) == ()
+    assert [each.approved_by for each in read(tmp_path, PAIR + REJECTED + again)] == ["eve"]
+    undated = REJECTED.replace("rejected_at = 2026-11-30T12:30:00Z\n", "")
+    assert len(read(tmp_path, PAIR + undated)) == 1
+
+
+def test_a_market_whose_pair_was_rejected_since_can_be_approved_with_another(tmp_path: Path) -> None:
+    other = PAIR.replace('"0xaa"', '"0xbb"').replace("12:00:00Z", "13:00:00Z")
+    (mapping,) = read(tmp_path, PAIR + REJECTED + other)
+    assert mapping.first.market_id == "0xbb"

@@ -95,6 +95,33 @@ def test_decisions_are_written_down_and_an_approved_pair_is_suspended_when_its_r
     assert second.market_id in suspended["differs"]
 
 
+def test_a_suspended_pair_is_shown_with_what_changed_and_approved_again_or_rejected(
+    listed: tuple[list[Market], list[Market]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(capsys, "build")
+    reviewed("ayq", monkeypatch)
+    (approved,) = read_mappings(MAPPINGS)
+    second = next(each for each in listed[1] if each.market_id in (approved.first.market_id, approved.second.market_id))
+    changed = replace(second, rules_hash="another", description=f"{second.description} Tomorrowish.")
+    write_universe(Path("data"), [changed if each is second else each for each in listed[1]], "2025-12-01")
+
+    reviewed("ayq", monkeypatch)
+    shown = capsys.readouterr().out
+    assert f"{second.market_id}: rules or their source" in shown
+    assert f"{second.market_id} as approved" in shown
+    assert "Tomorrowish." in shown
+    assert asked(capsys, "list")[0]["state"] == "approved"
+    (renewed,) = read_mappings(MAPPINGS)
+    assert [each.outcomes for each in renewed.sides()] == [each.outcomes for each in approved.sides()]
+
+    write_universe(Path("data"), listed[1], "2025-12-02")
+    assert asked(capsys, "list")[0]["state"] == "suspended"
+    reviewed("rq", monkeypatch)
+    capsys.readouterr()
+    assert read_mappings(MAPPINGS) == ()
+    assert asked(capsys, "list", "--all", "--top", "10000")[0]["state"] != "suspended"
+
+
 def test_a_score_is_one_object_with_its_figures_and_what_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

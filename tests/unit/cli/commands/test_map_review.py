@@ -10,11 +10,15 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from predsurv.cli.commands.map_review import Decision, DecisionFile, ReviewCounts, ReviewSession, read_key
+from predsurv.cli.commands.map_review import Decision, DecisionFile, ReviewCounts, ReviewSession, mapped, read_key
 from predsurv.cli.output.mapping_review import ReviewPair
 from predsurv.config.mapping_decisions import read_rejected
 from predsurv.config.mappings import read_mappings
 from predsurv.core.errors import ConfigError
+from predsurv.core.ids import InstrumentId
+from predsurv.core.mapping import ApprovedMapping
+from predsurv.core.market import Market, Outcome
+from predsurv.mapping.approved_terms import ApprovedRecord
 from predsurv.mapping.candidate_file import QueuedPair
 from predsurv.mapping.findings import Finding
 from predsurv.net.clock import ManualClock
@@ -92,6 +96,28 @@ def test_decisions_are_in_the_file_at_once_and_comments_stay(tmp_path: Path) -> 
         decide(ReviewPair(pair(1).candidate, pair(1).first, pair(9).second), "approve")
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["mappings.toml"]
+
+
+def suspended(now: Market) -> ReviewPair:
+    before = pair(1)
+    mapping = ApprovedMapping(mapped(before.first), replace(mapped(before.second), terms="0" * 32), "ada", 1)
+    record = ApprovedRecord(None, now, ())
+    return ReviewPair(None, before.first, now, mapping, (record,))
+
+
+def test_a_suspended_pair_is_approved_again_only_with_the_outcomes_it_had(tmp_path: Path) -> None:
+    decide = DecisionFile(tmp_path / "mappings.toml", "eve", ManualClock(1_800_000_000_000_000_000))
+    now = replace(pair(1).second, rules_hash="another")
+    decide(suspended(now), "approve-again")
+    (again,) = read_mappings(tmp_path / "mappings.toml")
+    assert again.approved_by == "eve"
+    assert again.second.holds_for(now)
+    other = replace(now, outcomes=(Outcome(InstrumentId("x"), "Yes"), Outcome(InstrumentId("y"), "No")))
+    with pytest.raises(ConfigError, match="outcomes of 0x1 are others now"):
+        decide(suspended(other), "approve-again")
+    review = Review("ay", suspended(now))
+    assert review.decided == [("KX-1", "approve-again")]
+    assert "changed since: 0x1" in review.screen.getvalue()
 
 
 def test_a_key_is_read_as_it_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
