@@ -27,11 +27,12 @@ _MIRRORS: Final = {"instrument_id": pl.String, "primary": pl.String}
 
 
 class InstrumentLabels(NamedTuple):
-    """Display names of an instrument."""
+    """Display names of an instrument, and its market's page at the venue."""
 
     question: str
     outcome: str
     category: str
+    url: str | None = None
 
 
 class ListedInstruments(Struct, frozen=True):
@@ -69,7 +70,7 @@ def listed_instruments(day: MiningDay, markets: Iterable[str]) -> ListedInstrume
         market, ticks = stated[-1].known.market, _tick_pieces(stated)
         for outcome in market.outcomes:
             name = outcome.instrument_id
-            labels[name] = InstrumentLabels(market.question, outcome.label, market.category or "")
+            labels[name] = InstrumentLabels(market.question, outcome.label, market.category or "", market.url)
             for number, piece in enumerate(ticks):
                 until = ticks[number + 1].since if number + 1 < len(ticks) else end
                 pieces += [(name, number, piece.since, until)] if len(ticks) > 1 else []

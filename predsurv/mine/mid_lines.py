@@ -1,8 +1,11 @@
 """The mid of some instruments in equal steps of the observed time, for charts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Final
 
 import polars as pl
+from msgspec import Struct
 
 from predsurv.mine.inputs import collector_filter
 from predsurv.mine.lost_time import lost_time
@@ -13,19 +16,56 @@ Lines = dict[str, list[float | None]]
 """Mids in dollars by instrument, None where nothing was known."""
 
 
+class MidLines(Struct, frozen=True):
+    """The ``lines`` of some instruments from ``start`` to ``end`` (ns UTC), and what was not observed of each.
+
+    ``gaps``: by instrument, as shares of that time (from, to), in order; gaps less than ``GAP_MERGE`` apart are one.
+    """
+
+    start: int
+    end: int
+    lines: Lines
+    gaps: Mapping[str, Sequence[tuple[float, float]]]
+
+
+GAP_MERGE: Final = 1 / 500
+"""Observed time between two gaps that is too short to be seen in a chart, as a share of the time."""
+
+
 def mid_lines(days: Sequence[MiningDay], instruments: Sequence[str], bins: int) -> Lines:
     """Return the last mid of each instrument in each of ``bins`` equal parts of the time observed of them."""
+    return observed_mids(days, instruments, bins).lines
+
+
+def observed_mids(days: Sequence[MiningDay], instruments: Sequence[str], bins: int) -> MidLines:
+    """Return ``mid_lines`` with the time that they are of, and the gaps in it."""
     pieces = [_pieces(day, instruments) for day in days]
     known = pl.concat([covered for covered, _ in pieces])
     if known.is_empty():
-        return {}
+        return MidLines(days[0].start, days[-1].end, {}, {})
     start, end = known.select(pl.col("start").min(), pl.col("end").max()).row(0)
     lines: Lines = {}
     for _, mids in pieces:
         table = binned(mids, start, end, bins).collect(engine="streaming")
         for instrument, position, mid in table.iter_rows():
             lines.setdefault(instrument, [None] * bins)[position] = mid
-    return lines
+    return MidLines(start, end, lines, unobserved(known, start, end))
+
+
+def unobserved(covered: pl.DataFrame, start: int, end: int) -> dict[str, list[tuple[float, float]]]:
+    """Return the gaps between covered intervals (``instrument_id, start, end``) from ``start`` to ``end`` as shares."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    span = max(end - start, 1)
+    for (instrument,), rows in covered.sort("start").group_by("instrument_id", maintain_order=True):
+        gaps: list[tuple[float, float]] = []
+        edges = [(start, start), *rows.select("start", "end").iter_rows(), (end, end)]
+        for (_, before), (after, _) in pairwise(edges):
+            if after > before:
+                low, high = (before - start) / span, (after - start) / span
+                near = bool(gaps) and low - gaps[-1][1] < GAP_MERGE
+                gaps[-1:] = [(gaps[-1][0], high)] if near else [*gaps[-1:], (low, high)]
+        found[str(instrument)] = gaps
+    return found
 
 
 def _pieces(day: MiningDay, instruments: Sequence[str]) -> tuple[pl.DataFrame, pl.LazyFrame]:

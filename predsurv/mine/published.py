@@ -7,7 +7,6 @@ from typing import Final
 import polars as pl
 from msgspec import Struct
 
-from predsurv.core.events import MarketResolved
 from predsurv.core.num import MICROS
 from predsurv.mine.episodes.table import SCHEMA, episodes_folder
 from predsurv.mine.inputs import collector_filter, scan
@@ -16,7 +15,7 @@ from predsurv.mine.lost_time import lost_time
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.mine.trade_outcomes import claims_taken, outcomes_by_price
 from predsurv.store.layout import NS_DAY
-from predsurv.store.read.facts import FactsQuery, read_facts
+from predsurv.store.read.settlements import settlements
 
 SETTLED_WITHIN: Final = 366 * NS_DAY
 """How long (ns) after the last day a settlement is looked for."""
@@ -98,13 +97,8 @@ def _trades_of(day: MiningDay, files: list[Path]) -> pl.LazyFrame:
 
 def _payouts(days: Sequence[MiningDay]) -> pl.DataFrame:
     first, last = days[0], days[-1]
-    facts = read_facts(first.data_dir, FactsQuery(first.venue, first.start, last.end + SETTLED_WITHIN))
-    paid = {
-        str(instrument): payout / MICROS
-        for fact in facts
-        if isinstance(fact, MarketResolved)
-        for instrument, payout in fact.payouts
-    }
+    heard = settlements(first.data_dir, first.venue, first.start, last.end + SETTLED_WITHIN)
+    paid = {str(instrument): payout / MICROS for each in heard for instrument, payout in each.payouts}
     columns = {"instrument_id": list(paid), "payout": list(paid.values())}
     return pl.DataFrame(columns, schema={"instrument_id": pl.String, "payout": pl.Float64})
 

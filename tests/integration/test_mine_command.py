@@ -43,6 +43,8 @@ def test_the_report_is_written_beside_the_statistics(tmp_path: Path) -> None:
     assert "Question 1?" in page
     assert "Question 2?" not in page
     assert "<polyline" in page
+    index = (tmp_path / "data" / "reports.html").read_text()
+    assert f'href="stats/venue=mock/date={DATE}/report.html"' in index
 
 
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,10 +23,13 @@ from predsurv.core.text import sanitise
 from predsurv.mine import scores
 from predsurv.mine.explanation import find, parts, periods, read_stats
 from predsurv.mine.job import MiningResult, mine_days
-from predsurv.mine.mid_lines import Lines, mid_lines
+from predsurv.mine.mid_lines import MidLines, mid_lines, observed_mids
 from predsurv.mine.notes import notes
+from predsurv.mine.published import trade_outcomes
 from predsurv.mine.recorded_days import choose_days
-from predsurv.mine.report import UNKNOWN, ReportRow, StatsReport, page
+from predsurv.mine.report.contents import UNKNOWN, MidPath, ReportRow, StatsReport
+from predsurv.mine.report.index import write_index
+from predsurv.mine.report.page import page
 from predsurv.mine.stats_writer import write_report
 from predsurv.store.read.verify_digests import retry_if_replaced
 
@@ -99,9 +102,11 @@ def rank(
             say(note)
     say(f"statistics of {observed(mined).height:,} instruments: {near(mined.path)}")
     if html:
-        lines = retry_if_replaced(lambda: mid_lines(days, names, REPORT_BINS))
-        report = _report(mined, [_entry(row, mined, lines) for row in best], weight)
-        say(f"report: {near(write_report(page(report), mined.day.data_dir, mined.day.venue, mined.day.date))}")
+        charts = retry_if_replaced(lambda: observed_mids(days, names, REPORT_BINS))
+        outcomes = retry_if_replaced(lambda: trade_outcomes(days)).to_dicts()
+        report = _report(mined, best, charts, weight, outcomes)
+        path = write_report(page(report), mined.day.data_dir, mined.day.venue, mined.day.date)
+        say(f"report: {near(path)}; all reports: {near(write_index(mined.day.data_dir))}")
 
 
 @mine.command("explain")
@@ -159,12 +164,21 @@ def _chosen(mined: MiningResult, sort: str | None, category: str | None) -> pl.D
     return stats.sort(name, descending=not sort.startswith("-"), nulls_last=True, maintain_order=True)
 
 
-def _entry(row: Mapping[str, Any], mined: MiningResult, lines: Lines) -> ReportRow:
+def _entry(row: Mapping[str, Any], mined: MiningResult, charts: MidLines) -> ReportRow:
     instrument = row["instrument_id"]
-    return ReportRow(row, *labels_of(mined, instrument), path=lines.get(instrument, []))
+    labels = labels_of(mined, instrument)
+    path = MidPath(charts.lines.get(instrument, []), charts.gaps.get(instrument, [(0.0, 1.0)]))
+    return ReportRow(row, labels.question, labels.outcome, labels.category, path, labels.url)
 
 
-def _report(mined: MiningResult, entries: Sequence[ReportRow], weight: Mapping[str, float]) -> StatsReport:
+def _report(
+    mined: MiningResult,
+    best: Sequence[Mapping[str, Any]],
+    charts: MidLines,
+    weight: Mapping[str, float],
+    outcomes: Sequence[Mapping[str, Any]],
+) -> StatsReport:
+    entries = [_entry(row, mined, charts) for row in best]
     columns = ("observed_s", "gap_s", "trades_observed_s", "updates", "trades", "notional_usd")
     sums = mined.stats.select(columns).sum().row(0, named=True)
     heard = sums["trades_observed_s"] > 0
@@ -178,6 +192,5 @@ def _report(mined: MiningResult, entries: Sequence[ReportRow], weight: Mapping[s
         ("Notional", f"${sums['notional_usd']:,.0f}" if heard else UNKNOWN),
         ("Statistics file", volume(mined.path.stat().st_size)),
     ]
-    longest = span(max(mined.stats["observed_s"].to_list(), default=0.0) * NS_SECOND)
-    span_text = f"the longest observation is {longest}"
-    return StatsReport(mined.day.venue, mined.span, facts, entries, weight, span_text, tuple(notes(mined)))
+    times = charts.start, charts.end
+    return StatsReport(mined.day.venue, mined.span, facts, entries, weight, *times, outcomes, tuple(notes(mined)))

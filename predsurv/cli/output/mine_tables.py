@@ -124,7 +124,9 @@ def every_statistic(
     for row in best:
         name = row["instrument_id"]
         labels = labels_of(mined, name)
-        rows.append([*labels, name in mined.labels, lines.get(name, []), *row.values()])
+        rows.append(
+            [labels.question, labels.outcome, labels.category, name in mined.labels, lines.get(name, []), *row.values()]
+        )
     return Table("top", "", tuple(columns), rows)
 
 
