@@ -40,13 +40,20 @@ Params = Annotated[
 ]
 
 
+Rebates = Annotated[
+    bool | None,
+    typer.Option("--rebates/--no-rebates", help="Pay makers the venues' rebates; default: trading.rebates."),
+]
+
+
 class RunChoice(Struct, frozen=True):
-    """What the command line says: the configuration's path, --mock, --strategy and --param."""
+    """What the command line says: the configuration's path, --mock, --strategy, --param and --rebates."""
 
     path: str | None
     mock: bool
     strategies: Sequence[str] | None
     params: Sequence[str] | None
+    rebates: bool | None = None
 
 
 class ChosenRun(Struct, frozen=True):
@@ -66,6 +73,8 @@ def load_run(choice: RunChoice) -> ChosenRun:
     flags: dict[str, object] = dict(mock_flag(choice.mock))
     if choice.strategies:
         flags["trading.strategies"] = list(choice.strategies)
+    if choice.rebates is not None:
+        flags["trading.rebates"] = choice.rebates
     config = load(choice.path, flags=flags).config
     # What a run keeps of its strategies names their files wherever it is run again from.
     specs = tuple(dict.fromkeys(absolute_spec(each) for each in config.trading.strategies))

@@ -9,7 +9,17 @@ from prometheus_client.core import Metric
 from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge
 from predsurv.telemetry.metrics import VENUES
 
-OUTCOMES: Final = ("submitted", "refused", "accepted", "rejected", "cancelled", "cancel_rejected", "filled", "unknown")
+OUTCOMES: Final = (
+    "submitted",
+    "refused",
+    "accepted",
+    "rejected",
+    "cancelled",
+    "cancel_rejected",
+    "filled",
+    "failed",
+    "unknown",
+)
 PORTFOLIO_KINDS: Final = ("equity", "cash", "positions", "exposure", "realised", "unrealised", "fees")
 
 

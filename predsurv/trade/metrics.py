@@ -8,6 +8,7 @@ from predsurv.core.events import (
     CancelRejected,
     Event,
     Fill,
+    FillFailed,
     Gap,
     MarketEvent,
     OrderAccepted,
@@ -33,6 +34,7 @@ _OUTCOMES: Final[dict[type, str]] = {
     CancelRejected: "cancel_rejected",
     OrderUnknown: "unknown",
     Fill: "filled",
+    FillFailed: "failed",
 }
 
 

@@ -1,7 +1,7 @@
 """A recorded paper run gone through again, and stopped: what its journal restores beside what the run itself held."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Money, Price
 from predsurv.engine.account.valuation import DAY
 from predsurv.engine.risk.state import MINUTE
+from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
 from predsurv.trade.engine_parts import EngineParts, cache_of, configured_strategies, open_engine
 from predsurv.trade.journal import Entry, LiquidityTaken, OrderJournal, RestoredState, RunStarted, encoded, restore
@@ -148,6 +149,18 @@ class RecordedRun:
         journal.close()
         return journal.stops, entries_of(folder / "whole.db")
 
+    async def decided(self, strategies: Sequence[Strategy] | None = None) -> list[bytes]:
+        """Go through the run, with ``strategies`` in place of its own; return its journal but for the start."""
+        parts, written = self._opened(self._cache(0), RestoredState(), self._started, strategies), WrittenEntries()
+        pipeline = _pipeline(parts, written)
+        for given in self._inputs:
+            await pipeline.take(given)
+        return written.bodies
+
+    def strategies(self) -> tuple[Strategy, ...]:
+        """Return new strategies such as those of the run."""
+        return configured_strategies(config_of(self._folder, self._info), self._info.mappings)
+
     async def gone_on(self, stop: RunStop) -> list[bytes]:
         """Start again from what a stop has left, with the books as they are, and take the inputs that followed it.
 
@@ -179,9 +192,15 @@ class RecordedRun:
                 cache.apply(event)
         return cache
 
-    def _opened(self, cache: MarketCache, restored: RestoredState, started: RunStarted) -> EngineParts:
+    def _opened(
+        self,
+        cache: MarketCache,
+        restored: RestoredState,
+        started: RunStarted,
+        strategies: Sequence[Strategy] | None = None,
+    ) -> EngineParts:
         config = config_of(self._folder, self._info)
-        return open_engine(config, cache, configured_strategies(config, self._info.mappings), restored, started)
+        return open_engine(config, cache, strategies or self.strategies(), restored, started)
 
 
 class WrittenEntries:

@@ -23,6 +23,7 @@ PROOFS: Final = {
     "dashboards": "a real Prometheus scrapes a collector and a trader: no panel is empty, no alert blind",
     "accounts": "random orders, fills, fees, settlements and restarts: money is conserved, limits hold",
     "restores": "a run replayed with other hash seeds, and stopped at a hundred points: the same to the byte",
+    "ticks": "strategies that ask for fewer ticks decide as with every one: the same to the byte",
     "fills": "our orders in random worlds against a price-time exchange: none is filled more, or earlier, than in it",
     "arbitrage": "what the strategy takes of what is there, and what it loses in traps",
     "queues": "queue models beside orders that really rest on the made-up exchange: bounds on both sides of the truth",

@@ -2,14 +2,14 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from msgspec import Struct
 
-from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.options import ConfigFile, Format, OutputFormat
 from predsurv.cli.output.portfolio_tables import Account, portfolio_tables
 from predsurv.cli.output.render import say, show
 from predsurv.config import load
@@ -18,7 +18,6 @@ from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
-from predsurv.store.universe import iso_second
 from predsurv.trade.assembly import halt_flag, journal_path
 from predsurv.trade.journal import Entry, OrderJournal, last_entry_time
 from predsurv.trade.market_lists import known_markets_of
@@ -30,6 +29,15 @@ from predsurv.trade.runs.info import JOURNAL_FILE
 _REFRESH: Final = 1_000_000_000
 _CLEAR: Final = "\x1b[H\x1b[2J"
 _BACKTEST: Final = "backtest"
+
+
+class _Asked(Struct, frozen=True):
+    """Which account is shown, in which format; ``mode`` None: that last traded with, ``venue`` None: every venue."""
+
+    data_dir: Path
+    mode: str | None
+    venue: str | None
+    form: Format
 
 
 class _JournalRead(Struct, frozen=True):
@@ -53,45 +61,67 @@ def portfolio(
     format: OutputFormat = "table",
 ) -> None:
     """Show cash by venue, positions and profit of one account, at the last known books."""
-    data_dir = load(config).config.data_dir
+    asked = _Asked(load(config).config.data_dir, mode, venue, format)
     clock = SystemClock()
     if not watch:
-        _show(data_dir, mode, venue, clock, format)
+        _show(asked, clock, say)
         return
     try:
-        asyncio.run(_watch(data_dir, mode, venue, clock, format))
+        asyncio.run(_watch(asked, clock))
     except KeyboardInterrupt:
         return
 
 
-async def _watch(data_dir: Path, mode: str | None, venue: str | None, clock: Clock, form: OutputFormat) -> None:
+async def _watch(asked: _Asked, clock: Clock) -> None:
+    is_screen = sys.stdout.isatty()
+    news = _News()
     while True:
-        if sys.stdout.isatty():
-            print(_CLEAR, end="")
-        _show(data_dir, mode, venue, clock, form)
+        if is_screen:
+            print(_CLEAR, end="", flush=True)
+        _show(asked, clock, say if is_screen else news.say)
+        news.begin_round()
         await clock.sleep(_REFRESH)
 
 
-def _show(data_dir: Path, mode: str | None, venue: str | None, clock: Clock, form: OutputFormat) -> None:
-    chosen = _chosen(data_dir, mode, venue)
+class _News:
+    """Says what was not said in the round before: no screen is cleared, so every line stays."""
+
+    def __init__(self) -> None:
+        self._before: set[str] = set()
+        self._now: set[str] = set()
+
+    def say(self, message: str) -> None:
+        """Say a message of this round if it is new."""
+        self._now.add(message)
+        if message not in self._before:
+            say(message)
+
+    def begin_round(self) -> None:
+        """Begin the next round."""
+        self._before, self._now = self._now, set()
+
+
+def _show(asked: _Asked, clock: Clock, tell: Callable[[str], None]) -> None:
+    data_dir, mode, venue = asked.data_dir, asked.mode, asked.venue
+    chosen = _chosen(data_dir, mode, venue, tell)
     if mode is None:
-        say(f"account {chosen.mode}, the last one traded with ({iso_second(chosen.last)}); --mode shows another")
+        tell(f"account {chosen.mode}, the last one traded with; --mode shows another")
     halt = halt_flag(data_dir).read()
     if halt is not None:
-        say(f"trading is {halt.trading}: {halt.reason}")
+        tell(f"trading is {halt.trading}: {halt.reason}")
     keys = dict.fromkeys(owned.position.key for owned in fold(Opening(), chosen.entries, _nowhere).positions())
     cache = known_markets_of(data_dir, keys, clock.now())
     ledger = fold(Opening(), chosen.entries, events_of(cache))
     marks = last_marks(data_dir, chosen.mode, keys)
     account = Account(chosen.mode, ledger, marks, cache, clock.now(), chosen.last)
-    show(portfolio_tables(account, None if venue is None else VenueName(venue)), form)
+    show(portfolio_tables(account, None if venue is None else VenueName(venue)), asked.form)
 
 
 def _nowhere(venue: object, market_id: object) -> None:
     """Say of no market which event it belongs to."""
 
 
-def _chosen(data_dir: Path, mode: str | None, venue: str | None) -> _JournalRead:
+def _chosen(data_dir: Path, mode: str | None, venue: str | None, tell: Callable[[str], None]) -> _JournalRead:
     """Return the account asked for, or of those with the venue the one last traded with; raises ConfigError.
 
     A backtest is shown only when it is named, or when nothing was traded otherwise.
@@ -101,7 +131,7 @@ def _chosen(data_dir: Path, mode: str | None, venue: str | None) -> _JournalRead
         raise ConfigError(f"nothing was traded in {data_dir} yet; run 'predsurv trade --paper' first")
     if mode is not None and mode not in paths:
         raise ConfigError(f"no account {sanitise(mode, 40)!r}; there are {', '.join(paths)}")
-    read = _read_all(paths) if mode is None else [_read(mode, paths[mode])]
+    read = _read_all(paths, tell) if mode is None else [_read(mode, paths[mode])]
     found = [each for each in read if venue is None or venue in each.venues]
     if not found:
         venues = ", ".join(sorted({name for each in read for name in each.venues})) or "none yet"
@@ -119,7 +149,7 @@ def _journals(data_dir: Path) -> dict[str, Path]:
     return found
 
 
-def _read_all(paths: Mapping[str, Path]) -> list[_JournalRead]:
+def _read_all(paths: Mapping[str, Path], tell: Callable[[str], None]) -> list[_JournalRead]:
     """Return the journals that can be read, at least one, and tell of the others."""
     read, refused = list[_JournalRead](), list[PredsurvError]()
     for name, path in paths.items():
@@ -130,7 +160,7 @@ def _read_all(paths: Mapping[str, Path]) -> list[_JournalRead]:
     if not read:
         raise refused[0]
     for each in refused:
-        say(f"warning: account left out: {each}")
+        tell(f"warning: account left out: {each}")
     return read
 
 

@@ -27,7 +27,7 @@ from predsurv.cli.runtime import (
 )
 from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
-from predsurv.cli.strategy_options import Params, RunChoice, Strategies, load_run, one_run
+from predsurv.cli.strategy_options import Params, Rebates, RunChoice, Strategies, load_run, one_run
 from predsurv.config import Config, load
 from predsurv.core.errors import INTERRUPTED, ConfigError
 from predsurv.core.events import Event, MarketEvent
@@ -65,6 +65,7 @@ def trade(
     venue: Annotated[list[str] | None, typer.Option("--venue", metavar="VENUE", help="May be repeated.")] = None,
     strategy: Strategies = None,
     param: Params = None,
+    rebates: Rebates = None,
     duration: Duration = None,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="VENUE:DATE", help="Trade on a recording instead of live data.")
@@ -75,7 +76,7 @@ def trade(
     format: OutputFormat = "table",
 ) -> int:
     """Run strategies on paper, or live, until stopped."""
-    loaded = one_run(load_run(RunChoice(config, mock, strategy, param)))
+    loaded = one_run(load_run(RunChoice(config, mock, strategy, param, rebates)))
     if paper and live:
         raise ConfigError("--paper and --live exclude each other; choose one")
     if live or (loaded.trading.mode == "live" and not paper):
@@ -95,6 +96,7 @@ def backtest(
     *,
     strategy: Strategies = None,
     param: Params = None,
+    rebates: Rebates = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=256, help="Processes of a sweep; default: one for each core.")
     ] = None,
@@ -103,7 +105,7 @@ def backtest(
     format: OutputFormat = "table",
 ) -> int:
     """Run strategies over recorded days with the engine that trades; several values of a parameter are a sweep."""
-    chosen = load_run(RunChoice(config, False, strategy, param))
+    chosen = load_run(RunChoice(config, False, strategy, param, rebates))
     if chosen.is_sweep and html:
         raise ConfigError(
             "--html reports one run; after a sweep 'predsurv runs show RUN --html' reports any of its runs"

@@ -35,3 +35,15 @@ def test_several_values_are_a_sweep_and_no_run() -> None:
 def test_a_wrong_queue_model_is_answered_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="there are pessimistic, proportional, optimistic"):
         chosen("queue_model=lucky")
+
+
+@pytest.mark.parametrize(
+    ("flag", "configured", "paid"), [(None, False, False), (None, True, True), (True, False, True)]
+)
+def test_rebates_are_paid_as_the_flag_says_or_else_the_configuration(
+    tmp_path: Path, flag: bool | None, configured: bool, paid: bool
+) -> None:
+    path = tmp_path / "some.toml"
+    path.write_text(f"[trading]\nrebates = {str(configured).lower()}\n")
+    assert load_run(RunChoice(str(path), True, ["simple"], (), flag)).config.trading.rebates is paid
+    assert not load_run(RunChoice(str(path), True, ["simple"], (), False)).config.trading.rebates

@@ -37,7 +37,7 @@ def test_names_and_labels_are_the_published_ones(metrics: TradingMetrics, regist
 @pytest.mark.usefixtures("metrics")
 def test_everything_that_alarms_is_seen_at_0_first(registry: CollectorRegistry) -> None:
     value = registry.get_sample_value
-    assert [value("predsurv_orders_total", {"venue": "kalshi", "outcome": each}) for each in OUTCOMES] == [0] * 8
+    assert [value("predsurv_orders_total", {"venue": "kalshi", "outcome": each}) for each in OUTCOMES] == [0] * 9
     assert value("predsurv_orders_unknown", {"venue": "kalshi"}) == 0
     assert value("predsurv_halted", {"account": "mock"}) == 0
 

@@ -1,9 +1,10 @@
 """A trader's metrics follow its engine: orders by venue, refusals too, what is unknown, whether it is halted."""
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
-from predsurv.core.events import Gap, OrderUnknown
+from predsurv.core.events import FillFailed, Gap, OrderUnknown
 from predsurv.core.ids import ClientOrderId
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import CancelIntent, Refused
@@ -15,7 +16,7 @@ from predsurv.state.market_cache import MarketCache
 from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.trading import TradingMetrics
 from predsurv.trade.metrics import REFRESH, TradeMetrics
-from tests.kit.trading_samples import LIMITS, ME, START, YES, V, book, intent, market, place
+from tests.kit.trading_samples import LIMITS, ME, START, YES, V, book, fill, intent, market, place
 
 
 class Trader:
@@ -61,6 +62,16 @@ def test_an_order_is_unknown_until_its_fate_is_known(trader: Trader) -> None:
     trader.metrics.on_step(event, trader.engine.step(event))
     assert trader.value("orders_unknown", venue="mock") == 1
     assert trader.value("orders_total", venue="mock", outcome="unknown") == 1
+
+
+def test_a_fill_that_fails_is_counted_as_what_it_was_and_what_became_of_it(trader: Trader) -> None:
+    trader.account.place(place("o1", size=10), START)
+    matched = replace(fill("o1", 10), unconfirmed=True)
+    failed = FillFailed(YES, START + 1, ClientOrderId("o1"), matched.trade_id, "reverted")
+    for event in (matched, failed, failed):
+        trader.metrics.on_step(event, trader.engine.step(event))
+    assert trader.value("orders_total", venue="mock", outcome="filled") == 1
+    assert trader.value("orders_total", venue="mock", outcome="failed") == 1, "told again it is no other"
 
 
 def test_a_halt_is_shown_and_its_end(trader: Trader) -> None:

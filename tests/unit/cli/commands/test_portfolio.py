@@ -99,6 +99,26 @@ def test_watching_shows_it_again_until_it_is_interrupted(
     assert times == [S] * 3
 
 
+def test_watching_says_again_only_what_is_new_where_no_screen_is_cleared(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[int] = []
+
+    class Halted(SystemClock):
+        async def sleep(self, duration: int) -> None:
+            rounds.append(duration)
+            if len(rounds) == 2:
+                halt_flag(data).set(START, "too wild")
+            if len(rounds) == 4:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(portfolio, "SystemClock", Halted)
+    assert main(["portfolio", "--watch", "--format", "csv"]) == 0
+    out, err = capsys.readouterr()
+    assert out.count("mode,venue,cash") == 4
+    assert (err.count("the last one traded with"), err.count("trading is halted: too wild")) == (1, 1)
+
+
 def test_nothing_traded_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
