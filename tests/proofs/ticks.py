@@ -2,9 +2,9 @@
 
 ``python -m tests.proofs.ticks [--runs N] [--seconds N] [--seed N]``. Paper runs on the mock venue are recorded in
 virtual time, each with parameters (how long orders rest, pauses between attempts, attempts to complete a set), a
-latency and faults (lost connections, gaps, silence, overflows) of its own. Each is gone through twice more, once as it was and
-once with ``wake_at`` left out, so that ``simple`` and ``arbitrage`` are told all five ticks a second: every entry of
-the two journals has to be the same bytes.
+latency and faults (lost connections, gaps, silence, overflows) of its own. Each is gone through twice more, once as it
+was and once with ``wake_at`` left out, so that ``simple`` and ``arbitrage`` are told all five ticks a second: every
+entry of the two journals has to be the same bytes.
 """
 
 import argparse
