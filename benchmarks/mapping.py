@@ -10,13 +10,14 @@ import re
 import resource
 import sys
 import time
+from pathlib import Path
+from typing import NamedTuple
 
 from predsurv.mapping.blocking import candidate_pairs
 from predsurv.mapping.matching import match, word_weights
 from predsurv.mapping.terms import Listing, read_terms
-from tests.kit.mapping_pairs import TITLES, events
 
-EVENTS = [*events(), *events(TITLES)]
+_LABELLED = Path(__file__).resolve().parents[1] / "tests" / "data" / "mapping"
 MARKETS = 20_000
 CPU_S_MAX = 60.0
 PEAK_MB_MAX = 2_048
@@ -50,12 +51,39 @@ def listings(count: int, *, first: bool) -> list[Listing]:
     return [_listing(number, first=first) for number in range(count)]
 
 
+class Wording(NamedTuple):
+    """An event in the words of both venues: titles and rules by key, and names as (Kalshi, Polymarket)."""
+
+    ticker: str
+    texts: dict[str, str]
+    names: list[tuple[str, str]]
+
+
+def wordings() -> list[Wording]:
+    """Return the events of the labelled set; its file says what each of its lines is."""
+    found: list[Wording] = []
+    for file in ("events.txt", "titles.txt"):
+        for line in (_LABELLED / file).read_text(encoding="utf-8").splitlines():
+            kind, _, rest = line.partition(" ")
+            if kind == "@":
+                found.append(Wording(rest.split()[0], {}, []))
+            elif kind in ("k", "p", "kr", "pr"):
+                found[-1].texts[kind] = rest
+            elif kind == "x":
+                forms = (each.split("=")[1:] for each in rest.split("; "))
+                found[-1].names.extend((each[0], each[-1]) for each in forms)
+    return found
+
+
+EVENTS = wordings()
+
+
 def _listing(number: int, *, first: bool) -> Listing:
     """Return a market after one of the labelled events: its wording and rules, with names and days of its own."""
     rng = random.Random(number)
     event = EVENTS[number % len(EVENTS)]
     model = event.names[number // len(EVENTS) % len(event.names)]
-    name, other = _name(rng, model.kalshi, model.polymarket)
+    name, other = _name(rng, *model)
     day = rng.randrange(1, 29)
     keys = ("k", "kr") if first else ("p", "pr")
     title, rules = (_filled(event.texts.get(key, ""), name, other, day) for key in keys)

@@ -55,7 +55,7 @@ def mid_chart(path: MidPath, start: int, end: int) -> str:
     known = [value for value in path.values if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     margin = (high - low) * 0.05 or 0.005
-    box = _Box(44, 892, 8, 214, low - margin, high + margin)
+    box = _Box(60, 892, 8, 210, low - margin, high + margin)
     parts = [*_shades(path, box)]
     for number in range(5):
         value = box.low + (box.high - box.low) * number / 4
@@ -88,7 +88,7 @@ def score_bar(stats: Mapping[str, Any], weights: Mapping[str, float]) -> str:
         )
         offset += width
     frame = '<rect width="100" height="12" fill="none" stroke="currentColor" stroke-opacity=".25"/>'
-    return f'<svg role="img" width="100" height="12">{"".join(parts)}{frame}</svg>'
+    return f'<svg class="bar" role="img" viewBox="0 0 100 12" preserveAspectRatio="none">{"".join(parts)}{frame}</svg>'
 
 
 def coloured(weights: Mapping[str, float]) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid var
 th[aria-sort=ascending] button::after{content:" ▲"}th[aria-sort=descending] button::after{content:" ▼"}
 th.l,td.l{text-align:left}td.q{white-space:normal;min-width:12rem;max-width:30rem;overflow-wrap:anywhere}
 small{color:var(--dim);display:block;font-weight:400}
-svg{display:block}svg text{fill:var(--dim);font-size:9px}.big text{font-size:11px}.big{width:100%;max-width:900px}
+svg{display:block}.bar{width:100px;height:12px}svg text{fill:var(--dim);font-size:9px}.big text{font-size:11px}.big{width:100%;max-width:900px}
 .mid{fill:none;stroke:var(--mark);stroke-width:1.5}.dot{fill:var(--mark)}.gap{fill:var(--gap)}
 .axis{stroke:var(--line)}.even{stroke:var(--dim);stroke-dasharray:4 4}
 .key span{display:inline-block;margin-right:1.2rem;white-space:nowrap}
@@ -31,7 +31,8 @@ svg{display:block}svg text{fill:var(--dim);font-size:9px}.big text{font-size:11p
 .groups{columns:20rem;column-gap:2rem}.groups section{break-inside:avoid}.groups h2{margin-top:1rem}
 .groups td{white-space:normal}.groups td:first-child{text-align:left;color:var(--dim)}
 nav{display:flex;gap:1.2rem;margin:0 0 1rem}
-@media(max-width:640px){body{margin:1rem auto;padding:0 .6rem}.more{display:none}td.q{min-width:0}
+@media(max-width:640px){.bar{width:44px}.big text{font-size:20px}.big .mid{stroke-width:3}
+body{margin:1rem auto;padding:0 .6rem}.more{display:none}td.q{min-width:0}
 dl{gap:.4rem 1.4rem}dd{font-size:1.05rem}h1{font-size:1.2rem}}
 """
 

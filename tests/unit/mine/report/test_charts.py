@@ -24,7 +24,7 @@ def test_the_line_breaks_where_nothing_is_known() -> None:
 def test_what_was_not_observed_is_grey_at_its_time() -> None:
     for chart, left, width in (
         (sparkline(MidPath([0.5] * 4, ((0.25, 0.5),))), 0, PATH_WIDTH - 34),
-        (mid_chart(MidPath([0.5] * 4, ((0.25, 0.5),)), 0, HOUR), 44, 848),
+        (mid_chart(MidPath([0.5] * 4, ((0.25, 0.5),)), 0, HOUR), 60, 832),
     ):
         ((x, drawn),) = re.findall(r'<rect class="gap" x="([0-9.]+)" y="[0-9.]+" width="([0-9.]+)"', chart)
         assert float(x) == pytest.approx(left + width / 4, abs=0.1)
