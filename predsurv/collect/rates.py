@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from predsurv.collect.status import CollectorStatus, LatencyHistogram, total_gaps
+from predsurv.collect.status import CollectorStatus, LatencyHistogram, total_gap_time
 from predsurv.core.events import GapReason
 
 SECOND: Final = 1_000_000_000
@@ -28,6 +28,8 @@ class CounterReading(Struct, frozen=True, kw_only=True):
 class RateFacts(Struct, frozen=True, kw_only=True):
     """What is shown of a recording: rates a second, latency in ns since the last reading, the rest as of now.
 
+    ``gap_ns``: as in ``VenueStatus``, of all venues; ``wanted_ns``: the time since the first reading in which books
+    were wanted, summed over them.
     ``running``: ns since the first reading. ``next_rotation`` and ``all_seen`` in ns from now, None when unknown.
     """
 
@@ -41,7 +43,8 @@ class RateFacts(Struct, frozen=True, kw_only=True):
     lag_p50: int | None
     lag_p90: int | None
     lag_p99: int | None
-    gaps: Mapping[GapReason, int]
+    wanted_ns: int
+    gap_ns: Mapping[GapReason, int]
     rows: int
     bytes: int
     next_rotation: int | None
@@ -53,6 +56,7 @@ class RateMeter:
 
     def __init__(self, first: CounterReading) -> None:
         self._first = self._last = first
+        self._wanted_ns = 0
 
     def update(self, reading: CounterReading) -> RateFacts:
         """Return the rates as of ``reading``, which is compared with the one before."""
@@ -61,6 +65,7 @@ class RateMeter:
         running = max(1, status.at - self._first.status.at)
         self._last = reading
         venues = status.venues
+        self._wanted_ns += sum(venue.wanted for venue in venues) * (status.at - last.status.at)
         return RateFacts(
             status=status,
             running=running,
@@ -72,7 +77,8 @@ class RateMeter:
             lag_p50=latency.quantile(50),
             lag_p90=latency.quantile(90),
             lag_p99=latency.quantile(99),
-            gaps=total_gaps(venues),
+            wanted_ns=self._wanted_ns,
+            gap_ns=total_gap_time(venues),
             rows=reading.rows,
             bytes=reading.bytes,
             next_rotation=min((each.next_rotation for each in venues if each.next_rotation is not None), default=None),

@@ -6,32 +6,38 @@ Reading disturbs no collector: its log is read as SQLite's readers read, beside 
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from predsurv.collect.resume.checkpoint import find_checkpoint, intervals_in, logged_until, venues_in
+from predsurv.collect.resume.checkpoint import (
+    RotationNote,
+    find_checkpoint,
+    intervals_in,
+    logged_until,
+    rotation_in,
+    venues_in,
+)
 from predsurv.core.errors import IntegrityError
 from predsurv.core.events import CoverageReason
 from predsurv.core.ids import VenueName
-from predsurv.state.coverage import IDLE
+from predsurv.state.coverage import NOT_WANTED
 from predsurv.store.layout import Layout
 from predsurv.store.locks import LockHolder, lock_holders
-
-_NOT_WANTED: Final = IDLE | {"shutdown", "crash"}
 
 
 class RunningVenue(Struct, frozen=True):
     """One venue: everything up to ``logged`` (ns UTC) is in the log; ``books``: how many are wanted now, by state.
 
     ``final``: up to when (ns UTC) the covered time of all of these is final, None when none is covered now.
+    ``rotation``: None before the first one of this run.
     """
 
     venue: VenueName
     logged: int
     books: Mapping[CoverageReason, int]
     final: int | None = None
+    rotation: RotationNote | None = None
 
 
 class RunningCollector(Struct, frozen=True):
@@ -55,8 +61,11 @@ def _venues(layout: Layout, holder: LockHolder) -> tuple[RunningVenue, ...]:
         with suppress(ValueError, msgspec.MsgspecError):
             logged = logged_until(venue, checkpoint)
             if logged >= holder.since:  # else an earlier run left it, and this one has not begun or does not record it
-                wanted = [each for each in intervals_in(venue, checkpoint) if each.reason not in _NOT_WANTED]
+                wanted = [each for each in intervals_in(venue, checkpoint) if each.reason not in NOT_WANTED]
                 books = Counter(each.reason for each in wanted).most_common()
                 final = min((each.start for each in wanted if each.state == "covered"), default=None)
-                found.append(RunningVenue(venue, logged, dict(books), final))
+                rotation = rotation_in(venue, checkpoint)
+                if rotation is not None and rotation.since < holder.since:
+                    rotation = None  # an earlier run's
+                found.append(RunningVenue(venue, logged, dict(books), final, rotation))
     return tuple(found)

@@ -33,6 +33,7 @@ from predsurv.core.events import ChannelChange, GapReason, MarketChange, MarketE
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Clock, Feed, Venue, Verifying
+from predsurv.state.coverage import NOT_WANTED
 from predsurv.store.retraction import retract
 
 RETRY_INTERVAL: Final = 30_000_000_000
@@ -71,7 +72,7 @@ class RecordingSession:
         self.coverage = recorder.coverage
         self.scheduler = scheduler
         self.records: list[Record] = []
-        self.totals = CoverageTotals()
+        self.totals = CoverageTotals(since=clock.now())
         self.latency = LatencyHistogram()
         self.recent_latency = LatencyHistogram()
         self.failure: str | None = None
@@ -117,6 +118,8 @@ class RecordingSession:
         entries += self._checkpoint.channels(self.coverage.channels.states)
         if self.scheduler.plan is not None:
             entries += self._checkpoint.exploited(self.scheduler.plan.history.exploited)
+            period = self.scheduler.settings.rotation_period
+            entries += self._checkpoint.rotation(self.scheduler.rotations, period, self._clock.now())
         now = self._clock.monotonic()
         if entries or now - self._checkpointed >= ALIVE_INTERVAL:
             self._checkpointed = now
@@ -193,6 +196,7 @@ class RecordingSession:
             waiting=len(scheduler.admission.waiting),
             missing=missing,
             clock_offset=self._offset.reading(now),
+            gap_ns={reason: ns for reason, ns in self.totals.gaps.items() if reason not in NOT_WANTED},
             proofs=self.venue.verification_counts() if isinstance(self.venue, Verifying) else {},
         )
 

@@ -68,17 +68,21 @@ class LatencyHistogram(Struct):
 
 
 class CoverageTotals(Struct):
-    """Time in ns, summed over instruments: covered, and gaps by reason."""
+    """Time in ns from ``since`` (ns UTC) on, summed over instruments: covered, and gaps by reason."""
 
     covered: int = 0
     gaps: Counter[GapReason] = field(default_factory=Counter)
+    since: int = 0
 
     def add(self, interval: Coverage) -> None:
-        """Add the length of one interval."""
+        """Add the length of one interval, of one that an earlier run began the part in this one."""
+        length = interval.end - max(interval.start, self.since)
+        if length <= 0:
+            return
         if interval.reason == "live" or interval.reason == "polled":
-            self.covered += interval.end - interval.start
+            self.covered += length
         else:
-            self.gaps[interval.reason] += interval.end - interval.start
+            self.gaps[interval.reason] += length
 
 
 class ConnectionStatus(Struct, frozen=True):
@@ -102,6 +106,7 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     of the feed's data by result, where the venue has any. ``phase``: what the venue said last about trading as a
     whole, None before it did. ``waiting``: instruments that became tradable while there was no place. ``missing``: how
     many of the wanted books are not known, by the reason why.
+    ``gap_ns``: the time of this run's gaps that are over, of wanted books, by reason, summed over instruments.
     ``clock_offset``: how far (ns) the machine's clock is ahead of the venue's, by the fastest recent message and so
     with its way included; None while unknown.
     """
@@ -124,6 +129,7 @@ class VenueStatus(Struct, frozen=True, kw_only=True):
     waiting: int = 0
     missing: Mapping[GapReason, int] = {}
     clock_offset: int | None = None
+    gap_ns: Mapping[GapReason, int] = {}
 
 
 class UploadStatus(Struct, frozen=True):
@@ -239,13 +245,12 @@ def missing_text(missing: Mapping[GapReason, int]) -> str:
     return ", ".join(f"{count:,} {reason}" for reason, count in missing.items())
 
 
-def total_gaps(venues: Iterable[VenueStatus]) -> dict[GapReason, int]:
-    """Return the number of gaps so far by reason, most frequent first."""
-    totals: dict[GapReason, int] = {}
+def total_gap_time(venues: Sequence[VenueStatus]) -> dict[GapReason, int]:
+    """Return the time (ns) of gaps so far by reason, most first."""
+    totals: Counter[GapReason] = Counter()
     for venue in venues:
-        for reason, count in venue.gaps.items():
-            totals[reason] = totals.get(reason, 0) + count
-    return dict(sorted(totals.items(), key=lambda item: -item[1]))
+        totals.update(venue.gap_ns)
+    return dict(totals.most_common())
 
 
 def phase_text(phase: VenuePhase) -> str:

@@ -29,6 +29,9 @@ from predsurv.core.records import Coverage, CoverageState
 IDLE: Final = frozenset[CoverageReason]({"rotated_out", "no_capacity", "unannounced"})
 """Reasons of gaps that last until an instrument is recorded (again), and in which nothing is wanted of it."""
 
+NOT_WANTED: Final = IDLE | {"shutdown", "crash"}
+"""Reasons of gaps in which nobody records: what a run that goes on has lost is none of these."""
+
 NOTHING_RECEIVED: Final = frozenset[CoverageReason](
     {*IDLE, "clock_step", "subscribing", "shutdown", "disk_full"},
 )

@@ -30,7 +30,7 @@ from predsurv.store.read.recording import ReplaySpan, open_recording
 from predsurv.store.universe import universe_files
 from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.engine_parts import cache_of, configured_strategies, mappings_of, open_engine
-from predsurv.trade.halt_flag import HaltFlag
+from predsurv.trade.halt_flag import HaltFlag, halt_flag
 from predsurv.trade.journal import MOCK_MODE, OrderJournal, RunStarted, restore
 from predsurv.trade.market_lists import markets_listed_now, recorded_facts
 from predsurv.trade.pipeline import RunComponents, RunObserver
@@ -108,11 +108,6 @@ def journal_path(data_dir: Path, mode: str) -> Path:
 def paper_mode(venues: Sequence[VenueName]) -> str:
     """Return the name of the paper mode: ``mock`` with the mock venue, whose account is kept apart, else ``paper``."""
     return MOCK_MODE if _MOCK in venues else "paper"
-
-
-def halt_flag(data_dir: Path) -> HaltFlag:
-    """Return the flag that halts every trader of a data folder."""
-    return HaltFlag(Layout(data_dir).state / "trading" / "halt.json")
 
 
 def open_paper(

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from predsurv.core.text import sanitise
 from predsurv.store.files import make_dirs, sync_dir, write_whole
+from predsurv.store.layout import Layout
 
 POLL_INTERVAL: Final = 100_000_000
 """How often a running trader reads the flag (ns): the longest it trades on after a halt."""
@@ -60,3 +61,8 @@ class HaltFlag:
             self._path.unlink(missing_ok=True)
             sync_dir(self._path.parent)
         return halt
+
+
+def halt_flag(data_dir: Path) -> HaltFlag:
+    """Return the flag that halts every trader of a data folder."""
+    return HaltFlag(Layout(data_dir).state / "trading" / "halt.json")

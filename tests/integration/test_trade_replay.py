@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.net.clock import ManualClock
-from predsurv.trade.assembly import halt_flag, journal_path
+from predsurv.trade.assembly import journal_path
+from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import CommandSent, OrderJournal
 from predsurv.trade.replay_run import replay_run
 from predsurv.trade.runs.folder import RunFolder, all_runs

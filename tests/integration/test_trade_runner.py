@@ -12,8 +12,8 @@ from predsurv.core.orders import CancelOrder, Intent, PlaceOrder
 from predsurv.net.clock import ManualClock
 from predsurv.state.view import View
 from predsurv.strategies.own import OwnStrategy
-from predsurv.trade.assembly import halt_flag, journal_path, paper_mode
-from predsurv.trade.halt_flag import POLL_INTERVAL
+from predsurv.trade.assembly import journal_path, paper_mode
+from predsurv.trade.halt_flag import POLL_INTERVAL, halt_flag
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, OrderJournal, restore
 from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.replay import EventClock, ReplayFeed

@@ -18,7 +18,8 @@ from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
-from predsurv.trade.assembly import halt_flag, journal_path
+from predsurv.trade.assembly import journal_path
+from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import Entry, OrderJournal, last_entry_time
 from predsurv.trade.market_lists import known_markets_of
 from predsurv.trade.results.ledger import Opening, fold

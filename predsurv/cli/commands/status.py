@@ -1,7 +1,7 @@
 """``predsurv status``: what was recorded."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -12,19 +12,18 @@ import typer
 from msgspec import structs
 
 from predsurv.cli.commands.bucket import bucket_table, fetch_first
+from predsurv.cli.commands.status_running import log_table, running_table, trading_table
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.render import Column, Table, Value, show
-from predsurv.collect.running import RunningCollector, RunningVenue, running_collectors
+from predsurv.collect.running import running_collectors
 from predsurv.config import load
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
-from predsurv.state.coverage import COVERED_DELAY
 from predsurv.store import manifest
 from predsurv.store.layout import (
     FOLDERS,
     HOURLY,
     NS_DAY,
-    NS_SECOND,
     Dataset,
     Layout,
     data_files,
@@ -32,7 +31,6 @@ from predsurv.store.layout import (
     has_recording,
     how_to_record,
     parse_file,
-    parse_segment,
 )
 from predsurv.store.read.coverage_sums import CoverageFiles, CoverageSum, HourSum, ObservedDay
 from predsurv.store.read.facts import FactsQuery, count_unlisted, listed_markets
@@ -67,13 +65,6 @@ _STORED: Final = (
     Column("bytes", "Size", "bytes", keep=8),
     Column("last", "Latest row", "time", "UTC", keep=7),
 )
-_LOGS: Final = (
-    Column("collector", "Collector", keep=9),
-    Column("segments", "Log segments", "int", keep=8),
-    Column("bytes", "Size", "bytes", keep=7),
-    Column("last_seal", "Last seal", "time", "UTC", keep=9),
-    Column("quarantined", "In quarantine", "int", "files", keep=6),
-)
 _HOURS: Final = (
     Column("venue", "Venue", keep=9),
     Column("hour", "Hour", "time", "UTC", keep=9),
@@ -89,20 +80,6 @@ _PHASES: Final = (
     Column("since", "Since", "time", "UTC", keep=8),
     Column("resumes", "Resumes", "time", "UTC", keep=7),
 )
-_RUNNING: Final = (
-    Column("collector", "Collector", keep=9),
-    Column("process", "Process", keep=5),
-    Column("since", "Since", "time", "UTC", keep=8),
-    Column("venue", "Venue", keep=9),
-    Column("logged", "In the log up to", "time", "UTC", keep=7),
-    Column("books", "Books now", keep=8),
-    Column("counted", "Counted up to", "time", "UTC", keep=9),
-)
-_RUNNING_NOTE: Final = (
-    f"covered time is final after {COVERED_DELAY // NS_SECOND} s and is counted from the next seal on; "
-    "until then the log has it"
-)
-STARTING: Final = "starting"
 NOT_COUNTED: Final = "no time is counted yet of what is being recorded: see below"
 UNACCOUNTED: Final = "no coverage is there, so nothing tells which time was observed: see 'predsurv verify'"
 PHASES_NOTE: Final = "as recorded last; 'predsurv doctor' asks the venue"
@@ -141,6 +118,7 @@ def status(*, hours: Hours = 0, config: ConfigFile = None, mock: Mock = False, f
         raise ConfigError(f"nothing was recorded in {data_dir}; {how_to_record()}")
     missing = missing_files(layout)
     tables = retry_if_replaced(partial(coverage_tables, data_dir, hours, missing))
+    tables.insert(1, trading_table(data_dir))
     tables += [stored_table(layout, missing), log_table(layout)]
     if (phases := retry_if_replaced(partial(phase_table, layout))).rows:
         tables.append(phases)
@@ -168,34 +146,7 @@ def coverage_tables(data_dir: Path, hours: int, missing: Sequence[MissingFile]) 
         tables = [structs.replace(table, empty=NOT_COUNTED) for table in tables]
     if hours:
         tables.append(hours_table(files.hours(hours)))
-    if running:
-        tables.append(running_table(running, files.covered_until()))
-    return tables
-
-
-def running_table(running: Iterable[RunningCollector], counted: Mapping[tuple[VenueName, str], int]) -> Table:
-    """Return what is being recorded now, a row per venue; ``counted``: the end of all counted time, ns UTC."""
-    rows: list[Sequence[Value]] = []
-    for each in running:
-        holder = each.holder
-        rows += [
-            (
-                holder.collector,
-                holder.process,
-                holder.since,
-                venue.venue,
-                venue.logged,
-                ", ".join(f"{count:,} {reason}" for reason, count in venue.books.items()),
-                _counted(venue, counted.get((venue.venue, holder.collector))),
-            )
-            for venue in each.venues
-        ] or [(holder.collector, holder.process, holder.since, None, None, STARTING, None)]
-    return Table("running", "Being recorded now", _RUNNING, rows, _RUNNING_NOTE)
-
-
-def _counted(venue: RunningVenue, last: int | None) -> int | None:
-    """Return up to when (ns UTC) the observed time of every book is counted; ``last``: of any book."""
-    return last if last is None or venue.final is None else min(last, venue.final)
+    return [running_table(running, files.covered_until()), *tables]
 
 
 def listings_table(data_dir: Path, days: Iterable[ObservedDay]) -> Table:
@@ -301,17 +252,3 @@ def phase_table(layout: Layout) -> Table:
     """Return what each venue said last about trading as a whole, of those that said anything of late."""
     rows = [(each.venue, each.phase, each.ts_recv, each.resumes) for each in last_phases(layout)]
     return Table("phases", "Trading on the venue as a whole", _PHASES, rows, PHASES_NOTE)
-
-
-def log_table(layout: Layout) -> Table:
-    """Return one row per collector: what waits in its log and when it last sealed."""
-    collectors = {path.name.removesuffix(".lock") for path in layout.state.glob("*.lock")}
-    segments = [(parse_segment(path)[0], path) for path in layout.wal.glob("*.db")]
-    quarantined = sum(1 for _ in layout.quarantine.glob("*")) if layout.quarantine.is_dir() else 0
-    rows: list[Sequence[Value]] = []
-    for name in sorted(collectors):
-        own = [path for collector, path in segments if collector == name]
-        size = sum(file.stat().st_size for path in own for file in layout.wal.glob(path.name + "*"))
-        seals = [path.stat().st_mtime_ns for path in layout.manifest.glob(f"{name}-*.jsonl")]
-        rows.append((name, len(own), size, max(seals, default=None), quarantined))
-    return Table("log", "Log", _LOGS, rows, empty="no collector ran here")

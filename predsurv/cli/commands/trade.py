@@ -41,12 +41,12 @@ from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
 from predsurv.telemetry.trading import TradingMetrics
 from predsurv.trade.assembly import (
-    halt_flag,
     open_backtest,
     open_paper,
     paper_mode,
     refuse_live,
 )
+from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.health import FeedWatch
 from predsurv.trade.metrics import TradeMetrics
 from predsurv.trade.pipeline import RunObserver

@@ -12,7 +12,7 @@ FILES: Final = ":files"
 """Printed instead of candidates: the shell completes the name of a file."""
 
 
-class Candidate(NamedTuple):
+class CompletionWord(NamedTuple):
     """A word that may stand there, and a line about it."""
 
     word: str
@@ -34,7 +34,7 @@ def answer(shell: str, words: Sequence[str], environ: Mapping[str, str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def candidates(words: Sequence[str], environ: Mapping[str, str]) -> list[Candidate] | None:
+def candidates(words: Sequence[str], environ: Mapping[str, str]) -> list[CompletionWord] | None:
     """Return what the last of ``words`` may become, None where it is the name of a file."""
     current = words[-1] if words else ""
     table = read_table()
@@ -46,19 +46,21 @@ def candidates(words: Sequence[str], environ: Mapping[str, str]) -> list[Candida
     if current.startswith("-") and not said.closed:
         name, equals, value = current.partition("=")
         if not equals:
-            return [Candidate(each, option.help) for each, option in here.options.items() if each.startswith(current)]
+            return [
+                CompletionWord(each, option.help) for each, option in here.options.items() if each.startswith(current)
+            ]
         found = values.of(here.options[name].kind if name in here.options else "value", value)
-        return None if found is None else [Candidate(f"{name}={each.word}", each.help) for each in found]
+        return None if found is None else [CompletionWord(f"{name}={each.word}", each.help) for each in found]
     below = list(_commands(table, said.command, current)) if not said.arguments else []
     found = values.of(_kind(here, len(said.arguments)), current)
     return found if found is None else below + found
 
 
-def _commands(table: CompletionTable, command: str, current: str) -> Iterator[Candidate]:
+def _commands(table: CompletionTable, command: str, current: str) -> Iterator[CompletionWord]:
     for name, each in table.commands.items():
         parent, _, word = name.rpartition(" ")
         if name and parent == command and word.startswith(current):
-            yield Candidate(word, each.help)
+            yield CompletionWord(word, each.help)
 
 
 def _kind(command: CommandWords, index: int) -> Kind:
@@ -75,13 +77,13 @@ class _Values:
         self._said = said
         self._environ = environ
 
-    def of(self, kind: Kind, current: str) -> list[Candidate] | None:
+    def of(self, kind: Kind, current: str) -> list[CompletionWord] | None:
         """Return the words that begin with ``current``, None where it is the name of a file."""
         if kind == "file":
             return None
         if kind == "market":
-            return [Candidate(*each) for each in places.markets(self._folder(), current)]
-        return [Candidate(word) for word in self._words(kind, current) if word.startswith(current)]
+            return [CompletionWord(*each) for each in places.markets(self._folder(), current)]
+        return [CompletionWord(word) for word in self._words(kind, current) if word.startswith(current)]
 
     def _folder(self) -> Path:
         return places.data_dir(self._said.given, self._environ)

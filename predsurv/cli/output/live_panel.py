@@ -19,10 +19,11 @@ from predsurv.core.text import sanitise
 
 REFRESHES_PER_SECOND: Final = 4
 LINKS_SHOWN_MAX: Final = 4
-"""Connections shown per venue: those silent for longest."""
+"""Connections shown per venue."""
 QUIET_AFTER: Final = 15_000_000_000
 """A connection without data for longer (ns) is shown as quiet."""
 DISK_LOW: Final = 2_000_000_000
+_SHARE_SHOWN: Final = 0.0001
 
 Show = Callable[[RateFacts], None]
 
@@ -48,13 +49,14 @@ def lines_of(facts: RateFacts, width: int) -> list[Text]:
     lines = [_headline(facts), *_overview(facts)]
     for venue in facts.status.venues:
         lines.append(_venue_line(venue, facts))
-        lines += (_link_line(link, facts) for link in venue.connections[:LINKS_SHOWN_MAX])
-        if len(venue.connections) > LINKS_SHOWN_MAX:
-            more = _some(len(venue.connections) - LINKS_SHOWN_MAX, "more connection")
-            lines.append(Text(f"    and {more} with fresher data", style="dim"))
+        shown = _links_shown(venue, facts)
+        lines += (_link_line(link, facts) for link in shown)
+        if len(venue.connections) > len(shown):
+            more = _some(len(venue.connections) - len(shown), "more connection")
+            lines.append(Text(f"    and {more}", style="dim"))
         if venue.phase is not None and venue.phase.phase != "open":
             lines.append(Text(f"    {phase_text(venue.phase)}", style="yellow"))
-        if venue.failure:
+        if venue.failure and venue.state != "recording":  # it has recovered since
             lines.append(Text(f"    {sanitise(venue.failure, 300)}", style="yellow"))
     return [_fitted(line, width) for line in lines]
 
@@ -80,8 +82,17 @@ def status_line(facts: RateFacts) -> str:
         rest += " · the last rescan failed"
     return (
         f"{facts.events_per_s:,} events/s · books {facts.trusted:,}/{facts.wanted:,} · lag p50/p99 {lag} · "
-        f"{sum(facts.gaps.values()):,} gaps · {facts.rows:,} rows sealed · {volume(facts.bytes)} written{rest}"
+        f"gaps {gap_share(facts)} · {facts.rows:,} rows sealed · {volume(facts.bytes)} written{rest}"
     )
+
+
+def gap_share(facts: RateFacts) -> str:
+    """Return which share of the time in which books were wanted was a gap; gaps that go on are not in it yet."""
+    lost = sum(facts.gap_ns.values())
+    if not lost:
+        return "none"
+    share = min(1.0, lost / max(lost, facts.wanted_ns))
+    return f"{share:.2%}" if share >= _SHARE_SHOWN else "below 0.01%"
 
 
 def _headline(facts: RateFacts) -> Text:
@@ -96,8 +107,8 @@ def _overview(facts: RateFacts) -> Iterator[Text]:
     lags = (("p50", facts.lag_p50), ("p90", facts.lag_p90), ("p99", facts.lag_p99))
     known = [f"{name} {span(lag)}" for name, lag in lags if lag is not None]
     yield _labelled("lag", " · ".join(known) or "no time stamps from the venue")
-    gaps = [f"{reason} {count:,}" for reason, count in facts.gaps.items()]
-    yield _labelled("gaps", " · ".join(gaps) or "none")
+    reasons = [f"{reason} {span(time)}" for reason, time in facts.gap_ns.items()]
+    yield _labelled("gaps", " · ".join([gap_share(facts), *reasons]))
     yield _disk(facts)
     if facts.status.bucket is not None:
         yield _bucket(facts.status.bucket)
@@ -161,12 +172,25 @@ def _venue_line(venue: VenueStatus, facts: RateFacts) -> Text:
     )
 
 
-def _link_line(link: ConnectionStatus, facts: RateFacts) -> Text:
+def _links_shown(venue: VenueStatus, facts: RateFacts) -> list[ConnectionStatus]:
+    """Return the connections to show, in the order in which they were opened: a line keeps its place while it is there.
+
+    Where there are too many, those of which something is to be said have priority, then the oldest.
+    """
+    urgent = sorted(venue.connections, key=lambda each: (not _is_odd(each, facts), each.epoch))
+    return sorted(urgent[:LINKS_SHOWN_MAX], key=lambda each: each.epoch)
+
+
+def _is_odd(link: ConnectionStatus, facts: RateFacts) -> bool:
+    """Return whether a connection is quiet, or misses books."""
     quiet = link.last_data and facts.status.now - link.last_data > QUIET_AFTER
-    missing = link.trusted < link.books
+    return bool(quiet) or link.trusted < link.books
+
+
+def _link_line(link: ConnectionStatus, facts: RateFacts) -> Text:
     text = f"    #{link.epoch} up {span(max(0, facts.status.now - link.since))} · {link.trusted:,}/{link.books:,} books"
     text += f" · data {_age(link.last_data, facts)} ago" if link.last_data else " · no data yet"
-    return Text(text, style="yellow" if quiet or missing else "dim")
+    return Text(text, style="yellow" if _is_odd(link, facts) else "dim")
 
 
 def _age(ts: int, facts: RateFacts) -> str:

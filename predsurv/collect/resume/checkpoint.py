@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -37,7 +37,8 @@ BUCKETS: Final = 64
 """Entries per venue that the open intervals are spread over: a change rewrites one of them only."""
 
 CheckpointEntry = tuple[str, bytes]
-"""Kind and payload; ``open:{venue}:{bucket}``, ``channels:{venue}``, ``exploited:{venue}`` or ``alive:{venue}``."""
+"""Kind and payload; ``open:{venue}:{bucket}``, ``channels:{venue}``, ``exploited:{venue}``, ``rotation:{venue}`` or
+``alive:{venue}``."""
 
 _STAYS_OPEN: Final = frozenset({"rotated_out", "no_capacity", "shutdown", "crash"})
 _DIGEST_BYTES: Final = 8
@@ -53,6 +54,7 @@ class CheckpointWriter:
         self._buckets: list[dict[InstrumentKey, Coverage]] = [{} for _ in range(BUCKETS)]
         self._channels: tuple[ChannelStates, ...] = ()
         self._exploited: frozenset[InstrumentKey] = frozenset()
+        self._rotations = 0
 
     def update(self, changes: Sequence[OpenIntervalChange]) -> list[CheckpointEntry]:
         """Return the entries to write after ``changes``."""
@@ -75,6 +77,16 @@ class CheckpointWriter:
             return []
         self._exploited = keys
         return [(f"exploited:{self._venue}", b"".join(sorted(map(digest_of, keys))))]
+
+    def rotation(self, number: int, period: int, since: int) -> list[CheckpointEntry]:
+        """Return the entry to write when ``number``, of rotations so far, is not the last one written.
+
+        ``period``: ns. ``since``: when the current one began, ns UTC. For who looks on; a restart begins a new one.
+        """
+        if number == self._rotations:
+            return []
+        self._rotations = number
+        return [(f"rotation:{self._venue}", f"{period} {since}".encode())]
 
     def alive(self, watermark: int) -> CheckpointEntry:
         """Return the entry that says that everything up to ``watermark`` (ns UTC) is in the log."""
@@ -160,6 +172,22 @@ def exploited_in(venue: VenueName, checkpoint: Mapping[str, bytes]) -> frozenset
     """Return the digests of the instruments of ``venue`` that were recorded for being interesting."""
     body = checkpoint.get(f"exploited:{venue}", b"")
     return frozenset(body[at : at + _DIGEST_BYTES] for at in range(0, len(body), _DIGEST_BYTES))
+
+
+class RotationNote(NamedTuple):
+    """The rotation period (ns) of a venue, and when the current one began (ns UTC)."""
+
+    period: int
+    since: int
+
+
+def rotation_in(venue: VenueName, checkpoint: Mapping[str, bytes]) -> RotationNote | None:
+    """Return the current rotation of ``venue``, None where ``checkpoint`` has none; raises ValueError."""
+    body = checkpoint.get(f"rotation:{venue}")
+    if body is None:
+        return None
+    period, since = body.split()
+    return RotationNote(int(period), int(since))
 
 
 def venues_in(checkpoint: Mapping[str, bytes]) -> set[VenueName]:

@@ -265,6 +265,15 @@ class SegmentReader:
             return self._path.stat().st_size == 0
         return bool(tables == 0)
 
+    def records(self) -> int:
+        """Return how many records its batches say to have, without reading them; raises IntegrityError."""
+        try:
+            (count,) = self._db.execute("SELECT coalesce(sum(records), 0) FROM batches").fetchone()
+        except sqlite3.Error as error:
+            _raise_unless_damage(error)
+            raise IntegrityError(f"{self._path}: {error}") from error
+        return int(count)
+
     def batches(self, limit: int | None = None) -> Iterator[LogBatch]:
         """Yield each readable batch in order, of the first ``limit`` batches (None: all)."""
         last = self.segment.batches if limit is None else min(limit, self.segment.batches)

@@ -18,6 +18,7 @@ def reading(at: int, events: int, size: int = 0, latency: LatencyHistogram | Non
         last_data=START,
         next_rotation=7 * S,
         all_seen=70 * S,
+        gap_ns={"stall": S, "disconnect": 5 * S},
     )
     return CounterReading(
         status=CollectorStatus(at=at, now=START, venues=(venue,)),
@@ -35,12 +36,18 @@ def test_rates_are_per_second_since_the_last_reading_and_growth_since_the_first(
     assert (facts.events_per_s, facts.bytes_per_s, facts.running) == (0, 1_000, 4 * S)
 
 
+def test_wanted_time_is_that_between_readings_summed_over_books() -> None:
+    panel = RateMeter(reading(0, 0))
+    assert panel.update(reading(2 * S, 0)).wanted_ns == 2 * S * 9
+    assert panel.update(reading(5 * S, 0)).wanted_ns == 5 * S * 9
+
+
 def test_venues_add_up() -> None:
     both = reading(S, 10)
     both = CounterReading(status=CollectorStatus(at=S, now=START, venues=both.status.venues * 2), rows=7)
     facts = RateMeter(both).update(both)
     assert (facts.wanted, facts.trusted, facts.connections, both.events) == (18, 16, 2, 20)
-    assert list(facts.gaps.items()) == [("disconnect", 10), ("stall", 2)]
+    assert list(facts.gap_ns.items()) == [("disconnect", 10 * S), ("stall", 2 * S)]
     assert (facts.next_rotation, facts.all_seen, facts.rows) == (7 * S, 70 * S, 7)
 
 
@@ -58,4 +65,4 @@ def test_latency_is_shown_when_there_is_any() -> None:
 def test_without_events_every_rate_is_zero_and_latency_is_none() -> None:
     empty = CounterReading(status=CollectorStatus(at=0, now=START))
     facts = RateMeter(empty).update(empty)
-    assert (facts.wanted, facts.next_rotation, facts.all_seen, facts.gaps) == (0, None, None, {})
+    assert (facts.wanted, facts.next_rotation, facts.all_seen, facts.gap_ns) == (0, None, None, {})

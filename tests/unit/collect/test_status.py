@@ -1,6 +1,7 @@
 """Panel, health check and metrics read the right figures of connections and venues."""
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.collect.status import (
     STARTING_MAX,
@@ -10,7 +11,7 @@ from predsurv.collect.status import (
     missing_of,
     missing_text,
     state_of,
-    total_gaps,
+    total_gap_time,
 )
 from predsurv.core.events import Connected, Disconnected
 from tests.kit.collector_statuses import statuses
@@ -51,8 +52,10 @@ def test_the_state_of_a_venue_follows_its_trusted_books(
     assert state_of(before, wanted, trusted, age) == expected
 
 
-def test_gaps_of_all_venues_add_up_most_frequent_first() -> None:
-    assert total_gaps(statuses("blind", "blind").venues) == {"stall": 3}
+def test_gap_time_of_all_venues_adds_up_most_first() -> None:
+    one, other = statuses("blind", "blind").venues
+    told = [replace(one, gap_ns={"stall": 3, "disconnect": 1}), replace(other, gap_ns={"disconnect": 4})]
+    assert list(total_gap_time(told).items()) == [("disconnect", 5), ("stall", 3)]
 
 
 def test_what_is_missing_is_told_by_the_reason_for_which_it_was_lost_first() -> None:

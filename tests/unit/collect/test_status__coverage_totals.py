@@ -14,3 +14,11 @@ def test_covered_time_and_gaps_add_up_by_reason() -> None:
     totals.add(Coverage(B, 9, 10, "gap", "crash", 0))
     assert totals.covered == 8
     assert totals.gaps == {"stall": 8, "crash": 1}
+
+
+def test_the_part_of_an_interval_that_an_earlier_run_began_is_not_of_this_one() -> None:
+    totals = CoverageTotals(since=100)
+    totals.add(Coverage(A, 10, 130, "gap", "shutdown", 1))
+    totals.add(Coverage(A, 130, 140, "covered", "live", 1))
+    totals.add(Coverage(B, 10, 100, "covered", "live", 1))
+    assert (totals.covered, totals.gaps) == (10, {"shutdown": 30})

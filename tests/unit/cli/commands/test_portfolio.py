@@ -12,7 +12,8 @@ from predsurv.core.ids import VenueName
 from predsurv.core.num import MICROS, Money
 from predsurv.net.clock import SystemClock
 from predsurv.store.files import PRIVATE_DIR, make_dirs
-from predsurv.trade.assembly import halt_flag, journal_path
+from predsurv.trade.assembly import journal_path
+from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import Entry, OrderJournal, RunStarted
 from tests.kit.run_entries import filled, sent, started
 from tests.kit.trading_samples import ME, START, S

@@ -1,9 +1,11 @@
 """The panel fits any terminal, says what is wrong first, and shows strangers' text as text."""
 
 import io
+import re
 import sys
 
 import pytest
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from predsurv.cli.output.live_panel import Stderr, lines_of, status_line
@@ -37,6 +39,7 @@ def facts(
             ConnectionStatus(n, NOW - 3_700 * S, 100, 75, NOW - n * S) for n in range(1, connections + 1)
         ),
         gaps={"disconnect": 1_200, "stall": 7},
+        gap_ns={"stall": 12 * S, "disconnect": 80 * S},
         last_data=NOW - S,
         next_rotation=90 * S,
         all_seen=7_000 * S,
@@ -65,7 +68,7 @@ def text(shown: RateFacts, width: int = 140) -> str:
 
 @pytest.mark.parametrize("width", [20, 80, 100, 140])
 def test_no_line_is_wider_than_the_terminal(width: int) -> None:
-    shown = facts(connections=9, failure="x" * 400)
+    shown = facts(state="degraded", connections=9, failure="x" * 400)
     assert all(cell_len(line.plain) <= width for line in lines_of(shown, width))
 
 
@@ -74,7 +77,7 @@ def test_it_says_what_an_operator_wants_to_know() -> None:
     for part in (
         "1,000 events/s",
         "150 of 200 known",
-        "disconnect 1,200 · stall 7",
+        "4.60% · disconnect 80.0 s · stall 12.0 s",
         "12,345 rows",
         "50.0 GB free",
         "1 segment to seal",
@@ -99,10 +102,37 @@ def test_the_way_to_the_bucket_is_shown_when_there_is_one() -> None:
     assert status_line(shown).endswith("bucket: 12 files waiting")
 
 
-def test_only_the_connections_silent_for_longest_are_shown() -> None:
-    said = text(facts(connections=7))
-    assert said.count("#") == 4
-    assert "and 3 more connections with fresher data" in said
+def links(said: str) -> list[str]:
+    return re.findall(r"#\d+", said)
+
+
+def test_connections_keep_their_order_and_those_that_miss_something_come_first_when_there_are_too_many() -> None:
+    fine, quiet = ConnectionStatus(0, NOW, 10, 10, NOW - S), ConnectionStatus(0, NOW, 10, 10, NOW - 60 * S)
+    shown = facts(connections=0)
+    venue = shown.status.venues[0]
+
+    def of(*each: ConnectionStatus) -> str:
+        told = replace(venue, connections=each)
+        return text(replace(shown, status=replace(shown.status, venues=(told,))))
+
+    numbered = [replace(fine, epoch=number) for number in range(1, 8)]
+    assert links(of(*numbered)) == links(of(*reversed(numbered))) == ["#1", "#2", "#3", "#4"]
+    assert "and 3 more connections" in of(*numbered)
+    with_quiet = [*numbered[:5], replace(quiet, epoch=6), replace(fine, epoch=7, trusted=3)]
+    assert links(of(*with_quiet)) == ["#1", "#2", "#6", "#7"]
+    assert links(of(*numbered[1:4])) == ["#2", "#3", "#4"], "one that is closed has no line"
+
+
+def test_gaps_are_a_share_of_the_time_in_which_books_were_wanted() -> None:
+    assert "gaps     none\n" in text(replace(facts(), gap_ns={}))
+    assert "gaps 50.00% " in status_line(replace(facts(), wanted_ns=184 * S))
+    assert "gaps 100.00% " in status_line(replace(facts(), wanted_ns=S)), "no more than all of it"
+    assert "gaps below 0.01% " in status_line(replace(facts(), wanted_ns=10**7 * S))
+
+
+def test_a_fault_of_a_venue_that_records_again_is_not_shown() -> None:
+    assert "gone" in text(facts(state="degraded", failure="gone"))
+    assert "gone" not in text(facts(failure="gone"))
 
 
 def test_what_a_venue_said_cannot_command_the_terminal() -> None:
@@ -115,7 +145,7 @@ def test_what_a_venue_said_cannot_command_the_terminal() -> None:
 def test_one_line_has_the_essentials() -> None:
     line = status_line(facts())
     assert "books 150/200" in line
-    assert "1,207 gaps" in line
+    assert "gaps 4.60% · " in line
     assert "\n" not in line
 
 
