@@ -202,6 +202,13 @@ def preview_matches(book: MatchingBook, side: Side, limit: int, size: int) -> li
     return matches
 
 
+def queue_ahead(book: MatchingBook, order: BookOrder) -> int:
+    """Return the size (micros) that trades before a resting order at its price."""
+    book_side = book._bids if order.side == "bid" else book._asks
+    queue = book_side.queues[order.price * book_side.sign]
+    return sum(each.remaining for number, each in queue.items() if number < order.number)
+
+
 def _remove(order: BookOrder, reason: str) -> None:
     order.remaining = 0
     if order.owner is not None:

@@ -109,10 +109,11 @@ class KalshiMarkets:
         self.books: dict[str, KalshiBook] = {}
         self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT_MAX)
         self._tickers: dict[InstrumentKey, str] = {}
+        self.instruments: dict[str, InstrumentKey] = {}
+        """Those of the underlying venue, by ticker."""
         self.tickers_by_market: dict[str, list[str]] = {}
         self.close_times: dict[str, int] = {}
         """Those that were moved, ns UTC by market."""
-        self._trade_count = 0
 
     def add(self, market: Market, at: int = 0) -> None:
         """List a market, or update its record, ``at`` (ns UTC, 0: when it was fetched).
@@ -133,6 +134,7 @@ class KalshiMarkets:
             is_multi_outcome = len(keys) > 1
             ticker = "KX" + _upper(outcome.instrument_id if is_multi_outcome else market.market_id)
             self._tickers[key] = ticker
+            self.instruments[ticker] = key
             self.tickers_by_market.setdefault(market.market_id, []).append(ticker)
             series = event.partition("-")[0]
             listing = KalshiListing(ticker, event, series, market, outcome, is_multi_outcome)
@@ -217,11 +219,10 @@ class KalshiMarkets:
         size = event.size // _HUNDREDTH
         if ticker is None or not size:
             return
-        self._trade_count += 1
         self.listed[ticker].contracts_traded += size
         ts = event.ts_venue or event.ts_recv
         body = {
-            "trade_id": f"{self._trade_count:08x}-0000-4000-8000-000000000000",
+            "trade_id": public_trade_id(event, len(self.trades) + 1),
             "market_ticker": ticker,
             "yes_price_dollars": dollars_text(event.price),
             "no_price_dollars": dollars_text(MICROS - event.price),
@@ -272,6 +273,13 @@ class KalshiMarkets:
             self.listed[ticker].settled_at = self.listed[ticker].updated_at = at
             settled = {"market_ticker": ticker, "event_type": "settled", "settled_ts": at // _S}
             yield channel_message(LIFECYCLE, None, "market_lifecycle_v2", settled)
+
+
+def public_trade_id(event: Trade, number: int) -> str:
+    """Return the id of a trade of the underlying venue, which numbers it ``t123``; ``number`` where it does not."""
+    if event.trade_id is not None and event.trade_id[1:].isdigit():
+        number = int(event.trade_id[1:])
+    return f"{number:08x}-0000-4000-8000-000000000000"
 
 
 def move_close(markets: KalshiMarkets, ticker: str, close_time: int, at: int) -> ChannelMessage:

@@ -64,7 +64,7 @@ def respond(markets: KalshiMarkets, path: str, query: Query) -> RestResponse:
 
 def error_response(status: int) -> RestResponse:
     """Return the venue's error response with ``status``."""
-    codes = {401: "token_authentication_failure", 429: "too_many_requests"}
+    codes = {404: "not_found", 401: "token_authentication_failure", 405: "method_not_allowed", 429: "too_many_requests"}
     return _error(status, codes.get(status, "internal_server_error"))
 
 

@@ -10,7 +10,10 @@ from predsurv.core.num import MICROS
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiBook, KalshiMarkets, contracts_text, dollars_text
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
-CHANNELS: Final = frozenset({BOOKS, TRADES, LIFECYCLE, "ticker"})
+_PRIVATE: Final = frozenset({"fill", "user_orders", "market_positions"})
+CHANNELS: Final = frozenset({BOOKS, TRADES, LIFECYCLE, "ticker", "order_group_updates"}) | _PRIVATE
+_UNNUMBERED: Final = _PRIVATE | {"ticker"}
+"""Channels whose messages have no sequence number, so that a lost one cannot be noticed."""
 _ERRORS: Final = {
     2: "Params required",
     5: "Unknown command",
@@ -31,7 +34,7 @@ _UNREADABLE_FRAMES: Final = {
 
 
 class ClientSubscription(Struct):
-    """One channel of one connection; ``yes_scale``: NO levels are sent at YES prices.
+    """One channel of one connection; ``yes_scale``: NO levels are sent at YES prices. ``everything``: all markets.
 
     ``now`` returns the time of sending (ns UTC), which every frame has; without it none has one.
     """
@@ -42,11 +45,14 @@ class ClientSubscription(Struct):
     yes_scale: bool = False
     seq: int = 0
     now: Callable[[], int] | None = None
+    everything: bool = False
 
     def frame(self, kind: str, body: bytes, command_id: int | None = None) -> bytes:
         """Return the next frame; ``command_id``: of the command that it responds to."""
-        self.seq += 1
-        head = f'{{"type":"{kind}","sid":{self.sid},"seq":{self.seq},'
+        head = f'{{"type":"{kind}","sid":{self.sid},'
+        if self.channel not in _UNNUMBERED:
+            self.seq += 1
+            head += f'"seq":{self.seq},'
         head += f'"id":{command_id},' if command_id is not None else ""
         head += f'"sending_ts_ms":{self.now() // 1_000_000},' if self.now is not None else ""
         return b'%b"msg":%b}' % (head.encode(), body)
@@ -161,7 +167,9 @@ class ClientSession:
     def publish(self, message: ChannelMessage) -> list[bytes]:
         """Return the frames for ``message``, faults applied; none when this connection is not subscribed to it."""
         subscription = self._subscriptions.get(message.channel)
-        if subscription is None or (message.ticker is not None and message.ticker not in subscription.tickers):
+        if subscription is None:
+            return []
+        if message.ticker is not None and message.ticker not in subscription.tickers and not subscription.everything:
             return []
         body = message.encoded
         if subscription.yes_scale and message.body.get("side") == "no":
@@ -204,6 +212,7 @@ class ClientSession:
     def _open(self, command_id: int, channel: str, tickers: Sequence[str], *, yes_scale: bool) -> Iterator[bytes]:
         self._last_sid += 1
         subscription = ClientSubscription(self._last_sid, channel, dict.fromkeys(tickers), yes_scale, now=self._now)
+        subscription.everything = not tickers
         self._subscriptions[channel] = subscription
         yield _encode({"id": command_id, "type": "subscribed", "msg": {"channel": channel, "sid": self._last_sid}})
         if channel == BOOKS:

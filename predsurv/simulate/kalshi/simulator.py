@@ -18,8 +18,11 @@ from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, Access
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets, move_close
 from predsurv.simulate.kalshi.session import ClientSession
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
+from predsurv.simulate.kalshi.trading.service import KalshiTradingService
+from predsurv.simulate.kalshi.trading.trading_api import ORDER_KINDS
 from predsurv.simulate.kalshi.trading_state import PAUSES
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse, WebSocketConnection
+from predsurv.venues.mock import MockVenue
 
 BACKLOG_BYTES_MAX: Final = 16 * 2**20
 """Most unread bytes of a client; a slower one gets error 25."""
@@ -49,12 +52,15 @@ KINDS: Final = FaultKinds(
         "restcut": 3 * _S,  # responses are truncated
         "pause": 30 * _S,  # the exchange pauses trading: books stay as they are
         "halt": 30 * _S,  # the exchange as a whole is not active
+        **ORDER_KINDS,
     },
     presets={
         "none": "",
         "mixed": "drop~9s freeze@8s:30s gap~2s duplicate~7s reorder~7s negative~11s malformed~13s unknown~5s "
         "error10~17s error25~19s error26~23s handshake429~19s:2s rest429~13s:2s rest500~15s:2s resthtml~17s:2s "
         "restcut~19s:2s",
+        "orders": "orderlost~9s:1s orderreset~11s:1s order500~13s:1s order500done~13s:1s order429~15s:1s "
+        "order408~17s:1s orderslow~17s:1s orderblank~23s:1s drop~13s",
     },
 )
 """The kinds of faults, their default durations (ns), and scripts by name."""
@@ -174,6 +180,12 @@ class KalshiSimulator:
         self.fault_log = FaultLog(settings.truth)
         self.app = KalshiApp(self.access, self.markets, clock, self.fault_log, settings.markets_per_subscription)
         self.server = LoopbackServer(self.app)
+        self.trading: KalshiTradingService | None = None
+        """What serves orders, where the underlying venue is an exchange in this process."""
+        if isinstance(venue, MockVenue):
+            exchange = venue.clocked_exchange.exchange
+            self.trading = KalshiTradingService(exchange, self.markets, self.access.is_active, self.app.publish)
+            self.access.trading = self.trading.api
         self._venue = venue
         self._clock = clock
         self._script = read_script(settings.faults, KINDS, settings.seed)
@@ -211,6 +223,8 @@ class KalshiSimulator:
         if fault.kind not in _CONNECTION_KINDS:
             now = self._clock.now()
             if fault.kind in PAUSES:
+                if self.trading is not None and self.markets.trading.is_open:
+                    self.trading.pause()
                 self.markets.trading.begin(fault.kind, now, fault.lasts)
             else:
                 self.access.start_fault(fault.kind, fault.lasts)
@@ -231,7 +245,7 @@ class KalshiSimulator:
     async def _follow(self) -> None:
         async for batch in self._feed.batches():
             listed_before = len(self.markets.listed)
-            self.app.publish([message for event in batch for message in self.markets.apply(event)])
+            self._publish([message for event in batch for message in self.markets.apply(event)])
             if len(self.markets.listed) > listed_before:
                 await self._feed.watch(self.markets.keys())
 
@@ -242,14 +256,19 @@ class KalshiSimulator:
                 self.inject(fault)
             self.app.unfreeze()
             await self._end_pauses()
-            self.app.publish([*self.markets.settle(self._clock.now())])
+            self._publish([*self.markets.settle(self._clock.now())])
             await self._clock.sleep(_FAULT_INTERVAL)
+
+    def _publish(self, messages: list[ChannelMessage]) -> None:
+        self.app.publish(messages if self.trading is None else self.trading.heard(messages))
 
     async def _end_pauses(self) -> None:
         """Let trading resume when a pause is over: with the books that the underlying venue has then."""
         if self.markets.trading.end(self._clock.now()):
             await self._feed.watch(frozenset())
             await self._feed.watch(self.markets.keys())
+            if self.trading is not None:
+                self.trading.resume()
 
 
 def environment(port: int, key: ThrowawayKey, file: Path) -> dict[str, str]:

@@ -24,6 +24,11 @@ class TradingState:
         """Whether orders are accepted and traded."""
         return not self._pauses
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether the exchange as a whole stands still, so that not even cancels are accepted."""
+        return "halt" in self._pauses
+
     def begin(self, kind: str, now: int, lasts: int) -> None:
         """Begin a pause of a kind of ``PAUSES`` at ``now`` (ns UTC) for ``lasts`` ns."""
         self._pauses[kind] = (now, now + lasts)
