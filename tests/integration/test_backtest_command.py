@@ -160,3 +160,19 @@ def test_positions_in_markets_that_are_gone_keep_their_names(data: Path, capsys:
     assert {(row["question"], row["outcome"]) for row in found["positions"]} == {
         ("Who wins race?", label) for label in "ABC"
     }
+
+
+def test_a_bracket_is_kept_with_the_newest_run(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    market = race("race", hours(1), 5_000)
+    listed_on(data, 0, market)
+    record(data, MIDNIGHT, mispriced(market, 0, 2))
+    asked = ["backtest", "mock", DAYS[0], "--strategy", "arbitrage", "--format", "json"]
+    assert main([*asked, "--bracket", "--param", "queue_model=optimistic"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["queue_model"] for each in found["bracket"]] == ["pessimistic", "proportional", "optimistic"]
+    assert [each["own"] for each in found["bracket"]] == [False, False, True]
+    assert {each["pnl"] for each in found["bracket"]} == {found["account"][0]["pnl"]}, "it only takes: all are the same"
+    assert main(["runs", "show", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bracket"] == found["bracket"]
+    assert main([*asked, "--bracket", "--param", "queue_model=optimistic,pessimistic"]) == 2
+    assert "--bracket is of one run" in capsys.readouterr().err

@@ -39,7 +39,7 @@ def sweep(chosen: ChosenRun, venue: str, span: ReplaySpan, form: Format, jobs: i
     """Run every combination; return the exit code: 0, or 130 when it was interrupted (what is done is shown)."""
     config = chosen.config
     with long_run() as signals:
-        asyncio.run(_fetch(config, venue, span))
+        asyncio.run(fetch_recorded(config, venue, span))
         job = SweepJob(config, venue, span, config.trading.strategies, chosen.combinations)
         count, workers = len(chosen.combinations), processes(jobs, len(chosen.combinations))
         say(f"{count:,} backtests of {venue} in {workers} process{'es' if workers > 1 else ''}")
@@ -77,7 +77,8 @@ def _cells(row: SweepRow) -> Sequence[Value]:
     return (*(value for _, value in row.label), *figures)
 
 
-async def _fetch(config: Config, venue: str, span: ReplaySpan) -> None:
+async def fetch_recorded(config: Config, venue: str, span: ReplaySpan) -> None:
+    """Fetch what is missing of the days from the bucket; raises IntegrityError where nothing was recorded."""
     opened = open_venue(venue, config, SystemClock())
     try:
         await fetch_days(config, opened.name, span)

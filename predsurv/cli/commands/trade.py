@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.dates import fetch_days, span_of
 from predsurv.cli.commands.rescan import scan_missing
-from predsurv.cli.commands.sweep import sweep
+from predsurv.cli.commands.sweep import fetch_recorded, sweep
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, with_config
 from predsurv.cli.output.render import near, say
 from predsurv.cli.output.trade_tables import Announcer, outcome, run_tables
@@ -46,6 +46,7 @@ from predsurv.trade.assembly import (
     paper_mode,
     refuse_live,
 )
+from predsurv.trade.bracket import other_models, with_bracket
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.health import FeedWatch
 from predsurv.trade.metrics import TradeMetrics
@@ -53,6 +54,7 @@ from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.report.write import write_report
 from predsurv.trade.session import EndedRun, Ending
 from predsurv.trade.strategy_loading import build
+from predsurv.trade.sweep import processes, run_sweep
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
 _STOPPING: Final = "taking open orders back"
@@ -100,6 +102,9 @@ def backtest(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, max=256, help="Processes of a sweep; default: one for each core.")
     ] = None,
+    bracket: Annotated[
+        bool, typer.Option("--bracket", help="Run it by the other queue models too, and keep what they earn.")
+    ] = False,
     html: Annotated[bool, typer.Option("--html", help="Write a report for a browser, too.")] = False,
     config: ConfigFile = None,
     format: OutputFormat = "table",
@@ -110,12 +115,18 @@ def backtest(
         raise ConfigError(
             "--html reports one run; after a sweep 'predsurv runs show RUN --html' reports any of its runs"
         )
+    if chosen.is_sweep and bracket:
+        raise ConfigError("--bracket is of one run; in a sweep add --param queue_model=pessimistic,optimistic")
     if chosen.is_sweep:
         return sweep(chosen, venue, span_of(dates), format, jobs)
     loaded = one_run(chosen)
-    return _trade(
-        lambda signals: _backtest(loaded, venue, dates, None, signals), format, None, config=config, html=html
-    )
+
+    def run(signals: StopSignals) -> Coroutine[Any, Any, EndedRun]:
+        if not bracket:
+            return _backtest(loaded, venue, dates, None, signals)
+        return _bracketed(loaded, venue, dates, jobs, signals)
+
+    return _trade(run, format, None, config=config, html=html)
 
 
 def halt(
@@ -215,6 +226,20 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
             say(note)
         with signals.stopping_with(session.runner.stop, _STOPPING):
             return await session.run(limit, clock, lambda: Ending(False, INTERRUPTED) if signals.stopping else Ending())
+
+
+async def _bracketed(config: Config, name: str, dates: str, jobs: int | None, signals: StopSignals) -> EndedRun:
+    """Run a backtest by the other queue models, side by side, and then by its own; stopped, it has no bracket."""
+    others = other_models(config, name, span_of(dates))
+    count = len(others.combinations)
+    with signals.stopping_with(cancel_this(), None):
+        await fetch_recorded(config, name, others.span)
+    say(f"first by the other queue models: {', '.join(each.label[0][1] for each in others.combinations)}")
+    with signals.stopping_with(lambda: None, "ending the runs by the other queue models"):
+        made = await asyncio.to_thread(
+            run_sweep, others, processes(jobs, count), lambda _row: None, lambda: signals.stopping
+        )
+    return with_bracket(await _backtest(config, name, dates, None, signals), config.trading.queue_model, made)
 
 
 class _Observers:

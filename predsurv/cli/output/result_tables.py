@@ -83,6 +83,16 @@ _CAPACITY: Final = (
     Column("cost", "Cost", "micros", "$", keep=6),
     Column("pnl", "Profit", "micros", "$", keep=9),
 )
+_BRACKET: Final = (
+    Column("queue_model", "Queue model", keep=9),
+    Column("own", "This run", keep=6),
+    Column("pnl", "Profit", "micros", "$", keep=9),
+    Column("fees", "Fees", "micros", "$", keep=7),
+    Column("drawdown", "Drawdown", "micros", "$", keep=7),
+    Column("traded", "Turnover", "micros", "$", keep=5),
+    Column("orders", "Orders", "int", keep=4),
+    Column("fills", "Fills", "int", keep=8),
+)
 _HELD: Final = (
     Column("strategy", "Strategy", keep=6),
     Column("question", "Market", keep=9),
@@ -141,6 +151,7 @@ def result_tables(result: RunResult) -> list[Table]:
     """Return what a run earned and risked: risk, strategies, markets, events, positions, capacity."""
     return [
         *earned_tables(result),
+        *bracket_tables(result),
         market_table(result),
         _group_table(result),
         held_table(result),
@@ -213,6 +224,18 @@ def settlement_tables(result: RunResult) -> list[Table]:
         "fills that can fail after they were matched; more of them: those that hurt most, the last: a bound from below"
     )
     return [Table("settlement", "Settlement of fills", _SETTLEMENT, [row], note)]
+
+
+def bracket_tables(result: RunResult) -> list[Table]:
+    """Return what the run earned by each queue model; no table where nobody asked for it."""
+    if not result.bracket:
+        return []
+    rows = [
+        (each.queue_model, each.own, each.profit, each.fees, each.drawdown, each.turnover, each.orders, each.fills)
+        for each in result.bracket
+    ]
+    note = "resting orders fill as late as can be, as usual, and as early as can be: what happens lies between"
+    return [Table("bracket", "By queue model", _BRACKET, rows, note)]
 
 
 def outcome_of(market: TradedMarket | None, key: InstrumentKey) -> str:

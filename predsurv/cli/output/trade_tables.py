@@ -5,7 +5,7 @@ from typing import Final
 
 from predsurv.cli.output.columns import dollars, shortened, span
 from predsurv.cli.output.render import Column, Table, Value, say
-from predsurv.cli.output.result_tables import held_table, market_table, settlement_tables
+from predsurv.cli.output.result_tables import bracket_tables, held_table, market_table, settlement_tables
 from predsurv.core.events import (
     CancelRejected,
     Event,
@@ -161,6 +161,7 @@ def run_tables(ended: EndedRun) -> list[Table]:
     tables = [
         _account_table(ended),
         strategy_table(session.stats, session.engine.account, ended.result),
+        *bracket_tables(ended.result),
         market_table(ended.result, first=MARKETS_SHOWN),
         count_table(session.stats),
         held_table(ended.result),

@@ -108,7 +108,24 @@ def _facts(report: RunReport) -> str:
             f"{ratio.samples} returns over {ratio.interval / 1e9:,.0f} s, taken as independent, which they are not."
         )
     sums = "Profit = realised + unrealised − fees + rebates = change in equity."
-    return f"<dl>{text}</dl><p>{sums} {_safe(caveat, 400)}</p>{_settlement(result)}"
+    return f"<dl>{text}</dl><p>{sums} {_safe(caveat, 400)}</p>{_settlement(result)}{_bracket(result)}"
+
+
+def _bracket(result: RunResult) -> str:
+    """Return what the run earned by each queue model, "" where nobody asked for it."""
+    if not result.bracket:
+        return ""
+    rows = "".join(
+        f'<tr><td class="l">{_safe(each.queue_model)}{" (this run)" if each.own else ""}</td>{_signed(each.profit)}'
+        f"<td>{_dollars(each.fees)}</td><td>{_dollars(each.drawdown)}</td><td>{_dollars(each.turnover)}</td>"
+        f"<td>{each.orders:,}</td><td>{each.fills:,}</td></tr>"
+        for each in result.bracket
+    )
+    head = "".join(f"<th>{name}</th>" for name in ("Profit", "Fees", "Drawdown", "Turnover", "Orders", "Fills"))
+    return (
+        "<h2>By queue model</h2><p>Resting orders fill as late as can be, as usual, and as early as can be: what "
+        f"happens lies between.</p>{_table(f'<th class=l>Queue model</th>{head}', rows)}"
+    )
 
 
 def _settlement(result: RunResult) -> str:

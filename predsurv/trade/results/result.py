@@ -14,6 +14,7 @@ from predsurv.core.ids import EventId, InstrumentKey, MarketId, StrategyName, Ve
 from predsurv.core.market import Market, size_allowed
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Position
+from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.trade.results.capacity import CapacityCurve, CapacityPoint
 from predsurv.trade.results.exposure import GroupExposure, exposure_of
 from predsurv.trade.results.fill_outcomes import SettlementResult
@@ -53,6 +54,19 @@ class MarketResult(Struct, frozen=True):
     tally: Tally
 
 
+class BracketRun(Struct, frozen=True, kw_only=True):
+    """What a run earned by one queue model; money in micros. ``own``: that is the model of the run itself."""
+
+    queue_model: QueueModel
+    profit: Money
+    fees: Money
+    drawdown: Money
+    turnover: Money
+    orders: int
+    fills: int
+    own: bool = False
+
+
 class RunResult(Struct, frozen=True, kw_only=True):
     """The result of a run.
 
@@ -62,6 +76,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     end was asked for. ``unmarked``: positions held whose book was never known, or is empty, valued at cost.
     ``settlement``: what became of fills of venues that settle them later, None without any. ``residues``: positions
     that are smaller than any order their venue takes, such as the rest of a partial fill: held until settlement.
+    ``bracket``: the same run by every queue model, the one that fills last first; empty where nobody asked for it.
     """
 
     equity_start: Money
@@ -82,6 +97,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     loaded: int = 0
     settlement: SettlementResult | None = None
     residues: int = 0
+    bracket: tuple[BracketRun, ...] = ()
 
 
 class Books(Struct, frozen=True):

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from predsurv.core.ids import StrategyName, VenueName
 from predsurv.core.num import Money
+from predsurv.trade.bracket import MODELS
 from predsurv.trade.report.charts import Chart, Dot, Line, clock, svg
 from predsurv.trade.report.page import PRICE_CHARTS_MAX, RunReport, page
 from predsurv.trade.results.ledger import Opening, fold
-from predsurv.trade.results.result import Books, Course, RunResult, result_of
+from predsurv.trade.results.result import Books, BracketRun, Course, RunResult, result_of
 from predsurv.trade.results.sampling import EquityCurve, PricePath
 from predsurv.trade.runs.info import DataFingerprint, RunInfo
 from tests.kit.run_entries import CASH, filled, sent, started
@@ -153,3 +154,26 @@ def test_a_chart_keeps_within_its_frame_whatever_its_values() -> None:
         assert "&lt;t&gt;" in drawn
     assert "too short" in svg(Chart(times=times[:1], lines=[], title="x"))
     assert clock(START, 86_400 * S).startswith("15 Jan")
+
+
+def test_the_bracket_of_queue_models_is_there_where_it_was_asked_for() -> None:
+    runs = tuple(
+        BracketRun(
+            queue_model=model,
+            profit=Money(profit),
+            fees=Money(0),
+            drawdown=Money(0),
+            turnover=Money(0),
+            orders=3,
+            fills=2,
+            own=model == "proportional",
+        )
+        for model, profit in zip(MODELS, (-1_250_000, 0, 2_500_000), strict=True)
+    )
+    plain = result()
+    assert "By queue model" not in page(RunReport(INFO, "complete", plain, ()))
+    text = page(RunReport(INFO, "complete", replace(plain, bracket=runs), ()))
+    assert Elements(text).found
+    assert "proportional (this run)" in text
+    assert "−$1.25" in text
+    assert "$2.50" in text
