@@ -67,7 +67,13 @@ class StopSignals:
         """Hear signals while the block runs; to be called in the main thread, before there is an event loop.
 
         A handler of the caller's own for SIGINT is told afterwards of a signal that ended the block, without a frame.
+        Raises RuntimeError inside an event loop: the handler of ``asyncio.run`` would then be told, and end with 130
+        what stopped in good order.
         """
+        if _in_event_loop():
+            self._sender.close()
+            self._receiver.close()
+            raise RuntimeError("signals have to be heard before there is an event loop")
         thread = Thread(target=self._hear, name="signals", daemon=True)
         deaf = {signal.SIGHUP} if self._reopen is None and _ignored(signal.SIGHUP) else set[signal.Signals]()
         before = {number: signal.signal(number, self._in_main_thread) for number in sorted(_STOP - deaf)}
@@ -189,6 +195,14 @@ class StopSignals:
         last_words.start()  # who stands still may hold the terminal
         last_words.join(2 * OUTPUT_SECONDS_MAX)
         os._exit(code)
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _hold(held: Event) -> None:

@@ -75,7 +75,7 @@ def test_a_user_can_scan_record_and_trade_against_it(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--faults", "flood@5s"), '"flood@5s" is not a fault'),
+        (("--faults", "flood@5s"), "'flood@5s' is not a fault"),
         (("--truth", "missing/truth.jsonl"), "--truth: cannot write"),
         (("--duration", "soon"), "--duration: expected a time"),
     ],

@@ -73,7 +73,8 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="predsurv-") as folder:
         clock = SystemClock()
         simulator, environment = _BUILDERS[venue](options, clock, Path(folder))
-        asyncio.run(_serve(venue, simulator, environment, port, limit))
+        with StopSignals().heard() as signals:
+            asyncio.run(_serve(signals, venue, simulator, environment, port=port, limit=limit))
 
 
 def _polymarket(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[SimulatorServer, Environment]:  # noqa: ARG001
@@ -100,11 +101,17 @@ def _kalshi(options: SimulateOptions, clock: Clock, folder: Path) -> tuple[Simul
 
 
 async def _serve(
-    venue: str, simulator: SimulatorServer, environment: Environment, port: int, limit: int | None
+    signals: StopSignals,
+    venue: str,
+    simulator: SimulatorServer,
+    environment: Environment,
+    *,
+    port: int,
+    limit: int | None,
 ) -> None:
     """Serve until a signal comes or ``limit`` (ns) has passed."""
     stopped = asyncio.Event()
-    with StopSignals().heard() as signals, signals.stopping_with(stopped.set, ""):
+    with signals.stopping_with(stopped.set, ""):
         await _serve_until(stopped, venue, simulator, environment, port=port, limit=limit)
 
 

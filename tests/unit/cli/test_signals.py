@@ -109,3 +109,8 @@ with StopSignals().heard() as signals:
 def test_who_leaves_at_once_without_having_said_anything_says_so() -> None:
     done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, timeout=PATIENCE_S, check=False)
     assert (done.returncode, done.stderr) == (130, b"interrupted\n")
+
+
+async def test_signals_are_not_heard_from_within_an_event_loop() -> None:
+    with pytest.raises(RuntimeError, match="before there is an event loop"), StopSignals().heard():
+        pass
