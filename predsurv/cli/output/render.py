@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Sequence
 from io import StringIO
@@ -35,6 +36,8 @@ __all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "near", "ren
 
 UNBOUNDED_WIDTH: Final = 10_000
 _INDENT: Final = "  "
+_HANG: Final = 2
+_WORDS: Final = re.compile(" *[^ ]+")  # with the space before each
 _GAP: Final = 2  # one cell of padding and one that the box draws between columns
 
 
@@ -100,9 +103,23 @@ def near(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def say(message: str) -> None:
-    """Print one sanitised line to stderr."""
-    print(sanitise(message, 2_000), file=sys.stderr, flush=True)
+def say(message: str, hang: int = _HANG) -> None:
+    """Print one sanitised line to stderr; a terminal gets it folded between words, further lines ``hang`` cells in."""
+    line = sanitise(message, 2_000)
+    if sys.stderr.isatty():
+        line = folded(line, console(sys.stderr).width, hang)
+    print(line, file=sys.stderr, flush=True)
+
+
+def folded(line: str, width: int, hang: int = _HANG) -> str:
+    """Return ``line`` in rows of at most ``width`` cells, further ones ``hang`` cells in; a longer word stays whole."""
+    rows = [""]
+    for word in _WORDS.findall(line):
+        if rows[-1] and cell_len(rows[-1] + word) > width:
+            rows.append(" " * hang + word.lstrip())
+        else:
+            rows[-1] += word
+    return "\n".join(rows)
 
 
 def _objects(table: Table) -> list[dict[str, Machine]]:

@@ -36,6 +36,7 @@ _SILENT: Final = ("day", "stale")
 """Notes that nobody acts on: a day began; an event that changed nothing, as when a filled order is told as accepted."""
 QUESTION_CHARS: Final = 44
 _NOTE_CHARS_MAX: Final = 1_000
+_CLOCK_CELLS: Final = len("13:04:58.449 ")
 MARKETS_SHOWN: Final = 10
 """Markets that people see at the end of a run: those that earned or lost most."""
 
@@ -109,7 +110,7 @@ class Announcer:
     def on_step(self, event: Event, step: Step) -> None:
         """Print the lines of one event."""
         for line in lines_of(event, step, self._engine):
-            say(line)
+            say(line, _CLOCK_CELLS)
 
 
 def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:

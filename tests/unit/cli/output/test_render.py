@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from rich.cells import cell_len
 from rich.console import Console
 
 from predsurv.cli.options import Format
 from predsurv.cli.output import render
-from predsurv.cli.output.render import Column, Table, Value, show
+from predsurv.cli.output.render import Column, Table, Value, folded, say, show
 
 FORMATS: tuple[Format, ...] = ("table", "json", "jsonl", "csv")
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -188,3 +189,27 @@ def test_messages_to_people_are_one_safe_line(capsys: pytest.CaptureFixture[str]
     assert captured.out == ""
     assert len(captured.err.splitlines()) == 1
     assert not UNSAFE.search(captured.err)
+
+
+@given(st.lists(st.text("aé ж字", min_size=1, max_size=12), max_size=20), st.integers(12, 60), st.integers(0, 11))
+def test_a_long_line_is_folded_between_words(words: list[str], width: int, hang: int) -> None:
+    line = " ".join(words)
+    rows = folded(line, width, hang).split("\n")
+    assert " ".join(rows).split() == line.split(), "nothing is lost, cut or moved"
+    assert all(row.startswith(" " * hang) for row in rows[1:])
+    assert all(cell_len(row) <= width or len(row.split()) == 1 for row in rows)
+    if cell_len(line) <= width:
+        assert rows == [line.rstrip()]
+
+
+def test_lines_for_a_terminal_hang_and_others_stay_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "13:04:58.449 fill      buy 5 @ 0.34 fee 0.22      Yes: Will Ether close June in $2.5k or higher than that?"
+    say(line)
+    assert capsys.readouterr().err == f"{line}\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    say(line, 13)
+    first, second, end = capsys.readouterr().err.split("\n")
+    assert (line.startswith(first), second, end) == (True, "             $2.5k or higher than that?", "")
